@@ -1,0 +1,236 @@
+//! Every counter and histogram of one group of connections in one window of time.
+
+use std::collections::BTreeMap;
+
+use super::histogram::Histogram;
+use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
+
+/// Counters are there from the start; histograms are made when first used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cells {
+    counters: [u64; Counter::COUNT],
+    causes: [u64; Cause::COUNT],
+    closes: BTreeMap<(CloseKind, Side), u64>,
+    timers: [Option<Box<Histogram>>; Timer::COUNT],
+    latencies: Vec<Option<Box<Histogram>>>,
+    services: Vec<Option<Box<Histogram>>>,
+}
+
+impl Cells {
+    /// Empty, for so many messages.
+    pub fn new(messages: usize) -> Self {
+        Self {
+            counters: [0; Counter::COUNT],
+            causes: [0; Cause::COUNT],
+            closes: BTreeMap::new(),
+            timers: [const { None }; Timer::COUNT],
+            latencies: vec![None; messages],
+            services: vec![None; messages],
+        }
+    }
+
+    /// Counts one.
+    pub fn count(&mut self, counter: Counter) {
+        self.counters[counter as usize] += 1;
+    }
+
+    /// Counts so many.
+    pub fn add(&mut self, counter: Counter, more: u64) {
+        self.counters[counter as usize] += more;
+    }
+
+    /// Counts the end of a connection, or of an attempt.
+    pub fn cause(&mut self, cause: Cause) {
+        self.causes[cause as usize] += 1;
+    }
+
+    /// Counts a way to close.
+    pub fn close(&mut self, kind: CloseKind, side: Side) {
+        *self.closes.entry((kind, side)).or_default() += 1;
+    }
+
+    /// Adds a time in nanoseconds.
+    pub fn time(&mut self, timer: Timer, ns: u64) {
+        self.timers[timer as usize]
+            .get_or_insert_default()
+            .record(ns);
+    }
+
+    /// Adds the time of one answer to the message with this index: from its intended and from its actual send.
+    pub fn answer(&mut self, message: usize, latency_ns: u64, service_ns: u64) {
+        self.latencies[message]
+            .get_or_insert_default()
+            .record(latency_ns);
+        self.services[message]
+            .get_or_insert_default()
+            .record(service_ns);
+    }
+
+    /// How many were counted.
+    pub fn counter(&self, counter: Counter) -> u64 {
+        self.counters[counter as usize]
+    }
+
+    /// How many ended for this cause.
+    pub fn caused(&self, cause: Cause) -> u64 {
+        self.causes[cause as usize]
+    }
+
+    /// Every way to close that was seen, and how often.
+    pub fn closes(&self) -> impl Iterator<Item = (CloseKind, Side, u64)> {
+        self.closes
+            .iter()
+            .map(|((kind, side), count)| (*kind, *side, *count))
+    }
+
+    /// The distribution of these times, where any was added.
+    pub fn timer(&self, timer: Timer) -> Option<&Histogram> {
+        filled(&self.timers[timer as usize])
+    }
+
+    /// The latency of the message with this index, where any was added.
+    pub fn latency(&self, message: usize) -> Option<&Histogram> {
+        filled(&self.latencies[message])
+    }
+
+    /// The service time of the message with this index, where any was added.
+    pub fn service(&self, message: usize) -> Option<&Histogram> {
+        filled(&self.services[message])
+    }
+
+    /// For how many messages there is room.
+    pub fn messages(&self) -> usize {
+        self.latencies.len()
+    }
+
+    /// Adds all that `other` holds. Exact, and the order does not matter.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.counters.iter_mut().zip(&other.counters) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.causes.iter_mut().zip(&other.causes) {
+            *mine += theirs;
+        }
+        for (how, count) in &other.closes {
+            *self.closes.entry(*how).or_default() += count;
+        }
+        for (mine, theirs) in self.histograms_mut().zip(other.histograms()) {
+            if let Some(theirs) = filled(theirs) {
+                mine.get_or_insert_default().merge(theirs);
+            }
+        }
+    }
+
+    /// Forgets everything and keeps the memory of the histograms.
+    pub fn clear(&mut self) {
+        self.counters = [0; Counter::COUNT];
+        self.causes = [0; Cause::COUNT];
+        self.closes.clear();
+        for histogram in self.histograms_mut().flatten() {
+            if !histogram.is_empty() {
+                histogram.clear();
+            }
+        }
+    }
+
+    fn histograms(&self) -> impl Iterator<Item = &Option<Box<Histogram>>> {
+        let by_message = self.latencies.iter().chain(&self.services);
+        self.timers.iter().chain(by_message)
+    }
+
+    fn histograms_mut(&mut self) -> impl Iterator<Item = &mut Option<Box<Histogram>>> {
+        let by_message = self.latencies.iter_mut().chain(&mut self.services);
+        self.timers.iter_mut().chain(by_message)
+    }
+}
+
+/// A histogram that was cleared for its next use is as good as none.
+fn filled(histogram: &Option<Box<Histogram>>) -> Option<&Histogram> {
+    histogram.as_deref().filter(|h| !h.is_empty())
+}
+
+/// A proptest strategy for whatever a worker may record.
+#[cfg(test)]
+pub(super) mod script {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Debug, Clone)]
+    pub(crate) enum Act {
+        Add(usize, u64),
+        Cause(usize),
+        Close(u16, bool),
+        Time(usize, u64),
+        Answer(usize, u64, u64),
+    }
+
+    pub(crate) const MESSAGES: usize = 2;
+
+    pub(crate) fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let ns = 0u64..100_000_000_000;
+        prop::collection::vec(
+            prop_oneof![
+                (0..Counter::COUNT, 1u64..1000).prop_map(|(c, n)| Act::Add(c, n)),
+                (0..Cause::COUNT).prop_map(Act::Cause),
+                (1000u16..1015, any::<bool>()).prop_map(|(c, p)| Act::Close(c, p)),
+                (0..Timer::COUNT, ns.clone()).prop_map(|(t, n)| Act::Time(t, n)),
+                (0..MESSAGES, ns.clone(), ns).prop_map(|(m, l, s)| Act::Answer(m, l, s)),
+            ],
+            0..60,
+        )
+    }
+
+    pub(crate) fn play(cells: &mut Cells, acts: &[Act]) {
+        for act in acts {
+            match *act {
+                Act::Add(counter, more) => cells.add(Counter::ALL[counter], more),
+                Act::Cause(cause) => cells.cause(Cause::ALL[cause]),
+                Act::Close(code, peer) => cells.close(
+                    CloseKind::Code(code),
+                    if peer { Side::Peer } else { Side::Local },
+                ),
+                Act::Time(timer, ns) => cells.time(Timer::ALL[timer], ns),
+                Act::Answer(message, latency, service) => cells.answer(message, latency, service),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::script::{MESSAGES, acts, play};
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// Every counter and every histogram there is: a forgotten one fails here.
+        #[test]
+        fn merging_is_recording_together(a in acts(), b in acts()) {
+            let (mut left, mut right, mut together) = (Cells::new(MESSAGES), Cells::new(MESSAGES), Cells::new(MESSAGES));
+            play(&mut left, &a);
+            play(&mut right, &b);
+            play(&mut together, &a);
+            play(&mut together, &b);
+            let mut ab = left.clone();
+            ab.merge(&right);
+            let mut ba = right;
+            ba.merge(&left);
+            prop_assert_eq!(&ab, &together);
+            prop_assert_eq!(&ba, &together);
+        }
+
+        #[test]
+        fn a_cleared_one_adds_nothing(a in acts(), b in acts()) {
+            let mut cleared = Cells::new(MESSAGES);
+            play(&mut cleared, &a);
+            cleared.clear();
+            let mut merged = Cells::new(MESSAGES);
+            play(&mut merged, &b);
+            let before = merged.clone();
+            merged.merge(&cleared);
+            prop_assert_eq!(merged, before);
+        }
+    }
+}

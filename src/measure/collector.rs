@@ -1,0 +1,264 @@
+//! Merges the shards of all workers, interval by interval, into the numbers of the run.
+
+use super::cells::Cells;
+use super::shard::{CohortShard, Layout, Open, Shard};
+use super::summary::{Endings, GaugeStats, Metric, Summary, Value};
+use super::timeline::{Phase, Row, Timeline};
+use crate::metric::{self, Cause, Counter, Gauge, Timer};
+
+/// How the generator itself fared in an interval.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sample {
+    /// CPU used, in percent of one core.
+    pub cpu: Option<f64>,
+    /// Memory used, in bytes.
+    pub rss: Option<f64>,
+    /// Growth of it for each open connection, in bytes.
+    pub bytes_per_connection: Option<f64>,
+}
+
+/// Everything seen so far.
+#[derive(Debug)]
+pub struct Collector {
+    layout: Layout,
+    all: Shard,
+    timeline: Timeline,
+    gauges: Vec<[Option<GaugeStats>; 3]>,
+    generator: [Option<GaugeStats>; 3],
+    endings: Endings,
+}
+
+impl Collector {
+    /// Nothing seen yet.
+    pub fn new(layout: Layout) -> Self {
+        Self {
+            all: Shard::new(&layout),
+            timeline: Vec::new(),
+            gauges: vec![[None; 3]; layout.cohorts.len()],
+            generator: [None; 3],
+            endings: Endings::default(),
+            layout,
+        }
+    }
+
+    /// Takes one interval of all workers, already merged. Its states become a row of the timeline.
+    pub fn interval(&mut self, phase: Phase, interval: &Shard, sample: Sample) {
+        self.all.merge(interval, 0);
+        self.keep_endings(interval);
+        for (index, cohort) in interval.cohorts.iter().enumerate() {
+            self.timeline
+                .push(Row::of(interval.interval, phase, index, cohort));
+            let Open {
+                connecting,
+                open,
+                closing,
+                ..
+            } = cohort.open;
+            for (stats, now) in self.gauges[index]
+                .iter_mut()
+                .zip([connecting, open, closing])
+            {
+                GaugeStats::push(stats, now as f64);
+            }
+        }
+        let now = [sample.cpu, sample.rss, sample.bytes_per_connection];
+        for (stats, now) in self.generator.iter_mut().zip(now) {
+            if let Some(now) = now {
+                GaugeStats::push(stats, now);
+            }
+        }
+    }
+
+    fn keep_endings(&mut self, interval: &Shard) {
+        let endings = &mut self.endings;
+        for ending in &interval.endings {
+            let examples = endings.examples.entry(ending.cause).or_default();
+            if !ending.detail.is_empty()
+                && examples.len() < Endings::MAX_EXAMPLES
+                && !examples.contains(&ending.detail)
+            {
+                examples.push(ending.detail.clone());
+            }
+            if endings.rows.len() < Endings::MAX_ROWS {
+                endings.rows.push(ending.clone());
+            } else {
+                endings.more += 1;
+            }
+        }
+        endings.more += interval.more_endings;
+    }
+
+    /// The newest rows of the timeline, one for each cohort.
+    pub fn newest(&self) -> &[Row] {
+        let cohorts = self.layout.cohorts.len();
+        &self.timeline[self.timeline.len().saturating_sub(cohorts)..]
+    }
+
+    /// The numbers so far, where the measured windows were so many seconds long.
+    pub fn summary(&self, seconds: f64, windows: &[f64]) -> Summary {
+        let mut metrics = Vec::new();
+        let mut totals = Vec::new();
+        for (index, (name, messages)) in self.layout.cohorts.iter().enumerate() {
+            let rows = CohortRows {
+                cohort: name,
+                messages,
+                shard: &self.all.cohorts[index],
+            };
+            rows.whole(seconds, &mut metrics);
+            rows.windows(windows, self.layout.stages > 0, &mut metrics);
+            rows.totals(seconds, &mut totals);
+            let states = [Gauge::Connecting, Gauge::Open, Gauge::Closing];
+            push_gauges(
+                &mut metrics,
+                Some(name),
+                seconds,
+                states,
+                self.gauges[index],
+            );
+        }
+        let own = [
+            Gauge::GeneratorCpu,
+            Gauge::GeneratorRss,
+            Gauge::BytesPerConnection,
+        ];
+        push_gauges(&mut metrics, None, seconds, own, self.generator);
+        if !self.all.loop_lag.is_empty() {
+            metrics.push(Metric {
+                name: Timer::GeneratorLoopLag.name().to_owned(),
+                cohort: None,
+                stage: None,
+                seconds,
+                value: Value::Histogram(Box::new(self.all.loop_lag.clone())),
+            });
+        }
+        Summary {
+            cohorts: self
+                .layout
+                .cohorts
+                .iter()
+                .map(|(name, _)| name.clone())
+                .collect(),
+            seconds,
+            measured_seconds: windows.iter().sum(),
+            metrics,
+            totals,
+            timeline: self.timeline.clone(),
+            endings: self.endings.clone(),
+        }
+    }
+}
+
+fn push_gauges(
+    out: &mut Vec<Metric>,
+    cohort: Option<&str>,
+    seconds: f64,
+    gauges: [Gauge; 3],
+    stats: [Option<GaugeStats>; 3],
+) {
+    for (gauge, stats) in gauges.into_iter().zip(stats) {
+        let Some(stats) = stats else { continue };
+        out.push(Metric {
+            name: gauge.name().to_owned(),
+            cohort: cohort.map(str::to_owned),
+            stage: None,
+            seconds,
+            value: Value::Gauge(stats),
+        });
+    }
+}
+
+/// Turns one cohort's cells into rows.
+struct CohortRows<'a> {
+    cohort: &'a str,
+    messages: &'a [String],
+    shard: &'a CohortShard,
+}
+
+impl CohortRows<'_> {
+    fn whole(&self, seconds: f64, out: &mut Vec<Metric>) {
+        self.rows(&self.shard.whole, None, seconds, covers_whole_run, out);
+    }
+
+    fn windows(&self, windows: &[f64], staged: bool, out: &mut Vec<Metric>) {
+        for (index, cells) in self.shard.windows()[1..].iter().enumerate() {
+            let stage = staged.then_some(index as u32 + 1);
+            let seconds = windows.get(index).copied().unwrap_or(0.0);
+            self.rows(cells, stage, seconds, |c| !covers_whole_run(c), out);
+        }
+    }
+
+    fn totals(&self, seconds: f64, out: &mut Vec<Metric>) {
+        let mut all = self.shard.whole.clone();
+        self.shard
+            .windows()
+            .iter()
+            .for_each(|cells| all.merge(cells));
+        self.rows(&all, None, seconds, |_| true, out);
+    }
+
+    fn rows(
+        &self,
+        cells: &Cells,
+        stage: Option<u32>,
+        seconds: f64,
+        wanted: impl Fn(Counter) -> bool,
+        out: &mut Vec<Metric>,
+    ) {
+        let mut push = |name: String, value: Value| {
+            out.push(Metric {
+                name,
+                cohort: Some(self.cohort.to_owned()),
+                stage,
+                seconds,
+                value,
+            });
+        };
+        for counter in Counter::ALL.iter().copied().filter(|c| wanted(*c)) {
+            push(
+                counter.name().to_owned(),
+                Value::Counter(cells.counter(counter)),
+            );
+        }
+        for cause in Cause::ALL
+            .iter()
+            .copied()
+            .filter(|c| *c != Cause::Completed)
+        {
+            let count = cells.caused(cause);
+            if count > 0 {
+                push(metric::error(cause), Value::Counter(count));
+            }
+        }
+        for (kind, side, count) in cells.closes() {
+            push(metric::close(kind, side), Value::Counter(count));
+        }
+        for timer in Timer::ALL.iter().copied() {
+            if let Some(times) = cells.timer(timer) {
+                push(
+                    timer.name().to_owned(),
+                    Value::Histogram(Box::new(times.clone())),
+                );
+            }
+        }
+        for (index, message) in self.messages.iter().enumerate() {
+            if let Some(times) = cells.latency(index) {
+                push(
+                    metric::latency(message),
+                    Value::Histogram(Box::new(times.clone())),
+                );
+            }
+            if let Some(times) = cells.service(index) {
+                push(
+                    metric::service(message),
+                    Value::Histogram(Box::new(times.clone())),
+                );
+            }
+        }
+    }
+}
+
+/// Connection metrics and bytes cover the whole run; messages and pings belong to a window.
+pub(super) fn covers_whole_run(counter: Counter) -> bool {
+    let name = counter.name();
+    name.starts_with("connections.") || name.starts_with("bytes.")
+}

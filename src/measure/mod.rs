@@ -1,0 +1,16 @@
+//! What was seen, as numbers: histograms, counters, one worker's shard, the merged summary.
+//! Pure: knows no socket, no clock and no scenario.
+
+mod cells;
+mod collector;
+mod histogram;
+mod shard;
+mod summary;
+mod timeline;
+
+pub use cells::Cells;
+pub use collector::{Collector, Sample};
+pub use histogram::{Histogram, HistogramError};
+pub use shard::{CohortShard, Ending, Layout, Open, Shard, State, TcpView, Window};
+pub use summary::{Endings, GaugeStats, Metric, Summary, Value};
+pub use timeline::{Phase, Progress, Row, Timeline};

@@ -1,0 +1,235 @@
+//! What one worker saw in one interval. Handed over by ownership, merged elsewhere, and recycled.
+
+use super::cells::Cells;
+use super::histogram::Histogram;
+use crate::metric::{Cause, Side};
+
+/// The names behind the indices that a shard uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// For each cohort its name and the names of its messages.
+    pub cohorts: Vec<(String, Vec<String>)>,
+    /// How many stages results are kept for; zero where the scenario has none.
+    pub stages: u32,
+}
+
+impl Layout {
+    /// Measured windows: the stages, or the one measured window of a run without stages.
+    pub fn measured(&self) -> usize {
+        self.stages.max(1) as usize
+    }
+}
+
+/// A span of time that results are kept for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Window(usize);
+
+impl Window {
+    /// Not measured: ramp-up, warm-up and what comes after the end. Shows in totals only.
+    pub const OUTSIDE: Self = Self(0);
+
+    /// The measured window with this index, from 0: the stage `index + 1`.
+    pub const fn measured(index: usize) -> Self {
+        Self(index + 1)
+    }
+
+    /// The index of a measured window.
+    pub const fn index(self) -> Option<usize> {
+        self.0.checked_sub(1)
+    }
+}
+
+/// How many connections are in which state now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Open {
+    /// In the handshake (readyState 0).
+    pub connecting: u64,
+    /// Open (readyState 1).
+    pub open: u64,
+    /// In the close handshake (readyState 2).
+    pub closing: u64,
+    /// Declared dead, so far.
+    pub dead: u64,
+}
+
+impl Open {
+    /// Adds another worker's numbers of the same interval.
+    pub fn merge(&mut self, other: &Self) {
+        self.connecting += other.connecting;
+        self.open += other.open;
+        self.closing += other.closing;
+        self.dead += other.dead;
+    }
+}
+
+/// The kernel's view of a connection (`TCP_INFO`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpView {
+    /// Segments sent and not acknowledged.
+    pub unacked: u32,
+    /// Retransmissions of the oldest of them in a row.
+    pub retransmits: u32,
+    /// Since the last acknowledgement, in nanoseconds.
+    pub last_ack_ns: u64,
+}
+
+/// In which state a connection was when it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// readyState 0.
+    Connecting,
+    /// readyState 1.
+    Open,
+    /// readyState 2.
+    Closing,
+    /// Declared dead by its heartbeat.
+    Dead,
+}
+
+impl State {
+    /// As `connections.csv` shows it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Open => "open",
+            Self::Closing => "closing",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// A connection that did not end as planned. Times are nanoseconds since the first dial; `None` is "never".
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ending {
+    /// The connection's number, from 0.
+    pub connection: u32,
+    /// The index of its cohort.
+    pub cohort: usize,
+    /// When its handshake was complete.
+    pub opened_ns: Option<u64>,
+    /// When it ended; `None` for a dead one that was kept.
+    pub ended_ns: Option<u64>,
+    /// In which state.
+    pub state: State,
+    /// The code of the Close frame that was received.
+    pub close_code: Option<u16>,
+    /// The reason of the Close frame that was received.
+    pub close_reason: String,
+    /// Who ended it, where there is one to name.
+    pub closed_by: Option<Side>,
+    /// Why.
+    pub cause: Cause,
+    /// More words: a status line, the wrong header, the system's error.
+    pub detail: String,
+    /// The last bytes received.
+    pub last_received_ns: Option<u64>,
+    /// The last ping sent.
+    pub last_ping_ns: Option<u64>,
+    /// The last pong received.
+    pub last_pong_ns: Option<u64>,
+    /// Missed in a row.
+    pub pings_missed: u32,
+    /// The kernel's view at that moment.
+    pub tcp: Option<TcpView>,
+}
+
+/// One cohort's part of a shard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CohortShard {
+    /// Connections, handshakes, closes, bytes: what covers the whole run.
+    pub whole: Cells,
+    windows: Vec<Cells>,
+    /// The state at the end of the interval.
+    pub open: Open,
+}
+
+impl CohortShard {
+    fn new(messages: usize, windows: usize) -> Self {
+        Self {
+            whole: Cells::new(messages),
+            windows: (0..=windows).map(|_| Cells::new(messages)).collect(),
+            open: Open::default(),
+        }
+    }
+
+    /// The cells of one window.
+    pub fn window(&mut self, window: Window) -> &mut Cells {
+        &mut self.windows[window.0]
+    }
+
+    /// The cells of every window, the unmeasured one first.
+    pub fn windows(&self) -> &[Cells] {
+        &self.windows
+    }
+}
+
+/// What one worker saw in one interval, or several shards merged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shard {
+    /// Counted from the common start of all workers.
+    pub interval: u64,
+    /// In the order of the [`Layout`].
+    pub cohorts: Vec<CohortShard>,
+    /// How late the worker was woken.
+    pub loop_lag: Histogram,
+    /// Connections that did not end as planned; at most [`Shard::MAX_ENDINGS`].
+    pub endings: Vec<Ending>,
+    /// How many more there were.
+    pub more_endings: u64,
+}
+
+impl Shard {
+    /// How many endings one shard holds.
+    pub const MAX_ENDINGS: usize = 20_000;
+
+    /// An empty one.
+    pub fn new(layout: &Layout) -> Self {
+        let cohorts = layout
+            .cohorts
+            .iter()
+            .map(|(_, messages)| CohortShard::new(messages.len(), layout.measured()))
+            .collect();
+        Self {
+            interval: 0,
+            cohorts,
+            loop_lag: Histogram::new(),
+            endings: Vec::new(),
+            more_endings: 0,
+        }
+    }
+
+    /// Keeps an ending, or counts it when there is no more room.
+    pub fn ending(&mut self, ending: Ending, room: usize) {
+        if self.endings.len() < room {
+            self.endings.push(ending);
+        } else {
+            self.more_endings += 1;
+        }
+    }
+
+    /// Adds all that `other` holds, but for the states, which belong to an instant. Exact.
+    pub fn merge(&mut self, other: &Self, room_for_endings: usize) {
+        for (mine, theirs) in self.cohorts.iter_mut().zip(&other.cohorts) {
+            mine.whole.merge(&theirs.whole);
+            for (mine, theirs) in mine.windows.iter_mut().zip(&theirs.windows) {
+                mine.merge(theirs);
+            }
+        }
+        self.loop_lag.merge(&other.loop_lag);
+        for ending in &other.endings {
+            self.ending(ending.clone(), room_for_endings);
+        }
+        self.more_endings += other.more_endings;
+    }
+
+    /// Makes it ready for the next interval; states and memory stay.
+    pub fn clear(&mut self) {
+        for cohort in &mut self.cohorts {
+            cohort.whole.clear();
+            cohort.windows.iter_mut().for_each(Cells::clear);
+        }
+        self.loop_lag.clear();
+        self.endings.clear();
+        self.more_endings = 0;
+    }
+}

@@ -1,0 +1,173 @@
+//! The numbers of a run, by name: what gates, reports and people look at.
+
+use std::collections::BTreeMap;
+
+use super::histogram::Histogram;
+use super::shard::Ending;
+use super::timeline::Timeline;
+use crate::metric::{Cause, Kind};
+
+/// The samples of a gauge, one a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GaugeStats {
+    /// How many samples.
+    pub samples: u64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest, also called the peak.
+    pub max: f64,
+    /// The mean.
+    pub mean: f64,
+    /// The newest.
+    pub last: f64,
+}
+
+impl GaugeStats {
+    /// Adds a sample.
+    pub fn push(this: &mut Option<Self>, value: f64) {
+        let Some(stats) = this else {
+            *this = Some(Self {
+                samples: 1,
+                min: value,
+                max: value,
+                mean: value,
+                last: value,
+            });
+            return;
+        };
+        stats.samples += 1;
+        stats.min = stats.min.min(value);
+        stats.max = stats.max.max(value);
+        stats.mean += (value - stats.mean) / stats.samples as f64;
+        stats.last = value;
+    }
+}
+
+/// What a metric holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A count.
+    Counter(u64),
+    /// Times in nanoseconds; never empty.
+    Histogram(Box<Histogram>),
+    /// Samples.
+    Gauge(GaugeStats),
+}
+
+impl Value {
+    /// What kind of number it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Counter(_) => Kind::Counter,
+            Self::Histogram(_) => Kind::Histogram,
+            Self::Gauge(_) => Kind::Gauge,
+        }
+    }
+}
+
+/// One metric of one cohort in one stage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metric {
+    /// A name of the catalogue.
+    pub name: String,
+    /// `None` for what belongs to the generator.
+    pub cohort: Option<String>,
+    /// From 1; `None` where the scenario has no stages, or the metric covers the whole run.
+    pub stage: Option<u32>,
+    /// How long the window was that it covers.
+    pub seconds: f64,
+    /// What was measured.
+    pub value: Value,
+}
+
+/// The connections that did not end as planned.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Endings {
+    /// In the order they ended, within a second; bounded.
+    pub rows: Vec<Ending>,
+    /// How many more there were.
+    pub more: u64,
+    /// For each cause the first few different details.
+    pub examples: BTreeMap<Cause, Vec<String>>,
+}
+
+impl Endings {
+    /// How many rows are kept.
+    pub const MAX_ROWS: usize = 100_000;
+    /// How many details are kept for each cause.
+    pub const MAX_EXAMPLES: usize = 5;
+}
+
+/// The numbers of a run.
+///
+/// A counter of the catalogue that has no row is zero; a histogram that has no row is empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// The names of the cohorts, in the order of the scenario.
+    pub cohorts: Vec<String>,
+    /// From the first dial to the end of the last connection.
+    pub seconds: f64,
+    /// How long was measured: the window, or all stages.
+    pub measured_seconds: f64,
+    /// One row for each metric, cohort and stage, in the order of the catalogue.
+    pub metrics: Vec<Metric>,
+    /// The same over the whole run, what was not measured included; one row for each metric and cohort.
+    pub totals: Vec<Metric>,
+    /// Second by second.
+    pub timeline: Timeline,
+    /// Who did not end as planned.
+    pub endings: Endings,
+}
+
+impl Summary {
+    /// The rows of a metric, of one cohort or all, of one stage or all.
+    pub fn select<'a>(
+        &'a self,
+        name: &'a str,
+        cohort: Option<&'a str>,
+        stage: Option<u32>,
+    ) -> impl Iterator<Item = &'a Metric> {
+        self.metrics.iter().filter(move |metric| {
+            metric.name == name
+                && cohort.is_none_or(|cohort| metric.cohort.as_deref() == Some(cohort))
+                && stage.is_none_or(|stage| metric.stage == Some(stage))
+        })
+    }
+
+    /// A counter, all cohorts and stages together.
+    pub fn count(&self, name: &str) -> u64 {
+        sum(self.select(name, None, None))
+    }
+
+    /// A counter over the whole run, all cohorts together.
+    pub fn total(&self, name: &str) -> u64 {
+        sum(self.totals.iter().filter(|metric| metric.name == name))
+    }
+
+    /// A distribution, all cohorts and stages together; `None` where it is empty.
+    pub fn histogram(&self, name: &str) -> Option<Histogram> {
+        Self::merged(self.select(name, None, None))
+    }
+
+    /// The distributions of these rows in one; `None` where there is no sample.
+    pub fn merged<'a>(rows: impl Iterator<Item = &'a Metric>) -> Option<Histogram> {
+        let mut all: Option<Histogram> = None;
+        for row in rows {
+            if let Value::Histogram(histogram) = &row.value {
+                match &mut all {
+                    Some(all) => all.merge(histogram),
+                    None => all = Some((**histogram).clone()),
+                }
+            }
+        }
+        all
+    }
+}
+
+fn sum<'a>(rows: impl Iterator<Item = &'a Metric>) -> u64 {
+    rows.map(|row| match row.value {
+        Value::Counter(count) => count,
+        _ => 0,
+    })
+    .sum()
+}

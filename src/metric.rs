@@ -1,0 +1,302 @@
+//! The catalogue of names: every counter, histogram, gauge and cause of an end that wsbench can speak of.
+//! A leaf, and public interface: gates, reports and documents all take their names from here.
+
+use std::fmt;
+
+/// Declares an enum whose variants each have one stable name and one line of meaning.
+macro_rules! catalogue {
+    ($(#[$doc:meta])* $enum:ident { $($variant:ident => $name:literal, $meaning:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum $enum {
+            $(#[doc = $meaning] $variant,)+
+        }
+
+        impl $enum {
+            /// All of them, in the order reports show them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
+
+            /// The stable name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// What it means, in one line.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)+ }
+            }
+
+            /// The one with this name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl fmt::Display for $enum {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    };
+}
+
+catalogue! {
+    /// What is counted, besides `errors.<cause>` and `closes.<code>.<side>`.
+    Counter {
+        ConnectionsAttempted => "connections.attempted", "Dials begun: first connections and reconnects.";
+        ConnectionsOpened => "connections.opened", "Handshakes that ended in a valid 101.";
+        ConnectionsFailed => "connections.failed", "Dials that did not end in a valid 101.";
+        ConnectionsClosed => "connections.closed", "Open connections that have ended, however they ended.";
+        ConnectionsDead => "connections.dead", "Connections declared dead by their heartbeat.";
+        ConnectionsReconnected => "connections.reconnected", "Handshakes that succeeded after an earlier connection of the same client was lost.";
+        ConnectionsSkipped => "connections.skipped", "Arrivals not dialled because `max_open` connections were there already.";
+        MessagesDue => "messages.due", "Messages the schedule asked for.";
+        MessagesSent => "messages.sent", "Messages handed to the connection.";
+        MessagesNotSent => "messages.not_sent", "Messages that were due but could not be sent in time.";
+        MessagesReceived => "messages.received", "Text and binary messages received, expected or not.";
+        MessagesEchoed => "messages.echoed", "Sent messages answered in time by the same bytes.";
+        MessagesMismatched => "messages.mismatched", "Sent messages answered in time by other bytes.";
+        MessagesDuplicated => "messages.duplicated", "Answers to a message that had been answered before.";
+        MessagesUnsolicited => "messages.unsolicited", "Messages received that answer nothing this connection sent.";
+        MessagesTimedOut => "messages.timed_out", "Sent messages with no answer within `timeout`.";
+        MessagesLate => "messages.late", "Answers that came after the message had timed out.";
+        MessagesLost => "messages.lost", "Sent messages whose connection ended before the answer.";
+        MessagesRetyped => "messages.retyped", "Echoes that came back as binary where text was sent, or the reverse.";
+        PingsSent => "heartbeat.pings_sent", "Pings handed to the connection.";
+        PongsReceived => "heartbeat.pongs_received", "Pongs that answered a ping in time.";
+        PongsLate => "heartbeat.late", "Pongs that came after their ping had been counted as missed.";
+        PingsMissed => "heartbeat.missed", "Pings with no pong within `timeout`.";
+        PongsUnsolicited => "heartbeat.unsolicited", "Pongs that answer no ping of ours (legal, RFC 6455 section 5.5.3).";
+        ServerPings => "server_ping.received", "Pings received from the server.";
+        BytesSent => "bytes.sent", "Bytes written to TCP, before TLS.";
+        BytesReceived => "bytes.received", "Bytes read from TCP, after TLS.";
+    }
+}
+
+catalogue! {
+    /// What is timed. Nanoseconds inside, microseconds in reports.
+    Timer {
+        HandshakeDns => "handshake.dns", "Name look-up, once for each run; empty for an address.";
+        HandshakeTcp => "handshake.tcp", "From the dial to the TCP connection.";
+        HandshakeTls => "handshake.tls", "From the TCP connection to the TLS session.";
+        HandshakeUpgrade => "handshake.upgrade", "From the upgrade request to the checked 101.";
+        HandshakeTotal => "handshake.total", "From the dial to the checked 101.";
+        ReceiveGap => "receive.gap", "Between two messages received on one connection.";
+        HeartbeatRtt => "heartbeat.rtt", "From a ping sent to its pong, late ones included.";
+        HeartbeatDetection => "heartbeat.detection", "From the last sign of life to the declaration of death.";
+        ServerPingInterval => "server_ping.interval", "Between two pings of the server on one connection.";
+        ReconnectDuration => "reconnect.duration", "From the loss of a connection to the 101 of the next.";
+        CloseDuration => "close.duration", "From our Close frame to the end of TCP.";
+        ScheduleLateness => "schedule.lateness", "From the intended to the actual send, messages and pings.";
+        GeneratorLoopLag => "generator.loop_lag", "From the time a worker asked to be woken to the time it was.";
+    }
+}
+
+catalogue! {
+    /// What is sampled once a second.
+    Gauge {
+        Connecting => "connections.connecting", "Connections in the handshake (readyState 0).";
+        Open => "connections.open", "Open connections (readyState 1).";
+        Closing => "connections.closing", "Connections in the close handshake (readyState 2).";
+        GeneratorCpu => "generator.cpu", "CPU used by wsbench, in percent of one core.";
+        GeneratorRss => "generator.rss", "Memory used by wsbench, in bytes.";
+        BytesPerConnection => "generator.bytes_per_connection", "Growth of wsbench's memory for each open connection, in bytes.";
+    }
+}
+
+catalogue! {
+    /// Why a connection, or an attempt at one, ended. Every one but `completed` is also the name of a
+    /// counter, `errors.<cause>`.
+    Cause {
+        Completed => "completed", "Closed by us as planned, and the close handshake was completed.";
+        ClosedByPeer => "closed_by_peer", "The server sent a Close frame that nobody asked for.";
+        PeerFrozen => "peer_frozen", "Pongs missed while the peer's kernel still acknowledged: the process hangs.";
+        PathDead => "path_dead", "Pongs missed while nothing was acknowledged: host or network gone.";
+        MissedPong => "missed_pong", "Pongs missed, with no view of the kernel's to say more.";
+        Reset => "reset", "TCP reset by the peer.";
+        Eof => "eof", "TCP closed by the peer without a Close frame (close code 1006).";
+        ProtocolError => "protocol_error", "A frame that RFC 6455 forbids.";
+        BadUtf8 => "bad_utf8", "A text message that is not UTF-8 (RFC 6455 section 8.1).";
+        BadCloseCode => "bad_close_code", "A close code that must not be on the wire (RFC 6455 section 7.4).";
+        MessageTooBig => "message_too_big", "A message longer than `max_message`.";
+        CloseTimeout => "close_timeout", "No end of TCP within `close_timeout` after our Close.";
+        WriteTimeout => "write_timeout", "The peer took no bytes at all until the end of the run.";
+        Dns => "dns", "The host name could not be resolved.";
+        Refused => "refused", "Nothing listens on that port.";
+        Unreachable => "unreachable", "No route to the host.";
+        ConnectTimeout => "connect_timeout", "No valid 101 within `connect_timeout` after the dial.";
+        Tls => "tls", "The TLS handshake failed.";
+        HttpStatus => "http_status", "An HTTP status other than 101.";
+        BadUpgrade => "bad_upgrade", "A 101 without `Upgrade: websocket` and `Connection: Upgrade`.";
+        BadAccept => "bad_accept", "A 101 whose `Sec-WebSocket-Accept` is missing or wrong.";
+        BadSubprotocol => "bad_subprotocol", "A 101 with a subprotocol nobody asked for.";
+        BadExtension => "bad_extension", "A 101 with an extension nobody asked for.";
+        HandshakeEof => "handshake_eof", "TCP closed before the end of the response.";
+        HandshakeReset => "handshake_reset", "TCP reset before the end of the response.";
+        HandshakeGarbage => "handshake_garbage", "A response that is not HTTP, or is too long.";
+        NoLocalPort => "no_local_port", "No free local port for another connection to this target.";
+        NoDescriptor => "no_descriptor", "No free file descriptor.";
+        Abandoned => "abandoned", "A reconnect that was under way when the run ended.";
+        Io => "io", "Any other error of the operating system.";
+    }
+}
+
+/// Who ended a connection, as far as the wire shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The other end.
+    Peer,
+    /// wsbench.
+    Local,
+}
+
+impl Side {
+    /// The stable name, as in `closes.1000.local`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// How a connection ended: by a Close frame with a code, or without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CloseKind {
+    /// A Close frame with this code; 1005 for an empty one (RFC 6455 section 7.1.5).
+    Code(u16),
+    /// TCP FIN and no Close frame.
+    Fin,
+    /// TCP reset.
+    Rst,
+    /// Nothing came in time.
+    Timeout,
+}
+
+impl fmt::Display for CloseKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "{code}"),
+            Self::Fin => f.write_str("fin"),
+            Self::Rst => f.write_str("rst"),
+            Self::Timeout => f.write_str("timeout"),
+        }
+    }
+}
+
+/// What kind of number a metric is; decides which statistics it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Only grows. Has `count` and `rate`.
+    Counter,
+    /// A distribution of times. Has percentiles, `min`, `max`, `mean`, `count` and `rate`.
+    Histogram,
+    /// Sampled once a second. Has `min`, `max`, `mean`, `peak` and `last`.
+    Gauge,
+}
+
+impl Kind {
+    /// The stable name, as in `run.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+            Self::Gauge => "gauge",
+        }
+    }
+}
+
+/// The name of one message's latency, counted from its intended send time.
+pub fn latency(message: &str) -> String {
+    format!("latency.{message}")
+}
+
+/// The name of one message's service time, counted from its actual send.
+pub fn service(message: &str) -> String {
+    format!("service.{message}")
+}
+
+/// The name of the counter of one cause.
+pub fn error(cause: Cause) -> String {
+    format!("errors.{cause}")
+}
+
+/// The name of the counter of one way to close.
+pub fn close(kind: CloseKind, side: Side) -> String {
+    format!("closes.{kind}.{}", side.name())
+}
+
+/// The kind of the metric of this name, where `messages` are the names of the scenario's messages;
+/// `None` where there is no such metric.
+pub fn kind_of(name: &str, messages: &[&str]) -> Option<Kind> {
+    if Counter::from_name(name).is_some() {
+        return Some(Kind::Counter);
+    }
+    if Timer::from_name(name).is_some() {
+        return Some(Kind::Histogram);
+    }
+    if Gauge::from_name(name).is_some() {
+        return Some(Kind::Gauge);
+    }
+    let (group, rest) = name.split_once('.')?;
+    match group {
+        "latency" | "service" => messages.contains(&rest).then_some(Kind::Histogram),
+        "errors" => {
+            let cause = Cause::from_name(rest)?;
+            (cause != Cause::Completed).then_some(Kind::Counter)
+        }
+        "closes" => {
+            let (how, side) = rest.split_once('.')?;
+            let known = matches!(how, "fin" | "rst" | "timeout")
+                || how
+                    .parse::<u16>()
+                    .is_ok_and(|code| (1000..5000).contains(&code));
+            (known && matches!(side, "peer" | "local")).then_some(Kind::Counter)
+        }
+        _ => None,
+    }
+}
+
+/// Every name a gate may use in a scenario with these messages, but for the open family `closes.*`.
+/// For hints.
+pub fn names(messages: &[&str]) -> Vec<String> {
+    let fixed = Counter::ALL
+        .iter()
+        .map(|c| c.name().to_owned())
+        .chain(Timer::ALL.iter().map(|t| t.name().to_owned()))
+        .chain(Gauge::ALL.iter().map(|g| g.name().to_owned()));
+    let causes = Cause::ALL
+        .iter()
+        .filter(|cause| **cause != Cause::Completed)
+        .map(|cause| error(*cause));
+    let timed = messages.iter().flat_map(|m| [latency(m), service(m)]);
+    fixed.chain(causes).chain(timed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_found_again() {
+        let all = names(&["echo"]);
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+        for name in &all {
+            assert!(kind_of(name, &["echo"]).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn open_families_are_checked() {
+        assert_eq!(kind_of("closes.1011.peer", &[]), Some(Kind::Counter));
+        assert_eq!(kind_of("closes.fin.local", &[]), Some(Kind::Counter));
+        assert_eq!(kind_of("closes.99.peer", &[]), None);
+        assert_eq!(kind_of("closes.1000.nobody", &[]), None);
+        assert_eq!(kind_of("latency.chat", &["echo"]), None);
+        assert_eq!(kind_of("errors.completed", &[]), None);
+    }
+}

@@ -1,0 +1,454 @@
+//! What a scenario means, with every default filled in. Nothing invalid can be expressed here:
+//! `resolve` is the only way from text to these types, and no field is left to guess.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::units::{ByteSize, Rate};
+
+/// One run, whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Names the report folder: letters, digits, `-` and `_`.
+    pub name: String,
+    /// One line for people; may be empty.
+    pub description: String,
+    /// Whom to connect to, and how.
+    pub target: Target,
+    /// How many connections, when, and for how long.
+    pub load: Load,
+    /// Groups of connections that behave alike. Never empty, at most 256; one called `main` where the file names none.
+    pub cohorts: Vec<Cohort>,
+    /// What must hold.
+    pub gates: Gates,
+}
+
+/// The server under test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// Where it is.
+    pub url: TargetUrl,
+    /// From the dial to the checked 101. Above zero.
+    pub connect_timeout: Duration,
+    /// From our Close to the end of TCP. Above zero.
+    pub close_timeout: Duration,
+    /// Extra request headers, in order. Values may hold secrets: they are never reported.
+    pub headers: Vec<(String, String)>,
+    /// The `Origin` header.
+    pub origin: Option<String>,
+    /// Offered in this order.
+    pub subprotocols: Vec<String>,
+    /// Whom to trust under `wss://`.
+    pub trust: Trust,
+    /// Local addresses to dial from, used in turn. Empty: the system chooses.
+    pub source_addresses: Vec<IpAddr>,
+    /// The longest message a server may send before the connection is failed with `message_too_big`.
+    pub max_message: ByteSize,
+}
+
+/// Where the server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetUrl {
+    /// The built-in echo server, started for this run.
+    Embedded,
+    /// A server that is already there.
+    Url(WsUrl),
+}
+
+/// A checked `ws://` or `wss://` address (RFC 6455 section 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WsUrl {
+    /// `wss` rather than `ws`.
+    pub secure: bool,
+    /// A name or an address; IPv6 without brackets.
+    pub host: String,
+    /// Given, or 80 and 443.
+    pub port: u16,
+    /// Path and query as sent in the request line; at least `/`.
+    pub resource: String,
+    /// How reports and messages show it: as the user wrote it, with `${NAME}` left in place.
+    pub shown: String,
+}
+
+/// Whom to trust under `wss://`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// The system's root certificates.
+    System,
+    /// Only the certificates in this PEM file.
+    File(PathBuf),
+    /// Anyone. For tests.
+    Anyone,
+}
+
+/// When connections open and close.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Load {
+    /// The plan of openings.
+    pub shape: Shape,
+    /// Closes at the end are spread over this time.
+    pub ramp_down: Duration,
+    /// How a worker waits for the next deadline.
+    pub pace: Pace,
+    /// What to do when a connection is lost.
+    pub reconnect: Reconnect,
+}
+
+/// The plan of openings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shape {
+    /// All open evenly over `ramp_up` and stay.
+    Steady {
+        /// May be zero.
+        ramp_up: Duration,
+        /// From the time each planned connection is open or has failed. May be zero.
+        warm_up: Duration,
+        /// The measured window. Above zero.
+        duration: Duration,
+    },
+    /// The number of connections moves linearly from stage to stage, from zero at the start.
+    Stages(Vec<Stage>),
+    /// Connections come at a rate, stay for a while and go.
+    Arrivals {
+        /// New connections.
+        rate: Rate,
+        /// From the 101 to our Close. Above zero.
+        lifetime: Duration,
+        /// Not more than this many at once; an arrival that would be is skipped and counted. Above zero.
+        max_open: u32,
+        /// Not measured. May be zero.
+        warm_up: Duration,
+        /// The measured window. Above zero.
+        duration: Duration,
+    },
+}
+
+/// One leg of a ramp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    /// Above zero.
+    pub duration: Duration,
+    /// How many are open at its end.
+    pub connections: u32,
+}
+
+/// How a worker waits for the next deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Sleeps; wake-ups at least 100 µs apart.
+    Steady,
+    /// Spins when the next deadline is near.
+    Precise,
+}
+
+/// What to do when a connection is lost, or could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reconnect {
+    /// Nothing.
+    None,
+    /// Dial again, after a delay that doubles from `initial` to `max`.
+    Backoff {
+        /// The first delay. Above zero.
+        initial: Duration,
+        /// The longest delay; at least `initial`.
+        max: Duration,
+        /// How the delay is spread.
+        jitter: Jitter,
+    },
+}
+
+/// How a delay before a reconnect is spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jitter {
+    /// Not at all.
+    None,
+    /// Evenly between zero and the delay.
+    Full,
+}
+
+/// A group of connections that behave alike.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cohort {
+    /// Letters, digits, `-` and `_`; unique.
+    pub name: String,
+    /// How many. For `Shape::Stages` the highest stage, for `Shape::Arrivals` the number of arrivals. Above zero.
+    pub connections: u32,
+    /// What each of them sends, side by side. May be empty; at most 256.
+    pub messages: Vec<Message>,
+    /// How they watch the server; `None` is "off".
+    pub heartbeat: Option<Heartbeat>,
+}
+
+/// A message that is sent again and again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Letters, digits, `-` and `_`; unique in its cohort.
+    pub name: String,
+    /// What is sent.
+    pub payload: Payload,
+    /// As text or as binary.
+    pub frame: FrameKind,
+    /// When it is sent.
+    pub pacing: Pacing,
+    /// Stop after so many on each connection. Above zero.
+    pub count: Option<u64>,
+    /// What must come back.
+    pub expect: Expect,
+    /// From the send to the answer. Above zero.
+    pub timeout: Duration,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload {
+    /// So many bytes made by wsbench; from 48 bytes on they begin with a stamp that names the message.
+    Size(ByteSize),
+    /// Exactly these bytes, the same each time. Valid UTF-8 where the frame is text.
+    Fixed(Vec<u8>),
+}
+
+/// As text or as binary (RFC 6455 section 5.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameKind {
+    /// Opcode 1.
+    Text,
+    /// Opcode 2.
+    Binary,
+}
+
+/// When a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pacing {
+    /// On a schedule (open model). With `in_flight`, never more than so many unanswered.
+    Open {
+        /// For each connection.
+        rate: Rate,
+        /// How the gaps vary.
+        gaps: Gaps,
+        /// Where in the gap a connection starts.
+        phase: Phase,
+        /// Above zero.
+        in_flight: Option<u32>,
+    },
+    /// As soon as an answer is there (closed model).
+    Closed {
+        /// So many unanswered at a time. Above zero.
+        in_flight: u32,
+        /// From an answer to the next send. May be zero.
+        think: Duration,
+    },
+}
+
+/// How the gaps of a schedule vary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gaps {
+    /// All alike.
+    Constant,
+    /// Exponential: a Poisson process.
+    Poisson,
+}
+
+/// Where in the gap a connection starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Connections are offset evenly.
+    Spread,
+    /// All at the same time.
+    Aligned,
+}
+
+/// What must come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// The same bytes.
+    Echo,
+    /// Nothing.
+    None,
+}
+
+/// How a connection watches the server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heartbeat {
+    /// Between two pings. Above zero.
+    pub interval: Duration,
+    /// From a ping sent to its pong. Above zero.
+    pub timeout: Duration,
+    /// So many deadlines in a row missed, and the connection is dead. Above zero.
+    pub max_missed: u32,
+    /// Where in the interval a connection starts.
+    pub phase: Phase,
+    /// What counts as a sign of life.
+    pub alive_on: AliveOn,
+    /// What to do with a dead connection.
+    pub on_dead: OnDead,
+    /// Answer the server's pings.
+    pub auto_pong: bool,
+    /// Control frames or text.
+    pub kind: HeartbeatKind,
+}
+
+/// What counts as a sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AliveOn {
+    /// Only a pong.
+    Pong,
+    /// Any message or control frame.
+    Any,
+}
+
+/// What to do with a dead connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDead {
+    /// Close it.
+    Close,
+    /// Drop it and dial again.
+    Reconnect,
+    /// Leave it open and go on pinging.
+    Keep,
+}
+
+/// Control frames or text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeartbeatKind {
+    /// RFC 6455 sections 5.5.2 and 5.5.3.
+    Frames,
+    /// Application-level: one text message for another.
+    Text {
+        /// What is sent.
+        send: String,
+        /// What must come back.
+        expect: String,
+    },
+}
+
+/// What must hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Gates {
+    /// All of them must hold at the end.
+    pub pass: Vec<Gate>,
+    /// Any of them that *holds* ends the run at once, and fails it.
+    pub abort: Vec<Gate>,
+}
+
+/// One condition on what was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gate {
+    /// What is looked at.
+    pub subject: Subject,
+    /// How it is compared.
+    pub op: Op,
+    /// With what: nanoseconds for times, a plain number otherwise (a ratio of 1 % is 0.01).
+    pub value: f64,
+    /// As the user wrote it.
+    pub text: String,
+}
+
+/// What a gate looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Subject {
+    /// `<stat>(<metric>)`
+    Stat(Stat, Selector),
+    /// `ratio(a / b)` of two counts.
+    Ratio(Selector, Selector),
+}
+
+/// A metric, and where it is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selector {
+    /// A name from the catalogue.
+    pub metric: String,
+    /// Only this cohort; `None`: all without a fault, merged.
+    pub cohort: Option<String>,
+    /// Only this stage, counted from 1; `None`: all, merged.
+    pub stage: Option<u32>,
+}
+
+/// A statistic of a metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Stat {
+    /// From 0 to 100, exclusive.
+    Percentile(f64),
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+    /// The arithmetic mean.
+    Mean,
+    /// How many.
+    Count,
+    /// How many a second of the measured time.
+    Rate,
+    /// A gauge's highest sample.
+    Peak,
+    /// A gauge's last sample.
+    Last,
+}
+
+/// How a gate compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+}
+
+impl Op {
+    /// Whether `left op right`.
+    pub fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Self::Less => left < right,
+            Self::LessOrEqual => left <= right,
+            Self::Greater => left > right,
+            Self::GreaterOrEqual => left >= right,
+            Self::Equal => left == right,
+            Self::NotEqual => left != right,
+        }
+    }
+}
+
+impl Scenario {
+    /// The longest `timeout` of a message or heartbeat: how long answers can be due after the last send.
+    pub fn longest_answer(&self) -> Duration {
+        self.cohorts
+            .iter()
+            .flat_map(|cohort| {
+                let messages = cohort.messages.iter().filter(|m| m.expect == Expect::Echo);
+                let heartbeat = cohort.heartbeat.iter().map(|h| h.timeout);
+                messages.map(|m| m.timeout).chain(heartbeat)
+            })
+            .max()
+            .unwrap_or(Duration::ZERO)
+    }
+
+    /// The longest payload any message sends.
+    pub fn longest_payload(&self) -> ByteSize {
+        let messages = self.cohorts.iter().flat_map(|cohort| &cohort.messages);
+        let longest = messages.map(|message| message.payload.len()).max();
+        ByteSize(longest.unwrap_or(0))
+    }
+}
+
+impl Payload {
+    /// Its length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Size(size) => size.0,
+            Self::Fixed(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Whether nothing is sent at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

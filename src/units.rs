@@ -1,0 +1,273 @@
+//! Values with units, as people write them: `"20/s"`, `"4KiB"`, `"250ms"`, `"0.1%"`.
+//! A leaf: text to value and back, nothing else.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A text that could not be read as a value with a unit. Fits after "failed to read".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct UnitError {
+    message: String,
+}
+
+impl UnitError {
+    fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+        }
+    }
+}
+
+/// How often something happens. Always finite and above zero.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Rate {
+    per_second: f64,
+}
+
+impl Rate {
+    /// The highest rate that can be told apart from the next on a clock of nanoseconds.
+    pub const MAX_PER_SECOND: f64 = 1e9;
+
+    /// A rate of so many a second; `None` unless `0 < per_second <= 1e9`.
+    pub fn per_second(per_second: f64) -> Option<Self> {
+        (per_second > 0.0 && per_second <= Self::MAX_PER_SECOND).then_some(Self { per_second })
+    }
+
+    /// Events a second.
+    pub fn hertz(self) -> f64 {
+        self.per_second
+    }
+
+    /// The mean time between two events, in nanoseconds.
+    pub fn gap_ns(self) -> f64 {
+        1e9 / self.per_second
+    }
+}
+
+impl FromStr for Rate {
+    type Err = UnitError;
+
+    /// Reads `<number>/<unit>` with the unit `s`, `m` (or `min`) or `h`.
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || {
+            UnitError::new(format!(
+                "`{text}` is not a rate; write a number, a slash and `s`, `m` or `h`, like \"20/s\""
+            ))
+        };
+        let (number, unit) = text.split_once('/').ok_or_else(wrong)?;
+        let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+        let seconds = match unit.trim() {
+            "s" | "sec" => 1.0,
+            "m" | "min" => 60.0,
+            "h" => 3600.0,
+            other => {
+                return Err(UnitError::new(format!(
+                    "`{other}` is not a unit of time for a rate; use `s`, `m` or `h`"
+                )));
+            }
+        };
+        if number.is_nan() || number <= 0.0 {
+            return Err(UnitError::new(format!("`{text}` must be above zero")));
+        }
+        Self::per_second(number / seconds)
+            .ok_or_else(|| UnitError::new(format!("`{text}` is more than 1000000000/s")))
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = |value: f64| (value - value.round()).abs() < 1e-9;
+        let (value, unit) = [
+            (self.per_second, "s"),
+            (self.per_second * 60.0, "m"),
+            (self.per_second * 3600.0, "h"),
+        ]
+        .into_iter()
+        .find(|(value, _)| whole(*value) && *value >= 1.0)
+        .map_or((self.per_second, "s"), |(value, unit)| {
+            (value.round(), unit)
+        });
+        write!(f, "{value}/{unit}")
+    }
+}
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ByteSize(pub u64);
+
+impl ByteSize {
+    /// The number of bytes as a `usize`, saturating where a `usize` is smaller.
+    pub fn as_usize(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl FromStr for ByteSize {
+    type Err = UnitError;
+
+    /// Reads a number with `B`, `KB`, `KiB`, `MB`, `MiB`, `GB` or `GiB`. The unit must be there.
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || {
+            UnitError::new(format!(
+                "`{text}` is not a size; write a number and `B`, `KiB` or `MiB`, like \"4KiB\""
+            ))
+        };
+        let trimmed = text.trim();
+        if !trimmed.ends_with(['B', 'b']) {
+            return Err(wrong());
+        }
+        let size: bytesize::ByteSize = trimmed.parse().map_err(|_| wrong())?;
+        Ok(Self(size.as_u64()))
+    }
+}
+
+impl fmt::Display for ByteSize {
+    /// Exact: the largest binary unit that divides the number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, name) = [(1u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")]
+            .into_iter()
+            .find(|(unit, _)| self.0 >= *unit && self.0.is_multiple_of(*unit))
+            .unwrap_or((1, "B"));
+        write!(f, "{}{name}", self.0 / unit)
+    }
+}
+
+/// Reads a duration such as `"250ms"`, `"10s"` or `"1m 30s"`. Zero is allowed; `"0"` and `"0s"` both are zero.
+pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
+    let trimmed = text.trim();
+    if trimmed == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let duration = humantime::parse_duration(trimmed).map_err(|_| {
+        UnitError::new(format!(
+            "`{text}` is not a duration; write a number and `ms`, `s`, `m` or `h`, like \"250ms\""
+        ))
+    })?;
+    if duration > MAX_DURATION {
+        return Err(UnitError::new(format!("`{text}` is longer than 30 days")));
+    }
+    Ok(duration)
+}
+
+/// The longest duration a scenario may name; keeps every sum of times far from overflow.
+pub const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Writes a duration the way a scenario file takes it: `10s`, `1m30s`, `250ms`.
+pub fn format_duration(duration: Duration) -> String {
+    humantime::format_duration(duration)
+        .to_string()
+        .replace(' ', "")
+}
+
+/// Writes a time span for people, with three significant digits: `74.0 µs`, `1.25 ms`, `12.3 s`.
+pub fn human_ns(ns: u64) -> String {
+    let (value, unit) = match ns {
+        0..1_000 => return format!("{ns} ns"),
+        1_000..1_000_000 => (ns as f64 / 1e3, "µs"),
+        1_000_000..1_000_000_000 => (ns as f64 / 1e6, "ms"),
+        _ => (ns as f64 / 1e9, "s"),
+    };
+    match value {
+        100.0.. => format!("{value:.0} {unit}"),
+        10.0.. => format!("{value:.1} {unit}"),
+        _ => format!("{value:.2} {unit}"),
+    }
+}
+
+/// Writes a whole number with thin groups: `12,345`.
+pub fn human_count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn rates_read_in_every_unit() {
+        assert_eq!("20/s".parse::<Rate>().unwrap().hertz(), 20.0);
+        assert_eq!("30/m".parse::<Rate>().unwrap().hertz(), 0.5);
+        assert_eq!("36/h".parse::<Rate>().unwrap().to_string(), "36/h");
+        assert_eq!("0.5/s".parse::<Rate>().unwrap().to_string(), "30/m");
+    }
+
+    #[test]
+    fn wrong_rates_say_what_to_write() {
+        for text in [
+            "20",
+            "x/s",
+            "0/s",
+            "-1/s",
+            "NaN/s",
+            "inf/s",
+            "5/fortnight",
+            "2e9/s",
+        ] {
+            let error = text.parse::<Rate>().unwrap_err().to_string();
+            assert!(error.contains('`'), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn sizes_want_a_unit() {
+        assert_eq!("4KiB".parse::<ByteSize>().unwrap(), ByteSize(4096));
+        assert_eq!("64B".parse::<ByteSize>().unwrap(), ByteSize(64));
+        assert!("64".parse::<ByteSize>().is_err());
+        assert!("64 potatoes".parse::<ByteSize>().is_err());
+    }
+
+    #[test]
+    fn durations_want_a_unit_and_have_a_ceiling() {
+        assert_eq!(parse_duration("1m 30s").unwrap(), Duration::from_secs(90));
+        assert_eq!(parse_duration("0").unwrap(), Duration::ZERO);
+        assert!(parse_duration("10").is_err());
+        assert!(parse_duration("-1s").is_err());
+        assert!(parse_duration("40days").is_err());
+    }
+
+    #[test]
+    fn human_numbers_keep_three_digits() {
+        assert_eq!(human_ns(999), "999 ns");
+        assert_eq!(human_ns(74_000), "74.0 µs");
+        assert_eq!(human_ns(1_250_000), "1.25 ms");
+        assert_eq!(human_count(1_234_567), "1,234,567");
+        assert_eq!(human_count(12), "12");
+    }
+
+    proptest! {
+        #[test]
+        fn size_text_round_trips(bytes in 0u64..1 << 50) {
+            prop_assert_eq!(ByteSize(bytes).to_string().parse::<ByteSize>().unwrap(), ByteSize(bytes));
+        }
+
+        #[test]
+        fn duration_text_round_trips(ns in 0u64..86_400_000_000_000) {
+            let duration = Duration::from_nanos(ns);
+            prop_assert_eq!(parse_duration(&format_duration(duration)).unwrap(), duration);
+        }
+
+        #[test]
+        fn rate_text_round_trips(count in 1u32..100_000) {
+            let rate = Rate::per_second(f64::from(count)).unwrap();
+            prop_assert_eq!(rate.to_string().parse::<Rate>().unwrap(), rate);
+        }
+
+        #[test]
+        fn no_text_panics(text in ".{0,20}") {
+            let _ = text.parse::<Rate>();
+            let _ = text.parse::<ByteSize>();
+            let _ = parse_duration(&text);
+        }
+    }
+}
