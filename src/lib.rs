@@ -3,5 +3,6 @@
 
 pub mod measure;
 pub mod metric;
+pub mod plan;
 pub mod scenario;
 pub mod units;

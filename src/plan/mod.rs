@@ -1,0 +1,136 @@
+//! Scenario and seed to what shall happen and when: pure functions of an index.
+//! Reads no clock; all times are nanoseconds since the first dial.
+
+mod budget;
+mod openings;
+mod pacer;
+mod payload;
+mod spread;
+mod windows;
+
+pub use budget::Budget;
+pub(crate) use budget::read_buffer;
+pub use openings::{Opening, Openings, Until};
+pub use pacer::Pacer;
+pub use payload::{STAMP_LEN, Stamp, Template};
+pub use spread::{Seed, fraction};
+pub use windows::Windows;
+
+use crate::measure::Layout;
+use crate::scenario::{Cohort, Message, Pacing, Scenario, Shape};
+
+/// Nanoseconds since the first dial.
+pub type Nanos = u64;
+
+/// A duration in the unit of the plan.
+pub fn nanos(duration: std::time::Duration) -> Nanos {
+    Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX)
+}
+
+/// What one run shall do.
+#[derive(Debug)]
+pub struct Plan {
+    /// What was asked for.
+    pub scenario: Scenario,
+    /// Tells this run's messages from those of any other.
+    pub run: u32,
+    /// Where all chance comes from.
+    pub seed: Seed,
+    /// For each cohort, the number of its first connection.
+    firsts: Vec<u32>,
+    /// For each cohort, what its messages look like on the wire.
+    templates: Vec<Vec<Template>>,
+}
+
+impl Plan {
+    /// Plans a scenario. The same scenario and seed give the same plan.
+    pub fn new(scenario: Scenario, seed: u64) -> Self {
+        let seed = Seed::new(seed);
+        let mut next = 0u32;
+        let firsts = (scenario.cohorts.iter())
+            .map(|cohort| {
+                let first = next;
+                next = next.saturating_add(cohort.connections);
+                first
+            })
+            .collect();
+        let templates = (scenario.cohorts.iter())
+            .map(|cohort| cohort.messages.iter().map(Template::new).collect())
+            .collect();
+        Self {
+            run: seed.stream(0, 0) as u32,
+            seed,
+            firsts,
+            templates,
+            scenario,
+        }
+    }
+
+    /// One cohort.
+    pub fn cohort(&self, cohort: usize) -> &Cohort {
+        &self.scenario.cohorts[cohort]
+    }
+
+    /// A connection's place in its cohort, from 0.
+    pub fn place(&self, cohort: usize, connection: u32) -> u32 {
+        connection - self.firsts[cohort]
+    }
+
+    /// What a message looks like on the wire.
+    pub fn template(&self, cohort: usize, message: usize) -> &Template {
+        &self.templates[cohort][message]
+    }
+
+    /// How many connections there will be, in all; for arrivals, one each.
+    pub fn connections(&self) -> u64 {
+        let cohorts = self.scenario.cohorts.iter();
+        cohorts.map(|cohort| u64::from(cohort.connections)).sum()
+    }
+
+    /// The openings of one worker of several, in the order of time.
+    pub fn openings(&self, worker: usize, workers: usize) -> Openings {
+        Openings::new(self, worker as u32, workers as u32)
+    }
+
+    /// When a connection's messages are due; `None` in the closed model, where nothing is due before an answer.
+    pub fn pacer(&self, cohort: usize, message: usize, connection: u32) -> Option<Pacer> {
+        let place = self.place(cohort, connection);
+        match self.cohort(cohort).messages[message].pacing {
+            Pacing::Closed { .. } => None,
+            Pacing::Open {
+                rate, gaps, phase, ..
+            } => {
+                let random = self.seed.stream(connection, message as u32 + 1);
+                Some(Pacer::new(rate.gap_ns(), gaps, phase, place, random))
+            }
+        }
+    }
+
+    /// When a connection's pings are due; `None` without a heartbeat.
+    pub fn pings(&self, cohort: usize, connection: u32) -> Option<Pacer> {
+        let heartbeat = self.cohort(cohort).heartbeat.as_ref()?;
+        let place = self.place(cohort, connection);
+        let gap = nanos(heartbeat.interval) as f64;
+        let gaps = crate::scenario::Gaps::Constant;
+        Some(Pacer::new(gap, gaps, heartbeat.phase, place, 0))
+    }
+
+    /// Which times are measured.
+    pub fn windows(&self) -> Windows {
+        Windows::new(&self.scenario.load.shape)
+    }
+
+    /// The names behind the indices that measurements use.
+    pub fn layout(&self) -> Layout {
+        let names = |messages: &[Message]| messages.iter().map(|m| m.name.clone()).collect();
+        Layout {
+            cohorts: (self.scenario.cohorts.iter())
+                .map(|cohort| (cohort.name.clone(), names(&cohort.messages)))
+                .collect(),
+            stages: match &self.scenario.load.shape {
+                Shape::Stages(stages) => stages.len() as u32,
+                _ => 0,
+            },
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! When which connection opens, and until when it stays.
+
+use super::{Nanos, Plan, nanos};
+use crate::scenario::{Shape, Stage};
+
+/// A connection that is to be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// When it is dialled.
+    pub at: Nanos,
+    /// Its number, from 0.
+    pub connection: u32,
+    /// The index of its cohort.
+    pub cohort: usize,
+    /// When it is closed.
+    pub until: Until,
+}
+
+/// When a connection is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// At the end of the load.
+    End,
+    /// At this time.
+    At(Nanos),
+    /// So long after its 101.
+    After(Nanos),
+}
+
+/// One worker's openings in the order of time. Every connection belongs to one worker.
+#[derive(Debug)]
+pub struct Openings(Source);
+
+#[derive(Debug)]
+enum Source {
+    /// One even ramp a cohort, side by side.
+    Ramps { ramp_up: f64, ramps: Vec<Ramp> },
+    /// Made beforehand: a connection may open more than once.
+    List(std::vec::IntoIter<Opening>),
+    /// One after the other.
+    Arrivals {
+        gap: f64,
+        next: u32,
+        step: u32,
+        count: u32,
+        lifetime: Nanos,
+    },
+}
+
+#[derive(Debug)]
+struct Ramp {
+    cohort: usize,
+    first: u32,
+    count: u32,
+    next: u32,
+    step: u32,
+}
+
+impl Openings {
+    pub(super) fn new(plan: &Plan, worker: u32, workers: u32) -> Self {
+        match &plan.scenario.load.shape {
+            Shape::Steady { ramp_up, .. } => {
+                let ramps = (plan.scenario.cohorts.iter().enumerate())
+                    .map(|(index, cohort)| {
+                        let first = plan.firsts[index];
+                        Ramp {
+                            cohort: index,
+                            first,
+                            count: cohort.connections,
+                            next: (worker + workers - first % workers) % workers,
+                            step: workers,
+                        }
+                    })
+                    .collect();
+                let ramp_up = nanos(*ramp_up) as f64;
+                Self(Source::Ramps { ramp_up, ramps })
+            }
+            Shape::Stages(stages) => {
+                let mut list: Vec<Opening> = (0..plan.cohort(0).connections)
+                    .filter(|connection| connection % workers == worker)
+                    .flat_map(|connection| lives(stages, connection))
+                    .collect();
+                list.sort_by_key(|opening| opening.at);
+                Self(Source::List(list.into_iter()))
+            }
+            Shape::Arrivals { rate, lifetime, .. } => Self(Source::Arrivals {
+                gap: rate.gap_ns(),
+                next: worker,
+                step: workers,
+                count: plan.cohort(0).connections,
+                lifetime: nanos(*lifetime),
+            }),
+        }
+    }
+}
+
+impl Iterator for Openings {
+    type Item = Opening;
+
+    fn next(&mut self) -> Option<Opening> {
+        match &mut self.0 {
+            Source::List(list) => list.next(),
+            Source::Ramps { ramp_up, ramps } => {
+                let at = |ramp: &Ramp| {
+                    (*ramp_up * f64::from(ramp.next) / f64::from(ramp.count)) as Nanos
+                };
+                let ramp = (ramps.iter_mut().filter(|ramp| ramp.next < ramp.count))
+                    .min_by_key(|ramp| at(ramp))?;
+                let opening = Opening {
+                    at: at(ramp),
+                    connection: ramp.first + ramp.next,
+                    cohort: ramp.cohort,
+                    until: Until::End,
+                };
+                ramp.next = ramp.next.saturating_add(ramp.step);
+                Some(opening)
+            }
+            Source::Arrivals {
+                gap,
+                next,
+                step,
+                count,
+                lifetime,
+            } => {
+                let connection = (*next < *count).then_some(*next)?;
+                *next = next.saturating_add(*step);
+                Some(Opening {
+                    at: (f64::from(connection) * *gap) as Nanos,
+                    connection,
+                    cohort: 0,
+                    until: Until::After(*lifetime),
+                })
+            }
+        }
+    }
+}
+
+/// The spans in which the number of open connections, that moves linearly from stage to stage, is above
+/// this connection's number.
+fn lives(stages: &[Stage], connection: u32) -> Vec<Opening> {
+    let opening = |at, until| Opening {
+        at,
+        connection,
+        cohort: 0,
+        until,
+    };
+    let level = f64::from(connection);
+    let mut lives = Vec::new();
+    let mut opened = None;
+    let (mut time, mut from) = (0.0, 0.0);
+    for stage in stages {
+        let length = nanos(stage.duration) as f64;
+        let to = f64::from(stage.connections);
+        let crossing = || (time + length * (level - from) / (to - from)) as Nanos;
+        match opened {
+            None if to > level => opened = Some(crossing()),
+            Some(at) if to <= level => {
+                lives.push(opening(at, Until::At(crossing())));
+                opened = None;
+            }
+            _ => {}
+        }
+        time += length;
+        from = to;
+    }
+    if let Some(at) = opened {
+        lives.push(opening(at, Until::End));
+    }
+    lives
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn stage(seconds: u64, connections: u32) -> Stage {
+        Stage {
+            duration: Duration::from_secs(seconds),
+            connections,
+        }
+    }
+
+    const SECOND: Nanos = 1_000_000_000;
+
+    #[test]
+    fn a_ramp_up_and_down_opens_and_closes_in_order() {
+        let stages = [stage(10, 10), stage(5, 10), stage(10, 0)];
+        let first = lives(&stages, 0);
+        assert_eq!(first.len(), 1);
+        assert_eq!((first[0].at, first[0].until), (0, Until::At(25 * SECOND)));
+        let fifth = lives(&stages, 5);
+        assert_eq!(
+            (fifth[0].at, fifth[0].until),
+            (5 * SECOND, Until::At(20 * SECOND))
+        );
+    }
+
+    #[test]
+    fn a_second_hill_opens_again() {
+        let lives = lives(&[stage(1, 4), stage(1, 0), stage(1, 4)], 2);
+        assert_eq!(lives.len(), 2);
+        assert_eq!(lives[1].until, Until::End);
+    }
+
+    proptest! {
+        /// At any time as many are planned to be open as the line says, give or take the one it crosses.
+        #[test]
+        fn lives_follow_the_line(
+            legs in prop::collection::vec((1u64..20, 0u32..60), 1..6), at in 0.0f64..1.0,
+        ) {
+            let stages: Vec<Stage> = legs.iter().map(|(s, c)| stage(*s, *c)).collect();
+            let total: u64 = legs.iter().map(|leg| leg.0).sum();
+            let when = (at * total as f64 * 1e9) as Nanos;
+            let open = (0..60).flat_map(|connection| lives(&stages, connection))
+                .filter(|life| life.at <= when && match life.until {
+                    Until::At(end) => when < end,
+                    _ => true,
+                })
+                .count() as f64;
+            let (mut time, mut from, mut line) = (0.0, 0.0, 0.0);
+            for stage in &stages {
+                let (length, to) = (stage.duration.as_secs_f64() * 1e9, f64::from(stage.connections));
+                if (when as f64) < time + length {
+                    line = from + (to - from) * (when as f64 - time) / length;
+                    break;
+                }
+                time += length;
+                from = to;
+                line = to;
+            }
+            prop_assert!((open - line).abs() <= 1.001, "{open} open where the line is at {line}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! When the i-th message of a connection is due. Nothing is accumulated from observed time,
+//! so a late send never moves the ones after it.
+
+use rand::{Rng as _, SeedableRng as _};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::Nanos;
+use super::spread::fraction;
+use crate::scenario::{Gaps, Phase};
+
+/// A schedule, and the place reached in it.
+#[derive(Debug, Clone)]
+pub struct Pacer {
+    schedule: Schedule,
+    next: Nanos,
+}
+
+#[derive(Debug, Clone)]
+enum Schedule {
+    /// The i-th is due at `phase + i * gap`.
+    Constant { gap: f64, phase: f64, index: u64 },
+    /// Planned gaps from a seed.
+    Poisson(Box<Poisson>),
+}
+
+#[derive(Debug, Clone)]
+struct Poisson {
+    mean_gap: f64,
+    random: Xoshiro256PlusPlus,
+    at: f64,
+}
+
+impl Poisson {
+    fn advance(&mut self) -> f64 {
+        // 53 random bits, never zero, so that the logarithm is finite.
+        let uniform = ((self.random.next_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64;
+        self.at += -uniform.ln() * self.mean_gap;
+        self.at
+    }
+}
+
+impl Pacer {
+    /// A schedule with this mean gap in nanoseconds, for the connection at this place of its cohort.
+    pub fn new(gap: f64, gaps: Gaps, phase: Phase, place: u32, seed: u64) -> Self {
+        let phase = match phase {
+            Phase::Spread => fraction(place) * gap,
+            Phase::Aligned => 0.0,
+        };
+        match gaps {
+            Gaps::Constant => Self {
+                schedule: Schedule::Constant {
+                    gap,
+                    phase,
+                    index: 0,
+                },
+                next: phase as Nanos,
+            },
+            Gaps::Poisson => {
+                let mut poisson = Poisson {
+                    mean_gap: gap,
+                    random: Xoshiro256PlusPlus::seed_from_u64(seed),
+                    at: 0.0,
+                };
+                let next = poisson.advance() as Nanos;
+                Self {
+                    schedule: Schedule::Poisson(Box::new(poisson)),
+                    next,
+                }
+            }
+        }
+    }
+
+    /// When the next one is due.
+    pub fn next(&self) -> Nanos {
+        self.next
+    }
+
+    /// Goes on to the one after.
+    pub fn advance(&mut self) {
+        self.next = match &mut self.schedule {
+            Schedule::Constant { gap, phase, index } => {
+                *index += 1;
+                (*phase + *index as f64 * *gap) as Nanos
+            }
+            Schedule::Poisson(poisson) => poisson.advance() as Nanos,
+        };
+    }
+
+    /// Goes on to the first one at or after `from`, and says how many were passed over.
+    pub fn skip_to(&mut self, from: Nanos) -> u64 {
+        let mut skipped = 0;
+        if let Schedule::Constant { gap, phase, index } = &mut self.schedule {
+            // Straight to the neighbourhood; the loop settles what rounding left open.
+            let near = ((from as f64 - *phase) / *gap) as u64;
+            if near > *index + 1 {
+                skipped = near - 1 - *index;
+                *index = near - 1;
+                self.next = (*phase + *index as f64 * *gap) as Nanos;
+            }
+        }
+        while self.next < from {
+            self.advance();
+            skipped += 1;
+        }
+        skipped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn constant(gap: f64, place: u32) -> Pacer {
+        Pacer::new(gap, Gaps::Constant, Phase::Spread, place, 0)
+    }
+
+    #[test]
+    fn aligned_ones_start_together() {
+        let pacer = Pacer::new(1e9, Gaps::Constant, Phase::Aligned, 17, 0);
+        assert_eq!(pacer.next(), 0);
+    }
+
+    #[test]
+    fn a_constant_schedule_does_not_drift() {
+        let mut pacer = Pacer::new(1e9 / 3.0, Gaps::Constant, Phase::Aligned, 0, 0);
+        for _ in 0..3_000_000 {
+            pacer.advance();
+        }
+        assert_eq!(pacer.next(), 1_000_000_000_000_000);
+    }
+
+    #[test]
+    fn a_poisson_schedule_keeps_its_rate_and_repeats() {
+        let play = |seed| {
+            let mut pacer = Pacer::new(1e6, Gaps::Poisson, Phase::Spread, 0, seed);
+            for _ in 0..100_000 {
+                pacer.advance();
+            }
+            pacer.next()
+        };
+        let last = play(1);
+        assert!((last as f64 / 1e11 - 1.0).abs() < 0.02, "{last}");
+        assert_eq!(last, play(1));
+        assert_ne!(last, play(2));
+    }
+
+    proptest! {
+        #[test]
+        fn skipping_is_advancing(
+            gap in 1_000.0f64..1e10, place in 0u32..10_000, from in 0u64..100_000_000_000, poisson in any::<bool>(),
+        ) {
+            let gap = gap.max(1e7);
+            let mut skipped = if poisson {
+                Pacer::new(gap, Gaps::Poisson, Phase::Spread, place, 3)
+            } else {
+                constant(gap, place)
+            };
+            let mut advanced = skipped.clone();
+            let mut count = 0;
+            while advanced.next() < from {
+                advanced.advance();
+                count += 1;
+            }
+            prop_assert_eq!(skipped.skip_to(from), count);
+            prop_assert_eq!(skipped.next(), advanced.next());
+        }
+
+        #[test]
+        fn time_never_runs_backwards(gap in 1_000.0f64..1e9, place in 0u32..1_000_000) {
+            let mut pacer = constant(gap, place);
+            let mut last = pacer.next();
+            prop_assert!(last < gap as u64 + 1);
+            for _ in 0..100 {
+                pacer.advance();
+                prop_assert!(pacer.next() >= last);
+                last = pacer.next();
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Offsets that are even for any number of connections, and chance that can be repeated.
+
+/// Where in its gap the connection at this place starts, from 0 to below 1.
+///
+/// The golden ratio's Weyl sequence: any first so many places are spread evenly, which `place / count`
+/// is only when all of them are open. So a ramp is as even as the plateau behind it.
+pub fn fraction(place: u32) -> f64 {
+    const GOLDEN: u32 = 0x9E37_79B9;
+    f64::from(place.wrapping_mul(GOLDEN)) / 4_294_967_296.0
+}
+
+/// Where all chance of a run comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seed(u64);
+
+impl Seed {
+    /// Any number will do.
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The number it was made from.
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+
+    /// A seed for one purpose of one connection: the same on any number of workers.
+    pub fn stream(self, connection: u32, purpose: u32) -> u64 {
+        mix(self.0 ^ mix((u64::from(connection) << 32) | u64::from(purpose)))
+    }
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_first_places_are_spread_evenly() {
+        for count in [2u32, 10, 100, 1000, 9800] {
+            let mut starts: Vec<f64> = (0..count).map(fraction).collect();
+            starts.sort_by(f64::total_cmp);
+            let widest = (starts.windows(2).map(|pair| pair[1] - pair[0])).fold(0.0, f64::max);
+            assert!(widest < 2.7 / f64::from(count), "{count}: {widest}");
+        }
+    }
+
+    #[test]
+    fn streams_differ_and_repeat() {
+        let seed = Seed::new(7);
+        assert_eq!(seed.stream(1, 2), Seed::new(7).stream(1, 2));
+        assert_ne!(seed.stream(1, 2), seed.stream(2, 1));
+        assert_ne!(seed.stream(1, 2), Seed::new(8).stream(1, 2));
+    }
+}

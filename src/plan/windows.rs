@@ -1,0 +1,102 @@
+//! Which times are measured, and as what.
+
+use super::{Nanos, nanos};
+use crate::measure::Window;
+use crate::scenario::Shape;
+
+/// The measured windows of a run, counted from where measuring starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Windows {
+    /// Where each window ends; the last end is the end of the load.
+    ends: Vec<Nanos>,
+}
+
+impl Windows {
+    pub(super) fn new(shape: &Shape) -> Self {
+        let ends = match shape {
+            Shape::Steady { duration, .. } | Shape::Arrivals { duration, .. } => {
+                vec![nanos(*duration)]
+            }
+            Shape::Stages(stages) => stages
+                .iter()
+                .scan(0, |end, stage| {
+                    *end += nanos(stage.duration);
+                    Some(*end)
+                })
+                .collect(),
+        };
+        Self { ends }
+    }
+
+    /// The window that holds a time, where measuring began at `start` (`None`: not yet).
+    pub fn at(&self, time: Nanos, start: Option<Nanos>) -> Window {
+        let Some(since) = start.and_then(|start| time.checked_sub(start)) else {
+            return Window::OUTSIDE;
+        };
+        let passed = self.ends.iter().take_while(|end| **end <= since).count();
+        if passed < self.ends.len() {
+            Window::measured(passed)
+        } else {
+            Window::OUTSIDE
+        }
+    }
+
+    /// How long all of them are together.
+    pub fn length(&self) -> Nanos {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// How long each of them was, in seconds, where measuring began at `start` and the load ended at `end`.
+    pub fn seconds(&self, start: Option<Nanos>, end: Nanos) -> Vec<f64> {
+        let lasted = start.map_or(0, |start| end.saturating_sub(start));
+        let mut from = 0;
+        self.ends
+            .iter()
+            .map(|to| {
+                let seconds = (*to).min(lasted).saturating_sub(from) as f64 / 1e9;
+                from = *to;
+                seconds
+            })
+            .collect()
+    }
+
+    /// Where each window ends, counted from where measuring starts.
+    pub fn ends(&self) -> &[Nanos] {
+        &self.ends
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Stage;
+    use std::time::Duration;
+
+    fn stages() -> Windows {
+        let stage = |seconds| Stage {
+            duration: Duration::from_secs(seconds),
+            connections: 1,
+        };
+        Windows::new(&Shape::Stages(vec![stage(1), stage(2)]))
+    }
+
+    #[test]
+    fn a_time_belongs_to_one_window() {
+        let second = 1_000_000_000;
+        let windows = stages();
+        assert_eq!(windows.at(5, None), Window::OUTSIDE);
+        assert_eq!(windows.at(5, Some(10)), Window::OUTSIDE);
+        assert_eq!(windows.at(10, Some(10)), Window::measured(0));
+        assert_eq!(windows.at(second, Some(0)), Window::measured(1));
+        assert_eq!(windows.at(3 * second - 1, Some(0)), Window::measured(1));
+        assert_eq!(windows.at(3 * second, Some(0)), Window::OUTSIDE);
+    }
+
+    #[test]
+    fn a_run_that_was_cut_short_measured_less() {
+        let second = 1_000_000_000;
+        assert_eq!(stages().seconds(Some(0), 3 * second), [1.0, 2.0]);
+        assert_eq!(stages().seconds(Some(0), 2 * second), [1.0, 1.0]);
+        assert_eq!(stages().seconds(None, 2 * second), [0.0, 0.0]);
+    }
+}
