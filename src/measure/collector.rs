@@ -41,6 +41,13 @@ impl Collector {
         }
     }
 
+    /// The target's name was looked up, once for the run.
+    pub fn name_looked_up(&mut self, ns: u64) {
+        if let Some(first) = self.all.cohorts.first_mut() {
+            first.whole.time(Timer::HandshakeDns, ns);
+        }
+    }
+
     /// Takes one interval of all workers, already merged. Its states become a row of the timeline.
     pub fn interval(&mut self, phase: Phase, interval: &Shard, sample: Sample) {
         self.all.merge(interval, 0);

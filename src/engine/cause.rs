@@ -1,0 +1,260 @@
+//! Why a connection ended: a pure function of the evidence about it.
+
+use super::transport::Lost;
+use super::wire::TcpEnd;
+use crate::measure::TcpView;
+use crate::metric::{Cause, CloseKind, Side};
+
+/// The code of a Close frame without one (RFC 6455 section 7.1.5).
+const NO_CODE: u16 = 1005;
+
+/// What was seen of a connection's end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Evidence {
+    /// The code we sent a Close frame with, and whether we were first.
+    pub(super) sent: Option<(u16, Side)>,
+    /// The code of the Close frame we received; inside, `None` for an empty one.
+    pub(super) received: Option<Option<u16>>,
+    /// The reason in that frame.
+    pub(super) reason: String,
+    /// Pongs were missed, and this is what the kernel said at that moment.
+    pub(super) dead: Option<Option<TcpView>>,
+    /// How the transport ended; `None` when we gave up waiting for that.
+    pub(super) lost: Option<Lost>,
+    /// We gave up because the peer took no more bytes.
+    pub(super) stuck: bool,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) cause: Cause,
+    pub(super) kind: CloseKind,
+    pub(super) side: Side,
+    pub(super) detail: String,
+}
+
+/// Judges the evidence.
+pub(super) fn judge(evidence: &Evidence) -> Verdict {
+    let (kind, side) = close(evidence);
+    let (cause, detail) = cause(evidence);
+    Verdict {
+        cause,
+        kind,
+        side,
+        detail,
+    }
+}
+
+fn cause(evidence: &Evidence) -> (Cause, String) {
+    if let Some(view) = &evidence.dead {
+        return (of_silence(*view), String::new());
+    }
+    if let Some(Some(code)) = evidence.received
+        && !may_be_on_the_wire(code)
+    {
+        return (Cause::BadCloseCode, format!("close code {code}"));
+    }
+    if evidence.stuck {
+        return (Cause::WriteTimeout, String::new());
+    }
+    match (&evidence.lost, evidence.received, evidence.sent) {
+        (Some(Lost::Broken(cause, detail)), ..) => (*cause, detail.clone()),
+        (Some(Lost::Io(detail)), None, _) => (Cause::Io, detail.clone()),
+        (_, Some(code), Some((_, Side::Peer)) | None) => {
+            let code = code.unwrap_or(NO_CODE);
+            (Cause::ClosedByPeer, format!("close code {code}"))
+        }
+        (Some(_), Some(_), Some((_, Side::Local))) => (Cause::Completed, String::new()),
+        (None, ..) => (Cause::CloseTimeout, String::new()),
+        (Some(Lost::Tcp(TcpEnd::Fin)), None, _) => (Cause::Eof, String::new()),
+        (Some(Lost::Tcp(TcpEnd::Rst)), None, _) => (Cause::Reset, String::new()),
+    }
+}
+
+/// A peer whose kernel still acknowledges is frozen; otherwise there is no path to it.
+fn of_silence(view: Option<TcpView>) -> Cause {
+    match view {
+        None => Cause::MissedPong,
+        Some(view) if view.unacked == 0 && view.retransmits == 0 => Cause::PeerFrozen,
+        Some(_) => Cause::PathDead,
+    }
+}
+
+fn close(evidence: &Evidence) -> (CloseKind, Side) {
+    match (evidence.sent, evidence.received, &evidence.lost) {
+        (Some((code, Side::Local)), Some(_), _) => (CloseKind::Code(code), Side::Local),
+        (_, Some(code), _) => (CloseKind::Code(code.unwrap_or(NO_CODE)), Side::Peer),
+        (_, None, Some(Lost::Tcp(TcpEnd::Fin))) => (CloseKind::Fin, Side::Peer),
+        (_, None, Some(Lost::Tcp(TcpEnd::Rst))) => (CloseKind::Rst, Side::Peer),
+        (_, None, Some(Lost::Broken(..) | Lost::Io(_))) => (CloseKind::Fin, Side::Local),
+        (_, None, None) => (CloseKind::Timeout, Side::Local),
+    }
+}
+
+/// RFC 6455 section 7.4: 1004, 1005, 1006 and 1015 are never sent, nor is anything outside of 1000 to 4999.
+/// 1012 to 1014 were registered later; 1016 to 2999 are kept for the protocol's future and let pass.
+fn may_be_on_the_wire(code: u16) -> bool {
+    (1000..5000).contains(&code) && !matches!(code, 1004 | 1005 | 1006 | 1015)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(end: TcpEnd) -> Option<Lost> {
+        Some(Lost::Tcp(end))
+    }
+
+    fn view(unacked: u32, retransmits: u32) -> Option<TcpView> {
+        Some(TcpView {
+            unacked,
+            retransmits,
+            last_ack_ns: 0,
+        })
+    }
+
+    #[track_caller]
+    fn expect(evidence: Evidence, cause: Cause, kind: CloseKind, side: Side) {
+        let verdict = judge(&evidence);
+        assert_eq!(
+            (verdict.cause, verdict.kind, verdict.side),
+            (cause, kind, side)
+        );
+    }
+
+    #[test]
+    fn our_close_answered_and_tcp_ended_is_as_planned() {
+        for end in [TcpEnd::Fin, TcpEnd::Rst] {
+            let evidence = Evidence {
+                sent: Some((1000, Side::Local)),
+                received: Some(Some(1000)),
+                lost: tcp(end),
+                ..Evidence::default()
+            };
+            expect(
+                evidence,
+                Cause::Completed,
+                CloseKind::Code(1000),
+                Side::Local,
+            );
+        }
+    }
+
+    #[test]
+    fn our_close_without_the_end_of_tcp_is_a_timeout() {
+        let evidence = Evidence {
+            sent: Some((1000, Side::Local)),
+            received: Some(Some(1000)),
+            ..Evidence::default()
+        };
+        expect(
+            evidence,
+            Cause::CloseTimeout,
+            CloseKind::Code(1000),
+            Side::Local,
+        );
+        let unanswered = Evidence {
+            sent: Some((1000, Side::Local)),
+            ..Evidence::default()
+        };
+        expect(
+            unanswered,
+            Cause::CloseTimeout,
+            CloseKind::Timeout,
+            Side::Local,
+        );
+    }
+
+    #[test]
+    fn our_close_answered_by_bare_fin_is_not_as_planned() {
+        let evidence = Evidence {
+            sent: Some((1000, Side::Local)),
+            lost: tcp(TcpEnd::Fin),
+            ..Evidence::default()
+        };
+        expect(evidence, Cause::Eof, CloseKind::Fin, Side::Peer);
+    }
+
+    #[test]
+    fn a_close_nobody_asked_for_is_the_peers() {
+        for (received, code) in [(Some(1011), 1011), (None, 1005)] {
+            let evidence = Evidence {
+                sent: Some((1000, Side::Peer)),
+                received: Some(received),
+                lost: tcp(TcpEnd::Fin),
+                ..Evidence::default()
+            };
+            expect(
+                evidence,
+                Cause::ClosedByPeer,
+                CloseKind::Code(code),
+                Side::Peer,
+            );
+        }
+    }
+
+    #[test]
+    fn forbidden_codes_are_told_apart() {
+        for code in [0, 999, 1004, 1005, 1006, 1015, 5000] {
+            let evidence = Evidence {
+                received: Some(Some(code)),
+                lost: tcp(TcpEnd::Fin),
+                ..Evidence::default()
+            };
+            expect(
+                evidence,
+                Cause::BadCloseCode,
+                CloseKind::Code(code),
+                Side::Peer,
+            );
+        }
+        assert!(
+            [1000, 1003, 1012, 1014, 3000, 4999]
+                .into_iter()
+                .all(may_be_on_the_wire)
+        );
+    }
+
+    #[test]
+    fn without_a_close_frame_the_end_of_tcp_speaks() {
+        let ended = |lost| Evidence {
+            lost,
+            ..Evidence::default()
+        };
+        expect(
+            ended(tcp(TcpEnd::Fin)),
+            Cause::Eof,
+            CloseKind::Fin,
+            Side::Peer,
+        );
+        expect(
+            ended(tcp(TcpEnd::Rst)),
+            Cause::Reset,
+            CloseKind::Rst,
+            Side::Peer,
+        );
+    }
+
+    #[test]
+    fn the_kernel_tells_a_frozen_peer_from_a_dead_path() {
+        let dead = |view| Evidence {
+            dead: Some(view),
+            ..Evidence::default()
+        };
+        let of = |view| judge(&dead(view)).cause;
+        assert_eq!(of(view(0, 0)), Cause::PeerFrozen);
+        assert_eq!(of(view(1, 3)), Cause::PathDead);
+        assert_eq!(of(None), Cause::MissedPong);
+    }
+
+    #[test]
+    fn a_broken_rule_comes_before_the_way_it_ended() {
+        let broken = Lost::Broken(Cause::BadUtf8, "why".to_owned());
+        let evidence = Evidence {
+            lost: Some(broken),
+            ..Evidence::default()
+        };
+        expect(evidence, Cause::BadUtf8, CloseKind::Fin, Side::Local);
+    }
+}

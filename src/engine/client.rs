@@ -1,0 +1,414 @@
+//! One client from its first dial to its end: handshakes, sessions, reconnects. Keeps the books on each.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use rand::{Rng as _, SeedableRng as _};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::cause::{self, Verdict};
+use super::deadline::Place;
+use super::dial::Dialer;
+use super::exchange::Exchange;
+use super::handshake::Failure;
+use super::session::{Outcome, Session, not_sent};
+use super::shared::Shared;
+use super::transport::Transport;
+use super::websocket::WebSocket;
+use crate::measure::{Ending, Shard, State, TcpView};
+use crate::metric::{Cause, Counter, Side, Timer};
+use crate::plan::{Nanos, Opening, Until};
+use crate::scenario::{Jitter, OnDead, Reconnect};
+
+/// The purpose number of the randomness behind reconnect delays; messages use the numbers from 1 up.
+const RECONNECTS: u32 = u32::MAX;
+
+/// Where a reconnect after a missed heartbeat starts, if the scenario has no policy of its own.
+const DEFAULT_BACKOFF: Reconnect = Reconnect::Backoff {
+    initial: Duration::from_millis(500),
+    max: Duration::from_secs(30),
+    jitter: Jitter::Full,
+};
+
+/// Lives one opening, and all reconnects that follow from it.
+pub(super) async fn live(shared: Rc<Shared>, dialer: Arc<Dialer>, opening: Opening) {
+    let place = shared.deadlines.join();
+    let mut client = Client {
+        exchanges: exchanges(&shared, &opening),
+        shared,
+        opening,
+        place,
+        opened_before: false,
+        lost_at: None,
+        redials: false,
+        tries: 0,
+    };
+    while let Some(policy) = client.attempt(&dialer).await {
+        client.redials = true;
+        if !client.back_off(policy).await {
+            break;
+        }
+    }
+    if client.redials && client.lost_at.is_some() {
+        client.give_up(client.shared.clock.now());
+    }
+    client.shared.deadlines.leave(place);
+    client.shared.client_done();
+}
+
+fn exchanges(shared: &Shared, opening: &Opening) -> Box<[Exchange]> {
+    let messages = &shared.plan.cohort(opening.cohort).messages;
+    (messages.iter().enumerate())
+        .map(|(index, message)| {
+            let pacer = shared.plan.pacer(opening.cohort, index, opening.connection);
+            Exchange::new(message, pacer)
+        })
+        .collect()
+}
+
+struct Client {
+    shared: Rc<Shared>,
+    opening: Opening,
+    place: Place,
+    exchanges: Box<[Exchange]>,
+    opened_before: bool,
+    /// When the last connection was lost.
+    lost_at: Option<Nanos>,
+    /// Lost connections are dialled again, so that the schedule goes on without one.
+    redials: bool,
+    /// Failed dials in a row.
+    tries: u32,
+}
+
+impl Client {
+    /// One dial and, if it succeeds, the session that follows. Says how to go on, or that it is over.
+    async fn attempt(&mut self, dialer: &Arc<Dialer>) -> Option<Reconnect> {
+        let cohort = self.opening.cohort;
+        let is_first = self.tries == 0 && !self.opened_before;
+        self.shared
+            .whole(cohort, |cells| cells.count(Counter::ConnectionsAttempted));
+        self.connecting(1);
+        let dialled = self.dial(dialer, is_first).await;
+        self.connecting(-1);
+        let lasting = self.shared.plan.scenario.load.reconnect;
+        let policy = match dialled {
+            Ok(socket) => {
+                let on_dead = self.session(socket, is_first).await;
+                if on_dead == Some(OnDead::Reconnect) && lasting == Reconnect::None {
+                    DEFAULT_BACKOFF
+                } else {
+                    lasting
+                }
+            }
+            Err(failure) => {
+                self.failed(failure);
+                if is_first {
+                    self.shared.state.settle();
+                }
+                lasting
+            }
+        };
+        let now = self.shared.clock.now();
+        let over = self.is_over(now) || self.lost_at.is_none() && self.opened_before;
+        (policy != Reconnect::None && !over).then_some(policy)
+    }
+
+    /// A first dial takes the time it takes; a reconnect is abandoned when the load ends.
+    async fn dial(&mut self, dialer: &Arc<Dialer>, is_first: bool) -> Result<WebSocket, Failure> {
+        let heartbeat = self
+            .shared
+            .plan
+            .cohort(self.opening.cohort)
+            .heartbeat
+            .as_ref();
+        let auto_pong = heartbeat.is_none_or(|heartbeat| heartbeat.auto_pong);
+        let clock = &*self.shared.clock;
+        // Boxed, so that an open connection does not carry the room its handshake took.
+        let dial = Box::pin(dialer.dial(self.opening.connection, auto_pong, clock));
+        let dialled = if is_first {
+            dial.await
+        } else {
+            tokio::select! {
+                dialled = dial => dialled,
+                () = self.shared.ended.notified() => {
+                    Err(Failure::new(Cause::Abandoned, "the load had ended"))
+                }
+            }
+        };
+        let (socket, steps) = dialled?;
+        self.shared.whole(self.opening.cohort, |cells| {
+            cells.count(Counter::ConnectionsOpened);
+            steps.timers().for_each(|(timer, ns)| cells.time(timer, ns));
+        });
+        Ok(socket)
+    }
+
+    /// Lives an open connection to its end. Says what was to be done about its death, if it died.
+    async fn session(&mut self, socket: WebSocket, is_first: bool) -> Option<OnDead> {
+        let now = self.shared.clock.now();
+        self.opened(now);
+        if is_first {
+            self.shared.state.settle();
+        }
+        let Opening {
+            connection,
+            cohort,
+            until,
+            ..
+        } = self.opening;
+        let mut session = Session::new(socket, connection, cohort, until, now, &self.shared);
+        loop {
+            let outcome = poll_fn(|cx| {
+                let waker = cx.waker().clone();
+                let set_deadline = |at| self.shared.deadlines.set(self.place, at, &waker);
+                session.poll(&mut self.exchanges, &self.shared, cx, set_deadline)
+            })
+            .await;
+            if outcome == Outcome::Over {
+                return self.closed(&session);
+            }
+            let verdict = cause::judge(&session.evidence);
+            self.keep_ending(&session, None, &verdict, State::Dead);
+            self.shared
+                .whole(cohort, |cells| cells.cause(verdict.cause));
+            session.evidence.dead = None;
+        }
+    }
+
+    fn opened(&mut self, now: Nanos) {
+        let cohort = self.opening.cohort;
+        self.shared.shard.borrow_mut().cohorts[cohort].open.open += 1;
+        if self.opened_before {
+            let since = self.lost_at.unwrap_or(now);
+            self.shared.whole(cohort, |cells| {
+                cells.count(Counter::ConnectionsReconnected);
+                cells.time(Timer::ReconnectDuration, now - since);
+            });
+            self.give_up(now);
+            self.exchanges
+                .iter_mut()
+                .for_each(|exchange| exchange.resume(now));
+        } else {
+            self.exchanges
+                .iter_mut()
+                .for_each(|exchange| exchange.start(now));
+        }
+        self.opened_before = true;
+        self.lost_at = None;
+        self.tries = 0;
+    }
+
+    /// What became due while there was no connection could not be sent.
+    fn give_up(&mut self, until: Nanos) {
+        let own = match self.opening.until {
+            Until::At(time) => time,
+            Until::After(_) | Until::End => Nanos::MAX,
+        };
+        let until = until.min(own).min(self.shared.state.end());
+        for exchange in &mut self.exchanges {
+            while let Some(intended) = exchange.give_up(until) {
+                not_sent(&self.shared, self.opening.cohort, intended);
+            }
+        }
+    }
+
+    fn closed<T: Transport>(&mut self, session: &Session<T>) -> Option<OnDead> {
+        let now = self.shared.clock.now();
+        let cohort = self.opening.cohort;
+        for exchange in &mut self.exchanges {
+            for intended in exchange.lose() {
+                self.shared
+                    .record(cohort, intended, |cells| cells.count(Counter::MessagesLost));
+            }
+        }
+        let verdict = cause::judge(&session.evidence);
+        self.shared.whole(cohort, |cells| {
+            cells.count(Counter::ConnectionsClosed);
+            cells.cause(verdict.cause);
+            cells.close(verdict.kind, verdict.side);
+        });
+        {
+            let mut shard = self.shared.shard.borrow_mut();
+            let open = &mut shard.cohorts[cohort].open;
+            let state = if session.is_closing() {
+                &mut open.closing
+            } else {
+                &mut open.open
+            };
+            *state -= 1;
+        }
+        if verdict.cause == Cause::Completed {
+            return None;
+        }
+        let is_dead = session.evidence.dead.is_some();
+        let state = match (is_dead, session.is_closing()) {
+            (true, _) => State::Dead,
+            (false, true) => State::Closing,
+            (false, false) => State::Open,
+        };
+        self.keep_ending(session, Some(now), &verdict, state);
+        // What we closed ourselves is not lost, even if the peer did not play its part.
+        let ours = matches!(session.evidence.sent, Some((_, Side::Local)));
+        if !ours || is_dead {
+            self.lost_at = Some(now);
+        }
+        let heartbeat = self.shared.plan.cohort(cohort).heartbeat.as_ref();
+        heartbeat
+            .map(|heartbeat| heartbeat.on_dead)
+            .filter(|_| is_dead)
+    }
+
+    fn keep_ending<T: Transport>(
+        &self,
+        session: &Session<T>,
+        ended: Option<Nanos>,
+        verdict: &Verdict,
+        state: State,
+    ) {
+        let (last_ping, last_pong) =
+            (session.heart.as_ref()).map_or((None, None), |heart| heart.last());
+        let tcp: Option<TcpView> = match session.evidence.dead {
+            Some(view) => view,
+            None => session.tcp_view(),
+        };
+        self.push(Ending {
+            opened_ns: Some(session.opened),
+            ended_ns: ended,
+            state,
+            close_code: session.evidence.received.map(|code| code.unwrap_or(1005)),
+            close_reason: session.evidence.reason.clone(),
+            closed_by: Some(verdict.side),
+            last_received_ns: session.last_received,
+            last_ping_ns: last_ping,
+            last_pong_ns: last_pong,
+            pings_missed: session
+                .heart
+                .as_ref()
+                .map_or(0, |heart| heart.missed_in_row()),
+            tcp,
+            ..self.ending(verdict.cause, verdict.detail.clone())
+        });
+    }
+
+    fn failed(&mut self, failure: Failure) {
+        self.tries += 1;
+        self.shared.whole(self.opening.cohort, |cells| {
+            cells.count(Counter::ConnectionsFailed);
+            cells.cause(failure.cause);
+        });
+        self.push(Ending {
+            ended_ns: Some(self.shared.clock.now()),
+            ..self.ending(failure.cause, failure.detail)
+        });
+    }
+
+    /// An ending of which nothing is known but its cause.
+    fn ending(&self, cause: Cause, detail: String) -> Ending {
+        Ending {
+            connection: self.opening.connection,
+            cohort: self.opening.cohort,
+            opened_ns: None,
+            ended_ns: None,
+            state: State::Connecting,
+            close_code: None,
+            close_reason: String::new(),
+            closed_by: None,
+            cause,
+            detail,
+            last_received_ns: None,
+            last_ping_ns: None,
+            last_pong_ns: None,
+            pings_missed: 0,
+            tcp: None,
+        }
+    }
+
+    fn push(&self, ending: Ending) {
+        self.shared
+            .shard
+            .borrow_mut()
+            .ending(ending, Shard::MAX_ENDINGS);
+    }
+
+    fn connecting(&self, change: i64) {
+        let mut shard = self.shared.shard.borrow_mut();
+        let connecting = &mut shard.cohorts[self.opening.cohort].open.connecting;
+        *connecting = connecting.saturating_add_signed(change);
+    }
+
+    /// Whether this client has nothing more to do: the load, or its own time, has ended.
+    fn is_over(&self, now: Nanos) -> bool {
+        let own = match self.opening.until {
+            Until::At(time) => now >= time,
+            // Its lifetime began with its 101; what is lost after that does not come again.
+            Until::After(_) => self.opened_before,
+            Until::End => false,
+        };
+        own || self.shared.is_over(now)
+    }
+
+    /// Waits before the next dial. Says whether there shall be one.
+    async fn back_off(&mut self, policy: Reconnect) -> bool {
+        let delay = delay(policy, self.tries, || {
+            let seed = self
+                .shared
+                .plan
+                .seed
+                .stream(self.opening.connection, RECONNECTS);
+            let mut random =
+                Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_add(u64::from(self.tries)));
+            random.next_u64()
+        });
+        let until = self.shared.clock.now().saturating_add(delay);
+        let waited = poll_fn(|cx| {
+            let now = self.shared.clock.now();
+            if now >= until || self.is_over(now) {
+                return Poll::Ready(!self.is_over(now));
+            }
+            self.shared.deadlines.set(self.place, until, cx.waker());
+            Poll::Pending
+        });
+        waited.await
+    }
+}
+
+/// Exponential back-off with full jitter: a random part of a delay that doubles from try to try.
+fn delay(policy: Reconnect, tries: u32, random: impl FnOnce() -> u64) -> Nanos {
+    let Reconnect::Backoff {
+        initial,
+        max,
+        jitter,
+    } = policy
+    else {
+        return 0;
+    };
+    let doubled = initial
+        .saturating_mul(1u32.checked_shl(tries).unwrap_or(u32::MAX))
+        .min(max);
+    let longest = crate::plan::nanos(doubled);
+    match jitter {
+        Jitter::None => longest,
+        Jitter::Full => (random() as f64 / u64::MAX as f64 * longest as f64) as Nanos,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_the_longest() {
+        let policy = |jitter| Reconnect::Backoff {
+            initial: Duration::from_millis(500),
+            max: Duration::from_secs(3),
+            jitter,
+        };
+        let plain = |tries| delay(policy(Jitter::None), tries, || 0) / 1_000_000;
+        assert_eq!([0, 1, 2, 3, 40].map(plain), [500, 1000, 2000, 3000, 3000]);
+        assert_eq!(delay(policy(Jitter::Full), 0, || 0), 0);
+        assert_eq!(delay(policy(Jitter::Full), 0, || u64::MAX), 500_000_000);
+    }
+}

@@ -1,0 +1,206 @@
+//! One worker's deadlines in one queue: a place for each connection, never more than one entry in the heap.
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::task::Waker;
+
+use crate::plan::Nanos;
+
+/// A connection's place in the queue. Given back by [`Deadlines::leave`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place(u32);
+
+/// The queue.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    inner: RefCell<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    heap: BinaryHeap<Reverse<(Nanos, Place)>>,
+    slots: Vec<Slot>,
+    free: Vec<Place>,
+    /// Who sleeps until the first deadline, and until when.
+    driver: Option<Waker>,
+    sleeping_until: Nanos,
+}
+
+#[derive(Debug)]
+struct Slot {
+    waker: Option<Waker>,
+    /// When the connection wants to be woken.
+    wanted: Nanos,
+    /// When its entry in the heap comes up: never later than `wanted`. `NEVER` while it has no entry.
+    queued: Nanos,
+}
+
+/// No deadline.
+pub(super) const NEVER: Nanos = Nanos::MAX;
+
+impl Deadlines {
+    /// Takes a place.
+    pub(super) fn join(&self) -> Place {
+        let mut inner = self.inner.borrow_mut();
+        if let Some(place) = inner.free.pop() {
+            return place;
+        }
+        inner.slots.push(Slot {
+            waker: None,
+            wanted: NEVER,
+            queued: NEVER,
+        });
+        Place(inner.slots.len() as u32 - 1)
+    }
+
+    /// Gives a place back. An entry of it that is still in the heap wakes nobody, or at worst its next holder
+    /// once too often.
+    pub(super) fn leave(&self, place: Place) {
+        let mut inner = self.inner.borrow_mut();
+        let slot = &mut inner.slots[place.0 as usize];
+        slot.waker = None;
+        slot.wanted = NEVER;
+        inner.free.push(place);
+    }
+
+    /// Asks to be woken at this time instead of any asked for before.
+    pub(super) fn set(&self, place: Place, at: Nanos, waker: &Waker) {
+        let mut inner = self.inner.borrow_mut();
+        let inner = &mut *inner;
+        let slot = &mut inner.slots[place.0 as usize];
+        slot.wanted = at;
+        match &mut slot.waker {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        // A later wish needs no new entry: the old one is moved when it comes up.
+        if at < slot.queued {
+            slot.queued = at;
+            inner.heap.push(Reverse((at, place)));
+            if at < inner.sleeping_until
+                && let Some(driver) = inner.driver.take()
+            {
+                driver.wake();
+            }
+        }
+    }
+
+    /// Wakes all whose time has come, and says when the next one's will.
+    pub(super) fn fire(&self, now: Nanos) -> Nanos {
+        let mut inner = self.inner.borrow_mut();
+        let inner = &mut *inner;
+        while let Some(Reverse((at, place))) = inner.heap.peek().copied() {
+            if at > now {
+                return at;
+            }
+            inner.heap.pop();
+            let slot = &mut inner.slots[place.0 as usize];
+            if slot.queued != at {
+                continue;
+            }
+            slot.queued = NEVER;
+            if slot.wanted <= now {
+                slot.wanted = NEVER;
+                if let Some(waker) = &slot.waker {
+                    waker.wake_by_ref();
+                }
+            } else if slot.wanted != NEVER {
+                slot.queued = slot.wanted;
+                inner.heap.push(Reverse((slot.wanted, place)));
+            }
+        }
+        NEVER
+    }
+
+    /// Wakes the holders of so many places from `first` on, whatever their deadlines. Says how many places there are.
+    pub(super) fn wake(&self, first: usize, count: usize) -> usize {
+        let inner = self.inner.borrow();
+        let places = inner.slots.iter().skip(first).take(count);
+        places
+            .filter_map(|slot| slot.waker.as_ref())
+            .for_each(Waker::wake_by_ref);
+        inner.slots.len()
+    }
+
+    /// The driver is going to sleep until then; it is woken when an earlier deadline comes.
+    pub(super) fn sleep(&self, until: Nanos, driver: &Waker) {
+        let mut inner = self.inner.borrow_mut();
+        inner.sleeping_until = until;
+        inner.driver = Some(driver.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn counter() -> (Arc<Count>, Waker) {
+        let count = Arc::new(Count::default());
+        (count.clone(), count.into())
+    }
+
+    #[test]
+    fn each_is_woken_once_at_its_time() {
+        let queue = Deadlines::default();
+        let (count, waker) = counter();
+        let (a, b) = (queue.join(), queue.join());
+        queue.set(a, 10, &waker);
+        queue.set(b, 20, &waker);
+        assert_eq!(queue.fire(9), 10);
+        assert_eq!(queue.fire(15), 20);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert_eq!(queue.fire(20), NEVER);
+        assert_eq!(count.0.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_postponed_deadline_wakes_nobody_early() {
+        let queue = Deadlines::default();
+        let (count, waker) = counter();
+        let place = queue.join();
+        queue.set(place, 10, &waker);
+        queue.set(place, 30, &waker);
+        assert_eq!(queue.fire(10), 30);
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        assert_eq!(queue.fire(30), NEVER);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn an_earlier_deadline_wakes_the_driver() {
+        let queue = Deadlines::default();
+        let (count, driver) = counter();
+        let (_, waker) = counter();
+        let place = queue.join();
+        queue.sleep(100, &driver);
+        queue.set(place, 200, &waker);
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        queue.set(place, 50, &waker);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_place_that_was_left_wakes_nobody() {
+        let queue = Deadlines::default();
+        let (count, waker) = counter();
+        let place = queue.join();
+        queue.set(place, 10, &waker);
+        queue.leave(place);
+        queue.fire(10);
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        assert_eq!(queue.join(), place);
+    }
+}

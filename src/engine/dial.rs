@@ -1,0 +1,193 @@
+//! From an address to an open WebSocket connection, each step timed.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use super::clock::Clock;
+use super::handshake::{Failure, Request};
+use super::link::Link;
+use super::sys;
+use super::websocket::{Buffers, WebSocket};
+use super::wire::{TcpEnd, Wire};
+use crate::metric::{Cause, Timer};
+use crate::plan::Nanos;
+use crate::scenario::{Target, WsUrl};
+
+/// Everything a dial needs; made once for a run and shared by all workers.
+#[derive(Debug)]
+pub(super) struct Dialer {
+    addresses: Vec<SocketAddr>,
+    sources: Vec<IpAddr>,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    request: Request,
+    timeout: Duration,
+    buffers: Buffers,
+}
+
+/// How long the steps of a handshake took, in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Steps {
+    pub(super) tcp: Nanos,
+    pub(super) tls: Option<Nanos>,
+    pub(super) upgrade: Nanos,
+}
+
+impl Steps {
+    /// Each step, and all of them together.
+    pub(super) fn timers(&self) -> impl Iterator<Item = (Timer, Nanos)> {
+        let total = self.tcp + self.tls.unwrap_or(0) + self.upgrade;
+        [
+            Some((Timer::HandshakeTcp, self.tcp)),
+            self.tls.map(|ns| (Timer::HandshakeTls, ns)),
+            Some((Timer::HandshakeUpgrade, self.upgrade)),
+            Some((Timer::HandshakeTotal, total)),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+impl Dialer {
+    /// `addresses` are those of the target; none when its name could not be resolved.
+    pub(super) fn new(
+        url: &WsUrl,
+        target: &Target,
+        addresses: Vec<SocketAddr>,
+        tls: Option<Arc<ClientConfig>>,
+        buffers: Buffers,
+    ) -> Result<Self, String> {
+        let tls = match tls {
+            Some(config) => {
+                let name =
+                    ServerName::try_from(url.host.clone()).map_err(|error| error.to_string())?;
+                Some((config, name))
+            }
+            None => None,
+        };
+        Ok(Self {
+            addresses,
+            sources: target.source_addresses.clone(),
+            tls,
+            request: Request::new(url, target),
+            timeout: target.connect_timeout,
+            buffers,
+        })
+    }
+
+    /// Opens one connection, within `connect_timeout`.
+    pub(super) async fn dial(
+        &self,
+        connection: u32,
+        auto_pong: bool,
+        clock: &dyn Clock,
+    ) -> Result<(WebSocket, Steps), Failure> {
+        if self.addresses.is_empty() {
+            return Err(Failure::new(
+                Cause::Dns,
+                "no address for the host of `target.url`",
+            ));
+        }
+        let mut reached = "the TCP connection";
+        let steps = self.steps(connection, auto_pong, clock, &mut reached);
+        match tokio::time::timeout(self.timeout, steps).await {
+            Ok(done) => done,
+            Err(_) => Err(Failure::new(
+                Cause::ConnectTimeout,
+                format!("waited for {reached}"),
+            )),
+        }
+    }
+
+    async fn steps(
+        &self,
+        connection: u32,
+        auto_pong: bool,
+        clock: &dyn Clock,
+        reached: &mut &'static str,
+    ) -> Result<(WebSocket, Steps), Failure> {
+        let start = clock.now();
+        let tcp = self
+            .connect(connection)
+            .await
+            .map_err(|error| of_connect(&error))?;
+        let connected = clock.now();
+        let mut link = Link::Plain(Wire::new(tcp));
+        let mut secured = None;
+        if let Some((config, name)) = &self.tls {
+            *reached = "the TLS handshake";
+            link = secure(link, config, name).await?;
+            secured = Some(clock.now());
+        }
+        *reached = "the answer to the upgrade request";
+        let ended = |link: &Link| link.wire().end();
+        let already_read = self.request.upgrade(&mut link, ended).await?;
+        let upgraded = clock.now();
+        let steps = Steps {
+            tcp: connected - start,
+            tls: secured.map(|secured| secured - connected),
+            upgrade: upgraded - secured.unwrap_or(connected),
+        };
+        let socket = WebSocket::new(link, already_read, auto_pong, self.buffers).await;
+        Ok((socket, steps))
+    }
+
+    async fn connect(&self, connection: u32) -> io::Result<TcpStream> {
+        let turn = connection as usize;
+        let address = self.addresses[turn % self.addresses.len()];
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        if !self.sources.is_empty() {
+            let source = self.sources[turn % self.sources.len()];
+            sys::bind_address_no_port(socket.as_fd())?;
+            socket.bind(SocketAddr::new(source, 0))?;
+        }
+        let stream = socket.connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+async fn secure(
+    link: Link,
+    config: &Arc<ClientConfig>,
+    name: &ServerName<'static>,
+) -> Result<Link, Failure> {
+    let Link::Plain(wire) = link else {
+        return Ok(link);
+    };
+    let connector = TlsConnector::from(config.clone());
+    match connector.connect(name.clone(), wire).into_fallible().await {
+        Ok(stream) => Ok(Link::Tls(Box::new(stream))),
+        Err((error, wire)) => Err(match wire.end() {
+            Some(TcpEnd::Rst) => Failure::new(Cause::HandshakeReset, "during the TLS handshake"),
+            _ => Failure::new(Cause::Tls, error.to_string()),
+        }),
+    }
+}
+
+/// What an error of `connect` means.
+fn of_connect(error: &io::Error) -> Failure {
+    use io::ErrorKind as Kind;
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    let cause = match error.kind() {
+        Kind::ConnectionRefused => Cause::Refused,
+        Kind::ConnectionReset | Kind::ConnectionAborted => Cause::HandshakeReset,
+        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => Cause::Unreachable,
+        Kind::TimedOut => Cause::ConnectTimeout,
+        Kind::AddrNotAvailable | Kind::AddrInUse => Cause::NoLocalPort,
+        _ if matches!(error.raw_os_error(), Some(EMFILE | ENFILE)) => Cause::NoDescriptor,
+        _ => Cause::Io,
+    };
+    Failure::new(cause, error.to_string())
+}

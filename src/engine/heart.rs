@@ -1,0 +1,279 @@
+//! The heartbeat of one connection: when a ping is due, what a pong means, and when the peer is dead.
+//! Pure: is told the time, sends nothing.
+
+use std::collections::VecDeque;
+
+use crate::plan::{Nanos, Pacer, nanos};
+use crate::scenario::{AliveOn, Heartbeat};
+
+/// Missed pings whose late pong is still told from an unsolicited one; older ones are forgotten.
+const REMEMBERED: usize = 64;
+
+/// The heartbeat of one open connection.
+#[derive(Debug)]
+pub(super) struct Heart {
+    pacer: Pacer,
+    timeout: Nanos,
+    max_missed: u32,
+    alive_on: AliveOn,
+    sequence: u32,
+    outstanding: VecDeque<Ping>,
+    missed: VecDeque<Ping>,
+    missed_in_row: u32,
+    dead: bool,
+    last_ping: Option<Nanos>,
+    last_pong: Option<Nanos>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ping {
+    sequence: u32,
+    intended: Nanos,
+    sent: Nanos,
+}
+
+/// What a pong means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pong {
+    /// It answers a ping, and all earlier ones (RFC 6455 section 5.5.3).
+    InTime { intended: Nanos, rtt: Nanos },
+    /// It answers a ping that has been counted as missed.
+    Late { intended: Nanos, rtt: Nanos },
+    /// It answers nothing. Legal.
+    Unsolicited,
+}
+
+/// A ping whose deadline passed without a pong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Missed {
+    /// When it should have been sent.
+    pub(super) intended: Nanos,
+    /// Whether the peer is declared dead now, for the first time.
+    pub(super) dead: bool,
+}
+
+impl Heart {
+    /// For a connection that was opened `now`.
+    pub(super) fn new(heartbeat: &Heartbeat, mut pacer: Pacer, now: Nanos) -> Self {
+        pacer.skip_to(now);
+        Self {
+            pacer,
+            timeout: nanos(heartbeat.timeout),
+            max_missed: heartbeat.max_missed,
+            alive_on: heartbeat.alive_on,
+            sequence: 0,
+            outstanding: VecDeque::new(),
+            missed: VecDeque::new(),
+            missed_in_row: 0,
+            dead: false,
+            last_ping: None,
+            last_pong: None,
+        }
+    }
+
+    /// When the next ping is due.
+    pub(super) fn next_ping(&self) -> Nanos {
+        self.pacer.next()
+    }
+
+    /// A ping is sent; says its sequence number. Schedule times that have passed meanwhile are left out: one ping
+    /// proves as much as three.
+    pub(super) fn ping(&mut self, now: Nanos) -> u32 {
+        let sequence = self.sequence;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.outstanding.push_back(Ping {
+            sequence,
+            intended: self.pacer.next(),
+            sent: now,
+        });
+        self.last_ping = Some(now);
+        self.pacer.skip_to(now + 1);
+        sequence
+    }
+
+    /// A pong that names its ping.
+    pub(super) fn pong(&mut self, sequence: u32, now: Nanos) -> Pong {
+        if let Some(place) = self.outstanding.iter().position(|p| p.sequence == sequence) {
+            let ping = self.outstanding[place];
+            self.outstanding.drain(..=place);
+            self.alive(now);
+            return Pong::InTime {
+                intended: ping.intended,
+                rtt: now - ping.sent,
+            };
+        }
+        if let Some(place) = self.missed.iter().position(|p| p.sequence == sequence) {
+            let ping = self.missed[place];
+            self.missed.drain(..=place);
+            self.alive(now);
+            return Pong::Late {
+                intended: ping.intended,
+                rtt: now - ping.sent,
+            };
+        }
+        Pong::Unsolicited
+    }
+
+    /// An answer that names no ping, as in text heartbeats: it is the oldest one's.
+    pub(super) fn pong_in_order(&mut self, now: Nanos) -> Pong {
+        match self.missed.front().or_else(|| self.outstanding.front()) {
+            Some(oldest) => self.pong(oldest.sequence, now),
+            None => Pong::Unsolicited,
+        }
+    }
+
+    fn alive(&mut self, now: Nanos) {
+        self.missed_in_row = 0;
+        self.last_pong = Some(now);
+    }
+
+    /// When the oldest ping's deadline passes; `Nanos::MAX` if there is none.
+    pub(super) fn deadline(&self) -> Nanos {
+        (self.outstanding.front()).map_or(Nanos::MAX, |ping| ping.sent + self.timeout)
+    }
+
+    /// Gives up the oldest ping if its deadline has passed. `last_received` is when the last bytes came.
+    pub(super) fn expire(&mut self, now: Nanos, last_received: Option<Nanos>) -> Option<Missed> {
+        while self.deadline() <= now {
+            let ping = self.outstanding.pop_front()?;
+            if self.missed.len() == REMEMBERED {
+                self.missed.pop_front();
+            }
+            self.missed.push_back(ping);
+            let alive = self.alive_on == AliveOn::Any && last_received >= Some(ping.sent);
+            if alive {
+                self.missed_in_row = 0;
+                continue;
+            }
+            self.missed_in_row += 1;
+            let dead = !self.dead && self.missed_in_row >= self.max_missed;
+            self.dead |= dead;
+            return Some(Missed {
+                intended: ping.intended,
+                dead,
+            });
+        }
+        None
+    }
+
+    /// Whether no pong is due.
+    pub(super) fn is_settled(&self) -> bool {
+        self.outstanding.is_empty()
+    }
+
+    /// Deadlines missed in a row.
+    pub(super) fn missed_in_row(&self) -> u32 {
+        self.missed_in_row
+    }
+
+    /// When the last ping was sent and the last pong received.
+    pub(super) fn last(&self) -> (Option<Nanos>, Option<Nanos>) {
+        (self.last_ping, self.last_pong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Gaps, HeartbeatKind, OnDead, Phase};
+    use std::time::Duration;
+
+    const S: Nanos = 1_000_000_000;
+
+    fn heart(max_missed: u32, alive_on: AliveOn) -> Heart {
+        let heartbeat = Heartbeat {
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_secs(4),
+            max_missed,
+            phase: Phase::Aligned,
+            alive_on,
+            on_dead: OnDead::Close,
+            auto_pong: true,
+            kind: HeartbeatKind::Frames,
+        };
+        let pacer = Pacer::new(10.0 * S as f64, Gaps::Constant, Phase::Aligned, 0, 0);
+        Heart::new(&heartbeat, pacer, 1)
+    }
+
+    #[test]
+    fn a_pong_in_time_keeps_the_peer_alive() {
+        let mut heart = heart(1, AliveOn::Pong);
+        assert_eq!(heart.next_ping(), 10 * S);
+        let sequence = heart.ping(10 * S);
+        assert_eq!(heart.deadline(), 14 * S);
+        let pong = Pong::InTime {
+            intended: 10 * S,
+            rtt: S,
+        };
+        assert_eq!(heart.pong(sequence, 11 * S), pong);
+        assert_eq!(heart.expire(14 * S, None), None);
+        assert_eq!(heart.next_ping(), 20 * S);
+    }
+
+    #[test]
+    fn so_many_in_a_row_and_the_peer_is_dead_once() {
+        let mut heart = heart(2, AliveOn::Pong);
+        let mut deaths = Vec::new();
+        for time in [10 * S, 20 * S, 30 * S] {
+            heart.ping(time);
+            assert_eq!(heart.expire(time + 4 * S - 1, None), None);
+            deaths.push(heart.expire(time + 4 * S, None).unwrap().dead);
+        }
+        assert_eq!(deaths, [false, true, false]);
+    }
+
+    #[test]
+    fn a_late_pong_is_late_and_a_sign_of_life() {
+        let mut heart = heart(2, AliveOn::Pong);
+        let first = heart.ping(10 * S);
+        heart.expire(14 * S, None).unwrap();
+        let late = Pong::Late {
+            intended: 10 * S,
+            rtt: 5 * S,
+        };
+        assert_eq!(heart.pong(first, 15 * S), late);
+        assert_eq!(heart.missed_in_row(), 0);
+        assert_eq!(heart.pong(first, 16 * S), Pong::Unsolicited);
+    }
+
+    #[test]
+    fn a_pong_acknowledges_all_earlier_pings() {
+        let mut heart = heart(1, AliveOn::Pong);
+        let first = heart.ping(10 * S);
+        let second = heart.ping(11 * S);
+        assert!(matches!(heart.pong(second, 12 * S), Pong::InTime { .. }));
+        assert!(heart.is_settled());
+        assert_eq!(heart.pong(first, 12 * S), Pong::Unsolicited);
+    }
+
+    #[test]
+    fn any_traffic_counts_only_where_it_is_asked_for() {
+        let mut any = heart(1, AliveOn::Any);
+        any.ping(10 * S);
+        assert_eq!(any.expire(14 * S, Some(12 * S)), None);
+        any.ping(20 * S);
+        assert!(any.expire(24 * S, Some(12 * S)).unwrap().dead);
+        let mut pong = heart(1, AliveOn::Pong);
+        pong.ping(10 * S);
+        assert!(pong.expire(14 * S, Some(12 * S)).unwrap().dead);
+    }
+
+    #[test]
+    fn a_ping_that_was_sent_late_has_its_whole_timeout() {
+        let mut heart = heart(1, AliveOn::Pong);
+        heart.ping(35 * S);
+        assert_eq!(heart.deadline(), 39 * S);
+        assert_eq!(heart.next_ping(), 40 * S);
+    }
+
+    #[test]
+    fn without_a_name_the_oldest_is_answered() {
+        let mut heart = heart(3, AliveOn::Pong);
+        heart.ping(10 * S);
+        heart.expire(14 * S, None).unwrap();
+        heart.ping(20 * S);
+        assert!(matches!(heart.pong_in_order(21 * S), Pong::Late { .. }));
+        assert!(matches!(heart.pong_in_order(21 * S), Pong::InTime { .. }));
+        assert_eq!(heart.pong_in_order(21 * S), Pong::Unsolicited);
+    }
+}

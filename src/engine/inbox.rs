@@ -1,0 +1,249 @@
+//! What a received message or pong means for the numbers.
+
+use bytes::Bytes;
+
+use super::exchange::{Answer, Due, Exchange};
+use super::heart::Pong;
+use super::session::Session;
+use super::shared::Shared;
+use super::transport::{Frame, Transport};
+use crate::metric::{Counter, Timer};
+use crate::plan::{Nanos, Stamp, Template};
+use crate::scenario::{Expect, FrameKind, HeartbeatKind};
+
+/// A message came.
+pub(super) fn message<T: Transport>(
+    session: &mut Session<T>,
+    exchanges: &mut [Exchange],
+    shared: &Shared,
+    bytes: &[u8],
+    is_text: bool,
+    now: Nanos,
+) {
+    if let Some(last) = session.last_message.replace(now) {
+        shared.record(session.cohort, now, |cells| {
+            cells.time(Timer::ReceiveGap, now - last)
+        });
+    }
+    if let Some(pong) = text_pong(session, shared, bytes, now) {
+        shared.record(session.cohort, now, |cells| {
+            cells.count(Counter::MessagesReceived)
+        });
+        return record_pong(session, shared, pong, now);
+    }
+    let found = find(session, exchanges, shared, bytes, now);
+    let cohort = session.cohort;
+    let at = found.as_ref().map_or(now, |found| found.intended);
+    shared.record(cohort, at, |cells| {
+        cells.count(Counter::MessagesReceived);
+        let Some(found) = found else {
+            return cells.count(Counter::MessagesUnsolicited);
+        };
+        let message = &shared.plan.cohort(cohort).messages[found.message];
+        if is_text != (message.frame == FrameKind::Text) {
+            cells.count(Counter::MessagesRetyped);
+        }
+        match found.answer {
+            Answer::InTime { intended, sent } if found.same => {
+                cells.count(Counter::MessagesEchoed);
+                cells.answer(found.message, now - intended, now - sent);
+            }
+            Answer::InTime { .. } => cells.count(Counter::MessagesMismatched),
+            Answer::Late => cells.count(Counter::MessagesLate),
+            Answer::Duplicate => cells.count(Counter::MessagesDuplicated),
+            Answer::Unknown => cells.count(Counter::MessagesUnsolicited),
+        }
+    });
+}
+
+/// An answer, and the message it is for.
+struct Found {
+    message: usize,
+    answer: Answer,
+    /// The bytes are those that were sent.
+    same: bool,
+    /// Decides which window it belongs to.
+    intended: Nanos,
+}
+
+fn find<T: Transport>(
+    session: &Session<T>,
+    exchanges: &mut [Exchange],
+    shared: &Shared,
+    bytes: &[u8],
+    now: Nanos,
+) -> Option<Found> {
+    match Stamp::decode(bytes) {
+        Some(stamp) => find_stamped(session, exchanges, shared, stamp, bytes, now),
+        None => find_in_order(session, exchanges, shared, bytes, now),
+    }
+}
+
+fn find_stamped<T: Transport>(
+    session: &Session<T>,
+    exchanges: &mut [Exchange],
+    shared: &Shared,
+    stamp: Stamp,
+    bytes: &[u8],
+    now: Nanos,
+) -> Option<Found> {
+    let message = usize::from(stamp.message);
+    let ours = stamp.run == shared.plan.run
+        && stamp.connection == session.connection
+        && usize::from(stamp.cohort) == session.cohort;
+    let exchange = exchanges.get_mut(message).filter(|_| ours)?;
+    let Template::Stamped { filler } = shared.plan.template(session.cohort, message) else {
+        return None;
+    };
+    let answer = exchange.answer(stamp.sequence, now);
+    let (intended, due_then) = match answer {
+        Answer::InTime { intended, .. } => (intended, stamp.intended == intended),
+        _ => (stamp.intended, true),
+    };
+    Some(Found {
+        message,
+        answer,
+        same: due_then && bytes.get(crate::plan::STAMP_LEN..) == Some(filler.as_slice()),
+        intended,
+    })
+}
+
+/// Without a stamp the bytes tell which message it is, and the order tells which of them.
+fn find_in_order<T: Transport>(
+    session: &Session<T>,
+    exchanges: &mut [Exchange],
+    shared: &Shared,
+    bytes: &[u8],
+    now: Nanos,
+) -> Option<Found> {
+    let messages = &shared.plan.cohort(session.cohort).messages;
+    let fixed = |message: &usize| match shared.plan.template(session.cohort, *message) {
+        Template::Fixed(fixed) if messages[*message].expect == Expect::Echo => Some(fixed),
+        _ => None,
+    };
+    let all = || (0..messages.len()).filter(|message| fixed(message).is_some());
+    let same = all().find(|message| fixed(message).is_some_and(|fixed| fixed == bytes));
+    // Other bytes can be a mangled echo only where there is just one message they could have been.
+    let mut waiting = all().filter(|message| exchanges[*message].awaits());
+    let message = same.or_else(|| waiting.next().filter(|_| waiting.next().is_none()))?;
+    let answer = exchanges[message].answer_in_order(now);
+    let intended = match answer {
+        Answer::InTime { intended, .. } => intended,
+        _ => now,
+    };
+    Some(Found {
+        message,
+        answer,
+        same: same.is_some(),
+        intended,
+    })
+}
+
+/// A pong came.
+pub(super) fn pong<T: Transport>(
+    session: &mut Session<T>,
+    shared: &Shared,
+    bytes: &[u8],
+    now: Nanos,
+) {
+    let pong = match (&mut session.heart, ping_sequence(bytes, shared)) {
+        (Some(heart), Some(sequence)) => heart.pong(sequence, now),
+        _ => Pong::Unsolicited,
+    };
+    record_pong(session, shared, pong, now);
+}
+
+fn record_pong<T>(session: &Session<T>, shared: &Shared, pong: Pong, now: Nanos) {
+    let (at, counter, rtt) = match pong {
+        Pong::InTime { intended, rtt } => (intended, Counter::PongsReceived, Some(rtt)),
+        Pong::Late { intended, rtt } => (intended, Counter::PongsLate, Some(rtt)),
+        Pong::Unsolicited => (now, Counter::PongsUnsolicited, None),
+    };
+    shared.record(session.cohort, at, |cells| {
+        cells.count(counter);
+        if let Some(rtt) = rtt {
+            cells.time(Timer::HeartbeatRtt, rtt);
+        }
+    });
+}
+
+fn text_pong<T: Transport>(
+    session: &mut Session<T>,
+    shared: &Shared,
+    bytes: &[u8],
+    now: Nanos,
+) -> Option<Pong> {
+    let heart = session.heart.as_mut()?;
+    match &shared.plan.cohort(session.cohort).heartbeat.as_ref()?.kind {
+        HeartbeatKind::Text { expect, .. } if expect.as_bytes() == bytes => {
+            Some(heart.pong_in_order(now))
+        }
+        _ => None,
+    }
+}
+
+/// The server asked whether we are alive. The transport has queued the answer.
+pub(super) fn server_ping<T>(session: &mut Session<T>, shared: &Shared, now: Nanos) {
+    let last = session.last_server_ping.replace(now);
+    shared.record(session.cohort, now, |cells| {
+        cells.count(Counter::ServerPings);
+        if let Some(last) = last {
+            cells.time(Timer::ServerPingInterval, now - last);
+        }
+    });
+}
+
+/// A ping's payload names the run and the ping: `wsb`, then both in hexadecimal.
+fn ping_payload(run: u32, sequence: u32) -> Bytes {
+    Bytes::from(format!("wsb{run:08x}{sequence:08x}"))
+}
+
+fn ping_sequence(payload: &[u8], shared: &Shared) -> Option<u32> {
+    let text = std::str::from_utf8(payload).ok()?;
+    let digits = text
+        .strip_prefix("wsb")
+        .filter(|digits| digits.len() == 16)?;
+    let run = u32::from_str_radix(digits.get(..8)?, 16).ok()?;
+    let sequence = u32::from_str_radix(digits.get(8..)?, 16).ok()?;
+    (run == shared.plan.run).then_some(sequence)
+}
+
+impl<T: Transport> Session<T> {
+    /// The frame of a message that is due.
+    pub(super) fn frame(&self, message: usize, due: Due, shared: &Shared) -> Frame {
+        let stamp = || Stamp {
+            run: shared.plan.run,
+            cohort: self.cohort as u8,
+            connection: self.connection,
+            message: message as u8,
+            sequence: due.sequence,
+            intended: due.intended,
+        };
+        let mut scratch = shared.scratch.borrow_mut();
+        shared
+            .plan
+            .template(self.cohort, message)
+            .write(stamp, &mut scratch);
+        let bytes = scratch.split().freeze();
+        match shared.plan.cohort(self.cohort).messages[message].frame {
+            FrameKind::Text => Frame::Text(bytes),
+            FrameKind::Binary => Frame::Binary(bytes),
+        }
+    }
+
+    /// The frame of a ping that is due.
+    pub(super) fn ping_frame(&self, sequence: u32, shared: &Shared) -> Frame {
+        match shared
+            .plan
+            .cohort(self.cohort)
+            .heartbeat
+            .as_ref()
+            .map(|heartbeat| &heartbeat.kind)
+        {
+            Some(HeartbeatKind::Text { send, .. }) => {
+                Frame::Text(Bytes::copy_from_slice(send.as_bytes()))
+            }
+            _ => Frame::Ping(ping_payload(shared.plan.run, sequence)),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Puts the shards of all workers together, interval by interval and in order.
+
+use std::collections::BTreeMap;
+
+use super::worker::Handover;
+use crate::measure::{Layout, Open, Shard};
+
+/// Shards that wait for those of the other workers.
+pub(super) struct Merging {
+    layout: Layout,
+    workers: Vec<Reached>,
+    waiting: BTreeMap<u64, Shard>,
+    spare: Vec<Shard>,
+}
+
+/// How far a worker has come.
+#[derive(Clone, Copy)]
+struct Reached {
+    interval: Option<u64>,
+    done: bool,
+}
+
+impl Merging {
+    pub(super) fn new(layout: &Layout, workers: usize) -> Self {
+        let reached = Reached {
+            interval: None,
+            done: false,
+        };
+        Self {
+            layout: layout.clone(),
+            workers: vec![reached; workers],
+            waiting: BTreeMap::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Takes a shard in, and gives an empty one back for the worker to go on with.
+    pub(super) fn add(&mut self, handover: Handover) -> Shard {
+        let Handover {
+            worker,
+            mut shard,
+            last,
+        } = handover;
+        let reached = &mut self.workers[worker];
+        reached.interval = Some(shard.interval);
+        reached.done = last;
+        let merged = self
+            .waiting
+            .entry(shard.interval)
+            .or_insert_with(|| self.spare.pop().unwrap_or_else(|| Shard::new(&self.layout)));
+        merged.interval = shard.interval;
+        merged.merge(&shard, usize::MAX);
+        for (all, cohort) in merged.cohorts.iter_mut().zip(&shard.cohorts) {
+            all.open.merge(&cohort.open);
+        }
+        shard.clear();
+        shard
+    }
+
+    /// The next interval that all workers have reached, whole.
+    pub(super) fn next(&mut self) -> Option<Shard> {
+        let (interval, _) = self.waiting.first_key_value()?;
+        let interval = *interval;
+        let all_there = (self.workers.iter())
+            .all(|reached| reached.done || reached.interval.is_some_and(|at| at >= interval));
+        if !all_there {
+            return None;
+        }
+        self.waiting.remove(&interval)
+    }
+
+    /// Takes a merged shard back for another interval.
+    pub(super) fn give_back(&mut self, mut shard: Shard) {
+        shard.clear();
+        for cohort in &mut shard.cohorts {
+            cohort.open = Open::default();
+        }
+        self.spare.push(shard);
+    }
+
+    /// Whether every worker is done and every interval was handed out.
+    pub(super) fn is_complete(&self) -> bool {
+        self.waiting.is_empty() && self.workers.iter().all(|reached| reached.done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::Counter;
+
+    fn layout() -> Layout {
+        Layout {
+            cohorts: vec![("main".to_owned(), Vec::new())],
+            stages: 0,
+        }
+    }
+
+    fn handover(worker: usize, interval: u64, opened: u64, last: bool) -> Handover {
+        let mut shard = Shard::new(&layout());
+        shard.interval = interval;
+        shard.cohorts[0]
+            .whole
+            .add(Counter::ConnectionsOpened, opened);
+        shard.cohorts[0].open.open = opened;
+        Handover {
+            worker,
+            shard,
+            last,
+        }
+    }
+
+    #[test]
+    fn an_interval_is_whole_when_every_worker_has_reached_it() {
+        let mut merging = Merging::new(&layout(), 2);
+        merging.add(handover(0, 0, 3, false));
+        assert!(merging.next().is_none());
+        merging.add(handover(1, 0, 4, false));
+        let whole = merging.next().unwrap();
+        assert_eq!(
+            whole.cohorts[0].whole.counter(Counter::ConnectionsOpened),
+            7
+        );
+        assert_eq!(whole.cohorts[0].open.open, 7);
+        merging.give_back(whole);
+        assert!(merging.next().is_none());
+    }
+
+    #[test]
+    fn a_worker_that_is_done_is_not_waited_for() {
+        let mut merging = Merging::new(&layout(), 2);
+        merging.add(handover(0, 0, 1, true));
+        merging.add(handover(1, 0, 1, false));
+        assert!(merging.next().is_some());
+        merging.add(handover(1, 1, 1, true));
+        assert!(!merging.is_complete());
+        assert!(merging.next().is_some());
+        assert!(merging.is_complete());
+    }
+
+    #[test]
+    fn a_worker_that_covered_two_intervals_in_one_holds_nobody_up() {
+        let mut merging = Merging::new(&layout(), 2);
+        merging.add(handover(0, 1, 2, false));
+        merging.add(handover(1, 0, 1, false));
+        assert_eq!(merging.next().unwrap().interval, 0);
+    }
+}

@@ -1,0 +1,172 @@
+//! Limits met before the first connection: file descriptors and local ports.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::plan::Budget;
+
+/// The plan needs more than this machine gives. Fits after "failed to".
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LimitError {
+    /// Too few file descriptors.
+    #[error(
+        "open {connections} connections at once: that takes {needed} file descriptors, and the hard limit is {limit}\nhint: raise it (`ulimit -Hn {needed}`, or LimitNOFILE= of the service), or ask for at most {possible} connections"
+    )]
+    Descriptors {
+        /// Open at once.
+        connections: u64,
+        /// Descriptors for them.
+        needed: u64,
+        /// The hard limit of this process.
+        limit: u64,
+        /// So many connections would fit.
+        possible: u64,
+    },
+    /// Too few local ports.
+    #[error(
+        "open {connections} connections at once: that takes {needed} local ports on each source address, and net.ipv4.ip_local_port_range gives {limit}\nhint: widen that range, or use more addresses: `target.source_addresses = [\"127.0.0.1-127.0.0.{sources}\"]`"
+    )]
+    Ports {
+        /// Open at once.
+        connections: u64,
+        /// Ports for them on each source address.
+        needed: u64,
+        /// Ports there are on each source address.
+        limit: u64,
+        /// So many source addresses would do.
+        sources: u64,
+    },
+    /// The target and the source addresses are of different families.
+    #[error(
+        "dial {target} from the addresses in `target.source_addresses`: one is IPv4 and the other IPv6"
+    )]
+    Family {
+        /// An address of the target.
+        target: IpAddr,
+    },
+}
+
+/// What this machine gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The hard limit of file descriptors.
+    pub descriptors: u64,
+    /// Local ports for connections to one address and port; `None` where the system does not say.
+    pub ports: Option<u64>,
+}
+
+impl Limits {
+    /// Reads the limits, and raises the soft limit of file descriptors to the hard one.
+    pub fn of_this_machine() -> Self {
+        // Where it cannot be raised, the present limit is what there is.
+        let descriptors = rlimit::increase_nofile_limit(u64::MAX)
+            .unwrap_or_else(|_| rlimit::Resource::NOFILE.get_soft().unwrap_or(u64::MAX));
+        Self {
+            descriptors,
+            ports: local_ports(),
+        }
+    }
+
+    /// Whether a plan fits, with so many addresses of the target.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check(&self, budget: &Budget, targets: usize) -> Result<(), LimitError> {
+        if budget.descriptors > self.descriptors {
+            return Err(LimitError::Descriptors {
+                connections: budget.open_at_once,
+                needed: budget.descriptors,
+                limit: self.descriptors,
+                possible: self
+                    .descriptors
+                    .saturating_sub(budget.descriptors - budget.open_at_once),
+            });
+        }
+        let Some(ports) = self.ports else {
+            return Ok(());
+        };
+        let needed = budget.ports.div_ceil(targets.max(1) as u64);
+        if needed > ports {
+            return Err(LimitError::Ports {
+                connections: budget.open_at_once,
+                needed,
+                limit: ports,
+                sources: budget.open_at_once.div_ceil(ports.max(1)),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Whether each connection can be dialled from its source address.
+pub(super) fn check_families(targets: &[SocketAddr], sources: &[IpAddr]) -> Result<(), LimitError> {
+    let fits = |target: &SocketAddr| {
+        sources
+            .iter()
+            .all(|source| source.is_ipv4() == target.is_ipv4())
+    };
+    match targets.iter().find(|target| !fits(target)) {
+        Some(target) => Err(LimitError::Family {
+            target: target.ip(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn local_ports() -> Option<u64> {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let mut ends = range.split_ascii_whitespace().map(str::parse::<u64>);
+    let (low, high) = (ends.next()?.ok()?, ends.next()?.ok()?);
+    Some((high + 1).saturating_sub(low))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn budget(open_at_once: u64, ports: u64) -> Budget {
+        Budget {
+            open_at_once,
+            dials: open_at_once,
+            sends_per_second: None,
+            pings_per_second: 0.0,
+            planned: Duration::ZERO,
+            overtime: Duration::ZERO,
+            descriptors: open_at_once + 64,
+            ports,
+            memory: 0,
+        }
+    }
+
+    const LIMITS: Limits = Limits {
+        descriptors: 20_000,
+        ports: Some(28_232),
+    };
+
+    #[test]
+    fn a_plan_that_fits_passes() {
+        assert_eq!(LIMITS.check(&budget(19_936, 19_936), 1), Ok(()));
+    }
+
+    #[test]
+    fn too_few_descriptors_say_how_many_and_what_to_do() {
+        let error = LIMITS.check(&budget(30_000, 1), 1).unwrap_err().to_string();
+        for part in ["30000", "30064", "20000", "19936", "ulimit"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn too_few_ports_say_how_many_addresses_would_do() {
+        let limits = Limits {
+            descriptors: u64::MAX,
+            ..LIMITS
+        };
+        let error = limits
+            .check(&budget(60_000, 60_000), 1)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("127.0.0.1-127.0.0.3"), "{error}");
+        assert_eq!(limits.check(&budget(60_000, 20_000), 1), Ok(()));
+    }
+}

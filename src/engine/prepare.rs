@@ -1,0 +1,89 @@
+//! Everything that can fail before the first connection does so here.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::clock::{Clock as _, Monotonic};
+use super::dial::Dialer;
+use super::error::EngineError;
+use super::link::tls_config;
+use super::outbox::Outbox;
+use super::preflight::{Limits, check_families};
+use super::supervisor::{self, Finished, Launch, Second};
+use super::websocket::Buffers;
+use crate::plan::{Budget, Nanos, Plan, read_buffer};
+use crate::scenario::WsUrl;
+
+/// A run that may begin.
+pub struct Prepared {
+    launch: Launch,
+}
+
+impl Prepared {
+    /// Checks a plan against this machine, for a target at this address. `workers` threads, or as many as there
+    /// are cores. A name that cannot be resolved is no error here: every dial will fail for it, and be counted.
+    ///
+    /// # Errors
+    /// When limits are too low, or certificates are missing.
+    pub fn new(plan: Plan, url: &WsUrl, workers: Option<usize>) -> Result<Self, EngineError> {
+        let target = &plan.scenario.target;
+        let (addresses, dns) = resolve(url);
+        check_families(&addresses, &target.source_addresses)?;
+        let budget = Budget::new(&plan);
+        Limits::of_this_machine().check(&budget, addresses.len())?;
+        let tls = url.secure.then(|| tls_config(&target.trust)).transpose()?;
+        let buffers = Buffers {
+            read: read_buffer(&plan.scenario),
+            max_message: target.max_message.as_usize(),
+            max_write: Outbox::limit(plan.scenario.longest_payload().as_usize() + 16),
+        };
+        let dialer = Dialer::new(url, target, addresses, tls, buffers).map_err(EngineError::Tls)?;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let most = usize::try_from(budget.open_at_once).unwrap_or(usize::MAX);
+        Ok(Self {
+            launch: Launch {
+                workers: workers.unwrap_or(cores).clamp(1, most.max(1)),
+                plan: Arc::new(plan),
+                dialer: Arc::new(dialer),
+                dns,
+            },
+        })
+    }
+
+    /// How many workers there will be.
+    pub fn workers(&self) -> usize {
+        self.launch.workers
+    }
+
+    /// Runs it. `observe` sees every second, and may end the run; `interrupt` yields once for each signal.
+    ///
+    /// # Errors
+    /// When a worker fails, or on the second signal.
+    pub fn run(
+        self,
+        interrupt: mpsc::Receiver<()>,
+        observe: &mut dyn FnMut(&Second<'_>) -> ControlFlow<()>,
+    ) -> Result<Finished, EngineError> {
+        supervisor::run(self.launch, interrupt, observe)
+    }
+}
+
+/// The target's addresses, and how long the look-up of its name took. None when there is no such name.
+fn resolve(url: &WsUrl) -> (Vec<SocketAddr>, Option<Nanos>) {
+    if let Ok(address) = url.host.parse() {
+        return (vec![SocketAddr::new(address, url.port)], None);
+    }
+    let clock = Monotonic::start();
+    let found = (url.host.as_str(), url.port).to_socket_addrs();
+    let addresses: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
+    // A name with addresses of both families is dialled by the family that the system prefers.
+    let first_is_v4 = addresses.first().map(SocketAddr::is_ipv4);
+    let preferred = addresses
+        .into_iter()
+        .filter(|address| Some(address.is_ipv4()) == first_is_v4)
+        .collect();
+    (preferred, Some(clock.now()))
+}

@@ -1,0 +1,92 @@
+//! How wsbench itself fares: CPU and memory of this process. Linux tells; elsewhere nothing is said.
+
+use crate::measure::Sample;
+use crate::plan::Nanos;
+
+/// Samples the process from interval to interval.
+#[derive(Debug)]
+pub(super) struct Sampler {
+    /// Memory before the first dial, in bytes.
+    rss_before: Option<f64>,
+    last_cpu: Option<f64>,
+    last_at: Nanos,
+}
+
+impl Sampler {
+    pub(super) fn new(now: Nanos) -> Self {
+        Self {
+            rss_before: system::rss(),
+            last_cpu: system::cpu_seconds(),
+            last_at: now,
+        }
+    }
+
+    /// Since the last call, with so many connections open now.
+    pub(super) fn sample(&mut self, now: Nanos, open: u64) -> Sample {
+        let cpu_seconds = system::cpu_seconds();
+        let passed = now.saturating_sub(self.last_at) as f64 / 1e9;
+        let cpu = cpu_seconds
+            .zip(self.last_cpu)
+            .filter(|_| passed > 0.1)
+            .map(|(now, last)| 100.0 * (now - last) / passed);
+        self.last_cpu = cpu_seconds;
+        self.last_at = now;
+        let rss = system::rss();
+        let grown = rss
+            .zip(self.rss_before)
+            .map(|(now, before)| (now - before).max(0.0));
+        Sample {
+            cpu,
+            rss,
+            bytes_per_connection: grown.filter(|_| open > 0).map(|grown| grown / open as f64),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::fs;
+
+    /// User and system time of this process.
+    pub(super) fn cpu_seconds() -> Option<f64> {
+        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        // The command may hold spaces: what follows its closing bracket begins with field 3.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let mut fields = fields.split_ascii_whitespace().skip(11);
+        let user: f64 = fields.next()?.parse().ok()?;
+        let system: f64 = fields.next()?.parse().ok()?;
+        Some((user + system) / rustix::param::clock_ticks_per_second() as f64)
+    }
+
+    /// Resident memory in bytes.
+    pub(super) fn rss() -> Option<f64> {
+        let statm = fs::read_to_string("/proc/self/statm").ok()?;
+        let pages: f64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
+        Some(pages * rustix::param::page_size() as f64)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    pub(super) fn cpu_seconds() -> Option<f64> {
+        None
+    }
+
+    pub(super) fn rss() -> Option<f64> {
+        None
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_has_memory_and_used_some_cpu() {
+        let mut sampler = Sampler::new(0);
+        let sample = sampler.sample(1_000_000_000, 10);
+        assert!(sample.rss.unwrap() > 1e5);
+        assert!(sample.cpu.unwrap() >= 0.0);
+        assert!(sample.bytes_per_connection.unwrap() >= 0.0);
+    }
+}

@@ -1,0 +1,370 @@
+//! One open connection, from its 101 to the end of TCP: sends what is due, takes what comes, judges nothing.
+//!
+//! | state | left by |
+//! |---|---|
+//! | live: sends, pings, waits for answers | a Close frame received; the end of its time, once no answer is due; death |
+//! | closing: a Close frame was sent or received | the end of TCP; `close_timeout` |
+
+use std::task::{Context, Poll};
+
+use super::cause::Evidence;
+use super::exchange::{Exchange, Next};
+use super::heart::{Heart, Missed};
+use super::inbox;
+use super::outbox::Outbox;
+use super::shared::Shared;
+use super::transport::{Event, Frame, Lost, Transport};
+use crate::measure::TcpView;
+use crate::metric::{Counter, Side, Timer};
+use crate::plan::{Nanos, Until, fraction, nanos};
+use crate::scenario::OnDead;
+
+/// Taken from a connection before others have their turn.
+const EVENTS_AT_ONCE: usize = 64;
+/// Sends and reads in turn before others have theirs.
+const ROUNDS_AT_ONCE: usize = 8;
+
+/// RFC 6455 section 7.4.1: the purpose for which the connection was established has been fulfilled.
+const NORMAL: u16 = 1000;
+/// What a heartbeat that was missed is closed with, as other stacks do.
+const MISSED: u16 = 1011;
+
+/// One open connection.
+pub(super) struct Session<T> {
+    pub(super) transport: T,
+    pub(super) connection: u32,
+    pub(super) cohort: usize,
+    pub(super) opened: Nanos,
+    pub(super) heart: Option<Heart>,
+    pub(super) evidence: Evidence,
+    /// The last bytes received, and the last message among them.
+    pub(super) last_received: Option<Nanos>,
+    pub(super) last_message: Option<Nanos>,
+    pub(super) last_server_ping: Option<Nanos>,
+    /// When its own time is over; the run's end may come sooner.
+    stop_at: Nanos,
+    state: State,
+    pub(super) outbox: Outbox,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Live,
+    Closing { since: Nanos, deadline: Nanos },
+}
+
+/// What a session tells when it is over, or has something to be recorded while it goes on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The connection is gone.
+    Over,
+    /// The peer was declared dead and the connection is kept.
+    DeadButKept,
+}
+
+impl<T: Transport> Session<T> {
+    pub(super) fn new(
+        transport: T,
+        connection: u32,
+        cohort: usize,
+        until: Until,
+        now: Nanos,
+        shared: &Shared,
+    ) -> Self {
+        let heartbeat = shared.plan.cohort(cohort).heartbeat.as_ref();
+        let heart = heartbeat
+            .zip(shared.plan.pings(cohort, connection))
+            .map(|(heartbeat, pacer)| Heart::new(heartbeat, pacer, now));
+        Self {
+            transport,
+            connection,
+            cohort,
+            opened: now,
+            heart,
+            evidence: Evidence::default(),
+            last_received: None,
+            last_message: None,
+            last_server_ping: None,
+            stop_at: match until {
+                Until::End => Nanos::MAX,
+                Until::At(time) => time,
+                Until::After(lifetime) => now.saturating_add(lifetime),
+            },
+            state: State::Live,
+            outbox: Outbox::default(),
+        }
+    }
+
+    /// Does what is due and takes what has come. `set_deadline` is told when to be called again.
+    pub(super) fn poll(
+        &mut self,
+        exchanges: &mut [Exchange],
+        shared: &Shared,
+        cx: &mut Context<'_>,
+        set_deadline: impl FnOnce(Nanos),
+    ) -> Poll<Outcome> {
+        let mut now = shared.clock.now();
+        // A busy worker looks at its deadlines between polls instead of waiting for its timer.
+        shared.deadlines.fire(now);
+        let mut taken = 0;
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            if let Some(outcome) = self.act(exchanges, shared, now) {
+                return Poll::Ready(outcome);
+            }
+            if self.outbox.flush(&mut self.transport, cx) {
+                // An answer cannot have come before the send it answers.
+                now = shared.clock.now();
+            }
+            let ended = loop {
+                match self.transport.poll_event(cx) {
+                    Poll::Ready(Ok(event)) => {
+                        self.take(event, exchanges, shared, now);
+                        taken += 1;
+                        if taken >= EVENTS_AT_ONCE {
+                            cx.waker().wake_by_ref();
+                            break None;
+                        }
+                    }
+                    Poll::Ready(Err(lost)) => break Some(lost),
+                    Poll::Pending => break self.outbox.take_lost(),
+                }
+            };
+            let (sent, received) = self.transport.take_bytes();
+            shared.whole(self.cohort, |cells| {
+                cells.add(Counter::BytesSent, sent);
+                cells.add(Counter::BytesReceived, received);
+            });
+            if let Some(lost) = ended {
+                self.end(lost, shared, now);
+                return Poll::Ready(Outcome::Over);
+            }
+            let deadline = self.deadline(exchanges, shared, now);
+            let more = self.outbox.wants_flush() || deadline <= now;
+            if !more || taken >= EVENTS_AT_ONCE || rounds >= ROUNDS_AT_ONCE {
+                set_deadline(deadline);
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn act(&mut self, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) -> Option<Outcome> {
+        for exchange in exchanges.iter_mut() {
+            while let Some(intended) = exchange.expire(now) {
+                shared.record(self.cohort, intended, |cells| {
+                    cells.count(Counter::MessagesTimedOut);
+                });
+            }
+        }
+        if let State::Closing { deadline, .. } = self.state {
+            return (now >= deadline).then(|| {
+                self.evidence.stuck = self.outbox.is_blocked() && self.evidence.dead.is_none();
+                Outcome::Over
+            });
+        }
+        if let Some(outcome) = self.mind_heart(shared, now) {
+            return Some(outcome);
+        }
+        let stop = self.stop(shared);
+        self.send(exchanges, shared, now, stop);
+        if now >= stop && self.state == State::Live {
+            for exchange in exchanges.iter_mut() {
+                while let Some(intended) = exchange.give_up(stop) {
+                    not_sent(shared, self.cohort, intended);
+                }
+            }
+            if now >= self.closes_at(shared) && self.is_settled(exchanges) {
+                self.close(NORMAL, "", shared, now);
+            }
+        }
+        None
+    }
+
+    /// Nothing is due on this connection from here on.
+    fn stop(&self, shared: &Shared) -> Nanos {
+        self.stop_at.min(shared.state.end())
+    }
+
+    /// At its own time, or at its place in `ramp_down`.
+    fn closes_at(&self, shared: &Shared) -> Nanos {
+        let ramp_down = nanos(shared.plan.scenario.load.ramp_down) as f64;
+        let place = shared.plan.place(self.cohort, self.connection);
+        let at_end = shared
+            .state
+            .end()
+            .saturating_add((ramp_down * fraction(place)) as Nanos);
+        self.stop_at.min(at_end)
+    }
+
+    fn is_settled(&self, exchanges: &[Exchange]) -> bool {
+        exchanges.iter().all(Exchange::is_settled)
+            && self.heart.as_ref().is_none_or(Heart::is_settled)
+    }
+
+    fn send(&mut self, exchanges: &mut [Exchange], shared: &Shared, now: Nanos, stop: Nanos) {
+        for (index, exchange) in exchanges.iter_mut().enumerate() {
+            while self.outbox.has_room() {
+                match exchange.next(now, stop) {
+                    Next::Wait => break,
+                    Next::GiveUp(intended) => not_sent(shared, self.cohort, intended),
+                    Next::Send(due) => {
+                        let frame = self.frame(index, due, shared);
+                        self.outbox.feed(&mut self.transport, frame);
+                        exchange.sent(due, now);
+                        shared.record(self.cohort, due.intended, |cells| {
+                            cells.count(Counter::MessagesDue);
+                            cells.count(Counter::MessagesSent);
+                            cells.time(Timer::ScheduleLateness, now - due.intended);
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    fn mind_heart(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
+        let stop = self.stop(shared);
+        let heart = self.heart.as_mut()?;
+        while let Some(Missed { intended, dead }) = heart.expire(now, self.last_received) {
+            shared.record(self.cohort, intended, |cells| {
+                cells.count(Counter::PingsMissed)
+            });
+            if dead {
+                return self.die(shared, now);
+            }
+        }
+        let intended = heart.next_ping();
+        if intended <= now && intended < stop {
+            let sequence = heart.ping(now);
+            let frame = self.ping_frame(sequence, shared);
+            self.outbox.feed(&mut self.transport, frame);
+            shared.record(self.cohort, intended, |cells| {
+                cells.count(Counter::PingsSent);
+                cells.time(Timer::ScheduleLateness, now - intended);
+            });
+        }
+        None
+    }
+
+    fn die(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
+        let last_sign = self.last_received.unwrap_or(self.opened);
+        shared.whole(self.cohort, |cells| {
+            cells.count(Counter::ConnectionsDead);
+            cells.time(Timer::HeartbeatDetection, now - last_sign);
+        });
+        shared.shard.borrow_mut().cohorts[self.cohort].open.dead += 1;
+        self.evidence.dead = Some(self.tcp_view());
+        let heartbeat = shared.plan.cohort(self.cohort).heartbeat.as_ref()?;
+        match heartbeat.on_dead {
+            OnDead::Reconnect => Some(Outcome::Over),
+            OnDead::Keep => Some(Outcome::DeadButKept),
+            OnDead::Close => {
+                self.close(MISSED, "heartbeat timeout", shared, now);
+                None
+            }
+        }
+    }
+
+    fn close(&mut self, code: u16, reason: &'static str, shared: &Shared, now: Nanos) {
+        self.outbox
+            .feed(&mut self.transport, Frame::Close { code, reason });
+        self.evidence.sent = Some((code, Side::Local));
+        self.closing(shared, now);
+    }
+
+    fn closing(&mut self, shared: &Shared, now: Nanos) {
+        let timeout = nanos(shared.plan.scenario.target.close_timeout);
+        self.state = State::Closing {
+            since: now,
+            deadline: now.saturating_add(timeout),
+        };
+        let mut shard = shared.shard.borrow_mut();
+        let open = &mut shard.cohorts[self.cohort].open;
+        open.open -= 1;
+        open.closing += 1;
+    }
+
+    fn take(&mut self, event: Event, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) {
+        self.last_received = Some(now);
+        match event {
+            Event::Text(bytes) => inbox::message(self, exchanges, shared, &bytes, true, now),
+            Event::Binary(bytes) => inbox::message(self, exchanges, shared, &bytes, false, now),
+            Event::Pong(bytes) => inbox::pong(self, shared, &bytes, now),
+            Event::Ping => {
+                self.outbox.ask_flush();
+                inbox::server_ping(self, shared, now);
+            }
+            Event::Close { code, reason } => {
+                self.evidence.received.get_or_insert(code);
+                self.evidence.reason = reason;
+                if self.state == State::Live {
+                    self.evidence.sent = Some((code.unwrap_or(NORMAL), Side::Peer));
+                    self.closing(shared, now);
+                    self.outbox.ask_flush();
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, lost: Lost, shared: &Shared, now: Nanos) {
+        if let (State::Closing { since, .. }, Some((_, Side::Local)), Lost::Tcp(_)) =
+            (self.state, self.evidence.sent, &lost)
+        {
+            shared.whole(self.cohort, |cells| {
+                cells.time(Timer::CloseDuration, now - since);
+            });
+        }
+        self.evidence.lost = Some(lost);
+    }
+
+    /// When there is something to do again, if nothing comes in before.
+    fn deadline(&self, exchanges: &[Exchange], shared: &Shared, now: Nanos) -> Nanos {
+        let mut first = Nanos::MAX;
+        for exchange in exchanges.iter() {
+            first = first.min(exchange.times_out());
+        }
+        if let State::Closing { deadline, .. } = self.state {
+            return first.min(deadline);
+        }
+        let stop = self.stop(shared);
+        if let Some(heart) = &self.heart {
+            first = first.min(heart.deadline());
+            if heart.next_ping() < stop {
+                first = first.min(heart.next_ping());
+            }
+        }
+        if now >= stop {
+            if self.is_settled(exchanges) {
+                first = first.min(self.closes_at(shared));
+            }
+            return first;
+        }
+        // The end of the run is not waited for here: the worker wakes its connections then, a few at a time.
+        first = first.min(self.stop_at);
+        if self.outbox.has_room() {
+            for exchange in exchanges {
+                first = first.min(exchange.wakes(stop));
+            }
+        }
+        first
+    }
+
+    /// In which state it is or was.
+    pub(super) fn is_closing(&self) -> bool {
+        self.state != State::Live
+    }
+
+    /// The kernel's view of it.
+    pub(super) fn tcp_view(&self) -> Option<TcpView> {
+        self.transport.tcp_view()
+    }
+}
+
+/// Counts a message that could not be sent.
+pub(super) fn not_sent(shared: &Shared, cohort: usize, intended: Nanos) {
+    shared.record(cohort, intended, |cells| {
+        cells.count(Counter::MessagesDue);
+        cells.count(Counter::MessagesNotSent);
+    });
+}

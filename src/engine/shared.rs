@@ -1,0 +1,138 @@
+//! What the parts of a run share: a little between all workers, the rest within one.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::BytesMut;
+use tokio::sync::Notify;
+
+use super::clock::Clock;
+use super::deadline::{Deadlines, NEVER};
+use crate::measure::{Cells, Shard, Window};
+use crate::plan::{Nanos, Plan, Windows};
+
+/// What all workers share. Written seldom, read often.
+#[derive(Debug)]
+pub(super) struct RunState {
+    /// Where measuring starts; [`NEVER`] until that is known.
+    measure_from: AtomicU64,
+    /// Where the load ends; [`NEVER`] until that is known.
+    end: AtomicU64,
+    /// Planned connections that are open or have failed.
+    settled: AtomicU64,
+    /// Told when `settled` reaches `planned`.
+    pub(super) all_settled: Notify,
+    planned: u64,
+}
+
+impl RunState {
+    pub(super) fn new(planned: u64) -> Self {
+        Self {
+            measure_from: AtomicU64::new(NEVER),
+            end: AtomicU64::new(NEVER),
+            settled: AtomicU64::new(0),
+            all_settled: Notify::new(),
+            planned,
+        }
+    }
+
+    /// Sets where measuring starts and the load ends.
+    pub(super) fn schedule(&self, measure_from: Nanos, end: Nanos) {
+        self.end.store(end, Ordering::Release);
+        self.measure_from.store(measure_from, Ordering::Release);
+    }
+
+    /// The load ends sooner than planned.
+    pub(super) fn cut_short(&self, now: Nanos) {
+        self.end.fetch_min(now, Ordering::AcqRel);
+    }
+
+    pub(super) fn measure_from(&self) -> Option<Nanos> {
+        Some(self.measure_from.load(Ordering::Acquire)).filter(|from| *from != NEVER)
+    }
+
+    pub(super) fn end(&self) -> Nanos {
+        self.end.load(Ordering::Acquire)
+    }
+
+    /// One more planned connection is open or has failed.
+    pub(super) fn settle(&self) {
+        if self.settled.fetch_add(1, Ordering::AcqRel) + 1 == self.planned {
+            self.all_settled.notify_one();
+        }
+    }
+}
+
+/// What the connections of one worker share. Never crosses a thread.
+pub(super) struct Shared {
+    pub(super) clock: Box<dyn Clock>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) state: Arc<RunState>,
+    pub(super) deadlines: Rc<Deadlines>,
+    pub(super) shard: RefCell<Shard>,
+    /// Told when the load has ended.
+    pub(super) ended: Notify,
+    /// Payloads are put together here.
+    pub(super) scratch: RefCell<BytesMut>,
+    /// Clients that are not done.
+    pub(super) clients: Cell<usize>,
+    /// Told when `clients` reaches zero.
+    pub(super) idle: Notify,
+    windows: Windows,
+}
+
+impl Shared {
+    pub(super) fn new(clock: Box<dyn Clock>, plan: Arc<Plan>, state: Arc<RunState>) -> Self {
+        Self {
+            clock,
+            state,
+            deadlines: Rc::new(Deadlines::default()),
+            shard: RefCell::new(Shard::new(&plan.layout())),
+            ended: Notify::new(),
+            scratch: RefCell::new(BytesMut::new()),
+            clients: Cell::new(0),
+            idle: Notify::new(),
+            windows: plan.windows(),
+            plan,
+        }
+    }
+
+    /// Whether the load has ended.
+    pub(super) fn is_over(&self, now: Nanos) -> bool {
+        now >= self.state.end()
+    }
+
+    /// The window a time belongs to.
+    pub(super) fn window(&self, time: Nanos) -> Window {
+        if time >= self.state.end() {
+            return Window::OUTSIDE;
+        }
+        self.windows.at(time, self.state.measure_from())
+    }
+
+    /// Records what belongs to a time.
+    pub(super) fn record(&self, cohort: usize, time: Nanos, what: impl FnOnce(&mut Cells)) {
+        let window = self.window(time);
+        what(self.shard.borrow_mut().cohorts[cohort].window(window));
+    }
+
+    /// Records what covers the whole run.
+    pub(super) fn whole(&self, cohort: usize, what: impl FnOnce(&mut Cells)) {
+        what(&mut self.shard.borrow_mut().cohorts[cohort].whole);
+    }
+
+    /// Records how late the worker was woken.
+    pub(super) fn loop_lag(&self, lag: Nanos) {
+        self.shard.borrow_mut().loop_lag.record(lag);
+    }
+
+    /// One client less.
+    pub(super) fn client_done(&self) {
+        self.clients.set(self.clients.get() - 1);
+        if self.clients.get() == 0 {
+            self.idle.notify_one();
+        }
+    }
+}

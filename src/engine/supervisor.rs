@@ -1,0 +1,337 @@
+//! Owns the state of a run: starts the workers, knows the phase, merges shards, ends the load.
+//!
+//! | phase | left when |
+//! |---|---|
+//! | ramp-up | each planned connection is open or has failed (steady load); at once (stages); after `warm_up` (arrivals) |
+//! | warm-up | `warm_up` is over |
+//! | measure, or the stages | their time is over, a gate aborts, or a signal comes |
+//! | drain | the last connection has ended |
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::clock::{Clock as _, Monotonic};
+use super::dial::Dialer;
+use super::error::EngineError;
+use super::merging::Merging;
+use super::sample::Sampler;
+use super::shared::RunState;
+use super::worker::{self, Assignment, Handover, INTERVAL};
+use crate::measure::{Collector, Phase, Progress, Shard, Summary};
+use crate::plan::{Nanos, Plan, Windows, nanos};
+use crate::scenario::Shape;
+
+/// Shards on their way, for each worker, before one has to cover two intervals.
+const SHARDS_WAITING: usize = 8;
+/// From the decision to measure to the first measured moment, so that every worker knows in time.
+const NOTICE: Nanos = 5_000_000;
+
+/// A new second to look at.
+pub struct Second<'a> {
+    /// What it held.
+    pub progress: Progress,
+    collector: &'a Collector,
+    seconds: f64,
+    windows: Vec<f64>,
+}
+
+impl Second<'_> {
+    /// The numbers so far. Costs a copy of every histogram.
+    pub fn summary(&self) -> Summary {
+        self.collector.summary(self.seconds, &self.windows)
+    }
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub struct Finished {
+    /// The numbers.
+    pub summary: Summary,
+    /// A signal ended it.
+    pub interrupted: bool,
+    /// The observer ended it.
+    pub aborted: bool,
+    /// Threads that sent and received.
+    pub workers: usize,
+}
+
+/// Everything a run needs, checked: from here on nothing but the target decides how it goes.
+pub(super) struct Launch {
+    pub(super) plan: Arc<Plan>,
+    pub(super) dialer: Arc<Dialer>,
+    pub(super) dns: Option<Nanos>,
+    pub(super) workers: usize,
+}
+
+/// Runs it all. `observe` sees every second, and may end the run. `interrupt` yields once for each signal.
+pub(super) fn run(
+    launch: Launch,
+    interrupt: mpsc::Receiver<()>,
+    observe: &mut dyn FnMut(&Second<'_>) -> ControlFlow<()>,
+) -> Result<Finished, EngineError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|source| EngineError::System {
+            doing: "start the supervisor",
+            source,
+        })?;
+    let crew = Crew::start(&launch)?;
+    let mut supervisor = Supervisor::new(&launch, &crew, interrupt);
+    runtime.block_on(supervisor.supervise(crew.shards, observe))?;
+    for (worker, thread) in crew.threads.into_iter().enumerate() {
+        let failed = |why: String| EngineError::Worker { worker, why };
+        match thread.join() {
+            Ok(result) => result.map_err(|error| failed(error.to_string()))?,
+            Err(_) => return Err(failed("it panicked".to_owned())),
+        }
+    }
+    Ok(supervisor.finish(launch.workers))
+}
+
+/// The workers' threads, and the ways to talk with them.
+struct Crew {
+    clock: Monotonic,
+    state: Arc<RunState>,
+    end: watch::Sender<()>,
+    shards: mpsc::Receiver<Handover>,
+    recycle: Vec<Sender<Shard>>,
+    threads: Vec<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Crew {
+    fn start(launch: &Launch) -> Result<Self, EngineError> {
+        let clock = Monotonic::start();
+        let state = Arc::new(RunState::new(launch.plan.connections()));
+        let (end, end_changed) = watch::channel(());
+        let (hand_over, shards) = mpsc::channel(SHARDS_WAITING * launch.workers);
+        let mut recycle = Vec::new();
+        let mut threads = Vec::new();
+        for worker in 0..launch.workers {
+            let (give_back, recycled) = channel();
+            recycle.push(give_back);
+            let assignment = Assignment {
+                worker,
+                workers: launch.workers,
+                plan: launch.plan.clone(),
+                dialer: launch.dialer.clone(),
+                state: state.clone(),
+                clock,
+                end: end_changed.clone(),
+                shards: hand_over.clone(),
+                recycled,
+            };
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{worker}"))
+                .spawn(move || worker::run(assignment))
+                .map_err(|source| EngineError::System {
+                    doing: "start a worker",
+                    source,
+                })?;
+            threads.push(thread);
+        }
+        Ok(Self {
+            clock,
+            state,
+            end,
+            shards,
+            recycle,
+            threads,
+        })
+    }
+}
+
+struct Supervisor {
+    plan: Arc<Plan>,
+    windows: Windows,
+    clock: Monotonic,
+    state: Arc<RunState>,
+    end: watch::Sender<()>,
+    interrupt: mpsc::Receiver<()>,
+    merging: Merging,
+    collector: Collector,
+    sampler: Sampler,
+    recycle: Vec<Sender<Shard>>,
+    interrupted: bool,
+    aborted: bool,
+    failed: u64,
+    ended_at: Nanos,
+}
+
+impl Supervisor {
+    fn new(launch: &Launch, crew: &Crew, interrupt: mpsc::Receiver<()>) -> Self {
+        let layout = launch.plan.layout();
+        let mut collector = Collector::new(layout.clone());
+        if let Some(dns) = launch.dns {
+            collector.name_looked_up(dns);
+        }
+        Self {
+            windows: launch.plan.windows(),
+            clock: crew.clock,
+            state: crew.state.clone(),
+            end: crew.end.clone(),
+            interrupt,
+            merging: Merging::new(&layout, launch.workers),
+            collector,
+            sampler: Sampler::new(crew.clock.now()),
+            recycle: crew.recycle.clone(),
+            interrupted: false,
+            aborted: false,
+            failed: 0,
+            ended_at: 0,
+            plan: launch.plan.clone(),
+        }
+    }
+
+    async fn supervise(
+        &mut self,
+        mut shards: mpsc::Receiver<Handover>,
+        observe: &mut dyn FnMut(&Second<'_>) -> ControlFlow<()>,
+    ) -> Result<(), EngineError> {
+        let state = self.state.clone();
+        let settled = match &self.plan.scenario.load.shape {
+            Shape::Steady { warm_up, .. } => Some(nanos(*warm_up)),
+            Shape::Stages(_) => {
+                self.schedule(0);
+                None
+            }
+            Shape::Arrivals { warm_up, .. } => {
+                self.schedule(nanos(*warm_up));
+                None
+            }
+        };
+        let mut waiting = settled;
+        while !self.merging.is_complete() {
+            tokio::select! {
+                () = state.all_settled.notified(), if waiting.is_some() => {
+                    if let Some(warm_up) = waiting.take() {
+                        self.schedule(self.clock.now() + warm_up.max(NOTICE));
+                    }
+                }
+                Some(()) = self.interrupt.recv() => {
+                    if self.interrupted {
+                        return Err(EngineError::Killed);
+                    }
+                    self.interrupted = true;
+                    self.cut_short();
+                }
+                handover = shards.recv() => {
+                    let Some(handover) = handover else {
+                        // Every worker is gone and not all said so: one of them failed, and says why when joined.
+                        break;
+                    };
+                    self.take(handover, observe);
+                }
+            }
+        }
+        self.ended_at = self.clock.now();
+        Ok(())
+    }
+
+    fn schedule(&self, from: Nanos) {
+        self.state.schedule(from, from + self.windows.length());
+        self.end.send_replace(());
+    }
+
+    fn cut_short(&self) {
+        self.state.cut_short(self.clock.now());
+        self.end.send_replace(());
+    }
+
+    fn take(
+        &mut self,
+        handover: Handover,
+        observe: &mut dyn FnMut(&Second<'_>) -> ControlFlow<()>,
+    ) {
+        let worker = handover.worker;
+        let empty = self.merging.add(handover);
+        // A worker that is done takes nothing back.
+        let _ = self.recycle[worker].send(empty);
+        while let Some(interval) = self.merging.next() {
+            let time = (interval.interval + 1) * INTERVAL;
+            let phase = self.phase(time);
+            let open: u64 = interval.cohorts.iter().map(|cohort| cohort.open.open).sum();
+            let sample = self.sampler.sample(self.clock.now(), open);
+            self.collector.interval(phase, &interval, sample);
+            let failed: u64 = (interval.cohorts.iter())
+                .map(|cohort| {
+                    cohort
+                        .whole
+                        .counter(crate::metric::Counter::ConnectionsFailed)
+                })
+                .sum();
+            self.failed += failed;
+            let mut progress = Progress::of(phase, &interval, self.failed, self.plan.connections());
+            (progress.planned, progress.left) = self.span(phase, time);
+            self.merging.give_back(interval);
+            let second = Second {
+                progress,
+                seconds: time as f64 / 1e9,
+                windows: self.windows.seconds(self.state.measure_from(), time),
+                collector: &self.collector,
+            };
+            if observe(&second).is_break() && !self.aborted {
+                self.aborted = true;
+                self.cut_short();
+            }
+        }
+    }
+
+    fn phase(&self, time: Nanos) -> Phase {
+        if time > self.state.end() {
+            return Phase::Drain;
+        }
+        match (self.state.measure_from(), &self.plan.scenario.load.shape) {
+            (None, _) => Phase::RampUp,
+            (Some(from), _) if time <= from => Phase::WarmUp,
+            (Some(from), Shape::Stages(_)) => {
+                let passed = self
+                    .windows
+                    .ends()
+                    .iter()
+                    .take_while(|end| from + **end < time);
+                Phase::Stage(passed.count() as u32 + 1)
+            }
+            (Some(_), _) => Phase::Measure,
+        }
+    }
+
+    /// How long a phase lasts and what is left of it, where that is known.
+    fn span(&self, phase: Phase, time: Nanos) -> (Option<Duration>, Option<Duration>) {
+        let shape = &self.plan.scenario.load.shape;
+        let from = self.state.measure_from().unwrap_or(0);
+        let (start, end) = match (phase, shape) {
+            (Phase::RampUp, Shape::Steady { ramp_up, .. }) => (0, nanos(*ramp_up)),
+            (Phase::WarmUp, _) => (0, from),
+            (Phase::Measure, _) => (from, self.state.end()),
+            (Phase::Stage(stage), _) => {
+                let ends = self.windows.ends();
+                let index = stage as usize - 1;
+                let start = index.checked_sub(1).map_or(0, |before| ends[before]);
+                (from + start, from + ends[index])
+            }
+            _ => return (None, None),
+        };
+        let left = Duration::from_nanos(end.saturating_sub(time));
+        (
+            Some(Duration::from_nanos(end.saturating_sub(start))),
+            Some(left),
+        )
+    }
+
+    fn finish(self, workers: usize) -> Finished {
+        let end = self.state.end().min(self.ended_at);
+        let windows = self.windows.seconds(self.state.measure_from(), end);
+        Finished {
+            summary: self.collector.summary(self.ended_at as f64 / 1e9, &windows),
+            interrupted: self.interrupted,
+            aborted: self.aborted,
+            workers,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Wakes connections at their deadlines: a timerfd on Linux, because the runtime's own timer is one to two
+//! milliseconds late, which would be measured as the server's latency.
+
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use super::deadline::{Deadlines, NEVER};
+use super::shared::Shared;
+use crate::plan::Nanos;
+use crate::scenario::Pace;
+
+/// Wake-ups are at least this far apart, so that what is due together is sent together: a wake-up from idle
+/// costs as much as several sends.
+const APART: Nanos = 100_000;
+/// With `pace = "precise"`, nearer deadlines than this are waited for without sleeping.
+const SPIN: Nanos = 100_000;
+
+/// Fires deadlines until the worker drops it.
+pub(super) async fn drive(
+    shared: Rc<Shared>,
+    deadlines: Rc<Deadlines>,
+    pace: Pace,
+) -> io::Result<()> {
+    let mut timer = Timer::new()?;
+    let mut last = 0;
+    let mut asked_for = NEVER;
+    poll_fn(|cx| {
+        loop {
+            let now = shared.clock.now();
+            if asked_for <= now {
+                shared.loop_lag(now - asked_for);
+                last = now;
+            }
+            let next = deadlines.fire(now);
+            if pace == Pace::Precise && next.saturating_sub(now) < SPIN {
+                asked_for = next;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            asked_for = match pace {
+                Pace::Steady if next != NEVER => next.max(last + APART),
+                _ => next,
+            };
+            deadlines.sleep(asked_for, cx.waker());
+            match timer.poll_until(asked_for, now, cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use super::super::sys;
+    use super::{Context, NEVER, Nanos, Poll, io};
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+    use std::os::fd::OwnedFd;
+    use tokio::io::unix::AsyncFd;
+
+    pub(super) struct Timer {
+        fd: AsyncFd<OwnedFd>,
+        set_for: Nanos,
+    }
+
+    impl Timer {
+        pub(super) const PRECISE: bool = true;
+
+        pub(super) fn new() -> io::Result<Self> {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+            Ok(Self {
+                fd: sys::watch(fd)?,
+                set_for: NEVER,
+            })
+        }
+
+        /// Ready at `at`, or now and then before.
+        pub(super) fn poll_until(
+            &mut self,
+            at: Nanos,
+            now: Nanos,
+            cx: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            if at != self.set_for {
+                // Zero would disarm it.
+                let wait = if at == NEVER {
+                    0
+                } else {
+                    at.saturating_sub(now).max(1)
+                };
+                let value = Timespec {
+                    tv_sec: (wait / 1_000_000_000) as i64,
+                    tv_nsec: (wait % 1_000_000_000) as _,
+                };
+                let once = Itimerspec {
+                    it_interval: Timespec::default(),
+                    it_value: value,
+                };
+                // Setting it also forgets an expiry that was not read: no read call is needed.
+                timerfd_settime(self.fd.get_ref(), TimerfdTimerFlags::empty(), &once)?;
+                self.set_for = at;
+            }
+            match self.fd.poll_read_ready(cx) {
+                Poll::Ready(Ok(mut guard)) => {
+                    guard.clear_ready();
+                    self.set_for = 0;
+                    Poll::Ready(Ok(()))
+                }
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Pending => Poll::Pending,
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use super::{Context, NEVER, Nanos, Poll, io};
+    use std::future::Future as _;
+    use std::pin::Pin;
+    use std::time::Duration;
+
+    /// The runtime's timer, a millisecond or two late; the report says so.
+    pub(super) struct Timer {
+        sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+        set_for: Nanos,
+    }
+
+    impl Timer {
+        pub(super) const PRECISE: bool = false;
+
+        pub(super) fn new() -> io::Result<Self> {
+            Ok(Self {
+                sleep: None,
+                set_for: NEVER,
+            })
+        }
+
+        pub(super) fn poll_until(
+            &mut self,
+            at: Nanos,
+            now: Nanos,
+            cx: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            if at != self.set_for {
+                self.set_for = at;
+                self.sleep = (at != NEVER).then(|| {
+                    Box::pin(tokio::time::sleep(Duration::from_nanos(
+                        at.saturating_sub(now),
+                    )))
+                });
+            }
+            let Some(sleep) = &mut self.sleep else {
+                return Poll::Pending;
+            };
+            match sleep.as_mut().poll(cx) {
+                Poll::Ready(()) => {
+                    self.sleep = None;
+                    self.set_for = 0;
+                    Poll::Ready(Ok(()))
+                }
+                Poll::Pending => Poll::Pending,
+            }
+        }
+    }
+}
+
+use system::Timer;
+
+/// Whether this system has a timer that is late by microseconds rather than milliseconds.
+pub const PRECISE: bool = Timer::PRECISE;

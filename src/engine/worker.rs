@@ -1,0 +1,219 @@
+//! One worker: a thread with its own runtime, connections, deadlines and shard. Shares nothing on the path of
+//! a message.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{mpsc, watch};
+
+use super::client;
+use super::clock::Monotonic;
+use super::dial::Dialer;
+use super::shared::{RunState, Shared};
+use super::timer;
+use crate::measure::Shard;
+use crate::metric::Counter;
+use crate::plan::{Nanos, Plan};
+use crate::scenario::Shape;
+
+/// How long an interval is, in nanoseconds.
+pub(super) const INTERVAL: Nanos = 1_000_000_000;
+
+/// At the end of the load connections are woken so many at a time, so that the last answers are not held up.
+const WOKEN_AT_ONCE: usize = 64;
+const BETWEEN_WAKES: Duration = Duration::from_millis(1);
+
+/// Tasks that run before the runtime looks at its sockets and timer again: fewer than its default, because a
+/// look is cheap and lateness is not.
+const EVENT_INTERVAL: u32 = 16;
+
+/// What a worker is handed.
+pub(super) struct Assignment {
+    pub(super) worker: usize,
+    pub(super) workers: usize,
+    pub(super) plan: Arc<Plan>,
+    pub(super) dialer: Arc<Dialer>,
+    pub(super) state: Arc<RunState>,
+    pub(super) clock: Monotonic,
+    /// Changes when the end of the load is set, or set anew.
+    pub(super) end: watch::Receiver<()>,
+    pub(super) shards: mpsc::Sender<Handover>,
+    pub(super) recycled: Receiver<Shard>,
+}
+
+/// A shard on its way to be merged.
+pub(super) struct Handover {
+    pub(super) worker: usize,
+    pub(super) shard: Shard,
+    /// The worker is done.
+    pub(super) last: bool,
+}
+
+/// Runs a worker to the end of its last connection.
+pub(super) fn run(assignment: Assignment) -> std::io::Result<()> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .event_interval(EVENT_INTERVAL)
+        .build_local(LocalOptions::default())?;
+    runtime.block_on(work(assignment))
+}
+
+async fn work(assignment: Assignment) -> std::io::Result<()> {
+    let Assignment {
+        worker,
+        workers,
+        plan,
+        dialer,
+        state,
+        clock,
+        end,
+        shards,
+        recycled,
+    } = assignment;
+    let pace = plan.scenario.load.pace;
+    let shared = Rc::new(Shared::new(Box::new(clock), plan.clone(), state));
+    let driver = timer::drive(shared.clone(), shared.deadlines.clone(), pace);
+    let load = async {
+        open_all(&shared, &dialer, worker, workers).await;
+        while shared.clients.get() > 0 {
+            shared.idle.notified().await;
+        }
+    };
+    let handover = Handing {
+        worker,
+        shards,
+        recycled,
+        interval: Cell::new(0),
+        layout_of: plan,
+    };
+    tokio::select! {
+        result = driver => result?,
+        () = load => {}
+        () = announce_end(&shared, end) => {}
+        () = handover.every_interval(&shared) => {}
+    }
+    handover.last(&shared).await;
+    Ok(())
+}
+
+/// Starts a client at each opening's time, until the load ends.
+async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, workers: usize) {
+    let room = room(shared, worker, workers);
+    let place = shared.deadlines.join();
+    for opening in shared.plan.openings(worker, workers) {
+        let in_time = poll_fn(|cx| {
+            let now = shared.clock.now();
+            if shared.is_over(now) {
+                return Poll::Ready(false);
+            }
+            if now >= opening.at {
+                return Poll::Ready(true);
+            }
+            shared.deadlines.set(place, opening.at, cx.waker());
+            Poll::Pending
+        });
+        if !in_time.await {
+            break;
+        }
+        if shared.clients.get() >= room {
+            shared.whole(opening.cohort, |cells| {
+                cells.count(Counter::ConnectionsSkipped)
+            });
+            continue;
+        }
+        shared.clients.set(shared.clients.get() + 1);
+        tokio::task::spawn_local(client::live(shared.clone(), dialer.clone(), opening));
+        // With no ramp all are due at once: the first ones go on while the others are started.
+        tokio::task::consume_budget().await;
+    }
+    shared.deadlines.leave(place);
+}
+
+/// This worker's share of `max_open`.
+fn room(shared: &Shared, worker: usize, workers: usize) -> usize {
+    match shared.plan.scenario.load.shape {
+        Shape::Arrivals { max_open, .. } => {
+            let max_open = max_open as usize;
+            max_open / workers + usize::from(worker < max_open % workers)
+        }
+        _ => usize::MAX,
+    }
+}
+
+/// Wakes all connections when the load has ended. Never returns.
+async fn announce_end(shared: &Shared, mut changed: watch::Receiver<()>) {
+    loop {
+        let now = shared.clock.now();
+        let end = shared.state.end();
+        if now >= end {
+            break;
+        }
+        let wait = Duration::from_nanos(end.saturating_sub(now)).min(Duration::from_secs(3600));
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            result = changed.changed() => if result.is_err() { break },
+        }
+    }
+    shared.ended.notify_waiters();
+    let mut next = 0;
+    while next < shared.deadlines.wake(next, WOKEN_AT_ONCE) {
+        next += WOKEN_AT_ONCE;
+        tokio::time::sleep(BETWEEN_WAKES).await;
+    }
+    std::future::pending().await
+}
+
+/// Hands the shard over at the end of each interval, and goes on with a recycled one.
+struct Handing {
+    worker: usize,
+    shards: mpsc::Sender<Handover>,
+    recycled: Receiver<Shard>,
+    interval: Cell<u64>,
+    layout_of: Arc<Plan>,
+}
+
+impl Handing {
+    /// Never returns.
+    async fn every_interval(&self, shared: &Shared) {
+        loop {
+            let end = (self.interval.get() + 1) * INTERVAL;
+            let wait = end.saturating_sub(shared.clock.now());
+            tokio::time::sleep(Duration::from_nanos(wait)).await;
+            // A full channel means that merging has fallen behind: this shard covers the next interval as well.
+            if let Ok(permit) = self.shards.try_reserve() {
+                permit.send(self.swap(shared, false));
+            }
+            self.interval.set(self.interval.get() + 1);
+        }
+    }
+
+    async fn last(&self, shared: &Shared) {
+        let handover = self.swap(shared, true);
+        // Nobody listens any more only when the run was given up.
+        let _ = self.shards.send(handover).await;
+    }
+
+    fn swap(&self, shared: &Shared, last: bool) -> Handover {
+        let mut next = self
+            .recycled
+            .try_recv()
+            .unwrap_or_else(|_| Shard::new(&self.layout_of.layout()));
+        let mut current = shared.shard.borrow_mut();
+        for (next, current) in next.cohorts.iter_mut().zip(&current.cohorts) {
+            next.open = current.open;
+        }
+        std::mem::swap(&mut *current, &mut next);
+        next.interval = self.interval.get();
+        Handover {
+            worker: self.worker,
+            shard: next,
+            last,
+        }
+    }
+}
