@@ -4,4 +4,5 @@
 pub mod measure;
 pub mod metric;
 pub mod scenario;
+pub mod target;
 pub mod units;
