@@ -1,0 +1,280 @@
+//! `wsbench serve`: the built-in echo server alone, for a first try and for tests.
+//! Prints where it listens, serves until it is told to stop, then prints what it counted.
+
+use std::future::pending;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+
+use crate::target::{Behaviour, Counts, EchoServer, LISTENING, Push};
+use crate::units::{ByteSize, human_count, parse_duration};
+
+/// Serve as an echo server until Ctrl-C.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 9001)]
+    port: u16,
+    /// Address to listen on
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+    /// Wait this long before each answer
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
+    delay: Duration,
+    /// Send a message to every connection this often
+    #[arg(long, value_name = "TIME", value_parser = parse_gap)]
+    push: Option<Duration>,
+    /// Length of a pushed message
+    #[arg(long, value_name = "SIZE", default_value = "64B", requires = "push", value_parser = parse_size)]
+    push_size: ByteSize,
+    /// Leave this share of messages without an answer, like 1% or 0.01
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = parse_share)]
+    drop: f64,
+    /// Send a ping to every connection this often
+    #[arg(long, value_name = "TIME", value_parser = parse_gap)]
+    ping: Option<Duration>,
+    /// Decides which messages are dropped
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    seed: u64,
+    /// Stop at the end of standard input, and print the counts as one line of JSON
+    #[arg(long, hide = true)]
+    tied: bool,
+}
+
+impl Args {
+    fn behaviour(&self) -> Behaviour {
+        Behaviour {
+            delay: self.delay,
+            push: self.push.map(|every| Push {
+                every,
+                size: self.push_size,
+            }),
+            drop: self.drop,
+            ping: self.ping,
+            seed: self.seed,
+        }
+    }
+}
+
+/// Why the server could not serve. Fits after "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be used.
+    #[error("listen on {address}: {source}\nhint: choose another `--port`, or 0 for a free one")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No runtime, no signals, or nobody to print to.
+    #[error("serve: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Runs `wsbench serve` to its end.
+///
+/// # Errors
+/// The address cannot be listened on, or the system refuses what a server needs.
+pub fn run(args: &Args) -> Result<(), ServeError> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: &Args) -> Result<(), ServeError> {
+    let address = SocketAddr::new(args.host, args.port);
+    let server = EchoServer::bind(address, args.behaviour())
+        .map_err(|source| ServeError::Listen { address, source })?;
+    let stop = stop_signal(args.tied)?;
+    print_line(&format!("{LISTENING}{}", server.url()))?;
+    let counts = server.run(stop).await;
+    let last = if args.tied {
+        serde_json::to_string(&counts).map_err(io::Error::from)?
+    } else {
+        describe(&counts)
+    };
+    // Whoever started the server may be gone by now: nobody is left to tell.
+    let _ = print_line(&last);
+    Ok(())
+}
+
+/// Done at Ctrl-C or SIGTERM, and for a tied server at the end of standard input.
+fn stop_signal(tied: bool) -> io::Result<impl Future<Output = ()>> {
+    let signal = terminated()?;
+    let parent = async move {
+        if tied {
+            end_of_input().await;
+        } else {
+            pending::<()>().await;
+        }
+    };
+    Ok(async move {
+        tokio::select! {
+            () = signal => {}
+            () = parent => {}
+        }
+    })
+}
+
+#[cfg(unix)]
+fn terminated() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn terminated() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without a handler the default one ends the process all the same.
+        if tokio::signal::ctrl_c().await.is_err() {
+            pending::<()>().await;
+        }
+    })
+}
+
+/// Standard input cannot be waited for without blocking, so a thread of its own does.
+async fn end_of_input() {
+    let (ended, end) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 256];
+        let mut input = io::stdin();
+        while matches!(input.read(&mut buffer), Ok(1..)) {}
+        let _ = ended.send(());
+    });
+    // An error would mean that the thread is gone: the same.
+    let _ = end.await;
+}
+
+fn print_line(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+fn describe(counts: &Counts) -> String {
+    let mut text = format!(
+        "\n{} connections, {} messages ({} text, {} binary), {} bytes, {} pings",
+        human_count(counts.opened),
+        human_count(counts.messages()),
+        human_count(counts.text),
+        human_count(counts.binary),
+        human_count(counts.bytes),
+        human_count(counts.pings),
+    );
+    let others = [
+        (counts.pongs, "pongs"),
+        (counts.pushed, "pushed"),
+        (counts.dropped, "dropped"),
+        (counts.failed, "failed handshakes"),
+    ];
+    for (count, name) in others.into_iter().filter(|(count, _)| *count > 0) {
+        text += &format!(", {} {name}", human_count(count));
+    }
+    text
+}
+
+fn parse_gap(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Err("must be above zero".to_owned()),
+        Ok(gap) => Ok(gap),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The longest message the server itself would take.
+const MAX_PUSH: ByteSize = ByteSize(16 << 20);
+
+fn parse_size(text: &str) -> Result<ByteSize, String> {
+    match text.parse() {
+        Ok(size) if size > MAX_PUSH => Err(format!("`{text}` is more than {MAX_PUSH}")),
+        Ok(size) => Ok(size),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    let (number, whole) = match text.trim().strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (text, 1.0),
+    };
+    match number.trim().parse::<f64>() {
+        Ok(number) if (0.0..=whole).contains(&number) => Ok(number / whole),
+        _ => Err(format!("`{text}` is not a share; write it like 1% or 0.01")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Serve {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<Args, String> {
+        Serve::try_parse_from([&["serve"], arguments].concat())
+            .map(|serve| serve.args)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_arguments_it_is_a_plain_echo_for_this_machine_alone() {
+        let args = parse(&[]).unwrap();
+        assert_eq!(args.behaviour(), Behaviour::default());
+        assert!(args.host.is_loopback());
+    }
+
+    #[test]
+    fn a_behaviour_survives_the_command_line() {
+        let behaviour = Behaviour {
+            delay: Duration::from_nanos(1_234_567),
+            push: Some(Push {
+                every: Duration::from_millis(1500),
+                size: ByteSize(3 << 10),
+            }),
+            drop: 0.1 + 0.2,
+            ping: Some(Duration::from_secs(90)),
+            seed: u64::MAX,
+        };
+        let arguments = behaviour.arguments();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        assert_eq!(parse(&arguments).unwrap().behaviour(), behaviour);
+    }
+
+    #[test]
+    fn shares_are_percents_or_fractions() {
+        assert_eq!(parse_share("1%"), Ok(0.01));
+        assert_eq!(parse_share("0.01"), Ok(0.01));
+        assert_eq!(parse_share("100 %"), Ok(1.0));
+        for wrong in ["2", "101%", "-1%", "NaN", "many"] {
+            assert!(parse_share(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for wrong in [
+            &["--push", "0s"][..],
+            &["--ping", "soon"],
+            &["--push-size", "1KiB"],
+            &["--push", "1s", "--push-size", "1GiB"],
+            &["--port", "70000"],
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

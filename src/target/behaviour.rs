@@ -1,0 +1,104 @@
+//! What the built-in server does besides echoing, and the same said as arguments of `wsbench serve`.
+
+use std::time::Duration;
+
+use crate::units::{ByteSize, format_duration};
+
+/// What the server does with each connection. The default is a plain echo: text as text, binary as binary,
+/// unchanged, in order, pings answered at once.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Behaviour {
+    /// Each answer waits this long, and up to 2 ms more. Zero: none does.
+    pub delay: Duration,
+    /// Send a message by itself, again and again.
+    pub push: Option<Push>,
+    /// The share of messages that get no answer, from 0 to 1.
+    pub drop: f64,
+    /// Send a ping this often. Above zero.
+    pub ping: Option<Duration>,
+    /// Decides which messages are dropped: the same seed, the same choice.
+    pub seed: u64,
+}
+
+/// A message sent to every connection on a schedule that starts when it opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Push {
+    /// The time between two. Above zero. One that is due while the peer does not read is skipped.
+    pub every: Duration,
+    /// The length of its text; never shorter than its number.
+    pub size: ByteSize,
+}
+
+impl Behaviour {
+    /// What is wrong with it, if anything: a time of zero between two events, or a share that is none.
+    pub(super) fn problem(&self) -> Option<&'static str> {
+        if self.push.is_some_and(|push| push.every.is_zero()) {
+            Some("the time between two pushes must be above zero")
+        } else if self.ping.is_some_and(|every| every.is_zero()) {
+            Some("the time between two pings must be above zero")
+        } else if !(0.0..=1.0).contains(&self.drop) {
+            Some("the share of dropped messages must be from 0 to 1")
+        } else {
+            None
+        }
+    }
+
+    /// The same as arguments of `wsbench serve`. What is off is left out.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        let mut add = |flag: &str, value: String| arguments.extend([flag.to_owned(), value]);
+        if !self.delay.is_zero() {
+            add("--delay", format_duration(self.delay));
+        }
+        if let Some(push) = self.push {
+            add("--push", format_duration(push.every));
+            add("--push-size", push.size.to_string());
+        }
+        if self.drop > 0.0 {
+            add("--drop", self.drop.to_string());
+        }
+        if let Some(every) = self.ping {
+            add("--ping", format_duration(every));
+        }
+        if self.seed != 0 {
+            add("--seed", self.seed.to_string());
+        }
+        arguments
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_echo_needs_no_arguments() {
+        assert_eq!(Behaviour::default().arguments(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_could_never_end_is_a_problem() {
+        let every = Duration::ZERO;
+        let endless = [
+            Behaviour {
+                push: Some(Push {
+                    every,
+                    size: ByteSize(8),
+                }),
+                ..Behaviour::default()
+            },
+            Behaviour {
+                ping: Some(every),
+                ..Behaviour::default()
+            },
+            Behaviour {
+                drop: f64::NAN,
+                ..Behaviour::default()
+            },
+        ];
+        for behaviour in endless {
+            assert!(behaviour.problem().is_some(), "{behaviour:?}");
+        }
+        assert_eq!(Behaviour::default().problem(), None);
+    }
+}

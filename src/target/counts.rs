@@ -1,0 +1,183 @@
+//! What the built-in server saw: plain counts, and the handle that takes them while it runs.
+//! The servers in `tests/targets` count the same things under the same names.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// What a server counted. As JSON: one flat object with these names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Handshakes completed.
+    pub opened: u64,
+    /// Opened connections that have ended.
+    pub closed: u64,
+    /// TCP connections that never completed a handshake.
+    pub failed: u64,
+    /// Text messages received.
+    pub text: u64,
+    /// Binary messages received.
+    pub binary: u64,
+    /// Payload bytes of the messages received.
+    pub bytes: u64,
+    /// Pings received.
+    pub pings: u64,
+    /// Pongs received.
+    pub pongs: u64,
+    /// Messages left without an answer on purpose.
+    pub dropped: u64,
+    /// Messages sent unasked.
+    pub pushed: u64,
+    /// Ended connections by the close code received: 1005 for an empty Close, 1006 for none at all.
+    pub closes: BTreeMap<u16, u64>,
+}
+
+impl Counts {
+    /// Messages received, text and binary.
+    pub fn messages(&self) -> u64 {
+        self.text + self.binary
+    }
+
+    /// Connections open now.
+    pub fn open(&self) -> u64 {
+        self.opened.saturating_sub(self.closed)
+    }
+}
+
+/// A handle on the counts of a running server. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Counter(Arc<Cells>);
+
+#[derive(Debug, Default)]
+struct Cells {
+    opened: AtomicU64,
+    closed: AtomicU64,
+    failed: AtomicU64,
+    text: AtomicU64,
+    binary: AtomicU64,
+    bytes: AtomicU64,
+    pings: AtomicU64,
+    pongs: AtomicU64,
+    dropped: AtomicU64,
+    pushed: AtomicU64,
+    closes: Mutex<BTreeMap<u16, u64>>,
+}
+
+impl Counter {
+    /// The counts as they are now.
+    pub fn counts(&self) -> Counts {
+        let cells = &*self.0;
+        let closes = cells.closes.lock().unwrap_or_else(PoisonError::into_inner);
+        Counts {
+            opened: cells.opened.load(Relaxed),
+            closed: cells.closed.load(Relaxed),
+            failed: cells.failed.load(Relaxed),
+            text: cells.text.load(Relaxed),
+            binary: cells.binary.load(Relaxed),
+            bytes: cells.bytes.load(Relaxed),
+            pings: cells.pings.load(Relaxed),
+            pongs: cells.pongs.load(Relaxed),
+            dropped: cells.dropped.load(Relaxed),
+            pushed: cells.pushed.load(Relaxed),
+            closes: closes.clone(),
+        }
+    }
+
+    /// Counts a connection as opened now, and as closed when the guard is dropped, however that comes about.
+    pub(super) fn open(&self) -> Opened {
+        self.0.opened.fetch_add(1, Relaxed);
+        Opened {
+            counter: self.clone(),
+            code: NO_CLOSE_FRAME,
+        }
+    }
+
+    pub(super) fn failed(&self) {
+        self.0.failed.fetch_add(1, Relaxed);
+    }
+}
+
+/// The code of a connection that ended without a Close frame (RFC 6455 section 7.1.5).
+const NO_CLOSE_FRAME: u16 = 1006;
+
+/// One open connection, as the counts see it.
+#[derive(Debug)]
+pub(super) struct Opened {
+    counter: Counter,
+    code: u16,
+}
+
+impl Opened {
+    pub(super) fn text(&self, bytes: usize) {
+        self.counter.0.text.fetch_add(1, Relaxed);
+        self.counter.0.bytes.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(super) fn binary(&self, bytes: usize) {
+        self.counter.0.binary.fetch_add(1, Relaxed);
+        self.counter.0.bytes.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(super) fn ping(&self) {
+        self.counter.0.pings.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn pong(&self) {
+        self.counter.0.pongs.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn dropped(&self) {
+        self.counter.0.dropped.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn pushed(&self) {
+        self.counter.0.pushed.fetch_add(1, Relaxed);
+    }
+
+    /// The peer sent a Close frame with this code; 1005 where it had none.
+    pub(super) fn close_received(&mut self, code: u16) {
+        self.code = code;
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let cells = &*self.counter.0;
+        let mut closes = cells.closes.lock().unwrap_or_else(PoisonError::into_inner);
+        *closes.entry(self.code).or_default() += 1;
+        cells.closed.fetch_add(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_guard_is_a_closed_connection() {
+        let counter = Counter::default();
+        let mut polite = counter.open();
+        let rude = counter.open();
+        polite.close_received(1000);
+        assert_eq!(counter.counts().open(), 2);
+        drop((polite, rude));
+        let counts = counter.counts();
+        assert_eq!((counts.opened, counts.closed), (2, 2));
+        assert_eq!(counts.closes, BTreeMap::from([(1000, 1), (1006, 1)]));
+    }
+
+    #[test]
+    fn json_round_trips_with_codes_as_keys() {
+        let counts = Counts {
+            text: 3,
+            closes: BTreeMap::from([(1000, 2)]),
+            ..Counts::default()
+        };
+        let json = serde_json::to_string(&counts).unwrap();
+        assert!(json.contains(r#""closes":{"1000":2}"#), "{json}");
+        assert_eq!(serde_json::from_str::<Counts>(&json).unwrap(), counts);
+    }
+}

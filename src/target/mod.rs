@@ -1,0 +1,18 @@
+//! The built-in server: a plain echo for load tests and first tries, able to push, ping, wait and drop.
+//! Runs on one thread, in this process ([`EchoServer`]) or as a child that ends with it ([`EmbeddedServer`]).
+
+mod agenda;
+mod behaviour;
+mod child;
+mod counts;
+mod server;
+mod session;
+
+pub use behaviour::{Behaviour, Push};
+pub(crate) use child::LISTENING;
+pub use child::{EmbeddedServer, SpawnError};
+pub use counts::{Counter, Counts};
+pub use server::EchoServer;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! The listener of the built-in server: accepts up to the limit of descriptors, and stops gracefully.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::behaviour::Behaviour;
+use super::counts::{Counter, Counts};
+use super::session;
+
+const BACKLOG: i32 = 4096;
+/// Descriptors that are not for connections: the listener, the runtime, standard streams.
+const RESERVED_DESCRIPTORS: u64 = 32;
+/// From the stop to the end of the last connection.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+/// After an accept that failed, most likely for want of a descriptor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// A WebSocket server that sends each message back. Light: one thread serves all its connections.
+#[derive(Debug)]
+pub struct EchoServer {
+    listener: TcpListener,
+    address: SocketAddr,
+    behaviour: Behaviour,
+    counter: Counter,
+    max_connections: usize,
+}
+
+impl EchoServer {
+    /// Listens on an address; port 0 takes a free one. Raises the soft limit of file descriptors to the hard
+    /// one. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or the behaviour names a time of zero or a share above one.
+    pub fn bind(address: SocketAddr, behaviour: Behaviour) -> io::Result<Self> {
+        if let Some(problem) = behaviour.problem() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        }
+        let listener = listen(address)?;
+        Ok(Self {
+            address: listener.local_addr()?,
+            listener,
+            behaviour,
+            counter: Counter::default(),
+            max_connections: max_connections(),
+        })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it listens, for a client.
+    pub fn url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
+    /// A handle to read the counts while it runs.
+    pub fn counter(&self) -> Counter {
+        self.counter.clone()
+    }
+
+    /// Serves until `stop` is done; then sends Close 1001 to all, waits up to a second for their answers, and
+    /// returns what it counted.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Counts {
+        let (stopping, stopped) = watch::channel(false);
+        let mut sessions = JoinSet::new();
+        let mut stop = pin!(stop);
+        let mut connection = 0;
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                Some(_) = sessions.join_next() => {}
+                accepted = self.listener.accept(), if sessions.len() < self.max_connections => {
+                    let Ok((socket, _)) = accepted else {
+                        sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    };
+                    let counter = self.counter.clone();
+                    sessions.spawn(session::serve(socket, self.behaviour, connection, counter, stopped.clone()));
+                    connection += 1;
+                }
+            }
+        }
+        drop(self.listener);
+        stopping.send_replace(true);
+        let all_ended = async { while sessions.join_next().await.is_some() {} };
+        if timeout(STOP_TIMEOUT, all_ended).await.is_err() {
+            sessions.shutdown().await;
+        }
+        self.counter.counts()
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // On Windows it would let a second server take the same port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// As many as there may be descriptors; the rest waits in the backlog. A limit that cannot be raised or read
+/// is taken as the smallest one in common use.
+fn max_connections() -> usize {
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(256);
+    usize::try_from(descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(1)).unwrap_or(usize::MAX)
+}
