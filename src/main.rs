@@ -1,31 +1,11 @@
-//! The program: parses the command line and runs it.
+//! The program. Everything it does is in the library, so that tests can do it too.
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use wsbench::cli::serve;
+/// Thousands of small buffers that come and go: what mimalloc is made for.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Load testing and heartbeat monitoring for WebSocket services.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    Serve(serve::Args),
-}
-
-#[expect(clippy::print_stderr, reason = "the one place that prints errors")]
 fn main() -> ExitCode {
-    let Command::Serve(args) = Arguments::parse().command;
-    match serve::run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: failed to {error}");
-            ExitCode::from(1)
-        }
-    }
+    wsbench::cli::main()
 }

@@ -1,4 +1,65 @@
-//! The command line: composes the layers below. The only folder that prints, reads the environment and
+//! The command line: composes the other layers. The only one that prints, reads the environment, and
 //! chooses an exit code.
 
+mod check;
+mod error;
+mod init;
+mod input;
+mod run;
+mod schema;
 pub mod serve;
+mod signals;
+mod target;
+mod term;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::verdict::Exit;
+
+const EXIT_CODES: &str = "Exit codes:
+    0  every gate held
+    1  something unexpected after the start
+    2  found before the first connection: usage, scenario, limits
+    3  a gate failed
+    4  no verdict can be trusted
+  130  interrupted; the reports are written";
+
+/// Load testing and heartbeat monitoring for WebSocket services.
+#[derive(Debug, Parser)]
+#[command(name = "wsbench", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a scenario, and judge it by its gates
+    Run(run::Args),
+    /// Explain what a scenario will do and what it needs, without opening a connection
+    Check(check::Args),
+    /// Write a scenario to start from
+    Init(init::Args),
+    /// Serve as an echo server until Ctrl-C
+    Serve(serve::Args),
+    /// Print the JSON Schema of scenario files
+    Schema,
+}
+
+/// Parses the command line, runs it, and tells the shell how it went.
+pub fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Serve(args) => serve::run(&args).map(|()| Exit::Passed).map_err(Into::into),
+        Command::Schema => schema::run(),
+    };
+    let exit = result.unwrap_or_else(|error| {
+        term::error(&error);
+        error.exit()
+    });
+    exit.into()
+}

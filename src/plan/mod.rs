@@ -43,8 +43,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans a scenario. The same scenario and seed give the same plan.
-    pub fn new(scenario: Scenario, seed: u64) -> Self {
+    /// Plans a scenario. The same scenario and seed give the same plan; `run` is another one each time.
+    pub fn new(scenario: Scenario, seed: u64, run: u32) -> Self {
         let seed = Seed::new(seed);
         let mut next = 0u32;
         let firsts = (scenario.cohorts.iter())
@@ -58,7 +58,7 @@ impl Plan {
             .map(|cohort| cohort.messages.iter().map(Template::new).collect())
             .collect();
         Self {
-            run: seed.stream(0, 0) as u32,
+            run,
             seed,
             firsts,
             templates,

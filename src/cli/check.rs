@@ -1,0 +1,151 @@
+//! `wsbench check`: what a scenario will do and what it needs, told before anything is opened.
+
+use serde::Serialize;
+
+use super::error::CliError;
+use super::input::Input;
+use super::term;
+use crate::engine::{EngineError, Limits};
+use crate::plan::{Budget, Plan};
+use crate::scenario::{Scenario, TargetUrl};
+use crate::units::{ByteSize, format_duration, human_count};
+use crate::verdict::Exit;
+
+/// Explain what a scenario will do and what it needs.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the explanation; fails where this machine cannot do it.
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let scenario = args.input.load()?.scenario;
+    let limits = Limits::of_this_machine();
+    let budget = Budget::new(&Plan::new(scenario.clone(), 1, 0));
+    let explanation = Explanation::new(&scenario, &budget, limits);
+    let text = if args.json {
+        let json = serde_json::to_string_pretty(&explanation).map_err(|error| CliError::System {
+            doing: "write JSON",
+            source: error.into(),
+        })?;
+        format!("{json}\n")
+    } else {
+        explanation.text(&scenario)
+    };
+    term::print(text.as_bytes())?;
+    limits
+        .check(&budget, 1)
+        .map_err(|error| CliError::Prepare(EngineError::Limit(error)))?;
+    Ok(Exit::Passed)
+}
+
+/// What `--json` prints. Times are seconds, sizes are bytes; `null` is "depends on the server".
+#[derive(Serialize)]
+struct Explanation {
+    name: String,
+    target: String,
+    connections: u64,
+    open_at_once: u64,
+    sends_per_second: Option<f64>,
+    pings_per_second: f64,
+    planned_s: f64,
+    longest_s: f64,
+    connect_timeout_s: f64,
+    answer_timeout_s: f64,
+    close_timeout_s: f64,
+    descriptors: u64,
+    descriptors_limit: u64,
+    ports: u64,
+    ports_limit: Option<u64>,
+    memory_bytes: u64,
+    gates: usize,
+}
+
+impl Explanation {
+    fn new(scenario: &Scenario, budget: &Budget, limits: Limits) -> Self {
+        let target = &scenario.target;
+        Self {
+            name: scenario.name.clone(),
+            target: match &target.url {
+                TargetUrl::Embedded => "the built-in echo server".to_owned(),
+                TargetUrl::Url(url) => url.shown.clone(),
+            },
+            connections: budget.dials,
+            open_at_once: budget.open_at_once,
+            sends_per_second: budget.sends_per_second,
+            pings_per_second: budget.pings_per_second,
+            planned_s: budget.planned.as_secs_f64(),
+            longest_s: budget.longest().as_secs_f64(),
+            connect_timeout_s: target.connect_timeout.as_secs_f64(),
+            answer_timeout_s: scenario.longest_answer().as_secs_f64(),
+            close_timeout_s: target.close_timeout.as_secs_f64(),
+            descriptors: budget.descriptors,
+            descriptors_limit: limits.descriptors,
+            ports: budget.ports,
+            ports_limit: limits.ports,
+            memory_bytes: budget.memory,
+            gates: scenario.gates.pass.len() + scenario.gates.abort.len(),
+        }
+    }
+
+    fn text(&self, scenario: &Scenario) -> String {
+        let target = &scenario.target;
+        let seconds = |seconds: f64| format_duration(std::time::Duration::from_secs_f64(seconds));
+        let sends = self.sends_per_second.map_or_else(
+            || "as fast as the server answers".to_owned(),
+            |rate| format!("{} a second", number(rate)),
+        );
+        let ports = self.ports_limit.map_or_else(String::new, |limit| format!(" of {}", human_count(limit)));
+        let memory = ByteSize(self.memory_bytes.next_multiple_of(1 << 20));
+        let answers = scenario.longest_answer();
+        let rows = [
+            ("connections", format!("{}, at most {} open at once", human_count(self.connections), human_count(self.open_at_once))),
+            ("sends", sends),
+            ("pings", format!("{} a second", number(self.pings_per_second))),
+            ("takes", format!("{} as planned", seconds(self.planned_s))),
+            (
+                "at most",
+                format!(
+                    "{}: {} more to connect, {} for the last answers, {} to close",
+                    seconds(self.longest_s),
+                    format_duration(target.connect_timeout),
+                    format_duration(answers),
+                    format_duration(target.close_timeout),
+                ),
+            ),
+            ("needs", format!("{} of {} file descriptors", human_count(self.descriptors), human_count(self.descriptors_limit))),
+            ("", format!("{}{ports} local ports on each source address", human_count(self.ports))),
+            ("", format!("about {memory} of memory")),
+        ];
+        let mut text = format!("{} against {}\n", self.name, self.target);
+        if !scenario.description.is_empty() {
+            text += &format!("{}\n", scenario.description);
+        }
+        text.push('\n');
+        for (name, value) in rows {
+            text += &format!("  {name:<12} {value}\n");
+        }
+        for (index, gate) in scenario.gates.pass.iter().enumerate() {
+            let name = if index == 0 { "must hold" } else { "" };
+            text += &format!("  {name:<12} {}\n", gate.text);
+        }
+        for (index, gate) in scenario.gates.abort.iter().enumerate() {
+            let name = if index == 0 { "ends it" } else { "" };
+            text += &format!("  {name:<12} {}\n", gate.text);
+        }
+        text
+    }
+}
+
+/// Whole where it is large, with a digit or two where it is small.
+fn number(value: f64) -> String {
+    if value >= 100.0 || value.fract() == 0.0 {
+        human_count(value.round() as u64)
+    } else {
+        format!("{value:.2}")
+    }
+}

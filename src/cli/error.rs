@@ -1,0 +1,82 @@
+//! Everything that can go wrong in a command, and which exit code it means.
+
+use std::path::PathBuf;
+
+use super::serve::ServeError;
+use crate::engine::EngineError;
+use crate::report::OutputError;
+use crate::scenario::Problems;
+use crate::target::SpawnError;
+use crate::verdict::Exit;
+
+/// Why a command failed. All but [`CliError::Problems`] fit after "failed to".
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// The scenario is wrong. Speaks for itself, with the lines it is about.
+    #[error("{0}")]
+    Problems(Problems),
+    /// There is no such scenario.
+    #[error("read the scenario {}: {source}\nhint: {hint}", path.display())]
+    Scenario {
+        path: PathBuf,
+        source: std::io::Error,
+        hint: String,
+    },
+    /// A file that `init` would write over.
+    #[error("write {}: it is there already\nhint: name another file: wsbench init other.toml", .0.display())]
+    Exists(PathBuf),
+    /// A file cannot be written.
+    #[error("write {}: {source}", path.display())]
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// A report cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A report cannot be written, after the run.
+    #[error(transparent)]
+    LateOutput(OutputError),
+    /// The built-in server did not start.
+    #[error(transparent)]
+    Embedded(#[from] SpawnError),
+    /// The run could not begin.
+    #[error(transparent)]
+    Prepare(EngineError),
+    /// The run broke off.
+    #[error(transparent)]
+    Engine(EngineError),
+    /// The server could not serve.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The system refused something small.
+    #[error("{doing}: {source}")]
+    System {
+        doing: &'static str,
+        source: std::io::Error,
+    },
+}
+
+impl From<Problems> for CliError {
+    fn from(problems: Problems) -> Self {
+        Self::Problems(problems)
+    }
+}
+
+impl CliError {
+    /// What the shell is told.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Problems(_)
+            | Self::Scenario { .. }
+            | Self::Exists(_)
+            | Self::Write { .. }
+            | Self::Output(_)
+            | Self::Embedded(_)
+            | Self::Prepare(_)
+            | Self::Serve(ServeError::Listen { .. }) => Exit::Invalid,
+            Self::Engine(EngineError::Killed) => Exit::Interrupted,
+            Self::LateOutput(_) | Self::Engine(_) | Self::Serve(_) | Self::System { .. } => Exit::Unexpected,
+        }
+    }
+}

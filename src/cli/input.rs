@@ -1,0 +1,130 @@
+//! From what the user names to a scenario: a file, one that ships, or just an address.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::error::CliError;
+use crate::scenario::{self, Outside, Overrides, Scenario, Source, shipped};
+
+/// What `run` and `check` have in common.
+#[derive(Debug, clap::Args)]
+pub(super) struct Input {
+    /// A file, the name of a scenario that ships (echo, heartbeat, push, ramp, reference, soak, storm), or ws://…
+    #[arg(value_name = "SCENARIO")]
+    scenario: String,
+    /// Connect here instead
+    #[arg(long)]
+    url: Option<String>,
+    /// Open so many connections
+    #[arg(long, value_name = "NUMBER")]
+    connections: Option<u32>,
+    /// Measure for so long, like 30s
+    #[arg(long, value_name = "TIME")]
+    duration: Option<String>,
+    /// Send so often on each connection, like 10/s; NAME=RATE where there are several messages
+    #[arg(long, value_name = "RATE")]
+    rate: Vec<String>,
+    /// Add a gate, or replace the one with the same statistic and metric
+    #[arg(long, value_name = "GATE")]
+    gate: Vec<String>,
+}
+
+/// A scenario, and where it came from.
+pub(super) struct Loaded {
+    pub(super) scenario: Scenario,
+    pub(super) text: String,
+    /// What the command line changed.
+    pub(super) overrides: Vec<String>,
+}
+
+impl Input {
+    /// Reads the scenario, with everything the command line changes.
+    pub(super) fn load(&self) -> Result<Loaded, CliError> {
+        let source = self.source()?;
+        let outside = Outside {
+            env: &|name| std::env::var(name).ok(),
+            read: &read_file,
+        };
+        let scenario = scenario::parse(&source, &self.overrides(), &outside)?;
+        Ok(Loaded {
+            scenario,
+            text: source.text,
+            overrides: self.shown(),
+        })
+    }
+
+    fn is_address(&self) -> bool {
+        self.scenario.contains("://")
+    }
+
+    fn source(&self) -> Result<Source, CliError> {
+        if self.is_address() {
+            return Ok(scenario::from_url());
+        }
+        let path = Path::new(&self.scenario);
+        // A bare name is one that ships, unless there is a file of that name.
+        let is_bare = path.components().count() == 1 && path.extension().is_none();
+        if is_bare
+            && !path.exists()
+            && let Some(text) = shipped::named(&self.scenario)
+        {
+            let name = format!("{}.toml", self.scenario);
+            let text = text.to_owned();
+            return Ok(Source { name, text });
+        }
+        let bytes = std::fs::read(path).map_err(|source| CliError::Scenario {
+            path: PathBuf::from(path),
+            hint: hint(&self.scenario),
+            source,
+        })?;
+        Ok(Source::from_bytes(&self.scenario, bytes)?)
+    }
+
+    fn overrides(&self) -> Overrides {
+        let address = self.is_address().then(|| self.scenario.clone());
+        Overrides {
+            url: self.url.clone().or(address),
+            connections: self.connections,
+            duration: self.duration.clone(),
+            rates: self.rate.clone(),
+            gates: self.gate.clone(),
+        }
+    }
+
+    /// The overrides as they were typed, for the report.
+    fn shown(&self) -> Vec<String> {
+        let one = |name: &str, value: Option<String>| value.map(|value| format!("--{name} {value}"));
+        [
+            one("url", self.url.clone()),
+            one("connections", self.connections.map(|count| count.to_string())),
+            one("duration", self.duration.clone()),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(self.rate.iter().map(|rate| format!("--rate {rate}")))
+        .chain(self.gate.iter().map(|gate| format!("--gate \"{gate}\"")))
+        .collect()
+    }
+}
+
+fn hint(name: &str) -> String {
+    let names: Vec<&str> = shipped::ALL.iter().map(|(name, _)| *name).collect();
+    let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
+    let nearest = (names.iter().copied())
+        .map(|known| (strsim::damerau_levenshtein(known, stem), known))
+        .min()
+        .filter(|(distance, _)| *distance <= 2);
+    match nearest {
+        Some((_, nearest)) => format!("did you mean `{nearest}`, which ships with wsbench?"),
+        None => format!("these ship with wsbench: {}", names.join(", ")),
+    }
+}
+
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(Outside::MAX_FILE + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,153 @@
+//! `wsbench run`: load, plan, open outputs, run, judge, report.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use super::error::CliError;
+use super::input::{Input, Loaded};
+use super::target::RunningTarget;
+use super::{signals, term};
+use crate::engine::{self, Finished, Prepared};
+use crate::live::Live;
+use crate::plan::Plan;
+use crate::report::{self, Host, Options, OutputSet, RunReport};
+use crate::scenario::{Gate, Scenario};
+use crate::verdict::{Exit, Facts, Outcome, first_holding, judge};
+
+/// Where reports go without `--out`.
+const REPORTS: &str = "reports";
+
+/// Run a scenario, and judge it by its gates.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// Write the report here [default: reports/SCENARIO/TIME]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Where all chance comes from: the same seed gives the same schedule
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// Threads that send and receive [default: one for each core]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Show no progress and no summary, only what went wrong
+    #[arg(long, short)]
+    quiet: bool,
+    /// Print run.json instead of the summary
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the whole program.
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let loaded = args.input.load()?;
+    let started_at = SystemTime::now();
+    let output = open_output(args, &loaded.scenario, started_at)?;
+    let interrupt = signals::listen()?;
+    let target = RunningTarget::start(&loaded.scenario)?;
+    let plan = Plan::new(loaded.scenario.clone(), args.seed, nonce(started_at));
+    let workers = args.workers.map(usize::from);
+    let prepared = Prepared::new(plan, &target.url, workers).map_err(CliError::Prepare)?;
+
+    let mut watch = Watch::new(&loaded.scenario, args.quiet);
+    let finished = prepared
+        .run(interrupt, &mut |second| watch.see(second))
+        .map_err(CliError::Engine)?;
+    let facts = watch.facts(&finished);
+    drop(target);
+
+    let verdict = judge(&loaded.scenario, &finished.summary, &facts);
+    let report = RunReport {
+        scenario: &loaded.scenario,
+        scenario_text: &loaded.text,
+        options: &options(args, &loaded),
+        host: &Host::detect(),
+        started_at,
+        facts: &facts,
+        summary: &finished.summary,
+        verdict: &verdict,
+    };
+    let folder = output.commit(&report).map_err(CliError::LateOutput)?;
+    if args.json {
+        print(|out| report::run_json(&report, out).map_err(Into::into))?;
+    } else if !args.quiet {
+        print(|out| report::text(&report, term::style(), Some(&folder), out))?;
+    }
+    Ok(verdict.exit)
+}
+
+fn open_output(args: &Args, scenario: &Scenario, started_at: SystemTime) -> Result<OutputSet, CliError> {
+    Ok(match &args.out {
+        Some(folder) => OutputSet::create(folder)?,
+        None => OutputSet::create_dated(REPORTS.as_ref(), &scenario.name, started_at)?,
+    })
+}
+
+fn options(args: &Args, loaded: &Loaded) -> Options {
+    Options {
+        seed: args.seed,
+        overrides: loaded.overrides.clone(),
+    }
+}
+
+/// Tells this run's messages from those of another that reach the same server.
+fn nonce(started_at: SystemTime) -> u32 {
+    let since = started_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.subsec_nanos() ^ (since.as_secs() as u32).rotate_left(16) ^ std::process::id()
+}
+
+fn print(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Result<(), CliError> {
+    let mut bytes = Vec::new();
+    write(&mut bytes).map_err(|source| CliError::System {
+        doing: "write the summary",
+        source,
+    })?;
+    term::print(&bytes)
+}
+
+/// Looks at the run second by second: shows progress, and ends it when an abort gate holds.
+struct Watch<'a> {
+    live: Live,
+    abort: &'a [Gate],
+    held: Option<String>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(scenario: &'a Scenario, quiet: bool) -> Self {
+        Self {
+            live: Live::new(term::progress(quiet)),
+            abort: &scenario.gates.abort,
+            held: None,
+        }
+    }
+
+    fn see(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
+        self.live.update(&second.progress);
+        if self.abort.is_empty() || self.held.is_some() {
+            return ControlFlow::Continue(());
+        }
+        let summary = second.summary();
+        self.held = first_holding(self.abort, &summary).map(|gate| gate.text.clone());
+        match self.held {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn facts(self, finished: &Finished) -> Facts {
+        self.live.finish();
+        let outcome = match (finished.interrupted, self.held) {
+            (true, _) => Outcome::Interrupted,
+            (false, Some(gate)) => Outcome::Aborted { gate },
+            (false, None) => Outcome::Completed,
+        };
+        Facts {
+            outcome,
+            workers: finished.workers,
+            precise_timer: engine::PRECISE,
+            kernel_view: engine::TCP_VIEW,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What goes to the terminal, and how: data to standard output, everything else to standard error.
+#![expect(clippy::print_stderr, reason = "the layer that prints")]
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use super::error::CliError;
+use crate::live::Mode;
+use crate::report::Style;
+
+/// Says what went wrong.
+pub(super) fn error(error: &CliError) {
+    match error {
+        CliError::Problems(problems) if has_colour(&io::stderr()) => eprintln!("{}", problems.coloured()),
+        CliError::Problems(problems) => eprintln!("{problems}"),
+        other => eprintln!("error: failed to {other}"),
+    }
+}
+
+/// Says something on the way.
+pub(super) fn note(text: &str) {
+    eprintln!("{text}");
+}
+
+/// How progress is shown.
+pub(super) fn progress(quiet: bool) -> Mode {
+    match (quiet, io::stderr().is_terminal()) {
+        (true, _) => Mode::Quiet,
+        (false, true) => Mode::Bars,
+        (false, false) => Mode::Lines,
+    }
+}
+
+/// Whether the summary is in colour.
+pub(super) fn style() -> Style {
+    if has_colour(&io::stdout()) { Style::COLOUR } else { Style::PLAIN }
+}
+
+/// See <https://no-color.org>.
+fn has_colour(stream: &impl io::IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Writes data to standard output. A reader that has gone away is no error.
+pub(super) fn print(bytes: &[u8]) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(CliError::System {
+            doing: "write to standard output",
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
