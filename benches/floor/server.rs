@@ -16,6 +16,8 @@ use crate::frame::{self, Frame};
 const BACKLOG: i32 = 4096;
 /// The longest upgrade request.
 const MAX_REQUEST: usize = 8192;
+const ACCEPTED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
 /// Far above any file descriptor, which is what marks a connection.
 const LISTENER: u64 = u64::MAX;
 const CONTROL: u64 = u64::MAX - 1;
@@ -282,7 +284,7 @@ fn upgrade(bytes: &[u8], output: &mut Vec<u8>) -> Result<usize, Gone> {
     let key = (request.headers.iter())
         .find(|header| header.name.eq_ignore_ascii_case("sec-websocket-key"))
         .ok_or(Gone)?;
-    output.extend(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
+    output.extend(ACCEPTED);
     output.extend(derive_accept_key(key.value).as_bytes());
     output.extend(b"\r\n\r\n");
     Ok(used)
