@@ -2,6 +2,7 @@
 
 Both run in turn, pinned to one core, against a bare echo server pinned to another. Nothing passes or fails here: the
 figures mean something only on a machine that does nothing else meanwhile. All that was seen is kept in target/bench.
+The whole takes about a quarter of an hour.
 """
 
 import argparse
@@ -55,7 +56,7 @@ def main():
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of each client for each case (5)")
     parser.add_argument("--seconds", type=int, default=5, metavar="N", help="sampled in each run (5)")
     parser.add_argument("--wsbench", default=WSBENCH, metavar="PATH", help="another build of wsbench to measure")
