@@ -1,0 +1,139 @@
+//! The command line of the floor. What a command has seen is printed as one line of JSON.
+
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::{NonZeroU16, NonZeroU64};
+use std::time::Duration;
+
+use clap::{Args, Parser};
+
+use crate::frame;
+use crate::load::{self, Load, Pace};
+use crate::server::Server;
+
+/// As long as in the scenarios of the benchmark.
+const PAYLOAD: [u8; 64] = [b'x'; 64];
+/// As in the scenarios of the benchmark.
+const RAMP_UP: Duration = Duration::from_secs(2);
+
+/// A bare epoll client and echo server on the loopback address: what wsbench is compared with.
+#[derive(Debug, Parser)]
+#[command(name = "floor")]
+enum Command {
+    /// Echo on a free port, which is printed first; then print the counts for each line of standard input,
+    /// and end with it. Standard input must be a pipe.
+    Serve,
+    /// Send 64 bytes of text again and again, as often as `--rate` or `--in-flight` says.
+    Echo {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        pace: EchoPace,
+    },
+    /// Hold idle connections that only ping.
+    Ping {
+        #[command(flatten)]
+        common: Common,
+        /// Seconds between two pings of a connection.
+        #[arg(long, value_parser = positive)]
+        every: f64,
+    },
+    /// Open connections evenly over the duration, and close each at once.
+    Cycle {
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// Where the server listens.
+    #[arg(long)]
+    port: u16,
+    /// In all.
+    #[arg(long)]
+    connections: NonZeroU64,
+    /// In seconds.
+    #[arg(long, value_parser = positive)]
+    duration: f64,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct EchoPace {
+    /// Frames a second for each connection.
+    #[arg(long, value_parser = positive)]
+    rate: Option<f64>,
+    /// Unanswered frames for each connection.
+    #[arg(long)]
+    in_flight: Option<NonZeroU16>,
+}
+
+/// Reads the command line and does what it says.
+pub(crate) fn run() -> io::Result<()> {
+    rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
+    let outcome = match Command::parse() {
+        Command::Serve => return serve(),
+        Command::Echo { common, pace } => {
+            let pace = match (pace.rate, pace.in_flight) {
+                (Some(rate), _) => Pace::PerSecond(rate),
+                (None, in_flight) => {
+                    Pace::InFlight(in_flight.map_or(1, |count| count.get().into()))
+                }
+            };
+            common
+                .load(frame::masked(frame::TEXT, &PAYLOAD), pace)
+                .run()?
+        }
+        Command::Ping { common, every } => {
+            let ping = frame::masked(frame::PING, &PAYLOAD[..16]);
+            common.load(ping, Pace::PerSecond(1.0 / every)).run()?
+        }
+        Command::Cycle { common } => {
+            load::cycle(common.target(), common.connections.get(), common.duration())?
+        }
+    };
+    print(&outcome)
+}
+
+fn serve() -> io::Result<()> {
+    let mut server = Server::listen(io::stdin())?;
+    print(&serde_json::json!({ "port": server.address()?.port() }))?;
+    server.serve(io::stdout())?;
+    Ok(())
+}
+
+impl Common {
+    fn load(&self, frame: Vec<u8>, pace: Pace) -> Load {
+        Load {
+            target: self.target(),
+            connections: self.connections.get(),
+            ramp_up: RAMP_UP,
+            frame,
+            pace,
+            duration: self.duration(),
+        }
+    }
+
+    fn target(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    fn duration(&self) -> Duration {
+        Duration::from_secs_f64(self.duration)
+    }
+}
+
+fn print(value: &impl serde::Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    writeln!(out)?;
+    out.flush()
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    let sane = number > 0.0 && number < 1e6;
+    sane.then_some(number)
+        .ok_or_else(|| "not between 0 and a million".to_owned())
+}

@@ -1,0 +1,235 @@
+//! A run of the bare client: open, send on a schedule or in a closed loop, wait for the last answers, close.
+//! The schedule is the one wsbench keeps: intended times from one start, spread evenly over all connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::client::{Client, Habit};
+use crate::frame;
+
+/// Frames due within this time are sent at one waking, as wsbench does.
+const COALESCE: Duration = Duration::from_micros(100);
+/// How long the last answers and closes may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// When a connection sends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pace {
+    /// So many frames a second each, whatever comes back.
+    PerSecond(f64),
+    /// So many unanswered at any time.
+    InFlight(usize),
+}
+
+/// What a run does.
+#[derive(Debug, Clone)]
+pub(crate) struct Load {
+    pub(crate) target: SocketAddr,
+    pub(crate) connections: u64,
+    /// Connections are opened evenly over this time.
+    pub(crate) ramp_up: Duration,
+    pub(crate) frame: Vec<u8>,
+    pub(crate) pace: Pace,
+    pub(crate) duration: Duration,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Outcome {
+    pub(crate) opened: u64,
+    /// By a close handshake, to the end of TCP.
+    pub(crate) closed: u64,
+    pub(crate) sent: u64,
+    pub(crate) answered: u64,
+    /// From the intended to the actual send; `null` without a schedule.
+    pub(crate) lateness_p50_us: Option<f64>,
+    pub(crate) lateness_p99_us: Option<f64>,
+}
+
+/// Opens and closes so many connections, evenly over `duration`, and sends nothing else.
+pub(crate) fn cycle(
+    target: SocketAddr,
+    connections: u64,
+    duration: Duration,
+) -> io::Result<Outcome> {
+    let ping = frame::masked(frame::PING, b"");
+    let mut client = Client::new(target, Habit::Closes, &ping, 1)?;
+    open(&mut client, connections, duration)?;
+    wait(&mut client, |client| client.closed == connections)?;
+    Ok(outcome(&client, &mut []))
+}
+
+impl Load {
+    /// Does it all.
+    pub(crate) fn run(&self) -> io::Result<Outcome> {
+        let (habit, burst) = match self.pace {
+            Pace::PerSecond(_) => (Habit::Told, 1),
+            Pace::InFlight(count) => (Habit::Replies, count),
+        };
+        let mut client = Client::new(self.target, habit, &self.frame, burst)?;
+        open(&mut client, self.connections, self.ramp_up)?;
+        wait(&mut client, |client| client.opened == self.connections)?;
+        let mut lateness = match self.pace {
+            Pace::PerSecond(rate) => self.keep_schedule(&mut client, rate)?,
+            Pace::InFlight(count) => self.keep_in_flight(&mut client, count)?,
+        };
+        wait(&mut client, |client| client.answered == client.sent)?;
+        for place in 0..self.connections {
+            client.close(place as usize)?;
+        }
+        wait(&mut client, |client| client.closed == self.connections)?;
+        Ok(outcome(&client, &mut lateness))
+    }
+
+    /// Returns how late each frame was sent, in nanoseconds.
+    fn keep_schedule(&self, client: &mut Client, rate: f64) -> io::Result<Vec<u32>> {
+        let gap = Duration::from_secs_f64(1.0 / (rate * self.connections as f64));
+        let mut lateness = Vec::new();
+        let start = Instant::now();
+        let mut sent = 0;
+        loop {
+            let now = start.elapsed();
+            let mut due = nth(gap, sent);
+            while due <= now && due < self.duration {
+                client.send((sent % self.connections) as usize, 1)?;
+                lateness.push(u32::try_from((now - due).as_nanos()).unwrap_or(u32::MAX));
+                sent += 1;
+                due = nth(gap, sent);
+            }
+            if due >= self.duration {
+                return Ok(lateness);
+            }
+            client.turn(start + due.max(now + COALESCE))?;
+        }
+    }
+
+    fn keep_in_flight(&self, client: &mut Client, count: usize) -> io::Result<Vec<u32>> {
+        let end = Instant::now() + self.duration;
+        for place in 0..self.connections {
+            client.send(place as usize, count)?;
+        }
+        while Instant::now() < end {
+            client.turn(end)?;
+        }
+        client.habit = Habit::Told;
+        Ok(Vec::new())
+    }
+}
+
+fn nth(gap: Duration, index: u64) -> Duration {
+    Duration::from_nanos((gap.as_nanos() as u64).saturating_mul(index))
+}
+
+/// Dials so many connections, evenly over a time.
+fn open(client: &mut Client, connections: u64, over: Duration) -> io::Result<()> {
+    let gap = over / u32::try_from(connections).unwrap_or(u32::MAX).max(1);
+    let start = Instant::now();
+    while client.dialled() < connections {
+        let due = start + nth(gap, client.dialled());
+        if due <= Instant::now() {
+            client.dial()?;
+        }
+        client.turn(due)?;
+    }
+    Ok(())
+}
+
+fn wait(client: &mut Client, done: impl Fn(&Client) -> bool) -> io::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    while !done(client) {
+        if Instant::now() >= end {
+            return Err(io::Error::other("the server left something unanswered"));
+        }
+        client.turn(end)?;
+    }
+    Ok(())
+}
+
+fn outcome(client: &Client, lateness: &mut [u32]) -> Outcome {
+    lateness.sort_unstable();
+    let percentile = |percent: usize| {
+        let last = lateness.len().checked_sub(1)?;
+        Some(f64::from(lateness[last * percent / 100]) / 1e3)
+    };
+    Outcome {
+        opened: client.opened,
+        closed: client.closed,
+        sent: client.sent,
+        answered: client.answered,
+        lateness_p50_us: percentile(50),
+        lateness_p99_us: percentile(99),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::{Counts, Server};
+    use std::os::unix::net::UnixStream;
+
+    /// Runs something against a server of its own, and returns what both have seen.
+    fn against_server<T>(work: impl FnOnce(SocketAddr) -> io::Result<T>) -> (T, Counts) {
+        let (ours, control) = UnixStream::pair().unwrap();
+        let mut server = Server::listen(control).unwrap();
+        let address = server.address().unwrap();
+        let serving = std::thread::spawn(move || server.serve(io::sink()).unwrap());
+        let done = work(address);
+        drop(ours);
+        let counts = serving.join().unwrap();
+        (done.unwrap(), counts)
+    }
+
+    fn load(target: SocketAddr, opcode: u8, pace: Pace) -> Load {
+        Load {
+            target,
+            connections: 5,
+            ramp_up: Duration::from_millis(10),
+            frame: frame::masked(opcode, &[b'x'; 64]),
+            pace,
+            duration: Duration::from_millis(200),
+        }
+    }
+
+    #[test]
+    fn a_schedule_is_kept_to_the_last_frame() {
+        let (outcome, counts) =
+            against_server(|target| load(target, frame::TEXT, Pace::PerSecond(100.0)).run());
+        assert_eq!((outcome.sent, outcome.answered), (100, 100));
+        assert!(outcome.lateness_p50_us <= outcome.lateness_p99_us);
+        let expected = Counts {
+            opened: 5,
+            closed: 5,
+            echoes: 100,
+            ..Counts::default()
+        };
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn a_closed_loop_answers_each_answer() {
+        let (outcome, counts) =
+            against_server(|target| load(target, frame::TEXT, Pace::InFlight(16)).run());
+        assert!(outcome.sent >= 5 * 16);
+        assert_eq!(outcome.sent, outcome.answered);
+        assert_eq!(counts.echoes, outcome.sent);
+        assert_eq!(outcome.lateness_p50_us, None);
+    }
+
+    #[test]
+    fn pings_are_no_echoes() {
+        let (outcome, counts) =
+            against_server(|target| load(target, frame::PING, Pace::PerSecond(10.0)).run());
+        assert_eq!((outcome.answered, counts.pings, counts.echoes), (10, 10, 0));
+    }
+
+    #[test]
+    fn a_cycle_opens_and_closes() {
+        let (outcome, counts) =
+            against_server(|target| cycle(target, 20, Duration::from_millis(50)));
+        assert_eq!((outcome.opened, outcome.closed), (20, 20));
+        assert_eq!((counts.opened, counts.closed, counts.broken), (20, 20, 0));
+    }
+}

@@ -1,0 +1,304 @@
+//! The common peer: upgrades, echoes, answers pings and closes, and counts, with one read and one write
+//! for each time a connection has something to say.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use serde::{Deserialize, Serialize};
+use socket2::{Domain, Socket, Type};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::frame::{self, Frame};
+
+/// Dials that may wait to be accepted: a whole ramp at once.
+const BACKLOG: i32 = 4096;
+/// The longest upgrade request.
+const MAX_REQUEST: usize = 8192;
+const ACCEPTED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+/// Far above any file descriptor, which is what marks a connection.
+const LISTENER: u64 = u64::MAX;
+const CONTROL: u64 = u64::MAX - 1;
+
+/// All that has happened since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Counts {
+    /// Upgrades answered with 101.
+    pub(crate) opened: u64,
+    /// Of these, ended by a close handshake.
+    pub(crate) closed: u64,
+    /// Of these, ended in any other way.
+    pub(crate) broken: u64,
+    /// Connections that ended before the upgrade.
+    pub(crate) refused: u64,
+    /// Data frames echoed.
+    pub(crate) echoes: u64,
+    /// Pings answered.
+    pub(crate) pings: u64,
+}
+
+struct Peer {
+    stream: TcpStream,
+    open: bool,
+    closing: bool,
+    /// Nothing is read until `unsent` has gone.
+    blocked: bool,
+    /// What the socket would not take yet.
+    unsent: Vec<u8>,
+    /// Part of a frame or of a request.
+    rest: Vec<u8>,
+}
+
+/// Why a peer is gone.
+struct Gone;
+
+/// The echo server. Ends when its control stream does.
+pub(crate) struct Server<C> {
+    epoll: OwnedFd,
+    listener: TcpListener,
+    control: C,
+    /// By file descriptor.
+    peers: Vec<Option<Peer>>,
+    counts: Counts,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl<C: Read + AsFd> Server<C> {
+    /// Listens on a free port of the loopback address. Each line that comes from `control` asks for the counts.
+    pub(crate) fn listen(control: C) -> io::Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let listener = TcpListener::from(socket);
+        watch(&epoll, &listener, LISTENER)?;
+        watch(&epoll, &control, CONTROL)?;
+        Ok(Self {
+            epoll,
+            listener,
+            control,
+            peers: Vec::new(),
+            counts: Counts::default(),
+            input: vec![0; 64 * 1024],
+            output: Vec::new(),
+        })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `control` ends. Each answer to it is one line of JSON in `out`.
+    pub(crate) fn serve(&mut self, mut out: impl Write) -> io::Result<Counts> {
+        let mut events: Vec<Event> = Vec::with_capacity(1024);
+        loop {
+            events.clear();
+            match epoll::wait(
+                &self.epoll,
+                rustix::buffer::spare_capacity(&mut events),
+                None,
+            ) {
+                Err(rustix::io::Errno::INTR) => continue,
+                done => done?,
+            };
+            for event in &events {
+                match event.data.u64() {
+                    LISTENER => self.accept()?,
+                    CONTROL => {
+                        let asked = self.control.read(&mut self.input)?;
+                        if asked == 0 {
+                            return Ok(self.counts);
+                        }
+                        for _ in self.input[..asked].iter().filter(|byte| **byte == b'\n') {
+                            serde_json::to_writer(&mut out, &self.counts)?;
+                            writeln!(out)?;
+                        }
+                        out.flush()?;
+                    }
+                    peer => self.ready(peer as usize),
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self) -> io::Result<()> {
+        loop {
+            let stream = match self.listener.accept() {
+                Ok((stream, _)) => stream,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
+                Err(error) => return Err(error),
+            };
+            stream.set_nonblocking(true)?;
+            stream.set_nodelay(true)?;
+            let place = stream.as_raw_fd() as usize;
+            watch(&self.epoll, &stream, place as u64)?;
+            if self.peers.len() <= place {
+                self.peers.resize_with(place + 1, || None);
+            }
+            self.peers[place] = Some(Peer {
+                stream,
+                open: false,
+                closing: false,
+                blocked: false,
+                unsent: Vec::new(),
+                rest: Vec::new(),
+            });
+        }
+    }
+
+    fn ready(&mut self, place: usize) {
+        let Some(peer) = self.peers[place].as_mut() else {
+            return;
+        };
+        self.output.clear();
+        let work = if peer.blocked {
+            self.output.append(&mut peer.unsent);
+            Ok(())
+        } else {
+            peer.read(&mut self.input, &mut self.output, &mut self.counts)
+        };
+        if work
+            .and_then(|()| peer.write(&self.epoll, place, &self.output))
+            .is_err()
+        {
+            match (peer.open, peer.closing) {
+                (false, _) => self.counts.refused += 1,
+                (true, true) => self.counts.closed += 1,
+                (true, false) => self.counts.broken += 1,
+            }
+            self.peers[place] = None;
+        }
+    }
+}
+
+impl Peer {
+    /// Reads once and works out the answer.
+    fn read(
+        &mut self,
+        input: &mut [u8],
+        output: &mut Vec<u8>,
+        counts: &mut Counts,
+    ) -> Result<(), Gone> {
+        let read = match self.stream.read(input) {
+            Ok(0) => return Err(Gone),
+            Ok(read) => read,
+            Err(error) if is_passing(&error) => return Ok(()),
+            Err(_) => return Err(Gone),
+        };
+        if self.rest.is_empty() {
+            let used = self.answer(&input[..read], output, counts)?;
+            self.rest.extend(&input[used..read]);
+        } else {
+            let mut bytes = std::mem::take(&mut self.rest);
+            bytes.extend(&input[..read]);
+            let used = self.answer(&bytes, output, counts)?;
+            bytes.drain(..used);
+            self.rest = bytes;
+        }
+        Ok(())
+    }
+
+    /// Answers all that has come whole, and returns how many bytes that was.
+    fn answer(
+        &mut self,
+        bytes: &[u8],
+        output: &mut Vec<u8>,
+        counts: &mut Counts,
+    ) -> Result<usize, Gone> {
+        let mut used = 0;
+        if !self.open {
+            used = upgrade(bytes, output)?;
+            self.open = used > 0;
+            counts.opened += u64::from(self.open);
+        }
+        while self.open && !self.closing {
+            let Some(frame) = Frame::read(&bytes[used..]).map_err(|_| Gone)? else {
+                break;
+            };
+            match frame.opcode() {
+                frame::CLOSE => {
+                    frame.answer(frame::CLOSE, output);
+                    self.closing = true;
+                }
+                frame::PING => {
+                    frame.answer(frame::PONG, output);
+                    counts.pings += 1;
+                }
+                frame::PONG => {}
+                data => {
+                    frame.answer(data, output);
+                    counts.echoes += 1;
+                }
+            }
+            used += frame.len;
+        }
+        Ok(used)
+    }
+
+    /// Writes once and keeps what is left. After the answer to a Close the server ends TCP, as RFC 6455
+    /// section 7.1.1 has it.
+    fn write(&mut self, epoll: &OwnedFd, place: usize, output: &[u8]) -> Result<(), Gone> {
+        let written = match output {
+            [] => 0,
+            _ => match self.stream.write(output) {
+                Ok(written) => written,
+                Err(error) if is_passing(&error) => 0,
+                Err(_) => return Err(Gone),
+            },
+        };
+        let unsent = &output[written..];
+        if unsent.is_empty() && self.closing {
+            return Err(Gone);
+        }
+        self.unsent.extend(unsent);
+        let blocked = !unsent.is_empty();
+        if blocked != self.blocked {
+            self.blocked = blocked;
+            let wanted = if blocked {
+                EventFlags::OUT
+            } else {
+                EventFlags::IN
+            };
+            let data = EventData::new_u64(place as u64);
+            epoll::modify(epoll, &self.stream, data, wanted).map_err(|_| Gone)?;
+        }
+        Ok(())
+    }
+}
+
+/// Answers a whole upgrade request, and returns its length; 0 where some of it is missing.
+fn upgrade(bytes: &[u8], output: &mut Vec<u8>) -> Result<usize, Gone> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut request = httparse::Request::new(&mut headers);
+    let used = match request.parse(bytes) {
+        Ok(httparse::Status::Complete(used)) => used,
+        Ok(httparse::Status::Partial) if bytes.len() <= MAX_REQUEST => return Ok(0),
+        _ => return Err(Gone),
+    };
+    let key = (request.headers.iter())
+        .find(|header| header.name.eq_ignore_ascii_case("sec-websocket-key"))
+        .ok_or(Gone)?;
+    output.extend(ACCEPTED);
+    output.extend(derive_accept_key(key.value).as_bytes());
+    output.extend(b"\r\n\r\n");
+    Ok(used)
+}
+
+fn watch(epoll: &OwnedFd, source: impl AsFd, name: u64) -> io::Result<()> {
+    Ok(epoll::add(
+        epoll,
+        source,
+        EventData::new_u64(name),
+        EventFlags::IN,
+    )?)
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
