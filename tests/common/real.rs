@@ -11,6 +11,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+/// The program under test: the release build that `scripts/test` names in `WSBENCH_BIN`, or the one of this build.
+pub fn wsbench() -> PathBuf {
+    path_in("WSBENCH_BIN", env!("CARGO_BIN_EXE_wsbench"))
+}
+
+fn path_in(variable: &str, default: impl Into<PathBuf>) -> PathBuf {
+    env::var_os(variable).map_or_else(|| default.into(), PathBuf::from)
+}
+
 /// Which server to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
@@ -26,13 +35,13 @@ impl Target {
         let (program, script, needs) = match self {
             Self::Node => {
                 let folder = root.join("node");
-                let node = env::var_os("WSBENCH_NODE").map_or("node".into(), PathBuf::from);
+                let node = path_in("WSBENCH_NODE", "node");
                 (node, folder.join("server.js"), folder.join("node_modules"))
             }
             Self::Python => {
                 let folder = root.join("python");
                 let venv = folder.join(".venv/bin/python");
-                let python = env::var_os("WSBENCH_PYTHON").map_or(venv, PathBuf::from);
+                let python = path_in("WSBENCH_PYTHON", venv);
                 (python.clone(), folder.join("server.py"), python)
             }
         };

@@ -6,6 +6,7 @@ PORT: where to listen, 3000 by default, 0 for a free one. GET /counts: what it h
 import asyncio
 import json
 import os
+import resource
 from collections import Counter
 from http import HTTPStatus
 
@@ -54,7 +55,14 @@ def answer_counts(connection, request):
     return None
 
 
+def raise_descriptor_limit():
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 async def main():
+    raise_descriptor_limit()
     port = int(os.environ.get("PORT", "3000"))
     async with serve(
         echo,
