@@ -1,0 +1,125 @@
+//! The scripted server's side of the opening handshake (RFC 6455 section 4.2), right or wrong.
+//! Reads the request in full before it answers, so that a reset is never an accident of unread bytes.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::script::Handshake;
+use super::server::{Stop, reset_at_end};
+
+const MAX_REQUEST: usize = 64 << 10;
+
+/// Answers the upgrade request. Returns the bytes that came behind it; `None` where the script ends here.
+pub(super) fn answer(
+    mut socket: &TcpStream,
+    script: &Handshake,
+    stop: &Stop,
+) -> io::Result<Option<Vec<u8>>> {
+    let (key, early) = read_request(socket)?;
+    let accept = derive_accept_key(key.as_bytes());
+    let response = match script {
+        Handshake::Valid => switching(&accept, ""),
+        Handshake::Late(time) => {
+            stop.pause(*time);
+            switching(&accept, "")
+        }
+        Handshake::Subprotocol(name) => {
+            switching(&accept, &format!("Sec-WebSocket-Protocol: {name}\r\n"))
+        }
+        Handshake::Extension(name) => {
+            switching(&accept, &format!("Sec-WebSocket-Extensions: {name}\r\n"))
+        }
+        Handshake::WrongAccept => switching(&derive_accept_key(b"someone else's key"), ""),
+        Handshake::NoAccept => {
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+                .to_owned()
+        }
+        Handshake::NoUpgrade => format!(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        ),
+        Handshake::Status(status, body) => {
+            let len = body.len();
+            let response =
+                format!("HTTP/1.1 {status} Scripted\r\nContent-Length: {len}\r\n\r\n{body}");
+            socket.write_all(response.as_bytes())?;
+            return end(socket);
+        }
+        Handshake::Garbage => {
+            socket.write_all(b"\x00\x01SSH-2.0-not_http\r\n\r\n\xff\xfe")?;
+            return end(socket);
+        }
+        Handshake::EndlessHeader => return endless_header(socket),
+        Handshake::Fin => {
+            socket.write_all(b"HTTP/1.1 101 Switching Proto")?;
+            return end(socket);
+        }
+        Handshake::Reset => {
+            socket.write_all(b"HTTP/1.1 101 Switching Proto")?;
+            reset_at_end(socket)?;
+            return Ok(None);
+        }
+        Handshake::Silent | Handshake::Refuse => {
+            stop.wait();
+            return Ok(None);
+        }
+    };
+    socket.write_all(response.as_bytes())?;
+    Ok(Some(early))
+}
+
+fn switching(accept: &str, extra: &str) -> String {
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n{extra}\r\n"
+    )
+}
+
+/// The client's key, empty where there is none, and what came behind the request.
+fn read_request(mut socket: &TcpStream) -> io::Result<(String, Vec<u8>)> {
+    let mut request = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        if let Some(end) = request.windows(4).position(|four| four == b"\r\n\r\n") {
+            let early = request.split_off(end + 4);
+            let text = String::from_utf8_lossy(&request);
+            let key = text.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                let is_key = name.eq_ignore_ascii_case("sec-websocket-key");
+                is_key.then(|| value.trim().to_owned())
+            });
+            return Ok((key.unwrap_or_default(), early));
+        }
+        let read = socket.read(&mut chunk)?;
+        if read == 0 || request.len() > MAX_REQUEST {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        request.extend_from_slice(&chunk[..read]);
+    }
+}
+
+/// Sends FIN, and waits for the client's so that nothing unread turns it into an RST.
+fn end(socket: &TcpStream) -> io::Result<Option<Vec<u8>>> {
+    finish(socket)?;
+    Ok(None)
+}
+
+/// Sends FIN, then reads to the end of the client's bytes.
+pub(super) fn finish(socket: &TcpStream) -> io::Result<()> {
+    socket.shutdown(Shutdown::Write)?;
+    drain(socket)
+}
+
+/// Reads to the end of the client's bytes.
+pub(super) fn drain(mut socket: &TcpStream) -> io::Result<()> {
+    io::copy(&mut socket, &mut io::sink()).map(drop)
+}
+
+/// Ends when the client no longer takes it.
+fn endless_header(mut socket: &TcpStream) -> io::Result<Option<Vec<u8>>> {
+    socket.write_all(b"HTTP/1.1 101 Switching Protocols\r\n")?;
+    loop {
+        socket.write_all(b"X-Filler: and another one, and another one\r\n")?;
+    }
+}

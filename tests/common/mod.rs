@@ -1,0 +1,23 @@
+//! Servers to test a client against: one that follows a script of faults, and the real ones in `tests/targets`.
+//! Start with [`Server::start`] and a [`Script`]; read what it saw from its log.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    unreachable_pub,
+    unused_imports,
+    reason = "shared by several test files"
+)]
+
+pub mod frame;
+pub mod raw;
+pub mod real;
+
+mod handshake;
+mod log;
+mod script;
+mod server;
+mod session;
+
+pub use log::{Entry, Event, Log};
+pub use script::{Act, Echo, Handshake, OnClose, Pong, Script, When};
+pub use server::Server;

@@ -1,0 +1,160 @@
+//! `wsbench serve` as a process, and as the child of a run: starts, answers, counts, and ends with its parent.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use wsbench::target::{Behaviour, EmbeddedServer, SpawnError};
+
+const WSBENCH: &str = env!("CARGO_BIN_EXE_wsbench");
+
+async fn connect(url: &str) -> WebSocketStream<TcpStream> {
+    let address = url.strip_prefix("ws://").expect("a ws:// address");
+    let socket = TcpStream::connect(address).await.unwrap();
+    let (client, _) = tokio_tungstenite::client_async(url, socket).await.unwrap();
+    client
+}
+
+async fn echo_once(client: &mut WebSocketStream<TcpStream>) {
+    let message = Message::text("hello");
+    client.send(message.clone()).await.unwrap();
+    assert_eq!(client.next().await.unwrap().unwrap(), message);
+}
+
+/// Starts `wsbench serve` and returns it with its address.
+fn serve(arguments: &[&str], input: Stdio) -> (Child, BufReader<impl Read>, String) {
+    let mut child = Command::new(WSBENCH)
+        .args(["serve", "--port", "0"])
+        .args(arguments)
+        .stdin(input)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    let url = line.trim_end().strip_prefix("listening on ").expect(&line);
+    (child, output, url.to_owned())
+}
+
+fn wait_at_most(child: &mut Child, time: Duration) -> std::process::ExitStatus {
+    let deadline = Instant::now() + time;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("still running after {time:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[tokio::test]
+async fn an_embedded_server_returns_its_counts() {
+    let server = EmbeddedServer::spawn(Path::new(WSBENCH), &Behaviour::default()).unwrap();
+    let mut client = connect(server.url()).await;
+    echo_once(&mut client).await;
+    drop(client);
+    let counts = server.stop().expect("counts");
+    assert_eq!((counts.opened, counts.closed, counts.text), (1, 1, 1));
+    assert_eq!(counts.bytes, 5);
+}
+
+#[tokio::test]
+async fn an_embedded_server_behaves_as_told() {
+    let behaviour = Behaviour {
+        drop: 1.0,
+        ..Behaviour::default()
+    };
+    let server = EmbeddedServer::spawn(Path::new(WSBENCH), &behaviour).unwrap();
+    let mut client = connect(server.url()).await;
+    client.send(Message::text("hello")).await.unwrap();
+    client.send(Message::Ping("1".into())).await.unwrap();
+    let first = client.next().await.unwrap().unwrap();
+    assert_eq!(first, Message::Pong("1".into()));
+    assert_eq!(server.stop().expect("counts").dropped, 1);
+}
+
+#[tokio::test]
+async fn a_dropped_embedded_server_is_gone() {
+    let server = EmbeddedServer::spawn(Path::new(WSBENCH), &Behaviour::default()).unwrap();
+    let mut client = connect(server.url()).await;
+    drop(server);
+    let Message::Close(Some(frame)) = client.next().await.unwrap().unwrap() else {
+        panic!("expected a close frame");
+    };
+    assert_eq!(u16::from(frame.code), 1001);
+    assert!(client.next().await.is_none());
+}
+
+#[test]
+fn a_program_that_is_no_server_is_an_error() {
+    let spawn = |program| EmbeddedServer::spawn(Path::new(program), &Behaviour::default());
+    let missing = spawn("no/such/program").unwrap_err();
+    assert!(matches!(missing, SpawnError::Run { .. }), "{missing}");
+    let silent = spawn("true").unwrap_err();
+    assert_eq!(
+        silent.to_string(),
+        "start the built-in server: it ended at once"
+    );
+}
+
+#[tokio::test]
+async fn a_tied_server_ends_with_the_pipe_to_its_parent() {
+    let (mut child, _output, url) = serve(&["--tied"], Stdio::piped());
+    let mut client = connect(&url).await;
+    echo_once(&mut client).await;
+    // What a killed parent leaves behind: a closed pipe.
+    drop(child.stdin.take());
+    assert!(wait_at_most(&mut child, Duration::from_secs(3)).success());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_signal_closes_politely_and_prints_the_counts() {
+    for signal in ["-INT", "-TERM"] {
+        let (mut child, mut output, url) = serve(&[], Stdio::null());
+        let mut client = connect(&url).await;
+        echo_once(&mut client).await;
+        let id = child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let Message::Close(Some(frame)) = client.next().await.unwrap().unwrap() else {
+            panic!("expected a close frame");
+        };
+        assert_eq!(u16::from(frame.code), 1001);
+        assert!(client.next().await.is_none());
+        assert!(wait_at_most(&mut child, Duration::from_secs(3)).success());
+        let mut rest = String::new();
+        output.read_to_string(&mut rest).unwrap();
+        assert!(rest.contains("1 connections, 1 messages"), "{rest}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_an_error_with_a_hint() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = Command::new(WSBENCH)
+        .args(["serve", "--port", &port])
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(
+        error.contains("failed to listen on") && error.contains("hint:"),
+        "{error}"
+    );
+}

@@ -1,0 +1,252 @@
+//! The walls of `docs/design.md` section 1 and the house rules that a machine can check.
+//! Reads the source as text: no rule here needs more.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines a file should keep to, tests included, and lines it must.
+const SOFT_LINES: usize = 400;
+const HARD_LINES: usize = 600;
+
+/// What each part of `src` may import besides itself.
+const WALLS: &[(&str, &[&str])] = &[
+    ("units", &[]),
+    ("metric", &[]),
+    ("scenario", &["units", "metric"]),
+    ("plan", &["units", "metric", "scenario"]),
+    ("measure", &["units", "metric"]),
+    (
+        "engine",
+        &["units", "metric", "plan", "scenario", "measure"],
+    ),
+    ("target", &["units", "metric", "engine"]),
+    ("verdict", &["units", "metric", "scenario", "measure"]),
+    (
+        "report",
+        &[
+            "units", "metric", "plan", "scenario", "measure", "target", "verdict",
+        ],
+    ),
+    ("live", &["units", "metric", "measure"]),
+];
+
+/// The parts that may import everything.
+const TOP: &[&str] = &["cli", "lib", "main"];
+
+struct Source {
+    /// From the top of the repository, with forward slashes.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// `engine` for both `src/engine.rs` and anything under `src/engine/`.
+    fn part(&self) -> &str {
+        let inside = self.path.strip_prefix("src/").unwrap_or(&self.path);
+        let first = inside.split('/').next().unwrap_or(inside);
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    /// The lines with their numbers, without comments.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let numbered = (1..).zip(self.text.lines());
+        numbered.map(|(number, line)| match line.split_once("//") {
+            // A slash pair in a literal, as in an address, is not a comment.
+            Some((code, _)) if !code.ends_with(':') => (number, code),
+            _ => (number, line),
+        })
+    }
+}
+
+/// Every Rust file under a folder of the repository; never none.
+fn sources(folder: &str) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = Vec::new();
+    let mut folders = vec![root.join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                let is_foreign = path.ends_with("node_modules") || path.ends_with(".venv");
+                folders.extend((!is_foreign).then_some(path));
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources.push(Source {
+                    text: fs::read_to_string(&path).unwrap(),
+                    path: relative(root, &path),
+                });
+            }
+        }
+    }
+    assert!(!sources.is_empty(), "no Rust file under {folder}");
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    sources
+}
+
+fn relative(root: &Path, path: &Path) -> String {
+    let parts: PathBuf = path.strip_prefix(root).unwrap().into();
+    let parts: Vec<_> = parts.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}
+
+fn assert_none(problems: Vec<String>, rule: &str) {
+    assert!(problems.is_empty(), "{rule}\n  {}", problems.join("\n  "));
+}
+
+/// The parts of the crate a piece of code names: `crate::a::b` and each head of `crate::{a::b, c}`.
+fn imports(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("crate::") {
+        let is_whole_word = !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let rest = text[at + "crate::".len()..].trim_start();
+        if !is_whole_word {
+            continue;
+        }
+        match rest.strip_prefix('{') {
+            Some(list) => found.extend(heads(list)),
+            None => found.extend(head(rest)),
+        }
+    }
+    found
+}
+
+/// The heads of a list in braces, `a::{b, c}, d` up to its end.
+fn heads(list: &str) -> Vec<String> {
+    let (mut depth, mut found, mut begins) = (0, Vec::new(), true);
+    for (at, character) in list.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => begins = true,
+            other if begins && !other.is_whitespace() => {
+                found.extend(head(&list[at..]));
+                begins = false;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn head(path: &str) -> Option<String> {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let name: String = path.chars().take_while(|c| is_name(*c)).collect();
+    (!name.is_empty()).then_some(name)
+}
+
+#[test]
+fn each_layer_imports_only_what_lies_below() {
+    let mut problems = Vec::new();
+    let mut seen = 0;
+    for source in sources("src") {
+        if TOP.contains(&source.part()) {
+            continue;
+        }
+        let Some((part, allowed)) = WALLS.iter().find(|(part, _)| *part == source.part()) else {
+            problems.push(format!(
+                "{} has no walls; add its part to WALLS",
+                source.path
+            ));
+            continue;
+        };
+        let code: Vec<&str> = source.code().map(|(_, line)| line).collect();
+        for import in imports(&code.join("\n")) {
+            seen += 1;
+            if import != *part && !allowed.contains(&import.as_str()) {
+                problems.push(format!("{} imports crate::{import}", source.path));
+            }
+        }
+    }
+    assert!(seen > 0, "no import was looked at");
+    assert_none(problems, "these imports break a wall:");
+}
+
+#[test]
+fn imports_are_found_in_every_form() {
+    let code = "use crate::units::Rate;\nuse crate::{\n    metric::{Cause, Side},\n    plan,\n};\n\
+        let x = crate::engine::run(); my_crate::cli::no(); use super::other;";
+    assert_eq!(imports(code), ["units", "metric", "plan", "engine"]);
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "a list for people, not a failure")]
+fn files_are_small() {
+    let mut problems = Vec::new();
+    for source in [sources("src"), sources("tests")].into_iter().flatten() {
+        let lines = source.text.lines().count();
+        if lines > HARD_LINES {
+            problems.push(format!("{}: {lines}", source.path));
+        } else if lines > SOFT_LINES {
+            // Shown with `--nocapture`: where to cut next.
+            println!("over {SOFT_LINES} lines: {}: {lines}", source.path);
+        }
+    }
+    assert_none(problems, &format!("files of more than {HARD_LINES} lines:"));
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let silent = sources("src").into_iter();
+    let silent = silent.filter(|s| !s.text.starts_with("//!") && s.path != "src/main.rs");
+    assert_none(
+        silent.map(|source| source.path).collect(),
+        "these files do not begin with `//!`:",
+    );
+}
+
+#[test]
+fn only_the_command_line_prints_and_exits() {
+    const WORDS: &[&str] = &[
+        "println!(",
+        "print!(",
+        "eprintln!(",
+        "eprint!(",
+        "dbg!(",
+        "process::exit",
+        "io::stdout",
+        "io::stderr",
+        "env::var",
+    ];
+    let below = sources("src").into_iter();
+    let below = below.filter(|s| !matches!(s.part(), "cli" | "main"));
+    assert_none(
+        below.flat_map(|s| lines_with(&s, WORDS)).collect(),
+        "only `src/cli` and `src/main.rs` print, exit and read the environment:",
+    );
+}
+
+#[test]
+fn unsafe_code_stands_in_one_file() {
+    let others = sources("src").into_iter();
+    let others = others.filter(|source| source.path != "src/engine/sys.rs");
+    assert_none(
+        others
+            .flat_map(|s| lines_with(&s, &["unsafe ", "allow(unsafe_code", "expect(unsafe_code"]))
+            .collect(),
+        "`unsafe` belongs into src/engine/sys.rs:",
+    );
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    // Put together here, so that this file does not find itself.
+    let words = [["TO", "DO"], ["FIX", "ME"], ["XX", "X"]].map(|word| word.concat());
+    let mut problems = Vec::new();
+    for source in [sources("src"), sources("tests")].into_iter().flatten() {
+        for (number, line) in (1..).zip(source.text.lines()) {
+            if words.iter().any(|word| line.contains(word.as_str())) {
+                problems.push(format!("{}:{number}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    assert_none(problems, "these lines put something off:");
+}
+
+/// The lines of code that hold one of these words.
+fn lines_with(source: &Source, words: &[&str]) -> Vec<String> {
+    let lines = source.code();
+    let found = lines.filter(|(_, line)| words.iter().any(|word| line.contains(word)));
+    found
+        .map(|(number, line)| format!("{}:{number}: {}", source.path, line.trim()))
+        .collect()
+}
