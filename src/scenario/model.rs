@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use crate::units::{ByteSize, Rate};
 
 /// One run, whole.
@@ -45,6 +48,8 @@ pub struct Target {
     pub source_addresses: Vec<IpAddr>,
     /// The longest message a server may send before the connection is failed with `message_too_big`.
     pub max_message: ByteSize,
+    /// How often the built-in server sends every client a message of its own; only with [`TargetUrl::Embedded`]. Above zero.
+    pub embedded_push: Option<Duration>,
 }
 
 /// Where the server is.
@@ -134,7 +139,8 @@ pub struct Stage {
 }
 
 /// How a worker waits for the next deadline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Pace {
     /// Sleeps; wake-ups at least 100 µs apart.
     Steady,
@@ -159,7 +165,8 @@ pub enum Reconnect {
 }
 
 /// How a delay before a reconnect is spread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Jitter {
     /// Not at all.
     None,
@@ -209,7 +216,8 @@ pub enum Payload {
 }
 
 /// As text or as binary (RFC 6455 section 5.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum FrameKind {
     /// Opcode 1.
     Text,
@@ -241,7 +249,8 @@ pub enum Pacing {
 }
 
 /// How the gaps of a schedule vary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Gaps {
     /// All alike.
     Constant,
@@ -250,7 +259,8 @@ pub enum Gaps {
 }
 
 /// Where in the gap a connection starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Connections are offset evenly.
     Spread,
@@ -259,7 +269,8 @@ pub enum Phase {
 }
 
 /// What must come back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Expect {
     /// The same bytes.
     Echo,
@@ -289,7 +300,8 @@ pub struct Heartbeat {
 }
 
 /// What counts as a sign of life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum AliveOn {
     /// Only a pong.
     Pong,
@@ -298,7 +310,8 @@ pub enum AliveOn {
 }
 
 /// What to do with a dead connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum OnDead {
     /// Close it.
     Close,

@@ -1,0 +1,247 @@
+//! TOML text to a [`File`], with every problem of form found in one go: syntax, unknown keys, wrong values.
+//! What is wrong is noted and taken out of the document, until the rest can be read.
+
+use std::ops::Range;
+
+use serde::Deserialize as _;
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::file::File;
+use super::place::Place;
+use super::problem::{Problem, Problems};
+use super::schema::{Known, join};
+use super::words;
+
+/// What could be read.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    pub(super) file: File,
+    pub(super) holes: Vec<Hole>,
+}
+
+/// Where something wrong was taken out: that it is missing now is no second problem.
+#[derive(Debug)]
+pub(super) struct Hole {
+    /// The table or list it was in.
+    table: Range<usize>,
+    /// The full name of the key, or of the one that was meant.
+    key: String,
+}
+
+impl Hole {
+    /// Whether it explains that this key is missing in this table.
+    pub(super) fn explains(&self, table: &Place, key: &str) -> bool {
+        let here = table.span().is_none_or(|span| span == self.table);
+        let above = key
+            .strip_prefix(&self.key)
+            .is_some_and(|rest| rest.starts_with('.'));
+        above || (here && self.key == key)
+    }
+}
+
+/// Reads what can be read; `None` where the text is not TOML at all.
+pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Document> {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        for error in errors {
+            problems.push(Problem {
+                key: None,
+                place: error.span().map_or(Place::Nowhere, Place::Text),
+                message: format!("not valid TOML: {}", error.message()),
+                hint: None,
+            });
+        }
+        return None;
+    }
+    let known = Known::new();
+    let span = root.span();
+    let mut table = root.into_inner();
+    let mut sieve = Sieve {
+        known: &known,
+        problems,
+        holes: Vec::new(),
+    };
+    sieve.table(&mut table, &span, known.root(), "");
+    let file = sieve.file(table, span);
+    Some(Document {
+        file,
+        holes: sieve.holes,
+    })
+}
+
+/// Takes out of a document what is wrong.
+struct Sieve<'a> {
+    known: &'a Known,
+    problems: &'a mut Problems,
+    holes: Vec<Hole>,
+}
+
+impl Sieve<'_> {
+    /// Takes out unknown keys and words.
+    fn table(&mut self, table: &mut DeTable<'_>, span: &Range<usize>, schema: &Value, path: &str) {
+        let Some(keys) = self.known.keys(schema) else {
+            return;
+        };
+        let entries = std::mem::take(table).into_iter();
+        *table = entries
+            .filter_map(|(key, mut value)| {
+                let name = join(path, key.get_ref());
+                let wrong = match keys.get(key.get_ref().as_ref()) {
+                    Some(schema) => self.value(&mut value, schema, &name).then_some(name),
+                    None => Some(self.unknown_key(&key, keys.keys().map(String::as_str), path)),
+                };
+                let Some(key_meant) = wrong else {
+                    return Some((key, value));
+                };
+                self.holes.push(Hole {
+                    table: span.clone(),
+                    key: key_meant,
+                });
+                None
+            })
+            .collect();
+    }
+
+    /// Whether this value is wrong as a whole.
+    fn value(&mut self, value: &mut Spanned<DeValue<'_>>, schema: &Value, path: &str) -> bool {
+        let span = value.span();
+        match value.get_mut() {
+            DeValue::Table(table) => self.table(table, &span, schema, path),
+            DeValue::Array(items) => {
+                if let Some(schema) = self.known.items(schema) {
+                    for item in items.iter_mut() {
+                        self.value(item, schema, path);
+                    }
+                }
+            }
+            DeValue::String(word) => {
+                let legal = self.known.words(schema);
+                if !legal.is_empty() && !legal.contains(&word.as_ref()) {
+                    let mut forms = words::one_of(legal.iter().copied());
+                    if self.known.keys(schema).is_some() {
+                        forms.push_str(" or a table");
+                    }
+                    let mut problem = Problem::new(
+                        path,
+                        &Place::Text(span),
+                        format_args!("cannot be `{word}`; it is {forms}"),
+                    );
+                    problem.hint = words::nearest(word, legal)
+                        .map(|nearest| format!("did you mean `{nearest}`?"));
+                    self.problems.push(problem);
+                    return true;
+                }
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// Notes an unknown key; returns the full name of the one that was meant.
+    fn unknown_key<'k>(
+        &mut self,
+        key: &Spanned<std::borrow::Cow<'_, str>>,
+        known: impl Iterator<Item = &'k str> + Clone,
+        path: &str,
+    ) -> String {
+        let name = key.get_ref().as_ref();
+        let mut problem = Problem::new(
+            join(path, name),
+            &Place::Text(key.span()),
+            "is not a known key",
+        );
+        let near = words::nearest(name, known.clone()).map(str::to_owned);
+        let elsewhere = || {
+            self.known
+                .elsewhere(name)
+                .into_iter()
+                .min_by_key(String::len)
+        };
+        let meant = near.map(|near| join(path, &near)).or_else(elsewhere);
+        problem.hint = Some(match (words::foreign(name), &meant) {
+            (Some(hint), _) => hint.to_owned(),
+            (None, Some(meant)) => format!("did you mean `{meant}`?"),
+            (None, None) => format!("the keys here are {}", words::one_of(known)),
+        });
+        self.problems.push(problem);
+        meant.unwrap_or_else(|| join(path, name))
+    }
+
+    /// Reads the file, taking out one wrong value after another.
+    fn file(&mut self, mut table: DeTable<'_>, span: Range<usize>) -> File {
+        loop {
+            let whole = Spanned::new(span.clone(), table.clone());
+            let error = match File::deserialize(toml::Deserializer::from(whole)) {
+                Ok(file) => return file,
+                Err(error) => error,
+            };
+            let wrong = error.span().unwrap_or_else(|| span.clone());
+            let taken = take(&mut table, &span, &wrong, "");
+            let key = taken.as_ref().map_or("the scenario", |hole| &hole.key);
+            self.problems.push(Problem::new(
+                key,
+                &Place::Text(wrong),
+                format_args!("cannot be read: {}", error.message()),
+            ));
+            match taken {
+                Some(hole) if !self.problems.is_full() => self.holes.push(hole),
+                _ => return File::default(),
+            }
+        }
+    }
+}
+
+/// Takes out the innermost entry that holds `wrong`.
+fn take(
+    table: &mut DeTable<'_>,
+    span: &Range<usize>,
+    wrong: &Range<usize>,
+    path: &str,
+) -> Option<Hole> {
+    for (key, value) in table.iter_mut() {
+        if let Some(taken) = take_inside(value, wrong, &join(path, key.get_ref())) {
+            return Some(taken);
+        }
+    }
+    let key = table
+        .iter()
+        .find(|(key, value)| holds(&value.span(), wrong) || holds(&key.span(), wrong))
+        .map(|(key, _)| key.get_ref().to_string())?;
+    table.remove(key.as_str());
+    Some(Hole {
+        table: span.clone(),
+        key: join(path, &key),
+    })
+}
+
+fn take_inside(value: &mut Spanned<DeValue<'_>>, wrong: &Range<usize>, path: &str) -> Option<Hole> {
+    let span = value.span();
+    match value.get_mut() {
+        DeValue::Table(table) => take(table, &span, wrong, path),
+        DeValue::Array(items) => {
+            if let Some(taken) = items
+                .iter_mut()
+                .find_map(|item| take_inside(item, wrong, path))
+            {
+                return Some(taken);
+            }
+            let at = items.iter().position(|item| holds(&item.span(), wrong))?;
+            let mut rest: Vec<_> = std::mem::replace(items, DeArray::new())
+                .into_iter()
+                .collect();
+            rest.remove(at);
+            *items = rest.into_iter().collect();
+            Some(Hole {
+                table: span,
+                key: path.to_owned(),
+            })
+        }
+        _ => None,
+    }
+}
+
+fn holds(outer: &Range<usize>, inner: &Range<usize>) -> bool {
+    outer.start <= inner.start && inner.end <= outer.end
+}

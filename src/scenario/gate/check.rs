@@ -1,0 +1,431 @@
+//! The meaning of a gate: its metric exists, its statistic and its value fit the metric, cohort and stage are there.
+
+use std::ops::Range;
+
+use super::grammar::{self, Piece, SelectorPieces, SubjectPieces};
+use super::value::{Unit, unit_of};
+use crate::metric::{self, Kind};
+use crate::scenario::model::{Gate, Selector, Stat, Subject};
+use crate::scenario::words;
+
+/// What a gate of this scenario may speak of.
+#[derive(Debug, Default)]
+pub(in crate::scenario) struct Names<'a> {
+    /// Each cohort, and its messages.
+    pub(in crate::scenario) cohorts: Vec<(&'a str, Vec<&'a str>)>,
+    /// How many stages; zero where there are none.
+    pub(in crate::scenario) stages: u32,
+}
+
+impl<'a> Names<'a> {
+    /// The messages of this cohort; of all, where none is named.
+    fn messages(&self, cohort: Option<&str>) -> Vec<&'a str> {
+        let mut names: Vec<&str> = self
+            .cohorts
+            .iter()
+            .filter(|(name, _)| cohort.is_none_or(|cohort| *name == cohort))
+            .flat_map(|(_, messages)| messages.iter().copied())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// Why a text is no gate, and the bytes of it that are to blame.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::scenario) struct GateError {
+    pub(in crate::scenario) span: Range<usize>,
+    pub(in crate::scenario) what: String,
+    pub(in crate::scenario) hint: Option<String>,
+}
+
+impl GateError {
+    fn new(piece: &Piece<'_>, what: String) -> Self {
+        Self {
+            span: piece.span.clone(),
+            what,
+            hint: None,
+        }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Reads a gate.
+pub(in crate::scenario) fn read(text: &str, names: &Names<'_>) -> Result<Gate, GateError> {
+    let pieces = grammar::parse(text).map_err(|(at, expected)| unreadable(text, at, &expected))?;
+    let (subject, unit) = match &pieces.subject {
+        SubjectPieces::Ratio(above, below) => {
+            let subject = Subject::Ratio(counter(above, names)?, counter(below, names)?);
+            (subject, Unit::Part)
+        }
+        SubjectPieces::Stat(word, pieces) => {
+            let (selector, kind) = selector(pieces, names)?;
+            let stat = stat(word)?;
+            if !fits(stat, kind) {
+                return Err(unfit(word, &selector.metric, kind));
+            }
+            let unit = unit_of(stat, kind, &selector.metric);
+            (Subject::Stat(stat, selector), unit)
+        }
+    };
+    let value = unit.read(pieces.value.text).map_err(|hint| {
+        let what = format!(
+            "`{}` is not {}, which `{subject}` is compared with",
+            pieces.value.text,
+            unit.name()
+        );
+        GateError::new(&pieces.value, what).hint(hint)
+    })?;
+    Ok(Gate {
+        subject,
+        op: pieces.op,
+        value,
+        text: text.trim().to_owned(),
+    })
+}
+
+fn unreadable(text: &str, at: usize, expected: &str) -> GateError {
+    let found = text[at..].chars().next();
+    let end = at + found.map_or(0, char::len_utf8);
+    let found = found.map_or_else(|| "the end".to_owned(), |c| format!("`{c}`"));
+    GateError {
+        span: at..end,
+        what: format!("expected {expected}, found {found}"),
+        hint: Some("a gate is written like `p99(latency.echo) < 50ms`".into()),
+    }
+}
+
+fn stat(word: &Piece<'_>) -> Result<Stat, GateError> {
+    const NAMES: [&str; 8] = [
+        "min", "max", "mean", "count", "rate", "peak", "last", "ratio",
+    ];
+    let percentile = || {
+        let percent: f64 = word.text.strip_prefix('p')?.parse().ok()?;
+        (percent > 0.0 && percent < 100.0).then_some(Stat::Percentile(percent))
+    };
+    let known = match word.text {
+        "min" => Some(Stat::Min),
+        "max" => Some(Stat::Max),
+        "mean" => Some(Stat::Mean),
+        "count" => Some(Stat::Count),
+        "rate" => Some(Stat::Rate),
+        "peak" => Some(Stat::Peak),
+        "last" => Some(Stat::Last),
+        _ => percentile(),
+    };
+    known.ok_or_else(|| {
+        let hint = match (word.text, words::nearest(word.text, NAMES)) {
+            ("avg" | "average", _) => "did you mean `mean`?".to_owned(),
+            ("med" | "median", _) => "did you mean `p50`?".to_owned(),
+            ("p100", _) => "did you mean `max`?".to_owned(),
+            ("p0", _) => "did you mean `min`?".to_owned(),
+            (_, Some(nearest)) => format!("did you mean `{nearest}`?"),
+            _ => format!("use `p50` to `p99.99`, {}", words::one_of(NAMES)),
+        };
+        GateError::new(word, format!("`{}` is not a statistic", word.text)).hint(hint)
+    })
+}
+
+fn fits(stat: Stat, kind: Kind) -> bool {
+    match stat {
+        Stat::Percentile(_) => kind == Kind::Histogram,
+        Stat::Min | Stat::Max | Stat::Mean => kind != Kind::Counter,
+        Stat::Count | Stat::Rate => kind != Kind::Gauge,
+        Stat::Peak | Stat::Last => kind == Kind::Gauge,
+    }
+}
+
+fn unfit(word: &Piece<'_>, metric: &str, kind: Kind) -> GateError {
+    let hint = match kind {
+        Kind::Counter => "use `count` or `rate`",
+        Kind::Histogram => "use `p50` to `p99.99`, `min`, `max`, `mean`, `count` or `rate`",
+        Kind::Gauge => "use `peak`, `last`, `min`, `max` or `mean`",
+    };
+    let what = format!(
+        "`{}` cannot be taken of `{metric}`, which is a {}",
+        word.text,
+        kind.name()
+    );
+    GateError::new(word, what).hint(hint)
+}
+
+fn counter(pieces: &SelectorPieces<'_>, names: &Names<'_>) -> Result<Selector, GateError> {
+    let (selector, kind) = selector(pieces, names)?;
+    if kind != Kind::Counter {
+        let what = format!(
+            "a ratio is of two counters, and `{}` is a {}",
+            selector.metric,
+            kind.name()
+        );
+        return Err(
+            GateError::new(&pieces.metric, what).hint("use a metric such as `messages.sent`")
+        );
+    }
+    Ok(selector)
+}
+
+fn selector(pieces: &SelectorPieces<'_>, names: &Names<'_>) -> Result<(Selector, Kind), GateError> {
+    let metric = &pieces.metric;
+    let kind = metric::kind_of(metric.text, &names.messages(None))
+        .ok_or_else(|| unknown(metric, &names.messages(None)))?;
+    let mut selector = Selector {
+        metric: metric.text.to_owned(),
+        cohort: None,
+        stage: None,
+    };
+    for (key, value) in &pieces.wheres {
+        match key.text {
+            "cohort" if selector.cohort.is_none() => {
+                selector.cohort = Some(cohort(metric, value, names)?)
+            }
+            "stage" if selector.stage.is_none() => {
+                selector.stage = Some(stage(metric, value, names)?)
+            }
+            "cohort" | "stage" => {
+                return Err(GateError::new(
+                    key,
+                    format!("`{}` is given twice", key.text),
+                ));
+            }
+            _ => {
+                let error = GateError::new(key, format!("a metric has no `{}`", key.text));
+                return Err(error.hint("use `cohort` or `stage`"));
+            }
+        }
+    }
+    if let Some(cohort) = &selector.cohort {
+        let own = names.messages(Some(cohort));
+        if metric::kind_of(metric.text, &own).is_none() {
+            let what = format!("cohort `{cohort}` has no `{}`", metric.text);
+            return Err(GateError::new(metric, what).hint("name a message of that cohort"));
+        }
+    }
+    Ok((selector, kind))
+}
+
+fn unknown(metric: &Piece<'_>, messages: &[&str]) -> GateError {
+    let error = GateError::new(metric, format!("`{}` is not a metric", metric.text));
+    let all = metric::names(messages);
+    let nearest = words::nearest(metric.text, all.iter().map(String::as_str));
+    let group = metric.text.split('.').next().unwrap_or_default();
+    let related: Vec<&str> = all
+        .iter()
+        .map(String::as_str)
+        .filter(|name| name.split('.').any(|part| part == group))
+        .take(12)
+        .collect();
+    match (nearest, group) {
+        (Some(nearest), _) => error.hint(format!("did you mean `{nearest}`?")),
+        (None, "latency" | "service") if messages.is_empty() => {
+            error.hint("this scenario has no `[[message]]`")
+        }
+        (None, _) if !related.is_empty() => {
+            error.hint(format!("there is {}", words::one_of(related)))
+        }
+        _ => error.hint(
+            "use a metric such as `latency.<message>`, `heartbeat.rtt` or `connections.dead`",
+        ),
+    }
+}
+
+fn cohort(metric: &Piece<'_>, value: &Piece<'_>, names: &Names<'_>) -> Result<String, GateError> {
+    if metric.text.starts_with("generator.") {
+        let what = format!("`{}` belongs to no cohort", metric.text);
+        return Err(GateError::new(value, what).hint("leave `cohort` out"));
+    }
+    if names.cohorts.iter().any(|(name, _)| *name == value.text) {
+        return Ok(value.text.to_owned());
+    }
+    let there = words::one_of(names.cohorts.iter().map(|(name, _)| *name));
+    let what = format!("there is no cohort `{}`", value.text);
+    Err(GateError::new(value, what).hint(format!("there is {there}")))
+}
+
+fn stage(metric: &Piece<'_>, value: &Piece<'_>, names: &Names<'_>) -> Result<u32, GateError> {
+    if covers_whole_run(metric.text) {
+        let what = format!("`{}` covers the whole run", metric.text);
+        return Err(GateError::new(value, what).hint("leave `stage` out"));
+    }
+    let number: Option<u32> = value.text.parse().ok();
+    if let Some(number) = number.filter(|number| (1..=names.stages).contains(number)) {
+        return Ok(number);
+    }
+    let error = GateError::new(value, format!("there is no stage `{}`", value.text));
+    Err(error.hint(match names.stages {
+        0 => "this scenario has no `load.stages`".to_owned(),
+        last => format!("stages are counted from 1 to {last}"),
+    }))
+}
+
+/// What happens to connections is kept for the run, and not for each stage.
+fn covers_whole_run(metric: &str) -> bool {
+    const GROUPS: [&str; 8] = [
+        "connections",
+        "handshake",
+        "reconnect",
+        "close",
+        "closes",
+        "errors",
+        "bytes",
+        "generator",
+    ];
+    metric
+        .split('.')
+        .next()
+        .is_some_and(|group| GROUPS.contains(&group))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::model::Op;
+    use proptest::prelude::*;
+
+    fn names() -> Names<'static> {
+        Names {
+            cohorts: vec![("main", vec!["echo", "chat"]), ("slow", vec!["echo"])],
+            stages: 3,
+        }
+    }
+
+    #[test]
+    fn a_gate_means_what_it_says() {
+        let gate = read(
+            " p99.9(latency.echo{cohort=slow, stage=2}) <= 50ms ",
+            &names(),
+        )
+        .unwrap();
+        assert_eq!(
+            gate.subject.to_string(),
+            "p99.9(latency.echo{cohort=slow, stage=2})"
+        );
+        assert_eq!((gate.op, gate.value), (Op::LessOrEqual, 50e6));
+        assert_eq!(
+            gate.text,
+            "p99.9(latency.echo{cohort=slow, stage=2}) <= 50ms"
+        );
+    }
+
+    #[test]
+    fn every_kind_of_value_is_taken() {
+        for (text, value) in [
+            ("ratio(messages.timed_out / messages.sent) < 0.1%", 0.001),
+            ("count(connections.dead) == 0", 0.0),
+            ("count(latency.echo) > 1000", 1000.0),
+            ("rate(latency.echo) > 100", 100.0),
+            ("rate(messages.sent) >= 100/s", 100.0),
+            ("count(bytes.sent) > 1MiB", 1048576.0),
+            ("peak(generator.cpu) < 80%", 80.0),
+            ("last(connections.open) != 0", 0.0),
+            ("peak(generator.rss) < 1GiB", 1073741824.0),
+            ("count(closes.1011.peer) == 0", 0.0),
+            ("count(errors.refused) == 0", 0.0),
+        ] {
+            assert_eq!(read(text, &names()).unwrap().value, value, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_pointed_at() {
+        for (text, blamed, hint) in [
+            (
+                "p99(latency.ecko) < 1ms",
+                "latency.ecko",
+                "did you mean `latency.echo`?",
+            ),
+            (
+                "p99(latency) < 1ms",
+                "latency",
+                "there is `latency.chat` or `latency.echo`",
+            ),
+            ("p95(connections.dead) < 1", "p95", "use `count` or `rate`"),
+            ("avg(latency.echo) < 1ms", "avg", "did you mean `mean`?"),
+            ("p100(latency.echo) < 1ms", "p100", "did you mean `max`?"),
+            (
+                "p99(latency.echo) < 50",
+                "50",
+                "write a whole number and `us`, `ms` or `s`, such as `50ms`",
+            ),
+            (
+                "count(connections.dead) < 1%",
+                "1%",
+                "write a plain number, such as `0`",
+            ),
+            (
+                "count(messages.sent{cohort=fast}) > 0",
+                "fast",
+                "there is `main` or `slow`",
+            ),
+            (
+                "count(messages.sent{stage=4}) > 0",
+                "4",
+                "stages are counted from 1 to 3",
+            ),
+            (
+                "p50(latency.chat{cohort=slow}) < 1s",
+                "latency.chat",
+                "name a message of that cohort",
+            ),
+            (
+                "count(connections.dead{stage=1}) > 0",
+                "1",
+                "leave `stage` out",
+            ),
+            (
+                "ratio(latency.echo / messages.sent) < 1",
+                "latency.echo",
+                "use a metric such as `messages.sent`",
+            ),
+        ] {
+            let error = read(text, &names()).unwrap_err();
+            assert_eq!(&text[error.span.clone()], blamed, "{text}");
+            assert_eq!(error.hint.as_deref(), Some(hint), "{text}");
+        }
+    }
+
+    fn any_gate() -> impl Strategy<Value = String> {
+        let all: Vec<String> = metric::names(&names().messages(None));
+        let stat = prop_oneof![
+            (1u32..9999).prop_map(|p| Stat::Percentile(f64::from(p) / 100.0)),
+            prop::sample::select(vec![
+                Stat::Min,
+                Stat::Max,
+                Stat::Mean,
+                Stat::Count,
+                Stat::Rate,
+                Stat::Peak,
+                Stat::Last,
+            ]),
+        ];
+        let filter = prop_oneof![
+            Just(""),
+            Just("{cohort=slow}"),
+            Just("{stage=1}"),
+            Just("{cohort=main, stage=3}")
+        ];
+        let op = prop::sample::select(vec!["<", "<=", ">", ">=", "==", "!="]);
+        let value = prop::sample::select(vec!["1", "50ms", "0.1%", "4KiB", "10/s"]);
+        (stat, prop::sample::select(all), filter, op, value).prop_map(
+            |(stat, metric, filter, op, value)| format!("{stat}({metric}{filter}) {op} {value}"),
+        )
+    }
+
+    proptest! {
+        /// Whatever is taken is written back as it was; whatever is not has a reason that points into it.
+        #[test]
+        fn what_was_read_is_written_back(text in any_gate()) {
+            match read(&text, &names()) {
+                Ok(gate) => {
+                    let subject = text.split(") ").next().unwrap().to_owned() + ")";
+                    prop_assert_eq!(gate.subject.to_string(), subject);
+                }
+                Err(error) => prop_assert!(text.get(error.span).is_some()),
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What the command line changes in a scenario. Applied to what the user wrote, before anything is resolved,
+//! so that a wrong option is found and told like a wrong key.
+
+use std::time::Duration;
+
+use super::file::{File, LoadTable, MessageTable};
+use super::place::At;
+use super::problem::{Problem, Problems};
+use super::text::{Text, Time, Whole};
+use super::words;
+use crate::units::Rate;
+
+/// What the command line changes in a scenario.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// `--url`: in place of `target.url`. Takes `target.push` away where it is not "embedded".
+    pub url: Option<String>,
+    /// `--connections`: in place of `load.connections`; the peak that `load.stages` are scaled to;
+    /// `max_open` of `load.arrivals`.
+    pub connections: Option<u32>,
+    /// `--duration`: in place of `load.duration`; what `load.stages` are scaled to.
+    pub duration: Option<String>,
+    /// `--rate`: `RATE` for the only message (or the arrivals, where there is none), or `NAME=RATE`.
+    pub rates: Vec<String>,
+    /// `--gate`: takes the place of the gates in `gates.pass` with the same statistic and metric, else is added.
+    pub gates: Vec<String>,
+}
+
+impl Overrides {
+    /// Changes all but the gates, which are compared when they have been read.
+    pub(super) fn apply(&self, file: &mut File, problems: &mut Problems) {
+        if let Some(url) = &self.url {
+            self::url(file, url);
+        }
+        if let Some(count) = self.connections {
+            connections(file, count, problems);
+        }
+        if let Some(text) = &self.duration
+            && let Some(Time(wanted)) = read("--duration", text, problems)
+        {
+            duration(load(file), wanted);
+        }
+        for text in &self.rates {
+            rate(file, text, problems);
+        }
+    }
+}
+
+fn url(file: &mut File, url: &str) {
+    let target = &mut file.target.get_or_insert_default().value;
+    target.url = Some(At::option("--url", url.to_owned()));
+    if url != "embedded" {
+        target.push = None;
+    }
+}
+
+fn connections(file: &mut File, count: u32, problems: &mut Problems) {
+    const OPTION: &str = "--connections";
+    if !(1..=10_000_000).contains(&count) {
+        problems.push(option(OPTION, "is not from 1 to 10000000"));
+        return;
+    }
+    if file
+        .cohort
+        .as_ref()
+        .is_some_and(|list| !list.value.0.is_empty())
+    {
+        let mut problem = option(OPTION, "cannot be used with `[[cohort]]`");
+        problem.hint = Some("change `connections` of each cohort in the file".into());
+        problems.push(problem);
+        return;
+    }
+    let load = load(file);
+    if let Some(arrivals) = &mut load.arrivals {
+        arrivals.value.max_open = Some(At::option(OPTION, Whole(count)));
+    } else if let Some(stages) = &mut load.stages {
+        let counts = || {
+            stages
+                .value
+                .0
+                .iter()
+                .filter_map(|s| s.value.connections.as_ref())
+        };
+        let peak = counts().map(|count| count.value.0).max().unwrap_or(0);
+        for stage in &mut stages.value.0 {
+            if let Some(at) = &mut stage.value.connections {
+                at.value = Whole(scale(at.value.0, peak, count));
+            }
+        }
+    } else {
+        load.connections = Some(At::option(OPTION, Whole(count)));
+    }
+}
+
+/// `part` of `whole`, when the whole becomes `wanted`; what was there does not vanish.
+fn scale(part: u32, whole: u32, wanted: u32) -> u32 {
+    if part == 0 || whole == 0 {
+        return part;
+    }
+    let scaled = (u64::from(part) * u64::from(wanted) + u64::from(whole) / 2) / u64::from(whole);
+    u32::try_from(scaled.max(1)).unwrap_or(u32::MAX)
+}
+
+fn duration(load: &mut LoadTable, wanted: Duration) {
+    let Some(stages) = &mut load.stages else {
+        load.duration = Some(At::option("--duration", Time(wanted)));
+        return;
+    };
+    let durations = || {
+        stages
+            .value
+            .0
+            .iter()
+            .filter_map(|s| s.value.duration.as_ref())
+    };
+    let total: Duration = durations().map(|duration| duration.value.0).sum();
+    for stage in &mut stages.value.0 {
+        if let Some(at) = &mut stage.value.duration {
+            let share = at.value.0.as_secs_f64() / total.as_secs_f64();
+            let scaled = wanted.mul_f64(share).max(Duration::from_millis(1));
+            at.value = Time(scaled);
+        }
+    }
+}
+
+fn rate(file: &mut File, text: &str, problems: &mut Problems) {
+    const OPTION: &str = "--rate";
+    let (name, text) = match text.split_once('=') {
+        Some((name, text)) => (Some(name.trim()), text.trim()),
+        None => (None, text),
+    };
+    let Some(rate) = read::<Rate>(OPTION, text, problems) else {
+        return;
+    };
+    let rate = At::option(OPTION, rate);
+    let names: Vec<String> = messages(file)
+        .filter_map(|m| Some(m.name.as_ref()?.value.clone()))
+        .collect();
+    let count = messages(file).count();
+    match name {
+        Some(name) if !names.iter().any(|known| known == name) => {
+            let mut problem = option(OPTION, format_args!("names no message: `{name}`"));
+            problem.hint = match words::nearest(name, names.iter().map(String::as_str)) {
+                Some(nearest) => Some(format!("did you mean `{nearest}`?")),
+                None if names.is_empty() => None,
+                None => Some(format!(
+                    "there is {}",
+                    words::one_of(names.iter().map(String::as_str))
+                )),
+            };
+            problems.push(problem);
+        }
+        Some(name) => {
+            for message in messages(file) {
+                if message
+                    .name
+                    .as_ref()
+                    .is_some_and(|known| known.value == name)
+                {
+                    message.rate = Some(rate.clone());
+                }
+            }
+        }
+        None if count == 1 => messages(file).for_each(|message| message.rate = Some(rate.clone())),
+        None if count == 0 => {
+            if let Some(arrivals) = &mut load(file).arrivals {
+                arrivals.value.rate = Some(rate);
+            } else {
+                let mut problem = option(OPTION, "has no message to apply to");
+                problem.hint = Some("add a `[[message]]` to the file".into());
+                problems.push(problem);
+            }
+        }
+        None => {
+            let mut problem = option(OPTION, "does not say which message it is for");
+            let names = words::one_of(names.iter().map(String::as_str));
+            problem.hint = Some(format!("write `--rate NAME={text}`; there is {names}"));
+            problems.push(problem);
+        }
+    }
+}
+
+fn load(file: &mut File) -> &mut LoadTable {
+    &mut file.load.get_or_insert_default().value
+}
+
+fn messages(file: &mut File) -> impl Iterator<Item = &mut MessageTable> {
+    let own = file.cohort.iter_mut().flat_map(|list| &mut list.value.0);
+    let own = own.filter_map(|cohort| cohort.value.message.as_mut());
+    let lists = file.message.iter_mut().chain(own);
+    lists.flat_map(|list| list.value.0.iter_mut().map(|message| &mut message.value))
+}
+
+fn read<T: Text>(name: &'static str, text: &str, problems: &mut Problems) -> Option<T> {
+    T::read(text)
+        .map_err(|error| problems.push(option(name, format_args!("cannot be read: {error}"))))
+        .ok()
+}
+
+fn option(name: &'static str, what: impl std::fmt::Display) -> Problem {
+    Problem::new(name, &super::place::Place::Option(name), what)
+}

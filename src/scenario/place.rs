@@ -1,0 +1,76 @@
+//! A value and where it was written, so that a problem found later can point at it.
+//! The place is a range of the scenario's text, or an option of the command line.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer};
+
+/// Where a value was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    /// In these bytes of the scenario's text.
+    Text(Range<usize>),
+    /// In this option of the command line.
+    Option(&'static str),
+    /// Nowhere: it was left out.
+    #[default]
+    Nowhere,
+}
+
+impl Place {
+    /// The bytes of the scenario's text, where it is there.
+    pub(super) fn span(&self) -> Option<Range<usize>> {
+        match self {
+            Self::Text(span) => Some(span.clone()),
+            Self::Option(_) | Self::Nowhere => None,
+        }
+    }
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone, Default)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) place: Place,
+}
+
+impl<T> At<T> {
+    /// A value given by an option of the command line.
+    pub(super) fn option(option: &'static str, value: T) -> Self {
+        Self {
+            value,
+            place: Place::Option(option),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = toml::Spanned::<T>::deserialize(deserializer)?;
+        Ok(Self {
+            place: Place::Text(spanned.span()),
+            value: spanned.into_inner(),
+        })
+    }
+}
+
+/// The place of a value is no part of the language.
+impl<T: JsonSchema> JsonSchema for At<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}

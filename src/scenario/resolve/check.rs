@@ -1,0 +1,149 @@
+//! What every part of resolving needs: a place to put problems, and the world outside.
+//! Expands `${NAME}` and finds files; nothing else here asks for either.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+use crate::scenario::document::Hole;
+use crate::scenario::place::{At, Place};
+use crate::scenario::problem::{Problem, Problems};
+use crate::scenario::source::{Outside, Source};
+use crate::scenario::words;
+
+pub(super) struct Check<'a> {
+    pub(super) source: &'a Source,
+    pub(super) outside: &'a Outside<'a>,
+    pub(super) holes: &'a [Hole],
+    pub(super) problems: &'a mut Problems,
+}
+
+impl Check<'_> {
+    /// Notes a problem.
+    pub(super) fn problem(&mut self, key: &str, place: &Place, what: impl Display) {
+        self.problems.push(Problem::new(key, place, what));
+    }
+
+    /// Notes a problem, and what to do about it.
+    pub(super) fn problem_with_hint(
+        &mut self,
+        key: &str,
+        place: &Place,
+        what: impl Display,
+        hint: impl Into<String>,
+    ) {
+        let mut problem = Problem::new(key, place, what);
+        problem.hint = Some(hint.into());
+        self.problems.push(problem);
+    }
+
+    /// Notes that a table lacks a key, unless the key was there and wrong.
+    pub(super) fn missing(&mut self, table: &Place, key: &str, hint: &str) {
+        self.missing_any(table, &[key], hint);
+    }
+
+    /// Notes that a table lacks the first of these keys, unless one of them was there and wrong.
+    pub(super) fn missing_any(&mut self, table: &Place, keys: &[&str], hint: &str) {
+        let explained = |key: &&str| self.holes.iter().any(|hole| hole.explains(table, key));
+        if !keys.iter().any(explained) {
+            self.problem_with_hint(keys[0], table, "is missing", hint);
+        }
+    }
+
+    /// A name: 1 to 64 letters, digits, `-` and `_`.
+    pub(super) fn name(&mut self, key: &str, name: &At<String>) {
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if !(1..=64).contains(&name.value.len()) || !name.value.chars().all(legal) {
+            let hint = "use 1 to 64 letters, digits, `-` and `_`";
+            self.problem_with_hint(key, &name.place, "is not a name", hint);
+        }
+    }
+
+    /// The text with each `${NAME}` replaced from the environment.
+    pub(super) fn expand(&mut self, key: &str, text: &At<String>) -> Option<String> {
+        let mut out = String::new();
+        let mut rest = text.value.as_str();
+        let mut whole = true;
+        while let Some(start) = rest.find("${") {
+            out.push_str(&rest[..start]);
+            let after = &rest[start + 2..];
+            let Some((name, tail)) = after.split_once('}') else {
+                self.problem_with_hint(
+                    key,
+                    &text.place,
+                    "has a `${` without its `}`",
+                    "write `${NAME}`",
+                );
+                return None;
+            };
+            rest = tail;
+            if let Some(value) = (self.outside.env)(name).filter(|_| is_variable(name)) {
+                out.push_str(&value);
+            } else {
+                whole = false;
+                self.variable(key, text, name);
+            }
+        }
+        out.push_str(rest);
+        whole.then_some(out)
+    }
+
+    fn variable(&mut self, key: &str, text: &At<String>, name: &str) {
+        if is_variable(name) {
+            let what = format_args!("needs the environment variable `{name}`, which is not set");
+            let hint = format!("run with `{name}=… wsbench …`");
+            self.problem_with_hint(key, &text.place, what, hint);
+        } else {
+            let what = format_args!("names no environment variable: `${{{name}}}`");
+            let hint = "use letters, digits and `_`";
+            self.problem_with_hint(key, &text.place, what, hint);
+        }
+    }
+
+    /// The bytes of a file, and where it is seen from here.
+    pub(super) fn file(&mut self, key: &str, path: &At<String>) -> Option<(PathBuf, Vec<u8>)> {
+        let folder = Path::new(&self.source.name).parent();
+        let found = folder.map_or_else(
+            || PathBuf::from(&path.value),
+            |folder| folder.join(&path.value),
+        );
+        match (self.outside.read)(&found) {
+            Ok(bytes) if bytes.len() as u64 > Outside::MAX_FILE => {
+                self.problem(key, &path.place, "is longer than 16 MiB");
+                None
+            }
+            Ok(bytes) => Some((found, bytes)),
+            Err(error) => {
+                let what = format_args!("cannot be read: {error}");
+                let hint = "the path is relative to the scenario file";
+                self.problem_with_hint(key, &path.place, what, hint);
+                None
+            }
+        }
+    }
+
+    /// Notes each of these that was given although `because` speaks against it.
+    pub(super) fn excluded(&mut self, given: &[(&str, Option<&Place>)], because: &str, hint: &str) {
+        for (key, place) in given {
+            if let Some(place) = place {
+                self.problem_with_hint(key, place, because, hint);
+            }
+        }
+    }
+
+    /// Notes names that were given twice.
+    pub(super) fn unique<'n>(&mut self, key: &str, names: impl Iterator<Item = &'n At<String>>) {
+        let mut seen = std::collections::HashSet::new();
+        for name in names {
+            if !seen.insert(&name.value) {
+                let what = format_args!("is given twice: {}", words::one_of([name.value.as_str()]));
+                self.problem(key, &name.place, what);
+            }
+        }
+    }
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

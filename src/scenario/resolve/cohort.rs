@@ -1,0 +1,157 @@
+//! The cohorts: one called `main`, or those the file names, with what is said for all merged in.
+
+use super::check::Check;
+use super::{heartbeat, load, message, streams};
+use crate::scenario::file::{CohortTable, File, HeartbeatTable, Key, LoadTable, MessageTable};
+use crate::scenario::model::{Cohort, Load, Message, Reconnect};
+use crate::scenario::place::At;
+use crate::scenario::union::{List, Switch};
+
+const MAX_COHORTS: usize = 256;
+const MAX_CONNECTIONS: u64 = 10_000_000;
+
+type Messages = Key<List<At<MessageTable>>>;
+
+/// Resolves all cohorts; `None` where one cannot be.
+pub(super) fn cohorts(
+    check: &mut Check<'_>,
+    file: &File,
+    table: &At<LoadTable>,
+    load: Option<&Load>,
+) -> Option<Vec<Cohort>> {
+    let shared = Shared {
+        messages: messages(check, "message", &file.message),
+        file,
+        reconnect: load.map(|load| load.reconnect),
+    };
+    let given = file.cohort.as_ref().filter(|list| !list.value.0.is_empty());
+    let Some(given) = given else {
+        let connections = load::connections(check, table, load.map(|load| &load.shape));
+        let main = shared.cohort(check, Some("main".into()), connections, &None, &None);
+        return main.map(|main| vec![main]);
+    };
+    no_shared_load(check, &table.value);
+    if given.value.0.len() > MAX_COHORTS {
+        let what = format_args!("is given more than {MAX_COHORTS} times");
+        check.problem("cohort", &given.place, what);
+        return None;
+    }
+    let names = given
+        .value
+        .0
+        .iter()
+        .filter_map(|own| own.value.name.as_ref());
+    check.unique("cohort.name", names);
+    let cohorts: Vec<_> = given
+        .value
+        .0
+        .iter()
+        .map(|own| shared.named(check, own))
+        .collect();
+    let cohorts: Vec<Cohort> = cohorts.into_iter().collect::<Option<_>>()?;
+    let total: u64 = cohorts
+        .iter()
+        .map(|cohort| u64::from(cohort.connections))
+        .sum();
+    if total > MAX_CONNECTIONS {
+        let what = format_args!("come to {total} connections in all, more than {MAX_CONNECTIONS}");
+        check.problem("cohort.connections", &given.place, what);
+    }
+    Some(cohorts)
+}
+
+/// What the file says for all cohorts.
+struct Shared<'a> {
+    file: &'a File,
+    /// `None` where one of them is wrong.
+    messages: Option<Vec<Message>>,
+    /// `None` where it is not known.
+    reconnect: Option<Reconnect>,
+}
+
+impl Shared<'_> {
+    fn named(&self, check: &mut Check<'_>, table: &At<CohortTable>) -> Option<Cohort> {
+        let keys = &table.value;
+        match &keys.name {
+            Some(name) => check.name("cohort.name", name),
+            None => check.missing(&table.place, "cohort.name", "write `name = \"healthy\"`"),
+        }
+        if keys.connections.is_none() {
+            check.missing(
+                &table.place,
+                "cohort.connections",
+                "write `connections = 100`",
+            );
+        }
+        let name = keys.name.as_ref().map(|name| name.value.clone());
+        let connections = keys.connections.as_ref().map(|count| count.value.0);
+        self.cohort(check, name, connections, &keys.message, &keys.heartbeat)
+    }
+
+    fn cohort(
+        &self,
+        check: &mut Check<'_>,
+        name: Option<String>,
+        connections: Option<u32>,
+        own_messages: &Messages,
+        own_heartbeat: &Key<Switch<HeartbeatTable>>,
+    ) -> Option<Cohort> {
+        let messages = match own_messages {
+            Some(_) => messages(check, "cohort.message", own_messages),
+            None => self.messages.clone(),
+        };
+        let path = if own_heartbeat.is_some() {
+            "cohort.heartbeat"
+        } else {
+            "heartbeat"
+        };
+        let heartbeat = match heartbeat::merge(&self.file.heartbeat, own_heartbeat) {
+            Some(table) => heartbeat::heartbeat(check, path, &table, self.reconnect).map(Some),
+            None => Some(None),
+        };
+        let cohort = Cohort {
+            name: name?,
+            connections: connections?,
+            messages: messages?,
+            heartbeat: heartbeat?,
+        };
+        let (key, list) = match own_messages {
+            Some(_) => ("cohort.message", own_messages),
+            None => ("message", &self.file.message),
+        };
+        if let Some(list) = list {
+            streams::check(check, key, &list.place, &cohort);
+        }
+        Some(cohort)
+    }
+}
+
+fn messages(check: &mut Check<'_>, path: &str, given: &Messages) -> Option<Vec<Message>> {
+    match given {
+        Some(list) => message::messages(check, path, list),
+        None => Some(Vec::new()),
+    }
+}
+
+fn no_shared_load(check: &mut Check<'_>, load: &LoadTable) {
+    const BECAUSE: &str = "cannot be used with `[[cohort]]`";
+    check.excluded(
+        &[(
+            "load.connections",
+            load.connections.as_ref().map(|key| &key.place),
+        )],
+        BECAUSE,
+        "leave it out; each cohort has its own `connections`",
+    );
+    check.excluded(
+        &[
+            ("load.stages", load.stages.as_ref().map(|key| &key.place)),
+            (
+                "load.arrivals",
+                load.arrivals.as_ref().map(|key| &key.place),
+            ),
+        ],
+        BECAUSE,
+        "use `ramp_up` and `duration`, which all cohorts share",
+    );
+}

@@ -1,0 +1,93 @@
+//! The whole file, section by section. Every section is looked at, whatever is wrong in the others.
+
+use super::check::Check;
+use super::{cohort, gates, load, target};
+use crate::scenario::document::Document;
+use crate::scenario::file::{File, Key};
+use crate::scenario::gate::Names;
+use crate::scenario::model::{Cohort, Load, Scenario, Shape};
+use crate::scenario::place::{At, Place};
+use crate::scenario::problem::Problems;
+use crate::scenario::source::{Outside, Source};
+
+/// Resolves a file and the gates of the command line; `None` only where a problem was noted.
+pub(in crate::scenario) fn resolve(
+    document: &Document,
+    source: &Source,
+    gates: &[String],
+    outside: &Outside<'_>,
+    problems: &mut Problems,
+) -> Option<Scenario> {
+    let check = &mut Check {
+        source,
+        outside,
+        holes: &document.holes,
+        problems,
+    };
+    let file = &document.file;
+    match &file.name {
+        Some(name) => check.name("name", name),
+        None => {
+            let hint =
+                "write `name = \"echo\"` in the first line; the report folder is named after it";
+            check.missing(&Place::Nowhere, "name", hint);
+        }
+    }
+    let load_table = section(&file.load);
+    let load = load::load(check, &load_table);
+    let cohorts = cohort::cohorts(check, file, &load_table, load.as_ref());
+    let known = cohorts.as_deref().unwrap_or_default();
+    let target = target::target(check, &section(&file.target), known);
+    let names = names(file, load.as_ref(), cohorts.as_deref());
+    let gates = gates::gates(check, &section(&file.gates), gates, &names);
+    Some(Scenario {
+        name: file.name.as_ref()?.value.clone(),
+        description: file
+            .description
+            .as_ref()
+            .map_or_else(String::new, |text| text.value.clone()),
+        target: target?,
+        load: load?,
+        cohorts: cohorts?,
+        gates,
+    })
+}
+
+/// A section, empty where it was left out.
+fn section<T: Clone + Default>(key: &Key<T>) -> At<T> {
+    key.clone().unwrap_or_default()
+}
+
+/// What gates may speak of; where the cohorts could not be resolved, all that the file names.
+fn names<'a>(file: &'a File, load: Option<&Load>, cohorts: Option<&'a [Cohort]>) -> Names<'a> {
+    let stages = match load.map(|load| &load.shape) {
+        Some(Shape::Stages(stages)) => stages.len() as u32,
+        _ => 0,
+    };
+    let cohorts = match cohorts {
+        Some(cohorts) => cohorts
+            .iter()
+            .map(|cohort| {
+                let messages = cohort.messages.iter().map(|message| message.name.as_str());
+                (cohort.name.as_str(), messages.collect())
+            })
+            .collect(),
+        None => written(file),
+    };
+    Names { cohorts, stages }
+}
+
+fn written(file: &File) -> Vec<(&str, Vec<&str>)> {
+    let given = || file.cohort.iter().flat_map(|list| &list.value.0);
+    let own = given().filter_map(|cohort| cohort.value.message.as_ref());
+    let lists = file.message.iter().chain(own);
+    let messages: Vec<&str> = lists
+        .flat_map(|list| &list.value.0)
+        .filter_map(|message| Some(message.value.name.as_ref()?.value.as_str()))
+        .collect();
+    let names = given().filter_map(|cohort| Some(cohort.value.name.as_ref()?.value.as_str()));
+    names
+        .chain(file.cohort.is_none().then_some("main"))
+        .map(|name| (name, messages.clone()))
+        .collect()
+}

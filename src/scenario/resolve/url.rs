@@ -1,0 +1,205 @@
+//! An address of a WebSocket server (RFC 6455 section 3), checked.
+//! Knows no scenario key: text in, address or reason out.
+
+use std::net::Ipv6Addr;
+
+use http::Uri;
+
+use crate::scenario::model::WsUrl;
+
+/// Why a text is no address. Never quotes the text: it may hold a secret.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct UrlError {
+    pub(super) what: &'static str,
+    pub(super) hint: Option<String>,
+}
+
+impl UrlError {
+    fn new(what: &'static str) -> Self {
+        Self { what, hint: None }
+    }
+
+    fn hint(what: &'static str, hint: impl Into<String>) -> Self {
+        Self {
+            what,
+            hint: Some(hint.into()),
+        }
+    }
+}
+
+/// Reads `url`, which messages and reports show as `shown`.
+pub(super) fn read(url: &str, shown: &str) -> Result<WsUrl, UrlError> {
+    let secure = scheme(url, shown)?;
+    if url.contains('#') {
+        return Err(UrlError::hint(
+            "has a fragment, which RFC 6455 section 3 forbids",
+            "leave out `#` and what follows, or write %23",
+        ));
+    }
+    let rest = &url[url.find("://").map_or(0, |at| at + 3)..];
+    if rest.is_empty() || rest.starts_with(['/', '?', ':']) {
+        return Err(UrlError::hint(
+            "has no host",
+            "write it like ws://127.0.0.1:8080/",
+        ));
+    }
+    let uri: Uri = url.parse().map_err(|_| {
+        UrlError::hint(
+            "is not a valid address",
+            "write it like ws://127.0.0.1:8080/path; other characters are written as %20 and so on",
+        )
+    })?;
+    let authority = uri
+        .authority()
+        .ok_or_else(|| UrlError::new("has no host"))?;
+    if authority.as_str().contains('@') {
+        return Err(UrlError::hint(
+            "has a user name, which WebSocket clients do not send",
+            "use `target.headers`: { Authorization = \"Basic ${CREDENTIALS}\" }",
+        ));
+    }
+    Ok(WsUrl {
+        secure,
+        host: host(authority.host())?,
+        port: port(authority, secure)?,
+        resource: resource(&uri),
+        shown: shown.to_owned(),
+    })
+}
+
+/// Path and query; the path at least `/`.
+fn resource(uri: &Uri) -> String {
+    let query = uri.query().map(|query| format!("?{query}"));
+    let path = if uri.path().is_empty() {
+        "/"
+    } else {
+        uri.path()
+    };
+    format!("{path}{}", query.unwrap_or_default())
+}
+
+/// Whether it is `wss`.
+fn scheme(url: &str, shown: &str) -> Result<bool, UrlError> {
+    let Some((scheme, _)) = url.split_once("://") else {
+        return Err(UrlError::hint(
+            "has no scheme",
+            format!("write ws://{shown}, wss://{shown} or \"embedded\""),
+        ));
+    };
+    let rest = shown.split_once("://").map_or("…", |(_, rest)| rest);
+    match scheme.to_ascii_lowercase().as_str() {
+        "ws" => Ok(false),
+        "wss" => Ok(true),
+        "http" => Err(wrong_scheme(format!("write ws://{rest}"))),
+        "https" => Err(wrong_scheme(format!("write wss://{rest}"))),
+        _ => Err(wrong_scheme("use ws:// or wss://".into())),
+    }
+}
+
+fn wrong_scheme(hint: String) -> UrlError {
+    UrlError::hint("has a scheme other than ws and wss", hint)
+}
+
+fn host(host: &str) -> Result<String, UrlError> {
+    if let Some(address) = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
+        let address: Ipv6Addr = address
+            .parse()
+            .map_err(|_| UrlError::new("has brackets around what is no IPv6 address"))?;
+        return Ok(address.to_string());
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if host.is_empty() || !host.chars().all(legal) {
+        return Err(UrlError::hint(
+            "has a host that is no name and no address",
+            "an IPv6 address goes in brackets: ws://[::1]:8080/",
+        ));
+    }
+    Ok(host.to_owned())
+}
+
+fn port(authority: &http::uri::Authority, secure: bool) -> Result<u16, UrlError> {
+    match authority.as_str()[authority.host().len()..].strip_prefix(':') {
+        None => Ok(if secure { 443 } else { 80 }),
+        Some(port) => port
+            .parse()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or_else(|| UrlError::new("has a port that is not from 1 to 65535")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn url(text: &str) -> Result<WsUrl, &'static str> {
+        read(text, text).map_err(|error| error.what)
+    }
+
+    #[test]
+    fn the_parts_are_found() {
+        let url = url("wss://example.org:8443/chat?room=1").unwrap();
+        assert!(url.secure);
+        assert_eq!((url.host.as_str(), url.port), ("example.org", 8443));
+        assert_eq!(url.resource, "/chat?room=1");
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let plain = url("ws://localhost").unwrap();
+        assert_eq!((plain.port, plain.resource.as_str()), (80, "/"));
+        assert_eq!(url("wss://localhost").unwrap().port, 443);
+        assert_eq!(url("ws://localhost?a=b").unwrap().resource, "/?a=b");
+    }
+
+    #[test]
+    fn an_ipv6_address_loses_its_brackets() {
+        let url = url("ws://[::1]:9000/").unwrap();
+        assert_eq!((url.host.as_str(), url.port), ("::1", 9000));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (text, what) in [
+            ("localhost:8080", "has no scheme"),
+            ("http://localhost/", "has a scheme other than ws and wss"),
+            ("ftp://localhost/", "has a scheme other than ws and wss"),
+            ("ws:///path", "has no host"),
+            ("ws://", "has no host"),
+            ("ws://:80/", "has no host"),
+            (
+                "ws://h/#top",
+                "has a fragment, which RFC 6455 section 3 forbids",
+            ),
+            (
+                "ws://me:secret@h/",
+                "has a user name, which WebSocket clients do not send",
+            ),
+            ("ws://h:0/", "has a port that is not from 1 to 65535"),
+            ("ws://h:65536/", "has a port that is not from 1 to 65535"),
+            ("ws://h:/", "has a port that is not from 1 to 65535"),
+            ("ws://[::g]/", "has brackets around what is no IPv6 address"),
+            ("ws://a b/", "is not a valid address"),
+        ] {
+            assert_eq!(url(text), Err(what), "{text}");
+        }
+    }
+
+    #[test]
+    fn http_has_its_websocket_counterpart() {
+        let hint = |text: &str| read(text, text).unwrap_err().hint.unwrap();
+        assert_eq!(hint("https://h/x"), "write wss://h/x");
+        assert_eq!(hint("h:80"), "write ws://h:80, wss://h:80 or \"embedded\"");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(wss?://)?.{0,30}") {
+            let _ = url(&text);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The JSON Schema of a scenario file, made from the types that read it.
+//! It also knows every key and word there is, for finding unknown ones and for hints.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema as _, Schema};
+use serde_json::Value;
+
+use super::file::File;
+
+/// The JSON Schema of a scenario file, as indented JSON.
+pub fn schema() -> String {
+    serde_json::to_string_pretty(&Known::new().root).expect("a JSON value is always writable")
+}
+
+/// Every key and word a scenario file may have.
+pub(super) struct Known {
+    root: Value,
+}
+
+impl Known {
+    pub(super) fn new() -> Self {
+        let settings = SchemaSettings::draft2020_12()
+            .for_deserialize()
+            .with_transform(RecursiveTransform(without_null));
+        let root = settings.into_generator().into_root_schema_for::<File>();
+        debug_assert_eq!(File::schema_name(), "Scenario");
+        Self {
+            root: root.to_value(),
+        }
+    }
+
+    pub(super) fn root(&self) -> &Value {
+        &self.root
+    }
+
+    /// The keys of the table this may be, with what each may be; `None` where it is no table, or one with any keys.
+    pub(super) fn keys<'a>(
+        &'a self,
+        schema: &'a Value,
+    ) -> Option<&'a serde_json::Map<String, Value>> {
+        self.forms(schema)
+            .find_map(|form| form.get("properties")?.as_object())
+    }
+
+    /// What an item of the list this may be, may be.
+    pub(super) fn items<'a>(&'a self, schema: &'a Value) -> Option<&'a Value> {
+        self.forms(schema).find_map(|form| form.get("items"))
+    }
+
+    /// The words this may be; empty where it may be any text.
+    pub(super) fn words<'a>(&'a self, schema: &'a Value) -> Vec<&'a str> {
+        self.forms(schema)
+            .flat_map(|form| {
+                let list = form.get("enum").and_then(Value::as_array);
+                form.get("const")
+                    .into_iter()
+                    .chain(list.into_iter().flatten())
+            })
+            .filter_map(Value::as_str)
+            .collect()
+    }
+
+    /// The full names of all keys with this last part.
+    pub(super) fn elsewhere(&self, key: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        self.collect(&self.root, "", key, &mut found);
+        found
+    }
+
+    fn collect(&self, schema: &Value, path: &str, wanted: &str, found: &mut Vec<String>) {
+        let schema = self.items(schema).unwrap_or(schema);
+        for (key, inner) in self.keys(schema).into_iter().flatten() {
+            let path = join(path, key);
+            self.collect(inner, &path, wanted, found);
+            if key == wanted {
+                found.push(path);
+            }
+        }
+    }
+
+    /// The schema itself and its alternatives, with references followed.
+    fn forms<'a>(&'a self, schema: &'a Value) -> Box<dyn Iterator<Item = &'a Value> + 'a> {
+        let target = schema
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(|reference| self.root.pointer(reference.strip_prefix('#')?));
+        let alternatives = ["oneOf", "anyOf"]
+            .into_iter()
+            .filter_map(|word| schema.get(word)?.as_array())
+            .flatten();
+        let inner = target
+            .into_iter()
+            .chain(alternatives)
+            .flat_map(|inner| self.forms(inner));
+        Box::new(std::iter::once(schema).chain(inner))
+    }
+}
+
+/// The name of a key in a table: `load` and `stages` are `load.stages`.
+pub(super) fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// TOML has no null: a key is there or it is not.
+fn without_null(schema: &mut Schema) {
+    let is_null = |value: &Value| value == "null" || value.get("type").is_some_and(|t| t == "null");
+    for word in ["type", "enum", "anyOf", "oneOf"] {
+        let Some(list) = schema.get_mut(word).and_then(Value::as_array_mut) else {
+            continue;
+        };
+        list.retain(|value| !is_null(value) && !value.is_null());
+        if list.len() != 1 || word == "enum" {
+            continue;
+        }
+        let only = list.remove(0);
+        schema.remove(word);
+        match only {
+            Value::Object(only) => {
+                for (key, value) in only {
+                    schema.ensure_object().entry(key).or_insert(value);
+                }
+            }
+            only => {
+                schema.insert(word.to_owned(), only);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_known_by_its_full_name() {
+        let known = Known::new();
+        assert_eq!(known.elsewhere("ramp_up"), ["load.ramp_up"]);
+        assert_eq!(
+            known.elsewhere("in_flight"),
+            ["cohort.message.in_flight", "message.in_flight"]
+        );
+        assert_eq!(known.elsewhere("initial"), ["load.reconnect.initial"]);
+    }
+
+    #[test]
+    fn no_key_may_be_null_and_every_table_is_closed() {
+        let text = schema();
+        assert!(!text.contains("null"), "{text}");
+        let root: Value = serde_json::from_str(&text).unwrap();
+        let tables = root["$defs"].as_object().unwrap();
+        assert!(tables.len() > 5);
+        for (name, table) in tables {
+            if table.get("properties").is_some() {
+                assert_eq!(table["additionalProperties"], false, "{name}");
+            }
+        }
+    }
+}

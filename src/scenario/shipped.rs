@@ -1,0 +1,34 @@
+//! The scenarios inside the binary: those of the `scenarios` folder, and the ones behind `run URL` and `init`.
+
+use super::source::Source;
+
+/// The name and the text of each scenario that ships.
+pub const ALL: &[(&str, &str)] = &[
+    ("echo", include_str!("../../scenarios/echo.toml")),
+    ("heartbeat", include_str!("../../scenarios/heartbeat.toml")),
+    ("push", include_str!("../../scenarios/push.toml")),
+    ("ramp", include_str!("../../scenarios/ramp.toml")),
+    ("reference", include_str!("../../scenarios/reference.toml")),
+    ("soak", include_str!("../../scenarios/soak.toml")),
+    ("storm", include_str!("../../scenarios/storm.toml")),
+];
+
+/// The text of the scenario that ships under this name.
+pub fn named(name: &str) -> Option<&'static str> {
+    ALL.iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, text)| *text)
+}
+
+/// The scenario behind `wsbench run ws://…` without a file; its address is overridden.
+pub fn from_url() -> Source {
+    Source {
+        name: "url".into(),
+        text: include_str!("url.toml").into(),
+    }
+}
+
+/// What `wsbench init` writes: a short scenario to start from.
+pub fn starter() -> &'static str {
+    include_str!("starter.toml")
+}

@@ -1,0 +1,205 @@
+//! Values as a scenario file writes them: durations, sizes and rates as text, whole numbers in a range.
+//! Each refuses what it cannot hold with a text that says what to write.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+
+use crate::units::{ByteSize, Rate, parse_duration};
+
+/// A duration above zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Time(pub(super) Duration);
+
+/// A duration that may be zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TimeOrZero(pub(super) Duration);
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Whole<const MIN: u32, const MAX: u32>(pub(super) u32);
+
+/// A value that is written as text with a unit.
+pub(super) trait Text: Sized {
+    /// Its name in the JSON Schema.
+    const NAME: &'static str;
+    /// What should have been written.
+    const EXPECTING: &'static str;
+    /// A regular expression for editors, laxer than [`Text::read`].
+    const PATTERN: &'static str;
+
+    /// Reads it, or says what is wrong.
+    fn read(text: &str) -> Result<Self, String>;
+}
+
+impl Text for Time {
+    const NAME: &'static str = "Duration";
+    const EXPECTING: &'static str = "a duration such as \"30s\"";
+    const PATTERN: &'static str = r"^\s*[0-9]+\s*[a-zA-Z]+(\s*[0-9]+\s*[a-zA-Z]+)*\s*$";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let TimeOrZero(duration) = TimeOrZero::read(text)?;
+        if duration.is_zero() {
+            return Err(format!("`{text}` is not above zero"));
+        }
+        Ok(Self(duration))
+    }
+}
+
+impl Text for TimeOrZero {
+    const NAME: &'static str = "DurationOrZero";
+    const EXPECTING: &'static str = Time::EXPECTING;
+    const PATTERN: &'static str = r"^\s*(0|[0-9]+\s*[a-zA-Z]+(\s*[0-9]+\s*[a-zA-Z]+)*)\s*$";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let duration = parse_duration(text).map_err(|error| error.to_string())?;
+        Ok(Self(duration))
+    }
+}
+
+impl Text for Rate {
+    const NAME: &'static str = "Rate";
+    const EXPECTING: &'static str = "a rate such as \"20/s\"";
+    const PATTERN: &'static str = r"^\s*[0-9.eE+]+\s*/\s*(s|sec|m|min|h)\s*$";
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|error: crate::units::UnitError| error.to_string())
+    }
+}
+
+impl Text for ByteSize {
+    const NAME: &'static str = "Size";
+    const EXPECTING: &'static str = "a size such as \"4KiB\"";
+    const PATTERN: &'static str = r"^\s*[0-9.]+\s*([kKmMgG][iI]?)?[bB]\s*$";
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|error: crate::units::UnitError| error.to_string())
+    }
+}
+
+/// Reads and describes a type by its [`Text`].
+macro_rules! written_as_text {
+    ($($type:ty),+) => {$(
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(TextVisitor(std::marker::PhantomData))
+            }
+        }
+
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                <Self as Text>::NAME.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "type": "string",
+                    "description": format!("Write {}.", Self::EXPECTING),
+                    "pattern": Self::PATTERN,
+                })
+            }
+        }
+    )+};
+}
+
+written_as_text!(Time, TimeOrZero, Rate, ByteSize);
+
+struct TextVisitor<T>(std::marker::PhantomData<T>);
+
+impl<T: Text> Visitor<'_> for TextVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::EXPECTING)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        T::read(text).map_err(E::custom)
+    }
+}
+
+impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Whole<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_u64(WholeVisitor::<MIN, MAX>)
+    }
+}
+
+struct WholeVisitor<const MIN: u32, const MAX: u32>;
+
+impl<const MIN: u32, const MAX: u32> Visitor<'_> for WholeVisitor<MIN, MAX> {
+    type Value = Whole<MIN, MAX>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from {MIN} to {MAX}")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+        u32::try_from(number)
+            .ok()
+            .filter(|number| (MIN..=MAX).contains(number))
+            .map(Whole)
+            .ok_or_else(|| E::custom(format!("`{number}` is not from {MIN} to {MAX}")))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+        self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> JsonSchema for Whole<MIN, MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Whole_{MIN}_{MAX}").into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<'de, T: Deserialize<'de>>(toml: &'de str) -> Result<T, String> {
+        toml::de::ValueDeserializer::parse(toml)
+            .and_then(T::deserialize)
+            .map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn values_with_units_are_read() {
+        assert_eq!(read("\"1m30s\""), Ok(Time(Duration::from_secs(90))));
+        assert_eq!(read("\"0s\""), Ok(TimeOrZero(Duration::ZERO)));
+        assert_eq!(read("\"4KiB\""), Ok(ByteSize(4096)));
+        assert_eq!(read("7"), Ok(Whole::<1, 9>(7)));
+    }
+
+    #[test]
+    fn what_cannot_be_held_says_what_to_write() {
+        assert_eq!(
+            read::<Time>("\"0s\"").unwrap_err(),
+            "`0s` is not above zero"
+        );
+        assert_eq!(
+            read::<Time>("30").unwrap_err(),
+            "invalid type: integer `30`, expected a duration such as \"30s\""
+        );
+        assert_eq!(
+            read::<Whole<1, 9>>("-1").unwrap_err(),
+            "`-1` is not from 1 to 9"
+        );
+        assert_eq!(
+            read::<Whole<1, 9>>("1.5").unwrap_err(),
+            "invalid type: floating point `1.5`, expected a whole number from 1 to 9"
+        );
+    }
+}

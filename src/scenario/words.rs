@@ -1,0 +1,123 @@
+//! Hints for a word that is not ours: the nearest one that is, and what other tools' words are called here.
+
+/// Words of k6 and Artillery, and of common sense, and what they are called here.
+const FOREIGN: &[(&str, &str)] = &[
+    ("thresholds", "k6's `thresholds` are `[gates]` here"),
+    ("ensure", "Artillery's `ensure` is `[gates]` here"),
+    ("vus", "k6's `vus` are `load.connections` here"),
+    ("preAllocatedVUs", "k6's `vus` are `load.connections` here"),
+    ("maxVUs", "k6's `maxVUs` are `load.arrivals.max_open` here"),
+    (
+        "maxVusers",
+        "Artillery's `maxVusers` are `load.arrivals.max_open` here",
+    ),
+    (
+        "executor",
+        "k6's `executor` is the shape of `[load]` here: `connections`, `stages` or `arrivals`",
+    ),
+    ("timeUnit", "a rate has its unit here: `rate = \"20/s\"`"),
+    (
+        "iterations",
+        "k6's `iterations` are `count` in `[[message]]` here",
+    ),
+    (
+        "gracefulStop",
+        "k6's `gracefulStop` is `target.close_timeout` here",
+    ),
+    (
+        "scenarios",
+        "a file is one scenario; groups that run side by side are `[[cohort]]`",
+    ),
+    (
+        "phases",
+        "Artillery's `phases` are `load.stages` or `load.arrivals` here",
+    ),
+    (
+        "arrivalRate",
+        "Artillery's `arrivalRate` is `load.arrivals = { rate = \"20/s\", … }` here",
+    ),
+    (
+        "arrivalCount",
+        "Artillery's `arrivalCount` is `load.connections` with `load.ramp_up` here",
+    ),
+    ("rampTo", "Artillery's `rampTo` is `load.stages` here"),
+    ("think", "`think` is a key of `[[message]]`"),
+    (
+        "config",
+        "there is no `config` section; its keys are `[target]` and `[load]` here",
+    ),
+    ("ping", "pings are sent by `[heartbeat]`"),
+    (
+        "ping_interval",
+        "pings are sent by `[heartbeat]`: `interval = \"10s\"`",
+    ),
+    ("concurrency", "how many at once is `load.connections` here"),
+    ("clients", "how many at once is `load.connections` here"),
+    ("users", "how many at once is `load.connections` here"),
+    ("fault", "faults are not part of this version"),
+    ("contract", "contracts are not part of this version"),
+];
+
+/// What a word of another tool is called here.
+pub(super) fn foreign(word: &str) -> Option<&'static str> {
+    let plain = |text: &str| text.replace(['_', '-'], "").to_lowercase();
+    FOREIGN
+        .iter()
+        .find(|(theirs, _)| plain(theirs) == plain(word))
+        .map(|(_, hint)| *hint)
+}
+
+/// The candidate that was most likely meant, if any is near enough.
+pub(super) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&word, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// `a`, `a or b`, `a, b or c`; each in backticks.
+pub(super) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    match words.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_is_near() {
+        let known = ["connections", "duration", "ramp_up"];
+        assert_eq!(nearest("conections", known), Some("connections"));
+        assert_eq!(nearest("rampup", known), Some("ramp_up"));
+        assert_eq!(nearest("colour", known), None);
+    }
+
+    #[test]
+    fn words_of_other_tools_are_found_however_they_are_spelled() {
+        assert!(foreign("arrivalRate").unwrap().contains("load.arrivals"));
+        assert_eq!(foreign("arrival_rate"), foreign("arrivalRate"));
+        assert_eq!(foreign("connections"), None);
+    }
+
+    #[test]
+    fn lists_read_as_prose() {
+        assert_eq!(one_of(["a"]), "`a`");
+        assert_eq!(one_of(["a", "b", "c"]), "`a`, `b` or `c`");
+    }
+}

@@ -1,0 +1,316 @@
+//! The scenarios that ship parse, and say what the reference says they may; wrong ones are refused with a
+//! message that is pinned beside them. `WSBENCH_UPDATE=1` writes those messages anew.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use wsbench::scenario::{
+    self, Outside, Overrides, Problems, Scenario, Shape, Source, TargetUrl, shipped,
+};
+
+/// A world with one variable and no files.
+const NOWHERE: Outside<'_> = Outside {
+    env: &|name| (name == "TOKEN").then(|| "s3cret".to_owned()),
+    read: &|_| Err(io::Error::new(io::ErrorKind::NotFound, "no such file")),
+};
+
+fn parse(name: &str, text: &str) -> Result<Scenario, Problems> {
+    parse_with(name, text, &Overrides::default())
+}
+
+fn parse_with(name: &str, text: &str, overrides: &Overrides) -> Result<Scenario, Problems> {
+    let source = Source {
+        name: name.into(),
+        text: text.into(),
+    };
+    scenario::parse(&source, overrides, &NOWHERE)
+}
+
+fn toml_files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+#[test]
+fn every_file_of_the_folder_ships_and_parses() {
+    let files: BTreeSet<String> = toml_files("scenarios")
+        .iter()
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let shipped: BTreeSet<String> = shipped::ALL
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    assert_eq!(files, shipped);
+    for (name, text) in shipped::ALL {
+        let scenario = parse(name, text).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(scenario.name, *name);
+        assert_eq!(scenario.target.url, TargetUrl::Embedded);
+        assert!(!scenario.gates.pass.is_empty(), "{name}");
+        assert!(
+            text.lines().next().unwrap().ends_with('?')
+                || text.lines().next().unwrap().contains("? "),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_starter_and_the_one_behind_an_address_parse() {
+    parse("starter", scenario::starter()).unwrap_or_else(|problems| panic!("{problems}"));
+    let overrides = Overrides {
+        url: Some("ws://127.0.0.1:9000/chat".into()),
+        ..Overrides::default()
+    };
+    let scenario = scenario::parse(&scenario::from_url(), &overrides, &NOWHERE).unwrap();
+    let TargetUrl::Url(url) = scenario.target.url else {
+        panic!("still embedded");
+    };
+    assert_eq!(
+        (url.host.as_str(), url.port, url.resource.as_str()),
+        ("127.0.0.1", 9000, "/chat")
+    );
+}
+
+#[test]
+fn the_reference_says_the_defaults() {
+    let text = shipped::named("reference").unwrap();
+    let (optional, rest): (Vec<&str>, Vec<&str>) =
+        text.lines().partition(|line| line.contains("# = "));
+    assert!(optional.len() > 20, "{optional:?}");
+    assert_eq!(
+        parse("whole", text).unwrap(),
+        parse("rest", &rest.join("\n")).unwrap()
+    );
+}
+
+/// Each key stands there in use, or behind a `#`.
+#[test]
+fn the_reference_has_every_key() {
+    let text = shipped::named("reference").unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&scenario::schema()).unwrap();
+    let root = schema["properties"].as_object().unwrap();
+    let tables = schema["$defs"].as_object().unwrap().values();
+    let tables = tables.filter_map(|table| table["properties"].as_object());
+    let keys: BTreeSet<&String> = tables
+        .chain([root])
+        .flat_map(|table| table.keys())
+        .collect();
+    assert!(keys.len() > 40);
+    for key in keys {
+        let forms = [format!("{key} = "), format!("[{key}]")];
+        assert!(
+            forms.iter().any(|form| text.contains(form.as_str())),
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn what_is_behind_a_mark_in_the_reference_is_legal_too() {
+    let base = "name = \"x\"\ntarget = { url = \"wss://h/\" }\nload = { connections = 1 }\n";
+    let text = shipped::named("reference").unwrap();
+    let (_, cohorts) = text.split_once("# [[cohort]]").unwrap();
+    let cohorts = format!(
+        "[[cohort]]{}",
+        cohorts.replace("\n# ", "\n").replace("\n#", "\n")
+    );
+    let text = format!(
+        "{}\n[[message]]\nname = \"m\"\nrate = \"1/s\"\n{cohorts}",
+        base.replace("load = { connections = 1 }\n", "")
+    );
+    let scenario = parse("cohorts", &text).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(scenario.cohorts.len(), 2);
+    assert!(scenario.cohorts[1].messages.is_empty());
+}
+
+#[test]
+fn the_schema_takes_every_scenario_that_ships() {
+    let schema: serde_json::Value = serde_json::from_str(&scenario::schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for (name, text) in shipped::ALL {
+        let value: serde_json::Value = toml::from_str(text).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|error| error.to_string())
+            .collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+    let unknown = serde_json::json!({ "nmae": "x" });
+    assert!(!validator.is_valid(&unknown));
+    let wrong = serde_json::json!({ "load": { "duration": "30" } });
+    assert!(!validator.is_valid(&wrong));
+}
+
+#[test]
+fn every_wrong_scenario_has_its_message() {
+    let update = std::env::var_os("WSBENCH_UPDATE").is_some();
+    for path in toml_files("tests/scenarios/invalid") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let said = parse(name, &text).expect_err(name).to_string() + "\n";
+        let pinned = path.with_extension("txt");
+        if update {
+            fs::write(&pinned, &said).unwrap();
+        }
+        let expected =
+            fs::read_to_string(&pinned).unwrap_or_else(|_| panic!("{name} has no .txt beside it"));
+        assert_eq!(said, expected, "{name}");
+    }
+}
+
+#[test]
+fn many_problems_are_told_at_once_in_the_order_of_the_file() {
+    let text = include_str!("scenarios/invalid/many_at_once.toml");
+    let problems = parse("many_at_once.toml", text).unwrap_err();
+    let keys: Vec<_> = problems
+        .iter()
+        .filter_map(|problem| problem.key.as_deref())
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "name",
+            "colour",
+            "target.url",
+            "target.connect_timeout",
+            "load.connections",
+            "load.pace",
+            "message.think",
+            "heartbeat.send",
+            "gates.pass",
+        ]
+    );
+}
+
+#[test]
+fn text_that_is_not_utf8_is_refused_with_its_place() {
+    let problems = Source::from_bytes("x.toml", b"name = \"\xff\"\n".to_vec()).unwrap_err();
+    let said = problems.to_string();
+    assert!(said.contains("x.toml:1:9"), "{said}");
+    assert!(said.contains("byte 8 is 0xff"), "{said}");
+    assert!(Source::from_bytes("x.toml", "name = \"ü\"".into()).is_ok());
+}
+
+#[test]
+fn a_secret_is_used_and_never_shown() {
+    let text = r#"
+        name = "x"
+        load.connections = 1
+        target = { url = "ws://h/?key=${TOKEN}", headers = { B = "${TOKEN}", A = "x" } }
+    "#;
+    let scenario = parse("x", text).unwrap();
+    let headers = [
+        ("B".to_owned(), "s3cret".to_owned()),
+        ("A".to_owned(), "x".to_owned()),
+    ];
+    assert_eq!(scenario.target.headers, headers);
+    let TargetUrl::Url(url) = scenario.target.url else {
+        panic!("embedded");
+    };
+    assert_eq!(url.resource, "/?key=s3cret");
+    assert_eq!(url.shown, "ws://h/?key=${TOKEN}");
+
+    let wrong = text.replace("ws://h/", "ws://h:${TOKEN}/");
+    let said = parse("x", &wrong).unwrap_err().to_string();
+    assert!(!said.contains("s3cret"), "{said}");
+}
+
+#[test]
+fn files_are_found_beside_the_scenario() {
+    let text = r#"
+        name = "x"
+        load.connections = 1
+        target = { url = "wss://h/", ca = "ca.pem" }
+        [[message]]
+        name = "m"
+        rate = "1/s"
+        payload = { file = "data/request.json" }
+    "#;
+    let source = Source {
+        name: "folder/x.toml".into(),
+        text: text.into(),
+    };
+    let outside = Outside {
+        env: &|_| None,
+        read: &|path| Ok(path.to_str().unwrap().as_bytes().to_vec()),
+    };
+    let scenario = scenario::parse(&source, &Overrides::default(), &outside).unwrap();
+    let payload = &scenario.cohorts[0].messages[0].payload;
+    assert_eq!(
+        *payload,
+        scenario::Payload::Fixed(b"folder/data/request.json".to_vec())
+    );
+    assert_eq!(
+        scenario.target.trust,
+        scenario::Trust::File("folder/ca.pem".into())
+    );
+}
+
+#[test]
+fn stages_scale_with_the_command_line() {
+    let overrides = Overrides {
+        connections: Some(10),
+        duration: Some("9s".into()),
+        ..Overrides::default()
+    };
+    let scenario = parse_with("ramp", shipped::named("ramp").unwrap(), &overrides).unwrap();
+    let Shape::Stages(stages) = scenario.load.shape else {
+        panic!("no stages");
+    };
+    let counts: Vec<u32> = stages.iter().map(|stage| stage.connections).collect();
+    assert_eq!(counts, [2, 2, 10, 10, 2, 2]);
+    let total: f64 = stages
+        .iter()
+        .map(|stage| stage.duration.as_secs_f64())
+        .sum();
+    assert!((total - 9.0).abs() < 1e-6, "{total}");
+    assert_eq!(scenario.cohorts[0].connections, 10);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn no_text_panics(text in "[a-z0-9 .=\"\\[\\]{}#\n,:/<>%$é]{0,200}") {
+        told(parse("x", &text))?;
+    }
+
+    /// A scenario with a hole in it, or with something foreign put in, is taken or refused with reasons.
+    #[test]
+    fn no_damaged_scenario_panics(
+        which in 0..shipped::ALL.len(),
+        at in any::<prop::sample::Index>(),
+        gone in 0usize..40,
+        put in "(|5|-1|\"x\"|\\[|\\[\\]|\\{\\}|=|\n|true|1/s|é)",
+    ) {
+        let text: Vec<char> = shipped::ALL[which].1.chars().collect();
+        let at = at.index(text.len());
+        let after = (at + gone).min(text.len());
+        let damaged: String = text[..at].iter().copied().chain(put.chars()).chain(text[after..].iter().copied()).collect();
+        told(parse("x", &damaged))?;
+    }
+}
+
+/// A refusal gives a reason, and every reason can be shown.
+fn told(parsed: Result<Scenario, Problems>) -> Result<(), TestCaseError> {
+    if let Err(problems) = parsed {
+        prop_assert!(!problems.is_empty());
+        prop_assert!(!problems.to_string().is_empty());
+        prop_assert!(!problems.coloured().is_empty());
+    }
+    Ok(())
+}
