@@ -28,10 +28,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let budget = Budget::new(&Plan::new(scenario.clone(), 1, 0));
     let explanation = Explanation::new(&scenario, &budget, limits);
     let text = if args.json {
-        let json = serde_json::to_string_pretty(&explanation).map_err(|error| CliError::System {
-            doing: "write JSON",
-            source: error.into(),
-        })?;
+        let json =
+            serde_json::to_string_pretty(&explanation).map_err(|error| CliError::System {
+                doing: "write JSON",
+                source: error.into(),
+            })?;
         format!("{json}\n")
     } else {
         explanation.text(&scenario)
@@ -99,13 +100,25 @@ impl Explanation {
             || "as fast as the server answers".to_owned(),
             |rate| format!("{} a second", number(rate)),
         );
-        let ports = self.ports_limit.map_or_else(String::new, |limit| format!(" of {}", human_count(limit)));
+        let ports = self
+            .ports_limit
+            .map_or_else(String::new, |limit| format!(" of {}", human_count(limit)));
         let memory = ByteSize(self.memory_bytes.next_multiple_of(1 << 20));
         let answers = scenario.longest_answer();
         let rows = [
-            ("connections", format!("{}, at most {} open at once", human_count(self.connections), human_count(self.open_at_once))),
+            (
+                "connections",
+                format!(
+                    "{}, at most {} open at once",
+                    human_count(self.connections),
+                    human_count(self.open_at_once)
+                ),
+            ),
             ("sends", sends),
-            ("pings", format!("{} a second", number(self.pings_per_second))),
+            (
+                "pings",
+                format!("{} a second", number(self.pings_per_second)),
+            ),
             ("takes", format!("{} as planned", seconds(self.planned_s))),
             (
                 "at most",
@@ -117,8 +130,21 @@ impl Explanation {
                     format_duration(target.close_timeout),
                 ),
             ),
-            ("needs", format!("{} of {} file descriptors", human_count(self.descriptors), human_count(self.descriptors_limit))),
-            ("", format!("{}{ports} local ports on each source address", human_count(self.ports))),
+            (
+                "needs",
+                format!(
+                    "{} of {} file descriptors",
+                    human_count(self.descriptors),
+                    human_count(self.descriptors_limit)
+                ),
+            ),
+            (
+                "",
+                format!(
+                    "{}{ports} local ports on each source address",
+                    human_count(self.ports)
+                ),
+            ),
             ("", format!("about {memory} of memory")),
         ];
         let mut text = format!("{} against {}\n", self.name, self.target);

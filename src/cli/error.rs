@@ -76,7 +76,9 @@ impl CliError {
             | Self::Prepare(_)
             | Self::Serve(ServeError::Listen { .. }) => Exit::Invalid,
             Self::Engine(EngineError::Killed) => Exit::Interrupted,
-            Self::LateOutput(_) | Self::Engine(_) | Self::Serve(_) | Self::System { .. } => Exit::Unexpected,
+            Self::LateOutput(_) | Self::Engine(_) | Self::Serve(_) | Self::System { .. } => {
+                Exit::Unexpected
+            }
         }
     }
 }

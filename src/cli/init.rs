@@ -22,12 +22,19 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let path = args.file.clone();
     let mut file = match OpenOptions::new().write(true).create_new(true).open(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(CliError::Exists(path)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(CliError::Exists(path));
+        }
         Err(source) => return Err(CliError::Write { path, source }),
     };
     file.write_all(starter().as_bytes())
-        .map_err(|source| CliError::Write { path: path.clone(), source })?;
+        .map_err(|source| CliError::Write {
+            path: path.clone(),
+            source,
+        })?;
     let path = path.display();
-    term::note(&format!("wrote {path}\nhint: look at it, then type: wsbench run {path}"));
+    term::note(&format!(
+        "wrote {path}\nhint: look at it, then type: wsbench run {path}"
+    ));
     Ok(Exit::Passed)
 }

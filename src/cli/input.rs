@@ -94,10 +94,14 @@ impl Input {
 
     /// The overrides as they were typed, for the report.
     fn shown(&self) -> Vec<String> {
-        let one = |name: &str, value: Option<String>| value.map(|value| format!("--{name} {value}"));
+        let one =
+            |name: &str, value: Option<String>| value.map(|value| format!("--{name} {value}"));
         [
             one("url", self.url.clone()),
-            one("connections", self.connections.map(|count| count.to_string())),
+            one(
+                "connections",
+                self.connections.map(|count| count.to_string()),
+            ),
             one("duration", self.duration.clone()),
         ]
         .into_iter()
@@ -110,7 +114,10 @@ impl Input {
 
 fn hint(name: &str) -> String {
     let names: Vec<&str> = shipped::ALL.iter().map(|(name, _)| *name).collect();
-    let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
+    let stem = Path::new(name)
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or(name);
     let nearest = (names.iter().copied())
         .map(|known| (strsim::damerau_levenshtein(known, stem), known))
         .min()

@@ -78,7 +78,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     Ok(verdict.exit)
 }
 
-fn open_output(args: &Args, scenario: &Scenario, started_at: SystemTime) -> Result<OutputSet, CliError> {
+fn open_output(
+    args: &Args,
+    scenario: &Scenario,
+    started_at: SystemTime,
+) -> Result<OutputSet, CliError> {
     Ok(match &args.out {
         Some(folder) => OutputSet::create(folder)?,
         None => OutputSet::create_dated(REPORTS.as_ref(), &scenario.name, started_at)?,
@@ -94,7 +98,9 @@ fn options(args: &Args, loaded: &Loaded) -> Options {
 
 /// Tells this run's messages from those of another that reach the same server.
 fn nonce(started_at: SystemTime) -> u32 {
-    let since = started_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = started_at
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     since.subsec_nanos() ^ (since.as_secs() as u32).rotate_left(16) ^ std::process::id()
 }
 

@@ -27,9 +27,10 @@ async fn forward(sender: &mpsc::Sender<()>) {
     use tokio::signal::unix::{SignalKind, signal};
 
     // Where a handler cannot be set, the signal keeps its default effect.
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         return;
     };
     loop {

@@ -3,6 +3,10 @@
 use super::error::CliError;
 use crate::scenario::{Scenario, TargetUrl, WsUrl};
 use crate::target::{Behaviour, EmbeddedServer, Push};
+use crate::units::ByteSize;
+
+/// The length of what the built-in server pushes.
+const PUSHED: ByteSize = ByteSize(64);
 
 /// The server under test. Dropping it stops the built-in one.
 pub(super) struct RunningTarget {
@@ -27,13 +31,13 @@ impl RunningTarget {
                 let behaviour = Behaviour {
                     push: scenario.target.embedded_push.map(|every| Push {
                         every,
-                        ..Push::default()
+                        size: PUSHED,
                     }),
                     ..Behaviour::default()
                 };
                 let server = EmbeddedServer::spawn(&program, &behaviour)?;
                 Ok(Self {
-                    url: local(server.address().port(), server.url()),
+                    url: local(server.url()),
                     _embedded: Some(server),
                 })
             }
@@ -41,12 +45,14 @@ impl RunningTarget {
     }
 }
 
-fn local(port: u16, shown: &str) -> WsUrl {
+/// The address the built-in server says, `ws://127.0.0.1:PORT`.
+fn local(url: &str) -> WsUrl {
+    let port = url.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
     WsUrl {
         secure: false,
         host: "127.0.0.1".to_owned(),
-        port,
+        port: port.unwrap_or(0),
         resource: "/".to_owned(),
-        shown: shown.to_owned(),
+        shown: url.to_owned(),
     }
 }

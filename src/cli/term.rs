@@ -10,7 +10,9 @@ use crate::report::Style;
 /// Says what went wrong.
 pub(super) fn error(error: &CliError) {
     match error {
-        CliError::Problems(problems) if has_colour(&io::stderr()) => eprintln!("{}", problems.coloured()),
+        CliError::Problems(problems) if has_colour(&io::stderr()) => {
+            eprintln!("{}", problems.coloured())
+        }
         CliError::Problems(problems) => eprintln!("{problems}"),
         other => eprintln!("error: failed to {other}"),
     }
@@ -32,7 +34,11 @@ pub(super) fn progress(quiet: bool) -> Mode {
 
 /// Whether the summary is in colour.
 pub(super) fn style() -> Style {
-    if has_colour(&io::stdout()) { Style::COLOUR } else { Style::PLAIN }
+    if has_colour(&io::stdout()) {
+        Style::COLOUR
+    } else {
+        Style::PLAIN
+    }
 }
 
 /// See <https://no-color.org>.

@@ -3,6 +3,9 @@
 use crate::measure::Sample;
 use crate::plan::Nanos;
 
+/// With fewer connections their memory cannot be told from that of the histograms.
+const ENOUGH_CONNECTIONS: u64 = 1000;
+
 /// Samples the process from interval to interval.
 #[derive(Debug)]
 pub(super) struct Sampler {
@@ -38,7 +41,9 @@ impl Sampler {
         Sample {
             cpu,
             rss,
-            bytes_per_connection: grown.filter(|_| open > 0).map(|grown| grown / open as f64),
+            bytes_per_connection: grown
+                .filter(|_| open >= ENOUGH_CONNECTIONS)
+                .map(|grown| grown / open as f64),
         }
     }
 }
@@ -84,7 +89,7 @@ mod tests {
     #[test]
     fn this_process_has_memory_and_used_some_cpu() {
         let mut sampler = Sampler::new(0);
-        let sample = sampler.sample(1_000_000_000, 10);
+        let sample = sampler.sample(1_000_000_000, ENOUGH_CONNECTIONS);
         assert!(sample.rss.unwrap() > 1e5);
         assert!(sample.cpu.unwrap() >= 0.0);
         assert!(sample.bytes_per_connection.unwrap() >= 0.0);
