@@ -5,3 +5,4 @@ pub mod measure;
 pub mod metric;
 pub mod scenario;
 pub mod units;
+pub mod verdict;
