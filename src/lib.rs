@@ -3,6 +3,7 @@
 
 pub mod measure;
 pub mod metric;
+pub mod report;
 pub mod scenario;
 pub mod units;
 pub mod verdict;
