@@ -107,23 +107,24 @@ fn show(bar: &ProgressBar, now: &Progress) {
         bar.set_length(millis(planned));
         bar.set_position(millis(planned.saturating_sub(left)));
     }
-    let left = now.left.map(|left| format!("{} left  ", clock(left)));
-    bar.set_message(format!("{}{}", left.unwrap_or_default(), state(now)));
+    let left = now.left.map(|left| format!("{} ", clock(left)));
+    bar.set_message(format!("{}{}", left.unwrap_or_default(), state(now, true)));
     bar.tick();
 }
 
 fn finish(bar: &mut Option<ProgressBar>, last: Option<&Progress>) {
     if let Some(bar) = bar.take() {
         bar.set_style(finished_style());
-        bar.finish_with_message(last.map(state).unwrap_or_default());
+        let message = last.map(|last| state(last, true));
+        bar.finish_with_message(message.unwrap_or_default());
     }
 }
 
 fn style(has_end: bool) -> ProgressStyle {
     let template = if has_end {
-        "{spinner} {prefix:9} {bar:16} {wide_msg}"
+        "{spinner} {prefix:8} {bar:6} {wide_msg}"
     } else {
-        "{spinner} {prefix:9} {wide_msg}"
+        "{spinner} {prefix:8} {wide_msg}"
     };
     ProgressStyle::with_template(template)
         .expect("the template is a constant that indicatif takes")
@@ -131,7 +132,7 @@ fn style(has_end: bool) -> ProgressStyle {
 }
 
 fn finished_style() -> ProgressStyle {
-    ProgressStyle::with_template("✓ {prefix:9} {wide_msg}")
+    ProgressStyle::with_template("✓ {prefix:8} {wide_msg}")
         .expect("the template is a constant that indicatif takes")
 }
 
@@ -139,20 +140,21 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// One snapshot as a plain line: `0:12 measure  1,000 open · 0 dead · …`.
+/// One snapshot as a plain line: `0:12 measure  1,000 open, 0 dead, …`.
 pub fn line(now: &Progress) -> String {
-    let left = now.left.map(|left| format!(" · {} left", clock(left)));
+    let left = now.left.map(|left| format!(", {} left", clock(left)));
     format!(
-        "{:>5} {:9} {}{}",
+        "{:>5} {:8} {}{}",
         clock(now.elapsed),
         phase(now.phase),
-        state(now),
+        state(now, false),
         left.unwrap_or_default()
     )
 }
 
-/// Who is open, how much went to and fro in the last second, and how long it took.
-fn state(now: &Progress) -> String {
+/// Who is open, how much went to and fro in the last second, and how long it took. In `brief` only the
+/// greater of both rates: as a rule, what is received are the answers to what was sent.
+fn state(now: &Progress, brief: bool) -> String {
     let mut parts = vec![if now.open.open < now.connections {
         let (open, all) = (human_count(now.open.open), human_count(now.connections));
         format!("{open} of {all} open")
@@ -162,18 +164,20 @@ fn state(now: &Progress) -> String {
     parts.push(format!("{} dead", human_count(now.open.dead)));
     let mut if_any = |count: u64, word: &str| {
         if count > 0 {
-            parts.push(format!("{} {word}", human_count(count)));
+            parts.push(format!("{}{word}", human_count(count)));
         }
     };
-    if_any(now.failed, "failed");
+    if_any(now.failed, " failed");
+    if_any(now.timed_out, " timed out");
+    if_any(now.missed, " missed");
     let is_idle = now.sent + now.received == 0;
     if is_idle {
-        if_any(now.pings_sent, "pings/s");
-        if_any(now.missed, "missed");
+        if_any(now.pings_sent, " pings/s");
+    } else if brief {
+        if_any(now.sent.max(now.received), "/s");
     } else {
-        if_any(now.sent, "sent/s");
-        if_any(now.received, "received/s");
-        if_any(now.timed_out, "timed out");
+        if_any(now.sent, " sent/s");
+        if_any(now.received, " received/s");
     }
     let (p50, p99) = if is_idle {
         (now.rtt_p50_ns, now.rtt_p99_ns)
@@ -183,7 +187,7 @@ fn state(now: &Progress) -> String {
     for (name, ns) in [("p50", p50), ("p99", p99)] {
         parts.extend(ns.map(|ns| format!("{name} {}", human_ns(ns))));
     }
-    parts.join(" · ")
+    parts.join(", ")
 }
 
 fn phase(phase: Phase) -> String {
@@ -242,7 +246,7 @@ mod tests {
     fn a_line_says_it_all() {
         assert_eq!(
             line(&snapshot(Phase::Measure, 12)),
-            " 0:12 measure   1,000 open · 0 dead · 9,998 sent/s · 9,997 received/s · p50 74.0 µs · p99 1.25 ms · 0:18 left"
+            " 0:12 measure  1,000 open, 0 dead, 9,998 sent/s, 9,997 received/s, p50 74.0 µs, p99 1.25 ms, 0:18 left"
         );
     }
 
@@ -265,7 +269,7 @@ mod tests {
         };
         assert_eq!(
             line(&idle),
-            "1:01:01 stage 2   990 of 1,000 open · 8 dead · 2 failed · 100 pings/s · 3 missed · p50 50.0 µs · p99 60.0 µs"
+            "1:01:01 stage 2  990 of 1,000 open, 8 dead, 2 failed, 3 missed, 100 pings/s, p50 50.0 µs, p99 60.0 µs"
         );
     }
 
@@ -299,7 +303,7 @@ mod tests {
     /// Clearing a line forgets it, as far back as its beginning; the cursor stays in the last one.
     impl TermLike for Sink {
         fn width(&self) -> u16 {
-            100
+            80
         }
 
         fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
@@ -390,12 +394,15 @@ mod tests {
         live.update(&snapshot(Phase::Measure, 2));
         let text = sink.text();
         let (over, now) = text.split_once('\n').unwrap();
-        assert!(over.starts_with("✓ ramp-up   1,000 open"), "{text}");
-        assert!(now.contains("measure   ━━━━━━╸"), "{text}");
-        assert!(now.contains("0:18 left  1,000 open · 0 dead"), "{text}");
+        assert!(over.starts_with("✓ ramp-up  1,000 open"), "{text}");
+        assert!(now.contains("measure  ━━╸"), "{text}");
+        assert!(
+            now.contains("0:18 1,000 open, 0 dead, 9,998/s, p50 74.0 µs, p99 1.25 ms"),
+            "{text}"
+        );
         live.finish();
         assert!(
-            sink.text().contains("\n✓ measure   1,000 open"),
+            sink.text().contains("\n✓ measure  1,000 open"),
             "{}",
             sink.text()
         );

@@ -6,6 +6,7 @@ mod histogram_csv;
 mod host;
 mod numbers;
 mod output;
+mod page;
 mod run_json;
 mod run_report;
 mod style;

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use super::page::Page;
 use super::run_report::RunReport;
-use super::style::{Style, WIDTH, harmless, wrapped};
+use super::style::{Style, WIDTH, harmless};
 use super::tables::{self, Part, Shown};
 use crate::measure::Value;
 use crate::metric::{self, Cause, Counter, Gauge};
@@ -14,8 +15,6 @@ use crate::scenario::Shape;
 use crate::units::{ByteSize, format_duration, human_count, human_ns};
 use crate::verdict::{Exit, GateResult, Outcome, Warning};
 
-/// The column where the text after a label begins.
-const INDENT: usize = 13;
 /// What gates saw stands in a column behind this width at most.
 const GATE_WIDTH: usize = 56;
 /// So many causes and warnings are shown; the rest is in run.json.
@@ -31,37 +30,37 @@ pub fn write(
     folder: Option<&Path>,
     out: impl Write,
 ) -> io::Result<()> {
-    let mut page = Page { report, style, out };
-    page.heading()?;
-    page.connections()?;
-    page.messages()?;
-    page.heartbeat()?;
-    page.generator()?;
-    page.times()?;
-    page.parts()?;
-    page.gates()?;
-    page.warnings()?;
-    page.result(folder)
+    let mut text = Text {
+        report,
+        page: Page { style, out },
+    };
+    text.heading()?;
+    text.connections()?;
+    text.messages()?;
+    text.heartbeat()?;
+    text.generator()?;
+    text.times()?;
+    text.parts()?;
+    text.gates()?;
+    text.warnings()?;
+    text.result(folder)
 }
 
-struct Page<'a, W> {
+struct Text<'a, W> {
     report: &'a RunReport<'a>,
-    style: Style,
-    out: W,
+    page: Page<W>,
 }
 
-impl<W: Write> Page<'_, W> {
+impl<W: Write> Text<'_, W> {
     fn heading(&mut self) -> io::Result<()> {
         let report = self.report;
-        let name = self.style.bold(&report.scenario.name);
+        let name = self.page.style.bold(&report.scenario.name);
         let target = harmless(report.target());
-        writeln!(self.out, "{name} against {target}")?;
+        writeln!(self.page.out, "{name} against {target}")?;
         if !report.scenario.description.is_empty() {
-            for line in wrapped(&harmless(&report.scenario.description), WIDTH) {
-                writeln!(self.out, "{}", self.style.dim(&line))?;
-            }
+            self.page.aside(&report.scenario.description)?;
         }
-        writeln!(self.out)?;
+        writeln!(self.page.out)?;
         let measured = match report.summary.measured_seconds {
             0.0 => "none".to_owned(),
             seconds => span(seconds),
@@ -71,7 +70,7 @@ impl<W: Write> Page<'_, W> {
             span(report.summary.seconds),
             report.started_at_utc()
         );
-        self.line("ran", &ran)
+        self.page.line("ran", &ran)
     }
 
     fn connections(&mut self) -> io::Result<()> {
@@ -83,7 +82,7 @@ impl<W: Write> Page<'_, W> {
         ];
         parts.extend(self.if_any(Counter::ConnectionsReconnected, "reconnected"));
         parts.extend(self.if_any(Counter::ConnectionsSkipped, "skipped"));
-        self.line("connections", &parts.join(" · "))?;
+        self.page.line("connections", &parts.join(" · "))?;
         self.causes()
     }
 
@@ -98,13 +97,11 @@ impl<W: Write> Page<'_, W> {
         causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         for (cause, count) in causes.iter().take(MAX_SHOWN) {
             let count = human_count(*count);
-            self.line("", &format!("{count} {cause}: {}", cause.meaning()))?;
+            self.page
+                .line("", &format!("{count} {cause}: {}", cause.meaning()))?;
             let examples = summary.endings.examples.get(cause);
             if let Some(example) = examples.and_then(|examples| examples.first()) {
-                let room = WIDTH - INDENT - "as in: ".len();
-                let example: String = harmless(example).chars().take(room).collect();
-                let example = self.style.dim(&format!("as in: {example}"));
-                writeln!(self.out, "{:INDENT$}{example}", "")?;
+                self.page.example(example)?;
             }
         }
         self.more(causes.len(), "causes")
@@ -136,7 +133,7 @@ impl<W: Write> Page<'_, W> {
         ] {
             parts.extend(self.if_any(counter, word));
         }
-        self.line("messages", &parts.join(" · "))
+        self.page.line("messages", &parts.join(" · "))
     }
 
     fn heartbeat(&mut self) -> io::Result<()> {
@@ -149,10 +146,10 @@ impl<W: Write> Page<'_, W> {
             ];
             parts.extend(self.if_any(Counter::PongsLate, "late"));
             parts.extend(self.if_any(Counter::PongsUnsolicited, "unsolicited"));
-            self.line("heartbeat", &parts.join(" · "))?;
+            self.page.line("heartbeat", &parts.join(" · "))?;
         }
         match self.if_any(Counter::ServerPings, "from the server") {
-            Some(pings) => self.line("pings", &pings),
+            Some(pings) => self.page.line("pings", &pings),
             None => Ok(()),
         }
     }
@@ -177,26 +174,20 @@ impl<W: Write> Page<'_, W> {
         if let Some(each) = gauge(Gauge::BytesPerConnection) {
             parts.push(format!("{} a connection", size(each.last)));
         }
-        self.line("generator", &parts.join(" · "))
+        self.page.line("generator", &parts.join(" · "))
     }
 
     fn times(&mut self) -> io::Result<()> {
         let summary = self.report.summary;
-        self.table(&tables::times(summary))?;
+        self.page.table(&tables::times(summary))?;
         if tables::has_thin_percentile(summary) {
-            self.aside("An empty cell has too few samples behind it.")?;
+            self.page
+                .aside("An empty cell has too few samples behind it.")?;
         }
         match self.why_latency_differs() {
-            Some(why) => self.aside(why),
+            Some(why) => self.page.aside(why),
             None => Ok(()),
         }
-    }
-
-    fn aside(&mut self, text: &str) -> io::Result<()> {
-        for line in wrapped(text, WIDTH) {
-            writeln!(self.out, "{}", self.style.dim(&line))?;
-        }
-        Ok(())
     }
 
     /// One sentence, and only where somebody could wonder: from a millisecond and a half more on.
@@ -229,7 +220,8 @@ impl<W: Write> Page<'_, W> {
                 stage: Some(number),
             });
             let parts: Vec<Part<'_>> = numbered.collect();
-            self.table(&tables::parts("stage", &parts, shown, summary))?;
+            self.page
+                .table(&tables::parts("stage", &parts, shown, summary))?;
         }
         if summary.cohorts.len() > 1 {
             let named = summary.cohorts.iter().map(|name| Part {
@@ -238,7 +230,8 @@ impl<W: Write> Page<'_, W> {
                 stage: None,
             });
             let parts: Vec<Part<'_>> = named.collect();
-            self.table(&tables::parts("cohort", &parts, shown, summary))?;
+            self.page
+                .table(&tables::parts("cohort", &parts, shown, summary))?;
         }
         Ok(())
     }
@@ -248,21 +241,21 @@ impl<W: Write> Page<'_, W> {
         if gates.is_empty() {
             return Ok(());
         }
-        writeln!(self.out)?;
+        writeln!(self.page.out)?;
         let longest = gates.iter().map(|gate| gate.gate.chars().count()).max();
         let width = longest.unwrap_or(0).min(GATE_WIDTH);
         for gate in gates {
             let mark = if gate.passed {
-                self.style.good("✓ PASS")
+                self.page.style.good("✓ PASS")
             } else {
-                self.style.bad("✗ FAIL")
+                self.page.style.bad("✗ FAIL")
             };
             let (text, seen) = (harmless(&gate.gate), seen(gate));
             let fits = width.max(text.chars().count()) + seen.chars().count() <= WIDTH - 10;
             if fits {
-                writeln!(self.out, "{mark}  {text:<width$}  {seen}")?;
+                writeln!(self.page.out, "{mark}  {text:<width$}  {seen}")?;
             } else {
-                writeln!(self.out, "{mark}  {text}\n{:8}{seen}", "")?;
+                writeln!(self.page.out, "{mark}  {text}\n{:8}{seen}", "")?;
             }
         }
         Ok(())
@@ -273,37 +266,37 @@ impl<W: Write> Page<'_, W> {
         if warnings.is_empty() {
             return Ok(());
         }
-        writeln!(self.out)?;
+        writeln!(self.page.out)?;
         let shown = &warnings[..warnings.len().min(MAX_SHOWN)];
         for (place, warning) in shown.iter().enumerate() {
-            let label = self.style.doubtful("warning");
             // The same advice stands once, below all that it is for.
             let next = shown.get(place + 1).and_then(Warning::hint);
             let hint = warning.hint().filter(|hint| next.as_ref() != Some(hint));
-            self.note(&label, "warning".len(), &warning.to_string(), hint)?;
+            self.page
+                .note("warning", Style::doubtful, &warning.to_string(), hint)?;
         }
         self.more(warnings.len(), "warnings")
     }
 
     fn result(&mut self, folder: Option<&Path>) -> io::Result<()> {
-        writeln!(self.out)?;
+        writeln!(self.page.out)?;
         let verdict = self.report.verdict;
         for reason in &verdict.distrust {
-            let label = self.style.bad("doubt");
-            self.note(&label, "doubt".len(), &reason.to_string(), reason.hint())?;
+            let (text, hint) = (reason.to_string(), reason.hint());
+            self.page.note("doubt", Style::bad, &text, hint)?;
         }
         if !verdict.distrust.is_empty() {
-            writeln!(self.out)?;
+            writeln!(self.page.out)?;
         }
         let word = match verdict.exit {
-            Exit::Passed => self.style.good("PASS"),
-            Exit::Untrusted => self.style.doubtful("NO VERDICT"),
-            Exit::Interrupted => self.style.doubtful("INTERRUPTED"),
-            Exit::Failed | Exit::Unexpected | Exit::Invalid => self.style.bad("FAIL"),
+            Exit::Passed => self.page.style.good("PASS"),
+            Exit::Untrusted => self.page.style.doubtful("NO VERDICT"),
+            Exit::Interrupted => self.page.style.doubtful("INTERRUPTED"),
+            Exit::Failed | Exit::Unexpected | Exit::Invalid => self.page.style.bad("FAIL"),
         };
-        writeln!(self.out, "{word}  {}", self.sentence())?;
+        writeln!(self.page.out, "{word}  {}", self.sentence())?;
         match folder {
-            Some(folder) => writeln!(self.out, "report in {}", folder.display()),
+            Some(folder) => writeln!(self.page.out, "report in {}", folder.display()),
             None => Ok(()),
         }
     }
@@ -336,53 +329,12 @@ impl<W: Write> Page<'_, W> {
         }
     }
 
-    /// A label, and what it says with a hint below.
-    fn note(
-        &mut self,
-        label: &str,
-        label_width: usize,
-        text: &str,
-        hint: Option<String>,
-    ) -> io::Result<()> {
-        let indent = label_width + 2;
-        let mut label = format!("{label}: ");
-        for line in wrapped(&harmless(text), WIDTH - indent) {
-            writeln!(self.out, "{label}{line}")?;
-            label = " ".repeat(indent);
-        }
-        if let Some(hint) = hint {
-            for line in wrapped(&format!("hint: {hint}"), WIDTH - indent) {
-                writeln!(self.out, "{label}{}", self.style.dim(&line))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn line(&mut self, label: &str, text: &str) -> io::Result<()> {
-        let mut label = self.style.bold(&format!("{label:<INDENT$}"));
-        if label.trim().is_empty() {
-            label = " ".repeat(INDENT);
-        }
-        for line in wrapped(text, WIDTH - INDENT) {
-            writeln!(self.out, "{label}{line}")?;
-            label = " ".repeat(INDENT);
-        }
-        Ok(())
-    }
-
-    /// A table with its heading in bold, set off by an empty line; nothing where it is empty.
-    fn table(&mut self, lines: &[String]) -> io::Result<()> {
-        let Some((head, rows)) = lines.split_first() else {
-            return Ok(());
-        };
-        writeln!(self.out, "\n{}", self.style.bold(head))?;
-        rows.iter().try_for_each(|row| writeln!(self.out, "{row}"))
-    }
-
     fn more(&mut self, all: usize, what: &str) -> io::Result<()> {
         match all.checked_sub(MAX_SHOWN) {
             None | Some(0) => Ok(()),
-            Some(more) => self.line("", &format!("and {more} more {what}, see run.json")),
+            Some(more) => self
+                .page
+                .line("", &format!("and {more} more {what}, see run.json")),
         }
     }
 
