@@ -1,11 +1,33 @@
 //! wsbench: load testing and heartbeat monitoring for WebSocket services.
+//!
+//! ```text
+//! scenario text ─► Scenario ─► Plan ─► Engine ─► Shards ─► Summary ─► Verdict ─► Reports + exit code
+//!    scenario       (pure)     plan    engine    measure              verdict    report      cli
+//! ```
+//!
+//! | module | is | never |
+//! |---|---|---|
+//! | [`units`], [`metric`] | rates, sizes, durations as text; the catalogue of names | imports anything |
+//! | [`scenario`] | TOML text to a model in which nothing invalid can be expressed | knows a clock or a socket |
+//! | [`plan`] | what shall happen and when: pure functions of an index and a seed | reads a clock |
+//! | [`measure`] | what was seen, as numbers: shards, merging, the summary | knows a socket or a scenario |
+//! | [`engine`] | sockets, tasks and time: does what the plan says and records what happens | prints |
+//! | [`target`] | the built-in echo server | knows the engine |
+//! | [`verdict`] | gates, doubts about the run itself, the exit code | |
+//! | [`report`], [`live`] | numbers as files and text; progress while it runs | opens a socket |
+//! | [`cli`] | composes all of it; prints | holds logic |
+//!
+//! The library is there for the program, its tests and its benchmarks: it makes no promise of stability.
 #![warn(missing_docs)]
 
 pub mod cli;
 pub mod engine;
+pub mod live;
 pub mod measure;
 pub mod metric;
 pub mod plan;
+pub mod report;
 pub mod scenario;
 pub mod target;
 pub mod units;
+pub mod verdict;

@@ -209,6 +209,58 @@ impl Kind {
     }
 }
 
+/// What a metric's values are measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Times: nanoseconds inside, microseconds in reports.
+    Time,
+    /// A number of things.
+    Count,
+    /// A number of bytes.
+    Bytes,
+    /// Hundredths of one core.
+    Percent,
+}
+
+impl Unit {
+    /// The stable name, as reports write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Time => "us",
+            Self::Count => "count",
+            Self::Bytes => "bytes",
+            Self::Percent => "percent",
+        }
+    }
+
+    /// The stable name of so many a second.
+    pub const fn name_per_second(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes/s",
+            Self::Time | Self::Count | Self::Percent => "1/s",
+        }
+    }
+}
+
+/// What the values of the metric of this name are measured in.
+pub fn unit_of(name: &str) -> Unit {
+    if name.starts_with("bytes.") {
+        return Unit::Bytes;
+    }
+    match Gauge::from_name(name) {
+        Some(Gauge::GeneratorCpu) => return Unit::Percent,
+        Some(Gauge::GeneratorRss | Gauge::BytesPerConnection) => return Unit::Bytes,
+        Some(Gauge::Connecting | Gauge::Open | Gauge::Closing) => return Unit::Count,
+        None => {}
+    }
+    let by_message = name.starts_with("latency.") || name.starts_with("service.");
+    if by_message || Timer::from_name(name).is_some() {
+        Unit::Time
+    } else {
+        Unit::Count
+    }
+}
+
 /// The name of one message's latency, counted from its intended send time.
 pub fn latency(message: &str) -> String {
     format!("latency.{message}")
@@ -288,6 +340,16 @@ mod tests {
         for name in &all {
             assert!(kind_of(name, &["echo"]).is_some(), "{name}");
         }
+    }
+
+    #[test]
+    fn every_histogram_is_measured_in_time() {
+        for name in names(&["echo"]) {
+            let is_histogram = kind_of(&name, &["echo"]) == Some(Kind::Histogram);
+            assert_eq!(unit_of(&name) == Unit::Time, is_histogram, "{name}");
+        }
+        assert_eq!(unit_of("bytes.sent"), Unit::Bytes);
+        assert_eq!(unit_of("generator.cpu"), Unit::Percent);
     }
 
     #[test]

@@ -1,0 +1,101 @@
+//! `connections.csv`: one row for each connection that did not end as planned.
+//! A server can put any text here (`close_reason`), so it is made harmless for spreadsheets.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::numbers::{cell, seconds};
+use super::run_report::RunReport;
+use crate::measure::Ending;
+
+/// The columns, in order. Times are seconds since the first dial; the last is a span.
+#[derive(Serialize)]
+struct Line<'a> {
+    connection: u32,
+    cohort: &'a str,
+    opened_s: String,
+    ended_s: String,
+    state: &'a str,
+    close_code: Option<u16>,
+    close_reason: Cow<'a, str>,
+    closed_by: Option<&'a str>,
+    cause: &'a str,
+    last_received_s: String,
+    last_ping_s: String,
+    last_pong_s: String,
+    pings_missed: u32,
+    tcp_unacked: Option<u32>,
+    tcp_retransmits: Option<u32>,
+    tcp_last_ack_s: String,
+}
+
+const COLUMNS: [&str; 16] = [
+    "connection",
+    "cohort",
+    "opened_s",
+    "ended_s",
+    "state",
+    "close_code",
+    "close_reason",
+    "closed_by",
+    "cause",
+    "last_received_s",
+    "last_ping_s",
+    "last_pong_s",
+    "pings_missed",
+    "tcp_unacked",
+    "tcp_retransmits",
+    "tcp_last_ack_s",
+];
+
+/// Writes `connections.csv`: a header at least.
+///
+/// # Errors
+/// When `out` does.
+pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
+    let mut csv = csv::WriterBuilder::new()
+        .has_headers(false)
+        .from_writer(out);
+    csv.write_record(COLUMNS)?;
+    for ending in &report.summary.endings.rows {
+        csv.serialize(line(ending, &report.summary.cohorts))?;
+    }
+    csv.flush()?;
+    Ok(())
+}
+
+fn line<'a>(ending: &'a Ending, cohorts: &'a [String]) -> Line<'a> {
+    Line {
+        connection: ending.connection,
+        cohort: cohorts.get(ending.cohort).map_or("", String::as_str),
+        opened_s: time(ending.opened_ns),
+        ended_s: time(ending.ended_ns),
+        state: ending.state.name(),
+        close_code: ending.close_code,
+        close_reason: harmless(&ending.close_reason),
+        closed_by: ending.closed_by.map(|side| side.name()),
+        cause: ending.cause.name(),
+        last_received_s: time(ending.last_received_ns),
+        last_ping_s: time(ending.last_ping_ns),
+        last_pong_s: time(ending.last_pong_ns),
+        pings_missed: ending.pings_missed,
+        tcp_unacked: ending.tcp.map(|tcp| tcp.unacked),
+        tcp_retransmits: ending.tcp.map(|tcp| tcp.retransmits),
+        tcp_last_ack_s: time(ending.tcp.map(|tcp| tcp.last_ack_ns)),
+    }
+}
+
+fn time(ns: Option<u64>) -> String {
+    cell(ns.map(seconds))
+}
+
+/// A spreadsheet runs a cell that begins with one of these as a formula; a quote before it makes it text.
+fn harmless(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}

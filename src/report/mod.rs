@@ -1,0 +1,27 @@
+//! One run report as bytes: one file for each format, each a function into any `Write`.
+//! Nothing here opens a socket or decides anything; the verdict is made before.
+
+mod connections_csv;
+mod histogram_csv;
+mod host;
+mod numbers;
+mod output;
+mod page;
+mod run_json;
+mod run_report;
+mod style;
+mod summary_csv;
+mod tables;
+mod text;
+mod timeline_csv;
+
+pub use connections_csv::write as connections_csv;
+pub use histogram_csv::write as histogram_csv;
+pub use host::Host;
+pub use output::{OutputError, OutputSet};
+pub use run_json::{SCHEMA_VERSION, write as run_json};
+pub use run_report::{Options, RunReport};
+pub use style::Style;
+pub use summary_csv::write as summary_csv;
+pub use text::write as text;
+pub use timeline_csv::write as timeline_csv;

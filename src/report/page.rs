@@ -1,0 +1,76 @@
+//! The layout of the terminal summary: labels to the left, text wrapped beside them, tables, notes.
+//! Knows nothing of what is written.
+
+use std::io::{self, Write};
+
+use super::style::{Style, WIDTH, harmless, wrapped};
+
+/// The column where the text after a label begins.
+pub(super) const INDENT: usize = 13;
+
+pub(super) struct Page<W> {
+    pub(super) style: Style,
+    pub(super) out: W,
+}
+
+impl<W: Write> Page<W> {
+    /// Text beside a label, which may be empty.
+    pub(super) fn line(&mut self, label: &str, text: &str) -> io::Result<()> {
+        let blank = " ".repeat(INDENT);
+        let mut label = match label {
+            "" => blank.clone(),
+            label => self.style.bold(&format!("{label:<INDENT$}")),
+        };
+        for line in wrapped(text, WIDTH - INDENT) {
+            writeln!(self.out, "{label}{line}")?;
+            label.clone_from(&blank);
+        }
+        Ok(())
+    }
+
+    /// One dim line below the text of a label; what does not fit is cut.
+    pub(super) fn example(&mut self, text: &str) -> io::Result<()> {
+        let text = format!("as in: {}", harmless(text));
+        let fitting: String = text.chars().take(WIDTH - INDENT).collect();
+        writeln!(self.out, "{:INDENT$}{}", "", self.style.dim(&fitting))
+    }
+
+    /// A remark over the whole width.
+    pub(super) fn aside(&mut self, text: &str) -> io::Result<()> {
+        for line in wrapped(&harmless(text), WIDTH) {
+            writeln!(self.out, "{}", self.style.dim(&line))?;
+        }
+        Ok(())
+    }
+
+    /// A table with its heading in bold, set off by an empty line; nothing where it is empty.
+    pub(super) fn table(&mut self, lines: &[String]) -> io::Result<()> {
+        let Some((head, rows)) = lines.split_first() else {
+            return Ok(());
+        };
+        writeln!(self.out, "\n{}", self.style.bold(head))?;
+        rows.iter().try_for_each(|row| writeln!(self.out, "{row}"))
+    }
+
+    /// A word in its colour, what it says, and a hint below.
+    pub(super) fn note(
+        &mut self,
+        word: &str,
+        paint: fn(Style, &str) -> String,
+        text: &str,
+        hint: Option<String>,
+    ) -> io::Result<()> {
+        let indent = word.len() + 2;
+        let mut label = format!("{}: ", paint(self.style, word));
+        for line in wrapped(&harmless(text), WIDTH - indent) {
+            writeln!(self.out, "{label}{line}")?;
+            label = " ".repeat(indent);
+        }
+        if let Some(hint) = hint {
+            for line in wrapped(&format!("hint: {hint}"), WIDTH - indent) {
+                writeln!(self.out, "{label}{}", self.style.dim(&line))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,294 @@
+//! `run.json`: everything, so that a run can be compared, merged and shown again years later.
+//! Its shape is public and versioned; a field that does not apply to a metric is left out.
+
+use std::io::Write;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::host::Host;
+use super::numbers::{mean_us, milli, us};
+use super::run_report::RunReport;
+use crate::measure::{Histogram, Metric, Summary, Value};
+use crate::metric::{self, Cause, Unit, unit_of};
+use crate::verdict::{Distrust, GateResult, Outcome, Verdict, Warning};
+
+/// The version of the shape of `run.json`: raised when a reader of the old one could misread the new one.
+pub const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    tool: Tool,
+    scenario: ScenarioText<'a>,
+    options: Options<'a>,
+    host: &'a Host,
+    started_at: String,
+    seconds: f64,
+    measured_seconds: f64,
+    outcome: &'static str,
+    aborted_by: Option<&'a str>,
+    verdict: Judgement<'a>,
+    warnings: Vec<Note>,
+    errors: Vec<Errors<'a>>,
+    metrics: Vec<Row<'a>>,
+    totals: Vec<Row<'a>>,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct ScenarioText<'a> {
+    name: &'a str,
+    text: &'a str,
+    sha256: String,
+    target: &'a str,
+}
+
+#[derive(Serialize)]
+struct Options<'a> {
+    seed: u64,
+    workers: usize,
+    overrides: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Judgement<'a> {
+    passed: bool,
+    exit_code: u8,
+    gates: Vec<GateLine<'a>>,
+    contracts: [(); 0],
+    distrust: Vec<Note>,
+}
+
+#[derive(Serialize)]
+struct GateLine<'a> {
+    gate: &'a str,
+    observed: Option<f64>,
+    unit: Option<&'static str>,
+    passed: bool,
+    why: &'a str,
+}
+
+/// A warning or a doubt.
+#[derive(Serialize)]
+struct Note {
+    kind: &'static str,
+    text: String,
+    hint: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Errors<'a> {
+    kind: &'static str,
+    count: u64,
+    examples: &'a [String],
+}
+
+/// One metric of one cohort in one stage. Times are microseconds.
+#[derive(Default, Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    cohort: Option<&'a str>,
+    stage: Option<u32>,
+    kind: &'static str,
+    unit: &'static str,
+    count: u64,
+    #[serde(flatten)]
+    values: Values,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hdr: Option<String>,
+}
+
+#[derive(Default, Serialize)]
+struct Values {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sum: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p50: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p90: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p99: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p99_9: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p99_99: Option<f64>,
+}
+
+/// Writes `run.json`.
+///
+/// # Errors
+/// When `out` does.
+pub fn write(report: &RunReport<'_>, mut out: impl Write) -> Result<(), serde_json::Error> {
+    serde_json::to_writer_pretty(&mut out, &document(report))?;
+    writeln!(out).map_err(serde_json::Error::io)
+}
+
+fn document<'a>(report: &'a RunReport<'_>) -> Document<'a> {
+    let summary = report.summary;
+    Document {
+        schema_version: SCHEMA_VERSION,
+        tool: Tool {
+            name: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+        },
+        scenario: ScenarioText {
+            name: &report.scenario.name,
+            text: report.scenario_text,
+            sha256: hex(&Sha256::digest(report.scenario_text)),
+            target: report.target(),
+        },
+        options: Options {
+            seed: report.options.seed,
+            workers: report.facts.workers,
+            overrides: &report.options.overrides,
+        },
+        host: report.host,
+        started_at: report.started_at_utc(),
+        seconds: milli(summary.seconds),
+        measured_seconds: milli(summary.measured_seconds),
+        outcome: report.facts.outcome.name(),
+        aborted_by: match &report.facts.outcome {
+            Outcome::Aborted { gate } => Some(gate),
+            Outcome::Completed | Outcome::Interrupted => None,
+        },
+        verdict: judgement(report.verdict),
+        warnings: report.verdict.warnings.iter().map(Note::from).collect(),
+        errors: errors(summary),
+        metrics: summary
+            .metrics
+            .iter()
+            .map(|metric| row(metric, true))
+            .collect(),
+        totals: summary
+            .totals
+            .iter()
+            .map(|metric| row(metric, false))
+            .collect(),
+    }
+}
+
+fn judgement(verdict: &Verdict) -> Judgement<'_> {
+    Judgement {
+        passed: verdict.passed(),
+        exit_code: verdict.exit.code(),
+        gates: verdict.gates.iter().map(gate).collect(),
+        contracts: [],
+        distrust: verdict.distrust.iter().map(Note::from).collect(),
+    }
+}
+
+fn gate(result: &GateResult) -> GateLine<'_> {
+    GateLine {
+        gate: &result.gate,
+        observed: result.observed.map(|observed| observed.reported()),
+        unit: result.observed.map(|observed| observed.measure.name()),
+        passed: result.passed,
+        why: &result.why,
+    }
+}
+
+impl From<&Warning> for Note {
+    fn from(warning: &Warning) -> Self {
+        Self {
+            kind: warning.kind(),
+            text: warning.to_string(),
+            hint: warning.hint(),
+        }
+    }
+}
+
+impl From<&Distrust> for Note {
+    fn from(distrust: &Distrust) -> Self {
+        Self {
+            kind: distrust.kind(),
+            text: distrust.to_string(),
+            hint: distrust.hint(),
+        }
+    }
+}
+
+fn errors(summary: &Summary) -> Vec<Errors<'_>> {
+    let causes = Cause::ALL
+        .iter()
+        .filter(|cause| **cause != Cause::Completed);
+    let counted = causes.map(|cause| Errors {
+        kind: cause.name(),
+        count: summary.total(&metric::error(*cause)),
+        examples: summary
+            .endings
+            .examples
+            .get(cause)
+            .map_or(&[], Vec::as_slice),
+    });
+    counted.filter(|errors| errors.count > 0).collect()
+}
+
+/// The whole distribution is kept of what was measured; of the totals only the statistics.
+fn row(metric: &Metric, with_hdr: bool) -> Row<'_> {
+    let plain = Row {
+        name: &metric.name,
+        cohort: metric.cohort.as_deref(),
+        stage: metric.stage,
+        kind: metric.value.kind().name(),
+        unit: unit_of(&metric.name).name(),
+        ..Row::default()
+    };
+    match &metric.value {
+        Value::Counter(count) => Row {
+            count: *count,
+            ..plain
+        },
+        Value::Gauge(stats) => Row {
+            count: stats.samples,
+            values: Values {
+                min: Some(milli(stats.min)),
+                max: Some(milli(stats.max)),
+                mean: Some(milli(stats.mean)),
+                last: Some(milli(stats.last)),
+                ..Values::default()
+            },
+            ..plain
+        },
+        Value::Histogram(times) => Row {
+            unit: Unit::Time.name(),
+            count: times.count(),
+            values: distribution(times),
+            hdr: with_hdr.then(|| times.to_base64()),
+            ..plain
+        },
+    }
+}
+
+fn distribution(times: &Histogram) -> Values {
+    let percentile = |percent| times.percentile(percent).map(us);
+    Values {
+        sum: Some(milli(times.sum() as f64 / 1e3)),
+        min: times.min().map(us),
+        max: times.max().map(us),
+        mean: mean_us(times),
+        last: None,
+        p50: percentile(50.0),
+        p90: percentile(90.0),
+        p99: percentile(99.0),
+        p99_9: percentile(99.9),
+        p99_99: percentile(99.99),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,135 @@
+//! How text looks in a terminal: colour, aligned columns, lines of 80 characters.
+//! What comes from a server is made harmless before it is shown.
+
+use std::fmt::Write as _;
+
+/// The width that text is made for.
+pub(super) const WIDTH: usize = 80;
+
+/// Whether to use colour. Without it the text says all the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Style {
+    colour: bool,
+}
+
+impl Style {
+    /// Text alone.
+    pub const PLAIN: Self = Self { colour: false };
+    /// With the colours of the terminal (SGR sequences).
+    pub const COLOUR: Self = Self { colour: true };
+
+    pub(super) fn bold(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    pub(super) fn dim(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    pub(super) fn good(self, text: &str) -> String {
+        self.paint("1;32", text)
+    }
+
+    pub(super) fn bad(self, text: &str) -> String {
+        self.paint("1;31", text)
+    }
+
+    pub(super) fn doubtful(self, text: &str) -> String {
+        self.paint("1;33", text)
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour && !text.is_empty() {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// Lines of at most `width` characters, broken at spaces; a longer word stands on a line of its own.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let room = width.saturating_sub(line.chars().count());
+        if !line.is_empty() && word.chars().count() + 1 > room {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}
+
+/// One line for each row: the first column to the left, the others to the right, two spaces between.
+pub(super) fn columns(rows: &[Vec<String>]) -> Vec<String> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            match column {
+                0 => write!(line, "{cell:<width$}"),
+                _ => write!(line, "  {cell:>width$}"),
+            }
+            .expect("writing to a string does not fail");
+        }
+        line.trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Control characters would let a server move our cursor; they are shown by number.
+pub(super) fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() {
+            out.extend(letter.escape_default());
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn columns_line_up_by_characters() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let lines = columns(&[row(["", "p50", "max"]), row(["echo", "74.0 µs", "1 s"])]);
+        assert_eq!(lines, ["          p50  max", "echo  74.0 µs  1 s"]);
+    }
+
+    #[test]
+    fn a_server_cannot_write_to_the_terminal() {
+        assert_eq!(harmless("a\x1b[2Jb\r\n"), "a\\u{1b}[2Jb\\r\\n");
+    }
+
+    #[test]
+    fn plain_is_plain() {
+        assert_eq!(Style::PLAIN.bad("no"), "no");
+        assert_eq!(Style::COLOUR.bad("no"), "\x1b[1;31mno\x1b[0m");
+    }
+
+    proptest! {
+        #[test]
+        fn wrapping_keeps_every_word(words in prop::collection::vec("[a-z]{1,9}", 1..30)) {
+            let text = words.join(" ");
+            let lines = wrapped(&text, 20);
+            prop_assert!(lines.iter().all(|line| line.len() <= 20));
+            prop_assert_eq!(lines.join(" "), text);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! `summary.csv`: every statistic of every metric, one a row.
+//! Long rather than wide, so that a new metric never moves a column.
+
+use std::io::Write;
+
+use super::numbers::{Statistic, cell, statistics};
+use super::run_report::RunReport;
+
+/// Writes `summary.csv`.
+///
+/// # Errors
+/// When `out` does.
+pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
+    let mut csv = csv::Writer::from_writer(out);
+    csv.write_record(["metric", "cohort", "stage", "stat", "value", "unit"])?;
+    for metric in &report.summary.metrics {
+        let cohort = metric.cohort.as_deref().unwrap_or_default();
+        for Statistic { name, value, unit } in statistics(metric) {
+            csv.serialize((&metric.name, cohort, metric.stage, name, cell(value), unit))?;
+        }
+    }
+    csv.flush()?;
+    Ok(())
+}

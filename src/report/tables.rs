@@ -1,0 +1,153 @@
+//! The tables of the terminal summary: all times in one, then stage by stage and cohort by cohort.
+//! A cell without data is empty, and so is a percentile with too few samples behind it.
+
+use super::style::columns;
+use crate::measure::{Histogram, Metric, Summary};
+use crate::metric::{self, Timer};
+use crate::scenario::{Selector, Stat, Subject};
+use crate::units::{human_count, human_ns};
+use crate::verdict::{observe, samples_for};
+
+/// Shown where there is a sample, in this order, after the messages.
+const TIMERS: [Timer; 8] = [
+    Timer::HeartbeatRtt,
+    Timer::HeartbeatDetection,
+    Timer::ServerPingInterval,
+    Timer::ReceiveGap,
+    Timer::HandshakeTotal,
+    Timer::ReconnectDuration,
+    Timer::CloseDuration,
+    Timer::ScheduleLateness,
+];
+
+/// The highest percentile of the table of all times.
+const HIGHEST: f64 = 99.9;
+
+/// All times, under the names that gates use. Empty where there are none.
+pub(super) fn times(summary: &Summary) -> Vec<String> {
+    let mut rows = vec![cells(["", "samples", "p50", "p90", "p99", "p99.9", "max"])];
+    for (name, times) in distributions(summary) {
+        let mut row = vec![name, human_count(times.count())];
+        row.extend([50.0, 90.0, 99.0, HIGHEST].map(|percent| percentile(&times, percent)));
+        row.push(times.max().map(human_ns).unwrap_or_default());
+        rows.push(row);
+    }
+    if rows.len() == 1 {
+        return Vec::new();
+    }
+    columns(&rows)
+}
+
+/// Whether [`times`] leaves a cell empty.
+pub(super) fn has_thin_percentile(summary: &Summary) -> bool {
+    distributions(summary).any(|(_, times)| times.count() < samples_for(HIGHEST))
+}
+
+fn distributions(summary: &Summary) -> impl Iterator<Item = (String, Histogram)> {
+    let by_message = (messages(summary).into_iter())
+        .flat_map(|message| [metric::latency(message), metric::service(message)]);
+    let names = by_message.chain(TIMERS.iter().map(|timer| timer.name().to_owned()));
+    names.filter_map(|name| {
+        let times = summary.histogram(&name)?;
+        Some((name, times))
+    })
+}
+
+/// The names of the messages that were answered, each once, in the order of the summary.
+pub(super) fn messages(summary: &Summary) -> Vec<&str> {
+    let mut found = Vec::new();
+    for metric in &summary.metrics {
+        if let Some(message) = metric.name.strip_prefix("latency.")
+            && !found.contains(&message)
+        {
+            found.push(message);
+        }
+    }
+    found
+}
+
+/// One part of a run: a stage or a cohort.
+pub(super) struct Part<'a> {
+    pub(super) label: String,
+    pub(super) cohort: Option<&'a str>,
+    pub(super) stage: Option<u32>,
+}
+
+impl Part<'_> {
+    fn of(&self, stat: Stat, metric: &str, summary: &Summary) -> String {
+        let selector = Selector {
+            metric: metric.to_owned(),
+            cohort: self.cohort.map(str::to_owned),
+            stage: self.stage,
+        };
+        observe(&Subject::Stat(stat, selector), summary)
+            .map_or_else(|_| String::new(), |seen| seen.to_string())
+    }
+
+    /// All distributions of this part whose names begin so, in one.
+    fn histogram(&self, begins: &str, summary: &Summary) -> Option<Histogram> {
+        let here = |metric: &&Metric| {
+            metric.name.starts_with(begins)
+                && (self.cohort.is_none() || metric.cohort.as_deref() == self.cohort)
+                && (self.stage.is_none() || metric.stage == self.stage)
+        };
+        Summary::merged(summary.metrics.iter().filter(here))
+    }
+}
+
+/// What to show of each part.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) messages: bool,
+    pub(super) heartbeat: bool,
+}
+
+/// The parts of a run side by side, under a heading of its own.
+pub(super) fn parts(
+    heading: &str,
+    parts: &[Part<'_>],
+    shown: Shown,
+    summary: &Summary,
+) -> Vec<String> {
+    let mut head = cells([heading, "open"]);
+    if shown.messages {
+        head.extend(cells(["sent", "echoed", "timed out", "p50", "p99"]));
+    }
+    if shown.heartbeat {
+        head.extend(cells(["missed", "rtt p99"]));
+    }
+    let row = |part: &Part<'_>| {
+        let of = |stat, metric| part.of(stat, metric, summary);
+        let mut row = vec![part.label.clone(), of(Stat::Peak, "connections.open")];
+        if shown.messages {
+            row.push(of(Stat::Rate, "messages.sent"));
+            row.push(of(Stat::Rate, "messages.echoed"));
+            row.push(of(Stat::Count, "messages.timed_out"));
+            let latency = part.histogram("latency.", summary);
+            row.extend([50.0, 99.0].map(|percent| cell(latency.as_ref(), percent)));
+        }
+        if shown.heartbeat {
+            row.push(of(Stat::Count, "heartbeat.missed"));
+            let rtt = part.histogram("heartbeat.rtt", summary);
+            row.push(cell(rtt.as_ref(), 99.0));
+        }
+        row
+    };
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(parts.iter().map(row)).collect();
+    columns(&rows)
+}
+
+/// Empty where there are too few samples for it to mean much.
+fn percentile(times: &Histogram, percent: f64) -> String {
+    let is_covered = times.count() >= samples_for(percent);
+    let ns = times.percentile(percent).filter(|_| is_covered);
+    ns.map(human_ns).unwrap_or_default()
+}
+
+fn cell(times: Option<&Histogram>, percent: f64) -> String {
+    times.map_or_else(String::new, |times| percentile(times, percent))
+}
+
+fn cells<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(str::to_owned).to_vec()
+}

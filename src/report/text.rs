@@ -1,0 +1,388 @@
+//! The summary that a person reads in ten seconds: what ran, what came of it, and what to make of it.
+//! Made for 80 columns; names are those that gates use.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use super::page::Page;
+use super::run_report::RunReport;
+use super::style::{Style, WIDTH, harmless};
+use super::tables::{self, Part, Shown};
+use crate::measure::Value;
+use crate::metric::{self, Cause, Counter, Gauge};
+use crate::scenario::Shape;
+use crate::units::{ByteSize, format_duration, human_count, human_ns};
+use crate::verdict::{Exit, GateResult, Outcome, Warning};
+
+/// What gates saw stands in a column behind this width at most.
+const GATE_WIDTH: usize = 56;
+/// So many causes and warnings are shown; the rest is in run.json.
+const MAX_SHOWN: usize = 8;
+
+/// Writes the summary, and where the files are (`folder`) if there are any.
+///
+/// # Errors
+/// When `out` does.
+pub fn write(
+    report: &RunReport<'_>,
+    style: Style,
+    folder: Option<&Path>,
+    out: impl Write,
+) -> io::Result<()> {
+    let mut text = Text {
+        report,
+        page: Page { style, out },
+    };
+    text.heading()?;
+    text.connections()?;
+    text.messages()?;
+    text.heartbeat()?;
+    text.generator()?;
+    text.times()?;
+    text.parts()?;
+    text.gates()?;
+    text.warnings()?;
+    text.result(folder)
+}
+
+struct Text<'a, W> {
+    report: &'a RunReport<'a>,
+    page: Page<W>,
+}
+
+impl<W: Write> Text<'_, W> {
+    fn heading(&mut self) -> io::Result<()> {
+        let report = self.report;
+        let name = self.page.style.bold(&report.scenario.name);
+        let target = harmless(report.target());
+        writeln!(self.page.out, "{name} against {target}")?;
+        if !report.scenario.description.is_empty() {
+            self.page.aside(&report.scenario.description)?;
+        }
+        writeln!(self.page.out)?;
+        let measured = match report.summary.measured_seconds {
+            0.0 => "none".to_owned(),
+            seconds => span(seconds),
+        };
+        let ran = format!(
+            "{}, {measured} of it measured; began {}",
+            span(report.summary.seconds),
+            report.started_at_utc()
+        );
+        self.page.line("ran", &ran)
+    }
+
+    fn connections(&mut self) -> io::Result<()> {
+        let mut parts = vec![
+            self.counted(Counter::ConnectionsAttempted, "attempted"),
+            self.counted(Counter::ConnectionsOpened, "opened"),
+            self.counted(Counter::ConnectionsFailed, "failed"),
+            self.counted(Counter::ConnectionsDead, "dead"),
+        ];
+        parts.extend(self.if_any(Counter::ConnectionsReconnected, "reconnected"));
+        parts.extend(self.if_any(Counter::ConnectionsSkipped, "skipped"));
+        self.page.line("connections", &parts.join(" · "))?;
+        self.causes()
+    }
+
+    /// Why connections failed or ended, the most frequent first, each with an example.
+    fn causes(&mut self) -> io::Result<()> {
+        let summary = self.report.summary;
+        let mut causes: Vec<(Cause, u64)> = (Cause::ALL.iter())
+            .filter(|cause| **cause != Cause::Completed)
+            .map(|cause| (*cause, summary.count(&metric::error(*cause))))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        for (cause, count) in causes.iter().take(MAX_SHOWN) {
+            let count = human_count(*count);
+            self.page
+                .line("", &format!("{count} {cause}: {}", cause.meaning()))?;
+            let examples = summary.endings.examples.get(cause);
+            if let Some(example) = examples.and_then(|examples| examples.first()) {
+                self.page.example(example)?;
+            }
+        }
+        self.more(causes.len(), "causes")
+    }
+
+    fn messages(&mut self) -> io::Result<()> {
+        let summary = self.report.summary;
+        let count = |counter: Counter| summary.count(counter.name());
+        let received = count(Counter::MessagesReceived);
+        if count(Counter::MessagesDue) + received == 0 {
+            return Ok(());
+        }
+        let mut parts = vec![self.with_rate(Counter::MessagesSent, "sent")];
+        let echoed = count(Counter::MessagesEchoed);
+        if echoed > 0 || !tables::messages(summary).is_empty() {
+            parts.push(self.counted(Counter::MessagesEchoed, "echoed"));
+        }
+        if received != echoed {
+            parts.push(self.with_rate(Counter::MessagesReceived, "received"));
+        }
+        for (counter, word) in [
+            (Counter::MessagesNotSent, "not sent"),
+            (Counter::MessagesTimedOut, "timed out"),
+            (Counter::MessagesLost, "lost"),
+            (Counter::MessagesMismatched, "mismatched"),
+            (Counter::MessagesDuplicated, "duplicated"),
+            (Counter::MessagesLate, "late"),
+            (Counter::MessagesUnsolicited, "unsolicited"),
+        ] {
+            parts.extend(self.if_any(counter, word));
+        }
+        self.page.line("messages", &parts.join(" · "))
+    }
+
+    fn heartbeat(&mut self) -> io::Result<()> {
+        let cohorts = &self.report.scenario.cohorts;
+        if cohorts.iter().any(|cohort| cohort.heartbeat.is_some()) {
+            let mut parts = vec![
+                self.counted(Counter::PingsSent, "pings"),
+                self.counted(Counter::PongsReceived, "pongs"),
+                self.counted(Counter::PingsMissed, "missed"),
+            ];
+            parts.extend(self.if_any(Counter::PongsLate, "late"));
+            parts.extend(self.if_any(Counter::PongsUnsolicited, "unsolicited"));
+            self.page.line("heartbeat", &parts.join(" · "))?;
+        }
+        match self.if_any(Counter::ServerPings, "from the server") {
+            Some(pings) => self.page.line("pings", &pings),
+            None => Ok(()),
+        }
+    }
+
+    fn generator(&mut self) -> io::Result<()> {
+        let gauge = |gauge: Gauge| {
+            let mut rows = self.report.summary.select(gauge.name(), None, None);
+            rows.find_map(|row| match row.value {
+                Value::Gauge(stats) => Some(stats),
+                _ => None,
+            })
+        };
+        let workers = self.report.facts.workers;
+        let plural = if workers == 1 { "" } else { "s" };
+        let mut parts = vec![format!("{workers} worker{plural}")];
+        if let Some(cpu) = gauge(Gauge::GeneratorCpu) {
+            parts.push(format!("CPU {:.0} % (peak {:.0} %)", cpu.mean, cpu.max));
+        }
+        if let Some(rss) = gauge(Gauge::GeneratorRss) {
+            parts.push(size(rss.max));
+        }
+        if let Some(each) = gauge(Gauge::BytesPerConnection) {
+            parts.push(format!("{} a connection", size(each.last)));
+        }
+        self.page.line("generator", &parts.join(" · "))
+    }
+
+    fn times(&mut self) -> io::Result<()> {
+        let summary = self.report.summary;
+        self.page.table(&tables::times(summary))?;
+        if tables::has_thin_percentile(summary) {
+            self.page
+                .aside("An empty cell has too few samples behind it.")?;
+        }
+        match self.why_latency_differs() {
+            Some(why) => self.page.aside(why),
+            None => Ok(()),
+        }
+    }
+
+    /// One sentence, and only where somebody could wonder: from a millisecond and a half more on.
+    fn why_latency_differs(&self) -> Option<&'static str> {
+        let summary = self.report.summary;
+        let p99 = |name: String| summary.histogram(&name)?.percentile(99.0);
+        let waited = |message: &&str| {
+            let latency = p99(metric::latency(message))?;
+            let service = p99(metric::service(message))?;
+            let more = latency.saturating_sub(service);
+            (more > 1_000_000 && more > service / 2).then_some(())
+        };
+        let messages = tables::messages(summary);
+        messages.iter().find_map(waited).map(|()| {
+            "Latency counts from when a message was due, service time from when it was sent: \
+             the difference is time spent waiting to be sent."
+        })
+    }
+
+    fn parts(&mut self) -> io::Result<()> {
+        let (scenario, summary) = (self.report.scenario, self.report.summary);
+        let shown = Shown {
+            messages: summary.count(Counter::MessagesDue.name()) > 0,
+            heartbeat: summary.count(Counter::PingsSent.name()) > 0,
+        };
+        if let Shape::Stages(stages) = &scenario.load.shape {
+            let numbered = stages.iter().zip(1..).map(|(stage, number)| Part {
+                label: format!("{number}: {}", format_duration(stage.duration)),
+                cohort: None,
+                stage: Some(number),
+            });
+            let parts: Vec<Part<'_>> = numbered.collect();
+            self.page
+                .table(&tables::parts("stage", &parts, shown, summary))?;
+        }
+        if summary.cohorts.len() > 1 {
+            let named = summary.cohorts.iter().map(|name| Part {
+                label: name.clone(),
+                cohort: Some(name),
+                stage: None,
+            });
+            let parts: Vec<Part<'_>> = named.collect();
+            self.page
+                .table(&tables::parts("cohort", &parts, shown, summary))?;
+        }
+        Ok(())
+    }
+
+    fn gates(&mut self) -> io::Result<()> {
+        let gates = &self.report.verdict.gates;
+        if gates.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.page.out)?;
+        let longest = gates.iter().map(|gate| gate.gate.chars().count()).max();
+        let width = longest.unwrap_or(0).min(GATE_WIDTH);
+        for gate in gates {
+            let mark = if gate.passed {
+                self.page.style.good("✓ PASS")
+            } else {
+                self.page.style.bad("✗ FAIL")
+            };
+            let (text, seen) = (harmless(&gate.gate), seen(gate));
+            let fits = width.max(text.chars().count()) + seen.chars().count() <= WIDTH - 10;
+            if fits {
+                writeln!(self.page.out, "{mark}  {text:<width$}  {seen}")?;
+            } else {
+                writeln!(self.page.out, "{mark}  {text}\n{:8}{seen}", "")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn warnings(&mut self) -> io::Result<()> {
+        let warnings = &self.report.verdict.warnings;
+        if warnings.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.page.out)?;
+        let shown = &warnings[..warnings.len().min(MAX_SHOWN)];
+        for (place, warning) in shown.iter().enumerate() {
+            // The same advice stands once, below all that it is for.
+            let next = shown.get(place + 1).and_then(Warning::hint);
+            let hint = warning.hint().filter(|hint| next.as_ref() != Some(hint));
+            self.page
+                .note("warning", Style::doubtful, &warning.to_string(), hint)?;
+        }
+        self.more(warnings.len(), "warnings")
+    }
+
+    fn result(&mut self, folder: Option<&Path>) -> io::Result<()> {
+        writeln!(self.page.out)?;
+        let verdict = self.report.verdict;
+        for reason in &verdict.distrust {
+            let (text, hint) = (reason.to_string(), reason.hint());
+            self.page.note("doubt", Style::bad, &text, hint)?;
+        }
+        if !verdict.distrust.is_empty() {
+            writeln!(self.page.out)?;
+        }
+        let word = match verdict.exit {
+            Exit::Passed => self.page.style.good("PASS"),
+            Exit::Untrusted => self.page.style.doubtful("NO VERDICT"),
+            Exit::Interrupted => self.page.style.doubtful("INTERRUPTED"),
+            Exit::Failed | Exit::Unexpected | Exit::Invalid => self.page.style.bad("FAIL"),
+        };
+        writeln!(self.page.out, "{word}  {}", self.sentence())?;
+        match folder {
+            Some(folder) => writeln!(self.page.out, "report in {}", folder.display()),
+            None => Ok(()),
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let gates = &self.report.verdict.gates;
+        let code = self.report.verdict.exit.code();
+        let failed = gates.iter().filter(|gate| !gate.passed).count();
+        match self.report.verdict.exit {
+            Exit::Passed if gates.is_empty() => "there was no gate to hold".to_owned(),
+            Exit::Passed => match gates.len() {
+                1 => "the gate held".to_owned(),
+                all => format!("all {all} gates held"),
+            },
+            Exit::Untrusted => {
+                format!("the run is in doubt, so its gates decide nothing (exit code {code})")
+            }
+            Exit::Interrupted => {
+                format!("these numbers cover the run until the signal (exit code {code})")
+            }
+            _ => match self.report.facts.outcome {
+                Outcome::Aborted { .. } => {
+                    format!("an abort gate ended the run (exit code {code})")
+                }
+                _ => format!(
+                    "{failed} of {} gates did not hold (exit code {code})",
+                    gates.len()
+                ),
+            },
+        }
+    }
+
+    fn more(&mut self, all: usize, what: &str) -> io::Result<()> {
+        match all.checked_sub(MAX_SHOWN) {
+            None | Some(0) => Ok(()),
+            Some(more) => self
+                .page
+                .line("", &format!("and {more} more {what}, see run.json")),
+        }
+    }
+
+    fn counted(&self, counter: Counter, word: &str) -> String {
+        let count = self.report.summary.count(counter.name());
+        format!("{} {word}", human_count(count))
+    }
+
+    fn if_any(&self, counter: Counter, word: &str) -> Option<String> {
+        (self.report.summary.count(counter.name()) > 0).then(|| self.counted(counter, word))
+    }
+
+    fn with_rate(&self, counter: Counter, word: &str) -> String {
+        let counted = self.counted(counter, word);
+        let seconds = self.report.summary.measured_seconds;
+        if seconds <= 0.0 {
+            return counted;
+        }
+        let rate = self.report.summary.count(counter.name()) as f64 / seconds;
+        match rate {
+            100.0.. => format!("{counted} ({}/s)", human_count(rate.round() as u64)),
+            _ => format!("{counted} ({rate:.1}/s)"),
+        }
+    }
+}
+
+/// What a gate saw, or why it saw nothing.
+fn seen(gate: &GateResult) -> String {
+    match gate.observed {
+        Some(observed) => observed.to_string(),
+        None => gate.why.clone(),
+    }
+}
+
+/// Seconds for people: `38.2 s`, or `12m30s` from two minutes on.
+fn span(seconds: f64) -> String {
+    if seconds < 120.0 {
+        human_ns((seconds * 1e9).round() as u64)
+    } else {
+        format_duration(Duration::from_secs(seconds.round() as u64))
+    }
+}
+
+/// Bytes for people, to a tenth.
+fn size(bytes: f64) -> String {
+    match bytes {
+        1_048_576.0.. => format!("{:.1} MiB", bytes / 1_048_576.0),
+        1_024.0.. => format!("{:.1} KiB", bytes / 1_024.0),
+        _ => ByteSize(bytes.max(0.0).round() as u64).to_string(),
+    }
+}

@@ -1,0 +1,97 @@
+//! `timeline.csv`: one row a second and cohort; second 0 is that of the first dial.
+//! Counts what was completed in that second, in every phase of the run.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::numbers::{cell, us};
+use super::run_report::RunReport;
+use crate::measure::Row;
+
+/// The columns, in order.
+#[derive(Serialize)]
+struct Line<'a> {
+    second: u64,
+    phase: String,
+    cohort: &'a str,
+    connecting: u64,
+    open: u64,
+    closing: u64,
+    dead: u64,
+    sent: u64,
+    received: u64,
+    timed_out: u64,
+    pings_sent: u64,
+    pongs_received: u64,
+    missed: u64,
+    latency_p50_us: String,
+    latency_p99_us: String,
+    latency_max_us: String,
+    rtt_p99_us: String,
+    lateness_p99_us: String,
+}
+
+const COLUMNS: [&str; 18] = [
+    "second",
+    "phase",
+    "cohort",
+    "connecting",
+    "open",
+    "closing",
+    "dead",
+    "sent",
+    "received",
+    "timed_out",
+    "pings_sent",
+    "pongs_received",
+    "missed",
+    "latency_p50_us",
+    "latency_p99_us",
+    "latency_max_us",
+    "rtt_p99_us",
+    "lateness_p99_us",
+];
+
+/// Writes `timeline.csv`.
+///
+/// # Errors
+/// When `out` does.
+pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
+    let mut csv = csv::WriterBuilder::new()
+        .has_headers(false)
+        .from_writer(out);
+    csv.write_record(COLUMNS)?;
+    for row in &report.summary.timeline {
+        csv.serialize(line(row, &report.summary.cohorts))?;
+    }
+    csv.flush()?;
+    Ok(())
+}
+
+fn line<'a>(row: &Row, cohorts: &'a [String]) -> Line<'a> {
+    Line {
+        second: row.second,
+        phase: row.phase.to_string(),
+        cohort: cohorts.get(row.cohort).map_or("", String::as_str),
+        connecting: row.open.connecting,
+        open: row.open.open,
+        closing: row.open.closing,
+        dead: row.open.dead,
+        sent: row.sent,
+        received: row.received,
+        timed_out: row.timed_out,
+        pings_sent: row.pings_sent,
+        pongs_received: row.pongs_received,
+        missed: row.missed,
+        latency_p50_us: micros(row.latency_p50_ns),
+        latency_p99_us: micros(row.latency_p99_ns),
+        latency_max_us: micros(row.latency_max_ns),
+        rtt_p99_us: micros(row.rtt_p99_ns),
+        lateness_p99_us: micros(row.lateness_p99_ns),
+    }
+}
+
+fn micros(ns: Option<u64>) -> String {
+    cell(ns.map(us))
+}

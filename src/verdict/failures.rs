@@ -1,0 +1,107 @@
+//! Why connections did not open: the causes by number, and what helps against the foremost.
+//! Warnings and doubts both speak of it.
+
+use std::fmt;
+
+use crate::measure::Summary;
+use crate::metric::{self, Cause};
+
+/// Why connections did not open, the most frequent cause first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Failures {
+    causes: Vec<(Cause, u64)>,
+    example: Option<String>,
+}
+
+impl Failures {
+    /// So many causes are shown.
+    const SHOWN: usize = 3;
+
+    pub(super) fn of(summary: &Summary) -> Self {
+        let mut causes: Vec<(Cause, u64)> = (Cause::ALL.iter())
+            .filter(|cause| ends_a_handshake(**cause))
+            .map(|cause| (*cause, summary.count(&metric::error(*cause))))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let example = (causes.iter())
+            .filter_map(|(cause, _)| summary.endings.examples.get(cause)?.first())
+            .next()
+            .cloned();
+        Self { causes, example }
+    }
+
+    /// What helps against the foremost cause, where wsbench can know.
+    pub fn hint(&self) -> Option<&'static str> {
+        let (foremost, _) = self.causes.first()?;
+        Some(match foremost {
+            Cause::Dns => "check the host name in `url`",
+            Cause::Refused => "is the server running, and is the port in `url` right?",
+            Cause::Unreachable => "check the address in `url`, and the route to it",
+            Cause::ConnectTimeout => {
+                "a slower `ramp_up` spares the server's accept queue; a longer `connect_timeout` waits for it"
+            }
+            Cause::Tls => "set `ca` to the server's root certificate, or try `insecure = true`",
+            Cause::HttpStatus => {
+                "a server answered, but not as a WebSocket: check the path in `url`, and `headers`"
+            }
+            Cause::BadSubprotocol => "check `subprotocols`",
+            Cause::NoLocalPort => "add `source_addresses`",
+            Cause::NoDescriptor => "raise the limit of open files (`ulimit -n`)",
+            Cause::HandshakeReset | Cause::HandshakeEof => {
+                "the server hangs up on new connections: does it, or a proxy before it, have a limit?"
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Failures {
+    /// Follows a sentence: `: 3 refused, 1 tls (the first words of an example)`. Empty where nothing failed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (cause, count)) in self.causes.iter().take(Self::SHOWN).enumerate() {
+            let before = if place == 0 { ": " } else { ", " };
+            write!(f, "{before}{count} {cause}")?;
+        }
+        match &self.example {
+            Some(example) => write!(f, " ({example})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether this cause can be that of a dial; `io` can be either's.
+fn ends_a_handshake(cause: Cause) -> bool {
+    match cause {
+        Cause::Dns
+        | Cause::Refused
+        | Cause::Unreachable
+        | Cause::ConnectTimeout
+        | Cause::Tls
+        | Cause::HttpStatus
+        | Cause::BadUpgrade
+        | Cause::BadAccept
+        | Cause::BadSubprotocol
+        | Cause::BadExtension
+        | Cause::HandshakeEof
+        | Cause::HandshakeReset
+        | Cause::HandshakeGarbage
+        | Cause::NoLocalPort
+        | Cause::NoDescriptor
+        | Cause::Abandoned
+        | Cause::Io => true,
+        Cause::Completed
+        | Cause::ClosedByPeer
+        | Cause::PeerFrozen
+        | Cause::PathDead
+        | Cause::MissedPong
+        | Cause::Reset
+        | Cause::Eof
+        | Cause::ProtocolError
+        | Cause::BadUtf8
+        | Cause::BadCloseCode
+        | Cause::MessageTooBig
+        | Cause::CloseTimeout
+        | Cause::WriteTimeout => false,
+    }
+}

@@ -1,0 +1,256 @@
+//! A small scenario and runs of it, made by hand, for the tests of this folder.
+//! Compiled for tests only.
+
+use std::time::Duration;
+
+use crate::measure::{
+    Cells, Collector, Ending, Layout, Phase, Sample, Shard, State, Summary, Window,
+};
+use crate::metric::{Cause, Counter, Timer};
+use crate::scenario::{
+    AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, HeartbeatKind, Load, Message,
+    OnDead, Op, Pace, Pacing, Payload, Phase as Spread, Reconnect, Scenario, Selector, Shape, Stat,
+    Subject, Target, TargetUrl, Trust,
+};
+use crate::units::{ByteSize, Rate, human_ns};
+
+/// Ten connections that echo on a schedule and ping; one gate that a healthy run holds.
+pub(super) fn scenario() -> Scenario {
+    let second = Duration::from_secs(1);
+    let echo = Message {
+        name: "echo".to_owned(),
+        payload: Payload::Size(ByteSize(64)),
+        frame: FrameKind::Text,
+        pacing: Pacing::Open {
+            rate: Rate::per_second(10.0).unwrap(),
+            gaps: Gaps::Constant,
+            phase: Spread::Spread,
+            in_flight: None,
+        },
+        count: None,
+        expect: Expect::Echo,
+        timeout: second,
+    };
+    let heartbeat = Heartbeat {
+        interval: second,
+        timeout: second,
+        max_missed: 1,
+        phase: Spread::Spread,
+        alive_on: AliveOn::Pong,
+        on_dead: OnDead::Close,
+        auto_pong: true,
+        kind: HeartbeatKind::Frames,
+    };
+    Scenario {
+        name: "echo".to_owned(),
+        description: String::new(),
+        target: Target {
+            url: TargetUrl::Embedded,
+            connect_timeout: second,
+            close_timeout: second,
+            headers: Vec::new(),
+            origin: None,
+            subprotocols: Vec::new(),
+            trust: Trust::System,
+            source_addresses: Vec::new(),
+            max_message: ByteSize(1 << 20),
+        },
+        load: Load {
+            shape: Shape::Steady {
+                ramp_up: Duration::ZERO,
+                warm_up: Duration::ZERO,
+                duration: 10 * second,
+            },
+            ramp_down: Duration::ZERO,
+            pace: Pace::Steady,
+            reconnect: Reconnect::None,
+        },
+        cohorts: vec![Cohort {
+            name: "main".to_owned(),
+            connections: 10,
+            messages: vec![echo],
+            heartbeat: Some(heartbeat),
+        }],
+        gates: Gates {
+            pass: vec![gate(Stat::Count, "connections.dead", Op::Equal, 0.0)],
+            abort: Vec::new(),
+        },
+    }
+}
+
+pub(super) fn selector(metric: &str) -> Selector {
+    Selector {
+        metric: metric.to_owned(),
+        cohort: None,
+        stage: None,
+    }
+}
+
+pub(super) fn gate(stat: Stat, metric: &str, op: Op, value: f64) -> Gate {
+    written(stat, metric, op, value, &value.to_string())
+}
+
+pub(super) fn timed_gate(stat: Stat, metric: &str, op: Op, ns: f64) -> Gate {
+    let time = human_ns(ns as u64).replace(".0 ", "").replace(' ', "");
+    written(stat, metric, op, ns, &time)
+}
+
+fn written(stat: Stat, metric: &str, op: Op, value: f64, shown: &str) -> Gate {
+    let stat_name = match stat {
+        Stat::Percentile(percent) => format!("p{percent}"),
+        other => format!("{other:?}").to_lowercase(),
+    };
+    let op_name = match op {
+        Op::Less => "<",
+        Op::LessOrEqual => "<=",
+        Op::Greater => ">",
+        Op::GreaterOrEqual => ">=",
+        Op::Equal => "==",
+        Op::NotEqual => "!=",
+    };
+    Gate {
+        subject: Subject::Stat(stat, selector(metric)),
+        op,
+        value,
+        text: format!("{stat_name}({metric}) {op_name} {shown}"),
+    }
+}
+
+/// What one second of one cohort held; a run of ten measured seconds is made of it.
+pub(super) struct Run {
+    shard: Shard,
+    cpu: Vec<f64>,
+}
+
+impl Run {
+    pub(super) fn new() -> Self {
+        let layout = layout();
+        Self {
+            shard: Shard::new(&layout),
+            cpu: Vec::new(),
+        }
+    }
+
+    /// Ten connections, all opened, every message and ping answered in a millisecond.
+    pub(super) fn healthy() -> Self {
+        let mut run = Self::new();
+        run.opened(10).echoed(100_000, 1_000_000);
+        run.add(Counter::MessagesDue, 100_000)
+            .add(Counter::PingsSent, 100)
+            .add(Counter::PongsReceived, 100);
+        run
+    }
+
+    fn whole(&mut self) -> &mut Cells {
+        &mut self.shard.cohorts[0].whole
+    }
+
+    fn window(&mut self) -> &mut Cells {
+        self.shard.cohorts[0].window(Window::measured(0))
+    }
+
+    /// Adds to a counter where the engine would: connections over the whole run, the rest to the window.
+    pub(super) fn add(&mut self, counter: Counter, more: u64) -> &mut Self {
+        if counter.name().starts_with("connections.") {
+            self.whole().add(counter, more);
+        } else {
+            self.window().add(counter, more);
+        }
+        self
+    }
+
+    pub(super) fn opened(&mut self, connections: u64) -> &mut Self {
+        self.add(Counter::ConnectionsAttempted, connections)
+            .add(Counter::ConnectionsOpened, connections)
+    }
+
+    /// A healthy run where so many of the ten were not opened.
+    pub(super) fn opened_less(&mut self, missing: u64) -> &mut Self {
+        let cells = std::mem::replace(self.whole(), Cells::new(1));
+        self.opened(cells.counter(Counter::ConnectionsOpened) - missing)
+    }
+
+    pub(super) fn failed(&mut self, cause: Cause, times: u64) -> &mut Self {
+        for _ in 0..times {
+            self.whole().cause(cause);
+        }
+        self.add(Counter::ConnectionsAttempted, times)
+            .add(Counter::ConnectionsFailed, times)
+    }
+
+    pub(super) fn refused(&mut self, times: u64, detail: &str) -> &mut Self {
+        self.shard.ending(
+            Ending {
+                connection: 0,
+                cohort: 0,
+                opened_ns: None,
+                ended_ns: Some(0),
+                state: State::Connecting,
+                close_code: None,
+                close_reason: String::new(),
+                closed_by: None,
+                cause: Cause::Refused,
+                detail: detail.to_owned(),
+                last_received_ns: None,
+                last_ping_ns: None,
+                last_pong_ns: None,
+                pings_missed: 0,
+                tcp: None,
+            },
+            10,
+        );
+        self.failed(Cause::Refused, times)
+    }
+
+    pub(super) fn sent(&mut self, messages: u64) -> &mut Self {
+        self.add(Counter::MessagesSent, messages)
+    }
+
+    pub(super) fn not_sent(&mut self, messages: u64) -> &mut Self {
+        self.add(Counter::MessagesDue, messages)
+            .add(Counter::MessagesNotSent, messages)
+    }
+
+    /// Echoes that took so long, by latency; half of it by service time.
+    pub(super) fn echoed(&mut self, times: u64, ns: u64) -> &mut Self {
+        for _ in 0..times {
+            self.window().answer(0, ns, ns / 2);
+        }
+        self.sent(times).add(Counter::MessagesEchoed, times)
+    }
+
+    pub(super) fn late(&mut self, ns: u64, times: u64) -> &mut Self {
+        for _ in 0..times {
+            self.window().time(Timer::ScheduleLateness, ns);
+        }
+        self
+    }
+
+    pub(super) fn cpu(&mut self, percents: &[f64]) -> &mut Self {
+        self.cpu.extend(percents);
+        self
+    }
+
+    /// Twelve seconds, ten of them measured.
+    pub(super) fn summary(&self) -> Summary {
+        let mut collector = Collector::new(layout());
+        collector.interval(Phase::Measure, &self.shard, Sample::default());
+        let mut idle = Shard::new(&layout());
+        for (second, cpu) in self.cpu.iter().enumerate() {
+            idle.interval = second as u64 + 1;
+            let sample = Sample {
+                cpu: Some(*cpu),
+                ..Sample::default()
+            };
+            collector.interval(Phase::Measure, &idle, sample);
+        }
+        collector.summary(12.0, &[10.0])
+    }
+}
+
+fn layout() -> Layout {
+    Layout {
+        cohorts: vec![("main".to_owned(), vec!["echo".to_owned()])],
+        stages: 0,
+    }
+}

@@ -1,0 +1,67 @@
+//! Gates: each looked up, compared and explained.
+//! A gate without data does not hold.
+
+use super::observe::{Observed, observe};
+use crate::measure::Summary;
+use crate::scenario::Gate;
+
+/// How one gate fared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateResult {
+    /// As the user wrote it.
+    pub gate: String,
+    /// What was seen; `None` where there was no data.
+    pub observed: Option<Observed>,
+    /// Whether it held.
+    pub passed: bool,
+    /// Why it did not; empty where it did.
+    pub why: String,
+}
+
+/// A gate that must hold.
+pub(super) fn evaluate(gate: &Gate, summary: &Summary) -> GateResult {
+    let text = gate.text.clone();
+    match observe(&gate.subject, summary) {
+        Ok(observed) => {
+            let passed = gate.op.holds(observed.value, gate.value);
+            GateResult {
+                gate: text,
+                observed: Some(observed),
+                passed,
+                why: if passed {
+                    String::new()
+                } else {
+                    format!("observed {observed}")
+                },
+            }
+        }
+        Err(no_data) => GateResult {
+            gate: text,
+            observed: None,
+            passed: false,
+            why: no_data.to_string(),
+        },
+    }
+}
+
+/// The abort gate that ended the run, shown as the failure it is.
+pub(super) fn aborted_by(text: &str, gates: &[Gate], summary: &Summary) -> GateResult {
+    let gate = gates.iter().find(|gate| gate.text == text);
+    GateResult {
+        gate: text.to_owned(),
+        observed: gate.and_then(|gate| observe(&gate.subject, summary).ok()),
+        passed: false,
+        why: "held, and so ended the run (an `abort` gate)".to_owned(),
+    }
+}
+
+/// The first of these abort gates that holds now; one without data does not hold.
+pub fn first_holding<'g>(gates: &'g [Gate], summary: &Summary) -> Option<&'g Gate> {
+    gates.iter().find(|gate| {
+        observe(&gate.subject, summary).is_ok_and(|seen| gate.op.holds(seen.value, gate.value))
+    })
+}
+
+#[cfg(test)]
+#[path = "gates_tests.rs"]
+mod tests;

@@ -1,0 +1,121 @@
+//! The judgement on one run: gates, warnings, doubts and the exit code, decided in one place.
+//! Every report and the shell show this one.
+
+use super::distrust::{self, Distrust};
+use super::exit::Exit;
+use super::facts::{Facts, Outcome};
+use super::gates::{GateResult, aborted_by, evaluate};
+use super::warning::Warning;
+use super::warnings;
+use crate::measure::Summary;
+use crate::scenario::Scenario;
+
+/// The judgement on one run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Every gate of `pass` in the order of the scenario, after the abort gate that ended the run, if one did.
+    pub gates: Vec<GateResult>,
+    /// What a reader of the numbers should know.
+    pub warnings: Vec<Warning>,
+    /// Why no verdict can be trusted; empty where it can.
+    pub distrust: Vec<Distrust>,
+    /// What the shell is told.
+    pub exit: Exit,
+}
+
+impl Verdict {
+    /// Whether everything held, the run was whole and can be trusted.
+    pub fn passed(&self) -> bool {
+        self.exit == Exit::Passed
+    }
+}
+
+/// Judges a run.
+pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
+    let aborted = match &facts.outcome {
+        Outcome::Aborted { gate } => Some(aborted_by(gate, &scenario.gates.abort, summary)),
+        Outcome::Completed | Outcome::Interrupted => None,
+    };
+    let pass = scenario.gates.pass.iter();
+    let gates: Vec<GateResult> = aborted
+        .into_iter()
+        .chain(pass.map(|gate| evaluate(gate, summary)))
+        .collect();
+    let distrust = distrust::find(scenario, summary, facts);
+    let warnings = warnings::find(scenario, summary, facts, &distrust);
+    let exit = [
+        (facts.outcome == Outcome::Interrupted).then_some(Exit::Interrupted),
+        (!distrust.is_empty()).then_some(Exit::Untrusted),
+        (gates.iter().any(|gate| !gate.passed)).then_some(Exit::Failed),
+    ];
+    Verdict {
+        exit: exit.into_iter().flatten().max().unwrap_or(Exit::Passed),
+        gates,
+        warnings,
+        distrust,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Run, gate, scenario};
+    use super::*;
+    use crate::metric::Counter;
+    use crate::scenario::{Op, Stat};
+
+    fn aborted() -> Facts {
+        Facts {
+            outcome: Outcome::Aborted {
+                gate: "count(connections.failed) > 0".to_owned(),
+            },
+            ..Facts::completed(1)
+        }
+    }
+
+    #[test]
+    fn everything_held() {
+        let verdict = judge(&scenario(), &Run::healthy().summary(), &Facts::completed(1));
+        assert!(verdict.passed(), "{verdict:?}");
+        assert_eq!(verdict.gates.len(), 1);
+        assert_eq!(verdict.warnings, []);
+    }
+
+    #[test]
+    fn a_gate_that_does_not_hold_is_a_3() {
+        let mut run = Run::healthy();
+        run.add(Counter::ConnectionsDead, 2);
+        let verdict = judge(&scenario(), &run.summary(), &Facts::completed(1));
+        assert_eq!(verdict.exit, Exit::Failed);
+        assert_eq!(verdict.gates[0].why, "observed 2");
+    }
+
+    #[test]
+    fn distrust_beats_a_failed_gate_and_a_signal_beats_both() {
+        let mut failing = scenario();
+        failing.gates.pass = vec![gate(Stat::Count, "connections.opened", Op::Greater, 5.0)];
+        let nothing = Run::new().summary();
+        let verdict = judge(&failing, &nothing, &Facts::completed(1));
+        assert!(!verdict.gates[0].passed);
+        assert_eq!(verdict.exit, Exit::Untrusted);
+
+        let facts = Facts {
+            outcome: Outcome::Interrupted,
+            ..Facts::completed(1)
+        };
+        assert_eq!(judge(&failing, &nothing, &facts).exit, Exit::Interrupted);
+    }
+
+    #[test]
+    fn an_aborted_run_fails_and_names_its_gate_first() {
+        let mut scenario = scenario();
+        scenario.gates.abort = vec![gate(Stat::Count, "connections.failed", Op::Greater, 0.0)];
+        let mut run = Run::healthy();
+        run.refused(4, "");
+        let verdict = judge(&scenario, &run.summary(), &aborted());
+        assert_eq!(verdict.exit, Exit::Failed);
+        assert_eq!(verdict.gates[0].gate, "count(connections.failed) > 0");
+        assert_eq!(verdict.gates[0].observed.unwrap().value, 4.0);
+        assert!(verdict.gates[0].why.contains("ended the run"));
+        assert!(verdict.gates[1].passed);
+    }
+}

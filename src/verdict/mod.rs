@@ -1,0 +1,24 @@
+//! From numbers to a judgement: the gates, doubts about the run itself, and one exit code.
+//! Pure: knows no clock, no socket and no file.
+
+mod distrust;
+mod exit;
+mod facts;
+mod failures;
+#[cfg(test)]
+mod fixture;
+mod gates;
+mod judge;
+mod observe;
+mod warning;
+mod warnings;
+
+pub use distrust::Distrust;
+pub use exit::Exit;
+pub use facts::{Facts, Outcome, planned_connections};
+pub use failures::Failures;
+pub use gates::{GateResult, first_holding};
+pub use judge::{Verdict, judge};
+pub use observe::{Measure, NoData, Observed, observe};
+pub use warning::Warning;
+pub use warnings::samples_for;

@@ -1,0 +1,282 @@
+//! The value a gate looks at: one number out of the summary, or the reason why there is none.
+//! No data is never a number.
+
+use std::fmt;
+
+use crate::measure::{GaugeStats, Histogram, Metric, Open, Phase, Row, Summary, Value};
+use crate::metric::{self, Gauge, Kind, Unit};
+use crate::scenario::{Selector, Stat, Subject};
+use crate::units::{human_count, human_ns};
+
+/// What an observed number is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// The metric's own unit.
+    Plain(Unit),
+    /// So many of it a second.
+    PerSecond(Unit),
+    /// A part of one.
+    Ratio,
+}
+
+impl Measure {
+    /// The stable name, as reports write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain(unit) => unit.name(),
+            Self::PerSecond(unit) => unit.name_per_second(),
+            Self::Ratio => "ratio",
+        }
+    }
+}
+
+/// A number and what it is measured in; times are nanoseconds. Shows itself to people.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observed {
+    /// Comparable with [`crate::scenario::Gate::value`].
+    pub value: f64,
+    /// What it is measured in.
+    pub measure: Measure,
+}
+
+impl Observed {
+    /// The number as reports hold it, in the unit that [`Measure::name`] names: times are microseconds.
+    pub fn reported(self) -> f64 {
+        match self.measure {
+            Measure::Plain(Unit::Time) => (self.value).round() / 1e3,
+            _ => self.value,
+        }
+    }
+}
+
+impl fmt::Display for Observed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { value, measure } = *self;
+        match measure {
+            Measure::Plain(Unit::Time) => f.write_str(&human_ns(value.round() as u64)),
+            Measure::Plain(Unit::Count) => f.write_str(&plain(value)),
+            Measure::Plain(Unit::Bytes) => write!(f, "{} B", plain(value)),
+            Measure::Plain(Unit::Percent) => write!(f, "{value:.0} %"),
+            Measure::PerSecond(Unit::Bytes) => write!(f, "{} B/s", plain(value)),
+            Measure::PerSecond(_) => write!(f, "{}/s", plain(value)),
+            Measure::Ratio => write!(f, "{} %", significant(value * 100.0)),
+        }
+    }
+}
+
+/// Whole numbers in groups, others with the digits that matter.
+fn plain(value: f64) -> String {
+    if value.fract() == 0.0 || value >= 999.5 {
+        human_count(value.round() as u64)
+    } else {
+        significant(value)
+    }
+}
+
+/// Three significant digits without trailing zeros.
+fn significant(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let places = (2 - value.abs().log10().floor() as i32).clamp(0, 9);
+    let text = format!("{value:.*}", places as usize);
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// Why there is nothing to look at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoData {
+    /// An empty histogram, or a gauge that was never sampled.
+    #[error("no samples of `{0}`")]
+    NoSamples(String),
+    /// The lower part of a ratio is zero.
+    #[error("no data: `{0}` is zero")]
+    ZeroDenominator(String),
+    /// The metric was asked for by stage, and is not kept so.
+    #[error("`{0}` covers the whole run, not a stage")]
+    NotByStage(String),
+    /// A rate over no time.
+    #[error("no time was measured")]
+    NoTime,
+    /// A statistic that this kind of metric does not have.
+    #[error("`{0}` has no such statistic")]
+    NoSuchStat(String),
+}
+
+/// The number that this subject of a gate stands for.
+///
+/// # Errors
+/// When there is no data: never a number that was not measured.
+pub fn observe(subject: &Subject, summary: &Summary) -> Result<Observed, NoData> {
+    match subject {
+        Subject::Ratio(above, below) => {
+            let (above, of) = (count(above, summary)?, count(below, summary)?);
+            if of == 0 {
+                return Err(NoData::ZeroDenominator(below.metric.clone()));
+            }
+            Ok(Observed {
+                value: above as f64 / of as f64,
+                measure: Measure::Ratio,
+            })
+        }
+        Subject::Stat(stat, selector) => match kind(&selector.metric) {
+            Some(Kind::Counter) => of_counter(*stat, selector, summary),
+            Some(Kind::Histogram) => of_histogram(*stat, selector, summary),
+            Some(Kind::Gauge) => of_gauge(*stat, selector, summary),
+            None => Err(NoData::NoSamples(selector.metric.clone())),
+        },
+    }
+}
+
+/// Which messages there are was checked when the gate was read.
+fn kind(metric: &str) -> Option<Kind> {
+    let message = metric.split_once('.').map_or("", |(_, rest)| rest);
+    metric::kind_of(metric, &[message])
+}
+
+fn rows<'a>(selector: &'a Selector, summary: &'a Summary) -> impl Iterator<Item = &'a Metric> {
+    summary.select(&selector.metric, selector.cohort.as_deref(), selector.stage)
+}
+
+fn histogram(selector: &Selector, summary: &Summary) -> Result<Histogram, NoData> {
+    Summary::merged(rows(selector, summary))
+        .ok_or_else(|| NoData::NoSamples(selector.metric.clone()))
+}
+
+/// A counter that nobody touched is zero, unless it was asked for by stage and is not kept so: then
+/// its zero would be no answer.
+fn count(selector: &Selector, summary: &Summary) -> Result<u64, NoData> {
+    if kind(&selector.metric) == Some(Kind::Histogram) {
+        return Ok(histogram(selector, summary)?.count());
+    }
+    let mut counts = rows(selector, summary)
+        .filter_map(|row| match row.value {
+            Value::Counter(count) => Some(count),
+            _ => None,
+        })
+        .peekable();
+    if selector.stage.is_some() && counts.peek().is_none() {
+        return Err(NoData::NotByStage(selector.metric.clone()));
+    }
+    Ok(counts.sum())
+}
+
+fn of_counter(stat: Stat, selector: &Selector, summary: &Summary) -> Result<Observed, NoData> {
+    let unit = metric::unit_of(&selector.metric);
+    let count = count(selector, summary)?;
+    match stat {
+        Stat::Count => Ok(Observed {
+            value: count as f64,
+            measure: Measure::Plain(unit),
+        }),
+        Stat::Rate => per_second(count, unit, selector, summary),
+        _ => Err(NoData::NoSuchStat(selector.metric.clone())),
+    }
+}
+
+fn of_histogram(stat: Stat, selector: &Selector, summary: &Summary) -> Result<Observed, NoData> {
+    let times = histogram(selector, summary)?;
+    let ns = match stat {
+        Stat::Count => {
+            return Ok(Observed {
+                value: times.count() as f64,
+                measure: Measure::Plain(Unit::Count),
+            });
+        }
+        Stat::Rate => return per_second(times.count(), Unit::Count, selector, summary),
+        Stat::Percentile(percent) => times.percentile(percent).map(|ns| ns as f64),
+        Stat::Min => times.min().map(|ns| ns as f64),
+        Stat::Max => times.max().map(|ns| ns as f64),
+        Stat::Mean => times.mean(),
+        Stat::Peak | Stat::Last => return Err(NoData::NoSuchStat(selector.metric.clone())),
+    };
+    ns.map(|value| Observed {
+        value,
+        measure: Measure::Plain(Unit::Time),
+    })
+    .ok_or_else(|| NoData::NoSamples(selector.metric.clone()))
+}
+
+fn of_gauge(stat: Stat, selector: &Selector, summary: &Summary) -> Result<Observed, NoData> {
+    let stats = match Gauge::from_name(&selector.metric) {
+        Some(Gauge::Connecting) => states(selector, summary, |open| open.connecting),
+        Some(Gauge::Open) => states(selector, summary, |open| open.open),
+        Some(Gauge::Closing) => states(selector, summary, |open| open.closing),
+        _ => rows(selector, summary).find_map(|row| match row.value {
+            Value::Gauge(stats) => Some(stats),
+            _ => None,
+        }),
+    };
+    let stats = stats.ok_or_else(|| NoData::NoSamples(selector.metric.clone()))?;
+    let value = match stat {
+        Stat::Min => stats.min,
+        Stat::Max | Stat::Peak => stats.max,
+        Stat::Mean => stats.mean,
+        Stat::Last => stats.last,
+        _ => return Err(NoData::NoSuchStat(selector.metric.clone())),
+    };
+    Ok(Observed {
+        value,
+        measure: Measure::Plain(metric::unit_of(&selector.metric)),
+    })
+}
+
+/// The cohorts' states summed second by second: the peak of a sum is not the sum of the peaks.
+fn states(selector: &Selector, summary: &Summary, of: fn(&Open) -> u64) -> Option<GaugeStats> {
+    let wanted = |row: &&Row| {
+        let cohort = summary.cohorts.get(row.cohort).map(String::as_str);
+        let in_cohort = selector.cohort.is_none() || selector.cohort.as_deref() == cohort;
+        let in_stage = selector.stage.is_none_or(|s| row.phase == Phase::Stage(s));
+        in_cohort && in_stage
+    };
+    let mut stats = None;
+    for second in summary.timeline.chunk_by(|a, b| a.second == b.second) {
+        let mut rows = second.iter().filter(wanted).peekable();
+        if rows.peek().is_some() {
+            let sum: u64 = rows.map(|row| of(&row.open)).sum();
+            GaugeStats::push(&mut stats, sum as f64);
+        }
+    }
+    stats
+}
+
+fn per_second(
+    count: u64,
+    unit: Unit,
+    selector: &Selector,
+    summary: &Summary,
+) -> Result<Observed, NoData> {
+    let seconds = seconds(selector, summary);
+    if seconds <= 0.0 {
+        return Err(NoData::NoTime);
+    }
+    Ok(Observed {
+        value: count as f64 / seconds,
+        measure: Measure::PerSecond(unit),
+    })
+}
+
+/// How long the windows of this metric were: cohorts share a window, stages add up. A stage without a
+/// sample is time all the same.
+fn seconds(selector: &Selector, summary: &Summary) -> f64 {
+    let found = rows(selector, summary).next();
+    match found {
+        None => summary.seconds,
+        Some(row) if row.stage.is_none() => row.seconds,
+        Some(_) => {
+            let mut stages: Vec<(u32, f64)> = summary
+                .metrics
+                .iter()
+                .filter_map(|row| Some((row.stage?, row.seconds)))
+                .filter(|(stage, _)| selector.stage.is_none_or(|wanted| wanted == *stage))
+                .collect();
+            stages.sort_by_key(|(stage, _)| *stage);
+            stages.dedup_by_key(|(stage, _)| *stage);
+            stages.iter().map(|(_, seconds)| seconds).sum()
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What a reader of the numbers should know about the run itself.
+//! Typed, so that others can count on the kinds; the advice depends on the run.
+
+use std::fmt;
+
+use super::failures::Failures;
+use crate::units::{human_count, human_ns};
+
+/// Something a reader of the numbers should know about the run itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Warning {
+    /// The generator had no core to spare.
+    GeneratorBusy {
+        /// Of all its seconds, in percent of one core.
+        mean: f64,
+        /// Of its busiest second, in percent of one core.
+        peak: f64,
+        /// Worker threads.
+        workers: usize,
+        /// Whether sends follow a schedule; else the generator's speed is part of the throughput.
+        open_model: bool,
+    },
+    /// Sends were late, but not so late that nothing can be trusted.
+    SendsLate {
+        /// 99 % of the sends were at most so late, in nanoseconds.
+        p99_ns: u64,
+        /// Whether sends follow a schedule; else some have waited for the server.
+        open_model: bool,
+    },
+    /// Some messages were never sent.
+    NotSent {
+        /// Messages not sent.
+        not_sent: u64,
+        /// Messages due.
+        due: u64,
+    },
+    /// Some connections did not open.
+    FewerConnections {
+        /// How many were to be opened, or were tried where the run was cut short.
+        asked: u64,
+        /// How many were.
+        opened: u64,
+        /// Attempts that failed.
+        failed: u64,
+        /// Why.
+        failures: Failures,
+    },
+    /// A percentile stands on too few samples to mean much, and so do all above it.
+    TooFewSamples {
+        /// The metric.
+        metric: String,
+        /// The lowest percentile that is not covered, of those a gate looks at.
+        percentile: f64,
+        /// How many samples there are.
+        samples: u64,
+        /// How many it wants.
+        wanted: u64,
+    },
+    /// Some times were longer than a histogram holds.
+    Clipped {
+        /// The metric.
+        metric: String,
+        /// How many.
+        count: u64,
+    },
+    /// The server sends text back as binary, or the reverse.
+    Retyped {
+        /// How many echoes.
+        count: u64,
+    },
+    /// More connections ended unplanned than `connections.csv` holds.
+    EndingsOverflow {
+        /// Rows that are there.
+        kept: u64,
+        /// Rows that are not.
+        more: u64,
+    },
+    /// Arrivals were not dialled because too many connections were open.
+    ArrivalsSkipped {
+        /// How many.
+        skipped: u64,
+        /// How many may be open at once.
+        max_open: u32,
+    },
+    /// This system has no timer of nanoseconds for us.
+    NoPreciseTimer,
+    /// This system does not tell who acknowledged what.
+    NoKernelView,
+}
+
+impl Warning {
+    /// A stable name, as in `run.json`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::GeneratorBusy { .. } => "generator_busy",
+            Self::SendsLate { .. } => "sends_late",
+            Self::NotSent { .. } => "not_sent",
+            Self::FewerConnections { .. } => "fewer_connections",
+            Self::TooFewSamples { .. } => "too_few_samples",
+            Self::Clipped { .. } => "clipped",
+            Self::Retyped { .. } => "retyped",
+            Self::EndingsOverflow { .. } => "endings_overflow",
+            Self::ArrivalsSkipped { .. } => "arrivals_skipped",
+            Self::NoPreciseTimer => "no_precise_timer",
+            Self::NoKernelView => "no_kernel_view",
+        }
+    }
+
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::GeneratorBusy { open_model, .. } if *open_model => {
+                "offer less, or give it more cores and `--workers`"
+            }
+            Self::GeneratorBusy { .. } => {
+                "the rates are at least partly the generator's; give it more cores and `--workers`"
+            }
+            Self::SendsLate { open_model, .. } if *open_model => {
+                "this is part of every latency; `pace = \"precise\"` is more punctual for a core"
+            }
+            Self::SendsLate { .. } => "with `in_flight`, waiting for the server counts as late",
+            Self::FewerConnections { failures, .. } => return failures.hint().map(str::to_owned),
+            Self::TooFewSamples { .. } => "a longer `duration` or a higher `rate` gives more",
+            Self::ArrivalsSkipped { .. } => {
+                "raise `max_open`, or see why connections stay longer than `lifetime`"
+            }
+            Self::NoPreciseTimer => "run on Linux for latencies below some milliseconds",
+            Self::NotSent { .. }
+            | Self::Clipped { .. }
+            | Self::Retyped { .. }
+            | Self::EndingsOverflow { .. }
+            | Self::NoKernelView => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GeneratorBusy {
+                mean,
+                peak,
+                workers,
+                ..
+            } => write!(
+                f,
+                "the generator was busy: {mean:.0} % CPU on average, {peak:.0} % at the peak, of {} %",
+                workers * 100
+            ),
+            Self::SendsLate { p99_ns, .. } => {
+                write!(f, "sends were late: p99 {}", human_ns(*p99_ns))
+            }
+            Self::NotSent { not_sent, due } => write!(
+                f,
+                "{} of {} messages due were not sent",
+                human_count(*not_sent),
+                human_count(*due)
+            ),
+            Self::FewerConnections {
+                asked,
+                opened,
+                failed,
+                failures,
+            } => write!(
+                f,
+                "{} of {} connections opened, {} attempts failed{failures}",
+                human_count(*opened),
+                human_count(*asked),
+                human_count(*failed),
+            ),
+            Self::TooFewSamples {
+                metric,
+                percentile,
+                samples,
+                wanted,
+            } => write!(
+                f,
+                "{} samples of `{metric}` are too few for p{percentile}, which wants {}",
+                human_count(*samples),
+                human_count(*wanted)
+            ),
+            Self::Clipped { metric, count } => write!(
+                f,
+                "{} times of `{metric}` were longer than an hour: their percentiles are lower bounds",
+                human_count(*count)
+            ),
+            Self::Retyped { count } => write!(
+                f,
+                "{} echoes came back as binary where text was sent, or the reverse",
+                human_count(*count)
+            ),
+            Self::EndingsOverflow { kept, more } => write!(
+                f,
+                "connections.csv holds the first {} rows; {} more were only counted",
+                human_count(*kept),
+                human_count(*more)
+            ),
+            Self::ArrivalsSkipped { skipped, max_open } => write!(
+                f,
+                "{} arrivals were skipped because {} connections were open (`max_open`)",
+                human_count(*skipped),
+                human_count(u64::from(*max_open))
+            ),
+            Self::NoPreciseTimer => f.write_str(
+                "this system has no precise timer for us: sends may be some milliseconds late",
+            ),
+            Self::NoKernelView => f.write_str(
+                "this system does not tell what was acknowledged: a frozen peer and a dead path both show as `missed_pong`",
+            ),
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! Finds what a reader of the numbers should know about the run itself.
+//! Each limit stands here, with its reason.
+
+use super::distrust::Distrust;
+use super::facts::{Facts, Outcome, is_open_model, planned_connections};
+use super::failures::Failures;
+use super::warning::Warning;
+use crate::measure::{Summary, Value};
+use crate::metric::{Counter, Gauge, Timer};
+use crate::scenario::{Reconnect, Scenario, Selector, Shape, Stat, Subject};
+
+/// From this part of all its cores on, the generator may be what limits the run.
+const BUSY_MEAN: f64 = 0.80;
+/// Or from this part in any one second.
+const BUSY_PEAK: f64 = 0.95;
+/// Lateness below this is what a sleeping thread costs.
+const LATE_NS: u64 = 1_000_000;
+/// A percentile wants so many samples above it.
+const SAMPLES_ABOVE: f64 = 10.0;
+
+/// Every warning there is, but for what a doubt says already.
+pub(super) fn find(
+    scenario: &Scenario,
+    summary: &Summary,
+    facts: &Facts,
+    doubts: &[Distrust],
+) -> Vec<Warning> {
+    let mut found = Vec::new();
+    found.extend(fewer_connections(scenario, summary, facts));
+    found.extend(arrivals_skipped(scenario, summary));
+    found.extend(generator_busy(scenario, summary, facts.workers));
+    found.extend(sends_late(scenario, summary));
+    found.extend(not_sent(summary));
+    found.extend(too_few_samples(scenario, summary));
+    found.extend(clipped(summary));
+    let retyped = summary.count(Counter::MessagesRetyped.name());
+    found.extend((retyped > 0).then_some(Warning::Retyped { count: retyped }));
+    found.extend(
+        (summary.endings.more > 0).then_some(Warning::EndingsOverflow {
+            kept: summary.endings.rows.len() as u64,
+            more: summary.endings.more,
+        }),
+    );
+    found.extend((!facts.precise_timer).then_some(Warning::NoPreciseTimer));
+    let pings = scenario.cohorts.iter().any(|c| c.heartbeat.is_some());
+    found.extend((pings && !facts.kernel_view).then_some(Warning::NoKernelView));
+    found.retain(|warning| !doubts.iter().any(|doubt| says_more(doubt, warning)));
+    found
+}
+
+/// Whether the doubt speaks of the same thing.
+fn says_more(doubt: &Distrust, warning: &Warning) -> bool {
+    matches!(
+        (doubt, warning),
+        (
+            Distrust::NoConnection { .. },
+            Warning::FewerConnections { .. }
+        ) | (Distrust::NotSent { .. }, Warning::NotSent { .. })
+            | (Distrust::SendsLate { .. }, Warning::SendsLate { .. })
+    )
+}
+
+/// A run that was cut short is held to what it tried.
+fn fewer_connections(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Option<Warning> {
+    let count = |counter: Counter| summary.count(counter.name());
+    let failed = count(Counter::ConnectionsFailed);
+    let all_opened = count(Counter::ConnectionsOpened);
+    let (asked, opened) = if facts.outcome == Outcome::Completed {
+        let asked = planned_connections(scenario);
+        let first_time = all_opened.saturating_sub(count(Counter::ConnectionsReconnected));
+        (
+            asked.saturating_sub(count(Counter::ConnectionsSkipped)),
+            first_time,
+        )
+    } else {
+        (failed + all_opened, all_opened)
+    };
+    let lost_for_good = failed > 0 && scenario.load.reconnect == Reconnect::None;
+    (opened < asked || lost_for_good).then(|| Warning::FewerConnections {
+        asked,
+        opened,
+        failed,
+        failures: Failures::of(summary),
+    })
+}
+
+fn arrivals_skipped(scenario: &Scenario, summary: &Summary) -> Option<Warning> {
+    let Shape::Arrivals { max_open, .. } = scenario.load.shape else {
+        return None;
+    };
+    let skipped = summary.count(Counter::ConnectionsSkipped.name());
+    (skipped > 0).then_some(Warning::ArrivalsSkipped { skipped, max_open })
+}
+
+fn generator_busy(scenario: &Scenario, summary: &Summary, workers: usize) -> Option<Warning> {
+    let all = workers as f64 * 100.0;
+    let mut rows = summary.select(Gauge::GeneratorCpu.name(), None, None);
+    let cpu = rows.find_map(|row| match row.value {
+        Value::Gauge(stats) => Some(stats),
+        _ => None,
+    })?;
+    (cpu.mean >= BUSY_MEAN * all || cpu.max >= BUSY_PEAK * all).then_some(Warning::GeneratorBusy {
+        mean: cpu.mean,
+        peak: cpu.max,
+        workers,
+        open_model: is_open_model(scenario),
+    })
+}
+
+fn sends_late(scenario: &Scenario, summary: &Summary) -> Option<Warning> {
+    let late = summary.histogram(Timer::ScheduleLateness.name())?;
+    let p99_ns = late.percentile(99.0)?;
+    (p99_ns > LATE_NS).then(|| Warning::SendsLate {
+        p99_ns,
+        open_model: is_open_model(scenario),
+    })
+}
+
+fn not_sent(summary: &Summary) -> Option<Warning> {
+    let not_sent = summary.count(Counter::MessagesNotSent.name());
+    (not_sent > 0).then(|| Warning::NotSent {
+        not_sent,
+        due: summary.count(Counter::MessagesDue.name()),
+    })
+}
+
+/// One for each distribution: the lowest percentile that is not covered, of those a gate looks at. An
+/// empty one fails its gates anyway.
+fn too_few_samples(scenario: &Scenario, summary: &Summary) -> Vec<Warning> {
+    let mut looked_at: Vec<(Selector, Vec<f64>)> = Vec::new();
+    for gate in &scenario.gates.pass {
+        if let Subject::Stat(Stat::Percentile(percentile), selector) = &gate.subject {
+            match looked_at.iter_mut().find(|(known, _)| known == selector) {
+                Some((_, percentiles)) => percentiles.push(*percentile),
+                None => looked_at.push((selector.clone(), vec![*percentile])),
+            }
+        }
+    }
+    let thin = looked_at.into_iter().filter_map(|(selector, percentiles)| {
+        let Selector {
+            metric,
+            cohort,
+            stage,
+        } = &selector;
+        let rows = summary.select(metric, cohort.as_deref(), *stage);
+        let samples = Summary::merged(rows)?.count();
+        let percentile = (percentiles.into_iter())
+            .filter(|percentile| samples < samples_for(*percentile))
+            .min_by(f64::total_cmp)?;
+        Some(Warning::TooFewSamples {
+            metric: shown(&selector),
+            percentile,
+            samples,
+            wanted: samples_for(percentile),
+        })
+    });
+    thin.collect()
+}
+
+/// As a gate writes it.
+fn shown(selector: &Selector) -> String {
+    let cohort = selector.cohort.iter().map(|name| format!("cohort={name}"));
+    let stage = selector.stage.iter().map(|stage| format!("stage={stage}"));
+    let places: Vec<String> = cohort.chain(stage).collect();
+    if places.is_empty() {
+        selector.metric.clone()
+    } else {
+        format!("{}{{{}}}", selector.metric, places.join(", "))
+    }
+}
+
+/// How many samples a percentile (below 100) wants before it means much: ten above it.
+pub fn samples_for(percentile: f64) -> u64 {
+    // Rounded first: 100 - 99.9 is a little more than a tenth.
+    let above = ((100.0 - percentile) * 1e9).round() / 1e9;
+    (SAMPLES_ABOVE * 100.0 / above).ceil() as u64
+}
+
+fn clipped(summary: &Summary) -> Vec<Warning> {
+    let rows = summary.metrics.iter().filter_map(|row| match &row.value {
+        Value::Histogram(times) if times.clipped() > 0 => Some(Warning::Clipped {
+            metric: row.name.clone(),
+            count: times.clipped(),
+        }),
+        _ => None,
+    });
+    rows.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Run, scenario, timed_gate};
+    use super::*;
+    use crate::metric::Cause;
+    use crate::scenario::{Op, Pacing};
+    use std::time::Duration;
+
+    fn found(scenario: &Scenario, run: &Run) -> Vec<Warning> {
+        find(scenario, &run.summary(), &Facts::completed(2), &[])
+    }
+
+    #[test]
+    fn a_healthy_run_warns_of_nothing() {
+        assert_eq!(found(&scenario(), &Run::healthy()), []);
+    }
+
+    #[test]
+    fn a_busy_generator_matters_differently_in_a_closed_model() {
+        let mut run = Run::healthy();
+        run.cpu(&[50.0, 189.0]);
+        assert_eq!(found(&scenario(), &run), []);
+        run.cpu(&[191.0]);
+        let open = found(&scenario(), &run);
+        assert!(open[0].to_string().ends_with("191 % at the peak, of 200 %"));
+        assert!(open[0].hint().unwrap().starts_with("offer less"));
+        let mut closed = scenario();
+        closed.cohorts[0].messages[0].pacing = Pacing::Closed {
+            in_flight: 1,
+            think: Duration::ZERO,
+        };
+        assert!(
+            found(&closed, &run)[0]
+                .hint()
+                .unwrap()
+                .contains("partly the generator's")
+        );
+    }
+
+    #[test]
+    fn late_sends_are_said_once() {
+        let mut run = Run::healthy();
+        run.late(1_500_000, 100);
+        assert_eq!(
+            found(&scenario(), &run)[0].to_string(),
+            "sends were late: p99 1.50 ms"
+        );
+        run.late(50_000_000, 1_000).not_sent(500);
+        let (scenario, summary) = (scenario(), run.summary());
+        let facts = Facts::completed(2);
+        let doubts = super::super::distrust::find(&scenario, &summary, &facts);
+        assert_eq!(doubts.len(), 2);
+        assert_eq!(find(&scenario, &summary, &facts, &doubts), []);
+    }
+
+    #[test]
+    fn a_few_unsent_messages_are_named() {
+        let mut run = Run::healthy();
+        run.not_sent(1);
+        let warnings = found(&scenario(), &run);
+        assert_eq!(
+            warnings[0].to_string(),
+            "1 of 100,001 messages due were not sent"
+        );
+    }
+
+    #[test]
+    fn missing_connections_are_explained() {
+        let mut run = Run::healthy();
+        run.opened_less(3).refused(2, "connect: connection refused");
+        run.failed(Cause::NoDescriptor, 1);
+        let warnings = found(&scenario(), &run);
+        assert_eq!(
+            warnings[0].to_string(),
+            "7 of 10 connections opened, 3 attempts failed: 2 refused, 1 no_descriptor (connect: connection refused)"
+        );
+        assert!(warnings[0].hint().unwrap().contains("running"));
+    }
+
+    #[test]
+    fn a_run_cut_short_is_held_to_what_it_tried() {
+        let mut run = Run::healthy();
+        run.opened_less(5);
+        let interrupted = Facts {
+            outcome: Outcome::Interrupted,
+            ..Facts::completed(2)
+        };
+        assert_eq!(find(&scenario(), &run.summary(), &interrupted, &[]), []);
+        assert_eq!(found(&scenario(), &run)[0].kind(), "fewer_connections");
+    }
+
+    #[test]
+    fn thin_percentiles_are_named_from_the_lowest_on() {
+        let mut run = Run::new();
+        run.opened(10).echoed(500, 1_000_000);
+        assert_eq!(found(&scenario(), &run), [], "no gate looks at one");
+
+        let mut strict = scenario();
+        for percent in [99.99, 99.0, 90.0] {
+            let stat = Stat::Percentile(percent);
+            (strict.gates.pass).push(timed_gate(stat, "latency.echo", Op::Less, 1e9));
+        }
+        let warnings = found(&strict, &run);
+        assert_eq!(
+            warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["500 samples of `latency.echo` are too few for p99, which wants 1,000"]
+        );
+        run.echoed(99_500, 1_000_000);
+        assert_eq!(found(&strict, &run), []);
+    }
+
+    #[test]
+    fn percentiles_want_ten_samples_above_them() {
+        let wanted = [50.0, 90.0, 99.0, 99.9, 99.99].map(samples_for);
+        assert_eq!(wanted, [20, 100, 1_000, 10_000, 100_000]);
+    }
+
+    #[test]
+    fn what_reports_cannot_hold_is_said() {
+        let mut run = Run::healthy();
+        run.echoed(1, 2 * 3_600_000_000_000)
+            .add(Counter::MessagesRetyped, 4);
+        let mut summary = run.summary();
+        summary.endings.more = 7;
+        let kinds = |warnings: &[Warning]| -> Vec<&'static str> {
+            warnings.iter().map(Warning::kind).collect()
+        };
+        let warnings = find(&scenario(), &summary, &Facts::completed(2), &[]);
+        assert_eq!(kinds(&warnings), ["clipped", "retyped", "endings_overflow"]);
+    }
+
+    #[test]
+    fn skipped_arrivals_are_not_missing() {
+        let mut run = Run::healthy();
+        run.opened_less(4).add(Counter::ConnectionsSkipped, 4);
+        let mut storm = scenario();
+        storm.load.shape = Shape::Arrivals {
+            rate: crate::units::Rate::per_second(5.0).unwrap(),
+            lifetime: Duration::from_secs(1),
+            max_open: 3,
+            warm_up: Duration::ZERO,
+            duration: Duration::from_secs(2),
+        };
+        let warnings = found(&storm, &run);
+        assert_eq!(
+            warnings,
+            [Warning::ArrivalsSkipped {
+                skipped: 4,
+                max_open: 3
+            }]
+        );
+    }
+
+    #[test]
+    fn a_system_that_cannot_tell_says_so() {
+        let facts = Facts {
+            precise_timer: false,
+            kernel_view: false,
+            ..Facts::completed(2)
+        };
+        let warnings = find(&scenario(), &Run::healthy().summary(), &facts, &[]);
+        assert_eq!(warnings, [Warning::NoPreciseTimer, Warning::NoKernelView]);
+    }
+}

@@ -1,0 +1,268 @@
+//! Reports of fixed runs against golden files, and the files of a report on a disk.
+//! `WSBENCH_BLESS=1 cargo test --test reports` writes the golden files anew; read the difference.
+
+#[path = "reports/fixture.rs"]
+mod fixture;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use fixture::{Run, doubtful, healthy, troubled};
+use serde_json::Value;
+use wsbench::measure::Histogram;
+use wsbench::report::{self, OutputSet, Style};
+
+fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("WSBENCH_BLESS").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap();
+    assert!(
+        text == expected,
+        "{name} has changed; it is now:\n{text}\nif that is right: WSBENCH_BLESS=1"
+    );
+}
+
+fn written<E: std::fmt::Debug>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> String {
+    let mut bytes = Vec::new();
+    write(&mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn json(run: &Run) -> String {
+    written(|out| report::run_json(&run.report(), out))
+}
+
+fn text(run: &Run, style: Style) -> String {
+    let folder = Path::new("reports/demo/20261123T201500Z");
+    written(|out| report::text(&run.report(), style, Some(folder), out))
+}
+
+#[test]
+fn csv_files_are_as_documented() {
+    let run = troubled();
+    let report = run.report();
+    golden(
+        "summary.csv",
+        &written(|out| report::summary_csv(&report, out)),
+    );
+    golden(
+        "histogram.csv",
+        &written(|out| report::histogram_csv(&report, out)),
+    );
+    golden(
+        "timeline.csv",
+        &written(|out| report::timeline_csv(&report, out)),
+    );
+    golden(
+        "connections.csv",
+        &written(|out| report::connections_csv(&report, out)),
+    );
+}
+
+#[test]
+fn run_json_is_as_documented() {
+    let mut document: Value = serde_json::from_str(&json(&troubled())).unwrap();
+    // These two change with a release or a compressor, and mean nothing to a reader.
+    document["tool"]["version"] = "VERSION".into();
+    for metric in document["metrics"].as_array_mut().unwrap() {
+        if let Some(hdr) = metric.get_mut("hdr") {
+            *hdr = "HDR".into();
+        }
+    }
+    let mut shown = serde_json::to_string_pretty(&document).unwrap();
+    shown.push('\n');
+    golden("run.json", &shown);
+}
+
+#[test]
+fn the_text_is_read_in_ten_seconds() {
+    golden("troubled.txt", &text(&troubled(), Style::PLAIN));
+    golden("healthy.txt", &text(&healthy(), Style::PLAIN));
+    golden("doubtful.txt", &text(&doubtful(), Style::PLAIN));
+}
+
+#[test]
+fn text_fits_a_terminal_and_colour_adds_nothing_to_read() {
+    for run in [troubled(), healthy(), doubtful()] {
+        let plain = text(&run, Style::PLAIN);
+        let too_long = plain.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(too_long, None);
+        assert!(!plain.contains('\x1b'));
+        let colour = text(&run, Style::COLOUR);
+        assert_eq!(without_colour(&colour), plain);
+        assert_ne!(colour, plain);
+    }
+}
+
+fn without_colour(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push_str(part.split_once('m').unwrap().1);
+    }
+    out
+}
+
+#[test]
+fn hdr_decodes_to_the_percentiles_beside_it() {
+    let document: Value = serde_json::from_str(&json(&troubled())).unwrap();
+    let mut decoded = 0;
+    for metric in document["metrics"].as_array().unwrap() {
+        let Some(hdr) = metric["hdr"].as_str() else {
+            continue;
+        };
+        let times = Histogram::from_base64(hdr).unwrap();
+        assert_eq!(times.count(), metric["count"].as_u64().unwrap());
+        for (field, percent) in [
+            ("p50", 50.0),
+            ("p90", 90.0),
+            ("p99", 99.0),
+            ("p99_99", 99.99),
+        ] {
+            let shown = metric[field].as_f64().unwrap() * 1e3;
+            let found = times.percentile(percent).unwrap() as f64;
+            assert!(
+                (shown - found).abs() <= (found * 0.001).max(64.0),
+                "{metric} {field}: {found}"
+            );
+        }
+        decoded += 1;
+    }
+    assert!(decoded >= 5, "{decoded}");
+}
+
+#[test]
+fn unknown_is_an_empty_cell() {
+    let run = troubled();
+    let timeline = written(|out| report::timeline_csv(&run.report(), out));
+    let drain = timeline
+        .lines()
+        .find(|line| line.contains("drain"))
+        .unwrap();
+    assert!(drain.ends_with(",0,0,0,0,0,0,,,,,"), "{drain}");
+    let connections = written(|out| report::connections_csv(&run.report(), out));
+    assert!(connections.contains("3,echo,,0.0015,connecting,,,,refused,,,,0,,,\n"));
+}
+
+#[test]
+fn what_a_server_says_stays_text() {
+    let run = troubled();
+    let connections = written(|out| report::connections_csv(&run.report(), out));
+    let mut rows = csv::Reader::from_reader(connections.as_bytes());
+    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 3);
+    assert_eq!(&rows[2][6], "'=cmd|'/c calc'!A1,\"quoted\",\nsecond line");
+    assert_eq!(&rows[2][8], "closed_by_peer");
+    assert!(text(&run, Style::PLAIN).contains("\\u{1b}[31mred"));
+}
+
+#[test]
+fn secrets_stay_out() {
+    let run = troubled();
+    for shown in [json(&run), text(&run, Style::PLAIN)] {
+        assert!(!shown.contains("a secret"));
+        assert!(shown.contains("${TOKEN}"));
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+const FILES: [&str; 5] = [
+    "connections.csv",
+    "histogram.csv",
+    "run.json",
+    "summary.csv",
+    "timeline.csv",
+];
+
+#[test]
+fn files_land_whole_and_over_older_ones() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("a/b");
+    let run = troubled();
+    for _ in 0..2 {
+        let set = OutputSet::create(&folder).unwrap();
+        assert!(!names(&folder).contains(&"run.json.part".to_owned()));
+        assert_eq!(set.commit(&run.report()).unwrap(), folder);
+        assert_eq!(names(&folder), FILES);
+    }
+    assert_eq!(
+        fs::read_to_string(folder.join("run.json")).unwrap(),
+        json(&run)
+    );
+}
+
+#[test]
+fn a_run_that_never_reports_leaves_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("a/b");
+    let set = OutputSet::create(&folder).unwrap();
+    assert_eq!(names(&folder).len(), FILES.len());
+    drop(set);
+    assert_eq!(names(place.path()), [""; 0]);
+
+    fs::create_dir(place.path().join("mine")).unwrap();
+    drop(OutputSet::create(&place.path().join("mine")).unwrap());
+    assert_eq!(names(place.path()), ["mine"], "what was there before stays");
+}
+
+#[test]
+fn a_path_that_cannot_be_written_fails_at_once() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    let error = OutputSet::create(&file.join("x")).unwrap_err();
+    assert!(
+        error.to_string().starts_with("create the folder "),
+        "{error}"
+    );
+    assert!(error.to_string().contains("\nhint: "), "{error}");
+    assert_eq!(error.path(), file.join("x"));
+
+    fs::create_dir(place.path().join("run.json")).unwrap();
+    let error = OutputSet::create(place.path()).unwrap_err();
+    assert_eq!(error.path(), place.path().join("run.json"));
+    assert_eq!(names(place.path()), ["file", "run.json"]);
+}
+
+#[test]
+fn a_dated_report_has_a_folder_of_its_own() {
+    let place = tempfile::tempdir().unwrap();
+    let root: PathBuf = place.path().join("reports");
+    let run = healthy();
+    let started = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_464_900);
+    let dated = || OutputSet::create_dated(&root, "ramp", started).unwrap();
+    let (first, second) = (dated(), dated());
+    assert_eq!(first.folder(), root.join("ramp/20261123T201500Z"));
+    assert_eq!(second.folder(), root.join("ramp/20261123T201500Z-2"));
+    let latest = root.join("ramp/latest");
+    assert!(!latest.exists(), "nothing is there to lead to yet");
+
+    for set in [first, second] {
+        let folder = set.commit(&run.report()).unwrap();
+        assert_eq!(names(&folder), FILES);
+        #[cfg(unix)]
+        assert_eq!(
+            latest.canonicalize().unwrap(),
+            folder.canonicalize().unwrap()
+        );
+    }
+    drop(dated());
+    assert_eq!(
+        names(&root.join("ramp")).len(),
+        if cfg!(unix) { 3 } else { 2 },
+        "a report that was dropped leaves no folder"
+    );
+}
