@@ -139,7 +139,7 @@ async fn a_signal_closes_politely_and_prints_the_counts() {
         assert!(wait_at_most(&mut child, Duration::from_secs(3)).success());
         let mut rest = String::new();
         output.read_to_string(&mut rest).unwrap();
-        assert!(rest.contains("1 connections, 1 messages"), "{rest}");
+        assert_eq!(rest, "served: connections 1, text messages 1, bytes 5\n");
     }
 }
 

@@ -2,7 +2,7 @@
 //! Prints where it listens, serves until it is told to stop, then prints what it counted.
 
 use std::future::pending;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -96,8 +96,10 @@ async fn serve(args: &Args) -> Result<(), ServeError> {
     } else {
         describe(&counts)
     };
+    // A terminal has just shown `^C`, with no end of line.
+    let gap = if io::stdout().is_terminal() { "\n" } else { "" };
     // Whoever started the server may be gone by now: nobody is left to tell.
-    let _ = print_line(&last);
+    let _ = print_line(&format!("{gap}{last}"));
     Ok(())
 }
 
@@ -163,25 +165,25 @@ fn print_line(line: &str) -> io::Result<()> {
 }
 
 fn describe(counts: &Counts) -> String {
-    let mut text = format!(
-        "\n{} connections, {} messages ({} text, {} binary), {} bytes, {} pings",
-        human_count(counts.opened),
-        human_count(counts.messages()),
-        human_count(counts.text),
-        human_count(counts.binary),
-        human_count(counts.bytes),
-        human_count(counts.pings),
-    );
-    let others = [
+    let all = [
+        (counts.opened, "connections"),
+        (counts.text, "text messages"),
+        (counts.binary, "binary messages"),
+        (counts.bytes, "bytes"),
+        (counts.pings, "pings"),
         (counts.pongs, "pongs"),
         (counts.pushed, "pushed"),
-        (counts.dropped, "dropped"),
+        (counts.dropped, "not answered"),
         (counts.failed, "failed handshakes"),
     ];
-    for (count, name) in others.into_iter().filter(|(count, _)| *count > 0) {
-        text += &format!(", {} {name}", human_count(count));
+    let seen = all.into_iter().filter(|(count, _)| *count > 0);
+    let seen: Vec<String> = seen
+        .map(|(count, name)| format!("{name} {}", human_count(count)))
+        .collect();
+    if seen.is_empty() {
+        return "served nobody".to_owned();
     }
-    text
+    format!("served: {}", seen.join(", "))
 }
 
 fn parse_gap(text: &str) -> Result<Duration, String> {

@@ -46,6 +46,7 @@ pub(super) async fn serve(
         socket,
         agenda: Agenda::new(behaviour, connection, Instant::now()),
         opened: counter.open(),
+        closing: false,
         sleep: None,
     };
     let stopped = async {
@@ -71,6 +72,8 @@ struct Session {
     socket: WebSocketStream<TcpStream>,
     agenda: Agenda,
     opened: Opened,
+    /// A Close frame was sent or received: nothing may be sent behind it (RFC 6455 section 5.5.1).
+    closing: bool,
     /// Made when first needed: a plain echo never needs it.
     sleep: Option<Pin<Box<Sleep>>>,
 }
@@ -143,11 +146,14 @@ impl Session {
             Message::Close(frame) => {
                 let code = frame.as_ref().map_or(CloseCode::Status, |f| f.code);
                 self.opened.close_received(code.into());
-                self.agenda.clear();
+                self.end_sending();
                 return None;
             }
             // Never read, only written.
             Message::Frame(_) => return None,
+        }
+        if self.closing {
+            return None;
         }
         match self.agenda.answer(message, Instant::now()) {
             Answer::Now(message) => Some(message),
@@ -171,9 +177,14 @@ impl Session {
         sleep.as_mut().poll(cx)
     }
 
+    fn end_sending(&mut self) {
+        self.closing = true;
+        self.agenda.clear();
+    }
+
     /// Sends a Close frame, if it still can be sent.
     async fn close(&mut self, code: CloseCode, reason: &'static str) {
-        self.agenda.clear();
+        self.end_sending();
         let frame = CloseFrame {
             code,
             reason: Utf8Bytes::from_static(reason),

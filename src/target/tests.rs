@@ -135,6 +135,20 @@ async fn a_stop_sends_1001_to_all() {
 }
 
 #[tokio::test]
+async fn a_message_that_crosses_the_stop_does_not_spoil_the_close() {
+    let server = Running::start(Behaviour::default());
+    let mut client = server.client().await;
+    let stopped = tokio::spawn(server.stop());
+    // The Close frame is here, but the client has not read it yet.
+    soon(client.get_ref().readable()).await.unwrap();
+    client.send(Message::text("too late")).await.unwrap();
+    assert_eq!(close_code(&next(&mut client).await), Some(CloseCode::Away));
+    assert!(soon(client.next()).await.is_none());
+    let counts = soon(stopped).await.unwrap();
+    assert_eq!((counts.text, counts.closes), (1, [(1001, 1)].into()));
+}
+
+#[tokio::test]
 async fn a_stop_is_bounded_by_a_second_where_a_client_is_silent() {
     let server = Running::start(Behaviour::default());
     let silent = server.client().await;

@@ -11,12 +11,18 @@ use super::server::{Stop, reset_at_end};
 
 const MAX_REQUEST: usize = 64 << 10;
 
-/// Answers the upgrade request. Returns the bytes that came behind it; `None` where the script ends here.
+/// A 101 to be sent, and the bytes that came behind the request.
+pub(super) struct Switch {
+    pub(super) response: String,
+    pub(super) early: Vec<u8>,
+}
+
+/// Reads the upgrade request and returns its 101, right or wrong; `None` where the script ends here.
 pub(super) fn answer(
     mut socket: &TcpStream,
     script: &Handshake,
     stop: &Stop,
-) -> io::Result<Option<Vec<u8>>> {
+) -> io::Result<Option<Switch>> {
     let (key, early) = read_request(socket)?;
     let accept = derive_accept_key(key.as_bytes());
     let response = match script {
@@ -65,8 +71,7 @@ pub(super) fn answer(
             return Ok(None);
         }
     };
-    socket.write_all(response.as_bytes())?;
-    Ok(Some(early))
+    Ok(Some(Switch { response, early }))
 }
 
 fn switching(accept: &str, extra: &str) -> String {
@@ -100,7 +105,7 @@ fn read_request(mut socket: &TcpStream) -> io::Result<(String, Vec<u8>)> {
 }
 
 /// Sends FIN, and waits for the client's so that nothing unread turns it into an RST.
-fn end(socket: &TcpStream) -> io::Result<Option<Vec<u8>>> {
+fn end(socket: &TcpStream) -> io::Result<Option<Switch>> {
     finish(socket)?;
     Ok(None)
 }
@@ -117,7 +122,7 @@ pub(super) fn drain(mut socket: &TcpStream) -> io::Result<()> {
 }
 
 /// Ends when the client no longer takes it.
-fn endless_header(mut socket: &TcpStream) -> io::Result<Option<Vec<u8>>> {
+fn endless_header(mut socket: &TcpStream) -> io::Result<Option<Switch>> {
     socket.write_all(b"HTTP/1.1 101 Switching Protocols\r\n")?;
     loop {
         socket.write_all(b"X-Filler: and another one, and another one\r\n")?;

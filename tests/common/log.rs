@@ -27,11 +27,11 @@ pub struct Entry {
 pub enum Event {
     /// TCP was accepted.
     Accepted,
-    /// The 101 was sent.
+    /// The 101 is being sent, be it right or wrong.
     Opened,
     /// A frame came from the client. Long payloads are cut.
     Received(Frame),
-    /// A frame was handed to TCP. Long payloads are cut.
+    /// A frame is being handed to TCP. Long payloads are cut.
     Sent(Frame),
     /// The script's act began.
     Acted,

@@ -1,7 +1,7 @@
 //! The scripted server itself: a listener on a free port and a thread for each connection.
 //! Ends with its value: dropping it closes every socket and joins every thread.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread::{self, JoinHandle};
@@ -117,18 +117,20 @@ fn accept(listener: &TcpListener, script: &Script, log: &Log, stop: &Stop) {
 }
 
 fn serve(
-    socket: &TcpStream,
+    mut socket: &TcpStream,
     script: &Script,
     connection: u64,
     log: &Log,
     stop: &Stop,
 ) -> io::Result<()> {
     socket.set_nodelay(true)?;
-    let Some(early) = handshake::answer(socket, &script.handshake, stop)? else {
+    let Some(switch) = handshake::answer(socket, &script.handshake, stop)? else {
         return Ok(());
     };
+    // Before the client can have it, so that a test that is connected finds it in the log.
     log.add(connection, Event::Opened);
-    session::run(socket, script, &early, (connection, log), stop)
+    socket.write_all(switch.response.as_bytes())?;
+    session::run(socket, script, &switch.early, (connection, log), stop)
 }
 
 /// Makes the close that comes with the end of the connection's thread an RST.

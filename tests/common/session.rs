@@ -356,9 +356,10 @@ impl Session<'_> {
             return Ok(());
         }
         self.sent_close = frame.opcode == CLOSE;
-        self.socket.write_all(&frame.encode())?;
+        let bytes = frame.encode();
+        // Before the client can have it, so that a test that saw the frame finds it in the log.
         self.note(Event::Sent(frame));
-        Ok(())
+        self.socket.write_all(&bytes)
     }
 
     fn note(&self, event: Event) {
