@@ -54,6 +54,7 @@ pub(super) fn scenario() -> Scenario {
             trust: Trust::System,
             source_addresses: Vec::new(),
             max_message: ByteSize(1 << 20),
+            embedded_push: None,
         },
         load: Load {
             shape: Shape::Steady {

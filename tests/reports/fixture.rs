@@ -364,6 +364,7 @@ fn scenario(name: &str, shape: Shape, cohorts: Vec<Cohort>) -> Scenario {
             trust: Trust::System,
             source_addresses: Vec::new(),
             max_message: ByteSize(1 << 20),
+            embedded_push: None,
         },
         load: Load {
             shape,
