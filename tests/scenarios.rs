@@ -155,6 +155,37 @@ fn the_schema_takes_every_scenario_that_ships() {
     assert!(!validator.is_valid(&wrong));
 }
 
+/// An editor that follows the schema must not complain of what a run takes.
+#[test]
+fn the_schema_takes_every_way_to_write_a_value() {
+    let schema: serde_json::Value = serde_json::from_str(&scenario::schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let base = "name = \"x\"\ntarget.url = \"embedded\"\nload.connections = 1\n";
+    for (key, values) in [
+        (
+            "load.duration",
+            &["250ms", "1m 30s", "2h", " 1day ", "1h30min", "500us"][..],
+        ),
+        ("load.warm_up", &["0", "0s", "1s"]),
+        (
+            "target.max_message",
+            &["64B", "1.5 KiB", "4kb", "2MB", "1 TiB"],
+        ),
+        (
+            "message = [{ name = \"m\", rate",
+            &["20/s", "1.5 / m", "36/h", "1e-2/s", ".5/sec", "3/min"],
+        ),
+    ] {
+        for value in values {
+            let end = if key.contains('{') { " }]" } else { "" };
+            let text = format!("{base}{key} = \"{value}\"{end}\n");
+            parse("x", &text).unwrap_or_else(|problems| panic!("{problems}"));
+            let json: serde_json::Value = toml::from_str(&text).unwrap();
+            assert!(validator.is_valid(&json), "{key} = {value}");
+        }
+    }
+}
+
 #[test]
 fn every_wrong_scenario_has_its_message() {
     let update = std::env::var_os("WSBENCH_UPDATE").is_some();
@@ -194,6 +225,17 @@ fn many_problems_are_told_at_once_in_the_order_of_the_file() {
             "gates.pass",
         ]
     );
+}
+
+#[test]
+fn a_file_full_of_problems_has_an_end() {
+    let messages = "[[message]]\nname = 5\nrate = 5\npaylod = 5\n".repeat(200);
+    let text = format!("name = \"x\"\ntarget.url = \"embedded\"\nload.connections = 1\n{messages}");
+    let problems = parse("x.toml", &text).unwrap_err();
+    assert_eq!(problems.iter().count(), Problems::MAX);
+    assert!(problems.len() > Problems::MAX);
+    let said = problems.to_string();
+    assert!(said.lines().last().unwrap().ends_with(" more"), "{said}");
 }
 
 #[test]

@@ -45,14 +45,7 @@ impl Hole {
 pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Document> {
     let (root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        for error in errors {
-            problems.push(Problem {
-                key: None,
-                place: error.span().map_or(Place::Nowhere, Place::Text),
-                message: format!("not valid TOML: {}", error.message()),
-                hint: None,
-            });
-        }
+        syntax(&errors, problems);
         return None;
     }
     let known = Known::new();
@@ -69,6 +62,23 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Document> {
         file,
         holes: sieve.holes,
     })
+}
+
+/// Notes the first syntax errors: what is not TOML at all has one in every line.
+fn syntax(errors: &[toml::de::Error], problems: &mut Problems) {
+    const ENOUGH: usize = 10;
+    let mut hint = (errors.len() > ENOUGH)
+        .then(|| "a scenario is a TOML file; `wsbench init` writes one to start from".to_owned());
+    for error in errors.iter().take(ENOUGH) {
+        let message = error.message().trim_end_matches(", expected nothing");
+        problems.push(Problem {
+            key: None,
+            place: error.span().map_or(Place::Nowhere, Place::Text),
+            message: format!("not valid TOML: {message}"),
+            hint: hint.take(),
+        });
+    }
+    problems.and_more(errors.len().saturating_sub(ENOUGH));
 }
 
 /// Takes out of a document what is wrong.
@@ -163,7 +173,7 @@ impl Sieve<'_> {
         problem.hint = Some(match (words::foreign(name), &meant) {
             (Some(hint), _) => hint.to_owned(),
             (None, Some(meant)) => format!("did you mean `{meant}`?"),
-            (None, None) => format!("the keys here are {}", words::one_of(known)),
+            (None, None) => format!("use {}", words::one_of(known)),
         });
         self.problems.push(problem);
         meant.unwrap_or_else(|| join(path, name))
@@ -180,16 +190,49 @@ impl Sieve<'_> {
             let wrong = error.span().unwrap_or_else(|| span.clone());
             let taken = take(&mut table, &span, &wrong, "");
             let key = taken.as_ref().map_or("the scenario", |hole| &hole.key);
-            self.problems.push(Problem::new(
-                key,
-                &Place::Text(wrong),
-                format_args!("cannot be read: {}", error.message()),
-            ));
+            self.problems.push(unreadable(key, wrong, error.message()));
             match taken {
                 Some(hole) if !self.problems.is_full() => self.holes.push(hole),
                 _ => return File::default(),
             }
         }
+    }
+}
+
+/// Says what serde and our own types say, in the words of the other problems.
+fn unreadable(key: &str, wrong: Range<usize>, message: &str) -> Problem {
+    let place = Place::Text(wrong);
+    let types = message
+        .strip_prefix("invalid type: ")
+        .and_then(|types| types.split_once(", expected "));
+    if let Some((found, wanted)) = types {
+        let wanted = if wanted == "a boolean" {
+            "`true` or `false`"
+        } else {
+            wanted
+        };
+        let what = format_args!("must be {wanted}, not {}", in_our_words(found));
+        return Problem::new(key, &place, what);
+    }
+    let hint = message
+        .rsplit_once("; ")
+        .filter(|(_, hint)| hint.starts_with("write ") || hint.starts_with("use "));
+    let (what, hint) = hint.map_or((message, None), |(what, hint)| (what, Some(hint)));
+    let mut problem = Problem::new(key, &place, format_args!("cannot be read: {what}"));
+    problem.hint = hint.map(str::to_owned);
+    problem
+}
+
+/// What serde calls the values of TOML, as TOML calls them.
+fn in_our_words(found: &str) -> String {
+    match found.split_once(' ') {
+        None if found == "map" => "a table".into(),
+        None if found == "sequence" => "a list".into(),
+        Some(("floating", rest)) => format!("the number{}", rest.trim_start_matches("point")),
+        Some(("integer", number)) => format!("the number {number}"),
+        Some(("string", text)) => format!("the text {text}"),
+        Some(("boolean", word)) => word.into(),
+        _ => found.into(),
     }
 }
 

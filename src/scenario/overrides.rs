@@ -200,3 +200,167 @@ fn read<T: Text>(name: &'static str, text: &str, problems: &mut Problems) -> Opt
 fn option(name: &'static str, what: impl std::fmt::Display) -> Problem {
     Problem::new(name, &super::place::Place::Option(name), what)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Outside, Pacing, Problems, Scenario, Shape, Source, parse, shipped};
+
+    const TWO: &str = r#"
+        name = "two"
+        target = { url = "embedded", push = "1s" }
+        load.connections = 10
+        [[message]]
+        name = "ask"
+        rate = "1/s"
+        [[message]]
+        name = "tell"
+        rate = "1/s"
+        [gates]
+        pass = ["p99(latency.ask) < 1s", "p50(latency.ask) < 1s"]
+    "#;
+
+    fn run(text: &str, overrides: &Overrides) -> Result<Scenario, Problems> {
+        let source = Source {
+            name: "x.toml".into(),
+            text: text.into(),
+        };
+        let outside = Outside {
+            env: &|_| None,
+            read: &|_| unreachable!("no file is named"),
+        };
+        parse(&source, overrides, &outside)
+    }
+
+    fn rates(scenario: &Scenario) -> Vec<f64> {
+        let messages = scenario.cohorts[0].messages.iter();
+        messages
+            .map(|message| match message.pacing {
+                Pacing::Open { rate, .. } => rate.hertz(),
+                Pacing::Closed { .. } => 0.0,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_rate_goes_to_its_message() {
+        let overrides = Overrides {
+            rates: vec!["tell=5/s".into()],
+            ..Overrides::default()
+        };
+        assert_eq!(rates(&run(TWO, &overrides).unwrap()), [1.0, 5.0]);
+    }
+
+    #[test]
+    fn a_rate_without_a_name_goes_to_the_only_message_or_to_the_arrivals() {
+        let overrides = Overrides {
+            rates: vec!["5/s".into()],
+            ..Overrides::default()
+        };
+        assert_eq!(
+            rates(&run(shipped::named("echo").unwrap(), &overrides).unwrap()),
+            [5.0]
+        );
+        let storm = "name = \"s\"\ntarget.url = \"embedded\"\nload.arrivals = { rate = \"1/s\", lifetime = \"1s\" }";
+        let Shape::Arrivals { rate, .. } = run(storm, &overrides).unwrap().load.shape else {
+            panic!("no arrivals");
+        };
+        assert_eq!(rate.hertz(), 5.0);
+    }
+
+    #[test]
+    fn a_gate_takes_the_place_of_its_like_or_is_added() {
+        let overrides = Overrides {
+            gates: vec![
+                "p99( latency.ask ) < 2s".into(),
+                "p99(latency.tell) < 2s".into(),
+            ],
+            ..Overrides::default()
+        };
+        let scenario = run(TWO, &overrides).unwrap();
+        let gates: Vec<&str> = scenario
+            .gates
+            .pass
+            .iter()
+            .map(|gate| gate.text.as_str())
+            .collect();
+        assert_eq!(
+            gates,
+            [
+                "p50(latency.ask) < 1s",
+                "p99( latency.ask ) < 2s",
+                "p99(latency.tell) < 2s"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_address_takes_the_push_of_the_built_in_server_away() {
+        let mut overrides = Overrides {
+            url: Some("ws://127.0.0.1/".into()),
+            ..Overrides::default()
+        };
+        assert_eq!(run(TWO, &overrides).unwrap().target.embedded_push, None);
+        overrides.url = Some("embedded".into());
+        let push = run(TWO, &overrides).unwrap().target.embedded_push;
+        assert_eq!(push, Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn arrivals_and_a_steady_load_take_connections_and_duration_their_way() {
+        let overrides = Overrides {
+            connections: Some(7),
+            duration: Some("3s".into()),
+            ..Overrides::default()
+        };
+        let three = Duration::from_secs(3);
+        let scenario = run(TWO, &overrides).unwrap();
+        assert_eq!(scenario.cohorts[0].connections, 7);
+        assert!(matches!(scenario.load.shape, Shape::Steady { duration, .. } if duration == three));
+        let scenario = run(shipped::named("storm").unwrap(), &overrides).unwrap();
+        assert!(matches!(
+            scenario.load.shape,
+            Shape::Arrivals { max_open: 7, duration, .. } if duration == three
+        ));
+    }
+
+    #[test]
+    fn wrong_options_are_told_like_wrong_keys_all_at_once() {
+        let overrides = Overrides {
+            url: Some("localhost:3000".into()),
+            connections: Some(0),
+            duration: Some("soon".into()),
+            rates: vec!["5/s".into(), "asks=5/s".into(), "fast".into()],
+            gates: vec!["p99(latency.ask) < 50".into()],
+        };
+        let said = run(TWO, &overrides).unwrap_err().to_string();
+        for line in [
+            "`target.url` has no scheme\n--> --url",
+            "`--connections` is not from 1 to 10000000\n--> --connections",
+            "`--duration` cannot be read: `soon` is not a duration",
+            "`--rate` does not say which message it is for",
+            "hint: write `--rate NAME=5/s`; there is `ask` or `tell`",
+            "`--rate` names no message: `asks`",
+            "hint: did you mean `ask`?",
+            "`--rate` cannot be read: `fast` is not a rate",
+            "`--gate` cannot take `p99(latency.ask) < 50`: `50` is not a duration",
+        ] {
+            assert!(said.contains(line), "{line}\n\n{said}");
+        }
+    }
+
+    #[test]
+    fn connections_of_cohorts_are_not_guessed() {
+        let text = TWO.replace("load.connections = 10\n", "")
+            + "\n[[cohort]]\nname = \"a\"\nconnections = 1\n";
+        let overrides = Overrides {
+            connections: Some(5),
+            ..Overrides::default()
+        };
+        let said = run(&text, &overrides).unwrap_err().to_string();
+        assert!(
+            said.contains("`--connections` cannot be used with `[[cohort]]`"),
+            "{said}"
+        );
+    }
+}

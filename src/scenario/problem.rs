@@ -32,6 +32,19 @@ impl Problem {
         }
     }
 
+    /// Whether both say the same about one place; a cohort has what is said above under its own full name.
+    fn repeats(&self, other: &Self) -> bool {
+        self.place != Place::Nowhere && self.place == other.place && self.short() == other.short()
+    }
+
+    /// The last part of the key, and the message without it.
+    fn short(&self) -> (Option<&str>, &str) {
+        let key = self.key.as_deref().unwrap_or_default();
+        let rest = self.message.strip_prefix('`');
+        let rest = rest.and_then(|rest| rest.strip_prefix(key));
+        (key.rsplit('.').next(), rest.unwrap_or(&self.message))
+    }
+
     /// The bytes of the scenario's text it is about; `None` where it is about something that was left out,
     /// or about an option of the command line.
     pub fn span(&self) -> Option<Range<usize>> {
@@ -71,7 +84,7 @@ impl Problems {
         self.list.len() + self.more
     }
 
-    /// Whether there are none. Never so for what [`super::parse`] returns.
+    /// Whether there are none. Never so for what [`super::parse()`] returns.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -83,7 +96,7 @@ impl Problems {
 
     /// Keeps a problem, unless the same was said about the same place before.
     pub(super) fn push(&mut self, problem: Problem) {
-        if self.list.contains(&problem) {
+        if self.list.iter().any(|known| known.repeats(&problem)) {
             return;
         }
         if self.list.len() < Self::MAX {
@@ -91,6 +104,11 @@ impl Problems {
         } else {
             self.more += 1;
         }
+    }
+
+    /// Counts some that are not worth their lines.
+    pub(super) fn and_more(&mut self, more: usize) {
+        self.more += more;
     }
 
     pub(super) fn is_full(&self) -> bool {

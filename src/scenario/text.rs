@@ -63,7 +63,7 @@ impl Text for TimeOrZero {
 impl Text for Rate {
     const NAME: &'static str = "Rate";
     const EXPECTING: &'static str = "a rate such as \"20/s\"";
-    const PATTERN: &'static str = r"^\s*[0-9.eE+]+\s*/\s*(s|sec|m|min|h)\s*$";
+    const PATTERN: &'static str = r"^\s*[0-9.eE+-]+\s*/\s*(s|sec|m|min|h)\s*$";
 
     fn read(text: &str) -> Result<Self, String> {
         text.parse()
@@ -74,7 +74,7 @@ impl Text for Rate {
 impl Text for ByteSize {
     const NAME: &'static str = "Size";
     const EXPECTING: &'static str = "a size such as \"4KiB\"";
-    const PATTERN: &'static str = r"^\s*[0-9.]+\s*([kKmMgG][iI]?)?[bB]\s*$";
+    const PATTERN: &'static str = r"^\s*[0-9.]+\s*([kKmMgGtTpPeE][iI]?)?[bB]\s*$";
 
     fn read(text: &str) -> Result<Self, String> {
         text.parse()
@@ -138,7 +138,7 @@ impl<const MIN: u32, const MAX: u32> Visitor<'_> for WholeVisitor<MIN, MAX> {
         write!(f, "a whole number from {MIN} to {MAX}")
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+    fn visit_i128<E: de::Error>(self, number: i128) -> Result<Self::Value, E> {
         u32::try_from(number)
             .ok()
             .filter(|number| (MIN..=MAX).contains(number))
@@ -146,8 +146,12 @@ impl<const MIN: u32, const MAX: u32> Visitor<'_> for WholeVisitor<MIN, MAX> {
             .ok_or_else(|| E::custom(format!("`{number}` is not from {MIN} to {MAX}")))
     }
 
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+        self.visit_i128(i128::from(number))
+    }
+
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
-        self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
+        self.visit_i128(i128::from(number))
     }
 }
 

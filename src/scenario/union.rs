@@ -101,7 +101,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
         Err(de::Error::custom(
-            "there may be several of these; write its name in double brackets: `[[…]]`",
+            "one table where a list of them is wanted; \
+             write its name in double brackets, or the table in `[` and `]`",
         ))
     }
 }

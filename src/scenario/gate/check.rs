@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::grammar::{self, Piece, SelectorPieces, SubjectPieces};
+use super::stat::{fits, stat, unfit};
 use super::value::{Unit, unit_of};
 use crate::metric::{self, Kind};
-use crate::scenario::model::{Gate, Selector, Stat, Subject};
+use crate::scenario::model::{Gate, Selector, Subject};
 use crate::scenario::words;
 
 /// What a gate of this scenario may speak of.
@@ -41,7 +42,7 @@ pub(in crate::scenario) struct GateError {
 }
 
 impl GateError {
-    fn new(piece: &Piece<'_>, what: String) -> Self {
+    pub(super) fn new(piece: &Piece<'_>, what: String) -> Self {
         Self {
             span: piece.span.clone(),
             what,
@@ -49,7 +50,7 @@ impl GateError {
         }
     }
 
-    fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -98,60 +99,6 @@ fn unreadable(text: &str, at: usize, expected: &str) -> GateError {
         what: format!("expected {expected}, found {found}"),
         hint: Some("a gate is written like `p99(latency.echo) < 50ms`".into()),
     }
-}
-
-fn stat(word: &Piece<'_>) -> Result<Stat, GateError> {
-    const NAMES: [&str; 8] = [
-        "min", "max", "mean", "count", "rate", "peak", "last", "ratio",
-    ];
-    let percentile = || {
-        let percent: f64 = word.text.strip_prefix('p')?.parse().ok()?;
-        (percent > 0.0 && percent < 100.0).then_some(Stat::Percentile(percent))
-    };
-    let known = match word.text {
-        "min" => Some(Stat::Min),
-        "max" => Some(Stat::Max),
-        "mean" => Some(Stat::Mean),
-        "count" => Some(Stat::Count),
-        "rate" => Some(Stat::Rate),
-        "peak" => Some(Stat::Peak),
-        "last" => Some(Stat::Last),
-        _ => percentile(),
-    };
-    known.ok_or_else(|| {
-        let hint = match (word.text, words::nearest(word.text, NAMES)) {
-            ("avg" | "average", _) => "did you mean `mean`?".to_owned(),
-            ("med" | "median", _) => "did you mean `p50`?".to_owned(),
-            ("p100", _) => "did you mean `max`?".to_owned(),
-            ("p0", _) => "did you mean `min`?".to_owned(),
-            (_, Some(nearest)) => format!("did you mean `{nearest}`?"),
-            _ => format!("use `p50` to `p99.99`, {}", words::one_of(NAMES)),
-        };
-        GateError::new(word, format!("`{}` is not a statistic", word.text)).hint(hint)
-    })
-}
-
-fn fits(stat: Stat, kind: Kind) -> bool {
-    match stat {
-        Stat::Percentile(_) => kind == Kind::Histogram,
-        Stat::Min | Stat::Max | Stat::Mean => kind != Kind::Counter,
-        Stat::Count | Stat::Rate => kind != Kind::Gauge,
-        Stat::Peak | Stat::Last => kind == Kind::Gauge,
-    }
-}
-
-fn unfit(word: &Piece<'_>, metric: &str, kind: Kind) -> GateError {
-    let hint = match kind {
-        Kind::Counter => "use `count` or `rate`",
-        Kind::Histogram => "use `p50` to `p99.99`, `min`, `max`, `mean`, `count` or `rate`",
-        Kind::Gauge => "use `peak`, `last`, `min`, `max` or `mean`",
-    };
-    let what = format!(
-        "`{}` cannot be taken of `{metric}`, which is a {}",
-        word.text,
-        kind.name()
-    );
-    GateError::new(word, what).hint(hint)
 }
 
 fn counter(pieces: &SelectorPieces<'_>, names: &Names<'_>) -> Result<Selector, GateError> {
@@ -283,7 +230,7 @@ fn covers_whole_run(metric: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::model::Op;
+    use crate::scenario::model::{Op, Stat};
     use proptest::prelude::*;
 
     fn names() -> Names<'static> {

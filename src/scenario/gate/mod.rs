@@ -4,6 +4,7 @@
 mod check;
 mod display;
 mod grammar;
+mod stat;
 mod value;
 
 pub(super) use check::{Names, read};

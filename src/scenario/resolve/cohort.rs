@@ -120,7 +120,7 @@ impl Shared<'_> {
             None => ("message", &self.file.message),
         };
         if let Some(list) = list {
-            streams::check(check, key, &list.place, &cohort);
+            streams::check(check, key, &list.value.0, &cohort);
         }
         Some(cohort)
     }
@@ -154,4 +154,89 @@ fn no_shared_load(check: &mut Check<'_>, load: &LoadTable) {
         BECAUSE,
         "use `ramp_up` and `duration`, which all cohorts share",
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::scenario::{HeartbeatKind, Outside, Overrides, Scenario, Source, parse};
+
+    fn scenario(cohorts: &str) -> Scenario {
+        let text = format!(
+            r#"
+            name = "x"
+            target.url = "embedded"
+            [[message]]
+            name = "shared"
+            rate = "1/s"
+            [heartbeat]
+            interval = "20s"
+            kind = "text"
+            send = "ping"
+            expect = "pong"
+            {cohorts}
+            "#
+        );
+        let outside = Outside {
+            env: &|_| None,
+            read: &|_| unreachable!("no file is named"),
+        };
+        let name = "x".into();
+        parse(&Source { name, text }, &Overrides::default(), &outside)
+            .unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    #[test]
+    fn what_a_cohort_leaves_out_it_has_from_above() {
+        let scenario = scenario("[[cohort]]\nname = \"a\"\nconnections = 3");
+        let cohort = &scenario.cohorts[0];
+        assert_eq!((cohort.name.as_str(), cohort.connections), ("a", 3));
+        assert_eq!(cohort.messages[0].name, "shared");
+        assert_eq!(
+            cohort.heartbeat.as_ref().unwrap().interval,
+            Duration::from_secs(20)
+        );
+    }
+
+    #[test]
+    fn tables_merge_key_by_key_and_lists_are_replaced() {
+        let scenario = scenario(
+            r#"
+            [[cohort]]
+            name = "a"
+            connections = 1
+            heartbeat = { timeout = "1s" }
+            [[cohort.message]]
+            name = "own"
+            in_flight = 1
+            "#,
+        );
+        let cohort = &scenario.cohorts[0];
+        let names: Vec<&str> = cohort.messages.iter().map(|m| m.name.as_str()).collect();
+        assert_eq!(names, ["own"]);
+        let heartbeat = cohort.heartbeat.as_ref().unwrap();
+        assert_eq!(heartbeat.interval, Duration::from_secs(20));
+        assert_eq!(heartbeat.timeout, Duration::from_secs(1));
+        assert!(matches!(heartbeat.kind, HeartbeatKind::Text { .. }));
+    }
+
+    #[test]
+    fn another_kind_of_heartbeat_takes_its_keys_with_it() {
+        let scenario = scenario(
+            "[[cohort]]\nname = \"a\"\nconnections = 1\nheartbeat = { kind = \"frames\" }",
+        );
+        let heartbeat = scenario.cohorts[0].heartbeat.as_ref().unwrap();
+        assert_eq!(heartbeat.kind, HeartbeatKind::Frames);
+        assert_eq!(heartbeat.interval, Duration::from_secs(20));
+    }
+
+    #[test]
+    fn off_and_an_empty_list_remove() {
+        let scenario = scenario(
+            "[[cohort]]\nname = \"a\"\nconnections = 1\nheartbeat = \"off\"\nmessage = []",
+        );
+        assert_eq!(scenario.cohorts[0].heartbeat, None);
+        assert!(scenario.cohorts[0].messages.is_empty());
+    }
 }

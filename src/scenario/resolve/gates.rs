@@ -59,7 +59,11 @@ fn read(check: &mut Check<'_>, key: &str, text: &At<String>, names: &Names<'_>) 
         Err(error) => error,
     };
     let place = inside(&check.source.text, text, error.span.start..error.span.end);
-    let what = format_args!("has a gate that cannot be read: {}", error.what);
+    let gate = match text.place {
+        Place::Option(_) => format!("`{}`", text.value),
+        _ => "this gate".to_owned(),
+    };
+    let what = format_args!("cannot take {gate}: {}", error.what);
     match error.hint {
         Some(hint) => check.problem_with_hint(key, &place, what, hint),
         None => check.problem(key, &place, what),

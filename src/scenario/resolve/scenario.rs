@@ -33,6 +33,16 @@ pub(in crate::scenario) fn resolve(
             check.missing(&Place::Nowhere, "name", hint);
         }
     }
+    if let Some(text) = &file.description
+        && text.value.chars().any(char::is_control)
+    {
+        check.problem_with_hint(
+            "description",
+            &text.place,
+            "is not one line of plain text",
+            "use comments for more",
+        );
+    }
     let load_table = section(&file.load);
     let load = load::load(check, &load_table);
     let cohorts = cohort::cohorts(check, file, &load_table, load.as_ref());

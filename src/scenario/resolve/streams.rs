@@ -2,38 +2,44 @@
 //! Messages whose answers could not be told apart are refused.
 
 use super::check::Check;
+use crate::scenario::file::MessageTable;
 use crate::scenario::model::{Cohort, Expect, HeartbeatKind, Message, Payload};
-use crate::scenario::place::Place;
+use crate::scenario::place::At;
 
 /// A shorter payload holds no stamp.
 const STAMP: u64 = 48;
 
-/// Notes each pair in a cohort that could not be told apart.
-pub(super) fn check(check: &mut Check<'_>, key: &str, place: &Place, cohort: &Cohort) {
-    let unstamped: Vec<&Message> = cohort
-        .messages
-        .iter()
-        .filter(|m| is_matched_by_bytes(m))
-        .collect();
-    for (index, one) in unstamped.iter().enumerate() {
-        for other in &unstamped[index + 1..] {
-            if alike(&one.payload, &other.payload) {
-                let what = format_args!(
-                    "has two messages whose answers cannot be told apart: `{}` and `{}`",
-                    one.name, other.name
-                );
-                let hint = "send different bytes, or use `payload = { size = … }` with 48B or more";
-                check.problem_with_hint(key, place, what, hint);
-            }
-        }
-        if let Some(HeartbeatKind::Text { expect, .. }) = cohort.heartbeat.as_ref().map(|h| &h.kind)
-            && alike(&one.payload, &Payload::Fixed(expect.clone().into_bytes()))
+/// Notes each message of a cohort that could not be told apart from an earlier one, or from the heartbeat.
+/// `written` are the tables its messages came from, in the same order.
+pub(super) fn check(
+    check: &mut Check<'_>,
+    key: &str,
+    written: &[At<MessageTable>],
+    cohort: &Cohort,
+) {
+    let messages = cohort.messages.iter().zip(written);
+    let unstamped: Vec<_> = messages.filter(|(m, _)| is_matched_by_bytes(m)).collect();
+    let heartbeat = cohort.heartbeat.as_ref().and_then(|h| match &h.kind {
+        HeartbeatKind::Text { expect, .. } => Some(Payload::Fixed(expect.clone().into_bytes())),
+        HeartbeatKind::Frames => None,
+    });
+    for (index, (one, table)) in unstamped.iter().enumerate() {
+        let earlier = unstamped[..index].iter().map(|(earlier, _)| earlier);
+        let twin = earlier.filter(|earlier| alike(&earlier.payload, &one.payload));
+        let mut rivals: Vec<String> = twin
+            .map(|twin| format!("those to `{}`", twin.name))
+            .collect();
+        if heartbeat
+            .as_ref()
+            .is_some_and(|text| alike(text, &one.payload))
         {
-            let what = format_args!(
-                "has a message whose answer cannot be told from the heartbeat's: `{}`",
-                one.name
-            );
-            check.problem_with_hint(key, place, what, "send different bytes");
+            rivals.push("those to the heartbeat".into());
+        }
+        for rival in rivals {
+            let what = format_args!("has answers that cannot be told from {rival}");
+            let hint =
+                "send different bytes, or `payload = { size = \"64B\" }`, which holds a stamp";
+            check.problem_with_hint(&format!("{key}.payload"), &table.place, what, hint);
         }
     }
 }
