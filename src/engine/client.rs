@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -25,13 +24,6 @@ use crate::scenario::{Jitter, OnDead, Reconnect};
 
 /// The purpose number of the randomness behind reconnect delays; messages use the numbers from 1 up.
 const RECONNECTS: u32 = u32::MAX;
-
-/// Where a reconnect after a missed heartbeat starts, if the scenario has no policy of its own.
-const DEFAULT_BACKOFF: Reconnect = Reconnect::Backoff {
-    initial: Duration::from_millis(500),
-    max: Duration::from_secs(30),
-    jitter: Jitter::Full,
-};
 
 /// Lives one opening, and all reconnects that follow from it.
 pub(super) async fn live(shared: Rc<Shared>, dialer: Arc<Dialer>, opening: Opening) {
@@ -93,24 +85,16 @@ impl Client {
         self.connecting(1);
         let dialled = self.dial(dialer, is_first).await;
         self.connecting(-1);
-        let lasting = self.shared.plan.scenario.load.reconnect;
-        let policy = match dialled {
-            Ok(socket) => {
-                let on_dead = self.session(socket, is_first).await;
-                if on_dead == Some(OnDead::Reconnect) && lasting == Reconnect::None {
-                    DEFAULT_BACKOFF
-                } else {
-                    lasting
-                }
-            }
+        match dialled {
+            Ok(socket) => self.session(socket, is_first).await,
             Err(failure) => {
                 self.failed(failure);
                 if is_first {
                     self.shared.state.settle();
                 }
-                lasting
             }
-        };
+        }
+        let policy = self.shared.plan.scenario.load.reconnect;
         let now = self.shared.clock.now();
         let over = self.is_over(now) || self.lost_at.is_none() && self.opened_before;
         (policy != Reconnect::None && !over).then_some(policy)
@@ -146,8 +130,8 @@ impl Client {
         Ok(socket)
     }
 
-    /// Lives an open connection to its end. Says what was to be done about its death, if it died.
-    async fn session(&mut self, socket: WebSocket, is_first: bool) -> Option<OnDead> {
+    /// Lives an open connection to its end.
+    async fn session(&mut self, socket: WebSocket, is_first: bool) {
         let now = self.shared.clock.now();
         self.opened(now);
         if is_first {
@@ -215,7 +199,7 @@ impl Client {
         }
     }
 
-    fn closed<T: Transport>(&mut self, session: &Session<T>) -> Option<OnDead> {
+    fn closed<T: Transport>(&mut self, session: &Session<T>) {
         let now = self.shared.clock.now();
         let cohort = self.opening.cohort;
         for exchange in &mut self.exchanges {
@@ -241,7 +225,7 @@ impl Client {
             *state -= 1;
         }
         if verdict.cause == Cause::Completed {
-            return None;
+            return;
         }
         let is_dead = session.evidence.dead.is_some();
         let state = match (is_dead, session.is_closing()) {
@@ -250,15 +234,15 @@ impl Client {
             (false, false) => State::Open,
         };
         self.keep_ending(session, Some(now), &verdict, state);
-        // What we closed ourselves is not lost, even if the peer did not play its part.
+        // What was closed at its time is not lost, even if the peer did not play its part. What is dead is only
+        // dialled again where the heartbeat says so.
+        let heartbeat = self.shared.plan.cohort(cohort).heartbeat.as_ref();
+        let redials = heartbeat.is_some_and(|heartbeat| heartbeat.on_dead == OnDead::Reconnect);
         let ours = matches!(session.evidence.sent, Some((_, Side::Local)));
-        if !ours || is_dead {
+        let lost = if is_dead { redials } else { !ours };
+        if lost {
             self.lost_at = Some(now);
         }
-        let heartbeat = self.shared.plan.cohort(cohort).heartbeat.as_ref();
-        heartbeat
-            .map(|heartbeat| heartbeat.on_dead)
-            .filter(|_| is_dead)
     }
 
     fn keep_ending<T: Transport>(
@@ -398,6 +382,7 @@ fn delay(policy: Reconnect, tries: u32, random: impl FnOnce() -> u64) -> Nanos {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn delays_double_up_to_the_longest() {
