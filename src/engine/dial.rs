@@ -24,7 +24,8 @@ use crate::scenario::{Target, WsUrl};
 /// Everything a dial needs; made once for a run and shared by all workers.
 #[derive(Debug)]
 pub(super) struct Dialer {
-    addresses: Vec<SocketAddr>,
+    /// Those of the target, or why there are none.
+    addresses: Result<Vec<SocketAddr>, String>,
     sources: Vec<IpAddr>,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     request: Request,
@@ -56,11 +57,11 @@ impl Steps {
 }
 
 impl Dialer {
-    /// `addresses` are those of the target; none when its name could not be resolved.
+    /// `addresses` are those of the target, or why its name could not be resolved.
     pub(super) fn new(
         url: &WsUrl,
         target: &Target,
-        addresses: Vec<SocketAddr>,
+        addresses: Result<Vec<SocketAddr>, String>,
         tls: Option<Arc<ClientConfig>>,
         buffers: Buffers,
     ) -> Result<Self, String> {
@@ -89,14 +90,10 @@ impl Dialer {
         auto_pong: bool,
         clock: &dyn Clock,
     ) -> Result<(WebSocket, Steps), Failure> {
-        if self.addresses.is_empty() {
-            return Err(Failure::new(
-                Cause::Dns,
-                "no address for the host of `target.url`",
-            ));
-        }
+        let addresses =
+            (self.addresses.as_deref()).map_err(|why| Failure::new(Cause::Dns, why.clone()))?;
         let mut reached = "the TCP connection";
-        let steps = self.steps(connection, auto_pong, clock, &mut reached);
+        let steps = self.steps(addresses, connection, auto_pong, clock, &mut reached);
         match tokio::time::timeout(self.timeout, steps).await {
             Ok(done) => done,
             Err(_) => Err(Failure::new(
@@ -108,6 +105,7 @@ impl Dialer {
 
     async fn steps(
         &self,
+        addresses: &[SocketAddr],
         connection: u32,
         auto_pong: bool,
         clock: &dyn Clock,
@@ -115,7 +113,7 @@ impl Dialer {
     ) -> Result<(WebSocket, Steps), Failure> {
         let start = clock.now();
         let tcp = self
-            .connect(connection)
+            .connect(addresses, connection)
             .await
             .map_err(|error| of_connect(&error))?;
         let connected = clock.now();
@@ -139,9 +137,11 @@ impl Dialer {
         Ok((socket, steps))
     }
 
-    async fn connect(&self, connection: u32) -> io::Result<TcpStream> {
+    async fn connect(&self, addresses: &[SocketAddr], connection: u32) -> io::Result<TcpStream> {
         let turn = connection as usize;
-        let address = self.addresses[turn % self.addresses.len()];
+        let Some(address) = addresses.get(turn % addresses.len().max(1)).copied() else {
+            return Err(io::ErrorKind::AddrNotAvailable.into());
+        };
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,

@@ -31,9 +31,10 @@ impl Prepared {
     pub fn new(plan: Plan, url: &WsUrl, workers: Option<usize>) -> Result<Self, EngineError> {
         let target = &plan.scenario.target;
         let (addresses, dns) = resolve(url);
-        check_families(&addresses, &target.source_addresses)?;
+        let known = addresses.as_deref().unwrap_or_default();
+        check_families(known, &target.source_addresses)?;
         let budget = Budget::new(&plan);
-        Limits::of_this_machine().check(&budget, addresses.len())?;
+        Limits::of_this_machine().check(&budget, known.len())?;
         let tls = url.secure.then(|| tls_config(&target.trust)).transpose()?;
         let buffers = Buffers {
             read: read_buffer(&plan.scenario),
@@ -71,19 +72,22 @@ impl Prepared {
     }
 }
 
-/// The target's addresses, and how long the look-up of its name took. None when there is no such name.
-fn resolve(url: &WsUrl) -> (Vec<SocketAddr>, Option<Nanos>) {
+/// The target's addresses or why there are none, and how long the look-up of its name took.
+fn resolve(url: &WsUrl) -> (Result<Vec<SocketAddr>, String>, Option<Nanos>) {
     if let Ok(address) = url.host.parse() {
-        return (vec![SocketAddr::new(address, url.port)], None);
+        return (Ok(vec![SocketAddr::new(address, url.port)]), None);
     }
     let clock = Monotonic::start();
     let found = (url.host.as_str(), url.port).to_socket_addrs();
-    let addresses: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
+    let took = Some(clock.now());
+    let addresses: Vec<SocketAddr> = match found {
+        Ok(addresses) => addresses.collect(),
+        Err(error) => return (Err(format!("{}: {error}", url.host)), took),
+    };
     // A name with addresses of both families is dialled by the family that the system prefers.
     let first_is_v4 = addresses.first().map(SocketAddr::is_ipv4);
-    let preferred = addresses
-        .into_iter()
+    let preferred = (addresses.into_iter())
         .filter(|address| Some(address.is_ipv4()) == first_is_v4)
         .collect();
-    (preferred, Some(clock.now()))
+    (Ok(preferred), took)
 }
