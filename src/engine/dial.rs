@@ -133,7 +133,7 @@ impl Dialer {
             tls: secured.map(|secured| secured - connected),
             upgrade: upgraded - secured.unwrap_or(connected),
         };
-        let socket = WebSocket::new(link, already_read, auto_pong, self.buffers).await;
+        let socket = WebSocket::new(link, already_read, auto_pong, self.buffers);
         Ok((socket, steps))
     }
 

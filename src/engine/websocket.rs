@@ -1,13 +1,18 @@
-//! The real transport: tokio-tungstenite over our own filter, link and wire.
+//! The real transport: tungstenite over our own filter, link and wire.
+//!
+//! The protocol is driven directly rather than through `WebSocketStream`: that one keeps two reference-counted
+//! wakers a connection and goes through them for every message, where the task's own waker will do.
 
+use std::io::{self, ErrorKind, Read, Write};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use futures_util::{Sink as _, Stream as _};
-use tokio_tungstenite::WebSocketStream;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{
+    CloseFrame, Role, WebSocketConfig, WebSocketContext,
+};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::filter::FrameFilter;
@@ -31,12 +36,13 @@ pub(super) struct Buffers {
 /// A WebSocket connection after its handshake.
 #[derive(Debug)]
 pub(super) struct WebSocket {
-    stream: WebSocketStream<FrameFilter<Link>>,
+    protocol: WebSocketContext,
+    link: FrameFilter<Link>,
 }
 
 impl WebSocket {
     /// `already_read` are bytes that came with the handshake.
-    pub(super) async fn new(
+    pub(super) fn new(
         link: Link,
         already_read: Vec<u8>,
         auto_pong: bool,
@@ -49,68 +55,69 @@ impl WebSocket {
             .max_write_buffer_size(buffers.max_write)
             .max_message_size(Some(buffers.max_message))
             .max_frame_size(Some(buffers.max_message));
-        let filter = FrameFilter::new(link, !auto_pong, &already_read);
-        let stream = if already_read.is_empty() {
-            WebSocketStream::from_raw_socket(filter, Role::Client, Some(config)).await
-        } else {
-            WebSocketStream::from_partially_read(filter, already_read, Role::Client, Some(config))
-                .await
-        };
-        Self { stream }
+        Self {
+            link: FrameFilter::new(link, !auto_pong, &already_read),
+            protocol: if already_read.is_empty() {
+                WebSocketContext::new(Role::Client, Some(config))
+            } else {
+                WebSocketContext::from_partially_read(already_read, Role::Client, Some(config))
+            },
+        }
     }
 
     fn lost(&self, error: Error) -> Lost {
         let broken = |cause, why: &dyn std::fmt::Display| Lost::Broken(cause, why.to_string());
-        match error {
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
-            | Error::ConnectionClosed
-            | Error::AlreadyClosed
-            | Error::Io(_)
-                if self.wire_end().is_some() =>
-            {
-                Lost::Tcp(self.wire_end().unwrap_or(TcpEnd::Fin))
+        let end = self.link.inner().wire().end();
+        match (error, end) {
+            (Error::ConnectionClosed | Error::AlreadyClosed, end) => {
+                Lost::Tcp(end.unwrap_or(TcpEnd::Fin))
             }
-            Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            (
+                Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_),
+                Some(end),
+            ) => Lost::Tcp(end),
+            (Error::Io(error), None) if error.kind() == ErrorKind::UnexpectedEof => {
                 Lost::Tcp(TcpEnd::Fin)
             }
-            Error::Io(error) => Lost::Io(error.to_string()),
-            Error::Protocol(error) => broken(Cause::ProtocolError, &error),
-            Error::Capacity(error @ CapacityError::MessageTooLong { .. }) => {
+            (Error::Io(error), None) => Lost::Io(error.to_string()),
+            (Error::Protocol(error), _) => broken(Cause::ProtocolError, &error),
+            (Error::Capacity(error @ CapacityError::MessageTooLong { .. }), _) => {
                 broken(Cause::MessageTooBig, &error)
             }
-            Error::Utf8(_) => broken(Cause::BadUtf8, &"a text message is not valid UTF-8"),
-            other => Lost::Io(other.to_string()),
+            (Error::Utf8(_), _) => broken(Cause::BadUtf8, &"a text message is not valid UTF-8"),
+            (other, _) => Lost::Io(other.to_string()),
         }
     }
 
-    fn wire_end(&self) -> Option<TcpEnd> {
-        self.stream.get_ref().inner().wire().end()
+    /// A result of the library's, where "would block" is no error.
+    fn polled<T>(&self, result: Result<T, Error>) -> Poll<Result<T, Lost>> {
+        match result {
+            Ok(value) => Poll::Ready(Ok(value)),
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+            Err(error) => Poll::Ready(Err(self.lost(error))),
+        }
     }
 }
 
 impl Transport for WebSocket {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Lost>> {
-        loop {
-            let message = match ready!(Pin::new(&mut self.stream).poll_next(cx)) {
-                Some(Ok(message)) => message,
-                Some(Err(error)) => return Poll::Ready(Err(self.lost(error))),
-                None => return Poll::Ready(Err(Lost::Tcp(self.wire_end().unwrap_or(TcpEnd::Fin)))),
-            };
-            return Poll::Ready(Ok(match message {
-                Message::Text(text) => Event::Text(text.into()),
-                Message::Binary(bytes) => Event::Binary(bytes),
-                Message::Ping(_) => Event::Ping,
-                Message::Pong(bytes) => Event::Pong(bytes),
-                // The library replaces a forbidden code by 1002: the filter saw the real one.
-                Message::Close(close) => Event::Close {
-                    code: self.stream.get_ref().close_code(),
-                    reason: close
-                        .map(|close| close.reason.to_string())
-                        .unwrap_or_default(),
-                },
-                Message::Frame(_) => continue,
-            }));
-        }
+        let link = &mut self.link;
+        let result = self.protocol.read(&mut Polled { link, cx });
+        let received = self.polled(result);
+        received.map_ok(|message| match message {
+            Message::Text(text) => Event::Text(text.into()),
+            Message::Binary(bytes) => Event::Binary(bytes),
+            Message::Ping(_) => Event::Ping,
+            Message::Pong(bytes) => Event::Pong(bytes),
+            // The library replaces a forbidden code by 1002: the filter saw the real one.
+            Message::Close(close) => Event::Close {
+                code: self.link.close_code(),
+                reason: close
+                    .map(|close| close.reason.to_string())
+                    .unwrap_or_default(),
+            },
+            Message::Frame(_) => unreachable!("the library never reads a message as a raw frame"),
+        })
     }
 
     fn feed(&mut self, frame: Frame) -> Result<(), Lost> {
@@ -126,22 +133,79 @@ impl Transport for WebSocket {
                 reason: Utf8Bytes::from_static(reason),
             })),
         };
-        Pin::new(&mut self.stream)
-            .start_send(message)
-            .map_err(|error| self.lost(error))
+        match self.protocol.write(&mut NotYet, message) {
+            // Queued, and not sent before the flush.
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            result => result.map_err(|error| self.lost(error)),
+        }
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        Pin::new(&mut self.stream)
-            .poll_flush(cx)
-            .map_err(|error| self.lost(error))
+        let link = &mut self.link;
+        let result = match self.protocol.flush(&mut Polled { link, cx }) {
+            // Everything went out, and nothing more may follow.
+            Err(Error::ConnectionClosed) => Ok(()),
+            result => result,
+        };
+        self.polled(result)
     }
 
     fn take_bytes(&mut self) -> (u64, u64) {
-        self.stream.get_mut().inner_mut().wire_mut().take_bytes()
+        self.link.inner_mut().wire_mut().take_bytes()
     }
 
     fn tcp_view(&self) -> Option<TcpView> {
-        self.stream.get_ref().inner().wire().tcp_view()
+        self.link.inner().wire().tcp_view()
+    }
+}
+
+/// The link as the library wants it for the length of one call: not ready is `WouldBlock`, and the task is woken
+/// when it is.
+struct Polled<'link, 'call, 'task> {
+    link: &'link mut FrameFilter<Link>,
+    cx: &'call mut Context<'task>,
+}
+
+fn or_would_block<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
+    match polled {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+    }
+}
+
+impl Read for Polled<'_, '_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut buffer = ReadBuf::new(buffer);
+        or_would_block(Pin::new(&mut *self.link).poll_read(self.cx, &mut buffer))?;
+        Ok(buffer.filled().len())
+    }
+}
+
+impl Write for Polled<'_, '_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        or_would_block(Pin::new(&mut *self.link).poll_write(self.cx, bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        or_would_block(Pin::new(&mut *self.link).poll_flush(self.cx))
+    }
+}
+
+/// Takes nothing: what is fed stays queued until the flush.
+struct NotYet;
+
+impl Read for NotYet {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Write for NotYet {
+    fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(ErrorKind::WouldBlock.into())
     }
 }
