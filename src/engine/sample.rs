@@ -52,22 +52,22 @@ impl Sampler {
 mod system {
     use std::fs;
 
+    use rustix::time::{ClockId, clock_gettime};
+
     /// User and system time of this process.
     pub(super) fn cpu_seconds() -> Option<f64> {
-        let stat = fs::read_to_string("/proc/self/stat").ok()?;
-        // The command may hold spaces: what follows its closing bracket begins with field 3.
-        let (_, fields) = stat.rsplit_once(')')?;
-        let mut fields = fields.split_ascii_whitespace().skip(11);
-        let user: f64 = fields.next()?.parse().ok()?;
-        let system: f64 = fields.next()?.parse().ok()?;
-        Some((user + system) / rustix::param::clock_ticks_per_second() as f64)
+        let spent = clock_gettime(ClockId::ProcessCPUTime);
+        Some(spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9)
     }
 
     /// Resident memory in bytes.
     pub(super) fn rss() -> Option<f64> {
-        let statm = fs::read_to_string("/proc/self/statm").ok()?;
-        let pages: f64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
-        Some(pages * rustix::param::page_size() as f64)
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kibibytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kibibytes * 1024.0)
     }
 }
 
