@@ -1,4 +1,4 @@
-//! Other processes, by their number: signals, children, whether they live.
+//! Other processes, by their number: signals, children, memory, and whether they live.
 
 use std::fs;
 use std::process::Command;
@@ -23,6 +23,16 @@ pub fn children(process: u32) -> Vec<u32> {
     let all = all.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     all.filter(|child| stat(*child).is_some_and(|(_, parent)| parent == process))
         .collect()
+}
+
+/// The most memory it has used until now, in bytes; `None` once it has ended.
+pub fn peak_memory(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = peak.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes << 10)
 }
 
 /// Its state and its parent.

@@ -80,7 +80,7 @@ impl Running {
 
     /// Waits for its end; a run must end within the time it said it can take.
     pub fn end(mut self) -> Ended {
-        let status = self.wait();
+        let (status, memory) = self.wait();
         let took = self.started.elapsed();
         let text = |name| fs::read_to_string(self.folder.path().join(name)).unwrap();
         let (stdout, stderr) = (text("stdout.txt"), text("stderr.txt"));
@@ -94,16 +94,20 @@ impl Running {
         Ended {
             code: code(status),
             took,
+            memory,
             stdout,
             stderr,
             folder: self.folder,
         }
     }
 
-    fn wait(&mut self) -> ExitStatus {
+    /// Its status, and the most memory it was seen to have used.
+    fn wait(&mut self) -> (ExitStatus, u64) {
+        let mut memory = 0;
         while self.started.elapsed() < HANGS {
+            memory = process::peak_memory(self.id()).unwrap_or(memory);
             if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
+                return (status, memory);
             }
             thread::sleep(Duration::from_millis(5));
         }
@@ -134,6 +138,8 @@ pub struct Ended {
     /// The exit code.
     pub code: i32,
     pub took: Duration,
+    /// The most memory it used, in bytes.
+    pub memory: u64,
     pub stdout: String,
     pub stderr: String,
     folder: TempDir,

@@ -1,13 +1,10 @@
 //! wsbench against servers that fail before a connection is open: each failure is a kind of its own, with what was
 //! wrong as an example; no verdict can be trusted, and the run ends as soon as its last attempt has.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{Ended, Handshake, Report, Script, Server};
-
-const CONNECTIONS: u64 = 4;
+use super::CONNECTIONS;
+use super::common::{Ended, Handshake, Report, Script, Server};
 
 fn scenario(url: &str) -> String {
     format!(
