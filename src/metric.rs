@@ -51,6 +51,7 @@ catalogue! {
         ConnectionsFailed => "connections.failed", "Dials that did not end in a valid 101.";
         ConnectionsClosed => "connections.closed", "Open connections that have ended, however they ended.";
         ConnectionsDead => "connections.dead", "Connections declared dead by their heartbeat.";
+        ConnectionsLost => "connections.lost", "Open connections that ended before their time: dead, or closed or broken by the server.";
         ConnectionsReconnected => "connections.reconnected", "Handshakes that succeeded after an earlier connection of the same client was lost.";
         ConnectionsSkipped => "connections.skipped", "Arrivals not dialled because `max_open` connections were there already.";
         MessagesDue => "messages.due", "Messages the schedule asked for.";

@@ -7,6 +7,8 @@ use crate::metric::{Cause, CloseKind, Side};
 
 /// The code of a Close frame without one (RFC 6455 section 7.1.5).
 const NO_CODE: u16 = 1005;
+/// A kernel may hold an acknowledgement back for so long, in nanoseconds (Linux, `TCP_DELACK_MAX`).
+const ACK_DELAY_NS: u64 = 200_000_000;
 
 /// What was seen of a connection's end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,12 +74,17 @@ fn cause(evidence: &Evidence) -> (Cause, String) {
     }
 }
 
-/// A peer whose kernel still acknowledges is frozen; otherwise there is no path to it.
+/// A peer whose kernel still acknowledges is frozen; otherwise there is no path to it. What was sent just now
+/// may be unacknowledged either way.
 fn of_silence(view: Option<TcpView>) -> Cause {
-    match view {
-        None => Cause::MissedPong,
-        Some(view) if view.unacked == 0 && view.retransmits == 0 => Cause::PeerFrozen,
-        Some(_) => Cause::PathDead,
+    let Some(view) = view else {
+        return Cause::MissedPong;
+    };
+    let acknowledges = view.unacked == 0 || view.last_ack_ns <= ACK_DELAY_NS;
+    if acknowledges && view.retransmits == 0 {
+        Cause::PeerFrozen
+    } else {
+        Cause::PathDead
     }
 }
 
@@ -106,11 +113,11 @@ mod tests {
         Some(Lost::Tcp(end))
     }
 
-    fn view(unacked: u32, retransmits: u32) -> Option<TcpView> {
+    fn view(unacked: u32, retransmits: u32, last_ack_ms: u64) -> Option<TcpView> {
         Some(TcpView {
             unacked,
             retransmits,
-            last_ack_ns: 0,
+            last_ack_ns: last_ack_ms * 1_000_000,
         })
     }
 
@@ -243,9 +250,17 @@ mod tests {
             ..Evidence::default()
         };
         let of = |view| judge(&dead(view)).cause;
-        assert_eq!(of(view(0, 0)), Cause::PeerFrozen);
-        assert_eq!(of(view(1, 3)), Cause::PathDead);
+        assert_eq!(of(view(0, 0, 5000)), Cause::PeerFrozen);
+        assert_eq!(of(view(1, 3, 5000)), Cause::PathDead);
+        assert_eq!(of(view(1, 3, 0)), Cause::PathDead);
         assert_eq!(of(None), Cause::MissedPong);
+    }
+
+    #[test]
+    fn what_was_sent_just_now_tells_nothing() {
+        let of = |view| of_silence(view);
+        assert_eq!(of(view(1, 0, 40)), Cause::PeerFrozen);
+        assert_eq!(of(view(1, 0, 1000)), Cause::PathDead);
     }
 
     #[test]

@@ -209,8 +209,14 @@ impl Client {
             }
         }
         let verdict = cause::judge(&session.evidence);
+        let is_dead = session.evidence.dead.is_some();
+        // What was closed at its time is not lost, even if the peer did not play its part.
+        let ours = matches!(session.evidence.sent, Some((_, Side::Local)));
         self.shared.whole(cohort, |cells| {
             cells.count(Counter::ConnectionsClosed);
+            if is_dead || !ours {
+                cells.count(Counter::ConnectionsLost);
+            }
             cells.cause(verdict.cause);
             cells.close(verdict.kind, verdict.side);
         });
@@ -227,20 +233,17 @@ impl Client {
         if verdict.cause == Cause::Completed {
             return;
         }
-        let is_dead = session.evidence.dead.is_some();
         let state = match (is_dead, session.is_closing()) {
             (true, _) => State::Dead,
             (false, true) => State::Closing,
             (false, false) => State::Open,
         };
         self.keep_ending(session, Some(now), &verdict, state);
-        // What was closed at its time is not lost, even if the peer did not play its part. What is dead is only
-        // dialled again where the heartbeat says so.
+        // What is dead is only dialled again where the heartbeat says so.
         let heartbeat = self.shared.plan.cohort(cohort).heartbeat.as_ref();
         let redials = heartbeat.is_some_and(|heartbeat| heartbeat.on_dead == OnDead::Reconnect);
-        let ours = matches!(session.evidence.sent, Some((_, Side::Local)));
-        let lost = if is_dead { redials } else { !ours };
-        if lost {
+        let dials_again = if is_dead { redials } else { !ours };
+        if dials_again {
             self.lost_at = Some(now);
         }
     }

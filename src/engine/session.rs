@@ -166,6 +166,10 @@ impl<T: Transport> Session<T> {
         if let Some(outcome) = self.mind_heart(shared, now) {
             return Some(outcome);
         }
+        if self.is_closing() {
+            // Dead, and its Close frame was the last to send.
+            return None;
+        }
         let stop = self.stop(shared);
         self.send(exchanges, shared, now, stop);
         if now >= stop && self.state == State::Live {

@@ -109,13 +109,16 @@ impl Transport for WebSocket {
             Message::Binary(bytes) => Event::Binary(bytes),
             Message::Ping(_) => Event::Ping,
             Message::Pong(bytes) => Event::Pong(bytes),
-            // The library replaces a forbidden code by 1002: the filter saw the real one.
-            Message::Close(close) => Event::Close {
-                code: self.link.close_code(),
-                reason: close
-                    .map(|close| close.reason.to_string())
-                    .unwrap_or_default(),
-            },
+            // The library replaces a forbidden code, and its reason, by its own: the filter saw the real code.
+            Message::Close(close) => {
+                let code = self.link.close_code();
+                let own = close.filter(|close| Some(u16::from(close.code)) == code);
+                let reason = own.map(|close| close.reason.to_string());
+                Event::Close {
+                    code,
+                    reason: reason.unwrap_or_default(),
+                }
+            }
             Message::Frame(_) => unreachable!("the library never reads a message as a raw frame"),
         })
     }

@@ -34,6 +34,13 @@ pub enum Distrust {
         /// Messages and pings that were sent.
         sent: u64,
     },
+    /// Every gate held, but over connections most of which were gone before their time.
+    ConnectionsLost {
+        /// Connections that ended before their time.
+        lost: u64,
+        /// Connections that opened.
+        opened: u64,
+    },
     /// The schedule was not kept: too much was never sent.
     NotSent {
         /// Messages not sent.
@@ -60,6 +67,7 @@ impl Distrust {
         match self {
             Self::NoConnection { .. } => "no_connection",
             Self::NoAnswer { .. } => "no_answer",
+            Self::ConnectionsLost { .. } => "connections_lost",
             Self::NotSent { .. } => "not_sent",
             Self::SendsLate { .. } => "sends_late",
         }
@@ -73,6 +81,10 @@ impl Distrust {
             Self::NoAnswer { .. } => {
                 Some("does this server answer? set `expect = \"none\"` and `heartbeat = \"off\"` for one that does not".into())
             }
+            Self::ConnectionsLost { .. } => Some(
+                "see connections.csv; the gate `count(connections.lost) == 0` makes every lost connection a failure"
+                    .into(),
+            ),
             Self::NotSent { reconnected: 0, .. } => Some(
                 "offer less with `rate` or `connections`, give it more workers, or run it on more cores"
                     .into(),
@@ -105,6 +117,12 @@ impl fmt::Display for Distrust {
                 let sent = human_count(*sent);
                 write!(f, "not one answer came to {sent} messages and pings")
             }
+            Self::ConnectionsLost { lost, opened } => write!(
+                f,
+                "{} of {} connections were lost before their time: most of the load was not there",
+                human_count(*lost),
+                human_count(*opened)
+            ),
             Self::NotSent { not_sent, due, .. } => write!(
                 f,
                 "{} of {} messages due were never sent, more than {} %",
@@ -145,6 +163,13 @@ pub(super) fn find(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Vec
         found.extend(lateness(scenario, summary).and_then(Lateness::distrust));
     }
     found
+}
+
+/// Asked only where every gate held: a failure stands on what was seen, a pass stands on the load that was there.
+pub(super) fn lost(summary: &Summary) -> Option<Distrust> {
+    let lost = summary.count(Counter::ConnectionsLost.name());
+    let opened = summary.count(Counter::ConnectionsOpened.name());
+    (lost * 2 > opened).then_some(Distrust::ConnectionsLost { lost, opened })
 }
 
 /// Answers outside of the measured window count too: they show that the server answers.

@@ -41,12 +41,16 @@ pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
         .into_iter()
         .chain(pass.map(|gate| evaluate(gate, summary)))
         .collect();
-    let distrust = distrust::find(scenario, summary, facts);
+    let held = gates.iter().all(|gate| gate.passed);
+    let mut distrust = distrust::find(scenario, summary, facts);
+    if held && distrust.is_empty() {
+        distrust.extend(distrust::lost(summary));
+    }
     let warnings = warnings::find(scenario, summary, facts, &distrust);
     let exit = [
         (facts.outcome == Outcome::Interrupted).then_some(Exit::Interrupted),
         (!distrust.is_empty()).then_some(Exit::Untrusted),
-        (gates.iter().any(|gate| !gate.passed)).then_some(Exit::Failed),
+        (!held).then_some(Exit::Failed),
     ];
     Verdict {
         exit: exit.into_iter().flatten().max().unwrap_or(Exit::Passed),
@@ -103,6 +107,26 @@ mod tests {
             ..Facts::completed(1)
         };
         assert_eq!(judge(&failing, &nothing, &facts).exit, Exit::Interrupted);
+    }
+
+    #[test]
+    fn gates_that_held_over_lost_connections_prove_nothing() {
+        let mut run = Run::healthy();
+        run.add(Counter::ConnectionsLost, 5);
+        let verdict = judge(&scenario(), &run.summary(), &Facts::completed(1));
+        assert!(verdict.passed(), "half of them were there: {verdict:?}");
+
+        run.add(Counter::ConnectionsLost, 1);
+        let verdict = judge(&scenario(), &run.summary(), &Facts::completed(1));
+        assert_eq!(verdict.exit, Exit::Untrusted);
+        assert_eq!(
+            verdict.distrust[0].to_string(),
+            "6 of 10 connections were lost before their time: most of the load was not there"
+        );
+
+        run.add(Counter::ConnectionsDead, 6);
+        let verdict = judge(&scenario(), &run.summary(), &Facts::completed(1));
+        assert_eq!(verdict.exit, Exit::Failed, "a failure needs no more");
     }
 
     #[test]

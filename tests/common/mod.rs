@@ -1,5 +1,6 @@
 //! Servers to test a client against: one that follows a script of faults, and the real ones in `tests/targets`.
-//! Start with [`Server::start`] and a [`Script`]; read what it saw from its log.
+//! Start with [`Server::start`] and a [`Script`]; read what it saw from its log, and what wsbench says
+//! from its [`Report`].
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(
@@ -9,15 +10,20 @@
 )]
 
 pub mod frame;
+pub mod process;
 pub mod raw;
 pub mod real;
 
 mod handshake;
 mod log;
+mod program;
+mod report;
 mod script;
 mod server;
 mod session;
 
 pub use log::{Entry, Event, Log};
+pub use program::{Ended, Running};
+pub use report::{Report, table};
 pub use script::{Act, Echo, Handshake, OnClose, Pong, Script, When};
 pub use server::Server;

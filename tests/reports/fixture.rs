@@ -165,7 +165,9 @@ fn troubled_summary() -> Summary {
     shard.cohorts[1]
         .window(Window::measured(0))
         .count(Counter::PingsMissed);
+    shard.cohorts[0].whole.count(Counter::ConnectionsLost);
     shard.cohorts[1].whole.count(Counter::ConnectionsDead);
+    shard.cohorts[1].whole.count(Counter::ConnectionsLost);
     shard.cohorts[1].whole.cause(Cause::PeerFrozen);
     shard.cohorts[0].whole.cause(Cause::ClosedByPeer);
     shard.cohorts[0]

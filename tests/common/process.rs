@@ -1,0 +1,46 @@
+//! Other processes, by their number: signals, children, memory, and whether they live.
+
+use std::fs;
+use std::process::Command;
+
+/// Sends a signal: `INT`, `TERM`, `KILL`.
+pub fn signal(process: u32, signal: &str) {
+    let status = Command::new("kill")
+        .args([format!("-{signal}"), process.to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success(), "kill -{signal} {process}");
+}
+
+/// Whether it runs; one that has ended and was not waited for does not.
+pub fn is_alive(process: u32) -> bool {
+    stat(process).is_some_and(|(state, _)| state != 'Z')
+}
+
+/// The processes it has started and that are still there.
+pub fn children(process: u32) -> Vec<u32> {
+    let all = fs::read_dir("/proc").unwrap();
+    let all = all.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    all.filter(|child| stat(*child).is_some_and(|(_, parent)| parent == process))
+        .collect()
+}
+
+/// The most memory it has used until now, in bytes; `None` once it has ended.
+pub fn peak_memory(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = peak.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes << 10)
+}
+
+/// Its state and its parent.
+fn stat(process: u32) -> Option<(char, u32)> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name may hold spaces: what follows its closing bracket begins with the state.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ');
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.next()?.parse().ok()?))
+}

@@ -1,0 +1,170 @@
+//! The program as a process: [`Ended::run`] for a whole run, [`Running::start`] for one that a test interferes with.
+//! A run that hangs is killed, and fails its test.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::process;
+use super::real::wsbench;
+use super::report::Report;
+
+/// What a busy machine may take on top of the longest time a run says it can take.
+const SLACK: Duration = Duration::from_secs(2);
+/// Nothing in these tests takes so long.
+const HANGS: Duration = Duration::from_secs(30);
+
+/// A call of the program, with a folder of its own to work in.
+pub struct Running {
+    child: Child,
+    folder: TempDir,
+    started: Instant,
+    longest: Option<Duration>,
+}
+
+impl Running {
+    /// Starts `wsbench run` on this scenario, with these arguments besides; its report goes to `report`.
+    pub fn start(scenario: &str, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("test.toml"), scenario).unwrap();
+        let check = [&["check", "test.toml", "--json"], overrides(arguments)].concat();
+        let checked = Self::call(folder, &check).end();
+        assert_eq!(checked.code, 0, "{}", checked.stderr);
+        let plan: Value = serde_json::from_str(&checked.stdout).unwrap();
+        let longest = Duration::from_secs_f64(plan["longest_s"].as_f64().unwrap());
+        let run = [&["run", "test.toml", "--out", "report"], arguments].concat();
+        Self {
+            longest: Some(longest),
+            ..Self::call(checked.folder, &run)
+        }
+    }
+
+    /// Starts the program in a folder.
+    pub fn call(folder: TempDir, arguments: &[&str]) -> Self {
+        let file = |name| File::create(folder.path().join(name)).unwrap();
+        let child = Command::new(wsbench())
+            .args(arguments)
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(file("stdout.txt"))
+            .stderr(file("stderr.txt"))
+            .spawn()
+            .unwrap();
+        Self {
+            child,
+            folder,
+            started: Instant::now(),
+            longest: None,
+        }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal: `INT`, `TERM`, `KILL`.
+    pub fn signal(&self, signal: &str) {
+        process::signal(self.id(), signal);
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Waits for its end; a run must end within the time it said it can take.
+    pub fn end(mut self) -> Ended {
+        let (status, memory) = self.wait();
+        let took = self.started.elapsed();
+        let text = |name| fs::read_to_string(self.folder.path().join(name)).unwrap();
+        let (stdout, stderr) = (text("stdout.txt"), text("stderr.txt"));
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        if let Some(longest) = self.longest {
+            assert!(
+                took < longest + SLACK,
+                "said {longest:?} at most, took {took:?}"
+            );
+        }
+        Ended {
+            code: code(status),
+            took,
+            memory,
+            stdout,
+            stderr,
+            folder: self.folder,
+        }
+    }
+
+    /// Its status, and the most memory it was seen to have used.
+    fn wait(&mut self) -> (ExitStatus, u64) {
+        let mut memory = 0;
+        while self.started.elapsed() < HANGS {
+            memory = process::peak_memory(self.id()).unwrap_or(memory);
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status, memory);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        panic!("still running after {HANGS:?}");
+    }
+}
+
+/// A signal that ended the program is a negative number.
+fn code(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt as _;
+    let signal = || status.signal().map_or(i32::MIN, |signal| -signal);
+    status.code().unwrap_or_else(signal)
+}
+
+/// Those of the arguments that `check` knows too.
+fn overrides<'a, 'b>(arguments: &'a [&'b str]) -> &'a [&'b str] {
+    let own = |argument: &&str| ["--quiet", "--json"].contains(argument);
+    match arguments.iter().position(own) {
+        Some(first) => &arguments[..first],
+        None => arguments,
+    }
+}
+
+/// A call that has ended.
+pub struct Ended {
+    /// The exit code.
+    pub code: i32,
+    pub took: Duration,
+    /// The most memory it used, in bytes.
+    pub memory: u64,
+    pub stdout: String,
+    pub stderr: String,
+    folder: TempDir,
+}
+
+impl Ended {
+    /// One run from its start to its end, without a word.
+    pub fn run(scenario: &str) -> Self {
+        let ended = Running::start(scenario, &["--quiet"]).end();
+        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""));
+        ended
+    }
+
+    /// The folder it ran in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file of its report.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder().join("report").join(name)
+    }
+
+    /// What it says about itself; exists only when every file of the report does.
+    pub fn report(&self) -> Report {
+        Report::read(&self.folder().join("report"))
+    }
+}

@@ -1,0 +1,98 @@
+//! The report of a run, read as anyone would read it: JSON and CSV, and the names of the catalogue.
+//! A question about a metric that does not exist fails.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use wsbench::metric;
+
+/// The rows of a CSV file, by column.
+pub fn table(path: &Path) -> Vec<BTreeMap<String, String>> {
+    let mut csv = csv::Reader::from_path(path).unwrap();
+    csv.deserialize().map(Result::unwrap).collect()
+}
+
+/// What a run says about itself.
+pub struct Report {
+    pub json: Value,
+    /// The rows of `connections.csv`.
+    pub connections: Vec<BTreeMap<String, String>>,
+}
+
+impl Report {
+    /// Reads the files of a report.
+    #[track_caller]
+    pub fn read(folder: &Path) -> Self {
+        let json = fs::read_to_string(folder.join("run.json")).expect("a run.json");
+        Self {
+            json: serde_json::from_str(&json).unwrap(),
+            connections: table(&folder.join("connections.csv")),
+        }
+    }
+
+    /// A counter of the whole run, all cohorts and stages together.
+    #[track_caller]
+    pub fn count(&self, name: &str) -> u64 {
+        assert!(
+            metric::kind_of(name, &["echo"]).is_some(),
+            "no metric `{name}`"
+        );
+        let rows = self.rows("totals", name);
+        rows.iter().map(|row| row["count"].as_u64().unwrap()).sum()
+    }
+
+    /// The rows of a metric in `totals` or `metrics`.
+    pub fn rows(&self, list: &str, name: &str) -> Vec<&Value> {
+        let rows = self.json[list].as_array().unwrap().iter();
+        rows.filter(|row| row["name"] == name).collect()
+    }
+
+    /// Every `errors.*` counter that is not zero.
+    pub fn errors(&self) -> BTreeMap<&str, u64> {
+        let kinds = self.json["errors"].as_array().unwrap().iter();
+        kinds
+            .map(|kind| {
+                (
+                    kind["kind"].as_str().unwrap(),
+                    kind["count"].as_u64().unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    /// Every `closes.*` counter that is not zero.
+    pub fn closes(&self) -> BTreeMap<&str, u64> {
+        let rows = self.json["totals"].as_array().unwrap().iter();
+        rows.filter_map(|row| {
+            let how = row["name"].as_str().unwrap().strip_prefix("closes.")?;
+            Some((how, row["count"].as_u64().unwrap())).filter(|(_, count)| *count > 0)
+        })
+        .collect()
+    }
+
+    /// The examples of one kind of error, in one text.
+    pub fn examples(&self, kind: &str) -> String {
+        let kinds = self.json["errors"].as_array().unwrap().iter();
+        let found = kinds.filter(|found| found["kind"] == kind);
+        found.map(|found| found["examples"].to_string()).collect()
+    }
+
+    /// The gates that did not hold, each up to its comparison.
+    pub fn failed_gates(&self) -> Vec<&str> {
+        let gates = self.json["verdict"]["gates"].as_array().unwrap().iter();
+        gates
+            .filter(|gate| gate["passed"] == false)
+            .map(|gate| gate["gate"].as_str().unwrap())
+            .collect()
+    }
+
+    /// The kinds of reasons not to trust the run.
+    pub fn distrust(&self) -> Vec<&str> {
+        let reasons = self.json["verdict"]["distrust"].as_array().unwrap().iter();
+        reasons
+            .map(|reason| reason["kind"].as_str().unwrap())
+            .collect()
+    }
+}

@@ -1,0 +1,103 @@
+//! Frames that RFC 6455 forbids, and messages longer than anyone asked for.
+
+use std::time::Duration;
+
+use super::common::frame::{CONTINUATION, Frame, TEXT};
+use super::common::{Act, Script, When, raw};
+use super::{Outcome, echoes, run, scenario};
+
+/// In the middle of the run, between echoes.
+const MIDDLE: When = When::After(Duration::from_millis(310));
+
+/// Every connection is failed by us for this cause, with an example that holds this text.
+#[track_caller]
+fn breaks(bytes: Vec<u8>, cause: &str, example: &str) -> Outcome {
+    let outcome = run(&scenario(), Script::act(MIDDLE, Act::Send(bytes)));
+    outcome.assert_all_end(cause, "fin.local");
+    outcome.assert_rows(&[("state", "open"), ("close_code", "")]);
+    let examples = outcome.report.examples(cause);
+    assert!(examples.contains(example), "{examples}");
+    assert!(outcome.count("messages.echoed") > 0, "it was well before");
+    outcome.assert_fails(&["connections.lost"]);
+    outcome
+}
+
+#[test]
+fn text_that_is_not_utf8() {
+    breaks(raw::bad_utf8(), "bad_utf8", "UTF-8");
+}
+
+#[test]
+fn a_reserved_opcode() {
+    breaks(raw::reserved_opcode(), "protocol_error", "opcode: 3");
+}
+
+#[test]
+fn a_reserved_bit() {
+    breaks(raw::rsv_bit(), "protocol_error", "Reserved bits");
+}
+
+#[test]
+fn a_frame_masked_by_the_server() {
+    breaks(raw::masked(), "protocol_error", "masked");
+}
+
+#[test]
+fn a_ping_longer_than_125_bytes() {
+    breaks(raw::long_ping(), "protocol_error", "too big");
+}
+
+#[test]
+fn a_continuation_of_nothing() {
+    breaks(
+        raw::stray_continuation(),
+        "protocol_error",
+        "nothing to continue",
+    );
+}
+
+#[test]
+fn a_length_of_one_tebibyte() {
+    breaks(
+        raw::one_tebibyte(),
+        "message_too_big",
+        "1099511627776 > 1048576",
+    );
+}
+
+#[test]
+fn fragments_that_add_up_to_more_than_max_message() {
+    let fragment = |opcode| Frame {
+        fin: false,
+        ..Frame::new(opcode, vec![b'x'; 600 << 10])
+    };
+    let fragments = [TEXT, CONTINUATION].map(|opcode| fragment(opcode).encode());
+    breaks(fragments.concat(), "message_too_big", "> 1048576");
+}
+
+#[test]
+fn a_hundred_mebibytes_for_real_take_no_memory() {
+    let flood = Act::Flood(100 << 20);
+    let outcome = run(&scenario(), Script::act(MIDDLE, flood));
+    outcome.assert_all_end("message_too_big", "fin.local");
+    let examples = outcome.report.examples("message_too_big");
+    assert!(examples.contains("104857600 > 1048576"), "{examples}");
+    outcome.assert_memory_below(64 << 20);
+    outcome.assert_fails(&["connections.lost"]);
+}
+
+#[test]
+fn a_message_as_long_as_max_message_allows_is_taken() {
+    let scenario = scenario().replace("[load]", "max_message = \"2MiB\"\n[load]");
+    let outcome = run(&scenario, Script::act(MIDDLE, Act::Flood(2 << 20)));
+    outcome.assert_all_complete();
+    assert_eq!(outcome.count("messages.unsolicited"), super::CONNECTIONS);
+    outcome.assert_passes();
+}
+
+#[test]
+fn without_gates_a_run_that_lost_its_connections_proves_nothing() {
+    let outcome = run(&echoes(), Script::act(MIDDLE, Act::Send(raw::bad_utf8())));
+    outcome.assert_all_end("bad_utf8", "fin.local");
+    outcome.assert_untrusted("connections_lost");
+}
