@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::handshake::{Failure, Request};
 use super::link::Link;
 use super::sys;
+use super::transport::Connector;
 use super::websocket::{Buffers, WebSocket};
 use super::wire::{TcpEnd, Wire};
 use crate::metric::{Cause, Timer};
@@ -82,30 +83,6 @@ impl Dialer {
         })
     }
 
-    /// Opens one connection, within `connect_timeout`.
-    pub(super) async fn dial(
-        &self,
-        connection: u32,
-        auto_pong: bool,
-        clock: &dyn Clock,
-    ) -> Result<(WebSocket, Steps), Failure> {
-        if self.addresses.is_empty() {
-            return Err(Failure::new(
-                Cause::Dns,
-                "no address for the host of `target.url`",
-            ));
-        }
-        let mut reached = "the TCP connection";
-        let steps = self.steps(connection, auto_pong, clock, &mut reached);
-        match tokio::time::timeout(self.timeout, steps).await {
-            Ok(done) => done,
-            Err(_) => Err(Failure::new(
-                Cause::ConnectTimeout,
-                format!("waited for {reached}"),
-            )),
-        }
-    }
-
     async fn steps(
         &self,
         connection: u32,
@@ -154,6 +131,33 @@ impl Dialer {
         let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+}
+
+impl Connector for Arc<Dialer> {
+    type Transport = WebSocket;
+
+    async fn connect(
+        &self,
+        connection: u32,
+        auto_pong: bool,
+        clock: &dyn Clock,
+    ) -> Result<(WebSocket, Steps), Failure> {
+        if self.addresses.is_empty() {
+            return Err(Failure::new(
+                Cause::Dns,
+                "no address for the host of `target.url`",
+            ));
+        }
+        let mut reached = "the TCP connection";
+        let steps = self.steps(connection, auto_pong, clock, &mut reached);
+        match tokio::time::timeout(self.timeout, steps).await {
+            Ok(done) => done,
+            Err(_) => Err(Failure::new(
+                Cause::ConnectTimeout,
+                format!("waited for {reached}"),
+            )),
+        }
     }
 }
 
