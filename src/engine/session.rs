@@ -123,7 +123,6 @@ impl<T: Transport> Session<T> {
                         self.take(event, exchanges, shared, now);
                         taken += 1;
                         if taken >= EVENTS_AT_ONCE {
-                            cx.waker().wake_by_ref();
                             break None;
                         }
                     }
@@ -141,11 +140,16 @@ impl<T: Transport> Session<T> {
                 return Poll::Ready(Outcome::Over);
             }
             let deadline = self.deadline(exchanges, shared, now);
+            let others_turn = taken >= EVENTS_AT_ONCE || rounds >= ROUNDS_AT_ONCE;
             let more = self.outbox.wants_flush() || deadline <= now;
-            if !more || taken >= EVENTS_AT_ONCE || rounds >= ROUNDS_AT_ONCE {
-                set_deadline(deadline);
-                return Poll::Pending;
+            if more && !others_turn {
+                continue;
             }
+            if more || taken >= EVENTS_AT_ONCE {
+                cx.waker().wake_by_ref();
+            }
+            set_deadline(deadline);
+            return Poll::Pending;
         }
     }
 

@@ -194,6 +194,25 @@ fn the_servers_pings_are_answered_at_once_and_their_interval_recorded() {
     );
 }
 
+/// A server that pings again as soon as it is answered keeps the connection busy, and still gets its last answer.
+#[test]
+fn the_servers_pings_are_answered_at_once_however_many_come() {
+    for answered in 1..20 {
+        let seen = play(ALONE, move |_| {
+            let mut left = answered;
+            let again = Script::new(move |at, heard| match heard {
+                Heard::Pong if left > 1 => {
+                    left -= 1;
+                    vec![(at, ping())]
+                }
+                _ => healthy(at, heard),
+            });
+            again.says(S, ping())
+        });
+        assert_eq!(seen.peer().pongs(), vec![S; answered]);
+    }
+}
+
 #[test]
 fn without_auto_pong_the_servers_pings_are_only_counted() {
     let scenario = r#"
