@@ -170,9 +170,13 @@ impl<T: Transport> Session<T> {
         if let Some(outcome) = self.mind_heart(shared, now) {
             return Some(outcome);
         }
+        if self.state != State::Live {
+            // Dead: a Close frame went out, and nothing may follow it.
+            return None;
+        }
         let stop = self.stop(shared);
         self.send(exchanges, shared, now, stop);
-        if now >= stop && self.state == State::Live {
+        if now >= stop {
             for exchange in exchanges.iter_mut() {
                 while let Some(intended) = exchange.give_up(stop) {
                     not_sent(shared, self.cohort, intended);
