@@ -168,6 +168,7 @@ struct Inner {
     queued: Vec<Heard>,
     most_queued: usize,
     heard: Vec<(Nanos, Heard)>,
+    flushes: usize,
     bytes: (u64, u64),
     close_is_sent: bool,
     ended: bool,
@@ -187,6 +188,7 @@ impl Peer {
             queued: Vec::new(),
             most_queued: 0,
             heard: Vec::new(),
+            flushes: 0,
             bytes: (0, 0),
             close_is_sent: false,
             ended: false,
@@ -234,6 +236,11 @@ impl Peer {
             Heard::Frame(Frame::Close { code, .. }) => Some((*at, *code)),
             _ => None,
         })
+    }
+
+    /// How often something was flushed to it.
+    pub(super) fn flushes(&self) -> usize {
+        self.0.borrow().flushes
     }
 
     /// The most frames that were ever fed and not flushed.
@@ -340,6 +347,7 @@ impl Transport for Connection {
             return Poll::Pending;
         }
         let now = inner.clock.now();
+        inner.flushes += usize::from(!inner.queued.is_empty());
         for heard in std::mem::take(&mut inner.queued) {
             let lines = (inner.part)(now, &heard);
             inner.learn(lines);
