@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 
 use rand::{Rng as _, SeedableRng as _};
@@ -10,13 +9,11 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::cause::{self, Verdict};
 use super::deadline::Place;
-use super::dial::Dialer;
 use super::exchange::Exchange;
 use super::handshake::Failure;
 use super::session::{Outcome, Session, not_sent};
 use super::shared::Shared;
-use super::transport::Transport;
-use super::websocket::WebSocket;
+use super::transport::{Connector, Transport};
 use crate::measure::{Ending, Shard, State, TcpView};
 use crate::metric::{Cause, Counter, Side, Timer};
 use crate::plan::{Nanos, Opening, Until};
@@ -26,7 +23,7 @@ use crate::scenario::{Jitter, OnDead, Reconnect};
 const RECONNECTS: u32 = u32::MAX;
 
 /// Lives one opening, and all reconnects that follow from it.
-pub(super) async fn live(shared: Rc<Shared>, dialer: Arc<Dialer>, opening: Opening) {
+pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening: Opening) {
     let place = shared.deadlines.join();
     let mut client = Client {
         exchanges: exchanges(&shared, &opening),
@@ -38,7 +35,7 @@ pub(super) async fn live(shared: Rc<Shared>, dialer: Arc<Dialer>, opening: Openi
         redials: false,
         tries: 0,
     };
-    while let Some(policy) = client.attempt(&dialer).await {
+    while let Some(policy) = client.attempt(&connector).await {
         client.redials = true;
         if !client.back_off(policy).await {
             break;
@@ -77,16 +74,16 @@ struct Client {
 
 impl Client {
     /// One dial and, if it succeeds, the session that follows. Says how to go on, or that it is over.
-    async fn attempt(&mut self, dialer: &Arc<Dialer>) -> Option<Reconnect> {
+    async fn attempt(&mut self, connector: &impl Connector) -> Option<Reconnect> {
         let cohort = self.opening.cohort;
         let is_first = self.tries == 0 && !self.opened_before;
         self.shared
             .whole(cohort, |cells| cells.count(Counter::ConnectionsAttempted));
         self.connecting(1);
-        let dialled = self.dial(dialer, is_first).await;
+        let dialled = self.dial(connector, is_first).await;
         self.connecting(-1);
         match dialled {
-            Ok(socket) => self.session(socket, is_first).await,
+            Ok(transport) => self.session(transport, is_first).await,
             Err(failure) => {
                 self.failed(failure);
                 if is_first {
@@ -101,7 +98,11 @@ impl Client {
     }
 
     /// A first dial takes the time it takes; a reconnect is abandoned when the load ends.
-    async fn dial(&mut self, dialer: &Arc<Dialer>, is_first: bool) -> Result<WebSocket, Failure> {
+    async fn dial<C: Connector>(
+        &mut self,
+        connector: &C,
+        is_first: bool,
+    ) -> Result<C::Transport, Failure> {
         let heartbeat = self
             .shared
             .plan
@@ -111,7 +112,7 @@ impl Client {
         let auto_pong = heartbeat.is_none_or(|heartbeat| heartbeat.auto_pong);
         let clock = &*self.shared.clock;
         // Boxed, so that an open connection does not carry the room its handshake took.
-        let dial = Box::pin(dialer.dial(self.opening.connection, auto_pong, clock));
+        let dial = Box::pin(connector.connect(self.opening.connection, auto_pong, clock));
         let dialled = if is_first {
             dial.await
         } else {
@@ -122,16 +123,16 @@ impl Client {
                 }
             }
         };
-        let (socket, steps) = dialled?;
+        let (transport, steps) = dialled?;
         self.shared.whole(self.opening.cohort, |cells| {
             cells.count(Counter::ConnectionsOpened);
             steps.timers().for_each(|(timer, ns)| cells.time(timer, ns));
         });
-        Ok(socket)
+        Ok(transport)
     }
 
     /// Lives an open connection to its end.
-    async fn session(&mut self, socket: WebSocket, is_first: bool) {
+    async fn session(&mut self, transport: impl Transport, is_first: bool) {
         let now = self.shared.clock.now();
         self.opened(now);
         if is_first {
@@ -143,7 +144,7 @@ impl Client {
             until,
             ..
         } = self.opening;
-        let mut session = Session::new(socket, connection, cohort, until, now, &self.shared);
+        let mut session = Session::new(transport, connection, cohort, until, now, &self.shared);
         loop {
             let outcome = poll_fn(|cx| {
                 let waker = cx.waker().clone();

@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::handshake::{Failure, Request};
 use super::link::Link;
 use super::sys;
+use super::transport::Connector;
 use super::websocket::{Buffers, WebSocket};
 use super::wire::{TcpEnd, Wire};
 use crate::metric::{Cause, Timer};
@@ -83,26 +84,6 @@ impl Dialer {
         })
     }
 
-    /// Opens one connection, within `connect_timeout`.
-    pub(super) async fn dial(
-        &self,
-        connection: u32,
-        auto_pong: bool,
-        clock: &dyn Clock,
-    ) -> Result<(WebSocket, Steps), Failure> {
-        let addresses =
-            (self.addresses.as_deref()).map_err(|why| Failure::new(Cause::Dns, why.clone()))?;
-        let mut reached = "the TCP connection";
-        let steps = self.steps(addresses, connection, auto_pong, clock, &mut reached);
-        match tokio::time::timeout(self.timeout, steps).await {
-            Ok(done) => done,
-            Err(_) => Err(Failure::new(
-                Cause::ConnectTimeout,
-                format!("waited for {reached}"),
-            )),
-        }
-    }
-
     async fn steps(
         &self,
         addresses: &[SocketAddr],
@@ -113,7 +94,7 @@ impl Dialer {
     ) -> Result<(WebSocket, Steps), Failure> {
         let start = clock.now();
         let tcp = self
-            .connect(addresses, connection)
+            .open_tcp(addresses, connection)
             .await
             .map_err(|error| of_connect(&error))?;
         let connected = clock.now();
@@ -137,7 +118,7 @@ impl Dialer {
         Ok((socket, steps))
     }
 
-    async fn connect(&self, addresses: &[SocketAddr], connection: u32) -> io::Result<TcpStream> {
+    async fn open_tcp(&self, addresses: &[SocketAddr], connection: u32) -> io::Result<TcpStream> {
         let turn = connection as usize;
         let Some(address) = addresses.get(turn % addresses.len().max(1)).copied() else {
             return Err(io::ErrorKind::AddrNotAvailable.into());
@@ -154,6 +135,29 @@ impl Dialer {
         let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+}
+
+impl Connector for Arc<Dialer> {
+    type Transport = WebSocket;
+
+    async fn connect(
+        &self,
+        connection: u32,
+        auto_pong: bool,
+        clock: &dyn Clock,
+    ) -> Result<(WebSocket, Steps), Failure> {
+        let addresses =
+            (self.addresses.as_deref()).map_err(|why| Failure::new(Cause::Dns, why.clone()))?;
+        let mut reached = "the TCP connection";
+        let steps = self.steps(addresses, connection, auto_pong, clock, &mut reached);
+        match tokio::time::timeout(self.timeout, steps).await {
+            Ok(done) => done,
+            Err(_) => Err(Failure::new(
+                Cause::ConnectTimeout,
+                format!("waited for {reached}"),
+            )),
+        }
     }
 }
 

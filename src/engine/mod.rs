@@ -26,6 +26,8 @@ mod preflight;
 mod prepare;
 mod sample;
 mod session;
+#[cfg(test)]
+mod session_tests;
 mod shared;
 mod supervisor;
 mod sys;

@@ -123,7 +123,6 @@ impl<T: Transport> Session<T> {
                         self.take(event, exchanges, shared, now);
                         taken += 1;
                         if taken >= EVENTS_AT_ONCE {
-                            cx.waker().wake_by_ref();
                             break None;
                         }
                     }
@@ -141,11 +140,16 @@ impl<T: Transport> Session<T> {
                 return Poll::Ready(Outcome::Over);
             }
             let deadline = self.deadline(exchanges, shared, now);
+            let others_turn = taken >= EVENTS_AT_ONCE || rounds >= ROUNDS_AT_ONCE;
             let more = self.outbox.wants_flush() || deadline <= now;
-            if !more || taken >= EVENTS_AT_ONCE || rounds >= ROUNDS_AT_ONCE {
-                set_deadline(deadline);
-                return Poll::Pending;
+            if more && !others_turn {
+                continue;
             }
+            if more || taken >= EVENTS_AT_ONCE {
+                cx.waker().wake_by_ref();
+            }
+            set_deadline(deadline);
+            return Poll::Pending;
         }
     }
 
@@ -167,12 +171,12 @@ impl<T: Transport> Session<T> {
             return Some(outcome);
         }
         if self.is_closing() {
-            // Dead, and its Close frame was the last to send.
+            // Dead: a Close frame went out, and nothing may follow it.
             return None;
         }
         let stop = self.stop(shared);
         self.send(exchanges, shared, now, stop);
-        if now >= stop && self.state == State::Live {
+        if now >= stop {
             for exchange in exchanges.iter_mut() {
                 while let Some(intended) = exchange.give_up(stop) {
                     not_sent(shared, self.cohort, intended);

@@ -1,9 +1,13 @@
-//! What a session needs of a connection: messages in, messages out, and the evidence about its end.
+//! What a session needs of a connection: messages in, messages out, and the evidence about its end. And what a
+//! client needs to get one.
 
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
+use super::clock::Clock;
+use super::dial::Steps;
+use super::handshake::Failure;
 use super::wire::TcpEnd;
 use crate::measure::TcpView;
 use crate::metric::Cause;
@@ -82,4 +86,18 @@ pub(super) trait Transport {
 
     /// The kernel's view of it; `None` where there is none.
     fn tcp_view(&self) -> Option<TcpView>;
+}
+
+/// Opens connections. Cheap to clone: every client has its own.
+pub(super) trait Connector: Clone {
+    /// What it opens.
+    type Transport: Transport;
+
+    /// Opens one connection, within `connect_timeout`. Without `auto_pong` the server's pings are not answered.
+    async fn connect(
+        &self,
+        connection: u32,
+        auto_pong: bool,
+        clock: &dyn Clock,
+    ) -> Result<(Self::Transport, Steps), Failure>;
 }

@@ -1,0 +1,241 @@
+//! When a silent peer is declared dead, as what, and what becomes of it.
+
+use proptest::prelude::*;
+
+use super::play::play;
+use super::script::{RTT, S, Script, fin, healthy, nothing, reset, text};
+use crate::measure::State;
+use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
+use crate::plan::Nanos;
+
+/// One connection with a heartbeat of ten and five seconds, and more keys for it.
+fn heartbeat(more: &str) -> String {
+    format!(
+        r#"
+        load = {{ connections = 1, ramp_up = "0s", duration = "60s", ramp_down = "0s" }}
+        heartbeat = {{ interval = "10s", timeout = "5s", phase = "aligned"{more} }}
+        "#
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn silence_is_detected_within_interval_and_timeout(
+        silent in 0u64..40_000, interval in 500u64..8_000, timeout in 100u64..8_000, any in any::<bool>(), talks in any::<bool>(),
+    ) {
+        let scenario = format!(
+            r#"
+            load = {{ connections = 1, ramp_up = "0s", duration = "60s", ramp_down = "0s" }}
+            message = [{}]
+            heartbeat = {{ interval = "{interval}ms", timeout = "{timeout}ms", alive_on = "{}" }}
+            "#,
+            if talks { r#"{ name = "talk", rate = "3/s" }"# } else { "" },
+            if any { "any" } else { "pong" },
+        );
+        let silent = silent * 1_000_000;
+        let longest = (interval + timeout) * 1_000_000;
+        let seen = play(&scenario, move |_| Script::silent_from(silent));
+        prop_assert_eq!(seen.counts([Counter::ConnectionsDead, Counter::ConnectionsClosed]), [1, 1]);
+        let detection = seen.timer(Timer::HeartbeatDetection);
+        prop_assert_eq!(detection.count(), 1);
+        prop_assert!(detection.max() <= Some(longest), "{:?}", detection.max());
+        // It was closed at that moment.
+        let (closed, code) = seen.peer().close().unwrap();
+        prop_assert_eq!(code, 1011);
+        prop_assert!(closed > silent && closed <= silent + longest, "{} {}", silent, closed);
+    }
+}
+
+#[test]
+fn only_so_many_deadlines_in_a_row_are_death() {
+    // Silent to the pings at 10, 20, 40, 50 and 60 seconds.
+    let deaf = |at: Nanos| (5 * S..25 * S).contains(&at) || at > 35 * S;
+    let scenario = heartbeat(", max_missed = 3").replace("60s", "90s");
+    let seen = play(&scenario, move |_| {
+        Script::new(move |at, heard| {
+            if deaf(at) {
+                nothing()
+            } else {
+                healthy(at, heard)
+            }
+        })
+    });
+    assert_eq!(seen.peer().close(), Some((65 * S, 1011)));
+    let counters = [
+        Counter::PingsSent,
+        Counter::PingsMissed,
+        Counter::ConnectionsDead,
+    ];
+    assert_eq!(seen.counts(counters), [7, 5, 1]);
+    assert_eq!(seen.endings[0].pings_missed, 3);
+    assert_eq!(seen.endings[0].last_ping_ns, Some(60 * S));
+    assert_eq!(seen.endings[0].last_pong_ns, Some(30 * S + RTT));
+}
+
+#[test]
+fn any_traffic_is_a_sign_of_life_where_the_scenario_says_so() {
+    let talkative = || {
+        let script = Script::silent_from(S);
+        (1..35).fold(script, |script, second| {
+            script.says(second * S, text("tick"))
+        })
+    };
+    let any = play(&heartbeat(", alive_on = \"any\""), move |_| talkative());
+    assert_eq!(any.peer().close(), Some((45 * S, 1011)));
+    assert_eq!(any.timer(Timer::HeartbeatDetection).max(), Some(11 * S));
+    let pong = play(&heartbeat(""), move |_| talkative());
+    assert_eq!(pong.peer().close(), Some((15 * S, 1011)));
+}
+
+#[test]
+fn the_kernels_view_tells_a_frozen_peer_from_a_dead_path() {
+    let cause = |script: fn() -> Script| play(&heartbeat(""), move |_| script()).causes();
+    assert_eq!(
+        cause(|| Script::silent_from(S).seen_as(0, 0)),
+        [Cause::PeerFrozen]
+    );
+    assert_eq!(
+        cause(|| Script::silent_from(S).seen_as(1, 4)),
+        [Cause::PathDead]
+    );
+    assert_eq!(cause(|| Script::silent_from(S)), [Cause::MissedPong]);
+}
+
+#[test]
+fn the_dead_are_closed() {
+    let seen = play(&heartbeat(""), |_| {
+        Script::silent_from(12 * S).says(25 * S + 3, reset())
+    });
+    assert_eq!(seen.peer().close(), Some((25 * S, 1011)));
+    assert_eq!(seen.ended, 25 * S + 3);
+    let [ending] = &seen.endings[..] else {
+        panic!("{:?}", seen.endings);
+    };
+    assert_eq!(
+        (ending.cause, ending.state),
+        (Cause::MissedPong, State::Dead)
+    );
+    assert_eq!(ending.ended_ns, Some(25 * S + 3));
+    assert_eq!(ending.last_received_ns, Some(10 * S + RTT));
+    let closes: Vec<_> = seen.all.closes().collect();
+    assert_eq!(closes, [(CloseKind::Rst, Side::Peer, 1)]);
+}
+
+#[test]
+fn nothing_is_sent_to_the_dead() {
+    // A message is due at the very moment of death, and one was due before.
+    let scenario = heartbeat("")
+        + r#"message = [{ name = "m", rate = "1/s", phase = "aligned", in_flight = 30, timeout = "30s" }]"#;
+    let seen = play(&scenario, |_| Script::silent_from(12 * S));
+    let messages = seen.peer().messages();
+    assert_eq!(messages.len(), 25);
+    assert_eq!(messages[24], 24 * S);
+    assert_eq!(seen.peer().close(), Some((25 * S, 1011)));
+    let counters = [
+        Counter::MessagesDue,
+        Counter::MessagesSent,
+        Counter::MessagesEchoed,
+        Counter::MessagesLost,
+    ];
+    assert_eq!(seen.counts(counters), [25, 25, 12, 13]);
+}
+
+#[test]
+fn the_dead_are_kept_and_pinged_on_where_the_scenario_says_so() {
+    let seen = play(&heartbeat(", on_dead = \"keep\""), |_| {
+        // It comes back to life in the end.
+        Script::new(|at, heard| {
+            if (12 * S..47 * S).contains(&at) {
+                nothing()
+            } else {
+                healthy(at, heard)
+            }
+        })
+    });
+    assert_eq!(
+        seen.peer().pings(),
+        [0, 10 * S, 20 * S, 30 * S, 40 * S, 50 * S]
+    );
+    assert_eq!(seen.peer().close(), Some((60 * S, 1000)));
+    let counters = [
+        Counter::PingsMissed,
+        Counter::PongsReceived,
+        Counter::ConnectionsDead,
+        Counter::ConnectionsClosed,
+    ];
+    assert_eq!(seen.counts(counters), [3, 3, 1, 1]);
+    let [ending] = &seen.endings[..] else {
+        panic!("{:?}", seen.endings);
+    };
+    assert_eq!((ending.state, ending.ended_ns), (State::Dead, None));
+    assert_eq!(seen.all.caused(Cause::MissedPong), 1);
+    assert_eq!(seen.all.caused(Cause::Completed), 1);
+}
+
+#[test]
+fn the_dead_are_dialled_again_where_the_scenario_says_so() {
+    let scenario = r#"
+        message = [{ name = "m", rate = "1/s", phase = "aligned" }]
+        [load]
+        connections = 1
+        ramp_up = "0s"
+        duration = "60s"
+        ramp_down = "0s"
+        reconnect = { initial = "3s", jitter = "none" }
+        [heartbeat]
+        interval = "10s"
+        timeout = "5s"
+        phase = "aligned"
+        on_dead = "reconnect"
+    "#;
+    let seen = play(scenario, |dial| match dial {
+        0 => Script::silent_from(12 * S),
+        _ => Script::new(healthy),
+    });
+    let [first, second] = &seen.peers[..] else {
+        panic!("{} dials", seen.peers.len());
+    };
+    // Dead at 25 s, dialled again at 28 s; the schedule went on meanwhile.
+    assert_eq!(first.close(), None);
+    assert_eq!(first.messages().len(), 25);
+    assert_eq!(second.messages()[0], 28 * S);
+    assert_eq!(second.pings(), [30 * S, 40 * S, 50 * S]);
+    assert_eq!(second.close(), Some((60 * S, 1000)));
+    assert_eq!(seen.timer(Timer::ReconnectDuration).max(), Some(3 * S));
+    let counters = [
+        Counter::ConnectionsAttempted,
+        Counter::ConnectionsOpened,
+        Counter::ConnectionsReconnected,
+        Counter::ConnectionsClosed,
+        Counter::ConnectionsDead,
+        Counter::MessagesDue,
+        Counter::MessagesSent,
+        Counter::MessagesNotSent,
+    ];
+    assert_eq!(seen.counts(counters), [2, 2, 1, 2, 1, 60, 57, 3]);
+    // Those up to 20 s had timed out when it was dropped; the last four went with it.
+    let counters = [Counter::MessagesTimedOut, Counter::MessagesLost];
+    assert_eq!(seen.counts(counters), [9, 4]);
+}
+
+#[test]
+fn a_lost_connection_is_dialled_again_until_the_load_ends() {
+    let scenario = r#"
+        [load]
+        connections = 1
+        ramp_up = "0s"
+        duration = "20s"
+        ramp_down = "0s"
+        reconnect = { initial = "2s", max = "30s", jitter = "none" }
+    "#;
+    // Every connection is lost after five seconds: at 5, 12 and 19 seconds, and not dialled again after that.
+    let seen = play(scenario, |dial| {
+        Script::new(healthy).says(dial as Nanos * 7 * S + 5 * S, fin())
+    });
+    assert_eq!(seen.peers.len(), 3);
+    assert_eq!(seen.ended, 20 * S);
+    assert_eq!(seen.causes(), [Cause::Eof; 3]);
+    assert_eq!(seen.count(Counter::ConnectionsReconnected), 2);
+}

@@ -1,0 +1,9 @@
+//! The logic of a connection, proven on a scripted transport with a hand-driven clock: no socket, no runtime, no
+//! sleep. A test plays a scenario against a script and looks at what was heard, and when, and what was recorded.
+
+mod answers;
+mod death;
+mod pacing;
+mod pings;
+mod play;
+mod script;

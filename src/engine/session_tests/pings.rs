@@ -1,0 +1,229 @@
+//! When pings go out, and what pongs mean.
+
+use super::play::play;
+use super::script::{Heard, Lines, MS, RTT, S, Script, healthy, nothing, ping, pong, text};
+use crate::engine::transport::Frame;
+use crate::metric::{Counter, Timer};
+use crate::plan::Nanos;
+
+const ALONE: &str = r#"
+    load = { connections = 1, ramp_up = "0s", duration = "35s", ramp_down = "0s" }
+    heartbeat = { interval = "10s", timeout = "5s", phase = "aligned" }
+"#;
+
+/// Answers pings so late, and is healthy otherwise.
+fn pongs_after(delay: impl Fn(usize) -> Nanos + 'static) -> Script {
+    let mut pings = 0;
+    Script::new(move |at, heard| {
+        let mut lines = healthy(at, heard);
+        if let Heard::Frame(Frame::Ping(_)) = heard {
+            lines[0].0 = at + delay(pings);
+            pings += 1;
+        }
+        lines
+    })
+}
+
+#[test]
+fn pings_go_out_on_an_absolute_schedule_with_spread_phases() {
+    let scenario = r#"
+        load = { connections = 5, ramp_up = "0s", duration = "60s", ramp_down = "0s" }
+        heartbeat = { interval = "10s", timeout = "5s" }
+    "#;
+    let seen = play(scenario, |_| Script::new(healthy));
+    let mut phases = Vec::new();
+    for peer in &seen.peers {
+        let pings = peer.pings();
+        assert_eq!(pings.len(), 6);
+        let even = pings.windows(2).all(|pair| pair[1] - pair[0] == 10 * S);
+        assert!(even, "{pings:?}");
+        phases.push(pings[0]);
+    }
+    phases.sort_unstable();
+    let apart = phases.windows(2).all(|pair| pair[1] - pair[0] > S);
+    assert!(apart, "{phases:?}");
+    assert_eq!(seen.timer(Timer::ScheduleLateness).max(), Some(0));
+    assert_eq!(seen.count(Counter::PongsReceived), 30);
+}
+
+#[test]
+fn a_ping_that_went_out_late_does_not_move_the_next_one() {
+    let script = |_| Script::new(healthy).blocked(19 * S..22 * S);
+    let seen = play(ALONE, script);
+    assert_eq!(seen.peer().pings(), [0, 10 * S, 22 * S, 30 * S]);
+    assert_eq!(seen.count(Counter::PingsMissed), 0);
+}
+
+#[test]
+fn a_flood_both_ways_does_not_delay_a_ping() {
+    let scenario = r#"
+        load = { connections = 1, ramp_up = "0s", duration = "2s", ramp_down = "0s" }
+        message = [{ name = "flood", rate = "2000/s" }]
+        heartbeat = { interval = "100ms", timeout = "1s", phase = "aligned" }
+    "#;
+    let flood = |_| {
+        let script = Script::new(healthy);
+        (0..500 * 20).fold(script, |script, at| {
+            script.says(at / 500 * 100 * MS, text("and more"))
+        })
+    };
+    let seen = play(scenario, flood);
+    let expected: Vec<Nanos> = (0..20).map(|ping| ping * 100 * MS).collect();
+    assert_eq!(seen.peer().pings(), expected);
+    assert_eq!(seen.timer(Timer::ScheduleLateness).max(), Some(0));
+    assert_eq!(seen.count(Counter::MessagesEchoed), 4000);
+    assert_eq!(seen.count(Counter::MessagesUnsolicited), 10_000);
+}
+
+#[test]
+fn a_pong_acknowledges_all_earlier_pings() {
+    let scenario = r#"
+        load = { connections = 1, ramp_up = "0s", duration = "3s", ramp_down = "0s" }
+        heartbeat = { interval = "1s", timeout = "10s", phase = "aligned" }
+    "#;
+    let seen = play(scenario, |_| {
+        let mut pings = 0;
+        Script::new(move |at, heard| {
+            pings += usize::from(matches!(heard, Heard::Frame(Frame::Ping(_))));
+            match heard {
+                Heard::Frame(Frame::Ping(_)) if pings < 3 => nothing(),
+                _ => healthy(at, heard),
+            }
+        })
+    });
+    let counters = [
+        Counter::PingsSent,
+        Counter::PongsReceived,
+        Counter::PingsMissed,
+    ];
+    assert_eq!(seen.counts(counters), [3, 1, 0]);
+    // Nothing was waited for after that pong.
+    assert_eq!(seen.peer().close(), Some((3 * S, 1000)));
+}
+
+#[test]
+fn a_late_pong_is_late_and_counted_once_with_its_round_trip() {
+    let scenario = r#"
+        load = { connections = 1, ramp_up = "0s", duration = "25s", ramp_down = "0s" }
+        heartbeat = { interval = "10s", timeout = "5s", phase = "aligned", max_missed = 2 }
+    "#;
+    let seen = play(scenario, |_| {
+        pongs_after(|ping| if ping == 1 { 7 * S } else { RTT })
+    });
+    let counters = [
+        Counter::PingsSent,
+        Counter::PongsReceived,
+        Counter::PingsMissed,
+        Counter::PongsLate,
+        Counter::ConnectionsDead,
+    ];
+    assert_eq!(seen.counts(counters), [3, 2, 1, 1, 0]);
+    assert_eq!(seen.timed(Timer::HeartbeatRtt), 3);
+    assert_eq!(seen.timer(Timer::HeartbeatRtt).max(), Some(7 * S));
+    assert_eq!(seen.causes(), []);
+}
+
+#[test]
+fn unsolicited_pongs_are_counted_and_harmless() {
+    let seen = play(ALONE, |_| {
+        let script = Script::silent_from(15 * S);
+        let script = script.says(S, pong("")).says(2 * S, pong("wsb"));
+        // Neither another run's ping, nor one that was never sent, keeps a peer alive.
+        let script = script.says(22 * S, pong("wsb0000000200000002"));
+        script.says(23 * S, pong("wsb0000000100000063"))
+    });
+    assert_eq!(seen.count(Counter::PongsUnsolicited), 4);
+    assert_eq!(seen.count(Counter::PongsReceived), 2);
+    assert_eq!(seen.count(Counter::ConnectionsDead), 1);
+}
+
+#[test]
+fn text_heartbeats_are_the_same_machine() {
+    let scenario = r#"
+        load = { connections = 1, ramp_up = "0s", duration = "55s", ramp_down = "0s" }
+        [heartbeat]
+        interval = "10s"
+        timeout = "5s"
+        max_missed = 2
+        phase = "aligned"
+        kind = "text"
+        send = "are you there?"
+        expect = "yes"
+    "#;
+    let answers = |at: Nanos, heard: &Heard| -> Lines {
+        match heard {
+            Heard::Frame(Frame::Text(asked)) if asked == "are you there?" => {
+                let delay = if (10 * S..20 * S).contains(&at) {
+                    6 * S
+                } else {
+                    RTT
+                };
+                let line = (at + delay, text("yes"));
+                if at < 25 * S { vec![line] } else { nothing() }
+            }
+            _ => healthy(at, heard),
+        }
+    };
+    let seen = play(scenario, move |_| Script::new(answers));
+    assert_eq!(seen.peer().messages(), [0, 10 * S, 20 * S, 30 * S, 40 * S]);
+    let counters = [
+        Counter::PingsSent,
+        Counter::PongsReceived,
+        Counter::PongsLate,
+        Counter::PingsMissed,
+        Counter::ConnectionsDead,
+        Counter::MessagesSent,
+        Counter::MessagesUnsolicited,
+    ];
+    assert_eq!(seen.counts(counters), [5, 2, 1, 3, 1, 0, 0]);
+    assert_eq!(seen.peer().close(), Some((45 * S, 1011)));
+}
+
+#[test]
+fn the_servers_pings_are_answered_at_once_and_their_interval_recorded() {
+    let seen = play(ALONE, |_| {
+        let script = Script::new(healthy).says(S, ping());
+        script.says(4 * S, ping()).says(9 * S, ping())
+    });
+    assert_eq!(seen.peer().pongs(), [S, 4 * S, 9 * S]);
+    assert_eq!(seen.count(Counter::ServerPings), 3);
+    let intervals = seen.timer(Timer::ServerPingInterval);
+    assert_eq!(
+        (intervals.min(), intervals.max()),
+        (Some(3 * S), Some(5 * S))
+    );
+}
+
+/// A server that pings again as soon as it is answered keeps the connection busy, and still gets its last answer.
+#[test]
+fn the_servers_pings_are_answered_at_once_however_many_come() {
+    for answered in 1..20 {
+        let seen = play(ALONE, move |_| {
+            let mut left = answered;
+            let again = Script::new(move |at, heard| match heard {
+                Heard::Pong if left > 1 => {
+                    left -= 1;
+                    vec![(at, ping())]
+                }
+                _ => healthy(at, heard),
+            });
+            again.says(S, ping())
+        });
+        assert_eq!(seen.peer().pongs(), vec![S; answered]);
+    }
+}
+
+#[test]
+fn without_auto_pong_the_servers_pings_are_only_counted() {
+    let scenario = r#"
+        load = { connections = 1, ramp_up = "0s", duration = "35s", ramp_down = "0s" }
+        heartbeat = { interval = "10s", timeout = "5s", auto_pong = false }
+    "#;
+    let seen = play(scenario, |_| {
+        Script::new(healthy).says(S, ping()).says(3 * S, ping())
+    });
+    assert!(seen.peer().pongs().is_empty());
+    assert_eq!(seen.count(Counter::ServerPings), 2);
+    assert_eq!(seen.timer(Timer::ServerPingInterval).max(), Some(2 * S));
+    assert_eq!(seen.causes(), []);
+}

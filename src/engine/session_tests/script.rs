@@ -1,0 +1,372 @@
+//! The other end of a connection, as a script: what it answers to which frame, what it says by itself, when it
+//! takes no bytes. A transport that plays it and notes when it heard what.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+use crate::engine::clock::{Clock as _, Manual};
+use crate::engine::transport::{Event, Frame, Lost, Transport};
+use crate::engine::wire::TcpEnd;
+use crate::measure::TcpView;
+use crate::plan::Nanos;
+
+pub(super) const MS: Nanos = 1_000_000;
+pub(super) const S: Nanos = 1_000_000_000;
+
+/// How long a healthy peer takes for an answer.
+pub(super) const RTT: Nanos = MS;
+
+/// What reaches the peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// A frame of ours.
+    Frame(Frame),
+    /// The answer to the peer's ping.
+    Pong,
+    /// The answer to the peer's Close.
+    CloseReply,
+}
+
+/// What the peer does.
+#[derive(Debug, Clone)]
+pub(super) enum Say {
+    Event(Event),
+    End(Lost),
+}
+
+/// What it does by itself or in answer, and when.
+pub(super) type Lines = Vec<(Nanos, Say)>;
+
+type Part = Box<dyn FnMut(Nanos, &Heard) -> Lines>;
+
+/// The part of a peer in one connection.
+pub(super) struct Script {
+    part: Part,
+    lines: Lines,
+    blocked: Vec<Range<Nanos>>,
+    view: Option<TcpView>,
+}
+
+impl Script {
+    /// Answers what it hears, at a time of its choice.
+    pub(super) fn new(part: impl FnMut(Nanos, &Heard) -> Lines + 'static) -> Self {
+        Self {
+            part: Box::new(part),
+            lines: Lines::new(),
+            blocked: Vec::new(),
+            view: None,
+        }
+    }
+
+    /// Healthy until then, and silent from then on.
+    pub(super) fn silent_from(time: Nanos) -> Self {
+        Self::new(move |at, heard| {
+            let mut lines = if at < time {
+                healthy(at, heard)
+            } else {
+                nothing()
+            };
+            lines.retain(|(when, _)| *when < time);
+            lines
+        })
+    }
+
+    /// Does this as well.
+    pub(super) fn says(mut self, at: Nanos, say: Say) -> Self {
+        self.lines.push((at, say));
+        self
+    }
+
+    /// Takes no bytes during this time.
+    pub(super) fn blocked(mut self, time: Range<Nanos>) -> Self {
+        self.blocked.push(time);
+        self
+    }
+
+    /// What the kernel says of it.
+    pub(super) fn seen_as(mut self, unacked: u32, retransmits: u32) -> Self {
+        self.view = Some(TcpView {
+            unacked,
+            retransmits,
+            last_ack_ns: 0,
+        });
+        self
+    }
+}
+
+/// Echoes, pongs, answers a Close and ends TCP, each after [`RTT`].
+pub(super) fn healthy(at: Nanos, heard: &Heard) -> Lines {
+    let after = at + RTT;
+    match heard {
+        Heard::Frame(Frame::Text(bytes)) => vec![(after, text(bytes.clone()))],
+        Heard::Frame(Frame::Binary(bytes)) => vec![(after, binary(bytes.clone()))],
+        Heard::Frame(Frame::Ping(bytes)) => vec![(after, pong(bytes.clone()))],
+        Heard::Frame(Frame::Close { code, .. }) => {
+            vec![(after, close(Some(*code))), (after, fin())]
+        }
+        Heard::CloseReply => vec![(after, fin())],
+        Heard::Pong => nothing(),
+    }
+}
+
+pub(super) fn nothing() -> Lines {
+    Lines::new()
+}
+
+pub(super) fn text(bytes: impl Into<Bytes>) -> Say {
+    Say::Event(Event::Text(bytes.into()))
+}
+
+pub(super) fn binary(bytes: impl Into<Bytes>) -> Say {
+    Say::Event(Event::Binary(bytes.into()))
+}
+
+pub(super) fn ping() -> Say {
+    Say::Event(Event::Ping)
+}
+
+pub(super) fn pong(bytes: impl Into<Bytes>) -> Say {
+    Say::Event(Event::Pong(bytes.into()))
+}
+
+pub(super) fn close(code: Option<u16>) -> Say {
+    Say::Event(Event::Close {
+        code,
+        reason: String::new(),
+    })
+}
+
+pub(super) fn fin() -> Say {
+    Say::End(Lost::Tcp(TcpEnd::Fin))
+}
+
+pub(super) fn reset() -> Say {
+    Say::End(Lost::Tcp(TcpEnd::Rst))
+}
+
+/// The far end of a connection, and what became of it.
+#[derive(Clone)]
+pub(super) struct Peer(Rc<RefCell<Inner>>);
+
+/// The near end.
+pub(super) struct Connection(Peer);
+
+struct Inner {
+    clock: Manual,
+    auto_pong: bool,
+    part: Part,
+    /// By time, then by turn.
+    lines: BTreeMap<(Nanos, usize), Say>,
+    turns: usize,
+    blocked: Vec<Range<Nanos>>,
+    view: Option<TcpView>,
+    queued: Vec<Heard>,
+    most_queued: usize,
+    heard: Vec<(Nanos, Heard)>,
+    flushes: usize,
+    bytes: (u64, u64),
+    close_is_sent: bool,
+    ended: bool,
+    waker: Option<Waker>,
+}
+
+impl Peer {
+    pub(super) fn new(script: Script, auto_pong: bool, clock: Manual) -> Self {
+        let mut inner = Inner {
+            clock,
+            auto_pong,
+            part: script.part,
+            lines: BTreeMap::new(),
+            turns: 0,
+            blocked: script.blocked,
+            view: script.view,
+            queued: Vec::new(),
+            most_queued: 0,
+            heard: Vec::new(),
+            flushes: 0,
+            bytes: (0, 0),
+            close_is_sent: false,
+            ended: false,
+            waker: None,
+        };
+        inner.learn(script.lines);
+        Self(Rc::new(RefCell::new(inner)))
+    }
+
+    /// Its other end.
+    pub(super) fn connection(&self) -> Connection {
+        Connection(self.clone())
+    }
+
+    /// What it heard, and when.
+    pub(super) fn heard(&self) -> Vec<(Nanos, Heard)> {
+        self.0.borrow().heard.clone()
+    }
+
+    fn times(&self, pick: impl Fn(&Heard) -> bool) -> Vec<Nanos> {
+        let inner = self.0.borrow();
+        let picked = inner.heard.iter().filter(|(_, heard)| pick(heard));
+        picked.map(|(at, _)| *at).collect()
+    }
+
+    /// When it heard pings.
+    pub(super) fn pings(&self) -> Vec<Nanos> {
+        self.times(|heard| matches!(heard, Heard::Frame(Frame::Ping(_))))
+    }
+
+    /// When it heard answers to its own pings.
+    pub(super) fn pongs(&self) -> Vec<Nanos> {
+        self.times(|heard| *heard == Heard::Pong)
+    }
+
+    /// When it heard messages.
+    pub(super) fn messages(&self) -> Vec<Nanos> {
+        self.times(|heard| matches!(heard, Heard::Frame(Frame::Text(_) | Frame::Binary(_))))
+    }
+
+    /// The Close frame it heard, and when.
+    pub(super) fn close(&self) -> Option<(Nanos, u16)> {
+        let heard = self.heard();
+        heard.iter().find_map(|(at, heard)| match heard {
+            Heard::Frame(Frame::Close { code, .. }) => Some((*at, *code)),
+            _ => None,
+        })
+    }
+
+    /// How often something was flushed to it.
+    pub(super) fn flushes(&self) -> usize {
+        self.0.borrow().flushes
+    }
+
+    /// The most frames that were ever fed and not flushed.
+    pub(super) fn most_queued(&self) -> usize {
+        self.0.borrow().most_queued
+    }
+
+    /// How much it has still to say, or has said.
+    pub(super) fn turns(&self) -> usize {
+        self.0.borrow().turns
+    }
+
+    /// When it does something next of its own accord.
+    pub(super) fn next(&self) -> Option<Nanos> {
+        let inner = self.0.borrow();
+        let line = inner.lines.keys().next().map(|(at, _)| *at);
+        let unblocks = inner.block().map(|block| block.end);
+        let awaited = !inner.ended;
+        line.into_iter().chain(unblocks).min().filter(|_| awaited)
+    }
+
+    /// Wakes who waits for it, if it does something now.
+    pub(super) fn wake(&self) {
+        let mut inner = self.0.borrow_mut();
+        let now = inner.clock.now();
+        let speaks = inner.lines.keys().next().is_some_and(|(at, _)| *at <= now);
+        let unblocks = inner.blocked.iter().any(|block| block.end == now);
+        if (speaks || unblocks)
+            && let Some(waker) = inner.waker.take()
+        {
+            waker.wake();
+        }
+    }
+}
+
+impl Inner {
+    fn learn(&mut self, lines: Lines) {
+        for (at, say) in lines {
+            self.lines.insert((at, self.turns), say);
+            self.turns += 1;
+        }
+    }
+
+    fn block(&self) -> Option<&Range<Nanos>> {
+        let now = self.clock.now();
+        self.blocked.iter().find(|block| block.contains(&now))
+    }
+
+    fn queue(&mut self, heard: Heard) {
+        self.queued.push(heard);
+        self.most_queued = self.most_queued.max(self.queued.len());
+    }
+}
+
+impl Transport for Connection {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Lost>> {
+        let mut inner = self.0.0.borrow_mut();
+        assert!(!inner.ended, "asked for more after the end");
+        let now = inner.clock.now();
+        let line = inner.lines.first_entry().filter(|line| line.key().0 <= now);
+        match line.map(|line| line.remove()) {
+            None => {
+                inner.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Some(Say::End(lost)) => {
+                inner.ended = true;
+                Poll::Ready(Err(lost))
+            }
+            Some(Say::Event(event)) => {
+                match &event {
+                    Event::Ping if inner.auto_pong => inner.queue(Heard::Pong),
+                    Event::Close { .. } if !inner.close_is_sent => {
+                        inner.close_is_sent = true;
+                        inner.queue(Heard::CloseReply);
+                    }
+                    Event::Text(bytes) | Event::Binary(bytes) => {
+                        inner.bytes.1 += bytes.len() as u64;
+                    }
+                    _ => {}
+                }
+                Poll::Ready(Ok(event))
+            }
+        }
+    }
+
+    fn feed(&mut self, frame: Frame) -> Result<(), Lost> {
+        let mut inner = self.0.0.borrow_mut();
+        assert!(!inner.close_is_sent, "{frame:?} after the Close frame");
+        match &frame {
+            Frame::Close { .. } => inner.close_is_sent = true,
+            Frame::Text(bytes) | Frame::Binary(bytes) | Frame::Ping(bytes) => {
+                inner.bytes.0 += bytes.len() as u64;
+            }
+        }
+        inner.queue(Heard::Frame(frame));
+        Ok(())
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        let mut inner = self.0.0.borrow_mut();
+        if inner.block().is_some() {
+            inner.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let now = inner.clock.now();
+        inner.flushes += usize::from(!inner.queued.is_empty());
+        for heard in std::mem::take(&mut inner.queued) {
+            let lines = (inner.part)(now, &heard);
+            inner.learn(lines);
+            inner.heard.push((now, heard));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn take_bytes(&mut self) -> (u64, u64) {
+        std::mem::take(&mut self.0.0.borrow_mut().bytes)
+    }
+
+    fn tcp_view(&self) -> Option<TcpView> {
+        self.0.0.borrow().view
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.0.borrow_mut().ended = true;
+    }
+}
