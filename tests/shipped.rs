@@ -5,6 +5,7 @@ mod common;
 
 use common::books::assert_balanced;
 use common::run::{Run, run, trusted};
+use wsbench::scenario::shipped;
 
 const CONNECTIONS: u64 = 50;
 
@@ -89,7 +90,7 @@ fn reference() {
 #[test]
 fn soak() {
     let run = short("soak");
-    assert!(run.count("messages.echoed") > 0);
+    assert_eq!(run.count("messages.echoed"), 2 * CONNECTIONS);
 }
 
 #[test]
@@ -107,4 +108,15 @@ fn storm() {
         row.count("connections.opened"),
         "each said one thing"
     );
+}
+
+/// The smallest run there is: one connection for one second. A gate without data would fail.
+#[test]
+fn gates_hold_for_one_connection_and_one_second() {
+    for (name, _) in shipped::ALL {
+        let arguments = [name, "--connections", "1", "--duration", "1s"];
+        let (run, ()) = trusted(|| (run(&arguments), ()));
+        run.assert_passed();
+        assert_balanced(&run);
+    }
 }
