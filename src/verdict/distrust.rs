@@ -188,9 +188,10 @@ fn no_answer(scenario: &Scenario, summary: &Summary) -> Option<Distrust> {
         Counter::PongsReceived,
         Counter::PongsLate,
     ]);
-    (answers == 0).then(|| Distrust::NoAnswer {
-        sent: total(&[Counter::MessagesSent, Counter::PingsSent]),
-    })
+    let sent = total(&[Counter::MessagesSent, Counter::PingsSent]);
+    // A server that speaks by itself has shown that it is there, where it was not asked anything yet.
+    let spoke = sent == 0 && total(&[Counter::MessagesReceived]) > 0;
+    (answers == 0 && !spoke).then_some(Distrust::NoAnswer { sent })
 }
 
 fn not_sent(summary: &Summary) -> Option<Distrust> {
@@ -292,6 +293,17 @@ mod tests {
         deaf.cohorts[0].messages[0].expect = crate::scenario::Expect::None;
         deaf.cohorts[0].heartbeat = None;
         assert_eq!(found(&deaf, &run), []);
+    }
+
+    #[test]
+    fn a_server_that_speaks_unasked_need_not_have_been_asked() {
+        let mut run = Run::new();
+        run.opened(10);
+        assert_eq!(found(&scenario(), &run), [Distrust::NoAnswer { sent: 0 }]);
+        run.add(Counter::MessagesReceived, 5);
+        assert_eq!(found(&scenario(), &run), []);
+        run.sent(20);
+        assert_eq!(found(&scenario(), &run), [Distrust::NoAnswer { sent: 20 }]);
     }
 
     #[test]

@@ -9,10 +9,12 @@
     reason = "shared by several test files"
 )]
 
+pub mod books;
 pub mod frame;
 pub mod process;
 pub mod raw;
 pub mod real;
+pub mod run;
 
 mod handshake;
 mod log;

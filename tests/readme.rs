@@ -1,0 +1,290 @@
+//! The documents say what is true: examples parse, commands exist, tables are those of the catalogue,
+//! and links lead somewhere.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wsbench::metric::{Cause, Counter, Gauge, Timer};
+use wsbench::scenario::{self, Outside, Overrides, Source, shipped};
+use wsbench::verdict::Exit;
+
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/design.md",
+    "docs/measurement.md",
+    "reports/README.md",
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The fenced blocks of one language. Never none.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let text = read(document);
+    let mut found = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(info) = line.strip_prefix("```") {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            if info == language {
+                found.push(block.join("\n"));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no {language} in {document}");
+    found
+}
+
+/// The lines behind a prompt, with the output that is shown below each.
+fn commands(document: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for block in blocks(document, "console") {
+        for line in block.lines() {
+            match (line.strip_prefix("$ "), found.last_mut()) {
+                (Some(command), _) => found.push((command.to_owned(), String::new())),
+                (None, Some((_, output))) => *output += &format!("{line}\n"),
+                (None, None) => panic!("output before any command: {line}"),
+            }
+        }
+    }
+    found
+}
+
+/// What the program prints. Nothing here is a terminal, so lines are wrapped at 100 columns.
+fn wsbench(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_wsbench"))
+        .args(arguments)
+        .env_remove("COLUMNS")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The words of a command, as a shell parts them; there are double quotes, and nothing else that is special.
+fn words(command: &str) -> Vec<String> {
+    let parts = command.split('"').enumerate();
+    let mut words = Vec::new();
+    for (number, part) in parts {
+        match number % 2 {
+            0 => words.extend(part.split_whitespace().map(str::to_owned)),
+            _ => words.push(part.to_owned()),
+        }
+    }
+    words
+}
+
+/// The arguments of wsbench in a command, if it is one of those.
+fn arguments(command: &str) -> Option<Vec<String>> {
+    let command = command.split(" > ").next().unwrap_or(command);
+    let rest = command.strip_prefix("wsbench ");
+    let rest = rest.or_else(|| command.strip_prefix("cargo run --release -- "));
+    rest.map(words)
+}
+
+#[test]
+fn every_scenario_in_the_readme_parses() {
+    let outside = Outside {
+        env: &|name| (name == "TOKEN").then(|| "s3cret".to_owned()),
+        read: &|path| fs::read(path),
+    };
+    for block in blocks("README.md", "toml") {
+        let table: toml::Table = toml::from_str(&block).unwrap_or_else(|e| panic!("{e}\n{block}"));
+        let mut text = block.clone();
+        // The shorter examples leave out what the long one shows.
+        if !table.contains_key("target") {
+            text += "\n[target]\nurl = \"embedded\"\n";
+        }
+        if !table.contains_key("name") {
+            text = format!("name = \"example\"\n{text}");
+        }
+        let source = Source {
+            name: "README.md".to_owned(),
+            text,
+        };
+        if let Err(problems) = scenario::parse(&source, &Overrides::default(), &outside) {
+            panic!("{problems}");
+        }
+    }
+}
+
+#[test]
+fn the_help_that_is_shown_is_the_help_there_is() {
+    let shown: Vec<_> = commands("README.md")
+        .into_iter()
+        .filter(|(command, _)| command.ends_with("--help"))
+        .collect();
+    assert!(!shown.is_empty());
+    for (command, output) in shown {
+        let arguments = arguments(&command).unwrap();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        assert_eq!(output, wsbench(&arguments), "{command}");
+    }
+}
+
+/// `check` takes what `run` takes to say what is run: it is tried with that.
+#[test]
+fn the_commands_that_are_shown_can_be_given() {
+    let mut tried = 0;
+    for document in DOCUMENTS
+        .iter()
+        .filter(|path| read(path).contains("```console"))
+    {
+        for (command, _) in commands(document) {
+            if let Some(arguments) = arguments(&command) {
+                assert_exists(&command, &arguments);
+                tried += 1;
+            } else if let Some(script) = command.strip_prefix("scripts/") {
+                let script = script.split_whitespace().next().unwrap();
+                assert!(root().join("scripts").join(script).exists(), "{command}");
+            } else {
+                assert!(command.starts_with("cargo "), "{command}");
+            }
+        }
+    }
+    assert!(tried > 5);
+}
+
+fn assert_exists(command: &str, arguments: &[String]) {
+    let (subcommand, rest) = arguments.split_first().unwrap();
+    let help = wsbench(&[subcommand.as_str(), "--help"]);
+    for option in rest.iter().filter(|word| word.starts_with("--")) {
+        assert!(help.contains(option.as_str()), "{command}: no {option}");
+    }
+    let is_input = rest.first().is_some_and(|word| !word.starts_with("--"));
+    if matches!(subcommand.as_str(), "run" | "check") && is_input {
+        let mut arguments = vec!["check"];
+        arguments.extend(rest.iter().map(String::as_str));
+        assert!(
+            wsbench(&arguments).contains("file descriptors"),
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn each_scenario_that_ships_is_listed_with_its_question() {
+    let readme = read("README.md");
+    for (name, text) in shipped::ALL {
+        let comment: Vec<&str> = text
+            .lines()
+            .take_while(|line| line.starts_with("# "))
+            .map(|line| &line[2..])
+            .collect();
+        let row = format!("| `{name}` | {} |", comment.join(" "));
+        assert!(readme.contains(&row), "missing: {row}");
+    }
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_program() {
+    let readme = read("README.md");
+    let help = wsbench(&["--help"]);
+    for exit in Exit::ALL {
+        let code = exit.code();
+        assert!(readme.contains(&format!("\n| {code} | ")), "{code}");
+        assert!(help.contains(&format!(" {code}  ")), "{code}");
+    }
+}
+
+/// The rows of all tables whose heading begins with this word, without the backticks.
+fn rows(document: &str, heading: &str) -> BTreeSet<(String, String)> {
+    let text = read(document);
+    let mut found = BTreeSet::new();
+    let mut inside = false;
+    for line in text.lines() {
+        let Some(row) = line
+            .strip_prefix("| ")
+            .and_then(|row| row.strip_suffix(" |"))
+        else {
+            inside = inside && line.starts_with("|--");
+            continue;
+        };
+        let (name, meaning) = row.split_once(" | ").unwrap_or((row, ""));
+        if name == heading {
+            inside = true;
+        } else if inside {
+            found.insert((name.replace('`', ""), meaning.to_owned()));
+        }
+    }
+    found
+}
+
+/// The names and meanings of a part of the catalogue.
+macro_rules! catalogue {
+    ($($enum:ident),+) => {{
+        let all = [$($enum::ALL.iter().map(|one| (one.name(), one.meaning())).collect::<Vec<_>>()),+].concat();
+        let owned = all.into_iter().map(|(name, meaning)| (name.to_owned(), meaning.to_owned()));
+        owned.collect::<BTreeSet<_>>()
+    }};
+}
+
+#[test]
+fn the_tables_of_the_measurement_page_are_the_catalogue() {
+    const PAGE: &str = "docs/measurement.md";
+    assert_eq!(rows(PAGE, "counter"), catalogue!(Counter));
+    assert_eq!(rows(PAGE, "cause"), catalogue!(Cause));
+    let mut timed = rows(PAGE, "metric");
+    // The table of the four that have two ends says the same in other words.
+    timed.retain(|(_, meaning)| !meaning.contains(" | "));
+    assert_eq!(timed, catalogue!(Timer, Gauge));
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let manifest: toml::Table = toml::from_str(&read("Cargo.toml")).unwrap();
+    let mut names = BTreeSet::new();
+    collect_dependencies(&manifest, &mut names);
+    assert!(names.len() > 20);
+    let design = read("docs/design.md");
+    let section = design.split("## 5. Dependencies").nth(1).unwrap();
+    let listed: BTreeSet<String> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split(" |").next())
+        .flat_map(|cell| cell.split(", ").map(|name| name.replace('`', "")))
+        .collect();
+    assert_eq!(listed, names);
+}
+
+fn collect_dependencies(table: &toml::Table, names: &mut BTreeSet<String>) {
+    for (key, value) in table {
+        match value {
+            toml::Value::Table(found) if key.ends_with("dependencies") => {
+                names.extend(found.keys().cloned());
+            }
+            toml::Value::Table(other) if key == "target" || key.starts_with("cfg(") => {
+                collect_dependencies(other, names);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn links_lead_to_files_that_are_there() {
+    let mut followed = 0;
+    for document in DOCUMENTS {
+        let text = read(document);
+        let folder = root().join(document).parent().unwrap().to_owned();
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            if !target.contains("://") {
+                assert!(Path::exists(&folder.join(target)), "{document}: {target}");
+                followed += 1;
+            }
+        }
+    }
+    assert!(followed > 5);
+}

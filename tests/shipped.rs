@@ -1,0 +1,122 @@
+//! Every scenario that ships runs as it is, only shorter and smaller, against the built-in server:
+//! it exits with 0, all its gates hold, and its books balance in every row.
+
+mod common;
+
+use common::books::assert_balanced;
+use common::run::{Run, run, trusted};
+use wsbench::scenario::shipped;
+
+const CONNECTIONS: u64 = 50;
+
+/// Two seconds of a scenario with fifty connections.
+#[track_caller]
+fn short(name: &str) -> Run {
+    let arguments = [name, "--connections", "50", "--duration", "2s"];
+    let (run, ()) = trusted(|| (run(&arguments), ()));
+    run.assert_passed();
+    assert_balanced(&run);
+    assert_eq!(run.total("connections.failed"), 0);
+    assert_eq!(
+        run.total("closes.1000.local"),
+        run.total("connections.opened"),
+        "closed in good order"
+    );
+    assert_eq!(
+        run.file("connections.csv").lines().count(),
+        1,
+        "nobody ended but as planned"
+    );
+    run
+}
+
+#[test]
+fn echo() {
+    let run = short("echo");
+    // Ten a second on each of fifty connections in a window of two seconds: not one more or less.
+    assert_eq!(run.count("messages.due"), 10 * 2 * CONNECTIONS);
+    assert_eq!(run.count("messages.echoed"), 10 * 2 * CONNECTIONS);
+    assert!(
+        run.total("messages.due") > run.count("messages.due"),
+        "the warm-up is in the totals"
+    );
+}
+
+#[test]
+fn heartbeat() {
+    let run = short("heartbeat");
+    assert_eq!(run.total("messages.due"), 0);
+    assert!(run.total("heartbeat.pings_sent") > 0);
+    assert_eq!(
+        run.total("heartbeat.pongs_received"),
+        run.total("heartbeat.pings_sent")
+    );
+}
+
+#[test]
+fn push() {
+    let run = short("push");
+    assert_eq!(run.total("messages.sent"), 0);
+    assert_eq!(
+        run.total("messages.unsolicited"),
+        run.total("messages.received")
+    );
+    // Five times a second for two seconds; one tick may fall on either side of the window's ends.
+    let each = run.count("messages.received") as f64 / CONNECTIONS as f64;
+    assert!(
+        (9.0..=11.0).contains(&each),
+        "{each} messages to each connection"
+    );
+}
+
+#[test]
+fn ramp() {
+    let run = short("ramp");
+    let stages: Vec<u64> = run
+        .measured()
+        .keys()
+        .filter_map(|(_, stage)| *stage)
+        .collect();
+    assert_eq!(stages, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(run.total("connections.opened"), CONNECTIONS);
+}
+
+#[test]
+fn reference() {
+    let run = short("reference");
+    assert_eq!(run.count("messages.due"), 10 * 2 * CONNECTIONS);
+}
+
+#[test]
+fn soak() {
+    let run = short("soak");
+    assert_eq!(run.count("messages.echoed"), 2 * CONNECTIONS);
+}
+
+#[test]
+fn storm() {
+    let run = short("storm");
+    let totals = run.totals();
+    let row = totals.values().next().unwrap();
+    // 200 a second for two seconds; those for whom there was no room are counted too.
+    assert_eq!(
+        row.count("connections.attempted") + row.count("connections.skipped"),
+        400
+    );
+    assert_eq!(
+        row.count("messages.echoed"),
+        row.count("connections.opened"),
+        "each said one thing"
+    );
+}
+
+/// The smallest run there is: one connection for one second. A gate without data would fail.
+#[test]
+fn gates_hold_for_one_connection_and_one_second() {
+    for (name, _) in shipped::ALL {
+        let arguments = [name, "--connections", "1", "--duration", "1s"];
+        let (run, ()) = trusted(|| (run(&arguments), ()));
+        run.assert_passed();
+        assert_balanced(&run);
+    }
+}
