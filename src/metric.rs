@@ -72,8 +72,8 @@ catalogue! {
         PingsMissed => "heartbeat.missed", "Pings with no pong within `timeout`.";
         PongsUnsolicited => "heartbeat.unsolicited", "Pongs that answer no ping of ours (legal, RFC 6455 section 5.5.3).";
         ServerPings => "server_ping.received", "Pings received from the server.";
-        BytesSent => "bytes.sent", "Bytes written to TCP, before TLS.";
-        BytesReceived => "bytes.received", "Bytes read from TCP, after TLS.";
+        BytesSent => "bytes.sent", "Bytes written to TCP: handshakes, frame headers and TLS included.";
+        BytesReceived => "bytes.received", "Bytes read from TCP: handshakes, frame headers and TLS included.";
     }
 }
 
@@ -104,7 +104,7 @@ catalogue! {
         Closing => "connections.closing", "Connections in the close handshake (readyState 2).";
         GeneratorCpu => "generator.cpu", "CPU used by wsbench, in percent of one core.";
         GeneratorRss => "generator.rss", "Memory used by wsbench, in bytes.";
-        BytesPerConnection => "generator.bytes_per_connection", "Growth of wsbench's memory for each open connection, in bytes.";
+        BytesPerConnection => "generator.bytes_per_connection", "Growth of wsbench's memory for each open connection, in bytes; from 1,000 connections on.";
     }
 }
 
