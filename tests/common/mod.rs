@@ -17,6 +17,7 @@ pub mod real;
 mod handshake;
 mod log;
 mod program;
+mod reception;
 mod report;
 mod script;
 mod server;
@@ -24,6 +25,7 @@ mod session;
 
 pub use log::{Entry, Event, Log};
 pub use program::{Ended, Running};
+pub use reception::{Reception, Visit};
 pub use report::{Report, table};
 pub use script::{Act, Echo, Handshake, OnClose, Pong, Script, When};
 pub use server::Server;
