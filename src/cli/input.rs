@@ -75,7 +75,10 @@ impl Input {
         }
         let bytes = std::fs::read(path).map_err(|source| CliError::Scenario {
             path: PathBuf::from(path),
-            hint: hint(&self.scenario),
+            hint: match source.kind() {
+                io::ErrorKind::IsADirectory => "name a file in it".to_owned(),
+                _ => hint(&self.scenario),
+            },
             source,
         })?;
         Ok(Source::from_bytes(&self.scenario, bytes)?)

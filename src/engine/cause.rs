@@ -258,9 +258,8 @@ mod tests {
 
     #[test]
     fn what_was_sent_just_now_tells_nothing() {
-        let of = |view| of_silence(view);
-        assert_eq!(of(view(1, 0, 40)), Cause::PeerFrozen);
-        assert_eq!(of(view(1, 0, 1000)), Cause::PathDead);
+        assert_eq!(of_silence(view(1, 0, 40)), Cause::PeerFrozen);
+        assert_eq!(of_silence(view(1, 0, 1000)), Cause::PathDead);
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod run;
 mod handshake;
 mod log;
 mod program;
+mod reception;
 mod report;
 mod script;
 mod server;
@@ -26,6 +27,7 @@ mod session;
 
 pub use log::{Entry, Event, Log};
 pub use program::{Ended, Running};
+pub use reception::{Reception, Visit};
 pub use report::{Report, table};
 pub use script::{Act, Echo, Handshake, OnClose, Pong, Script, When};
 pub use server::Server;

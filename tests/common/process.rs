@@ -5,11 +5,18 @@ use std::process::Command;
 
 /// Sends a signal: `INT`, `TERM`, `KILL`.
 pub fn signal(process: u32, signal: &str) {
-    let status = Command::new("kill")
-        .args([format!("-{signal}"), process.to_string()])
-        .status()
-        .unwrap();
-    assert!(status.success(), "kill -{signal} {process}");
+    kill(signal, &process.to_string());
+}
+
+/// The same to all of a group, as a terminal does.
+pub fn signal_group(group: u32, signal: &str) {
+    kill(signal, &format!("-{group}"));
+}
+
+fn kill(signal: &str, whom: &str) {
+    let mut kill = Command::new("kill");
+    let status = kill.args(["-s", signal, "--", whom]).status().unwrap();
+    assert!(status.success(), "{kill:?}");
 }
 
 /// Whether it runs; one that has ended and was not waited for does not.
@@ -23,6 +30,17 @@ pub fn children(process: u32) -> Vec<u32> {
     let all = all.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     all.filter(|child| stat(*child).is_some_and(|(_, parent)| parent == process))
         .collect()
+}
+
+/// How many sockets it has open.
+pub fn sockets(process: u32) -> usize {
+    let Ok(open) = fs::read_dir(format!("/proc/{process}/fd")) else {
+        return 0;
+    };
+    // One that was closed in between is gone.
+    let open = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    open.filter(|file| file.to_string_lossy().starts_with("socket:"))
+        .count()
 }
 
 /// The most memory it has used until now, in bytes; `None` once it has ended.

@@ -2,6 +2,7 @@
 //! A run that hangs is killed, and fails its test.
 
 use std::fs::{self, File};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -21,42 +22,53 @@ const HANGS: Duration = Duration::from_secs(30);
 
 /// A call of the program, with a folder of its own to work in.
 pub struct Running {
-    child: Child,
+    child: Leashed,
     folder: TempDir,
     started: Instant,
     longest: Option<Duration>,
 }
 
 impl Running {
-    /// Starts `wsbench run` on this scenario, with these arguments besides; its report goes to `report`.
+    /// Starts `wsbench run` on this scenario, with arguments that change nothing of it; its report goes to `report`.
     pub fn start(scenario: &str, arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), scenario, arguments, &[])
+    }
+
+    /// The same in a folder with other files in it, and with these variables in its environment.
+    pub fn start_in(
+        folder: TempDir,
+        scenario: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         fs::write(folder.path().join("test.toml"), scenario).unwrap();
-        let check = [&["check", "test.toml", "--json"], overrides(arguments)].concat();
-        let checked = Self::call(folder, &check).end();
+        let check = ["check", "test.toml", "--json"];
+        let checked = Self::call(folder, &check, environment).end();
         assert_eq!(checked.code, 0, "{}", checked.stderr);
         let plan: Value = serde_json::from_str(&checked.stdout).unwrap();
         let longest = Duration::from_secs_f64(plan["longest_s"].as_f64().unwrap());
         let run = [&["run", "test.toml", "--out", "report"], arguments].concat();
         Self {
             longest: Some(longest),
-            ..Self::call(checked.folder, &run)
+            ..Self::call(checked.folder, &run, environment)
         }
     }
 
     /// Starts the program in a folder.
-    pub fn call(folder: TempDir, arguments: &[&str]) -> Self {
+    pub fn call(folder: TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let file = |name| File::create(folder.path().join(name)).unwrap();
         let child = Command::new(wsbench())
             .args(arguments)
+            .envs(environment.iter().copied())
             .current_dir(folder.path())
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(file("stdout.txt"))
             .stderr(file("stderr.txt"))
             .spawn()
             .unwrap();
         Self {
-            child,
+            child: Leashed(child),
             folder,
             started: Instant::now(),
             longest: None,
@@ -65,7 +77,7 @@ impl Running {
 
     /// Its process id.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.child.0.id()
     }
 
     /// Sends it a signal: `INT`, `TERM`, `KILL`.
@@ -73,9 +85,9 @@ impl Running {
         process::signal(self.id(), signal);
     }
 
-    /// Whether it has ended.
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
+    /// The same to its whole group, as Ctrl-C does.
+    pub fn signal_group(&self, signal: &str) {
+        process::signal_group(self.id(), signal);
     }
 
     /// Waits for its end; a run must end within the time it said it can take.
@@ -106,31 +118,32 @@ impl Running {
         let mut memory = 0;
         while self.started.elapsed() < HANGS {
             memory = process::peak_memory(self.id()).unwrap_or(memory);
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child.0.try_wait().unwrap() {
                 return (status, memory);
             }
             thread::sleep(Duration::from_millis(5));
         }
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.0.kill().unwrap();
+        self.child.0.wait().unwrap();
         panic!("still running after {HANGS:?}");
+    }
+}
+
+/// A process that does not outlive its test.
+struct Leashed(Child);
+
+impl Drop for Leashed {
+    fn drop(&mut self) {
+        // It fails where it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
 /// A signal that ended the program is a negative number.
 fn code(status: ExitStatus) -> i32 {
-    use std::os::unix::process::ExitStatusExt as _;
     let signal = || status.signal().map_or(i32::MIN, |signal| -signal);
     status.code().unwrap_or_else(signal)
-}
-
-/// Those of the arguments that `check` knows too.
-fn overrides<'a, 'b>(arguments: &'a [&'b str]) -> &'a [&'b str] {
-    let own = |argument: &&str| ["--quiet", "--json"].contains(argument);
-    match arguments.iter().position(own) {
-        Some(first) => &arguments[..first],
-        None => arguments,
-    }
 }
 
 /// A call that has ended.

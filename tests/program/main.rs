@@ -1,0 +1,16 @@
+//! The program from outside: what it says, what it refuses, how it is interrupted, what it leaves behind, and whom
+//! it talks to.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod interrupts;
+mod refusals;
+mod reports;
+mod requests;
+
+/// `TRYCMD=overwrite cargo test --test program transcripts` writes them anew; read the difference.
+#[test]
+fn transcripts() {
+    trycmd::TestCases::new().case("tests/program/transcripts/*.trycmd");
+}

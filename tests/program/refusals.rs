@@ -1,0 +1,233 @@
+//! What is wrong before the first connection is told before it: exit code 2, nobody called, nothing left behind.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::common::real::wsbench;
+
+/// A server that must not be called.
+struct Untouched(TcpListener);
+
+impl Untouched {
+    fn listen() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Self(listener)
+    }
+
+    fn url(&self) -> String {
+        format!("ws://{}/", self.0.local_addr().unwrap())
+    }
+}
+
+impl Drop for Untouched {
+    fn drop(&mut self) {
+        let called = self.0.accept().is_ok();
+        assert!(!called || std::thread::panicking(), "it was called");
+    }
+}
+
+/// Every path under a folder.
+fn paths(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        found.push(path.display().to_string());
+        if path.is_dir() {
+            found.extend(paths(&path));
+        }
+    }
+    found.sort();
+    found
+}
+
+fn call(folder: &TempDir, arguments: &[&str]) -> Output {
+    let mut command = Command::new(wsbench());
+    command.args(arguments).current_dir(folder.path());
+    command.output().unwrap()
+}
+
+/// Refuses these arguments, `URL` being a server that listens, and says this.
+#[track_caller]
+fn refuses(folder: &TempDir, arguments: &[&str], says: &[&str]) {
+    let server = Untouched::listen();
+    let url = server.url();
+    let arguments: Vec<&str> = arguments
+        .iter()
+        .map(|argument| if *argument == "URL" { &url } else { *argument })
+        .collect();
+    let before = paths(folder.path());
+    let output = call(folder, &arguments);
+    assert_refused(&output, says);
+    assert_eq!(paths(folder.path()), before, "nothing is left behind");
+}
+
+#[track_caller]
+fn assert_refused(output: &Output, says: &[&str]) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    for part in says {
+        assert!(stderr.contains(part), "no {part:?} in:\n{stderr}");
+    }
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn a_wrong_scenario_is_refused_whatever_else_is_right() {
+    let folder = folder();
+    fs::write(
+        folder.path().join("wrong.toml"),
+        "name = \"x\"\ncolour = 1\n",
+    )
+    .unwrap();
+    refuses(
+        &folder,
+        &["run", "wrong.toml", "--url", "URL"],
+        &["`colour` is not a known key", "wrong.toml:2:1"],
+    );
+    refuses(
+        &folder,
+        &[
+            "run",
+            "echo",
+            "--url",
+            "URL",
+            "--gate",
+            "p99(latency.x) < 1s",
+        ],
+        &["`latency.x` is not a metric"],
+    );
+    refuses(
+        &folder,
+        &["run", "echo", "--url", "URL", "--rate", "0/s"],
+        &["`--rate`"],
+    );
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_refused() {
+    let folder = folder();
+    fs::write(folder.path().join("file"), "in the way").unwrap();
+    fs::create_dir_all(folder.path().join("taken/run.json")).unwrap();
+    for out in ["file", "file/report", "taken"] {
+        let arguments = ["run", "echo", "--url", "URL", "--out", out];
+        refuses(
+            &folder,
+            &arguments,
+            &["failed to", out, "hint: choose another folder"],
+        );
+    }
+    // Where reports go by themselves.
+    fs::write(folder.path().join("reports"), "in the way").unwrap();
+    refuses(
+        &folder,
+        &["run", "echo", "--url", "URL"],
+        &["reports", "`--out`"],
+    );
+}
+
+#[test]
+fn certificates_that_are_none_are_refused() {
+    let folder = folder();
+    let scenario = "name = \"tls\"\n[target]\nurl = \"wss://127.0.0.1:9/\"\nca = \"ca.pem\"\n[load]\nconnections = 1\nduration = \"1s\"\n";
+    fs::write(folder.path().join("tls.toml"), scenario).unwrap();
+    refuses(&folder, &["run", "tls.toml"], &["`target.ca`", "ca.pem"]);
+    fs::write(folder.path().join("ca.pem"), "no certificate").unwrap();
+    refuses(
+        &folder,
+        &["run", "tls.toml"],
+        &["`target.ca`", "no certificate in it"],
+    );
+}
+
+/// Calls the program under limits of file descriptors, a soft and a hard one.
+fn limited(soft: u32, hard: u32, folder: &TempDir, arguments: &str) -> Output {
+    let program = wsbench();
+    let program = program.display();
+    let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec {program} {arguments}");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).current_dir(folder.path());
+    command.output().unwrap()
+}
+
+#[test]
+fn too_few_file_descriptors_say_how_many_which_limit_and_what_to_do() {
+    let folder = folder();
+    let server = Untouched::listen();
+    let run = format!("run echo --connections 2000 --url {}", server.url());
+    let says = [
+        "open 2000 connections at once",
+        "takes 2064 file descriptors",
+        "the hard limit is 512",
+        "hint: raise it (`ulimit -Hn 2064`",
+        "ask for at most 448 connections",
+    ];
+    assert_refused(&limited(512, 512, &folder, &run), &says);
+    assert_eq!(paths(folder.path()), [""; 0]);
+
+    let checked = limited(512, 512, &folder, "check echo --connections 2000");
+    assert_refused(&checked, &says);
+    let explained = String::from_utf8(checked.stdout).unwrap();
+    assert!(
+        explained.contains("2,064 of 512 file descriptors"),
+        "{explained}"
+    );
+}
+
+#[test]
+fn the_soft_limit_is_raised_to_the_hard_one() {
+    let checked = limited(64, 512, &folder(), "check echo --connections 200 --json");
+    assert!(checked.status.success());
+    let plan: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(plan["descriptors_limit"], 512);
+}
+
+#[test]
+fn init_never_writes_over_a_file() {
+    let folder = folder();
+    let first = call(&folder, &["init"]);
+    assert!(first.status.success());
+    let file = folder.path().join("scenario.toml");
+    let written = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{written}# mine\n")).unwrap();
+    refuses(
+        &folder,
+        &["init"],
+        &[
+            "scenario.toml: it is there already",
+            "hint: name another file",
+        ],
+    );
+    assert!(fs::read_to_string(&file).unwrap().ends_with("# mine\n"));
+    assert!(call(&folder, &["check", "scenario.toml"]).status.success());
+    assert!(call(&folder, &["init", "other.toml"]).status.success());
+    assert_eq!(
+        fs::read_to_string(folder.path().join("other.toml")).unwrap(),
+        written
+    );
+    refuses(&folder, &["init", "no/folder.toml"], &["failed to write"]);
+}
+
+#[test]
+fn schema_prints_a_schema_that_takes_what_init_writes() {
+    let folder = folder();
+    let printed = call(&folder, &["schema"]);
+    assert!(printed.status.success());
+    let schema: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    call(&folder, &["init"]);
+    let text = fs::read_to_string(folder.path().join("scenario.toml")).unwrap();
+    let scenario: Value = toml::from_str(&text).unwrap();
+    assert!(validator.is_valid(&scenario));
+    let wrong: Value = toml::from_str(&text.replace("connections", "conections")).unwrap();
+    assert!(!validator.is_valid(&wrong));
+}

@@ -1,0 +1,233 @@
+//! What a run leaves behind: every file, whole and of one mind, wherever it was told to put them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+use serde_json::Value;
+
+use super::common::{Ended, Report, Running, Script, Server, table};
+
+const FILES: [&str; 5] = [
+    "connections.csv",
+    "histogram.csv",
+    "run.json",
+    "summary.csv",
+    "timeline.csv",
+];
+
+/// Two cohorts that echo, ping and idle for two seconds.
+fn scenario(url: &str) -> String {
+    format!(
+        r#"
+        name = "two-kinds"
+        description = "Some talk, some listen."
+        [target]
+        url = "{url}"
+        [load]
+        ramp_up = "200ms"
+        duration = "1500ms"
+        [[message]]
+        name = "echo"
+        rate = "30/s"
+        [heartbeat]
+        interval = "400ms"
+        timeout = "2s"
+        [[cohort]]
+        name = "talking"
+        connections = 6
+        [[cohort]]
+        name = "idle"
+        connections = 3
+        message = []
+        [gates]
+        pass = ["count(messages.echoed) > 0", "count(connections.lost) == 0"]
+        "#
+    )
+}
+
+fn listed(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn reports_go_to_a_folder_of_their_own_and_latest_leads_there() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("two.toml"), scenario("embedded")).unwrap();
+    let ended = Running::call(folder, &["run", "two.toml"], &[]).end();
+    let reports = ended.folder().join("reports/two-kinds");
+    let [time, latest] = &listed(&reports)[..] else {
+        panic!("{:?}", listed(&reports));
+    };
+    assert_eq!(latest, "latest");
+    assert_eq!(
+        fs::read_link(reports.join(latest)).unwrap(),
+        Path::new(time)
+    );
+    assert_eq!(listed(&reports.join(time)), FILES);
+
+    // What a person reads says the same, without colours where there is no terminal.
+    let (stdout, stderr) = (&ended.stdout, &ended.stderr);
+    assert!(
+        !stdout.contains('\x1b') && !stderr.contains('\x1b'),
+        "{stdout}{stderr}"
+    );
+    let report = Report::read(&reports.join(latest));
+    let passed = report.json["verdict"]["passed"] == true;
+    assert!(
+        stdout.starts_with("two-kinds against the built-in echo server\n"),
+        "{stdout}"
+    );
+    assert!(
+        stdout.contains("✓ PASS  count(messages.echoed) > 0"),
+        "{stdout}"
+    );
+    assert_eq!(stdout.contains("\nPASS"), passed, "{stdout}");
+    assert!(
+        stdout.ends_with(&format!("report in reports/two-kinds/{time}\n")),
+        "{stdout}"
+    );
+    assert_eq!(ended.code == 0, passed);
+}
+
+#[test]
+fn json_is_printed_as_it_is_written() {
+    let server = Server::start(Script::default());
+    let ended = Running::start(&scenario(&server.url()), &["--quiet", "--json"]).end();
+    assert_eq!(listed(&ended.file("")), FILES);
+    assert_eq!(
+        ended.stdout,
+        fs::read_to_string(ended.file("run.json")).unwrap()
+    );
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn every_file_tells_the_same_numbers() {
+    let server = Server::start(Script::default());
+    let ended = Ended::run(&scenario(&server.url()));
+    let report = ended.report();
+    assert!(report.count("messages.echoed") > 100);
+    summary_is_of_one_mind(&ended, &report);
+    histograms_are_of_one_mind(&ended, &report);
+    timeline_adds_up(&ended, &report);
+    assert_eq!(
+        report.count("messages.sent"),
+        server.log().messages() as u64
+    );
+    assert_eq!(
+        report.count("heartbeat.pings_sent"),
+        server.log().pings() as u64
+    );
+    assert_eq!(
+        fs::read_to_string(ended.file("connections.csv"))
+            .unwrap()
+            .lines()
+            .count(),
+        1,
+        "all ended as planned"
+    );
+}
+
+/// Every statistic of `run.json` stands in `summary.csv`, and the reverse.
+fn summary_is_of_one_mind(ended: &Ended, report: &Report) {
+    let mut left: BTreeMap<[String; 4], f64> = BTreeMap::new();
+    for row in table(&ended.file("summary.csv")) {
+        let key = ["metric", "cohort", "stage", "stat"].map(|column| row[column].clone());
+        left.insert(key, row["value"].parse().unwrap());
+    }
+    let mut compared = 0;
+    for metric in report.json["metrics"].as_array().unwrap() {
+        let text = |key: &str| metric[key].as_str().unwrap_or_default().to_owned();
+        let is_gauge = metric["kind"] == "gauge";
+        let stats = [
+            (if is_gauge { "" } else { "count" }, "count"),
+            ("min", "min"),
+            ("mean", "mean"),
+            ("p50", "p50"),
+            ("p90", "p90"),
+            ("p99", "p99"),
+            ("p99.9", "p99_9"),
+            ("p99.99", "p99_99"),
+            (if is_gauge { "peak" } else { "max" }, "max"),
+            ("last", "last"),
+        ];
+        for (stat, key) in stats {
+            let Some(value) = metric[key].as_f64().filter(|_| !stat.is_empty()) else {
+                continue;
+            };
+            let key = [text("name"), text("cohort"), String::new(), stat.to_owned()];
+            assert_eq!(left.remove(&key), Some(value), "{key:?}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 100, "{compared}");
+    left.retain(|[.., stat], _| stat != "rate");
+    assert!(left.is_empty(), "only in summary.csv: {left:?}");
+}
+
+/// What `hdr` holds, read by a library that is not wsbench.
+fn decoded(metric: &Value) -> Histogram<u64> {
+    let bytes = BASE64.decode(metric["hdr"].as_str().unwrap()).unwrap();
+    Deserializer::new().deserialize(&mut &bytes[..]).unwrap()
+}
+
+fn histograms_are_of_one_mind(ended: &Ended, report: &Report) {
+    let mut last = BTreeMap::new();
+    for row in table(&ended.file("histogram.csv")) {
+        let key = (row["metric"].clone(), row["cohort"].clone());
+        last.insert(key, row);
+    }
+    let metrics = report.json["metrics"].as_array().unwrap().iter();
+    for metric in metrics.filter(|metric| metric["kind"] == "histogram") {
+        let count = metric["count"].as_u64().unwrap();
+        let histogram = decoded(metric);
+        assert_eq!(histogram.len(), count, "{}", metric["name"]);
+        // Nanoseconds inside, to three digits.
+        let max = metric["max"].as_f64().unwrap() * 1e3;
+        let off = (histogram.max() as f64 - max).abs() / max.max(1.0);
+        assert!(off < 2e-3, "{}: {max} ns", metric["name"]);
+        let text = |key: &str| metric[key].as_str().unwrap_or_default().to_owned();
+        let row = &last[&(text("name"), text("cohort"))];
+        assert_eq!(row["cumulative_count"], count.to_string());
+        assert_eq!(row["total_count"], count.to_string());
+        assert_eq!(row["quantile"].parse::<f64>().unwrap(), 1.0);
+    }
+    assert!(last.len() >= 8, "{:?}", last.keys());
+}
+
+fn timeline_adds_up(ended: &Ended, report: &Report) {
+    let rows = table(&ended.file("timeline.csv"));
+    let sum = |column: &str| -> u64 {
+        let cells = rows.iter().map(|row| row[column].parse::<u64>());
+        cells.map(Result::unwrap).sum()
+    };
+    for (column, metric) in [
+        ("sent", "messages.sent"),
+        ("received", "messages.received"),
+        ("timed_out", "messages.timed_out"),
+        ("pings_sent", "heartbeat.pings_sent"),
+        ("pongs_received", "heartbeat.pongs_received"),
+        ("missed", "heartbeat.missed"),
+    ] {
+        assert_eq!(sum(column), report.count(metric), "{column}");
+    }
+    let seconds: Vec<&str> = rows.iter().map(|row| row["second"].as_str()).collect();
+    let expected: Vec<String> = (0..rows.len() / 2)
+        .flat_map(|second| [second.to_string(), second.to_string()])
+        .collect();
+    assert_eq!(seconds, expected, "each second once for each cohort");
+    let last = rows.last().unwrap();
+    for state in ["connecting", "open", "closing"] {
+        assert_eq!(last[state], "0", "{state} at the end");
+    }
+}
