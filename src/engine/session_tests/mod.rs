@@ -2,7 +2,9 @@
 //! sleep. A test plays a scenario against a script and looks at what was heard, and when, and what was recorded.
 
 mod answers;
+mod blocked;
 mod death;
+mod ending;
 mod pacing;
 mod pings;
 mod play;
