@@ -358,6 +358,15 @@ impl<T: Transport> Session<T> {
         first
     }
 
+    /// From when on its schedule asked for nothing more: its own time was over, it was closing, or it was lost `now`.
+    pub(super) fn due_until(&self, shared: &Shared, now: Nanos) -> Nanos {
+        let ended = match self.state {
+            State::Live => now,
+            State::Closing { since, .. } => since,
+        };
+        ended.min(self.stop(shared))
+    }
+
     /// In which state it is or was.
     pub(super) fn is_closing(&self) -> bool {
         self.state != State::Live

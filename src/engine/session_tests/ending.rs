@@ -181,6 +181,21 @@ fn a_connection_that_breaks_takes_its_unanswered_messages_along() {
 }
 
 #[test]
+fn a_backlog_that_goes_with_its_connection_is_not_sent() {
+    let scenario = ONE_A_SECOND.replace("rate", "in_flight = 1, rate");
+    let ends: [fn() -> Say; 2] = [fin, || close(Some(1001))];
+    for end in ends {
+        let seen = play(&scenario, move |_| {
+            Script::silent_from(3 * S)
+                .says(5 * S + 1, end())
+                .says(6 * S, fin())
+        });
+        // Those of 4 s and 5 s waited for the answer to the one of 3 s.
+        assert_eq!(seen.counts(BOOKS), [6, 4, 2, 3, 1]);
+    }
+}
+
+#[test]
 fn an_arrival_stays_for_its_lifetime() {
     let scenario = r#"
         load.arrivals = { rate = "2/s", lifetime = "3s", max_open = 100 }
