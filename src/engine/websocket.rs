@@ -78,6 +78,7 @@ impl WebSocket {
             Error::Capacity(error @ CapacityError::MessageTooLong { .. }) => {
                 broken(Cause::MessageTooBig, &error)
             }
+            Error::WriteBufferFull(_) => broken(Cause::WriteTimeout, &"the peer takes no bytes"),
             Error::Utf8(_) => broken(Cause::BadUtf8, &"a text message is not valid UTF-8"),
             other => Lost::Io(other.to_string()),
         }

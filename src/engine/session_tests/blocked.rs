@@ -88,3 +88,28 @@ fn a_blocked_peer_is_pinged_and_found_dead() {
     );
     assert_eq!(seen.ended, 48 * S);
 }
+
+#[test]
+fn pings_to_a_blocked_peer_do_not_pile_up_without_end() {
+    let scenario = r#"
+        target.close_timeout = "3s"
+        load = { connections = 1, ramp_up = "0s", duration = "60s", ramp_down = "0s" }
+        heartbeat = { interval = "10ms", timeout = "5ms", phase = "aligned", on_dead = "keep" }
+    "#;
+    let seen = play(scenario, |_| Script::new(healthy).blocked(S..51 * S));
+    assert!(
+        seen.peer().most_queued() < 1000,
+        "{}",
+        seen.peer().most_queued()
+    );
+    // What was put off goes out late, once, and then the schedule goes on.
+    let after: Vec<Nanos> = seen
+        .peer()
+        .pings()
+        .into_iter()
+        .filter(|at| *at > 51 * S)
+        .collect();
+    assert_eq!(after.len(), 899);
+    assert_eq!(seen.count(Counter::ConnectionsDead), 1);
+    assert!(seen.timer(Timer::ScheduleLateness).max() > Some(40 * S));
+}

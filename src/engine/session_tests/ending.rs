@@ -239,11 +239,11 @@ fn an_interrupted_ramp_opens_no_more_and_closes_what_is_open() {
 #[test]
 fn no_ramp_at_all_opens_all_at_once() {
     let scenario = r#"
-        load = { connections = 3000, ramp_up = "0s", duration = "10s", ramp_down = "1s" }
+        load = { connections = 300, ramp_up = "0s", duration = "10s", ramp_down = "1s" }
         heartbeat = { interval = "4s", timeout = "1s" }
     "#;
     let seen = play(scenario, |_| Script::new(healthy));
-    assert_eq!(seen.all.caused(Cause::Completed), 3000);
+    assert_eq!(seen.all.caused(Cause::Completed), 300);
     assert_eq!(seen.timer(Timer::ScheduleLateness).max(), Some(0));
     assert!(seen.ended < 11 * S + 2 * RTT);
 }
