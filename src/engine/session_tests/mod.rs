@@ -9,3 +9,5 @@ mod pacing;
 mod pings;
 mod play;
 mod script;
+
+pub(super) use play::plan;

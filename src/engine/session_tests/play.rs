@@ -29,6 +29,21 @@ pub(super) fn play(text: &str, script: impl FnMut(usize) -> Script + 'static) ->
     Play::new(text).run(script)
 }
 
+/// The plan of a scenario, given as its text but for its name and target.
+pub(in crate::engine) fn plan(text: &str) -> Plan {
+    let source = Source {
+        name: "test".to_owned(),
+        text: format!("name = \"test\"\ntarget.url = \"ws://peer/\"\n{text}"),
+    };
+    let outside = Outside {
+        env: &|_| None,
+        read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+    };
+    let scenario = scenario::parse(&source, &Overrides::default(), &outside)
+        .unwrap_or_else(|problems| panic!("{problems:?}"));
+    Plan::new(scenario, 1, 1)
+}
+
 /// A scenario to be played.
 pub(super) struct Play {
     plan: Plan,
@@ -36,20 +51,10 @@ pub(super) struct Play {
 }
 
 impl Play {
-    /// `text` is a scenario, but for its name and target.
+    /// A scenario as [`plan`] reads it.
     pub(super) fn new(text: &str) -> Self {
-        let source = Source {
-            name: "test".to_owned(),
-            text: format!("name = \"test\"\ntarget.url = \"ws://peer/\"\n{text}"),
-        };
-        let outside = Outside {
-            env: &|_| None,
-            read: &|_| Err(std::io::ErrorKind::NotFound.into()),
-        };
-        let scenario = scenario::parse(&source, &Overrides::default(), &outside)
-            .unwrap_or_else(|problems| panic!("{problems:?}"));
         Self {
-            plan: Plan::new(scenario, 1, 1),
+            plan: plan(text),
             interrupted_at: NEVER,
         }
     }
