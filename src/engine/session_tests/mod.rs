@@ -3,6 +3,7 @@
 
 mod answers;
 mod blocked;
+mod books;
 mod death;
 mod ending;
 mod pacing;
