@@ -186,7 +186,7 @@ impl Client {
         self.tries = 0;
     }
 
-    /// What became due while there was no connection could not be sent.
+    /// What became due before then could not be sent.
     fn give_up(&mut self, until: Nanos) {
         let own = match self.opening.until {
             Until::At(time) => time,
@@ -203,6 +203,8 @@ impl Client {
     fn closed<T: Transport>(&mut self, session: &Session<T>) {
         let now = self.shared.clock.now();
         let cohort = self.opening.cohort;
+        // A backlog goes with its connection.
+        self.give_up(session.due_until(&self.shared, now));
         for exchange in &mut self.exchanges {
             for intended in exchange.lose() {
                 self.shared

@@ -1,8 +1,7 @@
-//! One worker's deadlines in one queue: a place for each connection, never more than one entry in the heap.
+//! One worker's deadlines in one queue: a place for each connection, and never more than one entry for a place.
 
 use std::cell::RefCell;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeSet;
 use std::task::Waker;
 
 use crate::plan::Nanos;
@@ -19,7 +18,7 @@ pub(super) struct Deadlines {
 
 #[derive(Debug, Default)]
 struct Inner {
-    heap: BinaryHeap<Reverse<(Nanos, Place)>>,
+    queue: BTreeSet<(Nanos, Place)>,
     slots: Vec<Slot>,
     free: Vec<Place>,
     /// Who sleeps until the first deadline, and until when.
@@ -32,8 +31,16 @@ struct Slot {
     waker: Option<Waker>,
     /// When the connection wants to be woken.
     wanted: Nanos,
-    /// When its entry in the heap comes up: never later than `wanted`. `NEVER` while it has no entry.
+    /// When its entry in the queue comes up: never later than `wanted`. `NEVER` while it has no entry.
     queued: Nanos,
+}
+
+impl Slot {
+    const EMPTY: Self = Self {
+        waker: None,
+        wanted: NEVER,
+        queued: NEVER,
+    };
 }
 
 /// No deadline.
@@ -46,21 +53,17 @@ impl Deadlines {
         if let Some(place) = inner.free.pop() {
             return place;
         }
-        inner.slots.push(Slot {
-            waker: None,
-            wanted: NEVER,
-            queued: NEVER,
-        });
+        inner.slots.push(Slot::EMPTY);
         Place(inner.slots.len() as u32 - 1)
     }
 
-    /// Gives a place back. An entry of it that is still in the heap wakes nobody, or at worst its next holder
-    /// once too often.
+    /// Gives a place back.
     pub(super) fn leave(&self, place: Place) {
         let mut inner = self.inner.borrow_mut();
+        let inner = &mut *inner;
         let slot = &mut inner.slots[place.0 as usize];
-        slot.waker = None;
-        slot.wanted = NEVER;
+        inner.queue.remove(&(slot.queued, place));
+        *slot = Slot::EMPTY;
         inner.free.push(place);
     }
 
@@ -74,10 +77,13 @@ impl Deadlines {
             Some(known) => known.clone_from(waker),
             none => *none = Some(waker.clone()),
         }
-        // A later wish needs no new entry: the old one is moved when it comes up.
+        // A later wish leaves the entry where it is: it is moved when it comes up.
         if at < slot.queued {
+            if slot.queued != NEVER {
+                inner.queue.remove(&(slot.queued, place));
+            }
+            inner.queue.insert((at, place));
             slot.queued = at;
-            inner.heap.push(Reverse((at, place)));
             if at < inner.sleeping_until
                 && let Some(driver) = inner.driver.take()
             {
@@ -90,15 +96,12 @@ impl Deadlines {
     pub(super) fn fire(&self, now: Nanos) -> Nanos {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
-        while let Some(Reverse((at, place))) = inner.heap.peek().copied() {
+        while let Some((at, place)) = inner.queue.first().copied() {
             if at > now {
                 return at;
             }
-            inner.heap.pop();
+            inner.queue.pop_first();
             let slot = &mut inner.slots[place.0 as usize];
-            if slot.queued != at {
-                continue;
-            }
             slot.queued = NEVER;
             if slot.wanted <= now {
                 slot.wanted = NEVER;
@@ -107,7 +110,7 @@ impl Deadlines {
                 }
             } else if slot.wanted != NEVER {
                 slot.queued = slot.wanted;
-                inner.heap.push(Reverse((slot.wanted, place)));
+                inner.queue.insert((slot.wanted, place));
             }
         }
         NEVER
@@ -193,12 +196,30 @@ mod tests {
     }
 
     #[test]
+    fn a_place_has_one_entry_however_often_its_deadline_moves() {
+        let queue = Deadlines::default();
+        let (count, waker) = counter();
+        let (place, other) = (queue.join(), queue.join());
+        queue.set(other, 1_000_000, &waker);
+        // As a connection does that waits for an answer, thinks, and waits again.
+        for now in 0..10_000 {
+            queue.set(place, 500_000 + now, &waker);
+            queue.set(place, now + 1, &waker);
+            queue.fire(now + 1);
+        }
+        assert_eq!(count.0.load(Ordering::Relaxed), 10_000);
+        assert!(queue.inner.borrow().queue.len() <= 2);
+        assert_eq!(queue.fire(999_999), 1_000_000);
+    }
+
+    #[test]
     fn a_place_that_was_left_wakes_nobody() {
         let queue = Deadlines::default();
         let (count, waker) = counter();
         let place = queue.join();
         queue.set(place, 10, &waker);
         queue.leave(place);
+        assert_eq!(queue.fire(9), NEVER);
         queue.fire(10);
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
         assert_eq!(queue.join(), place);

@@ -15,7 +15,7 @@ use super::preflight::{Limits, check_families};
 use super::supervisor::{self, Finished, Launch, Second};
 use super::websocket::Buffers;
 use crate::plan::{Budget, Nanos, Plan, read_buffer};
-use crate::scenario::WsUrl;
+use crate::scenario::{HeartbeatKind, Scenario, WsUrl};
 
 /// A run that may begin.
 pub struct Prepared {
@@ -39,7 +39,7 @@ impl Prepared {
         let buffers = Buffers {
             read: read_buffer(&plan.scenario),
             max_message: target.max_message.as_usize(),
-            max_write: Outbox::limit(plan.scenario.longest_payload().as_usize() + 16),
+            max_write: Outbox::limit(longest_send(&plan.scenario)),
         };
         let dialer = Dialer::new(url, target, addresses, tls, buffers).map_err(EngineError::Tls)?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -70,6 +70,16 @@ impl Prepared {
     ) -> Result<Finished, EngineError> {
         supervisor::run(self.launch, interrupt, observe)
     }
+}
+
+/// The longest payload that is sent: a message's, or that of a text heartbeat.
+fn longest_send(scenario: &Scenario) -> usize {
+    let heartbeats = scenario.cohorts.iter().flat_map(|cohort| &cohort.heartbeat);
+    let texts = heartbeats.map(|heartbeat| match &heartbeat.kind {
+        HeartbeatKind::Text { send, .. } => send.len(),
+        HeartbeatKind::Frames => 0,
+    });
+    texts.fold(scenario.longest_payload().as_usize(), usize::max)
 }
 
 /// The target's addresses or why there are none, and how long the look-up of its name took.

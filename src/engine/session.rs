@@ -243,10 +243,10 @@ impl<T: Transport> Session<T> {
             }
         }
         let intended = heart.next_ping();
-        if intended <= now && intended < stop {
+        if intended <= now && intended < stop && self.outbox.has_room_for_ping() {
             let sequence = heart.ping(now);
             let frame = self.ping_frame(sequence, shared);
-            self.outbox.feed(&mut self.transport, frame);
+            self.outbox.feed_ping(&mut self.transport, frame);
             shared.record(self.cohort, intended, |cells| {
                 cells.count(Counter::PingsSent);
                 cells.time(Timer::ScheduleLateness, now - intended);
@@ -338,7 +338,7 @@ impl<T: Transport> Session<T> {
         let stop = self.stop(shared);
         if let Some(heart) = &self.heart {
             first = first.min(heart.deadline());
-            if heart.next_ping() < stop {
+            if heart.next_ping() < stop && self.outbox.has_room_for_ping() {
                 first = first.min(heart.next_ping());
             }
         }
@@ -356,6 +356,15 @@ impl<T: Transport> Session<T> {
             }
         }
         first
+    }
+
+    /// From when on its schedule asked for nothing more: its own time was over, it was closing, or it was lost `now`.
+    pub(super) fn due_until(&self, shared: &Shared, now: Nanos) -> Nanos {
+        let ended = match self.state {
+            State::Live => now,
+            State::Closing { since, .. } => since,
+        };
+        ended.min(self.stop(shared))
     }
 
     /// In which state it is or was.

@@ -38,9 +38,9 @@ impl RunState {
         }
     }
 
-    /// Sets where measuring starts and the load ends.
+    /// Sets where measuring starts and the load ends, unless it has been cut short before.
     pub(super) fn schedule(&self, measure_from: Nanos, end: Nanos) {
-        self.end.store(end, Ordering::Release);
+        self.end.fetch_min(end, Ordering::AcqRel);
         self.measure_from.store(measure_from, Ordering::Release);
     }
 
@@ -134,5 +134,21 @@ impl Shared {
         if self.clients.get() == 0 {
             self.idle.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_was_cut_short_stays_so() {
+        // A signal comes during the ramp, and then the last handshakes end.
+        let state = RunState::new(1);
+        state.cut_short(5);
+        state.schedule(10, 20);
+        assert_eq!(state.end(), 5);
+        state.cut_short(7);
+        assert_eq!(state.end(), 5);
     }
 }

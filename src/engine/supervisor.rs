@@ -283,22 +283,9 @@ impl Supervisor {
     }
 
     fn phase(&self, time: Nanos) -> Phase {
-        if time > self.state.end() {
-            return Phase::Drain;
-        }
-        match (self.state.measure_from(), &self.plan.scenario.load.shape) {
-            (None, _) => Phase::RampUp,
-            (Some(from), _) if time <= from => Phase::WarmUp,
-            (Some(from), Shape::Stages(_)) => {
-                let passed = self
-                    .windows
-                    .ends()
-                    .iter()
-                    .take_while(|end| from + **end < time);
-                Phase::Stage(passed.count() as u32 + 1)
-            }
-            (Some(_), _) => Phase::Measure,
-        }
+        let shape = &self.plan.scenario.load.shape;
+        let measure_from = self.state.measure_from();
+        phase(shape, &self.windows, measure_from, self.state.end(), time)
     }
 
     /// How long a phase lasts and what is left of it, where that is known.
@@ -307,7 +294,7 @@ impl Supervisor {
         let from = self.state.measure_from().unwrap_or(0);
         let (start, end) = match (phase, shape) {
             (Phase::RampUp, Shape::Steady { ramp_up, .. }) => (0, nanos(*ramp_up)),
-            (Phase::WarmUp, _) => (0, from),
+            (Phase::WarmUp, _) => (from.saturating_sub(warm_up(shape)), from),
             (Phase::Measure, _) => (from, self.state.end()),
             (Phase::Stage(stage), _) => {
                 let ends = self.windows.ends();
@@ -333,5 +320,96 @@ impl Supervisor {
             aborted: self.aborted,
             workers,
         }
+    }
+}
+
+/// What a run is doing at a time, where its load ends at `end`.
+fn phase(
+    shape: &Shape,
+    windows: &Windows,
+    measure_from: Option<Nanos>,
+    end: Nanos,
+    time: Nanos,
+) -> Phase {
+    if time > end {
+        return Phase::Drain;
+    }
+    let Some(from) = measure_from else {
+        return Phase::RampUp;
+    };
+    if time <= from.saturating_sub(warm_up(shape)) {
+        return Phase::RampUp;
+    }
+    if time <= from {
+        return Phase::WarmUp;
+    }
+    match shape {
+        Shape::Stages(_) => {
+            let passed = (windows.ends().iter()).take_while(|end| from + **end < time);
+            Phase::Stage(passed.count() as u32 + 1)
+        }
+        Shape::Steady { .. } | Shape::Arrivals { .. } => Phase::Measure,
+    }
+}
+
+fn warm_up(shape: &Shape) -> Nanos {
+    match shape {
+        Shape::Steady { warm_up, .. } | Shape::Arrivals { warm_up, .. } => nanos(*warm_up),
+        Shape::Stages(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::session_tests::plan;
+
+    const S: Nanos = 1_000_000_000;
+
+    /// The phase at the end of each of the first seconds.
+    fn phases<const N: usize>(load: &str, measure_from: Option<Nanos>, end: Nanos) -> [String; N] {
+        let plan = plan(load);
+        let shape = &plan.scenario.load.shape;
+        let at = |second| phase(shape, &plan.windows(), measure_from, end, second * S);
+        std::array::from_fn(|second| at(second as Nanos + 1).to_string())
+    }
+
+    #[test]
+    fn the_phases_of_a_steady_load_follow_one_another() {
+        let load = r#"load = { connections = 5, ramp_up = "1s", warm_up = "2s", duration = "2s" }"#;
+        // All were open after 1.5 seconds.
+        let (from, end) = (3_500_000_000, 5_500_000_000);
+        let labels = [
+            "ramp_up", "warm_up", "warm_up", "measure", "measure", "drain",
+        ];
+        assert_eq!(phases(load, Some(from), end), labels);
+        // A signal before all are open.
+        assert_eq!(phases(load, None, 2 * S), ["ramp_up", "ramp_up", "drain"]);
+    }
+
+    #[test]
+    fn without_warm_up_there_is_no_such_phase() {
+        let load = r#"load = { connections = 5, ramp_up = "1s", duration = "2s" }"#;
+        let from = S + NOTICE;
+        assert_eq!(
+            phases(load, Some(from), from + 2 * S),
+            ["ramp_up", "measure", "measure", "drain"]
+        );
+    }
+
+    #[test]
+    fn stages_and_arrivals_have_no_ramp() {
+        let stages = r#"load.stages = [{ duration = "1s", connections = 5 }, { duration = "2s", connections = 0 }]"#;
+        assert_eq!(
+            phases(stages, Some(0), 3 * S),
+            ["stage_1", "stage_2", "stage_2", "drain"]
+        );
+        let arrivals = r#"
+            load = { arrivals = { rate = "5/s", lifetime = "1s" }, warm_up = "1s", duration = "1s" }
+            "#;
+        assert_eq!(
+            phases(arrivals, Some(S), 2 * S),
+            ["warm_up", "measure", "drain"]
+        );
     }
 }

@@ -84,6 +84,9 @@ impl WebSocket {
             (Error::Capacity(error @ CapacityError::MessageTooLong { .. }), _) => {
                 broken(Cause::MessageTooBig, &error)
             }
+            (Error::WriteBufferFull(_), _) => {
+                broken(Cause::WriteTimeout, &"the peer takes no bytes")
+            }
             (Error::Utf8(_), _) => broken(Cause::BadUtf8, &"a text message is not valid UTF-8"),
             (other, _) => Lost::Io(other.to_string()),
         }

@@ -2,8 +2,13 @@
 //! sleep. A test plays a scenario against a script and looks at what was heard, and when, and what was recorded.
 
 mod answers;
+mod blocked;
+mod books;
 mod death;
+mod ending;
 mod pacing;
 mod pings;
 mod play;
 mod script;
+
+pub(super) use play::plan;

@@ -19,14 +19,29 @@ use crate::engine::transport::Connector;
 use crate::measure::{Cells, Ending, Histogram, Open};
 use crate::metric::{Cause, Counter, Timer};
 use crate::plan::{Nanos, Opening, Plan, nanos};
-use crate::scenario::{self, Outside, Overrides, Shape, Source};
+use crate::scenario::{self, Expect, HeartbeatKind, Outside, Overrides, Shape, Source};
 
 /// Nobody needs to be polled more often without time moving on.
-const POLLS_AT_ONCE: usize = 1000;
+const POLLS_AT_ONCE: usize = 100;
 
 /// Plays a scenario; `script` is asked once for each dial.
 pub(super) fn play(text: &str, script: impl FnMut(usize) -> Script + 'static) -> Seen {
     Play::new(text).run(script)
+}
+
+/// The plan of a scenario, given as its text but for its name and target.
+pub(in crate::engine) fn plan(text: &str) -> Plan {
+    let source = Source {
+        name: "test".to_owned(),
+        text: format!("name = \"test\"\ntarget.url = \"ws://peer/\"\n{text}"),
+    };
+    let outside = Outside {
+        env: &|_| None,
+        read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+    };
+    let scenario = scenario::parse(&source, &Overrides::default(), &outside)
+        .unwrap_or_else(|problems| panic!("{problems:?}"));
+    Plan::new(scenario, 1, 1)
 }
 
 /// A scenario to be played.
@@ -36,20 +51,10 @@ pub(super) struct Play {
 }
 
 impl Play {
-    /// `text` is a scenario, but for its name and target.
+    /// A scenario as [`plan`] reads it.
     pub(super) fn new(text: &str) -> Self {
-        let source = Source {
-            name: "test".to_owned(),
-            text: format!("name = \"test\"\ntarget.url = \"ws://peer/\"\n{text}"),
-        };
-        let outside = Outside {
-            env: &|_| None,
-            read: &|_| Err(std::io::ErrorKind::NotFound.into()),
-        };
-        let scenario = scenario::parse(&source, &Overrides::default(), &outside)
-            .unwrap_or_else(|problems| panic!("{problems:?}"));
         Self {
-            plan: Plan::new(scenario, 1, 1),
+            plan: plan(text),
             interrupted_at: NEVER,
         }
     }
@@ -229,7 +234,8 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
             if rests {
                 return deadline;
             }
-            assert!(self.polls - before < POLLS_AT_ONCE, "spins at {now}");
+            let most = POLLS_AT_ONCE * (1 + self.tasks.len());
+            assert!(self.polls - before < most, "spins at {now}");
         }
     }
 
@@ -239,7 +245,9 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
         let mut all = cohort.whole.clone();
         cohort.windows().iter().for_each(|cells| all.merge(cells));
         let peers = self.dials.peers.borrow().clone();
-        Seen {
+        let plan = self.shared.plan.cohort(0);
+        let heartbeat = plan.heartbeat.as_ref();
+        let seen = Seen {
             all,
             windows: cohort.windows()[1..].to_vec(),
             endings: shard.endings.clone(),
@@ -247,7 +255,13 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
             peers,
             ended: self.clock.now(),
             polls: self.polls,
-        }
+            echoes: plan.messages.iter().all(|m| m.expect == Expect::Echo),
+            pings_are_text: heartbeat.is_some_and(|h| h.kind != HeartbeatKind::Frames),
+        };
+        let open = &seen.open;
+        assert_eq!((open.connecting, open.open, open.closing), (0, 0, 0));
+        seen.check_books();
+        seen
     }
 }
 
@@ -264,9 +278,61 @@ pub(super) struct Seen {
     /// When it was over.
     pub(super) ended: Nanos,
     pub(super) polls: usize,
+    echoes: bool,
+    pings_are_text: bool,
 }
 
 impl Seen {
+    /// Every connection and every message has come to one end. Holds for all plays.
+    #[track_caller]
+    fn check_books(&self) {
+        use Counter::*;
+        let sum = |counters: &[Counter]| counters.iter().map(|c| self.count(*c)).sum::<u64>();
+        assert_eq!(self.count(ConnectionsOpened), self.count(ConnectionsClosed));
+        let closes: u64 = self.all.closes().map(|(_, _, count)| count).sum();
+        assert_eq!(closes, self.count(ConnectionsClosed));
+        assert_eq!(
+            self.count(MessagesDue),
+            sum(&[MessagesSent, MessagesNotSent])
+        );
+        let ends = sum(&[
+            MessagesEchoed,
+            MessagesMismatched,
+            MessagesTimedOut,
+            MessagesLost,
+        ]);
+        assert_eq!(
+            ends,
+            if self.echoes {
+                self.count(MessagesSent)
+            } else {
+                0
+            }
+        );
+        let answers = [
+            MessagesEchoed,
+            MessagesMismatched,
+            MessagesDuplicated,
+            MessagesUnsolicited,
+            MessagesLate,
+        ];
+        assert_eq!(
+            self.count(MessagesReceived),
+            sum(&answers) + self.text_pongs()
+        );
+    }
+
+    /// Answers to text heartbeats are messages too.
+    fn text_pongs(&self) -> u64 {
+        use Counter::*;
+        let pongs = [PongsReceived, PongsLate, PongsUnsolicited];
+        if self.pings_are_text {
+            pongs.iter().map(|counter| self.count(*counter)).sum()
+        } else {
+            0
+        }
+    }
+
     pub(super) fn count(&self, counter: Counter) -> u64 {
         self.all.counter(counter)
     }

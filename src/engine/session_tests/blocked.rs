@@ -1,0 +1,115 @@
+//! A peer that takes no bytes: nothing piles up, nothing is skipped in silence.
+
+use super::play::play;
+use super::script::{Heard, MS, RTT, S, Script, healthy, ping};
+use crate::metric::{Cause, Counter, Timer};
+use crate::plan::Nanos;
+
+const TEN_A_SECOND: &str = r#"
+    target.close_timeout = "3s"
+    load = { connections = 1, ramp_up = "0s", duration = "10s", ramp_down = "0s" }
+    message = [{ name = "m", rate = "10/s", phase = "aligned", timeout = "5s" }]
+"#;
+
+const BOOKS: [Counter; 4] = [
+    Counter::MessagesDue,
+    Counter::MessagesSent,
+    Counter::MessagesNotSent,
+    Counter::MessagesEchoed,
+];
+
+#[test]
+fn a_backlog_is_sent_late_and_never_piles_up() {
+    let seen = play(TEN_A_SECOND, |_| Script::new(healthy).blocked(3 * S..5 * S));
+    assert_eq!(seen.counts(BOOKS), [100, 100, 0, 100]);
+    // One frame was fed before it was known that nothing is taken; the others were sent at once at 5 s.
+    let at_once = seen
+        .peer()
+        .messages()
+        .iter()
+        .filter(|at| **at == 5 * S)
+        .count();
+    assert_eq!(at_once, 21);
+    assert_eq!(seen.timer(Timer::ScheduleLateness).max(), Some(1900 * MS));
+    assert_eq!(seen.peer().flushes(), 30 + 2 + 49 + 1);
+}
+
+#[test]
+fn what_is_too_late_to_be_sent_is_not_sent() {
+    let scenario = TEN_A_SECOND.replace("5s", "500ms");
+    let seen = play(&scenario, |_| Script::new(healthy).blocked(3 * S..5 * S));
+    // The one that was fed at 3 s times out; those from 3.1 s to 4.4 s are over their timeout at 5 s.
+    assert_eq!(seen.counts(BOOKS), [100, 86, 14, 85]);
+    assert_eq!(seen.count(Counter::MessagesTimedOut), 1);
+    assert_eq!(seen.count(Counter::MessagesLate), 1);
+}
+
+#[test]
+fn what_a_blocked_peer_did_not_take_by_the_end_is_not_sent() {
+    let seen = play(TEN_A_SECOND, |_| {
+        Script::new(healthy).blocked(3 * S..60 * S)
+    });
+    assert_eq!(seen.counts(BOOKS), [100, 31, 69, 30]);
+    assert_eq!(seen.peer().most_queued(), 2);
+    // Our Close did not go out either.
+    assert_eq!(seen.causes(), [Cause::WriteTimeout]);
+    assert_eq!(seen.ended, 13 * S);
+}
+
+#[test]
+fn a_blocked_peer_that_still_talks_is_still_read() {
+    let seen = play(TEN_A_SECOND, |_| {
+        let script = Script::new(healthy).blocked(3 * S + MS..60 * S);
+        (4..8).fold(script, |script, second| script.says(second * S, ping()))
+    });
+    assert_eq!(seen.count(Counter::ServerPings), 4);
+    assert!(
+        seen.peer()
+            .heard()
+            .iter()
+            .all(|(_, heard)| *heard != Heard::Pong)
+    );
+}
+
+#[test]
+fn a_blocked_peer_is_pinged_and_found_dead() {
+    let scenario = r#"
+        target.close_timeout = "3s"
+        load = { connections = 1, ramp_up = "0s", duration = "60s", ramp_down = "0s" }
+        message = [{ name = "m", rate = "10/s", phase = "aligned", timeout = "5s" }]
+        heartbeat = { interval = "10s", timeout = "5s", phase = "aligned", max_missed = 3 }
+    "#;
+    let seen = play(scenario, |_| Script::new(healthy).blocked(12 * S..90 * S));
+    assert_eq!(seen.causes(), [Cause::MissedPong]);
+    assert_eq!(seen.count(Counter::PingsSent), 5);
+    assert_eq!(
+        seen.timer(Timer::HeartbeatDetection).max(),
+        Some(45 * S - 11_900 * MS - RTT)
+    );
+    assert_eq!(seen.ended, 48 * S);
+}
+
+#[test]
+fn pings_to_a_blocked_peer_do_not_pile_up_without_end() {
+    let scenario = r#"
+        target.close_timeout = "3s"
+        load = { connections = 1, ramp_up = "0s", duration = "60s", ramp_down = "0s" }
+        heartbeat = { interval = "10ms", timeout = "5ms", phase = "aligned", on_dead = "keep" }
+    "#;
+    let seen = play(scenario, |_| Script::new(healthy).blocked(S..51 * S));
+    assert!(
+        seen.peer().most_queued() < 1000,
+        "{}",
+        seen.peer().most_queued()
+    );
+    // What was put off goes out late, once, and then the schedule goes on.
+    let after: Vec<Nanos> = seen
+        .peer()
+        .pings()
+        .into_iter()
+        .filter(|at| *at > 51 * S)
+        .collect();
+    assert_eq!(after.len(), 899);
+    assert_eq!(seen.count(Counter::ConnectionsDead), 1);
+    assert!(seen.timer(Timer::ScheduleLateness).max() > Some(40 * S));
+}
