@@ -3,21 +3,42 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::thread;
+
 use common::books::assert_balanced;
 use common::run::{Run, run, trusted};
 use wsbench::scenario::shipped;
 
 const CONNECTIONS: u64 = 50;
 
-/// Two seconds of a scenario with fifty connections.
+/// Two seconds of each scenario with fifty connections.
+static SHORT: LazyLock<BTreeMap<&str, Run>> = LazyLock::new(|| run_all("50", "2s"));
+
+/// Runs all that ship side by side, since each of them mostly waits.
+fn run_all(connections: &str, duration: &str) -> BTreeMap<&'static str, Run> {
+    let arguments = ["--connections", connections, "--duration", duration];
+    thread::scope(|scope| {
+        let start = |(name, scenario): &(&'static str, &'static str)| {
+            let (name, scenario) = (*name, *scenario);
+            (
+                name,
+                scope.spawn(move || trusted(|| (run(scenario, &arguments), ())).0),
+            )
+        };
+        let running: Vec<_> = shipped::ALL.iter().map(start).collect();
+        let ended = running.into_iter();
+        ended
+            .map(|(name, run)| (name, run.join().unwrap()))
+            .collect()
+    })
+}
+
 #[track_caller]
-fn short(name: &str) -> Run {
-    let scenario = shipped::named(name).unwrap();
-    let arguments = ["--connections", "50", "--duration", "2s"];
-    let (run, ()) = trusted(|| (run(scenario, &arguments), ()));
-    run.assert_passed();
-    assert_balanced(&run);
-    assert_eq!(run.report.count("connections.failed"), 0);
+fn short(name: &str) -> &'static Run {
+    let run = &SHORT[name];
+    assert_well(run);
     assert_eq!(
         run.report.count("closes.1000.local"),
         run.report.count("connections.opened"),
@@ -28,6 +49,12 @@ fn short(name: &str) -> Run {
         "nobody ended but as planned"
     );
     run
+}
+
+#[track_caller]
+fn assert_well(run: &Run) {
+    run.assert_passed();
+    assert_balanced(run);
 }
 
 #[test]
@@ -113,16 +140,7 @@ fn storm() {
 /// The smallest run there is: one connection for one second. A gate without data would fail.
 #[test]
 fn gates_hold_for_one_connection_and_one_second() {
-    let smallest = |scenario: &str| {
-        let arguments = ["--connections", "1", "--duration", "1s"];
-        let (run, ()) = trusted(|| (run(scenario, &arguments), ()));
-        run.assert_passed();
-        assert_balanced(&run);
-    };
-    // Together: each of them mostly waits.
-    std::thread::scope(|scope| {
-        for (_, scenario) in shipped::ALL {
-            scope.spawn(move || smallest(scenario));
-        }
-    });
+    for run in run_all("1", "1s").values() {
+        assert_well(run);
+    }
 }
