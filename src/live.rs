@@ -1,7 +1,7 @@
 //! What a run shows while it runs: a line for each phase in a terminal, a plain line every few seconds
 //! elsewhere. Shows snapshots and knows nothing else.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,17 +11,6 @@ use crate::units::{human_count, human_ns};
 
 /// Seconds between two plain lines.
 const EVERY: u64 = 5;
-
-/// How much to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// A moving line for each phase; those that are over stay above it. For terminals.
-    Bars,
-    /// A plain line every five seconds and at each change of phase. For logs.
-    Lines,
-    /// Nothing.
-    Quiet,
-}
 
 /// The view of a run while it runs.
 pub struct Live {
@@ -44,20 +33,25 @@ enum View {
 }
 
 impl Live {
-    /// A view on standard error.
-    pub fn new(mode: Mode) -> Self {
-        let view = match mode {
-            Mode::Bars => View::Bars {
-                bar: None,
-                target: Box::new(ProgressDrawTarget::stderr),
-            },
-            Mode::Lines => return Self::lines(Box::new(io::stderr())),
-            Mode::Quiet => View::Quiet,
+    /// A moving line for each phase; those that are over stay above it. For a terminal on standard error.
+    pub fn bars() -> Self {
+        let view = View::Bars {
+            bar: None,
+            target: Box::new(ProgressDrawTarget::stderr),
         };
         Self { view, last: None }
     }
 
-    /// Plain lines into `out`. One that cannot be written is dropped: a run does not end for that.
+    /// Nothing.
+    pub fn quiet() -> Self {
+        Self {
+            view: View::Quiet,
+            last: None,
+        }
+    }
+
+    /// A plain line into `out` every five seconds and at each change of phase. For logs. One that cannot be
+    /// written is dropped: a run does not end for that.
     pub fn lines(out: Box<dyn Write + Send>) -> Self {
         Self {
             view: View::Lines { out, shown: None },
@@ -215,6 +209,7 @@ mod tests {
     use super::*;
     use crate::measure::Open;
     use indicatif::TermLike;
+    use std::io;
     use std::sync::{Arc, Mutex};
 
     fn snapshot(phase: Phase, second: u64) -> Progress {

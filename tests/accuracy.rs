@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use common::books::assert_balanced;
 use common::frame::{CLOSE, PING, PONG, TEXT};
-use common::run::{Run, run_text, trusted};
+use common::run::{Run, run, trusted};
 use common::{Act, Echo, Event, Log, Pong, Script, Server, When};
 
 const MS: u64 = 1_000_000;
@@ -19,9 +19,9 @@ const DIGITS: f64 = 0.999;
 fn measure(script: &Script, rest: &str) -> (Run, Server) {
     let (run, server) = trusted(|| {
         let server = Server::start(script.clone());
-        (run_text(&scenario(&server.url(), rest), &[]), server)
+        (run(&scenario(&server.url(), rest), &[]), server)
     });
-    assert_eq!(run.exit, 0, "{:#}", run.report["verdict"]);
+    run.assert_passed();
     assert_balanced(&run);
     (run, server)
 }
@@ -106,7 +106,7 @@ fn latency_is_the_servers_delay_and_a_little_more() {
             "[[message]]\nname = \"echo\"\nrate = \"20/s\"\n",
         );
         let delays = delays(server.log(), TEXT, TEXT);
-        assert_eq!(delays.len() as u64, run.total("messages.echoed"));
+        assert_eq!(delays.len() as u64, run.report.count("messages.echoed"));
         assert_holds(&run, "latency.echo", &delays);
         assert_holds(&run, "service.echo", &delays);
         for stat in ["p50", "p99", "max", "sum"] {
@@ -130,7 +130,10 @@ fn heartbeat_rtt_is_the_servers_delay_and_a_little_more() {
         let heartbeat = "[heartbeat]\ninterval = \"100ms\"\ntimeout = \"5s\"\n";
         let (run, server) = measure(&Script::pong(pong), heartbeat);
         let delays = delays(server.log(), PING, PONG);
-        assert_eq!(delays.len() as u64, run.total("heartbeat.pongs_received"));
+        assert_eq!(
+            delays.len() as u64,
+            run.report.count("heartbeat.pongs_received")
+        );
         assert_holds(&run, "heartbeat.rtt", &delays);
     }
 }
@@ -177,10 +180,10 @@ fn every_frame_is_counted_once() {
     let both = "[[message]]\nname = \"echo\"\nrate = \"20/s\"\n[heartbeat]\ninterval = \"100ms\"\n";
     let (run, server) = measure(&Script::default(), both);
     let log = server.log();
-    assert_eq!(log.messages() as u64, run.total("messages.sent"));
-    assert_eq!(log.pings() as u64, run.total("heartbeat.pings_sent"));
+    assert_eq!(log.messages() as u64, run.report.count("messages.sent"));
+    assert_eq!(log.pings() as u64, run.report.count("heartbeat.pings_sent"));
     let closes =
         log.count(|event| matches!(event, Event::Received(frame) if frame.opcode == CLOSE));
-    assert_eq!(closes as u64, run.total("closes.1000.local"));
+    assert_eq!(closes as u64, run.report.count("closes.1000.local"));
     assert_eq!(log.violations(), Vec::<String>::new());
 }

@@ -5,7 +5,7 @@ mod common;
 
 use common::books::assert_balanced;
 use common::real::{RealServer, Target};
-use common::run::{Run, run_text, trusted};
+use common::run::{Run, run, trusted};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -71,7 +71,7 @@ impl Trial {
         let (run, server) = trusted(|| {
             let server = RealServer::start(target);
             let url = server.url();
-            let run = run_text(scenario, &[&["--url", url.as_str()], arguments].concat());
+            let run = run(scenario, &[&["--url", url.as_str()], arguments].concat());
             (run, server)
         });
         run.assert_passed();
@@ -82,7 +82,7 @@ impl Trial {
     /// Compares every count that both sides have. Messages were sent as `kind`, `text` or `binary`.
     #[track_caller]
     fn assert_counts_agree(&self, kind: &str) {
-        let total = |name: &str| self.run.total(name);
+        let total = |name: &str| self.run.report.count(name);
         let opened = total("connections.opened");
         let counts = self.server.counts_when_closed(opened);
         let seen = ["text", "binary", "pings", "pongs"].map(|name| counts.number(name));
@@ -115,7 +115,7 @@ fn keeps_the_same_books(target: Target, rate: &str) {
         trial.run
     };
     let echo = trial("echo", &["--rate", rate, "--duration", "3s"]);
-    assert_eq!(echo.total("connections.opened"), 1000);
+    assert_eq!(echo.report.count("connections.opened"), 1000);
     assert!(echo.count("messages.echoed") >= 3000);
     let heartbeat = trial("heartbeat", &["--duration", "6s"]);
     assert!(
@@ -123,9 +123,9 @@ fn keeps_the_same_books(target: Target, rate: &str) {
         "each was pinged"
     );
     let ramp = trial("ramp", &["--rate", rate, "--duration", "9s"]);
-    assert_eq!(ramp.total("connections.opened"), 1000);
+    assert_eq!(ramp.report.count("connections.opened"), 1000);
     let storm = trial("storm", &["--duration", "5s"]);
-    assert_eq!(storm.total("connections.opened"), 200 * 5);
+    assert_eq!(storm.report.count("connections.opened"), 200 * 5);
 
     let text = shipped::named("echo").unwrap();
     let binary = text.replace(

@@ -3,31 +3,58 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::thread;
+
 use common::books::assert_balanced;
 use common::run::{Run, run, trusted};
 use wsbench::scenario::shipped;
 
 const CONNECTIONS: u64 = 50;
 
-/// Two seconds of a scenario with fifty connections.
+/// Two seconds of each scenario with fifty connections.
+static SHORT: LazyLock<BTreeMap<&str, Run>> = LazyLock::new(|| run_all("50", "2s"));
+
+/// Runs all that ship side by side, since each of them mostly waits.
+fn run_all(connections: &str, duration: &str) -> BTreeMap<&'static str, Run> {
+    let arguments = ["--connections", connections, "--duration", duration];
+    thread::scope(|scope| {
+        let start = |(name, scenario): &(&'static str, &'static str)| {
+            let (name, scenario) = (*name, *scenario);
+            (
+                name,
+                scope.spawn(move || trusted(|| (run(scenario, &arguments), ())).0),
+            )
+        };
+        let running: Vec<_> = shipped::ALL.iter().map(start).collect();
+        let ended = running.into_iter();
+        ended
+            .map(|(name, run)| (name, run.join().unwrap()))
+            .collect()
+    })
+}
+
 #[track_caller]
-fn short(name: &str) -> Run {
-    let arguments = [name, "--connections", "50", "--duration", "2s"];
-    let (run, ()) = trusted(|| (run(&arguments), ()));
-    run.assert_passed();
-    assert_balanced(&run);
-    assert_eq!(run.total("connections.failed"), 0);
+fn short(name: &str) -> &'static Run {
+    let run = &SHORT[name];
+    assert_well(run);
     assert_eq!(
-        run.total("closes.1000.local"),
-        run.total("connections.opened"),
+        run.report.count("closes.1000.local"),
+        run.report.count("connections.opened"),
         "closed in good order"
     );
-    assert_eq!(
-        run.file("connections.csv").lines().count(),
-        1,
+    assert!(
+        run.report.connections.is_empty(),
         "nobody ended but as planned"
     );
     run
+}
+
+#[track_caller]
+fn assert_well(run: &Run) {
+    run.assert_passed();
+    assert_balanced(run);
 }
 
 #[test]
@@ -37,7 +64,7 @@ fn echo() {
     assert_eq!(run.count("messages.due"), 10 * 2 * CONNECTIONS);
     assert_eq!(run.count("messages.echoed"), 10 * 2 * CONNECTIONS);
     assert!(
-        run.total("messages.due") > run.count("messages.due"),
+        run.report.count("messages.due") > run.count("messages.due"),
         "the warm-up is in the totals"
     );
 }
@@ -45,21 +72,21 @@ fn echo() {
 #[test]
 fn heartbeat() {
     let run = short("heartbeat");
-    assert_eq!(run.total("messages.due"), 0);
-    assert!(run.total("heartbeat.pings_sent") > 0);
+    assert_eq!(run.report.count("messages.due"), 0);
+    assert!(run.report.count("heartbeat.pings_sent") > 0);
     assert_eq!(
-        run.total("heartbeat.pongs_received"),
-        run.total("heartbeat.pings_sent")
+        run.report.count("heartbeat.pongs_received"),
+        run.report.count("heartbeat.pings_sent")
     );
 }
 
 #[test]
 fn push() {
     let run = short("push");
-    assert_eq!(run.total("messages.sent"), 0);
+    assert_eq!(run.report.count("messages.sent"), 0);
     assert_eq!(
-        run.total("messages.unsolicited"),
-        run.total("messages.received")
+        run.report.count("messages.unsolicited"),
+        run.report.count("messages.received")
     );
     // Five times a second for two seconds; one tick may fall on either side of the window's ends.
     let each = run.count("messages.received") as f64 / CONNECTIONS as f64;
@@ -78,7 +105,7 @@ fn ramp() {
         .filter_map(|(_, stage)| *stage)
         .collect();
     assert_eq!(stages, [1, 2, 3, 4, 5, 6]);
-    assert_eq!(run.total("connections.opened"), CONNECTIONS);
+    assert_eq!(run.report.count("connections.opened"), CONNECTIONS);
 }
 
 #[test]
@@ -113,10 +140,7 @@ fn storm() {
 /// The smallest run there is: one connection for one second. A gate without data would fail.
 #[test]
 fn gates_hold_for_one_connection_and_one_second() {
-    for (name, _) in shipped::ALL {
-        let arguments = [name, "--connections", "1", "--duration", "1s"];
-        let (run, ()) = trusted(|| (run(&arguments), ()));
-        run.assert_passed();
-        assert_balanced(&run);
+    for run in run_all("1", "1s").values() {
+        assert_well(run);
     }
 }

@@ -13,7 +13,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("metric", &[]),
     ("scenario", &["units", "metric"]),
-    ("plan", &["units", "metric", "scenario"]),
+    // The names and windows of measurements follow from the plan.
+    ("plan", &["units", "metric", "scenario", "measure"]),
     ("measure", &["units", "metric"]),
     (
         "engine",

@@ -123,7 +123,7 @@ struct Watch<'a> {
 impl<'a> Watch<'a> {
     fn new(scenario: &'a Scenario, quiet: bool) -> Self {
         Self {
-            live: Live::new(term::progress(quiet)),
+            live: term::progress(quiet),
             abort: &scenario.gates.abort,
             held: None,
         }

@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use super::error::CliError;
-use crate::live::Mode;
+use crate::live::Live;
 use crate::report::Style;
 
 /// Says what went wrong.
@@ -23,12 +23,12 @@ pub(super) fn note(text: &str) {
     eprintln!("{text}");
 }
 
-/// How progress is shown.
-pub(super) fn progress(quiet: bool) -> Mode {
+/// Where progress is shown.
+pub(super) fn progress(quiet: bool) -> Live {
     match (quiet, io::stderr().is_terminal()) {
-        (true, _) => Mode::Quiet,
-        (false, true) => Mode::Bars,
-        (false, false) => Mode::Lines,
+        (true, _) => Live::quiet(),
+        (false, true) => Live::bars(),
+        (false, false) => Live::lines(Box::new(io::stderr())),
     }
 }
 

@@ -100,7 +100,7 @@ fn pings(row: &Row) -> Vec<Balance> {
 /// Nothing is open any more when a report is written.
 fn connections(row: &Row) -> Vec<Balance> {
     let of = |name: &str| row.count(&format!("connections.{name}"));
-    let (opened, closed) = (of("opened"), of("closed"));
+    let (opened, closed, lost) = (of("opened"), of("closed"), of("lost"));
     vec![
         Balance {
             what: "attempted = opened + failed",
@@ -111,6 +111,11 @@ fn connections(row: &Row) -> Vec<Balance> {
             what: "opened = closed",
             left: opened,
             right: closed,
+        },
+        Balance {
+            what: "opened >= lost >= dead",
+            left: lost,
+            right: lost.clamp(of("dead").min(opened), opened),
         },
         Balance {
             what: "closed = all closes",

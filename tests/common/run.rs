@@ -1,30 +1,33 @@
-//! Runs wsbench as its users do, and reads what it left behind.
+//! A whole run and its numbers, row by row: what [`books`](super::books) checks.
 //! A run that says itself that the machine was too busy proves nothing: [`trusted`] makes it again.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use serde_json::Value;
-use tempfile::TempDir;
 
-use super::real::wsbench;
+use super::program::{Ended, Running};
+use super::report::Report;
 
 /// So often is a run made again.
 const TRIES: usize = 5;
 
 /// A finished run.
 pub struct Run {
-    pub exit: i32,
-    /// What it said on standard error.
-    pub said: String,
-    /// `run.json`.
-    pub report: Value,
-    folder: TempDir,
+    pub ended: Ended,
+    pub report: Report,
+}
+
+/// `wsbench run` with this scenario and these arguments, to its end.
+pub fn run(scenario: &str, arguments: &[&str]) -> Run {
+    let ended = Running::start(scenario, &[arguments, &["--quiet"]].concat()).end();
+    Run {
+        report: ended.report(),
+        ended,
+    }
 }
 
 /// Makes a run, with whatever it needs, until it is not the machine's fault that it cannot be trusted.
@@ -39,79 +42,36 @@ pub fn trusted<T>(attempt: impl Fn() -> (Run, T)) -> (Run, T) {
     }
 }
 
-/// `wsbench run` with a scenario of the test's own.
-pub fn run_text(scenario: &str, arguments: &[&str]) -> Run {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("scenario.toml");
-    std::fs::write(&file, scenario).unwrap();
-    run(&[&[file.to_str().unwrap()], arguments].concat())
-}
-
-/// `wsbench run` with these arguments, its report in a folder of its own.
-pub fn run(arguments: &[&str]) -> Run {
-    let folder = tempfile::tempdir().unwrap();
-    let Output { status, stderr, .. } = Command::new(wsbench())
-        .arg("run")
-        .args(arguments)
-        .args(["--quiet", "--out"])
-        .arg(folder.path())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = String::from_utf8(stderr).unwrap();
-    let json = std::fs::read(folder.path().join("run.json"))
-        .unwrap_or_else(|error| panic!("no report ({error}), {status}: {said}"));
-    Run {
-        exit: status.code().expect("an exit code"),
-        said,
-        report: serde_json::from_slice(&json).unwrap(),
-        folder,
-    }
-}
-
 impl Run {
-    /// A file of the report.
-    pub fn file(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
     /// Whether the only doubts about it are the generator's own lateness.
     fn was_starved(&self) -> bool {
-        let doubts = self.report["verdict"]["distrust"].as_array().unwrap();
-        let is_own =
-            |doubt: &Value| matches!(doubt["kind"].as_str(), Some("sends_late" | "not_sent"));
+        let doubts = self.report.distrust();
+        let is_own = |doubt: &&str| ["sends_late", "not_sent"].contains(doubt);
         !doubts.is_empty() && doubts.iter().all(is_own)
     }
 
     /// Panics, with all there is to know, unless every gate held and the exit code is 0.
+    #[track_caller]
     pub fn assert_passed(&self) {
-        let verdict = &self.report["verdict"];
-        let (warnings, errors) = (&self.report["warnings"], &self.report["errors"]);
+        let json = &self.report.json;
+        let (verdict, errors) = (&json["verdict"], &json["errors"]);
         assert_eq!(
-            self.exit, 0,
-            "{verdict:#} {warnings:#} {errors:#} {}",
-            self.said
+            self.ended.code, 0,
+            "{verdict:#} {errors:#} {}",
+            self.ended.stderr
         );
-        let gates = verdict["gates"].as_array().unwrap();
-        assert!(
-            !gates.is_empty() && gates.iter().all(|gate| gate["passed"] == true),
-            "{gates:#?}"
-        );
-        assert_eq!(self.report["outcome"], "completed");
+        assert_eq!(self.report.failed_gates(), Vec::<&str>::new());
+        assert_eq!(json["outcome"], "completed");
     }
 
     /// The rows of what was measured, by cohort and stage.
     pub fn measured(&self) -> BTreeMap<Part, Row> {
-        rows(&self.report["metrics"])
+        rows(&self.report.json["metrics"])
     }
 
     /// The rows of the whole run, by cohort.
     pub fn totals(&self) -> BTreeMap<Part, Row> {
-        rows(&self.report["totals"])
+        rows(&self.report.json["totals"])
     }
 
     /// A count of what was measured, all cohorts and stages together.
@@ -119,16 +79,10 @@ impl Run {
         self.measured().values().map(|row| row.count(name)).sum()
     }
 
-    /// A count of the whole run, all cohorts together.
-    pub fn total(&self, name: &str) -> u64 {
-        self.totals().values().map(|row| row.count(name)).sum()
-    }
-
     /// A statistic of a distribution over the whole run, in nanoseconds; of the only cohort.
     pub fn total_ns(&self, name: &str, stat: &str) -> u64 {
-        let rows = self.report["totals"].as_array().unwrap();
-        let row = rows.iter().find(|row| row["name"] == name);
-        let us = row.and_then(|row| row[stat].as_f64());
+        let rows = self.report.rows("totals", name);
+        let us = rows.first().and_then(|row| row[stat].as_f64());
         (us.unwrap_or_else(|| panic!("no {stat} of {name}")) * 1e3).round() as u64
     }
 
@@ -136,16 +90,14 @@ impl Run {
     /// not by wsbench: what `hdr` holds is for others.
     pub fn histogram(&self, name: &str) -> Histogram<u64> {
         let mut all = Histogram::new(3).unwrap();
-        for row in self.report["metrics"].as_array().unwrap() {
-            if row["name"] == name {
-                let hdr = BASE64.decode(row["hdr"].as_str().unwrap()).unwrap();
-                all.add(
-                    Deserializer::new()
-                        .deserialize::<u64, _>(&mut &hdr[..])
-                        .unwrap(),
-                )
-                .unwrap();
-            }
+        for row in self.report.rows("metrics", name) {
+            let hdr = BASE64.decode(row["hdr"].as_str().unwrap()).unwrap();
+            all.add(
+                Deserializer::new()
+                    .deserialize::<u64, _>(&mut &hdr[..])
+                    .unwrap(),
+            )
+            .unwrap();
         }
         assert!(!all.is_empty(), "no samples of {name}");
         all
