@@ -16,6 +16,7 @@ fn scenario(url: &str) -> String {
         [load]
         connections = {CONNECTIONS}
         ramp_up = "50ms"
+        ramp_down = "50ms"
         duration = "1s"
         [[message]]
         name = "echo"

@@ -23,6 +23,7 @@ fn scenario(url: &str, ramp_up: &str) -> String {
         [load]
         connections = 20
         ramp_up = "{ramp_up}"
+        ramp_down = "100ms"
         duration = "20s"
         [[message]]
         name = "echo"

@@ -30,6 +30,7 @@ fn scenario(url: &str) -> String {
         url = "{url}"
         [load]
         ramp_up = "200ms"
+        ramp_down = "100ms"
         duration = "1500ms"
         [[message]]
         name = "echo"

@@ -18,6 +18,8 @@ fn scenario(url: &str, keys: &str) -> String {
         {keys}
         [load]
         connections = {CONNECTIONS}
+        ramp_up = "100ms"
+        ramp_down = "100ms"
         duration = "1s"
         [[message]]
         name = "echo"
