@@ -8,6 +8,15 @@ use std::path::Path;
 use serde_json::Value;
 use wsbench::metric;
 
+/// The files of a report.
+pub const FILES: [&str; 5] = [
+    "connections.csv",
+    "histogram.csv",
+    "run.json",
+    "summary.csv",
+    "timeline.csv",
+];
+
 /// The rows of a CSV file, by column.
 pub fn table(path: &Path) -> Vec<BTreeMap<String, String>> {
     let mut csv = csv::Reader::from_path(path).unwrap();

@@ -147,7 +147,11 @@ impl Outcome {
     #[track_caller]
     fn assert_memory_below(&self, bytes: u64) {
         let most = self.ended.memory;
-        assert!((1..bytes).contains(&most), "{most} bytes");
+        // Only Linux tells.
+        assert!(
+            most < bytes && (most > 0) == cfg!(target_os = "linux"),
+            "{most} bytes"
+        );
     }
 
     /// Exactly the gates on these metrics failed, and the exit code says so.

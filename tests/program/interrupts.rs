@@ -1,20 +1,11 @@
-//! Runs that end before their time: by a signal, by two, by `kill -9`, by an abort gate.
+//! Runs that end before their time: by a signal, by two, by an abort gate.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
-use super::common::{Echo, Ended, OnClose, Running, Script, Server, process};
-
-const FILES: [&str; 5] = [
-    "connections.csv",
-    "histogram.csv",
-    "run.json",
-    "summary.csv",
-    "timeline.csv",
-];
+use super::common::{Echo, Ended, FILES, OnClose, Running, Script, Server};
 
 /// Far longer than these tests: what ends it is what they are about.
-fn scenario(url: &str, ramp_up: &str) -> String {
+pub(super) fn scenario(url: &str, ramp_up: &str) -> String {
     format!(
         r#"
         name = "long"
@@ -33,16 +24,6 @@ fn scenario(url: &str, ramp_up: &str) -> String {
         timeout = "5s"
         "#
     )
-}
-
-/// Waits for a condition, at most ten seconds.
-#[track_caller]
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !condition() {
-        assert!(Instant::now() < deadline, "not within ten seconds: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// The report is whole and says that it was interrupted; every connection was closed as it should be.
@@ -122,44 +103,6 @@ fn a_second_signal_quits_at_once() {
         ended.stderr
     );
     assert!(!ended.file("run.json").exists(), "it was not to be written");
-}
-
-/// Starts a run against the built-in server, and returns it with the server's process once it has its clients.
-fn with_built_in_server() -> (Running, u32) {
-    let running = Running::start(&scenario("embedded", "0s"), &["--quiet"]);
-    let mut server = None;
-    wait_until("the built-in server has twenty clients", || {
-        server = process::children(running.id()).first().copied();
-        server.is_some_and(|server| process::sockets(server) > 20)
-    });
-    (running, server.unwrap())
-}
-
-#[test]
-fn the_built_in_server_goes_with_a_killed_run() {
-    let (running, server) = with_built_in_server();
-    running.signal("KILL");
-    let killed = Instant::now();
-    assert_eq!(running.end().code, -9);
-    wait_until("the built-in server is gone", || !process::is_alive(server));
-    assert!(
-        killed.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        killed.elapsed()
-    );
-}
-
-/// A terminal sends Ctrl-C to everyone in front of it: the server must outlive the closing of its clients.
-#[test]
-fn ctrl_c_lets_the_built_in_server_answer_the_last_close() {
-    let (running, server) = with_built_in_server();
-    running.signal_group("INT");
-    let ended = running.end();
-    assert_eq!(ended.code, 130, "{}", ended.stderr);
-    let report = ended.report();
-    assert_eq!(report.closes(), [("1000.local", 20)].into());
-    assert!(report.errors().is_empty(), "{:?}", report.errors());
-    assert!(!process::is_alive(server));
 }
 
 #[test]

@@ -4,6 +4,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[cfg(target_os = "linux")]
+mod built_in;
 mod interrupts;
 mod refusals;
 mod reports;

@@ -10,15 +10,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use serde_json::Value;
 
-use super::common::{Ended, Report, Running, Script, Server, table};
-
-const FILES: [&str; 5] = [
-    "connections.csv",
-    "histogram.csv",
-    "run.json",
-    "summary.csv",
-    "timeline.csv",
-];
+use super::common::{Ended, FILES, Report, Running, Script, Server, table};
 
 /// Two cohorts that echo, ping and idle for two seconds.
 fn scenario(url: &str) -> String {
