@@ -1,7 +1,7 @@
 //! Whatever a peer does: every message comes to one end, every connection is over in time, and nobody spins.
 
 use proptest::prelude::*;
-use rand::{Rng as _, SeedableRng as _};
+use rand::SeedableRng as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::play::{Play, Seen};
