@@ -39,6 +39,8 @@ pub(super) enum Pong {
     InTime { intended: Nanos, rtt: Nanos },
     /// It answers a ping that has been counted as missed.
     Late { intended: Nanos, rtt: Nanos },
+    /// It answers a ping whose deadline has passed unnoticed: missed and late at once, and no silence.
+    Overdue { intended: Nanos, rtt: Nanos },
     /// It answers nothing. Legal.
     Unsolicited,
 }
@@ -97,9 +99,11 @@ impl Heart {
             let ping = self.outstanding[place];
             self.outstanding.drain(..=place);
             self.alive(now);
-            return Pong::InTime {
-                intended: ping.intended,
-                rtt: now - ping.sent,
+            let (intended, rtt) = (ping.intended, now - ping.sent);
+            return if rtt < self.timeout {
+                Pong::InTime { intended, rtt }
+            } else {
+                Pong::Overdue { intended, rtt }
             };
         }
         if let Some(place) = self.missed.iter().position(|p| p.sequence == sequence) {
@@ -234,6 +238,18 @@ mod tests {
         assert_eq!(heart.pong(first, 15 * S), late);
         assert_eq!(heart.missed_in_row(), 0);
         assert_eq!(heart.pong(first, 16 * S), Pong::Unsolicited);
+    }
+
+    #[test]
+    fn a_pong_that_is_looked_at_late_is_late_and_a_sign_of_life() {
+        let mut heart = heart(1, AliveOn::Pong);
+        let sequence = heart.ping(10 * S);
+        let overdue = Pong::Overdue {
+            intended: 10 * S,
+            rtt: 4 * S,
+        };
+        assert_eq!(heart.pong(sequence, 14 * S), overdue);
+        assert_eq!(heart.expire(14 * S, None), None);
     }
 
     #[test]

@@ -156,11 +156,16 @@ pub(super) fn pong<T: Transport>(
 fn record_pong<T>(session: &Session<T>, shared: &Shared, pong: Pong, now: Nanos) {
     let (at, counter, rtt) = match pong {
         Pong::InTime { intended, rtt } => (intended, Counter::PongsReceived, Some(rtt)),
-        Pong::Late { intended, rtt } => (intended, Counter::PongsLate, Some(rtt)),
+        Pong::Late { intended, rtt } | Pong::Overdue { intended, rtt } => {
+            (intended, Counter::PongsLate, Some(rtt))
+        }
         Pong::Unsolicited => (now, Counter::PongsUnsolicited, None),
     };
     shared.record(session.cohort, at, |cells| {
         cells.count(counter);
+        if let Pong::Overdue { .. } = pong {
+            cells.count(Counter::PingsMissed);
+        }
         if let Some(rtt) = rtt {
             cells.time(Timer::HeartbeatRtt, rtt);
         }

@@ -108,28 +108,27 @@ impl<T: Transport> Session<T> {
         shared.deadlines.fire(now);
         let mut taken = 0;
         let mut rounds = 0;
+        // What has come is taken before a deadline is judged: a late worker does not make a peer silent.
+        let mut ended = None;
+        if self
+            .heart
+            .as_ref()
+            .is_some_and(|heart| heart.deadline() <= now)
+        {
+            ended = self.receive(exchanges, shared, cx, now, &mut taken);
+        }
         loop {
             rounds += 1;
-            if let Some(outcome) = self.act(exchanges, shared, now) {
-                return Poll::Ready(outcome);
-            }
-            if self.outbox.flush(&mut self.transport, cx) {
-                // An answer cannot have come before the send it answers.
-                now = shared.clock.now();
-            }
-            let ended = loop {
-                match self.transport.poll_event(cx) {
-                    Poll::Ready(Ok(event)) => {
-                        self.take(event, exchanges, shared, now);
-                        taken += 1;
-                        if taken >= EVENTS_AT_ONCE {
-                            break None;
-                        }
-                    }
-                    Poll::Ready(Err(lost)) => break Some(lost),
-                    Poll::Pending => break self.outbox.take_lost(),
+            if ended.is_none() {
+                if let Some(outcome) = self.act(exchanges, shared, now) {
+                    return Poll::Ready(outcome);
                 }
-            };
+                if self.outbox.flush(&mut self.transport, cx) {
+                    // An answer cannot have come before the send it answers.
+                    now = shared.clock.now();
+                }
+                ended = self.receive(exchanges, shared, cx, now, &mut taken);
+            }
             let (sent, received) = self.transport.take_bytes();
             shared.whole(self.cohort, |cells| {
                 cells.add(Counter::BytesSent, sent);
@@ -151,6 +150,26 @@ impl<T: Transport> Session<T> {
             set_deadline(deadline);
             return Poll::Pending;
         }
+    }
+
+    /// Takes what has come, up to its share. Says how the connection was lost, if it was.
+    fn receive(
+        &mut self,
+        exchanges: &mut [Exchange],
+        shared: &Shared,
+        cx: &mut Context<'_>,
+        now: Nanos,
+        taken: &mut usize,
+    ) -> Option<Lost> {
+        while *taken < EVENTS_AT_ONCE {
+            match self.transport.poll_event(cx) {
+                Poll::Ready(Ok(event)) => self.take(event, exchanges, shared, now),
+                Poll::Ready(Err(lost)) => return Some(lost),
+                Poll::Pending => return self.outbox.take_lost(),
+            }
+            *taken += 1;
+        }
+        None
     }
 
     fn act(&mut self, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) -> Option<Outcome> {

@@ -181,20 +181,20 @@ fn work(seen: &Seen) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     /// The books themselves are checked by every play.
     #[test]
     fn the_books_balance_whatever_the_peer_does(
-        scenario in scenario(), manners in manners(), interrupted in prop::option::of(1..LOAD),
+        scenario in scenario(), manners in manners(), interrupted in prop::option::of(1..LOAD), stall in (0..LOAD, 0..2 * S),
     ) {
-        let mut play = Play::new(&scenario);
+        let mut play = Play::new(&scenario).stalled(stall.0..stall.0 + stall.1);
         if let Some(time) = interrupted {
             play = play.interrupted_at(time);
         }
         let seen = play.run(move |dial| manners.script(dial));
-        // The plan, the answers to the last message and ping, the spread of the closes, and a Close.
-        let longest = LOAD + (3 * S).max(TIMEOUT) + 2 * S + CLOSE_TIMEOUT;
+        // The plan, the stall, the answers to the last message and ping, the spread of the closes, and a Close.
+        let longest = LOAD + 2 * S + (3 * S).max(TIMEOUT) + 2 * S + CLOSE_TIMEOUT;
         prop_assert!(seen.ended <= longest, "{}", seen.ended);
         prop_assert!(seen.polls <= 20 + 4 * work(&seen), "{} polls for {}", seen.polls, work(&seen));
     }

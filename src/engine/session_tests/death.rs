@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::play::play;
+use super::play::{Play, play};
 use super::script::{RTT, S, Script, fin, healthy, nothing, reset, text};
 use crate::measure::State;
 use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
@@ -87,6 +87,23 @@ fn any_traffic_is_a_sign_of_life_where_the_scenario_says_so() {
     assert_eq!(any.timer(Timer::HeartbeatDetection).max(), Some(11 * S));
     let pong = play(&heartbeat(""), move |_| talkative());
     assert_eq!(pong.peer().close(), Some((15 * S, 1011)));
+}
+
+#[test]
+fn a_worker_that_stood_still_does_not_take_its_peers_for_dead() {
+    // The pong was there in time, and is looked at ten seconds later.
+    let play = Play::new(&heartbeat("")).stalled(20 * S + 1..30 * S);
+    let seen = play.run(|_| Script::new(healthy));
+    let counters = [
+        Counter::PingsSent,
+        Counter::PongsReceived,
+        Counter::PingsMissed,
+        Counter::PongsLate,
+        Counter::ConnectionsDead,
+    ];
+    assert_eq!(seen.counts(counters), [6, 5, 1, 1, 0]);
+    assert_eq!(seen.timer(Timer::HeartbeatRtt).max(), Some(10 * S));
+    assert!(seen.endings.is_empty());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! next. Nothing here depends on real time, so every play of the same scenario is the same.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ pub(in crate::engine) fn plan(text: &str) -> Plan {
 pub(super) struct Play {
     plan: Plan,
     interrupted_at: Nanos,
+    stall: Range<Nanos>,
 }
 
 impl Play {
@@ -56,12 +58,19 @@ impl Play {
         Self {
             plan: plan(text),
             interrupted_at: NEVER,
+            stall: 0..0,
         }
     }
 
     /// A signal ends the load at this time.
     pub(super) fn interrupted_at(mut self, time: Nanos) -> Self {
         self.interrupted_at = time;
+        self
+    }
+
+    /// The worker itself stands still for this time.
+    pub(super) fn stalled(mut self, time: Range<Nanos>) -> Self {
+        self.stall = time;
         self
     }
 
@@ -92,6 +101,7 @@ impl Play {
             dials,
             tasks: Vec::new(),
             interrupt: self.interrupted_at,
+            stall: self.stall,
             announced: false,
             polls: 0,
         };
@@ -161,6 +171,7 @@ struct Stage<F> {
     dials: Dials<F>,
     tasks: Vec<Task>,
     interrupt: Nanos,
+    stall: Range<Nanos>,
     announced: bool,
     polls: usize,
 }
@@ -178,19 +189,21 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
             let next = (peers.iter().filter_map(Peer::next))
                 .chain(self.openings.front().map(|opening| opening.at))
                 .chain((!self.announced).then(|| self.shared.state.end()))
-                .chain(Some(self.interrupt).filter(|at| *at > now))
+                .chain([self.interrupt])
                 .chain([deadline])
                 .min();
             let next = next.filter(|next| *next != NEVER);
             let next = next.unwrap_or_else(|| panic!("waits for ever from {now} on"));
             assert!(next > now, "does not take what is there since {next}");
-            self.clock.set(next);
+            let stalls = self.stall.contains(&next);
+            self.clock.set(if stalls { self.stall.end } else { next });
         }
     }
 
     /// What a worker does beside its connections.
     fn happen(&mut self, now: Nanos) {
-        if now == self.interrupt {
+        if now >= self.interrupt {
+            self.interrupt = NEVER;
             self.shared.state.cut_short(now);
         }
         let is_over = self.shared.is_over(now);

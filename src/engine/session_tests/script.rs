@@ -267,7 +267,7 @@ impl Peer {
         let mut inner = self.0.borrow_mut();
         let now = inner.clock.now();
         let speaks = inner.lines.keys().next().is_some_and(|(at, _)| *at <= now);
-        let unblocks = inner.blocked.iter().any(|block| block.end == now);
+        let unblocks = inner.block().is_none() && !inner.blocked.is_empty();
         if (speaks || unblocks)
             && let Some(waker) = inner.waker.take()
         {
