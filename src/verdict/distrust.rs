@@ -197,7 +197,9 @@ fn no_answer(scenario: &Scenario, summary: &Summary) -> Option<Distrust> {
 fn not_sent(summary: &Summary) -> Option<Distrust> {
     let due = summary.count(Counter::MessagesDue.name());
     let not_sent = summary.count(Counter::MessagesNotSent.name());
-    (not_sent as f64 > due as f64 * NOT_SENT_LIMIT).then(|| Distrust::NotSent {
+    // A connection that is lost takes what was due at that very moment with it: that is not the generator's doing.
+    let own = not_sent.saturating_sub(summary.count(Counter::ConnectionsLost.name()));
+    (own as f64 > due as f64 * NOT_SENT_LIMIT).then(|| Distrust::NotSent {
         not_sent,
         due,
         reconnected: summary.count(Counter::ConnectionsReconnected.name()),
@@ -329,6 +331,14 @@ mod tests {
             found(&scenario(), &run)[..],
             [Distrust::NotSent { not_sent: 101, .. }]
         ));
+    }
+
+    #[test]
+    fn what_a_lost_connection_leaves_behind_is_not_the_generators() {
+        let mut run = Run::healthy();
+        run.not_sent(101);
+        run.add(Counter::ConnectionsLost, 1);
+        assert_eq!(found(&scenario(), &run), []);
     }
 
     #[test]
