@@ -212,10 +212,16 @@ impl Client {
             }
         }
         let verdict = cause::judge(&session.evidence);
+        let is_dead = session.evidence.dead.is_some();
+        // Of one that was kept it has been told that it is dead: that our Close came to nothing is nothing new.
+        let gave_up = matches!(verdict.cause, Cause::CloseTimeout | Cause::WriteTimeout);
+        let is_told = gave_up && session.is_silent();
         self.shared.whole(cohort, |cells| {
             cells.count(Counter::ConnectionsClosed);
-            cells.cause(verdict.cause);
             cells.close(verdict.kind, verdict.side);
+            if !is_told {
+                cells.cause(verdict.cause);
+            }
         });
         {
             let mut shard = self.shared.shard.borrow_mut();
@@ -227,10 +233,9 @@ impl Client {
             };
             *state -= 1;
         }
-        if verdict.cause == Cause::Completed {
+        if verdict.cause == Cause::Completed || is_told {
             return;
         }
-        let is_dead = session.evidence.dead.is_some();
         let state = match (is_dead, session.is_closing()) {
             (true, _) => State::Dead,
             (false, true) => State::Closing,
