@@ -215,13 +215,18 @@ impl Client {
         let is_dead = session.evidence.dead.is_some();
         // What was closed at its time is not lost, even if the peer did not play its part.
         let ours = matches!(session.evidence.sent, Some((_, Side::Local)));
+        // Of one that was kept it has been told that it is dead: that our Close came to nothing is nothing new.
+        let gave_up = matches!(verdict.cause, Cause::CloseTimeout | Cause::WriteTimeout);
+        let is_told = gave_up && session.is_silent();
         self.shared.whole(cohort, |cells| {
             cells.count(Counter::ConnectionsClosed);
             if is_dead || !ours {
                 cells.count(Counter::ConnectionsLost);
             }
-            cells.cause(verdict.cause);
             cells.close(verdict.kind, verdict.side);
+            if !is_told {
+                cells.cause(verdict.cause);
+            }
         });
         {
             let mut shard = self.shared.shard.borrow_mut();
@@ -233,7 +238,7 @@ impl Client {
             };
             *state -= 1;
         }
-        if verdict.cause == Cause::Completed {
+        if verdict.cause == Cause::Completed || is_told {
             return;
         }
         let state = match (is_dead, session.is_closing()) {

@@ -41,6 +41,8 @@ pub(super) struct Session<T> {
     pub(super) last_received: Option<Nanos>,
     pub(super) last_message: Option<Nanos>,
     pub(super) last_server_ping: Option<Nanos>,
+    /// When it was declared dead.
+    died: Option<Nanos>,
     /// When its own time is over; the run's end may come sooner.
     stop_at: Nanos,
     state: State,
@@ -85,6 +87,7 @@ impl<T: Transport> Session<T> {
             last_received: None,
             last_message: None,
             last_server_ping: None,
+            died: None,
             stop_at: match until {
                 Until::End => Nanos::MAX,
                 Until::At(time) => time,
@@ -282,6 +285,7 @@ impl<T: Transport> Session<T> {
         });
         shared.shard.borrow_mut().cohorts[self.cohort].open.dead += 1;
         self.evidence.dead = Some(self.tcp_view());
+        self.died = Some(now);
         let heartbeat = shared.plan.cohort(self.cohort).heartbeat.as_ref()?;
         match heartbeat.on_dead {
             OnDead::Reconnect => Some(Outcome::Over),
@@ -384,6 +388,12 @@ impl<T: Transport> Session<T> {
             State::Closing { since, .. } => since,
         };
         ended.min(self.stop(shared))
+    }
+
+    /// Whether it was declared dead, and nothing came since.
+    pub(super) fn is_silent(&self) -> bool {
+        self.died
+            .is_some_and(|died| self.last_received < Some(died))
     }
 
     /// In which state it is or was.

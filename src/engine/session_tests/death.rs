@@ -192,6 +192,23 @@ fn the_dead_are_kept_and_pinged_on_where_the_scenario_says_so() {
 }
 
 #[test]
+fn the_dead_that_stay_silent_are_told_of_once() {
+    let seen = play(&heartbeat(", on_dead = \"keep\""), |_| {
+        Script::silent_from(12 * S)
+    });
+    // At the end our Close is not answered either, which is nothing new.
+    assert_eq!(seen.peer().close(), Some((60 * S, 1000)));
+    assert_eq!(seen.causes(), [Cause::MissedPong]);
+    assert_eq!(seen.all.caused(Cause::CloseTimeout), 0);
+    assert_eq!(seen.count(Counter::ConnectionsClosed), 1);
+    // A reset after that is.
+    let seen = play(&heartbeat(", on_dead = \"keep\""), |_| {
+        Script::silent_from(12 * S).says(40 * S, reset())
+    });
+    assert_eq!(seen.causes(), [Cause::MissedPong, Cause::Reset]);
+}
+
+#[test]
 fn the_dead_are_dialled_again_where_the_scenario_says_so() {
     let scenario = r#"
         message = [{ name = "m", rate = "1/s", phase = "aligned" }]
