@@ -43,7 +43,7 @@ pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
         .collect();
     let held = gates.iter().all(|gate| gate.passed);
     let mut distrust = distrust::find(scenario, summary, facts);
-    if held && distrust.is_empty() {
+    if held {
         distrust.extend(distrust::lost(summary));
     }
     let warnings = warnings::find(scenario, summary, facts, &distrust);
@@ -123,6 +123,12 @@ mod tests {
             verdict.distrust[0].to_string(),
             "6 of 10 connections were lost before their time: most of the load was not there"
         );
+
+        let mut late = Run::healthy();
+        late.late(50_000_000, 100_000)
+            .add(Counter::ConnectionsLost, 6);
+        let verdict = judge(&scenario(), &late.summary(), &Facts::completed(1));
+        assert_eq!(verdict.distrust.len(), 2, "both are said: {verdict:?}");
 
         run.add(Counter::ConnectionsDead, 6);
         let verdict = judge(&scenario(), &run.summary(), &Facts::completed(1));
