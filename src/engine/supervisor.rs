@@ -28,7 +28,7 @@ use crate::scenario::Shape;
 
 /// Shards on their way, for each worker, before one has to cover two intervals.
 const SHARDS_WAITING: usize = 8;
-/// From the decision to measure to the first measured moment, so that every worker knows in time.
+/// From a decision about time to that time, so that every worker knows before it comes.
 const NOTICE: Nanos = 5_000_000;
 
 /// A new second to look at.
@@ -108,6 +108,15 @@ impl Crew {
     fn start(launch: &Launch) -> Result<Self, EngineError> {
         let clock = Monotonic::start();
         let state = Arc::new(RunState::new(launch.plan.connections()));
+        // What is known beforehand is told before anyone works by it.
+        let measured = launch.plan.windows().length();
+        match &launch.plan.scenario.load.shape {
+            Shape::Steady { .. } => {}
+            Shape::Stages(_) => state.schedule(0, measured),
+            Shape::Arrivals { warm_up, .. } => {
+                state.schedule(nanos(*warm_up), nanos(*warm_up) + measured)
+            }
+        }
         let (end, end_changed) = watch::channel(());
         let (hand_over, shards) = mpsc::channel(SHARDS_WAITING * launch.workers);
         let mut recycle = Vec::new();
@@ -194,18 +203,10 @@ impl Supervisor {
         observe: &mut dyn FnMut(&Second<'_>) -> ControlFlow<()>,
     ) -> Result<(), EngineError> {
         let state = self.state.clone();
-        let settled = match &self.plan.scenario.load.shape {
+        let mut waiting = match &self.plan.scenario.load.shape {
             Shape::Steady { warm_up, .. } => Some(nanos(*warm_up)),
-            Shape::Stages(_) => {
-                self.schedule(0);
-                None
-            }
-            Shape::Arrivals { warm_up, .. } => {
-                self.schedule(nanos(*warm_up));
-                None
-            }
+            Shape::Stages(_) | Shape::Arrivals { .. } => None,
         };
-        let mut waiting = settled;
         while !self.merging.is_complete() {
             tokio::select! {
                 () = state.all_settled.notified(), if waiting.is_some() => {
@@ -239,7 +240,7 @@ impl Supervisor {
     }
 
     fn cut_short(&self) {
-        self.state.cut_short(self.clock.now());
+        self.state.cut_short(self.clock.now() + NOTICE);
         self.end.send_replace(());
     }
 

@@ -121,14 +121,16 @@ impl Cells {
         }
     }
 
-    /// Forgets everything and keeps the memory of the histograms.
+    /// Forgets everything, and keeps the memory of the histograms that were in use.
     pub fn clear(&mut self) {
         self.counters = [0; Counter::COUNT];
         self.causes = [0; Cause::COUNT];
         self.closes.clear();
-        for histogram in self.histograms_mut().flatten() {
-            if !histogram.is_empty() {
-                histogram.clear();
+        for slot in self.histograms_mut() {
+            match slot {
+                Some(histogram) if !histogram.is_empty() => histogram.clear(),
+                // Its phase of the run is over.
+                unused => *unused = None,
             }
         }
     }
