@@ -104,7 +104,7 @@ catalogue! {
         Closing => "connections.closing", "Connections in the close handshake (readyState 2).";
         GeneratorCpu => "generator.cpu", "CPU used by wsbench, in percent of one core.";
         GeneratorRss => "generator.rss", "Memory used by wsbench, in bytes.";
-        BytesPerConnection => "generator.bytes_per_connection", "Growth of wsbench's memory for each open connection, in bytes; from 1,000 connections on.";
+        BytesPerConnection => "generator.bytes_per_connection", "Growth of wsbench's memory for each open connection, in bytes; from 5,000 connections on.";
     }
 }
 

@@ -4,7 +4,7 @@ use crate::measure::Sample;
 use crate::plan::Nanos;
 
 /// With fewer connections their memory cannot be told from that of the histograms.
-const ENOUGH_CONNECTIONS: u64 = 1000;
+const ENOUGH_CONNECTIONS: u64 = 5000;
 
 /// Samples the process from interval to interval.
 #[derive(Debug)]
