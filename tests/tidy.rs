@@ -20,12 +20,18 @@ const WALLS: &[(&str, &[&str])] = &[
         "engine",
         &["units", "metric", "plan", "scenario", "measure"],
     ),
-    ("target", &["units", "metric", "engine"]),
+    ("target", &["units", "metric", "scenario", "engine"]),
+    ("relay", &["units", "metric", "scenario", "measure"]),
+    ("host", &["units", "metric", "scenario", "measure"]),
+    (
+        "probe",
+        &["units", "metric", "scenario", "measure", "engine"],
+    ),
     ("verdict", &["units", "metric", "scenario", "measure"]),
     (
         "report",
         &[
-            "units", "metric", "plan", "scenario", "measure", "target", "verdict",
+            "units", "metric", "plan", "scenario", "measure", "target", "probe", "verdict",
         ],
     ),
     ("live", &["units", "metric", "measure"]),

@@ -10,6 +10,7 @@ use super::target::RunningTarget;
 use super::{signals, term};
 use crate::engine::{self, Finished, Prepared};
 use crate::live::Live;
+use crate::measure::Surroundings;
 use crate::plan::Plan;
 use crate::report::{self, Host, Options, OutputSet, RunReport};
 use crate::scenario::{Gate, Scenario};
@@ -154,6 +155,7 @@ impl<'a> Watch<'a> {
             workers: finished.workers,
             precise_timer: engine::PRECISE,
             kernel_view: engine::TCP_VIEW,
+            surroundings: Surroundings::default(),
         }
     }
 }

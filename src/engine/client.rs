@@ -91,7 +91,7 @@ impl Client {
                 }
             }
         }
-        let policy = self.shared.plan.scenario.load.reconnect;
+        let policy = self.shared.plan.cohort(cohort).reconnect;
         let now = self.shared.clock.now();
         let over = self.is_over(now) || self.lost_at.is_none() && self.opened_before;
         (policy != Reconnect::None && !over).then_some(policy)
@@ -386,7 +386,10 @@ fn delay(policy: Reconnect, tries: u32, random: impl FnOnce() -> u64) -> Nanos {
     let longest = crate::plan::nanos(doubled);
     match jitter {
         Jitter::None => longest,
-        Jitter::Full => (random() as f64 / u64::MAX as f64 * longest as f64) as Nanos,
+        Jitter::First if tries > 0 => longest,
+        Jitter::Full | Jitter::First => {
+            (random() as f64 / u64::MAX as f64 * longest as f64) as Nanos
+        }
     }
 }
 

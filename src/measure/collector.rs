@@ -2,7 +2,7 @@
 
 use super::cells::Cells;
 use super::shard::{CohortShard, Layout, Open, Shard};
-use super::summary::{Endings, GaugeStats, Metric, Summary, Value};
+use super::summary::{Endings, GaugeStats, Lives, Metric, Summary, Value};
 use super::timeline::{Phase, Row, Timeline};
 use crate::metric::{self, Cause, Counter, Gauge, Timer};
 
@@ -26,6 +26,7 @@ pub struct Collector {
     gauges: Vec<[Option<GaugeStats>; 3]>,
     generator: [Option<GaugeStats>; 3],
     endings: Endings,
+    lives: Lives,
 }
 
 impl Collector {
@@ -37,6 +38,7 @@ impl Collector {
             gauges: vec![[None; 3]; layout.cohorts.len()],
             generator: [None; 3],
             endings: Endings::default(),
+            lives: Lives::default(),
             layout,
         }
     }
@@ -52,6 +54,7 @@ impl Collector {
     pub fn interval(&mut self, phase: Phase, interval: &Shard, sample: Sample) {
         self.all.merge(interval, 0);
         self.keep_endings(interval);
+        self.keep_lives(interval);
         for (index, cohort) in interval.cohorts.iter().enumerate() {
             self.timeline
                 .push(Row::of(interval.interval, phase, index, cohort));
@@ -74,6 +77,13 @@ impl Collector {
                 GaugeStats::push(stats, now);
             }
         }
+    }
+
+    fn keep_lives(&mut self, interval: &Shard) {
+        let room = Lives::MAX_ROWS - self.lives.rows.len();
+        let kept = interval.lives.len().min(room);
+        self.lives.rows.extend_from_slice(&interval.lives[..kept]);
+        self.lives.more += interval.more_lives + (interval.lives.len() - kept) as u64;
     }
 
     fn keep_endings(&mut self, interval: &Shard) {
@@ -151,6 +161,7 @@ impl Collector {
             totals,
             timeline: self.timeline.clone(),
             endings: self.endings.clone(),
+            lives: self.lives.clone(),
         }
     }
 }

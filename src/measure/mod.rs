@@ -4,13 +4,17 @@
 mod cells;
 mod collector;
 mod histogram;
+mod life;
 mod shard;
 mod summary;
+mod surroundings;
 mod timeline;
 
 pub use cells::Cells;
 pub use collector::{Collector, Sample};
 pub use histogram::{Histogram, HistogramError};
+pub use life::{EndedBy, Life, TcpEnding};
 pub use shard::{CohortShard, Ending, Layout, Open, Shard, State, TcpView, Window};
-pub use summary::{Endings, GaugeStats, Metric, Summary, Value};
+pub use summary::{Endings, GaugeStats, Lives, Metric, Summary, Value};
+pub use surroundings::{Incident, SocketEnd, Sockets, Surroundings, Usage};
 pub use timeline::{Phase, Progress, Row, Timeline};

@@ -2,6 +2,7 @@
 
 use super::cells::Cells;
 use super::histogram::Histogram;
+use super::life::Life;
 use crate::metric::{Cause, Side};
 
 /// The names behind the indices that a shard uses.
@@ -176,11 +177,17 @@ pub struct Shard {
     pub endings: Vec<Ending>,
     /// How many more there were.
     pub more_endings: u64,
+    /// Connections whose contract is to be judged; at most [`Shard::MAX_LIVES`].
+    pub lives: Vec<Life>,
+    /// How many more there were.
+    pub more_lives: u64,
 }
 
 impl Shard {
     /// How many endings one shard holds.
     pub const MAX_ENDINGS: usize = 20_000;
+    /// How many lives one shard holds.
+    pub const MAX_LIVES: usize = 50_000;
 
     /// An empty one.
     pub fn new(layout: &Layout) -> Self {
@@ -195,6 +202,17 @@ impl Shard {
             loop_lag: Histogram::new(),
             endings: Vec::new(),
             more_endings: 0,
+            lives: Vec::new(),
+            more_lives: 0,
+        }
+    }
+
+    /// Keeps a life, or counts it when there is no more room.
+    pub fn life(&mut self, life: Life, room: usize) {
+        if self.lives.len() < room {
+            self.lives.push(life);
+        } else {
+            self.more_lives += 1;
         }
     }
 
@@ -208,7 +226,11 @@ impl Shard {
     }
 
     /// Adds all that `other` holds, but for the states, which belong to an instant. Exact.
-    pub fn merge(&mut self, other: &Self, room_for_endings: usize) {
+    pub fn merge(&mut self, other: &Self, room: usize) {
+        self.more_lives += other.more_lives;
+        for life in &other.lives {
+            self.life(life.clone(), room);
+        }
         for (mine, theirs) in self.cohorts.iter_mut().zip(&other.cohorts) {
             mine.whole.merge(&theirs.whole);
             for (mine, theirs) in mine.windows.iter_mut().zip(&theirs.windows) {
@@ -217,7 +239,7 @@ impl Shard {
         }
         self.loop_lag.merge(&other.loop_lag);
         for ending in &other.endings {
-            self.ending(ending.clone(), room_for_endings);
+            self.ending(ending.clone(), room);
         }
         self.more_endings += other.more_endings;
     }
@@ -231,5 +253,7 @@ impl Shard {
         self.loop_lag.clear();
         self.endings.clear();
         self.more_endings = 0;
+        self.lives.clear();
+        self.more_lives = 0;
     }
 }

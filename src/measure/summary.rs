@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::histogram::Histogram;
+use super::life::Life;
 use super::shard::Ending;
 use super::timeline::Timeline;
 use crate::metric::{Cause, Kind};
@@ -98,6 +99,20 @@ impl Endings {
     pub const MAX_EXAMPLES: usize = 5;
 }
 
+/// The connections that a contract is judged by.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Lives {
+    /// In the order they ended, within a second; bounded.
+    pub rows: Vec<Life>,
+    /// How many more there were.
+    pub more: u64,
+}
+
+impl Lives {
+    /// How many lives are kept.
+    pub const MAX_ROWS: usize = 200_000;
+}
+
 /// The numbers of a run.
 ///
 /// A counter of the catalogue that has no row is zero; a histogram that has no row is empty.
@@ -117,6 +132,8 @@ pub struct Summary {
     pub timeline: Timeline,
     /// Who did not end as planned.
     pub endings: Endings,
+    /// The connections of cohorts with a contract.
+    pub lives: Lives,
 }
 
 impl Summary {

@@ -10,6 +10,17 @@ use serde::Deserialize;
 
 use crate::units::{ByteSize, Rate};
 
+mod contract;
+mod fault;
+mod path;
+
+pub use contract::{Back, Between, Contract, End, Origin, Promise};
+pub use fault::{Activity, Fault, FaultKind, Illegal, Sweep};
+pub use path::{
+    Defect, Direction, Path, PathFault, PathFaultKind, Process, ServerHeartbeat, Signal,
+    TargetFault,
+};
+
 /// One run, whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
@@ -19,6 +30,8 @@ pub struct Scenario {
     pub description: String,
     /// Whom to connect to, and how.
     pub target: Target,
+    /// What happens on the way there; `None`: nothing, and there is no relay.
+    pub path: Option<Path>,
     /// How many connections, when, and for how long.
     pub load: Load,
     /// Groups of connections that behave alike. Never empty, at most 256; one called `main` where the file names none.
@@ -50,6 +63,12 @@ pub struct Target {
     pub max_message: ByteSize,
     /// How often the built-in server sends every client a message of its own; only with [`TargetUrl::Embedded`]. Above zero.
     pub embedded_push: Option<Duration>,
+    /// How the built-in server watches its clients; only with [`TargetUrl::Embedded`].
+    pub embedded_heartbeat: Option<ServerHeartbeat>,
+    /// Its process, where it is on this machine; [`Process::Unknown`] with [`TargetUrl::Embedded`].
+    pub process: Process,
+    /// What is done to it. Empty unless its process is known or it is embedded.
+    pub faults: Vec<TargetFault>,
 }
 
 /// Where the server is.
@@ -96,8 +115,6 @@ pub struct Load {
     pub ramp_down: Duration,
     /// How a worker waits for the next deadline.
     pub pace: Pace,
-    /// What to do when a connection is lost.
-    pub reconnect: Reconnect,
 }
 
 /// The plan of openings.
@@ -155,7 +172,7 @@ pub enum Reconnect {
     None,
     /// Dial again, after a delay that doubles from `initial` to `max`.
     Backoff {
-        /// The first delay. Above zero.
+        /// The first delay. Zero with a `max` of zero: at once.
         initial: Duration,
         /// The longest delay; at least `initial`.
         max: Duration,
@@ -172,6 +189,8 @@ pub enum Jitter {
     None,
     /// Evenly between zero and the delay.
     Full,
+    /// The first delay evenly between zero and `initial`, later ones as they are (RFC 6455 section 7.2.3).
+    First,
 }
 
 /// A group of connections that behave alike.
@@ -185,6 +204,20 @@ pub struct Cohort {
     pub messages: Vec<Message>,
     /// How they watch the server; `None` is "off".
     pub heartbeat: Option<Heartbeat>,
+    /// What they do when a connection is lost.
+    pub reconnect: Reconnect,
+    /// What they do wrong on purpose. Empty for healthy clients.
+    pub faults: Vec<Fault>,
+    /// What the server promises about them.
+    pub contract: Option<Contract>,
+}
+
+impl Cohort {
+    /// Whether they do nothing wrong and no end of theirs is expected: gates look at these where they name no cohort.
+    pub fn is_healthy(&self) -> bool {
+        let expects_end = |contract: &Contract| contract.promises.iter().any(Promise::expects_end);
+        self.faults.is_empty() && !self.contract.as_ref().is_some_and(expects_end)
+    }
 }
 
 /// A message that is sent again and again.

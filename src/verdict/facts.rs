@@ -1,6 +1,7 @@
 //! What the numbers alone do not say about a run.
 //! Told by whoever drove it.
 
+use crate::measure::Surroundings;
 use crate::scenario::{Expect, Pacing, Scenario};
 
 /// How a run ended.
@@ -39,6 +40,8 @@ pub struct Facts {
     pub precise_timer: bool,
     /// Whether the kernel told about acknowledgements (`TCP_INFO`).
     pub kernel_view: bool,
+    /// What happened around the connections.
+    pub surroundings: Surroundings,
 }
 
 impl Facts {
@@ -49,6 +52,7 @@ impl Facts {
             workers,
             precise_timer: true,
             kernel_view: true,
+            surroundings: Surroundings::default(),
         }
     }
 }

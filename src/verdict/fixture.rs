@@ -9,8 +9,8 @@ use crate::measure::{
 use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{
     AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, HeartbeatKind, Load, Message,
-    OnDead, Op, Pace, Pacing, Payload, Phase as Spread, Reconnect, Scenario, Selector, Shape, Stat,
-    Subject, Target, TargetUrl, Trust,
+    OnDead, Op, Pace, Pacing, Payload, Phase as Spread, Process, Reconnect, Scenario, Selector,
+    Shape, Stat, Subject, Target, TargetUrl, Trust,
 };
 use crate::units::{ByteSize, Rate, human_ns};
 
@@ -55,7 +55,11 @@ pub(super) fn scenario() -> Scenario {
             source_addresses: Vec::new(),
             max_message: ByteSize(1 << 20),
             embedded_push: None,
+            embedded_heartbeat: None,
+            process: Process::Unknown,
+            faults: Vec::new(),
         },
+        path: None,
         load: Load {
             shape: Shape::Steady {
                 ramp_up: Duration::ZERO,
@@ -64,13 +68,15 @@ pub(super) fn scenario() -> Scenario {
             },
             ramp_down: Duration::ZERO,
             pace: Pace::Steady,
-            reconnect: Reconnect::None,
         },
         cohorts: vec![Cohort {
             name: "main".to_owned(),
             connections: 10,
             messages: vec![echo],
             heartbeat: Some(heartbeat),
+            reconnect: Reconnect::None,
+            faults: Vec::new(),
+            contract: None,
         }],
         gates: Gates {
             pass: vec![gate(Stat::Count, "connections.dead", Op::Equal, 0.0)],

@@ -1,6 +1,7 @@
 //! The judgement on one run: gates, warnings, doubts and the exit code, decided in one place.
 //! Every report and the shell show this one.
 
+use super::contracts::ContractResult;
 use super::distrust::{self, Distrust};
 use super::exit::Exit;
 use super::facts::{Facts, Outcome};
@@ -15,6 +16,8 @@ use crate::scenario::Scenario;
 pub struct Verdict {
     /// Every gate of `pass` in the order of the scenario, after the abort gate that ended the run, if one did.
     pub gates: Vec<GateResult>,
+    /// Every promise of every cohort, in the order of the scenario.
+    pub contracts: Vec<ContractResult>,
     /// What a reader of the numbers should know.
     pub warnings: Vec<Warning>,
     /// Why no verdict can be trusted; empty where it can.
@@ -55,6 +58,7 @@ pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
     Verdict {
         exit: exit.into_iter().flatten().max().unwrap_or(Exit::Passed),
         gates,
+        contracts: Vec::new(),
         warnings,
         distrust,
     }

@@ -1,6 +1,7 @@
 //! From numbers to a judgement: the gates, doubts about the run itself, and one exit code.
 //! Pure: knows no clock, no socket and no file.
 
+mod contracts;
 mod distrust;
 mod exit;
 mod facts;
@@ -13,6 +14,7 @@ mod observe;
 mod warning;
 mod warnings;
 
+pub use contracts::{ContractResult, Times};
 pub use distrust::Distrust;
 pub use exit::Exit;
 pub use facts::{Facts, Outcome, planned_connections};

@@ -75,7 +75,11 @@ fn fewer_connections(scenario: &Scenario, summary: &Summary, facts: &Facts) -> O
     } else {
         (failed + all_opened, all_opened)
     };
-    let lost_for_good = failed > 0 && scenario.load.reconnect == Reconnect::None;
+    let lost_for_good = failed > 0
+        && scenario
+            .cohorts
+            .iter()
+            .any(|cohort| cohort.reconnect == Reconnect::None);
     (opened < asked || lost_for_good).then(|| Warning::FewerConnections {
         asked,
         opened,

@@ -10,8 +10,8 @@ use wsbench::metric::{Cause, CloseKind, Counter, Side, Timer};
 use wsbench::report::{Host, Options, RunReport};
 use wsbench::scenario::{
     AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, HeartbeatKind, Load, Message,
-    OnDead, Op, Pace, Pacing, Payload, Phase as Spread, Reconnect, Scenario, Selector, Shape,
-    Stage, Stat, Subject, Target, TargetUrl, Trust, WsUrl,
+    OnDead, Op, Pace, Pacing, Payload, Phase as Spread, Process, Reconnect, Scenario, Selector,
+    Shape, Stage, Stat, Subject, Target, TargetUrl, Trust, WsUrl,
 };
 use wsbench::units::{ByteSize, Rate};
 use wsbench::verdict::{Facts, Verdict, judge};
@@ -367,13 +367,16 @@ fn scenario(name: &str, shape: Shape, cohorts: Vec<Cohort>) -> Scenario {
             source_addresses: Vec::new(),
             max_message: ByteSize(1 << 20),
             embedded_push: None,
+            embedded_heartbeat: None,
+            process: Process::Unknown,
+            faults: Vec::new(),
         },
         load: Load {
             shape,
             ramp_down: Duration::ZERO,
             pace: Pace::Steady,
-            reconnect: Reconnect::None,
         },
+        path: None,
         cohorts,
         gates: Gates::default(),
     }
@@ -395,6 +398,9 @@ fn cohort(name: &str, connections: u32, message: Option<Message>, pings: bool) -
         connections,
         messages: message.into_iter().collect(),
         heartbeat: pings.then_some(heartbeat),
+        reconnect: Reconnect::None,
+        faults: Vec::new(),
+        contract: None,
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn cohorts(
     let shared = Shared {
         messages: messages(check, "message", &file.message),
         file,
-        reconnect: load.map(|load| load.reconnect),
+        reconnect: load::reconnect(check, &table.value),
     };
     let given = file.cohort.as_ref().filter(|list| !list.value.0.is_empty());
     let Some(given) = given else {
@@ -65,8 +65,7 @@ struct Shared<'a> {
     file: &'a File,
     /// `None` where one of them is wrong.
     messages: Option<Vec<Message>>,
-    /// `None` where it is not known.
-    reconnect: Option<Reconnect>,
+    reconnect: Reconnect,
 }
 
 impl Shared<'_> {
@@ -114,6 +113,9 @@ impl Shared<'_> {
             connections: connections?,
             messages: messages?,
             heartbeat: heartbeat?,
+            reconnect: self.reconnect,
+            faults: Vec::new(),
+            contract: None,
         };
         let (key, list) = match own_messages {
             Some(_) => ("cohort.message", own_messages),

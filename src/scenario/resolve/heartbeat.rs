@@ -64,14 +64,14 @@ pub(super) fn heartbeat(
     check: &mut Check<'_>,
     path: &str,
     table: &At<HeartbeatTable>,
-    reconnect: Option<Reconnect>,
+    reconnect: Reconnect,
 ) -> Option<Heartbeat> {
     let keys = &table.value;
     let on_dead = keys
         .on_dead
         .as_ref()
         .map_or(OnDead::Close, |word| word.value);
-    if on_dead == OnDead::Reconnect && reconnect == Some(Reconnect::None) {
+    if on_dead == OnDead::Reconnect && reconnect == Reconnect::None {
         let place = keys
             .on_dead
             .as_ref()

@@ -17,12 +17,10 @@ pub(super) fn load(check: &mut Check<'_>, table: &At<LoadTable>) -> Option<Load>
     let keys = &table.value;
     let ramp_down = zero_or(keys.ramp_down.as_ref(), Duration::from_secs(1));
     let pace = keys.pace.as_ref().map_or(Pace::Steady, |pace| pace.value);
-    let reconnect = reconnect(check, keys);
     Some(Load {
         shape: shape(check, keys)?,
         ramp_down,
         pace,
-        reconnect,
     })
 }
 
@@ -181,7 +179,8 @@ fn arrivals(check: &mut Check<'_>, keys: &LoadTable, table: &At<ArrivalsTable>) 
     })
 }
 
-fn reconnect(check: &mut Check<'_>, keys: &LoadTable) -> Reconnect {
+/// What is done where a connection is lost.
+pub(super) fn reconnect(check: &mut Check<'_>, keys: &LoadTable) -> Reconnect {
     let Some(At {
         value: Switch::On(table),
         place,

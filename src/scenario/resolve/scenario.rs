@@ -57,6 +57,7 @@ pub(in crate::scenario) fn resolve(
             .as_ref()
             .map_or_else(String::new, |text| text.value.clone()),
         target: target?,
+        path: None,
         load: load?,
         cohorts: cohorts?,
         gates,
