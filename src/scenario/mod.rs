@@ -8,6 +8,8 @@ mod model;
 mod overrides;
 mod parse;
 mod place;
+#[allow(dead_code, reason = "contracts are not read yet")]
+mod preset;
 mod problem;
 mod resolve;
 mod schema;
