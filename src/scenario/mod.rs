@@ -5,10 +5,10 @@ mod document;
 mod file;
 mod gate;
 mod model;
+mod open;
 mod overrides;
 mod parse;
 mod place;
-#[allow(dead_code, reason = "contracts are not read yet")]
 mod preset;
 mod problem;
 mod resolve;

@@ -47,6 +47,7 @@ pub(super) enum PresetError {
         known: Vec<&'static str>,
     },
     /// A setting without a default was left out.
+    #[allow(dead_code, reason = "each setting here has a default")]
     Missing {
         /// The setting.
         name: &'static str,
