@@ -121,20 +121,35 @@ fn the_reference_has_every_key() {
 
 #[test]
 fn what_is_behind_a_mark_in_the_reference_is_legal_too() {
-    let base = "name = \"x\"\ntarget = { url = \"wss://h/\" }\nload = { connections = 1 }\n";
+    let base = "name = \"x\"\n[target]\nurl = \"embedded\"\nheartbeat = {}\n";
     let text = shipped::named("reference").unwrap();
     let (_, cohorts) = text.split_once("# [[cohort]]").unwrap();
     let cohorts = format!(
         "[[cohort]]{}",
         cohorts.replace("\n# ", "\n").replace("\n#", "\n")
     );
-    let text = format!(
-        "{}\n[[message]]\nname = \"m\"\nrate = \"1/s\"\n{cohorts}",
-        base.replace("load = { connections = 1 }\n", "")
-    );
+    let text = format!("{base}[[message]]\nname = \"m\"\nrate = \"1/s\"\n{cohorts}");
     let scenario = parse("cohorts", &text).unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!(scenario.cohorts.len(), 2);
     assert!(scenario.cohorts[1].messages.is_empty());
+    let faults = scenario.cohorts.iter().flat_map(|cohort| &cohort.faults);
+    let kinds: BTreeSet<&str> = faults.map(|fault| fault.kind.name()).collect();
+    assert_eq!(
+        kinds.len(),
+        15,
+        "each fault of a client is played: {kinds:?}"
+    );
+    let contracts = scenario
+        .cohorts
+        .iter()
+        .filter_map(|cohort| cohort.contract.as_ref());
+    let promises: BTreeSet<&str> = contracts
+        .flat_map(|contract| contract.promises.iter().map(|promise| promise.key()))
+        .collect();
+    assert!(promises.len() > 15, "{promises:?}");
+    let path = scenario.path.unwrap();
+    let kinds: BTreeSet<&str> = path.faults.iter().map(|fault| fault.kind.key()).collect();
+    assert_eq!(kinds.len(), 8, "each fault of the path happens: {kinds:?}");
+    assert_eq!(scenario.target.faults[0].repeat, 3);
 }
 
 #[test]

@@ -39,6 +39,11 @@ impl Hole {
             .is_some_and(|rest| rest.starts_with('.'));
         above || (here && self.key == key)
     }
+
+    /// Whether it is in this table or list, or in what that holds.
+    pub(super) fn is_in(&self, whole: &Place) -> bool {
+        whole.span().is_some_and(|span| holds(&span, &self.table))
+    }
 }
 
 /// Reads what can be read; `None` where the text is not TOML at all.
@@ -94,13 +99,22 @@ impl Sieve<'_> {
         let Some(keys) = self.known.keys(schema) else {
             return;
         };
+        // What else stands in a contract is a setting of its preset, which knows them.
+        let has_settings = self.known.is_open(schema);
+        let has_preset = table.contains_key("preset");
         let entries = std::mem::take(table).into_iter();
         *table = entries
             .filter_map(|(key, mut value)| {
                 let name = join(path, key.get_ref());
                 let wrong = match keys.get(key.get_ref().as_ref()) {
                     Some(schema) => self.value(&mut value, schema, &name).then_some(name),
-                    None => Some(self.unknown_key(&key, keys.keys().map(String::as_str), path)),
+                    None if has_settings && has_preset => None,
+                    None => Some(self.unknown_key(
+                        &key,
+                        keys.keys().map(String::as_str),
+                        path,
+                        has_settings,
+                    )),
                 };
                 let Some(key_meant) = wrong else {
                     return Some((key, value));
@@ -114,6 +128,23 @@ impl Sieve<'_> {
             .collect();
     }
 
+    /// Takes out the items of a list that are wrong as a whole.
+    fn items(&mut self, items: &mut DeArray<'_>, span: &Range<usize>, schema: &Value, path: &str) {
+        let given = std::mem::replace(items, DeArray::new()).into_iter();
+        *items = given
+            .filter_map(|mut item| {
+                if !self.value(&mut item, schema, path) {
+                    return Some(item);
+                }
+                self.holes.push(Hole {
+                    table: span.clone(),
+                    key: path.to_owned(),
+                });
+                None
+            })
+            .collect();
+    }
+
     /// Whether this value is wrong as a whole.
     fn value(&mut self, value: &mut Spanned<DeValue<'_>>, schema: &Value, path: &str) -> bool {
         let span = value.span();
@@ -121,9 +152,7 @@ impl Sieve<'_> {
             DeValue::Table(table) => self.table(table, &span, schema, path),
             DeValue::Array(items) => {
                 if let Some(schema) = self.known.items(schema) {
-                    for item in items.iter_mut() {
-                        self.value(item, schema, path);
-                    }
+                    self.items(items, &span, schema, path);
                 }
             }
             DeValue::String(word) => {
@@ -138,8 +167,9 @@ impl Sieve<'_> {
                         &Place::Text(span),
                         format_args!("cannot be `{word}`; it is {forms}"),
                     );
-                    problem.hint = words::nearest(word, legal)
-                        .map(|nearest| format!("did you mean `{nearest}`?"));
+                    let near = words::nearest(word, legal);
+                    let near = near.map(|nearest| format!("did you mean `{nearest}`?"));
+                    problem.hint = near.or_else(|| words::foreign(word).map(str::to_owned));
                     self.problems.push(problem);
                     return true;
                 }
@@ -155,6 +185,7 @@ impl Sieve<'_> {
         key: &Spanned<std::borrow::Cow<'_, str>>,
         known: impl Iterator<Item = &'k str> + Clone,
         path: &str,
+        has_settings: bool,
     ) -> String {
         let name = key.get_ref().as_ref();
         let mut problem = Problem::new(
@@ -169,9 +200,13 @@ impl Sieve<'_> {
                 .into_iter()
                 .min_by_key(String::len)
         };
+        let is_near = near.is_some();
         let meant = near.map(|near| join(path, &near)).or_else(elsewhere);
         problem.hint = Some(match (words::foreign(name), &meant) {
             (Some(hint), _) => hint.to_owned(),
+            (None, _) if has_settings && !is_near => {
+                "a setting of the server needs its `preset` beside it".to_owned()
+            }
             (None, Some(meant)) => format!("did you mean `{meant}`?"),
             (None, None) => format!("use {}", words::one_of(known)),
         });

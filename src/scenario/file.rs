@@ -9,8 +9,18 @@ use serde::Deserialize;
 use super::model::{AliveOn, Expect, FrameKind, Gaps, Jitter, OnDead, Pace, Phase};
 use super::place::At;
 use super::text::{Time, TimeOrZero, Whole};
-use super::union::{List, Switch, Switched};
+use super::union::{List, Several, Switch, Switched};
 use crate::units::{ByteSize, Rate};
+
+mod contract;
+mod fault;
+mod path;
+
+pub(super) use contract::{BackTable, ContractKeys, ContractTable};
+pub(super) use fault::{
+    DelayOrSweep, FaultTable, FaultWord, FrameWord, ServerHeartbeatTable, TargetFaultTable,
+};
+pub(super) use path::{DelayTable, PathTable, SpellTable};
 
 /// A key that may be left out, and where it was written.
 pub(super) type Key<T> = Option<At<T>>;
@@ -30,12 +40,16 @@ pub(super) struct File {
     pub(super) description: Key<String>,
     /// The server under test.
     pub(super) target: Key<TargetTable>,
+    /// What happens on the way there, by a relay that wsbench puts between. Without it there is none.
+    pub(super) path: Key<PathTable>,
     /// How many connections, when, and for how long.
     pub(super) load: Key<LoadTable>,
     /// What each connection sends again and again, side by side.
     pub(super) message: Key<List<At<MessageTable>>>,
     /// How each connection watches the server; "off" where left out.
     pub(super) heartbeat: Key<Switch<HeartbeatTable>>,
+    /// What the server promises about the connections of each cohort that has no contract of its own and no fault.
+    pub(super) contract: Key<Switch<ContractTable>>,
     /// What must hold.
     pub(super) gates: Key<GatesTable>,
     /// Groups of connections that behave alike and run side by side; one called `main` where left out.
@@ -69,6 +83,14 @@ pub(super) struct TargetTable {
     pub(super) max_message: Key<ByteSize>,
     /// The built-in server sends every client a message this often. Only with `url = "embedded"`.
     pub(super) push: Key<Time>,
+    /// The built-in server pings its clients, and ends those that do not answer. Only with `url = "embedded"`.
+    pub(super) heartbeat: Key<ServerHeartbeatTable>,
+    /// The program and its arguments: wsbench starts the target, and ends it after the run. Only on this machine.
+    pub(super) command: Key<List<At<String>>>,
+    /// The process of a target that runs already on this machine.
+    pub(super) pid: Key<Whole<1, { i32::MAX as u32 }>>,
+    /// What is done to the target. Needs `command`, `pid` or `url = "embedded"`.
+    pub(super) fault: Key<Several<TargetFaultTable>>,
 }
 
 /// How many connections, when, and for how long.
@@ -101,10 +123,10 @@ pub(super) struct LoadTable {
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[schemars(rename = "Reconnect")]
 pub(super) struct ReconnectTable {
-    /// The first delay. Default "500ms".
-    pub(super) initial: Key<Time>,
-    /// The longest delay. Default "30s".
-    pub(super) max: Key<Time>,
+    /// The first delay; "0s" dials again at once, every time. Default "500ms".
+    pub(super) initial: Key<TimeOrZero>,
+    /// The longest delay. Default "30s"; "0s" where `initial` is.
+    pub(super) max: Key<TimeOrZero>,
     /// How the delay is spread. Default "full".
     pub(super) jitter: Key<Jitter>,
 }
@@ -257,4 +279,10 @@ pub(super) struct CohortTable {
     pub(super) message: Key<List<At<MessageTable>>>,
     /// Merges key by key with the `heartbeat` above; "off" removes it.
     pub(super) heartbeat: Key<Switch<HeartbeatTable>>,
+    /// Replaces `load.reconnect`.
+    pub(super) reconnect: Key<Switch<ReconnectTable>>,
+    /// What these clients do wrong on purpose: one fault or a list. Default: nothing.
+    pub(super) fault: Key<Several<FaultTable>>,
+    /// What the server promises about these connections. Replaces the `contract` above; "off" removes it.
+    pub(super) contract: Key<Switch<ContractTable>>,
 }

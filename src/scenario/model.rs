@@ -95,6 +95,18 @@ pub struct WsUrl {
     pub shown: String,
 }
 
+impl WsUrl {
+    /// Whether it is on this machine by its name: `localhost` (RFC 6761 section 6.3) or a loopback address.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host.trim_end_matches('.').to_ascii_lowercase();
+        let address = host.parse::<IpAddr>();
+        address.map_or_else(
+            |_| host == "localhost" || host.ends_with(".localhost"),
+            |address| address.to_canonical().is_loopback(),
+        )
+    }
+}
+
 /// Whom to trust under `wss://`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {

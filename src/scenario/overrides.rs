@@ -13,7 +13,8 @@ use crate::units::Rate;
 /// What the command line changes in a scenario.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
-    /// `--url`: in place of `target.url`. Takes `target.push` away where it is not "embedded".
+    /// `--url`: in place of `target.url`. Takes away what only the built-in server has (`push`, `heartbeat`),
+    /// or, where it is "embedded", what only another one has (`command`, `pid`).
     pub url: Option<String>,
     /// `--connections`: in place of `load.connections`; the peak that `load.stages` are scaled to;
     /// `max_open` of `load.arrivals`.
@@ -49,8 +50,12 @@ impl Overrides {
 fn url(file: &mut File, url: &str) {
     let target = &mut file.target.get_or_insert_default().value;
     target.url = Some(At::option("--url", url.to_owned()));
-    if url != "embedded" {
+    if url == "embedded" {
+        target.command = None;
+        target.pid = None;
+    } else {
         target.push = None;
+        target.heartbeat = None;
     }
 }
 
@@ -204,7 +209,9 @@ fn option(name: &'static str, what: impl std::fmt::Display) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Outside, Pacing, Problems, Scenario, Shape, Source, parse, shipped};
+    use crate::scenario::{
+        Outside, Pacing, Problems, Process, Scenario, Shape, Source, parse, shipped,
+    };
 
     const TWO: &str = r#"
         name = "two"
@@ -295,15 +302,43 @@ mod tests {
     }
 
     #[test]
-    fn an_address_takes_the_push_of_the_built_in_server_away() {
+    fn an_address_takes_what_only_the_built_in_server_has_away() {
+        let text = TWO.replace(
+            "push = \"1s\"",
+            "push = \"1s\", heartbeat = { timeout = \"1s\" }",
+        );
         let mut overrides = Overrides {
             url: Some("ws://127.0.0.1/".into()),
             ..Overrides::default()
         };
-        assert_eq!(run(TWO, &overrides).unwrap().target.embedded_push, None);
+        let target = run(&text, &overrides).unwrap().target;
+        assert_eq!(
+            (target.embedded_push, target.embedded_heartbeat),
+            (None, None)
+        );
         overrides.url = Some("embedded".into());
-        let push = run(TWO, &overrides).unwrap().target.embedded_push;
-        assert_eq!(push, Some(Duration::from_secs(1)));
+        let target = run(&text, &overrides).unwrap().target;
+        assert_eq!(target.embedded_push, Some(Duration::from_secs(1)));
+        assert!(target.embedded_heartbeat.is_some());
+    }
+
+    #[test]
+    fn the_built_in_server_takes_the_process_of_another_away() {
+        let url = "url = \"ws://127.0.0.1/\", command = [\"node\", \"server.js\"]";
+        let text = TWO.replace("url = \"embedded\", push = \"1s\"", url);
+        let command = run(&text, &Overrides::default()).unwrap().target.process;
+        assert_eq!(
+            command,
+            Process::Command(vec!["node".into(), "server.js".into()])
+        );
+        let overrides = Overrides {
+            url: Some("embedded".into()),
+            ..Overrides::default()
+        };
+        assert_eq!(
+            run(&text, &overrides).unwrap().target.process,
+            Process::Unknown
+        );
     }
 
     #[test]

@@ -42,6 +42,14 @@ impl Known {
             .find_map(|form| form.get("properties")?.as_object())
     }
 
+    /// Whether the table this may be takes other keys beside those it names.
+    pub(super) fn is_open(&self, schema: &Value) -> bool {
+        let more = self
+            .forms(schema)
+            .filter_map(|form| form.get("additionalProperties"));
+        more.into_iter().any(Value::is_object)
+    }
+
     /// What an item of the list this may be, may be.
     pub(super) fn items<'a>(&'a self, schema: &'a Value) -> Option<&'a Value> {
         self.forms(schema).find_map(|form| form.get("items"))
@@ -143,7 +151,11 @@ mod tests {
             known.elsewhere("in_flight"),
             ["cohort.message.in_flight", "message.in_flight"]
         );
-        assert_eq!(known.elsewhere("initial"), ["load.reconnect.initial"]);
+        assert_eq!(
+            known.elsewhere("initial"),
+            ["cohort.reconnect.initial", "load.reconnect.initial"]
+        );
+        assert_eq!(known.elsewhere("jitter").len(), 4);
     }
 
     #[test]
@@ -154,7 +166,10 @@ mod tests {
         let tables = root["$defs"].as_object().unwrap();
         assert!(tables.len() > 5);
         for (name, table) in tables {
-            if table.get("properties").is_some() {
+            if name == "Contract" {
+                // Its other keys are settings of its preset.
+                assert!(table["additionalProperties"]["anyOf"].is_array(), "{table}");
+            } else if table.get("properties").is_some() {
                 assert_eq!(table["additionalProperties"], false, "{name}");
             }
         }

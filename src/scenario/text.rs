@@ -6,8 +6,9 @@ use std::fmt;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
+use super::model::Between;
 use crate::units::{ByteSize, Rate, parse_duration};
 
 /// A duration above zero.
@@ -21,6 +22,14 @@ pub(super) struct TimeOrZero(pub(super) Duration);
 /// A whole number from `MIN` to `MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Whole<const MIN: u32, const MAX: u32>(pub(super) u32);
+
+/// Two durations: not sooner, and not later. The first may be zero, and is not above the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window(pub(super) Between);
+
+/// A number from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Fraction(pub(super) f64);
 
 /// A value that is written as text with a unit.
 pub(super) trait Text: Sized {
@@ -169,6 +178,94 @@ impl<const MIN: u32, const MAX: u32> JsonSchema for Whole<MIN, MAX> {
     }
 }
 
+impl<'de> Deserialize<'de> for Window {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(WindowVisitor)
+    }
+}
+
+struct WindowVisitor;
+
+impl<'de> Visitor<'de> for WindowVisitor {
+    type Value = Window;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("two durations such as [\"20s\", \"40s\"]")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Window, A::Error> {
+        let mut next = || items.next_element::<TimeOrZero>();
+        let (Some(lo), Some(hi), None) = (next()?, next()?, next()?) else {
+            let what =
+                "not two durations; write the soonest and the latest, like [\"20s\", \"40s\"]";
+            return Err(de::Error::custom(what));
+        };
+        let window = Between { lo: lo.0, hi: hi.0 };
+        if window.hi.is_zero() || window.lo > window.hi {
+            let what = "the second duration is not the longer one; write the soonest first, like [\"20s\", \"40s\"]";
+            return Err(de::Error::custom(what));
+        }
+        Ok(Window(window))
+    }
+}
+
+impl JsonSchema for Window {
+    fn schema_name() -> Cow<'static, str> {
+        "Window".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "array",
+            "description": "Not sooner and not later, such as [\"20s\", \"40s\"].",
+            "items": generator.subschema_for::<TimeOrZero>(),
+            "minItems": 2,
+            "maxItems": 2,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Fraction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_f64(FractionVisitor)
+    }
+}
+
+struct FractionVisitor;
+
+impl Visitor<'_> for FractionVisitor {
+    type Value = Fraction;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number from 0 to 1")
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Fraction, E> {
+        if (0.0..=1.0).contains(&number) {
+            return Ok(Fraction(number));
+        }
+        Err(E::custom(format!("`{number}` is not from 0 to 1")))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Fraction, E> {
+        self.visit_f64(number as f64)
+    }
+}
+
+impl JsonSchema for Fraction {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Fraction".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "minimum": 0, "maximum": 1 })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +282,31 @@ mod tests {
         assert_eq!(read("\"0s\""), Ok(TimeOrZero(Duration::ZERO)));
         assert_eq!(read("\"4KiB\""), Ok(ByteSize(4096)));
         assert_eq!(read("7"), Ok(Whole::<1, 9>(7)));
+    }
+
+    #[test]
+    fn a_window_is_two_durations_in_order() {
+        let (lo, hi) = (Duration::ZERO, Duration::from_secs(1));
+        assert_eq!(read("[\"0s\", \"1s\"]"), Ok(Window(Between { lo, hi })));
+        for wrong in [
+            "[]",
+            "[\"1s\"]",
+            "[\"1s\", \"2s\", \"3s\"]",
+            "[\"2s\", \"1s\"]",
+            "[\"0s\", \"0s\"]",
+        ] {
+            let said = read::<Window>(wrong).unwrap_err();
+            assert!(said.contains("; write the soonest"), "{wrong}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_fraction_may_be_whole_and_is_never_more_than_one() {
+        assert_eq!(read("1"), Ok(Fraction(1.0)));
+        assert_eq!(read("0.25"), Ok(Fraction(0.25)));
+        for wrong in ["1.01", "-1", "nan"] {
+            assert!(read::<Fraction>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Keys that may hold one thing or another: a word that switches off or a table, a list of several.
+//! Keys that may hold one thing or another: a word that switches off or a table, one or a list of several.
 //! Written by hand so that what was expected shows both legal forms.
 
 use std::borrow::Cow;
@@ -7,7 +7,9 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+
+use super::place::{At, Place};
 
 /// A table that can be switched off by a word instead.
 pub(super) trait Switched {
@@ -118,5 +120,122 @@ impl<T: JsonSchema> JsonSchema for List<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         Vec::<T>::json_schema(generator)
+    }
+}
+
+/// Hands a plain value on to another type, whose words then say what was expected.
+macro_rules! hand_on {
+    ($($visit:ident: $value:ty),+ => $wrap:expr) => {$(
+        fn $visit<E: de::Error>(self, value: $value) -> Result<Self::Value, E> {
+            Deserialize::deserialize(value.into_deserializer()).map($wrap)
+        }
+    )+};
+}
+
+/// One thing, or a list of several.
+#[derive(Debug, Clone)]
+pub(super) enum Several<T> {
+    One(T),
+    Many(Vec<At<T>>),
+}
+
+impl<T> Several<T> {
+    /// Each of them and where it was written, in order. One alone is where the whole is.
+    pub(super) fn each(whole: &At<Self>) -> Vec<(&Place, &T)> {
+        match &whole.value {
+            Self::One(one) => vec![(&whole.place, one)],
+            Self::Many(list) => list.iter().map(|at| (&at.place, &at.value)).collect(),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Several<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SeveralVisitor(PhantomData))
+    }
+}
+
+struct SeveralVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for SeveralVisitor<T> {
+    type Value = Several<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one or a list of several")
+    }
+
+    hand_on!(visit_str: &str, visit_i64: i64, visit_f64: f64, visit_bool: bool => Several::One);
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Several::One)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Several::Many(list))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Several<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Several_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        let many = Vec::<T>::json_schema(generator);
+        json_schema!({ "anyOf": [one, many] })
+    }
+}
+
+/// A table, or in short the one value that matters most in it.
+#[derive(Debug, Clone)]
+pub(super) enum Short<S, T> {
+    Value(S),
+    Table(T),
+}
+
+impl<'de, S: Deserialize<'de>, T: Deserialize<'de>> Deserialize<'de> for Short<S, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ShortVisitor(PhantomData))
+    }
+}
+
+struct ShortVisitor<S, T>(PhantomData<(S, T)>);
+
+impl<'de, S: Deserialize<'de>, T: Deserialize<'de>> Visitor<'de> for ShortVisitor<S, T> {
+    type Value = Short<S, T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one value or a table")
+    }
+
+    hand_on!(visit_str: &str, visit_i64: i64, visit_f64: f64, visit_bool: bool => Short::Value);
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Short::Table)
+    }
+}
+
+impl<S: JsonSchema, T: JsonSchema> JsonSchema for Short<S, T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Short_{}_{}", S::schema_name(), T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let value = generator.subschema_for::<S>();
+        let table = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [value, table] })
     }
 }

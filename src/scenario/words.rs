@@ -54,8 +54,60 @@ const FOREIGN: &[(&str, &str)] = &[
     ("concurrency", "how many at once is `load.connections` here"),
     ("clients", "how many at once is `load.connections` here"),
     ("users", "how many at once is `load.connections` here"),
-    ("fault", "faults are not part of this version"),
-    ("contract", "contracts are not part of this version"),
+    (
+        "fault",
+        "what clients do wrong is `fault` of a `[[cohort]]`; what is done to the target is `[[target.fault]]`",
+    ),
+    (
+        "faults",
+        "what clients do wrong is `fault` of a `[[cohort]]`; what is done to the target is `[[target.fault]]`",
+    ),
+    (
+        "contracts",
+        "what a server promises is `contract` of a `[[cohort]]`, or above for all healthy ones",
+    ),
+    (
+        "expect_close",
+        "the end of a connection is promised in a `contract`: `closed_between`, `code` and `ends_with`",
+    ),
+    (
+        "idle_timeout",
+        "what a server does after a time is promised in a `contract`: `closed_between` or `alive_for`",
+    ),
+    ("close_code", "in a `contract` it is `code = [1011]`"),
+    (
+        "latency",
+        "Toxiproxy's `latency` is `delay` in `[path]` here",
+    ),
+    (
+        "bandwidth",
+        "Toxiproxy's `bandwidth` is `throttle` in `[path]` here",
+    ),
+    (
+        "reset_peer",
+        "Toxiproxy's `reset_peer` is `reset` in `[path]` here",
+    ),
+    (
+        "toxics",
+        "Toxiproxy's `toxics` are `[path]` here: `delay`, `throttle`, `freeze`, `drop`, `reset`",
+    ),
+    (
+        "proxy",
+        "a relay between the clients and the target is `[path]`",
+    ),
+    (
+        "relay",
+        "a relay between the clients and the target is `[path]`",
+    ),
+    (
+        "blackhole",
+        "on the path it is `drop` or `freeze` in `[path]`; of a client, `fault = { kind = \"vanish\" }`",
+    ),
+    (
+        "sigkill",
+        "connections that are lost at once are `reset` in `[path]`",
+    ),
+    ("cmd", "the program to start is `command` in `[target]`"),
 ];
 
 /// What a word of another tool is called here.

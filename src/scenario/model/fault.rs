@@ -73,6 +73,29 @@ pub enum FaultKind {
     Hold,
 }
 
+impl FaultKind {
+    /// The word for it in `fault.kind`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NoPong => "no_pong",
+            Self::NeverClose => "never_close",
+            Self::LatePong { .. } => "late_pong",
+            Self::PongStopsAfter { .. } => "pong_stops_after",
+            Self::WrongPong => "wrong_pong",
+            Self::Only { .. } => "only",
+            Self::StopReading => "stop_reading",
+            Self::Trickle { .. } => "trickle",
+            Self::Fragments { .. } => "fragments",
+            Self::HalfClose => "half_close",
+            Self::Reset => "reset",
+            Self::Vanish { .. } => "vanish",
+            Self::IllegalFrame(_) => "illegal_frame",
+            Self::Close { .. } => "close",
+            Self::Hold => "hold",
+        }
+    }
+}
+
 /// One delay for all connections of a cohort, or several that they take in turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweep {

@@ -49,6 +49,13 @@ impl Check<'_> {
         }
     }
 
+    /// Notes that a table or list holds nothing, unless something in it was wrong.
+    pub(super) fn empty(&mut self, whole: &Place, key: &str, hint: &str) {
+        if !self.holes.iter().any(|hole| hole.is_in(whole)) {
+            self.problem_with_hint(key, whole, "is empty", hint);
+        }
+    }
+
     /// A name: 1 to 64 letters, digits, `-` and `_`.
     pub(super) fn name(&mut self, key: &str, name: &At<String>) {
         let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';

@@ -1,11 +1,11 @@
 //! The cohorts: one called `main`, or those the file names, with what is said for all merged in.
 
 use super::check::Check;
-use super::{heartbeat, load, message, streams};
-use crate::scenario::file::{CohortTable, File, HeartbeatTable, Key, LoadTable, MessageTable};
+use super::{fault, heartbeat, load, message, streams};
+use crate::scenario::file::{CohortTable, File, Key, LoadTable, MessageTable};
 use crate::scenario::model::{Cohort, Load, Message, Reconnect};
 use crate::scenario::place::At;
-use crate::scenario::union::{List, Switch};
+use crate::scenario::union::List;
 
 const MAX_COHORTS: usize = 256;
 const MAX_CONNECTIONS: u64 = 10_000_000;
@@ -22,12 +22,13 @@ pub(super) fn cohorts(
     let shared = Shared {
         messages: messages(check, "message", &file.message),
         file,
-        reconnect: load::reconnect(check, &table.value),
+        reconnect: load::reconnect(check, "load.reconnect", &table.value.reconnect),
     };
     let given = file.cohort.as_ref().filter(|list| !list.value.0.is_empty());
     let Some(given) = given else {
         let connections = load::connections(check, table, load.map(|load| &load.shape));
-        let main = shared.cohort(check, Some("main".into()), connections, &None, &None);
+        let own = CohortTable::default();
+        let main = shared.cohort(check, Some("main".into()), connections, &own);
         return main.map(|main| vec![main]);
     };
     no_shared_load(check, &table.value);
@@ -84,7 +85,7 @@ impl Shared<'_> {
         }
         let name = keys.name.as_ref().map(|name| name.value.clone());
         let connections = keys.connections.as_ref().map(|count| count.value.0);
-        self.cohort(check, name, connections, &keys.message, &keys.heartbeat)
+        self.cohort(check, name, connections, keys)
     }
 
     fn cohort(
@@ -92,33 +93,38 @@ impl Shared<'_> {
         check: &mut Check<'_>,
         name: Option<String>,
         connections: Option<u32>,
-        own_messages: &Messages,
-        own_heartbeat: &Key<Switch<HeartbeatTable>>,
+        own: &CohortTable,
     ) -> Option<Cohort> {
-        let messages = match own_messages {
-            Some(_) => messages(check, "cohort.message", own_messages),
+        let messages = match &own.message {
+            Some(_) => messages(check, "cohort.message", &own.message),
             None => self.messages.clone(),
         };
-        let path = if own_heartbeat.is_some() {
+        let reconnect = match &own.reconnect {
+            Some(_) => load::reconnect(check, "cohort.reconnect", &own.reconnect),
+            None => self.reconnect,
+        };
+        let path = if own.heartbeat.is_some() {
             "cohort.heartbeat"
         } else {
             "heartbeat"
         };
-        let heartbeat = match heartbeat::merge(&self.file.heartbeat, own_heartbeat) {
-            Some(table) => heartbeat::heartbeat(check, path, &table, self.reconnect).map(Some),
+        let heartbeat = match heartbeat::merge(&self.file.heartbeat, &own.heartbeat) {
+            Some(table) => heartbeat::heartbeat(check, path, &table, reconnect).map(Some),
             None => Some(None),
         };
+        let faults = fault::faults(check, &own.fault);
         let cohort = Cohort {
             name: name?,
             connections: connections?,
             messages: messages?,
             heartbeat: heartbeat?,
-            reconnect: self.reconnect,
-            faults: Vec::new(),
+            reconnect,
+            faults: faults?,
             contract: None,
         };
-        let (key, list) = match own_messages {
-            Some(_) => ("cohort.message", own_messages),
+        fault::check(check, &own.fault, &cohort);
+        let (key, list) = match &own.message {
+            Some(_) => ("cohort.message", &own.message),
             None => ("message", &self.file.message),
         };
         if let Some(list) = list {

@@ -79,8 +79,8 @@ pub(super) fn heartbeat(
         check.problem_with_hint(
             &format!("{path}.on_dead"),
             place,
-            "cannot be `reconnect` while `load.reconnect` is \"none\"",
-            "write `reconnect = { initial = \"500ms\", max = \"30s\" }` in `[load]`",
+            "cannot be `reconnect` while nothing says how",
+            "write `reconnect = { initial = \"500ms\", max = \"30s\" }` in `[load]` or in the cohort",
         );
     }
     Some(Heartbeat {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::check::Check;
-use crate::scenario::file::{ArrivalsTable, LoadTable, ReconnectTable, StageTable};
+use crate::scenario::file::{ArrivalsTable, Key, LoadTable, ReconnectTable, StageTable};
 use crate::scenario::model::{Jitter, Load, Pace, Reconnect, Shape, Stage};
 use crate::scenario::place::At;
 use crate::scenario::text::{Time, TimeOrZero};
@@ -179,12 +179,16 @@ fn arrivals(check: &mut Check<'_>, keys: &LoadTable, table: &At<ArrivalsTable>) 
     })
 }
 
-/// What is done where a connection is lost.
-pub(super) fn reconnect(check: &mut Check<'_>, keys: &LoadTable) -> Reconnect {
+/// What is done where a connection is lost. `path` is the key, such as `load.reconnect`.
+pub(super) fn reconnect(
+    check: &mut Check<'_>,
+    path: &str,
+    given: &Key<Switch<ReconnectTable>>,
+) -> Reconnect {
     let Some(At {
         value: Switch::On(table),
         place,
-    }) = &keys.reconnect
+    }) = given
     else {
         return Reconnect::None;
     };
@@ -193,12 +197,22 @@ pub(super) fn reconnect(check: &mut Check<'_>, keys: &LoadTable) -> Reconnect {
         max,
         jitter,
     } = table;
-    let first = time_or(initial.as_ref(), Duration::from_millis(500));
-    let longest = time_or(max.as_ref(), Duration::from_secs(30));
+    let first = zero_or(initial.as_ref(), Duration::from_millis(500));
+    let default = if first.is_zero() {
+        Duration::ZERO
+    } else {
+        Duration::from_secs(30)
+    };
+    let longest = zero_or(max.as_ref(), default);
+    let place = max.as_ref().map_or(place, |max| &max.place);
     if longest < first {
-        let place = max.as_ref().map_or(place, |max: &At<Time>| &max.place);
-        let what = "is shorter than `load.reconnect.initial`";
-        check.problem("load.reconnect.max", place, what);
+        let what = format_args!("is shorter than `{path}.initial`");
+        check.problem(&format!("{path}.max"), place, what);
+    }
+    if first.is_zero() && !longest.is_zero() {
+        let what =
+            format_args!("is never reached: `{path}.initial` is zero, and twice zero is zero");
+        check.problem_with_hint(&format!("{path}.max"), place, what, "leave it out");
     }
     Reconnect::Backoff {
         initial: first,

@@ -3,10 +3,16 @@
 
 mod check;
 mod cohort;
+mod contract;
+mod fault;
 mod gates;
 mod heartbeat;
+mod judge;
+mod length;
 mod load;
 mod message;
+mod path;
+mod process;
 mod scenario;
 mod streams;
 mod target;

@@ -1,7 +1,8 @@
 //! The whole file, section by section. Every section is looked at, whatever is wrong in the others.
 
 use super::check::Check;
-use super::{cohort, gates, load, target};
+use super::judge::Around;
+use super::{cohort, contract, gates, length, load, path, target};
 use crate::scenario::document::Document;
 use crate::scenario::file::{File, Key};
 use crate::scenario::gate::Names;
@@ -45,11 +46,31 @@ pub(in crate::scenario) fn resolve(
     }
     let load_table = section(&file.load);
     let load = load::load(check, &load_table);
-    let cohorts = cohort::cohorts(check, file, &load_table, load.as_ref());
+    let mut cohorts = cohort::cohorts(check, file, &load_table, load.as_ref());
     let known = cohorts.as_deref().unwrap_or_default();
     let target = target::target(check, &section(&file.target), known);
     let names = names(file, load.as_ref(), cohorts.as_deref());
+    let groups: Vec<&str> = names.cohorts.iter().map(|(name, _)| *name).collect();
+    let path = path::path(check, &file.path, &groups);
     let gates = gates::gates(check, &section(&file.gates), gates, &names);
+    if let Some(load) = &load {
+        let done = target.as_ref().map(|target| target.faults.as_slice());
+        length::faults(check, file, load, done.unwrap_or_default());
+    }
+    let around = match (&target, &load) {
+        (Some(target), Some(load)) => Some(Around {
+            target,
+            path: path.as_ref(),
+            load,
+        }),
+        _ => None,
+    };
+    contract::contracts(
+        check,
+        file,
+        cohorts.as_deref_mut().unwrap_or_default(),
+        around.as_ref(),
+    );
     Some(Scenario {
         name: file.name.as_ref()?.value.clone(),
         description: file
@@ -57,7 +78,7 @@ pub(in crate::scenario) fn resolve(
             .as_ref()
             .map_or_else(String::new, |text| text.value.clone()),
         target: target?,
-        path: None,
+        path,
         load: load?,
         cohorts: cohorts?,
         gates,

@@ -6,9 +6,9 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use super::check::Check;
-use super::url;
+use super::{process, url};
 use crate::scenario::file::TargetTable;
-use crate::scenario::model::{Cohort, Payload, Process, Target, TargetUrl, Trust};
+use crate::scenario::model::{Cohort, Payload, Target, TargetUrl, Trust};
 use crate::scenario::place::{At, Place};
 use crate::units::ByteSize;
 
@@ -57,9 +57,9 @@ pub(super) fn target(
         subprotocols: subprotocols(check, keys),
         source_addresses: source_addresses(check, keys),
         embedded_push: keys.push.as_ref().map(|push| push.value.0),
-        embedded_heartbeat: None,
-        process: Process::Unknown,
-        faults: Vec::new(),
+        embedded_heartbeat: process::heartbeat(check, keys.heartbeat.as_ref(), url.as_ref()),
+        process: process::process(check, keys, url.as_ref()),
+        faults: process::faults(check, keys, url.as_ref()),
         url: url?,
         headers,
         origin,

@@ -1,0 +1,238 @@
+//! Whether a run is long enough: for its contracts, and for the faults of the path, the target and the clients.
+//! What could not happen, or could not be seen before the end, is found before the start.
+
+use std::time::Duration;
+
+use super::check::Check;
+use super::contract::{Given, Written};
+use super::judge::Around;
+use crate::scenario::file::File;
+use crate::scenario::model::{
+    Back, Cohort, Contract, FaultKind, Load, Origin, Promise, Shape, TargetFault,
+};
+use crate::scenario::place::Place;
+use crate::scenario::union::Several;
+use crate::units::format_duration;
+
+/// Notes a contract that cannot be decided before the run ends.
+pub(super) fn check(
+    check: &mut Check<'_>,
+    written: &Written<'_>,
+    given: &[Given],
+    cohort: &Cohort,
+    contract: &Contract,
+    around: &Around<'_>,
+) {
+    let need = Need {
+        written,
+        cohort,
+        contract,
+        around,
+    };
+    let needs = given.iter().map(|given| (need.of(&given.promise), given));
+    let Some((longest, promise)) = needs.max_by_key(|(time, _)| *time) else {
+        return;
+    };
+    if longest.is_zero() {
+        return;
+    }
+    let key = written.key(promise.key);
+    let Shape::Steady {
+        warm_up, duration, ..
+    } = &around.load.shape
+    else {
+        let what = "needs connections that stay, and `load.stages` and `load.arrivals` close them as planned";
+        let hint = "use `connections`, `ramp_up` and `duration` in `[load]`";
+        return check.problem_with_hint(&key, &promise.place, what, hint);
+    };
+    if longest > *warm_up + *duration {
+        let what = format_args!(
+            "is decided {} after a connection opens, and this run ends after {}",
+            shown(longest),
+            format_duration(*warm_up + *duration)
+        );
+        check.problem_with_hint(&key, &promise.place, what, long_enough(longest - *warm_up));
+    }
+}
+
+/// How long a run has to be.
+fn long_enough(measured: Duration) -> String {
+    format!(
+        "write `duration = \"{}\"` in `[load]`, or longer",
+        shown(measured)
+    )
+}
+
+/// Rounded up, so that it is enough.
+fn shown(time: Duration) -> String {
+    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    format_duration(Duration::from_secs(seconds.max(1)))
+}
+
+/// How long a connection must be open until each promise is decided.
+struct Need<'a> {
+    written: &'a Written<'a>,
+    cohort: &'a Cohort,
+    contract: &'a Contract,
+    around: &'a Around<'a>,
+}
+
+impl Need<'_> {
+    fn of(&self, promise: &Promise) -> Duration {
+        match promise {
+            // Our own Close comes when all is over, and its answer is waited for.
+            Promise::ClosedBetween(_) | Promise::ReapedBetween(_) if self.begins_at_the_end() => {
+                Duration::ZERO
+            }
+            Promise::ClosedBetween(window) => self.begin() + window.hi + self.tcp_end(),
+            Promise::ReapedBetween(window) => self.begin() + window.hi,
+            Promise::AliveFor(time) if !self.begins_at_the_end() => self.begin() + *time,
+            Promise::EffectiveTimeout(window) => self.ping() + window.hi,
+            Promise::PingsBetween(window) => 2 * window.hi,
+            Promise::DetectedBetween(window) => self.happening() + window.hi,
+            Promise::RecoversWithin(time) => self.recovery() + *time,
+            Promise::BackWithin(back) => self.happening() + longest(back),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Whether times begin with a Close that no fault sends.
+    fn begins_at_the_end(&self) -> bool {
+        let closes = |kind: &FaultKind| matches!(kind, FaultKind::Close { .. });
+        self.contract.from == Origin::Close
+            && !self.cohort.faults.iter().any(|fault| closes(&fault.kind))
+    }
+
+    /// From the opening of a connection to where times begin.
+    fn begin(&self) -> Duration {
+        match self.contract.from {
+            Origin::Open => Duration::ZERO,
+            Origin::Fault => self.happening(),
+            Origin::Ping => self.ping(),
+            Origin::LastByte | Origin::Close => self.own_fault().unwrap_or_default(),
+        }
+    }
+
+    /// From the opening to the start of this client's last fault.
+    fn own_fault(&self) -> Option<Duration> {
+        self.cohort.faults.iter().map(|fault| fault.after).max()
+    }
+
+    /// From the opening to the fault, of the client or else around it.
+    fn happening(&self) -> Duration {
+        let on_path = self
+            .around
+            .on_path(self.cohort)
+            .filter_map(|fault| fault.after);
+        let target = self.around.target.faults.iter().map(|fault| fault.after);
+        self.own_fault().unwrap_or_else(|| {
+            let first = on_path.chain(target).min();
+            first.map_or(Duration::ZERO, |after| self.warm_up() + after)
+        })
+    }
+
+    /// From the opening to the first ping that has no answer.
+    fn ping(&self) -> Duration {
+        let embedded = self
+            .around
+            .target
+            .embedded_heartbeat
+            .map(|heartbeat| heartbeat.interval);
+        let interval = self.written.interval().or(embedded).unwrap_or_default();
+        let answered = self.cohort.faults.iter().map(|fault| match fault.kind {
+            FaultKind::PongStopsAfter { pings } => pings,
+            _ => 0,
+        });
+        let pings = answered.max().unwrap_or(0).saturating_add(1);
+        self.own_fault().unwrap_or_default() + interval.saturating_mul(pings)
+    }
+
+    /// From the opening to the end of the first fault that has one.
+    fn recovery(&self) -> Duration {
+        let own = self
+            .cohort
+            .faults
+            .iter()
+            .filter_map(|fault| match fault.kind {
+                FaultKind::Vanish { lasts: Some(lasts) } => Some(fault.after + lasts),
+                _ => None,
+            });
+        let on_path = self.around.on_path(self.cohort).filter_map(|fault| {
+            Some(self.warm_up() + fault.after.unwrap_or_default() + fault.lasts?)
+        });
+        let target = self.around.target.faults.iter();
+        let target = target.map(|fault| self.warm_up() + fault.after + fault.lasts);
+        own.chain(on_path).chain(target).min().unwrap_or_default()
+    }
+
+    fn tcp_end(&self) -> Duration {
+        let ends = self
+            .contract
+            .promises
+            .iter()
+            .filter_map(|promise| match promise {
+                Promise::TcpEndBetween(window) => Some(window.hi),
+                _ => None,
+            });
+        ends.max().unwrap_or_default()
+    }
+
+    fn warm_up(&self) -> Duration {
+        match self.around.load.shape {
+            Shape::Steady { warm_up, .. } | Shape::Arrivals { warm_up, .. } => warm_up,
+            Shape::Stages(_) => Duration::ZERO,
+        }
+    }
+}
+
+fn longest(back: &Back) -> Duration {
+    let times = [back.p50, back.p90, back.p99, back.all];
+    times.into_iter().flatten().max().unwrap_or_default()
+}
+
+/// Notes faults that would come when the run is over.
+pub(super) fn faults(check: &mut Check<'_>, file: &File, load: &Load, target: &[TargetFault]) {
+    let (before, measured) = match &load.shape {
+        Shape::Steady {
+            warm_up, duration, ..
+        } => (*warm_up, *duration),
+        Shape::Arrivals { duration, .. } => (Duration::ZERO, *duration),
+        Shape::Stages(stages) => (
+            Duration::ZERO,
+            stages.iter().map(|stage| stage.duration).sum(),
+        ),
+    };
+    let mut late = |key: &str, place: &Place, happens: Duration| {
+        if happens > measured {
+            let what = format_args!(
+                "needs {} of measuring, and the run measures for {}",
+                format_duration(happens),
+                format_duration(measured)
+            );
+            check.problem_with_hint(key, place, what, long_enough(happens));
+        }
+    };
+    let tables = file
+        .target
+        .iter()
+        .filter_map(|target| target.value.fault.as_ref());
+    let places = tables.flat_map(Several::each).map(|(place, _)| place);
+    for (place, fault) in places.zip(target) {
+        let last = fault.after + fault.every * (fault.repeat - 1) + fault.phase;
+        late("target.fault", place, last + fault.lasts);
+    }
+    for (key, after) in file.path.iter().flat_map(|path| path.value.starts()) {
+        late(&format!("path.{key}.after"), &after.place, after.value.0);
+    }
+    let cohorts = file.cohort.iter().flat_map(|list| &list.value.0);
+    let faults = cohorts.filter_map(|cohort| cohort.value.fault.as_ref());
+    for (_, fault) in faults.flat_map(Several::each) {
+        if let Some(after) = &fault.after {
+            late(
+                "cohort.fault.after",
+                &after.place,
+                after.value.0.saturating_sub(before),
+            );
+        }
+    }
+}
