@@ -8,6 +8,7 @@ mod model;
 mod overrides;
 mod parse;
 mod place;
+mod preset;
 mod problem;
 mod resolve;
 mod schema;

@@ -1,0 +1,13 @@
+//! Contracts by name: what a server promises about silent clients, computed from its own settings.
+//! Each formula and its source stands in `docs/heartbeats.md` too.
+
+mod dialects;
+mod expand;
+mod idle;
+mod pings;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use expand::{Expanded, PresetError, Setting, expand, names};
