@@ -5,6 +5,7 @@ mod check;
 mod error;
 mod init;
 mod input;
+mod presets;
 mod run;
 mod schema;
 pub mod serve;
@@ -19,10 +20,10 @@ use clap::{Parser, Subcommand};
 use crate::verdict::Exit;
 
 const EXIT_CODES: &str = "Exit codes:
-    0  every gate held
+    0  every gate and contract held
     1  something unexpected after the start
     2  found before the first connection: usage, scenario, limits
-    3  a gate failed
+    3  a gate or a contract failed
     4  no verdict can be trusted
   130  interrupted; the reports are written";
 
@@ -44,6 +45,8 @@ enum Command {
     Init(init::Args),
     /// Serve as an echo server until Ctrl-C
     Serve(serve::Args),
+    /// List the servers whose settings a contract can be computed from
+    Presets,
     /// Print the JSON Schema of scenario files
     Schema,
 }
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(&args).map(|()| Exit::Passed).map_err(Into::into),
+        Command::Presets => presets::run(),
         Command::Schema => schema::run(),
     };
     let exit = result.unwrap_or_else(|error| {

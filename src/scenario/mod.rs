@@ -22,6 +22,7 @@ mod words;
 pub use model::*;
 pub use overrides::Overrides;
 pub use parse::parse;
+pub use preset::{PresetInWords, in_words as presets};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use shipped::{from_url, starter};

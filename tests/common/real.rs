@@ -1,15 +1,17 @@
-//! The servers that nobody here wrote: Node's `ws` under Express, and Python's `websockets`.
+//! The servers that nobody here wrote: Node's `ws` under Express, Python's `websockets`, and others with heartbeats.
 //! They are set up by `scripts/test`; a test that needs one fails, and never skips, when it is not there.
 
 use std::collections::BTreeMap;
 use std::env;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// The program under test: the release build that `scripts/test` names in `WSBENCH_BIN`, or the one of this build.
 pub fn wsbench() -> PathBuf {
@@ -20,51 +22,95 @@ fn path_in(variable: &str, default: impl Into<PathBuf>) -> PathBuf {
     env::var_os(variable).map_or_else(|| default.into(), PathBuf::from)
 }
 
-/// Which server to start.
+/// Which server to start. Node's are run by the `node` on the path, or the one in `WSBENCH_NODE`; Python's by the
+/// virtual environment beside them, or the interpreter in `WSBENCH_PYTHON`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// Express with `ws`; run by the `node` on the path, or the one in `WSBENCH_NODE`.
+    /// Express with `ws`. Sends no pings.
     Node,
-    /// `websockets`; run by the virtual environment beside it, or the interpreter in `WSBENCH_PYTHON`.
+    /// The same with the heartbeat of the README of `ws`, every 2 s.
+    NodeHeartbeat,
+    /// Socket.IO; pings after 1 s, and waits 1 s. Keeps no counts.
+    SocketIo,
+    /// `websockets`, with its own 20 s and 20 s.
     Python,
+    /// The same; pings after 1 s, and waits 1 s.
+    PythonHeartbeat,
+    /// aiohttp; pings after 2 s, and waits 1 s. Keeps no counts.
+    Aiohttp,
+    /// Tornado; pings after 2 s, and waits 1 s. Keeps no counts.
+    Tornado,
+    /// nginx, which lets nobody be silent for longer than 2 s, in front of [`Target::Node`].
+    Nginx,
 }
 
 impl Target {
     fn command(self) -> Command {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/targets");
-        let (program, script, needs) = match self {
-            Self::Node => {
-                let folder = root.join("node");
-                let node = path_in("WSBENCH_NODE", "node");
-                (node, folder.join("server.js"), folder.join("node_modules"))
-            }
-            Self::Python => {
-                let folder = root.join("python");
-                let venv = folder.join(".venv/bin/python");
-                let python = path_in("WSBENCH_PYTHON", venv);
-                (python.clone(), folder.join("server.py"), python)
-            }
-        };
-        assert!(
-            needs.exists(),
-            "the {self:?} target is not set up: {} is missing\nhint: run `scripts/test`",
-            needs.display()
-        );
-        let mut command = Command::new(program);
-        command.arg(script);
-        command
+        match self {
+            Self::Node => node("server.js", &[]),
+            Self::NodeHeartbeat => node("server.js", &[("HEARTBEAT", "2")]),
+            Self::SocketIo => node("socket_io.js", &ONE_AND_ONE),
+            Self::Python => python("server.py", &[]),
+            Self::PythonHeartbeat => python("server.py", &ONE_AND_ONE),
+            Self::Aiohttp => python("aiohttp_server.py", &[("HEARTBEAT", "2")]),
+            Self::Tornado => python(
+                "tornado_server.py",
+                &[("PING_INTERVAL", "2"), ("PING_TIMEOUT", "1")],
+            ),
+            Self::Nginx => unreachable!("nginx says nothing, and is started by `start_nginx`"),
+        }
     }
+}
+
+const ONE_AND_ONE: [(&str, &str); 2] = [("PING_INTERVAL", "1"), ("PING_TIMEOUT", "1")];
+
+/// Where the targets are.
+fn targets() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/targets")
+}
+
+fn node(script: &str, settings: &[(&str, &str)]) -> Command {
+    let folder = targets().join("node");
+    assert_set_up(&folder.join("node_modules"));
+    let mut command = Command::new(path_in("WSBENCH_NODE", "node"));
+    let settings = settings.iter().copied();
+    command.arg(folder.join(script)).envs(settings);
+    command
+}
+
+fn python(script: &str, settings: &[(&str, &str)]) -> Command {
+    let folder = targets().join("python");
+    let python = path_in("WSBENCH_PYTHON", folder.join(".venv/bin/python"));
+    assert_set_up(&python);
+    let mut command = Command::new(python);
+    let settings = settings.iter().copied();
+    command.arg(folder.join(script)).envs(settings);
+    command
+}
+
+#[track_caller]
+fn assert_set_up(needed: &Path) {
+    assert!(
+        needed.exists(),
+        "the target is not set up: {} is missing\nhint: run `scripts/test`",
+        needed.display()
+    );
 }
 
 /// A running real server on a free port; ends with its value.
 pub struct RealServer {
     child: Child,
     address: SocketAddr,
+    /// The server behind a proxy, and the proxy's own folder.
+    behind: Option<(Box<RealServer>, TempDir)>,
 }
 
 impl RealServer {
     /// Starts it and waits until it listens.
     pub fn start(target: Target) -> Self {
+        if target == Target::Nginx {
+            return Self::start_nginx();
+        }
         let mut child = target
             .command()
             .env("PORT", "0")
@@ -86,7 +132,61 @@ impl RealServer {
         Self {
             address: address.parse().expect("an address"),
             child,
+            behind: None,
         }
+    }
+
+    /// nginx takes no free port by itself: it is given one that was free a moment ago, and another if that is taken.
+    fn start_nginx() -> Self {
+        for _ in 0..5 {
+            let free = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = free.local_addr().unwrap();
+            drop(free);
+            let mut server = Self::nginx_at(address);
+            if server.listens() {
+                return server;
+            }
+        }
+        panic!("nginx found no free port, or says above what is wrong");
+    }
+
+    fn nginx_at(address: SocketAddr) -> Self {
+        let behind = Self::start(Target::Node);
+        let folder = tempfile::tempdir().unwrap();
+        let template = fs::read_to_string(targets().join("nginx/nginx.conf")).unwrap();
+        let settings = template
+            .replace("@listen@", &address.to_string())
+            .replace("@behind@", &behind.address.to_string())
+            .replace("@read_timeout@", "2s");
+        fs::write(folder.path().join("nginx.conf"), settings).unwrap();
+        // Debian keeps it where only root looks.
+        let nginx = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].into_iter();
+        let nginx = nginx.map(PathBuf::from).find(|path| path.exists());
+        let nginx = path_in("WSBENCH_NGINX", nginx.unwrap_or_else(|| "nginx".into()));
+        let child = Command::new(nginx)
+            .args(["-e", "stderr", "-c", "nginx.conf", "-p"])
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|e| panic!("failed to start nginx: {e}\nhint: run `scripts/test`"));
+        Self {
+            child,
+            address,
+            behind: Some((Box::new(behind), folder)),
+        }
+    }
+
+    /// Waits until it takes connections; says no if it has ended instead.
+    fn listens(&mut self) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.child.try_wait().unwrap().is_none() {
+            if TcpStream::connect(self.address).is_ok() {
+                return true;
+            }
+            assert!(Instant::now() < deadline, "nginx listens nowhere");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        false
     }
 
     /// Where it listens: `ws://127.0.0.1:PORT/`.

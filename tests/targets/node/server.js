@@ -1,5 +1,6 @@
 // The classic echo server: Express, with `ws` attached to the server that `app.listen` returns.
 // PORT: where to listen, 3000 by default, 0 for a free one. GET /counts: what it has seen.
+// HEARTBEAT: seconds between two pings, as the README of `ws` sends them; none by default.
 
 const express = require('express');
 const { Server } = require('ws');
@@ -28,10 +29,25 @@ sockets.on('connection', (socket) => {
     socket.send(data, { binary: isBinary });
   });
   socket.on('ping', () => { counts.pings += 1; });
-  socket.on('pong', () => { counts.pongs += 1; });
+  socket.isAlive = true;
+  socket.on('pong', () => {
+    counts.pongs += 1;
+    socket.isAlive = true;
+  });
   socket.on('error', () => {}); // a broken connection is counted where it closes
   socket.on('close', (code) => {
     counts.closed += 1;
     counts.closes[code] = (counts.closes[code] ?? 0) + 1;
   });
 });
+
+// One timer for all: who has not answered the ping of one tick is ended at the next.
+if (process.env.HEARTBEAT) {
+  setInterval(() => {
+    sockets.clients.forEach((socket) => {
+      if (!socket.isAlive) return socket.terminate();
+      socket.isAlive = false;
+      socket.ping();
+    });
+  }, Number(process.env.HEARTBEAT) * 1000);
+}

@@ -1,6 +1,7 @@
 """The classic asyncio echo server on `websockets`.
 
 PORT: where to listen, 3000 by default, 0 for a free one. GET /counts: what it has seen.
+PING_INTERVAL, PING_TIMEOUT: seconds; 20 each by default, as everywhere.
 """
 
 import asyncio
@@ -70,6 +71,8 @@ async def main():
         port,
         process_request=answer_counts,
         create_connection=CountingConnection,
+        ping_interval=float(os.environ.get("PING_INTERVAL", "20")),
+        ping_timeout=float(os.environ.get("PING_TIMEOUT", "20")),
         backlog=4096,  # for tests that open a thousand connections at once
     ) as server:
         port = server.sockets[0].getsockname()[1]

@@ -1,0 +1,116 @@
+//! Servers that ping (RFC 6455 section 5.5.2) and give a client up that answers none: their windows begin with the first
+//! ping that is not answered.
+
+use std::time::Duration;
+
+use super::table::{Default, Known, Preset, Values, at, between, needed, seconds};
+use crate::scenario::{End, Origin};
+
+/// One timer for all clients: a ping goes out while the timer's handler is under way to the last of them, and so does the
+/// end. Both are late by the clients before this one, but not by the same time.
+const WALK: Duration = Duration::from_millis(100);
+
+/// What asyncio's timers of more than this are rounded up to in aiohttp: whole seconds of its clock.
+const AIOHTTP_ROUNDS_ABOVE: Duration = Duration::from_secs(5);
+
+pub(super) const ALL: &[Preset] = &[
+    Preset {
+        name: "ws",
+        settings: &[seconds("interval", 30)],
+        from: Origin::Ping,
+        formula: "`interval`: the next tick; 0.1 s less, since one timer serves all clients",
+        window: |set| {
+            let interval = set.time("interval");
+            between(interval.saturating_sub(WALK), interval)
+        },
+        ends_with: &[End::Fin, End::Rst],
+        codes: &[],
+        tcp_end: None,
+        source: "websockets/ws README.md, \"How to detect and close broken connections?\"",
+    },
+    Preset {
+        name: "websockets",
+        settings: &[seconds("interval", 20), seconds("timeout", 20)],
+        from: Origin::Ping,
+        formula: "`timeout`",
+        window: |set| at(set.time("timeout")),
+        ends_with: &[End::CloseFrame],
+        codes: &[1011],
+        // It ends its half of TCP together with the Close frame.
+        tcp_end: Some(Duration::ZERO),
+        source: "python-websockets/websockets src/websockets/asyncio/connection.py, `keepalive`",
+    },
+    Preset {
+        name: "aiohttp",
+        settings: &[needed("heartbeat", "heartbeat = \"30s\"")],
+        from: Origin::Ping,
+        formula: "`heartbeat` / 2; above 5 s, up to the next whole second",
+        window: |set| {
+            let wait = set.time("heartbeat") / 2;
+            let rounds = wait > AIOHTTP_ROUNDS_ABOVE;
+            between(wait, wait + Duration::from_secs(u64::from(rounds)))
+        },
+        ends_with: &[End::Fin, End::Rst],
+        codes: &[],
+        tcp_end: None,
+        source: "aio-libs/aiohttp aiohttp/web_ws.py, helpers.py `calculate_timeout_when`",
+    },
+    Preset {
+        name: "tornado",
+        settings: &[
+            needed("interval", "interval = \"30s\""),
+            Known {
+                name: "timeout",
+                default: Default::SameAs("interval"),
+            },
+        ],
+        from: Origin::Ping,
+        formula: "`timeout`",
+        window: |set| not_above("timeout", "interval", set).and_then(|()| at(set.time("timeout"))),
+        ends_with: &[End::CloseFrame],
+        codes: &[1000],
+        tcp_end: Some(Duration::from_secs(5)),
+        source: "tornadoweb/tornado tornado/websocket.py, `periodic_ping` and `close`",
+    },
+    Preset {
+        name: "gorilla",
+        settings: &[seconds("interval", 54), seconds("timeout", 60)],
+        from: Origin::Ping,
+        formula: "`timeout` − `interval`: what is left of the read deadline that the last pong set",
+        window: |set| {
+            let (interval, timeout) = (set.time("interval"), set.time("timeout"));
+            if timeout <= interval {
+                return Err(("timeout", "is not longer than `interval`".to_owned()));
+            }
+            at(timeout - interval)
+        },
+        // The reader closes TCP while the writer sends an empty Close: either may be first.
+        ends_with: &[End::CloseFrame, End::Fin, End::Rst],
+        codes: &[],
+        tcp_end: None,
+        source: "gorilla/websocket examples/chat/client.go, `pingPeriod` and `pongWait`",
+    },
+    Preset {
+        name: "graphql-ws",
+        settings: &[seconds("keep_alive", 12)],
+        from: Origin::Ping,
+        formula: "`keep_alive`",
+        window: |set| at(set.time("keep_alive")),
+        ends_with: &[End::Fin, End::Rst],
+        codes: &[],
+        tcp_end: None,
+        source: "enisdenjo/graphql-ws src/use/ws.ts, `pongWait`",
+    },
+];
+
+/// A server that refuses, or shortens, a time that is longer than another.
+pub(super) fn not_above(
+    shorter: &'static str,
+    longer: &'static str,
+    set: &Values,
+) -> Result<(), super::table::Refused> {
+    if set.time(shorter) > set.time(longer) {
+        return Err((shorter, format!("is longer than `{longer}`")));
+    }
+    Ok(())
+}

@@ -1,0 +1,288 @@
+//! Every preset against windows worked out by hand, and against the table in `docs/heartbeats.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::table::{self, Default, EARLY, LATE, Preset};
+use super::{Expanded, PresetError, Setting, expand, names};
+use crate::scenario::{Between, End, Origin, Promise};
+use crate::units::{format_duration, parse_duration};
+
+/// `interval 20s, pings 2`
+fn settings(text: &str) -> BTreeMap<String, Setting> {
+    let pairs = text.split(", ").filter_map(|pair| pair.split_once(' '));
+    let pairs = pairs.map(|(name, value)| {
+        let count = value.parse().map(Setting::Count);
+        let value = count.unwrap_or_else(|_| Setting::Time(parse_duration(value).unwrap()));
+        (name.to_owned(), value)
+    });
+    pairs.collect()
+}
+
+fn window(expanded: &Expanded) -> Between {
+    match expanded.promises[0] {
+        Promise::ClosedBetween(window) => window,
+        ref other => panic!("{other:?}"),
+    }
+}
+
+/// Preset, settings, where the window begins, and the window in seconds, before its tolerance.
+const WINDOWS: &[(&str, &str, Origin, f64, f64)] = &[
+    // One tick after the ping.
+    ("ws", "interval 2s", Origin::Ping, 1.9, 2.0),
+    ("ws", "", Origin::Ping, 29.9, 30.0),
+    // Decided 2.003 s after the start, 1.002 s of which had gone before the ping.
+    (
+        "websockets",
+        "interval 1s, timeout 1s",
+        Origin::Ping,
+        1.0,
+        1.0,
+    ),
+    ("websockets", "timeout 20s", Origin::Ping, 20.0, 20.0),
+    // Pinged at 2.002 s and over at 3.003 s.
+    ("aiohttp", "heartbeat 2s", Origin::Ping, 1.0, 1.0),
+    ("aiohttp", "heartbeat 10s", Origin::Ping, 5.0, 5.0),
+    ("aiohttp", "heartbeat 20s", Origin::Ping, 10.0, 11.0),
+    ("tornado", "interval 2s, timeout 1s", Origin::Ping, 1.0, 1.0),
+    ("tornado", "interval 2s", Origin::Ping, 2.0, 2.0),
+    // The deadline stands at 60 s, the ping comes at 54 s.
+    ("gorilla", "", Origin::Ping, 6.0, 6.0),
+    ("graphql-ws", "", Origin::Ping, 12.0, 12.0),
+    ("cowboy", "", Origin::LastByte, 60.0, 66.0),
+    ("cowboy", "idle_timeout 10s", Origin::LastByte, 10.0, 11.0),
+    ("phoenix", "timeout 30s", Origin::LastByte, 30.0, 33.0),
+    ("uwebsockets", "", Origin::LastByte, 112.0, 120.0),
+    (
+        "uwebsockets",
+        "idle_timeout 10s",
+        Origin::LastByte,
+        4.0,
+        12.0,
+    ),
+    ("jetty", "", Origin::LastByte, 30.0, 30.0),
+    ("nginx", "read_timeout 3s", Origin::LastByte, 3.0, 3.0),
+    // An empty Close at 2.004 s.
+    (
+        "engineio",
+        "interval 1s, timeout 1s",
+        Origin::Open,
+        2.0,
+        2.0,
+    ),
+    ("engineio", "", Origin::Open, 45.0, 45.0),
+    ("socketio", "", Origin::Open, 45.0, 45.0),
+    ("socketio", "interval 50s", Origin::Open, 45.0, 70.0),
+    ("signalr", "", Origin::LastByte, 30.0, 31.0),
+    ("nats", "", Origin::LastByte, 240.0, 482.4),
+    (
+        "nats",
+        "interval 10s, pings 1",
+        Origin::LastByte,
+        10.0,
+        32.4,
+    ),
+    ("mqtt", "keep_alive 60s", Origin::LastByte, 90.0, 92.0),
+    ("centrifugo", "", Origin::Open, 22.5, 35.0),
+];
+
+#[test]
+fn windows_are_those_of_the_servers() {
+    for &(name, text, from, lo, hi) in WINDOWS {
+        let expanded = expand(name, &settings(text)).unwrap();
+        assert_eq!(expanded.from, from, "{name} {text}");
+        let (lo, hi) = (Duration::from_secs_f64(lo), Duration::from_secs_f64(hi));
+        let expected = Between {
+            lo: lo - EARLY,
+            hi: hi + LATE,
+        };
+        assert_eq!(window(&expanded), expected, "{name} {text}");
+    }
+    let tried: BTreeSet<&str> = WINDOWS.iter().map(|row| row.0).collect();
+    assert_eq!(tried, names().collect(), "each preset is tried");
+}
+
+#[test]
+fn the_end_is_promised_as_it_was_seen() {
+    let promises = |name, text| expand(name, &settings(text)).unwrap().promises;
+    let within = |seconds| {
+        Promise::TcpEndBetween(Between {
+            lo: Duration::ZERO,
+            hi: Duration::from_secs(seconds) + LATE,
+        })
+    };
+    let close = |code| {
+        vec![
+            Promise::Code(vec![code]),
+            Promise::EndsWith(vec![End::CloseFrame]),
+        ]
+    };
+    let cut = vec![Promise::EndsWith(vec![End::Fin, End::Rst])];
+    assert_eq!(promises("ws", "")[1..], cut);
+    assert_eq!(promises("aiohttp", "heartbeat 2s")[1..], cut);
+    let with_end = |code, seconds| [close(code), vec![within(seconds)]].concat();
+    assert_eq!(promises("websockets", "")[1..], with_end(1011, 0));
+    assert_eq!(promises("tornado", "interval 2s")[1..], with_end(1000, 5));
+    assert_eq!(promises("engineio", "")[1..], with_end(1005, 30));
+    assert_eq!(promises("centrifugo", "")[1..], close(3012));
+    assert_eq!(
+        promises("nginx", "")[1..],
+        [Promise::EndsWith(vec![End::Fin])]
+    );
+}
+
+#[test]
+fn a_contract_shows_every_setting_it_came_from() {
+    let shown = |name, text| expand(name, &settings(text)).unwrap().shown;
+    assert_eq!(
+        shown("websockets", "timeout 5s"),
+        "websockets (interval 20s, timeout 5s)"
+    );
+    assert_eq!(
+        shown("tornado", "interval 30s"),
+        "tornado (interval 30s, timeout 30s)"
+    );
+    assert_eq!(shown("nats", ""), "nats (interval 2m, pings 2)");
+}
+
+#[test]
+fn mistakes_are_told_apart() {
+    let refused = |name, text| expand(name, &settings(text)).unwrap_err();
+    let invalid = |name, why: &str| PresetError::Invalid {
+        name,
+        why: why.to_owned(),
+    };
+    let near = PresetError::UnknownPreset {
+        nearest: Some("websockets"),
+    };
+    assert_eq!(refused("websocket", ""), near);
+    let nothing = PresetError::UnknownPreset { nearest: None };
+    assert_eq!(refused("apache", ""), nothing);
+    let unknown = PresetError::UnknownSetting {
+        name: "timeout".to_owned(),
+        known: vec!["heartbeat"],
+    };
+    assert_eq!(refused("aiohttp", "timeout 5s"), unknown);
+    let missing = PresetError::Missing {
+        name: "heartbeat",
+        example: "heartbeat = \"30s\"",
+    };
+    assert_eq!(refused("aiohttp", ""), missing);
+    let longer = "is longer than `interval`";
+    assert_eq!(
+        refused("tornado", "interval 5s, timeout 6s"),
+        invalid("timeout", longer)
+    );
+    assert_eq!(
+        refused("centrifugo", "timeout 26s"),
+        invalid("timeout", longer)
+    );
+    let shorter = "is not longer than `interval`";
+    assert_eq!(
+        refused("gorilla", "timeout 54s"),
+        invalid("timeout", shorter)
+    );
+    assert_eq!(
+        refused("uwebsockets", "idle_timeout 7s"),
+        invalid("idle_timeout", "is under 8s")
+    );
+    assert_eq!(
+        refused("ws", "interval 0s"),
+        invalid("interval", "is not above zero")
+    );
+    assert_eq!(
+        refused("mqtt", "keep_alive 20"),
+        invalid("keep_alive", "is a duration, such as \"20s\"")
+    );
+    assert_eq!(
+        refused("nats", "pings 2s"),
+        invalid("pings", "is a number, such as 2")
+    );
+    assert_eq!(
+        refused("nats", "pings 1001"),
+        invalid("pings", "is more than 1000")
+    );
+}
+
+#[test]
+fn the_longest_settings_do_not_overflow() {
+    let longest = Setting::Time(crate::units::MAX_DURATION);
+    for preset in table::all() {
+        let given = preset.settings.iter().map(|known| {
+            let value = match known.default {
+                Default::Is(Setting::Count(_)) => Setting::Count(table::MAX_COUNT),
+                _ => longest,
+            };
+            (known.name.to_owned(), value)
+        });
+        match expand(preset.name, &given.collect()) {
+            Ok(expanded) => assert!(u64::try_from(window(&expanded).hi.as_nanos()).is_ok()),
+            // A deadline that is not longer than the time between two pings.
+            Err(error) => assert!(matches!(
+                error,
+                PresetError::Invalid {
+                    name: "timeout",
+                    ..
+                }
+            )),
+        }
+    }
+}
+
+#[test]
+fn the_page_shows_every_preset_as_it_is() {
+    let page = include_str!("../../../docs/heartbeats.md");
+    let (_, rest) = page
+        .split_once("| preset | ")
+        .expect("the table of presets");
+    let shown: Vec<&str> = rest
+        .lines()
+        .skip(2)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let rows: Vec<String> = table::all().map(row).collect();
+    assert_eq!(shown, rows, "the table should be:\n{}", rows.join("\n"));
+}
+
+/// As `docs/heartbeats.md` shows it.
+fn row(preset: &Preset) -> String {
+    let settings = preset.settings.iter().map(|known| match known.default {
+        Default::Is(value) => format!("`{}` {value}", known.name),
+        Default::SameAs(other) => format!("`{}` as `{other}`", known.name),
+        Default::None(_) => format!("`{}` (must be given)", known.name),
+    });
+    let ways = preset.ends_with.iter().map(|end| match end {
+        End::CloseFrame => match preset.codes {
+            [] => "Close".to_owned(),
+            [1005] => "Close without a code".to_owned(),
+            codes => {
+                let codes: Vec<String> = codes.iter().map(u16::to_string).collect();
+                format!("Close {}", codes.join(" or "))
+            }
+        },
+        End::Fin => "FIN".to_owned(),
+        End::Rst => "RST".to_owned(),
+        End::Nothing => unreachable!("a preset promises an end"),
+    });
+    let or_dash = |text: String| {
+        if text.is_empty() {
+            "–".to_owned()
+        } else {
+            text
+        }
+    };
+    let tcp_end = match preset.tcp_end {
+        None => "–".to_owned(),
+        Some(Duration::ZERO) => "at once".to_owned(),
+        Some(latest) => format_duration(latest),
+    };
+    format!(
+        "| `{}` | {} | `{}` | {} | {} | {tcp_end} | {} |",
+        preset.name,
+        settings.collect::<Vec<_>>().join(", "),
+        preset.from.name(),
+        preset.formula,
+        or_dash(ways.collect::<Vec<_>>().join(" or ")),
+        preset.source,
+    )
+}
