@@ -193,7 +193,7 @@ fn files_land_whole_and_over_older_ones() {
     let folder = place.path().join("a/b");
     let run = troubled();
     for _ in 0..2 {
-        let set = OutputSet::create(&folder).unwrap();
+        let set = OutputSet::create(&folder, &run.scenario).unwrap();
         assert!(!names(&folder).contains(&"run.json.part".to_owned()));
         assert_eq!(set.commit(&run.report()).unwrap(), folder);
         assert_eq!(names(&folder), FILES);
@@ -208,22 +208,24 @@ fn files_land_whole_and_over_older_ones() {
 fn a_run_that_never_reports_leaves_nothing() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("a/b");
-    let set = OutputSet::create(&folder).unwrap();
+    let scenario = troubled().scenario;
+    let set = OutputSet::create(&folder, &scenario).unwrap();
     assert_eq!(names(&folder).len(), FILES.len());
     drop(set);
     assert_eq!(names(place.path()), [""; 0]);
 
     fs::create_dir(place.path().join("mine")).unwrap();
-    drop(OutputSet::create(&place.path().join("mine")).unwrap());
+    drop(OutputSet::create(&place.path().join("mine"), &scenario).unwrap());
     assert_eq!(names(place.path()), ["mine"], "what was there before stays");
 }
 
 #[test]
 fn a_path_that_cannot_be_written_fails_at_once() {
+    let scenario = troubled().scenario;
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("file");
     fs::write(&file, "mine").unwrap();
-    let error = OutputSet::create(&file.join("x")).unwrap_err();
+    let error = OutputSet::create(&file.join("x"), &scenario).unwrap_err();
     assert!(
         error.to_string().starts_with("create the folder "),
         "{error}"
@@ -232,7 +234,7 @@ fn a_path_that_cannot_be_written_fails_at_once() {
     assert_eq!(error.path(), file.join("x"));
 
     fs::create_dir(place.path().join("run.json")).unwrap();
-    let error = OutputSet::create(place.path()).unwrap_err();
+    let error = OutputSet::create(place.path(), &scenario).unwrap_err();
     assert_eq!(error.path(), place.path().join("run.json"));
     assert_eq!(names(place.path()), ["file", "run.json"]);
 }
@@ -243,7 +245,7 @@ fn a_dated_report_has_a_folder_of_its_own() {
     let root: PathBuf = place.path().join("reports");
     let run = healthy();
     let started = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_464_900);
-    let dated = || OutputSet::create_dated(&root, "ramp", started).unwrap();
+    let dated = || OutputSet::create_dated(&root, &run.scenario, started).unwrap();
     let (first, second) = (dated(), dated());
     assert_eq!(first.folder(), root.join("ramp/20261123T201500Z"));
     assert_eq!(second.folder(), root.join("ramp/20261123T201500Z-2"));

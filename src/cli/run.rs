@@ -13,7 +13,7 @@ use crate::live::Live;
 use crate::measure::Surroundings;
 use crate::plan::Plan;
 use crate::report::{self, Host, Options, OutputSet, RunReport};
-use crate::scenario::{Gate, Scenario};
+use crate::scenario::Scenario;
 use crate::verdict::{Exit, Facts, Outcome, first_holding, judge};
 
 /// Where reports go without `--out`.
@@ -85,8 +85,8 @@ fn open_output(
     started_at: SystemTime,
 ) -> Result<OutputSet, CliError> {
     Ok(match &args.out {
-        Some(folder) => OutputSet::create(folder)?,
-        None => OutputSet::create_dated(REPORTS.as_ref(), &scenario.name, started_at)?,
+        Some(folder) => OutputSet::create(folder, scenario)?,
+        None => OutputSet::create_dated(REPORTS.as_ref(), scenario, started_at)?,
     })
 }
 
@@ -117,7 +117,7 @@ fn print(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Result<(), 
 /// Looks at the run second by second: shows progress, and ends it when an abort gate holds.
 struct Watch<'a> {
     live: Live,
-    abort: &'a [Gate],
+    scenario: &'a Scenario,
     held: Option<String>,
 }
 
@@ -125,18 +125,18 @@ impl<'a> Watch<'a> {
     fn new(scenario: &'a Scenario, quiet: bool) -> Self {
         Self {
             live: term::progress(quiet),
-            abort: &scenario.gates.abort,
+            scenario,
             held: None,
         }
     }
 
     fn see(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
         self.live.update(&second.progress);
-        if self.abort.is_empty() || self.held.is_some() {
+        if self.scenario.gates.abort.is_empty() || self.held.is_some() {
             return ControlFlow::Continue(());
         }
         let summary = second.summary();
-        self.held = first_holding(self.abort, &summary).map(|gate| gate.text.clone());
+        self.held = first_holding(self.scenario, &summary).map(|gate| gate.text.clone());
         match self.held {
             Some(_) => ControlFlow::Break(()),
             None => ControlFlow::Continue(()),

@@ -2,8 +2,10 @@
 //! Nothing here opens a socket or decides anything; the verdict is made before.
 
 mod connections_csv;
+mod contracts_csv;
 mod histogram_csv;
 mod host;
+mod judged;
 mod numbers;
 mod output;
 mod page;
@@ -11,11 +13,13 @@ mod run_json;
 mod run_report;
 mod style;
 mod summary_csv;
+mod surroundings;
 mod tables;
 mod text;
 mod timeline_csv;
 
 pub use connections_csv::write as connections_csv;
+pub use contracts_csv::write as contracts_csv;
 pub use histogram_csv::write as histogram_csv;
 pub use host::Host;
 pub use output::{OutputError, OutputSet};

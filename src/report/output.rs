@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::run_report::{RunReport, utc};
-use super::{connections_csv, histogram_csv, run_json, summary_csv, timeline_csv};
+use super::{connections_csv, contracts_csv, histogram_csv, run_json, summary_csv, timeline_csv};
+use crate::scenario::Scenario;
 
 /// A report that could not be written. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +41,11 @@ impl OutputError {
 /// How one file is written.
 type Writer = fn(&RunReport<'_>, &mut BufWriter<File>) -> io::Result<()>;
 
+/// Only where there is a contract to tell of.
+const CONTRACTS: &str = "contracts.csv";
+
 /// `run.json` comes last: where it is, the others are whole.
-const FILES: [(&str, Writer); 5] = [
+const FILES: [(&str, Writer); 6] = [
     ("summary.csv", |report, out| {
         Ok(summary_csv::write(report, out)?)
     }),
@@ -53,6 +57,9 @@ const FILES: [(&str, Writer); 5] = [
     }),
     ("connections.csv", |report, out| {
         Ok(connections_csv::write(report, out)?)
+    }),
+    (CONTRACTS, |report, out| {
+        Ok(contracts_csv::write(report, out)?)
     }),
     ("run.json", |report, out| Ok(run_json::write(report, out)?)),
 ];
@@ -75,6 +82,8 @@ pub struct OutputSet {
     made: Vec<PathBuf>,
     /// The link to the newest report, for a report in a folder of its own.
     latest: Option<PathBuf>,
+    /// A file that this report does not have; one of an older report would belong to another run.
+    stale: Option<PathBuf>,
 }
 
 impl OutputSet {
@@ -82,15 +91,24 @@ impl OutputSet {
     ///
     /// # Errors
     /// When the folder or a file in it cannot be made.
-    pub fn create(folder: &Path) -> Result<Self, OutputError> {
+    pub fn create(folder: &Path, scenario: &Scenario) -> Result<Self, OutputError> {
         let made = make_folders(folder)?;
         let mut set = Self {
             folder: folder.to_owned(),
             pending: Vec::with_capacity(FILES.len()),
             made,
             latest: None,
+            stale: None,
         };
+        let promises = scenario
+            .cohorts
+            .iter()
+            .any(|cohort| cohort.contract.is_some());
         for (name, write) in FILES {
+            if name == CONTRACTS && !promises {
+                set.stale = Some(folder.join(name));
+                continue;
+            }
             let temporary = folder.join(format!(".{name}.{}.part", std::process::id()));
             let name = folder.join(name);
             if name.is_dir() {
@@ -115,10 +133,10 @@ impl OutputSet {
     /// When the folder or a file in it cannot be made.
     pub fn create_dated(
         root: &Path,
-        scenario: &str,
+        scenario: &Scenario,
         started_at: SystemTime,
     ) -> Result<Self, OutputError> {
-        let of_scenario = root.join(scenario);
+        let of_scenario = root.join(&scenario.name);
         let time = utc(started_at).replace(['-', ':'], "");
         let mut made = make_folders(&of_scenario)?;
         let folder = match fresh_folder(&of_scenario, &time) {
@@ -129,7 +147,7 @@ impl OutputSet {
             }
         };
         made.push(folder.clone());
-        let mut set = match Self::create(&folder) {
+        let mut set = match Self::create(&folder, scenario) {
             Ok(set) => set,
             Err(error) => {
                 remove_empty(&made);
@@ -162,6 +180,9 @@ impl OutputSet {
             } = &self.pending[0];
             fs::rename(temporary, name).map_err(OutputError::at("rename a file to", name))?;
             self.pending.remove(0);
+        }
+        if let Some(stale) = &self.stale {
+            remove_if_there(stale).map_err(OutputError::at("remove", stale))?;
         }
         sync_folder(&self.folder).map_err(OutputError::at("sync", &self.folder))?;
         if let Some(latest) = &self.latest {
@@ -226,6 +247,13 @@ fn remove_empty(folders: &[PathBuf]) {
         if fs::remove_dir(folder).is_err() {
             return;
         }
+    }
+}
+
+fn remove_if_there(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

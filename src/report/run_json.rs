@@ -9,9 +9,10 @@ use sha2::{Digest, Sha256};
 use super::host::Host;
 use super::numbers::{mean_us, milli, us};
 use super::run_report::RunReport;
+use super::surroundings::Around;
 use crate::measure::{Histogram, Metric, Summary, Value};
 use crate::metric::{self, Cause, Unit, unit_of};
-use crate::verdict::{Distrust, GateResult, Outcome, Verdict, Warning};
+use crate::verdict::{ContractResult, Distrust, GateResult, Outcome, Times, Verdict, Warning};
 
 /// The version of the shape of `run.json`: raised when a reader of the old one could misread the new one.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -29,6 +30,7 @@ struct Document<'a> {
     outcome: &'static str,
     aborted_by: Option<&'a str>,
     verdict: Judgement<'a>,
+    surroundings: Around<'a>,
     warnings: Vec<Note>,
     errors: Vec<Errors<'a>>,
     metrics: Vec<Row<'a>>,
@@ -61,7 +63,7 @@ struct Judgement<'a> {
     passed: bool,
     exit_code: u8,
     gates: Vec<GateLine<'a>>,
-    contracts: [(); 0],
+    contracts: Vec<ContractLine<'a>>,
     distrust: Vec<Note>,
 }
 
@@ -70,6 +72,25 @@ struct GateLine<'a> {
     gate: &'a str,
     observed: Option<f64>,
     unit: Option<&'static str>,
+    passed: bool,
+    why: &'a str,
+}
+
+/// One promise. Times are microseconds.
+#[derive(Serialize)]
+struct ContractLine<'a> {
+    contract: &'a str,
+    cohort: &'a str,
+    from: Option<&'static str>,
+    expected: &'a str,
+    unit: Option<&'static str>,
+    expected_lo: Option<f64>,
+    expected_hi: Option<f64>,
+    observed_n: u64,
+    min: Option<f64>,
+    p50: Option<f64>,
+    p99: Option<f64>,
+    max: Option<f64>,
     passed: bool,
     why: &'a str,
 }
@@ -166,6 +187,7 @@ fn document<'a>(report: &'a RunReport<'_>) -> Document<'a> {
             Outcome::Completed | Outcome::Interrupted => None,
         },
         verdict: judgement(report.verdict),
+        surroundings: Around::of(&report.facts.surroundings),
         warnings: report.verdict.warnings.iter().map(Note::from).collect(),
         errors: errors(summary),
         metrics: summary
@@ -186,7 +208,7 @@ fn judgement(verdict: &Verdict) -> Judgement<'_> {
         passed: verdict.passed(),
         exit_code: verdict.exit.code(),
         gates: verdict.gates.iter().map(gate).collect(),
-        contracts: [],
+        contracts: verdict.contracts.iter().map(contract).collect(),
         distrust: verdict.distrust.iter().map(Note::from).collect(),
     }
 }
@@ -196,6 +218,28 @@ fn gate(result: &GateResult) -> GateLine<'_> {
         gate: &result.gate,
         observed: result.observed.map(|observed| observed.reported()),
         unit: result.observed.map(|observed| observed.measure.name()),
+        passed: result.passed,
+        why: &result.why,
+    }
+}
+
+fn contract(result: &ContractResult) -> ContractLine<'_> {
+    let (bounds, times) = (result.bounds, result.times);
+    let is_timed = bounds.is_some() || times.is_some();
+    let time = |of: fn(Times) -> u64| times.map(of).map(us);
+    ContractLine {
+        contract: result.contract,
+        cohort: &result.cohort,
+        from: result.from.map(|from| from.name()),
+        expected: &result.expected,
+        unit: is_timed.then(|| Unit::Time.name()),
+        expected_lo: bounds.map(|bounds| us(bounds.lo_ns)),
+        expected_hi: bounds.and_then(|bounds| bounds.hi_ns).map(us),
+        observed_n: result.n,
+        min: time(|times| times.min_ns),
+        p50: time(|times| times.p50_ns),
+        p99: time(|times| times.p99_ns),
+        max: time(|times| times.max_ns),
         passed: result.passed,
         why: &result.why,
     }

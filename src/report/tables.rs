@@ -6,7 +6,7 @@ use crate::measure::{Histogram, Metric, Summary};
 use crate::metric::{self, Timer};
 use crate::scenario::{Selector, Stat, Subject};
 use crate::units::{human_count, human_ns};
-use crate::verdict::{observe, samples_for};
+use crate::verdict::{View, observe, samples_for};
 
 /// Shown where there is a sample, in this order, after the messages.
 const TIMERS: [Timer; 8] = [
@@ -74,18 +74,22 @@ pub(super) struct Part<'a> {
 }
 
 impl Part<'_> {
-    fn of(&self, stat: Stat, metric: &str, summary: &Summary) -> String {
+    fn of(&self, stat: Stat, metric: &str, view: &View<'_>) -> String {
         let selector = Selector {
             metric: metric.to_owned(),
             cohort: self.cohort.map(str::to_owned),
             stage: self.stage,
         };
-        observe(&Subject::Stat(stat, selector), summary)
+        observe(&Subject::Stat(stat, selector), view)
             .map_or_else(|_| String::new(), |seen| seen.to_string())
     }
 
     /// All distributions of this part whose names begin so, in one.
-    fn histogram(&self, begins: &str, summary: &Summary) -> Option<Histogram> {
+    fn histogram(&self, begins: &str, view: &View<'_>) -> Option<Histogram> {
+        let summary = match self.cohort {
+            Some(_) => view.all(),
+            None => view.healthy(),
+        };
         let here = |metric: &&Metric| {
             metric.name.starts_with(begins)
                 && (self.cohort.is_none() || metric.cohort.as_deref() == self.cohort)
@@ -107,7 +111,7 @@ pub(super) fn parts(
     heading: &str,
     parts: &[Part<'_>],
     shown: Shown,
-    summary: &Summary,
+    view: &View<'_>,
 ) -> Vec<String> {
     let mut head = cells([heading, "open"]);
     if shown.messages {
@@ -117,18 +121,18 @@ pub(super) fn parts(
         head.extend(cells(["missed", "rtt p99"]));
     }
     let row = |part: &Part<'_>| {
-        let of = |stat, metric| part.of(stat, metric, summary);
+        let of = |stat, metric| part.of(stat, metric, view);
         let mut row = vec![part.label.clone(), of(Stat::Peak, "connections.open")];
         if shown.messages {
             row.push(of(Stat::Rate, "messages.sent"));
             row.push(of(Stat::Rate, "messages.echoed"));
             row.push(of(Stat::Count, "messages.timed_out"));
-            let latency = part.histogram("latency.", summary);
+            let latency = part.histogram("latency.", view);
             row.extend([50.0, 99.0].map(|percent| cell(latency.as_ref(), percent)));
         }
         if shown.heartbeat {
             row.push(of(Stat::Count, "heartbeat.missed"));
-            let rtt = part.histogram("heartbeat.rtt", summary);
+            let rtt = part.histogram("heartbeat.rtt", view);
             row.push(cell(rtt.as_ref(), 99.0));
         }
         row

@@ -7,16 +7,14 @@ use std::time::Duration;
 
 use super::page::Page;
 use super::run_report::RunReport;
-use super::style::{Style, WIDTH, harmless};
+use super::style::{Style, harmless};
 use super::tables::{self, Part, Shown};
 use crate::measure::Value;
 use crate::metric::{self, Cause, Counter, Gauge};
 use crate::scenario::Shape;
 use crate::units::{ByteSize, format_duration, human_count, human_ns};
-use crate::verdict::{Exit, GateResult, Outcome, Warning};
+use crate::verdict::{Exit, Outcome, Verdict, View, Warning};
 
-/// What gates saw stands in a column behind this width at most.
-const GATE_WIDTH: usize = 56;
 /// So many causes and warnings are shown; the rest is in run.json.
 const MAX_SHOWN: usize = 8;
 
@@ -32,6 +30,7 @@ pub fn write(
 ) -> io::Result<()> {
     let mut text = Text {
         report,
+        view: View::new(report.scenario, report.summary),
         page: Page { style, out },
     };
     text.heading()?;
@@ -41,13 +40,15 @@ pub fn write(
     text.generator()?;
     text.times()?;
     text.parts()?;
-    text.gates()?;
+    text.page.gates(&report.verdict.gates)?;
+    text.page.contracts(report)?;
     text.warnings()?;
     text.result(folder)
 }
 
 struct Text<'a, W> {
     report: &'a RunReport<'a>,
+    view: View<'a>,
     page: Page<W>,
 }
 
@@ -86,9 +87,10 @@ impl<W: Write> Text<'_, W> {
         self.causes()
     }
 
-    /// Why connections failed or ended, the most frequent first, each with an example.
+    /// Why connections failed or ended, the most frequent first, each with an example. Of those with a fault or a
+    /// contract that expects their end the contracts tell.
     fn causes(&mut self) -> io::Result<()> {
-        let summary = self.report.summary;
+        let summary = self.view.healthy();
         let mut causes: Vec<(Cause, u64)> = (Cause::ALL.iter())
             .filter(|cause| **cause != Cause::Completed)
             .map(|cause| (*cause, summary.count(&metric::error(*cause))))
@@ -99,7 +101,7 @@ impl<W: Write> Text<'_, W> {
             let count = human_count(*count);
             self.page
                 .line("", &format!("{count} {cause}: {}", cause.meaning()))?;
-            let examples = summary.endings.examples.get(cause);
+            let examples = self.view.healthy().endings.examples.get(cause);
             if let Some(example) = examples.and_then(|examples| examples.first()) {
                 self.page.example(example)?;
             }
@@ -108,15 +110,14 @@ impl<W: Write> Text<'_, W> {
     }
 
     fn messages(&mut self) -> io::Result<()> {
-        let summary = self.report.summary;
-        let count = |counter: Counter| summary.count(counter.name());
+        let count = |counter: Counter| self.count(counter);
         let received = count(Counter::MessagesReceived);
         if count(Counter::MessagesDue) + received == 0 {
             return Ok(());
         }
         let mut parts = vec![self.with_rate(Counter::MessagesSent, "sent")];
         let echoed = count(Counter::MessagesEchoed);
-        if echoed > 0 || !tables::messages(summary).is_empty() {
+        if echoed > 0 || !tables::messages(self.view.healthy()).is_empty() {
             parts.push(self.counted(Counter::MessagesEchoed, "echoed"));
         }
         if received != echoed {
@@ -137,8 +138,8 @@ impl<W: Write> Text<'_, W> {
     }
 
     fn heartbeat(&mut self) -> io::Result<()> {
-        let cohorts = &self.report.scenario.cohorts;
-        if cohorts.iter().any(|cohort| cohort.heartbeat.is_some()) {
+        let mut cohorts = self.report.scenario.cohorts.iter();
+        if cohorts.any(|cohort| cohort.heartbeat.is_some() && cohort.is_healthy()) {
             let mut parts = vec![
                 self.counted(Counter::PingsSent, "pings"),
                 self.counted(Counter::PongsReceived, "pongs"),
@@ -178,7 +179,7 @@ impl<W: Write> Text<'_, W> {
     }
 
     fn times(&mut self) -> io::Result<()> {
-        let summary = self.report.summary;
+        let summary = self.view.healthy();
         self.page.table(&tables::times(summary))?;
         if tables::has_thin_percentile(summary) {
             self.page
@@ -192,7 +193,7 @@ impl<W: Write> Text<'_, W> {
 
     /// One sentence, and only where somebody could wonder: from a millisecond and a half more on.
     fn why_latency_differs(&self) -> Option<&'static str> {
-        let summary = self.report.summary;
+        let summary = self.view.healthy();
         let p99 = |name: String| summary.histogram(&name)?.percentile(99.0);
         let waited = |message: &&str| {
             let latency = p99(metric::latency(message))?;
@@ -221,7 +222,7 @@ impl<W: Write> Text<'_, W> {
             });
             let parts: Vec<Part<'_>> = numbered.collect();
             self.page
-                .table(&tables::parts("stage", &parts, shown, summary))?;
+                .table(&tables::parts("stage", &parts, shown, &self.view))?;
         }
         if summary.cohorts.len() > 1 {
             let named = summary.cohorts.iter().map(|name| Part {
@@ -231,32 +232,7 @@ impl<W: Write> Text<'_, W> {
             });
             let parts: Vec<Part<'_>> = named.collect();
             self.page
-                .table(&tables::parts("cohort", &parts, shown, summary))?;
-        }
-        Ok(())
-    }
-
-    fn gates(&mut self) -> io::Result<()> {
-        let gates = &self.report.verdict.gates;
-        if gates.is_empty() {
-            return Ok(());
-        }
-        writeln!(self.page.out)?;
-        let longest = gates.iter().map(|gate| gate.gate.chars().count()).max();
-        let width = longest.unwrap_or(0).min(GATE_WIDTH);
-        for gate in gates {
-            let mark = if gate.passed {
-                self.page.style.good("✓ PASS")
-            } else {
-                self.page.style.bad("✗ FAIL")
-            };
-            let (text, seen) = (harmless(&gate.gate), seen(gate));
-            let fits = width.max(text.chars().count()) + seen.chars().count() <= WIDTH - 10;
-            if fits {
-                writeln!(self.page.out, "{mark}  {text:<width$}  {seen}")?;
-            } else {
-                writeln!(self.page.out, "{mark}  {text}\n{:8}{seen}", "")?;
-            }
+                .table(&tables::parts("cohort", &parts, shown, &self.view))?;
         }
         Ok(())
     }
@@ -302,17 +278,16 @@ impl<W: Write> Text<'_, W> {
     }
 
     fn sentence(&self) -> String {
-        let gates = &self.report.verdict.gates;
-        let code = self.report.verdict.exit.code();
-        let failed = gates.iter().filter(|gate| !gate.passed).count();
-        match self.report.verdict.exit {
-            Exit::Passed if gates.is_empty() => "there was no gate to hold".to_owned(),
-            Exit::Passed => match gates.len() {
-                1 => "the gate held".to_owned(),
-                all => format!("all {all} gates held"),
-            },
+        let verdict = self.report.verdict;
+        let code = verdict.exit.code();
+        match verdict.exit {
+            Exit::Passed => held(verdict.gates.len(), verdict.contracts.len()),
             Exit::Untrusted => {
-                format!("the run is in doubt, so its gates decide nothing (exit code {code})")
+                let what = match verdict.contracts.len() {
+                    0 => "gates decide",
+                    _ => "gates and contracts decide",
+                };
+                format!("the run is in doubt, so its {what} nothing (exit code {code})")
             }
             Exit::Interrupted => {
                 format!("these numbers cover the run until the signal (exit code {code})")
@@ -321,10 +296,7 @@ impl<W: Write> Text<'_, W> {
                 Outcome::Aborted { .. } => {
                     format!("an abort gate ended the run (exit code {code})")
                 }
-                _ => format!(
-                    "{failed} of {} gates did not hold (exit code {code})",
-                    gates.len()
-                ),
+                _ => format!("{} (exit code {code})", failed(verdict)),
             },
         }
     }
@@ -338,13 +310,21 @@ impl<W: Write> Text<'_, W> {
         }
     }
 
+    /// Connections are counted in all cohorts; the rest in the healthy ones, as gates do.
+    fn count(&self, counter: Counter) -> u64 {
+        let summary = match counter.name().starts_with("connections.") {
+            true => self.view.all(),
+            false => self.view.healthy(),
+        };
+        summary.count(counter.name())
+    }
+
     fn counted(&self, counter: Counter, word: &str) -> String {
-        let count = self.report.summary.count(counter.name());
-        format!("{} {word}", human_count(count))
+        format!("{} {word}", human_count(self.count(counter)))
     }
 
     fn if_any(&self, counter: Counter, word: &str) -> Option<String> {
-        (self.report.summary.count(counter.name()) > 0).then(|| self.counted(counter, word))
+        (self.count(counter) > 0).then(|| self.counted(counter, word))
     }
 
     fn with_rate(&self, counter: Counter, word: &str) -> String {
@@ -353,7 +333,7 @@ impl<W: Write> Text<'_, W> {
         if seconds <= 0.0 {
             return counted;
         }
-        let rate = self.report.summary.count(counter.name()) as f64 / seconds;
+        let rate = self.count(counter) as f64 / seconds;
         match rate {
             100.0.. => format!("{counted} ({}/s)", human_count(rate.round() as u64)),
             _ => format!("{counted} ({rate:.1}/s)"),
@@ -361,11 +341,36 @@ impl<W: Write> Text<'_, W> {
     }
 }
 
-/// What a gate saw, or why it saw nothing.
-fn seen(gate: &GateResult) -> String {
-    match gate.observed {
-        Some(observed) => observed.to_string(),
-        None => gate.why.clone(),
+/// What held, where everything did.
+fn held(gates: usize, promises: usize) -> String {
+    let gates = match gates {
+        0 => None,
+        1 => Some("the gate".to_owned()),
+        all => Some(format!("all {all} gates")),
+    };
+    let promises = match promises {
+        0 => None,
+        1 => Some("the promise".to_owned()),
+        all => Some(format!("all {all} promises")),
+    };
+    let all: Vec<String> = gates.into_iter().chain(promises).collect();
+    match all.is_empty() {
+        true => "there was no gate to hold".to_owned(),
+        false => format!("{} held", all.join(" and ")),
+    }
+}
+
+/// What did not hold, where something did not.
+fn failed(verdict: &Verdict) -> String {
+    let gates = verdict.gates.iter().filter(|gate| !gate.passed).count();
+    let promises = verdict.contracts.iter().filter(|one| !one.passed).count();
+    let (all_gates, all_promises) = (verdict.gates.len(), verdict.contracts.len());
+    match (gates, promises) {
+        (gates, 0) => format!("{gates} of {all_gates} gates did not hold"),
+        (0, promises) => format!("{promises} of {all_promises} promises were broken"),
+        (gates, promises) => format!(
+            "{gates} of {all_gates} gates did not hold, {promises} of {all_promises} promises were broken"
+        ),
     }
 }
 

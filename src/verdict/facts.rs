@@ -2,7 +2,7 @@
 //! Told by whoever drove it.
 
 use crate::measure::Surroundings;
-use crate::scenario::{Expect, Pacing, Scenario};
+use crate::scenario::{Cohort, Expect, Pacing, Scenario};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,9 +68,9 @@ pub fn planned_connections(scenario: &Scenario) -> u64 {
 /// A message that waits for answers (`in_flight`) may be late because the server is; beside such
 /// messages only another message on a bare schedule makes an open model.
 pub(super) fn is_open_model(scenario: &Scenario) -> bool {
-    let mut messages = scenario.cohorts.iter().flat_map(|c| &c.messages).peekable();
+    let mut messages = healthy(scenario).flat_map(|c| &c.messages).peekable();
     if messages.peek().is_none() {
-        return scenario.cohorts.iter().any(|c| c.heartbeat.is_some());
+        return expects_pongs(scenario);
     }
     messages.any(|message| {
         matches!(
@@ -83,13 +83,18 @@ pub(super) fn is_open_model(scenario: &Scenario) -> bool {
     })
 }
 
+/// Only healthy cohorts show what the run itself is worth.
+fn healthy(scenario: &Scenario) -> impl Iterator<Item = &Cohort> {
+    scenario.cohorts.iter().filter(|cohort| cohort.is_healthy())
+}
+
 /// Whether some message expects an answer.
 pub(super) fn expects_echoes(scenario: &Scenario) -> bool {
-    let mut messages = scenario.cohorts.iter().flat_map(|c| &c.messages);
+    let mut messages = healthy(scenario).flat_map(|c| &c.messages);
     messages.any(|message| message.expect == Expect::Echo)
 }
 
 /// Whether some connection sends pings.
 pub(super) fn expects_pongs(scenario: &Scenario) -> bool {
-    scenario.cohorts.iter().any(|c| c.heartbeat.is_some())
+    healthy(scenario).any(|c| c.heartbeat.is_some())
 }

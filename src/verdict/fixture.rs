@@ -227,8 +227,20 @@ impl Run {
     }
 
     pub(super) fn late(&mut self, ns: u64, times: u64) -> &mut Self {
+        self.timed(Timer::ScheduleLateness, ns, times)
+    }
+
+    pub(super) fn timed(&mut self, timer: Timer, ns: u64, times: u64) -> &mut Self {
         for _ in 0..times {
-            self.window().time(Timer::ScheduleLateness, ns);
+            self.window().time(timer, ns);
+        }
+        self
+    }
+
+    /// Workers that were woken so late.
+    pub(super) fn lagged(&mut self, ns: u64, times: u64) -> &mut Self {
+        for _ in 0..times {
+            self.shard.loop_lag.record(ns);
         }
         self
     }

@@ -2,8 +2,9 @@
 //! A gate without data does not hold.
 
 use super::observe::{Observed, observe};
+use super::view::View;
 use crate::measure::Summary;
-use crate::scenario::Gate;
+use crate::scenario::{Gate, Scenario};
 
 /// How one gate fared.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,9 +20,9 @@ pub struct GateResult {
 }
 
 /// A gate that must hold.
-pub(super) fn evaluate(gate: &Gate, summary: &Summary) -> GateResult {
+pub(super) fn evaluate(gate: &Gate, view: &View<'_>) -> GateResult {
     let text = gate.text.clone();
-    match observe(&gate.subject, summary) {
+    match observe(&gate.subject, view) {
         Ok(observed) => {
             let passed = gate.op.holds(observed.value, gate.value);
             GateResult {
@@ -45,20 +46,21 @@ pub(super) fn evaluate(gate: &Gate, summary: &Summary) -> GateResult {
 }
 
 /// The abort gate that ended the run, shown as the failure it is.
-pub(super) fn aborted_by(text: &str, gates: &[Gate], summary: &Summary) -> GateResult {
+pub(super) fn aborted_by(text: &str, gates: &[Gate], view: &View<'_>) -> GateResult {
     let gate = gates.iter().find(|gate| gate.text == text);
     GateResult {
         gate: text.to_owned(),
-        observed: gate.and_then(|gate| observe(&gate.subject, summary).ok()),
+        observed: gate.and_then(|gate| observe(&gate.subject, view).ok()),
         passed: false,
         why: "held, and so ended the run (an `abort` gate)".to_owned(),
     }
 }
 
-/// The first of these abort gates that holds now; one without data does not hold.
-pub fn first_holding<'g>(gates: &'g [Gate], summary: &Summary) -> Option<&'g Gate> {
-    gates.iter().find(|gate| {
-        observe(&gate.subject, summary).is_ok_and(|seen| gate.op.holds(seen.value, gate.value))
+/// The first abort gate that holds now; one without data does not hold.
+pub fn first_holding<'s>(scenario: &'s Scenario, summary: &Summary) -> Option<&'s Gate> {
+    let view = &View::new(scenario, summary);
+    scenario.gates.abort.iter().find(|gate| {
+        observe(&gate.subject, view).is_ok_and(|seen| gate.op.holds(seen.value, gate.value))
     })
 }
 

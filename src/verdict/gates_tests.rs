@@ -1,7 +1,7 @@
 //! Every statistic of every kind of metric, and every way to have no data.
 //! One summary of two cohorts and two stages, made by hand.
 
-use super::super::fixture::{gate, selector};
+use super::super::fixture::{gate, scenario, selector};
 use super::*;
 use crate::measure::{Collector, Layout, Open, Phase, Sample, Shard, Window};
 use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
@@ -66,7 +66,10 @@ fn looked_up(stat: Stat, metric: &str, cohort: Option<&str>, stage: Option<u32>)
             stage,
         },
     );
-    observe(&subject, &summary()).ok().map(|seen| seen.value)
+    let summary = summary();
+    observe(&subject, &View::new(&scenario(), &summary))
+        .ok()
+        .map(|seen| seen.value)
 }
 
 fn of_all(stat: Stat, metric: &str) -> Option<f64> {
@@ -177,6 +180,11 @@ fn gauges_are_summed_before_they_peak() {
     assert_eq!(of_all(Stat::Count, "generator.cpu"), None);
 }
 
+fn evaluated(gate: &Gate) -> GateResult {
+    let summary = summary();
+    evaluate(gate, &View::new(&scenario(), &summary))
+}
+
 fn ratio(above: &str, below: &str) -> Gate {
     Gate {
         subject: Subject::Ratio(selector(above), selector(below)),
@@ -188,10 +196,10 @@ fn ratio(above: &str, below: &str) -> Gate {
 
 #[test]
 fn ratios_want_something_to_divide_by() {
-    let held = evaluate(&ratio("errors.reset", "messages.sent"), &summary());
+    let held = evaluated(&ratio("errors.reset", "messages.sent"));
     assert!(held.passed);
     assert_eq!(held.observed.unwrap().to_string(), "0.111 %");
-    let empty = evaluate(&ratio("errors.reset", "messages.timed_out"), &summary());
+    let empty = evaluated(&ratio("errors.reset", "messages.timed_out"));
     assert!(!empty.passed);
     assert_eq!(empty.why, "no data: `messages.timed_out` is zero");
 }
@@ -199,7 +207,7 @@ fn ratios_want_something_to_divide_by() {
 #[test]
 fn an_empty_histogram_fails_its_gate() {
     let gate = gate(Stat::Percentile(99.0), "heartbeat.rtt", Op::Less, 1e9);
-    let result = evaluate(&gate, &summary());
+    let result = evaluated(&gate);
     assert!(!result.passed);
     assert_eq!(result.observed, None);
     assert_eq!(result.why, "no samples of `heartbeat.rtt`");
@@ -207,7 +215,7 @@ fn an_empty_histogram_fails_its_gate() {
 
 #[test]
 fn a_failed_gate_says_what_was_seen() {
-    let result = evaluate(&gate(Stat::Max, "latency.echo", Op::Less, 1e6), &summary());
+    let result = evaluated(&gate(Stat::Max, "latency.echo", Op::Less, 1e6));
     assert_eq!(result.why, "observed 2.00 ms");
     assert_eq!(result.observed.unwrap().reported(), 2_000.0);
     assert_eq!(result.observed.unwrap().measure.name(), "us");
@@ -215,16 +223,18 @@ fn a_failed_gate_says_what_was_seen() {
 
 #[test]
 fn the_first_abort_gate_that_holds_is_found() {
-    let gates = [
+    let mut scenario = scenario();
+    scenario.gates.abort = vec![
         gate(Stat::Percentile(99.0), "heartbeat.rtt", Op::Greater, 0.0),
         ratio("errors.reset", "messages.timed_out"),
         gate(Stat::Count, "errors.reset", Op::Greater, 5.0),
         gate(Stat::Count, "errors.reset", Op::Greater, 0.0),
     ];
-    let holding = first_holding(&gates, &summary()).unwrap();
+    let holding = first_holding(&scenario, &summary()).unwrap();
     assert_eq!(holding.text, "count(errors.reset) > 0");
+    scenario.gates.abort.pop();
     assert_eq!(
-        first_holding(&gates[..3], &summary()),
+        first_holding(&scenario, &summary()),
         None,
         "no data does not hold"
     );

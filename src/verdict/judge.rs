@@ -1,11 +1,13 @@
 //! The judgement on one run: gates, warnings, doubts and the exit code, decided in one place.
 //! Every report and the shell show this one.
 
-use super::contracts::ContractResult;
-use super::distrust::{self, Distrust};
+use super::contract::{self, ContractResult};
+use super::distrust::Distrust;
+use super::doubts;
 use super::exit::Exit;
 use super::facts::{Facts, Outcome};
 use super::gates::{GateResult, aborted_by, evaluate};
+use super::view::View;
 use super::warning::Warning;
 use super::warnings;
 use crate::measure::Summary;
@@ -35,21 +37,23 @@ impl Verdict {
 
 /// Judges a run.
 pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
+    let view = &View::new(scenario, summary);
     let aborted = match &facts.outcome {
-        Outcome::Aborted { gate } => Some(aborted_by(gate, &scenario.gates.abort, summary)),
+        Outcome::Aborted { gate } => Some(aborted_by(gate, &scenario.gates.abort, view)),
         Outcome::Completed | Outcome::Interrupted => None,
     };
     let pass = scenario.gates.pass.iter();
     let gates: Vec<GateResult> = aborted
         .into_iter()
-        .chain(pass.map(|gate| evaluate(gate, summary)))
+        .chain(pass.map(|gate| evaluate(gate, view)))
         .collect();
-    let held = gates.iter().all(|gate| gate.passed);
-    let mut distrust = distrust::find(scenario, summary, facts);
+    let contracts = contract::judge(scenario, summary, &facts.surroundings);
+    let held = gates.iter().all(|gate| gate.passed) && contracts.iter().all(|one| one.passed);
+    let mut distrust = doubts::find(scenario, view, facts);
     if held {
-        distrust.extend(distrust::lost(summary));
+        distrust.extend(doubts::unproven(view));
     }
-    let warnings = warnings::find(scenario, summary, facts, &distrust);
+    let warnings = warnings::find(scenario, view, facts, &distrust);
     let exit = [
         (facts.outcome == Outcome::Interrupted).then_some(Exit::Interrupted),
         (!distrust.is_empty()).then_some(Exit::Untrusted),
@@ -58,7 +62,7 @@ pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
     Verdict {
         exit: exit.into_iter().flatten().max().unwrap_or(Exit::Passed),
         gates,
-        contracts: Vec::new(),
+        contracts,
         warnings,
         distrust,
     }

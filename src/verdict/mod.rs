@@ -1,8 +1,9 @@
 //! From numbers to a judgement: the gates, doubts about the run itself, and one exit code.
 //! Pure: knows no clock, no socket and no file.
 
-mod contracts;
+mod contract;
 mod distrust;
+mod doubts;
 mod exit;
 mod facts;
 mod failures;
@@ -11,10 +12,11 @@ mod fixture;
 mod gates;
 mod judge;
 mod observe;
+mod view;
 mod warning;
 mod warnings;
 
-pub use contracts::{ContractResult, Times};
+pub use contract::{ActivityResult, Bounds, ContractResult, Tally, Times, activities, tally};
 pub use distrust::Distrust;
 pub use exit::Exit;
 pub use facts::{Facts, Outcome, planned_connections};
@@ -22,5 +24,6 @@ pub use failures::Failures;
 pub use gates::{GateResult, first_holding};
 pub use judge::{Verdict, judge};
 pub use observe::{Measure, NoData, Observed, observe};
+pub use view::View;
 pub use warning::Warning;
 pub use warnings::samples_for;

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::view::View;
 use crate::measure::{GaugeStats, Histogram, Metric, Open, Phase, Row, Summary, Value};
 use crate::metric::{self, Gauge, Kind, Unit};
 use crate::scenario::{Selector, Stat, Subject};
@@ -111,10 +112,10 @@ pub enum NoData {
 ///
 /// # Errors
 /// When there is no data: never a number that was not measured.
-pub fn observe(subject: &Subject, summary: &Summary) -> Result<Observed, NoData> {
+pub fn observe(subject: &Subject, view: &View<'_>) -> Result<Observed, NoData> {
     match subject {
         Subject::Ratio(above, below) => {
-            let (above, of) = (count(above, summary)?, count(below, summary)?);
+            let (above, of) = (count(above, view.of(above))?, count(below, view.of(below))?);
             if of == 0 {
                 return Err(NoData::ZeroDenominator(below.metric.clone()));
             }
@@ -123,12 +124,15 @@ pub fn observe(subject: &Subject, summary: &Summary) -> Result<Observed, NoData>
                 measure: Measure::Ratio,
             })
         }
-        Subject::Stat(stat, selector) => match kind(&selector.metric) {
-            Some(Kind::Counter) => of_counter(*stat, selector, summary),
-            Some(Kind::Histogram) => of_histogram(*stat, selector, summary),
-            Some(Kind::Gauge) => of_gauge(*stat, selector, summary),
-            None => Err(NoData::NoSamples(selector.metric.clone())),
-        },
+        Subject::Stat(stat, selector) => {
+            let summary = view.of(selector);
+            match kind(&selector.metric) {
+                Some(Kind::Counter) => of_counter(*stat, selector, summary),
+                Some(Kind::Histogram) => of_histogram(*stat, selector, summary),
+                Some(Kind::Gauge) => of_gauge(*stat, selector, summary),
+                None => Err(NoData::NoSamples(selector.metric.clone())),
+            }
+        }
     }
 }
 

@@ -75,6 +75,13 @@ pub enum Warning {
         /// Rows that are not.
         more: u64,
     },
+    /// More connections with a contract ended than can be kept to judge it by.
+    NotJudged {
+        /// Connections that were judged.
+        kept: u64,
+        /// Connections that were not.
+        more: u64,
+    },
     /// Arrivals were not dialled because too many connections were open.
     ArrivalsSkipped {
         /// How many.
@@ -100,6 +107,7 @@ impl Warning {
             Self::Clipped { .. } => "clipped",
             Self::Retyped { .. } => "retyped",
             Self::EndingsOverflow { .. } => "endings_overflow",
+            Self::NotJudged { .. } => "not_judged",
             Self::ArrivalsSkipped { .. } => "arrivals_skipped",
             Self::NoPreciseTimer => "no_precise_timer",
             Self::NoKernelView => "no_kernel_view",
@@ -129,6 +137,7 @@ impl Warning {
             | Self::Clipped { .. }
             | Self::Retyped { .. }
             | Self::EndingsOverflow { .. }
+            | Self::NotJudged { .. }
             | Self::NoKernelView => return None,
         };
         Some(hint.to_owned())
@@ -193,6 +202,12 @@ impl fmt::Display for Warning {
             Self::EndingsOverflow { kept, more } => write!(
                 f,
                 "connections.csv holds the first {} rows; {} more were only counted",
+                human_count(*kept),
+                human_count(*more)
+            ),
+            Self::NotJudged { kept, more } => write!(
+                f,
+                "contracts were judged by {} connections; for {} more there was no room",
                 human_count(*kept),
                 human_count(*more)
             ),

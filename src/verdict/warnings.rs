@@ -4,6 +4,7 @@
 use super::distrust::Distrust;
 use super::facts::{Facts, Outcome, is_open_model, planned_connections};
 use super::failures::Failures;
+use super::view::View;
 use super::warning::Warning;
 use crate::measure::{Summary, Value};
 use crate::metric::{Counter, Gauge, Timer};
@@ -21,26 +22,30 @@ const SAMPLES_ABOVE: f64 = 10.0;
 /// Every warning there is, but for what a doubt says already.
 pub(super) fn find(
     scenario: &Scenario,
-    summary: &Summary,
+    view: &View<'_>,
     facts: &Facts,
     doubts: &[Distrust],
 ) -> Vec<Warning> {
+    let (all, summary) = (view.all(), view.healthy());
     let mut found = Vec::new();
-    found.extend(fewer_connections(scenario, summary, facts));
-    found.extend(arrivals_skipped(scenario, summary));
+    // What a bad client does wrong begins after its 101: until then it is like the others.
+    found.extend(fewer_connections(scenario, all, facts));
+    found.extend(arrivals_skipped(scenario, all));
     found.extend(generator_busy(scenario, summary, facts.workers));
     found.extend(sends_late(scenario, summary));
     found.extend(not_sent(summary));
-    found.extend(too_few_samples(scenario, summary));
+    found.extend(too_few_samples(scenario, view));
     found.extend(clipped(summary));
     let retyped = summary.count(Counter::MessagesRetyped.name());
     found.extend((retyped > 0).then_some(Warning::Retyped { count: retyped }));
-    found.extend(
-        (summary.endings.more > 0).then_some(Warning::EndingsOverflow {
-            kept: summary.endings.rows.len() as u64,
-            more: summary.endings.more,
-        }),
-    );
+    found.extend((all.endings.more > 0).then_some(Warning::EndingsOverflow {
+        kept: all.endings.rows.len() as u64,
+        more: all.endings.more,
+    }));
+    found.extend((all.lives.more > 0).then_some(Warning::NotJudged {
+        kept: all.lives.rows.len() as u64,
+        more: all.lives.more,
+    }));
     found.extend((!facts.precise_timer).then_some(Warning::NoPreciseTimer));
     let pings = scenario.cohorts.iter().any(|c| c.heartbeat.is_some());
     found.extend((pings && !facts.kernel_view).then_some(Warning::NoKernelView));
@@ -57,6 +62,7 @@ fn says_more(doubt: &Distrust, warning: &Warning) -> bool {
             Warning::FewerConnections { .. }
         ) | (Distrust::NotSent { .. }, Warning::NotSent { .. })
             | (Distrust::SendsLate { .. }, Warning::SendsLate { .. })
+            | (Distrust::NotJudged { .. }, Warning::NotJudged { .. })
     )
 }
 
@@ -75,11 +81,15 @@ fn fewer_connections(scenario: &Scenario, summary: &Summary, facts: &Facts) -> O
     } else {
         (failed + all_opened, all_opened)
     };
-    let lost_for_good = failed > 0
-        && scenario
-            .cohorts
-            .iter()
-            .any(|cohort| cohort.reconnect == Reconnect::None);
+    let lost_for_good = scenario
+        .cohorts
+        .iter()
+        .filter(|cohort| cohort.reconnect == Reconnect::None)
+        .any(|cohort| {
+            let mut rows =
+                summary.select(Counter::ConnectionsFailed.name(), Some(&cohort.name), None);
+            rows.any(|row| matches!(row.value, Value::Counter(failed) if failed > 0))
+        });
     (opened < asked || lost_for_good).then(|| Warning::FewerConnections {
         asked,
         opened,
@@ -130,7 +140,7 @@ fn not_sent(summary: &Summary) -> Option<Warning> {
 
 /// One for each distribution: the lowest percentile that is not covered, of those a gate looks at. An
 /// empty one fails its gates anyway.
-fn too_few_samples(scenario: &Scenario, summary: &Summary) -> Vec<Warning> {
+fn too_few_samples(scenario: &Scenario, view: &View<'_>) -> Vec<Warning> {
     let mut looked_at: Vec<(Selector, Vec<f64>)> = Vec::new();
     for gate in &scenario.gates.pass {
         if let Subject::Stat(Stat::Percentile(percentile), selector) = &gate.subject {
@@ -146,7 +156,7 @@ fn too_few_samples(scenario: &Scenario, summary: &Summary) -> Vec<Warning> {
             cohort,
             stage,
         } = &selector;
-        let rows = summary.select(metric, cohort.as_deref(), *stage);
+        let rows = (view.of(&selector)).select(metric, cohort.as_deref(), *stage);
         let samples = Summary::merged(rows)?.count();
         let percentile = (percentiles.into_iter())
             .filter(|percentile| samples < samples_for(*percentile))
@@ -200,7 +210,16 @@ mod tests {
     use std::time::Duration;
 
     fn found(scenario: &Scenario, run: &Run) -> Vec<Warning> {
-        find(scenario, &run.summary(), &Facts::completed(2), &[])
+        judged(scenario, &run.summary(), &Facts::completed(2), &[])
+    }
+
+    fn judged(
+        scenario: &Scenario,
+        summary: &Summary,
+        facts: &Facts,
+        doubts: &[Distrust],
+    ) -> Vec<Warning> {
+        find(scenario, &View::new(scenario, summary), facts, doubts)
     }
 
     #[test]
@@ -241,9 +260,9 @@ mod tests {
         run.late(50_000_000, 1_000).not_sent(500);
         let (scenario, summary) = (scenario(), run.summary());
         let facts = Facts::completed(2);
-        let doubts = super::super::distrust::find(&scenario, &summary, &facts);
+        let doubts = super::super::doubts::find(&scenario, &View::new(&scenario, &summary), &facts);
         assert_eq!(doubts.len(), 2);
-        assert_eq!(find(&scenario, &summary, &facts, &doubts), []);
+        assert_eq!(judged(&scenario, &summary, &facts, &doubts), []);
     }
 
     #[test]
@@ -278,7 +297,7 @@ mod tests {
             outcome: Outcome::Interrupted,
             ..Facts::completed(2)
         };
-        assert_eq!(find(&scenario(), &run.summary(), &interrupted, &[]), []);
+        assert_eq!(judged(&scenario(), &run.summary(), &interrupted, &[]), []);
         assert_eq!(found(&scenario(), &run)[0].kind(), "fewer_connections");
     }
 
@@ -318,7 +337,7 @@ mod tests {
         let kinds = |warnings: &[Warning]| -> Vec<&'static str> {
             warnings.iter().map(Warning::kind).collect()
         };
-        let warnings = find(&scenario(), &summary, &Facts::completed(2), &[]);
+        let warnings = judged(&scenario(), &summary, &Facts::completed(2), &[]);
         assert_eq!(kinds(&warnings), ["clipped", "retyped", "endings_overflow"]);
     }
 
@@ -351,7 +370,7 @@ mod tests {
             kernel_view: false,
             ..Facts::completed(2)
         };
-        let warnings = find(&scenario(), &Run::healthy().summary(), &facts, &[]);
+        let warnings = judged(&scenario(), &Run::healthy().summary(), &facts, &[]);
         assert_eq!(warnings, [Warning::NoPreciseTimer, Warning::NoKernelView]);
     }
 }

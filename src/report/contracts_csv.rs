@@ -1,0 +1,79 @@
+//! `contracts.csv`: one row for each promise of each cohort.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::numbers::{cell, seconds};
+use super::run_report::RunReport;
+use crate::verdict::{ContractResult, Times};
+
+/// The columns, in order. Times are seconds.
+#[derive(Serialize)]
+struct Line<'a> {
+    contract: &'a str,
+    cohort: &'a str,
+    from: Option<&'a str>,
+    expected_lo_s: String,
+    expected_hi_s: String,
+    expected_code: &'a str,
+    observed_n: u64,
+    min_s: String,
+    p50_s: String,
+    p99_s: String,
+    max_s: String,
+    passed: bool,
+    why: &'a str,
+}
+
+const COLUMNS: [&str; 13] = [
+    "contract",
+    "cohort",
+    "from",
+    "expected_lo_s",
+    "expected_hi_s",
+    "expected_code",
+    "observed_n",
+    "min_s",
+    "p50_s",
+    "p99_s",
+    "max_s",
+    "passed",
+    "why",
+];
+
+/// Writes `contracts.csv`: a header at least.
+///
+/// # Errors
+/// When `out` does.
+pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
+    let mut csv = csv::WriterBuilder::new()
+        .has_headers(false)
+        .from_writer(out);
+    csv.write_record(COLUMNS)?;
+    for contract in &report.verdict.contracts {
+        csv.serialize(line(contract))?;
+    }
+    csv.flush()?;
+    Ok(())
+}
+
+fn line(result: &ContractResult) -> Line<'_> {
+    let time = |of: fn(Times) -> u64| cell(result.times.map(of).map(seconds));
+    let bounds = result.bounds;
+    Line {
+        contract: result.contract,
+        cohort: &result.cohort,
+        from: result.from.map(|from| from.name()),
+        expected_lo_s: cell(bounds.map(|bounds| seconds(bounds.lo_ns))),
+        expected_hi_s: cell(bounds.and_then(|bounds| bounds.hi_ns).map(seconds)),
+        expected_code: &result.expected,
+        observed_n: result.n,
+        min_s: time(|times| times.min_ns),
+        p50_s: time(|times| times.p50_ns),
+        p99_s: time(|times| times.p99_ns),
+        max_s: time(|times| times.max_ns),
+        passed: result.passed,
+        why: &result.why,
+    }
+}

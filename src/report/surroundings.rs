@@ -1,0 +1,80 @@
+//! What happened around the connections, as `run.json` holds it. Times are seconds since the first dial.
+
+use serde::Serialize;
+
+use super::numbers::{seconds, us};
+use crate::measure::{Incident, Sockets, Surroundings, Usage};
+
+#[derive(Serialize)]
+pub(super) struct Around<'a> {
+    incidents: Vec<Happened<'a>>,
+    /// `None`: nobody looked.
+    sockets: Option<Table>,
+    /// `None`: nobody looked.
+    usage: Option<BeforeAndAfter>,
+}
+
+#[derive(Serialize)]
+struct Happened<'a> {
+    kind: &'static str,
+    cohorts: &'a [String],
+    began_s: f64,
+    ended_s: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Table {
+    seen: usize,
+    more: u64,
+    resolution_us: f64,
+}
+
+#[derive(Serialize)]
+struct BeforeAndAfter {
+    before: Used,
+    after: Used,
+}
+
+#[derive(Serialize)]
+struct Used {
+    rss: u64,
+    descriptors: u64,
+}
+
+impl<'a> Around<'a> {
+    pub(super) fn of(surroundings: &'a Surroundings) -> Self {
+        let usage = surroundings.usage.as_ref();
+        Self {
+            incidents: surroundings.incidents.iter().map(happened).collect(),
+            sockets: surroundings.sockets.as_ref().map(table),
+            usage: usage.map(|(before, after)| BeforeAndAfter {
+                before: used(before),
+                after: used(after),
+            }),
+        }
+    }
+}
+
+fn happened(incident: &Incident) -> Happened<'_> {
+    Happened {
+        kind: incident.kind,
+        cohorts: &incident.cohorts,
+        began_s: seconds(incident.began_ns),
+        ended_s: incident.ended_ns.map(seconds),
+    }
+}
+
+fn table(sockets: &Sockets) -> Table {
+    Table {
+        seen: sockets.ends.len(),
+        more: sockets.more,
+        resolution_us: us(sockets.resolution_ns),
+    }
+}
+
+fn used(usage: &Usage) -> Used {
+    Used {
+        rss: usage.rss,
+        descriptors: usage.descriptors,
+    }
+}

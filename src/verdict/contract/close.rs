@@ -1,0 +1,90 @@
+//! The close handshake that a client begins: `close_answered_within`, `close_code_echoed`, `silent_after_close`
+//! (RFC 6455 section 5.5.1).
+
+use std::collections::BTreeMap;
+
+use super::case::{Case, Finding, of};
+use super::result::Bounds;
+use super::window::{Moment, judge_times};
+use crate::measure::{EndedBy, Life};
+use crate::units::human_count;
+
+/// Those whose client sent the first Close frame, and not because it held the server for dead.
+fn closed_by_us<'a>(case: &'a Case<'_>) -> impl Iterator<Item = (&'a Life, u64)> {
+    let lives = case.lives.iter().copied();
+    lives
+        .filter(|life| matches!(life.ended_by, EndedBy::Fault | EndedBy::Plan))
+        .filter_map(|life| Some((life, life.close_sent_ns?)))
+}
+
+/// `close_answered_within`.
+pub(super) fn answered(case: &Case<'_>, bounds: Bounds) -> Finding {
+    let mut moments = Vec::new();
+    let mut unanswered = 0;
+    for (life, sent) in closed_by_us(case) {
+        match life.close_received_ns {
+            Some(at) => moments.push(Moment::exact(at.saturating_sub(sent))),
+            None => unanswered += 1,
+        }
+    }
+    let all = moments.len() + unanswered;
+    if all == 0 {
+        return Finding::no_data("no client sent a Close frame");
+    }
+    let mut finding = judge_times(bounds, &moments);
+    if unanswered > 0 {
+        let part = format!("{} never answered", of(unanswered, all));
+        finding.why = match finding.why.as_str() {
+            "" => part,
+            why => format!("{why}; {part}"),
+        };
+        finding.passed = false;
+        finding.n = all as u64;
+    }
+    finding
+}
+
+/// `close_code_echoed`. An empty Close frame is echoed by an empty one.
+pub(super) fn code_echoed(case: &Case<'_>) -> Finding {
+    let mut wrong: BTreeMap<String, u64> = BTreeMap::new();
+    let mut all = 0;
+    for (life, _) in closed_by_us(case) {
+        all += 1;
+        let sent = life.close_sent_code.unwrap_or(1005);
+        let found = match life.close_received_ns.and(life.close_code) {
+            Some(code) if code == sent => continue,
+            Some(code) => format!("{sent} was answered with {code}"),
+            None => format!("{sent} was not answered"),
+        };
+        *wrong.entry(found).or_default() += 1;
+    }
+    if all == 0 {
+        return Finding::no_data("no client sent a Close frame");
+    }
+    let why: Vec<String> = (wrong.iter())
+        .map(|(found, count)| format!("{found} ×{}", human_count(*count)))
+        .collect();
+    Finding::counted(all, wrong.is_empty(), why.join("; "))
+}
+
+/// `silent_after_close`.
+pub(super) fn silent(case: &Case<'_>) -> Finding {
+    let closed = case
+        .lives
+        .iter()
+        .filter(|life| life.close_received_ns.is_some());
+    let frames: Vec<u32> = closed.map(|life| life.frames_after_close).collect();
+    if frames.is_empty() {
+        return Finding::no_data("no Close frame came");
+    }
+    let talking = frames.iter().filter(|frames| **frames > 0).count();
+    let most = frames.iter().max().copied().unwrap_or(0);
+    let why = match talking {
+        0 => String::new(),
+        _ => {
+            let part = of(talking, frames.len());
+            format!("{part} got frames after the server's Close, up to {most}")
+        }
+    };
+    Finding::counted(frames.len(), talking == 0, why)
+}

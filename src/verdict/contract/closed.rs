@@ -1,0 +1,112 @@
+//! Nobody is cut who should not be: `closed` and `alive_for`.
+//! That none of so many was cut bounds how often it can happen; the bound is said.
+
+use super::case::{Case, Finding, of};
+use super::result::Times;
+use super::window::{Moment, Seen, look, promised};
+use crate::measure::{EndedBy, Life};
+use crate::units::{human_count, human_ns};
+
+/// `closed`: the server ended at most so many.
+pub(super) fn at_most(case: &Case<'_>, most: u64) -> Finding {
+    let all = case.lives.len();
+    let closed: Vec<&&Life> = (case.lives.iter())
+        .filter(|life| life.ended_by == EndedBy::Server)
+        .collect();
+    let passed = closed.len() as u64 <= most;
+    let mut said = Vec::new();
+    match closed.iter().filter_map(|life| age(life)).min() {
+        Some(first) => said.push(format!(
+            "{} ended by the server, the first after {}",
+            of(closed.len(), all),
+            human_ns(first)
+        )),
+        None if closed.is_empty() => said.push(none_of(all)),
+        None => said.push(format!("{} ended by the server", of(closed.len(), all))),
+    }
+    let dead = (case.lives.iter())
+        .filter(|life| life.ended_by == EndedBy::Heartbeat)
+        .count();
+    if dead > 0 {
+        let dead = human_count(dead as u64);
+        said.push(format!("{dead} given up by the client's own heartbeat"));
+    }
+    Finding::counted(all, passed, said.join("; "))
+}
+
+fn age(life: &Life) -> Option<u64> {
+    Some(life.decided_ns()?.saturating_sub(life.opened_ns))
+}
+
+/// `alive_for`: the server ended none sooner than this. Its times are for how long each was seen alive.
+pub(super) fn alive_for(case: &Case<'_>, time: u64) -> Finding {
+    let mut alive = Vec::new();
+    let (mut cut, mut early, mut short, mut without) = (Vec::new(), 0, Vec::new(), 0);
+    for life in &case.lives {
+        match look(case, life, Moment::decision(life), time) {
+            Seen::After(at) => {
+                alive.push(at.ns);
+                cut.extend((at.ns + at.later < time).then_some(at.ns));
+            }
+            Seen::NotIn(watched) => {
+                alive.push(watched);
+                short.extend((watched < time).then_some(watched));
+            }
+            Seen::Before => early += 1,
+            Seen::NoOrigin => without += 1,
+            Seen::CutShort => {}
+        }
+    }
+    let all = alive.len() + early + without;
+    let mut said = Vec::new();
+    if let Some(first) = cut.iter().min() {
+        let (part, first) = (of(cut.len(), all), human_ns(*first));
+        said.push(format!(
+            "{part} ended by the server, the first after {first}"
+        ));
+    }
+    if let Some(least) = short.iter().min() {
+        let (part, least) = (of(short.len(), all), human_ns(*least));
+        let time = promised(time);
+        said.push(format!(
+            "{part} watched for less than {time}, some for {least} only"
+        ));
+    }
+    if early > 0 {
+        said.push(format!("{} ended before it began", of(early, all)));
+    }
+    if without > 0 {
+        let from = case.contract.from.name();
+        said.push(format!(
+            "{} never came to `from = \"{from}\"`",
+            of(without, all)
+        ));
+    }
+    let passed = said.is_empty() && all > 0;
+    if passed {
+        said.push(none_of(all));
+    }
+    if all == 0 {
+        said.push("every connection was cut short by the end of the run".to_owned());
+    }
+    Finding {
+        n: all as u64,
+        times: Times::of(alive),
+        passed,
+        why: said.join("; "),
+    }
+}
+
+/// The exact form of the rule of three: what is seen in none of `n` happens in less than `1 - 0.05^(1/n)`.
+fn none_of(all: usize) -> String {
+    let most = (1.0 - 0.05_f64.powf(1.0 / all as f64)) * 100.0;
+    let most = match most {
+        10.0.. => format!("{most:.0}"),
+        1.0.. => format!("{most:.1}"),
+        _ => format!("{most:.2}"),
+    };
+    format!(
+        "none of {}: with 95 % confidence less than {most} %",
+        human_count(all as u64)
+    )
+}

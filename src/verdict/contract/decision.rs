@@ -1,0 +1,137 @@
+//! The server's decision: when, with which code, and how it looks from outside.
+//! `closed_between`, `code` and `ends_with`.
+
+use std::collections::BTreeMap;
+
+use super::case::{Case, Finding, end_of, is_reconnect, of};
+use super::result::Bounds;
+use super::window::{Moment, Seen, judge, look};
+use crate::measure::{EndedBy, Life};
+use crate::scenario::End;
+use crate::units::human_count;
+
+/// `closed_between`.
+pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
+    let hi = bounds.hi_ns.unwrap_or(u64::MAX);
+    let seen: Vec<Seen> = (case.lives.iter())
+        .map(|life| look(case, life, Moment::decision(life), hi))
+        .collect();
+    let mut finding = judge(bounds, case.contract.from, &seen);
+    let mut said = vec![std::mem::take(&mut finding.why)];
+    said.extend(bare_ends(case));
+    said.extend(others(case));
+    said.retain(|part| !part.is_empty());
+    finding.why = said.join("; ");
+    finding
+}
+
+/// Ends of TCP that nobody announced: from outside a server's look the same as a proxy's.
+fn bare_ends(case: &Case<'_>) -> Option<String> {
+    if case.is_direct() {
+        return None;
+    }
+    let decided = case
+        .lives
+        .iter()
+        .filter(|life| life.ended_by == EndedBy::Server);
+    let (mut fin, mut rst) = (0, 0);
+    for life in decided {
+        match end_of(life) {
+            End::Fin => fin += 1,
+            End::Rst => rst += 1,
+            End::CloseFrame | End::Nothing => {}
+        }
+    }
+    let parts = [(fin, "FIN"), (rst, "RST")];
+    let named: Vec<String> = (parts.iter())
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{} {name}", human_count(*count)))
+        .collect();
+    (!named.is_empty()).then(|| {
+        let named = named.join(" and ");
+        format!("{named} without a Close frame (a proxy's cut, or the server's own)")
+    })
+}
+
+/// Why some could not be decided: it was not the server that ended them.
+fn others(case: &Case<'_>) -> Option<String> {
+    let by = |who| {
+        case.lives
+            .iter()
+            .filter(|life| life.ended_by == who)
+            .count()
+    };
+    let (fault, heartbeat) = (by(EndedBy::Fault), by(EndedBy::Heartbeat));
+    let mut said = Vec::new();
+    if fault > 0 {
+        said.push(format!(
+            "{} ended by the client's fault",
+            human_count(fault as u64)
+        ));
+    }
+    if heartbeat > 0 {
+        let heartbeat = human_count(heartbeat as u64);
+        said.push(format!(
+            "{heartbeat} given up by the client's own heartbeat"
+        ));
+    }
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
+/// `code`: of those the server ended, and of its answers to a Close frame that is the client's fault.
+pub(super) fn code(case: &Case<'_>, codes: &[u16]) -> Finding {
+    let judged: Vec<&&Life> = (case.lives.iter())
+        .filter(|life| !is_cut_short(life))
+        .collect();
+    let mut wrong: BTreeMap<String, usize> = BTreeMap::new();
+    for life in &judged {
+        let came = life.close_received_ns.and(life.close_code);
+        let is_ours = matches!(life.ended_by, EndedBy::Plan | EndedBy::Heartbeat);
+        let found = match came {
+            _ if is_ours => "were not ended by the server".to_owned(),
+            Some(code) if codes.contains(&code) => continue,
+            Some(1005) => "had no code (1005)".to_owned(),
+            Some(code) => format!("had {code}"),
+            None => "had no Close frame (1006)".to_owned(),
+        };
+        *wrong.entry(found).or_default() += 1;
+    }
+    let all = judged.len();
+    let why: Vec<String> = (wrong.iter())
+        .map(|(found, count)| format!("{} {found}", of(*count, all)))
+        .collect();
+    Finding::counted(all, wrong.is_empty() && all > 0, why.join("; "))
+}
+
+/// `ends_with`.
+pub(super) fn ends_with(case: &Case<'_>, ends: &[End]) -> Finding {
+    let judged: Vec<&&Life> = (case.lives.iter())
+        .filter(|life| !is_cut_short(life) || ends.contains(&End::Nothing))
+        .collect();
+    let mut wrong: BTreeMap<End, usize> = BTreeMap::new();
+    for life in &judged {
+        let end = end_of(life);
+        if !ends.contains(&end) {
+            *wrong.entry(end).or_default() += 1;
+        }
+    }
+    let all = judged.len();
+    let why: Vec<String> = (wrong.iter())
+        .map(|(end, count)| format!("{} {}", of(*count, all), with(*end)))
+        .collect();
+    Finding::counted(all, wrong.is_empty() && all > 0, why.join("; "))
+}
+
+fn with(end: End) -> &'static str {
+    match end {
+        End::CloseFrame => "ended with a Close frame",
+        End::Fin => "ended with a FIN, without a Close frame",
+        End::Rst => "ended with a RST, without a Close frame",
+        End::Nothing => "were not ended by the server",
+    }
+}
+
+/// A client that is connected again has a last connection, and the end of the run is no one's decision.
+fn is_cut_short(life: &Life) -> bool {
+    is_reconnect(life) && life.ended_by == EndedBy::Plan
+}

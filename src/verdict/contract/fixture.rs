@@ -1,0 +1,166 @@
+//! A cohort with a contract, and lives made by hand, for the tests of this folder.
+//! Compiled for tests only. Times are milliseconds.
+
+use std::time::Duration;
+
+use super::super::fixture::{self, Run};
+use super::judge::judge;
+use super::result::ContractResult;
+use crate::measure::{EndedBy, Incident, Life, Lives, Summary, Surroundings, TcpEnding};
+use crate::metric::Cause;
+use crate::scenario::{Between, Contract, Fault, FaultKind, Origin, Promise, Scenario};
+
+pub(super) const MS: u64 = 1_000_000;
+
+pub(super) fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+pub(super) fn between(lo: u64, hi: u64) -> Between {
+    Between {
+        lo: ms(lo),
+        hi: ms(hi),
+    }
+}
+
+pub(super) fn contract(from: Origin, promises: Vec<Promise>) -> Contract {
+    Contract {
+        from,
+        preset: None,
+        promises,
+    }
+}
+
+/// One cohort, `main`, with this contract; the target is somewhere else.
+pub(super) fn scenario(contract: Contract) -> Scenario {
+    let mut scenario = fixture::scenario();
+    scenario.cohorts[0].contract = Some(contract);
+    scenario
+}
+
+/// The same with a fault that is not looked at.
+pub(super) fn faulty(contract: Contract) -> Scenario {
+    let mut scenario = scenario(contract);
+    scenario.cohorts[0].faults = vec![Fault {
+        kind: FaultKind::NoPong,
+        after: Duration::ZERO,
+    }];
+    scenario
+}
+
+pub(super) fn summary(lives: Vec<Life>) -> Summary {
+    with_lives(Run::healthy().summary(), lives)
+}
+
+pub(super) fn with_lives(mut summary: Summary, lives: Vec<Life>) -> Summary {
+    summary.lives = Lives {
+        rows: lives,
+        more: 0,
+    };
+    summary
+}
+
+/// Judges one promise by these lives.
+pub(super) fn verdict(from: Origin, promise: Promise, lives: Vec<Life>) -> ContractResult {
+    around(from, promise, lives, &Surroundings::default())
+}
+
+pub(super) fn around(
+    from: Origin,
+    promise: Promise,
+    lives: Vec<Life>,
+    surroundings: &Surroundings,
+) -> ContractResult {
+    let scenario = scenario(contract(from, vec![promise]));
+    let mut results = judge(&scenario, &summary(lives), surroundings);
+    results.remove(0)
+}
+
+pub(super) fn incident(kind: &'static str, began: u64, ended: Option<u64>) -> Incident {
+    Incident {
+        kind,
+        cohorts: Vec::new(),
+        began_ns: began * MS,
+        ended_ns: ended.map(|ended| ended * MS),
+    }
+}
+
+/// Opened at 100 ms, closed by the plan at 60 s; a healthy one.
+pub(super) fn life(connection: u32) -> Life {
+    Life {
+        connection,
+        cohort: 0,
+        local_port: Some(40_000 + connection as u16),
+        level_ns: None,
+        opened_ns: 100 * MS,
+        lost_before_ns: None,
+        fault_ns: None,
+        fault_end_ns: None,
+        unanswered_ping_ns: None,
+        last_sent_ns: None,
+        first_answer_ns: None,
+        pings_ns: Vec::new(),
+        resumed_ns: Vec::new(),
+        dead_ns: None,
+        close_sent_ns: Some(60_000 * MS),
+        close_sent_code: Some(1000),
+        close_received_ns: Some(60_001 * MS),
+        close_code: Some(1000),
+        close_reason: String::new(),
+        frames_after_close: 0,
+        tcp_end_ns: Some(60_002 * MS),
+        tcp_end: Some(TcpEnding::Fin),
+        probe: None,
+        ended_by: EndedBy::Plan,
+        cause: Cause::Completed,
+        ended_ns: 60_002 * MS,
+    }
+}
+
+/// Never closed by anyone before the run's end, and nothing came after.
+pub(super) fn silent(connection: u32) -> Life {
+    Life {
+        close_received_ns: None,
+        close_code: None,
+        tcp_end_ns: None,
+        tcp_end: None,
+        ..life(connection)
+    }
+}
+
+/// Ended by the server with a Close frame, at this time.
+pub(super) fn closed(connection: u32, at: u64, code: u16) -> Life {
+    Life {
+        close_sent_ns: None,
+        close_sent_code: None,
+        close_received_ns: Some(at * MS),
+        close_code: Some(code),
+        tcp_end_ns: Some((at + 1) * MS),
+        ended_by: EndedBy::Server,
+        cause: Cause::ClosedByPeer,
+        ended_ns: (at + 1) * MS,
+        ..life(connection)
+    }
+}
+
+/// Ended by the server without a Close frame.
+pub(super) fn cut(connection: u32, at: u64, how: TcpEnding) -> Life {
+    Life {
+        close_received_ns: None,
+        close_code: None,
+        tcp_end_ns: Some(at * MS),
+        tcp_end: Some(how),
+        cause: Cause::Eof,
+        ended_ns: at * MS,
+        ..closed(connection, at, 0)
+    }
+}
+
+/// With an unanswered ping at this time.
+pub(super) fn pinged(at: u64, life: Life) -> Life {
+    Life {
+        unanswered_ping_ns: Some(at * MS),
+        pings_ns: vec![at * MS],
+        ..life
+    }
+}

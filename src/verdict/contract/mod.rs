@@ -1,0 +1,29 @@
+//! Contracts: what a server promised about a cohort, judged by the lives of its connections.
+//! One file for each family of promises; the rules are those of `docs/measurement.md`.
+
+mod bound;
+mod case;
+mod close;
+mod closed;
+mod decision;
+#[cfg(test)]
+mod fixture;
+mod judge;
+mod pings;
+mod pongs;
+mod reaping;
+mod resources;
+mod result;
+mod stall;
+mod storm;
+mod sweep;
+mod tally;
+mod tcp_end;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub(super) use bound::tightest;
+pub(super) use judge::judge;
+pub use result::{Bounds, ContractResult, Times};
+pub use tally::{ActivityResult, Tally, activities, tally};

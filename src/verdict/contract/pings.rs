@@ -1,0 +1,122 @@
+//! The server's pings: how regular they are to one client, and how much they fall together across clients.
+//! `pings_between` and `max_ping_sync`.
+
+use std::collections::BTreeMap;
+use std::f64::consts::TAU;
+
+use super::case::{Case, Finding, of, watched_until};
+use super::result::{Bounds, at_rank};
+use super::window::{Moment, judge_times, promised};
+use crate::measure::Life;
+use crate::units::{human_count, human_ns};
+
+/// Phases of fewer clients than this fall together by chance.
+const FEWEST_CLIENTS: usize = 10;
+
+/// `pings_between`: every gap counts, and a silence that outlasts the window is a gap too.
+pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
+    let gaps: Vec<Moment> = gaps(&case.lives).map(Moment::exact).collect();
+    let hi = bounds.hi_ns.unwrap_or(u64::MAX);
+    let silences = case.lives.iter().filter_map(|life| silence(life));
+    let silent: Vec<u64> = silences.filter(|silence| *silence > hi).collect();
+    if gaps.is_empty() && silent.is_empty() {
+        return Finding::no_data("no connection got two pings");
+    }
+    let mut finding = judge_times(bounds, &gaps);
+    if let Some(longest) = silent.iter().max() {
+        let (part, longest) = (of(silent.len(), case.lives.len()), human_ns(*longest));
+        let none = format!(
+            "{part} connections got no ping for longer than {}, one for {longest}",
+            promised(hi)
+        );
+        finding.why = match finding.why.as_str() {
+            "" => none,
+            why => format!("{why}; {none}"),
+        };
+        finding.passed = false;
+    }
+    finding
+}
+
+/// From the last ping, or the 101 where there was none, to the end; `None` where later pings were not kept.
+fn silence(life: &Life) -> Option<u64> {
+    if life.pings_ns.len() >= Life::MAX_PINGS {
+        return None;
+    }
+    let last = life.pings_ns.last().copied().unwrap_or(life.opened_ns);
+    Some(watched_until(life).saturating_sub(last))
+}
+
+fn gaps<'a>(lives: &'a [&Life]) -> impl Iterator<Item = u64> + 'a {
+    let pairs = lives.iter().flat_map(|life| life.pings_ns.windows(2));
+    pairs.map(|pair| pair[1].saturating_sub(pair[0]))
+}
+
+/// `max_ping_sync`: the mean resultant length of the phases of pings, turn by turn.
+///
+/// The first ping of a connection may follow from its 101, which we spread ourselves; so it does not count. And each
+/// turn of one interval is looked at on its own, so that a server's clock that drifts hides nothing.
+pub(super) fn sync(case: &Case<'_>, most: f64) -> Finding {
+    let clients: Vec<&&Life> = (case.lives.iter())
+        .filter(|life| life.pings_ns.len() >= 2)
+        .collect();
+    let few = |clients: usize| {
+        Finding::no_data(format!(
+            "too few pings: {} with two pings or more, and {FEWEST_CLIENTS} are wanted",
+            of(clients, case.lives.len())
+        ))
+    };
+    if clients.len() < FEWEST_CLIENTS {
+        return few(clients.len());
+    }
+    let mut sorted: Vec<u64> = gaps(&case.lives).collect();
+    sorted.sort_unstable();
+    let interval = at_rank(&sorted, 50).unwrap_or(0).max(1);
+    let later = clients.iter().flat_map(|life| life.pings_ns[1..].iter());
+    let Some(sync) = resultant(interval, later.copied()) else {
+        return few(clients.len());
+    };
+    let count = human_count(clients.len() as u64);
+    let mut why = format!(
+        "{sync:.2} over {count} connections, one ping every {}",
+        human_ns(interval)
+    );
+    let passed = sync <= most;
+    let opened = clients.iter().map(|life| life.opened_ns);
+    if !passed && let Some(own) = in_step(interval, opened).filter(|own| *own > most) {
+        why += &format!(
+            "; the connections themselves opened in step ({own:.2}): spread `ramp_up` over {}",
+            human_ns(interval)
+        );
+    }
+    Finding::counted(clients.len(), passed, why)
+}
+
+/// Weighted by the number of pings in each turn; `None` where no turn has enough of them.
+fn resultant(interval: u64, pings: impl Iterator<Item = u64> + Clone) -> Option<f64> {
+    let first = pings.clone().min()?;
+    // The edges of turns lie half an interval from the first ping, where a common tick is farthest from them.
+    let begin = first.saturating_sub(interval / 2);
+    let mut turns: BTreeMap<u64, (usize, f64, f64)> = BTreeMap::new();
+    for ping in pings {
+        let (sin, cos) = phase(ping - begin, interval).sin_cos();
+        let turn = turns.entry((ping - begin) / interval).or_default();
+        *turn = (turn.0 + 1, turn.1 + sin, turn.2 + cos);
+    }
+    turns.retain(|_, (count, ..)| *count >= FEWEST_CLIENTS);
+    let all: usize = turns.values().map(|(count, ..)| count).sum();
+    let length: f64 = turns.values().map(|(_, sin, cos)| sin.hypot(*cos)).sum();
+    (all > 0).then(|| length / all as f64)
+}
+
+fn in_step(interval: u64, times: impl Iterator<Item = u64> + Clone) -> Option<f64> {
+    let all = times.clone().count();
+    let sums = times.map(|time| phase(time, interval).sin_cos());
+    let (sin, cos) = sums.fold((0.0, 0.0), |sum, (sin, cos)| (sum.0 + sin, sum.1 + cos));
+    (all > 0).then(|| f64::hypot(sin, cos) / all as f64)
+}
+
+/// From 0 to a whole turn.
+fn phase(ns: u64, interval: u64) -> f64 {
+    TAU * (ns % interval) as f64 / interval as f64
+}

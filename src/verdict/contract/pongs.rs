@@ -1,0 +1,178 @@
+//! Our own heartbeat: `pong_within`, `detected_between` and `recovers_within`.
+
+use std::collections::BTreeMap;
+
+use super::case::{Case, Finding, of};
+use super::result::{Bounds, Times};
+use super::window::{Moment, Seen, judge, judge_times, look, promised};
+use crate::measure::{EndedBy, Life, Metric, Summary, Value};
+use crate::metric::{Cause, Counter, Timer};
+use crate::units::human_count;
+
+/// `pong_within`: 99 % of the pings of the whole run. One that was never answered is later than any limit.
+pub(super) fn within(case: &Case<'_>, limit: u64) -> Finding {
+    let rtt = Summary::merged(rows(case, Timer::HeartbeatRtt.name()));
+    let missed = count(case, Counter::PingsMissed);
+    let never = missed.saturating_sub(count(case, Counter::PongsLate));
+    let Some(rtt) = rtt else {
+        return Finding::no_data(match missed {
+            0 => "no ping of ours was answered or missed".to_owned(),
+            _ => format!("not one pong came; {} pings missed", human_count(missed)),
+        });
+    };
+    let n = rtt.count() + never;
+    // The 99th of a hundred, where those never answered stand last.
+    let rank = (n * 99).div_ceil(100);
+    let percent = rank as f64 * 100.0 / rtt.count() as f64;
+    let p99 = (rank <= rtt.count()).then(|| rtt.percentile(percent.min(100.0)));
+    let passed = p99.flatten().is_some_and(|p99| p99 <= limit);
+    let times = match (
+        rtt.min(),
+        rtt.percentile(50.0),
+        rtt.percentile(99.0),
+        rtt.max(),
+    ) {
+        (Some(min_ns), Some(p50_ns), Some(p99_ns), Some(max_ns)) => Some(Times {
+            n: rtt.count(),
+            min_ns,
+            p50_ns,
+            p99_ns,
+            max_ns,
+        }),
+        _ => None,
+    };
+    let mut said = Vec::new();
+    if !passed {
+        said.push(format!(
+            "more than 1 % of the pongs came later than {}",
+            promised(limit)
+        ));
+    }
+    if never > 0 {
+        let (never, n) = (human_count(never), human_count(n));
+        said.push(format!("{never} of {n} pings were never answered"));
+    }
+    Finding {
+        n,
+        times,
+        passed,
+        why: said.join("; "),
+    }
+}
+
+/// A contract covers the whole run, so the totals are looked at, not the measured window.
+fn rows<'a>(case: &'a Case<'_>, name: &'a str) -> impl Iterator<Item = &'a Metric> {
+    let cohort = Some(case.cohort.name.as_str());
+    let totals = case.summary.totals.iter();
+    totals.filter(move |row| row.name == name && row.cohort.as_deref() == cohort)
+}
+
+fn count(case: &Case<'_>, counter: Counter) -> u64 {
+    let counts = rows(case, counter.name()).map(|row| match row.value {
+        Value::Counter(count) => count,
+        Value::Histogram(_) | Value::Gauge(_) => 0,
+    });
+    counts.sum()
+}
+
+/// `detected_between`: this client's heartbeat declares a silent server dead.
+pub(super) fn detected(case: &Case<'_>, bounds: Bounds) -> Finding {
+    let hi = bounds.hi_ns.unwrap_or(u64::MAX);
+    let seen: Vec<Seen> = (case.lives.iter())
+        .map(|life| look(case, life, life.dead_ns.map(Moment::exact), hi))
+        .collect();
+    let mut finding = judge(bounds, case.contract.from, &seen);
+    let mut said = vec![std::mem::take(&mut finding.why)];
+    said.extend(fingerprints(&case.lives));
+    said.retain(|part| !part.is_empty());
+    finding.why = said.join("; ");
+    finding
+}
+
+/// What the kernel knew about those that were declared dead.
+fn fingerprints(lives: &[&Life]) -> Option<String> {
+    let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
+    for life in lives.iter().filter(|life| life.dead_ns.is_some()) {
+        *causes.entry(life.cause).or_default() += 1;
+    }
+    let named = (causes.iter()).map(|(cause, count)| format!("{} {cause}", human_count(*count)));
+    let named: Vec<String> = named.collect();
+    (!named.is_empty()).then(|| named.join(", "))
+}
+
+/// `recovers_within`: of each connection, from the end of each fault to its next pong or answer.
+pub(super) fn recovers(case: &Case<'_>, bounds: Bounds) -> Finding {
+    let mut moments = Vec::new();
+    let mut never = 0;
+    for lives in case.lives.chunk_by(|a, b| a.connection == b.connection) {
+        for (began, ended) in faults(case, lives) {
+            match silent_until(lives, began, ended) {
+                Silence::None => {}
+                Silence::Until(ns) => moments.push(Moment::exact(ns)),
+                Silence::Forever => never += 1,
+            }
+        }
+    }
+    let all = moments.len() + never;
+    if all == 0 {
+        return Finding::no_data("no connection missed a pong, so none had to recover");
+    }
+    let mut finding = judge_times(bounds, &moments);
+    if never > 0 {
+        let part = format!("{} never heard from again", of(never, all));
+        finding.why = match finding.why.as_str() {
+            "" => part,
+            why => format!("{why}; {part}"),
+        };
+        finding.passed = false;
+        finding.n = all as u64;
+    }
+    finding
+}
+
+/// The faults that ended while this client lived: its own, or else those of the target and the path.
+fn faults(case: &Case<'_>, lives: &[&Life]) -> Vec<(u64, u64)> {
+    if !case.cohort.faults.is_empty() {
+        let own = lives.iter();
+        return own
+            .filter_map(|life| Some((life.fault_ns?, life.fault_end_ns?)))
+            .collect();
+    }
+    let opened = lives.iter().map(|life| life.opened_ns).min().unwrap_or(0);
+    let over = lives.iter().map(|life| life.ended_ns).max().unwrap_or(0);
+    let incidents = case.incidents();
+    incidents
+        .filter_map(|incident| Some((incident.began_ns, incident.ended_ns?)))
+        .filter(|(_, ended)| (opened..over).contains(ended))
+        .collect()
+}
+
+/// How long after a fault a client went on hearing nothing.
+enum Silence {
+    /// It missed no pong.
+    None,
+    Until(u64),
+    Forever,
+}
+
+fn silent_until(lives: &[&Life], began: u64, ended: u64) -> Silence {
+    let resumed = lives
+        .iter()
+        .flat_map(|life| life.resumed_ns.iter().copied());
+    // Who was declared dead, and dialled again, hears the server on the next connection.
+    let next = lives
+        .iter()
+        .filter(|life| life.lost_before_ns >= Some(began));
+    let answers = next.filter_map(|life| life.first_answer_ns);
+    let heard = resumed.chain(answers).filter(|at| *at >= ended).min();
+    let of_this = |at: u64| at >= began;
+    let is_lost = lives.iter().any(|life| {
+        life.dead_ns.is_some_and(of_this)
+            || life.ended_by == EndedBy::Server && of_this(life.ended_ns)
+    });
+    match heard {
+        Some(at) => Silence::Until(at - ended),
+        None if is_lost => Silence::Forever,
+        None => Silence::None,
+    }
+}

@@ -1,0 +1,90 @@
+//! What became of the promises: one result for each key of a contract.
+
+use crate::scenario::Origin;
+
+/// The times that were promised, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Not sooner. May be zero.
+    pub lo_ns: u64,
+    /// Not later; `None`: at any time after.
+    pub hi_ns: Option<u64>,
+}
+
+/// Times that were observed, in nanoseconds. Of `effective_timeout`: the threshold (`p50_ns`) and its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// How many connections, or events, were timed.
+    pub n: u64,
+    /// The shortest.
+    pub min_ns: u64,
+    /// Half of them were at most this.
+    pub p50_ns: u64,
+    /// 99 % of them were at most this.
+    pub p99_ns: u64,
+    /// The longest.
+    pub max_ns: u64,
+}
+
+impl Times {
+    /// The statistics of some times, in any order; `None` where there are none.
+    pub(super) fn of(mut times: Vec<u64>) -> Option<Self> {
+        times.sort_unstable();
+        Some(Self {
+            n: times.len() as u64,
+            min_ns: *times.first()?,
+            p50_ns: at_rank(&times, 50)?,
+            p99_ns: at_rank(&times, 99)?,
+            max_ns: *times.last()?,
+        })
+    }
+}
+
+/// The smallest of these sorted values that so much of a hundred are at most: the nearest rank.
+pub(super) fn at_rank<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied()
+}
+
+/// What became of one promise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContractResult {
+    /// The key, such as `closed_between`.
+    pub contract: &'static str,
+    /// The cohort it is about.
+    pub cohort: String,
+    /// Where its times begin; `None` where that does not matter to it.
+    pub from: Option<Origin>,
+    /// The times that were promised; `None` where it is about none.
+    pub bounds: Option<Bounds>,
+    /// What else was promised, in words: close codes, ways to end, a number.
+    pub expected: String,
+    /// Connections, or events, that were looked at.
+    pub n: u64,
+    /// The times that were seen; `None` where it is about none, or there were none.
+    pub times: Option<Times>,
+    /// Whether it was kept.
+    pub passed: bool,
+    /// What was seen, in words; empty where the numbers say it all.
+    pub why: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_were_seen() {
+        let times = Times::of((1..=200).rev().collect()).unwrap();
+        let Times {
+            n,
+            min_ns,
+            p50_ns,
+            p99_ns,
+            max_ns,
+        } = times;
+        assert_eq!((n, min_ns, p50_ns, p99_ns, max_ns), (200, 1, 100, 198, 200));
+        assert_eq!(Times::of(vec![7]).unwrap().p99_ns, 7);
+        assert_eq!(Times::of(Vec::new()), None);
+    }
+}

@@ -1,0 +1,84 @@
+//! `closed_per_stall`: what each freeze of the target, or of the path, costs.
+//! Every freeze is told on its own: a mean hides the one that cost all.
+
+use std::collections::BTreeMap;
+
+use super::case::{Case, Finding, watched_until};
+use crate::measure::{Incident, Life};
+use crate::units::human_count;
+
+/// So many are listed.
+const LISTED: usize = 20;
+
+/// `closed_per_stall`. What the server ends before the next freeze is put down to this one.
+pub(super) fn judge(case: &Case<'_>, most: u64) -> Finding {
+    let mut stalls: Vec<&Incident> = (case.incidents())
+        .filter(|incident| matches!(incident.kind, "sigstop" | "freeze"))
+        .collect();
+    stalls.sort_by_key(|incident| incident.began_ns);
+    if stalls.is_empty() {
+        return Finding::no_data("nothing was frozen");
+    }
+    let ends = stalls.iter().skip(1).map(|next| next.began_ns);
+    let spans = stalls.iter().zip(ends.chain([u64::MAX]));
+    let costs: Vec<Cost> = spans
+        .map(|(stall, end)| Cost::of(&case.lives, stall.began_ns, end))
+        .collect();
+    let highest = costs.iter().map(|cost| cost.closed).max().unwrap_or(0);
+    Finding::counted(stalls.len(), highest <= most, told(&costs, highest))
+}
+
+/// What one freeze cost.
+struct Cost {
+    /// Open when it began.
+    open: u64,
+    closed: u64,
+    /// By Close code; `None`: without a Close frame.
+    codes: BTreeMap<Option<u16>, u64>,
+}
+
+impl Cost {
+    fn of(lives: &[&Life], began: u64, end: u64) -> Self {
+        let mut cost = Self {
+            open: 0,
+            closed: 0,
+            codes: BTreeMap::new(),
+        };
+        for life in lives {
+            if (life.opened_ns..=watched_until(life)).contains(&began) {
+                cost.open += 1;
+            }
+            if life
+                .decided_ns()
+                .is_some_and(|at| (began..end).contains(&at))
+            {
+                cost.closed += 1;
+                *cost.codes.entry(life.close_code).or_default() += 1;
+            }
+        }
+        cost
+    }
+}
+
+fn told(costs: &[Cost], highest: u64) -> String {
+    let listed = costs.iter().take(LISTED);
+    let listed: Vec<String> = listed
+        .map(|cost| format!("{}/{}", cost.closed, cost.open))
+        .collect();
+    let more = if costs.len() > LISTED { ", …" } else { "" };
+    let closed: u64 = costs.iter().map(|cost| cost.closed).sum();
+    let mean = closed as f64 / costs.len() as f64;
+    let mut told = format!(
+        "closed of open, freeze by freeze: {}{more}; max {highest}, mean {mean:.1}",
+        listed.join(", ")
+    );
+    let mut codes: BTreeMap<Option<u16>, u64> = BTreeMap::new();
+    for (code, count) in costs.iter().flat_map(|cost| &cost.codes) {
+        *codes.entry(*code).or_default() += count;
+    }
+    for (code, count) in codes {
+        let code = code.map_or("no Close frame".to_owned(), |code| code.to_string());
+        told += &format!("; {code} ×{}", human_count(count));
+    }
+    told
+}

@@ -1,0 +1,91 @@
+//! `back_within`: after a loss, when 50, 90, 99 and 100 % are connected again and have had an answer.
+//! Who never comes back counts as later than any time.
+
+use super::case::{Case, Finding, watched_until};
+use super::result::{Times, at_rank};
+use super::window::{ns, promised};
+use crate::measure::{EndedBy, Life};
+use crate::scenario::Back;
+use crate::units::{human_count, human_ns};
+
+/// `back_within`.
+pub(super) fn judge(case: &Case<'_>, promised_back: &Back) -> Finding {
+    let mut back: Vec<Option<u64>> = (case.lives)
+        .chunk_by(|a, b| a.connection == b.connection)
+        .flat_map(losses)
+        .collect();
+    if back.is_empty() {
+        return Finding::no_data("no connection was lost, so none had to come back");
+    }
+    // `None`, never, stands last.
+    back.sort_by_key(|time| time.unwrap_or(u64::MAX));
+    let levels = [
+        (50, promised_back.p50),
+        (90, promised_back.p90),
+        (99, promised_back.p99),
+        (100, promised_back.all),
+    ];
+    let mut said = Vec::new();
+    let mut passed = true;
+    for (percent, limit) in levels {
+        let seen = at_rank(&back, percent).flatten();
+        let part = if percent == 100 {
+            "all".to_owned()
+        } else {
+            format!("{percent} %")
+        };
+        let mut told = match seen {
+            Some(time) => format!("{part} back after {}", human_ns(time)),
+            None => format!("{part} never back"),
+        };
+        if let Some(limit) = limit.map(ns)
+            && seen.is_none_or(|time| time > limit)
+        {
+            passed = false;
+            told += &format!(", promised by {}", promised(limit));
+        }
+        said.push(told);
+    }
+    let never = back.iter().filter(|time| time.is_none()).count();
+    if never > 0 {
+        said.push(format!(
+            "{} had no answer to the end",
+            human_count(never as u64)
+        ));
+    }
+    Finding {
+        n: back.len() as u64,
+        times: Times::of(back.into_iter().flatten().collect()),
+        passed,
+        why: said.join("; "),
+    }
+}
+
+/// The losses of one client, and how long after each it had an answer again; `None`: never.
+///
+/// A connection that is lost again before its first answer did not bring its client back.
+fn losses(lives: &[&Life]) -> Vec<Option<u64>> {
+    let mut found = Vec::new();
+    let mut lost: Option<u64> = None;
+    for life in lives {
+        if let Some(at) = lost.or(life.lost_before_ns)
+            && let Some(answer) = life.first_answer_ns
+        {
+            found.push(Some(answer.saturating_sub(at)));
+            lost = None;
+        }
+        if life.ended_by != EndedBy::Plan {
+            lost = lost.or(Some(loss(life)));
+        }
+    }
+    found.extend(lost.map(|_| None));
+    found
+}
+
+fn loss(life: &Life) -> u64 {
+    match life.ended_by {
+        EndedBy::Server => watched_until(life),
+        EndedBy::Heartbeat => life.dead_ns.unwrap_or(life.ended_ns),
+        EndedBy::Fault | EndedBy::Plan => life.ended_ns,
+    }
+}

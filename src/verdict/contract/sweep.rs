@@ -1,0 +1,154 @@
+//! `effective_timeout`: how late a pong may be, found by giving each connection another delay.
+//! The longer the delay the more die: that is all that is assumed, no shape of the curve.
+
+use std::collections::BTreeMap;
+
+use super::case::{Case, Finding};
+use super::result::{Bounds, Times};
+use super::window::promised;
+use crate::measure::EndedBy;
+use crate::units::{human_count, human_ns};
+
+/// The normal deviate of 97.5 %.
+const Z: f64 = 1.959_964;
+
+/// The connections of one delay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Level {
+    delay: u64,
+    all: u64,
+    killed: u64,
+}
+
+/// `effective_timeout`.
+pub(super) fn judge(case: &Case<'_>, bounds: Bounds) -> Finding {
+    let levels = levels(case);
+    let n: u64 = levels.iter().map(|level| level.all).sum();
+    let mut finding = found(bounds, &levels, n);
+    let unasked = case.lives.len() as u64 - n;
+    if unasked > 0 {
+        let unasked = human_count(unasked);
+        finding.why += &format!("; {unasked} left out: no ping came to answer late");
+    }
+    finding
+}
+
+fn found(bounds: Bounds, levels: &[Level], n: u64) -> Finding {
+    let (Some(first), Some(last)) = (levels.first(), levels.last()) else {
+        return Finding::no_data("no ping came to answer late");
+    };
+    let Some(threshold) = threshold(levels) else {
+        let why = if last.killed * 2 < last.all {
+            format!("even pongs {} late were in time", human_ns(last.delay))
+        } else {
+            format!("even pongs {} late were too late", human_ns(first.delay))
+        };
+        return Finding {
+            n,
+            ..Finding::no_data(why)
+        };
+    };
+    let (lo, hi) = interval(levels);
+    let hi_ns = bounds.hi_ns.unwrap_or(u64::MAX);
+    let passed = (bounds.lo_ns..=hi_ns).contains(&threshold);
+    let shown = |bound: Option<u64>, open: &str| bound.map_or(open.to_owned(), human_ns);
+    let why = format!(
+        "half of the pongs are too late from {} on; 95 %: {} to {}; {} delays of {} to {}",
+        human_ns(threshold),
+        shown(lo, "any"),
+        shown(hi, "any"),
+        levels.len(),
+        promised(first.delay),
+        promised(last.delay),
+    );
+    let upper = hi.unwrap_or(last.delay);
+    Finding {
+        n,
+        times: Some(Times {
+            n,
+            min_ns: lo.unwrap_or(first.delay),
+            p50_ns: threshold,
+            p99_ns: upper,
+            max_ns: upper,
+        }),
+        passed,
+        why,
+    }
+}
+
+/// By delay. Who got no ping answered nothing late, and says nothing.
+fn levels(case: &Case<'_>) -> Vec<Level> {
+    let mut levels: BTreeMap<u64, Level> = BTreeMap::new();
+    for life in &case.lives {
+        let Some(delay) = life.level_ns else { continue };
+        if life.pings_ns.is_empty() && life.unanswered_ping_ns.is_none() {
+            continue;
+        }
+        let level = levels.entry(delay).or_default();
+        level.delay = delay;
+        level.all += 1;
+        level.killed += u64::from(life.ended_by == EndedBy::Server);
+    }
+    levels.into_values().collect()
+}
+
+/// Where the share of the killed, made to rise only (pool adjacent violators), passes one half.
+fn threshold(levels: &[Level]) -> Option<u64> {
+    let rising = isotonic(levels);
+    let above = rising.iter().position(|share| *share >= 0.5)?;
+    let below = above.checked_sub(1)?;
+    let (from, to) = (levels[below].delay as f64, levels[above].delay as f64);
+    let (low, high) = (rising[below], rising[above]);
+    // Where all die at once, nothing tells where between the two levels.
+    let part = (0.5 - low) / (high - low);
+    Some((from + part * (to - from)).round() as u64)
+}
+
+fn isotonic(levels: &[Level]) -> Vec<f64> {
+    let mut pools: Vec<(u64, u64, usize)> = Vec::new();
+    for level in levels {
+        pools.push((level.killed, level.all, 1));
+        while let [.., (killed, all, count), last] = pools[..]
+            && killed * last.1 > last.0 * all
+        {
+            pools.truncate(pools.len() - 2);
+            pools.push((killed + last.0, all + last.1, count + last.2));
+        }
+    }
+    let shares = pools.into_iter();
+    shares
+        .flat_map(|(killed, all, count)| std::iter::repeat_n(killed as f64 / all as f64, count))
+        .collect()
+}
+
+/// The longest delay that surely kills fewer than half, and the shortest that surely kills more. Levels beside it
+/// bear witness too, as the share only rises.
+fn interval(levels: &[Level]) -> (Option<u64>, Option<u64>) {
+    let fewer = |at: usize| {
+        let mut pools = pooled(levels[at..].iter());
+        pools.any(|(killed, all)| wilson(killed, all).1 < 0.5)
+    };
+    let more = |at: usize| {
+        let mut pools = pooled(levels[..=at].iter().rev());
+        pools.any(|(killed, all)| wilson(killed, all).0 > 0.5)
+    };
+    let lo = (0..levels.len()).rev().find(|at| fewer(*at));
+    let hi = (0..levels.len()).find(|at| more(*at));
+    (lo.map(|at| levels[at].delay), hi.map(|at| levels[at].delay))
+}
+
+fn pooled<'a>(levels: impl Iterator<Item = &'a Level>) -> impl Iterator<Item = (u64, u64)> {
+    levels.scan((0, 0), |sum, level| {
+        *sum = (sum.0 + level.killed, sum.1 + level.all);
+        Some(*sum)
+    })
+}
+
+/// The 95 % interval of a share (Wilson).
+fn wilson(part: u64, all: u64) -> (f64, f64) {
+    let (n, p) = (all as f64, part as f64 / all as f64);
+    let middle = p + Z * Z / (2.0 * n);
+    let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + Z * Z / n;
+    ((middle - half) / scale, (middle + half) / scale)
+}

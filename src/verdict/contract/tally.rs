@@ -1,0 +1,126 @@
+//! How the connections of a cohort ended, and what kept them alive: for the tables of a report.
+
+use std::collections::BTreeMap;
+
+use super::case::end_of;
+use super::result::Times;
+use crate::measure::{EndedBy, Life, Summary};
+use crate::scenario::{Activity, End, FaultKind, Scenario};
+
+/// How the connections of one cohort ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// The cohort.
+    pub cohort: String,
+    /// Open connections; each reconnect is another one.
+    pub connections: u64,
+    /// Ended by the server, by how that looked. [`End::Nothing`] is left out.
+    pub ends: BTreeMap<End, u64>,
+    /// Ended by the client: its fault, or its heartbeat.
+    pub by_client: u64,
+    /// Close codes of the server, where it ended the connection or answered a client's fault; 1005 is an empty one.
+    pub codes: BTreeMap<u16, u64>,
+    /// From the server's Close frame to the end of TCP.
+    pub tcp_end: Option<Times>,
+}
+
+/// One line for each cohort with a contract, in the order of the scenario.
+pub fn tally(scenario: &Scenario, summary: &Summary) -> Vec<Tally> {
+    let cohorts = scenario.cohorts.iter().enumerate();
+    let judged = cohorts.filter(|(_, cohort)| cohort.contract.is_some());
+    judged
+        .map(|(index, cohort)| {
+            let lives = summary
+                .lives
+                .rows
+                .iter()
+                .filter(|life| life.cohort == index);
+            Tally::of(&cohort.name, lives)
+        })
+        .collect()
+}
+
+impl Tally {
+    fn of<'a>(cohort: &str, lives: impl Iterator<Item = &'a Life>) -> Self {
+        let mut tally = Self {
+            cohort: cohort.to_owned(),
+            connections: 0,
+            ends: BTreeMap::new(),
+            by_client: 0,
+            codes: BTreeMap::new(),
+            tcp_end: None,
+        };
+        let mut tcp_ends = Vec::new();
+        for life in lives {
+            tally.connections += 1;
+            match life.ended_by {
+                EndedBy::Server => *tally.ends.entry(end_of(life)).or_default() += 1,
+                EndedBy::Fault | EndedBy::Heartbeat => tally.by_client += 1,
+                EndedBy::Plan => continue,
+            }
+            let Some(closed) = life.close_received_ns else {
+                continue;
+            };
+            if let Some(code) = life.close_code {
+                *tally.codes.entry(code).or_default() += 1;
+            }
+            tcp_ends.extend(life.tcp_end_ns.map(|end| end.saturating_sub(closed)));
+        }
+        tally.tcp_end = Times::of(tcp_ends);
+        tally
+    }
+
+    /// How many ended so.
+    pub fn ended(&self, end: End) -> u64 {
+        self.ends.get(&end).copied().unwrap_or(0)
+    }
+
+    /// How many were neither ended by the server nor by the client.
+    pub fn stayed(&self) -> u64 {
+        let ended: u64 = self.ends.values().sum();
+        self.connections - ended - self.by_client
+    }
+}
+
+/// Whether one kind of frame keeps a connection alive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivityResult {
+    /// The cohort.
+    pub cohort: String,
+    /// The only frame that it sent.
+    pub frame: Activity,
+    /// How many connections it had.
+    pub connections: u64,
+    /// How many the server did not end.
+    pub survived: u64,
+    /// From the 101 to the server's decision.
+    pub closed: Option<Times>,
+}
+
+/// The activity matrix: one line for each cohort with a contract that sends nothing but one kind of frame.
+pub fn activities(scenario: &Scenario, summary: &Summary) -> Vec<ActivityResult> {
+    let cohorts = scenario.cohorts.iter().enumerate();
+    let judged = cohorts.filter(|(_, cohort)| cohort.contract.is_some());
+    let matrix = judged.filter_map(|(index, cohort)| {
+        let frame = cohort.faults.iter().find_map(|fault| match fault.kind {
+            FaultKind::Only { frame, .. } => Some(frame),
+            _ => None,
+        })?;
+        let lives = summary
+            .lives
+            .rows
+            .iter()
+            .filter(|life| life.cohort == index);
+        let closed: Vec<Option<u64>> = lives
+            .map(|life| Some(life.decided_ns()?.saturating_sub(life.opened_ns)))
+            .collect();
+        Some(ActivityResult {
+            cohort: cohort.name.clone(),
+            frame,
+            connections: closed.len() as u64,
+            survived: closed.iter().filter(|time| time.is_none()).count() as u64,
+            closed: Times::of(closed.into_iter().flatten().collect()),
+        })
+    });
+    matrix.collect()
+}

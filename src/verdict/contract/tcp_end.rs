@@ -1,0 +1,63 @@
+//! The end of TCP after the server's decision: `tcp_end_between`.
+//! Where the client closed first, it counts from the server's Close frame, or from ours where none came.
+
+use super::case::{Case, Finding, is_reconnect, of};
+use super::result::Bounds;
+use super::window::{Moment, judge_times};
+use crate::measure::{EndedBy, Life};
+use crate::units::human_ns;
+
+/// `tcp_end_between`.
+pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
+    let mut moments = Vec::new();
+    let (mut undecided, mut open) = (0, Vec::new());
+    for life in &case.lives {
+        match (begin(life), life.tcp_end_ns) {
+            (None, _) if is_reconnect(life) && life.ended_by == EndedBy::Plan => {}
+            (None, _) => undecided += 1,
+            (Some(begin), Some(end)) => moments.push(after(begin, end, life)),
+            (Some(begin), None) => open.push(life.ended_ns.saturating_sub(begin)),
+        }
+    }
+    let all = moments.len() + open.len() + undecided;
+    let mut finding = judge_times(bounds, &moments);
+    let mut said = vec![std::mem::take(&mut finding.why)];
+    if let Some(least) = open.iter().min() {
+        let (part, least) = (of(open.len(), all), human_ns(*least));
+        said.push(format!(
+            "{part} without an end of TCP, watched for {least} or longer"
+        ));
+    }
+    if undecided > 0 {
+        said.push(format!("{} not ended by the server", of(undecided, all)));
+    }
+    if all == 0 {
+        said.push("every connection was cut short by the end of the run".to_owned());
+    }
+    said.retain(|part| !part.is_empty());
+    Finding {
+        n: all as u64,
+        passed: finding.passed && open.is_empty() && undecided == 0 && all > 0,
+        why: said.join("; "),
+        ..finding
+    }
+}
+
+/// Where there was no Close frame before it, the end of TCP is the decision: nothing lies between.
+fn after(begin: u64, end: u64, life: &Life) -> Moment {
+    if life.ended_by == EndedBy::Server && life.close_received_ns.is_none() {
+        return Moment::exact(0);
+    }
+    Moment::tcp_end(end.saturating_sub(begin))
+}
+
+/// Since when TCP could have ended.
+fn begin(life: &Life) -> Option<u64> {
+    match life.ended_by {
+        EndedBy::Server => life.decided_ns(),
+        EndedBy::Fault => (life.close_received_ns)
+            .or(life.close_sent_ns)
+            .or(life.fault_ns),
+        EndedBy::Heartbeat | EndedBy::Plan => None,
+    }
+}

@@ -1,0 +1,74 @@
+//! `close_answered_within`, `close_code_echoed`, `silent_after_close`.
+
+use super::super::fixture::*;
+use crate::measure::{EndedBy, Life};
+use crate::scenario::{Origin, Promise};
+
+fn closing(connection: u32, sent: Option<u16>, answer: Option<(u64, u16)>) -> Life {
+    Life {
+        close_sent_ns: Some(5_000 * MS),
+        close_sent_code: sent,
+        close_received_ns: answer.map(|(after, _)| (5_000 + after) * MS),
+        close_code: answer.map(|(_, code)| code),
+        ended_by: EndedBy::Fault,
+        ..life(connection)
+    }
+}
+
+#[test]
+fn a_close_is_answered_in_time() {
+    let promise = || Promise::CloseAnsweredWithin(ms(100));
+    let judged = |lives| verdict(Origin::Close, promise(), lives);
+    assert!(judged(vec![closing(0, None, Some((100, 1005))), life(1)]).passed);
+    let late = judged(vec![closing(0, None, Some((101, 1005)))]);
+    assert!(!late.passed);
+    assert_eq!(late.why, "1 of 1 later than 100ms, the last after 101 ms");
+    let never = judged(vec![closing(0, None, None), life(1)]);
+    assert!(!never.passed);
+    assert_eq!((never.n, never.why.as_str()), (2, "1 of 2 never answered"));
+    let none = judged(vec![closed(0, 5_000, 1000)]);
+    assert!(!none.passed, "the server closed first");
+    let dead = Life {
+        ended_by: EndedBy::Heartbeat,
+        ..closing(0, Some(1011), None)
+    };
+    assert_eq!(judged(vec![dead]).n, 0, "the dead answer nothing");
+}
+
+#[test]
+fn a_code_is_echoed() {
+    let judged = |lives| verdict(Origin::Close, Promise::CloseCodeEchoed, lives);
+    let kept = vec![
+        closing(0, Some(3000), Some((1, 3000))),
+        closing(1, None, Some((1, 1005))),
+    ];
+    assert!(judged(kept).passed);
+    let broken = judged(vec![
+        closing(0, Some(3000), Some((1, 1000))),
+        closing(1, Some(3000), Some((1, 1000))),
+        closing(2, None, Some((1, 1000))),
+        closing(3, Some(1001), None),
+    ]);
+    assert!(!broken.passed);
+    assert_eq!(
+        broken.why,
+        "1001 was not answered ×1; 1005 was answered with 1000 ×1; 3000 was answered with 1000 ×2"
+    );
+}
+
+#[test]
+fn nothing_follows_a_close() {
+    let judged = |lives| verdict(Origin::Close, Promise::SilentAfterClose, lives);
+    assert!(judged(vec![life(0), closed(1, 9, 1000)]).passed);
+    let talks = Life {
+        frames_after_close: 2,
+        ..life(0)
+    };
+    let result = judged(vec![talks, life(1)]);
+    assert!(!result.passed);
+    assert_eq!(
+        result.why,
+        "1 of 2 got frames after the server's Close, up to 2"
+    );
+    assert!(!judged(vec![silent(0)]).passed, "no data is no pass");
+}

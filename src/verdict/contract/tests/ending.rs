@@ -1,0 +1,342 @@
+//! `closed`, `alive_for`, `closed_between`, `code`, `ends_with`, `tcp_end_between`.
+
+use super::super::fixture::*;
+use super::super::judge::judge;
+use crate::measure::{EndedBy, Incident, Life, Surroundings, TcpEnding};
+use crate::scenario::{End, Origin, Promise, TargetUrl, WsUrl};
+
+/// Two hundred, pinged at 1 s and closed so long after.
+fn closed_after(after: impl Fn(u32) -> u64) -> Vec<Life> {
+    (0..200)
+        .map(|place| pinged(1_000, closed(place, 1_000 + after(place), 1011)))
+        .collect()
+}
+
+fn closed_between() -> Promise {
+    Promise::ClosedBetween(between(20_000, 40_000))
+}
+
+#[test]
+fn a_window_is_closed_on_both_sides() {
+    let kept = closed_after(|place| 20_000 + u64::from(place) * 20_000 / 199);
+    let result = verdict(Origin::Ping, closed_between(), kept);
+    assert!(result.passed, "{}", result.why);
+    assert_eq!((result.n, result.why.as_str()), (200, ""));
+    let times = result.times.unwrap();
+    assert_eq!((times.min_ns, times.max_ns), (20_000 * MS, 40_000 * MS));
+
+    let early = closed_after(|place| {
+        if place < 3 {
+            19_999 - u64::from(place)
+        } else {
+            30_000
+        }
+    });
+    let result = verdict(Origin::Ping, closed_between(), early);
+    assert!(!result.passed);
+    assert_eq!(
+        result.why,
+        "3 of 200 sooner than 20s, the first after 20.0 s"
+    );
+
+    let late = closed_after(|place| if place == 7 { 40_001 } else { 30_000 });
+    let result = verdict(Origin::Ping, closed_between(), late);
+    assert!(!result.passed);
+    assert!(
+        result
+            .why
+            .starts_with("1 of 200 later than 40s, the last after 40.0 s")
+    );
+}
+
+#[test]
+fn who_is_not_closed_by_the_end_fails() {
+    let mut lives = closed_after(|_| 30_000);
+    for life in &mut lives[..7] {
+        *life = pinged(1_000, silent(life.connection));
+    }
+    let result = verdict(Origin::Ping, closed_between(), lives.clone());
+    assert!(!result.passed);
+    assert_eq!(
+        result.why,
+        "7 of 200 not seen by 40s, watched for 59.0 s or longer"
+    );
+    for life in &mut lives[..7] {
+        life.close_sent_ns = Some(13_000 * MS);
+    }
+    let result = verdict(Origin::Ping, closed_between(), lives);
+    assert_eq!(
+        result.why,
+        "7 of 200 undecided when they ended, some after 12.0 s only"
+    );
+    assert_eq!(result.times.unwrap().n, 193);
+}
+
+#[test]
+fn an_origin_that_never_came_is_said() {
+    let lives = vec![
+        silent(0),
+        closed(1, 30_000, 1011),
+        pinged(1_000, closed(2, 30_000, 1011)),
+    ];
+    let result = verdict(Origin::Ping, closed_between(), lives);
+    assert!(!result.passed);
+    assert_eq!(
+        result.why,
+        "1 of 3 before any unanswered ping; 1 of 3 got no ping to leave unanswered"
+    );
+    let none = verdict(Origin::Open, closed_between(), Vec::new());
+    assert!(!none.passed);
+    assert_eq!(none.why, "no connection of this cohort opened");
+}
+
+#[test]
+fn a_reconnect_cut_short_by_the_end_says_nothing() {
+    let again = |life: Life, opened: u64| Life {
+        opened_ns: opened * MS,
+        lost_before_ns: Some((opened - 10) * MS),
+        ..life
+    };
+    let mut lives = vec![
+        pinged(1_000, closed(0, 31_000, 1011)),
+        pinged(32_000, again(silent(0), 31_500)),
+        again(silent(1), 59_000),
+    ];
+    let result = verdict(Origin::Ping, closed_between(), lives.clone());
+    assert!(result.passed, "{}", result.why);
+    assert_eq!(result.n, 1);
+    lives[1].unanswered_ping_ns = Some(15_000 * MS);
+    let result = verdict(Origin::Ping, closed_between(), lives);
+    assert!(!result.passed, "45 s were enough to see it");
+}
+
+#[test]
+fn times_count_from_where_the_contract_says() {
+    let life = Life {
+        fault_ns: Some(5_000 * MS),
+        last_sent_ns: Some(6_000 * MS),
+        close_sent_ns: Some(7_000 * MS),
+        ..pinged(8_000, closed(0, 10_000, 1011))
+    };
+    for (from, seconds) in [
+        (Origin::Open, 9_900),
+        (Origin::Fault, 5_000),
+        (Origin::LastByte, 4_000),
+        (Origin::Close, 3_000),
+        (Origin::Ping, 2_000),
+    ] {
+        let promise = Promise::ClosedBetween(between(seconds, seconds));
+        let result = verdict(from, promise, vec![life.clone()]);
+        assert!(result.passed, "{from:?}: {}", result.why);
+        assert_eq!(result.from, Some(from));
+    }
+}
+
+#[test]
+fn without_a_fault_of_its_own_the_targets_counts() {
+    let surroundings = Surroundings {
+        incidents: vec![
+            Incident {
+                cohorts: vec!["another".to_owned()],
+                ..incident("reset", 300, None)
+            },
+            incident("delay", 0, None),
+            incident("sigterm", 4_000, None),
+        ],
+        ..Surroundings::default()
+    };
+    let promise = || Promise::ClosedBetween(between(1_000, 1_000));
+    let lives = vec![closed(0, 5_000, 1001)];
+    let result = around(Origin::Fault, promise(), lives, &surroundings);
+    assert!(result.passed, "{}", result.why);
+    let lives = vec![closed(0, 1_100, 1001)];
+    let result = around(Origin::Fault, promise(), lives, &surroundings);
+    assert!(result.passed, "it was born into the delay: {}", result.why);
+}
+
+#[test]
+fn the_end_of_tcp_is_known_to_a_tick_and_that_is_told() {
+    let promise = || Promise::ClosedBetween(between(3_000, 3_100));
+    let result = verdict(Origin::Open, promise(), vec![cut(0, 3_097, TcpEnding::Fin)]);
+    assert!(result.passed);
+    assert_eq!(
+        result.why,
+        "1 of 1 outside by less than 4.00 ms, which is how exactly it is known"
+    );
+    let result = verdict(Origin::Open, promise(), vec![cut(0, 3_095, TcpEnding::Fin)]);
+    assert!(!result.passed);
+    let result = verdict(Origin::Open, promise(), vec![closed(0, 3_099, 1000)]);
+    assert!(!result.passed, "a Close frame is stamped by the kernel");
+}
+
+#[test]
+fn a_bare_end_may_be_a_proxys() {
+    let lives = vec![cut(0, 3_100, TcpEnding::Fin), cut(1, 3_100, TcpEnding::Rst)];
+    let contract = contract(
+        Origin::Open,
+        vec![Promise::ClosedBetween(between(3_000, 3_000))],
+    );
+    let mut scenario = scenario(contract);
+    let why = |scenario: &_| {
+        let results = judge(scenario, &summary(lives.clone()), &Surroundings::default());
+        results[0].why.clone()
+    };
+    assert_eq!(
+        why(&scenario),
+        "",
+        "nothing lies before the built-in server"
+    );
+    scenario.target.url = TargetUrl::Url(WsUrl {
+        secure: false,
+        host: "example.org".to_owned(),
+        port: 80,
+        resource: "/".to_owned(),
+        shown: "ws://example.org".to_owned(),
+    });
+    assert_eq!(
+        why(&scenario),
+        "1 FIN and 1 RST without a Close frame (a proxy's cut, or the server's own)"
+    );
+}
+
+#[test]
+fn nobody_healthy_is_cut() {
+    let healthy: Vec<Life> = (0..5_000).map(life).collect();
+    let result = verdict(Origin::Open, Promise::Closed(0), healthy.clone());
+    assert!(result.passed);
+    assert_eq!(
+        (result.n, result.why.as_str()),
+        (
+            5_000,
+            "none of 5,000: with 95 % confidence less than 0.06 %"
+        )
+    );
+    let mut cut = healthy;
+    cut[77] = closed(77, 12_100, 1011);
+    let result = verdict(Origin::Open, Promise::Closed(0), cut.clone());
+    assert!(!result.passed);
+    assert_eq!(
+        result.why,
+        "1 of 5,000 ended by the server, the first after 12.0 s"
+    );
+    assert!(verdict(Origin::Open, Promise::Closed(1), cut).passed);
+}
+
+#[test]
+fn alive_means_watched_for_that_long() {
+    let promise = || Promise::AliveFor(ms(50_000));
+    let lives = vec![life(0), closed(1, 50_100, 1000)];
+    let result = verdict(Origin::Open, promise(), lives);
+    assert!(result.passed, "{}", result.why);
+    assert!(result.why.starts_with("none of 2: "), "{}", result.why);
+
+    let result = verdict(
+        Origin::Open,
+        promise(),
+        vec![life(0), closed(1, 50_099, 1000)],
+    );
+    assert!(!result.passed);
+    assert_eq!(
+        result.why,
+        "1 of 2 ended by the server, the first after 50.0 s"
+    );
+
+    let short = Life {
+        close_sent_ns: Some(40_000 * MS),
+        ..life(0)
+    };
+    let result = verdict(Origin::Open, promise(), vec![short]);
+    assert!(!result.passed);
+    assert_eq!(
+        result.why,
+        "1 of 1 watched for less than 50s, some for 39.9 s only"
+    );
+}
+
+#[test]
+fn codes_are_those_on_the_wire() {
+    let promise = || Promise::Code(vec![1011, 1001]);
+    let kept = vec![closed(0, 5_000, 1011), closed(1, 5_000, 1001)];
+    assert!(verdict(Origin::Open, promise(), kept).passed);
+    let broken = vec![
+        closed(0, 5_000, 1011),
+        closed(1, 5_000, 1000),
+        closed(2, 5_000, 1005),
+        cut(3, 5_000, TcpEnding::Fin),
+        silent(4),
+    ];
+    let result = verdict(Origin::Open, promise(), broken);
+    assert!(!result.passed);
+    assert_eq!(
+        result.why,
+        "1 of 5 had 1000; 1 of 5 had no Close frame (1006); 1 of 5 had no code (1005); \
+         1 of 5 were not ended by the server"
+    );
+    assert_eq!(result.expected, "1011, 1001");
+}
+
+#[test]
+fn ends_look_as_promised() {
+    let fin = || Promise::EndsWith(vec![End::Fin]);
+    assert!(verdict(Origin::Open, fin(), vec![cut(0, 9, TcpEnding::Fin)]).passed);
+    let result = verdict(
+        Origin::Open,
+        fin(),
+        vec![closed(0, 5_000, 1011), cut(1, 9, TcpEnding::Rst), silent(2)],
+    );
+    assert!(!result.passed);
+    assert_eq!(
+        result.why,
+        "1 of 3 ended with a Close frame; 1 of 3 ended with a RST, without a Close frame; \
+         1 of 3 were not ended by the server"
+    );
+    let nothing = Promise::EndsWith(vec![End::Nothing]);
+    assert!(verdict(Origin::Open, nothing, vec![silent(2), life(3)]).passed);
+}
+
+#[test]
+fn tcp_ends_so_long_after_the_decision() {
+    let promise = || Promise::TcpEndBetween(between(1_000, 2_000));
+    let ending = |after: Option<u64>| Life {
+        tcp_end_ns: after.map(|after| (5_000 + after) * MS),
+        ended_ns: 37_000 * MS,
+        ..closed(0, 5_000, 1000)
+    };
+    for (after, passed) in [
+        (990, false),
+        (997, true),
+        (1_500, true),
+        (2_004, true),
+        (2_005, false),
+    ] {
+        let result = verdict(Origin::Open, promise(), vec![ending(Some(after))]);
+        assert_eq!(result.passed, passed, "{after} ms: {}", result.why);
+    }
+    let result = verdict(Origin::Open, promise(), vec![ending(None)]);
+    assert!(!result.passed);
+    assert_eq!(
+        result.why,
+        "1 of 1 without an end of TCP, watched for 32.0 s or longer"
+    );
+    let result = verdict(Origin::Open, promise(), vec![silent(0)]);
+    assert_eq!(result.why, "1 of 1 not ended by the server");
+
+    let within = Promise::TcpEndBetween(between(0, 10));
+    let bare = verdict(Origin::Open, within, vec![cut(0, 5_000, TcpEnding::Fin)]);
+    assert!(bare.passed, "its decision was the end of TCP");
+    assert_eq!(bare.times.unwrap().max_ns, 0);
+}
+
+#[test]
+fn where_the_client_closed_tcp_ends_after_the_answer() {
+    let held = |end: u64| Life {
+        ended_by: EndedBy::Fault,
+        close_sent_ns: Some(4_000 * MS),
+        close_sent_code: Some(1000),
+        tcp_end_ns: Some(end * MS),
+        ..closed(0, 5_000, 1000)
+    };
+    let promise = || Promise::TcpEndBetween(between(0, 100));
+    assert!(verdict(Origin::Close, promise(), vec![held(5_100)]).passed);
+    assert!(!verdict(Origin::Close, promise(), vec![held(5_200)]).passed);
+}

@@ -1,0 +1,227 @@
+//! `pings_between`, `max_ping_sync`, `pong_within`, `detected_between`, `recovers_within`.
+
+use super::super::super::fixture::Run;
+use super::super::fixture::*;
+use super::super::judge::judge;
+use super::super::result::ContractResult;
+use crate::measure::{EndedBy, Life, Surroundings};
+use crate::metric::{Cause, Counter, Timer};
+use crate::scenario::{Origin, Promise};
+
+/// Opened at so many milliseconds, pinged from then on at these.
+fn heard(connection: u32, opened: u64, pings: impl IntoIterator<Item = u64>) -> Life {
+    let pings_ns: Vec<u64> = pings.into_iter().map(|ms| ms * MS).collect();
+    let last = pings_ns.last().copied().unwrap_or(opened * MS);
+    Life {
+        opened_ns: opened * MS,
+        close_sent_ns: Some(last + 500 * MS),
+        pings_ns,
+        ..life(connection)
+    }
+}
+
+#[test]
+fn gaps_between_pings_lie_in_the_window() {
+    let promise = || Promise::PingsBetween(between(900, 1_100));
+    let judged = |lives| verdict(Origin::Open, promise(), lives);
+    let result = judged(vec![heard(0, 0, [500, 1_400, 2_500])]);
+    assert!(result.passed, "{}", result.why);
+    assert_eq!(result.n, 2, "gaps are counted");
+    assert!(!judged(vec![heard(0, 0, [500, 1_399])]).passed);
+    assert!(!judged(vec![heard(0, 0, [500, 1_601])]).passed);
+
+    let stopped = Life {
+        close_sent_ns: Some(9_000 * MS),
+        ..heard(0, 0, [500, 1_500])
+    };
+    let result = judged(vec![stopped, heard(1, 0, [500, 1_500])]);
+    assert!(!result.passed);
+    assert_eq!(
+        result.why,
+        "1 of 2 connections got no ping for longer than 1s100ms, one for 7.50 s"
+    );
+    let unpinged = judged(vec![silent(0)]);
+    assert!(!unpinged.passed, "{}", unpinged.why);
+    let short = judged(vec![heard(0, 0, [500])]);
+    assert_eq!(short.why, "no connection got two pings");
+}
+
+fn sync(most: f64, lives: Vec<Life>) -> ContractResult {
+    verdict(Origin::Open, Promise::MaxPingSync(most), lives)
+}
+
+/// Forty connections, opened evenly over two seconds.
+fn spread(pings: impl Fn(u64) -> Vec<u64>) -> Vec<Life> {
+    (0..40)
+        .map(|place| heard(place, u64::from(place) * 50, pings(u64::from(place) * 50)))
+        .collect()
+}
+
+#[test]
+fn one_tick_for_all_is_in_step_however_they_opened() {
+    let global = |opened: u64| {
+        let ticks = (1..10).map(|tick| tick * 2_000);
+        ticks.filter(|tick| *tick > opened).collect()
+    };
+    let result = sync(0.3, spread(global));
+    assert!(!result.passed);
+    assert!(
+        result
+            .why
+            .starts_with("1.00 over 40 connections, one ping every 2.00 s")
+    );
+
+    let first_at_once = |opened: u64| {
+        let mut pings = global(opened);
+        pings.insert(0, opened + 1);
+        pings
+    };
+    let result = sync(0.3, spread(first_at_once));
+    assert!(!result.passed, "a first ping hides nothing: {}", result.why);
+
+    let drifting = |opened: u64| {
+        let ticks = (1..30).map(|tick| tick * 2_000 + tick * tick * 2);
+        ticks.filter(|tick| *tick > opened).collect()
+    };
+    let result = sync(0.3, spread(drifting));
+    assert!(
+        !result.passed,
+        "nor does a clock that drifts: {}",
+        result.why
+    );
+}
+
+#[test]
+fn a_timer_for_each_is_spread_as_they_opened() {
+    let own = |opened: u64| (1..10).map(|tick| opened + tick * 2_000).collect();
+    let result = sync(0.3, spread(own));
+    assert!(result.passed, "{}", result.why);
+
+    let together = (0..40).map(|place| heard(place, 100, own(100))).collect();
+    let result = sync(0.3, together);
+    assert!(!result.passed);
+    assert!(
+        (result.why).contains("the connections themselves opened in step (1.00): spread `ramp_up`"),
+        "{}",
+        result.why
+    );
+}
+
+#[test]
+fn a_few_pings_are_too_few() {
+    let few = spread(|opened| vec![opened + 10, opened + 2_010]);
+    let result = sync(1.0, few[..9].to_vec());
+    assert!(!result.passed);
+    assert_eq!(
+        result.why,
+        "too few pings: 9 of 9 with two pings or more, and 10 are wanted"
+    );
+}
+
+#[test]
+fn pongs_come_in_time() {
+    let judged = |run: &mut Run| {
+        let promise = Promise::PongWithin(ms(2));
+        let scenario = scenario(contract(Origin::Open, vec![promise]));
+        let summary = with_lives(run.summary(), vec![life(0)]);
+        judge(&scenario, &summary, &Surroundings::default()).remove(0)
+    };
+    let mut run = Run::healthy();
+    assert_eq!(
+        judged(&mut run).why,
+        "no ping of ours was answered or missed"
+    );
+    run.timed(Timer::HeartbeatRtt, 1_000_000, 990);
+    run.timed(Timer::HeartbeatRtt, 9_000_000, 5);
+    let result = judged(&mut run);
+    assert!(result.passed, "{}", result.why);
+    assert_eq!(result.times.unwrap().n, 995);
+
+    run.add(Counter::PingsMissed, 5);
+    let result = judged(&mut run);
+    assert!(result.passed, "{}", result.why);
+    assert_eq!(result.why, "5 of 1,000 pings were never answered");
+
+    run.add(Counter::PingsMissed, 1);
+    assert!(!judged(&mut run).passed, "one more than 1 %");
+
+    let mut late = Run::healthy();
+    late.timed(Timer::HeartbeatRtt, 1_000_000, 980);
+    late.timed(Timer::HeartbeatRtt, 9_000_000, 20);
+    let result = judged(&mut late);
+    assert!(!result.passed);
+    assert_eq!(result.why, "more than 1 % of the pongs came later than 2ms");
+}
+
+fn stalled() -> Surroundings {
+    Surroundings {
+        incidents: vec![incident("sigstop", 5_000, Some(8_000))],
+        ..Surroundings::default()
+    }
+}
+
+#[test]
+fn a_silent_server_is_noticed_in_the_window() {
+    let dead = |at: u64, cause| Life {
+        dead_ns: Some(at * MS),
+        ended_by: EndedBy::Heartbeat,
+        cause,
+        ..silent(0)
+    };
+    let judged = |lives| {
+        let promise = Promise::DetectedBetween(between(1_000, 2_000));
+        around(Origin::Fault, promise, lives, &stalled())
+    };
+    let kept = judged(vec![
+        dead(6_000, Cause::PeerFrozen),
+        dead(7_000, Cause::PathDead),
+        dead(6_500, Cause::PeerFrozen),
+    ]);
+    assert!(kept.passed, "{}", kept.why);
+    assert_eq!(kept.why, "2 peer_frozen, 1 path_dead");
+    assert!(!judged(vec![dead(5_999, Cause::PeerFrozen)]).passed);
+    assert!(!judged(vec![dead(7_001, Cause::PeerFrozen)]).passed);
+    assert!(!judged(vec![silent(0)]).passed);
+}
+
+#[test]
+fn pongs_come_again_after_the_fault() {
+    let judged = |lives| {
+        let promise = Promise::RecoversWithin(ms(500));
+        around(Origin::Fault, promise, lives, &stalled())
+    };
+    let resumed = |at: u64| Life {
+        resumed_ns: vec![at * MS],
+        ..life(0)
+    };
+    assert!(judged(vec![resumed(8_500), life(1)]).passed);
+    assert!(!judged(vec![resumed(8_501)]).passed);
+    let missed_none = judged(vec![life(0)]);
+    assert!(!missed_none.passed, "nobody had to recover");
+
+    let dead = Life {
+        dead_ns: Some(6_000 * MS),
+        ended_by: EndedBy::Heartbeat,
+        ended_ns: 6_000 * MS,
+        ..silent(0)
+    };
+    let lost = judged(vec![
+        dead.clone(),
+        life(1),
+        Life {
+            ended_ns: 70_000 * MS,
+            ..life(0)
+        },
+    ]);
+    assert!(!lost.passed);
+    assert_eq!(lost.why, "1 of 1 never heard from again");
+    let back = Life {
+        opened_ns: 8_100 * MS,
+        lost_before_ns: Some(6_000 * MS),
+        first_answer_ns: Some(8_300 * MS),
+        ..life(0)
+    };
+    let result = judged(vec![dead, back]);
+    assert!(result.passed, "{}", result.why);
+    assert_eq!(result.times.unwrap().max_ns, 300 * MS);
+}

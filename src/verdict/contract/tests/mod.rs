@@ -1,0 +1,9 @@
+//! Every promise kept and broken, from both sides, by lives made by hand.
+
+mod close;
+mod ending;
+mod heartbeats;
+mod order;
+mod reaping;
+mod storms;
+mod sweep;

@@ -1,0 +1,94 @@
+//! Properties: lives may be told in any order, and a window is a window.
+
+use proptest::prelude::*;
+
+use super::super::fixture::*;
+use super::super::judge::judge;
+use crate::measure::{Life, Surroundings, TcpEnding};
+use crate::scenario::{Back, End, Origin, Promise};
+
+fn any_life(connection: u32) -> impl Strategy<Value = Life> {
+    let pings = prop::collection::vec(100_u64..60_000, 0..5);
+    (0..5_u8, 200_u64..60_000, pings, any::<bool>()).prop_map(
+        move |(kind, at, mut pings, again)| {
+            pings.sort_unstable();
+            let ended = match kind {
+                0 => life(connection),
+                1 => silent(connection),
+                2 => cut(connection, at, TcpEnding::Fin),
+                3 => cut(connection, at, TcpEnding::Rst),
+                _ => closed(connection, at, 1011),
+            };
+            Life {
+                unanswered_ping_ns: pings.first().map(|ms| ms * MS),
+                pings_ns: pings.iter().map(|ms| ms * MS).collect(),
+                level_ns: Some(at / 10_000 * MS),
+                first_answer_ns: again.then_some((at + 10) * MS),
+                lost_before_ns: again.then_some((at - 100) * MS),
+                opened_ns: if again { at * MS } else { 100 * MS },
+                ended_ns: ended.ended_ns.max((at + 20) * MS),
+                probe: Some((at * MS, again)),
+                ..ended
+            }
+        },
+    )
+}
+
+fn everything() -> Vec<Promise> {
+    let window = || between(5_000, 40_000);
+    vec![
+        Promise::Closed(3),
+        Promise::ClosedPerStall(2),
+        Promise::AliveFor(ms(1_000)),
+        Promise::ClosedBetween(window()),
+        Promise::Code(vec![1011]),
+        Promise::EndsWith(vec![End::Fin]),
+        Promise::TcpEndBetween(window()),
+        Promise::ReapedBetween(window()),
+        Promise::EffectiveTimeout(window()),
+        Promise::PingsBetween(window()),
+        Promise::MaxPingSync(0.5),
+        Promise::CloseAnsweredWithin(ms(10)),
+        Promise::CloseCodeEchoed,
+        Promise::SilentAfterClose,
+        Promise::DetectedBetween(window()),
+        Promise::RecoversWithin(ms(10)),
+        Promise::BackWithin(Back {
+            all: Some(ms(10)),
+            ..Back::default()
+        }),
+    ]
+}
+
+fn stalled() -> Surroundings {
+    Surroundings {
+        incidents: vec![incident("sigstop", 20_000, Some(21_000))],
+        ..Surroundings::default()
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_order_in_which_lives_end_changes_nothing(
+        (lives, shuffled) in prop::collection::vec(0_u32..30, 1..40)
+            .prop_flat_map(|connections| {
+                connections.into_iter().map(any_life).collect::<Vec<_>>()
+            })
+            .prop_flat_map(|lives| (Just(lives.clone()), Just(lives).prop_shuffle()))
+    ) {
+        let scenario = scenario(contract(Origin::Ping, everything()));
+        let told = judge(&scenario, &summary(lives), &stalled());
+        let retold = judge(&scenario, &summary(shuffled), &stalled());
+        prop_assert_eq!(told.len(), everything().len());
+        prop_assert_eq!(told, retold);
+    }
+
+    #[test]
+    fn a_promise_is_kept_exactly_inside_of_its_window(at in 100_u64..60_000, lo in 0_u64..30_000, width in 1_u64..30_000) {
+        let promise = Promise::ClosedBetween(between(lo, lo + width));
+        let result = verdict(Origin::Open, promise, vec![closed(0, at, 1011)]);
+        let inside = (lo..=lo + width).contains(&(at - 100));
+        prop_assert_eq!(result.passed, inside, "{}", result.why);
+        prop_assert_eq!(result.why.is_empty(), inside);
+    }
+}

@@ -1,0 +1,188 @@
+//! `reaped_between` and `released_within`, by the table of sockets and by probes.
+
+use super::super::fixture::*;
+use super::super::result::ContractResult;
+use crate::measure::{EndedBy, Life, SocketEnd, Sockets, Surroundings, Usage};
+use crate::scenario::{Origin, Promise};
+use crate::units::ByteSize;
+
+fn reaped() -> Promise {
+    Promise::ReapedBetween(between(20_000, 40_000))
+}
+
+/// A client that sees nothing, from 1 s on.
+fn blind(connection: u32) -> Life {
+    Life {
+        fault_ns: Some(1_000 * MS),
+        close_sent_ns: None,
+        ended_by: EndedBy::Fault,
+        ..silent(connection)
+    }
+}
+
+fn socket(connection: u32, left: Option<u64>, gone: Option<u64>) -> SocketEnd {
+    SocketEnd {
+        client_port: 40_000 + connection as u16,
+        seen_ns: 110 * MS,
+        left_ns: left.map(|at| at * MS),
+        gone_ns: gone.map(|at| at * MS),
+        send_queue: 0,
+    }
+}
+
+fn by_table(promise: Promise, lives: Vec<Life>, ends: Vec<SocketEnd>) -> ContractResult {
+    let surroundings = Surroundings {
+        sockets: Some(Sockets {
+            ends,
+            resolution_ns: 20 * MS,
+            more: 0,
+        }),
+        ..Surroundings::default()
+    };
+    around(Origin::Fault, promise, lives, &surroundings)
+}
+
+#[test]
+fn the_table_tells_when_to_a_look() {
+    let judged = |left| by_table(reaped(), vec![blind(0)], vec![socket(0, left, None)]);
+    for (left, passed) in [
+        (Some(20_999), false),
+        (Some(21_000), true),
+        (Some(41_000), true),
+        (Some(41_020), true),
+        (Some(41_021), false),
+        (None, false),
+    ] {
+        let result = judged(left);
+        assert_eq!(result.passed, passed, "{left:?}: {}", result.why);
+    }
+    assert_eq!(
+        judged(Some(41_020)).why,
+        "1 of 1 outside by less than 20.0 ms, which is how exactly it is known"
+    );
+    assert_eq!(
+        judged(None).why,
+        "1 of 1 not seen by 40s, watched for 59.0 s or longer"
+    );
+}
+
+#[test]
+fn a_port_may_come_again() {
+    let older = SocketEnd {
+        seen_ns: 10 * MS,
+        gone_ns: Some(50 * MS),
+        ..socket(0, Some(40), None)
+    };
+    let newer = SocketEnd {
+        seen_ns: 50_000 * MS,
+        ..socket(0, None, None)
+    };
+    let ends = vec![older, socket(0, Some(30_000), None), newer];
+    let result = by_table(reaped(), vec![blind(0)], ends);
+    assert!(result.passed, "{}", result.why);
+}
+
+#[test]
+fn a_socket_nobody_saw_proves_nothing() {
+    let lives = vec![blind(0), blind(1)];
+    let result = by_table(reaped(), lives, vec![socket(0, Some(30_000), None)]);
+    assert!(!result.passed);
+    assert_eq!(result.n, 2);
+    assert_eq!(
+        result.why,
+        "1 of 2 never seen in the system's table of sockets"
+    );
+}
+
+#[test]
+fn released_is_when_the_socket_is_gone() {
+    let promise = || Promise::ReleasedWithin(ms(30_000));
+    let judged = |gone| {
+        let ends = vec![socket(0, Some(2_000), gone)];
+        by_table(promise(), vec![blind(0)], ends)
+    };
+    assert!(judged(Some(31_000)).passed);
+    assert!(!judged(Some(31_021)).passed);
+    assert!(!judged(None).passed);
+    let unseen = verdict(Origin::Fault, promise(), vec![blind(0)]);
+    assert!(!unseen.passed);
+    assert_eq!(unseen.why, "the server's sockets could not be seen");
+}
+
+/// One probe each, so long after the fault; it was there until `end`.
+fn probed(end: impl Fn(u32) -> u64) -> Vec<Life> {
+    (0..50)
+        .map(|place| {
+            let after = u64::from(place) * 1_000;
+            Life {
+                probe: Some(((1_000 + after) * MS, after < end(place))),
+                ..blind(place)
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn probes_on_both_sides_judge_a_window() {
+    let kept = verdict(Origin::Fault, reaped(), probed(|_| 30_000));
+    assert!(kept.passed, "{}", kept.why);
+    assert_eq!(
+        kept.why,
+        "the latest found alive after 29.0 s, the earliest found gone after 30.0 s (one probe each)"
+    );
+    assert_eq!(kept.times, None, "a probe is no time");
+
+    let early = verdict(Origin::Fault, reaped(), probed(|_| 15_000));
+    assert!(!early.passed);
+    assert!(
+        early.why.starts_with("5 of 50 gone before 20s; "),
+        "{}",
+        early.why
+    );
+
+    let late = verdict(Origin::Fault, reaped(), probed(|_| 45_000));
+    assert!(!late.passed);
+    assert!(
+        late.why.starts_with("4 of 50 still there after 40s; "),
+        "{}",
+        late.why
+    );
+
+    let mut inside = probed(|_| 30_000);
+    inside.drain(..21);
+    inside.truncate(10);
+    let untested = verdict(Origin::Fault, reaped(), inside);
+    assert!(!untested.passed);
+    assert!(
+        (untested.why).starts_with("none was probed before 20s; none was probed after 40s; "),
+        "{}",
+        untested.why
+    );
+}
+
+#[test]
+fn who_was_not_probed_is_not_judged() {
+    let mut lives = probed(|_| 30_000);
+    lives[3].probe = None;
+    let result = verdict(Origin::Fault, reaped(), lives);
+    assert!(!result.passed);
+    assert!(result.why.starts_with("1 of 50 were not probed; "));
+}
+
+#[test]
+fn resources_may_grow_so_much() {
+    let used = |rss, descriptors| Usage { rss, descriptors };
+    let surroundings = Surroundings {
+        usage: Some((used(40 << 20, 12), used(45 << 20, 13))),
+        ..Surroundings::default()
+    };
+    let judged = |promise| around(Origin::Open, promise, vec![life(0)], &surroundings);
+    assert!(judged(Promise::MaxRssGrowth(ByteSize(5 << 20))).passed);
+    let grown = judged(Promise::MaxRssGrowth(ByteSize((5 << 20) - 1)));
+    assert!(!grown.passed);
+    assert_eq!(grown.why, "40.0 MiB before, 45.0 MiB after");
+    assert!(judged(Promise::MaxDescriptorGrowth(1)).passed);
+    assert!(!judged(Promise::MaxDescriptorGrowth(0)).passed);
+    let unknown = verdict(Origin::Open, Promise::MaxDescriptorGrowth(9), vec![life(0)]);
+    assert!(!unknown.passed, "unknown is not zero");
+}

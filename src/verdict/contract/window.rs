@@ -1,0 +1,247 @@
+//! Times against a window, and what to say about those outside of it.
+//! No tolerance in secret: a time is outside only where it surely is, and where that mattered it is told.
+
+use super::case::{Case, Finding, is_reconnect, of, watched_until};
+use super::result::{Bounds, Times};
+use crate::measure::Life;
+use crate::scenario::{Between, Origin};
+use crate::units::{format_duration, human_ns};
+
+/// The kernel tells the end of TCP by its clock of ticks: it was this much sooner or later, at 250 ticks a second.
+pub(super) const TCP_END_GRAIN_NS: u64 = 4_000_000;
+
+/// A moment, and how exactly it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) ns: u64,
+    /// It may have been so much sooner.
+    pub(super) sooner: u64,
+    /// It may have been so much later.
+    pub(super) later: u64,
+}
+
+impl Moment {
+    /// Stamped by the kernel.
+    pub(super) const fn exact(ns: u64) -> Self {
+        Self {
+            ns,
+            sooner: 0,
+            later: 0,
+        }
+    }
+
+    /// The end of TCP.
+    pub(super) const fn tcp_end(ns: u64) -> Self {
+        Self {
+            ns,
+            sooner: TCP_END_GRAIN_NS,
+            later: TCP_END_GRAIN_NS,
+        }
+    }
+
+    /// When the server decided to end this connection.
+    pub(super) fn decision(life: &Life) -> Option<Self> {
+        let ns = life.decided_ns()?;
+        Some(match life.close_received_ns {
+            Some(_) => Self::exact(ns),
+            None => Self::tcp_end(ns),
+        })
+    }
+}
+
+/// What was seen of one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// It happened so long after the origin.
+    After(Moment),
+    /// It happened before the origin, or without it.
+    Before,
+    /// It did not happen in this time.
+    NotIn(u64),
+    /// The origin never came, so there was nothing to time.
+    NoOrigin,
+    /// A reconnect that the end of the run cut short: nothing follows from it.
+    CutShort,
+}
+
+/// Looks for an event in a life, where it is promised by `hi` after the contract's origin.
+pub(super) fn look(case: &Case<'_>, life: &Life, event: Option<Moment>, hi: u64) -> Seen {
+    match (case.origin(life), event) {
+        (Some(origin), Some(at)) if at.ns + at.later >= origin => Seen::After(Moment {
+            ns: at.ns.saturating_sub(origin),
+            ..at
+        }),
+        (_, Some(_)) => Seen::Before,
+        (None, None) if is_reconnect(life) => Seen::CutShort,
+        (None, None) => Seen::NoOrigin,
+        (Some(origin), None) => match watched_until(life).saturating_sub(origin) {
+            watched if watched < hi && is_reconnect(life) => Seen::CutShort,
+            watched => Seen::NotIn(watched),
+        },
+    }
+}
+
+/// Judges what was seen by a window whose times begin at `from`.
+pub(super) fn judge(bounds: Bounds, from: Origin, seen: &[Seen]) -> Finding {
+    let after = |seen: &Seen| match seen {
+        Seen::After(at) => Some(*at),
+        _ => None,
+    };
+    let moments: Vec<Moment> = seen.iter().filter_map(after).collect();
+    let count = |wanted: Seen| seen.iter().filter(|seen| **seen == wanted).count();
+    let all = seen.len() - count(Seen::CutShort);
+    let mut broken = outside(bounds, &moments, all);
+    let before = count(Seen::Before);
+    if before > 0 {
+        broken.push(format!("{} {}", of(before, all), before_origin(from)));
+    }
+    broken.extend(not_seen(bounds, seen, all));
+    let without = count(Seen::NoOrigin);
+    if without > 0 {
+        broken.push(format!("{} {}", of(without, all), no_origin(from)));
+    }
+    let passed = broken.is_empty() && all > 0;
+    let mut said = broken;
+    if all == 0 {
+        said.push("every connection was cut short by the end of the run".to_owned());
+    } else {
+        said.extend(passed.then(|| close_calls(bounds, &moments)).flatten());
+    }
+    Finding {
+        n: all as u64,
+        times: Times::of(moments.iter().map(|at| at.ns).collect()),
+        passed,
+        why: said.join("; "),
+    }
+}
+
+/// The same for times that begin with something else than the contract's origin, and that all were seen.
+pub(super) fn judge_times(bounds: Bounds, moments: &[Moment]) -> Finding {
+    let broken = outside(bounds, moments, moments.len());
+    let passed = broken.is_empty();
+    let mut said = broken;
+    said.extend(passed.then(|| close_calls(bounds, moments)).flatten());
+    Finding {
+        n: moments.len() as u64,
+        times: Times::of(moments.iter().map(|at| at.ns).collect()),
+        passed,
+        why: said.join("; "),
+    }
+}
+
+/// Those that were surely too soon or too late.
+pub(super) fn outside(bounds: Bounds, moments: &[Moment], all: usize) -> Vec<String> {
+    let mut said = Vec::new();
+    let early = moments.iter().filter(|at| at.ns + at.later < bounds.lo_ns);
+    let early: Vec<u64> = early.map(|at| at.ns).collect();
+    if let Some(first) = early.iter().min() {
+        let (first, lo) = (human_ns(*first), promised(bounds.lo_ns));
+        said.push(format!(
+            "{} sooner than {lo}, the first after {first}",
+            of(early.len(), all)
+        ));
+    }
+    if let Some(hi) = bounds.hi_ns {
+        let late = moments
+            .iter()
+            .filter(|at| at.ns.saturating_sub(at.sooner) > hi);
+        let late: Vec<u64> = late.map(|at| at.ns).collect();
+        if let Some(last) = late.iter().max() {
+            let (last, hi) = (human_ns(*last), promised(hi));
+            said.push(format!(
+                "{} later than {hi}, the last after {last}",
+                of(late.len(), all)
+            ));
+        }
+    }
+    said
+}
+
+/// Those it did not happen to, by whether they were watched for long enough.
+fn not_seen(bounds: Bounds, seen: &[Seen], all: usize) -> Vec<String> {
+    let until = bounds.hi_ns.unwrap_or(bounds.lo_ns);
+    let watched = seen.iter().filter_map(|seen| match seen {
+        Seen::NotIn(watched) => Some(*watched),
+        _ => None,
+    });
+    let (long, short): (Vec<u64>, Vec<u64>) = watched.partition(|watched| *watched >= until);
+    let mut said = Vec::new();
+    if let Some(least) = long.iter().min() {
+        said.push(format!(
+            "{} not seen by {}, watched for {} or longer",
+            of(long.len(), all),
+            promised(until),
+            human_ns(*least)
+        ));
+    }
+    if let Some(least) = short.iter().min() {
+        said.push(format!(
+            "{} undecided when they ended, some after {} only",
+            of(short.len(), all),
+            human_ns(*least)
+        ));
+    }
+    said
+}
+
+/// Those that are inside only because nobody can tell better.
+fn close_calls(bounds: Bounds, moments: &[Moment]) -> Option<String> {
+    let is_outside =
+        |at: &&Moment| at.ns < bounds.lo_ns || bounds.hi_ns.is_some_and(|hi| at.ns > hi);
+    let close: Vec<&Moment> = moments.iter().filter(is_outside).collect();
+    let grain = close.iter().map(|at| at.sooner.max(at.later)).max()?;
+    Some(format!(
+        "{} outside by less than {}, which is how exactly it is known",
+        of(close.len(), moments.len()),
+        human_ns(grain)
+    ))
+}
+
+fn before_origin(from: Origin) -> &'static str {
+    match from {
+        Origin::Open => "before their 101",
+        Origin::Fault => "before the fault",
+        Origin::Ping => "before any unanswered ping",
+        Origin::LastByte => "before the client's last byte",
+        Origin::Close => "before the client's Close frame",
+    }
+}
+
+fn no_origin(from: Origin) -> &'static str {
+    match from {
+        Origin::Open => "never opened",
+        Origin::Fault => "saw no fault begin",
+        Origin::Ping => "got no ping to leave unanswered",
+        Origin::LastByte => "never sent a byte",
+        Origin::Close => "sent no Close frame",
+    }
+}
+
+/// A promised time, as people write it.
+pub(super) fn promised(ns: u64) -> String {
+    format_duration(std::time::Duration::from_nanos(ns))
+}
+
+impl From<Between> for Bounds {
+    fn from(between: Between) -> Self {
+        Self {
+            lo_ns: ns(between.lo),
+            hi_ns: Some(ns(between.hi)),
+        }
+    }
+}
+
+impl Bounds {
+    /// From nothing up to this.
+    pub(super) fn within(hi: std::time::Duration) -> Self {
+        Self {
+            lo_ns: 0,
+            hi_ns: Some(ns(hi)),
+        }
+    }
+}
+
+/// Nanoseconds; half a millennium at most.
+pub(super) fn ns(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
