@@ -133,3 +133,61 @@ fn address(family: u8, bytes: &[u8]) -> Option<IpAddr> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the kernel wrote them (Linux 6.18, x86_64): a server at 127.0.0.1:56403 or at [::]:56683.
+    const ESTABLISHED_V4: &str = "02010000dc539d6a7f0000010000000000000000000000007f0000010000000000000000000000000000000001200000000000000000000000000000000000000000000094322700";
+    const CLOSE_WAIT_V4: &str = "02080000dc539d6a7f0000010000000000000000000000007f0000010000000000000000000000000000000001200000000000000000000001000000000000000000000094322700";
+    const FIN_WAIT1_WITH_QUEUE: &str = "02040100dc539d767f0000010000000000000000000000007f000001000000000000000000000000000000000220000000000000c800000000000000a1263b000000000000000000";
+    const FIN_WAIT2_WITHOUT_OWNER: &str = "02050300dc539d7c7f0000010000000000000000000000007f00000100000000000000000000000000000000032000000000000058ea000000000000000000000000000000000000";
+    const ESTABLISHED_V6: &str = "0a010000dd6b92d60000000000000000000000000000000100000000000000000000000000000001000000000520000000000000000000000000000000000000000000009c322700";
+    const MAPPED_V4: &str = "0a010000dd6ba42000000000000000000000ffff7f00000100000000000000000000ffff7f000001000000000420000000000000000000000000000000000000000000009a322700";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits = hex.as_bytes().chunks(2);
+        let byte = |two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap();
+        digits.map(byte).collect()
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn rows_of_the_kernel_are_read() {
+        let v4 = |hex| row(&bytes(hex), 56_403).unwrap();
+        let open = Row {
+            cookie: 0x2001,
+            client_port: 40_298,
+            held: Held::Open,
+            send_queue: 0,
+        };
+        assert_eq!(v4(ESTABLISHED_V4), open);
+        assert_eq!(v4(CLOSE_WAIT_V4), open);
+        let orphan = Row {
+            cookie: 0x2002,
+            client_port: 40_310,
+            held: Held::Closed,
+            send_queue: 0x3b_26a1,
+        };
+        assert_eq!(v4(FIN_WAIT1_WITH_QUEUE), orphan);
+        assert_eq!(v4(FIN_WAIT2_WITHOUT_OWNER).held, Held::Address);
+        let v6 = |hex| row(&bytes(hex), 56_683).unwrap();
+        assert_eq!(v6(ESTABLISHED_V6).client_port, 37_590);
+        assert_eq!(v6(MAPPED_V4).client_port, 42_016);
+    }
+
+    #[test]
+    fn only_clients_of_this_machine_and_port_concern_us() {
+        let own = bytes(ESTABLISHED_V4);
+        assert_eq!(row(&own, 56_404), None);
+        assert_eq!(row(&own[..71], 56_403), None, "not whole");
+
+        let mut from_outside = own.clone();
+        from_outside[24..28].copy_from_slice(&[192, 0, 2, 9]);
+        assert_eq!(row(&from_outside, 56_403), None);
+        // The server at 192.0.2.9, and a client on the same machine.
+        from_outside[8..12].copy_from_slice(&[192, 0, 2, 9]);
+        assert!(row(&from_outside, 56_403).is_some());
+    }
+}

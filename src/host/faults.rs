@@ -182,3 +182,24 @@ impl Drop for Hands<'_> {
         let _ = self.let_go();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use crate::host::group;
+
+    #[test]
+    fn a_process_that_has_ended_cannot_be_frozen_and_that_is_told() {
+        let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let reach = Reach::One(group::open(cat.id()).unwrap());
+        cat.wait().unwrap();
+        let (start, told) = channel();
+        start.send(Instant::now()).unwrap();
+        let steps = [Step::Freeze, Step::Thaw, Step::Terminate].map(|step| (Duration::ZERO, step));
+        let incidents = carry_out(&reach, &steps, &told);
+        assert_eq!(incidents.happened, []);
+        assert!(incidents.failed.unwrap().contains("No such process"));
+    }
+}
