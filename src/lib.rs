@@ -13,6 +13,7 @@
 //! | [`measure`] | what was seen, as numbers: shards, merging, the summary | knows a socket or a scenario |
 //! | [`engine`] | sockets, tasks and time: does what the plan says and records what happens | prints |
 //! | [`target`] | the built-in echo server | knows the engine |
+//! | [`host`] | the target's side, as far as it is on this machine: process, sockets, resources | knows a connection |
 //! | [`verdict`] | gates, doubts about the run itself, the exit code | |
 //! | [`report`], [`live`] | numbers as files and text; progress while it runs | opens a socket |
 //! | [`cli`] | composes all of it; prints | holds logic |
@@ -22,6 +23,7 @@
 
 pub mod cli;
 pub mod engine;
+pub mod host;
 pub mod live;
 pub mod measure;
 pub mod metric;

@@ -22,7 +22,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ),
     ("target", &["units", "metric", "scenario", "engine"]),
     ("relay", &["units", "metric", "scenario", "measure"]),
-    ("host", &["units", "metric", "scenario", "measure"]),
+    // Freezes follow the same even sequence as connections do.
+    ("host", &["units", "metric", "plan", "scenario", "measure"]),
     (
         "probe",
         &["units", "metric", "scenario", "measure", "engine"],

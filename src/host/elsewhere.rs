@@ -1,0 +1,120 @@
+//! What other systems say: that they cannot. Each function refuses, before the run.
+
+use std::convert::Infallible;
+use std::time::Instant;
+
+use super::error::{HostError, NamespaceError};
+use super::happened::Incidents;
+use crate::measure::{Sockets, Usage};
+use crate::scenario::{Process, TargetFault, WsUrl};
+
+/// The target's process: never, on this system.
+#[derive(Debug)]
+pub struct TargetProcess(Infallible);
+
+impl TargetProcess {
+    /// What the scenario says of the target's process; `None` where it says nothing.
+    ///
+    /// # Errors
+    /// It says anything.
+    pub fn of(process: &Process, _url: &WsUrl) -> Result<Option<Self>, HostError> {
+        match process {
+            Process::Unknown => Ok(None),
+            Process::Command(_) => unsupported("start `target.command`"),
+            Process::Pid(_) => unsupported("reach the process of `target.pid`"),
+        }
+    }
+
+    /// Reaches a process that runs already.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn attach(_pid: u32) -> Result<Self, HostError> {
+        unsupported("reach the target's process")
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        match self.0 {}
+    }
+
+    /// How it ended; `None` while it runs.
+    pub fn ended(&self) -> Option<String> {
+        match self.0 {}
+    }
+
+    /// The last lines it said.
+    pub fn last_lines(&self) -> Vec<String> {
+        match self.0 {}
+    }
+}
+
+/// The faults of the target: never, on this system.
+#[derive(Debug)]
+pub struct Faults(Infallible);
+
+impl Faults {
+    /// Gets ready to carry out these faults.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn start(process: &TargetProcess, _faults: &[TargetFault]) -> Result<Self, HostError> {
+        match process.0 {}
+    }
+
+    /// Measuring starts at this time.
+    pub fn measuring(&self, _from: Instant) {
+        match self.0 {}
+    }
+
+    /// Tells what happened.
+    pub fn stop(self) -> Incidents {
+        match self.0 {}
+    }
+}
+
+/// A watch over the server's sockets: never, on this system.
+#[derive(Debug)]
+pub struct Watch(Infallible);
+
+impl Watch {
+    /// Watches the sockets with this local port.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn start(_port: u16) -> Result<Self, HostError> {
+        unsupported("watch the server's sockets")
+    }
+
+    /// Tells what became of the sockets.
+    pub fn stop(self, _origin: Instant) -> Option<Sockets> {
+        match self.0 {}
+    }
+}
+
+/// What a process uses.
+///
+/// # Errors
+/// Always.
+pub fn usage(_pid: u32) -> Result<Usage, HostError> {
+    unsupported("read what the target uses")
+}
+
+/// Whether this process may administer its network.
+pub fn administers_network() -> bool {
+    false
+}
+
+/// Moves this process into a network of its own.
+///
+/// # Errors
+/// Always.
+pub fn enter() -> Result<(), NamespaceError> {
+    Err(NamespaceError::Forbidden {
+        why: "there are none".to_owned(),
+    })
+}
+
+fn unsupported<T>(doing: &'static str) -> Result<T, HostError> {
+    Err(HostError::Unsupported { doing })
+}

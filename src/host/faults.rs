@@ -1,0 +1,205 @@
+//! Carries out the faults of the target: a thread that stops its process, lets it go on, and ends it, on time.
+//! However a run ends, a process that was stopped goes on.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use std::{io, mem};
+
+use super::error::HostError;
+use super::group::Reach;
+use super::guard::Guard;
+use super::happened::{Happened, Incidents};
+use super::process::TargetProcess;
+use super::schedule::{self, Step};
+use crate::scenario::{Signal, TargetFault};
+use rustix::process::Signal as Posix;
+
+/// The faults of the target, waiting for the start of measuring or on their way. Dropped, no more are carried out, and
+/// the process goes on.
+#[derive(Debug)]
+pub struct Faults {
+    /// Breaks when no more shall be done.
+    start: Option<Sender<Instant>>,
+    thread: Option<JoinHandle<Incidents>>,
+    /// In case this process is killed while the target is stopped; a command has one of its own.
+    _guard: Option<Guard>,
+}
+
+impl Faults {
+    /// Gets ready to carry out these faults. Nothing happens before [`Faults::measuring`].
+    ///
+    /// A freeze stops all of a command's process group; of a process that was there before only itself, not its
+    /// children. Freezes that overlap are one.
+    ///
+    /// # Errors
+    /// A fault is repeated too often, or the system gives no thread or no shell.
+    pub fn start(process: &TargetProcess, faults: &[TargetFault]) -> Result<Self, HostError> {
+        let steps = schedule::steps(faults)?;
+        let freezes = steps.iter().any(|(_, step)| *step == Step::Freeze);
+        let guard = (freezes && !process.is_own())
+            .then(|| Guard::of_process(process.pid()))
+            .transpose()
+            .map_err(HostError::Guard)?;
+        let reach = Arc::clone(process.reach());
+        let (start, told) = channel();
+        let thread = thread::Builder::new()
+            .name("target's faults".to_owned())
+            .spawn(move || carry_out(&reach, &steps, &told))
+            .map_err(HostError::Thread)?;
+        Ok(Self {
+            start: Some(start),
+            thread: Some(thread),
+            _guard: guard,
+        })
+    }
+
+    /// Measuring starts, or started, at this time: the faults count from here. Only the first call has an effect.
+    pub fn measuring(&self, from: Instant) {
+        if let Some(start) = &self.start {
+            // Where all is done already, nobody listens.
+            let _ = start.send(from);
+        }
+    }
+
+    /// Carries out no more of them, lets the process go on, and tells what happened.
+    pub fn stop(mut self) -> Incidents {
+        self.end().unwrap_or_default()
+    }
+
+    fn end(&mut self) -> Option<Incidents> {
+        drop(self.start.take());
+        self.thread.take()?.join().ok()
+    }
+}
+
+impl Drop for Faults {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Takes the steps one by one, until all are done, one fails, or the sender of `told` is gone.
+fn carry_out(reach: &Reach, steps: &[(Duration, Step)], told: &Receiver<Instant>) -> Incidents {
+    let mut hands = Hands::new(reach);
+    let Ok(from) = told.recv() else {
+        return hands.finish();
+    };
+    for (after, step) in steps {
+        if !wait_until(from + *after, told) {
+            break;
+        }
+        if let Err(error) = hands.take(*step) {
+            hands.done.failed = Some(error.to_string());
+            break;
+        }
+    }
+    hands.finish()
+}
+
+/// Whether the time has come; otherwise all is over.
+fn wait_until(at: Instant, told: &Receiver<Instant>) -> bool {
+    loop {
+        match told.recv_timeout(at.saturating_duration_since(Instant::now())) {
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => return false,
+            // Told again: the first time counts.
+            Ok(_) => {}
+        }
+    }
+}
+
+/// What holds the process, and what it did to it. Dropped, it lets go.
+struct Hands<'a> {
+    reach: &'a Reach,
+    /// Freezes that should last now.
+    freezes: u32,
+    /// Since when it is stopped.
+    stopped: Option<Instant>,
+    done: Incidents,
+}
+
+impl<'a> Hands<'a> {
+    fn new(reach: &'a Reach) -> Self {
+        Self {
+            reach,
+            freezes: 0,
+            stopped: None,
+            done: Incidents::default(),
+        }
+    }
+
+    fn take(&mut self, step: Step) -> io::Result<()> {
+        match step {
+            Step::Freeze => {
+                self.freezes += 1;
+                if self.stopped.is_none() {
+                    self.reach.send(Posix::STOP)?;
+                    self.stopped = Some(Instant::now());
+                }
+                Ok(())
+            }
+            Step::Thaw => {
+                self.freezes = self.freezes.saturating_sub(1);
+                match self.freezes {
+                    0 => self.let_go(),
+                    _ => Ok(()),
+                }
+            }
+            Step::Terminate => {
+                self.reach.send(Posix::TERM)?;
+                self.note(Signal::Terminate, Instant::now(), None);
+                Ok(())
+            }
+        }
+    }
+
+    fn let_go(&mut self) -> io::Result<()> {
+        let Some(began) = self.stopped.take() else {
+            return Ok(());
+        };
+        let sent = self.reach.send(Posix::CONT);
+        self.note(Signal::Stop, began, Some(Instant::now()));
+        sent
+    }
+
+    fn note(&mut self, kind: Signal, began: Instant, ended: Option<Instant>) {
+        self.done.happened.push(Happened { kind, began, ended });
+    }
+
+    fn finish(mut self) -> Incidents {
+        // An error means that it has ended.
+        let _ = self.let_go();
+        let mut done = mem::take(&mut self.done);
+        done.happened.sort_by_key(|happened| happened.began);
+        done
+    }
+}
+
+impl Drop for Hands<'_> {
+    fn drop(&mut self) {
+        let _ = self.let_go();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use crate::host::group;
+
+    #[test]
+    fn a_process_that_has_ended_cannot_be_frozen_and_that_is_told() {
+        let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let reach = Reach::One(group::open(cat.id()).unwrap());
+        cat.wait().unwrap();
+        let (start, told) = channel();
+        start.send(Instant::now()).unwrap();
+        let steps = [Step::Freeze, Step::Thaw, Step::Terminate].map(|step| (Duration::ZERO, step));
+        let incidents = carry_out(&reach, &steps, &told);
+        assert_eq!(incidents.happened, []);
+        assert!(incidents.failed.unwrap().contains("No such process"));
+    }
+}

@@ -1,0 +1,66 @@
+//! Makes good what only a living wsbench can: a target that was stopped goes on, and one that was started ends, even
+//! if wsbench is killed by SIGKILL. A small shell waits at a pipe, which breaks when wsbench is gone.
+
+use std::io::{self, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+
+/// `$1` is whom to signal, with a minus a group; `$2` whether it is to end.
+const SCRIPT: &str = r#"
+read -r word && exit 0
+kill -s CONT -- "$1"
+test "$2" = end || exit 0
+kill -s TERM -- "$1"
+for second in 1 2 3; do
+    sleep 1
+    kill -s 0 -- "$1" || exit 0
+done
+kill -s KILL -- "$1"
+"#;
+
+/// A shell that acts when this process ends without a word. Dropped, it ends.
+#[derive(Debug)]
+pub(super) struct Guard(Child);
+
+impl Guard {
+    /// Lets a process go on, once this one is gone.
+    ///
+    /// # Errors
+    /// There is no `sh`.
+    pub(super) fn of_process(pid: u32) -> io::Result<Self> {
+        Self::start(&pid.to_string(), "leave")
+    }
+
+    /// Lets a group go on, and ends it, once this process is gone.
+    ///
+    /// # Errors
+    /// There is no `sh`.
+    pub(super) fn of_group(group: u32) -> io::Result<Self> {
+        Self::start(&format!("-{group}"), "end")
+    }
+
+    fn start(whom: &str, what: &str) -> io::Result<Self> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", SCRIPT, "wsbench guard", whom, what]);
+        shell.stdin(Stdio::piped());
+        shell.stdout(Stdio::null()).stderr(Stdio::null());
+        // A signal to the group of a terminal must not reach it.
+        shell.process_group(0);
+        shell.spawn().map(Self)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Where it has ended already, there is nobody to tell.
+        let told = self
+            .0
+            .stdin
+            .take()
+            .map(|mut pipe| pipe.write_all(b"done\n"));
+        if !matches!(told, Some(Ok(()))) {
+            let _ = self.0.kill();
+        }
+        let _ = self.0.wait();
+    }
+}

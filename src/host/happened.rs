@@ -1,0 +1,79 @@
+//! What was done to the target's process, and when.
+
+use std::time::Instant;
+
+use crate::measure::Incident;
+use crate::scenario::Signal;
+
+use super::error::name;
+
+/// One fault of the target, as it happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Happened {
+    /// What was done.
+    pub kind: Signal,
+    /// The system had taken the signal.
+    pub began: Instant,
+    /// The system had taken `SIGCONT`; `None` for `SIGTERM`.
+    pub ended: Option<Instant>,
+}
+
+impl Happened {
+    /// The same on the clock of the run, which begins at `origin`. Concerns all cohorts.
+    pub fn incident(&self, origin: Instant) -> Incident {
+        Incident {
+            kind: name(self.kind),
+            cohorts: Vec::new(),
+            began_ns: nanos(origin, self.began),
+            ended_ns: self.ended.map(|ended| nanos(origin, ended)),
+        }
+    }
+}
+
+/// Everything that was done to the target's process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Incidents {
+    /// In the order in which they began. Freezes that overlap are one.
+    pub happened: Vec<Happened>,
+    /// Why a signal could not be sent, as when the target had ended; none was sent after that.
+    pub failed: Option<String>,
+}
+
+/// Nanoseconds from one time to another; zero if it lies before.
+pub(super) fn nanos(origin: Instant, at: Instant) -> u64 {
+    let since = at.saturating_duration_since(origin).as_nanos();
+    u64::try_from(since).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn incidents_are_told_on_the_clock_of_the_run() {
+        let origin = Instant::now();
+        let ms = Duration::from_millis;
+        let freeze = Happened {
+            kind: Signal::Stop,
+            began: origin + ms(5),
+            ended: Some(origin + ms(9)),
+        };
+        let incident = freeze.incident(origin);
+        assert_eq!(incident.kind, "sigstop");
+        assert_eq!(
+            (incident.began_ns, incident.ended_ns),
+            (5_000_000, Some(9_000_000))
+        );
+        assert!(incident.concerns("any"));
+
+        let end = Happened {
+            kind: Signal::Terminate,
+            ended: None,
+            ..freeze
+        };
+        assert_eq!(end.incident(origin).kind, "sigterm");
+        assert_eq!(end.incident(origin).ended_ns, None);
+    }
+}

@@ -1,0 +1,281 @@
+//! What became of the server's sockets, from one look at the table to the next. Pure: it is told the time.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::time::{Duration, Instant};
+
+use super::diag::{Held, Row};
+use super::happened::nanos;
+use crate::measure::{SocketEnd, Sockets};
+
+/// Sockets that are kept.
+pub(super) const MAX_SOCKETS: usize = 200_000;
+
+/// The server's sockets, seen again and again. A time is that of the end of a look: never too early, and too late by
+/// at most the time between two looks.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    kept: Vec<Kept>,
+    /// The sockets that are in the table, by their cookie. The system bounds how many there can be.
+    live: HashMap<u64, Live>,
+    looks: u64,
+    /// When the last look began.
+    last: Option<Instant>,
+    longest_gap: Duration,
+    more: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    client_port: u16,
+    seen: Instant,
+    left: Option<Instant>,
+    gone: Option<Instant>,
+    send_queue: u64,
+}
+
+#[derive(Debug)]
+struct Live {
+    /// Where it is kept; `None`: there was no room.
+    at: Option<usize>,
+    /// The last look that saw it.
+    look: u64,
+    /// The first look since then that did not. A table that changes while it is read can leave out a row, so it takes
+    /// two looks to believe it.
+    missed: Option<Instant>,
+}
+
+impl Ledger {
+    /// Enters one look at the table, from its first row to its last.
+    pub(super) fn look(&mut self, began: Instant, ended: Instant, rows: &[Row]) {
+        self.looks += 1;
+        self.gap(began, ended);
+        for row in rows {
+            self.enter(row, ended);
+        }
+        let (kept, look) = (&mut self.kept, self.looks);
+        self.live.retain(|_, live| {
+            if live.look == look {
+                return true;
+            }
+            match live.missed {
+                None => {
+                    live.missed = Some(ended);
+                    true
+                }
+                Some(missed) => {
+                    end(kept, live, missed);
+                    false
+                }
+            }
+        });
+    }
+
+    /// What became of them. Looks ended at `ended`; the clock of the run began at `origin`.
+    pub(super) fn close(&self, ended: Instant, origin: Instant) -> Sockets {
+        let since_last = self.last.map(|last| ended.saturating_duration_since(last));
+        let longest_gap = self.longest_gap.max(since_last.unwrap_or_default());
+        let told = |kept: &Kept| SocketEnd {
+            client_port: kept.client_port,
+            seen_ns: nanos(origin, kept.seen),
+            left_ns: kept.left.map(|left| nanos(origin, left)),
+            gone_ns: kept.gone.map(|gone| nanos(origin, gone)),
+            send_queue: kept.send_queue,
+        };
+        Sockets {
+            ends: self.kept.iter().map(told).collect(),
+            resolution_ns: u64::try_from(longest_gap.as_nanos()).unwrap_or(u64::MAX),
+            more: self.more,
+        }
+    }
+
+    /// Something can have happened from the beginning of one look to the end of the next.
+    fn gap(&mut self, began: Instant, ended: Instant) {
+        let from = self.last.replace(began).unwrap_or(began);
+        self.longest_gap = self.longest_gap.max(ended.saturating_duration_since(from));
+    }
+
+    fn enter(&mut self, row: &Row, now: Instant) {
+        let live = match self.live.entry(row.cookie) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            // Whose end was not seen coming is of no interest.
+            Entry::Vacant(_) if row.held == Held::Address => return,
+            Entry::Vacant(entry) => {
+                let at = (self.kept.len() < MAX_SOCKETS).then_some(self.kept.len());
+                match at {
+                    Some(_) => self.kept.push(Kept {
+                        client_port: row.client_port,
+                        seen: now,
+                        left: None,
+                        gone: None,
+                        send_queue: 0,
+                    }),
+                    None => self.more += 1,
+                }
+                entry.insert(Live {
+                    at,
+                    look: 0,
+                    missed: None,
+                })
+            }
+        };
+        live.look = self.looks;
+        live.missed = None;
+        let Some(kept) = live.at.map(|at| &mut self.kept[at]) else {
+            return;
+        };
+        match row.held {
+            Held::Open => kept.send_queue = row.send_queue,
+            Held::Closed => {
+                kept.send_queue = row.send_queue;
+                kept.left.get_or_insert(now);
+            }
+            Held::Address => {
+                kept.left.get_or_insert(now);
+                kept.gone.get_or_insert(now);
+            }
+        }
+    }
+}
+
+/// It is no longer in the table.
+fn end(kept: &mut [Kept], live: &Live, missed: Instant) {
+    if let Some(kept) = live.at.map(|at| &mut kept[at]) {
+        kept.left.get_or_insert(missed);
+        kept.gone.get_or_insert(missed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A ledger, a clock that is set by hand, and the port of the only client.
+    struct Story {
+        ledger: Ledger,
+        origin: Instant,
+        now: Instant,
+    }
+
+    const PORT: u16 = 40_000;
+
+    impl Story {
+        fn begin() -> Self {
+            let now = Instant::now();
+            Self {
+                ledger: Ledger::default(),
+                origin: now,
+                now,
+            }
+        }
+
+        /// Twenty milliseconds later, a look that takes one.
+        fn sees(&mut self, rows: &[(u64, Held, u64)]) -> &mut Self {
+            let rows = rows.iter().map(|&(cookie, held, send_queue)| Row {
+                cookie,
+                client_port: PORT,
+                held,
+                send_queue,
+            });
+            let rows: Vec<Row> = rows.collect();
+            let began = self.now + Duration::from_millis(19);
+            self.now += Duration::from_millis(20);
+            self.ledger.look(began, self.now, &rows);
+            self
+        }
+
+        fn ends(self) -> Sockets {
+            self.ledger.close(self.now, self.origin)
+        }
+    }
+
+    fn ms(sockets: &Sockets) -> Vec<(u64, Option<u64>, Option<u64>)> {
+        let ms = |ns| ns / 1_000_000;
+        let ends = sockets.ends.iter();
+        ends.map(|end| (ms(end.seen_ns), end.left_ns.map(ms), end.gone_ns.map(ms)))
+            .collect()
+    }
+
+    #[test]
+    fn a_socket_is_left_and_then_gone() {
+        let mut story = Story::begin();
+        story.sees(&[(1, Held::Open, 0)]);
+        story.sees(&[(1, Held::Closed, 0)]);
+        story.sees(&[]).sees(&[]);
+        let sockets = story.ends();
+        assert_eq!(ms(&sockets), [(20, Some(40), Some(60))]);
+        assert_eq!(sockets.ends[0].client_port, PORT);
+    }
+
+    #[test]
+    fn one_that_is_closed_with_bytes_to_send_is_not_gone() {
+        let mut story = Story::begin();
+        story.sees(&[(1, Held::Open, 2_800_000)]);
+        story.sees(&[(1, Held::Closed, 2_700_000)]);
+        story.sees(&[(1, Held::Closed, 2_700_000)]);
+        let sockets = story.ends();
+        assert_eq!(ms(&sockets), [(20, Some(40), None)]);
+        assert_eq!(sockets.ends[0].send_queue, 2_700_000);
+    }
+
+    #[test]
+    fn one_of_which_only_the_address_is_left_is_gone() {
+        let mut story = Story::begin();
+        story.sees(&[(1, Held::Open, 7)]);
+        story.sees(&[(1, Held::Address, 0)]).sees(&[]).sees(&[]);
+        // Another, that was in its last minute when the watch began.
+        story.sees(&[(2, Held::Address, 0)]);
+        let sockets = story.ends();
+        assert_eq!(ms(&sockets), [(20, Some(40), Some(40))]);
+        assert_eq!(sockets.ends[0].send_queue, 7);
+    }
+
+    #[test]
+    fn a_row_that_is_left_out_once_proves_nothing() {
+        let mut story = Story::begin();
+        let row = [(1, Held::Open, 0)];
+        story.sees(&row).sees(&[]).sees(&row).sees(&[]);
+        assert_eq!(ms(&story.ends()), [(20, None, None)]);
+    }
+
+    #[test]
+    fn a_port_that_comes_again_is_another_socket() {
+        let mut story = Story::begin();
+        story.sees(&[(1, Held::Open, 0)]);
+        story.sees(&[(2, Held::Open, 0)]);
+        story.sees(&[(2, Held::Open, 0)]);
+        let sockets = story.ends();
+        assert_eq!(ms(&sockets), [(20, Some(40), Some(40)), (40, None, None)]);
+    }
+
+    #[test]
+    fn the_resolution_is_the_longest_time_in_which_something_was_not_seen() {
+        let mut story = Story::begin();
+        story.sees(&[]).sees(&[]);
+        // From the beginning of one look to the end of the next.
+        assert_eq!(story.ledger.longest_gap, Duration::from_millis(21));
+        story.now += Duration::from_millis(30);
+        story.sees(&[]);
+        // A look that failed, just before the end.
+        story.now += Duration::from_millis(70);
+        assert_eq!(story.ends().resolution_ns, 71_000_000);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_once() {
+        let rows: Vec<Row> = (0..MAX_SOCKETS as u64 + 3)
+            .map(|cookie| Row {
+                cookie,
+                client_port: PORT,
+                held: Held::Open,
+                send_queue: 0,
+            })
+            .collect();
+        let mut ledger = Ledger::default();
+        let now = Instant::now();
+        ledger.look(now, now, &rows);
+        ledger.look(now, now, &rows);
+        let sockets = ledger.close(now, now);
+        assert_eq!((sockets.ends.len(), sockets.more), (MAX_SOCKETS, 3));
+    }
+}

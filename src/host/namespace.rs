@@ -1,0 +1,86 @@
+//! A network of our own (user_namespaces(7), network_namespaces(7)): in it this process may do what `vanish` needs, and
+//! only the programs that it starts from now on can be reached.
+
+use std::{fs, io};
+
+use rustix::thread::{CapabilitySet, UnshareFlags, capabilities};
+
+use super::error::NamespaceError;
+use super::netlink::Netlink;
+
+const RTM_NEWLINK: u16 = 16;
+const IFF_UP: u32 = 1;
+/// The loopback is the first in every network (`LOOPBACK_IFINDEX`).
+const LOOPBACK: i32 = 1;
+
+/// Whether this process may administer its network (CAP_NET_ADMIN).
+pub fn administers_network() -> bool {
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::NET_ADMIN))
+}
+
+/// Moves this process into a new user namespace, as its root, and into a new network, which has a loopback and nothing
+/// else. Files, and what they are reached as, stay the same. Has to come before any thread is started.
+///
+/// # Errors
+/// The system forbids it, or threads run already.
+pub fn enter() -> Result<(), NamespaceError> {
+    let threads = fs::read_dir("/proc/self/task").map(Iterator::count);
+    let threads = threads.map_err(|error| failed("count the threads", error))?;
+    if threads > 1 {
+        return Err(NamespaceError::Threads(threads));
+    }
+    // Inside, until the mapping is there, nobody is anybody.
+    let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+    unshare().map_err(|error| failed("unshare", error))?;
+    let write = |file: &'static str, text: String| {
+        fs::write(file, text).map_err(|error| failed(file, error))
+    };
+    // Who gives up setgroups(2) may map a group without being root outside.
+    write("/proc/self/setgroups", "deny".to_owned())?;
+    write("/proc/self/uid_map", format!("0 {} 1", user.as_raw()))?;
+    write("/proc/self/gid_map", format!("0 {} 1", group.as_raw()))?;
+    loopback_up().map_err(|error| failed("bring up the loopback", error))
+}
+
+#[expect(
+    deprecated,
+    reason = "deprecated because it is unsound with FILES, which is not asked for"
+)]
+fn unshare() -> io::Result<()> {
+    Ok(rustix::thread::unshare(
+        UnshareFlags::NEWUSER | UnshareFlags::NEWNET,
+    )?)
+}
+
+/// A `struct ifinfomsg` that changes one flag.
+fn loopback_up() -> io::Result<()> {
+    let mut body = vec![0; 4];
+    body.extend(LOOPBACK.to_ne_bytes());
+    body.extend(IFF_UP.to_ne_bytes());
+    // Which flags change.
+    body.extend(IFF_UP.to_ne_bytes());
+    Netlink::open(None)?.order(RTM_NEWLINK, &body)
+}
+
+/// What may be forbidden and what not, by what the system says of it.
+fn failed(doing: &'static str, source: io::Error) -> NamespaceError {
+    use rustix::io::Errno;
+
+    let forbids = [
+        // A rule of the system's (seccomp, AppArmor, a switch of its own).
+        Errno::PERM,
+        Errno::ACCESS,
+        // `user.max_user_namespaces`, or `user.max_net_namespaces`.
+        Errno::NOSPC,
+        Errno::USERS,
+        // A kernel without them.
+        Errno::INVAL,
+        Errno::NOSYS,
+    ];
+    match Errno::from_io_error(&source) {
+        Some(errno) if forbids.contains(&errno) => NamespaceError::Forbidden {
+            why: format!("{doing}: {source}"),
+        },
+        _ => NamespaceError::System { doing, source },
+    }
+}

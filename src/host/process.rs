@@ -1,0 +1,225 @@
+//! The target's process: a command that wsbench starts and ends, or one that runs already and is only reached.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::error::HostError;
+use super::group::{self, Group, Reach};
+use super::guard::Guard;
+use super::tail::Tail;
+use super::tree;
+use crate::scenario::{Process, WsUrl};
+
+/// From the start of a command until it listens.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two looks whether it listens.
+const LOOK: Duration = Duration::from_millis(10);
+/// For one look. A listening port of this machine answers at once.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The target's process. Dropped, a command ends: SIGCONT and SIGTERM to its group, and SIGKILL after three seconds. A
+/// process that was there before is left as it was.
+#[derive(Debug)]
+pub struct TargetProcess {
+    pid: u32,
+    reach: Arc<Reach>,
+    /// `None`: it was there before.
+    own: Option<Own>,
+}
+
+#[derive(Debug)]
+struct Own {
+    child: Child,
+    tail: Tail,
+    /// In case this process is killed. Stands down last.
+    _guard: Guard,
+}
+
+impl TargetProcess {
+    /// What the scenario says of the target's process; `None` where it says nothing.
+    ///
+    /// # Errors
+    /// See [`TargetProcess::start`] and [`TargetProcess::attach`].
+    pub fn of(process: &Process, url: &WsUrl) -> Result<Option<Self>, HostError> {
+        match process {
+            Process::Unknown => Ok(None),
+            Process::Command(command) => Self::start(command, &url.host, url.port).map(Some),
+            Process::Pid(pid) => Self::attach(*pid).map(Some),
+        }
+    }
+
+    /// Runs a command, in a process group of its own, and waits until something listens on the port, up to ten
+    /// seconds. Its standard input is a pipe that stays open as long as it may run; of its output the last twenty
+    /// lines are kept.
+    ///
+    /// # Errors
+    /// Something listens there already, the command cannot be run, or it ends or stays silent instead of listening.
+    pub fn start(command: &[String], host: &str, port: u16) -> Result<Self, HostError> {
+        let listener = Listener::find(host, port)?;
+        if listener.is_there() {
+            return Err(HostError::Taken {
+                address: listener.shown,
+            });
+        }
+        let program = command.first().cloned().unwrap_or_default();
+        let process = Self::run(command).map_err(|source| HostError::Run {
+            program: program.clone(),
+            source,
+        })??;
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            if listener.is_there() {
+                return Ok(process);
+            }
+            if let Some(how) = process.ended() {
+                return Err(HostError::Ended {
+                    program,
+                    how,
+                    address: listener.shown,
+                    output: process.said(),
+                });
+            }
+            if Instant::now() > deadline {
+                return Err(HostError::Silent {
+                    program,
+                    address: listener.shown,
+                    output: process.said(),
+                });
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Reaches a process that runs already. Signals go to it alone and not to its children; it is never ended.
+    ///
+    /// # Errors
+    /// There is no such process, or this user may not send signals to it.
+    pub fn attach(pid: u32) -> Result<Self, HostError> {
+        Ok(Self {
+            pid,
+            reach: Arc::new(Reach::One(group::open(pid)?)),
+            own: None,
+        })
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// How it ended, as `ended with status 1`; `None` while it runs.
+    pub fn ended(&self) -> Option<String> {
+        match &*self.reach {
+            Reach::Group(group) => group.ended(),
+            Reach::One(_) => {
+                let lives = tree::row(self.pid).is_some_and(|row| row.lives);
+                (!lives).then(|| "ended".to_owned())
+            }
+        }
+    }
+
+    /// The last lines it said, twenty at most, standard output and standard error in one; none of a process that was
+    /// there before.
+    pub fn last_lines(&self) -> Vec<String> {
+        let own = self.own.as_ref();
+        own.map_or_else(Vec::new, |own| own.tail.lines())
+    }
+
+    /// Whom its signals reach.
+    pub(super) fn reach(&self) -> &Arc<Reach> {
+        &self.reach
+    }
+
+    /// Whether wsbench started it.
+    pub(super) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// The outer error is that of the command itself.
+    fn run(command: &[String]) -> io::Result<Result<Self, HostError>> {
+        let (program, arguments) = command
+            .split_first()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program is named"))?;
+        let (output, input) = io::pipe()?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(input.try_clone()?)
+            .stderr(input)
+            .process_group(0)
+            .spawn()?;
+        let group = Group::of(&child);
+        let guard = Guard::of_group(child.id()).map_err(HostError::Guard);
+        let tail = Tail::follow(output).map_err(HostError::Thread);
+        Ok(match (guard, tail) {
+            (Ok(guard), Ok(tail)) => Ok(Self {
+                pid: child.id(),
+                reach: Arc::new(Reach::Group(group)),
+                own: Some(Own {
+                    child,
+                    tail,
+                    _guard: guard,
+                }),
+            }),
+            (Err(error), _) | (_, Err(error)) => {
+                group.end(&mut child);
+                Err(error)
+            }
+        })
+    }
+
+    /// Its last lines as part of a message.
+    fn said(&self) -> String {
+        if let Some(own) = &self.own {
+            own.tail.settle();
+        }
+        let lines = self.last_lines().into_iter();
+        lines.map(|line| format!("\n  | {line}")).collect()
+    }
+}
+
+impl Drop for TargetProcess {
+    fn drop(&mut self) {
+        if let (Reach::Group(group), Some(own)) = (&*self.reach, &mut self.own) {
+            group.end(&mut own.child);
+        }
+    }
+}
+
+/// Where the target shall listen.
+struct Listener {
+    addresses: Vec<SocketAddr>,
+    shown: String,
+}
+
+impl Listener {
+    fn find(host: &str, port: u16) -> Result<Self, HostError> {
+        let addresses = (host, port).to_socket_addrs();
+        let addresses = addresses.map_err(|source| HostError::Resolve {
+            host: host.to_owned(),
+            source,
+        })?;
+        let is_v6 = host.contains(':');
+        Ok(Self {
+            addresses: addresses.collect(),
+            shown: match is_v6 {
+                true => format!("[{host}]:{port}"),
+                false => format!("{host}:{port}"),
+            },
+        })
+    }
+
+    /// Whether any of the addresses takes a connection.
+    fn is_there(&self) -> bool {
+        self.addresses.iter().any(|address| {
+            let stream = TcpStream::connect_timeout(address, CONNECT_TIMEOUT);
+            // Where the port is one that the system gives to clients, and nobody listens, a dial can meet itself.
+            stream.is_ok_and(|stream| !matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer))
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! The table of processes (`/proc`): who started whom, and who is in which group.
+
+use std::fs;
+
+/// One process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) pid: u32,
+    pub(super) parent: u32,
+    pub(super) group: u32,
+    /// It has not ended; a process that has, and that nobody has waited for, is still in the table.
+    pub(super) lives: bool,
+}
+
+/// Every process that can be seen. One that ends meanwhile may be left out.
+pub(super) fn processes() -> Vec<Row> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    let pids = entries.filter_map(|entry| pid(entry.ok()?));
+    pids.filter_map(row).collect()
+}
+
+/// One process; `None` if there is no such process.
+pub(super) fn row(pid: u32) -> Option<Row> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse(pid, &String::from_utf8_lossy(&stat))
+}
+
+/// Whether any process of a group lives.
+pub(super) fn group_lives(group: u32) -> bool {
+    let mut all = processes().into_iter();
+    all.any(|row| row.group == group && row.lives)
+}
+
+/// A process and all that it has started, as far as they live; parents come first.
+pub(super) fn family(pid: u32) -> Vec<u32> {
+    descend(pid, &processes())
+}
+
+fn descend(pid: u32, all: &[Row]) -> Vec<u32> {
+    let mut family = vec![pid];
+    let mut next = 0;
+    while let Some(&parent) = family.get(next) {
+        next += 1;
+        for row in all.iter().filter(|row| row.parent == parent && row.lives) {
+            // Read one after the other, the rows of a busy system may speak of two processes with one number.
+            if !family.contains(&row.pid) {
+                family.push(row.pid);
+            }
+        }
+    }
+    family
+}
+
+/// Reads `/proc/<pid>/stat` (proc(5)): `pid (name) state ppid pgrp …`.
+fn parse(pid: u32, stat: &str) -> Option<Row> {
+    // The name may hold spaces and brackets: what follows its closing bracket begins with the state.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ');
+    let lives = !matches!(fields.next()?, "Z" | "X");
+    Some(Row {
+        pid,
+        lives,
+        parent: fields.next()?.parse().ok()?,
+        group: fields.next()?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_brackets_does_not_confuse() {
+        let row = parse(7, "7 (a) S (b)) T 3 5 5 0 -1 4194560 99").unwrap();
+        let expected = Row {
+            pid: 7,
+            parent: 3,
+            group: 5,
+            lives: true,
+        };
+        assert_eq!(row, expected);
+        assert!(!parse(7, "7 (x) Z 3 5 5 0").unwrap().lives);
+        assert_eq!(parse(7, "7 (x"), None);
+    }
+
+    #[test]
+    fn a_family_is_all_that_came_from_one() {
+        let row = |pid, parent| Row {
+            pid,
+            parent,
+            group: 1,
+            lives: true,
+        };
+        let dead = Row {
+            lives: false,
+            ..row(6, 2)
+        };
+        let all = [row(5, 4), row(2, 1), row(4, 2), row(3, 1), dead];
+        assert_eq!(descend(2, &all), [2, 4, 5]);
+    }
+
+    #[test]
+    fn this_process_is_in_the_table() {
+        let own = std::process::id();
+        assert!(processes().iter().any(|row| row.pid == own && row.lives));
+        assert_eq!(row(u32::MAX), None);
+    }
+}
