@@ -96,7 +96,10 @@ impl Agenda {
         }
         let number = self.push.as_mut().and_then(|s| s.take(now))?;
         let size = self.behaviour.push.map_or(0, |p| p.size.as_usize());
-        Some(Due::Push(Message::text(format!("{number:<size$}"))))
+        let mut text = number.to_string();
+        // No format width: it ends at 65,535.
+        text.extend(std::iter::repeat_n(' ', size.saturating_sub(text.len())));
+        Some(Due::Push(Message::text(text)))
     }
 
     /// Forgets all that is planned, as nothing may be sent after a Close.
@@ -231,6 +234,25 @@ mod tests {
         );
         assert_eq!(agenda.take_due(now + 45 * MS), None);
         assert_eq!(agenda.next(), Some(now + 50 * MS));
+    }
+
+    #[test]
+    fn a_push_is_as_long_as_it_is_told() {
+        let now = Instant::now();
+        for size in [1, 2, 65_536, 1 << 20] {
+            let behaviour = Behaviour {
+                push: Some(Push {
+                    every: MS,
+                    size: ByteSize(size),
+                }),
+                ..Behaviour::default()
+            };
+            let mut agenda = Agenda::new(behaviour, 0, now);
+            let Some(Due::Push(message)) = agenda.take_due(now + MS) else {
+                panic!("nothing is pushed");
+            };
+            assert_eq!(message.len() as u64, size);
+        }
     }
 
     #[test]
