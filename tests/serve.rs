@@ -9,6 +9,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use wsbench::scenario::{Defect, ServerHeartbeat};
 use wsbench::target::{Behaviour, EmbeddedServer, SpawnError};
 
 const WSBENCH: &str = env!("CARGO_BIN_EXE_wsbench");
@@ -94,6 +95,82 @@ async fn a_dropped_embedded_server_is_gone() {
     assert!(client.next().await.is_none());
 }
 
+/// Sends a signal to a process.
+#[cfg(unix)]
+fn signal(name: &str, process: u32) {
+    let sent = Command::new("kill")
+        .args([name, &process.to_string()])
+        .status();
+    assert!(sent.unwrap().success(), "{name} to {process}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_embedded_server_that_stands_still_ends_all_the_same() {
+    let server = EmbeddedServer::spawn(Path::new(WSBENCH), &Behaviour::default()).unwrap();
+    let mut client = connect(server.url()).await;
+    echo_once(&mut client).await;
+    drop(client);
+    signal("-STOP", server.id());
+    let begun = Instant::now();
+    assert_eq!(server.stop().expect("counts").text, 1);
+    assert!(begun.elapsed() < Duration::from_secs(3));
+}
+
+/// Twenty clients, each of whom answers its pings 100 ms late; the server stops for a second, three times. Returns how
+/// many it lost.
+#[cfg(unix)]
+async fn lost_by_stalls(defect: Option<Defect>) -> u64 {
+    let behaviour = Behaviour {
+        heartbeat: Some(ServerHeartbeat {
+            interval: Duration::from_millis(300),
+            timeout: Duration::from_millis(300),
+            defect,
+        }),
+        ..Behaviour::default()
+    };
+    let server = EmbeddedServer::spawn(Path::new(WSBENCH), &behaviour).unwrap();
+    let url = server.url().to_owned();
+    let clients: Vec<_> = (0..20)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move {
+                let mut client = connect(&url).await;
+                while let Some(Ok(Message::Ping(_))) = client.next().await {
+                    // The library sends the pong when it is asked to do anything next.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    let _ = client.flush().await;
+                }
+            })
+        })
+        .collect();
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(670)).await;
+        signal("-STOP", server.id());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        signal("-CONT", server.id());
+    }
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    for client in &clients {
+        client.abort();
+    }
+    let counts = server.stop().expect("counts");
+    assert_eq!(counts.opened, 20);
+    assert!(counts.pongs >= 20, "{counts:?}");
+    counts.reaped
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_stopped_process_blames_nobody_unless_that_is_its_defect() {
+    let (innocent, guilty) = tokio::join!(
+        lost_by_stalls(None),
+        lost_by_stalls(Some(Defect::KillsAfterStall))
+    );
+    assert_eq!(innocent, 0);
+    assert!(guilty > 0);
+}
+
 #[test]
 fn a_program_that_is_no_server_is_an_error() {
     let spawn = |program| EmbeddedServer::spawn(Path::new(program), &Behaviour::default());
@@ -119,18 +196,11 @@ async fn a_tied_server_ends_with_the_pipe_to_its_parent() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_signal_closes_politely_and_prints_the_counts() {
-    for signal in ["-INT", "-TERM"] {
+    for name in ["-INT", "-TERM"] {
         let (mut child, mut output, url) = serve(&[], Stdio::null());
         let mut client = connect(&url).await;
         echo_once(&mut client).await;
-        let id = child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        signal(name, child.id());
         let Message::Close(Some(frame)) = client.next().await.unwrap().unwrap() else {
             panic!("expected a close frame");
         };

@@ -6,9 +6,11 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
+use crate::scenario::{Defect, ServerHeartbeat};
 use crate::target::{Behaviour, Counts, EchoServer, LISTENING, Push};
 use crate::units::{ByteSize, human_count, parse_duration};
 
@@ -36,7 +38,16 @@ pub struct Args {
     /// Send a ping to every connection this often
     #[arg(long, value_name = "TIME", value_parser = parse_gap)]
     ping: Option<Duration>,
-    /// Decides which messages are dropped
+    /// Watch every connection: send a ping this often, and close it where no pong comes
+    #[arg(long, value_name = "TIME", conflicts_with = "ping", value_parser = parse_gap)]
+    heartbeat: Option<Duration>,
+    /// How long a pong may take [default: as long as from ping to ping]
+    #[arg(long, value_name = "TIME", requires = "heartbeat", value_parser = parse_gap)]
+    heartbeat_timeout: Option<Duration>,
+    /// Do one thing wrong in the heartbeat, to see a contract fail
+    #[arg(long, value_name = "NAME", requires = "heartbeat", value_parser = defects())]
+    defect: Option<Defect>,
+    /// Decides which messages are dropped, and when heartbeats start
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
     /// Stop at the end of standard input, and print the counts as one line of JSON
@@ -54,6 +65,11 @@ impl Args {
             }),
             drop: self.drop,
             ping: self.ping,
+            heartbeat: self.heartbeat.map(|interval| ServerHeartbeat {
+                interval,
+                timeout: self.heartbeat_timeout.unwrap_or(interval),
+                defect: self.defect,
+            }),
             seed: self.seed,
         }
     }
@@ -171,7 +187,9 @@ fn describe(counts: &Counts) -> String {
         (counts.binary, "binary messages"),
         (counts.bytes, "bytes"),
         (counts.pings, "pings"),
+        (counts.pinged, "pings sent"),
         (counts.pongs, "pongs"),
+        (counts.reaped, "given up"),
         (counts.pushed, "pushed"),
         (counts.dropped, "not answered"),
         (counts.failed, "failed handshakes"),
@@ -184,6 +202,13 @@ fn describe(counts: &Counts) -> String {
         return "served nobody".to_owned();
     }
     format!("served: {}", seen.join(", "))
+}
+
+fn defects() -> impl TypedValueParser<Value = Defect> {
+    PossibleValuesParser::new(Defect::ALL.map(Defect::name)).try_map(|name| {
+        let found = Defect::ALL.into_iter().find(|defect| defect.name() == name);
+        found.ok_or("no such defect")
+    })
 }
 
 fn parse_gap(text: &str) -> Result<Duration, String> {
@@ -250,11 +275,34 @@ mod tests {
             }),
             drop: 0.1 + 0.2,
             ping: Some(Duration::from_secs(90)),
+            heartbeat: None,
             seed: u64::MAX,
         };
+        assert_survives(behaviour);
+        for defect in Defect::ALL.map(Some).into_iter().chain([None]) {
+            assert_survives(Behaviour {
+                heartbeat: Some(ServerHeartbeat {
+                    interval: Duration::from_millis(1500),
+                    timeout: Duration::from_millis(700),
+                    defect,
+                }),
+                ..Behaviour::default()
+            });
+        }
+    }
+
+    fn assert_survives(behaviour: Behaviour) {
         let arguments = behaviour.arguments();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         assert_eq!(parse(&arguments).unwrap().behaviour(), behaviour);
+    }
+
+    #[test]
+    fn a_pong_has_the_interval_where_nothing_else_is_said() {
+        let behaviour = parse(&["--heartbeat", "3s"]).unwrap().behaviour();
+        let heartbeat = behaviour.heartbeat.unwrap();
+        assert_eq!(heartbeat.timeout, Duration::from_secs(3));
+        assert_eq!(heartbeat.defect, None);
     }
 
     #[test]
@@ -275,6 +323,11 @@ mod tests {
             &["--push-size", "1KiB"],
             &["--push", "1s", "--push-size", "1GiB"],
             &["--port", "70000"],
+            &["--heartbeat", "0s"],
+            &["--heartbeat", "1s", "--ping", "1s"],
+            &["--heartbeat", "1s", "--defect", "lazy"],
+            &["--heartbeat-timeout", "1s"],
+            &["--defect", "slow_pong"],
         ] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }

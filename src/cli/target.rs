@@ -33,6 +33,7 @@ impl RunningTarget {
                         every,
                         size: PUSHED,
                     }),
+                    heartbeat: scenario.target.embedded_heartbeat,
                     ..Behaviour::default()
                 };
                 let server = EmbeddedServer::spawn(&program, &behaviour)?;

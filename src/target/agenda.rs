@@ -10,6 +10,8 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use super::behaviour::Behaviour;
+use super::heartbeat;
+use super::schedule::Schedule;
 
 /// Delayed answers a connection may hold, in number and in bytes; with more, it is not read until one has left.
 const MAX_WAITING: usize = 4096;
@@ -19,10 +21,14 @@ const MAX_WAITING_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Agenda {
     behaviour: Behaviour,
+    /// From a message to its answer.
+    delay: Duration,
     dice: Xoshiro256PlusPlus,
     /// Answers in order of arrival, hence in order of their time.
     waiting: VecDeque<(Instant, Message)>,
     waiting_bytes: usize,
+    /// How many may wait.
+    room: usize,
     push: Option<Schedule>,
     ping: Option<Schedule>,
 }
@@ -46,13 +52,21 @@ pub(super) enum Due {
 impl Agenda {
     /// The agenda of the connection with this number, counted from the start of the server.
     pub(super) fn new(behaviour: Behaviour, connection: u64, opened: Instant) -> Self {
+        let handler = behaviour.heartbeat.and_then(heartbeat::slow_handler);
         Self {
+            delay: handler.unwrap_or(behaviour.delay),
+            // A slow handler takes one message after the other, and no more is read behind it.
+            room: if handler.is_some() { 1 } else { MAX_WAITING },
             behaviour,
             dice: Xoshiro256PlusPlus::seed_from_u64(behaviour.seed.wrapping_add(connection)),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
-            push: behaviour.push.map(|p| Schedule::new(opened, p.every)),
-            ping: behaviour.ping.map(|every| Schedule::new(opened, every)),
+            push: behaviour
+                .push
+                .map(|p| Schedule::new(opened + p.every, p.every)),
+            ping: behaviour
+                .ping
+                .map(|every| Schedule::new(opened + every, every)),
         }
     }
 
@@ -60,19 +74,18 @@ impl Agenda {
     pub(super) fn answer(&mut self, message: Message, now: Instant) -> Answer {
         if self.behaviour.drop > 0.0 && self.dice.random_bool(self.behaviour.drop) {
             Answer::Never
-        } else if self.behaviour.delay.is_zero() {
+        } else if self.delay.is_zero() {
             Answer::Now(message)
         } else {
             self.waiting_bytes += message.len();
-            self.waiting
-                .push_back((now + self.behaviour.delay, message));
+            self.waiting.push_back((now + self.delay, message));
             Answer::Later
         }
     }
 
     /// Whether nothing more should be read for the time being.
     pub(super) fn is_full(&self) -> bool {
-        self.waiting.len() >= MAX_WAITING || self.waiting_bytes >= MAX_WAITING_BYTES
+        self.waiting.len() >= self.room || self.waiting_bytes >= MAX_WAITING_BYTES
     }
 
     /// When something is due next.
@@ -96,7 +109,10 @@ impl Agenda {
         }
         let number = self.push.as_mut().and_then(|s| s.take(now))?;
         let size = self.behaviour.push.map_or(0, |p| p.size.as_usize());
-        Some(Due::Push(Message::text(format!("{number:<size$}"))))
+        let mut text = number.to_string();
+        // No format width: it ends at 65,535.
+        text.extend(std::iter::repeat_n(' ', size.saturating_sub(text.len())));
+        Some(Due::Push(Message::text(text)))
     }
 
     /// Forgets all that is planned, as nothing may be sent after a Close.
@@ -105,45 +121,6 @@ impl Agenda {
         self.waiting_bytes = 0;
         self.push = None;
         self.ping = None;
-    }
-}
-
-/// An event every so often, on times fixed from the start.
-#[derive(Debug)]
-struct Schedule {
-    start: Instant,
-    every: Duration,
-    /// The number of the next event, from 1; its time is `start + number * every`.
-    number: u64,
-}
-
-impl Schedule {
-    fn new(start: Instant, every: Duration) -> Self {
-        Self {
-            start,
-            every,
-            number: 1,
-        }
-    }
-
-    fn at(&self) -> Instant {
-        let ns = self
-            .every
-            .as_nanos()
-            .saturating_mul(u128::from(self.number));
-        // 584 years of nanoseconds: what lies beyond never comes.
-        self.start + Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
-    }
-
-    /// The number of the event that is due by now. Those missed before it are skipped.
-    fn take(&mut self, now: Instant) -> Option<u64> {
-        if now < self.at() {
-            return None;
-        }
-        let past = now.duration_since(self.start).as_nanos() / self.every.as_nanos();
-        let number = u64::try_from(past).unwrap_or(u64::MAX);
-        self.number = number.saturating_add(1);
-        Some(number)
     }
 }
 
@@ -231,6 +208,25 @@ mod tests {
         );
         assert_eq!(agenda.take_due(now + 45 * MS), None);
         assert_eq!(agenda.next(), Some(now + 50 * MS));
+    }
+
+    #[test]
+    fn a_push_is_as_long_as_it_is_told() {
+        let now = Instant::now();
+        for size in [1, 2, 65_536, 1 << 20] {
+            let behaviour = Behaviour {
+                push: Some(Push {
+                    every: MS,
+                    size: ByteSize(size),
+                }),
+                ..Behaviour::default()
+            };
+            let mut agenda = Agenda::new(behaviour, 0, now);
+            let Some(Due::Push(message)) = agenda.take_due(now + MS) else {
+                panic!("nothing is pushed");
+            };
+            assert_eq!(message.len() as u64, size);
+        }
     }
 
     #[test]

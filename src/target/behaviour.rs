@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::scenario::ServerHeartbeat;
 use crate::units::{ByteSize, format_duration};
 
 /// What the server does with each connection. The default is a plain echo: text as text, binary as binary,
@@ -16,7 +17,9 @@ pub struct Behaviour {
     pub drop: f64,
     /// Send a ping this often. Above zero.
     pub ping: Option<Duration>,
-    /// Decides which messages are dropped: the same seed, the same choice.
+    /// Watch each client: ping it, and give it up where no pong comes. Not together with `ping`.
+    pub heartbeat: Option<ServerHeartbeat>,
+    /// Decides which messages are dropped and when heartbeats start: the same seed, the same choice.
     pub seed: u64,
 }
 
@@ -36,6 +39,13 @@ impl Behaviour {
             Some("the time between two pushes must be above zero")
         } else if self.ping.is_some_and(|every| every.is_zero()) {
             Some("the time between two pings must be above zero")
+        } else if self
+            .heartbeat
+            .is_some_and(|h| h.interval.is_zero() || h.timeout.is_zero())
+        {
+            Some("the times of a heartbeat must be above zero")
+        } else if self.heartbeat.is_some() && self.ping.is_some() {
+            Some("a heartbeat sends its own pings")
         } else if !(0.0..=1.0).contains(&self.drop) {
             Some("the share of dropped messages must be from 0 to 1")
         } else {
@@ -59,6 +69,13 @@ impl Behaviour {
         }
         if let Some(every) = self.ping {
             add("--ping", format_duration(every));
+        }
+        if let Some(heartbeat) = self.heartbeat {
+            add("--heartbeat", format_duration(heartbeat.interval));
+            add("--heartbeat-timeout", format_duration(heartbeat.timeout));
+            if let Some(defect) = heartbeat.defect {
+                add("--defect", defect.name().to_owned());
+            }
         }
         if self.seed != 0 {
             add("--seed", self.seed.to_string());
@@ -89,6 +106,14 @@ mod tests {
             },
             Behaviour {
                 ping: Some(every),
+                ..Behaviour::default()
+            },
+            Behaviour {
+                heartbeat: Some(ServerHeartbeat {
+                    interval: Duration::from_secs(1),
+                    timeout: every,
+                    defect: None,
+                }),
                 ..Behaviour::default()
             },
             Behaviour {

@@ -16,8 +16,8 @@ pub(crate) const LISTENING: &str = "listening on ";
 
 /// From the start of the process to its first line.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// From the broken pipe to the end of its output. Its own graceful stop takes up to a second.
-const STOP_TIMEOUT: Duration = Duration::from_secs(3);
+/// From the broken pipe to the end of its output. Its own graceful stop takes up to two seconds.
+const STOP_TIMEOUT: Duration = Duration::from_secs(4);
 /// No line of its is longer.
 const MAX_LINE: u64 = 64 << 10;
 
@@ -91,7 +91,7 @@ impl EmbeddedServer {
         self.child.id()
     }
 
-    /// Stops it and returns what it counted; `None` if it did not say within three seconds.
+    /// Stops it and returns what it counted; `None` if it did not say within four seconds.
     pub fn stop(mut self) -> Option<Counts> {
         let last = self.end()?;
         serde_json::from_str(&last).ok()
@@ -109,9 +109,12 @@ impl EmbeddedServer {
         Err(SpawnError::Silent { what })
     }
 
-    /// Breaks the tie, waits for the end of the output, and makes sure of the end. Returns the last line.
+    /// Wakes it if it stands still, breaks the tie, waits for the end of the output, and makes sure of the end. Returns the last line.
     fn end(&mut self) -> Option<String> {
         drop(self.tie.take()?);
+        // A stopped process sees no broken pipe.
+        #[cfg(unix)]
+        self.resume();
         let deadline = Instant::now() + STOP_TIMEOUT;
         let mut last = None;
         while let Ok(line) = self
@@ -124,6 +127,16 @@ impl EmbeddedServer {
         let _ = self.child.kill();
         let _ = self.child.wait();
         last
+    }
+
+    #[cfg(unix)]
+    fn resume(&self) {
+        use rustix::process::{Pid, Signal, kill_process};
+
+        // It has not been waited for, so no other process has its id. Where it cannot be sent a signal, it is gone.
+        if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
+            let _ = kill_process(pid, Signal::CONT);
+        }
     }
 }
 

@@ -27,6 +27,10 @@ pub struct Counts {
     pub pings: u64,
     /// Pongs received.
     pub pongs: u64,
+    /// Pings sent.
+    pub pinged: u64,
+    /// Connections given up by the heartbeat.
+    pub reaped: u64,
     /// Messages left without an answer on purpose.
     pub dropped: u64,
     /// Messages sent unasked.
@@ -61,6 +65,8 @@ struct Cells {
     bytes: AtomicU64,
     pings: AtomicU64,
     pongs: AtomicU64,
+    pinged: AtomicU64,
+    reaped: AtomicU64,
     dropped: AtomicU64,
     pushed: AtomicU64,
     closes: Mutex<BTreeMap<u16, u64>>,
@@ -80,6 +86,8 @@ impl Counter {
             bytes: cells.bytes.load(Relaxed),
             pings: cells.pings.load(Relaxed),
             pongs: cells.pongs.load(Relaxed),
+            pinged: cells.pinged.load(Relaxed),
+            reaped: cells.reaped.load(Relaxed),
             dropped: cells.dropped.load(Relaxed),
             pushed: cells.pushed.load(Relaxed),
             closes: closes.clone(),
@@ -127,6 +135,14 @@ impl Opened {
 
     pub(super) fn pong(&self) {
         self.counter.0.pongs.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn pinged(&self) {
+        self.counter.0.pinged.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn reaped(&self) {
+        self.counter.0.reaped.fetch_add(1, Relaxed);
     }
 
     pub(super) fn dropped(&self) {

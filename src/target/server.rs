@@ -10,17 +10,20 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::behaviour::Behaviour;
 use super::counts::{Counter, Counts};
-use super::session;
+use super::session::{self, Terms};
 
 const BACKLOG: i32 = 4096;
 /// Descriptors that are not for connections: the listener, the runtime, standard streams.
 const RESERVED_DESCRIPTORS: u64 = 32;
 /// From the stop to the end of the last connection.
-const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// A stop closes a connection this often, so that not all clients come back at once; within a second all the same.
+const BETWEEN_CLOSES: Duration = Duration::from_micros(100);
+const MAX_SPREAD: Duration = Duration::from_secs(1);
 /// After an accept that failed, most likely for want of a descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
@@ -69,10 +72,11 @@ impl EchoServer {
         self.counter.clone()
     }
 
-    /// Serves until `stop` is done; then sends Close 1001 to all, waits up to a second for their answers, and
-    /// returns what it counted.
+    /// Serves until `stop` is done; then sends Close 1001 to all, over a second at most where they are many, waits for
+    /// their answers, and returns what it counted; two seconds after the stop at the latest.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Counts {
-        let (stopping, stopped) = watch::channel(false);
+        let (stopping, stopped) = watch::channel(None);
+        let started = Instant::now();
         let mut sessions = JoinSet::new();
         let mut stop = pin!(stop);
         let mut connection = 0;
@@ -86,14 +90,15 @@ impl EchoServer {
                         sleep(ACCEPT_PAUSE).await;
                         continue;
                     };
-                    let counter = self.counter.clone();
-                    sessions.spawn(session::serve(socket, self.behaviour, connection, counter, stopped.clone()));
+                    let terms = Terms { behaviour: self.behaviour, started, connection };
+                    sessions.spawn(session::serve(socket, terms, self.counter.clone(), stopped.clone()));
                     connection += 1;
                 }
             }
         }
         drop(self.listener);
-        stopping.send_replace(true);
+        let open = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
+        stopping.send_replace(Some(MAX_SPREAD.min(BETWEEN_CLOSES * open)));
         let all_ended = async { while sessions.join_next().await.is_some() {} };
         if timeout(STOP_TIMEOUT, all_ended).await.is_err() {
             sessions.shutdown().await;

@@ -7,34 +7,46 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::agenda::{Agenda, Answer, Due};
 use super::behaviour::Behaviour;
 use super::counts::{Counter, Opened};
+use super::heartbeat::{self, Ends, Heart, Seen};
 
 /// From the accepted socket to the 101.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a Close frame may take to leave.
+/// How long a Close frame may take to leave, and its answer to come.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const READ_BUFFER: usize = 4 << 10;
 const WRITE_BUFFER: usize = 16 << 10;
 /// The longest message taken.
 const MAX_MESSAGE: usize = 64 << 20;
 
-/// Serves one accepted socket until the peer ends it or `stop` turns true.
+/// What a connection has to know of its server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) behaviour: Behaviour,
+    /// The server has served since then.
+    pub(super) started: Instant,
+    /// The number of this connection, counted from the start of the server.
+    pub(super) connection: u64,
+}
+
+/// Serves one accepted socket until the peer ends it, the heartbeat gives it up, or `stop` says over which time all
+/// connections are closed.
 pub(super) async fn serve(
     socket: TcpStream,
-    behaviour: Behaviour,
-    connection: u64,
+    terms: Terms,
     counter: Counter,
-    mut stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<Option<Duration>>,
 ) {
     // Without it answers would still be right, only slower.
     let _ = socket.set_nodelay(true);
@@ -42,35 +54,55 @@ pub(super) async fn serve(
     let Ok(Ok(socket)) = timeout(HANDSHAKE_TIMEOUT, handshake).await else {
         return counter.failed();
     };
-    let mut session = Session {
-        socket,
-        agenda: Agenda::new(behaviour, connection, Instant::now()),
-        opened: counter.open(),
-        closing: false,
-        sleep: None,
-    };
+    let mut session = Session::new(socket, terms, counter.open());
     let stopped = async {
         // An error means that the server is gone, which is a stop too.
-        let _ = stop.wait_for(|stop| *stop).await;
+        let spread = stop.wait_for(Option::is_some).await.ok().and_then(|s| *s);
+        sleep(spread.unwrap_or_default().mul_f64(phase(terms.connection))).await;
     };
     let end = tokio::select! {
         biased;
         end = session.run() => end,
         () = stopped => {
-            session.close(CloseCode::Away, "server is stopping").await;
-            session.run().await
+            return session.part(CloseCode::Away, "server is stopping").await;
         }
     };
-    if let Err(error) = end
-        && let Some((code, reason)) = verdict(&error)
-    {
-        session.close(code, reason).await;
+    match end {
+        Ok(End::Over) => {}
+        Ok(End::Silent { stuck, ends }) => session.reap(stuck, ends).await,
+        Err(error) => {
+            if let Some((code, reason)) = verdict(&error) {
+                session.close(code, reason).await;
+            }
+        }
     }
 }
 
-struct Session {
+/// Where a connection stands among all, from 0 to 1: the golden ratio spreads any number of them evenly.
+fn phase(connection: u64) -> f64 {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    connection.wrapping_mul(GOLDEN) as f64 / u64::MAX as f64
+}
+
+/// Why a session has nothing more to do.
+pub(super) enum End {
+    /// The close handshake is done, or the peer is gone.
+    Over,
+    /// The heartbeat gives the peer up.
+    Silent {
+        /// It has no room for what was sent to it.
+        stuck: bool,
+        ends: Ends,
+    },
+}
+
+/// One connection after its handshake.
+pub(super) struct Session {
     socket: WebSocketStream<TcpStream>,
     agenda: Agenda,
+    heart: Option<Heart>,
+    /// A ping that waits for room to be sent.
+    ping: Option<Bytes>,
     opened: Opened,
     /// A Close frame was sent or received: nothing may be sent behind it (RFC 6455 section 5.5.1).
     closing: bool,
@@ -79,28 +111,96 @@ struct Session {
 }
 
 impl Session {
-    /// Runs until TCP may be closed: the close handshake is done, or the connection is broken.
-    async fn run(&mut self) -> Result<(), Error> {
+    pub(super) fn new(socket: WebSocketStream<TcpStream>, terms: Terms, opened: Opened) -> Self {
+        let now = Instant::now();
+        let seed = terms.behaviour.seed.wrapping_add(terms.connection);
+        let heartbeat = terms.behaviour.heartbeat;
+        Self {
+            socket,
+            agenda: Agenda::new(terms.behaviour, terms.connection, now),
+            heart: heartbeat.map(|heartbeat| Heart::new(heartbeat, seed, now, terms.started)),
+            ping: None,
+            opened,
+            closing: false,
+            sleep: None,
+        }
+    }
+
+    /// Runs until TCP may be closed: the close handshake is done, the peer is silent, or the connection is broken.
+    pub(super) async fn run(&mut self) -> Result<End, Error> {
         poll_fn(|cx| self.poll(cx)).await
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<End, Error>> {
+        let is_hasty = self
+            .heart
+            .as_ref()
+            .is_some_and(Heart::judges_before_reading);
+        if is_hasty && let Some(end) = self.judge() {
+            return Poll::Ready(Ok(end));
+        }
         loop {
             while let Poll::Ready(more) = self.poll_step(cx) {
                 if !more? {
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(Ok(End::Over));
                 }
+            }
+            // Only now: what has come may hold the missing pong.
+            if let Some(end) = self.judge() {
+                return Poll::Ready(Ok(end));
+            }
+            if self.beat() {
+                continue;
             }
             if let Poll::Ready(flushed) = self.socket.poll_flush_unpin(cx) {
                 flushed?;
+            }
+            if let Some(heart) = &mut self.heart {
+                heart.tried(Instant::now());
             }
             ready!(self.poll_sleep(cx));
         }
     }
 
+    /// Whether the heartbeat gives the peer up now.
+    fn judge(&mut self) -> Option<End> {
+        let heart = self.heart.as_mut()?;
+        let now = Instant::now();
+        if !heart.is_overdue(now) {
+            return None;
+        }
+        let stuck = heartbeat::is_stuck(self.socket.get_ref());
+        let seen = Seen {
+            stuck,
+            busy: self.agenda.is_full() && !stuck,
+            unread: heartbeat::has_arrived(self.socket.get_ref()),
+        };
+        let ends = heart.ends();
+        heart
+            .gives_up(now, seen)
+            .then_some(End::Silent { stuck, ends })
+    }
+
+    /// Makes the ping that is due by now, if any.
+    fn beat(&mut self) -> bool {
+        let ping = self
+            .heart
+            .as_mut()
+            .and_then(|heart| heart.beat(Instant::now()));
+        let is_due = ping.is_some();
+        // One that was never sent makes way: a pong to the later one stands for both.
+        self.ping = ping.or(self.ping.take());
+        is_due
+    }
+
     /// Sends one thing that is due, or reads one message and answers it. False: the connection has ended.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         ready!(self.socket.poll_ready_unpin(cx))?;
+        if let Some(payload) = self.ping.take() {
+            self.opened.pinged();
+            self.socket.start_send_unpin(Message::Ping(payload))?;
+            return Poll::Ready(Ok(true));
+        }
         if let Some(due) = self.take_due() {
             self.socket.start_send_unpin(due)?;
             return Poll::Ready(Ok(true));
@@ -123,7 +223,11 @@ impl Session {
         // The clock is only read where there is a plan at all.
         self.agenda.next()?;
         Some(match self.agenda.take_due(Instant::now())? {
-            Due::Answer(message) | Due::Ping(message) => message,
+            Due::Answer(message) => message,
+            Due::Ping(message) => {
+                self.opened.pinged();
+                message
+            }
             Due::Push(message) => {
                 self.opened.pushed();
                 message
@@ -139,8 +243,11 @@ impl Session {
                 self.opened.ping();
                 return None;
             }
-            Message::Pong(_) => {
+            Message::Pong(payload) => {
                 self.opened.pong();
+                if let Some(heart) = &mut self.heart {
+                    heart.pong(payload);
+                }
                 return None;
             }
             Message::Close(frame) => {
@@ -165,9 +272,10 @@ impl Session {
         }
     }
 
-    /// Ready when the next thing on the agenda is due.
+    /// Ready when the next thing is due.
     fn poll_sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(at) = self.agenda.next() else {
+        let beat = self.heart.as_ref().map(Heart::next);
+        let Some(at) = self.agenda.next().into_iter().chain(beat).min() else {
             return Poll::Pending;
         };
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
@@ -180,6 +288,36 @@ impl Session {
     fn end_sending(&mut self) {
         self.closing = true;
         self.agenda.clear();
+        self.heart = None;
+        self.ping = None;
+    }
+
+    /// Ends a connection whose peer is silent. One that takes no bytes would not take a Close frame either.
+    async fn reap(&mut self, stuck: bool, ends: Ends) {
+        self.opened.reaped();
+        match ends {
+            _ if stuck => self.abort(),
+            Ends::Close(code) => self.part(code.into(), "heartbeat timeout").await,
+            Ends::Silently => {}
+        }
+    }
+
+    /// Closes the connection, and waits a second at most for the answer.
+    async fn part(&mut self, code: CloseCode, reason: &'static str) {
+        let parting = async {
+            self.close(code, reason).await;
+            self.run().await
+        };
+        let parted = timeout(CLOSE_TIMEOUT, parting).await;
+        if parted.is_err() && heartbeat::is_stuck(self.socket.get_ref()) {
+            self.abort();
+        }
+    }
+
+    /// Lets TCP end with a RST, so that nothing is kept for a peer that does not take it.
+    fn abort(&self) {
+        // Without it the end would still come, only later.
+        let _ = SockRef::from(self.socket.get_ref()).set_linger(Some(Duration::ZERO));
     }
 
     /// Sends a Close frame, if it still can be sent.

@@ -162,3 +162,29 @@ pub enum Defect {
     /// Judges overdue pongs before it reads what has come: a stall of the server costs healthy clients.
     KillsAfterStall,
 }
+
+impl Defect {
+    /// Every defect there is.
+    pub const ALL: [Self; 7] = [
+        Self::GlobalTick,
+        Self::NormalClose,
+        Self::NoCloseFrame,
+        Self::BlockedPing,
+        Self::SlowPong,
+        Self::NeverReaps,
+        Self::KillsAfterStall,
+    ];
+
+    /// The stable name, as in scenarios and of `wsbench serve --defect`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GlobalTick => "global_tick",
+            Self::NormalClose => "normal_close",
+            Self::NoCloseFrame => "no_close_frame",
+            Self::BlockedPing => "blocked_ping",
+            Self::SlowPong => "slow_pong",
+            Self::NeverReaps => "never_reaps",
+            Self::KillsAfterStall => "kills_after_stall",
+        }
+    }
+}

@@ -1,71 +1,20 @@
 //! The built-in server over loopback, with tokio-tungstenite as its client.
 //! Port 0 throughout; every wait is bounded.
 
-use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::{Behaviour, Counter, Counts, EchoServer, Push};
+use super::running::{Running, next, soon};
+use crate::target::{Behaviour, EchoServer, Push};
 use crate::units::ByteSize;
-
-type Client = WebSocketStream<TcpStream>;
-
-struct Running {
-    address: SocketAddr,
-    counter: Counter,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Counts>,
-}
-
-impl Running {
-    fn start(behaviour: Behaviour) -> Self {
-        let server = EchoServer::bind((Ipv4Addr::LOCALHOST, 0).into(), behaviour).unwrap();
-        let (stop, stopped) = oneshot::channel();
-        Self {
-            address: server.local_addr(),
-            counter: server.counter(),
-            stop,
-            task: tokio::spawn(server.run(async move {
-                let _ = stopped.await;
-            })),
-        }
-    }
-
-    async fn client(&self) -> Client {
-        let socket = TcpStream::connect(self.address).await.unwrap();
-        let url = format!("ws://{}/", self.address);
-        tokio_tungstenite::client_async(url, socket)
-            .await
-            .unwrap()
-            .0
-    }
-
-    async fn stop(self) -> Counts {
-        let _ = self.stop.send(());
-        soon(self.task).await.unwrap()
-    }
-}
-
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(10), future)
-        .await
-        .expect("done within ten seconds")
-}
-
-async fn next(client: &mut Client) -> Message {
-    soon(client.next()).await.unwrap().unwrap()
-}
 
 fn close_code(message: &Message) -> Option<CloseCode> {
     match message {

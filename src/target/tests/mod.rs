@@ -1,0 +1,7 @@
+//! The built-in server over loopback: as an echo, with a correct heartbeat, and with each defect.
+
+mod echo;
+mod guilty;
+mod innocent;
+mod running;
+mod stall;
