@@ -46,7 +46,7 @@ impl Run {
     /// Whether the only doubts about it are the generator's own lateness.
     fn was_starved(&self) -> bool {
         let doubts = self.report.distrust();
-        let is_own = |doubt: &&str| ["sends_late", "not_sent"].contains(doubt);
+        let is_own = |doubt: &&str| ["sends_late", "not_sent", "workers_late"].contains(doubt);
         !doubts.is_empty() && doubts.iter().all(is_own)
     }
 

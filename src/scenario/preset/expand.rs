@@ -159,12 +159,13 @@ fn checked(
     default: Option<Setting>,
 ) -> Result<Setting, PresetError> {
     let why = match (given, default) {
-        (Setting::Time(Duration::ZERO) | Setting::Count(0), _) => "is not above zero",
-        (Setting::Time(_), Some(Setting::Count(_))) => "is a number, such as 2",
-        (Setting::Count(_), Some(Setting::Time(_)) | None) => "is a duration, such as \"20s\"",
-        (Setting::Count(count), _) if count > MAX_COUNT => "is more than 1000",
+        (Setting::Time(Duration::ZERO) | Setting::Count(0), _) => "is not above zero".to_owned(),
+        (Setting::Time(_), Some(Setting::Count(_))) => "is a number, such as 2".to_owned(),
+        (Setting::Count(_), Some(Setting::Time(_)) | None) => {
+            "is a duration, such as \"20s\"".to_owned()
+        }
+        (Setting::Count(count), _) if count > MAX_COUNT => format!("is more than {MAX_COUNT}"),
         _ => return Ok(given),
     };
-    let why = why.to_owned();
     Err(PresetError::Invalid { name, why })
 }
