@@ -50,11 +50,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let target = RunningTarget::start(&loaded.scenario)?;
     let plan = Plan::new(loaded.scenario.clone(), args.seed, nonce(started_at));
     let workers = args.workers.map(usize::from);
-    let prepared = Prepared::new(plan, &target.url, workers).map_err(CliError::Prepare)?;
+    let prepared = Prepared::new(plan, &target.url, &[], workers).map_err(CliError::Prepare)?;
 
     let mut watch = Watch::new(&loaded.scenario, args.quiet);
     let finished = prepared
-        .run(interrupt, &mut |second| watch.see(second))
+        .run(interrupt, &mut watch)
         .map_err(CliError::Engine)?;
     let facts = watch.facts(&finished);
     drop(target);
@@ -130,19 +130,6 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn see(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
-        self.live.update(&second.progress);
-        if self.abort.is_empty() || self.held.is_some() {
-            return ControlFlow::Continue(());
-        }
-        let summary = second.summary();
-        self.held = first_holding(self.abort, &summary).map(|gate| gate.text.clone());
-        match self.held {
-            Some(_) => ControlFlow::Break(()),
-            None => ControlFlow::Continue(()),
-        }
-    }
-
     fn facts(self, finished: &Finished) -> Facts {
         self.live.finish();
         let outcome = match (finished.interrupted, self.held) {
@@ -156,6 +143,21 @@ impl<'a> Watch<'a> {
             precise_timer: engine::PRECISE,
             kernel_view: engine::TCP_VIEW,
             surroundings: Surroundings::default(),
+        }
+    }
+}
+
+impl engine::Observer for Watch<'_> {
+    fn second(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
+        self.live.update(&second.progress);
+        if self.abort.is_empty() || self.held.is_some() {
+            return ControlFlow::Continue(());
+        }
+        let summary = second.summary();
+        self.held = first_holding(self.abort, &summary).map(|gate| gate.text.clone());
+        match self.held {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
         }
     }
 }
