@@ -124,6 +124,7 @@ catalogue! {
         BadCloseCode => "bad_close_code", "A close code that must not be on the wire (RFC 6455 section 7.4).";
         MessageTooBig => "message_too_big", "A message longer than `max_message`.";
         CloseTimeout => "close_timeout", "No end of TCP within `close_timeout` after our Close.";
+        Fault => "fault", "Ended by the client itself, in the fault that it plays.";
         WriteTimeout => "write_timeout", "The peer took no bytes at all until the end of the run.";
         Dns => "dns", "The host name could not be resolved.";
         Refused => "refused", "Nothing listens on that port.";

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use super::serve::ServeError;
 use crate::engine::EngineError;
+use crate::host::{HostError, NamespaceError};
+use crate::relay::RelayError;
 use crate::report::OutputError;
 use crate::scenario::Problems;
 use crate::target::SpawnError;
@@ -40,6 +42,15 @@ pub(super) enum CliError {
     /// The built-in server did not start.
     #[error(transparent)]
     Embedded(#[from] SpawnError),
+    /// The target's process, its sockets or its resources cannot be reached.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// There is no network of our own.
+    #[error(transparent)]
+    Network(#[from] NamespaceError),
+    /// The path has no relay.
+    #[error(transparent)]
+    Relay(#[from] RelayError),
     /// The run could not begin.
     #[error(transparent)]
     Prepare(EngineError),
@@ -73,10 +84,13 @@ impl CliError {
             | Self::Write { .. }
             | Self::Output(_)
             | Self::Embedded(_)
+            | Self::Host(_)
+            | Self::Network(_)
+            | Self::Relay(RelayError::Listen { .. })
             | Self::Prepare(_)
             | Self::Serve(ServeError::Listen { .. }) => Exit::Invalid,
             Self::Engine(EngineError::Killed) => Exit::Interrupted,
-            Self::LateOutput(_) | Self::Engine(_) | Self::Serve(_) | Self::System { .. } => {
+            Self::LateOutput(_) | Self::Relay(_) | Self::Engine(_) | Self::Serve(_) | Self::System { .. } => {
                 Exit::Unexpected
             }
         }

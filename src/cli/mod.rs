@@ -1,6 +1,7 @@
 //! The command line: composes the other layers. The only one that prints, reads the environment, and
 //! chooses an exit code.
 
+mod around;
 mod check;
 mod error;
 mod init;

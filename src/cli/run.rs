@@ -2,18 +2,20 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
+use super::around::Around;
 use super::error::CliError;
 use super::input::{Input, Loaded};
 use super::target::RunningTarget;
 use super::{signals, term};
 use crate::engine::{self, Finished, Prepared};
+use crate::host;
 use crate::live::Live;
 use crate::measure::Surroundings;
 use crate::plan::Plan;
 use crate::report::{self, Host, Options, OutputSet, RunReport};
-use crate::scenario::Scenario;
+use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
 use crate::verdict::{Exit, Facts, Outcome, first_holding, judge};
 
 /// Where reports go without `--out`.
@@ -45,18 +47,23 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let loaded = args.input.load()?;
     let started_at = SystemTime::now();
+    // Before anything is started: a network can only be left while there is one thread.
+    own_network(&loaded.scenario)?;
     let output = open_output(args, &loaded.scenario, started_at)?;
     let interrupt = signals::listen()?;
     let target = RunningTarget::start(&loaded.scenario)?;
+    let around = Around::start(&loaded.scenario, &target, args.seed)?;
     let plan = Plan::new(loaded.scenario.clone(), args.seed, nonce(started_at));
     let workers = args.workers.map(usize::from);
-    let prepared = Prepared::new(plan, &target.url, workers).map_err(CliError::Prepare)?;
+    let prepared = Prepared::new(plan, &target.url, around.routes(), workers);
+    let prepared = prepared.map_err(CliError::Prepare)?;
 
-    let mut watch = Watch::new(&loaded.scenario, args.quiet);
+    let mut watch = Watch::new(&loaded.scenario, &around, args.quiet);
     let finished = prepared
-        .run(interrupt, &mut |second| watch.see(second))
+        .run(interrupt, &mut watch)
         .map_err(CliError::Engine)?;
-    let facts = watch.facts(&finished);
+    let outcome = watch.outcome(&finished);
+    let facts = facts(outcome, &finished, around.end(finished.origin)?);
     drop(target);
 
     let verdict = judge(&loaded.scenario, &finished.summary, &facts);
@@ -77,6 +84,18 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         print(|out| report::text(&report, term::style(), Some(&folder), out))?;
     }
     Ok(verdict.exit)
+}
+
+/// A client that vanishes needs a right that an own network gives, where wsbench starts the target in it too.
+fn own_network(scenario: &Scenario) -> Result<(), CliError> {
+    let vanishes = |fault: &Fault| matches!(fault.kind, FaultKind::Vanish { .. });
+    let any = (scenario.cohorts.iter()).any(|cohort| cohort.faults.iter().any(vanishes));
+    let starts_target = matches!(scenario.target.process, Process::Command(_))
+        || scenario.target.url == TargetUrl::Embedded;
+    if any && starts_target && !engine::can_vanish() {
+        host::enter()?;
+    }
+    Ok(())
 }
 
 fn open_output(
@@ -114,23 +133,50 @@ fn print(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Result<(), 
     term::print(&bytes)
 }
 
+fn facts(outcome: Outcome, finished: &Finished, surroundings: Surroundings) -> Facts {
+    Facts {
+        outcome,
+        workers: finished.workers,
+        precise_timer: engine::PRECISE,
+        kernel_view: engine::TCP_VIEW,
+        surroundings,
+    }
+}
+
 /// Looks at the run second by second: shows progress, and ends it when an abort gate holds.
 struct Watch<'a> {
     live: Live,
     scenario: &'a Scenario,
+    around: &'a Around,
     held: Option<String>,
 }
 
 impl<'a> Watch<'a> {
-    fn new(scenario: &'a Scenario, quiet: bool) -> Self {
+    fn new(scenario: &'a Scenario, around: &'a Around, quiet: bool) -> Self {
         Self {
             live: term::progress(quiet),
             scenario,
+            around,
             held: None,
         }
     }
 
-    fn see(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
+    fn outcome(self, finished: &Finished) -> Outcome {
+        self.live.finish();
+        match (finished.interrupted, self.held) {
+            (true, _) => Outcome::Interrupted,
+            (false, Some(gate)) => Outcome::Aborted { gate },
+            (false, None) => Outcome::Completed,
+        }
+    }
+}
+
+impl engine::Observer for Watch<'_> {
+    fn measuring(&mut self, from: Instant) {
+        self.around.measuring(from);
+    }
+
+    fn second(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
         self.live.update(&second.progress);
         if self.scenario.gates.abort.is_empty() || self.held.is_some() {
             return ControlFlow::Continue(());
@@ -140,22 +186,6 @@ impl<'a> Watch<'a> {
         match self.held {
             Some(_) => ControlFlow::Break(()),
             None => ControlFlow::Continue(()),
-        }
-    }
-
-    fn facts(self, finished: &Finished) -> Facts {
-        self.live.finish();
-        let outcome = match (finished.interrupted, self.held) {
-            (true, _) => Outcome::Interrupted,
-            (false, Some(gate)) => Outcome::Aborted { gate },
-            (false, None) => Outcome::Completed,
-        };
-        Facts {
-            outcome,
-            workers: finished.workers,
-            precise_timer: engine::PRECISE,
-            kernel_view: engine::TCP_VIEW,
-            surroundings: Surroundings::default(),
         }
     }
 }

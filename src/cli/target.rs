@@ -1,7 +1,8 @@
 //! The server a run is sent against: one that is there, or the built-in one, started for it.
 
 use super::error::CliError;
-use crate::scenario::{Scenario, TargetUrl, WsUrl};
+use crate::host::TargetProcess;
+use crate::scenario::{Promise, Scenario, TargetUrl, WsUrl};
 use crate::target::{Behaviour, EmbeddedServer, Push};
 use crate::units::ByteSize;
 
@@ -11,16 +12,19 @@ const PUSHED: ByteSize = ByteSize(64);
 /// The server under test. Dropping it stops the built-in one.
 pub(super) struct RunningTarget {
     pub(super) url: WsUrl,
+    /// Its process, where that is known.
+    pub(super) process: Option<TargetProcess>,
     /// Held for its end.
     _embedded: Option<EmbeddedServer>,
 }
 
 impl RunningTarget {
-    /// Starts the built-in server where the scenario asks for it.
+    /// Starts the built-in server, or the target's command, where the scenario asks for it.
     pub(super) fn start(scenario: &Scenario) -> Result<Self, CliError> {
         match &scenario.target.url {
             TargetUrl::Url(url) => Ok(Self {
                 url: url.clone(),
+                process: TargetProcess::of(&scenario.target.process, url)?,
                 _embedded: None,
             }),
             TargetUrl::Embedded => {
@@ -39,11 +43,21 @@ impl RunningTarget {
                 let server = EmbeddedServer::spawn(&program, &behaviour)?;
                 Ok(Self {
                     url: local(server.url()),
+                    process: watched(scenario, server.id())?,
                     _embedded: Some(server),
                 })
             }
         }
     }
+}
+
+/// The built-in server's process, where something is to be done to it or known of it. Elsewhere than on Linux it is not
+/// reached.
+fn watched(scenario: &Scenario, pid: u32) -> Result<Option<TargetProcess>, CliError> {
+    let promises = scenario.cohorts.iter().filter_map(|cohort| cohort.contract.as_ref());
+    let is_asked = promises.flat_map(|contract| &contract.promises).any(Promise::needs_same_host);
+    let is_wanted = is_asked || !scenario.target.faults.is_empty();
+    Ok(is_wanted.then(|| TargetProcess::attach(pid)).transpose()?)
 }
 
 /// The address the built-in server says, `ws://127.0.0.1:PORT`.

@@ -6,7 +6,7 @@ use crate::measure::TcpView;
 use crate::metric::{Cause, CloseKind, Side};
 
 /// The code of a Close frame without one (RFC 6455 section 7.1.5).
-const NO_CODE: u16 = 1005;
+pub(super) const NO_CODE: u16 = 1005;
 /// A kernel may hold an acknowledgement back for so long, in nanoseconds (Linux, `TCP_DELACK_MAX`).
 const ACK_DELAY_NS: u64 = 200_000_000;
 
@@ -25,6 +25,10 @@ pub(super) struct Evidence {
     pub(super) lost: Option<Lost>,
     /// We gave up because the peer took no more bytes.
     pub(super) stuck: bool,
+    /// We ended it without a close handshake, because of the fault it plays; and how that looks to the peer.
+    pub(super) cut: Option<CloseKind>,
+    /// Its fault ended it, or began to.
+    pub(super) by_fault: bool,
 }
 
 /// How a connection ended.
@@ -51,6 +55,9 @@ pub(super) fn judge(evidence: &Evidence) -> Verdict {
 fn cause(evidence: &Evidence) -> (Cause, String) {
     if let Some(view) = &evidence.dead {
         return (of_silence(*view), String::new());
+    }
+    if evidence.cut.is_some() {
+        return (Cause::Fault, String::new());
     }
     if let Some(Some(code)) = evidence.received
         && !may_be_on_the_wire(code)
@@ -89,6 +96,9 @@ fn of_silence(view: Option<TcpView>) -> Cause {
 }
 
 fn close(evidence: &Evidence) -> (CloseKind, Side) {
+    if let Some(kind) = evidence.cut {
+        return (kind, Side::Local);
+    }
     match (evidence.sent, evidence.received, &evidence.lost) {
         (Some((code, Side::Local)), Some(_), _) => (CloseKind::Code(code), Side::Local),
         (_, Some(code), _) => (CloseKind::Code(code.unwrap_or(NO_CODE)), Side::Peer),
@@ -260,6 +270,15 @@ mod tests {
     fn what_was_sent_just_now_tells_nothing() {
         assert_eq!(of_silence(view(1, 0, 40)), Cause::PeerFrozen);
         assert_eq!(of_silence(view(1, 0, 1000)), Cause::PathDead);
+    }
+
+    #[test]
+    fn what_a_fault_cut_off_is_ours() {
+        let evidence = Evidence {
+            cut: Some(CloseKind::Rst),
+            ..Evidence::default()
+        };
+        expect(evidence, Cause::Fault, CloseKind::Rst, Side::Local);
     }
 
     #[test]

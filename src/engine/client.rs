@@ -103,16 +103,13 @@ impl Client {
         connector: &C,
         is_first: bool,
     ) -> Result<C::Transport, Failure> {
-        let heartbeat = self
-            .shared
-            .plan
-            .cohort(self.opening.cohort)
-            .heartbeat
-            .as_ref();
-        let auto_pong = heartbeat.is_none_or(|heartbeat| heartbeat.auto_pong);
+        let Opening {
+            connection, cohort, ..
+        } = self.opening;
+        let conduct = self.shared.plan.conduct(cohort, connection);
         let clock = &*self.shared.clock;
         // Boxed, so that an open connection does not carry the room its handshake took.
-        let dial = Box::pin(connector.connect(self.opening.connection, auto_pong, clock));
+        let dial = Box::pin(connector.connect(cohort, connection, conduct, clock));
         let dialled = if is_first {
             dial.await
         } else {
@@ -134,17 +131,13 @@ impl Client {
     /// Lives an open connection to its end.
     async fn session(&mut self, transport: impl Transport, is_first: bool) {
         let now = self.shared.clock.now();
+        let cohort = self.opening.cohort;
+        let lost_before = self.lost_at;
         self.opened(now);
         if is_first {
             self.shared.state.settle();
         }
-        let Opening {
-            connection,
-            cohort,
-            until,
-            ..
-        } = self.opening;
-        let mut session = Session::new(transport, connection, cohort, until, now, &self.shared);
+        let mut session = Session::new(transport, &self.opening, lost_before, now, &self.shared);
         loop {
             let outcome = poll_fn(|cx| {
                 let waker = cx.waker().clone();
@@ -153,7 +146,7 @@ impl Client {
             })
             .await;
             if outcome == Outcome::Over {
-                return self.closed(&session);
+                return self.closed(&mut session);
             }
             let verdict = cause::judge(&session.evidence);
             self.keep_ending(&session, None, &verdict, State::Dead);
@@ -200,7 +193,7 @@ impl Client {
         }
     }
 
-    fn closed<T: Transport>(&mut self, session: &Session<T>) {
+    fn closed<T: Transport>(&mut self, session: &mut Session<T>) {
         let now = self.shared.clock.now();
         let cohort = self.opening.cohort;
         // A backlog goes with its connection.
@@ -214,7 +207,8 @@ impl Client {
         let verdict = cause::judge(&session.evidence);
         let is_dead = session.evidence.dead.is_some();
         // What was closed at its time is not lost, even if the peer did not play its part.
-        let ours = matches!(session.evidence.sent, Some((_, Side::Local)));
+        let ours = matches!(session.evidence.sent, Some((_, Side::Local)))
+            || session.evidence.cut.is_some();
         // Of one that was kept it has been told that it is dead: that our Close came to nothing is nothing new.
         let gave_up = matches!(verdict.cause, Cause::CloseTimeout | Cause::WriteTimeout);
         let is_told = gave_up && session.is_silent();
@@ -237,8 +231,22 @@ impl Client {
                 &mut open.open
             };
             *state -= 1;
+            if let Some(life) = session.life(&verdict, now) {
+                shard.life(life, Shard::MAX_LIVES);
+            }
         }
-        if verdict.cause == Cause::Completed || is_told {
+        // What is dead is only dialled again where the heartbeat says so.
+        let heartbeat = self.shared.plan.cohort(cohort).heartbeat.as_ref();
+        let redials = heartbeat.is_some_and(|heartbeat| heartbeat.on_dead == OnDead::Reconnect);
+        let dials_again = if is_dead {
+            redials
+        } else {
+            !ours || session.evidence.by_fault
+        };
+        if dials_again {
+            self.lost_at = Some(now);
+        }
+        if matches!(verdict.cause, Cause::Completed | Cause::Fault) || is_told {
             return;
         }
         let state = match (is_dead, session.is_closing()) {
@@ -247,13 +255,6 @@ impl Client {
             (false, false) => State::Open,
         };
         self.keep_ending(session, Some(now), &verdict, state);
-        // What is dead is only dialled again where the heartbeat says so.
-        let heartbeat = self.shared.plan.cohort(cohort).heartbeat.as_ref();
-        let redials = heartbeat.is_some_and(|heartbeat| heartbeat.on_dead == OnDead::Reconnect);
-        let dials_again = if is_dead { redials } else { !ours };
-        if dials_again {
-            self.lost_at = Some(now);
-        }
     }
 
     fn keep_ending<T: Transport>(

@@ -1,6 +1,6 @@
 //! The one seam behind which time lies. Everything above counts nanoseconds since the first dial.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::plan::Nanos;
 
@@ -8,6 +8,9 @@ use crate::plan::Nanos;
 pub(super) trait Clock {
     /// Nanoseconds since the run's origin; never runs backwards.
     fn now(&self) -> Nanos;
+
+    /// The same time as told by the system's monotonic clock.
+    fn at(&self, instant: Instant) -> Nanos;
 }
 
 /// The system's monotonic clock.
@@ -23,11 +26,20 @@ impl Monotonic {
             origin: Instant::now(),
         }
     }
+
+    /// One of its times, as told by the system's monotonic clock.
+    pub(super) fn instant(self, time: Nanos) -> Instant {
+        self.origin + Duration::from_nanos(time)
+    }
 }
 
 impl Clock for Monotonic {
     fn now(&self) -> Nanos {
-        self.origin.elapsed().as_nanos() as Nanos
+        self.at(Instant::now())
+    }
+
+    fn at(&self, instant: Instant) -> Nanos {
+        instant.saturating_duration_since(self.origin).as_nanos() as Nanos
     }
 }
 
@@ -47,5 +59,10 @@ impl Manual {
 impl Clock for Manual {
     fn now(&self) -> Nanos {
         self.0.get()
+    }
+
+    /// There is no other time than the one that was set.
+    fn at(&self, _instant: Instant) -> Nanos {
+        self.now()
     }
 }

@@ -19,14 +19,19 @@ use super::transport::Connector;
 use super::websocket::{Buffers, WebSocket};
 use super::wire::{TcpEnd, Wire};
 use crate::metric::{Cause, Timer};
-use crate::plan::Nanos;
+use crate::plan::{Conduct, Nanos};
 use crate::scenario::{Target, WsUrl};
+
+/// The receive buffer of a client that is going to stop reading, in bytes.
+const SMALL: u32 = 4096;
 
 /// Everything a dial needs; made once for a run and shared by all workers.
 #[derive(Debug)]
 pub(super) struct Dialer {
     /// Those of the target, or why there are none.
     addresses: Result<Vec<SocketAddr>, String>,
+    /// By cohort: where to connect to instead.
+    routes: Vec<Option<SocketAddr>>,
     sources: Vec<IpAddr>,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     request: Request,
@@ -58,11 +63,13 @@ impl Steps {
 }
 
 impl Dialer {
-    /// `addresses` are those of the target, or why its name could not be resolved.
+    /// `addresses` are those of the target, or why its name could not be resolved. `routes` are, by cohort, where to
+    /// connect to instead; a cohort beyond them has none.
     pub(super) fn new(
         url: &WsUrl,
         target: &Target,
         addresses: Result<Vec<SocketAddr>, String>,
+        routes: Vec<Option<SocketAddr>>,
         tls: Option<Arc<ClientConfig>>,
         buffers: Buffers,
     ) -> Result<Self, String> {
@@ -76,6 +83,7 @@ impl Dialer {
         };
         Ok(Self {
             addresses,
+            routes,
             sources: target.source_addresses.clone(),
             tls,
             request: Request::new(url, target),
@@ -88,17 +96,21 @@ impl Dialer {
         &self,
         addresses: &[SocketAddr],
         connection: u32,
-        auto_pong: bool,
+        conduct: &Conduct,
         clock: &dyn Clock,
         reached: &mut &'static str,
     ) -> Result<(WebSocket, Steps), Failure> {
         let start = clock.now();
         let tcp = self
-            .open_tcp(addresses, connection)
+            .open_tcp(addresses, connection, conduct)
             .await
             .map_err(|error| of_connect(&error))?;
         let connected = clock.now();
-        let mut link = Link::Plain(Wire::new(tcp));
+        let mut wire = Wire::new(tcp);
+        if conduct.watched {
+            wire.watch();
+        }
+        let mut link = Link::Plain(wire);
         let mut secured = None;
         if let Some((config, name)) = &self.tls {
             *reached = "the TLS handshake";
@@ -114,11 +126,16 @@ impl Dialer {
             tls: secured.map(|secured| secured - connected),
             upgrade: upgraded - secured.unwrap_or(connected),
         };
-        let socket = WebSocket::new(link, already_read, auto_pong, self.buffers);
+        let socket = WebSocket::new(link, already_read, conduct, self.buffers);
         Ok((socket, steps))
     }
 
-    async fn open_tcp(&self, addresses: &[SocketAddr], connection: u32) -> io::Result<TcpStream> {
+    async fn open_tcp(
+        &self,
+        addresses: &[SocketAddr],
+        connection: u32,
+        conduct: &Conduct,
+    ) -> io::Result<TcpStream> {
         let turn = connection as usize;
         let Some(address) = addresses.get(turn % addresses.len().max(1)).copied() else {
             return Err(io::ErrorKind::AddrNotAvailable.into());
@@ -132,6 +149,10 @@ impl Dialer {
             sys::bind_address_no_port(socket.as_fd())?;
             socket.bind(SocketAddr::new(source, 0))?;
         }
+        if conduct.stops_reading() {
+            // Little fits into the window of a client that does not read.
+            socket.set_recv_buffer_size(SMALL)?;
+        }
         let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
@@ -143,14 +164,19 @@ impl Connector for Arc<Dialer> {
 
     async fn connect(
         &self,
+        cohort: usize,
         connection: u32,
-        auto_pong: bool,
+        conduct: Conduct,
         clock: &dyn Clock,
     ) -> Result<(WebSocket, Steps), Failure> {
-        let addresses =
-            (self.addresses.as_deref()).map_err(|why| Failure::new(Cause::Dns, why.clone()))?;
+        let route = self.routes.get(cohort).and_then(Option::as_ref);
+        let addresses = match (route, &self.addresses) {
+            (Some(route), _) => std::slice::from_ref(route),
+            (None, Ok(addresses)) => addresses,
+            (None, Err(why)) => return Err(Failure::new(Cause::Dns, why.clone())),
+        };
         let mut reached = "the TCP connection";
-        let steps = self.steps(addresses, connection, auto_pong, clock, &mut reached);
+        let steps = self.steps(addresses, connection, &conduct, clock, &mut reached);
         match tokio::time::timeout(self.timeout, steps).await {
             Ok(done) => done,
             Err(_) => Err(Failure::new(

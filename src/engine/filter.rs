@@ -1,5 +1,5 @@
-//! Between frames and bytes: sees what the library does not tell (the close code as it was on the wire),
-//! and holds back what the library would send by itself (pongs).
+//! Between frames and bytes: sees what the library does not tell (the close code as it was on the wire), holds back
+//! what it would send by itself (pongs, Close frames), and puts in bytes that it would not send.
 
 use std::io;
 use std::pin::Pin;
@@ -7,10 +7,11 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-const CLOSE: u8 = 0x8;
-const PONG: u8 = 0xA;
+use super::outbound::Outbound;
 
-/// Watches frames go by, and drops our pongs where that is asked for.
+const CLOSE: u8 = 0x8;
+
+/// Watches frames go by, and comes between where that is asked for.
 #[derive(Debug)]
 pub(super) struct FrameFilter<S> {
     inner: S,
@@ -19,14 +20,14 @@ pub(super) struct FrameFilter<S> {
 }
 
 impl<S> FrameFilter<S> {
-    /// With `drop_pongs`, no pong is sent. `already_read` are bytes that came with the handshake.
-    pub(super) fn new(inner: S, drop_pongs: bool, already_read: &[u8]) -> Self {
+    /// With `outbound`, what is sent is changed. `already_read` are bytes that came with the handshake.
+    pub(super) fn new(inner: S, outbound: Option<Outbound>, already_read: &[u8]) -> Self {
         let mut inbound = Inbound::default();
         inbound.see(already_read);
         Self {
             inner,
             inbound,
-            outbound: drop_pongs.then(Box::default),
+            outbound: outbound.map(Box::new),
         }
     }
 
@@ -38,9 +39,29 @@ impl<S> FrameFilter<S> {
         &mut self.inner
     }
 
+    /// What changes what is sent, where there is such a thing.
+    pub(super) fn outbound(&mut self) -> Option<&mut Outbound> {
+        self.outbound.as_deref_mut()
+    }
+
     /// The code of the Close frame that was received, as it was on the wire.
     pub(super) fn close_code(&self) -> Option<u16> {
         (self.inbound.close_bytes == 2).then(|| u16::from_be_bytes(self.inbound.close_code))
+    }
+
+    /// Frames that were received after it.
+    pub(super) fn frames_after_close(&self) -> u32 {
+        self.inbound.after_close
+    }
+}
+
+impl<S: AsyncWrite + Unpin> FrameFilter<S> {
+    /// Sends what was put in, unless a frame of the library's is under way.
+    pub(super) fn poll_put(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.outbound {
+            Some(outbound) => outbound.poll_put(&mut self.inner, cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }
 
@@ -54,6 +75,8 @@ struct Inbound {
     in_close: bool,
     close_code: [u8; 2],
     close_bytes: u8,
+    is_closed: bool,
+    after_close: u32,
 }
 
 impl Inbound {
@@ -79,7 +102,9 @@ impl Inbound {
                 && usize::from(self.have) == length
             {
                 self.payload = payload;
-                self.in_close = self.header[0] & 0x0F == CLOSE && self.close_bytes == 0;
+                self.after_close = self.after_close.saturating_add(u32::from(self.is_closed));
+                self.in_close = self.header[0] & 0x0F == CLOSE && !self.is_closed;
+                self.is_closed |= self.in_close;
                 self.have = 0;
             }
         }
@@ -87,7 +112,7 @@ impl Inbound {
 }
 
 /// The length of a frame's header and of its payload; `None` when there are too few bytes to tell.
-fn frame(bytes: &[u8]) -> Option<(usize, u64)> {
+pub(super) fn frame(bytes: &[u8]) -> Option<(usize, u64)> {
     let second = *bytes.get(1)?;
     let mask = if second & 0x80 != 0 { 4 } else { 0 };
     match second & 0x7F {
@@ -100,33 +125,6 @@ fn frame(bytes: &[u8]) -> Option<(usize, u64)> {
             Some((10 + mask, u64::from_be_bytes(length)))
         }
         short => Some((2 + mask, u64::from(short))),
-    }
-}
-
-/// Follows the frames that are sent. The library hands over whole frames, so that what is left of a write
-/// that was cut short begins where the cut was.
-#[derive(Debug, Default)]
-struct Outbound {
-    left: u64,
-    dropping: bool,
-}
-
-impl Outbound {
-    /// How many of the first bytes belong together, and whether they are to be dropped.
-    fn part(&mut self, bytes: &[u8]) -> (usize, bool) {
-        if self.left == 0 {
-            let Some((header, payload)) = frame(bytes) else {
-                return (bytes.len(), false);
-            };
-            self.left = header as u64 + payload;
-            self.dropping = bytes[0] & 0x0F == PONG;
-        }
-        let part = usize::try_from(self.left).map_or(bytes.len(), |left| left.min(bytes.len()));
-        (part, self.dropping)
-    }
-
-    fn done(&mut self, bytes: usize) {
-        self.left = self.left.saturating_sub(bytes as u64);
     }
 }
 
@@ -154,18 +152,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for FrameFilter<S> {
         let Some(outbound) = &mut this.outbound else {
             return Pin::new(&mut this.inner).poll_write(cx, bytes);
         };
-        let (part, drop) = outbound.part(bytes);
-        let written = if drop {
-            part
-        } else {
-            ready!(Pin::new(&mut this.inner).poll_write(cx, &bytes[..part]))?
-        };
-        outbound.done(written);
-        Poll::Ready(Ok(written))
+        outbound.poll_write(&mut this.inner, cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+        let this = self.get_mut();
+        ready!(this.poll_put(cx))?;
+        Pin::new(&mut this.inner).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -196,15 +189,6 @@ mod tests {
         out
     }
 
-    /// As the library sends them: masked, with a mask of zeros.
-    fn client_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
-        let mut out = server_frame(opcode, payload);
-        let header = out.len() - payload.len();
-        out[1] |= 0x80;
-        out.splice(header..header, [0; 4]);
-        out
-    }
-
     proptest! {
         #[test]
         fn the_close_code_is_seen_however_the_bytes_are_cut(
@@ -215,7 +199,7 @@ mod tests {
                 bytes.extend(server_frame(0x2, &vec![0x88; length]));
             }
             bytes.extend(server_frame(CLOSE, &code.to_be_bytes()));
-            let mut filter = FrameFilter::new((), false, &[]);
+            let mut filter = FrameFilter::new((), None, &[]);
             for part in bytes.chunks(cut) {
                 prop_assert_eq!(filter.close_code(), None);
                 filter.inbound.see(part);
@@ -224,35 +208,27 @@ mod tests {
         }
 
         #[test]
-        fn only_pongs_are_dropped_however_writes_are_cut(
-            frames in prop::collection::vec((prop_oneof![Just(1u8), Just(PONG), Just(9u8)], 0usize..300), 1..8),
-            most in 1usize..400,
+        fn frames_after_a_close_are_counted_however_the_bytes_are_cut(
+            before in 0usize..4, lengths in prop::collection::vec(0usize..300, 0..6), cut in 1usize..500,
         ) {
-            let (mut all, mut wanted) = (Vec::new(), Vec::<u8>::new());
-            for (opcode, length) in frames {
-                let frame = client_frame(opcode, &vec![7; length]);
-                all.extend(&frame);
-                if opcode != PONG {
-                    wanted.extend(&frame);
-                }
+            let mut bytes = Vec::new();
+            for _ in 0..before {
+                bytes.extend(server_frame(0x1, b"before"));
             }
-            let (mut outbound, mut written, mut rest) = (Outbound::default(), Vec::<u8>::new(), &all[..]);
-            while !rest.is_empty() {
-                let (part, drop) = outbound.part(rest);
-                let taken = if drop { part } else { part.min(most) };
-                if !drop {
-                    written.extend(&rest[..taken]);
-                }
-                outbound.done(taken);
-                rest = &rest[taken..];
+            bytes.extend(server_frame(CLOSE, &[3, 232]));
+            for length in &lengths {
+                bytes.extend(server_frame(0x2, &vec![0x88; *length]));
             }
-            prop_assert_eq!(written, wanted);
+            let mut filter = FrameFilter::new((), None, &[]);
+            bytes.chunks(cut).for_each(|part| filter.inbound.see(part));
+            prop_assert_eq!(filter.frames_after_close() as usize, lengths.len());
+            prop_assert_eq!(filter.close_code(), Some(1000));
         }
     }
 
     #[test]
     fn an_empty_close_has_no_code() {
-        let filter = FrameFilter::new((), false, &server_frame(CLOSE, &[]));
+        let filter = FrameFilter::new((), None, &server_frame(CLOSE, &[]));
         assert_eq!(filter.close_code(), None);
     }
 }

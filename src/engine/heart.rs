@@ -99,7 +99,7 @@ impl Heart {
             let ping = self.outstanding[place];
             self.outstanding.drain(..=place);
             self.alive(now);
-            let (intended, rtt) = (ping.intended, now - ping.sent);
+            let (intended, rtt) = (ping.intended, now.saturating_sub(ping.sent));
             return if rtt < self.timeout {
                 Pong::InTime { intended, rtt }
             } else {
@@ -112,7 +112,7 @@ impl Heart {
             self.alive(now);
             return Pong::Late {
                 intended: ping.intended,
-                rtt: now - ping.sent,
+                rtt: now.saturating_sub(ping.sent),
             };
         }
         Pong::Unsolicited

@@ -25,11 +25,12 @@ pub(super) fn message<T: Transport>(
             cells.time(Timer::ReceiveGap, now - last)
         });
     }
+    let was_silent = is_silent(session);
     if let Some(pong) = text_pong(session, shared, bytes, now) {
         shared.record(session.cohort, now, |cells| {
             cells.count(Counter::MessagesReceived)
         });
-        return record_pong(session, shared, pong, now);
+        return record_pong(session, shared, pong, was_silent, now);
     }
     let found = find(session, exchanges, shared, bytes, now);
     let cohort = session.cohort;
@@ -146,14 +147,30 @@ pub(super) fn pong<T: Transport>(
     bytes: &[u8],
     now: Nanos,
 ) {
+    let was_silent = is_silent(session);
     let pong = match (&mut session.heart, ping_sequence(bytes, shared)) {
         (Some(heart), Some(sequence)) => heart.pong(sequence, now),
         _ => Pong::Unsolicited,
     };
-    record_pong(session, shared, pong, now);
+    record_pong(session, shared, pong, was_silent, now);
 }
 
-fn record_pong<T>(session: &Session<T>, shared: &Shared, pong: Pong, now: Nanos) {
+/// Whether the last ping that was due an answer had none.
+fn is_silent<T>(session: &Session<T>) -> bool {
+    let heart = session.heart.as_ref();
+    heart.is_some_and(|heart| heart.missed_in_row() > 0)
+}
+
+fn record_pong<T: Transport>(
+    session: &mut Session<T>,
+    shared: &Shared,
+    pong: Pong,
+    was_silent: bool,
+    now: Nanos,
+) {
+    if was_silent && pong != Pong::Unsolicited {
+        session.note(|diary| diary.resumed(now));
+    }
     let (at, counter, rtt) = match pong {
         Pong::InTime { intended, rtt } => (intended, Counter::PongsReceived, Some(rtt)),
         Pong::Late { intended, rtt } | Pong::Overdue { intended, rtt } => {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! supervisor ─ worker ─ client ─ session ─ transport ─ filter ─ link (TLS) ─ wire (TCP)
+//!                │        │         ├ fault, misconduct: what it does wrong on purpose; life: what is kept of it
 //!                │        │         ├ exchange, heart: what is due, what an answer means (pure)
 //!                │        │         └ cause: why it ended (pure)
 //!                │        └ dial, handshake
@@ -15,12 +16,17 @@ mod deadline;
 mod dial;
 mod error;
 mod exchange;
+mod fault;
 mod filter;
 mod handshake;
 mod heart;
 mod inbox;
+mod life;
 mod link;
 mod merging;
+mod misconduct;
+mod observer;
+mod outbound;
 mod outbox;
 mod preflight;
 mod prepare;
@@ -38,8 +44,8 @@ mod wire;
 mod worker;
 
 pub use error::EngineError;
-pub use preflight::{LimitError, Limits};
+pub use observer::{Finished, Observer, Second};
+pub use preflight::{LimitError, Limits, can_vanish};
 pub use prepare::Prepared;
-pub use supervisor::{Finished, Second};
 pub use sys::TCP_VIEW;
 pub use timer::PRECISE;

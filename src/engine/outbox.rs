@@ -20,6 +20,9 @@ pub(super) struct Outbox {
     pings: usize,
     dirty: bool,
     blocked: bool,
+    /// No message, and no ping either, is to be fed any more.
+    without_messages: bool,
+    without_pings: bool,
     lost: Option<Lost>,
 }
 
@@ -33,12 +36,26 @@ impl Outbox {
 
     /// Whether a message may be fed now.
     pub(super) fn has_room(&self) -> bool {
-        !self.blocked && self.lost.is_none() && self.messages < MESSAGES_AT_ONCE
+        !self.blocked
+            && !self.without_messages
+            && self.lost.is_none()
+            && self.messages < MESSAGES_AT_ONCE
     }
 
     /// Whether a ping may be fed now.
     pub(super) fn has_room_for_ping(&self) -> bool {
-        self.lost.is_none() && self.pings < PINGS_AT_ONCE
+        self.lost.is_none() && !self.without_pings && self.pings < PINGS_AT_ONCE
+    }
+
+    /// There is never room for a message again.
+    pub(super) fn hold_messages(&mut self) {
+        self.without_messages = true;
+    }
+
+    /// There is never room for a message or a ping again.
+    pub(super) fn hold_all(&mut self) {
+        self.without_messages = true;
+        self.without_pings = true;
     }
 
     /// Queues a message, or our Close. Failures are told by [`Self::take_lost`], after what was received before them
@@ -115,8 +132,11 @@ fn length(frame: &Frame) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::transport::Event;
+    use crate::engine::clock::Clock;
+    use crate::engine::transport::{Act, Event};
+    use crate::engine::wire::TcpEnd;
     use crate::measure::TcpView;
+    use crate::plan::Nanos;
     use bytes::Bytes;
 
     /// Counts bytes as they are on the wire, and takes none.
@@ -145,6 +165,26 @@ mod tests {
             Poll::Pending
         }
 
+        fn poll_end(&mut self, _: &mut Context<'_>) -> Poll<TcpEnd> {
+            Poll::Pending
+        }
+
+        fn act(&mut self, act: Act) -> Result<(), Lost> {
+            unreachable!("{act:?}")
+        }
+
+        fn received_at(&self, _: &dyn Clock) -> Option<Nanos> {
+            None
+        }
+
+        fn frames_after_close(&self) -> u32 {
+            0
+        }
+
+        fn local_port(&self) -> Option<u16> {
+            None
+        }
+
         fn take_bytes(&mut self) -> (u64, u64) {
             (0, 0)
         }
@@ -170,7 +210,8 @@ mod tests {
             }
             assert!(frames >= 2);
             let reason = "heartbeat timeout";
-            outbox.feed(&mut transport, Frame::Close { code: 1011, reason });
+            let code = Some(1011);
+            outbox.feed(&mut transport, Frame::Close { code, reason });
             assert!(
                 transport.0 <= Outbox::limit(length),
                 "{length}: {}",

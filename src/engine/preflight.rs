@@ -1,8 +1,11 @@
-//! Limits met before the first connection: file descriptors and local ports.
+//! Limits met before the first connection: file descriptors, local ports, and the right to vanish.
 
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd as _;
 
+use super::sys;
 use crate::plan::Budget;
+use crate::scenario::{Cohort, Fault, FaultKind};
 
 /// The plan needs more than this machine gives. Fits after "failed to".
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +46,41 @@ pub enum LimitError {
         /// An address of the target.
         target: IpAddr,
     },
+    /// Clients shall vanish, and this process may not make them.
+    #[error(
+        "make clients of cohort `{cohort}` vanish (`fault = {{ kind = \"vanish\" }}`): that takes the right to filter and to abandon TCP connections (CAP_NET_ADMIN)\nhint: run wsbench as root; or let it start the target (`target.command`): both are then in a network of their own, where that right is there"
+    )]
+    Vanish {
+        /// Its name.
+        cohort: String,
+    },
+}
+
+/// Whether this process may make a connection vanish, without a FIN or RST: tried on a socket. Needs Linux and
+/// `CAP_NET_ADMIN`.
+pub fn can_vanish() -> bool {
+    use socket2::{Domain, Socket, Type};
+    let domains = [Domain::IPV4, Domain::IPV6];
+    let mut sockets =
+        (domains.into_iter()).filter_map(|of| Socket::new(of, Type::STREAM, None).ok());
+    sockets.next().is_some_and(|socket| {
+        sys::deafen(socket.as_fd()).is_ok() && sys::leave_in_silence(socket.as_fd()).is_ok()
+    })
+}
+
+/// Whether the clients can play their faults.
+pub(super) fn check_faults(
+    cohorts: &[Cohort],
+    can_vanish: impl FnOnce() -> bool,
+) -> Result<(), LimitError> {
+    let vanishes = |fault: &Fault| matches!(fault.kind, FaultKind::Vanish { .. });
+    let mut cohorts = cohorts.iter();
+    match cohorts.find(|cohort| cohort.faults.iter().any(vanishes)) {
+        Some(cohort) if !can_vanish() => Err(LimitError::Vanish {
+            cohort: cohort.name.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// What this machine gives.

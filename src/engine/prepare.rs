@@ -1,7 +1,6 @@
 //! Everything that can fail before the first connection does so here.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -10,9 +9,10 @@ use super::clock::{Clock as _, Monotonic};
 use super::dial::Dialer;
 use super::error::EngineError;
 use super::link::tls_config;
+use super::observer::{Finished, Observer};
 use super::outbox::Outbox;
-use super::preflight::{Limits, check_families};
-use super::supervisor::{self, Finished, Launch, Second};
+use super::preflight::{Limits, can_vanish, check_families, check_faults};
+use super::supervisor::{self, Launch};
 use super::websocket::Buffers;
 use crate::plan::{Budget, Nanos, Plan, read_buffer};
 use crate::scenario::{HeartbeatKind, Scenario, WsUrl};
@@ -26,13 +26,24 @@ impl Prepared {
     /// Checks a plan against this machine, for a target at this address. `workers` threads, or as many as there
     /// are cores. A name that cannot be resolved is no error here: every dial will fail for it, and be counted.
     ///
+    /// `routes` are, by cohort, where its connections go instead, with the handshake they would have had; a cohort
+    /// without one goes to the target.
+    ///
     /// # Errors
-    /// When limits are too low, or certificates are missing.
-    pub fn new(plan: Plan, url: &WsUrl, workers: Option<usize>) -> Result<Self, EngineError> {
+    /// When limits are too low, certificates are missing, or a client shall vanish and may not.
+    pub fn new(
+        plan: Plan,
+        url: &WsUrl,
+        routes: &[Option<SocketAddr>],
+        workers: Option<usize>,
+    ) -> Result<Self, EngineError> {
+        check_faults(&plan.scenario.cohorts, can_vanish)?;
         let target = &plan.scenario.target;
         let (addresses, dns) = resolve(url);
         let known = addresses.as_deref().unwrap_or_default();
         check_families(known, &target.source_addresses)?;
+        let relays: Vec<SocketAddr> = routes.iter().copied().flatten().collect();
+        check_families(&relays, &target.source_addresses)?;
         let budget = Budget::new(&plan);
         Limits::of_this_machine().check(&budget, known.len())?;
         let tls = url.secure.then(|| tls_config(&target.trust)).transpose()?;
@@ -41,7 +52,8 @@ impl Prepared {
             max_message: target.max_message.as_usize(),
             max_write: Outbox::limit(longest_send(&plan.scenario)),
         };
-        let dialer = Dialer::new(url, target, addresses, tls, buffers).map_err(EngineError::Tls)?;
+        let dialer = Dialer::new(url, target, addresses, routes.to_vec(), tls, buffers)
+            .map_err(EngineError::Tls)?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let most = usize::try_from(budget.open_at_once).unwrap_or(usize::MAX);
         Ok(Self {
@@ -59,16 +71,17 @@ impl Prepared {
         self.launch.workers
     }
 
-    /// Runs it. `observe` sees every second, and may end the run; `interrupt` yields once for each signal.
+    /// Runs it. `observer` is told when measuring starts, sees every second, and may end the run; `interrupt` yields
+    /// once for each signal.
     ///
     /// # Errors
     /// When a worker fails, or on the second signal.
     pub fn run(
         self,
         interrupt: mpsc::Receiver<()>,
-        observe: &mut dyn FnMut(&Second<'_>) -> ControlFlow<()>,
+        observer: &mut dyn Observer,
     ) -> Result<Finished, EngineError> {
-        supervisor::run(self.launch, interrupt, observe)
+        supervisor::run(self.launch, interrupt, observer)
     }
 }
 

@@ -7,16 +7,18 @@
 
 use std::task::{Context, Poll};
 
-use super::cause::Evidence;
+use super::cause::{Evidence, NO_CODE, Verdict};
 use super::exchange::{Exchange, Next};
 use super::heart::{Heart, Missed};
 use super::inbox;
+use super::life::Diary;
+use super::misconduct::Misconduct;
 use super::outbox::Outbox;
 use super::shared::Shared;
 use super::transport::{Event, Frame, Lost, Transport};
-use crate::measure::TcpView;
+use crate::measure::{EndedBy, Life, TcpView};
 use crate::metric::{Counter, Side, Timer};
-use crate::plan::{Nanos, Until, fraction, nanos};
+use crate::plan::{Nanos, Opening, Until, fraction, nanos};
 use crate::scenario::OnDead;
 
 /// Taken from a connection before others have their turn.
@@ -47,6 +49,10 @@ pub(super) struct Session<T> {
     stop_at: Nanos,
     state: State,
     pub(super) outbox: Outbox,
+    /// What it does wrong, where it does.
+    pub(super) misconduct: Option<Box<Misconduct>>,
+    /// What is kept of it, where somebody asks.
+    diary: Option<Box<Diary>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,20 +71,26 @@ pub(super) enum Outcome {
 }
 
 impl<T: Transport> Session<T> {
+    /// `lost_before` is when the connection before it, of the same client, was lost.
     pub(super) fn new(
         transport: T,
-        connection: u32,
-        cohort: usize,
-        until: Until,
+        opening: &Opening,
+        lost_before: Option<Nanos>,
         now: Nanos,
         shared: &Shared,
     ) -> Self {
+        let Opening {
+            connection,
+            cohort,
+            until,
+            ..
+        } = *opening;
         let heartbeat = shared.plan.cohort(cohort).heartbeat.as_ref();
         let heart = heartbeat
             .zip(shared.plan.pings(cohort, connection))
             .map(|(heartbeat, pacer)| Heart::new(heartbeat, pacer, now));
-        Self {
-            transport,
+        let conduct = shared.plan.conduct(cohort, connection);
+        let mut session = Self {
             connection,
             cohort,
             opened: now,
@@ -95,7 +107,18 @@ impl<T: Transport> Session<T> {
             },
             state: State::Live,
             outbox: Outbox::default(),
+            misconduct: Misconduct::new(&conduct, now),
+            diary: None,
+            transport,
+        };
+        if conduct.watched {
+            let opened = session.transport.received_at(&*shared.clock);
+            let opened = opened.map_or(now, |opened| opened.min(now));
+            session.diary = Diary::new(connection, cohort, &conduct, opened, lost_before);
+            let port = session.transport.local_port();
+            session.note(|diary| diary.port(port));
         }
+        session
     }
 
     /// Does what is due and takes what has come. `set_deadline` is told when to be called again.
@@ -133,6 +156,9 @@ impl<T: Transport> Session<T> {
                 ended = self.receive(exchanges, shared, cx, now, &mut taken);
             }
             let (sent, received) = self.transport.take_bytes();
+            if sent > 0 {
+                self.note(|diary| diary.sent(now));
+            }
             shared.whole(self.cohort, |cells| {
                 cells.add(Counter::BytesSent, sent);
                 cells.add(Counter::BytesReceived, received);
@@ -165,6 +191,9 @@ impl<T: Transport> Session<T> {
         taken: &mut usize,
     ) -> Option<Lost> {
         while *taken < EVENTS_AT_ONCE {
+            if !self.reads() {
+                return self.await_end(shared, cx, now);
+            }
             match self.transport.poll_event(cx) {
                 Poll::Ready(Ok(event)) => self.take(event, exchanges, shared, now),
                 Poll::Ready(Err(lost)) => return Some(lost),
@@ -183,8 +212,11 @@ impl<T: Transport> Session<T> {
                 });
             }
         }
+        if let Some(outcome) = self.misbehave(shared, now) {
+            return Some(outcome);
+        }
         if let State::Closing { deadline, .. } = self.state {
-            return (now >= deadline).then(|| {
+            return (now >= self.gives_up_at(deadline, shared, now)).then(|| {
                 self.evidence.stuck = self.outbox.is_blocked() && self.evidence.dead.is_none();
                 Outcome::Over
             });
@@ -205,10 +237,22 @@ impl<T: Transport> Session<T> {
                 }
             }
             if now >= self.closes_at(shared) && self.is_settled(exchanges) {
-                self.close(NORMAL, "", shared, now);
+                if let Some(outcome) = self.cut_off() {
+                    return Some(outcome);
+                }
+                self.close(Some(NORMAL), "", EndedBy::Plan, shared, now);
             }
         }
         None
+    }
+
+    /// The end of TCP is waited for until then. What is held is held to the end of the run.
+    fn gives_up_at(&self, deadline: Nanos, shared: &Shared, now: Nanos) -> Nanos {
+        if self.is_held(now) {
+            deadline.max(self.closes_at(shared))
+        } else {
+            deadline
+        }
     }
 
     /// Nothing is due on this connection from here on.
@@ -286,29 +330,50 @@ impl<T: Transport> Session<T> {
         shared.shard.borrow_mut().cohorts[self.cohort].open.dead += 1;
         self.evidence.dead = Some(self.tcp_view());
         self.died = Some(now);
+        self.note(|diary| diary.died(now));
         let heartbeat = shared.plan.cohort(self.cohort).heartbeat.as_ref()?;
         match heartbeat.on_dead {
-            OnDead::Reconnect => Some(Outcome::Over),
+            OnDead::Reconnect => {
+                self.note(|diary| diary.decided(EndedBy::Heartbeat));
+                Some(Outcome::Over)
+            }
             OnDead::Keep => Some(Outcome::DeadButKept),
             OnDead::Close => {
-                self.close(MISSED, "heartbeat timeout", shared, now);
+                let reason = "heartbeat timeout";
+                self.close(Some(MISSED), reason, EndedBy::Heartbeat, shared, now);
                 None
             }
         }
     }
 
-    fn close(&mut self, code: u16, reason: &'static str, shared: &Shared, now: Nanos) {
-        self.outbox
-            .feed(&mut self.transport, Frame::Close { code, reason });
-        self.evidence.sent = Some((code, Side::Local));
-        self.closing(shared, now);
+    pub(super) fn close(
+        &mut self,
+        code: Option<u16>,
+        reason: &'static str,
+        by: EndedBy,
+        shared: &Shared,
+        now: Nanos,
+    ) {
+        let frame = Frame::Close { code, reason };
+        self.outbox.feed(&mut self.transport, frame);
+        self.evidence.sent = Some((code.unwrap_or(NO_CODE), Side::Local));
+        if let Some(misconduct) = &mut self.misconduct {
+            misconduct.faults.close();
+        }
+        self.note(|diary| diary.close_sent(now, code));
+        self.closing(by, shared, now);
     }
 
-    fn closing(&mut self, shared: &Shared, now: Nanos) {
+    fn closing(&mut self, by: EndedBy, shared: &Shared, now: Nanos) {
+        self.note(|diary| diary.decided(by));
         let timeout = nanos(shared.plan.scenario.target.close_timeout);
+        let patience = match (by, &self.diary) {
+            (EndedBy::Server | EndedBy::Fault, Some(diary)) => diary.patience,
+            _ => 0,
+        };
         self.state = State::Closing {
             since: now,
-            deadline: now.saturating_add(timeout),
+            deadline: now.saturating_add(timeout.max(patience)),
         };
         let mut shard = shared.shard.borrow_mut();
         let open = &mut shard.cohorts[self.cohort].open;
@@ -317,36 +382,95 @@ impl<T: Transport> Session<T> {
     }
 
     fn take(&mut self, event: Event, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) {
-        self.last_received = Some(now);
+        let at = self.received_at(shared, now);
+        self.last_received = Some(at);
         match event {
-            Event::Text(bytes) => inbox::message(self, exchanges, shared, &bytes, true, now),
-            Event::Binary(bytes) => inbox::message(self, exchanges, shared, &bytes, false, now),
-            Event::Pong(bytes) => inbox::pong(self, shared, &bytes, now),
-            Event::Ping => {
+            Event::Text(bytes) => {
+                self.note(|diary| diary.answer(at));
+                inbox::message(self, exchanges, shared, &bytes, true, now);
+            }
+            Event::Binary(bytes) => {
+                self.note(|diary| diary.answer(at));
+                inbox::message(self, exchanges, shared, &bytes, false, now);
+            }
+            Event::Pong(bytes) => {
+                self.note(|diary| diary.answer(at));
+                inbox::pong(self, shared, &bytes, at);
+            }
+            Event::Ping(bytes) => {
                 self.outbox.ask_flush();
-                inbox::server_ping(self, shared, now);
+                let is_answered = match &mut self.misconduct {
+                    Some(misconduct) => misconduct.faults.ping(&bytes, at),
+                    None => !shared.plan.is_mute(self.cohort),
+                };
+                self.note(|diary| diary.ping(at, is_answered));
+                inbox::server_ping(self, shared, at);
             }
-            Event::Close { code, reason } => {
-                self.evidence.received.get_or_insert(code);
-                self.evidence.reason = reason;
-                if self.state == State::Live {
-                    self.evidence.sent = Some((code.unwrap_or(NORMAL), Side::Peer));
-                    self.closing(shared, now);
-                    self.outbox.ask_flush();
-                }
-            }
+            Event::Close { code, reason } => self.take_close(code, reason, shared, at, now),
         }
     }
 
+    fn take_close(
+        &mut self,
+        code: Option<u16>,
+        reason: String,
+        shared: &Shared,
+        at: Nanos,
+        now: Nanos,
+    ) {
+        if let Err(lost) = self.closed_by_peer(now) {
+            self.evidence.lost = Some(lost);
+        }
+        self.note(|diary| diary.close_received(at, code, &reason));
+        self.evidence.received.get_or_insert(code);
+        self.evidence.reason = reason;
+        if self.state == State::Live {
+            self.evidence.sent = Some((code.unwrap_or(NORMAL), Side::Peer));
+            self.closing(EndedBy::Server, shared, now);
+            self.outbox.ask_flush();
+        }
+    }
+
+    /// When what is taken now reached this machine; now, where that is not watched.
+    pub(super) fn received_at(&self, shared: &Shared, now: Nanos) -> Nanos {
+        if self.diary.is_none() {
+            return now;
+        }
+        let at = self.transport.received_at(&*shared.clock);
+        at.map_or(now, |at| at.clamp(self.opened.min(now), now))
+    }
+
     fn end(&mut self, lost: Lost, shared: &Shared, now: Nanos) {
+        let at = self.received_at(shared, now);
         if let (State::Closing { since, .. }, Some((_, Side::Local)), Lost::Tcp(_)) =
             (self.state, self.evidence.sent, &lost)
         {
             shared.whole(self.cohort, |cells| {
-                cells.time(Timer::CloseDuration, now - since);
+                cells.time(Timer::CloseDuration, at.saturating_sub(since));
             });
         }
+        if let Lost::Tcp(end) = &lost {
+            self.note(|diary| diary.tcp_ended(at, *end));
+        }
+        self.note(|diary| diary.decided(EndedBy::Server));
         self.evidence.lost = Some(lost);
+    }
+
+    /// Writes something down, where somebody asks for it.
+    pub(super) fn note(&mut self, what: impl FnOnce(&mut Diary)) {
+        if let Some(diary) = &mut self.diary {
+            what(diary);
+        }
+    }
+
+    /// Its life, once it is over, where somebody asks for it.
+    pub(super) fn life(&mut self, verdict: &Verdict, now: Nanos) -> Option<Life> {
+        let diary = self.diary.take()?;
+        let faults = self
+            .misconduct
+            .as_ref()
+            .map(|misconduct| &misconduct.faults);
+        Some(diary.close(faults, verdict, self.transport.frames_after_close(), now))
     }
 
     /// When there is something to do again, if nothing comes in before.
@@ -355,8 +479,11 @@ impl<T: Transport> Session<T> {
         for exchange in exchanges.iter() {
             first = first.min(exchange.times_out());
         }
+        if let Some(misconduct) = &self.misconduct {
+            first = first.min(misconduct.faults.next(!self.outbox.is_blocked()));
+        }
         if let State::Closing { deadline, .. } = self.state {
-            return first.min(deadline);
+            return first.min(self.gives_up_at(deadline, shared, now));
         }
         let stop = self.stop(shared);
         if let Some(heart) = &self.heart {

@@ -7,7 +7,6 @@
 //! | measure, or the stages | their time is over, a gate aborts, or a signal comes |
 //! | drain | the last connection has ended |
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
@@ -19,10 +18,11 @@ use super::clock::{Clock as _, Monotonic};
 use super::dial::Dialer;
 use super::error::EngineError;
 use super::merging::Merging;
+use super::observer::{Finished, Observer, Second};
 use super::sample::Sampler;
 use super::shared::RunState;
 use super::worker::{self, Assignment, Handover, INTERVAL};
-use crate::measure::{Collector, Phase, Progress, Shard, Summary};
+use crate::measure::{Collector, Phase, Progress, Shard};
 use crate::plan::{Nanos, Plan, Windows, nanos};
 use crate::scenario::Shape;
 
@@ -30,35 +30,6 @@ use crate::scenario::Shape;
 const SHARDS_WAITING: usize = 8;
 /// From a decision about time to that time, so that every worker knows before it comes.
 const NOTICE: Nanos = 5_000_000;
-
-/// A new second to look at.
-pub struct Second<'a> {
-    /// What it held.
-    pub progress: Progress,
-    collector: &'a Collector,
-    seconds: f64,
-    windows: Vec<f64>,
-}
-
-impl Second<'_> {
-    /// The numbers so far. Costs a copy of every histogram.
-    pub fn summary(&self) -> Summary {
-        self.collector.summary(self.seconds, &self.windows)
-    }
-}
-
-/// How a run went.
-#[derive(Debug)]
-pub struct Finished {
-    /// The numbers.
-    pub summary: Summary,
-    /// A signal ended it.
-    pub interrupted: bool,
-    /// The observer ended it.
-    pub aborted: bool,
-    /// Threads that sent and received.
-    pub workers: usize,
-}
 
 /// Everything a run needs, checked: from here on nothing but the target decides how it goes.
 pub(super) struct Launch {
@@ -68,11 +39,11 @@ pub(super) struct Launch {
     pub(super) workers: usize,
 }
 
-/// Runs it all. `observe` sees every second, and may end the run. `interrupt` yields once for each signal.
+/// Runs it all. `observer` sees every second, and may end the run. `interrupt` yields once for each signal.
 pub(super) fn run(
     launch: Launch,
     interrupt: mpsc::Receiver<()>,
-    observe: &mut dyn FnMut(&Second<'_>) -> ControlFlow<()>,
+    observer: &mut dyn Observer,
 ) -> Result<Finished, EngineError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -83,7 +54,7 @@ pub(super) fn run(
         })?;
     let crew = Crew::start(&launch)?;
     let mut supervisor = Supervisor::new(&launch, &crew, interrupt);
-    runtime.block_on(supervisor.supervise(crew.shards, observe))?;
+    runtime.block_on(supervisor.supervise(crew.shards, observer))?;
     for (worker, thread) in crew.threads.into_iter().enumerate() {
         let failed = |why: String| EngineError::Worker { worker, why };
         match thread.join() {
@@ -200,18 +171,23 @@ impl Supervisor {
     async fn supervise(
         &mut self,
         mut shards: mpsc::Receiver<Handover>,
-        observe: &mut dyn FnMut(&Second<'_>) -> ControlFlow<()>,
+        observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
         let state = self.state.clone();
         let mut waiting = match &self.plan.scenario.load.shape {
             Shape::Steady { warm_up, .. } => Some(nanos(*warm_up)),
             Shape::Stages(_) | Shape::Arrivals { .. } => None,
         };
+        if let Some(from) = state.measure_from() {
+            observer.measuring(self.clock.instant(from));
+        }
         while !self.merging.is_complete() {
             tokio::select! {
                 () = state.all_settled.notified(), if waiting.is_some() => {
                     if let Some(warm_up) = waiting.take() {
-                        self.schedule(self.clock.now() + warm_up.max(NOTICE));
+                        let from = self.clock.now() + warm_up.max(NOTICE);
+                        self.schedule(from);
+                        observer.measuring(self.clock.instant(from));
                     }
                 }
                 Some(()) = self.interrupt.recv() => {
@@ -226,7 +202,7 @@ impl Supervisor {
                         // Every worker is gone and not all said so: one of them failed, and says why when joined.
                         break;
                     };
-                    self.take(handover, observe);
+                    self.take(handover, observer);
                 }
             }
         }
@@ -244,11 +220,7 @@ impl Supervisor {
         self.end.send_replace(());
     }
 
-    fn take(
-        &mut self,
-        handover: Handover,
-        observe: &mut dyn FnMut(&Second<'_>) -> ControlFlow<()>,
-    ) {
+    fn take(&mut self, handover: Handover, observer: &mut dyn Observer) {
         let worker = handover.worker;
         let empty = self.merging.add(handover);
         // A worker that is done takes nothing back.
@@ -276,7 +248,7 @@ impl Supervisor {
                 windows: self.windows.seconds(self.state.measure_from(), time),
                 collector: &self.collector,
             };
-            if observe(&second).is_break() && !self.aborted {
+            if observer.second(&second).is_break() && !self.aborted {
                 self.aborted = true;
                 self.cut_short();
             }
@@ -317,6 +289,7 @@ impl Supervisor {
         let windows = self.windows.seconds(self.state.measure_from(), end);
         Finished {
             summary: self.collector.summary(self.ended_at as f64 / 1e9, &windows),
+            origin: self.clock.instant(0),
             interrupted: self.interrupted,
             aborted: self.aborted,
             workers,

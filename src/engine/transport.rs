@@ -11,6 +11,7 @@ use super::handshake::Failure;
 use super::wire::TcpEnd;
 use crate::measure::TcpView;
 use crate::metric::Cause;
+use crate::plan::{Conduct, Nanos};
 
 /// Something the peer sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +20,8 @@ pub(super) enum Event {
     Text(Bytes),
     /// A whole binary message.
     Binary(Bytes),
-    /// A ping; its answer is queued already and goes out with the next flush.
-    Ping,
+    /// A ping. Where the transport answers by itself, the answer is queued already and goes out with the next flush.
+    Ping(Bytes),
     /// A pong.
     Pong(Bytes),
     /// A Close frame; its answer, where one is due, is queued already. `code` is `None` for an empty one.
@@ -43,11 +44,30 @@ pub(super) enum Frame {
     Ping(Bytes),
     /// Begins the close handshake. No frame may follow.
     Close {
-        /// RFC 6455 section 7.4.
-        code: u16,
+        /// RFC 6455 section 7.4; `None` is an empty one.
+        code: Option<u16>,
         /// At most 123 bytes.
         reason: &'static str,
     },
+}
+
+/// What a bad client does below the frames. Only for transports that were made for a [`Conduct`] with faults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Act {
+    /// These bytes go out with the next flush, between two frames.
+    Put(Vec<u8>),
+    /// Our answer to a Close frame does not go out.
+    HoldClose,
+    /// Nothing but what is put in goes out from now on.
+    Seal,
+    /// Ends our half of TCP; nothing goes out from now on.
+    HalfClose,
+    /// Ends TCP by a RST as soon as the transport is dropped.
+    Reset,
+    /// Takes and sends no packet; dropped like this, it ends without one.
+    Vanish,
+    /// Takes and sends packets again, first those that waited.
+    Return,
 }
 
 /// Nothing more can come.
@@ -81,6 +101,24 @@ pub(super) trait Transport {
     /// When nothing more can be sent.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>>;
 
+    /// Waits for the end of TCP and reads nothing: what the kernel has seen by itself.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<TcpEnd>;
+
+    /// Does what a bad client does.
+    ///
+    /// # Errors
+    /// When the system does not let it.
+    fn act(&mut self, act: Act) -> Result<(), Lost>;
+
+    /// When what was received last reached this machine, or the end of TCP did; `None` unless that is watched.
+    fn received_at(&self, clock: &dyn Clock) -> Option<Nanos>;
+
+    /// Frames that came after a Close frame; counted only where the connection is watched.
+    fn frames_after_close(&self) -> u32;
+
+    /// Our port.
+    fn local_port(&self) -> Option<u16>;
+
     /// Bytes sent and received since the last call.
     fn take_bytes(&mut self) -> (u64, u64);
 
@@ -93,11 +131,12 @@ pub(super) trait Connector: Clone {
     /// What it opens.
     type Transport: Transport;
 
-    /// Opens one connection, within `connect_timeout`. Without `auto_pong` the server's pings are not answered.
+    /// Opens one connection of a cohort, within `connect_timeout`, that will behave like this.
     async fn connect(
         &self,
+        cohort: usize,
         connection: u32,
-        auto_pong: bool,
+        conduct: Conduct,
         clock: &dyn Clock,
     ) -> Result<(Self::Transport, Steps), Failure>;
 }

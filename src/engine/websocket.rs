@@ -5,7 +5,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
@@ -15,12 +15,19 @@ use tokio_tungstenite::tungstenite::protocol::{
 };
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+use super::clock::Clock;
 use super::filter::FrameFilter;
 use super::link::Link;
-use super::transport::{Event, Frame, Lost, Transport};
+use super::outbound::Outbound;
+use super::transport::{Act, Event, Frame, Lost, Transport};
 use super::wire::TcpEnd;
 use crate::measure::TcpView;
 use crate::metric::Cause;
+use crate::plan::{Conduct, Nanos};
+
+/// Read at once behind a Close frame, and how often before others have their turn.
+const REST: usize = 4096;
+const READS_AT_ONCE: usize = 16;
 
 /// What a connection may hold. Small, because it is there thousands of times.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +45,18 @@ pub(super) struct Buffers {
 pub(super) struct WebSocket {
     protocol: WebSocketContext,
     link: FrameFilter<Link>,
+    after_close: AfterClose,
+}
+
+/// What is done about frames that come after a Close frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AfterClose {
+    /// The first one breaks the protocol.
+    Fail,
+    /// They are to be counted.
+    Count,
+    /// They are being counted: the Close frame was there.
+    Counting,
 }
 
 impl WebSocket {
@@ -45,9 +64,10 @@ impl WebSocket {
     pub(super) fn new(
         link: Link,
         already_read: Vec<u8>,
-        auto_pong: bool,
+        conduct: &Conduct,
         buffers: Buffers,
     ) -> Self {
+        let interferes = conduct.mute || !conduct.faults.is_empty();
         let config = WebSocketConfig::default()
             .read_buffer_size(buffers.read)
             // Nothing is sent before a flush: what is due together goes out together.
@@ -56,7 +76,12 @@ impl WebSocket {
             .max_message_size(Some(buffers.max_message))
             .max_frame_size(Some(buffers.max_message));
         Self {
-            link: FrameFilter::new(link, !auto_pong, &already_read),
+            link: FrameFilter::new(link, interferes.then(Outbound::default), &already_read),
+            after_close: if conduct.watched {
+                AfterClose::Count
+            } else {
+                AfterClose::Fail
+            },
             protocol: if already_read.is_empty() {
                 WebSocketContext::new(Role::Client, Some(config))
             } else {
@@ -92,6 +117,32 @@ impl WebSocket {
         }
     }
 
+    /// Sends a Close frame where the server broke the protocol, as far as it can be sent at once (RFC 6455
+    /// section 7.1.7).
+    fn fail(&mut self, code: CloseCode, cx: &mut Context<'_>) {
+        let link = &mut self.link;
+        let reason = Utf8Bytes::from_static("");
+        let close = CloseFrame { code, reason };
+        // The connection is over either way, and for another reason than this.
+        let _ = self.protocol.close(&mut Polled { link, cx }, Some(close));
+    }
+
+    /// Reads to the end of TCP, and leaves it to the filter to count what comes.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Lost> {
+        let mut room = [0; REST];
+        for _ in 0..READS_AT_ONCE {
+            let mut buffer = ReadBuf::new(&mut room);
+            let read = ready!(Pin::new(&mut self.link).poll_read(cx, &mut buffer));
+            match read {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                Ok(()) => return Poll::Ready(self.lost(Error::ConnectionClosed)),
+                Err(error) => return Poll::Ready(self.lost(Error::Io(error))),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
     /// A result of the library's, where "would block" is no error.
     fn polled<T>(&self, result: Result<T, Error>) -> Poll<Result<T, Lost>> {
         match result {
@@ -104,19 +155,30 @@ impl WebSocket {
 
 impl Transport for WebSocket {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Lost>> {
+        if self.after_close == AfterClose::Counting {
+            return self.poll_rest(cx).map(Err);
+        }
         let link = &mut self.link;
         let result = self.protocol.read(&mut Polled { link, cx });
+        if let Err(error) = &result
+            && let Some(code) = complaint(error)
+        {
+            self.fail(code, cx);
+        }
         let received = self.polled(result);
         received.map_ok(|message| match message {
             Message::Text(text) => Event::Text(text.into()),
             Message::Binary(bytes) => Event::Binary(bytes),
-            Message::Ping(_) => Event::Ping,
+            Message::Ping(bytes) => Event::Ping(bytes),
             Message::Pong(bytes) => Event::Pong(bytes),
             // The library replaces a forbidden code, and its reason, by its own: the filter saw the real code.
             Message::Close(close) => {
                 let code = self.link.close_code();
                 let own = close.filter(|close| Some(u16::from(close.code)) == code);
                 let reason = own.map(|close| close.reason.to_string());
+                if self.after_close == AfterClose::Count {
+                    self.after_close = AfterClose::Counting;
+                }
                 Event::Close {
                     code,
                     reason: reason.unwrap_or_default(),
@@ -134,7 +196,7 @@ impl Transport for WebSocket {
             },
             Frame::Binary(bytes) => Message::Binary(bytes),
             Frame::Ping(bytes) => Message::Ping(bytes),
-            Frame::Close { code, reason } => Message::Close(Some(CloseFrame {
+            Frame::Close { code, reason } => Message::Close(code.map(|code| CloseFrame {
                 code: CloseCode::from(code),
                 reason: Utf8Bytes::from_static(reason),
             })),
@@ -156,12 +218,63 @@ impl Transport for WebSocket {
         self.polled(result)
     }
 
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<TcpEnd> {
+        self.link.inner_mut().wire_mut().poll_end(cx)
+    }
+
+    fn act(&mut self, act: Act) -> Result<(), Lost> {
+        let wire = self.link.inner_mut().wire_mut();
+        let done = match &act {
+            Act::Put(_) | Act::HoldClose | Act::Seal => Ok(()),
+            Act::HalfClose => wire.half_close(),
+            Act::Reset => wire.reset(),
+            Act::Vanish => wire.vanish(),
+            Act::Return => wire.come_back(),
+        };
+        done.map_err(|error| Lost::Io(error.to_string()))?;
+        let outbound = self.link.outbound();
+        let outbound = outbound.expect("a conduct with faults has what plays them");
+        match act {
+            Act::Put(bytes) => outbound.put(&bytes),
+            Act::HoldClose => outbound.hold_close(),
+            Act::Seal | Act::HalfClose => outbound.seal(),
+            Act::Vanish => outbound.hold(true),
+            Act::Return => outbound.hold(false),
+            Act::Reset => {}
+        }
+        Ok(())
+    }
+
+    fn received_at(&self, clock: &dyn Clock) -> Option<Nanos> {
+        let arrived = self.link.inner().wire().arrived()?;
+        Some(clock.at(arrived))
+    }
+
+    fn frames_after_close(&self) -> u32 {
+        self.link.frames_after_close()
+    }
+
+    fn local_port(&self) -> Option<u16> {
+        self.link.inner().wire().local_port()
+    }
+
     fn take_bytes(&mut self) -> (u64, u64) {
         self.link.inner_mut().wire_mut().take_bytes()
     }
 
     fn tcp_view(&self) -> Option<TcpView> {
         self.link.inner().wire().tcp_view()
+    }
+}
+
+/// What to close with where the server broke the protocol (RFC 6455 section 7.4.1).
+fn complaint(error: &Error) -> Option<CloseCode> {
+    match error {
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some(CloseCode::Protocol),
+        Error::Utf8(_) => Some(CloseCode::Invalid),
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => Some(CloseCode::Size),
+        _ => None,
     }
 }
 

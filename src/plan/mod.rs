@@ -2,6 +2,7 @@
 //! Reads no clock; all times are nanoseconds since the first dial.
 
 mod budget;
+mod conduct;
 mod openings;
 mod pacer;
 mod payload;
@@ -10,6 +11,7 @@ mod windows;
 
 pub use budget::Budget;
 pub(crate) use budget::read_buffer;
+pub use conduct::{Conduct, Deed, Wrong};
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
 pub use payload::{STAMP_LEN, Stamp, Template};

@@ -102,6 +102,7 @@ fn ends_a_handshake(cause: Cause) -> bool {
         | Cause::BadCloseCode
         | Cause::MessageTooBig
         | Cause::CloseTimeout
+        | Cause::Fault
         | Cause::WriteTimeout => false,
     }
 }

@@ -2,10 +2,15 @@
 //! sleep. A test plays a scenario against a script and looks at what was heard, and when, and what was recorded.
 
 mod answers;
+mod bad;
 mod blocked;
 mod books;
 mod death;
 mod ending;
+mod faults_activity;
+mod faults_ending;
+mod faults_pongs;
+mod lives;
 mod pacing;
 mod pings;
 mod play;

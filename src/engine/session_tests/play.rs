@@ -17,10 +17,10 @@ use crate::engine::dial::Steps;
 use crate::engine::handshake::Failure;
 use crate::engine::shared::{RunState, Shared};
 use crate::engine::transport::Connector;
-use crate::measure::{Cells, Ending, Histogram, Open};
+use crate::measure::{Cells, Ending, Histogram, Life, Open};
 use crate::metric::{Cause, Counter, Timer};
-use crate::plan::{Nanos, Opening, Plan, nanos};
-use crate::scenario::{self, Expect, HeartbeatKind, Outside, Overrides, Shape, Source};
+use crate::plan::{Conduct, Nanos, Opening, Plan, nanos};
+use crate::scenario::{self, Cohort, Expect, HeartbeatKind, Outside, Overrides, Shape, Source};
 
 /// Nobody needs to be polled more often without time moving on.
 const POLLS_AT_ONCE: usize = 100;
@@ -60,6 +60,14 @@ impl Play {
             interrupted_at: NEVER,
             stall: 0..0,
         }
+    }
+
+    /// Its only cohort is changed like this.
+    pub(super) fn with(mut self, change: impl FnOnce(&mut Cohort)) -> Self {
+        let mut scenario = self.plan.scenario;
+        change(&mut scenario.cohorts[0]);
+        self.plan = Plan::new(scenario, 1, 1);
+        self
     }
 
     /// A signal ends the load at this time.
@@ -132,13 +140,14 @@ impl<F: FnMut(usize) -> Script> Connector for Dials<F> {
 
     async fn connect(
         &self,
+        _cohort: usize,
         _connection: u32,
-        auto_pong: bool,
+        conduct: Conduct,
         _clock: &dyn Clock,
     ) -> Result<(Connection, Steps), Failure> {
         let mut peers = self.peers.borrow_mut();
         let script = (self.script.borrow_mut())(peers.len());
-        let peer = Peer::new(script, auto_pong, self.clock.clone());
+        let peer = Peer::new(script, &conduct, self.clock.clone());
         let connection = peer.connection();
         peers.push(peer);
         let steps = Steps {
@@ -264,6 +273,7 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
             all,
             windows: cohort.windows()[1..].to_vec(),
             endings: shard.endings.clone(),
+            lives: shard.lives.clone(),
             open: cohort.open,
             peers,
             ended: self.clock.now(),
@@ -285,6 +295,7 @@ pub(super) struct Seen {
     /// The measured windows.
     pub(super) windows: Vec<Cells>,
     pub(super) endings: Vec<Ending>,
+    pub(super) lives: Vec<Life>,
     pub(super) open: Open,
     /// The other end of each connection, in the order of the dials.
     pub(super) peers: Vec<Peer>,
@@ -370,6 +381,13 @@ impl Seen {
     /// Why the connections ended that did not end as planned.
     pub(super) fn causes(&self) -> Vec<Cause> {
         self.endings.iter().map(|ending| ending.cause).collect()
+    }
+
+    /// The life of the only connection.
+    #[track_caller]
+    pub(super) fn life(&self) -> &Life {
+        assert_eq!(self.lives.len(), 1);
+        &self.lives[0]
     }
 
     /// The only connection's other end.

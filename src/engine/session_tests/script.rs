@@ -9,14 +9,20 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use crate::engine::clock::{Clock as _, Manual};
-use crate::engine::transport::{Event, Frame, Lost, Transport};
+use crate::engine::clock::{Clock, Manual};
+use crate::engine::transport::{Act, Event, Frame, Lost, Transport};
 use crate::engine::wire::TcpEnd;
 use crate::measure::TcpView;
-use crate::plan::Nanos;
+use crate::plan::{Conduct, Nanos};
 
 pub(super) const MS: Nanos = 1_000_000;
 pub(super) const S: Nanos = 1_000_000_000;
+
+/// Where we are connected from.
+pub(super) const PORT: u16 = 40_000;
+
+/// What is in the peer's pings.
+pub(super) const PING: &[u8] = b"are you there?";
 
 /// How long a healthy peer takes for an answer.
 pub(super) const RTT: Nanos = MS;
@@ -30,6 +36,8 @@ pub(super) enum Heard {
     Pong,
     /// The answer to the peer's Close.
     CloseReply,
+    /// Bytes that were put in between frames.
+    Put(Vec<u8>),
 }
 
 /// What the peer does.
@@ -50,6 +58,9 @@ pub(super) struct Script {
     lines: Lines,
     blocked: Vec<Range<Nanos>>,
     view: Option<TcpView>,
+    tcp_ends: Option<(Nanos, TcpEnd)>,
+    stamps_lag: Option<Nanos>,
+    after_close: u32,
 }
 
 impl Script {
@@ -60,7 +71,28 @@ impl Script {
             lines: Lines::new(),
             blocked: Vec::new(),
             view: None,
+            tcp_ends: None,
+            stamps_lag: None,
+            after_close: 0,
         }
+    }
+
+    /// Ends TCP at this time, so that even who does not read can see it.
+    pub(super) fn ends_tcp(mut self, at: Nanos, end: TcpEnd) -> Self {
+        self.tcp_ends = Some((at, end));
+        self
+    }
+
+    /// What comes was there so much earlier, by the kernel's stamps.
+    pub(super) fn stamped_before(mut self, lag: Nanos) -> Self {
+        self.stamps_lag = Some(lag);
+        self
+    }
+
+    /// So many frames come after its Close frame.
+    pub(super) fn speaks_after_close(mut self, frames: u32) -> Self {
+        self.after_close = frames;
+        self
     }
 
     /// Healthy until then, and silent from then on.
@@ -107,10 +139,10 @@ pub(super) fn healthy(at: Nanos, heard: &Heard) -> Lines {
         Heard::Frame(Frame::Binary(bytes)) => vec![(after, binary(bytes.clone()))],
         Heard::Frame(Frame::Ping(bytes)) => vec![(after, pong(bytes.clone()))],
         Heard::Frame(Frame::Close { code, .. }) => {
-            vec![(after, close(Some(*code))), (after, fin())]
+            vec![(after, close(*code)), (after, fin())]
         }
         Heard::CloseReply => vec![(after, fin())],
-        Heard::Pong => nothing(),
+        Heard::Pong | Heard::Put(_) => nothing(),
     }
 }
 
@@ -127,7 +159,7 @@ pub(super) fn binary(bytes: impl Into<Bytes>) -> Say {
 }
 
 pub(super) fn ping() -> Say {
-    Say::Event(Event::Ping)
+    Say::Event(Event::Ping(Bytes::from_static(PING)))
 }
 
 pub(super) fn pong(bytes: impl Into<Bytes>) -> Say {
@@ -158,7 +190,18 @@ pub(super) struct Connection(Peer);
 
 struct Inner {
     clock: Manual,
+    /// The transport answers pings by itself.
     auto_pong: bool,
+    sealed: bool,
+    vanished: bool,
+    /// Nobody reads any more.
+    unread: bool,
+    acts: Vec<(Nanos, Act)>,
+    /// When the kernel has the end of TCP, though nobody reads.
+    tcp_ends: Option<(Nanos, TcpEnd)>,
+    /// How late what comes is looked at: the kernel's stamps are so much earlier.
+    stamps_lag: Option<Nanos>,
+    after_close: u32,
     part: Part,
     /// By time, then by turn.
     lines: BTreeMap<(Nanos, usize), Say>,
@@ -176,10 +219,17 @@ struct Inner {
 }
 
 impl Peer {
-    pub(super) fn new(script: Script, auto_pong: bool, clock: Manual) -> Self {
+    pub(super) fn new(script: Script, conduct: &Conduct, clock: Manual) -> Self {
         let mut inner = Inner {
             clock,
-            auto_pong,
+            auto_pong: !conduct.mute && conduct.faults.is_empty(),
+            sealed: false,
+            vanished: false,
+            unread: false,
+            acts: Vec::new(),
+            tcp_ends: script.tcp_ends,
+            stamps_lag: script.stamps_lag.filter(|_| conduct.watched),
+            after_close: script.after_close,
             part: script.part,
             lines: BTreeMap::new(),
             turns: 0,
@@ -224,6 +274,20 @@ impl Peer {
         self.times(|heard| *heard == Heard::Pong)
     }
 
+    /// What was put in between frames, and when it heard it.
+    pub(super) fn put(&self) -> Vec<(Nanos, Vec<u8>)> {
+        let put = |(at, heard)| match heard {
+            Heard::Put(bytes) => Some((at, bytes)),
+            _ => None,
+        };
+        self.heard().into_iter().filter_map(put).collect()
+    }
+
+    /// What was done below the frames, and when.
+    pub(super) fn acts(&self) -> Vec<(Nanos, Act)> {
+        self.0.borrow().acts.clone()
+    }
+
     /// When it heard messages.
     pub(super) fn messages(&self) -> Vec<Nanos> {
         self.times(|heard| matches!(heard, Heard::Frame(Frame::Text(_) | Frame::Binary(_))))
@@ -233,7 +297,7 @@ impl Peer {
     pub(super) fn close(&self) -> Option<(Nanos, u16)> {
         let heard = self.heard();
         heard.iter().find_map(|(at, heard)| match heard {
-            Heard::Frame(Frame::Close { code, .. }) => Some((*at, *code)),
+            Heard::Frame(Frame::Close { code, .. }) => Some((*at, code.unwrap_or(1005))),
             _ => None,
         })
     }
@@ -258,8 +322,11 @@ impl Peer {
         let inner = self.0.borrow();
         let line = inner.lines.keys().next().map(|(at, _)| *at);
         let unblocks = inner.block().map(|block| block.end);
+        let now = inner.clock.now();
+        let ends = inner.tcp_ends.map(|(at, _)| at).filter(|at| *at > now);
         let awaited = !inner.ended;
-        line.into_iter().chain(unblocks).min().filter(|_| awaited)
+        let line = line.filter(|at| *at > now || !inner.unread);
+        (line.into_iter().chain(unblocks).chain(ends).min()).filter(|_| awaited)
     }
 
     /// Wakes who waits for it, if it does something now.
@@ -268,7 +335,8 @@ impl Peer {
         let now = inner.clock.now();
         let speaks = inner.lines.keys().next().is_some_and(|(at, _)| *at <= now);
         let unblocks = inner.block().is_none() && !inner.blocked.is_empty();
-        if (speaks || unblocks)
+        let ends = inner.tcp_ends.is_some_and(|(at, _)| at <= now);
+        if (speaks || unblocks || ends)
             && let Some(waker) = inner.waker.take()
         {
             waker.wake();
@@ -290,6 +358,9 @@ impl Inner {
     }
 
     fn queue(&mut self, heard: Heard) {
+        if self.sealed && !matches!(heard, Heard::Put(_)) {
+            return;
+        }
         self.queued.push(heard);
         self.most_queued = self.most_queued.max(self.queued.len());
     }
@@ -312,7 +383,7 @@ impl Transport for Connection {
             }
             Some(Say::Event(event)) => {
                 match &event {
-                    Event::Ping if inner.auto_pong => inner.queue(Heard::Pong),
+                    Event::Ping(_) if inner.auto_pong => inner.queue(Heard::Pong),
                     Event::Close { .. } if !inner.close_is_sent => {
                         inner.close_is_sent = true;
                         inner.queue(Heard::CloseReply);
@@ -342,7 +413,7 @@ impl Transport for Connection {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         let mut inner = self.0.0.borrow_mut();
-        if inner.block().is_some() {
+        if inner.block().is_some() || inner.vanished {
             inner.waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
@@ -354,6 +425,55 @@ impl Transport for Connection {
             inner.heard.push((now, heard));
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<TcpEnd> {
+        let mut inner = self.0.0.borrow_mut();
+        inner.unread = true;
+        let now = inner.clock.now();
+        match inner.tcp_ends.filter(|(at, _)| *at <= now) {
+            Some((_, end)) => {
+                inner.tcp_ends = None;
+                Poll::Ready(end)
+            }
+            None => {
+                inner.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn act(&mut self, act: Act) -> Result<(), Lost> {
+        let mut inner = self.0.0.borrow_mut();
+        assert!(!inner.auto_pong, "{act:?} of a client that is healthy");
+        match &act {
+            Act::Put(bytes) => {
+                inner.bytes.0 += bytes.len() as u64;
+                inner.queue(Heard::Put(bytes.clone()));
+                return Ok(());
+            }
+            Act::HoldClose => inner.queued.retain(|heard| *heard != Heard::CloseReply),
+            Act::Seal | Act::HalfClose => inner.sealed = true,
+            Act::Vanish => inner.vanished = true,
+            Act::Return => inner.vanished = false,
+            Act::Reset => {}
+        }
+        let now = inner.clock.now();
+        inner.acts.push((now, act));
+        Ok(())
+    }
+
+    fn received_at(&self, clock: &dyn Clock) -> Option<Nanos> {
+        let lag = self.0.0.borrow().stamps_lag?;
+        Some(clock.now().saturating_sub(lag))
+    }
+
+    fn frames_after_close(&self) -> u32 {
+        self.0.0.borrow().after_close
+    }
+
+    fn local_port(&self) -> Option<u16> {
+        Some(PORT)
     }
 
     fn take_bytes(&mut self) -> (u64, u64) {

@@ -1,0 +1,147 @@
+//! What happens around the connections of a run: the relay on their path, faults of the target, its sockets and its
+//! resources. Started before the run, told when measuring begins, and asked afterwards.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::time::{Duration, Instant};
+
+use super::error::CliError;
+use super::target::RunningTarget;
+use crate::host::{self, Faults, Watch};
+use crate::measure::{Surroundings, Usage};
+use crate::relay::{PathIncident, Relay};
+use crate::scenario::{Cohort, Promise, Scenario};
+
+/// How long the target has to give back what its connections held.
+const CALM: Duration = Duration::from_secs(2);
+/// From one look at its resources to the next.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What happens around the connections of a run.
+pub(super) struct Around {
+    relay: Option<Relay>,
+    routes: Vec<Option<SocketAddr>>,
+    faults: Option<Faults>,
+    sockets: Option<Watch>,
+    /// The target's process, and what it used before the load.
+    usage: Option<(u32, Usage)>,
+}
+
+impl Around {
+    /// Starts what the scenario asks for.
+    pub(super) fn start(
+        scenario: &Scenario,
+        target: &RunningTarget,
+        seed: u64,
+    ) -> Result<Self, CliError> {
+        let relay = match &scenario.path {
+            Some(path) => Some(Relay::start(path, &names(scenario), &addresses(target), seed)?),
+            None => None,
+        };
+        let routes = (0..scenario.cohorts.len())
+            .map(|cohort| relay.as_ref().and_then(|relay| relay.route(cohort)))
+            .collect();
+        let faults = match &target.process {
+            Some(process) if !scenario.target.faults.is_empty() => {
+                Some(Faults::start(process, &scenario.target.faults)?)
+            }
+            _ => None,
+        };
+        let sockets = target.url.is_loopback() && asks(scenario, is_about_sockets);
+        let sockets = sockets.then(|| Watch::start(target.url.port)).transpose()?;
+        let process = target.process.as_ref();
+        let process = process.filter(|_| asks(scenario, is_about_resources));
+        let usage = process
+            .map(|process| host::usage(process.pid()).map(|usage| (process.pid(), usage)))
+            .transpose()?;
+        Ok(Self {
+            relay,
+            routes,
+            faults,
+            sockets,
+            usage,
+        })
+    }
+
+    /// For each cohort, where its connections go instead of to the target.
+    pub(super) fn routes(&self) -> &[Option<SocketAddr>] {
+        &self.routes
+    }
+
+    /// Measuring starts at this time: what has a time counts from here.
+    pub(super) fn measuring(&self, from: Instant) {
+        if let Some(relay) = &self.relay {
+            relay.measuring(from);
+        }
+        if let Some(faults) = &self.faults {
+            faults.measuring(from);
+        }
+    }
+
+    /// Ends it all, and tells what happened on the clock of the run, which began at `origin`.
+    pub(super) fn end(self, origin: Instant) -> Result<Surroundings, CliError> {
+        let mut incidents = Vec::new();
+        if let Some(relay) = self.relay {
+            let log = relay.stop()?;
+            incidents.extend(log.incidents.iter().map(|happened| incident(happened, origin)));
+        }
+        if let Some(faults) = self.faults {
+            let done = faults.stop();
+            incidents.extend(done.happened.iter().map(|fault| fault.incident(origin)));
+        }
+        incidents.sort_by_key(|incident| incident.began_ns);
+        Ok(Surroundings {
+            incidents,
+            sockets: self.sockets.and_then(|watch| watch.stop(origin)),
+            usage: self
+                .usage
+                .and_then(|(pid, before)| Some((before, usage_afterwards(pid, before)?))),
+        })
+    }
+}
+
+fn names(scenario: &Scenario) -> Vec<String> {
+    let cohorts = scenario.cohorts.iter();
+    cohorts.map(|cohort| cohort.name.clone()).collect()
+}
+
+/// None where the name cannot be resolved: the engine says so for every dial.
+fn addresses(target: &RunningTarget) -> Vec<SocketAddr> {
+    let address = (target.url.host.as_str(), target.url.port);
+    address.to_socket_addrs().map_or_else(|_| Vec::new(), Iterator::collect)
+}
+
+fn asks(scenario: &Scenario, about: fn(&Promise) -> bool) -> bool {
+    let promises = |cohort: &Cohort| cohort.contract.iter().any(|c| c.promises.iter().any(about));
+    scenario.cohorts.iter().any(promises)
+}
+
+fn is_about_sockets(promise: &Promise) -> bool {
+    matches!(promise, Promise::ReapedBetween(_) | Promise::ReleasedWithin(_))
+}
+
+fn is_about_resources(promise: &Promise) -> bool {
+    matches!(promise, Promise::MaxRssGrowth(_) | Promise::MaxDescriptorGrowth(_))
+}
+
+fn incident(happened: &PathIncident, origin: Instant) -> crate::measure::Incident {
+    let at = |time: Instant| time.saturating_duration_since(origin).as_nanos() as u64;
+    crate::measure::Incident {
+        kind: happened.kind,
+        cohorts: happened.cohorts.clone(),
+        began_ns: at(happened.began),
+        ended_ns: happened.ended.map(at),
+    }
+}
+
+/// When it holds no more than before, or its time is over. `None` where it has ended.
+fn usage_afterwards(pid: u32, before: Usage) -> Option<Usage> {
+    let deadline = Instant::now() + CALM;
+    loop {
+        let now = host::usage(pid).ok()?;
+        let is_back = now.rss <= before.rss && now.descriptors <= before.descriptors;
+        if is_back || Instant::now() >= deadline {
+            return Some(now);
+        }
+        std::thread::sleep(LOOK);
+    }
+}

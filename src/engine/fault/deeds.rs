@@ -1,0 +1,326 @@
+//! The faults of one connection, each with its own schedule. No schedule drifts, and what was due while the worker
+//! stood still is not made up for.
+
+use std::collections::VecDeque;
+
+use super::raw;
+use crate::plan::{Conduct, Deed, Nanos};
+use crate::scenario::{Activity, Illegal};
+
+/// Pongs that wait for their time, at most. A ping beyond that is not answered.
+const WAITING: usize = 64;
+const NEVER: Nanos = Nanos::MAX;
+
+/// What is to be done now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine) enum Step {
+    /// Send these bytes, between two frames.
+    Put(Vec<u8>),
+    /// No message of the schedule is sent any more; pings and the close handshake go on.
+    StopMessages,
+    /// No message and no ping of the schedule is sent any more.
+    StopSending,
+    /// A frame is begun that never ends: nothing else can be sent, not even a Close frame.
+    Seal,
+    /// Read no more.
+    StopReading,
+    /// Begin the close handshake.
+    Close(Option<u16>),
+    /// End our half of TCP.
+    HalfClose,
+    /// End TCP by a RST.
+    Reset,
+    /// Take and send no packet.
+    Vanish,
+    /// Take and send packets again.
+    Return,
+    /// Send these bytes to see whether the server is still there.
+    Probe(Vec<u8>),
+}
+
+/// The faults of one connection.
+#[derive(Debug)]
+pub(in crate::engine) struct Faults {
+    plays: Vec<Play>,
+    /// It answers pings, but for its faults.
+    answers: bool,
+    pongs: VecDeque<(Nanos, Vec<u8>)>,
+    /// From the start of not reading to the probe.
+    probe: Option<Nanos>,
+    /// When the first fault began, and when one that passes ended.
+    began: Option<Nanos>,
+    ended: Option<Nanos>,
+}
+
+#[derive(Debug)]
+struct Play {
+    start: Nanos,
+    deed: Deed,
+    has_begun: bool,
+    /// Steps taken, or pings answered.
+    step: u32,
+    /// Bytes of an endless frame that were sent.
+    bytes: u64,
+    /// When the next step is due.
+    at: Nanos,
+    /// The next step sends something, and waits while nothing can be sent.
+    sends: bool,
+}
+
+impl Faults {
+    /// Of a connection that was opened `now`; `None` where it has none.
+    pub(in crate::engine) fn new(conduct: &Conduct, now: Nanos) -> Option<Self> {
+        let plays: Vec<Play> = (conduct.faults.iter())
+            .map(|wrong| {
+                let start = now.saturating_add(wrong.after);
+                Play {
+                    start,
+                    deed: wrong.deed,
+                    has_begun: false,
+                    step: 0,
+                    bytes: 0,
+                    at: start,
+                    sends: false,
+                }
+            })
+            .collect();
+        (!plays.is_empty()).then_some(Self {
+            plays,
+            answers: !conduct.mute,
+            pongs: VecDeque::new(),
+            probe: conduct.probe,
+            began: None,
+            ended: None,
+        })
+    }
+
+    /// When the first fault began.
+    pub(in crate::engine) fn began(&self) -> Option<Nanos> {
+        self.began
+    }
+
+    /// When the fault that passes was over.
+    pub(in crate::engine) fn ended(&self) -> Option<Nanos> {
+        self.ended
+    }
+
+    /// Whether the server's Close is not answered at this time.
+    pub(in crate::engine) fn ignores_close(&self, now: Nanos) -> bool {
+        self.plays(Deed::NeverClose, now)
+    }
+
+    /// Whether the connection is kept after the close handshake.
+    pub(in crate::engine) fn holds(&self, now: Nanos) -> bool {
+        self.plays(Deed::Hold, now)
+    }
+
+    fn plays(&self, deed: Deed, now: Nanos) -> bool {
+        let mut plays = self.plays.iter();
+        plays.any(|play| play.deed == deed && play.start <= now)
+    }
+
+    /// A ping of the server's came. Says whether it is answered as it should be: at once, and with its own payload.
+    pub(in crate::engine) fn ping(&mut self, payload: &[u8], at: Nanos) -> bool {
+        let mut answers = self.answers;
+        let (mut delay, mut wrong) = (0, false);
+        for play in self.plays.iter_mut().filter(|play| play.start <= at) {
+            match play.deed {
+                Deed::NoPong | Deed::Trickle { .. } | Deed::HalfClose => answers = false,
+                Deed::Only { frame, .. } if frame != Activity::Pong => answers = false,
+                Deed::PongStopsAfter { pings } if play.step >= pings => answers = false,
+                Deed::PongStopsAfter { .. } => play.step += 1,
+                Deed::LatePong { delay: by } => delay = by,
+                Deed::WrongPong => wrong = true,
+                _ => {}
+            }
+        }
+        if !answers || self.pongs.len() == WAITING {
+            return false;
+        }
+        let pong = if wrong {
+            raw::frame(raw::PONG, &mangled(payload))
+        } else {
+            raw::frame(raw::PONG, payload)
+        };
+        self.pongs.push_back((at.saturating_add(delay), pong));
+        delay == 0 && !wrong
+    }
+
+    /// A Close frame was sent or received: nothing of ours may follow, but a client that vanished may come back.
+    pub(in crate::engine) fn close(&mut self) {
+        self.pongs.clear();
+        for play in &mut self.plays {
+            let stays = matches!(play.deed, Deed::Vanish { .. });
+            play.at = if stays { play.at } else { NEVER };
+        }
+    }
+
+    /// When there is something to do. What sends waits for `room`.
+    pub(in crate::engine) fn next(&self, room: bool) -> Nanos {
+        let pong = (self.pongs.front()).map_or(NEVER, |(at, _)| *at);
+        let plays = self.plays.iter().filter(|play| room || !play.sends);
+        let first = plays.map(|play| play.at).min().unwrap_or(NEVER);
+        if room { first.min(pong) } else { first }
+    }
+
+    /// What is to be done now; to be asked until it is nothing.
+    pub(in crate::engine) fn due(&mut self, now: Nanos, room: bool) -> Option<Step> {
+        if room && let Some((_, pong)) = self.pongs.pop_front_if(|(at, _)| *at <= now) {
+            return Some(Step::Put(pong));
+        }
+        loop {
+            let mut plays = self.plays.iter_mut();
+            let play = plays.find(|play| play.at <= now && (room || !play.sends))?;
+            let begins = !play.has_begun;
+            play.has_begun = true;
+            let start = play.start;
+            let step = play.take(now, self.probe);
+            if begins {
+                // What only changes an answer is true from its start on, however late that was noticed.
+                let began = if step.is_some() { now } else { start };
+                self.began.get_or_insert(began);
+            }
+            if step == Some(Step::Return) {
+                self.ended = Some(now);
+            }
+            if step.is_some() {
+                return step;
+            }
+        }
+    }
+}
+
+impl Play {
+    /// Takes the step that is due, and sets the time of the next one.
+    fn take(&mut self, now: Nanos, probe: Option<Nanos>) -> Option<Step> {
+        let step = self.step;
+        match self.deed {
+            Deed::NoPong
+            | Deed::NeverClose
+            | Deed::LatePong { .. }
+            | Deed::PongStopsAfter { .. }
+            | Deed::WrongPong
+            | Deed::Hold => {
+                self.at = NEVER;
+                None
+            }
+            Deed::Only { frame, every } => {
+                self.again(every, now);
+                if step > 0 {
+                    return self.activity(frame);
+                }
+                self.at = match frame {
+                    Activity::Nothing | Activity::Pong => NEVER,
+                    _ => self.at,
+                };
+                let is_endless = frame == Activity::Byte;
+                Some(if is_endless {
+                    Step::Seal
+                } else {
+                    Step::StopSending
+                })
+            }
+            Deed::Trickle { every } => match step {
+                0 => {
+                    self.then(self.start, true);
+                    Some(Step::Seal)
+                }
+                1 => {
+                    self.again(every, now);
+                    Some(self.bytes(raw::LONG_BEGINS))
+                }
+                _ => {
+                    self.again(every, now);
+                    Some(self.bytes(1))
+                }
+            },
+            Deed::Fragments { pause } => {
+                if step == 0 {
+                    self.then(self.start, true);
+                    return Some(Step::StopMessages);
+                }
+                self.again(pause, now);
+                Some(Step::Put(raw::fragment(step.is_multiple_of(2))))
+            }
+            // Nothing may follow a Close frame, a wrong one neither.
+            Deed::IllegalFrame(Illegal::BadCloseCode) if step == 0 => {
+                self.then(self.start, true);
+                Some(Step::Seal)
+            }
+            Deed::IllegalFrame(illegal) => {
+                self.then(NEVER, true);
+                Some(Step::Put(raw::illegal(illegal)))
+            }
+            Deed::StopReading => match step {
+                0 => {
+                    let at = probe.map_or(NEVER, |after| self.start.saturating_add(after));
+                    self.then(at, true);
+                    Some(Step::StopReading)
+                }
+                _ => {
+                    self.then(NEVER, false);
+                    Some(Step::Probe(raw::frame(raw::PONG, b"")))
+                }
+            },
+            Deed::Vanish { lasts } => match step {
+                0 => {
+                    let at = lasts.map_or(NEVER, |lasts| self.start.saturating_add(lasts));
+                    self.then(at, false);
+                    Some(Step::Vanish)
+                }
+                _ => {
+                    self.then(NEVER, false);
+                    Some(Step::Return)
+                }
+            },
+            Deed::HalfClose => self.once(Step::HalfClose),
+            Deed::Reset => self.once(Step::Reset),
+            Deed::Close { code } => self.once(Step::Close(code)),
+        }
+    }
+
+    fn once(&mut self, step: Step) -> Option<Step> {
+        self.then(NEVER, false);
+        Some(step)
+    }
+
+    fn then(&mut self, at: Nanos, sends: bool) {
+        self.step = self.step.saturating_add(1);
+        self.at = at;
+        self.sends = sends;
+    }
+
+    /// The next step sends, at the next whole number of gaps after the start.
+    fn again(&mut self, gap: Nanos, now: Nanos) {
+        let gap = gap.max(1);
+        let gaps = now.saturating_sub(self.start) / gap + 1;
+        self.then(self.start.saturating_add(gaps.saturating_mul(gap)), true);
+    }
+
+    fn activity(&mut self, frame: Activity) -> Option<Step> {
+        let bytes = match frame {
+            Activity::Nothing | Activity::Pong => return None,
+            Activity::UnsolicitedPong => raw::frame(raw::PONG, b""),
+            Activity::Ping => raw::frame(raw::PING, b""),
+            Activity::Text => raw::text("wsbench"),
+            Activity::EmptyText => raw::text(""),
+            Activity::Byte => return Some(self.bytes(1)),
+        };
+        Some(Step::Put(bytes))
+    }
+
+    /// More of a frame that is never complete.
+    fn bytes(&mut self, count: usize) -> Step {
+        let bytes = raw::long_message(self.bytes, count);
+        self.bytes += count as u64;
+        Step::Put(bytes)
+    }
+}
+
+/// Another payload of the same length, or a byte where it was empty.
+fn mangled(payload: &[u8]) -> Vec<u8> {
+    if payload.is_empty() {
+        return vec![b'!'];
+    }
+    payload.iter().map(|byte| !byte).collect()
+}

@@ -1,0 +1,127 @@
+//! The schedules of faults, whatever the times at which they are looked at.
+
+use proptest::prelude::*;
+
+use super::{Faults, Step, raw};
+use crate::plan::{Conduct, Deed, Nanos, Wrong};
+use crate::scenario::{Activity, Illegal};
+
+fn faults(after: Nanos, deed: Deed) -> Faults {
+    let conduct = Conduct {
+        faults: vec![Wrong { after, deed }],
+        ..Conduct::default()
+    };
+    Faults::new(&conduct, 0).unwrap()
+}
+
+/// All that is done by that time, where it is looked at when it is due.
+fn until(faults: &mut Faults, end: Nanos) -> Vec<(Nanos, Step)> {
+    let mut steps = Vec::new();
+    while faults.next(true) <= end {
+        let now = faults.next(true);
+        while let Some(step) = faults.due(now, true) {
+            steps.push((now, step));
+        }
+        assert!(faults.next(true) > now);
+    }
+    steps
+}
+
+proptest! {
+    #[test]
+    fn activity_keeps_to_its_schedule_however_late_it_is_looked_at(
+        after in 0u64..1000, every in 1u64..500, lags in prop::collection::vec(0u64..2000, 1..50),
+    ) {
+        let deed = Deed::Only { frame: Activity::Ping, every };
+        let mut faults = faults(after, deed);
+        let mut now = 0;
+        let mut sent = 0;
+        for lag in lags {
+            now = faults.next(true).max(now) + lag;
+            while let Some(step) = faults.due(now, true) {
+                sent += u64::from(matches!(step, Step::Put(_)));
+            }
+            let next = faults.next(true);
+            // The next is due at a whole number of gaps after the start, within one gap.
+            prop_assert!(next > now && next <= now.max(after) + every);
+            prop_assert_eq!((next - after) % every, 0);
+            prop_assert!(sent <= (now - after) / every);
+        }
+    }
+
+    #[test]
+    fn a_trickle_is_one_frame_after_another(take in 1usize..200_000) {
+        let bytes = raw::long_message(0, take);
+        let parts: Vec<u8> = (0..take as u64).step_by(7)
+            .flat_map(|from| raw::long_message(from, 7.min(take - from as usize))).collect();
+        prop_assert_eq!(&bytes, &parts);
+        let whole = 8 + 65_535;
+        if take > whole {
+            prop_assert_eq!(&bytes[..take - whole], &bytes[whole..]);
+        }
+        let mask = bytes.get(4..8).into_iter().flatten().cycle();
+        let payload: Vec<u8> = bytes.iter().skip(8).take(65_535).zip(mask).map(|(a, b)| a ^ b).collect();
+        prop_assert!(payload.iter().all(|byte| *byte == b'x'));
+    }
+
+    #[test]
+    fn waiting_pongs_are_bounded(pings in 0usize..200) {
+        let mut faults = faults(0, Deed::LatePong { delay: 1000 });
+        for at in 0..pings {
+            faults.ping(b"", at as Nanos);
+        }
+        let pongs = until(&mut faults, 10_000);
+        prop_assert_eq!(pongs.len(), pings.min(64));
+    }
+}
+
+#[test]
+fn what_sends_waits_for_room_and_what_does_not_goes_on() {
+    let mut only = faults(
+        0,
+        Deed::Only {
+            frame: Activity::Text,
+            every: 10,
+        },
+    );
+    assert_eq!(only.due(0, false), Some(Step::StopSending));
+    assert_eq!((only.next(false), only.next(true)), (Nanos::MAX, 10));
+    assert_eq!(only.due(50, false), None);
+    assert_eq!(only.due(50, true), Some(Step::Put(raw::text("wsbench"))));
+    let mut reset = faults(5, Deed::Reset);
+    assert_eq!(reset.due(5, false), Some(Step::Reset));
+    assert_eq!(reset.began(), Some(5));
+}
+
+#[test]
+fn a_vanished_client_returns_at_its_time_even_in_the_close_handshake() {
+    let mut faults = faults(10, Deed::Vanish { lasts: Some(20) });
+    assert_eq!(until(&mut faults, 15), [(10, Step::Vanish)]);
+    faults.close();
+    assert_eq!(until(&mut faults, 100), [(30, Step::Return)]);
+    assert_eq!((faults.began(), faults.ended()), (Some(10), Some(30)));
+}
+
+#[test]
+fn what_only_changes_an_answer_began_when_it_was_due() {
+    let mut faults = faults(10, Deed::NoPong);
+    assert!(faults.ping(b"x", 9));
+    assert!(!faults.ping(b"x", 10));
+    assert!(matches!(faults.due(500, true), Some(Step::Put(_))));
+    assert_eq!(faults.due(500, true), None);
+    assert_eq!(faults.began(), Some(10));
+}
+
+/// The frames of RFC 6455 section 5.2, broken as their names say.
+#[test]
+fn illegal_frames_are_illegal_in_one_way_each() {
+    let frame = |illegal| raw::illegal(illegal);
+    let long = frame(Illegal::LongPing);
+    assert_eq!(long[..4], [0x89, 0x80 | 126, 0, 126]);
+    assert_eq!(long.len(), 8 + 126);
+    assert_eq!(frame(Illegal::FragmentedPing)[..2], [0x09, 0x84]);
+    assert_eq!(frame(Illegal::BadCloseCode)[..2], [0x88, 0x82]);
+    assert_eq!(frame(Illegal::BadUtf8)[..2], [0x81, 0x82]);
+    assert_eq!(frame(Illegal::Unmasked), b"\x81\x05plain");
+    assert_eq!(frame(Illegal::ReservedOpcode)[..2], [0x8B, 0x80]);
+}

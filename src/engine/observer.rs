@@ -1,0 +1,47 @@
+//! What a run tells while it goes on, and what it leaves.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use crate::measure::{Collector, Progress, Summary};
+
+/// Looks on while a run goes on. Called by the supervisor, which does nothing else meanwhile: it should not take long.
+pub trait Observer {
+    /// Measuring starts at this time. Told once, as soon as that is known: the time is to come, or is now. Not told
+    /// where the run ends before.
+    fn measuring(&mut self, _from: Instant) {}
+
+    /// A second is over. May end the run.
+    fn second(&mut self, second: &Second<'_>) -> ControlFlow<()>;
+}
+
+/// A new second to look at.
+pub struct Second<'a> {
+    /// What it held.
+    pub progress: Progress,
+    pub(super) collector: &'a Collector,
+    pub(super) seconds: f64,
+    pub(super) windows: Vec<f64>,
+}
+
+impl Second<'_> {
+    /// The numbers so far. Costs a copy of every histogram.
+    pub fn summary(&self) -> Summary {
+        self.collector.summary(self.seconds, &self.windows)
+    }
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub struct Finished {
+    /// The numbers.
+    pub summary: Summary,
+    /// The zero of all its times: the first dial.
+    pub origin: Instant,
+    /// A signal ended it.
+    pub interrupted: bool,
+    /// The observer ended it.
+    pub aborted: bool,
+    /// Threads that sent and received.
+    pub workers: usize,
+}

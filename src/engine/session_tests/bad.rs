@@ -1,0 +1,50 @@
+//! Scenarios with bad clients, for the tests beside.
+
+use std::time::Duration;
+
+use super::play::Play;
+use crate::plan::Nanos;
+use crate::scenario::{Between, Contract, Fault, FaultKind, Origin, Promise, Sweep};
+
+/// One connection for a minute, and nothing to send.
+pub(super) const IDLE: &str = r#"
+    target.close_timeout = "3s"
+    load = { connections = 1, ramp_up = "0s", duration = "60s", ramp_down = "0s" }
+"#;
+
+/// A scenario whose clients play these faults, and whose server promises to end them within 20 s.
+pub(super) fn bad(text: &str, faults: impl IntoIterator<Item = (Nanos, FaultKind)>) -> Play {
+    let faults: Vec<Fault> = (faults.into_iter())
+        .map(|(after, kind)| Fault {
+            kind,
+            after: Duration::from_nanos(after),
+        })
+        .collect();
+    Play::new(text).with(|cohort| {
+        cohort.faults = faults;
+        cohort.contract = Some(contract(Promise::ClosedBetween(between(0, 20))));
+    })
+}
+
+pub(super) fn contract(promise: Promise) -> Contract {
+    Contract {
+        from: Origin::Fault,
+        preset: None,
+        promises: vec![promise],
+    }
+}
+
+/// From and to so many seconds.
+pub(super) fn between(lo: u64, hi: u64) -> Between {
+    Between {
+        lo: Duration::from_secs(lo),
+        hi: Duration::from_secs(hi),
+    }
+}
+
+/// One level only.
+pub(super) fn always(nanos: Nanos) -> Sweep {
+    Sweep {
+        levels: vec![Duration::from_nanos(nanos)],
+    }
+}

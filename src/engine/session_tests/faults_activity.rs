@@ -1,0 +1,146 @@
+//! Clients that send one kind of frame only, a frame that never ends, fragments, or what is forbidden.
+
+use super::bad::{IDLE, always, bad};
+use super::play::{Play, Seen};
+use super::script::{Heard, MS, RTT, S, Script, close, fin, healthy, ping};
+use crate::engine::transport::Act;
+use crate::measure::EndedBy;
+use crate::metric::{Cause, CloseKind, Counter, Side};
+use crate::plan::Nanos;
+use crate::scenario::{Activity, FaultKind, Illegal};
+
+/// Talks and pings, were it not for its fault.
+const TALKATIVE: &str = r#"
+    target.close_timeout = "3s"
+    load = { connections = 1, ramp_up = "0s", duration = "10s", ramp_down = "0s" }
+    message = [{ name = "m", rate = "1/s", phase = "aligned", timeout = "2s" }]
+    heartbeat = { interval = "4s", timeout = "1s", phase = "aligned" }
+"#;
+
+fn only(frame: Activity) -> Play {
+    let every = always(1_500 * MS);
+    bad(TALKATIVE, [(2 * S, FaultKind::Only { frame, every })])
+}
+
+fn times(seen: &Seen) -> Vec<Nanos> {
+    seen.peer().put().into_iter().map(|(at, _)| at).collect()
+}
+
+#[test]
+fn only_one_kind_of_frame_is_sent_at_its_gaps() {
+    let kinds = [
+        (Activity::UnsolicitedPong, 0x8A),
+        (Activity::Ping, 0x89),
+        (Activity::Text, 0x81),
+        (Activity::EmptyText, 0x81),
+    ];
+    for (frame, first) in kinds {
+        let seen = only(frame).run(|_| Script::new(healthy).says(3 * S, ping()));
+        let gaps = [3_500, 5_000, 6_500, 8_000, 9_500].map(|ms| ms * MS);
+        assert_eq!(times(&seen), gaps, "{frame:?}");
+        assert!(seen.peer().put().iter().all(|(_, put)| put[0] == first));
+        // Messages of 0 and 1 s, and none of those that were due later.
+        assert_eq!(seen.peer().messages(), [0, S]);
+        assert!(seen.peer().pings().is_empty());
+        assert_eq!(
+            seen.counts([Counter::MessagesSent, Counter::MessagesNotSent]),
+            [2, 8]
+        );
+        // It closes like any other.
+        assert_eq!(seen.peer().close(), Some((10 * S, 1000)));
+        assert_eq!(seen.life().unanswered_ping_ns, Some(3 * S));
+        assert_eq!(seen.life().ended_by, EndedBy::Plan);
+    }
+}
+
+#[test]
+fn nothing_is_nothing_and_pongs_are_pongs() {
+    let nothing = only(Activity::Nothing).run(|_| Script::new(healthy).says(3 * S, ping()));
+    assert!(times(&nothing).is_empty());
+    assert_eq!(nothing.life().last_sent_ns, Some(S));
+    let pong = only(Activity::Pong).run(|_| Script::new(healthy).says(3 * S, ping()));
+    assert_eq!(times(&pong), [3 * S]);
+    assert_eq!(pong.life().unanswered_ping_ns, None);
+    assert_eq!(pong.life().last_sent_ns, Some(3 * S));
+}
+
+/// The bytes that were put in, one after the other.
+fn stream(seen: &Seen) -> Vec<u8> {
+    let put = seen.peer().put().into_iter();
+    put.flat_map(|(_, bytes)| bytes).collect()
+}
+
+#[test]
+fn a_frame_that_is_never_complete_is_the_last_that_is_sent() {
+    let every = 500 * MS;
+    let trickle = bad(TALKATIVE, [(2 * S, FaultKind::Trickle { every })]);
+    let byte = only(Activity::Byte);
+    for (play, first, sent) in [(trickle, 2 * S, 8 + 16), (byte, 3_500 * MS, 5)] {
+        let seen = play.run(|_| Script::new(healthy).says(3 * S, ping()));
+        assert_eq!(times(&seen)[0], first);
+        let stream = stream(&seen);
+        assert_eq!(stream.len(), sent, "{stream:?}");
+        assert_eq!(stream[..4], [0x81, 0x80 | 126, 0xFF, 0xFF]);
+        let others = seen.peer().heard().into_iter();
+        let mut late = others.filter(|(at, heard)| *at >= 2 * S && !matches!(heard, Heard::Put(_)));
+        assert_eq!(late.next(), None);
+        // In mid-frame no close handshake is possible.
+        assert_eq!(seen.all.caused(Cause::Fault), 1);
+        let closes: Vec<_> = seen.all.closes().collect();
+        assert_eq!(closes, [(CloseKind::Fin, Side::Local, 1)]);
+        assert_eq!(seen.count(Counter::ConnectionsLost), 0);
+        assert!(seen.endings.is_empty());
+        assert_eq!(seen.life().ended_by, EndedBy::Plan);
+        assert_eq!(seen.ended, 10 * S);
+    }
+}
+
+#[test]
+fn after_a_stall_the_schedule_goes_on_where_it_would_be() {
+    let stalled = only(Activity::Ping).stalled(4 * S..7_200 * MS);
+    let seen = stalled.run(|_| Script::new(healthy));
+    let gaps = [3_500, 7_200, 8_000, 9_500].map(|ms| ms * MS);
+    assert_eq!(times(&seen), gaps);
+}
+
+#[test]
+fn fragments_alternate_with_pauses_and_pings_go_between() {
+    let pause = 2 * S;
+    let play = bad(TALKATIVE, [(S, FaultKind::Fragments { pause })]);
+    let seen = play.run(|_| Script::new(healthy));
+    assert_eq!(times(&seen), [1, 3, 5, 7, 9].map(|second| second * S));
+    let firsts: Vec<u8> = (seen.peer().put().iter()).map(|(_, put)| put[0]).collect();
+    assert_eq!(firsts, [0x01, 0x80, 0x01, 0x80, 0x01]);
+    assert_eq!(seen.peer().pings(), [4 * S, 8 * S]);
+    assert_eq!(seen.peer().messages(), [0]);
+}
+
+#[test]
+fn each_illegal_frame_is_sent_once_and_the_servers_close_is_answered() {
+    use Illegal::*;
+    for illegal in [LongPing, FragmentedPing, BadUtf8, Unmasked, ReservedOpcode] {
+        let play = bad(IDLE, [(2 * S, FaultKind::IllegalFrame(illegal))]);
+        let seen = play.run(|_| Script::new(healthy).says(2 * S + RTT, close(Some(1002))));
+        assert_eq!(times(&seen), [2 * S], "{illegal:?}");
+        assert!(
+            seen.peer()
+                .heard()
+                .contains(&(2 * S + RTT, Heard::CloseReply))
+        );
+        assert_eq!(seen.life().close_code, Some(1002));
+        assert_eq!(seen.life().fault_ns, Some(2 * S));
+    }
+}
+
+#[test]
+fn nothing_follows_a_close_frame_with_a_bad_code() {
+    let fault = FaultKind::IllegalFrame(Illegal::BadCloseCode);
+    let seen = bad(IDLE, [(2 * S, fault)]).run(|_| {
+        let script = Script::new(healthy).says(2 * S + RTT, close(Some(1002)));
+        script.says(2 * S + 2 * RTT, fin())
+    });
+    assert_eq!(stream(&seen)[..2], [0x88, 0x82]);
+    assert_eq!(seen.peer().heard().len(), 1);
+    assert_eq!(seen.peer().acts(), [(2 * S, Act::Seal)]);
+    assert_eq!(seen.life().tcp_end_ns, Some(2 * S + 2 * RTT));
+}

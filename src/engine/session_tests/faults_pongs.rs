@@ -1,0 +1,122 @@
+//! Clients that answer pings late, wrongly, or not at all.
+
+use super::bad::{IDLE, always, bad};
+use super::play::{Play, Seen};
+use super::script::{Heard, MS, PING, RTT, S, Script, close, fin, healthy, ping};
+use crate::measure::EndedBy;
+use crate::metric::Cause;
+use crate::plan::Nanos;
+use crate::scenario::FaultKind;
+
+/// Pings at these times, and ends it with a Close at 20 s.
+fn pinged(play: Play, times: &'static [Nanos]) -> Seen {
+    play.run(move |_| {
+        let script = Script::new(healthy).says(20 * S, close(Some(1011)));
+        times
+            .iter()
+            .fold(script, |script, at| script.says(*at, ping()))
+    })
+}
+
+/// The pongs that were sent: when, and what was in them.
+fn pongs(seen: &Seen) -> Vec<(Nanos, Vec<u8>)> {
+    let pong = |(at, bytes): (Nanos, Vec<u8>)| {
+        assert_eq!(bytes[0], 0x8A, "{bytes:?}");
+        assert_eq!(usize::from(bytes[1] & 0x7F), bytes.len() - 6);
+        let mask = bytes[2..6].iter().cycle();
+        (
+            at,
+            bytes[6..].iter().zip(mask).map(|(a, b)| a ^ b).collect(),
+        )
+    };
+    seen.peer().put().into_iter().map(pong).collect()
+}
+
+fn right(times: &[Nanos]) -> Vec<(Nanos, Vec<u8>)> {
+    times.iter().map(|at| (*at, PING.to_vec())).collect()
+}
+
+#[test]
+fn no_pong_answers_pings_until_its_time_and_still_answers_a_close() {
+    let seen = pinged(bad(IDLE, [(5 * S, FaultKind::NoPong)]), &[S, 7 * S, 9 * S]);
+    assert_eq!(pongs(&seen), right(&[S]));
+    assert!(seen.peer().heard().contains(&(20 * S, Heard::CloseReply)));
+    let life = seen.life();
+    assert_eq!(life.fault_ns, Some(5 * S));
+    assert_eq!(life.unanswered_ping_ns, Some(7 * S));
+    assert_eq!(life.pings_ns, [S, 7 * S, 9 * S]);
+    assert_eq!(life.ended_by, EndedBy::Server);
+    assert_eq!(life.close_received_ns, Some(20 * S));
+    assert_eq!(life.tcp_end_ns, Some(20 * S + RTT));
+    assert_eq!(life.cause, Cause::ClosedByPeer);
+}
+
+#[test]
+fn late_pongs_come_late_by_exactly_their_delay() {
+    let delay = always(1_300 * MS);
+    let seen = pinged(
+        bad(IDLE, [(0, FaultKind::LatePong { delay })]),
+        &[S, 2 * S, 10 * S],
+    );
+    assert_eq!(pongs(&seen), right(&[2_300 * MS, 3_300 * MS, 11_300 * MS]));
+    assert_eq!(seen.life().level_ns, Some(1_300 * MS));
+    assert_eq!(seen.life().unanswered_ping_ns, Some(S));
+}
+
+#[test]
+fn a_late_pong_is_late_after_the_kernels_stamp() {
+    let delay = always(S);
+    let play = bad(IDLE, [(0, FaultKind::LatePong { delay })]);
+    let seen = play.run(|_| {
+        let script = Script::new(healthy).says(5 * S, ping());
+        script.stamped_before(300 * MS).says(20 * S, close(None))
+    });
+    assert_eq!(pongs(&seen), right(&[5_700 * MS]));
+    assert_eq!(seen.life().pings_ns, [4_700 * MS]);
+}
+
+#[test]
+fn pongs_that_are_due_after_a_close_are_not_sent() {
+    let delay = always(10 * S);
+    let seen = pinged(bad(IDLE, [(0, FaultKind::LatePong { delay })]), &[15 * S]);
+    assert_eq!(pongs(&seen), []);
+}
+
+#[test]
+fn pongs_stop_after_so_many() {
+    let seen = pinged(
+        bad(IDLE, [(0, FaultKind::PongStopsAfter { pings: 2 })]),
+        &[0, S, 2 * S, 3 * S],
+    );
+    assert_eq!(pongs(&seen), right(&[0, S]));
+    assert_eq!(seen.life().unanswered_ping_ns, Some(2 * S));
+    assert_eq!(seen.life().fault_ns, Some(0));
+}
+
+#[test]
+fn a_wrong_pong_has_another_payload() {
+    let seen = pinged(bad(IDLE, [(0, FaultKind::WrongPong)]), &[S]);
+    let [(at, payload)] = &pongs(&seen)[..] else {
+        panic!("{:?}", pongs(&seen));
+    };
+    assert_eq!((*at, payload.len()), (S, PING.len()));
+    assert_ne!(payload, PING);
+    assert_eq!(seen.life().unanswered_ping_ns, Some(S));
+}
+
+#[test]
+fn faults_go_on_side_by_side() {
+    let faults = [(0, FaultKind::NoPong), (0, FaultKind::NeverClose)];
+    let seen = bad(IDLE, faults).run(|_| {
+        let script = Script::new(healthy).says(S, ping());
+        script.says(3 * S, close(None)).says(5 * S, fin())
+    });
+    assert!(seen.peer().heard().is_empty(), "{:?}", seen.peer().heard());
+    let life = seen.life();
+    assert_eq!(life.unanswered_ping_ns, Some(S));
+    assert_eq!(
+        (life.close_received_ns, life.tcp_end_ns),
+        (Some(3 * S), Some(5 * S))
+    );
+    assert_eq!(life.close_code, Some(1005));
+}

@@ -1,0 +1,115 @@
+//! What is kept of a connection whose cohort has a contract.
+
+use super::bad::{IDLE, between, contract};
+use super::play::Play;
+use super::script::{MS, PORT, RTT, S, Script, close, fin, healthy, nothing, ping, text};
+use crate::measure::{EndedBy, Life};
+use crate::metric::Cause;
+use crate::scenario::Promise;
+
+const BEATING: &str = r#"
+    target.close_timeout = "3s"
+    load = { connections = 1, ramp_up = "0s", duration = "60s", ramp_down = "0s" }
+    heartbeat = { interval = "10s", timeout = "2s", phase = "aligned", on_dead = "keep" }
+"#;
+
+/// A healthy client of a server that promises something.
+fn watched(text: &str) -> Play {
+    Play::new(text).with(|cohort| {
+        cohort.contract = Some(contract(Promise::DetectedBetween(between(0, 20))));
+    })
+}
+
+#[test]
+fn without_a_contract_nothing_is_kept() {
+    let seen = Play::new(IDLE).run(|_| Script::new(healthy));
+    assert!(seen.lives.is_empty());
+}
+
+#[test]
+fn a_quiet_life_is_kept_too() {
+    let seen = watched(IDLE).run(|_| Script::new(healthy).says(S, ping()));
+    let life = seen.life();
+    assert_eq!((life.connection, life.cohort), (0, 0));
+    assert_eq!(life.local_port, Some(PORT));
+    assert_eq!((life.opened_ns, life.lost_before_ns), (0, None));
+    assert_eq!((life.fault_ns, life.unanswered_ping_ns), (None, None));
+    assert_eq!(
+        (life.close_sent_ns, life.close_sent_code),
+        (Some(60 * S), Some(1000))
+    );
+    assert_eq!(life.tcp_end_ns, Some(60 * S + RTT));
+    assert_eq!(
+        (life.ended_by, life.cause),
+        (EndedBy::Plan, Cause::Completed)
+    );
+    assert_eq!(life.ended_ns, 60 * S + RTT);
+}
+
+#[test]
+fn the_kernels_stamps_are_the_times() {
+    let seen = watched(BEATING).run(|_| {
+        let script = Script::new(healthy).stamped_before(200 * MS);
+        let script = script.says(5 * S, ping()).says(6 * S, text("news"));
+        script.says(20 * S, close(Some(1001))).says(21 * S, fin())
+    });
+    let life = seen.life();
+    let at = |seconds| seconds * S - 200 * MS;
+    assert_eq!(life.pings_ns, [at(5)]);
+    assert_eq!(life.first_answer_ns, Some(at(6)));
+    assert_eq!(
+        (life.close_received_ns, life.tcp_end_ns),
+        (Some(at(20)), Some(at(21)))
+    );
+    assert_eq!(life.decided_ns(), Some(at(20)));
+}
+
+#[test]
+fn silence_and_what_follows_it_are_kept() {
+    // No pong for the pings of 20 and 30 s.
+    let deaf = |at| (15 * S..35 * S).contains(&at);
+    let seen = watched(BEATING).run(move |_| {
+        Script::new(move |at, heard| {
+            if deaf(at) {
+                nothing()
+            } else {
+                healthy(at, heard)
+            }
+        })
+    });
+    let life = seen.life();
+    assert_eq!(life.dead_ns, Some(22 * S));
+    assert_eq!(life.resumed_ns, [40 * S + RTT]);
+    assert_eq!(life.first_answer_ns, Some(10 * S + RTT));
+    assert_eq!(life.ended_by, EndedBy::Plan);
+}
+
+#[test]
+fn a_server_that_was_declared_dead_was_ended_by_the_heartbeat() {
+    for policy in ["close", "reconnect"] {
+        let text = BEATING.replace("\"keep\"", &format!("\"{policy}\""));
+        let seen = watched(&text).run(|_| Script::silent_from(15 * S));
+        let life = &seen.lives[0];
+        assert_eq!(life.dead_ns, Some(22 * S), "{policy}");
+        assert_eq!(life.ended_by, EndedBy::Heartbeat);
+        assert_eq!(life.decided_ns(), None);
+    }
+}
+
+#[test]
+fn pings_are_kept_up_to_a_number_and_frames_after_a_close_are_counted() {
+    let seen = watched(IDLE).run(|_| {
+        let script = Script::new(healthy).speaks_after_close(2);
+        let pings = (1..=40).fold(script, |script, second| script.says(second * S, ping()));
+        pings.says(50 * S, close(Some(1000)))
+    });
+    assert_eq!(seen.life().pings_ns.len(), Life::MAX_PINGS);
+    assert_eq!(seen.life().frames_after_close, 2);
+}
+
+#[test]
+fn a_client_with_auto_pong_off_leaves_pings_unanswered() {
+    let text = BEATING.replace("on_dead", "auto_pong = false, on_dead");
+    let seen = watched(&text).run(|_| Script::new(healthy).says(S, ping()).says(2 * S, ping()));
+    assert_eq!(seen.life().unanswered_ping_ns, Some(S));
+}

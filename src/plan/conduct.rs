@@ -1,0 +1,295 @@
+//! How one connection behaves beside its messages and pings: what it does wrong on purpose, and what is kept of it.
+
+use std::time::Duration;
+
+use super::{Nanos, Plan, fraction, nanos};
+use crate::scenario::{Activity, Cohort, Contract, FaultKind, Illegal, Promise};
+
+/// A server that ends TCP at the last moment is waited for so much longer.
+const GRACE: Duration = Duration::from_secs(1);
+/// Probes of clients that do not read are spread from the start of the fault to this part of the promised time.
+const PROBED: f64 = 1.25;
+
+/// How one connection behaves. Made before it is dialled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conduct {
+    /// What it does wrong. Empty for a healthy client.
+    pub faults: Vec<Wrong>,
+    /// Pings of the server are not answered, though nothing is wrong (`auto_pong = false`).
+    pub mute: bool,
+    /// Its cohort has a contract: its [`Life`](crate::measure::Life) is kept, by the kernel's times.
+    pub watched: bool,
+    /// Where its cohort sweeps over a delay: its own.
+    pub level: Option<Nanos>,
+    /// From the server's Close frame to the end of TCP it waits at least so long.
+    pub patience: Nanos,
+    /// It does not read: from its fault to the one time it asks whether the server is still there.
+    pub probe: Option<Nanos>,
+}
+
+/// One thing a connection does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wrong {
+    /// From the 101 to the start of it.
+    pub after: Nanos,
+    /// What it is.
+    pub deed: Deed,
+}
+
+/// A fault of a cohort, as one of its connections plays it. Times are nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// See [`FaultKind::NoPong`].
+    NoPong,
+    /// See [`FaultKind::NeverClose`].
+    NeverClose,
+    /// See [`FaultKind::LatePong`].
+    LatePong {
+        /// From the ping to its pong.
+        delay: Nanos,
+    },
+    /// See [`FaultKind::PongStopsAfter`].
+    PongStopsAfter {
+        /// Pings that are answered.
+        pings: u32,
+    },
+    /// See [`FaultKind::WrongPong`].
+    WrongPong,
+    /// See [`FaultKind::Only`].
+    Only {
+        /// What it sends.
+        frame: Activity,
+        /// Between two of them. Above zero.
+        every: Nanos,
+    },
+    /// See [`FaultKind::StopReading`].
+    StopReading,
+    /// See [`FaultKind::Trickle`].
+    Trickle {
+        /// Between two bytes. Above zero.
+        every: Nanos,
+    },
+    /// See [`FaultKind::Fragments`].
+    Fragments {
+        /// Between the fragments. Above zero.
+        pause: Nanos,
+    },
+    /// See [`FaultKind::HalfClose`].
+    HalfClose,
+    /// See [`FaultKind::Reset`].
+    Reset,
+    /// See [`FaultKind::Vanish`].
+    Vanish {
+        /// After so long it is back.
+        lasts: Option<Nanos>,
+    },
+    /// See [`FaultKind::IllegalFrame`].
+    IllegalFrame(Illegal),
+    /// See [`FaultKind::Close`].
+    Close {
+        /// `None` is a Close frame without a code.
+        code: Option<u16>,
+    },
+    /// See [`FaultKind::Hold`].
+    Hold,
+}
+
+impl Conduct {
+    /// Whether it is going to read no more, while TCP goes on.
+    pub fn stops_reading(&self) -> bool {
+        let mut faults = self.faults.iter();
+        faults.any(|wrong| wrong.deed == Deed::StopReading)
+    }
+}
+
+impl Deed {
+    fn of(fault: &FaultKind, place: u32) -> Self {
+        match fault {
+            FaultKind::NoPong => Self::NoPong,
+            FaultKind::NeverClose => Self::NeverClose,
+            FaultKind::LatePong { delay } => Self::LatePong {
+                delay: nanos(delay.at(place)),
+            },
+            FaultKind::PongStopsAfter { pings } => Self::PongStopsAfter { pings: *pings },
+            FaultKind::WrongPong => Self::WrongPong,
+            FaultKind::Only { frame, every } => Self::Only {
+                frame: *frame,
+                every: nanos(every.at(place)),
+            },
+            FaultKind::StopReading => Self::StopReading,
+            FaultKind::Trickle { every } => Self::Trickle {
+                every: nanos(*every),
+            },
+            FaultKind::Fragments { pause } => Self::Fragments {
+                pause: nanos(*pause),
+            },
+            FaultKind::HalfClose => Self::HalfClose,
+            FaultKind::Reset => Self::Reset,
+            FaultKind::Vanish { lasts } => Self::Vanish {
+                lasts: lasts.map(nanos),
+            },
+            FaultKind::IllegalFrame(illegal) => Self::IllegalFrame(*illegal),
+            FaultKind::Close { codes } => Self::Close {
+                code: codes[place as usize % codes.len()],
+            },
+            FaultKind::Hold => Self::Hold,
+        }
+    }
+
+    /// The delay it sweeps over.
+    fn level(self) -> Option<Nanos> {
+        match self {
+            Self::LatePong { delay } => Some(delay),
+            Self::Only { every, .. } => Some(every),
+            _ => None,
+        }
+    }
+}
+
+impl Plan {
+    /// Whether the connections of a cohort leave the server's pings unanswered, though nothing is wrong.
+    pub fn is_mute(&self, cohort: usize) -> bool {
+        is_mute(self.cohort(cohort))
+    }
+
+    /// How a connection behaves. Costs no memory for one that is healthy.
+    pub fn conduct(&self, cohort: usize, connection: u32) -> Conduct {
+        let place = self.place(cohort, connection);
+        let cohort = self.cohort(cohort);
+        let faults: Vec<Wrong> = (cohort.faults.iter())
+            .map(|fault| Wrong {
+                after: nanos(fault.after),
+                deed: Deed::of(&fault.kind, place),
+            })
+            .collect();
+        let reads_not = |wrong: &Wrong| wrong.deed == Deed::StopReading;
+        let probe = (cohort.contract.as_ref())
+            .filter(|_| faults.iter().any(reads_not))
+            .and_then(gives_up_by)
+            .map(|hi| (nanos(hi) as f64 * PROBED * fraction(place)) as Nanos);
+        Conduct {
+            mute: is_mute(cohort),
+            watched: cohort.contract.is_some(),
+            level: faults.iter().find_map(|wrong| wrong.deed.level()),
+            patience: cohort.contract.as_ref().map_or(0, patience),
+            probe,
+            faults,
+        }
+    }
+}
+
+fn is_mute(cohort: &Cohort) -> bool {
+    let heartbeat = cohort.heartbeat.as_ref();
+    heartbeat.is_some_and(|heartbeat| !heartbeat.auto_pong)
+}
+
+/// When the server has given up a client that does not read, at the latest.
+fn gives_up_by(contract: &Contract) -> Option<Duration> {
+    let promises = contract.promises.iter();
+    let times = promises.filter_map(|promise| match promise {
+        Promise::ReapedBetween(between) | Promise::ClosedBetween(between) => Some(between.hi),
+        _ => None,
+    });
+    times.max()
+}
+
+fn patience(contract: &Contract) -> Nanos {
+    let promises = contract.promises.iter();
+    let ends = promises.filter_map(|promise| match promise {
+        Promise::TcpEndBetween(between) => Some(between.hi),
+        _ => None,
+    });
+    ends.max().map_or(0, |hi| nanos(hi + GRACE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{self, Between, Fault, Origin, Outside, Overrides, Source, Sweep};
+
+    fn plan(faults: Vec<FaultKind>, promises: Vec<Promise>) -> Plan {
+        let source = Source {
+            name: "test".to_owned(),
+            text: r#"
+                name = "test"
+                target.url = "ws://peer/"
+                load = { connections = 40, duration = "1s" }
+            "#
+            .to_owned(),
+        };
+        let outside = Outside {
+            env: &|_| None,
+            read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let mut scenario = scenario::parse(&source, &Overrides::default(), &outside).unwrap();
+        scenario.cohorts[0].faults = (faults.into_iter())
+            .map(|kind| Fault {
+                kind,
+                after: Duration::from_secs(3),
+            })
+            .collect();
+        scenario.cohorts[0].contract = (!promises.is_empty()).then_some(Contract {
+            from: Origin::Fault,
+            preset: None,
+            promises,
+        });
+        Plan::new(scenario, 1, 1)
+    }
+
+    #[test]
+    fn a_healthy_client_behaves() {
+        assert_eq!(plan(vec![], vec![]).conduct(0, 7), Conduct::default());
+    }
+
+    #[test]
+    fn a_sweep_and_codes_are_taken_in_turn() {
+        let levels = [1, 2, 3].map(Duration::from_secs).to_vec();
+        let delay = Sweep { levels };
+        let codes = vec![Some(1000), None];
+        let plan = plan(
+            vec![FaultKind::LatePong { delay }, FaultKind::Close { codes }],
+            vec![],
+        );
+        let of = |connection| {
+            let conduct = plan.conduct(0, connection);
+            (conduct.level, conduct.faults[1].deed)
+        };
+        let close = |code| Deed::Close { code };
+        assert_eq!(of(0), (Some(1_000_000_000), close(Some(1000))));
+        assert_eq!(of(4), (Some(2_000_000_000), close(Some(1000))));
+        assert_eq!(of(5), (Some(3_000_000_000), close(None)));
+        assert_eq!(plan.conduct(0, 0).faults[0].after, 3_000_000_000);
+    }
+
+    #[test]
+    fn probes_are_spread_over_the_promised_time_and_a_quarter_more() {
+        let between = Between {
+            lo: Duration::from_secs(1),
+            hi: Duration::from_secs(8),
+        };
+        let promises = vec![Promise::ReapedBetween(between)];
+        let reads_not = plan(vec![FaultKind::StopReading], promises.clone());
+        let mut probes: Vec<_> = (0..40)
+            .map(|connection| reads_not.conduct(0, connection).probe.unwrap())
+            .collect();
+        probes.sort_unstable();
+        assert!(probes[0] < 500_000_000 && probes[39] < 10_000_000_000);
+        assert!(probes[39] > 9_500_000_000, "{probes:?}");
+        let reads = plan(vec![FaultKind::NoPong], promises);
+        assert_eq!(reads.conduct(0, 0).probe, None);
+    }
+
+    #[test]
+    fn a_server_is_waited_for_as_long_as_it_promised_and_a_second() {
+        let between = Between {
+            lo: Duration::ZERO,
+            hi: Duration::from_secs(31),
+        };
+        let plan = plan(
+            vec![FaultKind::NoPong],
+            vec![Promise::TcpEndBetween(between)],
+        );
+        assert_eq!(plan.conduct(0, 0).patience, 32_000_000_000);
+        assert!(plan.conduct(0, 0).watched);
+    }
+}
