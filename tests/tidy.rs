@@ -21,7 +21,11 @@ const WALLS: &[(&str, &[&str])] = &[
         &["units", "metric", "plan", "scenario", "measure"],
     ),
     ("target", &["units", "metric", "scenario", "engine"]),
-    ("relay", &["units", "metric", "scenario", "measure"]),
+    // Of the engine only what it waits with.
+    (
+        "relay",
+        &["units", "metric", "scenario", "measure", "engine"],
+    ),
     ("host", &["units", "metric", "scenario", "measure"]),
     (
         "probe",

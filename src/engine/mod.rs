@@ -37,9 +37,12 @@ mod websocket;
 mod wire;
 mod worker;
 
+// What the relay waits with.
+pub(crate) use deadline::{Deadlines, NEVER};
 pub use error::EngineError;
 pub use preflight::{LimitError, Limits};
 pub use prepare::Prepared;
 pub use supervisor::{Finished, Second};
 pub use sys::TCP_VIEW;
 pub use timer::PRECISE;
+pub(crate) use timer::Timer;
