@@ -13,6 +13,7 @@
 //! | [`measure`] | what was seen, as numbers: shards, merging, the summary | knows a socket or a scenario |
 //! | [`engine`] | sockets, tasks and time: does what the plan says and records what happens | prints |
 //! | [`target`] | the built-in echo server | knows the engine |
+//! | [`relay`] | the relay of `[path]`: does to connections what a bad network does | knows the plan |
 //! | [`verdict`] | gates, doubts about the run itself, the exit code | |
 //! | [`report`], [`live`] | numbers as files and text; progress while it runs | opens a socket |
 //! | [`cli`] | composes all of it; prints | holds logic |
@@ -26,6 +27,7 @@ pub mod live;
 pub mod measure;
 pub mod metric;
 pub mod plan;
+pub mod relay;
 pub mod report;
 pub mod scenario;
 pub mod target;
