@@ -14,6 +14,7 @@
 //! | [`engine`] | sockets, tasks and time: does what the plan says and records what happens | prints |
 //! | [`target`] | the built-in echo server | knows the engine |
 //! | [`host`] | the target's side, as far as it is on this machine: process, sockets, resources | knows a connection |
+//! | [`relay`] | the relay of `[path]`: does to connections what a bad network does | knows the plan |
 //! | [`verdict`] | gates, doubts about the run itself, the exit code | |
 //! | [`report`], [`live`] | numbers as files and text; progress while it runs | opens a socket |
 //! | [`cli`] | composes all of it; prints | holds logic |
@@ -28,6 +29,7 @@ pub mod live;
 pub mod measure;
 pub mod metric;
 pub mod plan;
+pub mod relay;
 pub mod report;
 pub mod scenario;
 pub mod target;

@@ -21,9 +21,13 @@ const WALLS: &[(&str, &[&str])] = &[
         &["units", "metric", "plan", "scenario", "measure"],
     ),
     ("target", &["units", "metric", "scenario", "engine"]),
-    ("relay", &["units", "metric", "scenario", "measure"]),
     // Freezes follow the same even sequence as connections do.
     ("host", &["units", "metric", "plan", "scenario", "measure"]),
+    // Of the engine only what it waits with.
+    (
+        "relay",
+        &["units", "metric", "scenario", "measure", "engine"],
+    ),
     (
         "probe",
         &["units", "metric", "scenario", "measure", "engine"],

@@ -8,11 +8,11 @@ use crate::plan::Nanos;
 
 /// A connection's place in the queue. Given back by [`Deadlines::leave`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place(u32);
+pub(crate) struct Place(u32);
 
 /// The queue.
 #[derive(Debug, Default)]
-pub(super) struct Deadlines {
+pub(crate) struct Deadlines {
     inner: RefCell<Inner>,
 }
 
@@ -44,11 +44,11 @@ impl Slot {
 }
 
 /// No deadline.
-pub(super) const NEVER: Nanos = Nanos::MAX;
+pub(crate) const NEVER: Nanos = Nanos::MAX;
 
 impl Deadlines {
     /// Takes a place.
-    pub(super) fn join(&self) -> Place {
+    pub(crate) fn join(&self) -> Place {
         let mut inner = self.inner.borrow_mut();
         if let Some(place) = inner.free.pop() {
             return place;
@@ -58,7 +58,7 @@ impl Deadlines {
     }
 
     /// Gives a place back.
-    pub(super) fn leave(&self, place: Place) {
+    pub(crate) fn leave(&self, place: Place) {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
         let slot = &mut inner.slots[place.0 as usize];
@@ -68,7 +68,7 @@ impl Deadlines {
     }
 
     /// Asks to be woken at this time instead of any asked for before.
-    pub(super) fn set(&self, place: Place, at: Nanos, waker: &Waker) {
+    pub(crate) fn set(&self, place: Place, at: Nanos, waker: &Waker) {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
         let slot = &mut inner.slots[place.0 as usize];
@@ -93,7 +93,7 @@ impl Deadlines {
     }
 
     /// Wakes all whose time has come, and says when the next one's will.
-    pub(super) fn fire(&self, now: Nanos) -> Nanos {
+    pub(crate) fn fire(&self, now: Nanos) -> Nanos {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
         while let Some((at, place)) = inner.queue.first().copied() {
@@ -117,7 +117,7 @@ impl Deadlines {
     }
 
     /// Wakes the holders of so many places from `first` on, whatever their deadlines. Says how many places there are.
-    pub(super) fn wake(&self, first: usize, count: usize) -> usize {
+    pub(crate) fn wake(&self, first: usize, count: usize) -> usize {
         let inner = self.inner.borrow();
         let places = inner.slots.iter().skip(first).take(count);
         places
@@ -127,7 +127,7 @@ impl Deadlines {
     }
 
     /// The driver is going to sleep until then; it is woken when an earlier deadline comes.
-    pub(super) fn sleep(&self, until: Nanos, driver: &Waker) {
+    pub(crate) fn sleep(&self, until: Nanos, driver: &Waker) {
         let mut inner = self.inner.borrow_mut();
         inner.sleeping_until = until;
         inner.driver = Some(driver.clone());

@@ -43,9 +43,12 @@ mod websocket;
 mod wire;
 mod worker;
 
+// What the relay waits with.
+pub(crate) use deadline::{Deadlines, NEVER};
 pub use error::EngineError;
 pub use observer::{Finished, Observer, Second};
 pub use preflight::{LimitError, Limits, can_vanish};
 pub use prepare::Prepared;
 pub use sys::TCP_VIEW;
 pub use timer::PRECISE;
+pub(crate) use timer::Timer;

@@ -65,7 +65,8 @@ mod system {
     use std::os::fd::OwnedFd;
     use tokio::io::unix::AsyncFd;
 
-    pub(super) struct Timer {
+    /// Wakes one task at one time.
+    pub(crate) struct Timer {
         fd: AsyncFd<OwnedFd>,
         set_for: Nanos,
     }
@@ -73,7 +74,7 @@ mod system {
     impl Timer {
         pub(super) const PRECISE: bool = true;
 
-        pub(super) fn new() -> io::Result<Self> {
+        pub(crate) fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
             Ok(Self {
@@ -83,7 +84,7 @@ mod system {
         }
 
         /// Ready at `at`, or now and then before.
-        pub(super) fn poll_until(
+        pub(crate) fn poll_until(
             &mut self,
             at: Nanos,
             now: Nanos,
@@ -129,7 +130,7 @@ mod system {
     use std::time::Duration;
 
     /// The runtime's timer, a millisecond or two late; the report says so.
-    pub(super) struct Timer {
+    pub(crate) struct Timer {
         sleep: Option<Pin<Box<tokio::time::Sleep>>>,
         set_for: Nanos,
     }
@@ -137,14 +138,14 @@ mod system {
     impl Timer {
         pub(super) const PRECISE: bool = false;
 
-        pub(super) fn new() -> io::Result<Self> {
+        pub(crate) fn new() -> io::Result<Self> {
             Ok(Self {
                 sleep: None,
                 set_for: NEVER,
             })
         }
 
-        pub(super) fn poll_until(
+        pub(crate) fn poll_until(
             &mut self,
             at: Nanos,
             now: Nanos,
@@ -173,7 +174,7 @@ mod system {
     }
 }
 
-use system::Timer;
+pub(crate) use system::Timer;
 
 /// Whether this system has a timer that is late by microseconds rather than milliseconds.
 pub const PRECISE: bool = Timer::PRECISE;

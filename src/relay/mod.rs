@@ -1,0 +1,23 @@
+//! The relay of `[path]`: lies between wsbench's connections and the target, and does to them what a bad network does.
+//!
+//! ```text
+//! relay ─ service (its thread: listeners, dials) ─ connection (two legs) ─ pipe (one direction: delay, throttle)
+//!                                                       ├ schedule: what happens now, and what strikes (pure)
+//!                                                       └ middle: where a frame is cut (pure)
+//! ```
+//!
+//! It moves bytes, not packets: the kernel still acknowledges what a fault holds back. So it plays a frozen or failing
+//! proxy; a path that is dead for packets too is the client fault `vanish`.
+
+mod connection;
+mod counts;
+mod handle;
+mod middle;
+mod pipe;
+mod schedule;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use counts::{Passage, PathIncident, RelayLog};
+pub use handle::{Relay, RelayError};

@@ -1,0 +1,306 @@
+//! One direction of one connection: bytes on their way, each with the time it is due, and how TCP ended behind them.
+//! Pure: is told the time, reads and writes nothing. Times are nanoseconds since the relay's start.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf as _, BytesMut};
+use rand::{Rng as _, SeedableRng as _};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::schedule::Conditions;
+use crate::engine::NEVER;
+
+/// Bytes that are held for one direction, at most. Then reading stops, and TCP makes the sender wait.
+pub(super) const MOST_BYTES: usize = 256 << 10;
+/// The same while bytes are throttled: what waits should wait at the sender.
+const MOST_THROTTLED: usize = 16 << 10;
+/// Reads that are told apart by when they are due, at most.
+const MOST_READS: usize = 4096;
+/// What an idle direction keeps of its queue.
+const KEPT_BYTES: usize = 4 << 10;
+/// A throttled direction passes on so many times a second.
+const PORTIONS: u64 = 100;
+/// A throttled direction that was woken late may catch up with this much.
+const CATCH_UP_NS: u64 = 1_000_000;
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// How a sender ended TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Fin,
+    Rst,
+}
+
+/// One direction.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    bytes: BytesMut,
+    /// When so many of them are due, in order.
+    due: VecDeque<(u64, usize)>,
+    /// When the last of them is, or was.
+    last_due: u64,
+    /// What follows them, and when.
+    end: Option<(End, u64)>,
+    /// A throttle lets nothing pass before.
+    next_portion: u64,
+    random: Xoshiro256PlusPlus,
+    /// A limit was reached.
+    was_full: bool,
+}
+
+impl Pipe {
+    /// An empty one.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            bytes: BytesMut::new(),
+            due: VecDeque::new(),
+            last_due: 0,
+            end: None,
+            next_portion: 0,
+            random: Xoshiro256PlusPlus::seed_from_u64(seed),
+            was_full: false,
+        }
+    }
+
+    /// How many bytes there is room for. None: they have to wait where they are.
+    pub(super) fn room(&mut self, conditions: &Conditions) -> usize {
+        let most = match conditions.rate {
+            Some(_) => MOST_THROTTLED,
+            None => MOST_BYTES,
+        };
+        let mut room = most.saturating_sub(self.bytes.len());
+        if self.due.len() >= MOST_READS {
+            room = 0;
+        }
+        self.was_full |= room == 0 && conditions.rate.is_none();
+        room
+    }
+
+    /// Whether there was ever no room, other than by a throttle.
+    pub(super) fn was_full(&self) -> bool {
+        self.was_full
+    }
+
+    /// Takes bytes that have come.
+    pub(super) fn take(&mut self, bytes: &[u8], conditions: &Conditions, now: u64) {
+        let due = self.late(conditions, now);
+        self.bytes.extend_from_slice(bytes);
+        match self.due.back_mut() {
+            Some((last, length)) if *last == due => *length += bytes.len(),
+            _ => self.due.push_back((due, bytes.len())),
+        }
+    }
+
+    /// Takes the end of TCP. A RST takes the place of a FIN; anything else that comes after an end is nothing new.
+    pub(super) fn take_end(&mut self, end: End, conditions: &Conditions, now: u64) {
+        let is_new = match self.end {
+            None => true,
+            Some((before, _)) => before == End::Fin && end == End::Rst,
+        };
+        if is_new {
+            self.end = Some((end, self.late(conditions, now)));
+        }
+    }
+
+    /// Forgets the bytes that are on their way.
+    pub(super) fn clear(&mut self) {
+        self.bytes = BytesMut::new();
+        self.due.clear();
+    }
+
+    /// The bytes that are to be passed on now.
+    pub(super) fn front(&self, conditions: &Conditions, now: u64) -> &[u8] {
+        let is_due = self.due.iter().take_while(|(due, _)| *due <= now);
+        let mut length: usize = is_due.map(|(_, length)| length).sum();
+        if let Some(rate) = conditions.rate {
+            if now < self.next_portion {
+                return &[];
+            }
+            length = length.min(portion(rate));
+        }
+        &self.bytes[..length]
+    }
+
+    /// So many of them were passed on.
+    pub(super) fn passed(&mut self, count: usize, conditions: &Conditions, now: u64) {
+        self.bytes.advance(count);
+        let mut left = count;
+        while let Some((_, length)) = self.due.front_mut() {
+            if *length > left {
+                *length -= left;
+                break;
+            }
+            left -= *length;
+            self.due.pop_front();
+        }
+        if self.due.is_empty() && self.bytes.capacity() > KEPT_BYTES {
+            self.clear();
+        }
+        if let Some(rate) = conditions.rate {
+            let takes = (count as u64).saturating_mul(SECOND_NS) / rate.max(1);
+            let from = self.next_portion.max(now.saturating_sub(CATCH_UP_NS));
+            self.next_portion = from.saturating_add(takes);
+        }
+    }
+
+    /// The end of TCP, where it is to be passed on now.
+    pub(super) fn end(&self, now: u64) -> Option<End> {
+        let (end, due) = self.end?;
+        (self.due.is_empty() && due <= now).then_some(end)
+    }
+
+    /// Whether it is known that nothing more will come.
+    pub(super) fn has_end(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// When there will be something to pass on that is not due yet. `NEVER`: what there is can be passed on now.
+    pub(super) fn next_due(&self, conditions: &Conditions, now: u64) -> u64 {
+        let portion = conditions.rate.map_or(0, |_| self.next_portion);
+        let due = match (self.due.front(), self.end) {
+            (Some((due, _)), _) => (*due).max(portion),
+            (None, Some((_, due))) => due,
+            (None, None) => NEVER,
+        };
+        if due > now { due } else { NEVER }
+    }
+
+    /// When something that comes now is due: never before what came before it.
+    fn late(&mut self, conditions: &Conditions, now: u64) -> u64 {
+        let share = (u128::from(self.random.next_u64()) * u128::from(conditions.jitter_ns)) >> 64;
+        let due = now
+            .saturating_add(conditions.delay_ns)
+            .saturating_add(share as u64);
+        self.last_due = self.last_due.max(due);
+        self.last_due
+    }
+}
+
+/// How many bytes a throttle passes on at a time.
+fn portion(rate: u64) -> usize {
+    (rate / PORTIONS).clamp(1, MOST_THROTTLED as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn late(delay_ns: u64, jitter_ns: u64) -> Conditions {
+        Conditions {
+            delay_ns,
+            jitter_ns,
+            ..Conditions::default()
+        }
+    }
+
+    fn throttled(rate: u64) -> Conditions {
+        Conditions {
+            rate: Some(rate),
+            ..Conditions::default()
+        }
+    }
+
+    /// Passes on all that is due.
+    fn drain(pipe: &mut Pipe, conditions: &Conditions, now: u64) -> Vec<u8> {
+        let bytes = pipe.front(conditions, now).to_vec();
+        pipe.passed(bytes.len(), conditions, now);
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_keep_their_order_and_none_is_early_or_later_than_delay_and_jitter(
+            reads in prop::collection::vec((0u64..2_000, 1usize..50, 0u64..3_000, 0u64..3_000), 1..60),
+            seed: u64,
+        ) {
+            let mut pipe = Pipe::new(seed);
+            let (mut now, mut next, mut latest) = (0, 0u8, 0);
+            let mut came = Vec::new();
+            let mut passed = Vec::new();
+            for (gap, length, delay, jitter) in reads {
+                let until = now + gap;
+                while now < until {
+                    let due = pipe.next_due(&late(0, 0), now).min(until);
+                    now = due;
+                    passed.extend(drain(&mut pipe, &late(0, 0), now).into_iter().map(|byte| (byte, now)));
+                }
+                latest = latest.max(now + delay + jitter);
+                let bytes: Vec<u8> = (0..length).map(|_| { next = next.wrapping_add(1); next }).collect();
+                came.extend(bytes.iter().map(|byte| (*byte, now + delay, latest)));
+                pipe.take(&bytes, &late(delay, jitter), now);
+            }
+            pipe.take_end(End::Fin, &late(0, 0), now);
+            while pipe.end(now).is_none() {
+                now = match pipe.next_due(&late(0, 0), now) { NEVER => now, due => due };
+                passed.extend(drain(&mut pipe, &late(0, 0), now).into_iter().map(|byte| (byte, now)));
+            }
+            prop_assert_eq!(came.len(), passed.len());
+            for ((byte, earliest, latest), (other, at)) in came.into_iter().zip(passed) {
+                prop_assert_eq!(byte, other);
+                prop_assert!(earliest <= at && at <= latest, "{earliest} <= {at} <= {latest}");
+            }
+        }
+
+        #[test]
+        fn a_throttle_passes_its_rate_and_hardly_more(rate in 1u64..5_000_000, late_ns in 0u64..1_000_000) {
+            let conditions = throttled(rate);
+            let mut pipe = Pipe::new(1);
+            let (mut now, mut passed) = (0, 0);
+            pipe.take(&[0], &conditions, 0);
+            while now < SECOND_NS {
+                passed += drain(&mut pipe, &conditions, now).len() as u64;
+                let room = pipe.room(&conditions);
+                pipe.take(&vec![0; room], &conditions, now);
+                now = pipe.next_due(&conditions, now).saturating_add(late_ns);
+            }
+            let most = rate + rate / 50 + 2;
+            prop_assert!(passed <= most, "{passed} of {rate}");
+            // A portion may be left over at the end.
+            prop_assert!(passed + rate / PORTIONS + 1 >= rate * 98 / 100, "{passed} of {rate}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_is_bounded_by_bytes_and_by_reads() {
+        let waiting = late(SECOND_NS, 0);
+        let mut pipe = Pipe::new(1);
+        assert_eq!(pipe.room(&waiting), MOST_BYTES);
+        pipe.take(&vec![0; MOST_BYTES - 1], &waiting, 0);
+        assert_eq!(pipe.room(&waiting), 1);
+        assert!(!pipe.was_full());
+        pipe.take(&[0], &waiting, 0);
+        assert_eq!(pipe.room(&waiting), 0);
+        assert!(pipe.was_full());
+
+        let mut pipe = Pipe::new(1);
+        for now in 0..MOST_READS as u64 {
+            assert_ne!(pipe.room(&waiting), 0);
+            pipe.take(&[0], &waiting, now);
+        }
+        assert_eq!(pipe.room(&waiting), 0);
+    }
+
+    #[test]
+    fn an_idle_pipe_gives_its_memory_back() {
+        let mut pipe = Pipe::new(1);
+        pipe.take(&vec![0; MOST_BYTES], &late(0, 0), 0);
+        assert_eq!(drain(&mut pipe, &late(0, 0), 0).len(), MOST_BYTES);
+        assert!(pipe.bytes.capacity() <= KEPT_BYTES);
+    }
+
+    #[test]
+    fn a_rst_overrules_a_fin_and_both_come_after_the_bytes() {
+        let conditions = late(10, 0);
+        let mut pipe = Pipe::new(1);
+        pipe.take(b"bytes", &conditions, 0);
+        pipe.take_end(End::Fin, &conditions, 5);
+        pipe.take_end(End::Rst, &conditions, 7);
+        pipe.take_end(End::Fin, &conditions, 8);
+        assert_eq!(pipe.next_due(&conditions, 0), 10);
+        assert_eq!(pipe.end(20), None, "the bytes are still there");
+        assert_eq!(drain(&mut pipe, &conditions, 10), b"bytes");
+        assert_eq!(pipe.next_due(&conditions, 10), 17);
+        assert_eq!(pipe.end(17), Some(End::Rst));
+    }
+}

@@ -1,0 +1,280 @@
+//! What happens on the path of one cohort at a given time. Pure: told the time, and when the clocks of faults began.
+//! Times are nanoseconds since the relay's start.
+
+use crate::engine::NEVER;
+use crate::scenario::{Direction, Path, PathFault, PathFaultKind};
+
+/// When the two clocks of faults began; `None`: not yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Origins {
+    /// The first connection came: for faults without `after`.
+    pub(super) first_byte: Option<u64>,
+    /// Measuring started: for faults with one.
+    pub(super) measuring: Option<u64>,
+}
+
+/// What holds for a while, at one time. Faults of the same kind add up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Conditions {
+    /// Nothing passes.
+    pub(super) frozen: bool,
+    /// Bytes are late by so much,
+    pub(super) delay_ns: u64,
+    /// and by a random part of this.
+    pub(super) jitter_ns: u64,
+    /// What is sent to the server is thrown away.
+    pub(super) drops_to_server: bool,
+    /// What is sent to the clients is thrown away.
+    pub(super) drops_to_client: bool,
+    /// Bytes a second.
+    pub(super) rate: Option<u64>,
+}
+
+impl Conditions {
+    /// Whether what is sent this way is thrown away.
+    pub(super) fn drops(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::ToServer => self.drops_to_server,
+            Direction::ToClient => self.drops_to_client,
+        }
+    }
+}
+
+/// What strikes a connection once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strike {
+    HalfClose(Direction),
+    Reset,
+    Forget,
+    Cut,
+}
+
+/// The faults of one cohort.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    faults: Vec<PathFault>,
+}
+
+impl Schedule {
+    /// Those faults of a path that concern a cohort.
+    pub(super) fn new(path: &Path, cohort: &str) -> Self {
+        let concerning = path.faults.iter().filter(|fault| fault.concerns(cohort));
+        Self {
+            faults: concerning.cloned().collect(),
+        }
+    }
+
+    /// What holds at this time, and until when at least.
+    pub(super) fn conditions(&self, origins: Origins, now: u64) -> (Conditions, u64) {
+        let mut conditions = Conditions::default();
+        let mut until = NEVER;
+        for fault in &self.faults {
+            let Some((begin, end)) = span(fault, origins) else {
+                continue;
+            };
+            until = until.min(if now < begin {
+                begin
+            } else if now < end {
+                end
+            } else {
+                NEVER
+            });
+            if begin <= now && now < end {
+                conditions.add(fault.kind);
+            }
+        }
+        (conditions, until)
+    }
+
+    /// The next strike on a connection that is due and not among those `done`, which it joins. A connection is struck
+    /// when it was open at the time of the fault, or, by a fault without `after`, when it opens.
+    pub(super) fn strike(
+        &self,
+        origins: Origins,
+        opened: u64,
+        now: u64,
+        done: &mut Struck,
+    ) -> Option<Strike> {
+        for (place, fault) in self.faults.iter().enumerate() {
+            let (Some(strike), Some((begin, end))) = (strike(fault.kind), span(fault, origins))
+            else {
+                continue;
+            };
+            let at = if fault.after.is_none() { opened } else { begin };
+            let hits = begin <= at && at < end && opened <= at && at <= now;
+            if hits && !done.0.contains(&place) {
+                done.0.push(place);
+                return Some(strike);
+            }
+        }
+        None
+    }
+}
+
+/// The faults that have struck a connection, by their place.
+#[derive(Debug, Default)]
+pub(super) struct Struck(Vec<usize>);
+
+impl Conditions {
+    fn add(&mut self, kind: PathFaultKind) {
+        match kind {
+            PathFaultKind::Delay { by, jitter } => {
+                self.delay_ns = self.delay_ns.saturating_add(by.as_nanos() as u64);
+                self.jitter_ns = self.jitter_ns.saturating_add(jitter.as_nanos() as u64);
+            }
+            PathFaultKind::Freeze => self.frozen = true,
+            PathFaultKind::Drop(Direction::ToServer) => self.drops_to_server = true,
+            PathFaultKind::Drop(Direction::ToClient) => self.drops_to_client = true,
+            PathFaultKind::Throttle(rate) => {
+                self.rate = Some(self.rate.map_or(rate.0, |other| other.min(rate.0)));
+            }
+            PathFaultKind::HalfClose(_)
+            | PathFaultKind::Reset
+            | PathFaultKind::Forget
+            | PathFaultKind::Cut => {}
+        }
+    }
+}
+
+/// When a fault began and was over, as far as it has come; both are the same for what strikes once.
+pub(super) fn incident(
+    fault: &PathFault,
+    origins: Origins,
+    now: u64,
+) -> Option<(u64, Option<u64>)> {
+    let (begin, end) = span(fault, origins)?;
+    let end = if strike(fault.kind).is_some() && fault.after.is_some() {
+        begin
+    } else {
+        end
+    };
+    (begin <= now).then_some((begin, (end <= now).then_some(end)))
+}
+
+/// From when to when a fault holds; `None`: nobody knows yet.
+fn span(fault: &PathFault, origins: Origins) -> Option<(u64, u64)> {
+    let begin = match fault.after {
+        Some(after) => origins.measuring?.saturating_add(after.as_nanos() as u64),
+        None => origins.first_byte?,
+    };
+    let lasts = (fault.lasts).map_or(NEVER, |lasts| lasts.as_nanos() as u64);
+    Some((begin, begin.saturating_add(lasts)))
+}
+
+fn strike(kind: PathFaultKind) -> Option<Strike> {
+    match kind {
+        PathFaultKind::HalfClose(direction) => Some(Strike::HalfClose(direction)),
+        PathFaultKind::Reset => Some(Strike::Reset),
+        PathFaultKind::Forget => Some(Strike::Forget),
+        PathFaultKind::Cut => Some(Strike::Cut),
+        PathFaultKind::Delay { .. }
+        | PathFaultKind::Freeze
+        | PathFaultKind::Drop(_)
+        | PathFaultKind::Throttle(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::ByteSize;
+    use std::time::Duration;
+
+    const KNOWN: Origins = Origins {
+        first_byte: Some(100),
+        measuring: Some(1_000),
+    };
+
+    fn fault(kind: PathFaultKind, after: Option<u64>, lasts: Option<u64>) -> PathFault {
+        PathFault {
+            kind,
+            after: after.map(Duration::from_nanos),
+            lasts: lasts.map(Duration::from_nanos),
+            cohorts: Vec::new(),
+        }
+    }
+
+    fn schedule(faults: Vec<PathFault>) -> Schedule {
+        Schedule { faults }
+    }
+
+    #[test]
+    fn a_fault_holds_for_its_time_after_measuring_started() {
+        let freeze = schedule(vec![fault(PathFaultKind::Freeze, Some(50), Some(20))]);
+        let at = |now| {
+            let (conditions, until) = freeze.conditions(KNOWN, now);
+            (conditions.frozen, until)
+        };
+        assert_eq!(at(1_049), (false, 1_050));
+        assert_eq!(at(1_050), (true, 1_070));
+        assert_eq!(at(1_069), (true, 1_070));
+        assert_eq!(at(1_070), (false, NEVER));
+        let unknown = freeze.conditions(Origins::default(), 5_000);
+        assert_eq!(unknown, (Conditions::default(), NEVER));
+    }
+
+    #[test]
+    fn a_fault_without_after_holds_from_the_first_byte() {
+        let delay = PathFaultKind::Delay {
+            by: Duration::from_nanos(7),
+            jitter: Duration::from_nanos(3),
+        };
+        let path = schedule(vec![fault(delay, None, None), fault(delay, Some(0), None)]);
+        let measured_later = Origins {
+            measuring: None,
+            ..KNOWN
+        };
+        let (early, until) = path.conditions(measured_later, 100);
+        assert_eq!((early.delay_ns, early.jitter_ns, until), (7, 3, NEVER));
+        let (both, _) = path.conditions(KNOWN, 1_000);
+        assert_eq!((both.delay_ns, both.jitter_ns), (14, 6));
+    }
+
+    #[test]
+    fn the_narrowest_throttle_holds_and_directions_are_told_apart() {
+        let path = schedule(vec![
+            fault(PathFaultKind::Throttle(ByteSize(10)), None, None),
+            fault(PathFaultKind::Throttle(ByteSize(5)), None, None),
+            fault(PathFaultKind::Drop(Direction::ToClient), None, None),
+        ]);
+        let (conditions, _) = path.conditions(KNOWN, 200);
+        assert_eq!(conditions.rate, Some(5));
+        assert!(conditions.drops(Direction::ToClient));
+        assert!(!conditions.drops(Direction::ToServer));
+    }
+
+    #[test]
+    fn only_connections_that_are_open_are_struck_and_only_once() {
+        let path = schedule(vec![fault(PathFaultKind::Reset, Some(50), None)]);
+        let strike = |opened, now| path.strike(KNOWN, opened, now, &mut Struck::default());
+        assert_eq!(strike(900, 1_049), None);
+        assert_eq!(strike(900, 1_050), Some(Strike::Reset));
+        assert_eq!(strike(900, 9_000), Some(Strike::Reset), "however late");
+        assert_eq!(strike(1_051, 9_000), None, "opened afterwards");
+        let mut done = Struck::default();
+        assert!(path.strike(KNOWN, 900, 1_050, &mut done).is_some());
+        assert_eq!(path.strike(KNOWN, 900, 1_050, &mut done), None);
+    }
+
+    #[test]
+    fn without_after_each_connection_is_struck_as_it_opens() {
+        let path = schedule(vec![fault(PathFaultKind::Forget, None, Some(500))]);
+        let strike = |opened| path.strike(KNOWN, opened, opened, &mut Struck::default());
+        assert_eq!(strike(100), Some(Strike::Forget));
+        assert_eq!(strike(599), Some(Strike::Forget));
+        assert_eq!(strike(600), None);
+    }
+
+    #[test]
+    fn incidents_are_what_has_begun() {
+        let freeze = fault(PathFaultKind::Freeze, Some(50), Some(20));
+        assert_eq!(incident(&freeze, KNOWN, 1_049), None);
+        assert_eq!(incident(&freeze, KNOWN, 1_060), Some((1_050, None)));
+        assert_eq!(incident(&freeze, KNOWN, 1_070), Some((1_050, Some(1_070))));
+        let reset = fault(PathFaultKind::Reset, Some(50), None);
+        assert_eq!(incident(&reset, KNOWN, 1_050), Some((1_050, Some(1_050))));
+        let always = fault(PathFaultKind::Freeze, None, None);
+        assert_eq!(incident(&always, KNOWN, 2_000), Some((100, None)));
+        assert_eq!(incident(&always, Origins::default(), 2_000), None);
+    }
+}

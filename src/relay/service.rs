@@ -1,0 +1,344 @@
+//! The relay's thread: takes connections, dials the target for each, and wakes them when something is due.
+
+use std::cell::{Cell, RefCell};
+use std::future::{pending, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::rc::Rc;
+use std::sync::mpsc::SyncSender;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::watch;
+use tokio::task::spawn_local;
+use tokio::time::{sleep, timeout};
+
+use super::connection::{Around, Connection, Step, Tally, shut};
+use super::counts::{Passage, RelayLog};
+use super::schedule::{Origins, Schedule};
+use crate::engine::{Deadlines, NEVER, Timer};
+
+/// What all connections are read into, in turn.
+const SCRATCH: usize = 16 << 10;
+/// For the target to take a connection.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
+/// For both sides to end TCP after we have: what they still send must not be answered with a RST that overtakes our FIN.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
+/// After an accept that failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+/// Wake-ups are at least this far apart, as those of a worker.
+const APART_NS: u64 = 100_000;
+/// Tasks that run before the runtime looks at its sockets again, as those of a worker.
+const EVENT_INTERVAL: u32 = 16;
+
+/// What the thread is told while it runs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Orders {
+    pub(super) measuring: Option<Instant>,
+    pub(super) stop: bool,
+}
+
+/// What the thread is started with.
+pub(super) struct Setup {
+    /// Its zero of time.
+    pub(super) origin: Instant,
+    /// One for each cohort that the path leads, with the cohort's place.
+    pub(super) routes: Vec<(usize, std::net::TcpListener, Schedule)>,
+    pub(super) targets: Vec<SocketAddr>,
+    pub(super) seed: u64,
+    pub(super) orders: watch::Receiver<Orders>,
+}
+
+/// When both clocks of the faults began, and what was counted.
+pub(super) struct Outcome {
+    pub(super) origins: Origins,
+    pub(super) log: RelayLog,
+}
+
+/// Relays until it is told to stop. Says when it is ready.
+///
+/// # Errors
+/// The system gives no timer or takes a listener back.
+pub(super) fn run(setup: Setup, ready: &SyncSender<()>) -> io::Result<Outcome> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .event_interval(EVENT_INTERVAL)
+        .build_local(LocalOptions::default())?;
+    runtime.block_on(relay(setup, ready))
+}
+
+async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<Outcome> {
+    let timer = Timer::new()?;
+    let shared = Rc::new(Shared {
+        origin: setup.origin,
+        targets: setup.targets,
+        seed: setup.seed,
+        deadlines: Deadlines::default(),
+        origins: Cell::default(),
+        scratch: RefCell::new(vec![0; SCRATCH]),
+        tally: Tally::default(),
+        spare: RefCell::default(),
+        log: RefCell::default(),
+    });
+    for (cohort, listener, schedule) in setup.routes {
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let route = Rc::new(Route { cohort, schedule });
+        spawn_local(accept(shared.clone(), route, listener));
+    }
+    // Whoever started the thread may have gone, and then there are no orders either.
+    let _ = ready.send(());
+    tokio::select! {
+        result = drive(&shared, timer) => result?,
+        () = obey(&shared, setup.orders) => {}
+    }
+    Ok(shared.outcome())
+}
+
+/// The faults of one cohort.
+struct Route {
+    /// Its place among the cohorts.
+    cohort: usize,
+    schedule: Schedule,
+}
+
+struct Shared {
+    origin: Instant,
+    targets: Vec<SocketAddr>,
+    seed: u64,
+    deadlines: Deadlines,
+    origins: Cell<Origins>,
+    scratch: RefCell<Vec<u8>>,
+    tally: Tally,
+    /// Given back for a moment when there is no other descriptor, so that a client can be taken and reset.
+    spare: RefCell<Option<OwnedFd>>,
+    log: RefCell<RelayLog>,
+}
+
+impl Shared {
+    fn now(&self) -> u64 {
+        self.origin.elapsed().as_nanos() as u64
+    }
+
+    /// Counts a client that has come; its number, from 0.
+    fn came(&self, now: u64) -> u64 {
+        let mut origins = self.origins.get();
+        origins.first_byte.get_or_insert(now);
+        self.origins.set(origins);
+        let mut log = self.log.borrow_mut();
+        log.connections += 1;
+        log.connections - 1
+    }
+
+    fn outcome(&self) -> Outcome {
+        let mut log = self.log.take();
+        log.bytes_to_server = self.tally.bytes_to_server.get();
+        log.bytes_to_client = self.tally.bytes_to_client.get();
+        log.bytes_lost = self.tally.bytes_lost.get();
+        log.backed_up = self.tally.backed_up.get();
+        log.cpu = cpu();
+        Outcome {
+            origins: self.origins.get(),
+            log,
+        }
+    }
+}
+
+/// Wakes connections at their deadlines.
+async fn drive(shared: &Shared, mut timer: Timer) -> io::Result<()> {
+    let mut last = 0;
+    let mut asked_for = NEVER;
+    poll_fn(|cx| {
+        loop {
+            let now = shared.now();
+            if asked_for <= now {
+                last = now;
+            }
+            asked_for = match shared.deadlines.fire(now) {
+                NEVER => NEVER,
+                next => next.max(last + APART_NS),
+            };
+            shared.deadlines.sleep(asked_for, cx.waker());
+            match timer.poll_until(asked_for, now, cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await
+}
+
+/// Does as it is told until it is told to stop, or nobody is left to tell it.
+async fn obey(shared: &Shared, mut orders: watch::Receiver<Orders>) {
+    loop {
+        let order = *orders.borrow_and_update();
+        if order.stop {
+            return;
+        }
+        if let Some(measuring) = order.measuring {
+            let mut origins = shared.origins.get();
+            let since = measuring.saturating_duration_since(shared.origin);
+            origins.measuring = Some(since.as_nanos() as u64);
+            shared.origins.set(origins);
+            shared.deadlines.wake(0, usize::MAX);
+        }
+        if orders.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes the connections of one cohort.
+async fn accept(shared: Rc<Shared>, route: Rc<Route>, listener: TcpListener) {
+    loop {
+        if shared.spare.borrow().is_none() {
+            shared
+                .spare
+                .replace(listener.as_fd().try_clone_to_owned().ok());
+        }
+        match listener.accept().await {
+            Ok((client, _)) => {
+                let opened = shared.now();
+                let number = shared.came(opened);
+                spawn_local(serve(shared.clone(), route.clone(), client, opened, number));
+            }
+            Err(error) if is_out_of_descriptors(&error) => {
+                drop(shared.spare.take());
+                if let Ok(Ok((client, _))) = timeout(ACCEPT_PAUSE, listener.accept()).await {
+                    shared.came(shared.now());
+                    shared.log.borrow_mut().refused += 1;
+                    reset(client);
+                } else {
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+            // That client had gone before it was taken.
+            Err(_) => {}
+        }
+    }
+}
+
+/// One connection, from its client's to the end of both legs.
+async fn serve(shared: Rc<Shared>, route: Rc<Route>, client: TcpStream, opened: u64, number: u64) {
+    let server = match dial(&shared.targets, number).await {
+        Ok(server) => server,
+        Err(error) => {
+            let mut log = shared.log.borrow_mut();
+            match is_out_of_descriptors(&error) {
+                true => log.refused += 1,
+                false => log.unreachable += 1,
+            }
+            return reset(client);
+        }
+    };
+    // Where the client has gone already, its leg says so.
+    let _ = client.set_nodelay(true);
+    note_passage(&shared, &client, &server);
+    let seed = shared.seed ^ ((route.cohort as u64) << 48) ^ (number << 1);
+    let mut connection = Connection::new(client, server, opened, [seed, seed ^ 1]);
+    let place = shared.deadlines.join();
+    let last = poll_fn(|cx| {
+        let around = Around {
+            schedule: &route.schedule,
+            origins: shared.origins.get(),
+            now: shared.now(),
+            tally: &shared.tally,
+        };
+        match connection.step(&around, &mut shared.scratch.borrow_mut(), cx) {
+            Step::Wait(until) => {
+                shared.deadlines.set(place, until, cx.waker());
+                Poll::Pending
+            }
+            last => Poll::Ready(last),
+        }
+    });
+    let last = last.await;
+    shared.deadlines.leave(place);
+    let [client, server] = connection.into_legs();
+    match last {
+        Step::Wait(_) => {}
+        Step::Reset => {
+            reset(client.0);
+            reset(server.0);
+        }
+        Step::Ended => {
+            tokio::join!(end(client), end(server));
+        }
+        Step::Forgotten => {
+            tokio::join!(forget(client), forget(server));
+        }
+    }
+}
+
+/// The target's addresses are used in turn.
+async fn dial(targets: &[SocketAddr], number: u64) -> io::Result<TcpStream> {
+    let turn = (number % targets.len().max(1) as u64) as usize;
+    let target = targets.get(turn).ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let server = timeout(DIAL_TIMEOUT, TcpStream::connect(target)).await??;
+    server.set_nodelay(true)?;
+    Ok(server)
+}
+
+fn note_passage(shared: &Shared, client: &TcpStream, server: &TcpStream) {
+    let (Ok(client), Ok(server)) = (client.peer_addr(), server.local_addr()) else {
+        return;
+    };
+    let passages = &mut shared.log.borrow_mut().passages;
+    if passages.len() < RelayLog::MAX_PASSAGES {
+        passages.push(Passage {
+            client_port: client.port(),
+            target_port: server.port(),
+            since: Instant::now(),
+        });
+    }
+}
+
+/// Ends a leg in order: a FIN now, if none was sent, and the last descriptor when the other side has ended too.
+async fn end((mut leg, is_silent): (TcpStream, bool)) {
+    shut(&leg);
+    if !is_silent {
+        let mut thrown_away = [0; 1024];
+        let drained = async { while matches!(leg.read(&mut thrown_away).await, Ok(1..)) {} };
+        let _ = timeout(END_TIMEOUT, drained).await;
+    }
+}
+
+/// Keeps a leg without a word, and answers whatever comes next with a RST.
+async fn forget((mut leg, is_silent): (TcpStream, bool)) {
+    if is_silent {
+        // It has sent its FIN before: nothing but acknowledgements can come.
+        return pending().await;
+    }
+    let _ = leg.read(&mut [0]).await;
+    reset(leg);
+}
+
+fn reset(leg: TcpStream) {
+    // It fails only where there is nothing left to reset.
+    let _ = leg.set_zero_linger();
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
+}
+
+/// The processor time of this thread.
+#[cfg(target_os = "linux")]
+fn cpu() -> Option<Duration> {
+    use rustix::time::{ClockId, clock_gettime};
+    let spent = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(spent).ok()
+}
+
+/// The processor time of this thread.
+#[cfg(not(target_os = "linux"))]
+fn cpu() -> Option<Duration> {
+    None
+}

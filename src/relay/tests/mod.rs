@@ -1,0 +1,261 @@
+//! The relay over loopback, seen from both ends: a client of a cohort, and the target's side of the same connection.
+//! Port 0 throughout; every wait is bounded.
+
+mod bytes;
+mod endings;
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::{Relay, RelayLog};
+use crate::scenario::{Direction, Path, PathFault, PathFaultKind};
+
+/// Longer than anything takes that works.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Long enough for a byte to come over loopback, had it been sent.
+const A_WHILE: Duration = Duration::from_millis(100);
+
+/// Two cohorts on the path, and a target that does as the test says.
+struct Scene {
+    relay: Relay,
+    target: TcpListener,
+}
+
+/// How TCP ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Ended {
+    Fin,
+    Rst,
+}
+
+impl Scene {
+    /// A path on which this happens to the cohort `bad`, and nothing to `good`, which it leads as well.
+    fn new(faults: &[PathFault]) -> Self {
+        // It never begins.
+        let mut faults = faults.to_vec();
+        faults.push(
+            fault(PathFaultKind::Freeze)
+                .after(PATIENCE * 100)
+                .to("good")
+                .it,
+        );
+        let target = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = target.local_addr().unwrap();
+        Self {
+            relay: start(faults, &[address]),
+            target,
+        }
+    }
+
+    /// One connection: the client's end and the target's.
+    fn open(&self, cohort: usize) -> (TcpStream, TcpStream) {
+        let client = dial(self.relay.route(cohort).unwrap());
+        (client, patient(self.target.accept().unwrap().0))
+    }
+
+    /// Measuring starts now.
+    fn measure(&self) -> Instant {
+        let now = Instant::now();
+        self.relay.measuring(now);
+        now
+    }
+
+    fn stop(self) -> RelayLog {
+        self.relay.stop().unwrap()
+    }
+}
+
+const BAD: usize = 0;
+const GOOD: usize = 1;
+const LEFT_ALONE: usize = 2;
+
+fn start(faults: Vec<PathFault>, target: &[SocketAddr]) -> Relay {
+    let cohorts = ["bad", "good", "left_alone"].map(str::to_owned);
+    Relay::start(&Path { faults }, &cohorts, target, 1).unwrap()
+}
+
+fn dial(address: SocketAddr) -> TcpStream {
+    patient(TcpStream::connect(address).unwrap())
+}
+
+fn patient(tcp: TcpStream) -> TcpStream {
+    tcp.set_nodelay(true).unwrap();
+    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+    tcp.set_write_timeout(Some(PATIENCE)).unwrap();
+    tcp
+}
+
+/// Says a fault of the cohort `bad` as a scenario does.
+struct Said {
+    it: PathFault,
+}
+
+fn fault(kind: PathFaultKind) -> Said {
+    Said {
+        it: PathFault {
+            kind,
+            after: None,
+            lasts: None,
+            cohorts: vec!["bad".to_owned()],
+        },
+    }
+}
+
+impl Said {
+    fn after(mut self, after: Duration) -> Self {
+        self.it.after = Some(after);
+        self
+    }
+
+    fn lasting(mut self, lasts: Duration) -> Self {
+        self.it.lasts = Some(lasts);
+        self
+    }
+
+    fn to(mut self, cohort: &str) -> Self {
+        self.it.cohorts = vec![cohort.to_owned()];
+        self
+    }
+}
+
+const fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// All bytes to the end of TCP, and how it ended.
+fn read_to_end(mut tcp: &TcpStream) -> (Vec<u8>, Ended) {
+    let mut bytes = Vec::new();
+    match tcp.read_to_end(&mut bytes) {
+        Ok(_) => (bytes, Ended::Fin),
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => (bytes, Ended::Rst),
+        Err(error) => panic!("after {} bytes: {error}", bytes.len()),
+    }
+}
+
+fn read(mut tcp: &TcpStream, count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    tcp.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+fn write(mut tcp: &TcpStream, bytes: &[u8]) {
+    tcp.write_all(bytes).unwrap();
+}
+
+/// Whether neither a byte nor an end comes for a while.
+fn is_quiet(mut tcp: &TcpStream) -> bool {
+    tcp.set_read_timeout(Some(A_WHILE)).unwrap();
+    let result = tcp.read(&mut [0]);
+    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+    matches!(result, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
+}
+
+/// Whether bytes pass both ways.
+fn is_well(client: &TcpStream, server: &TcpStream) -> bool {
+    write(client, b"there");
+    let there = read(server, 5);
+    write(server, b"back");
+    there == b"there" && read(client, 4) == b"back"
+}
+
+/// Sends a byte now and then until it is answered with a RST.
+fn write_until_reset(mut tcp: &TcpStream) {
+    let give_up = Instant::now() + PATIENCE;
+    tcp.set_read_timeout(Some(ms(2))).unwrap();
+    while Instant::now() < give_up {
+        match tcp.write_all(b".").and_then(|()| tcp.read(&mut [0])) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+                ) =>
+            {
+                return;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("never reset");
+}
+
+#[test]
+fn only_cohorts_that_something_happens_to_are_led_over_the_path() {
+    let scene = Scene::new(&[fault(PathFaultKind::Freeze).it]);
+    assert!(scene.relay.route(BAD).is_some());
+    assert!(scene.relay.route(GOOD).is_some());
+    assert_eq!(scene.relay.route(LEFT_ALONE), None);
+    assert_eq!(scene.relay.route(99), None);
+}
+
+#[test]
+fn what_happened_is_told_with_its_time() {
+    let scene = Scene::new(&[
+        fault(PathFaultKind::Drop(Direction::ToClient))
+            .after(ms(20))
+            .lasting(ms(10))
+            .it,
+        fault(PathFaultKind::Reset).after(ms(40)).it,
+        fault(PathFaultKind::Cut).after(PATIENCE).it,
+    ]);
+    let (client, server) = scene.open(BAD);
+    let (good, good_server) = scene.open(GOOD);
+    let ports = [&client, &good].map(|tcp| tcp.local_addr().unwrap().port());
+    let seen = [&server, &good_server].map(|tcp| tcp.peer_addr().unwrap().port());
+    write(&client, b"four");
+    assert_eq!(read(&server, 4), b"four");
+    let from = scene.measure();
+    assert_eq!(read_to_end(&client).1, Ended::Rst);
+    assert!(is_well(&good, &good_server));
+    let log = scene.stop();
+    let told: Vec<_> = (log.incidents.iter())
+        .map(|incident| {
+            (
+                incident.kind,
+                incident.began - from,
+                incident.ended.map(|at| at - from),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("drop", ms(20), Some(ms(30))),
+            ("reset", ms(40), Some(ms(40)))
+        ]
+    );
+    assert_eq!(log.incidents[0].cohorts, ["bad"]);
+    assert_eq!((log.connections, log.refused, log.unreachable), (2, 0, 0));
+    assert_eq!((log.bytes_to_server, log.bytes_to_client), (4 + 5, 4));
+    let passages: Vec<_> = (log.passages.iter())
+        .map(|passage| (passage.client_port, passage.target_port))
+        .collect();
+    assert_eq!(passages, [(ports[0], seen[0]), (ports[1], seen[1])]);
+}
+
+#[test]
+fn stopping_ends_every_connection() {
+    let scene = Scene::new(&[fault(PathFaultKind::Freeze).it]);
+    let (frozen, frozen_server) = scene.open(BAD);
+    let (good, good_server) = scene.open(GOOD);
+    drop(scene);
+    for tcp in [frozen, frozen_server, good, good_server] {
+        assert_eq!(read_to_end(&tcp), (Vec::new(), Ended::Fin));
+    }
+}
+
+#[test]
+fn a_target_that_is_not_there_resets_the_client() {
+    let gone = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = gone.local_addr().unwrap();
+    drop(gone);
+    let relay = start(
+        vec![fault(PathFaultKind::Freeze).after(PATIENCE).it],
+        &[address],
+    );
+    let client = dial(relay.route(BAD).unwrap());
+    assert_eq!(read_to_end(&client).1, Ended::Rst);
+    let log = relay.stop().unwrap();
+    assert_eq!((log.connections, log.unreachable), (1, 1));
+}
