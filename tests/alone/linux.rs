@@ -141,7 +141,7 @@ fn what_is_forbidden_is_named() {
     let said = Part::start_as_ordinary_user("forbidden").end();
     assert!(
         said.starts_with(
-            "enter a network of its own: this system forbids user namespaces (unshare: "
+            "enter a network of its own: this system forbids user namespaces ("
         ),
         "{said}"
     );

@@ -6,8 +6,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::diag::{Row, Table};
-use super::error::HostError;
 use super::ledger::Ledger;
+use crate::host::error::HostError;
 use crate::measure::Sockets;
 
 /// From the beginning of one look to that of the next, at least.
