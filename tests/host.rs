@@ -97,7 +97,9 @@ fn a_command_listens_when_it_is_started_and_ends_with_all_that_it_started() {
     assert_eq!(family.len(), 1);
     assert_eq!(target.ended(), None);
     let _client = TcpStream::connect(address).unwrap();
-    assert!(target.last_lines().concat().contains("listening on"));
+    until("it has said where it listens", || {
+        target.last_lines().concat().contains("listening on")
+    });
     let used = usage(shell).unwrap();
     assert!(used.rss > 1 << 20 && used.descriptors > 6, "{used:?}");
 

@@ -2,8 +2,6 @@
 
 use std::io;
 
-use crate::scenario::Signal;
-
 /// Why the target's side is not ready. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
@@ -68,18 +66,6 @@ pub enum HostError {
     /// What makes sure that the target is left running could not be started.
     #[error("start a guard over the target's process (`sh`): {0}")]
     Guard(#[source] io::Error),
-    /// More repeats than anyone can want.
-    #[error(
-        "plan `target.fault` ({kind}): {repeat} times is more than {most}\nhint: a smaller `repeat`"
-    )]
-    Repeats {
-        /// `sigstop` or `sigterm`.
-        kind: &'static str,
-        /// As in the scenario.
-        repeat: u32,
-        /// So many are possible.
-        most: u32,
-    },
     /// The table of sockets cannot be read.
     #[error(
         "read the system's table of sockets (sock_diag): {0}\nhint: the contract keys `reaped_between` and `released_within` need it; it is not there in every container"
@@ -133,12 +119,4 @@ pub enum NamespaceError {
         /// What the system said.
         source: io::Error,
     },
-}
-
-/// The name of a signal in scenarios and reports.
-pub(super) const fn name(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Stop => "sigstop",
-        Signal::Terminate => "sigterm",
-    }
 }

@@ -5,8 +5,6 @@ use std::time::Instant;
 use crate::measure::Incident;
 use crate::scenario::Signal;
 
-use super::error::name;
-
 /// One fault of the target, as it happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Happened {
@@ -37,6 +35,14 @@ pub struct Incidents {
     pub happened: Vec<Happened>,
     /// Why a signal could not be sent, as when the target had ended; none was sent after that.
     pub failed: Option<String>,
+}
+
+/// As in scenarios and reports.
+const fn name(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Stop => "sigstop",
+        Signal::Terminate => "sigterm",
+    }
 }
 
 /// Nanoseconds from one time to another; zero if it lies before.

@@ -6,11 +6,6 @@ use std::time::Duration;
 use crate::plan::fraction;
 use crate::scenario::{Signal, TargetFault};
 
-use super::error::{HostError, name};
-
-/// Repeats of one fault, at most.
-pub(super) const MAX_REPEATS: u32 = 100_000;
-
 /// One time that a fault is planned for, from the start of measuring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Planned {
@@ -23,52 +18,11 @@ pub struct Planned {
 /// When one fault is planned for: `after + k * every + fraction(k) * phase` for each `k` below `repeat`.
 pub fn fault_times(fault: &TargetFault) -> Vec<Planned> {
     let one = |k| {
-        let spread = fault.phase.mul_f64(fraction(k));
-        let from =
-            (fault.after.saturating_add(fault.every.saturating_mul(k))).saturating_add(spread);
-        let until = (fault.kind == Signal::Stop).then(|| from.saturating_add(fault.lasts));
+        let from = fault.after + fault.every * k + fault.phase.mul_f64(fraction(k));
+        let until = (fault.kind == Signal::Stop).then(|| from + fault.lasts);
         Planned { from, until }
     };
     (0..fault.repeat).map(one).collect()
-}
-
-/// What to do at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    /// A freeze begins.
-    Freeze,
-    /// A freeze ends.
-    Thaw,
-    /// It shall end.
-    Terminate,
-}
-
-/// Everything that is to be done, in order of time. A freeze that begins as another ends comes after it.
-///
-/// # Errors
-/// A fault is repeated too often.
-pub(super) fn steps(faults: &[TargetFault]) -> Result<Vec<(Duration, Step)>, HostError> {
-    let mut steps = Vec::new();
-    for fault in faults {
-        if fault.repeat > MAX_REPEATS {
-            return Err(HostError::Repeats {
-                kind: name(fault.kind),
-                repeat: fault.repeat,
-                most: MAX_REPEATS,
-            });
-        }
-        for planned in fault_times(fault) {
-            match (fault.kind, planned.until) {
-                (Signal::Stop, Some(until)) => {
-                    steps.extend([(planned.from, Step::Freeze), (until, Step::Thaw)]);
-                }
-                _ => steps.push((planned.from, Step::Terminate)),
-            }
-        }
-    }
-    let thaw_first = |step: Step| step != Step::Thaw;
-    steps.sort_by_key(|(at, step)| (*at, thaw_first(*step)));
-    Ok(steps)
 }
 
 #[cfg(test)]
@@ -106,17 +60,13 @@ mod tests {
     #[test]
     fn a_phase_spreads_the_starts_over_all_of_it() {
         let times = fault_times(&freeze(20, 1000));
-        let mut phases: Vec<u128> = (0..)
-            .zip(&times)
-            .map(|(k, planned)| (planned.from.as_millis()) - 1000 - 2000 * k)
+        let starts = times.iter().map(|planned| planned.from.as_millis());
+        let tenths: Vec<u128> = (0..)
+            .zip(starts)
+            .map(|(k, start)| (start - 1000 - 2000 * k) / 100)
             .collect();
-        phases.sort_unstable();
-        let tenths: Vec<u128> = phases.iter().map(|phase| phase / 100).collect();
         for tenth in 0..10 {
-            assert!(
-                tenths.contains(&tenth),
-                "no freeze in tenth {tenth}: {phases:?}"
-            );
+            assert!(tenths.contains(&tenth), "none in tenth {tenth}: {tenths:?}");
         }
     }
 
@@ -126,33 +76,10 @@ mod tests {
             kind: Signal::Terminate,
             ..freeze(1, 0)
         };
-        let at = Duration::from_secs(1);
         let once = Planned {
-            from: at,
+            from: Duration::from_secs(1),
             until: None,
         };
         assert_eq!(fault_times(&terminate), [once]);
-        assert_eq!(steps(&[terminate]).unwrap(), [(at, Step::Terminate)]);
-    }
-
-    #[test]
-    fn steps_of_several_faults_are_in_order_of_time() {
-        let mut second = freeze(1, 0);
-        // As the first freeze ends.
-        second.after = Duration::from_millis(1300);
-        let steps = steps(&[second, freeze(1, 0)]).unwrap();
-        let kinds: Vec<Step> = steps.iter().map(|(_, step)| *step).collect();
-        assert_eq!(kinds, [Step::Freeze, Step::Thaw, Step::Freeze, Step::Thaw]);
-        assert!(steps.is_sorted_by_key(|(at, _)| *at));
-    }
-
-    #[test]
-    fn too_many_repeats_are_refused() {
-        let error = steps(&[freeze(MAX_REPEATS + 1, 0)]).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("plan `target.fault` (sigstop)")
-        );
     }
 }

@@ -6,8 +6,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::diag::{Row, Table};
-use super::error::HostError;
 use super::ledger::Ledger;
+use crate::host::error::HostError;
 use crate::measure::Sockets;
 
 /// From the beginning of one look to that of the next, at least.
@@ -25,7 +25,8 @@ pub struct Watch {
 
 impl Watch {
     /// Watches all sockets with this local port whose other end is on this machine too: every 20 ms, and less often
-    /// where a look takes more than 4 ms.
+    /// where a look takes more than 4 ms. A socket that the server has closed is gone when the client's system has
+    /// acknowledged that, which can take 40 ms (a delayed ACK).
     ///
     /// # Errors
     /// The system has no table of sockets (`sock_diag`), or gives no thread.

@@ -1,6 +1,6 @@
 //! The target's process: a command that wsbench starts and ends, or one that runs already and is only reached.
 
-use std::io;
+use std::io::{self, PipeReader};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::error::HostError;
-use super::group::{self, Group, Reach};
 use super::guard::Guard;
+use super::reach::{Group, One, Reach};
 use super::tail::Tail;
-use super::tree;
+use crate::host::error::HostError;
 use crate::scenario::{Process, WsUrl};
 
 /// From the start of a command until it listens.
@@ -67,10 +66,11 @@ impl TargetProcess {
             });
         }
         let program = command.first().cloned().unwrap_or_default();
-        let process = Self::run(command).map_err(|source| HostError::Run {
+        let (child, output) = run(command).map_err(|source| HostError::Run {
             program: program.clone(),
             source,
-        })??;
+        })?;
+        let process = Self::own(child, output)?;
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if listener.is_there() {
@@ -102,7 +102,7 @@ impl TargetProcess {
     pub fn attach(pid: u32) -> Result<Self, HostError> {
         Ok(Self {
             pid,
-            reach: Arc::new(Reach::One(group::open(pid)?)),
+            reach: Arc::new(Reach::One(One::open(pid)?)),
             own: None,
         })
     }
@@ -116,10 +116,7 @@ impl TargetProcess {
     pub fn ended(&self) -> Option<String> {
         match &*self.reach {
             Reach::Group(group) => group.ended(),
-            Reach::One(_) => {
-                let lives = tree::row(self.pid).is_some_and(|row| row.lives);
-                (!lives).then(|| "ended".to_owned())
-            }
+            one => (!one.lives()).then(|| "ended".to_owned()),
         }
     }
 
@@ -140,23 +137,12 @@ impl TargetProcess {
         self.own.is_some()
     }
 
-    /// The outer error is that of the command itself.
-    fn run(command: &[String]) -> io::Result<Result<Self, HostError>> {
-        let (program, arguments) = command
-            .split_first()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program is named"))?;
-        let (output, input) = io::pipe()?;
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(input.try_clone()?)
-            .stderr(input)
-            .process_group(0)
-            .spawn()?;
+    /// Takes charge of a child, or ends it.
+    fn own(mut child: Child, output: PipeReader) -> Result<Self, HostError> {
         let group = Group::of(&child);
         let guard = Guard::of_group(child.id()).map_err(HostError::Guard);
         let tail = Tail::follow(output).map_err(HostError::Thread);
-        Ok(match (guard, tail) {
+        match (guard, tail) {
             (Ok(guard), Ok(tail)) => Ok(Self {
                 pid: child.id(),
                 reach: Arc::new(Reach::Group(group)),
@@ -170,7 +156,7 @@ impl TargetProcess {
                 group.end(&mut child);
                 Err(error)
             }
-        })
+        }
     }
 
     /// Its last lines as part of a message.
@@ -191,6 +177,22 @@ impl Drop for TargetProcess {
     }
 }
 
+/// Runs a command as the first process of a group, with one pipe for all that it says.
+fn run(command: &[String]) -> io::Result<(Child, PipeReader)> {
+    let (program, arguments) = command
+        .split_first()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program is named"))?;
+    let (output, input) = io::pipe()?;
+    let child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(input.try_clone()?)
+        .stderr(input)
+        .process_group(0)
+        .spawn()?;
+    Ok((child, output))
+}
+
 /// Where the target shall listen.
 struct Listener {
     addresses: Vec<SocketAddr>,
@@ -204,22 +206,28 @@ impl Listener {
             host: host.to_owned(),
             source,
         })?;
-        let is_v6 = host.contains(':');
         Ok(Self {
             addresses: addresses.collect(),
-            shown: match is_v6 {
-                true => format!("[{host}]:{port}"),
-                false => format!("{host}:{port}"),
+            shown: if host.contains(':') {
+                format!("[{host}]:{port}")
+            } else {
+                format!("{host}:{port}")
             },
         })
     }
 
     /// Whether any of the addresses takes a connection.
     fn is_there(&self) -> bool {
-        self.addresses.iter().any(|address| {
-            let stream = TcpStream::connect_timeout(address, CONNECT_TIMEOUT);
-            // Where the port is one that the system gives to clients, and nobody listens, a dial can meet itself.
-            stream.is_ok_and(|stream| !matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer))
+        let mut addresses = self.addresses.iter();
+        addresses.any(|address| {
+            let dialled = TcpStream::connect_timeout(address, CONNECT_TIMEOUT);
+            dialled.is_ok_and(|stream| !met_itself(&stream))
         })
     }
+}
+
+/// Where nobody listens, and the port is one that the system gives to clients, a dial can meet itself.
+fn met_itself(stream: &TcpStream) -> bool {
+    let ends = (stream.local_addr(), stream.peer_addr());
+    matches!(ends, (Ok(local), Ok(peer)) if local == peer)
 }

@@ -5,8 +5,8 @@ use std::{fs, io};
 
 use rustix::thread::{CapabilitySet, UnshareFlags, capabilities};
 
-use super::error::NamespaceError;
 use super::netlink::Netlink;
+use crate::host::error::NamespaceError;
 
 const RTM_NEWLINK: u16 = 16;
 const IFF_UP: u32 = 1;

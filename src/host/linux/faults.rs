@@ -7,14 +7,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{io, mem};
 
-use super::error::HostError;
-use super::group::Reach;
-use super::guard::Guard;
-use super::happened::{Happened, Incidents};
-use super::process::TargetProcess;
-use super::schedule::{self, Step};
-use crate::scenario::{Signal, TargetFault};
 use rustix::process::Signal as Posix;
+
+use super::agenda::{Step, steps};
+use super::guard::Guard;
+use super::process::TargetProcess;
+use super::reach::Reach;
+use crate::host::error::HostError;
+use crate::host::happened::{Happened, Incidents};
+use crate::scenario::{Signal, TargetFault};
 
 /// The faults of the target, waiting for the start of measuring or on their way. Dropped, no more are carried out, and
 /// the process goes on.
@@ -34,9 +35,9 @@ impl Faults {
     /// children. Freezes that overlap are one.
     ///
     /// # Errors
-    /// A fault is repeated too often, or the system gives no thread or no shell.
+    /// The system gives no thread or no shell.
     pub fn start(process: &TargetProcess, faults: &[TargetFault]) -> Result<Self, HostError> {
-        let steps = schedule::steps(faults)?;
+        let steps = steps(faults);
         let freezes = steps.iter().any(|(_, step)| *step == Step::Freeze);
         let guard = (freezes && !process.is_own())
             .then(|| Guard::of_process(process.pid()))
@@ -131,6 +132,9 @@ impl<'a> Hands<'a> {
     }
 
     fn take(&mut self, step: Step) -> io::Result<()> {
+        if step != Step::Thaw && !self.reach.lives() {
+            return Err(io::Error::other("the target has ended"));
+        }
         match step {
             Step::Freeze => {
                 self.freezes += 1;
@@ -188,18 +192,26 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
-    use crate::host::group;
+    use crate::host::linux::reach::One;
 
     #[test]
     fn a_process_that_has_ended_cannot_be_frozen_and_that_is_told() {
         let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-        let reach = Reach::One(group::open(cat.id()).unwrap());
-        cat.wait().unwrap();
+        let reach = Reach::One(One::open(cat.id()).unwrap());
+        // It ends; nobody waits for it yet, so that signals still reach what is left.
+        drop(cat.stdin.take());
+        while reach.lives() {
+            thread::yield_now();
+        }
+        reach.send(Posix::STOP).unwrap();
+
         let (start, told) = channel();
         start.send(Instant::now()).unwrap();
         let steps = [Step::Freeze, Step::Thaw, Step::Terminate].map(|step| (Duration::ZERO, step));
         let incidents = carry_out(&reach, &steps, &told);
         assert_eq!(incidents.happened, []);
-        assert!(incidents.failed.unwrap().contains("No such process"));
+        assert_eq!(incidents.failed.unwrap(), "the target has ended");
+        cat.wait().unwrap();
+        assert!(reach.send(Posix::STOP).is_err());
     }
 }

@@ -8,13 +8,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open,
     pidfd_send_signal, test_kill_process, waitid,
 };
 
-use super::error::HostError;
 use super::tree;
+use crate::host::error::HostError;
 
 /// From SIGTERM to SIGKILL.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -26,8 +27,8 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(super) enum Reach {
     /// A command and everything it has started that stayed in its group.
     Group(Group),
-    /// One process, without its children. The descriptor stands for it, whatever becomes of its number.
-    One(OwnedFd),
+    /// One process, without its children.
+    One(One),
 }
 
 impl Reach {
@@ -38,35 +39,57 @@ impl Reach {
     pub(super) fn send(&self, signal: Signal) -> io::Result<()> {
         match self {
             Self::Group(group) => group.send(signal),
-            Self::One(process) => Ok(pidfd_send_signal(process, signal)?),
+            Self::One(one) => Ok(pidfd_send_signal(&one.process, signal)?),
+        }
+    }
+
+    /// Whether anyone is left. A process that has ended takes signals until it is waited for, without an effect.
+    pub(super) fn lives(&self) -> bool {
+        match self {
+            Self::Group(group) => tree::group_lives(group.leader.as_raw_pid().unsigned_abs()),
+            Self::One(one) => tree::row(one.pid).is_some_and(|row| row.lives),
         }
     }
 }
 
-/// Opens a process that runs already.
-///
-/// # Errors
-/// There is none, it is this one, or it belongs to another user.
-pub(super) fn open(pid: u32) -> Result<OwnedFd, HostError> {
-    let refused = |why: String| HostError::Attach { pid, why };
-    if pid == std::process::id() {
-        return Err(refused("it is wsbench itself".to_owned()));
-    }
-    let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    let opened = number.map(|number| {
-        let process = pidfd_open(number, PidfdFlags::empty())?;
-        test_kill_process(number).map(|()| process)
-    });
-    match opened {
-        Some(Ok(process)) => Ok(process),
-        None | Some(Err(rustix::io::Errno::SRCH)) => {
-            Err(refused("there is no such process".to_owned()))
+/// A process that was there before.
+#[derive(Debug)]
+pub(super) struct One {
+    pid: u32,
+    /// Stands for it, whatever becomes of its number.
+    process: OwnedFd,
+}
+
+impl One {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// There is none, it is this one, or it belongs to another user.
+    pub(super) fn open(pid: u32) -> Result<Self, HostError> {
+        let refused = |why: &str| HostError::Attach {
+            pid,
+            why: why.to_owned(),
+        };
+        if pid == std::process::id() {
+            return Err(refused("it is wsbench itself"));
         }
-        Some(Err(rustix::io::Errno::PERM)) => Err(refused(
-            "it belongs to another user\nhint: run wsbench as the same user".to_owned(),
-        )),
-        Some(Err(other)) => Err(refused(other.to_string())),
+        match open(pid) {
+            Ok(process) => Ok(Self { pid, process }),
+            Err(Errno::SRCH) => Err(refused("there is no such process")),
+            Err(Errno::PERM) => Err(refused(
+                "it belongs to another user\nhint: run wsbench as the same user",
+            )),
+            Err(other) => Err(refused(&other.to_string())),
+        }
     }
+}
+
+fn open(pid: u32) -> rustix::io::Result<OwnedFd> {
+    let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let number = number.ok_or(Errno::SRCH)?;
+    let process = pidfd_open(number, PidfdFlags::empty())?;
+    test_kill_process(number)?;
+    Ok(process)
 }
 
 /// The group of a command, named after its first process.
@@ -119,7 +142,7 @@ impl Group {
     fn send(&self, signal: Signal) -> io::Result<()> {
         let is_over = self.lock();
         if *is_over {
-            return Err(rustix::io::Errno::SRCH.into());
+            return Err(Errno::SRCH.into());
         }
         Ok(kill_process_group(self.leader, signal)?)
     }

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::time::{Duration, Instant};
 
 use super::diag::{Held, Row};
-use super::happened::nanos;
+use crate::host::happened::nanos;
 use crate::measure::{SocketEnd, Sockets};
 
 /// Sockets that are kept.

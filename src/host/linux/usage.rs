@@ -2,8 +2,8 @@
 
 use std::{fs, io};
 
-use super::error::HostError;
 use super::tree;
+use crate::host::error::HostError;
 use crate::measure::Usage;
 
 /// What a process and all its children, and theirs, use now. Memory that they share counts once for each.

@@ -1,0 +1,66 @@
+//! What is done to the target's process, step by step, for all faults together.
+
+use std::time::Duration;
+
+use crate::host::schedule::fault_times;
+use crate::scenario::TargetFault;
+
+/// What to do at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
+    /// A freeze ends.
+    Thaw,
+    /// A freeze begins.
+    Freeze,
+    /// The process shall end.
+    Terminate,
+}
+
+/// All steps in order of time, from the start of measuring. A freeze that begins as another ends comes after it.
+pub(super) fn steps(faults: &[TargetFault]) -> Vec<(Duration, Step)> {
+    let mut steps = Vec::new();
+    for planned in faults.iter().flat_map(fault_times) {
+        match planned.until {
+            Some(until) => steps.extend([(planned.from, Step::Freeze), (until, Step::Thaw)]),
+            None => steps.push((planned.from, Step::Terminate)),
+        }
+    }
+    steps.sort_unstable();
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Signal;
+
+    #[test]
+    fn steps_of_several_faults_are_in_order_of_time() {
+        let ms = Duration::from_millis;
+        let first = TargetFault {
+            kind: Signal::Stop,
+            after: ms(1000),
+            lasts: ms(300),
+            repeat: 1,
+            every: ms(2000),
+            phase: Duration::ZERO,
+        };
+        let second = TargetFault {
+            after: ms(1300),
+            ..first.clone()
+        };
+        let terminate = TargetFault {
+            kind: Signal::Terminate,
+            after: ms(1400),
+            ..first.clone()
+        };
+        let expected = [
+            (ms(1000), Step::Freeze),
+            (ms(1300), Step::Thaw),
+            (ms(1300), Step::Freeze),
+            (ms(1400), Step::Terminate),
+            (ms(1600), Step::Thaw),
+        ];
+        assert_eq!(steps(&[second, terminate, first]), expected);
+    }
+}
