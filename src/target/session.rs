@@ -183,14 +183,13 @@ impl Session {
 
     /// Makes the ping that is due by now, if any.
     fn beat(&mut self) -> bool {
-        let ping = self
-            .heart
-            .as_mut()
-            .and_then(|heart| heart.beat(Instant::now()));
-        let is_due = ping.is_some();
-        // One that was never sent makes way: a pong to the later one stands for both.
-        self.ping = ping.or(self.ping.take());
-        is_due
+        let beat = |heart: &mut Heart| heart.beat(Instant::now());
+        let Some(ping) = self.heart.as_mut().and_then(beat) else {
+            return false;
+        };
+        // One that there was no room for makes way: a pong to the later one stands for both.
+        self.ping = Some(ping);
+        true
     }
 
     /// Sends one thing that is due, or reads one message and answers it. False: the connection has ended.
