@@ -349,3 +349,20 @@ fn config() -> WebSocketConfig {
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_hundred_connections_are_closed_evenly() {
+        for from in [0, 77, 1 << 40] {
+            let mut phases: Vec<f64> = (from..from + 100).map(phase).collect();
+            phases.sort_by(f64::total_cmp);
+            assert!(phases[0] >= 0.0 && phases[99] <= 1.0);
+            let widest = phases.windows(2).map(|pair| pair[1] - pair[0]);
+            let widest = widest.fold(phases[0], f64::max);
+            assert!(widest < 0.03, "{widest}");
+        }
+    }
+}
