@@ -11,11 +11,17 @@ use tokio_tungstenite::tungstenite::Message;
 use super::running::{
     Bare, CLOSE, INTERVAL, PING, PONG, Running, TEXT, TIMEOUT, close, soon, watching,
 };
+use crate::scenario::Defect;
 use crate::target::{Behaviour, Push};
 use crate::units::ByteSize;
 
 /// How late a busy machine may make things.
 pub(super) const LATE: Duration = Duration::from_millis(80);
+
+/// Whether a time is as expected, on a machine that may be busy just then.
+pub(super) fn is_near(time: Duration, expected: Duration) -> bool {
+    time > expected - LATE / 2 && time < expected + LATE
+}
 
 /// Sends so much that a client which does not read has no room soon.
 pub(super) const FLOOD: Push = Push {
@@ -40,7 +46,8 @@ async fn a_silent_client_is_told_1011_after_its_time_and_not_before() {
     }
     let told = pinged.elapsed();
     assert_eq!(frame, Some(close(1011, "heartbeat timeout")));
-    assert!((TIMEOUT..TIMEOUT + LATE).contains(&told), "{told:?}");
+    assert!(dialed.elapsed() >= INTERVAL / 2 + TIMEOUT);
+    assert!(is_near(told, TIMEOUT), "{told:?}");
     client.send(CLOSE, &1011_u16.to_be_bytes()).await;
     assert_eq!(client.frame().await, None);
     let counts = server.stop().await;
@@ -79,6 +86,7 @@ async fn pings_keep_their_times_and_who_answers_stays() {
         span > 5 * INTERVAL - LATE && span < 5 * INTERVAL + LATE,
         "{span:?}"
     );
+    drop(client);
     assert_eq!(server.stop().await.reaped, 0);
 }
 
@@ -94,7 +102,7 @@ async fn messages_and_wrong_pongs_are_no_answer() {
     client.send(TEXT, b"here I am").await;
     while client.frame().await.unwrap().0 != CLOSE {}
     let told = pinged.elapsed();
-    assert!((TIMEOUT..TIMEOUT + LATE).contains(&told), "{told:?}");
+    assert!(is_near(told, TIMEOUT), "{told:?}");
 }
 
 #[tokio::test]
@@ -166,14 +174,20 @@ async fn pings_are_answered_at_once_while_messages_wait() {
 
 #[tokio::test]
 async fn clients_that_come_one_by_one_are_pinged_apart() {
-    let together = togetherness(watching(None)).await;
+    let together = togetherness(None).await;
     assert!(together < 0.3, "{together}");
 }
 
 /// How much the first pings to a hundred clients, who come evenly over an interval, fall together: the length of the
 /// mean of their phases, from 0 to 1.
-pub(super) async fn togetherness(behaviour: Behaviour) -> f64 {
+pub(super) async fn togetherness(defect: Option<Defect>) -> f64 {
     const CLIENTS: u32 = 100;
+    // Long enough for a delay of this machine to be a small part of it.
+    const INTERVAL: Duration = Duration::from_millis(600);
+    let mut behaviour = watching(defect);
+    if let Some(heartbeat) = &mut behaviour.heartbeat {
+        heartbeat.interval = INTERVAL;
+    }
     let server = Running::start(behaviour);
     let begun = Instant::now();
     let clients: Vec<_> = (0..CLIENTS)
