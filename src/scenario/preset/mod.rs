@@ -8,8 +8,11 @@ use super::model::{Between, End, Origin, Promise};
 use super::words;
 use crate::units::format_duration;
 
-/// What a server takes to be late by itself, on an idle machine.
-const SLACK: Duration = Duration::from_millis(250);
+/// So much later than its timers say may a server be: they run on a machine that does other things too.
+const LATE: Duration = Duration::from_millis(250);
+
+/// So much sooner: timers count in whole milliseconds.
+const EARLY: Duration = Duration::from_millis(20);
 
 /// A setting of a server, as the contract gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +93,7 @@ pub(super) fn expand(
         Some(Setting::Time(time)) => Ok(*time),
         Some(Setting::Count(_)) => Err(PresetError::Invalid {
             name: name.to_owned(),
-            why: "must be a duration such as \"20s\"".into(),
+            why: "is a duration, such as \"20s\"".into(),
         }),
     };
     let (interval, timeout) = (time("interval")?, time("timeout")?);
@@ -103,14 +106,14 @@ pub(super) fn expand(
         from: Origin::Ping,
         promises: vec![
             Promise::ClosedBetween(Between {
-                lo: timeout.saturating_sub(SLACK),
-                hi: timeout + SLACK,
+                lo: timeout.saturating_sub(EARLY),
+                hi: timeout + LATE,
             }),
             Promise::Code(vec![1011]),
             Promise::EndsWith(vec![End::CloseFrame]),
             Promise::TcpEndBetween(Between {
                 lo: Duration::ZERO,
-                hi: Duration::from_secs(1),
+                hi: LATE,
             }),
         ],
     })
@@ -127,7 +130,7 @@ mod tests {
         let expanded = expand("websockets", &settings.into()).unwrap();
         assert_eq!(expanded.shown, "websockets (interval 1s, timeout 1s)");
         let window = Between {
-            lo: Duration::from_millis(750),
+            lo: Duration::from_millis(980),
             hi: Duration::from_millis(1250),
         };
         assert_eq!(expanded.promises[0], Promise::ClosedBetween(window));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::check::Check;
 use super::judge::{self, Around};
 use super::length;
+use super::preset::PROMISES;
 use crate::scenario::file::{BackTable, ContractKeys, ContractTable, File, Key};
 use crate::scenario::model::{Back, Between, Cohort, Contract, FaultKind, Origin, Promise};
 use crate::scenario::place::{At, Place};
@@ -106,6 +107,7 @@ impl Written<'_> {
             check.empty(self.place, self.path, hint);
             return None;
         }
+        given.sort_by_key(|given| PROMISES.iter().position(|key| *key == given.promise.key()));
         let contract = Contract {
             from,
             preset: shown,
@@ -264,11 +266,13 @@ impl Written<'_> {
 
     /// How often the server pings, where the contract tells it.
     pub(super) fn interval(&self) -> Option<Duration> {
-        let setting = self.table.others.get("interval")?;
-        match setting.value.0 {
+        const NAMES: [&str; 2] = ["interval", "heartbeat"];
+        let given = NAMES.iter().filter_map(|name| self.table.others.get(*name));
+        let times = given.filter_map(|setting| match setting.value.0 {
             Setting::Time(time) => Some(time),
             Setting::Count(_) => None,
-        }
+        });
+        times.max()
     }
 }
 

@@ -74,8 +74,8 @@ impl Written<'_> {
     }
 }
 
-/// The keys of a contract that a slip of the pen may have meant.
-const PROMISES: &[&str] = &[
+/// The keys of a contract besides `preset`, in the order in which they are told.
+pub(super) const PROMISES: &[&str] = &[
     "from",
     "closed",
     "closed_per_stall",
