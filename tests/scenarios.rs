@@ -190,6 +190,8 @@ fn the_schema_takes_every_way_to_write_a_value() {
             "message = [{ name = \"m\", rate",
             &["20/s", "1.5 / m", "36/h", "1e-2/s", ".5/sec", "3/min"],
         ),
+        ("path.delay", &["150ms"]),
+        ("path.throttle", &["10KiB"]),
     ] {
         for value in values {
             let end = if key.contains('{') { " }]" } else { "" };
@@ -198,6 +200,44 @@ fn the_schema_takes_every_way_to_write_a_value() {
             let json: serde_json::Value = toml::from_str(&text).unwrap();
             assert!(validator.is_valid(&json), "{key} = {value}");
         }
+    }
+}
+
+/// One or several, in short or as a table, a setting of a preset beside a promise.
+#[test]
+fn the_schema_takes_every_form_of_a_value_and_no_other() {
+    let schema: serde_json::Value = serde_json::from_str(&scenario::schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let base =
+        "name = \"x\"\ntarget.url = \"embedded\"\n[[cohort]]\nname = \"a\"\nconnections = 1\n";
+    let is_valid = |keys: &str| {
+        let json: serde_json::Value = toml::from_str(&format!("{base}{keys}")).unwrap();
+        validator.is_valid(&json)
+    };
+    for keys in [
+        "fault = { kind = \"hold\" }",
+        "fault = [{ kind = \"late_pong\", delay = \"1s\" }]",
+        "fault = { kind = \"late_pong\", delay = { from = \"1s\", to = \"2s\" } }",
+        "fault = { kind = \"close\", code = [1000, 0] }",
+        "fault = { kind = \"illegal_frame\", frame = \"unmasked\" }",
+        "contract = { preset = \"websockets\", interval = \"1s\", closed = 0 }",
+        "contract = { code = 1011, ends_with = \"close_frame\", max_ping_sync = 0.5 }",
+        "contract = \"off\"",
+        "[path]\nfreeze = [{ after = \"1s\" }]\njitter = \"1s\"",
+    ] {
+        parse("x", &format!("{base}{keys}")).unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(is_valid(keys), "{keys}");
+    }
+    for keys in [
+        "fault = { kind = \"no_pings\" }",
+        "fault = { kind = \"close\", code = \"1000\" }",
+        "contract = { closed_between = [\"1s\"] }",
+        "contract = { max_ping_sync = 2 }",
+        "contract = \"none\"",
+        "[path]\nfreeze = { when = \"1s\" }",
+    ] {
+        assert!(parse("x", &format!("{base}{keys}")).is_err(), "{keys}");
+        assert!(!is_valid(keys), "{keys}");
     }
 }
 

@@ -7,7 +7,7 @@ use super::input::Input;
 use super::term;
 use crate::engine::{EngineError, Limits};
 use crate::plan::{Budget, Plan};
-use crate::scenario::{Scenario, TargetUrl};
+use crate::scenario::{Gate, Scenario, TargetUrl};
 use crate::units::{ByteSize, format_duration, human_count};
 use crate::verdict::Exit;
 
@@ -64,6 +64,8 @@ struct Explanation {
     ports_limit: Option<u64>,
     memory_bytes: u64,
     gates: usize,
+    faults: usize,
+    promises: usize,
 }
 
 impl Explanation {
@@ -90,6 +92,8 @@ impl Explanation {
             ports_limit: limits.ports,
             memory_bytes: budget.memory,
             gates: scenario.gates.pass.len() + scenario.gates.abort.len(),
+            faults: faults(scenario).len(),
+            promises: promises(scenario).len(),
         }
     }
 
@@ -155,16 +159,52 @@ impl Explanation {
         for (name, value) in rows {
             text += &format!("  {name:<12} {value}\n");
         }
-        for (index, gate) in scenario.gates.pass.iter().enumerate() {
-            let name = if index == 0 { "must hold" } else { "" };
-            text += &format!("  {name:<12} {}\n", gate.text);
-        }
-        for (index, gate) in scenario.gates.abort.iter().enumerate() {
-            let name = if index == 0 { "ends it" } else { "" };
-            text += &format!("  {name:<12} {}\n", gate.text);
-        }
+        let gates = |gates: &[Gate]| gates.iter().map(|gate| gate.text.clone()).collect();
+        text += &rows_of("goes wrong", faults(scenario));
+        text += &rows_of("promised", promises(scenario));
+        text += &rows_of("must hold", gates(&scenario.gates.pass));
+        text += &rows_of("ends it", gates(&scenario.gates.abort));
         text
     }
+}
+
+/// Lines under one name.
+fn rows_of(name: &str, lines: Vec<String>) -> String {
+    let names = std::iter::once(name).chain(std::iter::repeat(""));
+    let rows = names.zip(lines);
+    rows.map(|(name, line)| format!("  {name:<12} {line}\n"))
+        .collect()
+}
+
+/// What goes wrong on purpose, and with whom.
+fn faults(scenario: &Scenario) -> Vec<String> {
+    let clients = scenario.cohorts.iter().flat_map(|cohort| {
+        let faults = cohort.faults.iter();
+        faults.map(|fault| format!("{}: {fault}", cohort.name))
+    });
+    let path = scenario.path.iter().flat_map(|path| &path.faults);
+    let path = path.map(|fault| match fault.cohorts.as_slice() {
+        [] => format!("on the path: {fault}"),
+        cohorts => format!("on the path of {}: {fault}", cohorts.join(", ")),
+    });
+    let target = scenario.target.faults.iter();
+    let target = target.map(|fault| format!("the target: {fault}"));
+    clients.chain(path).chain(target).collect()
+}
+
+/// What the server promises, and to whom.
+fn promises(scenario: &Scenario) -> Vec<String> {
+    let contracts = scenario.cohorts.iter();
+    let contracts = contracts.filter_map(|cohort| Some((cohort, cohort.contract.as_ref()?)));
+    contracts
+        .flat_map(|(cohort, contract)| {
+            let promises = contract.promises.iter();
+            promises.map(|promise| match promise.has_origin() {
+                true => format!("{}: {promise} from {}", cohort.name, contract.from.name()),
+                false => format!("{}: {promise}", cohort.name),
+            })
+        })
+        .collect()
 }
 
 /// Whole where it is large, with a digit or two where it is small.

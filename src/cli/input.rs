@@ -16,6 +16,9 @@ pub(super) struct Input {
     /// Connect here instead
     #[arg(long)]
     url: Option<String>,
+    /// The process of the target, for what is done to it
+    #[arg(long, value_name = "NUMBER")]
+    pid: Option<u32>,
     /// Open so many connections
     #[arg(long, value_name = "NUMBER")]
     connections: Option<u32>,
@@ -88,6 +91,7 @@ impl Input {
         let address = self.is_address().then(|| self.scenario.clone());
         Overrides {
             url: self.url.clone().or(address),
+            pid: self.pid,
             connections: self.connections,
             duration: self.duration.clone(),
             rates: self.rate.clone(),
@@ -101,6 +105,7 @@ impl Input {
             |name: &str, value: Option<String>| value.map(|value| format!("--{name} {value}"));
         [
             one("url", self.url.clone()),
+            one("pid", self.pid.map(|number| number.to_string())),
             one(
                 "connections",
                 self.connections.map(|count| count.to_string()),

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::units::{ByteSize, Rate};
 
 mod contract;
+mod display;
 mod fault;
 mod path;
 

@@ -16,6 +16,8 @@ pub struct Overrides {
     /// `--url`: in place of `target.url`. Takes away what only the built-in server has (`push`, `heartbeat`),
     /// or, where it is "embedded", what only another one has (`command`, `pid`).
     pub url: Option<String>,
+    /// `--pid`: in place of `target.pid` and `target.command`.
+    pub pid: Option<u32>,
     /// `--connections`: in place of `load.connections`; the peak that `load.stages` are scaled to;
     /// `max_open` of `load.arrivals`.
     pub connections: Option<u32>,
@@ -32,6 +34,9 @@ impl Overrides {
     pub(super) fn apply(&self, file: &mut File, problems: &mut Problems) {
         if let Some(url) = &self.url {
             self::url(file, url);
+        }
+        if let Some(number) = self.pid {
+            pid(file, number, problems);
         }
         if let Some(count) = self.connections {
             connections(file, count, problems);
@@ -57,6 +62,17 @@ fn url(file: &mut File, url: &str) {
         target.push = None;
         target.heartbeat = None;
     }
+}
+
+fn pid(file: &mut File, number: u32, problems: &mut Problems) {
+    const OPTION: &str = "--pid";
+    if !(1..=i32::MAX as u32).contains(&number) {
+        problems.push(option(OPTION, "is no number of a process"));
+        return;
+    }
+    let target = &mut file.target.get_or_insert_default().value;
+    target.pid = Some(At::option(OPTION, Whole(number)));
+    target.command = None;
 }
 
 fn connections(file: &mut File, count: u32, problems: &mut Problems) {
@@ -360,9 +376,27 @@ mod tests {
     }
 
     #[test]
+    fn a_process_takes_the_place_of_the_command() {
+        let text = TWO.replace(
+            "\"embedded\", push = \"1s\"",
+            "\"ws://[::1]/\", command = [\"node\"]",
+        );
+        let overrides = Overrides {
+            pid: Some(4711),
+            ..Overrides::default()
+        };
+        let process = run(&text, &overrides).unwrap().target.process;
+        assert_eq!(process, Process::Pid(4711));
+        let said = run(TWO, &overrides).unwrap_err().to_string();
+        let line = "`target.pid` cannot be used with the built-in server, which wsbench starts itself\n--> --pid";
+        assert!(said.contains(line), "{said}");
+    }
+
+    #[test]
     fn wrong_options_are_told_like_wrong_keys_all_at_once() {
         let overrides = Overrides {
             url: Some("localhost:3000".into()),
+            pid: Some(0),
             connections: Some(0),
             duration: Some("soon".into()),
             rates: vec!["5/s".into(), "asks=5/s".into(), "fast".into()],
@@ -371,6 +405,7 @@ mod tests {
         let said = run(TWO, &overrides).unwrap_err().to_string();
         for line in [
             "`target.url` has no scheme\n--> --url",
+            "`--pid` is no number of a process\n--> --pid",
             "`--connections` is not from 1 to 10000000\n--> --connections",
             "`--duration` cannot be read: `soon` is not a duration",
             "`--rate` does not say which message it is for",

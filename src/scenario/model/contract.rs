@@ -188,6 +188,17 @@ impl Promise {
         )
     }
 
+    /// Whether its times begin where the contract says.
+    pub const fn has_origin(&self) -> bool {
+        matches!(
+            self,
+            Self::AliveFor(_)
+                | Self::ClosedBetween(_)
+                | Self::ReapedBetween(_)
+                | Self::ReleasedWithin(_)
+        )
+    }
+
     /// Whether the target has to be on this machine for it to be judged.
     pub const fn needs_same_host(&self) -> bool {
         matches!(

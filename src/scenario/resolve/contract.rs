@@ -1,17 +1,16 @@
 //! A `[contract]` or `[cohort.contract]`: the promises of its keys over those of its preset, and where times begin.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::check::Check;
 use super::judge::{self, Around};
 use super::length;
+use super::preset::PROMISES;
 use crate::scenario::file::{BackTable, ContractKeys, ContractTable, File, Key};
 use crate::scenario::model::{Back, Between, Cohort, Contract, FaultKind, Origin, Promise};
 use crate::scenario::place::{At, Place};
-use crate::scenario::preset::{self, Expanded, PresetError, Setting};
+use crate::scenario::preset::Setting;
 use crate::scenario::union::{Several, Switch};
-use crate::scenario::words;
 
 /// A contract as the file has it.
 pub(super) struct Written<'a> {
@@ -108,6 +107,7 @@ impl Written<'_> {
             check.empty(self.place, self.path, hint);
             return None;
         }
+        given.sort_by_key(|given| PROMISES.iter().position(|key| *key == given.promise.key()));
         let contract = Contract {
             from,
             preset: shown,
@@ -264,105 +264,17 @@ impl Written<'_> {
         }
     }
 
-    fn preset(&self, check: &mut Check<'_>, name: &At<String>) -> Option<Expanded> {
-        let others = self.table.others.iter();
-        let mut settings: BTreeMap<String, Setting> = others
-            .map(|(name, at)| (name.clone(), at.value.0))
-            .collect();
-        let mut wrong = false;
-        loop {
-            let error = match preset::expand(&name.value, &settings) {
-                Ok(expanded) => return Some(expanded).filter(|_| !wrong),
-                Err(error) => error,
-            };
-            wrong = true;
-            // Without an unknown setting, the next one shows.
-            let unknown = self.preset_error(check, name, error)?;
-            settings.remove(&unknown)?;
-        }
-    }
-
-    /// Notes what is wrong with a preset; returns a setting it does not know.
-    fn preset_error(
-        &self,
-        check: &mut Check<'_>,
-        name: &At<String>,
-        error: PresetError,
-    ) -> Option<String> {
-        let others = &self.table.others;
-        let place = |setting: &str| others.get(setting).map_or(&name.place, |at| &at.place);
-        match error {
-            PresetError::UnknownPreset { nearest } => {
-                let what = format_args!("is no preset: `{}`", name.value);
-                let hint = match nearest {
-                    Some(nearest) => format!("did you mean `{nearest}`?"),
-                    None => format!("use {}", words::one_of(preset::names())),
-                };
-                check.problem_with_hint(&self.key("preset"), &name.place, what, hint);
-            }
-            PresetError::UnknownSetting {
-                name: setting,
-                known,
-            } => {
-                let what = format_args!("is no promise, and no setting of `{}`", name.value);
-                let near = known.iter().copied().chain(PROMISES.iter().copied());
-                let hint = match words::nearest(&setting, near) {
-                    Some(nearest) => format!("did you mean `{nearest}`?"),
-                    None => format!("its settings are {}", words::one_of(known)),
-                };
-                check.problem_with_hint(&self.key(&setting), place(&setting), what, hint);
-                return Some(setting);
-            }
-            PresetError::Missing {
-                name: setting,
-                example,
-            } => {
-                let hint = format!("write `{example}`, as the server has it");
-                check.missing(self.place, &self.key(setting), &hint);
-            }
-            PresetError::Invalid { name: setting, why } => {
-                check.problem(&self.key(&setting), place(&setting), why);
-            }
-        }
-        None
-    }
-
     /// How often the server pings, where the contract tells it.
     pub(super) fn interval(&self) -> Option<Duration> {
-        let setting = self.table.others.get("interval")?;
-        match setting.value.0 {
+        const NAMES: [&str; 2] = ["interval", "heartbeat"];
+        let given = NAMES.iter().filter_map(|name| self.table.others.get(*name));
+        let times = given.filter_map(|setting| match setting.value.0 {
             Setting::Time(time) => Some(time),
             Setting::Count(_) => None,
-        }
+        });
+        times.max()
     }
 }
-
-/// The keys of a contract that a slip of the pen may have meant.
-const PROMISES: &[&str] = &[
-    "from",
-    "closed",
-    "closed_per_stall",
-    "alive_for",
-    "closed_between",
-    "code",
-    "ends_with",
-    "tcp_end_within",
-    "tcp_end_between",
-    "reaped_between",
-    "released_within",
-    "effective_timeout",
-    "pong_within",
-    "pings_between",
-    "max_ping_sync",
-    "close_answered_within",
-    "close_code_echoed",
-    "silent_after_close",
-    "detected_between",
-    "recovers_within",
-    "back_within",
-    "max_rss_growth",
-    "max_descriptor_growth",
-];
 
 /// Gathers promises with their places.
 struct Promises(Vec<Given>);

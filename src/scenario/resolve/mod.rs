@@ -12,6 +12,7 @@ mod length;
 mod load;
 mod message;
 mod path;
+mod preset;
 mod process;
 mod scenario;
 mod streams;

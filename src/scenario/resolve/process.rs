@@ -91,7 +91,7 @@ pub(super) fn faults(
     let known = keys.command.is_some() || keys.pid.is_some() || url == Some(&TargetUrl::Embedded);
     if let (Some((place, _)), Some(_), false) = (tables.first(), url, known) {
         let what = "needs a target whose process is known";
-        let hint = "write `command = [\"node\", \"server.js\"]` or `pid = 4711` in `[target]`";
+        let hint = "write `command = [\"node\", \"server.js\"]` or `pid = 4711` in `[target]`, or use `--pid 4711`";
         check.problem_with_hint(KEY, place, what, hint);
     }
     let faults: Vec<_> = tables

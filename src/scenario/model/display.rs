@@ -1,0 +1,266 @@
+//! Faults and promises in words, close to how a scenario file writes them. For `check` and for reports.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+use super::{
+    Activity, Back, Between, Direction, Fault, FaultKind, Illegal, PathFault, PathFaultKind,
+    Promise, Signal, Sweep, TargetFault,
+};
+use crate::units::format_duration;
+
+impl Display for Fault {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)?;
+        after(f, Some(self.after))
+    }
+}
+
+impl Display for FaultKind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Self::LatePong { delay } => write!(f, " by {delay}"),
+            Self::PongStopsAfter { pings: 1 } => f.write_str(" 1 ping"),
+            Self::PongStopsAfter { pings } => write!(f, " {pings} pings"),
+            Self::Only {
+                frame: Activity::Nothing,
+                ..
+            } => f.write_str(" nothing"),
+            Self::Only { frame, every } => write!(f, " {frame} every {every}"),
+            Self::Trickle { every } => write!(f, " every {}", format_duration(*every)),
+            Self::Fragments { pause } => write!(f, " {} apart", format_duration(*pause)),
+            Self::Vanish { lasts } => lasting(f, *lasts),
+            Self::IllegalFrame(frame) => write!(f, " {frame}"),
+            Self::Close { codes } => write!(f, " with {}", alternatives(codes.iter().map(code))),
+            Self::NoPong
+            | Self::NeverClose
+            | Self::WrongPong
+            | Self::StopReading
+            | Self::HalfClose
+            | Self::Reset
+            | Self::Hold => Ok(()),
+        }
+    }
+}
+
+impl Display for Sweep {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let ends = (self.levels.first(), self.levels.last());
+        match ends {
+            (Some(first), Some(last)) if self.levels.len() > 1 => write!(
+                f,
+                "{} to {} in {} levels",
+                format_duration(*first),
+                format_duration(*last),
+                self.levels.len()
+            ),
+            _ => f.write_str(&format_duration(ends.0.copied().unwrap_or_default())),
+        }
+    }
+}
+
+/// A word of a closed list, as in scenarios.
+macro_rules! words {
+    ($type:ty: $($variant:ident => $word:literal),+ $(,)?) => {
+        impl Display for $type {
+            fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$variant => $word),+
+                })
+            }
+        }
+    };
+}
+
+words!(Activity:
+    Nothing => "nothing",
+    Pong => "pong",
+    UnsolicitedPong => "unsolicited_pong",
+    Ping => "ping",
+    Text => "text",
+    EmptyText => "empty_text",
+    Byte => "byte",
+);
+words!(Illegal:
+    LongPing => "long_ping",
+    FragmentedPing => "fragmented_ping",
+    BadCloseCode => "bad_close_code",
+    BadUtf8 => "bad_utf8",
+    Unmasked => "unmasked",
+    ReservedOpcode => "reserved_opcode",
+);
+words!(Direction: ToServer => "to_server", ToClient => "to_client");
+words!(Signal: Stop => "sigstop", Terminate => "sigterm");
+
+impl Display for PathFault {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.key())?;
+        match self.kind {
+            PathFaultKind::Delay { by, jitter } => {
+                write!(f, " by {}", format_duration(by))?;
+                if !jitter.is_zero() {
+                    write!(f, " and up to {} more", format_duration(jitter))?;
+                }
+            }
+            PathFaultKind::Drop(direction) | PathFaultKind::HalfClose(direction) => {
+                write!(f, " {direction}")?;
+            }
+            PathFaultKind::Throttle(rate) => write!(f, " to {rate} a second")?,
+            PathFaultKind::Freeze
+            | PathFaultKind::Reset
+            | PathFaultKind::Forget
+            | PathFaultKind::Cut => {}
+        }
+        lasting(f, self.lasts)?;
+        after(f, self.after)
+    }
+}
+
+impl Display for TargetFault {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)?;
+        if self.kind == Signal::Stop {
+            lasting(f, Some(self.lasts))?;
+        }
+        after(f, Some(self.after))?;
+        if self.repeat > 1 {
+            let every = format_duration(self.every);
+            write!(f, ", {} times, one every {every}", self.repeat)?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Promise {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())?;
+        match self {
+            Self::Closed(most) | Self::ClosedPerStall(most) | Self::MaxDescriptorGrowth(most) => {
+                write!(f, " {most}")
+            }
+            Self::AliveFor(time)
+            | Self::ReleasedWithin(time)
+            | Self::PongWithin(time)
+            | Self::CloseAnsweredWithin(time)
+            | Self::RecoversWithin(time) => write!(f, " {}", format_duration(*time)),
+            Self::ClosedBetween(window)
+            | Self::TcpEndBetween(window)
+            | Self::ReapedBetween(window)
+            | Self::EffectiveTimeout(window)
+            | Self::PingsBetween(window)
+            | Self::DetectedBetween(window) => write!(f, " {window}"),
+            Self::Code(codes) => {
+                write!(f, " {}", alternatives(codes.iter().map(u16::to_string)))
+            }
+            Self::EndsWith(ends) => {
+                let names = ends.iter().map(|end| end.name().to_owned());
+                write!(f, " {}", alternatives(names))
+            }
+            Self::MaxPingSync(most) => write!(f, " {most}"),
+            Self::BackWithin(back) => write!(f, " {back}"),
+            Self::MaxRssGrowth(most) => write!(f, " {most}"),
+            Self::CloseCodeEchoed | Self::SilentAfterClose => Ok(()),
+        }
+    }
+}
+
+impl Display for Between {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (lo, hi) = (format_duration(self.lo), format_duration(self.hi));
+        write!(f, "{lo} to {hi}")
+    }
+}
+
+impl Display for Back {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let parts = [
+            ("p50", self.p50),
+            ("p90", self.p90),
+            ("p99", self.p99),
+            ("all", self.all),
+        ];
+        let given = parts
+            .into_iter()
+            .filter_map(|(name, time)| Some(format!("{name} {}", format_duration(time?))));
+        f.write_str(&given.collect::<Vec<_>>().join(", "))
+    }
+}
+
+fn lasting(f: &mut Formatter<'_>, lasts: Option<Duration>) -> fmt::Result {
+    lasts.map_or(Ok(()), |lasts| write!(f, " for {}", format_duration(lasts)))
+}
+
+fn after(f: &mut Formatter<'_>, after: Option<Duration>) -> fmt::Result {
+    match after {
+        Some(after) if !after.is_zero() => write!(f, " after {}", format_duration(after)),
+        _ => Ok(()),
+    }
+}
+
+fn code(code: &Option<u16>) -> String {
+    code.map_or_else(|| "no code".to_owned(), |code| code.to_string())
+}
+
+fn alternatives(words: impl Iterator<Item = String>) -> String {
+    words.collect::<Vec<_>>().join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_read_as_they_are_written() {
+        let fault = |kind, seconds| {
+            let after = Duration::from_secs(seconds);
+            Fault { kind, after }.to_string()
+        };
+        assert_eq!(fault(FaultKind::NoPong, 0), "no_pong");
+        let levels = [1, 2].map(Duration::from_secs).into();
+        let delay = Sweep { levels };
+        let late = FaultKind::LatePong { delay };
+        assert_eq!(fault(late, 5), "late_pong by 1s to 2s in 2 levels after 5s");
+        let codes = vec![Some(1000), None];
+        let close = FaultKind::Close { codes };
+        assert_eq!(fault(close, 0), "close with 1000 or no code");
+    }
+
+    #[test]
+    fn promises_read_as_they_are_written() {
+        let (lo, hi) = (Duration::from_millis(1500), Duration::from_secs(2));
+        let window = Promise::ClosedBetween(Between { lo, hi });
+        assert_eq!(window.to_string(), "closed_between 1s500ms to 2s");
+        let back = Back {
+            p50: Some(lo),
+            all: Some(hi),
+            ..Back::default()
+        };
+        let back = Promise::BackWithin(back).to_string();
+        assert_eq!(back, "back_within p50 1s500ms, all 2s");
+        assert_eq!(
+            Promise::Code(vec![1011, 1001]).to_string(),
+            "code 1011 or 1001"
+        );
+    }
+
+    #[test]
+    fn what_happens_to_path_and_target_says_when() {
+        let freeze = PathFault {
+            kind: PathFaultKind::Freeze,
+            after: Some(Duration::from_secs(5)),
+            lasts: Some(Duration::from_secs(3)),
+            cohorts: Vec::new(),
+        };
+        assert_eq!(freeze.to_string(), "freeze for 3s after 5s");
+        let stop = TargetFault {
+            kind: Signal::Stop,
+            after: Duration::ZERO,
+            lasts: Duration::from_secs(3),
+            repeat: 20,
+            every: Duration::from_secs(8),
+            phase: Duration::ZERO,
+        };
+        assert_eq!(stop.to_string(), "sigstop for 3s, 20 times, one every 8s");
+    }
+}

@@ -1,0 +1,102 @@
+//! The preset of a contract: its settings handed over, and what is wrong with them told with its place.
+
+use std::collections::BTreeMap;
+
+use super::check::Check;
+use super::contract::Written;
+use crate::scenario::place::At;
+use crate::scenario::preset::{self, Expanded, PresetError, Setting};
+use crate::scenario::words;
+
+impl Written<'_> {
+    /// What the preset of this name comes to.
+    pub(super) fn preset(&self, check: &mut Check<'_>, name: &At<String>) -> Option<Expanded> {
+        let others = self.table.others.iter();
+        let mut settings: BTreeMap<String, Setting> = others
+            .map(|(name, at)| (name.clone(), at.value.0))
+            .collect();
+        let mut wrong = false;
+        loop {
+            let error = match preset::expand(&name.value, &settings) {
+                Ok(expanded) => return Some(expanded).filter(|_| !wrong),
+                Err(error) => error,
+            };
+            wrong = true;
+            // Without an unknown setting, the next one shows.
+            let unknown = self.preset_error(check, name, error)?;
+            settings.remove(&unknown)?;
+        }
+    }
+
+    /// Notes what is wrong with a preset; returns a setting it does not know.
+    fn preset_error(
+        &self,
+        check: &mut Check<'_>,
+        name: &At<String>,
+        error: PresetError,
+    ) -> Option<String> {
+        let others = &self.table.others;
+        let place = |setting: &str| others.get(setting).map_or(&name.place, |at| &at.place);
+        match error {
+            PresetError::UnknownPreset { nearest } => {
+                let what = format_args!("is no preset: `{}`", name.value);
+                let hint = match nearest {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None => format!("use {}", words::one_of(preset::names())),
+                };
+                check.problem_with_hint(&self.key("preset"), &name.place, what, hint);
+            }
+            PresetError::UnknownSetting {
+                name: setting,
+                known,
+            } => {
+                let what = format_args!("is no promise, and no setting of `{}`", name.value);
+                let near = known.iter().copied().chain(PROMISES.iter().copied());
+                let hint = match words::nearest(&setting, near) {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None => format!("its settings are {}", words::one_of(known)),
+                };
+                check.problem_with_hint(&self.key(&setting), place(&setting), what, hint);
+                return Some(setting);
+            }
+            PresetError::Missing {
+                name: setting,
+                example,
+            } => {
+                let hint = format!("write `{example}`, as the server has it");
+                check.missing(self.place, &self.key(setting), &hint);
+            }
+            PresetError::Invalid { name: setting, why } => {
+                check.problem(&self.key(&setting), place(&setting), why);
+            }
+        }
+        None
+    }
+}
+
+/// The keys of a contract besides `preset`, in the order in which they are told.
+pub(super) const PROMISES: &[&str] = &[
+    "from",
+    "closed",
+    "closed_per_stall",
+    "alive_for",
+    "closed_between",
+    "code",
+    "ends_with",
+    "tcp_end_within",
+    "tcp_end_between",
+    "reaped_between",
+    "released_within",
+    "effective_timeout",
+    "pong_within",
+    "pings_between",
+    "max_ping_sync",
+    "close_answered_within",
+    "close_code_echoed",
+    "silent_after_close",
+    "detected_between",
+    "recovers_within",
+    "back_within",
+    "max_rss_growth",
+    "max_descriptor_growth",
+];
