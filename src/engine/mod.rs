@@ -41,6 +41,8 @@ mod timer;
 mod transport;
 mod websocket;
 mod wire;
+#[cfg(test)]
+mod wire_tests;
 mod worker;
 
 // What the relay waits with.

@@ -195,6 +195,29 @@ mod tests {
     }
 
     #[test]
+    fn clients_vanish_only_where_they_may() {
+        let mut cohort =
+            crate::engine::session_tests::plan("load = { connections = 1, duration = \"1s\" }")
+                .scenario
+                .cohorts
+                .remove(0);
+        let never_asked = || unreachable!("nobody vanishes");
+        assert_eq!(
+            check_faults(std::slice::from_ref(&cohort), never_asked),
+            Ok(())
+        );
+        cohort.faults.push(Fault {
+            kind: FaultKind::Vanish { lasts: None },
+            after: Duration::ZERO,
+        });
+        assert_eq!(check_faults(std::slice::from_ref(&cohort), || true), Ok(()));
+        let error = check_faults(&[cohort], || false).unwrap_err().to_string();
+        for part in ["`main`", "CAP_NET_ADMIN", "hint:", "target.command"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
     fn too_few_ports_say_how_many_addresses_would_do() {
         let limits = Limits {
             descriptors: u64::MAX,

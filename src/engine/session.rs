@@ -541,3 +541,17 @@ pub(super) fn not_sent(shared: &Shared, cohort: usize, intended: Nanos) {
         cells.count(Counter::MessagesNotSent);
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::websocket::WebSocket;
+
+    /// There are thousands of them, and hardly any is watched or does wrong.
+    #[test]
+    fn an_open_connection_stays_small() {
+        assert!(size_of::<WebSocket>() <= 328, "{}", size_of::<WebSocket>());
+        let session = size_of::<Session<WebSocket>>() - size_of::<WebSocket>();
+        assert!(session <= 400, "{session}");
+    }
+}
