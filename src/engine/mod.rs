@@ -24,6 +24,7 @@ mod merging;
 mod outbox;
 mod preflight;
 mod prepare;
+mod raw;
 mod sample;
 mod session;
 #[cfg(test)]
@@ -40,6 +41,7 @@ mod worker;
 pub use error::EngineError;
 pub use preflight::{LimitError, Limits};
 pub use prepare::Prepared;
+pub(crate) use raw::{RawConnection, RawDialer, RawFailure};
 pub use supervisor::{Finished, Second};
 pub use sys::TCP_VIEW;
 pub use timer::PRECISE;
