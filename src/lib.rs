@@ -15,6 +15,7 @@
 //! | [`target`] | the built-in echo server | knows the engine |
 //! | [`host`] | the target's side, as far as it is on this machine: process, sockets, resources | knows a connection |
 //! | [`relay`] | the relay of `[path]`: does to connections what a bad network does | knows the plan |
+//! | [`probe`] | what one server does with one client: findings, their words, a scenario | prints |
 //! | [`verdict`] | gates, doubts about the run itself, the exit code | |
 //! | [`report`], [`live`] | numbers as files and text; progress while it runs | opens a socket |
 //! | [`cli`] | composes all of it; prints | holds logic |
@@ -29,6 +30,7 @@ pub mod live;
 pub mod measure;
 pub mod metric;
 pub mod plan;
+pub mod probe;
 pub mod relay;
 pub mod report;
 pub mod scenario;

@@ -34,7 +34,12 @@ impl Around {
         seed: u64,
     ) -> Result<Self, CliError> {
         let relay = match &scenario.path {
-            Some(path) => Some(Relay::start(path, &names(scenario), &addresses(target), seed)?),
+            Some(path) => Some(Relay::start(
+                path,
+                &names(scenario),
+                &addresses(target),
+                seed,
+            )?),
             None => None,
         };
         let routes = (0..scenario.cohorts.len())
@@ -82,7 +87,11 @@ impl Around {
         let mut incidents = Vec::new();
         if let Some(relay) = self.relay {
             let log = relay.stop()?;
-            incidents.extend(log.incidents.iter().map(|happened| incident(happened, origin)));
+            incidents.extend(
+                log.incidents
+                    .iter()
+                    .map(|happened| incident(happened, origin)),
+            );
         }
         if let Some(faults) = self.faults {
             let done = faults.stop();
@@ -107,7 +116,9 @@ fn names(scenario: &Scenario) -> Vec<String> {
 /// None where the name cannot be resolved: the engine says so for every dial.
 fn addresses(target: &RunningTarget) -> Vec<SocketAddr> {
     let address = (target.url.host.as_str(), target.url.port);
-    address.to_socket_addrs().map_or_else(|_| Vec::new(), Iterator::collect)
+    address
+        .to_socket_addrs()
+        .map_or_else(|_| Vec::new(), Iterator::collect)
 }
 
 fn asks(scenario: &Scenario, about: fn(&Promise) -> bool) -> bool {
@@ -116,11 +127,17 @@ fn asks(scenario: &Scenario, about: fn(&Promise) -> bool) -> bool {
 }
 
 fn is_about_sockets(promise: &Promise) -> bool {
-    matches!(promise, Promise::ReapedBetween(_) | Promise::ReleasedWithin(_))
+    matches!(
+        promise,
+        Promise::ReapedBetween(_) | Promise::ReleasedWithin(_)
+    )
 }
 
 fn is_about_resources(promise: &Promise) -> bool {
-    matches!(promise, Promise::MaxRssGrowth(_) | Promise::MaxDescriptorGrowth(_))
+    matches!(
+        promise,
+        Promise::MaxRssGrowth(_) | Promise::MaxDescriptorGrowth(_)
+    )
 }
 
 fn incident(happened: &PathIncident, origin: Instant) -> crate::measure::Incident {

@@ -7,6 +7,7 @@ mod error;
 mod init;
 mod input;
 mod presets;
+mod probe;
 mod run;
 mod schema;
 pub mod serve;
@@ -44,6 +45,8 @@ enum Command {
     Check(check::Args),
     /// Write a scenario to start from
     Init(init::Args),
+    /// Find out what a server does with one client, and write a scenario for it
+    Probe(probe::Args),
     /// Serve as an echo server until Ctrl-C
     Serve(serve::Args),
     /// List the servers whose settings a contract can be computed from
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Probe(args) => probe::run(&args),
         Command::Serve(args) => serve::run(&args).map(|()| Exit::Passed).map_err(Into::into),
         Command::Presets => presets::run(),
         Command::Schema => schema::run(),

@@ -54,8 +54,13 @@ impl RunningTarget {
 /// The built-in server's process, where something is to be done to it or known of it. Elsewhere than on Linux it is not
 /// reached.
 fn watched(scenario: &Scenario, pid: u32) -> Result<Option<TargetProcess>, CliError> {
-    let promises = scenario.cohorts.iter().filter_map(|cohort| cohort.contract.as_ref());
-    let is_asked = promises.flat_map(|contract| &contract.promises).any(Promise::needs_same_host);
+    let promises = scenario
+        .cohorts
+        .iter()
+        .filter_map(|cohort| cohort.contract.as_ref());
+    let is_asked = promises
+        .flat_map(|contract| &contract.promises)
+        .any(Promise::needs_same_host);
     let is_wanted = is_asked || !scenario.target.faults.is_empty();
     Ok(is_wanted.then(|| TargetProcess::attach(pid)).transpose()?)
 }

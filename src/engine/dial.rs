@@ -187,7 +187,8 @@ impl Connector for Arc<Dialer> {
     }
 }
 
-async fn secure(
+/// Puts TLS over a bare link.
+pub(super) async fn secure(
     link: Link,
     config: &Arc<ClientConfig>,
     name: &ServerName<'static>,
@@ -206,7 +207,7 @@ async fn secure(
 }
 
 /// What an error of `connect` means.
-fn of_connect(error: &io::Error) -> Failure {
+pub(super) fn of_connect(error: &io::Error) -> Failure {
     use io::ErrorKind as Kind;
     const EMFILE: i32 = 24;
     const ENFILE: i32 = 23;

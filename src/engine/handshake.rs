@@ -81,24 +81,50 @@ impl Request {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        let (mut answer, checked) = self.ask(stream, ended).await;
+        checked.map(|length| answer.split_off(length))
+    }
+
+    /// The same with all that came, and the length of the answer's head in it where it is right.
+    pub(super) async fn ask<S>(
+        &self,
+        stream: &mut S,
+        ended: impl Fn(&S) -> Option<TcpEnd>,
+    ) -> (Vec<u8>, Result<usize, Failure>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut answer = Vec::with_capacity(1024);
+        let checked = self.exchange(stream, ended, &mut answer).await;
+        (answer, checked)
+    }
+
+    async fn exchange<S>(
+        &self,
+        stream: &mut S,
+        ended: impl Fn(&S) -> Option<TcpEnd>,
+        answer: &mut Vec<u8>,
+    ) -> Result<usize, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let key = generate_key();
         let request = format!("{}Sec-WebSocket-Key: {key}\r\n\r\n", self.head);
-        let mut answer = Vec::with_capacity(1024);
         let sent = async {
             stream.write_all(request.as_bytes()).await?;
             stream.flush().await
         };
         if let Err(error) = sent.await {
-            return Err(end_of_tcp(ended(stream), &answer, &error.to_string()));
+            return Err(end_of_tcp(ended(stream), answer, &error.to_string()));
         }
         loop {
-            match stream.read_buf(&mut answer).await {
-                Ok(0) => return Err(end_of_tcp(ended(stream), &answer, "")),
+            match stream.read_buf(answer).await {
+                Ok(0) => return Err(end_of_tcp(ended(stream), answer, "")),
                 Ok(_) => {}
-                Err(error) => return Err(end_of_tcp(ended(stream), &answer, &error.to_string())),
+                Err(error) => return Err(end_of_tcp(ended(stream), answer, &error.to_string())),
             }
-            if let Some(length) = self.check(&answer, &key)? {
-                return Ok(answer.split_off(length));
+            if let Some(length) = self.check(answer, &key)? {
+                return Ok(length);
             }
         }
     }

@@ -30,6 +30,7 @@ mod outbound;
 mod outbox;
 mod preflight;
 mod prepare;
+mod raw;
 mod sample;
 mod session;
 #[cfg(test)]
@@ -51,6 +52,7 @@ pub use error::EngineError;
 pub use observer::{Finished, Observer, Second};
 pub use preflight::{LimitError, Limits, can_vanish};
 pub use prepare::Prepared;
+pub(crate) use raw::{RawConnection, RawDialer, RawFailure};
 pub use sys::TCP_VIEW;
 pub use timer::PRECISE;
 pub(crate) use timer::Timer;
