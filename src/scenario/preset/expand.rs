@@ -160,9 +160,9 @@ fn checked(
 ) -> Result<Setting, PresetError> {
     let why = match (given, default) {
         (Setting::Time(Duration::ZERO) | Setting::Count(0), _) => "is not above zero".to_owned(),
-        (Setting::Time(_), Some(Setting::Count(_))) => "is a number, such as 2".to_owned(),
+        (Setting::Time(_), Some(Setting::Count(_))) => "must be a number such as 2".to_owned(),
         (Setting::Count(_), Some(Setting::Time(_)) | None) => {
-            "is a duration, such as \"20s\"".to_owned()
+            "must be a duration such as \"20s\"".to_owned()
         }
         (Setting::Count(count), _) if count > MAX_COUNT => format!("is more than {MAX_COUNT}"),
         _ => return Ok(given),

@@ -192,11 +192,11 @@ fn mistakes_are_told_apart() {
     );
     assert_eq!(
         refused("mqtt", "keep_alive 20"),
-        invalid("keep_alive", "is a duration, such as \"20s\"")
+        invalid("keep_alive", "must be a duration such as \"20s\"")
     );
     assert_eq!(
         refused("nats", "pings 2s"),
-        invalid("pings", "is a number, such as 2")
+        invalid("pings", "must be a number such as 2")
     );
     assert_eq!(
         refused("nats", "pings 1001"),
