@@ -100,14 +100,10 @@ fn a_timer_for_each_is_spread_as_they_opened() {
     let twice = |opened: u64| vec![opened + 2_000, opened + 4_000];
     let result = sync(0.1, spread(twice));
     assert!(result.passed, "two pings are enough: {}", result.why);
-    let longer =
-        (0..40).map(|place| heard(place, u64::from(place) * 75, own(u64::from(place) * 75)));
-    let result = sync(0.1, longer.collect());
-    assert!(
-        result.passed,
-        "a longer ramp-up is even too: {}",
-        result.why
-    );
+    let place = |place: u32| u64::from(place) * 75;
+    let longer = (0..40).map(|at| heard(at, place(at), own(place(at))));
+    let result = sync(0.3, longer.collect());
+    assert!(result.passed, "one and a half intervals: {}", result.why);
 
     let together = (0..40).map(|place| heard(place, 100, own(100))).collect();
     let result = sync(0.3, together);
