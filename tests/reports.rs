@@ -3,12 +3,15 @@
 
 #[path = "reports/fixture.rs"]
 mod fixture;
+#[path = "reports/promises.rs"]
+mod promises;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use fixture::{Run, doubtful, healthy, troubled};
+use promises::promises;
 use serde_json::Value;
 use wsbench::measure::Histogram;
 use wsbench::report::{self, OutputSet, Style};
@@ -84,6 +87,7 @@ fn the_text_is_read_in_ten_seconds() {
     golden("troubled.txt", &text(&troubled(), Style::PLAIN));
     golden("healthy.txt", &text(&healthy(), Style::PLAIN));
     golden("doubtful.txt", &text(&doubtful(), Style::PLAIN));
+    golden("promises.txt", &text(&promises(), Style::PLAIN));
 }
 
 #[test]
@@ -97,6 +101,79 @@ fn text_fits_a_terminal_and_colour_adds_nothing_to_read() {
         assert_eq!(without_colour(&colour), plain);
         assert_ne!(colour, plain);
     }
+}
+
+#[test]
+fn contracts_are_read_at_a_hundred_columns() {
+    let plain = text(&promises(), Style::PLAIN);
+    let too_long = plain.lines().find(|line| line.chars().count() > 100);
+    assert_eq!(too_long, None);
+    assert!(
+        !plain.contains("closed_by_peer"),
+        "what is expected is no news"
+    );
+    assert_eq!(without_colour(&text(&promises(), Style::COLOUR)), plain);
+}
+
+#[test]
+fn contracts_csv_and_run_json_tell_the_same() {
+    let run = promises();
+    let csv = written(|out| report::contracts_csv(&run.report(), out));
+    golden("contracts.csv", &csv);
+    let document: Value = serde_json::from_str(&json(&run)).unwrap();
+    let told = document["verdict"]["contracts"].as_array().unwrap();
+    let mut rows = csv::Reader::from_reader(csv.as_bytes());
+    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), told.len());
+    for (row, told) in rows.iter().zip(told) {
+        assert_eq!(&row[0], told["contract"].as_str().unwrap());
+        assert_eq!(&row[12], told["why"].as_str().unwrap());
+        assert_eq!(&row[11], told["passed"].to_string());
+        for (column, field) in [
+            (3, "expected_lo"),
+            (4, "expected_hi"),
+            (7, "min"),
+            (10, "max"),
+        ] {
+            let seconds: Option<f64> = row[column].parse().ok();
+            let us = told[field].as_f64();
+            assert_eq!(
+                seconds.map(|s| (s * 1e6).round()),
+                us.map(f64::round),
+                "{told}"
+            );
+        }
+    }
+    let incident = &document["surroundings"]["incidents"][0];
+    assert_eq!(incident["kind"], "sigstop");
+    assert_eq!(incident["ended_s"], 7.0);
+    assert_eq!(
+        document["surroundings"]["usage"]["after"]["descriptors"],
+        720
+    );
+    assert_eq!(document["surroundings"]["sockets"], Value::Null);
+}
+
+#[test]
+fn contracts_csv_is_there_where_there_is_a_contract() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("contracts.csv");
+    let (with, without) = (promises(), troubled());
+    let set = OutputSet::create(place.path(), &with.scenario).unwrap();
+    set.commit(&with.report()).unwrap();
+    assert_eq!(names(place.path()).len(), FILES.len() + 1);
+    assert!(file.exists());
+    let set = OutputSet::create(place.path(), &without.scenario).unwrap();
+    assert!(
+        file.exists(),
+        "an older report stays until there is a newer one"
+    );
+    set.commit(&without.report()).unwrap();
+    assert_eq!(
+        names(place.path()),
+        FILES,
+        "that of another run would be no part of it"
+    );
 }
 
 fn without_colour(text: &str) -> String {

@@ -5,12 +5,10 @@ use std::io::{self, Write};
 
 use super::page::Page;
 use super::run_report::RunReport;
-use super::style::{WIDTH, columns, harmless, wrapped};
+use super::style::{WIDTH, columns, columns_of_words, harmless, wrapped};
 use crate::scenario::{Activity, End};
-use crate::units::{format_duration, human_count, human_ns};
-use crate::verdict::{
-    ActivityResult, Bounds, ContractResult, GateResult, Tally, activities, tally,
-};
+use crate::units::{human_count, human_ns};
+use crate::verdict::{ActivityResult, ContractResult, GateResult, Tally, activities, tally};
 
 /// What gates saw stands in a column behind this width at most.
 const GATE_WIDTH: usize = 56;
@@ -54,10 +52,15 @@ impl<W: Write> Page<W> {
         if contracts.is_empty() {
             return Ok(());
         }
-        let lines = columns(&promises(contracts));
+        let lines = columns_of_words(&promises(contracts), 2);
         let (head, rows) = lines.split_at(1);
         writeln!(self.out, "\n{:MARK$}{}", "", self.style.bold(&head[0]))?;
+        let mut cohort = "";
         for (contract, row) in contracts.iter().zip(rows) {
+            if contract.cohort != cohort {
+                cohort = &contract.cohort;
+                self.cohort(report, cohort)?;
+            }
             writeln!(self.out, "{}  {row}", self.mark(contract.passed))?;
             self.why(contract)?;
         }
@@ -65,9 +68,23 @@ impl<W: Write> Page<W> {
         self.table(&columns(&ends(&tally(scenario, summary))))?;
         let matrix = activities(scenario, summary);
         if matrix.len() > 1 {
-            self.table(&columns(&activity(&matrix)))?;
+            self.table(&columns_of_words(&activity(&matrix), 2))?;
         }
         Ok(())
+    }
+
+    /// Whose promises follow, where their times begin, and which settings they were computed from.
+    fn cohort(&mut self, report: &RunReport<'_>, name: &str) -> io::Result<()> {
+        let mut cohorts = report.scenario.cohorts.iter();
+        let cohort = cohorts.find(|cohort| cohort.name == name);
+        let Some(contract) = cohort.and_then(|cohort| cohort.contract.as_ref()) else {
+            return Ok(());
+        };
+        let preset = contract.preset.iter();
+        let preset: String = preset.map(|preset| format!(" · {preset}")).collect();
+        let settings = format!("from {}{preset}", contract.from.name());
+        let (name, settings) = (self.style.bold(name), self.style.dim(&settings));
+        writeln!(self.out, "{name}  {settings}")
     }
 
     /// Beside a broken promise at full strength.
@@ -95,15 +112,12 @@ fn seen(gate: &GateResult) -> String {
 }
 
 fn promises(contracts: &[ContractResult]) -> Vec<Vec<String>> {
-    let head = [
-        "cohort", "promise", "expected", "n", "min", "p50", "p99", "max",
-    ];
+    let head = ["promise", "expected", "n", "min", "p50", "p99", "max"];
     let row = |contract: &ContractResult| {
         let times = contract
             .times
             .map(|times| [times.min_ns, times.p50_ns, times.p99_ns, times.max_ns].map(human_ns));
         let mut row = vec![
-            contract.cohort.clone(),
             contract.contract.to_owned(),
             expected(contract),
             human_count(contract.n),
@@ -117,27 +131,14 @@ fn promises(contracts: &[ContractResult]) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The window, where it begins, and what else was promised.
+/// The window, and what else was promised.
 fn expected(contract: &ContractResult) -> String {
-    let window = contract.bounds.map(|bounds| {
-        let from = contract.from.map(|from| format!(" from {}", from.name()));
-        window(bounds) + &from.unwrap_or_default()
-    });
-    match (window, contract.expected.as_str()) {
-        (None, words) => words.to_owned(),
-        (Some(window), "") => window,
-        // A curve has said how long all may take.
-        (Some(_), words) if contract.contract == "back_within" => words.to_owned(),
-        (Some(window), words) => format!("{words} {window}"),
-    }
-}
-
-fn window(Bounds { lo_ns, hi_ns }: Bounds) -> String {
-    let shown = |ns| format_duration(std::time::Duration::from_nanos(ns));
-    match (lo_ns, hi_ns) {
-        (lo, None) => format!("{} or more", shown(lo)),
-        (0, Some(hi)) => format!("within {}", shown(hi)),
-        (lo, Some(hi)) => format!("{} to {}", shown(lo), shown(hi)),
+    match (contract.bounds, contract.expected.as_str()) {
+        // A curve says itself how long all may take.
+        (Some(bounds), words) if contract.contract != "back_within" => {
+            format!("{words} {bounds}").trim_start().to_owned()
+        }
+        (_, words) => words.to_owned(),
     }
 }
 
@@ -145,24 +146,23 @@ fn window(Bounds { lo_ns, hi_ns }: Bounds) -> String {
 fn ends(tallies: &[Tally]) -> Vec<Vec<String>> {
     let head = [
         "ended by the server",
-        "connections",
+        "n",
         "Close frame",
         "FIN",
         "RST",
         "not",
-        "codes",
         "TCP end p50",
         "max",
+        "codes",
     ];
     let row = |tally: &Tally| {
         let ended = |end| human_count(tally.ended(end));
+        let tcp_end = tally.tcp_end;
+        let tcp_end = tcp_end.map(|times| [times.p50_ns, times.max_ns].map(human_ns));
         let codes = tally.codes.iter();
         let codes: Vec<String> = codes
             .map(|(code, count)| format!("{code} ×{}", human_count(*count)))
             .collect();
-        let tcp_end = tally
-            .tcp_end
-            .map(|times| [times.p50_ns, times.max_ns].map(human_ns));
         let mut row = vec![
             tally.cohort.clone(),
             human_count(tally.connections),
@@ -170,9 +170,9 @@ fn ends(tallies: &[Tally]) -> Vec<Vec<String>> {
             ended(End::Fin),
             ended(End::Rst),
             human_count(tally.stayed() + tally.by_client),
-            codes.join(", "),
         ];
         row.extend(tcp_end.unwrap_or_default());
+        row.push(codes.join(", "));
         row
     };
     let head = head.map(str::to_owned).to_vec();

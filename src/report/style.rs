@@ -67,6 +67,11 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 /// One line for each row: the first column to the left, the others to the right, two spaces between.
 pub(super) fn columns(rows: &[Vec<String>]) -> Vec<String> {
+    columns_of_words(rows, 1)
+}
+
+/// The same with so many columns to the left.
+pub(super) fn columns_of_words(rows: &[Vec<String>], left: usize) -> Vec<String> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -76,9 +81,10 @@ pub(super) fn columns(rows: &[Vec<String>]) -> Vec<String> {
     let line = |row: &Vec<String>| {
         let mut line = String::new();
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            match column {
-                0 => write!(line, "{cell:<width$}"),
-                _ => write!(line, "  {cell:>width$}"),
+            let between = if column == 0 { "" } else { "  " };
+            match column < left {
+                true => write!(line, "{between}{cell:<width$}"),
+                false => write!(line, "{between}{cell:>width$}"),
             }
             .expect("writing to a string does not fail");
         }

@@ -159,7 +159,7 @@ fn bounds_latency(gate: &Gate) -> bool {
 mod tests {
     use super::super::fixture::{Run, gate, scenario, timed_gate};
     use super::*;
-    use crate::scenario::{Pacing, Shape};
+    use crate::scenario::{Between, Contract, Origin, Pacing, Promise, Shape};
     use std::time::Duration;
 
     fn found(scenario: &Scenario, run: &Run) -> Vec<Distrust> {
@@ -280,6 +280,38 @@ mod tests {
             think: Duration::ZERO,
         };
         assert_eq!(found(&closed, &run), []);
+    }
+
+    #[test]
+    fn workers_are_held_to_the_tightest_window_of_a_contract() {
+        let mut run = Run::healthy();
+        run.lagged(50_000, 9_000).lagged(45_000_000, 100);
+        assert_eq!(found(&scenario(), &run), [], "no contract asks for more");
+        let mut strict = scenario();
+        let between = |lo, hi| {
+            Promise::ClosedBetween(Between {
+                lo: Duration::from_millis(lo),
+                hi: Duration::from_millis(hi),
+            })
+        };
+        strict.cohorts[0].contract = Some(Contract {
+            from: Origin::Open,
+            preset: None,
+            promises: vec![between(20_000, 20_500)],
+        });
+        assert_eq!(
+            found(&strict, &run),
+            [],
+            "45 ms are within a tenth of 500 ms"
+        );
+        let contract = strict.cohorts[0].contract.as_mut().unwrap();
+        contract.promises.push(between(20_000, 20_400));
+        let reasons = found(&strict, &run);
+        assert_eq!(
+            reasons[0].to_string(),
+            "workers were woken late: p99.9 45.0 ms, where 40.0 ms is the limit for `closed_between` of `main`"
+        );
+        assert!(reasons[0].hint().is_some());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::measure::{
-    Cells, Collector, Ending, Layout, Phase, Sample, Shard, State, Summary, Window,
+    Cells, Collector, Ending, Layout, Metric, Phase, Sample, Shard, State, Summary, Window,
 };
 use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{
@@ -265,6 +265,20 @@ impl Run {
         }
         collector.summary(12.0, &[10.0])
     }
+}
+
+/// Puts the cohort of another run beside those of this one, under this name.
+pub(super) fn beside(summary: &mut Summary, name: &str, other: Summary) {
+    summary.cohorts.push(name.to_owned());
+    let named = |metrics: Vec<Metric>| {
+        let own = metrics.into_iter().filter(|metric| metric.cohort.is_some());
+        own.map(|metric| Metric {
+            cohort: Some(name.to_owned()),
+            ..metric
+        })
+    };
+    summary.metrics.extend(named(other.metrics));
+    summary.totals.extend(named(other.totals));
 }
 
 fn layout() -> Layout {

@@ -70,10 +70,12 @@ pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use super::super::contract::life;
     use super::super::fixture::{Run, gate, scenario};
     use super::*;
+    use crate::measure::EndedBy;
     use crate::metric::Counter;
-    use crate::scenario::{Op, Stat};
+    use crate::scenario::{Contract, Op, Origin, Promise, Stat};
 
     fn aborted() -> Facts {
         Facts {
@@ -141,6 +143,37 @@ mod tests {
         run.add(Counter::ConnectionsDead, 6);
         let verdict = judge(&scenario(), &run.summary(), &Facts::completed(1));
         assert_eq!(verdict.exit, Exit::Failed, "a failure needs no more");
+    }
+
+    #[test]
+    fn a_broken_promise_is_a_3_and_one_not_judged_by_all_a_4() {
+        let mut scenario = scenario();
+        scenario.cohorts[0].contract = Some(Contract {
+            from: Origin::Open,
+            preset: None,
+            promises: vec![Promise::Closed(0)],
+        });
+        let mut summary = Run::healthy().summary();
+        let verdict = judge(&scenario, &summary, &Facts::completed(1));
+        assert_eq!(verdict.exit, Exit::Failed, "nobody opened: {verdict:?}");
+
+        summary.lives.rows = vec![life(0), life(1)];
+        let verdict = judge(&scenario, &summary, &Facts::completed(1));
+        assert_eq!(verdict.exit, Exit::Passed, "{verdict:?}");
+
+        summary.lives.more = 9;
+        let verdict = judge(&scenario, &summary, &Facts::completed(1));
+        assert_eq!(verdict.exit, Exit::Untrusted);
+        assert_eq!(
+            verdict.distrust[0].to_string(),
+            "the contracts held for 2 connections; for 9 more there was no room to judge them"
+        );
+        assert_eq!(verdict.warnings, [], "it is said once");
+
+        summary.lives.rows[1].ended_by = EndedBy::Server;
+        let verdict = judge(&scenario, &summary, &Facts::completed(1));
+        assert_eq!(verdict.exit, Exit::Failed, "what was seen is enough");
+        assert_eq!(verdict.warnings[0].kind(), "not_judged");
     }
 
     #[test]

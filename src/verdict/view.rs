@@ -88,3 +88,97 @@ fn endings_of<'a>(rows: impl Iterator<Item = &'a Ending>, more: u64) -> Endings 
     }
     endings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Run, beside, gate, scenario};
+    use super::super::judge::judge;
+    use super::super::{Facts, observe};
+    use super::*;
+    use crate::metric::{Cause, Counter, Timer};
+    use crate::scenario::{Contract, Fault, FaultKind, Op, Origin, Promise, Stat, Subject};
+    use std::time::Duration;
+
+    /// Ten that echo, and ten that answer no ping: all of those were lost, and their sends were late.
+    fn two_cohorts() -> (Scenario, Summary) {
+        let mut scenario = scenario();
+        let mut mute = scenario.cohorts[0].clone();
+        mute.name = "mute".to_owned();
+        mute.faults = vec![Fault {
+            kind: FaultKind::NoPong,
+            after: Duration::ZERO,
+        }];
+        scenario.cohorts.push(mute);
+        let mut bad = Run::new();
+        bad.opened(10)
+            .late(50_000_000, 100)
+            .not_sent(1_000)
+            .add(Counter::ConnectionsLost, 10)
+            .add(Counter::ConnectionsDead, 10)
+            .timed(Timer::HeartbeatRtt, 9_000_000, 10);
+        let mut summary = Run::healthy().summary();
+        beside(&mut summary, "mute", bad.summary());
+        (scenario, summary)
+    }
+
+    fn lost(cohort: Option<&str>) -> Subject {
+        let selector = Selector {
+            metric: "connections.lost".to_owned(),
+            cohort: cohort.map(str::to_owned),
+            stage: None,
+        };
+        Subject::Stat(Stat::Count, selector)
+    }
+
+    #[test]
+    fn what_bad_clients_lose_is_no_doubt_and_no_warning() {
+        let (scenario, summary) = two_cohorts();
+        let verdict = judge(&scenario, &summary, &Facts::completed(2));
+        assert!(verdict.passed(), "{verdict:?}");
+        assert_eq!(verdict.warnings, []);
+    }
+
+    #[test]
+    fn gates_look_at_healthy_cohorts_unless_they_name_another() {
+        let (scenario, summary) = two_cohorts();
+        let view = View::new(&scenario, &summary);
+        let seen = |cohort| observe(&lost(cohort), &view).unwrap().value;
+        assert_eq!(seen(None), 0.0);
+        assert_eq!(seen(Some("mute")), 10.0);
+    }
+
+    #[test]
+    fn with_none_healthy_gates_see_nothing() {
+        let (mut scenario, summary) = two_cohorts();
+        scenario.cohorts.remove(0);
+        scenario.gates.pass = vec![gate(Stat::Max, "heartbeat.rtt", Op::Less, 1e12)];
+        let verdict = judge(&scenario, &summary, &Facts::completed(2));
+        assert_eq!(verdict.gates[0].why, "no samples of `heartbeat.rtt`");
+        assert_eq!(verdict.distrust, [], "who is bad need not be on time");
+    }
+
+    #[test]
+    fn who_is_expected_to_be_closed_is_not_healthy() {
+        let (mut scenario, summary) = two_cohorts();
+        scenario.cohorts[1].faults.clear();
+        scenario.cohorts[1].contract = Some(Contract {
+            from: Origin::Open,
+            preset: None,
+            promises: vec![Promise::Code(vec![1001])],
+        });
+        let view = View::new(&scenario, &summary);
+        assert_eq!(observe(&lost(None), &view).unwrap().value, 0.0);
+    }
+
+    #[test]
+    fn an_example_is_a_healthy_cohorts() {
+        let (scenario, mut summary) = two_cohorts();
+        let mut run = Run::healthy();
+        run.refused(1, "a healthy one").refused(1, "a bad one");
+        summary.endings = run.summary().endings;
+        summary.endings.rows[1].cohort = 1;
+        let view = View::new(&scenario, &summary);
+        let examples = &view.healthy().endings.examples;
+        assert_eq!(examples[&Cause::Refused], ["a healthy one"]);
+    }
+}

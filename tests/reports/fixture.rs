@@ -28,8 +28,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    fn of(scenario: Scenario, summary: Summary) -> Self {
-        let facts = Facts::completed(2);
+    pub(crate) fn of(scenario: Scenario, summary: Summary) -> Self {
+        Self::judged(scenario, summary, Facts::completed(2))
+    }
+
+    pub(crate) fn judged(scenario: Scenario, summary: Summary, facts: Facts) -> Self {
         let verdict = judge(&scenario, &summary, &facts);
         Self {
             scenario,
@@ -270,7 +273,7 @@ pub(crate) fn doubtful() -> Run {
     Run::of(scenario, collector.summary(0.01, &[0.0]))
 }
 
-fn opened(cells: &mut Cells, connections: u64) {
+pub(crate) fn opened(cells: &mut Cells, connections: u64) {
     cells.add(Counter::ConnectionsAttempted, connections);
     cells.add(Counter::ConnectionsOpened, connections);
     for number in 0..connections {
@@ -346,7 +349,7 @@ fn closed_with_tricks() -> Ending {
     }
 }
 
-fn scenario(name: &str, shape: Shape, cohorts: Vec<Cohort>) -> Scenario {
+pub(crate) fn scenario(name: &str, shape: Shape, cohorts: Vec<Cohort>) -> Scenario {
     Scenario {
         name: name.to_owned(),
         description: String::new(),
@@ -382,7 +385,12 @@ fn scenario(name: &str, shape: Shape, cohorts: Vec<Cohort>) -> Scenario {
     }
 }
 
-fn cohort(name: &str, connections: u32, message: Option<Message>, pings: bool) -> Cohort {
+pub(crate) fn cohort(
+    name: &str,
+    connections: u32,
+    message: Option<Message>,
+    pings: bool,
+) -> Cohort {
     let heartbeat = Heartbeat {
         interval: Duration::from_secs(1),
         timeout: Duration::from_secs(1),

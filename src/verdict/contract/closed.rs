@@ -2,8 +2,8 @@
 //! That none of so many was cut bounds how often it can happen; the bound is said.
 
 use super::case::{Case, Finding, of};
-use super::result::Times;
-use super::window::{Moment, Seen, look, promised};
+use super::result::{Times, promised};
+use super::window::{Moment, Seen, look};
 use crate::measure::{EndedBy, Life};
 use crate::units::{human_count, human_ns};
 

@@ -8,7 +8,7 @@ use super::judge::judge;
 use super::result::ContractResult;
 use crate::measure::{EndedBy, Incident, Life, Lives, Summary, Surroundings, TcpEnding};
 use crate::metric::Cause;
-use crate::scenario::{Between, Contract, Fault, FaultKind, Origin, Promise, Scenario};
+use crate::scenario::{Between, Contract, Origin, Promise, Scenario};
 
 pub(super) const MS: u64 = 1_000_000;
 
@@ -35,16 +35,6 @@ pub(super) fn contract(from: Origin, promises: Vec<Promise>) -> Contract {
 pub(super) fn scenario(contract: Contract) -> Scenario {
     let mut scenario = fixture::scenario();
     scenario.cohorts[0].contract = Some(contract);
-    scenario
-}
-
-/// The same with a fault that is not looked at.
-pub(super) fn faulty(contract: Contract) -> Scenario {
-    let mut scenario = scenario(contract);
-    scenario.cohorts[0].faults = vec![Fault {
-        kind: FaultKind::NoPong,
-        after: Duration::ZERO,
-    }];
     scenario
 }
 
@@ -86,7 +76,7 @@ pub(super) fn incident(kind: &'static str, began: u64, ended: Option<u64>) -> In
 }
 
 /// Opened at 100 ms, closed by the plan at 60 s; a healthy one.
-pub(super) fn life(connection: u32) -> Life {
+pub(in super::super) fn life(connection: u32) -> Life {
     Life {
         connection,
         cohort: 0,

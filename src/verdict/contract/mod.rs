@@ -24,6 +24,8 @@ mod tests;
 mod window;
 
 pub(super) use bound::tightest;
+#[cfg(test)]
+pub(super) use fixture::life;
 pub(super) use judge::judge;
 pub use result::{Bounds, ContractResult, Times};
 pub use tally::{ActivityResult, Tally, activities, tally};

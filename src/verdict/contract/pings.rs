@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 
 use super::case::{Case, Finding, of, watched_until};
-use super::result::{Bounds, at_rank};
-use super::window::{Moment, judge_times, promised};
+use super::result::{Bounds, at_rank, promised};
+use super::window::{Moment, judge_times};
 use crate::measure::Life;
 use crate::units::{human_count, human_ns};
 
@@ -94,16 +94,19 @@ pub(super) fn sync(case: &Case<'_>, most: f64) -> Finding {
 
 /// Weighted by the number of pings in each turn; `None` where no turn has enough of them.
 fn resultant(interval: u64, pings: impl Iterator<Item = u64> + Clone) -> Option<f64> {
-    let first = pings.clone().min()?;
-    // The edges of turns lie half an interval from the first ping, where a common tick is farthest from them.
-    let begin = first.saturating_sub(interval / 2);
+    let (first, last) = (pings.clone().min()?, pings.clone().max()?);
     let mut turns: BTreeMap<u64, (usize, f64, f64)> = BTreeMap::new();
     for ping in pings {
-        let (sin, cos) = phase(ping - begin, interval).sin_cos();
-        let turn = turns.entry((ping - begin) / interval).or_default();
+        let (sin, cos) = phase(ping - first, interval).sin_cos();
+        let turn = turns.entry((ping - first) / interval).or_default();
         *turn = (turn.0 + 1, turn.1 + sin, turn.2 + cos);
     }
     turns.retain(|_, (count, ..)| *count >= FEWEST_CLIENTS);
+    // A turn that the last ping cuts short holds a part of the circle only, and would look like a common tick.
+    let is_whole = |turn: u64| first + (turn + 1) * interval <= last + interval / 4;
+    if turns.keys().any(|turn| is_whole(*turn)) {
+        turns.retain(|turn, _| is_whole(*turn));
+    }
     let all: usize = turns.values().map(|(count, ..)| count).sum();
     let length: f64 = turns.values().map(|(_, sin, cos)| sin.hypot(*cos)).sum();
     (all > 0).then(|| length / all as f64)

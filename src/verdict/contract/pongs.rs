@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::case::{Case, Finding, of};
-use super::result::{Bounds, Times};
-use super::window::{Moment, Seen, judge, judge_times, look, promised};
+use super::result::{Bounds, Times, promised};
+use super::window::{Moment, Seen, judge, judge_times, look};
 use crate::measure::{EndedBy, Life, Metric, Summary, Value};
 use crate::metric::{Cause, Counter, Timer};
 use crate::units::human_count;
@@ -130,21 +130,17 @@ pub(super) fn recovers(case: &Case<'_>, bounds: Bounds) -> Finding {
     finding
 }
 
-/// The faults that ended while this client lived: its own, or else those of the target and the path.
+/// The faults that ended while this client lived: its own, and those of the target and the path.
 fn faults(case: &Case<'_>, lives: &[&Life]) -> Vec<(u64, u64)> {
-    if !case.cohort.faults.is_empty() {
-        let own = lives.iter();
-        return own
-            .filter_map(|life| Some((life.fault_ns?, life.fault_end_ns?)))
-            .collect();
-    }
+    let own = lives.iter();
+    let own = own.filter_map(|life| Some((life.fault_ns?, life.fault_end_ns?)));
     let opened = lives.iter().map(|life| life.opened_ns).min().unwrap_or(0);
     let over = lives.iter().map(|life| life.ended_ns).max().unwrap_or(0);
-    let incidents = case.incidents();
-    incidents
+    let around = case.incidents();
+    let around = around
         .filter_map(|incident| Some((incident.began_ns, incident.ended_ns?)))
-        .filter(|(_, ended)| (opened..over).contains(ended))
-        .collect()
+        .filter(|(_, ended)| (opened..over).contains(ended));
+    own.chain(around).collect()
 }
 
 /// How long after a fault a client went on hearing nothing.

@@ -2,15 +2,17 @@
 //! On the same host the system's table of sockets tells; elsewhere one probe of each connection, which says only
 //! "sooner than this" or "not yet".
 
+use std::collections::HashMap;
+
 use super::case::{Case, Finding, of};
-use super::result::Bounds;
-use super::window::{Moment, Seen, judge, look, promised};
+use super::result::{Bounds, promised};
+use super::window::{Moment, Seen, judge, look};
 use crate::measure::{Life, SocketEnd, Sockets};
 use crate::units::human_ns;
 
 /// `reaped_between`.
 pub(super) fn reaped(case: &Case<'_>, bounds: Bounds) -> Finding {
-    match &case.surroundings.sockets {
+    match sockets(case) {
         Some(sockets) => by_table(case, bounds, sockets, |end| end.left_ns),
         None => by_probes(case, bounds),
     }
@@ -18,10 +20,17 @@ pub(super) fn reaped(case: &Case<'_>, bounds: Bounds) -> Finding {
 
 /// `released_within`.
 pub(super) fn released(case: &Case<'_>, bounds: Bounds) -> Finding {
-    match &case.surroundings.sockets {
+    match sockets(case) {
         Some(sockets) => by_table(case, bounds, sockets, |end| end.gone_ns),
         None => Finding::no_data("the server's sockets could not be seen"),
     }
+}
+
+/// Behind a relay the server's sockets are the relay's, and say nothing about a client.
+fn sockets<'a>(case: &Case<'a>) -> Option<&'a Sockets> {
+    let path = case.scenario.path.as_ref();
+    let is_relayed = path.is_some_and(|path| path.leads(&case.cohort.name));
+    case.surroundings.sockets.as_ref().filter(|_| !is_relayed)
 }
 
 /// An event between two looks may have been just after the first.
@@ -32,26 +41,29 @@ fn by_table(
     event: fn(&SocketEnd) -> Option<u64>,
 ) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
-    let found = case.lives.iter().map(|life| (life, socket(life, sockets)));
-    let (known, unknown): (Vec<_>, Vec<_>) = found.partition(|(_, end)| end.is_some());
-    let seen: Vec<Seen> = (known.iter())
-        .filter_map(|(life, end)| Some((life, (*end)?)))
-        .map(|(life, end)| {
-            let moment = event(end).map(|ns| Moment {
-                ns,
-                sooner: sockets.resolution_ns,
-                later: 0,
-            });
-            match look(case, life, moment, hi) {
-                // Our end of a connection that was given up may be long gone; its socket was watched to the end.
-                Seen::NotIn(_) | Seen::CutShort => Seen::NotIn(watched(case, life)),
-                seen => seen,
-            }
-        })
-        .collect();
+    let ports = by_port(sockets);
+    let mut seen = Vec::with_capacity(case.lives.len());
+    let mut unknown = 0;
+    for life in &case.lives {
+        let of_port = life.local_port.and_then(|port| ports.get(&port));
+        let Some(end) = of_port.and_then(|ends| socket(life, ends)) else {
+            unknown += 1;
+            continue;
+        };
+        let moment = event(end).map(|ns| Moment {
+            ns,
+            sooner: sockets.resolution_ns,
+            later: 0,
+        });
+        seen.push(match look(case, life, moment, hi) {
+            // Our end of it may be long gone; the socket was watched to the end of the run.
+            Seen::NotIn(_) | Seen::CutShort => Seen::NotIn(watched(case, life)),
+            seen => seen,
+        });
+    }
     let mut finding = judge(bounds, case.contract.from, &seen);
-    if !unknown.is_empty() {
-        let part = of(unknown.len(), case.lives.len());
+    if unknown > 0 {
+        let part = of(unknown, case.lives.len());
         let more = match sockets.more {
             0 => "",
             _ => ", for which there was no room",
@@ -73,12 +85,22 @@ fn watched(case: &Case<'_>, life: &Life) -> u64 {
     end.max(life.ended_ns).saturating_sub(origin)
 }
 
+/// The server's sockets by the port of the client.
+fn by_port(sockets: &Sockets) -> HashMap<u16, Vec<&SocketEnd>> {
+    let mut ports: HashMap<u16, Vec<&SocketEnd>> = HashMap::new();
+    for end in &sockets.ends {
+        ports.entry(end.client_port).or_default().push(end);
+    }
+    ports
+}
+
 /// The socket at the other end: of those with this port the one first seen nearest to the 101.
-fn socket<'a>(life: &Life, sockets: &'a Sockets) -> Option<&'a SocketEnd> {
-    let port = life.local_port?;
-    let of_port = sockets.ends.iter().filter(|end| end.client_port == port);
-    let alive = of_port.filter(|end| end.gone_ns.is_none_or(|gone| gone >= life.opened_ns));
-    alive.min_by_key(|end| end.seen_ns.abs_diff(life.opened_ns))
+fn socket<'a>(life: &Life, of_port: &[&'a SocketEnd]) -> Option<&'a SocketEnd> {
+    let alive = |end: &&&SocketEnd| end.gone_ns.is_none_or(|gone| gone >= life.opened_ns);
+    let alive = of_port.iter().filter(alive);
+    alive
+        .min_by_key(|end| end.seen_ns.abs_diff(life.opened_ns))
+        .copied()
 }
 
 /// What the probes of a cohort leave possible.
@@ -96,7 +118,7 @@ fn by_probes(case: &Case<'_>, bounds: Bounds) -> Finding {
     let mut probes = Probes::default();
     for life in &case.lives {
         // Who has seen the end itself needs no probe: until then it was there.
-        let seen = life.probe.or(life.decided_ns().map(|ns| (ns, false)));
+        let seen = (life.probe).or_else(|| Some((life.decided_ns()?, false)));
         match (seen, case.origin(life)) {
             (None, _) => probes.not_probed += 1,
             (_, None) => probes.without_origin += 1,

@@ -1,6 +1,10 @@
 //! What became of the promises: one result for each key of a contract.
 
+use std::fmt;
+use std::time::Duration;
+
 use crate::scenario::Origin;
+use crate::units::format_duration;
 
 /// The times that were promised, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +13,27 @@ pub struct Bounds {
     pub lo_ns: u64,
     /// Not later; `None`: at any time after.
     pub hi_ns: Option<u64>,
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lo = promised(self.lo_ns);
+        match (self.lo_ns, self.hi_ns.map(promised)) {
+            (_, None) => write!(f, "{lo} or more"),
+            (0, Some(hi)) => write!(f, "within {hi}"),
+            (_, Some(hi)) => write!(f, "{lo} to {hi}"),
+        }
+    }
+}
+
+/// A promised time, as people write it; `2.1s` rather than `2s100ms`.
+pub(super) fn promised(ns: u64) -> String {
+    let time = Duration::from_nanos(ns);
+    if time > Duration::from_secs(1) && time < Duration::from_secs(60) {
+        format!("{}s", time.as_secs_f64())
+    } else {
+        format_duration(time)
+    }
 }
 
 /// Times that were observed, in nanoseconds. Of `effective_timeout`: the threshold (`p50_ns`) and its 95 % interval.
@@ -72,6 +97,21 @@ pub struct ContractResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn windows_are_shown_as_people_write_them() {
+        let shown = |lo_ms: u64, hi_ms: Option<u64>| {
+            let bounds = Bounds {
+                lo_ns: lo_ms * 1_000_000,
+                hi_ns: hi_ms.map(|ms| ms * 1_000_000),
+            };
+            bounds.to_string()
+        };
+        assert_eq!(shown(1_900, Some(2_100)), "1.9s to 2.1s");
+        assert_eq!(shown(0, Some(250)), "within 250ms");
+        assert_eq!(shown(60_000, Some(66_000)), "1m to 1m6s");
+        assert_eq!(shown(9_000, None), "9s or more");
+    }
 
     #[test]
     fn percentiles_are_values_that_were_seen() {

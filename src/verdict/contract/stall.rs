@@ -77,7 +77,7 @@ fn told(costs: &[Cost], highest: u64) -> String {
         *codes.entry(*code).or_default() += count;
     }
     for (code, count) in codes {
-        let code = code.map_or("no Close frame".to_owned(), |code| code.to_string());
+        let code = code.map_or_else(|| "no Close frame".to_owned(), |code| code.to_string());
         told += &format!("; {code} ×{}", human_count(count));
     }
     told

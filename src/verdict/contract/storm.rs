@@ -2,8 +2,8 @@
 //! Who never comes back counts as later than any time.
 
 use super::case::{Case, Finding, watched_until};
-use super::result::{Times, at_rank};
-use super::window::{ns, promised};
+use super::result::{Times, at_rank, promised};
+use super::window::ns;
 use crate::measure::{EndedBy, Life};
 use crate::scenario::Back;
 use crate::units::{human_count, human_ns};
@@ -75,7 +75,7 @@ fn losses(lives: &[&Life]) -> Vec<Option<u64>> {
             lost = None;
         }
         if life.ended_by != EndedBy::Plan {
-            lost = lost.or(Some(loss(life)));
+            lost.get_or_insert_with(|| loss(life));
         }
     }
     found.extend(lost.map(|_| None));

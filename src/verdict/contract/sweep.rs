@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::case::{Case, Finding};
-use super::result::{Bounds, Times};
-use super::window::promised;
+use super::result::{Bounds, Times, promised};
+
 use crate::measure::EndedBy;
 use crate::units::{human_count, human_ns};
 
@@ -51,7 +51,7 @@ fn found(bounds: Bounds, levels: &[Level], n: u64) -> Finding {
     let (lo, hi) = interval(levels);
     let hi_ns = bounds.hi_ns.unwrap_or(u64::MAX);
     let passed = (bounds.lo_ns..=hi_ns).contains(&threshold);
-    let shown = |bound: Option<u64>, open: &str| bound.map_or(open.to_owned(), human_ns);
+    let shown = |bound: Option<u64>, open: &str| bound.map_or_else(|| open.to_owned(), human_ns);
     let why = format!(
         "half of the pongs are too late from {} on; 95 %: {} to {}; {} delays of {} to {}",
         human_ns(threshold),

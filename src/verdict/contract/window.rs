@@ -2,10 +2,10 @@
 //! No tolerance in secret: a time is outside only where it surely is, and where that mattered it is told.
 
 use super::case::{Case, Finding, is_reconnect, of, watched_until};
-use super::result::{Bounds, Times};
+use super::result::{Bounds, Times, promised};
 use crate::measure::Life;
 use crate::scenario::{Between, Origin};
-use crate::units::{format_duration, human_ns};
+use crate::units::human_ns;
 
 /// The kernel tells the end of TCP by its clock of ticks: it was this much sooner or later, at 250 ticks a second.
 pub(super) const TCP_END_GRAIN_NS: u64 = 4_000_000;
@@ -215,11 +215,6 @@ fn no_origin(from: Origin) -> &'static str {
         Origin::LastByte => "never sent a byte",
         Origin::Close => "sent no Close frame",
     }
-}
-
-/// A promised time, as people write it.
-pub(super) fn promised(ns: u64) -> String {
-    format_duration(std::time::Duration::from_nanos(ns))
 }
 
 impl From<Between> for Bounds {

@@ -38,7 +38,7 @@ fn gaps_between_pings_lie_in_the_window() {
     assert!(!result.passed);
     assert_eq!(
         result.why,
-        "1 of 2 connections got no ping for longer than 1s100ms, one for 7.50 s"
+        "1 of 2 connections got no ping for longer than 1.1s, one for 7.50 s"
     );
     let unpinged = judged(vec![silent(0)]);
     assert!(!unpinged.passed, "{}", unpinged.why);
@@ -96,6 +96,14 @@ fn a_timer_for_each_is_spread_as_they_opened() {
     let own = |opened: u64| (1..10).map(|tick| opened + tick * 2_000).collect();
     let result = sync(0.3, spread(own));
     assert!(result.passed, "{}", result.why);
+
+    let twice = |opened: u64| vec![opened + 2_000, opened + 4_000];
+    let result = sync(0.1, spread(twice));
+    assert!(result.passed, "two pings are enough: {}", result.why);
+    let place = |place: u32| u64::from(place) * 75;
+    let longer = (0..40).map(|at| heard(at, place(at), own(place(at))));
+    let result = sync(0.3, longer.collect());
+    assert!(result.passed, "one and a half intervals: {}", result.why);
 
     let together = (0..40).map(|place| heard(place, 100, own(100))).collect();
     let result = sync(0.3, together);

@@ -1,0 +1,216 @@
+//! A run with contracts made by hand: some are kept, some broken, each for a reason that stands here.
+//! Two cohorts of healthy clients, one that answers no ping, two that send one kind of frame each.
+
+use std::time::Duration;
+
+use wsbench::measure::{
+    Collector, EndedBy, Incident, Layout, Life, Phase, Sample, Shard, Surroundings, TcpEnding,
+    Usage,
+};
+use wsbench::metric::{Cause, Counter};
+use wsbench::scenario::{
+    Activity, Between, Cohort, Contract, Fault, FaultKind, Origin, Promise, Shape, Sweep,
+};
+use wsbench::verdict::Facts;
+
+use super::fixture::{Run, cohort, opened, scenario};
+
+const MS: u64 = 1_000_000;
+
+fn between(lo: u64, hi: u64) -> Between {
+    Between {
+        lo: Duration::from_millis(lo),
+        hi: Duration::from_millis(hi),
+    }
+}
+
+fn promised(name: &str, connections: u32, from: Origin, promises: Vec<Promise>) -> Cohort {
+    let mut cohort = cohort(name, connections, None, false);
+    cohort.contract = Some(Contract {
+        from,
+        preset: None,
+        promises,
+    });
+    cohort
+}
+
+fn only(name: &str, frame: Activity, promises: Vec<Promise>) -> Cohort {
+    let mut cohort = promised(name, 10, Origin::Open, promises);
+    cohort.faults = vec![Fault {
+        kind: FaultKind::Only {
+            frame,
+            every: Sweep {
+                levels: vec![Duration::from_secs(1)],
+            },
+        },
+        after: Duration::ZERO,
+    }];
+    cohort
+}
+
+pub(crate) fn promises() -> Run {
+    let mut mute = promised(
+        "mute",
+        200,
+        Origin::Ping,
+        vec![
+            Promise::ClosedBetween(between(2_000, 4_000)),
+            Promise::Code(vec![1011]),
+            Promise::TcpEndBetween(between(0, 1_000)),
+        ],
+    );
+    mute.faults = vec![Fault {
+        kind: FaultKind::NoPong,
+        after: Duration::ZERO,
+    }];
+    if let Some(contract) = &mut mute.contract {
+        contract.preset = Some("websockets (interval 2s, timeout 2s)".to_owned());
+    }
+    let healthy = promised(
+        "healthy",
+        500,
+        Origin::Open,
+        vec![
+            Promise::Closed(0),
+            Promise::ClosedPerStall(0),
+            Promise::PingsBetween(between(1_900, 2_100)),
+            Promise::MaxPingSync(0.3),
+            Promise::MaxDescriptorGrowth(0),
+        ],
+    );
+    let cohorts = vec![
+        healthy,
+        mute,
+        only(
+            "pings",
+            Activity::Ping,
+            vec![Promise::AliveFor(Duration::from_secs(9))],
+        ),
+        only(
+            "bytes",
+            Activity::Byte,
+            vec![Promise::AliveFor(Duration::from_secs(9))],
+        ),
+    ];
+    let shape = Shape::Steady {
+        ramp_up: Duration::from_secs(1),
+        warm_up: Duration::ZERO,
+        duration: Duration::from_secs(10),
+    };
+    let scenario = scenario("contract", shape, cohorts);
+    let layout = Layout {
+        cohorts: ["healthy", "mute", "pings", "bytes"]
+            .map(|name| (name.to_owned(), Vec::new()))
+            .to_vec(),
+        stages: 0,
+    };
+    let mut collector = Collector::new(layout.clone());
+    let mut shard = Shard::new(&layout);
+    let counts = [500, 200, 10, 10];
+    for (cohort, count) in shard.cohorts.iter_mut().zip(counts) {
+        opened(&mut cohort.whole, count);
+        cohort.open.open = count;
+    }
+    // What is expected of bad clients is no news.
+    shard.cohorts[1].whole.add(Counter::ConnectionsLost, 200);
+    for _ in 0..200 {
+        shard.cohorts[1].whole.cause(Cause::ClosedByPeer);
+    }
+    collector.interval(Phase::Measure, &shard, Sample::default());
+    let mut summary = collector.summary(12.0, &[10.0]);
+    summary.lives.rows = lives();
+    let surroundings = Surroundings {
+        incidents: vec![Incident {
+            kind: "sigstop",
+            cohorts: Vec::new(),
+            began_ns: 6_000 * MS,
+            ended_ns: Some(7_000 * MS),
+        }],
+        sockets: None,
+        usage: Some((
+            Usage {
+                rss: 40 << 20,
+                descriptors: 720,
+            },
+            Usage {
+                rss: 41 << 20,
+                descriptors: 720,
+            },
+        )),
+    };
+    let facts = Facts {
+        surroundings,
+        ..Facts::completed(2)
+    };
+    Run::judged(scenario, summary, facts)
+}
+
+/// All five hundred healthy ones live. Three mute ones are closed too soon, two with another code.
+fn lives() -> Vec<Life> {
+    let healthy = (0..500_u64).map(|place| Life {
+        pings_ns: (1..5).map(|tick| (place * 4 + tick * 2_000) * MS).collect(),
+        ..stayed(place as u32, 0, place * 4)
+    });
+    let mute = (0..200_u64).map(|place| {
+        let after = if place < 3 {
+            1_500 + place
+        } else {
+            2_000 + place * 10
+        };
+        let code = if place > 197 { 1000 } else { 1011 };
+        let opened = place * 5;
+        Life {
+            unanswered_ping_ns: Some((opened + 2_000) * MS),
+            ..closed(500 + place as u32, 1, opened, opened + 2_000 + after, code)
+        }
+    });
+    let pings = (0..10).map(|place| stayed(700 + place, 2, 0));
+    let bytes = (0..10).map(|place| closed(710 + place, 3, 0, 4_000 + u64::from(place), 1011));
+    healthy.chain(mute).chain(pings).chain(bytes).collect()
+}
+
+/// Until the plan closed it, at 11 s.
+fn stayed(connection: u32, cohort: usize, opened: u64) -> Life {
+    Life {
+        connection,
+        cohort,
+        local_port: None,
+        level_ns: None,
+        opened_ns: opened * MS,
+        lost_before_ns: None,
+        fault_ns: None,
+        fault_end_ns: None,
+        unanswered_ping_ns: None,
+        last_sent_ns: None,
+        first_answer_ns: None,
+        pings_ns: Vec::new(),
+        resumed_ns: Vec::new(),
+        dead_ns: None,
+        close_sent_ns: Some(10_000 * MS),
+        close_sent_code: Some(1000),
+        close_received_ns: Some(10_001 * MS),
+        close_code: Some(1000),
+        close_reason: String::new(),
+        frames_after_close: 0,
+        tcp_end_ns: Some(10_002 * MS),
+        tcp_end: Some(TcpEnding::Fin),
+        probe: None,
+        ended_by: EndedBy::Plan,
+        cause: Cause::Completed,
+        ended_ns: 10_002 * MS,
+    }
+}
+
+fn closed(connection: u32, cohort: usize, opened: u64, at: u64, code: u16) -> Life {
+    Life {
+        close_sent_ns: None,
+        close_sent_code: None,
+        close_received_ns: Some(at * MS),
+        close_code: Some(code),
+        tcp_end_ns: Some((at + 1) * MS),
+        ended_by: EndedBy::Server,
+        cause: Cause::ClosedByPeer,
+        ended_ns: (at + 1) * MS,
+        ..stayed(connection, cohort, opened)
+    }
+}
