@@ -13,6 +13,7 @@
 //! | [`measure`] | what was seen, as numbers: shards, merging, the summary | knows a socket or a scenario |
 //! | [`engine`] | sockets, tasks and time: does what the plan says and records what happens | prints |
 //! | [`target`] | the built-in echo server | knows the engine |
+//! | [`probe`] | what one server does with one client: findings, their words, a scenario | prints |
 //! | [`verdict`] | gates, doubts about the run itself, the exit code | |
 //! | [`report`], [`live`] | numbers as files and text; progress while it runs | opens a socket |
 //! | [`cli`] | composes all of it; prints | holds logic |
@@ -26,6 +27,7 @@ pub mod live;
 pub mod measure;
 pub mod metric;
 pub mod plan;
+pub mod probe;
 pub mod report;
 pub mod scenario;
 pub mod target;

@@ -23,7 +23,7 @@ pub(super) enum CliError {
         hint: String,
     },
     /// A file that `init` would write over.
-    #[error("write {}: it is there already\nhint: name another file: wsbench init other.toml", .0.display())]
+    #[error("write {}: it is there already\nhint: name another file", .0.display())]
     Exists(PathBuf),
     /// A file cannot be written.
     #[error("write {}: {source}", path.display())]
@@ -31,6 +31,14 @@ pub(super) enum CliError {
         path: PathBuf,
         source: std::io::Error,
     },
+    /// An address that names no server.
+    #[error(
+        "probe the built-in server: it is known\nhint: name a server: wsbench probe ws://127.0.0.1:8080/"
+    )]
+    NothingToProbe,
+    /// The server to probe could not be reached; in words.
+    #[error("{0}")]
+    NoConnection(String),
     /// A report cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -70,11 +78,13 @@ impl CliError {
             Self::Problems(_)
             | Self::Scenario { .. }
             | Self::Exists(_)
+            | Self::NothingToProbe
             | Self::Write { .. }
             | Self::Output(_)
             | Self::Embedded(_)
             | Self::Prepare(_)
             | Self::Serve(ServeError::Listen { .. }) => Exit::Invalid,
+            Self::NoConnection(_) => Exit::Untrusted,
             Self::Engine(EngineError::Killed) => Exit::Interrupted,
             Self::LateOutput(_) | Self::Engine(_) | Self::Serve(_) | Self::System { .. } => {
                 Exit::Unexpected

@@ -131,7 +131,8 @@ fn hint(name: &str) -> String {
     }
 }
 
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+/// A file that a scenario names.
+pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?
         .take(Outside::MAX_FILE + 1)

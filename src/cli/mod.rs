@@ -5,6 +5,7 @@ mod check;
 mod error;
 mod init;
 mod input;
+mod probe;
 mod run;
 mod schema;
 pub mod serve;
@@ -42,6 +43,8 @@ enum Command {
     Check(check::Args),
     /// Write a scenario to start from
     Init(init::Args),
+    /// Find out what a server does with one client, and write a scenario for it
+    Probe(probe::Args),
     /// Serve as an echo server until Ctrl-C
     Serve(serve::Args),
     /// Print the JSON Schema of scenario files
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Probe(args) => probe::run(&args),
         Command::Serve(args) => serve::run(&args).map(|()| Exit::Passed).map_err(Into::into),
         Command::Schema => schema::run(),
     };

@@ -1,0 +1,187 @@
+//! `wsbench probe`: what one server does with one client, in words; and a scenario for it.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use super::error::CliError;
+use super::input::read_file;
+use super::term;
+use crate::probe::{self, Asked, Findings, Probe, Step};
+use crate::scenario::{self, Outside, Overrides, Source, TargetUrl};
+use crate::units::parse_duration;
+use crate::verdict::Exit;
+
+/// Find out what a server does with one client, and write a scenario for it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where the server is: ws://… or wss://…
+    url: String,
+    /// Watch quiet connections for so long; longer finds longer limits
+    #[arg(long = "for", value_name = "TIME", default_value = "15s", value_parser = parse_watch)]
+    watch: Duration,
+    /// Send this header too, like "Authorization: Bearer …"; may be given several times
+    #[arg(long, value_name = "HEADER", value_parser = parse_header)]
+    header: Vec<(String, String)>,
+    /// Offer this subprotocol; may be given several times
+    #[arg(long, value_name = "NAME")]
+    subprotocol: Vec<String>,
+    /// Trust only the certificates in this PEM file
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Trust any certificate
+    #[arg(long, conflicts_with = "ca")]
+    insecure: bool,
+    /// Write the scenario here instead of printing it; never over a file that is there already
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints. Times are nanoseconds.
+#[derive(Serialize)]
+struct Report<'a> {
+    url: &'a str,
+    #[serde(flatten)]
+    findings: &'a Findings,
+    scenario: &'a str,
+}
+
+/// Probes, tells what was found as it is found, and ends with a scenario.
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    if let Some(path) = args.out.as_ref().filter(|path| path.exists()) {
+        return Err(CliError::Exists(path.clone()));
+    }
+    let asked = args.asked()?;
+    let target = asked_target(&asked)?;
+    let TargetUrl::Url(url) = target.url.clone() else {
+        return Err(CliError::NothingToProbe);
+    };
+    let probe = Probe::new(&url, target, args.watch).map_err(CliError::Prepare)?;
+    if !args.json {
+        term::print(probe::plan(&url.shown, args.watch).as_bytes())?;
+    }
+    let findings = args.find_out(&probe, &url.shown)?;
+    let text = probe::scenario(&asked, &findings);
+    if let Some(path) = &args.out {
+        write_new(path, &text)?;
+    }
+    if args.json {
+        let report = Report {
+            url: &url.shown,
+            findings: &findings,
+            scenario: &text,
+        };
+        let json = serde_json::to_string_pretty(&report).map_err(|error| CliError::System {
+            doing: "write JSON",
+            source: error.into(),
+        })?;
+        term::print(format!("{json}\n").as_bytes())?;
+    }
+    match &args.out {
+        Some(path) => {
+            let path = path.display();
+            term::note(&format!(
+                "wrote {path}\nhint: look at it, then type: wsbench run {path}"
+            ));
+        }
+        None if !args.json => term::print(format!("\n{text}").as_bytes())?,
+        None => {}
+    }
+    Ok(Exit::Passed)
+}
+
+impl Args {
+    fn asked(&self) -> Result<Asked, CliError> {
+        let ca = self.ca.as_ref().map(std::path::absolute).transpose();
+        let ca = ca.map_err(|source| CliError::System {
+            doing: "find the working directory",
+            source,
+        })?;
+        Ok(Asked {
+            url: self.url.clone(),
+            headers: self.header.clone(),
+            subprotocols: self.subprotocol.clone(),
+            ca,
+            insecure: self.insecure,
+        })
+    }
+
+    fn find_out(&self, probe: &Probe, url: &str) -> Result<Findings, CliError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| CliError::System {
+                doing: "start a runtime",
+                source,
+            })?;
+        // Hidden where standard error is no terminal.
+        let bar = ProgressBar::new_spinner();
+        bar.enable_steady_tick(Duration::from_millis(100));
+        let mut written = Ok(());
+        let found = runtime.block_on(probe.run(&mut |step| match step {
+            Step::Doing(what) => bar.set_message(what.to_owned()),
+            Step::Found(finding) if !self.json && written.is_ok() => {
+                written = bar.suspend(|| term::print(probe::words(finding).as_bytes()));
+            }
+            Step::Found(_) => {}
+        }));
+        bar.finish_and_clear();
+        written?;
+        found.map_err(|failed| CliError::NoConnection(probe::failure(url, &failed)))
+    }
+}
+
+/// The target as a scenario would have it, with the same checks and the same hints.
+fn asked_target(asked: &Asked) -> Result<scenario::Target, CliError> {
+    let source = Source {
+        name: "the command line as a scenario".to_owned(),
+        text: format!(
+            "name = \"probe\"\n\n{}\n[load]\nconnections = 1\n",
+            probe::target_text(asked, true)
+        ),
+    };
+    let outside = Outside {
+        env: &|name| std::env::var(name).ok(),
+        read: &read_file,
+    };
+    Ok(scenario::parse(&source, &Overrides::default(), &outside)?.target)
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), CliError> {
+    let written = OpenOptions::new().write(true).create_new(true).open(path);
+    match written.and_then(|mut file| file.write_all(text.as_bytes())) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Err(CliError::Exists(path.to_owned()))
+        }
+        Err(source) => Err(CliError::Write {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// The longest time of watching: a day.
+const MAX_WATCH: Duration = Duration::from_secs(24 * 3600);
+
+fn parse_watch(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(watch) if watch < Duration::from_millis(100) => Err("must be at least 100ms".to_owned()),
+        Ok(watch) if watch > MAX_WATCH => Err("must be a day at most".to_owned()),
+        Ok(watch) => Ok(watch),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = (text.split_once(':'))
+        .ok_or("write a name, a colon and a value, like \"Authorization: Bearer …\"")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}

@@ -1,0 +1,244 @@
+//! The questions that are quickly answered: messages, pings, and the close handshake.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::findings::{Answer, CloseHandshake, Echo, How, Pings, Tcp, Within};
+use super::frame::{Frame, Opcode};
+use super::talk::{CLOSING, Event, Talk, closed, nanos};
+use super::unasked::shortened;
+use crate::measure::TcpEnding;
+
+/// A server that greets does it within this.
+const GREETING: Duration = Duration::from_millis(200);
+/// An answer to a message that comes later counts as none.
+const ANSWER: Duration = Duration::from_secs(2);
+/// Echoes that are timed, and pings that are sent one by one.
+const SAMPLES: u32 = 20;
+/// A server that answers none of the first so many pings answers none.
+const HOPELESS: u32 = 2;
+/// Pings that are sent all at once.
+const BURST: u32 = 10;
+
+/// Sends a text and a binary message, and times as many as show how fast.
+pub(super) async fn echo(talk: &mut Talk) -> Echo {
+    let greeting = greeting(talk).await;
+    let mut times = Vec::new();
+    let mut number = 0;
+    let mut ask = async |talk: &mut Talk, opcode: Opcode, times: &mut Vec<u64>| {
+        number += 1;
+        let payload = format!("wsbench probe {number}").into_bytes();
+        answer(talk, opcode, &payload, times).await
+    };
+    let text = ask(talk, Opcode::Text, &mut times).await;
+    let binary = ask(talk, Opcode::Binary, &mut times).await;
+    let again = match (text.is_echo(), binary.is_echo()) {
+        (true, _) => Some(Opcode::Text),
+        (false, true) => Some(Opcode::Binary),
+        (false, false) => None,
+    };
+    if let Some(opcode) = again {
+        for _ in times.len()..SAMPLES as usize {
+            if !ask(talk, opcode, &mut times).await.is_echo() {
+                break;
+            }
+        }
+    }
+    talk.finish().await;
+    times.sort_unstable();
+    Echo {
+        greeting,
+        text,
+        binary,
+        samples: times.len() as u32,
+        p50_ns: median(&times),
+        max_ns: times.last().copied(),
+        ending: talk.ending(),
+    }
+}
+
+async fn greeting(talk: &mut Talk) -> Option<String> {
+    let deadline = Instant::now() + GREETING;
+    let mut greeting = None;
+    while let Some((_, event)) = talk.next(deadline).await {
+        if let Event::Message { payload, .. } = event {
+            greeting.get_or_insert_with(|| shortened(&payload));
+        }
+    }
+    greeting
+}
+
+/// Sends one message and takes what comes; an echo's time is added to `times`.
+async fn answer(talk: &mut Talk, opcode: Opcode, payload: &[u8], times: &mut Vec<u64>) -> Answer {
+    let sent = Instant::now();
+    talk.send(&[Frame::new(opcode, payload)]).await;
+    let mut other = None;
+    while let Some((at, event)) = talk.next(sent + ANSWER).await {
+        match event {
+            Event::Message {
+                text,
+                payload: came,
+            } if came == payload => {
+                times.push(nanos(at - sent));
+                return if text == (opcode == Opcode::Text) {
+                    Answer::Same
+                } else {
+                    Answer::Retyped
+                };
+            }
+            Event::Message { payload, .. } => {
+                other.get_or_insert_with(|| shortened(&payload));
+            }
+            Event::End(_) | Event::Ping(_) | Event::Pong(_) => {}
+        }
+    }
+    match other {
+        Some(other) => Answer::Other(other),
+        None if talk.ending().is_some() => Answer::Ended,
+        None => Answer::Nothing,
+    }
+}
+
+/// Sends pings one by one, then many at once, then one within a message.
+pub(super) async fn pings(talk: &mut Talk) -> Pings {
+    const PAYLOADS: [&[u8]; 4] = [b"", b"1", &[b'p'; 125], &[0xff, 0xfe, 0x00, 0xc3]];
+    let mut found = Pings::default();
+    let mut times = Vec::new();
+    for number in 0..SAMPLES {
+        let payload = PAYLOADS[number as usize % PAYLOADS.len()];
+        found.sent += 1;
+        match pong(talk, payload, &mut found.wrong).await {
+            Some(took) => times.push(took),
+            None => {
+                let lengths = &mut found.unanswered_lengths;
+                if !lengths.contains(&payload.len()) {
+                    lengths.push(payload.len());
+                }
+            }
+        }
+        let hopeless = times.is_empty() && number + 1 == HOPELESS;
+        if hopeless || talk.ending().is_some() {
+            break;
+        }
+    }
+    found.answered = times.len() as u32;
+    times.sort_unstable();
+    found.p50_ns = median(&times);
+    found.max_ns = times.last().copied();
+    if found.answered > 0 {
+        burst(talk, &mut found).await;
+        found.within_message = within_message(talk).await;
+    }
+    talk.finish().await;
+    found.ending = talk.ending();
+    found
+}
+
+/// Sends one ping; how long its pong took.
+async fn pong(talk: &mut Talk, payload: &[u8], wrong: &mut u32) -> Option<u64> {
+    let sent = Instant::now();
+    talk.send(&[Frame::new(Opcode::Ping, payload)]).await;
+    while let Some((at, event)) = talk.next(sent + ANSWER).await {
+        match event {
+            Event::Pong(came) if came == payload => return Some(nanos(at - sent)),
+            Event::Pong(_) => *wrong += 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A pong may answer the latest of several pings alone (section 5.5.3), so only the last one counts.
+async fn burst(talk: &mut Talk, found: &mut Pings) {
+    let payload = |number: u32| format!("burst {number}").into_bytes();
+    let frames: Vec<Frame> = (1..=BURST)
+        .map(|number| Frame::new(Opcode::Ping, payload(number)))
+        .collect();
+    let sent = Instant::now();
+    talk.send(&frames).await;
+    found.burst_sent = BURST;
+    while let Some((_, event)) = talk.next(sent + ANSWER).await {
+        let Event::Pong(came) = event else { continue };
+        if frames.iter().any(|frame| frame.payload == came) {
+            found.burst_answered += 1;
+        } else {
+            found.wrong += 1;
+        }
+        if came == payload(BURST) {
+            found.burst_last_answered = true;
+            return;
+        }
+    }
+}
+
+/// Pings between the two fragments of a text (section 5.4).
+async fn within_message(talk: &mut Talk) -> Within {
+    let open = Frame {
+        fin: false,
+        ..Frame::new(Opcode::Text, "wsbench ")
+    };
+    let mut wrong = 0;
+    talk.send(&[open]).await;
+    let during = pong(talk, b"within", &mut wrong).await;
+    let sent = Instant::now();
+    talk.send(&[Frame::new(Opcode::Continuation, "probe")])
+        .await;
+    if let Some(took) = during {
+        return Within::Answered(took);
+    }
+    while let Some((_, event)) = talk.next(sent + ANSWER).await {
+        if event == Event::Pong(b"within".to_vec()) {
+            return Within::AnsweredAfterwards;
+        }
+    }
+    Within::Nothing
+}
+
+/// Closes with 1000, and looks how the server does its part.
+pub(super) async fn close(mut talk: Talk) -> CloseHandshake {
+    let mut found = CloseHandshake {
+        waited_ns: nanos(CLOSING),
+        answered_ns: None,
+        code: None,
+        reason: String::new(),
+        frames_after: 0,
+        tcp: None,
+        broken: None,
+    };
+    let sent = Instant::now();
+    talk.send(&[Frame::close(Some(1000))]).await;
+    while let Some((at, came)) = talk.frame(sent + CLOSING).await {
+        let since = nanos(at - sent);
+        match came {
+            Ok(_) if found.answered_ns.is_some() => found.frames_after += 1,
+            Ok(frame) if frame.opcode == Opcode::Close => {
+                found.answered_ns = Some(since);
+                match closed(&frame.payload) {
+                    Ok(How::Close { code, reason }) => (found.code, found.reason) = (code, reason),
+                    Ok(_) => {}
+                    Err(rule) => found.broken = Some(rule),
+                }
+            }
+            // Data before the server's own Close frame is allowed.
+            Ok(_) => {}
+            Err(How::Rst) => {
+                found.tcp = Some(Tcp::new(since, TcpEnding::Rst));
+                break;
+            }
+            Err(How::Broken(rule)) => {
+                found.broken = Some(rule);
+                break;
+            }
+            Err(_) => {
+                found.tcp = Some(Tcp::new(since, TcpEnding::Fin));
+                break;
+            }
+        }
+    }
+    found
+}
+
+fn median(sorted: &[u64]) -> Option<u64> {
+    sorted.get(sorted.len() / 2).copied()
+}

@@ -1,0 +1,110 @@
+//! Why no connection could be made, in words, and what to do about it.
+
+use super::run::Failed;
+use crate::metric::Cause;
+
+/// Why there is no connection, and what to do. Fits after "failed to".
+pub fn failure(url: &str, failed: &Failed) -> String {
+    let meaning = failed.cause.meaning().trim_end_matches('.');
+    let mut text = format!("connect to {url}: {}", lowercase_first(meaning));
+    if !failed.detail.is_empty() {
+        text += &format!(" ({})", failed.detail);
+    }
+    for (name, value) in telling(&failed.headers) {
+        text += &format!("\n  {name}: {value}");
+    }
+    if let Some(hint) = hint(failed) {
+        text += &format!("\nhint: {hint}");
+    }
+    text
+}
+
+/// Those headers of a refusal that say who refused, and what is wanted instead.
+fn telling(headers: &[(String, String)]) -> impl Iterator<Item = &(String, String)> {
+    const NAMES: [&str; 6] = [
+        "server",
+        "via",
+        "location",
+        "www-authenticate",
+        "sec-websocket-version",
+        "allow",
+    ];
+    let told = |name: &str| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known));
+    headers.iter().filter(move |(name, _)| told(name))
+}
+
+fn hint(failed: &Failed) -> Option<&'static str> {
+    let status = failed.detail.split(' ').nth(1).unwrap_or_default();
+    Some(match failed.cause {
+        Cause::Dns => "check the name, and that this machine can look it up",
+        Cause::Refused => "check that the server runs, and the port",
+        Cause::ConnectTimeout | Cause::Unreachable => {
+            "check the address, and any firewall on the way"
+        }
+        Cause::Tls => {
+            "name the server's certificate with `--ca FILE`, trust any with `--insecure`, or use ws:// where there is no TLS"
+        }
+        Cause::HttpStatus => match status {
+            "401" | "403" => "give what the server asks for: --header \"Authorization: Bearer …\"",
+            "404" | "405" => "check the path of the address",
+            "301" | "302" | "307" | "308" => "use the address it names",
+            "400" | "426" => {
+                "check that a WebSocket service is there, and any proxy that keeps `Upgrade` back"
+            }
+            _ => "look into the log of the server",
+        },
+        Cause::BadUpgrade | Cause::BadAccept => {
+            "check that a WebSocket service is there, and no cache in front of it"
+        }
+        Cause::HandshakeEof | Cause::HandshakeReset | Cause::HandshakeGarbage => {
+            "check that a WebSocket service is there, and whether it wants wss://"
+        }
+        Cause::BadSubprotocol => "offer it: --subprotocol NAME",
+        _ => return None,
+    })
+}
+
+fn lowercase_first(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_lowercase().to_string());
+    // A name in capitals, as HTTP, stays as it is.
+    match first {
+        Some(first) if !text.chars().nth(1).is_some_and(char::is_uppercase) => {
+            first + chars.as_str()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_who_refused_and_what_to_do() {
+        let owned = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let failed = Failed {
+            cause: Cause::HttpStatus,
+            detail: "HTTP/1.1 404 Not Found".to_owned(),
+            headers: vec![owned("Server", "nginx"), owned("Date", "today")],
+        };
+        assert_eq!(
+            failure("ws://x/", &failed),
+            "connect to ws://x/: an HTTP status other than 101 (HTTP/1.1 404 Not Found)\n  Server: nginx\nhint: check the path of the address"
+        );
+    }
+
+    #[test]
+    fn every_cause_reads_as_a_fragment() {
+        for cause in Cause::ALL {
+            let failed = Failed {
+                cause: *cause,
+                detail: String::new(),
+                headers: Vec::new(),
+            };
+            let text = failure("ws://x/", &failed);
+            assert!(text.starts_with("connect to ws://x/: "), "{text}");
+            assert!(!text.lines().next().unwrap().ends_with('.'), "{text}");
+        }
+    }
+}

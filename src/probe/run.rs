@@ -1,0 +1,224 @@
+//! The order of questions, and the connections they take.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::activity::{Tried, try_out};
+use super::asking;
+use super::findings::{Doing, Finding, Findings, Handshake, Quiet, Trial};
+use super::quiet::idle;
+use super::talk::{Talk, nanos};
+use crate::engine::{EngineError, RawConnection, RawDialer, RawFailure};
+use crate::metric::Cause;
+use crate::scenario::{Target, WsUrl};
+
+/// A probe that may begin.
+pub struct Probe {
+    dialer: RawDialer,
+    target: Target,
+    watch: Duration,
+}
+
+/// What a probe tells on its way.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// This is being done now; it may take some seconds.
+    Doing(&'a str),
+    /// This was found out.
+    Found(&'a Finding),
+}
+
+/// Why no connection could be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// The cause, of the catalogue.
+    pub cause: Cause,
+    /// The status line, the wrong header, the system's error.
+    pub detail: String,
+    /// Headers of the server's answer, as far as there was one.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Probe {
+    /// The connections that a probe opens in all, at most.
+    pub const CONNECTIONS: usize = 4 + Doing::ALL.len();
+
+    /// A probe of the server at this address, which watches quiet connections for so long.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(url: &WsUrl, target: Target, watch: Duration) -> Result<Self, EngineError> {
+        Ok(Self {
+            dialer: RawDialer::new(url, &target)?,
+            target,
+            watch,
+        })
+    }
+
+    /// Finds out what there is to find out, and tells each thing as it is found.
+    ///
+    /// # Errors
+    /// When the first connection cannot be made.
+    pub async fn run(&self, tell: &mut dyn FnMut(Step<'_>)) -> Result<Findings, Failed> {
+        let mut findings = Findings::default();
+        let mut found = |tell: &mut dyn FnMut(Step<'_>), finding: Finding| {
+            tell(Step::Found(&finding));
+            findings.add(finding);
+        };
+        tell(Step::Doing("connecting"));
+        let first = self.open().await.map_err(Failed::from)?;
+        let mut handshake = handshake(&first);
+        let mut talk = Talk::new(first, true);
+        handshake.compression = self.compression().await;
+        found(tell, Finding::Handshake(handshake));
+
+        tell(Step::Doing("sending messages"));
+        found(tell, Finding::Echo(asking::echo(&mut talk).await));
+        talk.leave().await;
+
+        tell(Step::Doing("sending pings"));
+        if let Ok(connection) = self.open().await {
+            let mut talk = Talk::new(connection, true);
+            found(tell, Finding::Pings(asking::pings(&mut talk).await));
+            talk.leave().await;
+        }
+
+        tell(Step::Doing("watching quiet connections"));
+        let (quiet, trials) = self.trials().await;
+        if let Some(quiet) = quiet {
+            found(tell, Finding::Quiet(quiet));
+        }
+        let idle = idle(&trials, nanos(self.watch));
+        found(tell, Finding::Activity(trials));
+        found(tell, Finding::Idle(idle));
+
+        tell(Step::Doing("closing"));
+        if let Ok(connection) = self.open().await {
+            let close = asking::close(Talk::new(connection, false)).await;
+            found(tell, Finding::Close(close));
+        }
+        Ok(findings)
+    }
+
+    async fn open(&self) -> Result<RawConnection, RawFailure> {
+        self.dialer.open(&self.target).await
+    }
+
+    /// What the server chooses where it is offered compression (RFC 7692). wsbench does not speak it, so the
+    /// connection ends here.
+    async fn compression(&self) -> Option<String> {
+        const NAME: &str = "Sec-WebSocket-Extensions";
+        let mut target = self.target.clone();
+        let offer = "permessage-deflate; client_max_window_bits".to_owned();
+        target.headers.push((NAME.to_owned(), offer));
+        let failure = self.dialer.open(&target).await.err()?;
+        let chosen = failure.detail.strip_prefix(NAME)?.strip_prefix(": ")?;
+        (failure.cause == Cause::BadExtension).then(|| chosen.to_owned())
+    }
+
+    /// All trials side by side; and what the server sent by itself to the one that answers pings.
+    async fn trials(&self) -> (Option<Quiet>, Vec<Trial>) {
+        let [a, b, c, d, e] = Doing::ALL.map(|doing| self.trial(doing));
+        let (a, b, c, d, e) = tokio::join!(a, b, c, d, e);
+        let mut quiet = HashMap::new();
+        let mut trials = Vec::new();
+        for (tried, doing) in [a, b, c, d, e].into_iter().zip(Doing::ALL) {
+            match tried {
+                Ok(tried) => {
+                    quiet.insert(doing, tried.quiet);
+                    trials.push(tried.trial);
+                }
+                Err(failed) => trials.push(Trial {
+                    doing,
+                    watched_ns: 0,
+                    sent: 0,
+                    pings: 0,
+                    unanswered_ns: None,
+                    ending: None,
+                    failed: Some(format!("{}: {}", failed.cause.meaning(), failed.detail)),
+                }),
+            }
+        }
+        (quiet.remove(&Doing::AnswerPings), trials)
+    }
+
+    async fn trial(&self, doing: Doing) -> Result<Tried, RawFailure> {
+        let talk = Talk::new(self.open().await?, doing == Doing::AnswerPings);
+        Ok(try_out(talk, doing, self.watch).await)
+    }
+}
+
+impl From<RawFailure> for Failed {
+    fn from(failure: RawFailure) -> Self {
+        Self {
+            cause: failure.cause,
+            headers: head(&failure.answer).1,
+            detail: failure.detail,
+        }
+    }
+}
+
+fn handshake(connection: &RawConnection) -> Handshake {
+    let (status, headers) = head(&connection.head);
+    let steps = connection.steps;
+    let is = |name: &str, other: &str| name.eq_ignore_ascii_case(other);
+    let subprotocol = (headers.iter())
+        .find(|(name, _)| is(name, "Sec-WebSocket-Protocol"))
+        .map(|(_, value)| value.clone());
+    let of_handshake = |name: &str| {
+        let known = [
+            "Upgrade",
+            "Connection",
+            "Sec-WebSocket-Accept",
+            "Sec-WebSocket-Protocol",
+        ];
+        known.iter().any(|known| is(name, known))
+    };
+    Handshake {
+        address: connection.address.to_string(),
+        dns_ns: steps.dns.map(nanos),
+        tcp_ns: nanos(steps.tcp),
+        tls_ns: steps.tls.map(nanos),
+        tls: connection.tls_version(),
+        upgrade_ns: nanos(steps.upgrade),
+        status,
+        headers: (headers.into_iter())
+            .filter(|(name, _)| !of_handshake(name))
+            .collect(),
+        subprotocol,
+        compression: None,
+    }
+}
+
+/// The status line and the headers of an answer; empty where it is not HTTP. Safe to show.
+fn head(answer: &[u8]) -> (String, Vec<(String, String)>) {
+    let safe = |text: &str| -> String {
+        let shown = text.trim().chars().filter(|c| !c.is_control());
+        shown.take(200).collect()
+    };
+    let text = String::from_utf8_lossy(answer);
+    let mut lines = text.lines();
+    let Some(status) = lines.next().filter(|line| line.starts_with("HTTP/")) else {
+        return (String::new(), Vec::new());
+    };
+    let headers = lines
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (safe(name), safe(value)));
+    (safe(status), headers.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_ends_at_its_empty_line_and_is_safe_to_show() {
+        let answer = b"HTTP/1.1 404 Not Found\r\nServer: a\x1b[1mb\r\nVia : 1.1 x\r\n\r\nX: body";
+        let (status, headers) = head(answer);
+        assert_eq!(status, "HTTP/1.1 404 Not Found");
+        let owned = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(headers, [owned("Server", "a[1mb"), owned("Via", "1.1 x")]);
+        assert_eq!(head(b"SSH-2.0\r\n").1, []);
+    }
+}

@@ -1,0 +1,363 @@
+//! What was found, as a scenario to start from: the language of `scenarios/reference.toml`.
+
+use std::time::Duration;
+
+use super::cohorts::{Cohort, between, cohorts, millis, window};
+use super::findings::{Doing, Findings, Since};
+use super::target::{Asked, target_text};
+use crate::units::format_duration;
+
+/// So many clients in each cohort.
+pub(super) const CLIENTS: u32 = 10;
+/// A scenario for a server of which this was found out.
+pub fn scenario(asked: &Asked, findings: &Findings) -> String {
+    let cohorts = cohorts(findings);
+    let mut parts = vec![
+        head(asked),
+        target_text(asked, false),
+        load(findings, &cohorts),
+    ];
+    parts.extend(message(findings));
+    parts.extend(heartbeat(findings));
+    if !cohorts.is_empty() {
+        parts.push(healthy(findings));
+        parts.extend(cohorts.iter().map(Cohort::text));
+    }
+    parts.push(gates(findings));
+    parts.join("\n")
+}
+
+fn head(asked: &Asked) -> String {
+    let url: String = asked.url.chars().filter(|c| !c.is_control()).collect();
+    format!(
+        "# Written by `wsbench probe` from what a few clients saw at {url}\n\
+         # Windows are those of one measurement: widen them to what the server promises.\n\n\
+         name = \"{}\"\n\
+         description = \"{CLIENTS} clients of each kind that `wsbench probe` found something out about.\"\n",
+        name(&asked.url)
+    )
+}
+
+/// A name for the report folder, from the host.
+fn name(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let words = host.split(|c: char| !c.is_ascii_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let name: String = format!("probe-{}", words.join("-"));
+    name.chars()
+        .take(64)
+        .collect::<String>()
+        .trim_end_matches('-')
+        .to_owned()
+}
+
+fn load(findings: &Findings, cohorts: &[Cohort]) -> String {
+    let longest = cohorts.iter().map(|cohort| cohort.between.1).max();
+    let gap = findings
+        .quiet
+        .as_ref()
+        .and_then(|quiet| quiet.max_gap_ns.or(quiet.first_ping_ns));
+    let gap = Duration::from_nanos(gap.unwrap_or(0));
+    // Twice what it takes, so that each client is decided before the end.
+    let needed = longest.map_or(Duration::ZERO, |longest| 2 * (gap + longest));
+    let duration = needed.max(Duration::from_secs(30)).as_secs_f64().ceil();
+    let duration = format_duration(Duration::from_secs(duration as u64));
+    match cohorts {
+        [] => format!("[load]\nconnections = {CLIENTS}\nduration = \"{duration}\"\n"),
+        _ => format!("[load]\nduration = \"{duration}\"\n"),
+    }
+}
+
+/// The shortest silence that ends a client that answers pings.
+fn idle_limit(findings: &Findings) -> Option<Duration> {
+    let idle = findings.idle.as_ref()?;
+    let silent = idle.silent.as_ref();
+    let silent = silent.filter(|limit| limit.since == Since::Open);
+    let limit = idle.answering.as_ref().or(silent);
+    limit.map(|limit| Duration::from_nanos(limit.after_ns))
+}
+
+fn message(findings: &Findings) -> Option<String> {
+    let echo = findings.echo.as_ref()?;
+    let frame = match (echo.text.is_echo(), echo.binary.is_echo()) {
+        (true, _) => "",
+        (false, true) => "frame = \"binary\"\n",
+        (false, false) => return None,
+    };
+    let limit = idle_limit(findings).unwrap_or(Duration::MAX).as_secs_f64();
+    let rate = (3.0 / limit).clamp(1.0, 100.0).ceil();
+    Some(format!(
+        "[[message]]\nname = \"echo\"\npayload = {{ size = \"64B\" }}\n{frame}rate = \"{rate}/s\"\nexpect = \"echo\"\ntimeout = \"5s\"\n"
+    ))
+}
+
+fn answers_pings(findings: &Findings) -> bool {
+    findings
+        .pings
+        .as_ref()
+        .is_some_and(|pings| pings.answered > 0)
+}
+
+fn heartbeat(findings: &Findings) -> Option<String> {
+    let third = idle_limit(findings).map_or(Duration::MAX, |limit| limit / 3);
+    let ms = millis(third.min(Duration::from_secs(5)));
+    let step = if ms < 200 { 1 } else { 100 };
+    let interval = Duration::from_millis((ms / step * step).max(1));
+    answers_pings(findings).then(|| {
+        format!(
+            "[heartbeat]\ninterval = \"{}\"\ntimeout = \"5s\"\n",
+            format_duration(interval)
+        )
+    })
+}
+
+/// Whether a client that does all a healthy one does was seen to live on.
+fn survives(findings: &Findings) -> bool {
+    let lived = |doing| {
+        (findings.trial(doing))
+            .is_some_and(|trial| trial.ending.is_none() && trial.failed.is_none())
+    };
+    let echoes = message(findings).is_some();
+    lived(Doing::AnswerPings)
+        || (answers_pings(findings) && lived(Doing::Pings))
+        || (echoes && lived(Doing::Texts))
+}
+
+fn healthy(findings: &Findings) -> String {
+    let mut text = format!("[[cohort]]\nname = \"healthy\"\nconnections = {CLIENTS}\n");
+    if !survives(findings) {
+        return text;
+    }
+    text += "[cohort.contract]\nclosed = 0\n";
+    if let Some(quiet) = &findings.quiet
+        && let (Some(least), Some(most)) = (quiet.min_gap_ns, quiet.max_gap_ns)
+    {
+        let (lo, _) = window(least);
+        let (_, hi) = window(most);
+        text += &format!("pings_between = {}\n", between(lo, hi));
+    }
+    text
+}
+
+fn gates(findings: &Findings) -> String {
+    let mut gates = vec!["count(connections.failed) == 0".to_owned()];
+    if survives(findings) {
+        gates.push("count(connections.lost) == 0".to_owned());
+    }
+    let echo = findings.echo.as_ref().and_then(|echo| echo.p50_ns);
+    if let Some(p50) = echo.filter(|_| message(findings).is_some()) {
+        gates.push(format!("p99(latency.echo) < {}", generous(p50)));
+        gates.push("ratio(messages.timed_out / messages.sent) < 0.1%".to_owned());
+    }
+    if let Some(p50) = findings.pings.as_ref().and_then(|pings| pings.p50_ns) {
+        gates.push(format!("p99(heartbeat.rtt) < {}", generous(p50)));
+    }
+    let lines: String = gates
+        .iter()
+        .map(|gate| format!("  \"{gate}\",\n"))
+        .collect();
+    format!("[gates]\npass = [\n{lines}]\n")
+}
+
+/// A round limit that a server as fast as this one keeps on a bad day.
+fn generous(p50_ns: u64) -> String {
+    const STEPS: [u64; 8] = [50, 100, 250, 500, 1000, 2500, 5000, 10_000];
+    let wanted = p50_ns.saturating_mul(10) / 1_000_000;
+    let ms = STEPS.into_iter().find(|step| *step >= wanted);
+    format_duration(Duration::from_millis(ms.unwrap_or(30_000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::findings::{
+        Answer, Echo, Ending, How, Idle, Limit, Pings, Quiet, Tcp, Trial,
+    };
+    use crate::scenario::{Outside, Overrides, Scenario, Source, parse};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn asked() -> Asked {
+        Asked {
+            url: "ws://127.0.0.1:9/".to_owned(),
+            ..Asked::default()
+        }
+    }
+
+    fn trial(doing: Doing, ending: Option<Ending>) -> Trial {
+        Trial {
+            doing,
+            watched_ns: 15 * SECOND,
+            sent: 0,
+            pings: 3,
+            unanswered_ns: None,
+            ending,
+            failed: None,
+        }
+    }
+
+    /// An echo server that answers pings and lets everybody live.
+    fn kind() -> Findings {
+        Findings {
+            echo: Some(Echo {
+                greeting: None,
+                text: Answer::Same,
+                binary: Answer::Same,
+                samples: 20,
+                p50_ns: Some(80_000),
+                max_ns: Some(90_000),
+                ending: None,
+            }),
+            pings: Some(Pings {
+                sent: 20,
+                answered: 20,
+                p50_ns: Some(12_000_000),
+                ..Pings::default()
+            }),
+            activity: Doing::ALL.map(|doing| trial(doing, None)).into(),
+            idle: Some(Idle {
+                watched_ns: 15 * SECOND,
+                silent: None,
+                answering: None,
+            }),
+            ..Findings::default()
+        }
+    }
+
+    fn limit(since: Since, after_ns: u64, how: How) -> Limit {
+        Limit {
+            since,
+            after_ns,
+            ending: Ending {
+                at_ns: after_ns + SECOND,
+                how,
+                tcp: Some(Tcp {
+                    after_ns: 1_000,
+                    reset: false,
+                }),
+            },
+        }
+    }
+
+    #[track_caller]
+    fn read(text: &str) -> Scenario {
+        let source = Source {
+            name: "test".to_owned(),
+            text: text.to_owned(),
+        };
+        let outside = Outside {
+            env: &|_| None,
+            read: &|_| unreachable!("no file is named"),
+        };
+        let parsed = parse(&source, &Overrides::default(), &outside);
+        parsed.unwrap_or_else(|problems| panic!("{problems}\n{text}"))
+    }
+
+    #[track_caller]
+    fn has(text: &str, lines: &[&str]) {
+        for line in lines {
+            assert!(text.lines().any(|found| found == *line), "{line}\n\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_kind_server_gets_a_load_a_heartbeat_and_gates() {
+        let text = scenario(&asked(), &kind());
+        let scenario = read(&text);
+        assert_eq!(scenario.name, "probe-127-0-0-1-9");
+        assert_eq!(scenario.cohorts[0].connections, CLIENTS);
+        assert_eq!(scenario.cohorts[0].messages.len(), 1);
+        assert_eq!(scenario.gates.pass.len(), 5);
+        has(&text, &["  \"p99(heartbeat.rtt) < 250ms\","]);
+    }
+
+    #[test]
+    fn a_server_that_does_nothing_gets_connections_alone() {
+        let scenario = read(&scenario(&asked(), &Findings::default()));
+        let main = &scenario.cohorts[0];
+        assert!(main.messages.is_empty() && main.heartbeat.is_none());
+        assert_eq!(scenario.gates.pass.len(), 1);
+    }
+
+    #[test]
+    fn one_that_closes_mute_clients_gets_a_window_from_the_ping() {
+        let how = How::Close {
+            code: Some(1011),
+            reason: "keepalive ping timeout".to_owned(),
+        };
+        let mut found = kind();
+        found.quiet = Some(Quiet {
+            pings: 3,
+            min_gap_ns: Some(20 * SECOND),
+            max_gap_ns: Some(20 * SECOND),
+            ..Quiet::default()
+        });
+        found.idle = Some(Idle {
+            watched_ns: 60 * SECOND,
+            silent: Some(limit(Since::Ping, 20 * SECOND, how)),
+            answering: None,
+        });
+        let text = scenario(&asked(), &found);
+        has(
+            &text,
+            &[
+                "duration = \"1m28s\"",
+                "name = \"healthy\"",
+                "closed = 0",
+                "pings_between = [\"16s\", \"24s\"]",
+                "name = \"mute\"",
+                "fault = { kind = \"no_pong\" }",
+                "from = \"ping\"",
+                "closed_between = [\"16s\", \"24s\"]",
+                "code = [1011]",
+                "ends_with = [\"close_frame\"]",
+                "tcp_end_within = \"1s\"",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_idle_limit_counts_from_the_open_and_the_healthy_keep_well_below_it() {
+        let mut found = kind();
+        for trial in &mut found.activity[..2] {
+            trial.ending = Some(limit(Since::Open, 3 * SECOND, How::Fin).ending);
+        }
+        found.idle = Some(Idle {
+            watched_ns: 15 * SECOND,
+            silent: Some(limit(Since::Open, 3 * SECOND, How::Fin)),
+            answering: Some(limit(Since::Open, 3 * SECOND, How::Fin)),
+        });
+        let text = scenario(&asked(), &found);
+        has(
+            &text,
+            &[
+                "interval = \"1s\"",
+                "closed = 0",
+                "name = \"silent\"",
+                "from = \"open\"",
+                "closed_between = [\"2s400ms\", \"3s600ms\"]",
+                "ends_with = [\"fin\"]",
+            ],
+        );
+        assert!(!text.contains("no_pong"), "{text}");
+    }
+
+    #[test]
+    fn an_end_that_pongs_do_not_put_off_is_not_blamed_on_missing_pongs() {
+        let mut found = kind();
+        for trial in &mut found.activity {
+            trial.ending = Some(limit(Since::Open, 3 * SECOND, How::Fin).ending);
+        }
+        found.idle = Some(Idle {
+            watched_ns: 15 * SECOND,
+            silent: Some(limit(Since::Ping, 3 * SECOND, How::Fin)),
+            answering: Some(limit(Since::Open, 3 * SECOND, How::Fin)),
+        });
+        let text = scenario(&asked(), &found);
+        has(&text, &["name = \"silent\""]);
+        for none in ["name = \"mute\"", "closed = 0", "connections.lost"] {
+            assert!(!text.contains(none), "{none}\n\n{text}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What the user asked for, as the `[target]` table of a scenario.
+
+use std::path::PathBuf;
+
+/// What the user asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// As it was written; `${NAME}` in it comes from the environment.
+    pub url: String,
+    /// Names and values. The values may hold secrets.
+    pub headers: Vec<(String, String)>,
+    /// Offered in this order.
+    pub subprotocols: Vec<String>,
+    /// A PEM file.
+    pub ca: Option<PathBuf>,
+    /// Trust anyone.
+    pub insecure: bool,
+}
+
+/// The `[target]` table. With `secrets` the values of headers stand in it, to be read at once; without, each is taken
+/// from the environment, so that it can be shown.
+pub fn target_text(asked: &Asked, secrets: bool) -> String {
+    let mut text = format!("[target]\nurl = {}\n", quoted(&asked.url));
+    let mut headers = Vec::new();
+    for (name, value) in &asked.headers {
+        if name.eq_ignore_ascii_case("origin") {
+            text += &format!("origin = {}\n", quoted(value));
+        } else if secrets || value.contains("${") {
+            headers.push(format!("{} = {}", quoted(name), quoted(value)));
+        } else {
+            headers.push(format!("{} = \"${{{}}}\"", quoted(name), variable(name)));
+        }
+    }
+    if !headers.is_empty() {
+        let note = if secrets {
+            ""
+        } else {
+            "   # from the environment"
+        };
+        text += &format!("headers = {{ {} }}{note}\n", headers.join(", "));
+    }
+    if !asked.subprotocols.is_empty() {
+        let names: Vec<String> = asked.subprotocols.iter().map(|name| quoted(name)).collect();
+        text += &format!("subprotocols = [{}]\n", names.join(", "));
+    }
+    if let Some(ca) = &asked.ca {
+        text += &format!("ca = {}\n", quoted(&ca.to_string_lossy()));
+    }
+    if asked.insecure {
+        text += "insecure = true\n";
+    }
+    text
+}
+
+/// The environment variable for a header's value.
+fn variable(name: &str) -> String {
+    let letters = name.chars().map(|c| match c {
+        c if c.is_ascii_alphanumeric() => c.to_ascii_uppercase(),
+        _ => '_',
+    });
+    let variable: String = letters.collect();
+    if variable.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("_{variable}")
+    } else {
+        variable
+    }
+}
+
+/// A TOML string.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => {
+                quoted.push('\\');
+                quoted.push(c);
+            }
+            c if c.is_control() => quoted += &format!("\\u{:04x}", u32::from(c)),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Outside, Overrides, Source, Target, TargetUrl, Trust, parse};
+
+    fn asked() -> Asked {
+        let owned = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        Asked {
+            url: "wss://example.org/a?b=c".to_owned(),
+            headers: vec![
+                owned("Authorization", "Bearer \"s3cret\""),
+                owned("X-Room", "${ROOM}"),
+                owned("Origin", "https://example.org"),
+            ],
+            subprotocols: vec!["chat".to_owned(), "mqtt".to_owned()],
+            ca: None,
+            insecure: true,
+        }
+    }
+
+    fn read(text: &str) -> Target {
+        let source = Source {
+            name: "test".to_owned(),
+            text: format!("name = \"test\"\n{text}\n[load]\nconnections = 1\n"),
+        };
+        let outside = Outside {
+            env: &|name| Some(format!("the {name}")),
+            read: &|_| unreachable!("no file is named"),
+        };
+        let parsed = parse(&source, &Overrides::default(), &outside);
+        parsed
+            .unwrap_or_else(|problems| panic!("{problems}\n{text}"))
+            .target
+    }
+
+    #[test]
+    fn it_is_read_as_it_was_asked_for() {
+        let target = read(&target_text(&asked(), true));
+        let headers: Vec<(&str, &str)> = (target.headers.iter())
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let room = ("X-Room", "the ROOM");
+        assert_eq!(headers, [("Authorization", "Bearer \"s3cret\""), room]);
+        assert_eq!(target.origin.as_deref(), Some("https://example.org"));
+        assert_eq!(target.subprotocols, ["chat", "mqtt"]);
+        assert_eq!(target.trust, Trust::Anyone);
+        assert!(matches!(target.url, TargetUrl::Url(url) if url.resource == "/a?b=c"));
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_value_of_a_header() {
+        let text = target_text(&asked(), false);
+        assert!(!text.contains("s3cret"), "{text}");
+        assert_eq!(read(&text).headers[0].1, "the AUTHORIZATION");
+    }
+
+    #[test]
+    fn any_text_is_quoted_so_that_it_stays_itself() {
+        for text in ["", "a\"b\\", "\u{7f}\n\t", "é"] {
+            let toml = format!("x = {}", quoted(text));
+            let table: toml::Table = toml::from_str(&toml).unwrap();
+            assert_eq!(table["x"].as_str(), Some(text));
+        }
+        assert_eq!(variable("2x-Key"), "_2X_KEY");
+    }
+}

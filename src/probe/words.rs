@@ -1,0 +1,298 @@
+//! Findings in words: a line or two for each, under a name in front.
+
+use std::time::Duration;
+
+use super::endings::{close_frame, ended, fin, idle};
+use super::findings::{
+    Answer, CloseHandshake, Doing, Echo, Finding, Handshake, Pings, Quiet, Trial, Within,
+};
+use super::run::Probe;
+use crate::units::{format_duration, human_ns};
+
+/// What a probe is about to do.
+pub fn plan(url: &str, watch: Duration) -> String {
+    format!(
+        "probing {url}: at most {} connections, one after the other or side by side, and {} of watching\n\n",
+        Probe::CONNECTIONS,
+        format_duration(watch),
+    )
+}
+
+/// One finding, in lines that end with a line break.
+pub fn words(finding: &Finding) -> String {
+    match finding {
+        Finding::Handshake(found) => block("handshake", handshake(found)),
+        Finding::Echo(found) => block("echo", echo(found)),
+        Finding::Pings(found) => block("pings", pings(found)),
+        Finding::Quiet(found) => block("by itself", quiet(found)),
+        Finding::Activity(trials) => block("alive", activity(trials)),
+        Finding::Idle(found) => block("silent", idle(found)),
+        Finding::Close(found) => block("close", close(found)),
+    }
+}
+
+/// An excerpt in quotes; one in hex as it is.
+fn said(excerpt: &str) -> String {
+    if excerpt.contains(" bytes 0x") {
+        excerpt.to_owned()
+    } else {
+        format!("\"{excerpt}\"")
+    }
+}
+
+/// A name, and lines beside it.
+fn block(name: &str, lines: Vec<String>) -> String {
+    let mut text = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        let name = if number == 0 { name } else { "" };
+        text += &format!("{name:<11}{line}\n");
+    }
+    text
+}
+
+fn handshake(found: &Handshake) -> Vec<String> {
+    let steps = [
+        found.dns_ns.map(|ns| format!("DNS {}", human_ns(ns))),
+        Some(format!("TCP {}", human_ns(found.tcp_ns))),
+        found.tls_ns.map(|ns| {
+            let version = found.tls.as_deref().unwrap_or("unknown version");
+            format!("TLS {} ({version})", human_ns(ns))
+        }),
+        Some(format!("upgrade {}", human_ns(found.upgrade_ns))),
+    ];
+    let steps: Vec<String> = steps.into_iter().flatten().collect();
+    let mut lines = vec![
+        format!("{} · {}", found.address, steps.join(" · ")),
+        found.status.clone(),
+    ];
+    let headers = found.headers.iter();
+    lines.extend(headers.map(|(name, value)| format!("  {name}: {value}")));
+    let subprotocol = found.subprotocol.as_deref().unwrap_or("none");
+    lines.push(format!("subprotocol {subprotocol}"));
+    lines.push(match &found.compression {
+        Some(chosen) => format!("compression, which wsbench does not use: {chosen}"),
+        None => "no compression".to_owned(),
+    });
+    lines
+}
+
+fn echo(found: &Echo) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(greeting) = &found.greeting {
+        lines.push(format!("greets with {}", said(greeting)));
+    }
+    let answer = |sent: &str, answer: &Answer| match answer {
+        Answer::Same => format!("{sent} comes back the same"),
+        Answer::Retyped => format!("{sent} comes back as the other kind of frame"),
+        Answer::Other(other) => format!("{sent} is answered with {}", said(other)),
+        Answer::Nothing => format!("nothing comes back to {sent}"),
+        Answer::Ended => format!("{sent} ends the connection"),
+    };
+    match (&found.text, &found.binary) {
+        (Answer::Same, Answer::Same) => lines.push("text and binary come back the same".to_owned()),
+        (Answer::Nothing, Answer::Nothing) => {
+            lines.push("nothing comes back to text or binary".to_owned())
+        }
+        (Answer::Ended, _) => lines.push(answer("a text", &found.text)),
+        (text, binary) => {
+            lines.push(answer("a text", text));
+            lines.push(answer("a binary message", binary));
+        }
+    }
+    if let (Some(p50), Some(max)) = (found.p50_ns, found.max_ns) {
+        let samples = found.samples;
+        lines.push(format!(
+            "p50 {}, max {}, of {samples}",
+            human_ns(p50),
+            human_ns(max)
+        ));
+    }
+    lines.extend(found.ending.as_ref().map(ended));
+    lines
+}
+
+fn pings(found: &Pings) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let (Some(p50), Some(max)) = (found.p50_ns, found.max_ns) {
+        lines.push(format!(
+            "{} of {} answered with the same payload: p50 {}, max {}",
+            found.answered,
+            found.sent,
+            human_ns(p50),
+            human_ns(max)
+        ));
+    } else {
+        lines.push(format!("none of {} answered", found.sent));
+    }
+    if found.wrong > 0 {
+        lines.push(format!(
+            "{} pongs with a payload that no ping had",
+            found.wrong
+        ));
+    }
+    if found.answered > 0 && !found.unanswered_lengths.is_empty() {
+        let lengths: Vec<String> = found
+            .unanswered_lengths
+            .iter()
+            .map(usize::to_string)
+            .collect();
+        lines.push(format!("not always with {} bytes", lengths.join(" or ")));
+    }
+    if found.burst_sent > 0 {
+        let last = match found.burst_last_answered {
+            true => "the last among them",
+            false => "the last not among them, as RFC 6455 section 5.5.3 wants it",
+        };
+        lines.push(format!(
+            "of {} at once {} answered, {last}",
+            found.burst_sent, found.burst_answered
+        ));
+    }
+    lines.extend(match found.within_message {
+        Within::NotTried => None,
+        Within::Answered(ns) => Some(format!(
+            "between two fragments of a message: answered after {}",
+            human_ns(ns)
+        )),
+        Within::AnsweredAfterwards => {
+            Some("between two fragments of a message: answered only when it was whole".to_owned())
+        }
+        Within::Nothing => Some("between two fragments of a message: not answered".to_owned()),
+    });
+    lines.extend(found.ending.as_ref().map(ended));
+    lines
+}
+
+fn quiet(found: &Quiet) -> Vec<String> {
+    let watched = human_ns(found.watched_ns);
+    let mut lines = Vec::new();
+    match (found.first_ping_ns, found.mean_gap_ns) {
+        (Some(first), gap) => {
+            let often = match gap {
+                Some(gap) => format!(
+                    "pings every {} ({} to {})",
+                    human_ns(gap),
+                    human_ns(found.min_gap_ns.unwrap_or(gap)),
+                    human_ns(found.max_gap_ns.unwrap_or(gap))
+                ),
+                None => format!("one ping in {watched}"),
+            };
+            let payload = match found.payload.as_deref() {
+                None | Some("") => "no payload".to_owned(),
+                Some(payload) => format!("payload {}", said(payload)),
+            };
+            let first = human_ns(first);
+            lines.push(format!("{often}, the first after {first}, {payload}"));
+        }
+        (None, _) => lines.push(format!("no ping in {watched}")),
+    }
+    for message in &found.messages {
+        let often = match message.mean_gap_ns {
+            Some(gap) => format!("{} times, every {}", message.count, human_ns(gap)),
+            None => format!("once, after {}", human_ns(message.first_ns)),
+        };
+        let guess = message
+            .guess
+            .map_or_else(String::new, |guess| format!(" ({guess})"));
+        lines.push(format!("message {}: {often}{guess}", said(&message.sample)));
+    }
+    if found.more_messages > 0 {
+        lines.push(format!("and {} other messages", found.more_messages));
+    }
+    lines
+}
+
+fn activity(trials: &[Trial]) -> Vec<String> {
+    trials
+        .iter()
+        .map(|trial| {
+            let name = doing(trial.doing);
+            let fate = match (&trial.failed, &trial.ending) {
+                (Some(why), _) => format!("not opened: {why}"),
+                (None, Some(ending)) => ended(ending),
+                (None, None) => format!("alive after {}", human_ns(trial.watched_ns)),
+            };
+            format!("{name:<34}{fate}")
+        })
+        .collect()
+}
+
+/// What a client of a trial does.
+const fn doing(doing: Doing) -> &'static str {
+    match doing {
+        Doing::AnswerPings => "answers pings, sends nothing else",
+        Doing::Nothing => "reads, and sends nothing",
+        Doing::UnsolicitedPongs => "sends pongs nobody asked for",
+        Doing::Pings => "sends pings, answers none",
+        Doing::Texts => "sends texts, answers no ping",
+    }
+}
+
+fn close(found: &CloseHandshake) -> Vec<String> {
+    let waited = human_ns(found.waited_ns);
+    let answer = match found.answered_ns {
+        Some(ns) => format!(
+            "our Close 1000 is answered by {} after {}",
+            close_frame(found.code, &found.reason),
+            human_ns(ns)
+        ),
+        None => format!("our Close 1000 is not answered within {waited}"),
+    };
+    let tcp = match &found.tcp {
+        Some(tcp) => format!("{} after {}", fin(tcp), human_ns(tcp.after_ns)),
+        None => format!("TCP still open after {waited}"),
+    };
+    let mut lines = vec![format!("{answer}; {tcp}")];
+    if found.frames_after > 0 {
+        lines.push(format!(
+            "{} frames after its Close, which RFC 6455 section 5.5.1 forbids",
+            found.frames_after
+        ));
+    }
+    lines.extend(found.broken.map(str::to_owned));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::findings::Idle;
+
+    #[test]
+    fn silence_is_said_as_such() {
+        let nothing = Idle {
+            watched_ns: 15_000_000_000,
+            silent: None,
+            answering: None,
+        };
+        assert!(words(&Finding::Idle(nothing)).contains("within 15.0 s"));
+        let quiet = Quiet {
+            watched_ns: 15_000_000_000,
+            ..Quiet::default()
+        };
+        assert!(words(&Finding::Quiet(quiet)).contains("no ping in 15.0 s"));
+    }
+
+    #[test]
+    fn what_comes_back_is_told_for_each_kind() {
+        let echo = Echo {
+            greeting: Some("hi".to_owned()),
+            text: Answer::Other("9 bytes 0xff".to_owned()),
+            binary: Answer::Nothing,
+            samples: 0,
+            p50_ns: None,
+            max_ns: None,
+            ending: None,
+        };
+        let text = words(&Finding::Echo(echo));
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        assert_eq!(
+            lines,
+            [
+                "echo       greets with \"hi\"",
+                "a text is answered with 9 bytes 0xff",
+                "nothing comes back to a binary message",
+            ]
+        );
+    }
+}
