@@ -1,0 +1,364 @@
+//! `wsbench probe` from outside: what it finds out about servers whose ways are known, and how it fails.
+//! Facts are checked, never how long something took on this machine.
+
+mod common;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use common::{Act, Echo, Ended, Handshake, Pong, Reception, Running, Script, Server, When};
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use wsbench::scenario::{self, Outside, Overrides, Source};
+
+fn probe(arguments: &[&str]) -> Ended {
+    let arguments = [&["probe"], arguments].concat();
+    Running::call(tempfile::tempdir().unwrap(), &arguments, &[]).end()
+}
+
+/// What it found out, as JSON.
+#[track_caller]
+fn found(url: &str, watch: &str) -> Value {
+    let ended = probe(&[url, "--json", "--for", watch]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+/// How one trial ended; null where it did not.
+fn fate<'a>(found: &'a Value, doing: &str) -> &'a Value {
+    let trials = found["activity"].as_array().unwrap();
+    let trial = trials.iter().find(|trial| trial["doing"] == doing);
+    let trial = trial.unwrap_or_else(|| panic!("no {doing}: {trials:?}"));
+    assert_eq!(trial["failed"], Value::Null);
+    &trial["ending"]
+}
+
+#[track_caller]
+fn parses(text: &str) {
+    let source = Source {
+        name: "probed".to_owned(),
+        text: text.to_owned(),
+    };
+    let outside = Outside {
+        env: &|_| None,
+        read: &|path| fs::read(path),
+    };
+    if let Err(problems) = scenario::parse(&source, &Overrides::default(), &outside) {
+        panic!("{problems}\n{text}");
+    }
+}
+
+/// A server that pings, and ends whoever has not answered by the next ping.
+struct Reaper {
+    address: SocketAddr,
+    _runtime: Runtime,
+}
+
+impl Reaper {
+    const INTERVAL: Duration = Duration::from_millis(200);
+
+    /// It ends them with this code, or without a Close frame.
+    fn start(code: Option<u16>) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        runtime.spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                tokio::spawn(Self::serve(socket, code));
+            }
+        });
+        Self {
+            address,
+            _runtime: runtime,
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("ws://{}/", self.address)
+    }
+
+    async fn serve(socket: TcpStream, code: Option<u16>) -> Option<()> {
+        let mut client = tokio_tungstenite::accept_async(socket).await.ok()?;
+        let mut ticks = tokio::time::interval(Self::INTERVAL);
+        ticks.tick().await;
+        let mut waiting = false;
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {
+                    if waiting {
+                        let frame = CloseFrame { code: code?.into(), reason: "silent".into() };
+                        client.close(Some(frame)).await.ok()?;
+                        while client.next().await?.is_ok() {}
+                        return None;
+                    }
+                    waiting = true;
+                    client.send(Message::Ping("are you there".into())).await.ok()?;
+                }
+                message = client.next() => match message?.ok()? {
+                    Message::Pong(payload) => waiting &= payload != "are you there",
+                    message @ (Message::Text(_) | Message::Binary(_)) => {
+                        client.send(message).await.ok()?;
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_correct_echo_server_is_described_in_words_and_gets_a_scenario() {
+    let script = Script {
+        ping_every: Some(Duration::from_millis(200)),
+        ..Script::default()
+    };
+    let server = Server::start(script);
+    let ended = probe(&[&server.url(), "--for", "1s"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    for fact in [
+        "at most 9 connections",
+        "HTTP/1.1 101 Switching Protocols",
+        "text and binary come back the same",
+        "20 of 20 answered with the same payload",
+        "of 10 at once 10 answered, the last among them",
+        "between two fragments of a message: answered after",
+        "pings every ",
+        "payload \"1\"",
+        "nobody ends a silent client within 1.00 s",
+        "our Close 1000 is answered by Close 1000",
+    ] {
+        assert!(ended.stdout.contains(fact), "{fact}\n\n{}", ended.stdout);
+    }
+    assert_eq!(ended.stdout.matches(" alive after ").count(), 5);
+    let at = ended.stdout.find("# Written by").unwrap();
+    parses(&ended.stdout[at..]);
+    for entry in server.log().entries() {
+        let shown = format!("{entry:?}");
+        assert!(!shown.contains("Violation"), "{shown}");
+    }
+}
+
+#[test]
+fn a_server_that_closes_mute_clients_is_found_out() {
+    let server = Reaper::start(Some(1011));
+    let found = found(&server.url(), "2s");
+    assert_eq!(*fate(&found, "answer_pings"), Value::Null);
+    for doing in ["nothing", "unsolicited_pongs", "pings", "texts"] {
+        let close = &fate(&found, doing)["how"]["close"];
+        assert_eq!(close["code"], 1011, "{doing}");
+        assert_eq!(close["reason"], "silent", "{doing}");
+        assert_eq!(fate(&found, doing)["tcp"]["reset"], false, "{doing}");
+    }
+    assert_eq!(found["idle"]["silent"]["since"], "ping");
+    assert_eq!(found["idle"]["answering"], Value::Null);
+    assert_eq!(found["quiet"]["payload"], "are you there");
+    let scenario = found["scenario"].as_str().unwrap();
+    for line in [
+        "closed = 0",
+        "name = \"mute\"",
+        "from = \"ping\"",
+        "code = [1011]",
+    ] {
+        assert!(scenario.contains(line), "{line}\n\n{scenario}");
+    }
+}
+
+#[test]
+fn an_end_without_a_close_frame_is_told_as_such() {
+    let server = Reaper::start(None);
+    let found = found(&server.url(), "1s");
+    assert_eq!(fate(&found, "nothing")["how"], "fin");
+    let scenario = found["scenario"].as_str().unwrap();
+    assert!(scenario.contains("ends_with = [\"fin\"]"), "{scenario}");
+}
+
+#[test]
+fn an_end_that_comes_whatever_a_client_does_is_no_missed_pong() {
+    let act = Script::act(When::After(Duration::from_secs(1)), Act::Reset);
+    let server = Server::start(Script {
+        ping_every: Some(Duration::from_millis(300)),
+        ..act
+    });
+    let found = found(&server.url(), "3s");
+    for doing in ["answer_pings", "nothing", "texts"] {
+        assert_eq!(fate(&found, doing)["how"], "rst", "{doing}");
+    }
+    let scenario = found["scenario"].as_str().unwrap();
+    assert!(scenario.contains("from = \"open\""), "{scenario}");
+    for not_so in ["no_pong", "closed = 0"] {
+        assert!(!scenario.contains(not_so), "{scenario}");
+    }
+}
+
+#[test]
+fn a_server_that_answers_nothing_is_told_as_such() {
+    let server = Server::start(Script {
+        echo: Echo::Never,
+        pong: Pong::Never,
+        text_every: Some(Duration::from_millis(100)),
+        ..Script::default()
+    });
+    let found = found(&server.url(), "1s");
+    assert_eq!(found["pings"]["answered"], 0);
+    assert_eq!(found["quiet"]["pings"], 0);
+    let unasked = &found["quiet"]["messages"];
+    assert_eq!(unasked[0]["sample"], "1");
+    assert_eq!(unasked[1]["sample"], "2");
+    let scenario = found["scenario"].as_str().unwrap();
+    assert!(!scenario.contains("[heartbeat]"), "{scenario}");
+    assert!(!scenario.contains("[[message]]"), "{scenario}");
+    parses(scenario);
+}
+
+#[test]
+fn a_server_under_tls_is_probed_like_any_other() {
+    let server = Reception::secure();
+    let url = server.url("localhost");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("ca.pem"), server.certificate()).unwrap();
+    let arguments = ["probe", &url, "--for", "1s", "--json", "--ca", "ca.pem"];
+    let ended = Running::call(folder, &arguments, &[]).end();
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    let found: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(found["handshake"]["tls"], "TLSv1_3");
+    assert!(found["handshake"]["dns_ns"].is_u64());
+    assert_eq!(found["pings"]["answered"], 20);
+    assert_eq!(*fate(&found, "nothing"), Value::Null);
+    parses(found["scenario"].as_str().unwrap());
+}
+
+/// No connection: exit code 4, the reason, and what to do.
+#[track_caller]
+fn fails(url: &str, reason: &str, hint: &str) {
+    let ended = probe(&[url, "--for", "1s"]);
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    let start = format!("error: failed to connect to {url}: {reason}");
+    assert!(ended.stderr.starts_with(&start), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(&format!("\nhint: {hint}")),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stdout.contains("# Written by"));
+}
+
+#[test]
+fn each_way_to_get_no_connection_has_its_reason_and_a_hint() {
+    for (handshake, reason, hint) in [
+        (
+            Handshake::Refuse,
+            "nothing listens",
+            "check that the server runs",
+        ),
+        (
+            Handshake::Status(404, "no"),
+            "an HTTP status other than 101 (HTTP/1.1 404 Scripted)",
+            "check the path",
+        ),
+        (
+            Handshake::Status(401, "no"),
+            "an HTTP status other than 101 (HTTP/1.1 401 Scripted)",
+            "give what the server asks for",
+        ),
+        (
+            Handshake::Garbage,
+            "",
+            "check that a WebSocket service is there",
+        ),
+        (
+            Handshake::Fin,
+            "",
+            "check that a WebSocket service is there",
+        ),
+        (
+            Handshake::WrongAccept,
+            "",
+            "check that a WebSocket service is there",
+        ),
+    ] {
+        let server = Server::start(Script::handshake(handshake));
+        fails(&server.url(), reason, hint);
+    }
+}
+
+#[test]
+fn tls_trouble_says_how_to_trust() {
+    let trusted = Reception::secure();
+    fails(
+        &trusted.url("127.0.0.1"),
+        "the TLS handshake failed",
+        "name the server's certificate with `--ca FILE`",
+    );
+}
+
+#[test]
+fn the_scenario_goes_into_a_new_file_without_the_secrets_of_headers() {
+    let server = Server::start(Script::default());
+    let folder = tempfile::tempdir().unwrap();
+    let url = server.url();
+    let arguments = [
+        "probe",
+        &url,
+        "--for",
+        "100ms",
+        "--header",
+        "X-Token: s3cret",
+        "--out",
+        "new.toml",
+    ];
+    let ended = Running::call(folder, &arguments, &[]).end();
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("wrote new.toml"), "{}", ended.stderr);
+    let text = fs::read_to_string(ended.folder().join("new.toml")).unwrap();
+    assert!(!text.contains("s3cret") && !ended.stdout.contains("s3cret"));
+    assert!(text.contains("\"X-Token\" = \"${X_TOKEN}\""), "{text}");
+
+    let there = tempfile::tempdir().unwrap();
+    fs::write(there.path().join("new.toml"), text).unwrap();
+    let check = ["check", "new.toml"];
+    let ended = Running::call(there, &check, &[("X_TOKEN", "other")]).end();
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+}
+
+#[test]
+fn a_file_that_is_there_is_not_written_over_and_nothing_is_dialled() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("mine.toml"), "mine").unwrap();
+    let arguments = ["probe", "ws://127.0.0.1:9/", "--out", "mine.toml"];
+    let ended = Running::call(folder, &arguments, &[]).end();
+    assert_eq!(ended.code, 2);
+    assert!(
+        ended.stderr.contains("it is there already"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(fs::read(ended.folder().join("mine.toml")).unwrap(), b"mine");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_the_first_connection() {
+    for (arguments, reason) in [
+        (&["127.0.0.1:9"][..], "has no scheme"),
+        (&["embedded"], "the built-in server"),
+        (&["ws://127.0.0.1:9/", "--insecure"], "is only for wss://"),
+        (&["ws://127.0.0.1:9/", "--for", "soon"], "is not a duration"),
+        (&["ws://127.0.0.1:9/", "--for", "1ms"], "at least 100ms"),
+        (
+            &["ws://127.0.0.1:9/", "--header", "X"],
+            "a name, a colon and a value",
+        ),
+        (
+            &["ws://127.0.0.1:9/", "--header", "Upgrade: x"],
+            "wsbench sets itself",
+        ),
+    ] {
+        let ended = probe(arguments);
+        assert_eq!(ended.code, 2, "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(reason), "{}", ended.stderr);
+    }
+}
