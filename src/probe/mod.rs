@@ -3,6 +3,8 @@
 
 mod activity;
 mod asking;
+mod cohorts;
+mod endings;
 mod failure;
 mod findings;
 mod frame;

@@ -2,19 +2,16 @@
 
 use std::time::Duration;
 
-use super::findings::{Doing, Ending, Findings, How, Limit, Since};
+use super::cohorts::{Cohort, between, cohorts, millis, window};
+use super::findings::{Doing, Findings, Since};
 use super::target::{Asked, target_text};
-use super::words::manner;
-use crate::units::{format_duration, human_ns};
+use crate::units::format_duration;
 
 /// So many clients in each cohort.
-const CLIENTS: u32 = 10;
-/// What a window around one measurement is wide, each way, at least.
-const MARGIN: Duration = Duration::from_millis(250);
-
+pub(super) const CLIENTS: u32 = 10;
 /// A scenario for a server of which this was found out.
 pub fn scenario(asked: &Asked, findings: &Findings) -> String {
-    let cohorts: Vec<Cohort> = cohorts(findings);
+    let cohorts = cohorts(findings);
     let mut parts = vec![
         head(asked),
         target_text(asked, false),
@@ -143,104 +140,6 @@ fn healthy(findings: &Findings) -> String {
     text
 }
 
-/// Clients that the server ends.
-struct Cohort {
-    name: &'static str,
-    fault: bool,
-    since: Since,
-    between: (Duration, Duration),
-    after_ns: u64,
-    ending: Ending,
-}
-
-fn cohorts(findings: &Findings) -> Vec<Cohort> {
-    let Some(idle) = &findings.idle else {
-        return Vec::new();
-    };
-    let answering = idle.answering.as_ref();
-    // Where answering pings changes nothing, it is not the ping that ends a silent client.
-    let mute = idle.silent.as_ref().filter(|silent| {
-        let pong_helps = |limit: &Limit| limit.ending.at_ns > silent.ending.at_ns / 10 * 11;
-        silent.since == Since::Ping && answering.is_none_or(pong_helps)
-    });
-    let silent = answering.or(idle.silent.as_ref());
-    let silent = silent.filter(|limit| limit.since == Since::Open);
-    [("mute", mute), ("silent", silent)]
-        .into_iter()
-        .filter_map(|(name, limit)| Cohort::new(name, limit?))
-        .collect()
-}
-
-impl Cohort {
-    /// `None` where the end was none of the server's.
-    fn new(name: &'static str, limit: &Limit) -> Option<Self> {
-        if matches!(limit.ending.how, How::Broken(_) | How::Stuck) {
-            return None;
-        }
-        Some(Self {
-            name,
-            fault: limit.since == Since::Ping,
-            since: limit.since,
-            between: window(limit.after_ns),
-            after_ns: limit.after_ns,
-            ending: limit.ending.clone(),
-        })
-    }
-
-    fn text(&self) -> String {
-        let since = match self.since {
-            Since::Open => "open",
-            Since::Ping => "ping",
-        };
-        let mut text = format!(
-            "# Seen after {}: {}.\n[[cohort]]\nname = \"{}\"\nconnections = {CLIENTS}\nmessage = []\nheartbeat = \"off\"\n",
-            human_ns(self.after_ns),
-            manner(&self.ending),
-            self.name,
-        );
-        if self.fault {
-            text += "fault = { kind = \"no_pong\" }\n";
-        }
-        let (lo, hi) = self.between;
-        text += &format!(
-            "[cohort.contract]\nfrom = \"{since}\"\nclosed_between = {}\n",
-            between(lo, hi)
-        );
-        match &self.ending.how {
-            How::Close { code, .. } => {
-                let code = code.unwrap_or(1005);
-                text += &format!("code = [{code}]\nends_with = [\"close_frame\"]\n");
-            }
-            How::Fin => text += "ends_with = [\"fin\"]\n",
-            How::Rst => text += "ends_with = [\"rst\"]\n",
-            How::Broken(_) | How::Stuck => {}
-        }
-        if let Some(tcp) = self.ending.tcp {
-            let seconds = (2.0 * tcp.after_ns as f64 / 1e9).ceil().max(1.0);
-            text += &format!("tcp_end_within = \"{seconds}s\"\n");
-        }
-        text
-    }
-}
-
-/// Around one measurement: a fifth each way, in round numbers.
-fn window(ns: u64) -> (Duration, Duration) {
-    const STEP: u64 = 50;
-    let seen = Duration::from_nanos(ns);
-    let margin = MARGIN.max(seen / 5);
-    let lo = millis(seen.saturating_sub(margin)) / STEP * STEP;
-    let hi = millis(seen + margin).next_multiple_of(STEP);
-    (Duration::from_millis(lo), Duration::from_millis(hi))
-}
-
-fn between(lo: Duration, hi: Duration) -> String {
-    format!("[\"{}\", \"{}\"]", format_duration(lo), format_duration(hi))
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 fn gates(findings: &Findings) -> String {
     let mut gates = vec!["count(connections.failed) == 0".to_owned()];
     if survives(findings) {
@@ -272,7 +171,9 @@ fn generous(p50_ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::findings::{Answer, Echo, Idle, Pings, Quiet, Tcp, Trial};
+    use crate::probe::findings::{
+        Answer, Echo, Ending, How, Idle, Limit, Pings, Quiet, Tcp, Trial,
+    };
     use crate::scenario::{Outside, Overrides, Scenario, Source, parse};
 
     const SECOND: u64 = 1_000_000_000;

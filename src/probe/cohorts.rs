@@ -1,0 +1,114 @@
+//! Cohorts of clients that the server was seen to end, each with the window it was ended in.
+
+use std::time::Duration;
+
+use super::endings::manner;
+use super::findings::{Ending, Findings, How, Limit, Since};
+use super::scenario::CLIENTS;
+use crate::units::{format_duration, human_ns};
+
+/// What a window around one measurement is wide, each way, at least.
+const MARGIN: Duration = Duration::from_millis(250);
+
+/// Clients that the server ends.
+pub(super) struct Cohort {
+    name: &'static str,
+    fault: bool,
+    since: Since,
+    /// The window of the end.
+    pub(super) between: (Duration, Duration),
+    after_ns: u64,
+    ending: Ending,
+}
+
+/// Those that were seen to be ended.
+pub(super) fn cohorts(findings: &Findings) -> Vec<Cohort> {
+    let Some(idle) = &findings.idle else {
+        return Vec::new();
+    };
+    let answering = idle.answering.as_ref();
+    // Where answering pings changes nothing, it is not the ping that ends a silent client.
+    let mute = idle.silent.as_ref().filter(|silent| {
+        let pong_helps = |limit: &Limit| limit.ending.at_ns > silent.ending.at_ns / 10 * 11;
+        silent.since == Since::Ping && answering.is_none_or(pong_helps)
+    });
+    let silent = answering.or(idle.silent.as_ref());
+    let silent = silent.filter(|limit| limit.since == Since::Open);
+    [("mute", mute), ("silent", silent)]
+        .into_iter()
+        .filter_map(|(name, limit)| Cohort::new(name, limit?))
+        .collect()
+}
+
+impl Cohort {
+    /// `None` where the end was none of the server's.
+    fn new(name: &'static str, limit: &Limit) -> Option<Self> {
+        if matches!(limit.ending.how, How::Broken(_) | How::Stuck) {
+            return None;
+        }
+        Some(Self {
+            name,
+            fault: limit.since == Since::Ping,
+            since: limit.since,
+            between: window(limit.after_ns),
+            after_ns: limit.after_ns,
+            ending: limit.ending.clone(),
+        })
+    }
+
+    /// As a table of a scenario.
+    pub(super) fn text(&self) -> String {
+        let since = match self.since {
+            Since::Open => "open",
+            Since::Ping => "ping",
+        };
+        let mut text = format!(
+            "# Seen after {}: {}.\n[[cohort]]\nname = \"{}\"\nconnections = {CLIENTS}\nmessage = []\nheartbeat = \"off\"\n",
+            human_ns(self.after_ns),
+            manner(&self.ending),
+            self.name,
+        );
+        if self.fault {
+            text += "fault = { kind = \"no_pong\" }\n";
+        }
+        let (lo, hi) = self.between;
+        text += &format!(
+            "[cohort.contract]\nfrom = \"{since}\"\nclosed_between = {}\n",
+            between(lo, hi)
+        );
+        match &self.ending.how {
+            How::Close { code, .. } => {
+                let code = code.unwrap_or(1005);
+                text += &format!("code = [{code}]\nends_with = [\"close_frame\"]\n");
+            }
+            How::Fin => text += "ends_with = [\"fin\"]\n",
+            How::Rst => text += "ends_with = [\"rst\"]\n",
+            How::Broken(_) | How::Stuck => {}
+        }
+        if let Some(tcp) = self.ending.tcp {
+            let seconds = (2.0 * tcp.after_ns as f64 / 1e9).ceil().max(1.0);
+            text += &format!("tcp_end_within = \"{seconds}s\"\n");
+        }
+        text
+    }
+}
+
+/// Around one measurement: a fifth each way, in round numbers.
+pub(super) fn window(ns: u64) -> (Duration, Duration) {
+    const STEP: u64 = 50;
+    let seen = Duration::from_nanos(ns);
+    let margin = MARGIN.max(seen / 5);
+    let lo = millis(seen.saturating_sub(margin)) / STEP * STEP;
+    let hi = millis(seen + margin).next_multiple_of(STEP);
+    (Duration::from_millis(lo), Duration::from_millis(hi))
+}
+
+/// A window, as a contract has it.
+pub(super) fn between(lo: Duration, hi: Duration) -> String {
+    format!("[\"{}\", \"{}\"]", format_duration(lo), format_duration(hi))
+}
+
+/// Whole milliseconds.
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

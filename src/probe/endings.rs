@@ -1,0 +1,151 @@
+//! How a connection was ended, and what ends a silent one, in words.
+
+use super::findings::{Ending, How, Idle, Limit, Since, Tcp};
+use crate::units::human_ns;
+
+/// What ends a silent client.
+pub(super) fn idle(found: &Idle) -> Vec<String> {
+    let watched = human_ns(found.watched_ns);
+    let mut lines = Vec::new();
+    match &found.silent {
+        Some(limit) => lines.push(limited(limit)),
+        None => lines.push(format!(
+            "nobody ends a silent client within {watched}; `--for` watches longer"
+        )),
+    }
+    if let (Some(limit), Some(Since::Ping)) =
+        (&found.answering, found.silent.as_ref().map(|l| l.since))
+    {
+        lines.push(format!("one that answers pings: {}", limited(limit)));
+    }
+    lines
+}
+
+fn limited(limit: &Limit) -> String {
+    let after = human_ns(limit.after_ns);
+    let since = match limit.since {
+        Since::Open => format!("ended after {after} of silence"),
+        Since::Ping => format!("ended {after} after the first ping that was not answered"),
+    };
+    let how = manner(&limit.ending);
+    match &limit.ending.how {
+        How::Close { .. } => format!("{since}, by the server: {how}"),
+        How::Fin | How::Rst => format!("{since}: {how}, by a proxy or a server that sends none"),
+        How::Broken(_) | How::Stuck => format!("{since}, by us: {how}"),
+    }
+}
+
+/// When and how a connection was ended.
+pub(super) fn ended(ending: &Ending) -> String {
+    format!("ended after {}: {}", human_ns(ending.at_ns), manner(ending))
+}
+
+/// How a connection was ended.
+pub(super) fn manner(ending: &Ending) -> String {
+    match &ending.how {
+        How::Close { code, reason } => {
+            let tcp = ending.tcp.as_ref().map_or_else(
+                || "TCP still open".to_owned(),
+                |tcp| format!("{} {} later", fin(tcp), human_ns(tcp.after_ns)),
+            );
+            format!("{}, {tcp}", close_frame(*code, reason))
+        }
+        How::Fin => "FIN without a Close frame".to_owned(),
+        How::Rst => "RST without a Close frame".to_owned(),
+        How::Broken(rule) => rule.to_string(),
+        How::Stuck => "it took no more bytes".to_owned(),
+    }
+}
+
+/// A Close frame with what is in it.
+pub(super) fn close_frame(code: Option<u16>, reason: &str) -> String {
+    let code = code.map_or_else(|| "without a code".to_owned(), |code| code.to_string());
+    let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
+    if reason.is_empty() {
+        format!("Close {code}")
+    } else {
+        format!("Close {code} \"{reason}\"")
+    }
+}
+
+/// The end of TCP.
+pub(super) const fn fin(tcp: &Tcp) -> &'static str {
+    if tcp.reset { "RST" } else { "FIN" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ending(how: How, tcp: Option<Tcp>) -> Ending {
+        Ending {
+            at_ns: 3_000_000_000,
+            how,
+            tcp,
+        }
+    }
+
+    fn close(code: Option<u16>, reason: &str) -> How {
+        How::Close {
+            code,
+            reason: reason.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_close_a_fin_and_a_rst_are_told_apart() {
+        let tcp = |reset| {
+            Some(Tcp {
+                after_ns: 1_000_000,
+                reset,
+            })
+        };
+        for (how, tcp, text) in [
+            (
+                close(Some(1011), "late\n"),
+                tcp(false),
+                "Close 1011 \"late\", FIN 1.00 ms later",
+            ),
+            (
+                close(None, ""),
+                tcp(true),
+                "Close without a code, RST 1.00 ms later",
+            ),
+            (close(Some(1000), ""), None, "Close 1000, TCP still open"),
+            (How::Fin, None, "FIN without a Close frame"),
+            (How::Rst, None, "RST without a Close frame"),
+        ] {
+            assert_eq!(manner(&ending(how, tcp)), text);
+        }
+    }
+
+    #[test]
+    fn a_limit_says_from_when_and_by_whom() {
+        let limit = |since, how| {
+            let idle = Idle {
+                watched_ns: 9_000_000_000,
+                silent: Some(Limit {
+                    since,
+                    after_ns: 2_000_000_000,
+                    ending: ending(how, None),
+                }),
+                answering: None,
+            };
+            super::idle(&idle).join("\n")
+        };
+        let text = limit(Since::Ping, close(Some(1011), ""));
+        assert!(
+            text.contains(
+                "2.00 s after the first ping that was not answered, by the server: Close 1011"
+            ),
+            "{text}"
+        );
+        let text = limit(Since::Open, How::Fin);
+        assert!(
+            text.contains(
+                "after 2.00 s of silence: FIN without a Close frame, by a proxy or a server that sends none"
+            ),
+            "{text}"
+        );
+    }
+}
