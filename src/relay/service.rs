@@ -134,6 +134,14 @@ impl Shared {
         log.connections - 1
     }
 
+    /// Takes the spare descriptor, if it was given back and one is free.
+    fn hold_spare(&self, listener: &TcpListener) {
+        let mut spare = self.spare.borrow_mut();
+        if spare.is_none() {
+            *spare = listener.as_fd().try_clone_to_owned().ok();
+        }
+    }
+
     fn outcome(&self) -> Outcome {
         let mut log = self.log.take();
         log.bytes_to_server = self.tally.bytes_to_server.get();
@@ -196,31 +204,42 @@ async fn obey(shared: &Shared, mut orders: watch::Receiver<Orders>) {
 /// Takes the connections of one cohort.
 async fn accept(shared: Rc<Shared>, route: Rc<Route>, listener: TcpListener) {
     loop {
-        if shared.spare.borrow().is_none() {
-            shared
-                .spare
-                .replace(listener.as_fd().try_clone_to_owned().ok());
-        }
+        shared.hold_spare(&listener);
         match listener.accept().await {
             Ok((client, _)) => {
                 let opened = shared.now();
                 let number = shared.came(opened);
-                spawn_local(serve(shared.clone(), route.clone(), client, opened, number));
+                let (shared, route) = (shared.clone(), route.clone());
+                spawn_local(serve(shared, route, client, opened, number));
             }
             Err(error) if is_out_of_descriptors(&error) => {
                 drop(shared.spare.take());
-                if let Ok(Ok((client, _))) = timeout(ACCEPT_PAUSE, listener.accept()).await {
-                    shared.came(shared.now());
-                    shared.log.borrow_mut().refused += 1;
-                    reset(client);
-                } else {
-                    sleep(ACCEPT_PAUSE).await;
+                match accept_now(&listener).await {
+                    Some(client) => {
+                        shared.came(shared.now());
+                        shared.log.borrow_mut().refused += 1;
+                        reset(client);
+                    }
+                    // The system says so even when nobody is waiting.
+                    None => {
+                        shared.hold_spare(&listener);
+                        sleep(ACCEPT_PAUSE).await;
+                    }
                 }
             }
             // That client had gone before it was taken.
             Err(_) => {}
         }
     }
+}
+
+/// A client, if one is waiting.
+async fn accept_now(listener: &TcpListener) -> Option<TcpStream> {
+    poll_fn(|cx| match listener.poll_accept(cx) {
+        Poll::Ready(Ok((client, _))) => Poll::Ready(Some(client)),
+        _ => Poll::Ready(None),
+    })
+    .await
 }
 
 /// One connection, from its client's to the end of both legs.

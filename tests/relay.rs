@@ -1,0 +1,67 @@
+//! The relay when descriptors run out. In a program of its own, because the limit is the whole process's.
+#![cfg(unix)]
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd as _;
+use std::time::Duration;
+
+use rlimit::Resource;
+use wsbench::relay::Relay;
+use wsbench::scenario::{Path, PathFault, PathFaultKind};
+
+#[test]
+fn a_client_for_whom_there_is_no_descriptor_is_reset_and_counted() {
+    let target = listen();
+    let never = PathFault {
+        kind: PathFaultKind::Freeze,
+        after: Some(Duration::from_secs(1_000)),
+        lasts: None,
+        cohorts: Vec::new(),
+    };
+    let path = Path {
+        faults: vec![never],
+    };
+    let address = target.local_addr().unwrap();
+    let relay = Relay::start(&path, &["main".to_owned()], &[address], 1).unwrap();
+    let route = relay.route(0).unwrap();
+    let mut client = dial(route);
+    let mut server = target.accept().unwrap().0;
+    pass(&mut client, &mut server);
+
+    let (soft, hard) = Resource::NOFILE.get().unwrap();
+    // Besides the client's own: one to take it but none to dial the target, and not even the one.
+    for room in [2, 1] {
+        Resource::NOFILE.set(limit_for(room), hard).unwrap();
+        let refused = dial(route).read(&mut [0]);
+        Resource::NOFILE.set(soft, hard).unwrap();
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
+    pass(&mut client, &mut server);
+    let log = relay.stop().unwrap();
+    assert_eq!((log.connections, log.refused), (3, 2));
+}
+
+fn listen() -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
+}
+
+fn dial(address: SocketAddr) -> TcpStream {
+    let client = TcpStream::connect(address).unwrap();
+    let patience = Some(Duration::from_secs(10));
+    client.set_read_timeout(patience).unwrap();
+    client
+}
+
+/// Sends a byte through the relay.
+fn pass(client: &mut TcpStream, server: &mut TcpStream) {
+    client.write_all(b".").unwrap();
+    server.read_exact(&mut [0]).unwrap();
+}
+
+/// The limit under which so many more can be opened: the lowest free number is taken first.
+fn limit_for(more: usize) -> u64 {
+    let opened: Vec<TcpListener> = (0..more).map(|_| listen()).collect();
+    let numbers = opened.iter().map(|listener| listener.as_raw_fd() + 1);
+    u64::try_from(numbers.max().unwrap()).unwrap()
+}
