@@ -166,6 +166,7 @@ fn a_server_that_closes_mute_clients_is_found_out() {
     ] {
         assert!(scenario.contains(line), "{line}\n\n{scenario}");
     }
+    parses(scenario);
 }
 
 #[test]
@@ -175,6 +176,7 @@ fn an_end_without_a_close_frame_is_told_as_such() {
     assert_eq!(fate(&found, "nothing")["how"], "fin");
     let scenario = found["scenario"].as_str().unwrap();
     assert!(scenario.contains("ends_with = [\"fin\"]"), "{scenario}");
+    parses(scenario);
 }
 
 #[test]
@@ -193,6 +195,7 @@ fn an_end_that_comes_whatever_a_client_does_is_no_missed_pong() {
     for not_so in ["no_pong", "closed = 0"] {
         assert!(!scenario.contains(not_so), "{scenario}");
     }
+    parses(scenario);
 }
 
 #[test]

@@ -299,6 +299,7 @@ mod tests {
             answering: None,
         });
         let text = scenario(&asked(), &found);
+        read(&text);
         has(
             &text,
             &[
@@ -329,6 +330,7 @@ mod tests {
             answering: Some(limit(Since::Open, 3 * SECOND, How::Fin)),
         });
         let text = scenario(&asked(), &found);
+        read(&text);
         has(
             &text,
             &[
@@ -355,6 +357,7 @@ mod tests {
             answering: Some(limit(Since::Open, 3 * SECOND, How::Fin)),
         });
         let text = scenario(&asked(), &found);
+        read(&text);
         has(&text, &["name = \"silent\""]);
         for none in ["name = \"mute\"", "closed = 0", "connections.lost"] {
             assert!(!text.contains(none), "{none}\n\n{text}");

@@ -29,13 +29,6 @@ pub(super) struct Preset {
     /// Where the window begins.
     pub(super) from: Origin,
     /// The window, in the words of the settings.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "for `docs/heartbeats.md`, which a test compares with it"
-        )
-    )]
     pub(super) formula: &'static str,
     /// The window by the server's own rules, without [`EARLY`] and [`LATE`].
     pub(super) window: fn(&Values) -> Result<Between, Refused>,
@@ -46,13 +39,6 @@ pub(super) struct Preset {
     /// From its Close frame to the end of TCP, at the latest: of a client that does not answer it. `None`: not promised.
     pub(super) tcp_end: Option<Duration>,
     /// Where the rule stands: project and file, or a page of its documentation.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "for `docs/heartbeats.md`, which a test compares with it"
-        )
-    )]
     pub(super) source: &'static str,
 }
 
