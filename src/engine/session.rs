@@ -550,8 +550,7 @@ mod tests {
     /// There are thousands of them, and hardly any is watched or does wrong.
     #[test]
     fn an_open_connection_stays_small() {
-        assert!(size_of::<WebSocket>() <= 328, "{}", size_of::<WebSocket>());
-        let session = size_of::<Session<WebSocket>>() - size_of::<WebSocket>();
-        assert!(session <= 400, "{session}");
+        let size = size_of::<Session<WebSocket>>();
+        assert!(size <= 816, "{size}");
     }
 }

@@ -45,18 +45,6 @@ pub(super) struct Buffers {
 pub(super) struct WebSocket {
     protocol: WebSocketContext,
     link: FrameFilter<Link>,
-    after_close: AfterClose,
-}
-
-/// What is done about frames that come after a Close frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AfterClose {
-    /// The first one breaks the protocol.
-    Fail,
-    /// They are to be counted.
-    Count,
-    /// They are being counted: the Close frame was there.
-    Counting,
 }
 
 impl WebSocket {
@@ -77,11 +65,6 @@ impl WebSocket {
             .max_frame_size(Some(buffers.max_message));
         Self {
             link: FrameFilter::new(link, interferes.then(Outbound::default), &already_read),
-            after_close: if conduct.watched {
-                AfterClose::Count
-            } else {
-                AfterClose::Fail
-            },
             protocol: if already_read.is_empty() {
                 WebSocketContext::new(Role::Client, Some(config))
             } else {
@@ -155,7 +138,8 @@ impl WebSocket {
 
 impl Transport for WebSocket {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Lost>> {
-        if self.after_close == AfterClose::Counting {
+        // The library takes what follows a Close frame for an error. Where the connection is watched, it is counted.
+        if self.link.inner().wire().is_watched() && !self.protocol.can_read() {
             return self.poll_rest(cx).map(Err);
         }
         let link = &mut self.link;
@@ -176,9 +160,6 @@ impl Transport for WebSocket {
                 let code = self.link.close_code();
                 let own = close.filter(|close| Some(u16::from(close.code)) == code);
                 let reason = own.map(|close| close.reason.to_string());
-                if self.after_close == AfterClose::Count {
-                    self.after_close = AfterClose::Counting;
-                }
                 Event::Close {
                     code,
                     reason: reason.unwrap_or_default(),

@@ -41,6 +41,7 @@ pub(super) struct Wire {
 /// What only some connections need: those that are watched closely, and those that do something wrong.
 #[derive(Debug)]
 struct Special {
+    is_watched: bool,
     /// Bytes are read with the kernel's stamps.
     stamped: bool,
     /// When the last bytes, or the end, reached this machine.
@@ -64,12 +65,22 @@ impl Wire {
     /// From now on says when bytes arrived: by the kernel's stamps where the system has them.
     pub(super) fn watch(&mut self) {
         let stamped = sys::stamp_receives(self.tcp.as_fd()).is_ok();
-        self.special().stamped = stamped;
+        let special = self.special();
+        special.is_watched = true;
+        special.stamped = stamped;
+    }
+
+    /// Whether [`Self::watch`] was asked for.
+    pub(super) fn is_watched(&self) -> bool {
+        self.special
+            .as_ref()
+            .is_some_and(|special| special.is_watched)
     }
 
     fn special(&mut self) -> &mut Special {
         self.special.get_or_insert_with(|| {
             Box::new(Special {
+                is_watched: false,
                 stamped: false,
                 arrived: Instant::now(),
                 vanished: false,
@@ -79,7 +90,8 @@ impl Wire {
 
     /// When the last bytes, or the end, reached this machine; `None` unless it is watched.
     pub(super) fn arrived(&self) -> Option<Instant> {
-        self.special.as_ref().map(|special| special.arrived)
+        let watched = self.special.as_ref().filter(|special| special.is_watched);
+        watched.map(|special| special.arrived)
     }
 
     /// How the peer ended it, once seen.

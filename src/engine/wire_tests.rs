@@ -120,7 +120,7 @@ async fn after_a_half_close_the_peer_is_still_heard() {
 async fn who_vanished_acknowledges_nothing_until_it_is_back() {
     let (mut wire, mut far) = pair().await;
     if !can_vanish() {
-        let refused = sys::deafen(far.as_fd()).and(sys::leave_in_silence(far.as_fd()));
+        let refused = sys::deafen(far.as_fd()).and_then(|()| sys::leave_in_silence(far.as_fd()));
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
         return;
     }

@@ -165,8 +165,9 @@ impl Faults {
 
     /// What is to be done now; to be asked until it is nothing.
     pub(in crate::engine) fn due(&mut self, now: Nanos, room: bool) -> Option<Step> {
-        if room && let Some((_, pong)) = self.pongs.pop_front_if(|(at, _)| *at <= now) {
-            return Some(Step::Put(pong));
+        let is_due = (self.pongs.front()).is_some_and(|(at, _)| *at <= now);
+        if room && is_due {
+            return self.pongs.pop_front().map(|(_, pong)| Step::Put(pong));
         }
         loop {
             let mut plays = self.plays.iter_mut();

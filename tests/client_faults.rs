@@ -1,0 +1,290 @@
+//! Bad clients on real sockets: what a server sees of them, and what is kept of their lives.
+
+mod common;
+
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use common::{Act, Event, Script, Server, When};
+use wsbench::engine::{self, EngineError, Finished, LimitError, Observer, Prepared, Second};
+use wsbench::measure::{EndedBy, Life, TcpEnding};
+use wsbench::metric::Cause;
+use wsbench::plan::Plan;
+use wsbench::scenario::{
+    self, Between, Contract, Fault, FaultKind, Illegal, Origin, Outside, Overrides, Promise,
+    Source, Sweep, TargetUrl,
+};
+
+const MS: u64 = 1_000_000;
+
+/// Sees when measuring started.
+#[derive(Default)]
+struct Witness(Vec<Instant>);
+
+impl Observer for Witness {
+    fn measuring(&mut self, from: Instant) {
+        self.0.push(from);
+    }
+
+    fn second(&mut self, _second: &Second<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// Four clients for a second and a half, that play these faults.
+fn run(server: &Server, faults: Vec<(u64, FaultKind)>) -> (Finished, Witness) {
+    run_by(server.address(), &[], faults)
+}
+
+fn run_by(
+    target: SocketAddr,
+    routes: &[Option<SocketAddr>],
+    faults: Vec<(u64, FaultKind)>,
+) -> (Finished, Witness) {
+    let prepared = prepare(target, routes, faults).unwrap();
+    let mut witness = Witness::default();
+    let (_signals, interrupt) = tokio::sync::mpsc::channel(1);
+    let finished = prepared.run(interrupt, &mut witness).unwrap();
+    assert_eq!(lives(&finished).len(), 4);
+    (finished, witness)
+}
+
+fn prepare(
+    target: SocketAddr,
+    routes: &[Option<SocketAddr>],
+    faults: Vec<(u64, FaultKind)>,
+) -> Result<Prepared, EngineError> {
+    let source = Source {
+        name: "faults".to_owned(),
+        text: format!(
+            r#"
+            name = "faults"
+            target = {{ url = "ws://{target}/", close_timeout = "400ms" }}
+            load = {{ connections = 4, ramp_up = "50ms", duration = "1500ms", ramp_down = "50ms" }}
+            "#
+        ),
+    };
+    let outside = Outside {
+        env: &|_| None,
+        read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+    };
+    let mut scenario = scenario::parse(&source, &Overrides::default(), &outside).unwrap();
+    let TargetUrl::Url(url) = scenario.target.url.clone() else {
+        panic!("an address was given");
+    };
+    scenario.cohorts[0].faults = (faults.into_iter())
+        .map(|(after, kind)| Fault {
+            kind,
+            after: Duration::from_millis(after),
+        })
+        .collect();
+    scenario.cohorts[0].contract = Some(Contract {
+        from: Origin::Fault,
+        preset: None,
+        promises: vec![Promise::ClosedBetween(Between {
+            lo: Duration::ZERO,
+            hi: Duration::from_millis(400),
+        })],
+    });
+    Prepared::new(Plan::new(scenario, 1, 1), &url, routes, Some(1))
+}
+
+fn lives(finished: &Finished) -> &[Life] {
+    &finished.summary.lives.rows
+}
+
+fn pinging(every: u64) -> Script {
+    Script {
+        ping_every: Some(Duration::from_millis(every)),
+        ..Script::default()
+    }
+}
+
+/// When each connection had such an event, from the server's point of view.
+fn times(server: &Server, like: impl Fn(&Event) -> bool) -> Vec<(u64, Instant)> {
+    let entries = server.log().entries().into_iter();
+    let picked = entries.filter(|entry| like(&entry.event));
+    picked.map(|entry| (entry.connection, entry.at)).collect()
+}
+
+#[test]
+fn who_answers_no_ping_still_closes_in_order() {
+    let server = Server::start(pinging(200));
+    let (finished, witness) = run(&server, vec![(500, FaultKind::NoPong)]);
+    assert_eq!(server.log().close_codes(), [Some(1000); 4]);
+    assert_eq!(server.log().violations(), [""; 0]);
+    // Pings at 200 and 400 ms were answered.
+    assert_eq!(server.log().pongs(), 8);
+    for life in lives(&finished) {
+        assert_eq!(life.cause, Cause::Completed);
+        // Both count from the 101: one from its arrival, one from the time it was read.
+        let began = life.fault_ns.unwrap() - life.opened_ns;
+        assert!((500 * MS..550 * MS).contains(&began), "{began}");
+        let unanswered = life.unanswered_ping_ns.unwrap() - life.opened_ns;
+        assert!((595 * MS..700 * MS).contains(&unanswered), "{unanswered}");
+        assert_eq!(life.tcp_end, Some(TcpEnding::Fin));
+        assert!(life.local_port.is_some());
+    }
+    let [from] = witness.0[..] else {
+        panic!("{:?}", witness.0);
+    };
+    assert!(from >= finished.origin + Duration::from_millis(30));
+}
+
+#[test]
+fn late_pongs_are_late_by_their_delay() {
+    let server = Server::start(pinging(300));
+    let levels = [50, 150].map(Duration::from_millis).to_vec();
+    let delay = Sweep { levels };
+    let (finished, _) = run(&server, vec![(0, FaultKind::LatePong { delay })]);
+    let pings = times(
+        &server,
+        |event| matches!(event, Event::Sent(frame) if frame.opcode == 9),
+    );
+    let pongs = times(
+        &server,
+        |event| matches!(event, Event::Received(frame) if frame.opcode == 10),
+    );
+    assert!(pongs.len() >= 12, "{}", pongs.len());
+    // By connection, in order: each ping has one pong.
+    for connection in 0..4 {
+        let of = |all: &[(u64, Instant)]| -> Vec<Instant> {
+            let own = all.iter().filter(|(number, _)| *number == connection);
+            own.map(|(_, at)| *at).collect()
+        };
+        let late: Vec<Duration> = (of(&pings).into_iter().zip(of(&pongs)))
+            .map(|(ping, pong)| pong - ping)
+            .collect();
+        let shortest = *late.iter().min().unwrap();
+        let level = if shortest < Duration::from_millis(150) {
+            50
+        } else {
+            150
+        };
+        let over = shortest - Duration::from_millis(level);
+        assert!(over < Duration::from_millis(15), "{late:?}");
+    }
+    let mut levels: Vec<_> = lives(&finished).iter().map(|life| life.level_ns).collect();
+    levels.sort_unstable();
+    assert_eq!(levels, [50, 50, 150, 150].map(|ms| Some(ms * MS)));
+}
+
+#[test]
+fn a_reset_and_a_half_close_reach_the_server_as_such() {
+    let server = Server::start(Script::default());
+    let (finished, _) = run(&server, vec![(300, FaultKind::Reset)]);
+    server.wait_until(|log| log.count(|event| *event == Event::Reset) == 4);
+    assert!(
+        lives(&finished)
+            .iter()
+            .all(|life| life.ended_by == EndedBy::Fault)
+    );
+    let server = Server::start(Script::default());
+    let (finished, _) = run(&server, vec![(300, FaultKind::HalfClose)]);
+    server.wait_until(|log| log.count(|event| *event == Event::Fin) == 4);
+    assert!(server.log().close_codes().is_empty());
+    assert!(lives(&finished).iter().all(|life| life.fault_ns.is_some()));
+}
+
+#[test]
+fn a_server_sees_each_illegal_frame_for_what_it_is() {
+    use Illegal::*;
+    for illegal in [
+        LongPing,
+        FragmentedPing,
+        BadCloseCode,
+        BadUtf8,
+        Unmasked,
+        ReservedOpcode,
+    ] {
+        let server = Server::start(Script::default());
+        run(&server, vec![(100, FaultKind::IllegalFrame(illegal))]);
+        // The server has no opinion of texts and close codes.
+        let not_utf8 = |event: &Event| matches!(event, Event::Received(frame) if frame.payload == [0xC3, 0x28]);
+        let is_seen = match illegal {
+            BadCloseCode => server.log().close_codes() == [Some(1005); 4],
+            BadUtf8 => server.log().count(not_utf8) == 4,
+            _ => !server.log().violations().is_empty(),
+        };
+        assert!(is_seen, "{illegal:?}");
+    }
+}
+
+#[test]
+fn frames_after_a_close_are_counted_and_the_end_is_timed() {
+    let close_and_talk = vec![0x88, 2, 3, 232, 0x81, 1, b'x', 0x82, 0];
+    let after = When::After(Duration::from_millis(300));
+    let server = Server::start(Script::act(after, Act::Send(close_and_talk)));
+    let (finished, _) = run(&server, vec![]);
+    for life in lives(&finished) {
+        // It answers our answer with a Close frame of its own.
+        assert_eq!((life.close_code, life.frames_after_close), (Some(1000), 3));
+        assert_eq!(life.ended_by, EndedBy::Server);
+        let closed = life.close_received_ns.unwrap() - life.opened_ns;
+        assert!((295 * MS..400 * MS).contains(&closed), "{closed}");
+    }
+}
+
+#[test]
+fn who_does_not_read_fills_its_window_and_asks_once() {
+    let after = When::After(Duration::from_millis(300));
+    let server = Server::start(Script::act(after, Act::Flood(8 << 20)));
+    let (finished, _) = run(&server, vec![(100, FaultKind::StopReading)]);
+    for life in lives(&finished) {
+        // 400 ms and a quarter more, from 100 ms on.
+        let (at, alive) = life.probe.unwrap();
+        assert!(alive);
+        assert!(at - life.opened_ns < 700 * MS, "{at}");
+        assert_eq!((life.cause, life.ended_by), (Cause::Fault, EndedBy::Plan));
+    }
+    // Unread bytes make a RST of the end.
+    server.wait_until(|log| log.count(|event| *event == Event::Reset) == 4);
+}
+
+#[test]
+fn who_vanishes_is_gone_without_a_word_or_is_refused() {
+    let server = Server::start(pinging(200));
+    let fault = FaultKind::Vanish { lasts: None };
+    if !engine::can_vanish() {
+        let refused = prepare(server.address(), &[], vec![(300, fault)]).err();
+        assert!(matches!(
+            refused,
+            Some(EngineError::Limit(LimitError::Vanish { .. }))
+        ));
+        return;
+    }
+    let (finished, _) = run(&server, vec![(300, fault)]);
+    // The pings at 200 ms, and none of those that came when nobody took them.
+    assert_eq!(server.log().pongs(), 4);
+    assert!(server.log().close_codes().is_empty());
+    assert_eq!(server.log().count(|event| *event == Event::Fin), 0);
+    for life in lives(&finished) {
+        assert_eq!(life.cause, Cause::Fault);
+        assert_eq!((life.tcp_end, life.pings_ns.len()), (None, 1));
+    }
+}
+
+#[test]
+fn a_route_leads_elsewhere_with_the_same_request() {
+    let (target, relay) = (
+        Server::start(Script::default()),
+        Server::start(Script::default()),
+    );
+    let (finished, _) = run_by(target.address(), &[Some(relay.address())], vec![]);
+    assert_eq!((target.log().opened(), relay.log().opened()), (0, 4));
+    assert_eq!(lives(&finished).len(), 4);
+}
+
+/// RFC 6455 section 7.1.7.
+#[test]
+fn a_server_that_breaks_the_protocol_is_told_so() {
+    let reserved_opcode = vec![0x83, 0];
+    let after = When::After(Duration::from_millis(300));
+    let server = Server::start(Script::act(after, Act::Send(reserved_opcode)));
+    let (finished, _) = run(&server, vec![]);
+    server.wait_until(|log| log.close_codes().len() == 4);
+    assert_eq!(server.log().close_codes(), [Some(1002); 4]);
+    let causes: Vec<_> = lives(&finished).iter().map(|life| life.cause).collect();
+    assert_eq!(causes, [Cause::ProtocolError; 4]);
+}
