@@ -148,7 +148,8 @@ impl Diary {
         self.life.frames_after_close = frames_after_close;
         self.life.ended_by = self.ended_by.unwrap_or(EndedBy::Plan);
         self.life.cause = verdict.cause;
-        self.life.ended_ns = now;
+        // What came last can have come after this turn had begun.
+        self.life.ended_ns = now.max(self.life.tcp_end_ns.unwrap_or(now));
         self.life
     }
 

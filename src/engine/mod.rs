@@ -40,6 +40,7 @@ mod supervisor;
 mod sys;
 mod timer;
 mod transport;
+mod wall;
 mod websocket;
 mod wire;
 #[cfg(test)]

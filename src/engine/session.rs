@@ -325,7 +325,7 @@ impl<T: Transport> Session<T> {
         let last_sign = self.last_received.unwrap_or(self.opened);
         shared.whole(self.cohort, |cells| {
             cells.count(Counter::ConnectionsDead);
-            cells.time(Timer::HeartbeatDetection, now - last_sign);
+            cells.time(Timer::HeartbeatDetection, now.saturating_sub(last_sign));
         });
         shared.shard.borrow_mut().cohorts[self.cohort].open.dead += 1;
         self.evidence.dead = Some(self.tcp_view());
@@ -431,13 +431,14 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// When what is taken now reached this machine; now, where that is not watched.
+    /// When what is taken now reached this machine; now, where that is not watched. It can have come since this turn
+    /// began, for a busy machine may put us aside between a look at the clock and a read.
     pub(super) fn received_at(&self, shared: &Shared, now: Nanos) -> Nanos {
         if self.diary.is_none() {
             return now;
         }
         let at = self.transport.received_at(&*shared.clock);
-        at.map_or(now, |at| at.clamp(self.opened.min(now), now))
+        at.map_or(now, |at| at.max(self.opened.min(now)))
     }
 
     fn end(&mut self, lost: Lost, shared: &Shared, now: Nanos) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::sys;
+use super::{sys, wall};
 use crate::measure::TcpView;
 
 /// The kernel's clock for acknowledgements moves in steps of up to so much, on a slow one.
@@ -191,11 +191,9 @@ impl Wire {
                 TcpEnd::Rst => None,
             };
             let since = Duration::from_nanos(last_ack.unwrap_or(0));
-            special.arrived_before(if since > ACK_CLOCK {
-                since
-            } else {
-                Duration::ZERO
-            });
+            let now = Instant::now();
+            let at = now.checked_sub(since).filter(|_| since > ACK_CLOCK);
+            special.arrived_at(at.unwrap_or(now));
         }
         end
     }
@@ -218,9 +216,8 @@ impl Wire {
                     if read > 0
                         && let Some(special) = &mut self.special
                     {
-                        let at = stamp.map(|stamp| SystemTime::UNIX_EPOCH + stamp);
-                        let age = at.and_then(|at| at.elapsed().ok());
-                        special.arrived_before(age.unwrap_or_default());
+                        let at = stamp.map(|stamp| wall::monotonic(SystemTime::UNIX_EPOCH + stamp));
+                        special.arrived_at(at.unwrap_or_else(Instant::now));
                     }
                     return Poll::Ready(Ok(()));
                 }
@@ -230,10 +227,9 @@ impl Wire {
 }
 
 impl Special {
-    /// Something arrived so long before now, and not before what came before it.
-    fn arrived_before(&mut self, age: Duration) {
-        let now = Instant::now();
-        self.arrived = now.checked_sub(age).unwrap_or(now).max(self.arrived);
+    /// Something arrived at this time, and not before what came before it.
+    fn arrived_at(&mut self, at: Instant) {
+        self.arrived = at.max(self.arrived);
     }
 }
 

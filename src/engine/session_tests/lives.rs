@@ -65,6 +65,18 @@ fn the_kernels_stamps_are_the_times() {
 }
 
 #[test]
+fn what_comes_while_the_session_was_put_aside_came_when_it_came() {
+    let seen = watched(IDLE).run(|_| {
+        let script = Script::new(healthy).stamped_after(MS);
+        script.says(5 * S, ping()).says(20 * S, close(Some(1001)))
+    });
+    let life = seen.life();
+    assert_eq!(life.pings_ns, [5 * S + MS]);
+    assert_eq!(life.close_received_ns, Some(20 * S + MS));
+    assert!(life.ended_ns >= life.tcp_end_ns.unwrap());
+}
+
+#[test]
 fn silence_and_what_follows_it_are_kept() {
     // No pong for the pings of 20 and 30 s.
     let deaf = |at| (15 * S..35 * S).contains(&at);

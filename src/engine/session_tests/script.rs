@@ -59,7 +59,7 @@ pub(super) struct Script {
     blocked: Vec<Range<Nanos>>,
     view: Option<TcpView>,
     tcp_ends: Option<(Nanos, TcpEnd)>,
-    stamps_lag: Option<Nanos>,
+    stamps_lag: Option<i64>,
     after_close: u32,
 }
 
@@ -85,7 +85,13 @@ impl Script {
 
     /// What comes was there so much earlier, by the kernel's stamps.
     pub(super) fn stamped_before(mut self, lag: Nanos) -> Self {
-        self.stamps_lag = Some(lag);
+        self.stamps_lag = Some(lag.cast_signed());
+        self
+    }
+
+    /// What comes reaches this machine so long after the session has looked at the clock.
+    pub(super) fn stamped_after(mut self, lead: Nanos) -> Self {
+        self.stamps_lag = Some(-lead.cast_signed());
         self
     }
 
@@ -200,7 +206,7 @@ struct Inner {
     /// When the kernel has the end of TCP, though nobody reads.
     tcp_ends: Option<(Nanos, TcpEnd)>,
     /// How late what comes is looked at: the kernel's stamps are so much earlier.
-    stamps_lag: Option<Nanos>,
+    stamps_lag: Option<i64>,
     after_close: u32,
     part: Part,
     /// By time, then by turn.
@@ -465,7 +471,7 @@ impl Transport for Connection {
 
     fn received_at(&self, clock: &dyn Clock) -> Option<Nanos> {
         let lag = self.0.0.borrow().stamps_lag?;
-        Some(clock.now().saturating_sub(lag))
+        Some(clock.now().saturating_add_signed(-lag))
     }
 
     fn frames_after_close(&self) -> u32 {

@@ -26,6 +26,7 @@ const PHASES: u64 = 0x9e37_79b9_7f4a_7c15;
 #[derive(Debug)]
 pub(in crate::target) struct Heart {
     policy: Policy,
+    interval: Duration,
     timeout: Duration,
     schedule: Schedule,
     /// Added to the number of a ping, so that no pong fits by accident.
@@ -69,6 +70,7 @@ impl Heart {
         };
         Self {
             policy,
+            interval,
             timeout: heartbeat.timeout,
             schedule: Schedule::new(first, interval),
             salt: dice.random(),
@@ -178,7 +180,12 @@ impl Heart {
     fn deadline(&self, now: Instant) -> Instant {
         match self.policy.pings {
             Pings::Apart => now + self.timeout,
-            Pings::Together => self.schedule.at(),
+            Pings::Together => {
+                let (tick, interval) = (self.schedule.at(), self.interval);
+                // A server that stood still pings late, and must not take that for its clients' silence.
+                let is_near = tick.saturating_duration_since(now) < interval / 2;
+                if is_near { tick + interval } else { tick }
+            }
         }
     }
 }
@@ -255,6 +262,20 @@ mod tests {
             let opened = started + Duration::from_millis(after);
             let first = Heart::new(heartbeat, seed, opened, started).next();
             assert_eq!(first - started, SECOND * (1 + u32::from(after > 1000)));
+        }
+    }
+
+    #[test]
+    fn a_ping_has_until_the_next_tick_but_half_an_interval_at_least() {
+        let opened = Instant::now();
+        for (late, expected) in [(0, 1000), (400, 600), (600, 1400)] {
+            let mut heart = heart(1, opened, Some(Defect::GlobalTick));
+            let pinged = heart.next() + Duration::from_millis(late);
+            heart.beat(pinged).unwrap();
+            heart.tried(pinged);
+            let overdue = pinged + Duration::from_millis(expected);
+            assert!(!heart.is_overdue(overdue - Duration::from_millis(1)));
+            assert!(heart.is_overdue(overdue));
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Policy {
 pub(super) enum Pings {
     /// Each on a schedule of its own, which starts at random.
     Apart,
-    /// All at the ticks of one clock; a ping has time until the next tick.
+    /// All at the ticks of one clock; a ping has time until the next tick, or the one behind it where that is near.
     Together,
 }
 

@@ -1,0 +1,113 @@
+//! The built-in server before two charge sheets, innocent and with each of its defects: every defect is convicted of
+//! exactly its fault, and the innocent of none.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::run::{Run, run, trusted};
+use common::table;
+use wsbench::scenario::Defect;
+
+/// Every fault but one, under load.
+const SHEET: &str = include_str!("guilty/sheet.toml");
+/// That one: what a stall of the server costs.
+const STALL: &str = include_str!("guilty/stall.toml");
+
+/// The promises that a guilty server breaks, as `cohort.promise`: on the sheet, and in the stall.
+fn guilt(defect: Defect) -> (&'static [&'static str], &'static [&'static str]) {
+    match defect {
+        Defect::GlobalTick => (&["healthy.max_ping_sync"], &[]),
+        Defect::NormalClose => (&["mute.code"], &[]),
+        Defect::NoCloseFrame => (&["mute.code", "mute.ends_with"], &[]),
+        Defect::BlockedPing => (&["slow.reaped_between", "slow.released_within"], &[]),
+        Defect::SlowPong => (&["healthy.pong_within"], &[]),
+        Defect::NeverReaps => (
+            &[
+                "mute.closed_between",
+                "mute.code",
+                "mute.ends_with",
+                "mute.tcp_end_between",
+                "slow.reaped_between",
+                "slow.released_within",
+            ],
+            &[],
+        ),
+        Defect::KillsAfterStall => (&[], &["far.closed_per_stall"]),
+    }
+}
+
+#[track_caller]
+fn convict(defect: Defect) {
+    let (sheet, stall) = guilt(defect);
+    assert_broken(SHEET, Some(defect), sheet);
+    assert_broken(STALL, Some(defect), stall);
+}
+
+/// Plays a charge sheet against a server, and compares what is broken with what should be.
+#[track_caller]
+fn assert_broken(sheet: &str, defect: Option<Defect>, expected: &[&str]) {
+    let guilty = defect.map(|defect| format!("defect = \"{}\"\n", defect.name()));
+    let scenario = [sheet, &guilty.unwrap_or_default()].concat();
+    let (run, ()) = trusted(|| (run(&scenario, &[]), ()));
+    let rows = table(&run.ended.file("contracts.csv"));
+    let broken = rows.iter().filter(|row| row["passed"] == "false");
+    let broken: BTreeSet<_> = broken
+        .map(|row| format!("{}.{}", row["cohort"], row["contract"]))
+        .collect();
+    let expected: BTreeSet<_> = expected.iter().map(|&name| name.to_owned()).collect();
+    assert_eq!(broken, expected, "{defect:?}: {rows:#?}");
+    let code = if expected.is_empty() { 0 } else { 3 };
+    assert_eq!(run.ended.code, code, "{:#}", run.report.json["verdict"]);
+    assert_all_seen(&run);
+}
+
+/// Nobody is convicted or acquitted by clients who were not there.
+#[track_caller]
+fn assert_all_seen(run: &Run) {
+    assert_eq!(run.report.count("connections.failed"), 0);
+    for row in table(&run.ended.file("contracts.csv")) {
+        assert_ne!(row["observed_n"], "0", "{row:?}");
+    }
+}
+
+#[test]
+fn the_innocent_is_acquitted() {
+    assert_broken(SHEET, None, &[]);
+    assert_broken(STALL, None, &[]);
+}
+
+#[test]
+fn one_tick_for_all_is_seen_in_the_phases_of_pings() {
+    convict(Defect::GlobalTick);
+}
+
+#[test]
+fn a_normal_close_of_the_silent_is_seen_in_its_code() {
+    convict(Defect::NormalClose);
+}
+
+#[test]
+fn an_end_without_a_close_frame_is_seen_in_how_it_ends() {
+    convict(Defect::NoCloseFrame);
+}
+
+#[test]
+fn a_ping_behind_a_full_buffer_is_seen_in_those_who_do_not_read() {
+    convict(Defect::BlockedPing);
+}
+
+#[test]
+fn a_pong_behind_a_slow_handler_is_seen_in_its_time() {
+    convict(Defect::SlowPong);
+}
+
+#[test]
+fn who_never_reaps_is_seen_in_every_end_that_does_not_come() {
+    convict(Defect::NeverReaps);
+}
+
+#[test]
+fn who_kills_after_a_stall_is_seen_in_the_cost_of_each() {
+    convict(Defect::KillsAfterStall);
+}
