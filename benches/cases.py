@@ -84,9 +84,9 @@ def idle(connections, rate, title, scenario, goals):
     )
 
 
-def opening(name, title, unit, counted, goals):
+def opening(name, **more):
     """Connections that are opened one after the other."""
-    return Case(name=name, title=title, unit=unit, counted=counted, scenario=name, opening=500, goals=goals)
+    return Case(name=name, scenario=name, opening=500, **more)
 
 
 def on_time(p50, p99):
@@ -120,8 +120,20 @@ ALL = [
     ),
     idle(9800, 0.5, "9,800 connections, a ping every 2 s each", "idle", {"bytes_per_connection": Goal(3, " KiB")}),
     idle(15000, 1, "15,000 connections, a ping every second each", "idle-1s", {"load": Goal(20, " points more")}),
-    opening("open", "500 connections/s, opened and kept", "opening", "opened", {"cpu_us": Goal(1.3)}),
-    opening("cycle", "500 connections/s, opened and closed", "connection", "closed", {}),
+    opening(
+        "open",
+        title="500 connections/s, opened and kept",
+        unit="opening",
+        counted="opened",
+        goals={"cpu_us": Goal(1.3)},
+    ),
+    opening(
+        "cycle",
+        title="500 connections/s, opened and closed",
+        unit="connection",
+        counted="closed",
+        by_name_only=True,
+    ),
     steady(9000, 1, WRITTEN, name="naive-9000", by_name_only=True),
     steady(
         1000,

@@ -111,7 +111,7 @@ def roll_call(chosen, wanted):
     needed = [name for name in wanted if any(name in case.clients for case in chosen)]
     missing = {name: why for name in needed if (why := wanted[name].missing())}
     for why in missing.values():
-        print(why, file=sys.stderr)
+        print(f"left out: {why}", file=sys.stderr)
     return [name for name in needed if name not in missing], [why.splitlines()[0] for why in missing.values()]
 
 

@@ -11,7 +11,7 @@ def artillery(case, port, ramp_up):
     """Each of its users sends, waits for the answer, and thinks for the rest of the gap."""
     turn = [{"send": {"payload": PAYLOAD, "match": {"regexp": "^x+$", "value": PAYLOAD}}}]
     if case.rate:
-        turn.append({"think": 1 / case.rate})
+        turn.append({"think": f"{1000 / case.rate:g}ms"})
     script = {
         "config": {
             "target": f"ws://127.0.0.1:{port}/",
@@ -39,7 +39,7 @@ def tsung(case, port, ramp_up):
     <session name="echo" probability="100" type="ts_websocket">
       <request><websocket type="connect" path="/"/></request>
       <for var="turn" from="1" to="{FOREVER}">
-        <request><websocket type="message" ack="local" frame="text">{PAYLOAD}</websocket></request>
+        <request><websocket type="message" ack="parse" frame="text">{PAYLOAD}</websocket></request>
         {think}
       </for>
     </session>
