@@ -1,6 +1,5 @@
 """A long run of one client, whose memory is looked at every second."""
 
-import csv
 import time
 from statistics import linear_regression, median
 
@@ -13,10 +12,9 @@ SETTLED = 60  # seconds from which on memory has to be flat
 def soak(case, client, server, command, seconds, log):
     """Runs a client to its end, and keeps each sample beside its log. Returns what became of its memory."""
     before = server.settled_counts()
-    with started(client, command, log) as process, open(log.with_suffix(".csv"), "w", newline="") as file:
+    with started(client, command, log) as process, open(log.with_suffix(".csv"), "w", buffering=1) as file:
         wait(process, lambda: is_open(server.counts()) >= case.connections, "the last connection")
-        rows = csv.writer(file)
-        rows.writerow(("second", "rss_bytes"))
+        print("second,rss_bytes", file=file)
         seen = []
         begun = time.monotonic()
         for second in range(seconds + 1):
@@ -24,7 +22,7 @@ def soak(case, client, server, command, seconds, log):
             if process.poll() is not None:
                 raise RuntimeError(f"the client has ended after {second} of {seconds} seconds")
             seen.append((second, processes.resident_bytes(process.pid)))
-            rows.writerow(seen[-1])
+            print(*seen[-1], sep=",", file=file)
         code = process.wait(PATIENCE)
     after = server.settled_counts()
     return {"exit_code": code, "server": {count: after[count] - before[count] for count in after}, **growth(seen)}

@@ -8,29 +8,17 @@ MIB = KIB * KIB
 
 def render(cases, runs, left_out, noise):
     """The whole text. `left_out` says who could not take part, and `noise` what else speaks against the figures."""
-    parts = [
-        section("CPU", ("work", "client", "a second", "CPU each, µs", "times the first", "goal", "memory, MiB"), cost_rows),
-        section("CPU in all", ("work", "client", "% of one core", "points above the first", "goal"), load_rows),
-        section("From the intended to the actual send, µs", ("work", "client", "p50", "p99", "goal"), lateness_rows),
-        section("Memory for each idle connection, KiB", ("work", "client", "KiB", "goal"), memory_rows),
-        section("Memory of a long run", ("work", "client", "second minute", "last minute", "highest", "in an hour"), soak_rows),
-        section("Failures of wsbench in all rounds", ("work", "failures", "goal"), failure_rows),
-    ]
-    texts = [text for part in parts if (text := part(cases, runs))]
+    texts = []
+    for title, head, rows_of in SECTIONS:
+        rows = [row for case in cases for row in rows_of(case, runs)]
+        if rows:
+            texts.append(f"**{title}**\n\n{markdown(head, rows)}")
     if left_out:
         texts.append(listed("Left out", left_out))
     found = doubts(cases, runs) + noise
     if found:
         texts.append(listed("Doubts", found))
     return "\n\n".join(texts)
-
-
-def section(title, head, rows_of):
-    def text(cases, runs):
-        rows = [row for case in cases for row in rows_of(case, runs)]
-        return f"**{title}**\n\n{markdown(head, rows)}" if rows else ""
-
-    return text
 
 
 def markdown(head, rows):
@@ -91,8 +79,8 @@ def memory_rows(case, runs):
 def soak_rows(case, runs):
     for run in of(case, runs):
         if "growth_per_hour" in run:
-            sizes = [f"{run[size] / MIB:.2f} MiB" for size in ("rss_settled", "rss_last", "rss_highest")]
-            yield (case.title, run["client"], *sizes, f"{run['growth_per_hour'] / KIB:+,.0f} KiB")
+            sizes = [f"{run[size] / MIB:.2f}" for size in ("rss_settled", "rss_last", "rss_highest")]
+            yield (case.title, run["client"], *sizes, f"{run['growth_per_hour'] / MIB:+.2f}")
 
 
 def failure_rows(case, runs):
@@ -102,6 +90,20 @@ def failure_rows(case, runs):
     asked = case.counted == "pings"
     if ours and (asked or failures):
         yield (case.title, f"{failures:,}", "0" if asked else "")
+
+
+SECTIONS = (
+    ("CPU", ("work", "client", "a second", "CPU each, µs", "times the first", "goal", "memory, MiB"), cost_rows),
+    ("CPU in all", ("work", "client", "% of one core", "points above the first", "goal"), load_rows),
+    ("From the intended to the actual send, µs", ("work", "client", "p50", "p99", "goal"), lateness_rows),
+    ("Memory for each idle connection", ("work", "client", "KiB", "goal"), memory_rows),
+    (
+        "Memory of a long run, MiB",
+        ("work", "client", "second minute", "last minute", "highest", "growth in an hour"),
+        soak_rows,
+    ),
+    ("Failures of wsbench in all rounds", ("work", "failures", "goal"), failure_rows),
+)
 
 
 def goal(case, client, key):
@@ -120,9 +122,13 @@ def against_first(case, runs, client, key):
     first = case.clients[0]
     if client == first:
         return []
-    by_round = [{run["round"]: run.get(key) for run in of(case, runs) if run["client"] == name} for name in (client, first)]
-    pairs = [(by_round[0][number], by_round[1].get(number)) for number in sorted(by_round[0])]
-    return [pair for pair in pairs if None not in pair]
+    mine, others = by_round(case, runs, client, key), by_round(case, runs, first, key)
+    return [(mine[number], others[number]) for number in mine if number in others]
+
+
+def by_round(case, runs, client, key):
+    seen = {run["round"]: run.get(key) for run in of(case, runs) if run["client"] == client}
+    return {number: value for number, value in seen.items() if value is not None}
 
 
 def ranged(values):
@@ -141,8 +147,7 @@ def measured(case, runs, key):
 
 
 def values(case, runs, client, key):
-    seen = [run.get(key) for run in of(case, runs) if run["client"] == client]
-    return [value for value in seen if value is not None]
+    return list(by_round(case, runs, client, key).values())
 
 
 def of(case, runs):
