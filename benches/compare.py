@@ -30,6 +30,8 @@ def main():
     known = clients.all_of(args.wsbench)
     chosen = [case for case in cases.ALL if (case.name in args.case if args.case else not case.by_name_only)]
     wanted = {name: client for name, client in known.items() if not args.client or name in args.client}
+    if args.write:
+        page.check()
     server_core, client_cores = cores()
     raise_descriptor_limit()
     shutil.rmtree(OUT, ignore_errors=True)
@@ -58,7 +60,7 @@ def main():
     text = table.render(chosen, runs, left_out, [*unmeasured, *noise(facts)])
     print(text)
     if args.write:
-        page.write(facts, args.rounds, args.seconds, text)
+        page.write(facts, sys.argv[1:], args.rounds, args.seconds, text)
     if unmeasured:
         sys.exit(f"scripts/bench: failed to measure {len(unmeasured)} of {len(unmeasured) + len(runs)} runs")
 
@@ -132,7 +134,7 @@ def raise_descriptor_limit():
 def machine():
     return {
         "cpus": os.cpu_count(),
-        "kernel": platform.release(),
+        "kernel": platform.release().split("-")[0],
         "architecture": platform.machine(),
         "load average": " ".join(f"{load:.2f}" for load in os.getloadavg()),
         "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],

@@ -8,11 +8,17 @@ BEGIN = "<!-- measured by scripts/bench: begin -->"
 END = "<!-- measured by scripts/bench: end -->"
 
 
-def write(facts, rounds, seconds, text):
+def check():
+    """Sees to it, before anything is measured, that there is a place for the table."""
+    replaced(PAGE.read_text(), "")
+
+
+def write(facts, arguments, rounds, seconds, text):
     """Replaces what stands between the marks."""
     today = datetime.datetime.now(datetime.timezone.utc).date()
     seen = ", ".join(f"{name} {value}" for name, value in facts.items())
-    how = f"Measured on {today}, {rounds} rounds of {seconds} s: {seen}."
+    command = " ".join(["scripts/bench", *arguments])
+    how = f"`{command}` on {today}, {rounds} rounds of {seconds} s each: {seen}."
     PAGE.write_text(replaced(PAGE.read_text(), f"{how}\n\n{text}"))
 
 

@@ -1,7 +1,7 @@
 """A long run of one client, whose memory is looked at every second."""
 
 import time
-from statistics import linear_regression, median
+from statistics import median
 
 import processes
 from outside import PATIENCE, is_open, started, wait
@@ -25,16 +25,10 @@ def soak(case, client, server, command, seconds, log):
             print(*seen[-1], sep=",", file=file)
         code = process.wait(PATIENCE)
     after = server.settled_counts()
-    return {"exit_code": code, "server": {count: after[count] - before[count] for count in after}, **growth(seen)}
+    return {"exit_code": code, "server": {count: after[count] - before[count] for count in after}, **settled(seen)}
 
 
-def growth(seen):
+def settled(seen):
     """What samples of (second, bytes) say of the time after the first minute."""
-    settled = [(second, rss) for second, rss in seen if second >= SETTLED]
-    seconds, sizes = zip(*settled)
-    return {
-        "rss_settled": median(sizes[:SETTLED]),
-        "rss_last": median(sizes[-SETTLED:]),
-        "rss_highest": max(sizes),
-        "growth_per_hour": linear_regression(seconds, sizes).slope * 3600,
-    }
+    sizes = [rss for second, rss in seen if second >= SETTLED]
+    return {"rss_settled": median(sizes[:SETTLED]), "rss_last": median(sizes[-SETTLED:]), "rss_highest": max(sizes)}

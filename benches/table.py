@@ -78,9 +78,9 @@ def memory_rows(case, runs):
 
 def soak_rows(case, runs):
     for run in of(case, runs):
-        if "growth_per_hour" in run:
-            sizes = [f"{run[size] / MIB:.2f}" for size in ("rss_settled", "rss_last", "rss_highest")]
-            yield (case.title, run["client"], *sizes, f"{run['growth_per_hour'] / MIB:+.2f}")
+        if "rss_settled" in run:
+            sizes = [run[size] / MIB for size in ("rss_settled", "rss_last", "rss_highest")]
+            yield (case.title, run["client"], *(f"{size:.2f}" for size in sizes), f"{sizes[1] - sizes[0]:+.2f}")
 
 
 def failure_rows(case, runs):
@@ -97,11 +97,7 @@ SECTIONS = (
     ("CPU in all", ("work", "client", "% of one core", "points above the first", "goal"), load_rows),
     ("From the intended to the actual send, µs", ("work", "client", "p50", "p99", "goal"), lateness_rows),
     ("Memory for each idle connection", ("work", "client", "KiB", "goal"), memory_rows),
-    (
-        "Memory of a long run, MiB",
-        ("work", "client", "second minute", "last minute", "highest", "growth in an hour"),
-        soak_rows,
-    ),
+    ("Memory of a long run, MiB", ("work", "client", "second minute", "last minute", "highest", "growth"), soak_rows),
     ("Failures of wsbench in all rounds", ("work", "failures", "goal"), failure_rows),
 )
 
