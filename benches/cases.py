@@ -1,14 +1,25 @@
-"""The pieces of work that both clients are told to do, each in its own words."""
+"""The pieces of work, in no client's words: what is done, who can do it, and what is asked of wsbench."""
 
 from dataclasses import dataclass, field
-from typing import List, Optional
+from typing import Dict, Optional, Tuple
 
-# In seconds. Both clients open their connections over 2 s, and wsbench warms up for 1 s more.
-SETTLE = 1  # from the first steady message to the first sample
-MARGIN = 4  # by how much sending lasts longer than what is sampled of it
+OURS = ("floor", "wsbench")
+WRITTEN = ("floor", "wsbench", "naive")
+PEERS = ("artillery", "locust", "tsung", "k6")
 
 
-@dataclass
+@dataclass(frozen=True)
+class Goal:
+    """The most that is asked of wsbench."""
+
+    at_most: float
+    unit: str = ""  # as it stands in the table; without one it is a ratio to the first client
+
+    def __str__(self):
+        return f"≤ {self.at_most:g}{self.unit or ' ×'}"
+
+
+@dataclass(frozen=True)
 class Case:
     """One piece of work."""
 
@@ -16,86 +27,121 @@ class Case:
     title: str
     unit: str  # what the cost is divided by, as people say it
     counted: str  # the same, as the server counts it
-    floor: List[str]
-    scenario: str
-    wsbench: List[str] = field(default_factory=list)
-    connections: int = 0  # that must be open at once before anything is sampled
-    offered: Optional[float] = None  # how many a second, where that does not depend on the server
+    scenario: str  # of wsbench
+    clients: Tuple[str, ...] = OURS  # who can do it; the others are compared with the first
+    connections: int = 0  # that are held, and must be open at once before anything is sampled
+    rate: Optional[float] = None  # echoes or pings a second, of each connection
+    in_flight: Optional[int] = None  # unanswered echoes of each connection
+    opening: Optional[float] = None  # connections opened a second
+    cores: int = 1  # that the client may use
+    goals: Dict[str, Goal] = field(default_factory=dict)  # by the value of a run that they hold for
+    by_name_only: bool = False
 
-    def floor_command(self, program, port, seconds):
-        """The command line of the floor."""
-        sending = seconds + MARGIN
-        command = [program, *self.floor, "--port", str(port), "--duration", str(sending)]
-        if not self.connections:
-            command += ["--connections", str(int(self.offered * sending))]
-        return command
-
-    def wsbench_command(self, program, port, seconds, out):
-        """The command line of wsbench."""
-        scenario = f"benches/scenarios/{self.scenario}.toml"
-        command = [program, "run", scenario, *self.wsbench, "--url", f"ws://127.0.0.1:{port}/"]
-        return command + ["--duration", f"{seconds + MARGIN}s", "--workers", "1", "--out", out, "--quiet"]
+    @property
+    def offered(self):
+        """How many are due in a second, where that does not depend on the server."""
+        return self.opening or (self.connections * self.rate if self.rate else None)
 
 
-def steady(connections, rate):
+def steady(connections, rate, clients=OURS, goals=None, **more):
     """Echoes on a schedule, whatever comes back."""
-    count = ["--connections", str(connections)]
-    return Case(
-        name=f"steady-{connections * rate}",
-        title=f"{connections:,} connections, {rate}/s each",
-        unit="echo",
-        counted="echoes",
-        floor=["echo", *count, "--rate", str(rate)],
-        scenario="steady",
-        wsbench=[*count, "--rate", f"{rate}/s"],
-        connections=connections,
-        offered=connections * rate,
-    )
+    case = {
+        "name": f"steady-{connections * rate}",
+        "title": f"{connections:,} connections, {rate}/s each",
+        "unit": "echo",
+        "counted": "echoes",
+        "scenario": "steady",
+    }
+    return Case(**{**case, **more}, clients=clients, connections=connections, rate=rate, goals=goals or {})
 
 
-def in_flight(connections, unanswered):
+def in_flight(connections, unanswered, clients, goals):
     """Echoes as fast as they come back."""
-    count = ["--connections", str(connections)]
     return Case(
         name=f"in-flight-{unanswered}",
         title=f"{connections:,} connections, {unanswered} in flight each",
         unit="echo",
         counted="echoes",
-        floor=["echo", *count, "--in-flight", str(unanswered)],
         scenario=f"in-flight-{unanswered}",
-        wsbench=count,
+        clients=clients,
         connections=connections,
+        in_flight=unanswered,
+        goals=goals,
     )
 
 
-IDLE = Case(
-    name="idle",
-    title="9,800 connections, a ping every 2 s each",
-    unit="ping",
-    counted="pings",
-    floor=["ping", "--connections", "9800", "--every", "2"],
-    scenario="idle",
-    connections=9800,
-    offered=4900,
-)
+def idle(connections, rate, title, scenario, goals):
+    """Connections that are only kept, and pinged."""
+    return Case(
+        name=f"idle-{connections}",
+        title=title,
+        unit="ping",
+        counted="pings",
+        scenario=scenario,
+        connections=connections,
+        rate=rate,
+        goals=goals,
+    )
 
-CYCLE = Case(
-    name="cycle",
-    title="500 connections/s, opened and closed",
-    unit="connection",
-    counted="closed",
-    floor=["cycle"],
-    scenario="cycle",
-    offered=500,
-)
+
+def opening(name, **more):
+    """Connections that are opened one after the other."""
+    return Case(name=name, scenario=name, opening=500, **more)
+
+
+def on_time(p50, p99):
+    return {"late_p50_us": Goal(p50, " µs"), "late_p99_us": Goal(p99, " µs")}
+
 
 ALL = [
-    in_flight(100, 1),
-    in_flight(10, 16),
-    steady(100, 100),
-    steady(100, 200),
-    steady(100, 300),
-    steady(9000, 1),
-    IDLE,
-    CYCLE,
+    in_flight(100, 1, (*WRITTEN, *PEERS), {"cpu_us": Goal(1.15)}),
+    in_flight(10, 16, WRITTEN, {"cpu_us": Goal(1.7)}),
+    steady(100, 10, (*WRITTEN, *PEERS, "tcpkali")),
+    steady(100, 100, WRITTEN, {"cpu_us": Goal(1.15)}),
+    steady(100, 200, OURS, on_time(120, 300)),
+    steady(
+        100,
+        200,
+        ("wsbench",),
+        on_time(10, 100),
+        name="precise-20000",
+        title="100 connections, 200/s each, pace = \"precise\"",
+        scenario="precise",
+    ),
+    steady(9000, 1, OURS, {"cpu_us": Goal(1.25)}),
+    steady(
+        100,
+        100,
+        ("wsbench", "wsbench-2"),
+        {"cpu_us": Goal(1.05)},
+        name="workers",
+        title="100 connections, 100/s each, on two cores",
+        cores=2,
+    ),
+    idle(9800, 0.5, "9,800 connections, a ping every 2 s each", "idle", {"bytes_per_connection": Goal(3, " KiB")}),
+    idle(15000, 1, "15,000 connections, a ping every second each", "idle-1s", {"load": Goal(20, " points more")}),
+    opening(
+        "open",
+        title="500 connections/s, opened and kept",
+        unit="opening",
+        counted="opened",
+        goals={"cpu_us": Goal(1.3)},
+    ),
+    opening(
+        "cycle",
+        title="500 connections/s, opened and closed",
+        unit="connection",
+        counted="closed",
+        by_name_only=True,
+    ),
+    steady(9000, 1, WRITTEN, name="naive-9000", by_name_only=True),
+    steady(
+        1000,
+        10,
+        ("wsbench",),
+        name="soak",
+        title="1,000 connections, 10/s each, with heartbeats",
+        scenario="soak",
+        by_name_only=True,
+    ),
 ]

@@ -1,8 +1,8 @@
-"""Compares wsbench with the floor, a bare epoll client, on the same work, and prints ratios.
+"""Compares wsbench with other clients on the same work, and prints ratios.
 
-Both run in turn, pinned to one core, against a bare echo server pinned to another. Nothing passes or fails here: the
-figures mean something only on a machine that does nothing else meanwhile. All that was seen is kept in target/bench.
-The whole takes about a quarter of an hour.
+They run in turn, pinned to one core, against a bare echo server pinned to another. The first client of a case, most
+often the floor, a bare epoll client, is what the others are compared with. Nothing passes or fails here: the figures
+mean something only on a machine that does nothing else meanwhile. All that was seen is kept in target/bench.
 """
 
 import argparse
@@ -15,70 +15,118 @@ import sys
 from pathlib import Path
 
 import cases
+import clients
+import page
 import table
 from outside import Server, measure, pinned
+from soak import SETTLED, soak
 
 OUT = Path("target/bench")
-FLOOR = "target/release/examples/floor"
 WSBENCH = "target/release/wsbench"
 
 
 def main():
     args = arguments()
-    chosen = [case for case in cases.ALL if not args.case or case.name in args.case]
-    server_core, client_core = cores()
+    known = clients.all_of(args.wsbench)
+    chosen = [case for case in cases.ALL if (case.name in args.case if args.case else not case.by_name_only)]
+    wanted = {name: client for name, client in known.items() if not args.client or name in args.client}
+    if args.write:
+        page.check()
+    server_core, client_cores = cores()
     raise_descriptor_limit()
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
-    facts = machine()
+    present, left_out = roll_call(chosen, wanted)
+    facts = {**machine(), **{name: version for name in present if (version := known[name].version())}}
     print("; ".join(f"{name} {value}" for name, value in facts.items()))
-    server = Server(FLOOR, server_core)
+    server = Server(clients.Floor.program, server_core)
     show(server.command)
-    runs = []
+    runs, unmeasured = [], []
     try:
         for number in range(1, args.rounds + 1):
             print(f"round {number} of {args.rounds}", flush=True)
             for case in chosen:
-                for client in ("floor", "wsbench"):
-                    name = f"{case.name}-{client}-{number}"
-                    command = pinned(client_core, command_line(case, client, args, server, OUT / name))
-                    if number == 1:
-                        show(command)
-                    run = measure(case, server, command, args.seconds, OUT / f"{name}.log")
-                    runs.append({"case": case.name, "client": client, "round": number, **run, **own_view(client, name)})
-    except (OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"scripts/bench: failed to measure {name}: {error}")
+                for name in (name for name in case.clients if name in present):
+                    work = Work(case, known[name], number, client_cores[: case.cores])
+                    try:
+                        runs.append(work.measured(server, args))
+                    except (OSError, RuntimeError, ValueError) as error:
+                        unmeasured.append(f"{work.name}: failed to measure it: {error}")
+                        print(unmeasured[-1], file=sys.stderr, flush=True)
     finally:
         server.stop()
-        kept = {"machine": facts, "seconds": args.seconds, "runs": runs}
+        kept = {"machine": facts, "seconds": args.seconds, "unmeasured": unmeasured, "runs": runs}
         (OUT / "results.json").write_text(json.dumps(kept, indent=1))
-    print(table.render(chosen, runs, noise(facts)))
+    text = table.render(chosen, runs, left_out, [*unmeasured, *noise(facts)])
+    print(text)
+    if args.write:
+        page.write(facts, sys.argv[1:], args.rounds, args.seconds, text)
+    if unmeasured:
+        sys.exit(f"scripts/bench: failed to measure {len(unmeasured)} of {len(unmeasured) + len(runs)} runs")
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of each client for each case (5)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of each client for each case (3)")
     parser.add_argument("--seconds", type=int, default=5, metavar="N", help="sampled in each run (5)")
+    parser.add_argument("--minutes", type=int, default=60, metavar="N", help="that the soak lasts (60)")
     parser.add_argument("--wsbench", default=WSBENCH, metavar="PATH", help="another build of wsbench to measure")
+    parser.add_argument("--write", action="store_true", help=f"put the table into {page.PAGE}")
     names = [case.name for case in cases.ALL]
-    only = "only this one of " + ", ".join(names) + "; can be repeated"
+    asked = ", ".join(case.name for case in cases.ALL if case.by_name_only)
+    only = f"only this one of {', '.join(names)}; can be repeated; {asked} are measured only when they are named"
     parser.add_argument("--case", action="append", choices=names, metavar="NAME", help=only)
+    names = list(clients.all_of(WSBENCH))
+    only = f"only this one of {', '.join(names)}; can be repeated"
+    parser.add_argument("--client", action="append", choices=names, metavar="NAME", help=only)
     args = parser.parse_args()
     if args.rounds < 1 or args.seconds < 1:
         parser.error("--rounds and --seconds must be at least 1")
+    if args.minutes * 60 < 2 * SETTLED:
+        parser.error(f"--minutes must be at least {2 * SETTLED // 60}")
     return args
 
 
+class Work:
+    """One run of one client."""
+
+    def __init__(self, case, client, number, cores):
+        self.case, self.client, self.number, self.cores = case, client, number, cores
+        self.name = f"{case.name}-{client.name}-{number}"
+
+    def measured(self, server, args):
+        """Does it, and returns all that was seen."""
+        long = self.case.name == "soak"
+        seconds = args.minutes * 60 if long else args.seconds
+        out, log = OUT / self.name, OUT / f"{self.name}.log"
+        out.mkdir()
+        command = pinned(self.cores, self.client.command(self.case, server.port, seconds, out))
+        if self.number == 1:
+            show(command)
+        seen = (soak if long else measure)(self.case, self.client, server, command, seconds, log)
+        own = self.client.own_view(log, out)
+        return {"case": self.case.name, "client": self.client.name, "round": self.number, **seen, **own}
+
+
+def roll_call(chosen, wanted):
+    """Which of the wanted clients are there, and what is to be said of the others."""
+    needed = [name for name in wanted if any(name in case.clients for case in chosen)]
+    missing = {name: why for name in needed if (why := wanted[name].missing())}
+    for why in missing.values():
+        print(f"left out: {why}", file=sys.stderr)
+    return [name for name in needed if name not in missing], [why.splitlines()[0] for why in missing.values()]
+
+
 def cores():
-    """One for the server and one for the client."""
-    ours = sorted(os.sched_getaffinity(0), reverse=True)
+    """One for the server, and those of clients: the others, then, for want of one, the server's."""
+    ours = sorted(os.sched_getaffinity(0))
     if len(ours) < 2:
         sys.exit("scripts/bench: failed to keep client and server apart: there is only one core")
-    return ours[0], ours[-1]
+    return ours[-1], ours
 
 
 def raise_descriptor_limit():
-    """For the server and the floor; wsbench does it for itself."""
+    """For the server and all clients but wsbench, which does it for itself."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -86,7 +134,7 @@ def raise_descriptor_limit():
 def machine():
     return {
         "cpus": os.cpu_count(),
-        "kernel": platform.release(),
+        "kernel": platform.release().split("-")[0],
         "architecture": platform.machine(),
         "load average": " ".join(f"{load:.2f}" for load in os.getloadavg()),
         "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
@@ -99,31 +147,8 @@ def noise(facts):
     return [f"the machine was at work before the start: load average {facts['load average']}"] if busy else []
 
 
-def command_line(case, client, args, server, out):
-    if client == "floor":
-        return case.floor_command(FLOOR, server.port, args.seconds)
-    return case.wsbench_command(args.wsbench, server.port, args.seconds, str(out))
-
-
 def show(command):
     print("$", " ".join(command), flush=True)
-
-
-def own_view(client, name):
-    """What only the client itself can know."""
-    if client == "floor":
-        seen = json.loads((OUT / f"{name}.log").read_text())
-        return {"late_p50_us": seen["lateness_p50_us"], "late_p99_us": seen["lateness_p99_us"]}
-    metrics = json.loads((OUT / name / "run.json").read_text())["metrics"]
-    late = [metric for metric in metrics if metric["name"] == "schedule.lateness"]
-    size = [metric for metric in metrics if metric["name"] == "generator.bytes_per_connection"]
-    failures = ("connections.failed", "connections.dead", "heartbeat.missed", "messages.timed_out", "messages.lost")
-    return {
-        "late_p50_us": late[0]["p50"] if late else None,
-        "late_p99_us": late[0]["p99"] if late else None,
-        "own_bytes_per_connection": size[0]["max"] if size else None,
-        "failures": sum(metric["count"] for metric in metrics if metric["name"] in failures),
-    }
 
 
 if __name__ == "__main__":

@@ -1,21 +1,22 @@
-"""Measures a client from outside, whichever it is: its CPU by the kernel's clock of the process, its work by the
+"""Measures a client from outside, whichever it is: its CPU by the kernel's clock of its processes, its work by the
 counts of the server, both at two instants well inside the steady time."""
 
 import json
 import subprocess
 import time
-from pathlib import Path
 
-from cases import SETTLE
+import processes
+from clients import SETTLE, environment_of
 
-PATIENCE = 30  # seconds that a client may take to get steady, or to end after its time
+PATIENCE = 60  # seconds that a client may take to get steady, or to end after its time
+STOPPING = 5  # seconds that a client may take to end when it is told to
 
 
 class Server:
     """The bare echo server. It ends when this process does, since its standard input does."""
 
     def __init__(self, program, core):
-        self.command = pinned(core, [program, "serve"])
+        self.command = pinned([core], [program, "serve"])
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
@@ -26,36 +27,39 @@ class Server:
         self.process.stdin.write("\n")
         return json.loads(self.process.stdout.readline())
 
+    def settled_counts(self):
+        """The same, once no connection is left of a client that has ended."""
+        end = time.monotonic() + PATIENCE
+        while is_open(counts := self.counts()) > 0:
+            if time.monotonic() > end:
+                raise RuntimeError(f"{is_open(counts)} connections are still open after the client has ended")
+            time.sleep(0.02)
+        return counts
+
     def stop(self):
         self.process.stdin.close()
         self.process.wait(PATIENCE)
 
 
-def pinned(core, command):
-    return ["taskset", "-c", str(core), *command]
+def pinned(cores, command):
+    return ["taskset", "-c", ",".join(map(str, cores)), *command]
 
 
-def measure(case, server, command, seconds, log):
+def measure(case, client, server, command, seconds, log):
     """Runs one client to its end. Returns what was seen of it."""
-    before = server.counts()
-    with open(log, "w") as output:
-        client = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            wait(client, lambda: server.counts()["opened"] > before["opened"], "the first connection")
-            first = sample(server, client.pid)
-            wait(client, lambda: is_steady(case, before, server.counts()), "the steady state")
-            time.sleep(SETTLE)
-            start = sample(server, client.pid)
-            time.sleep(seconds)
-            end = sample(server, client.pid)
-            code = client.wait(PATIENCE)
-        except Exception as error:
-            raise RuntimeError(f"{error}; its output is in {log}") from error
-        finally:
-            if client.poll() is None:
-                client.kill()
-                client.wait()
-    after = server.counts()
+    before = server.settled_counts()
+    with started(client, command, log) as process:
+        wait(process, lambda: server.counts()["opened"] > before["opened"], "the first connection")
+        first = sample(server, process.pid)
+        wait(process, lambda: is_steady(case, before, server.counts()), "the steady state")
+        time.sleep(SETTLE)
+        start = sample(server, process.pid)
+        time.sleep(seconds)
+        end = sample(server, process.pid)
+        code = process.wait(PATIENCE) if client.ends else process.poll()
+    after = server.settled_counts()
+    if not client.ends and code is not None:
+        raise RuntimeError(f"the client has ended by itself, with exit code {code}; its output is in {log}")
     return {
         "command": command,
         "exit_code": code,
@@ -63,6 +67,29 @@ def measure(case, server, command, seconds, log):
         "server": {count: after[count] - before[count] for count in after},
         **costs(case, first, start, end),
     }
+
+
+class started:
+    """A client at work. However it ends, nothing of it is left afterwards."""
+
+    def __init__(self, client, command, log):
+        self.client, self.command, self.log = client, command, log
+
+    def __enter__(self):
+        with open(self.log, "w") as output:
+            self.process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment_of(self.client),
+            )
+        return self.process
+
+    def __exit__(self, kind, error, _):
+        processes.stop(self.process, STOPPING)
+        if isinstance(error, (RuntimeError, OSError, subprocess.TimeoutExpired)):
+            raise RuntimeError(f"{error}; its output is in {self.log}") from error
 
 
 def is_steady(case, before, now):
@@ -74,7 +101,7 @@ def costs(case, first, start, end):
     """What the samples say."""
     seconds = end["at"] - start["at"]
     count = end[case.counted] - start[case.counted]
-    cpu = end["cpu_s"] - start["cpu_s"]
+    cpu = processes.cpu_between(start["cpu_s"], end["cpu_s"])
     grown = is_open(end) - is_open(first)
     enough = case.connections > 0 and grown >= case.connections * 0.9
     return {
@@ -82,6 +109,7 @@ def costs(case, first, start, end):
         "cpu_us": cpu * 1e6 / count if count else None,
         "load": cpu / seconds,
         "server_load": (end["server_cpu_s"] - start["server_cpu_s"]) / seconds,
+        "rss": end["rss"],
         "bytes_per_connection": (end["rss"] - first["rss"]) / grown if enough else None,
     }
 
@@ -93,29 +121,17 @@ def is_open(counts):
 def sample(server, pid):
     return {
         "at": time.monotonic(),
-        "cpu_s": cpu_seconds(pid),
-        "rss": resident_bytes(pid),
-        "server_cpu_s": cpu_seconds(server.process.pid),
+        "cpu_s": processes.cpu_of_each(pid),
+        "rss": processes.resident_bytes(pid),
+        "server_cpu_s": processes.cpu_seconds(server.process.pid),
         **server.counts(),
     }
 
 
-def cpu_seconds(pid):
-    """User and system time of all threads, to the nanosecond: the clock that clock_getcpuclockid(3) names."""
-    return time.clock_gettime_ns((~pid << 3) | 2) / 1e9
-
-
-def resident_bytes(pid):
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("the client has ended too early")
-
-
-def wait(client, done, what):
+def wait(process, done, what):
     end = time.monotonic() + PATIENCE
     while not done():
-        if client.poll() is not None:
+        if process.poll() is not None:
             raise RuntimeError(f"the client has ended before {what}")
         if time.monotonic() > end:
             raise RuntimeError(f"{what} did not come within {PATIENCE} s")

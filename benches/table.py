@@ -1,120 +1,167 @@
-"""Turns runs into a table of medians and ratios, with what speaks against trusting it below."""
+"""Turns runs into tables of medians, ranges and ratios, with what speaks against trusting them below."""
 
 from statistics import median
 
 KIB = 1024
-# What is asked of wsbench on two cores, by case: at most so many times the floor's CPU.
-RATIO_GOALS = {"in-flight-1": 1.3, "steady-10000": 1.3}
-WIDTHS = (58, 10, 10, 20, 14)
+MIB = KIB * KIB
 
 
-def render(cases, runs, noise):
-    """The whole text. `runs` hold both clients for each case and round, `noise` what else the machine did."""
-    lines = []
-    section(lines, "CPU for each message, µs", cost_rows(cases, runs))
-    section(lines, "From the intended to the actual send, µs", lateness_rows(cases, runs))
-    section(lines, "Memory for each idle connection, KiB", memory_rows(cases, runs))
-    section(lines, "Failures of wsbench in all rounds", failure_rows(cases, runs))
+def render(cases, runs, left_out, noise):
+    """The whole text. `left_out` says who could not take part, and `noise` what else speaks against the figures."""
+    texts = []
+    for title, head, rows_of in SECTIONS:
+        rows = [row for case in cases for row in rows_of(case, runs)]
+        if rows:
+            texts.append(f"**{title}**\n\n{markdown(head, rows)}")
+    if left_out:
+        texts.append(listed("Left out", left_out))
     found = doubts(cases, runs) + noise
     if found:
-        lines += ["", "Doubts", *(f"  {doubt}" for doubt in found)]
-    return "\n".join(lines)
+        texts.append(listed("Doubts", found))
+    return "\n\n".join(texts)
 
 
-def section(lines, title, rows):
-    if rows:
-        lines += ["", columns(title, "floor", "wsbench", "ratio (range)", "goal")]
-        lines += [columns("  " + row[0], *row[1:]) for row in rows]
+def markdown(head, rows):
+    """A table that can be read as it is, too."""
+    rows = [head, *rows]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(head))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def columns(*cells):
-    first, *rest = zip(cells, WIDTHS)
-    return (f"{first[0]:<{first[1]}}" + "".join(f"{cell:>{width}}" for cell, width in rest)).rstrip()
+def listed(title, lines):
+    return "\n".join([f"**{title}**", "", *(f"- {line}" for line in lines)])
 
 
-def cost_rows(cases, runs):
-    rows = []
-    for case in cases:
-        goal = RATIO_GOALS.get(case.name)
-        goal = f"ratio ≤ {goal}" if goal else ""
-        rows.append(compared(f"{case.unit}: {case.title}", values(case, runs, "cpu_us"), 1, goal))
-    return rows
-
-
-def lateness_rows(cases, runs):
-    rows = []
-    for case in cases:
-        for stat in ("p50", "p99"):
-            pairs = values(case, runs, f"late_{stat}_us")
-            goal = "< 500 µs" if (case.name, stat) == ("steady-10000", "p99") else ""
-            if case.counted == "echoes" and case.offered and pairs:
-                rows.append(compared(f"{stat}: {case.title}", pairs, 1, goal))
-    return rows
-
-
-def memory_rows(cases, runs):
-    rows = []
-    for case in cases:
-        if case.counted != "pings":
-            continue
-        # No ratio: what the floor keeps of a connection is a handful of bytes.
-        seen = values(case, runs, "bytes_per_connection")
-        if seen:
-            floor, wsbench = (number(median(column) / KIB) for column in zip(*seen))
-            rows.append((f"from outside: {case.title}", floor, wsbench, "", "≤ 8 KiB"))
-        own = [run["own_bytes_per_connection"] for run in of(case, runs, "wsbench")]
-        if None not in own:
-            rows.append(("by its own run.json", "", number(median(own) / KIB), "", ""))
-    return rows
-
-
-def failure_rows(cases, runs):
-    rows = []
-    for case in cases:
-        # The server's view counts too: a connection that did not end in a close handshake has failed.
-        failures = sum(
-            run["failures"] + run["server"]["broken"] + run["server"]["refused"] for run in of(case, runs, "wsbench")
+def cost_rows(case, runs):
+    for client in measured(case, runs, "cpu_us"):
+        yield (
+            f"{case.unit}: {case.title}",
+            client,
+            number(median(values(case, runs, client, "per_second"))),
+            number(median(values(case, runs, client, "cpu_us"))),
+            ratio(case, runs, client),
+            goal(case, client, "cpu_us"),
+            number(median(values(case, runs, client, "rss")) / MIB),
         )
-        asked = case.counted == "pings"
-        if asked or failures:
-            rows.append((case.title, "", f"{failures:,}", "", "0" if asked else ""))
-    return rows
 
 
-def compared(title, pairs, unit, goal):
-    """Medians of both, and the median and range of the ratio within a round, which a drift of the machine spares."""
-    floor = median(pair[0] for pair in pairs)
-    wsbench = median(pair[1] for pair in pairs)
-    ratios = [pair[1] / pair[0] for pair in pairs if pair[0] > 0]
-    ratio = f"{median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})" if ratios else ""
-    return (title, number(floor / unit), number(wsbench / unit), ratio, goal)
+def load_rows(case, runs):
+    if "load" not in case.goals:
+        return
+    for client in measured(case, runs, "load"):
+        percent = [100 * load for load in values(case, runs, client, "load")]
+        more = [100 * (load - first) for load, first in against_first(case, runs, client, "load")]
+        yield (case.title, client, ranged(percent), ranged(more), goal(case, client, "load"))
+
+
+def lateness_rows(case, runs):
+    if case.counted != "echoes" or not case.rate:
+        return
+    for client in measured(case, runs, "late_p50_us"):
+        cells = [ranged(values(case, runs, client, f"late_{stat}_us")) for stat in ("p50", "p99")]
+        goals = [goal(case, client, f"late_{stat}_us") for stat in ("p50", "p99")]
+        yield (case.title, client, *cells, " and ".join(filter(None, goals)))
+
+
+def memory_rows(case, runs):
+    if case.counted != "pings":
+        return
+    for client in measured(case, runs, "bytes_per_connection"):
+        sizes = [size / KIB for size in values(case, runs, client, "bytes_per_connection")]
+        yield (case.title, client, ranged(sizes), goal(case, client, "bytes_per_connection"))
+    for client in measured(case, runs, "own_bytes_per_connection"):
+        sizes = [size / KIB for size in values(case, runs, client, "own_bytes_per_connection")]
+        yield (case.title, f"{client}, by its own run.json", ranged(sizes), "")
+
+
+def soak_rows(case, runs):
+    for run in of(case, runs):
+        if "rss_settled" in run:
+            sizes = [run[size] / MIB for size in ("rss_settled", "rss_last", "rss_highest")]
+            yield (case.title, run["client"], *(f"{size:.2f}" for size in sizes), f"{sizes[1] - sizes[0]:+.2f}")
+
+
+def failure_rows(case, runs):
+    ours = [run for run in of(case, runs) if "failures" in run]
+    # The server's view counts too: a connection that did not end in a close handshake has failed.
+    failures = sum(run["failures"] + run["server"]["broken"] + run["server"]["refused"] for run in ours)
+    asked = case.counted == "pings"
+    if ours and (asked or failures):
+        yield (case.title, f"{failures:,}", "0" if asked else "")
+
+
+SECTIONS = (
+    ("CPU", ("work", "client", "a second", "CPU each, µs", "times the first", "goal", "memory, MiB"), cost_rows),
+    ("CPU in all", ("work", "client", "% of one core", "points above the first", "goal"), load_rows),
+    ("From the intended to the actual send, µs", ("work", "client", "p50", "p99", "goal"), lateness_rows),
+    ("Memory for each idle connection", ("work", "client", "KiB", "goal"), memory_rows),
+    ("Memory of a long run, MiB", ("work", "client", "second minute", "last minute", "highest", "growth"), soak_rows),
+    ("Failures of wsbench in all rounds", ("work", "failures", "goal"), failure_rows),
+)
+
+
+def goal(case, client, key):
+    """As text, where this is the client that it is asked of: the last of ours."""
+    judged = [name for name in case.clients if name.startswith("wsbench")][-1]
+    return str(case.goals[key]) if client == judged and key in case.goals else ""
+
+
+def ratio(case, runs, client):
+    """Median and range of the ratio to the first client within a round, which a drift of the machine spares."""
+    return ranged([mine / first for mine, first in against_first(case, runs, client, "cpu_us") if first > 0])
+
+
+def against_first(case, runs, client, key):
+    """(this client's, the first one's) for each round in which both know the value."""
+    first = case.clients[0]
+    if client == first:
+        return []
+    mine, others = by_round(case, runs, client, key), by_round(case, runs, first, key)
+    return [(mine[number], others[number]) for number in mine if number in others]
+
+
+def by_round(case, runs, client, key):
+    seen = {run["round"]: run.get(key) for run in of(case, runs) if run["client"] == client}
+    return {number: value for number, value in seen.items() if value is not None}
+
+
+def ranged(values):
+    if len(values) < 2:
+        return "".join(number(value) for value in values)
+    return f"{number(median(values))} ({number(min(values))}–{number(max(values))})"
 
 
 def number(value):
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def values(case, runs, key):
-    """(floor, wsbench) for each round in which both know the value."""
-    pairs = zip(of(case, runs, "floor"), of(case, runs, "wsbench"))
-    return [(a[key], b[key]) for a, b in pairs if a[key] is not None and b[key] is not None]
+def measured(case, runs, key):
+    """The clients of a case that know a value, in its order."""
+    return [client for client in case.clients if values(case, runs, client, key)]
 
 
-def of(case, runs, client):
-    return [run for run in runs if (run["case"], run["client"]) == (case.name, client)]
+def values(case, runs, client, key):
+    return list(by_round(case, runs, client, key).values())
+
+
+def of(case, runs):
+    return [run for run in runs if run["case"] == case.name]
 
 
 def doubts(cases, runs):
     """Why a figure may not mean what it says."""
     found = []
-    by_name = {case.name: case for case in cases}
-    for run in runs:
-        case = by_name[run["case"]]
-        name = f"{run['client']}, {case.title}, round {run['round']}"
-        if run["exit_code"] != 0:
-            found.append(f"{name}: ended with exit code {run['exit_code']}")
-        if case.offered and abs(run["per_second"] / case.offered - 1) > 0.02:
-            found.append(f"{name}: {run['per_second']:,.0f}/s instead of {case.offered:,}/s")
-        if case.offered and run["server_load"] > 0.9:
-            found.append(f"{name}: the server was busy for {run['server_load']:.0%} of the time")
+    for case in cases:
+        for run in of(case, runs):
+            name = f"{run['client']}, {case.title}, round {run['round']}"
+            if run["exit_code"]:
+                found.append(f"{name}: ended with exit code {run['exit_code']}")
+            if "per_second" not in run or not case.offered:
+                continue
+            if abs(run["per_second"] / case.offered - 1) > 0.02:
+                found.append(f"{name}: {run['per_second']:,.0f}/s instead of {case.offered:,g}/s")
+            if run["server_load"] > 0.9:
+                found.append(f"{name}: the server was busy for {run['server_load']:.0%} of the time")
     return found

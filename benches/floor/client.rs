@@ -11,9 +11,12 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 
 use crate::frame;
 
-/// The sample key of RFC 6455 section 1.3; the answer to it is not checked.
+/// The sample key of RFC 6455 section 1.3.
 const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// How the server's response ends: with the accept that belongs to the key.
+const ACCEPTED: &[u8] = b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 #[derive(Clone, Copy, PartialEq)]
 enum State {
@@ -160,8 +163,8 @@ impl Client {
             }
             State::Opening => {
                 let response = &self.input[..read];
-                if !response.starts_with(b"HTTP/1.1 101 ") || !response.ends_with(b"\r\n\r\n") {
-                    return Err(io::Error::other("the server did not answer 101"));
+                if !response.starts_with(b"HTTP/1.1 101 ") || !response.ends_with(ACCEPTED) {
+                    return Err(io::Error::other("the server did not accept the upgrade"));
                 }
                 peer.state = State::Open;
                 self.opened += 1;

@@ -38,6 +38,11 @@ enum Command {
         #[arg(long, value_parser = positive)]
         every: f64,
     },
+    /// Open connections evenly over the duration, and close them when all are open.
+    Open {
+        #[command(flatten)]
+        common: Common,
+    },
     /// Open connections evenly over the duration, and close each at once.
     Cycle {
         #[command(flatten)]
@@ -88,6 +93,9 @@ pub(crate) fn run() -> io::Result<()> {
         Command::Ping { common, every } => {
             let ping = frame::masked(frame::PING, &PAYLOAD[..16]);
             common.load(ping, Pace::PerSecond(1.0 / every)).run()?
+        }
+        Command::Open { common } => {
+            load::open_all(common.target(), common.connections.get(), common.duration())?
         }
         Command::Cycle { common } => {
             load::cycle(common.target(), common.connections.get(), common.duration())?

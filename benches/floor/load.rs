@@ -49,6 +49,20 @@ pub(crate) struct Outcome {
     pub(crate) lateness_p99_us: Option<f64>,
 }
 
+/// Opens so many connections, evenly over `duration`, closes them when all are open, and sends nothing else.
+pub(crate) fn open_all(
+    target: SocketAddr,
+    connections: u64,
+    duration: Duration,
+) -> io::Result<Outcome> {
+    let ping = frame::masked(frame::PING, b"");
+    let mut client = Client::new(target, Habit::Told, &ping, 1)?;
+    open(&mut client, connections, duration)?;
+    wait(&mut client, |client| client.opened == connections)?;
+    close_all(&mut client)?;
+    Ok(outcome(&client, &mut []))
+}
+
 /// Opens and closes so many connections, evenly over `duration`, and sends nothing else.
 pub(crate) fn cycle(
     target: SocketAddr,
@@ -77,10 +91,7 @@ impl Load {
             Pace::InFlight(count) => self.keep_in_flight(&mut client, count)?,
         };
         wait(&mut client, |client| client.answered == client.sent)?;
-        for place in 0..self.connections {
-            client.close(place as usize)?;
-        }
-        wait(&mut client, |client| client.closed == self.connections)?;
+        close_all(&mut client)?;
         Ok(outcome(&client, &mut lateness))
     }
 
@@ -135,6 +146,14 @@ fn open(client: &mut Client, connections: u64, over: Duration) -> io::Result<()>
         client.turn(due)?;
     }
     Ok(())
+}
+
+fn close_all(client: &mut Client) -> io::Result<()> {
+    let connections = client.dialled();
+    for place in 0..connections {
+        client.close(place as usize)?;
+    }
+    wait(client, |client| client.closed == connections)
 }
 
 fn wait(client: &mut Client, done: impl Fn(&Client) -> bool) -> io::Result<()> {
@@ -223,6 +242,14 @@ mod tests {
         let (outcome, counts) =
             against_server(|target| load(target, frame::PING, Pace::PerSecond(10.0)).run());
         assert_eq!((outcome.answered, counts.pings, counts.echoes), (10, 10, 0));
+    }
+
+    #[test]
+    fn connections_stay_until_all_are_open() {
+        let (outcome, counts) =
+            against_server(|target| open_all(target, 20, Duration::from_millis(50)));
+        assert_eq!((outcome.opened, outcome.closed), (20, 20));
+        assert_eq!((counts.opened, counts.closed, counts.broken), (20, 20, 0));
     }
 
     #[test]

@@ -1,0 +1,124 @@
+"""What the tables rest on: ratios, doubts, whole process trees, and that every client can be told every piece of work
+it is said to do. `python3 -m unittest discover -s benches` runs it."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cases
+import clients
+import page
+import processes
+import soak
+import table
+
+STEADY = next(case for case in cases.ALL if case.name == "steady-10000")
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+def run(client, number, cpu_us, **more):
+    seen = {"per_second": STEADY.offered, "load": 0.5, "server_load": 0.5, "rss": 1 << 20, "exit_code": 0}
+    return {"case": STEADY.name, "client": client, "round": number, "cpu_us": cpu_us, **seen, **more}
+
+
+class Tables(unittest.TestCase):
+    def test_a_ratio_is_taken_within_a_round(self):
+        # By the medians of each, the ratio would be 2.
+        runs = [run("floor", 1, 1.0), run("wsbench", 1, 3.0), run("floor", 2, 2.0), run("wsbench", 2, 2.0)]
+        runs += [run("floor", 3, 4.0), run("wsbench", 3, 4.0)]
+        self.assertEqual(table.ratio(STEADY, runs, "wsbench"), "1 (1–3)")
+
+    def test_a_round_that_only_one_has_done_gives_no_ratio(self):
+        runs = [run("floor", 1, 1.0), run("wsbench", 2, 3.0)]
+        self.assertEqual(table.ratio(STEADY, runs, "wsbench"), "")
+        self.assertEqual(table.ratio(STEADY, runs, "floor"), "")
+
+    def test_the_goal_stands_beside_the_one_it_is_asked_of(self):
+        rows = list(table.cost_rows(STEADY, [run(client, 1, 1.0) for client in ("floor", "wsbench", "naive")]))
+        self.assertEqual([row[5] for row in rows], ["", "≤ 1.15 ×", ""])
+
+    def test_what_speaks_against_a_figure_is_said(self):
+        runs = [run("floor", 1, 1.0), run("naive", 1, 1.0, per_second=9000.0), run("wsbench", 1, 1.0, exit_code=4)]
+        found = "\n".join(table.doubts([STEADY], runs))
+        self.assertIn("naive, 100 connections, 100/s each, round 1: 9,000/s instead of 10,000/s", found)
+        self.assertIn("wsbench, 100 connections, 100/s each, round 1: ended with exit code 4", found)
+        self.assertNotIn("floor", found)
+
+    def test_who_could_not_take_part_is_named(self):
+        self.assertIn("- k6 is not installed", table.render([STEADY], [], ["k6 is not installed"], []))
+
+    def test_memory_is_compared_from_the_second_minute_on(self):
+        seen = [(second, 10 if second < 60 else 100 + second // 120) for second in range(180)]
+        self.assertEqual(soak.settled(seen), {"rss_settled": 100, "rss_last": 101, "rss_highest": 101})
+
+
+class Pages(unittest.TestCase):
+    def test_a_table_takes_the_place_of_the_one_before(self):
+        old = f"above\n{page.BEGIN}\nold\n{page.END}\nbelow\n"
+        new = f"above\n{page.BEGIN}\nnew\n{page.END}\nbelow\n"
+        self.assertEqual(page.replaced(old, "new"), new)
+
+    def test_a_page_without_marks_is_left_alone(self):
+        with self.assertRaises(ValueError):
+            page.replaced(f"{page.BEGIN}\n", "new")
+
+
+class Processes(unittest.TestCase):
+    def test_what_a_process_has_started_is_counted_and_ended_with_it(self):
+        child = "import time\nprint(flush=True)\nwhile True: time.process_time()"
+        parent = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child!r}])"
+        process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE)
+        try:
+            process.stdout.readline()
+            start = processes.cpu_of_each(process.pid)
+            self.assertEqual(len(start), 2)
+            deadline = time.monotonic() + 10
+            while processes.cpu_between(start, processes.cpu_of_each(process.pid)) < 0.01:
+                self.assertLess(time.monotonic(), deadline, "the child's time is not seen")
+            self.assertGreater(
+                processes.resident_bytes(process.pid), processes.resident_bytes_of_one(process.pid)
+            )
+        finally:
+            processes.stop(process, 5)
+            process.stdout.close()
+        self.assertEqual([pid for pid in start if processes.is_alive(pid)], [])
+        self.assertEqual(processes.tree(process.pid), [])
+
+    def test_a_process_that_came_later_counts_whole(self):
+        self.assertEqual(processes.cpu_between({1: 2.0, 2: 9.0}, {1: 3.0, 3: 0.5}), 1.5)
+
+
+class Words(unittest.TestCase):
+    def test_every_client_can_be_told_what_it_is_said_to_do(self):
+        known = clients.all_of("wsbench")
+        for case in cases.ALL:
+            self.assertTrue((SCENARIOS / f"{case.scenario}.toml").exists(), case.name)
+            for name in case.clients:
+                with self.subTest(case=case.name, client=name), tempfile.TemporaryDirectory() as out:
+                    command = known[name].command(case, 4711, 5, Path(out))
+                    self.assertTrue(all(isinstance(word, str) for word in command), command)
+                    written = "".join(path.read_text() for path in Path(out).iterdir())
+                    told = " ".join([*command, *known[name].environment.values(), written])
+                    self.assertIn("4711", told)
+
+    def test_names_are_the_only_ones(self):
+        names = [case.name for case in cases.ALL]
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_scripts_are_what_they_have_to_be(self):
+        with tempfile.TemporaryDirectory() as out:
+            for name in ("artillery", "tsung"):
+                clients.all_of("wsbench")[name].command(cases.ALL[2], 4711, 5, Path(out))
+            flow = json.loads((Path(out) / "artillery.json").read_text())["scenarios"][0]["flow"][0]["loop"]
+            self.assertEqual(flow[1], {"think": "100ms"})
+            turn = ElementTree.parse(Path(out) / "tsung.xml").find(".//for/thinktime")
+            self.assertEqual(turn.get("value"), "0.1")
+
+
+if __name__ == "__main__":
+    unittest.main()
