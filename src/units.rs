@@ -154,11 +154,51 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
 /// The longest duration a scenario may name; keeps every sum of times far from overflow.
 pub const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Writes a duration the way a scenario file takes it: `10s`, `1m30s`, `250ms`.
+/// Writes a duration the way a scenario file takes it: `10s`, `1.25s`, `1m30s`, `250ms`. Exact.
 pub fn format_duration(duration: Duration) -> String {
-    humantime::format_duration(duration)
-        .to_string()
-        .replace(' ', "")
+    let (minutes, rest) = minutes(duration);
+    let (number, unit) = decimal(rest);
+    match (minutes.as_str(), rest.is_zero()) {
+        ("", _) => format!("{number}{unit}"),
+        (minutes, true) => minutes.to_owned(),
+        (minutes, false) => format!("{minutes}{number}{unit}"),
+    }
+}
+
+/// Writes a duration that somebody chose, for people: `10 s`, `1.25 s`, `1m30s`, `250 ms`. Exact.
+pub fn plain_duration(duration: Duration) -> String {
+    match decimal(duration) {
+        _ if duration >= Duration::from_secs(60) => format_duration(duration),
+        (number, unit) => format!("{number} {unit}"),
+    }
+}
+
+/// Whole minutes and more as text, and what is left.
+fn minutes(duration: Duration) -> (String, Duration) {
+    let whole = duration.as_secs() / 60 * 60;
+    let rest = duration - Duration::from_secs(whole);
+    let text = match whole {
+        0 => String::new(),
+        _ => humantime::format_duration(Duration::from_secs(whole)).to_string(),
+    };
+    (text.replace(' ', ""), rest)
+}
+
+/// A number without needless zeros, in the largest unit up to seconds that leaves it at 1 or more.
+fn decimal(duration: Duration) -> (String, &'static str) {
+    let ns = duration.as_nanos();
+    let (unit, digits, name) = match ns {
+        0 | 1_000_000_000.. => (1_000_000_000, 9, "s"),
+        1_000_000.. => (1_000_000, 6, "ms"),
+        1_000.. => (1_000, 3, "us"),
+        _ => (1, 0, "ns"),
+    };
+    let (whole, part) = (ns / unit, ns % unit);
+    if part == 0 {
+        return (whole.to_string(), name);
+    }
+    let part = format!("{part:0digits$}");
+    (format!("{whole}.{}", part.trim_end_matches('0')), name)
 }
 
 /// Writes a time span for people, with three significant digits: `74.0 µs`, `1.25 ms`, `12.3 s`.
@@ -243,6 +283,23 @@ mod tests {
         assert_eq!(human_ns(1_250_000), "1.25 ms");
         assert_eq!(human_count(1_234_567), "1,234,567");
         assert_eq!(human_count(12), "12");
+    }
+
+    #[test]
+    fn durations_are_written_as_a_person_would() {
+        for (ms, file, people) in [
+            (0, "0s", "0 s"),
+            (250, "250ms", "250 ms"),
+            (1_250, "1.25s", "1.25 s"),
+            (10_000, "10s", "10 s"),
+            (90_000, "1m30s", "1m30s"),
+            (3_600_000, "1h", "1h"),
+        ] {
+            let duration = Duration::from_millis(ms);
+            assert_eq!(format_duration(duration), file);
+            assert_eq!(plain_duration(duration), people);
+        }
+        assert_eq!(format_duration(Duration::from_micros(1_500)), "1.5ms");
     }
 
     proptest! {

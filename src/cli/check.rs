@@ -92,8 +92,8 @@ impl Explanation {
             ports_limit: limits.ports,
             memory_bytes: budget.memory,
             gates: scenario.gates.pass.len() + scenario.gates.abort.len(),
-            faults: faults(scenario).len(),
-            promises: promises(scenario).len(),
+            faults: count(&faults(scenario)),
+            promises: count(&promises(scenario)),
         }
     }
 
@@ -160,8 +160,8 @@ impl Explanation {
             text += &format!("  {name:<12} {value}\n");
         }
         let gates = |gates: &[Gate]| gates.iter().map(|gate| gate.text.clone()).collect();
-        text += &rows_of("goes wrong", faults(scenario));
-        text += &rows_of("promised", promises(scenario));
+        text += &rows_by_group("goes wrong", &faults(scenario));
+        text += &rows_by_group("promised", &promises(scenario));
         text += &rows_of("must hold", gates(&scenario.gates.pass));
         text += &rows_of("ends it", gates(&scenario.gates.abort));
         text
@@ -176,33 +176,76 @@ fn rows_of(name: &str, lines: Vec<String>) -> String {
         .collect()
 }
 
+/// Whom something is about, and what it is.
+type Group = (String, Vec<String>);
+
+fn count(groups: &[Group]) -> usize {
+    groups.iter().map(|(_, lines)| lines.len()).sum()
+}
+
+/// Under one name each group beside whom it is about, in lines of 100 characters.
+fn rows_by_group(name: &str, groups: &[Group]) -> String {
+    const WIDE: usize = 100 - 15;
+    let longest = groups.iter().map(|(whom, _)| whom.chars().count()).max();
+    let width = longest.unwrap_or(0).min(WIDE / 3);
+    let mut lines = Vec::new();
+    for (whom, items) in groups {
+        let mut line = format!("{whom:<width$}  ");
+        for (place, item) in items.iter().enumerate() {
+            let comma = if place + 1 < items.len() { "," } else { "" };
+            let length = line.chars().count() + item.chars().count() + 1;
+            if place > 0 && length > WIDE {
+                lines.push(std::mem::replace(&mut line, " ".repeat(width + 2)));
+            } else if place > 0 {
+                line.push(' ');
+            }
+            line += &format!("{item}{comma}");
+        }
+        lines.push(line);
+    }
+    rows_of(
+        name,
+        lines
+            .into_iter()
+            .map(|line| line.trim_end().to_owned())
+            .collect(),
+    )
+}
+
 /// What goes wrong on purpose, and with whom.
-fn faults(scenario: &Scenario) -> Vec<String> {
-    let clients = scenario.cohorts.iter().flat_map(|cohort| {
-        let faults = cohort.faults.iter();
-        faults.map(|fault| format!("{}: {fault}", cohort.name))
+fn faults(scenario: &Scenario) -> Vec<Group> {
+    let clients = scenario.cohorts.iter().map(|cohort| {
+        let faults = cohort.faults.iter().map(ToString::to_string);
+        (cohort.name.clone(), faults.collect())
     });
     let path = scenario.path.iter().flat_map(|path| &path.faults);
     let path = path.map(|fault| match fault.cohorts.as_slice() {
-        [] => format!("on the path: {fault}"),
-        cohorts => format!("on the path of {}: {fault}", cohorts.join(", ")),
+        [] => fault.to_string(),
+        cohorts => format!("{fault} ({})", cohorts.join(", ")),
     });
-    let target = scenario.target.faults.iter();
-    let target = target.map(|fault| format!("the target: {fault}"));
-    clients.chain(path).chain(target).collect()
+    let target = scenario.target.faults.iter().map(ToString::to_string);
+    let around = [
+        ("the path".to_owned(), path.collect()),
+        ("the target".to_owned(), target.collect()),
+    ];
+    let groups = clients.chain(around);
+    groups
+        .filter(|(_, items): &Group| !items.is_empty())
+        .collect()
 }
 
 /// What the server promises, and to whom.
-fn promises(scenario: &Scenario) -> Vec<String> {
+fn promises(scenario: &Scenario) -> Vec<Group> {
     let contracts = scenario.cohorts.iter();
     let contracts = contracts.filter_map(|cohort| Some((cohort, cohort.contract.as_ref()?)));
     contracts
-        .flat_map(|(cohort, contract)| {
+        .map(|(cohort, contract)| {
             let promises = contract.promises.iter();
-            promises.map(|promise| match promise.has_origin() {
-                true => format!("{}: {promise} from {}", cohort.name, contract.from.name()),
-                false => format!("{}: {promise}", cohort.name),
-            })
+            let promises = promises.map(|promise| match promise.has_origin() {
+                true => format!("{promise} from {}", contract.from.name()),
+                false => promise.to_string(),
+            });
+            (cohort.name.clone(), promises.collect())
         })
         .collect()
 }

@@ -7,16 +7,24 @@ use super::term;
 use crate::scenario::presets;
 use crate::verdict::Exit;
 
+const INTRODUCTION: &str = "\
+A contract computed from a server's own settings, as it runs with them:
+
+  contract = { preset = \"websockets\", interval = \"20s\", timeout = \"20s\" }
+
+For each preset: the settings with their defaults; the window in which the server gives up a silent client,
+and where it begins; and where the server's own rule stands.
+";
+
 /// Lists the presets: what to write, and the window that follows from it.
 pub(super) fn run() -> Result<Exit, CliError> {
-    let mut text = String::new();
+    let mut text = String::from(INTRODUCTION);
     for preset in presets() {
         let (name, from) = (preset.name, preset.from.name());
-        let _ = writeln!(text, "{name:<12}{}", preset.example);
-        let _ = writeln!(text, "{:12}from {from}: {}", "", preset.formula);
-        let _ = writeln!(text, "{:12}{}", "", preset.source);
+        let _ = writeln!(text, "\n{name:<13}{}", preset.example);
+        let _ = writeln!(text, "{:13}from {from}: {}", "", preset.formula);
+        let _ = writeln!(text, "{:13}{}", "", preset.source);
     }
-    text.push_str("\nAs in `contract = { preset = \"websockets\", interval = \"20s\", timeout = \"20s\" }`.\n");
     term::print(text.as_bytes())?;
     Ok(Exit::Passed)
 }

@@ -91,7 +91,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
                 "wrote {path}\nhint: look at it, then type: wsbench run {path}"
             ));
         }
-        None if !args.json => term::print(format!("\n{text}").as_bytes())?,
+        None if !args.json => {
+            term::print(format!("\n{text}").as_bytes())?;
+            term::note(
+                "hint: with --out FILE this scenario goes to a file; then type: wsbench run FILE",
+            );
+        }
         None => {}
     }
     Ok(Exit::Passed)

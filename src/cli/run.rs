@@ -80,7 +80,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let folder = output.commit(&report).map_err(CliError::LateOutput)?;
     if args.json {
         print(|out| report::run_json(&report, out).map_err(Into::into))?;
-    } else if !args.quiet {
+    } else if args.quiet {
+        print(|out| report::failures(&report, term::style(), Some(&folder), out))?;
+    } else {
         print(|out| report::text(&report, term::style(), Some(&folder), out))?;
     }
     Ok(verdict.exit)

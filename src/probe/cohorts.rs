@@ -79,10 +79,10 @@ impl Cohort {
         match &self.ending.how {
             How::Close { code, .. } => {
                 let code = code.unwrap_or(1005);
-                text += &format!("code = [{code}]\nends_with = [\"close_frame\"]\n");
+                text += &format!("code = {code}\nends_with = \"close_frame\"\n");
             }
-            How::Fin => text += "ends_with = [\"fin\"]\n",
-            How::Rst => text += "ends_with = [\"rst\"]\n",
+            How::Fin => text += "ends_with = \"fin\"\n",
+            How::Rst => text += "ends_with = \"rst\"\n",
             How::Broken(_) | How::Stuck => {}
         }
         if let Some(tcp) = self.ending.tcp {

@@ -31,9 +31,10 @@ fn head(asked: &Asked) -> String {
     let url: String = asked.url.chars().filter(|c| !c.is_control()).collect();
     format!(
         "# Written by `wsbench probe` from what a few clients saw at {url}\n\
-         # Windows are those of one measurement: widen them to what the server promises.\n\n\
+         # Its windows are those of one measurement. Put in what the server promises instead: `wsbench presets`\n\
+         # lists the servers for which wsbench computes it from their settings.\n\n\
          name = \"{}\"\n\
-         description = \"{CLIENTS} clients of each kind that `wsbench probe` found something out about.\"\n",
+         description = \"{CLIENTS} clients of each kind: healthy ones, and those that the server was seen to end.\"\n",
         name(&asked.url)
     )
 }
@@ -101,7 +102,7 @@ fn answers_pings(findings: &Findings) -> bool {
 
 fn heartbeat(findings: &Findings) -> Option<String> {
     let third = idle_limit(findings).map_or(Duration::MAX, |limit| limit / 3);
-    let ms = millis(third.min(Duration::from_secs(5)));
+    let ms = millis(third.min(Duration::from_secs(2)));
     let step = if ms < 200 { 1 } else { 100 };
     let interval = Duration::from_millis((ms / step * step).max(1));
     answers_pings(findings).then(|| {
@@ -147,11 +148,11 @@ fn gates(findings: &Findings) -> String {
     }
     let echo = findings.echo.as_ref().and_then(|echo| echo.p50_ns);
     if let Some(p50) = echo.filter(|_| message(findings).is_some()) {
-        gates.push(format!("p99(latency.echo) < {}", generous(p50)));
+        gates.push(format!("p90(latency.echo) < {}", generous(p50)));
         gates.push("ratio(messages.timed_out / messages.sent) < 0.1%".to_owned());
     }
     if let Some(p50) = findings.pings.as_ref().and_then(|pings| pings.p50_ns) {
-        gates.push(format!("p99(heartbeat.rtt) < {}", generous(p50)));
+        gates.push(format!("p90(heartbeat.rtt) < {}", generous(p50)));
     }
     let lines: String = gates
         .iter()
@@ -160,9 +161,10 @@ fn gates(findings: &Findings) -> String {
     format!("[gates]\npass = [\n{lines}]\n")
 }
 
-/// A round limit that a server as fast as this one keeps on a bad day.
+/// A round limit that a server as fast as this one keeps on a bad day. So few clients give enough samples for a p90,
+/// and a gate below 100 ms would want a generator more punctual than a busy machine is.
 fn generous(p50_ns: u64) -> String {
-    const STEPS: [u64; 8] = [50, 100, 250, 500, 1000, 2500, 5000, 10_000];
+    const STEPS: [u64; 7] = [100, 250, 500, 1000, 2500, 5000, 10_000];
     let wanted = p50_ns.saturating_mul(10) / 1_000_000;
     let ms = STEPS.into_iter().find(|step| *step >= wanted);
     format_duration(Duration::from_millis(ms.unwrap_or(30_000)))
@@ -269,7 +271,7 @@ mod tests {
         assert_eq!(scenario.cohorts[0].connections, CLIENTS);
         assert_eq!(scenario.cohorts[0].messages.len(), 1);
         assert_eq!(scenario.gates.pass.len(), 5);
-        has(&text, &["  \"p99(heartbeat.rtt) < 250ms\","]);
+        has(&text, &["  \"p90(heartbeat.rtt) < 250ms\","]);
     }
 
     #[test]
@@ -311,8 +313,8 @@ mod tests {
                 "fault = { kind = \"no_pong\" }",
                 "from = \"ping\"",
                 "closed_between = [\"16s\", \"24s\"]",
-                "code = [1011]",
-                "ends_with = [\"close_frame\"]",
+                "code = 1011",
+                "ends_with = \"close_frame\"",
                 "tcp_end_within = \"1s\"",
             ],
         );
@@ -338,8 +340,8 @@ mod tests {
                 "closed = 0",
                 "name = \"silent\"",
                 "from = \"open\"",
-                "closed_between = [\"2s400ms\", \"3s600ms\"]",
-                "ends_with = [\"fin\"]",
+                "closed_between = [\"2.4s\", \"3.6s\"]",
+                "ends_with = \"fin\"",
             ],
         );
         assert!(!text.contains("no_pong"), "{text}");

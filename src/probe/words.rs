@@ -169,12 +169,7 @@ fn quiet(found: &Quiet) -> Vec<String> {
     match (found.first_ping_ns, found.mean_gap_ns) {
         (Some(first), gap) => {
             let often = match gap {
-                Some(gap) => format!(
-                    "pings every {} ({} to {})",
-                    human_ns(gap),
-                    human_ns(found.min_gap_ns.unwrap_or(gap)),
-                    human_ns(found.max_gap_ns.unwrap_or(gap))
-                ),
+                Some(gap) => format!("pings every {}", gaps(found, gap)),
                 None => format!("one ping in {watched}"),
             };
             let payload = match found.payload.as_deref() {
@@ -202,6 +197,16 @@ fn quiet(found: &Quiet) -> Vec<String> {
     lines
 }
 
+/// The mean, and how far the gaps are from it where that can be seen.
+fn gaps(found: &Quiet, mean_ns: u64) -> String {
+    let [mean, least, most] = [Some(mean_ns), found.min_gap_ns, found.max_gap_ns]
+        .map(|gap| human_ns(gap.unwrap_or(mean_ns)));
+    match least == most {
+        true => mean,
+        false => format!("{mean} ({least} to {most})"),
+    }
+}
+
 fn activity(trials: &[Trial]) -> Vec<String> {
     trials
         .iter()
@@ -212,7 +217,7 @@ fn activity(trials: &[Trial]) -> Vec<String> {
                 (None, Some(ending)) => ended(ending),
                 (None, None) => format!("alive after {}", human_ns(trial.watched_ns)),
             };
-            format!("{name:<34}{fate}")
+            format!("{name:<35}{fate}")
         })
         .collect()
 }

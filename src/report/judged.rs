@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::page::Page;
 use super::run_report::RunReport;
 use super::style::{WIDTH, columns, columns_of_words, harmless, wrapped};
-use crate::scenario::{Activity, End};
+use crate::scenario::{Activity, Contract, End, Origin, Promise};
 use crate::units::{human_count, human_ns};
 use crate::verdict::{ActivityResult, ContractResult, GateResult, Tally, activities, tally};
 
@@ -16,6 +16,12 @@ const GATE_WIDTH: usize = 56;
 const WIDE: usize = 100;
 /// Between a mark and what it is about.
 const MARK: usize = 8;
+/// What is expected stands in a column behind this width at most.
+const EXPECTED_WIDTH: usize = 24;
+/// A longer name of a cohort is cut in the tables that would not fit otherwise.
+const NAME_WIDTH: usize = 20;
+/// So many different close codes of a cohort are shown.
+const MAX_CODES: usize = 2;
 
 impl<W: Write> Page<W> {
     fn mark(&self, passed: bool) -> String {
@@ -26,7 +32,7 @@ impl<W: Write> Page<W> {
     }
 
     /// Each gate, and what it saw.
-    pub(super) fn gates(&mut self, gates: &[GateResult]) -> io::Result<()> {
+    pub(super) fn gates(&mut self, gates: &[&GateResult]) -> io::Result<()> {
         if gates.is_empty() {
             return Ok(());
         }
@@ -48,10 +54,26 @@ impl<W: Write> Page<W> {
 
     /// Each promise, and how the connections that it is about ended.
     pub(super) fn contracts(&mut self, report: &RunReport<'_>) -> io::Result<()> {
-        let contracts = &report.verdict.contracts;
+        let contracts: Vec<&ContractResult> = report.verdict.contracts.iter().collect();
         if contracts.is_empty() {
             return Ok(());
         }
+        self.promises(report, &contracts)?;
+        let (scenario, summary) = (report.scenario, report.summary);
+        self.table(&columns(&ends(&tally(scenario, summary))))?;
+        let matrix = activities(scenario, summary);
+        if matrix.len() > 1 {
+            self.table(&columns_of_words(&activity(&matrix), 2))?;
+        }
+        Ok(())
+    }
+
+    /// These promises under the names of their cohorts; there are some.
+    pub(super) fn promises(
+        &mut self,
+        report: &RunReport<'_>,
+        contracts: &[&ContractResult],
+    ) -> io::Result<()> {
         let lines = columns_of_words(&promises(contracts), 2);
         let (head, rows) = lines.split_at(1);
         writeln!(self.out, "\n{:MARK$}{}", "", self.style.bold(&head[0]))?;
@@ -62,13 +84,7 @@ impl<W: Write> Page<W> {
                 self.cohort(report, cohort)?;
             }
             writeln!(self.out, "{}  {row}", self.mark(contract.passed))?;
-            self.why(contract)?;
-        }
-        let (scenario, summary) = (report.scenario, report.summary);
-        self.table(&columns(&ends(&tally(scenario, summary))))?;
-        let matrix = activities(scenario, summary);
-        if matrix.len() > 1 {
-            self.table(&columns_of_words(&activity(&matrix), 2))?;
+            self.beside(contract)?;
         }
         Ok(())
     }
@@ -82,18 +98,40 @@ impl<W: Write> Page<W> {
         };
         let preset = contract.preset.iter();
         let preset: String = preset.map(|preset| format!(" · {preset}")).collect();
-        let settings = format!("from {}{preset}", contract.from.name());
-        let (name, settings) = (self.style.bold(name), self.style.dim(&settings));
-        writeln!(self.out, "{name}  {settings}")
+        let settings = match timed(contract) {
+            Some(timed) => format!("{timed}{preset}"),
+            None => preset.trim_start_matches(" · ").to_owned(),
+        };
+        let room = WIDE.saturating_sub(name.chars().count() + 2);
+        let name = self.style.bold(name);
+        if settings.chars().count() <= room {
+            let line = format!("{name}  {}", self.style.dim(&settings));
+            return writeln!(self.out, "{}", line.trim_end());
+        }
+        writeln!(self.out, "{name}")?;
+        let mut lines = wrapped(&settings, WIDE - MARK).into_iter();
+        lines.try_for_each(|line| writeln!(self.out, "{:MARK$}{}", "", self.style.dim(&line)))
     }
 
-    /// Beside a broken promise at full strength.
-    fn why(&mut self, contract: &ContractResult) -> io::Result<()> {
-        if contract.why.is_empty() {
+    /// What had no room in the table, and why; of a broken promise at full strength.
+    fn beside(&mut self, contract: &ContractResult) -> io::Result<()> {
+        let expected = expected(contract);
+        let expected = match is_long(&expected) {
+            true => format!("expected: {expected}"),
+            false => String::new(),
+        };
+        for text in [expected, contract.why.clone()] {
+            self.remark(&text, contract.passed)?;
+        }
+        Ok(())
+    }
+
+    fn remark(&mut self, text: &str, passed: bool) -> io::Result<()> {
+        if text.is_empty() {
             return Ok(());
         }
-        for line in wrapped(&harmless(&contract.why), WIDE - MARK) {
-            let line = match contract.passed {
+        for line in wrapped(&harmless(text), WIDE - MARK) {
+            let line = match passed {
                 true => self.style.dim(&line),
                 false => line,
             };
@@ -101,6 +139,20 @@ impl<W: Write> Page<W> {
         }
         Ok(())
     }
+}
+
+/// Which promises count their time from the origin of the contract, and what that is.
+fn timed(contract: &Contract) -> Option<String> {
+    let timed = contract.promises.iter().filter(|one| one.has_origin());
+    let keys: Vec<&str> = timed.map(Promise::key).collect();
+    let origin = match contract.from {
+        Origin::Open => "the 101",
+        Origin::Fault => "the fault",
+        Origin::Ping => "the first unanswered ping",
+        Origin::LastByte => "the client's last byte",
+        Origin::Close => "our Close",
+    };
+    (!keys.is_empty()).then(|| format!("{} from {origin}", keys.join(", ")))
 }
 
 /// What a gate saw, or why it saw nothing.
@@ -111,15 +163,17 @@ fn seen(gate: &GateResult) -> String {
     }
 }
 
-fn promises(contracts: &[ContractResult]) -> Vec<Vec<String>> {
+fn promises(contracts: &[&ContractResult]) -> Vec<Vec<String>> {
     let head = ["promise", "expected", "n", "min", "p50", "p99", "max"];
-    let row = |contract: &ContractResult| {
+    let row = |contract: &&ContractResult| {
         let times = contract
             .times
             .map(|times| [times.min_ns, times.p50_ns, times.p99_ns, times.max_ns].map(human_ns));
         let mut row = vec![
             contract.contract.to_owned(),
-            expected(contract),
+            Some(expected(contract))
+                .filter(|words| !is_long(words))
+                .unwrap_or_default(),
             human_count(contract.n),
         ];
         row.extend(times.unwrap_or_default());
@@ -129,6 +183,18 @@ fn promises(contracts: &[ContractResult]) -> Vec<Vec<String>> {
     std::iter::once(head)
         .chain(contracts.iter().map(row))
         .collect()
+}
+
+fn is_long(expected: &str) -> bool {
+    expected.chars().count() > EXPECTED_WIDTH
+}
+
+/// A name that leaves room for the rest of its row.
+fn short(name: &str) -> String {
+    match name.chars().count() {
+        0..=NAME_WIDTH => name.to_owned(),
+        _ => name.chars().take(NAME_WIDTH - 1).chain(['…']).collect(),
+    }
 }
 
 /// The window, and what else was promised.
@@ -159,12 +225,8 @@ fn ends(tallies: &[Tally]) -> Vec<Vec<String>> {
         let ended = |end| human_count(tally.ended(end));
         let tcp_end = tally.tcp_end;
         let tcp_end = tcp_end.map(|times| [times.p50_ns, times.max_ns].map(human_ns));
-        let codes = tally.codes.iter();
-        let codes: Vec<String> = codes
-            .map(|(code, count)| format!("{code} ×{}", human_count(*count)))
-            .collect();
         let mut row = vec![
-            tally.cohort.clone(),
+            short(&tally.cohort),
             human_count(tally.connections),
             ended(End::CloseFrame),
             ended(End::Fin),
@@ -172,13 +234,26 @@ fn ends(tallies: &[Tally]) -> Vec<Vec<String>> {
             human_count(tally.stayed() + tally.by_client),
         ];
         row.extend(tcp_end.unwrap_or_default());
-        row.push(codes.join(", "));
+        row.push(codes(tally));
         row
     };
     let head = head.map(str::to_owned).to_vec();
     std::iter::once(head)
         .chain(tallies.iter().map(row))
         .collect()
+}
+
+/// The close codes and how often each was seen, the most frequent first.
+fn codes(tally: &Tally) -> String {
+    let mut codes: Vec<(u16, u64)> = tally.codes.iter().map(|(code, n)| (*code, *n)).collect();
+    codes.sort_by_key(|(code, n)| (std::cmp::Reverse(*n), *code));
+    let more = codes.len().saturating_sub(MAX_CODES);
+    let shown = codes.into_iter().take(MAX_CODES);
+    let mut shown: Vec<String> = shown
+        .map(|(code, n)| format!("{code} ×{}", human_count(n)))
+        .collect();
+    shown.extend((more > 0).then(|| "…".to_owned()));
+    shown.join(", ")
 }
 
 fn frame(frame: Activity) -> &'static str {
@@ -209,7 +284,7 @@ fn activity(matrix: &[ActivityResult]) -> Vec<Vec<String>> {
             .map(|times| [times.min_ns, times.max_ns].map(human_ns));
         let mut row = vec![
             frame(result.frame).to_owned(),
-            result.cohort.clone(),
+            short(&result.cohort),
             human_count(result.connections),
             human_count(result.survived),
         ];

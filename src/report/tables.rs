@@ -113,7 +113,7 @@ pub(super) fn parts(
     shown: Shown,
     view: &View<'_>,
 ) -> Vec<String> {
-    let mut head = cells([heading, "open"]);
+    let mut head = cells([heading, "peak open"]);
     if shown.messages {
         head.extend(cells(["sent", "echoed", "timed out", "p50", "p99"]));
     }

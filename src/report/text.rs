@@ -13,7 +13,7 @@ use crate::measure::Value;
 use crate::metric::{self, Cause, Counter, Gauge};
 use crate::scenario::Shape;
 use crate::units::{ByteSize, format_duration, human_count, human_ns};
-use crate::verdict::{Exit, Outcome, Verdict, View, Warning};
+use crate::verdict::{View, Warning};
 
 /// So many causes and warnings are shown; the rest is in run.json.
 const MAX_SHOWN: usize = 8;
@@ -40,10 +40,11 @@ pub fn write(
     text.generator()?;
     text.times()?;
     text.parts()?;
-    text.page.gates(&report.verdict.gates)?;
+    let gates: Vec<_> = report.verdict.gates.iter().collect();
+    text.page.gates(&gates)?;
     text.page.contracts(report)?;
     text.warnings()?;
-    text.result(folder)
+    text.page.outcome(report, folder)
 }
 
 struct Text<'a, W> {
@@ -254,53 +255,6 @@ impl<W: Write> Text<'_, W> {
         self.more(warnings.len(), "warnings")
     }
 
-    fn result(&mut self, folder: Option<&Path>) -> io::Result<()> {
-        writeln!(self.page.out)?;
-        let verdict = self.report.verdict;
-        for reason in &verdict.distrust {
-            let (text, hint) = (reason.to_string(), reason.hint());
-            self.page.note("doubt", Style::bad, &text, hint)?;
-        }
-        if !verdict.distrust.is_empty() {
-            writeln!(self.page.out)?;
-        }
-        let word = match verdict.exit {
-            Exit::Passed => self.page.style.good("PASS"),
-            Exit::Untrusted => self.page.style.doubtful("NO VERDICT"),
-            Exit::Interrupted => self.page.style.doubtful("INTERRUPTED"),
-            Exit::Failed | Exit::Unexpected | Exit::Invalid => self.page.style.bad("FAIL"),
-        };
-        writeln!(self.page.out, "{word}  {}", self.sentence())?;
-        match folder {
-            Some(folder) => writeln!(self.page.out, "report in {}", folder.display()),
-            None => Ok(()),
-        }
-    }
-
-    fn sentence(&self) -> String {
-        let verdict = self.report.verdict;
-        let code = verdict.exit.code();
-        match verdict.exit {
-            Exit::Passed => held(verdict.gates.len(), verdict.contracts.len()),
-            Exit::Untrusted => {
-                let what = match verdict.contracts.len() {
-                    0 => "gates decide",
-                    _ => "gates and contracts decide",
-                };
-                format!("the run is in doubt, so its {what} nothing (exit code {code})")
-            }
-            Exit::Interrupted => {
-                format!("these numbers cover the run until the signal (exit code {code})")
-            }
-            _ => match self.report.facts.outcome {
-                Outcome::Aborted { .. } => {
-                    format!("an abort gate ended the run (exit code {code})")
-                }
-                _ => format!("{} (exit code {code})", failed(verdict)),
-            },
-        }
-    }
-
     fn more(&mut self, all: usize, what: &str) -> io::Result<()> {
         match all.checked_sub(MAX_SHOWN) {
             None | Some(0) => Ok(()),
@@ -338,39 +292,6 @@ impl<W: Write> Text<'_, W> {
             100.0.. => format!("{counted} ({}/s)", human_count(rate.round() as u64)),
             _ => format!("{counted} ({rate:.1}/s)"),
         }
-    }
-}
-
-/// What held, where everything did.
-fn held(gates: usize, promises: usize) -> String {
-    let gates = match gates {
-        0 => None,
-        1 => Some("the gate".to_owned()),
-        all => Some(format!("all {all} gates")),
-    };
-    let promises = match promises {
-        0 => None,
-        1 => Some("the promise".to_owned()),
-        all => Some(format!("all {all} promises")),
-    };
-    let all: Vec<String> = gates.into_iter().chain(promises).collect();
-    match all.is_empty() {
-        true => "there was no gate to hold".to_owned(),
-        false => format!("{} held", all.join(" and ")),
-    }
-}
-
-/// What did not hold, where something did not.
-fn failed(verdict: &Verdict) -> String {
-    let gates = verdict.gates.iter().filter(|gate| !gate.passed).count();
-    let promises = verdict.contracts.iter().filter(|one| !one.passed).count();
-    let (all_gates, all_promises) = (verdict.gates.len(), verdict.contracts.len());
-    match (gates, promises) {
-        (gates, 0) => format!("{gates} of {all_gates} gates did not hold"),
-        (0, promises) => format!("{promises} of {all_promises} promises were broken"),
-        (gates, promises) => format!(
-            "{gates} of {all_gates} gates did not hold, {promises} of {all_promises} promises were broken"
-        ),
     }
 }
 

@@ -207,6 +207,12 @@ impl Sieve<'_> {
             (None, _) if has_settings && !is_near => {
                 "a setting of the server needs its `preset` beside it".to_owned()
             }
+            (None, _) if path == "path" && !is_near => {
+                format!(
+                    "each fault of the path has its own key: {}",
+                    words::one_of(known)
+                )
+            }
             (None, Some(meant)) => format!("did you mean `{meant}`?"),
             (None, None) => format!("use {}", words::one_of(known)),
         });
@@ -225,7 +231,10 @@ impl Sieve<'_> {
             let wrong = error.span().unwrap_or_else(|| span.clone());
             let taken = take(&mut table, &span, &wrong, "");
             let key = taken.as_ref().map_or("the scenario", |hole| &hole.key);
-            self.problems.push(unreadable(key, wrong, error.message()));
+            // A list from which items were taken out is too short for that alone.
+            if !self.holes.iter().any(|hole| hole.table == wrong) {
+                self.problems.push(unreadable(key, wrong, error.message()));
+            }
             match taken {
                 Some(hole) if !self.problems.is_full() => self.holes.push(hole),
                 _ => return File::default(),

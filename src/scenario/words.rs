@@ -74,7 +74,23 @@ const FOREIGN: &[(&str, &str)] = &[
         "idle_timeout",
         "what a server does after a time is promised in a `contract`: `closed_between` or `alive_for`",
     ),
-    ("close_code", "in a `contract` it is `code = [1011]`"),
+    ("close_code", "in a `contract` it is `code = 1011`"),
+    (
+        "closed_within",
+        "a window has two ends: `closed_between = [\"0s\", \"4s\"]`",
+    ),
+    (
+        "reaped_within",
+        "a window has two ends: `reaped_between = [\"0s\", \"4s\"]`",
+    ),
+    (
+        "detected_within",
+        "a window has two ends: `detected_between = [\"0s\", \"4s\"]`",
+    ),
+    (
+        "close",
+        "an end with a Close frame is `close_frame`; a client that closes is `fault = { kind = \"close\" }`",
+    ),
     (
         "latency",
         "Toxiproxy's `latency` is `delay` in `[path]` here",

@@ -168,7 +168,10 @@ impl Display for Promise {
 impl Display for Between {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (lo, hi) = (format_duration(self.lo), format_duration(self.hi));
-        write!(f, "{lo} to {hi}")
+        match self.lo.is_zero() {
+            true => write!(f, "within {hi}"),
+            false => write!(f, "{lo} to {hi}"),
+        }
     }
 }
 
@@ -230,14 +233,14 @@ mod tests {
     fn promises_read_as_they_are_written() {
         let (lo, hi) = (Duration::from_millis(1500), Duration::from_secs(2));
         let window = Promise::ClosedBetween(Between { lo, hi });
-        assert_eq!(window.to_string(), "closed_between 1s500ms to 2s");
+        assert_eq!(window.to_string(), "closed_between 1.5s to 2s");
         let back = Back {
             p50: Some(lo),
             all: Some(hi),
             ..Back::default()
         };
         let back = Promise::BackWithin(back).to_string();
-        assert_eq!(back, "back_within p50 1s500ms, all 2s");
+        assert_eq!(back, "back_within p50 1.5s, all 2s");
         assert_eq!(
             Promise::Code(vec![1011, 1001]).to_string(),
             "code 1011 or 1001"

@@ -119,7 +119,7 @@ pub(super) fn between(lo: Duration, hi: Duration) -> Result<Between, Refused> {
 pub struct PresetInWords {
     /// As scenarios write it.
     pub name: &'static str,
-    /// What to write: every setting with its default, or with an example where there is none.
+    /// What to write: every setting with its default, or with an example where it must be given.
     pub example: String,
     /// Where its window begins.
     pub from: Origin,
@@ -138,7 +138,7 @@ pub fn in_words() -> impl Iterator<Item = PresetInWords> {
             }
             Default::Is(Setting::Count(count)) => format!("{} = {count}", known.name),
             Default::SameAs(other) => format!("{} = (as `{other}`)", known.name),
-            Default::None(example) => example.to_owned(),
+            Default::None(example) => format!("{example} (must be given)"),
         });
         PresetInWords {
             name: preset.name,

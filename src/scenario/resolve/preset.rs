@@ -54,7 +54,7 @@ impl Written<'_> {
                 let near = known.iter().copied().chain(PROMISES.iter().copied());
                 let hint = match words::nearest(&setting, near) {
                     Some(nearest) => format!("did you mean `{nearest}`?"),
-                    None => format!("its settings are {}", words::one_of(known)),
+                    None => format!("use {}", words::one_of(known)),
                 };
                 check.problem_with_hint(&self.key(&setting), place(&setting), what, hint);
                 return Some(setting);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::measure::{Summary, Surroundings};
 use crate::scenario::{Back, Promise, Scenario};
-use crate::units::{ByteSize, format_duration, human_count};
+use crate::units::{ByteSize, human_count, plain_duration};
 
 /// Judges every promise of every cohort, in the order of the scenario.
 pub(in super::super) fn judge(
@@ -161,5 +161,5 @@ fn curve(back: &Back) -> String {
     let promised = parts
         .into_iter()
         .filter_map(|(part, time)| Some((part, time?)));
-    listed(promised.map(|(part, time)| format!("{part} in {}", format_duration(time))))
+    listed(promised.map(|(part, time)| format!("{part} in {}", plain_duration(time))))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::scenario::Origin;
-use crate::units::format_duration;
+use crate::units::plain_duration;
 
 /// The times that were promised, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,14 +26,9 @@ impl fmt::Display for Bounds {
     }
 }
 
-/// A promised time, as people write it; `2.1s` rather than `2s100ms`.
+/// A promised time, as people write it: `2.1 s`.
 pub(super) fn promised(ns: u64) -> String {
-    let time = Duration::from_nanos(ns);
-    if time > Duration::from_secs(1) && time < Duration::from_secs(60) {
-        format!("{}s", time.as_secs_f64())
-    } else {
-        format_duration(time)
-    }
+    plain_duration(Duration::from_nanos(ns))
 }
 
 /// Times that were observed, in nanoseconds. Of `effective_timeout`: the threshold (`p50_ns`) and its 95 % interval.
@@ -107,10 +102,10 @@ mod tests {
             };
             bounds.to_string()
         };
-        assert_eq!(shown(1_900, Some(2_100)), "1.9s to 2.1s");
-        assert_eq!(shown(0, Some(250)), "within 250ms");
+        assert_eq!(shown(1_900, Some(2_100)), "1.9 s to 2.1 s");
+        assert_eq!(shown(0, Some(250)), "within 250 ms");
         assert_eq!(shown(60_000, Some(66_000)), "1m to 1m6s");
-        assert_eq!(shown(9_000, None), "9s or more");
+        assert_eq!(shown(9_000, None), "9 s or more");
     }
 
     #[test]

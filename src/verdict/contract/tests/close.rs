@@ -22,7 +22,7 @@ fn a_close_is_answered_in_time() {
     assert!(judged(vec![closing(0, None, Some((100, 1005))), life(1)]).passed);
     let late = judged(vec![closing(0, None, Some((101, 1005)))]);
     assert!(!late.passed);
-    assert_eq!(late.why, "1 of 1 later than 100ms, the last after 101 ms");
+    assert_eq!(late.why, "1 of 1 later than 100 ms, the last after 101 ms");
     let never = judged(vec![closing(0, None, None), life(1)]);
     assert!(!never.passed);
     assert_eq!((never.n, never.why.as_str()), (2, "1 of 2 never answered"));

@@ -36,7 +36,7 @@ fn a_window_is_closed_on_both_sides() {
     assert!(!result.passed);
     assert_eq!(
         result.why,
-        "3 of 200 sooner than 20s, the first after 20.0 s"
+        "3 of 200 sooner than 20 s, the first after 20.0 s"
     );
 
     let late = closed_after(|place| if place == 7 { 40_001 } else { 30_000 });
@@ -45,7 +45,7 @@ fn a_window_is_closed_on_both_sides() {
     assert!(
         result
             .why
-            .starts_with("1 of 200 later than 40s, the last after 40.0 s")
+            .starts_with("1 of 200 later than 40 s, the last after 40.0 s")
     );
 }
 
@@ -59,7 +59,7 @@ fn who_is_not_closed_by_the_end_fails() {
     assert!(!result.passed);
     assert_eq!(
         result.why,
-        "7 of 200 not seen by 40s, watched for 59.0 s or longer"
+        "7 of 200 not seen by 40 s, watched for 59.0 s or longer"
     );
     for life in &mut lives[..7] {
         life.close_sent_ns = Some(13_000 * MS);
@@ -249,7 +249,7 @@ fn alive_means_watched_for_that_long() {
     assert!(!result.passed);
     assert_eq!(
         result.why,
-        "1 of 1 watched for less than 50s, some for 39.9 s only"
+        "1 of 1 watched for less than 50 s, some for 39.9 s only"
     );
 }
 

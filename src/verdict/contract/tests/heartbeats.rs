@@ -38,7 +38,7 @@ fn gaps_between_pings_lie_in_the_window() {
     assert!(!result.passed);
     assert_eq!(
         result.why,
-        "1 of 2 connections got no ping for longer than 1.1s, one for 7.50 s"
+        "1 of 2 connections got no ping for longer than 1.1 s, one for 7.50 s"
     );
     let unpinged = judged(vec![silent(0)]);
     assert!(!unpinged.passed, "{}", unpinged.why);
@@ -158,7 +158,10 @@ fn pongs_come_in_time() {
     late.timed(Timer::HeartbeatRtt, 9_000_000, 20);
     let result = judged(&mut late);
     assert!(!result.passed);
-    assert_eq!(result.why, "more than 1 % of the pongs came later than 2ms");
+    assert_eq!(
+        result.why,
+        "more than 1 % of the pongs came later than 2 ms"
+    );
 }
 
 fn stalled() -> Surroundings {

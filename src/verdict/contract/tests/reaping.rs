@@ -62,7 +62,7 @@ fn the_table_tells_when_to_a_look() {
     );
     assert_eq!(
         judged(None).why,
-        "1 of 1 not seen by 40s, watched for 59.0 s or longer"
+        "1 of 1 not seen by 40 s, watched for 59.0 s or longer"
     );
 }
 
@@ -135,7 +135,7 @@ fn probes_on_both_sides_judge_a_window() {
     let early = verdict(Origin::Fault, reaped(), probed(|_| 15_000));
     assert!(!early.passed);
     assert!(
-        early.why.starts_with("5 of 50 gone before 20s; "),
+        early.why.starts_with("5 of 50 gone before 20 s; "),
         "{}",
         early.why
     );
@@ -143,7 +143,7 @@ fn probes_on_both_sides_judge_a_window() {
     let late = verdict(Origin::Fault, reaped(), probed(|_| 45_000));
     assert!(!late.passed);
     assert!(
-        late.why.starts_with("4 of 50 still there after 40s; "),
+        late.why.starts_with("4 of 50 still there after 40 s; "),
         "{}",
         late.why
     );
@@ -154,7 +154,7 @@ fn probes_on_both_sides_judge_a_window() {
     let untested = verdict(Origin::Fault, reaped(), inside);
     assert!(!untested.passed);
     assert!(
-        (untested.why).starts_with("none was probed before 20s; none was probed after 40s; "),
+        (untested.why).starts_with("none was probed before 20 s; none was probed after 40 s; "),
         "{}",
         untested.why
     );

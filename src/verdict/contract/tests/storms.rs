@@ -82,7 +82,7 @@ fn each_part_is_back_in_its_time() {
     assert!(!slow.passed);
     assert!(
         slow.why
-            .starts_with("50 % back after 501 ms, promised by 500ms; ")
+            .starts_with("50 % back after 501 ms, promised by 500 ms; ")
     );
 
     let one_lost = storm(
@@ -96,7 +96,7 @@ fn each_part_is_back_in_its_time() {
     assert!(
         one_lost
             .why
-            .ends_with("all never back, promised by 1s; 1 had no answer to the end")
+            .ends_with("all never back, promised by 1 s; 1 had no answer to the end")
     );
     let half = Back {
         all: None,

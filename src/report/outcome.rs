@@ -1,0 +1,123 @@
+//! How a run came out, at the end of the terminal summary: what is in doubt, the verdict, where the files are.
+//! With what failed before it, it is all that a run says that was asked to be quiet.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::page::Page;
+use super::run_report::RunReport;
+use super::style::{Style, harmless};
+use crate::verdict::{Exit, Outcome, Verdict};
+
+/// Writes what went wrong: gates that failed, promises that were broken, doubts and the verdict. Nothing for a run
+/// that passed.
+///
+/// # Errors
+/// When `out` does.
+pub fn write(
+    report: &RunReport<'_>,
+    style: Style,
+    folder: Option<&Path>,
+    out: impl Write,
+) -> io::Result<()> {
+    let verdict = report.verdict;
+    if verdict.exit == Exit::Passed {
+        return Ok(());
+    }
+    let mut page = Page { style, out };
+    let name = page.style.bold(&report.scenario.name);
+    writeln!(page.out, "{name} against {}", harmless(report.target()))?;
+    let gates: Vec<_> = verdict.gates.iter().filter(|one| !one.passed).collect();
+    page.gates(&gates)?;
+    let broken: Vec<_> = verdict.contracts.iter().filter(|one| !one.passed).collect();
+    if !broken.is_empty() {
+        page.promises(report, &broken)?;
+    }
+    page.outcome(report, folder)
+}
+
+impl<W: Write> Page<W> {
+    /// What is in doubt, the verdict in a sentence, and the folder of the files if there are any.
+    pub(super) fn outcome(
+        &mut self,
+        report: &RunReport<'_>,
+        folder: Option<&Path>,
+    ) -> io::Result<()> {
+        writeln!(self.out)?;
+        let verdict = report.verdict;
+        for reason in &verdict.distrust {
+            let (text, hint) = (reason.to_string(), reason.hint());
+            self.note("doubt", Style::bad, &text, hint)?;
+        }
+        if !verdict.distrust.is_empty() {
+            writeln!(self.out)?;
+        }
+        let word = match verdict.exit {
+            Exit::Passed => self.style.good("PASS"),
+            Exit::Untrusted => self.style.doubtful("NO VERDICT"),
+            Exit::Interrupted => self.style.doubtful("INTERRUPTED"),
+            Exit::Failed | Exit::Unexpected | Exit::Invalid => self.style.bad("FAIL"),
+        };
+        writeln!(self.out, "{word}  {}", sentence(report))?;
+        match folder {
+            Some(folder) => writeln!(self.out, "report in {}", folder.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn sentence(report: &RunReport<'_>) -> String {
+    let verdict = report.verdict;
+    let code = verdict.exit.code();
+    match verdict.exit {
+        Exit::Passed => held(verdict.gates.len(), verdict.contracts.len()),
+        Exit::Untrusted => {
+            let what = match (verdict.gates.len(), verdict.contracts.len()) {
+                (_, 0) => "gates decide",
+                (0, _) => "contracts decide",
+                _ => "gates and contracts decide",
+            };
+            format!("the run is in doubt, so its {what} nothing (exit code {code})")
+        }
+        Exit::Interrupted => {
+            format!("these numbers cover the run until the signal (exit code {code})")
+        }
+        _ => match report.facts.outcome {
+            Outcome::Aborted { .. } => format!("an abort gate ended the run (exit code {code})"),
+            _ => format!("{} (exit code {code})", failed(verdict)),
+        },
+    }
+}
+
+/// What held, where everything did.
+fn held(gates: usize, promises: usize) -> String {
+    let gates = match gates {
+        0 => None,
+        1 => Some("the gate".to_owned()),
+        all => Some(format!("all {all} gates")),
+    };
+    let promises = match promises {
+        0 => None,
+        1 => Some("the promise".to_owned()),
+        all => Some(format!("all {all} promises")),
+    };
+    let all: Vec<String> = gates.into_iter().chain(promises).collect();
+    match all.is_empty() {
+        true => "there was no gate to hold".to_owned(),
+        false => format!("{} held", all.join(" and ")),
+    }
+}
+
+/// What did not hold, where something did not.
+fn failed(verdict: &Verdict) -> String {
+    let gates = verdict.gates.iter().filter(|gate| !gate.passed).count();
+    let promises = verdict.contracts.iter().filter(|one| !one.passed).count();
+    let (all_gates, all_promises) = (verdict.gates.len(), verdict.contracts.len());
+    match (gates, promises) {
+        (gates, 0) => format!("{gates} of {all_gates} gates did not hold"),
+        (0, promises) => format!("{promises} of {all_promises} promises were broken"),
+        (gates, promises) => format!(
+            "{gates} of {all_gates} gates did not hold, {promises} of {all_promises} promises were broken"
+        ),
+    }
+}
