@@ -120,9 +120,12 @@ impl Client {
                 }
             }
         };
-        let (transport, steps) = dialled?;
+        let (mut transport, steps) = dialled?;
+        let (sent, received) = transport.take_bytes();
         self.shared.whole(self.opening.cohort, |cells| {
             cells.count(Counter::ConnectionsOpened);
+            cells.add(Counter::BytesSent, sent);
+            cells.add(Counter::BytesReceived, received);
             steps.timers().for_each(|(timer, ns)| cells.time(timer, ns));
         });
         Ok(transport)

@@ -15,6 +15,8 @@ const PROBE_ANSWER: Nanos = 300_000_000;
 pub(super) struct Diary {
     life: Life,
     ended_by: Option<EndedBy>,
+    /// When bytes were sent before those of `last_sent_ns`.
+    sent_before: Nanos,
     /// From the server's Close frame to the end of TCP it is waited at least so long.
     pub(super) patience: Nanos,
 }
@@ -40,7 +42,6 @@ impl Diary {
                     fault_ns: None,
                     fault_end_ns: None,
                     unanswered_ping_ns: None,
-                    // The upgrade request; the server has had it for as long as its 101 took.
                     last_sent_ns: Some(opened),
                     first_answer_ns: None,
                     pings_ns: Vec::new(),
@@ -60,6 +61,7 @@ impl Diary {
                     ended_ns: opened,
                 },
                 ended_by: None,
+                sent_before: opened,
                 patience: conduct.patience,
             })
         })
@@ -70,9 +72,19 @@ impl Diary {
         self.life.local_port = port;
     }
 
-    /// Bytes were sent.
+    /// Bytes were sent. The first Close frame, of either side, and what follows it is no activity.
     pub(super) fn sent(&mut self, at: Nanos) {
-        self.life.last_sent_ns = Some(at);
+        if self.life.close_sent_ns.is_none() && self.life.close_received_ns.is_none() {
+            let before = self.life.last_sent_ns.replace(at);
+            self.sent_before = before.unwrap_or(at);
+        }
+    }
+
+    /// The server had ended it by then: what a late worker sent after that is no activity either.
+    fn forget_sends_after(&mut self, at: Nanos) {
+        if self.life.last_sent_ns > Some(at) {
+            self.life.last_sent_ns = Some(self.sent_before.min(at));
+        }
     }
 
     /// A message or a pong came.
@@ -110,6 +122,7 @@ impl Diary {
 
     /// The server's Close frame came.
     pub(super) fn close_received(&mut self, at: Nanos, code: Option<u16>, reason: &str) {
+        self.forget_sends_after(at);
         self.life.close_received_ns = Some(at);
         self.life.close_code = Some(code.unwrap_or(super::cause::NO_CODE));
         reason.clone_into(&mut self.life.close_reason);
@@ -117,6 +130,7 @@ impl Diary {
 
     /// TCP ended.
     pub(super) fn tcp_ended(&mut self, at: Nanos, end: TcpEnd) {
+        self.forget_sends_after(at);
         self.life.tcp_end_ns = Some(at);
         self.life.tcp_end = Some(match end {
             TcpEnd::Fin => TcpEnding::Fin,

@@ -36,6 +36,7 @@ pub(super) struct Session<T> {
     pub(super) transport: T,
     pub(super) connection: u32,
     pub(super) cohort: usize,
+    /// When its 101 came.
     pub(super) opened: Nanos,
     pub(super) heart: Option<Heart>,
     pub(super) evidence: Evidence,
@@ -90,10 +91,12 @@ impl<T: Transport> Session<T> {
             .zip(shared.plan.pings(cohort, connection))
             .map(|(heartbeat, pacer)| Heart::new(heartbeat, pacer, now));
         let conduct = shared.plan.conduct(cohort, connection);
+        let stamp = transport.received_at(&*shared.clock);
+        let opened = stamp.map_or(now, |stamp| stamp.min(now));
         let mut session = Self {
             connection,
             cohort,
-            opened: now,
+            opened,
             heart,
             evidence: Evidence::default(),
             last_received: None,
@@ -103,18 +106,15 @@ impl<T: Transport> Session<T> {
             stop_at: match until {
                 Until::End => Nanos::MAX,
                 Until::At(time) => time,
-                Until::After(lifetime) => now.saturating_add(lifetime),
+                Until::After(lifetime) => opened.saturating_add(lifetime),
             },
             state: State::Live,
             outbox: Outbox::default(),
-            misconduct: Misconduct::new(&conduct, now),
-            diary: None,
+            misconduct: Misconduct::new(&conduct, opened),
+            diary: Diary::new(connection, cohort, &conduct, opened, lost_before),
             transport,
         };
-        if conduct.watched {
-            let opened = session.transport.received_at(&*shared.clock);
-            let opened = opened.map_or(now, |opened| opened.min(now));
-            session.diary = Diary::new(connection, cohort, &conduct, opened, lost_before);
+        if session.diary.is_some() {
             let port = session.transport.local_port();
             session.note(|diary| diary.port(port));
         }
@@ -155,14 +155,7 @@ impl<T: Transport> Session<T> {
                 }
                 ended = self.receive(exchanges, shared, cx, now, &mut taken);
             }
-            let (sent, received) = self.transport.take_bytes();
-            if sent > 0 {
-                self.note(|diary| diary.sent(now));
-            }
-            shared.whole(self.cohort, |cells| {
-                cells.add(Counter::BytesSent, sent);
-                cells.add(Counter::BytesReceived, received);
-            });
+            self.count_bytes(shared, now);
             if let Some(lost) = ended {
                 self.end(lost, shared, now);
                 return Poll::Ready(Outcome::Over);
@@ -418,6 +411,8 @@ impl<T: Transport> Session<T> {
         at: Nanos,
         now: Nanos,
     ) {
+        // What is sent from here on is our answer, and no sign of life.
+        self.count_bytes(shared, now);
         if let Err(lost) = self.closed_by_peer(now) {
             self.evidence.lost = Some(lost);
         }
@@ -429,6 +424,17 @@ impl<T: Transport> Session<T> {
             self.closing(EndedBy::Server, shared, now);
             self.outbox.ask_flush();
         }
+    }
+
+    fn count_bytes(&mut self, shared: &Shared, now: Nanos) {
+        let (sent, received) = self.transport.take_bytes();
+        if sent > 0 {
+            self.note(|diary| diary.sent(now));
+        }
+        shared.whole(self.cohort, |cells| {
+            cells.add(Counter::BytesSent, sent);
+            cells.add(Counter::BytesReceived, received);
+        });
     }
 
     /// When what is taken now reached this machine; now, where that is not watched. It can have come since this turn

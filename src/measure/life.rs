@@ -36,7 +36,7 @@ pub struct Life {
     pub local_port: Option<u16>,
     /// Where the cohort sweeps over a delay: this connection's, in nanoseconds.
     pub level_ns: Option<u64>,
-    /// The 101.
+    /// The 101: the last bytes of what came with it.
     pub opened_ns: u64,
     /// When the connection before it, of the same client, was lost.
     pub lost_before_ns: Option<u64>,
@@ -46,7 +46,9 @@ pub struct Life {
     pub fault_end_ns: Option<u64>,
     /// The first ping came that was not answered, or not as it should be.
     pub unanswered_ping_ns: Option<u64>,
-    /// The last byte was sent.
+    /// The last byte was sent: the write that took it had returned. Until there is one, the 101: with it the idle
+    /// time of whoever passed it on begins. Neither the first Close frame, of either side, nor what follows it or
+    /// the end of TCP counts.
     pub last_sent_ns: Option<u64>,
     /// The first message or pong came.
     pub first_answer_ns: Option<u64>,

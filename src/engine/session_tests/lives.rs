@@ -1,11 +1,11 @@
 //! What is kept of a connection whose cohort has a contract.
 
-use super::bad::{IDLE, between, contract};
+use super::bad::{IDLE, always, bad, between, contract};
 use super::play::Play;
-use super::script::{MS, PORT, RTT, S, Script, close, healthy, nothing, ping, text};
+use super::script::{MS, PORT, RTT, S, Script, close, fin, healthy, nothing, ping, text};
 use crate::measure::{EndedBy, Life};
 use crate::metric::Cause;
-use crate::scenario::Promise;
+use crate::scenario::{Activity, FaultKind, Promise};
 
 const BEATING: &str = r#"
     target.close_timeout = "3s"
@@ -62,6 +62,68 @@ fn the_kernels_stamps_are_the_times() {
         (Some(at(20)), Some(at(20) + RTT))
     );
     assert_eq!(life.decided_ns(), Some(at(20)));
+}
+
+/// Two connections, the second of which opens in mid-ramp.
+const RAMP: &str = r#"
+    target.close_timeout = "3s"
+    load = { connections = 2, ramp_up = "10s", duration = "60s", ramp_down = "0s" }
+"#;
+
+#[test]
+fn a_life_its_silence_and_its_faults_begin_with_the_stamp_of_the_101() {
+    let [on_time, late] = [0, 200 * MS].map(|lag| {
+        let play = bad(RAMP, [(S, FaultKind::NoPong)]);
+        let seen = play.run(move |_| Script::new(healthy).stamped_before(lag));
+        let second = seen.lives.iter().find(|life| life.connection == 1);
+        second.unwrap().clone()
+    });
+    assert!(on_time.opened_ns > S);
+    assert_eq!(late.opened_ns, on_time.opened_ns - 200 * MS);
+    assert_eq!(late.last_sent_ns, Some(late.opened_ns));
+    assert_eq!(late.fault_ns, Some(late.opened_ns + S));
+}
+
+/// Speaks each second.
+const TALKATIVE: &str = r#"
+    target.close_timeout = "3s"
+    load = { connections = 1, ramp_up = "0s", duration = "60s", ramp_down = "0s" }
+    message = [{ name = "m", rate = "1/s", phase = "aligned", timeout = "9s", expect = "none" }]
+"#;
+
+#[test]
+fn what_follows_a_close_of_either_side_is_no_activity() {
+    let ours = watched(TALKATIVE).run(|_| Script::new(healthy));
+    assert_eq!(ours.peer().close(), Some((60 * S, 1000)));
+    assert_eq!(ours.life().last_sent_ns, Some(59 * S));
+    let closes = |script: Script| script.says(20_500 * MS, close(Some(1001)));
+    let pong = watched(IDLE).run(move |_| closes(Script::new(healthy)).says(5 * S, ping()));
+    assert_eq!(pong.life().last_sent_ns, Some(5 * S));
+    let message = watched(TALKATIVE).run(move |_| closes(Script::new(healthy)));
+    assert_eq!(message.life().last_sent_ns, Some(20 * S));
+    // What could not be sent before the Close goes out with the answer to it.
+    let blocked = move || closes(Script::new(healthy).blocked(18_500 * MS..22 * S));
+    let waited = watched(TALKATIVE).run(move |_| blocked());
+    assert_eq!(waited.peer().messages().last(), Some(&(22 * S)));
+    assert_eq!(waited.life().last_sent_ns, Some(18 * S));
+    let (frame, every) = (Activity::Ping, always(S));
+    let raw = bad(IDLE, [(0, FaultKind::Only { frame, every })]).run(move |_| blocked());
+    assert_eq!(raw.peer().put().last().map(|(at, _)| *at), Some(22 * S));
+    assert_eq!(raw.life().last_sent_ns, Some(18 * S));
+}
+
+#[test]
+fn what_a_late_worker_sends_after_the_end_is_no_activity() {
+    for end in [close(Some(1001)), fin()] {
+        // The message of 20 s is sent before what came at 19.8 s is looked at.
+        let seen = watched(TALKATIVE).run(move |_| {
+            let script = Script::new(healthy).stamped_before(200 * MS);
+            script.says(20 * S, end.clone())
+        });
+        assert_eq!(seen.peer().messages().last(), Some(&(20 * S)));
+        assert_eq!(seen.life().decided_ns(), Some(19_800 * MS));
+        assert_eq!(seen.life().last_sent_ns, Some(19 * S));
+    }
 }
 
 #[test]

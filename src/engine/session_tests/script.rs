@@ -24,6 +24,9 @@ pub(super) const PORT: u16 = 40_000;
 /// What is in the peer's pings.
 pub(super) const PING: &[u8] = b"are you there?";
 
+/// Bytes that went out and came in before the connection was open.
+const HANDSHAKE: (u64, u64) = (200, 150);
+
 /// How long a healthy peer takes for an answer.
 pub(super) const RTT: Nanos = MS;
 
@@ -38,6 +41,21 @@ pub(super) enum Heard {
     CloseReply,
     /// Bytes that were put in between frames.
     Put(Vec<u8>),
+}
+
+impl Heard {
+    /// How many bytes there are in it, without headers and masks; a Close frame has its code.
+    fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Self::Frame(Frame::Text(bytes) | Frame::Binary(bytes) | Frame::Ping(bytes)) => {
+                bytes.len()
+            }
+            Self::Frame(Frame::Close { .. }) | Self::CloseReply => 2,
+            Self::Pong => PING.len(),
+            Self::Put(bytes) => bytes.len(),
+        };
+        bytes as u64
+    }
 }
 
 /// What the peer does.
@@ -245,7 +263,7 @@ impl Peer {
             most_queued: 0,
             heard: Vec::new(),
             flushes: 0,
-            bytes: (0, 0),
+            bytes: HANDSHAKE,
             close_is_sent: false,
             ended: false,
             waker: None,
@@ -407,12 +425,7 @@ impl Transport for Connection {
     fn feed(&mut self, frame: Frame) -> Result<(), Lost> {
         let mut inner = self.0.0.borrow_mut();
         assert!(!inner.close_is_sent, "{frame:?} after the Close frame");
-        match &frame {
-            Frame::Close { .. } => inner.close_is_sent = true,
-            Frame::Text(bytes) | Frame::Binary(bytes) | Frame::Ping(bytes) => {
-                inner.bytes.0 += bytes.len() as u64;
-            }
-        }
+        inner.close_is_sent = matches!(frame, Frame::Close { .. });
         inner.queue(Heard::Frame(frame));
         Ok(())
     }
@@ -428,6 +441,7 @@ impl Transport for Connection {
         for heard in std::mem::take(&mut inner.queued) {
             let lines = (inner.part)(now, &heard);
             inner.learn(lines);
+            inner.bytes.0 += heard.bytes();
             inner.heard.push((now, heard));
         }
         Poll::Ready(Ok(()))
@@ -454,7 +468,6 @@ impl Transport for Connection {
         assert!(!inner.auto_pong, "{act:?} of a client that is healthy");
         match &act {
             Act::Put(bytes) => {
-                inner.bytes.0 += bytes.len() as u64;
                 inner.queue(Heard::Put(bytes.clone()));
                 return Ok(());
             }
