@@ -10,7 +10,7 @@ use crate::scenario::{self, Outside, Overrides, Scenario, Source, shipped};
 /// What `run` and `check` have in common.
 #[derive(Debug, clap::Args)]
 pub(super) struct Input {
-    /// A file, the name of a scenario that ships (echo, heartbeat, push, ramp, reference, soak, storm), or ws://…
+    /// A file, the name of a scenario that ships (echo, heartbeat-contract, …), or ws://…
     #[arg(value_name = "SCENARIO")]
     scenario: String,
     /// Connect here instead

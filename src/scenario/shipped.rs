@@ -5,10 +5,38 @@ use super::source::Source;
 /// The name and the text of each scenario that ships.
 pub const ALL: &[(&str, &str)] = &[
     ("echo", include_str!("../../scenarios/echo.toml")),
+    (
+        "graceful-shutdown",
+        include_str!("../../scenarios/graceful-shutdown.toml"),
+    ),
     ("heartbeat", include_str!("../../scenarios/heartbeat.toml")),
+    (
+        "heartbeat-activity",
+        include_str!("../../scenarios/heartbeat-activity.toml"),
+    ),
+    (
+        "heartbeat-contract",
+        include_str!("../../scenarios/heartbeat-contract.toml"),
+    ),
+    (
+        "heartbeat-stall",
+        include_str!("../../scenarios/heartbeat-stall.toml"),
+    ),
+    (
+        "proxy-idle",
+        include_str!("../../scenarios/proxy-idle.toml"),
+    ),
     ("push", include_str!("../../scenarios/push.toml")),
     ("ramp", include_str!("../../scenarios/ramp.toml")),
+    (
+        "reconnect-storm",
+        include_str!("../../scenarios/reconnect-storm.toml"),
+    ),
     ("reference", include_str!("../../scenarios/reference.toml")),
+    (
+        "slow-reader",
+        include_str!("../../scenarios/slow-reader.toml"),
+    ),
     ("soak", include_str!("../../scenarios/soak.toml")),
     ("storm", include_str!("../../scenarios/storm.toml")),
 ];

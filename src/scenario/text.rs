@@ -47,7 +47,8 @@ pub(super) trait Text: Sized {
 impl Text for Time {
     const NAME: &'static str = "Duration";
     const EXPECTING: &'static str = "a duration such as \"30s\"";
-    const PATTERN: &'static str = r"^\s*[0-9]+\s*[a-zA-Z]+(\s*[0-9]+\s*[a-zA-Z]+)*\s*$";
+    const PATTERN: &'static str =
+        r"^\s*[0-9]+(\.[0-9]+)?\s*[a-zA-Z]+(\s*[0-9]+(\.[0-9]+)?\s*[a-zA-Z]+)*\s*$";
 
     fn read(text: &str) -> Result<Self, String> {
         let TimeOrZero(duration) = TimeOrZero::read(text)?;
@@ -61,7 +62,8 @@ impl Text for Time {
 impl Text for TimeOrZero {
     const NAME: &'static str = "DurationOrZero";
     const EXPECTING: &'static str = Time::EXPECTING;
-    const PATTERN: &'static str = r"^\s*(0|[0-9]+\s*[a-zA-Z]+(\s*[0-9]+\s*[a-zA-Z]+)*)\s*$";
+    const PATTERN: &'static str =
+        r"^\s*(0|[0-9]+(\.[0-9]+)?\s*[a-zA-Z]+(\s*[0-9]+(\.[0-9]+)?\s*[a-zA-Z]+)*)\s*$";
 
     fn read(text: &str) -> Result<Self, String> {
         let duration = parse_duration(text).map_err(|error| error.to_string())?;

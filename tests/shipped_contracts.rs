@@ -1,0 +1,92 @@
+//! The scenarios that ship with promises of a server, as they are but for fewer connections, against the built-in server:
+//! each exits with 0, and every promise is kept by clients that were there.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::run::{Run, run, trusted};
+use common::table;
+use wsbench::scenario::shipped;
+
+/// Those that a test below plays.
+const PLAYED: [&str; 7] = [
+    "graceful-shutdown",
+    "heartbeat-activity",
+    "heartbeat-contract",
+    "heartbeat-stall",
+    "proxy-idle",
+    "reconnect-storm",
+    "slow-reader",
+];
+
+/// Plays one with each of these replaced, which must be there.
+#[track_caller]
+fn play(name: &str, changes: &[(&str, &str)]) -> Run {
+    let mut scenario = shipped::named(name).unwrap().to_owned();
+    for (from, to) in changes {
+        assert!(scenario.contains(from), "no `{from}` in {name}");
+        scenario = scenario.replace(from, to);
+    }
+    let (run, ()) = trusted(|| (run(&scenario, &[]), ()));
+    let rows = table(&run.ended.file("contracts.csv"));
+    let broken: Vec<_> = rows.iter().filter(|row| row["passed"] != "true").collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+    assert!(rows.iter().all(|row| row["observed_n"] != "0"), "{rows:#?}");
+    assert!(!rows.is_empty());
+    run.assert_passed();
+    run
+}
+
+#[test]
+fn each_is_played() {
+    let cohorts = (shipped::ALL.iter()).filter(|(_, text)| text.contains("\n[[cohort]]"));
+    let names: BTreeSet<_> = cohorts.map(|(name, _)| *name).collect();
+    assert_eq!(names, PLAYED.into());
+}
+
+#[test]
+fn graceful_shutdown() {
+    let run = play("graceful-shutdown", &[("1000", "200")]);
+    assert_eq!(run.report.closes().get("1001.peer"), Some(&200));
+}
+
+#[test]
+fn heartbeat_activity() {
+    play("heartbeat-activity", &[]);
+}
+
+#[test]
+fn heartbeat_contract() {
+    play(
+        "heartbeat-contract",
+        &[("connections = 1000", "connections = 200")],
+    );
+}
+
+#[test]
+fn heartbeat_stall() {
+    play(
+        "heartbeat-stall",
+        &[("repeat = 20", "repeat = 3"), ("2m5s", "22s")],
+    );
+}
+
+#[test]
+fn proxy_idle() {
+    play("proxy-idle", &[]);
+}
+
+#[test]
+fn reconnect_storm() {
+    let run = play(
+        "reconnect-storm",
+        &[("connections = 300", "connections = 60")],
+    );
+    assert_eq!(run.report.count("connections.reconnected"), 240);
+}
+
+#[test]
+fn slow_reader() {
+    play("slow-reader", &[("connections = 200", "connections = 80")]);
+}
