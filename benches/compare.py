@@ -11,6 +11,7 @@ import os
 import platform
 import resource
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -27,6 +28,8 @@ WSBENCH = "target/release/wsbench"
 
 def main():
     args = arguments()
+    # As Ctrl-C does it: whatever is at work is ended first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("scripts/bench: told to end"))
     known = clients.all_of(args.wsbench)
     chosen = [case for case in cases.ALL if (case.name in args.case if args.case else not case.by_name_only)]
     wanted = {name: client for name, client in known.items() if not args.client or name in args.client}
