@@ -69,7 +69,7 @@ pub(super) fn check(
 fn anything_happens(cohort: &Cohort, around: &Around<'_>) -> bool {
     !cohort.faults.is_empty()
         || !around.target.faults.is_empty()
-        || around.on_path(cohort).next().is_some()
+        || around.on_path(cohort).any(|fault| !fault.is_lasting())
 }
 
 /// What a promise needs and does not have, and what to do about it.
