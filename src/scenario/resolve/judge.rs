@@ -119,10 +119,6 @@ fn lacks(
             "can be seen only of a target on this machine",
             "use the address of a server on this machine, or leave it out",
         )),
-        Promise::ReleasedWithin(_) if around.on_path(cohort).next().is_some() => Some((
-            "cannot be seen through the relay of `[path]`, which has sockets of its own",
-            "name other `cohorts` in `[path]`, or leave it out",
-        )),
         Promise::MaxRssGrowth(_) | Promise::MaxDescriptorGrowth(_) if !around.knows_process() => {
             Some((
                 "needs a target whose process is known",
