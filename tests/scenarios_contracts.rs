@@ -291,6 +291,14 @@ fn times_begin_with_what_the_clients_do_wrong() {
 }
 
 #[test]
+fn what_the_server_does_with_its_sockets_is_seen_through_the_path_too() {
+    let keys = "[cohort.contract]\nreleased_within = \"1s\"";
+    let contract = cohort(keys, "path.delay = \"50ms\"").contract.unwrap();
+    let within = Promise::ReleasedWithin(Duration::from_secs(1));
+    assert_eq!(contract.promises, [within]);
+}
+
+#[test]
 fn a_preset_fills_in_what_the_contract_does_not_say() {
     let contract = contract(
         "contract = { preset = \"websockets\", interval = \"1s\", timeout = \"1s\", code = 1001, closed = 0 }",

@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::target::RunningTarget;
 use crate::host::{self, Faults, Watch};
 use crate::measure::{Surroundings, Usage};
-use crate::relay::{PathIncident, Relay};
+use crate::relay::{Relay, RelayLog};
 use crate::scenario::{Cohort, Promise, Scenario};
 
 /// How long the target has to give back what its connections held.
@@ -84,23 +84,24 @@ impl Around {
 
     /// Ends it all, and tells what happened on the clock of the run, which began at `origin`.
     pub(super) fn end(self, origin: Instant) -> Result<Surroundings, CliError> {
-        let mut incidents = Vec::new();
-        if let Some(relay) = self.relay {
-            let log = relay.stop()?;
-            incidents.extend(
-                log.incidents
-                    .iter()
-                    .map(|happened| incident(happened, origin)),
-            );
-        }
-        if let Some(faults) = self.faults {
-            let done = faults.stop();
-            incidents.extend(done.happened.iter().map(|fault| fault.incident(origin)));
-        }
+        let log = self.relay.map(Relay::stop).transpose()?;
+        let done = self.faults.map(Faults::stop).unwrap_or_default();
+        let on_path = log.iter().flat_map(|log| &log.incidents);
+        let of_target = done.happened.iter().map(|fault| fault.incident(origin));
+        let mut incidents: Vec<_> = on_path
+            .map(|fault| fault.incident(origin))
+            .chain(of_target)
+            .collect();
         incidents.sort_by_key(|incident| incident.began_ns);
+        let mut sockets = self.sockets.and_then(|watch| watch.stop(origin));
+        if let (Some(log), Some(sockets)) = (&log, &mut sockets) {
+            log.attribute(sockets, origin);
+        }
         Ok(Surroundings {
             incidents,
-            sockets: self.sockets.and_then(|watch| watch.stop(origin)),
+            fault_failed: done.failed,
+            relayed: log.as_ref().map(RelayLog::relayed),
+            sockets,
             usage: self
                 .usage
                 .and_then(|(pid, before)| Some((before, usage_afterwards(pid, before)?))),
@@ -138,16 +139,6 @@ fn is_about_resources(promise: &Promise) -> bool {
         promise,
         Promise::MaxRssGrowth(_) | Promise::MaxDescriptorGrowth(_)
     )
-}
-
-fn incident(happened: &PathIncident, origin: Instant) -> crate::measure::Incident {
-    let at = |time: Instant| time.saturating_duration_since(origin).as_nanos() as u64;
-    crate::measure::Incident {
-        kind: happened.kind,
-        cohorts: happened.cohorts.clone(),
-        began_ns: at(happened.began),
-        ended_ns: happened.ended.map(at),
-    }
 }
 
 /// When it holds no more than before, or its time is over. `None` where it has ended.

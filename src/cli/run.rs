@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::input::{Input, Loaded};
 use super::target::RunningTarget;
 use super::{signals, term};
-use crate::engine::{self, Finished, Prepared};
+use crate::engine::{self, Finished, Limits, Prepared};
 use crate::host;
 use crate::live::Live;
 use crate::measure::Surroundings;
@@ -51,6 +51,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     own_network(&loaded.scenario)?;
     let output = open_output(args, &loaded.scenario, started_at)?;
     let interrupt = signals::listen()?;
+    // A target that is started here has as many connections, and inherits the limit of descriptors.
+    Limits::of_this_machine();
     let target = RunningTarget::start(&loaded.scenario)?;
     let around = Around::start(&loaded.scenario, &target, args.seed)?;
     let plan = Plan::new(loaded.scenario.clone(), args.seed, nonce(started_at));

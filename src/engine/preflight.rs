@@ -93,7 +93,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Reads the limits, and raises the soft limit of file descriptors to the hard one.
+    /// Reads the limits, and raises the soft limit of file descriptors to the hard one: for this process, and for those
+    /// that it starts from then on.
     pub fn of_this_machine() -> Self {
         // Where it cannot be raised, the present limit is what there is.
         let descriptors = rlimit::increase_nofile_limit(u64::MAX)
@@ -114,9 +115,7 @@ impl Limits {
                 connections: budget.open_at_once,
                 needed: budget.descriptors,
                 limit: self.descriptors,
-                possible: self
-                    .descriptors
-                    .saturating_sub(budget.descriptors - budget.open_at_once),
+                possible: budget.connections_within(self.descriptors),
             });
         }
         let Some(ports) = self.ports else {
@@ -171,6 +170,7 @@ mod tests {
             planned: Duration::ZERO,
             overtime: Duration::ZERO,
             descriptors: open_at_once + 64,
+            other_descriptors: 64,
             ports,
             memory: 0,
         }

@@ -12,7 +12,7 @@ pub struct Happened {
     pub kind: Signal,
     /// The system had taken the signal.
     pub began: Instant,
-    /// The system had taken `SIGCONT`; `None` for `SIGTERM`.
+    /// Just before `SIGCONT`, so that nothing it did afterwards is earlier; `None` for `SIGTERM`.
     pub ended: Option<Instant>,
 }
 

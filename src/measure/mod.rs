@@ -16,5 +16,5 @@ pub use histogram::{Histogram, HistogramError};
 pub use life::{EndedBy, Life, TcpEnding};
 pub use shard::{CohortShard, Ending, Layout, Open, Shard, State, TcpView, Window};
 pub use summary::{Endings, GaugeStats, Lives, Metric, Summary, Value};
-pub use surroundings::{Incident, SocketEnd, Sockets, Surroundings, Usage};
+pub use surroundings::{Incident, Relayed, SocketEnd, Sockets, Surroundings, Usage};
 pub use timeline::{Phase, Progress, Row, Timeline};

@@ -26,6 +26,8 @@ impl Incident {
 pub struct SocketEnd {
     /// The client's port.
     pub client_port: u16,
+    /// By the place of its cohort, where the client came over the relay of the path; `None`: straight.
+    pub relayed: Option<usize>,
     /// It was first seen.
     pub seen_ns: u64,
     /// It left `ESTABLISHED` (or `CLOSE_WAIT`) by the server's decision.
@@ -56,11 +58,30 @@ pub struct Usage {
     pub descriptors: u64,
 }
 
+/// What became of the connections that the relay of the path took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Relayed {
+    /// Connections of clients that it took.
+    pub connections: u64,
+    /// Those among them that it reset for want of a descriptor.
+    pub refused: u64,
+    /// Those among them that it reset because the target did not take its connection.
+    pub unreachable: u64,
+    /// Those for which it held all that it may, and made a sender wait.
+    pub backed_up: u64,
+    /// Its processor time in nanoseconds; `None` where the system does not say.
+    pub cpu_ns: Option<u64>,
+}
+
 /// Everything that happened around the connections of a run. Empty where nobody looked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
     /// In the order in which they began.
     pub incidents: Vec<Incident>,
+    /// Why a fault of the target could not be carried out; none was after that.
+    pub fault_failed: Option<String>,
+    /// `None`: there is no path.
+    pub relayed: Option<Relayed>,
     /// `None`: the target is not on this machine, or nothing asked for it.
     pub sockets: Option<Sockets>,
     /// The target's resources before the load, and when all connections had gone.

@@ -20,16 +20,21 @@ pub struct Budget {
     pub planned: Duration,
     /// What may come on top: dials that take their whole timeout, answers that are due, closes.
     pub overtime: Duration,
-    /// File descriptors: one for each open connection, and some for the rest.
+    /// File descriptors: one for each open connection, two more where the relay of the path leads it, and some for the
+    /// rest.
     pub descriptors: u64,
+    /// How many of them do not depend on the number of connections.
+    pub other_descriptors: u64,
     /// Local ports, on each source address.
     pub ports: u64,
     /// Memory of connections and histograms in bytes, roughly.
     pub memory: u64,
 }
 
-/// Standard streams, reports, timers and event queues of all workers.
+/// Standard streams, reports, timers and event queues of all workers and of the relay.
 const OTHER_DESCRIPTORS: u64 = 64;
+/// The relay has two sockets for each connection: one to its client, one to the target.
+const RELAY_LEGS: u64 = 2;
 /// What an open connection takes besides its buffers.
 const CONNECTION_MEMORY: u64 = 3 * 1024;
 /// TLS keeps its keys and two record buffers.
@@ -43,6 +48,8 @@ impl Budget {
         let scenario = &plan.scenario;
         let open_at_once = open_at_once(scenario);
         let sources = scenario.target.source_addresses.len().max(1) as u64;
+        let relay = Relayed::of(scenario, open_at_once);
+        let other_descriptors = OTHER_DESCRIPTORS + relay.cohorts;
         Self {
             open_at_once,
             dials: dials(plan),
@@ -50,7 +57,8 @@ impl Budget {
             pings_per_second: pings_per_second(scenario),
             planned: planned(scenario),
             overtime: overtime(scenario),
-            descriptors: open_at_once + OTHER_DESCRIPTORS,
+            descriptors: open_at_once + RELAY_LEGS * relay.open_at_once + other_descriptors,
+            other_descriptors,
             ports: open_at_once.div_ceil(sources),
             memory: memory(scenario, open_at_once),
         }
@@ -59,6 +67,33 @@ impl Budget {
     /// The longest the run can take.
     pub fn longest(&self) -> Duration {
         self.planned + self.overtime
+    }
+
+    /// How many connections, in the same parts, so many descriptors are enough for.
+    pub fn connections_within(&self, descriptors: u64) -> u64 {
+        let all = u128::from(self.descriptors - self.other_descriptors).max(1);
+        let room = u128::from(descriptors.saturating_sub(self.other_descriptors));
+        (room * u128::from(self.open_at_once) / all) as u64
+    }
+}
+
+/// What the relay of the path leads.
+struct Relayed {
+    /// It listens once for each.
+    cohorts: u64,
+    /// Connections open at once, at most.
+    open_at_once: u64,
+}
+
+impl Relayed {
+    fn of(scenario: &Scenario, open_at_once: u64) -> Self {
+        let leads = |name: &str| scenario.path.as_ref().is_some_and(|path| path.leads(name));
+        let led = || (scenario.cohorts.iter()).filter(|cohort| leads(&cohort.name));
+        let connections: u64 = led().map(|cohort| u64::from(cohort.connections)).sum();
+        Self {
+            cohorts: led().count() as u64,
+            open_at_once: connections.min(open_at_once),
+        }
     }
 }
 

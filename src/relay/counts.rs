@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use crate::measure::{Incident, Relayed};
+
 /// What the relay did, when it is over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RelayLog {
-    /// The faults that have begun, in the order in which they did.
+    /// The faults that have begun, in the order in which they did. A delay or a throttle that always holds is none.
     pub incidents: Vec<PathIncident>,
     /// Connections of clients that it took.
     pub connections: u64,
@@ -31,6 +33,17 @@ pub struct RelayLog {
 impl RelayLog {
     /// How many passages are kept.
     pub const MAX_PASSAGES: usize = 100_000;
+
+    /// What became of the connections, for the report.
+    pub fn relayed(&self) -> Relayed {
+        Relayed {
+            connections: self.connections,
+            refused: self.refused,
+            unreachable: self.unreachable,
+            backed_up: self.backed_up,
+            cpu_ns: self.cpu.map(|cpu| cpu.as_nanos() as u64),
+        }
+    }
 }
 
 /// A fault of the path that has begun.
@@ -46,9 +59,28 @@ pub struct PathIncident {
     pub ended: Option<Instant>,
 }
 
+impl PathIncident {
+    /// The same on the clock of the run, which begins at `origin`.
+    pub fn incident(&self, origin: Instant) -> Incident {
+        Incident {
+            kind: self.kind,
+            cohorts: self.cohorts.clone(),
+            began_ns: nanos(origin, self.began),
+            ended_ns: self.ended.map(|ended| nanos(origin, ended)),
+        }
+    }
+}
+
+/// Nanoseconds from one time to another; zero if it lies before.
+pub(super) fn nanos(origin: Instant, at: Instant) -> u64 {
+    at.saturating_duration_since(origin).as_nanos() as u64
+}
+
 /// One connection's two names: the target knows it by another port than the client does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Passage {
+    /// The place of its cohort.
+    pub cohort: usize,
     /// The client's own port.
     pub client_port: u16,
     /// The port that the target sees.

@@ -16,8 +16,6 @@ use crate::scenario::{Path, PathFault};
 
 /// The cohorts of a storm come at once.
 const BACKLOG: i32 = 4096;
-/// The spare one, and the timer and event queues of the thread.
-const OTHER_DESCRIPTORS: u64 = 8;
 
 /// Why the relay of `[path]` does not work. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -120,14 +118,10 @@ impl Relay {
         Ok(log)
     }
 
-    /// How many descriptors so many connections at once take, over so many cohorts.
-    pub const fn descriptors_for(connections: u64, cohorts: u64) -> u64 {
-        2 * connections + cohorts + OTHER_DESCRIPTORS
-    }
-
     fn incidents(&self, origins: Origins, stopped: u64) -> Vec<PathIncident> {
         let at = |ns| self.origin + Duration::from_nanos(ns);
-        let begun = self.faults.iter().filter_map(|fault| {
+        let befall = self.faults.iter().filter(|fault| !fault.is_lasting());
+        let begun = befall.filter_map(|fault| {
             let (began, ended) = incident(fault, origins, stopped)?;
             Some(PathIncident {
                 kind: fault.kind.key(),

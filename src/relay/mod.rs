@@ -13,6 +13,7 @@ mod connection;
 mod counts;
 mod handle;
 mod middle;
+mod passage;
 mod pipe;
 mod schedule;
 mod service;

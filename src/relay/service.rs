@@ -257,7 +257,7 @@ async fn serve(shared: Rc<Shared>, route: Rc<Route>, client: TcpStream, opened: 
     };
     // Where the client has gone already, its leg says so.
     let _ = client.set_nodelay(true);
-    note_passage(&shared, &client, &server);
+    note_passage(&shared, route.cohort, &client, &server);
     let seed = shared.seed ^ ((route.cohort as u64) << 48) ^ (number << 1);
     let mut connection = Connection::new(client, server, opened, [seed, seed ^ 1]);
     let place = shared.deadlines.join();
@@ -303,13 +303,14 @@ async fn dial(targets: &[SocketAddr], number: u64) -> io::Result<TcpStream> {
     Ok(server)
 }
 
-fn note_passage(shared: &Shared, client: &TcpStream, server: &TcpStream) {
+fn note_passage(shared: &Shared, cohort: usize, client: &TcpStream, server: &TcpStream) {
     let (Ok(client), Ok(server)) = (client.peer_addr(), server.local_addr()) else {
         return;
     };
     let passages = &mut shared.log.borrow_mut().passages;
     if passages.len() < RelayLog::MAX_PASSAGES {
         passages.push(Passage {
+            cohort,
             client_port: client.port(),
             target_port: server.port(),
             since: Instant::now(),

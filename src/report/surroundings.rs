@@ -3,11 +3,15 @@
 use serde::Serialize;
 
 use super::numbers::{seconds, us};
-use crate::measure::{Incident, Sockets, Surroundings, Usage};
+use crate::measure::{Incident, Relayed, Sockets, Surroundings, Usage};
 
 #[derive(Serialize)]
 pub(super) struct Around<'a> {
     incidents: Vec<Happened<'a>>,
+    /// `None`: all that was to be done to the target was.
+    fault_failed: Option<&'a str>,
+    /// `None`: there is no path.
+    relay: Option<Relay>,
     /// `None`: nobody looked.
     sockets: Option<Table>,
     /// `None`: nobody looked.
@@ -20,6 +24,16 @@ struct Happened<'a> {
     cohorts: &'a [String],
     began_s: f64,
     ended_s: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Relay {
+    connections: u64,
+    refused: u64,
+    unreachable: u64,
+    backed_up: u64,
+    /// `None`: the system does not say.
+    cpu_s: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -46,6 +60,8 @@ impl<'a> Around<'a> {
         let usage = surroundings.usage.as_ref();
         Self {
             incidents: surroundings.incidents.iter().map(happened).collect(),
+            fault_failed: surroundings.fault_failed.as_deref(),
+            relay: surroundings.relayed.as_ref().map(relay),
             sockets: surroundings.sockets.as_ref().map(table),
             usage: usage.map(|(before, after)| BeforeAndAfter {
                 before: used(before),
@@ -61,6 +77,16 @@ fn happened(incident: &Incident) -> Happened<'_> {
         cohorts: &incident.cohorts,
         began_s: seconds(incident.began_ns),
         ended_s: incident.ended_ns.map(seconds),
+    }
+}
+
+fn relay(relayed: &Relayed) -> Relay {
+    Relay {
+        connections: relayed.connections,
+        refused: relayed.refused,
+        unreachable: relayed.unreachable,
+        backed_up: relayed.backed_up,
+        cpu_s: relayed.cpu_ns.map(seconds),
     }
 }
 

@@ -60,6 +60,13 @@ pub enum Distrust {
         /// Whose promise.
         cohort: String,
     },
+    /// The relay of the path turned connections away: for want of a descriptor, not by a fault.
+    RelayRefused {
+        /// Connections that it reset.
+        refused: u64,
+        /// Connections that it took.
+        connections: u64,
+    },
     /// Every contract held, but not by all connections that it is about.
     NotJudged {
         /// Connections that were judged.
@@ -79,6 +86,7 @@ impl Distrust {
             Self::NotSent { .. } => "not_sent",
             Self::SendsLate { .. } => "sends_late",
             Self::WorkersLate { .. } => "workers_late",
+            Self::RelayRefused { .. } => "relay_refused",
             Self::NotJudged { .. } => "not_judged",
         }
     }
@@ -111,6 +119,10 @@ impl Distrust {
             ),
             Self::WorkersLate { .. } => Some(
                 "offer less, give it more cores, run the server on another machine, or widen the window"
+                    .into(),
+            ),
+            Self::RelayRefused { .. } => Some(
+                "raise the hard limit of file descriptors (`ulimit -Hn`), or ask for fewer connections"
                     .into(),
             ),
             Self::NotJudged { .. } => {
@@ -171,6 +183,15 @@ impl fmt::Display for Distrust {
                     "workers were woken late: p99.9 {p99_9}, where {limit} is the limit for `{contract}` of `{cohort}`"
                 )
             }
+            Self::RelayRefused {
+                refused,
+                connections,
+            } => write!(
+                f,
+                "the relay of `[path]` had no file descriptor for {} of {} connections, and reset them",
+                human_count(*refused),
+                human_count(*connections)
+            ),
             Self::NotJudged { kept, more } => write!(
                 f,
                 "the contracts held for {} connections; for {} more there was no room to judge them",

@@ -22,13 +22,14 @@ const LATE_PART_OF_WINDOW: f64 = 0.1;
 /// Every reason there is.
 pub(super) fn find(scenario: &Scenario, view: &View<'_>, facts: &Facts) -> Vec<Distrust> {
     let (all, healthy) = (view.all(), view.healthy());
+    let mut found = Vec::from_iter(relay_refused(facts));
     if all.count(Counter::ConnectionsOpened.name()) == 0 {
-        return vec![Distrust::NoConnection {
+        found.push(Distrust::NoConnection {
             planned: planned_connections(scenario),
             failures: Failures::of(all),
-        }];
+        });
+        return found;
     }
-    let mut found = Vec::new();
     if facts.outcome == Outcome::Completed {
         found.extend(no_answer(scenario, healthy));
     }
@@ -87,6 +88,15 @@ fn not_sent(summary: &Summary) -> Option<Distrust> {
         not_sent,
         due,
         reconnected: summary.count(Counter::ConnectionsReconnected.name()),
+    })
+}
+
+/// What wsbench's own relay does for want of a descriptor is no fault of the path, and none of the server.
+fn relay_refused(facts: &Facts) -> Option<Distrust> {
+    let relayed = facts.surroundings.relayed?;
+    (relayed.refused > 0).then_some(Distrust::RelayRefused {
+        refused: relayed.refused,
+        connections: relayed.connections,
     })
 }
 
@@ -159,6 +169,7 @@ fn bounds_latency(gate: &Gate) -> bool {
 mod tests {
     use super::super::fixture::{Run, gate, scenario, timed_gate};
     use super::*;
+    use crate::measure::Relayed;
     use crate::scenario::{Between, Contract, Origin, Pacing, Promise, Shape};
     use std::time::Duration;
 
@@ -209,6 +220,32 @@ mod tests {
         assert_eq!(found(&scenario(), &run), []);
         run.sent(20);
         assert_eq!(found(&scenario(), &run), [Distrust::NoAnswer { sent: 20 }]);
+    }
+
+    #[test]
+    fn a_relay_that_turned_clients_away_is_no_path() {
+        let mut facts = Facts::completed(1);
+        facts.surroundings.relayed = Some(Relayed {
+            connections: 10,
+            refused: 2,
+            unreachable: 5,
+            ..Relayed::default()
+        });
+        let scenario = scenario();
+        let found = |run: &Run| {
+            let summary = run.summary();
+            find(&scenario, &View::new(&scenario, &summary), &facts)
+        };
+        let reasons = found(&Run::healthy());
+        assert_eq!(
+            reasons[0].to_string(),
+            "the relay of `[path]` had no file descriptor for 2 of 10 connections, and reset them"
+        );
+        assert!(reasons[0].hint().unwrap().contains("ulimit"));
+        let mut nobody = Run::new();
+        nobody.refused(3, "connect: connection refused");
+        let kinds: Vec<_> = found(&nobody).iter().map(Distrust::kind).collect();
+        assert_eq!(kinds, ["relay_refused", "no_connection"]);
     }
 
     #[test]

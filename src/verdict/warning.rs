@@ -89,6 +89,25 @@ pub enum Warning {
         /// How many may be open at once.
         max_open: u32,
     },
+    /// A fault of the target could not be carried out, and none after it.
+    TargetFaultFailed {
+        /// What the system said.
+        why: String,
+    },
+    /// Connections came as far as the relay of the path, and the target did not take them.
+    PathUnreachable {
+        /// How many.
+        unreachable: u64,
+        /// How many the relay took.
+        connections: u64,
+    },
+    /// The relay of the path held all that it may for some connections, and made a sender wait.
+    PathBackedUp {
+        /// For how many.
+        backed_up: u64,
+        /// How many the relay took.
+        connections: u64,
+    },
     /// This system has no timer of nanoseconds for us.
     NoPreciseTimer,
     /// This system does not tell who acknowledged what.
@@ -109,6 +128,9 @@ impl Warning {
             Self::EndingsOverflow { .. } => "endings_overflow",
             Self::NotJudged { .. } => "not_judged",
             Self::ArrivalsSkipped { .. } => "arrivals_skipped",
+            Self::TargetFaultFailed { .. } => "target_fault_failed",
+            Self::PathUnreachable { .. } => "path_unreachable",
+            Self::PathBackedUp { .. } => "path_backed_up",
             Self::NoPreciseTimer => "no_precise_timer",
             Self::NoKernelView => "no_kernel_view",
         }
@@ -131,6 +153,15 @@ impl Warning {
             Self::TooFewSamples { .. } => "a longer `duration` or a higher `rate` gives more",
             Self::ArrivalsSkipped { .. } => {
                 "raise `max_open`, or see why connections stay longer than `lifetime`"
+            }
+            Self::TargetFaultFailed { .. } => {
+                "the target has to be there at the time of each of its faults"
+            }
+            Self::PathUnreachable { .. } => {
+                "is the server running, and listening at the url's address?"
+            }
+            Self::PathBackedUp { .. } => {
+                "where no fault is meant to do this, send less or use a shorter `delay`"
             }
             Self::NoPreciseTimer => "run on Linux for latencies below some milliseconds",
             Self::NotSent { .. }
@@ -216,6 +247,28 @@ impl fmt::Display for Warning {
                 "{} arrivals were skipped because {} connections were open (`max_open`)",
                 human_count(*skipped),
                 human_count(u64::from(*max_open))
+            ),
+            Self::TargetFaultFailed { why } => write!(
+                f,
+                "a fault of the target could not be carried out, and none after it: {why}"
+            ),
+            Self::PathUnreachable {
+                unreachable,
+                connections,
+            } => write!(
+                f,
+                "{} of {} connections came no further than the relay of `[path]`: the target did not take them",
+                human_count(*unreachable),
+                human_count(*connections)
+            ),
+            Self::PathBackedUp {
+                backed_up,
+                connections,
+            } => write!(
+                f,
+                "the relay of `[path]` held all it may for {} of {} connections, and made their senders wait",
+                human_count(*backed_up),
+                human_count(*connections)
             ),
             Self::NoPreciseTimer => f.write_str(
                 "this system has no precise timer for us: sends may be some milliseconds late",

@@ -6,7 +6,7 @@ use super::facts::{Facts, Outcome, is_open_model, planned_connections};
 use super::failures::Failures;
 use super::view::View;
 use super::warning::Warning;
-use crate::measure::{Summary, Value};
+use crate::measure::{Relayed, Summary, Surroundings, Value};
 use crate::metric::{Counter, Gauge, Timer};
 use crate::scenario::{Reconnect, Scenario, Selector, Shape, Stat, Subject};
 
@@ -46,6 +46,7 @@ pub(super) fn find(
         kept: all.lives.rows.len() as u64,
         more: all.lives.more,
     }));
+    found.extend(around(&facts.surroundings));
     found.extend((!facts.precise_timer).then_some(Warning::NoPreciseTimer));
     let pings = scenario.cohorts.iter().any(|c| c.heartbeat.is_some());
     found.extend((pings && !facts.kernel_view).then_some(Warning::NoKernelView));
@@ -96,6 +97,26 @@ fn fewer_connections(scenario: &Scenario, summary: &Summary, facts: &Facts) -> O
         failed,
         failures: Failures::of(summary),
     })
+}
+
+/// What went wrong with the faults themselves.
+fn around(surroundings: &Surroundings) -> impl Iterator<Item = Warning> {
+    let failed = (surroundings.fault_failed.clone()).map(|why| Warning::TargetFaultFailed { why });
+    let Relayed {
+        connections,
+        unreachable,
+        backed_up,
+        ..
+    } = surroundings.relayed.unwrap_or_default();
+    let unreachable = (unreachable > 0).then_some(Warning::PathUnreachable {
+        unreachable,
+        connections,
+    });
+    let backed_up = (backed_up > 0).then_some(Warning::PathBackedUp {
+        backed_up,
+        connections,
+    });
+    failed.into_iter().chain(unreachable).chain(backed_up)
 }
 
 fn arrivals_skipped(scenario: &Scenario, summary: &Summary) -> Option<Warning> {
@@ -360,6 +381,34 @@ mod tests {
                 skipped: 4,
                 max_open: 3
             }]
+        );
+    }
+
+    #[test]
+    fn faults_that_went_wrong_are_told() {
+        let mut facts = Facts::completed(2);
+        facts.surroundings.fault_failed = Some("the target has ended".to_owned());
+        facts.surroundings.relayed = Some(Relayed {
+            connections: 1_200,
+            unreachable: 3,
+            backed_up: 40,
+            ..Relayed::default()
+        });
+        let warnings = judged(&scenario(), &Run::healthy().summary(), &facts, &[]);
+        let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "a fault of the target could not be carried out, and none after it: the target has ended",
+                "3 of 1,200 connections came no further than the relay of `[path]`: the target did not take them",
+                "the relay of `[path]` held all it may for 40 of 1,200 connections, and made their senders wait",
+            ]
+        );
+        facts.surroundings.fault_failed = None;
+        facts.surroundings.relayed = Some(Relayed::default());
+        assert_eq!(
+            judged(&scenario(), &Run::healthy().summary(), &facts, &[]),
+            []
         );
     }
 

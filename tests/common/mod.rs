@@ -27,7 +27,7 @@ mod session;
 
 pub use log::{Entry, Event, Log};
 pub use program::{Ended, Running};
-pub use reception::{Reception, Visit};
+pub use reception::{Reception, Visit, tls};
 pub use report::{FILES, Report, table};
 pub use script::{Act, Echo, Handshake, OnClose, Pong, Script, When};
 pub use server::Server;

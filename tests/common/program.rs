@@ -1,6 +1,7 @@
 //! The program as a process: [`Ended::run`] for a whole run, [`Running::start`] for one that a test interferes with.
 //! A run that hangs is killed, and fails its test.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
@@ -56,8 +57,22 @@ impl Running {
 
     /// Starts the program in a folder.
     pub fn call(folder: TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::call_by(&[], folder, arguments, environment)
+    }
+
+    /// The same by another program, which runs it in its own place: `setpriv`, `prlimit`.
+    pub fn call_by(
+        by: &[&str],
+        folder: TempDir,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let file = |name| File::create(folder.path().join(name)).unwrap();
-        let child = Command::new(wsbench())
+        let program = wsbench();
+        let by = by.iter().map(OsStr::new);
+        let words: Vec<&OsStr> = by.chain([program.as_os_str()]).collect();
+        let child = Command::new(words[0])
+            .args(&words[1..])
             .args(arguments)
             .envs(environment.iter().copied())
             .current_dir(folder.path())

@@ -68,16 +68,8 @@ impl Reception {
 
     /// Starts one with TLS and a certificate of its own for `localhost` and 127.0.0.1.
     pub fn secure() -> Self {
-        let names = ["localhost", "127.0.0.1"].map(str::to_owned);
-        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
-        let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![cert.der().clone()], key.into())
-            .unwrap();
-        Self::start(Some(Arc::new(config).into()), Some(cert.pem()))
+        let (tls, certificate) = tls();
+        Self::start(Some(tls), Some(certificate))
     }
 
     fn start(tls: Option<TlsAcceptor>, certificate: Option<String>) -> Self {
@@ -136,6 +128,20 @@ impl Drop for Reception {
             assert!(ended.is_ok() || thread::panicking(), "the server panicked");
         }
     }
+}
+
+/// One side of TLS for `localhost` and 127.0.0.1, and its certificate as PEM.
+pub fn tls() -> (TlsAcceptor, String) {
+    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
+    let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key.into())
+        .unwrap();
+    (Arc::new(config).into(), cert.pem())
 }
 
 async fn serve(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, book: Arc<Book>) {

@@ -97,6 +97,23 @@ impl Report {
             .collect()
     }
 
+    /// A promise of a cohort: whether it was kept, and everything else that is said of it.
+    #[track_caller]
+    pub fn promise(&self, cohort: &str, promise: &str) -> (bool, &Value) {
+        let mut all = self.json["verdict"]["contracts"].as_array().unwrap().iter();
+        let found = all.find(|row| row["cohort"] == cohort && row["contract"] == promise);
+        let found = found.expect("a promise of the scenario");
+        (found["passed"].as_bool().unwrap(), found)
+    }
+
+    /// The kinds of warnings.
+    pub fn warnings(&self) -> Vec<&str> {
+        let warnings = self.json["warnings"].as_array().unwrap().iter();
+        warnings
+            .map(|warning| warning["kind"].as_str().unwrap())
+            .collect()
+    }
+
     /// The kinds of reasons not to trust the run.
     pub fn distrust(&self) -> Vec<&str> {
         let reasons = self.json["verdict"]["distrust"].as_array().unwrap().iter();

@@ -126,7 +126,6 @@ pub(crate) fn promises() -> Run {
             began_ns: 6_000 * MS,
             ended_ns: Some(7_000 * MS),
         }],
-        sockets: None,
         usage: Some((
             Usage {
                 rss: 40 << 20,
@@ -137,6 +136,7 @@ pub(crate) fn promises() -> Run {
                 descriptors: 720,
             },
         )),
+        ..Surroundings::default()
     };
     let facts = Facts {
         surroundings,

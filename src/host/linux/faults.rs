@@ -163,8 +163,10 @@ impl<'a> Hands<'a> {
         let Some(began) = self.stopped.take() else {
             return Ok(());
         };
+        // Taken before: it may have answered someone before the system returns.
+        let ended = Instant::now();
         let sent = self.reach.send(Posix::CONT);
-        self.note(Signal::Stop, began, Some(Instant::now()));
+        self.note(Signal::Stop, began, Some(ended));
         sent
     }
 

@@ -77,6 +77,7 @@ impl Ledger {
         let longest_gap = self.longest_gap.max(since_last.unwrap_or_default());
         let told = |kept: &Kept| SocketEnd {
             client_port: kept.client_port,
+            relayed: None,
             seen_ns: nanos(origin, kept.seen),
             left_ns: kept.left.map(|left| nanos(origin, left)),
             gone_ns: kept.gone.map(|gone| nanos(origin, gone)),

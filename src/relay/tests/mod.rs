@@ -198,6 +198,8 @@ fn what_happened_is_told_with_its_time() {
             .it,
         fault(PathFaultKind::Reset).after(ms(40)).it,
         fault(PathFaultKind::Cut).after(PATIENCE).it,
+        // How the path is, and no incident.
+        fault(PathFaultKind::Throttle(crate::units::ByteSize(1 << 20))).it,
     ]);
     let (client, server) = scene.open(BAD);
     let (good, good_server) = scene.open(GOOD);
@@ -226,12 +228,18 @@ fn what_happened_is_told_with_its_time() {
         ]
     );
     assert_eq!(log.incidents[0].cohorts, ["bad"]);
-    assert_eq!((log.connections, log.refused, log.unreachable), (2, 0, 0));
+    let relayed = log.relayed();
+    assert_eq!((relayed.connections, relayed.refused), (2, 0));
+    assert_eq!((relayed.unreachable, relayed.backed_up), (0, 0));
+    assert_eq!(relayed.cpu_ns.is_some(), cfg!(target_os = "linux"));
     assert_eq!((log.bytes_to_server, log.bytes_to_client), (4 + 5, 4));
     let passages: Vec<_> = (log.passages.iter())
-        .map(|passage| (passage.client_port, passage.target_port))
+        .map(|passage| (passage.cohort, passage.client_port, passage.target_port))
         .collect();
-    assert_eq!(passages, [(ports[0], seen[0]), (ports[1], seen[1])]);
+    assert_eq!(
+        passages,
+        [(BAD, ports[0], seen[0]), (GOOD, ports[1], seen[1])]
+    );
 }
 
 #[test]

@@ -39,6 +39,16 @@ impl PathFault {
     pub fn concerns(&self, cohort: &str) -> bool {
         self.cohorts.is_empty() || self.cohorts.iter().any(|name| name == cohort)
     }
+
+    /// Whether it is how the path is, from the first byte to the last, rather than something that befalls it: a delay or
+    /// a throttle without an end. Times of a contract do not begin with it.
+    pub fn is_lasting(&self) -> bool {
+        let slows = matches!(
+            self.kind,
+            PathFaultKind::Delay { .. } | PathFaultKind::Throttle(_)
+        );
+        slows && self.after.is_none() && self.lasts.is_none()
+    }
 }
 
 /// What happens on the path.

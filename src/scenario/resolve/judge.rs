@@ -69,7 +69,7 @@ pub(super) fn check(
 fn anything_happens(cohort: &Cohort, around: &Around<'_>) -> bool {
     !cohort.faults.is_empty()
         || !around.target.faults.is_empty()
-        || around.on_path(cohort).next().is_some()
+        || around.on_path(cohort).any(|fault| !fault.is_lasting())
 }
 
 /// What a promise needs and does not have, and what to do about it.
@@ -118,10 +118,6 @@ fn lacks(
         Promise::ReleasedWithin(_) if !around.is_on_this_machine() => Some((
             "can be seen only of a target on this machine",
             "use the address of a server on this machine, or leave it out",
-        )),
-        Promise::ReleasedWithin(_) if around.on_path(cohort).next().is_some() => Some((
-            "cannot be seen through the relay of `[path]`, which has sockets of its own",
-            "name other `cohorts` in `[path]`, or leave it out",
         )),
         Promise::MaxRssGrowth(_) | Promise::MaxDescriptorGrowth(_) if !around.knows_process() => {
             Some((

@@ -11,6 +11,8 @@ pub(super) struct Case<'a> {
     pub(super) summary: &'a Summary,
     pub(super) surroundings: &'a Surroundings,
     pub(super) cohort: &'a Cohort,
+    /// Its place among the cohorts.
+    pub(super) index: usize,
     pub(super) contract: &'a Contract,
     /// By connection, and those of one connection in the order in which they were lived.
     pub(super) lives: Vec<&'a Life>,
@@ -63,6 +65,7 @@ impl<'a> Case<'a> {
             summary,
             surroundings,
             cohort: &scenario.cohorts[index],
+            index,
             contract,
             lives,
         }

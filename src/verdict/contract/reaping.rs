@@ -12,7 +12,7 @@ use crate::units::human_ns;
 
 /// `reaped_between`.
 pub(super) fn reaped(case: &Case<'_>, bounds: Bounds) -> Finding {
-    match sockets(case) {
+    match &case.surroundings.sockets {
         Some(sockets) => by_table(case, bounds, sockets, |end| end.left_ns),
         None => by_probes(case, bounds),
     }
@@ -20,17 +20,10 @@ pub(super) fn reaped(case: &Case<'_>, bounds: Bounds) -> Finding {
 
 /// `released_within`.
 pub(super) fn released(case: &Case<'_>, bounds: Bounds) -> Finding {
-    match sockets(case) {
+    match &case.surroundings.sockets {
         Some(sockets) => by_table(case, bounds, sockets, |end| end.gone_ns),
         None => Finding::no_data("the server's sockets could not be seen"),
     }
-}
-
-/// Behind a relay the server's sockets are the relay's, and say nothing about a client.
-fn sockets<'a>(case: &Case<'a>) -> Option<&'a Sockets> {
-    let path = case.scenario.path.as_ref();
-    let is_relayed = path.is_some_and(|path| path.leads(&case.cohort.name));
-    case.surroundings.sockets.as_ref().filter(|_| !is_relayed)
 }
 
 /// An event between two looks may have been just after the first.
@@ -41,7 +34,7 @@ fn by_table(
     event: fn(&SocketEnd) -> Option<u64>,
 ) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
-    let ports = by_port(sockets);
+    let ports = by_port(sockets, route(case));
     let mut seen = Vec::with_capacity(case.lives.len());
     let mut unknown = 0;
     for life in &case.lives {
@@ -85,10 +78,17 @@ fn watched(case: &Case<'_>, life: &Life) -> u64 {
     end.max(life.ended_ns).saturating_sub(origin)
 }
 
-/// The server's sockets by the port of the client.
-fn by_port(sockets: &Sockets) -> HashMap<u16, Vec<&SocketEnd>> {
+/// The way by which a cohort's connections come to the server, as its sockets have it.
+fn route(case: &Case<'_>) -> Option<usize> {
+    let path = case.scenario.path.as_ref();
+    path.is_some_and(|path| path.leads(&case.cohort.name))
+        .then_some(case.index)
+}
+
+/// The server's sockets by the port of the client. On different ways the same port is another client's.
+fn by_port(sockets: &Sockets, route: Option<usize>) -> HashMap<u16, Vec<&SocketEnd>> {
     let mut ports: HashMap<u16, Vec<&SocketEnd>> = HashMap::new();
-    for end in &sockets.ends {
+    for end in sockets.ends.iter().filter(|end| end.relayed == route) {
         ports.entry(end.client_port).or_default().push(end);
     }
     ports

@@ -1,9 +1,10 @@
 //! `reaped_between` and `released_within`, by the table of sockets and by probes.
 
 use super::super::fixture::*;
+use super::super::judge::judge;
 use super::super::result::ContractResult;
 use crate::measure::{EndedBy, Life, SocketEnd, Sockets, Surroundings, Usage};
-use crate::scenario::{Origin, Promise};
+use crate::scenario::{Origin, Path, PathFault, PathFaultKind, Promise};
 use crate::units::ByteSize;
 
 fn reaped() -> Promise {
@@ -23,6 +24,7 @@ fn blind(connection: u32) -> Life {
 fn socket(connection: u32, left: Option<u64>, gone: Option<u64>) -> SocketEnd {
     SocketEnd {
         client_port: 40_000 + connection as u16,
+        relayed: None,
         seen_ns: 110 * MS,
         left_ns: left.map(|at| at * MS),
         gone_ns: gone.map(|at| at * MS),
@@ -167,6 +169,40 @@ fn who_was_not_probed_is_not_judged() {
     let result = verdict(Origin::Fault, reaped(), lives);
     assert!(!result.passed);
     assert!(result.why.starts_with("1 of 50 were not probed; "));
+}
+
+/// Over the relay and straight, or to two of its ports, clients can have the same one.
+#[test]
+fn a_port_is_that_of_the_own_way() {
+    let straight = socket(0, Some(2_000), None);
+    let relayed = |cohort, left| SocketEnd {
+        relayed: Some(cohort),
+        ..socket(0, Some(left), None)
+    };
+    let surroundings = Surroundings {
+        sockets: Some(Sockets {
+            ends: vec![relayed(1, 3_000), straight, relayed(0, 21_500)],
+            resolution_ns: MS,
+            more: 0,
+        }),
+        ..Surroundings::default()
+    };
+    let judged = |path| {
+        let mut scenario = scenario(contract(Origin::Fault, vec![reaped()]));
+        scenario.path = path;
+        judge(&scenario, &summary(vec![blind(0)]), &surroundings).remove(0)
+    };
+    let freeze = PathFault {
+        kind: PathFaultKind::Freeze,
+        after: None,
+        lasts: None,
+        cohorts: Vec::new(),
+    };
+    let over_path = judged(Some(Path {
+        faults: vec![freeze],
+    }));
+    assert!(over_path.passed, "{}", over_path.why);
+    assert!(!judged(None).passed, "it left a second after the fault");
 }
 
 #[test]

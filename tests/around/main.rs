@@ -1,0 +1,14 @@
+//! What happens around the connections of a run, with the real program: the target's process, the path, clients that
+//! vanish, TLS, and what the target keeps.
+//! Freezes processes and looks at them through `/proc`, so on Linux only.
+
+#![cfg(target_os = "linux")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod path;
+mod secure;
+mod server;
+mod target;
+mod vanish;
