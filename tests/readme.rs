@@ -4,17 +4,18 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use wsbench::metric::{Cause, Counter, Gauge, Timer};
-use wsbench::scenario::{self, Outside, Overrides, Source, shipped};
+use wsbench::scenario::{self, Outside, Overrides, Source};
 use wsbench::verdict::Exit;
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/design.md",
+    "docs/heartbeats.md",
     "docs/measurement.md",
     "reports/README.md",
 ];
@@ -160,7 +161,9 @@ fn assert_exists(command: &str, arguments: &[String]) {
     for option in rest.iter().filter(|word| word.starts_with("--")) {
         assert!(help.contains(option.as_str()), "{command}: no {option}");
     }
-    let is_input = rest.first().is_some_and(|word| !word.starts_with("--"));
+    // A file that is shown beside the command is read by a test of its own.
+    let is_shown = rest.first().is_some_and(|word| word == "promises.toml");
+    let is_input = rest.first().is_some_and(|word| !word.starts_with("--")) && !is_shown;
     if matches!(subcommand.as_str(), "run" | "check") && is_input {
         let mut arguments = vec!["check"];
         arguments.extend(rest.iter().map(String::as_str));
@@ -171,18 +174,83 @@ fn assert_exists(command: &str, arguments: &[String]) {
     }
 }
 
+/// The question is the first line of a scenario.
 #[test]
 fn each_scenario_that_ships_is_listed_with_its_question() {
-    let readme = read("README.md");
-    for (name, text) in shipped::ALL {
-        let comment: Vec<&str> = text
-            .lines()
-            .take_while(|line| line.starts_with("# ") && !line.starts_with("# Judged: "))
-            .map(|line| &line[2..])
-            .collect();
-        let row = format!("| `{name}` | {} |", comment.join(" "));
-        assert!(readme.contains(&row), "missing: {row}");
+    let listed = rows("README.md", "scenario");
+    let mut there = BTreeSet::new();
+    for entry in fs::read_dir(root().join("scenarios")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let question = text.lines().next().unwrap().strip_prefix("# ").unwrap();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        there.insert((name.to_owned(), question.to_owned()));
     }
+    assert_same(&listed, &there);
+}
+
+/// A column of a report is one that this page explains.
+#[test]
+fn every_column_of_a_report_is_explained() {
+    let page = read("reports/README.md");
+    for file in [
+        "summary",
+        "histogram",
+        "timeline",
+        "connections",
+        "contracts",
+    ] {
+        let section = page.split(&format!("## {file}.csv")).nth(1).unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let golden = read(&format!("tests/golden/{file}.csv"));
+        for column in golden.lines().next().unwrap().split(',') {
+            assert!(section.contains(&format!("`{column}`")), "{file}: {column}");
+        }
+    }
+}
+
+/// The promises that are shown are kept as they are shown, but for the times that were seen.
+#[test]
+fn the_promises_that_are_shown_are_kept() {
+    const NAME: &str = "promises.toml";
+    let mut examples = blocks("README.md", "toml").into_iter();
+    let example = examples
+        .find(|text| text.contains("name = \"promises\""))
+        .unwrap();
+    let mut commands = commands("README.md").into_iter();
+    let shown = commands
+        .find(|(command, _)| command.ends_with(NAME))
+        .unwrap()
+        .1;
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(NAME), example).unwrap();
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wsbench"));
+        command.args(["run", NAME, "--out", "report"]);
+        command.current_dir(folder.path()).output().unwrap()
+    };
+    // A machine that is too busy to judge says so with 4.
+    let is_judged = |output: &Output| output.status.code() != Some(4);
+    let output = std::iter::repeat_with(run).take(5).find(is_judged);
+    let output = output.expect("five runs without a verdict");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let kept = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.starts_with(['✓', '✗']));
+        lines.map(promise_and_expectation).collect()
+    };
+    assert_eq!(kept(&shown), kept(&printed));
+    let verdict = shown.lines().last().unwrap();
+    assert!(printed.contains(&format!("\n{verdict}\n")), "{printed}");
+}
+
+/// The words of a row before its numbers of connections and times.
+fn promise_and_expectation(row: &str) -> String {
+    let cells = row
+        .split("  ")
+        .map(str::trim)
+        .filter(|cell| !cell.is_empty());
+    cells.take(3).collect::<Vec<_>>().join(" · ")
 }
 
 #[test]
@@ -293,10 +361,30 @@ fn links_lead_to_files_that_are_there() {
             .filter_map(|rest| rest.split(')').next())
         {
             if !target.contains("://") {
-                assert!(Path::exists(&folder.join(target)), "{document}: {target}");
+                let (path, place) = target.split_once('#').unwrap_or((target, ""));
+                let path = match path {
+                    "" => root().join(document),
+                    path => folder.join(path),
+                };
+                assert!(path.exists(), "{document}: {target}");
+                assert!(
+                    place.is_empty() || places(&path).contains(place),
+                    "{document}: {target}"
+                );
                 followed += 1;
             }
         }
     }
     assert!(followed > 5);
+}
+
+/// The headings of a page, as links name them.
+fn places(page: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(page).unwrap();
+    let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+    let place = |heading: &str| {
+        let kept = heading.chars().filter(|c| c.is_alphanumeric() || *c == ' ');
+        kept.collect::<String>().to_lowercase().replace(' ', "-")
+    };
+    headings.map(place).collect()
 }

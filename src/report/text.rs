@@ -225,7 +225,10 @@ impl<W: Write> Text<'_, W> {
             self.page
                 .table(&tables::parts("stage", &parts, shown, &self.view))?;
         }
-        if summary.cohorts.len() > 1 {
+        // Without messages and pings of ours it would only repeat what the contracts tell.
+        let has_promises = !self.report.verdict.contracts.is_empty();
+        let is_worth_it = shown.messages || shown.heartbeat || !has_promises;
+        if summary.cohorts.len() > 1 && is_worth_it {
             let named = summary.cohorts.iter().map(|name| Part {
                 label: name.clone(),
                 cohort: Some(name),

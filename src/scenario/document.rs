@@ -208,9 +208,9 @@ impl Sieve<'_> {
                 "a setting of the server needs its `preset` beside it".to_owned()
             }
             (None, _) if path == "path" && !is_near => {
+                let keys = words::one_of(known);
                 format!(
-                    "each fault of the path has its own key: {}",
-                    words::one_of(known)
+                    "a fault of the path is a key, as in `reset = {{ after = \"3s\" }}`; use {keys}"
                 )
             }
             (None, Some(meant)) => format!("did you mean `{meant}`?"),
