@@ -274,15 +274,23 @@ fn a_route_leads_elsewhere_with_the_same_request() {
     assert_eq!(lives(&finished).len(), 4);
 }
 
-/// RFC 6455 section 7.1.7.
+/// RFC 6455 sections 7.1.7 and 7.4.1.
 #[test]
-fn a_server_that_breaks_the_protocol_is_told_so() {
+fn a_server_that_breaks_the_protocol_is_told_how() {
     let reserved_opcode = vec![0x83, 0];
-    let after = When::After(Duration::from_millis(300));
-    let server = Server::start(Script::act(after, Act::Send(reserved_opcode)));
-    let (finished, _) = run(&server, vec![]);
-    server.wait_until(|log| log.close_codes().len() == 4);
-    assert_eq!(server.log().close_codes(), [Some(1002); 4]);
-    let causes: Vec<_> = lives(&finished).iter().map(|life| life.cause).collect();
-    assert_eq!(causes, [Cause::ProtocolError; 4]);
+    let bad_utf8 = vec![0x81, 2, 0xC3, 0x28];
+    let endless = [&[0x82, 127], (1u64 << 40).to_be_bytes().as_slice()].concat();
+    for (bytes, code, cause) in [
+        (reserved_opcode, 1002, Cause::ProtocolError),
+        (bad_utf8, 1007, Cause::BadUtf8),
+        (endless, 1009, Cause::MessageTooBig),
+    ] {
+        let after = When::After(Duration::from_millis(300));
+        let server = Server::start(Script::act(after, Act::Send(bytes)));
+        let (finished, _) = run(&server, vec![]);
+        server.wait_until(|log| log.close_codes().len() == 4);
+        assert_eq!(server.log().close_codes(), [Some(code); 4]);
+        let causes: Vec<_> = lives(&finished).iter().map(|life| life.cause).collect();
+        assert_eq!(causes, [cause; 4]);
+    }
 }

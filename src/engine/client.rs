@@ -80,10 +80,11 @@ impl Client {
         self.shared
             .whole(cohort, |cells| cells.count(Counter::ConnectionsAttempted));
         self.connecting(1);
-        let dialled = self.dial(connector, is_first).await;
+        // Boxed, so that an open connection does not carry the room its handshake took.
+        let dialled = Box::pin(self.dial(connector, is_first)).await;
         self.connecting(-1);
         match dialled {
-            Ok(transport) => self.session(transport, is_first).await,
+            Ok(session) => self.session(session, is_first).await,
             Err(failure) => {
                 self.failed(failure);
                 if is_first {
@@ -102,14 +103,13 @@ impl Client {
         &mut self,
         connector: &C,
         is_first: bool,
-    ) -> Result<C::Transport, Failure> {
+    ) -> Result<Box<Session<C::Transport>>, Failure> {
         let Opening {
             connection, cohort, ..
         } = self.opening;
         let conduct = self.shared.plan.conduct(cohort, connection);
         let clock = &*self.shared.clock;
-        // Boxed, so that an open connection does not carry the room its handshake took.
-        let dial = Box::pin(connector.connect(cohort, connection, conduct, clock));
+        let dial = connector.connect(cohort, connection, conduct, clock);
         let dialled = if is_first {
             dial.await
         } else {
@@ -128,19 +128,18 @@ impl Client {
             cells.add(Counter::BytesReceived, received);
             steps.timers().for_each(|(timer, ns)| cells.time(timer, ns));
         });
-        Ok(transport)
+        let now = self.shared.clock.now();
+        let lost_before = self.lost_at;
+        self.opened(now);
+        let session = Session::new(transport, &self.opening, lost_before, now, &self.shared);
+        Ok(Box::new(session))
     }
 
     /// Lives an open connection to its end.
-    async fn session(&mut self, transport: impl Transport, is_first: bool) {
-        let now = self.shared.clock.now();
-        let cohort = self.opening.cohort;
-        let lost_before = self.lost_at;
-        self.opened(now);
+    async fn session(&mut self, mut session: Box<Session<impl Transport>>, is_first: bool) {
         if is_first {
             self.shared.state.settle();
         }
-        let mut session = Session::new(transport, &self.opening, lost_before, now, &self.shared);
         loop {
             let outcome = poll_fn(|cx| {
                 let waker = cx.waker().clone();
@@ -154,7 +153,7 @@ impl Client {
             let verdict = cause::judge(&session.evidence);
             self.keep_ending(&session, None, &verdict, State::Dead);
             self.shared
-                .whole(cohort, |cells| cells.cause(verdict.cause));
+                .whole(self.opening.cohort, |cells| cells.cause(verdict.cause));
             session.evidence.dead = None;
         }
     }
@@ -400,7 +399,20 @@ fn delay(policy: Reconnect, tries: u32, random: impl FnOnce() -> u64) -> Nanos {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::dial::Dialer;
+    use std::sync::Arc;
     use std::time::Duration;
+
+    fn size<F>(_: impl Fn(Rc<Shared>, Arc<Dialer>, Opening) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// There are thousands of them. What a session needs comes on top, once.
+    #[test]
+    fn a_client_stays_small() {
+        let size = size(live);
+        assert!(size <= 360, "{size}");
+    }
 
     #[test]
     fn delays_double_up_to_the_longest() {

@@ -129,6 +129,7 @@ pub(super) fn frame(bytes: &[u8]) -> Option<(usize, u64)> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for FrameFilter<S> {
+    #[inline]
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -143,6 +144,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for FrameFilter<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for FrameFilter<S> {
+    #[inline]
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -155,6 +157,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for FrameFilter<S> {
         outbound.poll_write(&mut this.inner, cx, bytes)
     }
 
+    #[inline]
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_put(cx))?;

@@ -50,6 +50,7 @@ impl Link {
 }
 
 impl AsyncRead for Link {
+    #[inline]
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -63,6 +64,7 @@ impl AsyncRead for Link {
 }
 
 impl AsyncWrite for Link {
+    #[inline]
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -74,6 +76,7 @@ impl AsyncWrite for Link {
         }
     }
 
+    #[inline]
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(wire) => Pin::new(wire).poll_flush(cx),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! supervisor ─ worker ─ client ─ session ─ transport ─ filter ─ link (TLS) ─ wire (TCP)
+//!                │        │         ├ taking, ending: takes what comes; comes to its end
 //!                │        │         ├ fault, misconduct: what it does wrong on purpose; life: what is kept of it
 //!                │        │         ├ exchange, heart: what is due, what an answer means (pure)
 //!                │        │         └ cause: why it ended (pure)
@@ -14,6 +15,7 @@ mod client;
 mod clock;
 mod deadline;
 mod dial;
+mod ending;
 mod error;
 mod exchange;
 mod fault;
@@ -38,6 +40,7 @@ mod session_tests;
 mod shared;
 mod supervisor;
 mod sys;
+mod taking;
 mod timer;
 mod transport;
 mod wall;

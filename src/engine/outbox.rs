@@ -14,16 +14,30 @@ const HEADER: usize = 14;
 const CONTROL: usize = 125;
 
 /// What is fed and not flushed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
     messages: usize,
     pings: usize,
+    /// Bytes fed before a flush, at most. Zero: none is to be fed any more.
+    most_messages: usize,
+    most_pings: usize,
     dirty: bool,
     blocked: bool,
-    /// No message, and no ping either, is to be fed any more.
-    without_messages: bool,
-    without_pings: bool,
     lost: Option<Lost>,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self {
+            messages: 0,
+            pings: 0,
+            most_messages: MESSAGES_AT_ONCE,
+            most_pings: PINGS_AT_ONCE,
+            dirty: false,
+            blocked: false,
+            lost: None,
+        }
+    }
 }
 
 impl Outbox {
@@ -36,26 +50,23 @@ impl Outbox {
 
     /// Whether a message may be fed now.
     pub(super) fn has_room(&self) -> bool {
-        !self.blocked
-            && !self.without_messages
-            && self.lost.is_none()
-            && self.messages < MESSAGES_AT_ONCE
+        !self.blocked && self.lost.is_none() && self.messages < self.most_messages
     }
 
     /// Whether a ping may be fed now.
     pub(super) fn has_room_for_ping(&self) -> bool {
-        self.lost.is_none() && !self.without_pings && self.pings < PINGS_AT_ONCE
+        self.lost.is_none() && self.pings < self.most_pings
     }
 
     /// There is never room for a message again.
     pub(super) fn hold_messages(&mut self) {
-        self.without_messages = true;
+        self.most_messages = 0;
     }
 
     /// There is never room for a message or a ping again.
     pub(super) fn hold_all(&mut self) {
-        self.without_messages = true;
-        self.without_pings = true;
+        self.most_messages = 0;
+        self.most_pings = 0;
     }
 
     /// Queues a message, or our Close. Failures are told by [`Self::take_lost`], after what was received before them

@@ -7,27 +7,26 @@
 
 use std::task::{Context, Poll};
 
-use super::cause::{Evidence, NO_CODE, Verdict};
+use super::cause::Evidence;
 use super::exchange::{Exchange, Next};
 use super::heart::{Heart, Missed};
-use super::inbox;
 use super::life::Diary;
 use super::misconduct::Misconduct;
 use super::outbox::Outbox;
 use super::shared::Shared;
-use super::transport::{Event, Frame, Lost, Transport};
-use crate::measure::{EndedBy, Life, TcpView};
-use crate::metric::{Counter, Side, Timer};
-use crate::plan::{Nanos, Opening, Until, fraction, nanos};
+use super::transport::Transport;
+use crate::measure::EndedBy;
+use crate::metric::{Counter, Timer};
+use crate::plan::{Nanos, Opening, Until};
 use crate::scenario::OnDead;
 
 /// Taken from a connection before others have their turn.
-const EVENTS_AT_ONCE: usize = 64;
+pub(super) const EVENTS_AT_ONCE: usize = 64;
 /// Sends and reads in turn before others have theirs.
 const ROUNDS_AT_ONCE: usize = 8;
 
 /// RFC 6455 section 7.4.1: the purpose for which the connection was established has been fulfilled.
-const NORMAL: u16 = 1000;
+pub(super) const NORMAL: u16 = 1000;
 /// What a heartbeat that was missed is closed with, as other stacks do.
 const MISSED: u16 = 1011;
 
@@ -45,19 +44,19 @@ pub(super) struct Session<T> {
     pub(super) last_message: Option<Nanos>,
     pub(super) last_server_ping: Option<Nanos>,
     /// When it was declared dead.
-    died: Option<Nanos>,
+    pub(super) died: Option<Nanos>,
     /// When its own time is over; the run's end may come sooner.
-    stop_at: Nanos,
-    state: State,
+    pub(super) stop_at: Nanos,
+    pub(super) state: State,
     pub(super) outbox: Outbox,
     /// What it does wrong, where it does.
     pub(super) misconduct: Option<Box<Misconduct>>,
     /// What is kept of it, where somebody asks.
-    diary: Option<Box<Diary>>,
+    pub(super) diary: Option<Box<Diary>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Live,
     Closing { since: Nanos, deadline: Nanos },
 }
@@ -174,29 +173,6 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Takes what has come, up to its share. Says how the connection was lost, if it was.
-    fn receive(
-        &mut self,
-        exchanges: &mut [Exchange],
-        shared: &Shared,
-        cx: &mut Context<'_>,
-        now: Nanos,
-        taken: &mut usize,
-    ) -> Option<Lost> {
-        while *taken < EVENTS_AT_ONCE {
-            if !self.reads() {
-                return self.await_end(shared, cx, now);
-            }
-            match self.transport.poll_event(cx) {
-                Poll::Ready(Ok(event)) => self.take(event, exchanges, shared, now),
-                Poll::Ready(Err(lost)) => return Some(lost),
-                Poll::Pending => return self.outbox.take_lost(),
-            }
-            *taken += 1;
-        }
-        None
-    }
-
     fn act(&mut self, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) -> Option<Outcome> {
         for exchange in exchanges.iter_mut() {
             while let Some(intended) = exchange.expire(now) {
@@ -237,36 +213,6 @@ impl<T: Transport> Session<T> {
             }
         }
         None
-    }
-
-    /// The end of TCP is waited for until then. What is held is held to the end of the run.
-    fn gives_up_at(&self, deadline: Nanos, shared: &Shared, now: Nanos) -> Nanos {
-        if self.is_held(now) {
-            deadline.max(self.closes_at(shared))
-        } else {
-            deadline
-        }
-    }
-
-    /// Nothing is due on this connection from here on.
-    fn stop(&self, shared: &Shared) -> Nanos {
-        self.stop_at.min(shared.state.end())
-    }
-
-    /// At its own time, or at its place in `ramp_down`.
-    fn closes_at(&self, shared: &Shared) -> Nanos {
-        let ramp_down = nanos(shared.plan.scenario.load.ramp_down) as f64;
-        let place = shared.plan.place(self.cohort, self.connection);
-        let at_end = shared
-            .state
-            .end()
-            .saturating_add((ramp_down * fraction(place)) as Nanos);
-        self.stop_at.min(at_end)
-    }
-
-    fn is_settled(&self, exchanges: &[Exchange]) -> bool {
-        exchanges.iter().all(Exchange::is_settled)
-            && self.heart.as_ref().is_none_or(Heart::is_settled)
     }
 
     fn send(&mut self, exchanges: &mut [Exchange], shared: &Shared, now: Nanos, stop: Nanos) {
@@ -339,94 +285,8 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    pub(super) fn close(
-        &mut self,
-        code: Option<u16>,
-        reason: &'static str,
-        by: EndedBy,
-        shared: &Shared,
-        now: Nanos,
-    ) {
-        let frame = Frame::Close { code, reason };
-        self.outbox.feed(&mut self.transport, frame);
-        self.evidence.sent = Some((code.unwrap_or(NO_CODE), Side::Local));
-        if let Some(misconduct) = &mut self.misconduct {
-            misconduct.faults.close();
-        }
-        self.note(|diary| diary.close_sent(now, code));
-        self.closing(by, shared, now);
-    }
-
-    fn closing(&mut self, by: EndedBy, shared: &Shared, now: Nanos) {
-        self.note(|diary| diary.decided(by));
-        let timeout = nanos(shared.plan.scenario.target.close_timeout);
-        let patience = match (by, &self.diary) {
-            (EndedBy::Server | EndedBy::Fault, Some(diary)) => diary.patience,
-            _ => 0,
-        };
-        self.state = State::Closing {
-            since: now,
-            deadline: now.saturating_add(timeout.max(patience)),
-        };
-        let mut shard = shared.shard.borrow_mut();
-        let open = &mut shard.cohorts[self.cohort].open;
-        open.open -= 1;
-        open.closing += 1;
-    }
-
-    fn take(&mut self, event: Event, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) {
-        let at = self.received_at(shared, now);
-        self.last_received = Some(at);
-        match event {
-            Event::Text(bytes) => {
-                self.note(|diary| diary.answer(at));
-                inbox::message(self, exchanges, shared, &bytes, true, now);
-            }
-            Event::Binary(bytes) => {
-                self.note(|diary| diary.answer(at));
-                inbox::message(self, exchanges, shared, &bytes, false, now);
-            }
-            Event::Pong(bytes) => {
-                self.note(|diary| diary.answer(at));
-                inbox::pong(self, shared, &bytes, at);
-            }
-            Event::Ping(bytes) => {
-                self.outbox.ask_flush();
-                let is_answered = match &mut self.misconduct {
-                    Some(misconduct) => misconduct.faults.ping(&bytes, at),
-                    None => !shared.plan.is_mute(self.cohort),
-                };
-                self.note(|diary| diary.ping(at, is_answered));
-                inbox::server_ping(self, shared, at);
-            }
-            Event::Close { code, reason } => self.take_close(code, reason, shared, at, now),
-        }
-    }
-
-    fn take_close(
-        &mut self,
-        code: Option<u16>,
-        reason: String,
-        shared: &Shared,
-        at: Nanos,
-        now: Nanos,
-    ) {
-        // What is sent from here on is our answer, and no sign of life.
-        self.count_bytes(shared, now);
-        if let Err(lost) = self.closed_by_peer(now) {
-            self.evidence.lost = Some(lost);
-        }
-        self.note(|diary| diary.close_received(at, code, &reason));
-        self.evidence.received.get_or_insert(code);
-        self.evidence.reason = reason;
-        if self.state == State::Live {
-            self.evidence.sent = Some((code.unwrap_or(NORMAL), Side::Peer));
-            self.closing(EndedBy::Server, shared, now);
-            self.outbox.ask_flush();
-        }
-    }
-
-    fn count_bytes(&mut self, shared: &Shared, now: Nanos) {
+    /// Books what went over the wire since the last time.
+    pub(super) fn count_bytes(&mut self, shared: &Shared, now: Nanos) {
         let (sent, received) = self.transport.take_bytes();
         if sent > 0 {
             self.note(|diary| diary.sent(now));
@@ -437,47 +297,11 @@ impl<T: Transport> Session<T> {
         });
     }
 
-    /// When what is taken now reached this machine; now, where that is not watched. It can have come since this turn
-    /// began, for a busy machine may put us aside between a look at the clock and a read.
-    pub(super) fn received_at(&self, shared: &Shared, now: Nanos) -> Nanos {
-        if self.diary.is_none() {
-            return now;
-        }
-        let at = self.transport.received_at(&*shared.clock);
-        at.map_or(now, |at| at.max(self.opened.min(now)))
-    }
-
-    fn end(&mut self, lost: Lost, shared: &Shared, now: Nanos) {
-        let at = self.received_at(shared, now);
-        if let (State::Closing { since, .. }, Some((_, Side::Local)), Lost::Tcp(_)) =
-            (self.state, self.evidence.sent, &lost)
-        {
-            shared.whole(self.cohort, |cells| {
-                cells.time(Timer::CloseDuration, at.saturating_sub(since));
-            });
-        }
-        if let Lost::Tcp(end) = &lost {
-            self.note(|diary| diary.tcp_ended(at, *end));
-        }
-        self.note(|diary| diary.decided(EndedBy::Server));
-        self.evidence.lost = Some(lost);
-    }
-
     /// Writes something down, where somebody asks for it.
     pub(super) fn note(&mut self, what: impl FnOnce(&mut Diary)) {
         if let Some(diary) = &mut self.diary {
             what(diary);
         }
-    }
-
-    /// Its life, once it is over, where somebody asks for it.
-    pub(super) fn life(&mut self, verdict: &Verdict, now: Nanos) -> Option<Life> {
-        let diary = self.diary.take()?;
-        let faults = self
-            .misconduct
-            .as_ref()
-            .map(|misconduct| &misconduct.faults);
-        Some(diary.close(faults, verdict, self.transport.frames_after_close(), now))
     }
 
     /// When there is something to do again, if nothing comes in before.
@@ -514,31 +338,6 @@ impl<T: Transport> Session<T> {
         }
         first
     }
-
-    /// From when on its schedule asked for nothing more: its own time was over, it was closing, or it was lost `now`.
-    pub(super) fn due_until(&self, shared: &Shared, now: Nanos) -> Nanos {
-        let ended = match self.state {
-            State::Live => now,
-            State::Closing { since, .. } => since,
-        };
-        ended.min(self.stop(shared))
-    }
-
-    /// Whether it was declared dead, and nothing came since.
-    pub(super) fn is_silent(&self) -> bool {
-        self.died
-            .is_some_and(|died| self.last_received < Some(died))
-    }
-
-    /// In which state it is or was.
-    pub(super) fn is_closing(&self) -> bool {
-        self.state != State::Live
-    }
-
-    /// The kernel's view of it.
-    pub(super) fn tcp_view(&self) -> Option<TcpView> {
-        self.transport.tcp_view()
-    }
 }
 
 /// Counts a message that could not be sent.
@@ -558,6 +357,6 @@ mod tests {
     #[test]
     fn an_open_connection_stays_small() {
         let size = size_of::<Session<WebSocket>>();
-        assert!(size <= 816, "{size}");
+        assert!(size <= 832, "{size}");
     }
 }

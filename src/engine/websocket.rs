@@ -73,6 +73,7 @@ impl WebSocket {
         }
     }
 
+    #[cold]
     fn lost(&self, error: Error) -> Lost {
         let broken = |cause, why: &dyn std::fmt::Display| Lost::Broken(cause, why.to_string());
         let end = self.link.inner().wire().end();
@@ -100,14 +101,18 @@ impl WebSocket {
         }
     }
 
-    /// Sends a Close frame where the server broke the protocol, as far as it can be sent at once (RFC 6455
-    /// section 7.1.7).
-    fn fail(&mut self, code: CloseCode, cx: &mut Context<'_>) {
-        let link = &mut self.link;
-        let reason = Utf8Bytes::from_static("");
-        let close = CloseFrame { code, reason };
-        // The connection is over either way, and for another reason than this.
-        let _ = self.protocol.close(&mut Polled { link, cx }, Some(close));
+    /// Nothing more can be read. Sends a Close frame where the server broke the protocol, as far as it can be sent
+    /// at once (RFC 6455 section 7.1.7).
+    #[cold]
+    fn fail(&mut self, error: Error, cx: &mut Context<'_>) -> Lost {
+        if let Some(code) = complaint(&error) {
+            let link = &mut self.link;
+            let reason = Utf8Bytes::from_static("");
+            let close = CloseFrame { code, reason };
+            // The connection is over either way, and for another reason than this.
+            let _ = self.protocol.close(&mut Polled { link, cx }, Some(close));
+        }
+        self.lost(error)
     }
 
     /// Reads to the end of TCP, and leaves it to the filter to count what comes.
@@ -125,32 +130,23 @@ impl WebSocket {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
-
-    /// A result of the library's, where "would block" is no error.
-    fn polled<T>(&self, result: Result<T, Error>) -> Poll<Result<T, Lost>> {
-        match result {
-            Ok(value) => Poll::Ready(Ok(value)),
-            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
-            Err(error) => Poll::Ready(Err(self.lost(error))),
-        }
-    }
 }
 
 impl Transport for WebSocket {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Lost>> {
         // The library takes what follows a Close frame for an error. Where the connection is watched, it is counted.
-        if self.link.inner().wire().is_watched() && !self.protocol.can_read() {
+        if !self.protocol.can_read() && self.link.inner().wire().is_watched() {
             return self.poll_rest(cx).map(Err);
         }
         let link = &mut self.link;
-        let result = self.protocol.read(&mut Polled { link, cx });
-        if let Err(error) = &result
-            && let Some(code) = complaint(error)
-        {
-            self.fail(code, cx);
-        }
-        let received = self.polled(result);
-        received.map_ok(|message| match message {
+        let message = match self.protocol.read(&mut Polled { link, cx }) {
+            Ok(message) => message,
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                return Poll::Pending;
+            }
+            Err(error) => return Poll::Ready(Err(self.fail(error, cx))),
+        };
+        Poll::Ready(Ok(match message {
             Message::Text(text) => Event::Text(text.into()),
             Message::Binary(bytes) => Event::Binary(bytes),
             Message::Ping(bytes) => Event::Ping(bytes),
@@ -166,7 +162,7 @@ impl Transport for WebSocket {
                 }
             }
             Message::Frame(_) => unreachable!("the library never reads a message as a raw frame"),
-        })
+        }))
     }
 
     fn feed(&mut self, frame: Frame) -> Result<(), Lost> {
@@ -191,12 +187,12 @@ impl Transport for WebSocket {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         let link = &mut self.link;
-        let result = match self.protocol.flush(&mut Polled { link, cx }) {
-            // Everything went out, and nothing more may follow.
-            Err(Error::ConnectionClosed) => Ok(()),
-            result => result,
-        };
-        self.polled(result)
+        match self.protocol.flush(&mut Polled { link, cx }) {
+            // After a Close everything went out, and nothing more may follow.
+            Ok(()) | Err(Error::ConnectionClosed) => Poll::Ready(Ok(())),
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+            Err(error) => Poll::Ready(Err(self.lost(error))),
+        }
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<TcpEnd> {

@@ -169,6 +169,7 @@ impl Wire {
         sys::hear(self.tcp.as_fd())
     }
 
+    #[cold]
     fn saw(&mut self, error: &io::Error) {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
         if matches!(
@@ -180,6 +181,7 @@ impl Wire {
     }
 
     /// The first end that was seen is the end. A FIN that was read late came with the last acknowledgement.
+    #[cold]
     fn ended(&mut self, end: TcpEnd) -> TcpEnd {
         if let Some(end) = self.end {
             return end;
@@ -198,6 +200,7 @@ impl Wire {
         end
     }
 
+    #[cold]
     fn poll_stamped(
         &mut self,
         cx: &mut Context<'_>,
@@ -234,6 +237,7 @@ impl Special {
 }
 
 impl AsyncRead for Wire {
+    #[inline]
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -261,6 +265,7 @@ impl AsyncRead for Wire {
 }
 
 impl AsyncWrite for Wire {
+    #[inline]
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -274,6 +279,7 @@ impl AsyncWrite for Wire {
         Poll::Ready(result)
     }
 
+    #[inline]
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.tcp).poll_flush(cx)
     }

@@ -3,14 +3,21 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use super::dial::secure;
+use super::link::{Link, tls_config};
 use super::preflight::can_vanish;
 use super::sys;
 use super::wire::{TcpEnd, Wire};
+use crate::scenario::Trust;
 
 /// How late the reader is, so that its own clock would be wrong by as much.
 const LATE: Duration = Duration::from_millis(300);
@@ -55,6 +62,44 @@ async fn bytes_that_are_read_late_have_the_time_at_which_they_came() {
     sleep(LATE);
     wire.read_exact(&mut [0; 5]).await.unwrap();
     let arrived = wire.arrived().unwrap();
+    assert_between(before, arrived, after, Duration::from_millis(20));
+}
+
+/// Puts TLS over both ends of a watched wire.
+async fn secured() -> (Link, StreamOwned<ServerConnection, TcpStream>) {
+    let (mut wire, far) = pair().await;
+    wire.watch();
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key.into())
+        .unwrap();
+    let far = std::thread::spawn(move || {
+        let mut far = StreamOwned::new(ServerConnection::new(Arc::new(config)).unwrap(), far);
+        far.conn.complete_io(&mut far.sock).unwrap();
+        far
+    });
+    let config = tls_config(&Trust::Anyone).unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let link = secure(Link::Plain(wire), &config, &name).await;
+    (link.unwrap(), far.join().unwrap())
+}
+
+#[tokio::test]
+async fn under_tls_bytes_that_are_read_late_have_the_time_at_which_they_came() {
+    let (mut link, mut far) = secured().await;
+    far.write_all(b"first").unwrap();
+    link.read_exact(&mut [0; 5]).await.unwrap();
+    sleep(MOMENT);
+    let before = Instant::now();
+    far.write_all(b"hello").unwrap();
+    let after = Instant::now();
+    sleep(LATE);
+    link.read_exact(&mut [0; 5]).await.unwrap();
+    let arrived = link.wire().arrived().unwrap();
     assert_between(before, arrived, after, Duration::from_millis(20));
 }
 
