@@ -345,3 +345,23 @@ fn a_dated_report_has_a_folder_of_its_own() {
         "a report that was dropped leaves no folder"
     );
 }
+
+/// What went wrong, and not what did not; and in lines that a terminal of 100 columns shows whole.
+#[test]
+fn a_quiet_run_says_what_failed_alone() {
+    let run = promises();
+    let text = written(|out| report::failures(&run.report(), Style::PLAIN, None, out));
+    assert!(text.contains("3 of 200 sooner than 2 s"), "{text}");
+    assert!(
+        text.contains("\nFAIL  3 of 10 promises were broken"),
+        "{text}"
+    );
+    assert!(!text.contains("PASS"), "{text}");
+    let whole = written(|out| report::text(&run.report(), Style::PLAIN, None, out));
+    for line in text.lines().chain(whole.lines()) {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    let passed = healthy();
+    let silent = written(|out| report::failures(&passed.report(), Style::PLAIN, None, out));
+    assert_eq!(silent, "");
+}

@@ -8,7 +8,7 @@ pub(super) fn idle(found: &Idle) -> Vec<String> {
     let watched = human_ns(found.watched_ns);
     let mut lines = Vec::new();
     match &found.silent {
-        Some(limit) => lines.push(limited(limit)),
+        Some(limit) => lines.extend(limited("", limit)),
         None => lines.push(format!(
             "nobody ends a silent client within {watched}; `--for` watches longer"
         )),
@@ -16,23 +16,24 @@ pub(super) fn idle(found: &Idle) -> Vec<String> {
     if let (Some(limit), Some(Since::Ping)) =
         (&found.answering, found.silent.as_ref().map(|l| l.since))
     {
-        lines.push(format!("one that answers pings: {}", limited(limit)));
+        lines.extend(limited("one that answers pings: ", limit));
     }
     lines
 }
 
-fn limited(limit: &Limit) -> String {
+/// When and by whom, and below it how.
+fn limited(whom: &str, limit: &Limit) -> [String; 2] {
     let after = human_ns(limit.after_ns);
     let since = match limit.since {
         Since::Open => format!("ended after {after} of silence"),
-        Since::Ping => format!("ended {after} after the first ping that was not answered"),
+        Since::Ping => format!("ended {after} after the first unanswered ping"),
     };
-    let how = manner(&limit.ending);
-    match &limit.ending.how {
-        How::Close { .. } => format!("{since}, by the server: {how}"),
-        How::Fin | How::Rst => format!("{since}: {how}, by a proxy or a server that sends none"),
-        How::Broken(_) | How::Stuck => format!("{since}, by us: {how}"),
-    }
+    let by = match &limit.ending.how {
+        How::Close { .. } => "the server",
+        How::Fin | How::Rst => "a proxy, or a server that sends no Close frame",
+        How::Broken(_) | How::Stuck => "us",
+    };
+    [format!("{whom}{since}, by {by}"), manner(&limit.ending)]
 }
 
 /// When and how a connection was ended.
@@ -135,15 +136,13 @@ mod tests {
         };
         let text = limit(Since::Ping, close(Some(1011), ""));
         assert!(
-            text.contains(
-                "2.00 s after the first ping that was not answered, by the server: Close 1011"
-            ),
+            text.contains("2.00 s after the first unanswered ping, by the server\nClose 1011"),
             "{text}"
         );
         let text = limit(Since::Open, How::Fin);
         assert!(
             text.contains(
-                "after 2.00 s of silence: FIN without a Close frame, by a proxy or a server that sends none"
+                "after 2.00 s of silence, by a proxy, or a server that sends no Close frame\nFIN without"
             ),
             "{text}"
         );

@@ -67,7 +67,7 @@ impl Written<'_> {
                 check.missing(self.place, &self.key(setting), &hint);
             }
             PresetError::Invalid { name: setting, why } => {
-                check.problem(&self.key(&setting), place(&setting), why);
+                check.problem(&self.key(setting), place(setting), why);
             }
         }
         None
