@@ -39,8 +39,8 @@ def run(bench, quick):
 
 def said(what, run):
     doubts = "; ".join(doubt["text"] for doubt in run.report["verdict"]["distrust"])
-    return Row(f"limits: {what}", f"exit code {UNTRUSTED}, and why", f"exit code {run.code}: {doubts or 'no word'}",
-               run.code == UNTRUSTED and bool(doubts))
+    observed = f"exit code {run.code}: {doubts or 'no word'}"
+    return Row(f"limits: {what}", f"exit code {UNTRUSTED}, and why", observed, run.code == UNTRUSTED and bool(doubts))
 
 
 @contextmanager

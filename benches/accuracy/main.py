@@ -52,7 +52,7 @@ def arguments():
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
     parser.add_argument("--quick", action="store_true", help="shorter runs, to try the script itself")
     parser.add_argument(
-        "--build", default="target/release", metavar="FOLDER", help="measure what was built there; nothing is built then"
+        "--build", default="target/release", metavar="FOLDER", help="measure what is there, and build nothing"
     )
     args = parser.parse_args()
     if args.write and args.quick:

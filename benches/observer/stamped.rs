@@ -16,8 +16,7 @@ pub(crate) fn ask(listener: &TcpListener) -> io::Result<()> {
     Ok(setsockopt(listener, sockopt::ReceiveTimestampns, &true)?)
 }
 
-/// Reads once. The stamp is that of the last bytes read; of what came before it in the same read it is too late, by
-/// which the server's share seems smaller, and the client's error larger, than it is.
+/// Reads once. The stamp is that of the last bytes read: what came before them, in the same read, came earlier.
 pub(crate) fn read(stream: &TcpStream, input: &mut [u8]) -> io::Result<(usize, Option<Time>)> {
     let mut control = nix::cmsg_space!(TimeSpec);
     let mut parts = [IoSliceMut::new(input)];
