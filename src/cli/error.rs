@@ -33,6 +33,12 @@ pub(super) enum CliError {
         path: PathBuf,
         source: std::io::Error,
     },
+    /// A file cannot be written to its end, after the run.
+    #[error("write {}: {source}", path.display())]
+    LateWrite {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     /// An address that names no server.
     #[error(
         "probe the built-in server: it is known\nhint: name a server: wsbench probe ws://127.0.0.1:8080/"
@@ -101,6 +107,7 @@ impl CliError {
             Self::NoConnection(_) => Exit::Untrusted,
             Self::Engine(EngineError::Killed) => Exit::Interrupted,
             Self::LateOutput(_)
+            | Self::LateWrite { .. }
             | Self::Relay(_)
             | Self::Engine(_)
             | Self::Serve(_)

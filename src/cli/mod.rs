@@ -6,6 +6,7 @@ mod check;
 mod error;
 mod init;
 mod input;
+mod messages;
 mod presets;
 mod probe;
 mod run;

@@ -7,12 +7,13 @@ use std::time::{Instant, SystemTime};
 use super::around::Around;
 use super::error::CliError;
 use super::input::{Input, Loaded};
+use super::messages::Log;
 use super::target::RunningTarget;
 use super::{signals, term};
 use crate::engine::{self, Finished, Limits, Prepared};
 use crate::host;
 use crate::live::Live;
-use crate::measure::Surroundings;
+use crate::measure::{Echoes, Surroundings};
 use crate::plan::Plan;
 use crate::report::{self, Host, Options, OutputSet, RunReport};
 use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
@@ -29,6 +30,9 @@ pub(super) struct Args {
     /// Write the report here [default: reports/SCENARIO/TIME]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Write each answered message on a row of its own into this file, as CSV
+    #[arg(long, value_name = "FILE")]
+    messages: Option<PathBuf>,
     /// Where all chance comes from: the same seed gives the same schedule
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
@@ -50,20 +54,24 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     // Before anything is started: a network can only be left while there is one thread.
     own_network(&loaded.scenario)?;
     let output = open_output(args, &loaded.scenario, started_at)?;
+    let messages = (args.messages.as_deref()).map(|file| Log::create(file, &loaded.scenario));
+    let messages = messages.transpose()?;
     let interrupt = signals::listen()?;
     // A target that is started here has as many connections, and inherits the limit of descriptors.
     Limits::of_this_machine();
     let target = RunningTarget::start(&loaded.scenario)?;
     let around = Around::start(&loaded.scenario, &target, args.seed)?;
-    let plan = Plan::new(loaded.scenario.clone(), args.seed, nonce(started_at));
+    let mut plan = Plan::new(loaded.scenario.clone(), args.seed, nonce(started_at));
+    plan.keeps_echoes = messages.is_some();
     let workers = args.workers.map(usize::from);
     let prepared = Prepared::new(plan, &target.url, around.routes(), workers);
     let prepared = prepared.map_err(CliError::Prepare)?;
 
-    let mut watch = Watch::new(&loaded.scenario, &around, args.quiet);
+    let mut watch = Watch::new(&loaded.scenario, &around, messages, args.quiet);
     let finished = prepared
         .run(interrupt, &mut watch)
         .map_err(CliError::Engine)?;
+    let left_out = watch.end_messages();
     let outcome = watch.outcome(&finished);
     let facts = facts(outcome, &finished, around.end(finished.origin)?);
     drop(target);
@@ -80,6 +88,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         verdict: &verdict,
     };
     let folder = output.commit(&report).map_err(CliError::LateOutput)?;
+    match left_out? {
+        0 => {}
+        more => term::note(&format!("{more} messages had no room among `--messages`")),
+    }
     if args.json {
         print(|out| report::run_json(&report, out).map_err(Into::into))?;
     } else if args.quiet {
@@ -152,17 +164,24 @@ struct Watch<'a> {
     live: Live,
     scenario: &'a Scenario,
     around: &'a Around,
+    messages: Option<Log>,
     held: Option<String>,
 }
 
 impl<'a> Watch<'a> {
-    fn new(scenario: &'a Scenario, around: &'a Around, quiet: bool) -> Self {
+    fn new(scenario: &'a Scenario, around: &'a Around, messages: Option<Log>, quiet: bool) -> Self {
         Self {
             live: term::progress(quiet),
             scenario,
             around,
+            messages,
             held: None,
         }
+    }
+
+    /// Ends the file of single messages, and says how many had no room in it.
+    fn end_messages(&mut self) -> Result<u64, CliError> {
+        self.messages.take().map_or(Ok(0), Log::finish)
     }
 
     fn outcome(self, finished: &Finished) -> Outcome {
@@ -178,6 +197,12 @@ impl<'a> Watch<'a> {
 impl engine::Observer for Watch<'_> {
     fn measuring(&mut self, from: Instant) {
         self.around.measuring(from);
+    }
+
+    fn echoes(&mut self, echoes: &Echoes) {
+        if let Some(messages) = &mut self.messages {
+            messages.write(echoes);
+        }
     }
 
     fn second(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {

@@ -7,6 +7,7 @@ use super::heart::Pong;
 use super::session::Session;
 use super::shared::Shared;
 use super::transport::{Frame, Transport};
+use crate::measure::Echo;
 use crate::metric::{Counter, Timer};
 use crate::plan::{Nanos, Stamp, Template};
 use crate::scenario::{Expect, FrameKind, HeartbeatKind};
@@ -37,7 +38,7 @@ pub(super) fn message<T: Transport>(
     let at = found.as_ref().map_or(now, |found| found.intended);
     shared.record(cohort, at, |cells| {
         cells.count(Counter::MessagesReceived);
-        let Some(found) = found else {
+        let Some(found) = &found else {
             return cells.count(Counter::MessagesUnsolicited);
         };
         let message = &shared.plan.cohort(cohort).messages[found.message];
@@ -55,12 +56,38 @@ pub(super) fn message<T: Transport>(
             Answer::Unknown => cells.count(Counter::MessagesUnsolicited),
         }
     });
+    if shared.plan.keeps_echoes
+        && let Some(found) = found
+    {
+        keep(session, shared, &found, now);
+    }
+}
+
+/// Keeps a message on its own, if it was echoed.
+fn keep<T: Transport>(session: &Session<T>, shared: &Shared, found: &Found, now: Nanos) {
+    let Answer::InTime { intended, sent } = found.answer else {
+        return;
+    };
+    if found.same {
+        shared.shard.borrow_mut().echoes.keep(Echo {
+            cohort: session.cohort,
+            connection: session.connection,
+            message: found.message,
+            sequence: found.sequence,
+            intended_ns: intended,
+            sent_ns: sent,
+            received_ns: now,
+            arrived_ns: (session.transport.received_at(&*shared.clock)).map(|at| at.min(now)),
+        });
+    }
 }
 
 /// An answer, and the message it is for.
 struct Found {
     message: usize,
     answer: Answer,
+    /// By its stamp, where there is one.
+    sequence: Option<u64>,
     /// The bytes are those that were sent.
     same: bool,
     /// Decides which window it belongs to.
@@ -104,6 +131,7 @@ fn find_stamped<T: Transport>(
     Some(Found {
         message,
         answer,
+        sequence: Some(stamp.sequence),
         same: due_then && bytes.get(crate::plan::STAMP_LEN..) == Some(filler.as_slice()),
         intended,
     })
@@ -135,6 +163,7 @@ fn find_in_order<T: Transport>(
     Some(Found {
         message,
         answer,
+        sequence: None,
         same: same.is_some(),
         intended,
     })

@@ -50,6 +50,7 @@ impl Merging {
             .or_insert_with(|| self.spare.pop().unwrap_or_else(|| Shard::new(&self.layout)));
         merged.interval = shard.interval;
         merged.merge(&shard, usize::MAX);
+        merged.echoes.merge(&shard.echoes);
         for (all, cohort) in merged.cohorts.iter_mut().zip(&shard.cohorts) {
             all.open.merge(&cohort.open);
         }

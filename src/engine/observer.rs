@@ -3,13 +3,16 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use crate::measure::{Collector, Progress, Summary};
+use crate::measure::{Collector, Echoes, Progress, Summary};
 
 /// Looks on while a run goes on. Called by the supervisor, which does nothing else meanwhile: it should not take long.
 pub trait Observer {
     /// Measuring starts at this time. Told once, as soon as that is known: the time is to come, or is now. Not told
     /// where the run ends before.
     fn measuring(&mut self, _from: Instant) {}
+
+    /// What was answered in a second, message by message, where the plan keeps that.
+    fn echoes(&mut self, _echoes: &Echoes) {}
 
     /// A second is over. May end the run.
     fn second(&mut self, second: &Second<'_>) -> ControlFlow<()>;

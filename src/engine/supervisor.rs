@@ -241,6 +241,7 @@ impl Supervisor {
             self.failed += failed;
             let mut progress = Progress::of(phase, &interval, self.failed, self.plan.connections());
             (progress.planned, progress.left) = self.span(phase, time);
+            observer.echoes(&interval.echoes);
             self.merging.give_back(interval);
             let second = Second {
                 progress,

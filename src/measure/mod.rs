@@ -3,6 +3,7 @@
 
 mod cells;
 mod collector;
+mod echo;
 mod histogram;
 mod life;
 mod shard;
@@ -12,6 +13,7 @@ mod timeline;
 
 pub use cells::Cells;
 pub use collector::{Collector, Sample};
+pub use echo::{Echo, Echoes};
 pub use histogram::{Histogram, HistogramError};
 pub use life::{EndedBy, Life, TcpEnding};
 pub use shard::{CohortShard, Ending, Layout, Open, Shard, State, TcpView, Window};

@@ -1,6 +1,7 @@
 //! What one worker saw in one interval. Handed over by ownership, merged elsewhere, and recycled.
 
 use super::cells::Cells;
+use super::echo::Echoes;
 use super::histogram::Histogram;
 use super::life::Life;
 use crate::metric::{Cause, Side};
@@ -181,6 +182,8 @@ pub struct Shard {
     pub lives: Vec<Life>,
     /// How many more there were.
     pub more_lives: u64,
+    /// Single messages, where they are asked for. They belong to one interval, and are not added to others.
+    pub echoes: Echoes,
 }
 
 impl Shard {
@@ -204,6 +207,7 @@ impl Shard {
             more_endings: 0,
             lives: Vec::new(),
             more_lives: 0,
+            echoes: Echoes::default(),
         }
     }
 
@@ -255,5 +259,6 @@ impl Shard {
         self.more_endings = 0;
         self.lives.clear();
         self.more_lives = 0;
+        self.echoes.clear();
     }
 }

@@ -38,6 +38,8 @@ pub struct Plan {
     pub run: u32,
     /// Where all chance comes from.
     pub seed: Seed,
+    /// Each answered message is kept on its own, and told to the observer of the run.
+    pub keeps_echoes: bool,
     /// For each cohort, the number of its first connection.
     firsts: Vec<u32>,
     /// For each cohort, what its messages look like on the wire.
@@ -62,6 +64,7 @@ impl Plan {
         Self {
             run,
             seed,
+            keeps_echoes: false,
             firsts,
             templates,
             scenario,

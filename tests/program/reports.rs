@@ -224,3 +224,70 @@ fn timeline_adds_up(ended: &Ended, report: &Report) {
         assert_eq!(last[state], "0", "{state} at the end");
     }
 }
+
+#[test]
+fn single_messages_are_written_down_where_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("two.toml"), scenario("embedded")).unwrap();
+    let arguments = [
+        "run",
+        "two.toml",
+        "--out",
+        "report",
+        "--messages",
+        "all.csv",
+    ];
+    let ended = Running::call(folder, &arguments, &[]).end();
+    let report = Report::read(&ended.folder().join("report"));
+    let rows = table(&ended.folder().join("all.csv"));
+    let totals = report.json["totals"].as_array().unwrap();
+    let latency = (totals.iter()).find(|row| row["name"] == "latency.echo");
+    let latency = latency.unwrap();
+    assert_eq!(rows.len() as u64, latency["count"].as_u64().unwrap());
+
+    let mut waited = 0;
+    let mut sent = BTreeMap::new();
+    for row in &rows {
+        let time = |column: &str| row[column].parse::<u64>().unwrap();
+        assert_eq!((&*row["cohort"], &*row["message"]), ("talking", "echo"));
+        assert!(time("intended_ns") <= time("sent_ns") && time("sent_ns") <= time("received_ns"));
+        // Without a contract no connection has the kernel's stamps.
+        assert_eq!(row["arrived_ns"], "");
+        waited += time("received_ns") - time("intended_ns");
+        let numbers: &mut Vec<u64> = sent.entry(time("connection")).or_default();
+        numbers.push(time("sequence"));
+    }
+    assert_eq!(sent.len(), 6);
+    for numbers in sent.values() {
+        assert!(numbers.iter().copied().eq(0..numbers.len() as u64));
+    }
+    let sum = latency["sum"].as_f64().unwrap();
+    assert!(
+        (waited as f64 / 1000.0 - sum).abs() < 1.0,
+        "{waited} ns, {sum} us"
+    );
+}
+
+#[test]
+fn a_file_of_messages_that_cannot_be_made_ends_it_before_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("two.toml"), scenario("embedded")).unwrap();
+    let arguments = [
+        "run",
+        "two.toml",
+        "--out",
+        "report",
+        "--messages",
+        "no/all.csv",
+    ];
+    let ended = Running::call(folder, &arguments, &[]).end();
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .starts_with("error: failed to write no/all.csv: "),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.folder().join("report").exists());
+}

@@ -1,0 +1,82 @@
+//! The command line of the observer. Counts are printed as lines of JSON, times are written to a file as CSV.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::conduct::{Conduct, Fate, Standstill};
+use crate::server::Server;
+
+/// An echo server on a free port of the loopback address, which is printed first. It prints its counts for each line
+/// of standard input, and once more at its end, and ends with it. Standard input must be a pipe.
+#[derive(Debug, Parser)]
+#[command(name = "observer")]
+struct Arguments {
+    /// Write the times of each handshake, message, ping and close into this file, as CSV
+    #[arg(long)]
+    log: Option<PathBuf>,
+    /// Keep each answer for up to so many milliseconds, each for another time
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    late: u32,
+    /// Stand still as a whole, each time for so many milliseconds
+    #[arg(long, value_name = "MS", requires = "stall_every")]
+    stall: Option<u32>,
+    /// From one standstill to the next, in milliseconds
+    #[arg(long, value_name = "MS", requires = "stall")]
+    stall_every: Option<u32>,
+    /// How the connections of the first cohort end, of the second one, and so on; those of others end as the client likes
+    #[arg(long, value_delimiter = ',')]
+    fates: Vec<Fate>,
+    /// Connections that are to end do so within so many seconds of their first message, evenly
+    #[arg(long, value_name = "S", default_value_t = 60)]
+    within: u32,
+    /// Stop reading from each connection now and then, for up to a second, so many milliseconds apart on average
+    #[arg(long, value_name = "MS")]
+    pause_every: Option<u32>,
+    /// Where all chance comes from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Reads the command line and does what it says.
+pub(crate) fn run() -> io::Result<()> {
+    rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
+    let arguments = Arguments::parse();
+    // Made now, so that a run is not in vain.
+    let log = arguments.log.as_ref().map(File::create).transpose()?;
+    let mut server = Server::listen(io::stdin(), arguments.conduct(), log.is_some())?;
+    let mut out = io::stdout();
+    writeln!(
+        out,
+        "{}",
+        serde_json::json!({ "port": server.address()?.port() })
+    )?;
+    out.flush()?;
+    server.serve(&mut out)?;
+    if let Some(log) = log {
+        server.books().write_log(log)?;
+    }
+    server.books().print(&mut out)
+}
+
+impl Arguments {
+    fn conduct(&self) -> Conduct {
+        let ms = |ms: u32| Duration::from_millis(ms.into());
+        let standstill = self.stall.zip(self.stall_every);
+        Conduct {
+            seed: self.seed,
+            late: ms(self.late),
+            standstill: standstill.map(|(lasts, every)| Standstill {
+                lasts: ms(lasts),
+                every: ms(every),
+            }),
+            fates: self.fates.clone(),
+            within: Duration::from_secs(self.within.into()),
+            pause_every: self.pause_every.map(ms),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! One connection as the observer has it: what came whole, what is still to be answered, what could not be written.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use rustix::event::epoll::EventFlags;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use wsbench::plan::Stamp;
+
+use crate::books::{Books, Count, Entry, Kind, Name};
+use crate::conduct::Conduct;
+use crate::frame::{self, Frame};
+use crate::stamped::{self, Time};
+
+/// The longest upgrade request.
+const MAX_REQUEST: usize = 8192;
+const ACCEPTED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+/// "Going away".
+const CLOSE_1001: &[u8] = &[0x88, 2, 0x03, 0xe9];
+
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Upgrading,
+    Open,
+    /// We have sent a Close frame. What comes is counted and not answered.
+    Closing,
+    /// The client's Close frame is there: nothing more is read, and the end comes when all is written.
+    Ended(Count),
+}
+
+/// An answer that waits for its time.
+struct Answer {
+    due: Instant,
+    bytes: Vec<u8>,
+    entry: Entry,
+}
+
+/// Why a connection is gone: how it is counted.
+pub(crate) struct Gone(pub(crate) Count);
+
+const BROKEN: Gone = Gone(Count::Broken);
+
+/// One connection.
+pub(crate) struct Peer {
+    pub(crate) stream: TcpStream,
+    /// In the order of the dials.
+    number: usize,
+    state: State,
+    pub(crate) name: Option<Name>,
+    /// Answers so far: what chance goes by.
+    answers: u64,
+    /// Part of a frame or of a request.
+    rest: Vec<u8>,
+    waiting: VecDeque<Answer>,
+    /// For when its next answer was asked to be woken.
+    told: Option<Instant>,
+    /// What the socket would not take yet.
+    unsent: Vec<u8>,
+    /// It is not read for a while.
+    pub(crate) paused: bool,
+    /// What epoll is asked for.
+    pub(crate) watched: EventFlags,
+}
+
+impl Peer {
+    pub(crate) fn new(stream: TcpStream, number: usize) -> Self {
+        Self {
+            stream,
+            number,
+            state: State::Upgrading,
+            name: None,
+            answers: 0,
+            rest: Vec::new(),
+            waiting: VecDeque::new(),
+            told: None,
+            unsent: Vec::new(),
+            paused: false,
+            watched: EventFlags::IN,
+        }
+    }
+
+    /// Reads once and works out the answers.
+    pub(crate) fn read(
+        &mut self,
+        input: &mut [u8],
+        conduct: &Conduct,
+        books: &mut Books,
+    ) -> Result<(), Gone> {
+        let (read, stamp) = match stamped::read(&self.stream, input) {
+            Ok((0, _)) => return Err(BROKEN),
+            Ok(done) => done,
+            Err(error) if is_passing(&error) => return Ok(()),
+            Err(_) => return Err(BROKEN),
+        };
+        let mut bytes = std::mem::take(&mut self.rest);
+        bytes.extend(&input[..read]);
+        let used = self.take(&bytes, stamp, conduct, books)?;
+        bytes.drain(..used);
+        self.rest = bytes;
+        Ok(())
+    }
+
+    /// Takes all that has come whole, and returns how many bytes that was.
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        received: Option<Time>,
+        conduct: &Conduct,
+        books: &mut Books,
+    ) -> Result<usize, Gone> {
+        let now = Instant::now();
+        let mut used = 0;
+        if let State::Upgrading = self.state {
+            let Some((length, answer)) = upgrade(bytes)? else {
+                return Ok(0);
+            };
+            used = length;
+            self.state = State::Open;
+            self.answer(answer, Kind::Handshake, None, received, now, conduct);
+        }
+        while !matches!(self.state, State::Ended(_)) {
+            let Some(frame) = Frame::read(&bytes[used..]).map_err(|_| BROKEN)? else {
+                break;
+            };
+            used += frame.len;
+            self.frame(&frame, received, now, conduct, books);
+        }
+        Ok(used)
+    }
+
+    fn frame(
+        &mut self,
+        frame: &Frame<'_>,
+        received: Option<Time>,
+        now: Instant,
+        conduct: &Conduct,
+        books: &mut Books,
+    ) {
+        let (kind, opcode, count) = match frame.opcode() {
+            frame::PONG => return,
+            frame::CLOSE => (Kind::Close, frame::CLOSE, None),
+            frame::PING => (Kind::Ping, frame::PONG, Some(Count::Pings)),
+            frame::TEXT => (Kind::Text, frame::TEXT, Some(Count::Text)),
+            other => (Kind::Binary, other, Some(Count::Binary)),
+        };
+        if let Some(count) = count {
+            books.count(self.number, count);
+        }
+        match (self.state, kind) {
+            (State::Closing, Kind::Close) => {
+                return self.state = State::Ended(Count::ClosedByServer);
+            }
+            (State::Closing, _) => return,
+            (_, Kind::Close) => self.state = State::Ended(Count::ClosedByClient),
+            _ => {}
+        }
+        let mut bytes = Vec::with_capacity(frame.len);
+        frame.answer(opcode, &mut bytes);
+        let stamp = payload(&bytes).and_then(Stamp::decode);
+        if let (Some(stamp), None) = (stamp, self.name) {
+            let Stamp {
+                cohort, connection, ..
+            } = stamp;
+            let name = Name { cohort, connection };
+            self.name = Some(name);
+            books.name(self.number, name);
+        }
+        let message = stamp.map(|stamp| (stamp.message, stamp.sequence));
+        self.answer(bytes, kind, message, received, now, conduct);
+    }
+
+    fn answer(
+        &mut self,
+        bytes: Vec<u8>,
+        kind: Kind,
+        message: Option<(u8, u64)>,
+        received: Option<Time>,
+        now: Instant,
+        conduct: &Conduct,
+    ) {
+        let kept = match conduct.late {
+            Duration::ZERO => Duration::ZERO,
+            _ => conduct.kept(self.number as u64, self.answers),
+        };
+        self.answers += 1;
+        let after = self.waiting.back().map_or(now, |last| last.due);
+        self.waiting.push_back(Answer {
+            due: after.max(now + kept),
+            bytes,
+            entry: Entry {
+                kind,
+                message,
+                received,
+            },
+        });
+    }
+
+    /// When the next answer is due, if that was not told before.
+    pub(crate) fn due(&mut self) -> Option<Instant> {
+        let due = self.waiting.front().map(|answer| answer.due);
+        let told = std::mem::replace(&mut self.told, due);
+        due.filter(|_| due != told)
+    }
+
+    /// Whether the socket takes nothing more for now.
+    pub(crate) fn is_blocked(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// Begins a close handshake, with all answers before it.
+    pub(crate) fn close(&mut self, books: &mut Books) -> Result<(), Gone> {
+        let State::Open = self.state else {
+            return Ok(());
+        };
+        self.put(|_| true, books);
+        self.unsent.extend(CLOSE_1001);
+        self.state = State::Closing;
+        self.flush()
+    }
+
+    /// Writes what is due now, in one piece.
+    pub(crate) fn write(&mut self, books: &mut Books) -> Result<(), Gone> {
+        if !self.is_blocked() {
+            let now = Instant::now();
+            self.put(|answer| answer.due <= now, books);
+        }
+        self.flush()?;
+        match self.state {
+            State::Ended(how) if self.waiting.is_empty() && !self.is_blocked() => Err(Gone(how)),
+            _ => Ok(()),
+        }
+    }
+
+    fn put(&mut self, is_due: impl Fn(&Answer) -> bool, books: &mut Books) {
+        let now = stamped::now();
+        while self.waiting.front().is_some_and(&is_due)
+            && let Some(answer) = self.waiting.pop_front()
+        {
+            self.unsent.extend(&answer.bytes);
+            books.answered(self.number, answer.entry, now);
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Gone> {
+        if self.unsent.is_empty() {
+            return Ok(());
+        }
+        match self.stream.write(&self.unsent) {
+            Ok(written) => drop(self.unsent.drain(..written)),
+            Err(error) if is_passing(&error) => {}
+            Err(_) => return Err(BROKEN),
+        }
+        Ok(())
+    }
+}
+
+/// Reads a whole upgrade request: its length, and the answer.
+fn upgrade(bytes: &[u8]) -> Result<Option<(usize, Vec<u8>)>, Gone> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut request = httparse::Request::new(&mut headers);
+    let used = match request.parse(bytes) {
+        Ok(httparse::Status::Complete(used)) => used,
+        Ok(httparse::Status::Partial) if bytes.len() <= MAX_REQUEST => return Ok(None),
+        _ => return Err(BROKEN),
+    };
+    let key = (request.headers.iter())
+        .find(|header| header.name.eq_ignore_ascii_case("sec-websocket-key"))
+        .ok_or(BROKEN)?;
+    let accept = derive_accept_key(key.value);
+    Ok(Some((
+        used,
+        [ACCEPTED, accept.as_bytes(), b"\r\n\r\n"].concat(),
+    )))
+}
+
+/// What a frame of ours carries.
+fn payload(frame: &[u8]) -> Option<&[u8]> {
+    match frame.get(1)? {
+        126 => frame.get(4..),
+        127 => frame.get(10..),
+        _ => frame.get(2..),
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}

@@ -1,0 +1,88 @@
+//! One answered message, kept on its own: what somebody needs who wants to look at single messages.
+//! Kept only where that was asked for, and never more than a shard has room for.
+
+/// A message that was answered in time, by the same bytes. Times are nanoseconds since the first dial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Echo {
+    /// The index of its cohort.
+    pub cohort: usize,
+    /// The connection's number, from 0.
+    pub connection: u32,
+    /// The index of the message in its cohort.
+    pub message: usize,
+    /// Counted from 0 on each connection and message; `None` where the payload has no stamp to name it.
+    pub sequence: Option<u64>,
+    /// When it was due.
+    pub intended_ns: u64,
+    /// When it was sent.
+    pub sent_ns: u64,
+    /// When a worker turned to the answer.
+    pub received_ns: u64,
+    /// When the answer reached this machine, by the kernel's stamp; `None` where its connection has none.
+    pub arrived_ns: Option<u64>,
+}
+
+/// The single messages of one interval.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Echoes {
+    /// In the order they were answered, for each worker; bounded.
+    pub rows: Vec<Echo>,
+    /// How many more there were.
+    pub more: u64,
+}
+
+impl Echoes {
+    /// How many are kept of one worker and interval.
+    pub const MAX_ROWS: usize = 200_000;
+
+    /// Keeps one, or counts it when there is no more room.
+    pub fn keep(&mut self, echo: Echo) {
+        if self.rows.len() < Self::MAX_ROWS {
+            self.rows.push(echo);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Adds those of another worker.
+    pub fn merge(&mut self, other: &Self) {
+        self.rows.extend_from_slice(&other.rows);
+        self.more += other.more;
+    }
+
+    /// Empties it; memory stays.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.more = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_finds_no_room_is_counted() {
+        let echo = Echo {
+            cohort: 0,
+            connection: 0,
+            message: 0,
+            sequence: Some(0),
+            intended_ns: 1,
+            sent_ns: 2,
+            received_ns: 4,
+            arrived_ns: None,
+        };
+        let mut full = Echoes::default();
+        for _ in 0..Echoes::MAX_ROWS + 2 {
+            full.keep(echo);
+        }
+        assert_eq!((full.rows.len(), full.more), (Echoes::MAX_ROWS, 2));
+        let mut all = Echoes::default();
+        all.keep(echo);
+        all.merge(&full);
+        assert_eq!((all.rows.len(), all.more), (Echoes::MAX_ROWS + 1, 2));
+        all.clear();
+        assert_eq!(all, Echoes::default());
+    }
+}
