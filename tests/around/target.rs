@@ -206,7 +206,8 @@ fn a_frozen_server_is_noticed_and_goes_on() {
         let [("sigstop", began, Some(ended))] = incidents[..] else {
             panic!("{incidents:?}");
         };
-        assert!(began >= 0.3 && ended - began >= 0.69, "{began} {ended}");
+        // A freeze that began late on a busy machine ends at its time all the same.
+        assert!(began >= 0.3 && ended - began >= 0.4, "{began} {ended}");
         assert!(run.report.json["surroundings"]["fault_failed"].is_null());
     }
 }
