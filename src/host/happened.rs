@@ -10,9 +10,9 @@ use crate::scenario::Signal;
 pub struct Happened {
     /// What was done.
     pub kind: Signal,
-    /// The system had taken the signal.
+    /// Just before the system took the signal: nothing that it brings about is sooner.
     pub began: Instant,
-    /// Just before `SIGCONT`, so that nothing it did afterwards is earlier; `None` for `SIGTERM`.
+    /// Just before the system took `SIGCONT`; `None` for `SIGTERM`.
     pub ended: Option<Instant>,
 }
 

@@ -139,8 +139,7 @@ impl<'a> Hands<'a> {
             Step::Freeze => {
                 self.freezes += 1;
                 if self.stopped.is_none() {
-                    self.reach.send(Posix::STOP)?;
-                    self.stopped = Some(Instant::now());
+                    self.stopped = Some(self.send(Posix::STOP)?);
                 }
                 Ok(())
             }
@@ -152,8 +151,8 @@ impl<'a> Hands<'a> {
                 }
             }
             Step::Terminate => {
-                self.reach.send(Posix::TERM)?;
-                self.note(Signal::Terminate, Instant::now(), None);
+                let began = self.send(Posix::TERM)?;
+                self.note(Signal::Terminate, began, None);
                 Ok(())
             }
         }
@@ -168,6 +167,13 @@ impl<'a> Hands<'a> {
         let sent = self.reach.send(Posix::CONT);
         self.note(Signal::Stop, began, Some(ended));
         sent
+    }
+
+    /// Sends a signal and tells when, as seen just before: what it brings about may come before we run again.
+    fn send(&self, signal: Posix) -> io::Result<Instant> {
+        let at = Instant::now();
+        self.reach.send(signal)?;
+        Ok(at)
     }
 
     fn note(&mut self, kind: Signal, began: Instant, ended: Option<Instant>) {
