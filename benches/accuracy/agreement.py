@@ -77,8 +77,9 @@ def run(bench, quick):
     rows = paired("messages, idle", idle)
     rows += paired(f"messages, {most * HALF:,.0f}/s of {most:,.0f}/s, CPU {half.cpu():.0f} %", half)
     rows += alike("pings", "heartbeat.rtt", "ping", idle)
-    rows += alike("handshakes, request to 101", "handshake.upgrade", "handshake", cycle)
-    rows += alike("closes, Close to end of TCP", "close.duration", "close", cycle)
+    waits = [pair.in_user_space() for pair in pairs_of(cycle)[1]]
+    rows += alike("handshakes, request to 101", "handshake.upgrade", "handshake", cycle, waits)
+    rows += alike("closes, Close to end of TCP", "close.duration", "close", cycle, waits)
     rows += percentiles("idle", idle) + percentiles("half", half)
     return rows
 
@@ -160,14 +161,17 @@ def stamps(pair):
     return [(pair.connection, "client", pair.arrived), (pair.connection, "server", pair.reached)]
 
 
-def alike(what, metric, kind, run):
-    """A distribution of the client's beside that of the observer's share."""
+def alike(what, metric, kind, run, waits=(0.0,)):
+    """A distribution of the client's beside that of the observer's share. Where the client has no stamp of the kernel's,
+    `waits` are what its messages waited for it meanwhile, which is shown apart."""
     kept = [span(row, "received_ns", "answered_ns") for row in run.log() if row["kind"] == kind]
     ours = run.times(metric)
-    mean = ours["mean"] - fmean(kept)
-    theirs = quantiles(kept, 0.5, 0.99)
-    p50, p99 = ours["p50"] - theirs[0], ours["p99"] - theirs[1]
-    return [
+    mean = ours["mean"] - fmean(kept) - fmean(waits)
+    theirs, waited = quantiles(kept, 0.5, 0.99), quantiles(waits, 0.5)[0]
+    p50, p99 = ours["p50"] - theirs[0] - waited, ours["p99"] - theirs[1] - waited
+    apart = f"{number(fmean(waits))} and {number(waited)} µs"
+    rows = [told(f"{what}: the wait for the program, taken off, mean and p50", apart)] if any(waits) else []
+    return rows + [
         Row(f"{what}: seen by both", f"{len(kept):,}", f"{ours['count']:,}", 0 < ours["count"] == len(kept)),
         Row(
             f"{what}: the client's mean less the server's",
