@@ -47,6 +47,7 @@ impl Diary {
                     pings_ns: Vec::new(),
                     resumed_ns: Vec::new(),
                     dead_ns: None,
+                    dead_as: None,
                     close_sent_ns: None,
                     close_sent_code: None,
                     close_received_ns: None,
@@ -110,8 +111,9 @@ impl Diary {
     }
 
     /// Our heartbeat declared the server dead.
-    pub(super) fn died(&mut self, now: Nanos) {
+    pub(super) fn died(&mut self, now: Nanos, cause: Cause) {
         self.life.dead_ns = Some(now);
+        self.life.dead_as = Some(cause);
     }
 
     /// We began the close handshake.

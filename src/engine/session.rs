@@ -7,7 +7,7 @@
 
 use std::task::{Context, Poll};
 
-use super::cause::Evidence;
+use super::cause::{self, Evidence};
 use super::exchange::{Exchange, Next};
 use super::heart::{Heart, Missed};
 use super::life::Diary;
@@ -269,7 +269,8 @@ impl<T: Transport> Session<T> {
         shared.shard.borrow_mut().cohorts[self.cohort].open.dead += 1;
         self.evidence.dead = Some(self.tcp_view());
         self.died = Some(now);
-        self.note(|diary| diary.died(now));
+        let cause = cause::judge(&self.evidence).cause;
+        self.note(|diary| diary.died(now, cause));
         let heartbeat = shared.plan.cohort(self.cohort).heartbeat.as_ref()?;
         match heartbeat.on_dead {
             OnDead::Reconnect => {

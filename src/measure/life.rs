@@ -58,6 +58,8 @@ pub struct Life {
     pub resumed_ns: Vec<u64>,
     /// Our heartbeat declared the server dead.
     pub dead_ns: Option<u64>,
+    /// What the kernel's view made of it at that moment: a frozen peer, or no path to it.
+    pub dead_as: Option<Cause>,
     /// We sent the first Close frame; and its code.
     pub close_sent_ns: Option<u64>,
     /// See [`Life::close_sent_ns`]; `None` is an empty one.

@@ -7,7 +7,7 @@ use super::page::Page;
 use super::run_report::RunReport;
 use super::style::{WIDTH, columns, columns_of_words, harmless, wrapped};
 use crate::scenario::{Activity, Contract, End, Origin, Promise};
-use crate::units::{human_count, human_ns};
+use crate::units::{human_count, human_ns, plain_duration};
 use crate::verdict::{ActivityResult, ContractResult, GateResult, Tally, activities, tally};
 
 /// What gates saw stands in a column behind this width at most.
@@ -283,7 +283,10 @@ fn activity(matrix: &[ActivityResult]) -> Vec<Vec<String>> {
             .closed
             .map(|times| [times.min_ns, times.max_ns].map(human_ns));
         let mut row = vec![
-            frame(result.frame).to_owned(),
+            match result.every {
+                None => frame(result.frame).to_owned(),
+                Some(gap) => format!("{}, every {}", frame(result.frame), plain_duration(gap)),
+            },
             short(&result.cohort),
             human_count(result.connections),
             human_count(result.survived),

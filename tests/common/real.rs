@@ -102,7 +102,7 @@ pub struct RealServer {
     child: Child,
     address: SocketAddr,
     /// The server behind a proxy, and the proxy's own folder.
-    behind: Option<(Box<RealServer>, TempDir)>,
+    behind: Option<(Box<Self>, TempDir)>,
 }
 
 impl RealServer {

@@ -186,6 +186,7 @@ fn stayed(connection: u32, cohort: usize, opened: u64) -> Life {
         pings_ns: Vec::new(),
         resumed_ns: Vec::new(),
         dead_ns: None,
+        dead_as: None,
         close_sent_ns: Some(10_000 * MS),
         close_sent_code: Some(1000),
         close_received_ns: Some(10_001 * MS),

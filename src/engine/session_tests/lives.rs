@@ -153,6 +153,11 @@ fn silence_and_what_follows_it_are_kept() {
     });
     let life = seen.life();
     assert_eq!(life.dead_ns, Some(22 * S));
+    assert_eq!(
+        life.dead_as,
+        Some(Cause::MissedPong),
+        "a script has no kernel"
+    );
     assert_eq!(life.resumed_ns, [40 * S + RTT]);
     assert_eq!(life.first_answer_ns, Some(RTT));
     assert_eq!(life.ended_by, EndedBy::Plan);

@@ -92,6 +92,7 @@ pub(in super::super) fn life(connection: u32) -> Life {
         pings_ns: Vec::new(),
         resumed_ns: Vec::new(),
         dead_ns: None,
+        dead_as: None,
         close_sent_ns: Some(60_000 * MS),
         close_sent_code: Some(1000),
         close_received_ns: Some(60_001 * MS),

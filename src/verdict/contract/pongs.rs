@@ -92,8 +92,8 @@ pub(super) fn detected(case: &Case<'_>, bounds: Bounds) -> Finding {
 /// What the kernel knew about those that were declared dead.
 fn fingerprints(lives: &[&Life]) -> Option<String> {
     let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
-    for life in lives.iter().filter(|life| life.dead_ns.is_some()) {
-        *causes.entry(life.cause).or_default() += 1;
+    for cause in lives.iter().filter_map(|life| life.dead_as) {
+        *causes.entry(cause).or_default() += 1;
     }
     let named = (causes.iter()).map(|(cause, count)| format!("{} {cause}", human_count(*count)));
     let named: Vec<String> = named.collect();

@@ -1,6 +1,7 @@
 //! How the connections of a cohort ended, and what kept them alive: for the tables of a report.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::case::end_of;
 use super::result::Times;
@@ -89,7 +90,9 @@ pub struct ActivityResult {
     pub cohort: String,
     /// The only frame that it sent.
     pub frame: Activity,
-    /// How many connections it had.
+    /// The gap between two of them, where the cohort sweeps over several.
+    pub every: Option<Duration>,
+    /// How many connections there were.
     pub connections: u64,
     /// How many the server did not end.
     pub survived: u64,
@@ -97,30 +100,44 @@ pub struct ActivityResult {
     pub closed: Option<Times>,
 }
 
-/// The activity matrix: one line for each cohort with a contract that sends nothing but one kind of frame.
+/// The activity matrix: one line for each cohort with a contract that sends nothing but one kind of frame, and for each
+/// gap of its sweep.
 pub fn activities(scenario: &Scenario, summary: &Summary) -> Vec<ActivityResult> {
     let cohorts = scenario.cohorts.iter().enumerate();
     let judged = cohorts.filter(|(_, cohort)| cohort.contract.is_some());
     let matrix = judged.filter_map(|(index, cohort)| {
-        let frame = cohort.faults.iter().find_map(|fault| match fault.kind {
-            FaultKind::Only { frame, .. } => Some(frame),
+        let (frame, gaps) = cohort.faults.iter().find_map(|fault| match &fault.kind {
+            FaultKind::Only { frame, every } => Some((*frame, &every.levels)),
             _ => None,
         })?;
-        let lives = summary
-            .lives
-            .rows
-            .iter()
-            .filter(|life| life.cohort == index);
-        let closed: Vec<Option<u64>> = lives
+        let lives = summary.lives.rows.iter();
+        let lives: Vec<&Life> = lives.filter(|life| life.cohort == index).collect();
+        Some(match gaps.as_slice() {
+            [] | [_] => vec![ActivityResult::of(&cohort.name, frame, None, &lives)],
+            several => (several.iter())
+                .map(|gap| ActivityResult::of(&cohort.name, frame, Some(*gap), &lives))
+                .collect(),
+        })
+    });
+    matrix.flatten().collect()
+}
+
+impl ActivityResult {
+    /// Of a cohort, or of those of it with one gap.
+    fn of(cohort: &str, frame: Activity, every: Option<Duration>, lives: &[&Life]) -> Self {
+        let level = every.map(|gap| gap.as_nanos() as u64);
+        let mut lives = lives.to_vec();
+        lives.retain(|life| level.is_none() || life.level_ns == level);
+        let closed: Vec<Option<u64>> = (lives.iter())
             .map(|life| Some(life.decided_ns()?.saturating_sub(life.opened_ns)))
             .collect();
-        Some(ActivityResult {
-            cohort: cohort.name.clone(),
+        Self {
+            cohort: cohort.to_owned(),
             frame,
+            every,
             connections: closed.len() as u64,
             survived: closed.iter().filter(|time| time.is_none()).count() as u64,
             closed: Times::of(closed.into_iter().flatten().collect()),
-        })
-    });
-    matrix.collect()
+        }
+    }
 }

@@ -175,8 +175,8 @@ fn stalled() -> Surroundings {
 fn a_silent_server_is_noticed_in_the_window() {
     let dead = |at: u64, cause| Life {
         dead_ns: Some(at * MS),
+        dead_as: Some(cause),
         ended_by: EndedBy::Heartbeat,
-        cause,
         ..silent(0)
     };
     let judged = |lives| {
