@@ -10,13 +10,14 @@ use wsbench::metric::{Cause, Counter, Gauge, Timer};
 use wsbench::scenario::{self, Outside, Overrides, Source};
 use wsbench::verdict::Exit;
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/design.md",
     "docs/heartbeats.md",
     "docs/measurement.md",
+    "docs/performance.md",
     "reports/README.md",
 ];
 
