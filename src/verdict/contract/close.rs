@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::case::{Case, Finding, of};
 use super::result::Bounds;
-use super::window::{Moment, judge_times};
+use super::window::{Moment, judge_all};
 use crate::measure::{EndedBy, Life};
 use crate::units::human_count;
 
@@ -31,17 +31,7 @@ pub(super) fn answered(case: &Case<'_>, bounds: Bounds) -> Finding {
     if all == 0 {
         return Finding::no_data("no client sent a Close frame");
     }
-    let mut finding = judge_times(bounds, &moments);
-    if unanswered > 0 {
-        let part = format!("{} never answered", of(unanswered, all));
-        finding.why = match finding.why.as_str() {
-            "" => part,
-            why => format!("{why}; {part}"),
-        };
-        finding.passed = false;
-        finding.n = all as u64;
-    }
-    finding
+    judge_all(bounds, &moments, unanswered, "never answered")
 }
 
 /// `close_code_echoed`. An empty Close frame is echoed by an empty one.

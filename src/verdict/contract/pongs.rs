@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::case::{Case, Finding, of};
+use super::case::{Case, Finding};
 use super::result::{Bounds, Times, promised};
-use super::window::{Moment, Seen, judge, judge_times, look};
+use super::window::{Moment, Seen, judge, judge_all, look};
 use crate::measure::{EndedBy, Life, Metric, Summary, Value};
 use crate::metric::{Cause, Counter, Timer};
 use crate::units::human_count;
@@ -117,17 +117,7 @@ pub(super) fn recovers(case: &Case<'_>, bounds: Bounds) -> Finding {
     if all == 0 {
         return Finding::no_data("no connection missed a pong, so none had to recover");
     }
-    let mut finding = judge_times(bounds, &moments);
-    if never > 0 {
-        let part = format!("{} never heard from again", of(never, all));
-        finding.why = match finding.why.as_str() {
-            "" => part,
-            why => format!("{why}; {part}"),
-        };
-        finding.passed = false;
-        finding.n = all as u64;
-    }
-    finding
+    judge_all(bounds, &moments, never, "never heard from again")
 }
 
 /// The faults that ended while this client lived: its own, and those of the target and the path.

@@ -129,6 +129,22 @@ pub(super) fn judge_times(bounds: Bounds, moments: &[Moment]) -> Finding {
     }
 }
 
+/// The same where some were never seen, which breaks the promise: `what` says what those did not do.
+pub(super) fn judge_all(bounds: Bounds, moments: &[Moment], never: usize, what: &str) -> Finding {
+    let mut finding = judge_times(bounds, moments);
+    if never > 0 {
+        let all = moments.len() + never;
+        let part = format!("{} {what}", of(never, all));
+        finding.why = match finding.why.as_str() {
+            "" => part,
+            why => format!("{why}; {part}"),
+        };
+        finding.passed = false;
+        finding.n = all as u64;
+    }
+    finding
+}
+
 /// Those that were surely too soon or too late.
 pub(super) fn outside(bounds: Bounds, moments: &[Moment], all: usize) -> Vec<String> {
     let mut said = Vec::new();
