@@ -12,13 +12,14 @@ const HARD_LINES: usize = 600;
 const WALLS: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("metric", &[]),
+    ("frame", &[]),
     ("scenario", &["units", "metric"]),
     // The names and windows of measurements follow from the plan.
     ("plan", &["units", "metric", "scenario", "measure"]),
     ("measure", &["units", "metric"]),
     (
         "engine",
-        &["units", "metric", "plan", "scenario", "measure"],
+        &["units", "metric", "frame", "plan", "scenario", "measure"],
     ),
     ("target", &["units", "metric", "scenario", "engine"]),
     // Freezes follow the same even sequence as connections do.
@@ -30,7 +31,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ),
     (
         "probe",
-        &["units", "metric", "scenario", "measure", "engine"],
+        &["units", "metric", "frame", "scenario", "measure", "engine"],
     ),
     ("verdict", &["units", "metric", "scenario", "measure"]),
     (

@@ -1,0 +1,146 @@
+//! The header of a frame (RFC 6455 section 5.2), and which of its rules a server can break.
+
+use thiserror::Error;
+
+/// The rule that a server broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Broken {
+    /// Section 5.1: a server must not mask.
+    #[error("a masked frame from the server")]
+    Masked,
+    /// Section 5.2: no extension was agreed on that gives them a meaning.
+    #[error("reserved bits that are not zero")]
+    ReservedBits,
+    /// Section 5.2.
+    #[error("the reserved opcode {0:#x}")]
+    ReservedOpcode(u8),
+    /// Section 5.5.
+    #[error("a control frame in fragments")]
+    FragmentedControl,
+    /// Section 5.5.
+    #[error("a control frame of more than 125 bytes")]
+    LongControl,
+    /// Section 5.4.
+    #[error("a continuation of no message")]
+    NothingToContinue,
+    /// Section 5.4.
+    #[error("a new message in the middle of another one")]
+    Interleaved,
+    /// Section 5.5.1: a code has two bytes.
+    #[error("a Close frame with one byte")]
+    HalfCloseCode,
+    /// Section 8.1.
+    #[error("a text message that is not valid UTF-8")]
+    BadUtf8,
+    /// Section 5.5.1.
+    #[error("a close reason that is not valid UTF-8")]
+    BadReason,
+    /// Not a rule of the protocol, but ours (section 10.4).
+    #[error("a message of more than {max} bytes")]
+    TooBig {
+        /// The longest message that is taken.
+        max: usize,
+    },
+}
+
+/// What a frame is (RFC 6455 section 11.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Opcode {
+    /// More of a message.
+    Continuation = 0x0,
+    /// A message that is UTF-8, or the first part of one.
+    Text = 0x1,
+    /// Any other message, or the first part of one.
+    Binary = 0x2,
+    /// The sender sends no more.
+    Close = 0x8,
+    /// Asks for a pong.
+    Ping = 0x9,
+    /// Answers a ping, or nothing.
+    Pong = 0xA,
+}
+
+impl Opcode {
+    /// The opcode of these four bits; `None` for a reserved one.
+    pub const fn from_bits(bits: u8) -> Option<Self> {
+        Some(match bits {
+            0x0 => Self::Continuation,
+            0x1 => Self::Text,
+            0x2 => Self::Binary,
+            0x8 => Self::Close,
+            0x9 => Self::Ping,
+            0xA => Self::Pong,
+            _ => return None,
+        })
+    }
+
+    /// Control frames come whole, and may come between the parts of a message (section 5.5).
+    pub const fn is_control(self) -> bool {
+        self as u8 & 0x8 != 0
+    }
+}
+
+/// The header of a server's frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// The frame is the last of its message.
+    pub fin: bool,
+    /// What it is.
+    pub opcode: Opcode,
+    /// The length of its payload in bytes.
+    pub payload: u64,
+    /// The length of the header itself in bytes.
+    pub length: usize,
+}
+
+impl Header {
+    /// The longest header of a server's frame in bytes.
+    pub const LONGEST: usize = 10;
+
+    /// The longest payload of a control frame in bytes (section 5.5).
+    pub const LONGEST_CONTROL: u64 = 125;
+
+    /// Reads the header at the beginning of these bytes; `None` while it is not all there.
+    ///
+    /// # Errors
+    /// When no server may send such a frame.
+    pub fn read(bytes: &[u8]) -> Result<Option<Self>, Broken> {
+        let &[first, second, ref rest @ ..] = bytes else {
+            return Ok(None);
+        };
+        if first & 0x70 != 0 {
+            return Err(Broken::ReservedBits);
+        }
+        let opcode = Opcode::from_bits(first & 0x0F).ok_or(Broken::ReservedOpcode(first & 0x0F))?;
+        let fin = first & 0x80 != 0;
+        if second & 0x80 != 0 {
+            return Err(Broken::Masked);
+        }
+        if opcode.is_control() {
+            if !fin {
+                return Err(Broken::FragmentedControl);
+            }
+            if u64::from(second) > Self::LONGEST_CONTROL {
+                return Err(Broken::LongControl);
+            }
+        }
+        let (payload, length) = match second {
+            126 => match rest.first_chunk() {
+                Some(payload) => (u64::from(u16::from_be_bytes(*payload)), 4),
+                None => return Ok(None),
+            },
+            127 => match rest.first_chunk() {
+                Some(payload) => (u64::from_be_bytes(*payload), 10),
+                None => return Ok(None),
+            },
+            short => (u64::from(short), 2),
+        };
+        Ok(Some(Self {
+            fin,
+            opcode,
+            payload,
+            length,
+        }))
+    }
+}

@@ -1,0 +1,24 @@
+//! Frames of a client, as bytes and back (RFC 6455 section 5). Pure: knows no socket and no clock, and answers nothing
+//! by itself.
+//!
+//! ```text
+//! bytes read ─► Room ─► Reader ─► Event, lent out of the room
+//! Frame ─► Writer ─► bytes to be written
+//! ```
+//!
+//! A connection that has nothing to say holds no buffer: all connections of a thread read into one [`Room`], and only
+//! what is left of a frame stays with its connection.
+
+mod header;
+mod mask;
+mod reader;
+mod room;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use header::{Broken, Header, Opcode};
+pub use mask::mask;
+pub use reader::{Event, Found, Reader};
+pub use room::Room;
+pub use writer::{Frame, Writer, put};

@@ -1,0 +1,335 @@
+//! Held to another implementation: whatever tungstenite makes of bytes, this makes of them too, however they are cut.
+
+use std::io::{ErrorKind, Read, Write};
+
+use proptest::prelude::*;
+use tokio_tungstenite::tungstenite::error::Error;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use super::*;
+
+const MAX_MESSAGE: usize = 100_000;
+
+/// What was made of bytes, up to a Close frame or the first broken rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Seen {
+    Text(Vec<u8>),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Close(Option<u16>, String),
+    TooBig,
+    BadUtf8,
+    Broken,
+}
+
+impl Seen {
+    fn is_end(&self) -> bool {
+        matches!(
+            self,
+            Self::Close(..) | Self::TooBig | Self::BadUtf8 | Self::Broken
+        )
+    }
+}
+
+/// As a transport does it: so many bytes are read at once, and another connection has its turn in between.
+fn ours(bytes: &[u8], cut: usize) -> Vec<Seen> {
+    let (mut room, mut left) = (Room::default(), Vec::new());
+    let mut reader = Reader::new(MAX_MESSAGE);
+    let mut seen = Vec::new();
+    let mut parts = bytes.chunks(cut);
+    loop {
+        room.enter(&mut left);
+        match reader.next(&mut room) {
+            Ok(Some(found)) => seen.push(match found.lend(&room) {
+                Event::Text(bytes) => Seen::Text(bytes.to_vec()),
+                Event::Binary(bytes) => Seen::Binary(bytes.to_vec()),
+                Event::Ping(bytes) => Seen::Ping(bytes.to_vec()),
+                Event::Pong(bytes) => Seen::Pong(bytes.to_vec()),
+                Event::Close { code, reason } => Seen::Close(code, reason.to_owned()),
+            }),
+            Ok(None) => {
+                let Some(part) = parts.next() else {
+                    return seen;
+                };
+                room.space()[..part.len()].copy_from_slice(part);
+                room.filled(part.len());
+            }
+            Err(Broken::TooBig { .. }) => seen.push(Seen::TooBig),
+            Err(Broken::BadUtf8 | Broken::BadReason) => seen.push(Seen::BadUtf8),
+            Err(_) => seen.push(Seen::Broken),
+        }
+        if seen.last().is_some_and(Seen::is_end) {
+            return seen;
+        }
+        room.leave(&mut left);
+    }
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl Read for Bytes<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => Err(ErrorKind::WouldBlock.into()),
+            read => Ok(read),
+        }
+    }
+}
+
+impl Write for Bytes<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn theirs(bytes: &[u8]) -> Vec<Seen> {
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE));
+    let mut context = WebSocketContext::new(Role::Client, Some(config));
+    let (mut stream, mut seen) = (Bytes(bytes), Vec::new());
+    loop {
+        seen.push(match context.read(&mut stream) {
+            Ok(Message::Text(text)) => Seen::Text(text.as_bytes().to_vec()),
+            Ok(Message::Binary(bytes)) => Seen::Binary(bytes.to_vec()),
+            Ok(Message::Ping(bytes)) => Seen::Ping(bytes.to_vec()),
+            Ok(Message::Pong(bytes)) => Seen::Pong(bytes.to_vec()),
+            Ok(Message::Close(close)) => Seen::Close(
+                close.as_ref().map(|close| close.code.into()),
+                close.map_or_else(String::new, |close| close.reason.to_string()),
+            ),
+            Ok(Message::Frame(_)) => unreachable!("it never reads a message as a raw frame"),
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return seen,
+            Err(Error::Capacity(_)) => Seen::TooBig,
+            Err(Error::Utf8(_)) => Seen::BadUtf8,
+            Err(Error::Protocol(_)) => Seen::Broken,
+            Err(other) => panic!("{other}"),
+        });
+        if seen.last().is_some_and(Seen::is_end) {
+            return seen;
+        }
+    }
+}
+
+/// A frame as a server sends it, lawful or not.
+fn server_frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = vec![first];
+    match payload.len() {
+        short @ 0..126 => out.push(short as u8),
+        long @ 126..65_536 => {
+            out.push(126);
+            out.extend((long as u16).to_be_bytes());
+        }
+        longer => {
+            out.push(127);
+            out.extend((longer as u64).to_be_bytes());
+        }
+    }
+    out.extend(payload);
+    out
+}
+
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        8 => "[a-z]{0,200}".prop_map(String::into_bytes),
+        4 => any::<String>().prop_map(String::into_bytes),
+        1 => prop::collection::vec(any::<u8>(), 0..40),
+    ]
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        8 => prop::collection::vec(any::<u8>(), 0..130),
+        1 => (0usize..110_000).prop_map(|length| vec![0xA5; length]),
+    ]
+}
+
+/// A close code that a server may send, so that tungstenite tells it.
+fn close() -> impl Strategy<Value = Vec<u8>> {
+    let code = prop_oneof![Just(1000u16), Just(1001), Just(1011), 3000u16..5000];
+    let whole = (code, "[a-zé]{0,30}")
+        .prop_map(|(code, reason)| [&code.to_be_bytes(), reason.as_bytes()].concat());
+    prop_oneof![4 => whole, 1 => Just(Vec::new()), 1 => Just(vec![3])]
+}
+
+fn frames() -> impl Strategy<Value = Vec<u8>> {
+    let control = prop::collection::vec(any::<u8>(), 0..126);
+    prop_oneof![
+        12 => text().prop_map(|text| server_frame(0x81, &text)),
+        8 => bytes().prop_map(|bytes| server_frame(0x82, &bytes)),
+        4 => control.clone().prop_map(|bytes| server_frame(0x89, &bytes)),
+        4 => control.prop_map(|bytes| server_frame(0x8A, &bytes)),
+        // A message in parts, with a ping in between.
+        6 => (text(), 0usize..200, any::<bool>()).prop_map(|(text, cut, ping)| {
+            let (first, second) = text.split_at(cut.min(text.len()));
+            let ping = if ping { server_frame(0x89, b"?") } else { Vec::new() };
+            [server_frame(0x01, first), ping, server_frame(0x00, b""), server_frame(0x80, second)].concat()
+        }),
+        2 => (bytes(), bytes()).prop_map(|(first, second)| {
+            [server_frame(0x02, &first), server_frame(0x80, &second)].concat()
+        }),
+        1 => close().prop_map(|payload| server_frame(0x88, &payload)),
+        // Any first two bytes, and what may follow them.
+        2 => (any::<u8>(), bytes()).prop_map(|(first, bytes)| server_frame(first, &bytes)),
+        1 => prop::collection::vec(any::<u8>(), 0..20),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn bytes_mean_what_they_mean_to_others(frames in prop::collection::vec(frames(), 0..8), cut in 1usize..300) {
+        let bytes = frames.concat();
+        let ours = ours(&bytes, cut);
+        let mut theirs = theirs(&bytes);
+        // It does not tell the code and the reason where the code is forbidden.
+        if let (Some(Seen::Close(code, reason)), Some(last @ Seen::Close(..))) = (ours.last(), theirs.last_mut())
+            && *last == Seen::Close(Some(1002), "Protocol violation".to_owned())
+        {
+            *last = Seen::Close(*code, reason.clone());
+        }
+        // It waits for a whole frame before it looks at the first two bytes.
+        if ours.len() > theirs.len() && matches!(ours.last(), Some(Seen::Broken | Seen::TooBig)) {
+            theirs.extend(ours.last().cloned());
+        }
+        // And at the length of a frame before it asks whether there may be one.
+        if ours.last() == Some(&Seen::Broken) && theirs.last() == Some(&Seen::TooBig) {
+            theirs.pop();
+            theirs.push(Seen::Broken);
+        }
+        prop_assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), cut in 1usize..50) {
+        ours(&bytes, cut);
+    }
+
+    #[test]
+    fn what_is_written_is_read_by_others(
+        payloads in prop::collection::vec((0u8..4, bytes()), 1..6), seed in any::<u64>(), written in 1usize..5000,
+    ) {
+        let mut writer = Writer::new(seed);
+        let mut wanted = Vec::new();
+        for (kind, bytes) in &payloads {
+            let short = &bytes[..bytes.len().min(125)];
+            let (frame, message) = match kind {
+                0 => (Frame::Binary(bytes), Message::binary(bytes.clone())),
+                1 => (Frame::Ping(short), Message::Ping(short.to_vec().into())),
+                2 => (Frame::Pong(short), Message::Pong(short.to_vec().into())),
+                _ => (Frame::Text(b"text"), Message::text("text")),
+            };
+            writer.add(frame);
+            wanted.push(message);
+        }
+        writer.add(Frame::Close { code: Some(1000), reason: "bye" });
+        let mut wire = Vec::new();
+        while !writer.unwritten().is_empty() {
+            let part = writer.unwritten().len().min(written);
+            wire.extend_from_slice(&writer.unwritten()[..part]);
+            writer.wrote(part);
+        }
+        let mut server = WebSocketContext::new(Role::Server, None);
+        let mut stream = Bytes(&wire);
+        for message in wanted {
+            prop_assert_eq!(server.read(&mut stream).unwrap(), message);
+        }
+        let Ok(Message::Close(Some(close))) = server.read(&mut stream) else {
+            return Err(TestCaseError::fail("no Close frame"));
+        };
+        prop_assert_eq!((u16::from(close.code), close.reason.as_str()), (1000, "bye"));
+    }
+
+    #[test]
+    fn a_mask_taken_twice_is_none(bytes in prop::collection::vec(any::<u8>(), 0..100), key in any::<[u8; 4]>()) {
+        let mut masked = bytes.clone();
+        mask(&mut masked, key);
+        let each = bytes.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
+        prop_assert!(masked.iter().copied().eq(each));
+        mask(&mut masked, key);
+        prop_assert_eq!(masked, bytes);
+    }
+
+    #[test]
+    fn frames_after_a_close_are_counted_however_the_bytes_are_cut(
+        lengths in prop::collection::vec(0usize..70_000, 0..6), cut in 1usize..500,
+    ) {
+        let mut bytes = server_frame(0x88, &[3, 232]);
+        for length in &lengths {
+            bytes.extend(server_frame(0x82, &vec![0x88; *length]));
+        }
+        let (mut room, mut reader) = (Room::default(), Reader::new(MAX_MESSAGE));
+        let mut closes = 0;
+        for part in bytes.chunks(cut) {
+            room.space()[..part.len()].copy_from_slice(part);
+            room.filled(part.len());
+            while let Some(found) = reader.next(&mut room).unwrap() {
+                let is_normal = found.lend(&room) == Event::Close { code: Some(1000), reason: "" };
+                prop_assert!(is_normal);
+                closes += 1;
+            }
+        }
+        prop_assert_eq!((closes, reader.after_close() as usize), (1, lengths.len()));
+    }
+}
+
+#[test]
+fn an_idle_connection_holds_no_buffer() {
+    let (mut room, mut left) = (Room::default(), Vec::new());
+    let (mut reader, mut writer) = (Reader::new(MAX_MESSAGE), Writer::new(1));
+    writer.add(Frame::Binary(&[7; 10_000]));
+    writer.wrote(writer.unwritten().len());
+    // A big message in two reads, and the first byte of the next one.
+    let bytes = [server_frame(0x82, &[7; 10_000]), vec![0x82]].concat();
+    for part in bytes.chunks(6000) {
+        room.enter(&mut left);
+        room.space()[..part.len()].copy_from_slice(part);
+        room.filled(part.len());
+        let found = reader.next(&mut room).unwrap();
+        assert_eq!(found.is_some(), part.len() < 6000);
+        room.leave(&mut left);
+    }
+    assert!(left.capacity() <= 8, "{}", left.capacity());
+    let sizes = format!("{reader:?} {writer:?}");
+    assert!(sizes.len() < 400, "{sizes}");
+}
+
+#[test]
+fn a_forbidden_close_code_is_told_as_it_was_on_the_wire() {
+    let seen = ours(&server_frame(0x88, &[3, 238]), 3);
+    assert_eq!(seen, [Seen::Close(Some(1006), String::new())]);
+    let own = tungstenite::protocol::frame::coding::CloseCode::from(1006);
+    assert!(!own.is_allowed());
+}
+
+#[test]
+fn each_broken_rule_is_named() {
+    for (bytes, rule) in [
+        (vec![0x81, 0x80], Broken::Masked),
+        (vec![0xC1, 0x00], Broken::ReservedBits),
+        (vec![0x83, 0x00], Broken::ReservedOpcode(3)),
+        (vec![0x09, 0x00], Broken::FragmentedControl),
+        (vec![0x89, 126, 0, 126], Broken::LongControl),
+        (vec![0x80, 0x00], Broken::NothingToContinue),
+        (vec![0x01, 0x00, 0x81, 0x00], Broken::Interleaved),
+        (vec![0x88, 0x01, 3], Broken::HalfCloseCode),
+        (vec![0x81, 0x02, 0xC3, 0x28], Broken::BadUtf8),
+        (vec![0x88, 0x03, 3, 232, 0xFF], Broken::BadReason),
+        (
+            vec![0x82, 127, 0, 0, 0, 0, 0, 1, 0x86, 0xA1],
+            Broken::TooBig { max: MAX_MESSAGE },
+        ),
+    ] {
+        let (mut room, mut reader) = (Room::default(), Reader::new(MAX_MESSAGE));
+        room.space()[..bytes.len()].copy_from_slice(&bytes);
+        room.filled(bytes.len());
+        assert_eq!(reader.next(&mut room), Err(rule));
+    }
+}

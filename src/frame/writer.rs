@@ -1,0 +1,125 @@
+//! From frames to the bytes that are to be written: masked, one behind the other (RFC 6455 section 5.2).
+
+use rand::Rng as _;
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::SeedableRng as _;
+
+use super::header::Opcode;
+use super::mask::mask;
+
+const FIN: u8 = 0x80;
+const MASKED: u8 = 0x80;
+/// What a connection keeps for its next frames once all is written, at most: bytes.
+const KEPT: usize = 256;
+
+/// Something a client sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// A text message. Must be UTF-8.
+    Text(&'a [u8]),
+    /// A binary message.
+    Binary(&'a [u8]),
+    /// At most 125 bytes.
+    Ping(&'a [u8]),
+    /// At most 125 bytes; those of the ping that it answers.
+    Pong(&'a [u8]),
+    /// No frame may follow.
+    Close {
+        /// RFC 6455 section 7.4; `None` is an empty one.
+        code: Option<u16>,
+        /// At most 123 bytes.
+        reason: &'a str,
+    },
+}
+
+/// What a connection has still to write.
+#[derive(Debug)]
+pub struct Writer {
+    bytes: Vec<u8>,
+    written: usize,
+    keys: SplitMix64,
+}
+
+impl Writer {
+    /// Nothing to write yet. Masking keys follow from `seed`, which nobody should know. That a stronger source is asked
+    /// for (section 5.3) is because of scripts in a browser that choose what it sends (section 10.3); here nobody does.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            bytes: Vec::new(),
+            written: 0,
+            keys: SplitMix64::seed_from_u64(seed),
+        }
+    }
+
+    /// Adds a frame.
+    #[inline]
+    pub fn add(&mut self, frame: Frame<'_>) {
+        let key = self.keys.next_u32().to_ne_bytes();
+        let out = &mut self.bytes;
+        match frame {
+            Frame::Text(bytes) => put(out, true, Opcode::Text as u8, key, bytes),
+            Frame::Binary(bytes) => put(out, true, Opcode::Binary as u8, key, bytes),
+            Frame::Ping(bytes) => put(out, true, Opcode::Ping as u8, key, bytes),
+            Frame::Pong(bytes) => put(out, true, Opcode::Pong as u8, key, bytes),
+            Frame::Close { code, reason } => {
+                let mut payload = Vec::new();
+                if let Some(code) = code {
+                    payload.extend(code.to_be_bytes());
+                    payload.extend(reason.as_bytes());
+                }
+                put(out, true, Opcode::Close as u8, key, &payload);
+            }
+        }
+    }
+
+    /// Adds bytes that no frame is made of.
+    pub fn add_raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// What is to be written next.
+    pub fn unwritten(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+
+    /// So much of it was written.
+    pub fn wrote(&mut self, bytes: usize) {
+        self.written += bytes;
+        debug_assert!(self.written <= self.bytes.len());
+        if self.written == self.bytes.len() {
+            self.clear();
+        }
+    }
+
+    /// Forgets what is unwritten.
+    pub fn clear(&mut self) {
+        self.written = 0;
+        if self.bytes.capacity() > KEPT {
+            self.bytes = Vec::new();
+        } else {
+            self.bytes.clear();
+        }
+    }
+}
+
+/// Appends one frame of a client's, whichever it is: also one that must not be sent.
+#[inline]
+pub fn put(out: &mut Vec<u8>, fin: bool, opcode: u8, key: [u8; 4], payload: &[u8]) {
+    let first = if fin { FIN | opcode } else { opcode };
+    out.reserve(14 + payload.len());
+    match payload.len() {
+        short @ 0..126 => out.extend_from_slice(&[first, MASKED | short as u8]),
+        long @ 126..65_536 => {
+            let [high, low] = (long as u16).to_be_bytes();
+            out.extend_from_slice(&[first, MASKED | 126, high, low]);
+        }
+        longer => {
+            out.extend_from_slice(&[first, MASKED | 127]);
+            out.extend_from_slice(&(longer as u64).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(&key);
+    let begins = out.len();
+    out.extend_from_slice(payload);
+    mask(&mut out[begins..], key);
+}
