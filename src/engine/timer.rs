@@ -90,34 +90,41 @@ mod system {
             now: Nanos,
             cx: &mut Context<'_>,
         ) -> Poll<io::Result<()>> {
-            if at != self.set_for {
-                // Zero would disarm it.
-                let wait = if at == NEVER {
-                    0
-                } else {
-                    at.saturating_sub(now).max(1)
-                };
-                let value = Timespec {
-                    tv_sec: (wait / 1_000_000_000) as i64,
-                    tv_nsec: (wait % 1_000_000_000) as _,
-                };
-                let once = Itimerspec {
-                    it_interval: Timespec::default(),
-                    it_value: value,
-                };
-                // Setting it also forgets an expiry that was not read: no read call is needed.
-                timerfd_settime(self.fd.get_ref(), TimerfdTimerFlags::empty(), &once)?;
-                self.set_for = at;
+            let Poll::Ready(expired) = self.fd.poll_read_ready(cx) else {
+                return self
+                    .set(at, now)
+                    .map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending);
+            };
+            // Taken before the timer is set anew: afterwards it would be taken for the new expiry.
+            expired?.clear_ready();
+            self.set_for = NEVER;
+            self.set(at, now)?;
+            let again = self.fd.poll_read_ready(cx);
+            again.map(|ready| ready.map(drop))
+        }
+
+        fn set(&mut self, at: Nanos, now: Nanos) -> io::Result<()> {
+            if at == self.set_for {
+                return Ok(());
             }
-            match self.fd.poll_read_ready(cx) {
-                Poll::Ready(Ok(mut guard)) => {
-                    guard.clear_ready();
-                    self.set_for = 0;
-                    Poll::Ready(Ok(()))
-                }
-                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-                Poll::Pending => Poll::Pending,
-            }
+            // Zero would disarm it.
+            let wait = if at == NEVER {
+                0
+            } else {
+                at.saturating_sub(now).max(1)
+            };
+            let value = Timespec {
+                tv_sec: (wait / 1_000_000_000) as i64,
+                tv_nsec: (wait % 1_000_000_000) as _,
+            };
+            let once = Itimerspec {
+                it_interval: Timespec::default(),
+                it_value: value,
+            };
+            // Setting it also forgets an expiry that was not read: no read call is needed.
+            timerfd_settime(self.fd.get_ref(), TimerfdTimerFlags::empty(), &once)?;
+            self.set_for = at;
+            Ok(())
         }
     }
 }
