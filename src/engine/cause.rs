@@ -60,7 +60,7 @@ fn cause(evidence: &Evidence) -> (Cause, String) {
         return (Cause::Fault, String::new());
     }
     if let Some(Some(code)) = evidence.received
-        && !may_be_on_the_wire(code)
+        && !may_be_sent(code)
     {
         return (Cause::BadCloseCode, format!("close code {code}"));
     }
@@ -111,7 +111,7 @@ fn close(evidence: &Evidence) -> (CloseKind, Side) {
 
 /// RFC 6455 section 7.4: 1004, 1005, 1006 and 1015 are never sent, nor is anything outside of 1000 to 4999.
 /// 1012 to 1014 were registered later; 1016 to 2999 are kept for the protocol's future and let pass.
-fn may_be_on_the_wire(code: u16) -> bool {
+pub(super) fn may_be_sent(code: u16) -> bool {
     (1000..5000).contains(&code) && !matches!(code, 1004 | 1005 | 1006 | 1015)
 }
 
@@ -229,7 +229,7 @@ mod tests {
         assert!(
             [1000, 1003, 1012, 1014, 3000, 4999]
                 .into_iter()
-                .all(may_be_on_the_wire)
+                .all(may_be_sent)
         );
     }
 

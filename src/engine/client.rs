@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -142,8 +142,8 @@ impl Client {
         }
         loop {
             let outcome = poll_fn(|cx| {
-                let waker = cx.waker().clone();
-                let set_deadline = |at| self.shared.deadlines.set(self.place, at, &waker);
+                let set_deadline =
+                    |at, waker: &Waker| self.shared.deadlines.set(self.place, at, waker);
                 session.poll(&mut self.exchanges, &self.shared, cx, set_deadline)
             })
             .await;

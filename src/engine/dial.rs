@@ -16,7 +16,7 @@ use super::handshake::{Failure, Request};
 use super::link::Link;
 use super::sys;
 use super::transport::Connector;
-use super::websocket::{Buffers, WebSocket};
+use super::websocket::WebSocket;
 use super::wire::{TcpEnd, Wire};
 use crate::metric::{Cause, Timer};
 use crate::plan::{Conduct, Nanos};
@@ -36,7 +36,8 @@ pub(super) struct Dialer {
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     request: Request,
     timeout: Duration,
-    buffers: Buffers,
+    /// The longest message that is taken from the server, in bytes.
+    max_message: usize,
 }
 
 /// How long the steps of a handshake took, in nanoseconds.
@@ -71,7 +72,6 @@ impl Dialer {
         addresses: Result<Vec<SocketAddr>, String>,
         routes: Vec<Option<SocketAddr>>,
         tls: Option<Arc<ClientConfig>>,
-        buffers: Buffers,
     ) -> Result<Self, String> {
         let tls = match tls {
             Some(config) => {
@@ -88,7 +88,7 @@ impl Dialer {
             tls,
             request: Request::new(url, target),
             timeout: target.connect_timeout,
-            buffers,
+            max_message: target.max_message.as_usize(),
         })
     }
 
@@ -126,7 +126,7 @@ impl Dialer {
             tls: secured.map(|secured| secured - connected),
             upgrade: upgraded - secured.unwrap_or(connected),
         };
-        let socket = WebSocket::new(link, already_read, conduct, self.buffers);
+        let socket = WebSocket::new(link, already_read, self.max_message);
         Ok((socket, steps))
     }
 

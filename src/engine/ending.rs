@@ -5,7 +5,7 @@ use super::exchange::Exchange;
 use super::heart::Heart;
 use super::session::{Session, State};
 use super::shared::Shared;
-use super::transport::{Frame, Lost, Transport};
+use super::transport::{Lost, Transport};
 use crate::measure::{EndedBy, Life, TcpView};
 use crate::metric::{Side, Timer};
 use crate::plan::{Nanos, fraction, nanos};
@@ -51,8 +51,7 @@ impl<T: Transport> Session<T> {
         shared: &Shared,
         now: Nanos,
     ) {
-        let frame = Frame::Close { code, reason };
-        self.outbox.feed(&mut self.transport, frame);
+        self.outbox.feed_close(&mut self.transport, code, reason);
         self.evidence.sent = Some((code.unwrap_or(NO_CODE), Side::Local));
         if let Some(misconduct) = &mut self.misconduct {
             misconduct.faults.close();

@@ -1,15 +1,14 @@
 //! What a received message or pong means for the numbers.
 
-use bytes::Bytes;
-
 use super::exchange::{Answer, Due, Exchange};
 use super::heart::Pong;
 use super::session::Session;
 use super::shared::Shared;
-use super::transport::{Frame, Transport};
+use super::transport::Transport;
+use crate::frame::Frame;
 use crate::measure::Echo;
 use crate::metric::{Counter, Timer};
-use crate::plan::{Nanos, Stamp, Template};
+use crate::plan::{Nanos, PingName, Stamp, Template};
 use crate::scenario::{Expect, FrameKind, HeartbeatKind};
 
 /// A message came.
@@ -177,8 +176,9 @@ pub(super) fn pong<T: Transport>(
     now: Nanos,
 ) {
     let was_silent = is_silent(session);
-    let pong = match (&mut session.heart, ping_sequence(bytes, shared)) {
-        (Some(heart), Some(sequence)) => heart.pong(sequence, now),
+    let named = PingName::decode(bytes).filter(|name| name.run == shared.plan.run);
+    let pong = match (&mut session.heart, named) {
+        (Some(heart), Some(name)) => heart.pong(name.sequence, now),
         _ => Pong::Unsolicited,
     };
     record_pong(session, shared, pong, was_silent, now);
@@ -233,7 +233,7 @@ fn text_pong<T: Transport>(
     }
 }
 
-/// The server asked whether we are alive. The transport has queued the answer.
+/// The server asked whether we are alive.
 pub(super) fn server_ping<T>(session: &mut Session<T>, shared: &Shared, now: Nanos) {
     let last = session.last_server_ping.replace(now);
     shared.record(session.cohort, now, |cells| {
@@ -244,24 +244,15 @@ pub(super) fn server_ping<T>(session: &mut Session<T>, shared: &Shared, now: Nan
     });
 }
 
-/// A ping's payload names the run and the ping: `wsb`, then both in hexadecimal.
-fn ping_payload(run: u32, sequence: u32) -> Bytes {
-    Bytes::from(format!("wsb{run:08x}{sequence:08x}"))
-}
-
-fn ping_sequence(payload: &[u8], shared: &Shared) -> Option<u32> {
-    let text = std::str::from_utf8(payload).ok()?;
-    let digits = text
-        .strip_prefix("wsb")
-        .filter(|digits| digits.len() == 16)?;
-    let run = u32::from_str_radix(digits.get(..8)?, 16).ok()?;
-    let sequence = u32::from_str_radix(digits.get(8..)?, 16).ok()?;
-    (run == shared.plan.run).then_some(sequence)
-}
-
 impl<T: Transport> Session<T> {
-    /// The frame of a message that is due.
-    pub(super) fn frame(&self, message: usize, due: Due, shared: &Shared) -> Frame {
+    /// The frame of a message that is due, put together in `scratch`.
+    pub(super) fn frame<'a>(
+        &self,
+        message: usize,
+        due: Due,
+        shared: &Shared,
+        scratch: &'a mut Vec<u8>,
+    ) -> Frame<'a> {
         let stamp = || Stamp {
             run: shared.plan.run,
             cohort: self.cohort as u8,
@@ -270,31 +261,20 @@ impl<T: Transport> Session<T> {
             sequence: due.sequence,
             intended: due.intended,
         };
-        let mut scratch = shared.scratch.borrow_mut();
-        shared
-            .plan
-            .template(self.cohort, message)
-            .write(stamp, &mut scratch);
-        let bytes = scratch.split().freeze();
+        let template = shared.plan.template(self.cohort, message);
+        template.write(stamp, scratch);
         match shared.plan.cohort(self.cohort).messages[message].frame {
-            FrameKind::Text => Frame::Text(bytes),
-            FrameKind::Binary => Frame::Binary(bytes),
+            FrameKind::Text => Frame::Text(scratch),
+            FrameKind::Binary => Frame::Binary(scratch),
         }
     }
+}
 
-    /// The frame of a ping that is due.
-    pub(super) fn ping_frame(&self, sequence: u32, shared: &Shared) -> Frame {
-        match shared
-            .plan
-            .cohort(self.cohort)
-            .heartbeat
-            .as_ref()
-            .map(|heartbeat| &heartbeat.kind)
-        {
-            Some(HeartbeatKind::Text { send, .. }) => {
-                Frame::Text(Bytes::copy_from_slice(send.as_bytes()))
-            }
-            _ => Frame::Ping(ping_payload(shared.plan.run, sequence)),
-        }
+/// The frame of a ping that is due, of the kind that its cohort sends.
+pub(super) fn ping_frame<'a>(shared: &'a Shared, cohort: usize, name: &'a [u8]) -> Frame<'a> {
+    let heartbeat = shared.plan.cohort(cohort).heartbeat.as_ref();
+    match heartbeat.map(|heartbeat| &heartbeat.kind) {
+        Some(HeartbeatKind::Text { send, .. }) => Frame::Text(send.as_bytes()),
+        _ => Frame::Ping(name),
     }
 }

@@ -86,12 +86,11 @@ impl<T: Transport> Session<T> {
             Step::StopSending => self.outbox.hold_all(),
             Step::Seal => {
                 misconduct.is_sealed = true;
-                self.outbox.hold_all();
-                self.transport.act(Act::Seal)?;
+                self.outbox.seal();
             }
             Step::HalfClose => {
                 misconduct.is_sealed = true;
-                self.outbox.hold_all();
+                self.outbox.seal();
                 self.transport.act(Act::HalfClose)?;
             }
             Step::StopReading => {
@@ -130,17 +129,14 @@ impl<T: Transport> Session<T> {
         Some(Outcome::Over)
     }
 
-    /// A Close frame came. Decides whether it is answered, and whether anything is read after it.
-    pub(super) fn closed_by_peer(&mut self, now: Nanos) -> Result<(), Lost> {
+    /// A Close frame came. Says whether it is answered, and decides whether anything is read after it.
+    pub(super) fn closed_by_peer(&mut self, now: Nanos) -> bool {
         let Some(misconduct) = &mut self.misconduct else {
-            return Ok(());
+            return true;
         };
         misconduct.faults.close();
         misconduct.reads_not |= misconduct.faults.holds(now);
-        if misconduct.faults.ignores_close(now) {
-            self.transport.act(Act::HoldClose)?;
-        }
-        Ok(())
+        !misconduct.faults.ignores_close(now)
     }
 
     /// Whether it takes what comes.

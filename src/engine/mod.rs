@@ -1,7 +1,7 @@
 //! The only place with sockets, tasks and time. Does what the plan says and records what happens; prints nothing.
 //!
 //! ```text
-//! supervisor ─ worker ─ client ─ session ─ transport ─ filter ─ link (TLS) ─ wire (TCP)
+//! supervisor ─ worker ─ client ─ session ─ transport ─ link (TLS) ─ wire (TCP)
 //!                │        │         ├ taking, ending: takes what comes; comes to its end
 //!                │        │         ├ fault, misconduct: what it does wrong on purpose; life: what is kept of it
 //!                │        │         ├ exchange, heart: what is due, what an answer means (pure)
@@ -19,7 +19,6 @@ mod ending;
 mod error;
 mod exchange;
 mod fault;
-mod filter;
 mod handshake;
 mod heart;
 mod inbox;
@@ -28,7 +27,6 @@ mod link;
 mod merging;
 mod misconduct;
 mod observer;
-mod outbound;
 mod outbox;
 mod preflight;
 mod prepare;

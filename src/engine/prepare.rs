@@ -10,12 +10,10 @@ use super::dial::Dialer;
 use super::error::EngineError;
 use super::link::tls_config;
 use super::observer::{Finished, Observer};
-use super::outbox::Outbox;
 use super::preflight::{Limits, can_vanish, check_families, check_faults};
 use super::supervisor::{self, Launch};
-use super::websocket::Buffers;
-use crate::plan::{Budget, Nanos, Plan, read_buffer};
-use crate::scenario::{HeartbeatKind, Scenario, WsUrl};
+use crate::plan::{Budget, Nanos, Plan};
+use crate::scenario::WsUrl;
 
 /// A run that may begin.
 pub struct Prepared {
@@ -47,13 +45,8 @@ impl Prepared {
         let budget = Budget::new(&plan);
         Limits::of_this_machine().check(&budget, known.len())?;
         let tls = url.secure.then(|| tls_config(&target.trust)).transpose()?;
-        let buffers = Buffers {
-            read: read_buffer(&plan.scenario),
-            max_message: target.max_message.as_usize(),
-            max_write: Outbox::limit(longest_send(&plan.scenario)),
-        };
-        let dialer = Dialer::new(url, target, addresses, routes.to_vec(), tls, buffers)
-            .map_err(EngineError::Tls)?;
+        let dialer =
+            Dialer::new(url, target, addresses, routes.to_vec(), tls).map_err(EngineError::Tls)?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let most = usize::try_from(budget.open_at_once).unwrap_or(usize::MAX);
         Ok(Self {
@@ -83,16 +76,6 @@ impl Prepared {
     ) -> Result<Finished, EngineError> {
         supervisor::run(self.launch, interrupt, observer)
     }
-}
-
-/// The longest payload that is sent: a message's, or that of a text heartbeat.
-fn longest_send(scenario: &Scenario) -> usize {
-    let heartbeats = scenario.cohorts.iter().flat_map(|cohort| &cohort.heartbeat);
-    let texts = heartbeats.map(|heartbeat| match &heartbeat.kind {
-        HeartbeatKind::Text { send, .. } => send.len(),
-        HeartbeatKind::Frames => 0,
-    });
-    texts.fold(scenario.longest_payload().as_usize(), usize::max)
 }
 
 /// The target's addresses or why there are none, and how long the look-up of its name took.

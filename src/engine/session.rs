@@ -5,11 +5,12 @@
 //! | live: sends, pings, waits for answers | a Close frame received; the end of its time, once no answer is due; death |
 //! | closing: a Close frame was sent or received | the end of TCP; `close_timeout` |
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::cause::{self, Evidence};
 use super::exchange::{Exchange, Next};
 use super::heart::{Heart, Missed};
+use super::inbox::ping_frame;
 use super::life::Diary;
 use super::misconduct::Misconduct;
 use super::outbox::Outbox;
@@ -17,7 +18,7 @@ use super::shared::Shared;
 use super::transport::Transport;
 use crate::measure::EndedBy;
 use crate::metric::{Counter, Timer};
-use crate::plan::{Nanos, Opening, Until};
+use crate::plan::{Nanos, Opening, PingName, Until};
 use crate::scenario::OnDead;
 
 /// Taken from a connection before others have their turn.
@@ -126,13 +127,14 @@ impl<T: Transport> Session<T> {
         exchanges: &mut [Exchange],
         shared: &Shared,
         cx: &mut Context<'_>,
-        set_deadline: impl FnOnce(Nanos),
+        set_deadline: impl FnOnce(Nanos, &Waker),
     ) -> Poll<Outcome> {
         let mut now = shared.clock.now();
         // A busy worker looks at its deadlines between polls instead of waiting for its timer.
         shared.deadlines.fire(now);
         let mut taken = 0;
         let mut rounds = 0;
+        let mut has_looked = false;
         // What has come is taken before a deadline is judged: a late worker does not make a peer silent.
         let mut ended = None;
         if self
@@ -141,6 +143,7 @@ impl<T: Transport> Session<T> {
             .is_some_and(|heart| heart.deadline() <= now)
         {
             ended = self.receive(exchanges, shared, cx, now, &mut taken);
+            has_looked = true;
         }
         loop {
             rounds += 1;
@@ -152,7 +155,17 @@ impl<T: Transport> Session<T> {
                     // An answer cannot have come before the send it answers.
                     now = shared.clock.now();
                 }
-                ended = self.receive(exchanges, shared, cx, now, &mut taken);
+                // Once there was nothing more to take, the transport wakes who waits for it.
+                let is_drained = has_looked && taken < EVENTS_AT_ONCE && self.reads();
+                ended = if is_drained {
+                    self.outbox.take_lost()
+                } else {
+                    self.receive(exchanges, shared, cx, now, &mut taken)
+                };
+                has_looked = true;
+            }
+            if let Some(lost) = &ended {
+                self.complain(lost, cx);
             }
             self.count_bytes(shared, now);
             if let Some(lost) = ended {
@@ -168,7 +181,7 @@ impl<T: Transport> Session<T> {
             if more || taken >= EVENTS_AT_ONCE {
                 cx.waker().wake_by_ref();
             }
-            set_deadline(deadline);
+            set_deadline(deadline, cx.waker());
             return Poll::Pending;
         }
     }
@@ -222,7 +235,8 @@ impl<T: Transport> Session<T> {
                     Next::Wait => break,
                     Next::GiveUp(intended) => not_sent(shared, self.cohort, intended),
                     Next::Send(due) => {
-                        let frame = self.frame(index, due, shared);
+                        let mut scratch = shared.scratch.borrow_mut();
+                        let frame = self.frame(index, due, shared, &mut scratch);
                         self.outbox.feed(&mut self.transport, frame);
                         exchange.sent(due, now);
                         shared.record(self.cohort, due.intended, |cells| {
@@ -250,7 +264,12 @@ impl<T: Transport> Session<T> {
         let intended = heart.next_ping();
         if intended <= now && intended < stop && self.outbox.has_room_for_ping() {
             let sequence = heart.ping(now);
-            let frame = self.ping_frame(sequence, shared);
+            let name = PingName {
+                run: shared.plan.run,
+                sequence,
+            };
+            let name = name.encode();
+            let frame = ping_frame(shared, self.cohort, &name);
             self.outbox.feed_ping(&mut self.transport, frame);
             shared.record(self.cohort, intended, |cells| {
                 cells.count(Counter::PingsSent);

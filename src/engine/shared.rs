@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::BytesMut;
 use tokio::sync::Notify;
 
 use super::clock::Clock;
 use super::deadline::{Deadlines, NEVER};
+use crate::frame::Room;
 use crate::measure::{Cells, Shard, Window};
 use crate::plan::{Nanos, Plan, Windows};
 
@@ -74,8 +74,10 @@ pub(super) struct Shared {
     pub(super) shard: RefCell<Shard>,
     /// Told when the load has ended.
     pub(super) ended: Notify,
+    /// All connections read into it, one at a time.
+    pub(super) room: RefCell<Room>,
     /// Payloads are put together here.
-    pub(super) scratch: RefCell<BytesMut>,
+    pub(super) scratch: RefCell<Vec<u8>>,
     /// Clients that are not done.
     pub(super) clients: Cell<usize>,
     /// Told when `clients` reaches zero.
@@ -91,7 +93,8 @@ impl Shared {
             deadlines: Rc::new(Deadlines::default()),
             shard: RefCell::new(Shard::new(&plan.layout())),
             ended: Notify::new(),
-            scratch: RefCell::new(BytesMut::new()),
+            room: RefCell::default(),
+            scratch: RefCell::default(),
             clients: Cell::new(0),
             idle: Notify::new(),
             windows: plan.windows(),

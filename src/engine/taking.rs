@@ -2,14 +2,19 @@
 
 use std::task::{Context, Poll};
 
+use super::cause::may_be_sent;
 use super::exchange::Exchange;
 use super::inbox;
 use super::session::{EVENTS_AT_ONCE, NORMAL, Session, State};
 use super::shared::Shared;
-use super::transport::{Event, Lost, Transport};
+use super::transport::{Lost, Transport};
+use crate::frame::{Event, Room};
 use crate::measure::EndedBy;
-use crate::metric::Side;
+use crate::metric::{Cause, Side};
 use crate::plan::Nanos;
+
+/// RFC 6455 section 7.4.1: the other side broke the protocol.
+const BROKEN: u16 = 1002;
 
 impl<T: Transport> Session<T> {
     /// Takes what has come, up to its share. Says how the connection was lost, if it was.
@@ -21,11 +26,26 @@ impl<T: Transport> Session<T> {
         now: Nanos,
         taken: &mut usize,
     ) -> Option<Lost> {
+        let mut room = shared.room.borrow_mut();
+        let lost = self.take_all(exchanges, shared, cx, &mut room, now, taken);
+        self.transport.leave(&mut room);
+        lost
+    }
+
+    fn take_all(
+        &mut self,
+        exchanges: &mut [Exchange],
+        shared: &Shared,
+        cx: &mut Context<'_>,
+        room: &mut Room,
+        now: Nanos,
+        taken: &mut usize,
+    ) -> Option<Lost> {
         while *taken < EVENTS_AT_ONCE {
             if !self.reads() {
                 return self.await_end(shared, cx, now);
             }
-            match self.transport.poll_event(cx) {
+            match self.transport.poll_event(cx, room) {
                 Poll::Ready(Ok(event)) => self.take(event, exchanges, shared, now),
                 Poll::Ready(Err(lost)) => return Some(lost),
                 Poll::Pending => return self.outbox.take_lost(),
@@ -35,28 +55,30 @@ impl<T: Transport> Session<T> {
         None
     }
 
-    fn take(&mut self, event: Event, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) {
+    fn take(&mut self, event: Event<'_>, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) {
         let at = self.received_at(shared, now);
         self.last_received = Some(at);
         match event {
             Event::Text(bytes) => {
                 self.note(|diary| diary.answer(at));
-                inbox::message(self, exchanges, shared, &bytes, true, now);
+                inbox::message(self, exchanges, shared, bytes, true, now);
             }
             Event::Binary(bytes) => {
                 self.note(|diary| diary.answer(at));
-                inbox::message(self, exchanges, shared, &bytes, false, now);
+                inbox::message(self, exchanges, shared, bytes, false, now);
             }
             Event::Pong(bytes) => {
                 self.note(|diary| diary.answer(at));
-                inbox::pong(self, shared, &bytes, at);
+                inbox::pong(self, shared, bytes, at);
             }
             Event::Ping(bytes) => {
-                self.outbox.ask_flush();
                 let is_answered = match &mut self.misconduct {
-                    Some(misconduct) => misconduct.faults.ping(&bytes, at),
+                    Some(misconduct) => misconduct.faults.ping(bytes, at),
                     None => !shared.plan.is_mute(self.cohort),
                 };
+                if is_answered && self.misconduct.is_none() {
+                    self.outbox.feed_pong(&mut self.transport, bytes);
+                }
                 self.note(|diary| diary.ping(at, is_answered));
                 inbox::server_ping(self, shared, at);
             }
@@ -67,23 +89,41 @@ impl<T: Transport> Session<T> {
     fn take_close(
         &mut self,
         code: Option<u16>,
-        reason: String,
+        reason: &str,
         shared: &Shared,
         at: Nanos,
         now: Nanos,
     ) {
         // What is sent from here on is our answer, and no sign of life.
         self.count_bytes(shared, now);
-        if let Err(lost) = self.closed_by_peer(now) {
-            self.evidence.lost = Some(lost);
-        }
-        self.note(|diary| diary.close_received(at, code, &reason));
+        let is_answered = self.closed_by_peer(now);
+        self.note(|diary| diary.close_received(at, code, reason));
         self.evidence.received.get_or_insert(code);
-        self.evidence.reason = reason;
+        reason.clone_into(&mut self.evidence.reason);
         if self.state == State::Live {
+            if is_answered {
+                // With the same code, unless that one must not be sent (RFC 6455 section 5.5.1).
+                let code = code.map(|code| if may_be_sent(code) { code } else { BROKEN });
+                self.outbox.feed_close(&mut self.transport, code, "");
+            }
             self.evidence.sent = Some((code.unwrap_or(NORMAL), Side::Peer));
             self.closing(EndedBy::Server, shared, now);
-            self.outbox.ask_flush();
+        }
+    }
+
+    /// Nothing more can be read. A server that broke the protocol is told so, as far as it takes a Close frame at once
+    /// (RFC 6455 section 7.1.7).
+    #[cold]
+    pub(super) fn complain(&mut self, lost: &Lost, cx: &mut Context<'_>) {
+        let code = match lost {
+            Lost::Broken(Cause::BadUtf8, _) => Some(1007),
+            Lost::Broken(Cause::MessageTooBig, _) => Some(1009),
+            Lost::Broken(..) => Some(BROKEN),
+            Lost::Tcp(_) | Lost::Io(_) => None,
+        };
+        if code.is_some() && !self.is_closing() {
+            self.outbox.feed_close(&mut self.transport, code, "");
+            self.outbox.flush(&mut self.transport, cx);
         }
     }
 

@@ -3,63 +3,20 @@
 
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-
 use super::clock::Clock;
 use super::dial::Steps;
 use super::handshake::Failure;
 use super::wire::TcpEnd;
+use crate::frame::{Event, Frame, Room};
 use crate::measure::TcpView;
 use crate::metric::Cause;
 use crate::plan::{Conduct, Nanos};
 
-/// Something the peer sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Event {
-    /// A whole text message, valid UTF-8.
-    Text(Bytes),
-    /// A whole binary message.
-    Binary(Bytes),
-    /// A ping. Where the transport answers by itself, the answer is queued already and goes out with the next flush.
-    Ping(Bytes),
-    /// A pong.
-    Pong(Bytes),
-    /// A Close frame; its answer, where one is due, is queued already. `code` is `None` for an empty one.
-    Close {
-        /// As it was on the wire.
-        code: Option<u16>,
-        /// May be empty.
-        reason: String,
-    },
-}
-
-/// Something we send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Frame {
-    /// A text message. Must be UTF-8.
-    Text(Bytes),
-    /// A binary message.
-    Binary(Bytes),
-    /// At most 125 bytes.
-    Ping(Bytes),
-    /// Begins the close handshake. No frame may follow.
-    Close {
-        /// RFC 6455 section 7.4; `None` is an empty one.
-        code: Option<u16>,
-        /// At most 123 bytes.
-        reason: &'static str,
-    },
-}
-
-/// What a bad client does below the frames. Only for transports that were made for a [`Conduct`] with faults.
+/// What a bad client does below the frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Act {
     /// These bytes go out with the next flush, between two frames.
     Put(Vec<u8>),
-    /// Our answer to a Close frame does not go out.
-    HoldClose,
-    /// Nothing but what is put in goes out from now on.
-    Seal,
     /// Ends our half of TCP; nothing goes out from now on.
     HalfClose,
     /// Ends TCP by a RST as soon as the transport is dropped.
@@ -83,17 +40,22 @@ pub(super) enum Lost {
 
 /// One WebSocket connection.
 pub(super) trait Transport {
-    /// The next thing the peer sent.
+    /// The next thing the peer sent, lent out of the room that all connections of a worker read into. Nothing is
+    /// answered by itself.
     ///
     /// # Errors
     /// When nothing more can come. Not to be called again then.
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Lost>>;
+    fn poll_event<'room>(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: &'room mut Room,
+    ) -> Poll<Result<Event<'room>, Lost>>;
+
+    /// Ends this connection's turn to read: the room is another's from now on.
+    fn leave(&mut self, room: &mut Room);
 
     /// Queues a frame; it goes out with the next flush.
-    ///
-    /// # Errors
-    /// When nothing more can be sent.
-    fn feed(&mut self, frame: Frame) -> Result<(), Lost>;
+    fn feed(&mut self, frame: Frame<'_>);
 
     /// Sends what is queued. Pending while the peer takes no more bytes.
     ///

@@ -271,7 +271,13 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let result = ready!(Pin::new(&mut self.tcp).poll_write(cx, bytes));
+        // There is room nearly always, and nobody needs to be woken then.
+        let result = match self.tcp.try_write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                ready!(Pin::new(&mut self.tcp).poll_write(cx, bytes))
+            }
+            result => result,
+        };
         match &result {
             Ok(written) => self.sent += *written as u64,
             Err(error) => self.saw(error),

@@ -42,7 +42,9 @@ impl Room {
     /// Where to read to, behind what is unread; [`Self::filled`] says how much it was. Empty only while a whole room
     /// is unread.
     pub fn space(&mut self) -> &mut [u8] {
-        self.bytes.copy_within(self.unread.clone(), 0);
+        if !self.unread.is_empty() {
+            self.bytes.copy_within(self.unread.clone(), 0);
+        }
         self.unread = 0..self.unread.len();
         &mut self.bytes[self.unread.end..]
     }
@@ -65,9 +67,13 @@ impl Room {
 
     /// Ends a connection's turn: what is unread goes with it.
     pub fn leave(&mut self, left: &mut Vec<u8>) {
-        left.extend_from_slice(self.unread());
+        if !self.unread.is_empty() {
+            left.extend_from_slice(self.unread());
+        }
         self.unread = 0..0;
-        self.message = Vec::new();
+        if self.message.capacity() > 0 {
+            self.message = Vec::new();
+        }
     }
 
     /// Something was put together elsewhere; it is lent from here.

@@ -197,29 +197,10 @@ fn memory(scenario: &Scenario, open_at_once: u64) -> u64 {
         .map(|cohort| cohort.messages.len())
         .max()
         .unwrap_or(0);
-    let buffers = scenario.longest_payload().0 + read_buffer(scenario) as u64;
-    let connection = CONNECTION_MEMORY + buffers + tls + 256 * streams as u64;
+    let connection = CONNECTION_MEMORY + scenario.longest_payload().0 + tls + 256 * streams as u64;
     let histograms: u64 = (scenario.cohorts.iter())
         .map(|cohort| 12 + 2 * cohort.messages.len() as u64)
         .sum();
     let shards = 4 * histograms * HISTOGRAM_MEMORY;
     open_at_once * connection + shards
-}
-
-/// How many bytes a connection reads at once: what a batch of answers takes, and no more, because the buffer
-/// is zeroed before every read and there is one for each connection.
-pub(crate) fn read_buffer(scenario: &Scenario) -> usize {
-    const FRAME_HEADER: usize = 14;
-    let batches = scenario.cohorts.iter().flat_map(|cohort| {
-        cohort.messages.iter().map(|message| {
-            let at_once = match message.pacing {
-                Pacing::Closed { in_flight, .. } => in_flight as usize,
-                Pacing::Open { .. } => 1,
-            };
-            let frame = usize::try_from(message.payload.len()).unwrap_or(usize::MAX);
-            frame.saturating_add(FRAME_HEADER).saturating_mul(at_once)
-        })
-    });
-    let longest = batches.max().unwrap_or(0).min(16 * 1024);
-    (longest + 64).next_power_of_two().clamp(1024, 16 * 1024)
 }

@@ -10,11 +10,10 @@ mod spread;
 mod windows;
 
 pub use budget::Budget;
-pub(crate) use budget::read_buffer;
 pub use conduct::{Conduct, Deed, Wrong};
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
-pub use payload::{STAMP_LEN, Stamp, Template};
+pub use payload::{PingName, STAMP_LEN, Stamp, Template};
 pub use spread::{Seed, fraction};
 pub use windows::Windows;
 

@@ -1,7 +1,5 @@
 //! What a message looks like on the wire: a stamp that names it, and a filler.
 
-use bytes::{BufMut, BytesMut};
-
 use crate::scenario::{Message, Payload};
 
 /// The length of a [`Stamp`] in bytes.
@@ -33,53 +31,104 @@ impl Stamp {
     pub fn encode(&self) -> [u8; STAMP_LEN] {
         let mut out = [0; STAMP_LEN];
         out[..2].copy_from_slice(&VERSION);
-        hex(&mut out[2..10], u64::from(self.run));
-        hex(&mut out[10..12], u64::from(self.cohort));
-        hex(&mut out[12..20], u64::from(self.connection));
-        hex(&mut out[20..22], u64::from(self.message));
-        hex(&mut out[22..32], self.sequence);
-        hex(&mut out[32..], self.intended);
+        out[2..10].copy_from_slice(&hex(self.run));
+        out[10..12].copy_from_slice(&hex(self.cohort.into())[6..]);
+        out[12..20].copy_from_slice(&hex(self.connection));
+        out[20..22].copy_from_slice(&hex(self.message.into())[6..]);
+        out[22..24].copy_from_slice(&hex((self.sequence >> 32) as u32)[6..]);
+        out[24..32].copy_from_slice(&hex(self.sequence as u32));
+        out[32..40].copy_from_slice(&hex((self.intended >> 32) as u32));
+        out[40..].copy_from_slice(&hex(self.intended as u32));
         out
     }
 
     /// Reads what [`Self::encode`] wrote, from the beginning of a payload. `None` for anything else: each stamp
     /// has one spelling, so that equal stamps are equal bytes.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let bytes = bytes.get(..STAMP_LEN)?;
+        let bytes: &[u8; STAMP_LEN] = bytes.first_chunk()?;
         if bytes[..2] != VERSION {
             return None;
         }
+        let wide = |at: usize| unhex(*bytes[at..].first_chunk()?);
+        let byte = |at: usize| {
+            let mut digits = [b'0'; 8];
+            digits[6..].copy_from_slice(&bytes[at..at + 2]);
+            unhex(digits)
+        };
         Some(Self {
-            run: unhex(&bytes[2..10])? as u32,
-            cohort: unhex(&bytes[10..12])? as u8,
-            connection: unhex(&bytes[12..20])? as u32,
-            message: unhex(&bytes[20..22])? as u8,
-            sequence: unhex(&bytes[22..32])?,
-            intended: unhex(&bytes[32..])?,
+            run: wide(2)?,
+            cohort: byte(10)? as u8,
+            connection: wide(12)?,
+            message: byte(20)? as u8,
+            sequence: u64::from(byte(22)?) << 32 | u64::from(wide(24)?),
+            intended: u64::from(wide(32)?) << 32 | u64::from(wide(40)?),
         })
     }
 }
 
-fn hex(out: &mut [u8], value: u64) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut rest = value;
-    for place in out.iter_mut().rev() {
-        *place = DIGITS[(rest & 15) as usize];
-        rest >>= 4;
+/// Names one ping of one run, in its payload: `wsb`, then both in hexadecimal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PingName {
+    /// The run.
+    pub run: u32,
+    /// Counted from 0 on each connection.
+    pub sequence: u32,
+}
+
+impl PingName {
+    /// Writes the 19 bytes.
+    pub fn encode(self) -> [u8; 19] {
+        let mut out = *b"wsb................";
+        out[3..11].copy_from_slice(&hex(self.run));
+        out[11..].copy_from_slice(&hex(self.sequence));
+        out
+    }
+
+    /// Reads what [`Self::encode`] wrote; `None` for anything else.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let digits = bytes.strip_prefix(b"wsb")?;
+        let (run, sequence) = digits.split_first_chunk()?;
+        Some(Self {
+            run: unhex(*run)?,
+            sequence: unhex(sequence.try_into().ok()?)?,
+        })
     }
 }
 
-fn unhex(digits: &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for digit in digits {
-        let nibble = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        value = value << 4 | u64::from(nibble);
+// Eight digits at once, one in each byte of a word, since it is done for every message.
+
+/// The low four bits of each byte, and the lowest.
+const NIBBLES: u64 = 0x0F0F_0F0F_0F0F_0F0F;
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Eight hexadecimal digits, the highest first.
+fn hex(value: u32) -> [u8; 8] {
+    let mut nibbles = u64::from(value);
+    nibbles = (nibbles | nibbles << 16) & 0x0000_FFFF_0000_FFFF;
+    nibbles = (nibbles | nibbles << 8) & 0x00FF_00FF_00FF_00FF;
+    nibbles = (nibbles | nibbles << 4) & NIBBLES;
+    ascii(nibbles).to_be_bytes()
+}
+
+/// The digit of each byte, which is below 16.
+fn ascii(nibbles: u64) -> u64 {
+    // Adding 6 to what is over 9 carries into the fifth bit.
+    let letters = (nibbles + 6 * ONES) >> 4 & ONES;
+    nibbles + u64::from(b'0') * ONES + letters * u64::from(b'a' - b'0' - 10)
+}
+
+/// What [`hex`] wrote; `None` for anything else.
+fn unhex(digits: [u8; 8]) -> Option<u32> {
+    let bytes = u64::from_be_bytes(digits);
+    // Letters have the seventh bit.
+    let letters = bytes >> 6 & ONES;
+    let nibbles = ((bytes & NIBBLES) + 9 * letters) & NIBBLES;
+    if ascii(nibbles) != bytes {
+        return None;
     }
-    Some(value)
+    let mut value = (nibbles | nibbles >> 4) & 0x00FF_00FF_00FF_00FF;
+    value = (value | value >> 8) & 0x0000_FFFF_0000_FFFF;
+    Some((value | value >> 16) as u32)
 }
 
 /// A message's bytes, but for its stamp.
@@ -106,18 +155,15 @@ impl Template {
         }
     }
 
-    /// Appends the message's bytes.
-    pub fn write(&self, stamp: impl FnOnce() -> Stamp, out: &mut BytesMut) {
+    /// Writes the message's bytes, and nothing else, to `out`.
+    pub fn write(&self, stamp: impl FnOnce() -> Stamp, out: &mut Vec<u8>) {
+        out.clear();
         match self {
             Self::Stamped { filler } => {
-                out.reserve(STAMP_LEN + filler.len());
-                out.put_slice(&stamp().encode());
-                out.put_slice(filler);
+                out.extend_from_slice(&stamp().encode());
+                out.extend_from_slice(filler);
             }
-            Self::Fixed(bytes) => {
-                out.reserve(bytes.len());
-                out.put_slice(bytes);
-            }
+            Self::Fixed(bytes) => out.extend_from_slice(bytes),
         }
     }
 }
@@ -164,6 +210,26 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
             let _ = Stamp::decode(&bytes);
+            let _ = PingName::decode(&bytes);
+        }
+
+        #[test]
+        fn digits_are_those_of_the_standard_library(value in any::<u32>()) {
+            prop_assert_eq!(hex(value).to_vec(), format!("{value:08x}").into_bytes());
+            prop_assert_eq!(unhex(hex(value)), Some(value));
+        }
+
+        #[test]
+        fn a_ping_keeps_its_name_and_no_other_bytes_have_it(
+            run in any::<u32>(), sequence in any::<u32>(), place in 0usize..19, byte in any::<u8>(),
+        ) {
+            let name = PingName { run, sequence };
+            let mut bytes = name.encode();
+            prop_assert_eq!(PingName::decode(&bytes), Some(name));
+            prop_assert_eq!(PingName::decode(&[&bytes[..], b"0"].concat()), None);
+            prop_assume!(bytes[place] != byte);
+            bytes[place] = byte;
+            prop_assert_ne!(PingName::decode(&bytes), Some(name));
         }
     }
 }

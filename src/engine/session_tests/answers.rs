@@ -4,7 +4,6 @@ use bytes::Bytes;
 
 use super::play::{Seen, play};
 use super::script::{Heard, Lines, MS, RTT, S, Script, binary, healthy, text};
-use crate::engine::transport::Frame;
 use crate::metric::{Counter, Timer};
 use crate::plan::Nanos;
 
@@ -29,7 +28,7 @@ fn ten(keys: &str, answer: impl Fn(Nanos, usize, &Bytes) -> Lines + Copy + 'stat
     play(&scenario, move |_| {
         let mut turn = 0;
         Script::new(move |at, heard| match heard {
-            Heard::Frame(Frame::Text(bytes) | Frame::Binary(bytes)) => {
+            Heard::Text(bytes) | Heard::Binary(bytes) => {
                 turn += 1;
                 answer(at, turn - 1, bytes)
             }
@@ -148,7 +147,7 @@ fn fixed_payloads_are_told_apart_by_their_bytes() {
     let seen = play(scenario, |_| {
         Script::new(|at, heard| {
             let mut lines = healthy(at, heard);
-            if matches!(heard, Heard::Frame(Frame::Text(bytes)) if bytes == "a") {
+            if matches!(heard, Heard::Text(bytes) if bytes == "a") {
                 lines[0].0 = at + S;
             }
             lines

@@ -8,7 +8,7 @@ use super::play::{Play, Seen};
 use super::script::{
     Heard, Lines, MS, S, Say, Script, close, fin, healthy, nothing, ping, pong, reset, text,
 };
-use crate::engine::transport::{Frame, Lost};
+use crate::engine::transport::Lost;
 use crate::metric::{Cause, Counter};
 use crate::plan::Nanos;
 
@@ -137,7 +137,7 @@ impl Manners {
         let manners = self.clone();
         Script::new(move |at, heard| {
             let mut roll = |chance| dice.next_u64() % 1000 < chance;
-            if matches!(heard, Heard::Frame(Frame::Close { .. }) | Heard::CloseReply) {
+            if matches!(heard, Heard::Close(_) | Heard::CloseReply(_)) {
                 return if manners.ends_tcp {
                     healthy(at, heard)
                 } else {
@@ -148,7 +148,7 @@ impl Manners {
                 return nothing();
             }
             let mut lines: Lines = healthy(at, heard);
-            if let Heard::Frame(Frame::Text(bytes)) = heard {
+            if let Heard::Text(bytes) = heard {
                 if roll(manners.changes) {
                     let mut bytes = bytes.to_vec();
                     bytes[0] ^= 1;

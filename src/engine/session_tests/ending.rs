@@ -4,7 +4,7 @@ use super::play::{Play, play};
 use super::script::{
     Heard, Lines, MS, RTT, S, Say, Script, close, fin, healthy, nothing, reset, text,
 };
-use crate::engine::transport::{Frame, Lost};
+use crate::engine::transport::Lost;
 use crate::measure::State;
 use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
 use crate::plan::Nanos;
@@ -26,7 +26,7 @@ const BOOKS: [Counter; 5] = [
 /// Answers a Close as told, and is healthy otherwise.
 fn closes(answer: impl Fn(Nanos) -> Lines + 'static) -> Script {
     Script::new(move |at, heard| match heard {
-        Heard::Frame(Frame::Close { .. }) => answer(at),
+        Heard::Close(_) => answer(at),
         _ => healthy(at, heard),
     })
 }
@@ -36,7 +36,7 @@ fn the_drain_waits_for_answers_and_then_closes() {
     let seen = play(ONE_A_SECOND, |_| {
         Script::new(|at, heard| {
             let mut lines = healthy(at, heard);
-            if let Heard::Frame(Frame::Text(_)) = heard {
+            if let Heard::Text(_) = heard {
                 lines[0].0 = at + 4 * S;
             }
             lines
@@ -135,7 +135,7 @@ fn a_close_of_the_server_is_answered_and_what_was_unanswered_is_lost() {
             .says(5 * S + 2, fin())
     });
     let last = seen.peer().heard().pop();
-    assert_eq!(last, Some((5 * S + 1, Heard::CloseReply)));
+    assert_eq!(last, Some((5 * S + 1, Heard::CloseReply(Some(1001)))));
     assert_eq!(seen.counts(BOOKS), [6, 6, 0, 3, 3]);
     let [ending] = &seen.endings[..] else {
         panic!("{:?}", seen.endings);

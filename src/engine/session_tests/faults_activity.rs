@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::bad::{IDLE, always, bad};
 use super::play::{Play, Seen};
 use super::script::{Heard, MS, RTT, S, Script, close, fin, healthy, ping};
-use crate::engine::transport::Act;
 use crate::measure::EndedBy;
 use crate::metric::{Cause, CloseKind, Counter, Side};
 use crate::plan::Nanos;
@@ -127,7 +126,7 @@ fn each_illegal_frame_is_sent_once_and_the_servers_close_is_answered() {
         assert!(
             seen.peer()
                 .heard()
-                .contains(&(2 * S + RTT, Heard::CloseReply))
+                .contains(&(2 * S + RTT, Heard::CloseReply(Some(1002))))
         );
         assert_eq!(seen.life().close_code, Some(1002));
         assert_eq!(seen.life().fault_ns, Some(2 * S));
@@ -143,6 +142,5 @@ fn nothing_follows_a_close_frame_with_a_bad_code() {
     });
     assert_eq!(stream(&seen)[..2], [0x88, 0x82]);
     assert_eq!(seen.peer().heard().len(), 1);
-    assert_eq!(seen.peer().acts(), [(2 * S, Act::Seal)]);
     assert_eq!(seen.life().tcp_end_ns, Some(2 * S + 2 * RTT));
 }

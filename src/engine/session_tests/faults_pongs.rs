@@ -40,7 +40,11 @@ fn right(times: &[Nanos]) -> Vec<(Nanos, Vec<u8>)> {
 fn no_pong_answers_pings_until_its_time_and_still_answers_a_close() {
     let seen = pinged(bad(IDLE, [(5 * S, FaultKind::NoPong)]), &[S, 7 * S, 9 * S]);
     assert_eq!(pongs(&seen), right(&[S]));
-    assert!(seen.peer().heard().contains(&(20 * S, Heard::CloseReply)));
+    assert!(
+        seen.peer()
+            .heard()
+            .contains(&(20 * S, Heard::CloseReply(Some(1011))))
+    );
     let life = seen.life();
     assert_eq!(life.fault_ns, Some(5 * S));
     assert_eq!(life.unanswered_ping_ns, Some(7 * S));

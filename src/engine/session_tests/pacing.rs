@@ -2,7 +2,6 @@
 
 use super::play::{Seen, play};
 use super::script::{Heard, MS, RTT, S, Script, healthy, nothing};
-use crate::engine::transport::Frame;
 use crate::metric::{Counter, Timer};
 use crate::plan::Nanos;
 
@@ -20,7 +19,7 @@ fn sends(message: &str) -> String {
 fn answers_after(delay: impl Fn(Nanos) -> Nanos + 'static) -> Script {
     Script::new(move |at, heard| {
         let mut lines = healthy(at, heard);
-        if let Heard::Frame(Frame::Text(_)) = heard {
+        if let Heard::Text(_) = heard {
             lines[0].0 = at + delay(at);
         }
         lines
@@ -39,7 +38,7 @@ fn the_open_model_sends_on_schedule_though_no_answer_comes() {
     let scenario = sends(r#"rate = "20/s", phase = "aligned", timeout = "1s""#);
     let seen = play(&scenario, |_| {
         Script::new(|at, heard| match heard {
-            Heard::Frame(Frame::Text(_)) => nothing(),
+            Heard::Text(_) => nothing(),
             _ => healthy(at, heard),
         })
     });

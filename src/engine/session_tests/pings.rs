@@ -2,7 +2,6 @@
 
 use super::play::play;
 use super::script::{Heard, Lines, MS, RTT, S, Script, healthy, nothing, ping, pong, text};
-use crate::engine::transport::Frame;
 use crate::metric::{Counter, Timer};
 use crate::plan::Nanos;
 
@@ -16,7 +15,7 @@ fn pongs_after(delay: impl Fn(usize) -> Nanos + 'static) -> Script {
     let mut pings = 0;
     Script::new(move |at, heard| {
         let mut lines = healthy(at, heard);
-        if let Heard::Frame(Frame::Ping(_)) = heard {
+        if let Heard::Ping(_) = heard {
             lines[0].0 = at + delay(pings);
             pings += 1;
         }
@@ -84,9 +83,9 @@ fn a_pong_acknowledges_all_earlier_pings() {
     let seen = play(scenario, |_| {
         let mut pings = 0;
         Script::new(move |at, heard| {
-            pings += usize::from(matches!(heard, Heard::Frame(Frame::Ping(_))));
+            pings += usize::from(matches!(heard, Heard::Ping(_)));
             match heard {
-                Heard::Frame(Frame::Ping(_)) if pings < 3 => nothing(),
+                Heard::Ping(_) if pings < 3 => nothing(),
                 _ => healthy(at, heard),
             }
         })
@@ -152,7 +151,7 @@ fn text_heartbeats_are_the_same_machine() {
     "#;
     let answers = |at: Nanos, heard: &Heard| -> Lines {
         match heard {
-            Heard::Frame(Frame::Text(asked)) if asked == "are you there?" => {
+            Heard::Text(asked) if asked == "are you there?" => {
                 let delay = if (10 * S..20 * S).contains(&at) {
                     6 * S
                 } else {
@@ -201,7 +200,7 @@ fn the_servers_pings_are_answered_at_once_however_many_come() {
         let seen = play(ALONE, move |_| {
             let mut left = answered;
             let again = Script::new(move |at, heard| match heard {
-                Heard::Pong if left > 1 => {
+                Heard::Pong(_) if left > 1 => {
                     left -= 1;
                     vec![(at, ping())]
                 }

@@ -10,8 +10,9 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use crate::engine::clock::{Clock, Manual};
-use crate::engine::transport::{Act, Event, Frame, Lost, Transport};
+use crate::engine::transport::{Act, Lost, Transport};
 use crate::engine::wire::TcpEnd;
+use crate::frame::{Event, Frame, Room};
 use crate::measure::TcpView;
 use crate::plan::{Conduct, Nanos};
 
@@ -33,12 +34,14 @@ pub(super) const RTT: Nanos = MS;
 /// What reaches the peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// A frame of ours.
-    Frame(Frame),
+    Text(Bytes),
+    Binary(Bytes),
+    Ping(Bytes),
     /// The answer to the peer's ping.
-    Pong,
+    Pong(Bytes),
+    Close(Option<u16>),
     /// The answer to the peer's Close.
-    CloseReply,
+    CloseReply(Option<u16>),
     /// Bytes that were put in between frames.
     Put(Vec<u8>),
 }
@@ -47,11 +50,9 @@ impl Heard {
     /// How many bytes there are in it, without headers and masks; a Close frame has its code.
     fn bytes(&self) -> u64 {
         let bytes = match self {
-            Self::Frame(Frame::Text(bytes) | Frame::Binary(bytes) | Frame::Ping(bytes)) => {
-                bytes.len()
-            }
-            Self::Frame(Frame::Close { .. }) | Self::CloseReply => 2,
-            Self::Pong => PING.len(),
+            Self::Text(bytes) | Self::Binary(bytes) => bytes.len(),
+            Self::Ping(bytes) | Self::Pong(bytes) => bytes.len(),
+            Self::Close(_) | Self::CloseReply(_) => 2,
             Self::Put(bytes) => bytes.len(),
         };
         bytes as u64
@@ -61,7 +62,11 @@ impl Heard {
 /// What the peer does.
 #[derive(Debug, Clone)]
 pub(super) enum Say {
-    Event(Event),
+    Text(Bytes),
+    Binary(Bytes),
+    Ping,
+    Pong(Bytes),
+    Close(Option<u16>),
     End(Lost),
 }
 
@@ -159,14 +164,12 @@ impl Script {
 pub(super) fn healthy(at: Nanos, heard: &Heard) -> Lines {
     let after = at + RTT;
     match heard {
-        Heard::Frame(Frame::Text(bytes)) => vec![(after, text(bytes.clone()))],
-        Heard::Frame(Frame::Binary(bytes)) => vec![(after, binary(bytes.clone()))],
-        Heard::Frame(Frame::Ping(bytes)) => vec![(after, pong(bytes.clone()))],
-        Heard::Frame(Frame::Close { code, .. }) => {
-            vec![(after, close(*code)), (after, fin())]
-        }
-        Heard::CloseReply => vec![(after, fin())],
-        Heard::Pong | Heard::Put(_) => nothing(),
+        Heard::Text(bytes) => vec![(after, text(bytes.clone()))],
+        Heard::Binary(bytes) => vec![(after, binary(bytes.clone()))],
+        Heard::Ping(bytes) => vec![(after, pong(bytes.clone()))],
+        Heard::Close(code) => vec![(after, close(*code)), (after, fin())],
+        Heard::CloseReply(_) => vec![(after, fin())],
+        Heard::Pong(_) | Heard::Put(_) => nothing(),
     }
 }
 
@@ -175,26 +178,23 @@ pub(super) fn nothing() -> Lines {
 }
 
 pub(super) fn text(bytes: impl Into<Bytes>) -> Say {
-    Say::Event(Event::Text(bytes.into()))
+    Say::Text(bytes.into())
 }
 
 pub(super) fn binary(bytes: impl Into<Bytes>) -> Say {
-    Say::Event(Event::Binary(bytes.into()))
+    Say::Binary(bytes.into())
 }
 
 pub(super) fn ping() -> Say {
-    Say::Event(Event::Ping(Bytes::from_static(PING)))
+    Say::Ping
 }
 
 pub(super) fn pong(bytes: impl Into<Bytes>) -> Say {
-    Say::Event(Event::Pong(bytes.into()))
+    Say::Pong(bytes.into())
 }
 
 pub(super) fn close(code: Option<u16>) -> Say {
-    Say::Event(Event::Close {
-        code,
-        reason: String::new(),
-    })
+    Say::Close(code)
 }
 
 pub(super) fn fin() -> Say {
@@ -214,9 +214,8 @@ pub(super) struct Connection(Peer);
 
 struct Inner {
     clock: Manual,
-    /// The transport answers pings by itself.
-    auto_pong: bool,
-    sealed: bool,
+    /// Nothing is wrong with the client.
+    is_healthy: bool,
     vanished: bool,
     /// Nobody reads any more.
     unread: bool,
@@ -238,6 +237,8 @@ struct Inner {
     flushes: usize,
     bytes: (u64, u64),
     close_is_sent: bool,
+    /// The peer has said its Close.
+    has_closed: bool,
     ended: bool,
     waker: Option<Waker>,
 }
@@ -246,8 +247,7 @@ impl Peer {
     pub(super) fn new(script: Script, conduct: &Conduct, clock: Manual) -> Self {
         let mut inner = Inner {
             clock,
-            auto_pong: !conduct.mute && conduct.faults.is_empty(),
-            sealed: false,
+            is_healthy: conduct.faults.is_empty(),
             vanished: false,
             unread: false,
             acts: Vec::new(),
@@ -265,6 +265,7 @@ impl Peer {
             flushes: 0,
             bytes: HANDSHAKE,
             close_is_sent: false,
+            has_closed: false,
             ended: false,
             waker: None,
         };
@@ -290,12 +291,12 @@ impl Peer {
 
     /// When it heard pings.
     pub(super) fn pings(&self) -> Vec<Nanos> {
-        self.times(|heard| matches!(heard, Heard::Frame(Frame::Ping(_))))
+        self.times(|heard| matches!(heard, Heard::Ping(_)))
     }
 
     /// When it heard answers to its own pings.
     pub(super) fn pongs(&self) -> Vec<Nanos> {
-        self.times(|heard| *heard == Heard::Pong)
+        self.times(|heard| matches!(heard, Heard::Pong(_)))
     }
 
     /// What was put in between frames, and when it heard it.
@@ -314,14 +315,14 @@ impl Peer {
 
     /// When it heard messages.
     pub(super) fn messages(&self) -> Vec<Nanos> {
-        self.times(|heard| matches!(heard, Heard::Frame(Frame::Text(_) | Frame::Binary(_))))
+        self.times(|heard| matches!(heard, Heard::Text(_) | Heard::Binary(_)))
     }
 
     /// The Close frame it heard, and when.
     pub(super) fn close(&self) -> Option<(Nanos, u16)> {
         let heard = self.heard();
         heard.iter().find_map(|(at, heard)| match heard {
-            Heard::Frame(Frame::Close { code, .. }) => Some((*at, code.unwrap_or(1005))),
+            Heard::Close(code) => Some((*at, code.unwrap_or(1005))),
             _ => None,
         })
     }
@@ -382,52 +383,69 @@ impl Inner {
     }
 
     fn queue(&mut self, heard: Heard) {
-        if self.sealed && !matches!(heard, Heard::Put(_)) {
-            return;
-        }
         self.queued.push(heard);
         self.most_queued = self.most_queued.max(self.queued.len());
     }
 }
 
 impl Transport for Connection {
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, Lost>> {
+    fn poll_event<'room>(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: &'room mut Room,
+    ) -> Poll<Result<Event<'room>, Lost>> {
         let mut inner = self.0.0.borrow_mut();
         assert!(!inner.ended, "asked for more after the end");
         let now = inner.clock.now();
         let line = inner.lines.first_entry().filter(|line| line.key().0 <= now);
-        match line.map(|line| line.remove()) {
-            None => {
-                inner.waker = Some(cx.waker().clone());
-                Poll::Pending
+        let Some(say) = line.map(|line| line.remove()) else {
+            inner.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        let event = match say {
+            Say::Text(bytes) => {
+                inner.bytes.1 += bytes.len() as u64;
+                Event::Text(room.put(bytes.into()))
             }
-            Some(Say::End(lost)) => {
+            Say::Binary(bytes) => {
+                inner.bytes.1 += bytes.len() as u64;
+                Event::Binary(room.put(bytes.into()))
+            }
+            Say::Ping => Event::Ping(PING),
+            Say::Pong(bytes) => Event::Pong(room.put(bytes.into())),
+            Say::Close(code) => {
+                inner.has_closed = true;
+                Event::Close { code, reason: "" }
+            }
+            Say::End(lost) => {
                 inner.ended = true;
-                Poll::Ready(Err(lost))
+                return Poll::Ready(Err(lost));
             }
-            Some(Say::Event(event)) => {
-                match &event {
-                    Event::Ping(_) if inner.auto_pong => inner.queue(Heard::Pong),
-                    Event::Close { .. } if !inner.close_is_sent => {
-                        inner.close_is_sent = true;
-                        inner.queue(Heard::CloseReply);
-                    }
-                    Event::Text(bytes) | Event::Binary(bytes) => {
-                        inner.bytes.1 += bytes.len() as u64;
-                    }
-                    _ => {}
-                }
-                Poll::Ready(Ok(event))
-            }
-        }
+        };
+        Poll::Ready(Ok(event))
     }
 
-    fn feed(&mut self, frame: Frame) -> Result<(), Lost> {
+    fn leave(&mut self, _room: &mut Room) {}
+
+    fn feed(&mut self, frame: Frame<'_>) {
         let mut inner = self.0.0.borrow_mut();
         assert!(!inner.close_is_sent, "{frame:?} after the Close frame");
-        inner.close_is_sent = matches!(frame, Frame::Close { .. });
-        inner.queue(Heard::Frame(frame));
-        Ok(())
+        let bytes = Bytes::copy_from_slice;
+        let heard = match frame {
+            Frame::Text(text) => Heard::Text(bytes(text)),
+            Frame::Binary(binary) => Heard::Binary(bytes(binary)),
+            Frame::Ping(payload) => Heard::Ping(bytes(payload)),
+            Frame::Pong(payload) => Heard::Pong(bytes(payload)),
+            Frame::Close { code, .. } => {
+                inner.close_is_sent = true;
+                if inner.has_closed {
+                    Heard::CloseReply(code)
+                } else {
+                    Heard::Close(code)
+                }
+            }
+        };
+        inner.queue(heard);
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
@@ -443,6 +461,11 @@ impl Transport for Connection {
             inner.learn(lines);
             inner.bytes.0 += heard.bytes();
             inner.heard.push((now, heard));
+        }
+        // It may answer at once.
+        let speaks = inner.lines.keys().next().is_some_and(|(at, _)| *at <= now);
+        if let Some(waker) = inner.waker.take_if(|_| speaks) {
+            waker.wake();
         }
         Poll::Ready(Ok(()))
     }
@@ -465,17 +488,15 @@ impl Transport for Connection {
 
     fn act(&mut self, act: Act) -> Result<(), Lost> {
         let mut inner = self.0.0.borrow_mut();
-        assert!(!inner.auto_pong, "{act:?} of a client that is healthy");
+        assert!(!inner.is_healthy, "{act:?} of a client that is healthy");
         match &act {
             Act::Put(bytes) => {
                 inner.queue(Heard::Put(bytes.clone()));
                 return Ok(());
             }
-            Act::HoldClose => inner.queued.retain(|heard| *heard != Heard::CloseReply),
-            Act::Seal | Act::HalfClose => inner.sealed = true,
             Act::Vanish => inner.vanished = true,
             Act::Return => inner.vanished = false,
-            Act::Reset => {}
+            Act::HalfClose | Act::Reset => {}
         }
         let now = inner.clock.now();
         inner.acts.push((now, act));
