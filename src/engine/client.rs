@@ -16,7 +16,7 @@ use super::shared::Shared;
 use super::transport::{Connector, Transport};
 use crate::measure::{Ending, Shard, State, TcpView};
 use crate::metric::{Cause, Counter, Side, Timer};
-use crate::plan::{Nanos, Opening, Until};
+use crate::plan::{Nanos, Opening, Series, Until};
 use crate::scenario::{Jitter, OnDead, Reconnect};
 
 /// The purpose number of the randomness behind reconnect delays; messages use the numbers from 1 up.
@@ -49,11 +49,15 @@ pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening:
 }
 
 fn exchanges(shared: &Shared, opening: &Opening) -> Box<[Exchange]> {
-    let messages = &shared.plan.cohort(opening.cohort).messages;
+    let Opening {
+        connection, cohort, ..
+    } = *opening;
+    let messages = &shared.plan.cohort(cohort).messages;
     (messages.iter().enumerate())
         .map(|(index, message)| {
-            let pacer = shared.plan.pacer(opening.cohort, index, opening.connection);
-            Exchange::new(message, pacer)
+            let pacer = shared.plan.pacer(cohort, index, connection);
+            let series = Series::new(shared.plan.run, cohort as u8, connection, index as u8);
+            Exchange::new(message, pacer, series)
         })
         .collect()
 }

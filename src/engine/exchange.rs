@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::plan::{Nanos, Pacer, nanos};
+use crate::plan::{Nanos, Pacer, Series, nanos};
 use crate::scenario::{Expect, Message, Pacing};
 
 /// Timed-out messages whose late answer is still told from an unknown message; older ones are forgotten.
@@ -12,6 +12,8 @@ const REMEMBERED: usize = 1024;
 /// The schedule of a message and its answers that are due. Lives as long as its client, across reconnects.
 #[derive(Debug)]
 pub(super) struct Exchange {
+    /// What its messages are named by.
+    pub(super) series: Series,
     pace: Pace,
     /// Of the next message.
     sequence: u64,
@@ -77,7 +79,7 @@ pub(super) enum Answer {
 }
 
 impl Exchange {
-    pub(super) fn new(message: &Message, pacer: Option<Pacer>) -> Self {
+    pub(super) fn new(message: &Message, pacer: Option<Pacer>, series: Series) -> Self {
         let pace = match (message.pacing, pacer) {
             (Pacing::Open { in_flight, .. }, Some(pacer)) => Pace::Open {
                 pacer,
@@ -91,6 +93,7 @@ impl Exchange {
             (Pacing::Open { .. }, None) => unreachable!("a plan has a pacer for every open model"),
         };
         Self {
+            series,
             pace,
             sequence: 0,
             left: message.count.unwrap_or(u64::MAX),
@@ -313,11 +316,15 @@ mod tests {
             in_flight,
         };
         let pacer = Pacer::new(10.0 * MS as f64, Gaps::Constant, Phase::Aligned, 0, 0);
-        Exchange::new(&message(pacing), Some(pacer))
+        Exchange::new(&message(pacing), Some(pacer), Series::new(1, 0, 0, 0))
     }
 
     fn closed(in_flight: u32, think: Duration) -> Exchange {
-        Exchange::new(&message(Pacing::Closed { in_flight, think }), None)
+        Exchange::new(
+            &message(Pacing::Closed { in_flight, think }),
+            None,
+            Series::new(1, 0, 0, 0),
+        )
     }
 
     fn send(exchange: &mut Exchange, now: Nanos) -> Due {

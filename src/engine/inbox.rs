@@ -8,7 +8,7 @@ use super::transport::Transport;
 use crate::frame::Frame;
 use crate::measure::Echo;
 use crate::metric::{Counter, Timer};
-use crate::plan::{Nanos, PingName, Stamp, Template};
+use crate::plan::{Nanos, PingName, Series, Stamp, Template};
 use crate::scenario::{Expect, FrameKind, HeartbeatKind};
 
 /// A message came.
@@ -100,37 +100,40 @@ fn find<T: Transport>(
     bytes: &[u8],
     now: Nanos,
 ) -> Option<Found> {
-    match Stamp::decode(bytes) {
-        Some(stamp) => find_stamped(session, exchanges, shared, stamp, bytes, now),
+    let read = |exchange: &Exchange| exchange.series.read(bytes);
+    let mut series = exchanges.iter().enumerate();
+    match series.find_map(|(message, exchange)| Some((message, read(exchange)?))) {
+        Some((message, stamp)) => {
+            let exchange = &mut exchanges[message];
+            find_stamped(session, message, exchange, shared, stamp, bytes, now)
+        }
+        // Somebody else's.
+        None if Stamp::decode(bytes).is_some() => None,
         None => find_in_order(session, exchanges, shared, bytes, now),
     }
 }
 
 fn find_stamped<T: Transport>(
     session: &Session<T>,
-    exchanges: &mut [Exchange],
+    message: usize,
+    exchange: &mut Exchange,
     shared: &Shared,
-    stamp: Stamp,
+    (sequence, stamped): (u64, Nanos),
     bytes: &[u8],
     now: Nanos,
 ) -> Option<Found> {
-    let message = usize::from(stamp.message);
-    let ours = stamp.run == shared.plan.run
-        && stamp.connection == session.connection
-        && usize::from(stamp.cohort) == session.cohort;
-    let exchange = exchanges.get_mut(message).filter(|_| ours)?;
     let Template::Stamped { filler } = shared.plan.template(session.cohort, message) else {
         return None;
     };
-    let answer = exchange.answer(stamp.sequence, now);
+    let answer = exchange.answer(sequence, now);
     let (intended, due_then) = match answer {
-        Answer::InTime { intended, .. } => (intended, stamp.intended == intended),
-        _ => (stamp.intended, true),
+        Answer::InTime { intended, .. } => (intended, stamped == intended),
+        _ => (stamped, true),
     };
     Some(Found {
         message,
         answer,
-        sequence: Some(stamp.sequence),
+        sequence: Some(sequence),
         same: due_then && bytes.get(crate::plan::STAMP_LEN..) == Some(filler.as_slice()),
         intended,
     })
@@ -250,17 +253,11 @@ impl<T: Transport> Session<T> {
         &self,
         message: usize,
         due: Due,
+        series: &Series,
         shared: &Shared,
         scratch: &'a mut Vec<u8>,
     ) -> Frame<'a> {
-        let stamp = || Stamp {
-            run: shared.plan.run,
-            cohort: self.cohort as u8,
-            connection: self.connection,
-            message: message as u8,
-            sequence: due.sequence,
-            intended: due.intended,
-        };
+        let stamp = || series.stamp(due.sequence, due.intended);
         let template = shared.plan.template(self.cohort, message);
         template.write(stamp, scratch);
         match shared.plan.cohort(self.cohort).messages[message].frame {

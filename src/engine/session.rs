@@ -236,7 +236,7 @@ impl<T: Transport> Session<T> {
                     Next::GiveUp(intended) => not_sent(shared, self.cohort, intended),
                     Next::Send(due) => {
                         let mut scratch = shared.scratch.borrow_mut();
-                        let frame = self.frame(index, due, shared, &mut scratch);
+                        let frame = self.frame(index, due, &exchange.series, shared, &mut scratch);
                         self.outbox.feed(&mut self.transport, frame);
                         exchange.sent(due, now);
                         shared.record(self.cohort, due.intended, |cells| {

@@ -10,7 +10,7 @@ use super::mask::mask;
 const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
 /// What a connection keeps for its next frames once all is written, at most: bytes.
-const KEPT: usize = 256;
+const KEPT: usize = 2048;
 
 /// Something a client sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

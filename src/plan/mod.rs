@@ -13,7 +13,7 @@ pub use budget::Budget;
 pub use conduct::{Conduct, Deed, Wrong};
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
-pub use payload::{PingName, STAMP_LEN, Stamp, Template};
+pub use payload::{PingName, STAMP_LEN, Series, Stamp, Template};
 pub use spread::{Seed, fraction};
 pub use windows::Windows;
 

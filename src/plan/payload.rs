@@ -29,17 +29,8 @@ pub struct Stamp {
 impl Stamp {
     /// Writes the 48 bytes.
     pub fn encode(&self) -> [u8; STAMP_LEN] {
-        let mut out = [0; STAMP_LEN];
-        out[..2].copy_from_slice(&VERSION);
-        out[2..10].copy_from_slice(&hex(self.run));
-        out[10..12].copy_from_slice(&hex(self.cohort.into())[6..]);
-        out[12..20].copy_from_slice(&hex(self.connection));
-        out[20..22].copy_from_slice(&hex(self.message.into())[6..]);
-        out[22..24].copy_from_slice(&hex((self.sequence >> 32) as u32)[6..]);
-        out[24..32].copy_from_slice(&hex(self.sequence as u32));
-        out[32..40].copy_from_slice(&hex((self.intended >> 32) as u32));
-        out[40..].copy_from_slice(&hex(self.intended as u32));
-        out
+        let series = Series::new(self.run, self.cohort, self.connection, self.message);
+        series.stamp(self.sequence, self.intended)
     }
 
     /// Reads what [`Self::encode`] wrote, from the beginning of a payload. `None` for anything else: each stamp
@@ -55,14 +46,62 @@ impl Stamp {
             digits[6..].copy_from_slice(&bytes[at..at + 2]);
             unhex(digits)
         };
+        let (run, cohort) = (wide(2)?, byte(10)? as u8);
+        let (connection, message) = (wide(12)?, byte(20)? as u8);
+        let series = Series::new(run, cohort, connection, message);
+        let (sequence, intended) = series.read(bytes)?;
         Some(Self {
-            run: wide(2)?,
-            cohort: byte(10)? as u8,
-            connection: wide(12)?,
-            message: byte(20)? as u8,
-            sequence: u64::from(byte(22)?) << 32 | u64::from(wide(24)?),
-            intended: u64::from(wide(32)?) << 32 | u64::from(wide(40)?),
+            run,
+            cohort,
+            connection,
+            message,
+            sequence,
+            intended,
         })
+    }
+}
+
+/// What all stamps of one message of one connection begin with: made once, so that the rest is little work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Series([u8; SERIES_LEN]);
+
+const SERIES_LEN: usize = 22;
+
+impl Series {
+    /// As in a [`Stamp`].
+    pub fn new(run: u32, cohort: u8, connection: u32, message: u8) -> Self {
+        let mut out = [0; SERIES_LEN];
+        out[..2].copy_from_slice(&VERSION);
+        out[2..10].copy_from_slice(&hex(run));
+        out[10..12].copy_from_slice(&hex(cohort.into())[6..]);
+        out[12..20].copy_from_slice(&hex(connection));
+        out[20..].copy_from_slice(&hex(message.into())[6..]);
+        Self(out)
+    }
+
+    /// Writes the 48 bytes of one stamp.
+    pub fn stamp(&self, sequence: u64, intended: u64) -> [u8; STAMP_LEN] {
+        let mut out = [0; STAMP_LEN];
+        out[..SERIES_LEN].copy_from_slice(&self.0);
+        out[22..24].copy_from_slice(&hex((sequence >> 32) as u32)[6..]);
+        out[24..32].copy_from_slice(&hex(sequence as u32));
+        out[32..40].copy_from_slice(&hex((intended >> 32) as u32));
+        out[40..].copy_from_slice(&hex(intended as u32));
+        out
+    }
+
+    /// The sequence number and the intended time of a stamp at the beginning of a payload; `None` where there is none
+    /// of this series.
+    pub fn read(&self, bytes: &[u8]) -> Option<(u64, u64)> {
+        let bytes: &[u8; STAMP_LEN] = bytes.first_chunk()?;
+        if bytes[..SERIES_LEN] != self.0 {
+            return None;
+        }
+        let high = unhex([b'0', b'0', b'0', b'0', b'0', b'0', bytes[22], bytes[23]])?;
+        let wide = |at: usize| unhex(*bytes[at..].first_chunk()?);
+        let sequence = u64::from(high) << 32 | u64::from(wide(24)?);
+        let intended = u64::from(wide(32)?) << 32 | u64::from(wide(40)?);
+        Some((sequence, intended))
     }
 }
 
@@ -156,11 +195,11 @@ impl Template {
     }
 
     /// Writes the message's bytes, and nothing else, to `out`.
-    pub fn write(&self, stamp: impl FnOnce() -> Stamp, out: &mut Vec<u8>) {
+    pub fn write(&self, stamp: impl FnOnce() -> [u8; STAMP_LEN], out: &mut Vec<u8>) {
         out.clear();
         match self {
             Self::Stamped { filler } => {
-                out.extend_from_slice(&stamp().encode());
+                out.extend_from_slice(&stamp());
                 out.extend_from_slice(filler);
             }
             Self::Fixed(bytes) => out.extend_from_slice(bytes),
