@@ -22,6 +22,7 @@ import table
 from outside import Server, measure, pinned
 from soak import SETTLED, soak
 
+COMMAND = "scripts/bench"
 OUT = Path("target/bench")
 WSBENCH = "target/release/wsbench"
 
@@ -34,14 +35,14 @@ def main():
     chosen = [case for case in cases.ALL if (case.name in args.case if args.case else not case.by_name_only)]
     wanted = {name: client for name, client in known.items() if not args.client or name in args.client}
     if args.write:
-        page.check()
+        page.check(COMMAND)
     server_core, client_cores = cores()
     raise_descriptor_limit()
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     present, left_out = roll_call(chosen, wanted)
     facts = {**machine(), **{name: version for name in present if (version := known[name].version())}}
-    print("; ".join(f"{name} {value}" for name, value in facts.items()))
+    print(listed(facts))
     server = Server(clients.Floor.program, server_core)
     show(server.command)
     runs, unmeasured = [], []
@@ -63,7 +64,8 @@ def main():
     text = table.render(chosen, runs, left_out, [*unmeasured, *noise(facts)])
     print(text)
     if args.write:
-        page.write(facts, sys.argv[1:], args.rounds, args.seconds, text)
+        how = f"{args.rounds} rounds of {args.seconds} s each: {listed(facts)}"
+        page.write(COMMAND, sys.argv[1:], how, text)
     if unmeasured:
         sys.exit(f"scripts/bench: failed to measure {len(unmeasured)} of {len(unmeasured) + len(runs)} runs")
 
@@ -142,6 +144,10 @@ def machine():
         "load average": " ".join(f"{load:.2f}" for load in os.getloadavg()),
         "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
     }
+
+
+def listed(facts):
+    return ", ".join(f"{name} {value}" for name, value in facts.items())
 
 
 def noise(facts):

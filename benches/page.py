@@ -1,31 +1,32 @@
-"""Puts a table into the page that keeps it, between two marks, with where and how it was measured."""
+"""Puts a table into the page that keeps it, between the two marks of a command, with how and when it was measured."""
 
 import datetime
 from pathlib import Path
 
 PAGE = Path("docs/performance.md")
-BEGIN = "<!-- measured by scripts/bench: begin -->"
-END = "<!-- measured by scripts/bench: end -->"
 
 
-def check():
+def check(command):
     """Sees to it, before anything is measured, that there is a place for the table."""
-    replaced(PAGE.read_text(), "")
+    replaced(PAGE.read_text(), command, "")
 
 
-def write(facts, arguments, rounds, seconds, text):
+def write(command, arguments, how, text):
     """Replaces what stands between the marks."""
     today = datetime.datetime.now(datetime.timezone.utc).date()
-    seen = ", ".join(f"{name} {value}" for name, value in facts.items())
-    command = " ".join(["scripts/bench", *arguments])
-    how = f"`{command}` on {today}, {rounds} rounds of {seconds} s each: {seen}."
-    PAGE.write_text(replaced(PAGE.read_text(), f"{how}\n\n{text}"))
+    told = " ".join([command, *arguments])
+    PAGE.write_text(replaced(PAGE.read_text(), command, f"`{told}` on {today}, {how}.\n\n{text}"))
 
 
-def replaced(page, text):
-    """The page with another text between its marks."""
-    if page.count(BEGIN) != 1 or page.count(END) != 1:
-        raise ValueError(f"{PAGE} has lost the marks around its table")
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+def replaced(page, command, text):
+    """The page with another text between the marks of a command."""
+    begin, end = marks(command)
+    if page.count(begin) != 1 or page.count(end) != 1:
+        raise ValueError(f"{PAGE} has lost the marks around the table of {command}")
+    before, rest = page.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{text}\n{end}{after}"
+
+
+def marks(command):
+    return f"<!-- measured by {command}: begin -->", f"<!-- measured by {command}: end -->"

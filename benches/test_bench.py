@@ -59,13 +59,15 @@ class Tables(unittest.TestCase):
 
 class Pages(unittest.TestCase):
     def test_a_table_takes_the_place_of_the_one_before(self):
-        old = f"above\n{page.BEGIN}\nold\n{page.END}\nbelow\n"
-        new = f"above\n{page.BEGIN}\nnew\n{page.END}\nbelow\n"
-        self.assertEqual(page.replaced(old, "new"), new)
+        (begin, end), (other, others_end) = page.marks("scripts/bench"), page.marks("scripts/other")
+        rest = f"{other}\nother\n{others_end}\nbelow\n"
+        old = f"above\n{begin}\nold\n{end}\n{rest}"
+        new = f"above\n{begin}\nnew\n{end}\n{rest}"
+        self.assertEqual(page.replaced(old, "scripts/bench", "new"), new)
 
     def test_a_page_without_marks_is_left_alone(self):
         with self.assertRaises(ValueError):
-            page.replaced(f"{page.BEGIN}\n", "new")
+            page.replaced(page.marks("scripts/bench")[0], "scripts/bench", "new")
 
 
 class Processes(unittest.TestCase):

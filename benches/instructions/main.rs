@@ -1,0 +1,92 @@
+//! Does one hot path of wsbench so many times, for its instructions to be counted.
+//! `scripts/instructions` counts them, and holds them to their limits.
+
+mod frames;
+mod library;
+mod plans;
+mod shards;
+mod stream;
+
+use std::env;
+use std::error::Error;
+use std::io::{Write as _, stdout};
+
+/// As in the program: what it costs to allocate is part of each path.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What is done for every message or in every second of a run.
+struct HotPath {
+    name: &'static str,
+    /// What doing it once means.
+    what: &'static str,
+    /// Does it so many times, and panics where it was not done.
+    run: fn(u64),
+}
+
+const PATHS: [HotPath; 9] = [
+    HotPath {
+        name: "record",
+        what: "all that an answered message puts into a shard",
+        run: shards::record,
+    },
+    HotPath {
+        name: "merge",
+        what: "a shard with four filled histograms added to another",
+        run: shards::merge,
+    },
+    HotPath {
+        name: "pacer-constant",
+        what: "when the next message is due, with equal gaps",
+        run: plans::constant,
+    },
+    HotPath {
+        name: "pacer-poisson",
+        what: "when the next message is due, with gaps by chance",
+        run: plans::poisson,
+    },
+    HotPath {
+        name: "stamp",
+        what: "a stamp written and read",
+        run: plans::stamp,
+    },
+    HotPath {
+        name: "frame-in",
+        what: "a frame with 64 bytes of text read",
+        run: frames::read,
+    },
+    HotPath {
+        name: "frame-out",
+        what: "a frame with 64 bytes of text written",
+        run: frames::write,
+    },
+    HotPath {
+        name: "library-in",
+        what: "as frame-in, by tungstenite",
+        run: library::read,
+    },
+    HotPath {
+        name: "library-out",
+        what: "as frame-out, by tungstenite",
+        run: library::write,
+    },
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let words: Vec<String> = env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--list"] => {
+            for path in PATHS {
+                writeln!(stdout(), "{}: {}", path.name, path.what)?;
+            }
+            Ok(())
+        }
+        [name, count] => {
+            let path = PATHS.iter().find(|path| path.name == name);
+            let path = path.ok_or_else(|| format!("there is no path `{name}`"))?;
+            (path.run)(count.parse()?);
+            Ok(())
+        }
+        _ => Err("hint: instructions PATH COUNT, or instructions --list".into()),
+    }
+}

@@ -1,0 +1,46 @@
+//! What is due, and what it is called.
+
+use std::hint::black_box;
+
+use wsbench::plan::{Pacer, Stamp};
+use wsbench::scenario::{Gaps, Phase};
+
+/// Nanoseconds between two messages of a connection that sends 100 a second.
+const GAP: u64 = 10_000_000;
+
+/// See [`crate::PATHS`].
+pub(crate) fn constant(count: u64) {
+    let last = pace(Gaps::Constant, count);
+    assert_eq!(last, count * GAP);
+}
+
+/// See [`crate::PATHS`].
+pub(crate) fn poisson(count: u64) {
+    let last = pace(Gaps::Poisson, count);
+    assert!(last > 0);
+}
+
+/// See [`crate::PATHS`].
+pub(crate) fn stamp(count: u64) {
+    for sequence in 0..count {
+        let stamp = Stamp {
+            run: 0x5eed_cafe,
+            cohort: 1,
+            connection: 4711,
+            message: 2,
+            sequence,
+            intended: sequence * GAP,
+        };
+        let bytes = black_box(stamp).encode();
+        assert_eq!(Stamp::decode(black_box(&bytes)), Some(stamp));
+    }
+}
+
+fn pace(gaps: Gaps, count: u64) -> u64 {
+    let mut pacer = Pacer::new(GAP as f64, gaps, Phase::Aligned, 0, 1);
+    for _ in 0..count {
+        black_box(pacer.next());
+        black_box(&mut pacer).advance();
+    }
+    pacer.next()
+}
