@@ -348,8 +348,16 @@ mod tests {
         stamp.encode()
     }
 
+    /// How often a play may go without a stamp of the kernel's, which leaves one out now and then.
+    const PLAYS: usize = 10;
+
     #[test]
     fn all_is_answered_counted_and_timed() {
+        assert!((0..PLAYS).any(|_| is_answered_counted_and_timed()));
+    }
+
+    /// Says whether the kernel has stamped anything.
+    fn is_answered_counted_and_timed() -> bool {
         let stamp = stamp();
         let frames = [
             frame::masked(frame::TEXT, &stamp),
@@ -382,13 +390,12 @@ mod tests {
         let kinds: Vec<&str> = rows.iter().map(|row| &row[3]).collect();
         assert_eq!(kinds, ["handshake", "text", "ping", "close"]);
         assert_eq!((&rows[1][2], &rows[1][5]), ("7", "30"));
-        // A stamp is unknown where the kernel left it out, which it seldom does.
         let stamped = rows.iter().filter(|row| !row[6].is_empty());
-        assert!(stamped.clone().count() > 0);
-        for row in stamped {
+        for row in stamped.clone() {
             let time = |column: usize| row[column].parse::<u64>().unwrap();
             assert!(0 < time(6) && time(6) <= time(7), "{row:?}");
         }
+        stamped.count() > 0
     }
 
     #[test]

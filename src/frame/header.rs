@@ -36,8 +36,10 @@ pub enum Broken {
     #[error("a close reason that is not valid UTF-8")]
     BadReason,
     /// Not a rule of the protocol, but ours (section 10.4).
-    #[error("a message of more than {max} bytes")]
+    #[error("a message of at least {bytes} bytes, where {max} may be")]
     TooBig {
+        /// How long it is, as far as that is known.
+        bytes: u64,
         /// The longest message that is taken.
         max: usize,
     },

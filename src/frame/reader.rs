@@ -147,9 +147,10 @@ impl Reader {
             (Opcode::Text | Opcode::Binary, Some(_)) => return Err(Broken::Interleaved),
             _ => {}
         }
-        let max = self.max_message;
-        if header.payload > (max - self.parts.len()) as u64 {
-            return Err(Broken::TooBig { max });
+        let (bytes, max) = (self.parts.len() as u64, self.max_message);
+        let bytes = bytes.saturating_add(header.payload);
+        if bytes > max as u64 {
+            return Err(Broken::TooBig { bytes, max });
         }
         Ok(())
     }

@@ -324,7 +324,10 @@ fn each_broken_rule_is_named() {
         (vec![0x88, 0x03, 3, 232, 0xFF], Broken::BadReason),
         (
             vec![0x82, 127, 0, 0, 0, 0, 0, 1, 0x86, 0xA1],
-            Broken::TooBig { max: MAX_MESSAGE },
+            Broken::TooBig {
+                bytes: 100_001,
+                max: MAX_MESSAGE,
+            },
         ),
     ] {
         let (mut room, mut reader) = (Room::default(), Reader::new(MAX_MESSAGE));
