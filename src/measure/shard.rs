@@ -241,7 +241,9 @@ impl Shard {
                 mine.merge(theirs);
             }
         }
-        self.loop_lag.merge(&other.loop_lag);
+        if !other.loop_lag.is_empty() {
+            self.loop_lag.merge(&other.loop_lag);
+        }
         for ending in &other.endings {
             self.ending(ending.clone(), room);
         }

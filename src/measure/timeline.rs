@@ -1,5 +1,7 @@
 //! One row a second and cohort: what was completed in that second, and who was open at its end.
 
+use std::borrow::Cow;
+
 use super::cells::Cells;
 use super::histogram::Histogram;
 use super::shard::{CohortShard, Open};
@@ -90,7 +92,7 @@ impl Row {
             missed: sum(Counter::PingsMissed),
             latency_p50_ns: latency.as_ref().and_then(|h| h.percentile(50.0)),
             latency_p99_ns: latency.as_ref().and_then(|h| h.percentile(99.0)),
-            latency_max_ns: latency.as_ref().and_then(Histogram::max),
+            latency_max_ns: latency.as_ref().and_then(|h| h.max()),
             rtt_p99_ns: timer(Timer::HeartbeatRtt).and_then(|h| h.percentile(99.0)),
             lateness_p99_ns: timer(Timer::ScheduleLateness).and_then(|h| h.percentile(99.0)),
         }
@@ -101,11 +103,12 @@ fn all_latencies(cells: &Cells) -> impl Iterator<Item = &Histogram> {
     (0..cells.messages()).filter_map(|message| cells.latency(message))
 }
 
-/// All of them in one; `None` where there is none.
-fn merged<'a>(mut histograms: impl Iterator<Item = &'a Histogram>) -> Option<Histogram> {
-    let mut first = histograms.next()?.clone();
-    histograms.for_each(|next| first.merge(next));
-    Some(first)
+/// All of them in one, which is only made where there are several; `None` where nothing was recorded.
+fn merged<'a>(histograms: impl Iterator<Item = &'a Histogram>) -> Option<Cow<'a, Histogram>> {
+    let mut filled = histograms.filter(|histogram| !histogram.is_empty());
+    let mut all = Cow::Borrowed(filled.next()?);
+    filled.for_each(|next| all.to_mut().merge(next));
+    Some(all)
 }
 
 /// The newest second of all cohorts together: what a progress line shows.
@@ -159,7 +162,8 @@ impl Progress {
         let windows = || interval.cohorts.iter().flat_map(CohortShard::windows);
         let latency = merged(windows().flat_map(all_latencies));
         let rtt = merged(windows().filter_map(|cells| cells.timer(Timer::HeartbeatRtt)));
-        let percentile = |of: &Option<Histogram>, p| of.as_ref().and_then(|h| h.percentile(p));
+        let percentile =
+            |of: &Option<Cow<'_, Histogram>>, p| of.as_ref().and_then(|h| h.percentile(p));
         Self {
             phase,
             elapsed: std::time::Duration::from_secs(interval.interval + 1),

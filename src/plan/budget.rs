@@ -39,8 +39,8 @@ const RELAY_LEGS: u64 = 2;
 const CONNECTION_MEMORY: u64 = 3 * 1024;
 /// TLS keeps its keys and two record buffers.
 const TLS_MEMORY: u64 = 30 * 1024;
-/// One histogram, see `measure`.
-const HISTOGRAM_MEMORY: u64 = 210 * 1024;
+/// One histogram with times of up to about 60 ms, see `measure`.
+const HISTOGRAM_MEMORY: u64 = 100 * 1024;
 
 impl Budget {
     /// The budget of a plan.
