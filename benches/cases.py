@@ -55,10 +55,10 @@ def steady(connections, rate, clients=OURS, goals=None, **more):
     return Case(**{**case, **more}, clients=clients, connections=connections, rate=rate, goals=goals or {})
 
 
-def in_flight(connections, unanswered, clients, goals):
+def in_flight(connections, unanswered, clients, goals, name=None):
     """Echoes as fast as they come back."""
     return Case(
-        name=f"in-flight-{unanswered}",
+        name=name or f"in-flight-{unanswered}",
         title=f"{connections:,} connections, {unanswered} in flight each",
         unit="echo",
         counted="echoes",
@@ -95,6 +95,7 @@ def on_time(p50, p99):
 
 ALL = [
     in_flight(100, 1, (*WRITTEN, *PEERS), {"cpu_us": Goal(1.15)}),
+    in_flight(9000, 1, OURS, {"cpu_us": Goal(1.25)}, name="in-flight-9000"),
     in_flight(10, 16, WRITTEN, {"cpu_us": Goal(1.7)}),
     steady(100, 10, (*WRITTEN, *PEERS, "tcpkali")),
     steady(100, 100, WRITTEN, {"cpu_us": Goal(1.15)}),
@@ -115,7 +116,14 @@ ALL = [
         ("wsbench", "wsbench-2"),
         {"cpu_us": Goal(1.05)},
         name="workers",
-        title="100 connections, 100/s each, on two cores",
+        title="100 connections, 100/s each, workers on one core",
+    ),
+    steady(
+        100,
+        100,
+        ("wsbench", "wsbench-2"),
+        name="workers-apart",
+        title="100 connections, 100/s each, workers on two cores, one of them the server's",
         cores=2,
     ),
     idle(9800, 0.5, "9,800 connections, a ping every 2 s each", "idle", {"bytes_per_connection": Goal(3, " KiB")}),

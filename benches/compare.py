@@ -34,8 +34,11 @@ def main():
     known = clients.all_of(args.wsbench)
     chosen = [case for case in cases.ALL if (case.name in args.case if args.case else not case.by_name_only)]
     wanted = {name: client for name, client in known.items() if not args.client or name in args.client}
+    # The long run has a table of its own: nobody wants to wait an hour for the others.
+    is_long = [case.name for case in chosen] == ["soak"]
+    marks = f"{COMMAND} --case soak" if is_long else COMMAND
     if args.write:
-        page.check(COMMAND)
+        page.check(marks)
     server_core, client_cores = cores()
     raise_descriptor_limit()
     shutil.rmtree(OUT, ignore_errors=True)
@@ -64,8 +67,9 @@ def main():
     text = table.render(chosen, runs, left_out, [*unmeasured, *noise(facts)])
     print(text)
     if args.write:
-        how = f"{args.rounds} rounds of {args.seconds} s each: {listed(facts)}"
-        page.write(COMMAND, sys.argv[1:], how, text)
+        each = f"{args.minutes} minutes" if is_long else f"{args.seconds} s"
+        how = f"{args.rounds} round{'s'[: args.rounds > 1]} of {each} each: {listed(facts)}"
+        page.write(marks, sys.argv[1:], how, text)
     if unmeasured:
         sys.exit(f"scripts/bench: failed to measure {len(unmeasured)} of {len(unmeasured) + len(runs)} runs")
 
