@@ -17,7 +17,6 @@ class Bench:
     out: Path
     client_core: int
     server_core: int
-    full_rate: float = 0.0  # echoes a second that one worker and the observer reach together, once that is measured
 
     def run(self, name, scenario, observer=(), client=(), beside=None):
         """One run of a scenario against an observer. `beside` is what goes on meanwhile: a context manager."""
@@ -81,6 +80,10 @@ class Run:
         if len(rows) != 1:
             raise RuntimeError(f"find {name} in {self.folder}/run.json: there are {len(rows)} rows of it")
         return rows[0]
+
+    def echoes_per_second(self, message):
+        """How many of one message were echoed in the measured time."""
+        return self.times(f"latency.{message}", "metrics")["count"] / self.report["measured_seconds"]
 
     def cpu(self):
         """The mean share of one core that wsbench used."""

@@ -2,50 +2,11 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
+pub(super) use crate::frame::Opcode;
+use crate::frame::{Broken, Header, put};
+
 /// The longest frame that is taken from a server: 1 MiB.
 pub(super) const MAX_PAYLOAD: u64 = 1 << 20;
-
-/// The opcodes of RFC 6455 section 11.8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Opcode {
-    Continuation,
-    Text,
-    Binary,
-    Close,
-    Ping,
-    Pong,
-}
-
-impl Opcode {
-    const ALL: [(Self, u8); 6] = [
-        (Self::Continuation, 0x0),
-        (Self::Text, 0x1),
-        (Self::Binary, 0x2),
-        (Self::Close, 0x8),
-        (Self::Ping, 0x9),
-        (Self::Pong, 0xA),
-    ];
-
-    const fn bits(self) -> u8 {
-        match self {
-            Self::Continuation => 0x0,
-            Self::Text => 0x1,
-            Self::Binary => 0x2,
-            Self::Close => 0x8,
-            Self::Ping => 0x9,
-            Self::Pong => 0xA,
-        }
-    }
-
-    fn from_bits(bits: u8) -> Option<Self> {
-        let found = Self::ALL.iter().find(|(_, known)| *known == bits);
-        found.map(|(opcode, _)| *opcode)
-    }
-
-    const fn is_control(self) -> bool {
-        matches!(self, Self::Close | Self::Ping | Self::Pong)
-    }
-}
 
 /// One frame, unmasked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,26 +35,12 @@ impl Frame {
 
     /// Its bytes, masked as those of a client must be (section 5.3).
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let first = u8::from(self.fin) << 7 | self.opcode.bits();
-        let length = self.payload.len();
-        let mut bytes = vec![first];
-        match u16::try_from(length) {
-            Ok(length @ 0..=125) => bytes.push(0x80 | length as u8),
-            Ok(length) => {
-                bytes.push(0x80 | 126);
-                bytes.extend(length.to_be_bytes());
-            }
-            Err(_) => {
-                bytes.push(0x80 | 127);
-                bytes.extend((length as u64).to_be_bytes());
-            }
-        }
         // Keyed anew each time, so nobody can foresee it.
-        let random = RandomState::new().hash_one(length).to_be_bytes();
-        let mask = [random[0], random[1], random[2], random[3]];
-        bytes.extend(mask);
-        let masked = self.payload.iter().zip(mask.iter().cycle());
-        bytes.extend(masked.map(|(byte, key)| byte ^ key));
+        let random = RandomState::new().hash_one(self.payload.len());
+        let key = (random as u32).to_be_bytes();
+        let mut bytes = Vec::new();
+        let opcode = self.opcode as u8;
+        put(&mut bytes, self.fin, opcode, key, &self.payload);
         bytes
     }
 }
@@ -103,46 +50,33 @@ impl Frame {
 /// # Errors
 /// The rule of RFC 6455 that the server broke.
 pub(super) fn take(bytes: &mut Vec<u8>) -> Result<Option<Frame>, &'static str> {
-    let &[first, second, ref rest @ ..] = bytes.as_slice() else {
+    let Some(header) = Header::read(bytes).map_err(rule)? else {
         return Ok(None);
     };
-    if second & 0x80 != 0 {
-        return Err("it masked a frame (section 5.1)");
-    }
-    let (length, extended) = match second {
-        126 => match rest.first_chunk::<2>() {
-            Some(length) => (u64::from(u16::from_be_bytes(*length)), 2),
-            None => return Ok(None),
-        },
-        127 => match rest.first_chunk::<8>() {
-            Some(length) => (u64::from_be_bytes(*length), 8),
-            None => return Ok(None),
-        },
-        length => (u64::from(length), 0),
-    };
-    if first & 0x70 != 0 {
-        return Err("it set a reserved bit (section 5.2)");
-    }
-    let opcode = Opcode::from_bits(first & 0xf).ok_or("it sent a reserved opcode (section 5.2)")?;
-    let fin = first & 0x80 != 0;
-    if opcode.is_control() && (!fin || length > 125) {
-        return Err("it sent a control frame in fragments or over 125 bytes (section 5.5)");
-    }
-    if length > MAX_PAYLOAD {
+    if header.payload > MAX_PAYLOAD {
         return Err("it sent more than 1 MiB in one frame, which is all that a probe takes");
     }
-    let start = 2 + extended;
-    let end = start + length as usize;
-    let Some(payload) = bytes.get(start..end) else {
+    let end = header.length + header.payload as usize;
+    let Some(payload) = bytes.get(header.length..end) else {
         return Ok(None);
     };
     let payload = payload.to_vec();
     bytes.drain(..end);
     Ok(Some(Frame {
-        fin,
-        opcode,
+        fin: header.fin,
+        opcode: header.opcode,
         payload,
     }))
+}
+
+/// The rule that a header broke, in words.
+fn rule(broken: Broken) -> &'static str {
+    match broken {
+        Broken::Masked => "it masked a frame (section 5.1)",
+        Broken::ReservedBits => "it set a reserved bit (section 5.2)",
+        Broken::ReservedOpcode(_) => "it sent a reserved opcode (section 5.2)",
+        _ => "it sent a control frame in fragments or over 125 bytes (section 5.5)",
+    }
 }
 
 #[cfg(test)]

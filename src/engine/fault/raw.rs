@@ -1,12 +1,13 @@
-//! Frames that the library would not send, as bytes (RFC 6455 section 5.2).
+//! What a bad client sends, as bytes (RFC 6455 section 5.2).
 
+use crate::frame::{Opcode, put};
 use crate::scenario::Illegal;
 
-const CONTINUATION: u8 = 0x0;
-const TEXT: u8 = 0x1;
-const CLOSE: u8 = 0x8;
-pub(super) const PING: u8 = 0x9;
-pub(super) const PONG: u8 = 0xA;
+const CONTINUATION: u8 = Opcode::Continuation as u8;
+const TEXT: u8 = Opcode::Text as u8;
+const CLOSE: u8 = Opcode::Close as u8;
+pub(super) const PING: u8 = Opcode::Ping as u8;
+pub(super) const PONG: u8 = Opcode::Pong as u8;
 const RESERVED: u8 = 0xB;
 
 const FIN: u8 = 0x80;
@@ -17,9 +18,9 @@ const MASK: [u8; 4] = *b"mask";
 const LONG: u16 = u16::MAX;
 const LONG_HEADER: usize = 8;
 
-/// A whole frame with a payload of at most 65,535 bytes.
+/// A whole frame.
 pub(super) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    masked(FIN | opcode, payload)
+    masked(true, opcode, payload)
 }
 
 /// A whole text message.
@@ -30,9 +31,9 @@ pub(super) fn text(payload: &str) -> Vec<u8> {
 /// A message in two fragments.
 pub(super) fn fragment(is_last: bool) -> Vec<u8> {
     if is_last {
-        masked(FIN | CONTINUATION, b"second")
+        masked(true, CONTINUATION, b"second")
     } else {
-        masked(TEXT, b"first ")
+        masked(false, TEXT, b"first ")
     }
 }
 
@@ -40,7 +41,7 @@ pub(super) fn fragment(is_last: bool) -> Vec<u8> {
 pub(super) fn illegal(illegal: Illegal) -> Vec<u8> {
     match illegal {
         Illegal::LongPing => frame(PING, &[b'x'; 126]),
-        Illegal::FragmentedPing => masked(PING, b"part"),
+        Illegal::FragmentedPing => masked(false, PING, b"part"),
         Illegal::BadCloseCode => frame(CLOSE, &1005u16.to_be_bytes()),
         Illegal::BadUtf8 => frame(TEXT, &[0xC3, 0x28]),
         Illegal::Unmasked => [&[FIN | TEXT, 5], b"plain".as_slice()].concat(),
@@ -67,17 +68,8 @@ pub(super) fn long_message(from: u64, bytes: usize) -> Vec<u8> {
 /// What begins a long message: its header, and so nothing but its payload can follow.
 pub(super) const LONG_BEGINS: usize = LONG_HEADER;
 
-fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut out = vec![first];
-    match payload.len() {
-        short @ 0..126 => out.push(MASKED | short as u8),
-        long => {
-            out.push(MASKED | 126);
-            out.extend((long as u16).to_be_bytes());
-        }
-    }
-    out.extend(MASK);
-    let mask = MASK.iter().cycle();
-    out.extend(payload.iter().zip(mask).map(|(byte, mask)| byte ^ mask));
+fn masked(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put(&mut out, fin, opcode, MASK, payload);
     out
 }
