@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use wsbench::plan::{Pacer, Stamp};
+use wsbench::plan::{Pacer, Series};
 use wsbench::scenario::{Gaps, Phase};
 
 /// Nanoseconds between two messages of a connection that sends 100 a second.
@@ -22,17 +22,11 @@ pub(crate) fn poisson(count: u64) {
 
 /// See [`crate::PATHS`].
 pub(crate) fn stamp(count: u64) {
+    let series = black_box(Series::new(0x5eed_cafe, 1, 4711, 2));
     for sequence in 0..count {
-        let stamp = Stamp {
-            run: 0x5eed_cafe,
-            cohort: 1,
-            connection: 4711,
-            message: 2,
-            sequence,
-            intended: sequence * GAP,
-        };
-        let bytes = black_box(stamp).encode();
-        assert_eq!(Stamp::decode(black_box(&bytes)), Some(stamp));
+        let bytes = series.stamp(black_box(sequence), sequence * GAP);
+        let read = series.read(black_box(&bytes));
+        assert_eq!(read, Some((sequence, sequence * GAP)));
     }
 }
 
