@@ -18,17 +18,22 @@ pub(super) trait Clock {
 pub(super) struct Monotonic {
     origin: Instant,
     /// The same, as the system counts.
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     origin_ns: Nanos,
 }
 
 impl Monotonic {
     /// A clock that counts from now.
     pub(super) fn start() -> Self {
+        #[cfg(target_os = "linux")]
+        let (origin, origin_ns) = together();
         Self {
+            #[cfg(target_os = "linux")]
+            origin,
+            #[cfg(target_os = "linux")]
+            origin_ns,
+            #[cfg(not(target_os = "linux"))]
             origin: Instant::now(),
-            #[cfg(unix)]
-            origin_ns: system_ns(),
         }
     }
 
@@ -40,12 +45,12 @@ impl Monotonic {
 
 impl Clock for Monotonic {
     // Several times a message: to make an `Instant` and its difference takes longer than to ask the system.
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     fn now(&self) -> Nanos {
         system_ns() - self.origin_ns
     }
 
-    #[cfg(not(unix))]
+    #[cfg(not(target_os = "linux"))]
     fn now(&self) -> Nanos {
         self.at(Instant::now())
     }
@@ -55,8 +60,25 @@ impl Clock for Monotonic {
     }
 }
 
+/// Now, in both forms. Who is put aside between two looks at the clock looks again.
+#[cfg(target_os = "linux")]
+fn together() -> (Instant, Nanos) {
+    const TRIES: u32 = 100;
+    const TOGETHER: Nanos = 500;
+    let mut tries = 0;
+    loop {
+        let before = system_ns();
+        let instant = Instant::now();
+        let apart = system_ns() - before;
+        tries += 1;
+        if apart <= TOGETHER || tries == TRIES {
+            return (instant, before + apart / 2);
+        }
+    }
+}
+
 /// The monotonic clock of the system, which never runs backwards.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn system_ns() -> Nanos {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec as Nanos * 1_000_000_000 + now.tv_nsec as Nanos

@@ -159,6 +159,11 @@ impl Outbox {
         true
     }
 
+    /// Whether nothing more can be sent.
+    pub(super) fn has_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
     /// Why nothing more can be sent.
     pub(super) fn take_lost(&mut self) -> Option<Lost> {
         self.lost.take()

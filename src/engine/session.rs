@@ -21,8 +21,6 @@ use crate::metric::{Counter, Timer};
 use crate::plan::{Nanos, Opening, PingName, Until};
 use crate::scenario::OnDead;
 
-/// Taken from a connection before others have their turn.
-pub(super) const EVENTS_AT_ONCE: usize = 64;
 /// Sends and reads in turn before others have theirs.
 const ROUNDS_AT_ONCE: usize = 8;
 
@@ -132,7 +130,6 @@ impl<T: Transport> Session<T> {
         let mut now = shared.clock.now();
         // A busy worker looks at its deadlines between polls instead of waiting for its timer.
         shared.deadlines.fire(now);
-        let mut taken = 0;
         let mut rounds = 0;
         let mut has_looked = false;
         // What has come is taken before a deadline is judged: a late worker does not make a peer silent.
@@ -142,7 +139,7 @@ impl<T: Transport> Session<T> {
             .as_ref()
             .is_some_and(|heart| heart.deadline() <= now)
         {
-            ended = self.receive(exchanges, shared, cx, now, &mut taken);
+            ended = self.receive(exchanges, shared, cx, now);
             has_looked = true;
         }
         loop {
@@ -155,17 +152,15 @@ impl<T: Transport> Session<T> {
                     // An answer cannot have come before the send it answers.
                     now = shared.clock.now();
                 }
-                // Once there was nothing more to take, the transport wakes who waits for it.
-                let is_drained = has_looked && taken < EVENTS_AT_ONCE && self.reads();
-                ended = if is_drained {
-                    self.outbox.take_lost()
-                } else {
-                    self.receive(exchanges, shared, cx, now, &mut taken)
-                };
-                has_looked = true;
+                // Once all was taken the transport wakes us for more. A send that failed is no reason not to look: what
+                // came before the end is still there.
+                if !has_looked || self.outbox.has_lost() || !self.reads() {
+                    ended = self.receive(exchanges, shared, cx, now);
+                    has_looked = true;
+                }
             }
             if let Some(lost) = &ended {
-                self.complain(lost, cx);
+                self.last_words(lost, cx);
             }
             self.count_bytes(shared, now);
             if let Some(lost) = ended {
@@ -173,12 +168,10 @@ impl<T: Transport> Session<T> {
                 return Poll::Ready(Outcome::Over);
             }
             let deadline = self.deadline(exchanges, shared, now);
-            let others_turn = taken >= EVENTS_AT_ONCE || rounds >= ROUNDS_AT_ONCE;
-            let more = self.outbox.wants_flush() || deadline <= now;
-            if more && !others_turn {
-                continue;
-            }
-            if more || taken >= EVENTS_AT_ONCE {
+            if self.outbox.wants_flush() || deadline <= now {
+                if rounds < ROUNDS_AT_ONCE {
+                    continue;
+                }
                 cx.waker().wake_by_ref();
             }
             set_deadline(deadline, cx.waker());

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use super::cause::may_be_sent;
 use super::exchange::Exchange;
 use super::inbox;
-use super::session::{EVENTS_AT_ONCE, NORMAL, Session, State};
+use super::session::{NORMAL, Session, State};
 use super::shared::Shared;
 use super::transport::{Lost, Transport};
 use crate::frame::{Event, Room};
@@ -17,17 +17,16 @@ use crate::plan::Nanos;
 const BROKEN: u16 = 1002;
 
 impl<T: Transport> Session<T> {
-    /// Takes what has come, up to its share. Says how the connection was lost, if it was.
+    /// Takes what has come, up to what its transport reads in one turn. Says how the connection was lost, if it was.
     pub(super) fn receive(
         &mut self,
         exchanges: &mut [Exchange],
         shared: &Shared,
         cx: &mut Context<'_>,
         now: Nanos,
-        taken: &mut usize,
     ) -> Option<Lost> {
         let mut room = shared.room.borrow_mut();
-        let lost = self.take_all(exchanges, shared, cx, &mut room, now, taken);
+        let lost = self.take_all(exchanges, shared, cx, &mut room, now);
         self.transport.leave(&mut room);
         lost
     }
@@ -39,9 +38,8 @@ impl<T: Transport> Session<T> {
         cx: &mut Context<'_>,
         room: &mut Room,
         now: Nanos,
-        taken: &mut usize,
     ) -> Option<Lost> {
-        while *taken < EVENTS_AT_ONCE {
+        loop {
             if !self.reads() {
                 return self.await_end(shared, cx, now);
             }
@@ -50,9 +48,7 @@ impl<T: Transport> Session<T> {
                 Poll::Ready(Err(lost)) => return Some(lost),
                 Poll::Pending => return self.outbox.take_lost(),
             }
-            *taken += 1;
         }
-        None
     }
 
     fn take(&mut self, event: Event<'_>, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) {
@@ -111,10 +107,10 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Nothing more can be read. A server that broke the protocol is told so, as far as it takes a Close frame at once
-    /// (RFC 6455 section 7.1.7).
+    /// Nothing more can be read. What is queued still goes out as far as the server takes it at once: the answer to its
+    /// Close, and where it broke the protocol, ours (RFC 6455 section 7.1.7).
     #[cold]
-    pub(super) fn complain(&mut self, lost: &Lost, cx: &mut Context<'_>) {
+    pub(super) fn last_words(&mut self, lost: &Lost, cx: &mut Context<'_>) {
         let code = match lost {
             Lost::Broken(Cause::BadUtf8, _) => Some(1007),
             Lost::Broken(Cause::MessageTooBig, _) => Some(1009),
@@ -123,8 +119,8 @@ impl<T: Transport> Session<T> {
         };
         if code.is_some() && !self.is_closing() {
             self.outbox.feed_close(&mut self.transport, code, "");
-            self.outbox.flush(&mut self.transport, cx);
         }
+        self.outbox.flush(&mut self.transport, cx);
     }
 
     /// When what is taken now reached this machine; now, where that is not watched. It can have come since this turn

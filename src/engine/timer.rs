@@ -83,7 +83,7 @@ mod system {
             })
         }
 
-        /// Ready at `at`, or now and then before.
+        /// Wakes the task at `at`, or now and then before. Ready means to look at once.
         pub(crate) fn poll_until(
             &mut self,
             at: Nanos,

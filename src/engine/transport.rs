@@ -75,7 +75,7 @@ pub(super) trait Transport {
     /// When what was received last reached this machine, or the end of TCP did; `None` unless that is watched.
     fn received_at(&self, clock: &dyn Clock) -> Option<Nanos>;
 
-    /// Frames that came after a Close frame; counted only where the connection is watched.
+    /// Frames that came after a Close frame. Where the connection is not watched, the first of them ends it.
     fn frames_after_close(&self) -> u32;
 
     /// Our port.

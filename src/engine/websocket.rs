@@ -72,16 +72,21 @@ impl Transport for WebSocket {
         cx: &mut Context<'_>,
         room: &'room mut Room,
     ) -> Poll<Result<Event<'room>, Lost>> {
-        room.enter(&mut self.left);
         let found = loop {
+            room.enter(&mut self.left);
             match self.reader.next(room) {
                 Ok(Some(found)) => break found,
                 Ok(None) if self.breaks_silence() => {
                     let why = "a frame after its Close frame".to_owned();
                     return Poll::Ready(Err(Lost::Broken(Cause::ProtocolError, why)));
                 }
+                Ok(None) if !self.left.is_empty() => continue,
                 Ok(None) => {}
                 Err(rule) => return Poll::Ready(Err(broken(rule))),
+            }
+            if !room.may_read() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             let mut space = ReadBuf::new(room.space());
             let read = ready!(Pin::new(&mut self.link).poll_read(cx, &mut space));

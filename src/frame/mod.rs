@@ -6,8 +6,8 @@
 //! Frame ─► Writer ─► bytes to be written
 //! ```
 //!
-//! A connection that has nothing to say holds no buffer: all connections of a thread read into one [`Room`], and only
-//! what is left of a frame stays with its connection.
+//! A connection that has nothing to say holds no buffer to read into: all connections of a thread read into one
+//! [`Room`], and what one has not taken when its turn ends goes with it.
 
 mod header;
 mod mask;

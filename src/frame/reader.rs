@@ -85,7 +85,7 @@ impl Reader {
         }
     }
 
-    /// Frames that came after a Close frame, which none may (section 5.5.1). What was in them is not looked at.
+    /// Frames that came after a Close frame, which none may (section 5.5.1). They are not looked at more closely.
     pub fn after_close(&self) -> u32 {
         self.after_close
     }
@@ -106,15 +106,15 @@ impl Reader {
                 }
                 continue;
             }
+            if self.is_closed {
+                if !self.skip(room) {
+                    return Ok(None);
+                }
+                continue;
+            }
             let Some(header) = Header::read(room.unread())? else {
                 return Ok(None);
             };
-            if self.is_closed {
-                room.take(header.length);
-                self.after_close = self.after_close.saturating_add(1);
-                self.left = header.payload;
-                continue;
-            }
             let is_whole = (room.unread().len() - header.length) as u64 >= header.payload;
             if header.opcode.is_control() {
                 return if is_whole {
@@ -138,6 +138,24 @@ impl Reader {
                 return Ok(Some(found));
             }
         }
+    }
+
+    /// Counts a frame after the Close. Says whether there was one.
+    fn skip(&mut self, room: &mut Room) -> bool {
+        match Header::read(room.unread()) {
+            Ok(Some(header)) => {
+                room.take(header.length);
+                self.left = header.payload;
+            }
+            Ok(None) => return false,
+            // Where an unlawful frame ends nobody knows: it is the last that is counted.
+            Err(_) => {
+                room.take(room.unread().len());
+                self.left = u64::MAX;
+            }
+        }
+        self.after_close = self.after_close.saturating_add(1);
+        true
     }
 
     /// Whether a data frame may come now (section 5.4), and is not too big.

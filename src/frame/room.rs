@@ -2,14 +2,18 @@
 
 use std::ops::Range;
 
-/// What is read at once, at most.
-const SIZE: usize = 64 * 1024;
+/// What is read at once, at most, in bytes.
+const SIZE: usize = 16 * 1024;
+/// How often a connection reads before others have their turn.
+const READS: u32 = 4;
 
 /// Bytes of one connection that were read and not taken, and what is lent of them.
 #[derive(Debug)]
 pub struct Room {
     bytes: Box<[u8]>,
     unread: Range<usize>,
+    /// How often the connection whose turn it is has read.
+    reads: u32,
     /// A message that did not come in one piece.
     message: Vec<u8>,
 }
@@ -28,6 +32,7 @@ impl Default for Room {
         Self {
             bytes: vec![0; SIZE].into_boxed_slice(),
             unread: 0..0,
+            reads: 0,
             message: Vec::new(),
         }
     }
@@ -37,6 +42,13 @@ impl Room {
     /// What was read and not taken.
     pub fn unread(&self) -> &[u8] {
         &self.bytes[self.unread.clone()]
+    }
+
+    /// Whether the connection whose turn it is may read once more, which it then has to.
+    pub fn may_read(&mut self) -> bool {
+        let may = self.reads < READS;
+        self.reads += u32::from(may);
+        may
     }
 
     /// Where to read to, behind what is unread; [`Self::filled`] says how much it was. Empty only while a whole room
@@ -55,22 +67,28 @@ impl Room {
         debug_assert!(self.unread.end <= self.bytes.len());
     }
 
-    /// Another connection's turn is over, and this one goes on with what it left. Does nothing in the middle of a turn.
+    /// Takes in what a connection left when its last turn ended, behind what is unread, as far as there is space.
     pub fn enter(&mut self, left: &mut Vec<u8>) {
-        if !left.is_empty() {
-            debug_assert!(self.unread.is_empty(), "the room is somebody else's");
-            self.bytes[..left.len()].copy_from_slice(left);
-            self.unread = 0..left.len();
+        if left.is_empty() {
+            return;
+        }
+        let space = self.space();
+        let part = left.len().min(space.len());
+        space[..part].copy_from_slice(&left[..part]);
+        self.filled(part);
+        left.drain(..part);
+        if left.is_empty() {
             *left = Vec::new();
         }
     }
 
-    /// Ends a connection's turn: what is unread goes with it.
+    /// Ends a connection's turn: what is unread goes with it, which is less than a frame unless it was cut short.
     pub fn leave(&mut self, left: &mut Vec<u8>) {
         if !self.unread.is_empty() {
-            left.extend_from_slice(self.unread());
+            left.splice(0..0, self.bytes[self.unread.clone()].iter().copied());
         }
         self.unread = 0..0;
+        self.reads = 0;
         if self.message.capacity() > 0 {
             self.message = Vec::new();
         }

@@ -280,6 +280,57 @@ proptest! {
     }
 }
 
+/// A server may send much behind its 101, and a turn may end before all of it is taken.
+#[test]
+fn what_is_left_keeps_its_order_however_much_it_is() {
+    let payloads: Vec<Vec<u8>> = (0..600u32).map(|n| n.to_be_bytes().repeat(20)).collect();
+    let frames = payloads.iter().map(|payload| server_frame(0x82, payload));
+    let mut left: Vec<u8> = frames.flatten().collect();
+    assert!(left.len() > 3 * Room::default().space().len());
+    let (mut room, mut reader) = (Room::default(), Reader::new(MAX_MESSAGE));
+    let mut seen = Vec::new();
+    while seen.len() < payloads.len() {
+        room.enter(&mut left);
+        // Others have their turn after seven at the latest.
+        for _ in 0..7 {
+            let Some(found) = reader.next(&mut room).unwrap() else {
+                break;
+            };
+            let Event::Binary(payload) = found.lend(&room) else {
+                panic!("{found:?}");
+            };
+            seen.push(payload.to_vec());
+        }
+        room.leave(&mut left);
+    }
+    assert_eq!(seen, payloads);
+    assert!(left.is_empty());
+}
+
+#[test]
+fn what_is_unlawful_after_a_close_is_counted_and_not_judged() {
+    for garbage in [
+        b"HTTP/1.1 200 OK".as_slice(),
+        &[0xC1, 0],
+        &[0x82, 0x81, 1, 2, 3, 4, 5],
+    ] {
+        let bytes = [
+            &server_frame(0x88, &[3, 232]),
+            garbage,
+            &server_frame(0x81, b"?"),
+        ]
+        .concat();
+        let (mut room, mut reader) = (Room::default(), Reader::new(MAX_MESSAGE));
+        let mut seen = 0;
+        for part in bytes.chunks(3) {
+            room.space()[..part.len()].copy_from_slice(part);
+            room.filled(part.len());
+            seen += usize::from(reader.next(&mut room).unwrap().is_some());
+        }
+        assert_eq!((seen, reader.after_close()), (1, 1), "{garbage:?}");
+    }
+}
+
 #[test]
 fn an_idle_connection_holds_no_buffer() {
     let (mut room, mut left) = (Room::default(), Vec::new());

@@ -45,6 +45,8 @@ pub(in crate::engine) struct Faults {
     /// It answers pings, but for its faults.
     answers: bool,
     pongs: VecDeque<(Nanos, Vec<u8>)>,
+    /// Nothing of ours may be sent any more.
+    is_silent: bool,
     /// From the start of not reading to the probe.
     probe: Option<Nanos>,
     /// When the first fault began, and when one that passes ended.
@@ -88,6 +90,7 @@ impl Faults {
             plays,
             answers: !conduct.mute,
             pongs: VecDeque::new(),
+            is_silent: false,
             probe: conduct.probe,
             began: None,
             ended: None,
@@ -126,6 +129,7 @@ impl Faults {
         for play in self.plays.iter_mut().filter(|play| play.start <= at) {
             match play.deed {
                 Deed::NoPong | Deed::Trickle { .. } | Deed::HalfClose => answers = false,
+                Deed::IllegalFrame(Illegal::BadCloseCode) => answers = false,
                 Deed::Only { frame, .. } if frame != Activity::Pong => answers = false,
                 Deed::PongStopsAfter { pings } if play.step >= pings => answers = false,
                 Deed::PongStopsAfter { .. } => play.step += 1,
@@ -134,7 +138,7 @@ impl Faults {
                 _ => {}
             }
         }
-        if !answers || self.pongs.len() == WAITING {
+        if !answers || self.is_silent || self.pongs.len() == WAITING {
             return false;
         }
         let pong = if wrong {
@@ -149,9 +153,27 @@ impl Faults {
     /// A Close frame was sent or received: nothing of ours may follow, but a client that vanished may come back.
     pub(in crate::engine) fn close(&mut self) {
         self.pongs.clear();
+        self.is_silent = true;
         for play in &mut self.plays {
             let stays = matches!(play.deed, Deed::Vanish { .. });
             play.at = if stays { play.at } else { NEVER };
+        }
+    }
+
+    /// Our half of TCP has ended: what would send does not, and the rest goes on.
+    fn half_close(&mut self) {
+        self.pongs.clear();
+        self.is_silent = true;
+        for play in &mut self.plays {
+            let sends = matches!(
+                play.deed,
+                Deed::Only { .. }
+                    | Deed::Trickle { .. }
+                    | Deed::Fragments { .. }
+                    | Deed::IllegalFrame(_)
+                    | Deed::Close { .. }
+            );
+            play.at = if sends || play.sends { NEVER } else { play.at };
         }
     }
 
@@ -181,8 +203,10 @@ impl Faults {
                 let began = if step.is_some() { now } else { start };
                 self.began.get_or_insert(began);
             }
-            if step == Some(Step::Return) {
-                self.ended = Some(now);
+            match step {
+                Some(Step::Return) => self.ended = Some(now),
+                Some(Step::HalfClose) => self.half_close(),
+                _ => {}
             }
             if step.is_some() {
                 return step;

@@ -27,6 +27,49 @@ fn until(faults: &mut Faults, end: Nanos) -> Vec<(Nanos, Step)> {
     steps
 }
 
+/// RFC 6455 section 5.5.1.
+#[test]
+fn no_pong_follows_a_close_frame() {
+    for deed in [
+        Deed::WrongPong,
+        Deed::LatePong { delay: 10 },
+        Deed::NeverClose,
+    ] {
+        let mut faults = faults(0, deed);
+        faults.ping(b"before", 1);
+        faults.close();
+        assert!(!faults.ping(b"after", 2), "{deed:?}");
+        assert!(until(&mut faults, 1000).is_empty(), "{deed:?}");
+    }
+    let mut faults = faults(5, Deed::IllegalFrame(Illegal::BadCloseCode));
+    assert!(faults.ping(b"before", 1) && !faults.ping(b"after", 6));
+}
+
+#[test]
+fn nothing_is_sent_once_our_half_of_tcp_has_ended() {
+    let wrong = |after, deed| Wrong { after, deed };
+    let only = Deed::Only {
+        frame: Activity::Ping,
+        every: 7,
+    };
+    let conduct = Conduct {
+        faults: vec![
+            wrong(0, Deed::LatePong { delay: 50 }),
+            wrong(10, only),
+            wrong(20, Deed::HalfClose),
+            wrong(40, Deed::Reset),
+        ],
+        ..Conduct::default()
+    };
+    let mut faults = Faults::new(&conduct, 0).unwrap();
+    faults.ping(b"?", 1);
+    let after: Vec<_> = until(&mut faults, 1000)
+        .into_iter()
+        .filter(|(at, _)| *at >= 20)
+        .collect();
+    assert_eq!(after, [(20, Step::HalfClose), (40, Step::Reset)]);
+}
+
 proptest! {
     #[test]
     fn activity_keeps_to_its_schedule_however_late_it_is_looked_at(

@@ -128,6 +128,33 @@ fn an_answer_that_crosses_our_close_is_still_taken() {
 }
 
 #[test]
+fn a_close_is_answered_although_tcp_ends_with_it() {
+    let seen = play(ONE_A_SECOND, |_| {
+        let script = Script::new(healthy).says(5 * S / 2, close(Some(1001)));
+        script.says(5 * S / 2, fin())
+    });
+    let last = seen.peer().heard().pop();
+    assert_eq!(last, Some((5 * S / 2, Heard::CloseReply(Some(1001)))));
+}
+
+/// A RST for bytes that nobody reads does not undo what had come before.
+#[test]
+fn a_close_that_came_before_a_failed_send_is_seen() {
+    let one_after_another = r#"
+        load = { connections = 1, ramp_up = "0s", duration = "10s", ramp_down = "0s" }
+        message = [{ name = "m", in_flight = 1 }]
+    "#;
+    let seen = play(one_after_another, |_| {
+        Script::new(|at, heard| match heard {
+            Heard::Text(bytes) => vec![(at + S, text(bytes.clone()))],
+            _ => healthy(at, heard),
+        })
+        .hangs_up_on_bytes(3 * S)
+    });
+    assert_eq!(seen.causes(), [Cause::ClosedByPeer]);
+}
+
+#[test]
 fn a_close_of_the_server_is_answered_and_what_was_unanswered_is_lost() {
     let seen = play(ONE_A_SECOND, |_| {
         Script::silent_from(3 * S)

@@ -84,6 +84,7 @@ pub(super) struct Script {
     tcp_ends: Option<(Nanos, TcpEnd)>,
     stamps_lag: Option<i64>,
     after_close: u32,
+    hangs_up_at: Nanos,
 }
 
 impl Script {
@@ -97,7 +98,14 @@ impl Script {
             tcp_ends: None,
             stamps_lag: None,
             after_close: 0,
+            hangs_up_at: Nanos::MAX,
         }
+    }
+
+    /// Says its Close and ends TCP just before the first bytes that reach it from then on.
+    pub(super) fn hangs_up_on_bytes(mut self, from: Nanos) -> Self {
+        self.hangs_up_at = from;
+        self
     }
 
     /// Ends TCP at this time, so that even who does not read can see it.
@@ -225,6 +233,7 @@ struct Inner {
     /// How late what comes is looked at: the kernel's stamps are so much earlier.
     stamps_lag: Option<i64>,
     after_close: u32,
+    hangs_up_at: Nanos,
     part: Part,
     /// By time, then by turn.
     lines: BTreeMap<(Nanos, usize), Say>,
@@ -254,6 +263,7 @@ impl Peer {
             tcp_ends: script.tcp_ends,
             stamps_lag: script.stamps_lag.filter(|_| conduct.watched),
             after_close: script.after_close,
+            hangs_up_at: script.hangs_up_at,
             part: script.part,
             lines: BTreeMap::new(),
             turns: 0,
@@ -455,6 +465,10 @@ impl Transport for Connection {
             return Poll::Pending;
         }
         let now = inner.clock.now();
+        if now >= inner.hangs_up_at && !inner.queued.is_empty() {
+            inner.learn(vec![(now, close(Some(1001))), (now, reset())]);
+            return Poll::Ready(Err(Lost::Tcp(TcpEnd::Rst)));
+        }
         inner.flushes += usize::from(!inner.queued.is_empty());
         for heard in std::mem::take(&mut inner.queued) {
             let lines = (inner.part)(now, &heard);
