@@ -84,8 +84,13 @@ impl Histogram {
         self.clipped += other.clipped;
     }
 
-    /// Forgets everything and keeps the memory.
+    /// Forgets everything and keeps the memory, but for that of a reach that nothing asked for since the last time: one
+    /// bad second shall not cost memory for the rest of a run.
     pub fn clear(&mut self) {
+        if self.max <= REACH_NS && self.buckets.high() > REACH_NS {
+            *self = Self::new();
+            return;
+        }
         self.buckets.reset();
         self.sum = 0;
         self.min = u64::MAX;
@@ -206,6 +211,21 @@ mod tests {
         assert_eq!(histogram.clipped(), 1);
         assert_eq!(histogram.max(), Some(CEILING_NS * 3));
         assert_eq!(histogram.count(), 1);
+    }
+
+    #[test]
+    fn one_bad_second_costs_no_memory_for_ever() {
+        let new = Histogram::new().buckets.distinct_values();
+        let mut histogram = filled(&[1, CEILING_NS]);
+        let grown = histogram.buckets.distinct_values();
+        assert!(grown > 3 * new);
+        // The next second may be as bad: only one that was not gives it back.
+        histogram.clear();
+        assert_eq!(histogram.buckets.distinct_values(), grown);
+        histogram.record(REACH_NS);
+        histogram.clear();
+        assert_eq!(histogram.buckets.distinct_values(), new);
+        assert_eq!(histogram, Histogram::new());
     }
 
     fn filled(times: &[u64]) -> Histogram {
