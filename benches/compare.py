@@ -69,7 +69,8 @@ def main():
     if args.write:
         each = f"{args.minutes} minutes" if is_long else f"{args.seconds} s"
         how = f"{args.rounds} round{'s'[: args.rounds > 1]} of {each} each: {listed(facts)}"
-        page.write(marks, sys.argv[1:], how, text)
+        told = [word for word in sys.argv[1:] if not is_long or word not in ("--case", "soak")]
+        page.write(marks, told, how, text)
     if unmeasured:
         sys.exit(f"scripts/bench: failed to measure {len(unmeasured)} of {len(unmeasured) + len(runs)} runs")
 
