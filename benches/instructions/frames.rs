@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
 
-use wsbench::frame::{Event, Found, Frame, Reader, Room, Writer};
+use wsbench::frame::{Found, Frame, Reader, Room, Writer};
 
 use crate::stream::{PAYLOAD, Stream};
 
@@ -19,7 +19,7 @@ pub(crate) fn read(count: u64) {
         stream.answer();
         room.enter(&mut left);
         while let Some(found) = next(black_box(&mut stream), &mut reader, &mut room) {
-            seen += u64::from(black_box(found.lend(&room)) == Event::Text(PAYLOAD.as_bytes()));
+            seen += u64::from(black_box(found.lend(&room)) == Frame::Text(PAYLOAD.as_bytes()));
         }
         room.leave(&mut left);
     }

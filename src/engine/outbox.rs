@@ -186,7 +186,7 @@ mod tests {
     use crate::engine::clock::Clock;
     use crate::engine::transport::Act;
     use crate::engine::wire::TcpEnd;
-    use crate::frame::{Event, Room, Writer};
+    use crate::frame::{Room, Writer};
     use crate::measure::TcpView;
     use crate::plan::Nanos;
 
@@ -212,7 +212,7 @@ mod tests {
             &mut self,
             _: &mut Context<'_>,
             _: &'room mut Room,
-        ) -> Poll<Result<Event<'room>, Lost>> {
+        ) -> Poll<Result<Frame<'room>, Lost>> {
             Poll::Pending
         }
 

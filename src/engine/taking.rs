@@ -8,7 +8,7 @@ use super::inbox;
 use super::session::{NORMAL, Session, State};
 use super::shared::Shared;
 use super::transport::{Lost, Transport};
-use crate::frame::{Event, Room};
+use crate::frame::{Frame, Room};
 use crate::measure::EndedBy;
 use crate::metric::{Cause, Side};
 use crate::plan::Nanos;
@@ -51,23 +51,23 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    fn take(&mut self, event: Event<'_>, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) {
+    fn take(&mut self, event: Frame<'_>, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) {
         let at = self.received_at(shared, now);
         self.last_received = Some(at);
         match event {
-            Event::Text(bytes) => {
+            Frame::Text(bytes) => {
                 self.note(|diary| diary.answer(at));
                 inbox::message(self, exchanges, shared, bytes, true, now);
             }
-            Event::Binary(bytes) => {
+            Frame::Binary(bytes) => {
                 self.note(|diary| diary.answer(at));
                 inbox::message(self, exchanges, shared, bytes, false, now);
             }
-            Event::Pong(bytes) => {
+            Frame::Pong(bytes) => {
                 self.note(|diary| diary.answer(at));
                 inbox::pong(self, shared, bytes, at);
             }
-            Event::Ping(bytes) => {
+            Frame::Ping(bytes) => {
                 let is_answered = match &mut self.misconduct {
                     Some(misconduct) => misconduct.faults.ping(bytes, at),
                     None => !shared.plan.is_mute(self.cohort),
@@ -78,7 +78,7 @@ impl<T: Transport> Session<T> {
                 self.note(|diary| diary.ping(at, is_answered));
                 inbox::server_ping(self, shared, at);
             }
-            Event::Close { code, reason } => self.take_close(code, reason, shared, at, now),
+            Frame::Close { code, reason } => self.take_close(code, reason, shared, at, now),
         }
     }
 

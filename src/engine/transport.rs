@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::dial::Steps;
 use super::handshake::Failure;
 use super::wire::TcpEnd;
-use crate::frame::{Event, Frame, Room};
+use crate::frame::{Frame, Room};
 use crate::measure::TcpView;
 use crate::metric::Cause;
 use crate::plan::{Conduct, Nanos};
@@ -49,7 +49,7 @@ pub(super) trait Transport {
         &mut self,
         cx: &mut Context<'_>,
         room: &'room mut Room,
-    ) -> Poll<Result<Event<'room>, Lost>>;
+    ) -> Poll<Result<Frame<'room>, Lost>>;
 
     /// Ends this connection's turn to read: the room is another's from now on.
     fn leave(&mut self, room: &mut Room);

@@ -11,7 +11,7 @@ use super::clock::Clock;
 use super::link::Link;
 use super::transport::{Act, Lost, Transport};
 use super::wire::TcpEnd;
-use crate::frame::{Broken, Event, Frame, Reader, Room, Writer};
+use crate::frame::{Broken, Frame, Reader, Room, Writer};
 use crate::measure::TcpView;
 use crate::metric::Cause;
 use crate::plan::Nanos;
@@ -71,7 +71,7 @@ impl Transport for WebSocket {
         &mut self,
         cx: &mut Context<'_>,
         room: &'room mut Room,
-    ) -> Poll<Result<Event<'room>, Lost>> {
+    ) -> Poll<Result<Frame<'room>, Lost>> {
         let found = loop {
             room.enter(&mut self.left);
             match self.reader.next(room) {

@@ -2,7 +2,7 @@
 //! by itself.
 //!
 //! ```text
-//! bytes read ─► Room ─► Reader ─► Event, lent out of the room
+//! bytes read ─► Room ─► Reader ─► Frame, lent out of the room
 //! Frame ─► Writer ─► bytes to be written
 //! ```
 //!
@@ -19,6 +19,26 @@ mod writer;
 
 pub use header::{Broken, Header, Opcode};
 pub use mask::mask;
-pub use reader::{Event, Found, Reader};
+pub use reader::{Found, Reader};
 pub use room::Room;
-pub use writer::{Frame, Writer, put};
+pub use writer::{Writer, put};
+
+/// A message or a control frame, whole: what a session speaks of, whichever side sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// A text message, valid UTF-8.
+    Text(&'a [u8]),
+    /// A binary message.
+    Binary(&'a [u8]),
+    /// At most 125 bytes. Wants to be answered.
+    Ping(&'a [u8]),
+    /// At most 125 bytes; those of the ping, where it answers one.
+    Pong(&'a [u8]),
+    /// No frame of the same side may follow.
+    Close {
+        /// As it is on the wire (RFC 6455 section 7.4); `None` for an empty one.
+        code: Option<u16>,
+        /// At most 123 bytes; may be empty.
+        reason: &'a str,
+    },
+}

@@ -1,27 +1,8 @@
 //! From bytes to messages and control frames, however the bytes were cut (RFC 6455 sections 5.4 to 5.6).
 
+use super::Frame;
 use super::header::{Broken, Header, Opcode};
 use super::room::{Place, Room};
-
-/// Something a server sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event<'room> {
-    /// A whole text message, valid UTF-8.
-    Text(&'room [u8]),
-    /// A whole binary message.
-    Binary(&'room [u8]),
-    /// A ping, which wants to be answered.
-    Ping(&'room [u8]),
-    /// A pong.
-    Pong(&'room [u8]),
-    /// A Close frame. `code` is `None` for an empty one.
-    Close {
-        /// As it was on the wire; whether it may be there is judged elsewhere.
-        code: Option<u16>,
-        /// May be empty.
-        reason: &'room str,
-    },
-}
 
 /// Something that was found, and where it lies in the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,19 +13,19 @@ pub struct Found {
 
 impl Found {
     /// What it is, lent out of the room in which it was found.
-    pub fn lend<'room>(&self, room: &'room Room) -> Event<'room> {
+    pub fn lend<'room>(&self, room: &'room Room) -> Frame<'room> {
         let payload = room.at(&self.place);
         match self.opcode {
-            Opcode::Text => Event::Text(payload),
-            Opcode::Binary | Opcode::Continuation => Event::Binary(payload),
-            Opcode::Ping => Event::Ping(payload),
-            Opcode::Pong => Event::Pong(payload),
+            Opcode::Text => Frame::Text(payload),
+            Opcode::Binary | Opcode::Continuation => Frame::Binary(payload),
+            Opcode::Ping => Frame::Ping(payload),
+            Opcode::Pong => Frame::Pong(payload),
             Opcode::Close => {
                 let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
                 let reason = payload
                     .get(2..)
                     .and_then(|reason| str::from_utf8(reason).ok());
-                Event::Close {
+                Frame::Close {
                     code,
                     reason: reason.unwrap_or_default(),
                 }

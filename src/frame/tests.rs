@@ -43,11 +43,11 @@ fn ours(bytes: &[u8], cut: usize) -> Vec<Seen> {
         room.enter(&mut left);
         match reader.next(&mut room) {
             Ok(Some(found)) => seen.push(match found.lend(&room) {
-                Event::Text(bytes) => Seen::Text(bytes.to_vec()),
-                Event::Binary(bytes) => Seen::Binary(bytes.to_vec()),
-                Event::Ping(bytes) => Seen::Ping(bytes.to_vec()),
-                Event::Pong(bytes) => Seen::Pong(bytes.to_vec()),
-                Event::Close { code, reason } => Seen::Close(code, reason.to_owned()),
+                Frame::Text(bytes) => Seen::Text(bytes.to_vec()),
+                Frame::Binary(bytes) => Seen::Binary(bytes.to_vec()),
+                Frame::Ping(bytes) => Seen::Ping(bytes.to_vec()),
+                Frame::Pong(bytes) => Seen::Pong(bytes.to_vec()),
+                Frame::Close { code, reason } => Seen::Close(code, reason.to_owned()),
             }),
             Ok(None) => {
                 let Some(part) = parts.next() else {
@@ -271,7 +271,7 @@ proptest! {
             room.space()[..part.len()].copy_from_slice(part);
             room.filled(part.len());
             while let Some(found) = reader.next(&mut room).unwrap() {
-                let is_normal = found.lend(&room) == Event::Close { code: Some(1000), reason: "" };
+                let is_normal = found.lend(&room) == Frame::Close { code: Some(1000), reason: "" };
                 prop_assert!(is_normal);
                 closes += 1;
             }
@@ -296,7 +296,7 @@ fn what_is_left_keeps_its_order_however_much_it_is() {
             let Some(found) = reader.next(&mut room).unwrap() else {
                 break;
             };
-            let Event::Binary(payload) = found.lend(&room) else {
+            let Frame::Binary(payload) = found.lend(&room) else {
                 panic!("{found:?}");
             };
             seen.push(payload.to_vec());

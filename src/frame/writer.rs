@@ -4,6 +4,7 @@ use rand::Rng as _;
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::SeedableRng as _;
 
+use super::Frame;
 use super::header::Opcode;
 use super::mask::mask;
 
@@ -11,26 +12,6 @@ const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
 /// What a connection keeps for its next frames once all is written, at most: bytes.
 const KEPT: usize = 2048;
-
-/// Something a client sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Frame<'a> {
-    /// A text message. Must be UTF-8.
-    Text(&'a [u8]),
-    /// A binary message.
-    Binary(&'a [u8]),
-    /// At most 125 bytes.
-    Ping(&'a [u8]),
-    /// At most 125 bytes; those of the ping that it answers.
-    Pong(&'a [u8]),
-    /// No frame may follow.
-    Close {
-        /// RFC 6455 section 7.4; `None` is an empty one.
-        code: Option<u16>,
-        /// At most 123 bytes.
-        reason: &'a str,
-    },
-}
 
 /// What a connection has still to write.
 #[derive(Debug)]

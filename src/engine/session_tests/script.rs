@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::engine::clock::{Clock, Manual};
 use crate::engine::transport::{Act, Lost, Transport};
 use crate::engine::wire::TcpEnd;
-use crate::frame::{Event, Frame, Room};
+use crate::frame::{Frame, Room};
 use crate::measure::TcpView;
 use crate::plan::{Conduct, Nanos};
 
@@ -403,7 +403,7 @@ impl Transport for Connection {
         &mut self,
         cx: &mut Context<'_>,
         room: &'room mut Room,
-    ) -> Poll<Result<Event<'room>, Lost>> {
+    ) -> Poll<Result<Frame<'room>, Lost>> {
         let mut inner = self.0.0.borrow_mut();
         assert!(!inner.ended, "asked for more after the end");
         let now = inner.clock.now();
@@ -415,17 +415,17 @@ impl Transport for Connection {
         let event = match say {
             Say::Text(bytes) => {
                 inner.bytes.1 += bytes.len() as u64;
-                Event::Text(room.put(bytes.into()))
+                Frame::Text(room.put(bytes.into()))
             }
             Say::Binary(bytes) => {
                 inner.bytes.1 += bytes.len() as u64;
-                Event::Binary(room.put(bytes.into()))
+                Frame::Binary(room.put(bytes.into()))
             }
-            Say::Ping => Event::Ping(PING),
-            Say::Pong(bytes) => Event::Pong(room.put(bytes.into())),
+            Say::Ping => Frame::Ping(PING),
+            Say::Pong(bytes) => Frame::Pong(room.put(bytes.into())),
             Say::Close(code) => {
                 inner.has_closed = true;
-                Event::Close { code, reason: "" }
+                Frame::Close { code, reason: "" }
             }
             Say::End(lost) => {
                 inner.ended = true;
