@@ -134,6 +134,18 @@ impl Limits {
     }
 }
 
+/// Makes room for so many descriptors at once. Left to itself, Linux makes the table of a process larger as it fills,
+/// and where there are several threads each time stops the one that opens for more than ten milliseconds, and all
+/// connections of a worker with it.
+pub(super) fn make_room(descriptors: u64) {
+    let Ok(last) = i32::try_from(descriptors.saturating_sub(1)) else {
+        return;
+    };
+    // Given back at once; the table stays as large as it was. Where there is no room, it is made bit by bit.
+    let any = std::fs::File::open("/dev/null");
+    let _ = any.map(|any| rustix::io::fcntl_dupfd_cloexec(any, last));
+}
+
 /// Whether each connection can be dialled from its source address.
 pub(super) fn check_families(targets: &[SocketAddr], sources: &[IpAddr]) -> Result<(), LimitError> {
     let fits = |target: &SocketAddr| {
@@ -215,6 +227,19 @@ mod tests {
         for part in ["`main`", "CAP_NET_ADMIN", "hint:", "target.command"] {
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    /// `FDSize` of proc_pid_status(5).
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn there_is_room_for_all_descriptors_before_the_first_dial() {
+        make_room(1000);
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let size = status.lines().find_map(|line| line.strip_prefix("FDSize:"));
+        assert!(
+            size.unwrap().trim().parse::<u64>().unwrap() >= 1000,
+            "{status}"
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::dial::Dialer;
 use super::error::EngineError;
 use super::link::tls_config;
 use super::observer::{Finished, Observer};
-use super::preflight::{Limits, can_vanish, check_families, check_faults};
+use super::preflight::{Limits, can_vanish, check_families, check_faults, make_room};
 use super::supervisor::{self, Launch};
 use crate::plan::{Budget, Nanos, Plan};
 use crate::scenario::WsUrl;
@@ -44,6 +44,7 @@ impl Prepared {
         check_families(&relays, &target.source_addresses)?;
         let budget = Budget::new(&plan);
         Limits::of_this_machine().check(&budget, known.len())?;
+        make_room(budget.descriptors);
         let tls = url.secure.then(|| tls_config(&target.trust)).transpose()?;
         let dialer =
             Dialer::new(url, target, addresses, routes.to_vec(), tls).map_err(EngineError::Tls)?;
