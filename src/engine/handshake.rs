@@ -1,6 +1,8 @@
 //! The opening handshake (RFC 6455 section 4.1): our own, because what is wrong with an answer is a result.
 
-use httparse::{EMPTY_HEADER, Response, Status};
+use std::mem::MaybeUninit;
+
+use httparse::{ParserConfig, Response, Status};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -137,9 +139,10 @@ impl Request {
                 format!("{why}: {}", excerpt(answer)),
             ))
         };
-        let mut headers = [EMPTY_HEADER; MAX_HEADERS];
-        let mut response = Response::new(&mut headers);
-        match response.parse(answer) {
+        let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut response = Response::new(&mut []);
+        let parser = ParserConfig::default();
+        match parser.parse_response_with_uninit_headers(&mut response, answer, &mut headers) {
             Ok(Status::Complete(length)) => {
                 self.check_response(&response, key)?;
                 Ok(Some(length))
@@ -162,29 +165,28 @@ impl Request {
         let named = |name: &'static str| {
             (response.headers.iter())
                 .filter(move |header| header.name.eq_ignore_ascii_case(name))
-                .map(|header| String::from_utf8_lossy(header.value).trim().to_owned())
+                .map(|header| header.value.trim_ascii())
         };
-        let wrong = |cause, name: &str, value: Option<String>| {
+        let wrong = |cause, name: &str, value: Option<&[u8]>| {
             let detail = value.map_or_else(
                 || format!("no `{name}` header"),
-                |value| format!("{name}: {value}"),
+                |value| format!("{name}: {}", String::from_utf8_lossy(value)),
             );
             Err(Failure::new(cause, detail))
         };
-        let mut upgrade = named("Upgrade");
-        if !named("Upgrade").any(|value| value.eq_ignore_ascii_case("websocket")) {
-            return wrong(Cause::BadUpgrade, "Upgrade", upgrade.next());
+        if !named("Upgrade").any(|value| value.eq_ignore_ascii_case(b"websocket")) {
+            return wrong(Cause::BadUpgrade, "Upgrade", named("Upgrade").next());
         }
-        let has_token = |value: String| {
+        let has_token = |value: &[u8]| {
             value
-                .split(',')
-                .any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
+                .split(|byte| *byte == b',')
+                .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
         };
         if !named("Connection").any(has_token) {
             return wrong(Cause::BadUpgrade, "Connection", named("Connection").next());
         }
         let accept = named("Sec-WebSocket-Accept").next();
-        if accept.as_deref() != Some(derive_accept_key(key.as_bytes()).as_str()) {
+        if accept != Some(derive_accept_key(key.as_bytes()).as_bytes()) {
             return wrong(Cause::BadAccept, "Sec-WebSocket-Accept", accept);
         }
         if let Some(extension) = named("Sec-WebSocket-Extensions").find(|value| !value.is_empty()) {
@@ -194,8 +196,11 @@ impl Request {
                 Some(extension),
             );
         }
+        let is_asked_for = |chosen: &[u8]| {
+            (self.subprotocols.iter()).any(|subprotocol| subprotocol.as_bytes() == chosen)
+        };
         match named("Sec-WebSocket-Protocol").next() {
-            Some(chosen) if !self.subprotocols.contains(&chosen) => wrong(
+            Some(chosen) if !is_asked_for(chosen) => wrong(
                 Cause::BadSubprotocol,
                 "Sec-WebSocket-Protocol",
                 Some(chosen),
