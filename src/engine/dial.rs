@@ -2,19 +2,18 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::clock::Clock;
+use super::connect;
 use super::handshake::{Failure, Request};
 use super::link::Link;
-use super::sys;
 use super::transport::Connector;
 use super::websocket::WebSocket;
 use super::wire::{TcpEnd, Wire};
@@ -23,7 +22,7 @@ use crate::plan::{Conduct, Nanos};
 use crate::scenario::{Target, WsUrl};
 
 /// The receive buffer of a client that is going to stop reading, in bytes.
-const SMALL: u32 = 4096;
+const SMALL: usize = 4096;
 
 /// Everything a dial needs; made once for a run and shared by all workers.
 #[derive(Debug)]
@@ -137,23 +136,14 @@ impl Dialer {
         conduct: &Conduct,
     ) -> io::Result<TcpStream> {
         let turn = connection as usize;
-        let Some(address) = addresses.get(turn % addresses.len().max(1)).copied() else {
+        let of_its_turn = |count: usize| turn % count.max(1);
+        let Some(address) = addresses.get(of_its_turn(addresses.len())).copied() else {
             return Err(io::ErrorKind::AddrNotAvailable.into());
         };
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        if !self.sources.is_empty() {
-            let source = self.sources[turn % self.sources.len()];
-            sys::bind_address_no_port(socket.as_fd())?;
-            socket.bind(SocketAddr::new(source, 0))?;
-        }
-        if conduct.stops_reading() {
-            // Little fits into the window of a client that does not read.
-            socket.set_recv_buffer_size(SMALL)?;
-        }
-        let stream = socket.connect(address).await?;
+        let source = self.sources.get(of_its_turn(self.sources.len())).copied();
+        // Little fits into the window of a client that does not read.
+        let receives = conduct.stops_reading().then_some(SMALL);
+        let stream = connect::tcp(address, source, receives).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
     }

@@ -6,13 +6,14 @@
 //!                │        │         ├ fault, misconduct: what it does wrong on purpose; life: what is kept of it
 //!                │        │         ├ exchange, heart: what is due, what an answer means (pure)
 //!                │        │         └ cause: why it ended (pure)
-//!                │        └ dial, handshake
+//!                │        └ dial: connect (TCP), handshake
 //!                └ deadline, timer, clock
 //! ```
 
 mod cause;
 mod client;
 mod clock;
+mod connect;
 mod deadline;
 mod dial;
 mod ending;

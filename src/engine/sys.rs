@@ -174,6 +174,20 @@ pub(super) fn receive(
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Sends what the system takes at once, on a socket that does not block. A peer that is gone is an error, no signal.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    /// Elsewhere the socket itself was told so when it was made.
+    const FLAGS: libc::c_int = if cfg!(target_os = "linux") {
+        libc::MSG_NOSIGNAL
+    } else {
+        0
+    };
+    socket2::SockRef::from(&socket).send_with_flags(bytes, FLAGS)
+}
+
 /// From now on the socket takes no packet, and so acknowledges none (`SO_ATTACH_FILTER`).
 ///
 /// # Errors

@@ -271,8 +271,8 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // There is room nearly always, and nobody needs to be woken then.
-        let result = match self.tcp.try_write(bytes) {
+        // There is room nearly always, and nobody needs to be woken then: the runtime is asked only where there is none.
+        let result = match sys::send(self.tcp.as_fd(), bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 ready!(Pin::new(&mut self.tcp).poll_write(cx, bytes))
             }
