@@ -80,7 +80,9 @@ pub(super) struct Shared {
     pub(super) scratch: RefCell<Vec<u8>>,
     /// Clients that are not done.
     pub(super) clients: Cell<usize>,
-    /// Told when `clients` reaches zero.
+    /// No client will be started any more.
+    pub(super) all_begun: Cell<bool>,
+    /// Told when `clients` reaches zero, and when `all_begun` is set.
     pub(super) idle: Notify,
     windows: Windows,
 }
@@ -96,6 +98,7 @@ impl Shared {
             room: RefCell::default(),
             scratch: RefCell::default(),
             clients: Cell::new(0),
+            all_begun: Cell::new(false),
             idle: Notify::new(),
             windows: plan.windows(),
             plan,

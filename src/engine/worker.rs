@@ -76,12 +76,11 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
         shards,
         recycled,
     } = assignment;
-    let pace = plan.scenario.load.pace;
     let shared = Rc::new(Shared::new(Box::new(clock), plan.clone(), state));
-    let driver = timer::drive(shared.clone(), shared.deadlines.clone(), pace);
+    // A task of its own, because a waking is polled often and what follows here is not.
+    let pulse = tokio::task::spawn_local(pulse(shared.clone(), dialer, worker, workers));
     let load = async {
-        open_all(&shared, &dialer, worker, workers).await;
-        while shared.clients.get() > 0 {
+        while !shared.all_begun.get() || shared.clients.get() > 0 {
             shared.idle.notified().await;
         }
     };
@@ -93,13 +92,34 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
         layout_of: plan,
     };
     tokio::select! {
-        result = driver => result?,
+        ended = pulse => match ended {
+            Ok(result) => result?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        },
         () = load => {}
         () = announce_end(&shared, end) => {}
         () = handover.every_interval(&shared) => {}
     }
     handover.last(&shared).await;
     Ok(())
+}
+
+/// Starts clients and wakes them. Ends only with an error.
+async fn pulse(
+    shared: Rc<Shared>,
+    dialer: Arc<Dialer>,
+    worker: usize,
+    workers: usize,
+) -> std::io::Result<()> {
+    let pace = shared.plan.scenario.load.pace;
+    let driver = timer::drive(shared.clone(), shared.deadlines.clone(), pace);
+    let ((), result) = tokio::join!(
+        // The timer comes last, so that it is set once for all that is due next.
+        biased;
+        open_all(&shared, &dialer, worker, workers),
+        driver,
+    );
+    result
 }
 
 /// Starts a client at each opening's time, until the load ends.
@@ -133,6 +153,8 @@ async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, work
         tokio::task::consume_budget().await;
     }
     shared.deadlines.leave(place);
+    shared.all_begun.set(true);
+    shared.idle.notify_one();
 }
 
 /// This worker's share of `max_open`.
