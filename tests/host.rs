@@ -6,25 +6,16 @@
 mod common;
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use common::address;
 use common::process::{children, is_alive};
 use wsbench::host::{Faults, HostError, TargetProcess, fault_times, usage};
 use wsbench::scenario::{Signal, TargetFault};
 
 const WSBENCH: &str = env!("CARGO_BIN_EXE_wsbench");
-
-/// Where nobody listens, for a command that has to be told: an address of its own, so that no client gets its port.
-fn free_address() -> SocketAddr {
-    static COUNT: AtomicU8 = AtomicU8::new(0);
-    let [.., high, low] = std::process::id().to_be_bytes();
-    let own = Ipv4Addr::new(127, 100 + COUNT.fetch_add(1, Relaxed), high, low);
-    let listener = TcpListener::bind((own, 0)).unwrap();
-    listener.local_addr().unwrap()
-}
 
 /// The built-in server at an address, for a shell.
 fn serve(address: SocketAddr) -> String {
@@ -91,7 +82,7 @@ impl Drop for Sleeper {
 
 #[test]
 fn a_command_listens_when_it_is_started_and_ends_with_all_that_it_started() {
-    let address = free_address();
+    let address = address::free();
     let target = start(address);
     let (shell, family) = (target.pid(), children(target.pid()));
     assert_eq!(family.len(), 1);
@@ -110,7 +101,7 @@ fn a_command_listens_when_it_is_started_and_ends_with_all_that_it_started() {
 
 #[test]
 fn a_command_that_ends_too_soon_is_told_with_its_last_words() {
-    let error = start_script("echo one; echo two >&2; exit 7", free_address()).unwrap_err();
+    let error = start_script("echo one; echo two >&2; exit 7", address::free()).unwrap_err();
     let text = error.to_string();
     assert!(
         text.starts_with("start `target.command`: `sh` ended with status 7 before it listened on"),
@@ -121,9 +112,9 @@ fn a_command_that_ends_too_soon_is_told_with_its_last_words() {
 
 #[test]
 fn a_command_that_cannot_be_run_is_told() {
-    let error = start_command(&["no-such-program"], free_address()).unwrap_err();
+    let error = start_command(&["no-such-program"], address::free()).unwrap_err();
     assert!(matches!(error, HostError::Run { ref program, .. } if program == "no-such-program"));
-    let error = start_command(&[], free_address()).unwrap_err();
+    let error = start_command(&[], address::free()).unwrap_err();
     assert!(matches!(error, HostError::Run { .. }), "{error}");
 }
 
@@ -136,7 +127,7 @@ fn a_server_that_is_there_already_is_not_taken_for_the_command() {
 
 #[test]
 fn a_command_that_takes_no_hint_is_killed() {
-    let address = free_address();
+    let address = address::free();
     let script = format!(
         "trap '' TERM; {} & while :; do sleep 1; done",
         serve(address)
@@ -151,7 +142,7 @@ fn a_command_that_takes_no_hint_is_killed() {
 
 #[test]
 fn a_freeze_holds_the_whole_group_and_ends_with_the_run() {
-    let target = start(free_address());
+    let target = start(address::free());
     let server = children(target.pid())[0];
     let faults = Faults::start(&target, &[freeze(Duration::from_secs(600), 1)]).unwrap();
     assert!(!is_stopped(server), "nothing happens before measuring");
@@ -175,7 +166,7 @@ fn a_freeze_holds_the_whole_group_and_ends_with_the_run() {
 
 #[test]
 fn freezes_come_at_their_times_and_sigterm_after_them() {
-    let target = start(free_address());
+    let target = start(address::free());
     let freezes = freeze(Duration::from_millis(30), 4);
     let terminate = TargetFault {
         kind: Signal::Terminate,
@@ -204,7 +195,7 @@ fn freezes_come_at_their_times_and_sigterm_after_them() {
 
 #[test]
 fn freezes_that_overlap_are_one() {
-    let target = start(free_address());
+    let target = start(address::free());
     let ms = Duration::from_millis;
     let first = freeze(ms(50), 1);
     let second = TargetFault {

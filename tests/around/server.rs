@@ -1,9 +1,8 @@
 //! The built-in server as anyone would start it: by hand, or as the command of a scenario.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use super::common::real::wsbench;
 
@@ -45,15 +44,6 @@ impl Drop for Serve {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Where nobody listens, for a command that has to be told: an address of its own, so that no client gets its port.
-pub(super) fn free_address() -> SocketAddr {
-    static COUNT: AtomicU8 = AtomicU8::new(0);
-    let [.., high, low] = std::process::id().to_be_bytes();
-    let own = Ipv4Addr::new(127, 60 + COUNT.fetch_add(1, Relaxed), high, low);
-    let listener = TcpListener::bind((own, 0)).unwrap();
-    listener.local_addr().unwrap()
 }
 
 /// `url` and `command` of a `[target]` that starts the built-in server there, with these arguments.

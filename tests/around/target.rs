@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::common::address;
 use super::common::real::wsbench;
 use super::common::run::{run, trusted};
 use super::common::{Running, process};
-use super::server::{Serve, command, free_address};
+use super::server::{Serve, command};
 
 /// Twenty clients that send and ping, for so long; more of it follows.
 fn scenario(target: &str, duration: &str, rest: &str) -> String {
@@ -70,7 +71,7 @@ fn incidents(report: &Value) -> Vec<(&str, f64, Option<f64>)> {
 #[test]
 fn a_command_is_started_for_the_run_and_ended_with_it() {
     let (run, address) = trusted(|| {
-        let address = free_address();
+        let address = address::free();
         let scenario = scenario(&command(address, &[]), "300ms", PINGS);
         (run(&scenario, &[]), address)
     });
@@ -81,7 +82,7 @@ fn a_command_is_started_for_the_run_and_ended_with_it() {
 
 #[test]
 fn a_command_outlives_ctrl_c_until_its_clients_are_closed() {
-    let address = free_address();
+    let address = address::free();
     let scenario = scenario(&command(address, &[]), "20s", PINGS);
     let running = Running::start(&scenario, &["--quiet"]);
     until("the server has clients", || {
@@ -102,7 +103,7 @@ fn a_command_outlives_ctrl_c_until_its_clients_are_closed() {
 
 #[test]
 fn a_command_that_ends_too_soon_is_told_with_what_it_said() {
-    let address = free_address();
+    let address = address::free();
     let target = format!(
         "url = \"ws://{address}/\"\ncommand = [\"sh\", \"-c\", \"echo no database >&2; exit 7\"]"
     );
@@ -121,7 +122,7 @@ fn a_command_that_ends_too_soon_is_told_with_what_it_said() {
 /// It takes ten seconds, in which nothing runs.
 #[test]
 fn a_command_that_never_listens_is_told_with_what_it_said() {
-    let address = free_address();
+    let address = address::free();
     let target = format!(
         "url = \"ws://{address}/\"\ncommand = [\"sh\", \"-c\", \"echo on another port; exec sleep 60\"]"
     );
@@ -144,7 +145,7 @@ fn a_command_that_never_listens_is_told_with_what_it_said() {
 
 #[test]
 fn a_command_has_room_for_as_many_connections_as_the_run() {
-    let address = free_address();
+    let address = address::free();
     let (host, port) = (address.ip(), address.port());
     let serve = format!(
         "ulimit -Sn > limit.txt; exec '{}' serve --host {host} --port {port}",
@@ -189,7 +190,7 @@ fn a_frozen_server_is_noticed_and_goes_on() {
             );
             let run = match is_command {
                 true => run(
-                    &scenario(&command(free_address(), &[]), "1500ms", &rest),
+                    &scenario(&command(address::free(), &[]), "1500ms", &rest),
                     &[],
                 ),
                 // `--pid` counts, whatever the scenario says.
@@ -224,7 +225,7 @@ fn a_server_that_is_asked_to_end_says_goodbye_to_all() {
         code = 1001
         "#;
     let (run, ()) = trusted(|| {
-        let target = command(free_address(), &[]);
+        let target = command(address::free(), &[]);
         (run(&scenario(&target, "2s", TERMINATE), &[]), ())
     });
     let (kept, row) = run.report.promise("main", "closed_between");
@@ -272,7 +273,7 @@ fn a_fault_that_could_not_be_carried_out_is_told() {
         for = "100ms"
         "#;
     let two = format!("reconnect = {{ initial = \"100ms\" }}\n{TWO}");
-    let target = command(free_address(), &[]);
+    let target = command(address::free(), &[]);
     let ended = Running::start(&scenario(&target, "1500ms", &two), &[]).end();
     let report = ended.report();
     assert_eq!(
@@ -289,7 +290,7 @@ fn what_the_target_keeps_is_known_of_its_process() {
     const KEEPS: &str = "contract = { max_rss_growth = \"64MiB\", max_descriptor_growth = 0 }";
     for target in [
         "url = \"embedded\"".to_owned(),
-        command(free_address(), &[]),
+        command(address::free(), &[]),
     ] {
         // A key of no table has to come first.
         let scenario = format!("{KEEPS}\n{}", scenario(&target, "300ms", PINGS));
@@ -305,7 +306,7 @@ fn what_the_target_keeps_is_known_of_its_process() {
 
 #[test]
 fn a_target_that_keeps_a_descriptor_is_convicted() {
-    let address = free_address();
+    let address = address::free();
     let (host, port) = (address.ip(), address.port());
     // The shell opens seven when the server has been there for a while; `sleep` gives back three.
     let open: String = (3..10)

@@ -9,6 +9,7 @@
     reason = "shared by several test files"
 )]
 
+pub mod address;
 pub mod books;
 pub mod frame;
 pub mod process;
