@@ -131,32 +131,21 @@ impl<T: Transport> Session<T> {
         // A busy worker looks at its deadlines between polls instead of waiting for its timer.
         shared.deadlines.fire(now);
         let mut rounds = 0;
-        let mut has_looked = false;
-        // What has come is taken before a deadline is judged: a late worker does not make a peer silent.
-        let mut ended = None;
-        if self
-            .heart
-            .as_ref()
-            .is_some_and(|heart| heart.deadline() <= now)
-        {
-            ended = self.receive(exchanges, shared, cx, now);
-            has_looked = true;
-        }
+        // What has come is taken before a deadline is judged: a late worker does not make a peer silent. Once all was
+        // taken the transport wakes us for more.
+        let mut ended = self.receive(exchanges, shared, cx, now);
         loop {
             rounds += 1;
             if ended.is_none() {
                 if let Some(outcome) = self.act(exchanges, shared, now) {
                     return Poll::Ready(outcome);
                 }
-                if self.outbox.flush(&mut self.transport, cx) {
+                self.outbox.flush(&mut self.transport, cx);
+                // A send that failed is no reason not to look: what came before the end is still there.
+                if self.outbox.has_lost() || !self.reads() {
                     // An answer cannot have come before the send it answers.
                     now = shared.clock.now();
-                }
-                // Once all was taken the transport wakes us for more. A send that failed is no reason not to look: what
-                // came before the end is still there.
-                if !has_looked || self.outbox.has_lost() || !self.reads() {
                     ended = self.receive(exchanges, shared, cx, now);
-                    has_looked = true;
                 }
             }
             if let Some(lost) = &ended {

@@ -115,13 +115,13 @@ fn what_follows_a_close_of_either_side_is_no_activity() {
 #[test]
 fn what_a_late_worker_sends_after_the_end_is_no_activity() {
     for end in [close(Some(1001)), fin()] {
-        // The message of 20 s is sent before what came at 19.8 s is looked at.
+        // The message of 20 s is sent before what came at 19.9 s is looked at.
         let seen = watched(TALKATIVE).run(move |_| {
             let script = Script::new(healthy).stamped_before(200 * MS);
-            script.says(20 * S, end.clone())
+            script.says(20_100 * MS, end.clone())
         });
         assert_eq!(seen.peer().messages().last(), Some(&(20 * S)));
-        assert_eq!(seen.life().decided_ns(), Some(19_800 * MS));
+        assert_eq!(seen.life().decided_ns(), Some(19_900 * MS));
         assert_eq!(seen.life().last_sent_ns, Some(19 * S));
     }
 }
