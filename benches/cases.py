@@ -5,6 +5,7 @@ from typing import Dict, Optional, Tuple
 
 OURS = ("floor", "wsbench")
 WRITTEN = ("floor", "wsbench", "naive")
+JUDGED = (*OURS, "wsbench-2")  # of whom ratios are asked
 PEERS = ("artillery", "locust", "tsung", "k6")
 
 
@@ -36,6 +37,11 @@ class Case:
     cores: int = 1  # that the client may use
     goals: Dict[str, Goal] = field(default_factory=dict)  # by the value of a run that they hold for
     by_name_only: bool = False
+
+    @property
+    def needs_more_rounds(self):
+        """Whether a ratio is asked for: neighbours of a shared machine change one by more than the goal leaves."""
+        return any(not goal.unit for goal in self.goals.values())
 
     @property
     def offered(self):

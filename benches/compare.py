@@ -24,7 +24,9 @@ from soak import SETTLED, soak
 
 COMMAND = "scripts/bench"
 OUT = Path("target/bench")
+ROUNDS = "of each client for each case (3); three times as many for ours and the floor where a ratio is asked for"
 WSBENCH = "target/release/wsbench"
+MORE = 3  # times as many rounds, where a ratio is asked for
 
 
 def main():
@@ -50,10 +52,11 @@ def main():
     show(server.command)
     runs, unmeasured = [], []
     try:
-        for number in range(1, args.rounds + 1):
-            print(f"round {number} of {args.rounds}", flush=True)
+        more = any(case.needs_more_rounds for case in chosen)
+        for number in range(1, args.rounds * (MORE if more else 1) + 1):
+            print(f"round {number}", flush=True)
             for case in chosen:
-                for name in (name for name in case.clients if name in present):
+                for name in (name for name in taking_part(case, number, args.rounds) if name in present):
                     work = Work(case, known[name], number, client_cores[: case.cores])
                     try:
                         runs.append(work.measured(server, args))
@@ -68,16 +71,17 @@ def main():
     print(text)
     if args.write:
         each = f"{args.minutes} minutes" if is_long else f"{args.seconds} s"
-        how = f"{args.rounds} round{'s'[: args.rounds > 1]} of {each} each: {listed(facts)}"
+        how = f"{args.rounds} round{'s'[: args.rounds > 1]} of {each} each"
+        how += f" and {args.rounds * MORE} where a ratio is asked for" if more else ""
         told = [word for word in sys.argv[1:] if not is_long or word not in ("--case", "soak")]
-        page.write(marks, told, how, text)
+        page.write(marks, told, f"{how}: {listed(facts)}", text)
     if unmeasured:
         sys.exit(f"scripts/bench: failed to measure {len(unmeasured)} of {len(unmeasured) + len(runs)} runs")
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of each client for each case (3)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help=ROUNDS)
     parser.add_argument("--seconds", type=int, default=5, metavar="N", help="sampled in each run (5)")
     parser.add_argument("--minutes", type=int, default=60, metavar="N", help="that the soak lasts (60)")
     parser.add_argument("--wsbench", default=WSBENCH, metavar="PATH", help="another build of wsbench to measure")
@@ -95,6 +99,13 @@ def arguments():
     if args.minutes * 60 < 2 * SETTLED:
         parser.error(f"--minutes must be at least {2 * SETTLED // 60}")
     return args
+
+
+def taking_part(case, number, rounds):
+    """Who has a turn in a round: after the usual ones only those whose ratio is asked for."""
+    if number <= rounds:
+        return case.clients
+    return [name for name in case.clients if name in cases.JUDGED] if case.needs_more_rounds else []
 
 
 class Work:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import cases
 import clients
+import compare
 import page
 import processes
 import soak
@@ -37,6 +38,12 @@ class Tables(unittest.TestCase):
         runs = [run("floor", 1, 1.0), run("wsbench", 2, 3.0)]
         self.assertEqual(table.ratio(STEADY, runs, "wsbench"), "")
         self.assertEqual(table.ratio(STEADY, runs, "floor"), "")
+
+    def test_ratios_that_are_asked_for_have_more_rounds(self):
+        idle = next(case for case in cases.ALL if case.name == "idle-9800")
+        self.assertEqual(compare.taking_part(STEADY, 3, 3), STEADY.clients)
+        self.assertEqual(compare.taking_part(STEADY, 4, 3), ["floor", "wsbench"])
+        self.assertEqual(compare.taking_part(idle, 4, 3), [])
 
     def test_the_goal_stands_beside_the_one_it_is_asked_of(self):
         rows = list(table.cost_rows(STEADY, [run(client, 1, 1.0) for client in ("floor", "wsbench", "naive")]))
