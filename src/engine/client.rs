@@ -112,8 +112,7 @@ impl Client {
             connection, cohort, ..
         } = self.opening;
         let conduct = self.shared.plan.conduct(cohort, connection);
-        let clock = &*self.shared.clock;
-        let dial = connector.connect(cohort, connection, conduct, clock);
+        let dial = connector.connect(cohort, connection, conduct, &self.shared);
         let dialled = if is_first {
             dial.await
         } else {

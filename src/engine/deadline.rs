@@ -10,6 +10,29 @@ use crate::plan::Nanos;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(u32);
 
+/// A place for as long as something waits.
+#[derive(Debug)]
+pub(super) struct Seat<'a> {
+    deadlines: &'a Deadlines,
+    pub(super) place: Place,
+}
+
+impl<'a> Seat<'a> {
+    /// Takes one.
+    pub(super) fn take(deadlines: &'a Deadlines) -> Self {
+        Self {
+            deadlines,
+            place: deadlines.join(),
+        }
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.deadlines.leave(self.place);
+    }
+}
+
 /// The queue.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {

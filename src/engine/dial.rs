@@ -14,11 +14,12 @@ use super::clock::Clock;
 use super::connect;
 use super::handshake::{Failure, Request};
 use super::link::Link;
+use super::shared::Shared;
 use super::transport::Connector;
 use super::websocket::WebSocket;
 use super::wire::{TcpEnd, Wire};
 use crate::metric::{Cause, Timer};
-use crate::plan::{Conduct, Nanos};
+use crate::plan::{Conduct, Nanos, nanos};
 use crate::scenario::{Target, WsUrl};
 
 /// The receive buffer of a client that is going to stop reading, in bytes.
@@ -157,7 +158,7 @@ impl Connector for Arc<Dialer> {
         cohort: usize,
         connection: u32,
         conduct: Conduct,
-        clock: &dyn Clock,
+        shared: &Shared,
     ) -> Result<(WebSocket, Steps), Failure> {
         let route = self.routes.get(cohort).and_then(Option::as_ref);
         let addresses = match (route, &self.addresses) {
@@ -166,10 +167,12 @@ impl Connector for Arc<Dialer> {
             (None, Err(why)) => return Err(Failure::new(Cause::Dns, why.clone())),
         };
         let mut reached = "the TCP connection";
-        let steps = self.steps(addresses, connection, &conduct, clock, &mut reached);
-        match tokio::time::timeout(self.timeout, steps).await {
-            Ok(done) => done,
-            Err(_) => Err(Failure::new(
+        let clock = &*shared.clock;
+        let deadline = clock.now().saturating_add(nanos(self.timeout));
+        tokio::select! {
+            biased;
+            done = self.steps(addresses, connection, &conduct, clock, &mut reached) => done,
+            () = shared.sleep_until(deadline) => Err(Failure::new(
                 Cause::ConnectTimeout,
                 format!("waited for {reached}"),
             )),

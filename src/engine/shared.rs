@@ -1,14 +1,16 @@
 //! What the parts of a run share: a little between all workers, the rest within one.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use tokio::sync::Notify;
 
 use super::clock::Clock;
-use super::deadline::{Deadlines, NEVER};
+use super::deadline::{Deadlines, NEVER, Seat};
 use crate::frame::Room;
 use crate::measure::{Cells, Shard, Window};
 use crate::plan::{Nanos, Plan, Windows};
@@ -103,6 +105,19 @@ impl Shared {
             windows: plan.windows(),
             plan,
         }
+    }
+
+    /// Waits until then. What has come up shortly before can hold it up, as it does any deadline.
+    pub(super) async fn sleep_until(&self, at: Nanos) {
+        let seat = Seat::take(&self.deadlines);
+        poll_fn(|cx| {
+            if self.clock.now() >= at {
+                return Poll::Ready(());
+            }
+            self.deadlines.set(seat.place, at, cx.waker());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Whether the load has ended.

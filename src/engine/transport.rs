@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use super::clock::Clock;
 use super::dial::Steps;
 use super::handshake::Failure;
+use super::shared::Shared;
 use super::wire::TcpEnd;
 use crate::frame::{Frame, Room};
 use crate::measure::TcpView;
@@ -99,6 +100,6 @@ pub(super) trait Connector: Clone {
         cohort: usize,
         connection: u32,
         conduct: Conduct,
-        clock: &dyn Clock,
+        shared: &Shared,
     ) -> Result<(Self::Transport, Steps), Failure>;
 }

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::task::Poll;
-use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
@@ -27,7 +26,7 @@ pub(super) const INTERVAL: Nanos = 1_000_000_000;
 
 /// At the end of the load connections are woken so many at a time, so that the last answers are not held up.
 const WOKEN_AT_ONCE: usize = 64;
-const BETWEEN_WAKES: Duration = Duration::from_millis(1);
+const BETWEEN_WAKES: Nanos = 2_000_000;
 
 /// Tasks that run before the runtime looks at its sockets and timer again: fewer than its default, because a
 /// look is cheap and lateness is not.
@@ -57,10 +56,13 @@ pub(super) struct Handover {
 
 /// Runs a worker to the end of its last connection.
 pub(super) fn run(assignment: Assignment) -> std::io::Result<()> {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .event_interval(EVENT_INTERVAL)
-        .build_local(LocalOptions::default())?;
+    let mut builder = Builder::new_current_thread();
+    builder.enable_io().event_interval(EVENT_INTERVAL);
+    // Our own timer stands on the runtime's only where the system has no precise one.
+    if !timer::PRECISE {
+        builder.enable_time();
+    }
+    let runtime = builder.build_local(LocalOptions::default())?;
     runtime.block_on(work(assignment))
 }
 
@@ -176,9 +178,8 @@ async fn announce_end(shared: &Shared, mut changed: watch::Receiver<()>) {
         if now >= end {
             break;
         }
-        let wait = Duration::from_nanos(end.saturating_sub(now)).min(Duration::from_secs(3600));
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = shared.sleep_until(end) => {}
             result = changed.changed() => if result.is_err() { break },
         }
     }
@@ -186,7 +187,8 @@ async fn announce_end(shared: &Shared, mut changed: watch::Receiver<()>) {
     let mut next = 0;
     while next < shared.deadlines.wake(next, WOKEN_AT_ONCE) {
         next += WOKEN_AT_ONCE;
-        tokio::time::sleep(BETWEEN_WAKES).await;
+        let then = shared.clock.now() + BETWEEN_WAKES;
+        shared.sleep_until(then).await;
     }
     std::future::pending().await
 }
@@ -205,8 +207,7 @@ impl Handing {
     async fn every_interval(&self, shared: &Shared) {
         loop {
             let end = (self.interval.get() + 1) * INTERVAL;
-            let wait = end.saturating_sub(shared.clock.now());
-            tokio::time::sleep(Duration::from_nanos(wait)).await;
+            shared.sleep_until(end).await;
             // A full channel means that merging has fallen behind: this shard covers the next interval as well.
             if let Ok(permit) = self.shards.try_reserve() {
                 permit.send(self.swap(shared, false));

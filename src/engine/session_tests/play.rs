@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake};
 
 use super::script::{Connection, Peer, Script};
 use crate::engine::client;
-use crate::engine::clock::{Clock, Manual};
+use crate::engine::clock::{Clock as _, Manual};
 use crate::engine::deadline::NEVER;
 use crate::engine::dial::Steps;
 use crate::engine::handshake::Failure;
@@ -143,7 +143,7 @@ impl<F: FnMut(usize) -> Script> Connector for Dials<F> {
         _cohort: usize,
         _connection: u32,
         conduct: Conduct,
-        _clock: &dyn Clock,
+        _shared: &Shared,
     ) -> Result<(Connection, Steps), Failure> {
         let mut peers = self.peers.borrow_mut();
         let script = (self.script.borrow_mut())(peers.len());
