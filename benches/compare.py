@@ -24,7 +24,7 @@ from soak import SETTLED, soak
 
 COMMAND = "scripts/bench"
 OUT = Path("target/bench")
-ROUNDS = "of each client for each case (3); three times as many for ours and the floor where a ratio is asked for"
+ROUNDS = "of each client for each case (3); three times as many of wsbench and the floor where a ratio is asked for"
 WSBENCH = "target/release/wsbench"
 MORE = 3  # times as many rounds, where a ratio is asked for
 

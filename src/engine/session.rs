@@ -21,7 +21,7 @@ use crate::metric::{Counter, Timer};
 use crate::plan::{Nanos, Opening, PingName, Until};
 use crate::scenario::OnDead;
 
-/// Sends and reads in turn before others have theirs.
+/// How often it looks for what is due before others have their turn.
 const ROUNDS_AT_ONCE: usize = 8;
 
 /// RFC 6455 section 7.4.1: the purpose for which the connection was established has been fulfilled.

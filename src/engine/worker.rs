@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::client;
 use super::clock::Monotonic;
+use super::deadline::Seat;
 use super::dial::Dialer;
 use super::shared::{RunState, Shared};
 use super::timer;
@@ -127,7 +128,7 @@ async fn pulse(
 /// Starts a client at each opening's time, until the load ends.
 async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, workers: usize) {
     let room = room(shared, worker, workers);
-    let place = shared.deadlines.join();
+    let seat = Seat::take(&shared.deadlines);
     for opening in shared.plan.openings(worker, workers) {
         let in_time = poll_fn(|cx| {
             let now = shared.clock.now();
@@ -137,7 +138,7 @@ async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, work
             if now >= opening.at {
                 return Poll::Ready(true);
             }
-            shared.deadlines.set(place, opening.at, cx.waker());
+            shared.deadlines.set(seat.place, opening.at, cx.waker());
             Poll::Pending
         });
         if !in_time.await {
@@ -154,7 +155,6 @@ async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, work
         // With no ramp all are due at once: the first ones go on while the others are started.
         tokio::task::consume_budget().await;
     }
-    shared.deadlines.leave(place);
     shared.all_begun.set(true);
     shared.idle.notify_one();
 }
