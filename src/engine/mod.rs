@@ -53,6 +53,8 @@ mod worker;
 pub(crate) use deadline::{Deadlines, NEVER};
 pub use error::EngineError;
 pub use observer::{Finished, Observer, Second};
+// The built-in server has the same table to fill.
+pub(crate) use preflight::make_room;
 pub use preflight::{LimitError, Limits, can_vanish};
 pub use prepare::Prepared;
 pub(crate) use raw::{RawConnection, RawDialer, RawFailure};

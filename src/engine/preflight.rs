@@ -137,7 +137,7 @@ impl Limits {
 /// Makes room for so many descriptors at once. Left to itself, Linux makes the table of a process larger as it fills,
 /// and where there are several threads each time stops the one that opens for more than ten milliseconds, and all
 /// connections of a worker with it.
-pub(super) fn make_room(descriptors: u64) {
+pub(crate) fn make_room(descriptors: u64) {
     let Ok(last) = i32::try_from(descriptors.saturating_sub(1)) else {
         return;
     };

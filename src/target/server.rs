@@ -15,10 +15,13 @@ use tokio::time::{Instant, sleep, timeout};
 use super::behaviour::Behaviour;
 use super::counts::{Counter, Counts};
 use super::session::{self, Terms};
+use crate::engine::make_room;
 
 const BACKLOG: i32 = 4096;
 /// Descriptors that are not for connections: the listener, the runtime, standard streams.
 const RESERVED_DESCRIPTORS: u64 = 32;
+/// Descriptors that room is made for at once, at most: each takes some bytes of the kernel's memory.
+const ROOM: u64 = 65_536;
 /// From the stop to the end of the last connection.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// A stop closes a connection this often, so that not all clients come back at once; within a second all the same.
@@ -122,9 +125,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// As many as there may be descriptors; the rest waits in the backlog. A limit that cannot be raised or read
+/// As many as there may be descriptors, with room made for them; the rest waits in the backlog. A limit that cannot be raised or read
 /// is taken as the smallest one in common use.
 fn max_connections() -> usize {
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(256);
+    make_room(descriptors.min(ROOM));
     usize::try_from(descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(1)).unwrap_or(usize::MAX)
 }
