@@ -1,6 +1,7 @@
 //! Puts the shards of all workers together, interval by interval and in order.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::worker::Handover;
 use crate::measure::{Layout, Open, Shard};
@@ -44,18 +45,23 @@ impl Merging {
         let reached = &mut self.workers[worker];
         reached.interval = Some(shard.interval);
         reached.done = last;
-        let merged = self
-            .waiting
-            .entry(shard.interval)
-            .or_insert_with(|| self.spare.pop().unwrap_or_else(|| Shard::new(&self.layout)));
-        merged.interval = shard.interval;
-        merged.merge(&shard, usize::MAX);
-        merged.echoes.merge(&shard.echoes);
-        for (all, cohort) in merged.cohorts.iter_mut().zip(&shard.cohorts) {
-            all.open.merge(&cohort.open);
+        match self.waiting.entry(shard.interval) {
+            // The first one is where the others are added: with one worker nothing is.
+            Entry::Vacant(interval) => {
+                interval.insert(shard);
+                self.spare.pop().unwrap_or_else(|| Shard::new(&self.layout))
+            }
+            Entry::Occupied(mut interval) => {
+                let merged = interval.get_mut();
+                merged.merge(&shard, usize::MAX);
+                merged.echoes.merge(&shard.echoes);
+                for (all, cohort) in merged.cohorts.iter_mut().zip(&shard.cohorts) {
+                    all.open.merge(&cohort.open);
+                }
+                shard.clear();
+                shard
+            }
         }
-        shard.clear();
-        shard
     }
 
     /// The next interval that all workers have reached, whole.
