@@ -207,10 +207,11 @@ impl engine::Observer for Watch<'_> {
 
     fn second(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
         self.live.update(&second.progress);
-        if self.scenario.gates.abort.is_empty() || self.held.is_some() {
+        let abort = &self.scenario.gates.abort;
+        if abort.is_empty() || self.held.is_some() {
             return ControlFlow::Continue(());
         }
-        let summary = second.summary();
+        let summary = second.glimpse(&|metric| abort.iter().any(|gate| gate.subject.is_of(metric)));
         self.held = first_holding(self.scenario, &summary).map(|gate| gate.text.clone());
         match self.held {
             Some(_) => ControlFlow::Break(()),

@@ -28,9 +28,9 @@ pub struct Second<'a> {
 }
 
 impl Second<'_> {
-    /// The numbers so far. Costs a copy of every histogram.
-    pub fn summary(&self) -> Summary {
-        self.collector.summary(self.seconds, &self.windows)
+    /// The numbers so far of the metrics that are `wanted`, as [`Collector::glimpse`] tells them.
+    pub fn glimpse(&self, wanted: &dyn Fn(&str) -> bool) -> Summary {
+        self.collector.glimpse(self.seconds, &self.windows, wanted)
     }
 }
 

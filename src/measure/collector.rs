@@ -17,6 +17,15 @@ pub struct Sample {
     pub bytes_per_connection: Option<f64>,
 }
 
+/// The gauges of each cohort.
+const STATES: [Gauge; 3] = [Gauge::Connecting, Gauge::Open, Gauge::Closing];
+/// Those of the generator itself.
+const OWN: [Gauge; 3] = [
+    Gauge::GeneratorCpu,
+    Gauge::GeneratorRss,
+    Gauge::BytesPerConnection,
+];
+
 /// Everything seen so far.
 #[derive(Debug)]
 pub struct Collector {
@@ -113,41 +122,43 @@ impl Collector {
 
     /// The numbers so far, where the measured windows were so many seconds long.
     pub fn summary(&self, seconds: f64, windows: &[f64]) -> Summary {
-        let mut metrics = Vec::new();
         let mut totals = Vec::new();
-        for (index, (name, messages)) in self.layout.cohorts.iter().enumerate() {
-            let rows = CohortRows {
-                cohort: name,
-                messages,
-                shard: &self.all.cohorts[index],
-            };
-            rows.whole(seconds, &mut metrics);
-            rows.windows(windows, self.layout.stages > 0, &mut metrics);
-            rows.totals(seconds, &mut totals);
-            let states = [Gauge::Connecting, Gauge::Open, Gauge::Closing];
-            push_gauges(
-                &mut metrics,
-                Some(name),
-                seconds,
-                states,
-                self.gauges[index],
-            );
+        for cohort in self.cohorts(&|_| true) {
+            cohort.totals(seconds, &mut totals);
         }
-        let own = [
-            Gauge::GeneratorCpu,
-            Gauge::GeneratorRss,
-            Gauge::BytesPerConnection,
-        ];
-        push_gauges(&mut metrics, None, seconds, own, self.generator);
-        if !self.all.loop_lag.is_empty() {
+        Summary {
+            totals,
+            endings: self.endings.clone(),
+            lives: self.lives.clone(),
+            ..self.glimpse(seconds, windows, &|_| true)
+        }
+    }
+
+    /// As [`Self::summary`], and cheap enough for every second: counters, gauges, and of the histograms and the timeline
+    /// what the metrics that are `wanted` come from. Totals, endings and lives are left out.
+    pub fn glimpse(&self, seconds: f64, windows: &[f64], wanted: &dyn Fn(&str) -> bool) -> Summary {
+        let mut metrics = Vec::new();
+        for (cohort, gauges) in self.cohorts(wanted).zip(&self.gauges) {
+            cohort.whole(seconds, &mut metrics);
+            cohort.windows(windows, self.layout.stages > 0, &mut metrics);
+            push_gauges(&mut metrics, Some(cohort.cohort), seconds, STATES, *gauges);
+        }
+        push_gauges(&mut metrics, None, seconds, OWN, self.generator);
+        let loop_lag = Timer::GeneratorLoopLag.name();
+        if !self.all.loop_lag.is_empty() && wanted(loop_lag) {
             metrics.push(Metric {
-                name: Timer::GeneratorLoopLag.name().to_owned(),
+                name: loop_lag.to_owned(),
                 cohort: None,
                 stage: None,
                 seconds,
                 value: Value::Histogram(Box::new(self.all.loop_lag.clone())),
             });
         }
+        let timeline = if STATES.iter().any(|state| wanted(state.name())) {
+            self.timeline.clone()
+        } else {
+            Timeline::new()
+        };
         Summary {
             cohorts: self
                 .layout
@@ -158,11 +169,24 @@ impl Collector {
             seconds,
             measured_seconds: windows.iter().sum(),
             metrics,
-            totals,
-            timeline: self.timeline.clone(),
-            endings: self.endings.clone(),
-            lives: self.lives.clone(),
+            totals: Vec::new(),
+            timeline,
+            endings: Endings::default(),
+            lives: Lives::default(),
         }
+    }
+
+    fn cohorts<'a>(
+        &'a self,
+        wanted: &'a dyn Fn(&str) -> bool,
+    ) -> impl Iterator<Item = CohortRows<'a>> {
+        let shards = self.layout.cohorts.iter().zip(&self.all.cohorts);
+        shards.map(move |((cohort, messages), shard)| CohortRows {
+            cohort,
+            messages,
+            shard,
+            wanted,
+        })
     }
 }
 
@@ -190,6 +214,8 @@ struct CohortRows<'a> {
     cohort: &'a str,
     messages: &'a [String],
     shard: &'a CohortShard,
+    /// Which histograms are.
+    wanted: &'a dyn Fn(&str) -> bool,
 }
 
 impl CohortRows<'_> {
@@ -250,26 +276,18 @@ impl CohortRows<'_> {
         for (kind, side, count) in cells.closes() {
             push(metric::close(kind, side), Value::Counter(count));
         }
-        for timer in Timer::ALL.iter().copied() {
-            if let Some(times) = cells.timer(timer) {
-                push(
-                    timer.name().to_owned(),
-                    Value::Histogram(Box::new(times.clone())),
-                );
-            }
-        }
-        for (index, message) in self.messages.iter().enumerate() {
-            if let Some(times) = cells.latency(index) {
-                push(
-                    metric::latency(message),
-                    Value::Histogram(Box::new(times.clone())),
-                );
-            }
-            if let Some(times) = cells.service(index) {
-                push(
-                    metric::service(message),
-                    Value::Histogram(Box::new(times.clone())),
-                );
+        let timers = (Timer::ALL.iter().copied())
+            .filter_map(|timer| Some((timer.name().to_owned(), cells.timer(timer)?)));
+        let answers = (self.messages.iter().enumerate()).flat_map(|(index, message)| {
+            let latency = cells.latency(index);
+            let service = cells.service(index);
+            let latency = latency.map(|times| (metric::latency(message), times));
+            let service = service.map(|times| (metric::service(message), times));
+            latency.into_iter().chain(service)
+        });
+        for (name, times) in timers.chain(answers) {
+            if (self.wanted)(&name) {
+                push(name, Value::Histogram(Box::new(times.clone())));
             }
         }
     }
@@ -279,4 +297,48 @@ impl CohortRows<'_> {
 pub(super) fn covers_whole_run(counter: Counter) -> bool {
     let name = counter.name();
     name.starts_with("connections.") || name.starts_with("bytes.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Window;
+
+    /// A run grows, and a look at it each second must not.
+    #[test]
+    fn a_glimpse_copies_no_more_than_is_wanted() {
+        let layout = Layout {
+            cohorts: vec![("main".to_owned(), vec!["echo".to_owned()])],
+            stages: 0,
+        };
+        let mut collector = Collector::new(layout.clone());
+        let mut shard = Shard::new(&layout);
+        let window = shard.cohorts[0].window(Window::measured(0));
+        window.count(Counter::MessagesSent);
+        window.answer(0, 2_000, 1_000);
+        shard.loop_lag.record(1_000);
+        shard.more_endings = 1;
+        shard.more_lives = 1;
+        collector.interval(Phase::Measure, &shard, Sample::default());
+        let histograms = |wanted: &str| {
+            let glimpse = collector.glimpse(1.0, &[1.0], &|metric| metric == wanted);
+            assert_eq!(glimpse.count("messages.sent"), 1);
+            assert_eq!(glimpse.totals, []);
+            assert_eq!(glimpse.endings, Endings::default());
+            assert_eq!(glimpse.lives, Lives::default());
+            assert_eq!(
+                glimpse.timeline.len(),
+                usize::from(wanted == "connections.open")
+            );
+            let rows = glimpse.metrics.into_iter();
+            let histograms = rows.filter(|row| matches!(row.value, Value::Histogram(_)));
+            histograms.map(|row| row.name).collect::<Vec<_>>()
+        };
+        assert_eq!(histograms("connections.failed"), [""; 0]);
+        assert_eq!(histograms("connections.open"), [""; 0]);
+        assert_eq!(histograms("latency.echo"), ["latency.echo"]);
+        assert_eq!(histograms("generator.loop_lag"), ["generator.loop_lag"]);
+        let whole = collector.summary(1.0, &[1.0]);
+        assert_eq!((whole.endings.more, whole.lives.more), (1, 1));
+    }
 }

@@ -412,6 +412,16 @@ pub enum Subject {
     Ratio(Selector, Selector),
 }
 
+impl Subject {
+    /// Whether this metric is part of it.
+    pub fn is_of(&self, metric: &str) -> bool {
+        match self {
+            Self::Stat(_, selector) => selector.metric == metric,
+            Self::Ratio(above, below) => above.metric == metric || below.metric == metric,
+        }
+    }
+}
+
 /// A metric, and where it is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selector {

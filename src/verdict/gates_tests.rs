@@ -7,8 +7,8 @@ use crate::measure::{Collector, Layout, Open, Phase, Sample, Shard, Window};
 use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
 use crate::scenario::{Op, Selector, Stat, Subject};
 
-/// Two cohorts, two stages of 10 s and 20 s, 40 s in all.
-fn summary() -> Summary {
+/// Two cohorts, two stages of 10 s and 20 s.
+fn collector() -> Collector {
     let cohort = |name: &str| (name.to_owned(), vec!["echo".to_owned()]);
     let layout = Layout {
         cohorts: vec![cohort("a"), cohort("b")],
@@ -54,9 +54,17 @@ fn summary() -> Summary {
         collector.interval(phase, &shard, sample);
         shard.clear();
     }
-    collector.summary(40.0, &[10.0, 20.0])
+    collector
 }
 
+/// 40 s in all.
+const SECONDS: (f64, &[f64]) = (40.0, &[10.0, 20.0]);
+
+fn summary() -> Summary {
+    collector().summary(SECONDS.0, SECONDS.1)
+}
+
+/// At the end of the run; an abort gate sees the same.
 fn looked_up(stat: Stat, metric: &str, cohort: Option<&str>, stage: Option<u32>) -> Option<f64> {
     let subject = Subject::Stat(
         stat,
@@ -66,10 +74,12 @@ fn looked_up(stat: Stat, metric: &str, cohort: Option<&str>, stage: Option<u32>)
             stage,
         },
     );
-    let summary = summary();
-    observe(&subject, &View::new(&scenario(), &summary))
-        .ok()
-        .map(|seen| seen.value)
+    let scenario = scenario();
+    let glimpse = collector().glimpse(SECONDS.0, SECONDS.1, &|metric| subject.is_of(metric));
+    let [at_the_end, meanwhile] = [summary(), glimpse]
+        .map(|summary| observe(&subject, &View::new(&scenario, &summary)).map(|seen| seen.value));
+    assert_eq!(at_the_end, meanwhile, "{subject}");
+    at_the_end.ok()
 }
 
 fn of_all(stat: Stat, metric: &str) -> Option<f64> {
