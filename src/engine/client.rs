@@ -19,6 +19,8 @@ use crate::metric::{Cause, Counter, Side, Timer};
 use crate::plan::{Nanos, Opening, Series, Until};
 use crate::scenario::{Jitter, OnDead, Reconnect};
 
+/// The least wait after a dial that failed: one that fails at once would be tried without end, and hold up all others.
+const LEAST_BACK_OFF: Nanos = 1_000_000;
 /// The purpose number of the randomness behind reconnect delays; messages use the numbers from 1 up.
 const RECONNECTS: u32 = u32::MAX;
 
@@ -363,7 +365,8 @@ impl Client {
                 Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_add(u64::from(self.tries)));
             random.next_u64()
         });
-        let until = self.shared.clock.now().saturating_add(delay);
+        let least = if self.tries > 0 { LEAST_BACK_OFF } else { 0 };
+        let until = self.shared.clock.now().saturating_add(delay.max(least));
         let waited = poll_fn(|cx| {
             let now = self.shared.clock.now();
             if now >= until || self.is_over(now) {

@@ -274,3 +274,13 @@ fn no_ramp_at_all_opens_all_at_once() {
     assert_eq!(seen.timer(Timer::ScheduleLateness).max(), Some(0));
     assert!(seen.ended < 11 * S + 2 * RTT);
 }
+
+/// As where a name is not known: nothing is waited for.
+#[test]
+fn a_dial_that_fails_at_once_is_not_tried_without_end() {
+    let load = r#"load = { connections = 2, ramp_up = "0s", duration = "1s", reconnect = { initial = "0s", max = "0s" } }"#;
+    let seen = play(load, |_| Script::refused());
+    assert_eq!(seen.count(Counter::ConnectionsOpened), 0);
+    let failed = seen.count(Counter::ConnectionsFailed);
+    assert!((1_000..=2_010).contains(&failed), "{failed}");
+}

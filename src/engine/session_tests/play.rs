@@ -147,6 +147,9 @@ impl<F: FnMut(usize) -> Script> Connector for Dials<F> {
     ) -> Result<(Connection, Steps), Failure> {
         let mut peers = self.peers.borrow_mut();
         let script = (self.script.borrow_mut())(peers.len());
+        if script.is_refused {
+            return Err(Failure::new(Cause::Dns, "no such name"));
+        }
         let peer = Peer::new(script, &conduct, self.clock.clone());
         let connection = peer.connection();
         peers.push(peer);

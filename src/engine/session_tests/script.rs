@@ -85,6 +85,7 @@ pub(super) struct Script {
     stamps_lag: Option<i64>,
     after_close: u32,
     hangs_up_at: Nanos,
+    pub(super) is_refused: bool,
 }
 
 impl Script {
@@ -99,6 +100,15 @@ impl Script {
             stamps_lag: None,
             after_close: 0,
             hangs_up_at: Nanos::MAX,
+            is_refused: false,
+        }
+    }
+
+    /// The dial fails, without a wait.
+    pub(super) fn refused() -> Self {
+        Self {
+            is_refused: true,
+            ..Self::new(|_, _| Lines::new())
         }
     }
 
