@@ -72,8 +72,8 @@ catalogue! {
         PingsMissed => "heartbeat.missed", "Pings with no pong within `timeout`.";
         PongsUnsolicited => "heartbeat.unsolicited", "Pongs that answer no ping of ours (legal, RFC 6455 section 5.5.3).";
         ServerPings => "server_ping.received", "Pings received from the server.";
-        BytesSent => "bytes.sent", "Bytes written to TCP: handshakes, frame headers and TLS included.";
-        BytesReceived => "bytes.received", "Bytes read from TCP: handshakes, frame headers and TLS included.";
+        BytesSent => "bytes.sent", "Bytes written to TCP on connections that opened: handshakes, frame headers and TLS included.";
+        BytesReceived => "bytes.received", "Bytes read from TCP on connections that opened: handshakes, frame headers and TLS included.";
     }
 }
 

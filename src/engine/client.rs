@@ -203,6 +203,7 @@ impl Client {
     fn closed<T: Transport>(&mut self, session: &mut Session<T>) {
         let now = self.shared.clock.now();
         let cohort = self.opening.cohort;
+        session.count_bytes(&self.shared, now);
         // A backlog goes with its connection.
         self.give_up(session.due_until(&self.shared, now));
         for exchange in &mut self.exchanges {

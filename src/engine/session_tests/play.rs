@@ -347,6 +347,9 @@ impl Seen {
             self.count(MessagesReceived),
             sum(&answers) + self.text_pongs()
         );
+        for peer in &self.peers {
+            assert_eq!(peer.uncounted_bytes(), (0, 0));
+        }
     }
 
     /// Answers to text heartbeats are messages too.

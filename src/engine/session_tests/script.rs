@@ -374,6 +374,11 @@ impl Peer {
         (line.into_iter().chain(unblocks).chain(ends).min()).filter(|_| awaited)
     }
 
+    /// What went over it, and the near end has not counted.
+    pub(super) fn uncounted_bytes(&self) -> (u64, u64) {
+        self.0.borrow().bytes
+    }
+
     /// Wakes who waits for it, if it does something now.
     pub(super) fn wake(&self) {
         let mut inner = self.0.borrow_mut();
