@@ -31,7 +31,7 @@ pub(crate) fn stamp(count: u64) {
 }
 
 fn pace(gaps: Gaps, count: u64) -> u64 {
-    let mut pacer = Pacer::new(GAP as f64, gaps, Phase::Aligned, 0, 1);
+    let mut pacer = Pacer::new(GAP as f64, gaps, Phase::Aligned, 0, 1, 0);
     for _ in 0..count {
         black_box(pacer.next());
         black_box(&mut pacer).advance();

@@ -52,12 +52,15 @@ pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening:
 
 fn exchanges(shared: &Shared, opening: &Opening) -> Box<[Exchange]> {
     let Opening {
-        connection, cohort, ..
+        at,
+        connection,
+        cohort,
+        ..
     } = *opening;
     let messages = &shared.plan.cohort(cohort).messages;
     (messages.iter().enumerate())
         .map(|(index, message)| {
-            let pacer = shared.plan.pacer(cohort, index, connection);
+            let pacer = shared.plan.pacer(cohort, index, connection, at);
             let series = Series::new(shared.plan.run, cohort as u8, connection, index as u8);
             Exchange::new(message, pacer, series)
         })

@@ -315,7 +315,7 @@ mod tests {
             phase: Phase::Aligned,
             in_flight,
         };
-        let pacer = Pacer::new(10.0 * MS as f64, Gaps::Constant, Phase::Aligned, 0, 0);
+        let pacer = Pacer::new(10.0 * MS as f64, Gaps::Constant, Phase::Aligned, 0, 0, 0);
         Exchange::new(&message(pacing), Some(pacer), Series::new(1, 0, 0, 0))
     }
 

@@ -195,7 +195,7 @@ mod tests {
             auto_pong: true,
             kind: HeartbeatKind::Frames,
         };
-        let pacer = Pacer::new(10.0 * S as f64, Gaps::Constant, Phase::Aligned, 0, 0);
+        let pacer = Pacer::new(10.0 * S as f64, Gaps::Constant, Phase::Aligned, 0, 0, 0);
         Heart::new(&heartbeat, pacer, 1)
     }
 

@@ -97,7 +97,13 @@ impl Plan {
     }
 
     /// When a connection's messages are due; `None` in the closed model, where nothing is due before an answer.
-    pub fn pacer(&self, cohort: usize, message: usize, connection: u32) -> Option<Pacer> {
+    pub fn pacer(
+        &self,
+        cohort: usize,
+        message: usize,
+        connection: u32,
+        opening: Nanos,
+    ) -> Option<Pacer> {
         let place = self.place(cohort, connection);
         match self.cohort(cohort).messages[message].pacing {
             Pacing::Closed { .. } => None,
@@ -105,7 +111,8 @@ impl Plan {
                 rate, gaps, phase, ..
             } => {
                 let random = self.seed.stream(connection, message as u32 + 1);
-                Some(Pacer::new(rate.gap_ns(), gaps, phase, place, random))
+                let gap = rate.gap_ns();
+                Some(Pacer::new(gap, gaps, phase, place, random, opening))
             }
         }
     }
@@ -116,7 +123,7 @@ impl Plan {
         let place = self.place(cohort, connection);
         let gap = nanos(heartbeat.interval) as f64;
         let gaps = crate::scenario::Gaps::Constant;
-        Some(Pacer::new(gap, gaps, heartbeat.phase, place, 0))
+        Some(Pacer::new(gap, gaps, heartbeat.phase, place, 0, 0))
     }
 
     /// Which times are measured.

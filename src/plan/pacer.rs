@@ -40,8 +40,9 @@ impl Poisson {
 }
 
 impl Pacer {
-    /// A schedule with this mean gap in nanoseconds, for the connection at this place of its cohort.
-    pub fn new(gap: f64, gaps: Gaps, phase: Phase, place: u32, seed: u64) -> Self {
+    /// A schedule with this mean gap in nanoseconds, for the connection at this place of its cohort. Gaps by chance begin
+    /// at `from`, as they know nothing of what was before; constant ones at the begin of the run, for all alike.
+    pub fn new(gap: f64, gaps: Gaps, phase: Phase, place: u32, seed: u64, from: Nanos) -> Self {
         let phase = match phase {
             Phase::Spread => fraction(place) * gap,
             Phase::Aligned => 0.0,
@@ -59,7 +60,7 @@ impl Pacer {
                 let mut poisson = Poisson {
                     mean_gap: gap,
                     random: Xoshiro256PlusPlus::seed_from_u64(seed),
-                    at: 0.0,
+                    at: from as f64,
                 };
                 let next = poisson.advance() as Nanos;
                 Self {
@@ -112,18 +113,18 @@ mod tests {
     use proptest::prelude::*;
 
     fn constant(gap: f64, place: u32) -> Pacer {
-        Pacer::new(gap, Gaps::Constant, Phase::Spread, place, 0)
+        Pacer::new(gap, Gaps::Constant, Phase::Spread, place, 0, 0)
     }
 
     #[test]
     fn aligned_ones_start_together() {
-        let pacer = Pacer::new(1e9, Gaps::Constant, Phase::Aligned, 17, 0);
+        let pacer = Pacer::new(1e9, Gaps::Constant, Phase::Aligned, 17, 0, 0);
         assert_eq!(pacer.next(), 0);
     }
 
     #[test]
     fn a_constant_schedule_does_not_drift() {
-        let mut pacer = Pacer::new(1e9 / 3.0, Gaps::Constant, Phase::Aligned, 0, 0);
+        let mut pacer = Pacer::new(1e9 / 3.0, Gaps::Constant, Phase::Aligned, 0, 0, 0);
         for _ in 0..3_000_000 {
             pacer.advance();
         }
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn a_poisson_schedule_keeps_its_rate_and_repeats() {
         let play = |seed| {
-            let mut pacer = Pacer::new(1e6, Gaps::Poisson, Phase::Spread, 0, seed);
+            let mut pacer = Pacer::new(1e6, Gaps::Poisson, Phase::Spread, 0, seed, 0);
             for _ in 0..100_000 {
                 pacer.advance();
             }
@@ -152,7 +153,7 @@ mod tests {
         ) {
             let gap = gap.max(1e7);
             let mut skipped = if poisson {
-                Pacer::new(gap, Gaps::Poisson, Phase::Spread, place, 3)
+                Pacer::new(gap, Gaps::Poisson, Phase::Spread, place, 3, 0)
             } else {
                 constant(gap, place)
             };
@@ -177,5 +178,16 @@ mod tests {
                 last = pacer.next();
             }
         }
+    }
+
+    /// Otherwise each connection of a long run would draw all gaps since its begin.
+    #[test]
+    fn gaps_by_chance_begin_with_their_connection() {
+        const HOUR: Nanos = 3_600_000_000_000;
+        let mut pacer = Pacer::new(1e8, Gaps::Poisson, Phase::Spread, 0, 7, HOUR);
+        let first = pacer.next();
+        assert!(first >= HOUR);
+        assert_eq!(pacer.skip_to(HOUR), 0);
+        assert_eq!(pacer.next(), first);
     }
 }
