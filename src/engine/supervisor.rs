@@ -239,7 +239,9 @@ impl Supervisor {
                 })
                 .sum();
             self.failed += failed;
-            let mut progress = Progress::of(phase, &interval, self.failed, self.plan.connections());
+            let rows = self.collector.newest();
+            let planned = self.plan.connections();
+            let mut progress = Progress::of(phase, &interval, rows, self.failed, planned);
             (progress.planned, progress.left) = self.span(phase, time);
             observer.echoes(&interval.echoes);
             self.merging.give_back(interval);

@@ -1,5 +1,7 @@
 //! Merges the shards of all workers, interval by interval, into the numbers of the run.
 
+use std::sync::Arc;
+
 use super::cells::Cells;
 use super::shard::{CohortShard, Layout, Open, Shard};
 use super::summary::{Endings, GaugeStats, Lives, Metric, Summary, Value};
@@ -43,7 +45,7 @@ impl Collector {
     pub fn new(layout: Layout) -> Self {
         Self {
             all: Shard::new(&layout),
-            timeline: Vec::new(),
+            timeline: Timeline::default(),
             gauges: vec![[None; 3]; layout.cohorts.len()],
             generator: [None; 3],
             endings: Endings::default(),
@@ -65,8 +67,8 @@ impl Collector {
         self.keep_endings(interval);
         self.keep_lives(interval);
         for (index, cohort) in interval.cohorts.iter().enumerate() {
-            self.timeline
-                .push(Row::of(interval.interval, phase, index, cohort));
+            let row = Row::of(interval.interval, phase, index, cohort);
+            Arc::make_mut(&mut self.timeline).push(row);
             let Open {
                 connecting,
                 open,
@@ -157,7 +159,7 @@ impl Collector {
         let timeline = if STATES.iter().any(|state| wanted(state.name())) {
             self.timeline.clone()
         } else {
-            Timeline::new()
+            Timeline::default()
         };
         Summary {
             cohorts: self
@@ -326,10 +328,8 @@ mod tests {
             assert_eq!(glimpse.totals, []);
             assert_eq!(glimpse.endings, Endings::default());
             assert_eq!(glimpse.lives, Lives::default());
-            assert_eq!(
-                glimpse.timeline.len(),
-                usize::from(wanted == "connections.open")
-            );
+            let is_shared = Arc::ptr_eq(&glimpse.timeline, &collector.timeline);
+            assert_eq!(is_shared, wanted == "connections.open");
             let rows = glimpse.metrics.into_iter();
             let histograms = rows.filter(|row| matches!(row.value, Value::Histogram(_)));
             histograms.map(|row| row.name).collect::<Vec<_>>()

@@ -232,9 +232,9 @@ impl Shard {
     /// Adds all that `other` holds, but for the states, which belong to an instant. Exact.
     pub fn merge(&mut self, other: &Self, room: usize) {
         self.more_lives += other.more_lives;
-        for life in &other.lives {
-            self.life(life.clone(), room);
-        }
+        let kept = room.saturating_sub(self.lives.len()).min(other.lives.len());
+        self.lives.extend_from_slice(&other.lives[..kept]);
+        self.more_lives += (other.lives.len() - kept) as u64;
         for (mine, theirs) in self.cohorts.iter_mut().zip(&other.cohorts) {
             mine.whole.merge(&theirs.whole);
             for (mine, theirs) in mine.windows.iter_mut().zip(&theirs.windows) {
@@ -244,9 +244,9 @@ impl Shard {
         if !other.loop_lag.is_empty() {
             self.loop_lag.merge(&other.loop_lag);
         }
-        for ending in &other.endings {
-            self.ending(ending.clone(), room);
-        }
+        let kept = (room.saturating_sub(self.endings.len())).min(other.endings.len());
+        self.endings.extend_from_slice(&other.endings[..kept]);
+        self.more_endings += (other.endings.len() - kept) as u64;
         self.more_endings += other.more_endings;
     }
 

@@ -69,8 +69,8 @@ pub struct Row {
     pub lateness_p99_ns: Option<u64>,
 }
 
-/// The rows of a run, oldest first.
-pub type Timeline = Vec<Row>;
+/// The rows of a run, oldest first. Shared, because there is a look at them each second.
+pub type Timeline = std::sync::Arc<Vec<Row>>;
 
 impl Row {
     /// The row of one interval's merged shard.
@@ -151,11 +151,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The second that one interval's merged shard holds.
-    pub fn of(phase: Phase, interval: &super::shard::Shard, failed: u64, connections: u64) -> Self {
-        let rows: Vec<Row> = (interval.cohorts.iter().enumerate())
-            .map(|(index, cohort)| Row::of(interval.interval, phase, index, cohort))
-            .collect();
+    /// The second that one interval's merged shard holds, of which these are the `rows`.
+    pub fn of(
+        phase: Phase,
+        interval: &super::shard::Shard,
+        rows: &[Row],
+        failed: u64,
+        connections: u64,
+    ) -> Self {
         let sum = |of: fn(&Row) -> u64| rows.iter().map(of).sum();
         let mut open = Open::default();
         rows.iter().for_each(|row| open.merge(&row.open));

@@ -33,7 +33,7 @@ impl Windows {
         let Some(since) = start.and_then(|start| time.checked_sub(start)) else {
             return Window::OUTSIDE;
         };
-        let passed = self.ends.iter().take_while(|end| **end <= since).count();
+        let passed = self.ends.partition_point(|end| *end <= since);
         if passed < self.ends.len() {
             Window::measured(passed)
         } else {

@@ -62,7 +62,7 @@ pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> 
         .has_headers(false)
         .from_writer(out);
     csv.write_record(COLUMNS)?;
-    for row in &report.summary.timeline {
+    for row in report.summary.timeline.iter() {
         csv.serialize(line(row, &report.summary.cohorts))?;
     }
     csv.flush()?;

@@ -2,6 +2,7 @@
 //! What a client does wrong on purpose, and what comes of it, is for contracts to judge.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::measure::{Ending, Endings, Summary};
 use crate::scenario::{Scenario, Selector};
@@ -64,7 +65,7 @@ fn healthy_part(scenario: &Scenario, all: &Summary) -> Summary {
         measured_seconds: all.measured_seconds,
         metrics: kept(&all.metrics),
         totals: kept(&all.totals),
-        timeline: timeline.cloned().collect(),
+        timeline: Arc::new(timeline.cloned().collect()),
         endings: endings_of(endings, all.endings.more),
         lives: crate::measure::Lives::default(),
     }
