@@ -2,7 +2,7 @@
 //!
 //! | phase | left when |
 //! |---|---|
-//! | ramp-up | each planned connection is open or has failed (steady load); at once (stages); after `warm_up` (arrivals) |
+//! | ramp-up | each planned connection is open or has failed (steady load); at once (stages and arrivals) |
 //! | warm-up | `warm_up` is over |
 //! | measure, or the stages | their time is over, a gate aborts, or a signal comes |
 //! | drain | the last connection has ended |
@@ -54,7 +54,7 @@ pub(super) fn run(
         })?;
     let crew = Crew::start(&launch)?;
     let mut supervisor = Supervisor::new(&launch, &crew, interrupt);
-    runtime.block_on(supervisor.supervise(crew.shards, observer))?;
+    runtime.block_on(supervisor.supervise(crew.shards, crew.failed, observer))?;
     for (worker, thread) in crew.threads.into_iter().enumerate() {
         let failed = |why: String| EngineError::Worker { worker, why };
         match thread.join() {
@@ -71,8 +71,26 @@ struct Crew {
     state: Arc<RunState>,
     end: watch::Sender<()>,
     shards: mpsc::Receiver<Handover>,
+    /// Told when one of them fails.
+    failed: mpsc::Receiver<()>,
     recycle: Vec<Sender<Shard>>,
     threads: Vec<JoinHandle<std::io::Result<()>>>,
+}
+
+/// Tells the supervisor if it is dropped before it was put away: by an error or a panic.
+struct Alarm(Option<mpsc::Sender<()>>);
+
+impl Alarm {
+    fn put_away(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        // Where it is full, it was told already.
+        let _ = self.0.take().map(|supervisor| supervisor.try_send(()));
+    }
 }
 
 impl Crew {
@@ -90,6 +108,7 @@ impl Crew {
         }
         let (end, end_changed) = watch::channel(());
         let (hand_over, shards) = mpsc::channel(SHARDS_WAITING * launch.workers);
+        let (alarm, failed) = mpsc::channel(1);
         let mut recycle = Vec::new();
         let mut threads = Vec::new();
         for worker in 0..launch.workers {
@@ -106,9 +125,14 @@ impl Crew {
                 shards: hand_over.clone(),
                 recycled,
             };
+            let alarm = Alarm(Some(alarm.clone()));
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{worker}"))
-                .spawn(move || worker::run(assignment))
+                .spawn(move || {
+                    worker::run(assignment)?;
+                    alarm.put_away();
+                    Ok(())
+                })
                 .map_err(|source| EngineError::System {
                     doing: "start a worker",
                     source,
@@ -120,6 +144,7 @@ impl Crew {
             state,
             end,
             shards,
+            failed,
             recycle,
             threads,
         })
@@ -171,6 +196,7 @@ impl Supervisor {
     async fn supervise(
         &mut self,
         mut shards: mpsc::Receiver<Handover>,
+        mut failed: mpsc::Receiver<()>,
         observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
         let state = self.state.clone();
@@ -185,10 +211,13 @@ impl Supervisor {
             tokio::select! {
                 () = state.all_settled.notified(), if waiting.is_some() => {
                     if let Some(warm_up) = waiting.take() {
-                        let from = self.clock.now() + warm_up.max(NOTICE);
-                        self.schedule(from);
-                        observer.measuring(self.clock.instant(from));
+                        self.begin(warm_up, observer);
                     }
+                }
+                Some(()) = failed.recv() => {
+                    // It says why when it is joined. The others come to their end, which nobody listens to.
+                    self.cut_short();
+                    break;
                 }
                 Some(()) = self.interrupt.recv() => {
                     if self.interrupted {
@@ -199,7 +228,6 @@ impl Supervisor {
                 }
                 handover = shards.recv() => {
                     let Some(handover) = handover else {
-                        // Every worker is gone and not all said so: one of them failed, and says why when joined.
                         break;
                     };
                     self.take(handover, observer);
@@ -210,9 +238,16 @@ impl Supervisor {
         Ok(())
     }
 
-    fn schedule(&self, from: Nanos) {
+    /// All that was planned is open or has failed: measuring starts after this time, unless the load has ended before.
+    fn begin(&self, warm_up: Nanos, observer: &mut dyn Observer) {
+        let now = self.clock.now();
+        if now >= self.state.end() {
+            return;
+        }
+        let from = now + warm_up.max(NOTICE);
         self.state.schedule(from, from + self.windows.length());
         self.end.send_replace(());
+        observer.measuring(self.clock.instant(from));
     }
 
     fn cut_short(&self) {
@@ -337,56 +372,5 @@ fn warm_up(shape: &Shape) -> Nanos {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::session_tests::plan;
-
-    const S: Nanos = 1_000_000_000;
-
-    /// The phase at the end of each of the first seconds.
-    fn phases<const N: usize>(load: &str, measure_from: Option<Nanos>, end: Nanos) -> [String; N] {
-        let plan = plan(load);
-        let shape = &plan.scenario.load.shape;
-        let at = |second| phase(shape, &plan.windows(), measure_from, end, second * S);
-        std::array::from_fn(|second| at(second as Nanos + 1).to_string())
-    }
-
-    #[test]
-    fn the_phases_of_a_steady_load_follow_one_another() {
-        let load = r#"load = { connections = 5, ramp_up = "1s", warm_up = "2s", duration = "2s" }"#;
-        // All were open after 1.5 seconds.
-        let (from, end) = (3_500_000_000, 5_500_000_000);
-        let labels = [
-            "ramp_up", "warm_up", "warm_up", "measure", "measure", "drain",
-        ];
-        assert_eq!(phases(load, Some(from), end), labels);
-        // A signal before all are open.
-        assert_eq!(phases(load, None, 2 * S), ["ramp_up", "ramp_up", "drain"]);
-    }
-
-    #[test]
-    fn without_warm_up_there_is_no_such_phase() {
-        let load = r#"load = { connections = 5, ramp_up = "1s", duration = "2s" }"#;
-        let from = S + NOTICE;
-        assert_eq!(
-            phases(load, Some(from), from + 2 * S),
-            ["ramp_up", "measure", "measure", "drain"]
-        );
-    }
-
-    #[test]
-    fn stages_and_arrivals_have_no_ramp() {
-        let stages = r#"load.stages = [{ duration = "1s", connections = 5 }, { duration = "2s", connections = 0 }]"#;
-        assert_eq!(
-            phases(stages, Some(0), 3 * S),
-            ["stage_1", "stage_2", "stage_2", "drain"]
-        );
-        let arrivals = r#"
-            load = { arrivals = { rate = "5/s", lifetime = "1s" }, warm_up = "1s", duration = "1s" }
-            "#;
-        assert_eq!(
-            phases(arrivals, Some(S), 2 * S),
-            ["warm_up", "measure", "drain"]
-        );
-    }
-}
+#[path = "supervisor_tests.rs"]
+mod tests;
