@@ -56,7 +56,7 @@ pub use observer::{Finished, Observer, Second};
 // The built-in server has the same table to fill.
 pub(crate) use preflight::make_room;
 pub use preflight::{LimitError, Limits, can_vanish};
-pub use prepare::Prepared;
+pub use prepare::{Prepared, cores};
 pub(crate) use raw::{RawConnection, RawDialer, RawFailure};
 pub use sys::TCP_VIEW;
 pub use timer::PRECISE;

@@ -42,17 +42,17 @@ impl Prepared {
         check_families(known, &target.source_addresses)?;
         let relays: Vec<SocketAddr> = routes.iter().copied().flatten().collect();
         check_families(&relays, &target.source_addresses)?;
-        let budget = Budget::new(&plan);
+        let workers = workers.unwrap_or_else(cores);
+        let budget = Budget::new(&plan, workers);
         Limits::of_this_machine().check(&budget, known.len())?;
         make_room(budget.descriptors);
         let tls = url.secure.then(|| tls_config(&target.trust)).transpose()?;
         let dialer =
             Dialer::new(url, target, addresses, routes.to_vec(), tls).map_err(EngineError::Tls)?;
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let most = usize::try_from(budget.open_at_once).unwrap_or(usize::MAX);
         Ok(Self {
             launch: Launch {
-                workers: workers.unwrap_or(cores).clamp(1, most.max(1)),
+                workers: workers.clamp(1, most.max(1)),
                 plan: Arc::new(plan),
                 dialer: Arc::new(dialer),
                 dns,
@@ -77,6 +77,11 @@ impl Prepared {
     ) -> Result<Finished, EngineError> {
         supervisor::run(self.launch, interrupt, observer)
     }
+}
+
+/// How many workers a run has, unless it is told otherwise.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// The target's addresses or why there are none, and how long the look-up of its name took.

@@ -31,8 +31,12 @@ pub struct Budget {
     pub memory: u64,
 }
 
-/// Standard streams, reports, timers and event queues of all workers and of the relay.
-const OTHER_DESCRIPTORS: u64 = 64;
+/// Standard streams, reports, signals and the relay's event queue.
+const PROCESS_DESCRIPTORS: u64 = 24;
+/// Event queue, timer, and what wakes a worker from outside.
+const WORKER_DESCRIPTORS: u64 = 5;
+/// So many are set aside in any case.
+const LEAST_OTHER_DESCRIPTORS: u64 = 64;
 /// The relay has two sockets for each connection: one to its client, one to the target.
 const RELAY_LEGS: u64 = 2;
 /// What an open connection takes besides its buffers.
@@ -43,13 +47,13 @@ const TLS_MEMORY: u64 = 30 * 1024;
 const HISTOGRAM_MEMORY: u64 = 100 * 1024;
 
 impl Budget {
-    /// The budget of a plan.
-    pub fn new(plan: &Plan) -> Self {
+    /// The budget of a plan for so many workers.
+    pub fn new(plan: &Plan, workers: usize) -> Self {
         let scenario = &plan.scenario;
         let open_at_once = open_at_once(scenario);
         let sources = scenario.target.source_addresses.len().max(1) as u64;
         let relay = Relayed::of(scenario, open_at_once);
-        let other_descriptors = OTHER_DESCRIPTORS + relay.cohorts;
+        let other_descriptors = own_descriptors(workers) + relay.cohorts;
         Self {
             open_at_once,
             dials: dials(plan),
@@ -75,6 +79,12 @@ impl Budget {
         let room = u128::from(descriptors.saturating_sub(self.other_descriptors));
         (room * u128::from(self.open_at_once) / all) as u64
     }
+}
+
+/// Of the process and its workers.
+fn own_descriptors(workers: usize) -> u64 {
+    let own = PROCESS_DESCRIPTORS + WORKER_DESCRIPTORS * workers as u64;
+    own.max(LEAST_OTHER_DESCRIPTORS)
 }
 
 /// What the relay of the path leads.
@@ -203,4 +213,15 @@ fn memory(scenario: &Scenario, open_at_once: u64) -> u64 {
         .sum();
     let shards = 4 * histograms * HISTOGRAM_MEMORY;
     open_at_once * connection + shards
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_workers_take_descriptors_of_their_own() {
+        assert_eq!(own_descriptors(1), own_descriptors(8));
+        assert_eq!(own_descriptors(108) - own_descriptors(8), 500);
+    }
 }
