@@ -136,12 +136,11 @@ impl Dialer {
         connection: u32,
         conduct: &Conduct,
     ) -> io::Result<TcpStream> {
-        let turn = connection as usize;
-        let of_its_turn = |count: usize| turn % count.max(1);
-        let Some(address) = addresses.get(of_its_turn(addresses.len())).copied() else {
+        let (source, address) = pair(connection, self.sources.len(), addresses.len());
+        let Some(address) = addresses.get(address).copied() else {
             return Err(io::ErrorKind::AddrNotAvailable.into());
         };
-        let source = self.sources.get(of_its_turn(self.sources.len())).copied();
+        let source = self.sources.get(source).copied();
         // Little fits into the window of a client that does not read.
         let receives = conduct.stops_reading().then_some(SMALL);
         let stream = connect::tcp(address, source, receives).await?;
@@ -180,6 +179,13 @@ impl Connector for Arc<Dialer> {
     }
 }
 
+/// Which of so many sources and addresses a connection has. All pairs have their turn, because local ports are counted
+/// for each.
+fn pair(connection: u32, sources: usize, addresses: usize) -> (usize, usize) {
+    let (turn, addresses) = (connection as usize, addresses.max(1));
+    (turn / addresses % sources.max(1), turn % addresses)
+}
+
 /// Puts TLS over a bare link.
 pub(super) async fn secure(
     link: Link,
@@ -214,4 +220,22 @@ pub(super) fn of_connect(error: &io::Error) -> Failure {
         _ => Cause::Io,
     };
     Failure::new(cause, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_source_dials_each_address() {
+        for (sources, addresses) in [(2, 2), (3, 2), (2, 4), (1, 3), (3, 1)] {
+            let all = sources * addresses;
+            let pairs: BTreeSet<_> = (0..all as u32)
+                .map(|connection| pair(connection, sources, addresses))
+                .collect();
+            assert_eq!(pairs.len(), all, "{sources} and {addresses}");
+        }
+        assert_eq!(pair(5, 0, 0), (0, 0));
+    }
 }
