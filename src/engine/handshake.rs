@@ -14,6 +14,8 @@ use crate::scenario::{Target, WsUrl};
 /// A longer response head than this is not one.
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
+/// So many characters are kept of what a server says, for each of thousands that fail.
+const MAX_DETAIL: usize = 200;
 
 /// Why a connection was not opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +27,14 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(cause: Cause, detail: impl Into<String>) -> Self {
-        Self {
-            cause,
-            detail: detail.into(),
+        let mut detail = detail.into();
+        if let Some((end, _)) = detail.char_indices().nth(MAX_DETAIL) {
+            detail.truncate(end);
+            detail.push('…');
         }
+        // What a reader left room for is not kept either.
+        detail.shrink_to_fit();
+        Self { cause, detail }
     }
 }
 
@@ -254,6 +260,14 @@ mod tests {
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
     const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+    #[test]
+    fn of_what_a_server_says_little_is_kept() {
+        let detail = Failure::new(Cause::HttpStatus, "ä".repeat(MAX_HEAD)).detail;
+        assert_eq!(detail.chars().count(), MAX_DETAIL + 1);
+        assert!(detail.ends_with("ä…"));
+        assert_eq!(Failure::new(Cause::HttpStatus, "503").detail, "503");
+    }
 
     fn check(answer: &str) -> Result<Option<usize>, Failure> {
         let request = Request {
