@@ -13,7 +13,7 @@ use super::{signals, term};
 use crate::engine::{self, Finished, Limits, Prepared};
 use crate::host;
 use crate::live::Live;
-use crate::measure::{Echoes, Surroundings};
+use crate::measure::{Echoes, Phase, Surroundings};
 use crate::plan::Plan;
 use crate::report::{self, Host, Options, OutputSet, RunReport};
 use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
@@ -208,7 +208,9 @@ impl engine::Observer for Watch<'_> {
     fn second(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
         self.live.update(&second.progress);
         let abort = &self.scenario.gates.abort;
-        if abort.is_empty() || self.held.is_some() {
+        // The load has ended by itself: there is nothing to abort.
+        let is_over = second.progress.phase == Phase::Drain;
+        if abort.is_empty() || is_over || self.held.is_some() {
             return ControlFlow::Continue(());
         }
         let summary = second.glimpse(&|metric| abort.iter().any(|gate| gate.subject.is_of(metric)));

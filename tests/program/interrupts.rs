@@ -122,3 +122,17 @@ fn an_abort_gate_ends_the_run_and_fails_it() {
     assert_eq!(report.closes(), [("1000.local", 20)].into());
     assert_eq!(server.log().close_codes(), vec![Some(1000); 20]);
 }
+
+/// Every connection is closed then, which is no reason to end a run that has ended.
+#[test]
+fn what_holds_only_after_the_load_aborts_nothing() {
+    let server = Server::start(Script::default());
+    let gates = "[gates]\nabort = [\"last(connections.open) < 20\"]\n[heartbeat]";
+    let scenario = scenario(&server.url(), "0s")
+        .replace("[heartbeat]", gates)
+        .replace("20s", "2s");
+    let ended = Ended::run(&scenario);
+    let report = ended.report();
+    assert_eq!(report.json["outcome"], "completed", "{}", ended.stderr);
+    assert_eq!(report.failed_gates(), [""; 0]);
+}
