@@ -53,7 +53,7 @@ catalogue! {
         ConnectionsDead => "connections.dead", "Connections declared dead by their heartbeat.";
         ConnectionsLost => "connections.lost", "Open connections that ended before their time: dead, or closed or broken by the server.";
         ConnectionsReconnected => "connections.reconnected", "Handshakes that succeeded after an earlier connection of the same client was lost.";
-        ConnectionsSkipped => "connections.skipped", "Arrivals not dialled because `max_open` connections were there already.";
+        ConnectionsSkipped => "connections.skipped", "Arrivals not dialled because their worker had its share of `max_open` connections already.";
         MessagesDue => "messages.due", "Messages the schedule asked for.";
         MessagesSent => "messages.sent", "Messages handed to the connection.";
         MessagesNotSent => "messages.not_sent", "Messages that were due but could not be sent in time.";
