@@ -40,13 +40,16 @@ impl<W: Write> Page<W> {
         let longest = gates.iter().map(|gate| gate.gate.chars().count()).max();
         let width = longest.unwrap_or(0).min(GATE_WIDTH);
         for gate in gates {
-            let mark = self.mark(gate.passed);
+            let mark = match gate.ended_the_run {
+                true => format!("{} ", self.style.bad("✗ ABORT")),
+                false => format!("{}  ", self.mark(gate.passed)),
+            };
             let (text, seen) = (harmless(&gate.gate), seen(gate));
             let fits = width.max(text.chars().count()) + seen.chars().count() <= WIDTH - 10;
             if fits {
-                writeln!(self.out, "{mark}  {text:<width$}  {seen}")?;
+                writeln!(self.out, "{mark}{text:<width$}  {seen}")?;
             } else {
-                writeln!(self.out, "{mark}  {text}\n{:MARK$}{seen}", "")?;
+                writeln!(self.out, "{mark}{text}\n{:MARK$}{seen}", "")?;
             }
         }
         Ok(())

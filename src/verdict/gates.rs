@@ -17,6 +17,8 @@ pub struct GateResult {
     pub passed: bool,
     /// Why it did not; empty where it did.
     pub why: String,
+    /// It is an abort gate that held, which is why it counts as failed.
+    pub ended_the_run: bool,
 }
 
 /// A gate that must hold.
@@ -34,6 +36,7 @@ pub(super) fn evaluate(gate: &Gate, view: &View<'_>) -> GateResult {
                 } else {
                     format!("observed {observed}")
                 },
+                ended_the_run: false,
             }
         }
         Err(no_data) => GateResult {
@@ -41,6 +44,7 @@ pub(super) fn evaluate(gate: &Gate, view: &View<'_>) -> GateResult {
             observed: None,
             passed: false,
             why: no_data.to_string(),
+            ended_the_run: false,
         },
     }
 }
@@ -53,6 +57,7 @@ pub(super) fn aborted_by(text: &str, gates: &[Gate], view: &View<'_>) -> GateRes
         observed: gate.and_then(|gate| observe(&gate.subject, view).ok()),
         passed: false,
         why: "held, and so ended the run (an `abort` gate)".to_owned(),
+        ended_the_run: true,
     }
 }
 
