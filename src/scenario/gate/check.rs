@@ -12,21 +12,30 @@ use crate::scenario::words;
 /// What a gate of this scenario may speak of.
 #[derive(Debug, Default)]
 pub(in crate::scenario) struct Names<'a> {
-    /// Each cohort, and its messages.
-    pub(in crate::scenario) cohorts: Vec<(&'a str, Vec<&'a str>)>,
+    pub(in crate::scenario) cohorts: Vec<Group<'a>>,
     /// How many stages; zero where there are none.
     pub(in crate::scenario) stages: u32,
 }
 
+/// A cohort, and what its connections do.
+#[derive(Debug)]
+pub(in crate::scenario) struct Group<'a> {
+    pub(in crate::scenario) name: &'a str,
+    pub(in crate::scenario) messages: Vec<&'a str>,
+    pub(in crate::scenario) has_heartbeat: bool,
+}
+
 impl<'a> Names<'a> {
+    /// This cohort; all, where none is named.
+    fn groups(&self, cohort: Option<&str>) -> impl Iterator<Item = &Group<'a>> {
+        let wanted = move |group: &&Group<'a>| cohort.is_none_or(|cohort| group.name == cohort);
+        self.cohorts.iter().filter(wanted)
+    }
+
     /// The messages of this cohort; of all, where none is named.
     fn messages(&self, cohort: Option<&str>) -> Vec<&'a str> {
-        let mut names: Vec<&str> = self
-            .cohorts
-            .iter()
-            .filter(|(name, _)| cohort.is_none_or(|cohort| *name == cohort))
-            .flat_map(|(_, messages)| messages.iter().copied())
-            .collect();
+        let groups = self.groups(cohort);
+        let mut names: Vec<&str> = groups.flat_map(|group| group.messages.clone()).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -152,7 +161,46 @@ fn selector(pieces: &SelectorPieces<'_>, names: &Names<'_>) -> Result<(Selector,
             return Err(GateError::new(metric, what).hint("name a message of that cohort"));
         }
     }
+    can_be_seen(metric, selector.cohort.as_deref(), names)?;
     Ok((selector, kind))
+}
+
+/// A count of what nobody does would be zero for ever, and prove nothing.
+fn can_be_seen(
+    metric: &Piece<'_>,
+    cohort: Option<&str>,
+    names: &Names<'_>,
+) -> Result<(), GateError> {
+    /// What a server can send to a client that only listens.
+    const UNASKED: [&str; 3] = [
+        "heartbeat.unsolicited",
+        "messages.received",
+        "messages.unsolicited",
+    ];
+    let (needs, hint, is_there): (_, _, fn(&Group<'_>) -> bool) =
+        match metric.text.split('.').next() {
+            _ if UNASKED.contains(&metric.text) => return Ok(()),
+            Some("heartbeat") => (
+                "a heartbeat",
+                "add a `[heartbeat]`, with `interval = \"30s\"`",
+                |group| group.has_heartbeat,
+            ),
+            Some("messages") => (
+                "a message",
+                "add a `[[message]]`, or look at `messages.received`",
+                |group| !group.messages.is_empty(),
+            ),
+            _ => return Ok(()),
+        };
+    if names.groups(cohort).any(is_there) {
+        return Ok(());
+    }
+    let who = match cohort {
+        Some(cohort) => format!("cohort `{cohort}`"),
+        None => "this scenario".to_owned(),
+    };
+    let what = format!("`{}` needs {needs}, and {who} has none", metric.text);
+    Err(GateError::new(metric, what).hint(hint))
 }
 
 fn unknown(metric: &Piece<'_>, messages: &[&str]) -> GateError {
@@ -185,10 +233,10 @@ fn cohort(metric: &Piece<'_>, value: &Piece<'_>, names: &Names<'_>) -> Result<St
         let what = format!("`{}` belongs to no cohort", metric.text);
         return Err(GateError::new(value, what).hint("leave `cohort` out"));
     }
-    if names.cohorts.iter().any(|(name, _)| *name == value.text) {
+    if names.cohorts.iter().any(|group| group.name == value.text) {
         return Ok(value.text.to_owned());
     }
-    let there = words::one_of(names.cohorts.iter().map(|(name, _)| *name));
+    let there = words::one_of(names.cohorts.iter().map(|group| group.name));
     let what = format!("there is no cohort `{}`", value.text);
     Err(GateError::new(value, what).hint(format!("there is {there}")))
 }
@@ -235,8 +283,63 @@ mod tests {
 
     fn names() -> Names<'static> {
         Names {
-            cohorts: vec![("main", vec!["echo", "chat"]), ("slow", vec!["echo"])],
+            cohorts: vec![
+                Group {
+                    name: "main",
+                    messages: vec!["echo", "chat"],
+                    has_heartbeat: true,
+                },
+                Group {
+                    name: "slow",
+                    messages: vec!["echo"],
+                    has_heartbeat: false,
+                },
+            ],
             stages: 3,
+        }
+    }
+
+    /// One cohort that listens, and does nothing.
+    fn listeners() -> Names<'static> {
+        let group = Group {
+            name: "main",
+            messages: Vec::new(),
+            has_heartbeat: false,
+        };
+        Names {
+            cohorts: vec![group],
+            stages: 0,
+        }
+    }
+
+    #[test]
+    fn what_nobody_does_is_not_counted() {
+        for text in [
+            "count(heartbeat.missed) == 0",
+            "p99(heartbeat.rtt) < 1s",
+            "count(messages.timed_out) == 0",
+            "ratio(messages.timed_out / messages.sent) < 1%",
+        ] {
+            let error = read(text, &listeners()).unwrap_err();
+            assert!(
+                error.what.ends_with("this scenario has none"),
+                "{}",
+                error.what
+            );
+            assert!(read(text, &names()).is_ok(), "{text}");
+        }
+        let error = read("count(heartbeat.missed{cohort=slow}) == 0", &names()).unwrap_err();
+        assert_eq!(
+            error.what,
+            "`heartbeat.missed` needs a heartbeat, and cohort `slow` has none"
+        );
+        for text in [
+            "count(messages.received) > 0",
+            "count(messages.unsolicited) > 0",
+            "count(heartbeat.unsolicited) == 0",
+            "count(server_ping.received) > 0",
+        ] {
+            assert!(read(text, &listeners()).is_ok(), "{text}");
         }
     }
 

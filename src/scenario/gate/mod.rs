@@ -7,4 +7,4 @@ mod grammar;
 mod stat;
 mod value;
 
-pub(super) use check::{Names, read};
+pub(super) use check::{Group, Names, read};

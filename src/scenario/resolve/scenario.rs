@@ -5,7 +5,7 @@ use super::judge::Around;
 use super::{cohort, contract, gates, length, load, path, target};
 use crate::scenario::document::Document;
 use crate::scenario::file::{File, Key};
-use crate::scenario::gate::Names;
+use crate::scenario::gate::{Group, Names};
 use crate::scenario::model::{Cohort, Load, Scenario, Shape};
 use crate::scenario::place::{At, Place};
 use crate::scenario::problem::Problems;
@@ -50,7 +50,7 @@ pub(in crate::scenario) fn resolve(
     let known = cohorts.as_deref().unwrap_or_default();
     let target = target::target(check, &section(&file.target), known);
     let names = names(file, load.as_ref(), cohorts.as_deref());
-    let groups: Vec<&str> = names.cohorts.iter().map(|(name, _)| *name).collect();
+    let groups: Vec<&str> = names.cohorts.iter().map(|group| group.name).collect();
     let path = path::path(check, &file.path, &groups);
     let gates = gates::gates(check, &section(&file.gates), gates, &names);
     if let Some(load) = &load {
@@ -101,7 +101,11 @@ fn names<'a>(file: &'a File, load: Option<&Load>, cohorts: Option<&'a [Cohort]>)
             .iter()
             .map(|cohort| {
                 let messages = cohort.messages.iter().map(|message| message.name.as_str());
-                (cohort.name.as_str(), messages.collect())
+                Group {
+                    name: &cohort.name,
+                    messages: messages.collect(),
+                    has_heartbeat: cohort.heartbeat.is_some(),
+                }
             })
             .collect(),
         None => written(file),
@@ -109,7 +113,8 @@ fn names<'a>(file: &'a File, load: Option<&Load>, cohorts: Option<&'a [Cohort]>)
     Names { cohorts, stages }
 }
 
-fn written(file: &File) -> Vec<(&str, Vec<&str>)> {
+/// Whether there is a heartbeat is not looked up, so that it is not blamed.
+fn written(file: &File) -> Vec<Group<'_>> {
     let given = || file.cohort.iter().flat_map(|list| &list.value.0);
     let own = given().filter_map(|cohort| cohort.value.message.as_ref());
     let lists = file.message.iter().chain(own);
@@ -120,6 +125,10 @@ fn written(file: &File) -> Vec<(&str, Vec<&str>)> {
     let names = given().filter_map(|cohort| Some(cohort.value.name.as_ref()?.value.as_str()));
     names
         .chain(file.cohort.is_none().then_some("main"))
-        .map(|name| (name, messages.clone()))
+        .map(|name| Group {
+            name,
+            messages: messages.clone(),
+            has_heartbeat: true,
+        })
         .collect()
 }
