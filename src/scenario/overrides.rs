@@ -135,11 +135,18 @@ fn duration(load: &mut LoadTable, wanted: Duration) {
             .filter_map(|s| s.value.duration.as_ref())
     };
     let total: Duration = durations().map(|duration| duration.value.0).sum();
+    // Each end is rounded, and not each length, so that they add up.
+    let scaled = |end: Duration| {
+        let scaled = end.as_nanos() * wanted.as_nanos() / total.as_nanos().max(1);
+        Duration::from_nanos(u64::try_from(scaled).unwrap_or(u64::MAX))
+    };
+    let mut start = Duration::ZERO;
     for stage in &mut stages.value.0 {
         if let Some(at) = &mut stage.value.duration {
-            let share = at.value.0.as_secs_f64() / total.as_secs_f64();
-            let scaled = wanted.mul_f64(share).max(Duration::from_millis(1));
-            at.value = Time(scaled);
+            let end = start + at.value.0;
+            let length = scaled(end) - scaled(start);
+            at.value = Time(length.max(Duration::from_millis(1)));
+            start = end;
         }
     }
 }
