@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             source,
         })?;
     let path = path.display();
-    term::note(&format!(
+    term::note(format!(
         "wrote {path}\nhint: look at it, then type: wsbench run {path}"
     ));
     Ok(Exit::Passed)

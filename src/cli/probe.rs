@@ -87,7 +87,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     match &args.out {
         Some(path) => {
             let path = path.display();
-            term::note(&format!(
+            term::note(format!(
                 "wrote {path}\nhint: look at it, then type: wsbench run {path}"
             ));
         }

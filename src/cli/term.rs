@@ -1,5 +1,4 @@
 //! What goes to the terminal, and how: data to standard output, everything else to standard error.
-#![expect(clippy::print_stderr, reason = "the layer that prints")]
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -10,17 +9,15 @@ use crate::report::Style;
 /// Says what went wrong.
 pub(super) fn error(error: &CliError) {
     match error {
-        CliError::Problems(problems) if has_colour(&io::stderr()) => {
-            eprintln!("{}", problems.coloured())
-        }
-        CliError::Problems(problems) => eprintln!("{problems}"),
-        other => eprintln!("error: failed to {other}"),
+        CliError::Problems(problems) if has_colour(&io::stderr()) => note(problems.coloured()),
+        CliError::Problems(problems) => note(problems),
+        other => note(format_args!("error: failed to {other}")),
     }
 }
 
-/// Says something on the way.
-pub(super) fn note(text: &str) {
-    eprintln!("{text}");
+/// Says something on the way. Where nobody can be told, the exit code still says it.
+pub(super) fn note(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Where progress is shown.
