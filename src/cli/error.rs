@@ -27,6 +27,9 @@ pub(super) enum CliError {
     /// A file that `init` would write over.
     #[error("write {}: it is there already\nhint: name another file", .0.display())]
     Exists(PathBuf),
+    /// A file for single messages that is something else already.
+    #[error("write the messages to {}: it is {what}\nhint: name another file", path.display())]
+    MessagesOver { path: PathBuf, what: &'static str },
     /// A file cannot be written.
     #[error("write {}: {source}", path.display())]
     Write {
@@ -95,6 +98,7 @@ impl CliError {
             Self::Problems(_)
             | Self::Scenario { .. }
             | Self::Exists(_)
+            | Self::MessagesOver { .. }
             | Self::NothingToProbe
             | Self::Write { .. }
             | Self::Output(_)

@@ -57,6 +57,15 @@ impl Input {
         })
     }
 
+    /// Whether this is the file that the scenario is read from.
+    pub(super) fn is_of(&self, path: &Path) -> bool {
+        let (own, other) = (
+            Path::new(&self.scenario).canonicalize(),
+            path.canonicalize(),
+        );
+        own.is_ok_and(|own| other.is_ok_and(|other| own == other))
+    }
+
     fn is_address(&self) -> bool {
         self.scenario.contains("://")
     }

@@ -54,8 +54,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     // Before anything is started: a network can only be left while there is one thread.
     own_network(&loaded.scenario)?;
     let output = open_output(args, &loaded.scenario, started_at)?;
-    let messages = (args.messages.as_deref()).map(|file| Log::create(file, &loaded.scenario));
-    let messages = messages.transpose()?;
+    let messages = messages_log(args, &loaded, &output)?;
     let interrupt = signals::listen()?;
     // A target that is started here has as many connections, and inherits the limit of descriptors.
     Limits::of_this_machine();
@@ -90,7 +89,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let folder = output.commit(&report).map_err(CliError::LateOutput)?;
     match left_out? {
         0 => {}
-        more => term::note(&format!("{more} messages had no room among `--messages`")),
+        more => term::note(format!("{more} messages had no room among `--messages`")),
     }
     if args.json {
         print(|out| report::run_json(&report, out).map_err(Into::into))?;
@@ -123,6 +122,25 @@ fn open_output(
         Some(folder) => OutputSet::create(folder, scenario)?,
         None => OutputSet::create_dated(REPORTS.as_ref(), scenario, started_at)?,
     })
+}
+
+/// The file of `--messages`, which may be written over if it is not the scenario or a part of the report.
+fn messages_log(args: &Args, loaded: &Loaded, output: &OutputSet) -> Result<Option<Log>, CliError> {
+    let Some(path) = args.messages.as_deref() else {
+        return Ok(None);
+    };
+    let what = if args.input.is_of(path) {
+        Some("the scenario")
+    } else if output.has(path) {
+        Some("a part of the report")
+    } else {
+        None
+    };
+    if let Some(what) = what {
+        let path = path.to_owned();
+        return Err(CliError::MessagesOver { path, what });
+    }
+    Log::create(path, &loaded.scenario).map(Some)
 }
 
 fn options(args: &Args, loaded: &Loaded) -> Options {

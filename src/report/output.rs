@@ -87,6 +87,23 @@ pub struct OutputSet {
 }
 
 impl OutputSet {
+    /// Whether this is one of its files. Its folder is there.
+    pub fn has(&self, path: &Path) -> bool {
+        let same = |folder: &Path| {
+            let folders = (folder.canonicalize(), self.folder.canonicalize());
+            matches!(folders, (Ok(one), Ok(other)) if one == other)
+        };
+        let is_there = match path.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => same(Path::new(".")),
+            Some(folder) => same(folder),
+            None => false,
+        };
+        is_there
+            && FILES
+                .iter()
+                .any(|(name, _)| path.file_name() == Some(name.as_ref()))
+    }
+
     /// Opens every file of a report in `folder`, which is made if it is not there.
     ///
     /// # Errors

@@ -136,6 +136,69 @@ fn a_report_that_cannot_be_written_is_refused() {
 }
 
 #[test]
+fn messages_are_not_written_over_the_scenario_or_the_report() {
+    let folder = folder();
+    let file = folder.path().join("own.toml");
+    let own = "name = \"own\"\n[load]\nconnections = 1\nduration = \"1s\"\n";
+    fs::write(&file, own).unwrap();
+    let run = |messages: &str| {
+        let to = ["--out", "report", "--messages", messages];
+        let arguments = [&["run", "own.toml", "--url", "URL"][..], &to].concat();
+        refuses(&folder, &arguments, &[messages, "hint: name another file"]);
+    };
+    run("own.toml");
+    run("./own.toml");
+    assert_eq!(fs::read_to_string(&file).unwrap(), own);
+    for name in ["run.json", "summary.csv"] {
+        run(&format!("report/{name}"));
+    }
+}
+
+#[test]
+fn a_probe_that_could_not_be_written_down_is_not_begun() {
+    let folder = folder();
+    refuses(
+        &folder,
+        &["probe", "URL", "--out", "no/such.toml"],
+        &["failed to write no/such.toml"],
+    );
+}
+
+#[test]
+fn an_address_without_its_scheme_is_recognised() {
+    let folder = folder();
+    for (text, address) in [
+        ("localhost:3000", "ws://localhost:3000"),
+        ("127.0.0.1:3000/chat", "ws://127.0.0.1:3000/chat"),
+        ("wss:/localhost", "wss://localhost"),
+    ] {
+        let hint = format!("hint: for a server write {address}\n");
+        refuses(&folder, &["run", text], &[&hint]);
+    }
+}
+
+#[test]
+fn numbers_that_are_none_say_what_is_one() {
+    let folder = folder();
+    for (option, value, says) in [
+        ("--connections", "-5", "write a whole number"),
+        ("--connections", "1,000", "write a whole number"),
+        ("--duration", "-3s", "`--duration`"),
+        ("--rate", "-1/s", "`--rate`"),
+        ("--workers", "-1", "1..=1024"),
+    ] {
+        refuses(&folder, &["run", "echo", option, value], &[option, says]);
+    }
+}
+
+#[test]
+fn a_folder_is_no_scenario_and_hides_none() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("storm")).unwrap();
+    assert!(call(&folder, &["check", "storm"]).status.success());
+}
+
+#[test]
 fn certificates_that_are_none_are_refused() {
     let folder = folder();
     let scenario = "name = \"tls\"\n[target]\nurl = \"wss://127.0.0.1:9/\"\nca = \"ca.pem\"\n[load]\nconnections = 1\nduration = \"1s\"\n";
