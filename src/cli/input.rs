@@ -17,18 +17,18 @@ pub(super) struct Input {
     #[arg(long)]
     url: Option<String>,
     /// The process of the target, for what is done to it
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pid: Option<u32>,
     /// Open so many connections
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = parse_connections)]
     connections: Option<u32>,
     /// Measure for so long, like 30s
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     duration: Option<String>,
     /// Send so often on each connection, like 10/s; NAME=RATE where there are several messages
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     rate: Vec<String>,
-    /// Add a gate, or replace the one with the same statistic and metric
+    /// Add a gate, or replace those with the same statistic and metric
     #[arg(long, value_name = "GATE")]
     gate: Vec<String>,
 }
@@ -75,10 +75,10 @@ impl Input {
             return Ok(scenario::from_url());
         }
         let path = Path::new(&self.scenario);
-        // A bare name is one that ships, unless there is a file of that name.
+        // A bare name is one that ships, unless there is a file of that name. A folder is no scenario.
         let is_bare = path.components().count() == 1 && path.extension().is_none();
         if is_bare
-            && !path.exists()
+            && (!path.exists() || path.is_dir())
             && let Some(text) = shipped::named(&self.scenario)
         {
             let name = format!("{}.toml", self.scenario);
@@ -129,7 +129,15 @@ impl Input {
     }
 }
 
+fn parse_connections(text: &str) -> Result<u32, &'static str> {
+    text.parse()
+        .map_err(|_| "write a whole number from 1 to 10000000, without commas")
+}
+
 fn hint(name: &str) -> String {
+    if let Some(address) = as_address(name) {
+        return format!("for a server write {address}");
+    }
     let names: Vec<&str> = shipped::ALL.iter().map(|(name, _)| *name).collect();
     let stem = Path::new(name)
         .file_stem()
@@ -143,6 +151,18 @@ fn hint(name: &str) -> String {
         Some((_, nearest)) => format!("did you mean `{nearest}`, which ships with wsbench?"),
         None => format!("these ship with wsbench: {}", names.join(", ")),
     }
+}
+
+/// What seems to be an address without its scheme, or with half of it.
+fn as_address(name: &str) -> Option<String> {
+    let (scheme, rest) = match name.split_once(':') {
+        Some((scheme @ ("ws" | "wss"), rest)) => (Some(scheme), rest.trim_start_matches('/')),
+        _ => (None, name),
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let has_port = (authority.rsplit_once(':'))
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    (scheme.is_some() || has_port).then(|| format!("{}://{rest}", scheme.unwrap_or("ws")))
 }
 
 /// A file that a scenario names.

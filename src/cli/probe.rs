@@ -55,8 +55,8 @@ struct Report<'a> {
 
 /// Probes, tells what was found as it is found, and ends with a scenario.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
-    if let Some(path) = args.out.as_ref().filter(|path| path.exists()) {
-        return Err(CliError::Exists(path.clone()));
+    if let Some(path) = &args.out {
+        can_be_written(path)?;
     }
     let asked = args.asked()?;
     let target = asked_target(&asked)?;
@@ -157,6 +157,15 @@ fn asked_target(asked: &Asked) -> Result<scenario::Target, CliError> {
         read: &read_file,
     };
     Ok(scenario::parse(&source, &Overrides::default(), &outside)?.target)
+}
+
+/// Tried before the watch, which may take hours, and not only after it.
+fn can_be_written(path: &Path) -> Result<(), CliError> {
+    write_new(path, "")?;
+    std::fs::remove_file(path).map_err(|source| CliError::Write {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), CliError> {

@@ -34,10 +34,15 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     messages: Option<PathBuf>,
     /// Where all chance comes from: the same seed gives the same schedule
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1,
+        allow_negative_numbers = true
+    )]
     seed: u64,
     /// Threads that send and receive [default: one for each core]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
     /// Show no progress and no summary, only what went wrong
     #[arg(long, short)]

@@ -79,7 +79,7 @@ impl Args {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address cannot be used.
-    #[error("listen on {address}: {source}\nhint: choose another `--port`, or 0 for a free one")]
+    #[error("listen on {address}: {source}\nhint: {}", hint(.source))]
     Listen {
         /// The address asked for.
         address: SocketAddr,
@@ -89,6 +89,13 @@ pub enum ServeError {
     /// No runtime, no signals, or nobody to print to.
     #[error("serve: {0}")]
     Io(#[from] io::Error),
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => "`--host` must be an address of this machine",
+        _ => "choose another `--port`, or 0 for a free one",
+    }
 }
 
 /// Runs `wsbench serve` to its end.

@@ -31,7 +31,11 @@ impl<W: Write> Page<W> {
     /// One dim line below the text of a label; what does not fit is cut.
     pub(super) fn example(&mut self, text: &str) -> io::Result<()> {
         let text = format!("as in: {}", harmless(text));
-        let fitting: String = text.chars().take(WIDTH - INDENT).collect();
+        const ROOM: usize = WIDTH - INDENT;
+        let fitting = match text.char_indices().nth(ROOM) {
+            None => text,
+            Some(_) => text.chars().take(ROOM - 1).chain(['…']).collect(),
+        };
         writeln!(self.out, "{:INDENT$}{}", "", self.style.dim(&fitting))
     }
 

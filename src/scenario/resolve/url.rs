@@ -81,10 +81,11 @@ fn resource(uri: &Uri) -> String {
 /// Whether it is `wss`.
 fn scheme(url: &str, shown: &str) -> Result<bool, UrlError> {
     let Some((scheme, _)) = url.split_once("://") else {
-        return Err(UrlError::hint(
-            "has no scheme",
-            format!("write ws://{shown}, wss://{shown} or \"embedded\""),
-        ));
+        let hint = match shown.split_once(":/") {
+            Some((scheme @ ("ws" | "wss"), rest)) => format!("write {scheme}://{rest}"),
+            _ => format!("write ws://{shown}, wss://{shown} or \"embedded\""),
+        };
+        return Err(UrlError::hint("has no scheme", hint));
     };
     let rest = shown.split_once("://").map_or("…", |(_, rest)| rest);
     match scheme.to_ascii_lowercase().as_str() {
@@ -194,6 +195,7 @@ mod tests {
         let hint = |text: &str| read(text, text).unwrap_err().hint.unwrap();
         assert_eq!(hint("https://h/x"), "write wss://h/x");
         assert_eq!(hint("h:80"), "write ws://h:80, wss://h:80 or \"embedded\"");
+        assert_eq!(hint("wss:/h"), "write wss://h");
     }
 
     proptest! {
