@@ -210,6 +210,21 @@ fn every_column_of_a_report_is_explained() {
     }
 }
 
+/// And so is a field of `run.json`.
+#[test]
+fn every_field_of_run_json_is_explained() {
+    let page = read("reports/README.md");
+    let section = page.split("## run.json").nth(1).unwrap();
+    let golden: serde_json::Value = serde_json::from_str(&read("tests/golden/run.json")).unwrap();
+    for field in golden.as_object().unwrap().keys() {
+        let is_there = [format!("`{field}`"), format!("`{field}[]`")];
+        assert!(
+            is_there.iter().any(|name| section.contains(name)),
+            "{field}"
+        );
+    }
+}
+
 /// The promises that are shown are kept as they are shown, but for the times that were seen.
 #[test]
 fn the_promises_that_are_shown_are_kept() {
