@@ -12,8 +12,8 @@ A contract computed from a server's own settings, as it runs with them:
 
   contract = { preset = \"websockets\", interval = \"20s\", timeout = \"20s\" }
 
-For each preset: the settings with their defaults; the window in which the server gives up a silent client,
-and where it begins; and where the server's own rule stands.
+For each preset: the settings with their defaults, or an example; the window in which the server gives up a
+silent client, and where it begins; and where the server's own rule stands.
 ";
 
 /// Lists the presets: what to write, and the window that follows from it.

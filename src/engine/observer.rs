@@ -43,8 +43,6 @@ pub struct Finished {
     pub origin: Instant,
     /// A signal ended it.
     pub interrupted: bool,
-    /// The observer ended it.
-    pub aborted: bool,
     /// Threads that sent and received.
     pub workers: usize,
 }

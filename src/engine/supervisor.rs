@@ -329,7 +329,6 @@ impl Supervisor {
             summary: self.collector.summary(self.ended_at as f64 / 1e9, &windows),
             origin: self.clock.instant(0),
             interrupted: self.interrupted,
-            aborted: self.aborted,
             workers,
         }
     }
