@@ -13,6 +13,8 @@ use crate::scenario::words;
 #[derive(Debug, Default)]
 pub(in crate::scenario) struct Names<'a> {
     pub(in crate::scenario) cohorts: Vec<Group<'a>>,
+    /// What they do is known; otherwise only what is written, and there are other problems.
+    pub(in crate::scenario) are_resolved: bool,
     /// How many stages; zero where there are none.
     pub(in crate::scenario) stages: u32,
 }
@@ -23,6 +25,8 @@ pub(in crate::scenario) struct Group<'a> {
     pub(in crate::scenario) name: &'a str,
     pub(in crate::scenario) messages: Vec<&'a str>,
     pub(in crate::scenario) has_heartbeat: bool,
+    /// A gate that names no cohort looks at those without a fault.
+    pub(in crate::scenario) is_healthy: bool,
 }
 
 impl<'a> Names<'a> {
@@ -192,14 +196,16 @@ fn can_be_seen(
             ),
             _ => return Ok(()),
         };
-    if names.groups(cohort).any(is_there) {
+    let mut looked_at = (names.groups(cohort)).filter(|group| cohort.is_some() || group.is_healthy);
+    if !names.are_resolved || looked_at.any(is_there) {
         return Ok(());
     }
     let who = match cohort {
-        Some(cohort) => format!("cohort `{cohort}`"),
-        None => "this scenario".to_owned(),
+        Some(cohort) => format!("cohort `{cohort}` has none"),
+        None if names.cohorts.iter().any(is_there) => "no healthy cohort has one".to_owned(),
+        None => "this scenario has none".to_owned(),
     };
-    let what = format!("`{}` needs {needs}, and {who} has none", metric.text);
+    let what = format!("`{}` needs {needs}, and {who}", metric.text);
     Err(GateError::new(metric, what).hint(hint))
 }
 
@@ -288,13 +294,16 @@ mod tests {
                     name: "main",
                     messages: vec!["echo", "chat"],
                     has_heartbeat: true,
+                    is_healthy: true,
                 },
                 Group {
                     name: "slow",
                     messages: vec!["echo"],
                     has_heartbeat: false,
+                    is_healthy: true,
                 },
             ],
+            are_resolved: true,
             stages: 3,
         }
     }
@@ -305,9 +314,11 @@ mod tests {
             name: "main",
             messages: Vec::new(),
             has_heartbeat: false,
+            is_healthy: true,
         };
         Names {
             cohorts: vec![group],
+            are_resolved: true,
             stages: 0,
         }
     }
@@ -333,6 +344,17 @@ mod tests {
             error.what,
             "`heartbeat.missed` needs a heartbeat, and cohort `slow` has none"
         );
+        let mut names = names();
+        names.cohorts[0].is_healthy = false;
+        let gate = "count(heartbeat.missed) == 0";
+        let error = read(gate, &names).unwrap_err();
+        assert_eq!(
+            error.what,
+            "`heartbeat.missed` needs a heartbeat, and no healthy cohort has one"
+        );
+        assert!(read("count(heartbeat.missed{cohort=main}) == 0", &names).is_ok());
+        names.are_resolved = false;
+        assert!(read(gate, &names).is_ok());
         for text in [
             "count(messages.received) > 0",
             "count(messages.unsolicited) > 0",

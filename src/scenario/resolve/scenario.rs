@@ -96,6 +96,7 @@ fn names<'a>(file: &'a File, load: Option<&Load>, cohorts: Option<&'a [Cohort]>)
         Some(Shape::Stages(stages)) => stages.len() as u32,
         _ => 0,
     };
+    let are_resolved = cohorts.is_some();
     let cohorts = match cohorts {
         Some(cohorts) => cohorts
             .iter()
@@ -105,15 +106,19 @@ fn names<'a>(file: &'a File, load: Option<&Load>, cohorts: Option<&'a [Cohort]>)
                     name: &cohort.name,
                     messages: messages.collect(),
                     has_heartbeat: cohort.heartbeat.is_some(),
+                    is_healthy: cohort.faults.is_empty(),
                 }
             })
             .collect(),
         None => written(file),
     };
-    Names { cohorts, stages }
+    Names {
+        cohorts,
+        are_resolved,
+        stages,
+    }
 }
 
-/// Whether there is a heartbeat is not looked up, so that it is not blamed.
 fn written(file: &File) -> Vec<Group<'_>> {
     let given = || file.cohort.iter().flat_map(|list| &list.value.0);
     let own = given().filter_map(|cohort| cohort.value.message.as_ref());
@@ -128,7 +133,8 @@ fn written(file: &File) -> Vec<Group<'_>> {
         .map(|name| Group {
             name,
             messages: messages.clone(),
-            has_heartbeat: true,
+            has_heartbeat: false,
+            is_healthy: true,
         })
         .collect()
 }
