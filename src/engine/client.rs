@@ -81,6 +81,16 @@ struct Client {
     tries: u32,
 }
 
+/// The runtime takes a panic of a task for its end; the worker must not.
+impl Drop for Client {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.has_panicked.set(true);
+            self.shared.idle.notify_one();
+        }
+    }
+}
+
 impl Client {
     /// One dial and, if it succeeds, the session that follows. Says how to go on, or that it is over.
     async fn attempt(&mut self, connector: &impl Connector) -> Option<Reconnect> {
@@ -409,9 +419,48 @@ fn delay(policy: Reconnect, tries: u32, random: impl FnOnce() -> u64) -> Nanos {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::dial::Dialer;
+    use crate::engine::clock::Manual;
+    use crate::engine::dial::{Dialer, Steps};
+    use crate::engine::session_tests::plan;
+    use crate::engine::shared::RunState;
+    use crate::engine::websocket::WebSocket;
+    use crate::plan::Conduct;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;
+    use std::task::Context;
     use std::time::Duration;
+
+    #[derive(Clone)]
+    struct Panics;
+
+    impl Connector for Panics {
+        type Transport = WebSocket;
+
+        async fn connect(
+            &self,
+            _cohort: usize,
+            _connection: u32,
+            _conduct: Conduct,
+            _shared: &Shared,
+        ) -> Result<(WebSocket, Steps), Failure> {
+            panic!("as a bug would")
+        }
+    }
+
+    #[test]
+    fn a_panic_is_told_to_the_worker() {
+        let plan = Arc::new(plan("load.connections = 1"));
+        let state = Arc::new(RunState::new(1));
+        let clock = Box::new(Manual::default());
+        let shared = Rc::new(Shared::new(clock, plan.clone(), state));
+        let opening = plan.openings(0, 1).next().unwrap();
+        let mut life = Box::pin(live(shared.clone(), Panics, opening));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let _ = life.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        }));
+        assert!(polled.is_err());
+        assert!(shared.has_panicked.get());
+    }
 
     fn size<F>(_: impl Fn(Rc<Shared>, Arc<Dialer>, Opening) -> F) -> usize {
         size_of::<F>()

@@ -84,7 +84,9 @@ pub(super) struct Shared {
     pub(super) clients: Cell<usize>,
     /// No client will be started any more.
     pub(super) all_begun: Cell<bool>,
-    /// Told when `clients` reaches zero, and when `all_begun` is set.
+    /// One of them panicked, and its books are open for ever.
+    pub(super) has_panicked: Cell<bool>,
+    /// Told when `clients` reaches zero, and when `all_begun` or `has_panicked` is set.
     pub(super) idle: Notify,
     windows: Windows,
 }
@@ -101,6 +103,7 @@ impl Shared {
             scratch: RefCell::default(),
             clients: Cell::new(0),
             all_begun: Cell::new(false),
+            has_panicked: Cell::new(false),
             idle: Notify::new(),
             windows: plan.windows(),
             plan,

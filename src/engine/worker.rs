@@ -85,7 +85,11 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
     let load = async {
         while !shared.all_begun.get() || shared.clients.get() > 0 {
             shared.idle.notified().await;
+            if shared.has_panicked.get() {
+                return Err(std::io::Error::other("a connection of it panicked"));
+            }
         }
+        Ok(())
     };
     let handover = Handing {
         worker,
@@ -99,7 +103,7 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
             Ok(result) => result?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         },
-        () = load => {}
+        ended = load => ended?,
         () = announce_end(&shared, end) => {}
         () = handover.every_interval(&shared) => {}
     }
