@@ -47,12 +47,13 @@ const TLS_MEMORY: u64 = 30 * 1024;
 const HISTOGRAM_MEMORY: u64 = 100 * 1024;
 
 impl Budget {
-    /// The budget of a plan for so many workers.
+    /// The budget of a plan for so many workers, of which each has a connection at least.
     pub fn new(plan: &Plan, workers: usize) -> Self {
         let scenario = &plan.scenario;
         let open_at_once = open_at_once(scenario);
         let sources = scenario.target.source_addresses.len().max(1) as u64;
         let relay = Relayed::of(scenario, open_at_once);
+        let workers = u64::try_from(workers).map_or(open_at_once, |most| most.min(open_at_once));
         let other_descriptors = own_descriptors(workers) + relay.cohorts;
         Self {
             open_at_once,
@@ -82,8 +83,8 @@ impl Budget {
 }
 
 /// Of the process and its workers.
-fn own_descriptors(workers: usize) -> u64 {
-    let own = PROCESS_DESCRIPTORS + WORKER_DESCRIPTORS * workers as u64;
+fn own_descriptors(workers: u64) -> u64 {
+    let own = PROCESS_DESCRIPTORS + WORKER_DESCRIPTORS * workers;
     own.max(LEAST_OTHER_DESCRIPTORS)
 }
 
