@@ -13,7 +13,7 @@ use super::{signals, term};
 use crate::engine::{self, Finished, Limits, Prepared};
 use crate::host;
 use crate::live::Live;
-use crate::measure::{Echoes, Phase, Surroundings};
+use crate::measure::{Echoes, Surroundings};
 use crate::plan::Plan;
 use crate::report::{self, Host, Options, OutputSet, RunReport};
 use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
@@ -232,8 +232,7 @@ impl engine::Observer for Watch<'_> {
         self.live.update(&second.progress);
         let abort = &self.scenario.gates.abort;
         // The load has ended by itself: there is nothing to abort.
-        let is_over = second.progress.phase == Phase::Drain;
-        if abort.is_empty() || is_over || self.held.is_some() {
+        if abort.is_empty() || second.is_over || self.held.is_some() {
             return ControlFlow::Continue(());
         }
         let summary = second.glimpse(&|metric| abort.iter().any(|gate| gate.subject.is_of(metric)));

@@ -22,6 +22,8 @@ pub trait Observer {
 pub struct Second<'a> {
     /// What it held.
     pub progress: Progress,
+    /// The load had ended by then.
+    pub is_over: bool,
     pub(super) collector: &'a Collector,
     pub(super) seconds: f64,
     pub(super) windows: Vec<f64>,

@@ -282,6 +282,7 @@ impl Supervisor {
             self.merging.give_back(interval);
             let second = Second {
                 progress,
+                is_over: time >= self.state.end(),
                 seconds: time as f64 / 1e9,
                 windows: self.windows.seconds(self.state.measure_from(), time),
                 collector: &self.collector,
