@@ -215,9 +215,8 @@ impl Supervisor {
                     }
                 }
                 Some(()) = failed.recv() => {
-                    // It says why when it is joined. The others come to their end, which nobody listens to.
+                    // It says why when it is joined, and the others come to their end.
                     self.cut_short();
-                    break;
                 }
                 Some(()) = self.interrupt.recv() => {
                     if self.interrupted {
@@ -240,11 +239,10 @@ impl Supervisor {
 
     /// All that was planned is open or has failed: measuring starts after this time, unless the load has ended before.
     fn begin(&self, warm_up: Nanos, observer: &mut dyn Observer) {
-        let now = self.clock.now();
-        if now >= self.state.end() {
+        let from = self.clock.now() + warm_up.max(NOTICE);
+        if from >= self.state.end() {
             return;
         }
-        let from = now + warm_up.max(NOTICE);
         self.state.schedule(from, from + self.windows.length());
         self.end.send_replace(());
         observer.measuring(self.clock.instant(from));

@@ -1,6 +1,7 @@
 //! The phases of a run, and what becomes of it when somebody fails or a signal comes.
 
 use super::*;
+use crate::engine::deadline::NEVER;
 use crate::engine::session_tests::plan;
 use crate::scenario::TargetUrl;
 use std::ops::ControlFlow;
@@ -49,7 +50,7 @@ fn launched(load: &str) -> (Launch, Crew, mpsc::Sender<()>, mpsc::Sender<Handove
 
 #[tokio::test]
 async fn a_worker_that_failed_ends_the_run() {
-    let (launch, crew, alarm, _the_other_goes_on) = launched("load.connections = 2");
+    let (launch, crew, alarm, the_other) = launched("load.connections = 2");
     let (_interrupter, interrupt) = mpsc::channel(1);
     let mut supervisor = Supervisor::new(&launch, &crew, interrupt);
     let alarm = Alarm(Some(alarm));
@@ -59,6 +60,13 @@ async fn a_worker_that_failed_ends_the_run() {
     });
     assert!(worker.join().is_err());
     let state = crew.state.clone();
+    let told = state.clone();
+    std::thread::spawn(move || {
+        while told.end() == NEVER {
+            std::thread::yield_now();
+        }
+        drop(the_other);
+    });
     let mut nobody = Nobody;
     let supervised = supervisor.supervise(crew.shards, crew.failed, &mut nobody);
     let in_time = tokio::time::timeout(Duration::from_secs(10), supervised);
