@@ -160,9 +160,13 @@ fn as_address(name: &str) -> Option<String> {
         _ => (None, name),
     };
     let authority = rest.split('/').next().unwrap_or_default();
+    let is_host = |host: &str| {
+        !host.is_empty() && !host.ends_with(".toml") && (!host.contains(':') || host.ends_with(']'))
+    };
     let has_port = (authority.rsplit_once(':'))
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-    (scheme.is_some() || has_port).then(|| format!("{}://{rest}", scheme.unwrap_or("ws")))
+        .is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok());
+    let is_address = has_port || scheme.is_some() && is_host(authority);
+    is_address.then(|| format!("{}://{rest}", scheme.unwrap_or("ws")))
 }
 
 /// A file that a scenario names.
