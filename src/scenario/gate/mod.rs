@@ -4,7 +4,9 @@
 mod check;
 mod display;
 mod grammar;
+mod names;
 mod stat;
 mod value;
 
-pub(super) use check::{Group, Names, read};
+pub(super) use check::read;
+pub(super) use names::{Group, Names};

@@ -1,0 +1,144 @@
+//! What the gates of a scenario may speak of: its cohorts, their messages, and what is done at all.
+
+use super::check::GateError;
+use super::grammar::Piece;
+
+/// What a gate of this scenario may speak of.
+#[derive(Debug, Default)]
+pub(in crate::scenario) struct Names<'a> {
+    pub(in crate::scenario) cohorts: Vec<Group<'a>>,
+    /// What they do is known; otherwise only what is written, and there are other problems.
+    pub(in crate::scenario) are_resolved: bool,
+    /// How many stages; zero where there are none.
+    pub(in crate::scenario) stages: u32,
+}
+
+/// A cohort, and what its connections do.
+#[derive(Debug)]
+pub(in crate::scenario) struct Group<'a> {
+    pub(in crate::scenario) name: &'a str,
+    pub(in crate::scenario) messages: Vec<&'a str>,
+    pub(in crate::scenario) has_heartbeat: bool,
+    /// A gate that names no cohort looks at those without a fault.
+    pub(in crate::scenario) is_healthy: bool,
+}
+
+impl<'a> Names<'a> {
+    /// This cohort; all, where none is named.
+    pub(super) fn groups(&self, cohort: Option<&str>) -> impl Iterator<Item = &Group<'a>> {
+        let wanted = move |group: &&Group<'a>| cohort.is_none_or(|cohort| group.name == cohort);
+        self.cohorts.iter().filter(wanted)
+    }
+
+    /// The messages of this cohort; of all, where none is named.
+    pub(super) fn messages(&self, cohort: Option<&str>) -> Vec<&'a str> {
+        let groups = self.groups(cohort);
+        let mut names: Vec<&str> = groups.flat_map(|group| group.messages.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// A count of what nobody does would be zero for ever, and prove nothing.
+pub(super) fn can_be_seen(
+    metric: &Piece<'_>,
+    cohort: Option<&str>,
+    names: &Names<'_>,
+) -> Result<(), GateError> {
+    /// What a server can send to a client that only listens.
+    const UNASKED: [&str; 3] = [
+        "heartbeat.unsolicited",
+        "messages.received",
+        "messages.unsolicited",
+    ];
+    let (needs, hint, is_there): (_, _, fn(&Group<'_>) -> bool) =
+        match metric.text.split('.').next() {
+            _ if UNASKED.contains(&metric.text) => return Ok(()),
+            Some("heartbeat") => (
+                "a heartbeat",
+                "add a `[heartbeat]`, with `interval = \"30s\"`",
+                |group| group.has_heartbeat,
+            ),
+            Some("messages") => (
+                "a message",
+                "add a `[[message]]`, or look at `messages.received`",
+                |group| !group.messages.is_empty(),
+            ),
+            _ => return Ok(()),
+        };
+    let mut looked_at = (names.groups(cohort)).filter(|group| cohort.is_some() || group.is_healthy);
+    if !names.are_resolved || looked_at.any(is_there) {
+        return Ok(());
+    }
+    let who = match cohort {
+        Some(cohort) => format!("cohort `{cohort}` has none"),
+        None if names.cohorts.iter().any(is_there) => "no healthy cohort has one".to_owned(),
+        None => "this scenario has none".to_owned(),
+    };
+    let what = format!("`{}` needs {needs}, and {who}", metric.text);
+    Err(GateError::new(metric, what).hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{read, tests::names};
+    use super::*;
+
+    /// One cohort that listens, and does nothing.
+    fn listeners() -> Names<'static> {
+        let group = Group {
+            name: "main",
+            messages: Vec::new(),
+            has_heartbeat: false,
+            is_healthy: true,
+        };
+        Names {
+            cohorts: vec![group],
+            are_resolved: true,
+            stages: 0,
+        }
+    }
+
+    #[test]
+    fn what_nobody_does_is_not_counted() {
+        for text in [
+            "count(heartbeat.missed) == 0",
+            "p99(heartbeat.rtt) < 1s",
+            "count(messages.timed_out) == 0",
+            "ratio(messages.timed_out / messages.sent) < 1%",
+        ] {
+            let error = read(text, &listeners()).unwrap_err();
+            assert!(
+                error.what.ends_with("this scenario has none"),
+                "{}",
+                error.what
+            );
+            assert!(read(text, &names()).is_ok(), "{text}");
+        }
+        let error = read("count(heartbeat.missed{cohort=slow}) == 0", &names()).unwrap_err();
+        assert_eq!(
+            error.what,
+            "`heartbeat.missed` needs a heartbeat, and cohort `slow` has none"
+        );
+        let mut names = names();
+        names.cohorts[0].is_healthy = false;
+        let gate = "count(heartbeat.missed) == 0";
+        let error = read(gate, &names).unwrap_err();
+        assert_eq!(
+            error.what,
+            "`heartbeat.missed` needs a heartbeat, and no healthy cohort has one"
+        );
+        assert!(read("count(heartbeat.missed{cohort=main}) == 0", &names).is_ok());
+        names.are_resolved = false;
+        assert!(read(gate, &names).is_ok());
+        for text in [
+            "count(messages.received) > 0",
+            "count(messages.unsolicited) > 0",
+            "count(heartbeat.unsolicited) == 0",
+            "count(server_ping.received) > 0",
+        ] {
+            assert!(read(text, &listeners()).is_ok(), "{text}");
+        }
+    }
+}
