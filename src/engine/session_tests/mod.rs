@@ -12,6 +12,7 @@ mod faults_ending;
 mod faults_pongs;
 mod lives;
 mod pacing;
+mod peer;
 mod pings;
 mod play;
 mod script;

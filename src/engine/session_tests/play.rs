@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake};
 
-use super::script::{Connection, Peer, Script};
+use super::peer::{Connection, Peer};
+use super::script::Script;
 use crate::engine::client;
 use crate::engine::clock::{Clock as _, Manual};
 use crate::engine::deadline::NEVER;
