@@ -216,6 +216,18 @@ pub fn human_ns(ns: u64) -> String {
     }
 }
 
+/// A text of at most so many characters, one at least; where it was cut, the last one says so.
+pub fn cut(text: &str, most: usize) -> String {
+    match text.chars().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text
+            .chars()
+            .take(most.saturating_sub(1))
+            .chain(['…'])
+            .collect(),
+    }
+}
+
 /// Writes a whole number with thin groups: `12,345`.
 pub fn human_count(count: u64) -> String {
     let digits = count.to_string();

@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::wire::TcpEnd;
 use crate::metric::Cause;
 use crate::scenario::{Target, WsUrl};
+use crate::units::cut;
 
 /// A longer response head than this is not one.
 const MAX_HEAD: usize = 16 * 1024;
@@ -27,13 +28,7 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(cause: Cause, detail: impl Into<String>) -> Self {
-        let mut detail = detail.into();
-        if let Some((end, _)) = detail.char_indices().nth(MAX_DETAIL) {
-            detail.truncate(end);
-            detail.push('…');
-        }
-        // What a reader left room for is not kept either.
-        detail.shrink_to_fit();
+        let detail = cut(&detail.into(), MAX_DETAIL);
         Self { cause, detail }
     }
 }
@@ -264,7 +259,7 @@ mod tests {
     #[test]
     fn of_what_a_server_says_little_is_kept() {
         let detail = Failure::new(Cause::HttpStatus, "ä".repeat(MAX_HEAD)).detail;
-        assert_eq!(detail.chars().count(), MAX_DETAIL + 1);
+        assert_eq!(detail.chars().count(), MAX_DETAIL);
         assert!(detail.ends_with("ä…"));
         assert_eq!(Failure::new(Cause::HttpStatus, "503").detail, "503");
     }

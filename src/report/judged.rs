@@ -7,7 +7,7 @@ use super::page::Page;
 use super::run_report::RunReport;
 use super::style::{WIDTH, columns, columns_of_words, harmless, wrapped};
 use crate::scenario::{Activity, Contract, End, Origin, Promise};
-use crate::units::{human_count, human_ns, plain_duration};
+use crate::units::{cut, human_count, human_ns, plain_duration};
 use crate::verdict::{ActivityResult, ContractResult, GateResult, Tally, activities, tally};
 
 /// What gates saw stands in a column behind this width at most.
@@ -192,14 +192,6 @@ fn is_long(expected: &str) -> bool {
     expected.chars().count() > EXPECTED_WIDTH
 }
 
-/// A name that leaves room for the rest of its row.
-fn short(name: &str) -> String {
-    match name.chars().count() {
-        0..=NAME_WIDTH => name.to_owned(),
-        _ => name.chars().take(NAME_WIDTH - 1).chain(['…']).collect(),
-    }
-}
-
 /// The window, and what else was promised.
 fn expected(contract: &ContractResult) -> String {
     match (contract.bounds, contract.expected.as_str()) {
@@ -229,7 +221,7 @@ fn ends(tallies: &[Tally]) -> Vec<Vec<String>> {
         let tcp_end = tally.tcp_end;
         let tcp_end = tcp_end.map(|times| [times.p50_ns, times.max_ns].map(human_ns));
         let mut row = vec![
-            short(&tally.cohort),
+            cut(&tally.cohort, NAME_WIDTH),
             human_count(tally.connections),
             ended(End::CloseFrame),
             ended(End::Fin),
@@ -290,7 +282,7 @@ fn activity(matrix: &[ActivityResult]) -> Vec<Vec<String>> {
                 None => frame(result.frame).to_owned(),
                 Some(gap) => format!("{}, every {}", frame(result.frame), plain_duration(gap)),
             },
-            short(&result.cohort),
+            cut(&result.cohort, NAME_WIDTH),
             human_count(result.connections),
             human_count(result.survived),
         ];

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use super::style::{Style, WIDTH, harmless, wrapped};
+use crate::units::cut;
 
 /// The column where the text after a label begins.
 pub(super) const INDENT: usize = 13;
@@ -31,11 +32,7 @@ impl<W: Write> Page<W> {
     /// One dim line below the text of a label; what does not fit is cut.
     pub(super) fn example(&mut self, text: &str) -> io::Result<()> {
         let text = format!("as in: {}", harmless(text));
-        const ROOM: usize = WIDTH - INDENT;
-        let fitting = match text.char_indices().nth(ROOM) {
-            None => text,
-            Some(_) => text.chars().take(ROOM - 1).chain(['…']).collect(),
-        };
+        let fitting = cut(&text, WIDTH - INDENT);
         writeln!(self.out, "{:INDENT$}{}", "", self.style.dim(&fitting))
     }
 
