@@ -135,7 +135,7 @@ fn parse_connections(text: &str) -> Result<u32, &'static str> {
 }
 
 fn hint(name: &str) -> String {
-    if let Some(address) = as_address(name) {
+    if let Some(address) = scenario::as_address(name) {
         return format!("for a server write {address}");
     }
     let names: Vec<&str> = shipped::ALL.iter().map(|(name, _)| *name).collect();
@@ -151,22 +151,6 @@ fn hint(name: &str) -> String {
         Some((_, nearest)) => format!("did you mean `{nearest}`, which ships with wsbench?"),
         None => format!("these ship with wsbench: {}", names.join(", ")),
     }
-}
-
-/// What seems to be an address without its scheme, or with half of it.
-fn as_address(name: &str) -> Option<String> {
-    let (scheme, rest) = match name.split_once(':') {
-        Some((scheme @ ("ws" | "wss"), rest)) => (Some(scheme), rest.trim_start_matches('/')),
-        _ => (None, name),
-    };
-    let authority = rest.split('/').next().unwrap_or_default();
-    let is_host = |host: &str| {
-        !host.is_empty() && !host.ends_with(".toml") && (!host.contains(':') || host.ends_with(']'))
-    };
-    let has_port = (authority.rsplit_once(':'))
-        .is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok());
-    let is_address = has_port || scheme.is_some() && is_host(authority);
-    is_address.then(|| format!("{}://{rest}", scheme.unwrap_or("ws")))
 }
 
 /// A file that a scenario names.

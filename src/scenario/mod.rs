@@ -24,6 +24,7 @@ pub use overrides::Overrides;
 pub use parse::parse;
 pub use preset::{PresetInWords, in_words as presets};
 pub use problem::{Problem, Problems};
+pub use resolve::as_address;
 pub use schema::schema;
 pub use shipped::{from_url, starter};
 pub use source::{Outside, Source};

@@ -20,3 +20,4 @@ mod target;
 mod url;
 
 pub(super) use scenario::resolve;
+pub use url::as_address;

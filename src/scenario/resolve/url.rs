@@ -78,12 +78,32 @@ fn resource(uri: &Uri) -> String {
     format!("{path}{}", query.unwrap_or_default())
 }
 
+/// The scheme and the rest, where the slashes between them are not two.
+fn half_scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    matches!(scheme, "ws" | "wss").then(|| (scheme, rest.trim_start_matches('/')))
+}
+
+/// The address that somebody meant who left out its scheme, or half of it.
+pub fn as_address(text: &str) -> Option<String> {
+    let half = half_scheme(text);
+    let (scheme, rest) = half.unwrap_or(("ws", text));
+    let authority = rest.split('/').next().unwrap_or_default();
+    let is_host = |host: &str| {
+        !host.is_empty() && !host.ends_with(".toml") && (!host.contains(':') || host.ends_with(']'))
+    };
+    let has_port = (authority.rsplit_once(':'))
+        .is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok());
+    let is_address = has_port || half.is_some() && is_host(authority);
+    is_address.then(|| format!("{scheme}://{rest}"))
+}
+
 /// Whether it is `wss`.
 fn scheme(url: &str, shown: &str) -> Result<bool, UrlError> {
     let Some((scheme, _)) = url.split_once("://") else {
-        let hint = match shown.split_once(":/") {
-            Some((scheme @ ("ws" | "wss"), rest)) => format!("write {scheme}://{rest}"),
-            _ => format!("write ws://{shown}, wss://{shown} or \"embedded\""),
+        let hint = match half_scheme(shown) {
+            Some((scheme, rest)) => format!("write {scheme}://{rest}"),
+            None => format!("write ws://{shown}, wss://{shown} or \"embedded\""),
         };
         return Err(UrlError::hint("has no scheme", hint));
     };
@@ -187,6 +207,23 @@ mod tests {
             ("ws://a b/", "is not a valid address"),
         ] {
             assert_eq!(url(text), Err(what), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_its_scheme_is_told_from_a_file() {
+        for (text, address) in [
+            ("h:80", Some("ws://h:80")),
+            ("[::1]:80/chat", Some("ws://[::1]:80/chat")),
+            ("wss:/h", Some("wss://h")),
+            ("ws:h:80", Some("ws://h:80")),
+            ("ws:", None),
+            ("::1:80", None),
+            ("echo", None),
+            ("echo.toml:12", None),
+            ("C:folder", None),
+        ] {
+            assert_eq!(as_address(text).as_deref(), address, "{text}");
         }
     }
 
