@@ -143,12 +143,9 @@ fn hint(name: &str) -> String {
         .file_stem()
         .and_then(|stem| stem.to_str())
         .unwrap_or(name);
-    let nearest = (names.iter().copied())
-        .map(|known| (strsim::damerau_levenshtein(known, stem), known))
-        .min()
-        .filter(|(distance, _)| *distance <= 2);
+    let nearest = scenario::nearest(stem, names.iter().copied());
     match nearest {
-        Some((_, nearest)) => format!("did you mean `{nearest}`, which ships with wsbench?"),
+        Some(nearest) => format!("did you mean `{nearest}`, which ships with wsbench?"),
         None => format!("these ship with wsbench: {}", names.join(", ")),
     }
 }

@@ -18,8 +18,10 @@ mod term;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::scenario::nearest;
 use crate::verdict::Exit;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -58,7 +60,8 @@ enum Command {
 
 /// Parses the command line, runs it, and tells the shell how it went.
 pub fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| suggest(error).exit());
+    let result = match arguments.command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Init(args) => init::run(&args),
@@ -72,4 +75,20 @@ pub fn main() -> ExitCode {
         error.exit()
     });
     exit.into()
+}
+
+/// The command that was meant, where clap finds none: two letters in the wrong order are far apart for it.
+fn suggest(mut error: clap::Error) -> clap::Error {
+    let wrong = error.get(ContextKind::InvalidSubcommand);
+    if let Some(ContextValue::String(word)) = wrong
+        && error.get(ContextKind::SuggestedSubcommand).is_none()
+        && let Some(meant) = nearest(
+            word,
+            Arguments::command().get_subcommands().map(|c| c.get_name()),
+        )
+    {
+        let meant = ContextValue::Strings(vec![meant.to_owned()]);
+        error.insert(ContextKind::SuggestedSubcommand, meant);
+    }
+    error
 }

@@ -28,3 +28,4 @@ pub use resolve::as_address;
 pub use schema::schema;
 pub use shipped::{from_url, starter};
 pub use source::{Outside, Source};
+pub(crate) use words::nearest;

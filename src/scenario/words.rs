@@ -136,7 +136,7 @@ pub(super) fn foreign(word: &str) -> Option<&'static str> {
 }
 
 /// The candidate that was most likely meant, if any is near enough.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
