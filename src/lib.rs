@@ -12,8 +12,9 @@
 //! | [`scenario`] | TOML text to a model in which nothing invalid can be expressed | knows a clock or a socket |
 //! | [`plan`] | what shall happen and when: pure functions of an index and a seed | reads a clock |
 //! | [`measure`] | what was seen, as numbers: shards, merging, the summary | knows a socket or a scenario |
-//! | [`engine`] | sockets, tasks and time: does what the plan says and records what happens | prints |
-//! | [`target`] | the built-in echo server | knows the engine |
+//! | [`time`], [`net`] | clocks and deadlines; connections, from an address to messages | know a run |
+//! | [`engine`] | tasks and connections: does what the plan says and records what happens | prints |
+//! | [`server`] | the built-in server | knows the engine |
 //! | [`host`] | the target's side, as far as it is on this machine: process, sockets, resources | knows a connection |
 //! | [`relay`] | the relay of `[path]`: does to connections what a bad network does | knows the plan |
 //! | [`probe`] | what one server does with one client: findings, their words, a scenario | prints |
@@ -31,11 +32,14 @@ pub mod host;
 pub mod live;
 pub mod measure;
 pub mod metric;
+pub mod net;
 pub mod plan;
 pub mod probe;
 pub mod relay;
 pub mod report;
 pub mod scenario;
-pub mod target;
+pub mod server;
+mod sys;
+pub mod time;
 pub mod units;
 pub mod verdict;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use wsbench::scenario::{Defect, ServerHeartbeat};
-use wsbench::target::{Behaviour, EmbeddedServer, SpawnError};
+use wsbench::server::{Behaviour, EmbeddedServer, SpawnError};
 
 const WSBENCH: &str = env!("CARGO_BIN_EXE_wsbench");
 

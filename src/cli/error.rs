@@ -8,7 +8,7 @@ use crate::host::{HostError, NamespaceError};
 use crate::relay::RelayError;
 use crate::report::OutputError;
 use crate::scenario::Problems;
-use crate::target::SpawnError;
+use crate::server::SpawnError;
 use crate::verdict::Exit;
 
 /// Why a command failed. All but [`CliError::Problems`] fit after "failed to".

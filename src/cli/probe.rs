@@ -63,7 +63,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let TargetUrl::Url(url) = target.url.clone() else {
         return Err(CliError::NothingToProbe);
     };
-    let probe = Probe::new(&url, target, args.watch).map_err(CliError::Prepare)?;
+    let probe =
+        Probe::new(&url, target, args.watch).map_err(|error| CliError::Prepare(error.into()))?;
     if !args.json {
         term::print(probe::plan(&url.shown, args.watch).as_bytes())?;
     }

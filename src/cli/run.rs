@@ -14,9 +14,11 @@ use crate::engine::{self, Finished, Limits, Prepared};
 use crate::host;
 use crate::live::Live;
 use crate::measure::{Echoes, Surroundings};
+use crate::net;
 use crate::plan::Plan;
 use crate::report::{self, Host, Options, OutputSet, RunReport};
 use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
+use crate::time;
 use crate::verdict::{Exit, Facts, Outcome, first_holding, judge};
 
 /// Where reports go without `--out`.
@@ -176,8 +178,8 @@ fn facts(outcome: Outcome, finished: &Finished, surroundings: Surroundings) -> F
     Facts {
         outcome,
         workers: finished.workers,
-        precise_timer: engine::PRECISE,
-        kernel_view: engine::TCP_VIEW,
+        precise_timer: time::PRECISE,
+        kernel_view: net::TCP_VIEW,
         surroundings,
     }
 }

@@ -11,7 +11,7 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use crate::scenario::{Defect, ServerHeartbeat};
-use crate::target::{Behaviour, Counts, EchoServer, LISTENING, Push};
+use crate::server::{Behaviour, Counts, EchoServer, LISTENING, Push};
 use crate::units::{ByteSize, human_count, parse_duration};
 
 /// Serve as an echo server until Ctrl-C.

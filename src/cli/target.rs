@@ -3,7 +3,7 @@
 use super::error::CliError;
 use crate::host::TargetProcess;
 use crate::scenario::{Promise, Scenario, TargetUrl, WsUrl};
-use crate::target::{Behaviour, EmbeddedServer, Push};
+use crate::server::{Behaviour, EmbeddedServer, Push};
 use crate::units::ByteSize;
 
 /// The length of what the built-in server pushes.

@@ -7,17 +7,18 @@ use std::task::{Poll, Waker};
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::cause::{self, Verdict};
-use super::deadline::Place;
+use super::dial::Connector;
 use super::exchange::Exchange;
-use super::handshake::Failure;
+use super::session::cause::{self, Verdict};
 use super::session::{Outcome, Session, not_sent};
 use super::shared::Shared;
-use super::transport::{Connector, Transport};
 use crate::measure::{Ending, Shard, State, TcpView};
 use crate::metric::{Cause, Counter, Side, Timer};
+use crate::net::Failure;
+use crate::net::Transport;
 use crate::plan::{Nanos, Opening, Series, Until};
 use crate::scenario::{Jitter, OnDead, Reconnect};
+use crate::time::Place;
 
 /// The least wait after a dial that failed: one that fails at once would be tried without end, and hold up all others.
 const LEAST_BACK_OFF: Nanos = 1_000_000;
@@ -419,12 +420,13 @@ fn delay(policy: Reconnect, tries: u32, random: impl FnOnce() -> u64) -> Nanos {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::clock::Manual;
-    use crate::engine::dial::{Dialer, Steps};
-    use crate::engine::session_tests::plan;
+    use crate::engine::dial::Dialer;
+    use crate::engine::session::tests::plan;
     use crate::engine::shared::RunState;
-    use crate::engine::websocket::WebSocket;
+    use crate::net::Steps;
+    use crate::net::WebSocket;
     use crate::plan::Conduct;
+    use crate::time::Manual;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;
     use std::task::Context;

@@ -6,21 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::clock::Clock;
-use super::connect;
-use super::handshake::{Failure, Request};
-use super::link::Link;
 use super::shared::Shared;
-use super::transport::Connector;
-use super::websocket::WebSocket;
-use super::wire::{TcpEnd, Wire};
-use crate::metric::{Cause, Timer};
-use crate::plan::{Conduct, Nanos, nanos};
+use crate::metric::Cause;
+use crate::net::{
+    Failure, Link, Request, Steps, Transport, WebSocket, Wire, connect, of_connect, secure,
+};
+use crate::plan::Conduct;
 use crate::scenario::{Target, WsUrl};
+use crate::time::{Clock, nanos};
 
 /// The receive buffer of a client that is going to stop reading, in bytes.
 const SMALL: usize = 4096;
@@ -38,29 +34,6 @@ pub(super) struct Dialer {
     timeout: Duration,
     /// The longest message that is taken from the server, in bytes.
     max_message: usize,
-}
-
-/// How long the steps of a handshake took, in nanoseconds.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Steps {
-    pub(super) tcp: Nanos,
-    pub(super) tls: Option<Nanos>,
-    pub(super) upgrade: Nanos,
-}
-
-impl Steps {
-    /// Each step, and all of them together.
-    pub(super) fn timers(&self) -> impl Iterator<Item = (Timer, Nanos)> {
-        let total = self.tcp + self.tls.unwrap_or(0) + self.upgrade;
-        [
-            Some((Timer::HandshakeTcp, self.tcp)),
-            self.tls.map(|ns| (Timer::HandshakeTls, ns)),
-            Some((Timer::HandshakeUpgrade, self.upgrade)),
-            Some((Timer::HandshakeTotal, total)),
-        ]
-        .into_iter()
-        .flatten()
-    }
 }
 
 impl Dialer {
@@ -149,6 +122,21 @@ impl Dialer {
     }
 }
 
+/// Opens connections. Cheap to clone: every client has its own.
+pub(crate) trait Connector: Clone {
+    /// What it opens.
+    type Transport: Transport;
+
+    /// Opens one connection of a cohort, within `connect_timeout`, that will behave like this.
+    async fn connect(
+        &self,
+        cohort: usize,
+        connection: u32,
+        conduct: Conduct,
+        shared: &Shared,
+    ) -> Result<(Self::Transport, Steps), Failure>;
+}
+
 impl Connector for Arc<Dialer> {
     type Transport = WebSocket;
 
@@ -184,42 +172,6 @@ impl Connector for Arc<Dialer> {
 fn pair(connection: u32, sources: usize, addresses: usize) -> (usize, usize) {
     let (turn, addresses) = (connection as usize, addresses.max(1));
     (turn / addresses % sources.max(1), turn % addresses)
-}
-
-/// Puts TLS over a bare link.
-pub(super) async fn secure(
-    link: Link,
-    config: &Arc<ClientConfig>,
-    name: &ServerName<'static>,
-) -> Result<Link, Failure> {
-    let Link::Plain(wire) = link else {
-        return Ok(link);
-    };
-    let connector = TlsConnector::from(config.clone());
-    match connector.connect(name.clone(), wire).into_fallible().await {
-        Ok(stream) => Ok(Link::Tls(Box::new(stream))),
-        Err((error, wire)) => Err(match wire.end() {
-            Some(TcpEnd::Rst) => Failure::new(Cause::HandshakeReset, "during the TLS handshake"),
-            _ => Failure::new(Cause::Tls, error.to_string()),
-        }),
-    }
-}
-
-/// What an error of `connect` means.
-pub(super) fn of_connect(error: &io::Error) -> Failure {
-    use io::ErrorKind as Kind;
-    const EMFILE: i32 = 24;
-    const ENFILE: i32 = 23;
-    let cause = match error.kind() {
-        Kind::ConnectionRefused => Cause::Refused,
-        Kind::ConnectionReset | Kind::ConnectionAborted => Cause::HandshakeReset,
-        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => Cause::Unreachable,
-        Kind::TimedOut => Cause::ConnectTimeout,
-        Kind::AddrNotAvailable | Kind::AddrInUse => Cause::NoLocalPort,
-        _ if matches!(error.raw_os_error(), Some(EMFILE | ENFILE)) => Cause::NoDescriptor,
-        _ => Cause::Io,
-    };
-    Failure::new(cause, error.to_string())
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
 
-use super::sys;
 use crate::plan::Budget;
 use crate::scenario::{Cohort, Fault, FaultKind};
+use crate::sys;
 
 /// The plan needs more than this machine gives. Fits after "failed to".
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn clients_vanish_only_where_they_may() {
         let mut cohort =
-            crate::engine::session_tests::plan("load = { connections = 1, duration = \"1s\" }")
+            crate::engine::session::tests::plan("load = { connections = 1, duration = \"1s\" }")
                 .scenario
                 .cohorts
                 .remove(0);

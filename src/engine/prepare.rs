@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::clock::{Clock as _, Monotonic};
 use super::dial::Dialer;
 use super::error::EngineError;
-use super::link::tls_config;
 use super::observer::{Finished, Observer};
 use super::preflight::{Limits, can_vanish, check_families, check_faults, make_room};
 use super::supervisor::{self, Launch};
+use crate::net::{TlsError, tls_config};
 use crate::plan::{Budget, Nanos, Plan};
 use crate::scenario::WsUrl;
+use crate::time::{Clock as _, Monotonic};
 
 /// A run that may begin.
 pub struct Prepared {
@@ -48,7 +48,7 @@ impl Prepared {
         make_room(budget.descriptors);
         let tls = url.secure.then(|| tls_config(&target.trust)).transpose()?;
         let dialer =
-            Dialer::new(url, target, addresses, routes.to_vec(), tls).map_err(EngineError::Tls)?;
+            Dialer::new(url, target, addresses, routes.to_vec(), tls).map_err(TlsError::Setup)?;
         let most = usize::try_from(budget.open_at_once).unwrap_or(usize::MAX);
         Ok(Self {
             launch: Launch {

@@ -9,11 +9,11 @@ use std::task::Poll;
 
 use tokio::sync::Notify;
 
-use super::clock::Clock;
-use super::deadline::{Deadlines, NEVER, Seat};
 use crate::frame::Room;
 use crate::measure::{Cells, Shard, Window};
 use crate::plan::{Nanos, Plan, Windows};
+use crate::time::Clock;
+use crate::time::{Deadlines, NEVER, Seat};
 
 /// What all workers share. Written seldom, read often.
 #[derive(Debug)]

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::clock::{Clock as _, Monotonic};
 use super::dial::Dialer;
 use super::error::EngineError;
 use super::merging::Merging;
@@ -25,6 +24,7 @@ use super::worker::{self, Assignment, Handover, INTERVAL};
 use crate::measure::{Collector, Phase, Progress, Shard};
 use crate::plan::{Nanos, Plan, Windows, nanos};
 use crate::scenario::Shape;
+use crate::time::{Clock as _, Monotonic};
 
 /// Shards on their way, for each worker, before one has to cover two intervals.
 const SHARDS_WAITING: usize = 8;

@@ -1,9 +1,9 @@
 //! The phases of a run, and what becomes of it when somebody fails or a signal comes.
 
 use super::*;
-use crate::engine::deadline::NEVER;
-use crate::engine::session_tests::plan;
+use crate::engine::session::tests::plan;
 use crate::scenario::TargetUrl;
+use crate::time::NEVER;
 use std::ops::ControlFlow;
 
 const S: Nanos = 1_000_000_000;

@@ -12,15 +12,15 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
 use super::client;
-use super::clock::Monotonic;
-use super::deadline::Seat;
 use super::dial::Dialer;
 use super::shared::{RunState, Shared};
-use super::timer;
 use crate::measure::Shard;
 use crate::metric::Counter;
 use crate::plan::{Nanos, Plan};
 use crate::scenario::Shape;
+use crate::time;
+use crate::time::Monotonic;
+use crate::time::Seat;
 
 /// How long an interval is, in nanoseconds.
 pub(super) const INTERVAL: Nanos = 1_000_000_000;
@@ -60,7 +60,7 @@ pub(super) fn run(assignment: Assignment) -> std::io::Result<()> {
     let mut builder = Builder::new_current_thread();
     builder.enable_io().event_interval(EVENT_INTERVAL);
     // Our own timer stands on the runtime's only where the system has no precise one.
-    if !timer::PRECISE {
+    if !time::PRECISE {
         builder.enable_time();
     }
     let runtime = builder.build_local(LocalOptions::default())?;
@@ -119,7 +119,9 @@ async fn pulse(
     workers: usize,
 ) -> std::io::Result<()> {
     let pace = shared.plan.scenario.load.pace;
-    let driver = timer::drive(shared.clone(), shared.deadlines.clone(), pace);
+    let driver = time::drive(&*shared.clock, &shared.deadlines, pace, |late| {
+        shared.loop_lag(late);
+    });
     let ((), result) = tokio::join!(
         // The timer comes last, so that it is set once for all that is due next.
         biased;

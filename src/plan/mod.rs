@@ -17,16 +17,10 @@ pub use payload::{PingName, STAMP_LEN, Series, Stamp, Template};
 pub use spread::{Seed, fraction};
 pub use windows::Windows;
 
+pub use crate::time::{Nanos, nanos};
+
 use crate::measure::Layout;
 use crate::scenario::{Cohort, Message, Pacing, Scenario, Shape};
-
-/// Nanoseconds since the first dial.
-pub type Nanos = u64;
-
-/// A duration in the unit of the plan.
-pub fn nanos(duration: std::time::Duration) -> Nanos {
-    Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX)
-}
 
 /// What one run shall do.
 #[derive(Debug)]

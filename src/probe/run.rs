@@ -8,8 +8,8 @@ use super::asking;
 use super::findings::{Doing, Finding, Findings, Handshake, Quiet, Trial};
 use super::quiet::idle;
 use super::talk::{Talk, nanos};
-use crate::engine::{EngineError, RawConnection, RawDialer, RawFailure};
 use crate::metric::Cause;
+use crate::net::{RawConnection, RawDialer, RawFailure, TlsError};
 use crate::scenario::{Target, WsUrl};
 
 /// A probe that may begin.
@@ -47,7 +47,7 @@ impl Probe {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn new(url: &WsUrl, target: Target, watch: Duration) -> Result<Self, EngineError> {
+    pub fn new(url: &WsUrl, target: Target, watch: Duration) -> Result<Self, TlsError> {
         Ok(Self {
             dialer: RawDialer::new(url, &target)?,
             target,

@@ -6,8 +6,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::findings::{Ending, How, Tcp};
 use super::frame::{Frame, MAX_PAYLOAD, Opcode, take};
-use crate::engine::RawConnection;
 use crate::measure::TcpEnding;
+use crate::net::RawConnection;
 
 /// A server that takes no bytes for so long is stuck.
 const STUCK: Duration = Duration::from_secs(5);

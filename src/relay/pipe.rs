@@ -8,7 +8,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::schedule::Conditions;
-use crate::engine::NEVER;
+use crate::time::NEVER;
 
 /// Bytes that are held for one direction, at most. Then reading stops, and TCP makes the sender wait.
 pub(super) const MOST_BYTES: usize = 256 << 10;

@@ -1,8 +1,8 @@
 //! What happens on the path of one cohort at a given time. Pure: told the time, and when the clocks of faults began.
 //! Times are nanoseconds since the relay's start.
 
-use crate::engine::NEVER;
 use crate::scenario::{Direction, Path, PathFault, PathFaultKind};
+use crate::time::NEVER;
 
 /// When the two clocks of faults began; `None`: not yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

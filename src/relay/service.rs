@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use super::connection::{Around, Connection, Step, Tally, shut};
 use super::counts::{Passage, RelayLog};
 use super::schedule::{Origins, Schedule};
-use crate::engine::{Deadlines, NEVER, Timer};
+use crate::time::{Deadlines, NEVER, Timer};
 
 /// What all connections are read into, in turn.
 const SCRATCH: usize = 16 << 10;

@@ -239,7 +239,7 @@ impl Drop for RealServer {
     }
 }
 
-/// The counts of a real server, under the names of `wsbench::target::Counts`.
+/// The counts of a real server, under the names of `wsbench::server::Counts`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RealCounts(Value);
 

@@ -1,0 +1,132 @@
+//! Where a session comes to its end: when that is due, the close handshake, the end of TCP, and what is kept of it.
+
+use super::cause::{NO_CODE, Verdict};
+use super::{Session, State};
+use crate::engine::exchange::Exchange;
+use crate::engine::heart::Heart;
+use crate::engine::shared::Shared;
+use crate::measure::{EndedBy, Life, TcpView};
+use crate::metric::{Side, Timer};
+use crate::net::{Lost, Transport};
+use crate::plan::{Nanos, fraction, nanos};
+
+impl<T: Transport> Session<T> {
+    /// Nothing is due on this connection from here on.
+    pub(super) fn stop(&self, shared: &Shared) -> Nanos {
+        self.stop_at.min(shared.state.end())
+    }
+
+    /// At its own time, or at its place in `ramp_down`.
+    pub(super) fn closes_at(&self, shared: &Shared) -> Nanos {
+        let ramp_down = nanos(shared.plan.scenario.load.ramp_down) as f64;
+        let place = shared.plan.place(self.cohort, self.connection);
+        let at_end = shared
+            .state
+            .end()
+            .saturating_add((ramp_down * fraction(place)) as Nanos);
+        self.stop_at.min(at_end)
+    }
+
+    /// The end of TCP is waited for until then. What is held is held to the end of the run.
+    pub(super) fn gives_up_at(&self, deadline: Nanos, shared: &Shared, now: Nanos) -> Nanos {
+        if self.is_held(now) {
+            deadline.max(self.closes_at(shared))
+        } else {
+            deadline
+        }
+    }
+
+    /// Nothing is waited for any more.
+    pub(super) fn is_settled(&self, exchanges: &[Exchange]) -> bool {
+        exchanges.iter().all(Exchange::is_settled)
+            && self.heart.as_ref().is_none_or(Heart::is_settled)
+    }
+
+    /// Begins the close handshake. `None` is a Close without a code.
+    pub(super) fn close(
+        &mut self,
+        code: Option<u16>,
+        reason: &'static str,
+        by: EndedBy,
+        shared: &Shared,
+        now: Nanos,
+    ) {
+        self.outbox.feed_close(&mut self.transport, code, reason);
+        self.evidence.sent = Some((code.unwrap_or(NO_CODE), Side::Local));
+        if let Some(misconduct) = &mut self.misconduct {
+            misconduct.faults.close();
+        }
+        self.note(|diary| diary.close_sent(now, code));
+        self.closing(by, shared, now);
+    }
+
+    /// A Close frame was sent or received: nothing more is due, and the end of TCP is waited for.
+    pub(super) fn closing(&mut self, by: EndedBy, shared: &Shared, now: Nanos) {
+        self.note(|diary| diary.decided(by));
+        let timeout = nanos(shared.plan.scenario.target.close_timeout);
+        let patience = match (by, &self.diary) {
+            (EndedBy::Server | EndedBy::Fault, Some(diary)) => diary.patience,
+            _ => 0,
+        };
+        self.state = State::Closing {
+            since: now,
+            deadline: now.saturating_add(timeout.max(patience)),
+        };
+        let mut shard = shared.shard.borrow_mut();
+        let open = &mut shard.cohorts[self.cohort].open;
+        open.open -= 1;
+        open.closing += 1;
+    }
+
+    /// Nothing more can come.
+    pub(super) fn end(&mut self, lost: Lost, shared: &Shared, now: Nanos) {
+        let at = self.received_at(shared, now);
+        if let (State::Closing { since, .. }, Some((_, Side::Local)), Lost::Tcp(_)) =
+            (self.state, self.evidence.sent, &lost)
+        {
+            shared.whole(self.cohort, |cells| {
+                cells.time(Timer::CloseDuration, at.saturating_sub(since));
+            });
+        }
+        if let Lost::Tcp(end) = &lost {
+            self.note(|diary| diary.tcp_ended(at, *end));
+        }
+        self.note(|diary| diary.decided(EndedBy::Server));
+        self.evidence.lost = Some(lost);
+    }
+
+    /// From when on its schedule asked for nothing more: its own time was over, it was closing, or it was lost `now`.
+    pub(in crate::engine) fn due_until(&self, shared: &Shared, now: Nanos) -> Nanos {
+        let ended = match self.state {
+            State::Live => now,
+            State::Closing { since, .. } => since,
+        };
+        ended.min(self.stop(shared))
+    }
+
+    /// Its life, once it is over, where somebody asks for it.
+    pub(in crate::engine) fn life(&mut self, verdict: &Verdict, now: Nanos) -> Option<Life> {
+        let diary = self.diary.take()?;
+        let faults = self
+            .misconduct
+            .as_ref()
+            .map(|misconduct| &misconduct.faults);
+        Some(diary.close(faults, verdict, self.transport.frames_after_close(), now))
+    }
+
+    /// Whether it was declared dead, and nothing came since.
+    pub(in crate::engine) fn is_silent(&self) -> bool {
+        self.died
+            .is_some_and(|died| self.last_received < Some(died))
+    }
+
+    /// In which state it is or was.
+    pub(in crate::engine) fn is_closing(&self) -> bool {
+        self.state != State::Live
+    }
+
+    /// The kernel's view of it.
+    pub(in crate::engine) fn tcp_view(&self) -> Option<TcpView> {
+        self.transport.tcp_view()
+    }
+}

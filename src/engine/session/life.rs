@@ -1,0 +1,180 @@
+//! Keeps the life of a connection whose cohort has a contract. What it means is judged elsewhere.
+
+use super::cause::Verdict;
+use super::fault::Faults;
+use crate::measure::{EndedBy, Life, TcpEnding};
+use crate::metric::Cause;
+use crate::net::TcpEnd;
+use crate::plan::{Conduct, Nanos};
+
+/// After a probe the server's kernel has so long to answer it, in nanoseconds.
+const PROBE_ANSWER: Nanos = 300_000_000;
+
+/// What is known so far of a connection's life.
+#[derive(Debug)]
+pub(super) struct Diary {
+    life: Life,
+    ended_by: Option<EndedBy>,
+    /// When bytes were sent before those of `last_sent_ns`.
+    sent_before: Nanos,
+    /// From the server's Close frame to the end of TCP it is waited at least so long.
+    pub(super) patience: Nanos,
+}
+
+impl Diary {
+    /// Of a connection that was opened at this time; `None` where nobody asks for it.
+    pub(super) fn new(
+        connection: u32,
+        cohort: usize,
+        conduct: &Conduct,
+        opened: Nanos,
+        lost_before: Option<Nanos>,
+    ) -> Option<Box<Self>> {
+        conduct.watched.then(|| {
+            Box::new(Self {
+                life: Life {
+                    connection,
+                    cohort,
+                    local_port: None,
+                    level_ns: conduct.level,
+                    opened_ns: opened,
+                    lost_before_ns: lost_before,
+                    fault_ns: None,
+                    fault_end_ns: None,
+                    unanswered_ping_ns: None,
+                    last_sent_ns: Some(opened),
+                    first_answer_ns: None,
+                    pings_ns: Vec::new(),
+                    resumed_ns: Vec::new(),
+                    dead_ns: None,
+                    dead_as: None,
+                    close_sent_ns: None,
+                    close_sent_code: None,
+                    close_received_ns: None,
+                    close_code: None,
+                    close_reason: String::new(),
+                    frames_after_close: 0,
+                    tcp_end_ns: None,
+                    tcp_end: None,
+                    probe: None,
+                    ended_by: EndedBy::Plan,
+                    cause: Cause::Completed,
+                    ended_ns: opened,
+                },
+                ended_by: None,
+                sent_before: opened,
+                patience: conduct.patience,
+            })
+        })
+    }
+
+    /// From which port.
+    pub(super) fn port(&mut self, port: Option<u16>) {
+        self.life.local_port = port;
+    }
+
+    /// Bytes were sent. The first Close frame, of either side, and what follows it is no activity.
+    pub(super) fn sent(&mut self, at: Nanos) {
+        if self.life.close_sent_ns.is_none() && self.life.close_received_ns.is_none() {
+            let before = self.life.last_sent_ns.replace(at);
+            self.sent_before = before.unwrap_or(at);
+        }
+    }
+
+    /// The server had ended it by then: what a late worker sent after that is no activity either.
+    fn forget_sends_after(&mut self, at: Nanos) {
+        if self.life.last_sent_ns > Some(at) {
+            self.life.last_sent_ns = Some(self.sent_before.min(at));
+        }
+    }
+
+    /// A message or a pong came.
+    pub(super) fn answer(&mut self, at: Nanos) {
+        self.life.first_answer_ns.get_or_insert(at);
+    }
+
+    /// A ping of the server's came.
+    pub(super) fn ping(&mut self, at: Nanos, is_answered: bool) {
+        if self.life.pings_ns.len() < Life::MAX_PINGS {
+            self.life.pings_ns.push(at);
+        }
+        if !is_answered {
+            self.life.unanswered_ping_ns.get_or_insert(at);
+        }
+    }
+
+    /// A pong came after one had been missed.
+    pub(super) fn resumed(&mut self, at: Nanos) {
+        if self.life.resumed_ns.len() < Life::MAX_PINGS {
+            self.life.resumed_ns.push(at);
+        }
+    }
+
+    /// Our heartbeat declared the server dead.
+    pub(super) fn died(&mut self, now: Nanos, cause: Cause) {
+        self.life.dead_ns = Some(now);
+        self.life.dead_as = Some(cause);
+    }
+
+    /// We began the close handshake.
+    pub(super) fn close_sent(&mut self, now: Nanos, code: Option<u16>) {
+        self.life.close_sent_ns = Some(now);
+        self.life.close_sent_code = code;
+    }
+
+    /// The server's Close frame came.
+    pub(super) fn close_received(&mut self, at: Nanos, code: Option<u16>, reason: &str) {
+        self.forget_sends_after(at);
+        self.life.close_received_ns = Some(at);
+        self.life.close_code = Some(code.unwrap_or(super::cause::NO_CODE));
+        reason.clone_into(&mut self.life.close_reason);
+    }
+
+    /// TCP ended.
+    pub(super) fn tcp_ended(&mut self, at: Nanos, end: TcpEnd) {
+        self.forget_sends_after(at);
+        self.life.tcp_end_ns = Some(at);
+        self.life.tcp_end = Some(match end {
+            TcpEnd::Fin => TcpEnding::Fin,
+            TcpEnd::Rst => TcpEnding::Rst,
+        });
+    }
+
+    /// The kernel was asked whether the server is still there.
+    pub(super) fn probed(&mut self, now: Nanos) {
+        self.life.probe = Some((now, true));
+    }
+
+    /// Somebody decided to end it; the first to do so did.
+    pub(super) fn decided(&mut self, by: EndedBy) {
+        self.ended_by.get_or_insert(by);
+    }
+
+    /// It is over.
+    pub(super) fn close(
+        mut self,
+        faults: Option<&Faults>,
+        verdict: &Verdict,
+        frames_after_close: u32,
+        now: Nanos,
+    ) -> Life {
+        self.life.fault_ns = faults.and_then(Faults::began);
+        self.life.fault_end_ns = faults.and_then(Faults::ended);
+        self.life.probe = self.probe(now);
+        self.life.frames_after_close = frames_after_close;
+        self.life.ended_by = self.ended_by.unwrap_or(EndedBy::Plan);
+        self.life.cause = verdict.cause;
+        // What came last can have come after this turn had begun.
+        self.life.ended_ns = now.max(self.life.tcp_end_ns.unwrap_or(now));
+        self.life
+    }
+
+    /// What the probe told. One that was sent just before the end told nothing.
+    fn probe(&self, now: Nanos) -> Option<(Nanos, bool)> {
+        let (at, _) = self.life.probe?;
+        let answered_by = at.saturating_add(PROBE_ANSWER);
+        let was_reset = self.life.tcp_end == Some(TcpEnding::Rst)
+            && self.life.tcp_end_ns.is_some_and(|end| end <= answered_by);
+        (was_reset || now >= answered_by).then_some((at, !was_reset))
+    }
+}

@@ -1,0 +1,175 @@
+//! Where a session does what its faults ask for. The faults know when; this knows how.
+
+use std::task::{Context, Poll};
+
+use super::fault::{Faults, Step};
+use super::{Outcome, Session};
+use crate::engine::shared::Shared;
+use crate::measure::EndedBy;
+use crate::metric::CloseKind;
+use crate::net::TcpEnd;
+use crate::net::{Act, Lost, Transport};
+use crate::plan::{Conduct, Nanos};
+
+/// What is wrong with one connection.
+#[derive(Debug)]
+pub(super) struct Misconduct {
+    pub(super) faults: Faults,
+    reads_not: bool,
+    is_sealed: bool,
+    is_gone: bool,
+    /// The server's FIN was seen, and the connection is held all the same.
+    holds_on: bool,
+}
+
+impl Misconduct {
+    /// Of a connection that was opened `now`; `None` where nothing is wrong.
+    pub(super) fn new(conduct: &Conduct, now: Nanos) -> Option<Box<Self>> {
+        let faults = Faults::new(conduct, now)?;
+        Some(Box::new(Self {
+            faults,
+            reads_not: false,
+            is_sealed: false,
+            is_gone: false,
+            holds_on: false,
+        }))
+    }
+
+    /// How TCP looks to the server when we end it now, where there can be no close handshake.
+    fn ends_as(&self) -> Option<CloseKind> {
+        match self {
+            Self { is_gone: true, .. } => Some(CloseKind::Timeout),
+            // Bytes that nobody read make a RST of it (RFC 2525 section 2.17).
+            Self {
+                reads_not: true, ..
+            } => Some(CloseKind::Rst),
+            Self {
+                is_sealed: true, ..
+            } => Some(CloseKind::Fin),
+            _ => None,
+        }
+    }
+}
+
+impl<T: Transport> Session<T> {
+    /// Does what is due. Says whether that was the end.
+    pub(super) fn misbehave(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
+        loop {
+            let room = !self.outbox.is_blocked();
+            let step = self.misconduct.as_mut()?.faults.due(now, room)?;
+            match self.play(step, shared, now) {
+                Ok(None) => {}
+                Ok(Some(outcome)) => return Some(outcome),
+                Err(lost) => {
+                    self.evidence.lost = Some(lost);
+                    return Some(Outcome::Over);
+                }
+            }
+        }
+    }
+
+    fn play(&mut self, step: Step, shared: &Shared, now: Nanos) -> Result<Option<Outcome>, Lost> {
+        let Some(misconduct) = &mut self.misconduct else {
+            return Ok(None);
+        };
+        match step {
+            Step::Put(bytes) => {
+                self.transport.act(Act::Put(bytes))?;
+                self.outbox.ask_flush();
+            }
+            Step::Probe(bytes) => {
+                self.transport.act(Act::Put(bytes))?;
+                self.outbox.ask_flush();
+                self.note(|diary| diary.probed(now));
+            }
+            Step::StopMessages => self.outbox.hold_messages(),
+            Step::StopSending => self.outbox.hold_all(),
+            Step::Seal => {
+                misconduct.is_sealed = true;
+                self.outbox.seal();
+            }
+            Step::HalfClose => {
+                misconduct.is_sealed = true;
+                self.outbox.seal();
+                self.transport.act(Act::HalfClose)?;
+            }
+            Step::StopReading => {
+                misconduct.reads_not = true;
+                // Who does not read cannot watch the server.
+                self.heart = None;
+            }
+            Step::Vanish => {
+                misconduct.is_gone = true;
+                self.transport.act(Act::Vanish)?;
+            }
+            Step::Return => {
+                misconduct.is_gone = false;
+                self.transport.act(Act::Return)?;
+            }
+            Step::Close(code) => {
+                self.evidence.by_fault = true;
+                self.close(code, "", EndedBy::Fault, shared, now);
+            }
+            Step::Reset => {
+                self.transport.act(Act::Reset)?;
+                self.evidence.by_fault = true;
+                self.evidence.cut = Some(CloseKind::Rst);
+                self.note(|diary| diary.decided(EndedBy::Fault));
+                return Ok(Some(Outcome::Over));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The time to close has come. Where there can be no close handshake, that is the end.
+    pub(super) fn cut_off(&mut self) -> Option<Outcome> {
+        let kind = self.misconduct.as_ref()?.ends_as()?;
+        self.evidence.cut = Some(kind);
+        self.note(|diary| diary.decided(EndedBy::Plan));
+        Some(Outcome::Over)
+    }
+
+    /// A Close frame came. Says whether it is answered, and decides whether anything is read after it.
+    pub(super) fn closed_by_peer(&mut self, now: Nanos) -> bool {
+        let Some(misconduct) = &mut self.misconduct else {
+            return true;
+        };
+        misconduct.faults.close();
+        misconduct.reads_not |= misconduct.faults.holds(now);
+        !misconduct.faults.ignores_close(now)
+    }
+
+    /// Whether it takes what comes.
+    pub(super) fn reads(&self) -> bool {
+        (self.misconduct.as_ref()).is_none_or(|misconduct| !misconduct.reads_not)
+    }
+
+    /// Whether it is kept to the end of the run, though it is closed.
+    pub(super) fn is_held(&self, now: Nanos) -> bool {
+        let holds = |misconduct: &Misconduct| misconduct.reads_not && misconduct.faults.holds(now);
+        self.is_closing() && self.misconduct.as_deref().is_some_and(holds)
+    }
+
+    /// Looks for the end of TCP without reading.
+    pub(super) fn await_end(
+        &mut self,
+        shared: &Shared,
+        cx: &mut Context<'_>,
+        now: Nanos,
+    ) -> Option<Lost> {
+        let is_held = self.is_held(now);
+        let misconduct = self.misconduct.as_mut()?;
+        if !misconduct.holds_on
+            && let Poll::Ready(end) = self.transport.poll_end(cx)
+        {
+            if end == TcpEnd::Rst || !is_held {
+                return Some(Lost::Tcp(end));
+            }
+            misconduct.holds_on = true;
+            self.evidence.lost = Some(Lost::Tcp(end));
+            let at = self.received_at(shared, now);
+            self.note(|diary| diary.tcp_ended(at, end));
+        }
+        self.outbox.take_lost()
+    }
+}

@@ -1,0 +1,362 @@
+//! One open connection, from its 101 to the end of TCP: sends what is due, takes what comes, judges nothing.
+//!
+//! | state | left by |
+//! |---|---|
+//! | live: sends, pings, waits for answers | a Close frame received; the end of its time, once no answer is due; death |
+//! | closing: a Close frame was sent or received | the end of TCP; `close_timeout` |
+
+pub(super) mod cause;
+mod ending;
+mod fault;
+mod inbox;
+mod life;
+mod misconduct;
+mod outbox;
+mod taking;
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::task::{Context, Poll, Waker};
+
+use self::cause::Evidence;
+use self::inbox::ping_frame;
+use self::life::Diary;
+use self::misconduct::Misconduct;
+use self::outbox::Outbox;
+use crate::engine::exchange::{Exchange, Next};
+use crate::engine::heart::{Heart, Missed};
+use crate::engine::shared::Shared;
+use crate::measure::EndedBy;
+use crate::metric::{Counter, Timer};
+use crate::net::Transport;
+use crate::plan::{Nanos, Opening, PingName, Until};
+use crate::scenario::OnDead;
+
+/// How often it looks for what is due before others have their turn.
+const ROUNDS_AT_ONCE: usize = 8;
+
+/// RFC 6455 section 7.4.1: the purpose for which the connection was established has been fulfilled.
+pub(super) const NORMAL: u16 = 1000;
+/// What a heartbeat that was missed is closed with, as other stacks do.
+const MISSED: u16 = 1011;
+
+/// One open connection.
+pub(super) struct Session<T> {
+    transport: T,
+    connection: u32,
+    cohort: usize,
+    /// When its 101 came.
+    pub(super) opened: Nanos,
+    pub(super) heart: Option<Heart>,
+    pub(super) evidence: Evidence,
+    /// The last bytes received, and the last message among them.
+    pub(super) last_received: Option<Nanos>,
+    last_message: Option<Nanos>,
+    last_server_ping: Option<Nanos>,
+    /// When it was declared dead.
+    died: Option<Nanos>,
+    /// When its own time is over; the run's end may come sooner.
+    stop_at: Nanos,
+    state: State,
+    outbox: Outbox,
+    /// What it does wrong, where it does.
+    misconduct: Option<Box<Misconduct>>,
+    /// What is kept of it, where somebody asks.
+    diary: Option<Box<Diary>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Live,
+    Closing { since: Nanos, deadline: Nanos },
+}
+
+/// What a session tells when it is over, or has something to be recorded while it goes on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The connection is gone.
+    Over,
+    /// The peer was declared dead and the connection is kept.
+    DeadButKept,
+}
+
+impl<T: Transport> Session<T> {
+    /// `lost_before` is when the connection before it, of the same client, was lost.
+    pub(super) fn new(
+        transport: T,
+        opening: &Opening,
+        lost_before: Option<Nanos>,
+        now: Nanos,
+        shared: &Shared,
+    ) -> Self {
+        let Opening {
+            connection,
+            cohort,
+            until,
+            ..
+        } = *opening;
+        let heartbeat = shared.plan.cohort(cohort).heartbeat.as_ref();
+        let heart = heartbeat
+            .zip(shared.plan.pings(cohort, connection))
+            .map(|(heartbeat, pacer)| Heart::new(heartbeat, pacer, now));
+        let conduct = shared.plan.conduct(cohort, connection);
+        let stamp = transport.received_at(&*shared.clock);
+        let opened = stamp.map_or(now, |stamp| stamp.min(now));
+        let mut session = Self {
+            connection,
+            cohort,
+            opened,
+            heart,
+            evidence: Evidence::default(),
+            last_received: None,
+            last_message: None,
+            last_server_ping: None,
+            died: None,
+            stop_at: match until {
+                Until::End => Nanos::MAX,
+                Until::At(time) => time,
+                Until::After(lifetime) => opened.saturating_add(lifetime),
+            },
+            state: State::Live,
+            outbox: Outbox::default(),
+            misconduct: Misconduct::new(&conduct, opened),
+            diary: Diary::new(connection, cohort, &conduct, opened, lost_before),
+            transport,
+        };
+        if session.diary.is_some() {
+            let port = session.transport.local_port();
+            session.note(|diary| diary.port(port));
+        }
+        session
+    }
+
+    /// Does what is due and takes what has come. `set_deadline` is told when to be called again.
+    pub(super) fn poll(
+        &mut self,
+        exchanges: &mut [Exchange],
+        shared: &Shared,
+        cx: &mut Context<'_>,
+        set_deadline: impl FnOnce(Nanos, &Waker),
+    ) -> Poll<Outcome> {
+        let mut now = shared.clock.now();
+        // A busy worker looks at its deadlines between polls instead of waiting for its timer.
+        shared.deadlines.fire(now);
+        let mut rounds = 0;
+        // What has come is taken before a deadline is judged: a late worker does not make a peer silent. Once all was
+        // taken the transport wakes us for more.
+        let mut ended = self.receive(exchanges, shared, cx, now);
+        loop {
+            rounds += 1;
+            if ended.is_none() {
+                if let Some(outcome) = self.act(exchanges, shared, now) {
+                    return Poll::Ready(outcome);
+                }
+                self.outbox.flush(&mut self.transport, cx);
+                // A send that failed is no reason not to look: what came before the end is still there.
+                if self.outbox.has_lost() || !self.reads() {
+                    // An answer cannot have come before the send it answers.
+                    now = shared.clock.now();
+                    ended = self.receive(exchanges, shared, cx, now);
+                }
+            }
+            if let Some(lost) = &ended {
+                self.last_words(lost, cx);
+            }
+            self.count_bytes(shared, now);
+            if let Some(lost) = ended {
+                self.end(lost, shared, now);
+                return Poll::Ready(Outcome::Over);
+            }
+            let deadline = self.deadline(exchanges, shared, now);
+            if self.outbox.wants_flush() || deadline <= now {
+                if rounds < ROUNDS_AT_ONCE {
+                    continue;
+                }
+                cx.waker().wake_by_ref();
+            }
+            set_deadline(deadline, cx.waker());
+            return Poll::Pending;
+        }
+    }
+
+    fn act(&mut self, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) -> Option<Outcome> {
+        for exchange in exchanges.iter_mut() {
+            while let Some(intended) = exchange.expire(now) {
+                shared.record(self.cohort, intended, |cells| {
+                    cells.count(Counter::MessagesTimedOut);
+                });
+            }
+        }
+        if let Some(outcome) = self.misbehave(shared, now) {
+            return Some(outcome);
+        }
+        if let State::Closing { deadline, .. } = self.state {
+            return (now >= self.gives_up_at(deadline, shared, now)).then(|| {
+                self.evidence.stuck = self.outbox.is_blocked() && self.evidence.dead.is_none();
+                Outcome::Over
+            });
+        }
+        if let Some(outcome) = self.mind_heart(shared, now) {
+            return Some(outcome);
+        }
+        if self.is_closing() {
+            // Dead: a Close frame went out, and nothing may follow it.
+            return None;
+        }
+        let stop = self.stop(shared);
+        self.send(exchanges, shared, now, stop);
+        if now >= stop {
+            for exchange in exchanges.iter_mut() {
+                while let Some(intended) = exchange.give_up(stop) {
+                    not_sent(shared, self.cohort, intended);
+                }
+            }
+            if now >= self.closes_at(shared) && self.is_settled(exchanges) {
+                if let Some(outcome) = self.cut_off() {
+                    return Some(outcome);
+                }
+                self.close(Some(NORMAL), "", EndedBy::Plan, shared, now);
+            }
+        }
+        None
+    }
+
+    fn send(&mut self, exchanges: &mut [Exchange], shared: &Shared, now: Nanos, stop: Nanos) {
+        for (index, exchange) in exchanges.iter_mut().enumerate() {
+            while self.outbox.has_room() {
+                match exchange.next(now, stop) {
+                    Next::Wait => break,
+                    Next::GiveUp(intended) => not_sent(shared, self.cohort, intended),
+                    Next::Send(due) => {
+                        let mut scratch = shared.scratch.borrow_mut();
+                        let frame = self.frame(index, due, &exchange.series, shared, &mut scratch);
+                        self.outbox.feed(&mut self.transport, frame);
+                        exchange.sent(due, now);
+                        shared.record(self.cohort, due.intended, |cells| {
+                            cells.count(Counter::MessagesDue);
+                            cells.count(Counter::MessagesSent);
+                            cells.time(Timer::ScheduleLateness, now - due.intended);
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    fn mind_heart(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
+        let stop = self.stop(shared);
+        let heart = self.heart.as_mut()?;
+        while let Some(Missed { intended, dead }) = heart.expire(now, self.last_received) {
+            shared.record(self.cohort, intended, |cells| {
+                cells.count(Counter::PingsMissed)
+            });
+            if dead {
+                return self.die(shared, now);
+            }
+        }
+        let intended = heart.next_ping();
+        if intended <= now && intended < stop && self.outbox.has_room_for_ping() {
+            let sequence = heart.ping(now);
+            let name = PingName {
+                run: shared.plan.run,
+                sequence,
+            };
+            let name = name.encode();
+            let frame = ping_frame(shared, self.cohort, &name);
+            self.outbox.feed_ping(&mut self.transport, frame);
+            shared.record(self.cohort, intended, |cells| {
+                cells.count(Counter::PingsSent);
+                cells.time(Timer::ScheduleLateness, now - intended);
+            });
+        }
+        None
+    }
+
+    fn die(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
+        let last_sign = self.last_received.unwrap_or(self.opened);
+        shared.whole(self.cohort, |cells| {
+            cells.count(Counter::ConnectionsDead);
+            cells.time(Timer::HeartbeatDetection, now.saturating_sub(last_sign));
+        });
+        shared.shard.borrow_mut().cohorts[self.cohort].open.dead += 1;
+        self.evidence.dead = Some(self.tcp_view());
+        self.died = Some(now);
+        let cause = cause::judge(&self.evidence).cause;
+        self.note(|diary| diary.died(now, cause));
+        let heartbeat = shared.plan.cohort(self.cohort).heartbeat.as_ref()?;
+        match heartbeat.on_dead {
+            OnDead::Reconnect => {
+                self.note(|diary| diary.decided(EndedBy::Heartbeat));
+                Some(Outcome::Over)
+            }
+            OnDead::Keep => Some(Outcome::DeadButKept),
+            OnDead::Close => {
+                let reason = "heartbeat timeout";
+                self.close(Some(MISSED), reason, EndedBy::Heartbeat, shared, now);
+                None
+            }
+        }
+    }
+
+    /// Books what went over the wire since the last time.
+    pub(super) fn count_bytes(&mut self, shared: &Shared, now: Nanos) {
+        let (sent, received) = self.transport.take_bytes();
+        if sent > 0 {
+            self.note(|diary| diary.sent(now));
+        }
+        shared.whole(self.cohort, |cells| {
+            cells.add(Counter::BytesSent, sent);
+            cells.add(Counter::BytesReceived, received);
+        });
+    }
+
+    /// Writes something down, where somebody asks for it.
+    fn note(&mut self, what: impl FnOnce(&mut Diary)) {
+        if let Some(diary) = &mut self.diary {
+            what(diary);
+        }
+    }
+
+    /// When there is something to do again, if nothing comes in before.
+    fn deadline(&self, exchanges: &[Exchange], shared: &Shared, now: Nanos) -> Nanos {
+        let mut first = Nanos::MAX;
+        for exchange in exchanges.iter() {
+            first = first.min(exchange.times_out());
+        }
+        if let Some(misconduct) = &self.misconduct {
+            first = first.min(misconduct.faults.next(!self.outbox.is_blocked()));
+        }
+        if let State::Closing { deadline, .. } = self.state {
+            return first.min(self.gives_up_at(deadline, shared, now));
+        }
+        let stop = self.stop(shared);
+        if let Some(heart) = &self.heart {
+            first = first.min(heart.deadline());
+            if heart.next_ping() < stop && self.outbox.has_room_for_ping() {
+                first = first.min(heart.next_ping());
+            }
+        }
+        if now >= stop {
+            if self.is_settled(exchanges) {
+                first = first.min(self.closes_at(shared));
+            }
+            return first;
+        }
+        // The end of the run is not waited for here: the worker wakes its connections then, a few at a time.
+        first = first.min(self.stop_at);
+        if self.outbox.has_room() {
+            for exchange in exchanges {
+                first = first.min(exchange.wakes(stop));
+            }
+        }
+        first
+    }
+}
+
+/// Counts a message that could not be sent.
+pub(super) fn not_sent(shared: &Shared, cohort: usize, intended: Nanos) {
+    shared.record(cohort, intended, |cells| {
+        cells.count(Counter::MessagesDue);
+        cells.count(Counter::MessagesNotSent);
+    });
+}

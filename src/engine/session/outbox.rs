@@ -1,0 +1,326 @@
+//! The sending side of a session: feeds frames, flushes once for all that is due, and notices when the peer
+//! takes no more.
+
+use std::task::{Context, Poll};
+
+use crate::frame::Frame;
+use crate::net::{Lost, Transport};
+
+/// Bytes of messages fed before a flush, at most: a backlog stays an index, it does not become a buffer.
+const MESSAGES_AT_ONCE: usize = 64 * 1024;
+/// Bytes of pings on top of that. They are fed to a peer that takes nothing too: their deadlines find it out.
+const PINGS_AT_ONCE: usize = 16 * 1024;
+/// Bytes of answers to the peer's pings on top of that.
+const PONGS_AT_ONCE: usize = 16 * 1024;
+/// The longest header of a frame with its mask, and the longest payload of a control frame (RFC 6455 section 5.2).
+const HEADER: usize = 14;
+const CONTROL: usize = 125;
+
+/// What is fed and not flushed.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    messages: usize,
+    pings: usize,
+    pongs: usize,
+    /// The last pong that there was no room for.
+    owed: Option<Box<[u8]>>,
+    /// Bytes fed before a flush, at most. Zero: none is to be fed any more.
+    most_messages: usize,
+    most_pings: usize,
+    is_sealed: bool,
+    dirty: bool,
+    blocked: bool,
+    lost: Option<Lost>,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self {
+            messages: 0,
+            pings: 0,
+            pongs: 0,
+            owed: None,
+            most_messages: MESSAGES_AT_ONCE,
+            most_pings: PINGS_AT_ONCE,
+            is_sealed: false,
+            dirty: false,
+            blocked: false,
+            lost: None,
+        }
+    }
+}
+
+impl Outbox {
+    /// Whether a message may be fed now.
+    pub(super) fn has_room(&self) -> bool {
+        !self.blocked && self.lost.is_none() && self.messages < self.most_messages
+    }
+
+    /// Whether a ping may be fed now.
+    pub(super) fn has_room_for_ping(&self) -> bool {
+        self.lost.is_none() && self.pings < self.most_pings
+    }
+
+    /// There is never room for a message again.
+    pub(super) fn hold_messages(&mut self) {
+        self.most_messages = 0;
+    }
+
+    /// There is never room for a message or a ping again.
+    pub(super) fn hold_all(&mut self) {
+        self.most_messages = 0;
+        self.most_pings = 0;
+    }
+
+    /// No frame is queued any more, of whatever kind.
+    pub(super) fn seal(&mut self) {
+        self.hold_all();
+        self.owed = None;
+        self.is_sealed = true;
+    }
+
+    /// Queues a message.
+    pub(super) fn feed<T: Transport>(&mut self, transport: &mut T, frame: Frame<'_>) {
+        self.messages += length(&frame);
+        self.queue(transport, frame);
+    }
+
+    /// Queues a ping, of either kind.
+    pub(super) fn feed_ping<T: Transport>(&mut self, transport: &mut T, frame: Frame<'_>) {
+        self.pings += length(&frame);
+        self.queue(transport, frame);
+    }
+
+    /// Queues the answer to a ping. Where the peer asks and asks and takes no answer, the last one is enough (RFC 6455
+    /// section 5.5.3).
+    pub(super) fn feed_pong<T: Transport>(&mut self, transport: &mut T, payload: &[u8]) {
+        let frame = Frame::Pong(payload);
+        if self.pongs < PONGS_AT_ONCE {
+            self.pongs += length(&frame);
+            self.queue(transport, frame);
+        } else if !self.is_sealed {
+            self.owed = Some(payload.into());
+        }
+    }
+
+    /// Queues a Close frame, and nothing behind it.
+    pub(super) fn feed_close<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        code: Option<u16>,
+        reason: &str,
+    ) {
+        self.queue(transport, Frame::Close { code, reason });
+        self.seal();
+    }
+
+    fn queue<T: Transport>(&mut self, transport: &mut T, frame: Frame<'_>) {
+        if self.lost.is_none() && !self.is_sealed {
+            self.dirty = true;
+            transport.feed(frame);
+        }
+    }
+
+    /// Something else was queued.
+    pub(super) fn ask_flush(&mut self) {
+        self.dirty = true;
+    }
+
+    /// Whether a flush has something to do that it has not been refused.
+    pub(super) fn wants_flush(&self) -> bool {
+        self.dirty && !self.blocked && self.lost.is_none()
+    }
+
+    /// Whether the peer takes no more bytes.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// Sends what is queued. Failures are told by [`Self::take_lost`], after what was received before them is taken.
+    pub(super) fn flush<T: Transport>(&mut self, transport: &mut T, cx: &mut Context<'_>) {
+        if !self.dirty || self.lost.is_some() {
+            return;
+        }
+        match transport.poll_flush(cx) {
+            Poll::Ready(Ok(())) => {
+                self.dirty = false;
+                self.blocked = false;
+                self.messages = 0;
+                self.pings = 0;
+                self.pongs = 0;
+                if let Some(payload) = self.owed.take() {
+                    self.feed_pong(transport, &payload);
+                }
+            }
+            Poll::Ready(Err(lost)) => self.lost = Some(lost),
+            Poll::Pending => self.blocked = true,
+        }
+    }
+
+    /// Whether nothing more can be sent.
+    pub(super) fn has_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
+    /// Why nothing more can be sent.
+    pub(super) fn take_lost(&mut self) -> Option<Lost> {
+        self.lost.take()
+    }
+}
+
+/// On the wire, at most.
+fn length(frame: &Frame<'_>) -> usize {
+    HEADER
+        + match frame {
+            Frame::Text(bytes) | Frame::Binary(bytes) => bytes.len(),
+            Frame::Ping(bytes) | Frame::Pong(bytes) => bytes.len(),
+            Frame::Close { .. } => CONTROL,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Room, Writer};
+    use crate::measure::TcpView;
+    use crate::net::Act;
+    use crate::net::TcpEnd;
+    use crate::plan::Nanos;
+    use crate::time::Clock;
+
+    /// Takes no bytes, until it does.
+    struct Full {
+        writer: Writer,
+        is_full: bool,
+        pongs: Vec<Vec<u8>>,
+    }
+
+    impl Full {
+        fn new() -> Self {
+            Self {
+                writer: Writer::new(1),
+                is_full: true,
+                pongs: Vec::new(),
+            }
+        }
+    }
+
+    impl Transport for Full {
+        fn poll_event<'room>(
+            &mut self,
+            _: &mut Context<'_>,
+            _: &'room mut Room,
+        ) -> Poll<Result<Frame<'room>, Lost>> {
+            Poll::Pending
+        }
+
+        fn leave(&mut self, _: &mut Room) {}
+
+        fn feed(&mut self, frame: Frame<'_>) {
+            if let Frame::Pong(payload) = frame {
+                self.pongs.push(payload.to_vec());
+            }
+            self.writer.add(frame);
+        }
+
+        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+            if self.is_full {
+                return Poll::Pending;
+            }
+            self.writer.clear();
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_end(&mut self, _: &mut Context<'_>) -> Poll<TcpEnd> {
+            Poll::Pending
+        }
+
+        fn act(&mut self, act: Act) -> Result<(), Lost> {
+            unreachable!("{act:?}")
+        }
+
+        fn received_at(&self, _: &dyn Clock) -> Option<Nanos> {
+            None
+        }
+
+        fn frames_after_close(&self) -> u32 {
+            0
+        }
+
+        fn local_port(&self) -> Option<u16> {
+            None
+        }
+
+        fn take_bytes(&mut self) -> (u64, u64) {
+            (0, 0)
+        }
+
+        fn tcp_view(&self) -> Option<TcpView> {
+            None
+        }
+    }
+
+    #[test]
+    fn what_is_fed_stays_within_a_limit_whatever_its_length() {
+        for length in [0, 1, 64, 125, 126, 5_000, 65_535, 65_536, 1_000_000] {
+            let (mut outbox, mut transport) = (Outbox::default(), Full::new());
+            let bytes = vec![b'x'; length];
+            let mut frames = 0;
+            while outbox.has_room() {
+                outbox.feed(&mut transport, Frame::Text(&bytes));
+                frames += 1;
+            }
+            while outbox.has_room_for_ping() {
+                outbox.feed_ping(&mut transport, Frame::Text(&bytes));
+                frames += 1;
+            }
+            assert!(frames >= 2);
+            for _ in 0..10_000 {
+                outbox.feed_pong(&mut transport, &bytes[..length.min(CONTROL)]);
+            }
+            outbox.feed_close(&mut transport, Some(1011), "heartbeat timeout");
+            // The last of each kind may begin below its bound and end beyond.
+            let longest = length.max(CONTROL) + HEADER;
+            let most = MESSAGES_AT_ONCE + PINGS_AT_ONCE + PONGS_AT_ONCE + 4 * longest;
+            let fed = transport.writer.unwritten().len();
+            assert!(fed <= most, "{length}: {fed}");
+        }
+    }
+
+    #[test]
+    fn a_peer_that_takes_no_pongs_gets_the_last_one_when_it_does() {
+        let (mut outbox, mut transport) = (Outbox::default(), Full::new());
+        let cx = &mut Context::from_waker(std::task::Waker::noop());
+        let pings = 5_000u32;
+        for ping in 0..pings {
+            outbox.feed_pong(&mut transport, &ping.to_be_bytes());
+        }
+        outbox.flush(&mut transport, cx);
+        assert!(outbox.is_blocked());
+        assert!(transport.pongs.len() < 1_000);
+        transport.is_full = false;
+        outbox.flush(&mut transport, cx);
+        outbox.flush(&mut transport, cx);
+        assert!(!outbox.is_blocked() && !outbox.wants_flush());
+        let last = transport.pongs.last().unwrap();
+        assert_eq!(last.as_slice(), (pings - 1).to_be_bytes());
+    }
+
+    #[test]
+    fn nothing_is_queued_behind_a_close_frame() {
+        let (mut outbox, mut transport) = (Outbox::default(), Full::new());
+        let cx = &mut Context::from_waker(std::task::Waker::noop());
+        for _ in 0..5_000 {
+            outbox.feed_pong(&mut transport, b"owed");
+        }
+        outbox.feed_close(&mut transport, Some(1000), "");
+        let queued = transport.writer.unwritten().len();
+        outbox.feed_close(&mut transport, Some(1000), "");
+        outbox.feed_pong(&mut transport, b"?");
+        assert!(!outbox.has_room() && !outbox.has_room_for_ping());
+        assert_eq!(transport.writer.unwritten().len(), queued);
+        transport.is_full = false;
+        outbox.flush(&mut transport, cx);
+        assert!(!outbox.is_blocked() && !outbox.wants_flush());
+    }
+}

@@ -1,0 +1,135 @@
+//! Where a session takes what has come: messages and pongs go on to the numbers, a Close frame begins the end.
+
+use std::task::{Context, Poll};
+
+use super::cause::may_be_sent;
+use super::inbox;
+use super::{NORMAL, Session, State};
+use crate::engine::exchange::Exchange;
+use crate::engine::shared::Shared;
+use crate::frame::{Frame, Room};
+use crate::measure::EndedBy;
+use crate::metric::{Cause, Side};
+use crate::net::{Lost, Transport};
+use crate::plan::Nanos;
+
+/// RFC 6455 section 7.4.1: the other side broke the protocol.
+const BROKEN: u16 = 1002;
+
+impl<T: Transport> Session<T> {
+    /// Takes what has come, up to what its transport reads in one turn. Says how the connection was lost, if it was.
+    pub(super) fn receive(
+        &mut self,
+        exchanges: &mut [Exchange],
+        shared: &Shared,
+        cx: &mut Context<'_>,
+        now: Nanos,
+    ) -> Option<Lost> {
+        let mut room = shared.room.borrow_mut();
+        let lost = self.take_all(exchanges, shared, cx, &mut room, now);
+        self.transport.leave(&mut room);
+        lost
+    }
+
+    fn take_all(
+        &mut self,
+        exchanges: &mut [Exchange],
+        shared: &Shared,
+        cx: &mut Context<'_>,
+        room: &mut Room,
+        now: Nanos,
+    ) -> Option<Lost> {
+        loop {
+            if !self.reads() {
+                return self.await_end(shared, cx, now);
+            }
+            match self.transport.poll_event(cx, room) {
+                Poll::Ready(Ok(event)) => self.take(event, exchanges, shared, now),
+                Poll::Ready(Err(lost)) => return Some(lost),
+                Poll::Pending => return self.outbox.take_lost(),
+            }
+        }
+    }
+
+    fn take(&mut self, event: Frame<'_>, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) {
+        let at = self.received_at(shared, now);
+        self.last_received = Some(at);
+        match event {
+            Frame::Text(bytes) => {
+                self.note(|diary| diary.answer(at));
+                inbox::message(self, exchanges, shared, bytes, true, now);
+            }
+            Frame::Binary(bytes) => {
+                self.note(|diary| diary.answer(at));
+                inbox::message(self, exchanges, shared, bytes, false, now);
+            }
+            Frame::Pong(bytes) => {
+                self.note(|diary| diary.answer(at));
+                inbox::pong(self, shared, bytes, at);
+            }
+            Frame::Ping(bytes) => {
+                let is_answered = match &mut self.misconduct {
+                    Some(misconduct) => misconduct.faults.ping(bytes, at),
+                    None => !shared.plan.is_mute(self.cohort),
+                };
+                if is_answered && self.misconduct.is_none() {
+                    self.outbox.feed_pong(&mut self.transport, bytes);
+                }
+                self.note(|diary| diary.ping(at, is_answered));
+                inbox::server_ping(self, shared, at);
+            }
+            Frame::Close { code, reason } => self.take_close(code, reason, shared, at, now),
+        }
+    }
+
+    fn take_close(
+        &mut self,
+        code: Option<u16>,
+        reason: &str,
+        shared: &Shared,
+        at: Nanos,
+        now: Nanos,
+    ) {
+        // What is sent from here on is our answer, and no sign of life.
+        self.count_bytes(shared, now);
+        let is_answered = self.closed_by_peer(now);
+        self.note(|diary| diary.close_received(at, code, reason));
+        self.evidence.received.get_or_insert(code);
+        reason.clone_into(&mut self.evidence.reason);
+        if self.state == State::Live {
+            if is_answered {
+                // With the same code, unless that one must not be sent (RFC 6455 section 5.5.1).
+                let code = code.map(|code| if may_be_sent(code) { code } else { BROKEN });
+                self.outbox.feed_close(&mut self.transport, code, "");
+            }
+            self.evidence.sent = Some((code.unwrap_or(NORMAL), Side::Peer));
+            self.closing(EndedBy::Server, shared, now);
+        }
+    }
+
+    /// Nothing more can be read. What is queued still goes out as far as the server takes it at once: the answer to its
+    /// Close, and where it broke the protocol, ours (RFC 6455 section 7.1.7).
+    #[cold]
+    pub(super) fn last_words(&mut self, lost: &Lost, cx: &mut Context<'_>) {
+        let code = match lost {
+            Lost::Broken(Cause::BadUtf8, _) => Some(1007),
+            Lost::Broken(Cause::MessageTooBig, _) => Some(1009),
+            Lost::Broken(..) => Some(BROKEN),
+            Lost::Tcp(_) | Lost::Io(_) => None,
+        };
+        if code.is_some() && !self.is_closing() {
+            self.outbox.feed_close(&mut self.transport, code, "");
+        }
+        self.outbox.flush(&mut self.transport, cx);
+    }
+
+    /// When what is taken now reached this machine; now, where that is not watched. It can have come since this turn
+    /// began, for a busy machine may put us aside between a look at the clock and a read.
+    pub(super) fn received_at(&self, shared: &Shared, now: Nanos) -> Nanos {
+        if self.diary.is_none() {
+            return now;
+        }
+        let at = self.transport.received_at(&*shared.clock);
+        at.map_or(now, |at| at.max(self.opened.min(now)))
+    }
+}

@@ -1,0 +1,406 @@
+//! Plays a scenario against scripts, as a worker would: polls who is woken, and jumps the clock to whatever comes
+//! next. Nothing here depends on real time, so every play of the same scenario is the same.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake};
+
+use super::peer::{Connection, Peer};
+use super::script::Script;
+use crate::engine::client;
+use crate::engine::dial::Connector;
+use crate::engine::shared::{RunState, Shared};
+use crate::measure::{Cells, Ending, Histogram, Life, Open};
+use crate::metric::{Cause, Counter, Timer};
+use crate::net::Failure;
+use crate::net::Steps;
+use crate::plan::{Conduct, Nanos, Opening, Plan, nanos};
+use crate::scenario::{self, Cohort, Expect, HeartbeatKind, Outside, Overrides, Shape, Source};
+use crate::time::NEVER;
+use crate::time::{Clock as _, Manual};
+
+/// Nobody needs to be polled more often without time moving on.
+const POLLS_AT_ONCE: usize = 100;
+
+/// Plays a scenario; `script` is asked once for each dial.
+pub(super) fn play(text: &str, script: impl FnMut(usize) -> Script + 'static) -> Seen {
+    Play::new(text).run(script)
+}
+
+/// The plan of a scenario, given as its text but for its name and target.
+pub(in crate::engine) fn plan(text: &str) -> Plan {
+    let source = Source {
+        name: "test".to_owned(),
+        text: format!("name = \"test\"\ntarget.url = \"ws://peer/\"\n{text}"),
+    };
+    let outside = Outside {
+        env: &|_| None,
+        read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+    };
+    let scenario = scenario::parse(&source, &Overrides::default(), &outside)
+        .unwrap_or_else(|problems| panic!("{problems:?}"));
+    Plan::new(scenario, 1, 1)
+}
+
+/// A scenario to be played.
+pub(super) struct Play {
+    plan: Plan,
+    interrupted_at: Nanos,
+    stall: Range<Nanos>,
+}
+
+impl Play {
+    /// A scenario as [`plan`] reads it.
+    pub(super) fn new(text: &str) -> Self {
+        Self {
+            plan: plan(text),
+            interrupted_at: NEVER,
+            stall: 0..0,
+        }
+    }
+
+    /// Its only cohort is changed like this.
+    pub(super) fn with(mut self, change: impl FnOnce(&mut Cohort)) -> Self {
+        let mut scenario = self.plan.scenario;
+        change(&mut scenario.cohorts[0]);
+        self.plan = Plan::new(scenario, 1, 1);
+        self
+    }
+
+    /// A signal ends the load at this time.
+    pub(super) fn interrupted_at(mut self, time: Nanos) -> Self {
+        self.interrupted_at = time;
+        self
+    }
+
+    /// The worker itself stands still for this time.
+    pub(super) fn stalled(mut self, time: Range<Nanos>) -> Self {
+        self.stall = time;
+        self
+    }
+
+    /// Plays it to the end of its last connection.
+    pub(super) fn run(self, script: impl FnMut(usize) -> Script + 'static) -> Seen {
+        let clock = Manual::default();
+        let state = Arc::new(RunState::new(self.plan.connections()));
+        let measure_from = match &self.plan.scenario.load.shape {
+            Shape::Steady {
+                ramp_up, warm_up, ..
+            } => nanos(*ramp_up + *warm_up),
+            Shape::Stages(_) => 0,
+            Shape::Arrivals { warm_up, .. } => nanos(*warm_up),
+        };
+        let length = self.plan.windows().length();
+        state.schedule(measure_from, measure_from + length);
+        let plan = Arc::new(self.plan);
+        let shared = Rc::new(Shared::new(Box::new(clock.clone()), plan.clone(), state));
+        let dials = Dials {
+            clock: clock.clone(),
+            script: Rc::new(RefCell::new(script)),
+            peers: Rc::default(),
+        };
+        let mut stage = Stage {
+            openings: plan.openings(0, 1).collect(),
+            shared,
+            clock,
+            dials,
+            tasks: Vec::new(),
+            interrupt: self.interrupted_at,
+            stall: self.stall,
+            announced: false,
+            polls: 0,
+        };
+        stage.play();
+        stage.seen()
+    }
+}
+
+/// Hands out the scripted connections.
+struct Dials<F> {
+    clock: Manual,
+    script: Rc<RefCell<F>>,
+    peers: Rc<RefCell<Vec<Peer>>>,
+}
+
+impl<F> Clone for Dials<F> {
+    fn clone(&self) -> Self {
+        Self {
+            clock: self.clock.clone(),
+            script: self.script.clone(),
+            peers: self.peers.clone(),
+        }
+    }
+}
+
+impl<F: FnMut(usize) -> Script> Connector for Dials<F> {
+    type Transport = Connection;
+
+    async fn connect(
+        &self,
+        _cohort: usize,
+        _connection: u32,
+        conduct: Conduct,
+        _shared: &Shared,
+    ) -> Result<(Connection, Steps), Failure> {
+        let mut peers = self.peers.borrow_mut();
+        let script = (self.script.borrow_mut())(peers.len());
+        if script.is_refused {
+            return Err(Failure::new(Cause::Dns, "no such name"));
+        }
+        let peer = Peer::new(script, &conduct, self.clock.clone());
+        let connection = peer.connection();
+        peers.push(peer);
+        let steps = Steps {
+            tcp: 0,
+            tls: None,
+            upgrade: 0,
+        };
+        Ok((connection, steps))
+    }
+}
+
+struct Task {
+    future: Pin<Box<dyn Future<Output = ()>>>,
+    woken: Arc<Woken>,
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Stage<F> {
+    openings: std::collections::VecDeque<Opening>,
+    shared: Rc<Shared>,
+    clock: Manual,
+    dials: Dials<F>,
+    tasks: Vec<Task>,
+    interrupt: Nanos,
+    stall: Range<Nanos>,
+    announced: bool,
+    polls: usize,
+}
+
+impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
+    fn play(&mut self) {
+        loop {
+            let now = self.clock.now();
+            self.happen(now);
+            let deadline = self.poll(now);
+            if self.tasks.is_empty() && self.openings.is_empty() {
+                return;
+            }
+            let peers = self.dials.peers.borrow();
+            let next = (peers.iter().filter_map(Peer::next))
+                .chain(self.openings.front().map(|opening| opening.at))
+                .chain((!self.announced).then(|| self.shared.state.end()))
+                .chain([self.interrupt])
+                .chain([deadline])
+                .min();
+            let next = next.filter(|next| *next != NEVER);
+            let next = next.unwrap_or_else(|| panic!("waits for ever from {now} on"));
+            assert!(next > now, "does not take what is there since {next}");
+            let stalls = self.stall.contains(&next);
+            self.clock.set(if stalls { self.stall.end } else { next });
+        }
+    }
+
+    /// What a worker does beside its connections.
+    fn happen(&mut self, now: Nanos) {
+        if now >= self.interrupt {
+            self.interrupt = NEVER;
+            self.shared.state.cut_short(now);
+        }
+        let is_over = self.shared.is_over(now);
+        while let Some(opening) =
+            (self.openings).pop_front_if(|opening| opening.at <= now || is_over)
+        {
+            if is_over {
+                continue;
+            }
+            self.shared.clients.set(self.shared.clients.get() + 1);
+            let live = client::live(self.shared.clone(), self.dials.clone(), opening);
+            self.tasks.push(Task {
+                future: Box::pin(live),
+                woken: Arc::new(Woken(AtomicBool::new(true))),
+            });
+        }
+        if is_over && !self.announced {
+            self.announced = true;
+            self.shared.ended.notify_waiters();
+            self.shared.deadlines.wake(0, usize::MAX);
+        }
+        self.dials.peers.borrow().iter().for_each(Peer::wake);
+    }
+
+    /// Polls until nobody is woken any more; says when the next deadline is.
+    fn poll(&mut self, now: Nanos) -> Nanos {
+        let before = self.polls;
+        loop {
+            let deadline = self.shared.deadlines.fire(now);
+            let mut rests = true;
+            self.tasks.retain_mut(|task| {
+                if !task.woken.0.swap(false, Ordering::Relaxed) {
+                    return true;
+                }
+                rests = false;
+                self.polls += 1;
+                let waker = task.woken.clone().into();
+                let polled = task.future.as_mut().poll(&mut Context::from_waker(&waker));
+                polled == Poll::Pending
+            });
+            if rests {
+                return deadline;
+            }
+            let most = POLLS_AT_ONCE * (1 + self.tasks.len());
+            assert!(self.polls - before < most, "spins at {now}");
+        }
+    }
+
+    fn seen(self) -> Seen {
+        let shard = self.shared.shard.borrow();
+        let cohort = &shard.cohorts[0];
+        let mut all = cohort.whole.clone();
+        cohort.windows().iter().for_each(|cells| all.merge(cells));
+        let peers = self.dials.peers.borrow().clone();
+        let plan = self.shared.plan.cohort(0);
+        let heartbeat = plan.heartbeat.as_ref();
+        let seen = Seen {
+            all,
+            windows: cohort.windows()[1..].to_vec(),
+            endings: shard.endings.clone(),
+            lives: shard.lives.clone(),
+            open: cohort.open,
+            peers,
+            ended: self.clock.now(),
+            polls: self.polls,
+            echoes: plan.messages.iter().all(|m| m.expect == Expect::Echo),
+            pings_are_text: heartbeat.is_some_and(|h| h.kind != HeartbeatKind::Frames),
+        };
+        let open = &seen.open;
+        assert_eq!((open.connecting, open.open, open.closing), (0, 0, 0));
+        seen.check_books();
+        seen
+    }
+}
+
+/// What was seen of a play.
+pub(super) struct Seen {
+    /// Everything that was recorded.
+    pub(super) all: Cells,
+    /// The measured windows.
+    pub(super) windows: Vec<Cells>,
+    pub(super) endings: Vec<Ending>,
+    pub(super) lives: Vec<Life>,
+    pub(super) open: Open,
+    /// The other end of each connection, in the order of the dials.
+    pub(super) peers: Vec<Peer>,
+    /// When it was over.
+    pub(super) ended: Nanos,
+    pub(super) polls: usize,
+    echoes: bool,
+    pings_are_text: bool,
+}
+
+impl Seen {
+    /// Every connection and every message has come to one end. Holds for all plays.
+    #[track_caller]
+    fn check_books(&self) {
+        use Counter::*;
+        let sum = |counters: &[Counter]| counters.iter().map(|c| self.count(*c)).sum::<u64>();
+        assert_eq!(self.count(ConnectionsOpened), self.count(ConnectionsClosed));
+        let closes: u64 = self.all.closes().map(|(_, _, count)| count).sum();
+        assert_eq!(closes, self.count(ConnectionsClosed));
+        assert_eq!(
+            self.count(MessagesDue),
+            sum(&[MessagesSent, MessagesNotSent])
+        );
+        let ends = sum(&[
+            MessagesEchoed,
+            MessagesMismatched,
+            MessagesTimedOut,
+            MessagesLost,
+        ]);
+        assert_eq!(
+            ends,
+            if self.echoes {
+                self.count(MessagesSent)
+            } else {
+                0
+            }
+        );
+        let answers = [
+            MessagesEchoed,
+            MessagesMismatched,
+            MessagesDuplicated,
+            MessagesUnsolicited,
+            MessagesLate,
+        ];
+        assert_eq!(
+            self.count(MessagesReceived),
+            sum(&answers) + self.text_pongs()
+        );
+        for peer in &self.peers {
+            assert_eq!(peer.uncounted_bytes(), (0, 0));
+        }
+    }
+
+    /// Answers to text heartbeats are messages too.
+    fn text_pongs(&self) -> u64 {
+        use Counter::*;
+        let pongs = [PongsReceived, PongsLate, PongsUnsolicited];
+        if self.pings_are_text {
+            pongs.iter().map(|counter| self.count(*counter)).sum()
+        } else {
+            0
+        }
+    }
+
+    pub(super) fn count(&self, counter: Counter) -> u64 {
+        self.all.counter(counter)
+    }
+
+    pub(super) fn counts<const N: usize>(&self, counters: [Counter; N]) -> [u64; N] {
+        counters.map(|counter| self.count(counter))
+    }
+
+    /// A distribution that must not be empty.
+    #[track_caller]
+    pub(super) fn timer(&self, timer: Timer) -> &Histogram {
+        self.all
+            .timer(timer)
+            .unwrap_or_else(|| panic!("nothing in {timer}"))
+    }
+
+    /// How many times were recorded.
+    pub(super) fn timed(&self, timer: Timer) -> u64 {
+        self.all.timer(timer).map_or(0, Histogram::count)
+    }
+
+    /// Why the connections ended that did not end as planned.
+    pub(super) fn causes(&self) -> Vec<Cause> {
+        self.endings.iter().map(|ending| ending.cause).collect()
+    }
+
+    /// The life of the only connection.
+    #[track_caller]
+    pub(super) fn life(&self) -> &Life {
+        assert_eq!(self.lives.len(), 1);
+        &self.lives[0]
+    }
+
+    /// The only connection's other end.
+    #[track_caller]
+    pub(super) fn peer(&self) -> &Peer {
+        assert_eq!(self.peers.len(), 1);
+        &self.peers[0]
+    }
+}

@@ -1,0 +1,103 @@
+//! Opens TCP. What the system has connected by itself is not waited for: on an address of this machine a wait would
+//! take longer than the connection.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd as _;
+
+use socket2::{Domain, Socket, Type};
+use tokio::net::TcpStream;
+
+use crate::sys;
+
+/// Connects to `address`, from `source` where one is given, with a receive buffer of `receives` bytes where that is
+/// given.
+///
+/// # Errors
+/// What the system says.
+pub(crate) async fn tcp(
+    address: SocketAddr,
+    source: Option<IpAddr>,
+    receives: Option<usize>,
+) -> io::Result<TcpStream> {
+    let socket = socket(Domain::for_address(address))?;
+    if let Some(source) = source {
+        sys::bind_address_no_port(socket.as_fd())?;
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+    }
+    if let Some(bytes) = receives {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+        Err(_) | Ok(()) => {}
+    }
+    let is_connected = socket.peer_addr().is_ok();
+    let stream = TcpStream::from_std(socket.into())?;
+    if !is_connected {
+        stream.writable().await?;
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+    }
+    Ok(stream)
+}
+
+/// One that does not block.
+#[cfg(target_os = "linux")]
+fn socket(domain: Domain) -> io::Result<Socket> {
+    Socket::new(domain, Type::STREAM.nonblocking(), None)
+}
+
+/// One that does not block.
+#[cfg(not(target_os = "linux"))]
+fn socket(domain: Domain) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[tokio::test]
+    async fn one_that_listens_is_connected_to_from_the_source_that_was_asked_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let source = "127.0.0.2".parse().unwrap();
+        let stream = tcp(listener.local_addr().unwrap(), Some(source), Some(4096))
+            .await
+            .unwrap();
+        let (_, peer) = listener.accept().unwrap();
+        assert_eq!(stream.local_addr().unwrap(), peer);
+        assert_eq!(peer.ip(), source);
+    }
+
+    #[tokio::test]
+    async fn where_nobody_listens_it_is_refused() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let error = tcp(address, None, None).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    /// A full queue of a listener leaves the next one waiting, which goes on once there is room again.
+    #[tokio::test]
+    async fn what_the_system_has_not_connected_yet_is_waited_for() {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any_port: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        listener.bind(&any_port.into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let first = tcp(address, None, None).await.unwrap();
+        let mut second = tokio::spawn(tcp(address, None, None));
+        tokio::task::yield_now().await;
+        assert!(!second.is_finished());
+        listener.accept().unwrap();
+        // The first packet was thrown away: it is sent again after a second.
+        let second = (&mut second).await.unwrap().unwrap();
+        assert_ne!(first.local_addr().unwrap(), second.local_addr().unwrap());
+    }
+}

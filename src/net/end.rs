@@ -1,0 +1,10 @@
+//! How a peer ends a TCP connection.
+
+/// How the peer ended TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TcpEnd {
+    /// In order.
+    Fin,
+    /// By a reset.
+    Rst,
+}

@@ -1,0 +1,54 @@
+//! Why a connection was not opened.
+
+use std::io;
+
+use crate::metric::Cause;
+use crate::units::cut;
+
+/// So many characters are kept of what a server says, for each of thousands that fail.
+const MAX_DETAIL: usize = 200;
+
+/// Why a connection was not opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) cause: Cause,
+    /// The status line, the wrong header, the system's error. Shown as an example, never used as a key.
+    pub(crate) detail: String,
+}
+
+impl Failure {
+    pub(crate) fn new(cause: Cause, detail: impl Into<String>) -> Self {
+        let detail = cut(&detail.into(), MAX_DETAIL);
+        Self { cause, detail }
+    }
+}
+
+/// What an error of `connect` means.
+pub(crate) fn of_connect(error: &io::Error) -> Failure {
+    use io::ErrorKind as Kind;
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    let cause = match error.kind() {
+        Kind::ConnectionRefused => Cause::Refused,
+        Kind::ConnectionReset | Kind::ConnectionAborted => Cause::HandshakeReset,
+        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => Cause::Unreachable,
+        Kind::TimedOut => Cause::ConnectTimeout,
+        Kind::AddrNotAvailable | Kind::AddrInUse => Cause::NoLocalPort,
+        _ if matches!(error.raw_os_error(), Some(EMFILE | ENFILE)) => Cause::NoDescriptor,
+        _ => Cause::Io,
+    };
+    Failure::new(cause, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_a_server_says_little_is_kept() {
+        let detail = Failure::new(Cause::HttpStatus, "ä".repeat(20 * MAX_DETAIL)).detail;
+        assert_eq!(detail.chars().count(), MAX_DETAIL);
+        assert!(detail.ends_with("ä…"));
+        assert_eq!(Failure::new(Cause::HttpStatus, "503").detail, "503");
+    }
+}

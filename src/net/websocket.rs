@@ -1,0 +1,177 @@
+//! The real transport: frames over our own link and wire. It does what it is told, and answers nothing by itself.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+
+use super::end::TcpEnd;
+use super::link::Link;
+use super::transport::{Act, Lost, Transport};
+use crate::frame::{Broken, Frame, Reader, Room, Writer};
+use crate::measure::TcpView;
+use crate::metric::Cause;
+use crate::time::Clock;
+use crate::time::Nanos;
+
+/// A WebSocket connection after its handshake.
+#[derive(Debug)]
+pub(crate) struct WebSocket {
+    link: Link,
+    reader: Reader,
+    writer: Writer,
+    /// What was read and not taken yet.
+    left: Vec<u8>,
+    /// Nothing is written for now.
+    is_held: bool,
+}
+
+impl WebSocket {
+    /// Takes messages of up to `max_message` bytes. `already_read` are bytes that came with the handshake.
+    pub(crate) fn new(link: Link, already_read: Vec<u8>, max_message: usize) -> Self {
+        Self {
+            link,
+            reader: Reader::new(max_message),
+            // Keyed anew each time, so nobody can foresee it.
+            writer: Writer::new(RandomState::new().hash_one(())),
+            left: already_read,
+            is_held: false,
+        }
+    }
+
+    #[cold]
+    fn lost(&self, error: &io::Error) -> Lost {
+        match self.link.wire().end() {
+            Some(end) => Lost::Tcp(end),
+            None if error.kind() == ErrorKind::UnexpectedEof => Lost::Tcp(TcpEnd::Fin),
+            None => Lost::Io(error.to_string()),
+        }
+    }
+
+    /// What came after a Close frame is counted where the connection is watched; elsewhere it ends it.
+    fn breaks_silence(&self) -> bool {
+        self.reader.after_close() > 0 && !self.link.wire().is_watched()
+    }
+}
+
+#[cold]
+fn broken(rule: Broken) -> Lost {
+    let cause = match rule {
+        Broken::BadUtf8 | Broken::BadReason => Cause::BadUtf8,
+        Broken::TooBig { .. } => Cause::MessageTooBig,
+        _ => Cause::ProtocolError,
+    };
+    Lost::Broken(cause, rule.to_string())
+}
+
+impl Transport for WebSocket {
+    fn poll_event<'room>(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: &'room mut Room,
+    ) -> Poll<Result<Frame<'room>, Lost>> {
+        let found = loop {
+            room.enter(&mut self.left);
+            match self.reader.next(room) {
+                Ok(Some(found)) => break found,
+                Ok(None) if self.breaks_silence() => {
+                    let why = "a frame after its Close frame".to_owned();
+                    return Poll::Ready(Err(Lost::Broken(Cause::ProtocolError, why)));
+                }
+                Ok(None) if !self.left.is_empty() => continue,
+                Ok(None) => {}
+                Err(rule) => return Poll::Ready(Err(broken(rule))),
+            }
+            if !room.may_read() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let mut space = ReadBuf::new(room.space());
+            let read = ready!(Pin::new(&mut self.link).poll_read(cx, &mut space));
+            match (read, space.filled().len()) {
+                (Ok(()), 0) => {
+                    let end = self.link.wire().end();
+                    return Poll::Ready(Err(Lost::Tcp(end.unwrap_or(TcpEnd::Fin))));
+                }
+                (Ok(()), read) => room.filled(read),
+                (Err(error), _) => return Poll::Ready(Err(self.lost(&error))),
+            }
+        };
+        Poll::Ready(Ok(found.lend(room)))
+    }
+
+    fn leave(&mut self, room: &mut Room) {
+        room.leave(&mut self.left);
+    }
+
+    fn feed(&mut self, frame: Frame<'_>) {
+        self.writer.add(frame);
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        // Who lets it write again asks again.
+        if self.is_held {
+            return Poll::Pending;
+        }
+        while !self.writer.unwritten().is_empty() {
+            match ready!(Pin::new(&mut self.link).poll_write(cx, self.writer.unwritten())) {
+                Ok(0) => return Poll::Ready(Err(self.lost(&ErrorKind::WriteZero.into()))),
+                Ok(written) => self.writer.wrote(written),
+                Err(error) => return Poll::Ready(Err(self.lost(&error))),
+            }
+        }
+        let flushed = ready!(Pin::new(&mut self.link).poll_flush(cx));
+        Poll::Ready(flushed.map_err(|error| self.lost(&error)))
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<TcpEnd> {
+        self.link.wire_mut().poll_end(cx)
+    }
+
+    fn act(&mut self, act: Act) -> Result<(), Lost> {
+        let wire = self.link.wire_mut();
+        let done = match &act {
+            Act::Put(bytes) => {
+                self.writer.add_raw(bytes);
+                Ok(())
+            }
+            Act::HalfClose => {
+                self.writer.clear();
+                wire.half_close()
+            }
+            Act::Reset => wire.reset(),
+            Act::Vanish => {
+                self.is_held = true;
+                wire.vanish()
+            }
+            Act::Return => {
+                self.is_held = false;
+                wire.come_back()
+            }
+        };
+        done.map_err(|error| Lost::Io(error.to_string()))
+    }
+
+    fn received_at(&self, clock: &dyn Clock) -> Option<Nanos> {
+        let arrived = self.link.wire().arrived()?;
+        Some(clock.at(arrived))
+    }
+
+    fn frames_after_close(&self) -> u32 {
+        self.reader.after_close()
+    }
+
+    fn local_port(&self) -> Option<u16> {
+        self.link.wire().local_port()
+    }
+
+    fn take_bytes(&mut self) -> (u64, u64) {
+        self.link.wire_mut().take_bytes()
+    }
+
+    fn tcp_view(&self) -> Option<TcpView> {
+        self.link.wire().tcp_view()
+    }
+}

@@ -1,0 +1,279 @@
+//! The system calls that no kept crate wraps. The only file with `unsafe` in it.
+#![expect(
+    unsafe_code,
+    reason = "socket options and a kind of ancillary data that neither socket2 nor rustix offers"
+)]
+
+use crate::measure::TcpView;
+use std::io;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd as _;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+/// Whether this system can tell what became of sent bytes (`TCP_INFO`).
+pub const TCP_VIEW: bool = cfg!(target_os = "linux");
+
+/// The kernel's view of a TCP connection; `None` where the system has none.
+pub(crate) fn tcp_view(socket: BorrowedFd<'_>) -> Option<TcpView> {
+    tcp_state(socket).map(|state| state.view)
+}
+
+/// What the kernel knows of a TCP connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TcpState {
+    pub(crate) view: TcpView,
+    /// The peer's FIN was received, whether or not it was read (RFC 9293 section 3.3.2), or all is over.
+    pub(crate) is_ended: bool,
+}
+
+/// What the kernel knows of a TCP connection; `None` where the system does not say.
+#[cfg(target_os = "linux")]
+pub(crate) fn tcp_state(socket: BorrowedFd<'_>) -> Option<TcpState> {
+    /// `TCP_ESTABLISHED`, `TCP_SYN_SENT`, `TCP_SYN_RECV`, `TCP_FIN_WAIT1`, `TCP_FIN_WAIT2` and `TCP_LISTEN` of the
+    /// kernel's `tcp_states.h`.
+    const WITHOUT_FIN: [u8; 6] = [1, 2, 3, 4, 5, 10];
+    let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: `socket` is open for the whole call, because it is borrowed. `info` is valid for writes of
+    // `length` bytes, and the kernel writes no more than that.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if result != 0 {
+        return None;
+    }
+    // SAFETY: all bytes are initialised: zeroed above, then partly written by the kernel. `tcp_info` is made
+    // of integers only, for which any bytes are valid.
+    let info = unsafe { info.assume_init() };
+    Some(TcpState {
+        view: TcpView {
+            unacked: info.tcpi_unacked,
+            retransmits: u32::from(info.tcpi_retransmits),
+            last_ack_ns: u64::from(info.tcpi_last_ack_recv) * 1_000_000,
+        },
+        is_ended: !WITHOUT_FIN.contains(&info.tcpi_state),
+    })
+}
+
+/// What the kernel knows of a TCP connection; `None` where the system does not say.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn tcp_state(_socket: BorrowedFd<'_>) -> Option<TcpState> {
+    None
+}
+
+/// Sets a socket option that is a number.
+#[cfg(target_os = "linux")]
+fn set(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    // SAFETY: `socket` is open for the whole call, because it is borrowed. `value` is valid for reads of the
+    // length given, and outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const value).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Asks for the time at which bytes reach this machine (`SO_TIMESTAMPNS`).
+///
+/// # Errors
+/// What the system says.
+#[cfg(target_os = "linux")]
+pub(crate) fn stamp_receives(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)
+}
+
+/// Other systems have no such stamps.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn stamp_receives(_socket: BorrowedFd<'_>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Reads what has come, and says when the last of it reached this machine: by the system's wall clock, since 1970.
+///
+/// # Errors
+/// What the system says.
+#[cfg(target_os = "linux")]
+pub(crate) fn receive(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Option<Duration>)> {
+    /// Room for one stamp and its header, aligned as headers are.
+    const ROOM: usize = 16;
+    let mut control = [0u64; ROOM];
+    let mut part = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    // SAFETY: `msghdr` is made of integers and pointers only, for which zeros are valid.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control) as _;
+    // SAFETY: `socket` is open for the whole call, because it is borrowed. `message` names one part and one room for
+    // control data, both valid for writes of the lengths given, and all of them outlive the call.
+    let read = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, 0) };
+    let Ok(read) = usize::try_from(read) else {
+        return Err(io::Error::last_os_error());
+    };
+    // SAFETY: `message` is as the kernel left it: its control data are whole headers within `control`, which is aligned
+    // for them. `CMSG_FIRSTHDR` gives null or the first. The kernel puts a `timespec` behind a header of this type;
+    // it is read without regard to alignment.
+    let stamp = unsafe {
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        header.as_ref().and_then(|found| {
+            let is_stamp =
+                (found.cmsg_level, found.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS);
+            is_stamp.then(|| {
+                libc::CMSG_DATA(header)
+                    .cast::<libc::timespec>()
+                    .read_unaligned()
+            })
+        })
+    };
+    let since_1970 = stamp.and_then(|stamp| {
+        let seconds = u64::try_from(stamp.tv_sec).ok()?;
+        Some(Duration::new(seconds, u32::try_from(stamp.tv_nsec).ok()?))
+    });
+    Ok((read, since_1970))
+}
+
+/// Never called: there are no stamps here.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn receive(
+    _socket: BorrowedFd<'_>,
+    _buffer: &mut [u8],
+) -> io::Result<(usize, Option<Duration>)> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Sends what the system takes at once, on a socket that does not block. A peer that is gone is an error, no signal.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    /// Elsewhere the socket itself was told so when it was made.
+    const FLAGS: libc::c_int = if cfg!(target_os = "linux") {
+        libc::MSG_NOSIGNAL
+    } else {
+        0
+    };
+    socket2::SockRef::from(&socket).send_with_flags(bytes, FLAGS)
+}
+
+/// From now on the socket takes no packet, and so acknowledges none (`SO_ATTACH_FILTER`).
+///
+/// # Errors
+/// What the system says.
+#[cfg(target_os = "linux")]
+pub(crate) fn deafen(socket: BorrowedFd<'_>) -> io::Result<()> {
+    /// Of each packet nothing is kept.
+    const KEEP_NOTHING: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let program = [socket2::SockFilter::new(KEEP_NOTHING, 0, 0, 0)];
+    socket2::SockRef::from(&socket).attach_filter(&program)
+}
+
+/// Takes packets again.
+///
+/// # Errors
+/// What the system says.
+#[cfg(target_os = "linux")]
+pub(crate) fn hear(socket: BorrowedFd<'_>) -> io::Result<()> {
+    socket2::SockRef::from(&socket).detach_filter()
+}
+
+/// When the socket is closed, neither FIN nor RST is sent (`TCP_REPAIR`).
+///
+/// # Errors
+/// Without `CAP_NET_ADMIN`.
+#[cfg(target_os = "linux")]
+pub(crate) fn leave_in_silence(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set(socket, libc::IPPROTO_TCP, libc::TCP_REPAIR, 1)
+}
+
+/// Other systems cannot.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn deafen(_socket: BorrowedFd<'_>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Other systems cannot.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn hear(_socket: BorrowedFd<'_>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Other systems cannot.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn leave_in_silence(_socket: BorrowedFd<'_>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Puts off the choice of the local port until the connect, so that ports are counted for each pair of
+/// addresses and not for each local address (`IP_BIND_ADDRESS_NO_PORT`).
+///
+/// # Errors
+/// What the system says.
+#[cfg(target_os = "linux")]
+pub(crate) fn bind_address_no_port(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
+}
+
+/// Other systems choose late by themselves.
+///
+/// # Errors
+/// Never.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn bind_address_no_port(_socket: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(())
+}
+
+/// Tells the runtime to watch a descriptor that becomes readable.
+///
+/// # Errors
+/// What the system says.
+#[cfg(target_os = "linux")]
+pub(crate) fn watch(
+    fd: std::os::fd::OwnedFd,
+) -> io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
+    // SAFETY: an `OwnedFd` stays open until it is dropped, and names the same descriptor all that time; the
+    // `AsyncFd` owns it, and takes it out of the runtime's reactor before it drops it.
+    unsafe { tokio::io::unix::AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) }
+        .map_err(|error| error.into_parts().1)
+}

@@ -1,0 +1,109 @@
+//! The one seam behind which time lies. Everything above counts nanoseconds since the first dial.
+
+use std::time::{Duration, Instant};
+
+use super::nanos::Nanos;
+
+/// Tells the time.
+pub(crate) trait Clock {
+    /// Nanoseconds since the run's origin; never runs backwards.
+    fn now(&self) -> Nanos;
+
+    /// The same time as told by the system's monotonic clock.
+    fn at(&self, instant: Instant) -> Nanos;
+}
+
+/// The system's monotonic clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Monotonic {
+    origin: Instant,
+    /// The same, as the system counts.
+    #[cfg(target_os = "linux")]
+    origin_ns: Nanos,
+}
+
+impl Monotonic {
+    /// A clock that counts from now.
+    pub(crate) fn start() -> Self {
+        #[cfg(target_os = "linux")]
+        let (origin, origin_ns) = together();
+        Self {
+            #[cfg(target_os = "linux")]
+            origin,
+            #[cfg(target_os = "linux")]
+            origin_ns,
+            #[cfg(not(target_os = "linux"))]
+            origin: Instant::now(),
+        }
+    }
+
+    /// One of its times, as told by the system's monotonic clock.
+    pub(crate) fn instant(self, time: Nanos) -> Instant {
+        self.origin + Duration::from_nanos(time)
+    }
+}
+
+impl Clock for Monotonic {
+    // Several times a message: to make an `Instant` and its difference takes longer than to ask the system.
+    #[cfg(target_os = "linux")]
+    fn now(&self) -> Nanos {
+        system_ns() - self.origin_ns
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn now(&self) -> Nanos {
+        self.at(Instant::now())
+    }
+
+    fn at(&self, instant: Instant) -> Nanos {
+        instant.saturating_duration_since(self.origin).as_nanos() as Nanos
+    }
+}
+
+/// Now, in both forms. Who is put aside between two looks at the clock looks again.
+#[cfg(target_os = "linux")]
+fn together() -> (Instant, Nanos) {
+    const TRIES: u32 = 100;
+    const TOGETHER: Nanos = 500;
+    let mut tries = 0;
+    loop {
+        let before = system_ns();
+        let instant = Instant::now();
+        let apart = system_ns() - before;
+        tries += 1;
+        if apart <= TOGETHER || tries == TRIES {
+            return (instant, before + apart / 2);
+        }
+    }
+}
+
+/// The monotonic clock of the system, which never runs backwards.
+#[cfg(target_os = "linux")]
+fn system_ns() -> Nanos {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as Nanos * 1_000_000_000 + now.tv_nsec as Nanos
+}
+
+/// A clock that is set by hand, for tests.
+#[cfg(test)]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Manual(std::rc::Rc<std::cell::Cell<Nanos>>);
+
+#[cfg(test)]
+impl Manual {
+    pub(crate) fn set(&self, now: Nanos) {
+        self.0.set(now);
+    }
+}
+
+#[cfg(test)]
+impl Clock for Manual {
+    fn now(&self) -> Nanos {
+        self.0.get()
+    }
+
+    /// There is no other time than the one that was set.
+    fn at(&self, _instant: Instant) -> Nanos {
+        self.now()
+    }
+}

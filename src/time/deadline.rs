@@ -1,0 +1,250 @@
+//! One worker's deadlines in one queue: a place for each connection, and never more than one entry for a place.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::task::Waker;
+
+use super::nanos::Nanos;
+
+/// A connection's place in the queue. Given back by [`Deadlines::leave`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place(u32);
+
+/// A place for as long as something waits.
+#[derive(Debug)]
+pub(crate) struct Seat<'a> {
+    deadlines: &'a Deadlines,
+    pub(crate) place: Place,
+}
+
+impl<'a> Seat<'a> {
+    /// Takes one.
+    pub(crate) fn take(deadlines: &'a Deadlines) -> Self {
+        Self {
+            deadlines,
+            place: deadlines.join(),
+        }
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.deadlines.leave(self.place);
+    }
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    inner: RefCell<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    queue: BTreeSet<(Nanos, Place)>,
+    slots: Vec<Slot>,
+    free: Vec<Place>,
+    /// Who sleeps until the first deadline, and until when.
+    driver: Option<Waker>,
+    sleeping_until: Nanos,
+}
+
+#[derive(Debug)]
+struct Slot {
+    waker: Option<Waker>,
+    /// When the connection wants to be woken.
+    wanted: Nanos,
+    /// When its entry in the queue comes up: never later than `wanted`. `NEVER` while it has no entry.
+    queued: Nanos,
+}
+
+impl Slot {
+    const EMPTY: Self = Self {
+        waker: None,
+        wanted: NEVER,
+        queued: NEVER,
+    };
+}
+
+/// No deadline.
+pub(crate) const NEVER: Nanos = Nanos::MAX;
+
+impl Deadlines {
+    /// Takes a place.
+    pub(crate) fn join(&self) -> Place {
+        let mut inner = self.inner.borrow_mut();
+        if let Some(place) = inner.free.pop() {
+            return place;
+        }
+        inner.slots.push(Slot::EMPTY);
+        Place(inner.slots.len() as u32 - 1)
+    }
+
+    /// Gives a place back.
+    pub(crate) fn leave(&self, place: Place) {
+        let mut inner = self.inner.borrow_mut();
+        let inner = &mut *inner;
+        let slot = &mut inner.slots[place.0 as usize];
+        inner.queue.remove(&(slot.queued, place));
+        *slot = Slot::EMPTY;
+        inner.free.push(place);
+    }
+
+    /// Asks to be woken at this time instead of any asked for before.
+    pub(crate) fn set(&self, place: Place, at: Nanos, waker: &Waker) {
+        let mut inner = self.inner.borrow_mut();
+        let inner = &mut *inner;
+        let slot = &mut inner.slots[place.0 as usize];
+        slot.wanted = at;
+        match &mut slot.waker {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        // A later wish leaves the entry where it is: it is moved when it comes up.
+        if at < slot.queued {
+            if slot.queued != NEVER {
+                inner.queue.remove(&(slot.queued, place));
+            }
+            inner.queue.insert((at, place));
+            slot.queued = at;
+            if at < inner.sleeping_until
+                && let Some(driver) = inner.driver.take()
+            {
+                driver.wake();
+            }
+        }
+    }
+
+    /// Wakes all whose time has come, and says when the next one's will.
+    pub(crate) fn fire(&self, now: Nanos) -> Nanos {
+        let mut inner = self.inner.borrow_mut();
+        let inner = &mut *inner;
+        while let Some((at, place)) = inner.queue.first().copied() {
+            if at > now {
+                return at;
+            }
+            inner.queue.pop_first();
+            let slot = &mut inner.slots[place.0 as usize];
+            slot.queued = NEVER;
+            if slot.wanted <= now {
+                slot.wanted = NEVER;
+                if let Some(waker) = &slot.waker {
+                    waker.wake_by_ref();
+                }
+            } else if slot.wanted != NEVER {
+                slot.queued = slot.wanted;
+                inner.queue.insert((slot.wanted, place));
+            }
+        }
+        NEVER
+    }
+
+    /// Wakes the holders of so many places from `first` on, whatever their deadlines. Says how many places there are.
+    pub(crate) fn wake(&self, first: usize, count: usize) -> usize {
+        let inner = self.inner.borrow();
+        let places = inner.slots.iter().skip(first).take(count);
+        places
+            .filter_map(|slot| slot.waker.as_ref())
+            .for_each(Waker::wake_by_ref);
+        inner.slots.len()
+    }
+
+    /// The driver is going to sleep until then; it is woken when an earlier deadline comes.
+    pub(crate) fn sleep(&self, until: Nanos, driver: &Waker) {
+        let mut inner = self.inner.borrow_mut();
+        inner.sleeping_until = until;
+        inner.driver = Some(driver.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn counter() -> (Arc<Count>, Waker) {
+        let count = Arc::new(Count::default());
+        (count.clone(), count.into())
+    }
+
+    #[test]
+    fn each_is_woken_once_at_its_time() {
+        let queue = Deadlines::default();
+        let (count, waker) = counter();
+        let (a, b) = (queue.join(), queue.join());
+        queue.set(a, 10, &waker);
+        queue.set(b, 20, &waker);
+        assert_eq!(queue.fire(9), 10);
+        assert_eq!(queue.fire(15), 20);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert_eq!(queue.fire(20), NEVER);
+        assert_eq!(count.0.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_postponed_deadline_wakes_nobody_early() {
+        let queue = Deadlines::default();
+        let (count, waker) = counter();
+        let place = queue.join();
+        queue.set(place, 10, &waker);
+        queue.set(place, 30, &waker);
+        assert_eq!(queue.fire(10), 30);
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        assert_eq!(queue.fire(30), NEVER);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn an_earlier_deadline_wakes_the_driver() {
+        let queue = Deadlines::default();
+        let (count, driver) = counter();
+        let (_, waker) = counter();
+        let place = queue.join();
+        queue.sleep(100, &driver);
+        queue.set(place, 200, &waker);
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        queue.set(place, 50, &waker);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_place_has_one_entry_however_often_its_deadline_moves() {
+        let queue = Deadlines::default();
+        let (count, waker) = counter();
+        let (place, other) = (queue.join(), queue.join());
+        queue.set(other, 1_000_000, &waker);
+        // As a connection does that waits for an answer, thinks, and waits again.
+        for now in 0..10_000 {
+            queue.set(place, 500_000 + now, &waker);
+            queue.set(place, now + 1, &waker);
+            queue.fire(now + 1);
+        }
+        assert_eq!(count.0.load(Ordering::Relaxed), 10_000);
+        assert!(queue.inner.borrow().queue.len() <= 2);
+        assert_eq!(queue.fire(999_999), 1_000_000);
+    }
+
+    #[test]
+    fn a_place_that_was_left_wakes_nobody() {
+        let queue = Deadlines::default();
+        let (count, waker) = counter();
+        let place = queue.join();
+        queue.set(place, 10, &waker);
+        queue.leave(place);
+        assert_eq!(queue.fire(9), NEVER);
+        queue.fire(10);
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        assert_eq!(queue.join(), place);
+    }
+}

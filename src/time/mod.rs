@@ -1,0 +1,18 @@
+//! Time: the one seam behind which clocks and timers lie. Whatever waits for a moment waits in a queue of deadlines.
+
+mod clock;
+mod deadline;
+mod driver;
+mod nanos;
+mod timer;
+mod wall;
+
+#[cfg(test)]
+pub(crate) use clock::Manual;
+pub(crate) use clock::{Clock, Monotonic};
+pub(crate) use deadline::{Deadlines, NEVER, Place, Seat};
+pub(crate) use driver::drive;
+pub use nanos::{Nanos, nanos};
+pub use timer::PRECISE;
+pub(crate) use timer::Timer;
+pub(crate) use wall::monotonic;

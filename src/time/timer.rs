@@ -1,0 +1,140 @@
+//! Wakes connections at their deadlines: a timerfd on Linux, because the runtime's own timer is one to two
+//! milliseconds late, which would be measured as the server's latency.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use super::deadline::NEVER;
+use super::nanos::Nanos;
+
+#[cfg(target_os = "linux")]
+mod system {
+    use super::{Context, NEVER, Nanos, Poll, io};
+    use crate::sys;
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+    use std::os::fd::OwnedFd;
+    use tokio::io::unix::AsyncFd;
+
+    /// Wakes one task at one time.
+    pub(crate) struct Timer {
+        fd: AsyncFd<OwnedFd>,
+        set_for: Nanos,
+    }
+
+    impl Timer {
+        pub(crate) const PRECISE: bool = true;
+
+        pub(crate) fn new() -> io::Result<Self> {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+            Ok(Self {
+                fd: sys::watch(fd)?,
+                set_for: NEVER,
+            })
+        }
+
+        /// Wakes the task at `at`, or now and then before. Ready means to look at once.
+        pub(crate) fn poll_until(
+            &mut self,
+            at: Nanos,
+            now: Nanos,
+            cx: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            let Poll::Ready(expired) = self.fd.poll_read_ready(cx) else {
+                return self
+                    .set(at, now)
+                    .map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending);
+            };
+            // Taken before the timer is set anew: afterwards it would be taken for the new expiry.
+            expired?.clear_ready();
+            self.set_for = NEVER;
+            self.set(at, now)?;
+            let again = self.fd.poll_read_ready(cx);
+            again.map(|ready| ready.map(drop))
+        }
+
+        fn set(&mut self, at: Nanos, now: Nanos) -> io::Result<()> {
+            if at == self.set_for {
+                return Ok(());
+            }
+            // Zero would disarm it.
+            let wait = if at == NEVER {
+                0
+            } else {
+                at.saturating_sub(now).max(1)
+            };
+            let value = Timespec {
+                tv_sec: (wait / 1_000_000_000) as i64,
+                tv_nsec: (wait % 1_000_000_000) as _,
+            };
+            let once = Itimerspec {
+                it_interval: Timespec::default(),
+                it_value: value,
+            };
+            // Setting it also forgets an expiry that was not read: no read call is needed.
+            timerfd_settime(self.fd.get_ref(), TimerfdTimerFlags::empty(), &once)?;
+            self.set_for = at;
+            Ok(())
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use super::{Context, NEVER, Nanos, Poll, io};
+    use std::future::Future as _;
+    use std::pin::Pin;
+    use std::time::Duration;
+
+    /// The runtime's timer, a millisecond or two late; the report says so.
+    pub(crate) struct Timer {
+        sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+        set_for: Nanos,
+    }
+
+    impl Timer {
+        pub(crate) const PRECISE: bool = false;
+
+        pub(crate) fn new() -> io::Result<Self> {
+            Ok(Self {
+                sleep: None,
+                set_for: NEVER,
+            })
+        }
+
+        pub(crate) fn poll_until(
+            &mut self,
+            at: Nanos,
+            now: Nanos,
+            cx: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            if at != self.set_for {
+                self.set_for = at;
+                self.sleep = (at != NEVER).then(|| {
+                    Box::pin(tokio::time::sleep(Duration::from_nanos(
+                        at.saturating_sub(now),
+                    )))
+                });
+            }
+            let Some(sleep) = &mut self.sleep else {
+                return Poll::Pending;
+            };
+            match sleep.as_mut().poll(cx) {
+                Poll::Ready(()) => {
+                    self.sleep = None;
+                    self.set_for = 0;
+                    Poll::Ready(Ok(()))
+                }
+                Poll::Pending => Poll::Pending,
+            }
+        }
+    }
+}
+
+pub(crate) use system::Timer;
+
+/// Whether this system has a timer that is late by microseconds rather than milliseconds.
+pub const PRECISE: bool = Timer::PRECISE;
