@@ -19,7 +19,7 @@
 //! | [`relay`] | the relay of `[path]`: does to connections what a bad network does | knows the plan |
 //! | [`probe`] | what one server does with one client: findings, their words, a scenario | prints |
 //! | [`verdict`] | gates, doubts about the run itself, the exit code | |
-//! | [`report`], [`live`] | numbers as files and text; progress while it runs | opens a socket |
+//! | [`report`] | numbers as files and text, and progress while it runs | opens a socket |
 //! | [`cli`] | composes all of it; prints | holds logic |
 //!
 //! The library is there for the program, its tests and its benchmarks: it makes no promise of stability.
@@ -29,7 +29,6 @@ pub mod cli;
 pub mod engine;
 pub mod frame;
 pub mod host;
-pub mod live;
 pub mod measure;
 pub mod metric;
 pub mod net;

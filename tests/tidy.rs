@@ -47,7 +47,6 @@ const WALLS: &[(&str, &[&str])] = &[
             "units", "metric", "plan", "scenario", "measure", "server", "probe", "verdict",
         ],
     ),
-    ("live", &["units", "metric", "measure"]),
 ];
 
 /// The parts that may import everything.

@@ -12,11 +12,11 @@ use super::target::RunningTarget;
 use super::{signals, term};
 use crate::engine::{self, Finished, Limits, Prepared};
 use crate::host;
-use crate::live::Live;
 use crate::measure::{Echoes, Surroundings};
 use crate::net;
 use crate::plan::Plan;
-use crate::report::{self, Host, Options, OutputSet, RunReport};
+
+use crate::report::{self, Host, Live, Options, OutputSet, RunReport};
 use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
 use crate::time;
 use crate::verdict::{Exit, Facts, Outcome, first_holding, judge};

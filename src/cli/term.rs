@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use super::error::CliError;
-use crate::live::Live;
+use crate::report::Live;
 use crate::report::Style;
 
 /// Says what went wrong.

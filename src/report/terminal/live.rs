@@ -135,7 +135,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// One snapshot as a plain line: `0:12 measure  1,000 open, 0 dead, …`.
-pub fn line(now: &Progress) -> String {
+fn line(now: &Progress) -> String {
     let left = now.left.map(|left| format!(", {} left", clock(left)));
     format!(
         "{:>5} {:8} {}{}",

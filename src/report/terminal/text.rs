@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::page::Page;
-use super::run_report::RunReport;
 use super::style::{Style, harmless};
 use super::tables::{self, Part, Shown};
 use crate::measure::Value;
 use crate::metric::{self, Cause, Counter, Gauge};
+use crate::report::run_report::RunReport;
 use crate::scenario::Shape;
 use crate::units::{ByteSize, format_duration, human_count, human_ns};
 use crate::verdict::{View, Warning};

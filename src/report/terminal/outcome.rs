@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::page::Page;
-use super::run_report::RunReport;
 use super::style::{Style, harmless};
+use crate::report::run_report::RunReport;
 use crate::verdict::{Exit, Outcome, Verdict};
 
 /// Writes what went wrong: gates that failed, promises that were broken, doubts and the verdict. Nothing for a run

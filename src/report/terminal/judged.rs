@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 
 use super::page::Page;
-use super::run_report::RunReport;
 use super::style::{WIDTH, columns, columns_of_words, harmless, wrapped};
+use crate::report::run_report::RunReport;
 use crate::scenario::{Activity, Contract, End, Origin, Promise};
 use crate::units::{cut, human_count, human_ns, plain_duration};
 use crate::verdict::{ActivityResult, ContractResult, GateResult, Tally, activities, tally};

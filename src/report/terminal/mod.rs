@@ -1,0 +1,14 @@
+//! What a terminal shows of a run: progress while it runs, and its summary afterwards.
+
+mod judged;
+mod live;
+mod outcome;
+mod page;
+mod style;
+mod tables;
+mod text;
+
+pub use live::Live;
+pub use outcome::write as failures;
+pub use style::Style;
+pub use text::write as text;
