@@ -7,9 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::model::{AliveOn, Expect, FrameKind, Gaps, Jitter, OnDead, Pace, Phase};
-use super::place::At;
-use super::text::{Time, TimeOrZero, Whole};
-use super::union::{List, Several, Switch, Switched};
+use super::reading::{At, List, Several, Switch, Switched, Time, TimeOrZero, Whole};
 use crate::units::{ByteSize, Rate};
 
 mod contract;

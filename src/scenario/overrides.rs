@@ -4,10 +4,7 @@
 use std::time::Duration;
 
 use super::file::{File, LoadTable, MessageTable};
-use super::place::At;
-use super::problem::{Problem, Problems};
-use super::text::{Text, Time, Whole};
-use super::words;
+use super::reading::{At, Problem, Problems, Text, Time, Whole, words};
 use crate::units::Rate;
 
 /// What the command line changes in a scenario.
@@ -226,7 +223,7 @@ fn read<T: Text>(name: &'static str, text: &str, problems: &mut Problems) -> Opt
 }
 
 fn option(name: &'static str, what: impl std::fmt::Display) -> Problem {
-    Problem::new(name, &super::place::Place::Option(name), what)
+    Problem::new(name, &super::reading::Place::Option(name), what)
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! The way from text to a [`Scenario`]: read, override, resolve.
 //! Problems of all three are collected, so that one run shows them all.
 
-use super::document;
 use super::model::Scenario;
 use super::overrides::Overrides;
-use super::problem::Problems;
+use super::reading::{self, Outside, Problems, Source};
 use super::resolve::resolve;
-use super::source::{Outside, Source};
 
 /// Reads a scenario, as the command line changes it.
 ///
@@ -18,7 +16,7 @@ pub fn parse(
     outside: &Outside<'_>,
 ) -> Result<Scenario, Problems> {
     let mut problems = Problems::new(source);
-    let scenario = document::read(&source.text, &mut problems).and_then(|mut document| {
+    let scenario = reading::read(&source.text, &mut problems).and_then(|mut document| {
         overrides.apply(&mut document.file, &mut problems);
         resolve(&document, source, &overrides.gates, outside, &mut problems)
     });

@@ -1,6 +1,6 @@
 //! The scenarios inside the binary: those of the `scenarios` folder, and the ones behind `run URL` and `init`.
 
-use super::source::Source;
+use super::reading::Source;
 
 /// The name and the text of each scenario that ships.
 pub const ALL: &[(&str, &str)] = &[

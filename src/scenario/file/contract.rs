@@ -10,10 +10,8 @@ use serde::de::{self, Deserializer, Visitor};
 
 use super::Key;
 use crate::scenario::model::{End, Origin};
-use crate::scenario::open::Open;
 use crate::scenario::preset::Setting;
-use crate::scenario::text::{Fraction, Text as _, Time, Whole, Window};
-use crate::scenario::union::{Several, Switched};
+use crate::scenario::reading::{Fraction, Open, Several, Switched, Text as _, Time, Whole, Window};
 use crate::units::ByteSize;
 
 /// The promises, and the settings of the preset.

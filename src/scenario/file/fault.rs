@@ -6,8 +6,7 @@ use serde::Deserialize;
 
 use super::Key;
 use crate::scenario::model::{Activity, Defect, Illegal, Signal};
-use crate::scenario::text::{Time, TimeOrZero, Whole};
-use crate::scenario::union::{Several, Short};
+use crate::scenario::reading::{Several, Short, Time, TimeOrZero, Whole};
 
 /// One duration for all connections of a cohort, or several that they take in turn.
 pub(in crate::scenario) type DelayOrSweep = Short<Time, SweepTable>;

@@ -5,9 +5,7 @@ use serde::Deserialize;
 
 use super::Key;
 use crate::scenario::model::Direction;
-use crate::scenario::place::At;
-use crate::scenario::text::{Time, TimeOrZero};
-use crate::scenario::union::{List, Several, Short};
+use crate::scenario::reading::{At, List, Several, Short, Time, TimeOrZero};
 use crate::units::ByteSize;
 
 /// What happens on the way to the target. Each key is one fault, or a list of them.

@@ -8,7 +8,7 @@ use super::stat::{fits, stat, unfit};
 use super::value::{Unit, unit_of};
 use crate::metric::{self, Kind};
 use crate::scenario::model::{Gate, Selector, Subject};
-use crate::scenario::words;
+use crate::scenario::reading::words;
 
 /// Why a text is no gate, and the bytes of it that are to blame.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::check::GateError;
 use super::grammar::Piece;
 use crate::metric::Kind;
 use crate::scenario::model::Stat;
-use crate::scenario::words;
+use crate::scenario::reading::words;
 
 /// Reads a statistic; the ratio has a rule of its own in the grammar.
 pub(super) fn stat(word: &Piece<'_>) -> Result<Stat, GateError> {

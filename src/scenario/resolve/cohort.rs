@@ -1,11 +1,9 @@
 //! The cohorts: one called `main`, or those the file names, with what is said for all merged in.
 
-use super::check::Check;
 use super::{fault, heartbeat, load, message, streams};
 use crate::scenario::file::{CohortTable, File, Key, LoadTable, MessageTable};
 use crate::scenario::model::{Cohort, Load, Message, Reconnect};
-use crate::scenario::place::At;
-use crate::scenario::union::List;
+use crate::scenario::reading::{At, Check, List};
 
 const MAX_COHORTS: usize = 256;
 const MAX_CONNECTIONS: u64 = 10_000_000;

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use super::check::Check;
 use super::judge::{self, Around};
 use super::length;
 use super::preset::PROMISES;
 use crate::scenario::file::{BackTable, ContractKeys, ContractTable, File, Key};
 use crate::scenario::model::{Back, Between, Cohort, Contract, FaultKind, Origin, Promise};
-use crate::scenario::place::{At, Place};
 use crate::scenario::preset::Setting;
-use crate::scenario::union::{Several, Switch};
+use crate::scenario::reading::{At, Check, Place, Several, Switch};
 
 /// A contract as the file has it.
 pub(super) struct Written<'a> {
@@ -309,7 +307,7 @@ impl Promises {
 }
 
 fn back(table: &BackTable) -> Back {
-    let time = |key: &Key<crate::scenario::text::Time>| key.as_ref().map(|time| time.value.0);
+    let time = |key: &Key<crate::scenario::reading::Time>| key.as_ref().map(|time| time.value.0);
     Back {
         p50: time(&table.p50),
         p90: time(&table.p90),

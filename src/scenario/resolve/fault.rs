@@ -3,12 +3,10 @@
 use std::mem::discriminant;
 use std::time::Duration;
 
-use super::check::Check;
 use super::load::{time_or, zero_or};
 use crate::scenario::file::{DelayOrSweep, FaultTable, FaultWord, FrameWord, Key};
 use crate::scenario::model::{Activity, Cohort, Fault, FaultKind, OnDead, Sweep};
-use crate::scenario::place::{At, Place};
-use crate::scenario::union::{Several, Short};
+use crate::scenario::reading::{At, Check, Place, Several, Short};
 
 const KEY: &str = "cohort.fault";
 const MAX_FAULTS: usize = 16;

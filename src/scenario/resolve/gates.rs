@@ -1,11 +1,9 @@
 //! The `[gates]` section and the gates of the command line.
 
-use super::check::Check;
 use crate::scenario::file::{GatesTable, Key};
 use crate::scenario::gate::{self, Names};
 use crate::scenario::model::{Gate, Gates};
-use crate::scenario::place::{At, Place};
-use crate::scenario::union::List;
+use crate::scenario::reading::{At, Check, List, Place};
 
 const MAX_GATES: usize = 1000;
 

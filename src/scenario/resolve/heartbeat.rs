@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use super::check::Check;
 use super::load::time_or;
 use crate::scenario::file::{HeartbeatTable, HeartbeatWord, Key};
 use crate::scenario::model::{AliveOn, Heartbeat, HeartbeatKind, OnDead, Phase, Reconnect};
-use crate::scenario::place::{At, Place};
-use crate::scenario::union::Switch;
+use crate::scenario::reading::{At, Check, Place, Switch};
 
 /// The cohort's keys over those for all; "off" removes both.
 pub(super) fn merge(

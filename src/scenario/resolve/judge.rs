@@ -1,12 +1,12 @@
 //! Whether a contract can be judged at all: what each promise needs of its cohort, the path and the target.
 //! A promise that nothing could break would be kept in every run.
 
-use super::check::Check;
 use super::contract::{Given, Written};
 use crate::scenario::model::{
     Cohort, Contract, End, FaultKind, Load, Origin, Path, PathFaultKind, Process, Promise,
     Reconnect, Signal, Target, TargetUrl,
 };
+use crate::scenario::reading::Check;
 
 /// A sweep with fewer levels finds no threshold.
 const MIN_LEVELS: usize = 4;

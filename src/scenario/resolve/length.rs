@@ -3,15 +3,13 @@
 
 use std::time::Duration;
 
-use super::check::Check;
 use super::contract::{Given, Written};
 use super::judge::Around;
 use crate::scenario::file::File;
 use crate::scenario::model::{
     Back, Cohort, Contract, FaultKind, Load, Origin, Promise, Shape, TargetFault,
 };
-use crate::scenario::place::Place;
-use crate::scenario::union::Several;
+use crate::scenario::reading::{Check, Place, Several};
 use crate::units::format_duration;
 
 /// Notes a contract that cannot be decided before the run ends.

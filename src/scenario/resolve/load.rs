@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use super::check::Check;
 use crate::scenario::file::{ArrivalsTable, Key, LoadTable, ReconnectTable, StageTable};
 use crate::scenario::model::{Jitter, Load, Pace, Reconnect, Shape, Stage};
-use crate::scenario::place::At;
-use crate::scenario::text::{Time, TimeOrZero};
-use crate::scenario::union::{List, Switch};
+use crate::scenario::reading::{At, Check, List, Switch, Time, TimeOrZero};
 
 const MAX_CONNECTIONS: u32 = 10_000_000;
 const MAX_STAGES: usize = 100;

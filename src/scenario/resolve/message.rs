@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use super::check::Check;
 use super::load::{time_or, zero_or};
 use crate::scenario::file::{MessageTable, PayloadTable};
 use crate::scenario::model::{Expect, FrameKind, Gaps, Message, Pacing, Payload, Phase};
-use crate::scenario::place::At;
-use crate::scenario::union::List;
+use crate::scenario::reading::{At, Check, List};
 use crate::units::ByteSize;
 
 const MAX_MESSAGES: usize = 256;

@@ -1,7 +1,6 @@
 //! What the user wrote to what is true: defaults, cross-checks, every problem with its place.
 //! One file for each section.
 
-mod check;
 mod cohort;
 mod contract;
 mod fault;

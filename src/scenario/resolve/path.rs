@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use super::check::Check;
 use super::load::zero_or;
 use crate::scenario::file::{DelayTable, Key, PathTable, SpellTable};
 use crate::scenario::model::{Path, PathFault, PathFaultKind};
-use crate::scenario::place::{At, Place};
-use crate::scenario::text::{Time, TimeOrZero};
-use crate::scenario::union::{List, Several, Short};
-use crate::scenario::words;
+use crate::scenario::reading::{At, Check, List, Place, Several, Short, Time, TimeOrZero, words};
 use crate::units::ByteSize;
 
 const MAX_FAULTS: usize = 100;

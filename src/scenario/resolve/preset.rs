@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::check::Check;
 use super::contract::Written;
-use crate::scenario::place::At;
 use crate::scenario::preset::{self, Expanded, PresetError, Setting};
-use crate::scenario::words;
+use crate::scenario::reading::{At, Check, words};
 
 impl Written<'_> {
     /// What the preset of this name comes to.

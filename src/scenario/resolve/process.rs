@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use super::check::Check;
 use super::load::{time_or, zero_or};
 use crate::scenario::file::{ServerHeartbeatTable, TargetFaultTable, TargetTable};
 use crate::scenario::model::{Process, ServerHeartbeat, Signal, TargetFault, TargetUrl};
-use crate::scenario::place::{At, Place};
-use crate::scenario::union::Several;
+use crate::scenario::reading::{At, Check, Place, Several};
 
 const MAX_FAULTS: usize = 100;
 const LOOPBACK: &str = "use the address of a server on this machine, such as ws://127.0.0.1:8080/";

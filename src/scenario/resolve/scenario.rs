@@ -1,15 +1,11 @@
 //! The whole file, section by section. Every section is looked at, whatever is wrong in the others.
 
-use super::check::Check;
 use super::judge::Around;
 use super::{cohort, contract, gates, length, load, path, target};
-use crate::scenario::document::Document;
 use crate::scenario::file::{File, Key};
 use crate::scenario::gate::{Group, Names};
 use crate::scenario::model::{Cohort, Load, Scenario, Shape};
-use crate::scenario::place::{At, Place};
-use crate::scenario::problem::Problems;
-use crate::scenario::source::{Outside, Source};
+use crate::scenario::reading::{At, Check, Document, Outside, Place, Problems, Source};
 
 /// Resolves a file and the gates of the command line; `None` only where a problem was noted.
 pub(in crate::scenario) fn resolve(

@@ -1,10 +1,9 @@
 //! Answers are matched to their messages by a stamp, or by their bytes where there is no room for one.
 //! Messages whose answers could not be told apart are refused.
 
-use super::check::Check;
 use crate::scenario::file::MessageTable;
 use crate::scenario::model::{Cohort, Expect, HeartbeatKind, Message, Payload};
-use crate::scenario::place::At;
+use crate::scenario::reading::{At, Check};
 
 /// A shorter payload holds no stamp.
 const STAMP: u64 = 48;

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use super::check::Check;
 use super::{process, url};
 use crate::scenario::file::TargetTable;
 use crate::scenario::model::{Cohort, Payload, Target, TargetUrl, Trust};
-use crate::scenario::place::{At, Place};
+use crate::scenario::reading::{At, Check, Place};
 use crate::units::ByteSize;
 
 /// So many local addresses at most.

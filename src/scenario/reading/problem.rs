@@ -14,7 +14,7 @@ use super::source::Source;
 pub struct Problem {
     /// The key it is about, such as `load.duration`.
     pub key: Option<String>,
-    pub(super) place: Place,
+    pub(in crate::scenario) place: Place,
     /// What is wrong, with the key in backticks.
     pub message: String,
     /// What to do about it.
@@ -22,7 +22,11 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(key: impl Into<String>, place: &Place, what: impl fmt::Display) -> Self {
+    pub(in crate::scenario) fn new(
+        key: impl Into<String>,
+        place: &Place,
+        what: impl fmt::Display,
+    ) -> Self {
         let key = key.into();
         Self {
             message: format!("`{key}` {what}"),
@@ -66,7 +70,7 @@ impl Problems {
     /// So many are kept; the rest is counted.
     pub const MAX: usize = 100;
 
-    pub(super) fn new(source: &Source) -> Self {
+    pub(in crate::scenario) fn new(source: &Source) -> Self {
         Self {
             source: source.clone(),
             list: Vec::new(),
@@ -84,7 +88,7 @@ impl Problems {
         self.list.len() + self.more
     }
 
-    /// Whether there are none. Never so for what [`super::parse()`] returns.
+    /// Whether there are none. Never so for what [`crate::scenario::parse()`] returns.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -95,7 +99,7 @@ impl Problems {
     }
 
     /// Keeps a problem, unless the same was said about the same place before.
-    pub(super) fn push(&mut self, problem: Problem) {
+    pub(in crate::scenario) fn push(&mut self, problem: Problem) {
         if self.list.iter().any(|known| known.repeats(&problem)) {
             return;
         }
@@ -107,15 +111,15 @@ impl Problems {
     }
 
     /// Counts some that are not worth their lines.
-    pub(super) fn and_more(&mut self, more: usize) {
+    pub(in crate::scenario) fn and_more(&mut self, more: usize) {
         self.more += more;
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    pub(in crate::scenario) fn is_full(&self) -> bool {
         self.more > 0
     }
 
-    pub(super) fn sort(&mut self) {
+    pub(in crate::scenario) fn sort(&mut self) {
         // Stable: what is about one place stays in the order it was found.
         self.list.sort_by_key(|problem| match problem.span() {
             Some(span) => (false, span.start),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 /// Where a value was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) enum Place {
+pub(in crate::scenario) enum Place {
     /// In these bytes of the scenario's text.
     Text(Range<usize>),
     /// In this option of the command line.
@@ -21,7 +21,7 @@ pub(super) enum Place {
 
 impl Place {
     /// The bytes of the scenario's text, where it is there.
-    pub(super) fn span(&self) -> Option<Range<usize>> {
+    pub(in crate::scenario) fn span(&self) -> Option<Range<usize>> {
         match self {
             Self::Text(span) => Some(span.clone()),
             Self::Option(_) | Self::Nowhere => None,
@@ -31,14 +31,14 @@ impl Place {
 
 /// A value and where it was written.
 #[derive(Debug, Clone, Default)]
-pub(super) struct At<T> {
-    pub(super) value: T,
-    pub(super) place: Place,
+pub(in crate::scenario) struct At<T> {
+    pub(in crate::scenario) value: T,
+    pub(in crate::scenario) place: Place,
 }
 
 impl<T> At<T> {
     /// A value given by an option of the command line.
-    pub(super) fn option(option: &'static str, value: T) -> Self {
+    pub(in crate::scenario) fn option(option: &'static str, value: T) -> Self {
         Self {
             value,
             place: Place::Option(option),

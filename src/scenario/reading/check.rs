@@ -4,27 +4,27 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use crate::scenario::document::Hole;
-use crate::scenario::place::{At, Place};
-use crate::scenario::problem::{Problem, Problems};
-use crate::scenario::source::{Outside, Source};
-use crate::scenario::words;
+use super::document::Hole;
+use super::place::{At, Place};
+use super::problem::{Problem, Problems};
+use super::source::{Outside, Source};
+use super::words;
 
-pub(super) struct Check<'a> {
-    pub(super) source: &'a Source,
-    pub(super) outside: &'a Outside<'a>,
-    pub(super) holes: &'a [Hole],
-    pub(super) problems: &'a mut Problems,
+pub(in crate::scenario) struct Check<'a> {
+    pub(in crate::scenario) source: &'a Source,
+    pub(in crate::scenario) outside: &'a Outside<'a>,
+    pub(in crate::scenario) holes: &'a [Hole],
+    pub(in crate::scenario) problems: &'a mut Problems,
 }
 
 impl Check<'_> {
     /// Notes a problem.
-    pub(super) fn problem(&mut self, key: &str, place: &Place, what: impl Display) {
+    pub(in crate::scenario) fn problem(&mut self, key: &str, place: &Place, what: impl Display) {
         self.problems.push(Problem::new(key, place, what));
     }
 
     /// Notes a problem, and what to do about it.
-    pub(super) fn problem_with_hint(
+    pub(in crate::scenario) fn problem_with_hint(
         &mut self,
         key: &str,
         place: &Place,
@@ -37,12 +37,12 @@ impl Check<'_> {
     }
 
     /// Notes that a table lacks a key, unless the key was there and wrong.
-    pub(super) fn missing(&mut self, table: &Place, key: &str, hint: &str) {
+    pub(in crate::scenario) fn missing(&mut self, table: &Place, key: &str, hint: &str) {
         self.missing_any(table, &[key], hint);
     }
 
     /// Notes that a table lacks the first of these keys, unless one of them was there and wrong.
-    pub(super) fn missing_any(&mut self, table: &Place, keys: &[&str], hint: &str) {
+    pub(in crate::scenario) fn missing_any(&mut self, table: &Place, keys: &[&str], hint: &str) {
         let explained = |key: &&str| self.holes.iter().any(|hole| hole.explains(table, key));
         if !keys.iter().any(explained) {
             self.problem_with_hint(keys[0], table, "is missing", hint);
@@ -50,14 +50,14 @@ impl Check<'_> {
     }
 
     /// Notes that a table or list holds nothing, unless something in it was wrong.
-    pub(super) fn empty(&mut self, whole: &Place, key: &str, hint: &str) {
+    pub(in crate::scenario) fn empty(&mut self, whole: &Place, key: &str, hint: &str) {
         if !self.holes.iter().any(|hole| hole.is_in(whole)) {
             self.problem_with_hint(key, whole, "is empty", hint);
         }
     }
 
     /// A name: 1 to 64 letters, digits, `-` and `_`.
-    pub(super) fn name(&mut self, key: &str, name: &At<String>) {
+    pub(in crate::scenario) fn name(&mut self, key: &str, name: &At<String>) {
         let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if !(1..=64).contains(&name.value.len()) || !name.value.chars().all(legal) {
             let hint = "use 1 to 64 letters, digits, `-` and `_`";
@@ -66,7 +66,7 @@ impl Check<'_> {
     }
 
     /// The text with each `${NAME}` replaced from the environment.
-    pub(super) fn expand(&mut self, key: &str, text: &At<String>) -> Option<String> {
+    pub(in crate::scenario) fn expand(&mut self, key: &str, text: &At<String>) -> Option<String> {
         let mut out = String::new();
         let mut rest = text.value.as_str();
         let mut whole = true;
@@ -107,7 +107,11 @@ impl Check<'_> {
     }
 
     /// The bytes of a file, and where it is seen from here.
-    pub(super) fn file(&mut self, key: &str, path: &At<String>) -> Option<(PathBuf, Vec<u8>)> {
+    pub(in crate::scenario) fn file(
+        &mut self,
+        key: &str,
+        path: &At<String>,
+    ) -> Option<(PathBuf, Vec<u8>)> {
         let folder = Path::new(&self.source.name).parent();
         let found = folder.map_or_else(
             || PathBuf::from(&path.value),
@@ -129,7 +133,12 @@ impl Check<'_> {
     }
 
     /// Notes each of these that was given although `because` speaks against it.
-    pub(super) fn excluded(&mut self, given: &[(&str, Option<&Place>)], because: &str, hint: &str) {
+    pub(in crate::scenario) fn excluded(
+        &mut self,
+        given: &[(&str, Option<&Place>)],
+        because: &str,
+        hint: &str,
+    ) {
         for (key, place) in given {
             if let Some(place) = place {
                 self.problem_with_hint(key, place, because, hint);
@@ -138,7 +147,11 @@ impl Check<'_> {
     }
 
     /// Notes names that were given twice.
-    pub(super) fn unique<'n>(&mut self, key: &str, names: impl Iterator<Item = &'n At<String>>) {
+    pub(in crate::scenario) fn unique<'n>(
+        &mut self,
+        key: &str,
+        names: impl Iterator<Item = &'n At<String>>,
+    ) {
         let mut seen = std::collections::HashSet::new();
         for name in names {
             if !seen.insert(&name.value) {

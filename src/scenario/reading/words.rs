@@ -127,7 +127,7 @@ const FOREIGN: &[(&str, &str)] = &[
 ];
 
 /// What a word of another tool is called here.
-pub(super) fn foreign(word: &str) -> Option<&'static str> {
+pub(in crate::scenario) fn foreign(word: &str) -> Option<&'static str> {
     let plain = |text: &str| text.replace(['_', '-'], "").to_lowercase();
     FOREIGN
         .iter()
@@ -155,7 +155,7 @@ pub(crate) fn nearest<'a>(
 }
 
 /// `a`, `a or b`, `a, b or c`; each in backticks.
-pub(super) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+pub(in crate::scenario) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
     match words.split_last() {
         None => String::new(),

@@ -12,7 +12,7 @@ use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, MapAccess, Se
 use super::place::{At, Place};
 
 /// A table that can be switched off by a word instead.
-pub(super) trait Switched {
+pub(in crate::scenario) trait Switched {
     /// The word that switches it off.
     const OFF: &'static str;
     /// Both legal forms.
@@ -21,7 +21,7 @@ pub(super) trait Switched {
 
 /// A table, or the word that switches it off.
 #[derive(Debug, Clone)]
-pub(super) enum Switch<T> {
+pub(in crate::scenario) enum Switch<T> {
     Off,
     On(T),
 }
@@ -70,7 +70,7 @@ impl<T: JsonSchema + Switched> JsonSchema for Switch<T> {
 
 /// A list. One table in its place is most likely a header with single brackets.
 #[derive(Debug, Clone)]
-pub(super) struct List<T>(pub(super) Vec<T>);
+pub(in crate::scenario) struct List<T>(pub(in crate::scenario) Vec<T>);
 
 impl<T> Default for List<T> {
     fn default() -> Self {
@@ -134,14 +134,14 @@ macro_rules! hand_on {
 
 /// One thing, or a list of several.
 #[derive(Debug, Clone)]
-pub(super) enum Several<T> {
+pub(in crate::scenario) enum Several<T> {
     One(T),
     Many(Vec<At<T>>),
 }
 
 impl<T> Several<T> {
     /// Each of them and where it was written, in order. One alone is where the whole is.
-    pub(super) fn each(whole: &At<Self>) -> Vec<(&Place, &T)> {
+    pub(in crate::scenario) fn each(whole: &At<Self>) -> Vec<(&Place, &T)> {
         match &whole.value {
             Self::One(one) => vec![(&whole.place, one)],
             Self::Many(list) => list.iter().map(|at| (&at.place, &at.value)).collect(),
@@ -197,7 +197,7 @@ impl<T: JsonSchema> JsonSchema for Several<T> {
 
 /// A table, or in short the one value that matters most in it.
 #[derive(Debug, Clone)]
-pub(super) enum Short<S, T> {
+pub(in crate::scenario) enum Short<S, T> {
     Value(S),
     Table(T),
 }

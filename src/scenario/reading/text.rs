@@ -8,31 +8,31 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
-use super::model::Between;
+use crate::scenario::model::Between;
 use crate::units::{ByteSize, Rate, parse_duration};
 
 /// A duration above zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Time(pub(super) Duration);
+pub(in crate::scenario) struct Time(pub(in crate::scenario) Duration);
 
 /// A duration that may be zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TimeOrZero(pub(super) Duration);
+pub(in crate::scenario) struct TimeOrZero(pub(in crate::scenario) Duration);
 
 /// A whole number from `MIN` to `MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Whole<const MIN: u32, const MAX: u32>(pub(super) u32);
+pub(in crate::scenario) struct Whole<const MIN: u32, const MAX: u32>(pub(in crate::scenario) u32);
 
 /// Two durations: not sooner, and not later. The first may be zero, and is not above the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Window(pub(super) Between);
+pub(in crate::scenario) struct Window(pub(in crate::scenario) Between);
 
 /// A number from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Fraction(pub(super) f64);
+pub(in crate::scenario) struct Fraction(pub(in crate::scenario) f64);
 
 /// A value that is written as text with a unit.
-pub(super) trait Text: Sized {
+pub(in crate::scenario) trait Text: Sized {
     /// Its name in the JSON Schema.
     const NAME: &'static str;
     /// What should have been written.

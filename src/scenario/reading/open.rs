@@ -14,9 +14,9 @@ use super::place::At;
 
 /// The keys a table has by itself, and all others.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Open<T, O> {
-    pub(super) keys: T,
-    pub(super) others: BTreeMap<String, At<O>>,
+pub(in crate::scenario) struct Open<T, O> {
+    pub(in crate::scenario) keys: T,
+    pub(in crate::scenario) others: BTreeMap<String, At<O>>,
 }
 
 impl<'de, T: Deserialize<'de>, O: Deserialize<'de>> Deserialize<'de> for Open<T, O> {

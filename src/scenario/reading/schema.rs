@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use serde_json::Value;
 
-use super::file::File;
+use crate::scenario::file::File;
 
 /// The JSON Schema of a scenario file, as indented JSON.
 pub fn schema() -> String {
@@ -14,12 +14,12 @@ pub fn schema() -> String {
 }
 
 /// Every key and word a scenario file may have.
-pub(super) struct Known {
+pub(in crate::scenario) struct Known {
     root: Value,
 }
 
 impl Known {
-    pub(super) fn new() -> Self {
+    pub(in crate::scenario) fn new() -> Self {
         let settings = SchemaSettings::draft2020_12()
             .for_deserialize()
             .with_transform(RecursiveTransform(without_null));
@@ -29,12 +29,12 @@ impl Known {
         }
     }
 
-    pub(super) fn root(&self) -> &Value {
+    pub(in crate::scenario) fn root(&self) -> &Value {
         &self.root
     }
 
     /// The keys of the table this may be, with what each may be; `None` where it is no table, or one with any keys.
-    pub(super) fn keys<'a>(
+    pub(in crate::scenario) fn keys<'a>(
         &'a self,
         schema: &'a Value,
     ) -> Option<&'a serde_json::Map<String, Value>> {
@@ -43,7 +43,7 @@ impl Known {
     }
 
     /// Whether the table this may be takes other keys beside those it names.
-    pub(super) fn is_open(&self, schema: &Value) -> bool {
+    pub(in crate::scenario) fn is_open(&self, schema: &Value) -> bool {
         let more = self
             .forms(schema)
             .filter_map(|form| form.get("additionalProperties"));
@@ -51,12 +51,12 @@ impl Known {
     }
 
     /// What an item of the list this may be, may be.
-    pub(super) fn items<'a>(&'a self, schema: &'a Value) -> Option<&'a Value> {
+    pub(in crate::scenario) fn items<'a>(&'a self, schema: &'a Value) -> Option<&'a Value> {
         self.forms(schema).find_map(|form| form.get("items"))
     }
 
     /// The words this may be; empty where it may be any text.
-    pub(super) fn words<'a>(&'a self, schema: &'a Value) -> Vec<&'a str> {
+    pub(in crate::scenario) fn words<'a>(&'a self, schema: &'a Value) -> Vec<&'a str> {
         self.forms(schema)
             .flat_map(|form| {
                 let list = form.get("enum").and_then(Value::as_array);
@@ -69,7 +69,7 @@ impl Known {
     }
 
     /// The full names of all keys with this last part.
-    pub(super) fn elsewhere(&self, key: &str) -> Vec<String> {
+    pub(in crate::scenario) fn elsewhere(&self, key: &str) -> Vec<String> {
         let mut found = Vec::new();
         self.collect(&self.root, "", key, &mut found);
         found
@@ -105,7 +105,7 @@ impl Known {
 }
 
 /// The name of a key in a table: `load` and `stages` are `load.stages`.
-pub(super) fn join(path: &str, key: &str) -> String {
+pub(in crate::scenario) fn join(path: &str, key: &str) -> String {
     if path.is_empty() {
         key.to_owned()
     } else {

@@ -8,22 +8,22 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::file::File;
 use super::place::Place;
 use super::problem::{Problem, Problems};
 use super::schema::{Known, join};
 use super::words;
+use crate::scenario::file::File;
 
 /// What could be read.
 #[derive(Debug, Default)]
-pub(super) struct Document {
-    pub(super) file: File,
-    pub(super) holes: Vec<Hole>,
+pub(in crate::scenario) struct Document {
+    pub(in crate::scenario) file: File,
+    pub(in crate::scenario) holes: Vec<Hole>,
 }
 
 /// Where something wrong was taken out: that it is missing now is no second problem.
 #[derive(Debug)]
-pub(super) struct Hole {
+pub(in crate::scenario) struct Hole {
     /// The table or list it was in.
     table: Range<usize>,
     /// The full name of the key, or of the one that was meant.
@@ -32,7 +32,7 @@ pub(super) struct Hole {
 
 impl Hole {
     /// Whether it explains that this key is missing in this table.
-    pub(super) fn explains(&self, table: &Place, key: &str) -> bool {
+    pub(in crate::scenario) fn explains(&self, table: &Place, key: &str) -> bool {
         let here = table.span().is_none_or(|span| span == self.table);
         let above = key
             .strip_prefix(&self.key)
@@ -41,13 +41,13 @@ impl Hole {
     }
 
     /// Whether it is in this table or list, or in what that holds.
-    pub(super) fn is_in(&self, whole: &Place) -> bool {
+    pub(in crate::scenario) fn is_in(&self, whole: &Place) -> bool {
         whole.span().is_some_and(|span| holds(&span, &self.table))
     }
 }
 
 /// Reads what can be read; `None` where the text is not TOML at all.
-pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Document> {
+pub(in crate::scenario) fn read(text: &str, problems: &mut Problems) -> Option<Document> {
     let (root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         syntax(&errors, problems);

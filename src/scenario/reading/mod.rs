@@ -1,0 +1,24 @@
+//! How any section of a scenario is read: TOML text to values that know where they were written,
+//! the shapes and units a value may have, and problems told with line, caret and hint.
+
+mod check;
+mod document;
+mod open;
+mod place;
+mod problem;
+mod schema;
+mod source;
+mod text;
+mod union;
+pub(super) mod words;
+
+pub(super) use check::Check;
+pub(super) use document::{Document, read};
+pub(super) use open::Open;
+pub(super) use place::{At, Place};
+pub use problem::{Problem, Problems};
+pub use schema::schema;
+pub use source::{Outside, Source};
+pub(super) use text::{Fraction, Text, Time, TimeOrZero, Whole, Window};
+pub(super) use union::{List, Several, Short, Switch, Switched};
+pub(crate) use words::nearest;
