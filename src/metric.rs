@@ -56,7 +56,8 @@ catalogue! {
         ConnectionsSkipped => "connections.skipped", "Arrivals not dialled because their worker had its share of `max_open` connections already.";
         MessagesDue => "messages.due", "Messages the schedule asked for.";
         MessagesSent => "messages.sent", "Messages handed to the connection.";
-        MessagesNotSent => "messages.not_sent", "Messages that were due but could not be sent in time.";
+        MessagesNotSent => "messages.not_sent", "Messages that were due on an open connection but could not be sent in time.";
+        MessagesOffline => "messages.offline", "Messages that became due while their connection was lost.";
         MessagesReceived => "messages.received", "Text and binary messages received, expected or not.";
         MessagesEchoed => "messages.echoed", "Sent messages answered in time by the same bytes.";
         MessagesMismatched => "messages.mismatched", "Sent messages answered in time by other bytes.";

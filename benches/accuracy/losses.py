@@ -112,7 +112,7 @@ def books(run, cohorts):
     """The client's own sums, for each cohort and for all."""
     outcomes = ("echoed", "mismatched", "timed_out", "lost")
     sums = {
-        "messages.due": ["messages.sent", "messages.not_sent"],
+        "messages.due": ["messages.sent", "messages.not_sent", "messages.offline"],
         "messages.sent": [f"messages.{outcome}" for outcome in outcomes],
         "messages.echoed": ["latency.text", "latency.binary"],
         "connections.attempted": ["connections.opened", "connections.failed"],

@@ -10,7 +10,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::dial::Connector;
 use super::exchange::Exchange;
 use super::session::cause::{self, Verdict};
-use super::session::{Outcome, Session, not_sent};
+use super::session::{Outcome, Session, unsent};
 use super::shared::Shared;
 use crate::measure::{Ending, Shard, State, TcpView};
 use crate::metric::{Cause, Counter, Side, Timer};
@@ -45,7 +45,7 @@ pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening:
         }
     }
     if client.redials && client.lost_at.is_some() {
-        client.give_up(client.shared.clock.now());
+        client.give_up(client.shared.clock.now(), Counter::MessagesOffline);
     }
     client.shared.deadlines.leave(place);
     client.shared.client_done();
@@ -186,7 +186,7 @@ impl Client {
                 cells.count(Counter::ConnectionsReconnected);
                 cells.time(Timer::ReconnectDuration, now - since);
             });
-            self.give_up(now);
+            self.give_up(now, Counter::MessagesOffline);
             self.exchanges
                 .iter_mut()
                 .for_each(|exchange| exchange.resume(now));
@@ -200,8 +200,8 @@ impl Client {
         self.tries = 0;
     }
 
-    /// What became due before then could not be sent.
-    fn give_up(&mut self, until: Nanos) {
+    /// Counts what became due before `until` as never sent; `why` is the counter that says why.
+    fn give_up(&mut self, until: Nanos, why: Counter) {
         let own = match self.opening.until {
             Until::At(time) => time,
             Until::After(_) | Until::End => Nanos::MAX,
@@ -209,7 +209,7 @@ impl Client {
         let until = until.min(own).min(self.shared.state.end());
         for exchange in &mut self.exchanges {
             while let Some(intended) = exchange.give_up(until) {
-                not_sent(&self.shared, self.opening.cohort, intended);
+                unsent(&self.shared, self.opening.cohort, intended, why);
             }
         }
     }
@@ -218,8 +218,9 @@ impl Client {
         let now = self.shared.clock.now();
         let cohort = self.opening.cohort;
         session.count_bytes(&self.shared, now);
-        // A backlog goes with its connection.
-        self.give_up(session.due_until(&self.shared, now));
+        // What waited to be sent is dropped with its connection.
+        let until = session.due_until(&self.shared, now);
+        self.give_up(until, Counter::MessagesNotSent);
         for exchange in &mut self.exchanges {
             for intended in exchange.lose() {
                 self.shared

@@ -37,8 +37,6 @@ pub enum Distrust {
         not_sent: u64,
         /// Messages due.
         due: u64,
-        /// Handshakes after a lost connection; what was due in between is not sent either.
-        reconnected: u64,
     },
     /// The schedule was not kept: too much was sent too late.
     SendsLate {
@@ -103,12 +101,8 @@ impl Distrust {
                 "see connections.csv; the gate `count(connections.lost) == 0` makes every lost connection a failure"
                     .into(),
             ),
-            Self::NotSent { reconnected: 0, .. } => Some(
-                "offer less with `rate` or `connections`, give it more workers, or run it on more cores"
-                    .into(),
-            ),
             Self::NotSent { .. } => Some(
-                "messages due while a connection was down count as not sent; see connections.csv"
+                "offer less with `rate` or `connections`, give it more workers, or run it on more cores"
                     .into(),
             ),
             Self::SendsLate { gate: Some(_), .. } => Some(
@@ -152,7 +146,7 @@ impl fmt::Display for Distrust {
                 human_count(*lost),
                 human_count(*opened)
             ),
-            Self::NotSent { not_sent, due, .. } => write!(
+            Self::NotSent { not_sent, due } => write!(
                 f,
                 "{} of {} messages due were never sent, more than {} %",
                 human_count(*not_sent),

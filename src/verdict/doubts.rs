@@ -84,11 +84,7 @@ fn not_sent(summary: &Summary) -> Option<Distrust> {
     let not_sent = summary.count(Counter::MessagesNotSent.name());
     // A connection that is lost takes what was due at that very moment with it: that is not the generator's doing.
     let own = not_sent.saturating_sub(summary.count(Counter::ConnectionsLost.name()));
-    (own as f64 > due as f64 * NOT_SENT_LIMIT).then(|| Distrust::NotSent {
-        not_sent,
-        due,
-        reconnected: summary.count(Counter::ConnectionsReconnected.name()),
-    })
+    (own as f64 > due as f64 * NOT_SENT_LIMIT).then_some(Distrust::NotSent { not_sent, due })
 }
 
 /// What wsbench's own relay does for want of a descriptor is no fault of the path, and none of the server.
@@ -272,6 +268,14 @@ mod tests {
             found(&scenario(), &run)[..],
             [Distrust::NotSent { not_sent: 101, .. }]
         ));
+    }
+
+    #[test]
+    fn what_was_due_during_an_outage_is_no_doubt() {
+        let mut run = Run::healthy();
+        run.add(Counter::MessagesDue, 50_000)
+            .add(Counter::MessagesOffline, 50_000);
+        assert_eq!(found(&scenario(), &run), []);
     }
 
     #[test]

@@ -46,9 +46,9 @@ fn messages(row: &Row) -> Vec<Balance> {
     let beside = of("late") + of("duplicated") + of("unsolicited");
     vec![
         Balance {
-            what: "due = sent + not_sent",
+            what: "due = sent + not_sent + offline",
             left: due,
-            right: sent + of("not_sent"),
+            right: sent + of("not_sent") + of("offline"),
         },
         Balance {
             what: "sent = echoed + mismatched + timed_out + lost",

@@ -94,7 +94,10 @@ impl Outcome {
             let names: Vec<String> = names.iter().map(|n| format!("messages.{n}")).collect();
             sum(&names.iter().map(String::as_str).collect::<Vec<_>>())
         };
-        assert_eq!(messages(&["due"]), messages(&["sent", "not_sent"]));
+        assert_eq!(
+            messages(&["due"]),
+            messages(&["sent", "not_sent", "offline"])
+        );
         assert_eq!(
             messages(&["sent"]),
             messages(&["echoed", "mismatched", "timed_out", "lost"])

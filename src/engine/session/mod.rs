@@ -208,7 +208,7 @@ impl<T: Transport> Session<T> {
         if now >= stop {
             for exchange in exchanges.iter_mut() {
                 while let Some(intended) = exchange.give_up(stop) {
-                    not_sent(shared, self.cohort, intended);
+                    unsent(shared, self.cohort, intended, Counter::MessagesNotSent);
                 }
             }
             if now >= self.closes_at(shared) && self.is_settled(exchanges) {
@@ -226,7 +226,9 @@ impl<T: Transport> Session<T> {
             while self.outbox.has_room() {
                 match exchange.next(now, stop) {
                     Next::Wait => break,
-                    Next::GiveUp(intended) => not_sent(shared, self.cohort, intended),
+                    Next::GiveUp(intended) => {
+                        unsent(shared, self.cohort, intended, Counter::MessagesNotSent);
+                    }
                     Next::Send(due) => {
                         let mut scratch = shared.scratch.borrow_mut();
                         let frame = self.frame(index, due, &exchange.series, shared, &mut scratch);
@@ -353,10 +355,10 @@ impl<T: Transport> Session<T> {
     }
 }
 
-/// Counts a message that could not be sent.
-pub(super) fn not_sent(shared: &Shared, cohort: usize, intended: Nanos) {
+/// Counts a message that was due and is never sent; `why` is the counter that says why.
+pub(super) fn unsent(shared: &Shared, cohort: usize, intended: Nanos, why: Counter) {
     shared.record(cohort, intended, |cells| {
         cells.count(Counter::MessagesDue);
-        cells.count(Counter::MessagesNotSent);
+        cells.count(why);
     });
 }

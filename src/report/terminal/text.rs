@@ -126,6 +126,7 @@ impl<W: Write> Text<'_, W> {
         }
         for (counter, word) in [
             (Counter::MessagesNotSent, "not sent"),
+            (Counter::MessagesOffline, "offline"),
             (Counter::MessagesTimedOut, "timed out"),
             (Counter::MessagesLost, "lost"),
             (Counter::MessagesMismatched, "mismatched"),

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::play::{Play, play};
-use super::script::{RTT, S, Script, fin, healthy, nothing, reset, text};
+use super::script::{RTT, S, Script, close, fin, healthy, nothing, reset, text};
 use crate::measure::State;
 use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
 use crate::plan::Nanos;
@@ -247,8 +247,9 @@ fn the_dead_are_dialled_again_where_the_scenario_says_so() {
         Counter::MessagesDue,
         Counter::MessagesSent,
         Counter::MessagesNotSent,
+        Counter::MessagesOffline,
     ];
-    assert_eq!(seen.counts(counters), [2, 2, 1, 2, 1, 60, 57, 3]);
+    assert_eq!(seen.counts(counters), [2, 2, 1, 2, 1, 60, 57, 0, 3]);
     // Those up to 20 s had timed out when it was dropped; the last four went with it.
     let counters = [Counter::MessagesTimedOut, Counter::MessagesLost];
     assert_eq!(seen.counts(counters), [9, 4]);
@@ -272,4 +273,44 @@ fn a_lost_connection_is_dialled_again_until_the_load_ends() {
     assert_eq!(seen.ended, 20 * S);
     assert_eq!(seen.causes(), [Cause::Eof; 3]);
     assert_eq!(seen.count(Counter::ConnectionsReconnected), 2);
+}
+
+#[test]
+fn what_is_due_while_a_connection_is_lost_is_offline() {
+    let scenario = r#"
+        [load]
+        connections = 1
+        ramp_up = "0s"
+        duration = "20s"
+        ramp_down = "0s"
+        reconnect = { initial = "2s", max = "2s", jitter = "none" }
+
+        [[message]]
+        name = "m"
+        rate = "1/s"
+        phase = "aligned"
+    "#;
+    let counters = [
+        Counter::MessagesDue,
+        Counter::MessagesSent,
+        Counter::MessagesNotSent,
+        Counter::MessagesOffline,
+    ];
+    // Lost just before 5 s, open again just before 7 s.
+    let back = play(scenario, |dial| match dial {
+        0 => Script::new(healthy).says(5 * S - 1, fin()),
+        _ => Script::new(healthy),
+    });
+    assert_eq!(back.counts(counters), [20, 18, 0, 2]);
+    let gone = play(scenario, |dial| match dial {
+        0 => Script::new(healthy).says(5 * S - 1, fin()),
+        _ => Script::refused(),
+    });
+    assert_eq!(gone.counts(counters), [20, 5, 0, 15]);
+    // A Close of the peer ends the schedule of its connection, and TCP ends one round trip later.
+    let closed = play(scenario, |dial| match dial {
+        0 => Script::new(healthy).says(5 * S - 1, close(Some(1001))),
+        _ => Script::new(healthy),
+    });
+    assert_eq!(closed.counts(counters), [20, 17, 0, 3]);
 }

@@ -321,7 +321,7 @@ impl Seen {
         assert_eq!(closes, self.count(ConnectionsClosed));
         assert_eq!(
             self.count(MessagesDue),
-            sum(&[MessagesSent, MessagesNotSent])
+            sum(&[MessagesSent, MessagesNotSent, MessagesOffline])
         );
         let ends = sum(&[
             MessagesEchoed,
