@@ -6,14 +6,15 @@ use std::collections::HashMap;
 
 use super::case::{Case, Finding, of};
 use super::result::{Bounds, promised};
-use super::window::{Moment, Seen, judge, look};
-use crate::measure::{Life, SocketEnd, Sockets};
+use super::window::{Moment, Seen, judge, look, ns};
+use crate::measure::{EndedBy, Life, SocketEnd, Sockets};
+use crate::scenario::{FaultKind, Origin};
 use crate::units::human_ns;
 
 /// `reaped_between`.
 pub(super) fn reaped(case: &Case<'_>, bounds: Bounds) -> Finding {
     match &case.surroundings.sockets {
-        Some(sockets) => by_table(case, bounds, sockets, |end| end.left_ns),
+        Some(sockets) => by_table(case, bounds, sockets, Event::Left),
         None => by_probes(case, bounds),
     }
 }
@@ -21,40 +22,57 @@ pub(super) fn reaped(case: &Case<'_>, bounds: Bounds) -> Finding {
 /// `released_within`.
 pub(super) fn released(case: &Case<'_>, bounds: Bounds) -> Finding {
     match &case.surroundings.sockets {
-        Some(sockets) => by_table(case, bounds, sockets, |end| end.gone_ns),
+        Some(sockets) => by_table(case, bounds, sockets, Event::Gone),
         None => Finding::no_data("the server's sockets could not be seen"),
     }
 }
 
+/// What happens to the server's socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Event {
+    /// It leaves `ESTABLISHED`.
+    Left,
+    /// It is no longer in the table.
+    Gone,
+}
+
 /// An event between two looks may have been just after the first.
-fn by_table(
-    case: &Case<'_>,
-    bounds: Bounds,
-    sockets: &Sockets,
-    event: fn(&SocketEnd) -> Option<u64>,
-) -> Finding {
+fn by_table(case: &Case<'_>, bounds: Bounds, sockets: &Sockets, event: Event) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
     let ports = by_port(sockets, route(case));
     let mut seen = Vec::with_capacity(case.lives.len());
     let mut unknown = 0;
+    let mut closed_by_us = 0;
     for life in &case.lives {
         let of_port = life.local_port.and_then(|port| ports.get(&port));
         let Some(end) = of_port.and_then(|ends| socket(life, ends)) else {
             unknown += 1;
             continue;
         };
-        let moment = event(end).map(|ns| Moment {
+        // What leaves `ESTABLISHED` after wsbench closed does so because of that.
+        let own = own_end(case, life).filter(|_| event == Event::Left);
+        let at = match event {
+            Event::Left => end.left_ns,
+            Event::Gone => end.gone_ns,
+        };
+        let is_ours = at.zip(own).is_some_and(|(at, own)| at >= own);
+        closed_by_us += usize::from(is_ours);
+        let moment = at.filter(|_| !is_ours).map(|ns| Moment {
             ns,
             sooner: sockets.resolution_ns,
             later: 0,
         });
         seen.push(match look(case, life, moment, hi) {
-            // Our end of it may be long gone; the socket was watched to the end of the run.
-            Seen::NotIn(_) | Seen::CutShort => Seen::NotIn(watched(case, life)),
+            // Without an end of our own, the socket was watched to the end of the run.
+            Seen::NotIn(_) | Seen::CutShort => Seen::NotIn(watched(case, life, own)),
             seen => seen,
         });
     }
     let mut finding = judge(bounds, case.contract.from, &seen);
+    if closed_by_us > 0 && !finding.passed {
+        let part = of(closed_by_us, case.lives.len());
+        finding.why += &format!("; {part} closed by wsbench first");
+    }
     if unknown > 0 {
         let part = of(unknown, case.lives.len());
         let more = match sockets.more {
@@ -72,10 +90,35 @@ fn by_table(
     finding
 }
 
-fn watched(case: &Case<'_>, life: &Life) -> u64 {
+/// How long the socket was watched; from `own` on, what happens to it is no longer the server's doing.
+fn watched(case: &Case<'_>, life: &Life, own: Option<u64>) -> u64 {
     let end = (case.summary.seconds * 1e9) as u64;
     let origin = case.origin(life).unwrap_or(life.opened_ns);
-    end.max(life.ended_ns).saturating_sub(origin)
+    own.unwrap_or_else(|| end.max(life.ended_ns))
+        .saturating_sub(origin)
+}
+
+/// When wsbench itself began to end this connection so that the server could see it; `None`: it did not.
+fn own_end(case: &Case<'_>, life: &Life) -> Option<u64> {
+    if life.ended_by == EndedBy::Server {
+        return None;
+    }
+    let does = |wanted: fn(&FaultKind) -> bool| {
+        let mut faults = case.cohort.faults.iter();
+        faults.find(|fault| wanted(&fault.kind))
+    };
+    // A client that vanished and did not come back ends without a packet.
+    let is_gone = does(|kind| matches!(kind, FaultKind::Vanish { .. })).is_some()
+        && life.fault_ns.is_some()
+        && life.fault_end_ns.is_none();
+    let ended = (!is_gone).then_some(life.ended_ns);
+    // Where times begin with our Close, the promise is about what the server does after it.
+    let closed = life
+        .close_sent_ns
+        .filter(|_| case.contract.from != Origin::Close);
+    let half_closed = does(|kind| matches!(kind, FaultKind::HalfClose));
+    let half_closed = half_closed.map(|fault| life.opened_ns.saturating_add(ns(fault.after)));
+    [ended, closed, half_closed].into_iter().flatten().min()
 }
 
 /// The way by which a cohort's connections come to the server, as its sockets have it.

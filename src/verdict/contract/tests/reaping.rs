@@ -68,6 +68,30 @@ fn the_table_tells_when_to_a_look() {
     );
 }
 
+/// At the end of the run wsbench closes, and the server's socket goes with it: that is no reaping.
+#[test]
+fn what_wsbench_closed_was_not_given_up_by_the_server() {
+    let promise = || Promise::ReapedBetween(between(0, 70_000));
+    let judged = |life, left| by_table(promise(), vec![life], vec![socket(0, Some(left), None)]);
+    let stayed = Life {
+        fault_ns: Some(1_000 * MS),
+        ..life(0)
+    };
+    let result = judged(stayed.clone(), 60_001);
+    assert!(!result.passed);
+    assert_eq!(
+        result.why,
+        "1 of 1 undecided when they ended, some after 59.0 s only; 1 of 1 closed by wsbench first"
+    );
+    assert!(judged(stayed, 59_999).passed, "the server was first");
+    let cut_off = Life {
+        close_sent_ns: None,
+        ..blind(0)
+    };
+    assert!(!judged(cut_off, 60_002).passed, "our RST, not the server's");
+    assert!(!judged(closed(0, 30_000, 1011), 30_001).passed, "no fault began");
+}
+
 #[test]
 fn a_port_may_come_again() {
     let older = SocketEnd {
