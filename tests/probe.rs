@@ -127,7 +127,7 @@ fn a_correct_echo_server_is_described_in_words_and_gets_a_scenario() {
         "HTTP/1.1 101 Switching Protocols",
         "text and binary come back the same",
         "20 of 20 answered with the same payload",
-        "of 10 at once 10 answered, the last among them",
+        "10 of 10 sent at once answered, the last one too",
         "between two fragments of a message: answered after",
         "pings every ",
         "payload \"1\"",

@@ -140,12 +140,12 @@ fn pings(found: &Pings) -> Vec<String> {
     }
     if found.burst_sent > 0 {
         let last = match found.burst_last_answered {
-            true => "the last among them",
-            false => "the last not among them, as RFC 6455 section 5.5.3 wants it",
+            true => "the last one too",
+            false => "but not the last one, which RFC 6455 section 5.5.3 requires",
         };
         lines.push(format!(
-            "of {} at once {} answered, {last}",
-            found.burst_sent, found.burst_answered
+            "{} of {} sent at once answered, {last}",
+            found.burst_answered, found.burst_sent
         ));
     }
     lines.extend(match found.within_message {
@@ -276,6 +276,19 @@ mod tests {
             ..Quiet::default()
         };
         assert!(words(&Finding::Quiet(quiet)).contains("no ping in 15.0 s"));
+    }
+
+    /// RFC 6455 section 5.5.3: all but the last of several pings may be skipped.
+    #[test]
+    fn a_last_ping_without_an_answer_breaks_the_rule() {
+        let pings = Pings {
+            burst_sent: 10,
+            burst_answered: 1,
+            ..Pings::default()
+        };
+        let text = words(&Finding::Pings(pings));
+        let wrong = "1 of 10 sent at once answered, but not the last one, which RFC 6455 section 5.5.3 requires";
+        assert!(text.contains(wrong), "{text}");
     }
 
     #[test]

@@ -211,7 +211,7 @@ fn ends(tallies: &[Tally]) -> Vec<Vec<String>> {
         "Close frame",
         "FIN",
         "RST",
-        "not",
+        "not by it",
         "TCP end p50",
         "max",
         "codes",
