@@ -89,7 +89,10 @@ fn what_wsbench_closed_was_not_given_up_by_the_server() {
         ..blind(0)
     };
     assert!(!judged(cut_off, 60_002).passed, "our RST, not the server's");
-    assert!(!judged(closed(0, 30_000, 1011), 30_001).passed, "no fault began");
+    assert!(
+        !judged(closed(0, 30_000, 1011), 30_001).passed,
+        "no fault began"
+    );
 }
 
 #[test]
