@@ -228,6 +228,22 @@ pub fn cut(text: &str, most: usize) -> String {
     }
 }
 
+/// Whether a character only shows itself: it controls no terminal, and does not turn the order of what stands around it
+/// (Unicode Standard Annex 9).
+pub fn is_harmless(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !c.is_control() && !turns
+}
+
+/// The first words of what a stranger wrote, at most so many characters, on one line and safe to show.
+pub fn one_line(text: &str, most: usize) -> String {
+    let spaced: String = (text.chars())
+        .map(|c| if is_harmless(c) { c } else { ' ' })
+        .collect();
+    let words: Vec<&str> = spaced.split_whitespace().collect();
+    cut(&words.join(" "), most)
+}
+
 /// Writes a whole number with thin groups: `12,345`.
 pub fn human_count(count: u64) -> String {
     let digits = count.to_string();
@@ -338,5 +354,12 @@ mod tests {
             let _ = text.parse::<ByteSize>();
             let _ = parse_duration(&text);
         }
+    }
+
+    #[test]
+    fn what_a_stranger_wrote_is_one_harmless_line() {
+        let text = "<html>\r\n\t<b>no\x1b[2J\u{202e}\u{9b}way ü";
+        assert_eq!(one_line(text, 80), "<html> <b>no [2J way ü");
+        assert_eq!(one_line(text, 10), "<html> <b…");
     }
 }

@@ -92,7 +92,8 @@ impl Dialer {
         }
         *reached = "the answer to the upgrade request";
         let ended = |link: &Link| link.wire().end();
-        let already_read = self.request.upgrade(&mut link, ended).await?;
+        let (mut answer, checked) = self.request.ask(&mut link, ended).await;
+        let already_read = answer.split_off(checked?);
         let upgraded = clock.now();
         let steps = Steps {
             tcp: connected - start,

@@ -1,7 +1,7 @@
 //! How a connection was ended, and what ends a silent one, in words.
 
 use super::findings::{Ending, How, Idle, Limit, Since, Tcp};
-use crate::units::human_ns;
+use crate::units::{human_ns, is_harmless};
 
 /// What ends a silent client.
 pub(super) fn idle(found: &Idle) -> Vec<String> {
@@ -61,7 +61,7 @@ pub(super) fn manner(ending: &Ending) -> String {
 /// A Close frame with what is in it.
 pub(super) fn close_frame(code: Option<u16>, reason: &str) -> String {
     let code = code.map_or_else(|| "without a code".to_owned(), |code| code.to_string());
-    let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
+    let reason: String = reason.chars().filter(|c| is_harmless(*c)).collect();
     if reason.is_empty() {
         format!("Close {code}")
     } else {

@@ -11,6 +11,7 @@ use super::talk::{Talk, nanos};
 use crate::metric::Cause;
 use crate::net::{RawConnection, RawDialer, RawFailure, TlsError};
 use crate::scenario::{Target, WsUrl};
+use crate::units::is_harmless;
 
 /// A probe that may begin.
 pub struct Probe {
@@ -193,7 +194,7 @@ fn handshake(connection: &RawConnection) -> Handshake {
 /// The status line and the headers of an answer; empty where it is not HTTP. Safe to show.
 fn head(answer: &[u8]) -> (String, Vec<(String, String)>) {
     let safe = |text: &str| -> String {
-        let shown = text.trim().chars().filter(|c| !c.is_control());
+        let shown = text.trim().chars().filter(|c| is_harmless(*c));
         shown.take(200).collect()
     };
     let text = String::from_utf8_lossy(answer);

@@ -1,6 +1,7 @@
 //! Messages that a server sends by itself: told apart by their look, and recognised where they are well known.
 
 use super::findings::Unasked;
+use crate::units::is_harmless;
 
 /// So many looks are told apart; messages of others are counted.
 const MAX_LOOKS: usize = 6;
@@ -113,7 +114,7 @@ pub(super) fn shortened(payload: &[u8]) -> String {
     let mut shown: String = (text.chars().take(SHOWN))
         .map(|c| match c {
             '\n' => '⏎',
-            c if c.is_control() => '·',
+            c if !is_harmless(c) => '·',
             c => c,
         })
         .collect();

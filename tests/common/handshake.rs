@@ -31,6 +31,11 @@ pub(super) fn answer(
             stop.pause(*time);
             switching(&accept, "")
         }
+        Handshake::Informed(status) => {
+            let hint = format!("HTTP/1.1 {status} Scripted\r\nLink: </style.css>\r\n\r\n");
+            socket.write_all(hint.as_bytes())?;
+            switching(&accept, "")
+        }
         Handshake::Subprotocol(name) => {
             switching(&accept, &format!("Sec-WebSocket-Protocol: {name}\r\n"))
         }

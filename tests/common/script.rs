@@ -74,6 +74,8 @@ pub enum Handshake {
     Valid,
     /// A correct 101 after so long.
     Late(Duration),
+    /// An answer with this status (1xx), then a correct 101.
+    Informed(u16),
     /// Nothing listens on the port, and nothing else can: connections are refused.
     Refuse,
     /// Accepts TCP, reads the request, and never answers.

@@ -182,3 +182,23 @@ fn a_late_answer_is_an_answer() {
     let upgrade = report.rows("totals", "handshake.upgrade");
     assert!(upgrade[0]["min"].as_f64().unwrap() >= 150e3, "{upgrade:?}");
 }
+
+/// RFC 9110 section 15.2.
+#[test]
+fn an_informational_answer_is_not_the_final_one() {
+    for status in [100, 103] {
+        let server = Server::start(Script::handshake(Handshake::Informed(status)));
+        let ended = Ended::run(&scenario(&server.url()));
+        assert_eq!(ended.code, 0, "{status}: {}", ended.stderr);
+        assert_eq!(ended.report().count("connections.opened"), CONNECTIONS);
+    }
+}
+
+#[test]
+fn a_refusal_says_what_the_server_said() {
+    fails_as_in(
+        Handshake::Status(403, "the token has expired"),
+        "http_status",
+        "the token has expired",
+    );
+}

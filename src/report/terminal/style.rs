@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use crate::units::is_harmless;
+
 /// The width that text is made for.
 pub(super) const WIDTH: usize = 80;
 
@@ -93,14 +95,14 @@ pub(super) fn columns_of_words(rows: &[Vec<String>], left: usize) -> Vec<String>
     rows.iter().map(line).collect()
 }
 
-/// Control characters would let a server move our cursor; they are shown by number.
+/// Shows by number what would let a server move our cursor, or turn the order of our words.
 pub(super) fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
-        if letter.is_control() {
-            out.extend(letter.escape_default());
-        } else {
+        if is_harmless(letter) {
             out.push(letter);
+        } else {
+            out.extend(letter.escape_default());
         }
     }
     out
@@ -120,7 +122,10 @@ mod tests {
 
     #[test]
     fn a_server_cannot_write_to_the_terminal() {
-        assert_eq!(harmless("a\x1b[2Jb\r\n"), "a\\u{1b}[2Jb\\r\\n");
+        assert_eq!(
+            harmless("a\x1b[2Jb\r\n\u{202e}"),
+            "a\\u{1b}[2Jb\\r\\n\\u{202e}"
+        );
     }
 
     #[test]

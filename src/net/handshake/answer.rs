@@ -1,0 +1,256 @@
+//! The server's answer to an upgrade request, checked as RFC 6455 section 4.1 has it: bytes in, a result out.
+
+use std::mem::MaybeUninit;
+
+use httparse::{ParserConfig, Response, Status};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::metric::Cause;
+use crate::net::failure::Failure;
+use crate::units::one_line;
+
+/// A longer response head than this is not one.
+const MAX_HEAD: usize = 16 * 1024;
+const MAX_HEADERS: usize = 100;
+/// So many characters of a response are quoted.
+const MAX_QUOTED: usize = 80;
+
+/// How far an answer has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Head {
+    /// Its head is not whole yet.
+    Partial,
+    /// An informational answer of so many bytes, which another one follows (RFC 9110 section 15.2).
+    Informational(usize),
+    /// A valid 101, whose head has so many bytes.
+    Switching(usize),
+}
+
+/// Checks what has come of the answer to the request with this key, which offered these subprotocols.
+///
+/// # Errors
+/// When it is a final answer that opens no connection, or none of HTTP's.
+pub(super) fn check(answer: &[u8], key: &str, subprotocols: &[String]) -> Result<Head, Failure> {
+    let garbage = |why: &str| {
+        let detail = format!("{why}: {}", first_line(answer));
+        Err(Failure::new(Cause::HandshakeGarbage, detail))
+    };
+    let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+    let mut response = Response::new(&mut []);
+    let parser = ParserConfig::default();
+    match parser.parse_response_with_uninit_headers(&mut response, answer, &mut headers) {
+        Ok(Status::Complete(length)) => match response.code {
+            Some(100 | 102..=199) => Ok(Head::Informational(length)),
+            Some(101) => {
+                check_switching(&response, key, subprotocols).map(|()| Head::Switching(length))
+            }
+            _ => Err(refused(&response, &answer[length..])),
+        },
+        Ok(Status::Partial) if answer.len() > MAX_HEAD => garbage("no end of the response head"),
+        Ok(Status::Partial) => Ok(Head::Partial),
+        Err(error) => garbage(&error.to_string()),
+    }
+}
+
+/// The status line, where a redirection points to, and the first words of the body that came with it.
+fn refused(response: &Response<'_, '_>, body: &[u8]) -> Failure {
+    let version = response.version.unwrap_or(1);
+    let status = response.code.unwrap_or(0);
+    let line = format!(
+        "HTTP/1.{version} {status} {}",
+        response.reason.unwrap_or("")
+    );
+    let mut detail = line.trim_end().to_owned();
+    if let Some(location) = values(response, "Location").next() {
+        detail += &format!("; Location: {}", String::from_utf8_lossy(location));
+    }
+    let body = quoted(body);
+    if !body.is_empty() {
+        detail += &format!(": \"{body}\"");
+    }
+    Failure::new(Cause::HttpStatus, detail)
+}
+
+fn values<'h>(
+    response: &'h Response<'_, '_>,
+    name: &'static str,
+) -> impl Iterator<Item = &'h [u8]> {
+    (response.headers.iter())
+        .filter(move |header| header.name.eq_ignore_ascii_case(name))
+        .map(|header| header.value.trim_ascii())
+}
+
+fn check_switching(
+    response: &Response<'_, '_>,
+    key: &str,
+    subprotocols: &[String],
+) -> Result<(), Failure> {
+    let named = |name| values(response, name);
+    let wrong = |cause, name: &str, value: Option<&[u8]>| {
+        let detail = value.map_or_else(
+            || format!("no `{name}` header"),
+            |value| format!("{name}: {}", String::from_utf8_lossy(value)),
+        );
+        Err(Failure::new(cause, detail))
+    };
+    if !named("Upgrade").any(|value| value.eq_ignore_ascii_case(b"websocket")) {
+        return wrong(Cause::BadUpgrade, "Upgrade", named("Upgrade").next());
+    }
+    let has_token = |value: &[u8]| {
+        value
+            .split(|byte| *byte == b',')
+            .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+    };
+    if !named("Connection").any(has_token) {
+        return wrong(Cause::BadUpgrade, "Connection", named("Connection").next());
+    }
+    let accept = named("Sec-WebSocket-Accept").next();
+    if accept != Some(derive_accept_key(key.as_bytes()).as_bytes()) {
+        return wrong(Cause::BadAccept, "Sec-WebSocket-Accept", accept);
+    }
+    const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
+    if let Some(extension) = named(EXTENSIONS).find(|value| !value.is_empty()) {
+        return wrong(Cause::BadExtension, EXTENSIONS, Some(extension));
+    }
+    const PROTOCOL: &str = "Sec-WebSocket-Protocol";
+    let is_asked_for =
+        |chosen: &[u8]| (subprotocols.iter()).any(|subprotocol| subprotocol.as_bytes() == chosen);
+    // The header must stand in an answer once at most (RFC 6455 section 11.3.4).
+    let mut chosen = named(PROTOCOL);
+    match (chosen.next(), chosen.next()) {
+        (Some(first), _) if !is_asked_for(first) => {
+            wrong(Cause::BadSubprotocol, PROTOCOL, Some(first))
+        }
+        (Some(_), Some(_)) => {
+            let all: Vec<_> = named(PROTOCOL).map(String::from_utf8_lossy).collect();
+            let detail = format!("{PROTOCOL} given {} times: {}", all.len(), all.join(", "));
+            Err(Failure::new(Cause::BadSubprotocol, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The first line of what came, in quotation marks.
+pub(super) fn first_line(bytes: &[u8]) -> String {
+    let line = bytes.split(|byte| *byte == b'\n').next();
+    format!("\"{}\"", quoted(line.unwrap_or_default()))
+}
+
+/// The first words of what came, on one line.
+fn quoted(bytes: &[u8]) -> String {
+    let first = &bytes[..bytes.len().min(4 * MAX_QUOTED)];
+    one_line(&String::from_utf8_lossy(first), MAX_QUOTED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+    const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+    fn read(answer: &str) -> Result<Head, Failure> {
+        check(
+            answer.as_bytes(),
+            KEY,
+            &["chat".to_owned(), "v2".to_owned()],
+        )
+    }
+
+    fn switching(lines: &str) -> String {
+        format!("HTTP/1.1 101 Switching Protocols\r\n{lines}\r\n")
+    }
+
+    #[track_caller]
+    fn fails(answer: &str, cause: Cause, detail: &str) {
+        let failure = read(answer).unwrap_err();
+        assert_eq!((failure.cause, failure.detail.as_str()), (cause, detail));
+    }
+
+    /// The example of RFC 6455 section 1.3.
+    #[test]
+    fn the_answer_of_the_standard_is_taken() {
+        let answer = switching(&format!(
+            "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Accept: {ACCEPT}\r\nSec-WebSocket-Protocol: chat\r\n"
+        ));
+        assert_eq!(read(&answer), Ok(Head::Switching(answer.len())));
+        assert_eq!(read(&answer[..answer.len() - 1]), Ok(Head::Partial));
+    }
+
+    #[test]
+    fn each_wrong_answer_has_its_own_kind_and_says_what_was_wrong() {
+        fails(
+            "HTTP/1.1 503 Service Unavailable\r\n\r\n",
+            Cause::HttpStatus,
+            "HTTP/1.1 503 Service Unavailable",
+        );
+        fails(
+            &switching("Connection: Upgrade\r\n"),
+            Cause::BadUpgrade,
+            "no `Upgrade` header",
+        );
+        fails(
+            &switching("Upgrade: h2c\r\nConnection: Upgrade\r\n"),
+            Cause::BadUpgrade,
+            "Upgrade: h2c",
+        );
+        let upgraded = "Upgrade: WebSocket\r\nConnection: upgrade\r\n";
+        fails(
+            &switching(upgraded),
+            Cause::BadAccept,
+            "no `Sec-WebSocket-Accept` header",
+        );
+        fails(
+            &switching(&format!("{upgraded}Sec-WebSocket-Accept: x\r\n")),
+            Cause::BadAccept,
+            "Sec-WebSocket-Accept: x",
+        );
+        let accepted = format!("{upgraded}Sec-WebSocket-Accept: {ACCEPT}\r\n");
+        fails(
+            &switching(&format!("{accepted}Sec-WebSocket-Protocol: mqtt\r\n")),
+            Cause::BadSubprotocol,
+            "Sec-WebSocket-Protocol: mqtt",
+        );
+        fails(
+            &switching(&format!(
+                "{accepted}Sec-WebSocket-Extensions: permessage-deflate\r\n"
+            )),
+            Cause::BadExtension,
+            "Sec-WebSocket-Extensions: permessage-deflate",
+        );
+    }
+
+    #[test]
+    fn what_is_not_http_is_garbage() {
+        assert_eq!(
+            read("SSH-2.0-x\r\n").unwrap_err().cause,
+            Cause::HandshakeGarbage
+        );
+        let endless = format!("HTTP/1.1 101 x\r\nA: {}", "b".repeat(MAX_HEAD));
+        assert_eq!(read(&endless).unwrap_err().cause, Cause::HandshakeGarbage);
+    }
+
+    #[test]
+    fn a_subprotocol_is_chosen_once() {
+        let twice = "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: mqtt\r\n";
+        fails(
+            &switching(&format!("{twice}Sec-WebSocket-Accept: {ACCEPT}\r\n")),
+            Cause::BadSubprotocol,
+            "Sec-WebSocket-Protocol given 2 times: chat, mqtt",
+        );
+    }
+
+    #[test]
+    fn a_refusal_shows_where_to_go_instead_and_its_first_words() {
+        fails(
+            "HTTP/1.1 308 Permanent Redirect\r\nLocation: wss://h/new\r\n\r\n",
+            Cause::HttpStatus,
+            "HTTP/1.1 308 Permanent Redirect; Location: wss://h/new",
+        );
+        fails(
+            "HTTP/1.1 403 Forbidden\r\n\r\n{\r\n \"error\": \"token\x1b expired\" }",
+            Cause::HttpStatus,
+            "HTTP/1.1 403 Forbidden: \"{ \"error\": \"token expired\" }\"",
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! The opening handshake (RFC 6455 section 4.1): our own, because what is wrong with an answer is a result.
+
+mod answer;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+
+use self::answer::Head;
+use super::end::TcpEnd;
+use super::failure::Failure;
+use crate::metric::Cause;
+use crate::scenario::{Target, WsUrl};
+
+/// So many informational answers before the final one at most, and so many bytes of them.
+const MAX_INTERIM: usize = 16;
+const MAX_INTERIM_BYTES: usize = 16 * 1024;
+
+/// A request, but for its key: made once for a run.
+#[derive(Debug)]
+pub(crate) struct Request {
+    head: String,
+    subprotocols: Vec<String>,
+}
+
+impl Request {
+    /// The request for this target.
+    pub(crate) fn new(url: &WsUrl, target: &Target) -> Self {
+        let mut head = format!("GET {} HTTP/1.1\r\n", url.resource);
+        let mut line = |name: &str, value: &str| {
+            head.push_str(name);
+            head.push_str(": ");
+            head.push_str(value);
+            head.push_str("\r\n");
+        };
+        if !target
+            .headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
+            line("Host", &host(url));
+        }
+        line("Upgrade", "websocket");
+        line("Connection", "Upgrade");
+        line("Sec-WebSocket-Version", "13");
+        if let Some(origin) = &target.origin {
+            line("Origin", origin);
+        }
+        if !target.subprotocols.is_empty() {
+            line("Sec-WebSocket-Protocol", &target.subprotocols.join(", "));
+        }
+        for (name, value) in &target.headers {
+            line(name, value);
+        }
+        Self {
+            head,
+            subprotocols: target.subprotocols.clone(),
+        }
+    }
+
+    /// Asks for the upgrade and checks the answer. Returns all that came of the final answer, and the length of its head
+    /// in it where it is right.
+    pub(crate) async fn ask<S>(
+        &self,
+        stream: &mut S,
+        ended: impl Fn(&S) -> Option<TcpEnd>,
+    ) -> (Vec<u8>, Result<usize, Failure>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut answer = Vec::with_capacity(1024);
+        let checked = self.exchange(stream, ended, &mut answer).await;
+        (answer, checked)
+    }
+
+    async fn exchange<S>(
+        &self,
+        stream: &mut S,
+        ended: impl Fn(&S) -> Option<TcpEnd>,
+        answer: &mut Vec<u8>,
+    ) -> Result<usize, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let key = generate_key();
+        let request = format!("{}Sec-WebSocket-Key: {key}\r\n\r\n", self.head);
+        let sent = async {
+            stream.write_all(request.as_bytes()).await?;
+            stream.flush().await
+        };
+        if let Err(error) = sent.await {
+            return Err(end_of_tcp(ended(stream), answer, &error.to_string()));
+        }
+        let mut interim = Interim::default();
+        loop {
+            match stream.read_buf(answer).await {
+                Ok(0) => return Err(end_of_tcp(ended(stream), answer, "")),
+                Ok(_) => {}
+                Err(error) => return Err(end_of_tcp(ended(stream), answer, &error.to_string())),
+            }
+            if let Some(length) = self.check(answer, &key, &mut interim)? {
+                return Ok(length);
+            }
+        }
+    }
+
+    /// Drops informational answers, and returns the length of the final answer's head once it is whole.
+    fn check(
+        &self,
+        answer: &mut Vec<u8>,
+        key: &str,
+        interim: &mut Interim,
+    ) -> Result<Option<usize>, Failure> {
+        loop {
+            match answer::check(answer, key, &self.subprotocols)? {
+                Head::Partial => return Ok(None),
+                Head::Switching(length) => return Ok(Some(length)),
+                Head::Informational(length) => {
+                    interim.add(length)?;
+                    answer.drain(..length);
+                }
+            }
+        }
+    }
+}
+
+/// Counts the informational answers that came before the final one.
+#[derive(Debug, Default)]
+struct Interim {
+    answers: usize,
+    bytes: usize,
+}
+
+impl Interim {
+    fn add(&mut self, length: usize) -> Result<(), Failure> {
+        self.answers += 1;
+        self.bytes += length;
+        if self.answers > MAX_INTERIM || self.bytes > MAX_INTERIM_BYTES {
+            let detail = format!("{} informational answers and no final one", self.answers);
+            return Err(Failure::new(Cause::HandshakeGarbage, detail));
+        }
+        Ok(())
+    }
+}
+
+fn host(url: &WsUrl) -> String {
+    let host = if url.host.contains(':') {
+        format!("[{}]", url.host)
+    } else {
+        url.host.clone()
+    };
+    match (url.secure, url.port) {
+        (false, 80) | (true, 443) => host,
+        (_, port) => format!("{host}:{port}"),
+    }
+}
+
+fn end_of_tcp(end: Option<TcpEnd>, answer: &[u8], error: &str) -> Failure {
+    let after = if answer.is_empty() {
+        "before any answer".to_owned()
+    } else {
+        format!("after {}", answer::first_line(answer))
+    };
+    match end {
+        Some(TcpEnd::Fin) => Failure::new(Cause::HandshakeEof, after),
+        Some(TcpEnd::Rst) => Failure::new(Cause::HandshakeReset, after),
+        None => Failure::new(Cause::Io, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of RFC 6455 section 1.3.
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+    const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+    /// As it comes bit by bit, or in one piece.
+    fn check(answer: &str, piece: usize) -> (Vec<u8>, Result<Option<usize>, Failure>) {
+        let request = Request {
+            head: String::new(),
+            subprotocols: Vec::new(),
+        };
+        let (mut came, mut interim) = (Vec::new(), Interim::default());
+        let mut checked = Ok(None);
+        for bytes in answer.as_bytes().chunks(piece) {
+            came.extend_from_slice(bytes);
+            checked = request.check(&mut came, KEY, &mut interim);
+            if !matches!(checked, Ok(None)) {
+                break;
+            }
+        }
+        (came, checked)
+    }
+
+    #[test]
+    fn informational_answers_are_skipped() {
+        let hints = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
+        let answer = format!("HTTP/1.1 100 Continue\r\n\r\n{hints}{SWITCHING}");
+        for piece in [1, 7, answer.len()] {
+            let (came, checked) = check(&answer, piece);
+            assert_eq!(checked, Ok(Some(SWITCHING.len())), "{piece}");
+            assert_eq!(came, SWITCHING.as_bytes(), "{piece}");
+        }
+    }
+
+    #[test]
+    fn the_final_answer_behind_an_informational_one_is_judged() {
+        let (_, checked) = check("HTTP/1.1 103 \r\n\r\nHTTP/1.1 403 No\r\n\r\n", 1000);
+        assert_eq!(checked.unwrap_err().cause, Cause::HttpStatus);
+    }
+
+    #[test]
+    fn informational_answers_without_end_are_no_answer() {
+        let many = "HTTP/1.1 100 Continue\r\n\r\n".repeat(MAX_INTERIM + 1);
+        let (_, checked) = check(&many, 1000);
+        assert_eq!(checked.unwrap_err().cause, Cause::HandshakeGarbage);
+        let long = format!("HTTP/1.1 103 x\r\nA: {}\r\n\r\n", "b".repeat(8 * 1024)).repeat(2);
+        let (_, checked) = check(&long, long.len());
+        assert_eq!(checked.unwrap_err().cause, Cause::HandshakeGarbage);
+    }
+}
