@@ -126,10 +126,14 @@ fn headers(check: &mut Check<'_>, keys: &TargetTable) -> Vec<(String, String)> {
         .flat_map(|headers| &headers.value)
         .collect();
     given.sort_by_key(|(_, value)| value.place.span().map(|span| span.start));
-    let mut headers = Vec::new();
+    let mut headers: Vec<(String, String)> = Vec::new();
     for (name, value) in given {
         let key = format!("target.headers.{name}");
         header_name(check, &key, &value.place, name);
+        if let Some((other, _)) = headers.iter().find(|(o, _)| o.eq_ignore_ascii_case(name)) {
+            let what = format_args!("is the same header as `{other}`");
+            check.problem_with_hint(&key, &value.place, what, "leave out one of them");
+        }
         if let Some(expanded) = check.expand(&key, value) {
             header_value(check, &key, &value.place, &expanded);
             headers.push((name.clone(), expanded));

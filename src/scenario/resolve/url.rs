@@ -1,6 +1,7 @@
 //! An address of a WebSocket server (RFC 6455 section 3), checked.
 //! Knows no scenario key: text in, address or reason out.
 
+use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
 use http::Uri;
@@ -43,7 +44,15 @@ pub(super) fn read(url: &str, shown: &str) -> Result<WsUrl, UrlError> {
             "write it like ws://127.0.0.1:8080/",
         ));
     }
-    let uri: Uri = url.parse().map_err(|_| {
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    if !authority.is_ascii() {
+        return Err(UrlError::hint(
+            "has a host with letters beyond ASCII",
+            "write the name as DNS has it: each such label begins with `xn--`",
+        ));
+    }
+    let encoded = encoded(url, url.len() - rest.len() + authority.len());
+    let uri: Uri = encoded.parse().map_err(|_| {
         UrlError::hint(
             "is not a valid address",
             "write it like ws://127.0.0.1:8080/path; other characters are written as %20 and so on",
@@ -76,6 +85,36 @@ fn resource(uri: &Uri) -> String {
         uri.path()
     };
     format!("{path}{}", query.unwrap_or_default())
+}
+
+/// The address with the characters of its path and query, from this byte on, that WHATWG URL percent-encodes there and
+/// `http::Uri` would leave as they are.
+fn encoded(url: &str, from: usize) -> Cow<'_, str> {
+    use std::fmt::Write as _;
+    let (before, resource) = url.split_at(from);
+    let mut is_query = false;
+    let mut encoded = String::new();
+    for c in resource.chars() {
+        is_query |= c == '?';
+        let is_kept = match c {
+            '"' | '<' | '>' => false,
+            '\'' => !is_query,
+            '`' | '{' | '}' | '^' => is_query,
+            c => c.is_ascii(),
+        };
+        if is_kept {
+            encoded.push(c);
+            continue;
+        }
+        for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+            write!(encoded, "%{byte:02X}").expect("writing to a string does not fail");
+        }
+    }
+    if encoded == resource {
+        Cow::Borrowed(url)
+    } else {
+        Cow::Owned(format!("{before}{encoded}"))
+    }
 }
 
 /// The scheme and the rest, where the slashes between them are not two.
@@ -183,6 +222,20 @@ mod tests {
         assert_eq!((url.host.as_str(), url.port), ("::1", 9000));
     }
 
+    /// As browsers send them: `new URL("ws://h/…").pathname` and `.search`.
+    #[test]
+    fn what_browsers_encode_is_encoded() {
+        for (text, resource) in [
+            ("ws://h/straße?q=ü", "/stra%C3%9Fe?q=%C3%BC"),
+            ("ws://h/a{b}^`?a{b}^`", "/a%7Bb%7D%5E%60?a{b}^`"),
+            ("ws://h/it's\"?q='\"<>", "/it's%22?q=%27%22%3C%3E"),
+            ("ws://h/%C3%BC%zz", "/%C3%BC%zz"),
+            ("ws://h?€", "/?%E2%82%AC"),
+        ] {
+            assert_eq!(url(text).unwrap().resource, resource, "{text}");
+        }
+    }
+
     #[test]
     fn what_is_wrong_is_said() {
         for (text, what) in [
@@ -205,6 +258,10 @@ mod tests {
             ("ws://h:/", "has a port that is not from 1 to 65535"),
             ("ws://[::g]/", "has brackets around what is no IPv6 address"),
             ("ws://a b/", "is not a valid address"),
+            (
+                "ws://bücher.example/",
+                "has a host with letters beyond ASCII",
+            ),
         ] {
             assert_eq!(url(text), Err(what), "{text}");
         }
