@@ -51,8 +51,8 @@ fn answered(shard: &mut Shard, index: u64) {
 }
 
 fn echoed(shard: &Shard) -> u64 {
-    let windows = shard.cohorts[0].windows().iter();
+    let windows = shard.cohorts[0].windows();
     windows
-        .map(|cells| cells.counter(Counter::MessagesEchoed))
+        .map(|(_, cells)| cells.counter(Counter::MessagesEchoed))
         .sum()
 }

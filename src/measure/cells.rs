@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use super::histogram::Histogram;
 use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
 
-/// Counters are there from the start; histograms are made when first used.
+/// Counters are there from the start; histograms are made when first used, and take up to 1 KiB each until they hold
+/// many times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cells {
     counters: [u64; Counter::COUNT],
     causes: [u64; Cause::COUNT],
     closes: BTreeMap<(CloseKind, Side), u64>,
     timers: [Option<Box<Histogram>>; Timer::COUNT],
-    latencies: Vec<Option<Box<Histogram>>>,
-    services: Vec<Option<Box<Histogram>>>,
+    /// For each message the times from its intended and from its actual send; empty until there is an answer.
+    answers: Vec<[Option<Box<Histogram>>; 2]>,
+    messages: usize,
 }
 
 impl Cells {
@@ -24,8 +26,8 @@ impl Cells {
             causes: [0; Cause::COUNT],
             closes: BTreeMap::new(),
             timers: [const { None }; Timer::COUNT],
-            latencies: vec![None; messages],
-            services: vec![None; messages],
+            answers: Vec::new(),
+            messages,
         }
     }
 
@@ -52,18 +54,24 @@ impl Cells {
     /// Adds a time in nanoseconds.
     pub fn time(&mut self, timer: Timer, ns: u64) {
         self.timers[timer as usize]
-            .get_or_insert_default()
+            .get_or_insert_with(unused)
             .record(ns);
     }
 
     /// Adds the time of one answer to the message with this index: from its intended and from its actual send.
     pub fn answer(&mut self, message: usize, latency_ns: u64, service_ns: u64) {
-        self.latencies[message]
-            .get_or_insert_default()
-            .record(latency_ns);
-        self.services[message]
-            .get_or_insert_default()
-            .record(service_ns);
+        if message >= self.answers.len() {
+            self.make_answers();
+        }
+        let [latency, service] = &mut self.answers[message];
+        latency.get_or_insert_with(unused).record(latency_ns);
+        service.get_or_insert_with(unused).record(service_ns);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_answers(&mut self) {
+        self.answers = vec![[None, None]; self.messages];
     }
 
     /// How many were counted.
@@ -90,17 +98,21 @@ impl Cells {
 
     /// The latency of the message with this index, where any was added.
     pub fn latency(&self, message: usize) -> Option<&Histogram> {
-        filled(&self.latencies[message])
+        self.answers
+            .get(message)
+            .and_then(|[latency, _]| filled(latency))
     }
 
     /// The service time of the message with this index, where any was added.
     pub fn service(&self, message: usize) -> Option<&Histogram> {
-        filled(&self.services[message])
+        self.answers
+            .get(message)
+            .and_then(|[_, service]| filled(service))
     }
 
     /// For how many messages there is room.
     pub fn messages(&self) -> usize {
-        self.latencies.len()
+        self.messages
     }
 
     /// Adds all that `other` holds. Exact, and the order does not matter.
@@ -114,6 +126,10 @@ impl Cells {
         for (how, count) in &other.closes {
             *self.closes.entry(*how).or_default() += count;
         }
+        let mut answers = other.answers.iter().flatten();
+        if self.answers.is_empty() && answers.any(|slot| filled(slot).is_some()) {
+            self.make_answers();
+        }
         for (mine, theirs) in self.histograms_mut().zip(other.histograms()) {
             if let Some(theirs) = filled(theirs) {
                 mine.get_or_insert_default().merge(theirs);
@@ -126,23 +142,47 @@ impl Cells {
         self.counters = [0; Counter::COUNT];
         self.causes = [0; Cause::COUNT];
         self.closes.clear();
-        for slot in self.histograms_mut() {
-            match slot {
-                Some(histogram) if !histogram.is_empty() => histogram.clear(),
-                // Its phase of the run is over.
-                unused => *unused = None,
-            }
+        let mut is_answered = false;
+        for slot in self.answers.iter_mut().flatten() {
+            clear(slot);
+            is_answered |= slot.is_some();
         }
+        if !is_answered {
+            self.answers = Vec::new();
+        }
+        self.timers.iter_mut().for_each(clear);
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        let counts = self.counters.iter().chain(&self.causes);
+        self.closes.is_empty()
+            && counts.into_iter().all(|count| *count == 0)
+            && self.histograms().all(|slot| filled(slot).is_none())
     }
 
     fn histograms(&self) -> impl Iterator<Item = &Option<Box<Histogram>>> {
-        let by_message = self.latencies.iter().chain(&self.services);
-        self.timers.iter().chain(by_message)
+        self.timers.iter().chain(self.answers.iter().flatten())
     }
 
     fn histograms_mut(&mut self) -> impl Iterator<Item = &mut Option<Box<Histogram>>> {
-        let by_message = self.latencies.iter_mut().chain(&mut self.services);
-        self.timers.iter_mut().chain(by_message)
+        let answers = self.answers.iter_mut().flatten();
+        self.timers.iter_mut().chain(answers)
+    }
+}
+
+/// For the first time that is recorded.
+#[cold]
+#[inline(never)]
+fn unused() -> Box<Histogram> {
+    Box::default()
+}
+
+/// Empties one that was in use, for the next second; gives up one that was not, as its phase of the run is over.
+fn clear(slot: &mut Option<Box<Histogram>>) {
+    match slot {
+        Some(histogram) if !histogram.is_empty() => histogram.clear(),
+        unused => *unused = None,
     }
 }
 

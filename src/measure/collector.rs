@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cells::Cells;
-use super::shard::{CohortShard, Layout, Open, Shard};
+use super::shard::{CohortShard, Layout, Open, Shard, Window};
 use super::summary::{Endings, GaugeStats, Lives, Metric, Summary, Value};
 use super::timeline::{Phase, Row, Timeline};
 use crate::metric::{self, Cause, Counter, Gauge, Timer};
@@ -142,7 +142,7 @@ impl Collector {
         let mut metrics = Vec::new();
         for (cohort, gauges) in self.cohorts(wanted).zip(&self.gauges) {
             cohort.whole(seconds, &mut metrics);
-            cohort.windows(windows, self.layout.stages > 0, &mut metrics);
+            cohort.windows(&self.layout, windows, &mut metrics);
             push_gauges(&mut metrics, Some(cohort.cohort), seconds, STATES, *gauges);
         }
         push_gauges(&mut metrics, None, seconds, OWN, self.generator);
@@ -225,21 +225,20 @@ impl CohortRows<'_> {
         self.rows(&self.shard.whole, None, seconds, covers_whole_run, out);
     }
 
-    fn windows(&self, windows: &[f64], staged: bool, out: &mut Vec<Metric>) {
-        for (index, cells) in self.shard.windows()[1..].iter().enumerate() {
-            let stage = staged.then_some(index as u32 + 1);
+    /// Each measured window has its rows, whether something was recorded there or not.
+    fn windows(&self, layout: &Layout, windows: &[f64], out: &mut Vec<Metric>) {
+        let nothing = Cells::new(self.messages.len());
+        for index in 0..layout.measured() {
+            let cells = self.shard.recorded(Window::measured(index));
+            let stage = (layout.stages > 0).then_some(index as u32 + 1);
             let seconds = windows.get(index).copied().unwrap_or(0.0);
+            let cells = cells.unwrap_or(&nothing);
             self.rows(cells, stage, seconds, |c| !covers_whole_run(c), out);
         }
     }
 
     fn totals(&self, seconds: f64, out: &mut Vec<Metric>) {
-        let mut all = self.shard.whole.clone();
-        self.shard
-            .windows()
-            .iter()
-            .for_each(|cells| all.merge(cells));
-        self.rows(&all, None, seconds, |_| true, out);
+        self.rows(&self.shard.together(), None, seconds, |_| true, out);
     }
 
     fn rows(
@@ -289,7 +288,7 @@ impl CohortRows<'_> {
         });
         for (name, times) in timers.chain(answers) {
             if (self.wanted)(&name) {
-                push(name, Value::Histogram(Box::new(times.clone())));
+                push(name, Value::Histogram(Box::new(times.clone().packed())));
             }
         }
     }
@@ -304,7 +303,6 @@ pub(super) fn covers_whole_run(counter: Counter) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Window;
 
     /// A run grows, and a look at it each second must not.
     #[test]

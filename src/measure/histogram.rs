@@ -1,6 +1,9 @@
 //! A distribution of times: HDR buckets, and the exact count, sum, minimum and maximum beside them.
 //! The only file that knows hdrhistogram.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
@@ -10,9 +13,16 @@ const RESOLUTION_NS: u64 = 64;
 /// Longer times are counted here, and as clipped; minimum, maximum and sum stay exact.
 const CEILING_NS: u64 = 3_600_000_000_000;
 const DIGITS: u8 = 3;
-/// How far a new one reaches; it grows when a longer time comes. Most never do, and all of its memory is gone through
-/// when it is merged and cleared, once a second.
+/// How far new buckets reach; they grow when a longer time comes. Most never do, and all of their memory is gone through
+/// when they are merged and cleared, once a second.
 const REACH_NS: u64 = 4_000_000;
+/// So many times are kept as a list. More are put into buckets, which take as much memory however few there are.
+const LISTED: usize = 64;
+
+type Buckets = hdrhistogram::Histogram<u64>;
+
+/// Tells which bucket a time belongs to; never holds one.
+static RULER: LazyLock<Buckets> = LazyLock::new(buckets);
 
 /// A stored histogram that could not be read. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -28,13 +38,24 @@ pub enum HistogramError {
 /// A distribution of nanoseconds between 0 and an hour, with a relative error of at most 0.1 %.
 ///
 /// All histograms have the same buckets as far as they reach, so that any two can be merged, and merging is exact.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// A new one takes no memory. Up to 64 times take up to 1 KiB, more take 56 KiB, and up to 220 KiB with an hour among
+/// them.
+#[derive(Debug, Clone)]
 pub struct Histogram {
-    buckets: hdrhistogram::Histogram<u64>,
+    times: Times,
     sum: u128,
     min: u64,
     max: u64,
     clipped: u64,
+}
+
+/// What was recorded. Which of both it is makes no difference to any number.
+#[derive(Debug, Clone)]
+enum Times {
+    /// Times, none over the ceiling, and how often each came; in any order, and a time may stand there again.
+    List(Vec<(u64, u64)>),
+    Buckets(Buckets),
 }
 
 impl Default for Histogram {
@@ -43,14 +64,19 @@ impl Default for Histogram {
     }
 }
 
+/// Two are equal if they hold the same, however they hold it.
+impl PartialEq for Histogram {
+    fn eq(&self, other: &Self) -> bool {
+        let exact = |one: &Self| (one.sum, one.min, one.max, one.clipped);
+        exact(self) == exact(other) && self.recorded() == other.recorded()
+    }
+}
+
 impl Histogram {
-    /// An empty one. Takes 56 KiB, and up to 220 KiB with an hour in it, so make it when there is something to put in.
-    pub fn new() -> Self {
-        let mut buckets = hdrhistogram::Histogram::new_with_bounds(RESOLUTION_NS, REACH_NS, DIGITS)
-            .expect("the bounds are constants that hdrhistogram takes");
-        buckets.auto(true);
+    /// An empty one.
+    pub const fn new() -> Self {
         Self {
-            buckets,
+            times: Times::List(Vec::new()),
             sum: 0,
             min: u64::MAX,
             max: 0,
@@ -60,7 +86,10 @@ impl Histogram {
 
     /// Adds one time, in nanoseconds.
     pub fn record(&mut self, ns: u64) {
-        self.put(ns, 1);
+        match &mut self.times {
+            Times::Buckets(buckets) => put(buckets, ns.min(CEILING_NS), 1),
+            Times::List(_) => self.put_listed(ns.min(CEILING_NS), 1),
+        }
         self.sum += u128::from(ns);
         self.min = self.min.min(ns);
         self.max = self.max.max(ns);
@@ -68,44 +97,131 @@ impl Histogram {
     }
 
     fn put(&mut self, ns: u64, count: u64) {
-        self.buckets
-            .record_n(ns.min(CEILING_NS), count)
-            .expect("it grows to the ceiling");
+        match &mut self.times {
+            Times::Buckets(buckets) => put(buckets, ns, count),
+            Times::List(_) => self.put_listed(ns, count),
+        }
+    }
+
+    /// Not inlined: the path of a busy connection's message shall not carry it.
+    #[cold]
+    #[inline(never)]
+    fn put_listed(&mut self, ns: u64, count: u64) {
+        match &mut self.times {
+            Times::List(list) if list.len() < LISTED => list.push((ns, count)),
+            _ => put(self.make_buckets(), ns, count),
+        }
+    }
+
+    /// Puts what was listed into buckets.
+    fn make_buckets(&mut self) -> &mut Buckets {
+        if let Times::List(list) = &self.times {
+            self.times = Times::Buckets(filled(list));
+        }
+        match &mut self.times {
+            Times::Buckets(buckets) => buckets,
+            Times::List(_) => unreachable!("it was just replaced"),
+        }
     }
 
     /// Adds all that `other` holds. Exact, and the order does not matter.
     pub fn merge(&mut self, other: &Self) {
-        self.buckets
-            .add(&other.buckets)
-            .expect("all histograms have the same buckets, and grow");
+        match (&mut self.times, &other.times) {
+            (Times::Buckets(mine), Times::Buckets(theirs)) => mine
+                .add(theirs)
+                .expect("all histograms have the same buckets, and grow"),
+            (Times::List(mine), Times::Buckets(theirs)) => {
+                let mine = std::mem::take(mine);
+                self.times = Times::Buckets(theirs.clone());
+                mine.iter().for_each(|(ns, count)| self.put(*ns, *count));
+            }
+            (_, Times::List(theirs)) => {
+                theirs.iter().for_each(|(ns, count)| self.put(*ns, *count));
+            }
+        }
         self.sum += other.sum;
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
         self.clipped += other.clipped;
     }
 
-    /// Forgets everything and keeps the memory, but for that of a reach that nothing asked for since the last time: one
-    /// bad second shall not cost memory for the rest of a run.
+    /// Forgets everything. Keeps the memory only where the next second will need it if it is like the last one: buckets
+    /// that held few times are given up, and so is a reach that nothing asked for.
     pub fn clear(&mut self) {
-        if self.max <= REACH_NS && self.buckets.high() > REACH_NS {
-            *self = Self::new();
-            return;
+        match &mut self.times {
+            Times::List(list) => list.clear(),
+            Times::Buckets(buckets) if buckets.len() <= LISTED as u64 => {
+                self.times = Times::List(Vec::new());
+            }
+            Times::Buckets(wide) if self.max <= REACH_NS && wide.high() > REACH_NS => {
+                *wide = buckets();
+            }
+            Times::Buckets(buckets) => buckets.reset(),
         }
-        self.buckets.reset();
         self.sum = 0;
         self.min = u64::MAX;
         self.max = 0;
         self.clipped = 0;
     }
 
+    /// The same in as little memory as it takes, for what is kept and seldom changed.
+    pub fn packed(mut self) -> Self {
+        let times = self.recorded();
+        let is_smaller = match &self.times {
+            Times::List(_) => true,
+            Times::Buckets(buckets) => times.len() * 2 < buckets.distinct_values(),
+        };
+        if is_smaller {
+            self.times = Times::List(times);
+        }
+        self
+    }
+
+    /// The largest time of each bucket that is not empty, and how many there are in it, in ascending order.
+    fn recorded(&self) -> Vec<(u64, u64)> {
+        let list = match &self.times {
+            Times::Buckets(buckets) => {
+                let steps = buckets.iter_recorded();
+                return steps
+                    .map(|step| (step.value_iterated_to(), step.count_at_value()))
+                    .collect();
+            }
+            Times::List(list) => list,
+        };
+        let mut times: Vec<(u64, u64)> = (list.iter())
+            .map(|(ns, count)| (RULER.highest_equivalent(*ns), *count))
+            .collect();
+        times.sort_unstable();
+        times.dedup_by(|next, kept| {
+            let is_same = next.0 == kept.0;
+            kept.1 += if is_same { next.1 } else { 0 };
+            is_same
+        });
+        times.shrink_to_fit();
+        times
+    }
+
+    fn as_buckets(&self) -> Cow<'_, Buckets> {
+        match &self.times {
+            Times::List(list) => Cow::Owned(filled(list)),
+            Times::Buckets(buckets) => Cow::Borrowed(buckets),
+        }
+    }
+
     /// How many times were added.
     pub fn count(&self) -> u64 {
-        self.buckets.len()
+        match &self.times {
+            Times::List(list) => list.iter().map(|(_, count)| count).sum(),
+            Times::Buckets(buckets) => buckets.len(),
+        }
     }
 
     /// Whether nothing was added.
     pub fn is_empty(&self) -> bool {
-        self.count() == 0
+        match &self.times {
+            Times::List(list) => list.is_empty(),
+            Times::Buckets(buckets) => buckets.is_empty(),
+        }
     }
 
     /// How many were longer than an hour, and so are only bounds in the percentiles.
@@ -136,18 +252,31 @@ impl Histogram {
     /// The time in nanoseconds that `percent` of all times do not exceed, within the stated precision
     /// and never outside of the exact minimum and maximum; `None` when empty.
     pub fn percentile(&self, percent: f64) -> Option<u64> {
-        (!self.is_empty()).then(|| {
-            self.buckets
-                .value_at_quantile(percent / 100.0)
-                .clamp(self.min, self.max)
-        })
+        (!self.is_empty()).then(|| self.at(percent / 100.0).clamp(self.min, self.max))
+    }
+
+    /// The end of the bucket in which this part of all times is reached.
+    fn at(&self, quantile: f64) -> u64 {
+        let list = match &self.times {
+            Times::Buckets(buckets) => return buckets.value_at_quantile(quantile),
+            Times::List(list) => list,
+        };
+        let mut sorted = list.clone();
+        sorted.sort_unstable();
+        let rank = (quantile.min(1.0) * self.count() as f64).ceil() as u64;
+        let mut seen = 0;
+        let reached = sorted.iter().find(|(_, count)| {
+            seen += count;
+            seen >= rank.max(1)
+        });
+        reached.map_or(self.max, |(ns, _)| RULER.highest_equivalent(*ns))
     }
 
     /// The whole distribution for a plot: `(quantile, nanoseconds, how many so far)`, in steps that get
     /// finer towards the end.
     pub fn quantiles(&self) -> Vec<(f64, u64, u64)> {
         let mut seen = 0;
-        self.buckets
+        self.as_buckets()
             .iter_quantiles(5)
             .map(|step| {
                 seen += step.count_since_last_iteration();
@@ -161,7 +290,7 @@ impl Histogram {
     pub fn to_base64(&self) -> String {
         let mut bytes = Vec::new();
         V2DeflateSerializer::new()
-            .serialize(&self.buckets, &mut bytes)
+            .serialize(&self.as_buckets(), &mut bytes)
             .expect("writing to a vector does not fail");
         BASE64.encode(bytes)
     }
@@ -173,12 +302,12 @@ impl Histogram {
     /// When the text is not base64, or not a histogram.
     pub fn from_base64(text: &str) -> Result<Self, HistogramError> {
         let bytes = BASE64.decode(text)?;
-        let buckets: hdrhistogram::Histogram<u64> = Deserializer::new()
+        let buckets: Buckets = Deserializer::new()
             .deserialize(&mut bytes.as_slice())
             .map_err(HistogramError::Format)?;
         let mut histogram = Self::new();
         for step in buckets.iter_recorded() {
-            let value = step.value_iterated_to();
+            let value = step.value_iterated_to().min(CEILING_NS);
             let count = step.count_at_value();
             histogram.put(value, count);
             histogram.sum += u128::from(value) * u128::from(count);
@@ -187,6 +316,26 @@ impl Histogram {
         }
         Ok(histogram)
     }
+}
+
+fn buckets() -> Buckets {
+    let mut buckets = Buckets::new_with_bounds(RESOLUTION_NS, REACH_NS, DIGITS)
+        .expect("the bounds are constants that hdrhistogram takes");
+    buckets.auto(true);
+    buckets
+}
+
+fn put(buckets: &mut Buckets, ns: u64, count: u64) {
+    buckets
+        .record_n(ns, count)
+        .expect("they grow to the ceiling");
+}
+
+fn filled(list: &[(u64, u64)]) -> Buckets {
+    let mut all = buckets();
+    list.iter()
+        .for_each(|(ns, count)| put(&mut all, *ns, *count));
+    all
 }
 
 #[cfg(test)]
@@ -213,25 +362,56 @@ mod tests {
         assert_eq!(histogram.count(), 1);
     }
 
+    /// How many buckets there is memory for.
+    fn memory(histogram: &Histogram) -> usize {
+        match &histogram.times {
+            Times::List(_) => 0,
+            Times::Buckets(buckets) => buckets.distinct_values(),
+        }
+    }
+
+    #[test]
+    fn few_times_take_no_buckets() {
+        let mut histogram = Histogram::new();
+        for ns in 0..LISTED as u64 {
+            histogram.record(ns * 1_000);
+        }
+        assert_eq!(memory(&histogram), 0);
+        histogram.record(1);
+        assert!(memory(&histogram) > 0);
+        // The next second may be as busy: only one that was not gives the memory back.
+        histogram.clear();
+        assert!(memory(&histogram) > 0);
+        histogram.record(1);
+        histogram.clear();
+        assert_eq!(memory(&histogram), 0);
+    }
+
     #[test]
     fn one_bad_second_costs_no_memory_for_ever() {
-        let new = Histogram::new().buckets.distinct_values();
-        let mut histogram = filled(&[1, CEILING_NS]);
-        let grown = histogram.buckets.distinct_values();
+        let busy = [1_000; LISTED + 1];
+        let new = memory(&recorded(&busy));
+        let mut histogram = recorded(&busy);
+        histogram.record(CEILING_NS);
+        let grown = memory(&histogram);
         assert!(grown > 3 * new);
-        // The next second may be as bad: only one that was not gives it back.
         histogram.clear();
-        assert_eq!(histogram.buckets.distinct_values(), grown);
-        histogram.record(REACH_NS);
+        assert_eq!(memory(&histogram), grown);
+        histogram.merge(&recorded(&busy));
         histogram.clear();
-        assert_eq!(histogram.buckets.distinct_values(), new);
+        assert_eq!(memory(&histogram), new);
         assert_eq!(histogram, Histogram::new());
     }
 
-    fn filled(times: &[u64]) -> Histogram {
+    fn recorded(times: &[u64]) -> Histogram {
         let mut histogram = Histogram::new();
         times.iter().for_each(|ns| histogram.record(*ns));
         histogram
+    }
+
+    /// Few enough to be listed, and more.
+    fn many() -> impl Strategy<Value = Vec<u64>> {
+        prop::collection::vec(0u64..10_000_000_000, 0..2 * LISTED)
     }
 
     proptest! {
@@ -239,14 +419,14 @@ mod tests {
 
         #[test]
         fn merging_is_recording_together(
-            a in prop::collection::vec(0u64..10_000_000_000, 0..50),
-            b in prop::collection::vec(0u64..10_000_000_000, 0..50),
+            a in many(),
+            b in many(),
         ) {
-            let mut ab = filled(&a);
-            ab.merge(&filled(&b));
-            let mut ba = filled(&b);
-            ba.merge(&filled(&a));
-            let together = filled(&[a, b].concat());
+            let mut ab = recorded(&a);
+            ab.merge(&recorded(&b));
+            let mut ba = recorded(&b);
+            ba.merge(&recorded(&a));
+            let together = recorded(&[a, b].concat());
             prop_assert_eq!(&ab, &together);
             prop_assert_eq!(&ba, &together);
         }
@@ -256,7 +436,7 @@ mod tests {
             mut times in prop::collection::vec(0u64..60_000_000_000, 1..300),
             percent in 0.1f64..100.0,
         ) {
-            let histogram = filled(&times);
+            let histogram = recorded(&times);
             times.sort_unstable();
             let rank = ((percent / 100.0 * times.len() as f64).ceil() as usize).clamp(1, times.len());
             let exact = times[rank - 1] as f64;
@@ -265,11 +445,29 @@ mod tests {
         }
 
         #[test]
-        fn base64_keeps_the_buckets(times in prop::collection::vec(0u64..10_000_000_000, 0..50)) {
-            let histogram = filled(&times);
+        fn base64_keeps_the_buckets(times in many()) {
+            let histogram = recorded(&times);
             let again = Histogram::from_base64(&histogram.to_base64()).unwrap();
-            prop_assert_eq!(&again.buckets, &histogram.buckets);
+            prop_assert_eq!(again.recorded(), histogram.recorded());
             prop_assert_eq!(again.count(), histogram.count());
+        }
+
+        /// However it is held: as a list, in buckets, or packed.
+        #[test]
+        fn how_it_is_held_makes_no_difference(times in many(), percent in 0.0f64..=100.0) {
+            let list = recorded(&times);
+            let mut buckets = list.clone();
+            buckets.make_buckets();
+            for other in [&buckets, &list.clone().packed(), &buckets.clone().packed()] {
+                prop_assert_eq!(&list, other);
+                prop_assert_eq!(list.count(), other.count());
+                prop_assert_eq!(list.percentile(percent), other.percentile(percent));
+                prop_assert_eq!(list.quantiles(), other.quantiles());
+                prop_assert_eq!(list.to_base64(), other.to_base64());
+                let mut merged = other.clone();
+                merged.merge(&list);
+                prop_assert_eq!(merged, recorded(&[times.clone(), times.clone()].concat()));
+            }
         }
     }
 }

@@ -136,11 +136,14 @@ pub struct Ending {
 }
 
 /// One cohort's part of a shard.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct CohortShard {
     /// Connections, handshakes, closes, bytes: what covers the whole run.
     pub whole: Cells,
-    windows: Vec<Cells>,
+    /// In the order of the windows; empty, and each of them `None`, until something is recorded there.
+    windows: Vec<Option<Box<Cells>>>,
+    /// How many windows and messages there may be.
+    room: (usize, usize),
     /// The state at the end of the interval.
     pub open: Open,
 }
@@ -149,24 +152,70 @@ impl CohortShard {
     fn new(messages: usize, windows: usize) -> Self {
         Self {
             whole: Cells::new(messages),
-            windows: (0..=windows).map(|_| Cells::new(messages)).collect(),
+            windows: Vec::new(),
+            room: (windows + 1, messages),
             open: Open::default(),
         }
     }
 
-    /// The cells of one window.
+    /// The cells of one window, to record in.
     pub fn window(&mut self, window: Window) -> &mut Cells {
-        &mut self.windows[window.0]
+        if !matches!(self.windows.get(window.0), Some(Some(_))) {
+            self.make(window);
+        }
+        match &mut self.windows[window.0] {
+            Some(cells) => cells,
+            None => unreachable!("it was just made"),
+        }
     }
 
-    /// The cells of every window, the unmeasured one first.
-    pub fn windows(&self) -> &[Cells] {
-        &self.windows
+    #[cold]
+    #[inline(never)]
+    fn make(&mut self, window: Window) {
+        let (windows, messages) = self.room;
+        self.windows.resize(windows, None);
+        self.windows[window.0] = Some(Box::new(Cells::new(messages)));
+    }
+
+    /// What was recorded in one window; `None` where nothing was.
+    pub fn recorded(&self, window: Window) -> Option<&Cells> {
+        self.windows.get(window.0)?.as_deref()
+    }
+
+    /// The windows in which something was recorded, the unmeasured one first.
+    pub fn windows(&self) -> impl Iterator<Item = (Window, &Cells)> {
+        let all = self.windows.iter().enumerate();
+        all.filter_map(|(index, cells)| Some((Window(index), cells.as_deref()?)))
+    }
+
+    /// Everything that was recorded, in one.
+    pub fn together(&self) -> Cells {
+        let mut all = self.whole.clone();
+        self.windows().for_each(|(_, cells)| all.merge(cells));
+        all
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.whole.merge(&other.whole);
+        for (window, theirs) in other.windows() {
+            self.window(window).merge(theirs);
+        }
+    }
+
+    /// Keeps the memory of the windows that were in use.
+    fn clear(&mut self) {
+        self.whole.clear();
+        for slot in &mut self.windows {
+            match slot {
+                Some(cells) if !cells.is_empty() => cells.clear(),
+                unused => *unused = None,
+            }
+        }
     }
 }
 
 /// What one worker saw in one interval, or several shards merged.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Shard {
     /// Counted from the common start of all workers.
     pub interval: u64,
@@ -236,10 +285,7 @@ impl Shard {
         self.lives.extend_from_slice(&other.lives[..kept]);
         self.more_lives += (other.lives.len() - kept) as u64;
         for (mine, theirs) in self.cohorts.iter_mut().zip(&other.cohorts) {
-            mine.whole.merge(&theirs.whole);
-            for (mine, theirs) in mine.windows.iter_mut().zip(&theirs.windows) {
-                mine.merge(theirs);
-            }
+            mine.merge(theirs);
         }
         if !other.loop_lag.is_empty() {
             self.loop_lag.merge(&other.loop_lag);
@@ -253,8 +299,7 @@ impl Shard {
     /// Makes it ready for the next interval; states and memory stay.
     pub fn clear(&mut self) {
         for cohort in &mut self.cohorts {
-            cohort.whole.clear();
-            cohort.windows.iter_mut().for_each(Cells::clear);
+            cohort.clear();
         }
         self.loop_lag.clear();
         self.endings.clear();
@@ -262,5 +307,40 @@ impl Shard {
         self.lives.clear();
         self.more_lives = 0;
         self.echoes.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::Counter;
+
+    #[test]
+    fn a_window_takes_memory_only_while_it_is_in_use() {
+        let mut shard = Shard::new(&Layout {
+            cohorts: vec![("main".to_owned(), vec!["echo".to_owned()])],
+            stages: 1_000,
+        });
+        assert!(shard.cohorts[0].windows.is_empty());
+        let window = Window::measured(7);
+        shard.cohorts[0].window(window).count(Counter::MessagesSent);
+        let seen = |shard: &Shard| {
+            shard.cohorts[0]
+                .windows()
+                .map(|(window, _)| window)
+                .collect()
+        };
+        let windows: Vec<Window> = seen(&shard);
+        assert_eq!(windows, [window]);
+        // The next second is in the same window, as a rule.
+        shard.clear();
+        assert!(
+            shard.cohorts[0]
+                .recorded(window)
+                .is_some_and(Cells::is_empty)
+        );
+        shard.clear();
+        let windows: Vec<Window> = seen(&shard);
+        assert_eq!(windows, []);
     }
 }

@@ -75,10 +75,10 @@ pub type Timeline = std::sync::Arc<Vec<Row>>;
 impl Row {
     /// The row of one interval's merged shard.
     pub(super) fn of(second: u64, phase: Phase, index: usize, cohort: &CohortShard) -> Self {
-        let windows = cohort.windows();
-        let sum = |counter| windows.iter().map(|cells| cells.counter(counter)).sum();
-        let latency = merged(windows.iter().flat_map(all_latencies));
-        let timer = |timer| merged(windows.iter().filter_map(move |cells| cells.timer(timer)));
+        let windows = || cohort.windows().map(|(_, cells)| cells);
+        let sum = |counter| windows().map(|cells| cells.counter(counter)).sum();
+        let latency = merged(windows().flat_map(all_latencies));
+        let timer = |timer| merged(windows().filter_map(move |cells| cells.timer(timer)));
         Self {
             second,
             phase,
@@ -162,7 +162,12 @@ impl Progress {
         let sum = |of: fn(&Row) -> u64| rows.iter().map(of).sum();
         let mut open = Open::default();
         rows.iter().for_each(|row| open.merge(&row.open));
-        let windows = || interval.cohorts.iter().flat_map(CohortShard::windows);
+        let cohorts = interval.cohorts.iter();
+        let windows = || {
+            cohorts
+                .clone()
+                .flat_map(|cohort| cohort.windows().map(|(_, cells)| cells))
+        };
         let latency = merged(windows().flat_map(all_latencies));
         let rtt = merged(windows().filter_map(|cells| cells.timer(Timer::HeartbeatRtt)));
         let percentile =

@@ -14,7 +14,7 @@ use super::script::Script;
 use crate::engine::client;
 use crate::engine::dial::Connector;
 use crate::engine::shared::{RunState, Shared};
-use crate::measure::{Cells, Ending, Histogram, Life, Open};
+use crate::measure::{Cells, Ending, Histogram, Life, Open, Window};
 use crate::metric::{Cause, Counter, Timer};
 use crate::net::Failure;
 use crate::net::Steps;
@@ -268,14 +268,17 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
     fn seen(self) -> Seen {
         let shard = self.shared.shard.borrow();
         let cohort = &shard.cohorts[0];
-        let mut all = cohort.whole.clone();
-        cohort.windows().iter().for_each(|cells| all.merge(cells));
+        let all = cohort.together();
         let peers = self.dials.peers.borrow().clone();
         let plan = self.shared.plan.cohort(0);
         let heartbeat = plan.heartbeat.as_ref();
+        let windows = (0..self.shared.plan.layout().measured())
+            .map(|index| cohort.recorded(Window::measured(index)).cloned())
+            .map(|cells| cells.unwrap_or_else(|| Cells::new(plan.messages.len())))
+            .collect();
         let seen = Seen {
             all,
-            windows: cohort.windows()[1..].to_vec(),
+            windows,
             endings: shard.endings.clone(),
             lives: shard.lives.clone(),
             open: cohort.open,
