@@ -284,6 +284,15 @@ pub fn close(kind: CloseKind, side: Side) -> String {
     format!("closes.{kind}.{}", side.name())
 }
 
+/// Whether the metric of this name tells how connections ended, or what their ends took with them. A contract that
+/// expects an end excuses these, and nothing else.
+pub fn tells_of_ends(name: &str) -> bool {
+    let group = name.split('.').next().unwrap_or_default();
+    let lost_with_it = [Counter::MessagesLost, Counter::MessagesOffline];
+    matches!(group, "connections" | "closes" | "errors")
+        || lost_with_it.iter().any(|counter| counter.name() == name)
+}
+
 /// The kind of the metric of this name, where `messages` are the names of the scenario's messages;
 /// `None` where there is no such metric.
 pub fn kind_of(name: &str, messages: &[&str]) -> Option<Kind> {
@@ -353,6 +362,30 @@ mod tests {
         }
         assert_eq!(unit_of("bytes.sent"), Unit::Bytes);
         assert_eq!(unit_of("generator.cpu"), Unit::Percent);
+    }
+
+    #[test]
+    fn an_end_is_no_message_and_no_heartbeat() {
+        for name in [
+            "connections.lost",
+            "connections.open",
+            "closes.1001.peer",
+            "errors.eof",
+            "messages.lost",
+            "messages.offline",
+        ] {
+            assert!(tells_of_ends(name), "{name}");
+        }
+        for name in [
+            "messages.timed_out",
+            "messages.not_sent",
+            "heartbeat.missed",
+            "latency.echo",
+            "close.duration",
+            "reconnect.duration",
+        ] {
+            assert!(!tells_of_ends(name), "{name}");
+        }
     }
 
     #[test]

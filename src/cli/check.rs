@@ -9,7 +9,7 @@ use crate::engine::{EngineError, Limits, cores};
 use crate::plan::{Budget, Plan};
 use crate::scenario::{Gate, Scenario, TargetUrl};
 use crate::units::{ByteSize, format_duration, human_count};
-use crate::verdict::Exit;
+use crate::verdict::{Exit, looked_at};
 
 /// Explain what a scenario will do and what it needs.
 #[derive(Debug, clap::Args)]
@@ -159,13 +159,38 @@ impl Explanation {
         for (name, value) in rows {
             text += &format!("  {name:<12} {value}\n");
         }
-        let gates = |gates: &[Gate]| gates.iter().map(|gate| gate.text.clone()).collect();
+        let gates = |gates: &[Gate]| {
+            let longest = gates.iter().map(|gate| gate.text.chars().count()).max();
+            let width = longest.unwrap_or(0).min(56);
+            let line =
+                |gate: &Gate| format!("{:<width$}  of {}", gate.text, looks_at(scenario, gate));
+            gates.iter().map(line).collect()
+        };
         text += &rows_by_group("goes wrong", &faults(scenario));
         text += &rows_by_group("promised", &promises(scenario));
         text += &rows_of("must hold", gates(&scenario.gates.pass));
         text += &rows_of("ends it", gates(&scenario.gates.abort));
         text
     }
+}
+
+/// Which cohorts a gate looks at; those of a ratio one after the other where they differ.
+fn looks_at(scenario: &Scenario, gate: &Gate) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for selector in gate.subject.selectors() {
+        let names: Vec<&str> = looked_at(scenario, selector)
+            .map(|cohort| cohort.name.as_str())
+            .collect();
+        let part = match names.len() {
+            0 => "wsbench itself".to_owned(),
+            all if all > 1 && all == scenario.cohorts.len() => "all cohorts".to_owned(),
+            _ => names.join(", "),
+        };
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    parts.join(" / ")
 }
 
 /// Lines under one name.

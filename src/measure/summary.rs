@@ -153,12 +153,12 @@ impl Summary {
 
     /// A counter, all cohorts and stages together.
     pub fn count(&self, name: &str) -> u64 {
-        sum(self.select(name, None, None))
+        Self::sum(self.select(name, None, None))
     }
 
     /// A counter over the whole run, all cohorts together.
     pub fn total(&self, name: &str) -> u64 {
-        sum(self.totals.iter().filter(|metric| metric.name == name))
+        Self::sum(self.totals.iter().filter(|metric| metric.name == name))
     }
 
     /// A distribution, all cohorts and stages together; `None` where it is empty.
@@ -179,12 +179,13 @@ impl Summary {
         }
         all
     }
-}
 
-fn sum<'a>(rows: impl Iterator<Item = &'a Metric>) -> u64 {
-    rows.map(|row| match row.value {
-        Value::Counter(count) => count,
-        _ => 0,
-    })
-    .sum()
+    /// The counters of these rows together.
+    pub fn sum<'a>(rows: impl Iterator<Item = &'a Metric>) -> u64 {
+        rows.map(|row| match row.value {
+            Value::Counter(count) => count,
+            _ => 0,
+        })
+        .sum()
+    }
 }

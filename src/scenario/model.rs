@@ -8,6 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::metric;
 use crate::units::{ByteSize, Rate};
 
 mod contract;
@@ -228,11 +229,28 @@ pub struct Cohort {
 }
 
 impl Cohort {
-    /// Whether they do nothing wrong and no end of theirs is expected: gates look at these where they name no cohort.
-    pub fn is_healthy(&self) -> bool {
-        let expects_end = |contract: &Contract| contract.promises.iter().any(Promise::expects_end);
-        self.faults.is_empty() && !self.contract.as_ref().is_some_and(expects_end)
+    /// Whether a gate on this metric that names no cohort looks at this one.
+    pub fn is_looked_at(&self, metric: &str) -> bool {
+        is_looked_at(metric, self.does_right(), self.expects_end())
     }
+
+    /// Whether its clients have no fault.
+    pub fn does_right(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// Whether its contract expects the server to end its connections.
+    pub fn expects_end(&self) -> bool {
+        let contract = self.contract.iter();
+        let mut promises = contract.flat_map(|contract| &contract.promises);
+        promises.any(Promise::expects_end)
+    }
+}
+
+/// Whom a gate looks at that names no cohort: clients that do nothing wrong, and where its metric tells of ends, only
+/// those of whom no end is expected.
+pub(super) fn is_looked_at(metric: &str, does_right: bool, expects_end: bool) -> bool {
+    does_right && !(expects_end && metric::tells_of_ends(metric))
 }
 
 /// A message that is sent again and again.

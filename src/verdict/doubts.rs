@@ -21,7 +21,7 @@ const LATE_PART_OF_WINDOW: f64 = 0.1;
 
 /// Every reason there is.
 pub(super) fn find(scenario: &Scenario, view: &View<'_>, facts: &Facts) -> Vec<Distrust> {
-    let (all, healthy) = (view.all(), view.healthy());
+    let all = view.all();
     let mut found = Vec::from_iter(relay_refused(facts));
     if all.count(Counter::ConnectionsOpened.name()) == 0 {
         found.push(Distrust::NoConnection {
@@ -31,11 +31,11 @@ pub(super) fn find(scenario: &Scenario, view: &View<'_>, facts: &Facts) -> Vec<D
         return found;
     }
     if facts.outcome == Outcome::Completed {
-        found.extend(no_answer(scenario, healthy));
+        found.extend(no_answer(scenario, view));
     }
     if is_open_model(scenario) {
-        found.extend(not_sent(healthy));
-        found.extend(lateness(scenario, healthy).and_then(Lateness::distrust));
+        found.extend(not_sent(view));
+        found.extend(lateness(scenario, view).and_then(Lateness::distrust));
     }
     found.extend(workers_late(scenario, all));
     found
@@ -48,22 +48,22 @@ pub(super) fn unproven(view: &View<'_>) -> impl Iterator<Item = Distrust> {
         kept: view.all().lives.rows.len() as u64,
         more,
     });
-    lost(view.healthy()).into_iter().chain(not_judged)
+    lost(view).into_iter().chain(not_judged)
 }
 
-fn lost(summary: &Summary) -> Option<Distrust> {
-    let lost = summary.count(Counter::ConnectionsLost.name());
-    let opened = summary.count(Counter::ConnectionsOpened.name());
+fn lost(view: &View<'_>) -> Option<Distrust> {
+    let lost = view.count(Counter::ConnectionsLost.name());
+    let opened = view.count(Counter::ConnectionsOpened.name());
     (lost * 2 > opened).then_some(Distrust::ConnectionsLost { lost, opened })
 }
 
 /// Answers outside of the measured window count too: they show that the server answers.
-fn no_answer(scenario: &Scenario, summary: &Summary) -> Option<Distrust> {
+fn no_answer(scenario: &Scenario, view: &View<'_>) -> Option<Distrust> {
     if !expects_echoes(scenario) && !expects_pongs(scenario) {
         return None;
     }
     let total = |counters: &[Counter]| -> u64 {
-        let totals = counters.iter().map(|counter| summary.total(counter.name()));
+        let totals = counters.iter().map(|counter| view.total(counter.name()));
         totals.sum()
     };
     let answers = total(&[
@@ -79,12 +79,18 @@ fn no_answer(scenario: &Scenario, summary: &Summary) -> Option<Distrust> {
     (answers == 0 && !spoke).then_some(Distrust::NoAnswer { sent })
 }
 
-fn not_sent(summary: &Summary) -> Option<Distrust> {
-    let due = summary.count(Counter::MessagesDue.name());
-    let not_sent = summary.count(Counter::MessagesNotSent.name());
+fn not_sent(view: &View<'_>) -> Option<Distrust> {
+    let due = view.count(Counter::MessagesDue.name());
+    let not_sent = view.count(Counter::MessagesNotSent.name());
     // A connection that is lost takes what was due at that very moment with it: that is not the generator's doing.
-    let own = not_sent.saturating_sub(summary.count(Counter::ConnectionsLost.name()));
+    let own = not_sent.saturating_sub(lost_of_senders(view));
     (own as f64 > due as f64 * NOT_SENT_LIMIT).then_some(Distrust::NotSent { not_sent, due })
+}
+
+/// Lost connections of those whose messages are looked at; also where their end was expected.
+fn lost_of_senders(view: &View<'_>) -> u64 {
+    let (lost, sent) = (Counter::ConnectionsLost, Counter::MessagesSent);
+    view.count_where(lost.name(), sent.name())
 }
 
 /// What wsbench's own relay does for want of a descriptor is no fault of the path, and none of the server.
@@ -133,8 +139,8 @@ impl Lateness {
 }
 
 /// `None` where nothing was sent on a schedule.
-pub(super) fn lateness(scenario: &Scenario, summary: &Summary) -> Option<Lateness> {
-    let late = summary.histogram(Timer::ScheduleLateness.name())?;
+pub(super) fn lateness(scenario: &Scenario, view: &View<'_>) -> Option<Lateness> {
+    let late = view.histogram(Timer::ScheduleLateness.name())?;
     let p99_ns = late.percentile(99.0)?;
     let tightest = (scenario.gates.pass.iter())
         .filter(|gate| bounds_latency(gate))

@@ -1,11 +1,11 @@
 //! Every statistic of every kind of metric, and every way to have no data.
 //! One summary of two cohorts and two stages, made by hand.
 
-use super::super::fixture::{gate, scenario, selector};
+use super::super::fixture::{self, gate, selector};
 use super::*;
 use crate::measure::{Collector, Layout, Open, Phase, Sample, Shard, Window};
 use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
-use crate::scenario::{Op, Selector, Stat, Subject};
+use crate::scenario::{Cohort, Op, Scenario, Selector, Stat, Subject};
 
 /// Two cohorts, two stages of 10 s and 20 s.
 fn collector() -> Collector {
@@ -55,6 +55,19 @@ fn collector() -> Collector {
         shard.clear();
     }
     collector
+}
+
+/// The cohorts of that run.
+fn scenario() -> Scenario {
+    let mut scenario = fixture::scenario();
+    let main = &scenario.cohorts[0];
+    scenario.cohorts = ["a", "b"]
+        .map(|name| Cohort {
+            name: name.to_owned(),
+            ..main.clone()
+        })
+        .to_vec();
+    scenario
 }
 
 /// 40 s in all.

@@ -24,6 +24,6 @@ pub use failures::Failures;
 pub use gates::{GateResult, first_holding};
 pub use judge::{Verdict, judge};
 pub use observe::{Measure, NoData, Observed, observe};
-pub use view::View;
+pub use view::{View, looked_at};
 pub use warning::Warning;
 pub use warnings::samples_for;

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::view::View;
-use crate::measure::{GaugeStats, Histogram, Metric, Open, Phase, Row, Summary, Value};
+use crate::measure::{GaugeStats, Histogram, Open, Phase, Row, Summary, Value};
 use crate::metric::{self, Gauge, Kind, Unit};
 use crate::scenario::{Selector, Stat, Subject};
 use crate::units::{human_count, human_ns};
@@ -91,6 +91,9 @@ fn significant(value: f64) -> String {
 /// Why there is nothing to look at.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoData {
+    /// The gate names no cohort, and there is none that it looks at.
+    #[error("no cohort is looked at for `{0}`: each does wrong on purpose, or is expected to end")]
+    Nobody(String),
     /// An empty histogram, or a gauge that was never sampled.
     #[error("no samples of `{0}`")]
     NoSamples(String),
@@ -115,7 +118,7 @@ pub enum NoData {
 pub fn observe(subject: &Subject, view: &View<'_>) -> Result<Observed, NoData> {
     match subject {
         Subject::Ratio(above, below) => {
-            let (above, of) = (count(above, view.of(above))?, count(below, view.of(below))?);
+            let (above, of) = (count(above, view)?, count(below, view)?);
             if of == 0 {
                 return Err(NoData::ZeroDenominator(below.metric.clone()));
             }
@@ -124,15 +127,13 @@ pub fn observe(subject: &Subject, view: &View<'_>) -> Result<Observed, NoData> {
                 measure: Measure::Ratio,
             })
         }
-        Subject::Stat(stat, selector) => {
-            let summary = view.of(selector);
-            match kind(&selector.metric) {
-                Some(Kind::Counter) => of_counter(*stat, selector, summary),
-                Some(Kind::Histogram) => of_histogram(*stat, selector, summary),
-                Some(Kind::Gauge) => of_gauge(*stat, selector, summary),
-                None => Err(NoData::NoSamples(selector.metric.clone())),
-            }
-        }
+        Subject::Stat(stat, selector) => match kind(&selector.metric) {
+            _ if !view.sees_any(selector) => Err(NoData::Nobody(selector.metric.clone())),
+            Some(Kind::Counter) => of_counter(*stat, selector, view),
+            Some(Kind::Histogram) => of_histogram(*stat, selector, view),
+            Some(Kind::Gauge) => of_gauge(*stat, selector, view),
+            None => Err(NoData::NoSamples(selector.metric.clone())),
+        },
     }
 }
 
@@ -142,22 +143,20 @@ fn kind(metric: &str) -> Option<Kind> {
     metric::kind_of(metric, &[message])
 }
 
-fn rows<'a>(selector: &'a Selector, summary: &'a Summary) -> impl Iterator<Item = &'a Metric> {
-    summary.select(&selector.metric, selector.cohort.as_deref(), selector.stage)
-}
-
-fn histogram(selector: &Selector, summary: &Summary) -> Result<Histogram, NoData> {
-    Summary::merged(rows(selector, summary))
-        .ok_or_else(|| NoData::NoSamples(selector.metric.clone()))
+fn histogram(selector: &Selector, view: &View<'_>) -> Result<Histogram, NoData> {
+    Summary::merged(view.of(selector)).ok_or_else(|| NoData::NoSamples(selector.metric.clone()))
 }
 
 /// A counter that nobody touched is zero, unless it was asked for by stage and is not kept so: then
 /// its zero would be no answer.
-fn count(selector: &Selector, summary: &Summary) -> Result<u64, NoData> {
-    if kind(&selector.metric) == Some(Kind::Histogram) {
-        return Ok(histogram(selector, summary)?.count());
+fn count(selector: &Selector, view: &View<'_>) -> Result<u64, NoData> {
+    if !view.sees_any(selector) {
+        return Err(NoData::Nobody(selector.metric.clone()));
     }
-    let mut counts = rows(selector, summary)
+    if kind(&selector.metric) == Some(Kind::Histogram) {
+        return Ok(histogram(selector, view)?.count());
+    }
+    let mut counts = (view.of(selector))
         .filter_map(|row| match row.value {
             Value::Counter(count) => Some(count),
             _ => None,
@@ -169,21 +168,21 @@ fn count(selector: &Selector, summary: &Summary) -> Result<u64, NoData> {
     Ok(counts.sum())
 }
 
-fn of_counter(stat: Stat, selector: &Selector, summary: &Summary) -> Result<Observed, NoData> {
+fn of_counter(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Observed, NoData> {
     let unit = metric::unit_of(&selector.metric);
-    let count = count(selector, summary)?;
+    let count = count(selector, view)?;
     match stat {
         Stat::Count => Ok(Observed {
             value: count as f64,
             measure: Measure::Plain(unit),
         }),
-        Stat::Rate => per_second(count, unit, selector, summary),
+        Stat::Rate => per_second(count, unit, selector, view),
         _ => Err(NoData::NoSuchStat(selector.metric.clone())),
     }
 }
 
-fn of_histogram(stat: Stat, selector: &Selector, summary: &Summary) -> Result<Observed, NoData> {
-    let times = histogram(selector, summary)?;
+fn of_histogram(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Observed, NoData> {
+    let times = histogram(selector, view)?;
     let ns = match stat {
         Stat::Count => {
             return Ok(Observed {
@@ -191,7 +190,7 @@ fn of_histogram(stat: Stat, selector: &Selector, summary: &Summary) -> Result<Ob
                 measure: Measure::Plain(Unit::Count),
             });
         }
-        Stat::Rate => return per_second(times.count(), Unit::Count, selector, summary),
+        Stat::Rate => return per_second(times.count(), Unit::Count, selector, view),
         Stat::Percentile(percent) => times.percentile(percent).map(|ns| ns as f64),
         Stat::Min => times.min().map(|ns| ns as f64),
         Stat::Max => times.max().map(|ns| ns as f64),
@@ -205,12 +204,12 @@ fn of_histogram(stat: Stat, selector: &Selector, summary: &Summary) -> Result<Ob
     .ok_or_else(|| NoData::NoSamples(selector.metric.clone()))
 }
 
-fn of_gauge(stat: Stat, selector: &Selector, summary: &Summary) -> Result<Observed, NoData> {
+fn of_gauge(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Observed, NoData> {
     let stats = match Gauge::from_name(&selector.metric) {
-        Some(Gauge::Connecting) => states(selector, summary, |open| open.connecting),
-        Some(Gauge::Open) => states(selector, summary, |open| open.open),
-        Some(Gauge::Closing) => states(selector, summary, |open| open.closing),
-        _ => rows(selector, summary).find_map(|row| match row.value {
+        Some(Gauge::Connecting) => states(selector, view, |open| open.connecting),
+        Some(Gauge::Open) => states(selector, view, |open| open.open),
+        Some(Gauge::Closing) => states(selector, view, |open| open.closing),
+        _ => view.of(selector).find_map(|row| match row.value {
             Value::Gauge(stats) => Some(stats),
             _ => None,
         }),
@@ -230,20 +229,16 @@ fn of_gauge(stat: Stat, selector: &Selector, summary: &Summary) -> Result<Observ
 }
 
 /// The cohorts' states summed second by second: the peak of a sum is not the sum of the peaks.
-fn states(selector: &Selector, summary: &Summary, of: fn(&Open) -> u64) -> Option<GaugeStats> {
-    let wanted = |row: &&Row| {
-        let cohort = summary.cohorts.get(row.cohort).map(String::as_str);
-        let in_cohort = selector.cohort.is_none() || selector.cohort.as_deref() == cohort;
-        let in_stage = selector.stage.is_none_or(|s| row.phase == Phase::Stage(s));
-        in_cohort && in_stage
-    };
+fn states(selector: &Selector, view: &View<'_>, of: fn(&Open) -> u64) -> Option<GaugeStats> {
+    let in_stage = |row: &&Row| selector.stage.is_none_or(|s| row.phase == Phase::Stage(s));
+    let mut rows = view.seconds(selector).filter(in_stage).peekable();
     let mut stats = None;
-    for second in summary.timeline.chunk_by(|a, b| a.second == b.second) {
-        let mut rows = second.iter().filter(wanted).peekable();
-        if rows.peek().is_some() {
-            let sum: u64 = rows.map(|row| of(&row.open)).sum();
-            GaugeStats::push(&mut stats, sum as f64);
+    while let Some(first) = rows.next() {
+        let mut sum = of(&first.open);
+        while let Some(row) = rows.next_if(|row| row.second == first.second) {
+            sum += of(&row.open);
         }
+        GaugeStats::push(&mut stats, sum as f64);
     }
     stats
 }
@@ -252,9 +247,9 @@ fn per_second(
     count: u64,
     unit: Unit,
     selector: &Selector,
-    summary: &Summary,
+    view: &View<'_>,
 ) -> Result<Observed, NoData> {
-    let seconds = seconds(selector, summary);
+    let seconds = seconds(selector, view);
     if seconds <= 0.0 {
         return Err(NoData::NoTime);
     }
@@ -266,14 +261,13 @@ fn per_second(
 
 /// How long the windows of this metric were: cohorts share a window, stages add up. A stage without a
 /// sample is time all the same.
-fn seconds(selector: &Selector, summary: &Summary) -> f64 {
-    let found = rows(selector, summary).next();
+fn seconds(selector: &Selector, view: &View<'_>) -> f64 {
+    let found = view.of(selector).next();
     match found {
-        None => summary.seconds,
+        None => view.all().seconds,
         Some(row) if row.stage.is_none() => row.seconds,
         Some(_) => {
-            let mut stages: Vec<(u32, f64)> = summary
-                .metrics
+            let mut stages: Vec<(u32, f64)> = (view.all().metrics)
                 .iter()
                 .filter_map(|row| Some((row.stage?, row.seconds)))
                 .filter(|(stage, _)| selector.stage.is_none_or(|wanted| wanted == *stage))

@@ -1,98 +1,152 @@
-//! The numbers of a run as gates look at them: where none is named, those of the healthy cohorts.
-//! What a client does wrong on purpose, and what comes of it, is for contracts to judge.
+//! The numbers of a run as gates look at them: where none is named, those of the cohorts that a gate on this metric
+//! looks at ([`Cohort::is_looked_at`]). What the others do is for contracts to judge.
 
-use std::borrow::Cow;
-use std::sync::Arc;
+use crate::measure::{Histogram, Metric, Row, Summary};
+use crate::metric::{self, Cause, Kind};
+use crate::scenario::{Cohort, Scenario, Selector};
 
-use crate::measure::{Ending, Endings, Summary};
-use crate::scenario::{Scenario, Selector};
-
-/// The numbers of a run, and those of its healthy cohorts alone.
-#[derive(Debug)]
+/// The numbers of a run, and whom a gate looks at.
+#[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
+    scenario: &'a Scenario,
     all: &'a Summary,
-    healthy: Cow<'a, Summary>,
 }
 
 impl<'a> View<'a> {
-    /// Copies nothing where every cohort is healthy.
-    pub fn new(scenario: &Scenario, all: &'a Summary) -> Self {
-        let healthy = if scenario.cohorts.iter().all(|cohort| cohort.is_healthy()) {
-            Cow::Borrowed(all)
-        } else {
-            Cow::Owned(healthy_part(scenario, all))
-        };
-        Self { all, healthy }
+    /// Copies nothing.
+    pub fn new(scenario: &'a Scenario, all: &'a Summary) -> Self {
+        Self { scenario, all }
     }
 
     /// All cohorts.
-    pub fn all(&self) -> &Summary {
+    pub fn all(&self) -> &'a Summary {
         self.all
     }
 
-    /// The healthy cohorts, and the generator itself.
-    pub fn healthy(&self) -> &Summary {
-        &self.healthy
+    /// Whether there is a cohort that this selector looks at, or it is about wsbench itself.
+    pub(super) fn sees_any(&self, selector: &Selector) -> bool {
+        is_of_generator(&selector.metric) || looked_at(self.scenario, selector).next().is_some()
     }
 
-    /// Where a gate looks.
-    pub(super) fn of(&self, selector: &Selector) -> &Summary {
-        match selector.cohort {
-            Some(_) => self.all,
-            None => &self.healthy,
+    /// The rows of what a gate looks at.
+    pub(super) fn of(&self, selector: &'a Selector) -> impl Iterator<Item = &'a Metric> {
+        let Selector {
+            metric,
+            cohort,
+            stage,
+        } = selector;
+        let rows = self.all.select(metric, cohort.as_deref(), *stage);
+        let view = *self;
+        rows.filter(move |row| cohort.is_some() || view.looks_at(metric, row.cohort.as_deref()))
+    }
+
+    /// The seconds of what a gate on a state of connections looks at.
+    pub(super) fn seconds(&self, selector: &'a Selector) -> impl Iterator<Item = &'a Row> {
+        let view = *self;
+        self.all.timeline.iter().filter(move |row| {
+            let cohort = view.all.cohorts.get(row.cohort).map(String::as_str);
+            match &selector.cohort {
+                Some(wanted) => cohort == Some(wanted),
+                None => view.looks_at(&selector.metric, cohort),
+            }
+        })
+    }
+
+    /// A counter of the cohorts that are looked at, all stages together.
+    pub fn count(&self, name: &str) -> u64 {
+        self.count_where(name, name)
+    }
+
+    /// A counter of the cohorts that gates on another metric look at.
+    pub(super) fn count_where(&self, name: &str, looked_at_for: &str) -> u64 {
+        let rows = self.all.select(name, None, None);
+        Summary::sum(rows.filter(|row| self.looks_at(looked_at_for, row.cohort.as_deref())))
+    }
+
+    /// The same over the whole run.
+    pub fn total(&self, name: &str) -> u64 {
+        Summary::sum(self.looked_at(&self.all.totals, name))
+    }
+
+    /// A distribution of the cohorts that are looked at, all stages together; `None` where it is empty.
+    pub fn histogram(&self, name: &str) -> Option<Histogram> {
+        Summary::merged(self.looked_at(&self.all.metrics, name))
+    }
+
+    /// All distributions whose names begin so, of this cohort or of those that are looked at, in one.
+    pub fn merged(
+        &self,
+        begins: &str,
+        cohort: Option<&str>,
+        stage: Option<u32>,
+    ) -> Option<Histogram> {
+        let rows = self.all.metrics.iter().filter(|row| {
+            row.name.starts_with(begins)
+                && (stage.is_none() || row.stage == stage)
+                && match cohort {
+                    Some(_) => row.cohort.as_deref() == cohort,
+                    None => self.looks_at(&row.name, row.cohort.as_deref()),
+                }
+        });
+        Summary::merged(rows)
+    }
+
+    /// The distributions of the cohorts that are looked at.
+    pub fn distributions(&self) -> impl Iterator<Item = &'a Metric> {
+        let view = *self;
+        let rows = self.all.metrics.iter();
+        rows.filter(|row| row.value.kind() == Kind::Histogram)
+            .filter(move |row| view.looks_at(&row.name, row.cohort.as_deref()))
+    }
+
+    /// What was said of a connection that ended for this cause, of the cohorts that are looked at.
+    pub fn example(&self, cause: Cause) -> Option<&'a str> {
+        let name = metric::error(cause);
+        let is_seen = |cohort: &Cohort| cohort.is_looked_at(&name);
+        let endings = &self.all.endings;
+        if self.scenario.cohorts.iter().all(is_seen) {
+            return endings.examples.get(&cause)?.first().map(String::as_str);
         }
+        let mut rows = endings.rows.iter().filter(|row| {
+            let cohort = self.all.cohorts.get(row.cohort).map(String::as_str);
+            row.cause == cause && !row.detail.is_empty() && self.looks_at(&name, cohort)
+        });
+        rows.next().map(|row| row.detail.as_str())
+    }
+
+    fn looked_at<'m>(&self, rows: &'m [Metric], name: &str) -> impl Iterator<Item = &'m Metric> {
+        rows.iter()
+            .filter(move |row| row.name == name && self.looks_at(name, row.cohort.as_deref()))
+    }
+
+    /// Whether a gate that names no cohort looks at this one; `None` is wsbench itself.
+    fn looks_at(&self, metric: &str, cohort: Option<&str>) -> bool {
+        cohort.is_none_or(|name| {
+            let mut cohorts = self.scenario.cohorts.iter();
+            cohorts.any(|cohort| cohort.name == name && cohort.is_looked_at(metric))
+        })
     }
 }
 
-fn healthy_part(scenario: &Scenario, all: &Summary) -> Summary {
-    let unhealthy = scenario
-        .cohorts
-        .iter()
-        .filter(|cohort| !cohort.is_healthy());
-    let unhealthy: Vec<&str> = unhealthy.map(|cohort| cohort.name.as_str()).collect();
-    let is_healthy = |cohort: &str| !unhealthy.contains(&cohort);
-    let by_index = |index: usize| all.cohorts.get(index).is_none_or(|name| is_healthy(name));
-    let kept = |rows: &[crate::measure::Metric]| {
-        let rows = rows.iter();
-        let kept = rows.filter(|row| row.cohort.as_deref().is_none_or(is_healthy));
-        kept.cloned().collect()
-    };
-    let timeline = all.timeline.iter().filter(|row| by_index(row.cohort));
-    let endings = all.endings.rows.iter().filter(|row| by_index(row.cohort));
-    Summary {
-        cohorts: all.cohorts.clone(),
-        seconds: all.seconds,
-        measured_seconds: all.measured_seconds,
-        metrics: kept(&all.metrics),
-        totals: kept(&all.totals),
-        timeline: Arc::new(timeline.cloned().collect()),
-        endings: endings_of(endings, all.endings.more),
-        lives: crate::measure::Lives::default(),
-    }
+/// The cohorts that a gate looks at. None where its metric is about wsbench itself.
+pub fn looked_at<'a>(
+    scenario: &'a Scenario,
+    selector: &'a Selector,
+) -> impl Iterator<Item = &'a Cohort> {
+    let cohorts = scenario.cohorts.iter();
+    cohorts.filter(|cohort| match &selector.cohort {
+        Some(name) => cohort.name == *name,
+        None => !is_of_generator(&selector.metric) && cohort.is_looked_at(&selector.metric),
+    })
 }
 
-/// The examples are found anew, as a bad client's are not theirs.
-fn endings_of<'a>(rows: impl Iterator<Item = &'a Ending>, more: u64) -> Endings {
-    let mut endings = Endings {
-        more,
-        ..Endings::default()
-    };
-    for row in rows {
-        let examples = endings.examples.entry(row.cause).or_default();
-        if !row.detail.is_empty()
-            && examples.len() < Endings::MAX_EXAMPLES
-            && !examples.contains(&row.detail)
-        {
-            examples.push(row.detail.clone());
-        }
-        endings.rows.push(row.clone());
-    }
-    endings
+fn is_of_generator(metric: &str) -> bool {
+    metric.starts_with("generator.")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Run, beside, gate, scenario};
+    use super::super::fixture::{Run, beside, gate, scenario, selector};
     use super::super::judge::judge;
     use super::super::{Facts, observe};
     use super::*;
@@ -149,17 +203,24 @@ mod tests {
     }
 
     #[test]
-    fn with_none_healthy_gates_see_nothing() {
+    fn with_nobody_to_look_at_there_is_no_data() {
         let (mut scenario, summary) = two_cohorts();
         scenario.cohorts.remove(0);
-        scenario.gates.pass = vec![gate(Stat::Max, "heartbeat.rtt", Op::Less, 1e12)];
+        scenario.gates.pass = vec![
+            gate(Stat::Max, "heartbeat.rtt", Op::Less, 1e12),
+            gate(Stat::Count, "connections.lost", Op::Equal, 0.0),
+        ];
         let verdict = judge(&scenario, &summary, &Facts::completed(2));
-        assert_eq!(verdict.gates[0].why, "no samples of `heartbeat.rtt`");
+        for gate in &verdict.gates {
+            assert!(!gate.passed, "{gate:?}");
+            assert!(gate.why.starts_with("no cohort is looked at"), "{gate:?}");
+        }
         assert_eq!(verdict.distrust, [], "who is bad need not be on time");
     }
 
+    /// An end is expected, and nothing else is excused by that.
     #[test]
-    fn who_is_expected_to_be_closed_is_not_healthy() {
+    fn an_expected_end_excuses_ends_alone() {
         let (mut scenario, summary) = two_cohorts();
         scenario.cohorts[1].faults.clear();
         scenario.cohorts[1].contract = Some(Contract {
@@ -169,17 +230,24 @@ mod tests {
         });
         let view = View::new(&scenario, &summary);
         assert_eq!(observe(&lost(None), &view).unwrap().value, 0.0);
+        let slowest = Subject::Stat(Stat::Max, selector("heartbeat.rtt"));
+        assert_eq!(observe(&slowest, &view).unwrap().value, 9e6);
+        assert_eq!(view.histogram("heartbeat.rtt").unwrap().count(), 10);
+
+        scenario.cohorts[0].contract = scenario.cohorts[1].contract.clone();
+        let view = View::new(&scenario, &summary);
+        assert!(observe(&lost(None), &view).is_err(), "nobody is left");
+        assert!(observe(&slowest, &view).is_ok());
     }
 
     #[test]
-    fn an_example_is_a_healthy_cohorts() {
+    fn an_example_is_of_who_is_looked_at() {
         let (scenario, mut summary) = two_cohorts();
         let mut run = Run::healthy();
-        run.refused(1, "a healthy one").refused(1, "a bad one");
+        run.refused(1, "a bad one").refused(1, "a good one");
         summary.endings = run.summary().endings;
-        summary.endings.rows[1].cohort = 1;
+        summary.endings.rows[0].cohort = 1;
         let view = View::new(&scenario, &summary);
-        let examples = &view.healthy().endings.examples;
-        assert_eq!(examples[&Cause::Refused], ["a healthy one"]);
+        assert_eq!(view.example(Cause::Refused), Some("a good one"));
     }
 }

@@ -26,17 +26,17 @@ pub(super) fn find(
     facts: &Facts,
     doubts: &[Distrust],
 ) -> Vec<Warning> {
-    let (all, summary) = (view.all(), view.healthy());
+    let all = view.all();
     let mut found = Vec::new();
     // What a bad client does wrong begins after its 101: until then it is like the others.
     found.extend(fewer_connections(scenario, all, facts));
     found.extend(arrivals_skipped(scenario, all));
-    found.extend(generator_busy(scenario, summary, facts.workers));
-    found.extend(sends_late(scenario, summary));
-    found.extend(not_sent(summary));
+    found.extend(generator_busy(scenario, all, facts.workers));
+    found.extend(sends_late(scenario, view));
+    found.extend(not_sent(view));
     found.extend(too_few_samples(scenario, view));
-    found.extend(clipped(summary));
-    let retyped = summary.count(Counter::MessagesRetyped.name());
+    found.extend(clipped(view));
+    let retyped = view.count(Counter::MessagesRetyped.name());
     found.extend((retyped > 0).then_some(Warning::Retyped { count: retyped }));
     found.extend((all.endings.more > 0).then_some(Warning::EndingsOverflow {
         kept: all.endings.rows.len() as u64,
@@ -142,8 +142,8 @@ fn generator_busy(scenario: &Scenario, summary: &Summary, workers: usize) -> Opt
     })
 }
 
-fn sends_late(scenario: &Scenario, summary: &Summary) -> Option<Warning> {
-    let late = summary.histogram(Timer::ScheduleLateness.name())?;
+fn sends_late(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
+    let late = view.histogram(Timer::ScheduleLateness.name())?;
     let p99_ns = late.percentile(99.0)?;
     (p99_ns > LATE_NS).then(|| Warning::SendsLate {
         p99_ns,
@@ -151,11 +151,11 @@ fn sends_late(scenario: &Scenario, summary: &Summary) -> Option<Warning> {
     })
 }
 
-fn not_sent(summary: &Summary) -> Option<Warning> {
-    let not_sent = summary.count(Counter::MessagesNotSent.name());
+fn not_sent(view: &View<'_>) -> Option<Warning> {
+    let not_sent = view.count(Counter::MessagesNotSent.name());
     (not_sent > 0).then(|| Warning::NotSent {
         not_sent,
-        due: summary.count(Counter::MessagesDue.name()),
+        due: view.count(Counter::MessagesDue.name()),
     })
 }
 
@@ -172,13 +172,7 @@ fn too_few_samples(scenario: &Scenario, view: &View<'_>) -> Vec<Warning> {
         }
     }
     let thin = looked_at.into_iter().filter_map(|(selector, percentiles)| {
-        let Selector {
-            metric,
-            cohort,
-            stage,
-        } = &selector;
-        let rows = (view.of(&selector)).select(metric, cohort.as_deref(), *stage);
-        let samples = Summary::merged(rows)?.count();
+        let samples = Summary::merged(view.of(&selector))?.count();
         let percentile = (percentiles.into_iter())
             .filter(|percentile| samples < samples_for(*percentile))
             .min_by(f64::total_cmp)?;
@@ -211,8 +205,8 @@ pub fn samples_for(percentile: f64) -> u64 {
     (SAMPLES_ABOVE * 100.0 / above).ceil() as u64
 }
 
-fn clipped(summary: &Summary) -> Vec<Warning> {
-    let rows = summary.metrics.iter().filter_map(|row| match &row.value {
+fn clipped(view: &View<'_>) -> Vec<Warning> {
+    let rows = view.distributions().filter_map(|row| match &row.value {
         Value::Histogram(times) if times.clipped() > 0 => Some(Warning::Clipped {
             metric: row.name.clone(),
             count: times.clipped(),

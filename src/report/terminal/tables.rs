@@ -2,7 +2,7 @@
 //! A cell without data is empty, and so is a percentile with too few samples behind it.
 
 use super::style::columns;
-use crate::measure::{Histogram, Metric, Summary};
+use crate::measure::Histogram;
 use crate::metric::{self, Timer};
 use crate::scenario::{Selector, Stat, Subject};
 use crate::units::{human_count, human_ns};
@@ -24,9 +24,9 @@ const TIMERS: [Timer; 8] = [
 const HIGHEST: f64 = 99.9;
 
 /// All times, under the names that gates use. Empty where there are none.
-pub(super) fn times(summary: &Summary) -> Vec<String> {
+pub(super) fn times(view: &View<'_>) -> Vec<String> {
     let mut rows = vec![cells(["", "samples", "p50", "p90", "p99", "p99.9", "max"])];
-    for (name, times) in distributions(summary) {
+    for (name, times) in distributions(view) {
         let mut row = vec![name, human_count(times.count())];
         row.extend([50.0, 90.0, 99.0, HIGHEST].map(|percent| percentile(&times, percent)));
         row.push(times.max().map(human_ns).unwrap_or_default());
@@ -39,24 +39,24 @@ pub(super) fn times(summary: &Summary) -> Vec<String> {
 }
 
 /// Whether [`times`] leaves a cell empty.
-pub(super) fn has_thin_percentile(summary: &Summary) -> bool {
-    distributions(summary).any(|(_, times)| times.count() < samples_for(HIGHEST))
+pub(super) fn has_thin_percentile(view: &View<'_>) -> bool {
+    distributions(view).any(|(_, times)| times.count() < samples_for(HIGHEST))
 }
 
-fn distributions(summary: &Summary) -> impl Iterator<Item = (String, Histogram)> {
-    let by_message = (messages(summary).into_iter())
+fn distributions(view: &View<'_>) -> impl Iterator<Item = (String, Histogram)> {
+    let by_message = (messages(view).into_iter())
         .flat_map(|message| [metric::latency(message), metric::service(message)]);
     let names = by_message.chain(TIMERS.iter().map(|timer| timer.name().to_owned()));
     names.filter_map(|name| {
-        let times = summary.histogram(&name)?;
+        let times = view.histogram(&name)?;
         Some((name, times))
     })
 }
 
 /// The names of the messages that were answered, each once, in the order of the summary.
-pub(super) fn messages(summary: &Summary) -> Vec<&str> {
+pub(super) fn messages<'a>(view: &View<'a>) -> Vec<&'a str> {
     let mut found = Vec::new();
-    for metric in &summary.metrics {
+    for metric in view.distributions() {
         if let Some(message) = metric.name.strip_prefix("latency.")
             && !found.contains(&message)
         {
@@ -82,20 +82,6 @@ impl Part<'_> {
         };
         observe(&Subject::Stat(stat, selector), view)
             .map_or_else(|_| String::new(), |seen| seen.to_string())
-    }
-
-    /// All distributions of this part whose names begin so, in one.
-    fn histogram(&self, begins: &str, view: &View<'_>) -> Option<Histogram> {
-        let summary = match self.cohort {
-            Some(_) => view.all(),
-            None => view.healthy(),
-        };
-        let here = |metric: &&Metric| {
-            metric.name.starts_with(begins)
-                && (self.cohort.is_none() || metric.cohort.as_deref() == self.cohort)
-                && (self.stage.is_none() || metric.stage == self.stage)
-        };
-        Summary::merged(summary.metrics.iter().filter(here))
     }
 }
 
@@ -127,12 +113,12 @@ pub(super) fn parts(
             row.push(of(Stat::Rate, "messages.sent"));
             row.push(of(Stat::Rate, "messages.echoed"));
             row.push(of(Stat::Count, "messages.timed_out"));
-            let latency = part.histogram("latency.", view);
+            let latency = view.merged("latency.", part.cohort, part.stage);
             row.extend([50.0, 99.0].map(|percent| cell(latency.as_ref(), percent)));
         }
         if shown.heartbeat {
             row.push(of(Stat::Count, "heartbeat.missed"));
-            let rtt = part.histogram("heartbeat.rtt", view);
+            let rtt = view.merged("heartbeat.rtt", part.cohort, part.stage);
             row.push(cell(rtt.as_ref(), 99.0));
         }
         row

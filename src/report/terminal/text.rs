@@ -91,10 +91,10 @@ impl<W: Write> Text<'_, W> {
     /// Why connections failed or ended, the most frequent first, each with an example. Of those with a fault or a
     /// contract that expects their end the contracts tell.
     fn causes(&mut self) -> io::Result<()> {
-        let summary = self.view.healthy();
+        let view = self.view;
         let mut causes: Vec<(Cause, u64)> = (Cause::ALL.iter())
             .filter(|cause| **cause != Cause::Completed)
-            .map(|cause| (*cause, summary.count(&metric::error(*cause))))
+            .map(|cause| (*cause, view.count(&metric::error(*cause))))
             .filter(|(_, count)| *count > 0)
             .collect();
         causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -102,8 +102,7 @@ impl<W: Write> Text<'_, W> {
             let count = human_count(*count);
             self.page
                 .line("", &format!("{count} {cause}: {}", cause.meaning()))?;
-            let examples = self.view.healthy().endings.examples.get(cause);
-            if let Some(example) = examples.and_then(|examples| examples.first()) {
+            if let Some(example) = view.example(*cause) {
                 self.page.example(example)?;
             }
         }
@@ -118,7 +117,7 @@ impl<W: Write> Text<'_, W> {
         }
         let mut parts = vec![self.with_rate(Counter::MessagesSent, "sent")];
         let echoed = count(Counter::MessagesEchoed);
-        if echoed > 0 || !tables::messages(self.view.healthy()).is_empty() {
+        if echoed > 0 || !tables::messages(&self.view).is_empty() {
             parts.push(self.counted(Counter::MessagesEchoed, "echoed"));
         }
         if received != echoed {
@@ -141,7 +140,7 @@ impl<W: Write> Text<'_, W> {
 
     fn heartbeat(&mut self) -> io::Result<()> {
         let mut cohorts = self.report.scenario.cohorts.iter();
-        if cohorts.any(|cohort| cohort.heartbeat.is_some() && cohort.is_healthy()) {
+        if cohorts.any(|cohort| cohort.heartbeat.is_some() && cohort.does_right()) {
             let mut parts = vec![
                 self.counted(Counter::PingsSent, "pings"),
                 self.counted(Counter::PongsReceived, "pongs"),
@@ -181,11 +180,16 @@ impl<W: Write> Text<'_, W> {
     }
 
     fn times(&mut self) -> io::Result<()> {
-        let summary = self.view.healthy();
-        self.page.table(&tables::times(summary))?;
-        if tables::has_thin_percentile(summary) {
+        let rows = tables::times(&self.view);
+        self.page.table(&rows)?;
+        if tables::has_thin_percentile(&self.view) {
             self.page
                 .aside("An empty cell has too few samples behind it.")?;
+        }
+        if !rows.is_empty()
+            && let Some(left_out) = self.left_out()
+        {
+            self.page.aside(&left_out)?;
         }
         match self.why_latency_differs() {
             Some(why) => self.page.aside(why),
@@ -193,17 +197,27 @@ impl<W: Write> Text<'_, W> {
         }
     }
 
+    /// Whose times the table does not hold.
+    fn left_out(&self) -> Option<String> {
+        let cohorts = self.report.scenario.cohorts.iter();
+        let bad = cohorts.filter(|cohort| !cohort.does_right());
+        let names: Vec<&str> = bad.map(|cohort| cohort.name.as_str()).collect();
+        (!names.is_empty()).then(|| {
+            let names = names.join(", ");
+            format!("Clients that do wrong on purpose are left out: {names}.")
+        })
+    }
+
     /// One sentence, and only where somebody could wonder: from a millisecond and a half more on.
     fn why_latency_differs(&self) -> Option<&'static str> {
-        let summary = self.view.healthy();
-        let p99 = |name: String| summary.histogram(&name)?.percentile(99.0);
+        let p99 = |name: String| self.view.histogram(&name)?.percentile(99.0);
         let waited = |message: &&str| {
             let latency = p99(metric::latency(message))?;
             let service = p99(metric::service(message))?;
             let more = latency.saturating_sub(service);
             (more > 1_000_000 && more > service / 2).then_some(())
         };
-        let messages = tables::messages(summary);
+        let messages = tables::messages(&self.view);
         messages.iter().find_map(waited).map(|()| {
             "Latency counts from when a message was due, service time from when it was sent: \
              the difference is time spent waiting to be sent."
@@ -268,13 +282,12 @@ impl<W: Write> Text<'_, W> {
         }
     }
 
-    /// Connections are counted in all cohorts; the rest in the healthy ones, as gates do.
+    /// Connections are counted in all cohorts; the rest in those that gates look at.
     fn count(&self, counter: Counter) -> u64 {
-        let summary = match counter.name().starts_with("connections.") {
-            true => self.view.all(),
-            false => self.view.healthy(),
-        };
-        summary.count(counter.name())
+        match counter.name() {
+            name if name.starts_with("connections.") => self.view.all().count(name),
+            name => self.view.count(name),
+        }
     }
 
     fn counted(&self, counter: Counter, word: &str) -> String {

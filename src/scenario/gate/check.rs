@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::grammar::{self, Piece, SelectorPieces, SubjectPieces};
-use super::names::{Names, can_be_seen};
+use super::names::{Names, can_be_seen, is_about_someone};
 use super::stat::{fits, stat, unfit};
 use super::value::{Unit, unit_of};
 use crate::metric::{self, Kind};
@@ -129,6 +129,9 @@ fn selector(pieces: &SelectorPieces<'_>, names: &Names<'_>) -> Result<(Selector,
             return Err(GateError::new(metric, what).hint("name a message of that cohort"));
         }
     }
+    if selector.cohort.is_none() {
+        is_about_someone(metric, names)?;
+    }
     can_be_seen(metric, selector.cohort.as_deref(), names)?;
     Ok((selector, kind))
 }
@@ -219,13 +222,15 @@ pub(super) mod tests {
                     name: "main",
                     messages: vec!["echo", "chat"],
                     has_heartbeat: true,
-                    is_healthy: true,
+                    does_right: true,
+                    expects_end: false,
                 },
                 Group {
                     name: "slow",
                     messages: vec!["echo"],
                     has_heartbeat: false,
-                    is_healthy: true,
+                    does_right: true,
+                    expects_end: false,
                 },
             ],
             are_resolved: true,

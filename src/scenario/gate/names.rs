@@ -2,6 +2,7 @@
 
 use super::check::GateError;
 use super::grammar::Piece;
+use crate::scenario::model::is_looked_at;
 
 /// What a gate of this scenario may speak of.
 #[derive(Debug, Default)]
@@ -19,8 +20,16 @@ pub(in crate::scenario) struct Group<'a> {
     pub(in crate::scenario) name: &'a str,
     pub(in crate::scenario) messages: Vec<&'a str>,
     pub(in crate::scenario) has_heartbeat: bool,
-    /// A gate that names no cohort looks at those without a fault.
-    pub(in crate::scenario) is_healthy: bool,
+    /// Its clients have no fault.
+    pub(in crate::scenario) does_right: bool,
+    /// Its contract expects the server to end its connections.
+    pub(in crate::scenario) expects_end: bool,
+}
+
+impl Group<'_> {
+    fn is_looked_at(&self, metric: &str) -> bool {
+        is_looked_at(metric, self.does_right, self.expects_end)
+    }
 }
 
 impl<'a> Names<'a> {
@@ -38,6 +47,31 @@ impl<'a> Names<'a> {
         names.dedup();
         names
     }
+}
+
+/// A gate that names no cohort must have one to look at.
+pub(super) fn is_about_someone(metric: &Piece<'_>, names: &Names<'_>) -> Result<(), GateError> {
+    let is_own = metric.text.starts_with("generator.");
+    if is_own
+        || !names.are_resolved
+        || names
+            .cohorts
+            .iter()
+            .any(|group| group.is_looked_at(metric.text))
+    {
+        return Ok(());
+    }
+    let why = match names.cohorts.iter().any(|group| group.does_right) {
+        true => "a contract expects the end of each",
+        false => "each has a fault",
+    };
+    let what = format!(
+        "`{}` names no cohort, and there is none to look at: {why}",
+        metric.text
+    );
+    let name = names.cohorts.first().map_or("main", |group| group.name);
+    let hint = format!("name the cohort, as in `{}{{cohort={name}}}`", metric.text);
+    Err(GateError::new(metric, what).hint(hint))
 }
 
 /// A count of what nobody does would be zero for ever, and prove nothing.
@@ -67,13 +101,19 @@ pub(super) fn can_be_seen(
             ),
             _ => return Ok(()),
         };
-    let mut looked_at = (names.groups(cohort)).filter(|group| cohort.is_some() || group.is_healthy);
-    if !names.are_resolved || looked_at.any(is_there) {
+    let looked_at = || {
+        names
+            .groups(cohort)
+            .filter(|group| cohort.is_some() || group.is_looked_at(metric.text))
+    };
+    if !names.are_resolved || looked_at().any(is_there) {
         return Ok(());
     }
     let who = match cohort {
         Some(cohort) => format!("cohort `{cohort}` has none"),
-        None if names.cohorts.iter().any(is_there) => "no healthy cohort has one".to_owned(),
+        None if names.cohorts.iter().any(is_there) => {
+            "no cohort without a fault has one".to_owned()
+        }
         None => "this scenario has none".to_owned(),
     };
     let what = format!("`{}` needs {needs}, and {who}", metric.text);
@@ -91,7 +131,8 @@ mod tests {
             name: "main",
             messages: Vec::new(),
             has_heartbeat: false,
-            is_healthy: true,
+            does_right: true,
+            expects_end: false,
         };
         Names {
             cohorts: vec![group],
@@ -122,12 +163,12 @@ mod tests {
             "`heartbeat.missed` needs a heartbeat, and cohort `slow` has none"
         );
         let mut names = names();
-        names.cohorts[0].is_healthy = false;
+        names.cohorts[0].does_right = false;
         let gate = "count(heartbeat.missed) == 0";
         let error = read(gate, &names).unwrap_err();
         assert_eq!(
             error.what,
-            "`heartbeat.missed` needs a heartbeat, and no healthy cohort has one"
+            "`heartbeat.missed` needs a heartbeat, and no cohort without a fault has one"
         );
         assert!(read("count(heartbeat.missed{cohort=main}) == 0", &names).is_ok());
         names.are_resolved = false;
@@ -140,5 +181,30 @@ mod tests {
         ] {
             assert!(read(text, &listeners()).is_ok(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_gate_is_about_someone() {
+        let mut names = names();
+        for group in &mut names.cohorts {
+            group.expects_end = true;
+        }
+        for text in ["count(connections.lost) == 0", "count(errors.eof) == 0"] {
+            let error = read(text, &names).unwrap_err();
+            assert!(
+                error.what.ends_with("a contract expects the end of each"),
+                "{}",
+                error.what
+            );
+            assert!(error.hint.unwrap().ends_with("{cohort=main}`"));
+        }
+        assert!(read("count(messages.timed_out) == 0", &names).is_ok());
+        assert!(read("count(connections.lost{cohort=slow}) == 0", &names).is_ok());
+        assert!(read("peak(generator.cpu) < 80%", &names).is_ok());
+        for group in &mut names.cohorts {
+            group.does_right = false;
+        }
+        let error = read("p99(handshake.total) < 1s", &names).unwrap_err();
+        assert!(error.what.ends_with("each has a fault"), "{}", error.what);
     }
 }

@@ -32,12 +32,18 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// What it is made of: one, or the two of a ratio.
+    pub fn selectors(&self) -> impl Iterator<Item = &Selector> {
+        let (first, second) = match self {
+            Self::Stat(_, selector) => (selector, None),
+            Self::Ratio(above, below) => (above, Some(below)),
+        };
+        std::iter::once(first).chain(second)
+    }
+
     /// Whether this metric is part of it.
     pub fn is_of(&self, metric: &str) -> bool {
-        match self {
-            Self::Stat(_, selector) => selector.metric == metric,
-            Self::Ratio(above, below) => above.metric == metric || below.metric == metric,
-        }
+        self.selectors().any(|selector| selector.metric == metric)
     }
 }
 
@@ -46,7 +52,7 @@ impl Subject {
 pub struct Selector {
     /// A name from the catalogue.
     pub metric: String,
-    /// Only this cohort; `None`: all without a fault, merged.
+    /// Only this cohort; `None`: those that [`super::Cohort::is_looked_at`] tells, merged.
     pub cohort: Option<String>,
     /// Only this stage, counted from 1; `None`: all, merged.
     pub stage: Option<u32>,

@@ -45,10 +45,9 @@ pub(in crate::scenario) fn resolve(
     let mut cohorts = cohort::cohorts(check, file, &load_table, load.as_ref());
     let known = cohorts.as_deref().unwrap_or_default();
     let target = target::target(check, &section(&file.target), known);
-    let names = names(file, load.as_ref(), cohorts.as_deref());
-    let groups: Vec<&str> = names.cohorts.iter().map(|group| group.name).collect();
+    let groups = names(file, load.as_ref(), cohorts.as_deref()).cohorts;
+    let groups: Vec<&str> = groups.iter().map(|group| group.name).collect();
     let path = path::path(check, &file.path, &groups);
-    let gates = gates::gates(check, &section(&file.gates), gates, &names);
     if let Some(load) = &load {
         let done = target.as_ref().map(|target| target.faults.as_slice());
         length::faults(check, file, load, done.unwrap_or_default());
@@ -67,6 +66,9 @@ pub(in crate::scenario) fn resolve(
         cohorts.as_deref_mut().unwrap_or_default(),
         around.as_ref(),
     );
+    // Whom a gate looks at depends on the contracts.
+    let names = names(file, load.as_ref(), cohorts.as_deref());
+    let gates = gates::gates(check, &section(&file.gates), gates, &names);
     Some(Scenario {
         name: file.name.as_ref()?.value.clone(),
         description: file
@@ -102,7 +104,8 @@ fn names<'a>(file: &'a File, load: Option<&Load>, cohorts: Option<&'a [Cohort]>)
                     name: &cohort.name,
                     messages: messages.collect(),
                     has_heartbeat: cohort.heartbeat.is_some(),
-                    is_healthy: cohort.faults.is_empty(),
+                    does_right: cohort.does_right(),
+                    expects_end: cohort.expects_end(),
                 }
             })
             .collect(),
@@ -130,7 +133,8 @@ fn written(file: &File) -> Vec<Group<'_>> {
             name,
             messages: messages.clone(),
             has_heartbeat: false,
-            is_healthy: true,
+            does_right: true,
+            expects_end: false,
         })
         .collect()
 }
