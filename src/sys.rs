@@ -14,6 +14,16 @@ use std::time::Duration;
 /// Whether this system can tell what became of sent bytes (`TCP_INFO`).
 pub const TCP_VIEW: bool = cfg!(target_os = "linux");
 
+/// Whether this process was started with SIGHUP ignored, as `nohup` does.
+pub(crate) fn ignores_hangup() -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: nothing is set where the new action is null, and `action` is valid for writes of its size.
+    let result = unsafe { libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: all bytes are initialised, zeroed above and then written by the system; zero is a valid value of each
+    // field.
+    result == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
 /// The kernel's view of a TCP connection; `None` where the system has none.
 pub(crate) fn tcp_view(socket: BorrowedFd<'_>) -> Option<TcpView> {
     tcp_state(socket).map(|state| state.view)

@@ -82,9 +82,14 @@ impl Around {
         }
     }
 
-    /// Ends it all, and tells what happened on the clock of the run, which began at `origin`.
-    pub(super) fn end(self, origin: Instant) -> Result<Surroundings, CliError> {
-        let log = self.relay.map(Relay::stop).transpose()?;
+    /// Ends it all, and tells what happened on the clock of the run, which began at `origin`; and what failed, if
+    /// something did: of that nothing is told.
+    pub(super) fn end(self, origin: Instant) -> (Surroundings, Option<CliError>) {
+        let log = self.relay.map(Relay::stop).transpose();
+        let (log, failure) = match log {
+            Ok(log) => (log, None),
+            Err(error) => (None, Some(error.into())),
+        };
         let done = self.faults.map(Faults::stop).unwrap_or_default();
         let on_path = log.iter().flat_map(|log| &log.incidents);
         let of_target = done.happened.iter().map(|fault| fault.incident(origin));
@@ -97,7 +102,7 @@ impl Around {
         if let (Some(log), Some(sockets)) = (&log, &mut sockets) {
             log.attribute(sockets, origin);
         }
-        Ok(Surroundings {
+        let surroundings = Surroundings {
             incidents,
             fault_failed: done.failed,
             relayed: log.as_ref().map(RelayLog::relayed),
@@ -105,7 +110,8 @@ impl Around {
             usage: self
                 .usage
                 .and_then(|(pid, before)| Some((before, usage_afterwards(pid, before)?))),
-        })
+        };
+        (surroundings, failure)
     }
 }
 

@@ -27,9 +27,9 @@ pub(super) enum CliError {
     /// A file that `init` would write over.
     #[error("write {}: it is there already\nhint: name another file", .0.display())]
     Exists(PathBuf),
-    /// A file for single messages that is something else already.
-    #[error("write the messages to {}: it is {what}\nhint: name another file", path.display())]
-    MessagesOver { path: PathBuf, what: &'static str },
+    /// A file to write that is needed as it is.
+    #[error("write {}: it is {what}\nhint: name another file", path.display())]
+    WriteOver { path: PathBuf, what: &'static str },
     /// A file cannot be written.
     #[error("write {}: {source}", path.display())]
     Write {
@@ -71,6 +71,9 @@ pub(super) enum CliError {
     /// The run could not begin.
     #[error(transparent)]
     Prepare(EngineError),
+    /// A signal came before the first connection.
+    #[error("start the run: interrupted")]
+    Interrupted,
     /// The run broke off.
     #[error(transparent)]
     Engine(EngineError),
@@ -98,7 +101,7 @@ impl CliError {
             Self::Problems(_)
             | Self::Scenario { .. }
             | Self::Exists(_)
-            | Self::MessagesOver { .. }
+            | Self::WriteOver { .. }
             | Self::NothingToProbe
             | Self::Write { .. }
             | Self::Output(_)
@@ -109,7 +112,7 @@ impl CliError {
             | Self::Prepare(_)
             | Self::Serve(ServeError::Listen { .. }) => Exit::Invalid,
             Self::NoConnection(_) => Exit::Untrusted,
-            Self::Engine(EngineError::Killed) => Exit::Interrupted,
+            Self::Interrupted | Self::Engine(EngineError::Killed) => Exit::Interrupted,
             Self::LateOutput(_)
             | Self::LateWrite { .. }
             | Self::Relay(_)

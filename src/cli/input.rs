@@ -1,11 +1,13 @@
 //! From what the user names to a scenario: a file, one that ships, or just an address.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::cell::RefCell;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
+use super::files::{self, Needed};
 use crate::scenario::{self, Outside, Overrides, Scenario, Source, shipped};
+use crate::units::ByteSize;
 
 /// What `run` and `check` have in common.
 #[derive(Debug, clap::Args)]
@@ -39,31 +41,32 @@ pub(super) struct Loaded {
     pub(super) text: String,
     /// What the command line changed.
     pub(super) overrides: Vec<String>,
+    /// What it was read from.
+    pub(super) files: Vec<Needed>,
 }
 
 impl Input {
     /// Reads the scenario, with everything the command line changes.
     pub(super) fn load(&self) -> Result<Loaded, CliError> {
         let source = self.source()?;
+        let own = (PathBuf::from(&self.scenario), "the scenario");
+        let files = RefCell::new(vec![own]);
         let outside = Outside {
             env: &|name| std::env::var(name).ok(),
-            read: &read_file,
+            read: &|path| {
+                files
+                    .borrow_mut()
+                    .push((path.to_owned(), "needed by the scenario"));
+                files::read(path)
+            },
         };
         let scenario = scenario::parse(&source, &self.overrides(), &outside)?;
         Ok(Loaded {
             scenario,
             text: source.text,
             overrides: self.shown(),
+            files: files.into_inner(),
         })
-    }
-
-    /// Whether this is the file that the scenario is read from.
-    pub(super) fn is_of(&self, path: &Path) -> bool {
-        let (own, other) = (
-            Path::new(&self.scenario).canonicalize(),
-            path.canonicalize(),
-        );
-        own.is_ok_and(|own| other.is_ok_and(|other| own == other))
     }
 
     fn is_address(&self) -> bool {
@@ -85,11 +88,19 @@ impl Input {
             let text = text.to_owned();
             return Ok(Source { name, text });
         }
-        let bytes = std::fs::read(path).map_err(|source| CliError::Scenario {
+        let bytes = files::read(path).and_then(|bytes| match bytes.len() as u64 {
+            0..=Outside::MAX_FILE => Ok(bytes),
+            _ => Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("it is larger than {}", ByteSize(Outside::MAX_FILE)),
+            )),
+        });
+        let bytes = bytes.map_err(|source| CliError::Scenario {
             path: PathBuf::from(path),
             hint: match source.kind() {
                 io::ErrorKind::IsADirectory => "name a file in it".to_owned(),
-                _ => hint(&self.scenario),
+                io::ErrorKind::NotFound => hint(&self.scenario),
+                _ => "name a file with the text of a scenario".to_owned(),
             },
             source,
         })?;
@@ -148,13 +159,4 @@ fn hint(name: &str) -> String {
         Some(nearest) => format!("did you mean `{nearest}`, which ships with wsbench?"),
         None => format!("these ship with wsbench: {}", names.join(", ")),
     }
-}
-
-/// A file that a scenario names.
-pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(Outside::MAX_FILE + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -1,12 +1,19 @@
 //! `wsbench run --messages FILE`: one row for each answered message, written while the run goes on.
-//! For those who look at single messages; all else is in the reports.
+//! For those who look at single messages; all else is in the reports. Rows are written by a thread of their own: what
+//! it has no time for is counted, and the run does not wait.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
 use super::error::CliError;
+use super::files::{self, Needed};
 use crate::measure::Echoes;
-use crate::scenario::Scenario;
+use crate::report::io_error;
+use crate::scenario::{Cohort, Scenario};
 
 /// The columns, in order. Times are nanoseconds since the first dial.
 const COLUMNS: [&str; 8] = [
@@ -20,13 +27,21 @@ const COLUMNS: [&str; 8] = [
     "received_ns",
 ];
 
+/// Seconds of rows that may wait to be written.
+const WAITING: usize = 4;
+/// How long the reader of a pipe may stand still after the run until the rest is given up. A disk is waited for: a
+/// second signal ends that too.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The open file. What goes wrong while the run goes on is told after it.
 pub(super) struct Log {
     path: PathBuf,
-    out: csv::Writer<File>,
-    /// For each cohort its name and those of its messages.
-    names: Vec<(String, Vec<String>)>,
-    failure: Option<csv::Error>,
+    rows: SyncSender<Echoes>,
+    done: Receiver<csv::Result<()>>,
+    /// A regular file, and not a pipe or a device.
+    is_file: bool,
+    handed: u64,
+    written: Arc<AtomicU64>,
     left_out: u64,
 }
 
@@ -34,36 +49,125 @@ impl Log {
     /// Makes the file, or empties the one that is there.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub(super) fn create(path: &Path, scenario: &Scenario) -> Result<Self, CliError> {
-        let file = File::create(path).map_err(|source| CliError::Write {
-            path: path.to_owned(),
-            source,
-        })?;
-        let mut out = csv::Writer::from_writer(file);
-        let failure = out.write_record(COLUMNS).err();
-        let messages = |cohort: &crate::scenario::Cohort| {
-            let names = cohort.messages.iter().map(|message| message.name.clone());
-            (cohort.name.clone(), names.collect())
+    /// When the file cannot be written, or is needed as it is.
+    pub(super) fn create(
+        path: &Path,
+        needed: &[Needed],
+        scenario: &Scenario,
+    ) -> Result<Self, CliError> {
+        let file = files::create(path, needed)?;
+        let written = Arc::new(AtomicU64::new(0));
+        let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let rows = Rows {
+            out: csv::Writer::from_writer(file),
+            names: scenario.cohorts.iter().map(names).collect(),
+            written: written.clone(),
         };
+        let (sender, seconds) = sync_channel(WAITING);
+        let (finished, done) = sync_channel(1);
+        std::thread::Builder::new()
+            .name("messages".to_owned())
+            .spawn(move || {
+                // Nobody asks any more where the run was given up.
+                let _ = finished.send(rows.write_all(&seconds, is_file));
+            })
+            .map_err(|source| CliError::System {
+                doing: "start a thread",
+                source,
+            })?;
         Ok(Self {
             path: path.to_owned(),
-            out,
-            names: scenario.cohorts.iter().map(messages).collect(),
-            failure,
+            rows: sender,
+            done,
+            is_file,
+            handed: 0,
+            written,
             left_out: 0,
         })
     }
 
-    /// Writes what was answered in a second. Nothing more after the first failure.
-    pub(super) fn write(&mut self, echoes: &Echoes) {
+    /// Takes what was answered in a second, unless as much waits to be written as may.
+    pub(super) fn write(&mut self, echoes: Echoes) {
+        let rows = echoes.rows.len() as u64;
         self.left_out += echoes.more;
-        if self.failure.is_none() {
-            self.failure = self.rows(echoes).err();
+        if rows == 0 {
+            return;
+        }
+        match self.rows.try_send(echoes) {
+            Ok(()) => self.handed += rows,
+            // Full, or it failed and says so in the end.
+            Err(_) => self.left_out += rows,
         }
     }
 
-    fn rows(&mut self, echoes: &Echoes) -> csv::Result<()> {
+    /// Ends the file, and says how many messages are not in it.
+    ///
+    /// # Errors
+    /// When it could not be written to its end.
+    pub(super) fn finish(self) -> Result<u64, CliError> {
+        let Self {
+            path,
+            rows,
+            done,
+            is_file,
+            handed,
+            written,
+            left_out,
+        } = self;
+        drop(rows);
+        let mut before = written.load(Ordering::Relaxed);
+        loop {
+            match done.recv_timeout(PATIENCE) {
+                Ok(Ok(())) => return Ok(left_out),
+                Ok(Err(error)) => {
+                    let source = io_error(error);
+                    return Err(CliError::LateWrite { path, source });
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let now = written.load(Ordering::Relaxed);
+                    if now == before && !is_file {
+                        return Ok(left_out + handed - now);
+                    }
+                    before = now;
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let source = std::io::Error::other("its thread panicked");
+                    return Err(CliError::LateWrite { path, source });
+                }
+            }
+        }
+    }
+}
+
+/// The name of a cohort and those of its messages.
+fn names(cohort: &Cohort) -> (String, Vec<String>) {
+    let messages = cohort.messages.iter().map(|message| message.name.clone());
+    (cohort.name.clone(), messages.collect())
+}
+
+/// The file as the thread has it that writes it.
+struct Rows {
+    out: csv::Writer<File>,
+    /// For each cohort its name and those of its messages.
+    names: Vec<(String, Vec<String>)>,
+    written: Arc<AtomicU64>,
+}
+
+impl Rows {
+    fn write_all(mut self, seconds: &Receiver<Echoes>, is_file: bool) -> csv::Result<()> {
+        self.out.write_record(COLUMNS)?;
+        for echoes in seconds {
+            self.write(&echoes)?;
+        }
+        self.out.flush()?;
+        // A pipe or a device has nothing to sync.
+        if is_file {
+            self.out.get_ref().sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, echoes: &Echoes) -> csv::Result<()> {
         for echo in &echoes.rows {
             let (cohort, messages) = &self.names[echo.cohort];
             self.out.serialize((
@@ -76,25 +180,9 @@ impl Log {
                 echo.arrived_ns,
                 echo.received_ns,
             ))?;
+            self.written.fetch_add(1, Ordering::Relaxed);
         }
+        self.out.flush()?;
         Ok(())
-    }
-
-    /// Ends the file, and says how many messages had no room in it.
-    ///
-    /// # Errors
-    /// When it could not be written to its end.
-    pub(super) fn finish(mut self) -> Result<u64, CliError> {
-        let failed = |source: std::io::Error| CliError::LateWrite {
-            path: self.path.clone(),
-            source,
-        };
-        if let Some(failure) = self.failure.take() {
-            return Err(failed(failure.into()));
-        }
-        (self.out.flush())
-            .and_then(|()| self.out.get_ref().sync_all())
-            .map_err(failed)?;
-        Ok(self.left_out)
     }
 }

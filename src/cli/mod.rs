@@ -4,11 +4,13 @@
 mod around;
 mod check;
 mod error;
+mod files;
 mod init;
 mod input;
 mod messages;
 mod presets;
 mod probe;
+mod progress;
 mod run;
 mod schema;
 pub mod serve;

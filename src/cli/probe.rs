@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::error::CliError;
-use super::input::read_file;
+use super::files;
 use super::term;
 use crate::probe::{self, Asked, Findings, Probe, Step};
 use crate::scenario::{self, Outside, Overrides, Source, TargetUrl};
@@ -155,7 +155,7 @@ fn asked_target(asked: &Asked) -> Result<scenario::Target, CliError> {
     };
     let outside = Outside {
         env: &|name| std::env::var(name).ok(),
-        read: &read_file,
+        read: &files::read,
     };
     Ok(scenario::parse(&source, &Overrides::default(), &outside)?.target)
 }

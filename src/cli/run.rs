@@ -1,22 +1,23 @@
 //! `wsbench run`: load, plan, open outputs, run, judge, report.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use super::around::Around;
 use super::error::CliError;
 use super::input::{Input, Loaded};
 use super::messages::Log;
+use super::progress::Shown;
+use super::signals::Signals;
 use super::target::RunningTarget;
-use super::{signals, term};
-use crate::engine::{self, Finished, Limits, Prepared};
+use super::term;
+use crate::engine::{self, Limits, Prepared, cores};
 use crate::host;
-use crate::measure::{Echoes, Surroundings};
+use crate::measure::Echoes;
 use crate::net;
-use crate::plan::Plan;
-
-use crate::report::{self, Host, Live, Options, OutputSet, RunReport};
+use crate::plan::{Budget, Plan};
+use crate::report::{self, Host, Options, OutputSet, RunReport};
 use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
 use crate::time;
 use crate::verdict::{Exit, Facts, Outcome, first_holding, judge};
@@ -58,30 +59,41 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let loaded = args.input.load()?;
     let started_at = SystemTime::now();
+    let mut plan = Plan::new(loaded.scenario.clone(), args.seed, nonce(started_at));
+    plan.keeps_echoes = args.messages.is_some();
+    let workers = args.workers.map(usize::from);
+    // First of all, since each of the following takes descriptors. A target that is started here has as many
+    // connections, and inherits the raised limit.
+    Limits::of_this_machine()
+        .check_descriptors(&Budget::new(&plan, workers.unwrap_or_else(cores)))
+        .map_err(|error| CliError::Prepare(error.into()))?;
     // Before anything is started: a network can only be left while there is one thread.
     own_network(&loaded.scenario)?;
+    let signals = Signals::listen()?;
     let output = open_output(args, &loaded.scenario, started_at)?;
     let messages = messages_log(args, &loaded, &output)?;
-    let interrupt = signals::listen()?;
-    // A target that is started here has as many connections, and inherits the limit of descriptors.
-    Limits::of_this_machine();
-    let target = RunningTarget::start(&loaded.scenario)?;
+    let target = RunningTarget::start(&loaded.scenario, &signals)?;
     let around = Around::start(&loaded.scenario, &target, args.seed)?;
-    let mut plan = Plan::new(loaded.scenario.clone(), args.seed, nonce(started_at));
-    plan.keeps_echoes = messages.is_some();
-    let workers = args.workers.map(usize::from);
-    let prepared = Prepared::new(plan, &target.url, around.routes(), workers);
-    let prepared = prepared.map_err(CliError::Prepare)?;
+    let (url, routes) = (target.url.clone(), around.routes().to_vec());
+    let prepare = move || Prepared::new(plan, &url, &routes, workers);
+    let prepared = signals.unless_heard(prepare)?.map_err(CliError::Prepare)?;
 
     let mut watch = Watch::new(&loaded.scenario, &around, messages, args.quiet);
     let finished = prepared
-        .run(interrupt, &mut watch)
+        .run(signals.each(), &mut watch)
         .map_err(CliError::Engine)?;
-    let left_out = watch.end_messages();
-    let outcome = watch.outcome(&finished);
-    let facts = facts(outcome, &finished, around.end(finished.origin)?);
+    let ended = watch.end();
+    let (surroundings, failure) = around.end(finished.origin);
+    let failure = finished.failure.map(CliError::Engine).or(failure);
     drop(target);
 
+    let facts = Facts {
+        outcome: outcome(failure.as_ref(), finished.interrupted, ended.held),
+        workers: finished.workers,
+        precise_timer: time::PRECISE,
+        kernel_view: net::TCP_VIEW,
+        surroundings,
+    };
     let verdict = judge(&loaded.scenario, &finished.summary, &facts);
     let report = RunReport {
         scenario: &loaded.scenario,
@@ -93,19 +105,38 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         summary: &finished.summary,
         verdict: &verdict,
     };
-    let folder = output.commit(&report).map_err(CliError::LateOutput)?;
-    match left_out? {
-        0 => {}
-        more => term::note(format!("{more} messages had no room among `--messages`")),
+    let written = output.commit(&report).map_err(CliError::LateOutput);
+    // Whatever could not be written, what is known is told.
+    show(args, &report, written.as_deref().ok())?;
+    let failures = [failure, written.err(), ended.messages.err()];
+    let mut exit = verdict.exit;
+    for failure in failures.iter().flatten() {
+        term::error(failure);
+        exit = failure.exit();
     }
+    Ok(exit)
+}
+
+/// Prints the summary, or what was asked for instead.
+fn show(args: &Args, report: &RunReport<'_>, folder: Option<&Path>) -> Result<(), CliError> {
     if args.json {
-        print(|out| report::run_json(&report, out).map_err(Into::into))?;
+        print(|out| report::run_json(report, out).map_err(Into::into))
     } else if args.quiet {
-        print(|out| report::failures(&report, term::style(), Some(&folder), out))?;
+        print(|out| report::failures(report, term::style(), folder, out))
     } else {
-        print(|out| report::text(&report, term::style(), Some(&folder), out))?;
+        print(|out| report::text(report, term::style(), folder, out))
     }
-    Ok(verdict.exit)
+}
+
+fn outcome(failure: Option<&CliError>, interrupted: bool, held: Option<String>) -> Outcome {
+    match (failure, interrupted, held) {
+        (Some(error), ..) => Outcome::Broken {
+            why: format!("failed to {error}"),
+        },
+        (None, true, _) => Outcome::Interrupted,
+        (None, false, Some(gate)) => Outcome::Aborted { gate },
+        (None, false, None) => Outcome::Completed,
+    }
 }
 
 /// A client that vanishes needs a right that an own network gives, where wsbench starts the target in it too.
@@ -125,29 +156,33 @@ fn open_output(
     scenario: &Scenario,
     started_at: SystemTime,
 ) -> Result<OutputSet, CliError> {
-    Ok(match &args.out {
-        Some(folder) => OutputSet::create(folder, scenario)?,
-        None => OutputSet::create_dated(REPORTS.as_ref(), scenario, started_at)?,
-    })
+    let Some(folder) = &args.out else {
+        return Ok(OutputSet::create_dated(
+            REPORTS.as_ref(),
+            scenario,
+            started_at,
+        )?);
+    };
+    let output = OutputSet::create(folder, scenario)?;
+    if output.replaces() && !args.quiet {
+        let folder = folder.display();
+        term::note(format!(
+            "note: {folder} has the report of an earlier run, which this one replaces"
+        ));
+    }
+    Ok(output)
 }
 
-/// The file of `--messages`, which may be written over if it is not the scenario or a part of the report.
+/// The file of `--messages`, which may be written over unless the scenario or the report needs it.
 fn messages_log(args: &Args, loaded: &Loaded, output: &OutputSet) -> Result<Option<Log>, CliError> {
     let Some(path) = args.messages.as_deref() else {
         return Ok(None);
     };
-    let what = if args.input.is_of(path) {
-        Some("the scenario")
-    } else if output.has(path) {
-        Some("a part of the report")
-    } else {
-        None
-    };
-    if let Some(what) = what {
-        let path = path.to_owned();
-        return Err(CliError::MessagesOver { path, what });
+    if output.has(path) {
+        let (path, what) = (path.to_owned(), "a part of the report");
+        return Err(CliError::WriteOver { path, what });
     }
-    Log::create(path, &loaded.scenario).map(Some)
+    Log::create(path, &loaded.files, &loaded.scenario).map(Some)
 }
 
 fn options(args: &Args, loaded: &Loaded) -> Options {
@@ -174,29 +209,27 @@ fn print(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Result<(), 
     term::print(&bytes)
 }
 
-fn facts(outcome: Outcome, finished: &Finished, surroundings: Surroundings) -> Facts {
-    Facts {
-        outcome,
-        workers: finished.workers,
-        precise_timer: time::PRECISE,
-        kernel_view: net::TCP_VIEW,
-        surroundings,
-    }
-}
-
 /// Looks at the run second by second: shows progress, and ends it when an abort gate holds.
 struct Watch<'a> {
-    live: Live,
+    progress: Shown,
     scenario: &'a Scenario,
     around: &'a Around,
     messages: Option<Log>,
     held: Option<String>,
 }
 
+/// What was to be seen until the end.
+struct Watched {
+    /// The abort gate that held.
+    held: Option<String>,
+    /// Whether the file of single messages is whole.
+    messages: Result<(), CliError>,
+}
+
 impl<'a> Watch<'a> {
     fn new(scenario: &'a Scenario, around: &'a Around, messages: Option<Log>, quiet: bool) -> Self {
         Self {
-            live: term::progress(quiet),
+            progress: Shown::start(term::progress(quiet)),
             scenario,
             around,
             messages,
@@ -204,17 +237,16 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Ends the file of single messages, and says how many had no room in it.
-    fn end_messages(&mut self) -> Result<u64, CliError> {
-        self.messages.take().map_or(Ok(0), Log::finish)
-    }
-
-    fn outcome(self, finished: &Finished) -> Outcome {
-        self.live.finish();
-        match (finished.interrupted, self.held) {
-            (true, _) => Outcome::Interrupted,
-            (false, Some(gate)) => Outcome::Aborted { gate },
-            (false, None) => Outcome::Completed,
+    /// Ends the progress and the file of single messages, and says what has no room in it.
+    fn end(self) -> Watched {
+        self.progress.finish();
+        let left_out = self.messages.map_or(Ok(0), Log::finish);
+        if let Ok(more @ 1..) = left_out {
+            term::note(format!("{more} messages had no room among `--messages`"));
+        }
+        Watched {
+            held: self.held,
+            messages: left_out.map(|_| ()),
         }
     }
 }
@@ -224,14 +256,14 @@ impl engine::Observer for Watch<'_> {
         self.around.measuring(from);
     }
 
-    fn echoes(&mut self, echoes: &Echoes) {
+    fn echoes(&mut self, echoes: Echoes) {
         if let Some(messages) = &mut self.messages {
             messages.write(echoes);
         }
     }
 
     fn second(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
-        self.live.update(&second.progress);
+        self.progress.update(&second.progress);
         let abort = &self.scenario.gates.abort;
         // The load has ended by itself: there is nothing to abort.
         if abort.is_empty() || second.is_over || self.held.is_some() {

@@ -1,54 +1,150 @@
-//! Ctrl-C and SIGTERM as messages: the first ends the load, the second ends the program.
+//! Ctrl-C, SIGTERM and SIGHUP: the first ends the load, or the program where there is none yet; the second ends the
+//! program, whatever it does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::error::CliError;
+use crate::verdict::Exit;
 
-/// Yields once for each signal.
-pub(super) fn listen() -> Result<mpsc::Receiver<()>, CliError> {
-    let failed = |source| CliError::System {
-        doing: "listen for signals",
-        source,
-    };
-    let (sender, receiver) = mpsc::channel(2);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .map_err(failed)?;
-    std::thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || runtime.block_on(forward(&sender)))
-        .map_err(failed)?;
-    Ok(receiver)
+/// From the second signal until the process is ended from here: time to end what was started, and no more than that.
+/// Whoever waits for a reader that stands still, or a disk, does not end by itself.
+const GRACE: Duration = Duration::from_secs(2);
+/// Between two looks for a signal.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// The signals of this process.
+pub(super) struct Signals {
+    heard: Arc<AtomicBool>,
+    each: mpsc::Receiver<()>,
+}
+
+impl Signals {
+    /// Hears them from now on.
+    pub(super) fn listen() -> Result<Self, CliError> {
+        let failed = |source| CliError::System {
+            doing: "listen for signals",
+            source,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .map_err(failed)?;
+        let mut arriving = {
+            let _inside = runtime.enter();
+            Arriving::new().map_err(failed)?
+        };
+        let (sender, each) = mpsc::channel(2);
+        let heard = Arc::new(AtomicBool::new(false));
+        let hears = heard.clone();
+        let forward = async move {
+            arriving.next().await;
+            hears.store(true, Ordering::Release);
+            let _ = sender.try_send(());
+            arriving.next().await;
+            let _ = sender.try_send(());
+            thread::sleep(GRACE);
+            end();
+        };
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || runtime.block_on(forward))
+            .map_err(failed)?;
+        Ok(Self { heard, each })
+    }
+
+    /// Whether one has come.
+    pub(super) fn heard(&self) -> bool {
+        self.heard.load(Ordering::Acquire)
+    }
+
+    /// Does something that can take long and holds nothing that has to be given back, until a signal comes.
+    pub(super) fn unless_heard<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, CliError> {
+        let (sender, done) = sync_channel(1);
+        let thread = thread::Builder::new().spawn(move || {
+            // Nobody waits for it after a signal.
+            let _ = sender.send(work());
+        });
+        let thread = thread.map_err(|source| CliError::System {
+            doing: "start a thread",
+            source,
+        })?;
+        while !self.heard() {
+            match done.recv_timeout(LOOK) {
+                Ok(result) => return Ok(result),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => match thread.join() {
+                    Err(panic) => std::panic::resume_unwind(panic),
+                    Ok(()) => unreachable!("it sends before it ends"),
+                },
+            }
+        }
+        Err(CliError::Interrupted)
+    }
+
+    /// Yields once for each of the first two.
+    pub(super) fn each(self) -> mpsc::Receiver<()> {
+        self.each
+    }
+}
+
+#[expect(clippy::exit, reason = "no other thread can be asked to")]
+fn end() -> ! {
+    std::process::exit(i32::from(Exit::Interrupted.code()))
 }
 
 #[cfg(unix)]
-async fn forward(sender: &mpsc::Sender<()>) {
-    use tokio::signal::unix::{SignalKind, signal};
+struct Arriving(Vec<tokio::signal::unix::Signal>);
 
-    // Where a handler cannot be set, the signal keeps its default effect.
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return;
-    };
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+#[cfg(unix)]
+impl Arriving {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        // Without this a file that grows beyond `ulimit -f` would end the process, instead of being an error.
+        let _handled = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
+        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+        // `nohup` asks to outlive the terminal.
+        if !crate::sys::ignores_hangup() {
+            kinds.push(SignalKind::hangup());
         }
-        if sender.send(()).await.is_err() {
-            return;
-        }
+        let signals: std::io::Result<Vec<_>> = kinds.into_iter().map(signal).collect();
+        Ok(Self(signals?))
+    }
+
+    async fn next(&mut self) {
+        std::future::poll_fn(|cx| {
+            let mut signals = self.0.iter_mut();
+            match signals.any(|signal| signal.poll_recv(cx).is_ready()) {
+                true => std::task::Poll::Ready(()),
+                false => std::task::Poll::Pending,
+            }
+        })
+        .await;
     }
 }
 
 #[cfg(not(unix))]
-async fn forward(sender: &mpsc::Sender<()>) {
-    while tokio::signal::ctrl_c().await.is_ok() {
-        if sender.send(()).await.is_err() {
-            return;
+struct Arriving;
+
+#[cfg(not(unix))]
+impl Arriving {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        // Where no handler can be set, Ctrl-C keeps its default effect.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }

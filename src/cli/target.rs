@@ -1,7 +1,8 @@
 //! The server a run is sent against: one that is there, or the built-in one, started for it.
 
 use super::error::CliError;
-use crate::host::TargetProcess;
+use super::signals::Signals;
+use crate::host::{HostError, TargetProcess};
 use crate::scenario::{Promise, Scenario, TargetUrl, WsUrl};
 use crate::server::{Behaviour, EmbeddedServer, Push};
 use crate::units::ByteSize;
@@ -19,12 +20,16 @@ pub(super) struct RunningTarget {
 }
 
 impl RunningTarget {
-    /// Starts the built-in server, or the target's command, where the scenario asks for it.
-    pub(super) fn start(scenario: &Scenario) -> Result<Self, CliError> {
+    /// Starts the built-in server, or the target's command, where the scenario asks for it; until a signal comes.
+    pub(super) fn start(scenario: &Scenario, signals: &Signals) -> Result<Self, CliError> {
         match &scenario.target.url {
             TargetUrl::Url(url) => Ok(Self {
                 url: url.clone(),
-                process: TargetProcess::of(&scenario.target.process, url)?,
+                process: TargetProcess::of(&scenario.target.process, url, &|| signals.heard())
+                    .map_err(|error| match error {
+                        HostError::GivenUp => CliError::Interrupted,
+                        other => other.into(),
+                    })?,
                 _embedded: None,
             }),
             TargetUrl::Embedded => {

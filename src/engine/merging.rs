@@ -85,6 +85,13 @@ impl Merging {
         self.spare.push(shard);
     }
 
+    /// No worker hands over any more: what has come is all there is.
+    pub(super) fn end(&mut self) {
+        for worker in &mut self.workers {
+            worker.done = true;
+        }
+    }
+
     /// Whether every worker is done and every interval was handed out.
     pub(super) fn is_complete(&self) -> bool {
         self.waiting.is_empty() && self.workers.iter().all(|reached| reached.done)

@@ -3,16 +3,17 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use super::error::EngineError;
 use crate::measure::{Collector, Echoes, Progress, Summary};
 
-/// Looks on while a run goes on. Called by the supervisor, which does nothing else meanwhile: it should not take long.
+/// Looks on while a run goes on. Called by the supervisor, which does nothing else meanwhile: it must wait for nothing.
 pub trait Observer {
     /// Measuring starts at this time. Told once, as soon as that is known: the time is to come, or is now. Not told
     /// where the run ends before.
     fn measuring(&mut self, _from: Instant) {}
 
     /// What was answered in a second, message by message, where the plan keeps that.
-    fn echoes(&mut self, _echoes: &Echoes) {}
+    fn echoes(&mut self, _echoes: Echoes) {}
 
     /// A second is over. May end the run.
     fn second(&mut self, second: &Second<'_>) -> ControlFlow<()>;
@@ -43,8 +44,10 @@ pub struct Finished {
     pub summary: Summary,
     /// The zero of all its times: the first dial.
     pub origin: Instant,
-    /// A signal ended it.
+    /// A signal ended its load.
     pub interrupted: bool,
     /// Threads that sent and received.
     pub workers: usize,
+    /// Why it broke off; the numbers are then those until there, as far as they are known.
+    pub failure: Option<EngineError>,
 }

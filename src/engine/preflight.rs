@@ -12,7 +12,11 @@ use crate::sys;
 pub enum LimitError {
     /// Too few file descriptors.
     #[error(
-        "open {connections} connections at once: that takes {needed} file descriptors, and the hard limit is {limit}\nhint: raise it (`ulimit -Hn {needed}`, or LimitNOFILE= of the service), or ask for at most {possible} connections"
+        "open {connections} connections at once: that takes {needed} file descriptors, and the hard limit is {limit}\nhint: raise it (`ulimit -Hn {needed}`, or LimitNOFILE= of the service){}",
+        match possible {
+            0 => String::new(),
+            possible => format!(", or ask for at most {possible} connections"),
+        }
     )]
     Descriptors {
         /// Open at once.
@@ -105,19 +109,28 @@ impl Limits {
         }
     }
 
+    /// Whether there are as many descriptors as a plan takes.
+    ///
+    /// # Errors
+    /// When there are not.
+    pub fn check_descriptors(&self, budget: &Budget) -> Result<(), LimitError> {
+        if budget.descriptors <= self.descriptors {
+            return Ok(());
+        }
+        Err(LimitError::Descriptors {
+            connections: budget.open_at_once,
+            needed: budget.descriptors,
+            limit: self.descriptors,
+            possible: budget.connections_within(self.descriptors),
+        })
+    }
+
     /// Whether a plan fits, with so many addresses of the target.
     ///
     /// # Errors
     /// When it does not.
     pub fn check(&self, budget: &Budget, targets: usize) -> Result<(), LimitError> {
-        if budget.descriptors > self.descriptors {
-            return Err(LimitError::Descriptors {
-                connections: budget.open_at_once,
-                needed: budget.descriptors,
-                limit: self.descriptors,
-                possible: budget.connections_within(self.descriptors),
-            });
-        }
+        self.check_descriptors(budget)?;
         let Some(ports) = self.ports else {
             return Ok(());
         };

@@ -55,14 +55,20 @@ pub(super) fn run(
     let crew = Crew::start(&launch)?;
     let mut supervisor = Supervisor::new(&launch, &crew, interrupt);
     runtime.block_on(supervisor.supervise(crew.shards, crew.failed, observer))?;
-    for (worker, thread) in crew.threads.into_iter().enumerate() {
-        let failed = |why: String| EngineError::Worker { worker, why };
-        match thread.join() {
-            Ok(result) => result.map_err(|error| failed(error.to_string()))?,
-            Err(_) => return Err(failed("it panicked".to_owned())),
-        }
-    }
-    Ok(supervisor.finish(launch.workers))
+    let threads = crew.threads.into_iter().enumerate();
+    // All are joined, and the first failure is told.
+    let failures: Vec<EngineError> = threads
+        .filter_map(|(worker, thread)| {
+            let why = match thread.join() {
+                Ok(Ok(())) => return None,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "it panicked".to_owned(),
+            };
+            Some(EngineError::Worker { worker, why })
+        })
+        .collect();
+    let failure = failures.into_iter().next();
+    Ok(supervisor.finish(launch.workers, failure))
 }
 
 /// The workers' threads, and the ways to talk with them.
@@ -162,6 +168,9 @@ struct Supervisor {
     collector: Collector,
     sampler: Sampler,
     recycle: Vec<Sender<Shard>>,
+    /// A signal came, at whatever time.
+    signalled: bool,
+    /// It came before the load had ended.
     interrupted: bool,
     aborted: bool,
     failed: u64,
@@ -185,6 +194,7 @@ impl Supervisor {
             collector,
             sampler: Sampler::new(crew.clock.now()),
             recycle: crew.recycle.clone(),
+            signalled: false,
             interrupted: false,
             aborted: false,
             failed: 0,
@@ -219,14 +229,19 @@ impl Supervisor {
                     self.cut_short();
                 }
                 Some(()) = self.interrupt.recv() => {
-                    if self.interrupted {
+                    if self.signalled {
                         return Err(EngineError::Killed);
                     }
-                    self.interrupted = true;
+                    self.signalled = true;
+                    // Once the load has ended the run is finished, and only its last answers are waited for.
+                    self.interrupted = self.clock.now() < self.state.end();
                     self.cut_short();
                 }
                 handover = shards.recv() => {
                     let Some(handover) = handover else {
+                        // A worker failed: what the others saw counts all the same.
+                        self.merging.end();
+                        self.take_in(observer);
                         break;
                     };
                     self.take(handover, observer);
@@ -258,7 +273,12 @@ impl Supervisor {
         let empty = self.merging.add(handover);
         // A worker that is done takes nothing back.
         let _ = self.recycle[worker].send(empty);
-        while let Some(interval) = self.merging.next() {
+        self.take_in(observer);
+    }
+
+    /// Takes in every interval that is whole.
+    fn take_in(&mut self, observer: &mut dyn Observer) {
+        while let Some(mut interval) = self.merging.next() {
             let time = (interval.interval + 1) * INTERVAL;
             let phase = self.phase(time);
             let open: u64 = interval.cohorts.iter().map(|cohort| cohort.open.open).sum();
@@ -276,7 +296,7 @@ impl Supervisor {
             let planned = self.plan.connections();
             let mut progress = Progress::of(phase, &interval, rows, self.failed, planned);
             (progress.planned, progress.left) = self.span(phase, time);
-            observer.echoes(&interval.echoes);
+            observer.echoes(std::mem::take(&mut interval.echoes));
             self.merging.give_back(interval);
             let second = Second {
                 progress,
@@ -321,7 +341,7 @@ impl Supervisor {
         )
     }
 
-    fn finish(self, workers: usize) -> Finished {
+    fn finish(self, workers: usize, failure: Option<EngineError>) -> Finished {
         let end = self.state.end().min(self.ended_at);
         let windows = self.windows.seconds(self.state.measure_from(), end);
         Finished {
@@ -329,6 +349,7 @@ impl Supervisor {
             origin: self.clock.instant(0),
             interrupted: self.interrupted,
             workers,
+            failure,
         }
     }
 }

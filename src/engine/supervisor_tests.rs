@@ -74,6 +74,55 @@ async fn a_worker_that_failed_ends_the_run() {
     assert!(state.end() <= supervisor.ended_at + NOTICE);
 }
 
+/// What the other worker saw until then is not thrown away.
+#[tokio::test]
+async fn a_failure_leaves_what_was_seen() {
+    let (launch, mut crew, alarm, the_other) = launched("load.connections = 2");
+    let (_interrupter, interrupt) = mpsc::channel(1);
+    crew.recycle = (0..2).map(|_| channel().0).collect();
+    let mut supervisor = Supervisor::new(&launch, &crew, interrupt);
+    let mut shard = Shard::new(&launch.plan.layout());
+    let opened = crate::metric::Counter::ConnectionsOpened;
+    shard.cohorts[0].whole.add(opened, 1);
+    let last = Handover {
+        worker: 1,
+        shard,
+        last: true,
+    };
+    assert!(the_other.try_send(last).is_ok());
+    drop((the_other, Alarm(Some(alarm))));
+    let mut nobody = Nobody;
+    let supervised = supervisor.supervise(crew.shards, crew.failed, &mut nobody);
+    let in_time = tokio::time::timeout(Duration::from_secs(10), supervised);
+    in_time.await.expect("it ends").unwrap();
+    let failure = Some(EngineError::Killed);
+    let finished = supervisor.finish(2, failure);
+    assert_eq!(finished.summary.count(opened.name()), 1);
+}
+
+/// One that comes while the load goes on does.
+#[tokio::test]
+async fn a_signal_in_the_drain_interrupts_nothing() {
+    for (is_over, interrupted) in [(true, false), (false, true)] {
+        let (launch, crew, _alarm, the_workers) = launched("load.connections = 2");
+        let (interrupter, interrupt) = mpsc::channel(2);
+        let mut supervisor = Supervisor::new(&launch, &crew, interrupt);
+        if is_over {
+            crew.state.cut_short(0);
+        }
+        interrupter.try_send(()).unwrap();
+        tokio::spawn(async move {
+            interrupter.reserve_many(2).await.expect("it was heard");
+            drop(the_workers);
+        });
+        let mut nobody = Nobody;
+        let supervised = supervisor.supervise(crew.shards, crew.failed, &mut nobody);
+        let in_time = tokio::time::timeout(Duration::from_secs(10), supervised);
+        in_time.await.expect("it ends").unwrap();
+        assert_eq!(supervisor.finish(2, None).interrupted, interrupted);
+    }
+}
+
 #[tokio::test]
 async fn one_that_ended_well_raises_no_alarm() {
     let (_, mut crew, alarm, _) = launched("load.connections = 2");

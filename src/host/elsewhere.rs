@@ -17,7 +17,11 @@ impl TargetProcess {
     ///
     /// # Errors
     /// It says anything.
-    pub fn of(process: &Process, _url: &WsUrl) -> Result<Option<Self>, HostError> {
+    pub fn of(
+        process: &Process,
+        _url: &WsUrl,
+        _gives_up: &dyn Fn() -> bool,
+    ) -> Result<Option<Self>, HostError> {
         match process {
             Process::Unknown => Ok(None),
             Process::Command(_) => unsupported("start `target.command`"),

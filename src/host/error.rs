@@ -55,6 +55,9 @@ pub enum HostError {
         /// Its last lines, each on its own line with a line break before it; or nothing.
         output: String,
     },
+    /// Its start was given up on the way.
+    #[error("start `target.command`: given up")]
+    GivenUp,
     /// The process cannot be reached.
     #[error("reach process {pid} of `target.pid`: {why}")]
     Attach {

@@ -148,7 +148,7 @@ impl Relay {
             .expect("it is joined once: `stop` takes the relay");
         match thread.join() {
             Ok(outcome) => outcome,
-            Err(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(io::Error::other("it panicked")),
         }
     }
 }

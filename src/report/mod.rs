@@ -18,7 +18,7 @@ pub use connections_csv::write as connections_csv;
 pub use contracts_csv::write as contracts_csv;
 pub use histogram_csv::write as histogram_csv;
 pub use host::Host;
-pub use output::{OutputError, OutputSet};
+pub use output::{OutputError, OutputSet, io_error};
 pub use run_json::{SCHEMA_VERSION, write as run_json};
 pub use run_report::{Options, RunReport};
 pub use summary_csv::write as summary_csv;

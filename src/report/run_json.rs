@@ -29,6 +29,7 @@ struct Document<'a> {
     measured_seconds: f64,
     outcome: &'static str,
     aborted_by: Option<&'a str>,
+    broken_by: Option<&'a str>,
     verdict: Judgement<'a>,
     surroundings: Around<'a>,
     warnings: Vec<Note>,
@@ -184,7 +185,11 @@ fn document<'a>(report: &'a RunReport<'_>) -> Document<'a> {
         outcome: report.facts.outcome.name(),
         aborted_by: match &report.facts.outcome {
             Outcome::Aborted { gate } => Some(gate),
-            Outcome::Completed | Outcome::Interrupted => None,
+            _ => None,
+        },
+        broken_by: match &report.facts.outcome {
+            Outcome::Broken { why } => Some(why),
+            _ => None,
         },
         verdict: judgement(report.verdict),
         surroundings: Around::of(&report.facts.surroundings),

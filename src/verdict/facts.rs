@@ -16,6 +16,11 @@ pub enum Outcome {
         /// The gate, as the user wrote it.
         gate: String,
     },
+    /// By a failure of wsbench itself or of the system; the numbers are those until there.
+    Broken {
+        /// What failed, as in "failed to run worker 0: it panicked".
+        why: String,
+    },
 }
 
 impl Outcome {
@@ -25,6 +30,7 @@ impl Outcome {
             Self::Completed => "completed",
             Self::Interrupted => "interrupted",
             Self::Aborted { .. } => "aborted",
+            Self::Broken { .. } => "broken",
         }
     }
 }

@@ -40,7 +40,7 @@ pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
     let view = &View::new(scenario, summary);
     let aborted = match &facts.outcome {
         Outcome::Aborted { gate } => Some(aborted_by(gate, &scenario.gates.abort, view)),
-        Outcome::Completed | Outcome::Interrupted => None,
+        Outcome::Completed | Outcome::Interrupted | Outcome::Broken { .. } => None,
     };
     let pass = scenario.gates.pass.iter();
     let gates: Vec<GateResult> = aborted
@@ -56,6 +56,7 @@ pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
     let warnings = warnings::find(scenario, view, facts, &distrust);
     let exit = [
         (facts.outcome == Outcome::Interrupted).then_some(Exit::Interrupted),
+        matches!(facts.outcome, Outcome::Broken { .. }).then_some(Exit::Unexpected),
         (!distrust.is_empty()).then_some(Exit::Untrusted),
         (!held).then_some(Exit::Failed),
     ];

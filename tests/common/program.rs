@@ -90,6 +90,11 @@ impl Running {
         }
     }
 
+    /// The folder it runs in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.0.id()
@@ -186,6 +191,11 @@ impl Ended {
     /// The folder it ran in.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The same, for another call in it.
+    pub fn into_folder(self) -> TempDir {
+        self.folder
     }
 
     /// A file of its report.

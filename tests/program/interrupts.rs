@@ -66,7 +66,7 @@ fn a_signal_in_the_ramp_up() {
 
 #[test]
 fn a_signal_in_the_measured_window() {
-    for signal in ["INT", "TERM"] {
+    for signal in ["INT", "TERM", "HUP"] {
         let server = Server::start(Script::default());
         let running = Running::start(&scenario(&server.url(), "0s"), &[]);
         server.wait_until(|log| log.messages() > 200);

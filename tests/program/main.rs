@@ -7,6 +7,8 @@ mod common;
 #[cfg(target_os = "linux")]
 mod built_in;
 mod interrupts;
+mod leftovers;
+mod outputs;
 mod refusals;
 mod reports;
 mod requests;

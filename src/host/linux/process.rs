@@ -40,14 +40,21 @@ struct Own {
 }
 
 impl TargetProcess {
-    /// What the scenario says of the target's process; `None` where it says nothing.
+    /// What the scenario says of the target's process; `None` where it says nothing. `gives_up` is asked while a
+    /// command does not listen yet.
     ///
     /// # Errors
-    /// See [`TargetProcess::start`] and [`TargetProcess::attach`].
-    pub fn of(process: &Process, url: &WsUrl) -> Result<Option<Self>, HostError> {
+    /// See [`TargetProcess::start`] and [`TargetProcess::attach`]; [`HostError::GivenUp`].
+    pub fn of(
+        process: &Process,
+        url: &WsUrl,
+        gives_up: &dyn Fn() -> bool,
+    ) -> Result<Option<Self>, HostError> {
         match process {
             Process::Unknown => Ok(None),
-            Process::Command(command) => Self::start(command, &url.host, url.port).map(Some),
+            Process::Command(command) => {
+                Self::start_unless(command, &url.host, url.port, gives_up).map(Some)
+            }
             Process::Pid(pid) => Self::attach(*pid).map(Some),
         }
     }
@@ -59,6 +66,15 @@ impl TargetProcess {
     /// # Errors
     /// Something listens there already, the command cannot be run, or it ends or stays silent instead of listening.
     pub fn start(command: &[String], host: &str, port: u16) -> Result<Self, HostError> {
+        Self::start_unless(command, host, port, &|| false)
+    }
+
+    fn start_unless(
+        command: &[String],
+        host: &str,
+        port: u16,
+        gives_up: &dyn Fn() -> bool,
+    ) -> Result<Self, HostError> {
         let listener = Listener::find(host, port)?;
         if listener.is_there() {
             return Err(HostError::Taken {
@@ -83,6 +99,9 @@ impl TargetProcess {
                     address: listener.shown,
                     output: process.said(),
                 });
+            }
+            if gives_up() {
+                return Err(HostError::GivenUp);
             }
             if Instant::now() > deadline {
                 return Err(HostError::Silent {

@@ -56,7 +56,8 @@ impl<W: Write> Page<W> {
             Exit::Passed => self.style.good("PASS"),
             Exit::Untrusted => self.style.doubtful("NO VERDICT"),
             Exit::Interrupted => self.style.doubtful("INTERRUPTED"),
-            Exit::Failed | Exit::Unexpected | Exit::Invalid => self.style.bad("FAIL"),
+            Exit::Unexpected => self.style.bad("BROKEN OFF"),
+            Exit::Failed | Exit::Invalid => self.style.bad("FAIL"),
         };
         writeln!(self.out, "{word}  {}", sentence(report))?;
         match folder {
@@ -82,8 +83,11 @@ fn sentence(report: &RunReport<'_>) -> String {
         Exit::Interrupted => {
             format!("these numbers cover the run until the signal (exit code {code})")
         }
-        _ => match report.facts.outcome {
+        _ => match &report.facts.outcome {
             Outcome::Aborted { .. } => format!("an abort gate ended the run (exit code {code})"),
+            Outcome::Broken { why } => {
+                format!("these numbers cover the run until it {why} (exit code {code})")
+            }
             _ => format!("{} (exit code {code})", failed(verdict)),
         },
     }

@@ -1,0 +1,252 @@
+//! The files of one report: created before the first connection, landed whole at the end.
+//! What a run that was killed in between leaves of them, the next run into that folder removes.
+
+mod folder;
+mod part;
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use self::folder::Lock;
+use self::part::Part;
+use super::run_report::{RunReport, utc};
+use super::{connections_csv, contracts_csv, histogram_csv, run_json, summary_csv, timeline_csv};
+use crate::scenario::Scenario;
+
+/// A report that could not be written. Fits after "failed to".
+#[derive(Debug, thiserror::Error)]
+#[error("{what} {}: {error}{}", .path.display(), hint(.error))]
+pub struct OutputError {
+    what: &'static str,
+    path: PathBuf,
+    error: io::Error,
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "\nhint: make room there",
+        io::ErrorKind::FileTooLarge => "\nhint: allow larger files (`ulimit -f`)",
+        _ => "\nhint: choose another folder with `--out`",
+    }
+}
+
+impl OutputError {
+    /// The file or folder that it is about.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn at(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |error| Self { what, path, error }
+    }
+}
+
+/// How one file is written.
+type Writer = fn(&RunReport<'_>, &mut BufWriter<&File>) -> io::Result<()>;
+
+/// Only where there is a contract to tell of.
+const CONTRACTS: &str = "contracts.csv";
+
+const RUN: &str = "run.json";
+
+/// `run.json` comes last: where it is, each of the others is whole or, where the disk was full, not there.
+const FILES: [(&str, Writer); 6] = [
+    ("summary.csv", |report, out| {
+        summary_csv::write(report, out).map_err(io_error)
+    }),
+    ("histogram.csv", |report, out| {
+        histogram_csv::write(report, out).map_err(io_error)
+    }),
+    ("timeline.csv", |report, out| {
+        timeline_csv::write(report, out).map_err(io_error)
+    }),
+    ("connections.csv", |report, out| {
+        connections_csv::write(report, out).map_err(io_error)
+    }),
+    (CONTRACTS, |report, out| {
+        contracts_csv::write(report, out).map_err(io_error)
+    }),
+    (RUN, |report, out| Ok(run_json::write(report, out)?)),
+];
+
+/// What the system said. The conversion that csv has hides that it was a full disk.
+pub fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+/// The files of one report, open for writing. Dropped without [`Self::commit`] it removes them.
+#[derive(Debug)]
+pub struct OutputSet {
+    folder: PathBuf,
+    parts: Vec<Part>,
+    /// Folders made for this report, the outermost first.
+    made: Vec<PathBuf>,
+    /// The link to the newest report, for a report in a folder of its own.
+    latest: Option<PathBuf>,
+    /// Held until the report is written.
+    _lock: Lock,
+}
+
+impl OutputSet {
+    /// Whether this is one of its files. Its folder is there.
+    pub fn has(&self, path: &Path) -> bool {
+        let same = |folder: &Path| {
+            let folders = (folder.canonicalize(), self.folder.canonicalize());
+            matches!(folders, (Ok(one), Ok(other)) if one == other)
+        };
+        let is_there = match path.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => same(Path::new(".")),
+            Some(folder) => same(folder),
+            None => false,
+        };
+        is_there
+            && FILES
+                .iter()
+                .any(|(name, _)| path.file_name() == Some(name.as_ref()))
+    }
+
+    /// Opens every file of a report in `folder`, which is made if it is not there. No other run may use it meanwhile,
+    /// and what runs that were killed left of their files in it is removed.
+    ///
+    /// # Errors
+    /// When the folder or a file in it cannot be made, or another run uses the folder.
+    pub fn create(folder: &Path, scenario: &Scenario) -> Result<Self, OutputError> {
+        let made = folder::make(folder)?;
+        let lock = match Lock::take(folder) {
+            Ok(lock) => lock,
+            Err(error) => {
+                folder::remove_empty(&made);
+                return Err(error);
+            }
+        };
+        if lock.is_held() {
+            part::remove_left(folder, FILES.iter().map(|(name, _)| *name));
+        }
+        let mut set = Self {
+            folder: folder.to_owned(),
+            parts: Vec::with_capacity(FILES.len()),
+            made,
+            latest: None,
+            _lock: lock,
+        };
+        let promises = scenario
+            .cohorts
+            .iter()
+            .any(|cohort| cohort.contract.is_some());
+        for (name, write) in FILES {
+            if name == CONTRACTS && !promises {
+                continue;
+            }
+            let name = folder.join(name);
+            if name.is_dir() {
+                let is_folder = io::Error::from(io::ErrorKind::IsADirectory);
+                return Err(OutputError::at("write", &name)(is_folder));
+            }
+            let part = Part::create(name, write);
+            let part = part.map_err(|(path, error)| OutputError::at("create", &path)(error))?;
+            set.parts.push(part);
+        }
+        Ok(set)
+    }
+
+    /// The same in a folder of its own, `<root>/<scenario>/<UTC time>`; the link `latest` beside it will
+    /// lead to it.
+    ///
+    /// # Errors
+    /// When the folder or a file in it cannot be made.
+    pub fn create_dated(
+        root: &Path,
+        scenario: &Scenario,
+        started_at: SystemTime,
+    ) -> Result<Self, OutputError> {
+        let of_scenario = root.join(&scenario.name);
+        let time = utc(started_at).replace(['-', ':'], "");
+        let mut made = folder::make(&of_scenario)?;
+        let folder = match folder::make_fresh(&of_scenario, &time) {
+            Ok(folder) => folder,
+            Err(error) => {
+                folder::remove_empty(&made);
+                return Err(error);
+            }
+        };
+        made.push(folder.clone());
+        let mut set = match Self::create(&folder, scenario) {
+            Ok(set) => set,
+            Err(error) => {
+                folder::remove_empty(&made);
+                return Err(error);
+            }
+        };
+        set.made = made;
+        set.latest = Some(of_scenario.join("latest"));
+        Ok(set)
+    }
+
+    /// Where the report will be.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether the report of an earlier run is there, which this one replaces.
+    pub fn replaces(&self) -> bool {
+        FILES
+            .iter()
+            .any(|(name, _)| self.folder.join(name).exists())
+    }
+
+    /// Writes all files, and only then gives them their names. Where one cannot be written, the others are all the
+    /// same. No file of an earlier run stays.
+    ///
+    /// # Errors
+    /// When a file could not be written, synced or renamed: the first of them.
+    pub fn commit(mut self, report: &RunReport<'_>) -> Result<PathBuf, OutputError> {
+        let mut failures = Vec::new();
+        let parts = std::mem::take(&mut self.parts).into_iter();
+        let whole: Vec<Part> = parts
+            .filter_map(|part| match part.fill(report) {
+                Ok(()) => Some(part),
+                Err(error) => {
+                    failures.push(OutputError::at("write", part.name())(error));
+                    None
+                }
+            })
+            .collect();
+        // `run.json` first: an old one must never stand beside new files.
+        for (name, _) in FILES.iter().rev() {
+            let old = self.folder.join(name);
+            if *name == RUN || !whole.iter().any(|part| part.name() == old) {
+                let removed = folder::remove_if_there(&old);
+                failures.extend(removed.err().map(OutputError::at("remove", &old)));
+            }
+        }
+        for part in whole {
+            let name = part.name().to_owned();
+            let landed = part.land();
+            failures.extend(landed.err().map(OutputError::at("rename a file to", &name)));
+        }
+        let synced = folder::sync(&self.folder);
+        failures.extend(synced.err().map(OutputError::at("sync", &self.folder)));
+        if let Some(latest) = &self.latest {
+            let linked = folder::point(latest, &self.folder);
+            failures.extend(linked.err().map(OutputError::at("link", latest)));
+        }
+        match failures.into_iter().next() {
+            Some(first) => Err(first),
+            None => Ok(self.folder.clone()),
+        }
+    }
+}
+
+impl Drop for OutputSet {
+    fn drop(&mut self) {
+        self.parts.clear();
+        // Folders with something in them stay.
+        folder::remove_empty(&self.made);
+    }
+}

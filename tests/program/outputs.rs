@@ -1,0 +1,135 @@
+//! Readers of what a run says that stand still: none of them holds it up.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, PipeReader, PipeWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::common::real::wsbench;
+use super::common::{Script, Server, process};
+use super::leftovers::{short, wait_for};
+
+/// A pipe that holds as much as it can. Whoever writes into it waits, for nobody reads.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    loop {
+        match writer.write(&[b'x'; 4096]) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    (reader, writer)
+}
+
+struct Stuck {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Stuck {
+    fn start(scenario: &str, arguments: &[&str], out: Stdio, error: Stdio) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("test.toml"), scenario).unwrap();
+        let child = Command::new(wsbench())
+            .args(["run", "test.toml", "--out", "report"])
+            .args(arguments)
+            .current_dir(folder.path())
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(error)
+            .spawn()
+            .unwrap();
+        Self { child, folder }
+    }
+
+    fn end(&mut self, within: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + within;
+        loop {
+            let status = self.child.try_wait().unwrap();
+            if status.is_some() || Instant::now() >= deadline {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn has_report(&self) -> bool {
+        self.folder.path().join("report/run.json").exists()
+    }
+}
+
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        // It fails where it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A log collector that stands still.
+#[test]
+fn nobody_reads_standard_error() {
+    let server = Server::start(Script::default());
+    let (_reader, writer) = full_pipe();
+    let mut run = Stuck::start(&short(&server.url()), &[], Stdio::null(), writer.into());
+    let status = run.end(Duration::from_secs(20)).expect("it ends");
+    assert!(matches!(status.code(), Some(0 | 4)), "{status}");
+    assert!(run.has_report());
+}
+
+/// The summary waits for its reader, as with a pager. Two signals end that.
+#[test]
+fn nobody_reads_standard_output() {
+    let server = Server::start(Script::default());
+    let (_reader, writer) = full_pipe();
+    let mut run = Stuck::start(&short(&server.url()), &[], writer.into(), Stdio::null());
+    wait_for(|| run.has_report());
+    assert_eq!(run.end(Duration::from_millis(300)), None);
+    for _ in 0..2 {
+        process::signal(run.child.id(), "INT");
+    }
+    let status = run.end(Duration::from_secs(10)).expect("it ends");
+    assert_eq!(status.code(), Some(130));
+}
+
+/// Single messages into a pipe whose reader stands still are lost, counted, and hold up nothing.
+#[test]
+fn nobody_reads_the_messages() {
+    let server = Server::start(Script::default());
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    // Opened without waiting for a writer, and never read.
+    let nonblocking = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(&pipe)
+        .unwrap();
+    let busy = short(&server.url()).replace("20/s", "500/s");
+    let (reader, writer) = io::pipe().unwrap();
+    let arguments = ["--quiet", "--messages", pipe.to_str().unwrap()];
+    let mut run = Stuck::start(&busy, &arguments, Stdio::null(), writer.into());
+    let status = run.end(Duration::from_secs(20)).expect("it ends");
+    assert!(matches!(status.code(), Some(0 | 4)), "{status}");
+    assert!(run.has_report());
+    let says = io::read_to_string(reader).unwrap();
+    assert!(
+        says.contains("messages had no room among `--messages`"),
+        "{says}"
+    );
+    drop(nonblocking);
+}
