@@ -12,7 +12,7 @@ use super::exchange::Exchange;
 use super::session::cause::{self, Verdict};
 use super::session::{Outcome, Session, unsent};
 use super::shared::Shared;
-use crate::measure::{Ending, Shard, State, TcpView};
+use crate::measure::{Ending, Shard, State};
 use crate::metric::{Cause, Counter, Side, Timer};
 use crate::net::Failure;
 use crate::net::Transport;
@@ -289,9 +289,16 @@ impl Client {
     ) {
         let (last_ping, last_pong) =
             (session.heart.as_ref()).map_or((None, None), |heart| heart.last());
-        let tcp: Option<TcpView> = match session.evidence.dead {
-            Some(view) => view,
-            None => session.tcp_view(),
+        // A pong that came after its death makes no other death of it.
+        let (tcp, missed) = match &session.evidence.dead {
+            Some(silence) => (silence.view, silence.missed),
+            None => {
+                let missed = session
+                    .heart
+                    .as_ref()
+                    .map_or(0, |heart| heart.missed_in_row());
+                (session.tcp_view(), missed)
+            }
         };
         self.push(Ending {
             opened_ns: Some(session.opened),
@@ -303,10 +310,7 @@ impl Client {
             last_received_ns: session.last_received,
             last_ping_ns: last_ping,
             last_pong_ns: last_pong,
-            pings_missed: session
-                .heart
-                .as_ref()
-                .map_or(0, |heart| heart.missed_in_row()),
+            pings_missed: missed,
             tcp,
             ..self.ending(verdict.cause, verdict.detail.clone())
         });

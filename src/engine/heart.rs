@@ -20,6 +20,8 @@ pub(super) struct Heart {
     outstanding: VecDeque<Ping>,
     missed: VecDeque<Ping>,
     missed_in_row: u32,
+    /// When the first ping of those was sent.
+    silent_since: Option<Nanos>,
     dead: bool,
     last_ping: Option<Nanos>,
     last_pong: Option<Nanos>,
@@ -67,6 +69,7 @@ impl Heart {
             outstanding: VecDeque::new(),
             missed: VecDeque::new(),
             missed_in_row: 0,
+            silent_since: None,
             dead: false,
             last_ping: None,
             last_pong: None,
@@ -127,8 +130,13 @@ impl Heart {
     }
 
     fn alive(&mut self, now: Nanos) {
-        self.missed_in_row = 0;
+        self.heard();
         self.last_pong = Some(now);
+    }
+
+    fn heard(&mut self) {
+        self.missed_in_row = 0;
+        self.silent_since = None;
     }
 
     /// When the oldest ping's deadline passes; `Nanos::MAX` if there is none.
@@ -146,10 +154,11 @@ impl Heart {
             self.missed.push_back(ping);
             let alive = self.alive_on == AliveOn::Any && last_received >= Some(ping.sent);
             if alive {
-                self.missed_in_row = 0;
+                self.heard();
                 continue;
             }
             self.missed_in_row += 1;
+            self.silent_since.get_or_insert(ping.sent);
             let dead = !self.dead && self.missed_in_row >= self.max_missed;
             self.dead |= dead;
             return Some(Missed {
@@ -168,6 +177,11 @@ impl Heart {
     /// Deadlines missed in a row.
     pub(super) fn missed_in_row(&self) -> u32 {
         self.missed_in_row
+    }
+
+    /// When the first of the pings missed in a row was sent; `None` if the last one was answered.
+    pub(super) fn silent_since(&self) -> Option<Nanos> {
+        self.silent_since
     }
 
     /// When the last ping was sent and the last pong received.
@@ -224,6 +238,7 @@ mod tests {
             deaths.push(heart.expire(time + 4 * S, None).unwrap().dead);
         }
         assert_eq!(deaths, [false, true, false]);
+        assert_eq!(heart.silent_since(), Some(10 * S));
     }
 
     #[test]
@@ -236,7 +251,7 @@ mod tests {
             rtt: 5 * S,
         };
         assert_eq!(heart.pong(first, 15 * S), late);
-        assert_eq!(heart.missed_in_row(), 0);
+        assert_eq!((heart.missed_in_row(), heart.silent_since()), (0, None));
         assert_eq!(heart.pong(first, 16 * S), Pong::Unsolicited);
     }
 

@@ -4,6 +4,7 @@ use crate::measure::TcpView;
 use crate::metric::{Cause, CloseKind, Side};
 use crate::net::Lost;
 use crate::net::TcpEnd;
+use crate::time::Nanos;
 
 /// The code of a Close frame without one (RFC 6455 section 7.1.5).
 pub(in crate::engine) const NO_CODE: u16 = 1005;
@@ -19,8 +20,8 @@ pub(in crate::engine) struct Evidence {
     pub(in crate::engine) received: Option<Option<u16>>,
     /// The reason in that frame.
     pub(in crate::engine) reason: String,
-    /// Pongs were missed, and this is what the kernel said at that moment.
-    pub(in crate::engine) dead: Option<Option<TcpView>>,
+    /// Pongs were missed: what was known at that moment.
+    pub(in crate::engine) dead: Option<Silence>,
     /// How the transport ended; `None` when we gave up waiting for that.
     pub(in crate::engine) lost: Option<Lost>,
     /// We gave up because the peer took no more bytes.
@@ -29,6 +30,87 @@ pub(in crate::engine) struct Evidence {
     pub(in crate::engine) cut: Option<CloseKind>,
     /// Its fault ended it, or began to.
     pub(in crate::engine) by_fault: bool,
+}
+
+/// What was known of a peer when its heartbeat declared it dead.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::engine) struct Silence {
+    /// The kernel's view; `None` where the system has none.
+    pub(in crate::engine) view: Option<TcpView>,
+    /// Pings missed in a row.
+    pub(in crate::engine) missed: u32,
+    /// What came after the first of those had been sent. Empty: nothing at all.
+    pub(in crate::engine) signs: Vec<Sign>,
+}
+
+/// A kind of thing that a peer sends, other than a pong in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Sign {
+    /// Answers to messages.
+    Answers,
+    /// Messages that answer nothing.
+    Messages,
+    /// Pongs that answer none of our pings.
+    OtherPongs,
+    /// Pongs of pings that had been counted as missed.
+    LatePongs,
+    /// Pings.
+    Pings,
+    /// Bytes that are no whole frame yet.
+    Bytes,
+}
+
+impl Sign {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Answers => "it answers messages",
+            Self::Messages => "it sends messages",
+            Self::OtherPongs => "pongs carry another payload",
+            Self::LatePongs => "pongs are late",
+            Self::Pings => "it sends pings",
+            Self::Bytes => "a part of a frame came",
+        }
+    }
+}
+
+/// When each kind of thing came last from a peer.
+#[derive(Debug, Clone, Default)]
+pub(in crate::engine) struct Heard {
+    pub(in crate::engine) answer: Option<Nanos>,
+    pub(in crate::engine) message: Option<Nanos>,
+    pub(in crate::engine) other_pong: Option<Nanos>,
+    pub(in crate::engine) late_pong: Option<Nanos>,
+    pub(in crate::engine) ping: Option<Nanos>,
+    /// Any bytes, whole frames or not.
+    pub(in crate::engine) bytes: Option<Nanos>,
+}
+
+impl Heard {
+    /// What has come since a time. A sign that follows from another is left out.
+    pub(in crate::engine) fn since(&self, time: Nanos) -> Vec<Sign> {
+        let came = |at: Option<Nanos>| at >= Some(time);
+        let mut signs = Vec::new();
+        if came(self.answer) {
+            signs.push(Sign::Answers);
+        } else if came(self.message) {
+            signs.push(Sign::Messages);
+        }
+        let others = [
+            (self.other_pong, Sign::OtherPongs),
+            (self.late_pong, Sign::LatePongs),
+            (self.ping, Sign::Pings),
+        ];
+        signs.extend(
+            others
+                .iter()
+                .filter(|(at, _)| came(*at))
+                .map(|(_, sign)| *sign),
+        );
+        if signs.is_empty() && came(self.bytes) {
+            signs.push(Sign::Bytes);
+        }
+        signs
+    }
 }
 
 /// How a connection ended.
@@ -53,8 +135,9 @@ pub(in crate::engine) fn judge(evidence: &Evidence) -> Verdict {
 }
 
 fn cause(evidence: &Evidence) -> (Cause, String) {
-    if let Some(view) = &evidence.dead {
-        return (of_silence(*view), String::new());
+    if let Some(silence) = &evidence.dead {
+        let words: Vec<&str> = silence.signs.iter().map(|sign| sign.words()).collect();
+        return (of_silence(silence), words.join(", "));
     }
     if evidence.cut.is_some() {
         return (Cause::Fault, String::new());
@@ -81,17 +164,18 @@ fn cause(evidence: &Evidence) -> (Cause, String) {
     }
 }
 
-/// A peer whose kernel still acknowledges is frozen; otherwise there is no path to it. What was sent just now
-/// may be unacknowledged either way.
-fn of_silence(view: Option<TcpView>) -> Cause {
-    let Some(view) = view else {
+/// A peer that sends nothing while its kernel acknowledges is frozen. One that sent something after the missed ping is
+/// not, and the path to it is dead only if its kernel is silent by now. What was sent just now may be unacknowledged
+/// either way.
+fn of_silence(silence: &Silence) -> Cause {
+    let Some(view) = silence.view else {
         return Cause::MissedPong;
     };
     let acknowledges = view.unacked == 0 || view.last_ack_ns <= ACK_DELAY_NS;
-    if acknowledges && view.retransmits == 0 {
-        Cause::PeerFrozen
-    } else {
-        Cause::PathDead
+    match (acknowledges, silence.signs.is_empty()) {
+        (true, true) if view.retransmits == 0 => Cause::PeerFrozen,
+        (true, false) => Cause::MissedPong,
+        _ => Cause::PathDead,
     }
 }
 
@@ -129,6 +213,18 @@ mod tests {
             retransmits,
             last_ack_ns: last_ack_ms * 1_000_000,
         })
+    }
+
+    fn silent(view: Option<TcpView>, signs: &[Sign]) -> (Cause, String) {
+        let verdict = judge(&Evidence {
+            dead: Some(Silence {
+                view,
+                missed: 1,
+                signs: signs.to_vec(),
+            }),
+            ..Evidence::default()
+        });
+        (verdict.cause, verdict.detail)
     }
 
     #[track_caller]
@@ -255,11 +351,7 @@ mod tests {
 
     #[test]
     fn the_kernel_tells_a_frozen_peer_from_a_dead_path() {
-        let dead = |view| Evidence {
-            dead: Some(view),
-            ..Evidence::default()
-        };
-        let of = |view| judge(&dead(view)).cause;
+        let of = |view| silent(view, &[]).0;
         assert_eq!(of(view(0, 0, 5000)), Cause::PeerFrozen);
         assert_eq!(of(view(1, 3, 5000)), Cause::PathDead);
         assert_eq!(of(view(1, 3, 0)), Cause::PathDead);
@@ -268,8 +360,44 @@ mod tests {
 
     #[test]
     fn what_was_sent_just_now_tells_nothing() {
-        assert_eq!(of_silence(view(1, 0, 40)), Cause::PeerFrozen);
-        assert_eq!(of_silence(view(1, 0, 1000)), Cause::PathDead);
+        assert_eq!(silent(view(1, 0, 40), &[]).0, Cause::PeerFrozen);
+        assert_eq!(silent(view(1, 0, 1000), &[]).0, Cause::PathDead);
+    }
+
+    #[test]
+    fn a_peer_that_sends_something_is_not_frozen() {
+        let alive = view(0, 0, 5000);
+        for sign in [
+            Sign::Answers,
+            Sign::Messages,
+            Sign::OtherPongs,
+            Sign::LatePongs,
+            Sign::Pings,
+            Sign::Bytes,
+        ] {
+            let expected = (Cause::MissedPong, sign.words().to_owned());
+            assert_eq!(silent(alive, &[sign]), expected);
+            // A segment that was lost a moment ago is no dead path.
+            assert_eq!(silent(view(1, 1, 100), &[sign]), expected);
+        }
+        let (cause, detail) = silent(view(1, 3, 5000), &[Sign::Messages, Sign::Pings]);
+        assert_eq!(cause, Cause::PathDead);
+        assert_eq!(detail, "it sends messages, it sends pings");
+    }
+
+    #[test]
+    fn only_what_came_after_the_missed_ping_counts() {
+        let heard = Heard {
+            answer: Some(7),
+            message: Some(8),
+            late_pong: Some(9),
+            bytes: Some(12),
+            ..Heard::default()
+        };
+        assert_eq!(heard.since(7), [Sign::Answers, Sign::LatePongs]);
+        assert_eq!(heard.since(8), [Sign::Messages, Sign::LatePongs]);
+        assert_eq!(heard.since(10), [Sign::Bytes]);
+        assert_eq!(heard.since(13), []);
     }
 
     #[test]

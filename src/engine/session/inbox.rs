@@ -20,7 +20,7 @@ pub(super) fn message<T: Transport>(
     is_text: bool,
     now: Nanos,
 ) {
-    if let Some(last) = session.last_message.replace(now) {
+    if let Some(last) = session.heard.message.replace(now) {
         shared.record(session.cohort, now, |cells| {
             cells.time(Timer::ReceiveGap, now - last)
         });
@@ -33,6 +33,9 @@ pub(super) fn message<T: Transport>(
         return record_pong(session, shared, pong, was_silent, now);
     }
     let found = find(session, exchanges, shared, bytes, now);
+    if (found.as_ref()).is_some_and(|found| found.answer != Answer::Unknown) {
+        session.heard.answer = Some(now);
+    }
     let cohort = session.cohort;
     let at = found.as_ref().map_or(now, |found| found.intended);
     shared.record(cohort, at, |cells| {
@@ -203,6 +206,11 @@ fn record_pong<T: Transport>(
     if was_silent && pong != Pong::Unsolicited {
         session.note(|diary| diary.resumed(now));
     }
+    match pong {
+        Pong::InTime { .. } => {}
+        Pong::Late { .. } | Pong::Overdue { .. } => session.heard.late_pong = Some(now),
+        Pong::Unsolicited => session.heard.other_pong = Some(now),
+    }
     let (at, counter, rtt) = match pong {
         Pong::InTime { intended, rtt } => (intended, Counter::PongsReceived, Some(rtt)),
         Pong::Late { intended, rtt } | Pong::Overdue { intended, rtt } => {
@@ -238,7 +246,7 @@ fn text_pong<T: Transport>(
 
 /// The server asked whether we are alive.
 pub(super) fn server_ping<T>(session: &mut Session<T>, shared: &Shared, now: Nanos) {
-    let last = session.last_server_ping.replace(now);
+    let last = session.heard.ping.replace(now);
     shared.record(session.cohort, now, |cells| {
         cells.count(Counter::ServerPings);
         if let Some(last) = last {

@@ -18,7 +18,7 @@ pub(super) mod tests;
 
 use std::task::{Context, Poll, Waker};
 
-use self::cause::Evidence;
+use self::cause::{Evidence, Heard, Silence};
 use self::inbox::ping_frame;
 use self::life::Diary;
 use self::misconduct::Misconduct;
@@ -49,10 +49,10 @@ pub(super) struct Session<T> {
     pub(super) opened: Nanos,
     pub(super) heart: Option<Heart>,
     pub(super) evidence: Evidence,
-    /// The last bytes received, and the last message among them.
+    /// The last whole frame received.
     pub(super) last_received: Option<Nanos>,
-    last_message: Option<Nanos>,
-    last_server_ping: Option<Nanos>,
+    /// The last of each kind.
+    heard: Heard,
     /// When it was declared dead.
     died: Option<Nanos>,
     /// When its own time is over; the run's end may come sooner.
@@ -109,8 +109,7 @@ impl<T: Transport> Session<T> {
             heart,
             evidence: Evidence::default(),
             last_received: None,
-            last_message: None,
-            last_server_ping: None,
+            heard: Heard::default(),
             died: None,
             stop_at: match until {
                 Until::End => Nanos::MAX,
@@ -281,7 +280,17 @@ impl<T: Transport> Session<T> {
             cells.time(Timer::HeartbeatDetection, now.saturating_sub(last_sign));
         });
         shared.shard.borrow_mut().cohorts[self.cohort].open.dead += 1;
-        self.evidence.dead = Some(self.tcp_view());
+        // What this turn has read counts too.
+        self.count_bytes(shared, now);
+        let heart = self.heart.as_ref();
+        let since = heart.and_then(Heart::silent_since);
+        self.evidence.dead = Some(Silence {
+            view: self.tcp_view(),
+            missed: heart.map_or(0, Heart::missed_in_row),
+            signs: since
+                .map(|since| self.heard.since(since))
+                .unwrap_or_default(),
+        });
         self.died = Some(now);
         let cause = cause::judge(&self.evidence).cause;
         self.note(|diary| diary.died(now, cause));
@@ -305,6 +314,9 @@ impl<T: Transport> Session<T> {
         let (sent, received) = self.transport.take_bytes();
         if sent > 0 {
             self.note(|diary| diary.sent(now));
+        }
+        if received > 0 {
+            self.heard.bytes = Some(now);
         }
         shared.whole(self.cohort, |cells| {
             cells.add(Counter::BytesSent, sent);

@@ -16,6 +16,7 @@ mod peer;
 mod pings;
 mod play;
 mod script;
+mod silence;
 
 pub(in crate::engine) use play::plan;
 

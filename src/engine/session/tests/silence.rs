@@ -1,0 +1,105 @@
+//! What the cause of a death says about what came instead of the pong.
+
+use super::play::{Seen, play};
+use super::script::{Heard, Lines, MS, S, Script, healthy, nothing, ping, pong, text};
+use crate::measure::State;
+use crate::metric::Cause;
+use crate::plan::Nanos;
+
+/// A heartbeat of ten and five seconds that declares dead after so many, and a message every second.
+fn scenario(max_missed: u32) -> String {
+    format!(
+        r#"
+        load = {{ connections = 1, ramp_up = "0s", duration = "60s", ramp_down = "0s" }}
+        message = [{{ name = "m", rate = "1/s", timeout = "1s" }}]
+        heartbeat = {{ interval = "10s", timeout = "5s", phase = "aligned", max_missed = {max_missed} }}
+        "#
+    )
+}
+
+/// A peer whose kernel acknowledges everything, and that answers like this.
+fn seen(max_missed: u32, part: impl Fn(Nanos, &Heard) -> Lines + Clone + 'static) -> Seen {
+    play(&scenario(max_missed), move |_| {
+        Script::new(part.clone()).seen_as(0, 0)
+    })
+}
+
+#[track_caller]
+fn expect(seen: &Seen, cause: Cause, detail: &str) {
+    let [ending] = &seen.endings[..] else {
+        panic!("{:?}", seen.endings);
+    };
+    assert_eq!((ending.cause, ending.detail.as_str()), (cause, detail));
+    assert_eq!(ending.state, State::Dead);
+}
+
+#[test]
+fn a_server_that_answers_messages_does_not_hang() {
+    let seen = seen(2, |at, heard| match heard {
+        Heard::Ping(_) => nothing(),
+        _ => healthy(at, heard),
+    });
+    expect(&seen, Cause::MissedPong, "it answers messages");
+    assert_eq!(seen.endings[0].pings_missed, 2);
+}
+
+#[test]
+fn a_server_that_pongs_with_another_payload_does_not_hang() {
+    let seen = seen(1, |at, heard| match heard {
+        Heard::Ping(_) => vec![(at + MS, pong(""))],
+        Heard::Text(_) => nothing(),
+        _ => healthy(at, heard),
+    });
+    expect(&seen, Cause::MissedPong, "pongs carry another payload");
+}
+
+#[test]
+fn a_server_whose_pongs_are_late_does_not_hang() {
+    // Each pong comes twelve seconds after its ping: that of the first ping after the second was sent.
+    let seen = seen(2, |at, heard| match heard {
+        Heard::Ping(_) if at == 0 => vec![(at + 12 * S, pong_of(heard))],
+        Heard::Ping(_) | Heard::Text(_) => nothing(),
+        _ => healthy(at, heard),
+    });
+    expect(&seen, Cause::MissedPong, "pongs are late");
+}
+
+fn pong_of(heard: &Heard) -> super::script::Say {
+    match heard {
+        Heard::Ping(bytes) => pong(bytes.clone()),
+        _ => unreachable!("{heard:?}"),
+    }
+}
+
+#[test]
+fn a_server_that_sends_messages_or_pings_does_not_hang() {
+    for (say, detail) in [
+        (text("tick"), "it sends messages"),
+        (ping(), "it sends pings"),
+    ] {
+        let seen = play(&scenario(1), move |_| {
+            let script = Script::silent_from(5 * S).seen_as(0, 0);
+            script.says(12 * S, say.clone())
+        });
+        expect(&seen, Cause::MissedPong, detail);
+    }
+}
+
+#[test]
+fn what_came_before_the_missed_ping_does_not_count() {
+    let seen = play(&scenario(1), |_| {
+        Script::silent_from(9_900 * MS).seen_as(0, 0)
+    });
+    expect(&seen, Cause::PeerFrozen, "");
+}
+
+#[test]
+fn a_pong_after_death_takes_nothing_from_what_was_missed() {
+    let seen = seen(2, |at, heard| match heard {
+        Heard::Ping(_) if at == 0 => vec![(15_500 * MS, pong_of(heard))],
+        Heard::Text(_) | Heard::Ping(_) => nothing(),
+        _ => healthy(at, heard),
+    });
+    expect(&seen, Cause::PeerFrozen, "");
+    assert_eq!(seen.endings[0].pings_missed, 2);
+}
