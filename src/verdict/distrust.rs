@@ -58,6 +58,15 @@ pub enum Distrust {
         /// Whose promise.
         cohort: String,
     },
+    /// `pong_within` was broken only because pings were sent late.
+    PingsLate {
+        /// Whose promise.
+        cohort: String,
+        /// 99 % of its pongs came so soon after their ping was due, in nanoseconds.
+        from_due_ns: u64,
+        /// And so soon after it was sent, in nanoseconds.
+        from_sent_ns: u64,
+    },
     /// The relay of the path turned connections away: for want of a descriptor, not by a fault.
     RelayRefused {
         /// Connections that it reset.
@@ -84,6 +93,7 @@ impl Distrust {
             Self::NotSent { .. } => "not_sent",
             Self::SendsLate { .. } => "sends_late",
             Self::WorkersLate { .. } => "workers_late",
+            Self::PingsLate { .. } => "pings_late",
             Self::RelayRefused { .. } => "relay_refused",
             Self::NotJudged { .. } => "not_judged",
         }
@@ -108,7 +118,7 @@ impl Distrust {
             Self::SendsLate { gate: Some(_), .. } => Some(
                 "set `pace = \"precise\"`, offer less, or loosen the gate".into(),
             ),
-            Self::SendsLate { .. } => Some(
+            Self::SendsLate { .. } | Self::PingsLate { .. } => Some(
                 "offer less, give it more cores, or run the server on another machine".into(),
             ),
             Self::WorkersLate { .. } => Some(
@@ -177,6 +187,16 @@ impl fmt::Display for Distrust {
                     "workers were woken late: p99.9 {p99_9}, where {limit} is the limit for `{contract}` of `{cohort}`"
                 )
             }
+            Self::PingsLate {
+                cohort,
+                from_due_ns,
+                from_sent_ns,
+            } => write!(
+                f,
+                "pings of `{cohort}` were sent late: 99 % of the pongs came within {} of the time their ping was due, and within {} of its sending, which keeps `pong_within`",
+                human_ns(*from_due_ns),
+                human_ns(*from_sent_ns)
+            ),
             Self::RelayRefused {
                 refused,
                 connections,

@@ -1,7 +1,7 @@
 //! Finds the reasons not to trust a verdict.
 //! Each limit stands here, with its reason.
 
-use super::contract::tightest;
+use super::contract::{pings_sent_late, tightest};
 use super::distrust::{Distrust, NOT_SENT_LIMIT};
 use super::facts::{
     Facts, Outcome, expects_echoes, expects_pongs, is_open_model, planned_connections,
@@ -38,6 +38,7 @@ pub(super) fn find(scenario: &Scenario, view: &View<'_>, facts: &Facts) -> Vec<D
         found.extend(lateness(scenario, view).and_then(Lateness::distrust));
     }
     found.extend(workers_late(scenario, all));
+    found.extend(pings_late(scenario, all, facts));
     found
 }
 
@@ -113,6 +114,17 @@ fn workers_late(scenario: &Scenario, summary: &Summary) -> Option<Distrust> {
         limit_ns,
         contract: window.contract,
         cohort: window.cohort,
+    })
+}
+
+/// A promise counts from when a ping was due, so that a late generator hides no late server; nor may it convict one.
+fn pings_late(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Option<Distrust> {
+    let (cohort, from_due_ns, from_sent_ns) =
+        pings_sent_late(scenario, summary, &facts.surroundings)?;
+    Some(Distrust::PingsLate {
+        cohort: cohort.to_owned(),
+        from_due_ns,
+        from_sent_ns,
     })
 }
 

@@ -225,6 +225,7 @@ fn record_pong<T: Transport>(
         }
         if let Some(rtt) = rtt {
             cells.time(Timer::HeartbeatRtt, rtt);
+            cells.time(Timer::HeartbeatDelay, now.saturating_sub(at));
         }
     });
 }

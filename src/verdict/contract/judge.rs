@@ -32,6 +32,27 @@ pub(in super::super) fn judge(
     results
 }
 
+/// The first cohort whose `pong_within` only late sends have broken; and 99 % of its times, from when the pings were due
+/// and from when they were sent.
+pub(in super::super) fn pings_sent_late<'a>(
+    scenario: &'a Scenario,
+    summary: &Summary,
+    surroundings: &Surroundings,
+) -> Option<(&'a str, u64, u64)> {
+    let cohorts = scenario.cohorts.iter().enumerate();
+    cohorts
+        .filter_map(|(index, cohort)| Some((index, cohort, cohort.contract.as_ref()?)))
+        .find_map(|(index, cohort, contract)| {
+            let case = Case::new(scenario, summary, surroundings, index, contract);
+            let mut promises = contract.promises.iter();
+            let (from_due, from_sent) = promises.find_map(|promise| match promise {
+                Promise::PongWithin(time) => pongs::sent_late(&case, ns(*time)),
+                _ => None,
+            })?;
+            Some((cohort.name.as_str(), from_due, from_sent))
+        })
+}
+
 fn result(case: &Case<'_>, promise: &Promise) -> ContractResult {
     let finding = if case.lives.is_empty() {
         Finding::no_data("no connection of this cohort opened")

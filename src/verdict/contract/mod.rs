@@ -26,6 +26,6 @@ mod window;
 pub(super) use bound::tightest;
 #[cfg(test)]
 pub(super) use fixture::life;
-pub(super) use judge::judge;
+pub(super) use judge::{judge, pings_sent_late};
 pub use result::{Bounds, ContractResult, Times};
 pub use tally::{ActivityResult, Tally, activities, tally};

@@ -5,35 +5,32 @@ use std::collections::BTreeMap;
 use super::case::{Case, Finding};
 use super::result::{Bounds, Times, promised};
 use super::window::{Moment, Seen, judge, judge_all, look};
-use crate::measure::{EndedBy, Life, Metric, Summary, Value};
+use crate::measure::{EndedBy, Histogram, Life, Metric, Summary, Value};
 use crate::metric::{Cause, Counter, Timer};
 use crate::units::human_count;
 
-/// `pong_within`: 99 % of the pings of the whole run. One that was never answered is later than any limit.
+/// `pong_within`: 99 % of the pings of the whole run, from the time each was due: a ping that could not be sent in time
+/// does not hide how late its pong was. One that was never answered is later than any limit.
 pub(super) fn within(case: &Case<'_>, limit: u64) -> Finding {
-    let rtt = Summary::merged(rows(case, Timer::HeartbeatRtt.name()));
+    let latency = Summary::merged(rows(case, Timer::HeartbeatDelay.name()));
     let missed = count(case, Counter::PingsMissed);
-    let never = missed.saturating_sub(count(case, Counter::PongsLate));
-    let Some(rtt) = rtt else {
+    let Some(latency) = latency else {
         return Finding::no_data(match missed {
             0 => "no ping of ours was answered or missed".to_owned(),
             _ => format!("not one pong came; {} pings missed", human_count(missed)),
         });
     };
-    let n = rtt.count() + never;
-    // The 99th of a hundred, where those never answered stand last.
-    let rank = (n * 99).div_ceil(100);
-    let percent = rank as f64 * 100.0 / rtt.count() as f64;
-    let p99 = (rank <= rtt.count()).then(|| rtt.percentile(percent.min(100.0)));
-    let passed = p99.flatten().is_some_and(|p99| p99 <= limit);
+    let never = never_answered(case);
+    let n = latency.count() + never;
+    let passed = p99(&latency, never).is_some_and(|p99| p99 <= limit);
     let times = match (
-        rtt.min(),
-        rtt.percentile(50.0),
-        rtt.percentile(99.0),
-        rtt.max(),
+        latency.min(),
+        latency.percentile(50.0),
+        latency.percentile(99.0),
+        latency.max(),
     ) {
         (Some(min_ns), Some(p50_ns), Some(p99_ns), Some(max_ns)) => Some(Times {
-            n: rtt.count(),
+            n: latency.count(),
             min_ns,
             p50_ns,
             p99_ns,
@@ -58,6 +55,32 @@ pub(super) fn within(case: &Case<'_>, limit: u64) -> Finding {
         passed,
         why: said.join("; "),
     }
+}
+
+fn never_answered(case: &Case<'_>) -> u64 {
+    let late = count(case, Counter::PongsLate);
+    count(case, Counter::PingsMissed).saturating_sub(late)
+}
+
+/// The 99th of a hundred, where those never answered stand last; `None` if it is one of them.
+fn p99(times: &Histogram, never: u64) -> Option<u64> {
+    let rank = ((times.count() + never) * 99).div_ceil(100);
+    let percent = rank as f64 * 100.0 / times.count() as f64;
+    (rank <= times.count())
+        .then(|| times.percentile(percent.min(100.0)))
+        .flatten()
+}
+
+/// Where `pong_within` is broken only because pings were sent late: 99 % of the pongs came so soon after the ping was
+/// due, and so soon after it was sent. A ping is handed to the connection however little the server takes, so its
+/// lateness is the generator's.
+pub(super) fn sent_late(case: &Case<'_>, limit: u64) -> Option<(u64, u64)> {
+    let of = |timer: Timer| {
+        let times = Summary::merged(rows(case, timer.name()))?;
+        p99(&times, never_answered(case))
+    };
+    let (from_due, from_sent) = (of(Timer::HeartbeatDelay)?, of(Timer::HeartbeatRtt)?);
+    (from_due > limit && from_sent <= limit).then_some((from_due, from_sent))
 }
 
 /// A contract covers the whole run, so the totals are looked at, not the measured window.

@@ -107,6 +107,20 @@ fn a_worker_that_stood_still_does_not_take_its_peers_for_dead() {
 }
 
 #[test]
+fn a_late_generator_does_not_hide_a_late_server() {
+    // The ping of 10 s goes out at 13 s, and is answered as soon as the others.
+    let play = Play::new(&heartbeat("")).stalled(9 * S..13 * S);
+    let seen = play.run(|_| Script::new(healthy));
+    assert_eq!(seen.timer(Timer::HeartbeatRtt).max(), Some(RTT));
+    let latency = seen.timer(Timer::HeartbeatDelay);
+    assert_eq!(
+        (latency.min(), latency.max()),
+        (Some(RTT), Some(3 * S + RTT))
+    );
+    assert_eq!(latency.count(), 6);
+}
+
+#[test]
 fn the_kernels_view_tells_a_frozen_peer_from_a_dead_path() {
     let cause = |script: fn() -> Script| play(&heartbeat(""), move |_| script()).causes();
     assert_eq!(

@@ -7,6 +7,7 @@ use super::super::result::ContractResult;
 use crate::measure::{EndedBy, Life, Surroundings};
 use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{Origin, Promise};
+use crate::verdict::{Distrust, Facts};
 
 /// Opened at so many milliseconds, pinged from then on at these.
 fn heard(connection: u32, opened: u64, pings: impl IntoIterator<Item = u64>) -> Life {
@@ -139,8 +140,8 @@ fn pongs_come_in_time() {
         judged(&mut run).why,
         "no ping of ours was answered or missed"
     );
-    run.timed(Timer::HeartbeatRtt, 1_000_000, 990);
-    run.timed(Timer::HeartbeatRtt, 9_000_000, 5);
+    run.timed(Timer::HeartbeatDelay, 1_000_000, 990);
+    run.timed(Timer::HeartbeatDelay, 9_000_000, 5);
     let result = judged(&mut run);
     assert!(result.passed, "{}", result.why);
     assert_eq!(result.times.unwrap().n, 995);
@@ -154,14 +155,32 @@ fn pongs_come_in_time() {
     assert!(!judged(&mut run).passed, "one more than 1 %");
 
     let mut late = Run::healthy();
-    late.timed(Timer::HeartbeatRtt, 1_000_000, 980);
-    late.timed(Timer::HeartbeatRtt, 9_000_000, 20);
+    late.timed(Timer::HeartbeatDelay, 1_000_000, 980);
+    late.timed(Timer::HeartbeatDelay, 9_000_000, 20);
     let result = judged(&mut late);
     assert!(!result.passed);
     assert_eq!(
         result.why,
         "more than 1 % of the pongs came later than 2 ms"
     );
+}
+
+#[test]
+fn a_late_generator_neither_hides_a_late_server_nor_convicts_one() {
+    let sent_late = |from_due: u64, from_sent: u64| {
+        let mut run = Run::healthy();
+        run.timed(Timer::HeartbeatDelay, from_due * MS, 100);
+        run.timed(Timer::HeartbeatRtt, from_sent * MS, 100);
+        let promise = Promise::PongWithin(ms(20));
+        let scenario = scenario(contract(Origin::Open, vec![promise]));
+        let summary = with_lives(run.summary(), vec![life(0)]);
+        let verdict = crate::verdict::judge(&scenario, &summary, &Facts::completed(1));
+        let doubts: Vec<_> = verdict.distrust.iter().map(Distrust::kind).collect();
+        (verdict.contracts[0].passed, doubts)
+    };
+    assert_eq!(sent_late(10, 10), (true, vec![]));
+    assert_eq!(sent_late(30, 10), (false, vec!["pings_late"]));
+    assert_eq!(sent_late(60, 30), (false, vec![]));
 }
 
 fn stalled() -> Surroundings {
