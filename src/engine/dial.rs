@@ -17,6 +17,7 @@ use crate::net::{
 use crate::plan::Conduct;
 use crate::scenario::{Target, WsUrl};
 use crate::time::{Clock, nanos};
+use crate::units::human_ns;
 
 /// The receive buffer of a client that is going to stop reading, in bytes.
 const SMALL: usize = 4096;
@@ -156,14 +157,16 @@ impl Connector for Arc<Dialer> {
         };
         let mut reached = "the TCP connection";
         let clock = &*shared.clock;
-        let deadline = clock.now().saturating_add(nanos(self.timeout));
         tokio::select! {
             biased;
             done = self.steps(addresses, connection, &conduct, clock, &mut reached) => done,
-            () = shared.sleep_until(deadline) => Err(Failure::new(
-                Cause::ConnectTimeout,
-                format!("waited for {reached}"),
-            )),
+            lost = shared.attend(nanos(self.timeout)) => {
+                let own = match lost {
+                    0 => String::new(),
+                    _ => format!("; wsbench itself was not there for {}, which does not count", human_ns(lost)),
+                };
+                Err(Failure::new(Cause::ConnectTimeout, format!("waited for {reached}{own}")))
+            }
         }
     }
 }

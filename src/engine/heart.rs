@@ -11,6 +11,7 @@ const REMEMBERED: usize = 64;
 
 /// The heartbeat of one open connection.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Heart {
     pacer: Pacer,
     timeout: Nanos,
@@ -32,6 +33,10 @@ struct Ping {
     sequence: u32,
     intended: Nanos,
     sent: Nanos,
+    /// When it counts as missed.
+    due: Nanos,
+    /// The deadline was put off once, because it was looked at too late.
+    put_off: bool,
 }
 
 /// What a pong means.
@@ -90,6 +95,8 @@ impl Heart {
             sequence,
             intended: self.pacer.next(),
             sent: now,
+            due: now.saturating_add(self.timeout),
+            put_off: false,
         });
         self.last_ping = Some(now);
         self.pacer.skip_to(now + 1);
@@ -141,12 +148,23 @@ impl Heart {
 
     /// When the oldest ping's deadline passes; `Nanos::MAX` if there is none.
     pub(super) fn deadline(&self) -> Nanos {
-        (self.outstanding.front()).map_or(Nanos::MAX, |ping| ping.sent + self.timeout)
+        (self.outstanding.front()).map_or(Nanos::MAX, |ping| ping.due)
     }
 
-    /// Gives up the oldest ping if its deadline has passed. `last_received` is when the last bytes came.
+    /// Gives up the oldest ping if its deadline has passed. `last_received` is when the last bytes came. A worker that
+    /// looks late by more than a tenth of the timeout looks again, once, after a tenth: it was stopped, and what came
+    /// meanwhile may be on its way through the relay or not be read yet.
     pub(super) fn expire(&mut self, now: Nanos, last_received: Option<Nanos>) -> Option<Missed> {
         while self.deadline() <= now {
+            let tenth = self.timeout / 10;
+            if let Some(ping) = self.outstanding.front_mut()
+                && !ping.put_off
+                && now - ping.due > tenth
+            {
+                ping.put_off = true;
+                ping.due = now + tenth;
+                continue;
+            }
             let ping = self.outstanding.pop_front()?;
             if self.missed.len() == REMEMBERED {
                 self.missed.pop_front();
@@ -295,6 +313,22 @@ mod tests {
         heart.ping(35 * S);
         assert_eq!(heart.deadline(), 39 * S);
         assert_eq!(heart.next_ping(), 40 * S);
+    }
+
+    #[test]
+    fn a_deadline_that_was_looked_at_late_is_put_off_once() {
+        let mut heart = heart(1, AliveOn::Pong);
+        let sequence = heart.ping(10 * S);
+        assert_eq!(heart.expire(20 * S, None), None);
+        assert_eq!(heart.deadline(), 20_400_000_000);
+        let mut answered = heart.clone();
+        let rtt = 10 * S + 1;
+        let overdue = Pong::Overdue {
+            intended: 10 * S,
+            rtt,
+        };
+        assert_eq!(answered.pong(sequence, 20 * S + 1), overdue);
+        assert!(heart.expire(30 * S, None).unwrap().dead);
     }
 
     #[test]

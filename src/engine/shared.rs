@@ -15,6 +15,9 @@ use crate::plan::{Nanos, Plan, Windows};
 use crate::time::Clock;
 use crate::time::{Deadlines, NEVER, Seat};
 
+/// How often [`Shared::attend`] looks at the clock.
+const LOOKS: Nanos = 10;
+
 /// What all workers share. Written seldom, read often.
 #[derive(Debug)]
 pub(super) struct RunState {
@@ -123,6 +126,30 @@ impl Shared {
         .await;
     }
 
+    /// Waits until the worker was there for so long. What it came too late to a look at the clock, because it was stopped
+    /// or had no processor, is not counted: such a wait judges nobody. Returns how much was not counted, in nanoseconds.
+    /// There are [`LOOKS`] looks, so the wait is bounded.
+    pub(super) async fn attend(&self, span: Nanos) -> Nanos {
+        let step = (span / LOOKS).max(1);
+        let (mut last, mut counted, mut lost) = (self.clock.now(), 0, 0);
+        while counted < span {
+            let asked_for = step.min(span - counted);
+            self.sleep_until(last.saturating_add(asked_for)).await;
+            let now = self.clock.now();
+            let late = (now - last).saturating_sub(asked_for);
+            if late > step {
+                lost += late;
+                counted += asked_for;
+            } else {
+                counted += now - last;
+            }
+            last = now;
+        }
+        // The runtime looks at its sockets before it goes on: what has come in time is there to be taken.
+        tokio::task::yield_now().await;
+        lost
+    }
+
     /// Whether the load has ended.
     pub(super) fn is_over(&self, now: Nanos) -> bool {
         now >= self.state.end()
@@ -164,6 +191,43 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::session::tests::plan;
+    use crate::time::Manual;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    /// How long a wait of ten seconds took by a clock that jumps by these steps, then by one second again and again, and
+    /// what of it was not counted.
+    fn attended(jumps: &[Nanos]) -> (Nanos, Nanos) {
+        const SECOND: Nanos = 1_000_000_000;
+        let clock = Manual::default();
+        let plan = Arc::new(plan("load.connections = 1"));
+        let state = Arc::new(RunState::new(1));
+        let shared = Shared::new(Box::new(clock.clone()), plan, state);
+        let mut wait = pin!(shared.attend(10 * SECOND));
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut jumps = jumps.iter();
+        for _ in 0..100 {
+            // The second time after it has yielded.
+            for _ in 0..2 {
+                if let Poll::Ready(lost) = wait.as_mut().poll(&mut cx) {
+                    return (clock.now() / SECOND, lost / SECOND);
+                }
+            }
+            clock.set(clock.now() + jumps.next().unwrap_or(&1) * SECOND);
+        }
+        panic!("waits without end");
+    }
+
+    #[test]
+    fn a_wait_does_not_count_what_the_worker_missed() {
+        assert_eq!(attended(&[]), (10, 0));
+        // Stopped for twenty seconds: one of them was asked for.
+        assert_eq!(attended(&[1, 1, 20]), (29, 19));
+        // A little late is what every timer is.
+        assert_eq!(attended(&[2, 2, 2, 2, 2]), (10, 0));
+        assert_eq!(attended(&[30; 100]), (300, 290));
+    }
 
     #[test]
     fn a_run_that_was_cut_short_stays_so() {

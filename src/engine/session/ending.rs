@@ -36,6 +36,22 @@ impl<T: Transport> Session<T> {
         }
     }
 
+    /// Whether the end of TCP is waited for a little longer. A worker that looks late by more than a tenth of
+    /// `close_timeout` looks again, once, after a tenth: it was stopped, and may not have read what came meanwhile.
+    pub(super) fn puts_off(&mut self, due: Nanos, shared: &Shared, now: Nanos) -> bool {
+        let tenth = nanos(shared.plan.scenario.target.close_timeout) / 10;
+        match &mut self.state {
+            State::Closing {
+                deadline, put_off, ..
+            } if !*put_off && now - due > tenth => {
+                *put_off = true;
+                *deadline = now.saturating_add(tenth);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Nothing is waited for any more.
     pub(super) fn is_settled(&self, exchanges: &[Exchange]) -> bool {
         exchanges.iter().all(Exchange::is_settled)
@@ -71,6 +87,7 @@ impl<T: Transport> Session<T> {
         self.state = State::Closing {
             since: now,
             deadline: now.saturating_add(timeout.max(patience)),
+            put_off: false,
         };
         let mut shard = shared.shard.borrow_mut();
         let open = &mut shard.cohorts[self.cohort].open;

@@ -68,7 +68,12 @@ pub(super) struct Session<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Live,
-    Closing { since: Nanos, deadline: Nanos },
+    Closing {
+        since: Nanos,
+        deadline: Nanos,
+        /// The deadline was put off once, because it was looked at too late.
+        put_off: bool,
+    },
 }
 
 /// What a session tells when it is over, or has something to be recorded while it goes on.
@@ -190,7 +195,8 @@ impl<T: Transport> Session<T> {
             return Some(outcome);
         }
         if let State::Closing { deadline, .. } = self.state {
-            return (now >= self.gives_up_at(deadline, shared, now)).then(|| {
+            let gives_up_at = self.gives_up_at(deadline, shared, now);
+            return (now >= gives_up_at && !self.puts_off(gives_up_at, shared, now)).then(|| {
                 self.evidence.stuck = self.outbox.is_blocked() && self.evidence.dead.is_none();
                 Outcome::Over
             });
