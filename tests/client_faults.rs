@@ -225,19 +225,18 @@ fn frames_after_a_close_are_counted_and_the_end_is_timed() {
 }
 
 #[test]
-fn who_does_not_read_fills_its_window_and_asks_once() {
+fn who_does_not_read_fills_its_window_and_sends_nothing() {
     let after = When::After(Duration::from_millis(300));
     let server = Server::start(Script::act(after, Act::Flood(8 << 20)));
     let (finished, _) = run(&server, vec![(100, FaultKind::StopReading)]);
     for life in lives(&finished) {
-        // 400 ms and a quarter more, from 100 ms on.
-        let (at, alive) = life.probe.unwrap();
-        assert!(alive);
-        assert!(at - life.opened_ns < 700 * MS, "{at}");
+        // The server is on this machine: the system's table of sockets tells what it does.
+        assert_eq!(life.probe, None);
         assert_eq!((life.cause, life.ended_by), (Cause::Fault, EndedBy::Plan));
     }
     // Unread bytes make a RST of the end.
     server.wait_until(|log| log.count(|event| *event == Event::Reset) == 4);
+    assert_eq!(server.log().pongs(), 0);
 }
 
 #[test]

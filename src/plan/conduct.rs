@@ -23,7 +23,8 @@ pub struct Conduct {
     pub level: Option<Nanos>,
     /// From the server's Close frame to the end of TCP it waits at least so long.
     pub patience: Nanos,
-    /// It does not read: from its fault to the one time it asks whether the server is still there.
+    /// It does not read, and nothing but an answer of the server's system can tell whether it was ended: from its fault
+    /// to the one time it asks, by a pong.
     pub probe: Option<Nanos>,
 }
 
@@ -164,8 +165,8 @@ impl Plan {
             .collect();
         let reads_not = |wrong: &Wrong| wrong.deed == Deed::StopReading;
         let probe = (cohort.contract.as_ref())
-            .filter(|_| faults.iter().any(reads_not))
-            .and_then(gives_up_by)
+            .filter(|_| faults.iter().any(reads_not) && !self.scenario.target.is_local())
+            .and_then(reaped_by)
             .map(|hi| (nanos(hi) as f64 * PROBED * fraction(place)) as Nanos);
         Conduct {
             mute: is_mute(cohort),
@@ -183,14 +184,19 @@ fn is_mute(cohort: &Cohort) -> bool {
     heartbeat.is_some_and(|heartbeat| !heartbeat.auto_pong)
 }
 
-/// When the server has given up a client that does not read, at the latest.
-fn gives_up_by(contract: &Contract) -> Option<Duration> {
-    let promises = contract.promises.iter();
-    let times = promises.filter_map(|promise| match promise {
-        Promise::ReapedBetween(between) | Promise::ClosedBetween(between) => Some(between.hi),
+/// When the server has ended a client that does not read, at the latest, where only a probe can tell. A probe is a sign
+/// of life for servers that count any byte, so there is none beside a promise about when the client sees its end: that
+/// end would come later by the probe. The kernel tells of a FIN or a RST without one.
+fn reaped_by(contract: &Contract) -> Option<Duration> {
+    let mut promises = contract.promises.iter();
+    let sees_its_end = |promise: &Promise| matches!(promise, Promise::ClosedBetween(_));
+    if promises.clone().any(sees_its_end) {
+        return None;
+    }
+    promises.find_map(|promise| match promise {
+        Promise::ReapedBetween(between) => Some(between.hi),
         _ => None,
-    });
-    times.max()
+    })
 }
 
 fn patience(contract: &Contract) -> Nanos {
@@ -208,14 +214,19 @@ mod tests {
     use crate::scenario::{self, Between, Fault, Origin, Outside, Overrides, Source, Sweep};
 
     fn plan(faults: Vec<FaultKind>, promises: Vec<Promise>) -> Plan {
+        plan_for("ws://peer/", faults, promises)
+    }
+
+    fn plan_for(url: &str, faults: Vec<FaultKind>, promises: Vec<Promise>) -> Plan {
         let source = Source {
             name: "test".to_owned(),
-            text: r#"
+            text: format!(
+                r#"
                 name = "test"
-                target.url = "ws://peer/"
-                load = { connections = 40, duration = "1s" }
-            "#
-            .to_owned(),
+                target.url = "{url}"
+                load = {{ connections = 40, duration = "1s" }}
+                "#
+            ),
         };
         let outside = Outside {
             env: &|_| None,
@@ -277,6 +288,33 @@ mod tests {
         assert!(probes[39] > 9_500_000_000, "{probes:?}");
         let reads = plan(vec![FaultKind::NoPong], promises);
         assert_eq!(reads.conduct(0, 0).probe, None);
+    }
+
+    #[test]
+    fn nothing_is_probed_where_it_can_be_seen_or_would_move_the_end() {
+        let between = Between {
+            lo: Duration::from_secs(1),
+            hi: Duration::from_secs(8),
+        };
+        let (closed, reaped) = (
+            Promise::ClosedBetween(between),
+            Promise::ReapedBetween(between),
+        );
+        for (url, promises) in [
+            // The system's table of sockets tells.
+            ("embedded", vec![reaped.clone()]),
+            ("ws://127.0.0.1/", vec![reaped.clone()]),
+            ("ws://localhost/", vec![reaped.clone()]),
+            // The client's own kernel tells.
+            ("ws://peer/", vec![closed.clone()]),
+            ("ws://peer/", vec![closed, reaped]),
+        ] {
+            let plan = plan_for(url, vec![FaultKind::StopReading], promises);
+            assert!(
+                (0..40).all(|connection| plan.conduct(0, connection).probe.is_none()),
+                "{url}"
+            );
+        }
     }
 
     #[test]

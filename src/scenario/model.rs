@@ -75,6 +75,16 @@ pub struct Target {
     pub faults: Vec<TargetFault>,
 }
 
+impl Target {
+    /// Whether the server is on this machine, by its name: its sockets are in the system's table.
+    pub fn is_local(&self) -> bool {
+        match &self.url {
+            TargetUrl::Embedded => true,
+            TargetUrl::Url(url) => url.is_loopback(),
+        }
+    }
+}
+
 /// Where the server is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetUrl {

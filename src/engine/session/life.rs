@@ -73,9 +73,13 @@ impl Diary {
         self.life.local_port = port;
     }
 
-    /// Bytes were sent. The first Close frame, of either side, and what follows it is no activity.
+    /// Bytes were sent. The first Close frame, of either side, and what follows it is no activity; nor is a probe, which is
+    /// what the time since the last byte is taken to.
     pub(super) fn sent(&mut self, at: Nanos) {
-        if self.life.close_sent_ns.is_none() && self.life.close_received_ns.is_none() {
+        let is_judged = self.life.close_sent_ns.is_some()
+            || self.life.close_received_ns.is_some()
+            || self.life.probe.is_some();
+        if !is_judged {
             let before = self.life.last_sent_ns.replace(at);
             self.sent_before = before.unwrap_or(at);
         }

@@ -153,6 +153,8 @@ struct Probes {
     gone: Vec<u64>,
     without_origin: usize,
     not_probed: usize,
+    /// Ends that the client's own kernel saw.
+    exact: usize,
 }
 
 /// A probe tells the two sides of one moment apart, so a window is tested only by probes on both sides of it.
@@ -160,13 +162,17 @@ fn by_probes(case: &Case<'_>, bounds: Bounds) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
     let mut probes = Probes::default();
     for life in &case.lives {
-        // Who has seen the end itself needs no probe: until then it was there.
-        let seen = (life.probe).or_else(|| Some((life.decided_ns()?, false)));
-        match (seen, case.origin(life)) {
-            (None, _) => probes.not_probed += 1,
-            (_, None) => probes.without_origin += 1,
-            (Some((at, true)), Some(origin)) => probes.alive.push(at.saturating_sub(origin)),
-            (Some((at, false)), Some(origin)) => probes.gone.push(at.saturating_sub(origin)),
+        match (life.probe, life.decided_ns(), case.origin(life)) {
+            (None, None, _) => probes.not_probed += 1,
+            (_, _, None) => probes.without_origin += 1,
+            (Some((at, true)), _, Some(origin)) => probes.alive.push(at.saturating_sub(origin)),
+            (Some((at, false)), _, Some(origin)) => probes.gone.push(at.saturating_sub(origin)),
+            // A client whose own kernel saw the end needs no probe: the server was there until then, and not after.
+            (None, Some(at), Some(origin)) => {
+                probes.exact += 1;
+                probes.alive.push(at.saturating_sub(origin));
+                probes.gone.push(at.saturating_sub(origin));
+            }
         }
     }
     let all = case.lives.len();
@@ -180,10 +186,14 @@ fn by_probes(case: &Case<'_>, bounds: Bounds) -> Finding {
     if late > 0 {
         said.push(format!("{} still there after {hi_shown}", of(late, all)));
     }
-    if bounds.lo_ns > 0 && !(probes.alive.iter().chain(&probes.gone)).any(|ns| *ns < bounds.lo_ns) {
+    let is_exact = probes.exact > 0;
+    if bounds.lo_ns > 0
+        && !is_exact
+        && !(probes.alive.iter().chain(&probes.gone)).any(|ns| *ns < bounds.lo_ns)
+    {
         said.push(format!("none was probed before {lo}"));
     }
-    if !(probes.alive.iter().chain(&probes.gone)).any(|ns| *ns >= hi) {
+    if !is_exact && !(probes.alive.iter().chain(&probes.gone)).any(|ns| *ns >= hi) {
         said.push(format!("none was probed after {hi_shown}"));
     }
     if probes.without_origin > 0 {
@@ -192,7 +202,14 @@ fn by_probes(case: &Case<'_>, bounds: Bounds) -> Finding {
         said.push(format!("{part} never came to `from = \"{from}\"`"));
     }
     if probes.not_probed > 0 {
-        said.push(format!("{} were not probed", of(probes.not_probed, all)));
+        let why = match case.promises_its_end() {
+            true => ": a probe would move the end that `closed_between` is about",
+            false => "",
+        };
+        said.push(format!(
+            "{} were not probed{why}",
+            of(probes.not_probed, all)
+        ));
     }
     let passed = said.is_empty();
     said.push(probes.bounds());
@@ -210,6 +227,9 @@ impl Probes {
             Some(earliest) => format!("the earliest found gone after {}", human_ns(*earliest)),
             None => "none found gone".to_owned(),
         };
-        format!("{alive}, {gone} (one probe each)")
+        match self.alive.len() + self.gone.len() - 2 * self.exact {
+            0 => format!("{alive}, {gone}"),
+            _ => format!("{alive}, {gone} (one probe each, by a pong)"),
+        }
     }
 }

@@ -157,7 +157,7 @@ fn probes_on_both_sides_judge_a_window() {
     assert!(kept.passed, "{}", kept.why);
     assert_eq!(
         kept.why,
-        "the latest found alive after 29.0 s, the earliest found gone after 30.0 s (one probe each)"
+        "the latest found alive after 29.0 s, the earliest found gone after 30.0 s (one probe each, by a pong)"
     );
     assert_eq!(kept.times, None, "a probe is no time");
 
@@ -248,4 +248,25 @@ fn resources_may_grow_so_much() {
     assert!(!judged(Promise::MaxDescriptorGrowth(0)).passed);
     let unknown = verdict(Origin::Open, Promise::MaxDescriptorGrowth(9), vec![life(0)]);
     assert!(!unknown.passed, "unknown is not zero");
+}
+
+#[test]
+fn who_has_seen_its_end_needs_no_probe() {
+    let ended = |after: u64| {
+        let mut lives = probed(|_| 30_000);
+        for life in &mut lives {
+            life.probe = None;
+            life.ended_by = EndedBy::Server;
+            life.tcp_end_ns = Some((1_000 + after) * MS);
+        }
+        lives
+    };
+    let kept = verdict(Origin::Fault, reaped(), ended(30_000));
+    assert!(kept.passed, "{}", kept.why);
+    assert_eq!(
+        kept.why,
+        "the latest found alive after 30.0 s, the earliest found gone after 30.0 s"
+    );
+    assert!(!verdict(Origin::Fault, reaped(), ended(41_000)).passed);
+    assert!(!verdict(Origin::Fault, reaped(), ended(19_000)).passed);
 }
