@@ -1,9 +1,9 @@
-//! How one connection behaves beside its messages and pings: what it does wrong on purpose, and what is kept of it.
+//! How one connection behaves beside its messages and pings: which faults it plays, and what is kept of it.
 
 use std::time::Duration;
 
 use super::{Nanos, Plan, fraction, nanos};
-use crate::scenario::{Activity, Cohort, Contract, FaultKind, Illegal, Promise};
+use crate::scenario::{Cohort, Contract, Fault, FaultKind, Promise};
 
 /// A server that ends TCP at the last moment is waited for so much longer.
 const GRACE: Duration = Duration::from_secs(1);
@@ -14,7 +14,7 @@ const PROBED: f64 = 1.25;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conduct {
     /// What it does wrong. Empty for a healthy client.
-    pub faults: Vec<Wrong>,
+    pub faults: Vec<Fault>,
     /// Pings of the server are not answered, though nothing is wrong (`auto_pong = false`).
     pub mute: bool,
     /// Its cohort has a contract: its [`Life`](crate::measure::Life) is kept, by the kernel's times.
@@ -28,122 +28,11 @@ pub struct Conduct {
     pub probe: Option<Nanos>,
 }
 
-/// One thing a connection does wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wrong {
-    /// From the 101 to the start of it.
-    pub after: Nanos,
-    /// What it is.
-    pub deed: Deed,
-}
-
-/// A fault of a cohort, as one of its connections plays it. Times are nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
-    /// See [`FaultKind::NoPong`].
-    NoPong,
-    /// See [`FaultKind::NeverClose`].
-    NeverClose,
-    /// See [`FaultKind::LatePong`].
-    LatePong {
-        /// From the ping to its pong.
-        delay: Nanos,
-    },
-    /// See [`FaultKind::PongStopsAfter`].
-    PongStopsAfter {
-        /// Pings that are answered.
-        pings: u32,
-    },
-    /// See [`FaultKind::WrongPong`].
-    WrongPong,
-    /// See [`FaultKind::Only`].
-    Only {
-        /// What it sends.
-        frame: Activity,
-        /// Between two of them. Above zero.
-        every: Nanos,
-    },
-    /// See [`FaultKind::StopReading`].
-    StopReading,
-    /// See [`FaultKind::Trickle`].
-    Trickle {
-        /// Between two bytes. Above zero.
-        every: Nanos,
-    },
-    /// See [`FaultKind::Fragments`].
-    Fragments {
-        /// Between the fragments. Above zero.
-        pause: Nanos,
-    },
-    /// See [`FaultKind::HalfClose`].
-    HalfClose,
-    /// See [`FaultKind::Reset`].
-    Reset,
-    /// See [`FaultKind::Vanish`].
-    Vanish {
-        /// After so long it is back.
-        lasts: Option<Nanos>,
-    },
-    /// See [`FaultKind::IllegalFrame`].
-    IllegalFrame(Illegal),
-    /// See [`FaultKind::Close`].
-    Close {
-        /// `None` is a Close frame without a code.
-        code: Option<u16>,
-    },
-    /// See [`FaultKind::Hold`].
-    Hold,
-}
-
 impl Conduct {
     /// Whether it is going to read no more, while TCP goes on.
     pub fn stops_reading(&self) -> bool {
         let mut faults = self.faults.iter();
-        faults.any(|wrong| wrong.deed == Deed::StopReading)
-    }
-}
-
-impl Deed {
-    fn of(fault: &FaultKind, place: u32) -> Self {
-        match fault {
-            FaultKind::NoPong => Self::NoPong,
-            FaultKind::NeverClose => Self::NeverClose,
-            FaultKind::LatePong { delay } => Self::LatePong {
-                delay: nanos(delay.at(place)),
-            },
-            FaultKind::PongStopsAfter { pings } => Self::PongStopsAfter { pings: *pings },
-            FaultKind::WrongPong => Self::WrongPong,
-            FaultKind::Only { frame, every } => Self::Only {
-                frame: *frame,
-                every: nanos(every.at(place)),
-            },
-            FaultKind::StopReading => Self::StopReading,
-            FaultKind::Trickle { every } => Self::Trickle {
-                every: nanos(*every),
-            },
-            FaultKind::Fragments { pause } => Self::Fragments {
-                pause: nanos(*pause),
-            },
-            FaultKind::HalfClose => Self::HalfClose,
-            FaultKind::Reset => Self::Reset,
-            FaultKind::Vanish { lasts } => Self::Vanish {
-                lasts: lasts.map(nanos),
-            },
-            FaultKind::IllegalFrame(illegal) => Self::IllegalFrame(*illegal),
-            FaultKind::Close { codes } => Self::Close {
-                code: codes[place as usize % codes.len()],
-            },
-            FaultKind::Hold => Self::Hold,
-        }
-    }
-
-    /// The delay it sweeps over.
-    fn level(self) -> Option<Nanos> {
-        match self {
-            Self::LatePong { delay } => Some(delay),
-            Self::Only { every, .. } => Some(every),
-            _ => None,
-        }
+        faults.any(|fault| fault.kind == FaultKind::StopReading)
     }
 }
 
@@ -157,13 +46,10 @@ impl Plan {
     pub fn conduct(&self, cohort: usize, connection: u32) -> Conduct {
         let place = self.place(cohort, connection);
         let cohort = self.cohort(cohort);
-        let faults: Vec<Wrong> = (cohort.faults.iter())
-            .map(|fault| Wrong {
-                after: nanos(fault.after),
-                deed: Deed::of(&fault.kind, place),
-            })
+        let faults: Vec<Fault> = (cohort.faults.iter())
+            .map(|fault| fault.of(place))
             .collect();
-        let reads_not = |wrong: &Wrong| wrong.deed == Deed::StopReading;
+        let reads_not = |fault: &Fault| fault.kind == FaultKind::StopReading;
         let probe = (cohort.contract.as_ref())
             .filter(|_| faults.iter().any(reads_not) && !self.scenario.target.is_local())
             .and_then(reaped_by)
@@ -171,7 +57,10 @@ impl Plan {
         Conduct {
             mute: is_mute(cohort),
             watched: cohort.contract.is_some(),
-            level: faults.iter().find_map(|wrong| wrong.deed.level()),
+            level: faults
+                .iter()
+                .find_map(|fault| fault.kind.level())
+                .map(nanos),
             patience: cohort.contract.as_ref().map_or(0, patience),
             probe,
             faults,
@@ -263,13 +152,13 @@ mod tests {
         );
         let of = |connection| {
             let conduct = plan.conduct(0, connection);
-            (conduct.level, conduct.faults[1].deed)
+            (conduct.level, conduct.faults[1].kind.clone())
         };
-        let close = |code| Deed::Close { code };
+        let close = |code| FaultKind::Close { codes: vec![code] };
         assert_eq!(of(0), (Some(1_000_000_000), close(Some(1000))));
         assert_eq!(of(4), (Some(2_000_000_000), close(Some(1000))));
         assert_eq!(of(5), (Some(3_000_000_000), close(None)));
-        assert_eq!(plan.conduct(0, 0).faults[0].after, 3_000_000_000);
+        assert_eq!(plan.conduct(0, 0).faults[0].after, Duration::from_secs(3));
     }
 
     #[test]

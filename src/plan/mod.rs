@@ -10,7 +10,7 @@ mod spread;
 mod windows;
 
 pub use budget::Budget;
-pub use conduct::{Conduct, Deed, Wrong};
+pub use conduct::Conduct;
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
 pub use payload::{PingName, STAMP_LEN, Series, Stamp, Template};

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::fault::FaultTable;
 use super::model::{AliveOn, Expect, FrameKind, Gaps, Jitter, OnDead, Pace, Phase};
 use super::reading::{At, List, Several, Switch, Switched, Time, TimeOrZero, Whole};
 use crate::units::{ByteSize, Rate};
@@ -15,9 +16,7 @@ mod fault;
 mod path;
 
 pub(super) use contract::{BackTable, ContractKeys, ContractTable};
-pub(super) use fault::{
-    DelayOrSweep, FaultTable, FaultWord, FrameWord, ServerHeartbeatTable, TargetFaultTable,
-};
+pub(super) use fault::{ServerHeartbeatTable, TargetFaultTable};
 pub(super) use path::{DelayTable, PathTable, SpellTable};
 
 /// A key that may be left out, and where it was written.

@@ -1,6 +1,7 @@
 //! TOML text to a [`Scenario`] in which nothing invalid can be expressed.
 //! Pure: knows no clock, no socket and no environment but the one it is handed.
 
+mod fault;
 mod file;
 mod gate;
 mod model;
@@ -11,6 +12,7 @@ mod reading;
 mod resolve;
 pub mod shipped;
 
+pub use fault::{Activity, Fault, FaultKind, Illegal, Sweep};
 pub use model::*;
 pub use overrides::Overrides;
 pub use parse::parse;

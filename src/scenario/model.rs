@@ -8,17 +8,16 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::fault::Fault;
 use crate::metric;
 use crate::units::{ByteSize, Rate};
 
 mod contract;
 mod display;
-mod fault;
 mod gate;
 mod path;
 
 pub use contract::{Back, Between, Contract, End, Origin, Promise};
-pub use fault::{Activity, Fault, FaultKind, Illegal, Sweep};
 pub use gate::{Gate, Gates, Op, Selector, Stat, Subject};
 pub use path::{
     Defect, Direction, Path, PathFault, PathFaultKind, Process, ServerHeartbeat, Signal,

@@ -1,64 +1,10 @@
 //! Faults and promises in words, close to how a scenario file writes them. For `check` and for reports.
 
 use std::fmt::{self, Display, Formatter};
-use std::time::Duration;
 
-use super::{
-    Activity, Back, Between, Direction, Fault, FaultKind, Illegal, PathFault, PathFaultKind,
-    Promise, Signal, Sweep, TargetFault,
-};
+use super::{Back, Between, Direction, PathFault, PathFaultKind, Promise, Signal, TargetFault};
+use crate::scenario::fault::{alternatives, shown_after, shown_for};
 use crate::units::format_duration;
-
-impl Display for Fault {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)?;
-        after(f, Some(self.after))
-    }
-}
-
-impl Display for FaultKind {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())?;
-        match self {
-            Self::LatePong { delay } => write!(f, " by {delay}"),
-            Self::PongStopsAfter { pings: 1 } => f.write_str(" 1 ping"),
-            Self::PongStopsAfter { pings } => write!(f, " {pings} pings"),
-            Self::Only {
-                frame: Activity::Nothing,
-                ..
-            } => f.write_str(" nothing"),
-            Self::Only { frame, every } => write!(f, " {frame} every {every}"),
-            Self::Trickle { every } => write!(f, " every {}", format_duration(*every)),
-            Self::Fragments { pause } => write!(f, " {} apart", format_duration(*pause)),
-            Self::Vanish { lasts } => lasting(f, *lasts),
-            Self::IllegalFrame(frame) => write!(f, " {frame}"),
-            Self::Close { codes } => write!(f, " with {}", alternatives(codes.iter().map(code))),
-            Self::NoPong
-            | Self::NeverClose
-            | Self::WrongPong
-            | Self::StopReading
-            | Self::HalfClose
-            | Self::Reset
-            | Self::Hold => Ok(()),
-        }
-    }
-}
-
-impl Display for Sweep {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let ends = (self.levels.first(), self.levels.last());
-        match ends {
-            (Some(first), Some(last)) if self.levels.len() > 1 => write!(
-                f,
-                "{} to {} in {} levels",
-                format_duration(*first),
-                format_duration(*last),
-                self.levels.len()
-            ),
-            _ => f.write_str(&format_duration(ends.0.copied().unwrap_or_default())),
-        }
-    }
-}
 
 /// A word of a closed list, as in scenarios.
 macro_rules! words {
@@ -73,23 +19,6 @@ macro_rules! words {
     };
 }
 
-words!(Activity:
-    Nothing => "nothing",
-    Pong => "pong",
-    UnsolicitedPong => "unsolicited_pong",
-    Ping => "ping",
-    Text => "text",
-    EmptyText => "empty_text",
-    Byte => "byte",
-);
-words!(Illegal:
-    LongPing => "long_ping",
-    FragmentedPing => "fragmented_ping",
-    BadCloseCode => "bad_close_code",
-    BadUtf8 => "bad_utf8",
-    Unmasked => "unmasked",
-    ReservedOpcode => "reserved_opcode",
-);
 words!(Direction: ToServer => "to_server", ToClient => "to_client");
 words!(Signal: Stop => "sigstop", Terminate => "sigterm");
 
@@ -112,8 +41,8 @@ impl Display for PathFault {
             | PathFaultKind::Forget
             | PathFaultKind::Cut => {}
         }
-        lasting(f, self.lasts)?;
-        after(f, self.after)
+        shown_for(f, self.lasts)?;
+        shown_after(f, self.after)
     }
 }
 
@@ -121,9 +50,9 @@ impl Display for TargetFault {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.kind.fmt(f)?;
         if self.kind == Signal::Stop {
-            lasting(f, Some(self.lasts))?;
+            shown_for(f, Some(self.lasts))?;
         }
-        after(f, Some(self.after))?;
+        shown_after(f, Some(self.after))?;
         if self.repeat > 1 {
             let every = format_duration(self.every);
             write!(f, ", {} times, one every {every}", self.repeat)?;
@@ -190,44 +119,11 @@ impl Display for Back {
     }
 }
 
-fn lasting(f: &mut Formatter<'_>, lasts: Option<Duration>) -> fmt::Result {
-    lasts.map_or(Ok(()), |lasts| write!(f, " for {}", format_duration(lasts)))
-}
-
-fn after(f: &mut Formatter<'_>, after: Option<Duration>) -> fmt::Result {
-    match after {
-        Some(after) if !after.is_zero() => write!(f, " after {}", format_duration(after)),
-        _ => Ok(()),
-    }
-}
-
-fn code(code: &Option<u16>) -> String {
-    code.map_or_else(|| "no code".to_owned(), |code| code.to_string())
-}
-
-fn alternatives(words: impl Iterator<Item = String>) -> String {
-    words.collect::<Vec<_>>().join(" or ")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    #[test]
-    fn faults_read_as_they_are_written() {
-        let fault = |kind, seconds| {
-            let after = Duration::from_secs(seconds);
-            Fault { kind, after }.to_string()
-        };
-        assert_eq!(fault(FaultKind::NoPong, 0), "no_pong");
-        let levels = [1, 2].map(Duration::from_secs).into();
-        let delay = Sweep { levels };
-        let late = FaultKind::LatePong { delay };
-        assert_eq!(fault(late, 5), "late_pong by 1s to 2s in 2 levels after 5s");
-        let codes = vec![Some(1000), None];
-        let close = FaultKind::Close { codes };
-        assert_eq!(fault(close, 0), "close with 1000 or no code");
-    }
+    use super::*;
 
     #[test]
     fn promises_read_as_they_are_written() {

@@ -1,6 +1,7 @@
 //! The cohorts: one called `main`, or those the file names, with what is said for all merged in.
 
-use super::{fault, heartbeat, load, message, streams};
+use super::{heartbeat, load, message, streams};
+use crate::scenario::fault;
 use crate::scenario::file::{CohortTable, File, Key, LoadTable, MessageTable};
 use crate::scenario::model::{Cohort, Load, Message, Reconnect};
 use crate::scenario::reading::{At, Check, List};
@@ -120,7 +121,7 @@ impl Shared<'_> {
             faults: faults?,
             contract: None,
         };
-        fault::check(check, &own.fault, &cohort);
+        fault::with_cohort(check, &own.fault, &cohort);
         let (key, list) = match &own.message {
             Some(_) => ("cohort.message", &own.message),
             None => ("message", &self.file.message),

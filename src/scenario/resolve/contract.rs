@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::judge::{self, Around};
 use super::length;
 use super::preset::PROMISES;
+use crate::scenario::fault::FaultKind;
 use crate::scenario::file::{BackTable, ContractKeys, ContractTable, File, Key};
-use crate::scenario::model::{Back, Between, Cohort, Contract, FaultKind, Origin, Promise};
+use crate::scenario::model::{Back, Between, Cohort, Contract, Origin, Promise};
 use crate::scenario::preset::Setting;
 use crate::scenario::reading::{At, Check, Place, Several, Switch};
 

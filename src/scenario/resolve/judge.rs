@@ -2,9 +2,10 @@
 //! A promise that nothing could break would be kept in every run.
 
 use super::contract::{Given, Written};
+use crate::scenario::fault::FaultKind;
 use crate::scenario::model::{
-    Cohort, Contract, End, FaultKind, Load, Origin, Path, PathFaultKind, Process, Promise,
-    Reconnect, Signal, Target, TargetUrl,
+    Cohort, Contract, End, Load, Origin, Path, PathFaultKind, Process, Promise, Reconnect, Signal,
+    Target, TargetUrl,
 };
 use crate::scenario::reading::Check;
 

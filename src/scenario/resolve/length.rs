@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use super::contract::{Given, Written};
 use super::judge::Around;
+use crate::scenario::fault::FaultKind;
 use crate::scenario::file::File;
-use crate::scenario::model::{
-    Back, Cohort, Contract, FaultKind, Load, Origin, Promise, Shape, TargetFault,
-};
+use crate::scenario::model::{Back, Cohort, Contract, Load, Origin, Promise, Shape, TargetFault};
 use crate::scenario::reading::{Check, Place, Several};
 use crate::units::format_duration;
 

@@ -3,7 +3,6 @@
 
 mod cohort;
 mod contract;
-mod fault;
 mod gates;
 mod heartbeat;
 mod judge;

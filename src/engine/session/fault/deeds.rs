@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 
 use super::raw;
-use crate::plan::{Conduct, Deed, Nanos};
-use crate::scenario::{Activity, Illegal};
+use crate::plan::{Conduct, Nanos, nanos};
+use crate::scenario::{Activity, FaultKind, Illegal};
 
 /// Pongs that wait for their time, at most. A ping beyond that is not answered.
 const WAITING: usize = 64;
@@ -57,7 +57,7 @@ pub(in crate::engine) struct Faults {
 #[derive(Debug)]
 struct Play {
     start: Nanos,
-    deed: Deed,
+    kind: FaultKind,
     has_begun: bool,
     /// Steps taken, or pings answered.
     step: u32,
@@ -73,11 +73,11 @@ impl Faults {
     /// Of a connection that was opened `now`; `None` where it has none.
     pub(in crate::engine) fn new(conduct: &Conduct, now: Nanos) -> Option<Self> {
         let plays: Vec<Play> = (conduct.faults.iter())
-            .map(|wrong| {
-                let start = now.saturating_add(wrong.after);
+            .map(|fault| {
+                let start = now.saturating_add(nanos(fault.after));
                 Play {
                     start,
-                    deed: wrong.deed,
+                    kind: fault.kind.clone(),
                     has_begun: false,
                     step: 0,
                     bytes: 0,
@@ -109,17 +109,17 @@ impl Faults {
 
     /// Whether the server's Close is not answered at this time.
     pub(in crate::engine) fn ignores_close(&self, now: Nanos) -> bool {
-        self.plays(Deed::NeverClose, now)
+        self.plays(&FaultKind::NeverClose, now)
     }
 
     /// Whether the connection is kept after the close handshake.
     pub(in crate::engine) fn holds(&self, now: Nanos) -> bool {
-        self.plays(Deed::Hold, now)
+        self.plays(&FaultKind::Hold, now)
     }
 
-    fn plays(&self, deed: Deed, now: Nanos) -> bool {
+    fn plays(&self, kind: &FaultKind, now: Nanos) -> bool {
         let mut plays = self.plays.iter();
-        plays.any(|play| play.deed == deed && play.start <= now)
+        plays.any(|play| play.kind == *kind && play.start <= now)
     }
 
     /// A ping of the server's came. Says whether it is answered as it should be: at once, and with its own payload.
@@ -127,14 +127,16 @@ impl Faults {
         let mut answers = self.answers;
         let (mut delay, mut wrong) = (0, false);
         for play in self.plays.iter_mut().filter(|play| play.start <= at) {
-            match play.deed {
-                Deed::NoPong | Deed::Trickle { .. } | Deed::HalfClose => answers = false,
-                Deed::IllegalFrame(Illegal::BadCloseCode) => answers = false,
-                Deed::Only { frame, .. } if frame != Activity::Pong => answers = false,
-                Deed::PongStopsAfter { pings } if play.step >= pings => answers = false,
-                Deed::PongStopsAfter { .. } => play.step += 1,
-                Deed::LatePong { delay: by } => delay = by,
-                Deed::WrongPong => wrong = true,
+            match &play.kind {
+                FaultKind::NoPong | FaultKind::Trickle { .. } | FaultKind::HalfClose => {
+                    answers = false
+                }
+                FaultKind::IllegalFrame(Illegal::BadCloseCode) => answers = false,
+                FaultKind::Only { frame, .. } if *frame != Activity::Pong => answers = false,
+                FaultKind::PongStopsAfter { pings } if play.step >= *pings => answers = false,
+                FaultKind::PongStopsAfter { .. } => play.step += 1,
+                FaultKind::LatePong { delay: by } => delay = nanos(by.at(0)),
+                FaultKind::WrongPong => wrong = true,
                 _ => {}
             }
         }
@@ -155,7 +157,7 @@ impl Faults {
         self.pongs.clear();
         self.is_silent = true;
         for play in &mut self.plays {
-            let stays = matches!(play.deed, Deed::Vanish { .. });
+            let stays = matches!(play.kind, FaultKind::Vanish { .. });
             play.at = if stays { play.at } else { NEVER };
         }
     }
@@ -166,12 +168,12 @@ impl Faults {
         self.is_silent = true;
         for play in &mut self.plays {
             let sends = matches!(
-                play.deed,
-                Deed::Only { .. }
-                    | Deed::Trickle { .. }
-                    | Deed::Fragments { .. }
-                    | Deed::IllegalFrame(_)
-                    | Deed::Close { .. }
+                play.kind,
+                FaultKind::Only { .. }
+                    | FaultKind::Trickle { .. }
+                    | FaultKind::Fragments { .. }
+                    | FaultKind::IllegalFrame(_)
+                    | FaultKind::Close { .. }
             );
             play.at = if sends || play.sends { NEVER } else { play.at };
         }
@@ -219,17 +221,18 @@ impl Play {
     /// Takes the step that is due, and sets the time of the next one.
     fn take(&mut self, now: Nanos, probe: Option<Nanos>) -> Option<Step> {
         let step = self.step;
-        match self.deed {
-            Deed::NoPong
-            | Deed::NeverClose
-            | Deed::LatePong { .. }
-            | Deed::PongStopsAfter { .. }
-            | Deed::WrongPong
-            | Deed::Hold => {
+        match &self.kind {
+            FaultKind::NoPong
+            | FaultKind::NeverClose
+            | FaultKind::LatePong { .. }
+            | FaultKind::PongStopsAfter { .. }
+            | FaultKind::WrongPong
+            | FaultKind::Hold => {
                 self.at = NEVER;
                 None
             }
-            Deed::Only { frame, every } => {
+            FaultKind::Only { frame, every } => {
+                let (frame, every) = (*frame, nanos(every.at(0)));
                 self.again(every, now);
                 if step > 0 {
                     return self.activity(frame);
@@ -245,21 +248,17 @@ impl Play {
                     Step::StopSending
                 })
             }
-            Deed::Trickle { every } => match step {
-                0 => {
-                    self.then(self.start, true);
-                    Some(Step::Seal)
-                }
-                1 => {
-                    self.again(every, now);
-                    Some(self.bytes(raw::LONG_BEGINS))
-                }
-                _ => {
-                    self.again(every, now);
-                    Some(self.bytes(1))
-                }
-            },
-            Deed::Fragments { pause } => {
+            FaultKind::Trickle { .. } if step == 0 => {
+                self.then(self.start, true);
+                Some(Step::Seal)
+            }
+            FaultKind::Trickle { every } => {
+                self.again(nanos(*every), now);
+                let count = if step == 1 { raw::LONG_BEGINS } else { 1 };
+                Some(self.bytes(count))
+            }
+            FaultKind::Fragments { pause } => {
+                let pause = nanos(*pause);
                 if step == 0 {
                     self.then(self.start, true);
                     return Some(Step::StopMessages);
@@ -268,15 +267,16 @@ impl Play {
                 Some(Step::Put(raw::fragment(step.is_multiple_of(2))))
             }
             // Nothing may follow a Close frame, a wrong one neither.
-            Deed::IllegalFrame(Illegal::BadCloseCode) if step == 0 => {
+            FaultKind::IllegalFrame(Illegal::BadCloseCode) if step == 0 => {
                 self.then(self.start, true);
                 Some(Step::Seal)
             }
-            Deed::IllegalFrame(illegal) => {
+            FaultKind::IllegalFrame(illegal) => {
+                let illegal = *illegal;
                 self.then(NEVER, true);
                 Some(Step::Put(raw::illegal(illegal)))
             }
-            Deed::StopReading => match step {
+            FaultKind::StopReading => match step {
                 0 => {
                     let at = probe.map_or(NEVER, |after| self.start.saturating_add(after));
                     self.then(at, true);
@@ -287,9 +287,9 @@ impl Play {
                     Some(Step::Probe(raw::frame(raw::PONG, b"")))
                 }
             },
-            Deed::Vanish { lasts } => match step {
+            FaultKind::Vanish { lasts } => match step {
                 0 => {
-                    let at = lasts.map_or(NEVER, |lasts| self.start.saturating_add(lasts));
+                    let at = lasts.map_or(NEVER, |lasts| self.start.saturating_add(nanos(lasts)));
                     self.then(at, false);
                     Some(Step::Vanish)
                 }
@@ -298,9 +298,12 @@ impl Play {
                     Some(Step::Return)
                 }
             },
-            Deed::HalfClose => self.once(Step::HalfClose),
-            Deed::Reset => self.once(Step::Reset),
-            Deed::Close { code } => self.once(Step::Close(code)),
+            FaultKind::HalfClose => self.once(Step::HalfClose),
+            FaultKind::Reset => self.once(Step::Reset),
+            FaultKind::Close { codes } => {
+                let code = codes.first().copied().flatten();
+                self.once(Step::Close(code))
+            }
         }
     }
 

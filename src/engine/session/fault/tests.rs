@@ -1,14 +1,25 @@
 //! The schedules of faults, whatever the times at which they are looked at.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::{Faults, Step, raw};
-use crate::plan::{Conduct, Deed, Nanos, Wrong};
-use crate::scenario::{Activity, Illegal};
+use crate::plan::{Conduct, Nanos};
+use crate::scenario::{Activity, Fault, FaultKind, Illegal, Sweep};
 
-fn faults(after: Nanos, deed: Deed) -> Faults {
+fn fault(after: Nanos, kind: FaultKind) -> Fault {
+    let after = Duration::from_nanos(after);
+    Fault { kind, after }
+}
+
+fn sweep(nanos: Nanos) -> Sweep {
+    Duration::from_nanos(nanos).into()
+}
+
+fn faults(after: Nanos, kind: FaultKind) -> Faults {
     let conduct = Conduct {
-        faults: vec![Wrong { after, deed }],
+        faults: vec![fault(after, kind)],
         ..Conduct::default()
     };
     Faults::new(&conduct, 0).unwrap()
@@ -30,34 +41,33 @@ fn until(faults: &mut Faults, end: Nanos) -> Vec<(Nanos, Step)> {
 /// RFC 6455 section 5.5.1.
 #[test]
 fn no_pong_follows_a_close_frame() {
-    for deed in [
-        Deed::WrongPong,
-        Deed::LatePong { delay: 10 },
-        Deed::NeverClose,
+    for kind in [
+        FaultKind::WrongPong,
+        FaultKind::LatePong { delay: sweep(10) },
+        FaultKind::NeverClose,
     ] {
-        let mut faults = faults(0, deed);
+        let mut faults = faults(0, kind.clone());
         faults.ping(b"before", 1);
         faults.close();
-        assert!(!faults.ping(b"after", 2), "{deed:?}");
-        assert!(until(&mut faults, 1000).is_empty(), "{deed:?}");
+        assert!(!faults.ping(b"after", 2), "{kind:?}");
+        assert!(until(&mut faults, 1000).is_empty(), "{kind:?}");
     }
-    let mut faults = faults(5, Deed::IllegalFrame(Illegal::BadCloseCode));
+    let mut faults = faults(5, FaultKind::IllegalFrame(Illegal::BadCloseCode));
     assert!(faults.ping(b"before", 1) && !faults.ping(b"after", 6));
 }
 
 #[test]
 fn nothing_is_sent_once_our_half_of_tcp_has_ended() {
-    let wrong = |after, deed| Wrong { after, deed };
-    let only = Deed::Only {
+    let only = FaultKind::Only {
         frame: Activity::Ping,
-        every: 7,
+        every: sweep(7),
     };
     let conduct = Conduct {
         faults: vec![
-            wrong(0, Deed::LatePong { delay: 50 }),
-            wrong(10, only),
-            wrong(20, Deed::HalfClose),
-            wrong(40, Deed::Reset),
+            fault(0, FaultKind::LatePong { delay: sweep(50) }),
+            fault(10, only),
+            fault(20, FaultKind::HalfClose),
+            fault(40, FaultKind::Reset),
         ],
         ..Conduct::default()
     };
@@ -75,8 +85,8 @@ proptest! {
     fn activity_keeps_to_its_schedule_however_late_it_is_looked_at(
         after in 0u64..1000, every in 1u64..500, lags in prop::collection::vec(0u64..2000, 1..50),
     ) {
-        let deed = Deed::Only { frame: Activity::Ping, every };
-        let mut faults = faults(after, deed);
+        let kind = FaultKind::Only { frame: Activity::Ping, every: sweep(every) };
+        let mut faults = faults(after, kind);
         let mut now = 0;
         let mut sent = 0;
         for lag in lags {
@@ -109,7 +119,7 @@ proptest! {
 
     #[test]
     fn waiting_pongs_are_bounded(pings in 0usize..200) {
-        let mut faults = faults(0, Deed::LatePong { delay: 1000 });
+        let mut faults = faults(0, FaultKind::LatePong { delay: sweep(1000) });
         for at in 0..pings {
             faults.ping(b"", at as Nanos);
         }
@@ -122,23 +132,28 @@ proptest! {
 fn what_sends_waits_for_room_and_what_does_not_goes_on() {
     let mut only = faults(
         0,
-        Deed::Only {
+        FaultKind::Only {
             frame: Activity::Text,
-            every: 10,
+            every: sweep(10),
         },
     );
     assert_eq!(only.due(0, false), Some(Step::StopSending));
     assert_eq!((only.next(false), only.next(true)), (Nanos::MAX, 10));
     assert_eq!(only.due(50, false), None);
     assert_eq!(only.due(50, true), Some(Step::Put(raw::text("wsbench"))));
-    let mut reset = faults(5, Deed::Reset);
+    let mut reset = faults(5, FaultKind::Reset);
     assert_eq!(reset.due(5, false), Some(Step::Reset));
     assert_eq!(reset.began(), Some(5));
 }
 
 #[test]
 fn a_vanished_client_returns_at_its_time_even_in_the_close_handshake() {
-    let mut faults = faults(10, Deed::Vanish { lasts: Some(20) });
+    let mut faults = faults(
+        10,
+        FaultKind::Vanish {
+            lasts: Some(Duration::from_nanos(20)),
+        },
+    );
     assert_eq!(until(&mut faults, 15), [(10, Step::Vanish)]);
     faults.close();
     assert_eq!(until(&mut faults, 100), [(30, Step::Return)]);
@@ -147,7 +162,7 @@ fn a_vanished_client_returns_at_its_time_even_in_the_close_handshake() {
 
 #[test]
 fn what_only_changes_an_answer_began_when_it_was_due() {
-    let mut faults = faults(10, Deed::NoPong);
+    let mut faults = faults(10, FaultKind::NoPong);
     assert!(faults.ping(b"x", 9));
     assert!(!faults.ping(b"x", 10));
     assert!(matches!(faults.due(500, true), Some(Step::Put(_))));
