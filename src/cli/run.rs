@@ -269,7 +269,8 @@ impl engine::Observer for Watch<'_> {
         if abort.is_empty() || second.is_over || self.held.is_some() {
             return ControlFlow::Continue(());
         }
-        let summary = second.glimpse(&|metric| abort.iter().any(|gate| gate.subject.is_of(metric)));
+        let summary =
+            second.snapshot(&|metric| abort.iter().any(|gate| gate.subject.is_of(metric)));
         self.held = first_holding(self.scenario, &summary).map(|gate| gate.text.clone());
         match self.held {
             Some(_) => ControlFlow::Break(()),

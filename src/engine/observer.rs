@@ -1,10 +1,11 @@
 //! What a run tells while it goes on, and what it leaves.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::EngineError;
-use crate::measure::{Collector, Echoes, Progress, Summary};
+use crate::measure::{Collector, Echoes, Interval, Progress, Summary};
 
 /// Looks on while a run goes on. Called by the supervisor, which does nothing else meanwhile: it must wait for nothing.
 pub trait Observer {
@@ -21,7 +22,9 @@ pub trait Observer {
 
 /// A new second to look at.
 pub struct Second<'a> {
-    /// What it held.
+    /// What it held, by name: for whoever keeps or passes it on.
+    pub interval: Arc<Interval>,
+    /// What it held, for people.
     pub progress: Progress,
     /// The load had ended by then.
     pub is_over: bool,
@@ -31,9 +34,9 @@ pub struct Second<'a> {
 }
 
 impl Second<'_> {
-    /// The numbers so far of the metrics that are `wanted`, as [`Collector::glimpse`] tells them.
-    pub fn glimpse(&self, wanted: &dyn Fn(&str) -> bool) -> Summary {
-        self.collector.glimpse(self.seconds, &self.windows, wanted)
+    /// The numbers so far of the metrics that are `wanted`, as [`Collector::snapshot`] tells them.
+    pub fn snapshot(&self, wanted: &dyn Fn(&str) -> bool) -> Summary {
+        self.collector.snapshot(self.seconds, &self.windows, wanted)
     }
 }
 

@@ -22,6 +22,7 @@ use super::sample::Sampler;
 use super::shared::RunState;
 use super::worker::{self, Assignment, Handover, INTERVAL};
 use crate::measure::{Collector, Phase, Progress, Shard};
+use crate::metric::{Counter, Gauge};
 use crate::plan::{Nanos, Plan, Windows, nanos};
 use crate::scenario::Shape;
 use crate::time::{Clock as _, Monotonic};
@@ -174,13 +175,19 @@ struct Supervisor {
     interrupted: bool,
     aborted: bool,
     failed: u64,
+    /// How many connections are planned to be open together, where that can be said.
+    together: Option<u64>,
     ended_at: Nanos,
 }
 
 impl Supervisor {
     fn new(launch: &Launch, crew: &Crew, interrupt: mpsc::Receiver<()>) -> Self {
         let layout = launch.plan.layout();
-        let mut collector = Collector::new(layout.clone());
+        let cohorts = launch.plan.scenario.cohorts.iter();
+        let states = Gauge::Open.name();
+        let looked_at = cohorts.map(|cohort| cohort.is_looked_at(states)).collect();
+        let length = Duration::from_nanos(launch.plan.length());
+        let mut collector = Collector::new(layout.clone()).planned(length, looked_at);
         if let Some(dns) = launch.dns {
             collector.name_looked_up(dns);
         }
@@ -198,6 +205,10 @@ impl Supervisor {
             interrupted: false,
             aborted: false,
             failed: 0,
+            together: match launch.plan.scenario.load.shape {
+                Shape::Arrivals { .. } => None,
+                Shape::Steady { .. } | Shape::Stages(_) => Some(launch.plan.connections()),
+            },
             ended_at: 0,
             plan: launch.plan.clone(),
         }
@@ -283,22 +294,14 @@ impl Supervisor {
             let phase = self.phase(time);
             let open: u64 = interval.cohorts.iter().map(|cohort| cohort.open.open).sum();
             let sample = self.sampler.sample(self.clock.now(), open);
-            self.collector.interval(phase, &interval, sample);
-            let failed: u64 = (interval.cohorts.iter())
-                .map(|cohort| {
-                    cohort
-                        .whole
-                        .counter(crate::metric::Counter::ConnectionsFailed)
-                })
-                .sum();
-            self.failed += failed;
-            let rows = self.collector.newest();
-            let planned = self.plan.connections();
-            let mut progress = Progress::of(phase, &interval, rows, self.failed, planned);
+            let seen = self.collector.interval(phase, &interval, sample);
+            self.failed += seen.count(Counter::ConnectionsFailed);
+            let mut progress = Progress::of(&seen, self.failed, self.together);
             (progress.planned, progress.left) = self.span(phase, time);
             observer.echoes(std::mem::take(&mut interval.echoes));
             self.merging.give_back(interval);
             let second = Second {
+                interval: seen,
                 progress,
                 is_over: time >= self.state.end(),
                 seconds: time as f64 / 1e9,

@@ -82,7 +82,7 @@ async fn a_failure_leaves_what_was_seen() {
     crew.recycle = (0..2).map(|_| channel().0).collect();
     let mut supervisor = Supervisor::new(&launch, &crew, interrupt);
     let mut shard = Shard::new(&launch.plan.layout());
-    let opened = crate::metric::Counter::ConnectionsOpened;
+    let opened = Counter::ConnectionsOpened;
     shard.cohorts[0].whole.add(opened, 1);
     let last = Handover {
         worker: 1,

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use super::client;
 use super::dial::Dialer;
 use super::shared::{RunState, Shared};
-use crate::measure::Shard;
+use crate::measure::{Interval, Shard};
 use crate::metric::Counter;
 use crate::plan::{Nanos, Plan};
 use crate::scenario::Shape;
@@ -23,7 +23,7 @@ use crate::time::Monotonic;
 use crate::time::Seat;
 
 /// How long an interval is, in nanoseconds.
-pub(super) const INTERVAL: Nanos = 1_000_000_000;
+pub(super) const INTERVAL: Nanos = Interval::SECOND_NS;
 
 /// At the end of the load connections are woken so many at a time, so that the last answers are not held up.
 const WOKEN_AT_ONCE: usize = 64;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::histogram::Histogram;
-use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
+use super::interval::Name;
+use crate::metric::{self, Cause, CloseKind, Counter, Side, Timer};
 
 /// Counters are there from the start; histograms are made when first used, and take up to 1 KiB each until they hold
 /// many times.
@@ -110,9 +111,33 @@ impl Cells {
             .and_then(|[_, service]| filled(service))
     }
 
-    /// For how many messages there is room.
-    pub fn messages(&self) -> usize {
-        self.messages
+    /// All that was counted, by name; what is zero is left out.
+    pub fn counts(&self) -> impl Iterator<Item = (Name, u64)> {
+        let counters = Counter::ALL.iter().zip(&self.counters);
+        let counters = counters.map(|(counter, count)| (Name::from(counter.name()), *count));
+        let causes = Cause::ALL.iter().zip(&self.causes);
+        let causes = causes.filter(|(cause, count)| **cause != Cause::Completed && **count > 0);
+        let causes = causes.map(|(cause, count)| (Name::from(metric::error(*cause)), *count));
+        let closes = self.closes();
+        let closes = closes.map(|(kind, side, count)| (metric::close(kind, side).into(), count));
+        let all = counters.chain(causes).chain(closes);
+        all.filter(|(_, count)| *count > 0)
+    }
+
+    /// All times, by name, where these are the names of the messages; what is empty is left out.
+    pub fn times<'a>(
+        &'a self,
+        messages: &'a [String],
+    ) -> impl Iterator<Item = (Name, &'a Histogram)> {
+        let timers = Timer::ALL.iter().copied();
+        let timers = timers.map(|timer| (Name::from(timer.name()), self.timer(timer)));
+        let answers = messages.iter().enumerate().flat_map(|(index, message)| {
+            let latency = (metric::latency(message).into(), self.latency(index));
+            let service = (metric::service(message).into(), self.service(index));
+            [latency, service]
+        });
+        let all = timers.chain(answers);
+        all.filter_map(|(name, times)| Some((name, times?)))
     }
 
     /// Adds all that `other` holds. Exact, and the order does not matter.

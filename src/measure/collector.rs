@@ -1,23 +1,14 @@
 //! Merges the shards of all workers, interval by interval, into the numbers of the run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::cells::Cells;
+use super::interval::{Interval, Sample};
 use super::shard::{CohortShard, Layout, Open, Shard, Window};
-use super::summary::{Endings, GaugeStats, Lives, Metric, Summary, Value};
-use super::timeline::{Phase, Row, Timeline};
-use crate::metric::{self, Cause, Counter, Gauge, Timer};
-
-/// How the generator itself fared in an interval.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Sample {
-    /// CPU used, in percent of one core.
-    pub cpu: Option<f64>,
-    /// Memory used, in bytes.
-    pub rss: Option<f64>,
-    /// Growth of it for each open connection, in bytes.
-    pub bytes_per_connection: Option<f64>,
-}
+use super::summary::{Endings, GaugeStats, Lives, Metric, States, Summary, Value};
+use super::timeline::{Phase, Timeline};
+use crate::metric::{Counter, Gauge, Timer};
 
 /// The gauges of each cohort.
 const STATES: [Gauge; 3] = [Gauge::Connecting, Gauge::Open, Gauge::Closing];
@@ -28,29 +19,45 @@ const OWN: [Gauge; 3] = [
     Gauge::BytesPerConnection,
 ];
 
-/// Everything seen so far.
+/// Everything seen so far, in bounded memory.
 #[derive(Debug)]
 pub struct Collector {
     layout: Layout,
+    /// For each cohort, whether its states are among those that are added up.
+    looked_at: Vec<bool>,
     all: Shard,
+    /// Where the newest interval ended.
+    reached_ns: u64,
     timeline: Timeline,
-    gauges: Vec<[Option<GaugeStats>; 3]>,
+    states: Vec<States>,
     generator: [Option<GaugeStats>; 3],
     endings: Endings,
     lives: Lives,
 }
 
 impl Collector {
-    /// Nothing seen yet.
+    /// Nothing seen yet of a short run. The states of all cohorts are added up.
     pub fn new(layout: Layout) -> Self {
         Self {
             all: Shard::new(&layout),
-            timeline: Timeline::default(),
-            gauges: vec![[None; 3]; layout.cohorts.len()],
+            reached_ns: 0,
+            timeline: Timeline::new(Duration::ZERO),
+            looked_at: vec![true; layout.cohorts.len()],
+            states: Vec::new(),
             generator: [None; 3],
             endings: Endings::default(),
             lives: Lives::default(),
             layout,
+        }
+    }
+
+    /// The same for a run that is planned to take so long, and where gates that name no cohort look at these, one flag
+    /// for each: only their states are added up.
+    pub fn planned(self, length: Duration, looked_at: Vec<bool>) -> Self {
+        Self {
+            timeline: Timeline::new(length),
+            looked_at,
+            ..self
         }
     }
 
@@ -61,33 +68,64 @@ impl Collector {
         }
     }
 
-    /// Takes one interval of all workers, already merged. Its states become a row of the timeline.
-    pub fn interval(&mut self, phase: Phase, interval: &Shard, sample: Sample) {
-        self.all.merge(interval, 0);
-        self.keep_endings(interval);
-        self.keep_lives(interval);
-        for (index, cohort) in interval.cohorts.iter().enumerate() {
-            let row = Row::of(interval.interval, phase, index, cohort);
-            Arc::make_mut(&mut self.timeline).push(row);
-            let Open {
-                connecting,
-                open,
-                closing,
-                ..
-            } = cohort.open;
-            for (stats, now) in self.gauges[index]
-                .iter_mut()
-                .zip([connecting, open, closing])
-            {
-                GaugeStats::push(stats, now as f64);
-            }
-        }
+    /// Takes one interval of all workers, already merged, and gives it back by name.
+    pub fn interval(&mut self, phase: Phase, shard: &Shard, sample: Sample) -> Arc<Interval> {
+        self.all.merge(shard, 0);
+        self.keep_endings(shard);
+        self.keep_lives(shard);
+        let mut interval = Interval::of(shard, phase, sample, &self.layout);
+        // Where a worker fell behind and covered two at once, so does this.
+        interval.from_ns = self.reached_ns.min(interval.from_ns);
+        self.reached_ns = interval.to_ns;
+        self.timeline.push(&interval);
+        self.keep_states(&interval);
         let now = [sample.cpu, sample.rss, sample.bytes_per_connection];
         for (stats, now) in self.generator.iter_mut().zip(now) {
             if let Some(now) = now {
                 GaugeStats::push(stats, now);
             }
         }
+        Arc::new(interval)
+    }
+
+    /// Folds the states of one second into those of its phase.
+    fn keep_states(&mut self, interval: &Interval) {
+        let phase = interval.phase;
+        let cohorts = interval.cohorts.iter().enumerate();
+        let mut now: Vec<(Option<usize>, Open)> = cohorts
+            .map(|(index, part)| (Some(index), part.gauges))
+            .collect();
+        let looked_at = self.looked_at.iter().zip(&interval.cohorts);
+        let looked_at = looked_at.filter(|(is_looked_at, _)| **is_looked_at);
+        let together = looked_at.fold(None, |all: Option<Open>, (_, part)| {
+            let mut all = all.unwrap_or_default();
+            all.merge(&part.gauges);
+            Some(all)
+        });
+        now.extend(together.map(|together| (None, together)));
+        let known = self.states.iter().rposition(|states| states.phase != phase);
+        let mut of_phase = self.states.split_off(known.map_or(0, |last| last + 1));
+        let is_new = of_phase.is_empty();
+        for (place, (cohort, open)) in now.into_iter().enumerate() {
+            let [connecting, open, closing] =
+                [open.connecting, open.open, open.closing].map(|now| now as f64);
+            if is_new {
+                let [connecting, open, closing] = [connecting, open, closing].map(GaugeStats::of);
+                of_phase.push(States {
+                    cohort,
+                    phase,
+                    connecting,
+                    open,
+                    closing,
+                });
+            } else {
+                let states = &mut of_phase[place];
+                states.connecting.add(connecting);
+                states.open.add(open);
+                states.closing.add(closing);
+            }
+        }
+        self.states.append(&mut of_phase);
     }
 
     fn keep_lives(&mut self, interval: &Shard) {
@@ -116,12 +154,6 @@ impl Collector {
         endings.more += interval.more_endings;
     }
 
-    /// The newest rows of the timeline, one for each cohort.
-    pub fn newest(&self) -> &[Row] {
-        let cohorts = self.layout.cohorts.len();
-        &self.timeline[self.timeline.len().saturating_sub(cohorts)..]
-    }
-
     /// The numbers so far, where the measured windows were so many seconds long.
     pub fn summary(&self, seconds: f64, windows: &[f64]) -> Summary {
         let mut totals = Vec::new();
@@ -130,20 +162,27 @@ impl Collector {
         }
         Summary {
             totals,
+            timeline: self.timeline.rows(),
             endings: self.endings.clone(),
             lives: self.lives.clone(),
-            ..self.glimpse(seconds, windows, &|_| true)
+            ..self.snapshot(seconds, windows, &|_| true)
         }
     }
 
-    /// As [`Self::summary`], and cheap enough for every second: counters, gauges, and of the histograms and the timeline
-    /// what the metrics that are `wanted` come from. Totals, endings and lives are left out.
-    pub fn glimpse(&self, seconds: f64, windows: &[f64], wanted: &dyn Fn(&str) -> bool) -> Summary {
+    /// As [`Self::summary`], and cheap enough for every second: counters, gauges, states, and of the histograms those
+    /// that are `wanted`. Totals, timeline, endings and lives are left out.
+    pub fn snapshot(
+        &self,
+        seconds: f64,
+        windows: &[f64],
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Summary {
         let mut metrics = Vec::new();
-        for (cohort, gauges) in self.cohorts(wanted).zip(&self.gauges) {
+        for (index, cohort) in self.cohorts(wanted).enumerate() {
             cohort.whole(seconds, &mut metrics);
             cohort.windows(&self.layout, windows, &mut metrics);
-            push_gauges(&mut metrics, Some(cohort.cohort), seconds, STATES, *gauges);
+            let gauges = STATES.map(|gauge| self.gauge(index, gauge));
+            push_gauges(&mut metrics, Some(cohort.cohort), seconds, STATES, gauges);
         }
         push_gauges(&mut metrics, None, seconds, OWN, self.generator);
         let loop_lag = Timer::GeneratorLoopLag.name();
@@ -156,11 +195,6 @@ impl Collector {
                 value: Value::Histogram(Box::new(self.all.loop_lag.clone())),
             });
         }
-        let timeline = if STATES.iter().any(|state| wanted(state.name())) {
-            self.timeline.clone()
-        } else {
-            Timeline::default()
-        };
         Summary {
             cohorts: self
                 .layout
@@ -172,10 +206,24 @@ impl Collector {
             measured_seconds: windows.iter().sum(),
             metrics,
             totals: Vec::new(),
-            timeline,
+            states: self.states.clone(),
+            timeline: Vec::new(),
             endings: Endings::default(),
             lives: Lives::default(),
         }
+    }
+
+    /// One state of one cohort over the whole run.
+    fn gauge(&self, cohort: usize, gauge: Gauge) -> Option<GaugeStats> {
+        let phases = self
+            .states
+            .iter()
+            .filter(|states| states.cohort == Some(cohort));
+        let mut all = None;
+        for stats in phases.filter_map(|states| states.gauge(gauge)) {
+            GaugeStats::merge(&mut all, stats);
+        }
+        all
     }
 
     fn cohorts<'a>(
@@ -264,31 +312,16 @@ impl CohortRows<'_> {
                 Value::Counter(cells.counter(counter)),
             );
         }
-        for cause in Cause::ALL
-            .iter()
-            .copied()
-            .filter(|c| *c != Cause::Completed)
-        {
-            let count = cells.caused(cause);
-            if count > 0 {
-                push(metric::error(cause), Value::Counter(count));
-            }
+        let others = cells
+            .counts()
+            .filter(|(name, _)| Counter::from_name(name).is_none());
+        for (name, count) in others {
+            push(name.into_owned(), Value::Counter(count));
         }
-        for (kind, side, count) in cells.closes() {
-            push(metric::close(kind, side), Value::Counter(count));
-        }
-        let timers = (Timer::ALL.iter().copied())
-            .filter_map(|timer| Some((timer.name().to_owned(), cells.timer(timer)?)));
-        let answers = (self.messages.iter().enumerate()).flat_map(|(index, message)| {
-            let latency = cells.latency(index);
-            let service = cells.service(index);
-            let latency = latency.map(|times| (metric::latency(message), times));
-            let service = service.map(|times| (metric::service(message), times));
-            latency.into_iter().chain(service)
-        });
-        for (name, times) in timers.chain(answers) {
+        for (name, times) in cells.times(self.messages) {
             if (self.wanted)(&name) {
-                push(name, Value::Histogram(Box::new(times.clone().packed())));
+                let times = Box::new(times.clone().packed());
+                push(name.into_owned(), Value::Histogram(times));
             }
         }
     }
@@ -304,13 +337,18 @@ pub(super) fn covers_whole_run(counter: Counter) -> bool {
 mod tests {
     use super::*;
 
-    /// A run grows, and a look at it each second must not.
-    #[test]
-    fn a_glimpse_copies_no_more_than_is_wanted() {
-        let layout = Layout {
-            cohorts: vec![("main".to_owned(), vec!["echo".to_owned()])],
+    fn layout(cohorts: &[&str]) -> Layout {
+        let cohort = |name: &&str| ((*name).to_owned(), vec!["echo".to_owned()]);
+        Layout {
+            cohorts: cohorts.iter().map(cohort).collect(),
             stages: 0,
-        };
+        }
+    }
+
+    /// A run grows, and what is looked at each second must not.
+    #[test]
+    fn a_snapshot_copies_no_more_than_is_wanted() {
+        let layout = layout(&["main"]);
         let mut collector = Collector::new(layout.clone());
         let mut shard = Shard::new(&layout);
         let window = shard.cohorts[0].window(Window::measured(0));
@@ -321,14 +359,13 @@ mod tests {
         shard.more_lives = 1;
         collector.interval(Phase::Measure, &shard, Sample::default());
         let histograms = |wanted: &str| {
-            let glimpse = collector.glimpse(1.0, &[1.0], &|metric| metric == wanted);
-            assert_eq!(glimpse.count("messages.sent"), 1);
-            assert_eq!(glimpse.totals, []);
-            assert_eq!(glimpse.endings, Endings::default());
-            assert_eq!(glimpse.lives, Lives::default());
-            let is_shared = Arc::ptr_eq(&glimpse.timeline, &collector.timeline);
-            assert_eq!(is_shared, wanted == "connections.open");
-            let rows = glimpse.metrics.into_iter();
+            let snapshot = collector.snapshot(1.0, &[1.0], &|metric| metric == wanted);
+            assert_eq!(snapshot.count("messages.sent"), 1);
+            assert_eq!(snapshot.totals, []);
+            assert_eq!(snapshot.timeline, []);
+            assert_eq!(snapshot.endings, Endings::default());
+            assert_eq!(snapshot.lives, Lives::default());
+            let rows = snapshot.metrics.into_iter();
             let histograms = rows.filter(|row| matches!(row.value, Value::Histogram(_)));
             histograms.map(|row| row.name).collect::<Vec<_>>()
         };
@@ -338,5 +375,53 @@ mod tests {
         assert_eq!(histograms("generator.loop_lag"), ["generator.loop_lag"]);
         let whole = collector.summary(1.0, &[1.0]);
         assert_eq!((whole.endings.more, whole.lives.more), (1, 1));
+    }
+
+    /// What a gate on `connections.open` looks at: it neither grows with the run nor loses a second.
+    #[test]
+    fn states_are_folded_by_phase() {
+        let layout = layout(&["good", "bad", "fair"]);
+        let mut collector = Collector::new(layout.clone())
+            .planned(Duration::from_secs(100_000), vec![true, false, true]);
+        let mut shard = Shard::new(&layout);
+        use Phase::{Drain, Measure, RampUp};
+        let mut second = |phase, open: [u64; 3]| {
+            for (cohort, open) in shard.cohorts.iter_mut().zip(open) {
+                cohort.open.open = open;
+            }
+            collector.interval(phase, &shard, Sample::default());
+            shard.interval += 1;
+        };
+        second(RampUp, [1, 5, 0]);
+        second(Measure, [4, 5, 1]);
+        second(Measure, [1, 5, 3]);
+        second(Drain, [0, 5, 0]);
+        let summary = collector.summary(4.0, &[2.0]);
+        let seen = |cohort| {
+            let states = summary
+                .states
+                .iter()
+                .filter(move |one| one.cohort == cohort);
+            let open = states.map(|one| (one.phase, one.open.min, one.open.max, one.open.last));
+            open.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            seen(Some(0)),
+            [
+                (RampUp, 1.0, 1.0, 1.0),
+                (Measure, 1.0, 4.0, 1.0),
+                (Drain, 0.0, 0.0, 0.0)
+            ]
+        );
+        // The bad one is not among them, and 5 is not 4 + 3.
+        assert_eq!(
+            seen(None),
+            [
+                (RampUp, 1.0, 1.0, 1.0),
+                (Measure, 4.0, 5.0, 4.0),
+                (Drain, 0.0, 0.0, 0.0)
+            ]
+        );
+        assert_eq!(collector.states.len(), 3 * 4);
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::histogram::Histogram;
 use super::life::Life;
 use super::shard::Ending;
-use super::timeline::Timeline;
-use crate::metric::{Cause, Kind};
+use super::timeline::{Phase, Row};
+use crate::metric::{Cause, Gauge, Kind};
 
 /// The samples of a gauge, one a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,23 +24,77 @@ pub struct GaugeStats {
 }
 
 impl GaugeStats {
+    /// One sample.
+    pub fn of(value: f64) -> Self {
+        Self {
+            samples: 1,
+            min: value,
+            max: value,
+            mean: value,
+            last: value,
+        }
+    }
+
     /// Adds a sample.
+    pub fn add(&mut self, value: f64) {
+        self.samples += 1;
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        self.mean += (value - self.mean) / self.samples as f64;
+        self.last = value;
+    }
+
+    /// Adds a sample to those that there may be.
     pub fn push(this: &mut Option<Self>, value: f64) {
+        match this {
+            Some(stats) => stats.add(value),
+            None => *this = Some(Self::of(value)),
+        }
+    }
+
+    /// Adds the samples that came after these.
+    pub fn merge(this: &mut Option<Self>, later: Self) {
         let Some(stats) = this else {
-            *this = Some(Self {
-                samples: 1,
-                min: value,
-                max: value,
-                mean: value,
-                last: value,
-            });
+            *this = Some(later);
             return;
         };
-        stats.samples += 1;
-        stats.min = stats.min.min(value);
-        stats.max = stats.max.max(value);
-        stats.mean += (value - stats.mean) / stats.samples as f64;
-        stats.last = value;
+        let sum = |stats: &Self| stats.mean * stats.samples as f64;
+        let samples = stats.samples + later.samples;
+        *stats = Self {
+            samples,
+            min: stats.min.min(later.min),
+            max: stats.max.max(later.max),
+            mean: (sum(stats) + sum(&later)) / samples as f64,
+            last: later.last,
+        };
+    }
+}
+
+/// How many connections were in which state in one phase of a run, second by second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct States {
+    /// The index of the cohort; `None`: those together that gates look at where they name none, since the peak of a sum is
+    /// not the sum of the peaks.
+    pub cohort: Option<usize>,
+    /// The phase.
+    pub phase: Phase,
+    /// In the handshake (readyState 0).
+    pub connecting: GaugeStats,
+    /// Open (readyState 1).
+    pub open: GaugeStats,
+    /// In the close handshake (readyState 2).
+    pub closing: GaugeStats,
+}
+
+impl States {
+    /// One of the three gauges of a connection's state; `None` for another gauge.
+    pub fn gauge(&self, gauge: Gauge) -> Option<GaugeStats> {
+        match gauge {
+            Gauge::Connecting => Some(self.connecting),
+            Gauge::Open => Some(self.open),
+            Gauge::Closing => Some(self.closing),
+            _ => None,
+        }
     }
 }
 
@@ -128,8 +182,12 @@ pub struct Summary {
     pub metrics: Vec<Metric>,
     /// The same over the whole run, what was not measured included; one row for each metric and cohort.
     pub totals: Vec<Metric>,
-    /// Second by second.
-    pub timeline: Timeline,
+    /// The states of connections, folded second by second: in the order of the phases, and in each of them one for each
+    /// cohort and one for those together that gates look at, where there are any.
+    pub states: Vec<States>,
+    /// What happened over time, oldest first, in steps of one width: at most [`super::Timeline::MAX_INTERVALS`] for each
+    /// cohort.
+    pub timeline: Vec<Row>,
     /// Who did not end as planned.
     pub endings: Endings,
     /// The connections of cohorts with a contract.

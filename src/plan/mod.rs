@@ -19,6 +19,8 @@ pub use windows::Windows;
 
 pub use crate::time::{Nanos, nanos};
 
+use std::time::Duration;
+
 use crate::measure::Layout;
 use crate::scenario::{Cohort, Message, Pacing, Scenario, Shape};
 
@@ -123,6 +125,18 @@ impl Plan {
     /// Which times are measured.
     pub fn windows(&self) -> Windows {
         Windows::new(&self.scenario.load.shape)
+    }
+
+    /// How long the load lasts if nothing holds it up: ramp-up, warm-up and what is measured.
+    pub fn length(&self) -> Nanos {
+        let before = match &self.scenario.load.shape {
+            Shape::Steady {
+                ramp_up, warm_up, ..
+            } => *ramp_up + *warm_up,
+            Shape::Arrivals { warm_up, .. } => *warm_up,
+            Shape::Stages(_) => Duration::ZERO,
+        };
+        nanos(before).saturating_add(self.windows().length())
     }
 
     /// The names behind the indices that measurements use.

@@ -1,5 +1,6 @@
-//! `timeline.csv`: one row a second and cohort; second 0 is that of the first dial.
-//! Counts what was completed in that second, in every phase of the run.
+//! `timeline.csv`: one row for each step of time and cohort; second 0 is that of the first dial.
+//! Counts what was completed in that step, in every phase of the run. Steps are a second wide in runs of up to 720
+//! seconds, and wider in longer ones.
 
 use std::io::Write;
 
@@ -30,9 +31,10 @@ struct Line<'a> {
     latency_max_us: String,
     rtt_p99_us: String,
     lateness_p99_us: String,
+    seconds: u64,
 }
 
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 19] = [
     "second",
     "phase",
     "cohort",
@@ -51,6 +53,7 @@ const COLUMNS: [&str; 18] = [
     "latency_max_us",
     "rtt_p99_us",
     "lateness_p99_us",
+    "seconds",
 ];
 
 /// Writes `timeline.csv`.
@@ -89,6 +92,7 @@ fn line<'a>(row: &Row, cohorts: &'a [String]) -> Line<'a> {
         latency_max_us: micros(row.latency_max_ns),
         rtt_p99_us: micros(row.rtt_p99_ns),
         lateness_p99_us: micros(row.lateness_p99_ns),
+        seconds: row.seconds,
     }
 }
 

@@ -88,8 +88,8 @@ fn looked_up(stat: Stat, metric: &str, cohort: Option<&str>, stage: Option<u32>)
         },
     );
     let scenario = scenario();
-    let glimpse = collector().glimpse(SECONDS.0, SECONDS.1, &|metric| subject.is_of(metric));
-    let [at_the_end, meanwhile] = [summary(), glimpse]
+    let snapshot = collector().snapshot(SECONDS.0, SECONDS.1, &|metric| subject.is_of(metric));
+    let [at_the_end, meanwhile] = [summary(), snapshot]
         .map(|summary| observe(&subject, &View::new(&scenario, &summary)).map(|seen| seen.value));
     assert_eq!(at_the_end, meanwhile, "{subject}");
     at_the_end.ok()

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::view::View;
-use crate::measure::{GaugeStats, Histogram, Open, Phase, Row, Summary, Value};
+use crate::measure::{GaugeStats, Histogram, Phase, Summary, Value};
 use crate::metric::{self, Gauge, Kind, Unit};
 use crate::scenario::{Selector, Stat, Subject};
 use crate::units::{human_count, human_ns};
@@ -206,9 +206,9 @@ fn of_histogram(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Obse
 
 fn of_gauge(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Observed, NoData> {
     let stats = match Gauge::from_name(&selector.metric) {
-        Some(Gauge::Connecting) => states(selector, view, |open| open.connecting),
-        Some(Gauge::Open) => states(selector, view, |open| open.open),
-        Some(Gauge::Closing) => states(selector, view, |open| open.closing),
+        Some(gauge @ (Gauge::Connecting | Gauge::Open | Gauge::Closing)) => {
+            states(gauge, selector, view)
+        }
         _ => view.of(selector).find_map(|row| match row.value {
             Value::Gauge(stats) => Some(stats),
             _ => None,
@@ -228,17 +228,14 @@ fn of_gauge(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Observed
     })
 }
 
-/// The cohorts' states summed second by second: the peak of a sum is not the sum of the peaks.
-fn states(selector: &Selector, view: &View<'_>, of: fn(&Open) -> u64) -> Option<GaugeStats> {
-    let in_stage = |row: &&Row| selector.stage.is_none_or(|s| row.phase == Phase::Stage(s));
-    let mut rows = view.seconds(selector).filter(in_stage).peekable();
+/// One state of connections, all phases of the run or one stage together.
+fn states(gauge: Gauge, selector: &Selector, view: &View<'_>) -> Option<GaugeStats> {
+    let in_stage = |phase| selector.stage.is_none_or(|s| phase == Phase::Stage(s));
     let mut stats = None;
-    while let Some(first) = rows.next() {
-        let mut sum = of(&first.open);
-        while let Some(row) = rows.next_if(|row| row.second == first.second) {
-            sum += of(&row.open);
+    for states in view.states(selector).filter(|one| in_stage(one.phase)) {
+        if let Some(more) = states.gauge(gauge) {
+            GaugeStats::merge(&mut stats, more);
         }
-        GaugeStats::push(&mut stats, sum as f64);
     }
     stats
 }

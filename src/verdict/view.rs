@@ -1,7 +1,7 @@
 //! The numbers of a run as gates look at them: where none is named, those of the cohorts that a gate on this metric
 //! looks at ([`Cohort::is_looked_at`]). What the others do is for contracts to judge.
 
-use crate::measure::{Histogram, Metric, Row, Summary};
+use crate::measure::{Histogram, Metric, States, Summary};
 use crate::metric::{self, Cause, Kind};
 use crate::scenario::{Cohort, Scenario, Selector};
 
@@ -40,15 +40,14 @@ impl<'a> View<'a> {
         rows.filter(move |row| cohort.is_some() || view.looks_at(metric, row.cohort.as_deref()))
     }
 
-    /// The seconds of what a gate on a state of connections looks at.
-    pub(super) fn seconds(&self, selector: &'a Selector) -> impl Iterator<Item = &'a Row> {
-        let view = *self;
-        self.all.timeline.iter().filter(move |row| {
-            let cohort = view.all.cohorts.get(row.cohort).map(String::as_str);
-            match &selector.cohort {
-                Some(wanted) => cohort == Some(wanted),
-                None => view.looks_at(&selector.metric, cohort),
-            }
+    /// The states of the connections that a gate looks at, phase by phase.
+    pub(super) fn states(&self, selector: &'a Selector) -> impl Iterator<Item = &'a States> {
+        let cohorts = &self.all.cohorts;
+        let cohort =
+            (selector.cohort.as_ref()).map(|name| cohorts.iter().position(|one| one == name));
+        self.all.states.iter().filter(move |states| match cohort {
+            Some(named) => named.is_some() && states.cohort == named,
+            None => states.cohort.is_none(),
         })
     }
 

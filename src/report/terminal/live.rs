@@ -149,11 +149,10 @@ fn line(now: &Progress) -> String {
 /// Who is open, how much went to and fro in the last second, and how long it took. In `brief` only the
 /// greater of both rates: as a rule, what is received are the answers to what was sent.
 fn state(now: &Progress, brief: bool) -> String {
-    let mut parts = vec![if now.open.open < now.connections {
-        let (open, all) = (human_count(now.open.open), human_count(now.connections));
-        format!("{open} of {all} open")
-    } else {
-        format!("{} open", human_count(now.open.open))
+    let open = human_count(now.open.open);
+    let mut parts = vec![match now.connections {
+        Some(all) if now.open.open < all => format!("{open} of {} open", human_count(all)),
+        _ => format!("{open} open"),
     }];
     parts.push(format!("{} dead", human_count(now.open.dead)));
     let mut if_any = |count: u64, word: &str| {
@@ -222,7 +221,7 @@ mod tests {
                 open: 1_000,
                 ..Open::default()
             },
-            connections: 1_000,
+            connections: Some(1_000),
             failed: 0,
             sent: 9_998,
             received: 9_997,
@@ -266,6 +265,20 @@ mod tests {
             line(&idle),
             "1:01:01 stage 2  990 of 1,000 open, 8 dead, 2 failed, 3 missed, 100 pings/s, p50 50.0 µs, p99 60.0 µs"
         );
+    }
+
+    #[test]
+    fn of_connections_that_come_and_go_none_are_missing() {
+        let arrivals = Progress {
+            connections: None,
+            ..snapshot(Phase::Measure, 12)
+        };
+        assert!(line(&arrivals).starts_with(" 0:12 measure  1,000 open, 0 dead, "));
+        let few = Progress {
+            connections: Some(2_000),
+            ..arrivals
+        };
+        assert!(line(&few).starts_with(" 0:12 measure  1,000 of 2,000 open, "));
     }
 
     /// A writer and a terminal that can be looked into.

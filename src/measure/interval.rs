@@ -1,0 +1,306 @@
+//! What happened in one span of time, all workers together: made once a second, and merged into longer ones.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::histogram::Histogram;
+use super::shard::{CohortShard, Layout, Open, Shard};
+use super::timeline::Phase;
+use crate::metric::{Counter, Timer};
+
+/// A name of the catalogue.
+pub type Name = Cow<'static, str>;
+
+/// How the generator itself fared in an interval.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sample {
+    /// CPU used, in percent of one core.
+    pub cpu: Option<f64>,
+    /// Memory used, in bytes.
+    pub rss: Option<f64>,
+    /// Growth of it for each open connection, in bytes.
+    pub bytes_per_connection: Option<f64>,
+}
+
+/// What happened in one span of time. Deltas, but for the states, which are those at its end.
+///
+/// Merging is exact, and the order makes no difference: what is merged of the seconds of a minute is the minute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interval {
+    /// The number of its first second, from 0.
+    pub index: u64,
+    /// It begins, in nanoseconds since the first dial.
+    pub from_ns: u64,
+    /// It ends, in nanoseconds since the first dial.
+    pub to_ns: u64,
+    /// What the run was doing at its end.
+    pub phase: Phase,
+    /// In the order of the [`Layout`].
+    pub cohorts: Vec<Part>,
+    /// How those fared that made the load, by name. Today there is one, [`Interval::GENERATOR`].
+    pub sources: BTreeMap<Name, Own>,
+}
+
+/// One cohort's part of an interval: all windows of time together, and what is zero or empty left out.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Part {
+    /// The states at its end.
+    pub gauges: Open,
+    /// What was counted, by name.
+    pub counts: BTreeMap<Name, u64>,
+    /// Times in nanoseconds, whole, by name.
+    pub times: BTreeMap<Name, Histogram>,
+}
+
+/// How somebody fared that made a part of the load.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Own {
+    /// Processor time used, in nanoseconds; `None` where the system does not say.
+    pub cpu_ns: Option<u64>,
+    /// Memory at its end, in bytes.
+    pub rss: Option<u64>,
+    /// How late workers were woken.
+    pub loop_lag: Option<Histogram>,
+}
+
+impl Interval {
+    /// The name of this process among the sources.
+    pub const GENERATOR: &'static str = "generator";
+    /// How long the interval of a shard is, in nanoseconds.
+    pub const SECOND_NS: u64 = 1_000_000_000;
+
+    /// What the merged shards of one second hold.
+    pub fn of(shard: &Shard, phase: Phase, sample: Sample, layout: &Layout) -> Self {
+        let from_ns = shard.interval * Self::SECOND_NS;
+        let names = layout.cohorts.iter().map(|(_, messages)| messages);
+        let own = Own {
+            cpu_ns: sample
+                .cpu
+                .map(|percent| (percent / 100.0 * Self::SECOND_NS as f64) as u64),
+            rss: sample.rss.map(|bytes| bytes as u64),
+            loop_lag: (!shard.loop_lag.is_empty()).then(|| shard.loop_lag.clone()),
+        };
+        Self {
+            index: shard.interval,
+            from_ns,
+            to_ns: from_ns + Self::SECOND_NS,
+            phase,
+            cohorts: (shard.cohorts.iter().zip(names))
+                .map(|(cohort, messages)| Part::of(cohort, messages))
+                .collect(),
+            sources: [(Name::from(Self::GENERATOR), own)].into(),
+        }
+    }
+
+    /// Adds another span of the same run. Exact; the states and the phase are those of the later one.
+    pub fn merge(&mut self, other: &Self) {
+        let is_later = other.to_ns > self.to_ns;
+        for (mine, theirs) in self.cohorts.iter_mut().zip(&other.cohorts) {
+            mine.merge(theirs, is_later);
+        }
+        for (name, theirs) in &other.sources {
+            let mine = self.sources.entry(name.clone()).or_default();
+            mine.merge(theirs, is_later);
+        }
+        if is_later {
+            self.phase = other.phase;
+        }
+        self.index = self.index.min(other.index);
+        self.from_ns = self.from_ns.min(other.from_ns);
+        self.to_ns = self.to_ns.max(other.to_ns);
+    }
+
+    /// How long it is.
+    pub fn seconds(&self) -> f64 {
+        (self.to_ns - self.from_ns) as f64 / 1e9
+    }
+
+    /// What was counted in all cohorts together.
+    pub fn count(&self, counter: Counter) -> u64 {
+        self.cohorts.iter().map(|part| part.count(counter)).sum()
+    }
+
+    /// The states of all cohorts together.
+    pub fn open(&self) -> Open {
+        let mut all = Open::default();
+        self.cohorts.iter().for_each(|part| all.merge(&part.gauges));
+        all
+    }
+}
+
+impl Part {
+    fn of(cohort: &CohortShard, messages: &[String]) -> Self {
+        let mut part = Self {
+            gauges: cohort.open,
+            ..Self::default()
+        };
+        let windows = cohort.windows().map(|(_, cells)| cells);
+        for cells in std::iter::once(&cohort.whole).chain(windows) {
+            for (name, count) in cells.counts() {
+                *part.counts.entry(name).or_default() += count;
+            }
+            for (name, times) in cells.times(messages) {
+                add(&mut part.times, &name, times);
+            }
+        }
+        part
+    }
+
+    fn merge(&mut self, other: &Self, is_later: bool) {
+        if is_later {
+            self.gauges = other.gauges;
+        }
+        for (name, count) in &other.counts {
+            *self.counts.entry(name.clone()).or_default() += count;
+        }
+        for (name, times) in &other.times {
+            add(&mut self.times, name, times);
+        }
+    }
+
+    /// What was counted.
+    pub fn count(&self, counter: Counter) -> u64 {
+        self.counts.get(counter.name()).copied().unwrap_or(0)
+    }
+
+    /// Times of one kind; `None` where there was none.
+    pub fn timer(&self, timer: Timer) -> Option<&Histogram> {
+        self.times.get(timer.name())
+    }
+
+    /// The latencies of each message that was answered.
+    pub fn latencies(&self) -> impl Iterator<Item = &Histogram> {
+        let from = self.times.range(Name::from("latency.")..);
+        let all = from.take_while(|(name, _)| name.starts_with("latency."));
+        all.map(|(_, times)| times)
+    }
+}
+
+fn add(all: &mut BTreeMap<Name, Histogram>, name: &Name, times: &Histogram) {
+    match all.get_mut(name) {
+        Some(all) => all.merge(times),
+        None => {
+            all.insert(name.clone(), times.clone());
+        }
+    }
+}
+
+impl Own {
+    fn merge(&mut self, other: &Self, is_later: bool) {
+        self.cpu_ns = match (self.cpu_ns, other.cpu_ns) {
+            (Some(mine), Some(theirs)) => Some(mine + theirs),
+            (mine, theirs) => mine.or(theirs),
+        };
+        if is_later || self.rss.is_none() {
+            self.rss = other.rss.or(self.rss);
+        }
+        match (&mut self.loop_lag, &other.loop_lag) {
+            (Some(mine), Some(theirs)) => mine.merge(theirs),
+            (mine @ None, theirs) => mine.clone_from(theirs),
+            (Some(_), None) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::cells::script::{Act, MESSAGES, acts, play};
+    use super::super::shard::Window;
+    use super::*;
+    use proptest::prelude::*;
+
+    const PHASES: [Phase; 3] = [Phase::RampUp, Phase::Measure, Phase::Drain];
+
+    pub(in crate::measure) fn layout() -> Layout {
+        let messages = (0..MESSAGES).map(|index| format!("m{index}")).collect();
+        Layout {
+            cohorts: vec![("a".to_owned(), messages), ("b".to_owned(), Vec::new())],
+            stages: 2,
+        }
+    }
+
+    /// What one second held: the acts of each window, the whole run's first; and who was open at its end.
+    type Second = (Vec<Vec<Act>>, u64);
+
+    fn seconds() -> impl Strategy<Value = Vec<Second>> {
+        let second = (prop::collection::vec(acts(), 4), 0u64..100);
+        prop::collection::vec(second, 1..6)
+    }
+
+    fn shard(number: usize, (acts, open): &Second) -> Shard {
+        let mut shard = Shard::new(&layout());
+        shard.interval = number as u64;
+        let cohort = &mut shard.cohorts[0];
+        play(&mut cohort.whole, &acts[0]);
+        play(cohort.window(Window::OUTSIDE), &acts[1]);
+        play(cohort.window(Window::measured(0)), &acts[2]);
+        play(cohort.window(Window::measured(1)), &acts[3]);
+        cohort.open.open = *open;
+        shard.loop_lag.record(1_000 * open);
+        shard
+    }
+
+    fn interval(shard: &Shard) -> Interval {
+        let sample = Sample {
+            cpu: Some(50.0),
+            rss: Some(1_000.0),
+            ..Sample::default()
+        };
+        let phase = PHASES[shard.interval as usize % PHASES.len()];
+        Interval::of(shard, phase, sample, &layout())
+    }
+
+    fn merged(intervals: impl IntoIterator<Item = Interval>) -> Interval {
+        let all = intervals.into_iter().reduce(|mut all, next| {
+            all.merge(&next);
+            all
+        });
+        all.expect("there is one")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn seconds_merged_are_the_whole(seconds in seconds()) {
+            let shards: Vec<Shard> = seconds.iter().enumerate().map(|(n, s)| shard(n, s)).collect();
+            let intervals: Vec<Interval> = shards.iter().map(interval).collect();
+            let forwards = merged(intervals.clone());
+            let backwards = merged(intervals.iter().rev().cloned());
+            prop_assert_eq!(&forwards, &backwards, "the order makes no difference");
+            let (some, others) = intervals.split_at(intervals.len() / 2);
+            if !some.is_empty() {
+                let halves = merged([merged(others.to_vec()), merged(some.to_vec())]);
+                prop_assert_eq!(&forwards, &halves, "nor how they are grouped");
+            }
+
+            let mut together = Shard::new(&layout());
+            shards.iter().for_each(|shard| together.merge(shard, 0));
+            let last = intervals.last().expect("there is one");
+            together.cohorts[0].open = last.cohorts[0].gauges;
+            let mut whole = interval(&together);
+            (whole.phase, whole.to_ns) = (last.phase, last.to_ns);
+            whole.sources.clone_from(&forwards.sources);
+            prop_assert_eq!(forwards, whole);
+        }
+    }
+
+    #[test]
+    fn nothing_takes_no_room() {
+        let nothing = interval(&Shard::new(&layout()));
+        let is_empty = |part: &Part| part.counts.is_empty() && part.times.is_empty();
+        assert!(nothing.cohorts.iter().all(is_empty));
+        assert_eq!((nothing.from_ns, nothing.to_ns), (0, 1_000_000_000));
+    }
+
+    #[test]
+    fn what_belongs_to_an_instant_is_the_later_ones() {
+        let seconds = [0, 1, 2].map(|n| interval(&shard(n, &(vec![Vec::new(); 4], 10 + n as u64))));
+        let all = merged(seconds);
+        assert_eq!(all.phase, Phase::Drain);
+        assert_eq!(all.open().open, 12);
+        let own = &all.sources[Interval::GENERATOR];
+        assert_eq!(own.cpu_ns, Some(1_500_000_000));
+        assert_eq!(own.loop_lag.as_ref().map(Histogram::count), Some(3));
+    }
+}

@@ -1,0 +1,111 @@
+//! The ladder, and that coarsening loses nothing.
+
+use super::super::interval::Sample;
+use super::super::shard::{Layout, Shard, Window};
+use super::*;
+use proptest::prelude::*;
+
+fn layout() -> Layout {
+    let cohort = |name: &str| (name.to_owned(), vec!["echo".to_owned()]);
+    Layout {
+        cohorts: vec![cohort("a"), cohort("b")],
+        stages: 0,
+    }
+}
+
+/// A second in which as many messages were sent and answered as its number says, each slower than the one before.
+fn second(number: u64) -> Interval {
+    let mut shard = Shard::new(&layout());
+    shard.interval = number;
+    for (index, cohort) in shard.cohorts.iter_mut().enumerate() {
+        cohort.open.open = number + index as u64;
+        let cells = cohort.window(Window::measured(0));
+        for message in 0..number % 7 {
+            cells.count(Counter::MessagesSent);
+            cells.answer(0, number * 1_000 + message, 500);
+        }
+        cells.time(Timer::HeartbeatRtt, number * 100);
+        cells.time(Timer::CloseDuration, 1);
+    }
+    Interval::of(&shard, Phase::Measure, Sample::default(), &layout())
+}
+
+/// What the rows of steps so wide should be, made of all seconds anew.
+fn expected(seconds: u64, width: u64) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for first in (0..seconds).step_by(width as usize) {
+        let mut step = second(first);
+        (first + 1..seconds.min(first + width)).for_each(|next| step.merge(&second(next)));
+        rows.extend(rows_of(&step));
+    }
+    rows
+}
+
+fn timeline(planned: u64, seconds: u64) -> Timeline {
+    let mut timeline = Timeline::new(Duration::from_secs(planned));
+    (0..seconds).for_each(|number| timeline.push(&second(number)));
+    timeline
+}
+
+#[test]
+fn the_width_follows_the_plan() {
+    let width = |seconds| Timeline::width(Duration::from_secs(seconds)).as_secs();
+    assert_eq!(width(0), 1);
+    assert_eq!(width(720), 1);
+    assert_eq!(width(721), 2);
+    assert_eq!(width(3_600), 5);
+    assert_eq!(width(86_400), 120);
+    assert_eq!(width(720 * 300), 300);
+    assert_eq!(width(720 * 300 + 1), 600);
+    assert_eq!(width(365 * 86_400), 76_800);
+}
+
+#[test]
+fn a_run_longer_than_planned_is_shown_in_wider_steps() {
+    let most = Timeline::MAX_INTERVALS as u64;
+    for (seconds, width) in [
+        (most - 1, 1),
+        (most, 1),
+        (most + 1, 2),
+        (2 * most + 1, 2),
+        (2 * most + 2, 4),
+        (3 * most, 4),
+    ] {
+        let rows = timeline(0, seconds).rows();
+        assert!(rows == expected(seconds, width), "{seconds} seconds");
+        assert!(rows.len() <= 2 * (Timeline::MAX_INTERVALS + 1));
+    }
+}
+
+#[test]
+fn what_is_not_shown_takes_no_memory() {
+    let timeline = timeline(0, 100);
+    let waiting = timeline.steps.iter().flat_map(|steps| &steps.running);
+    let names = waiting
+        .flat_map(|interval| &interval.cohorts)
+        .flat_map(|part| part.times.keys());
+    let names: std::collections::BTreeSet<_> = names.map(|name| name.as_ref()).collect();
+    assert_eq!(names, ["heartbeat.rtt", "latency.echo"].into());
+}
+
+#[test]
+fn a_worker_that_covered_two_seconds_makes_one_step_of_both() {
+    let mut timeline = Timeline::new(Duration::ZERO);
+    let mut two = second(1);
+    two.from_ns = 0;
+    timeline.push(&two);
+    timeline.push(&second(2));
+    let rows = timeline.rows();
+    let steps: Vec<_> = rows.iter().map(|row| (row.second, row.seconds)).collect();
+    assert_eq!(steps, [(0, 2), (0, 2), (2, 1), (2, 1)]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn steps_are_their_seconds_merged(planned in 0u64..20_000, seconds in 1u64..200) {
+        let width = Timeline::width(Duration::from_secs(planned)).as_secs();
+        prop_assert!(timeline(planned, seconds).rows() == expected(seconds, width));
+    }
+}
