@@ -67,6 +67,8 @@ pub struct Relayed {
     pub refused: u64,
     /// Those among them that it reset because the target did not take its connection.
     pub unreachable: u64,
+    /// Accepts that failed, each with a wait after it: clients that left, or a system without memory for sockets.
+    pub accepts_failed: u64,
     /// Those for which it held all that it may, and made a sender wait.
     pub backed_up: u64,
     /// Its processor time in nanoseconds; `None` where the system does not say.

@@ -15,6 +15,8 @@ pub struct RelayLog {
     pub refused: u64,
     /// Those among them that it reset because the target did not take its connection within thirty seconds.
     pub unreachable: u64,
+    /// Accepts that failed for another reason than a lack of descriptors; it waited after each.
+    pub accepts_failed: u64,
     /// Connections for which its queue was full, so that it made a sender wait: more was on its way than a delay can
     /// hold, or a receiver was slow.
     pub backed_up: u64,
@@ -40,6 +42,7 @@ impl RelayLog {
             connections: self.connections,
             refused: self.refused,
             unreachable: self.unreachable,
+            accepts_failed: self.accepts_failed,
             backed_up: self.backed_up,
             cpu_ns: self.cpu.map(|cpu| cpu.as_nanos() as u64),
         }

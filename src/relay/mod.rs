@@ -9,6 +9,7 @@
 //! It moves bytes, not packets: the kernel still acknowledges what a fault holds back. So it plays a frozen or failing
 //! proxy; a path that is dead for packets too is the client fault `vanish`.
 
+mod accept;
 mod connection;
 mod counts;
 mod handle;

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::task::Poll;
@@ -15,8 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 use tokio::task::spawn_local;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
+use super::accept::{Accepted, Acceptor, is_out_of_descriptors};
 use super::connection::{Around, Connection, Step, Tally, shut};
 use super::counts::{Passage, RelayLog};
 use super::schedule::{Origins, Schedule};
@@ -28,8 +29,6 @@ const SCRATCH: usize = 16 << 10;
 const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// For both sides to end TCP after we have: what they still send must not be answered with a RST that overtakes our FIN.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
-/// After an accept that failed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// Wake-ups are at least this far apart, as those of a worker.
 const APART_NS: u64 = 100_000;
 /// Tasks that run before the runtime looks at its sockets again, as those of a worker.
@@ -114,7 +113,7 @@ struct Shared {
     origins: Cell<Origins>,
     scratch: RefCell<Vec<u8>>,
     tally: Tally,
-    /// Given back for a moment when there is no other descriptor, so that a client can be taken and reset.
+    /// See [`Acceptor`].
     spare: RefCell<Option<OwnedFd>>,
     log: RefCell<RelayLog>,
 }
@@ -132,14 +131,6 @@ impl Shared {
         let mut log = self.log.borrow_mut();
         log.connections += 1;
         log.connections - 1
-    }
-
-    /// Takes the spare descriptor, if it was given back and one is free.
-    fn hold_spare(&self, listener: &TcpListener) {
-        let mut spare = self.spare.borrow_mut();
-        if spare.is_none() {
-            *spare = listener.as_fd().try_clone_to_owned().ok();
-        }
     }
 
     fn outcome(&self) -> Outcome {
@@ -203,43 +194,23 @@ async fn obey(shared: &Shared, mut orders: watch::Receiver<Orders>) {
 
 /// Takes the connections of one cohort.
 async fn accept(shared: Rc<Shared>, route: Rc<Route>, listener: TcpListener) {
+    let mut acceptor = Acceptor::new(listener, &shared.spare);
     loop {
-        shared.hold_spare(&listener);
-        match listener.accept().await {
-            Ok((client, _)) => {
+        match acceptor.next().await {
+            Accepted::Client(client) => {
                 let opened = shared.now();
                 let number = shared.came(opened);
                 let (shared, route) = (shared.clone(), route.clone());
                 spawn_local(serve(shared, route, client, opened, number));
             }
-            Err(error) if is_out_of_descriptors(&error) => {
-                drop(shared.spare.take());
-                match accept_now(&listener).await {
-                    Some(client) => {
-                        shared.came(shared.now());
-                        shared.log.borrow_mut().refused += 1;
-                        reset(client);
-                    }
-                    // The system says so even when nobody is waiting.
-                    None => {
-                        shared.hold_spare(&listener);
-                        sleep(ACCEPT_PAUSE).await;
-                    }
-                }
+            Accepted::Refused(client) => {
+                shared.came(shared.now());
+                shared.log.borrow_mut().refused += 1;
+                reset(client);
             }
-            // That client had gone before it was taken.
-            Err(_) => {}
+            Accepted::Failed => shared.log.borrow_mut().accepts_failed += 1,
         }
     }
-}
-
-/// A client, if one is waiting.
-async fn accept_now(listener: &TcpListener) -> Option<TcpStream> {
-    poll_fn(|cx| match listener.poll_accept(cx) {
-        Poll::Ready(Ok((client, _))) => Poll::Ready(Some(client)),
-        _ => Poll::Ready(None),
-    })
-    .await
 }
 
 /// One connection, from its client's to the end of both legs.
@@ -341,12 +312,6 @@ async fn forget((mut leg, is_silent): (TcpStream, bool)) {
 fn reset(leg: TcpStream) {
     // It fails only where there is nothing left to reset.
     let _ = leg.set_zero_linger();
-}
-
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    const EMFILE: i32 = 24;
-    const ENFILE: i32 = 23;
-    matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
 }
 
 /// The processor time of this thread.

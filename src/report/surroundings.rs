@@ -31,6 +31,7 @@ struct Relay {
     connections: u64,
     refused: u64,
     unreachable: u64,
+    accepts_failed: u64,
     backed_up: u64,
     /// `None`: the system does not say.
     cpu_s: Option<f64>,
@@ -85,6 +86,7 @@ fn relay(relayed: &Relayed) -> Relay {
         connections: relayed.connections,
         refused: relayed.refused,
         unreachable: relayed.unreachable,
+        accepts_failed: relayed.accepts_failed,
         backed_up: relayed.backed_up,
         cpu_s: relayed.cpu_ns.map(seconds),
     }

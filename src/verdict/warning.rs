@@ -101,6 +101,11 @@ pub enum Warning {
         /// How many the relay took.
         connections: u64,
     },
+    /// The relay of the path could not take connections for a while.
+    PathAccepts {
+        /// Accepts that failed.
+        failed: u64,
+    },
     /// The relay of the path held all that it may for some connections, and made a sender wait.
     PathBackedUp {
         /// For how many.
@@ -130,6 +135,7 @@ impl Warning {
             Self::ArrivalsSkipped { .. } => "arrivals_skipped",
             Self::TargetFaultFailed { .. } => "target_fault_failed",
             Self::PathUnreachable { .. } => "path_unreachable",
+            Self::PathAccepts { .. } => "path_accepts",
             Self::PathBackedUp { .. } => "path_backed_up",
             Self::NoPreciseTimer => "no_precise_timer",
             Self::NoKernelView => "no_kernel_view",
@@ -160,6 +166,7 @@ impl Warning {
             Self::PathUnreachable { .. } => {
                 "is the server running, and listening at the url's address?"
             }
+            Self::PathAccepts { .. } => "does this machine have memory for its sockets?",
             Self::PathBackedUp { .. } => {
                 "where no fault is meant to do this, send less or use a shorter `delay`"
             }
@@ -260,6 +267,11 @@ impl fmt::Display for Warning {
                 "{} of {} connections came no further than the relay of `[path]`: the target did not take them",
                 human_count(*unreachable),
                 human_count(*connections)
+            ),
+            Self::PathAccepts { failed } => write!(
+                f,
+                "the relay of `[path]` failed {} times to take a connection, and waited after each",
+                human_count(*failed)
             ),
             Self::PathBackedUp {
                 backed_up,

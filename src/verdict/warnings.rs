@@ -105,6 +105,7 @@ fn around(surroundings: &Surroundings) -> impl Iterator<Item = Warning> {
     let Relayed {
         connections,
         unreachable,
+        accepts_failed,
         backed_up,
         ..
     } = surroundings.relayed.unwrap_or_default();
@@ -116,7 +117,11 @@ fn around(surroundings: &Surroundings) -> impl Iterator<Item = Warning> {
         backed_up,
         connections,
     });
-    failed.into_iter().chain(unreachable).chain(backed_up)
+    let accepts = (accepts_failed > 0).then_some(Warning::PathAccepts {
+        failed: accepts_failed,
+    });
+    let of_path = unreachable.into_iter().chain(accepts).chain(backed_up);
+    failed.into_iter().chain(of_path)
 }
 
 fn arrivals_skipped(scenario: &Scenario, summary: &Summary) -> Option<Warning> {

@@ -1,0 +1,175 @@
+//! Takes the clients of one cohort, whatever `accept` says: a client that left is skipped, a lack of descriptors costs
+//! that client its connection, and after any other error it waits a little longer each time.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+
+/// After the first error in a row; twice as long after each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+/// At most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Where clients come from.
+pub(super) trait Source {
+    /// The next client.
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>>;
+
+    /// Another descriptor of it, which takes a place among those that this process may have.
+    fn duplicate(&self) -> io::Result<OwnedFd>;
+}
+
+impl Source for TcpListener {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        Self::poll_accept(self, cx).map_ok(|(client, _)| client)
+    }
+
+    fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.as_fd().try_clone_to_owned()
+    }
+}
+
+/// What became of an accept.
+pub(super) enum Accepted {
+    /// A client to serve.
+    Client(TcpStream),
+    /// A client for which there is no descriptor: to be reset.
+    Refused(TcpStream),
+    /// No client. It has waited after the error.
+    Failed,
+}
+
+/// Takes clients from one source.
+pub(super) struct Acceptor<'a, S> {
+    source: S,
+    /// A descriptor that is given back for a moment where there is no other, so that a client can be taken and reset.
+    /// All acceptors of a relay share it.
+    spare: &'a RefCell<Option<OwnedFd>>,
+    /// Errors in a row.
+    failures: u32,
+}
+
+impl<'a, S: Source> Acceptor<'a, S> {
+    pub(super) fn new(source: S, spare: &'a RefCell<Option<OwnedFd>>) -> Self {
+        Self {
+            source,
+            spare,
+            failures: 0,
+        }
+    }
+
+    /// The next client, or the next error and the wait after it.
+    pub(super) async fn next(&mut self) -> Accepted {
+        self.hold_spare();
+        let error = match poll_fn(|cx| self.source.poll_accept(cx)).await {
+            Ok(client) => {
+                self.failures = 0;
+                return Accepted::Client(client);
+            }
+            Err(error) => error,
+        };
+        if is_out_of_descriptors(&error) {
+            drop(self.spare.take());
+            if let Some(client) = self.next_now().await {
+                self.failures = 0;
+                return Accepted::Refused(client);
+            }
+            // The system says so even when nobody is waiting.
+            self.hold_spare();
+        }
+        sleep(pause(self.failures)).await;
+        self.failures = self.failures.saturating_add(1);
+        Accepted::Failed
+    }
+
+    /// A client, if one is waiting.
+    async fn next_now(&self) -> Option<TcpStream> {
+        poll_fn(|cx| match self.source.poll_accept(cx) {
+            Poll::Ready(Ok(client)) => Poll::Ready(Some(client)),
+            _ => Poll::Ready(None),
+        })
+        .await
+    }
+
+    /// Takes the spare descriptor, if it was given back and one is free.
+    fn hold_spare(&self) {
+        let mut spare = self.spare.borrow_mut();
+        if spare.is_none() {
+            *spare = self.source.duplicate().ok();
+        }
+    }
+}
+
+/// After an error that so many came before, in a row.
+fn pause(failures: u32) -> Duration {
+    let doubled = 1u32.checked_shl(failures).unwrap_or(u32::MAX);
+    FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE)
+}
+
+/// Whether this process, or the system, has no descriptor left.
+pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use tokio::time::Instant;
+
+    /// Fails in the same way each time.
+    struct Broken {
+        errno: i32,
+        asked: Cell<u32>,
+    }
+
+    impl Source for Broken {
+        fn poll_accept(&self, _cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+            self.asked.set(self.asked.get() + 1);
+            Poll::Ready(Err(io::Error::from_raw_os_error(self.errno)))
+        }
+
+        fn duplicate(&self) -> io::Result<OwnedFd> {
+            Err(io::Error::from_raw_os_error(self.errno))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_accept_says_it_does_not_spin() {
+        for errno in [
+            libc::ENOBUFS,
+            libc::ENOMEM,
+            libc::ECONNABORTED,
+            libc::EPERM,
+            libc::EPROTO,
+            libc::EMFILE,
+            libc::ENFILE,
+            libc::EINVAL,
+        ] {
+            let (spare, began) = (RefCell::new(None), Instant::now());
+            let source = Broken {
+                errno,
+                asked: Cell::new(0),
+            };
+            let mut acceptor = Acceptor::new(source, &spare);
+            for _ in 0..20 {
+                assert!(matches!(acceptor.next().await, Accepted::Failed));
+            }
+            // 1, 2, 4 … 512 ms, and a second ten times.
+            assert_eq!(began.elapsed().as_millis(), 11_023, "{errno}");
+            assert!(acceptor.source.asked.get() <= 40);
+        }
+    }
+
+    #[test]
+    fn a_pause_is_bounded() {
+        assert_eq!(pause(0), FIRST_PAUSE);
+        assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
+    }
+}
