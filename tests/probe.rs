@@ -5,11 +5,12 @@ mod common;
 
 use std::fs;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Act, Echo, Ended, Handshake, Pong, Reception, Running, Script, Server, When};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio_tungstenite::tungstenite::Message;
@@ -218,6 +219,75 @@ fn a_server_that_answers_nothing_is_told_as_such() {
     assert!(!scenario.contains("[heartbeat]"), "{scenario}");
     assert!(!scenario.contains("[[message]]"), "{scenario}");
     parses(scenario);
+}
+
+/// What a server does with its connection after the handshake.
+fn serves<F: Future<Output = Option<()>> + Send + 'static>(
+    conversation: impl Fn(TcpStream) -> F + Send + 'static,
+) -> (Runtime, String) {
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    runtime.spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            if let Ok(client) = tokio_tungstenite::accept_async(socket).await {
+                tokio::spawn(conversation(client.into_inner()));
+            }
+        }
+    });
+    (runtime, url)
+}
+
+/// Answers every ping with an empty pong, and a Close with a Close.
+async fn pongs_empty(mut socket: TcpStream) -> Option<()> {
+    loop {
+        let mut header = [0; 6];
+        socket.read_exact(&mut header).await.ok()?;
+        let length = usize::from(header[1] & 0x7f);
+        socket.read_exact(&mut vec![0; length]).await.ok()?;
+        match header[0] & 0x0f {
+            0x9 => socket.write_all(&[0x8a, 0]).await.ok()?,
+            0x8 => return socket.write_all(&[0x88, 0]).await.ok(),
+            _ => {}
+        }
+    }
+}
+
+/// Sends without end, and takes nothing.
+async fn floods(mut socket: TcpStream) -> Option<()> {
+    let frames = [0x81, 1, b'x'].repeat(1000);
+    loop {
+        socket.write_all(&frames).await.ok()?;
+    }
+}
+
+/// Each of the wrong pongs is waited for once, and all of them for six seconds at most.
+#[test]
+fn a_server_whose_pongs_are_wrong_does_not_hold_a_probe() {
+    let (_runtime, url) = serves(pongs_empty);
+    let began = Instant::now();
+    let found = found(&url, "1s");
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(found["pings"]["answered"].as_u64() >= Some(1));
+    let unanswered = found["pings"]["unanswered_lengths"].as_array().unwrap();
+    assert!((2..=3).contains(&unanswered.len()), "{unanswered:?}");
+}
+
+#[test]
+fn a_server_that_never_stops_talking_does_not_hold_a_probe() {
+    let (_runtime, url) = serves(floods);
+    let began = Instant::now();
+    let found = found(&url, "200ms");
+    assert!(
+        began.elapsed() < Duration::from_secs(40),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(found["idle"]["silent"], Value::Null);
 }
 
 #[test]

@@ -138,6 +138,8 @@ impl Args {
             }
             Step::Found(_) => {}
         }));
+        // A name server that does not answer would hold it until it does.
+        runtime.shutdown_background();
         bar.finish_and_clear();
         written?;
         found.map_err(|failed| CliError::NoConnection(probe::failure(url, &failed)))

@@ -14,6 +14,8 @@ use crate::measure::TcpEnding;
 const GREETING: Duration = Duration::from_millis(200);
 /// An answer to a message that comes later counts as none.
 const ANSWER: Duration = Duration::from_secs(2);
+/// All that one question may take. What would have to be cut short is not asked.
+pub(super) const QUESTION: Duration = Duration::from_secs(6);
 /// Echoes that are timed, and pings that are sent one by one.
 const SAMPLES: u32 = 20;
 /// A server that answers none of the first so many pings answers none.
@@ -24,6 +26,7 @@ const BURST: u32 = 10;
 /// Sends a text and a binary message, and times as many as show how fast.
 pub(super) async fn echo(talk: &mut Talk) -> Echo {
     let greeting = greeting(talk).await;
+    let end = Instant::now() + QUESTION;
     let mut times = Vec::new();
     let mut number = 0;
     let mut ask = async |talk: &mut Talk, opcode: Opcode, times: &mut Vec<u64>| {
@@ -40,7 +43,7 @@ pub(super) async fn echo(talk: &mut Talk) -> Echo {
     };
     if let Some(opcode) = again {
         for _ in times.len()..SAMPLES as usize {
-            if !ask(talk, opcode, &mut times).await.is_echo() {
+            if !has_time(end) || !ask(talk, opcode, &mut times).await.is_echo() {
                 break;
             }
         }
@@ -103,22 +106,24 @@ async fn answer(talk: &mut Talk, opcode: Opcode, payload: &[u8], times: &mut Vec
 /// Sends pings one by one, then many at once, then one within a message.
 pub(super) async fn pings(talk: &mut Talk) -> Pings {
     const PAYLOADS: [&[u8]; 4] = [b"", b"1", &[b'p'; 125], &[0xff, 0xfe, 0x00, 0xc3]];
+    let end = Instant::now() + QUESTION;
     let mut found = Pings::default();
     let mut times = Vec::new();
     for number in 0..SAMPLES {
         let payload = PAYLOADS[number as usize % PAYLOADS.len()];
+        // Asked once, and that is enough.
+        if found.unanswered_lengths.contains(&payload.len()) {
+            continue;
+        }
         found.sent += 1;
         match pong(talk, payload, &mut found.wrong).await {
             Some(took) => times.push(took),
             None => {
-                let lengths = &mut found.unanswered_lengths;
-                if !lengths.contains(&payload.len()) {
-                    lengths.push(payload.len());
-                }
+                found.unanswered_lengths.push(payload.len());
             }
         }
         let hopeless = times.is_empty() && number + 1 == HOPELESS;
-        if hopeless || talk.ending().is_some() {
+        if hopeless || talk.ending().is_some() || !has_time(end) {
             break;
         }
     }
@@ -126,13 +131,21 @@ pub(super) async fn pings(talk: &mut Talk) -> Pings {
     times.sort_unstable();
     found.p50_ns = median(&times);
     found.max_ns = times.last().copied();
-    if found.answered > 0 {
+    if found.answered > 0 && has_time(end) {
         burst(talk, &mut found).await;
+    }
+    // It waits for two answers.
+    if found.answered > 0 && has_time(end - ANSWER) {
         found.within_message = within_message(talk).await;
     }
     talk.finish().await;
     found.ending = talk.ending();
     found
+}
+
+/// Whether an answer can be waited for in full.
+fn has_time(end: Instant) -> bool {
+    Instant::now() + ANSWER <= end
 }
 
 /// Sends one ping; how long its pong took.

@@ -7,7 +7,7 @@ use super::activity::{Tried, try_out};
 use super::asking;
 use super::findings::{Doing, Finding, Findings, Handshake, Quiet, Trial};
 use super::quiet::idle;
-use super::talk::{Talk, nanos};
+use super::talk::{self, Talk, nanos};
 use crate::metric::Cause;
 use crate::net::{RawConnection, RawDialer, RawFailure, TlsError};
 use crate::scenario::{Target, WsUrl};
@@ -43,6 +43,11 @@ pub struct Failed {
 impl Probe {
     /// The connections that a probe opens in all, at most.
     pub const CONNECTIONS: usize = 4 + Doing::ALL.len();
+    /// What it waits in all, at most, for answers that do not come, besides dials: for two questions, and four times for
+    /// the end of a connection whose server takes no bytes.
+    pub const LONGEST_WAITS: Duration = Duration::from_secs(
+        2 * asking::QUESTION.as_secs() + 1 + 4 * (talk::STUCK.as_secs() + talk::CLOSING.as_secs()),
+    );
 
     /// A probe of the server at this address, which watches quiet connections for so long.
     ///

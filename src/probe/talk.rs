@@ -10,9 +10,11 @@ use crate::measure::TcpEnding;
 use crate::net::RawConnection;
 
 /// A server that takes no bytes for so long is stuck.
-const STUCK: Duration = Duration::from_secs(5);
+pub(super) const STUCK: Duration = Duration::from_secs(2);
 /// From a Close frame to the end of TCP.
 pub(super) const CLOSING: Duration = Duration::from_secs(5);
+/// The same where nobody asks how long it takes.
+pub(super) const LEAVING: Duration = Duration::from_secs(1);
 /// A message of more fragments than this in length is not put together.
 const MAX_MESSAGE: usize = MAX_PAYLOAD as usize;
 
@@ -104,15 +106,18 @@ impl Talk {
         }
     }
 
-    /// The next frame as it came, or how the connection ended without one.
+    /// The next frame as it came, or how the connection ended without one; `None` where there is none until the deadline.
+    /// After it nothing is read any more, whatever a server goes on sending.
     pub(super) async fn frame(
         &mut self,
         deadline: Instant,
     ) -> Option<(Instant, Result<Frame, How>)> {
         loop {
+            let is_late = Instant::now() >= deadline;
             match take(&mut self.bytes) {
                 Ok(Some(frame)) => return Some((Instant::now(), Ok(frame))),
                 Err(rule) => return Some((Instant::now(), Err(How::Broken(rule)))),
+                Ok(None) if is_late => return None,
                 Ok(None) => {}
             }
             let read = timeout_at(deadline, self.connection.read(&mut self.bytes)).await;
@@ -148,7 +153,7 @@ impl Talk {
 
     /// Waits for the end of TCP, whatever else comes.
     async fn tcp_end(&mut self, deadline: Instant, since: Instant) -> Option<Tcp> {
-        loop {
+        while Instant::now() < deadline {
             self.bytes.clear();
             let read = timeout_at(deadline, self.connection.read(&mut self.bytes)).await;
             if !matches!(read.ok()?, Ok(1..)) {
@@ -156,6 +161,7 @@ impl Talk {
                 return Some(Tcp::new(nanos(Instant::now() - since), ending));
             }
         }
+        None
     }
 
     /// Ends it in order, and waits for the server's part not longer than a second.
@@ -165,7 +171,7 @@ impl Talk {
         }
         self.send(&[Frame::close(Some(1000))]).await;
         let now = Instant::now();
-        self.tcp_end(now + Duration::from_secs(1), now).await;
+        self.tcp_end(now + LEAVING, now).await;
     }
 
     fn end(&mut self, at: Instant, how: How) -> Event {

@@ -12,9 +12,11 @@ use crate::units::{format_duration, human_ns};
 /// What a probe is about to do.
 pub fn plan(url: &str, watch: Duration) -> String {
     format!(
-        "probing {url}: at most {} connections, one after the other or side by side, and {} of watching\n\n",
+        "probing {url}: at most {} connections, one after the other or side by side; {} of watching, and at most {} more \
+         where answers do not come\n\n",
         Probe::CONNECTIONS,
         format_duration(watch),
+        format_duration(Probe::LONGEST_WAITS),
     )
 }
 
