@@ -332,12 +332,12 @@ fn each_way_to_get_no_connection_has_its_reason_and_a_hint() {
         ),
         (
             Handshake::Status(404, "no"),
-            "an HTTP status other than 101 (HTTP/1.1 404 Scripted)",
+            "an HTTP status other than 101 (HTTP/1.1 404 Scripted",
             "check the path",
         ),
         (
             Handshake::Status(401, "no"),
-            "an HTTP status other than 101 (HTTP/1.1 401 Scripted)",
+            "an HTTP status other than 101 (HTTP/1.1 401 Scripted",
             "give what the server asks for",
         ),
         (
