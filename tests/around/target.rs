@@ -80,6 +80,37 @@ fn a_command_is_started_for_the_run_and_ended_with_it() {
     assert!(TcpStream::connect(address).is_err(), "it has ended");
 }
 
+/// A command whose server is in a session of its own, and has another parent by the time it listens.
+fn detached(address: std::net::SocketAddr) -> String {
+    let serve = format!(
+        "(setsid '{}' serve --host {} --port {} &) ; exec sleep 60",
+        wsbench().display(),
+        address.ip(),
+        address.port()
+    );
+    format!("url = \"ws://{address}/\"\ncommand = [\"sh\", \"-c\", {serve:?}]")
+}
+
+#[test]
+fn what_left_the_group_of_a_command_is_ended_with_it() {
+    let address = address::free();
+    let ended = Running::start(&scenario(&detached(address), "300ms", PINGS), &[]).end();
+    assert_eq!(ended.report().count("connections.opened"), 20);
+    assert!(TcpStream::connect(address).is_err(), "it has ended");
+}
+
+#[test]
+fn what_left_the_group_of_a_command_does_not_outlive_a_killed_run() {
+    let address = address::free();
+    let running = Running::start(&scenario(&detached(address), "60s", PINGS), &["--quiet"]);
+    until("the server listens", || TcpStream::connect(address).is_ok());
+    running.signal("KILL");
+    running.end();
+    until("the server has ended", || {
+        TcpStream::connect(address).is_err()
+    });
+}
+
 #[test]
 fn a_command_outlives_ctrl_c_until_its_clients_are_closed() {
     let address = address::free();

@@ -5,12 +5,14 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::guard::Guard;
 use super::reach::{Group, One, Reach};
 use super::tail::Tail;
+use super::tree;
 use crate::host::error::HostError;
 use crate::scenario::{Process, WsUrl};
 
@@ -21,8 +23,8 @@ const LOOK: Duration = Duration::from_millis(10);
 /// For one look. A listening port of this machine answers at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The target's process. Dropped, a command ends: SIGCONT and SIGTERM to its group, and SIGKILL after three seconds. A
-/// process that was there before is left as it was.
+/// The target's process. Dropped, a command ends: SIGCONT and SIGTERM to its group and to what it started and left the
+/// group, and SIGKILL after three seconds. A process that was there before is left as it was.
 #[derive(Debug)]
 pub struct TargetProcess {
     pid: u32,
@@ -82,11 +84,12 @@ impl TargetProcess {
             });
         }
         let program = command.first().cloned().unwrap_or_default();
-        let (child, output) = run(command).map_err(|source| HostError::Run {
+        let mark = mark();
+        let (child, output) = run(command, &mark).map_err(|source| HostError::Run {
             program: program.clone(),
             source,
         })?;
-        let process = Self::own(child, output)?;
+        let process = Self::own(child, output, mark)?;
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if listener.is_there() {
@@ -157,9 +160,9 @@ impl TargetProcess {
     }
 
     /// Takes charge of a child, or ends it.
-    fn own(mut child: Child, output: PipeReader) -> Result<Self, HostError> {
-        let group = Group::of(&child);
-        let guard = Guard::of_group(child.id()).map_err(HostError::Guard);
+    fn own(mut child: Child, output: PipeReader, mark: String) -> Result<Self, HostError> {
+        let guard = Guard::of_group(child.id(), &mark).map_err(HostError::Guard);
+        let group = Group::of(&child, mark);
         let tail = Tail::follow(output).map_err(HostError::Thread);
         match (guard, tail) {
             (Ok(guard), Ok(tail)) => Ok(Self {
@@ -196,8 +199,15 @@ impl Drop for TargetProcess {
     }
 }
 
+/// A value of [`tree::MARK`] that no other command has.
+fn mark() -> String {
+    static COMMANDS: AtomicU32 = AtomicU32::new(0);
+    let number = COMMANDS.fetch_add(1, Ordering::Relaxed);
+    format!("{}.{number}", std::process::id())
+}
+
 /// Runs a command as the first process of a group, with one pipe for all that it says.
-fn run(command: &[String]) -> io::Result<(Child, PipeReader)> {
+fn run(command: &[String], mark: &str) -> io::Result<(Child, PipeReader)> {
     let (program, arguments) = command
         .split_first()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program is named"))?;
@@ -208,6 +218,7 @@ fn run(command: &[String]) -> io::Result<(Child, PipeReader)> {
         .stdout(input.try_clone()?)
         .stderr(input)
         .process_group(0)
+        .env(tree::MARK, mark)
         .spawn()?;
     Ok((child, output))
 }

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Whom a signal reaches.
 #[derive(Debug)]
 pub(super) enum Reach {
-    /// A command and everything it has started that stayed in its group.
+    /// A command and everything it has started that stayed in its group. At the end also what left it.
     Group(Group),
     /// One process, without its children.
     One(One),
@@ -96,15 +96,18 @@ fn open(pid: u32) -> rustix::io::Result<OwnedFd> {
 #[derive(Debug)]
 pub(super) struct Group {
     leader: Pid,
+    /// The value of [`tree::MARK`] in the environment of all that came from it.
+    mark: String,
     /// Once the leader has been waited for, its number and the group's may become another's.
     is_over: Mutex<bool>,
 }
 
 impl Group {
-    /// The group of a child that was started as the first of its own.
-    pub(super) fn of(child: &Child) -> Self {
+    /// The group of a child that was started as the first of its own, with this mark.
+    pub(super) fn of(child: &Child, mark: String) -> Self {
         Self {
             leader: Pid::from_child(child),
+            mark,
             is_over: Mutex::new(false),
         }
     }
@@ -124,19 +127,45 @@ impl Group {
         })
     }
 
-    /// Ends all of it: lets it go on, asks, waits up to three seconds, and makes sure.
+    /// Ends all of it, and what it started and left its group: lets it go on, asks, waits up to three seconds, and makes
+    /// sure.
     pub(super) fn end(&self, leader: &mut Child) {
         // Errors here mean that nobody is left.
-        let _ = self.send(Signal::CONT);
-        let _ = self.send(Signal::TERM);
+        let send = |signal: Signal| {
+            let _ = self.send(signal);
+            for stray in self.strays() {
+                let _ = pidfd_send_signal(&stray, signal);
+            }
+        };
+        send(Signal::CONT);
+        send(Signal::TERM);
         let deadline = Instant::now() + STOP_TIMEOUT;
-        while tree::group_lives(leader.id()) && Instant::now() < deadline {
+        while self.any_lives() && Instant::now() < deadline {
             thread::sleep(LOOK);
         }
-        let _ = self.send(Signal::KILL);
+        send(Signal::KILL);
         let mut is_over = self.lock();
         let _ = leader.wait();
         *is_over = true;
+    }
+
+    fn any_lives(&self) -> bool {
+        tree::group_lives(self.leader.as_raw_pid().unsigned_abs())
+            || !tree::marked(&self.mark).is_empty()
+    }
+
+    /// Those that came from it and are not in its group, open, so that a signal reaches no other process.
+    fn strays(&self) -> Vec<OwnedFd> {
+        let group = self.leader.as_raw_pid().unsigned_abs();
+        let in_group = |pid: u32| tree::row(pid).is_some_and(|row| row.group == group);
+        let opened: Vec<(u32, OwnedFd)> = (tree::marked(&self.mark).into_iter())
+            .filter(|pid| !in_group(*pid))
+            .filter_map(|pid| Some((pid, open(pid).ok()?)))
+            .collect();
+        // A number that was given to another process before it was opened has no mark.
+        let marked = tree::marked(&self.mark);
+        let still = opened.into_iter().filter(|(pid, _)| marked.contains(pid));
+        still.map(|(_, process)| process).collect()
     }
 
     fn send(&self, signal: Signal) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! The table of processes (`/proc`): who started whom, and who is in which group.
+//! The table of processes (`/proc`): who started whom, who is in which group, and who came from a command.
 
 use std::fs;
 
@@ -32,6 +32,26 @@ pub(super) fn row(pid: u32) -> Option<Row> {
 pub(super) fn group_lives(group: u32) -> bool {
     let mut all = processes().into_iter();
     all.any(|row| row.group == group && row.lives)
+}
+
+/// The variable in the environment of a command. All that it starts inherits it, also what leaves its group and its
+/// session, or loses its parent.
+pub(super) const MARK: &str = "WSBENCH_COMMAND";
+
+/// Processes that live and carry this value of [`MARK`].
+pub(super) fn marked(value: &str) -> Vec<u32> {
+    let all = processes().into_iter().filter(|row| row.lives);
+    let pids = all.map(|row| row.pid);
+    pids.filter(|pid| is_marked(*pid, value)).collect()
+}
+
+fn is_marked(pid: u32, value: &str) -> bool {
+    // Those of other users cannot be read, nor ended.
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let mut variables = environment.split(|byte| *byte == 0);
+    variables.any(|variable| {
+        variable.strip_prefix(MARK.as_bytes()) == Some(format!("={value}").as_bytes())
+    })
 }
 
 /// A process and all that it has started, as far as they live; parents come first.
