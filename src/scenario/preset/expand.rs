@@ -34,6 +34,8 @@ pub(in crate::scenario) struct Expanded {
     pub(in crate::scenario) shown: String,
     /// Where its window begins.
     pub(in crate::scenario) from: Origin,
+    /// How often the server pings: its first ping is that late, at most. `None` where no setting says it.
+    pub(in crate::scenario) ping_interval: Option<Duration>,
     /// Never empty, no kind twice; the first is `closed_between`.
     pub(in crate::scenario) promises: Vec<Promise>,
 }
@@ -89,11 +91,16 @@ pub(in crate::scenario) fn expand(
     })?;
     let values = preset.complete(settings)?;
     let shown: Vec<_> = values.iter().map(|(n, v)| format!("{n} {v}")).collect();
+    let ping_interval = values.iter().find_map(|(name, value)| match value {
+        Setting::Time(time) if table::PING_INTERVALS.contains(name) => Some(*time),
+        _ => None,
+    });
     let window = (preset.window)(&Values::new(values.into_iter().collect()));
     let window = window.map_err(|(name, why)| PresetError::Invalid { name, why })?;
     Ok(Expanded {
         shown: format!("{name} ({})", shown.join(", ")),
         from: preset.from,
+        ping_interval,
         promises: preset.promises(window),
     })
 }

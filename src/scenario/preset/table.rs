@@ -15,6 +15,9 @@ pub(super) const LATE: Duration = Duration::from_millis(250);
 /// So much sooner: timers count in whole milliseconds, and some start before their ping has got its turn to be sent.
 pub(super) const EARLY: Duration = Duration::from_millis(20);
 
+/// What servers that ping call the time between two pings.
+pub(super) const PING_INTERVALS: [&str; 3] = ["interval", "heartbeat", "keep_alive"];
+
 /// Every preset there is.
 pub(super) fn all() -> impl Iterator<Item = &'static Preset> {
     [pings::ALL, idle::ALL, dialects::ALL].into_iter().flatten()

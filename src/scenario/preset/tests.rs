@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::table::{self, Default, EARLY, LATE, Preset};
 use super::{Expanded, PresetError, Setting, expand, names};
-use crate::scenario::{Between, End, Origin, Promise};
+use crate::scenario::{Between, End, Origin, Outside, Overrides, Promise, Source, parse};
 use crate::units::{format_duration, parse_duration};
 
 /// `interval 20s, pings 2`
@@ -143,6 +143,69 @@ fn a_contract_shows_every_setting_it_came_from() {
         "tornado (interval 30s, timeout 30s)"
     );
     assert_eq!(shown("nats", ""), "nats (interval 2m, pings 2)");
+}
+
+/// A contract of this preset with all settings at their defaults, in a run of so many seconds.
+fn check(preset: &Preset, seconds: u64) -> Result<(), String> {
+    let needed = preset
+        .settings
+        .iter()
+        .filter_map(|known| match known.default {
+            Default::None(example) => Some(example),
+            Default::Is(_) | Default::SameAs(_) => None,
+        });
+    let mut contract = vec![format!("preset = \"{}\"", preset.name)];
+    contract.extend(needed.map(str::to_owned));
+    let text = format!(
+        "name = \"x\"\ntarget.url = \"ws://127.0.0.1/\"\nload.duration = \"{seconds}s\"\n\
+         [[cohort]]\nname = \"silent\"\nconnections = 1\nfault = {{ kind = \"no_pong\" }}\ncontract = {{ {} }}",
+        contract.join(", ")
+    );
+    let name = "x".into();
+    let outside = Outside {
+        env: &|_| None,
+        read: &|_| unreachable!("no file is named"),
+    };
+    let parsed = parse(&Source { name, text }, &Overrides::default(), &outside);
+    parsed.map(|_| ()).map_err(|problems| problems.to_string())
+}
+
+/// A server pings first when its interval is over, and the window begins then.
+#[test]
+fn a_run_is_long_enough_for_the_presets_own_window() {
+    for preset in table::all() {
+        let first_ping = match preset.name {
+            "ws" => 30,
+            "websockets" => 20,
+            "aiohttp" | "tornado" => 30,
+            "gorilla" => 54,
+            "graphql-ws" => 12,
+            name => {
+                assert_ne!(preset.from, Origin::Ping, "{name}");
+                0
+            }
+        };
+        let refused = check(preset, 1).unwrap_err();
+        let (_, hint) = refused
+            .split_once("write `duration = \"")
+            .expect(preset.name);
+        let needed = parse_duration(hint.split_once('"').unwrap().0).unwrap();
+        let mut settings = BTreeMap::new();
+        let expanded = loop {
+            match expand(preset.name, &settings) {
+                Ok(expanded) => break expanded,
+                Err(PresetError::Missing { name, example }) => {
+                    let value = example.split('"').nth(1).unwrap();
+                    let value = Setting::Time(parse_duration(value).unwrap());
+                    settings.insert(name.to_owned(), value);
+                }
+                Err(error) => panic!("{}: {error:?}", preset.name),
+            }
+        };
+        let decided = Duration::from_secs(first_ping) + window(&expanded).hi;
+        assert!(needed >= decided, "{}: {needed:?}", preset.name);
+        check(preset, needed.as_secs()).unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 #[test]

@@ -51,9 +51,14 @@ impl Check<'_> {
 
     /// Notes that a table or list holds nothing, unless something in it was wrong.
     pub(in crate::scenario) fn empty(&mut self, whole: &Place, key: &str, hint: &str) {
-        if !self.holes.iter().any(|hole| hole.is_in(whole)) {
+        if !self.has_hole(whole) {
             self.problem_with_hint(key, whole, "is empty", hint);
         }
+    }
+
+    /// Whether something in a table or list was wrong and taken out.
+    pub(in crate::scenario) fn has_hole(&self, whole: &Place) -> bool {
+        self.holes.iter().any(|hole| hole.is_in(whole))
     }
 
     /// A name: 1 to 64 letters, digits, `-` and `_`.

@@ -135,7 +135,11 @@ impl Need<'_> {
             .target
             .embedded_heartbeat
             .map(|heartbeat| heartbeat.interval);
-        let interval = self.written.interval().or(embedded).unwrap_or_default();
+        let interval = self
+            .written
+            .ping_interval()
+            .or(embedded)
+            .unwrap_or_default();
         let answered = self.cohort.faults.iter().map(|fault| match fault.kind {
             FaultKind::PongStopsAfter { pings } => pings,
             _ => 0,

@@ -1,6 +1,7 @@
 //! The preset of a contract: its settings handed over, and what is wrong with them told with its place.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::contract::Written;
 use crate::scenario::preset::{self, Expanded, PresetError, Setting};
@@ -9,10 +10,7 @@ use crate::scenario::reading::{At, Check, words};
 impl Written<'_> {
     /// What the preset of this name comes to.
     pub(super) fn preset(&self, check: &mut Check<'_>, name: &At<String>) -> Option<Expanded> {
-        let others = self.table.others.iter();
-        let mut settings: BTreeMap<String, Setting> = others
-            .map(|(name, at)| (name.clone(), at.value.0))
-            .collect();
+        let mut settings = self.settings();
         let mut wrong = false;
         loop {
             let error = match preset::expand(&name.value, &settings) {
@@ -24,6 +22,21 @@ impl Written<'_> {
             let unknown = self.preset_error(check, name, error)?;
             settings.remove(&unknown)?;
         }
+    }
+
+    /// How often the server pings, by its preset.
+    pub(super) fn ping_interval(&self) -> Option<Duration> {
+        let preset = self.table.keys.preset.as_ref()?;
+        let expanded = preset::expand(&preset.value, &self.settings()).ok()?;
+        expanded.ping_interval
+    }
+
+    /// The settings of the preset that are given.
+    fn settings(&self) -> BTreeMap<String, Setting> {
+        let others = self.table.others.iter();
+        others
+            .map(|(name, at)| (name.clone(), at.value.0))
+            .collect()
     }
 
     /// Notes what is wrong with a preset; returns a setting it does not know.
