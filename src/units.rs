@@ -20,7 +20,7 @@ impl UnitError {
     }
 }
 
-/// How often something happens. Always finite and above zero.
+/// How often something happens. From once in 30 days to 1,000,000,000 times a second.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Rate {
     per_second: f64,
@@ -30,9 +30,13 @@ impl Rate {
     /// The highest rate that can be told apart from the next on a clock of nanoseconds.
     pub const MAX_PER_SECOND: f64 = 1e9;
 
-    /// A rate of so many a second; `None` unless `0 < per_second <= 1e9`.
+    /// The lowest rate: once in [`MAX_DURATION`].
+    pub const MIN_PER_SECOND: f64 = 1.0 / MAX_DURATION.as_secs() as f64;
+
+    /// A rate of so many a second; `None` unless it is from [`Self::MIN_PER_SECOND`] to [`Self::MAX_PER_SECOND`].
     pub fn per_second(per_second: f64) -> Option<Self> {
-        (per_second > 0.0 && per_second <= Self::MAX_PER_SECOND).then_some(Self { per_second })
+        let legal = Self::MIN_PER_SECOND..=Self::MAX_PER_SECOND;
+        legal.contains(&per_second).then_some(Self { per_second })
     }
 
     /// Events a second.
@@ -71,8 +75,13 @@ impl FromStr for Rate {
         if number.is_nan() || number <= 0.0 {
             return Err(UnitError::new(format!("`{text}` must be above zero")));
         }
-        Self::per_second(number / seconds)
-            .ok_or_else(|| UnitError::new(format!("`{text}` is more than 1000000000/s")))
+        let per_second = number / seconds;
+        Self::per_second(per_second).ok_or_else(|| {
+            UnitError::new(match per_second < Self::MIN_PER_SECOND {
+                true => format!("`{text}` is less than once in 30 days; write a higher rate"),
+                false => format!("`{text}` is more than 1000000000/s; write a lower rate"),
+            })
+        })
     }
 }
 
@@ -93,11 +102,14 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A number of bytes.
+/// A number of bytes; as text at most [`ByteSize::MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(pub u64);
 
 impl ByteSize {
+    /// The longest that a system of 64 bits can address: 8 EiB less one byte.
+    pub const MAX: Self = Self(i64::MAX as u64);
+
     /// The number of bytes as a `usize`, saturating where a `usize` is smaller.
     pub fn as_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
@@ -119,7 +131,14 @@ impl FromStr for ByteSize {
             return Err(wrong());
         }
         let size: bytesize::ByteSize = trimmed.parse().map_err(|_| wrong())?;
-        Ok(Self(size.as_u64()))
+        // What is too large for 64 bits is read as their highest number.
+        Some(Self(size.as_u64()))
+            .filter(|size| *size <= Self::MAX)
+            .ok_or_else(|| {
+                UnitError::new(format!(
+                    "`{text}` is 8EiB or more, which no system can address; write a smaller size"
+                ))
+            })
     }
 }
 
@@ -146,7 +165,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
         ))
     })?;
     if duration > MAX_DURATION {
-        return Err(UnitError::new(format!("`{text}` is longer than 30 days")));
+        return Err(UnitError::new(format!(
+            "`{text}` is longer than 30 days; write a shorter time"
+        )));
     }
     Ok(duration)
 }
@@ -281,6 +302,8 @@ mod tests {
             "inf/s",
             "5/fortnight",
             "2e9/s",
+            "1e-300/s",
+            "1e-3/h",
         ] {
             let error = text.parse::<Rate>().unwrap_err().to_string();
             assert!(error.contains('`'), "{text}: {error}");
@@ -293,6 +316,10 @@ mod tests {
         assert_eq!("64B".parse::<ByteSize>().unwrap(), ByteSize(64));
         assert!("64".parse::<ByteSize>().is_err());
         assert!("64 potatoes".parse::<ByteSize>().is_err());
+        for text in ["8EiB", "16EiB", "99999999EB"] {
+            let error = text.parse::<ByteSize>().unwrap_err().to_string();
+            assert!(error.contains("; write a smaller size"), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -190,7 +190,7 @@ fn the_schema_takes_every_way_to_write_a_value() {
         ("load.warm_up", &["0", "0s", "1s", "0.5s"]),
         (
             "target.max_message",
-            &["64B", "1.5 KiB", "4kb", "2MB", "1 TiB"],
+            &["64B", "1.5 KiB", "4kb", "2MB", "0.0005 TiB"],
         ),
         (
             "message = [{ name = \"m\", rate",
@@ -355,7 +355,7 @@ fn files_are_found_beside_the_scenario() {
     let payload = &scenario.cohorts[0].messages[0].payload;
     assert_eq!(
         *payload,
-        scenario::Payload::Fixed(b"folder/data/request.json".to_vec())
+        scenario::Payload::Fixed(b"folder/data/request.json".as_slice().into())
     );
     assert_eq!(
         scenario.target.trust,

@@ -11,6 +11,8 @@ use crate::scenario::model::{Cohort, Payload, Target, TargetUrl, Trust};
 use crate::scenario::reading::{At, Check, Place};
 use crate::units::ByteSize;
 
+/// What a server may make each connection hold, at most.
+const MAX_MESSAGE: ByteSize = ByteSize(1 << 30);
 /// So many local addresses at most.
 const MAX_SOURCES: u32 = 4096;
 
@@ -39,6 +41,13 @@ pub(super) fn target(
     let max_message = match &keys.max_message {
         Some(size) if size.value.0 == 0 => {
             check.problem("target.max_message", &size.place, "is not above zero");
+            size.value
+        }
+        Some(size) if size.value > MAX_MESSAGE => {
+            let what = format_args!("is {}, more than {MAX_MESSAGE}", size.value);
+            let hint =
+                "write a smaller size: each connection may hold a message of that length in memory";
+            check.problem_with_hint("target.max_message", &size.place, what, hint);
             size.value
         }
         Some(size) => size.value,
