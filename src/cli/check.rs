@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::input::Input;
 use super::term;
 use crate::engine::{EngineError, Limits, cores};
-use crate::plan::{Budget, Plan};
+use crate::plan::Budget;
 use crate::scenario::{Gate, Scenario, TargetUrl};
 use crate::units::{ByteSize, format_duration, human_count};
 use crate::verdict::{Exit, looked_at};
@@ -25,7 +25,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let scenario = args.input.load()?.scenario;
     let limits = Limits::of_this_machine();
-    let budget = Budget::new(&Plan::new(scenario.clone(), 1, 0), cores());
+    let budget = Budget::new(&scenario, cores());
     let explanation = Explanation::new(&scenario, &budget, limits);
     let text = if args.json {
         let json =

@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     // First of all, since each of the following takes descriptors. A target that is started here has as many
     // connections, and inherits the raised limit.
     Limits::of_this_machine()
-        .check_descriptors(&Budget::new(&plan, workers.unwrap_or_else(cores)))
+        .check_process(&Budget::new(&plan.scenario, workers.unwrap_or_else(cores)))
         .map_err(|error| CliError::Prepare(error.into()))?;
     // Before anything is started: a network can only be left while there is one thread.
     own_network(&loaded.scenario)?;

@@ -1,4 +1,4 @@
-//! Limits met before the first connection: file descriptors, local ports, and the right to vanish.
+//! Limits met before the first connection: file descriptors, local ports, memory, and the right to vanish.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
@@ -6,6 +6,7 @@ use std::os::fd::AsFd as _;
 use crate::plan::Budget;
 use crate::scenario::{Cohort, Fault, FaultKind};
 use crate::sys;
+use crate::units::ByteSize;
 
 /// The plan needs more than this machine gives. Fits after "failed to".
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +42,18 @@ pub enum LimitError {
         limit: u64,
         /// So many source addresses would do.
         sources: u64,
+    },
+    /// Too little memory.
+    #[error(
+        "open {connections} connections at once: the run would take about {needed} of memory, and this process may have {limit}\nhint: ask for fewer connections or cohorts, or for shorter payloads"
+    )]
+    Memory {
+        /// Open at once.
+        connections: u64,
+        /// What the run would take.
+        needed: ByteSize,
+        /// What the machine, its control group or `ulimit -v` gives.
+        limit: ByteSize,
     },
     /// The target and the source addresses are of different families.
     #[error(
@@ -94,6 +107,8 @@ pub struct Limits {
     pub descriptors: u64,
     /// Local ports for connections to one address and port; `None` where the system does not say.
     pub ports: Option<u64>,
+    /// Memory in bytes that this process may have; `None` where the system does not say.
+    pub memory: Option<u64>,
 }
 
 impl Limits {
@@ -106,23 +121,32 @@ impl Limits {
         Self {
             descriptors,
             ports: local_ports(),
+            memory: memory(),
         }
     }
 
-    /// Whether there are as many descriptors as a plan takes.
+    /// Whether this process may have the descriptors and the memory that a plan takes.
     ///
     /// # Errors
-    /// When there are not.
-    pub fn check_descriptors(&self, budget: &Budget) -> Result<(), LimitError> {
-        if budget.descriptors <= self.descriptors {
-            return Ok(());
+    /// When it may not.
+    pub fn check_process(&self, budget: &Budget) -> Result<(), LimitError> {
+        if budget.descriptors > self.descriptors {
+            return Err(LimitError::Descriptors {
+                connections: budget.open_at_once,
+                needed: budget.descriptors,
+                limit: self.descriptors,
+                possible: budget.connections_within(self.descriptors),
+            });
         }
-        Err(LimitError::Descriptors {
-            connections: budget.open_at_once,
-            needed: budget.descriptors,
-            limit: self.descriptors,
-            possible: budget.connections_within(self.descriptors),
-        })
+        if let Some(limit) = self.memory.filter(|limit| budget.memory > *limit) {
+            let mebibytes = |bytes: u64| ByteSize(bytes >> 20 << 20);
+            return Err(LimitError::Memory {
+                connections: budget.open_at_once,
+                needed: mebibytes(budget.memory),
+                limit: mebibytes(limit),
+            });
+        }
+        Ok(())
     }
 
     /// Whether a plan fits, with so many addresses of the target.
@@ -130,7 +154,7 @@ impl Limits {
     /// # Errors
     /// When it does not.
     pub fn check(&self, budget: &Budget, targets: usize) -> Result<(), LimitError> {
-        self.check_descriptors(budget)?;
+        self.check_process(budget)?;
         let Some(ports) = self.ports else {
             return Ok(());
         };
@@ -181,6 +205,24 @@ fn local_ports() -> Option<u64> {
     Some((high + 1).saturating_sub(low))
 }
 
+/// The least of what the machine has, its control group (version 2 or 1) may have, and RLIMIT_AS allows.
+fn memory() -> Option<u64> {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let machine = read("/proc/meminfo").and_then(|text| {
+        let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+        let kibibytes: u64 = total?.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kibibytes << 10)
+    });
+    let groups = [
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ];
+    let groups = groups.map(|path| read(path)?.trim().parse().ok());
+    let own = rlimit::Resource::AS.get_soft().ok();
+    let own = own.filter(|limit| *limit != rlimit::INFINITY);
+    groups.into_iter().chain([machine, own]).flatten().min()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +246,7 @@ mod tests {
     const LIMITS: Limits = Limits {
         descriptors: 20_000,
         ports: Some(28_232),
+        memory: Some(4 << 30),
     };
 
     #[test]
@@ -217,6 +260,25 @@ mod tests {
         for part in ["30000", "30064", "20000", "19936", "ulimit"] {
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn too_little_memory_says_how_much_is_there() {
+        let budget = Budget {
+            memory: 5 << 40,
+            ..budget(10, 10)
+        };
+        let error = LIMITS.check(&budget, 1).unwrap_err().to_string();
+        for part in ["5120GiB", "4GiB", "hint: ask for fewer"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    /// MemTotal of proc_meminfo(5).
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_memory_of_this_machine_is_known() {
+        assert!(memory().is_some_and(|bytes| bytes > 1 << 20));
     }
 
     #[test]

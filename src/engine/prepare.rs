@@ -43,7 +43,7 @@ impl Prepared {
         let relays: Vec<SocketAddr> = routes.iter().copied().flatten().collect();
         check_families(&relays, &target.source_addresses)?;
         let workers = workers.unwrap_or_else(cores);
-        let budget = Budget::new(&plan, workers);
+        let budget = Budget::new(&plan.scenario, workers);
         Limits::of_this_machine().check(&budget, known.len())?;
         make_room(budget.descriptors);
         let tls = url.secure.then(|| tls_config(&target.trust)).transpose()?;

@@ -1,9 +1,9 @@
 //! What a plan will do and needs, before a socket is opened: for `check`, and for the limits met beforehand.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use super::Plan;
-use crate::scenario::{Pacing, Scenario, Shape, TargetUrl};
+use crate::scenario::{Pacing, Payload, Scenario, Shape, TargetUrl};
 
 /// What a plan will do and needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +27,7 @@ pub struct Budget {
     pub other_descriptors: u64,
     /// Local ports, on each source address.
     pub ports: u64,
-    /// Memory of connections and histograms in bytes, roughly.
+    /// Memory of connections, payloads, histograms and workers in bytes, roughly.
     pub memory: u64,
 }
 
@@ -43,13 +43,17 @@ const RELAY_LEGS: u64 = 2;
 const CONNECTION_MEMORY: u64 = 3 * 1024;
 /// TLS keeps its keys and two record buffers.
 const TLS_MEMORY: u64 = 30 * 1024;
+/// What a connection keeps of each message that it sends.
+const STREAM_MEMORY: u64 = 256;
+/// A thread, its runtime, and what it reads into.
+const WORKER_MEMORY: u64 = 512 * 1024;
 /// One histogram with times of up to about 60 ms, see `measure`.
 const HISTOGRAM_MEMORY: u64 = 100 * 1024;
 
 impl Budget {
-    /// The budget of a plan for so many workers, of which each has a connection at least.
-    pub fn new(plan: &Plan, workers: usize) -> Self {
-        let scenario = &plan.scenario;
+    /// The budget of a scenario for so many workers, of which each has a connection at least. Makes nothing that it
+    /// counts.
+    pub fn new(scenario: &Scenario, workers: usize) -> Self {
         let open_at_once = open_at_once(scenario);
         let sources = scenario.target.source_addresses.len().max(1) as u64;
         let relay = Relayed::of(scenario, open_at_once);
@@ -57,7 +61,7 @@ impl Budget {
         let other_descriptors = own_descriptors(workers) + relay.cohorts;
         Self {
             open_at_once,
-            dials: dials(plan),
+            dials: dials(scenario),
             sends_per_second: sends_per_second(scenario),
             pings_per_second: pings_per_second(scenario),
             planned: planned(scenario),
@@ -65,7 +69,7 @@ impl Budget {
             descriptors: open_at_once + RELAY_LEGS * relay.open_at_once + other_descriptors,
             other_descriptors,
             ports: open_at_once.div_ceil(sources),
-            memory: memory(scenario, open_at_once),
+            memory: memory(scenario, open_at_once, workers),
         }
     }
 
@@ -120,14 +124,12 @@ fn open_at_once(scenario: &Scenario) -> u64 {
             // A slow target holds arrivals longer than planned: leave room for twice as many.
             u64::from(*max_open).min(expected.saturating_mul(2).max(1))
         }
-        _ => (scenario.cohorts.iter())
-            .map(|cohort| u64::from(cohort.connections))
-            .sum(),
+        _ => scenario.connections(),
     }
 }
 
-fn dials(plan: &Plan) -> u64 {
-    match &plan.scenario.load.shape {
+fn dials(scenario: &Scenario) -> u64 {
+    match &scenario.load.shape {
         Shape::Stages(stages) => {
             // Every rise of the line opens as many as it rises by.
             let mut from = 0;
@@ -140,7 +142,7 @@ fn dials(plan: &Plan) -> u64 {
                 })
                 .sum()
         }
-        _ => plan.connections(),
+        _ => scenario.connections(),
     }
 }
 
@@ -164,7 +166,9 @@ fn sends_per_second(scenario: &Scenario) -> Option<f64> {
             let Pacing::Open { rate, .. } = message.pacing else {
                 return None;
             };
-            total += rate.hertz() * at_once(scenario, cohort.connections);
+            // A connection that is done with its `count` sends no more.
+            let most = message.count.map_or(f64::INFINITY, |count| count as f64);
+            total += rate.hertz().min(most) * at_once(scenario, cohort.connections);
         }
     }
     Some(total)
@@ -199,26 +203,101 @@ fn overtime(scenario: &Scenario) -> Duration {
     target.connect_timeout + scenario.longest_answer() + target.close_timeout
 }
 
-fn memory(scenario: &Scenario, open_at_once: u64) -> u64 {
+fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u64 {
     let tls = match &scenario.target.url {
         TargetUrl::Url(url) if url.secure => TLS_MEMORY,
         _ => 0,
     };
-    let streams: usize = (scenario.cohorts.iter())
-        .map(|cohort| cohort.messages.len())
-        .max()
-        .unwrap_or(0);
-    let connection = CONNECTION_MEMORY + scenario.longest_payload().0 + tls + 256 * streams as u64;
+    let connections = (scenario.cohorts.iter()).map(|cohort| {
+        let longest = cohort.messages.iter().map(|message| message.payload.len());
+        let one = CONNECTION_MEMORY
+            + longest.max().unwrap_or(0)
+            + tls
+            + STREAM_MEMORY * cohort.messages.len() as u64;
+        // Of arrivals there is one cohort, and most of its connections are not there at a time.
+        u64::from(cohort.connections)
+            .min(open_at_once)
+            .saturating_mul(one)
+    });
+    let connections = connections.fold(0, u64::saturating_add);
     let histograms: u64 = (scenario.cohorts.iter())
         .map(|cohort| 12 + 2 * cohort.messages.len() as u64)
         .sum();
     let shards = 4 * histograms * HISTOGRAM_MEMORY;
-    open_at_once * connection + shards
+    connections
+        .saturating_add(shards)
+        .saturating_add(payloads(scenario))
+        .saturating_add(workers * WORKER_MEMORY)
+}
+
+/// Payloads are there once, however many cohorts send them.
+fn payloads(scenario: &Scenario) -> u64 {
+    let mut seen = HashSet::new();
+    let fixed = scenario.payloads().filter_map(|payload| match payload {
+        Payload::Fixed(bytes) => seen.insert(bytes.as_ptr()).then_some(bytes.len() as u64),
+        Payload::Size(_) => None,
+    });
+    fixed.sum::<u64>() + scenario.longest_made().0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::{Outside, Overrides, Source, parse};
+
+    fn budget(text: &str) -> Budget {
+        let text = format!("name = \"x\"\ntarget.url = \"embedded\"\n{text}");
+        let source = Source {
+            name: "x".into(),
+            text,
+        };
+        let outside = Outside {
+            env: &|_| None,
+            read: &|_| Ok(vec![b'x'; 16 << 20]),
+        };
+        let scenario = parse(&source, &Overrides::default(), &outside);
+        Budget::new(&scenario.unwrap_or_else(|problems| panic!("{problems}")), 1)
+    }
+
+    /// A cohort with its own payload, or with the one for all.
+    fn cohorts(count: usize, own: &str) -> String {
+        let cohort = |i| format!("[[cohort]]\nname = \"c{i}\"\nconnections = 1\n{own}");
+        (0..count).map(cohort).collect()
+    }
+
+    #[test]
+    fn payloads_are_counted_and_not_made() {
+        let own: String = (0..256)
+            .map(|i| {
+                format!("[[cohort.message]]\nname = \"m{i}\"\nrate = \"1/h\"\npayload = {{ size = \"16MiB\" }}\n")
+            })
+            .collect();
+        let few = budget(&cohorts(1, "")).memory;
+        let memory = budget(&cohorts(256, &own)).memory;
+        // Each connection may hold one answer of 16 MiB.
+        assert!(memory > 256 * (16 << 20), "{memory}");
+        assert!(few < 16 << 20, "{few}");
+    }
+
+    #[test]
+    fn a_file_is_there_once() {
+        let message = "[[message]]\nname = \"m\"\nrate = \"1/h\"\npayload.file = \"f\"\n";
+        let one = budget(&format!("{message}{}", cohorts(1, ""))).memory;
+        let two = budget(&format!("{message}{}", cohorts(2, ""))).memory;
+        // What its connection holds, but no second copy.
+        assert!(two - one < 24 << 20, "{one} {two}");
+    }
+
+    #[test]
+    fn a_connection_sends_no_more_than_its_count() {
+        let with = |count| {
+            format!(
+                "load.connections = 20\n[[message]]\nname = \"m\"\nrate = \"1000/s\"\ncount = {count}"
+            )
+        };
+        assert_eq!(budget(&with(1)).sends_per_second, Some(20.0));
+        assert_eq!(budget(&with(5000)).sends_per_second, Some(20_000.0));
+    }
 
     #[test]
     fn many_workers_take_descriptors_of_their_own() {

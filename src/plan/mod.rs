@@ -13,7 +13,7 @@ pub use budget::Budget;
 pub use conduct::Conduct;
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
-pub use payload::{PingName, STAMP_LEN, Series, Stamp, Template};
+pub use payload::{Filler, PingName, STAMP_LEN, Series, Stamp, Template};
 pub use spread::{Seed, fraction};
 pub use windows::Windows;
 
@@ -53,8 +53,10 @@ impl Plan {
                 first
             })
             .collect();
+        let filler = Filler::new(scenario.longest_made().as_usize());
+        let template = |message: &Message| Template::new(message, &filler);
         let templates = (scenario.cohorts.iter())
-            .map(|cohort| cohort.messages.iter().map(Template::new).collect())
+            .map(|cohort| cohort.messages.iter().map(template).collect())
             .collect();
         Self {
             run,
@@ -83,8 +85,7 @@ impl Plan {
 
     /// How many connections there will be, in all; for arrivals, one each.
     pub fn connections(&self) -> u64 {
-        let cohorts = self.scenario.cohorts.iter();
-        cohorts.map(|cohort| u64::from(cohort.connections)).sum()
+        self.scenario.connections()
     }
 
     /// The openings of one worker of several, in the order of time.

@@ -1,5 +1,8 @@
 //! What a message looks like on the wire: a stamp that names it, and a filler.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use crate::scenario::{Message, Payload};
 
 /// The length of a [`Stamp`] in bytes.
@@ -176,21 +179,21 @@ pub enum Template {
     /// A stamp, then this.
     Stamped {
         /// What follows the stamp; may be empty.
-        filler: Vec<u8>,
+        filler: Filler,
     },
     /// The same bytes each time; answers are matched by order.
-    Fixed(Vec<u8>),
+    Fixed(Arc<[u8]>),
 }
 
 impl Template {
-    /// The template of a message.
-    pub fn new(message: &Message) -> Self {
+    /// The template of a message; its filler is a part of `longest`.
+    pub fn new(message: &Message, longest: &Filler) -> Self {
         match &message.payload {
             Payload::Size(size) if size.as_usize() >= STAMP_LEN => Self::Stamped {
-                filler: filler(size.as_usize() - STAMP_LEN),
+                filler: longest.first(size.as_usize() - STAMP_LEN),
             },
-            Payload::Size(size) => Self::Fixed(filler(size.as_usize())),
-            Payload::Fixed(bytes) => Self::Fixed(bytes.clone()),
+            Payload::Size(size) => Self::Fixed(longest[..size.as_usize()].into()),
+            Payload::Fixed(bytes) => Self::Fixed(Arc::clone(bytes)),
         }
     }
 
@@ -207,10 +210,37 @@ impl Template {
     }
 }
 
-/// Printable, and not all alike, so that a server that mixes bytes up is noticed.
-fn filler(length: usize) -> Vec<u8> {
-    const TEXT: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-";
-    TEXT.iter().copied().cycle().take(length).collect()
+/// Fills payloads. Printable, and not all alike, so that a server that mixes bytes up is noticed.
+/// All fillers of a plan share the memory of the longest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filler {
+    text: Arc<[u8]>,
+    length: usize,
+}
+
+impl Filler {
+    /// Makes a filler of so many bytes.
+    pub fn new(length: usize) -> Self {
+        const TEXT: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-";
+        let text = TEXT.iter().copied().cycle().take(length).collect();
+        Self { text, length }
+    }
+
+    /// Its first bytes; not more than it has.
+    fn first(&self, length: usize) -> Self {
+        Self {
+            text: Arc::clone(&self.text),
+            length: length.min(self.length),
+        }
+    }
+}
+
+impl Deref for Filler {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.text[..self.length]
+    }
 }
 
 #[cfg(test)]
@@ -228,6 +258,14 @@ mod tests {
             sequence,
             intended,
         })
+    }
+
+    #[test]
+    fn fillers_share_their_memory() {
+        let longest = Filler::new(1000);
+        let short = longest.first(10);
+        assert_eq!(&short[..], b"abcdefghij");
+        assert!(Arc::ptr_eq(&short.text, &longest.text));
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -286,8 +287,8 @@ pub struct Message {
 pub enum Payload {
     /// So many bytes made by wsbench; from 48 bytes on they begin with a stamp that names the message.
     Size(ByteSize),
-    /// Exactly these bytes, the same each time. Valid UTF-8 where the frame is text.
-    Fixed(Vec<u8>),
+    /// Exactly these bytes, the same each time; cohorts share them. Valid UTF-8 where the frame is text.
+    Fixed(Arc<[u8]>),
 }
 
 /// As text or as binary (RFC 6455 section 5.6).
@@ -426,9 +427,29 @@ impl Scenario {
 
     /// The longest payload any message sends.
     pub fn longest_payload(&self) -> ByteSize {
-        let messages = self.cohorts.iter().flat_map(|cohort| &cohort.messages);
-        let longest = messages.map(|message| message.payload.len()).max();
+        let longest = self.payloads().map(Payload::len).max();
         ByteSize(longest.unwrap_or(0))
+    }
+
+    /// How many connections there will be, in all; for arrivals, one each.
+    pub fn connections(&self) -> u64 {
+        let cohorts = self.cohorts.iter();
+        cohorts.map(|cohort| u64::from(cohort.connections)).sum()
+    }
+
+    /// The longest payload that wsbench makes, and does not read.
+    pub fn longest_made(&self) -> ByteSize {
+        let made = self.payloads().filter_map(|payload| match payload {
+            Payload::Size(size) => Some(*size),
+            Payload::Fixed(_) => None,
+        });
+        made.max().unwrap_or(ByteSize(0))
+    }
+
+    /// The payload of each message.
+    pub fn payloads(&self) -> impl Iterator<Item = &Payload> {
+        let messages = self.cohorts.iter().flat_map(|cohort| &cohort.messages);
+        messages.map(|message| &message.payload)
     }
 }
 

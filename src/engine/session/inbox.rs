@@ -137,7 +137,7 @@ fn find_stamped<T: Transport>(
         message,
         answer,
         sequence: Some(sequence),
-        same: due_then && bytes.get(crate::plan::STAMP_LEN..) == Some(filler.as_slice()),
+        same: due_then && bytes.get(crate::plan::STAMP_LEN..) == Some(&filler[..]),
         intended,
     })
 }
@@ -156,7 +156,7 @@ fn find_in_order<T: Transport>(
         _ => None,
     };
     let all = || (0..messages.len()).filter(|message| fixed(message).is_some());
-    let same = all().find(|message| fixed(message).is_some_and(|fixed| fixed == bytes));
+    let same = all().find(|message| fixed(message).is_some_and(|fixed| **fixed == *bytes));
     // Other bytes can be a mangled echo only where there is just one message they could have been.
     let mut waiting = all().filter(|message| exchanges[*message].awaits());
     let message = same.or_else(|| waiting.next().filter(|_| waiting.next().is_none()))?;

@@ -166,7 +166,7 @@ impl Part<'_> {
                 text: Some(text),
                 hex: None,
                 file: None,
-            } => Some(Payload::Fixed(text.value.clone().into_bytes())),
+            } => Some(Payload::Fixed(text.value.as_bytes().into())),
             PayloadTable {
                 size: None,
                 text: None,
@@ -179,7 +179,7 @@ impl Part<'_> {
                     let hint = "write it like \"00 ff 7a\"";
                     check.problem_with_hint(&format!("{key}.hex"), &hex.place, what, hint);
                 }
-                bytes.map(Payload::Fixed)
+                bytes.map(|bytes| Payload::Fixed(bytes.into()))
             }
             PayloadTable {
                 size: None,
@@ -188,7 +188,7 @@ impl Part<'_> {
                 file: Some(file),
             } => {
                 let (_, bytes) = check.file(&format!("{key}.file"), file)?;
-                Some(Payload::Fixed(bytes))
+                Some(Payload::Fixed(bytes.into()))
             }
             PayloadTable {
                 size: None,

@@ -19,7 +19,7 @@ pub(super) fn check(
     let messages = cohort.messages.iter().zip(written);
     let unstamped: Vec<_> = messages.filter(|(m, _)| is_matched_by_bytes(m)).collect();
     let heartbeat = cohort.heartbeat.as_ref().and_then(|h| match &h.kind {
-        HeartbeatKind::Text { expect, .. } => Some(Payload::Fixed(expect.clone().into_bytes())),
+        HeartbeatKind::Text { expect, .. } => Some(Payload::Fixed(expect.as_bytes().into())),
         HeartbeatKind::Frames => None,
     });
     for (index, (one, table)) in unstamped.iter().enumerate() {
