@@ -28,6 +28,8 @@
 pub mod cli;
 pub mod engine;
 pub mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod host;
 pub mod measure;
 pub mod metric;

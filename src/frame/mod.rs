@@ -11,6 +11,8 @@
 
 mod header;
 mod mask;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod peer;
 mod reader;
 mod room;
 #[cfg(test)]

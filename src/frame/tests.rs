@@ -1,121 +1,11 @@
 //! Held to another implementation: whatever tungstenite makes of bytes, this makes of them too, however they are cut.
 
-use std::io::{ErrorKind, Read, Write};
-
 use proptest::prelude::*;
-use tokio_tungstenite::tungstenite::error::Error;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketContext};
 use tokio_tungstenite::tungstenite::{self, Message};
 
+use super::peer::{Bytes, MAX_MESSAGE, Seen, assert_same, ours};
 use super::*;
-
-const MAX_MESSAGE: usize = 100_000;
-
-/// What was made of bytes, up to a Close frame or the first broken rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Seen {
-    Text(Vec<u8>),
-    Binary(Vec<u8>),
-    Ping(Vec<u8>),
-    Pong(Vec<u8>),
-    Close(Option<u16>, String),
-    TooBig,
-    BadUtf8,
-    Broken,
-}
-
-impl Seen {
-    fn is_end(&self) -> bool {
-        matches!(
-            self,
-            Self::Close(..) | Self::TooBig | Self::BadUtf8 | Self::Broken
-        )
-    }
-}
-
-/// As a transport does it: so many bytes are read at once, and another connection has its turn in between.
-fn ours(bytes: &[u8], cut: usize) -> Vec<Seen> {
-    let (mut room, mut left) = (Room::default(), Vec::new());
-    let mut reader = Reader::new(MAX_MESSAGE);
-    let mut seen = Vec::new();
-    let mut parts = bytes.chunks(cut);
-    loop {
-        room.enter(&mut left);
-        match reader.next(&mut room) {
-            Ok(Some(found)) => seen.push(match found.lend(&room) {
-                Frame::Text(bytes) => Seen::Text(bytes.to_vec()),
-                Frame::Binary(bytes) => Seen::Binary(bytes.to_vec()),
-                Frame::Ping(bytes) => Seen::Ping(bytes.to_vec()),
-                Frame::Pong(bytes) => Seen::Pong(bytes.to_vec()),
-                Frame::Close { code, reason } => Seen::Close(code, reason.to_owned()),
-            }),
-            Ok(None) => {
-                let Some(part) = parts.next() else {
-                    return seen;
-                };
-                room.space()[..part.len()].copy_from_slice(part);
-                room.filled(part.len());
-            }
-            Err(Broken::TooBig { .. }) => seen.push(Seen::TooBig),
-            Err(Broken::BadUtf8 | Broken::BadReason) => seen.push(Seen::BadUtf8),
-            Err(_) => seen.push(Seen::Broken),
-        }
-        if seen.last().is_some_and(Seen::is_end) {
-            return seen;
-        }
-        room.leave(&mut left);
-    }
-}
-
-struct Bytes<'a>(&'a [u8]);
-
-impl Read for Bytes<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        match self.0.read(buffer)? {
-            0 => Err(ErrorKind::WouldBlock.into()),
-            read => Ok(read),
-        }
-    }
-}
-
-impl Write for Bytes<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-fn theirs(bytes: &[u8]) -> Vec<Seen> {
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE));
-    let mut context = WebSocketContext::new(Role::Client, Some(config));
-    let (mut stream, mut seen) = (Bytes(bytes), Vec::new());
-    loop {
-        seen.push(match context.read(&mut stream) {
-            Ok(Message::Text(text)) => Seen::Text(text.as_bytes().to_vec()),
-            Ok(Message::Binary(bytes)) => Seen::Binary(bytes.to_vec()),
-            Ok(Message::Ping(bytes)) => Seen::Ping(bytes.to_vec()),
-            Ok(Message::Pong(bytes)) => Seen::Pong(bytes.to_vec()),
-            Ok(Message::Close(close)) => Seen::Close(
-                close.as_ref().map(|close| close.code.into()),
-                close.map_or_else(String::new, |close| close.reason.to_string()),
-            ),
-            Ok(Message::Frame(_)) => unreachable!("it never reads a message as a raw frame"),
-            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return seen,
-            Err(Error::Capacity(_)) => Seen::TooBig,
-            Err(Error::Utf8(_)) => Seen::BadUtf8,
-            Err(Error::Protocol(_)) => Seen::Broken,
-            Err(other) => panic!("{other}"),
-        });
-        if seen.last().is_some_and(Seen::is_end) {
-            return seen;
-        }
-    }
-}
 
 /// A frame as a server sends it, lawful or not.
 fn server_frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -186,30 +76,7 @@ proptest! {
 
     #[test]
     fn bytes_mean_what_they_mean_to_others(frames in prop::collection::vec(frames(), 0..8), cut in 1usize..300) {
-        let bytes = frames.concat();
-        let ours = ours(&bytes, cut);
-        let mut theirs = theirs(&bytes);
-        // It does not tell the code and the reason where the code is forbidden.
-        if let (Some(Seen::Close(code, reason)), Some(last @ Seen::Close(..))) = (ours.last(), theirs.last_mut())
-            && *last == Seen::Close(Some(1002), "Protocol violation".to_owned())
-        {
-            *last = Seen::Close(*code, reason.clone());
-        }
-        // It waits for a whole frame before it looks at the first two bytes.
-        if ours.len() > theirs.len() && matches!(ours.last(), Some(Seen::Broken | Seen::TooBig)) {
-            theirs.extend(ours.last().cloned());
-        }
-        // And at the length of a frame before it asks whether there may be one.
-        if ours.last() == Some(&Seen::Broken) && theirs.last() == Some(&Seen::TooBig) {
-            theirs.pop();
-            theirs.push(Seen::Broken);
-        }
-        prop_assert_eq!(ours, theirs);
-    }
-
-    #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), cut in 1usize..50) {
-        ours(&bytes, cut);
+        assert_same(&frames.concat(), cut);
     }
 
     #[test]

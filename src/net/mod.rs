@@ -23,6 +23,8 @@ mod wire_tests;
 pub(crate) use end::TcpEnd;
 pub(crate) use failure::{Failure, of_connect};
 pub(crate) use handshake::Request;
+#[cfg(any(test, fuzzing))]
+pub(crate) use handshake::check_any_answer;
 pub(crate) use link::Link;
 pub(crate) use raw::{RawConnection, RawDialer, RawFailure};
 pub(crate) use steps::Steps;

@@ -10,7 +10,7 @@ use crate::net::failure::Failure;
 use crate::units::one_line;
 
 /// A longer response head than this is not one.
-const MAX_HEAD: usize = 16 * 1024;
+pub(super) const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
 /// So many characters of a response are quoted.
 const MAX_QUOTED: usize = 80;

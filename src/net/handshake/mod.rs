@@ -167,6 +167,22 @@ fn end_of_tcp(end: Option<TcpEnd>, answer: &[u8], error: &str) -> Failure {
     }
 }
 
+/// What must hold for any answer, for the tests and the fuzzer: one that is waited for has a limit, one that is taken
+/// came whole, and one that is refused is refused in words.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_any_answer(answer: &[u8]) {
+    let request = Request {
+        head: String::new(),
+        subprotocols: vec!["chat".to_owned()],
+    };
+    let (mut left, mut interim) = (answer.to_vec(), Interim::default());
+    match request.check(&mut left, "dGhlIHNhbXBsZSBub25jZQ==", &mut interim) {
+        Ok(Some(length)) => assert!(length <= left.len(), "longer than what came"),
+        Ok(None) => assert!(left.len() <= answer::MAX_HEAD, "waits without end"),
+        Err(failure) => assert!(!failure.detail.is_empty(), "refused without a word"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,138 @@
+//! What must hold for any bytes whatever. The targets in `fuzz/` call these with bytes that libFuzzer finds;
+//! `cargo test` calls them with random ones.
+
+use std::io;
+
+use crate::frame::peer::assert_same;
+use crate::net::check_any_answer;
+use crate::scenario::{Outside, Overrides, Source, parse};
+
+/// Our reader makes of frames what tungstenite makes of them. The first byte says how many are read at once.
+pub fn frames(data: &[u8]) {
+    if let Some((cut, bytes)) = data.split_first() {
+        assert_same(bytes, usize::from(*cut).max(1));
+    }
+}
+
+/// An answer to the upgrade request is taken, refused, or waited for; and it is not waited for without end.
+pub fn handshake(data: &[u8]) {
+    check_any_answer(data);
+}
+
+/// A scenario is taken or refused. Every problem can be shown, and what was taken can be planned.
+pub fn scenario(data: &[u8]) {
+    let Ok(source) = Source::from_bytes("fuzz.toml", data.to_vec()) else {
+        return;
+    };
+    read(&source, &Overrides::default());
+}
+
+/// The text of a gate is taken or refused, in a scenario in which most metrics can be measured.
+pub fn gate(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
+    let source = Source {
+        name: "fuzz.toml".to_owned(),
+        text: BASE.to_owned(),
+    };
+    let overrides = Overrides {
+        gates: vec![text.to_owned()],
+        ..Overrides::default()
+    };
+    read(&source, &overrides);
+}
+
+const BASE: &str = r#"
+name = "fuzz"
+[target]
+url = "ws://127.0.0.1:9/"
+[load]
+stages = [{ duration = "1s", connections = 1 }, { duration = "1s", connections = 2 }]
+[[message]]
+name = "echo"
+rate = "1/s"
+[heartbeat]
+interval = "100ms"
+timeout = "50ms"
+"#;
+
+fn read(source: &Source, overrides: &Overrides) {
+    let outside = Outside {
+        env: &|_| None,
+        read: &|_| Err(io::ErrorKind::NotFound.into()),
+    };
+    match parse(source, overrides, &outside) {
+        Ok(scenario) => assert!(!scenario.cohorts.is_empty(), "a scenario without clients"),
+        Err(problems) => assert!(!problems.to_string().is_empty(), "refused without a word"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(any::<u8>(), 0..400)
+    }
+
+    /// Words of the language in any order get further than bytes do.
+    fn words(of: &'static str) -> impl Strategy<Value = Vec<u8>> {
+        let words: Vec<&'static str> = of.split_inclusive(['\n', ' ', '"', '(', '.']).collect();
+        prop::collection::vec(prop::sample::select(words), 0..40)
+            .prop_map(|words| words.concat().into_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_as_frames(data in bytes()) {
+            frames(&data);
+        }
+
+        #[test]
+        fn any_bytes_as_an_answer(data in prop_oneof![bytes(), words(ANSWER)]) {
+            handshake(&data);
+        }
+
+        #[test]
+        fn any_text_as_a_scenario(data in prop_oneof![bytes(), words(REFERENCE)]) {
+            scenario(&data);
+        }
+
+        #[test]
+        fn any_text_as_a_gate(data in prop_oneof![bytes(), words(GATES)]) {
+            gate(&data);
+        }
+    }
+
+    const REFERENCE: &str = include_str!("../scenarios/reference.toml");
+    const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nHTTP/1.1 103 Early Hints\r\n\r\nLocation: /ws/\r\n";
+    const GATES: &str = "p99(latency.echo{stage=2, cohort=main}) < 50ms count(connections.dead) == 0 \
+        ratio(messages.timed_out / messages.sent) <= 0.1% rate(messages.echoed) >= 1/s max(heartbeat.rtt) > 1s";
+
+    /// The scenario around a gate is a good one: otherwise no gate would be looked at.
+    #[test]
+    fn a_good_gate_is_taken() {
+        let overrides = Overrides {
+            gates: vec!["p99(latency.echo) < 50ms".to_owned()],
+            ..Overrides::default()
+        };
+        let source = Source {
+            name: String::new(),
+            text: BASE.to_owned(),
+        };
+        let outside = Outside {
+            env: &|_| None,
+            read: &|_| Err(io::ErrorKind::NotFound.into()),
+        };
+        assert_eq!(
+            parse(&source, &overrides, &outside)
+                .map(drop)
+                .map_err(|p| p.to_string()),
+            Ok(())
+        );
+    }
+}
