@@ -256,6 +256,20 @@ pub fn is_harmless(c: char) -> bool {
     !c.is_control() && !turns
 }
 
+/// What a stranger wrote, with all that is not harmless shown by its number: `\x1b`, `\u{202e}`.
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            _ if is_harmless(c) => out.push(c),
+            '\t' | '\r' | '\n' => out.extend(c.escape_default()),
+            '\0'..='\u{ff}' => out += &format!("\\x{:02x}", u32::from(c)),
+            _ => out.extend(c.escape_unicode()),
+        }
+    }
+    out
+}
+
 /// The first words of what a stranger wrote, at most so many characters, on one line and safe to show.
 pub fn one_line(text: &str, most: usize) -> String {
     let spaced: String = (text.chars())
@@ -282,6 +296,12 @@ pub fn human_count(count: u64) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_moves_a_cursor_or_turns_the_order_is_shown() {
+        let text = "a\x1b]0;x\u{7}\r\n\u{9b}2J\u{202e}é";
+        assert_eq!(visible(text), r"a\x1b]0;x\x07\r\n\x9b2J\u{202e}é");
+    }
 
     #[test]
     fn rates_read_in_every_unit() {

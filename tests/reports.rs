@@ -235,7 +235,7 @@ fn what_a_server_says_stays_text() {
     assert_eq!(rows.len(), 3);
     assert_eq!(&rows[2][6], "'=cmd|'/c calc'!A1,\"quoted\",\nsecond line");
     assert_eq!(&rows[2][8], "closed_by_peer");
-    assert!(text(&run, Style::PLAIN).contains("\\u{1b}[31mred"));
+    assert!(text(&run, Style::PLAIN).contains("\\x1b[31mred"));
 }
 
 #[test]

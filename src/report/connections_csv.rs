@@ -1,12 +1,11 @@
 //! `connections.csv`: one row for each connection that did not end as planned.
-//! A server can put any text here (`close_reason`), so it is made harmless for spreadsheets.
+//! A server can put any text here (`close_reason`).
 
-use std::borrow::Cow;
 use std::io::Write;
 
 use serde::Serialize;
 
-use super::numbers::{cell, seconds};
+use super::numbers::{cell, seconds, text_cell};
 use super::run_report::RunReport;
 use crate::measure::Ending;
 
@@ -19,7 +18,7 @@ struct Line<'a> {
     ended_s: String,
     state: &'a str,
     close_code: Option<u16>,
-    close_reason: Cow<'a, str>,
+    close_reason: String,
     closed_by: Option<&'a str>,
     cause: &'a str,
     last_received_s: String,
@@ -74,7 +73,7 @@ fn line<'a>(ending: &'a Ending, cohorts: &'a [String]) -> Line<'a> {
         ended_s: time(ending.ended_ns),
         state: ending.state.name(),
         close_code: ending.close_code,
-        close_reason: harmless(&ending.close_reason),
+        close_reason: text_cell(&ending.close_reason),
         closed_by: ending.closed_by.map(|side| side.name()),
         cause: ending.cause.name(),
         last_received_s: time(ending.last_received_ns),
@@ -89,13 +88,4 @@ fn line<'a>(ending: &'a Ending, cohorts: &'a [String]) -> Line<'a> {
 
 fn time(ns: Option<u64>) -> String {
     cell(ns.map(seconds))
-}
-
-/// A spreadsheet runs a cell that begins with one of these as a formula; a quote before it makes it text.
-fn harmless(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        Cow::Owned(format!("'{text}"))
-    } else {
-        Cow::Borrowed(text)
-    }
 }

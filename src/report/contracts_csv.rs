@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::numbers::{cell, seconds};
+use super::numbers::{cell, seconds, text_cell};
 use super::run_report::RunReport;
 use crate::verdict::{ContractResult, Times};
 
@@ -23,7 +23,7 @@ struct Line<'a> {
     p99_s: String,
     max_s: String,
     passed: bool,
-    why: &'a str,
+    why: String,
 }
 
 const COLUMNS: [&str; 13] = [
@@ -74,6 +74,6 @@ fn line(result: &ContractResult) -> Line<'_> {
         p99_s: time(|times| times.p99_ns),
         max_s: time(|times| times.max_ns),
         passed: result.passed,
-        why: &result.why,
+        why: text_cell(&result.why),
     }
 }

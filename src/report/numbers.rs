@@ -3,6 +3,7 @@
 
 use crate::measure::{Histogram, Metric, Value};
 use crate::metric::{Unit, unit_of};
+use crate::units::visible;
 
 /// Microseconds, exact to the nanosecond.
 pub(super) fn us(ns: u64) -> f64 {
@@ -22,6 +23,16 @@ pub(super) fn milli(value: f64) -> f64 {
 /// A cell: whole numbers without a point, unknown ones empty.
 pub(super) fn cell(value: Option<f64>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// A cell of text that a server may have written. Nothing in it moves the cursor of a terminal that shows the file, and
+/// no spreadsheet takes it for a formula: a quote before what begins like one makes it text.
+pub(super) fn text_cell(text: &str) -> String {
+    let shown = visible(text);
+    match shown.starts_with(['=', '+', '-', '@']) {
+        true => format!("'{shown}"),
+        false => shown,
+    }
 }
 
 /// Large numbers have no decimals to spare, and stay as they are.
@@ -99,6 +110,13 @@ pub(super) fn statistics(metric: &Metric) -> Vec<Statistic> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_writes_to_no_terminal_and_into_no_spreadsheet() {
+        assert_eq!(text_cell("\x1b]0;x\u{7}"), r"\x1b]0;x\x07");
+        assert_eq!(text_cell("=1+1"), "'=1+1");
+        assert_eq!(text_cell("\t=1+1"), r"\t=1+1");
+    }
     use proptest::prelude::*;
 
     #[test]

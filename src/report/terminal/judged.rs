@@ -4,10 +4,10 @@
 use std::io::{self, Write};
 
 use super::page::Page;
-use super::style::{WIDTH, columns, columns_of_words, harmless, wrapped};
+use super::style::{WIDTH, columns, columns_of_words, wrapped};
 use crate::report::run_report::RunReport;
 use crate::scenario::{Activity, Contract, End, Origin, Promise};
-use crate::units::{cut, human_count, human_ns, plain_duration};
+use crate::units::{cut, human_count, human_ns, plain_duration, visible};
 use crate::verdict::{ActivityResult, ContractResult, GateResult, Tally, activities, tally};
 
 /// What gates saw stands in a column behind this width at most.
@@ -44,7 +44,7 @@ impl<W: Write> Page<W> {
                 true => format!("{} ", self.style.bad("✗ ABORT")),
                 false => format!("{}  ", self.mark(gate.passed)),
             };
-            let (text, seen) = (harmless(&gate.gate), seen(gate));
+            let (text, seen) = (visible(&gate.gate), seen(gate));
             let fits = width.max(text.chars().count()) + seen.chars().count() <= WIDTH - 10;
             if fits {
                 writeln!(self.out, "{mark}{text:<width$}  {seen}")?;
@@ -133,7 +133,7 @@ impl<W: Write> Page<W> {
         if text.is_empty() {
             return Ok(());
         }
-        for line in wrapped(&harmless(text), WIDE - MARK) {
+        for line in wrapped(&visible(text), WIDE - MARK) {
             let line = match passed {
                 true => self.style.dim(&line),
                 false => line,

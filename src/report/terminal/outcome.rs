@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::page::Page;
-use super::style::{Style, harmless};
+use super::style::Style;
 use crate::report::run_report::RunReport;
+use crate::units::visible;
 use crate::verdict::{Exit, Outcome, Verdict};
 
 /// Writes what went wrong: gates that failed, promises that were broken, doubts and the verdict. Nothing for a run
@@ -26,7 +27,7 @@ pub fn write(
     }
     let mut page = Page { style, out };
     let name = page.style.bold(&report.scenario.name);
-    writeln!(page.out, "{name} against {}", harmless(report.target()))?;
+    writeln!(page.out, "{name} against {}", visible(report.target()))?;
     let gates: Vec<_> = verdict.gates.iter().filter(|one| !one.passed).collect();
     page.gates(&gates)?;
     let broken: Vec<_> = verdict.contracts.iter().filter(|one| !one.passed).collect();

@@ -3,8 +3,8 @@
 
 use std::io::{self, Write};
 
-use super::style::{Style, WIDTH, harmless, wrapped};
-use crate::units::cut;
+use super::style::{Style, WIDTH, wrapped};
+use crate::units::{cut, visible};
 
 /// The column where the text after a label begins.
 pub(super) const INDENT: usize = 13;
@@ -31,14 +31,14 @@ impl<W: Write> Page<W> {
 
     /// One dim line below the text of a label; what does not fit is cut.
     pub(super) fn example(&mut self, text: &str) -> io::Result<()> {
-        let text = format!("as in: {}", harmless(text));
+        let text = format!("as in: {}", visible(text));
         let fitting = cut(&text, WIDTH - INDENT);
         writeln!(self.out, "{:INDENT$}{}", "", self.style.dim(&fitting))
     }
 
     /// A remark over the whole width.
     pub(super) fn aside(&mut self, text: &str) -> io::Result<()> {
-        for line in wrapped(&harmless(text), WIDTH) {
+        for line in wrapped(&visible(text), WIDTH) {
             writeln!(self.out, "{}", self.style.dim(&line))?;
         }
         Ok(())
@@ -63,7 +63,7 @@ impl<W: Write> Page<W> {
     ) -> io::Result<()> {
         let indent = word.len() + 2;
         let mut label = format!("{}: ", paint(self.style, word));
-        for line in wrapped(&harmless(text), WIDTH - indent) {
+        for line in wrapped(&visible(text), WIDTH - indent) {
             writeln!(self.out, "{label}{line}")?;
             label = " ".repeat(indent);
         }

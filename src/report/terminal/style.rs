@@ -1,9 +1,6 @@
 //! How text looks in a terminal: colour, aligned columns, lines of 80 characters.
-//! What comes from a server is made harmless before it is shown.
 
 use std::fmt::Write as _;
-
-use crate::units::is_harmless;
 
 /// The width that text is made for.
 pub(super) const WIDTH: usize = 80;
@@ -95,19 +92,6 @@ pub(super) fn columns_of_words(rows: &[Vec<String>], left: usize) -> Vec<String>
     rows.iter().map(line).collect()
 }
 
-/// Shows by number what would let a server move our cursor, or turn the order of our words.
-pub(super) fn harmless(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if is_harmless(letter) {
-            out.push(letter);
-        } else {
-            out.extend(letter.escape_default());
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,14 +102,6 @@ mod tests {
         let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
         let lines = columns(&[row(["", "p50", "max"]), row(["echo", "74.0 µs", "1 s"])]);
         assert_eq!(lines, ["          p50  max", "echo  74.0 µs  1 s"]);
-    }
-
-    #[test]
-    fn a_server_cannot_write_to_the_terminal() {
-        assert_eq!(
-            harmless("a\x1b[2Jb\r\n\u{202e}"),
-            "a\\u{1b}[2Jb\\r\\n\\u{202e}"
-        );
     }
 
     #[test]

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::page::Page;
-use super::style::{Style, harmless};
+use super::style::Style;
 use super::tables::{self, Part, Shown};
 use crate::measure::Value;
 use crate::metric::{self, Cause, Counter, Gauge};
 use crate::report::run_report::RunReport;
 use crate::scenario::Shape;
-use crate::units::{ByteSize, format_duration, human_count, human_ns};
+use crate::units::{ByteSize, format_duration, human_count, human_ns, visible};
 use crate::verdict::{View, Warning};
 
 /// So many causes and warnings are shown; the rest is in run.json.
@@ -57,7 +57,7 @@ impl<W: Write> Text<'_, W> {
     fn heading(&mut self) -> io::Result<()> {
         let report = self.report;
         let name = self.page.style.bold(&report.scenario.name);
-        let target = harmless(report.target());
+        let target = visible(report.target());
         writeln!(self.page.out, "{name} against {target}")?;
         if !report.scenario.description.is_empty() {
             self.page.aside(&report.scenario.description)?;
