@@ -1,7 +1,7 @@
 //! The system calls that no kept crate wraps. The only file with `unsafe` in it.
 #![expect(
     unsafe_code,
-    reason = "socket options and a kind of ancillary data that neither socket2 nor rustix offers"
+    reason = "socket options, ancillary data and flags that neither socket2 nor rustix offers"
 )]
 
 use crate::measure::TcpView;
@@ -13,6 +13,26 @@ use std::time::Duration;
 
 /// Whether this system can tell what became of sent bytes (`TCP_INFO`).
 pub const TCP_VIEW: bool = cfg!(target_os = "linux");
+
+/// Keeps what this process inherited, besides its standard streams, from those that it starts: they shall not depend on
+/// what a shell or a CI agent left open. Linux 5.11 and later.
+#[cfg(target_os = "linux")]
+pub(crate) fn keep_inherited_descriptors() {
+    const FIRST: libc::c_uint = 3;
+    // SAFETY: no memory is passed, and no descriptor is closed: each only gets a flag. An older kernel refuses, and all
+    // stays as it was.
+    unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            FIRST,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        );
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn keep_inherited_descriptors() {}
 
 /// Whether this process was started with SIGHUP ignored, as `nohup` does.
 pub(crate) fn ignores_hangup() -> bool {

@@ -2,23 +2,37 @@
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use clap::builder::PossibleValuesParser;
 
 use super::error::CliError;
 use super::term;
-use crate::scenario::starter;
+use crate::scenario::{shipped, starter};
 use crate::verdict::Exit;
 
 /// Write a scenario to start from.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The file to write; never one that is there already
+    /// The file to write, never one that is there already; - prints it
     #[arg(default_value = "scenario.toml")]
     file: PathBuf,
+    /// Write this scenario that ships, like echo or heartbeat-contract
+    #[arg(long, value_name = "NAME", value_parser = shipped_names())]
+    from: Option<String>,
+}
+
+fn shipped_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(shipped::ALL.iter().map(|(name, _)| *name))
 }
 
 /// Writes the file, and says what to do with it.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    let named = args.from.as_deref().and_then(shipped::named);
+    let text = named.unwrap_or_else(starter).as_bytes();
+    if args.file == Path::new("-") {
+        return term::print(text).map(|()| Exit::Passed);
+    }
     let path = args.file.clone();
     let mut file = match OpenOptions::new().write(true).create_new(true).open(&path) {
         Ok(file) => file,
@@ -27,11 +41,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         }
         Err(source) => return Err(CliError::Write { path, source }),
     };
-    file.write_all(starter().as_bytes())
-        .map_err(|source| CliError::Write {
-            path: path.clone(),
-            source,
-        })?;
+    file.write_all(text).map_err(|source| CliError::Write {
+        path: path.clone(),
+        source,
+    })?;
     let path = path.display();
     term::note(format!(
         "wrote {path}\nhint: look at it, then type: wsbench run {path}"

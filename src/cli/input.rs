@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::access::Access;
 use super::error::CliError;
 use super::files::{self, Needed};
 use crate::scenario::{self, Outside, Overrides, Scenario, Source, shipped};
@@ -18,6 +19,8 @@ pub(super) struct Input {
     /// Connect here instead
     #[arg(long)]
     url: Option<String>,
+    #[command(flatten)]
+    access: Access,
     /// The process of the target, for what is done to it
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pid: Option<u32>,
@@ -60,7 +63,7 @@ impl Input {
                 files::read(path)
             },
         };
-        let scenario = scenario::parse(&source, &self.overrides(), &outside)?;
+        let scenario = scenario::parse(&source, &self.overrides()?, &outside)?;
         Ok(Loaded {
             scenario,
             text: source.text,
@@ -107,16 +110,20 @@ impl Input {
         Ok(Source::from_bytes(&self.scenario, bytes)?)
     }
 
-    fn overrides(&self) -> Overrides {
+    fn overrides(&self) -> Result<Overrides, CliError> {
         let address = self.is_address().then(|| self.scenario.clone());
-        Overrides {
+        Ok(Overrides {
             url: self.url.clone().or(address),
+            headers: self.access.header.clone(),
+            subprotocols: self.access.subprotocol.clone(),
+            ca: self.access.ca()?,
+            insecure: self.access.insecure,
             pid: self.pid,
             connections: self.connections,
             duration: self.duration.clone(),
             rates: self.rate.clone(),
             gates: self.gate.clone(),
-        }
+        })
     }
 
     /// The overrides as they were typed, for the report.
@@ -134,6 +141,7 @@ impl Input {
         ]
         .into_iter()
         .flatten()
+        .chain(self.access.shown())
         .chain(self.rate.iter().map(|rate| format!("--rate {rate}")))
         .chain(self.gate.iter().map(|gate| format!("--gate \"{gate}\"")))
         .collect()

@@ -1,6 +1,7 @@
 //! The command line: composes the other layers. The only one that prints, reads the environment, and
 //! chooses an exit code.
 
+mod access;
 mod around;
 mod check;
 mod error;
@@ -24,6 +25,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::scenario::nearest;
+use crate::sys;
 use crate::verdict::Exit;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -62,6 +64,7 @@ enum Command {
 
 /// Parses the command line, runs it, and tells the shell how it went.
 pub fn main() -> ExitCode {
+    sys::keep_inherited_descriptors();
     let arguments = Arguments::try_parse().unwrap_or_else(|error| suggest(error).exit());
     let result = match arguments.command {
         Command::Run(args) => run::run(&args),

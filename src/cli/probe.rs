@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
+use super::access::Access;
 use super::error::CliError;
 use super::files;
 use super::term;
@@ -24,18 +25,8 @@ pub(super) struct Args {
     /// Watch quiet connections for so long; longer finds longer limits
     #[arg(long = "for", value_name = "TIME", default_value = "15s", value_parser = parse_watch)]
     watch: Duration,
-    /// Send this header too, like "Authorization: Bearer …"; may be given several times
-    #[arg(long, value_name = "HEADER", value_parser = parse_header)]
-    header: Vec<(String, String)>,
-    /// Offer this subprotocol; may be given several times
-    #[arg(long, value_name = "NAME")]
-    subprotocol: Vec<String>,
-    /// Trust only the certificates in this PEM file
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-    /// Trust any certificate
-    #[arg(long, conflicts_with = "ca")]
-    insecure: bool,
+    #[command(flatten)]
+    access: Access,
     /// Write the scenario here instead of printing it; never over a file that is there already
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -105,17 +96,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 
 impl Args {
     fn asked(&self) -> Result<Asked, CliError> {
-        let ca = self.ca.as_ref().map(std::path::absolute).transpose();
-        let ca = ca.map_err(|source| CliError::System {
-            doing: "find the working directory",
-            source,
-        })?;
         Ok(Asked {
             url: self.url.clone(),
-            headers: self.header.clone(),
-            subprotocols: self.subprotocol.clone(),
-            ca,
-            insecure: self.insecure,
+            headers: self.access.header.clone(),
+            subprotocols: self.access.subprotocol.clone(),
+            ca: self.access.ca()?,
+            insecure: self.access.insecure,
         })
     }
 
@@ -127,8 +113,10 @@ impl Args {
                 doing: "start a runtime",
                 source,
             })?;
-        // Hidden where standard error is no terminal.
-        let bar = ProgressBar::new_spinner();
+        let bar = match term::takes_colour(&std::io::stderr()) {
+            true => ProgressBar::new_spinner(),
+            false => ProgressBar::hidden(),
+        };
         bar.enable_steady_tick(Duration::from_millis(100));
         let mut written = Ok(());
         let found = runtime.block_on(probe.run(&mut |step| match step {
@@ -195,10 +183,4 @@ fn parse_watch(text: &str) -> Result<Duration, String> {
         Ok(watch) => Ok(watch),
         Err(error) => Err(error.to_string()),
     }
-}
-
-fn parse_header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = (text.split_once(':'))
-        .ok_or("write a name, a colon and a value, like \"Authorization: Bearer …\"")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }

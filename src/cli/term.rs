@@ -52,7 +52,7 @@ pub(super) fn style() -> Style {
 }
 
 /// Whether a stream takes escape sequences and the user wants them; see <https://no-color.org>.
-fn takes_colour(stream: &impl io::IsTerminal) -> bool {
+pub(super) fn takes_colour(stream: &impl io::IsTerminal) -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     stream.is_terminal() && !is_dumb && !is_unwanted

@@ -1,10 +1,12 @@
 //! What the command line changes in a scenario. Applied to what the user wrote, before anything is resolved,
 //! so that a wrong option is found and told like a wrong key.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::file::{File, LoadTable, MessageTable};
-use super::reading::{At, Problem, Problems, Text, Time, Whole, words};
+use super::reading::{At, List, Problem, Problems, Text, Time, Whole, words};
 use crate::units::Rate;
 
 /// What the command line changes in a scenario.
@@ -13,6 +15,15 @@ pub struct Overrides {
     /// `--url`: in place of `target.url`. Takes away what only the built-in server has (`push`, `heartbeat`),
     /// or, where it is "embedded", what only another one has (`command`, `pid`).
     pub url: Option<String>,
+    /// `--header`: names and values, in place of the same ones in `target.headers`, or beside them; `Origin` in place of
+    /// `target.origin`. `${NAME}` in a value comes from the environment, and a value may be a secret.
+    pub headers: Vec<(String, String)>,
+    /// `--subprotocol`: in place of `target.subprotocols`, unless there is none.
+    pub subprotocols: Vec<String>,
+    /// `--ca`: in place of `target.ca` and `target.insecure`.
+    pub ca: Option<PathBuf>,
+    /// `--insecure`: in place of `target.ca`.
+    pub insecure: bool,
     /// `--pid`: in place of `target.pid` and `target.command`.
     pub pid: Option<u32>,
     /// `--connections`: in place of `load.connections`; the peak that `load.stages` are scaled to;
@@ -32,6 +43,7 @@ impl Overrides {
         if let Some(url) = &self.url {
             self::url(file, url);
         }
+        self.access(file);
         if let Some(number) = self.pid {
             pid(file, number, problems);
         }
@@ -45,6 +57,45 @@ impl Overrides {
         }
         for text in &self.rates {
             rate(file, text, problems);
+        }
+    }
+
+    /// What the server wants to know before it lets a client in.
+    fn access(&self, file: &mut File) {
+        const HEADER: &str = "--header";
+        const SUBPROTOCOL: &str = "--subprotocol";
+        let nothing = self.headers.is_empty() && self.subprotocols.is_empty();
+        if nothing && self.ca.is_none() && !self.insecure {
+            return;
+        }
+        let target = &mut file.target.get_or_insert_default().value;
+        for (name, value) in &self.headers {
+            let value = At::option(HEADER, value.clone());
+            if name.eq_ignore_ascii_case("origin") {
+                target.origin = Some(value);
+                continue;
+            }
+            let headers = target
+                .headers
+                .get_or_insert_with(|| At::option(HEADER, BTreeMap::new()));
+            headers
+                .value
+                .retain(|other, _| !other.eq_ignore_ascii_case(name));
+            headers.value.insert(name.clone(), value);
+        }
+        if !self.subprotocols.is_empty() {
+            let names = self.subprotocols.iter();
+            let names = names.map(|name| At::option(SUBPROTOCOL, name.clone()));
+            target.subprotocols = Some(At::option(SUBPROTOCOL, List(names.collect())));
+        }
+        if let Some(ca) = &self.ca {
+            let ca = ca.to_string_lossy().into_owned();
+            target.ca = Some(At::option("--ca", ca));
+            target.insecure = None;
+        }
+        if self.insecure {
+            target.ca = None;
+            target.insecure = Some(At::option("--insecure", true));
         }
     }
 }
@@ -230,7 +281,7 @@ fn option(name: &'static str, what: impl std::fmt::Display) -> Problem {
 mod tests {
     use super::*;
     use crate::scenario::{
-        Outside, Pacing, Problems, Process, Scenario, Shape, Source, parse, shipped,
+        Outside, Pacing, Problems, Process, Scenario, Shape, Source, Trust, parse, shipped,
     };
 
     const TWO: &str = r#"
@@ -343,6 +394,28 @@ mod tests {
     }
 
     #[test]
+    fn what_lets_a_client_in_takes_the_place_of_what_is_there() {
+        let own = "url = \"wss://127.0.0.1/\", headers = { authorization = \"a\", X = \"y\" }, insecure = true";
+        let text = TWO.replace("url = \"embedded\", push = \"1s\"", own);
+        let overrides = Overrides {
+            headers: vec![
+                ("Authorization".into(), "Bearer b".into()),
+                ("Origin".into(), "https://example.org".into()),
+            ],
+            subprotocols: vec!["chat".into(), "mqtt".into()],
+            ..Overrides::default()
+        };
+        let target = run(&text, &overrides).unwrap().target;
+        let mut headers = target.headers;
+        headers.sort();
+        let bearer = ("Authorization".into(), "Bearer b".into());
+        assert_eq!(headers, [bearer, ("X".into(), "y".into())]);
+        assert_eq!(target.origin.as_deref(), Some("https://example.org"));
+        assert_eq!(target.subprotocols, ["chat", "mqtt"]);
+        assert_eq!(target.trust, Trust::Anyone);
+    }
+
+    #[test]
     fn the_built_in_server_takes_the_process_of_another_away() {
         let url = "url = \"ws://127.0.0.1/\", command = [\"node\", \"server.js\"]";
         let text = TWO.replace("url = \"embedded\", push = \"1s\"", url);
@@ -405,10 +478,14 @@ mod tests {
             duration: Some("soon".into()),
             rates: vec!["5/s".into(), "asks=5/s".into(), "fast".into()],
             gates: vec!["p99(latency.ask) < 50".into()],
+            headers: vec![("Bad Name".into(), "x".into())],
+            insecure: true,
+            ..Overrides::default()
         };
         let said = run(TWO, &overrides).unwrap_err().to_string();
         for line in [
             "`target.url` has no scheme\n--> --url",
+            "`target.headers.Bad Name` is not a header name\n--> --header",
             "`--pid` is no number of a process\n--> --pid",
             "`--connections` is not from 1 to 10000000\n--> --connections",
             "`--duration` cannot be read: `soon` is not a duration",

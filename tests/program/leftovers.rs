@@ -277,3 +277,21 @@ pub(super) fn wait_for(condition: impl Fn() -> bool) {
         thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// As a CI agent leaves descriptors open: the target gets none of them.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_inherited_goes_to_no_target() {
+    let target = "command = [\"sh\", \"-c\", \"ls -l /proc/self/fd; exit 1\"]\n[load]";
+    let scenario = short("ws://127.0.0.1:9/").replace("[load]", target);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("test.toml"), scenario).unwrap();
+    let by = ["sh", "-c", "exec 9</dev/zero; exec \"$0\" \"$@\""];
+    let ended = Running::call_by(&by, folder, &["run", "test.toml", "--out", "report"], &[]).end();
+    assert!(
+        ended.stderr.contains("before it listened"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("/dev/zero"), "{}", ended.stderr);
+}

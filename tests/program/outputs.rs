@@ -133,3 +133,39 @@ fn nobody_reads_the_messages() {
     );
     drop(nonblocking);
 }
+
+/// A terminal that knows no escape sequences, and a user who wants none.
+#[cfg(target_os = "linux")]
+#[test]
+fn plain_terminals_get_plain_lines() {
+    let server = Server::start(Script::default());
+    for (name, value, has_escapes) in [
+        ("TERM", "dumb", false),
+        ("NO_COLOR", "1", false),
+        ("TERM", "xterm", true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("test.toml"), short(&server.url())).unwrap();
+        let run = format!("'{}' run test.toml --out report", wsbench().display());
+        // It gives the program a terminal, and keeps what that is told.
+        let ended = Command::new("script")
+            .args(["-qec", &run, "typescript"])
+            .current_dir(folder.path())
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR")
+            .env(name, value)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(matches!(ended.code(), Some(0 | 4)), "{ended}");
+        let shown = fs::read(folder.path().join("typescript")).unwrap();
+        let shown = String::from_utf8_lossy(&shown);
+        assert!(shown.contains("4 attempted"), "{shown}");
+        assert_eq!(
+            shown.contains('\x1b'),
+            has_escapes,
+            "{name}={value}: {shown}"
+        );
+    }
+}

@@ -285,6 +285,29 @@ fn init_never_writes_over_a_file() {
 }
 
 #[test]
+fn init_writes_what_ships_and_prints_it() {
+    let folder = folder();
+    let own = wsbench::scenario::shipped::named("echo").unwrap();
+    assert!(
+        call(&folder, &["init", "--from", "echo", "own.toml"])
+            .status
+            .success()
+    );
+    assert_eq!(
+        fs::read_to_string(folder.path().join("own.toml")).unwrap(),
+        own
+    );
+    let printed = call(&folder, &["init", "--from", "echo", "-"]);
+    assert_eq!(String::from_utf8(printed.stdout).unwrap(), own);
+    assert!(!folder.path().join("-").exists());
+    refuses(
+        &folder,
+        &["init", "--from", "ehco", "x.toml"],
+        &["ehco", "echo"],
+    );
+}
+
+#[test]
 fn schema_prints_a_schema_that_takes_what_init_writes() {
     let folder = folder();
     let printed = call(&folder, &["schema"]);

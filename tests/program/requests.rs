@@ -100,6 +100,36 @@ fn a_server_without_tls_fails_the_tls_handshake() {
     assert_eq!(ended.report().errors(), [("tls", CONNECTIONS)].into());
 }
 
+/// An address needs no file to say what its server wants to know.
+#[test]
+fn an_address_takes_headers_subprotocols_and_certificates() {
+    let server = Reception::secure();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("ca.pem"), server.certificate()).unwrap();
+    let url = server.url("127.0.0.1");
+    let options =
+        "--connections 2 --duration 1s --out report --ca ca.pem --subprotocol chat.v2 --header";
+    let arguments: Vec<&str> = ["run", &url]
+        .into_iter()
+        .chain(options.split(' '))
+        .collect();
+    let arguments = [&arguments[..], &["Authorization: Bearer ${TOKEN}"]].concat();
+    let ended = Running::call(folder, &arguments, &[("TOKEN", "s3cret")]).end();
+    assert!(matches!(ended.code, 0 | 4), "{}", ended.stdout);
+    let visits = server.visits();
+    assert_eq!(
+        all(&visits, "authorization").as_deref(),
+        Some("Bearer s3cret")
+    );
+    assert_eq!(
+        all(&visits, "sec-websocket-protocol").as_deref(),
+        Some("chat.v2")
+    );
+    let json = fs::read_to_string(ended.file("run.json")).unwrap();
+    assert!(json.contains("--header \\\"Authorization: …\\\""), "{json}");
+    assert!(!json.contains("s3cret"), "{json}");
+}
+
 /// What every request had under this name.
 #[track_caller]
 fn all(visits: &[Visit], header: &str) -> Option<String> {
