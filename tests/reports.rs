@@ -233,7 +233,7 @@ fn what_a_server_says_stays_text() {
     let mut rows = csv::Reader::from_reader(connections.as_bytes());
     let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 3);
-    assert_eq!(&rows[2][6], "'=cmd|'/c calc'!A1,\"quoted\",\nsecond line");
+    assert_eq!(&rows[2][6], "'=cmd|'/c calc'!A1,\"quoted\",\\nsecond line");
     assert_eq!(&rows[2][8], "closed_by_peer");
     assert!(text(&run, Style::PLAIN).contains("\\x1b[31mred"));
 }
