@@ -37,6 +37,7 @@ pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening:
         lost_at: None,
         redials: false,
         tries: 0,
+        back_offs: 0,
     };
     while let Some(policy) = client.attempt(&connector).await {
         client.redials = true;
@@ -80,6 +81,8 @@ struct Client {
     redials: bool,
     /// Failed dials in a row.
     tries: u32,
+    /// Waits before a dial, in all: each draws anew.
+    back_offs: u32,
 }
 
 /// The runtime takes a panic of a task for its end; the worker must not.
@@ -375,16 +378,10 @@ impl Client {
 
     /// Waits before the next dial. Says whether there shall be one.
     async fn back_off(&mut self, policy: Reconnect) -> bool {
-        let delay = delay(policy, self.tries, || {
-            let seed = self
-                .shared
-                .plan
-                .seed
-                .stream(self.opening.connection, RECONNECTS);
-            let mut random =
-                Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_add(u64::from(self.tries)));
-            random.next_u64()
-        });
+        let seed = self.shared.plan.seed;
+        let seed = seed.stream(self.opening.connection, RECONNECTS);
+        let delay = delay(policy, self.tries, || draw(seed, self.back_offs));
+        self.back_offs += 1;
         let least = if self.tries > 0 { LEAST_BACK_OFF } else { 0 };
         let until = self.shared.clock.now().saturating_add(delay.max(least));
         let waited = poll_fn(|cx| {
@@ -397,6 +394,11 @@ impl Client {
         });
         waited.await
     }
+}
+
+/// The random number of one wait of a connection.
+fn draw(seed: u64, back_off: u32) -> u64 {
+    Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_add(back_off.into())).next_u64()
 }
 
 /// Exponential back-off with full jitter: a random part of a delay that doubles from try to try.
@@ -478,6 +480,26 @@ mod tests {
     fn a_client_stays_small() {
         let size = size(live);
         assert!(size <= 360, "{size}");
+    }
+
+    #[test]
+    fn each_wait_before_a_dial_draws_anew() {
+        let policy = Reconnect::Backoff {
+            initial: Duration::from_secs(1000),
+            max: Duration::from_secs(1000),
+            jitter: Jitter::Full,
+        };
+        let delays = |connection| {
+            let plan = plan("load.connections = 2");
+            let seed = plan.seed.stream(connection, RECONNECTS);
+            // All after a connection that was open: there is no failed dial before any of them.
+            [0, 1, 2, 3].map(|back_off| delay(policy, 0, || draw(seed, back_off)))
+        };
+        let mut all = [delays(0), delays(1)].concat();
+        assert_eq!(delays(0), delays(0), "the same seed repeats a run");
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 8);
     }
 
     #[test]

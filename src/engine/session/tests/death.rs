@@ -328,3 +328,25 @@ fn what_is_due_while_a_connection_is_lost_is_offline() {
     });
     assert_eq!(closed.counts(counters), [20, 17, 0, 3]);
 }
+
+#[test]
+fn a_connection_waits_for_another_time_after_each_loss() {
+    let scenario = r#"
+        [load]
+        connections = 1
+        ramp_up = "0s"
+        duration = "60s"
+        ramp_down = "0s"
+        reconnect = { initial = "5s", max = "5s", jitter = "full" }
+    "#;
+    let seen = play(scenario, |dial| {
+        let lost = (1 + dial as Nanos) * 10 * S;
+        Script::new(healthy).says(lost, fin())
+    });
+    let waits = seen.timer(Timer::ReconnectDuration);
+    assert!(waits.count() >= 4);
+    assert!(
+        waits.max() > waits.min().map(|least| least + S),
+        "{waits:?}"
+    );
+}
