@@ -67,11 +67,13 @@ catalogue! {
         MessagesLate => "messages.late", "Answers that came after the message had timed out.";
         MessagesLost => "messages.lost", "Sent messages whose connection ended before the answer.";
         MessagesRetyped => "messages.retyped", "Echoes that came back as binary where text was sent, or the reverse.";
+        MessagesUncertain => "messages.uncertain", "Echoes that may answer another message, because one before them timed out: not timed.";
         PingsSent => "heartbeat.pings_sent", "Pings handed to the connection.";
         PongsReceived => "heartbeat.pongs_received", "Pongs that answered a ping in time.";
         PongsLate => "heartbeat.late", "Pongs that came after their ping had been counted as missed.";
         PingsMissed => "heartbeat.missed", "Pings with no pong within `timeout`.";
         PongsUnsolicited => "heartbeat.unsolicited", "Pongs that answer no ping of ours (legal, RFC 6455 section 5.5.3).";
+        PongsUncertain => "heartbeat.uncertain", "Answers to text heartbeats that may be those of another ping, because one timed out: not timed.";
         ServerPings => "server_ping.received", "Pings received from the server.";
         BytesSent => "bytes.sent", "Bytes written to TCP on connections that opened: handshakes, frame headers and TLS included.";
         BytesReceived => "bytes.received", "Bytes read from TCP on connections that opened: handshakes, frame headers and TLS included.";

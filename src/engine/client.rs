@@ -8,7 +8,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::dial::Connector;
-use super::exchange::Exchange;
+use super::play::Play;
 use super::session::cause::{self, Verdict};
 use super::session::{Outcome, Session, unsent};
 use super::shared::Shared;
@@ -16,7 +16,7 @@ use crate::measure::{Ending, Shard, State};
 use crate::metric::{Cause, Counter, Side, Timer};
 use crate::net::Failure;
 use crate::net::Transport;
-use crate::plan::{Nanos, Opening, Series, Until};
+use crate::plan::{Nanos, Opening, Until};
 use crate::scenario::{Jitter, OnDead, Reconnect};
 use crate::time::Place;
 
@@ -29,7 +29,7 @@ const RECONNECTS: u32 = u32::MAX;
 pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening: Opening) {
     let place = shared.deadlines.join();
     let mut client = Client {
-        exchanges: exchanges(&shared, &opening),
+        play: Play::new(&shared.plan, &opening),
         shared,
         opening,
         place,
@@ -52,28 +52,11 @@ pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening:
     client.shared.client_done();
 }
 
-fn exchanges(shared: &Shared, opening: &Opening) -> Box<[Exchange]> {
-    let Opening {
-        at,
-        connection,
-        cohort,
-        ..
-    } = *opening;
-    let messages = &shared.plan.cohort(cohort).messages;
-    (messages.iter().enumerate())
-        .map(|(index, message)| {
-            let pacer = shared.plan.pacer(cohort, index, connection, at);
-            let series = Series::new(shared.plan.run, cohort as u8, connection, index as u8);
-            Exchange::new(message, pacer, series)
-        })
-        .collect()
-}
-
 struct Client {
     shared: Rc<Shared>,
     opening: Opening,
     place: Place,
-    exchanges: Box<[Exchange]>,
+    play: Play,
     opened_before: bool,
     /// When the last connection was lost.
     lost_at: Option<Nanos>,
@@ -166,7 +149,7 @@ impl Client {
             let outcome = poll_fn(|cx| {
                 let set_deadline =
                     |at, waker: &Waker| self.shared.deadlines.set(self.place, at, waker);
-                session.poll(&mut self.exchanges, &self.shared, cx, set_deadline)
+                session.poll(&mut self.play, &self.shared, cx, set_deadline)
             })
             .await;
             if outcome == Outcome::Over {
@@ -190,13 +173,9 @@ impl Client {
                 cells.time(Timer::ReconnectDuration, now - since);
             });
             self.give_up(now, Counter::MessagesOffline);
-            self.exchanges
-                .iter_mut()
-                .for_each(|exchange| exchange.resume(now));
+            self.play.resume(now);
         } else {
-            self.exchanges
-                .iter_mut()
-                .for_each(|exchange| exchange.start(now));
+            self.play.start(now);
         }
         self.opened_before = true;
         self.lost_at = None;
@@ -210,10 +189,8 @@ impl Client {
             Until::After(_) | Until::End => Nanos::MAX,
         };
         let until = until.min(own).min(self.shared.state.end());
-        for exchange in &mut self.exchanges {
-            while let Some(intended) = exchange.give_up(until) {
-                unsent(&self.shared, self.opening.cohort, intended, why);
-            }
+        while let Some(intended) = self.play.give_up(until) {
+            unsent(&self.shared, self.opening.cohort, intended, why);
         }
     }
 
@@ -224,11 +201,9 @@ impl Client {
         // What waited to be sent is dropped with its connection.
         let until = session.due_until(&self.shared, now);
         self.give_up(until, Counter::MessagesNotSent);
-        for exchange in &mut self.exchanges {
-            for intended in exchange.lose() {
-                self.shared
-                    .record(cohort, intended, |cells| cells.count(Counter::MessagesLost));
-            }
+        for intended in self.play.lose() {
+            self.shared
+                .record(cohort, intended, |cells| cells.count(Counter::MessagesLost));
         }
         let verdict = cause::judge(&session.evidence);
         let is_dead = session.evidence.dead.is_some();

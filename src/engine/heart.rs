@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::plan::{Nanos, Pacer, nanos};
-use crate::scenario::{AliveOn, Heartbeat};
+use crate::scenario::{AliveOn, Heartbeat, HeartbeatKind};
 
 /// Missed pings whose late pong is still told from an unsolicited one; older ones are forgotten.
 const REMEMBERED: usize = 64;
@@ -20,6 +20,12 @@ pub(super) struct Heart {
     sequence: u32,
     outstanding: VecDeque<Ping>,
     missed: VecDeque<Ping>,
+    /// Pings are texts, and their answers name none of them.
+    is_text: bool,
+    /// An answer was taken that may be another ping's, and one may still come.
+    is_mixed: bool,
+    /// Since when no pong is due, where none is.
+    quiet_since: Nanos,
     missed_in_row: u32,
     /// When the first ping of those was sent.
     silent_since: Option<Nanos>,
@@ -73,6 +79,9 @@ impl Heart {
             sequence: 0,
             outstanding: VecDeque::new(),
             missed: VecDeque::new(),
+            is_text: matches!(heartbeat.kind, HeartbeatKind::Text { .. }),
+            is_mixed: false,
+            quiet_since: now,
             missed_in_row: 0,
             silent_since: None,
             dead: false,
@@ -89,6 +98,13 @@ impl Heart {
     /// A ping is sent; says its sequence number. Schedule times that have passed meanwhile are left out: one ping
     /// proves as much as three.
     pub(super) fn ping(&mut self, now: Nanos) -> u32 {
+        let is_quiet =
+            self.outstanding.is_empty() && now >= self.quiet_since.saturating_add(self.timeout);
+        if self.is_text && is_quiet {
+            // What did not come for a whole timeout is taken for lost: the next answer is that of this ping.
+            self.missed.clear();
+            self.is_mixed = false;
+        }
         let sequence = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
         self.outstanding.push_back(Ping {
@@ -108,6 +124,7 @@ impl Heart {
         if let Some(place) = self.outstanding.iter().position(|p| p.sequence == sequence) {
             let ping = self.outstanding[place];
             self.outstanding.drain(..=place);
+            self.quiet_since = now;
             self.alive(now);
             let (intended, rtt) = (ping.intended, now.saturating_sub(ping.sent));
             return if rtt < self.timeout {
@@ -128,12 +145,22 @@ impl Heart {
         Pong::Unsolicited
     }
 
-    /// An answer that names no ping, as in text heartbeats: it is the oldest one's.
+    /// An answer that names no ping, as in text heartbeats: it is taken for that of the oldest ping that was not
+    /// missed, and for a late one only where there is none. So a lost answer is one missed ping, whatever comes after.
     pub(super) fn pong_in_order(&mut self, now: Nanos) -> Pong {
-        match self.missed.front().or_else(|| self.outstanding.front()) {
+        self.is_mixed = self.is_uncertain();
+        let pong = match self.outstanding.front().or_else(|| self.missed.front()) {
             Some(oldest) => self.pong(oldest.sequence, now),
             None => Pong::Unsolicited,
-        }
+        };
+        self.is_mixed &= !self.missed.is_empty();
+        pong
+    }
+
+    /// Whether an answer that names no ping may be that of another ping than [`Self::pong_in_order`] says.
+    pub(super) fn is_uncertain(&self) -> bool {
+        let open = self.missed.len() + self.outstanding.len();
+        !self.missed.is_empty() && (self.is_mixed || open > 1)
     }
 
     fn alive(&mut self, now: Nanos) {
@@ -166,6 +193,7 @@ impl Heart {
                 continue;
             }
             let ping = self.outstanding.pop_front()?;
+            self.quiet_since = now;
             if self.missed.len() == REMEMBERED {
                 self.missed.pop_front();
             }
@@ -217,6 +245,18 @@ mod tests {
     const S: Nanos = 1_000_000_000;
 
     fn heart(max_missed: u32, alive_on: AliveOn) -> Heart {
+        of_kind(HeartbeatKind::Frames, max_missed, alive_on)
+    }
+
+    fn text(max_missed: u32) -> Heart {
+        let kind = HeartbeatKind::Text {
+            send: "?".to_owned(),
+            expect: "!".to_owned(),
+        };
+        of_kind(kind, max_missed, AliveOn::Pong)
+    }
+
+    fn of_kind(kind: HeartbeatKind, max_missed: u32, alive_on: AliveOn) -> Heart {
         let heartbeat = Heartbeat {
             interval: Duration::from_secs(10),
             timeout: Duration::from_secs(4),
@@ -225,7 +265,7 @@ mod tests {
             alive_on,
             on_dead: OnDead::Close,
             auto_pong: true,
-            kind: HeartbeatKind::Frames,
+            kind,
         };
         let pacer = Pacer::new(10.0 * S as f64, Gaps::Constant, Phase::Aligned, 0, 0, 0);
         Heart::new(&heartbeat, pacer, 1)
@@ -332,13 +372,31 @@ mod tests {
     }
 
     #[test]
-    fn without_a_name_the_oldest_is_answered() {
-        let mut heart = heart(3, AliveOn::Pong);
+    fn without_a_name_the_oldest_that_was_not_missed_is_answered() {
+        let mut heart = text(3);
         heart.ping(10 * S);
         heart.expire(14 * S, None).unwrap();
-        heart.ping(20 * S);
-        assert!(matches!(heart.pong_in_order(21 * S), Pong::Late { .. }));
-        assert!(matches!(heart.pong_in_order(21 * S), Pong::InTime { .. }));
-        assert_eq!(heart.pong_in_order(21 * S), Pong::Unsolicited);
+        heart.ping(17 * S);
+        assert!(heart.is_uncertain());
+        assert!(matches!(heart.pong_in_order(18 * S), Pong::InTime { .. }));
+        assert!(heart.is_uncertain());
+        assert!(matches!(heart.pong_in_order(18 * S), Pong::Late { .. }));
+        assert_eq!(heart.pong_in_order(18 * S), Pong::Unsolicited);
+        assert!(!heart.is_uncertain());
+    }
+
+    #[test]
+    fn text_heartbeats_are_certain_again_after_a_quiet_timeout() {
+        let mut heart = text(3);
+        heart.ping(10 * S);
+        heart.expire(14 * S, None).unwrap();
+        heart.ping(17 * S);
+        heart.pong_in_order(18 * S);
+        assert!(heart.is_uncertain());
+        heart.ping(22 * S);
+        assert!(!heart.is_uncertain());
+        heart.expire(26 * S, None).unwrap();
+        assert!(!heart.is_uncertain(), "only one can still come");
+        assert!(matches!(heart.pong_in_order(27 * S), Pong::Late { .. }));
     }
 }

@@ -4,16 +4,16 @@
 //! prepare, preflight ─ supervisor ─ worker ─ client ─ session
 //!                       └ merging     │       └ dial
 //!                                     └ shared: what the connections of a worker share
-//! exchange, heart: what is due, what an answer means (pure)
+//! play, heart: what is due, what an answer means (pure)
 //! ```
 
 mod client;
 mod dial;
 mod error;
-mod exchange;
 mod heart;
 mod merging;
 mod observer;
+mod play;
 mod preflight;
 mod prepare;
 mod sample;

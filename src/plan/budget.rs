@@ -235,6 +235,10 @@ fn payloads(scenario: &Scenario) -> u64 {
     let mut seen = HashSet::new();
     let fixed = scenario.payloads().filter_map(|payload| match payload {
         Payload::Fixed(bytes) => seen.insert(bytes.as_ptr()).then_some(bytes.len() as u64),
+        Payload::Stamped(segments) => {
+            let is_new = seen.insert(segments.as_ptr().cast());
+            is_new.then(|| payload.len())
+        }
         Payload::Size(_) => None,
     });
     fixed.sum::<u64>() + scenario.longest_made().0

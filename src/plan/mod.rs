@@ -5,16 +5,18 @@ mod budget;
 mod conduct;
 mod openings;
 mod pacer;
-mod payload;
 mod spread;
+mod stamp;
+mod template;
 mod windows;
 
 pub use budget::Budget;
 pub use conduct::Conduct;
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
-pub use payload::{Filler, PingName, STAMP_LEN, Series, Stamp, Template};
 pub use spread::{Seed, fraction};
+pub use stamp::{PingName, STAMP_LEN, Series, Stamp, StampFinder};
+pub use template::{Slice, Template};
 pub use windows::Windows;
 
 pub use crate::time::{Nanos, nanos};
@@ -39,6 +41,8 @@ pub struct Plan {
     firsts: Vec<u32>,
     /// For each cohort, what its messages look like on the wire.
     templates: Vec<Vec<Template>>,
+    /// Finds this run's stamps in what servers send.
+    pub stamps: StampFinder,
 }
 
 impl Plan {
@@ -53,7 +57,7 @@ impl Plan {
                 first
             })
             .collect();
-        let filler = Filler::new(scenario.longest_made().as_usize());
+        let filler = Slice::filler(scenario.longest_made().as_usize());
         let template = |message: &Message| Template::new(message, &filler);
         let templates = (scenario.cohorts.iter())
             .map(|cohort| cohort.messages.iter().map(template).collect())
@@ -64,6 +68,7 @@ impl Plan {
             keeps_echoes: false,
             firsts,
             templates,
+            stamps: StampFinder::new(run),
             scenario,
         }
     }
@@ -78,9 +83,9 @@ impl Plan {
         connection - self.firsts[cohort]
     }
 
-    /// What a message looks like on the wire.
-    pub fn template(&self, cohort: usize, message: usize) -> &Template {
-        &self.templates[cohort][message]
+    /// What the messages of a cohort look like on the wire.
+    pub fn templates(&self, cohort: usize) -> &[Template] {
+        &self.templates[cohort]
     }
 
     /// How many connections there will be, in all; for arrivals, one each.

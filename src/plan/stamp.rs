@@ -1,12 +1,8 @@
-//! What a message looks like on the wire: a stamp that names it, and a filler.
+//! The stamp that names a message, and the name of a ping.
 
-use std::ops::Deref;
-use std::sync::Arc;
+use memchr::memmem;
 
-use crate::scenario::{Message, Payload};
-
-/// The length of a [`Stamp`] in bytes.
-pub const STAMP_LEN: usize = 48;
+pub use crate::scenario::STAMP_LEN;
 
 /// Version 1: `w1`, then in hexadecimal run (8), cohort (2), connection (8), message (2), sequence (10) and
 /// intended time in nanoseconds (16).
@@ -61,6 +57,25 @@ impl Stamp {
             sequence,
             intended,
         })
+    }
+}
+
+/// Finds the stamps of one run in received bytes.
+#[derive(Debug, Clone)]
+pub struct StampFinder(memmem::Finder<'static>);
+
+impl StampFinder {
+    /// For the stamps of this run.
+    pub fn new(run: u32) -> Self {
+        let mut start = [0; 10];
+        start[..2].copy_from_slice(&VERSION);
+        start[2..].copy_from_slice(&hex(run));
+        Self(memmem::Finder::new(&start).into_owned())
+    }
+
+    /// Where stamps of the run may begin, from the first on.
+    pub fn find<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+        self.0.find_iter(bytes)
     }
 }
 
@@ -173,76 +188,6 @@ fn unhex(digits: [u8; 8]) -> Option<u32> {
     Some((value | value >> 16) as u32)
 }
 
-/// A message's bytes, but for its stamp.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Template {
-    /// A stamp, then this.
-    Stamped {
-        /// What follows the stamp; may be empty.
-        filler: Filler,
-    },
-    /// The same bytes each time; answers are matched by order.
-    Fixed(Arc<[u8]>),
-}
-
-impl Template {
-    /// The template of a message; its filler is a part of `longest`.
-    pub fn new(message: &Message, longest: &Filler) -> Self {
-        match &message.payload {
-            Payload::Size(size) if size.as_usize() >= STAMP_LEN => Self::Stamped {
-                filler: longest.first(size.as_usize() - STAMP_LEN),
-            },
-            Payload::Size(size) => Self::Fixed(longest[..size.as_usize()].into()),
-            Payload::Fixed(bytes) => Self::Fixed(Arc::clone(bytes)),
-        }
-    }
-
-    /// Writes the message's bytes, and nothing else, to `out`.
-    pub fn write(&self, stamp: impl FnOnce() -> [u8; STAMP_LEN], out: &mut Vec<u8>) {
-        out.clear();
-        match self {
-            Self::Stamped { filler } => {
-                out.extend_from_slice(&stamp());
-                out.extend_from_slice(filler);
-            }
-            Self::Fixed(bytes) => out.extend_from_slice(bytes),
-        }
-    }
-}
-
-/// Fills payloads. Printable, and not all alike, so that a server that mixes bytes up is noticed.
-/// All fillers of a plan share the memory of the longest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filler {
-    text: Arc<[u8]>,
-    length: usize,
-}
-
-impl Filler {
-    /// Makes a filler of so many bytes.
-    pub fn new(length: usize) -> Self {
-        const TEXT: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-";
-        let text = TEXT.iter().copied().cycle().take(length).collect();
-        Self { text, length }
-    }
-
-    /// Its first bytes; not more than it has.
-    fn first(&self, length: usize) -> Self {
-        Self {
-            text: Arc::clone(&self.text),
-            length: length.min(self.length),
-        }
-    }
-}
-
-impl Deref for Filler {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.text[..self.length]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,14 +203,6 @@ mod tests {
             sequence,
             intended,
         })
-    }
-
-    #[test]
-    fn fillers_share_their_memory() {
-        let longest = Filler::new(1000);
-        let short = longest.first(10);
-        assert_eq!(&short[..], b"abcdefghij");
-        assert!(Arc::ptr_eq(&short.text, &longest.text));
     }
 
     proptest! {

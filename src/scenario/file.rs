@@ -203,7 +203,7 @@ pub(super) struct MessageTable {
 pub(super) struct PayloadTable {
     /// So many bytes made by wsbench; from 48 bytes on they carry a stamp that names the message.
     pub(super) size: Key<ByteSize>,
-    /// Exactly this text.
+    /// This text; `{{stamp}}` in it is replaced by a stamp that names the message, and `{{{{` writes `{{`.
     pub(super) text: Key<String>,
     /// Exactly these bytes, two hexadecimal digits each.
     pub(super) hex: Key<String>,

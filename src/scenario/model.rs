@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -17,6 +16,7 @@ mod contract;
 mod display;
 mod gate;
 mod path;
+mod payload;
 
 pub use contract::{Back, Between, Contract, End, Origin, Promise};
 pub use gate::{Gate, Gates, Op, Selector, Stat, Subject};
@@ -24,6 +24,7 @@ pub use path::{
     Defect, Direction, Path, PathFault, PathFaultKind, Process, ServerHeartbeat, Signal,
     TargetFault,
 };
+pub use payload::{Payload, STAMP_LEN, Segment};
 
 /// One run, whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -282,15 +283,6 @@ pub struct Message {
     pub timeout: Duration,
 }
 
-/// What is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Payload {
-    /// So many bytes made by wsbench; from 48 bytes on they begin with a stamp that names the message.
-    Size(ByteSize),
-    /// Exactly these bytes, the same each time; cohorts share them. Valid UTF-8 where the frame is text.
-    Fixed(Arc<[u8]>),
-}
-
 /// As text or as binary (RFC 6455 section 5.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -441,7 +433,7 @@ impl Scenario {
     pub fn longest_made(&self) -> ByteSize {
         let made = self.payloads().filter_map(|payload| match payload {
             Payload::Size(size) => Some(*size),
-            Payload::Fixed(_) => None,
+            Payload::Fixed(_) | Payload::Stamped(_) => None,
         });
         made.max().unwrap_or(ByteSize(0))
     }
@@ -450,20 +442,5 @@ impl Scenario {
     pub fn payloads(&self) -> impl Iterator<Item = &Payload> {
         let messages = self.cohorts.iter().flat_map(|cohort| &cohort.messages);
         messages.map(|message| &message.payload)
-    }
-}
-
-impl Payload {
-    /// Its length in bytes.
-    pub fn len(&self) -> u64 {
-        match self {
-            Self::Size(size) => size.0,
-            Self::Fixed(bytes) => bytes.len() as u64,
-        }
-    }
-
-    /// Whether nothing is sent at all.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }

@@ -34,6 +34,13 @@ pub enum Warning {
         /// Messages due.
         due: u64,
     },
+    /// Some answers may belong to another message or ping than they were taken for.
+    Uncertain {
+        /// Echoes and answers to text heartbeats that were not timed.
+        uncertain: u64,
+        /// All of them.
+        answers: u64,
+    },
     /// Some connections did not open.
     FewerConnections {
         /// How many were to be opened, or were tried where the run was cut short.
@@ -126,6 +133,7 @@ impl Warning {
             Self::GeneratorBusy { .. } => "generator_busy",
             Self::SendsLate { .. } => "sends_late",
             Self::NotSent { .. } => "not_sent",
+            Self::Uncertain { .. } => "uncertain",
             Self::FewerConnections { .. } => "fewer_connections",
             Self::TooFewSamples { .. } => "too_few_samples",
             Self::Clipped { .. } => "clipped",
@@ -170,6 +178,9 @@ impl Warning {
             Self::PathBackedUp { .. } => {
                 "where no fault is meant to do this, send less or use a shorter `delay`"
             }
+            Self::Uncertain { .. } => {
+                "put `{{stamp}}` into the text of a message, so that its answers name it"
+            }
             Self::NoPreciseTimer => "run on Linux for latencies below some milliseconds",
             Self::NotSent { .. }
             | Self::Clipped { .. }
@@ -198,6 +209,12 @@ impl fmt::Display for Warning {
             Self::SendsLate { p99_ns, .. } => {
                 write!(f, "sends were late: p99 {}", human_ns(*p99_ns))
             }
+            Self::Uncertain { uncertain, answers } => write!(
+                f,
+                "{} of {} answers came after a timeout and may be those of other messages: they were not timed",
+                human_count(*uncertain),
+                human_count(*answers)
+            ),
             Self::NotSent { not_sent, due } => write!(
                 f,
                 "{} of {} messages due were not sent",

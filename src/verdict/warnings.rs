@@ -34,6 +34,7 @@ pub(super) fn find(
     found.extend(generator_busy(scenario, all, facts.workers));
     found.extend(sends_late(scenario, view));
     found.extend(not_sent(view));
+    found.extend(uncertain(view));
     found.extend(too_few_samples(scenario, view));
     found.extend(clipped(view));
     let retyped = view.count(Counter::MessagesRetyped.name());
@@ -164,6 +165,23 @@ fn not_sent(view: &View<'_>) -> Option<Warning> {
     })
 }
 
+fn uncertain(view: &View<'_>) -> Option<Warning> {
+    let uncertain =
+        view.count(Counter::MessagesUncertain.name()) + view.count(Counter::PongsUncertain.name());
+    let answers = [
+        Counter::MessagesEchoed,
+        Counter::PongsReceived,
+        Counter::PongsLate,
+    ];
+    (uncertain > 0).then(|| Warning::Uncertain {
+        uncertain,
+        answers: answers
+            .map(|counter| view.count(counter.name()))
+            .iter()
+            .sum(),
+    })
+}
+
 /// One for each distribution: the lowest percentile that is not covered, of those a gate looks at. An
 /// empty one fails its gates anyway.
 fn too_few_samples(scenario: &Scenario, view: &View<'_>) -> Vec<Warning> {
@@ -267,6 +285,20 @@ mod tests {
                 .unwrap()
                 .contains("partly the generator's")
         );
+    }
+
+    #[test]
+    fn answers_that_cannot_be_told_apart_are_said() {
+        let mut run = Run::healthy();
+        let echoed = 100_000;
+        run.add(Counter::MessagesUncertain, 40)
+            .add(Counter::PongsUncertain, 2);
+        let warnings = found(&scenario(), &run);
+        assert!(
+            matches!(warnings[..], [Warning::Uncertain { uncertain: 42, answers }] if answers >= echoed),
+            "{warnings:?}"
+        );
+        assert!(warnings[0].hint().unwrap().contains("{{stamp}}"));
     }
 
     #[test]

@@ -61,13 +61,13 @@ fn messages(row: &Row) -> Vec<Balance> {
             right: echoed + of("mismatched") + beside,
         },
         Balance {
-            what: "one latency for each echo",
-            left: row.sum("latency."),
+            what: "one latency for each echo that is certain",
+            left: row.sum("latency.") + of("uncertain"),
             right: echoed,
         },
         Balance {
-            what: "one service time for each echo",
-            left: row.sum("service."),
+            what: "one service time for each echo that is certain",
+            left: row.sum("service.") + of("uncertain"),
             right: echoed,
         },
     ]
@@ -85,8 +85,8 @@ fn pings(row: &Row) -> Vec<Balance> {
             right: accounted,
         },
         Balance {
-            what: "one rtt for each pong",
-            left: of("rtt"),
+            what: "one rtt for each pong that is certain",
+            left: of("rtt") + of("uncertain"),
             right: pongs + of("late"),
         },
         Balance {

@@ -2,8 +2,8 @@
 
 use super::cause::{NO_CODE, Verdict};
 use super::{Session, State};
-use crate::engine::exchange::Exchange;
 use crate::engine::heart::Heart;
+use crate::engine::play::Play;
 use crate::engine::shared::Shared;
 use crate::measure::{EndedBy, Life, TcpView};
 use crate::metric::{Side, Timer};
@@ -53,9 +53,8 @@ impl<T: Transport> Session<T> {
     }
 
     /// Nothing is waited for any more.
-    pub(super) fn is_settled(&self, exchanges: &[Exchange]) -> bool {
-        exchanges.iter().all(Exchange::is_settled)
-            && self.heart.as_ref().is_none_or(Heart::is_settled)
+    pub(super) fn is_settled(&self, play: &Play) -> bool {
+        play.is_settled() && self.heart.as_ref().is_none_or(Heart::is_settled)
     }
 
     /// Begins the close handshake. `None` is a Close without a code.

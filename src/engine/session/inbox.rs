@@ -1,20 +1,20 @@
 //! What a received message or pong means for the numbers.
 
 use super::Session;
-use crate::engine::exchange::{Answer, Due, Exchange};
-use crate::engine::heart::Pong;
+use crate::engine::heart::{Heart, Pong};
+use crate::engine::play::{Answer, Due, Play, Received};
 use crate::engine::shared::Shared;
 use crate::frame::Frame;
 use crate::measure::Echo;
 use crate::metric::{Counter, Timer};
 use crate::net::Transport;
-use crate::plan::{Nanos, PingName, Series, Stamp, Template};
-use crate::scenario::{Expect, FrameKind, HeartbeatKind};
+use crate::plan::{Nanos, PingName};
+use crate::scenario::{FrameKind, HeartbeatKind};
 
 /// A message came.
 pub(super) fn message<T: Transport>(
     session: &mut Session<T>,
-    exchanges: &mut [Exchange],
+    play: &mut Play,
     shared: &Shared,
     bytes: &[u8],
     is_text: bool,
@@ -26,31 +26,36 @@ pub(super) fn message<T: Transport>(
         });
     }
     let was_silent = is_silent(session);
+    let is_uncertain = (session.heart.as_ref()).is_some_and(Heart::is_uncertain);
     if let Some(pong) = text_pong(session, shared, bytes, now) {
         shared.record(session.cohort, now, |cells| {
             cells.count(Counter::MessagesReceived)
         });
-        return record_pong(session, shared, pong, was_silent, now);
-    }
-    let found = find(session, exchanges, shared, bytes, now);
-    if (found.as_ref()).is_some_and(|found| found.answer != Answer::Unknown) {
-        session.heard.answer = Some(now);
+        return record_pong(session, shared, pong, is_uncertain, was_silent, now);
     }
     let cohort = session.cohort;
-    let at = found.as_ref().map_or(now, |found| found.intended);
+    let templates = shared.plan.templates(cohort);
+    let received = play.receive(&shared.plan.stamps, templates, bytes, now);
+    if received.is_some_and(|received| received.answer != Answer::Unknown) {
+        session.heard.answer = Some(now);
+    }
+    let at = received.map_or(now, |received| received.intended);
     shared.record(cohort, at, |cells| {
         cells.count(Counter::MessagesReceived);
-        let Some(found) = &found else {
+        let Some(received) = &received else {
             return cells.count(Counter::MessagesUnsolicited);
         };
-        let message = &shared.plan.cohort(cohort).messages[found.message];
+        let message = &shared.plan.cohort(cohort).messages[received.message];
         if is_text != (message.frame == FrameKind::Text) {
             cells.count(Counter::MessagesRetyped);
         }
-        match found.answer {
-            Answer::InTime { intended, sent } if found.same => {
+        match received.answer {
+            Answer::InTime { intended, sent } if received.is_same => {
                 cells.count(Counter::MessagesEchoed);
-                cells.answer(found.message, now - intended, now - sent);
+                if received.is_uncertain {
+                    return cells.count(Counter::MessagesUncertain);
+                }
+                cells.answer(received.message, now - intended, now - sent);
             }
             Answer::InTime { .. } => cells.count(Counter::MessagesMismatched),
             Answer::Late => cells.count(Counter::MessagesLate),
@@ -59,119 +64,29 @@ pub(super) fn message<T: Transport>(
         }
     });
     if shared.plan.keeps_echoes
-        && let Some(found) = found
+        && let Some(received) = received
     {
-        keep(session, shared, &found, now);
+        keep(session, shared, &received, now);
     }
 }
 
 /// Keeps a message on its own, if it was echoed.
-fn keep<T: Transport>(session: &Session<T>, shared: &Shared, found: &Found, now: Nanos) {
-    let Answer::InTime { intended, sent } = found.answer else {
+fn keep<T: Transport>(session: &Session<T>, shared: &Shared, received: &Received, now: Nanos) {
+    let Answer::InTime { intended, sent } = received.answer else {
         return;
     };
-    if found.same {
+    if received.is_same && !received.is_uncertain {
         shared.shard.borrow_mut().echoes.keep(Echo {
             cohort: session.cohort,
             connection: session.connection,
-            message: found.message,
-            sequence: found.sequence,
+            message: received.message,
+            sequence: received.sequence,
             intended_ns: intended,
             sent_ns: sent,
             received_ns: now,
             arrived_ns: (session.transport.received_at(&*shared.clock)).map(|at| at.min(now)),
         });
     }
-}
-
-/// An answer, and the message it is for.
-struct Found {
-    message: usize,
-    answer: Answer,
-    /// By its stamp, where there is one.
-    sequence: Option<u64>,
-    /// The bytes are those that were sent.
-    same: bool,
-    /// Decides which window it belongs to.
-    intended: Nanos,
-}
-
-fn find<T: Transport>(
-    session: &Session<T>,
-    exchanges: &mut [Exchange],
-    shared: &Shared,
-    bytes: &[u8],
-    now: Nanos,
-) -> Option<Found> {
-    let read = |exchange: &Exchange| exchange.series.read(bytes);
-    let mut series = exchanges.iter().enumerate();
-    match series.find_map(|(message, exchange)| Some((message, read(exchange)?))) {
-        Some((message, stamp)) => {
-            let exchange = &mut exchanges[message];
-            find_stamped(session, message, exchange, shared, stamp, bytes, now)
-        }
-        // Somebody else's.
-        None if Stamp::decode(bytes).is_some() => None,
-        None => find_in_order(session, exchanges, shared, bytes, now),
-    }
-}
-
-fn find_stamped<T: Transport>(
-    session: &Session<T>,
-    message: usize,
-    exchange: &mut Exchange,
-    shared: &Shared,
-    (sequence, stamped): (u64, Nanos),
-    bytes: &[u8],
-    now: Nanos,
-) -> Option<Found> {
-    let Template::Stamped { filler } = shared.plan.template(session.cohort, message) else {
-        return None;
-    };
-    let answer = exchange.answer(sequence, now);
-    let (intended, due_then) = match answer {
-        Answer::InTime { intended, .. } => (intended, stamped == intended),
-        _ => (stamped, true),
-    };
-    Some(Found {
-        message,
-        answer,
-        sequence: Some(sequence),
-        same: due_then && bytes.get(crate::plan::STAMP_LEN..) == Some(&filler[..]),
-        intended,
-    })
-}
-
-/// Without a stamp the bytes tell which message it is, and the order tells which of them.
-fn find_in_order<T: Transport>(
-    session: &Session<T>,
-    exchanges: &mut [Exchange],
-    shared: &Shared,
-    bytes: &[u8],
-    now: Nanos,
-) -> Option<Found> {
-    let messages = &shared.plan.cohort(session.cohort).messages;
-    let fixed = |message: &usize| match shared.plan.template(session.cohort, *message) {
-        Template::Fixed(fixed) if messages[*message].expect == Expect::Echo => Some(fixed),
-        _ => None,
-    };
-    let all = || (0..messages.len()).filter(|message| fixed(message).is_some());
-    let same = all().find(|message| fixed(message).is_some_and(|fixed| **fixed == *bytes));
-    // Other bytes can be a mangled echo only where there is just one message they could have been.
-    let mut waiting = all().filter(|message| exchanges[*message].awaits());
-    let message = same.or_else(|| waiting.next().filter(|_| waiting.next().is_none()))?;
-    let answer = exchanges[message].answer_in_order(now);
-    let intended = match answer {
-        Answer::InTime { intended, .. } => intended,
-        _ => now,
-    };
-    Some(Found {
-        message,
-        answer,
-        sequence: None,
-        same: same.is_some(),
-        intended,
-    })
 }
 
 /// A pong came.
@@ -187,7 +102,7 @@ pub(super) fn pong<T: Transport>(
         (Some(heart), Some(name)) => heart.pong(name.sequence, now),
         _ => Pong::Unsolicited,
     };
-    record_pong(session, shared, pong, was_silent, now);
+    record_pong(session, shared, pong, false, was_silent, now);
 }
 
 /// Whether the last ping that was due an answer had none.
@@ -200,6 +115,7 @@ fn record_pong<T: Transport>(
     session: &mut Session<T>,
     shared: &Shared,
     pong: Pong,
+    is_uncertain: bool,
     was_silent: bool,
     now: Nanos,
 ) {
@@ -223,9 +139,13 @@ fn record_pong<T: Transport>(
         if let Pong::Overdue { .. } = pong {
             cells.count(Counter::PingsMissed);
         }
-        if let Some(rtt) = rtt {
-            cells.time(Timer::HeartbeatRtt, rtt);
-            cells.time(Timer::HeartbeatDelay, now.saturating_sub(at));
+        match rtt {
+            Some(_) if is_uncertain => cells.count(Counter::PongsUncertain),
+            Some(rtt) => {
+                cells.time(Timer::HeartbeatRtt, rtt);
+                cells.time(Timer::HeartbeatDelay, now.saturating_sub(at));
+            }
+            None => {}
         }
     });
 }
@@ -260,16 +180,14 @@ impl<T: Transport> Session<T> {
     /// The frame of a message that is due, put together in `scratch`.
     pub(super) fn frame<'a>(
         &self,
-        message: usize,
-        due: Due,
-        series: &Series,
+        due: &Due,
+        play: &Play,
         shared: &Shared,
         scratch: &'a mut Vec<u8>,
     ) -> Frame<'a> {
-        let stamp = || series.stamp(due.sequence, due.intended);
-        let template = shared.plan.template(self.cohort, message);
-        template.write(stamp, scratch);
-        match shared.plan.cohort(self.cohort).messages[message].frame {
+        let template = &shared.plan.templates(self.cohort)[due.message];
+        template.write(|| play.stamp(due), scratch);
+        match shared.plan.cohort(self.cohort).messages[due.message].frame {
             FrameKind::Text => Frame::Text(scratch),
             FrameKind::Binary => Frame::Binary(scratch),
         }

@@ -23,8 +23,8 @@ use self::inbox::ping_frame;
 use self::life::Diary;
 use self::misconduct::Misconduct;
 use self::outbox::Outbox;
-use crate::engine::exchange::{Exchange, Next};
 use crate::engine::heart::{Heart, Missed};
+use crate::engine::play::{Play, Task};
 use crate::engine::shared::Shared;
 use crate::measure::EndedBy;
 use crate::metric::{Counter, Timer};
@@ -137,7 +137,7 @@ impl<T: Transport> Session<T> {
     /// Does what is due and takes what has come. `set_deadline` is told when to be called again.
     pub(super) fn poll(
         &mut self,
-        exchanges: &mut [Exchange],
+        play: &mut Play,
         shared: &Shared,
         cx: &mut Context<'_>,
         set_deadline: impl FnOnce(Nanos, &Waker),
@@ -148,11 +148,11 @@ impl<T: Transport> Session<T> {
         let mut rounds = 0;
         // What has come is taken before a deadline is judged: a late worker does not make a peer silent. Once all was
         // taken the transport wakes us for more.
-        let mut ended = self.receive(exchanges, shared, cx, now);
+        let mut ended = self.receive(play, shared, cx, now);
         loop {
             rounds += 1;
             if ended.is_none() {
-                if let Some(outcome) = self.act(exchanges, shared, now) {
+                if let Some(outcome) = self.act(play, shared, now) {
                     return Poll::Ready(outcome);
                 }
                 self.outbox.flush(&mut self.transport, cx);
@@ -160,7 +160,7 @@ impl<T: Transport> Session<T> {
                 if self.outbox.has_lost() || !self.reads() {
                     // An answer cannot have come before the send it answers.
                     now = shared.clock.now();
-                    ended = self.receive(exchanges, shared, cx, now);
+                    ended = self.receive(play, shared, cx, now);
                 }
             }
             if let Some(lost) = &ended {
@@ -171,7 +171,7 @@ impl<T: Transport> Session<T> {
                 self.end(lost, shared, now);
                 return Poll::Ready(Outcome::Over);
             }
-            let deadline = self.deadline(exchanges, shared, now);
+            let deadline = self.deadline(play, shared, now);
             if self.outbox.wants_flush() || deadline <= now {
                 if rounds < ROUNDS_AT_ONCE {
                     continue;
@@ -183,13 +183,11 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    fn act(&mut self, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) -> Option<Outcome> {
-        for exchange in exchanges.iter_mut() {
-            while let Some(intended) = exchange.expire(now) {
-                shared.record(self.cohort, intended, |cells| {
-                    cells.count(Counter::MessagesTimedOut);
-                });
-            }
+    fn act(&mut self, play: &mut Play, shared: &Shared, now: Nanos) -> Option<Outcome> {
+        while let Some(intended) = play.expire(now) {
+            shared.record(self.cohort, intended, |cells| {
+                cells.count(Counter::MessagesTimedOut);
+            });
         }
         if let Some(outcome) = self.misbehave(shared, now) {
             return Some(outcome);
@@ -209,14 +207,12 @@ impl<T: Transport> Session<T> {
             return None;
         }
         let stop = self.stop(shared);
-        self.send(exchanges, shared, now, stop);
+        self.send(play, shared, now, stop);
         if now >= stop {
-            for exchange in exchanges.iter_mut() {
-                while let Some(intended) = exchange.give_up(stop) {
-                    unsent(shared, self.cohort, intended, Counter::MessagesNotSent);
-                }
+            while let Some(intended) = play.give_up(stop) {
+                unsent(shared, self.cohort, intended, Counter::MessagesNotSent);
             }
-            if now >= self.closes_at(shared) && self.is_settled(exchanges) {
+            if now >= self.closes_at(shared) && self.is_settled(play) {
                 if let Some(outcome) = self.cut_off() {
                     return Some(outcome);
                 }
@@ -226,25 +222,25 @@ impl<T: Transport> Session<T> {
         None
     }
 
-    fn send(&mut self, exchanges: &mut [Exchange], shared: &Shared, now: Nanos, stop: Nanos) {
-        for (index, exchange) in exchanges.iter_mut().enumerate() {
-            while self.outbox.has_room() {
-                match exchange.next(now, stop) {
-                    Next::Wait => break,
-                    Next::GiveUp(intended) => {
-                        unsent(shared, self.cohort, intended, Counter::MessagesNotSent);
-                    }
-                    Next::Send(due) => {
-                        let mut scratch = shared.scratch.borrow_mut();
-                        let frame = self.frame(index, due, &exchange.series, shared, &mut scratch);
-                        self.outbox.feed(&mut self.transport, frame);
-                        exchange.sent(due, now);
-                        shared.record(self.cohort, due.intended, |cells| {
-                            cells.count(Counter::MessagesDue);
-                            cells.count(Counter::MessagesSent);
-                            cells.time(Timer::ScheduleLateness, now - due.intended);
-                        });
-                    }
+    fn send(&mut self, play: &mut Play, shared: &Shared, now: Nanos, stop: Nanos) {
+        let mut turn = 0;
+        while self.outbox.has_room()
+            && let Some(task) = play.due(&mut turn, now, stop)
+        {
+            match task {
+                Task::GiveUp(intended) => {
+                    unsent(shared, self.cohort, intended, Counter::MessagesNotSent);
+                }
+                Task::Send(due) => {
+                    let mut scratch = shared.scratch.borrow_mut();
+                    let frame = self.frame(&due, play, shared, &mut scratch);
+                    self.outbox.feed(&mut self.transport, frame);
+                    play.sent(&due, now);
+                    shared.record(self.cohort, due.intended, |cells| {
+                        cells.count(Counter::MessagesDue);
+                        cells.count(Counter::MessagesSent);
+                        cells.time(Timer::ScheduleLateness, now - due.intended);
+                    });
                 }
             }
         }
@@ -338,11 +334,8 @@ impl<T: Transport> Session<T> {
     }
 
     /// When there is something to do again, if nothing comes in before.
-    fn deadline(&self, exchanges: &[Exchange], shared: &Shared, now: Nanos) -> Nanos {
-        let mut first = Nanos::MAX;
-        for exchange in exchanges.iter() {
-            first = first.min(exchange.times_out());
-        }
+    fn deadline(&self, play: &Play, shared: &Shared, now: Nanos) -> Nanos {
+        let mut first = play.expires();
         if let Some(misconduct) = &self.misconduct {
             first = first.min(misconduct.faults.next(!self.outbox.is_blocked()));
         }
@@ -357,7 +350,7 @@ impl<T: Transport> Session<T> {
             }
         }
         if now >= stop {
-            if self.is_settled(exchanges) {
+            if self.is_settled(play) {
                 first = first.min(self.closes_at(shared));
             }
             return first;
@@ -365,9 +358,7 @@ impl<T: Transport> Session<T> {
         // The end of the run is not waited for here: the worker wakes its connections then, a few at a time.
         first = first.min(self.stop_at);
         if self.outbox.has_room() {
-            for exchange in exchanges {
-                first = first.min(exchange.wakes(stop));
-            }
+            first = first.min(play.wakes(stop));
         }
         first
     }

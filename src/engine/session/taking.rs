@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use super::cause::may_be_sent;
 use super::inbox;
 use super::{NORMAL, Session, State};
-use crate::engine::exchange::Exchange;
+use crate::engine::play::Play;
 use crate::engine::shared::Shared;
 use crate::frame::{Frame, Room};
 use crate::measure::EndedBy;
@@ -20,20 +20,20 @@ impl<T: Transport> Session<T> {
     /// Takes what has come, up to what its transport reads in one turn. Says how the connection was lost, if it was.
     pub(super) fn receive(
         &mut self,
-        exchanges: &mut [Exchange],
+        play: &mut Play,
         shared: &Shared,
         cx: &mut Context<'_>,
         now: Nanos,
     ) -> Option<Lost> {
         let mut room = shared.room.borrow_mut();
-        let lost = self.take_all(exchanges, shared, cx, &mut room, now);
+        let lost = self.take_all(play, shared, cx, &mut room, now);
         self.transport.leave(&mut room);
         lost
     }
 
     fn take_all(
         &mut self,
-        exchanges: &mut [Exchange],
+        play: &mut Play,
         shared: &Shared,
         cx: &mut Context<'_>,
         room: &mut Room,
@@ -44,24 +44,24 @@ impl<T: Transport> Session<T> {
                 return self.await_end(shared, cx, now);
             }
             match self.transport.poll_event(cx, room) {
-                Poll::Ready(Ok(event)) => self.take(event, exchanges, shared, now),
+                Poll::Ready(Ok(event)) => self.take(event, play, shared, now),
                 Poll::Ready(Err(lost)) => return Some(lost),
                 Poll::Pending => return self.outbox.take_lost(),
             }
         }
     }
 
-    fn take(&mut self, event: Frame<'_>, exchanges: &mut [Exchange], shared: &Shared, now: Nanos) {
+    fn take(&mut self, event: Frame<'_>, play: &mut Play, shared: &Shared, now: Nanos) {
         let at = self.received_at(shared, now);
         self.last_received = Some(at);
         match event {
             Frame::Text(bytes) => {
                 self.note(|diary| diary.answer(at));
-                inbox::message(self, exchanges, shared, bytes, true, now);
+                inbox::message(self, play, shared, bytes, true, now);
             }
             Frame::Binary(bytes) => {
                 self.note(|diary| diary.answer(at));
-                inbox::message(self, exchanges, shared, bytes, false, now);
+                inbox::message(self, play, shared, bytes, false, now);
             }
             Frame::Pong(bytes) => {
                 self.note(|diary| diary.answer(at));

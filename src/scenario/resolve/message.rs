@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::load::{time_or, zero_or};
+use super::template;
 use crate::scenario::file::{MessageTable, PayloadTable};
 use crate::scenario::model::{Expect, FrameKind, Gaps, Message, Pacing, Payload, Phase};
 use crate::scenario::reading::{At, Check, List};
@@ -166,7 +167,7 @@ impl Part<'_> {
                 text: Some(text),
                 hex: None,
                 file: None,
-            } => Some(Payload::Fixed(text.value.as_bytes().into())),
+            } => template::text(check, &format!("{key}.text"), text),
             PayloadTable {
                 size: None,
                 text: None,

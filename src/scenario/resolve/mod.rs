@@ -15,6 +15,7 @@ mod process;
 mod scenario;
 mod streams;
 mod target;
+mod template;
 mod url;
 
 pub(super) use scenario::resolve;

@@ -2,11 +2,8 @@
 //! Messages whose answers could not be told apart are refused.
 
 use crate::scenario::file::MessageTable;
-use crate::scenario::model::{Cohort, Expect, HeartbeatKind, Message, Payload};
+use crate::scenario::model::{Cohort, Expect, HeartbeatKind, Message, Payload, STAMP_LEN};
 use crate::scenario::reading::{At, Check};
-
-/// A shorter payload holds no stamp.
-const STAMP: u64 = 48;
 
 /// Notes each message of a cohort that could not be told apart from an earlier one, or from the heartbeat.
 /// `written` are the tables its messages came from, in the same order.
@@ -36,8 +33,7 @@ pub(super) fn check(
         }
         for rival in rivals {
             let what = format_args!("has answers that cannot be told from {rival}");
-            let hint =
-                "send different bytes, or `payload = { size = \"64B\" }`, which holds a stamp";
+            let hint = "send different bytes, or put `{{stamp}}` into the text";
             check.problem_with_hint(&format!("{key}.payload"), &table.place, what, hint);
         }
     }
@@ -45,8 +41,9 @@ pub(super) fn check(
 
 fn is_matched_by_bytes(message: &Message) -> bool {
     let unstamped = match &message.payload {
-        Payload::Size(size) => size.0 < STAMP,
+        Payload::Size(size) => size.0 < STAMP_LEN as u64,
         Payload::Fixed(_) => true,
+        Payload::Stamped(_) => false,
     };
     unstamped && message.expect == Expect::Echo
 }

@@ -118,7 +118,7 @@ fn fixed_payloads_are_matched_by_order_oldest_first() {
     let seen = ten(r#"payload = { text = "time?" }"#, |at, turn, bytes| {
         let echo = text(bytes.clone());
         match turn {
-            // Late, and in order.
+            // Late, so that it is taken for the answer to the next one, and its answer for this one's.
             1 => vec![(at + 1700 * MS, echo)],
             2 => vec![(at + 800 * MS, echo)],
             // Nothing else could it be the answer to.
@@ -131,7 +131,9 @@ fn fixed_payloads_are_matched_by_order_oldest_first() {
     });
     assert_eq!(seen.counts(OUTCOMES), [12, 8, 1, 0, 2, 1, 1]);
     let latency = seen.all.latency(0).unwrap();
-    assert_eq!((latency.min(), latency.max()), (Some(RTT), Some(800 * MS)));
+    assert_eq!((latency.min(), latency.max()), (Some(RTT), Some(RTT)));
+    assert_eq!(latency.count(), 7);
+    assert_eq!(seen.count(Counter::MessagesUncertain), 1);
 }
 
 #[test]
@@ -156,4 +158,133 @@ fn fixed_payloads_are_told_apart_by_their_bytes() {
     assert_eq!(seen.counts(OUTCOMES), [30, 30, 0, 0, 0, 0, 0]);
     let slowest = |message| seen.all.service(message).unwrap().max();
     assert_eq!([0, 1, 2].map(slowest), [Some(S), Some(RTT), Some(RTT)]);
+}
+
+/// A message each 100 ms or at once after an answer; each `lost`-th answer is lost.
+fn losing(keys: &str, lost: usize) -> Seen {
+    let scenario = format!(
+        r#"
+        load = {{ connections = 1, ramp_up = "0s", duration = "100s", ramp_down = "0s" }}
+        message = [{{ name = "m", timeout = "500ms", {keys} }}]
+        "#
+    );
+    play(&scenario, move |_| {
+        let mut turn = 0;
+        Script::new(move |at, heard| {
+            turn += 1;
+            match heard {
+                Heard::Text(_) if turn % lost == 0 => Lines::new(),
+                _ => healthy(at, heard),
+            }
+        })
+    })
+}
+
+#[test]
+fn a_lost_answer_is_one_timeout_and_not_the_end_of_the_rate() {
+    let counters = [
+        Counter::MessagesSent,
+        Counter::MessagesEchoed,
+        Counter::MessagesTimedOut,
+        Counter::MessagesUncertain,
+    ];
+    // Twenty times 99 ms with thinking, and 500 ms for the answer that does not come.
+    let think = r#"payload = { text = "a" }, in_flight = 1, think = "98ms""#;
+    let [sent, echoed, timed_out, uncertain] = losing(think, 100).counts(counters);
+    let stamped = think.replace(r#""a""#, r#""{{stamp}}""#);
+    let control = losing(&stamped, 100).counts(counters);
+    assert_eq!([sent, echoed, timed_out], control[..3]);
+    assert_eq!(timed_out, sent / 100);
+    // From the first timeout on nothing is ever quiet for as long as a timeout.
+    assert_eq!((uncertain, control[3]), (sent - 100 - (sent / 100 - 1), 0));
+}
+
+#[test]
+fn a_stream_that_is_quiet_for_its_timeout_is_certain_again() {
+    let slow = r#"payload = { text = "a" }, rate = "1/s""#;
+    let seen = losing(slow, 10);
+    let counters = [
+        Counter::MessagesSent,
+        Counter::MessagesEchoed,
+        Counter::MessagesTimedOut,
+        Counter::MessagesUncertain,
+    ];
+    assert_eq!(seen.counts(counters), [100, 90, 10, 0]);
+    assert_eq!(seen.all.latency(0).unwrap().max(), Some(RTT));
+}
+
+#[test]
+fn what_is_uncertain_is_not_timed() {
+    // The answer to the first is lost, and each that follows comes before the timeout of the one before.
+    let quick = r#"payload = { text = "a" }, rate = "4/s", in_flight = 2"#;
+    let seen = losing(quick, 100);
+    assert!(seen.count(Counter::MessagesTimedOut) > 0);
+    assert!(seen.count(Counter::MessagesUncertain) > 0);
+    let stamped = quick.replace(r#""a""#, r#""{{stamp}}""#);
+    let seen = losing(&stamped, 100);
+    assert_eq!(seen.count(Counter::MessagesUncertain), 0);
+    assert_eq!(seen.all.latency(0).unwrap().max(), Some(RTT));
+}
+
+#[test]
+fn a_stamp_is_found_wherever_the_server_puts_it() {
+    let stamped = r#"payload = { text = '{"id":1,"s":"{{stamp}}"}' }"#;
+    let seen = ten(stamped, |at, turn, bytes| {
+        let echo = String::from_utf8(bytes.to_vec()).unwrap();
+        assert_eq!(&echo[..13], r#"{"id":1,"s":""#);
+        match turn {
+            // Wrapped, it is an answer, and no echo.
+            1 => vec![(at + RTT, text(format!("[{echo}]")))],
+            2 => vec![(at + RTT, text(echo[13..61].to_owned()))],
+            3 => vec![(at + 1400 * MS, text(echo))],
+            4 => vec![(at + 1600 * MS, text(echo))],
+            5 => vec![(at + RTT, text(changed(bytes, 3)))],
+            // Cut in its stamp.
+            6 => vec![
+                (at + RTT, text(echo[..40].to_owned())),
+                (at + RTT, text(echo)),
+            ],
+            _ => vec![(at + RTT, text(echo))],
+        }
+    });
+    assert_eq!(seen.counts(OUTCOMES), [11, 6, 3, 0, 1, 1, 1]);
+    assert_eq!(seen.all.latency(0).unwrap().max(), Some(1400 * MS));
+    assert_eq!(seen.count(Counter::MessagesUncertain), 0);
+}
+
+#[test]
+fn a_text_that_looks_like_a_stamp_is_answered_like_any_other() {
+    for run in ["0000002a", "00000001"] {
+        let looks = format!("w1{run}{}", "0".repeat(38));
+        let fixed = format!(r#"payload = {{ text = "{looks}" }}"#);
+        let seen = ten(&fixed, |at, _, bytes| vec![(at + RTT, text(bytes.clone()))]);
+        assert_eq!(seen.counts(OUTCOMES), [10, 10, 0, 0, 0, 0, 0], "{run}");
+    }
+}
+
+#[test]
+fn the_stamp_of_another_connection_answers_nothing() {
+    let scenario = r#"
+        load = { connections = 1, ramp_up = "0s", duration = "3s", ramp_down = "0s" }
+        message = [
+            { name = "fixed", rate = "1/s", phase = "aligned", payload = { text = "a" } },
+            { name = "stamped", rate = "1/s", phase = "aligned", payload = { size = "64B" } },
+        ]
+    "#;
+    let seen = play(scenario, |_| {
+        Script::new(|at, heard| match heard {
+            Heard::Text(bytes) if bytes == "a" => Lines::new(),
+            Heard::Text(bytes) => {
+                let other = changed(bytes, 19);
+                let wrapped = [b"to all: ", &other[..]].concat();
+                vec![
+                    (at + RTT, text(other)),
+                    (at + RTT, text(wrapped)),
+                    (at + RTT, text(bytes.clone())),
+                ]
+            }
+            _ => healthy(at, heard),
+        })
+    });
+    assert_eq!(seen.counts(OUTCOMES), [9, 3, 0, 0, 6, 3, 0]);
 }

@@ -30,6 +30,7 @@ fn scenario() -> impl Strategy<Value = String> {
         Just(r#"size = "64B""#),
         Just(r#"size = "40000B""#),
         Just(r#"text = "a""#),
+        Just(r#"text = "[1, {{stamp}}]""#),
     ];
     let count = prop_oneof![4 => Just(String::new()), 1 => (1u32..20).prop_map(|n| format!(", count = {n}"))];
     let heartbeat = prop_oneof![

@@ -178,6 +178,48 @@ fn text_heartbeats_are_the_same_machine() {
     assert_eq!(seen.peer().close(), Some((45 * S, 1011)));
 }
 
+/// Without names a lost answer must not make every later one late.
+#[test]
+fn a_lost_answer_to_a_text_heartbeat_is_one_missed_ping() {
+    let counters = [
+        Counter::PingsSent,
+        Counter::PongsReceived,
+        Counter::PingsMissed,
+        Counter::PongsLate,
+        Counter::PongsUncertain,
+        Counter::PongsUnsolicited,
+    ];
+    let scenario = r#"
+        load = { connections = 1, ramp_up = "0s", duration = "100s", ramp_down = "0s" }
+        [heartbeat]
+        interval = "1s"
+        timeout = "900ms"
+        max_missed = 5
+        phase = "aligned"
+        kind = "text"
+        send = "?"
+        expect = "!"
+    "#;
+    let seen = play(scenario, |_| {
+        let mut turn = 0;
+        Script::new(move |at, heard| match heard {
+            Heard::Text(_) => {
+                turn += 1;
+                let is_lost = turn % 12 == 0;
+                if is_lost {
+                    nothing()
+                } else {
+                    vec![(at + RTT, text("!"))]
+                }
+            }
+            _ => healthy(at, heard),
+        })
+    });
+    // One answer after each lost one is uncertain: then there is a quiet timeout.
+    assert_eq!(seen.counts(counters), [100, 92, 8, 0, 8, 0]);
+    assert_eq!(seen.timer(Timer::HeartbeatRtt).max(), Some(RTT));
+}
+
 #[test]
 fn the_servers_pings_are_answered_at_once_and_their_interval_recorded() {
     let seen = play(ALONE, |_| {

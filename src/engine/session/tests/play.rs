@@ -286,6 +286,7 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
             ended: self.clock.now(),
             polls: self.polls,
             echoes: plan.messages.iter().all(|m| m.expect == Expect::Echo),
+            messages: plan.messages.len(),
             pings_are_text: heartbeat.is_some_and(|h| h.kind != HeartbeatKind::Frames),
         };
         let open = &seen.open;
@@ -310,6 +311,8 @@ pub(super) struct Seen {
     pub(super) ended: Nanos,
     pub(super) polls: usize,
     echoes: bool,
+    /// How many kinds of messages there are.
+    messages: usize,
     pings_are_text: bool,
 }
 
@@ -354,6 +357,19 @@ impl Seen {
         for peer in &self.peers {
             assert_eq!(peer.uncounted_bytes(), (0, 0));
         }
+        let timed: u64 = (0..self.messages)
+            .filter_map(|message| self.all.latency(message))
+            .map(Histogram::count)
+            .sum();
+        assert_eq!(
+            sum(&[MessagesEchoed]),
+            timed + self.count(MessagesUncertain)
+        );
+        let pongs = sum(&[PongsReceived, PongsLate]);
+        assert_eq!(
+            pongs,
+            self.timed(Timer::HeartbeatRtt) + self.count(PongsUncertain)
+        );
     }
 
     /// Answers to text heartbeats are messages too.

@@ -1,0 +1,295 @@
+//! One message of one connection: its pace and its ledger.
+
+use super::ledger::{Answer, Ledger};
+use super::pace::Pace;
+use crate::plan::{Nanos, Pacer, Series, Template, nanos};
+use crate::scenario::{Expect, Message};
+
+/// The schedule of a message and its answers that are due. Lives as long as its client, across reconnects.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    /// What its messages are named by.
+    pub(super) series: Series,
+    /// Where the stamp of an echo stands; `None` where messages have none.
+    stamp_at: Option<u32>,
+    pace: Pace,
+    ledger: Ledger,
+    left: u64,
+}
+
+/// What is to be done with the next message now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Next {
+    /// Send it.
+    Send { intended: Nanos, sequence: u64 },
+    /// Its time to be sent has passed: count it, and ask again.
+    GiveUp(Nanos),
+    /// Nothing yet.
+    Wait,
+}
+
+/// A stamp that was found in a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Where it begins.
+    pub(super) at: usize,
+    pub(super) sequence: u64,
+    pub(super) intended: Nanos,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        message: &Message,
+        pacer: Option<Pacer>,
+        series: Series,
+        template: &Template,
+    ) -> Self {
+        Self {
+            series,
+            stamp_at: template.stamp_at(),
+            pace: Pace::new(message.pacing, pacer),
+            ledger: Ledger::new(message.expect == Expect::Echo, nanos(message.timeout)),
+            left: message.count.unwrap_or(u64::MAX),
+        }
+    }
+
+    /// The connection is open for the first time.
+    pub(super) fn start(&mut self, now: Nanos) {
+        self.pace.start(now);
+        self.pace.resume(now);
+    }
+
+    /// The connection is open again.
+    pub(super) fn resume(&mut self, now: Nanos) {
+        self.pace.resume(now);
+    }
+
+    /// Gives up the next message if it was due before `until`, and says when it was intended.
+    pub(super) fn give_up(&mut self, until: Nanos) -> Option<Nanos> {
+        let intended = self.pace.scheduled()?;
+        if intended >= until || self.left == 0 {
+            return None;
+        }
+        self.pace.advance();
+        self.left -= 1;
+        Some(intended)
+    }
+
+    /// What to do now, where nothing is due from `end` on.
+    pub(super) fn next(&mut self, now: Nanos, end: Nanos) -> Next {
+        let intended = self.pace.next();
+        if self.left == 0 || intended >= end || intended > now {
+            return Next::Wait;
+        }
+        if self.pace.scheduled().is_some() && now - intended > self.ledger.timeout() {
+            self.pace.advance();
+            self.left -= 1;
+            return Next::GiveUp(intended);
+        }
+        if self.pace.is_full(self.ledger.unanswered()) {
+            // An answer comes, or the oldest one times out, before this one is given up.
+            return Next::Wait;
+        }
+        Next::Send {
+            intended,
+            sequence: self.ledger.sequence(),
+        }
+    }
+
+    /// When [`Self::next`] is worth asking again, if no answer comes before: now or earlier, if it is at once.
+    pub(super) fn wakes(&self, end: Nanos) -> Nanos {
+        let intended = self.pace.next();
+        let is_full = self.pace.is_full(self.ledger.unanswered());
+        if is_full || intended >= end || self.left == 0 {
+            return Nanos::MAX;
+        }
+        intended
+    }
+
+    /// The message that [`Self::next`] named was sent.
+    pub(super) fn sent(&mut self, intended: Nanos, now: Nanos) {
+        self.left -= 1;
+        self.pace.advance();
+        if self.stamp_at.is_none() {
+            self.ledger.try_to_be_certain(now);
+        }
+        self.ledger.sent(intended, now);
+    }
+
+    /// The stamp of this exchange, where an echo has it.
+    pub(super) fn find(&self, bytes: &[u8]) -> Option<Found> {
+        self.read(bytes, self.stamp_at? as usize)
+    }
+
+    /// The stamp of this exchange that begins at `at`.
+    pub(super) fn read(&self, bytes: &[u8], at: usize) -> Option<Found> {
+        self.stamp_at?;
+        let (sequence, intended) = self.series.read(bytes.get(at..)?)?;
+        Some(Found {
+            at,
+            sequence,
+            intended,
+        })
+    }
+
+    /// An answer that names its message.
+    pub(super) fn answer(&mut self, sequence: u64, now: Nanos) -> Answer {
+        let answer = self.ledger.answer(sequence, now);
+        self.settle(answer, now)
+    }
+
+    /// An answer that names no message.
+    pub(super) fn answer_in_order(&mut self, now: Nanos) -> Answer {
+        let answer = self.ledger.answer_in_order(now);
+        self.settle(answer, now)
+    }
+
+    fn settle(&mut self, answer: Answer, now: Nanos) -> Answer {
+        if let Answer::InTime { .. } = answer {
+            self.pace.settled(now);
+        }
+        answer
+    }
+
+    /// Whether an answer is expected to its messages.
+    pub(super) fn is_answered(&self) -> bool {
+        self.ledger.is_answered()
+    }
+
+    /// Whether an answer without a name could be for this message.
+    pub(super) fn awaits(&self) -> bool {
+        self.ledger.awaits()
+    }
+
+    /// Whether an answer without a name may be another message's.
+    pub(super) fn is_uncertain(&self) -> bool {
+        self.ledger.is_uncertain()
+    }
+
+    /// When the oldest unanswered message times out; `Nanos::MAX` if there is none.
+    pub(super) fn expires(&self) -> Nanos {
+        self.ledger.expires()
+    }
+
+    /// Gives up the oldest message if its time has come, and says when it was intended.
+    pub(super) fn expire(&mut self, now: Nanos) -> Option<Nanos> {
+        let intended = self.ledger.expire(now)?;
+        self.pace.settled(now);
+        Some(intended)
+    }
+
+    /// The connection is gone: the intended times of what was unanswered on it.
+    pub(super) fn lose(&mut self) -> impl Iterator<Item = Nanos> {
+        self.ledger.lose()
+    }
+
+    /// Whether no answer is due.
+    pub(super) fn is_settled(&self) -> bool {
+        self.ledger.unanswered() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Slice;
+    use crate::scenario::{FrameKind, Gaps, Pacing, Payload, Phase};
+    use crate::units::{ByteSize, Rate};
+    use std::time::Duration;
+
+    const MS: Nanos = 1_000_000;
+
+    fn exchange(pacing: Pacing, pacer: Option<Pacer>) -> Exchange {
+        let message = Message {
+            name: "echo".to_owned(),
+            payload: Payload::Size(ByteSize(64)),
+            frame: FrameKind::Text,
+            pacing,
+            count: None,
+            expect: Expect::Echo,
+            timeout: Duration::from_secs(1),
+        };
+        let series = Series::new(1, 0, 0, 0);
+        Exchange::new(
+            &message,
+            pacer,
+            series,
+            &Template::new(&message, &Slice::filler(64)),
+        )
+    }
+
+    fn open(in_flight: Option<u32>) -> Exchange {
+        let pacing = Pacing::Open {
+            rate: Rate::per_second(100.0).unwrap(),
+            gaps: Gaps::Constant,
+            phase: Phase::Aligned,
+            in_flight,
+        };
+        let pacer = Pacer::new(10.0 * MS as f64, Gaps::Constant, Phase::Aligned, 0, 0, 0);
+        exchange(pacing, Some(pacer))
+    }
+
+    fn closed(in_flight: u32, think: Duration) -> Exchange {
+        exchange(Pacing::Closed { in_flight, think }, None)
+    }
+
+    fn send(exchange: &mut Exchange, now: Nanos) -> Nanos {
+        let Next::Send { intended, .. } = exchange.next(now, Nanos::MAX) else {
+            panic!("nothing to send at {now}");
+        };
+        exchange.sent(intended, now);
+        intended
+    }
+
+    #[test]
+    fn a_late_send_keeps_its_intended_time() {
+        let mut exchange = open(None);
+        exchange.start(0);
+        assert_eq!(send(&mut exchange, 25 * MS), 0);
+        assert_eq!(send(&mut exchange, 25 * MS), 10 * MS);
+        assert_eq!(send(&mut exchange, 25 * MS), 20 * MS);
+        assert_eq!(exchange.next(25 * MS, Nanos::MAX), Next::Wait);
+        assert_eq!(exchange.wakes(Nanos::MAX), 30 * MS);
+    }
+
+    #[test]
+    fn what_cannot_be_sent_in_time_is_given_up() {
+        let mut exchange = open(Some(1));
+        exchange.start(0);
+        send(&mut exchange, 0);
+        assert_eq!(exchange.next(10 * MS, Nanos::MAX), Next::Wait);
+        assert_eq!(exchange.next(1_011 * MS, Nanos::MAX), Next::GiveUp(10 * MS));
+    }
+
+    #[test]
+    fn nothing_is_due_from_the_end_on() {
+        let mut exchange = open(None);
+        exchange.start(0);
+        send(&mut exchange, 0);
+        assert_eq!(exchange.next(10 * MS, 10 * MS), Next::Wait);
+    }
+
+    #[test]
+    fn the_closed_model_waits_for_the_answer_and_the_think_time() {
+        let mut exchange = closed(2, Duration::from_millis(5));
+        exchange.start(100);
+        send(&mut exchange, 100);
+        send(&mut exchange, 100);
+        assert_eq!(exchange.next(100, Nanos::MAX), Next::Wait);
+        exchange.answer(0, 200);
+        assert_eq!(exchange.next(200, Nanos::MAX), Next::Wait);
+        assert_eq!(exchange.wakes(Nanos::MAX), 200 + 5 * MS);
+    }
+
+    #[test]
+    fn a_count_is_kept_whatever_becomes_of_the_messages() {
+        let mut exchange = open(None);
+        exchange.left = 3;
+        exchange.start(0);
+        send(&mut exchange, 0);
+        assert_eq!(exchange.give_up(1_000 * MS), Some(10 * MS));
+        assert_eq!(exchange.give_up(1_000 * MS), Some(20 * MS));
+        assert_eq!(exchange.give_up(1_000 * MS), None);
+        assert_eq!(exchange.next(1_000 * MS, Nanos::MAX), Next::Wait);
+    }
+}

@@ -1,0 +1,247 @@
+//! What one client says on its connection, across reconnects: what is due, what an answer means, when to wake it.
+//! Pure: is told the time and what came; sends nothing.
+
+mod exchange;
+mod ledger;
+mod pace;
+
+use self::exchange::{Exchange, Found, Next};
+pub(super) use self::ledger::Answer;
+use crate::plan::{Nanos, Opening, Plan, STAMP_LEN, Series, Stamp, StampFinder, Template};
+
+/// All that one client sends, and the answers to it.
+#[derive(Debug)]
+pub(super) struct Play {
+    exchanges: Box<[Exchange]>,
+}
+
+/// A message that may be sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Due {
+    /// The index of the message in its cohort.
+    pub(super) message: usize,
+    /// When it should have been sent.
+    pub(super) intended: Nanos,
+    /// Counted from 0 on each connection and message.
+    pub(super) sequence: u64,
+}
+
+/// What is to be done now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    /// Send this message, and say so with [`Play::sent`].
+    Send(Due),
+    /// The time to send a message that was intended then has passed: count it.
+    GiveUp(Nanos),
+}
+
+/// A received message that belongs to one that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Received {
+    /// The index of the message in its cohort.
+    pub(super) message: usize,
+    pub(super) answer: Answer,
+    /// From its stamp; `None` where it has none.
+    pub(super) sequence: Option<u64>,
+    /// The bytes are those that were sent.
+    pub(super) is_same: bool,
+    /// It may answer another message of this exchange: its times are unknown.
+    pub(super) is_uncertain: bool,
+    /// Decides which window it belongs to.
+    pub(super) intended: Nanos,
+}
+
+impl Play {
+    pub(super) fn new(plan: &Plan, opening: &Opening) -> Self {
+        let Opening {
+            at,
+            connection,
+            cohort,
+            ..
+        } = *opening;
+        let messages = plan.cohort(cohort).messages.iter().enumerate();
+        let exchanges = messages.map(|(index, message)| {
+            let pacer = plan.pacer(cohort, index, connection, at);
+            let series = Series::new(plan.run, cohort as u8, connection, index as u8);
+            let template = &plan.templates(cohort)[index];
+            Exchange::new(message, pacer, series, template)
+        });
+        Self {
+            exchanges: exchanges.collect(),
+        }
+    }
+
+    /// The connection is open for the first time: what would have been due before was never due.
+    pub(super) fn start(&mut self, now: Nanos) {
+        (self.exchanges.iter_mut()).for_each(|exchange| exchange.start(now));
+    }
+
+    /// The connection is open again.
+    pub(super) fn resume(&mut self, now: Nanos) {
+        (self.exchanges.iter_mut()).for_each(|exchange| exchange.resume(now));
+    }
+
+    /// The next thing to do now, where nothing is due from `end` on; `None` if there is nothing. `turn` is the
+    /// exchange that is asked first: begin with 0, and ask again until there is nothing.
+    pub(super) fn due(&mut self, turn: &mut usize, now: Nanos, end: Nanos) -> Option<Task> {
+        while let Some(exchange) = self.exchanges.get_mut(*turn) {
+            match exchange.next(now, end) {
+                Next::Wait => *turn += 1,
+                Next::GiveUp(intended) => return Some(Task::GiveUp(intended)),
+                Next::Send { intended, sequence } => {
+                    return Some(Task::Send(Due {
+                        message: *turn,
+                        intended,
+                        sequence,
+                    }));
+                }
+            }
+        }
+        None
+    }
+
+    /// The stamp of a message that is due.
+    pub(super) fn stamp(&self, due: &Due) -> [u8; STAMP_LEN] {
+        let series = &self.exchanges[due.message].series;
+        series.stamp(due.sequence, due.intended)
+    }
+
+    /// A message that was due has been sent.
+    pub(super) fn sent(&mut self, due: &Due, now: Nanos) {
+        self.exchanges[due.message].sent(due.intended, now);
+    }
+
+    /// Gives up the next message that was due before `until`, and says when it was intended.
+    pub(super) fn give_up(&mut self, until: Nanos) -> Option<Nanos> {
+        (self.exchanges.iter_mut()).find_map(|exchange| exchange.give_up(until))
+    }
+
+    /// The next message whose answer is overdue: when it was intended.
+    pub(super) fn expire(&mut self, now: Nanos) -> Option<Nanos> {
+        (self.exchanges.iter_mut()).find_map(|exchange| exchange.expire(now))
+    }
+
+    /// The connection is gone: the intended times of what was unanswered on it.
+    pub(super) fn lose(&mut self) -> impl Iterator<Item = Nanos> {
+        self.exchanges
+            .iter_mut()
+            .flat_map(|exchange| exchange.lose())
+    }
+
+    /// Whether no answer is due.
+    pub(super) fn is_settled(&self) -> bool {
+        self.exchanges.iter().all(Exchange::is_settled)
+    }
+
+    /// When the next answer is overdue; `Nanos::MAX` if none is due.
+    pub(super) fn expires(&self) -> Nanos {
+        let times = self.exchanges.iter().map(Exchange::expires);
+        times.min().unwrap_or(Nanos::MAX)
+    }
+
+    /// When [`Self::due`] is worth asking again, if no answer comes before: now or earlier, if it is at once.
+    pub(super) fn wakes(&self, end: Nanos) -> Nanos {
+        let times = self.exchanges.iter().map(|exchange| exchange.wakes(end));
+        times.min().unwrap_or(Nanos::MAX)
+    }
+
+    /// A message came; `None` if it belongs to none that was sent. `templates` are those of the cohort.
+    pub(super) fn receive(
+        &mut self,
+        stamps: &StampFinder,
+        templates: &[Template],
+        bytes: &[u8],
+        now: Nanos,
+    ) -> Option<Received> {
+        // Where the stamp of an echo stands is known.
+        for (message, exchange) in self.exchanges.iter_mut().enumerate() {
+            if let Some(found) = exchange.find(bytes) {
+                return Some(stamped(
+                    message,
+                    exchange,
+                    &templates[message],
+                    &found,
+                    bytes,
+                    now,
+                ));
+            }
+        }
+        self.receive_other(stamps, templates, bytes, now)
+    }
+
+    /// Anything but an echo with its stamp in its place.
+    fn receive_other(
+        &mut self,
+        stamps: &StampFinder,
+        templates: &[Template],
+        bytes: &[u8],
+        now: Nanos,
+    ) -> Option<Received> {
+        let in_order = |exchanges: &mut [Exchange], message: usize, is_same| {
+            let exchange = &mut exchanges[message];
+            let is_uncertain = exchange.is_uncertain();
+            let answer = exchange.answer_in_order(now);
+            Some(Received {
+                message,
+                answer,
+                sequence: None,
+                is_same,
+                is_uncertain,
+                intended: match answer {
+                    Answer::InTime { intended, .. } => intended,
+                    _ => now,
+                },
+            })
+        };
+        let is_fixed = |(exchange, template): &(&Exchange, &Template)| {
+            exchange.is_answered() && template.fixed().is_some()
+        };
+        let mut fixed = self.exchanges.iter().zip(templates);
+        let same = fixed.position(|pair| is_fixed(&pair) && pair.1.fixed() == Some(bytes));
+        if let Some(message) = same {
+            return in_order(&mut self.exchanges, message, true);
+        }
+        let mut is_stamped = Stamp::decode(bytes).is_some();
+        for at in stamps.find(bytes) {
+            is_stamped = true;
+            for (message, exchange) in self.exchanges.iter_mut().enumerate() {
+                if let Some(found) = exchange.read(bytes, at) {
+                    let template = &templates[message];
+                    return Some(stamped(message, exchange, template, &found, bytes, now));
+                }
+            }
+        }
+        if is_stamped {
+            // Of another connection, or of another run.
+            return None;
+        }
+        // Other bytes can be a mangled echo only where there is just one message they could have been.
+        let pairs = self.exchanges.iter().zip(templates).enumerate();
+        let mut waiting = pairs.filter(|(_, pair)| is_fixed(pair) && pair.0.awaits());
+        let (message, _) = waiting.next().filter(|_| waiting.next().is_none())?;
+        in_order(&mut self.exchanges, message, false)
+    }
+}
+
+fn stamped(
+    message: usize,
+    exchange: &mut Exchange,
+    template: &Template,
+    found: &Found,
+    bytes: &[u8],
+    now: Nanos,
+) -> Received {
+    let answer = exchange.answer(found.sequence, now);
+    let (intended, is_due_then) = match answer {
+        Answer::InTime { intended, .. } => (intended, found.intended == intended),
+        _ => (found.intended, true),
+    };
+    Received {
+        message,
+        answer,
+        sequence: Some(found.sequence),
+        is_same: is_due_then && template.is_echo(found.at, bytes),
+        is_uncertain: false,
+        intended,
+    }
+}

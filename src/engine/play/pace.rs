@@ -1,0 +1,93 @@
+//! Who says when a message is due: a schedule, or the answers.
+
+use std::collections::VecDeque;
+
+use crate::plan::{Nanos, Pacer, nanos};
+use crate::scenario::Pacing;
+
+/// When messages are due.
+#[derive(Debug)]
+pub(super) enum Pace {
+    /// Open model: due on a schedule, with a limit on the unanswered.
+    Open { pacer: Pacer, in_flight: u32 },
+    /// Closed model: due when an answer is there. One entry for each free place, oldest first.
+    Closed {
+        free: VecDeque<Nanos>,
+        in_flight: u32,
+        think: Nanos,
+    },
+}
+
+impl Pace {
+    /// `pacer` is there in the open model.
+    pub(super) fn new(pacing: Pacing, pacer: Option<Pacer>) -> Self {
+        match (pacing, pacer) {
+            (Pacing::Open { in_flight, .. }, Some(pacer)) => Self::Open {
+                pacer,
+                in_flight: in_flight.unwrap_or(u32::MAX),
+            },
+            (Pacing::Closed { in_flight, think }, _) => Self::Closed {
+                free: VecDeque::new(),
+                in_flight,
+                think: nanos(think),
+            },
+            (Pacing::Open { .. }, None) => unreachable!("a plan has a pacer for every open model"),
+        }
+    }
+
+    /// What would have been due before is not due any more.
+    pub(super) fn start(&mut self, now: Nanos) {
+        if let Self::Open { pacer, .. } = self {
+            pacer.skip_to(now);
+        }
+    }
+
+    /// No answer is waited for: all places are free.
+    pub(super) fn resume(&mut self, now: Nanos) {
+        if let Self::Closed {
+            free, in_flight, ..
+        } = self
+        {
+            free.clear();
+            free.resize(*in_flight as usize, now);
+        }
+    }
+
+    /// When the next message is due; `Nanos::MAX` while it waits for an answer.
+    pub(super) fn next(&self) -> Nanos {
+        match self {
+            Self::Open { pacer, .. } => pacer.next(),
+            Self::Closed { free, .. } => free.front().copied().unwrap_or(Nanos::MAX),
+        }
+    }
+
+    /// When the next message is due by the schedule; `None` where the answers say it.
+    pub(super) fn scheduled(&self) -> Option<Nanos> {
+        match self {
+            Self::Open { pacer, .. } => Some(pacer.next()),
+            Self::Closed { .. } => None,
+        }
+    }
+
+    /// Whether the schedule has to wait for an answer, where so many are due.
+    pub(super) fn is_full(&self, unanswered: u32) -> bool {
+        matches!(self, Self::Open { in_flight, .. } if unanswered >= *in_flight)
+    }
+
+    /// The next message was sent or given up.
+    pub(super) fn advance(&mut self) {
+        match self {
+            Self::Open { pacer, .. } => pacer.advance(),
+            Self::Closed { free, .. } => {
+                free.pop_front();
+            }
+        }
+    }
+
+    /// An answer came, or is not waited for any more.
+    pub(super) fn settled(&mut self, now: Nanos) {
+        if let Self::Closed { free, think, .. } = self {
+            free.push_back(now + *think);
+        }
+    }
+}
