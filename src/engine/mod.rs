@@ -1,18 +1,20 @@
 //! Does what the plan says and records what happens; prints nothing.
 //!
 //! ```text
-//! prepare, preflight ─ supervisor ─ worker ─ client ─ session
-//!                       └ merging     │       └ dial
-//!                                     └ shared: what the connections of a worker share
+//! prepare, preflight ─ supervisor ─ crew ─ worker ─ client ─ session
+//!                       ├ phases (pure)    │       └ dial
+//!                       └ merging          └ shared: what the connections of a worker share
 //! play, heart: what is due, what an answer means (pure)
 //! ```
 
 mod client;
+mod crew;
 mod dial;
 mod error;
 mod heart;
 mod merging;
 mod observer;
+mod phases;
 mod play;
 mod preflight;
 mod prepare;

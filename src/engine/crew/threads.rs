@@ -1,0 +1,171 @@
+//! The workers of this process: one thread each.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, watch};
+
+use super::{Command, Crew, Told};
+use crate::engine::error::EngineError;
+use crate::engine::shared::RunState;
+use crate::engine::supervisor::Launch;
+use crate::engine::worker::{self, Assignment, Handover};
+use crate::measure::Shard;
+use crate::time::Monotonic;
+
+/// Shards on their way, for each worker, before one has to cover two intervals.
+const SHARDS_WAITING: usize = 8;
+
+/// The workers' threads, and the ways to talk with them.
+pub(in crate::engine) struct Threads {
+    clock: Monotonic,
+    state: Arc<RunState>,
+    end: watch::Sender<()>,
+    shards: mpsc::Receiver<Handover>,
+    /// Told when one of them fails.
+    failed: mpsc::Receiver<()>,
+    recycle: Vec<Sender<Shard>>,
+    threads: Vec<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Threads {
+    /// Starts them. What is known beforehand is told before anyone works by it.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(in crate::engine) fn start(
+        launch: &Launch,
+        known: Option<Command>,
+    ) -> Result<Self, EngineError> {
+        let clock = Monotonic::start();
+        let state = Arc::new(RunState::new(launch.plan.connections()));
+        let (end, end_changed) = watch::channel(());
+        let (hand_over, shards) = mpsc::channel(SHARDS_WAITING * launch.workers);
+        let (alarm, failed) = mpsc::channel(1);
+        let mut crew = Self {
+            clock,
+            state,
+            end,
+            shards,
+            failed,
+            recycle: Vec::new(),
+            threads: Vec::new(),
+        };
+        known.into_iter().for_each(|command| crew.command(command));
+        for worker in 0..launch.workers {
+            let (give_back, recycled) = channel();
+            crew.recycle.push(give_back);
+            let assignment = Assignment {
+                worker,
+                workers: launch.workers,
+                plan: launch.plan.clone(),
+                dialer: launch.dialer.clone(),
+                state: crew.state.clone(),
+                clock,
+                end: end_changed.clone(),
+                shards: hand_over.clone(),
+                recycled,
+            };
+            let alarm = Alarm(Some(alarm.clone()));
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{worker}"))
+                .spawn(move || {
+                    worker::run(assignment)?;
+                    alarm.put_away();
+                    Ok(())
+                })
+                .map_err(|source| EngineError::System {
+                    doing: "start a worker",
+                    source,
+                })?;
+            crew.threads.push(thread);
+        }
+        Ok(crew)
+    }
+}
+
+impl Crew for Threads {
+    fn workers(&self) -> usize {
+        self.threads.len()
+    }
+
+    fn clock(&self) -> Monotonic {
+        self.clock
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Schedule { from, to } => self.state.schedule(from, to),
+            Command::CutShort { at } => self.state.cut_short(at),
+        }
+        self.end.send_replace(());
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            () = self.state.all_settled.notified() => Told::Settled,
+            Some(()) = self.failed.recv() => Told::Failed,
+            handover = self.shards.recv() => handover.map_or(Told::Gone, |shard| Told::Shard(Box::new(shard))),
+        }
+    }
+
+    fn give_back(&mut self, worker: usize, shard: Shard) {
+        let _ = self.recycle[worker].send(shard);
+    }
+
+    fn end(self) -> Option<EngineError> {
+        let threads = self.threads.into_iter().enumerate();
+        let failures: Vec<EngineError> = threads
+            .filter_map(|(worker, thread)| {
+                let why = match thread.join() {
+                    Ok(Ok(())) => return None,
+                    Ok(Err(error)) => error.to_string(),
+                    Err(_) => "it panicked".to_owned(),
+                };
+                Some(EngineError::Worker { worker, why })
+            })
+            .collect();
+        failures.into_iter().next()
+    }
+}
+
+/// Tells the supervisor if it is dropped before it was put away: by an error or a panic.
+struct Alarm(Option<mpsc::Sender<()>>);
+
+impl Alarm {
+    fn put_away(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        // Where it is full, it was told already.
+        let _ = self.0.take().map(|supervisor| supervisor.try_send(()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_panics_raises_the_alarm() {
+        let (alarm, mut failed) = mpsc::channel(1);
+        let alarm = Alarm(Some(alarm));
+        let worker = std::thread::spawn(move || {
+            let _alarm = alarm;
+            panic!("as a worker might");
+        });
+        assert!(worker.join().is_err());
+        assert_eq!(failed.recv().await, Some(()));
+    }
+
+    #[tokio::test]
+    async fn one_that_ended_well_raises_no_alarm() {
+        let (alarm, mut failed) = mpsc::channel(1);
+        Alarm(Some(alarm)).put_away();
+        assert_eq!(failed.recv().await, None);
+    }
+}
