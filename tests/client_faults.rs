@@ -12,7 +12,7 @@ use wsbench::measure::{EndedBy, Life, TcpEnding};
 use wsbench::metric::Cause;
 use wsbench::plan::Plan;
 use wsbench::scenario::{
-    self, Between, Contract, Fault, FaultKind, Illegal, Origin, Outside, Overrides, Promise,
+    self, Between, Contract, Fault, FaultKind, Illegal, Origin, Outside, Overrides, PromiseKind,
     Source, Sweep, TargetUrl,
 };
 
@@ -82,7 +82,7 @@ fn prepare(
     scenario.cohorts[0].contract = Some(Contract {
         from: Origin::Fault,
         preset: None,
-        promises: vec![Promise::ClosedBetween(Between {
+        promises: vec![PromiseKind::ClosedBetween.of(Between {
             lo: Duration::ZERO,
             hi: Duration::from_millis(400),
         })],

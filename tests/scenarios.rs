@@ -147,7 +147,7 @@ fn what_is_behind_a_mark_in_the_reference_is_legal_too() {
         .iter()
         .filter_map(|cohort| cohort.contract.as_ref());
     let promises: BTreeSet<&str> = contracts
-        .flat_map(|contract| contract.promises.iter().map(|promise| promise.key()))
+        .flat_map(|contract| contract.promises.iter().map(|promise| promise.kind.key()))
         .collect();
     assert!(promises.len() > 15, "{promises:?}");
     let path = scenario.path.unwrap();
@@ -226,7 +226,7 @@ fn the_schema_takes_every_form_of_a_value_and_no_other() {
         "fault = { kind = \"late_pong\", delay = { from = \"1s\", to = \"2s\" } }",
         "fault = { kind = \"close\", code = [1000, 0] }",
         "fault = { kind = \"illegal_frame\", frame = \"unmasked\" }",
-        "contract = { preset = \"websockets\", interval = \"1s\", closed = 0 }",
+        "contract = { preset = \"websockets\", interval = \"1s\", max_ping_sync = 1 }",
         "contract = { code = 1011, ends_with = \"close_frame\", max_ping_sync = 0.5 }",
         "contract = \"off\"",
         "[path]\nfreeze = [{ after = \"1s\" }]\njitter = \"1s\"",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wsbench::scenario::{
     self, Activity, Between, Cohort, Contract, Defect, Direction, End, FaultKind, Jitter, Origin,
-    Outside, Overrides, PathFaultKind, Process, Promise, Reconnect, Scenario, Signal, Source,
+    Outside, Overrides, PathFaultKind, Process, PromiseKind, Reconnect, Scenario, Signal, Source,
 };
 use wsbench::units::ByteSize;
 
@@ -256,13 +256,25 @@ fn each_promise_has_its_key() {
         max_rss_growth = \"1MiB\"
         max_descriptor_growth = 0",
     );
-    let keys: Vec<&str> = contract.promises.iter().map(Promise::key).collect();
+    let keys: Vec<&str> = contract
+        .promises
+        .iter()
+        .map(|promise| promise.kind.key())
+        .collect();
     assert_eq!(keys.len(), 19, "{keys:?}");
     for (promise, key) in contract.promises.iter().zip(keys) {
         assert!(promise.to_string().starts_with(key), "{promise}");
     }
-    assert!(contract.promises.contains(&Promise::Code(vec![1011, 1005])));
-    assert!(contract.promises.contains(&Promise::MaxPingSync(0.3)));
+    assert!(
+        contract
+            .promises
+            .contains(&PromiseKind::Code.of(vec![1011, 1005]))
+    );
+    assert!(
+        contract
+            .promises
+            .contains(&PromiseKind::MaxPingSync.of(0.3))
+    );
 }
 
 #[test]
@@ -271,7 +283,7 @@ fn the_short_forms_of_a_promise_say_the_same() {
     let long = contract("contract = { tcp_end_between = [\"0s\", \"1s\"], code = [1011] }");
     let sorted = |contract: Contract| {
         let mut promises = contract.promises;
-        promises.sort_by_key(Promise::key);
+        promises.sort_by_key(|promise| promise.kind.key());
         promises
     };
     assert_eq!(sorted(short), sorted(long));
@@ -294,7 +306,7 @@ fn times_begin_with_what_the_clients_do_wrong() {
 fn what_the_server_does_with_its_sockets_is_seen_through_the_path_too() {
     let keys = "[cohort.contract]\nreleased_within = \"1s\"";
     let contract = cohort(keys, "path.delay = \"50ms\"").contract.unwrap();
-    let within = Promise::ReleasedWithin(Duration::from_secs(1));
+    let within = PromiseKind::ReleasedWithin.of(Duration::from_secs(1));
     assert_eq!(contract.promises, [within]);
 }
 
@@ -306,11 +318,19 @@ fn a_preset_fills_in_what_the_contract_does_not_say() {
     let shown = contract.preset.as_deref().unwrap();
     assert!(shown.starts_with("websockets (interval 1s"), "{shown}");
     assert_eq!(contract.from, Origin::Ping);
-    assert!(contract.promises.contains(&Promise::Code(vec![1001])));
-    assert!(contract.promises.contains(&Promise::Closed(0)));
-    let close = Promise::EndsWith(vec![End::CloseFrame]);
+    assert!(
+        contract
+            .promises
+            .contains(&PromiseKind::Code.of(vec![1001]))
+    );
+    assert!(contract.promises.contains(&PromiseKind::Closed.of(0)));
+    let close = PromiseKind::EndsWith.of(vec![End::CloseFrame]);
     assert!(contract.promises.contains(&close));
-    let mut keys: Vec<&str> = contract.promises.iter().map(Promise::key).collect();
+    let mut keys: Vec<&str> = contract
+        .promises
+        .iter()
+        .map(|promise| promise.kind.key())
+        .collect();
     let all = keys.len();
     keys.sort_unstable();
     keys.dedup();
@@ -325,15 +345,18 @@ fn the_contract_above_is_for_the_healthy() {
             .contract
             .map(|contract| contract.promises)
     };
-    assert_eq!(promises(""), Some(vec![Promise::Closed(0)]));
+    assert_eq!(promises(""), Some(vec![PromiseKind::Closed.of(0)]));
     assert_eq!(promises("fault = { kind = \"no_pong\" }"), None);
     assert_eq!(promises("contract = \"off\""), None);
     // Replaced whole, not merged.
     let own = promises("contract = { closed_between = [\"1s\", \"2s\"] }");
-    assert_eq!(own, Some(vec![Promise::ClosedBetween(between(1000, 2000))]));
+    assert_eq!(
+        own,
+        Some(vec![PromiseKind::ClosedBetween.of(between(1000, 2000))])
+    );
     let text = format!("{EMBEDDED}load.connections = 1\n{above}");
     let main = parse(&text).cohorts.remove(0);
-    assert_eq!(main.contract.unwrap().promises, [Promise::Closed(0)]);
+    assert_eq!(main.contract.unwrap().promises, [PromiseKind::Closed.of(0)]);
 }
 
 #[test]

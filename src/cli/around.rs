@@ -9,7 +9,7 @@ use super::target::RunningTarget;
 use crate::host::{self, Faults, Watch};
 use crate::measure::{Surroundings, Usage};
 use crate::relay::{Relay, RelayLog};
-use crate::scenario::{Cohort, Promise, Scenario};
+use crate::scenario::{Cohort, Promise, PromiseKind, Scenario};
 
 /// How long the target has to give back what its connections held.
 const CALM: Duration = Duration::from_secs(2);
@@ -135,15 +135,15 @@ fn asks(scenario: &Scenario, about: fn(&Promise) -> bool) -> bool {
 
 fn is_about_sockets(promise: &Promise) -> bool {
     matches!(
-        promise,
-        Promise::ReapedBetween(_) | Promise::ReleasedWithin(_)
+        promise.kind,
+        PromiseKind::ReapedBetween | PromiseKind::ReleasedWithin
     )
 }
 
 fn is_about_resources(promise: &Promise) -> bool {
     matches!(
-        promise,
-        Promise::MaxRssGrowth(_) | Promise::MaxDescriptorGrowth(_)
+        promise.kind,
+        PromiseKind::MaxRssGrowth | PromiseKind::MaxDescriptorGrowth
     )
 }
 

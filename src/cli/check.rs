@@ -266,7 +266,7 @@ fn promises(scenario: &Scenario) -> Vec<Group> {
     contracts
         .map(|(cohort, contract)| {
             let promises = contract.promises.iter();
-            let promises = promises.map(|promise| match promise.has_origin() {
+            let promises = promises.map(|promise| match promise.kind.has_origin() {
                 true => format!("{promise} from {}", contract.from.name()),
                 false => promise.to_string(),
             });

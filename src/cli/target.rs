@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::signals::Signals;
 use crate::host::{HostError, TargetProcess};
-use crate::scenario::{Promise, Scenario, TargetUrl, WsUrl};
+use crate::scenario::{Scenario, TargetUrl, WsUrl};
 use crate::server::{Behaviour, EmbeddedServer, Push};
 use crate::units::ByteSize;
 
@@ -65,7 +65,7 @@ fn watched(scenario: &Scenario, pid: u32) -> Result<Option<TargetProcess>, CliEr
         .filter_map(|cohort| cohort.contract.as_ref());
     let is_asked = promises
         .flat_map(|contract| &contract.promises)
-        .any(Promise::needs_same_host);
+        .any(|promise| promise.kind.needs_same_host());
     let is_wanted = is_asked || !scenario.target.faults.is_empty();
     Ok(is_wanted.then(|| TargetProcess::attach(pid)).transpose()?)
 }

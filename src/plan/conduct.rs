@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Nanos, Plan, fraction, nanos};
-use crate::scenario::{Cohort, Contract, Fault, FaultKind, Promise};
+use crate::scenario::{Cohort, Contract, Fault, FaultKind, PromiseKind};
 
 /// A server that ends TCP at the last moment is waited for so much longer.
 const GRACE: Duration = Duration::from_secs(1);
@@ -77,30 +77,23 @@ fn is_mute(cohort: &Cohort) -> bool {
 /// of life for servers that count any byte, so there is none beside a promise about when the client sees its end: that
 /// end would come later by the probe. The kernel tells of a FIN or a RST without one.
 fn reaped_by(contract: &Contract) -> Option<Duration> {
-    let mut promises = contract.promises.iter();
-    let sees_its_end = |promise: &Promise| matches!(promise, Promise::ClosedBetween(_));
-    if promises.clone().any(sees_its_end) {
+    if contract.has(PromiseKind::ClosedBetween) {
         return None;
     }
-    promises.find_map(|promise| match promise {
-        Promise::ReapedBetween(between) => Some(between.hi),
-        _ => None,
-    })
+    contract.latest(PromiseKind::ReapedBetween)
 }
 
 fn patience(contract: &Contract) -> Nanos {
-    let promises = contract.promises.iter();
-    let ends = promises.filter_map(|promise| match promise {
-        Promise::TcpEndBetween(between) => Some(between.hi),
-        _ => None,
-    });
-    ends.max().map_or(0, |hi| nanos(hi + GRACE))
+    let latest = contract.latest(PromiseKind::TcpEndBetween);
+    latest.map_or(0, |hi| nanos(hi + GRACE))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{self, Between, Fault, Origin, Outside, Overrides, Source, Sweep};
+    use crate::scenario::{
+        self, Between, Fault, Origin, Outside, Overrides, Promise, Source, Sweep,
+    };
 
     fn plan(faults: Vec<FaultKind>, promises: Vec<Promise>) -> Plan {
         plan_for("ws://peer/", faults, promises)
@@ -167,7 +160,7 @@ mod tests {
             lo: Duration::from_secs(1),
             hi: Duration::from_secs(8),
         };
-        let promises = vec![Promise::ReapedBetween(between)];
+        let promises = vec![PromiseKind::ReapedBetween.of(between)];
         let reads_not = plan(vec![FaultKind::StopReading], promises.clone());
         let mut probes: Vec<_> = (0..40)
             .map(|connection| reads_not.conduct(0, connection).probe.unwrap())
@@ -186,8 +179,8 @@ mod tests {
             hi: Duration::from_secs(8),
         };
         let (closed, reaped) = (
-            Promise::ClosedBetween(between),
-            Promise::ReapedBetween(between),
+            PromiseKind::ClosedBetween.of(between),
+            PromiseKind::ReapedBetween.of(between),
         );
         for (url, promises) in [
             // The system's table of sockets tells.
@@ -214,7 +207,7 @@ mod tests {
         };
         let plan = plan(
             vec![FaultKind::NoPong],
-            vec![Promise::TcpEndBetween(between)],
+            vec![PromiseKind::TcpEndBetween.of(between)],
         );
         assert_eq!(plan.conduct(0, 0).patience, 32_000_000_000);
         assert!(plan.conduct(0, 0).watched);

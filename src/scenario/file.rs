@@ -6,16 +6,15 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::contract::ContractTable;
 use super::fault::FaultTable;
 use super::model::{AliveOn, Expect, FrameKind, Gaps, Jitter, OnDead, Pace, Phase};
 use super::reading::{At, List, Several, Switch, Switched, Time, TimeOrZero, Whole};
 use crate::units::{ByteSize, Rate};
 
-mod contract;
 mod fault;
 mod path;
 
-pub(super) use contract::{BackTable, ContractKeys, ContractTable};
 pub(super) use fault::{ServerHeartbeatTable, TargetFaultTable};
 pub(super) use path::{DelayTable, PathTable, SpellTable};
 

@@ -1,6 +1,7 @@
 //! TOML text to a [`Scenario`] in which nothing invalid can be expressed.
 //! Pure: knows no clock, no socket and no environment but the one it is handed.
 
+mod contract;
 mod fault;
 mod file;
 mod gate;
@@ -12,6 +13,7 @@ mod reading;
 mod resolve;
 pub mod shipped;
 
+pub use contract::{Back, Between, Contract, End, Origin, Promise, PromiseKind, Promised, Span};
 pub use fault::{Activity, Fault, FaultKind, Illegal, Sweep};
 pub use model::*;
 pub use overrides::Overrides;

@@ -8,17 +8,16 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::contract::Contract;
 use super::fault::Fault;
 use crate::metric;
 use crate::units::{ByteSize, Rate};
 
-mod contract;
 mod display;
 mod gate;
 mod path;
 mod payload;
 
-pub use contract::{Back, Between, Contract, End, Origin, Promise};
 pub use gate::{Gate, Gates, Op, Selector, Stat, Subject};
 pub use path::{
     Defect, Direction, Path, PathFault, PathFaultKind, Process, ServerHeartbeat, Signal,
@@ -254,7 +253,7 @@ impl Cohort {
     pub fn expects_end(&self) -> bool {
         let contract = self.contract.iter();
         let mut promises = contract.flat_map(|contract| &contract.promises);
-        promises.any(Promise::expects_end)
+        promises.any(|promise| promise.kind.expects_end())
     }
 }
 

@@ -184,7 +184,7 @@ mod tests {
     use super::super::fixture::{Run, gate, scenario, timed_gate};
     use super::*;
     use crate::measure::Relayed;
-    use crate::scenario::{Between, Contract, Origin, Pacing, Promise, Shape};
+    use crate::scenario::{Between, Contract, Origin, Pacing, PromiseKind, Shape};
     use std::time::Duration;
 
     fn found(scenario: &Scenario, run: &Run) -> Vec<Distrust> {
@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(found(&scenario(), &run), [], "no contract asks for more");
         let mut strict = scenario();
         let between = |lo, hi| {
-            Promise::ClosedBetween(Between {
+            PromiseKind::ClosedBetween.of(Between {
                 lo: Duration::from_millis(lo),
                 hi: Duration::from_millis(hi),
             })

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::measure::EndedBy;
     use crate::metric::Counter;
-    use crate::scenario::{Contract, Op, Origin, Promise, Stat};
+    use crate::scenario::{Contract, Op, Origin, PromiseKind, Stat};
 
     fn aborted() -> Facts {
         Facts {
@@ -152,7 +152,7 @@ mod tests {
         scenario.cohorts[0].contract = Some(Contract {
             from: Origin::Open,
             preset: None,
-            promises: vec![Promise::Closed(0)],
+            promises: vec![PromiseKind::Closed.of(0)],
         });
         let mut summary = Run::healthy().summary();
         let verdict = judge(&scenario, &summary, &Facts::completed(1));

@@ -150,7 +150,7 @@ mod tests {
     use super::super::{Facts, observe};
     use super::*;
     use crate::metric::{Cause, Counter, Timer};
-    use crate::scenario::{Contract, Fault, FaultKind, Op, Origin, Promise, Stat, Subject};
+    use crate::scenario::{Contract, Fault, FaultKind, Op, Origin, PromiseKind, Stat, Subject};
     use std::time::Duration;
 
     /// Ten that echo, and ten that answer no ping: all of those were lost, and their sends were late.
@@ -225,7 +225,7 @@ mod tests {
         scenario.cohorts[1].contract = Some(Contract {
             from: Origin::Open,
             preset: None,
-            promises: vec![Promise::Code(vec![1001])],
+            promises: vec![PromiseKind::Code.of(vec![1001])],
         });
         let view = View::new(&scenario, &summary);
         assert_eq!(observe(&lost(None), &view).unwrap().value, 0.0);

@@ -9,7 +9,8 @@ use wsbench::measure::{
 };
 use wsbench::metric::{Cause, Counter};
 use wsbench::scenario::{
-    Activity, Between, Cohort, Contract, Fault, FaultKind, Origin, Promise, Shape, Sweep,
+    Activity, Between, Cohort, Contract, Fault, FaultKind, Origin, Promise, PromiseKind, Shape,
+    Sweep,
 };
 use wsbench::verdict::Facts;
 
@@ -54,9 +55,9 @@ pub(crate) fn promises() -> Run {
         200,
         Origin::Ping,
         vec![
-            Promise::ClosedBetween(between(2_000, 4_000)),
-            Promise::Code(vec![1011]),
-            Promise::TcpEndBetween(between(0, 1_000)),
+            PromiseKind::ClosedBetween.of(between(2_000, 4_000)),
+            PromiseKind::Code.of(vec![1011]),
+            PromiseKind::TcpEndBetween.of(between(0, 1_000)),
         ],
     );
     mute.faults = vec![Fault {
@@ -71,11 +72,11 @@ pub(crate) fn promises() -> Run {
         500,
         Origin::Open,
         vec![
-            Promise::Closed(0),
-            Promise::ClosedPerStall(0),
-            Promise::PingsBetween(between(1_900, 2_100)),
-            Promise::MaxPingSync(0.3),
-            Promise::MaxDescriptorGrowth(0),
+            PromiseKind::Closed.of(0),
+            PromiseKind::ClosedPerStall.of(0),
+            PromiseKind::PingsBetween.of(between(1_900, 2_100)),
+            PromiseKind::MaxPingSync.of(0.3),
+            PromiseKind::MaxDescriptorGrowth.of(0),
         ],
     );
     let cohorts = vec![
@@ -84,12 +85,12 @@ pub(crate) fn promises() -> Run {
         only(
             "pings",
             Activity::Ping,
-            vec![Promise::AliveFor(Duration::from_secs(9))],
+            vec![PromiseKind::AliveFor.of(Duration::from_secs(9))],
         ),
         only(
             "bytes",
             Activity::Byte,
-            vec![Promise::AliveFor(Duration::from_secs(9))],
+            vec![PromiseKind::AliveFor.of(Duration::from_secs(9))],
         ),
     ];
     let shape = Shape::Steady {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::page::Page;
 use super::style::{WIDTH, columns, columns_of_words, wrapped};
 use crate::report::run_report::RunReport;
-use crate::scenario::{Activity, Contract, End, Origin, Promise};
+use crate::scenario::{Activity, Contract, End, Origin};
 use crate::units::{cut, human_count, human_ns, plain_duration, visible};
 use crate::verdict::{ActivityResult, ContractResult, GateResult, Tally, activities, tally};
 
@@ -146,8 +146,8 @@ impl<W: Write> Page<W> {
 
 /// Which promises count their time from the origin of the contract, and what that is.
 fn timed(contract: &Contract) -> Option<String> {
-    let timed = contract.promises.iter().filter(|one| one.has_origin());
-    let keys: Vec<&str> = timed.map(Promise::key).collect();
+    let timed = contract.promises.iter().filter(|one| one.kind.has_origin());
+    let keys: Vec<&str> = timed.map(|one| one.kind.key()).collect();
     let origin = match contract.from {
         Origin::Open => "the 101",
         Origin::Fault => "the fault",

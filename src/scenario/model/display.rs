@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Back, Between, Direction, PathFault, PathFaultKind, Promise, Signal, TargetFault};
-use crate::scenario::fault::{alternatives, shown_after, shown_for};
+use super::{Direction, PathFault, PathFaultKind, Signal, TargetFault};
+use crate::scenario::fault::{shown_after, shown_for};
 use crate::units::format_duration;
 
 /// A word of a closed list, as in scenarios.
@@ -61,87 +61,11 @@ impl Display for TargetFault {
     }
 }
 
-impl Display for Promise {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.key())?;
-        match self {
-            Self::Closed(most) | Self::ClosedPerStall(most) | Self::MaxDescriptorGrowth(most) => {
-                write!(f, " {most}")
-            }
-            Self::AliveFor(time)
-            | Self::ReleasedWithin(time)
-            | Self::PongWithin(time)
-            | Self::CloseAnsweredWithin(time)
-            | Self::RecoversWithin(time) => write!(f, " {}", format_duration(*time)),
-            Self::ClosedBetween(window)
-            | Self::TcpEndBetween(window)
-            | Self::ReapedBetween(window)
-            | Self::EffectiveTimeout(window)
-            | Self::PingsBetween(window)
-            | Self::DetectedBetween(window) => write!(f, " {window}"),
-            Self::Code(codes) => {
-                write!(f, " {}", alternatives(codes.iter().map(u16::to_string)))
-            }
-            Self::EndsWith(ends) => {
-                let names = ends.iter().map(|end| end.name().to_owned());
-                write!(f, " {}", alternatives(names))
-            }
-            Self::MaxPingSync(most) => write!(f, " {most}"),
-            Self::BackWithin(back) => write!(f, " {back}"),
-            Self::MaxRssGrowth(most) => write!(f, " {most}"),
-            Self::CloseCodeEchoed | Self::SilentAfterClose => Ok(()),
-        }
-    }
-}
-
-impl Display for Between {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (lo, hi) = (format_duration(self.lo), format_duration(self.hi));
-        match self.lo.is_zero() {
-            true => write!(f, "within {hi}"),
-            false => write!(f, "{lo} to {hi}"),
-        }
-    }
-}
-
-impl Display for Back {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let parts = [
-            ("p50", self.p50),
-            ("p90", self.p90),
-            ("p99", self.p99),
-            ("all", self.all),
-        ];
-        let given = parts
-            .into_iter()
-            .filter_map(|(name, time)| Some(format!("{name} {}", format_duration(time?))));
-        f.write_str(&given.collect::<Vec<_>>().join(", "))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    #[test]
-    fn promises_read_as_they_are_written() {
-        let (lo, hi) = (Duration::from_millis(1500), Duration::from_secs(2));
-        let window = Promise::ClosedBetween(Between { lo, hi });
-        assert_eq!(window.to_string(), "closed_between 1.5s to 2s");
-        let back = Back {
-            p50: Some(lo),
-            all: Some(hi),
-            ..Back::default()
-        };
-        let back = Promise::BackWithin(back).to_string();
-        assert_eq!(back, "back_within p50 1.5s, all 2s");
-        assert_eq!(
-            Promise::Code(vec![1011, 1001]).to_string(),
-            "code 1011 or 1001"
-        );
-    }
 
     #[test]
     fn what_happens_to_path_and_target_says_when() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::table::{self, Default, EARLY, LATE, MAX_COUNT, Preset, Values};
 use crate::scenario::reading::words::nearest;
-use crate::scenario::{Between, Origin, Promise};
+use crate::scenario::{Between, Origin, Promise, PromiseKind};
 use crate::units::format_duration;
 
 /// The value of one of a server's settings.
@@ -139,18 +139,18 @@ impl Preset {
     }
 
     fn promises(&self, window: Between) -> Vec<Promise> {
-        let mut promises = vec![Promise::ClosedBetween(Between {
+        let mut promises = vec![PromiseKind::ClosedBetween.of(Between {
             lo: window.lo.saturating_sub(EARLY),
             hi: window.hi + LATE,
         })];
         if !self.codes.is_empty() {
-            promises.push(Promise::Code(self.codes.to_vec()));
+            promises.push(PromiseKind::Code.of(self.codes.to_vec()));
         }
         if !self.ends_with.is_empty() {
-            promises.push(Promise::EndsWith(self.ends_with.to_vec()));
+            promises.push(PromiseKind::EndsWith.of(self.ends_with.to_vec()));
         }
         if let Some(latest) = self.tcp_end {
-            promises.push(Promise::TcpEndBetween(Between {
+            promises.push(PromiseKind::TcpEndBetween.of(Between {
                 lo: Duration::ZERO,
                 hi: latest + LATE,
             }));

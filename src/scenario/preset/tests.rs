@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::table::{self, Default, EARLY, LATE, Preset};
 use super::{Expanded, PresetError, Setting, expand, names};
-use crate::scenario::{Between, End, Origin, Outside, Overrides, Promise, Source, parse};
+use crate::scenario::{
+    Between, End, Origin, Outside, Overrides, PromiseKind, Promised, Source, parse,
+};
 use crate::units::{format_duration, parse_duration};
 
 /// `interval 20s, pings 2`
@@ -20,9 +22,10 @@ fn settings(text: &str) -> BTreeMap<String, Setting> {
 }
 
 fn window(expanded: &Expanded) -> Between {
-    match expanded.promises[0] {
-        Promise::ClosedBetween(window) => window,
-        ref other => panic!("{other:?}"),
+    let first = &expanded.promises[0];
+    match first.value {
+        Promised::Window(window) if first.kind == PromiseKind::ClosedBetween => window,
+        _ => panic!("{first:?}"),
     }
 }
 
@@ -106,18 +109,18 @@ fn windows_are_those_of_the_servers() {
 fn the_end_is_promised_as_it_was_seen() {
     let promises = |name, text| expand(name, &settings(text)).unwrap().promises;
     let within = |seconds| {
-        Promise::TcpEndBetween(Between {
+        PromiseKind::TcpEndBetween.of(Between {
             lo: Duration::ZERO,
             hi: Duration::from_secs(seconds) + LATE,
         })
     };
     let close = |code| {
         vec![
-            Promise::Code(vec![code]),
-            Promise::EndsWith(vec![End::CloseFrame]),
+            PromiseKind::Code.of(vec![code]),
+            PromiseKind::EndsWith.of(vec![End::CloseFrame]),
         ]
     };
-    let cut = vec![Promise::EndsWith(vec![End::Fin, End::Rst])];
+    let cut = vec![PromiseKind::EndsWith.of(vec![End::Fin, End::Rst])];
     assert_eq!(promises("ws", "")[1..], cut);
     assert_eq!(promises("aiohttp", "heartbeat 2s")[1..], cut);
     let with_end = |code, seconds| [close(code), vec![within(seconds)]].concat();
@@ -127,7 +130,7 @@ fn the_end_is_promised_as_it_was_seen() {
     assert_eq!(promises("centrifugo", "")[1..], close(3012));
     assert_eq!(
         promises("nginx", "")[1..],
-        [Promise::EndsWith(vec![End::Fin])]
+        [PromiseKind::EndsWith.of(vec![End::Fin])]
     );
 }
 

@@ -3,7 +3,6 @@
 
 mod check;
 mod document;
-mod open;
 mod place;
 mod problem;
 mod schema;
@@ -14,7 +13,6 @@ pub(super) mod words;
 
 pub(super) use check::Check;
 pub(super) use document::{Document, read};
-pub(super) use open::Open;
 pub(super) use place::{At, Place};
 pub use problem::{Problem, Problems};
 pub use schema::schema;

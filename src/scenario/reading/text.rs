@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
-use crate::scenario::model::Between;
+use crate::scenario::contract::Between;
 use crate::units::{ByteSize, Rate, parse_duration};
 
 /// A duration above zero.

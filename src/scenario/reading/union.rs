@@ -142,8 +142,13 @@ pub(in crate::scenario) enum Several<T> {
 impl<T> Several<T> {
     /// Each of them and where it was written, in order. One alone is where the whole is.
     pub(in crate::scenario) fn each(whole: &At<Self>) -> Vec<(&Place, &T)> {
-        match &whole.value {
-            Self::One(one) => vec![(&whole.place, one)],
+        whole.value.each_in(&whole.place)
+    }
+
+    /// The same of a whole whose place is known otherwise.
+    pub(in crate::scenario) fn each_in<'a>(&'a self, whole: &'a Place) -> Vec<(&'a Place, &'a T)> {
+        match self {
+            Self::One(one) => vec![(whole, one)],
             Self::Many(list) => list.iter().map(|at| (&at.place, &at.value)).collect(),
         }
     }

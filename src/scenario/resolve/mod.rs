@@ -2,15 +2,11 @@
 //! One file for each section.
 
 mod cohort;
-mod contract;
 mod gates;
 mod heartbeat;
-mod judge;
-mod length;
 mod load;
 mod message;
 mod path;
-mod preset;
 mod process;
 mod scenario;
 mod streams;

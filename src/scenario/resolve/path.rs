@@ -43,9 +43,40 @@ pub(super) fn path(
         return None;
     }
     found.sort_by_key(|(place, _)| place.span().map(|span| span.start));
+    strikes(check, &found);
     Some(Path {
         faults: found.into_iter().map(|(_, fault)| fault).collect(),
     })
+}
+
+/// Notes two faults that end the same connections at the same time: only one of them can happen.
+fn strikes(check: &mut Check<'_>, found: &[(Place, PathFault)]) {
+    let ends = |fault: &PathFault| {
+        matches!(
+            fault.kind,
+            PathFaultKind::Reset | PathFaultKind::Forget | PathFaultKind::Cut
+        )
+    };
+    let is_half = |fault: &PathFault| matches!(fault.kind, PathFaultKind::HalfClose(_));
+    let meet = |one: &PathFault, other: &PathFault| {
+        let shared = |name: &String| other.concerns(name);
+        let whom = one.cohorts.is_empty() || one.cohorts.iter().any(shared);
+        one.after == other.after && whom
+    };
+    for (index, (place, one)) in found.iter().enumerate() {
+        let rival = found[..index].iter().find(|(_, other)| {
+            let both_end = ends(one) && (ends(other) || is_half(other))
+                || ends(other) && is_half(one)
+                || is_half(one) && one.kind == other.kind;
+            both_end && meet(one, other)
+        });
+        if let Some((_, rival)) = rival {
+            let (own, other) = (one.kind.key(), rival.kind.key());
+            let what = format_args!("strikes at the same time as `path.{other}`, and only one can");
+            let hint = "leave out one of them, or give it another `after`";
+            check.problem_with_hint(&format!("path.{own}"), place, what, hint);
+        }
+    }
 }
 
 /// Gathers the faults, each with its place.

@@ -1,7 +1,7 @@
 //! The whole file, section by section. Every section is looked at, whatever is wrong in the others.
 
-use super::judge::Around;
-use super::{cohort, contract, gates, length, load, path, target};
+use super::{cohort, gates, load, path, target};
+use crate::scenario::contract::{Around, contracts, faults_in_time};
 use crate::scenario::file::{File, Key};
 use crate::scenario::gate::{Group, Names};
 use crate::scenario::model::{Cohort, Load, Scenario, Shape};
@@ -50,7 +50,7 @@ pub(in crate::scenario) fn resolve(
     let path = path::path(check, &file.path, &groups);
     if let Some(load) = &load {
         let done = target.as_ref().map(|target| target.faults.as_slice());
-        length::faults(check, file, load, done.unwrap_or_default());
+        faults_in_time(check, file, load, done.unwrap_or_default());
     }
     let around = match (&target, &load) {
         (Some(target), Some(load)) => Some(Around {
@@ -60,7 +60,7 @@ pub(in crate::scenario) fn resolve(
         }),
         _ => None,
     };
-    contract::contracts(
+    contracts(
         check,
         file,
         cohorts.as_deref_mut().unwrap_or_default(),

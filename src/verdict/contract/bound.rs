@@ -1,6 +1,5 @@
 //! How late the generator may be: a part of the tightest window that a contract promises.
 
-use super::judge::bounds;
 use super::result::Bounds;
 use crate::scenario::Scenario;
 
@@ -23,10 +22,10 @@ pub(in super::super) fn tightest(scenario: &Scenario) -> Option<Tightest> {
         promises.map(move |promise| (cohort, promise))
     });
     let windows = promises.filter_map(|(cohort, promise)| {
-        let Bounds { lo_ns, hi_ns } = bounds(promise)?;
+        let Bounds { lo_ns, hi_ns } = promise.span().map(Bounds::from)?;
         Some(Tightest {
             width_ns: hi_ns? - lo_ns,
-            contract: promise.key(),
+            contract: promise.kind.key(),
             cohort: cohort.name.clone(),
         })
     });
@@ -37,7 +36,7 @@ pub(in super::super) fn tightest(scenario: &Scenario) -> Option<Tightest> {
 mod tests {
     use super::super::fixture::{between, contract, scenario};
     use super::*;
-    use crate::scenario::{Origin, Promise};
+    use crate::scenario::{Origin, PromiseKind};
     use std::time::Duration;
 
     #[test]
@@ -46,10 +45,10 @@ mod tests {
         let scenario = scenario(contract(
             Origin::Open,
             vec![
-                Promise::ClosedBetween(between(20_000, 20_400)),
-                Promise::PongWithin(second),
-                Promise::AliveFor(second / 100),
-                Promise::Closed(0),
+                PromiseKind::ClosedBetween.of(between(20_000, 20_400)),
+                PromiseKind::PongWithin.of(second),
+                PromiseKind::AliveFor.of(second / 100),
+                PromiseKind::Closed.of(0),
             ],
         ));
         let found = tightest(&scenario).unwrap();

@@ -3,7 +3,7 @@
 
 use super::result::Times;
 use crate::measure::{EndedBy, Incident, Life, Summary, Surroundings, TcpEnding};
-use crate::scenario::{Cohort, Contract, End, Origin, Process, Promise, Scenario, TargetUrl};
+use crate::scenario::{Cohort, Contract, End, Origin, Process, PromiseKind, Scenario, TargetUrl};
 
 /// A cohort with a contract, and what is known about it.
 pub(super) struct Case<'a> {
@@ -73,8 +73,7 @@ impl<'a> Case<'a> {
 
     /// Whether the contract says when the client sees its end.
     pub(super) fn promises_its_end(&self) -> bool {
-        let mut promises = self.contract.promises.iter();
-        promises.any(|promise| matches!(promise, Promise::ClosedBetween(_)))
+        self.contract.has(PromiseKind::ClosedBetween)
     }
 
     /// What happened to this cohort, or to its target.

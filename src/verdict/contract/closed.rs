@@ -2,7 +2,7 @@
 //! That none of so many was cut bounds how often it can happen; the bound is said.
 
 use super::case::{Case, Finding, of};
-use super::result::{Times, promised};
+use super::result::{Bounds, Times, promised};
 use super::window::{Moment, Seen, look};
 use crate::measure::{EndedBy, Life};
 use crate::units::{human_count, human_ns};
@@ -39,7 +39,8 @@ fn age(life: &Life) -> Option<u64> {
 }
 
 /// `alive_for`: the server ended none sooner than this. Its times are for how long each was seen alive.
-pub(super) fn alive_for(case: &Case<'_>, time: u64) -> Finding {
+pub(super) fn alive_for(case: &Case<'_>, bounds: Bounds) -> Finding {
+    let time = bounds.lo_ns;
     let mut alive = Vec::new();
     let (mut cut, mut early, mut short, mut without) = (Vec::new(), 0, Vec::new(), 0);
     for life in &case.lives {

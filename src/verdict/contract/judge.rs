@@ -7,8 +7,7 @@ use super::{
     close, closed, decision, pings, pongs, reaping, resources, stall, storm, sweep, tcp_end,
 };
 use crate::measure::{Summary, Surroundings};
-use crate::scenario::{Back, Promise, Scenario};
-use crate::units::{ByteSize, human_count, plain_duration};
+use crate::scenario::{Promise, PromiseKind, Promised, Scenario};
 
 /// Judges every promise of every cohort, in the order of the scenario.
 pub(in super::super) fn judge(
@@ -44,11 +43,8 @@ pub(in super::super) fn pings_sent_late<'a>(
         .filter_map(|(index, cohort)| Some((index, cohort, cohort.contract.as_ref()?)))
         .find_map(|(index, cohort, contract)| {
             let case = Case::new(scenario, summary, surroundings, index, contract);
-            let mut promises = contract.promises.iter();
-            let (from_due, from_sent) = promises.find_map(|promise| match promise {
-                Promise::PongWithin(time) => pongs::sent_late(&case, ns(*time)),
-                _ => None,
-            })?;
+            let limit = contract.latest(PromiseKind::PongWithin)?;
+            let (from_due, from_sent) = pongs::sent_late(&case, ns(limit))?;
             Some((cohort.name.as_str(), from_due, from_sent))
         })
 }
@@ -60,11 +56,11 @@ fn result(case: &Case<'_>, promise: &Promise) -> ContractResult {
         find(case, promise)
     };
     ContractResult {
-        contract: promise.key(),
+        contract: promise.kind.key(),
         cohort: case.cohort.name.clone(),
-        from: counts_from_origin(promise).then_some(case.contract.from),
-        bounds: bounds(promise),
-        expected: expected(promise),
+        from: promise.kind.has_origin().then_some(case.contract.from),
+        bounds: promise.span().map(Bounds::from),
+        expected: promise.besides_times(),
         n: finding.n,
         times: finding.times,
         passed: finding.passed,
@@ -73,114 +69,48 @@ fn result(case: &Case<'_>, promise: &Promise) -> ContractResult {
 }
 
 fn find(case: &Case<'_>, promise: &Promise) -> Finding {
-    match promise {
-        Promise::Closed(most) => closed::at_most(case, *most),
-        Promise::AliveFor(time) => closed::alive_for(case, ns(*time)),
-        Promise::ClosedPerStall(most) => stall::judge(case, *most),
-        Promise::ClosedBetween(between) => decision::between(case, (*between).into()),
-        Promise::Code(codes) => decision::code(case, codes),
-        Promise::EndsWith(ends) => decision::ends_with(case, ends),
-        Promise::TcpEndBetween(between) => tcp_end::between(case, (*between).into()),
-        Promise::ReapedBetween(between) => reaping::reaped(case, (*between).into()),
-        Promise::ReleasedWithin(time) => reaping::released(case, Bounds::within(*time)),
-        Promise::EffectiveTimeout(between) => sweep::judge(case, (*between).into()),
-        Promise::PongWithin(time) => pongs::within(case, ns(*time)),
-        Promise::PingsBetween(between) => pings::between(case, (*between).into()),
-        Promise::MaxPingSync(most) => pings::sync(case, *most),
-        Promise::CloseAnsweredWithin(time) => close::answered(case, Bounds::within(*time)),
-        Promise::CloseCodeEchoed => close::code_echoed(case),
-        Promise::SilentAfterClose => close::silent(case),
-        Promise::DetectedBetween(between) => pongs::detected(case, (*between).into()),
-        Promise::RecoversWithin(time) => pongs::recovers(case, Bounds::within(*time)),
-        Promise::BackWithin(back) => storm::judge(case, back),
-        Promise::MaxRssGrowth(size) => resources::rss(case, *size),
-        Promise::MaxDescriptorGrowth(most) => resources::descriptors(case, *most),
+    match &promise.value {
+        Promised::Time(_) | Promised::Window(_) => timed(case, promise),
+        Promised::Count(most) => counted(case, promise.kind, *most),
+        Promised::Size(most) => resources::rss(case, *most),
+        Promised::Codes(codes) => decision::code(case, codes),
+        Promised::Ends(ends) => decision::ends_with(case, ends),
+        Promised::Fraction(most) => pings::sync(case, *most),
+        Promised::Back(back) => storm::judge(case, back),
+        Promised::True if promise.kind == PromiseKind::SilentAfterClose => close::silent(case),
+        Promised::True => close::code_echoed(case),
     }
 }
 
-/// Whether its times begin at the contract's `from`.
-fn counts_from_origin(promise: &Promise) -> bool {
-    matches!(
-        promise,
-        Promise::AliveFor(_)
-            | Promise::ClosedBetween(_)
-            | Promise::ReapedBetween(_)
-            | Promise::ReleasedWithin(_)
-            | Promise::DetectedBetween(_)
-    )
+/// Promises of a time.
+fn timed(case: &Case<'_>, promise: &Promise) -> Finding {
+    let Some(bounds) = promise.span().map(Bounds::from) else {
+        return Finding::no_data("it promises no time");
+    };
+    let judge: fn(&Case<'_>, Bounds) -> Finding = match promise.kind {
+        PromiseKind::AliveFor => closed::alive_for,
+        PromiseKind::ClosedBetween => decision::between,
+        PromiseKind::TcpEndBetween => tcp_end::between,
+        PromiseKind::ReapedBetween => reaping::reaped,
+        PromiseKind::ReleasedWithin => reaping::released,
+        PromiseKind::EffectiveTimeout => sweep::judge,
+        PromiseKind::PongWithin => pongs::within,
+        PromiseKind::PingsBetween => pings::between,
+        PromiseKind::CloseAnsweredWithin => close::answered,
+        PromiseKind::DetectedBetween => pongs::detected,
+        PromiseKind::RecoversWithin => pongs::recovers,
+        _ => |_, _| Finding::no_data("nobody judges this time"),
+    };
+    judge(case, bounds)
 }
 
-/// The times that it promises.
-pub(super) fn bounds(promise: &Promise) -> Option<Bounds> {
-    match promise {
-        Promise::ClosedBetween(between)
-        | Promise::TcpEndBetween(between)
-        | Promise::ReapedBetween(between)
-        | Promise::EffectiveTimeout(between)
-        | Promise::PingsBetween(between)
-        | Promise::DetectedBetween(between) => Some((*between).into()),
-        Promise::ReleasedWithin(time)
-        | Promise::PongWithin(time)
-        | Promise::CloseAnsweredWithin(time)
-        | Promise::RecoversWithin(time) => Some(Bounds::within(*time)),
-        Promise::AliveFor(time) => Some(Bounds {
-            lo_ns: ns(*time),
-            hi_ns: None,
-        }),
-        Promise::BackWithin(back) => back.all.map(Bounds::within),
-        Promise::Closed(_)
-        | Promise::ClosedPerStall(_)
-        | Promise::Code(_)
-        | Promise::EndsWith(_)
-        | Promise::MaxPingSync(_)
-        | Promise::CloseCodeEchoed
-        | Promise::SilentAfterClose
-        | Promise::MaxRssGrowth(_)
-        | Promise::MaxDescriptorGrowth(_) => None,
-    }
-}
-
-/// What it promises besides times.
-fn expected(promise: &Promise) -> String {
-    match promise {
-        Promise::Closed(most) => format!("at most {}", human_count(*most)),
-        Promise::ClosedPerStall(most) => format!("at most {} each", human_count(*most)),
-        Promise::Code(codes) => listed(codes.iter()),
-        Promise::EndsWith(ends) => listed(ends.iter().map(|end| end.name())),
-        Promise::PongWithin(_) => "99 %".to_owned(),
-        Promise::MaxPingSync(most) => format!("at most {most}"),
-        Promise::CloseCodeEchoed => "the same code".to_owned(),
-        Promise::SilentAfterClose => "no frame".to_owned(),
-        Promise::BackWithin(back) => curve(back),
-        Promise::MaxRssGrowth(ByteSize(bytes)) => format!("at most {}", ByteSize(*bytes)),
-        Promise::MaxDescriptorGrowth(most) => format!("at most {}", human_count(*most)),
-        Promise::AliveFor(_)
-        | Promise::ClosedBetween(_)
-        | Promise::TcpEndBetween(_)
-        | Promise::ReapedBetween(_)
-        | Promise::ReleasedWithin(_)
-        | Promise::EffectiveTimeout(_)
-        | Promise::PingsBetween(_)
-        | Promise::CloseAnsweredWithin(_)
-        | Promise::DetectedBetween(_)
-        | Promise::RecoversWithin(_) => String::new(),
-    }
-}
-
-fn listed(items: impl Iterator<Item = impl ToString>) -> String {
-    let items: Vec<String> = items.map(|item| item.to_string()).collect();
-    items.join(", ")
-}
-
-fn curve(back: &Back) -> String {
-    let parts = [
-        ("50 %", back.p50),
-        ("90 %", back.p90),
-        ("99 %", back.p99),
-        ("all", back.all),
-    ];
-    let promised = parts
-        .into_iter()
-        .filter_map(|(part, time)| Some((part, time?)));
-    listed(promised.map(|(part, time)| format!("{part} in {}", plain_duration(time))))
+/// Promises of a number.
+fn counted(case: &Case<'_>, kind: PromiseKind, most: u64) -> Finding {
+    let judge: fn(&Case<'_>, u64) -> Finding = match kind {
+        PromiseKind::Closed => closed::at_most,
+        PromiseKind::ClosedPerStall => stall::judge,
+        PromiseKind::MaxDescriptorGrowth => resources::descriptors,
+        _ => |_, _| Finding::no_data("nobody judges this number"),
+    };
+    judge(case, most)
 }

@@ -11,7 +11,8 @@ use crate::units::human_count;
 
 /// `pong_within`: 99 % of the pings of the whole run, from the time each was due: a ping that could not be sent in time
 /// does not hide how late its pong was. One that was never answered is later than any limit.
-pub(super) fn within(case: &Case<'_>, limit: u64) -> Finding {
+pub(super) fn within(case: &Case<'_>, bounds: Bounds) -> Finding {
+    let limit = bounds.hi_ns.unwrap_or(0);
     let latency = Summary::merged(rows(case, Timer::HeartbeatDelay.name()));
     let missed = count(case, Counter::PingsMissed);
     let Some(latency) = latency else {

@@ -4,7 +4,7 @@
 use super::case::{Case, Finding, is_reconnect, of, watched_until};
 use super::result::{Bounds, Times, promised};
 use crate::measure::Life;
-use crate::scenario::{Between, Origin};
+use crate::scenario::{Origin, Span};
 use crate::units::human_ns;
 
 /// The kernel tells the end of TCP by its clock of ticks: it was this much sooner or later, at 250 ticks a second.
@@ -233,21 +233,11 @@ fn no_origin(from: Origin) -> &'static str {
     }
 }
 
-impl From<Between> for Bounds {
-    fn from(between: Between) -> Self {
+impl From<Span> for Bounds {
+    fn from(span: Span) -> Self {
         Self {
-            lo_ns: ns(between.lo),
-            hi_ns: Some(ns(between.hi)),
-        }
-    }
-}
-
-impl Bounds {
-    /// From nothing up to this.
-    pub(super) fn within(hi: std::time::Duration) -> Self {
-        Self {
-            lo_ns: 0,
-            hi_ns: Some(ns(hi)),
+            lo_ns: ns(span.lo),
+            hi_ns: span.hi.map(ns),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::play::Play;
 use crate::plan::Nanos;
-use crate::scenario::{Between, Contract, Fault, FaultKind, Origin, Promise, Sweep};
+use crate::scenario::{Between, Contract, Fault, FaultKind, Origin, Promise, PromiseKind, Sweep};
 
 /// One connection for a minute, and nothing to send.
 pub(super) const IDLE: &str = r#"
@@ -22,7 +22,7 @@ pub(super) fn bad(text: &str, faults: impl IntoIterator<Item = (Nanos, FaultKind
         .collect();
     Play::new(text).with(|cohort| {
         cohort.faults = faults;
-        cohort.contract = Some(contract(Promise::ClosedBetween(between(0, 20))));
+        cohort.contract = Some(contract(PromiseKind::ClosedBetween.of(between(0, 20))));
     })
 }
 

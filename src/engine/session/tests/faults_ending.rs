@@ -6,7 +6,7 @@ use crate::measure::{EndedBy, TcpEnding};
 use crate::metric::{Cause, CloseKind, Counter, Side};
 use crate::net::Act;
 use crate::net::TcpEnd;
-use crate::scenario::{FaultKind, Jitter, Promise, Reconnect};
+use crate::scenario::{FaultKind, Jitter, PromiseKind, Reconnect};
 use std::time::Duration;
 
 /// A minute with a message each second.
@@ -19,7 +19,7 @@ const TALKATIVE: &str = r#"
 #[test]
 fn a_client_that_never_closes_waits_for_the_server() {
     let play = bad(IDLE, [(0, FaultKind::NeverClose)]).with(|cohort| {
-        cohort.contract = Some(contract(Promise::TcpEndBetween(between(29, 31))));
+        cohort.contract = Some(contract(PromiseKind::TcpEndBetween.of(between(29, 31))));
     });
     let seen = play.run(|_| {
         let script = Script::new(healthy).says(10 * S, close(Some(1000)));
@@ -31,7 +31,7 @@ fn a_client_that_never_closes_waits_for_the_server() {
     assert_eq!(life.tcp_end_ns, Some(40 * S));
     // One that never comes is waited for a second longer than was promised.
     let play = bad(IDLE, [(0, FaultKind::NeverClose)]).with(|cohort| {
-        cohort.contract = Some(contract(Promise::TcpEndBetween(between(29, 31))));
+        cohort.contract = Some(contract(PromiseKind::TcpEndBetween.of(between(29, 31))));
     });
     let seen = play.run(|_| Script::new(healthy).says(10 * S, close(None)));
     assert_eq!((seen.life().tcp_end_ns, seen.ended), (None, 42 * S));
@@ -172,7 +172,7 @@ fn a_held_connection_sees_the_end_of_tcp_and_stays_to_the_end_of_the_run() {
 fn stops_reading(script: impl Fn() -> Script + 'static) -> super::play::Seen {
     let text = IDLE.replace("connections = 1", "connections = 3");
     let play = bad(&text, [(5 * S, FaultKind::StopReading)]).with(|cohort| {
-        cohort.contract = Some(contract(Promise::ReapedBetween(between(4, 8))));
+        cohort.contract = Some(contract(PromiseKind::ReapedBetween.of(between(4, 8))));
     });
     play.run(move |_| script())
 }

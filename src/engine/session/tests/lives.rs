@@ -5,7 +5,7 @@ use super::play::Play;
 use super::script::{MS, PORT, RTT, S, Script, close, fin, healthy, nothing, ping, text};
 use crate::measure::{EndedBy, Life};
 use crate::metric::Cause;
-use crate::scenario::{Activity, FaultKind, Promise};
+use crate::scenario::{Activity, FaultKind, PromiseKind};
 
 const BEATING: &str = r#"
     target.close_timeout = "3s"
@@ -16,7 +16,7 @@ const BEATING: &str = r#"
 /// A healthy client of a server that promises something.
 fn watched(text: &str) -> Play {
     Play::new(text).with(|cohort| {
-        cohort.contract = Some(contract(Promise::DetectedBetween(between(0, 20))));
+        cohort.contract = Some(contract(PromiseKind::DetectedBetween.of(between(0, 20))));
     })
 }
 

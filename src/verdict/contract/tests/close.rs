@@ -2,7 +2,7 @@
 
 use super::super::fixture::*;
 use crate::measure::{EndedBy, Life};
-use crate::scenario::{Origin, Promise};
+use crate::scenario::{Origin, PromiseKind};
 
 fn closing(connection: u32, sent: Option<u16>, answer: Option<(u64, u16)>) -> Life {
     Life {
@@ -17,7 +17,7 @@ fn closing(connection: u32, sent: Option<u16>, answer: Option<(u64, u16)>) -> Li
 
 #[test]
 fn a_close_is_answered_in_time() {
-    let promise = || Promise::CloseAnsweredWithin(ms(100));
+    let promise = || PromiseKind::CloseAnsweredWithin.of(ms(100));
     let judged = |lives| verdict(Origin::Close, promise(), lives);
     assert!(judged(vec![closing(0, None, Some((100, 1005))), life(1)]).passed);
     let late = judged(vec![closing(0, None, Some((101, 1005)))]);
@@ -37,7 +37,7 @@ fn a_close_is_answered_in_time() {
 
 #[test]
 fn a_code_is_echoed() {
-    let judged = |lives| verdict(Origin::Close, Promise::CloseCodeEchoed, lives);
+    let judged = |lives| verdict(Origin::Close, PromiseKind::CloseCodeEchoed.of(()), lives);
     let kept = vec![
         closing(0, Some(3000), Some((1, 3000))),
         closing(1, None, Some((1, 1005))),
@@ -58,7 +58,7 @@ fn a_code_is_echoed() {
 
 #[test]
 fn nothing_follows_a_close() {
-    let judged = |lives| verdict(Origin::Close, Promise::SilentAfterClose, lives);
+    let judged = |lives| verdict(Origin::Close, PromiseKind::SilentAfterClose.of(()), lives);
     assert!(judged(vec![life(0), closed(1, 9, 1000)]).passed);
     let talks = Life {
         frames_after_close: 2,

@@ -3,7 +3,7 @@
 use super::super::fixture::*;
 use super::super::judge::judge;
 use crate::measure::{EndedBy, Incident, Life, Surroundings, TcpEnding};
-use crate::scenario::{End, Origin, Promise, TargetUrl, WsUrl};
+use crate::scenario::{End, Origin, Promise, PromiseKind, TargetUrl, WsUrl};
 
 /// Two hundred, pinged at 1 s and closed so long after.
 fn closed_after(after: impl Fn(u32) -> u64) -> Vec<Life> {
@@ -13,7 +13,7 @@ fn closed_after(after: impl Fn(u32) -> u64) -> Vec<Life> {
 }
 
 fn closed_between() -> Promise {
-    Promise::ClosedBetween(between(20_000, 40_000))
+    PromiseKind::ClosedBetween.of(between(20_000, 40_000))
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn times_count_from_where_the_contract_says() {
         (Origin::Close, 3_000),
         (Origin::Ping, 2_000),
     ] {
-        let promise = Promise::ClosedBetween(between(seconds, seconds));
+        let promise = PromiseKind::ClosedBetween.of(between(seconds, seconds));
         let result = verdict(from, promise, vec![life.clone()]);
         assert!(result.passed, "{from:?}: {}", result.why);
         assert_eq!(result.from, Some(from));
@@ -145,7 +145,7 @@ fn without_a_fault_of_its_own_the_targets_counts() {
         ],
         ..Surroundings::default()
     };
-    let promise = || Promise::ClosedBetween(between(1_000, 1_000));
+    let promise = || PromiseKind::ClosedBetween.of(between(1_000, 1_000));
     let lives = vec![closed(0, 5_000, 1001)];
     let result = around(Origin::Fault, promise(), lives, &surroundings);
     assert!(result.passed, "{}", result.why);
@@ -156,7 +156,7 @@ fn without_a_fault_of_its_own_the_targets_counts() {
 
 #[test]
 fn the_end_of_tcp_is_known_to_a_tick_and_that_is_told() {
-    let promise = || Promise::ClosedBetween(between(3_000, 3_100));
+    let promise = || PromiseKind::ClosedBetween.of(between(3_000, 3_100));
     let result = verdict(Origin::Open, promise(), vec![cut(0, 3_097, TcpEnding::Fin)]);
     assert!(result.passed);
     assert_eq!(
@@ -174,7 +174,7 @@ fn a_bare_end_may_be_a_proxys() {
     let lives = vec![cut(0, 3_100, TcpEnding::Fin), cut(1, 3_100, TcpEnding::Rst)];
     let contract = contract(
         Origin::Open,
-        vec![Promise::ClosedBetween(between(3_000, 3_000))],
+        vec![PromiseKind::ClosedBetween.of(between(3_000, 3_000))],
     );
     let mut scenario = scenario(contract);
     let why = |scenario: &_| {
@@ -202,7 +202,7 @@ fn a_bare_end_may_be_a_proxys() {
 #[test]
 fn nobody_healthy_is_cut() {
     let healthy: Vec<Life> = (0..5_000).map(life).collect();
-    let result = verdict(Origin::Open, Promise::Closed(0), healthy.clone());
+    let result = verdict(Origin::Open, PromiseKind::Closed.of(0), healthy.clone());
     assert!(result.passed);
     assert_eq!(
         (result.n, result.why.as_str()),
@@ -213,18 +213,18 @@ fn nobody_healthy_is_cut() {
     );
     let mut cut = healthy;
     cut[77] = closed(77, 12_100, 1011);
-    let result = verdict(Origin::Open, Promise::Closed(0), cut.clone());
+    let result = verdict(Origin::Open, PromiseKind::Closed.of(0), cut.clone());
     assert!(!result.passed);
     assert_eq!(
         result.why,
         "1 of 5,000 ended by the server, the first after 12.0 s"
     );
-    assert!(verdict(Origin::Open, Promise::Closed(1), cut).passed);
+    assert!(verdict(Origin::Open, PromiseKind::Closed.of(1), cut).passed);
 }
 
 #[test]
 fn alive_means_watched_for_that_long() {
-    let promise = || Promise::AliveFor(ms(50_000));
+    let promise = || PromiseKind::AliveFor.of(ms(50_000));
     let lives = vec![life(0), closed(1, 50_100, 1000)];
     let result = verdict(Origin::Open, promise(), lives);
     assert!(result.passed, "{}", result.why);
@@ -255,7 +255,7 @@ fn alive_means_watched_for_that_long() {
 
 #[test]
 fn codes_are_those_on_the_wire() {
-    let promise = || Promise::Code(vec![1011, 1001]);
+    let promise = || PromiseKind::Code.of(vec![1011, 1001]);
     let kept = vec![closed(0, 5_000, 1011), closed(1, 5_000, 1001)];
     assert!(verdict(Origin::Open, promise(), kept).passed);
     let broken = vec![
@@ -277,7 +277,7 @@ fn codes_are_those_on_the_wire() {
 
 #[test]
 fn ends_look_as_promised() {
-    let fin = || Promise::EndsWith(vec![End::Fin]);
+    let fin = || PromiseKind::EndsWith.of(vec![End::Fin]);
     assert!(verdict(Origin::Open, fin(), vec![cut(0, 9, TcpEnding::Fin)]).passed);
     let result = verdict(
         Origin::Open,
@@ -290,13 +290,13 @@ fn ends_look_as_promised() {
         "1 of 3 ended with a Close frame; 1 of 3 ended with a RST, without a Close frame; \
          1 of 3 were not ended by the server"
     );
-    let nothing = Promise::EndsWith(vec![End::Nothing]);
+    let nothing = PromiseKind::EndsWith.of(vec![End::Nothing]);
     assert!(verdict(Origin::Open, nothing, vec![silent(2), life(3)]).passed);
 }
 
 #[test]
 fn tcp_ends_so_long_after_the_decision() {
-    let promise = || Promise::TcpEndBetween(between(1_000, 2_000));
+    let promise = || PromiseKind::TcpEndBetween.of(between(1_000, 2_000));
     let ending = |after: Option<u64>| Life {
         tcp_end_ns: after.map(|after| (5_000 + after) * MS),
         ended_ns: 37_000 * MS,
@@ -321,7 +321,7 @@ fn tcp_ends_so_long_after_the_decision() {
     let result = verdict(Origin::Open, promise(), vec![silent(0)]);
     assert_eq!(result.why, "1 of 1 not ended by the server");
 
-    let within = Promise::TcpEndBetween(between(0, 10));
+    let within = PromiseKind::TcpEndBetween.of(between(0, 10));
     let bare = verdict(Origin::Open, within, vec![cut(0, 5_000, TcpEnding::Fin)]);
     assert!(bare.passed, "its decision was the end of TCP");
     assert_eq!(bare.times.unwrap().max_ns, 0);
@@ -336,7 +336,7 @@ fn where_the_client_closed_tcp_ends_after_the_answer() {
         tcp_end_ns: Some(end * MS),
         ..closed(0, 5_000, 1000)
     };
-    let promise = || Promise::TcpEndBetween(between(0, 100));
+    let promise = || PromiseKind::TcpEndBetween.of(between(0, 100));
     assert!(verdict(Origin::Close, promise(), vec![held(5_100)]).passed);
     assert!(!verdict(Origin::Close, promise(), vec![held(5_200)]).passed);
 }

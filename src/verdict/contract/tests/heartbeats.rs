@@ -6,7 +6,7 @@ use super::super::judge::judge;
 use super::super::result::ContractResult;
 use crate::measure::{EndedBy, Life, Surroundings};
 use crate::metric::{Cause, Counter, Timer};
-use crate::scenario::{Origin, Promise};
+use crate::scenario::{Origin, PromiseKind};
 use crate::verdict::{Distrust, Facts};
 
 /// Opened at so many milliseconds, pinged from then on at these.
@@ -23,7 +23,7 @@ fn heard(connection: u32, opened: u64, pings: impl IntoIterator<Item = u64>) -> 
 
 #[test]
 fn gaps_between_pings_lie_in_the_window() {
-    let promise = || Promise::PingsBetween(between(900, 1_100));
+    let promise = || PromiseKind::PingsBetween.of(between(900, 1_100));
     let judged = |lives| verdict(Origin::Open, promise(), lives);
     let result = judged(vec![heard(0, 0, [500, 1_400, 2_500])]);
     assert!(result.passed, "{}", result.why);
@@ -48,7 +48,7 @@ fn gaps_between_pings_lie_in_the_window() {
 }
 
 fn sync(most: f64, lives: Vec<Life>) -> ContractResult {
-    verdict(Origin::Open, Promise::MaxPingSync(most), lives)
+    verdict(Origin::Open, PromiseKind::MaxPingSync.of(most), lives)
 }
 
 /// Forty connections, opened evenly over two seconds.
@@ -130,7 +130,7 @@ fn a_few_pings_are_too_few() {
 #[test]
 fn pongs_come_in_time() {
     let judged = |run: &mut Run| {
-        let promise = Promise::PongWithin(ms(2));
+        let promise = PromiseKind::PongWithin.of(ms(2));
         let scenario = scenario(contract(Origin::Open, vec![promise]));
         let summary = with_lives(run.summary(), vec![life(0)]);
         judge(&scenario, &summary, &Surroundings::default()).remove(0)
@@ -171,7 +171,7 @@ fn a_late_generator_neither_hides_a_late_server_nor_convicts_one() {
         let mut run = Run::healthy();
         run.timed(Timer::HeartbeatDelay, from_due * MS, 100);
         run.timed(Timer::HeartbeatRtt, from_sent * MS, 100);
-        let promise = Promise::PongWithin(ms(20));
+        let promise = PromiseKind::PongWithin.of(ms(20));
         let scenario = scenario(contract(Origin::Open, vec![promise]));
         let summary = with_lives(run.summary(), vec![life(0)]);
         let verdict = crate::verdict::judge(&scenario, &summary, &Facts::completed(1));
@@ -199,7 +199,7 @@ fn a_silent_server_is_noticed_in_the_window() {
         ..silent(0)
     };
     let judged = |lives| {
-        let promise = Promise::DetectedBetween(between(1_000, 2_000));
+        let promise = PromiseKind::DetectedBetween.of(between(1_000, 2_000));
         around(Origin::Fault, promise, lives, &stalled())
     };
     let kept = judged(vec![
@@ -217,7 +217,7 @@ fn a_silent_server_is_noticed_in_the_window() {
 #[test]
 fn pongs_come_again_after_the_fault() {
     let judged = |lives| {
-        let promise = Promise::RecoversWithin(ms(500));
+        let promise = PromiseKind::RecoversWithin.of(ms(500));
         around(Origin::Fault, promise, lives, &stalled())
     };
     let resumed = |at: u64| Life {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::fixture::*;
 use super::super::judge::judge;
 use crate::measure::{Life, Surroundings, TcpEnding};
-use crate::scenario::{Back, End, Origin, Promise};
+use crate::scenario::{Back, End, Origin, Promise, PromiseKind};
 
 fn any_life(connection: u32) -> impl Strategy<Value = Life> {
     let pings = prop::collection::vec(100_u64..60_000, 0..5);
@@ -37,23 +37,23 @@ fn any_life(connection: u32) -> impl Strategy<Value = Life> {
 fn everything() -> Vec<Promise> {
     let window = || between(5_000, 40_000);
     vec![
-        Promise::Closed(3),
-        Promise::ClosedPerStall(2),
-        Promise::AliveFor(ms(1_000)),
-        Promise::ClosedBetween(window()),
-        Promise::Code(vec![1011]),
-        Promise::EndsWith(vec![End::Fin]),
-        Promise::TcpEndBetween(window()),
-        Promise::ReapedBetween(window()),
-        Promise::EffectiveTimeout(window()),
-        Promise::PingsBetween(window()),
-        Promise::MaxPingSync(0.5),
-        Promise::CloseAnsweredWithin(ms(10)),
-        Promise::CloseCodeEchoed,
-        Promise::SilentAfterClose,
-        Promise::DetectedBetween(window()),
-        Promise::RecoversWithin(ms(10)),
-        Promise::BackWithin(Back {
+        PromiseKind::Closed.of(3),
+        PromiseKind::ClosedPerStall.of(2),
+        PromiseKind::AliveFor.of(ms(1_000)),
+        PromiseKind::ClosedBetween.of(window()),
+        PromiseKind::Code.of(vec![1011]),
+        PromiseKind::EndsWith.of(vec![End::Fin]),
+        PromiseKind::TcpEndBetween.of(window()),
+        PromiseKind::ReapedBetween.of(window()),
+        PromiseKind::EffectiveTimeout.of(window()),
+        PromiseKind::PingsBetween.of(window()),
+        PromiseKind::MaxPingSync.of(0.5),
+        PromiseKind::CloseAnsweredWithin.of(ms(10)),
+        PromiseKind::CloseCodeEchoed.of(()),
+        PromiseKind::SilentAfterClose.of(()),
+        PromiseKind::DetectedBetween.of(window()),
+        PromiseKind::RecoversWithin.of(ms(10)),
+        PromiseKind::BackWithin.of(Back {
             all: Some(ms(10)),
             ..Back::default()
         }),
@@ -85,7 +85,7 @@ proptest! {
 
     #[test]
     fn a_promise_is_kept_exactly_inside_of_its_window(at in 100_u64..60_000, lo in 0_u64..30_000, width in 1_u64..30_000) {
-        let promise = Promise::ClosedBetween(between(lo, lo + width));
+        let promise = PromiseKind::ClosedBetween.of(between(lo, lo + width));
         let result = verdict(Origin::Open, promise, vec![closed(0, at, 1011)]);
         let inside = (lo..=lo + width).contains(&(at - 100));
         prop_assert_eq!(result.passed, inside, "{}", result.why);

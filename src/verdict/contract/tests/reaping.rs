@@ -4,11 +4,11 @@ use super::super::fixture::*;
 use super::super::judge::judge;
 use super::super::result::ContractResult;
 use crate::measure::{EndedBy, Life, SocketEnd, Sockets, Surroundings, Usage};
-use crate::scenario::{Origin, Path, PathFault, PathFaultKind, Promise};
+use crate::scenario::{Origin, Path, PathFault, PathFaultKind, Promise, PromiseKind};
 use crate::units::ByteSize;
 
 fn reaped() -> Promise {
-    Promise::ReapedBetween(between(20_000, 40_000))
+    PromiseKind::ReapedBetween.of(between(20_000, 40_000))
 }
 
 /// A client that sees nothing, from 1 s on.
@@ -71,7 +71,7 @@ fn the_table_tells_when_to_a_look() {
 /// At the end of the run wsbench closes, and the server's socket goes with it: that is no reaping.
 #[test]
 fn what_wsbench_closed_was_not_given_up_by_the_server() {
-    let promise = || Promise::ReapedBetween(between(0, 70_000));
+    let promise = || PromiseKind::ReapedBetween.of(between(0, 70_000));
     let judged = |life, left| by_table(promise(), vec![life], vec![socket(0, Some(left), None)]);
     let stayed = Life {
         fault_ns: Some(1_000 * MS),
@@ -125,7 +125,7 @@ fn a_socket_nobody_saw_proves_nothing() {
 
 #[test]
 fn released_is_when_the_socket_is_gone() {
-    let promise = || Promise::ReleasedWithin(ms(30_000));
+    let promise = || PromiseKind::ReleasedWithin.of(ms(30_000));
     let judged = |gone| {
         let ends = vec![socket(0, Some(2_000), gone)];
         by_table(promise(), vec![blind(0)], ends)
@@ -240,13 +240,17 @@ fn resources_may_grow_so_much() {
         ..Surroundings::default()
     };
     let judged = |promise| around(Origin::Open, promise, vec![life(0)], &surroundings);
-    assert!(judged(Promise::MaxRssGrowth(ByteSize(5 << 20))).passed);
-    let grown = judged(Promise::MaxRssGrowth(ByteSize((5 << 20) - 1)));
+    assert!(judged(PromiseKind::MaxRssGrowth.of(ByteSize(5 << 20))).passed);
+    let grown = judged(PromiseKind::MaxRssGrowth.of(ByteSize((5 << 20) - 1)));
     assert!(!grown.passed);
     assert_eq!(grown.why, "40.0 MiB before, 45.0 MiB after");
-    assert!(judged(Promise::MaxDescriptorGrowth(1)).passed);
-    assert!(!judged(Promise::MaxDescriptorGrowth(0)).passed);
-    let unknown = verdict(Origin::Open, Promise::MaxDescriptorGrowth(9), vec![life(0)]);
+    assert!(judged(PromiseKind::MaxDescriptorGrowth.of(1)).passed);
+    assert!(!judged(PromiseKind::MaxDescriptorGrowth.of(0)).passed);
+    let unknown = verdict(
+        Origin::Open,
+        PromiseKind::MaxDescriptorGrowth.of(9),
+        vec![life(0)],
+    );
     assert!(!unknown.passed, "unknown is not zero");
 }
 

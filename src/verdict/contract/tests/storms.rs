@@ -3,7 +3,7 @@
 use super::super::fixture::*;
 use super::super::result::ContractResult;
 use crate::measure::{EndedBy, Life, Surroundings, TcpEnding};
-use crate::scenario::{Back, Origin, Promise};
+use crate::scenario::{Back, Origin, PromiseKind};
 
 /// Two freezes, at 5 s and at 10 s.
 fn stalls(most: u64, lives: Vec<Life>) -> ContractResult {
@@ -17,7 +17,7 @@ fn stalls(most: u64, lives: Vec<Life>) -> ContractResult {
     };
     around(
         Origin::Open,
-        Promise::ClosedPerStall(most),
+        PromiseKind::ClosedPerStall.of(most),
         lives,
         &surroundings,
     )
@@ -40,7 +40,11 @@ fn each_freeze_is_counted_on_its_own() {
         "closed of open, freeze by freeze: 2/4, 1/2; max 2, mean 1.5; no Close frame ×1; 1011 ×2"
     );
     assert!(!stalls(1, lives).passed, "the worst counts, not the mean");
-    let none = verdict(Origin::Open, Promise::ClosedPerStall(9), vec![life(0)]);
+    let none = verdict(
+        Origin::Open,
+        PromiseKind::ClosedPerStall.of(9),
+        vec![life(0)],
+    );
     assert!(!none.passed);
     assert_eq!(none.why, "nothing was frozen");
 }
@@ -59,7 +63,11 @@ fn back(connection: u32, after: Option<u64>) -> [Life; 2] {
 fn storm(promised: Back, times: impl Iterator<Item = Option<u64>>) -> ContractResult {
     let clients = (0..).zip(times);
     let lives = clients.flat_map(|(connection, after)| back(connection, after));
-    verdict(Origin::Open, Promise::BackWithin(promised), lives.collect())
+    verdict(
+        Origin::Open,
+        PromiseKind::BackWithin.of(promised),
+        lives.collect(),
+    )
 }
 
 #[test]
@@ -130,9 +138,9 @@ fn a_connection_lost_again_before_its_answer_did_not_bring_it_back() {
         ..Back::default()
     };
     let lives = vec![first, second, third];
-    let result = verdict(Origin::Open, Promise::BackWithin(all), lives);
+    let result = verdict(Origin::Open, PromiseKind::BackWithin.of(all), lives);
     assert!(result.passed);
     assert_eq!((result.n, result.times.unwrap().max_ns), (1, 1_100 * MS));
-    let none = verdict(Origin::Open, Promise::BackWithin(all), vec![life(0)]);
+    let none = verdict(Origin::Open, PromiseKind::BackWithin.of(all), vec![life(0)]);
     assert!(!none.passed, "nothing was lost");
 }

@@ -3,7 +3,7 @@
 use super::super::fixture::*;
 use super::super::result::ContractResult;
 use crate::measure::Life;
-use crate::scenario::{Origin, Promise};
+use crate::scenario::{Origin, PromiseKind};
 
 /// Sixteen delays of 100 ms to 1.6 s, twenty connections each; so many of them are killed.
 fn swept(killed: impl Fn(u64) -> u32) -> Vec<Life> {
@@ -24,7 +24,7 @@ fn swept(killed: impl Fn(u64) -> u32) -> Vec<Life> {
 }
 
 fn judged(lives: Vec<Life>) -> ContractResult {
-    let promise = Promise::EffectiveTimeout(between(950, 1_100));
+    let promise = PromiseKind::EffectiveTimeout.of(between(950, 1_100));
     verdict(Origin::Open, promise, lives)
 }
 

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::contract::Written;
+use strum::VariantArray as _;
+
+use super::promise::PromiseKind;
+use super::resolve::Written;
+use super::table::TCP_END_WITHIN;
 use crate::scenario::preset::{self, Expanded, PresetError, Setting};
 use crate::scenario::reading::{At, Check, words};
 
@@ -26,17 +30,15 @@ impl Written<'_> {
 
     /// How often the server pings, by its preset.
     pub(super) fn ping_interval(&self) -> Option<Duration> {
-        let preset = self.table.keys.preset.as_ref()?;
+        let preset = self.table.preset.as_ref()?;
         let expanded = preset::expand(&preset.value, &self.settings()).ok()?;
         expanded.ping_interval
     }
 
     /// The settings of the preset that are given.
     fn settings(&self) -> BTreeMap<String, Setting> {
-        let others = self.table.others.iter();
-        others
-            .map(|(name, at)| (name.clone(), at.value.0))
-            .collect()
+        let given = self.table.settings.iter();
+        given.map(|(name, at)| (name.clone(), at.value)).collect()
     }
 
     /// Notes what is wrong with a preset; returns a setting it does not know.
@@ -46,7 +48,7 @@ impl Written<'_> {
         name: &At<String>,
         error: PresetError,
     ) -> Option<String> {
-        let others = &self.table.others;
+        let others = &self.table.settings;
         let place = |setting: &str| others.get(setting).map_or(&name.place, |at| &at.place);
         match error {
             PresetError::UnknownPreset { nearest } => {
@@ -62,7 +64,9 @@ impl Written<'_> {
                 known,
             } => {
                 let what = format_args!("is no promise, and no setting of `{}`", name.value);
-                let near = known.iter().copied().chain(PROMISES.iter().copied());
+                let near = known.iter().copied();
+                let promises = PromiseKind::VARIANTS.iter().map(|kind| kind.key());
+                let near = near.chain(promises).chain(["from", TCP_END_WITHIN]);
                 let hint = match words::nearest(&setting, near) {
                     Some(nearest) => format!("did you mean `{nearest}`?"),
                     None => format!("use {}", words::one_of(known)),
@@ -84,30 +88,3 @@ impl Written<'_> {
         None
     }
 }
-
-/// The keys of a contract besides `preset`, in the order in which they are told.
-pub(super) const PROMISES: &[&str] = &[
-    "from",
-    "closed",
-    "closed_per_stall",
-    "alive_for",
-    "closed_between",
-    "code",
-    "ends_with",
-    "tcp_end_within",
-    "tcp_end_between",
-    "reaped_between",
-    "released_within",
-    "effective_timeout",
-    "pong_within",
-    "pings_between",
-    "max_ping_sync",
-    "close_answered_within",
-    "close_code_echoed",
-    "silent_after_close",
-    "detected_between",
-    "recovers_within",
-    "back_within",
-    "max_rss_growth",
-    "max_descriptor_growth",
-];

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
-use super::contract::{Given, Written};
-use super::judge::Around;
+use super::judgeable::Around;
+use super::promise::{Promise, PromiseKind, Promised};
+use super::resolve::{Placed, Written};
+use super::{Contract, Origin};
 use crate::scenario::fault::FaultKind;
 use crate::scenario::file::File;
-use crate::scenario::model::{Back, Cohort, Contract, Load, Origin, Promise, Shape, TargetFault};
+use crate::scenario::model::{Cohort, Load, Shape, TargetFault};
 use crate::scenario::reading::{Check, Place, Several};
 use crate::units::format_duration;
 
@@ -15,7 +17,7 @@ use crate::units::format_duration;
 pub(super) fn check(
     check: &mut Check<'_>,
     written: &Written<'_>,
-    given: &[Given],
+    given: &[Placed],
     cohort: &Cohort,
     contract: &Contract,
     around: &Around<'_>,
@@ -76,19 +78,31 @@ struct Need<'a> {
 
 impl Need<'_> {
     fn of(&self, promise: &Promise) -> Duration {
-        match promise {
+        let span = promise.span();
+        let hi = span.and_then(|span| span.hi).unwrap_or_default();
+        match promise.kind {
             // Our own Close comes when all is over, and its answer is waited for.
-            Promise::ClosedBetween(_) | Promise::ReapedBetween(_) if self.begins_at_the_end() => {
+            PromiseKind::ClosedBetween | PromiseKind::ReapedBetween | PromiseKind::AliveFor
+                if self.begins_at_the_end() =>
+            {
                 Duration::ZERO
             }
-            Promise::ClosedBetween(window) => self.begin() + window.hi + self.tcp_end(),
-            Promise::ReapedBetween(window) => self.begin() + window.hi,
-            Promise::AliveFor(time) if !self.begins_at_the_end() => self.begin() + *time,
-            Promise::EffectiveTimeout(window) => self.ping() + window.hi,
-            Promise::PingsBetween(window) => 2 * window.hi,
-            Promise::DetectedBetween(window) => self.happening() + window.hi,
-            Promise::RecoversWithin(time) => self.recovery() + *time,
-            Promise::BackWithin(back) => self.happening() + longest(back),
+            PromiseKind::ClosedBetween => {
+                let tcp_end = self.contract.latest(PromiseKind::TcpEndBetween);
+                self.begin() + hi + tcp_end.unwrap_or_default()
+            }
+            PromiseKind::ReapedBetween | PromiseKind::DetectedBetween => self.begin() + hi,
+            PromiseKind::AliveFor => self.begin() + span.map_or(hi, |span| span.lo),
+            PromiseKind::EffectiveTimeout => self.ping() + hi,
+            PromiseKind::PingsBetween => 2 * hi,
+            PromiseKind::RecoversWithin => self.recovery() + hi,
+            PromiseKind::BackWithin => {
+                let longest = match &promise.value {
+                    Promised::Back(back) => back.longest(),
+                    _ => hi,
+                };
+                self.happening() + longest
+            }
             _ => Duration::ZERO,
         }
     }
@@ -166,18 +180,6 @@ impl Need<'_> {
         own.chain(on_path).chain(target).min().unwrap_or_default()
     }
 
-    fn tcp_end(&self) -> Duration {
-        let ends = self
-            .contract
-            .promises
-            .iter()
-            .filter_map(|promise| match promise {
-                Promise::TcpEndBetween(window) => Some(window.hi),
-                _ => None,
-            });
-        ends.max().unwrap_or_default()
-    }
-
     fn warm_up(&self) -> Duration {
         match self.around.load.shape {
             Shape::Steady { warm_up, .. } | Shape::Arrivals { warm_up, .. } => warm_up,
@@ -186,13 +188,13 @@ impl Need<'_> {
     }
 }
 
-fn longest(back: &Back) -> Duration {
-    let times = [back.p50, back.p90, back.p99, back.all];
-    times.into_iter().flatten().max().unwrap_or_default()
-}
-
 /// Notes faults that would come when the run is over.
-pub(super) fn faults(check: &mut Check<'_>, file: &File, load: &Load, target: &[TargetFault]) {
+pub(in crate::scenario) fn faults(
+    check: &mut Check<'_>,
+    file: &File,
+    load: &Load,
+    target: &[TargetFault],
+) {
     let (before, measured) = match &load.shape {
         Shape::Steady {
             warm_up, duration, ..

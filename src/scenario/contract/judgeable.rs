@@ -1,0 +1,241 @@
+//! Whether a contract can be judged at all: what each promise needs of its cohort, the path and the target, and which
+//! promises can never be kept together. A promise that nothing could break would be kept in every run.
+
+use super::promise::{By, Ended, Need, Promise, PromiseKind, Promised};
+use super::resolve::{Placed, Written};
+use super::{Contract, End, Origin};
+use crate::scenario::fault::{Fault, FaultKind};
+use crate::scenario::model::{
+    Cohort, Load, OnDead, Path, PathFault, PathFaultKind, Process, Reconnect, Signal, Target,
+    TargetUrl,
+};
+use crate::scenario::reading::Check;
+
+/// A sweep with fewer levels finds no threshold.
+const MIN_LEVELS: usize = 4;
+
+/// What is around the cohorts.
+pub(in crate::scenario) struct Around<'a> {
+    pub(in crate::scenario) target: &'a Target,
+    pub(in crate::scenario) path: Option<&'a Path>,
+    pub(in crate::scenario) load: &'a Load,
+}
+
+impl Around<'_> {
+    /// What happens to a cohort on the path.
+    pub(super) fn on_path(&self, cohort: &Cohort) -> impl Iterator<Item = &PathFault> {
+        let faults = self.path.iter().flat_map(|path| &path.faults);
+        faults.filter(|fault| fault.concerns(&cohort.name))
+    }
+}
+
+/// Notes each promise that this run could not judge.
+pub(super) fn check(
+    check: &mut Check<'_>,
+    written: &Written<'_>,
+    given: &[Placed],
+    cohort: &Cohort,
+    contract: &Contract,
+    around: &Around<'_>,
+) {
+    for Placed {
+        promise,
+        key,
+        place,
+    } in given
+    {
+        let needs = promise.kind.rule().needs.iter();
+        let lacking = needs.filter(|need| !need.is_met(promise, cohort, around));
+        if let Some((what, hint)) = lacking.map(|need| need.in_words()).next() {
+            check.problem_with_hint(&written.key(key), place, what, hint);
+        }
+    }
+    contradictions(check, written, given, cohort);
+    let happens = contract.from == Origin::Open && anything_happens(cohort, around);
+    detection(check, written, given, happens);
+    if contract.from == Origin::Fault && !anything_happens(cohort, around) {
+        let from = written.table.from.as_ref();
+        let place = from.map_or(written.place, |from| &from.place);
+        let what = "is \"fault\", and there is none: of the cohort, on the path, or of the target";
+        let hint = "use `from = \"open\"`, or give the cohort a `fault`";
+        check.problem_with_hint(&written.key("from"), place, what, hint);
+    }
+}
+
+/// Notes a promise to detect what happens around the cohort, where nothing says that its times begin with that.
+fn detection(check: &mut Check<'_>, written: &Written<'_>, given: &[Placed], happens: bool) {
+    let mut promises = given.iter();
+    let detected = promises.find(|given| given.promise.kind == PromiseKind::DetectedBetween);
+    if let Some(one) = detected.filter(|_| happens && written.table.from.is_none()) {
+        let what = "counts from the 101 where no `from` is given, and the fault comes later";
+        let hint = "write `from = \"fault\"`, or `from = \"open\"` where that is meant";
+        check.problem_with_hint(&written.key(one.key), &one.place, what, hint);
+    }
+}
+
+/// Whether something happens to the connections of a cohort that times can begin with.
+fn anything_happens(cohort: &Cohort, around: &Around<'_>) -> bool {
+    !cohort.faults.is_empty()
+        || !around.target.faults.is_empty()
+        || around.on_path(cohort).any(|fault| !fault.is_lasting())
+}
+
+impl Need {
+    fn is_met(self, promise: &Promise, cohort: &Cohort, around: &Around<'_>) -> bool {
+        let target = around.target;
+        let stops = || target.faults.iter().any(|fault| fault.kind == Signal::Stop);
+        match self {
+            Self::Heartbeat => cohort.heartbeat.is_some(),
+            Self::Reconnect => cohort.reconnect != Reconnect::None,
+            Self::Stall => {
+                let freezes = |fault: &PathFault| fault.kind == PathFaultKind::Freeze;
+                stops() || around.on_path(cohort).any(freezes)
+            }
+            Self::EndOfFault => {
+                let returns =
+                    |fault: &Fault| matches!(fault.kind, FaultKind::Vanish { lasts: Some(_) });
+                let passes = |fault: &PathFault| fault.lasts.is_some();
+                cohort.faults.iter().any(returns) || stops() || around.on_path(cohort).any(passes)
+            }
+            Self::Sweep => {
+                let levels = cohort.faults.iter().filter_map(|fault| match &fault.kind {
+                    FaultKind::LatePong { delay } => Some(delay.levels.len()),
+                    _ => None,
+                });
+                levels.max().unwrap_or(0) >= MIN_LEVELS
+            }
+            Self::SameHost => match &target.url {
+                TargetUrl::Embedded => true,
+                TargetUrl::Url(url) => url.is_loopback(),
+            },
+            Self::Process => {
+                target.process != Process::Unknown || target.url == TargetUrl::Embedded
+            }
+            Self::CloseTimeout => {
+                let promised = promise.span().and_then(|span| span.hi);
+                promised.is_none_or(|time| time <= target.close_timeout)
+            }
+        }
+    }
+
+    /// What is lacking, and what to do about it.
+    fn in_words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Heartbeat => (
+                "needs clients that ping",
+                "write `heartbeat = { interval = \"1s\", timeout = \"1s\" }`",
+            ),
+            Self::Reconnect => (
+                "needs clients that come back",
+                "write `reconnect = { initial = \"500ms\", max = \"30s\" }`",
+            ),
+            Self::Stall => (
+                "needs a time in which the target stands still",
+                "add `[[target.fault]]` with `kind = \"sigstop\"`, or `freeze` in `[path]`",
+            ),
+            Self::EndOfFault => (
+                "needs a fault that comes to an end",
+                "give a fault of the target, of `[path]`, or `vanish` its `for`",
+            ),
+            Self::Sweep => (
+                "needs clients that answer pings later and later: a sweep of 4 levels at least",
+                "write `fault = { kind = \"late_pong\", delay = { from = \"100ms\", to = \"2s\", levels = 16 } }`",
+            ),
+            Self::SameHost => (
+                "can be seen only of a target on this machine",
+                "use the address of a server on this machine, or leave it out",
+            ),
+            Self::Process => (
+                "needs a target whose process is known",
+                "write `command = [\"node\", \"server.js\"]` or `pid = 4711` in `[target]`",
+            ),
+            Self::CloseTimeout => (
+                "is longer than `target.close_timeout`, after which the connection is given up",
+                "write a longer `close_timeout` in `[target]`",
+            ),
+        }
+    }
+}
+
+/// Notes promises of which only one can be kept. Of two, the later one of the table is told.
+fn contradictions(check: &mut Check<'_>, written: &Written<'_>, given: &[Placed], cohort: &Cohort) {
+    for (index, one) in given.iter().enumerate() {
+        let before = given[..index].iter();
+        let mut rivals = before.filter(|other| exclude(&other.promise, &one.promise, cohort));
+        if let Some(rival) = rivals.next() {
+            let other = written.key(rival.key);
+            let what = format_args!("cannot be kept together with `{other}`");
+            let hint = "leave out one of them, or use two cohorts";
+            check.problem_with_hint(&written.key(one.key), &one.place, what, hint);
+        }
+    }
+}
+
+/// Whether no connections of this cohort could keep both.
+fn exclude(one: &Promise, other: &Promise, cohort: &Cohort) -> bool {
+    let [one_by, other_by] = [one, other].map(|promise| who(promise, cohort));
+    let can = |by: &By| match by {
+        By::Server | By::Plan => true,
+        By::Fault => cohort
+            .faults
+            .iter()
+            .any(|fault| matches!(fault.kind, FaultKind::Close { .. } | FaultKind::Reset)),
+        By::Heartbeat => {
+            let heartbeat = cohort.heartbeat.as_ref();
+            heartbeat.is_some_and(|heartbeat| heartbeat.on_dead != OnDead::Keep)
+        }
+    };
+    let meet = |one: &[By], other: &[By]| one.iter().any(|by| other.contains(by) && can(by));
+    let apart = match (one_by, other_by) {
+        (Ended::Each(one), Ended::Each(other)) => !meet(one, other),
+        (Ended::Each(each), Ended::One(some)) | (Ended::One(some), Ended::Each(each)) => {
+            // Who dials again has later connections too, which the end of the run may cut short.
+            let has_others = cohort.reconnect != Reconnect::None && some.contains(&By::Plan);
+            !meet(each, some) && !has_others
+        }
+        _ => false,
+    };
+    apart || values_exclude(one, other) || values_exclude(other, one)
+}
+
+/// Who must have ended connections for this promise, with this value.
+fn who(promise: &Promise, cohort: &Cohort) -> Ended {
+    const ENDED: Ended = Ended::Each(&[By::Server, By::Fault]);
+    const NOT_ENDED: Ended = Ended::Each(&[By::Fault, By::Heartbeat, By::Plan]);
+    match (promise.kind, &promise.value) {
+        (PromiseKind::Closed, Promised::Count(most)) if *most < u64::from(cohort.connections) => {
+            match most {
+                0 => NOT_ENDED,
+                // Some may be ended, and some may not.
+                _ => Ended::One(&[By::Fault, By::Heartbeat, By::Plan]),
+            }
+        }
+        (PromiseKind::EndsWith, Promised::Ends(ends)) if !ends.contains(&End::Nothing) => ENDED,
+        (PromiseKind::EndsWith, Promised::Ends(ends)) if **ends == [End::Nothing] => NOT_ENDED,
+        _ => promise.kind.rule().ended,
+    }
+}
+
+/// Whether the values of two promises leave nothing that keeps both.
+fn values_exclude(one: &Promise, other: &Promise) -> bool {
+    let (span, rival) = (one.span(), other.span());
+    let ends_before = |latest: Option<std::time::Duration>| {
+        rival.zip(latest).is_some_and(|(rival, hi)| hi < rival.lo)
+    };
+    match (one.kind, other.kind) {
+        (PromiseKind::ClosedBetween, PromiseKind::AliveFor)
+        | (PromiseKind::ReleasedWithin, PromiseKind::ClosedBetween | PromiseKind::ReapedBetween) => {
+            ends_before(span.and_then(|span| span.hi))
+        }
+        (PromiseKind::EndsWith, PromiseKind::Code | PromiseKind::TcpEndBetween) => {
+            let wanted = match other.kind {
+                PromiseKind::Code => |end: &End| *end == End::CloseFrame,
+                _ => |end: &End| *end != End::Nothing,
+            };
+            matches!(&one.value, Promised::Ends(ends) if !ends.iter().any(wanted))
+        }
+        // Where all connections were ended, no delay was in time.
+        (PromiseKind::ClosedBetween, PromiseKind::EffectiveTimeout) => true,
+        _ => false,
+    }
+}

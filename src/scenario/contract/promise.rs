@@ -1,0 +1,537 @@
+//! What a server can promise: one table of all promises, and their values.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::scenario::fault::alternatives;
+use crate::units::{ByteSize, format_duration, human_count, plain_duration};
+
+/// One promise: a key of `[cohort.contract]` and a row in `contracts.csv`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Promise {
+    /// Which.
+    pub kind: PromiseKind,
+    /// Of the form that its row in the table says.
+    pub value: Promised,
+}
+
+/// The keys of a contract, in the order in which they are told. Their texts are those of the JSON Schema.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    JsonSchema,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
+#[schemars(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum PromiseKind {
+    /// The server ends at most so many connections before their time.
+    Closed,
+    /// Each time the target or the path stands still costs at most so many connections.
+    ClosedPerStall,
+    /// The server ends no connection sooner than this.
+    AliveFor,
+    /// The server decides to end each connection between these two times: its Close frame, or the end of TCP without one.
+    ClosedBetween,
+    /// Its Close frame has this code, or one of these; 1005 is an empty one.
+    Code,
+    /// What its end of a connection looks like: one of these, or a list.
+    EndsWith,
+    /// TCP ends between these two times after its decision.
+    TcpEndBetween,
+    /// The server gives up a connection that cannot see it between these two times.
+    ReapedBetween,
+    /// The server's socket is gone so soon. Only with a target on this machine.
+    ReleasedWithin,
+    /// Pongs later than some time between these two are too late, found by a sweep of `late_pong`.
+    EffectiveTimeout,
+    /// 99 % of the server's pongs come so soon. Needs a `heartbeat`.
+    PongWithin,
+    /// The time between two pings of the server.
+    PingsBetween,
+    /// How much the server's pings to several clients may fall together: from 0 (evenly spread) to 1 (all at once).
+    MaxPingSync,
+    /// From our Close to the server's.
+    CloseAnsweredWithin,
+    /// The server answers our Close with the same code. Only `true`.
+    CloseCodeEchoed,
+    /// No frame follows the server's Close. Only `true`.
+    SilentAfterClose,
+    /// This client's heartbeat notices a silent server between these two times after `from`. Needs a `heartbeat`.
+    DetectedBetween,
+    /// From the end of a fault to the next pong. Needs a `heartbeat`.
+    RecoversWithin,
+    /// From the loss of a connection to the first answer on the next one. Needs `reconnect`.
+    BackWithin,
+    /// How much more memory the target has after the run than before. Only with a target on this machine.
+    MaxRssGrowth,
+    /// How many more descriptors it has. Only with a target on this machine.
+    MaxDescriptorGrowth,
+}
+
+/// A row of the table: what there is to know of a promise before any run.
+pub(in crate::scenario) struct Rule {
+    /// How its value is written.
+    pub(in crate::scenario) form: Form,
+    /// Its times begin at the contract's `from`.
+    pub(in crate::scenario) from_origin: bool,
+    /// What it cannot be judged without.
+    pub(in crate::scenario) needs: &'static [Need],
+    /// Who must have ended the connections.
+    pub(in crate::scenario) ended: Ended,
+}
+
+/// How a promised value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scenario) enum Form {
+    /// A number of things, at most.
+    Count,
+    /// A time: not later.
+    Within,
+    /// A time: not sooner.
+    AtLeast,
+    /// Two times: not sooner, not later.
+    Window,
+    /// One close code or several.
+    Codes,
+    /// One end or several.
+    Ends,
+    /// From 0 to 1, at most.
+    Fraction,
+    /// `true`.
+    True,
+    /// Times for parts of a cohort.
+    Back,
+    /// Bytes, at most.
+    Size,
+}
+
+/// What a promise cannot be judged without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scenario) enum Need {
+    /// The cohort pings the server.
+    Heartbeat,
+    /// The cohort dials again.
+    Reconnect,
+    /// The target or the path stands still for a time.
+    Stall,
+    /// A fault is over before the run is.
+    EndOfFault,
+    /// The cohort answers pings after several delays.
+    Sweep,
+    /// The target is on this machine.
+    SameHost,
+    /// The target's process is known.
+    Process,
+    /// Answers to a Close are waited for long enough.
+    CloseTimeout,
+}
+
+/// Who may have ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scenario) enum By {
+    /// The server.
+    Server,
+    /// A fault of the client: `close` or `reset`.
+    Fault,
+    /// The client's heartbeat.
+    Heartbeat,
+    /// Nobody before the end of the run.
+    Plan,
+}
+
+/// Who must have ended connections for a promise to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scenario) enum Ended {
+    /// That does not matter.
+    Any,
+    /// Each first connection of a client by one of these.
+    Each(&'static [By]),
+    /// At least one connection by one of these.
+    One(&'static [By]),
+}
+
+impl PromiseKind {
+    /// Its row in the table.
+    pub(in crate::scenario) const fn rule(self) -> Rule {
+        use By::{Fault, Heartbeat as OwnHeartbeat, Plan, Server};
+        use Form::{AtLeast, Back, Codes, Count, Ends, Fraction, Size, True, Window, Within};
+        use Need::{
+            CloseTimeout, EndOfFault, Heartbeat, Process, Reconnect, SameHost, Stall, Sweep,
+        };
+        const SERVER: &[By] = &[Server];
+        const OR_FAULT: &[By] = &[Server, Fault];
+        const OURS: &[By] = &[Fault, Plan];
+        const LOST: &[By] = &[Server, Fault, OwnHeartbeat];
+        match self {
+            Self::Closed => Rule::of(Count),
+            Self::ClosedPerStall => Rule::of(Count).needs(&[Stall]),
+            Self::AliveFor => Rule::of(AtLeast).timed_from_origin(),
+            Self::ClosedBetween => Rule::of(Window)
+                .timed_from_origin()
+                .ended(Ended::Each(SERVER)),
+            Self::Code => Rule::of(Codes).ended(Ended::Each(OR_FAULT)),
+            Self::EndsWith => Rule::of(Ends),
+            Self::TcpEndBetween => Rule::of(Window).ended(Ended::Each(OR_FAULT)),
+            Self::ReapedBetween => Rule::of(Window).timed_from_origin(),
+            Self::ReleasedWithin => Rule::of(Within).timed_from_origin().needs(&[SameHost]),
+            Self::EffectiveTimeout => {
+                let rule = Rule::of(Window).needs(&[Sweep]);
+                rule.ended(Ended::One(SERVER))
+            }
+            Self::PongWithin => Rule::of(Within).needs(&[Heartbeat]),
+            Self::PingsBetween => Rule::of(Window),
+            Self::MaxPingSync => Rule::of(Fraction),
+            Self::CloseAnsweredWithin => {
+                let rule = Rule::of(Within).needs(&[CloseTimeout]);
+                rule.ended(Ended::One(OURS))
+            }
+            Self::CloseCodeEchoed => Rule::of(True).ended(Ended::One(OURS)),
+            Self::SilentAfterClose => Rule::of(True),
+            Self::DetectedBetween => Rule::of(Window).timed_from_origin().needs(&[Heartbeat]),
+            Self::RecoversWithin => Rule::of(Within).needs(&[Heartbeat, EndOfFault]),
+            Self::BackWithin => {
+                let rule = Rule::of(Back).needs(&[Reconnect]);
+                rule.ended(Ended::One(LOST))
+            }
+            Self::MaxRssGrowth => Rule::of(Size).needs(&[Process]),
+            Self::MaxDescriptorGrowth => Rule::of(Count).needs(&[Process]),
+        }
+    }
+
+    /// The key, as in scenarios and `contracts.csv`.
+    pub fn key(self) -> &'static str {
+        self.into()
+    }
+
+    /// This promise with a value of its form.
+    pub fn of(self, value: impl Into<Promised>) -> Promise {
+        let value = value.into();
+        debug_assert!(self.rule().form.holds(&value), "{self:?}: {value:?}");
+        Promise { kind: self, value }
+    }
+
+    /// Whether a connection that keeps this promise has been ended by the server.
+    pub const fn expects_end(self) -> bool {
+        matches!(
+            self,
+            Self::ClosedBetween
+                | Self::Code
+                | Self::TcpEndBetween
+                | Self::ReapedBetween
+                | Self::EffectiveTimeout
+                | Self::BackWithin
+        )
+    }
+
+    /// Whether its times begin where the contract says.
+    pub const fn has_origin(self) -> bool {
+        self.rule().from_origin
+    }
+
+    /// Whether the target has to be on this machine for it to be judged.
+    pub fn needs_same_host(self) -> bool {
+        let needs = self.rule().needs;
+        needs.contains(&Need::SameHost) || needs.contains(&Need::Process)
+    }
+}
+
+impl Form {
+    /// Whether a value has this form.
+    const fn holds(self, value: &Promised) -> bool {
+        match self {
+            Self::Count => matches!(value, Promised::Count(_)),
+            Self::Within | Self::AtLeast => matches!(value, Promised::Time(_)),
+            Self::Window => matches!(value, Promised::Window(_)),
+            Self::Codes => matches!(value, Promised::Codes(_)),
+            Self::Ends => matches!(value, Promised::Ends(_)),
+            Self::Fraction => matches!(value, Promised::Fraction(_)),
+            Self::True => matches!(value, Promised::True),
+            Self::Back => matches!(value, Promised::Back(_)),
+            Self::Size => matches!(value, Promised::Size(_)),
+        }
+    }
+}
+
+impl Rule {
+    const fn of(form: Form) -> Self {
+        Self {
+            form,
+            from_origin: false,
+            needs: &[],
+            ended: Ended::Any,
+        }
+    }
+
+    const fn timed_from_origin(self) -> Self {
+        Self {
+            from_origin: true,
+            ..self
+        }
+    }
+
+    const fn needs(self, needs: &'static [Need]) -> Self {
+        Self { needs, ..self }
+    }
+
+    const fn ended(self, ended: Ended) -> Self {
+        Self { ended, ..self }
+    }
+}
+
+/// A promised value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Promised {
+    /// At most so many.
+    Count(u64),
+    /// One time; whether not later or not sooner says the promise.
+    Time(Duration),
+    /// Two times.
+    Window(Between),
+    /// Close codes. Never empty.
+    Codes(Vec<u16>),
+    /// Ends. Never empty.
+    Ends(Vec<End>),
+    /// From 0 to 1.
+    Fraction(f64),
+    /// That it is so.
+    True,
+    /// Times for parts of a cohort.
+    Back(Back),
+    /// Bytes.
+    Size(ByteSize),
+}
+
+/// From when to when something is promised to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Between {
+    /// Not sooner. May be zero.
+    pub lo: Duration,
+    /// Not later. At least `lo`, above zero.
+    pub hi: Duration,
+}
+
+/// The times that a promise is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Not sooner. May be zero.
+    pub lo: Duration,
+    /// Not later; `None`: at any time after.
+    pub hi: Option<Duration>,
+}
+
+/// How the server's end of a connection looks from outside.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Deserialize,
+    JsonSchema,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum End {
+    /// A Close frame.
+    CloseFrame,
+    /// The end of TCP without a Close frame.
+    Fin,
+    /// A reset of TCP without a Close frame.
+    Rst,
+    /// Nothing: it was still open when the run ended.
+    Nothing,
+}
+
+impl End {
+    /// The stable name, as in scenarios and `contracts.csv`.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// When so much of a cohort is back after a loss, and has had an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Back {
+    /// Half of it.
+    pub p50: Option<Duration>,
+    /// 90 %.
+    pub p90: Option<Duration>,
+    /// 99 %.
+    pub p99: Option<Duration>,
+    /// Every connection.
+    pub all: Option<Duration>,
+}
+
+impl Back {
+    /// The latest of its times.
+    pub fn longest(&self) -> Duration {
+        let times = [self.p50, self.p90, self.p99, self.all];
+        times.into_iter().flatten().max().unwrap_or_default()
+    }
+}
+
+impl Promise {
+    /// The times that it is about; `None` where it is about none. Of `back_within`, when all are back.
+    pub fn span(&self) -> Option<Span> {
+        let within = |hi| Span {
+            lo: Duration::ZERO,
+            hi: Some(hi),
+        };
+        match &self.value {
+            Promised::Time(time) if self.kind.rule().form == Form::AtLeast => Some(Span {
+                lo: *time,
+                hi: None,
+            }),
+            Promised::Time(time) => Some(within(*time)),
+            Promised::Window(Between { lo, hi }) => Some(Span {
+                lo: *lo,
+                hi: Some(*hi),
+            }),
+            Promised::Back(back) => back.all.map(within),
+            _ => None,
+        }
+    }
+
+    /// What it promises besides times, for reports.
+    pub fn besides_times(&self) -> String {
+        let listed = |items: Vec<String>| items.join(", ");
+        match (self.kind, &self.value) {
+            (PromiseKind::ClosedPerStall, Promised::Count(most)) => {
+                format!("at most {} each", human_count(*most))
+            }
+            (_, Promised::Count(most)) => format!("at most {}", human_count(*most)),
+            (_, Promised::Fraction(most)) => format!("at most {most}"),
+            (_, Promised::Size(most)) => format!("at most {most}"),
+            (_, Promised::Codes(codes)) => listed(codes.iter().map(u16::to_string).collect()),
+            (_, Promised::Ends(ends)) => listed(ends.iter().map(|end| end.name().into()).collect()),
+            (_, Promised::Back(back)) => {
+                let part = |(part, time)| format!("{part} in {}", plain_duration(time));
+                let parts = back.parts(["50 %", "90 %", "99 %", "all"]);
+                listed(parts.map(part).collect())
+            }
+            (PromiseKind::PongWithin, _) => "99 %".to_owned(),
+            (PromiseKind::CloseCodeEchoed, _) => "the same code".to_owned(),
+            (PromiseKind::SilentAfterClose, _) => "no frame".to_owned(),
+            _ => String::new(),
+        }
+    }
+}
+
+impl Back {
+    /// Each time with the name of its part.
+    fn parts(&self, names: [&'static str; 4]) -> impl Iterator<Item = (&'static str, Duration)> {
+        let times = [self.p50, self.p90, self.p99, self.all];
+        let named = names.into_iter().zip(times);
+        named.filter_map(|(name, time)| Some((name, time?)))
+    }
+}
+
+/// Close to how a scenario file writes it.
+impl Display for Promise {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.key())?;
+        match &self.value {
+            Promised::Count(most) => write!(f, " {most}"),
+            Promised::Time(time) => write!(f, " {}", format_duration(*time)),
+            Promised::Window(window) => write!(f, " {window}"),
+            Promised::Codes(codes) => {
+                write!(f, " {}", alternatives(codes.iter().map(u16::to_string)))
+            }
+            Promised::Ends(ends) => {
+                let names = ends.iter().map(|end| end.name().to_owned());
+                write!(f, " {}", alternatives(names))
+            }
+            Promised::Fraction(most) => write!(f, " {most}"),
+            Promised::Back(back) => {
+                let part = |(part, time)| format!("{part} {}", format_duration(time));
+                let parts: Vec<_> = back.parts(["p50", "p90", "p99", "all"]).map(part).collect();
+                write!(f, " {}", parts.join(", "))
+            }
+            Promised::Size(most) => write!(f, " {most}"),
+            Promised::True => Ok(()),
+        }
+    }
+}
+
+impl Display for Between {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (lo, hi) = (format_duration(self.lo), format_duration(self.hi));
+        match self.lo.is_zero() {
+            true => write!(f, "within {hi}"),
+            false => write!(f, "{lo} to {hi}"),
+        }
+    }
+}
+
+macro_rules! promised_from {
+    ($($from:ty => $variant:ident),+ $(,)?) => {$(
+        impl From<$from> for Promised {
+            fn from(value: $from) -> Self {
+                Self::$variant(value)
+            }
+        }
+    )+};
+}
+
+promised_from!(
+    u64 => Count,
+    Duration => Time,
+    Between => Window,
+    Vec<u16> => Codes,
+    Vec<End> => Ends,
+    f64 => Fraction,
+    Back => Back,
+    ByteSize => Size,
+);
+
+impl From<()> for Promised {
+    fn from((): ()) -> Self {
+        Self::True
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promises_read_as_they_are_written() {
+        let (lo, hi) = (Duration::from_millis(1500), Duration::from_secs(2));
+        let window = PromiseKind::ClosedBetween.of(Between { lo, hi });
+        assert_eq!(window.to_string(), "closed_between 1.5s to 2s");
+        let back = PromiseKind::BackWithin.of(Back {
+            p50: Some(lo),
+            all: Some(hi),
+            ..Back::default()
+        });
+        assert_eq!(back.to_string(), "back_within p50 1.5s, all 2s");
+        assert_eq!(back.besides_times(), "50 % in 1.5 s, all in 2 s");
+        let code = PromiseKind::Code.of(vec![1011, 1001]);
+        assert_eq!(code.to_string(), "code 1011 or 1001");
+    }
+
+    #[test]
+    fn a_time_is_a_limit_below_or_above() {
+        let second = Duration::from_secs(1);
+        let span = |kind: PromiseKind| kind.of(second).span().unwrap();
+        assert_eq!(span(PromiseKind::AliveFor).hi, None);
+        assert_eq!(span(PromiseKind::AliveFor).lo, second);
+        assert_eq!(span(PromiseKind::PongWithin).hi, Some(second));
+    }
+}

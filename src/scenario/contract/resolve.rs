@@ -1,0 +1,252 @@
+//! A `[contract]` or `[cohort.contract]`: the promises of its keys over those of its preset, and where times begin.
+
+use std::time::Duration;
+
+use super::judgeable::{self, Around};
+use super::promise::{Back, Between, Promise, PromiseKind, Promised};
+use super::table::{BackTable, ContractTable, Given, TCP_END_WITHIN};
+use super::{Contract, Origin, length};
+use crate::scenario::fault::FaultKind;
+use crate::scenario::file::File;
+use crate::scenario::model::Cohort;
+use crate::scenario::preset::Expanded;
+use crate::scenario::reading::{At, Check, Place, Switch};
+
+/// A contract as the file has it.
+pub(super) struct Written<'a> {
+    /// What its keys are called: `contract` or `cohort.contract`.
+    pub(super) path: &'static str,
+    pub(super) place: &'a Place,
+    pub(super) table: &'a ContractTable,
+}
+
+/// A promise, and where it was given.
+pub(super) struct Placed {
+    pub(super) promise: Promise,
+    /// The key as the user wrote it.
+    pub(super) key: &'static str,
+    pub(super) place: Place,
+}
+
+/// Gives each cohort its contract. What surrounds them is `None` where it is wrong itself.
+pub(in crate::scenario) fn contracts(
+    check: &mut Check<'_>,
+    file: &File,
+    cohorts: &mut [Cohort],
+    around: Option<&Around<'_>>,
+) {
+    for (index, cohort) in cohorts.iter_mut().enumerate() {
+        let Some(written) = written(file, index, cohort) else {
+            continue;
+        };
+        let Some((contract, given)) = written.contract(check, cohort) else {
+            continue;
+        };
+        if let Some(around) = around {
+            judgeable::check(check, &written, &given, cohort, &contract, around);
+            // Of wrong settings a preset has its defaults.
+            if !check.has_hole(written.place) {
+                length::check(check, &written, &given, cohort, &contract, around);
+            }
+        }
+        cohort.contract = Some(contract);
+    }
+}
+
+/// The contract of the cohort at this place of the file; the one for all is for healthy clients.
+fn written<'a>(file: &'a File, index: usize, cohort: &Cohort) -> Option<Written<'a>> {
+    let own = file.cohort.iter().flat_map(|list| &list.value.0).nth(index);
+    let own = own.and_then(|own| own.value.contract.as_ref());
+    let (path, given) = match own {
+        Some(own) => ("cohort.contract", own),
+        None if cohort.faults.is_empty() => ("contract", file.contract.as_ref()?),
+        None => return None,
+    };
+    match &given.value {
+        Switch::Off => None,
+        Switch::On(table) => Some(Written {
+            path,
+            place: &given.place,
+            table,
+        }),
+    }
+}
+
+impl Written<'_> {
+    /// The full name of a key.
+    pub(super) fn key(&self, key: &str) -> String {
+        format!("{}.{key}", self.path)
+    }
+
+    fn contract(&self, check: &mut Check<'_>, cohort: &Cohort) -> Option<(Contract, Vec<Placed>)> {
+        let own = self.own(check);
+        let preset = match &self.table.preset {
+            Some(preset) => Some((preset, self.preset(check, preset)?)),
+            None => None,
+        };
+        let mut given = own?;
+        let mut contract = Contract {
+            from: default_origin(cohort),
+            preset: None,
+            promises: Vec::new(),
+        };
+        if let Some((name, expanded)) = preset {
+            let Expanded {
+                shown,
+                from,
+                promises,
+                ..
+            } = expanded;
+            (contract.from, contract.preset) = (from, Some(shown));
+            for promise in promises {
+                if !given.iter().any(|own| own.promise.kind == promise.kind) {
+                    let (key, place) = ("preset", name.place.clone());
+                    given.push(Placed {
+                        promise,
+                        key,
+                        place,
+                    });
+                }
+            }
+        }
+        if let Some(word) = &self.table.from {
+            contract.from = word.value;
+        }
+        if given.is_empty() {
+            let hint = "write what the server promises, such as `closed = 0`";
+            check.empty(self.place, self.path, hint);
+            return None;
+        }
+        given.sort_by_key(|given| given.promise.kind);
+        contract.promises = given.iter().map(|given| given.promise.clone()).collect();
+        Some((contract, given))
+    }
+
+    /// The promises of its own keys; `None` where a value cannot be meant.
+    fn own(&self, check: &mut Check<'_>) -> Option<Vec<Placed>> {
+        let before = check.problems.len();
+        let mut own = Vec::new();
+        for (kind, given) in &self.table.promises {
+            self.meant(check, kind.key(), given);
+            own.push(Placed {
+                promise: kind.of(given.value.promised()),
+                key: kind.key(),
+                place: given.place.clone(),
+            });
+        }
+        if let Some(At { value, place }) = &self.table.tcp_end_within {
+            let kind = PromiseKind::TcpEndBetween;
+            if self.table.promises.contains_key(&kind) {
+                let what = format_args!(
+                    "cannot be used with `{}`, which says it too",
+                    self.key(kind.key())
+                );
+                let key = self.key(TCP_END_WITHIN);
+                check.problem_with_hint(&key, place, what, "leave out one of them");
+            }
+            let (lo, hi) = (Duration::ZERO, value.0);
+            own.push(Placed {
+                promise: kind.of(Between { lo, hi }),
+                key: TCP_END_WITHIN,
+                place: place.clone(),
+            });
+        }
+        (check.problems.len() == before).then_some(own)
+    }
+
+    /// Notes a value that has the right form and still cannot be meant.
+    fn meant(&self, check: &mut Check<'_>, key: &str, given: &At<Given>) {
+        let (name, place) = (self.key(key), &given.place);
+        match &given.value {
+            Given::True(false) => {
+                let hint = "leave it out where nothing is promised";
+                check.problem_with_hint(&name, place, "can only be `true`", hint);
+            }
+            Given::Codes(codes) => {
+                let codes = codes.each_in(place);
+                if codes.is_empty() {
+                    check.empty(place, &name, "write `code = 1011`");
+                }
+                for (place, code) in codes {
+                    if matches!(code.0, 1006 | 1015) {
+                        let what = "is a code that is never on the wire (RFC 6455 section 7.4.1)";
+                        let hint =
+                            "an end without a Close frame is `ends_with = [\"fin\", \"rst\"]`";
+                        check.problem_with_hint(&name, place, what, hint);
+                    }
+                }
+            }
+            Given::Ends(ends) if ends.each_in(place).is_empty() => {
+                check.empty(place, &name, "write `ends_with = \"close_frame\"`");
+            }
+            Given::Back(BackTable { p50, p90, p99, all }) => {
+                let given: Vec<_> = [p50, p90, p99, all].into_iter().flatten().collect();
+                if given.is_empty() {
+                    check.empty(place, &name, "write { p50 = \"1s\", all = \"10s\" }");
+                }
+                for pair in given.windows(2) {
+                    if pair[1].value.0 < pair[0].value.0 {
+                        let what = "has a larger part that is back sooner than a smaller one";
+                        check.problem(&name, &pair[1].place, what);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Given {
+    fn promised(&self) -> Promised {
+        let time = |key: &Option<At<crate::scenario::reading::Time>>| {
+            key.as_ref().map(|time| time.value.0)
+        };
+        let nowhere = Place::Nowhere;
+        match self {
+            Self::Count(most) => Promised::Count(*most),
+            Self::Time(time) => Promised::Time(time.0),
+            Self::Window(window) => Promised::Window(*window),
+            Self::Codes(codes) => {
+                let codes = codes.each_in(&nowhere).into_iter();
+                Promised::Codes(codes.map(|(_, code)| code.0 as u16).collect())
+            }
+            Self::Ends(ends) => {
+                let ends = ends.each_in(&nowhere).into_iter();
+                Promised::Ends(ends.map(|(_, end)| *end).collect())
+            }
+            Self::Fraction(most) => Promised::Fraction(*most),
+            Self::True(_) => Promised::True,
+            Self::Back(back) => Promised::Back(Back {
+                p50: time(&back.p50),
+                p90: time(&back.p90),
+                p99: time(&back.p99),
+                all: time(&back.all),
+            }),
+            Self::Size(most) => Promised::Size(*most),
+        }
+    }
+}
+
+/// Where times begin if nothing says so: with what the clients do wrong.
+fn default_origin(cohort: &Cohort) -> Origin {
+    let does =
+        |wanted: fn(&FaultKind) -> bool| cohort.faults.iter().any(|fault| wanted(&fault.kind));
+    let keeps_pongs = |kind: &FaultKind| {
+        matches!(
+            kind,
+            FaultKind::NoPong
+                | FaultKind::LatePong { .. }
+                | FaultKind::PongStopsAfter { .. }
+                | FaultKind::WrongPong
+        )
+    };
+    if cohort.faults.is_empty() {
+        Origin::Open
+    } else if does(keeps_pongs) {
+        Origin::Ping
+    } else if does(|kind| matches!(kind, FaultKind::Close { .. })) {
+        Origin::Close
+    } else {
+        Origin::Fault
+    }
+}
