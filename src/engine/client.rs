@@ -46,7 +46,7 @@ pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening:
         }
     }
     if client.redials && client.lost_at.is_some() {
-        client.give_up(client.shared.clock.now(), Counter::MessagesOffline);
+        client.give_up_offline(client.shared.clock.now());
     }
     client.shared.deadlines.leave(place);
     client.shared.client_done();
@@ -172,7 +172,7 @@ impl Client {
                 cells.count(Counter::ConnectionsReconnected);
                 cells.time(Timer::ReconnectDuration, now - since);
             });
-            self.give_up(now, Counter::MessagesOffline);
+            self.give_up_offline(now);
             self.play.resume(now);
         } else {
             self.play.start(now);
@@ -184,14 +184,20 @@ impl Client {
 
     /// Counts what became due before `until` as never sent; `why` is the counter that says why.
     fn give_up(&mut self, until: Nanos, why: Counter) {
+        while let Some(intended) = self.play.give_up(until) {
+            unsent(&self.shared, self.opening.cohort, intended, why);
+        }
+    }
+
+    /// Counts what became due while there was no connection. One that is lost after the end of the load is not dialled
+    /// again, and nothing is due without it.
+    fn give_up_offline(&mut self, now: Nanos) {
         let own = match self.opening.until {
             Until::At(time) => time,
             Until::After(_) | Until::End => Nanos::MAX,
         };
-        let until = until.min(own).min(self.shared.state.end());
-        while let Some(intended) = self.play.give_up(until) {
-            unsent(&self.shared, self.opening.cohort, intended, why);
-        }
+        let until = now.min(own).min(self.shared.state.end());
+        self.give_up(until, Counter::MessagesOffline);
     }
 
     fn closed<T: Transport>(&mut self, session: &mut Session<T>) {

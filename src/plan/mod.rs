@@ -83,6 +83,12 @@ impl Plan {
         connection - self.firsts[cohort]
     }
 
+    /// A connection's turn in `ramp_down`, counted from the end of the load.
+    pub fn ramp_down(&self, cohort: usize, connection: u32) -> Nanos {
+        let whole = nanos(self.scenario.load.ramp_down) as f64;
+        (whole * fraction(self.place(cohort, connection))) as Nanos
+    }
+
     /// What the messages of a cohort look like on the wire.
     pub fn templates(&self, cohort: usize) -> &[Template] {
         &self.templates[cohort]

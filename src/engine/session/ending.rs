@@ -8,29 +8,20 @@ use crate::engine::shared::Shared;
 use crate::measure::{EndedBy, Life, TcpView};
 use crate::metric::{Side, Timer};
 use crate::net::{Lost, Transport};
-use crate::plan::{Nanos, fraction, nanos};
+use crate::plan::{Nanos, nanos};
 
 impl<T: Transport> Session<T> {
-    /// Nothing is due on this connection from here on.
+    /// Nothing is due on this connection from here on, and it is closed once no answer is: the end of its own time, or
+    /// its turn in `ramp_down`.
     pub(super) fn stop(&self, shared: &Shared) -> Nanos {
-        self.stop_at.min(shared.state.end())
-    }
-
-    /// At its own time, or at its place in `ramp_down`.
-    pub(super) fn closes_at(&self, shared: &Shared) -> Nanos {
-        let ramp_down = nanos(shared.plan.scenario.load.ramp_down) as f64;
-        let place = shared.plan.place(self.cohort, self.connection);
-        let at_end = shared
-            .state
-            .end()
-            .saturating_add((ramp_down * fraction(place)) as Nanos);
-        self.stop_at.min(at_end)
+        let turn = shared.state.end().saturating_add(self.ramp_down);
+        self.stop_at.min(turn)
     }
 
     /// The end of TCP is waited for until then. What is held is held to the end of the run.
     pub(super) fn gives_up_at(&self, deadline: Nanos, shared: &Shared, now: Nanos) -> Nanos {
         if self.is_held(now) {
-            deadline.max(self.closes_at(shared))
+            deadline.max(self.stop(shared))
         } else {
             deadline
         }

@@ -55,8 +55,10 @@ pub(super) struct Session<T> {
     heard: Heard,
     /// When it was declared dead.
     died: Option<Nanos>,
-    /// When its own time is over; the run's end may come sooner.
+    /// When its own time is over; its turn in `ramp_down` may come sooner.
     stop_at: Nanos,
+    /// Its turn in `ramp_down`, counted from the end of the load.
+    ramp_down: Nanos,
     state: State,
     outbox: Outbox,
     /// What it does wrong, where it does.
@@ -121,6 +123,7 @@ impl<T: Transport> Session<T> {
                 Until::At(time) => time,
                 Until::After(lifetime) => opened.saturating_add(lifetime),
             },
+            ramp_down: shared.plan.ramp_down(cohort, connection),
             state: State::Live,
             outbox: Outbox::default(),
             misconduct: Misconduct::new(&conduct, opened),
@@ -212,7 +215,7 @@ impl<T: Transport> Session<T> {
             while let Some(intended) = play.give_up(stop) {
                 unsent(shared, self.cohort, intended, Counter::MessagesNotSent);
             }
-            if now >= self.closes_at(shared) && self.is_settled(play) {
+            if self.is_settled(play) {
                 if let Some(outcome) = self.cut_off() {
                     return Some(outcome);
                 }
@@ -350,13 +353,15 @@ impl<T: Transport> Session<T> {
             }
         }
         if now >= stop {
-            if self.is_settled(play) {
-                first = first.min(self.closes_at(shared));
-            }
             return first;
         }
-        // The end of the run is not waited for here: the worker wakes its connections then, a few at a time.
-        first = first.min(self.stop_at);
+        // The end of the load is not waited for here: the worker wakes its connections then, a few at a time.
+        let known = if shared.is_over(now) {
+            stop
+        } else {
+            self.stop_at
+        };
+        first = first.min(known);
         if self.outbox.has_room() {
             first = first.min(play.wakes(stop));
         }

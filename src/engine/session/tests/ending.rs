@@ -89,8 +89,81 @@ fn closes_are_spread_over_ramp_down() {
             .all(|pair| pair[1].0 - pair[0].0 > 100 * MS),
         "{closes:?}"
     );
-    assert_eq!(seen.count(Counter::MessagesSent), 50);
     assert_eq!(seen.all.caused(Cause::Completed), 10);
+}
+
+#[test]
+fn a_connection_keeps_its_schedule_and_its_heartbeat_until_its_own_close() {
+    let scenario = |load: &str| {
+        format!(
+            r#"
+            load = {{ {load}, ramp_down = "20s" }}
+            message = [{{ name = "m", rate = "1/s", phase = "aligned" }}]
+            heartbeat = {{ interval = "2s", timeout = "1s", phase = "aligned" }}
+            "#
+        )
+    };
+    let steady = r#"connections = 10, ramp_up = "0s", duration = "10s""#;
+    let stages = r#"stages = [{ duration = "4s", connections = 10 }, { duration = "6s", connections = 10 }]"#;
+    let arrivals =
+        r#"arrivals = { rate = "2/s", lifetime = "25s", max_open = 100 }, duration = "10s""#;
+    for load in [steady, stages, arrivals] {
+        let seen = play(&scenario(load), |_| Script::new(healthy));
+        assert!(seen.peers.len() >= 10);
+        for peer in &seen.peers {
+            let (closed, code) = peer.close().unwrap();
+            assert_eq!(code, 1000);
+            assert!((10 * S..30 * S).contains(&closed), "{load}: {closed}");
+            let last = |times: Vec<Nanos>| *times.last().unwrap();
+            assert!(last(peer.messages()) + S >= closed, "{load}: {closed}");
+            assert!(last(peer.pings()) + 2 * S >= closed, "{load}: {closed}");
+        }
+        // What is sent after the end of the load is measured in no window.
+        let measured = |counter| -> u64 {
+            let windows = seen.windows.iter();
+            windows.map(|window| window.counter(counter)).sum()
+        };
+        let before_the_end: usize = (seen.peers.iter())
+            .map(|peer| peer.messages().iter().filter(|at| **at < 10 * S).count())
+            .sum();
+        assert_eq!(
+            measured(Counter::MessagesSent),
+            before_the_end as u64,
+            "{load}"
+        );
+        assert!(seen.count(Counter::MessagesSent) > measured(Counter::MessagesSent));
+        assert_eq!(seen.count(Counter::MessagesNotSent), 0);
+        assert_eq!(seen.causes(), [], "{load}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_lost_in_the_ramp_down_owes_nothing_more() {
+    let scenario = r#"
+        load = { connections = 2, ramp_up = "0s", duration = "10s", ramp_down = "20s", reconnect = { initial = "1s", max = "1s" } }
+        message = [{ name = "m", rate = "1/s", phase = "aligned" }]
+    "#;
+    let counters = [
+        Counter::MessagesDue,
+        Counter::MessagesSent,
+        Counter::MessagesOffline,
+        Counter::ConnectionsLost,
+        Counter::ConnectionsAttempted,
+    ];
+    // The first closes at the end of the load, and the second would at its turn after 22 s.
+    let seen = play(scenario, |dial| match dial {
+        1 => Script::new(healthy).says(15 * S + 1, fin()),
+        _ => Script::new(healthy),
+    });
+    assert_eq!(seen.counts(counters), [10 + 16, 10 + 16, 0, 1, 2]);
+    assert_eq!(seen.ended, 15 * S + 1);
+    // What is lost before the end owes what was due until then.
+    let seen = play(scenario, |dial| match dial {
+        0 => Script::new(healthy),
+        1 => Script::new(healthy).says(8 * S + 1, fin()),
+        _ => Script::refused(),
+    });
+    assert_eq!(seen.counts(counters)[..4], [10 + 10, 10 + 9, 1, 1]);
 }
 
 #[test]
@@ -255,12 +328,12 @@ fn an_interrupted_ramp_opens_no_more_and_closes_what_is_open() {
     let seen = interrupted.run(|_| Script::new(healthy));
     assert_eq!(seen.peers.len(), 5);
     assert_eq!(seen.all.caused(Cause::Completed), 5);
-    assert!(
-        seen.peers
-            .iter()
-            .all(|peer| peer.messages().iter().all(|at| *at < 4500 * MS))
-    );
-    assert!(seen.ended < 5501 * MS, "{}", seen.ended);
+    for peer in &seen.peers {
+        let (closed, _) = peer.close().unwrap();
+        assert!(closed >= 4500 * MS);
+        assert!(peer.messages().iter().all(|at| *at < closed));
+    }
+    assert!(seen.ended < 5502 * MS, "{}", seen.ended);
 }
 
 #[test]
