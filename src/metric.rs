@@ -53,6 +53,7 @@ catalogue! {
         ConnectionsDead => "connections.dead", "Connections declared dead by their heartbeat.";
         ConnectionsLost => "connections.lost", "Open connections that ended before their time: dead, or closed or broken by the server.";
         ConnectionsReconnected => "connections.reconnected", "Handshakes that succeeded after an earlier connection of the same client was lost.";
+        ConnectionsFallbacks => "connections.fallbacks", "Addresses of the target that took no connection, so that a dial went on to the next one.";
         ConnectionsSkipped => "connections.skipped", "Arrivals not dialled because their worker had its share of `max_open` connections already.";
         MessagesDue => "messages.due", "Messages the schedule asked for.";
         MessagesSent => "messages.sent", "Messages handed to the connection.";
@@ -83,7 +84,7 @@ catalogue! {
 catalogue! {
     /// What is timed. Nanoseconds inside, microseconds in reports.
     Timer {
-        HandshakeDns => "handshake.dns", "Name look-up, once for each run; empty for an address.";
+        HandshakeDns => "handshake.dns", "Look-ups of the target's name: one for each run, and one each time all its addresses failed; empty for an address.";
         HandshakeTcp => "handshake.tcp", "From the dial to the TCP connection.";
         HandshakeTls => "handshake.tls", "From the TCP connection to the TLS session.";
         HandshakeUpgrade => "handshake.upgrade", "From the upgrade request to the checked 101.";
@@ -134,7 +135,15 @@ catalogue! {
         Refused => "refused", "Nothing listens on that port.";
         Unreachable => "unreachable", "No route to the host.";
         ConnectTimeout => "connect_timeout", "No valid 101 within `connect_timeout` after the dial.";
-        Tls => "tls", "The TLS handshake failed.";
+        Tls => "tls", "The TLS session failed.";
+        TlsUntrusted => "tls_untrusted", "The server's certificate is not trusted.";
+        TlsExpired => "tls_expired", "The server's certificate has expired, or is not valid yet.";
+        TlsName => "tls_name", "The server's certificate is for another name.";
+        TlsClientCert => "tls_client_cert", "The server requires a client certificate.";
+        TlsVersion => "tls_version", "No version or cipher of TLS in common.";
+        TlsAlpn => "tls_alpn", "The server does not offer HTTP/1.1 under TLS (ALPN).";
+        TlsNotSpoken => "tls_not_spoken", "The server does not speak TLS on that port.";
+        TlsAlert => "tls_alert", "The server ended TLS with an alert.";
         HttpStatus => "http_status", "An HTTP status other than 101.";
         BadUpgrade => "bad_upgrade", "A 101 without `Upgrade: websocket` and `Connection: Upgrade`.";
         BadAccept => "bad_accept", "A 101 whose `Sec-WebSocket-Accept` is missing or wrong.";
@@ -147,6 +156,37 @@ catalogue! {
         NoDescriptor => "no_descriptor", "No free file descriptor.";
         Abandoned => "abandoned", "A reconnect that was under way when the run ended.";
         Io => "io", "Any other error of the operating system.";
+    }
+}
+
+impl Cause {
+    /// Whether it is a kind of failure of TLS.
+    pub const fn is_tls(self) -> bool {
+        self.tls_hint().is_some()
+    }
+
+    /// What helps against a failure of TLS; `None` for other causes.
+    pub const fn tls_hint(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Tls => "look into the log of the server, or of the proxy in front of it",
+            Self::TlsUntrusted => {
+                "name its certificate, or that of its authority, in `ca` (`--ca FILE`)"
+            }
+            Self::TlsExpired => "renew the certificate, or set the clock of this machine right",
+            Self::TlsName => "use a name that the certificate is for in the address",
+            Self::TlsClientCert => {
+                "wsbench has no client certificate to show: use a port of the server that wants none"
+            }
+            Self::TlsVersion => {
+                "wsbench speaks TLS 1.2 and 1.3: check what the server speaks, and whether it wants a client certificate"
+            }
+            Self::TlsAlpn => "allow `http/1.1` on this port of the server",
+            Self::TlsNotSpoken => "use ws:// for this port, or the port that speaks TLS",
+            Self::TlsAlert => {
+                "look for this alert in the log of the server, or of the proxy in front of it"
+            }
+            _ => return None,
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use common::{Act, Event, Script, Server, When};
-use wsbench::engine::{self, EngineError, Finished, LimitError, Observer, Prepared, Second};
+use wsbench::engine::{EngineError, Finished, LimitError, Observer, Prepared, Second};
 use wsbench::measure::{EndedBy, Life, TcpEnding};
 use wsbench::metric::Cause;
 use wsbench::plan::Plan;
@@ -243,7 +243,7 @@ fn who_does_not_read_fills_its_window_and_sends_nothing() {
 fn who_vanishes_is_gone_without_a_word_or_is_refused() {
     let server = Server::start(pinging(200));
     let fault = FaultKind::Vanish { lasts: None };
-    if !engine::can_vanish() {
+    if !wsbench::net::can_vanish() {
         let refused = prepare(server.address(), &[], vec![(300, fault)]).err();
         assert!(matches!(
             refused,

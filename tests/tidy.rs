@@ -23,7 +23,7 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "net",
         &[
-            "units", "metric", "frame", "sys", "time", "scenario", "measure", "engine",
+            "units", "metric", "frame", "sys", "time", "scenario", "measure",
         ],
     ),
     (
@@ -34,7 +34,10 @@ const WALLS: &[(&str, &[&str])] = &[
     ),
     ("server", &["units", "metric", "scenario", "engine"]),
     // Freezes follow the same even sequence as connections do.
-    ("host", &["units", "metric", "plan", "scenario", "measure"]),
+    (
+        "host",
+        &["units", "metric", "net", "plan", "scenario", "measure"],
+    ),
     ("relay", &["units", "metric", "time", "scenario", "measure"]),
     (
         "probe",

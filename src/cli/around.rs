@@ -1,13 +1,14 @@
 //! What happens around the connections of a run: the relay on their path, faults of the target, its sockets and its
 //! resources. Started before the run, told when measuring begins, and asked afterwards.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::error::CliError;
 use super::target::RunningTarget;
 use crate::host::{self, Faults, Watch};
 use crate::measure::{Surroundings, Usage};
+use crate::net;
 use crate::relay::{Relay, RelayLog};
 use crate::scenario::{Cohort, Promise, PromiseKind, Scenario};
 
@@ -34,12 +35,12 @@ impl Around {
         seed: u64,
     ) -> Result<Self, CliError> {
         let relay = match &scenario.path {
-            Some(path) => Some(Relay::start(
-                path,
-                &names(scenario),
-                &addresses(target),
-                seed,
-            )?),
+            Some(path) => {
+                // None where the name cannot be resolved: the engine says so for every dial.
+                let (url, within) = (&target.url, scenario.target.connect_timeout);
+                let addresses = net::resolve(&url.host, url.port, within).unwrap_or_default();
+                Some(Relay::start(path, &names(scenario), &addresses, seed)?)
+            }
             None => None,
         };
         let routes = (0..scenario.cohorts.len())
@@ -118,14 +119,6 @@ impl Around {
 fn names(scenario: &Scenario) -> Vec<String> {
     let cohorts = scenario.cohorts.iter();
     cohorts.map(|cohort| cohort.name.clone()).collect()
-}
-
-/// None where the name cannot be resolved: the engine says so for every dial.
-fn addresses(target: &RunningTarget) -> Vec<SocketAddr> {
-    let address = (target.url.host.as_str(), target.url.port);
-    address
-        .to_socket_addrs()
-        .map_or_else(|_| Vec::new(), Iterator::collect)
 }
 
 fn asks(scenario: &Scenario, about: fn(&Promise) -> bool) -> bool {

@@ -7,7 +7,7 @@ use super::input::Input;
 use super::term;
 use crate::engine::{EngineError, Limits, cores};
 use crate::plan::Budget;
-use crate::scenario::{Gate, Scenario, TargetUrl};
+use crate::scenario::{Gate, Scenario, TargetUrl, Trust};
 use crate::units::{ByteSize, format_duration, human_count};
 use crate::verdict::{Exit, looked_at};
 
@@ -49,6 +49,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 struct Explanation {
     name: String,
     target: String,
+    insecure: bool,
     connections: u64,
     open_at_once: u64,
     sends_per_second: Option<f64>,
@@ -77,6 +78,7 @@ impl Explanation {
                 TargetUrl::Embedded => "the built-in echo server".to_owned(),
                 TargetUrl::Url(url) => url.shown.clone(),
             },
+            insecure: target.trust == Trust::Anyone,
             connections: budget.dials,
             open_at_once: budget.open_at_once,
             sends_per_second: budget.sends_per_second,
@@ -150,7 +152,14 @@ impl Explanation {
                 ),
             ),
             ("", format!("about {memory} of memory")),
+            (
+                "insecure",
+                "the server's certificate is not checked (`target.insecure`)".to_owned(),
+            ),
         ];
+        let rows = rows
+            .into_iter()
+            .filter(|(name, _)| *name != "insecure" || self.insecure);
         let mut text = format!("{} against {}\n", self.name, self.target);
         if !scenario.description.is_empty() {
             text += &format!("{}\n", scenario.description);

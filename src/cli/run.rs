@@ -145,7 +145,7 @@ fn own_network(scenario: &Scenario) -> Result<(), CliError> {
     let any = (scenario.cohorts.iter()).any(|cohort| cohort.faults.iter().any(vanishes));
     let starts_target = matches!(scenario.target.process, Process::Command(_))
         || scenario.target.url == TargetUrl::Embedded;
-    if any && starts_target && !engine::can_vanish() {
+    if any && starts_target && !net::can_vanish() {
         host::enter()?;
     }
     Ok(())

@@ -131,7 +131,7 @@ impl Client {
             cells.count(Counter::ConnectionsOpened);
             cells.add(Counter::BytesSent, sent);
             cells.add(Counter::BytesReceived, received);
-            steps.timers().for_each(|(timer, ns)| cells.time(timer, ns));
+            steps.iter().for_each(|(timer, ns)| cells.time(timer, ns));
         });
         let now = self.shared.clock.now();
         let lost_before = self.lost_at;

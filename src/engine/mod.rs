@@ -28,5 +28,5 @@ pub use error::EngineError;
 pub use observer::{Finished, Observer, Second};
 // The built-in server has the same table to fill.
 pub(crate) use preflight::make_room;
-pub use preflight::{LimitError, Limits, can_vanish};
+pub use preflight::{LimitError, Limits};
 pub use prepare::{Prepared, cores};

@@ -1,11 +1,10 @@
 //! Limits met before the first connection: file descriptors, local ports, memory, and the right to vanish.
 
-use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsFd as _;
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use crate::plan::Budget;
 use crate::scenario::{Cohort, Fault, FaultKind};
-use crate::sys;
 use crate::units::ByteSize;
 
 /// The plan needs more than this machine gives. Fits after "failed to".
@@ -63,6 +62,14 @@ pub enum LimitError {
         /// An address of the target.
         target: IpAddr,
     },
+    /// A source address is none of this machine.
+    #[error(
+        "dial from {address} of `target.source_addresses`: it is no address of this machine\nhint: `ip address` lists those there are; 127.0.0.1 to 127.255.255.254 are there on Linux"
+    )]
+    Source {
+        /// It.
+        address: IpAddr,
+    },
     /// Clients shall vanish, and this process may not make them.
     #[error(
         "make clients of cohort `{cohort}` vanish (`fault = {{ kind = \"vanish\" }}`): that takes the right to filter and to abandon TCP connections (CAP_NET_ADMIN)\nhint: run wsbench as root; or let it start the target (`target.command`): both are then in a network of their own, where that right is there"
@@ -71,18 +78,6 @@ pub enum LimitError {
         /// Its name.
         cohort: String,
     },
-}
-
-/// Whether this process may make a connection vanish, without a FIN or RST: tried on a socket. Needs Linux and
-/// `CAP_NET_ADMIN`.
-pub fn can_vanish() -> bool {
-    use socket2::{Domain, Socket, Type};
-    let domains = [Domain::IPV4, Domain::IPV6];
-    let mut sockets =
-        (domains.into_iter()).filter_map(|of| Socket::new(of, Type::STREAM, None).ok());
-    sockets.next().is_some_and(|socket| {
-        sys::deafen(socket.as_fd()).is_ok() && sys::leave_in_silence(socket.as_fd()).is_ok()
-    })
 }
 
 /// Whether the clients can play their faults.
@@ -183,19 +178,27 @@ pub(crate) fn make_room(descriptors: u64) {
     let _ = any.map(|any| rustix::io::fcntl_dupfd_cloexec(any, last));
 }
 
-/// Whether each connection can be dialled from its source address.
+/// Whether each connection can be dialled from its source address: each has an address of the target of its own family.
 pub(super) fn check_families(targets: &[SocketAddr], sources: &[IpAddr]) -> Result<(), LimitError> {
-    let fits = |target: &SocketAddr| {
-        sources
-            .iter()
-            .all(|source| source.is_ipv4() == target.is_ipv4())
-    };
-    match targets.iter().find(|target| !fits(target)) {
-        Some(target) => Err(LimitError::Family {
+    let fits =
+        |target: &SocketAddr| (sources.iter()).all(|source| source.is_ipv4() == target.is_ipv4());
+    match targets.first() {
+        Some(target) if !targets.iter().any(fits) => Err(LimitError::Family {
             target: target.ip(),
         }),
-        None => Ok(()),
+        _ => Ok(()),
     }
+}
+
+/// Whether each source address is one of this machine: tried on a socket.
+pub(super) fn check_sources(sources: &[IpAddr]) -> Result<(), LimitError> {
+    for source in sources {
+        let bound = UdpSocket::bind((*source, 0));
+        if matches!(bound, Err(error) if error.kind() == ErrorKind::AddrNotAvailable) {
+            return Err(LimitError::Source { address: *source });
+        }
+    }
+    Ok(())
 }
 
 fn local_ports() -> Option<u64> {

@@ -2,17 +2,21 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::frame::Room;
 use crate::measure::{Cells, Shard, Window};
+use crate::metric::Counter;
+use crate::net::Failure;
 use crate::plan::{Nanos, Plan, Windows};
-use crate::time::Clock;
+use crate::time::{Clock, nanos};
 use crate::time::{Deadlines, NEVER, Seat};
 
 /// How often [`Shared::attend`] looks at the clock.
@@ -177,6 +181,23 @@ impl Shared {
     /// Records how late the worker was woken.
     pub(super) fn loop_lag(&self, lag: Nanos) {
         self.shard.borrow_mut().loop_lag.record(lag);
+    }
+
+    /// Records how long look-ups of the target's name took.
+    pub(super) fn looked_up(&self, times: &[Duration]) {
+        let mut shard = self.shard.borrow_mut();
+        (times.iter()).for_each(|time| shard.look_ups.record(nanos(*time)));
+    }
+
+    /// Records the addresses that a dial of this cohort went on from.
+    pub(super) fn passed(&self, cohort: usize, passed: &[(SocketAddr, Failure)]) {
+        let mut shard = self.shard.borrow_mut();
+        for (address, failure) in passed {
+            (shard.fallbacks).add(&address.to_string(), 1, failure.cause.name());
+            shard.cohorts[cohort]
+                .whole
+                .count(Counter::ConnectionsFallbacks);
+        }
     }
 
     /// One client less.

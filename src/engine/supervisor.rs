@@ -23,7 +23,6 @@ use crate::time::Clock as _;
 pub(super) struct Launch {
     pub(super) plan: Arc<Plan>,
     pub(super) dialer: Arc<Dialer>,
-    pub(super) dns: Option<Nanos>,
     pub(super) workers: usize,
 }
 
@@ -43,9 +42,6 @@ pub(super) fn run(
     let phases = Phases::new(&launch.plan);
     let crew = Threads::start(&launch, phases.known())?;
     let mut supervisor = Supervisor::new(&launch.plan, phases, crew);
-    if let Some(dns) = launch.dns {
-        supervisor.collector.name_looked_up(dns);
-    }
     runtime.block_on(supervisor.supervise(&mut interrupt, observer))?;
     Ok(supervisor.finish())
 }

@@ -6,13 +6,8 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// The name in the url has no address.
-    #[error("find the address of `{host}` in `target.url`: {source}")]
-    Resolve {
-        /// As in the url.
-        host: String,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Resolve(#[from] crate::net::ResolveError),
     /// A server is there before the command was run, so it would be judged instead.
     #[error(
         "start `target.command`: something listens on {address} already\nhint: end it first, or leave `target.command` out and give its process id as `target.pid`"

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cells::Cells;
+use super::fallbacks::Fallbacks;
 use super::interval::{Interval, Sample};
 use super::shard::{CohortShard, Layout, Open, Shard, Window};
 use super::summary::{Endings, GaugeStats, Lives, Metric, States, Summary, Value};
@@ -58,13 +59,6 @@ impl Collector {
             timeline: Timeline::new(length),
             looked_at,
             ..self
-        }
-    }
-
-    /// The target's name was looked up, once for the run.
-    pub fn name_looked_up(&mut self, ns: u64) {
-        if let Some(first) = self.all.cohorts.first_mut() {
-            first.whole.time(Timer::HandshakeDns, ns);
         }
     }
 
@@ -165,6 +159,7 @@ impl Collector {
             timeline: self.timeline.rows(),
             endings: self.endings.clone(),
             lives: self.lives.clone(),
+            fallbacks: self.all.fallbacks.clone(),
             ..self.snapshot(seconds, windows, &|_| true)
         }
     }
@@ -185,15 +180,20 @@ impl Collector {
             push_gauges(&mut metrics, Some(cohort.cohort), seconds, STATES, gauges);
         }
         push_gauges(&mut metrics, None, seconds, OWN, self.generator);
-        let loop_lag = Timer::GeneratorLoopLag.name();
-        if !self.all.loop_lag.is_empty() && wanted(loop_lag) {
-            metrics.push(Metric {
-                name: loop_lag.to_owned(),
-                cohort: None,
-                stage: None,
-                seconds,
-                value: Value::Histogram(Box::new(self.all.loop_lag.clone())),
-            });
+        // These belong to no cohort.
+        for (timer, histogram) in [
+            (Timer::HandshakeDns, &self.all.look_ups),
+            (Timer::GeneratorLoopLag, &self.all.loop_lag),
+        ] {
+            if !histogram.is_empty() && wanted(timer.name()) {
+                metrics.push(Metric {
+                    name: timer.name().to_owned(),
+                    cohort: None,
+                    stage: None,
+                    seconds,
+                    value: Value::Histogram(Box::new(histogram.clone())),
+                });
+            }
         }
         Summary {
             cohorts: self
@@ -210,6 +210,7 @@ impl Collector {
             timeline: Vec::new(),
             endings: Endings::default(),
             lives: Lives::default(),
+            fallbacks: Fallbacks::default(),
         }
     }
 

@@ -61,6 +61,8 @@ pub struct Own {
     pub rss: Option<u64>,
     /// How late workers were woken.
     pub loop_lag: Option<Histogram>,
+    /// How long look-ups of the target's name took.
+    pub look_ups: Option<Histogram>,
 }
 
 impl Interval {
@@ -78,7 +80,8 @@ impl Interval {
                 .cpu
                 .map(|percent| (percent / 100.0 * Self::SECOND_NS as f64) as u64),
             rss: sample.rss.map(|bytes| bytes as u64),
-            loop_lag: (!shard.loop_lag.is_empty()).then(|| shard.loop_lag.clone()),
+            loop_lag: if_any(&shard.loop_lag),
+            look_ups: if_any(&shard.look_ups),
         };
         Self {
             index: shard.interval,
@@ -194,11 +197,20 @@ impl Own {
         if is_later || self.rss.is_none() {
             self.rss = other.rss.or(self.rss);
         }
-        match (&mut self.loop_lag, &other.loop_lag) {
-            (Some(mine), Some(theirs)) => mine.merge(theirs),
-            (mine @ None, theirs) => mine.clone_from(theirs),
-            (Some(_), None) => {}
-        }
+        add_any(&mut self.loop_lag, other.loop_lag.as_ref());
+        add_any(&mut self.look_ups, other.look_ups.as_ref());
+    }
+}
+
+fn if_any(times: &Histogram) -> Option<Histogram> {
+    (!times.is_empty()).then(|| times.clone())
+}
+
+fn add_any(mine: &mut Option<Histogram>, theirs: Option<&Histogram>) {
+    match (mine, theirs) {
+        (Some(mine), Some(theirs)) => mine.merge(theirs),
+        (mine @ None, theirs) => *mine = theirs.cloned(),
+        (Some(_), None) => {}
     }
 }
 

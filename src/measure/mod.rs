@@ -4,6 +4,7 @@
 mod cells;
 mod collector;
 mod echo;
+mod fallbacks;
 mod histogram;
 mod interval;
 mod life;
@@ -15,6 +16,7 @@ mod timeline;
 pub use cells::Cells;
 pub use collector::Collector;
 pub use echo::{Echo, Echoes};
+pub use fallbacks::{Fallback, Fallbacks};
 pub use histogram::{Histogram, HistogramError};
 pub use interval::{Interval, Name, Own, Part, Sample};
 pub use life::{EndedBy, Life, TcpEnding};

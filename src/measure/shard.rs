@@ -2,6 +2,7 @@
 
 use super::cells::Cells;
 use super::echo::Echoes;
+use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use super::life::Life;
 use crate::metric::{Cause, Side};
@@ -223,6 +224,10 @@ pub struct Shard {
     pub cohorts: Vec<CohortShard>,
     /// How late the worker was woken.
     pub loop_lag: Histogram,
+    /// How long look-ups of the target's name took.
+    pub look_ups: Histogram,
+    /// Addresses of the target that took no connection.
+    pub fallbacks: Fallbacks,
     /// Connections that did not end as planned; at most [`Shard::MAX_ENDINGS`].
     pub endings: Vec<Ending>,
     /// How many more there were.
@@ -252,6 +257,8 @@ impl Shard {
             interval: 0,
             cohorts,
             loop_lag: Histogram::new(),
+            look_ups: Histogram::new(),
+            fallbacks: Fallbacks::default(),
             endings: Vec::new(),
             more_endings: 0,
             lives: Vec::new(),
@@ -290,6 +297,10 @@ impl Shard {
         if !other.loop_lag.is_empty() {
             self.loop_lag.merge(&other.loop_lag);
         }
+        if !other.look_ups.is_empty() {
+            self.look_ups.merge(&other.look_ups);
+        }
+        self.fallbacks.merge(&other.fallbacks);
         let kept = (room.saturating_sub(self.endings.len())).min(other.endings.len());
         self.endings.extend_from_slice(&other.endings[..kept]);
         self.more_endings += (other.endings.len() - kept) as u64;
@@ -302,6 +313,8 @@ impl Shard {
             cohort.clear();
         }
         self.loop_lag.clear();
+        self.look_ups.clear();
+        self.fallbacks.clear();
         self.endings.clear();
         self.more_endings = 0;
         self.lives.clear();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use super::life::Life;
 use super::shard::Ending;
@@ -192,6 +193,8 @@ pub struct Summary {
     pub endings: Endings,
     /// The connections of cohorts with a contract.
     pub lives: Lives,
+    /// Addresses of the target that took no connection.
+    pub fallbacks: Fallbacks,
 }
 
 impl Summary {

@@ -10,26 +10,42 @@ use tokio::net::TcpStream;
 
 use crate::sys;
 
+/// What did not work.
+#[derive(Debug)]
+pub(crate) enum ConnectError {
+    /// This source address cannot be used.
+    Source(IpAddr, io::Error),
+    /// The connection did not come about.
+    Connect(io::Error),
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        Self::Connect(error)
+    }
+}
+
 /// Connects to `address`, from `source` where one is given, with a receive buffer of `receives` bytes where that is
 /// given.
 ///
 /// # Errors
-/// What the system says.
+/// What the system says, and of what.
 pub(crate) async fn tcp(
     address: SocketAddr,
     source: Option<IpAddr>,
     receives: Option<usize>,
-) -> io::Result<TcpStream> {
+) -> Result<TcpStream, ConnectError> {
     let socket = socket(Domain::for_address(address))?;
     if let Some(source) = source {
         sys::bind_address_no_port(socket.as_fd())?;
-        socket.bind(&SocketAddr::new(source, 0).into())?;
+        (socket.bind(&SocketAddr::new(source, 0).into()))
+            .map_err(|error| ConnectError::Source(source, error))?;
     }
     if let Some(bytes) = receives {
         socket.set_recv_buffer_size(bytes)?;
     }
     match socket.connect(&address.into()) {
-        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error.into()),
         Err(_) | Ok(()) => {}
     }
     let is_connected = socket.peer_addr().is_ok();
@@ -37,9 +53,10 @@ pub(crate) async fn tcp(
     if !is_connected {
         stream.writable().await?;
         if let Some(error) = stream.take_error()? {
-            return Err(error);
+            return Err(error.into());
         }
     }
+    stream.set_nodelay(true)?;
     Ok(stream)
 }
 
@@ -80,7 +97,20 @@ mod tests {
         let address = listener.local_addr().unwrap();
         drop(listener);
         let error = tcp(address, None, None).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(matches!(
+            error,
+            ConnectError::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_source_that_is_not_of_this_machine_is_told_from_a_target_that_is_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let foreign: IpAddr = "192.0.2.7".parse().unwrap();
+        let dialled = tcp(listener.local_addr().unwrap(), Some(foreign), None).await;
+        assert!(
+            matches!(dialled.unwrap_err(), ConnectError::Source(source, _) if source == foreign)
+        );
     }
 
     /// A full queue of a listener leaves the next one waiting, which goes on once there is room again.

@@ -28,6 +28,7 @@ pub(crate) fn of_connect(error: &io::Error) -> Failure {
     use io::ErrorKind as Kind;
     const EMFILE: i32 = 24;
     const ENFILE: i32 = 23;
+    const EAFNOSUPPORT: i32 = libc::EAFNOSUPPORT;
     let cause = match error.kind() {
         Kind::ConnectionRefused => Cause::Refused,
         Kind::ConnectionReset | Kind::ConnectionAborted => Cause::HandshakeReset,
@@ -35,6 +36,7 @@ pub(crate) fn of_connect(error: &io::Error) -> Failure {
         Kind::TimedOut => Cause::ConnectTimeout,
         Kind::AddrNotAvailable | Kind::AddrInUse => Cause::NoLocalPort,
         _ if matches!(error.raw_os_error(), Some(EMFILE | ENFILE)) => Cause::NoDescriptor,
+        _ if error.raw_os_error() == Some(EAFNOSUPPORT) => Cause::Unreachable,
         _ => Cause::Io,
     };
     Failure::new(cause, error.to_string())

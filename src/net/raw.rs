@@ -3,46 +3,36 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::end::TcpEnd;
-use super::failure::{Failure, of_connect};
 use super::handshake::Request;
 use super::link::Link;
-use super::tls::{TlsError, secure, tls_config};
-use super::wire::Wire;
+use super::resolver::Resolver;
+use super::steps::Steps;
+use super::tls::TlsError;
+use super::way::{Dial, NotOpened, Opened, Progress, Way};
 use crate::measure::TcpEnding;
-use crate::metric::Cause;
+use crate::metric::{Cause, Timer};
 use crate::scenario::{Target, WsUrl};
+use crate::time::{Monotonic, nanos};
 
 /// What dials need; made once.
 pub(crate) struct RawDialer {
     url: WsUrl,
-    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    way: Way,
+    /// How long the look-up of the name took; `None` where the host is an address.
+    looked_up: Option<Duration>,
     timeout: Duration,
-}
-
-/// How long each step of a handshake took.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RawSteps {
-    /// The look-up of the name; `None` where the host is an address.
-    pub(crate) dns: Option<Duration>,
-    pub(crate) tcp: Duration,
-    pub(crate) tls: Option<Duration>,
-    pub(crate) upgrade: Duration,
 }
 
 /// An open connection, and how it came to be.
 pub(crate) struct RawConnection {
     link: Link,
     pub(crate) address: SocketAddr,
-    pub(crate) steps: RawSteps,
+    pub(crate) steps: Steps,
     /// The head of the server's answer.
     pub(crate) head: Vec<u8>,
     /// What came right behind it.
@@ -59,30 +49,27 @@ pub(crate) struct RawFailure {
     pub(crate) answer: Vec<u8>,
 }
 
-impl From<Failure> for RawFailure {
-    fn from(failure: Failure) -> Self {
+impl From<NotOpened> for RawFailure {
+    fn from(failed: NotOpened) -> Self {
         Self {
-            cause: failure.cause,
-            detail: failure.detail,
-            answer: Vec::new(),
+            cause: failed.failure.cause,
+            detail: failed.failure.detail,
+            answer: failed.answer,
         }
     }
 }
 
 impl RawDialer {
+    /// Looks the name up, for `connect_timeout` at most; a name without an address fails each dial.
+    ///
     /// # Errors
     /// When the certificates to trust cannot be read, or the host is no name for TLS.
     pub(crate) fn new(url: &WsUrl, target: &Target) -> Result<Self, TlsError> {
-        let tls = if url.secure {
-            let name = ServerName::try_from(url.host.clone())
-                .map_err(|error| TlsError::Setup(error.to_string()))?;
-            Some((tls_config(&target.trust)?, name))
-        } else {
-            None
-        };
+        let resolver = Resolver::new(&url.host, url.port, target.connect_timeout);
         Ok(Self {
             url: url.clone(),
-            tls,
+            looked_up: resolver.take_times().first().copied(),
+            way: Way::new(url, target, resolver)?,
             timeout: target.connect_timeout,
         })
     }
@@ -92,52 +79,22 @@ impl RawDialer {
     /// # Errors
     /// The cause, and what the server said.
     pub(crate) async fn open(&self, target: &Target) -> Result<RawConnection, RawFailure> {
-        let mut reached = "the look-up of the name";
-        match tokio::time::timeout(self.timeout, self.steps(target, &mut reached)).await {
-            Ok(done) => done,
-            Err(_) => {
-                Err(Failure::new(Cause::ConnectTimeout, format!("waited for {reached}")).into())
-            }
-        }
-    }
-
-    async fn steps(
-        &self,
-        target: &Target,
-        reached: &mut &'static str,
-    ) -> Result<RawConnection, RawFailure> {
-        let (addresses, dns) = self.resolve().await?;
-        *reached = "the TCP connection";
-        let start = Instant::now();
-        let (tcp, address) = connect(&addresses).await?;
-        let connected = Instant::now();
-        let mut link = Link::Plain(Wire::new(tcp));
-        let mut secured = None;
-        if let Some((config, name)) = &self.tls {
-            *reached = "the TLS handshake";
-            link = secure(link, config, name).await?;
-            secured = Some(Instant::now());
-        }
-        *reached = "the answer to the upgrade request";
         let request = Request::new(&self.url, target);
-        let (mut head, checked) = request.ask(&mut link, |link| link.wire().end()).await;
-        let upgraded = Instant::now();
-        let length = match checked {
-            Ok(length) => length,
-            Err(failure) => {
-                return Err(RawFailure {
-                    answer: head,
-                    ..failure.into()
-                });
-            }
+        let (clock, mut progress) = (Monotonic::start(), Progress::default());
+        let opening = (self.way).open(&request, Dial::default(), &clock, &mut progress);
+        let Opened {
+            link,
+            address,
+            mut steps,
+            head,
+            early,
+        } = match tokio::time::timeout(self.timeout, opening).await {
+            Ok(opened) => opened?,
+            Err(_) => return Err(NotOpened::from(progress.timed_out()).into()),
         };
-        let early = head.split_off(length);
-        let steps = RawSteps {
-            dns,
-            tcp: connected - start,
-            tls: secured.map(|secured| secured - connected),
-            upgrade: upgraded - secured.unwrap_or(connected),
-        };
+        if let Some(took) = self.looked_up {
+            steps.add(Timer::HandshakeDns, nanos(took));
+        }
         Ok(RawConnection {
             link,
             address,
@@ -146,35 +103,6 @@ impl RawDialer {
             early,
         })
     }
-
-    async fn resolve(&self) -> Result<(Vec<SocketAddr>, Option<Duration>), Failure> {
-        if let Ok(address) = self.url.host.parse() {
-            return Ok((vec![SocketAddr::new(address, self.url.port)], None));
-        }
-        let start = Instant::now();
-        let host = self.url.host.as_str();
-        match tokio::net::lookup_host((host, self.url.port)).await {
-            Ok(addresses) => Ok((addresses.collect(), Some(start.elapsed()))),
-            Err(error) => Err(Failure::new(Cause::Dns, format!("{host}: {error}"))),
-        }
-    }
-}
-
-/// The first address that takes a connection; or why the first one did not.
-async fn connect(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), Failure> {
-    let mut first = None;
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(tcp) => {
-                tcp.set_nodelay(true).map_err(|error| of_connect(&error))?;
-                return Ok((tcp, *address));
-            }
-            Err(error) => {
-                first.get_or_insert_with(|| of_connect(&error));
-            }
-        }
-    }
-    Err(first.unwrap_or_else(|| Failure::new(Cause::Dns, "the name has no address")))
 }
 
 impl RawConnection {

@@ -1,27 +1,27 @@
-//! How long the steps of a handshake took.
+//! How long each step of a handshake took.
 
 use crate::metric::Timer;
 use crate::time::Nanos;
 
-/// How long the steps of a handshake took, in nanoseconds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Steps {
-    pub(crate) tcp: Nanos,
-    pub(crate) tls: Option<Nanos>,
-    pub(crate) upgrade: Nanos,
-}
+/// The steps that were taken, in their order, each with its time in nanoseconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Steps(Vec<(Timer, Nanos)>);
 
 impl Steps {
-    /// Each step, and all of them together.
-    pub(crate) fn timers(&self) -> impl Iterator<Item = (Timer, Nanos)> {
-        let total = self.tcp + self.tls.unwrap_or(0) + self.upgrade;
-        [
-            Some((Timer::HandshakeTcp, self.tcp)),
-            self.tls.map(|ns| (Timer::HandshakeTls, ns)),
-            Some((Timer::HandshakeUpgrade, self.upgrade)),
-            Some((Timer::HandshakeTotal, total)),
-        ]
-        .into_iter()
-        .flatten()
+    /// One more step.
+    pub(crate) fn add(&mut self, step: Timer, took: Nanos) {
+        self.0.push((step, took));
+    }
+
+    /// How long this step took; `None` where it was not taken.
+    pub(crate) fn took(&self, step: Timer) -> Option<Nanos> {
+        self.iter()
+            .find(|(known, _)| *known == step)
+            .map(|(_, took)| took)
+    }
+
+    /// Each of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Timer, Nanos)> {
+        self.0.iter().copied()
     }
 }

@@ -31,8 +31,8 @@ pub(crate) enum Lost {
     Tcp(TcpEnd),
     /// The peer broke the protocol; what it did, and in words.
     Broken(Cause, String),
-    /// The system failed, in its words.
-    Io(String),
+    /// The system or TLS failed; which of them, and in words.
+    Failed(Cause, String),
 }
 
 /// One WebSocket connection.

@@ -8,7 +8,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use super::end::TcpEnd;
+use super::failure::Failure;
 use super::link::Link;
+use super::tls;
 use super::transport::{Act, Lost, Transport};
 use crate::frame::{Broken, Frame, Reader, Room, Writer};
 use crate::measure::TcpView;
@@ -43,10 +45,13 @@ impl WebSocket {
 
     #[cold]
     fn lost(&self, error: &io::Error) -> Lost {
+        if let Some(Failure { cause, detail }) = tls::broken(error) {
+            return Lost::Failed(cause, detail);
+        }
         match self.link.wire().end() {
             Some(end) => Lost::Tcp(end),
             None if error.kind() == ErrorKind::UnexpectedEof => Lost::Tcp(TcpEnd::Fin),
-            None => Lost::Io(error.to_string()),
+            None => Lost::Failed(Cause::Io, error.to_string()),
         }
     }
 
@@ -151,7 +156,7 @@ impl Transport for WebSocket {
                 wire.come_back()
             }
         };
-        done.map_err(|error| Lost::Io(error.to_string()))
+        done.map_err(|error| Lost::Failed(Cause::Io, error.to_string()))
     }
 
     fn received_at(&self, clock: &dyn Clock) -> Option<Nanos> {

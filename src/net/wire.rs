@@ -222,6 +222,18 @@ impl Wire {
     }
 }
 
+/// Whether this process may make a connection vanish, without a FIN or RST: tried on a socket. Needs Linux and
+/// `CAP_NET_ADMIN`.
+pub fn can_vanish() -> bool {
+    use socket2::{Domain, Socket, Type};
+    let domains = [Domain::IPV4, Domain::IPV6];
+    let mut sockets =
+        (domains.into_iter()).filter_map(|of| Socket::new(of, Type::STREAM, None).ok());
+    sockets.next().is_some_and(|socket| {
+        sys::deafen(socket.as_fd()).is_ok() && sys::leave_in_silence(socket.as_fd()).is_ok()
+    })
+}
+
 impl Special {
     /// Something arrived at this time, and not before what came before it.
     fn arrived_at(&mut self, at: Instant) {

@@ -9,14 +9,13 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::end::TcpEnd;
 use super::link::Link;
-use super::tls::{secure, tls_config};
-use super::wire::Wire;
-use crate::engine::can_vanish;
+use super::tls::Tls;
+use super::wire::{Wire, can_vanish};
 use crate::scenario::Trust;
 use crate::sys;
 
@@ -83,9 +82,8 @@ async fn secured() -> (Link, StreamOwned<ServerConnection, TcpStream>) {
         far.conn.complete_io(&mut far.sock).unwrap();
         far
     });
-    let config = tls_config(&Trust::Anyone).unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let link = secure(Link::Plain(wire), &config, &name).await;
+    let tls = Tls::new("localhost", &Trust::Anyone).unwrap();
+    let link = tls.secure(Link::Plain(wire)).await;
     (link.unwrap(), far.join().unwrap())
 }
 

@@ -41,9 +41,6 @@ fn hint(failed: &Failed) -> Option<&'static str> {
         Cause::ConnectTimeout | Cause::Unreachable => {
             "check the address, and any firewall on the way"
         }
-        Cause::Tls => {
-            "name the server's certificate with `--ca FILE`, trust any with `--insecure`, or use ws:// where there is no TLS"
-        }
         Cause::HttpStatus => match status {
             "401" | "403" => "give what the server asks for: --header \"Authorization: Bearer …\"",
             "404" | "405" => "check the path of the address",
@@ -60,7 +57,7 @@ fn hint(failed: &Failed) -> Option<&'static str> {
             "check that a WebSocket service is there, and whether it wants wss://"
         }
         Cause::BadSubprotocol => "offer it: --subprotocol NAME",
-        _ => return None,
+        other => return other.tls_hint(),
     })
 }
 

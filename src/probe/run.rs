@@ -8,7 +8,7 @@ use super::asking;
 use super::findings::{Doing, Finding, Findings, Handshake, Quiet, Trial};
 use super::quiet::idle;
 use super::talk::{self, Talk, nanos};
-use crate::metric::Cause;
+use crate::metric::{Cause, Timer};
 use crate::net::{RawConnection, RawDialer, RawFailure, TlsError};
 use crate::scenario::{Target, WsUrl};
 use crate::units::is_harmless;
@@ -166,7 +166,7 @@ impl From<RawFailure> for Failed {
 
 fn handshake(connection: &RawConnection) -> Handshake {
     let (status, headers) = head(&connection.head);
-    let steps = connection.steps;
+    let took = |step| connection.steps.took(step);
     let is = |name: &str, other: &str| name.eq_ignore_ascii_case(other);
     let subprotocol = (headers.iter())
         .find(|(name, _)| is(name, "Sec-WebSocket-Protocol"))
@@ -182,11 +182,11 @@ fn handshake(connection: &RawConnection) -> Handshake {
     };
     Handshake {
         address: connection.address.to_string(),
-        dns_ns: steps.dns.map(nanos),
-        tcp_ns: nanos(steps.tcp),
-        tls_ns: steps.tls.map(nanos),
+        dns_ns: took(Timer::HandshakeDns),
+        tcp_ns: took(Timer::HandshakeTcp).unwrap_or(0),
+        tls_ns: took(Timer::HandshakeTls),
         tls: connection.tls_version(),
-        upgrade_ns: nanos(steps.upgrade),
+        upgrade_ns: took(Timer::HandshakeUpgrade).unwrap_or(0),
         status,
         headers: (headers.into_iter())
             .filter(|(name, _)| !of_handshake(name))

@@ -41,7 +41,6 @@ impl Failures {
             Cause::ConnectTimeout => {
                 "a slower `ramp_up` spares the server's accept queue; a longer `connect_timeout` waits for it"
             }
-            Cause::Tls => "set `ca` to the server's root certificate, or try `insecure = true`",
             Cause::HttpStatus => {
                 "a server answered, but not as a WebSocket: check the path in `url`, and `headers`"
             }
@@ -51,7 +50,7 @@ impl Failures {
             Cause::HandshakeReset | Cause::HandshakeEof => {
                 "the server hangs up on new connections: does it, or a proxy before it, have a limit?"
             }
-            _ => return None,
+            other => return other.tls_hint(),
         })
     }
 }
@@ -78,6 +77,14 @@ fn ends_a_handshake(cause: Cause) -> bool {
         | Cause::Unreachable
         | Cause::ConnectTimeout
         | Cause::Tls
+        | Cause::TlsUntrusted
+        | Cause::TlsExpired
+        | Cause::TlsName
+        | Cause::TlsClientCert
+        | Cause::TlsVersion
+        | Cause::TlsAlpn
+        | Cause::TlsNotSpoken
+        | Cause::TlsAlert
         | Cause::HttpStatus
         | Cause::BadUpgrade
         | Cause::BadAccept

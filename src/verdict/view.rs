@@ -2,7 +2,7 @@
 //! looks at ([`Cohort::is_looked_at`]). What the others do is for contracts to judge.
 
 use crate::measure::{Histogram, Metric, States, Summary};
-use crate::metric::{self, Cause, Kind};
+use crate::metric::{self, Cause, Kind, Timer};
 use crate::scenario::{Cohort, Scenario, Selector};
 
 /// The numbers of a run, and whom a gate looks at.
@@ -140,7 +140,7 @@ pub fn looked_at<'a>(
 }
 
 fn is_of_generator(metric: &str) -> bool {
-    metric.starts_with("generator.")
+    metric.starts_with("generator.") || metric == Timer::HandshakeDns.name()
 }
 
 #[cfg(test)]

@@ -52,6 +52,17 @@ pub enum Warning {
         /// Why.
         failures: Failures,
     },
+    /// Dials went on from an address of the target to the next one.
+    Fallbacks {
+        /// How many, of all addresses.
+        count: u64,
+        /// The address that most of them went on from.
+        address: String,
+        /// The cause that it gave first.
+        why: String,
+    },
+    /// The server's certificate was not checked.
+    Insecure,
     /// A percentile stands on too few samples to mean much, and so do all above it.
     TooFewSamples {
         /// The metric.
@@ -135,6 +146,8 @@ impl Warning {
             Self::NotSent { .. } => "not_sent",
             Self::Uncertain { .. } => "uncertain",
             Self::FewerConnections { .. } => "fewer_connections",
+            Self::Fallbacks { .. } => "fallbacks",
+            Self::Insecure => "insecure",
             Self::TooFewSamples { .. } => "too_few_samples",
             Self::Clipped { .. } => "clipped",
             Self::Retyped { .. } => "retyped",
@@ -164,6 +177,10 @@ impl Warning {
             }
             Self::SendsLate { .. } => "with `in_flight`, waiting for the server counts as late",
             Self::FewerConnections { failures, .. } => return failures.hint().map(str::to_owned),
+            Self::Fallbacks { .. } => {
+                "the time of these dials is in `handshake.tcp`; name one address in `url`, or mend the other"
+            }
+            Self::Insecure => "name its certificate in `ca`: that is checked, and is as quick",
             Self::TooFewSamples { .. } => "a longer `duration` or a higher `rate` gives more",
             Self::ArrivalsSkipped { .. } => {
                 "raise `max_open`, or see why connections stay longer than `lifetime`"
@@ -232,6 +249,18 @@ impl fmt::Display for Warning {
                 human_count(*opened),
                 human_count(*asked),
                 human_count(*failed),
+            ),
+            Self::Fallbacks {
+                count,
+                address,
+                why,
+            } => write!(
+                f,
+                "{} dials went on to another address of the name: {address} is {why}",
+                human_count(*count)
+            ),
+            Self::Insecure => f.write_str(
+                "`insecure = true`: the server's certificate was not checked, so anybody may have answered",
             ),
             Self::TooFewSamples {
                 metric,

@@ -8,7 +8,7 @@ use super::view::View;
 use super::warning::Warning;
 use crate::measure::{Relayed, Summary, Surroundings, Value};
 use crate::metric::{Counter, Gauge, Timer};
-use crate::scenario::{Reconnect, Scenario, Selector, Shape, Stat, Subject};
+use crate::scenario::{Reconnect, Scenario, Selector, Shape, Stat, Subject, Trust};
 
 /// From this part of all its cores on, the generator may be what limits the run.
 const BUSY_MEAN: f64 = 0.80;
@@ -30,6 +30,9 @@ pub(super) fn find(
     let mut found = Vec::new();
     // What a bad client does wrong begins after its 101: until then it is like the others.
     found.extend(fewer_connections(scenario, all, facts));
+    found.extend(fallbacks(all));
+    let is_insecure = scenario.target.trust == Trust::Anyone;
+    found.extend(is_insecure.then_some(Warning::Insecure));
     found.extend(arrivals_skipped(scenario, all));
     found.extend(generator_busy(scenario, all, facts.workers));
     found.extend(sends_late(scenario, view));
@@ -97,6 +100,16 @@ fn fewer_connections(scenario: &Scenario, summary: &Summary, facts: &Facts) -> O
         opened,
         failed,
         failures: Failures::of(summary),
+    })
+}
+
+/// Addresses that took no connection while others did.
+fn fallbacks(summary: &Summary) -> Option<Warning> {
+    let (address, most) = (summary.fallbacks.iter()).max_by_key(|(_, fallback)| fallback.count)?;
+    Some(Warning::Fallbacks {
+        count: summary.count(Counter::ConnectionsFallbacks.name()),
+        address: address.to_owned(),
+        why: most.why.clone(),
     })
 }
 

@@ -152,7 +152,7 @@ fn cause(evidence: &Evidence) -> (Cause, String) {
     }
     match (&evidence.lost, evidence.received, evidence.sent) {
         (Some(Lost::Broken(cause, detail)), ..) => (*cause, detail.clone()),
-        (Some(Lost::Io(detail)), None, _) => (Cause::Io, detail.clone()),
+        (Some(Lost::Failed(cause, detail)), None, _) => (*cause, detail.clone()),
         (_, Some(code), Some((_, Side::Peer)) | None) => {
             let code = code.unwrap_or(NO_CODE);
             (Cause::ClosedByPeer, format!("close code {code}"))
@@ -188,7 +188,7 @@ fn close(evidence: &Evidence) -> (CloseKind, Side) {
         (_, Some(code), _) => (CloseKind::Code(code.unwrap_or(NO_CODE)), Side::Peer),
         (_, None, Some(Lost::Tcp(TcpEnd::Fin))) => (CloseKind::Fin, Side::Peer),
         (_, None, Some(Lost::Tcp(TcpEnd::Rst))) => (CloseKind::Rst, Side::Peer),
-        (_, None, Some(Lost::Broken(..) | Lost::Io(_))) => (CloseKind::Fin, Side::Local),
+        (_, None, Some(Lost::Broken(..) | Lost::Failed(..))) => (CloseKind::Fin, Side::Local),
         (_, None, None) => (CloseKind::Timeout, Side::Local),
     }
 }

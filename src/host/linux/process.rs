@@ -1,7 +1,7 @@
 //! The target's process: a command that wsbench starts and ends, or one that runs already and is only reached.
 
 use std::io::{self, PipeReader};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use super::reach::{Group, One, Reach};
 use super::tail::Tail;
 use super::tree;
 use crate::host::error::HostError;
+use crate::net::resolve;
 use crate::scenario::{Process, WsUrl};
 
 /// From the start of a command until it listens.
@@ -231,13 +232,8 @@ struct Listener {
 
 impl Listener {
     fn find(host: &str, port: u16) -> Result<Self, HostError> {
-        let addresses = (host, port).to_socket_addrs();
-        let addresses = addresses.map_err(|source| HostError::Resolve {
-            host: host.to_owned(),
-            source,
-        })?;
         Ok(Self {
-            addresses: addresses.collect(),
+            addresses: resolve(host, port, START_TIMEOUT)?,
             shown: if host.contains(':') {
                 format!("[{host}]:{port}")
             } else {

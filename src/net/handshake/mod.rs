@@ -2,12 +2,15 @@
 
 mod answer;
 
+use std::io;
+
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use self::answer::Head;
 use super::end::TcpEnd;
 use super::failure::Failure;
+use super::tls;
 use crate::metric::Cause;
 use crate::scenario::{Target, WsUrl};
 
@@ -87,15 +90,17 @@ impl Request {
             stream.write_all(request.as_bytes()).await?;
             stream.flush().await
         };
-        if let Err(error) = sent.await {
-            return Err(end_of_tcp(ended(stream), answer, &error.to_string()));
-        }
+        // A server that takes no request may have said why before.
+        let not_sent = sent.await.err();
         let mut interim = Interim::default();
         loop {
             match stream.read_buf(answer).await {
-                Ok(0) => return Err(end_of_tcp(ended(stream), answer, "")),
+                Ok(0) => return Err(end_of_tcp(ended(stream), answer, not_sent.as_ref())),
                 Ok(_) => {}
-                Err(error) => return Err(end_of_tcp(ended(stream), answer, &error.to_string())),
+                Err(error) => {
+                    return Err(tls::broken(&error)
+                        .unwrap_or_else(|| end_of_tcp(ended(stream), answer, Some(&error))));
+                }
             }
             if let Some(length) = self.check(answer, &key, &mut interim)? {
                 return Ok(length);
@@ -154,7 +159,7 @@ fn host(url: &WsUrl) -> String {
     }
 }
 
-fn end_of_tcp(end: Option<TcpEnd>, answer: &[u8], error: &str) -> Failure {
+fn end_of_tcp(end: Option<TcpEnd>, answer: &[u8], error: Option<&io::Error>) -> Failure {
     let after = if answer.is_empty() {
         "before any answer".to_owned()
     } else {
@@ -163,7 +168,14 @@ fn end_of_tcp(end: Option<TcpEnd>, answer: &[u8], error: &str) -> Failure {
     match end {
         Some(TcpEnd::Fin) => Failure::new(Cause::HandshakeEof, after),
         Some(TcpEnd::Rst) => Failure::new(Cause::HandshakeReset, after),
-        None => Failure::new(Cause::Io, error),
+        // Under TLS the end can come without that of TCP.
+        None => match error {
+            None => Failure::new(Cause::HandshakeEof, after),
+            Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Failure::new(Cause::HandshakeEof, after)
+            }
+            Some(error) => Failure::new(Cause::Io, error.to_string()),
+        },
     }
 }
 

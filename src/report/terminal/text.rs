@@ -100,8 +100,12 @@ impl<W: Write> Text<'_, W> {
         causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         for (cause, count) in causes.iter().take(MAX_SHOWN) {
             let count = human_count(*count);
-            self.page
-                .line("", &format!("{count} {cause}: {}", cause.meaning()))?;
+            let meaning = cause.meaning();
+            let line = match cause.is_tls() && *cause != Cause::Tls {
+                true => format!("{count} {}: {meaning} (`{cause}`)", Cause::Tls),
+                false => format!("{count} {cause}: {meaning}"),
+            };
+            self.page.line("", &line)?;
             if let Some(example) = view.example(*cause) {
                 self.page.example(example)?;
             }

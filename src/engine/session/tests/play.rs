@@ -154,12 +154,7 @@ impl<F: FnMut(usize) -> Script> Connector for Dials<F> {
         let peer = Peer::new(script, &conduct, self.clock.clone());
         let connection = peer.connection();
         peers.push(peer);
-        let steps = Steps {
-            tcp: 0,
-            tls: None,
-            upgrade: 0,
-        };
-        Ok((connection, steps))
+        Ok((connection, Steps::default()))
     }
 }
 

@@ -1,0 +1,246 @@
+//! Looks names up. The system's look-up blocks and cannot be interrupted, so each has a thread of its own, and whoever
+//! waits for it has a limit.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::units::format_duration;
+
+/// A name that was looked up is not looked up again within this time.
+const AT_MOST_EVERY: Duration = Duration::from_secs(1);
+
+/// Why a name has no address. Fits after "failed to".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// The system says so.
+    #[error("look up {host}: {why}")]
+    Failed {
+        /// The name.
+        host: String,
+        /// In the system's words.
+        why: String,
+    },
+    /// The system does not say.
+    #[error("look up {host}: no answer within {}", format_duration(*within))]
+    TimedOut {
+        /// The name.
+        host: String,
+        /// As long was waited.
+        within: Duration,
+    },
+}
+
+/// The addresses of a host, at least one: first those of the family that the system prefers, then those of the other.
+/// An address is its own and takes no time. Blocks for `within` at most.
+///
+/// # Errors
+/// When there is none, or the system does not say in time.
+pub fn resolve(host: &str, port: u16, within: Duration) -> Result<Vec<SocketAddr>, ResolveError> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let failed = |why: String| ResolveError::Failed {
+        host: host.to_owned(),
+        why,
+    };
+    let (sender, found) = sync_channel(1);
+    let name = host.to_owned();
+    let ask = move || {
+        let addresses = (name.as_str(), port).to_socket_addrs();
+        // Nobody waits for it any more where it took too long.
+        let _ = sender.send(addresses.map(Iterator::collect::<Vec<_>>));
+    };
+    let thread = thread::Builder::new().name("resolver".to_owned());
+    thread
+        .spawn(ask)
+        .map_err(|error| failed(error.to_string()))?;
+    match found.recv_timeout(within) {
+        Ok(Ok(addresses)) if addresses.is_empty() => Err(failed("it has no address".to_owned())),
+        Ok(Ok(addresses)) => Ok(in_order(addresses)),
+        Ok(Err(error)) => Err(failed(error.to_string())),
+        Err(RecvTimeoutError::Timeout) => Err(ResolveError::TimedOut {
+            host: host.to_owned(),
+            within,
+        }),
+        Err(RecvTimeoutError::Disconnected) => Err(failed("the look-up panicked".to_owned())),
+    }
+}
+
+/// The family of the first address, then the other; each address once.
+fn in_order(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
+    let mut ordered: Vec<SocketAddr> = Vec::with_capacity(addresses.len());
+    for is_v4 in [first_is_v4, !first_is_v4] {
+        for address in addresses.iter().filter(|one| one.is_ipv4() == is_v4) {
+            if !ordered.contains(address) {
+                ordered.push(*address);
+            }
+        }
+    }
+    ordered
+}
+
+/// What is known of a name.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    /// Which look-up it is from, from 0.
+    pub(crate) round: u64,
+    pub(crate) addresses: Result<Arc<[SocketAddr]>, ResolveError>,
+}
+
+/// The addresses of one server, shared by all workers: looked up once, and again when none of them takes a connection.
+#[derive(Debug)]
+pub(crate) struct Resolver {
+    host: String,
+    port: u16,
+    within: Duration,
+    state: Mutex<State>,
+    known: watch::Sender<Known>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// When the last look-up ended.
+    asked: Instant,
+    is_asking: bool,
+    /// How long the look-ups took that nobody has taken note of.
+    took: Vec<Duration>,
+}
+
+impl Resolver {
+    /// Looks the name up for the first time. Blocks for `within` at most, which bounds each later look-up too.
+    pub(crate) fn new(host: &str, port: u16, within: Duration) -> Arc<Self> {
+        let begun = Instant::now();
+        let addresses = resolve(host, port, within).map(Arc::from);
+        let is_name = host.parse::<IpAddr>().is_err();
+        let took = is_name.then(|| begun.elapsed());
+        Arc::new(Self {
+            host: host.to_owned(),
+            port,
+            within,
+            state: Mutex::new(State {
+                asked: Instant::now(),
+                is_asking: false,
+                took: took.into_iter().collect(),
+            }),
+            known: watch::Sender::new(Known {
+                round: 0,
+                addresses,
+            }),
+        })
+    }
+
+    /// A name that has these addresses, and is not looked up again.
+    #[cfg(test)]
+    pub(super) fn of(addresses: &[SocketAddr]) -> Arc<Self> {
+        let resolver = Self::new("127.0.0.1", 1, Duration::ZERO);
+        (resolver.known).send_modify(|known| known.addresses = Ok(addresses.into()));
+        resolver
+    }
+
+    /// What is known now.
+    pub(crate) fn known(&self) -> Known {
+        self.known.borrow().clone()
+    }
+
+    /// How long look-ups took since the last call.
+    pub(crate) fn take_times(&self) -> Vec<Duration> {
+        std::mem::take(&mut self.state().took)
+    }
+
+    /// What a look-up finds that began after that of this round; `None` where there is none: an address has only itself,
+    /// and a name is looked up once a second at most. A look-up that fails keeps the old addresses.
+    pub(crate) async fn again(self: &Arc<Self>, round: u64) -> Option<Known> {
+        let mut changed = self.known.subscribe();
+        self.ask(round)?;
+        let known = changed.wait_for(|known| known.round > round).await;
+        known.ok().map(|known| known.clone())
+    }
+
+    /// Begins a look-up, unless one is under way or was done meanwhile.
+    fn ask(self: &Arc<Self>, round: u64) -> Option<()> {
+        let mut state = self.state();
+        if state.is_asking || self.known.borrow().round > round {
+            return Some(());
+        }
+        if self.host.parse::<IpAddr>().is_ok() || state.asked.elapsed() < AT_MOST_EVERY {
+            return None;
+        }
+        let this = self.clone();
+        let thread = thread::Builder::new().name("resolver".to_owned());
+        thread.spawn(move || this.look_up()).ok()?;
+        state.is_asking = true;
+        Some(())
+    }
+
+    fn look_up(&self) {
+        let begun = Instant::now();
+        let found = resolve(&self.host, self.port, self.within);
+        {
+            let mut state = self.state();
+            state.is_asking = false;
+            state.asked = Instant::now();
+            state.took.push(begun.elapsed());
+        }
+        self.known.send_modify(|known| {
+            known.round += 1;
+            if let Ok(addresses) = found {
+                known.addresses = Ok(addresses.into());
+            }
+        });
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<ResolveError> for io::Error {
+    fn from(error: ResolveError) -> Self {
+        Self::other(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_family_that_comes_first_is_tried_first() {
+        let mixed = ["[::1]:1", "127.0.0.1:1", "[::2]:1", "[::1]:1"];
+        let ordered = addresses(&["[::1]:1", "[::2]:1", "127.0.0.1:1"]);
+        assert_eq!(in_order(addresses(&mixed)), ordered);
+    }
+
+    #[test]
+    fn an_address_is_its_own_and_a_name_without_one_says_so() {
+        let within = Duration::from_secs(20);
+        assert_eq!(resolve("::1", 80, within), Ok(addresses(&["[::1]:80"])));
+        let error = resolve("no-such-host.invalid", 80, within).unwrap_err();
+        let said = error.to_string();
+        assert!(said.starts_with("look up no-such-host.invalid: "), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_again_and_an_address_is_not() {
+        let resolver = Resolver::new("127.0.0.1", 80, Duration::from_secs(1));
+        assert!(resolver.again(0).await.is_none());
+        assert!(resolver.take_times().is_empty());
+        let resolver = Resolver::new("localhost", 80, Duration::from_secs(20));
+        assert!(resolver.again(0).await.is_none(), "not twice in a second");
+        resolver.state().asked -= AT_MOST_EVERY;
+        let (one, other) = tokio::join!(resolver.again(0), resolver.again(0));
+        assert_eq!((one.unwrap().round, other.unwrap().round), (1, 1));
+        assert_eq!(resolver.take_times().len(), 2);
+    }
+}

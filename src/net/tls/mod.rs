@@ -1,0 +1,156 @@
+//! TLS: its settings, and the handshake over a bare link.
+
+mod cause;
+mod trust;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::io::AsyncReadExt as _;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::{ResolvesClientCert, Resumption};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{ClientConfig, SignatureScheme};
+
+use self::trust::Verifier;
+use super::end::TcpEnd;
+use super::failure::Failure;
+use super::link::Link;
+use super::wire::Wire;
+use crate::metric::Cause;
+use crate::scenario::Trust;
+
+/// What keeps TLS from being set up. Fits after "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The certificates in `ca` are no use.
+    #[error("read the certificates of `target.ca` from {}: {why}", path.display())]
+    Certificates {
+        /// As in the scenario.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// `wss://` and no certificate to trust.
+    #[error(
+        "find any certificate of the system's to check `target.url` with\nhint: install the system's certificates (package ca-certificates), or name a file in `target.ca`"
+    )]
+    NoSystemRoots,
+    /// The library refused the settings, or the host is no name for TLS.
+    #[error("set up TLS: {0}")]
+    Setup(String),
+}
+
+/// How TLS is spoken with one server; shared by all connections of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Tls {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+    client: Arc<NoClientCertificate>,
+}
+
+impl Tls {
+    /// The settings for a server of this name or address.
+    ///
+    /// # Errors
+    /// When the certificates to trust cannot be read, or there are none.
+    pub(crate) fn new(host: &str, trust: &Trust) -> Result<Self, TlsError> {
+        let setup = |why: String| TlsError::Setup(why);
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|error| setup(error.to_string()))?;
+        let provider = Arc::new(ring::default_provider());
+        let client = Arc::new(NoClientCertificate::default());
+        let mut config = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| setup(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Verifier::new(trust, provider)?))
+            .with_client_cert_resolver(client.clone());
+        // RFC 6455 is spoken over HTTP/1.1.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // The library's store is shared by all connections: one would resume the session of another.
+        config.resumption = Resumption::disabled();
+        Ok(Self {
+            config: Arc::new(config),
+            name,
+            client,
+        })
+    }
+
+    /// Whether the server has asked for a client certificate.
+    pub(crate) fn asks_for_certificate(&self) -> bool {
+        self.client.asked.load(Ordering::Relaxed)
+    }
+
+    /// Puts TLS over a bare link.
+    ///
+    /// # Errors
+    /// The cause, in words.
+    pub(crate) async fn secure(&self, link: Link) -> Result<Link, Failure> {
+        let Link::Plain(wire) = link else {
+            return Ok(link);
+        };
+        let connector = TlsConnector::from(self.config.clone());
+        match connector
+            .connect(self.name.clone(), wire)
+            .into_fallible()
+            .await
+        {
+            Ok(stream) => Ok(Link::Tls(Box::new(stream))),
+            Err((error, mut wire)) => {
+                let said = last_words(&mut wire).await;
+                Err(self.failure(said, &error, wire.end()))
+            }
+        }
+    }
+
+    /// What an error in the handshake means, where the server said this and ended TCP like that.
+    fn failure(&self, said: Option<Failure>, error: &io::Error, end: Option<TcpEnd>) -> Failure {
+        const WHEN: &str = "during the TLS handshake";
+        let failure = match (cause::of(error).or(said), end) {
+            (Some(failure), _) => failure,
+            (None, Some(TcpEnd::Rst)) => Failure::new(Cause::HandshakeReset, WHEN),
+            (None, Some(TcpEnd::Fin)) => Failure::new(Cause::HandshakeEof, WHEN),
+            (None, None) => Failure::new(Cause::Io, error.to_string()),
+        };
+        // A server of TLS 1.2 gives no other reason.
+        if failure.cause == Cause::TlsVersion && self.asks_for_certificate() {
+            return cause::client_certificate();
+        }
+        failure
+    }
+}
+
+/// What a server sent before its end that was not read, because writing failed first: an alert, where it is one.
+async fn last_words(wire: &mut Wire) -> Option<Failure> {
+    wire.end().filter(|end| *end == TcpEnd::Rst)?;
+    let mut bytes = [0; 64];
+    let read = wire.read(&mut bytes).await.ok()?;
+    cause::of_plain_alert(&bytes[..read])
+}
+
+/// Why TLS ended an open connection, in words; `None` where it was not TLS that did.
+pub(super) fn broken(error: &io::Error) -> Option<Failure> {
+    cause::of(error)
+}
+
+/// Has no certificate to show, and remembers whether one was asked for.
+#[derive(Debug, Default)]
+struct NoClientCertificate {
+    asked: AtomicBool,
+}
+
+impl ResolvesClientCert for NoClientCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
+}

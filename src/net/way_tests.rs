@@ -1,0 +1,305 @@
+//! The way to real servers of this machine: addresses that are dead, and TLS that goes wrong.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{
+    HandshakeKind, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+    SupportedProtocolVersion,
+};
+
+use super::handshake::Request;
+use super::resolver::Resolver;
+use super::way::{Dial, NotOpened, Opened, Progress, Way};
+use crate::metric::{Cause, Timer};
+use crate::scenario::{Outside, Overrides, Source, Target, TargetUrl, WsUrl, parse};
+use crate::time::Monotonic;
+
+const REFUSAL: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+
+/// The target of a scenario with these lines.
+fn target(lines: &str) -> (WsUrl, Target) {
+    let source = Source {
+        name: "test".to_owned(),
+        text: format!("name = \"test\"\n[target]\n{lines}\n[load]\nconnections = 1\n"),
+    };
+    let outside = Outside {
+        env: &|_| None,
+        read: &|path| std::fs::read(path),
+    };
+    let target = parse(&source, &Overrides::default(), &outside)
+        .unwrap_or_else(|problems| panic!("{problems}"))
+        .target;
+    let TargetUrl::Url(url) = target.url.clone() else {
+        panic!("it has an address");
+    };
+    (url, target)
+}
+
+/// Dials a name that has these addresses.
+async fn dial(lines: &str, known: &[SocketAddr]) -> (Result<Opened, NotOpened>, Progress) {
+    let (url, target) = target(lines);
+    let resolver = Resolver::of(known);
+    let way = Way::new(&url, &target, resolver).unwrap();
+    let request = Request::new(&url, &target);
+    let (clock, mut progress) = (Monotonic::start(), Progress::default());
+    let opening = way.open(&request, Dial::default(), &clock, &mut progress);
+    let limit = Duration::from_secs(20);
+    let opened = tokio::time::timeout(limit, opening).await.expect("in time");
+    (opened, progress)
+}
+
+async fn fails(lines: &str, server: SocketAddr) -> (Cause, String) {
+    let (opened, _) = dial(lines, &[server]).await;
+    let failure = opened.err().expect("it fails").failure;
+    (failure.cause, failure.detail)
+}
+
+/// An address at which nobody listens.
+fn dead() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// Takes one connection, and refuses it by HTTP.
+fn refuses() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut tcp, _) = listener.accept().unwrap();
+        let _ = tcp.read(&mut [0; 4096]);
+        tcp.write_all(REFUSAL).unwrap();
+    });
+    address
+}
+
+#[tokio::test]
+async fn an_address_that_refuses_is_followed_by_the_next_and_told() {
+    let (first, second, alive) = (dead(), dead(), refuses());
+    let (opened, progress) = dial("url = \"ws://h/\"", &[first, second, alive]).await;
+    assert_eq!(opened.err().unwrap().failure.cause, Cause::HttpStatus);
+    let passed: Vec<_> = (progress.passed.iter())
+        .map(|(address, failure)| (*address, failure.cause))
+        .collect();
+    assert_eq!(passed, [(first, Cause::Refused), (second, Cause::Refused)]);
+}
+
+#[tokio::test]
+async fn where_all_addresses_refuse_the_first_one_is_told() {
+    let (first, second) = (dead(), dead());
+    let (opened, progress) = dial("url = \"ws://h/\"", &[first, second]).await;
+    let failure = opened.err().unwrap().failure;
+    assert_eq!(failure.cause, Cause::Refused);
+    assert!(
+        failure.detail.starts_with(&format!("{first}: ")),
+        "{failure:?}"
+    );
+    assert_eq!(progress.passed.len(), 1, "the last was followed by none");
+}
+
+/// A self-signed certificate for these names, as `openssl req -x509` makes it.
+fn certificate(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Own {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
+    Own {
+        certificate,
+        key,
+        folder,
+    }
+}
+
+struct Own {
+    certificate: rcgen::Certificate,
+    key: KeyPair,
+    folder: tempfile::TempDir,
+}
+
+impl Own {
+    /// As a scenario trusts it.
+    fn trusted(&self, host: &str) -> String {
+        let file = self.folder.path().join("ca.pem");
+        trusting(host, &file)
+    }
+
+    fn server(&self, versions: &[&'static SupportedProtocolVersion]) -> ServerConfig {
+        self.server_with(versions, false)
+    }
+
+    fn server_with(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        wants_client: bool,
+    ) -> ServerConfig {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(versions)
+            .unwrap();
+        let builder = if wants_client {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.certificate.der().clone()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        } else {
+            builder.with_no_client_auth()
+        };
+        let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());
+        builder
+            .with_single_cert(vec![self.certificate.der().clone()], key.into())
+            .unwrap()
+    }
+}
+
+fn trusting(host: &str, file: &Path) -> String {
+    format!(
+        "url = \"wss://{host}/\"\nca = {:?}",
+        file.display().to_string()
+    )
+}
+
+const ANYONE: &str = "url = \"wss://127.0.0.1/\"\ninsecure = true";
+
+/// Takes so many connections under TLS, refuses each by HTTP, and ends with how their handshakes went.
+fn under_tls(config: ServerConfig, connections: usize) -> (SocketAddr, Handshakes) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = Arc::new(config);
+    let one = move || {
+        let (tcp, _) = listener.accept().unwrap();
+        let connection = ServerConnection::new(config.clone()).unwrap();
+        let mut stream = StreamOwned::new(connection, tcp);
+        let refused = (stream.read(&mut [0; 4096])).and_then(|_| stream.write_all(REFUSAL));
+        let kind = stream.conn.handshake_kind();
+        refused.ok().and(kind)
+    };
+    let take = move || (0..connections).map(|_| one()).collect();
+    (address, thread::spawn(take))
+}
+
+type Handshakes = JoinHandle<Vec<Option<HandshakeKind>>>;
+
+const BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_trusted_where_ca_names_it() {
+    let own = certificate(&["localhost"], |_| {});
+    let (server, _) = under_tls(own.server(&BOTH), 1);
+    let (cause, detail) = fails(&own.trusted("localhost"), server).await;
+    assert_eq!(
+        (cause, detail.as_str()),
+        (Cause::HttpStatus, "HTTP/1.1 404 Not Found")
+    );
+}
+
+#[tokio::test]
+async fn each_certificate_that_is_not_trusted_has_its_cause() {
+    let own = certificate(&["localhost"], |_| {});
+    let other = certificate(&["localhost"], |_| {});
+    let (server, _) = under_tls(own.server(&BOTH), 2);
+    let (cause, _) = fails(&other.trusted("localhost"), server).await;
+    assert_eq!(cause, Cause::TlsUntrusted);
+    let (cause, detail) = fails(&own.trusted("127.0.0.1"), server).await;
+    let names = "the server's certificate: it is for localhost, not for 127.0.0.1";
+    assert_eq!((cause, detail.as_str()), (Cause::TlsName, names));
+
+    let old = certificate(&["localhost"], |params| {
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2002, 1, 1);
+    });
+    let (server, _) = under_tls(old.server(&BOTH), 1);
+    let (cause, detail) = fails(&old.trusted("localhost"), server).await;
+    assert_eq!(cause, Cause::TlsExpired, "{detail}");
+    assert!(
+        detail.contains("expired") && detail.ends_with(" days ago"),
+        "{detail}"
+    );
+}
+
+/// Under TLS 1.3 the client has finished its handshake before the server looks for its certificate.
+#[tokio::test]
+async fn a_server_that_wants_to_know_its_clients_says_so_in_both_versions() {
+    let own = certificate(&["localhost"], |_| {});
+    for version in [&TLS13, &TLS12] {
+        let (server, _) = under_tls(own.server_with(&[version], true), 1);
+        let (cause, detail) = fails(ANYONE, server).await;
+        assert_eq!(cause, Cause::TlsClientCert, "{version:?}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_protocol_that_is_not_offered_and_a_port_without_tls_are_told_apart() {
+    let own = certificate(&["localhost"], |_| {});
+    let mut config = own.server(&BOTH);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let (server, _) = under_tls(config, 1);
+    let (cause, _) = fails(ANYONE, server).await;
+    assert_eq!(cause, Cause::TlsAlpn);
+    let (cause, _) = fails(ANYONE, refuses()).await;
+    assert_eq!(cause, Cause::TlsNotSpoken);
+}
+
+/// A ticket belongs to the client that was given it.
+#[tokio::test]
+async fn no_connection_resumes_the_session_of_another() {
+    let own = certificate(&["localhost"], |_| {});
+    for version in [&TLS13, &TLS12] {
+        const CONNECTIONS: usize = 3;
+        let (server, handshakes) = under_tls(own.server(&[version]), CONNECTIONS);
+        let (url, target) = target(ANYONE);
+        let way = Way::new(&url, &target, Resolver::of(&[server])).unwrap();
+        let request = Request::new(&url, &target);
+        for _ in 0..CONNECTIONS {
+            let (clock, mut progress) = (Monotonic::start(), Progress::default());
+            let opening = way.open(&request, Dial::default(), &clock, &mut progress);
+            assert_eq!(
+                opening.await.err().unwrap().failure.cause,
+                Cause::HttpStatus
+            );
+        }
+        for kind in handshakes.join().unwrap() {
+            assert_eq!(kind, Some(HandshakeKind::Full), "{version:?}");
+        }
+    }
+}
+
+/// Answers one request by a 101 that chooses nothing.
+fn accepts() -> SocketAddr {
+    use tokio_tungstenite::tungstenite;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (tcp, _) = listener.accept().unwrap();
+        tungstenite::accept(tcp).unwrap();
+    });
+    address
+}
+
+#[tokio::test]
+async fn the_steps_of_an_opening_are_a_list_in_their_order() {
+    let (opened, _) = dial("url = \"ws://h/\"", &[accepts()]).await;
+    let steps = opened.ok().expect("it opens").steps;
+    let names: Vec<Timer> = steps.iter().map(|(step, _)| step).collect();
+    let expected = [
+        Timer::HandshakeTcp,
+        Timer::HandshakeUpgrade,
+        Timer::HandshakeTotal,
+    ];
+    assert_eq!(names, expected);
+    let took = |step| steps.took(step).unwrap();
+    let parts = took(Timer::HandshakeTcp) + took(Timer::HandshakeUpgrade);
+    assert_eq!(parts, took(Timer::HandshakeTotal));
+}
