@@ -48,8 +48,8 @@ fn listen() -> TcpListener {
 
 fn dial(address: SocketAddr) -> TcpStream {
     let client = TcpStream::connect(address).unwrap();
-    let patience = Some(Duration::from_secs(10));
-    client.set_read_timeout(patience).unwrap();
+    let close_wait = Some(Duration::from_secs(10));
+    client.set_read_timeout(close_wait).unwrap();
     client
 }
 

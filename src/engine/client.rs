@@ -113,8 +113,8 @@ impl Client {
         let Opening {
             connection, cohort, ..
         } = self.opening;
-        let conduct = self.shared.plan.conduct(cohort, connection);
-        let dial = connector.connect(cohort, connection, conduct, &self.shared);
+        let fault_plan = self.shared.plan.fault_plan(cohort, connection);
+        let dial = connector.connect(cohort, connection, fault_plan, &self.shared);
         let dialled = if is_first {
             dial.await
         } else {
@@ -413,7 +413,7 @@ mod tests {
     use crate::engine::shared::RunState;
     use crate::net::Steps;
     use crate::net::WebSocket;
-    use crate::plan::Conduct;
+    use crate::plan::FaultPlan;
     use crate::time::Manual;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;
@@ -430,7 +430,7 @@ mod tests {
             &self,
             _cohort: usize,
             _connection: u32,
-            _conduct: Conduct,
+            _conduct: FaultPlan,
             _shared: &Shared,
         ) -> Result<(WebSocket, Steps), Failure> {
             panic!("as a bug would")

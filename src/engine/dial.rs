@@ -8,7 +8,7 @@ use super::shared::Shared;
 use crate::net::{
     Dial, Failure, Opened, Progress, Request, Resolver, Steps, TlsError, Transport, Way, WebSocket,
 };
-use crate::plan::Conduct;
+use crate::plan::FaultPlan;
 use crate::scenario::{Target, WsUrl};
 use crate::time::nanos;
 use crate::units::human_ns;
@@ -60,7 +60,7 @@ pub(crate) trait Connector: Clone {
         &self,
         cohort: usize,
         connection: u32,
-        conduct: Conduct,
+        fault_plan: FaultPlan,
         shared: &Shared,
     ) -> Result<(Self::Transport, Steps), Failure>;
 }
@@ -72,14 +72,14 @@ impl Connector for Arc<Dialer> {
         &self,
         cohort: usize,
         connection: u32,
-        conduct: Conduct,
+        fault_plan: FaultPlan,
         shared: &Shared,
     ) -> Result<(WebSocket, Steps), Failure> {
         let dial = Dial {
             number: connection,
             route: self.routes.get(cohort).copied().flatten(),
-            receives: conduct.stops_reading().then_some(SMALL),
-            is_watched: conduct.watched,
+            receives: fault_plan.stops_reading().then_some(SMALL),
+            is_watched: fault_plan.watched,
         };
         let clock = &*shared.clock;
         let mut progress = Progress::default();

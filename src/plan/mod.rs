@@ -2,7 +2,7 @@
 //! Reads no clock; all times are nanoseconds since the first dial.
 
 mod budget;
-mod conduct;
+mod fault_plan;
 mod openings;
 mod pacer;
 mod spread;
@@ -11,7 +11,7 @@ mod template;
 mod windows;
 
 pub use budget::Budget;
-pub use conduct::Conduct;
+pub use fault_plan::FaultPlan;
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
 pub use spread::{Seed, fraction};

@@ -59,24 +59,24 @@ impl<T: Transport> Session<T> {
     ) {
         self.outbox.feed_close(&mut self.transport, code, reason);
         self.evidence.sent = Some((code.unwrap_or(NO_CODE), Side::Local));
-        if let Some(misconduct) = &mut self.misconduct {
-            misconduct.faults.close();
+        if let Some(fault_runner) = &mut self.fault_runner {
+            fault_runner.faults.close();
         }
-        self.note(|diary| diary.close_sent(now, code));
+        self.note(|recorder| recorder.close_sent(now, code));
         self.closing(by, shared, now);
     }
 
     /// A Close frame was sent or received: nothing more is due, and the end of TCP is waited for.
     pub(super) fn closing(&mut self, by: EndedBy, shared: &Shared, now: Nanos) {
-        self.note(|diary| diary.decided(by));
+        self.note(|recorder| recorder.decided(by));
         let timeout = nanos(shared.plan.scenario.target.close_timeout);
-        let patience = match (by, &self.diary) {
-            (EndedBy::Server | EndedBy::Fault, Some(diary)) => diary.patience,
+        let close_wait = match (by, &self.recorder) {
+            (EndedBy::Server | EndedBy::Fault, Some(recorder)) => recorder.close_wait,
             _ => 0,
         };
         self.state = State::Closing {
             since: now,
-            deadline: now.saturating_add(timeout.max(patience)),
+            deadline: now.saturating_add(timeout.max(close_wait)),
             put_off: false,
         };
         let mut shard = shared.shard.borrow_mut();
@@ -96,9 +96,9 @@ impl<T: Transport> Session<T> {
             });
         }
         if let Lost::Tcp(end) = &lost {
-            self.note(|diary| diary.tcp_ended(at, *end));
+            self.note(|recorder| recorder.tcp_ended(at, *end));
         }
-        self.note(|diary| diary.decided(EndedBy::Server));
+        self.note(|recorder| recorder.decided(EndedBy::Server));
         self.evidence.lost = Some(lost);
     }
 
@@ -113,18 +113,18 @@ impl<T: Transport> Session<T> {
 
     /// Its life, once it is over, where somebody asks for it.
     pub(in crate::engine) fn life(&mut self, verdict: &Verdict, now: Nanos) -> Option<Life> {
-        let diary = self.diary.take()?;
+        let recorder = self.recorder.take()?;
         let faults = self
-            .misconduct
+            .fault_runner
             .as_ref()
-            .map(|misconduct| &misconduct.faults);
-        Some(diary.close(faults, verdict, self.transport.frames_after_close(), now))
+            .map(|fault_runner| &fault_runner.faults);
+        Some(recorder.close(faults, verdict, self.transport.frames_after_close(), now))
     }
 
     /// Whether it was declared dead, and nothing came since.
     pub(in crate::engine) fn is_silent(&self) -> bool {
-        self.died
-            .is_some_and(|died| self.last_received < Some(died))
+        self.declared_dead
+            .is_some_and(|declared_dead| self.last_received < Some(declared_dead))
     }
 
     /// In which state it is or was.

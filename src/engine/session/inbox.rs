@@ -120,7 +120,7 @@ fn record_pong<T: Transport>(
     now: Nanos,
 ) {
     if was_silent && pong != Pong::Unsolicited {
-        session.note(|diary| diary.resumed(now));
+        session.note(|recorder| recorder.resumed(now));
     }
     match pong {
         Pong::InTime { .. } => {}

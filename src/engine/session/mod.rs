@@ -8,21 +8,21 @@
 pub(super) mod cause;
 mod ending;
 mod fault;
+mod fault_runner;
 mod inbox;
-mod life;
-mod misconduct;
 mod outbox;
-mod taking;
+mod receiving;
+mod recorder;
 #[cfg(test)]
 pub(super) mod tests;
 
 use std::task::{Context, Poll, Waker};
 
 use self::cause::{Evidence, Heard, Silence};
+use self::fault_runner::FaultRunner;
 use self::inbox::ping_frame;
-use self::life::Diary;
-use self::misconduct::Misconduct;
 use self::outbox::Outbox;
+use self::recorder::Recorder;
 use crate::engine::heart::{Heart, Missed};
 use crate::engine::play::{Play, Task};
 use crate::engine::shared::Shared;
@@ -54,7 +54,7 @@ pub(super) struct Session<T> {
     /// The last of each kind.
     heard: Heard,
     /// When it was declared dead.
-    died: Option<Nanos>,
+    declared_dead: Option<Nanos>,
     /// When its own time is over; its turn in `ramp_down` may come sooner.
     stop_at: Nanos,
     /// Its turn in `ramp_down`, counted from the end of the load.
@@ -62,9 +62,9 @@ pub(super) struct Session<T> {
     state: State,
     outbox: Outbox,
     /// What it does wrong, where it does.
-    misconduct: Option<Box<Misconduct>>,
+    fault_runner: Option<Box<FaultRunner>>,
     /// What is kept of it, where somebody asks.
-    diary: Option<Box<Diary>>,
+    recorder: Option<Box<Recorder>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl<T: Transport> Session<T> {
         let heart = heartbeat
             .zip(shared.plan.pings(cohort, connection))
             .map(|(heartbeat, pacer)| Heart::new(heartbeat, pacer, now));
-        let conduct = shared.plan.conduct(cohort, connection);
+        let fault_plan = shared.plan.fault_plan(cohort, connection);
         let stamp = transport.received_at(&*shared.clock);
         let opened = stamp.map_or(now, |stamp| stamp.min(now));
         let mut session = Self {
@@ -117,7 +117,7 @@ impl<T: Transport> Session<T> {
             evidence: Evidence::default(),
             last_received: None,
             heard: Heard::default(),
-            died: None,
+            declared_dead: None,
             stop_at: match until {
                 Until::End => Nanos::MAX,
                 Until::At(time) => time,
@@ -126,13 +126,13 @@ impl<T: Transport> Session<T> {
             ramp_down: shared.plan.ramp_down(cohort, connection),
             state: State::Live,
             outbox: Outbox::default(),
-            misconduct: Misconduct::new(&conduct, opened),
-            diary: Diary::new(connection, cohort, &conduct, opened, lost_before),
+            fault_runner: FaultRunner::new(&fault_plan, opened),
+            recorder: Recorder::new(connection, cohort, &fault_plan, opened, lost_before),
             transport,
         };
-        if session.diary.is_some() {
+        if session.recorder.is_some() {
             let port = session.transport.local_port();
-            session.note(|diary| diary.port(port));
+            session.note(|recorder| recorder.port(port));
         }
         session
     }
@@ -167,7 +167,7 @@ impl<T: Transport> Session<T> {
                 }
             }
             if let Some(lost) = &ended {
-                self.last_words(lost, cx);
+                self.send_final_close(lost, cx);
             }
             self.count_bytes(shared, now);
             if let Some(lost) = ended {
@@ -192,7 +192,7 @@ impl<T: Transport> Session<T> {
                 cells.count(Counter::MessagesTimedOut);
             });
         }
-        if let Some(outcome) = self.misbehave(shared, now) {
+        if let Some(outcome) = self.play_faults(shared, now) {
             return Some(outcome);
         }
         if let State::Closing { deadline, .. } = self.state {
@@ -202,7 +202,7 @@ impl<T: Transport> Session<T> {
                 Outcome::Over
             });
         }
-        if let Some(outcome) = self.mind_heart(shared, now) {
+        if let Some(outcome) = self.run_heartbeat(shared, now) {
             return Some(outcome);
         }
         if self.is_closing() {
@@ -249,7 +249,7 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    fn mind_heart(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
+    fn run_heartbeat(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
         let stop = self.stop(shared);
         let heart = self.heart.as_mut()?;
         while let Some(Missed { intended, dead }) = heart.expire(now, self.last_received) {
@@ -257,7 +257,7 @@ impl<T: Transport> Session<T> {
                 cells.count(Counter::PingsMissed)
             });
             if dead {
-                return self.die(shared, now);
+                return self.declare_dead(shared, now);
             }
         }
         let intended = heart.next_ping();
@@ -278,7 +278,7 @@ impl<T: Transport> Session<T> {
         None
     }
 
-    fn die(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
+    fn declare_dead(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
         let last_sign = self.last_received.unwrap_or(self.opened);
         shared.whole(self.cohort, |cells| {
             cells.count(Counter::ConnectionsDead);
@@ -296,13 +296,13 @@ impl<T: Transport> Session<T> {
                 .map(|since| self.heard.since(since))
                 .unwrap_or_default(),
         });
-        self.died = Some(now);
+        self.declared_dead = Some(now);
         let cause = cause::judge(&self.evidence).cause;
-        self.note(|diary| diary.died(now, cause));
+        self.note(|recorder| recorder.declared_dead(now, cause));
         let heartbeat = shared.plan.cohort(self.cohort).heartbeat.as_ref()?;
         match heartbeat.on_dead {
             OnDead::Reconnect => {
-                self.note(|diary| diary.decided(EndedBy::Heartbeat));
+                self.note(|recorder| recorder.decided(EndedBy::Heartbeat));
                 Some(Outcome::Over)
             }
             OnDead::Keep => Some(Outcome::DeadButKept),
@@ -318,7 +318,7 @@ impl<T: Transport> Session<T> {
     pub(super) fn count_bytes(&mut self, shared: &Shared, now: Nanos) {
         let (sent, received) = self.transport.take_bytes();
         if sent > 0 {
-            self.note(|diary| diary.sent(now));
+            self.note(|recorder| recorder.sent(now));
         }
         if received > 0 {
             self.heard.bytes = Some(now);
@@ -330,17 +330,17 @@ impl<T: Transport> Session<T> {
     }
 
     /// Writes something down, where somebody asks for it.
-    fn note(&mut self, what: impl FnOnce(&mut Diary)) {
-        if let Some(diary) = &mut self.diary {
-            what(diary);
+    fn note(&mut self, what: impl FnOnce(&mut Recorder)) {
+        if let Some(recorder) = &mut self.recorder {
+            what(recorder);
         }
     }
 
     /// When there is something to do again, if nothing comes in before.
     fn deadline(&self, play: &Play, shared: &Shared, now: Nanos) -> Nanos {
         let mut first = play.expires();
-        if let Some(misconduct) = &self.misconduct {
-            first = first.min(misconduct.faults.next(!self.outbox.is_blocked()));
+        if let Some(fault_runner) = &self.fault_runner {
+            first = first.min(fault_runner.faults.next(!self.outbox.is_blocked()));
         }
         if let State::Closing { deadline, .. } = self.state {
             return first.min(self.gives_up_at(deadline, shared, now));

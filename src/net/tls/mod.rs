@@ -102,7 +102,7 @@ impl Tls {
         {
             Ok(stream) => Ok(Link::Tls(Box::new(stream))),
             Err((error, mut wire)) => {
-                let said = last_words(&mut wire).await;
+                let said = send_final_close(&mut wire).await;
                 Err(self.failure(said, &error, wire.end()))
             }
         }
@@ -126,7 +126,7 @@ impl Tls {
 }
 
 /// What a server sent before its end that was not read, because writing failed first: an alert, where it is one.
-async fn last_words(wire: &mut Wire) -> Option<Failure> {
+async fn send_final_close(wire: &mut Wire) -> Option<Failure> {
     wire.end().filter(|end| *end == TcpEnd::Rst)?;
     let mut bytes = [0; 64];
     let read = wire.read(&mut bytes).await.ok()?;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Faults, Step, raw};
-use crate::plan::{Conduct, Nanos};
+use super::{FaultAction, Faults, raw};
+use crate::plan::{FaultPlan, Nanos};
 use crate::scenario::{Activity, Fault, FaultKind, Illegal, Sweep};
 
 fn fault(after: Nanos, kind: FaultKind) -> Fault {
@@ -18,15 +18,15 @@ fn sweep(nanos: Nanos) -> Sweep {
 }
 
 fn faults(after: Nanos, kind: FaultKind) -> Faults {
-    let conduct = Conduct {
+    let fault_plan = FaultPlan {
         faults: vec![fault(after, kind)],
-        ..Conduct::default()
+        ..FaultPlan::default()
     };
-    Faults::new(&conduct, 0).unwrap()
+    Faults::new(&fault_plan, 0).unwrap()
 }
 
 /// All that is done by that time, where it is looked at when it is due.
-fn until(faults: &mut Faults, end: Nanos) -> Vec<(Nanos, Step)> {
+fn until(faults: &mut Faults, end: Nanos) -> Vec<(Nanos, FaultAction)> {
     let mut steps = Vec::new();
     while faults.next(true) <= end {
         let now = faults.next(true);
@@ -62,22 +62,25 @@ fn nothing_is_sent_once_our_half_of_tcp_has_ended() {
         frame: Activity::Ping,
         every: sweep(7),
     };
-    let conduct = Conduct {
+    let fault_plan = FaultPlan {
         faults: vec![
             fault(0, FaultKind::LatePong { delay: sweep(50) }),
             fault(10, only),
             fault(20, FaultKind::HalfClose),
             fault(40, FaultKind::Reset),
         ],
-        ..Conduct::default()
+        ..FaultPlan::default()
     };
-    let mut faults = Faults::new(&conduct, 0).unwrap();
+    let mut faults = Faults::new(&fault_plan, 0).unwrap();
     faults.ping(b"?", 1);
     let after: Vec<_> = until(&mut faults, 1000)
         .into_iter()
         .filter(|(at, _)| *at >= 20)
         .collect();
-    assert_eq!(after, [(20, Step::HalfClose), (40, Step::Reset)]);
+    assert_eq!(
+        after,
+        [(20, FaultAction::HalfClose), (40, FaultAction::Reset)]
+    );
 }
 
 proptest! {
@@ -92,7 +95,7 @@ proptest! {
         for lag in lags {
             now = faults.next(true).max(now) + lag;
             while let Some(step) = faults.due(now, true) {
-                sent += u64::from(matches!(step, Step::Put(_)));
+                sent += u64::from(matches!(step, FaultAction::Put(_)));
             }
             let next = faults.next(true);
             // The next is due at a whole number of gaps after the start, within one gap.
@@ -137,12 +140,15 @@ fn what_sends_waits_for_room_and_what_does_not_goes_on() {
             every: sweep(10),
         },
     );
-    assert_eq!(only.due(0, false), Some(Step::StopSending));
+    assert_eq!(only.due(0, false), Some(FaultAction::StopSending));
     assert_eq!((only.next(false), only.next(true)), (Nanos::MAX, 10));
     assert_eq!(only.due(50, false), None);
-    assert_eq!(only.due(50, true), Some(Step::Put(raw::text("wsbench"))));
+    assert_eq!(
+        only.due(50, true),
+        Some(FaultAction::Put(raw::text("wsbench")))
+    );
     let mut reset = faults(5, FaultKind::Reset);
-    assert_eq!(reset.due(5, false), Some(Step::Reset));
+    assert_eq!(reset.due(5, false), Some(FaultAction::Reset));
     assert_eq!(reset.began(), Some(5));
 }
 
@@ -154,9 +160,9 @@ fn a_vanished_client_returns_at_its_time_even_in_the_close_handshake() {
             lasts: Some(Duration::from_nanos(20)),
         },
     );
-    assert_eq!(until(&mut faults, 15), [(10, Step::Vanish)]);
+    assert_eq!(until(&mut faults, 15), [(10, FaultAction::Vanish)]);
     faults.close();
-    assert_eq!(until(&mut faults, 100), [(30, Step::Return)]);
+    assert_eq!(until(&mut faults, 100), [(30, FaultAction::Return)]);
     assert_eq!((faults.began(), faults.ended()), (Some(10), Some(30)));
 }
 
@@ -165,7 +171,7 @@ fn what_only_changes_an_answer_began_when_it_was_due() {
     let mut faults = faults(10, FaultKind::NoPong);
     assert!(faults.ping(b"x", 9));
     assert!(!faults.ping(b"x", 10));
-    assert!(matches!(faults.due(500, true), Some(Step::Put(_))));
+    assert!(matches!(faults.due(500, true), Some(FaultAction::Put(_))));
     assert_eq!(faults.due(500, true), None);
     assert_eq!(faults.began(), Some(10));
 }

@@ -13,7 +13,7 @@ use crate::frame::{Frame, Room};
 use crate::measure::TcpView;
 use crate::net::TcpEnd;
 use crate::net::{Act, Lost, Transport};
-use crate::plan::{Conduct, Nanos};
+use crate::plan::{FaultPlan, Nanos};
 use crate::time::{Clock, Manual};
 
 /// Bytes that went out and came in before the connection was open.
@@ -59,15 +59,15 @@ struct Inner {
 }
 
 impl Peer {
-    pub(super) fn new(script: Script, conduct: &Conduct, clock: Manual) -> Self {
+    pub(super) fn new(script: Script, fault_plan: &FaultPlan, clock: Manual) -> Self {
         let mut inner = Inner {
             clock,
-            is_healthy: conduct.faults.is_empty(),
+            is_healthy: fault_plan.faults.is_empty(),
             vanished: false,
             unread: false,
             acts: Vec::new(),
             tcp_ends: script.tcp_ends,
-            stamps_lag: script.stamps_lag.filter(|_| conduct.watched),
+            stamps_lag: script.stamps_lag.filter(|_| fault_plan.watched),
             after_close: script.after_close,
             hangs_up_at: script.hangs_up_at,
             part: script.part,

@@ -18,7 +18,7 @@ use crate::measure::{Cells, Ending, Histogram, Life, Open, Window};
 use crate::metric::{Cause, Counter, Timer};
 use crate::net::Failure;
 use crate::net::Steps;
-use crate::plan::{Conduct, Nanos, Opening, Plan, nanos};
+use crate::plan::{FaultPlan, Nanos, Opening, Plan, nanos};
 use crate::scenario::{self, Cohort, Expect, HeartbeatKind, Outside, Overrides, Shape, Source};
 use crate::time::NEVER;
 use crate::time::{Clock as _, Manual};
@@ -143,7 +143,7 @@ impl<F: FnMut(usize) -> Script> Connector for Dials<F> {
         &self,
         _cohort: usize,
         _connection: u32,
-        conduct: Conduct,
+        fault_plan: FaultPlan,
         _shared: &Shared,
     ) -> Result<(Connection, Steps), Failure> {
         let mut peers = self.peers.borrow_mut();
@@ -151,7 +151,7 @@ impl<F: FnMut(usize) -> Script> Connector for Dials<F> {
         if script.is_refused {
             return Err(Failure::new(Cause::Dns, "no such name"));
         }
-        let peer = Peer::new(script, &conduct, self.clock.clone());
+        let peer = Peer::new(script, &fault_plan, self.clock.clone());
         let connection = peer.connection();
         peers.push(peer);
         Ok((connection, Steps::default()))

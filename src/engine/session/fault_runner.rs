@@ -2,18 +2,18 @@
 
 use std::task::{Context, Poll};
 
-use super::fault::{Faults, Step};
+use super::fault::{FaultAction, Faults};
 use super::{Outcome, Session};
 use crate::engine::shared::Shared;
 use crate::measure::EndedBy;
 use crate::metric::CloseKind;
 use crate::net::TcpEnd;
 use crate::net::{Act, Lost, Transport};
-use crate::plan::{Conduct, Nanos};
+use crate::plan::{FaultPlan, Nanos};
 
 /// What is wrong with one connection.
 #[derive(Debug)]
-pub(super) struct Misconduct {
+pub(super) struct FaultRunner {
     pub(super) faults: Faults,
     reads_not: bool,
     is_sealed: bool,
@@ -22,10 +22,10 @@ pub(super) struct Misconduct {
     holds_on: bool,
 }
 
-impl Misconduct {
+impl FaultRunner {
     /// Of a connection that was opened `now`; `None` where nothing is wrong.
-    pub(super) fn new(conduct: &Conduct, now: Nanos) -> Option<Box<Self>> {
-        let faults = Faults::new(conduct, now)?;
+    pub(super) fn new(fault_plan: &FaultPlan, now: Nanos) -> Option<Box<Self>> {
+        let faults = Faults::new(fault_plan, now)?;
         Some(Box::new(Self {
             faults,
             reads_not: false,
@@ -53,11 +53,11 @@ impl Misconduct {
 
 impl<T: Transport> Session<T> {
     /// Does what is due. Says whether that was the end.
-    pub(super) fn misbehave(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
+    pub(super) fn play_faults(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
         loop {
             let room = !self.outbox.is_blocked();
-            let step = self.misconduct.as_mut()?.faults.due(now, room)?;
-            match self.play(step, shared, now) {
+            let step = self.fault_runner.as_mut()?.faults.due(now, room)?;
+            match self.act_on_fault(step, shared, now) {
                 Ok(None) => {}
                 Ok(Some(outcome)) => return Some(outcome),
                 Err(lost) => {
@@ -68,53 +68,58 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    fn play(&mut self, step: Step, shared: &Shared, now: Nanos) -> Result<Option<Outcome>, Lost> {
-        let Some(misconduct) = &mut self.misconduct else {
+    fn act_on_fault(
+        &mut self,
+        step: FaultAction,
+        shared: &Shared,
+        now: Nanos,
+    ) -> Result<Option<Outcome>, Lost> {
+        let Some(fault_runner) = &mut self.fault_runner else {
             return Ok(None);
         };
         match step {
-            Step::Put(bytes) => {
+            FaultAction::Put(bytes) => {
                 self.transport.act(Act::Put(bytes))?;
                 self.outbox.ask_flush();
             }
-            Step::Probe(bytes) => {
+            FaultAction::Probe(bytes) => {
                 self.transport.act(Act::Put(bytes))?;
                 self.outbox.ask_flush();
-                self.note(|diary| diary.probed(now));
+                self.note(|recorder| recorder.probed(now));
             }
-            Step::StopMessages => self.outbox.hold_messages(),
-            Step::StopSending => self.outbox.hold_all(),
-            Step::Seal => {
-                misconduct.is_sealed = true;
+            FaultAction::StopMessages => self.outbox.hold_messages(),
+            FaultAction::StopSending => self.outbox.hold_all(),
+            FaultAction::Seal => {
+                fault_runner.is_sealed = true;
                 self.outbox.seal();
             }
-            Step::HalfClose => {
-                misconduct.is_sealed = true;
+            FaultAction::HalfClose => {
+                fault_runner.is_sealed = true;
                 self.outbox.seal();
                 self.transport.act(Act::HalfClose)?;
             }
-            Step::StopReading => {
-                misconduct.reads_not = true;
+            FaultAction::StopReading => {
+                fault_runner.reads_not = true;
                 // Who does not read cannot watch the server.
                 self.heart = None;
             }
-            Step::Vanish => {
-                misconduct.is_gone = true;
+            FaultAction::Vanish => {
+                fault_runner.is_gone = true;
                 self.transport.act(Act::Vanish)?;
             }
-            Step::Return => {
-                misconduct.is_gone = false;
+            FaultAction::Return => {
+                fault_runner.is_gone = false;
                 self.transport.act(Act::Return)?;
             }
-            Step::Close(code) => {
+            FaultAction::Close(code) => {
                 self.evidence.by_fault = true;
                 self.close(code, "", EndedBy::Fault, shared, now);
             }
-            Step::Reset => {
+            FaultAction::Reset => {
                 self.transport.act(Act::Reset)?;
                 self.evidence.by_fault = true;
                 self.evidence.cut = Some(CloseKind::Rst);
-                self.note(|diary| diary.decided(EndedBy::Fault));
+                self.note(|recorder| recorder.decided(EndedBy::Fault));
                 return Ok(Some(Outcome::Over));
             }
         }
@@ -123,31 +128,32 @@ impl<T: Transport> Session<T> {
 
     /// The time to close has come. Where there can be no close handshake, that is the end.
     pub(super) fn cut_off(&mut self) -> Option<Outcome> {
-        let kind = self.misconduct.as_ref()?.ends_as()?;
+        let kind = self.fault_runner.as_ref()?.ends_as()?;
         self.evidence.cut = Some(kind);
-        self.note(|diary| diary.decided(EndedBy::Plan));
+        self.note(|recorder| recorder.decided(EndedBy::Plan));
         Some(Outcome::Over)
     }
 
     /// A Close frame came. Says whether it is answered, and decides whether anything is read after it.
     pub(super) fn closed_by_peer(&mut self, now: Nanos) -> bool {
-        let Some(misconduct) = &mut self.misconduct else {
+        let Some(fault_runner) = &mut self.fault_runner else {
             return true;
         };
-        misconduct.faults.close();
-        misconduct.reads_not |= misconduct.faults.holds(now);
-        !misconduct.faults.ignores_close(now)
+        fault_runner.faults.close();
+        fault_runner.reads_not |= fault_runner.faults.holds(now);
+        !fault_runner.faults.ignores_close(now)
     }
 
     /// Whether it takes what comes.
     pub(super) fn reads(&self) -> bool {
-        (self.misconduct.as_ref()).is_none_or(|misconduct| !misconduct.reads_not)
+        (self.fault_runner.as_ref()).is_none_or(|fault_runner| !fault_runner.reads_not)
     }
 
     /// Whether it is kept to the end of the run, though it is closed.
     pub(super) fn is_held(&self, now: Nanos) -> bool {
-        let holds = |misconduct: &Misconduct| misconduct.reads_not && misconduct.faults.holds(now);
-        self.is_closing() && self.misconduct.as_deref().is_some_and(holds)
+        let holds =
+            |fault_runner: &FaultRunner| fault_runner.reads_not && fault_runner.faults.holds(now);
+        self.is_closing() && self.fault_runner.as_deref().is_some_and(holds)
     }
 
     /// Looks for the end of TCP without reading.
@@ -158,17 +164,17 @@ impl<T: Transport> Session<T> {
         now: Nanos,
     ) -> Option<Lost> {
         let is_held = self.is_held(now);
-        let misconduct = self.misconduct.as_mut()?;
-        if !misconduct.holds_on
+        let fault_runner = self.fault_runner.as_mut()?;
+        if !fault_runner.holds_on
             && let Poll::Ready(end) = self.transport.poll_end(cx)
         {
             if end == TcpEnd::Rst || !is_held {
                 return Some(Lost::Tcp(end));
             }
-            misconduct.holds_on = true;
+            fault_runner.holds_on = true;
             self.evidence.lost = Some(Lost::Tcp(end));
             let at = self.received_at(shared, now);
-            self.note(|diary| diary.tcp_ended(at, end));
+            self.note(|recorder| recorder.tcp_ended(at, end));
         }
         self.outbox.take_lost()
     }

@@ -5,38 +5,38 @@ use super::fault::Faults;
 use crate::measure::{EndedBy, Life, TcpEnding};
 use crate::metric::Cause;
 use crate::net::TcpEnd;
-use crate::plan::{Conduct, Nanos};
+use crate::plan::{FaultPlan, Nanos};
 
 /// After a probe the server's kernel has so long to answer it, in nanoseconds.
 const PROBE_ANSWER: Nanos = 300_000_000;
 
 /// What is known so far of a connection's life.
 #[derive(Debug)]
-pub(super) struct Diary {
+pub(super) struct Recorder {
     life: Life,
     ended_by: Option<EndedBy>,
     /// When bytes were sent before those of `last_sent_ns`.
     sent_before: Nanos,
     /// From the server's Close frame to the end of TCP it is waited at least so long.
-    pub(super) patience: Nanos,
+    pub(super) close_wait: Nanos,
 }
 
-impl Diary {
+impl Recorder {
     /// Of a connection that was opened at this time; `None` where nobody asks for it.
     pub(super) fn new(
         connection: u32,
         cohort: usize,
-        conduct: &Conduct,
+        fault_plan: &FaultPlan,
         opened: Nanos,
         lost_before: Option<Nanos>,
     ) -> Option<Box<Self>> {
-        conduct.watched.then(|| {
+        fault_plan.watched.then(|| {
             Box::new(Self {
                 life: Life {
                     connection,
                     cohort,
                     local_port: None,
-                    level_ns: conduct.level,
+                    level_ns: fault_plan.level,
                     opened_ns: opened,
                     lost_before_ns: lost_before,
                     fault_ns: None,
@@ -63,7 +63,7 @@ impl Diary {
                 },
                 ended_by: None,
                 sent_before: opened,
-                patience: conduct.patience,
+                close_wait: fault_plan.close_wait,
             })
         })
     }
@@ -115,7 +115,7 @@ impl Diary {
     }
 
     /// Our heartbeat declared the server dead.
-    pub(super) fn died(&mut self, now: Nanos, cause: Cause) {
+    pub(super) fn declared_dead(&mut self, now: Nanos, cause: Cause) {
         self.life.dead_ns = Some(now);
         self.life.dead_as = Some(cause);
     }

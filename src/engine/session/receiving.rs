@@ -26,12 +26,12 @@ impl<T: Transport> Session<T> {
         now: Nanos,
     ) -> Option<Lost> {
         let mut room = shared.room.borrow_mut();
-        let lost = self.take_all(play, shared, cx, &mut room, now);
+        let lost = self.receive_all(play, shared, cx, &mut room, now);
         self.transport.leave(&mut room);
         lost
     }
 
-    fn take_all(
+    fn receive_all(
         &mut self,
         play: &mut Play,
         shared: &Shared,
@@ -56,26 +56,26 @@ impl<T: Transport> Session<T> {
         self.last_received = Some(at);
         match event {
             Frame::Text(bytes) => {
-                self.note(|diary| diary.answer(at));
+                self.note(|recorder| recorder.answer(at));
                 inbox::message(self, play, shared, bytes, true, now);
             }
             Frame::Binary(bytes) => {
-                self.note(|diary| diary.answer(at));
+                self.note(|recorder| recorder.answer(at));
                 inbox::message(self, play, shared, bytes, false, now);
             }
             Frame::Pong(bytes) => {
-                self.note(|diary| diary.answer(at));
+                self.note(|recorder| recorder.answer(at));
                 inbox::pong(self, shared, bytes, at);
             }
             Frame::Ping(bytes) => {
-                let is_answered = match &mut self.misconduct {
-                    Some(misconduct) => misconduct.faults.ping(bytes, at),
+                let is_answered = match &mut self.fault_runner {
+                    Some(fault_runner) => fault_runner.faults.ping(bytes, at),
                     None => !shared.plan.is_mute(self.cohort),
                 };
-                if is_answered && self.misconduct.is_none() {
+                if is_answered && self.fault_runner.is_none() {
                     self.outbox.feed_pong(&mut self.transport, bytes);
                 }
-                self.note(|diary| diary.ping(at, is_answered));
+                self.note(|recorder| recorder.ping(at, is_answered));
                 inbox::server_ping(self, shared, at);
             }
             Frame::Close { code, reason } => self.take_close(code, reason, shared, at, now),
@@ -93,7 +93,7 @@ impl<T: Transport> Session<T> {
         // What is sent from here on is our answer, and no sign of life.
         self.count_bytes(shared, now);
         let is_answered = self.closed_by_peer(now);
-        self.note(|diary| diary.close_received(at, code, reason));
+        self.note(|recorder| recorder.close_received(at, code, reason));
         self.evidence.received.get_or_insert(code);
         reason.clone_into(&mut self.evidence.reason);
         if self.state == State::Live {
@@ -110,7 +110,7 @@ impl<T: Transport> Session<T> {
     /// Nothing more can be read. What is queued still goes out as far as the server takes it at once: the answer to its
     /// Close, and where it broke the protocol, ours (RFC 6455 section 7.1.7).
     #[cold]
-    pub(super) fn last_words(&mut self, lost: &Lost, cx: &mut Context<'_>) {
+    pub(super) fn send_final_close(&mut self, lost: &Lost, cx: &mut Context<'_>) {
         let code = match lost {
             Lost::Broken(Cause::BadUtf8, _) => Some(1007),
             Lost::Broken(Cause::MessageTooBig, _) => Some(1009),
@@ -126,7 +126,7 @@ impl<T: Transport> Session<T> {
     /// When what is taken now reached this machine; now, where that is not watched. It can have come since this turn
     /// began, for a busy machine may put us aside between a look at the clock and a read.
     pub(super) fn received_at(&self, shared: &Shared, now: Nanos) -> Nanos {
-        if self.diary.is_none() {
+        if self.recorder.is_none() {
             return now;
         }
         let at = self.transport.received_at(&*shared.clock);

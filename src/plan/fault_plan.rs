@@ -12,7 +12,7 @@ const PROBED: f64 = 1.25;
 
 /// How one connection behaves. Made before it is dialled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Conduct {
+pub struct FaultPlan {
     /// What it does wrong. Empty for a healthy client.
     pub faults: Vec<Fault>,
     /// Pings of the server are not answered, though nothing is wrong (`auto_pong = false`).
@@ -22,13 +22,13 @@ pub struct Conduct {
     /// Where its cohort sweeps over a delay: its own.
     pub level: Option<Nanos>,
     /// From the server's Close frame to the end of TCP it waits at least so long.
-    pub patience: Nanos,
+    pub close_wait: Nanos,
     /// It does not read, and nothing but an answer of the server's system can tell whether it was ended: from its fault
     /// to the one time it asks, by a pong.
     pub probe: Option<Nanos>,
 }
 
-impl Conduct {
+impl FaultPlan {
     /// Whether it is going to read no more, while TCP goes on.
     pub fn stops_reading(&self) -> bool {
         let mut faults = self.faults.iter();
@@ -43,7 +43,7 @@ impl Plan {
     }
 
     /// How a connection behaves. Costs no memory for one that is healthy.
-    pub fn conduct(&self, cohort: usize, connection: u32) -> Conduct {
+    pub fn fault_plan(&self, cohort: usize, connection: u32) -> FaultPlan {
         let place = self.place(cohort, connection);
         let cohort = self.cohort(cohort);
         let faults: Vec<Fault> = (cohort.faults.iter())
@@ -54,14 +54,14 @@ impl Plan {
             .filter(|_| faults.iter().any(reads_not) && !self.scenario.target.is_local())
             .and_then(reaped_by)
             .map(|hi| (nanos(hi) as f64 * PROBED * fraction(place)) as Nanos);
-        Conduct {
+        FaultPlan {
             mute: is_mute(cohort),
             watched: cohort.contract.is_some(),
             level: faults
                 .iter()
                 .find_map(|fault| fault.kind.level())
                 .map(nanos),
-            patience: cohort.contract.as_ref().map_or(0, patience),
+            close_wait: cohort.contract.as_ref().map_or(0, close_wait),
             probe,
             faults,
         }
@@ -83,7 +83,7 @@ fn reaped_by(contract: &Contract) -> Option<Duration> {
     contract.latest(PromiseKind::ReapedBetween)
 }
 
-fn patience(contract: &Contract) -> Nanos {
+fn close_wait(contract: &Contract) -> Nanos {
     let latest = contract.latest(PromiseKind::TcpEndBetween);
     latest.map_or(0, |hi| nanos(hi + GRACE))
 }
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_healthy_client_behaves() {
-        assert_eq!(plan(vec![], vec![]).conduct(0, 7), Conduct::default());
+        assert_eq!(plan(vec![], vec![]).fault_plan(0, 7), FaultPlan::default());
     }
 
     #[test]
@@ -144,14 +144,17 @@ mod tests {
             vec![],
         );
         let of = |connection| {
-            let conduct = plan.conduct(0, connection);
-            (conduct.level, conduct.faults[1].kind.clone())
+            let fault_plan = plan.fault_plan(0, connection);
+            (fault_plan.level, fault_plan.faults[1].kind.clone())
         };
         let close = |code| FaultKind::Close { codes: vec![code] };
         assert_eq!(of(0), (Some(1_000_000_000), close(Some(1000))));
         assert_eq!(of(4), (Some(2_000_000_000), close(Some(1000))));
         assert_eq!(of(5), (Some(3_000_000_000), close(None)));
-        assert_eq!(plan.conduct(0, 0).faults[0].after, Duration::from_secs(3));
+        assert_eq!(
+            plan.fault_plan(0, 0).faults[0].after,
+            Duration::from_secs(3)
+        );
     }
 
     #[test]
@@ -163,13 +166,13 @@ mod tests {
         let promises = vec![PromiseKind::ReapedBetween.of(between)];
         let reads_not = plan(vec![FaultKind::StopReading], promises.clone());
         let mut probes: Vec<_> = (0..40)
-            .map(|connection| reads_not.conduct(0, connection).probe.unwrap())
+            .map(|connection| reads_not.fault_plan(0, connection).probe.unwrap())
             .collect();
         probes.sort_unstable();
         assert!(probes[0] < 500_000_000 && probes[39] < 10_000_000_000);
         assert!(probes[39] > 9_500_000_000, "{probes:?}");
         let reads = plan(vec![FaultKind::NoPong], promises);
-        assert_eq!(reads.conduct(0, 0).probe, None);
+        assert_eq!(reads.fault_plan(0, 0).probe, None);
     }
 
     #[test]
@@ -193,7 +196,7 @@ mod tests {
         ] {
             let plan = plan_for(url, vec![FaultKind::StopReading], promises);
             assert!(
-                (0..40).all(|connection| plan.conduct(0, connection).probe.is_none()),
+                (0..40).all(|connection| plan.fault_plan(0, connection).probe.is_none()),
                 "{url}"
             );
         }
@@ -209,7 +212,7 @@ mod tests {
             vec![FaultKind::NoPong],
             vec![PromiseKind::TcpEndBetween.of(between)],
         );
-        assert_eq!(plan.conduct(0, 0).patience, 32_000_000_000);
-        assert!(plan.conduct(0, 0).watched);
+        assert_eq!(plan.fault_plan(0, 0).close_wait, 32_000_000_000);
+        assert!(plan.fault_plan(0, 0).watched);
     }
 }

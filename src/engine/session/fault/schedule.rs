@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::raw;
-use crate::plan::{Conduct, Nanos, nanos};
+use crate::plan::{FaultPlan, Nanos, nanos};
 use crate::scenario::{Activity, FaultKind, Illegal};
 
 /// Pongs that wait for their time, at most. A ping beyond that is not answered.
@@ -13,7 +13,7 @@ const NEVER: Nanos = Nanos::MAX;
 
 /// What is to be done now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::engine) enum Step {
+pub(in crate::engine) enum FaultAction {
     /// Send these bytes, between two frames.
     Put(Vec<u8>),
     /// No message of the schedule is sent any more; pings and the close handshake go on.
@@ -41,7 +41,7 @@ pub(in crate::engine) enum Step {
 /// The faults of one connection.
 #[derive(Debug)]
 pub(in crate::engine) struct Faults {
-    plays: Vec<Play>,
+    scheduled: Vec<ScheduledFault>,
     /// It answers pings, but for its faults.
     answers: bool,
     pongs: VecDeque<(Nanos, Vec<u8>)>,
@@ -55,7 +55,7 @@ pub(in crate::engine) struct Faults {
 }
 
 #[derive(Debug)]
-struct Play {
+struct ScheduledFault {
     start: Nanos,
     kind: FaultKind,
     has_begun: bool,
@@ -71,11 +71,11 @@ struct Play {
 
 impl Faults {
     /// Of a connection that was opened `now`; `None` where it has none.
-    pub(in crate::engine) fn new(conduct: &Conduct, now: Nanos) -> Option<Self> {
-        let plays: Vec<Play> = (conduct.faults.iter())
+    pub(in crate::engine) fn new(fault_plan: &FaultPlan, now: Nanos) -> Option<Self> {
+        let scheduled: Vec<ScheduledFault> = (fault_plan.faults.iter())
             .map(|fault| {
                 let start = now.saturating_add(nanos(fault.after));
-                Play {
+                ScheduledFault {
                     start,
                     kind: fault.kind.clone(),
                     has_begun: false,
@@ -86,12 +86,12 @@ impl Faults {
                 }
             })
             .collect();
-        (!plays.is_empty()).then_some(Self {
-            plays,
-            answers: !conduct.mute,
+        (!scheduled.is_empty()).then_some(Self {
+            scheduled,
+            answers: !fault_plan.mute,
             pongs: VecDeque::new(),
             is_silent: false,
-            probe: conduct.probe,
+            probe: fault_plan.probe,
             began: None,
             ended: None,
         })
@@ -109,32 +109,32 @@ impl Faults {
 
     /// Whether the server's Close is not answered at this time.
     pub(in crate::engine) fn ignores_close(&self, now: Nanos) -> bool {
-        self.plays(&FaultKind::NeverClose, now)
+        self.has_begun(&FaultKind::NeverClose, now)
     }
 
     /// Whether the connection is kept after the close handshake.
     pub(in crate::engine) fn holds(&self, now: Nanos) -> bool {
-        self.plays(&FaultKind::Hold, now)
+        self.has_begun(&FaultKind::Hold, now)
     }
 
-    fn plays(&self, kind: &FaultKind, now: Nanos) -> bool {
-        let mut plays = self.plays.iter();
-        plays.any(|play| play.kind == *kind && play.start <= now)
+    fn has_begun(&self, kind: &FaultKind, now: Nanos) -> bool {
+        let mut scheduled = self.scheduled.iter();
+        scheduled.any(|fault| fault.kind == *kind && fault.start <= now)
     }
 
     /// A ping of the server's came. Says whether it is answered as it should be: at once, and with its own payload.
     pub(in crate::engine) fn ping(&mut self, payload: &[u8], at: Nanos) -> bool {
         let mut answers = self.answers;
         let (mut delay, mut wrong) = (0, false);
-        for play in self.plays.iter_mut().filter(|play| play.start <= at) {
-            match &play.kind {
+        for fault in self.scheduled.iter_mut().filter(|fault| fault.start <= at) {
+            match &fault.kind {
                 FaultKind::NoPong | FaultKind::Trickle { .. } | FaultKind::HalfClose => {
                     answers = false
                 }
                 FaultKind::IllegalFrame(Illegal::BadCloseCode) => answers = false,
                 FaultKind::Only { frame, .. } if *frame != Activity::Pong => answers = false,
-                FaultKind::PongStopsAfter { pings } if play.step >= *pings => answers = false,
-                FaultKind::PongStopsAfter { .. } => play.step += 1,
+                FaultKind::PongStopsAfter { pings } if fault.step >= *pings => answers = false,
+                FaultKind::PongStopsAfter { .. } => fault.step += 1,
                 FaultKind::LatePong { delay: by } => delay = nanos(by.at(0)),
                 FaultKind::WrongPong => wrong = true,
                 _ => {}
@@ -156,9 +156,9 @@ impl Faults {
     pub(in crate::engine) fn close(&mut self) {
         self.pongs.clear();
         self.is_silent = true;
-        for play in &mut self.plays {
-            let stays = matches!(play.kind, FaultKind::Vanish { .. });
-            play.at = if stays { play.at } else { NEVER };
+        for fault in &mut self.scheduled {
+            let stays = matches!(fault.kind, FaultKind::Vanish { .. });
+            fault.at = if stays { fault.at } else { NEVER };
         }
     }
 
@@ -166,48 +166,55 @@ impl Faults {
     fn half_close(&mut self) {
         self.pongs.clear();
         self.is_silent = true;
-        for play in &mut self.plays {
+        for fault in &mut self.scheduled {
             let sends = matches!(
-                play.kind,
+                fault.kind,
                 FaultKind::Only { .. }
                     | FaultKind::Trickle { .. }
                     | FaultKind::Fragments { .. }
                     | FaultKind::IllegalFrame(_)
                     | FaultKind::Close { .. }
             );
-            play.at = if sends || play.sends { NEVER } else { play.at };
+            fault.at = if sends || fault.sends {
+                NEVER
+            } else {
+                fault.at
+            };
         }
     }
 
     /// When there is something to do. What sends waits for `room`.
     pub(in crate::engine) fn next(&self, room: bool) -> Nanos {
         let pong = (self.pongs.front()).map_or(NEVER, |(at, _)| *at);
-        let plays = self.plays.iter().filter(|play| room || !play.sends);
-        let first = plays.map(|play| play.at).min().unwrap_or(NEVER);
+        let scheduled = self.scheduled.iter().filter(|fault| room || !fault.sends);
+        let first = scheduled.map(|fault| fault.at).min().unwrap_or(NEVER);
         if room { first.min(pong) } else { first }
     }
 
     /// What is to be done now; to be asked until it is nothing.
-    pub(in crate::engine) fn due(&mut self, now: Nanos, room: bool) -> Option<Step> {
+    pub(in crate::engine) fn due(&mut self, now: Nanos, room: bool) -> Option<FaultAction> {
         let is_due = (self.pongs.front()).is_some_and(|(at, _)| *at <= now);
         if room && is_due {
-            return self.pongs.pop_front().map(|(_, pong)| Step::Put(pong));
+            return self
+                .pongs
+                .pop_front()
+                .map(|(_, pong)| FaultAction::Put(pong));
         }
         loop {
-            let mut plays = self.plays.iter_mut();
-            let play = plays.find(|play| play.at <= now && (room || !play.sends))?;
-            let begins = !play.has_begun;
-            play.has_begun = true;
-            let start = play.start;
-            let step = play.take(now, self.probe);
+            let mut scheduled = self.scheduled.iter_mut();
+            let fault = scheduled.find(|fault| fault.at <= now && (room || !fault.sends))?;
+            let begins = !fault.has_begun;
+            fault.has_begun = true;
+            let start = fault.start;
+            let step = fault.take(now, self.probe);
             if begins {
                 // What only changes an answer is true from its start on, however late that was noticed.
                 let began = if step.is_some() { now } else { start };
                 self.began.get_or_insert(began);
             }
             match step {
-                Some(Step::Return) => self.ended = Some(now),
-                Some(Step::HalfClose) => self.half_close(),
+                Some(FaultAction::Return) => self.ended = Some(now),
+                Some(FaultAction::HalfClose) => self.half_close(),
                 _ => {}
             }
             if step.is_some() {
@@ -217,9 +224,9 @@ impl Faults {
     }
 }
 
-impl Play {
+impl ScheduledFault {
     /// Takes the step that is due, and sets the time of the next one.
-    fn take(&mut self, now: Nanos, probe: Option<Nanos>) -> Option<Step> {
+    fn take(&mut self, now: Nanos, probe: Option<Nanos>) -> Option<FaultAction> {
         let step = self.step;
         match &self.kind {
             FaultKind::NoPong
@@ -243,14 +250,14 @@ impl Play {
                 };
                 let is_endless = frame == Activity::Byte;
                 Some(if is_endless {
-                    Step::Seal
+                    FaultAction::Seal
                 } else {
-                    Step::StopSending
+                    FaultAction::StopSending
                 })
             }
             FaultKind::Trickle { .. } if step == 0 => {
                 self.then(self.start, true);
-                Some(Step::Seal)
+                Some(FaultAction::Seal)
             }
             FaultKind::Trickle { every } => {
                 self.again(nanos(*every), now);
@@ -261,53 +268,53 @@ impl Play {
                 let pause = nanos(*pause);
                 if step == 0 {
                     self.then(self.start, true);
-                    return Some(Step::StopMessages);
+                    return Some(FaultAction::StopMessages);
                 }
                 self.again(pause, now);
-                Some(Step::Put(raw::fragment(step.is_multiple_of(2))))
+                Some(FaultAction::Put(raw::fragment(step.is_multiple_of(2))))
             }
             // Nothing may follow a Close frame, a wrong one neither.
             FaultKind::IllegalFrame(Illegal::BadCloseCode) if step == 0 => {
                 self.then(self.start, true);
-                Some(Step::Seal)
+                Some(FaultAction::Seal)
             }
             FaultKind::IllegalFrame(illegal) => {
                 let illegal = *illegal;
                 self.then(NEVER, true);
-                Some(Step::Put(raw::illegal(illegal)))
+                Some(FaultAction::Put(raw::illegal(illegal)))
             }
             FaultKind::StopReading => match step {
                 0 => {
                     let at = probe.map_or(NEVER, |after| self.start.saturating_add(after));
                     self.then(at, true);
-                    Some(Step::StopReading)
+                    Some(FaultAction::StopReading)
                 }
                 _ => {
                     self.then(NEVER, false);
-                    Some(Step::Probe(raw::frame(raw::PONG, b"")))
+                    Some(FaultAction::Probe(raw::frame(raw::PONG, b"")))
                 }
             },
             FaultKind::Vanish { lasts } => match step {
                 0 => {
                     let at = lasts.map_or(NEVER, |lasts| self.start.saturating_add(nanos(lasts)));
                     self.then(at, false);
-                    Some(Step::Vanish)
+                    Some(FaultAction::Vanish)
                 }
                 _ => {
                     self.then(NEVER, false);
-                    Some(Step::Return)
+                    Some(FaultAction::Return)
                 }
             },
-            FaultKind::HalfClose => self.once(Step::HalfClose),
-            FaultKind::Reset => self.once(Step::Reset),
+            FaultKind::HalfClose => self.once(FaultAction::HalfClose),
+            FaultKind::Reset => self.once(FaultAction::Reset),
             FaultKind::Close { codes } => {
                 let code = codes.first().copied().flatten();
-                self.once(Step::Close(code))
+                self.once(FaultAction::Close(code))
             }
         }
     }
 
-    fn once(&mut self, step: Step) -> Option<Step> {
+    fn once(&mut self, step: FaultAction) -> Option<FaultAction> {
         self.then(NEVER, false);
         Some(step)
     }
@@ -325,7 +332,7 @@ impl Play {
         self.then(self.start.saturating_add(gaps.saturating_mul(gap)), true);
     }
 
-    fn activity(&mut self, frame: Activity) -> Option<Step> {
+    fn activity(&mut self, frame: Activity) -> Option<FaultAction> {
         let bytes = match frame {
             Activity::Nothing | Activity::Pong => return None,
             Activity::UnsolicitedPong => raw::frame(raw::PONG, b""),
@@ -334,14 +341,14 @@ impl Play {
             Activity::EmptyText => raw::text(""),
             Activity::Byte => return Some(self.bytes(1)),
         };
-        Some(Step::Put(bytes))
+        Some(FaultAction::Put(bytes))
     }
 
     /// More of a frame that is never complete.
-    fn bytes(&mut self, count: usize) -> Step {
+    fn bytes(&mut self, count: usize) -> FaultAction {
         let bytes = raw::long_message(self.bytes, count);
         self.bytes += count as u64;
-        Step::Put(bytes)
+        FaultAction::Put(bytes)
     }
 }
 
