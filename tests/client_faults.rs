@@ -1,4 +1,4 @@
-//! Bad clients on real sockets: what a server sees of them, and what is kept of their lives.
+//! Bad clients on real sockets: what a server sees of them, and what is kept of their records.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::{Act, Event, Script, Server, When};
 use wsbench::engine::{EngineError, Finished, LimitError, Observer, Prepared, Second};
-use wsbench::measure::{EndedBy, Life, TcpEnding};
+use wsbench::measure::{ConnectionRecord, EndedBy, TcpEnding};
 use wsbench::metric::Cause;
 use wsbench::plan::Plan;
 use wsbench::scenario::{
@@ -46,7 +46,7 @@ fn run_by(
     let mut witness = Witness::default();
     let (_signals, interrupt) = tokio::sync::mpsc::channel(1);
     let finished = prepared.run(interrupt, &mut witness).unwrap();
-    assert_eq!(lives(&finished).len(), 4);
+    assert_eq!(records(&finished).len(), 4);
     (finished, witness)
 }
 
@@ -90,8 +90,8 @@ fn prepare(
     Prepared::new(Plan::new(scenario, 1, 1), &url, routes, Some(1))
 }
 
-fn lives(finished: &Finished) -> &[Life] {
-    &finished.summary.lives.rows
+fn records(finished: &Finished) -> &[ConnectionRecord] {
+    &finished.summary.records.rows
 }
 
 fn pinging(every: u64) -> Script {
@@ -116,13 +116,13 @@ fn who_answers_no_ping_still_closes_in_order() {
     assert_eq!(server.log().violations(), [""; 0]);
     // Pings at 200 and 400 ms were answered.
     assert_eq!(server.log().pongs(), 8);
-    for life in lives(&finished) {
-        assert_eq!(life.cause, Cause::Completed);
-        assert_eq!(life.fault_ns, Some(life.opened_ns + 500 * MS));
-        let unanswered = life.unanswered_ping_ns.unwrap() - life.opened_ns;
+    for record in records(&finished) {
+        assert_eq!(record.cause, Cause::Completed);
+        assert_eq!(record.fault_ns, Some(record.opened_ns + 500 * MS));
+        let unanswered = record.unanswered_ping_ns.unwrap() - record.opened_ns;
         assert!((595 * MS..700 * MS).contains(&unanswered), "{unanswered}");
-        assert_eq!(life.tcp_end, Some(TcpEnding::Fin));
-        assert!(life.local_port.is_some());
+        assert_eq!(record.tcp_end, Some(TcpEnding::Fin));
+        assert!(record.local_port.is_some());
     }
     let [from] = witness.0[..] else {
         panic!("{:?}", witness.0);
@@ -163,7 +163,10 @@ fn late_pongs_are_late_by_their_delay() {
         let over = shortest - Duration::from_millis(level);
         assert!(over < Duration::from_millis(15), "{late:?}");
     }
-    let mut levels: Vec<_> = lives(&finished).iter().map(|life| life.level_ns).collect();
+    let mut levels: Vec<_> = records(&finished)
+        .iter()
+        .map(|record| record.level_ns)
+        .collect();
     levels.sort_unstable();
     assert_eq!(levels, [50, 50, 150, 150].map(|ms| Some(ms * MS)));
 }
@@ -174,15 +177,19 @@ fn a_reset_and_a_half_close_reach_the_server_as_such() {
     let (finished, _) = run(&server, vec![(300, FaultKind::Reset)]);
     server.wait_until(|log| log.count(|event| *event == Event::Reset) == 4);
     assert!(
-        lives(&finished)
+        records(&finished)
             .iter()
-            .all(|life| life.ended_by == EndedBy::Fault)
+            .all(|record| record.ended_by == EndedBy::Fault)
     );
     let server = Server::start(Script::default());
     let (finished, _) = run(&server, vec![(300, FaultKind::HalfClose)]);
     server.wait_until(|log| log.count(|event| *event == Event::Fin) == 4);
     assert!(server.log().close_codes().is_empty());
-    assert!(lives(&finished).iter().all(|life| life.fault_ns.is_some()));
+    assert!(
+        records(&finished)
+            .iter()
+            .all(|record| record.fault_ns.is_some())
+    );
 }
 
 #[test]
@@ -215,11 +222,14 @@ fn frames_after_a_close_are_counted_and_the_end_is_timed() {
     let after = When::After(Duration::from_millis(300));
     let server = Server::start(Script::act(after, Act::Send(close_and_talk)));
     let (finished, _) = run(&server, vec![]);
-    for life in lives(&finished) {
+    for record in records(&finished) {
         // It answers our answer with a Close frame of its own.
-        assert_eq!((life.close_code, life.frames_after_close), (Some(1000), 3));
-        assert_eq!(life.ended_by, EndedBy::Server);
-        let closed = life.close_received_ns.unwrap() - life.opened_ns;
+        assert_eq!(
+            (record.close_code, record.frames_after_close),
+            (Some(1000), 3)
+        );
+        assert_eq!(record.ended_by, EndedBy::Server);
+        let closed = record.close_received_ns.unwrap() - record.opened_ns;
         assert!((295 * MS..400 * MS).contains(&closed), "{closed}");
     }
 }
@@ -229,10 +239,13 @@ fn who_does_not_read_fills_its_window_and_sends_nothing() {
     let after = When::After(Duration::from_millis(300));
     let server = Server::start(Script::act(after, Act::Flood(8 << 20)));
     let (finished, _) = run(&server, vec![(100, FaultKind::StopReading)]);
-    for life in lives(&finished) {
+    for record in records(&finished) {
         // The server is on this machine: the system's table of sockets tells what it does.
-        assert_eq!(life.probe, None);
-        assert_eq!((life.cause, life.ended_by), (Cause::Fault, EndedBy::Plan));
+        assert_eq!(record.probe, None);
+        assert_eq!(
+            (record.cause, record.ended_by),
+            (Cause::Fault, EndedBy::Plan)
+        );
     }
     // Unread bytes make a RST of the end.
     server.wait_until(|log| log.count(|event| *event == Event::Reset) == 4);
@@ -256,9 +269,9 @@ fn who_vanishes_is_gone_without_a_word_or_is_refused() {
     assert_eq!(server.log().pongs(), 4);
     assert!(server.log().close_codes().is_empty());
     assert_eq!(server.log().count(|event| *event == Event::Fin), 0);
-    for life in lives(&finished) {
-        assert_eq!(life.cause, Cause::Fault);
-        assert_eq!((life.tcp_end, life.pings_ns.len()), (None, 1));
+    for record in records(&finished) {
+        assert_eq!(record.cause, Cause::Fault);
+        assert_eq!((record.tcp_end, record.pings_ns.len()), (None, 1));
     }
 }
 
@@ -270,7 +283,7 @@ fn a_route_leads_elsewhere_with_the_same_request() {
     );
     let (finished, _) = run_by(target.address(), &[Some(relay.address())], vec![]);
     assert_eq!((target.log().opened(), relay.log().opened()), (0, 4));
-    assert_eq!(lives(&finished).len(), 4);
+    assert_eq!(records(&finished).len(), 4);
 }
 
 /// RFC 6455 sections 7.1.7 and 7.4.1.
@@ -289,7 +302,10 @@ fn a_server_that_breaks_the_protocol_is_told_how() {
         let (finished, _) = run(&server, vec![]);
         server.wait_until(|log| log.close_codes().len() == 4);
         assert_eq!(server.log().close_codes(), [Some(code); 4]);
-        let causes: Vec<_> = lives(&finished).iter().map(|life| life.cause).collect();
+        let causes: Vec<_> = records(&finished)
+            .iter()
+            .map(|record| record.cause)
+            .collect();
         assert_eq!(causes, [cause; 4]);
     }
 }

@@ -238,8 +238,8 @@ impl Client {
                 &mut open.open
             };
             *state -= 1;
-            if let Some(life) = session.life(&verdict, now) {
-                shard.life(life, Shard::MAX_LIVES);
+            if let Some(record) = session.record(&verdict, now) {
+                shard.record(record, Shard::MAX_RECORDS);
             }
         }
         // What is dead is only dialled again where the heartbeat says so.
@@ -444,9 +444,11 @@ mod tests {
         let clock = Box::new(Manual::default());
         let shared = Rc::new(Shared::new(clock, plan.clone(), state));
         let opening = plan.openings(0, 1).next().unwrap();
-        let mut life = Box::pin(live(shared.clone(), Panics, opening));
+        let mut record = Box::pin(live(shared.clone(), Panics, opening));
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            let _ = life.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let _ = record
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
         }));
         assert!(polled.is_err());
         assert!(shared.has_panicked.get());

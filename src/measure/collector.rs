@@ -7,7 +7,7 @@ use super::cells::Cells;
 use super::fallbacks::Fallbacks;
 use super::interval::{Interval, Sample};
 use super::shard::{CohortShard, Layout, Open, Shard, Window};
-use super::summary::{Endings, GaugeStats, Lives, Metric, States, Summary, Value};
+use super::summary::{ConnectionRecords, Endings, GaugeStats, Metric, States, Summary, Value};
 use super::timeline::{Phase, Timeline};
 use crate::metric::{Counter, Gauge, Timer};
 
@@ -33,7 +33,7 @@ pub struct Collector {
     states: Vec<States>,
     generator: [Option<GaugeStats>; 3],
     endings: Endings,
-    lives: Lives,
+    records: ConnectionRecords,
 }
 
 impl Collector {
@@ -47,7 +47,7 @@ impl Collector {
             states: Vec::new(),
             generator: [None; 3],
             endings: Endings::default(),
-            lives: Lives::default(),
+            records: ConnectionRecords::default(),
             layout,
         }
     }
@@ -123,10 +123,12 @@ impl Collector {
     }
 
     fn keep_lives(&mut self, interval: &Shard) {
-        let room = Lives::MAX_ROWS - self.lives.rows.len();
-        let kept = interval.lives.len().min(room);
-        self.lives.rows.extend_from_slice(&interval.lives[..kept]);
-        self.lives.more += interval.more_lives + (interval.lives.len() - kept) as u64;
+        let room = ConnectionRecords::MAX_ROWS - self.records.rows.len();
+        let kept = interval.records.len().min(room);
+        self.records
+            .rows
+            .extend_from_slice(&interval.records[..kept]);
+        self.records.more += interval.more_lives + (interval.records.len() - kept) as u64;
     }
 
     fn keep_endings(&mut self, interval: &Shard) {
@@ -158,14 +160,14 @@ impl Collector {
             totals,
             timeline: self.timeline.rows(),
             endings: self.endings.clone(),
-            lives: self.lives.clone(),
+            records: self.records.clone(),
             fallbacks: self.all.fallbacks.clone(),
             ..self.snapshot(seconds, windows, &|_| true)
         }
     }
 
     /// As [`Self::summary`], and cheap enough for every second: counters, gauges, states, and of the histograms those
-    /// that are `wanted`. Totals, timeline, endings and lives are left out.
+    /// that are `wanted`. Totals, timeline, endings and records are left out.
     pub fn snapshot(
         &self,
         seconds: f64,
@@ -209,7 +211,7 @@ impl Collector {
             states: self.states.clone(),
             timeline: Vec::new(),
             endings: Endings::default(),
-            lives: Lives::default(),
+            records: ConnectionRecords::default(),
             fallbacks: Fallbacks::default(),
         }
     }
@@ -365,7 +367,7 @@ mod tests {
             assert_eq!(snapshot.totals, []);
             assert_eq!(snapshot.timeline, []);
             assert_eq!(snapshot.endings, Endings::default());
-            assert_eq!(snapshot.lives, Lives::default());
+            assert_eq!(snapshot.records, ConnectionRecords::default());
             let rows = snapshot.metrics.into_iter();
             let histograms = rows.filter(|row| matches!(row.value, Value::Histogram(_)));
             histograms.map(|row| row.name).collect::<Vec<_>>()
@@ -375,7 +377,7 @@ mod tests {
         assert_eq!(histograms("latency.echo"), ["latency.echo"]);
         assert_eq!(histograms("generator.loop_lag"), ["generator.loop_lag"]);
         let whole = collector.summary(1.0, &[1.0]);
-        assert_eq!((whole.endings.more, whole.lives.more), (1, 1));
+        assert_eq!((whole.endings.more, whole.records.more), (1, 1));
     }
 
     /// What a gate on `connections.open` looks at: it neither grows with the run nor loses a second.

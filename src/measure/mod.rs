@@ -3,11 +3,11 @@
 
 mod cells;
 mod collector;
+mod connection_record;
 mod echo;
 mod fallbacks;
 mod histogram;
 mod interval;
-mod life;
 mod shard;
 mod summary;
 mod surroundings;
@@ -15,12 +15,12 @@ mod timeline;
 
 pub use cells::Cells;
 pub use collector::Collector;
+pub use connection_record::{ConnectionRecord, EndedBy, TcpEnding};
 pub use echo::{Echo, Echoes};
 pub use fallbacks::{Fallback, Fallbacks};
 pub use histogram::{Histogram, HistogramError};
 pub use interval::{Interval, Name, Own, Part, Sample};
-pub use life::{EndedBy, Life, TcpEnding};
 pub use shard::{CohortShard, Ending, Layout, Open, Shard, State, TcpView, Window};
-pub use summary::{Endings, GaugeStats, Lives, Metric, States, Summary, Value};
+pub use summary::{ConnectionRecords, Endings, GaugeStats, Metric, States, Summary, Value};
 pub use surroundings::{Incident, Relayed, SocketEnd, Sockets, Surroundings, Usage};
 pub use timeline::{Phase, Progress, Row, Timeline};

@@ -1,10 +1,10 @@
 //! What one worker saw in one interval. Handed over by ownership, merged elsewhere, and recycled.
 
 use super::cells::Cells;
+use super::connection_record::ConnectionRecord;
 use super::echo::Echoes;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
-use super::life::Life;
 use crate::metric::{Cause, Side};
 
 /// The names behind the indices that a shard uses.
@@ -232,8 +232,8 @@ pub struct Shard {
     pub endings: Vec<Ending>,
     /// How many more there were.
     pub more_endings: u64,
-    /// Connections whose contract is to be judged; at most [`Shard::MAX_LIVES`].
-    pub lives: Vec<Life>,
+    /// Connections whose contract is to be judged; at most [`Shard::MAX_RECORDS`].
+    pub records: Vec<ConnectionRecord>,
     /// How many more there were.
     pub more_lives: u64,
     /// Single messages, where they are asked for. They belong to one interval, and are not added to others.
@@ -243,8 +243,8 @@ pub struct Shard {
 impl Shard {
     /// How many endings one shard holds.
     pub const MAX_ENDINGS: usize = 20_000;
-    /// How many lives one shard holds.
-    pub const MAX_LIVES: usize = 50_000;
+    /// How many records one shard holds.
+    pub const MAX_RECORDS: usize = 50_000;
 
     /// An empty one.
     pub fn new(layout: &Layout) -> Self {
@@ -261,16 +261,16 @@ impl Shard {
             fallbacks: Fallbacks::default(),
             endings: Vec::new(),
             more_endings: 0,
-            lives: Vec::new(),
+            records: Vec::new(),
             more_lives: 0,
             echoes: Echoes::default(),
         }
     }
 
-    /// Keeps a life, or counts it when there is no more room.
-    pub fn life(&mut self, life: Life, room: usize) {
-        if self.lives.len() < room {
-            self.lives.push(life);
+    /// Keeps a record, or counts it when there is no more room.
+    pub fn record(&mut self, record: ConnectionRecord, room: usize) {
+        if self.records.len() < room {
+            self.records.push(record);
         } else {
             self.more_lives += 1;
         }
@@ -288,9 +288,11 @@ impl Shard {
     /// Adds all that `other` holds, but for the states, which belong to an instant. Exact.
     pub fn merge(&mut self, other: &Self, room: usize) {
         self.more_lives += other.more_lives;
-        let kept = room.saturating_sub(self.lives.len()).min(other.lives.len());
-        self.lives.extend_from_slice(&other.lives[..kept]);
-        self.more_lives += (other.lives.len() - kept) as u64;
+        let kept = room
+            .saturating_sub(self.records.len())
+            .min(other.records.len());
+        self.records.extend_from_slice(&other.records[..kept]);
+        self.more_lives += (other.records.len() - kept) as u64;
         for (mine, theirs) in self.cohorts.iter_mut().zip(&other.cohorts) {
             mine.merge(theirs);
         }
@@ -317,7 +319,7 @@ impl Shard {
         self.fallbacks.clear();
         self.endings.clear();
         self.more_endings = 0;
-        self.lives.clear();
+        self.records.clear();
         self.more_lives = 0;
         self.echoes.clear();
     }

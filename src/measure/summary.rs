@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::connection_record::ConnectionRecord;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
-use super::life::Life;
 use super::shard::Ending;
 use super::timeline::{Phase, Row};
 use crate::metric::{Cause, Gauge, Kind};
@@ -156,15 +156,15 @@ impl Endings {
 
 /// The connections that a contract is judged by.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Lives {
+pub struct ConnectionRecords {
     /// In the order they ended, within a second; bounded.
-    pub rows: Vec<Life>,
+    pub rows: Vec<ConnectionRecord>,
     /// How many more there were.
     pub more: u64,
 }
 
-impl Lives {
-    /// How many lives are kept.
+impl ConnectionRecords {
+    /// How many records are kept.
     pub const MAX_ROWS: usize = 200_000;
 }
 
@@ -192,7 +192,7 @@ pub struct Summary {
     /// Who did not end as planned.
     pub endings: Endings,
     /// The connections of cohorts with a contract.
-    pub lives: Lives,
+    pub records: ConnectionRecords,
     /// Addresses of the target that took no connection.
     pub fallbacks: Fallbacks,
 }

@@ -17,7 +17,7 @@ pub struct FaultPlan {
     pub faults: Vec<Fault>,
     /// Pings of the server are not answered, though nothing is wrong (`auto_pong = false`).
     pub mute: bool,
-    /// Its cohort has a contract: its [`Life`](crate::measure::Life) is kept, by the kernel's times.
+    /// Its cohort has a contract: its [`ConnectionRecord`](crate::measure::ConnectionRecord) is kept, by the kernel's times.
     pub watched: bool,
     /// Where its cohort sweeps over a delay: its own.
     pub level: Option<Nanos>,

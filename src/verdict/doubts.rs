@@ -44,9 +44,9 @@ pub(super) fn find(scenario: &Scenario, view: &View<'_>, facts: &Facts) -> Vec<D
 
 /// Asked only where everything held: a failure stands on what was seen, a pass on all that was there to see.
 pub(super) fn unproven(view: &View<'_>) -> impl Iterator<Item = Distrust> {
-    let more = view.all().lives.more;
+    let more = view.all().records.more;
     let not_judged = (more > 0).then(|| Distrust::NotJudged {
-        kept: view.all().lives.rows.len() as u64,
+        kept: view.all().records.rows.len() as u64,
         more,
     });
     lost(view).into_iter().chain(not_judged)

@@ -71,7 +71,7 @@ pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contract::life;
+    use super::super::contract::record;
     use super::super::fixture::{Run, gate, scenario};
     use super::*;
     use crate::measure::EndedBy;
@@ -158,11 +158,11 @@ mod tests {
         let verdict = judge(&scenario, &summary, &Facts::completed(1));
         assert_eq!(verdict.exit, Exit::Failed, "nobody opened: {verdict:?}");
 
-        summary.lives.rows = vec![life(0), life(1)];
+        summary.records.rows = vec![record(0), record(1)];
         let verdict = judge(&scenario, &summary, &Facts::completed(1));
         assert_eq!(verdict.exit, Exit::Passed, "{verdict:?}");
 
-        summary.lives.more = 9;
+        summary.records.more = 9;
         let verdict = judge(&scenario, &summary, &Facts::completed(1));
         assert_eq!(verdict.exit, Exit::Untrusted);
         assert_eq!(
@@ -171,7 +171,7 @@ mod tests {
         );
         assert_eq!(verdict.warnings, [], "it is said once");
 
-        summary.lives.rows[1].ended_by = EndedBy::Server;
+        summary.records.rows[1].ended_by = EndedBy::Server;
         let verdict = judge(&scenario, &summary, &Facts::completed(1));
         assert_eq!(verdict.exit, Exit::Failed, "what was seen is enough");
         assert_eq!(verdict.warnings[0].kind(), "not_judged");

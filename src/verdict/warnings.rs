@@ -46,9 +46,9 @@ pub(super) fn find(
         kept: all.endings.rows.len() as u64,
         more: all.endings.more,
     }));
-    found.extend((all.lives.more > 0).then_some(Warning::NotJudged {
-        kept: all.lives.rows.len() as u64,
-        more: all.lives.more,
+    found.extend((all.records.more > 0).then_some(Warning::NotJudged {
+        kept: all.records.rows.len() as u64,
+        more: all.records.more,
     }));
     found.extend(around(&facts.surroundings));
     found.extend((!facts.precise_timer).then_some(Warning::NoPreciseTimer));

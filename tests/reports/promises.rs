@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use wsbench::measure::{
-    Collector, EndedBy, Incident, Layout, Life, Phase, Sample, Shard, Surroundings, TcpEnding,
-    Usage,
+    Collector, ConnectionRecord, EndedBy, Incident, Layout, Phase, Sample, Shard, Surroundings,
+    TcpEnding, Usage,
 };
 use wsbench::metric::{Cause, Counter};
 use wsbench::scenario::{
@@ -119,7 +119,7 @@ pub(crate) fn promises() -> Run {
     }
     collector.interval(Phase::Measure, &shard, Sample::default());
     let mut summary = collector.summary(12.0, &[10.0]);
-    summary.lives.rows = lives();
+    summary.records.rows = records();
     let surroundings = Surroundings {
         incidents: vec![Incident {
             kind: "sigstop",
@@ -147,8 +147,8 @@ pub(crate) fn promises() -> Run {
 }
 
 /// All five hundred healthy ones live. Three mute ones are closed too soon, two with another code.
-fn lives() -> Vec<Life> {
-    let healthy = (0..500_u64).map(|place| Life {
+fn records() -> Vec<ConnectionRecord> {
+    let healthy = (0..500_u64).map(|place| ConnectionRecord {
         pings_ns: (1..5).map(|tick| (place * 4 + tick * 2_000) * MS).collect(),
         ..stayed(place as u32, 0, place * 4)
     });
@@ -160,7 +160,7 @@ fn lives() -> Vec<Life> {
         };
         let code = if place > 197 { 1000 } else { 1011 };
         let opened = place * 5;
-        Life {
+        ConnectionRecord {
             unanswered_ping_ns: Some((opened + 2_000) * MS),
             ..closed(500 + place as u32, 1, opened, opened + 2_000 + after, code)
         }
@@ -171,8 +171,8 @@ fn lives() -> Vec<Life> {
 }
 
 /// Until the plan closed it, at 11 s.
-fn stayed(connection: u32, cohort: usize, opened: u64) -> Life {
-    Life {
+fn stayed(connection: u32, cohort: usize, opened: u64) -> ConnectionRecord {
+    ConnectionRecord {
         connection,
         cohort,
         local_port: None,
@@ -203,8 +203,8 @@ fn stayed(connection: u32, cohort: usize, opened: u64) -> Life {
     }
 }
 
-fn closed(connection: u32, cohort: usize, opened: u64, at: u64, code: u16) -> Life {
-    Life {
+fn closed(connection: u32, cohort: usize, opened: u64, at: u64, code: u16) -> ConnectionRecord {
+    ConnectionRecord {
         close_sent_ns: None,
         close_sent_code: None,
         close_received_ns: Some(at * MS),

@@ -5,7 +5,7 @@ use super::{Session, State};
 use crate::engine::heart::Heart;
 use crate::engine::play::Play;
 use crate::engine::shared::Shared;
-use crate::measure::{EndedBy, Life, TcpView};
+use crate::measure::{ConnectionRecord, EndedBy, TcpView};
 use crate::metric::{Side, Timer};
 use crate::net::{Lost, Transport};
 use crate::plan::{Nanos, nanos};
@@ -111,8 +111,12 @@ impl<T: Transport> Session<T> {
         ended.min(self.stop(shared))
     }
 
-    /// Its life, once it is over, where somebody asks for it.
-    pub(in crate::engine) fn life(&mut self, verdict: &Verdict, now: Nanos) -> Option<Life> {
+    /// Its record, once it is over, where somebody asks for it.
+    pub(in crate::engine) fn record(
+        &mut self,
+        verdict: &Verdict,
+        now: Nanos,
+    ) -> Option<ConnectionRecord> {
         let recorder = self.recorder.take()?;
         let faults = self
             .fault_runner

@@ -1,8 +1,8 @@
-//! Keeps the life of a connection whose cohort has a contract. What it means is judged elsewhere.
+//! Keeps the record of a connection whose cohort has a contract. What it means is judged elsewhere.
 
 use super::cause::Verdict;
 use super::fault::Faults;
-use crate::measure::{EndedBy, Life, TcpEnding};
+use crate::measure::{ConnectionRecord, EndedBy, TcpEnding};
 use crate::metric::Cause;
 use crate::net::TcpEnd;
 use crate::plan::{FaultPlan, Nanos};
@@ -13,7 +13,7 @@ const PROBE_ANSWER: Nanos = 300_000_000;
 /// What is known so far of a connection's life.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    life: Life,
+    record: ConnectionRecord,
     ended_by: Option<EndedBy>,
     /// When bytes were sent before those of `last_sent_ns`.
     sent_before: Nanos,
@@ -32,7 +32,7 @@ impl Recorder {
     ) -> Option<Box<Self>> {
         fault_plan.watched.then(|| {
             Box::new(Self {
-                life: Life {
+                record: ConnectionRecord {
                     connection,
                     cohort,
                     local_port: None,
@@ -70,75 +70,75 @@ impl Recorder {
 
     /// From which port.
     pub(super) fn port(&mut self, port: Option<u16>) {
-        self.life.local_port = port;
+        self.record.local_port = port;
     }
 
     /// Bytes were sent. The first Close frame, of either side, and what follows it is no activity; nor is a probe, which is
     /// what the time since the last byte is taken to.
     pub(super) fn sent(&mut self, at: Nanos) {
-        let is_judged = self.life.close_sent_ns.is_some()
-            || self.life.close_received_ns.is_some()
-            || self.life.probe.is_some();
+        let is_judged = self.record.close_sent_ns.is_some()
+            || self.record.close_received_ns.is_some()
+            || self.record.probe.is_some();
         if !is_judged {
-            let before = self.life.last_sent_ns.replace(at);
+            let before = self.record.last_sent_ns.replace(at);
             self.sent_before = before.unwrap_or(at);
         }
     }
 
     /// The server had ended it by then: what a late worker sent after that is no activity either.
     fn forget_sends_after(&mut self, at: Nanos) {
-        if self.life.last_sent_ns > Some(at) {
-            self.life.last_sent_ns = Some(self.sent_before.min(at));
+        if self.record.last_sent_ns > Some(at) {
+            self.record.last_sent_ns = Some(self.sent_before.min(at));
         }
     }
 
     /// A message or a pong came.
     pub(super) fn answer(&mut self, at: Nanos) {
-        self.life.first_answer_ns.get_or_insert(at);
+        self.record.first_answer_ns.get_or_insert(at);
     }
 
     /// A ping of the server's came.
     pub(super) fn ping(&mut self, at: Nanos, is_answered: bool) {
-        if self.life.pings_ns.len() < Life::MAX_PINGS {
-            self.life.pings_ns.push(at);
+        if self.record.pings_ns.len() < ConnectionRecord::MAX_PINGS {
+            self.record.pings_ns.push(at);
         }
         if !is_answered {
-            self.life.unanswered_ping_ns.get_or_insert(at);
+            self.record.unanswered_ping_ns.get_or_insert(at);
         }
     }
 
     /// A pong came after one had been missed.
     pub(super) fn resumed(&mut self, at: Nanos) {
-        if self.life.resumed_ns.len() < Life::MAX_PINGS {
-            self.life.resumed_ns.push(at);
+        if self.record.resumed_ns.len() < ConnectionRecord::MAX_PINGS {
+            self.record.resumed_ns.push(at);
         }
     }
 
     /// Our heartbeat declared the server dead.
     pub(super) fn declared_dead(&mut self, now: Nanos, cause: Cause) {
-        self.life.dead_ns = Some(now);
-        self.life.dead_as = Some(cause);
+        self.record.dead_ns = Some(now);
+        self.record.dead_as = Some(cause);
     }
 
     /// We began the close handshake.
     pub(super) fn close_sent(&mut self, now: Nanos, code: Option<u16>) {
-        self.life.close_sent_ns = Some(now);
-        self.life.close_sent_code = code;
+        self.record.close_sent_ns = Some(now);
+        self.record.close_sent_code = code;
     }
 
     /// The server's Close frame came.
     pub(super) fn close_received(&mut self, at: Nanos, code: Option<u16>, reason: &str) {
         self.forget_sends_after(at);
-        self.life.close_received_ns = Some(at);
-        self.life.close_code = Some(code.unwrap_or(super::cause::NO_CODE));
-        reason.clone_into(&mut self.life.close_reason);
+        self.record.close_received_ns = Some(at);
+        self.record.close_code = Some(code.unwrap_or(super::cause::NO_CODE));
+        reason.clone_into(&mut self.record.close_reason);
     }
 
     /// TCP ended.
     pub(super) fn tcp_ended(&mut self, at: Nanos, end: TcpEnd) {
         self.forget_sends_after(at);
-        self.life.tcp_end_ns = Some(at);
-        self.life.tcp_end = Some(match end {
+        self.record.tcp_end_ns = Some(at);
+        self.record.tcp_end = Some(match end {
             TcpEnd::Fin => TcpEnding::Fin,
             TcpEnd::Rst => TcpEnding::Rst,
         });
@@ -146,7 +146,7 @@ impl Recorder {
 
     /// The kernel was asked whether the server is still there.
     pub(super) fn probed(&mut self, now: Nanos) {
-        self.life.probe = Some((now, true));
+        self.record.probe = Some((now, true));
     }
 
     /// Somebody decided to end it; the first to do so did.
@@ -161,24 +161,24 @@ impl Recorder {
         verdict: &Verdict,
         frames_after_close: u32,
         now: Nanos,
-    ) -> Life {
-        self.life.fault_ns = faults.and_then(Faults::began);
-        self.life.fault_end_ns = faults.and_then(Faults::ended);
-        self.life.probe = self.probe(now);
-        self.life.frames_after_close = frames_after_close;
-        self.life.ended_by = self.ended_by.unwrap_or(EndedBy::Plan);
-        self.life.cause = verdict.cause;
+    ) -> ConnectionRecord {
+        self.record.fault_ns = faults.and_then(Faults::began);
+        self.record.fault_end_ns = faults.and_then(Faults::ended);
+        self.record.probe = self.probe(now);
+        self.record.frames_after_close = frames_after_close;
+        self.record.ended_by = self.ended_by.unwrap_or(EndedBy::Plan);
+        self.record.cause = verdict.cause;
         // What came last can have come after this turn had begun.
-        self.life.ended_ns = now.max(self.life.tcp_end_ns.unwrap_or(now));
-        self.life
+        self.record.ended_ns = now.max(self.record.tcp_end_ns.unwrap_or(now));
+        self.record
     }
 
     /// What the probe told. One that was sent just before the end told nothing.
     fn probe(&self, now: Nanos) -> Option<(Nanos, bool)> {
-        let (at, _) = self.life.probe?;
+        let (at, _) = self.record.probe?;
         let answered_by = at.saturating_add(PROBE_ANSWER);
-        let was_reset = self.life.tcp_end == Some(TcpEnding::Rst)
-            && self.life.tcp_end_ns.is_some_and(|end| end <= answered_by);
+        let was_reset = self.record.tcp_end == Some(TcpEnding::Rst)
+            && self.record.tcp_end_ns.is_some_and(|end| end <= answered_by);
         (was_reset || now >= answered_by).then_some((at, !was_reset))
     }
 }

@@ -186,7 +186,7 @@ impl JsonSchema for ContractTable {
         }
         let setting = Setting::json_schema(generator);
         json_schema!({
-            "description": "What the server promises about connections, judged over the whole life of each. Durations \
+            "description": "What the server promises about connections, judged over the whole record of each. Durations \
                 are pairs where the soonest matters as much as the latest. Other keys are settings of the preset.",
             "type": "object",
             "properties": keys,

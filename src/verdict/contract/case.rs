@@ -1,8 +1,8 @@
-//! One cohort before the judge: its lives, where the times of its contract begin, and what a family of
+//! One cohort before the judge: its records, where the times of its contract begin, and what a family of
 //! promises finds.
 
 use super::result::Times;
-use crate::measure::{EndedBy, Incident, Life, Summary, Surroundings, TcpEnding};
+use crate::measure::{ConnectionRecord, EndedBy, Incident, Summary, Surroundings, TcpEnding};
 use crate::scenario::{Cohort, Contract, End, Origin, Process, PromiseKind, Scenario, TargetUrl};
 
 /// A cohort with a contract, and what is known about it.
@@ -15,7 +15,7 @@ pub(super) struct Case<'a> {
     pub(super) index: usize,
     pub(super) contract: &'a Contract,
     /// By connection, and those of one connection in the order in which they were lived.
-    pub(super) lives: Vec<&'a Life>,
+    pub(super) records: Vec<&'a ConnectionRecord>,
 }
 
 /// What a family of promises found.
@@ -57,9 +57,10 @@ impl<'a> Case<'a> {
         index: usize,
         contract: &'a Contract,
     ) -> Self {
-        let rows = summary.lives.rows.iter();
-        let mut lives: Vec<&Life> = rows.filter(|life| life.cohort == index).collect();
-        lives.sort_by_key(|life| (life.connection, life.opened_ns, life.ended_ns));
+        let rows = summary.records.rows.iter();
+        let mut records: Vec<&ConnectionRecord> =
+            rows.filter(|record| record.cohort == index).collect();
+        records.sort_by_key(|record| (record.connection, record.opened_ns, record.ended_ns));
         Self {
             scenario,
             summary,
@@ -67,7 +68,7 @@ impl<'a> Case<'a> {
             cohort: &scenario.cohorts[index],
             index,
             contract,
-            lives,
+            records,
         }
     }
 
@@ -83,30 +84,34 @@ impl<'a> Case<'a> {
         incidents.filter(move |incident| incident.concerns(name))
     }
 
-    /// Where the times of this life begin; `None` where that never came.
-    pub(super) fn origin(&self, life: &Life) -> Option<u64> {
+    /// Where the times of this record begin; `None` where that never came.
+    pub(super) fn origin(&self, record: &ConnectionRecord) -> Option<u64> {
         match self.contract.from {
-            Origin::Open => Some(life.opened_ns),
-            Origin::Fault => life.fault_ns.or_else(|| self.incident_in(life)),
-            Origin::Ping => life.unanswered_ping_ns,
+            Origin::Open => Some(record.opened_ns),
+            Origin::Fault => record.fault_ns.or_else(|| self.incident_in(record)),
+            Origin::Ping => record.unanswered_ping_ns,
             // Who sent nothing has sent the last byte with the request for the upgrade.
-            Origin::LastByte => Some(life.last_sent_ns.unwrap_or(life.opened_ns)),
-            Origin::Close => life.close_sent_ns,
+            Origin::LastByte => Some(record.last_sent_ns.unwrap_or(record.opened_ns)),
+            Origin::Close => record.close_sent_ns,
         }
     }
 
     /// Where the client does nothing wrong itself: the first incident while it was open, or one it was born into.
-    fn incident_in(&self, life: &Life) -> Option<u64> {
+    fn incident_in(&self, record: &ConnectionRecord) -> Option<u64> {
         if !self.cohort.faults.is_empty() {
             return None;
         }
         let lasting = (self.incidents())
-            .filter(|incident| incident.ended_ns.is_none_or(|ended| ended > life.opened_ns))
-            .filter(|incident| incident.began_ns <= life.ended_ns);
+            .filter(|incident| {
+                incident
+                    .ended_ns
+                    .is_none_or(|ended| ended > record.opened_ns)
+            })
+            .filter(|incident| incident.began_ns <= record.ended_ns);
         let (within, before): (Vec<u64>, Vec<u64>) = lasting
             .map(|incident| incident.began_ns)
-            .partition(|began| *began >= life.opened_ns);
-        let born_into = (!before.is_empty()).then_some(life.opened_ns);
+            .partition(|began| *began >= record.opened_ns);
+        let born_into = (!before.is_empty()).then_some(record.opened_ns);
         within.into_iter().min().or(born_into)
     }
 
@@ -119,11 +124,11 @@ impl<'a> Case<'a> {
 }
 
 /// How the server's end of it looked: what came first of a Close frame and the end of TCP.
-pub(super) fn end_of(life: &Life) -> End {
-    if matches!(life.ended_by, EndedBy::Plan | EndedBy::Heartbeat) {
+pub(super) fn end_of(record: &ConnectionRecord) -> End {
+    if matches!(record.ended_by, EndedBy::Plan | EndedBy::Heartbeat) {
         return End::Nothing;
     }
-    match (life.close_received_ns, life.tcp_end) {
+    match (record.close_received_ns, record.tcp_end) {
         (Some(_), _) => End::CloseFrame,
         (None, Some(TcpEnding::Fin)) => End::Fin,
         (None, Some(TcpEnding::Rst)) => End::Rst,
@@ -132,15 +137,16 @@ pub(super) fn end_of(life: &Life) -> End {
 }
 
 /// How long the server had to decide: until it did, or we ended the connection ourselves.
-pub(super) fn watched_until(life: &Life) -> u64 {
-    life.decided_ns()
-        .or(life.close_sent_ns)
-        .unwrap_or(life.ended_ns)
+pub(super) fn watched_until(record: &ConnectionRecord) -> u64 {
+    record
+        .decided_ns()
+        .or(record.close_sent_ns)
+        .unwrap_or(record.ended_ns)
 }
 
 /// Whether the client had been connected before, and lost that connection.
-pub(super) fn is_reconnect(life: &Life) -> bool {
-    life.lost_before_ns.is_some()
+pub(super) fn is_reconnect(record: &ConnectionRecord) -> bool {
+    record.lost_before_ns.is_some()
 }
 
 /// `3 of 200`.

@@ -6,23 +6,23 @@ use std::collections::BTreeMap;
 use super::case::{Case, Finding, of};
 use super::result::Bounds;
 use super::window::{Moment, judge_all};
-use crate::measure::{EndedBy, Life};
+use crate::measure::{ConnectionRecord, EndedBy};
 use crate::units::human_count;
 
 /// Those whose client sent the first Close frame, and not because it held the server for dead.
-fn closed_by_us<'a>(case: &'a Case<'_>) -> impl Iterator<Item = (&'a Life, u64)> {
-    let lives = case.lives.iter().copied();
-    lives
-        .filter(|life| matches!(life.ended_by, EndedBy::Fault | EndedBy::Plan))
-        .filter_map(|life| Some((life, life.close_sent_ns?)))
+fn closed_by_us<'a>(case: &'a Case<'_>) -> impl Iterator<Item = (&'a ConnectionRecord, u64)> {
+    let records = case.records.iter().copied();
+    records
+        .filter(|record| matches!(record.ended_by, EndedBy::Fault | EndedBy::Plan))
+        .filter_map(|record| Some((record, record.close_sent_ns?)))
 }
 
 /// `close_answered_within`.
 pub(super) fn answered(case: &Case<'_>, bounds: Bounds) -> Finding {
     let mut moments = Vec::new();
     let mut unanswered = 0;
-    for (life, sent) in closed_by_us(case) {
-        match life.close_received_ns {
+    for (record, sent) in closed_by_us(case) {
+        match record.close_received_ns {
             Some(at) => moments.push(Moment::exact(at.saturating_sub(sent))),
             None => unanswered += 1,
         }
@@ -38,10 +38,10 @@ pub(super) fn answered(case: &Case<'_>, bounds: Bounds) -> Finding {
 pub(super) fn code_echoed(case: &Case<'_>) -> Finding {
     let mut wrong: BTreeMap<String, u64> = BTreeMap::new();
     let mut all = 0;
-    for (life, _) in closed_by_us(case) {
+    for (record, _) in closed_by_us(case) {
         all += 1;
-        let sent = life.close_sent_code.unwrap_or(1005);
-        let found = match life.close_received_ns.and(life.close_code) {
+        let sent = record.close_sent_code.unwrap_or(1005);
+        let found = match record.close_received_ns.and(record.close_code) {
             Some(code) if code == sent => continue,
             Some(code) => format!("{sent} was answered with {code}"),
             None => format!("{sent} was not answered"),
@@ -60,10 +60,10 @@ pub(super) fn code_echoed(case: &Case<'_>) -> Finding {
 /// `silent_after_close`.
 pub(super) fn silent(case: &Case<'_>) -> Finding {
     let closed = case
-        .lives
+        .records
         .iter()
-        .filter(|life| life.close_received_ns.is_some());
-    let frames: Vec<u32> = closed.map(|life| life.frames_after_close).collect();
+        .filter(|record| record.close_received_ns.is_some());
+    let frames: Vec<u32> = closed.map(|record| record.frames_after_close).collect();
     if frames.is_empty() {
         return Finding::no_data("no Close frame came");
     }

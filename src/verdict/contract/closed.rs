@@ -4,18 +4,18 @@
 use super::case::{Case, Finding, of};
 use super::result::{Bounds, Times, promised};
 use super::window::{Moment, Seen, look};
-use crate::measure::{EndedBy, Life};
+use crate::measure::{ConnectionRecord, EndedBy};
 use crate::units::{human_count, human_ns};
 
 /// `closed`: the server ended at most so many.
 pub(super) fn at_most(case: &Case<'_>, most: u64) -> Finding {
-    let all = case.lives.len();
-    let closed: Vec<&&Life> = (case.lives.iter())
-        .filter(|life| life.ended_by == EndedBy::Server)
+    let all = case.records.len();
+    let closed: Vec<&&ConnectionRecord> = (case.records.iter())
+        .filter(|record| record.ended_by == EndedBy::Server)
         .collect();
     let passed = closed.len() as u64 <= most;
     let mut said = Vec::new();
-    match closed.iter().filter_map(|life| age(life)).min() {
+    match closed.iter().filter_map(|record| age(record)).min() {
         Some(first) => said.push(format!(
             "{} ended by the server, the first after {}",
             of(closed.len(), all),
@@ -24,8 +24,8 @@ pub(super) fn at_most(case: &Case<'_>, most: u64) -> Finding {
         None if closed.is_empty() => said.push(none_of(all)),
         None => said.push(format!("{} ended by the server", of(closed.len(), all))),
     }
-    let dead = (case.lives.iter())
-        .filter(|life| life.ended_by == EndedBy::Heartbeat)
+    let dead = (case.records.iter())
+        .filter(|record| record.ended_by == EndedBy::Heartbeat)
         .count();
     if dead > 0 {
         let dead = human_count(dead as u64);
@@ -34,8 +34,8 @@ pub(super) fn at_most(case: &Case<'_>, most: u64) -> Finding {
     Finding::counted(all, passed, said.join("; "))
 }
 
-fn age(life: &Life) -> Option<u64> {
-    Some(life.decided_ns()?.saturating_sub(life.opened_ns))
+fn age(record: &ConnectionRecord) -> Option<u64> {
+    Some(record.decided_ns()?.saturating_sub(record.opened_ns))
 }
 
 /// `alive_for`: the server ended none sooner than this. Its times are for how long each was seen alive.
@@ -43,8 +43,8 @@ pub(super) fn alive_for(case: &Case<'_>, bounds: Bounds) -> Finding {
     let time = bounds.lo_ns;
     let mut alive = Vec::new();
     let (mut cut, mut early, mut short, mut without) = (Vec::new(), 0, Vec::new(), 0);
-    for life in &case.lives {
-        match look(case, life, Moment::decision(life), time) {
+    for record in &case.records {
+        match look(case, record, Moment::decision(record), time) {
             Seen::After(at) => {
                 alive.push(at.ns);
                 cut.extend((at.ns + at.later < time).then_some(at.ns));

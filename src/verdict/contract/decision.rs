@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use super::case::{Case, Finding, end_of, is_reconnect, of};
 use super::result::Bounds;
 use super::window::{Moment, Seen, judge, look};
-use crate::measure::{EndedBy, Life};
+use crate::measure::{ConnectionRecord, EndedBy};
 use crate::scenario::End;
 use crate::units::human_count;
 
 /// `closed_between`.
 pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
-    let seen: Vec<Seen> = (case.lives.iter())
-        .map(|life| look(case, life, Moment::decision(life), hi))
+    let seen: Vec<Seen> = (case.records.iter())
+        .map(|record| look(case, record, Moment::decision(record), hi))
         .collect();
     let mut finding = judge(bounds, case.contract.from, &seen);
     let mut said = vec![std::mem::take(&mut finding.why)];
@@ -31,12 +31,12 @@ fn bare_ends(case: &Case<'_>) -> Option<String> {
         return None;
     }
     let decided = case
-        .lives
+        .records
         .iter()
-        .filter(|life| life.ended_by == EndedBy::Server);
+        .filter(|record| record.ended_by == EndedBy::Server);
     let (mut fin, mut rst) = (0, 0);
-    for life in decided {
-        match end_of(life) {
+    for record in decided {
+        match end_of(record) {
             End::Fin => fin += 1,
             End::Rst => rst += 1,
             End::CloseFrame | End::Nothing => {}
@@ -56,9 +56,9 @@ fn bare_ends(case: &Case<'_>) -> Option<String> {
 /// Why some could not be decided: it was not the server that ended them.
 fn others(case: &Case<'_>) -> Option<String> {
     let by = |who| {
-        case.lives
+        case.records
             .iter()
-            .filter(|life| life.ended_by == who)
+            .filter(|record| record.ended_by == who)
             .count()
     };
     let (fault, heartbeat) = (by(EndedBy::Fault), by(EndedBy::Heartbeat));
@@ -80,13 +80,13 @@ fn others(case: &Case<'_>) -> Option<String> {
 
 /// `code`: of those the server ended, and of its answers to a Close frame that is the client's fault.
 pub(super) fn code(case: &Case<'_>, codes: &[u16]) -> Finding {
-    let judged: Vec<&&Life> = (case.lives.iter())
-        .filter(|life| !is_cut_short(life))
+    let judged: Vec<&&ConnectionRecord> = (case.records.iter())
+        .filter(|record| !is_cut_short(record))
         .collect();
     let mut wrong: BTreeMap<String, usize> = BTreeMap::new();
-    for life in &judged {
-        let came = life.close_received_ns.and(life.close_code);
-        let is_ours = matches!(life.ended_by, EndedBy::Plan | EndedBy::Heartbeat);
+    for record in &judged {
+        let came = record.close_received_ns.and(record.close_code);
+        let is_ours = matches!(record.ended_by, EndedBy::Plan | EndedBy::Heartbeat);
         let found = match came {
             _ if is_ours => "were not ended by the server".to_owned(),
             Some(code) if codes.contains(&code) => continue,
@@ -105,12 +105,12 @@ pub(super) fn code(case: &Case<'_>, codes: &[u16]) -> Finding {
 
 /// `ends_with`.
 pub(super) fn ends_with(case: &Case<'_>, ends: &[End]) -> Finding {
-    let judged: Vec<&&Life> = (case.lives.iter())
-        .filter(|life| !is_cut_short(life) || ends.contains(&End::Nothing))
+    let judged: Vec<&&ConnectionRecord> = (case.records.iter())
+        .filter(|record| !is_cut_short(record) || ends.contains(&End::Nothing))
         .collect();
     let mut wrong: BTreeMap<End, usize> = BTreeMap::new();
-    for life in &judged {
-        let end = end_of(life);
+    for record in &judged {
+        let end = end_of(record);
         if !ends.contains(&end) {
             *wrong.entry(end).or_default() += 1;
         }
@@ -132,6 +132,6 @@ fn with(end: End) -> &'static str {
 }
 
 /// A client that is connected again has a last connection, and the end of the run is no one's decision.
-fn is_cut_short(life: &Life) -> bool {
-    is_reconnect(life) && life.ended_by == EndedBy::Plan
+fn is_cut_short(record: &ConnectionRecord) -> bool {
+    is_reconnect(record) && record.ended_by == EndedBy::Plan
 }

@@ -1,4 +1,4 @@
-//! A cohort with a contract, and lives made by hand, for the tests of this folder.
+//! A cohort with a contract, and records made by hand, for the tests of this folder.
 //! Compiled for tests only. Times are milliseconds.
 
 use std::time::Duration;
@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::super::fixture::{self, Run};
 use super::judge::judge;
 use super::result::ContractResult;
-use crate::measure::{EndedBy, Incident, Life, Lives, Summary, Surroundings, TcpEnding};
+use crate::measure::{
+    ConnectionRecord, ConnectionRecords, EndedBy, Incident, Summary, Surroundings, TcpEnding,
+};
 use crate::metric::Cause;
 use crate::scenario::{Between, Contract, Origin, Promise, Scenario};
 
@@ -38,31 +40,35 @@ pub(super) fn scenario(contract: Contract) -> Scenario {
     scenario
 }
 
-pub(super) fn summary(lives: Vec<Life>) -> Summary {
-    with_lives(Run::healthy().summary(), lives)
+pub(super) fn summary(records: Vec<ConnectionRecord>) -> Summary {
+    with_lives(Run::healthy().summary(), records)
 }
 
-pub(super) fn with_lives(mut summary: Summary, lives: Vec<Life>) -> Summary {
-    summary.lives = Lives {
-        rows: lives,
+pub(super) fn with_lives(mut summary: Summary, records: Vec<ConnectionRecord>) -> Summary {
+    summary.records = ConnectionRecords {
+        rows: records,
         more: 0,
     };
     summary
 }
 
-/// Judges one promise by these lives.
-pub(super) fn verdict(from: Origin, promise: Promise, lives: Vec<Life>) -> ContractResult {
-    around(from, promise, lives, &Surroundings::default())
+/// Judges one promise by these records.
+pub(super) fn verdict(
+    from: Origin,
+    promise: Promise,
+    records: Vec<ConnectionRecord>,
+) -> ContractResult {
+    around(from, promise, records, &Surroundings::default())
 }
 
 pub(super) fn around(
     from: Origin,
     promise: Promise,
-    lives: Vec<Life>,
+    records: Vec<ConnectionRecord>,
     surroundings: &Surroundings,
 ) -> ContractResult {
     let scenario = scenario(contract(from, vec![promise]));
-    let mut results = judge(&scenario, &summary(lives), surroundings);
+    let mut results = judge(&scenario, &summary(records), surroundings);
     results.remove(0)
 }
 
@@ -76,8 +82,8 @@ pub(super) fn incident(kind: &'static str, began: u64, ended: Option<u64>) -> In
 }
 
 /// Opened at 100 ms, closed by the plan at 60 s; a healthy one.
-pub(in super::super) fn life(connection: u32) -> Life {
-    Life {
+pub(in super::super) fn record(connection: u32) -> ConnectionRecord {
+    ConnectionRecord {
         connection,
         cohort: 0,
         local_port: Some(40_000 + connection as u16),
@@ -109,19 +115,19 @@ pub(in super::super) fn life(connection: u32) -> Life {
 }
 
 /// Never closed by anyone before the run's end, and nothing came after.
-pub(super) fn silent(connection: u32) -> Life {
-    Life {
+pub(super) fn silent(connection: u32) -> ConnectionRecord {
+    ConnectionRecord {
         close_received_ns: None,
         close_code: None,
         tcp_end_ns: None,
         tcp_end: None,
-        ..life(connection)
+        ..record(connection)
     }
 }
 
 /// Ended by the server with a Close frame, at this time.
-pub(super) fn closed(connection: u32, at: u64, code: u16) -> Life {
-    Life {
+pub(super) fn closed(connection: u32, at: u64, code: u16) -> ConnectionRecord {
+    ConnectionRecord {
         close_sent_ns: None,
         close_sent_code: None,
         close_received_ns: Some(at * MS),
@@ -130,13 +136,13 @@ pub(super) fn closed(connection: u32, at: u64, code: u16) -> Life {
         ended_by: EndedBy::Server,
         cause: Cause::ClosedByPeer,
         ended_ns: (at + 1) * MS,
-        ..life(connection)
+        ..record(connection)
     }
 }
 
 /// Ended by the server without a Close frame.
-pub(super) fn cut(connection: u32, at: u64, how: TcpEnding) -> Life {
-    Life {
+pub(super) fn cut(connection: u32, at: u64, how: TcpEnding) -> ConnectionRecord {
+    ConnectionRecord {
         close_received_ns: None,
         close_code: None,
         tcp_end_ns: Some(at * MS),
@@ -148,10 +154,10 @@ pub(super) fn cut(connection: u32, at: u64, how: TcpEnding) -> Life {
 }
 
 /// With an unanswered ping at this time.
-pub(super) fn pinged(at: u64, life: Life) -> Life {
-    Life {
+pub(super) fn pinged(at: u64, record: ConnectionRecord) -> ConnectionRecord {
+    ConnectionRecord {
         unanswered_ping_ns: Some(at * MS),
         pings_ns: vec![at * MS],
-        ..life
+        ..record
     }
 }

@@ -50,7 +50,7 @@ pub(in super::super) fn pings_sent_late<'a>(
 }
 
 fn result(case: &Case<'_>, promise: &Promise) -> ContractResult {
-    let finding = if case.lives.is_empty() {
+    let finding = if case.records.is_empty() {
         Finding::no_data("no connection of this cohort opened")
     } else {
         find(case, promise)

@@ -1,4 +1,4 @@
-//! Contracts: what a server promised about a cohort, judged by the lives of its connections.
+//! Contracts: what a server promised about a cohort, judged by the records of its connections.
 //! One file for each family of promises; the rules are those of `docs/measurement.md`.
 
 mod bound;
@@ -25,7 +25,7 @@ mod window;
 
 pub(super) use bound::tightest;
 #[cfg(test)]
-pub(super) use fixture::life;
+pub(super) use fixture::record;
 pub(super) use judge::{judge, pings_sent_late};
 pub use result::{Bounds, ContractResult, Times};
 pub use tally::{ActivityResult, Tally, activities, tally};

@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 use super::case::{Case, Finding, of, watched_until};
 use super::result::{Bounds, at_rank, promised};
 use super::window::{Moment, judge_times};
-use crate::measure::Life;
+use crate::measure::ConnectionRecord;
 use crate::units::{human_count, human_ns};
 
 /// Phases of fewer clients than this fall together by chance.
@@ -15,16 +15,16 @@ const FEWEST_CLIENTS: usize = 10;
 
 /// `pings_between`: every gap counts, and a silence that outlasts the window is a gap too.
 pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
-    let gaps: Vec<Moment> = gaps(&case.lives).map(Moment::exact).collect();
+    let gaps: Vec<Moment> = gaps(&case.records).map(Moment::exact).collect();
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
-    let silences = case.lives.iter().filter_map(|life| silence(life));
+    let silences = case.records.iter().filter_map(|record| silence(record));
     let silent: Vec<u64> = silences.filter(|silence| *silence > hi).collect();
     if gaps.is_empty() && silent.is_empty() {
         return Finding::no_data("no connection got two pings");
     }
     let mut finding = judge_times(bounds, &gaps);
     if let Some(longest) = silent.iter().max() {
-        let (part, longest) = (of(silent.len(), case.lives.len()), human_ns(*longest));
+        let (part, longest) = (of(silent.len(), case.records.len()), human_ns(*longest));
         let none = format!(
             "{part} connections got no ping for longer than {}, one for {longest}",
             promised(hi)
@@ -39,16 +39,16 @@ pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
 }
 
 /// From the last ping, or the 101 where there was none, to the end; `None` where later pings were not kept.
-fn silence(life: &Life) -> Option<u64> {
-    if life.pings_ns.len() >= Life::MAX_PINGS {
+fn silence(record: &ConnectionRecord) -> Option<u64> {
+    if record.pings_ns.len() >= ConnectionRecord::MAX_PINGS {
         return None;
     }
-    let last = life.pings_ns.last().copied().unwrap_or(life.opened_ns);
-    Some(watched_until(life).saturating_sub(last))
+    let last = record.pings_ns.last().copied().unwrap_or(record.opened_ns);
+    Some(watched_until(record).saturating_sub(last))
 }
 
-fn gaps<'a>(lives: &'a [&Life]) -> impl Iterator<Item = u64> + 'a {
-    let pairs = lives.iter().flat_map(|life| life.pings_ns.windows(2));
+fn gaps<'a>(records: &'a [&ConnectionRecord]) -> impl Iterator<Item = u64> + 'a {
+    let pairs = records.iter().flat_map(|record| record.pings_ns.windows(2));
     pairs.map(|pair| pair[1].saturating_sub(pair[0]))
 }
 
@@ -57,22 +57,24 @@ fn gaps<'a>(lives: &'a [&Life]) -> impl Iterator<Item = u64> + 'a {
 /// The first ping of a connection may follow from its 101, which we spread ourselves; so it does not count. And each
 /// turn of one interval is looked at on its own, so that a server's clock that drifts hides nothing.
 pub(super) fn sync(case: &Case<'_>, most: f64) -> Finding {
-    let clients: Vec<&&Life> = (case.lives.iter())
-        .filter(|life| life.pings_ns.len() >= 2)
+    let clients: Vec<&&ConnectionRecord> = (case.records.iter())
+        .filter(|record| record.pings_ns.len() >= 2)
         .collect();
     let few = |clients: usize| {
         Finding::no_data(format!(
             "too few pings: {} with two pings or more, and {FEWEST_CLIENTS} are wanted",
-            of(clients, case.lives.len())
+            of(clients, case.records.len())
         ))
     };
     if clients.len() < FEWEST_CLIENTS {
         return few(clients.len());
     }
-    let mut sorted: Vec<u64> = gaps(&case.lives).collect();
+    let mut sorted: Vec<u64> = gaps(&case.records).collect();
     sorted.sort_unstable();
     let interval = at_rank(&sorted, 50).unwrap_or(0).max(1);
-    let later = clients.iter().flat_map(|life| life.pings_ns[1..].iter());
+    let later = clients
+        .iter()
+        .flat_map(|record| record.pings_ns[1..].iter());
     let Some(sync) = resultant(interval, later.copied()) else {
         return few(clients.len());
     };
@@ -82,7 +84,7 @@ pub(super) fn sync(case: &Case<'_>, most: f64) -> Finding {
         human_ns(interval)
     );
     let passed = sync <= most;
-    let opened = clients.iter().map(|life| life.opened_ns);
+    let opened = clients.iter().map(|record| record.opened_ns);
     if !passed && let Some(own) = in_step(interval, opened).filter(|own| *own > most) {
         why += &format!(
             "; the connections themselves opened in step ({own:.2}): spread `ramp_up` over {}",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::case::{Case, Finding};
 use super::result::{Bounds, Times, promised};
 use super::window::{Moment, Seen, judge, judge_all, look};
-use crate::measure::{EndedBy, Histogram, Life, Metric, Summary, Value};
+use crate::measure::{ConnectionRecord, EndedBy, Histogram, Metric, Summary, Value};
 use crate::metric::{Cause, Counter, Timer};
 use crate::units::human_count;
 
@@ -102,21 +102,21 @@ fn count(case: &Case<'_>, counter: Counter) -> u64 {
 /// `detected_between`: this client's heartbeat declares a silent server dead.
 pub(super) fn detected(case: &Case<'_>, bounds: Bounds) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
-    let seen: Vec<Seen> = (case.lives.iter())
-        .map(|life| look(case, life, life.dead_ns.map(Moment::exact), hi))
+    let seen: Vec<Seen> = (case.records.iter())
+        .map(|record| look(case, record, record.dead_ns.map(Moment::exact), hi))
         .collect();
     let mut finding = judge(bounds, case.contract.from, &seen);
     let mut said = vec![std::mem::take(&mut finding.why)];
-    said.extend(fingerprints(&case.lives));
+    said.extend(fingerprints(&case.records));
     said.retain(|part| !part.is_empty());
     finding.why = said.join("; ");
     finding
 }
 
 /// What the kernel knew about those that were declared dead.
-fn fingerprints(lives: &[&Life]) -> Option<String> {
+fn fingerprints(records: &[&ConnectionRecord]) -> Option<String> {
     let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
-    for cause in lives.iter().filter_map(|life| life.dead_as) {
+    for cause in records.iter().filter_map(|record| record.dead_as) {
         *causes.entry(cause).or_default() += 1;
     }
     let named = (causes.iter()).map(|(cause, count)| format!("{} {cause}", human_count(*count)));
@@ -128,9 +128,9 @@ fn fingerprints(lives: &[&Life]) -> Option<String> {
 pub(super) fn recovers(case: &Case<'_>, bounds: Bounds) -> Finding {
     let mut moments = Vec::new();
     let mut never = 0;
-    for lives in case.lives.chunk_by(|a, b| a.connection == b.connection) {
-        for (began, ended) in faults(case, lives) {
-            match silent_until(lives, began, ended) {
+    for records in case.records.chunk_by(|a, b| a.connection == b.connection) {
+        for (began, ended) in faults(case, records) {
+            match silent_until(records, began, ended) {
                 Silence::None => {}
                 Silence::Until(ns) => moments.push(Moment::exact(ns)),
                 Silence::Forever => never += 1,
@@ -145,11 +145,19 @@ pub(super) fn recovers(case: &Case<'_>, bounds: Bounds) -> Finding {
 }
 
 /// The faults that ended while this client lived: its own, and those of the target and the path.
-fn faults(case: &Case<'_>, lives: &[&Life]) -> Vec<(u64, u64)> {
-    let own = lives.iter();
-    let own = own.filter_map(|life| Some((life.fault_ns?, life.fault_end_ns?)));
-    let opened = lives.iter().map(|life| life.opened_ns).min().unwrap_or(0);
-    let over = lives.iter().map(|life| life.ended_ns).max().unwrap_or(0);
+fn faults(case: &Case<'_>, records: &[&ConnectionRecord]) -> Vec<(u64, u64)> {
+    let own = records.iter();
+    let own = own.filter_map(|record| Some((record.fault_ns?, record.fault_end_ns?)));
+    let opened = records
+        .iter()
+        .map(|record| record.opened_ns)
+        .min()
+        .unwrap_or(0);
+    let over = records
+        .iter()
+        .map(|record| record.ended_ns)
+        .max()
+        .unwrap_or(0);
     let around = case.incidents();
     let around = around
         .filter_map(|incident| Some((incident.began_ns, incident.ended_ns?)))
@@ -165,20 +173,20 @@ enum Silence {
     Forever,
 }
 
-fn silent_until(lives: &[&Life], began: u64, ended: u64) -> Silence {
-    let resumed = lives
+fn silent_until(records: &[&ConnectionRecord], began: u64, ended: u64) -> Silence {
+    let resumed = records
         .iter()
-        .flat_map(|life| life.resumed_ns.iter().copied());
+        .flat_map(|record| record.resumed_ns.iter().copied());
     // Who was declared dead, and dialled again, hears the server on the next connection.
-    let next = lives
+    let next = records
         .iter()
-        .filter(|life| life.lost_before_ns >= Some(began));
-    let answers = next.filter_map(|life| life.first_answer_ns);
+        .filter(|record| record.lost_before_ns >= Some(began));
+    let answers = next.filter_map(|record| record.first_answer_ns);
     let heard = resumed.chain(answers).filter(|at| *at >= ended).min();
     let of_this = |at: u64| at >= began;
-    let is_lost = lives.iter().any(|life| {
-        life.dead_ns.is_some_and(of_this)
-            || life.ended_by == EndedBy::Server && of_this(life.ended_ns)
+    let is_lost = records.iter().any(|record| {
+        record.dead_ns.is_some_and(of_this)
+            || record.ended_by == EndedBy::Server && of_this(record.ended_ns)
     });
     match heard {
         Some(at) => Silence::Until(at - ended),

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::case::{Case, Finding, of};
 use super::result::{Bounds, promised};
 use super::window::{Moment, Seen, judge, look, ns};
-use crate::measure::{EndedBy, Life, SocketEnd, Sockets};
+use crate::measure::{ConnectionRecord, EndedBy, SocketEnd, Sockets};
 use crate::scenario::{FaultKind, Origin};
 use crate::units::human_ns;
 
@@ -40,17 +40,17 @@ enum Event {
 fn by_table(case: &Case<'_>, bounds: Bounds, sockets: &Sockets, event: Event) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
     let ports = by_port(sockets, route(case));
-    let mut seen = Vec::with_capacity(case.lives.len());
+    let mut seen = Vec::with_capacity(case.records.len());
     let mut unknown = 0;
     let mut closed_by_us = 0;
-    for life in &case.lives {
-        let of_port = life.local_port.and_then(|port| ports.get(&port));
-        let Some(end) = of_port.and_then(|ends| socket(life, ends)) else {
+    for record in &case.records {
+        let of_port = record.local_port.and_then(|port| ports.get(&port));
+        let Some(end) = of_port.and_then(|ends| socket(record, ends)) else {
             unknown += 1;
             continue;
         };
         // What leaves `ESTABLISHED` after wsbench closed does so because of that.
-        let own = own_end(case, life).filter(|_| event == Event::Left);
+        let own = own_end(case, record).filter(|_| event == Event::Left);
         let at = match event {
             Event::Left => end.left_ns,
             Event::Gone => end.gone_ns,
@@ -62,19 +62,19 @@ fn by_table(case: &Case<'_>, bounds: Bounds, sockets: &Sockets, event: Event) ->
             sooner: sockets.resolution_ns,
             later: 0,
         });
-        seen.push(match look(case, life, moment, hi) {
+        seen.push(match look(case, record, moment, hi) {
             // Without an end of our own, the socket was watched to the end of the run.
-            Seen::NotIn(_) | Seen::CutShort => Seen::NotIn(watched(case, life, own)),
+            Seen::NotIn(_) | Seen::CutShort => Seen::NotIn(watched(case, record, own)),
             seen => seen,
         });
     }
     let mut finding = judge(bounds, case.contract.from, &seen);
     if closed_by_us > 0 && !finding.passed {
-        let part = of(closed_by_us, case.lives.len());
+        let part = of(closed_by_us, case.records.len());
         finding.why += &format!("; {part} closed by wsbench first");
     }
     if unknown > 0 {
-        let part = of(unknown, case.lives.len());
+        let part = of(unknown, case.records.len());
         let more = match sockets.more {
             0 => "",
             _ => ", for which there was no room",
@@ -84,23 +84,23 @@ fn by_table(case: &Case<'_>, bounds: Bounds, sockets: &Sockets, event: Event) ->
             why if !why.is_empty() && !seen.is_empty() => format!("{why}; {missing}"),
             _ => missing,
         };
-        finding.n = case.lives.len() as u64;
+        finding.n = case.records.len() as u64;
         finding.passed = false;
     }
     finding
 }
 
 /// How long the socket was watched; from `own` on, what happens to it is no longer the server's doing.
-fn watched(case: &Case<'_>, life: &Life, own: Option<u64>) -> u64 {
+fn watched(case: &Case<'_>, record: &ConnectionRecord, own: Option<u64>) -> u64 {
     let end = (case.summary.seconds * 1e9) as u64;
-    let origin = case.origin(life).unwrap_or(life.opened_ns);
-    own.unwrap_or_else(|| end.max(life.ended_ns))
+    let origin = case.origin(record).unwrap_or(record.opened_ns);
+    own.unwrap_or_else(|| end.max(record.ended_ns))
         .saturating_sub(origin)
 }
 
 /// When wsbench itself began to end this connection so that the server could see it; `None`: it did not.
-fn own_end(case: &Case<'_>, life: &Life) -> Option<u64> {
-    if life.ended_by == EndedBy::Server {
+fn own_end(case: &Case<'_>, record: &ConnectionRecord) -> Option<u64> {
+    if record.ended_by == EndedBy::Server {
         return None;
     }
     let does = |wanted: fn(&FaultKind) -> bool| {
@@ -109,15 +109,15 @@ fn own_end(case: &Case<'_>, life: &Life) -> Option<u64> {
     };
     // A client that vanished and did not come back ends without a packet.
     let is_gone = does(|kind| matches!(kind, FaultKind::Vanish { .. })).is_some()
-        && life.fault_ns.is_some()
-        && life.fault_end_ns.is_none();
-    let ended = (!is_gone).then_some(life.ended_ns);
+        && record.fault_ns.is_some()
+        && record.fault_end_ns.is_none();
+    let ended = (!is_gone).then_some(record.ended_ns);
     // Where times begin with our Close, the promise is about what the server does after it.
-    let closed = life
+    let closed = record
         .close_sent_ns
         .filter(|_| case.contract.from != Origin::Close);
     let half_closed = does(|kind| matches!(kind, FaultKind::HalfClose));
-    let half_closed = half_closed.map(|fault| life.opened_ns.saturating_add(ns(fault.after)));
+    let half_closed = half_closed.map(|fault| record.opened_ns.saturating_add(ns(fault.after)));
     [ended, closed, half_closed].into_iter().flatten().min()
 }
 
@@ -138,11 +138,11 @@ fn by_port(sockets: &Sockets, route: Option<usize>) -> HashMap<u16, Vec<&SocketE
 }
 
 /// The socket at the other end: of those with this port the one first seen nearest to the 101.
-fn socket<'a>(life: &Life, of_port: &[&'a SocketEnd]) -> Option<&'a SocketEnd> {
-    let alive = |end: &&&SocketEnd| end.gone_ns.is_none_or(|gone| gone >= life.opened_ns);
+fn socket<'a>(record: &ConnectionRecord, of_port: &[&'a SocketEnd]) -> Option<&'a SocketEnd> {
+    let alive = |end: &&&SocketEnd| end.gone_ns.is_none_or(|gone| gone >= record.opened_ns);
     let alive = of_port.iter().filter(alive);
     alive
-        .min_by_key(|end| end.seen_ns.abs_diff(life.opened_ns))
+        .min_by_key(|end| end.seen_ns.abs_diff(record.opened_ns))
         .copied()
 }
 
@@ -161,8 +161,8 @@ struct Probes {
 fn by_probes(case: &Case<'_>, bounds: Bounds) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
     let mut probes = Probes::default();
-    for life in &case.lives {
-        match (life.probe, life.decided_ns(), case.origin(life)) {
+    for record in &case.records {
+        match (record.probe, record.decided_ns(), case.origin(record)) {
             (None, None, _) => probes.not_probed += 1,
             (_, _, None) => probes.without_origin += 1,
             (Some((at, true)), _, Some(origin)) => probes.alive.push(at.saturating_sub(origin)),
@@ -175,7 +175,7 @@ fn by_probes(case: &Case<'_>, bounds: Bounds) -> Finding {
             }
         }
     }
-    let all = case.lives.len();
+    let all = case.records.len();
     let early = probes.gone.iter().filter(|ns| **ns < bounds.lo_ns).count();
     let late = probes.alive.iter().filter(|ns| **ns > hi).count();
     let mut said = Vec::new();

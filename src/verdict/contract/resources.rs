@@ -21,7 +21,7 @@ fn growth(case: &Case<'_>, most: u64, of: fn(&Usage) -> u64, shown: fn(u64) -> S
     let (before, after) = (of(before), of(after));
     let why = format!("{} before, {} after", shown(before), shown(after));
     Finding {
-        n: case.lives.len() as u64,
+        n: case.records.len() as u64,
         times: None,
         passed: after.saturating_sub(before) <= most,
         why,

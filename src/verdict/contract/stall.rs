@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::case::{Case, Finding, watched_until};
-use crate::measure::{Incident, Life};
+use crate::measure::{ConnectionRecord, Incident};
 use crate::units::human_count;
 
 /// So many are listed.
@@ -22,7 +22,7 @@ pub(super) fn judge(case: &Case<'_>, most: u64) -> Finding {
     let ends = stalls.iter().skip(1).map(|next| next.began_ns);
     let spans = stalls.iter().zip(ends.chain([u64::MAX]));
     let costs: Vec<Cost> = spans
-        .map(|(stall, end)| Cost::of(&case.lives, stall.began_ns, end))
+        .map(|(stall, end)| Cost::of(&case.records, stall.began_ns, end))
         .collect();
     let highest = costs.iter().map(|cost| cost.closed).max().unwrap_or(0);
     Finding::counted(stalls.len(), highest <= most, told(&costs, highest))
@@ -38,22 +38,22 @@ struct Cost {
 }
 
 impl Cost {
-    fn of(lives: &[&Life], began: u64, end: u64) -> Self {
+    fn of(records: &[&ConnectionRecord], began: u64, end: u64) -> Self {
         let mut cost = Self {
             open: 0,
             closed: 0,
             codes: BTreeMap::new(),
         };
-        for life in lives {
-            if (life.opened_ns..=watched_until(life)).contains(&began) {
+        for record in records {
+            if (record.opened_ns..=watched_until(record)).contains(&began) {
                 cost.open += 1;
             }
-            if life
+            if record
                 .decided_ns()
                 .is_some_and(|at| (began..end).contains(&at))
             {
                 cost.closed += 1;
-                *cost.codes.entry(life.close_code).or_default() += 1;
+                *cost.codes.entry(record.close_code).or_default() += 1;
             }
         }
         cost

@@ -4,13 +4,13 @@
 use super::case::{Case, Finding, watched_until};
 use super::result::{Times, at_rank, promised};
 use super::window::ns;
-use crate::measure::{EndedBy, Life};
+use crate::measure::{ConnectionRecord, EndedBy};
 use crate::scenario::Back;
 use crate::units::{human_count, human_ns};
 
 /// `back_within`.
 pub(super) fn judge(case: &Case<'_>, promised_back: &Back) -> Finding {
-    let mut back: Vec<Option<u64>> = (case.lives)
+    let mut back: Vec<Option<u64>> = (case.records)
         .chunk_by(|a, b| a.connection == b.connection)
         .flat_map(losses)
         .collect();
@@ -64,28 +64,28 @@ pub(super) fn judge(case: &Case<'_>, promised_back: &Back) -> Finding {
 /// The losses of one client, and how long after each it had an answer again; `None`: never.
 ///
 /// A connection that is lost again before its first answer did not bring its client back.
-fn losses(lives: &[&Life]) -> Vec<Option<u64>> {
+fn losses(records: &[&ConnectionRecord]) -> Vec<Option<u64>> {
     let mut found = Vec::new();
     let mut lost: Option<u64> = None;
-    for life in lives {
-        if let Some(at) = lost.or(life.lost_before_ns)
-            && let Some(answer) = life.first_answer_ns
+    for record in records {
+        if let Some(at) = lost.or(record.lost_before_ns)
+            && let Some(answer) = record.first_answer_ns
         {
             found.push(Some(answer.saturating_sub(at)));
             lost = None;
         }
-        if life.ended_by != EndedBy::Plan {
-            lost.get_or_insert_with(|| loss(life));
+        if record.ended_by != EndedBy::Plan {
+            lost.get_or_insert_with(|| loss(record));
         }
     }
     found.extend(lost.map(|_| None));
     found
 }
 
-fn loss(life: &Life) -> u64 {
-    match life.ended_by {
-        EndedBy::Server => watched_until(life),
-        EndedBy::Heartbeat => life.dead_ns.unwrap_or(life.ended_ns),
-        EndedBy::Fault | EndedBy::Plan => life.ended_ns,
+fn loss(record: &ConnectionRecord) -> u64 {
+    match record.ended_by {
+        EndedBy::Server => watched_until(record),
+        EndedBy::Heartbeat => record.dead_ns.unwrap_or(record.ended_ns),
+        EndedBy::Fault | EndedBy::Plan => record.ended_ns,
     }
 }

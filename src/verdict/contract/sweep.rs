@@ -25,7 +25,7 @@ pub(super) fn judge(case: &Case<'_>, bounds: Bounds) -> Finding {
     let levels = levels(case);
     let n: u64 = levels.iter().map(|level| level.all).sum();
     let mut finding = found(bounds, &levels, n);
-    let unasked = case.lives.len() as u64 - n;
+    let unasked = case.records.len() as u64 - n;
     if unasked > 0 {
         let unasked = human_count(unasked);
         finding.why += &format!("; {unasked} left out: no ping came to answer late");
@@ -79,15 +79,17 @@ fn found(bounds: Bounds, levels: &[Level], n: u64) -> Finding {
 /// By delay. Who got no ping answered nothing late, and says nothing.
 fn levels(case: &Case<'_>) -> Vec<Level> {
     let mut levels: BTreeMap<u64, Level> = BTreeMap::new();
-    for life in &case.lives {
-        let Some(delay) = life.level_ns else { continue };
-        if life.pings_ns.is_empty() && life.unanswered_ping_ns.is_none() {
+    for record in &case.records {
+        let Some(delay) = record.level_ns else {
+            continue;
+        };
+        if record.pings_ns.is_empty() && record.unanswered_ping_ns.is_none() {
             continue;
         }
         let level = levels.entry(delay).or_default();
         level.delay = delay;
         level.all += 1;
-        level.killed += u64::from(life.ended_by == EndedBy::Server);
+        level.killed += u64::from(record.ended_by == EndedBy::Server);
     }
     levels.into_values().collect()
 }

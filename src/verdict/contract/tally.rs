@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::case::end_of;
 use super::result::Times;
-use crate::measure::{EndedBy, Life, Summary};
+use crate::measure::{ConnectionRecord, EndedBy, Summary};
 use crate::scenario::{Activity, End, FaultKind, Scenario};
 
 /// How the connections of one cohort ended.
@@ -31,18 +31,18 @@ pub fn tally(scenario: &Scenario, summary: &Summary) -> Vec<Tally> {
     let judged = cohorts.filter(|(_, cohort)| cohort.contract.is_some());
     judged
         .map(|(index, cohort)| {
-            let lives = summary
-                .lives
+            let records = summary
+                .records
                 .rows
                 .iter()
-                .filter(|life| life.cohort == index);
-            Tally::of(&cohort.name, lives)
+                .filter(|record| record.cohort == index);
+            Tally::of(&cohort.name, records)
         })
         .collect()
 }
 
 impl Tally {
-    fn of<'a>(cohort: &str, lives: impl Iterator<Item = &'a Life>) -> Self {
+    fn of<'a>(cohort: &str, records: impl Iterator<Item = &'a ConnectionRecord>) -> Self {
         let mut tally = Self {
             cohort: cohort.to_owned(),
             connections: 0,
@@ -52,20 +52,20 @@ impl Tally {
             tcp_end: None,
         };
         let mut tcp_ends = Vec::new();
-        for life in lives {
+        for record in records {
             tally.connections += 1;
-            match life.ended_by {
-                EndedBy::Server => *tally.ends.entry(end_of(life)).or_default() += 1,
+            match record.ended_by {
+                EndedBy::Server => *tally.ends.entry(end_of(record)).or_default() += 1,
                 EndedBy::Fault | EndedBy::Heartbeat => tally.by_client += 1,
                 EndedBy::Plan => continue,
             }
-            let Some(closed) = life.close_received_ns else {
+            let Some(closed) = record.close_received_ns else {
                 continue;
             };
-            if let Some(code) = life.close_code {
+            if let Some(code) = record.close_code {
                 *tally.codes.entry(code).or_default() += 1;
             }
-            tcp_ends.extend(life.tcp_end_ns.map(|end| end.saturating_sub(closed)));
+            tcp_ends.extend(record.tcp_end_ns.map(|end| end.saturating_sub(closed)));
         }
         tally.tcp_end = Times::of(tcp_ends);
         tally
@@ -110,12 +110,13 @@ pub fn activities(scenario: &Scenario, summary: &Summary) -> Vec<ActivityResult>
             FaultKind::Only { frame, every } => Some((*frame, &every.levels)),
             _ => None,
         })?;
-        let lives = summary.lives.rows.iter();
-        let lives: Vec<&Life> = lives.filter(|life| life.cohort == index).collect();
+        let records = summary.records.rows.iter();
+        let records: Vec<&ConnectionRecord> =
+            records.filter(|record| record.cohort == index).collect();
         Some(match gaps.as_slice() {
-            [] | [_] => vec![ActivityResult::of(&cohort.name, frame, None, &lives)],
+            [] | [_] => vec![ActivityResult::of(&cohort.name, frame, None, &records)],
             several => (several.iter())
-                .map(|gap| ActivityResult::of(&cohort.name, frame, Some(*gap), &lives))
+                .map(|gap| ActivityResult::of(&cohort.name, frame, Some(*gap), &records))
                 .collect(),
         })
     });
@@ -124,12 +125,17 @@ pub fn activities(scenario: &Scenario, summary: &Summary) -> Vec<ActivityResult>
 
 impl ActivityResult {
     /// Of a cohort, or of those of it with one gap.
-    fn of(cohort: &str, frame: Activity, every: Option<Duration>, lives: &[&Life]) -> Self {
+    fn of(
+        cohort: &str,
+        frame: Activity,
+        every: Option<Duration>,
+        records: &[&ConnectionRecord],
+    ) -> Self {
         let level = every.map(|gap| gap.as_nanos() as u64);
-        let mut lives = lives.to_vec();
-        lives.retain(|life| level.is_none() || life.level_ns == level);
-        let closed: Vec<Option<u64>> = (lives.iter())
-            .map(|life| Some(life.decided_ns()?.saturating_sub(life.opened_ns)))
+        let mut records = records.to_vec();
+        records.retain(|record| level.is_none() || record.level_ns == level);
+        let closed: Vec<Option<u64>> = (records.iter())
+            .map(|record| Some(record.decided_ns()?.saturating_sub(record.opened_ns)))
             .collect();
         Self {
             cohort: cohort.to_owned(),

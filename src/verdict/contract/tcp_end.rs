@@ -4,19 +4,19 @@
 use super::case::{Case, Finding, is_reconnect, of};
 use super::result::Bounds;
 use super::window::{Moment, judge_times};
-use crate::measure::{EndedBy, Life};
+use crate::measure::{ConnectionRecord, EndedBy};
 use crate::units::human_ns;
 
 /// `tcp_end_between`.
 pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
     let mut moments = Vec::new();
     let (mut undecided, mut open) = (0, Vec::new());
-    for life in &case.lives {
-        match (begin(life), life.tcp_end_ns) {
-            (None, _) if is_reconnect(life) && life.ended_by == EndedBy::Plan => {}
+    for record in &case.records {
+        match (begin(record), record.tcp_end_ns) {
+            (None, _) if is_reconnect(record) && record.ended_by == EndedBy::Plan => {}
             (None, _) => undecided += 1,
-            (Some(begin), Some(end)) => moments.push(after(begin, end, life)),
-            (Some(begin), None) => open.push(life.ended_ns.saturating_sub(begin)),
+            (Some(begin), Some(end)) => moments.push(after(begin, end, record)),
+            (Some(begin), None) => open.push(record.ended_ns.saturating_sub(begin)),
         }
     }
     let all = moments.len() + open.len() + undecided;
@@ -44,20 +44,20 @@ pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
 }
 
 /// Where there was no Close frame before it, the end of TCP is the decision: nothing lies between.
-fn after(begin: u64, end: u64, life: &Life) -> Moment {
-    if life.ended_by == EndedBy::Server && life.close_received_ns.is_none() {
+fn after(begin: u64, end: u64, record: &ConnectionRecord) -> Moment {
+    if record.ended_by == EndedBy::Server && record.close_received_ns.is_none() {
         return Moment::exact(0);
     }
     Moment::tcp_end(end.saturating_sub(begin))
 }
 
 /// Since when TCP could have ended.
-fn begin(life: &Life) -> Option<u64> {
-    match life.ended_by {
-        EndedBy::Server => life.decided_ns(),
-        EndedBy::Fault => (life.close_received_ns)
-            .or(life.close_sent_ns)
-            .or(life.fault_ns),
+fn begin(record: &ConnectionRecord) -> Option<u64> {
+    match record.ended_by {
+        EndedBy::Server => record.decided_ns(),
+        EndedBy::Fault => (record.close_received_ns)
+            .or(record.close_sent_ns)
+            .or(record.fault_ns),
         EndedBy::Heartbeat | EndedBy::Plan => None,
     }
 }

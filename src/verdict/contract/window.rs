@@ -3,7 +3,7 @@
 
 use super::case::{Case, Finding, is_reconnect, of, watched_until};
 use super::result::{Bounds, Times, promised};
-use crate::measure::Life;
+use crate::measure::ConnectionRecord;
 use crate::scenario::{Origin, Span};
 use crate::units::human_ns;
 
@@ -40,9 +40,9 @@ impl Moment {
     }
 
     /// When the server decided to end this connection.
-    pub(super) fn decision(life: &Life) -> Option<Self> {
-        let ns = life.decided_ns()?;
-        Some(match life.close_received_ns {
+    pub(super) fn decision(record: &ConnectionRecord) -> Option<Self> {
+        let ns = record.decided_ns()?;
+        Some(match record.close_received_ns {
             Some(_) => Self::exact(ns),
             None => Self::tcp_end(ns),
         })
@@ -64,18 +64,23 @@ pub(super) enum Seen {
     CutShort,
 }
 
-/// Looks for an event in a life, where it is promised by `hi` after the contract's origin.
-pub(super) fn look(case: &Case<'_>, life: &Life, event: Option<Moment>, hi: u64) -> Seen {
-    match (case.origin(life), event) {
+/// Looks for an event in a record, where it is promised by `hi` after the contract's origin.
+pub(super) fn look(
+    case: &Case<'_>,
+    record: &ConnectionRecord,
+    event: Option<Moment>,
+    hi: u64,
+) -> Seen {
+    match (case.origin(record), event) {
         (Some(origin), Some(at)) if at.ns + at.later >= origin => Seen::After(Moment {
             ns: at.ns.saturating_sub(origin),
             ..at
         }),
         (_, Some(_)) => Seen::Before,
-        (None, None) if is_reconnect(life) => Seen::CutShort,
+        (None, None) if is_reconnect(record) => Seen::CutShort,
         (None, None) => Seen::NoOrigin,
-        (Some(origin), None) => match watched_until(life).saturating_sub(origin) {
-            watched if watched < hi && is_reconnect(life) => Seen::CutShort,
+        (Some(origin), None) => match watched_until(record).saturating_sub(origin) {
+            watched if watched < hi && is_reconnect(record) => Seen::CutShort,
             watched => Seen::NotIn(watched),
         },
     }

@@ -49,8 +49,8 @@ fn only_one_kind_of_frame_is_sent_at_its_gaps() {
         );
         // It closes like any other.
         assert_eq!(seen.peer().close(), Some((10 * S, 1000)));
-        assert_eq!(seen.life().unanswered_ping_ns, Some(3 * S));
-        assert_eq!(seen.life().ended_by, EndedBy::Plan);
+        assert_eq!(seen.record().unanswered_ping_ns, Some(3 * S));
+        assert_eq!(seen.record().ended_by, EndedBy::Plan);
     }
 }
 
@@ -58,11 +58,11 @@ fn only_one_kind_of_frame_is_sent_at_its_gaps() {
 fn nothing_is_nothing_and_pongs_are_pongs() {
     let nothing = only(Activity::Nothing).run(|_| Script::new(healthy).says(3 * S, ping()));
     assert!(times(&nothing).is_empty());
-    assert_eq!(nothing.life().last_sent_ns, Some(S));
+    assert_eq!(nothing.record().last_sent_ns, Some(S));
     let pong = only(Activity::Pong).run(|_| Script::new(healthy).says(3 * S, ping()));
     assert_eq!(times(&pong), [3 * S]);
-    assert_eq!(pong.life().unanswered_ping_ns, None);
-    assert_eq!(pong.life().last_sent_ns, Some(3 * S));
+    assert_eq!(pong.record().unanswered_ping_ns, None);
+    assert_eq!(pong.record().last_sent_ns, Some(3 * S));
 }
 
 /// The bytes that were put in, one after the other.
@@ -91,7 +91,7 @@ fn a_frame_that_is_never_complete_is_the_last_that_is_sent() {
         assert_eq!(closes, [(CloseKind::Fin, Side::Local, 1)]);
         assert_eq!(seen.count(Counter::ConnectionsLost), 0);
         assert!(seen.endings.is_empty());
-        assert_eq!(seen.life().ended_by, EndedBy::Plan);
+        assert_eq!(seen.record().ended_by, EndedBy::Plan);
         assert_eq!(seen.ended, 10 * S);
     }
 }
@@ -128,8 +128,8 @@ fn each_illegal_frame_is_sent_once_and_the_servers_close_is_answered() {
                 .heard()
                 .contains(&(2 * S + RTT, Heard::CloseReply(Some(1002))))
         );
-        assert_eq!(seen.life().close_code, Some(1002));
-        assert_eq!(seen.life().fault_ns, Some(2 * S));
+        assert_eq!(seen.record().close_code, Some(1002));
+        assert_eq!(seen.record().fault_ns, Some(2 * S));
     }
 }
 
@@ -142,5 +142,5 @@ fn nothing_follows_a_close_frame_with_a_bad_code() {
     });
     assert_eq!(stream(&seen)[..2], [0x88, 0x82]);
     assert_eq!(seen.peer().heard().len(), 1);
-    assert_eq!(seen.life().tcp_end_ns, Some(2 * S + 2 * RTT));
+    assert_eq!(seen.record().tcp_end_ns, Some(2 * S + 2 * RTT));
 }

@@ -26,24 +26,24 @@ fn a_client_that_never_closes_waits_for_the_server() {
         script.says(40 * S, fin())
     });
     assert!(seen.peer().heard().is_empty());
-    let life = seen.life();
-    assert_eq!(life.decided_ns(), Some(10 * S));
-    assert_eq!(life.tcp_end_ns, Some(40 * S));
+    let record = seen.record();
+    assert_eq!(record.decided_ns(), Some(10 * S));
+    assert_eq!(record.tcp_end_ns, Some(40 * S));
     // One that never comes is waited for a second longer than was promised.
     let play = bad(IDLE, [(0, FaultKind::NeverClose)]).with(|cohort| {
         cohort.contract = Some(contract(PromiseKind::TcpEndBetween.of(between(29, 31))));
     });
     let seen = play.run(|_| Script::new(healthy).says(10 * S, close(None)));
-    assert_eq!((seen.life().tcp_end_ns, seen.ended), (None, 42 * S));
+    assert_eq!((seen.record().tcp_end_ns, seen.ended), (None, 42 * S));
 }
 
 #[test]
 fn a_client_that_never_closes_still_ends_with_the_run() {
     let seen = bad(IDLE, [(0, FaultKind::NeverClose)]).run(|_| Script::new(healthy));
     assert_eq!(seen.peer().close(), Some((60 * S, 1000)));
-    assert_eq!(seen.life().cause, Cause::Completed);
-    assert_eq!(seen.life().ended_by, EndedBy::Plan);
-    assert_eq!(seen.life().decided_ns(), None);
+    assert_eq!(seen.record().cause, Cause::Completed);
+    assert_eq!(seen.record().ended_by, EndedBy::Plan);
+    assert_eq!(seen.record().decided_ns(), None);
 }
 
 #[test]
@@ -56,9 +56,12 @@ fn a_reset_is_the_clients_own_end_and_no_loss() {
     let closes: Vec<_> = seen.all.closes().collect();
     assert_eq!(closes, [(CloseKind::Rst, Side::Local, 1)]);
     assert!(seen.endings.is_empty());
-    let life = seen.life();
-    assert_eq!((life.ended_by, life.cause), (EndedBy::Fault, Cause::Fault));
-    assert_eq!((life.fault_ns, life.ended_ns), (Some(5 * S), 5 * S));
+    let record = seen.record();
+    assert_eq!(
+        (record.ended_by, record.cause),
+        (EndedBy::Fault, Cause::Fault)
+    );
+    assert_eq!((record.fault_ns, record.ended_ns), (Some(5 * S), 5 * S));
 }
 
 #[test]
@@ -71,11 +74,19 @@ fn with_reconnect_a_client_that_reset_comes_again_and_each_life_is_kept() {
         };
     });
     let seen = play.run(|_| Script::new(healthy));
-    let opened: Vec<_> = seen.lives.iter().map(|life| life.opened_ns / S).collect();
+    let opened: Vec<_> = seen
+        .records
+        .iter()
+        .map(|record| record.opened_ns / S)
+        .collect();
     assert_eq!(opened, [0, 21, 42]);
-    let lost: Vec<_> = seen.lives.iter().map(|life| life.lost_before_ns).collect();
+    let lost: Vec<_> = seen
+        .records
+        .iter()
+        .map(|record| record.lost_before_ns)
+        .collect();
     assert_eq!(lost, [None, Some(20 * S), Some(41 * S)]);
-    assert_eq!(seen.lives[2].ended_by, EndedBy::Plan);
+    assert_eq!(seen.records[2].ended_by, EndedBy::Plan);
 }
 
 #[test]
@@ -87,12 +98,12 @@ fn after_a_half_close_nothing_is_sent_and_all_is_read() {
     assert_eq!(seen.peer().acts(), [(2_500 * MS, Act::HalfClose)]);
     assert_eq!(seen.peer().messages(), [0, S, 2 * S]);
     assert_eq!(seen.peer().heard().len(), 3);
-    let life = seen.life();
-    assert_eq!(life.unanswered_ping_ns, Some(4 * S));
-    assert_eq!(life.last_sent_ns, Some(2 * S));
-    assert_eq!(life.ended_by, EndedBy::Server);
+    let record = seen.record();
+    assert_eq!(record.unanswered_ping_ns, Some(4 * S));
+    assert_eq!(record.last_sent_ns, Some(2 * S));
+    assert_eq!(record.ended_by, EndedBy::Server);
     assert_eq!(
-        (life.close_code, life.tcp_end_ns),
+        (record.close_code, record.tcp_end_ns),
         (Some(1001), Some(6 * S))
     );
 }
@@ -106,9 +117,15 @@ fn a_client_that_vanished_holds_back_what_it_would_send_and_is_gone_without_a_wo
     assert_eq!(seen.peer().close(), None);
     let closes: Vec<_> = seen.all.closes().collect();
     assert_eq!(closes, [(CloseKind::Timeout, Side::Local, 1)]);
-    let life = seen.life();
-    assert_eq!((life.ended_by, life.cause), (EndedBy::Plan, Cause::Fault));
-    assert_eq!((life.fault_ns, life.fault_end_ns), (Some(2_500 * MS), None));
+    let record = seen.record();
+    assert_eq!(
+        (record.ended_by, record.cause),
+        (EndedBy::Plan, Cause::Fault)
+    );
+    assert_eq!(
+        (record.fault_ns, record.fault_end_ns),
+        (Some(2_500 * MS), None)
+    );
 }
 
 #[test]
@@ -122,9 +139,9 @@ fn a_client_that_is_back_sends_what_waited() {
     assert_eq!(messages[3..6], [7_500 * MS; 3]);
     assert_eq!(messages[6..8], [8 * S, 9 * S]);
     assert_eq!(seen.count(Counter::MessagesNotSent), 2);
-    assert_eq!(seen.life().fault_end_ns, Some(7_500 * MS));
+    assert_eq!(seen.record().fault_end_ns, Some(7_500 * MS));
     assert_eq!(seen.peer().close(), Some((60 * S, 1000)));
-    assert_eq!(seen.life().cause, Cause::Completed);
+    assert_eq!(seen.record().cause, Cause::Completed);
 }
 
 #[test]
@@ -133,18 +150,18 @@ fn a_close_with_a_code_of_its_own_is_the_faults() {
         let codes = vec![code];
         let seen = bad(IDLE, [(5 * S, FaultKind::Close { codes })]).run(|_| Script::new(healthy));
         assert_eq!(seen.peer().close(), Some((5 * S, heard)));
-        let life = seen.life();
+        let record = seen.record();
         assert_eq!(
-            (life.close_sent_ns, life.close_sent_code),
+            (record.close_sent_ns, record.close_sent_code),
             (Some(5 * S), code)
         );
-        assert_eq!(life.close_received_ns, Some(5 * S + RTT));
-        assert_eq!(life.tcp_end, Some(TcpEnding::Fin));
+        assert_eq!(record.close_received_ns, Some(5 * S + RTT));
+        assert_eq!(record.tcp_end, Some(TcpEnding::Fin));
         assert_eq!(
-            (life.ended_by, life.cause),
+            (record.ended_by, record.cause),
             (EndedBy::Fault, Cause::Completed)
         );
-        assert_eq!(life.decided_ns(), None);
+        assert_eq!(record.decided_ns(), None);
     }
 }
 
@@ -159,13 +176,13 @@ fn a_held_connection_sees_the_end_of_tcp_and_stays_to_the_end_of_the_run() {
         })
         .ends_tcp(7 * S, TcpEnd::Fin)
     });
-    let life = seen.life();
+    let record = seen.record();
     assert_eq!(
-        (life.tcp_end_ns, life.tcp_end),
+        (record.tcp_end_ns, record.tcp_end),
         (Some(7 * S), Some(TcpEnding::Fin))
     );
-    assert_eq!((life.ended_ns, life.ended_by), (60 * S, EndedBy::Fault));
-    assert_eq!(life.cause, Cause::Completed);
+    assert_eq!((record.ended_ns, record.ended_by), (60 * S, EndedBy::Fault));
+    assert_eq!(record.cause, Cause::Completed);
 }
 
 /// A client whose server promises to be done with it 8 s after it stopped reading.
@@ -182,12 +199,15 @@ fn who_does_not_read_asks_once_whether_the_server_is_there() {
     let seen = stops_reading(|| Script::new(healthy).says(6 * S, ping()));
     // Places 0, 1 and 2 of the golden ratio, over 10 s.
     let probes = [0.0, 0.618, 0.236].map(|part| 5 * S + (part * 10e9) as u64);
-    for (life, expected) in seen.lives.iter().zip(probes) {
-        let (at, alive) = life.probe.unwrap();
+    for (record, expected) in seen.records.iter().zip(probes) {
+        let (at, alive) = record.probe.unwrap();
         assert!(at.abs_diff(expected) < 10 * MS, "{at} {expected}");
         assert!(alive);
-        assert!(life.pings_ns.is_empty());
-        assert_eq!((life.ended_by, life.cause), (EndedBy::Plan, Cause::Fault));
+        assert!(record.pings_ns.is_empty());
+        assert_eq!(
+            (record.ended_by, record.cause),
+            (EndedBy::Plan, Cause::Fault)
+        );
     }
     for peer in &seen.peers {
         assert_eq!(peer.put().len(), 1);
@@ -198,11 +218,11 @@ fn who_does_not_read_asks_once_whether_the_server_is_there() {
 #[test]
 fn a_reset_in_answer_to_the_probe_says_that_the_server_is_gone() {
     let seen = stops_reading(|| Script::new(healthy).ends_tcp(5 * S + MS, TcpEnd::Rst));
-    assert_eq!(seen.lives[0].probe, Some((5 * S, false)));
-    assert_eq!(seen.lives[0].tcp_end, Some(TcpEnding::Rst));
+    assert_eq!(seen.records[0].probe, Some((5 * S, false)));
+    assert_eq!(seen.records[0].tcp_end, Some(TcpEnding::Rst));
     // The others never had to ask.
-    for life in &seen.lives[1..] {
-        assert_eq!(life.probe, None);
-        assert_eq!(life.decided_ns(), Some(5 * S + MS));
+    for record in &seen.records[1..] {
+        assert_eq!(record.probe, None);
+        assert_eq!(record.decided_ns(), Some(5 * S + MS));
     }
 }

@@ -45,14 +45,14 @@ fn no_pong_answers_pings_until_its_time_and_still_answers_a_close() {
             .heard()
             .contains(&(20 * S, Heard::CloseReply(Some(1011))))
     );
-    let life = seen.life();
-    assert_eq!(life.fault_ns, Some(5 * S));
-    assert_eq!(life.unanswered_ping_ns, Some(7 * S));
-    assert_eq!(life.pings_ns, [S, 7 * S, 9 * S]);
-    assert_eq!(life.ended_by, EndedBy::Server);
-    assert_eq!(life.close_received_ns, Some(20 * S));
-    assert_eq!(life.tcp_end_ns, Some(20 * S + RTT));
-    assert_eq!(life.cause, Cause::ClosedByPeer);
+    let record = seen.record();
+    assert_eq!(record.fault_ns, Some(5 * S));
+    assert_eq!(record.unanswered_ping_ns, Some(7 * S));
+    assert_eq!(record.pings_ns, [S, 7 * S, 9 * S]);
+    assert_eq!(record.ended_by, EndedBy::Server);
+    assert_eq!(record.close_received_ns, Some(20 * S));
+    assert_eq!(record.tcp_end_ns, Some(20 * S + RTT));
+    assert_eq!(record.cause, Cause::ClosedByPeer);
 }
 
 #[test]
@@ -63,8 +63,8 @@ fn late_pongs_come_late_by_exactly_their_delay() {
         &[S, 2 * S, 10 * S],
     );
     assert_eq!(pongs(&seen), right(&[2_300 * MS, 3_300 * MS, 11_300 * MS]));
-    assert_eq!(seen.life().level_ns, Some(1_300 * MS));
-    assert_eq!(seen.life().unanswered_ping_ns, Some(S));
+    assert_eq!(seen.record().level_ns, Some(1_300 * MS));
+    assert_eq!(seen.record().unanswered_ping_ns, Some(S));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_late_pong_is_late_after_the_kernels_stamp() {
         script.stamped_before(300 * MS).says(20 * S, close(None))
     });
     assert_eq!(pongs(&seen), right(&[5_700 * MS]));
-    assert_eq!(seen.life().pings_ns, [4_700 * MS]);
+    assert_eq!(seen.record().pings_ns, [4_700 * MS]);
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn pongs_stop_after_so_many() {
         &[0, S, 2 * S, 3 * S],
     );
     assert_eq!(pongs(&seen), right(&[0, S]));
-    assert_eq!(seen.life().unanswered_ping_ns, Some(2 * S));
-    assert_eq!(seen.life().fault_ns, Some(0));
+    assert_eq!(seen.record().unanswered_ping_ns, Some(2 * S));
+    assert_eq!(seen.record().fault_ns, Some(0));
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_wrong_pong_has_another_payload() {
     };
     assert_eq!((*at, payload.len()), (S, PING.len()));
     assert_ne!(payload, PING);
-    assert_eq!(seen.life().unanswered_ping_ns, Some(S));
+    assert_eq!(seen.record().unanswered_ping_ns, Some(S));
 }
 
 #[test]
@@ -116,11 +116,11 @@ fn faults_go_on_side_by_side() {
         script.says(3 * S, close(None)).says(5 * S, fin())
     });
     assert!(seen.peer().heard().is_empty(), "{:?}", seen.peer().heard());
-    let life = seen.life();
-    assert_eq!(life.unanswered_ping_ns, Some(S));
+    let record = seen.record();
+    assert_eq!(record.unanswered_ping_ns, Some(S));
     assert_eq!(
-        (life.close_received_ns, life.tcp_end_ns),
+        (record.close_received_ns, record.tcp_end_ns),
         (Some(3 * S), Some(5 * S))
     );
-    assert_eq!(life.close_code, Some(1005));
+    assert_eq!(record.close_code, Some(1005));
 }

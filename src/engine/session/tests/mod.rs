@@ -10,11 +10,11 @@ mod ending;
 mod faults_activity;
 mod faults_ending;
 mod faults_pongs;
-mod lives;
 mod pacing;
 mod peer;
 mod pings;
 mod play;
+mod records;
 mod script;
 mod silence;
 

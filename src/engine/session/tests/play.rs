@@ -14,7 +14,7 @@ use super::script::Script;
 use crate::engine::client;
 use crate::engine::dial::Connector;
 use crate::engine::shared::{RunState, Shared};
-use crate::measure::{Cells, Ending, Histogram, Life, Open, Window};
+use crate::measure::{Cells, ConnectionRecord, Ending, Histogram, Open, Window};
 use crate::metric::{Cause, Counter, Timer};
 use crate::net::Failure;
 use crate::net::Steps;
@@ -275,7 +275,7 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
             all,
             windows,
             endings: shard.endings.clone(),
-            lives: shard.lives.clone(),
+            records: shard.records.clone(),
             open: cohort.open,
             peers,
             ended: self.clock.now(),
@@ -298,7 +298,7 @@ pub(super) struct Seen {
     /// The measured windows.
     pub(super) windows: Vec<Cells>,
     pub(super) endings: Vec<Ending>,
-    pub(super) lives: Vec<Life>,
+    pub(super) records: Vec<ConnectionRecord>,
     pub(super) open: Open,
     /// The other end of each connection, in the order of the dials.
     pub(super) peers: Vec<Peer>,
@@ -404,11 +404,11 @@ impl Seen {
         self.endings.iter().map(|ending| ending.cause).collect()
     }
 
-    /// The life of the only connection.
+    /// The record of the only connection.
     #[track_caller]
-    pub(super) fn life(&self) -> &Life {
-        assert_eq!(self.lives.len(), 1);
-        &self.lives[0]
+    pub(super) fn record(&self) -> &ConnectionRecord {
+        assert_eq!(self.records.len(), 1);
+        &self.records[0]
     }
 
     /// The only connection's other end.

@@ -1,34 +1,34 @@
 //! `close_answered_within`, `close_code_echoed`, `silent_after_close`.
 
 use super::super::fixture::*;
-use crate::measure::{EndedBy, Life};
+use crate::measure::{ConnectionRecord, EndedBy};
 use crate::scenario::{Origin, PromiseKind};
 
-fn closing(connection: u32, sent: Option<u16>, answer: Option<(u64, u16)>) -> Life {
-    Life {
+fn closing(connection: u32, sent: Option<u16>, answer: Option<(u64, u16)>) -> ConnectionRecord {
+    ConnectionRecord {
         close_sent_ns: Some(5_000 * MS),
         close_sent_code: sent,
         close_received_ns: answer.map(|(after, _)| (5_000 + after) * MS),
         close_code: answer.map(|(_, code)| code),
         ended_by: EndedBy::Fault,
-        ..life(connection)
+        ..record(connection)
     }
 }
 
 #[test]
 fn a_close_is_answered_in_time() {
     let promise = || PromiseKind::CloseAnsweredWithin.of(ms(100));
-    let judged = |lives| verdict(Origin::Close, promise(), lives);
-    assert!(judged(vec![closing(0, None, Some((100, 1005))), life(1)]).passed);
+    let judged = |records| verdict(Origin::Close, promise(), records);
+    assert!(judged(vec![closing(0, None, Some((100, 1005))), record(1)]).passed);
     let late = judged(vec![closing(0, None, Some((101, 1005)))]);
     assert!(!late.passed);
     assert_eq!(late.why, "1 of 1 later than 100 ms, the last after 101 ms");
-    let never = judged(vec![closing(0, None, None), life(1)]);
+    let never = judged(vec![closing(0, None, None), record(1)]);
     assert!(!never.passed);
     assert_eq!((never.n, never.why.as_str()), (2, "1 of 2 never answered"));
     let none = judged(vec![closed(0, 5_000, 1000)]);
     assert!(!none.passed, "the server closed first");
-    let dead = Life {
+    let dead = ConnectionRecord {
         ended_by: EndedBy::Heartbeat,
         ..closing(0, Some(1011), None)
     };
@@ -37,7 +37,7 @@ fn a_close_is_answered_in_time() {
 
 #[test]
 fn a_code_is_echoed() {
-    let judged = |lives| verdict(Origin::Close, PromiseKind::CloseCodeEchoed.of(()), lives);
+    let judged = |records| verdict(Origin::Close, PromiseKind::CloseCodeEchoed.of(()), records);
     let kept = vec![
         closing(0, Some(3000), Some((1, 3000))),
         closing(1, None, Some((1, 1005))),
@@ -58,13 +58,13 @@ fn a_code_is_echoed() {
 
 #[test]
 fn nothing_follows_a_close() {
-    let judged = |lives| verdict(Origin::Close, PromiseKind::SilentAfterClose.of(()), lives);
-    assert!(judged(vec![life(0), closed(1, 9, 1000)]).passed);
-    let talks = Life {
+    let judged = |records| verdict(Origin::Close, PromiseKind::SilentAfterClose.of(()), records);
+    assert!(judged(vec![record(0), closed(1, 9, 1000)]).passed);
+    let talks = ConnectionRecord {
         frames_after_close: 2,
-        ..life(0)
+        ..record(0)
     };
-    let result = judged(vec![talks, life(1)]);
+    let result = judged(vec![talks, record(1)]);
     assert!(!result.passed);
     assert_eq!(
         result.why,

@@ -2,11 +2,11 @@
 
 use super::super::fixture::*;
 use super::super::judge::judge;
-use crate::measure::{EndedBy, Incident, Life, Surroundings, TcpEnding};
+use crate::measure::{ConnectionRecord, EndedBy, Incident, Surroundings, TcpEnding};
 use crate::scenario::{End, Origin, Promise, PromiseKind, TargetUrl, WsUrl};
 
 /// Two hundred, pinged at 1 s and closed so long after.
-fn closed_after(after: impl Fn(u32) -> u64) -> Vec<Life> {
+fn closed_after(after: impl Fn(u32) -> u64) -> Vec<ConnectionRecord> {
     (0..200)
         .map(|place| pinged(1_000, closed(place, 1_000 + after(place), 1011)))
         .collect()
@@ -51,20 +51,20 @@ fn a_window_is_closed_on_both_sides() {
 
 #[test]
 fn who_is_not_closed_by_the_end_fails() {
-    let mut lives = closed_after(|_| 30_000);
-    for life in &mut lives[..7] {
-        *life = pinged(1_000, silent(life.connection));
+    let mut records = closed_after(|_| 30_000);
+    for record in &mut records[..7] {
+        *record = pinged(1_000, silent(record.connection));
     }
-    let result = verdict(Origin::Ping, closed_between(), lives.clone());
+    let result = verdict(Origin::Ping, closed_between(), records.clone());
     assert!(!result.passed);
     assert_eq!(
         result.why,
         "7 of 200 not seen by 40 s, watched for 59.0 s or longer"
     );
-    for life in &mut lives[..7] {
-        life.close_sent_ns = Some(13_000 * MS);
+    for record in &mut records[..7] {
+        record.close_sent_ns = Some(13_000 * MS);
     }
-    let result = verdict(Origin::Ping, closed_between(), lives);
+    let result = verdict(Origin::Ping, closed_between(), records);
     assert_eq!(
         result.why,
         "7 of 200 undecided when they ended, some after 12.0 s only"
@@ -74,12 +74,12 @@ fn who_is_not_closed_by_the_end_fails() {
 
 #[test]
 fn an_origin_that_never_came_is_said() {
-    let lives = vec![
+    let records = vec![
         silent(0),
         closed(1, 30_000, 1011),
         pinged(1_000, closed(2, 30_000, 1011)),
     ];
-    let result = verdict(Origin::Ping, closed_between(), lives);
+    let result = verdict(Origin::Ping, closed_between(), records);
     assert!(!result.passed);
     assert_eq!(
         result.why,
@@ -92,27 +92,27 @@ fn an_origin_that_never_came_is_said() {
 
 #[test]
 fn a_reconnect_cut_short_by_the_end_says_nothing() {
-    let again = |life: Life, opened: u64| Life {
+    let again = |record: ConnectionRecord, opened: u64| ConnectionRecord {
         opened_ns: opened * MS,
         lost_before_ns: Some((opened - 10) * MS),
-        ..life
+        ..record
     };
-    let mut lives = vec![
+    let mut records = vec![
         pinged(1_000, closed(0, 31_000, 1011)),
         pinged(32_000, again(silent(0), 31_500)),
         again(silent(1), 59_000),
     ];
-    let result = verdict(Origin::Ping, closed_between(), lives.clone());
+    let result = verdict(Origin::Ping, closed_between(), records.clone());
     assert!(result.passed, "{}", result.why);
     assert_eq!(result.n, 1);
-    lives[1].unanswered_ping_ns = Some(15_000 * MS);
-    let result = verdict(Origin::Ping, closed_between(), lives);
+    records[1].unanswered_ping_ns = Some(15_000 * MS);
+    let result = verdict(Origin::Ping, closed_between(), records);
     assert!(!result.passed, "45 s were enough to see it");
 }
 
 #[test]
 fn times_count_from_where_the_contract_says() {
-    let life = Life {
+    let record = ConnectionRecord {
         fault_ns: Some(5_000 * MS),
         last_sent_ns: Some(6_000 * MS),
         close_sent_ns: Some(7_000 * MS),
@@ -126,7 +126,7 @@ fn times_count_from_where_the_contract_says() {
         (Origin::Ping, 2_000),
     ] {
         let promise = PromiseKind::ClosedBetween.of(between(seconds, seconds));
-        let result = verdict(from, promise, vec![life.clone()]);
+        let result = verdict(from, promise, vec![record.clone()]);
         assert!(result.passed, "{from:?}: {}", result.why);
         assert_eq!(result.from, Some(from));
     }
@@ -146,11 +146,11 @@ fn without_a_fault_of_its_own_the_targets_counts() {
         ..Surroundings::default()
     };
     let promise = || PromiseKind::ClosedBetween.of(between(1_000, 1_000));
-    let lives = vec![closed(0, 5_000, 1001)];
-    let result = around(Origin::Fault, promise(), lives, &surroundings);
+    let records = vec![closed(0, 5_000, 1001)];
+    let result = around(Origin::Fault, promise(), records, &surroundings);
     assert!(result.passed, "{}", result.why);
-    let lives = vec![closed(0, 1_100, 1001)];
-    let result = around(Origin::Fault, promise(), lives, &surroundings);
+    let records = vec![closed(0, 1_100, 1001)];
+    let result = around(Origin::Fault, promise(), records, &surroundings);
     assert!(result.passed, "it was born into the delay: {}", result.why);
 }
 
@@ -171,14 +171,18 @@ fn the_end_of_tcp_is_known_to_a_tick_and_that_is_told() {
 
 #[test]
 fn a_bare_end_may_be_a_proxys() {
-    let lives = vec![cut(0, 3_100, TcpEnding::Fin), cut(1, 3_100, TcpEnding::Rst)];
+    let records = vec![cut(0, 3_100, TcpEnding::Fin), cut(1, 3_100, TcpEnding::Rst)];
     let contract = contract(
         Origin::Open,
         vec![PromiseKind::ClosedBetween.of(between(3_000, 3_000))],
     );
     let mut scenario = scenario(contract);
     let why = |scenario: &_| {
-        let results = judge(scenario, &summary(lives.clone()), &Surroundings::default());
+        let results = judge(
+            scenario,
+            &summary(records.clone()),
+            &Surroundings::default(),
+        );
         results[0].why.clone()
     };
     assert_eq!(
@@ -201,7 +205,7 @@ fn a_bare_end_may_be_a_proxys() {
 
 #[test]
 fn nobody_healthy_is_cut() {
-    let healthy: Vec<Life> = (0..5_000).map(life).collect();
+    let healthy: Vec<ConnectionRecord> = (0..5_000).map(record).collect();
     let result = verdict(Origin::Open, PromiseKind::Closed.of(0), healthy.clone());
     assert!(result.passed);
     assert_eq!(
@@ -225,15 +229,15 @@ fn nobody_healthy_is_cut() {
 #[test]
 fn alive_means_watched_for_that_long() {
     let promise = || PromiseKind::AliveFor.of(ms(50_000));
-    let lives = vec![life(0), closed(1, 50_100, 1000)];
-    let result = verdict(Origin::Open, promise(), lives);
+    let records = vec![record(0), closed(1, 50_100, 1000)];
+    let result = verdict(Origin::Open, promise(), records);
     assert!(result.passed, "{}", result.why);
     assert!(result.why.starts_with("none of 2: "), "{}", result.why);
 
     let result = verdict(
         Origin::Open,
         promise(),
-        vec![life(0), closed(1, 50_099, 1000)],
+        vec![record(0), closed(1, 50_099, 1000)],
     );
     assert!(!result.passed);
     assert_eq!(
@@ -241,9 +245,9 @@ fn alive_means_watched_for_that_long() {
         "1 of 2 ended by the server, the first after 50.0 s"
     );
 
-    let short = Life {
+    let short = ConnectionRecord {
         close_sent_ns: Some(40_000 * MS),
-        ..life(0)
+        ..record(0)
     };
     let result = verdict(Origin::Open, promise(), vec![short]);
     assert!(!result.passed);
@@ -291,13 +295,13 @@ fn ends_look_as_promised() {
          1 of 3 were not ended by the server"
     );
     let nothing = PromiseKind::EndsWith.of(vec![End::Nothing]);
-    assert!(verdict(Origin::Open, nothing, vec![silent(2), life(3)]).passed);
+    assert!(verdict(Origin::Open, nothing, vec![silent(2), record(3)]).passed);
 }
 
 #[test]
 fn tcp_ends_so_long_after_the_decision() {
     let promise = || PromiseKind::TcpEndBetween.of(between(1_000, 2_000));
-    let ending = |after: Option<u64>| Life {
+    let ending = |after: Option<u64>| ConnectionRecord {
         tcp_end_ns: after.map(|after| (5_000 + after) * MS),
         ended_ns: 37_000 * MS,
         ..closed(0, 5_000, 1000)
@@ -329,7 +333,7 @@ fn tcp_ends_so_long_after_the_decision() {
 
 #[test]
 fn where_the_client_closed_tcp_ends_after_the_answer() {
-    let held = |end: u64| Life {
+    let held = |end: u64| ConnectionRecord {
         ended_by: EndedBy::Fault,
         close_sent_ns: Some(4_000 * MS),
         close_sent_code: Some(1000),

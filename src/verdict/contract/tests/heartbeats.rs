@@ -4,34 +4,34 @@ use super::super::super::fixture::Run;
 use super::super::fixture::*;
 use super::super::judge::judge;
 use super::super::result::ContractResult;
-use crate::measure::{EndedBy, Life, Surroundings};
+use crate::measure::{ConnectionRecord, EndedBy, Surroundings};
 use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{Origin, PromiseKind};
 use crate::verdict::{Distrust, Facts};
 
 /// Opened at so many milliseconds, pinged from then on at these.
-fn heard(connection: u32, opened: u64, pings: impl IntoIterator<Item = u64>) -> Life {
+fn heard(connection: u32, opened: u64, pings: impl IntoIterator<Item = u64>) -> ConnectionRecord {
     let pings_ns: Vec<u64> = pings.into_iter().map(|ms| ms * MS).collect();
     let last = pings_ns.last().copied().unwrap_or(opened * MS);
-    Life {
+    ConnectionRecord {
         opened_ns: opened * MS,
         close_sent_ns: Some(last + 500 * MS),
         pings_ns,
-        ..life(connection)
+        ..record(connection)
     }
 }
 
 #[test]
 fn gaps_between_pings_lie_in_the_window() {
     let promise = || PromiseKind::PingsBetween.of(between(900, 1_100));
-    let judged = |lives| verdict(Origin::Open, promise(), lives);
+    let judged = |records| verdict(Origin::Open, promise(), records);
     let result = judged(vec![heard(0, 0, [500, 1_400, 2_500])]);
     assert!(result.passed, "{}", result.why);
     assert_eq!(result.n, 2, "gaps are counted");
     assert!(!judged(vec![heard(0, 0, [500, 1_399])]).passed);
     assert!(!judged(vec![heard(0, 0, [500, 1_601])]).passed);
 
-    let stopped = Life {
+    let stopped = ConnectionRecord {
         close_sent_ns: Some(9_000 * MS),
         ..heard(0, 0, [500, 1_500])
     };
@@ -47,12 +47,12 @@ fn gaps_between_pings_lie_in_the_window() {
     assert_eq!(short.why, "no connection got two pings");
 }
 
-fn sync(most: f64, lives: Vec<Life>) -> ContractResult {
-    verdict(Origin::Open, PromiseKind::MaxPingSync.of(most), lives)
+fn sync(most: f64, records: Vec<ConnectionRecord>) -> ContractResult {
+    verdict(Origin::Open, PromiseKind::MaxPingSync.of(most), records)
 }
 
 /// Forty connections, opened evenly over two seconds.
-fn spread(pings: impl Fn(u64) -> Vec<u64>) -> Vec<Life> {
+fn spread(pings: impl Fn(u64) -> Vec<u64>) -> Vec<ConnectionRecord> {
     (0..40)
         .map(|place| heard(place, u64::from(place) * 50, pings(u64::from(place) * 50)))
         .collect()
@@ -132,7 +132,7 @@ fn pongs_come_in_time() {
     let judged = |run: &mut Run| {
         let promise = PromiseKind::PongWithin.of(ms(2));
         let scenario = scenario(contract(Origin::Open, vec![promise]));
-        let summary = with_lives(run.summary(), vec![life(0)]);
+        let summary = with_lives(run.summary(), vec![record(0)]);
         judge(&scenario, &summary, &Surroundings::default()).remove(0)
     };
     let mut run = Run::healthy();
@@ -173,7 +173,7 @@ fn a_late_generator_neither_hides_a_late_server_nor_convicts_one() {
         run.timed(Timer::HeartbeatRtt, from_sent * MS, 100);
         let promise = PromiseKind::PongWithin.of(ms(20));
         let scenario = scenario(contract(Origin::Open, vec![promise]));
-        let summary = with_lives(run.summary(), vec![life(0)]);
+        let summary = with_lives(run.summary(), vec![record(0)]);
         let verdict = crate::verdict::judge(&scenario, &summary, &Facts::completed(1));
         let doubts: Vec<_> = verdict.distrust.iter().map(Distrust::kind).collect();
         (verdict.contracts[0].passed, doubts)
@@ -192,15 +192,15 @@ fn stalled() -> Surroundings {
 
 #[test]
 fn a_silent_server_is_noticed_in_the_window() {
-    let dead = |at: u64, cause| Life {
+    let dead = |at: u64, cause| ConnectionRecord {
         dead_ns: Some(at * MS),
         dead_as: Some(cause),
         ended_by: EndedBy::Heartbeat,
         ..silent(0)
     };
-    let judged = |lives| {
+    let judged = |records| {
         let promise = PromiseKind::DetectedBetween.of(between(1_000, 2_000));
-        around(Origin::Fault, promise, lives, &stalled())
+        around(Origin::Fault, promise, records, &stalled())
     };
     let kept = judged(vec![
         dead(6_000, Cause::PeerFrozen),
@@ -216,20 +216,20 @@ fn a_silent_server_is_noticed_in_the_window() {
 
 #[test]
 fn pongs_come_again_after_the_fault() {
-    let judged = |lives| {
+    let judged = |records| {
         let promise = PromiseKind::RecoversWithin.of(ms(500));
-        around(Origin::Fault, promise, lives, &stalled())
+        around(Origin::Fault, promise, records, &stalled())
     };
-    let resumed = |at: u64| Life {
+    let resumed = |at: u64| ConnectionRecord {
         resumed_ns: vec![at * MS],
-        ..life(0)
+        ..record(0)
     };
-    assert!(judged(vec![resumed(8_500), life(1)]).passed);
+    assert!(judged(vec![resumed(8_500), record(1)]).passed);
     assert!(!judged(vec![resumed(8_501)]).passed);
-    let missed_none = judged(vec![life(0)]);
+    let missed_none = judged(vec![record(0)]);
     assert!(!missed_none.passed, "nobody had to recover");
 
-    let dead = Life {
+    let dead = ConnectionRecord {
         dead_ns: Some(6_000 * MS),
         ended_by: EndedBy::Heartbeat,
         ended_ns: 6_000 * MS,
@@ -237,19 +237,19 @@ fn pongs_come_again_after_the_fault() {
     };
     let lost = judged(vec![
         dead.clone(),
-        life(1),
-        Life {
+        record(1),
+        ConnectionRecord {
             ended_ns: 70_000 * MS,
-            ..life(0)
+            ..record(0)
         },
     ]);
     assert!(!lost.passed);
     assert_eq!(lost.why, "1 of 1 never heard from again");
-    let back = Life {
+    let back = ConnectionRecord {
         opened_ns: 8_100 * MS,
         lost_before_ns: Some(6_000 * MS),
         first_answer_ns: Some(8_300 * MS),
-        ..life(0)
+        ..record(0)
     };
     let result = judged(vec![dead, back]);
     assert!(result.passed, "{}", result.why);

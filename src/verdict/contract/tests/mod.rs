@@ -1,4 +1,4 @@
-//! Every promise kept and broken, from both sides, by lives made by hand.
+//! Every promise kept and broken, from both sides, by records made by hand.
 
 mod close;
 mod ending;

@@ -1,25 +1,25 @@
-//! Properties: lives may be told in any order, and a window is a window.
+//! Properties: records may be told in any order, and a window is a window.
 
 use proptest::prelude::*;
 
 use super::super::fixture::*;
 use super::super::judge::judge;
-use crate::measure::{Life, Surroundings, TcpEnding};
+use crate::measure::{ConnectionRecord, Surroundings, TcpEnding};
 use crate::scenario::{Back, End, Origin, Promise, PromiseKind};
 
-fn any_life(connection: u32) -> impl Strategy<Value = Life> {
+fn any_life(connection: u32) -> impl Strategy<Value = ConnectionRecord> {
     let pings = prop::collection::vec(100_u64..60_000, 0..5);
     (0..5_u8, 200_u64..60_000, pings, any::<bool>()).prop_map(
         move |(kind, at, mut pings, again)| {
             pings.sort_unstable();
             let ended = match kind {
-                0 => life(connection),
+                0 => record(connection),
                 1 => silent(connection),
                 2 => cut(connection, at, TcpEnding::Fin),
                 3 => cut(connection, at, TcpEnding::Rst),
                 _ => closed(connection, at, 1011),
             };
-            Life {
+            ConnectionRecord {
                 unanswered_ping_ns: pings.first().map(|ms| ms * MS),
                 pings_ns: pings.iter().map(|ms| ms * MS).collect(),
                 level_ns: Some(at / 10_000 * MS),
@@ -70,14 +70,14 @@ fn stalled() -> Surroundings {
 proptest! {
     #[test]
     fn the_order_in_which_lives_end_changes_nothing(
-        (lives, shuffled) in prop::collection::vec(0_u32..30, 1..40)
+        (records, shuffled) in prop::collection::vec(0_u32..30, 1..40)
             .prop_flat_map(|connections| {
                 connections.into_iter().map(any_life).collect::<Vec<_>>()
             })
-            .prop_flat_map(|lives| (Just(lives.clone()), Just(lives).prop_shuffle()))
+            .prop_flat_map(|records| (Just(records.clone()), Just(records).prop_shuffle()))
     ) {
         let scenario = scenario(contract(Origin::Ping, everything()));
-        let told = judge(&scenario, &summary(lives), &stalled());
+        let told = judge(&scenario, &summary(records), &stalled());
         let retold = judge(&scenario, &summary(shuffled), &stalled());
         prop_assert_eq!(told.len(), everything().len());
         prop_assert_eq!(told, retold);

@@ -3,7 +3,7 @@
 use super::super::fixture::*;
 use super::super::judge::judge;
 use super::super::result::ContractResult;
-use crate::measure::{EndedBy, Life, SocketEnd, Sockets, Surroundings, Usage};
+use crate::measure::{ConnectionRecord, EndedBy, SocketEnd, Sockets, Surroundings, Usage};
 use crate::scenario::{Origin, Path, PathFault, PathFaultKind, Promise, PromiseKind};
 use crate::units::ByteSize;
 
@@ -12,8 +12,8 @@ fn reaped() -> Promise {
 }
 
 /// A client that sees nothing, from 1 s on.
-fn blind(connection: u32) -> Life {
-    Life {
+fn blind(connection: u32) -> ConnectionRecord {
+    ConnectionRecord {
         fault_ns: Some(1_000 * MS),
         close_sent_ns: None,
         ended_by: EndedBy::Fault,
@@ -32,7 +32,11 @@ fn socket(connection: u32, left: Option<u64>, gone: Option<u64>) -> SocketEnd {
     }
 }
 
-fn by_table(promise: Promise, lives: Vec<Life>, ends: Vec<SocketEnd>) -> ContractResult {
+fn by_table(
+    promise: Promise,
+    records: Vec<ConnectionRecord>,
+    ends: Vec<SocketEnd>,
+) -> ContractResult {
     let surroundings = Surroundings {
         sockets: Some(Sockets {
             ends,
@@ -41,7 +45,7 @@ fn by_table(promise: Promise, lives: Vec<Life>, ends: Vec<SocketEnd>) -> Contrac
         }),
         ..Surroundings::default()
     };
-    around(Origin::Fault, promise, lives, &surroundings)
+    around(Origin::Fault, promise, records, &surroundings)
 }
 
 #[test]
@@ -72,10 +76,11 @@ fn the_table_tells_when_to_a_look() {
 #[test]
 fn what_wsbench_closed_was_not_given_up_by_the_server() {
     let promise = || PromiseKind::ReapedBetween.of(between(0, 70_000));
-    let judged = |life, left| by_table(promise(), vec![life], vec![socket(0, Some(left), None)]);
-    let stayed = Life {
+    let judged =
+        |record, left| by_table(promise(), vec![record], vec![socket(0, Some(left), None)]);
+    let stayed = ConnectionRecord {
         fault_ns: Some(1_000 * MS),
-        ..life(0)
+        ..record(0)
     };
     let result = judged(stayed.clone(), 60_001);
     assert!(!result.passed);
@@ -84,7 +89,7 @@ fn what_wsbench_closed_was_not_given_up_by_the_server() {
         "1 of 1 undecided when they ended, some after 59.0 s only; 1 of 1 closed by wsbench first"
     );
     assert!(judged(stayed, 59_999).passed, "the server was first");
-    let cut_off = Life {
+    let cut_off = ConnectionRecord {
         close_sent_ns: None,
         ..blind(0)
     };
@@ -113,8 +118,8 @@ fn a_port_may_come_again() {
 
 #[test]
 fn a_socket_nobody_saw_proves_nothing() {
-    let lives = vec![blind(0), blind(1)];
-    let result = by_table(reaped(), lives, vec![socket(0, Some(30_000), None)]);
+    let records = vec![blind(0), blind(1)];
+    let result = by_table(reaped(), records, vec![socket(0, Some(30_000), None)]);
     assert!(!result.passed);
     assert_eq!(result.n, 2);
     assert_eq!(
@@ -139,11 +144,11 @@ fn released_is_when_the_socket_is_gone() {
 }
 
 /// One probe each, so long after the fault; it was there until `end`.
-fn probed(end: impl Fn(u32) -> u64) -> Vec<Life> {
+fn probed(end: impl Fn(u32) -> u64) -> Vec<ConnectionRecord> {
     (0..50)
         .map(|place| {
             let after = u64::from(place) * 1_000;
-            Life {
+            ConnectionRecord {
                 probe: Some(((1_000 + after) * MS, after < end(place))),
                 ..blind(place)
             }
@@ -191,9 +196,9 @@ fn probes_on_both_sides_judge_a_window() {
 
 #[test]
 fn who_was_not_probed_is_not_judged() {
-    let mut lives = probed(|_| 30_000);
-    lives[3].probe = None;
-    let result = verdict(Origin::Fault, reaped(), lives);
+    let mut records = probed(|_| 30_000);
+    records[3].probe = None;
+    let result = verdict(Origin::Fault, reaped(), records);
     assert!(!result.passed);
     assert!(result.why.starts_with("1 of 50 were not probed; "));
 }
@@ -239,7 +244,7 @@ fn resources_may_grow_so_much() {
         usage: Some((used(40 << 20, 12), used(45 << 20, 13))),
         ..Surroundings::default()
     };
-    let judged = |promise| around(Origin::Open, promise, vec![life(0)], &surroundings);
+    let judged = |promise| around(Origin::Open, promise, vec![record(0)], &surroundings);
     assert!(judged(PromiseKind::MaxRssGrowth.of(ByteSize(5 << 20))).passed);
     let grown = judged(PromiseKind::MaxRssGrowth.of(ByteSize((5 << 20) - 1)));
     assert!(!grown.passed);
@@ -249,7 +254,7 @@ fn resources_may_grow_so_much() {
     let unknown = verdict(
         Origin::Open,
         PromiseKind::MaxDescriptorGrowth.of(9),
-        vec![life(0)],
+        vec![record(0)],
     );
     assert!(!unknown.passed, "unknown is not zero");
 }
@@ -257,13 +262,13 @@ fn resources_may_grow_so_much() {
 #[test]
 fn who_has_seen_its_end_needs_no_probe() {
     let ended = |after: u64| {
-        let mut lives = probed(|_| 30_000);
-        for life in &mut lives {
-            life.probe = None;
-            life.ended_by = EndedBy::Server;
-            life.tcp_end_ns = Some((1_000 + after) * MS);
+        let mut records = probed(|_| 30_000);
+        for record in &mut records {
+            record.probe = None;
+            record.ended_by = EndedBy::Server;
+            record.tcp_end_ns = Some((1_000 + after) * MS);
         }
-        lives
+        records
     };
     let kept = verdict(Origin::Fault, reaped(), ended(30_000));
     assert!(kept.passed, "{}", kept.why);

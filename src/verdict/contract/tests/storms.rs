@@ -2,11 +2,11 @@
 
 use super::super::fixture::*;
 use super::super::result::ContractResult;
-use crate::measure::{EndedBy, Life, Surroundings, TcpEnding};
+use crate::measure::{ConnectionRecord, EndedBy, Surroundings, TcpEnding};
 use crate::scenario::{Back, Origin, PromiseKind};
 
 /// Two freezes, at 5 s and at 10 s.
-fn stalls(most: u64, lives: Vec<Life>) -> ContractResult {
+fn stalls(most: u64, records: Vec<ConnectionRecord>) -> ContractResult {
     let surroundings = Surroundings {
         incidents: vec![
             incident("delay", 0, None),
@@ -18,55 +18,55 @@ fn stalls(most: u64, lives: Vec<Life>) -> ContractResult {
     around(
         Origin::Open,
         PromiseKind::ClosedPerStall.of(most),
-        lives,
+        records,
         &surroundings,
     )
 }
 
 #[test]
 fn each_freeze_is_counted_on_its_own() {
-    let lives = vec![
+    let records = vec![
         closed(0, 4_999, 1011),
         closed(1, 5_000, 1011),
         closed(2, 9_999, 1011),
         cut(3, 10_000, TcpEnding::Rst),
-        life(4),
+        record(4),
     ];
-    let result = stalls(2, lives.clone());
+    let result = stalls(2, records.clone());
     assert!(result.passed, "{}", result.why);
     assert_eq!(result.n, 2);
     assert_eq!(
         result.why,
         "closed of open, freeze by freeze: 2/4, 1/2; max 2, mean 1.5; no Close frame ×1; 1011 ×2"
     );
-    assert!(!stalls(1, lives).passed, "the worst counts, not the mean");
+    assert!(!stalls(1, records).passed, "the worst counts, not the mean");
     let none = verdict(
         Origin::Open,
         PromiseKind::ClosedPerStall.of(9),
-        vec![life(0)],
+        vec![record(0)],
     );
     assert!(!none.passed);
     assert_eq!(none.why, "nothing was frozen");
 }
 
 /// Lost at 5 s, and again on another connection whose first answer came so much later.
-fn back(connection: u32, after: Option<u64>) -> [Life; 2] {
-    let again = Life {
+fn back(connection: u32, after: Option<u64>) -> [ConnectionRecord; 2] {
+    let again = ConnectionRecord {
         opened_ns: 5_100 * MS,
         lost_before_ns: Some(5_000 * MS),
         first_answer_ns: after.map(|after| (5_000 + after) * MS),
-        ..life(connection)
+        ..record(connection)
     };
     [cut(connection, 5_000, TcpEnding::Rst), again]
 }
 
 fn storm(promised: Back, times: impl Iterator<Item = Option<u64>>) -> ContractResult {
     let clients = (0..).zip(times);
-    let lives = clients.flat_map(|(connection, after)| back(connection, after));
+    let records = clients.flat_map(|(connection, after)| back(connection, after));
     verdict(
         Origin::Open,
         PromiseKind::BackWithin.of(promised),
-        lives.collect(),
+        records.collect(),
     )
 }
 
@@ -120,27 +120,31 @@ fn each_part_is_back_in_its_time() {
 #[test]
 fn a_connection_lost_again_before_its_answer_did_not_bring_it_back() {
     let [first, second] = back(0, None);
-    let second = Life {
+    let second = ConnectionRecord {
         ended_by: EndedBy::Server,
         tcp_end_ns: Some(5_200 * MS),
         close_received_ns: None,
         ended_ns: 5_200 * MS,
         ..second
     };
-    let third = Life {
+    let third = ConnectionRecord {
         opened_ns: 6_000 * MS,
         lost_before_ns: Some(5_200 * MS),
         first_answer_ns: Some(6_100 * MS),
-        ..life(0)
+        ..record(0)
     };
     let all = Back {
         all: Some(ms(2_000)),
         ..Back::default()
     };
-    let lives = vec![first, second, third];
-    let result = verdict(Origin::Open, PromiseKind::BackWithin.of(all), lives);
+    let records = vec![first, second, third];
+    let result = verdict(Origin::Open, PromiseKind::BackWithin.of(all), records);
     assert!(result.passed);
     assert_eq!((result.n, result.times.unwrap().max_ns), (1, 1_100 * MS));
-    let none = verdict(Origin::Open, PromiseKind::BackWithin.of(all), vec![life(0)]);
+    let none = verdict(
+        Origin::Open,
+        PromiseKind::BackWithin.of(all),
+        vec![record(0)],
+    );
     assert!(!none.passed, "nothing was lost");
 }

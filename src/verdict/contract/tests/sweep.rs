@@ -2,11 +2,11 @@
 
 use super::super::fixture::*;
 use super::super::result::ContractResult;
-use crate::measure::Life;
+use crate::measure::ConnectionRecord;
 use crate::scenario::{Origin, PromiseKind};
 
 /// Sixteen delays of 100 ms to 1.6 s, twenty connections each; so many of them are killed.
-fn swept(killed: impl Fn(u64) -> u32) -> Vec<Life> {
+fn swept(killed: impl Fn(u64) -> u32) -> Vec<ConnectionRecord> {
     let levels = (1..=16).flat_map(|level| (0..20).map(move |place| (level * 100, place)));
     levels
         .map(|(delay, place)| {
@@ -15,7 +15,7 @@ fn swept(killed: impl Fn(u64) -> u32) -> Vec<Life> {
                 true => closed(connection, 3_000, 1011),
                 false => silent(connection),
             };
-            Life {
+            ConnectionRecord {
                 level_ns: Some(delay * MS),
                 ..pinged(1_000, end)
             }
@@ -23,9 +23,9 @@ fn swept(killed: impl Fn(u64) -> u32) -> Vec<Life> {
         .collect()
 }
 
-fn judged(lives: Vec<Life>) -> ContractResult {
+fn judged(records: Vec<ConnectionRecord>) -> ContractResult {
     let promise = PromiseKind::EffectiveTimeout.of(between(950, 1_100));
-    verdict(Origin::Open, promise, lives)
+    verdict(Origin::Open, promise, records)
 }
 
 #[test]
@@ -63,9 +63,9 @@ fn a_soft_threshold_has_an_interval() {
 
 #[test]
 fn one_connection_for_each_delay_is_enough_for_a_threshold() {
-    let mut lives = swept(|delay| if delay > 1_000 { 20 } else { 0 });
-    lives.retain(|life| life.connection % 20 == 0);
-    let times = judged(lives).times.unwrap();
+    let mut records = swept(|delay| if delay > 1_000 { 20 } else { 0 });
+    records.retain(|record| record.connection % 20 == 0);
+    let times = judged(records).times.unwrap();
     assert_eq!(times.p50_ns / MS, 1_050);
     assert!(
         times.min_ns < 1_000 * MS && times.max_ns > 1_100 * MS,
@@ -80,10 +80,10 @@ fn a_sweep_that_misses_the_threshold_says_so() {
     assert_eq!(never.why, "even pongs 1.60 s late were in time");
     let always = judged(swept(|_| 20));
     assert_eq!(always.why, "even pongs 100 ms late were too late");
-    let unasked = swept(|_| 0).into_iter().map(|life| Life {
+    let unasked = swept(|_| 0).into_iter().map(|record| ConnectionRecord {
         unanswered_ping_ns: None,
         pings_ns: Vec::new(),
-        ..life
+        ..record
     });
     let unasked = judged(unasked.collect());
     assert!(!unasked.passed);

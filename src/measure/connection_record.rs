@@ -1,4 +1,4 @@
-//! What is kept of the life of one connection, where a contract asks for it.
+//! What is kept of one connection, where a contract asks for it.
 //! Times are nanoseconds since the first dial; the kernel's stamp where the system has one. `None` is "never".
 
 use crate::metric::Cause;
@@ -25,9 +25,9 @@ pub enum EndedBy {
     Plan,
 }
 
-/// The life of one open connection, from its 101 to its end.
+/// The record of one open connection, from its 101 to its end.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Life {
+pub struct ConnectionRecord {
     /// The connection's number, from 0.
     pub connection: u32,
     /// The index of its cohort.
@@ -52,9 +52,9 @@ pub struct Life {
     pub last_sent_ns: Option<u64>,
     /// The first message or pong came.
     pub first_answer_ns: Option<u64>,
-    /// Pings of the server, the first [`Life::MAX_PINGS`] of them.
+    /// Pings of the server, the first [`ConnectionRecord::MAX_PINGS`] of them.
     pub pings_ns: Vec<u64>,
-    /// Pongs that came after one had been missed: the first of each silence, [`Life::MAX_PINGS`] at most.
+    /// Pongs that came after one had been missed: the first of each silence, [`ConnectionRecord::MAX_PINGS`] at most.
     pub resumed_ns: Vec<u64>,
     /// Our heartbeat declared the server dead.
     pub dead_ns: Option<u64>,
@@ -62,7 +62,7 @@ pub struct Life {
     pub dead_as: Option<Cause>,
     /// We sent the first Close frame; and its code.
     pub close_sent_ns: Option<u64>,
-    /// See [`Life::close_sent_ns`]; `None` is an empty one.
+    /// See [`ConnectionRecord::close_sent_ns`]; `None` is an empty one.
     pub close_sent_code: Option<u16>,
     /// The server's Close frame came.
     pub close_received_ns: Option<u64>,
@@ -86,7 +86,7 @@ pub struct Life {
     pub ended_ns: u64,
 }
 
-impl Life {
+impl ConnectionRecord {
     /// How many pings of one connection are kept.
     pub const MAX_PINGS: usize = 32;
 

@@ -3,7 +3,7 @@
 use super::bad::{IDLE, always, bad, between, contract};
 use super::play::Play;
 use super::script::{MS, PORT, RTT, S, Script, close, fin, healthy, nothing, ping, text};
-use crate::measure::{EndedBy, Life};
+use crate::measure::{ConnectionRecord, EndedBy};
 use crate::metric::Cause;
 use crate::scenario::{Activity, FaultKind, PromiseKind};
 
@@ -23,27 +23,27 @@ fn watched(text: &str) -> Play {
 #[test]
 fn without_a_contract_nothing_is_kept() {
     let seen = Play::new(IDLE).run(|_| Script::new(healthy));
-    assert!(seen.lives.is_empty());
+    assert!(seen.records.is_empty());
 }
 
 #[test]
 fn a_quiet_life_is_kept_too() {
     let seen = watched(IDLE).run(|_| Script::new(healthy).says(S, ping()));
-    let life = seen.life();
-    assert_eq!((life.connection, life.cohort), (0, 0));
-    assert_eq!(life.local_port, Some(PORT));
-    assert_eq!((life.opened_ns, life.lost_before_ns), (0, None));
-    assert_eq!((life.fault_ns, life.unanswered_ping_ns), (None, None));
+    let record = seen.record();
+    assert_eq!((record.connection, record.cohort), (0, 0));
+    assert_eq!(record.local_port, Some(PORT));
+    assert_eq!((record.opened_ns, record.lost_before_ns), (0, None));
+    assert_eq!((record.fault_ns, record.unanswered_ping_ns), (None, None));
     assert_eq!(
-        (life.close_sent_ns, life.close_sent_code),
+        (record.close_sent_ns, record.close_sent_code),
         (Some(60 * S), Some(1000))
     );
-    assert_eq!(life.tcp_end_ns, Some(60 * S + RTT));
+    assert_eq!(record.tcp_end_ns, Some(60 * S + RTT));
     assert_eq!(
-        (life.ended_by, life.cause),
+        (record.ended_by, record.cause),
         (EndedBy::Plan, Cause::Completed)
     );
-    assert_eq!(life.ended_ns, 60 * S + RTT);
+    assert_eq!(record.ended_ns, 60 * S + RTT);
 }
 
 #[test]
@@ -53,15 +53,15 @@ fn the_kernels_stamps_are_the_times() {
         let script = script.says(5 * S, ping()).says(6 * S, text("news"));
         script.says(20 * S, close(Some(1001)))
     });
-    let life = seen.life();
+    let record = seen.record();
     let at = |seconds| seconds * S - 200 * MS;
-    assert_eq!(life.pings_ns, [at(5)]);
-    assert_eq!(life.first_answer_ns, Some(at(6)));
+    assert_eq!(record.pings_ns, [at(5)]);
+    assert_eq!(record.first_answer_ns, Some(at(6)));
     assert_eq!(
-        (life.close_received_ns, life.tcp_end_ns),
+        (record.close_received_ns, record.tcp_end_ns),
         (Some(at(20)), Some(at(20) + RTT))
     );
-    assert_eq!(life.decided_ns(), Some(at(20)));
+    assert_eq!(record.decided_ns(), Some(at(20)));
 }
 
 /// Two connections, the second of which opens in mid-ramp.
@@ -75,7 +75,7 @@ fn a_life_its_silence_and_its_faults_begin_with_the_stamp_of_the_101() {
     let [on_time, late] = [0, 200 * MS].map(|lag| {
         let play = bad(RAMP, [(S, FaultKind::NoPong)]);
         let seen = play.run(move |_| Script::new(healthy).stamped_before(lag));
-        let second = seen.lives.iter().find(|life| life.connection == 1);
+        let second = seen.records.iter().find(|record| record.connection == 1);
         second.unwrap().clone()
     });
     assert!(on_time.opened_ns > S);
@@ -95,21 +95,21 @@ const TALKATIVE: &str = r#"
 fn what_follows_a_close_of_either_side_is_no_activity() {
     let ours = watched(TALKATIVE).run(|_| Script::new(healthy));
     assert_eq!(ours.peer().close(), Some((60 * S, 1000)));
-    assert_eq!(ours.life().last_sent_ns, Some(59 * S));
+    assert_eq!(ours.record().last_sent_ns, Some(59 * S));
     let closes = |script: Script| script.says(20_500 * MS, close(Some(1001)));
     let pong = watched(IDLE).run(move |_| closes(Script::new(healthy)).says(5 * S, ping()));
-    assert_eq!(pong.life().last_sent_ns, Some(5 * S));
+    assert_eq!(pong.record().last_sent_ns, Some(5 * S));
     let message = watched(TALKATIVE).run(move |_| closes(Script::new(healthy)));
-    assert_eq!(message.life().last_sent_ns, Some(20 * S));
+    assert_eq!(message.record().last_sent_ns, Some(20 * S));
     // What could not be sent before the Close goes out with the answer to it.
     let blocked = move || closes(Script::new(healthy).blocked(18_500 * MS..22 * S));
     let waited = watched(TALKATIVE).run(move |_| blocked());
     assert_eq!(waited.peer().messages().last(), Some(&(22 * S)));
-    assert_eq!(waited.life().last_sent_ns, Some(18 * S));
+    assert_eq!(waited.record().last_sent_ns, Some(18 * S));
     let (frame, every) = (Activity::Ping, always(S));
     let raw = bad(IDLE, [(0, FaultKind::Only { frame, every })]).run(move |_| blocked());
     assert_eq!(raw.peer().put().last().map(|(at, _)| *at), Some(22 * S));
-    assert_eq!(raw.life().last_sent_ns, Some(18 * S));
+    assert_eq!(raw.record().last_sent_ns, Some(18 * S));
 }
 
 #[test]
@@ -121,8 +121,8 @@ fn what_a_late_worker_sends_after_the_end_is_no_activity() {
             script.says(20_100 * MS, end.clone())
         });
         assert_eq!(seen.peer().messages().last(), Some(&(20 * S)));
-        assert_eq!(seen.life().decided_ns(), Some(19_900 * MS));
-        assert_eq!(seen.life().last_sent_ns, Some(19 * S));
+        assert_eq!(seen.record().decided_ns(), Some(19_900 * MS));
+        assert_eq!(seen.record().last_sent_ns, Some(19 * S));
     }
 }
 
@@ -132,10 +132,10 @@ fn what_comes_while_the_session_was_put_aside_came_when_it_came() {
         let script = Script::new(healthy).stamped_after(MS);
         script.says(5 * S, ping()).says(20 * S, close(Some(1001)))
     });
-    let life = seen.life();
-    assert_eq!(life.pings_ns, [5 * S + MS]);
-    assert_eq!(life.close_received_ns, Some(20 * S + MS));
-    assert!(life.ended_ns >= life.tcp_end_ns.unwrap());
+    let record = seen.record();
+    assert_eq!(record.pings_ns, [5 * S + MS]);
+    assert_eq!(record.close_received_ns, Some(20 * S + MS));
+    assert!(record.ended_ns >= record.tcp_end_ns.unwrap());
 }
 
 #[test]
@@ -151,16 +151,16 @@ fn silence_and_what_follows_it_are_kept() {
             }
         })
     });
-    let life = seen.life();
-    assert_eq!(life.dead_ns, Some(22 * S));
+    let record = seen.record();
+    assert_eq!(record.dead_ns, Some(22 * S));
     assert_eq!(
-        life.dead_as,
+        record.dead_as,
         Some(Cause::MissedPong),
         "a script has no kernel"
     );
-    assert_eq!(life.resumed_ns, [40 * S + RTT]);
-    assert_eq!(life.first_answer_ns, Some(RTT));
-    assert_eq!(life.ended_by, EndedBy::Plan);
+    assert_eq!(record.resumed_ns, [40 * S + RTT]);
+    assert_eq!(record.first_answer_ns, Some(RTT));
+    assert_eq!(record.ended_by, EndedBy::Plan);
 }
 
 #[test]
@@ -172,10 +172,10 @@ fn a_server_that_was_declared_dead_was_ended_by_the_heartbeat() {
             "load = { reconnect = { initial = \"1s\", max = \"1s\" },",
         );
         let seen = watched(&text).run(|_| Script::silent_from(15 * S));
-        let life = &seen.lives[0];
-        assert_eq!(life.dead_ns, Some(22 * S), "{policy}");
-        assert_eq!(life.ended_by, EndedBy::Heartbeat);
-        assert_eq!(life.decided_ns(), None);
+        let record = &seen.records[0];
+        assert_eq!(record.dead_ns, Some(22 * S), "{policy}");
+        assert_eq!(record.ended_by, EndedBy::Heartbeat);
+        assert_eq!(record.decided_ns(), None);
     }
 }
 
@@ -186,13 +186,13 @@ fn pings_are_kept_up_to_a_number_and_frames_after_a_close_are_counted() {
         let pings = (1..=40).fold(script, |script, second| script.says(second * S, ping()));
         pings.says(50 * S, close(Some(1000)))
     });
-    assert_eq!(seen.life().pings_ns.len(), Life::MAX_PINGS);
-    assert_eq!(seen.life().frames_after_close, 2);
+    assert_eq!(seen.record().pings_ns.len(), ConnectionRecord::MAX_PINGS);
+    assert_eq!(seen.record().frames_after_close, 2);
 }
 
 #[test]
 fn a_client_with_auto_pong_off_leaves_pings_unanswered() {
     let text = BEATING.replace("on_dead", "auto_pong = false, on_dead");
     let seen = watched(&text).run(|_| Script::new(healthy).says(S, ping()).says(2 * S, ping()));
-    assert_eq!(seen.life().unanswered_ping_ns, Some(S));
+    assert_eq!(seen.record().unanswered_ping_ns, Some(S));
 }
