@@ -11,6 +11,7 @@ mod parse;
 mod preset;
 mod reading;
 mod resolve;
+mod section;
 pub mod shipped;
 
 pub use contract::{Back, Between, Contract, End, Origin, Promise, PromiseKind, Promised, Span};

@@ -2,7 +2,7 @@
 
 use super::check::GateError;
 use super::grammar::Piece;
-use crate::scenario::model::is_looked_at;
+use crate::scenario::section::cohort::is_looked_at;
 
 /// What a gate of this scenario may speak of.
 #[derive(Debug, Default)]

@@ -23,6 +23,19 @@ impl Check<'_> {
         self.problems.push(Problem::new(key, place, what));
     }
 
+    /// Notes a problem, and what to do about it, if there is something.
+    pub(in crate::scenario) fn note<'h>(
+        &mut self,
+        key: &str,
+        place: &Place,
+        what: impl Display,
+        hint: impl Into<Option<&'h str>>,
+    ) {
+        let mut problem = Problem::new(key, place, what);
+        problem.hint = hint.into().map(str::to_owned);
+        self.problems.push(problem);
+    }
+
     /// Notes a problem, and what to do about it.
     pub(in crate::scenario) fn problem_with_hint(
         &mut self,

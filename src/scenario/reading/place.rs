@@ -46,6 +46,41 @@ impl<T> At<T> {
     }
 }
 
+/// A key that may be left out, and where it was written.
+pub(in crate::scenario) type Key<T> = Option<At<T>>;
+
+/// What a key that may be left out says.
+pub(in crate::scenario) trait Given<T> {
+    /// Its value; `None` where it was left out.
+    fn value<U>(&self) -> Option<U>
+    where
+        T: Copy + Into<U>;
+
+    /// Its value, or this default.
+    fn value_or<U>(&self, default: U) -> U
+    where
+        T: Copy + Into<U>,
+    {
+        self.value().unwrap_or(default)
+    }
+
+    /// Where it was written; `None` where it was left out.
+    fn place(&self) -> Option<&Place>;
+}
+
+impl<T> Given<T> for Key<T> {
+    fn value<U>(&self) -> Option<U>
+    where
+        T: Copy + Into<U>,
+    {
+        self.as_ref().map(|at| at.value.into())
+    }
+
+    fn place(&self) -> Option<&Place> {
+        self.as_ref().map(|at| &at.place)
+    }
+}
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = toml::Spanned::<T>::deserialize(deserializer)?;

@@ -23,6 +23,30 @@ pub(in crate::scenario) struct TimeOrZero(pub(in crate::scenario) Duration);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::scenario) struct Whole<const MIN: u32, const MAX: u32>(pub(in crate::scenario) u32);
 
+impl From<Time> for Duration {
+    fn from(time: Time) -> Self {
+        time.0
+    }
+}
+
+impl From<TimeOrZero> for Duration {
+    fn from(time: TimeOrZero) -> Self {
+        time.0
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> From<Whole<MIN, MAX>> for u32 {
+    fn from(number: Whole<MIN, MAX>) -> Self {
+        number.0
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> From<Whole<MIN, MAX>> for u64 {
+    fn from(number: Whole<MIN, MAX>) -> Self {
+        number.0.into()
+    }
+}
+
 /// Two durations: not sooner, and not later. The first may be zero, and is not above the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::scenario) struct Window(pub(in crate::scenario) Between);

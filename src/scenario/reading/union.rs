@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
-use super::place::{At, Place};
+use super::place::{At, Key, Place};
 
 /// A table that can be switched off by a word instead.
 pub(in crate::scenario) trait Switched {
@@ -29,6 +29,20 @@ pub(in crate::scenario) enum Switch<T> {
 impl<'de, T: Deserialize<'de> + Switched> Deserialize<'de> for Switch<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(SwitchVisitor(PhantomData))
+    }
+}
+
+impl<T: Clone> Switch<T> {
+    /// The table and its place, where it is there and not switched off.
+    pub(in crate::scenario) fn on(key: &Key<Self>) -> Option<At<T>> {
+        let At { value, place } = key.as_ref()?;
+        match value {
+            Self::Off => None,
+            Self::On(table) => Some(At {
+                value: table.clone(),
+                place: place.clone(),
+            }),
+        }
     }
 }
 

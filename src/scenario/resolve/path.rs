@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::load::zero_or;
 use crate::scenario::file::{DelayTable, Key, PathTable, SpellTable};
 use crate::scenario::model::{Path, PathFault, PathFaultKind};
-use crate::scenario::reading::{At, Check, List, Place, Several, Short, Time, TimeOrZero, words};
+use crate::scenario::reading::{
+    At, Check, Given as _, List, Place, Several, Short, Time, TimeOrZero, words,
+};
 use crate::units::ByteSize;
 
 const MAX_FAULTS: usize = 100;
@@ -124,8 +125,8 @@ impl Reader<'_, '_, '_> {
     }
 
     fn delay(&mut self, place: &Place, table: &DelayTable) {
-        let by = zero_or(table.by.as_ref(), Duration::ZERO);
-        let jitter = zero_or(table.jitter.as_ref(), Duration::ZERO);
+        let by = table.by.value_or(Duration::ZERO);
+        let jitter = table.jitter.value_or(Duration::ZERO);
         if by.is_zero() && jitter.is_zero() {
             let hint = "write `by = \"150ms\"`";
             self.check

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::load::{time_or, zero_or};
 use crate::scenario::file::{ServerHeartbeatTable, TargetFaultTable, TargetTable};
 use crate::scenario::model::{Process, ServerHeartbeat, Signal, TargetFault, TargetUrl};
-use crate::scenario::reading::{At, Check, Place, Several};
+use crate::scenario::reading::{At, Check, Given as _, Place, Several};
 
 const MAX_FAULTS: usize = 100;
 const LOOPBACK: &str = "use the address of a server on this machine, such as ws://127.0.0.1:8080/";
@@ -108,7 +107,7 @@ fn fault(check: &mut Check<'_>, place: &Place, table: &TargetFaultTable) -> Opti
         check.missing(place, "target.fault.kind", "write `kind = \"sigstop\"`");
         return None;
     };
-    let after = zero_or(table.after.as_ref(), Duration::ZERO);
+    let after = table.after.value_or(Duration::ZERO);
     let lasts = (
         "target.fault.for",
         table.lasts.as_ref().map(|key| &key.place),
@@ -150,10 +149,9 @@ fn fault(check: &mut Check<'_>, place: &Place, table: &TargetFaultTable) -> Opti
             "add `repeat = 20`, or leave it out",
         );
     }
-    let gap = time_or(
-        table.every.as_ref(),
-        (2 * lasts).max(lasts + Duration::from_secs(1)),
-    );
+    let gap = table
+        .every
+        .value_or((2 * lasts).max(lasts + Duration::from_secs(1)));
     if let (true, Some(key)) = (gap <= lasts, &table.every) {
         let what = "is not longer than `target.fault.for`: the target would never run";
         check.problem("target.fault.every", &key.place, what);
@@ -164,7 +162,7 @@ fn fault(check: &mut Check<'_>, place: &Place, table: &TargetFaultTable) -> Opti
         lasts,
         repeat: times,
         every: gap,
-        phase: zero_or(table.phase.as_ref(), Duration::ZERO),
+        phase: table.phase.value_or(Duration::ZERO),
     })
 }
 
@@ -181,8 +179,8 @@ pub(super) fn heartbeat(
         check.problem_with_hint("target.heartbeat", &table.place, what, hint);
     }
     Some(ServerHeartbeat {
-        interval: time_or(table.value.interval.as_ref(), Duration::from_secs(10)),
-        timeout: time_or(table.value.timeout.as_ref(), Duration::from_secs(5)),
+        interval: table.value.interval.value_or(Duration::from_secs(10)),
+        timeout: table.value.timeout.value_or(Duration::from_secs(5)),
         defect: table.value.defect.as_ref().map(|defect| defect.value),
     })
 }

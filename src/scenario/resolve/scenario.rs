@@ -1,11 +1,12 @@
 //! The whole file, section by section. Every section is looked at, whatever is wrong in the others.
 
-use super::{cohort, gates, load, path, target};
+use super::{gates, path, target};
 use crate::scenario::contract::{Around, contracts, faults_in_time};
 use crate::scenario::file::{File, Key};
 use crate::scenario::gate::{Group, Names};
 use crate::scenario::model::{Cohort, Load, Scenario, Shape};
 use crate::scenario::reading::{At, Check, Document, Outside, Place, Problems, Source};
+use crate::scenario::section::{cohort, load};
 
 /// Resolves a file and the gates of the command line; `None` only where a problem was noted.
 pub(in crate::scenario) fn resolve(
@@ -41,8 +42,8 @@ pub(in crate::scenario) fn resolve(
         );
     }
     let load_table = section(&file.load);
-    let load = load::load(check, &load_table);
-    let mut cohorts = cohort::cohorts(check, file, &load_table, load.as_ref());
+    let load = load::resolve(check, &load_table);
+    let mut cohorts = cohort::resolve(check, file, &load_table, load.as_ref());
     let known = cohorts.as_deref().unwrap_or_default();
     let target = target::target(check, &section(&file.target), known);
     let groups = names(file, load.as_ref(), cohorts.as_deref()).cohorts;

@@ -1,8 +1,10 @@
 //! Answers are matched to their messages by a stamp, or by their bytes where there is no room for one.
 //! Messages whose answers could not be told apart are refused.
 
-use crate::scenario::file::MessageTable;
-use crate::scenario::model::{Cohort, Expect, HeartbeatKind, Message, Payload, STAMP_LEN};
+use super::cohort::Cohort;
+use super::heartbeat::HeartbeatKind;
+use super::message::{Expect, Message, MessageTable};
+use super::payload::{Payload, STAMP_LEN};
 use crate::scenario::reading::{At, Check};
 
 /// Notes each message of a cohort that could not be told apart from an earlier one, or from the heartbeat.

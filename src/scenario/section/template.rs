@@ -1,6 +1,6 @@
 //! `{{…}}` in the text of a payload.
 
-use crate::scenario::model::{Payload, Segment};
+use super::payload::{Payload, Segment};
 use crate::scenario::reading::{At, Check};
 
 const OPEN: &str = "{{";

@@ -1,0 +1,85 @@
+//! A table while it is resolved: short ways to note what is wrong with its keys.
+
+use std::fmt::Display;
+
+use super::check::Check;
+use super::place::{Given as _, Key, Place};
+use super::schema::join;
+
+/// A table, what its keys are called, and where it stands.
+pub(in crate::scenario) struct Section<'s, 'a> {
+    pub(in crate::scenario) check: &'s mut Check<'a>,
+    /// The full name of the table, such as `cohort.message`.
+    pub(in crate::scenario) path: &'s str,
+    pub(in crate::scenario) place: &'s Place,
+}
+
+impl Section<'_, '_> {
+    /// The full name of a key.
+    pub(in crate::scenario) fn key(&self, key: &str) -> String {
+        join(self.path, key)
+    }
+
+    /// Notes what is wrong with a key; where it was left out, the table is shown.
+    pub(in crate::scenario) fn wrong<'h, T>(
+        &mut self,
+        key: &str,
+        given: &Key<T>,
+        what: impl Display,
+        hint: impl Into<Option<&'h str>>,
+    ) {
+        let place = given.place().unwrap_or(self.place);
+        self.check.note(&self.key(key), place, what, hint);
+    }
+
+    /// Notes what is wrong with the table as a whole.
+    pub(in crate::scenario) fn wrong_whole<'h>(
+        &mut self,
+        what: impl Display,
+        hint: impl Into<Option<&'h str>>,
+    ) {
+        self.check.note(self.path, self.place, what, hint);
+    }
+
+    /// Notes that the first of these keys is missing, unless one of them was there and wrong.
+    pub(in crate::scenario) fn missing(&mut self, keys: &[&str], hint: &str) {
+        let keys: Vec<String> = keys.iter().map(|key| self.key(key)).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        self.check.missing_any(self.place, &keys, hint);
+    }
+
+    /// A key that must be there.
+    pub(in crate::scenario) fn required<T: Clone>(
+        &mut self,
+        key: &str,
+        given: &Key<T>,
+        hint: &str,
+    ) -> Option<T> {
+        if given.is_none() {
+            self.missing(&[key], hint);
+        }
+        given.as_ref().map(|at| at.value.clone())
+    }
+
+    /// The `name`, which must be there: 1 to 64 letters, digits, `-` and `_`.
+    pub(in crate::scenario) fn name(&mut self, given: &Key<String>, hint: &str) -> Option<String> {
+        if let Some(name) = given {
+            self.check.name(&self.key("name"), name);
+        }
+        self.required("name", given, hint)
+    }
+
+    /// Notes each of these keys that was given although `because` speaks against it.
+    pub(in crate::scenario) fn excluded(
+        &mut self,
+        given: &[(&str, Option<&Place>)],
+        because: &str,
+        hint: &str,
+    ) {
+        for (key, place) in given {
+            if let Some(place) = place {
+                self.check.note(&self.key(key), place, because, hint);
+            }
+        }
+    }
+}

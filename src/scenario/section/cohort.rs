@@ -1,0 +1,294 @@
+//! `[[cohort]]`: one called `main`, or those the file names, with what is said for all merged in.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::heartbeat::{self, Heartbeat, HeartbeatTable};
+use super::load::{Connections, Load, LoadTable, MAX_CONNECTIONS};
+use super::message::{self, Message, MessageTable};
+use super::reconnect::{self, Reconnect, ReconnectTable};
+use super::streams;
+use crate::metric;
+use crate::scenario::contract::{Contract, ContractTable};
+use crate::scenario::fault::{self, Fault, FaultTable};
+use crate::scenario::file::File;
+use crate::scenario::reading::{At, Check, Given as _, Key, List, Section, Several, Switch};
+
+const MAX_COHORTS: usize = 256;
+
+/// A group of connections that behave alike.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cohort {
+    /// Letters, digits, `-` and `_`; unique.
+    pub name: String,
+    /// How many. For `Shape::Stages` the highest stage, for `Shape::Arrivals` the number of arrivals. Above zero.
+    pub connections: u32,
+    /// What each of them sends, side by side. May be empty; at most 256.
+    pub messages: Vec<Message>,
+    /// How they watch the server; `None` is "off".
+    pub heartbeat: Option<Heartbeat>,
+    /// What they do when a connection is lost.
+    pub reconnect: Reconnect,
+    /// What they do wrong on purpose. Empty for healthy clients.
+    pub faults: Vec<Fault>,
+    /// What the server promises about them.
+    pub contract: Option<Contract>,
+}
+
+impl Cohort {
+    /// Whether a gate on this metric that names no cohort looks at this one.
+    pub fn is_looked_at(&self, metric: &str) -> bool {
+        is_looked_at(metric, self.does_right(), self.expects_end())
+    }
+
+    /// Whether its clients have no fault.
+    pub fn does_right(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// Whether its contract expects the server to end its connections.
+    pub fn expects_end(&self) -> bool {
+        let contract = self.contract.iter();
+        let mut promises = contract.flat_map(|contract| &contract.promises);
+        promises.any(|promise| promise.kind.expects_end())
+    }
+}
+
+/// Whom a gate looks at that names no cohort: clients that do nothing wrong, and where its metric tells of ends, only
+/// those of whom no end is expected.
+pub(in crate::scenario) fn is_looked_at(metric: &str, does_right: bool, expects_end: bool) -> bool {
+    does_right && !(expects_end && metric::tells_of_ends(metric))
+}
+
+/// A group of connections that behave alike.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[schemars(rename = "Cohort")]
+pub(in crate::scenario) struct CohortTable {
+    /// Names its rows in reports: 1 to 64 letters, digits, `-` and `_`. Required.
+    pub(in crate::scenario) name: Key<String>,
+    /// How many. Required.
+    connections: Key<Connections>,
+    /// Replaces the `message`s above; `[]` removes them.
+    pub(in crate::scenario) message: Key<List<At<MessageTable>>>,
+    /// Merges key by key with the `heartbeat` above; "off" removes it.
+    heartbeat: Key<Switch<HeartbeatTable>>,
+    /// Replaces `load.reconnect`.
+    reconnect: Key<Switch<ReconnectTable>>,
+    /// What these clients do wrong on purpose: one fault or a list. Default: nothing.
+    pub(in crate::scenario) fault: Key<Several<FaultTable>>,
+    /// What the server promises about these connections. Replaces the `contract` above; "off" removes it.
+    pub(in crate::scenario) contract: Key<Switch<ContractTable>>,
+}
+
+/// Resolves all cohorts; `None` where one cannot be.
+pub(in crate::scenario) fn resolve(
+    check: &mut Check<'_>,
+    file: &File,
+    table: &At<LoadTable>,
+    load: Option<&Load>,
+) -> Option<Vec<Cohort>> {
+    let shared = Shared {
+        messages: message::resolve(check, "message", &file.message),
+        file,
+        reconnect: reconnect::resolve(check, "load.reconnect", &table.value.reconnect),
+    };
+    let mut section = Section {
+        check: &mut *check,
+        path: "load",
+        place: &table.place,
+    };
+    let Some(given) = file.cohort.as_ref().filter(|list| !list.value.0.is_empty()) else {
+        let connections = load.and_then(|load| load.shape.connections(&mut section, &table.value));
+        let own = CohortTable::default();
+        let main = shared.cohort(check, Some("main".into()), connections, &own);
+        return main.map(|main| vec![main]);
+    };
+    no_shared_load(&mut section, &table.value);
+    let list = &given.value.0;
+    if list.len() > MAX_COHORTS {
+        let what = format_args!("is given more than {MAX_COHORTS} times");
+        check.problem("cohort", &given.place, what);
+        return None;
+    }
+    let names = list.iter().filter_map(|own| own.value.name.as_ref());
+    check.unique("cohort.name", names);
+    let cohorts: Vec<_> = list.iter().map(|own| shared.named(check, own)).collect();
+    let cohorts: Vec<Cohort> = cohorts.into_iter().collect::<Option<_>>()?;
+    let counts = cohorts.iter().map(|cohort| u64::from(cohort.connections));
+    let total: u64 = counts.sum();
+    if total > u64::from(MAX_CONNECTIONS) {
+        let what = format_args!("come to {total} connections in all, more than {MAX_CONNECTIONS}");
+        check.problem("cohort.connections", &given.place, what);
+    }
+    Some(cohorts)
+}
+
+/// What the file says for all cohorts.
+struct Shared<'a> {
+    file: &'a File,
+    /// `None` where one of them is wrong.
+    messages: Option<Vec<Message>>,
+    reconnect: Reconnect,
+}
+
+impl Shared<'_> {
+    fn named(&self, check: &mut Check<'_>, table: &At<CohortTable>) -> Option<Cohort> {
+        let At { value: keys, place } = table;
+        let path = "cohort";
+        let mut section = Section { check, path, place };
+        let name = section.name(&keys.name, "write `name = \"healthy\"`");
+        let connections = section.required(
+            "connections",
+            &keys.connections,
+            "write `connections = 100`",
+        );
+        self.cohort(check, name, connections.map(|count| count.0), keys)
+    }
+
+    fn cohort(
+        &self,
+        check: &mut Check<'_>,
+        name: Option<String>,
+        connections: Option<u32>,
+        own: &CohortTable,
+    ) -> Option<Cohort> {
+        let messages = match &own.message {
+            Some(_) => message::resolve(check, "cohort.message", &own.message),
+            None => self.messages.clone(),
+        };
+        let reconnect = match &own.reconnect {
+            Some(_) => reconnect::resolve(check, "cohort.reconnect", &own.reconnect),
+            None => self.reconnect,
+        };
+        let path = match &own.heartbeat {
+            Some(_) => "cohort.heartbeat",
+            None => "heartbeat",
+        };
+        let heartbeat = match heartbeat::merge(&self.file.heartbeat, &own.heartbeat) {
+            Some(At { value: keys, place }) => {
+                let (check, place) = (&mut *check, &place);
+                let section = Section { check, path, place };
+                keys.resolve(section, reconnect).map(Some)
+            }
+            None => Some(None),
+        };
+        let faults = fault::faults(check, &own.fault);
+        let cohort = Cohort {
+            name: name?,
+            connections: connections?,
+            messages: messages?,
+            heartbeat: heartbeat?,
+            reconnect,
+            faults: faults?,
+            contract: None,
+        };
+        fault::with_cohort(check, &own.fault, &cohort);
+        let (key, list) = match &own.message {
+            Some(_) => ("cohort.message", &own.message),
+            None => ("message", &self.file.message),
+        };
+        if let Some(list) = list {
+            streams::check(check, key, &list.value.0, &cohort);
+        }
+        Some(cohort)
+    }
+}
+
+fn no_shared_load(section: &mut Section<'_, '_>, load: &LoadTable) {
+    const BECAUSE: &str = "cannot be used with `[[cohort]]`";
+    let own = [("connections", load.connections.place())];
+    let hint = "leave it out; each cohort has its own `connections`";
+    section.excluded(&own, BECAUSE, hint);
+    let shapes = [
+        ("stages", load.stages.place()),
+        ("arrivals", load.arrivals.place()),
+    ];
+    let hint = "use `ramp_up` and `duration`, which all cohorts share";
+    section.excluded(&shapes, BECAUSE, hint);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::scenario::{HeartbeatKind, Outside, Overrides, Scenario, Source, parse};
+
+    fn scenario(cohorts: &str) -> Scenario {
+        let text = format!(
+            r#"
+            name = "x"
+            target.url = "embedded"
+            [[message]]
+            name = "shared"
+            rate = "1/s"
+            [heartbeat]
+            interval = "20s"
+            kind = "text"
+            send = "ping"
+            expect = "pong"
+            {cohorts}
+            "#
+        );
+        let outside = Outside {
+            env: &|_| None,
+            read: &|_| unreachable!("no file is named"),
+        };
+        let name = "x".into();
+        parse(&Source { name, text }, &Overrides::default(), &outside)
+            .unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    #[test]
+    fn what_a_cohort_leaves_out_it_has_from_above() {
+        let scenario = scenario("[[cohort]]\nname = \"a\"\nconnections = 3");
+        let cohort = &scenario.cohorts[0];
+        assert_eq!((cohort.name.as_str(), cohort.connections), ("a", 3));
+        assert_eq!(cohort.messages[0].name, "shared");
+        assert_eq!(
+            cohort.heartbeat.as_ref().unwrap().interval,
+            Duration::from_secs(20)
+        );
+    }
+
+    #[test]
+    fn tables_merge_key_by_key_and_lists_are_replaced() {
+        let scenario = scenario(
+            r#"
+            [[cohort]]
+            name = "a"
+            connections = 1
+            heartbeat = { timeout = "1s" }
+            [[cohort.message]]
+            name = "own"
+            in_flight = 1
+            "#,
+        );
+        let cohort = &scenario.cohorts[0];
+        let names: Vec<&str> = cohort.messages.iter().map(|m| m.name.as_str()).collect();
+        assert_eq!(names, ["own"]);
+        let heartbeat = cohort.heartbeat.as_ref().unwrap();
+        assert_eq!(heartbeat.interval, Duration::from_secs(20));
+        assert_eq!(heartbeat.timeout, Duration::from_secs(1));
+        assert!(matches!(heartbeat.kind, HeartbeatKind::Text { .. }));
+    }
+
+    #[test]
+    fn another_kind_of_heartbeat_takes_its_keys_with_it() {
+        let scenario = scenario(
+            "[[cohort]]\nname = \"a\"\nconnections = 1\nheartbeat = { kind = \"frames\" }",
+        );
+        let heartbeat = scenario.cohorts[0].heartbeat.as_ref().unwrap();
+        assert_eq!(heartbeat.kind, HeartbeatKind::Frames);
+        assert_eq!(heartbeat.interval, Duration::from_secs(20));
+    }
+
+    #[test]
+    fn off_and_an_empty_list_remove() {
+        let scenario = scenario(
+            "[[cohort]]\nname = \"a\"\nconnections = 1\nheartbeat = \"off\"\nmessage = []",
+        );
+        assert_eq!(scenario.cohorts[0].heartbeat, None);
+        assert!(scenario.cohorts[0].messages.is_empty());
+    }
+}

@@ -1,0 +1,279 @@
+//! `[load]`: when connections open and close.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::reconnect::ReconnectTable;
+use crate::scenario::reading::{
+    At, Check, Given as _, Key, List, Section, Switch, Time, TimeOrZero, Whole,
+};
+use crate::units::Rate;
+
+/// How many connections a scenario has in all, at most.
+pub(super) const MAX_CONNECTIONS: u32 = 10_000_000;
+const MAX_STAGES: usize = 100;
+
+/// How many connections, one at least.
+pub(in crate::scenario) type Connections = Whole<1, MAX_CONNECTIONS>;
+/// How many connections at the end of a stage; none is allowed.
+type StageConnections = Whole<0, MAX_CONNECTIONS>;
+
+/// When connections open and close.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Load {
+    /// The plan of openings.
+    pub shape: Shape,
+    /// Closes at the end are spread over this time.
+    pub ramp_down: Duration,
+    /// How a worker waits for the next deadline.
+    pub pace: Pace,
+}
+
+/// The plan of openings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shape {
+    /// All open evenly over `ramp_up` and stay.
+    Steady {
+        /// May be zero.
+        ramp_up: Duration,
+        /// From the time each planned connection is open or has failed. May be zero.
+        warm_up: Duration,
+        /// The measured window. Above zero.
+        duration: Duration,
+    },
+    /// The number of connections moves linearly from stage to stage, from zero at the start.
+    Stages(Vec<Stage>),
+    /// Connections come at a rate, stay for a while and go.
+    Arrivals {
+        /// New connections.
+        rate: Rate,
+        /// From the 101 to our Close. Above zero.
+        lifetime: Duration,
+        /// Not more than this many at once; an arrival that would be is skipped and counted. Above zero.
+        max_open: u32,
+        /// Not measured. May be zero.
+        warm_up: Duration,
+        /// The measured window. Above zero.
+        duration: Duration,
+    },
+}
+
+/// One leg of a ramp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    /// Above zero.
+    pub duration: Duration,
+    /// How many are open at its end.
+    pub connections: u32,
+}
+
+/// How a worker waits for the next deadline.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pace {
+    /// Sleeps; wake-ups at least 100 µs apart.
+    #[default]
+    Steady,
+    /// Spins when the next deadline is near.
+    Precise,
+}
+
+/// How many connections, when, and for how long.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[schemars(rename = "Load")]
+pub(in crate::scenario) struct LoadTable {
+    /// How many in all, never multiplied by workers or machines.
+    pub(in crate::scenario) connections: Key<Connections>,
+    /// Connections open evenly over this time. Default "1s".
+    ramp_up: Key<TimeOrZero>,
+    /// Not measured; starts when each planned connection is open or has failed. Default "0s".
+    warm_up: Key<TimeOrZero>,
+    /// The measured window. Default "30s".
+    pub(in crate::scenario) duration: Key<Time>,
+    /// Closes at the end are spread over this time. Default "1s".
+    ramp_down: Key<TimeOrZero>,
+    /// How a worker waits for the next deadline. Default "steady".
+    pace: Key<Pace>,
+    /// What to do when a connection is lost. Default "none".
+    pub(super) reconnect: Key<Switch<ReconnectTable>>,
+    /// The number of connections moves linearly from stage to stage, from zero. Instead of `connections`, `ramp_up`, `warm_up` and `duration`.
+    pub(in crate::scenario) stages: Key<List<At<StageTable>>>,
+    /// Connections come at a rate, stay for a while and go. Instead of `connections` and `ramp_up`.
+    pub(in crate::scenario) arrivals: Key<ArrivalsTable>,
+}
+
+/// One leg of a ramp.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a stage such as { duration = \"30s\", connections = 500 }"
+)]
+#[schemars(rename = "Stage")]
+pub(in crate::scenario) struct StageTable {
+    /// How long it takes. Required.
+    pub(in crate::scenario) duration: Key<Time>,
+    /// How many are open at its end. Required.
+    pub(in crate::scenario) connections: Key<StageConnections>,
+}
+
+/// Connections that come at a rate, stay for a while and go.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { rate = \"200/s\", lifetime = \"5s\" }"
+)]
+#[schemars(rename = "Arrivals")]
+pub(in crate::scenario) struct ArrivalsTable {
+    /// New connections. Required.
+    pub(in crate::scenario) rate: Key<Rate>,
+    /// From the 101 to our Close. Required.
+    lifetime: Key<Time>,
+    /// Not more than this many at once. Default: twice what `rate` and `lifetime` come to.
+    pub(in crate::scenario) max_open: Key<Connections>,
+}
+
+impl Shape {
+    /// How many connections one cohort has that the file does not name; `None` where that is a problem.
+    pub(super) fn connections(
+        &self,
+        section: &mut Section<'_, '_>,
+        keys: &LoadTable,
+    ) -> Option<u32> {
+        match self {
+            Self::Steady { .. } => {
+                if keys.connections.is_none() {
+                    let hint = "write `connections = 100`, or use `stages` or `arrivals`";
+                    section.missing(&["connections", "stages", "arrivals"], hint);
+                }
+                keys.connections.value()
+            }
+            Self::Stages(stages) => stages.iter().map(|stage| stage.connections).max(),
+            Self::Arrivals {
+                rate,
+                warm_up,
+                duration,
+                ..
+            } => {
+                let total = rate.hertz() * (*warm_up + *duration).as_secs_f64();
+                let total = total.ceil().max(1.0);
+                if total > f64::from(MAX_CONNECTIONS) {
+                    let what = format_args!(
+                        "come to {total:.0} connections in all, more than {MAX_CONNECTIONS}"
+                    );
+                    section.wrong("arrivals", &keys.arrivals, what, None);
+                    return None;
+                }
+                Some(total as u32)
+            }
+        }
+    }
+}
+
+/// Resolves `[load]`; `None` where something is wrong.
+pub(in crate::scenario) fn resolve(check: &mut Check<'_>, table: &At<LoadTable>) -> Option<Load> {
+    let At { value: keys, place } = table;
+    let path = "load";
+    Some(Load {
+        shape: keys.shape(&mut Section { check, path, place })?,
+        ramp_down: keys.ramp_down.value_or(Duration::from_secs(1)),
+        pace: keys.pace.value_or(Pace::default()),
+    })
+}
+
+impl LoadTable {
+    fn shape(&self, section: &mut Section<'_, '_>) -> Option<Shape> {
+        let connections = ("connections", self.connections.place());
+        let ramp_up = ("ramp_up", self.ramp_up.place());
+        let warm_up = ("warm_up", self.warm_up.place());
+        let duration = ("duration", self.duration.place());
+        match (&self.stages, &self.arrivals) {
+            (stages @ Some(_), Some(_)) => {
+                let what = "cannot be used with `load.arrivals`";
+                section.wrong("stages", stages, what, "leave out one of them");
+                None
+            }
+            (Some(list), None) => {
+                let because = "cannot be used with `load.stages`, which say how many and how long";
+                let given = [connections, ramp_up, warm_up, duration];
+                section.excluded(&given, because, "leave it out");
+                stages(section.check, list).map(Shape::Stages)
+            }
+            (None, Some(table)) => {
+                let because = "cannot be used with `load.arrivals`";
+                let hint = "leave it out; `max_open` bounds how many are open at once";
+                section.excluded(&[connections, ramp_up], because, hint);
+                self.arrivals(section.check, table)
+            }
+            (None, None) => Some(Shape::Steady {
+                ramp_up: self.ramp_up.value_or(Duration::from_secs(1)),
+                warm_up: self.warm_up(),
+                duration: self.duration(),
+            }),
+        }
+    }
+
+    fn arrivals(&self, check: &mut Check<'_>, table: &At<ArrivalsTable>) -> Option<Shape> {
+        let At { value: keys, place } = table;
+        let path = "load.arrivals";
+        let mut section = Section { check, path, place };
+        let rate = section.required("rate", &keys.rate, "write `rate = \"200/s\"`");
+        let lifetime = section.required("lifetime", &keys.lifetime, "write `lifetime = \"5s\"`");
+        let (rate, lifetime) = (rate?, lifetime?.0);
+        let twice = (2.0 * rate.hertz() * lifetime.as_secs_f64()).ceil();
+        Some(Shape::Arrivals {
+            rate,
+            lifetime,
+            max_open: keys
+                .max_open
+                .value_or(twice.clamp(1.0, f64::from(MAX_CONNECTIONS)) as u32),
+            warm_up: self.warm_up(),
+            duration: self.duration(),
+        })
+    }
+
+    fn warm_up(&self) -> Duration {
+        self.warm_up.value_or(Duration::ZERO)
+    }
+
+    fn duration(&self) -> Duration {
+        self.duration.value_or(Duration::from_secs(30))
+    }
+}
+
+fn stages(check: &mut Check<'_>, list: &At<List<At<StageTable>>>) -> Option<Vec<Stage>> {
+    let hint = "write { duration = \"30s\", connections = 500 }";
+    let path = "load.stages";
+    let given = &list.value.0;
+    if given.len() > MAX_STAGES {
+        check.problem(
+            path,
+            &list.place,
+            format_args!("are more than {MAX_STAGES}"),
+        );
+    }
+    let resolved: Vec<_> = given
+        .iter()
+        .map(|At { value: keys, place }| {
+            let mut section = Section {
+                check: &mut *check,
+                path,
+                place,
+            };
+            let duration = section.required("duration", &keys.duration, hint);
+            let connections = section.required("connections", &keys.connections, hint);
+            Some(Stage {
+                duration: duration?.0,
+                connections: connections?.0,
+            })
+        })
+        .collect();
+    let stages: Vec<Stage> = resolved.into_iter().collect::<Option<_>>()?;
+    if stages.iter().all(|stage| stage.connections == 0) {
+        check.problem_with_hint(path, &list.place, "open no connection at all", hint);
+        return None;
+    }
+    Some(stages)
+}

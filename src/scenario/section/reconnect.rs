@@ -1,0 +1,89 @@
+//! `load.reconnect` and a cohort's own: what is done when a connection is lost.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::scenario::reading::{At, Check, Given as _, Key, Section, Switch, Switched, TimeOrZero};
+
+/// What to do when a connection is lost, or could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reconnect {
+    /// Nothing.
+    None,
+    /// Dial again, after a delay that doubles from `initial` to `max`.
+    Backoff {
+        /// The first delay. Zero with a `max` of zero: at once.
+        initial: Duration,
+        /// The longest delay; at least `initial`.
+        max: Duration,
+        /// How the delay is spread.
+        jitter: Jitter,
+    },
+}
+
+/// How a delay before a reconnect is spread.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Jitter {
+    /// Not at all.
+    None,
+    /// Evenly between zero and the delay.
+    #[default]
+    Full,
+    /// The first delay evenly between zero and `initial`, later ones as they are (RFC 6455 section 7.2.3).
+    First,
+}
+
+/// Dial again after a delay that doubles.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[schemars(rename = "Reconnect")]
+pub(in crate::scenario) struct ReconnectTable {
+    /// The first delay; "0s" dials again at once, every time. Default "500ms".
+    initial: Key<TimeOrZero>,
+    /// The longest delay. Default "30s"; "0s" where `initial` is.
+    max: Key<TimeOrZero>,
+    /// How the delay is spread. Default "full".
+    jitter: Key<Jitter>,
+}
+
+impl Switched for ReconnectTable {
+    const OFF: &'static str = "none";
+    const EXPECTING: &'static str =
+        "\"none\" or a table such as { initial = \"500ms\", max = \"30s\" }";
+}
+
+/// What is done where a connection is lost. `path` is the key, such as `load.reconnect`.
+pub(super) fn resolve(
+    check: &mut Check<'_>,
+    path: &str,
+    given: &Key<Switch<ReconnectTable>>,
+) -> Reconnect {
+    let Some(At { value: keys, place }) = &Switch::on(given) else {
+        return Reconnect::None;
+    };
+    let mut section = Section { check, path, place };
+    let initial = keys.initial.value_or(Duration::from_millis(500));
+    let default = match initial.is_zero() {
+        true => Duration::ZERO,
+        false => Duration::from_secs(30),
+    };
+    let max = keys.max.value_or(default);
+    if max < initial {
+        let what = format_args!("is shorter than `{path}.initial`");
+        section.wrong("max", &keys.max, what, None);
+    }
+    if initial.is_zero() && !max.is_zero() {
+        let what =
+            format_args!("is never reached: `{path}.initial` is zero, and twice zero is zero");
+        section.wrong("max", &keys.max, what, "leave it out");
+    }
+    let jitter = keys.jitter.value_or(Jitter::default());
+    Reconnect::Backoff {
+        initial,
+        max,
+        jitter,
+    }
+}
