@@ -178,9 +178,9 @@ impl Heart {
         (self.outstanding.front()).map_or(Nanos::MAX, |ping| ping.due)
     }
 
-    /// Gives up the oldest ping if its deadline has passed. `last_received` is when the last bytes came. A worker that
-    /// looks late by more than a tenth of the timeout looks again, once, after a tenth: it was stopped, and what came
-    /// meanwhile may be on its way through the relay or not be read yet.
+    /// Gives up the oldest ping if its deadline has passed. `last_received` is when the last bytes came. If this is
+    /// called later than a tenth of the timeout after a deadline, the worker was stopped: puts the deadline off once, by a
+    /// tenth, because what came meanwhile may be unread or still in the relay.
     pub(super) fn expire(&mut self, now: Nanos, last_received: Option<Nanos>) -> Option<Missed> {
         while self.deadline() <= now {
             let tenth = self.timeout / 10;

@@ -19,7 +19,7 @@ use crate::plan::{Nanos, Plan, Windows};
 use crate::time::{Clock, nanos};
 use crate::time::{Deadlines, NEVER, Seat};
 
-/// How often [`Shared::attend`] looks at the clock.
+/// How often [`Shared::attend`] checks the clock.
 const LOOKS: Nanos = 10;
 
 /// What all workers share. Written seldom, read often.
@@ -130,9 +130,9 @@ impl Shared {
         .await;
     }
 
-    /// Waits until the worker was there for so long. What it came too late to a look at the clock, because it was stopped
-    /// or had no processor, is not counted: such a wait judges nobody. Returns how much was not counted, in nanoseconds.
-    /// There are [`LOOKS`] looks, so the wait is bounded.
+    /// Waits for a span of time in which the worker ran. Checks the clock [`LOOKS`] times; where a check comes too late,
+    /// because the worker was stopped or had no processor, the delay is not counted. Returns the time that was not
+    /// counted, in nanoseconds.
     pub(super) async fn attend(&self, span: Nanos) -> Nanos {
         let step = (span / LOOKS).max(1);
         let (mut last, mut counted, mut lost) = (self.clock.now(), 0, 0);
@@ -149,7 +149,7 @@ impl Shared {
             }
             last = now;
         }
-        // The runtime looks at its sockets before it goes on: what has come in time is there to be taken.
+        // Lets the runtime poll its sockets first, so that what has come in time is read before the deadline is judged.
         tokio::task::yield_now().await;
         lost
     }

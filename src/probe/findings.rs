@@ -189,13 +189,13 @@ pub struct Quiet {
     pub max_gap_ns: Option<u64>,
     /// The payload of the first, shortened; empty where it has none.
     pub payload: Option<String>,
-    /// Messages that come by themselves, by their look.
+    /// Messages that the server sends by itself, grouped by shape.
     pub messages: Vec<Unasked>,
-    /// Messages of other looks than those kept.
+    /// Messages of other shapes than those kept.
     pub more_messages: u32,
 }
 
-/// Messages of one look that come by themselves.
+/// Messages of one shape that the server sends by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unasked {
     /// The first of them, shortened.

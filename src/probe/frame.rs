@@ -35,7 +35,7 @@ impl Frame {
 
     /// Its bytes, masked as those of a client must be (section 5.3).
     pub(super) fn bytes(&self) -> Vec<u8> {
-        // Keyed anew each time, so nobody can foresee it.
+        // Uses a fresh, unpredictable masking key for each frame (RFC 6455 section 5.3).
         let random = RandomState::new().hash_one(self.payload.len());
         let key = (random as u32).to_be_bytes();
         let mut bytes = Vec::new();

@@ -61,7 +61,7 @@ impl Probe {
         })
     }
 
-    /// Finds out what there is to find out, and tells each thing as it is found.
+    /// Asks all questions, and calls `tell` with each finding as soon as it is known.
     ///
     /// # Errors
     /// When the first connection cannot be made.

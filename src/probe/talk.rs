@@ -13,7 +13,7 @@ use crate::net::RawConnection;
 pub(super) const STUCK: Duration = Duration::from_secs(2);
 /// From a Close frame to the end of TCP.
 pub(super) const CLOSING: Duration = Duration::from_secs(5);
-/// The same where nobody asks how long it takes.
+/// The same where the time is not measured.
 pub(super) const LEAVING: Duration = Duration::from_secs(1);
 /// A message of more fragments than this in length is not put together.
 const MAX_MESSAGE: usize = MAX_PAYLOAD as usize;

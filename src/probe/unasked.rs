@@ -1,9 +1,9 @@
-//! Messages that a server sends by itself: told apart by their look, and recognised where they are well known.
+//! Messages that a server sends by itself: grouped by their shape, and recognised where they are well known.
 
 use super::findings::Unasked;
 use crate::units::is_harmless;
 
-/// So many looks are told apart; messages of others are counted.
+/// Shapes that are kept; messages of further shapes are only counted.
 const MAX_LOOKS: usize = 6;
 /// The longest excerpt of a message, in characters.
 const SHOWN: usize = 60;
@@ -12,13 +12,13 @@ const SHOWN: usize = 60;
 #[derive(Debug, Default)]
 pub(super) struct Collected {
     looks: Vec<Look>,
-    /// Messages of looks for which there was no room.
+    /// Messages of shapes for which there was no room.
     pub(super) more: u32,
 }
 
 #[derive(Debug)]
 struct Look {
-    /// The message with its numbers left out: a time in it makes no new look.
+    /// The message without its numbers, so that a time in it makes no new shape.
     shape: String,
     last_ns: u64,
     unasked: Unasked,
@@ -50,7 +50,7 @@ impl Collected {
         }
     }
 
-    /// One entry for each look, in the order they came.
+    /// One entry for each shape, in order of arrival.
     pub(super) fn into_messages(self) -> Vec<Unasked> {
         let messages = self.looks.into_iter().map(|look| {
             let gaps = u64::from(look.unasked.count - 1);
@@ -96,7 +96,7 @@ fn shape(text: &str) -> String {
             shape.push(c);
         }
     }
-    // One that is nothing but a number is its own look: engine.io speaks in those.
+    // Keeps a message of digits only as it is: the packets of engine.io are such numbers.
     if shape == "#" { text.to_owned() } else { shape }
 }
 

@@ -80,7 +80,7 @@ impl<'a, S: Source> Acceptor<'a, S> {
                 self.failures = 0;
                 return Accepted::Refused(client);
             }
-            // The system says so even when nobody is waiting.
+            // Linux reports this error even if no client waits.
             self.hold_spare();
         }
         sleep(pause(self.failures)).await;

@@ -204,7 +204,7 @@ impl Way<'_> {
         scratch: &mut [u8],
         cx: &mut Context<'_>,
     ) -> bool {
-        // Behind a FIN of ours, or when nobody is there to take it, what comes has nowhere to go.
+        // Drops what comes if the other leg has been shut or reset: it cannot be passed on.
         let is_lost = self.pipe.has_end() || self.to.is_gone || conditions.drops(self.direction);
         let room = match is_lost {
             true => scratch.len(),
@@ -223,7 +223,7 @@ impl Way<'_> {
                 }
                 return true;
             }
-            // A reset that a write has met already looks like an end in order.
+            // After a write has failed by a reset, a read returns 0 like a FIN.
             Poll::Ready(Ok(())) if !self.from.is_gone => End::Fin,
             Poll::Ready(_) => End::Rst,
         };

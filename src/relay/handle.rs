@@ -157,7 +157,7 @@ impl Drop for Relay {
     fn drop(&mut self) {
         self.orders.send_modify(|orders| orders.stop = true);
         if let Some(thread) = self.thread.take() {
-            // A panic has been shown already; there is nobody to tell more.
+            // Ignores a panic of the thread: its message has been printed already.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Whose sockets are those that the target has towards the relay. Pure: it is told what passed and what was seen.
+//! Finds the client of each socket that the target has towards the relay. Pure.
 
 use std::collections::HashMap;
 use std::time::Instant;

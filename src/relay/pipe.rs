@@ -154,7 +154,7 @@ impl Pipe {
         self.end.is_some()
     }
 
-    /// When there will be something to pass on that is not due yet. `NEVER`: what there is can be passed on now.
+    /// When the next bytes become due; `NEVER` if there are none, or if they are due already.
     pub(super) fn next_due(&self, conditions: &Conditions, now: u64) -> u64 {
         let portion = conditions.rate.map_or(0, |_| self.next_portion);
         let due = match (self.due.front(), self.end) {

@@ -151,7 +151,7 @@ pub(super) fn incident(
     (begin <= now).then_some((begin, (end <= now).then_some(end)))
 }
 
-/// From when to when a fault holds; `None`: nobody knows yet.
+/// From when to when a fault holds; `None` while its clock has not begun.
 fn span(fault: &PathFault, origins: Origins) -> Option<(u64, u64)> {
     let begin = match fault.after {
         Some(after) => origins.measuring?.saturating_add(after.as_nanos() as u64),

@@ -89,7 +89,7 @@ async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<Outcome> {
         let route = Rc::new(Route { cohort, schedule });
         spawn_local(accept(shared.clone(), route, listener));
     }
-    // Whoever started the thread may have gone, and then there are no orders either.
+    // Fails only if the owner of the relay was dropped; then `obey` returns at once.
     let _ = ready.send(());
     tokio::select! {
         result = drive(&shared, timer) => result?,
@@ -172,7 +172,7 @@ async fn drive(shared: &Shared, mut timer: Timer) -> io::Result<()> {
     .await
 }
 
-/// Does as it is told until it is told to stop, or nobody is left to tell it.
+/// Carries out orders until the order to stop, or until their sender is dropped.
 async fn obey(shared: &Shared, mut orders: watch::Receiver<Orders>) {
     loop {
         let order = *orders.borrow_and_update();
@@ -299,7 +299,7 @@ async fn end((mut leg, is_silent): (TcpStream, bool)) {
     }
 }
 
-/// Keeps a leg without a word, and answers whatever comes next with a RST.
+/// Keeps a leg open and sends nothing, until something comes: answers that with a RST.
 async fn forget((mut leg, is_silent): (TcpStream, bool)) {
     if is_silent {
         // It has sent its FIN before: nothing but acknowledgements can come.

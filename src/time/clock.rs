@@ -60,7 +60,7 @@ impl Clock for Monotonic {
     }
 }
 
-/// Now, in both forms. Who is put aside between two looks at the clock looks again.
+/// Now, in both forms. Retries if the thread was preempted between the two reads.
 #[cfg(target_os = "linux")]
 fn together() -> (Instant, Nanos) {
     const TRIES: u32 = 100;

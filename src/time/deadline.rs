@@ -44,7 +44,7 @@ struct Inner {
     queue: BTreeSet<(Nanos, Place)>,
     slots: Vec<Slot>,
     free: Vec<Place>,
-    /// Who sleeps until the first deadline, and until when.
+    /// The waker of the task that sleeps until the first deadline, and until when it sleeps.
     driver: Option<Waker>,
     sleeping_until: Nanos,
 }

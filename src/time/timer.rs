@@ -36,7 +36,7 @@ mod system {
             })
         }
 
-        /// Wakes the task at `at`, or now and then before. Ready means to look at once.
+        /// Wakes the task at `at`, sometimes earlier. Ready means that the caller checks its deadlines now.
         pub(crate) fn poll_until(
             &mut self,
             at: Nanos,

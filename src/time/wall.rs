@@ -42,7 +42,7 @@ pub(crate) fn monotonic(at: SystemTime) -> Instant {
     narrowest(Reading::take).monotonic(at)
 }
 
-/// The best of a few readings: a process that was put aside between two reads tries again.
+/// The best of a few readings. Retries if the thread was preempted between the two reads.
 fn narrowest(mut take: impl FnMut() -> Reading) -> Reading {
     let mut best = take();
     for _ in 1..TRIES {

@@ -27,8 +27,8 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Whether the end of TCP is waited for a little longer. A worker that looks late by more than a tenth of
-    /// `close_timeout` looks again, once, after a tenth: it was stopped, and may not have read what came meanwhile.
+    /// Puts the deadline for the end of TCP off once, by a tenth of `close_timeout`, if it is checked later than that: the
+    /// worker was stopped, and may not have read what came meanwhile. Returns whether it did.
     pub(super) fn puts_off(&mut self, due: Nanos, shared: &Shared, now: Nanos) -> bool {
         let tenth = nanos(shared.plan.scenario.target.close_timeout) / 10;
         match &mut self.state {
@@ -111,7 +111,7 @@ impl<T: Transport> Session<T> {
         ended.min(self.stop(shared))
     }
 
-    /// Its record, once it is over, where somebody asks for it.
+    /// Its record, once it is over; `None` without a contract.
     pub(in crate::engine) fn record(
         &mut self,
         verdict: &Verdict,

@@ -1,4 +1,4 @@
-//! Where a session does what its faults ask for. The faults know when; this knows how.
+//! Carries out the actions of a session's faults when their schedule asks for them.
 
 use std::task::{Context, Poll};
 
@@ -11,7 +11,7 @@ use crate::net::TcpEnd;
 use crate::net::{Act, Lost, Transport};
 use crate::plan::{FaultPlan, Nanos};
 
-/// What is wrong with one connection.
+/// The faults of one connection, and what they have done to it so far.
 #[derive(Debug)]
 pub(super) struct FaultRunner {
     pub(super) faults: Faults,
@@ -39,7 +39,7 @@ impl FaultRunner {
     fn ends_as(&self) -> Option<CloseKind> {
         match self {
             Self { is_gone: true, .. } => Some(CloseKind::Timeout),
-            // Bytes that nobody read make a RST of it (RFC 2525 section 2.17).
+            // The kernel sends RST instead of FIN if bytes are unread (RFC 2525 section 2.17).
             Self {
                 reads_not: true, ..
             } => Some(CloseKind::Rst),
@@ -100,7 +100,7 @@ impl<T: Transport> Session<T> {
             }
             FaultAction::StopReading => {
                 fault_runner.reads_not = true;
-                // Who does not read cannot watch the server.
+                // Without reads no pong can be seen.
                 self.heart = None;
             }
             FaultAction::Vanish => {

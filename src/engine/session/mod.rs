@@ -61,9 +61,9 @@ pub(super) struct Session<T> {
     ramp_down: Nanos,
     state: State,
     outbox: Outbox,
-    /// What it does wrong, where it does.
+    /// Its faults; `None` for a healthy client.
     fault_runner: Option<Box<FaultRunner>>,
-    /// What is kept of it, where somebody asks.
+    /// Records what contracts are judged by; `None` without a contract.
     recorder: Option<Box<Recorder>>,
 }
 
@@ -146,7 +146,7 @@ impl<T: Transport> Session<T> {
         set_deadline: impl FnOnce(Nanos, &Waker),
     ) -> Poll<Outcome> {
         let mut now = shared.clock.now();
-        // A busy worker looks at its deadlines between polls instead of waiting for its timer.
+        // Fires deadlines between polls, because a busy worker may not reach its timer for long.
         shared.deadlines.fire(now);
         let mut rounds = 0;
         // What has come is taken before a deadline is judged: a late worker does not make a peer silent. Once all was
@@ -159,7 +159,7 @@ impl<T: Transport> Session<T> {
                     return Poll::Ready(outcome);
                 }
                 self.outbox.flush(&mut self.transport, cx);
-                // A send that failed is no reason not to look: what came before the end is still there.
+                // Reads again after a failed send: what came before the end is still in the socket.
                 if self.outbox.has_lost() || !self.reads() {
                     // An answer cannot have come before the send it answers.
                     now = shared.clock.now();
@@ -329,7 +329,7 @@ impl<T: Transport> Session<T> {
         });
     }
 
-    /// Writes something down, where somebody asks for it.
+    /// Calls the recorder, if there is one.
     fn note(&mut self, what: impl FnOnce(&mut Recorder)) {
         if let Some(recorder) = &mut self.recorder {
             what(recorder);

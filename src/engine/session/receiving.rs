@@ -107,8 +107,8 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Nothing more can be read. What is queued still goes out as far as the server takes it at once: the answer to its
-    /// Close, and where it broke the protocol, ours (RFC 6455 section 7.1.7).
+    /// Sends what is queued, once, after nothing more can be read: the answer to the server's Close, or our Close where
+    /// the server broke the protocol (RFC 6455 section 7.1.7).
     #[cold]
     pub(super) fn send_final_close(&mut self, lost: &Lost, cx: &mut Context<'_>) {
         let code = match lost {

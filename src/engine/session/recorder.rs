@@ -22,7 +22,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Of a connection that was opened at this time; `None` where nobody asks for it.
+    /// Of a connection that was opened at this time; `None` without a contract.
     pub(super) fn new(
         connection: u32,
         cohort: usize,
@@ -85,7 +85,7 @@ impl Recorder {
         }
     }
 
-    /// The server had ended it by then: what a late worker sent after that is no activity either.
+    /// Takes back the last send if it was after this time: a late worker may send after the server has ended it.
     fn forget_sends_after(&mut self, at: Nanos) {
         if self.record.last_sent_ns > Some(at) {
             self.record.last_sent_ns = Some(self.sent_before.min(at));
@@ -149,7 +149,7 @@ impl Recorder {
         self.record.probe = Some((now, true));
     }
 
-    /// Somebody decided to end it; the first to do so did.
+    /// One side decided to end it. The first decision counts.
     pub(super) fn decided(&mut self, by: EndedBy) {
         self.ended_by.get_or_insert(by);
     }

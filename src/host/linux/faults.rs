@@ -59,7 +59,7 @@ impl Faults {
     /// Measuring starts, or started, at this time: the faults count from here. Only the first call has an effect.
     pub fn measuring(&self, from: Instant) {
         if let Some(start) = &self.start {
-            // Where all is done already, nobody listens.
+            // Fails only if all faults are done and the thread has ended.
             let _ = start.send(from);
         }
     }
@@ -206,7 +206,7 @@ mod tests {
     fn a_process_that_has_ended_cannot_be_frozen_and_that_is_told() {
         let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
         let reach = Reach::One(One::open(cat.id()).unwrap());
-        // It ends; nobody waits for it yet, so that signals still reach what is left.
+        // Does not wait for the child here: its number stays valid, so signals still reach the rest of its group.
         drop(cat.stdin.take());
         while reach.lives() {
             thread::yield_now();

@@ -30,7 +30,7 @@ kill -s KILL -- "$1"
 marked "$3" KILL
 "#;
 
-/// A shell that acts when this process ends without a word. Dropped, it ends.
+/// A shell that acts when this process ends without telling it to stop. Dropping the guard ends the shell.
 #[derive(Debug)]
 pub(super) struct Guard(Child);
 
@@ -64,7 +64,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // Where it has ended already, there is nobody to tell.
+        // Fails only if the shell has ended already.
         let told = self
             .0
             .stdin

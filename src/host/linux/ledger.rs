@@ -99,7 +99,7 @@ impl Ledger {
     fn enter(&mut self, row: &Row, now: Instant) {
         let live = match self.live.entry(row.cookie) {
             Entry::Occupied(entry) => entry.into_mut(),
-            // Whose end was not seen coming is of no interest.
+            // Ignores sockets that were first seen after their end.
             Entry::Vacant(_) if row.held == Held::Address => return,
             Entry::Vacant(entry) => {
                 let at = (self.kept.len() < MAX_SOCKETS).then_some(self.kept.len());

@@ -29,13 +29,13 @@ pub fn enter() -> Result<(), NamespaceError> {
     if threads > 1 {
         return Err(NamespaceError::Threads(threads));
     }
-    // Inside, until the mapping is there, nobody is anybody.
+    // Until the mapping is written, every user id inside is the overflow id.
     let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
     unshare().map_err(|error| failed("unshare", error))?;
     let write = |file: &'static str, text: String| {
         fs::write(file, text).map_err(|error| failed(file, error))
     };
-    // Who gives up setgroups(2) may map a group without being root outside.
+    // A process without CAP_SETGID may map a group only after it has denied setgroups(2) (user_namespaces(7)).
     write("/proc/self/setgroups", "deny".to_owned())?;
     write("/proc/self/uid_map", format!("0 {} 1", user.as_raw()))?;
     write("/proc/self/gid_map", format!("0 {} 1", group.as_raw()))?;

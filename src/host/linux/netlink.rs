@@ -33,7 +33,7 @@ pub(super) struct Netlink {
 }
 
 impl Netlink {
-    /// Opens one; without a protocol it speaks of routes and links.
+    /// Opens one. `None` is NETLINK_ROUTE: routes and links.
     ///
     /// # Errors
     /// What the system says.

@@ -252,7 +252,8 @@ impl Listener {
     }
 }
 
-/// Where nobody listens, and the port is one that the system gives to clients, a dial can meet itself.
+/// Whether a dial connected to itself: possible where nothing listens and the port is in the range for clients (TCP
+/// simultaneous open).
 fn met_itself(stream: &TcpStream) -> bool {
     let ends = (stream.local_addr(), stream.peer_addr());
     matches!(ends, (Ok(local), Ok(peer)) if local == peer)

@@ -46,7 +46,7 @@ impl Tail {
         lines.iter().cloned().collect()
     }
 
-    /// Waits a moment for the end of the output: whoever has ended may have been heard in part only.
+    /// Waits briefly for the end of the output: after a process has ended, its last lines may still be in the pipe.
     pub(super) fn settle(&self) {
         // An error either way: the end has come, or it does not come because a child holds the output.
         let _ = self.end.recv_timeout(SETTLE);

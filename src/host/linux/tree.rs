@@ -8,7 +8,7 @@ pub(super) struct Row {
     pub(super) pid: u32,
     pub(super) parent: u32,
     pub(super) group: u32,
-    /// It has not ended; a process that has, and that nobody has waited for, is still in the table.
+    /// It is no zombie: a process that has ended stays in the table until its parent waits for it.
     pub(super) lives: bool,
 }
 
@@ -65,7 +65,7 @@ fn descend(pid: u32, all: &[Row]) -> Vec<u32> {
     while let Some(&parent) = family.get(next) {
         next += 1;
         for row in all.iter().filter(|row| row.parent == parent && row.lives) {
-            // Read one after the other, the rows of a busy system may speak of two processes with one number.
+            // Skips numbers seen before: rows are read one by one, and a number may be reused meanwhile.
             if !family.contains(&row.pid) {
                 family.push(row.pid);
             }

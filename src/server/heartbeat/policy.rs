@@ -1,5 +1,5 @@
 //! What a heartbeat does, and the one thing each defect changes about it.
-//! A guilty server is correct in all the rest: only so can a test tell that a contract convicts the right one.
+//! A guilty server breaks one rule and keeps all others, so that a test can tell which rule a contract found broken.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! What a bad client does, and when: pure, as `heart.rs` and `exchange.rs` are. Is told the time and what came; says
-//! what to do next.
+//! The schedule of a client's faults. Pure: is told the time and what came, and returns the next action.
 
 mod raw;
 mod schedule;

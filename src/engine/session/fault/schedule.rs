@@ -162,7 +162,7 @@ impl Faults {
         }
     }
 
-    /// Our half of TCP has ended: what would send does not, and the rest goes on.
+    /// Our half of TCP has ended: cancels what sends, keeps the rest.
     fn half_close(&mut self) {
         self.pongs.clear();
         self.is_silent = true;
