@@ -12,7 +12,7 @@ use super::access::Access;
 use super::error::CliError;
 use super::files;
 use super::term;
-use crate::probe::{self, Asked, Findings, Probe, Step};
+use crate::probe::{self, Asked, Findings, Probe, Progress};
 use crate::scenario::{self, Outside, Overrides, Source, TargetUrl};
 use crate::units::parse_duration;
 use crate::verdict::Exit;
@@ -120,11 +120,11 @@ impl Args {
         bar.enable_steady_tick(Duration::from_millis(100));
         let mut written = Ok(());
         let found = runtime.block_on(probe.run(&mut |step| match step {
-            Step::Doing(what) => bar.set_message(what.to_owned()),
-            Step::Found(finding) if !self.json && written.is_ok() => {
+            Progress::Doing(what) => bar.set_message(what.to_owned()),
+            Progress::Found(finding) if !self.json && written.is_ok() => {
                 written = bar.suspend(|| term::print(probe::words(finding).as_bytes()));
             }
-            Step::Found(_) => {}
+            Progress::Found(_) => {}
         }));
         // A name server that does not answer would hold it until it does.
         runtime.shutdown_background();

@@ -21,7 +21,7 @@ pub use findings::{
     Answer, CloseHandshake, Doing, Echo, Ending, Finding, Findings, Handshake, How, Idle, Limit,
     Pings, Quiet, Since, Tcp, Trial, Unasked, Within,
 };
-pub use run::{Failed, Probe, Step};
+pub use run::{Failed, Probe, Progress};
 pub use scenario::scenario;
 pub use target::{Asked, target_text};
 pub use words::{plan, words};

@@ -22,7 +22,7 @@ pub struct Probe {
 
 /// What a probe tells on its way.
 #[derive(Debug)]
-pub enum Step<'a> {
+pub enum Progress<'a> {
     /// This is being done now; it may take some seconds.
     Doing(&'a str),
     /// This was found out.
@@ -65,31 +65,31 @@ impl Probe {
     ///
     /// # Errors
     /// When the first connection cannot be made.
-    pub async fn run(&self, tell: &mut dyn FnMut(Step<'_>)) -> Result<Findings, Failed> {
+    pub async fn run(&self, tell: &mut dyn FnMut(Progress<'_>)) -> Result<Findings, Failed> {
         let mut findings = Findings::default();
-        let mut found = |tell: &mut dyn FnMut(Step<'_>), finding: Finding| {
-            tell(Step::Found(&finding));
+        let mut found = |tell: &mut dyn FnMut(Progress<'_>), finding: Finding| {
+            tell(Progress::Found(&finding));
             findings.add(finding);
         };
-        tell(Step::Doing("connecting"));
+        tell(Progress::Doing("connecting"));
         let first = self.open().await.map_err(Failed::from)?;
         let mut handshake = handshake(&first);
         let mut talk = Talk::new(first, true);
         handshake.compression = self.compression().await;
         found(tell, Finding::Handshake(handshake));
 
-        tell(Step::Doing("sending messages"));
+        tell(Progress::Doing("sending messages"));
         found(tell, Finding::Echo(asking::echo(&mut talk).await));
         talk.leave().await;
 
-        tell(Step::Doing("sending pings"));
+        tell(Progress::Doing("sending pings"));
         if let Ok(connection) = self.open().await {
             let mut talk = Talk::new(connection, true);
             found(tell, Finding::Pings(asking::pings(&mut talk).await));
             talk.leave().await;
         }
 
-        tell(Step::Doing("watching quiet connections"));
+        tell(Progress::Doing("watching quiet connections"));
         let (quiet, trials) = self.trials().await;
         if let Some(quiet) = quiet {
             found(tell, Finding::Quiet(quiet));
@@ -98,7 +98,7 @@ impl Probe {
         found(tell, Finding::Activity(trials));
         found(tell, Finding::Idle(idle));
 
-        tell(Step::Doing("closing"));
+        tell(Progress::Doing("closing"));
         if let Ok(connection) = self.open().await {
             let close = asking::close(Talk::new(connection, false)).await;
             found(tell, Finding::Close(close));

@@ -30,7 +30,7 @@ pub(super) struct Connection {
 }
 
 /// What a connection needs to know.
-pub(super) struct Around<'a> {
+pub(super) struct Environment<'a> {
     pub(super) schedule: &'a Schedule,
     pub(super) origins: Origins,
     /// Nanoseconds since the relay's start.
@@ -49,7 +49,7 @@ pub(super) struct Tally {
 
 /// What becomes of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum Progress {
     /// It goes on: at this time, or when a socket is ready.
     Wait(u64),
     /// Both legs are to be ended, in order.
@@ -103,16 +103,16 @@ impl Connection {
     /// Does what can be done now: lets faults strike, and moves bytes both ways. `scratch` is where bytes are read to.
     pub(super) fn step(
         &mut self,
-        around: &Around<'_>,
+        around: &Environment<'_>,
         scratch: &mut [u8],
         cx: &mut Context<'_>,
-    ) -> Step {
+    ) -> Progress {
         if let Some(end) = self.be_struck(around) {
             return end;
         }
         let (conditions, mut until) = around.schedule.conditions(around.origins, around.now);
         if conditions.frozen {
-            return Step::Wait(until);
+            return Progress::Wait(until);
         }
         let mut moving = true;
         while moving {
@@ -121,37 +121,37 @@ impl Connection {
                 moving |= self.way(direction).read(&conditions, around, scratch, cx);
                 if self.cut && direction == Direction::ToClient {
                     match self.way(direction).cut(&conditions, around, cx) {
-                        Poll::Ready(()) => return Step::Ended,
+                        Poll::Ready(()) => return Progress::Ended,
                         Poll::Pending => continue,
                     }
                 }
                 moving |= self.way(direction).write(&conditions, around, cx);
                 match self.way(direction).end(&conditions, around.now) {
-                    Some(End::Rst) => return Step::Reset,
+                    Some(End::Rst) => return Progress::Reset,
                     Some(End::Fin) => moving = true,
                     None => {}
                 }
             }
         }
         if self.client.is_shut && self.server.is_shut {
-            return Step::Ended;
+            return Progress::Ended;
         }
         for pipe in [&self.to_server, &self.to_client] {
             until = until.min(pipe.next_due(&conditions, around.now));
         }
         self.count_backed_up(around.tally);
-        Step::Wait(until)
+        Progress::Wait(until)
     }
 
     /// Lets faults strike that are due; says how it ends, if it does.
-    fn be_struck(&mut self, around: &Around<'_>) -> Option<Step> {
-        let Around { origins, now, .. } = *around;
+    fn be_struck(&mut self, around: &Environment<'_>) -> Option<Progress> {
+        let Environment { origins, now, .. } = *around;
         while let Some(strike) =
             (around.schedule).strike(origins, self.opened, now, &mut self.struck)
         {
             match strike {
-                Strike::Reset => return Some(Step::Reset),
-                Strike::Forget => return Some(Step::Forgotten),
+                Strike::Reset => return Some(Progress::Reset),
+                Strike::Forget => return Some(Progress::Forgotten),
                 Strike::Cut => self.cut = true,
                 // What is on its way arrives; the FIN follows it.
                 Strike::HalfClose(direction) => {
@@ -200,7 +200,7 @@ impl Way<'_> {
     fn read(
         &mut self,
         conditions: &Conditions,
-        around: &Around<'_>,
+        around: &Environment<'_>,
         scratch: &mut [u8],
         cx: &mut Context<'_>,
     ) -> bool {
@@ -236,7 +236,7 @@ impl Way<'_> {
     fn write(
         &mut self,
         conditions: &Conditions,
-        around: &Around<'_>,
+        around: &Environment<'_>,
         cx: &mut Context<'_>,
     ) -> bool {
         if self.to.is_gone {
@@ -283,7 +283,7 @@ impl Way<'_> {
     fn cut(
         &mut self,
         conditions: &Conditions,
-        around: &Around<'_>,
+        around: &Environment<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let bytes = self.pipe.front(conditions, around.now);

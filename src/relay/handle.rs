@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::counts::{PathIncident, RelayLog};
 use super::schedule::{Origins, Schedule, incident};
-use super::service::{self, Orders, Outcome, Setup};
+use super::service::{self, Finished, Orders, Setup};
 use crate::scenario::{Path, PathFault};
 
 /// The cohorts of a storm come at once.
@@ -41,7 +41,7 @@ pub struct Relay {
     /// For each cohort: where its clients connect to.
     routes: Vec<Option<SocketAddr>>,
     orders: watch::Sender<Orders>,
-    thread: Option<JoinHandle<io::Result<Outcome>>>,
+    thread: Option<JoinHandle<io::Result<Finished>>>,
 }
 
 impl Relay {
@@ -113,7 +113,7 @@ impl Relay {
     /// It went down before.
     pub fn stop(mut self) -> Result<RelayLog, RelayError> {
         let stopped = self.since_start(Instant::now());
-        let Outcome { origins, mut log } = self.join()?;
+        let Finished { origins, mut log } = self.join()?;
         log.incidents = self.incidents(origins, stopped);
         Ok(log)
     }
@@ -140,7 +140,7 @@ impl Relay {
     }
 
     /// Tells the thread to stop and waits for it.
-    fn join(&mut self) -> io::Result<Outcome> {
+    fn join(&mut self) -> io::Result<Finished> {
         self.orders.send_modify(|orders| orders.stop = true);
         let thread = self
             .thread

@@ -18,7 +18,7 @@ use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use super::accept::{Accepted, Acceptor, is_out_of_descriptors};
-use super::connection::{Around, Connection, Step, Tally, shut};
+use super::connection::{Connection, Environment, Progress, Tally, shut};
 use super::counts::{Passage, RelayLog};
 use super::schedule::{Origins, Schedule};
 use crate::time::{Deadlines, NEVER, Timer};
@@ -53,7 +53,7 @@ pub(super) struct Setup {
 }
 
 /// When both clocks of the faults began, and what was counted.
-pub(super) struct Outcome {
+pub(super) struct Finished {
     pub(super) origins: Origins,
     pub(super) log: RelayLog,
 }
@@ -62,7 +62,7 @@ pub(super) struct Outcome {
 ///
 /// # Errors
 /// The system gives no timer or takes a listener back.
-pub(super) fn run(setup: Setup, ready: &SyncSender<()>) -> io::Result<Outcome> {
+pub(super) fn run(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .event_interval(EVENT_INTERVAL)
@@ -70,7 +70,7 @@ pub(super) fn run(setup: Setup, ready: &SyncSender<()>) -> io::Result<Outcome> {
     runtime.block_on(relay(setup, ready))
 }
 
-async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<Outcome> {
+async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> {
     let timer = Timer::new()?;
     let shared = Rc::new(Shared {
         origin: setup.origin,
@@ -133,14 +133,14 @@ impl Shared {
         log.connections - 1
     }
 
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> Finished {
         let mut log = self.log.take();
         log.bytes_to_server = self.tally.bytes_to_server.get();
         log.bytes_to_client = self.tally.bytes_to_client.get();
         log.bytes_lost = self.tally.bytes_lost.get();
         log.backed_up = self.tally.backed_up.get();
         log.cpu = cpu();
-        Outcome {
+        Finished {
             origins: self.origins.get(),
             log,
         }
@@ -233,14 +233,14 @@ async fn serve(shared: Rc<Shared>, route: Rc<Route>, client: TcpStream, opened: 
     let mut connection = Connection::new(client, server, opened, [seed, seed ^ 1]);
     let place = shared.deadlines.join();
     let last = poll_fn(|cx| {
-        let around = Around {
+        let around = Environment {
             schedule: &route.schedule,
             origins: shared.origins.get(),
             now: shared.now(),
             tally: &shared.tally,
         };
         match connection.step(&around, &mut shared.scratch.borrow_mut(), cx) {
-            Step::Wait(until) => {
+            Progress::Wait(until) => {
                 shared.deadlines.set(place, until, cx.waker());
                 Poll::Pending
             }
@@ -251,15 +251,15 @@ async fn serve(shared: Rc<Shared>, route: Rc<Route>, client: TcpStream, opened: 
     shared.deadlines.leave(place);
     let [client, server] = connection.into_legs();
     match last {
-        Step::Wait(_) => {}
-        Step::Reset => {
+        Progress::Wait(_) => {}
+        Progress::Reset => {
             reset(client.0);
             reset(server.0);
         }
-        Step::Ended => {
+        Progress::Ended => {
             tokio::join!(end(client), end(server));
         }
-        Step::Forgotten => {
+        Progress::Forgotten => {
             tokio::join!(forget(client), forget(server));
         }
     }

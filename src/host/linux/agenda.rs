@@ -7,7 +7,7 @@ use crate::scenario::TargetFault;
 
 /// What to do at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Step {
+pub(super) enum TargetAction {
     /// A freeze ends.
     Thaw,
     /// A freeze begins.
@@ -17,12 +17,15 @@ pub(super) enum Step {
 }
 
 /// All steps in order of time, from the start of measuring. A freeze that begins as another ends comes after it.
-pub(super) fn steps(faults: &[TargetFault]) -> Vec<(Duration, Step)> {
+pub(super) fn steps(faults: &[TargetFault]) -> Vec<(Duration, TargetAction)> {
     let mut steps = Vec::new();
     for planned in faults.iter().flat_map(fault_times) {
         match planned.until {
-            Some(until) => steps.extend([(planned.from, Step::Freeze), (until, Step::Thaw)]),
-            None => steps.push((planned.from, Step::Terminate)),
+            Some(until) => steps.extend([
+                (planned.from, TargetAction::Freeze),
+                (until, TargetAction::Thaw),
+            ]),
+            None => steps.push((planned.from, TargetAction::Terminate)),
         }
     }
     steps.sort_unstable();
@@ -55,11 +58,11 @@ mod tests {
             ..first.clone()
         };
         let expected = [
-            (ms(1000), Step::Freeze),
-            (ms(1300), Step::Thaw),
-            (ms(1300), Step::Freeze),
-            (ms(1400), Step::Terminate),
-            (ms(1600), Step::Thaw),
+            (ms(1000), TargetAction::Freeze),
+            (ms(1300), TargetAction::Thaw),
+            (ms(1300), TargetAction::Freeze),
+            (ms(1400), TargetAction::Terminate),
+            (ms(1600), TargetAction::Thaw),
         ];
         assert_eq!(steps(&[second, terminate, first]), expected);
     }

@@ -9,7 +9,7 @@ use std::{io, mem};
 
 use rustix::process::Signal as Posix;
 
-use super::agenda::{Step, steps};
+use super::agenda::{TargetAction, steps};
 use super::guard::Guard;
 use super::process::TargetProcess;
 use super::reach::Reach;
@@ -38,7 +38,7 @@ impl Faults {
     /// The system gives no thread or no shell.
     pub fn start(process: &TargetProcess, faults: &[TargetFault]) -> Result<Self, HostError> {
         let steps = steps(faults);
-        let freezes = steps.iter().any(|(_, step)| *step == Step::Freeze);
+        let freezes = steps.iter().any(|(_, step)| *step == TargetAction::Freeze);
         let guard = (freezes && !process.is_own())
             .then(|| Guard::of_process(process.pid()))
             .transpose()
@@ -82,7 +82,11 @@ impl Drop for Faults {
 }
 
 /// Takes the steps one by one, until all are done, one fails, or the sender of `told` is gone.
-fn carry_out(reach: &Reach, steps: &[(Duration, Step)], told: &Receiver<Instant>) -> Incidents {
+fn carry_out(
+    reach: &Reach,
+    steps: &[(Duration, TargetAction)],
+    told: &Receiver<Instant>,
+) -> Incidents {
     let mut hands = Hands::new(reach);
     let Ok(from) = told.recv() else {
         return hands.finish();
@@ -131,26 +135,26 @@ impl<'a> Hands<'a> {
         }
     }
 
-    fn take(&mut self, step: Step) -> io::Result<()> {
-        if step != Step::Thaw && !self.reach.lives() {
+    fn take(&mut self, step: TargetAction) -> io::Result<()> {
+        if step != TargetAction::Thaw && !self.reach.lives() {
             return Err(io::Error::other("the target has ended"));
         }
         match step {
-            Step::Freeze => {
+            TargetAction::Freeze => {
                 self.freezes += 1;
                 if self.stopped.is_none() {
                     self.stopped = Some(self.send(Posix::STOP)?);
                 }
                 Ok(())
             }
-            Step::Thaw => {
+            TargetAction::Thaw => {
                 self.freezes = self.freezes.saturating_sub(1);
                 match self.freezes {
                     0 => self.let_go(),
                     _ => Ok(()),
                 }
             }
-            Step::Terminate => {
+            TargetAction::Terminate => {
                 let began = self.send(Posix::TERM)?;
                 self.note(Signal::Terminate, began, None);
                 Ok(())
@@ -215,7 +219,12 @@ mod tests {
 
         let (start, told) = channel();
         start.send(Instant::now()).unwrap();
-        let steps = [Step::Freeze, Step::Thaw, Step::Terminate].map(|step| (Duration::ZERO, step));
+        let steps = [
+            TargetAction::Freeze,
+            TargetAction::Thaw,
+            TargetAction::Terminate,
+        ]
+        .map(|step| (Duration::ZERO, step));
         let incidents = carry_out(&reach, &steps, &told);
         assert_eq!(incidents.happened, []);
         assert_eq!(incidents.failed.unwrap(), "the target has ended");
