@@ -92,6 +92,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         workers: finished.workers,
         precise_timer: time::PRECISE,
         kernel_view: net::TCP_VIEW,
+        cores: None,
+        throttling: None,
         surroundings,
     };
     let verdict = judge(&loaded.scenario, &finished.summary, &facts);

@@ -178,9 +178,14 @@ impl Shared {
         what(&mut self.shard.borrow_mut().cohorts[cohort].whole);
     }
 
-    /// Records how late the worker was woken.
-    pub(super) fn loop_lag(&self, lag: Nanos) {
-        self.shard.borrow_mut().loop_lag.record(lag);
+    /// Records that the worker was woken `lag` too late, at `now`.
+    pub(super) fn loop_lag(&self, now: Nanos, lag: Nanos) {
+        let shard = &mut *self.shard.borrow_mut();
+        let measures = self.state.measure_from().is_some_and(|from| from <= now);
+        match measures {
+            true => shard.loop_lag.record(lag),
+            false => shard.early_lag.record(lag),
+        }
     }
 
     /// Records how long look-ups of the target's name took.

@@ -119,8 +119,8 @@ async fn pulse(
     workers: usize,
 ) -> std::io::Result<()> {
     let pace = shared.plan.scenario.load.pace;
-    let driver = time::drive(&*shared.clock, &shared.deadlines, pace, |late| {
-        shared.loop_lag(late);
+    let driver = time::drive(&*shared.clock, &shared.deadlines, pace, |now, late| {
+        shared.loop_lag(now, late);
     });
     let ((), result) = tokio::join!(
         // The timer comes last, so that it is set once for all that is due next.

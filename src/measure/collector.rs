@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::cells::Cells;
 use super::fallbacks::Fallbacks;
+use super::histogram::Histogram;
 use super::interval::{Interval, Sample};
 use super::shard::{CohortShard, Layout, Open, Shard, Window};
 use super::summary::{ConnectionRecords, Endings, GaugeStats, Metric, States, Summary, Value};
@@ -156,6 +157,9 @@ impl Collector {
         for cohort in self.cohorts(&|_| true) {
             cohort.totals(seconds, &mut totals);
         }
+        let mut lag = self.all.loop_lag.clone();
+        lag.merge(&self.all.early_lag);
+        push_own(&mut totals, Timer::GeneratorLoopLag, &lag, seconds);
         Summary {
             totals,
             timeline: self.timeline.rows(),
@@ -183,18 +187,12 @@ impl Collector {
         }
         push_gauges(&mut metrics, None, seconds, OWN, self.generator);
         // These belong to no cohort.
-        for (timer, histogram) in [
+        for (timer, times) in [
             (Timer::HandshakeDns, &self.all.look_ups),
             (Timer::GeneratorLoopLag, &self.all.loop_lag),
         ] {
-            if !histogram.is_empty() && wanted(timer.name()) {
-                metrics.push(Metric {
-                    name: timer.name().to_owned(),
-                    cohort: None,
-                    stage: None,
-                    seconds,
-                    value: Value::Histogram(Box::new(histogram.clone())),
-                });
+            if wanted(timer.name()) {
+                push_own(&mut metrics, timer, times, seconds);
             }
         }
         Summary {
@@ -258,6 +256,18 @@ fn push_gauges(
             stage: None,
             seconds,
             value: Value::Gauge(stats),
+        });
+    }
+}
+
+fn push_own(out: &mut Vec<Metric>, timer: Timer, times: &Histogram, seconds: f64) {
+    if !times.is_empty() {
+        out.push(Metric {
+            name: timer.name().to_owned(),
+            cohort: None,
+            stage: None,
+            seconds,
+            value: Value::Histogram(Box::new(times.clone())),
         });
     }
 }

@@ -272,6 +272,17 @@ impl Histogram {
         reached.map_or(self.max, |(ns, _)| RULER.highest_equivalent(*ns))
     }
 
+    /// How many times were this long or longer, and their sum in nanoseconds, to the stated precision.
+    pub fn at_least(&self, ns: u64) -> (u64, u64) {
+        let long = self.recorded().into_iter().filter(|(time, _)| *time >= ns);
+        long.fold((0, 0), |(count, sum), (time, times)| {
+            (
+                count + times,
+                sum.saturating_add(time.saturating_mul(times)),
+            )
+        })
+    }
+
     /// The whole distribution for a plot: `(quantile, nanoseconds, how many so far)`, in steps that get
     /// finer towards the end.
     pub fn quantiles(&self) -> Vec<(f64, u64, u64)> {
@@ -351,6 +362,18 @@ mod tests {
         assert_eq!(empty.max(), None);
         assert_eq!(empty.mean(), None);
         assert!(empty.quantiles().iter().all(|step| step.2 == 0));
+    }
+
+    #[test]
+    fn long_times_are_counted_and_summed() {
+        let mut histogram = Histogram::new();
+        for ns in [1_000, 2_000_000, 3_000_000] {
+            histogram.record(ns);
+        }
+        let (count, sum) = histogram.at_least(1_000_000);
+        assert_eq!(count, 2);
+        assert!(sum.abs_diff(5_000_000) < 10_000, "{sum}");
+        assert_eq!(histogram.at_least(4_000_000), (0, 0));
     }
 
     #[test]

@@ -222,8 +222,10 @@ pub struct Shard {
     pub interval: u64,
     /// In the order of the [`Layout`].
     pub cohorts: Vec<CohortShard>,
-    /// How late the worker was woken.
+    /// How late the worker was woken since measuring began.
     pub loop_lag: Histogram,
+    /// The same before that.
+    pub early_lag: Histogram,
     /// How long look-ups of the target's name took.
     pub look_ups: Histogram,
     /// Addresses of the target that took no connection.
@@ -257,6 +259,7 @@ impl Shard {
             interval: 0,
             cohorts,
             loop_lag: Histogram::new(),
+            early_lag: Histogram::new(),
             look_ups: Histogram::new(),
             fallbacks: Fallbacks::default(),
             endings: Vec::new(),
@@ -296,8 +299,11 @@ impl Shard {
         for (mine, theirs) in self.cohorts.iter_mut().zip(&other.cohorts) {
             mine.merge(theirs);
         }
-        if !other.loop_lag.is_empty() {
-            self.loop_lag.merge(&other.loop_lag);
+        let lags = [&mut self.loop_lag, &mut self.early_lag];
+        for (mine, theirs) in lags.into_iter().zip([&other.loop_lag, &other.early_lag]) {
+            if !theirs.is_empty() {
+                mine.merge(theirs);
+            }
         }
         if !other.look_ups.is_empty() {
             self.look_ups.merge(&other.look_ups);
@@ -314,7 +320,11 @@ impl Shard {
         for cohort in &mut self.cohorts {
             cohort.clear();
         }
-        self.loop_lag.clear();
+        for lag in [&mut self.loop_lag, &mut self.early_lag] {
+            if !lag.is_empty() {
+                lag.clear();
+            }
+        }
         self.look_ups.clear();
         self.fallbacks.clear();
         self.endings.clear();

@@ -12,7 +12,7 @@ use super::run_report::RunReport;
 use super::surroundings::Around;
 use crate::measure::{Histogram, Metric, Summary, Value};
 use crate::metric::{self, Cause, Unit, unit_of};
-use crate::verdict::{ContractResult, Distrust, GateResult, Outcome, Times, Verdict, Warning};
+use crate::verdict::{ContractResult, Doubt, GateResult, Outcome, Times, Verdict, Warning};
 
 /// The version of the shape of `run.json`: raised when a reader of the old one could misread the new one.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -74,6 +74,7 @@ struct GateLine<'a> {
     observed: Option<f64>,
     unit: Option<&'static str>,
     passed: bool,
+    doubted: bool,
     why: &'a str,
 }
 
@@ -93,6 +94,7 @@ struct ContractLine<'a> {
     p99: Option<f64>,
     max: Option<f64>,
     passed: bool,
+    doubted: bool,
     why: &'a str,
 }
 
@@ -102,6 +104,9 @@ struct Note {
     kind: &'static str,
     text: String,
     hint: Option<String>,
+    /// Of a doubt: the gates and promises that have no verdict by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concerns: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]
@@ -214,7 +219,11 @@ fn judgement(verdict: &Verdict) -> Judgement<'_> {
         exit_code: verdict.exit.code(),
         gates: verdict.gates.iter().map(gate).collect(),
         contracts: verdict.contracts.iter().map(contract).collect(),
-        distrust: verdict.distrust.iter().map(Note::from).collect(),
+        distrust: verdict
+            .distrust
+            .iter()
+            .map(|doubt| note_of(doubt, verdict))
+            .collect(),
     }
 }
 
@@ -224,6 +233,7 @@ fn gate(result: &GateResult) -> GateLine<'_> {
         observed: result.observed.map(|observed| observed.reported()),
         unit: result.observed.map(|observed| observed.measure.name()),
         passed: result.passed,
+        doubted: result.doubted,
         why: &result.why,
     }
 }
@@ -246,6 +256,7 @@ fn contract(result: &ContractResult) -> ContractLine<'_> {
         p99: time(|times| times.p99_ns),
         max: time(|times| times.max_ns),
         passed: result.passed,
+        doubted: result.doubted,
         why: &result.why,
     }
 }
@@ -256,17 +267,21 @@ impl From<&Warning> for Note {
             kind: warning.kind(),
             text: warning.to_string(),
             hint: warning.hint(),
+            concerns: None,
         }
     }
 }
 
-impl From<&Distrust> for Note {
-    fn from(distrust: &Distrust) -> Self {
-        Self {
-            kind: distrust.kind(),
-            text: distrust.to_string(),
-            hint: distrust.hint(),
-        }
+/// A doubt, and which gates and promises it concerns.
+fn note_of(doubt: &Doubt, verdict: &Verdict) -> Note {
+    let gates = verdict.gates.iter().map(|gate| gate.gate.clone());
+    let promises = verdict.contracts.iter().map(ContractResult::name);
+    let concerned = gates.chain(promises).filter(|name| doubt.is_about(name));
+    Note {
+        kind: doubt.reason.kind(),
+        text: doubt.reason.to_string(),
+        hint: doubt.reason.hint(),
+        concerns: Some(concerned.collect()),
     }
 }
 

@@ -16,12 +16,15 @@ const APART: Nanos = 100_000;
 /// With `pace = "precise"`, nearer deadlines than this are waited for without sleeping.
 const SPIN: Nanos = 100_000;
 
-/// Fires deadlines until it is dropped. `woken_late` is told, at each waking, how late it was.
+/// Asks to be woken at least so often, due or not, so that no time in which the worker stood still goes unseen.
+const PULSE: Nanos = 2_000_000;
+
+/// Fires deadlines until it is dropped. `woken_late` is told, at each waking, when that was and how late.
 pub(crate) async fn drive(
     clock: &dyn Clock,
     deadlines: &Deadlines,
     pace: Pace,
-    woken_late: impl Fn(Nanos),
+    woken_late: impl Fn(Nanos, Nanos),
 ) -> io::Result<()> {
     let mut timer = Timer::new()?;
     let mut last = 0;
@@ -30,7 +33,7 @@ pub(crate) async fn drive(
         loop {
             let now = clock.now();
             if asked_for <= now {
-                woken_late(now - asked_for);
+                woken_late(now, now - asked_for);
                 last = now;
             }
             let next = deadlines.fire(now);
@@ -43,6 +46,7 @@ pub(crate) async fn drive(
                 Pace::Steady if next != NEVER => next.max(last + APART),
                 _ => next,
             };
+            asked_for = asked_for.min(now + PULSE);
             deadlines.sleep(asked_for, cx.waker());
             match timer.poll_until(asked_for, now, cx) {
                 Poll::Ready(Ok(())) => {}

@@ -1,15 +1,44 @@
-//! Reasons not to trust any verdict on this run (exit code 4).
+//! Reasons not to trust a verdict (exit code 4), and which gates each concerns.
 //! Each says what was seen, and what to do about it.
 
 use std::fmt;
 
+use super::facts::Throttling;
 use super::failures::Failures;
 use crate::units::{human_count, human_ns};
 
 /// More than this part of the messages due not sent, and an open model is none.
 pub(super) const NOT_SENT_LIMIT: f64 = 0.001;
 
-/// A reason not to trust any verdict on this run.
+/// A reason not to trust a verdict, and what it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Doubt {
+    /// What was seen.
+    pub reason: Distrust,
+    /// Which gates and promises have no verdict by it: gates as they are written, promises as `closed of main`.
+    pub concerns: Concerns,
+}
+
+/// What a doubt is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Concerns {
+    /// The whole run.
+    Everything,
+    /// These gates and promises; never empty.
+    Only(Vec<String>),
+}
+
+impl Doubt {
+    /// Whether this gate or promise has no verdict by it.
+    pub fn is_about(&self, judged: &str) -> bool {
+        match &self.concerns {
+            Concerns::Everything => true,
+            Concerns::Only(these) => these.iter().any(|one| one == judged),
+        }
+    }
+}
+
+/// A reason not to trust a verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Distrust {
     /// Nobody got in.
@@ -19,12 +48,25 @@ pub enum Distrust {
         /// Why they were not.
         failures: Failures,
     },
-    /// Nothing came back.
+    /// Not one expected answer came.
     NoAnswer {
-        /// Messages and pings that were sent.
+        /// What was sent that expects one: messages, or pings where no message does.
         sent: u64,
+        /// Whether these are messages.
+        are_messages: bool,
+        /// Messages that came, though none of them was an answer.
+        received: u64,
     },
-    /// Every gate held, but over connections most of which were gone before their time.
+    /// It held, but most of the connections that were planned never opened.
+    NeverOpened {
+        /// Connections that were to be opened.
+        planned: u64,
+        /// Those that were.
+        opened: u64,
+        /// Why the others were not.
+        failures: Failures,
+    },
+    /// It held, but over connections most of which were gone before their time.
     ConnectionsLost {
         /// Connections that ended before their time.
         lost: u64,
@@ -38,25 +80,30 @@ pub enum Distrust {
         /// Messages due.
         due: u64,
     },
-    /// The schedule was not kept: too much was sent too late.
+    /// A limit on latency was broken, and counted from the actual send it was not.
     SendsLate {
         /// 99 % of the sends were at most so late, in nanoseconds.
         p99_ns: u64,
-        /// How late they may be, in nanoseconds.
-        limit_ns: u64,
-        /// The latency gate that asks for it; `None` where the limit is the general one.
-        gate: Option<String>,
+        /// And all of them so late.
+        max_ns: u64,
     },
-    /// Workers were woken so late that a contract's times are partly theirs.
+    /// Workers were woken so late that this may be why it failed.
     WorkersLate {
-        /// 99.9 % of the wake-ups were at most so late, in nanoseconds.
+        /// The longest lag, in nanoseconds.
+        longest_ns: u64,
+        /// 99.9 % of the wake-ups were at most so late.
         p99_9_ns: u64,
-        /// How late they may be, in nanoseconds.
-        limit_ns: u64,
-        /// The promise that asks for it, such as `closed_between`.
-        contract: &'static str,
-        /// Whose promise.
-        cohort: String,
+        /// The part of the time that was lost so.
+        share: f64,
+    },
+    /// The kernel kept wsbench from running, and this may be why it failed.
+    Throttled(Throttling),
+    /// The generator had no processor time to spare, and this may be why it failed.
+    GeneratorBusy {
+        /// What it used on average, in percent of one core.
+        mean: f64,
+        /// What it may use, in percent of one core.
+        of: f64,
     },
     /// `pong_within` was broken only because pings were sent late.
     PingsLate {
@@ -91,6 +138,9 @@ impl Distrust {
             Self::NoAnswer { .. } => "no_answer",
             Self::ConnectionsLost { .. } => "connections_lost",
             Self::NotSent { .. } => "not_sent",
+            Self::NeverOpened { .. } => "never_opened",
+            Self::Throttled(_) => "throttled",
+            Self::GeneratorBusy { .. } => "generator_busy",
             Self::SendsLate { .. } => "sends_late",
             Self::WorkersLate { .. } => "workers_late",
             Self::PingsLate { .. } => "pings_late",
@@ -103,10 +153,20 @@ impl Distrust {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoConnection { failures, .. } => failures.hint().map(str::to_owned),
-            Self::NoAnswer { sent: 0 } => Some("make `duration` longer than one interval".into()),
-            Self::NoAnswer { .. } => {
-                Some("does this server answer? set `expect = \"none\"` and `heartbeat = \"off\"` for one that does not".into())
-            }
+            Self::NeverOpened { failures, .. } => failures.hint().map(str::to_owned),
+            Self::NoAnswer { sent: 0, .. } => Some("make `duration` longer than one interval".into()),
+            Self::NoAnswer {
+                are_messages: true,
+                received: 0,
+                ..
+            } => Some("does this server echo? set `expect = \"none\"` for one that does not".into()),
+            Self::NoAnswer {
+                are_messages: true, ..
+            } => Some(
+                "messages came, but not the bytes that were sent: set `expect = \"none\"` for a server that does not echo"
+                    .into(),
+            ),
+            Self::NoAnswer { .. } => Some("set `heartbeat = \"off\"` for a server that answers no ping".into()),
             Self::ConnectionsLost { .. } => Some(
                 "see connections.csv; the gate `count(connections.lost) == 0` makes every lost connection a failure"
                     .into(),
@@ -115,16 +175,15 @@ impl Distrust {
                 "offer less with `rate` or `connections`, give it more workers, or run it on more cores"
                     .into(),
             ),
-            Self::SendsLate { gate: Some(_), .. } => Some(
-                "set `pace = \"precise\"`, offer less, or loosen the gate".into(),
+            Self::SendsLate { .. } => Some(
+                "set `pace = \"precise\"`, offer less, give it more cores, or loosen the gate".into(),
             ),
-            Self::SendsLate { .. } | Self::PingsLate { .. } => Some(
+            Self::WorkersLate { .. } | Self::PingsLate { .. } | Self::GeneratorBusy { .. } => Some(
                 "offer less, give it more cores, or run the server on another machine".into(),
             ),
-            Self::WorkersLate { .. } => Some(
-                "offer less, give it more cores, run the server on another machine, or widen the window"
-                    .into(),
-            ),
+            Self::Throttled(_) => {
+                Some("raise the limit of CPU of this container or group, or offer less".into())
+            }
             Self::RelayRefused { .. } => Some(
                 "raise the hard limit of file descriptors (`ulimit -Hn`), or ask for fewer connections"
                     .into(),
@@ -143,13 +202,35 @@ impl fmt::Display for Distrust {
                 let planned = human_count(*planned);
                 write!(f, "none of the {planned} connections opened{failures}")
             }
-            Self::NoAnswer { sent: 0 } => {
+            Self::NoAnswer { sent: 0, .. } => {
                 write!(f, "nothing was sent that expects an answer")
             }
-            Self::NoAnswer { sent } => {
-                let sent = human_count(*sent);
-                write!(f, "not one answer came to {sent} messages and pings")
+            Self::NoAnswer {
+                sent,
+                are_messages,
+                received,
+            } => {
+                let what = if *are_messages { "messages" } else { "pings" };
+                write!(
+                    f,
+                    "not one expected answer came to {} {what}",
+                    human_count(*sent)
+                )?;
+                match received {
+                    0 => Ok(()),
+                    _ => write!(f, "; {} other messages came", human_count(*received)),
+                }
             }
+            Self::NeverOpened {
+                planned,
+                opened,
+                failures,
+            } => write!(
+                f,
+                "only {} of {} connections opened: most of the load was never there{failures}",
+                human_count(*opened),
+                human_count(*planned)
+            ),
             Self::ConnectionsLost { lost, opened } => write!(
                 f,
                 "{} of {} connections were lost before their time: most of the load was not there",
@@ -163,30 +244,28 @@ impl fmt::Display for Distrust {
                 human_count(*due),
                 NOT_SENT_LIMIT * 100.0
             ),
-            Self::SendsLate {
-                p99_ns,
-                limit_ns,
-                gate,
-            } => {
-                let (p99, limit) = (human_ns(*p99_ns), human_ns(*limit_ns));
-                write!(f, "sends were late: p99 {p99}, where {limit} is the limit")?;
-                match gate {
-                    Some(gate) => write!(f, " for `{gate}`"),
-                    None => Ok(()),
-                }
-            }
+            Self::SendsLate { p99_ns, max_ns } => write!(
+                f,
+                "sends were late, p99 {} and at most {}: counted from the actual send the limit was kept",
+                human_ns(*p99_ns),
+                human_ns(*max_ns)
+            ),
             Self::WorkersLate {
+                longest_ns,
                 p99_9_ns,
-                limit_ns,
-                contract,
-                cohort,
-            } => {
-                let (p99_9, limit) = (human_ns(*p99_9_ns), human_ns(*limit_ns));
-                write!(
-                    f,
-                    "workers were woken late: p99.9 {p99_9}, where {limit} is the limit for `{contract}` of `{cohort}`"
-                )
-            }
+                share,
+            } => write!(
+                f,
+                "wsbench itself was held up for {} at once (p99.9 {}), and for {:.1} % of the time: that may be why",
+                human_ns(*longest_ns),
+                human_ns(*p99_9_ns),
+                share * 100.0
+            ),
+            Self::Throttled(throttling) => write!(f, "{throttling}: that may be why"),
+            Self::GeneratorBusy { mean, of } => write!(
+                f,
+                "wsbench itself used {mean:.0} % of the {of:.0} % CPU that it may have: it may be the limit"
+            ),
             Self::PingsLate {
                 cohort,
                 from_due_ns,

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 pub enum Exit {
     /// 0: every gate and contract held.
     Passed,
-    /// 3: a gate or a contract failed, one without data among them.
+    /// 3: a gate or a contract failed, one without data among them, and there is no doubt about it.
     Failed,
-    /// 4: no verdict can be trusted: no connection opened, no expected answer came, or the generator was too late.
+    /// 4: there is a doubt about the run, or about some gates and promises while none of the others failed.
     Untrusted,
     /// 1: something unexpected after the start: an error of the system, or a bug.
     Unexpected,

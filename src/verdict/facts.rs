@@ -1,8 +1,11 @@
 //! What the numbers alone do not say about a run.
 //! Told by whoever drove it.
 
+use std::fmt;
+
 use crate::measure::Surroundings;
-use crate::scenario::{Cohort, Expect, Pacing, Scenario};
+use crate::scenario::{Cohort, Expect, Message, Pacing, Scenario};
+use crate::units::human_count;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +38,35 @@ impl Outcome {
     }
 }
 
+/// How often the kernel kept wsbench from running, because the limit of CPU of its group was used up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Throttling {
+    /// Periods of that limit in which something ran.
+    pub periods: u64,
+    /// Those in which it was used up.
+    pub throttled: u64,
+}
+
+impl Throttling {
+    /// The part of the periods in which it was used up.
+    pub fn share(self) -> f64 {
+        self.throttled as f64 / self.periods.max(1) as f64
+    }
+}
+
+impl fmt::Display for Throttling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the kernel kept wsbench from running in {} of {} periods, for its limit of CPU was used up",
+            human_count(self.throttled),
+            human_count(self.periods)
+        )
+    }
+}
+
 /// What the numbers alone do not say about a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
     /// How it ended.
     pub outcome: Outcome,
@@ -46,11 +76,21 @@ pub struct Facts {
     pub precise_timer: bool,
     /// Whether the kernel told about acknowledgements (`TCP_INFO`).
     pub kernel_view: bool,
+    /// How many cores this process may use, by affinity and by its limits; `None` where the system does not say.
+    pub cores: Option<f64>,
+    /// `None` where there is no limit of CPU, or the system does not say.
+    pub throttling: Option<Throttling>,
     /// What happened around the connections.
     pub surroundings: Surroundings,
 }
 
 impl Facts {
+    /// The processor time that its workers can have, in percent of one core.
+    pub fn cpu_limit(&self) -> f64 {
+        let workers = self.workers as f64;
+        100.0 * self.cores.map_or(workers, |cores| cores.min(workers))
+    }
+
     /// A run with so many workers that ended as planned on a system that has all there is to have.
     pub fn completed(workers: usize) -> Self {
         Self {
@@ -58,6 +98,8 @@ impl Facts {
             workers,
             precise_timer: true,
             kernel_view: true,
+            cores: None,
+            throttling: None,
             surroundings: Surroundings::default(),
         }
     }
@@ -78,15 +120,23 @@ pub(super) fn is_open_model(scenario: &Scenario) -> bool {
     if messages.peek().is_none() {
         return expects_pongs(scenario);
     }
-    messages.any(|message| {
-        matches!(
-            message.pacing,
-            Pacing::Open {
-                in_flight: None,
-                ..
-            }
-        )
-    })
+    messages.any(has_bare_schedule)
+}
+
+fn has_bare_schedule(message: &Message) -> bool {
+    matches!(
+        message.pacing,
+        Pacing::Open {
+            in_flight: None,
+            ..
+        }
+    )
+}
+
+/// Whether the message of this name follows a schedule and nothing else in a cohort, if it is there.
+pub(super) fn is_bare_schedule(cohort: &Cohort, name: &str) -> bool {
+    let mut messages = cohort.messages.iter();
+    messages.all(|message| message.name != name || has_bare_schedule(message))
 }
 
 /// What bad clients send and get says nothing about the run itself.

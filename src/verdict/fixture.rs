@@ -245,6 +245,22 @@ impl Run {
         self
     }
 
+    /// The same before measuring began.
+    pub(super) fn lagged_early(&mut self, ns: u64, times: u64) -> &mut Self {
+        for _ in 0..times {
+            self.shard.early_lag.record(ns);
+        }
+        self
+    }
+
+    /// Connections that ended for this cause.
+    pub(super) fn cause(&mut self, cause: Cause, times: u64) -> &mut Self {
+        for _ in 0..times {
+            self.whole().cause(cause);
+        }
+        self
+    }
+
     pub(super) fn cpu(&mut self, percents: &[f64]) -> &mut Self {
         self.cpu.extend(percents);
         self

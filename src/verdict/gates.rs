@@ -15,6 +15,8 @@ pub struct GateResult {
     pub observed: Option<Observed>,
     /// Whether it held.
     pub passed: bool,
+    /// There is a doubt about it, so that it has no verdict.
+    pub doubted: bool,
     /// Why it did not; empty where it did.
     pub why: String,
     /// It is an abort gate that held, which is why it counts as failed.
@@ -31,6 +33,7 @@ pub(super) fn evaluate(gate: &Gate, view: &View<'_>) -> GateResult {
                 gate: text,
                 observed: Some(observed),
                 passed,
+                doubted: false,
                 why: if passed {
                     String::new()
                 } else {
@@ -43,6 +46,7 @@ pub(super) fn evaluate(gate: &Gate, view: &View<'_>) -> GateResult {
             gate: text,
             observed: None,
             passed: false,
+            doubted: false,
             why: no_data.to_string(),
             ended_the_run: false,
         },
@@ -56,6 +60,7 @@ pub(super) fn aborted_by(text: &str, gates: &[Gate], view: &View<'_>) -> GateRes
         gate: text.to_owned(),
         observed: gate.and_then(|gate| observe(&gate.subject, view).ok()),
         passed: false,
+        doubted: false,
         why: "held, and so ended the run (an `abort` gate)".to_owned(),
         ended_the_run: true,
     }

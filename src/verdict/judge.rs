@@ -2,7 +2,7 @@
 //! Every report and the shell show this one.
 
 use super::contract::{self, ContractResult};
-use super::distrust::Distrust;
+use super::distrust::Doubt;
 use super::doubts;
 use super::exit::Exit;
 use super::facts::{Facts, Outcome};
@@ -22,8 +22,8 @@ pub struct Verdict {
     pub contracts: Vec<ContractResult>,
     /// What a reader of the numbers should know.
     pub warnings: Vec<Warning>,
-    /// Why no verdict can be trusted; empty where it can.
-    pub distrust: Vec<Distrust>,
+    /// What is in doubt, and why. Empty where every gate and promise can be judged.
+    pub distrust: Vec<Doubt>,
     /// What the shell is told.
     pub exit: Exit,
 }
@@ -43,29 +43,55 @@ pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
         Outcome::Completed | Outcome::Interrupted | Outcome::Broken { .. } => None,
     };
     let pass = scenario.gates.pass.iter();
-    let gates: Vec<GateResult> = aborted
+    let mut gates: Vec<GateResult> = aborted
         .into_iter()
         .chain(pass.map(|gate| evaluate(gate, view)))
         .collect();
-    let contracts = contract::judge(scenario, summary, &facts.surroundings);
-    let held = gates.iter().all(|gate| gate.passed) && contracts.iter().all(|one| one.passed);
-    let mut distrust = doubts::find(scenario, view, facts);
-    if held {
-        distrust.extend(doubts::unproven(view));
+    let mut contracts = contract::judge(scenario, summary, &facts.surroundings);
+    let distrust = doubts::find(&doubts::Run {
+        scenario,
+        view: *view,
+        facts,
+        gates: &gates,
+        contracts: &contracts,
+    });
+    for gate in &mut gates {
+        gate.doubted = distrust.iter().any(|doubt| doubt.is_about(&gate.gate));
+    }
+    for promise in &mut contracts {
+        let name = promise.name();
+        promise.doubted = distrust.iter().any(|doubt| doubt.is_about(&name));
     }
     let warnings = warnings::find(scenario, view, facts, &distrust);
-    let exit = [
-        (facts.outcome == Outcome::Interrupted).then_some(Exit::Interrupted),
-        matches!(facts.outcome, Outcome::Broken { .. }).then_some(Exit::Unexpected),
-        (!distrust.is_empty()).then_some(Exit::Untrusted),
-        (!held).then_some(Exit::Failed),
-    ];
     Verdict {
-        exit: exit.into_iter().flatten().max().unwrap_or(Exit::Passed),
+        exit: exit(facts, &gates, &contracts, &distrust),
         gates,
         contracts,
         warnings,
         distrust,
+    }
+}
+
+/// A failure without a doubt stands, whatever else is in doubt; a doubt about the run leaves none.
+fn exit(
+    facts: &Facts,
+    gates: &[GateResult],
+    contracts: &[ContractResult],
+    distrust: &[Doubt],
+) -> Exit {
+    let gates = gates.iter().map(|gate| (gate.passed, gate.doubted));
+    let promises = contracts.iter().map(|one| (one.passed, one.doubted));
+    let has_failed = gates.chain(promises).any(|judged| judged == (false, false));
+    if facts.outcome == Outcome::Interrupted {
+        Exit::Interrupted
+    } else if matches!(facts.outcome, Outcome::Broken { .. }) {
+        Exit::Unexpected
+    } else if has_failed {
+        Exit::Failed
+    } else if !distrust.is_empty() {
+        Exit::Untrusted
+    } else {
+        Exit::Passed
     }
 }
 
@@ -131,15 +157,9 @@ mod tests {
         let verdict = judge(&scenario(), &run.summary(), &Facts::completed(1));
         assert_eq!(verdict.exit, Exit::Untrusted);
         assert_eq!(
-            verdict.distrust[0].to_string(),
+            verdict.distrust[0].reason.to_string(),
             "6 of 10 connections were lost before their time: most of the load was not there"
         );
-
-        let mut late = Run::healthy();
-        late.late(50_000_000, 100_000)
-            .add(Counter::ConnectionsLost, 6);
-        let verdict = judge(&scenario(), &late.summary(), &Facts::completed(1));
-        assert_eq!(verdict.distrust.len(), 2, "both are said: {verdict:?}");
 
         run.add(Counter::ConnectionsDead, 6);
         let verdict = judge(&scenario(), &run.summary(), &Facts::completed(1));
@@ -166,7 +186,7 @@ mod tests {
         let verdict = judge(&scenario, &summary, &Facts::completed(1));
         assert_eq!(verdict.exit, Exit::Untrusted);
         assert_eq!(
-            verdict.distrust[0].to_string(),
+            verdict.distrust[0].reason.to_string(),
             "the contracts held for 2 connections; for 9 more there was no room to judge them"
         );
         assert_eq!(verdict.warnings, [], "it is said once");

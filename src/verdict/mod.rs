@@ -11,15 +11,16 @@ mod failures;
 mod fixture;
 mod gates;
 mod judge;
+mod lag;
 mod observe;
 mod view;
 mod warning;
 mod warnings;
 
 pub use contract::{ActivityResult, Bounds, ContractResult, Tally, Times, activities, tally};
-pub use distrust::Distrust;
+pub use distrust::{Concerns, Distrust, Doubt};
 pub use exit::Exit;
-pub use facts::{Facts, Outcome, planned_connections};
+pub use facts::{Facts, Outcome, Throttling, planned_connections};
 pub use failures::Failures;
 pub use gates::{GateResult, first_holding};
 pub use judge::{Verdict, judge};

@@ -183,25 +183,31 @@ fn of_counter(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Observ
 
 fn of_histogram(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Observed, NoData> {
     let times = histogram(selector, view)?;
-    let ns = match stat {
-        Stat::Count => {
-            return Ok(Observed {
-                value: times.count() as f64,
-                measure: Measure::Plain(Unit::Count),
-            });
-        }
-        Stat::Rate => return per_second(times.count(), Unit::Count, selector, view),
+    match stat {
+        Stat::Count => Ok(Observed {
+            value: times.count() as f64,
+            measure: Measure::Plain(Unit::Count),
+        }),
+        Stat::Rate => per_second(times.count(), Unit::Count, selector, view),
+        Stat::Peak | Stat::Last => Err(NoData::NoSuchStat(selector.metric.clone())),
+        Stat::Percentile(_) | Stat::Min | Stat::Max | Stat::Mean => value_of(stat, &times)
+            .map(|value| Observed {
+                value,
+                measure: Measure::Plain(Unit::Time),
+            })
+            .ok_or_else(|| NoData::NoSamples(selector.metric.clone())),
+    }
+}
+
+/// A statistic of these times in nanoseconds; `None` where they have no such one, or there is no time.
+pub(super) fn value_of(stat: Stat, times: &Histogram) -> Option<f64> {
+    match stat {
         Stat::Percentile(percent) => times.percentile(percent).map(|ns| ns as f64),
         Stat::Min => times.min().map(|ns| ns as f64),
         Stat::Max => times.max().map(|ns| ns as f64),
         Stat::Mean => times.mean(),
-        Stat::Peak | Stat::Last => return Err(NoData::NoSuchStat(selector.metric.clone())),
-    };
-    ns.map(|value| Observed {
-        value,
-        measure: Measure::Plain(Unit::Time),
-    })
-    .ok_or_else(|| NoData::NoSamples(selector.metric.clone()))
+        Stat::Count | Stat::Rate | Stat::Peak | Stat::Last => None,
+    }
 }
 
 fn of_gauge(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Observed, NoData> {

@@ -62,7 +62,12 @@ impl<'a> View<'a> {
         Summary::sum(rows.filter(|row| self.looks_at(looked_at_for, row.cohort.as_deref())))
     }
 
-    /// The same over the whole run.
+    /// A counter of one cohort, all stages together.
+    pub(super) fn count_of(&self, name: &str, cohort: &str) -> u64 {
+        Summary::sum(self.all.select(name, Some(cohort), None))
+    }
+
+    /// As [`Self::count`], over the whole run.
     pub fn total(&self, name: &str) -> u64 {
         Summary::sum(self.looked_at(&self.all.totals, name))
     }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::facts::Throttling;
 use super::failures::Failures;
 use crate::units::{human_count, human_ns};
 
@@ -15,10 +16,28 @@ pub enum Warning {
         mean: f64,
         /// Of its busiest second, in percent of one core.
         peak: f64,
-        /// Worker threads.
-        workers: usize,
+        /// What its workers may use, in percent of one core.
+        limit: f64,
         /// Whether sends follow a schedule; else the generator's speed is part of the throughput.
         open_model: bool,
+    },
+    /// wsbench stood still for a while.
+    HeldUp {
+        /// The longest time, in nanoseconds.
+        longest_ns: u64,
+        /// The part of the time that was lost so.
+        share: f64,
+    },
+    /// The kernel kept wsbench from running.
+    Throttled(Throttling),
+    /// Messages had no answer, or a wrong one, and no gate looks at that.
+    Unanswered {
+        /// Messages with none in time.
+        timed_out: u64,
+        /// Messages with a wrong one.
+        mismatched: u64,
+        /// Messages sent.
+        sent: u64,
     },
     /// Sends were late, but not so late that nothing can be trusted.
     SendsLate {
@@ -142,6 +161,9 @@ impl Warning {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::GeneratorBusy { .. } => "generator_busy",
+            Self::HeldUp { .. } => "held_up",
+            Self::Throttled(_) => "throttled",
+            Self::Unanswered { .. } => "unanswered",
             Self::SendsLate { .. } => "sends_late",
             Self::NotSent { .. } => "not_sent",
             Self::Uncertain { .. } => "uncertain",
@@ -171,6 +193,15 @@ impl Warning {
             }
             Self::GeneratorBusy { .. } => {
                 "the rates are at least partly the generator's; give it more cores and `--workers`"
+            }
+            Self::HeldUp { .. } => {
+                "times are longer, rates lower by that; give it more cores, or a quieter machine"
+            }
+            Self::Throttled(_) => {
+                "raise the limit of CPU of this container or group, or offer less"
+            }
+            Self::Unanswered { .. } => {
+                "add the gate `count(messages.timed_out) == 0` or `count(messages.mismatched) == 0`"
             }
             Self::SendsLate { open_model, .. } if *open_model => {
                 "this is part of every latency; `pace = \"precise\"` is more punctual for a core"
@@ -216,13 +247,32 @@ impl fmt::Display for Warning {
             Self::GeneratorBusy {
                 mean,
                 peak,
-                workers,
+                limit,
                 ..
             } => write!(
                 f,
-                "the generator was busy: {mean:.0} % CPU on average, {peak:.0} % at the peak, of {} %",
-                workers * 100
+                "the generator was busy: {mean:.0} % CPU on average, {peak:.0} % at the peak, of {limit:.0} %"
             ),
+            Self::HeldUp { longest_ns, share } => write!(
+                f,
+                "wsbench itself was held up for {} at once, and for {:.1} % of the time",
+                human_ns(*longest_ns),
+                share * 100.0
+            ),
+            Self::Throttled(throttling) => write!(f, "{throttling}"),
+            Self::Unanswered {
+                timed_out,
+                mismatched,
+                sent,
+            } => {
+                let parts = [(timed_out, "timed out"), (mismatched, "came back wrong")];
+                let parts = parts.into_iter().filter(|(count, _)| **count > 0);
+                let parts: Vec<String> = parts
+                    .map(|(count, what)| format!("{} {what}", human_count(*count)))
+                    .collect();
+                let (parts, sent) = (parts.join(" and "), human_count(*sent));
+                write!(f, "of {sent} messages {parts}, and no gate looks at that")
+            }
             Self::SendsLate { p99_ns, .. } => {
                 write!(f, "sends were late: p99 {}", human_ns(*p99_ns))
             }

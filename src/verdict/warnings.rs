@@ -1,19 +1,20 @@
 //! Finds what a reader of the numbers should know about the run itself.
 //! Each limit stands here, with its reason.
 
-use super::distrust::Distrust;
+use super::distrust::{Distrust, Doubt};
 use super::facts::{Facts, Outcome, is_open_model, planned_connections};
 use super::failures::Failures;
+use super::lag::{BUSY_MEAN, CUT_NS, Lag, cpu};
 use super::view::View;
 use super::warning::Warning;
 use crate::measure::{Relayed, Summary, Surroundings, Value};
-use crate::metric::{Counter, Gauge, Timer};
+use crate::metric::{Counter, Timer};
 use crate::scenario::{Reconnect, Scenario, Selector, Shape, Stat, Subject, Trust};
 
-/// From this part of all its cores on, the generator may be what limits the run.
-const BUSY_MEAN: f64 = 0.80;
-/// Or from this part in any one second.
+/// From this part of all its cores on, in any one second, the generator may be what limits the run.
 const BUSY_PEAK: f64 = 0.95;
+/// Throttling in fewer of the periods than this is noise.
+const THROTTLED: f64 = 0.01;
 /// Lateness below this is what a sleeping thread costs.
 const LATE_NS: u64 = 1_000_000;
 /// A percentile wants so many samples above it.
@@ -24,7 +25,7 @@ pub(super) fn find(
     scenario: &Scenario,
     view: &View<'_>,
     facts: &Facts,
-    doubts: &[Distrust],
+    doubts: &[Doubt],
 ) -> Vec<Warning> {
     let all = view.all();
     let mut found = Vec::new();
@@ -34,7 +35,10 @@ pub(super) fn find(
     let is_insecure = scenario.target.trust == Trust::Anyone;
     found.extend(is_insecure.then_some(Warning::Insecure));
     found.extend(arrivals_skipped(scenario, all));
-    found.extend(generator_busy(scenario, all, facts.workers));
+    found.extend(generator_busy(scenario, view, facts));
+    found.extend(held_up(view, facts));
+    found.extend(throttled(facts));
+    found.extend(unanswered(scenario, view));
     found.extend(sends_late(scenario, view));
     found.extend(not_sent(view));
     found.extend(uncertain(view));
@@ -54,7 +58,7 @@ pub(super) fn find(
     found.extend((!facts.precise_timer).then_some(Warning::NoPreciseTimer));
     let pings = scenario.cohorts.iter().any(|c| c.heartbeat.is_some());
     found.extend((pings && !facts.kernel_view).then_some(Warning::NoKernelView));
-    found.retain(|warning| !doubts.iter().any(|doubt| says_more(doubt, warning)));
+    found.retain(|warning| !doubts.iter().any(|doubt| says_more(&doubt.reason, warning)));
     found
 }
 
@@ -67,6 +71,17 @@ fn says_more(doubt: &Distrust, warning: &Warning) -> bool {
             Warning::FewerConnections { .. }
         ) | (Distrust::NotSent { .. }, Warning::NotSent { .. })
             | (Distrust::SendsLate { .. }, Warning::SendsLate { .. })
+            | (
+                Distrust::NeverOpened { .. },
+                Warning::FewerConnections { .. }
+            )
+            | (Distrust::NoAnswer { .. }, Warning::Unanswered { .. })
+            | (Distrust::WorkersLate { .. }, Warning::HeldUp { .. })
+            | (Distrust::Throttled(_), Warning::Throttled(_))
+            | (
+                Distrust::GeneratorBusy { .. },
+                Warning::GeneratorBusy { .. }
+            )
             | (Distrust::NotJudged { .. }, Warning::NotJudged { .. })
     )
 }
@@ -146,18 +161,51 @@ fn arrivals_skipped(scenario: &Scenario, summary: &Summary) -> Option<Warning> {
     (skipped > 0).then_some(Warning::ArrivalsSkipped { skipped, max_open })
 }
 
-fn generator_busy(scenario: &Scenario, summary: &Summary, workers: usize) -> Option<Warning> {
-    let all = workers as f64 * 100.0;
-    let mut rows = summary.select(Gauge::GeneratorCpu.name(), None, None);
-    let cpu = rows.find_map(|row| match row.value {
-        Value::Gauge(stats) => Some(stats),
-        _ => None,
-    })?;
-    (cpu.mean >= BUSY_MEAN * all || cpu.max >= BUSY_PEAK * all).then_some(Warning::GeneratorBusy {
-        mean: cpu.mean,
-        peak: cpu.max,
-        workers,
-        open_model: is_open_model(scenario),
+fn generator_busy(scenario: &Scenario, view: &View<'_>, facts: &Facts) -> Option<Warning> {
+    let (cpu, limit) = (cpu(view)?, facts.cpu_limit());
+    (cpu.mean >= BUSY_MEAN * limit || cpu.max >= BUSY_PEAK * limit).then_some(
+        Warning::GeneratorBusy {
+            mean: cpu.mean,
+            peak: cpu.max,
+            limit,
+            open_model: is_open_model(scenario),
+        },
+    )
+}
+
+/// A stop of this length is told, whether a gate failed by it or not.
+fn held_up(view: &View<'_>, facts: &Facts) -> Option<Warning> {
+    let lag = Lag::measured(view, facts);
+    (lag.longest_ns() >= CUT_NS).then(|| Warning::HeldUp {
+        longest_ns: lag.longest_ns(),
+        share: lag.share(),
+    })
+}
+
+fn throttled(facts: &Facts) -> Option<Warning> {
+    let throttling = facts.throttling?;
+    (throttling.share() >= THROTTLED).then_some(Warning::Throttled(throttling))
+}
+
+/// Sent messages without the answer that they expect, where no gate would notice.
+fn unanswered(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
+    let is_gated = |counter: Counter| {
+        let mut gates = scenario.gates.pass.iter();
+        let is_of = |name: &str| gates.any(|gate| gate.subject.is_of(name));
+        [counter.name(), Counter::MessagesEchoed.name()]
+            .into_iter()
+            .any(is_of)
+    };
+    let without = |counter: Counter| match is_gated(counter) {
+        true => 0,
+        false => view.count(counter.name()),
+    };
+    let timed_out = without(Counter::MessagesTimedOut);
+    let mismatched = without(Counter::MessagesMismatched);
+    (timed_out + mismatched > 0).then(|| Warning::Unanswered {
+        timed_out,
+        mismatched,
+        sent: view.count(Counter::MessagesSent.name()),
     })
 }
 
@@ -254,7 +302,9 @@ fn clipped(view: &View<'_>) -> Vec<Warning> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Run, scenario, timed_gate};
+    use super::super::facts::Throttling;
+    use super::super::fixture::{Run, gate, scenario, timed_gate};
+    use super::super::judge::judge;
     use super::*;
     use crate::metric::Cause;
     use crate::scenario::{Op, Pacing};
@@ -268,7 +318,7 @@ mod tests {
         scenario: &Scenario,
         summary: &Summary,
         facts: &Facts,
-        doubts: &[Distrust],
+        doubts: &[Doubt],
     ) -> Vec<Warning> {
         find(scenario, &View::new(scenario, summary), facts, doubts)
     }
@@ -322,12 +372,64 @@ mod tests {
             found(&scenario(), &run)[0].to_string(),
             "sends were late: p99 1.50 ms"
         );
-        run.late(50_000_000, 1_000).not_sent(500);
-        let (scenario, summary) = (scenario(), run.summary());
-        let facts = Facts::completed(2);
-        let doubts = super::super::doubts::find(&scenario, &View::new(&scenario, &summary), &facts);
-        assert_eq!(doubts.len(), 2);
-        assert_eq!(judged(&scenario, &summary, &facts, &doubts), []);
+        run.not_sent(500);
+        let verdict = judge(&scenario(), &run.summary(), &Facts::completed(2));
+        let kinds: Vec<_> = verdict.warnings.iter().map(Warning::kind).collect();
+        assert_eq!(kinds, ["sends_late"]);
+    }
+
+    #[test]
+    fn what_no_gate_looks_at_is_told() {
+        let mut run = Run::healthy();
+        run.add(Counter::MessagesTimedOut, 30)
+            .add(Counter::MessagesMismatched, 2);
+        let warnings = found(&scenario(), &run);
+        assert_eq!(
+            warnings[0].to_string(),
+            "of 100,000 messages 30 timed out and 2 came back wrong, and no gate looks at that"
+        );
+        let mut gated = scenario();
+        let none = gate(Stat::Count, "messages.timed_out", Op::Equal, 0.0);
+        gated.gates.pass.push(none);
+        let warnings = found(&gated, &run);
+        assert!(
+            warnings[0]
+                .to_string()
+                .contains("messages 2 came back wrong")
+        );
+    }
+
+    #[test]
+    fn a_long_stop_is_told() {
+        let mut run = Run::healthy();
+        run.lagged(2_000_000_000, 1);
+        assert_eq!(
+            found(&scenario(), &run)[0].to_string(),
+            "wsbench itself was held up for 2.00 s at once, and for 10.0 % of the time"
+        );
+    }
+
+    #[test]
+    fn processor_time_is_held_to_what_may_be_had() {
+        let mut run = Run::healthy();
+        run.cpu(&[18.0]);
+        let facts = Facts {
+            cores: Some(0.2),
+            throttling: Some(Throttling {
+                periods: 100,
+                throttled: 2,
+            }),
+            ..Facts::completed(2)
+        };
+        let warnings = judged(&scenario(), &run.summary(), &facts, &[]);
+        let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "the generator was busy: 18 % CPU on average, 18 % at the peak, of 20 %",
+                "the kernel kept wsbench from running in 2 of 100 periods, for its limit of CPU was used up"
+            ]
+        );
     }
 
     #[test]

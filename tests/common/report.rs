@@ -114,6 +114,20 @@ impl Report {
             .collect()
     }
 
+    /// Whether there are doubts, all of them about the generator: this machine was too busy.
+    pub fn was_starved(&self) -> bool {
+        const OWN: [&str; 6] = [
+            "sends_late",
+            "pings_late",
+            "not_sent",
+            "workers_late",
+            "throttled",
+            "generator_busy",
+        ];
+        let doubts = self.distrust();
+        !doubts.is_empty() && doubts.iter().all(|doubt| OWN.contains(doubt))
+    }
+
     /// The kinds of reasons not to trust the run.
     pub fn distrust(&self) -> Vec<&str> {
         let reasons = self.json["verdict"]["distrust"].as_array().unwrap().iter();

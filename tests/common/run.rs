@@ -36,20 +36,13 @@ pub fn trusted<T>(attempt: impl Fn() -> (Run, T)) -> (Run, T) {
     loop {
         tries += 1;
         let (run, needed) = attempt();
-        if tries == TRIES || !run.was_starved() {
+        if tries == TRIES || !run.report.was_starved() {
             return (run, needed);
         }
     }
 }
 
 impl Run {
-    /// Whether the only doubts about it are the generator's own lateness.
-    fn was_starved(&self) -> bool {
-        let doubts = self.report.distrust();
-        let is_own = |doubt: &&str| ["sends_late", "not_sent", "workers_late"].contains(doubt);
-        !doubts.is_empty() && doubts.iter().all(is_own)
-    }
-
     /// Panics, with all there is to know, unless every gate held and the exit code is 0.
     #[track_caller]
     pub fn assert_passed(&self) {

@@ -24,10 +24,11 @@ const NAME_WIDTH: usize = 20;
 const MAX_CODES: usize = 2;
 
 impl<W: Write> Page<W> {
-    fn mark(&self, passed: bool) -> String {
-        match passed {
-            true => self.style.good("✓ PASS"),
-            false => self.style.bad("✗ FAIL"),
+    fn mark(&self, passed: bool, doubted: bool) -> String {
+        match (passed, doubted) {
+            (_, true) => self.style.doubtful("? VOID"),
+            (true, false) => self.style.good("✓ PASS"),
+            (false, false) => self.style.bad("✗ FAIL"),
         }
     }
 
@@ -42,7 +43,7 @@ impl<W: Write> Page<W> {
         for gate in gates {
             let mark = match gate.ended_the_run {
                 true => format!("{} ", self.style.bad("✗ ABORT")),
-                false => format!("{}  ", self.mark(gate.passed)),
+                false => format!("{}  ", self.mark(gate.passed, gate.doubted)),
             };
             let (text, seen) = (visible(&gate.gate), seen(gate));
             let fits = width.max(text.chars().count()) + seen.chars().count() <= WIDTH - 10;
@@ -86,7 +87,11 @@ impl<W: Write> Page<W> {
                 cohort = &contract.cohort;
                 self.cohort(report, cohort)?;
             }
-            writeln!(self.out, "{}  {row}", self.mark(contract.passed))?;
+            writeln!(
+                self.out,
+                "{}  {row}",
+                self.mark(contract.passed, contract.doubted)
+            )?;
             self.beside(contract)?;
         }
         Ok(())

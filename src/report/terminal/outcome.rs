@@ -8,7 +8,7 @@ use super::page::Page;
 use super::style::Style;
 use crate::report::run_report::RunReport;
 use crate::units::visible;
-use crate::verdict::{Exit, Outcome, Verdict};
+use crate::verdict::{Concerns, Doubt, Exit, Outcome, Verdict};
 
 /// Writes what went wrong: gates that failed, promises that were broken, doubts and the verdict. Nothing for a run
 /// that passed.
@@ -46,8 +46,12 @@ impl<W: Write> Page<W> {
     ) -> io::Result<()> {
         writeln!(self.out)?;
         let verdict = report.verdict;
-        for reason in &verdict.distrust {
-            let (text, hint) = (reason.to_string(), reason.hint());
+        for doubt in &verdict.distrust {
+            let (mut text, hint) = (doubt.reason.to_string(), doubt.reason.hint());
+            if let Concerns::Only(these) = &doubt.concerns {
+                let these: Vec<String> = these.iter().map(|one| format!("`{one}`")).collect();
+                text += &format!("; no verdict on {}", these.join(", "));
+            }
             self.note("doubt", Style::bad, &text, hint)?;
         }
         if !verdict.distrust.is_empty() {
@@ -74,6 +78,10 @@ fn sentence(report: &RunReport<'_>) -> String {
     match verdict.exit {
         Exit::Passed => held(verdict.gates.len(), verdict.contracts.len()),
         Exit::Untrusted => {
+            let is_about_all = |doubt: &Doubt| doubt.concerns == Concerns::Everything;
+            if !verdict.distrust.iter().any(is_about_all) {
+                return format!("{} (exit code {code})", in_doubt(verdict));
+            }
             let what = match (verdict.gates.len(), verdict.contracts.len()) {
                 (_, 0) => "gates decide",
                 (0, _) => "contracts decide",
@@ -113,10 +121,35 @@ fn held(gates: usize, promises: usize) -> String {
     }
 }
 
+/// What is in doubt, where all else held.
+fn in_doubt(verdict: &Verdict) -> String {
+    let gates = verdict.gates.iter().map(|gate| gate.doubted);
+    let all = gates.chain(verdict.contracts.iter().map(|one| one.doubted));
+    let all: Vec<bool> = all.collect();
+    let doubted = all.iter().filter(|doubted| **doubted).count();
+    let what = match (verdict.gates.len(), verdict.contracts.len()) {
+        (_, 0) => "gates",
+        (0, _) => "promises",
+        _ => "gates and promises",
+    };
+    format!(
+        "{doubted} of {} {what} in doubt, the others held",
+        all.len()
+    )
+}
+
 /// What did not hold, where something did not.
 fn failed(verdict: &Verdict) -> String {
-    let gates = verdict.gates.iter().filter(|gate| !gate.passed).count();
-    let promises = verdict.contracts.iter().filter(|one| !one.passed).count();
+    let gates = verdict
+        .gates
+        .iter()
+        .filter(|gate| !gate.passed && !gate.doubted)
+        .count();
+    let promises = verdict
+        .contracts
+        .iter()
+        .filter(|one| !one.passed && !one.doubted)
+        .count();
     let (all_gates, all_promises) = (verdict.gates.len(), verdict.contracts.len());
     match (gates, promises) {
         (gates, 0) => format!("{gates} of {all_gates} gates did not hold"),

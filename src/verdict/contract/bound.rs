@@ -1,60 +1,85 @@
-//! How late the generator may be: a part of the tightest window that a contract promises.
+//! How late the generator may be before a promise cannot be judged.
 
 use super::result::Bounds;
-use crate::scenario::Scenario;
+use super::window::ns;
+use crate::scenario::{Promise, PromiseKind, Promised};
 
-/// The tightest window of all contracts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Tightest {
-    /// From its begin to its end; where it begins at nothing, its end.
-    pub(in super::super) width_ns: u64,
-    /// The promise.
-    pub(in super::super) contract: &'static str,
-    /// Whose promise.
-    pub(in super::super) cohort: String,
+/// A lag of this part of a window is seen in its times.
+const PART_OF_WINDOW: f64 = 0.1;
+
+/// Lags of the generator, in nanoseconds, from which on a promise has no verdict. `None`: at no lag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct LagLimits {
+    /// Lags that come again and again: they void what was kept too.
+    pub(in super::super) often_ns: Option<u64>,
+    /// A single one. It voids a broken promise alone: one connection is enough to break it.
+    pub(in super::super) once_ns: Option<u64>,
 }
 
-/// `None` where no contract promises a time.
-pub(in super::super) fn tightest(scenario: &Scenario) -> Option<Tightest> {
-    let promises = scenario.cohorts.iter().flat_map(|cohort| {
-        let contract = cohort.contract.iter();
-        let promises = contract.flat_map(|contract| &contract.promises);
-        promises.map(move |promise| (cohort, promise))
-    });
-    let windows = promises.filter_map(|(cohort, promise)| {
-        let Bounds { lo_ns, hi_ns } = promise.span().map(Bounds::from)?;
-        Some(Tightest {
-            width_ns: hi_ns? - lo_ns,
-            contract: promise.kind.key(),
-            cohort: cohort.name.clone(),
-        })
-    });
-    windows.min_by_key(|window| window.width_ns)
+/// Those of one promise; a lag of `cut_ns` may cost a connection.
+pub(in super::super) fn lag_limits(promise: &Promise, cut_ns: u64) -> LagLimits {
+    let width = match &promise.value {
+        Promised::Back(back) => [back.p50, back.p90, back.p99, back.all]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(ns),
+        _ => (promise.span().map(Bounds::from))
+            .and_then(|Bounds { lo_ns, hi_ns }| Some(hi_ns? - lo_ns)),
+    };
+    let often_ns = width.map(|width| (width as f64 * PART_OF_WINDOW) as u64);
+    let once_ns = match promise.kind {
+        // Timed by what this process does itself.
+        PromiseKind::PongWithin
+        | PromiseKind::DetectedBetween
+        | PromiseKind::RecoversWithin
+        | PromiseKind::CloseAnsweredWithin
+        | PromiseKind::BackWithin => Some(often_ns.map_or(cut_ns, |often| often.min(cut_ns))),
+        // Timed by the kernel, or counted: only a client that falls silent can be the reason.
+        PromiseKind::Closed
+        | PromiseKind::ClosedPerStall
+        | PromiseKind::AliveFor
+        | PromiseKind::ClosedBetween
+        | PromiseKind::Code
+        | PromiseKind::EndsWith
+        | PromiseKind::TcpEndBetween
+        | PromiseKind::ReapedBetween
+        | PromiseKind::ReleasedWithin
+        | PromiseKind::EffectiveTimeout
+        | PromiseKind::PingsBetween => Some(cut_ns),
+        PromiseKind::MaxPingSync
+        | PromiseKind::CloseCodeEchoed
+        | PromiseKind::SilentAfterClose
+        | PromiseKind::MaxRssGrowth
+        | PromiseKind::MaxDescriptorGrowth => None,
+    };
+    LagLimits { often_ns, once_ns }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{between, contract, scenario};
+    use super::super::fixture::between;
     use super::*;
-    use crate::scenario::{Origin, PromiseKind};
     use std::time::Duration;
 
+    const CUT: u64 = 100_000_000;
+
     #[test]
-    fn the_narrowest_window_counts_not_the_earliest() {
-        let second = Duration::from_secs(1);
-        let scenario = scenario(contract(
-            Origin::Open,
-            vec![
-                PromiseKind::ClosedBetween.of(between(20_000, 20_400)),
-                PromiseKind::PongWithin.of(second),
-                PromiseKind::AliveFor.of(second / 100),
-                PromiseKind::Closed.of(0),
-            ],
-        ));
-        let found = tightest(&scenario).unwrap();
+    fn a_promise_bears_a_tenth_of_its_window() {
+        let limits = lag_limits(&PromiseKind::ClosedBetween.of(between(20_000, 20_400)), CUT);
         assert_eq!(
-            (found.width_ns, found.contract),
-            (400_000_000, "closed_between")
+            (limits.often_ns, limits.once_ns),
+            (Some(40_000_000), Some(CUT))
         );
+        let soon = PromiseKind::PongWithin.of(Duration::from_millis(200));
+        let limits = lag_limits(&soon, CUT);
+        assert_eq!(
+            (limits.often_ns, limits.once_ns),
+            (Some(20_000_000), Some(20_000_000))
+        );
+        let limits = lag_limits(&PromiseKind::Closed.of(0), CUT);
+        assert_eq!((limits.often_ns, limits.once_ns), (None, Some(CUT)));
+        let limits = lag_limits(&PromiseKind::CloseCodeEchoed.of(Promised::True), CUT);
+        assert_eq!((limits.often_ns, limits.once_ns), (None, None));
     }
 }

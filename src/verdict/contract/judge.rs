@@ -64,6 +64,7 @@ fn result(case: &Case<'_>, promise: &Promise) -> ContractResult {
         n: finding.n,
         times: finding.times,
         passed: finding.passed,
+        doubted: false,
         why: finding.why,
     }
 }

@@ -23,7 +23,7 @@ mod tcp_end;
 mod tests;
 mod window;
 
-pub(super) use bound::tightest;
+pub(super) use bound::lag_limits;
 #[cfg(test)]
 pub(super) use fixture::record;
 pub(super) use judge::{judge, pings_sent_late};

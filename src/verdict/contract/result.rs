@@ -85,8 +85,17 @@ pub struct ContractResult {
     pub times: Option<Times>,
     /// Whether it was kept.
     pub passed: bool,
+    /// There is a doubt about it, so that it has no verdict.
+    pub doubted: bool,
     /// What was seen, in words; empty where the numbers say it all.
     pub why: String,
+}
+
+impl ContractResult {
+    /// As doubts name it: `closed of main`.
+    pub fn name(&self) -> String {
+        format!("{} of {}", self.contract, self.cohort)
+    }
 }
 
 #[cfg(test)]

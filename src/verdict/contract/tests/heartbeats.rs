@@ -7,7 +7,7 @@ use super::super::result::ContractResult;
 use crate::measure::{ConnectionRecord, EndedBy, Surroundings};
 use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{Origin, PromiseKind};
-use crate::verdict::{Distrust, Facts};
+use crate::verdict::Facts;
 
 /// Opened at so many milliseconds, pinged from then on at these.
 fn heard(connection: u32, opened: u64, pings: impl IntoIterator<Item = u64>) -> ConnectionRecord {
@@ -175,7 +175,8 @@ fn a_late_generator_neither_hides_a_late_server_nor_convicts_one() {
         let scenario = scenario(contract(Origin::Open, vec![promise]));
         let summary = with_lives(run.summary(), vec![record(0)]);
         let verdict = crate::verdict::judge(&scenario, &summary, &Facts::completed(1));
-        let doubts: Vec<_> = verdict.distrust.iter().map(Distrust::kind).collect();
+        let doubts = verdict.distrust.iter();
+        let doubts: Vec<_> = doubts.map(|doubt| doubt.reason.kind()).collect();
         (verdict.contracts[0].passed, doubts)
     };
     assert_eq!(sent_late(10, 10), (true, vec![]));

@@ -1,0 +1,467 @@
+//! Each reason for a doubt, what it concerns, and what it leaves alone.
+
+use super::super::exit::Exit;
+use super::super::facts::Throttling;
+use super::super::fixture::{Run, gate, scenario, timed_gate};
+use super::super::judge::{Verdict, judge};
+use super::*;
+use crate::measure::Relayed;
+use crate::metric::Cause;
+use crate::scenario::{Between, Contract, Expect, Op, Origin, Pacing, PromiseKind, Stat};
+use std::time::Duration;
+
+const MS: u64 = 1_000_000;
+
+fn judged(scenario: &Scenario, run: &Run) -> Verdict {
+    judge(scenario, &run.summary(), &Facts::completed(1))
+}
+
+fn found(scenario: &Scenario, run: &Run) -> Vec<Distrust> {
+    let doubts = judged(scenario, run).distrust.into_iter();
+    doubts.map(|doubt| doubt.reason).collect()
+}
+
+/// With this one gate.
+fn gated(gate: Gate) -> Scenario {
+    let mut scenario = scenario();
+    scenario.gates.pass = vec![gate];
+    scenario
+}
+
+fn closed(mut scenario: Scenario) -> Scenario {
+    scenario.cohorts[0].messages[0].pacing = Pacing::Closed {
+        in_flight: 1,
+        think: Duration::ZERO,
+    };
+    scenario
+}
+
+/// The verdict, and for what reasons.
+fn outcome(scenario: &Scenario, run: &Run) -> (Exit, Vec<&'static str>) {
+    let verdict = judged(scenario, run);
+    let doubts = verdict.distrust.iter();
+    (
+        verdict.exit,
+        doubts.map(|doubt| doubt.reason.kind()).collect(),
+    )
+}
+
+#[test]
+fn a_healthy_run_is_trusted() {
+    assert_eq!(found(&scenario(), &Run::healthy()), []);
+}
+
+#[test]
+fn no_connection_is_the_only_reason_needed() {
+    let mut run = Run::new();
+    run.refused(3, "connect: connection refused");
+    let reasons = found(&scenario(), &run);
+    assert_eq!(reasons.len(), 1);
+    assert_eq!(
+        reasons[0].to_string(),
+        "none of the 10 connections opened: 3 refused (connect: connection refused)"
+    );
+    assert!(reasons[0].hint().unwrap().contains("server"));
+}
+
+#[test]
+fn a_server_that_never_answers_proves_nothing() {
+    let mut run = Run::new();
+    run.opened(10).sent(20);
+    let reasons = found(&scenario(), &run);
+    assert_eq!(
+        reasons[0].to_string(),
+        "not one expected answer came to 20 messages"
+    );
+    let mut deaf = scenario();
+    deaf.cohorts[0].messages[0].expect = Expect::None;
+    deaf.cohorts[0].heartbeat = None;
+    assert_eq!(found(&deaf, &run), []);
+}
+
+/// Pongs, and messages that are no answers, show that somebody is there, and not that he answers.
+#[test]
+fn neither_pongs_nor_other_messages_are_answers() {
+    let mut run = Run::new();
+    run.opened(10)
+        .sent(20)
+        .add(Counter::MessagesMismatched, 20)
+        .add(Counter::MessagesReceived, 20)
+        .add(Counter::PingsSent, 10)
+        .add(Counter::PongsReceived, 10);
+    let reasons = found(&scenario(), &run);
+    assert_eq!(
+        reasons[0].to_string(),
+        "not one expected answer came to 20 messages; 20 other messages came"
+    );
+    let mut pings = scenario();
+    pings.cohorts[0].messages[0].expect = Expect::None;
+    assert_eq!(found(&pings, &run), [], "pongs are all that is expected");
+    run.add(Counter::MessagesLate, 1);
+    assert_eq!(found(&scenario(), &run), [], "one late answer is one");
+}
+
+#[test]
+fn a_server_that_speaks_unasked_need_not_have_been_asked() {
+    let mut run = Run::new();
+    run.opened(10);
+    assert_eq!(outcome(&scenario(), &run).1, ["no_answer"]);
+    run.add(Counter::MessagesReceived, 5);
+    assert_eq!(found(&scenario(), &run), []);
+    run.sent(20);
+    assert_eq!(outcome(&scenario(), &run).1, ["no_answer"]);
+}
+
+#[test]
+fn a_relay_that_turned_clients_away_is_no_path() {
+    let mut facts = Facts::completed(1);
+    facts.surroundings.relayed = Some(Relayed {
+        connections: 10,
+        refused: 2,
+        unreachable: 5,
+        ..Relayed::default()
+    });
+    let scenario = scenario();
+    let found = |run: &Run| judge(&scenario, &run.summary(), &facts).distrust;
+    let doubts = found(&Run::healthy());
+    assert_eq!(
+        doubts[0].reason.to_string(),
+        "the relay of `[path]` had no file descriptor for 2 of 10 connections, and reset them"
+    );
+    assert!(doubts[0].reason.hint().unwrap().contains("ulimit"));
+    let mut nobody = Run::new();
+    nobody.refused(3, "connect: connection refused");
+    let kinds: Vec<_> = (found(&nobody).iter())
+        .map(|doubt| doubt.reason.kind())
+        .collect();
+    assert_eq!(kinds, ["relay_refused", "no_connection"]);
+}
+
+#[test]
+fn an_abort_is_no_reason_to_ask_for_answers() {
+    let mut run = Run::new();
+    run.opened(10).sent(20);
+    let facts = Facts {
+        outcome: Outcome::Aborted {
+            gate: "g".to_owned(),
+        },
+        ..Facts::completed(1)
+    };
+    assert_eq!(judge(&scenario(), &run.summary(), &facts).distrust, []);
+}
+
+#[test]
+fn one_in_a_thousand_may_stay_unsent() {
+    let mut run = Run::healthy();
+    run.not_sent(100);
+    assert_eq!(found(&scenario(), &run), []);
+    run.not_sent(1);
+    assert!(matches!(
+        found(&scenario(), &run)[..],
+        [Distrust::NotSent { not_sent: 101, .. }]
+    ));
+    assert_eq!(
+        found(&closed(scenario()), &run),
+        [],
+        "it waits for the server"
+    );
+}
+
+#[test]
+fn what_was_due_during_an_outage_is_no_doubt() {
+    let mut run = Run::healthy();
+    run.add(Counter::MessagesDue, 50_000)
+        .add(Counter::MessagesOffline, 50_000);
+    assert_eq!(found(&scenario(), &run), []);
+}
+
+#[test]
+fn what_a_lost_connection_leaves_behind_is_not_the_generators() {
+    let mut run = Run::healthy();
+    run.not_sent(101);
+    run.add(Counter::ConnectionsLost, 1);
+    assert_eq!(found(&scenario(), &run), []);
+}
+
+#[test]
+fn late_sends_void_a_broken_limit_and_nothing_else() {
+    let limit = |ms: u64| {
+        let p99 = Stat::Percentile(99.0);
+        timed_gate(p99, "latency.echo", Op::Less, (ms * MS) as f64)
+    };
+    let mut run = Run::new();
+    // Service takes half of it: the other half is the wait to be sent.
+    run.opened(10)
+        .echoed(100_000, 40 * MS)
+        .late(20 * MS, 100_000);
+    let mut scenario = gated(limit(30));
+    scenario
+        .gates
+        .pass
+        .push(gate(Stat::Count, "connections.dead", Op::Equal, 0.0));
+    let verdict = judged(&scenario, &run);
+    assert_eq!(verdict.exit, Exit::Untrusted);
+    let [doubt] = &verdict.distrust[..] else {
+        panic!("{verdict:?}");
+    };
+    assert_eq!(doubt.reason.kind(), "sends_late");
+    let concerned = Concerns::Only(vec!["p99(latency.echo) < 30ms".to_owned()]);
+    assert_eq!(doubt.concerns, concerned);
+    assert!(verdict.gates[0].doubted && !verdict.gates[1].doubted);
+    assert!(doubt.reason.hint().unwrap().contains("precise"));
+
+    assert_eq!(
+        outcome(&gated(limit(50)), &run),
+        (Exit::Passed, vec![]),
+        "lateness is in it"
+    );
+    assert_eq!(
+        outcome(&gated(limit(10)), &run),
+        (Exit::Failed, vec![]),
+        "service alone breaks it"
+    );
+    let waits = closed(gated(limit(30)));
+    assert_eq!(
+        outcome(&waits, &run),
+        (Exit::Failed, vec![]),
+        "the wait is for the server"
+    );
+}
+
+#[test]
+fn a_failure_beside_a_doubt_stands() {
+    let mut run = Run::new();
+    run.opened(10)
+        .echoed(100_000, 40 * MS)
+        .late(20 * MS, 100_000)
+        .add(Counter::MessagesMismatched, 3);
+    let p99 = Stat::Percentile(99.0);
+    let mut scenario = gated(timed_gate(p99, "latency.echo", Op::Less, 3e7));
+    (scenario.gates.pass).push(gate(Stat::Count, "messages.mismatched", Op::Equal, 0.0));
+    assert_eq!(outcome(&scenario, &run), (Exit::Failed, vec!["sends_late"]));
+}
+
+/// A stop of 60 ms in ten seconds touches less than a hundredth of the samples, and the longest of them.
+#[test]
+fn a_stop_voids_what_it_may_have_broken() {
+    let mut run = Run::new();
+    run.opened(10)
+        .echoed(99_500, 200_000)
+        .echoed(500, 122 * MS)
+        .lagged(100_000, 4_000)
+        .lagged(60 * MS, 1);
+    let limit =
+        |stat, ns: u64| closed(gated(timed_gate(stat, "service.echo", Op::Less, ns as f64)));
+    let (max, p99_9) = (Stat::Max, Stat::Percentile(99.9));
+    assert_eq!(
+        outcome(&limit(max, 30 * MS), &run),
+        (Exit::Untrusted, vec!["workers_late"])
+    );
+    assert_eq!(
+        outcome(&limit(p99_9, 30 * MS), &run),
+        (Exit::Untrusted, vec!["workers_late"])
+    );
+    assert_eq!(outcome(&limit(max, 90 * MS), &run), (Exit::Passed, vec![]));
+    run.echoed(20, 1_000 * MS);
+    assert_eq!(
+        outcome(&limit(max, 30 * MS), &run),
+        (Exit::Failed, vec![]),
+        "no stop was so long"
+    );
+    let median = limit(Stat::Percentile(50.0), 100_000);
+    assert_eq!(
+        outcome(&median, &run),
+        (Exit::Failed, vec![]),
+        "it touched too few for that"
+    );
+}
+
+#[test]
+fn a_stop_voids_rates_and_deadlines_that_it_may_have_cost() {
+    let stopped = |ms: u64| {
+        let mut run = Run::healthy();
+        run.add(Counter::MessagesTimedOut, 8).lagged(ms * MS, 1);
+        run
+    };
+    let rate = |limit| {
+        closed(gated(gate(
+            Stat::Rate,
+            "messages.echoed",
+            Op::Greater,
+            limit,
+        )))
+    };
+    assert_eq!(
+        outcome(&rate(11_000.0), &stopped(2_000)).1,
+        ["workers_late"]
+    );
+    assert_eq!(
+        outcome(&rate(11_000.0), &stopped(20)),
+        (Exit::Failed, vec![])
+    );
+    assert_eq!(
+        outcome(&rate(20_000.0), &stopped(2_000)),
+        (Exit::Failed, vec![])
+    );
+    let none = gated(gate(Stat::Count, "messages.timed_out", Op::Equal, 0.0));
+    assert_eq!(outcome(&none, &stopped(2_000)).1, ["workers_late"]);
+    assert_eq!(outcome(&none, &stopped(20)), (Exit::Failed, vec![]));
+    let wrong = gated(gate(Stat::Count, "messages.timed_out", Op::Greater, 9.0));
+    assert_eq!(
+        outcome(&wrong, &stopped(2_000)),
+        (Exit::Failed, vec![]),
+        "it makes no fewer"
+    );
+}
+
+#[test]
+fn a_long_stop_may_have_cost_connections() {
+    let none = |metric: &str| gated(gate(Stat::Count, metric, Op::Equal, 0.0));
+    let mut run = Run::healthy();
+    run.add(Counter::ConnectionsLost, 5);
+    run.cause(Cause::ClosedByPeer, 5).lagged(90 * MS, 1);
+    assert_eq!(
+        outcome(&none("connections.lost"), &run),
+        (Exit::Failed, vec![])
+    );
+    run.lagged(150 * MS, 1);
+    assert_eq!(outcome(&none("connections.lost"), &run).1, ["workers_late"]);
+    assert_eq!(
+        outcome(&none("errors.closed_by_peer"), &run).1,
+        ["workers_late"]
+    );
+    run.cause(Cause::ProtocolError, 1);
+    let broken = none("errors.protocol_error");
+    assert_eq!(
+        outcome(&broken, &run),
+        (Exit::Failed, vec![]),
+        "no stop does that"
+    );
+}
+
+#[test]
+fn a_stop_in_the_ramp_up_may_have_cost_handshakes() {
+    let none = gated(gate(Stat::Count, "connections.failed", Op::Equal, 0.0));
+    let mut run = Run::healthy();
+    run.failed(Cause::ConnectTimeout, 2);
+    assert_eq!(outcome(&none, &run), (Exit::Failed, vec![]));
+    run.lagged_early(2_000 * MS, 1);
+    assert_eq!(outcome(&none, &run).1, ["workers_late"]);
+    let slow = gated(timed_gate(Stat::Max, "service.echo", Op::Less, 100_000.0));
+    assert_eq!(
+        outcome(&slow, &run),
+        (Exit::Failed, vec![]),
+        "that was before"
+    );
+    run.failed(Cause::Refused, 1);
+    assert_eq!(
+        outcome(&none, &run),
+        (Exit::Failed, vec![]),
+        "one failed for another reason"
+    );
+}
+
+#[test]
+fn most_of_what_was_planned_has_to_be_there() {
+    let mut run = Run::healthy();
+    run.opened_less(5).failed(Cause::HandshakeReset, 5);
+    assert_eq!(
+        outcome(&scenario(), &run),
+        (Exit::Passed, vec![]),
+        "half of them were"
+    );
+    run.opened_less(1).failed(Cause::HandshakeReset, 1);
+    assert_eq!(
+        outcome(&scenario(), &run),
+        (Exit::Untrusted, vec!["never_opened"])
+    );
+    let verdict = judged(&scenario(), &run);
+    assert!(
+        verdict.distrust[0]
+            .reason
+            .to_string()
+            .starts_with("only 4 of 10 connections opened")
+    );
+    assert_eq!(verdict.warnings, [], "it is said once");
+    run.add(Counter::ConnectionsDead, 1);
+    assert_eq!(
+        outcome(&scenario(), &run),
+        (Exit::Failed, vec![]),
+        "a failure stands"
+    );
+}
+
+#[test]
+fn a_generator_without_processor_time_is_no_limit_of_the_server() {
+    let slow = closed(gated(gate(Stat::Rate, "messages.echoed", Op::Greater, 1e6)));
+    let mut run = Run::healthy();
+    run.cpu(&[18.0]);
+    let mut facts = Facts::completed(1);
+    let outcome = |scenario: &Scenario, facts: &Facts| {
+        let verdict = judge(scenario, &run.summary(), facts);
+        let doubts = verdict.distrust.iter();
+        (
+            verdict.exit,
+            doubts.map(|doubt| doubt.reason.kind()).collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(outcome(&slow, &facts), (Exit::Failed, vec![]));
+    facts.cores = Some(0.2);
+    assert_eq!(outcome(&slow, &facts).1, ["generator_busy"]);
+    facts.throttling = Some(Throttling {
+        periods: 100,
+        throttled: 50,
+    });
+    assert_eq!(outcome(&slow, &facts).1, ["throttled"]);
+    let late = gated(timed_gate(Stat::Max, "service.echo", Op::Less, 100_000.0));
+    assert_eq!(outcome(&late, &facts).1, ["throttled"]);
+    assert_eq!(outcome(&scenario(), &facts), (Exit::Passed, vec![]));
+}
+
+#[test]
+fn a_promise_is_voided_by_what_it_cannot_bear() {
+    let between = |lo, hi| {
+        PromiseKind::ClosedBetween.of(Between {
+            lo: Duration::from_millis(lo),
+            hi: Duration::from_millis(hi),
+        })
+    };
+    let mut strict = scenario();
+    strict.cohorts[0].contract = Some(Contract {
+        from: Origin::Open,
+        preset: None,
+        promises: vec![between(20_000, 20_500)],
+    });
+    strict.gates.pass.clear();
+    let mut run = Run::healthy();
+    run.lagged(50_000, 9_000).lagged(45 * MS, 100);
+    let found = |scenario: &Scenario, run: &Run| outcome(scenario, run).1;
+    assert_eq!(
+        found(&strict, &run),
+        [""; 0],
+        "45 ms are within a tenth of 500 ms"
+    );
+    let contract = strict.cohorts[0].contract.as_mut().unwrap();
+    contract.promises.push(between(20_000, 20_400));
+    let verdict = judged(&strict, &run);
+    let concerned = Concerns::Only(vec!["closed_between of main".to_owned(); 1]);
+    assert_eq!(verdict.distrust[0].concerns, concerned);
+
+    // A single stop is no reason to doubt what was kept, and enough to doubt what was broken.
+    let contract = strict.cohorts[0].contract.as_mut().unwrap();
+    contract.promises = vec![PromiseKind::Closed.of(0)];
+    let mut run = Run::healthy();
+    run.lagged(50_000, 9_000);
+    assert_eq!(found(&strict, &run), [""; 0]);
+    run.lagged(250 * MS, 1);
+    assert_eq!(found(&strict, &run), ["workers_late"]);
+}
+
+#[test]
+fn pings_alone_follow_a_schedule() {
+    let mut run = Run::healthy();
+    run.not_sent(500);
+    let mut idle = scenario();
+    idle.cohorts[0].messages.clear();
+    assert_eq!(found(&idle, &run).len(), 1);
+}

@@ -1,0 +1,450 @@
+//! How much of what was seen may be the generator's own doing: where it stood still or was late, times come out too long,
+//! rates too low, and deadlines and connections may be lost that the server kept.
+
+use super::facts::{Facts, is_bare_schedule, is_open_model};
+use super::observe::{Measure, Observed, value_of};
+use super::view::{View, looked_at};
+use crate::measure::{GaugeStats, Histogram, Summary, Value};
+use crate::metric::{self, Cause, Counter, Gauge, Kind, Timer, Unit};
+use crate::scenario::{Gate, Scenario, Selector, Stat, Subject};
+
+/// A shorter lag is what waking a thread costs.
+const NOTABLE_NS: u64 = 1_000_000;
+/// A lag of this part of a limit matters to it.
+pub(super) const PART_OF_LIMIT: f64 = 0.1;
+/// From this long on a server with a strict heartbeat may have cut connections that could not answer it.
+pub(super) const CUT_NS: u64 = 100_000_000;
+/// A worker asks to be woken every 2 ms: so much of a lag is not seen.
+const UNSEEN_NS: u64 = 2_000_000;
+/// What a lag touches is estimated by what was under way. The estimate is doubled, since load comes in bursts.
+const TOUCHED_FACTOR: f64 = 2.0;
+
+/// From this part of all its cores on, the generator may be what limits the run.
+pub(super) const BUSY_MEAN: f64 = 0.80;
+/// From this part of the periods on in which its limit was used up, the kernel may be what limits the run.
+const THROTTLED: f64 = 0.1;
+
+/// How late a run's workers were woken, in a part of it.
+#[derive(Debug)]
+pub(super) struct Lag {
+    lags: Option<Histogram>,
+    /// The time of all workers together, in nanoseconds.
+    worker_ns: f64,
+}
+
+impl Lag {
+    /// From the start of measuring on.
+    pub(super) fn measured(view: &View<'_>, facts: &Facts) -> Self {
+        let name = Timer::GeneratorLoopLag.name();
+        let lags = view.all().histogram(name);
+        Self::new(lags, view.all().measured_seconds, facts)
+    }
+
+    /// From the first dial on.
+    pub(super) fn whole(view: &View<'_>, facts: &Facts) -> Self {
+        let name = Timer::GeneratorLoopLag.name();
+        let totals = view.all().totals.iter();
+        let lags = Summary::merged(totals.filter(|row| row.name == name));
+        Self::new(lags, view.all().seconds, facts)
+    }
+
+    fn new(lags: Option<Histogram>, seconds: f64, facts: &Facts) -> Self {
+        Self {
+            lags,
+            worker_ns: (seconds * 1e9).max(1.0) * facts.workers.max(1) as f64,
+        }
+    }
+
+    /// The longest, in nanoseconds; zero where none was long enough to matter.
+    pub(super) fn longest_ns(&self) -> u64 {
+        let longest = self.lags.as_ref().and_then(Histogram::max);
+        longest.filter(|ns| *ns >= NOTABLE_NS).unwrap_or(0)
+    }
+
+    pub(super) fn percentile(&self, percent: f64) -> Option<u64> {
+        self.lags.as_ref()?.percentile(percent)
+    }
+
+    /// The part of the time that was lost to lags, below 1.
+    pub(super) fn share(&self) -> f64 {
+        let (_, sum) = self.at_least(NOTABLE_NS);
+        (sum / self.worker_ns).min(0.99)
+    }
+
+    /// The part of all events that were under way during a lag of `least_ns` or more, where each takes `each_ns`: those
+    /// that began in it, and those that it interrupted. At most 1.
+    fn touched(&self, least_ns: f64, each_ns: f64) -> f64 {
+        let (count, sum) = self.at_least((least_ns as u64).max(NOTABLE_NS));
+        (TOUCHED_FACTOR * (sum + count * each_ns) / self.worker_ns).min(1.0)
+    }
+
+    fn at_least(&self, ns: u64) -> (f64, f64) {
+        let lags = self.lags.as_ref();
+        let (count, sum) = lags.map_or((0, 0), |lags| lags.at_least(ns));
+        (count as f64, sum as f64)
+    }
+}
+
+/// Values between which the truth may lie. What was seen is one of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Range {
+    lo: f64,
+    hi: f64,
+}
+
+impl Range {
+    fn only(value: f64) -> Self {
+        Self {
+            lo: value,
+            hi: value,
+        }
+    }
+
+    /// Whether one of its values makes this so.
+    fn any(self, gate: &Gate, holds: bool) -> bool {
+        let nearest = gate.value.clamp(self.lo, self.hi);
+        let mut values = [self.lo, nearest, self.hi].into_iter();
+        values.any(|value| gate.op.holds(value, gate.value) == holds)
+    }
+
+    fn scaled(self, factor: f64) -> Self {
+        Self {
+            lo: self.lo * factor,
+            hi: self.hi * factor,
+        }
+    }
+}
+
+/// What of the generator's own may have made a gate fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Own {
+    /// Sends were late: counted from the actual send the gate comes out well.
+    LateSends,
+    /// Its workers stood still.
+    Lag,
+    /// The kernel gave it less processor time than it asked for.
+    Throttled,
+    /// It used all the processor time that it had.
+    Busy,
+}
+
+/// The generator, as far as it may be the reason for what was seen.
+pub(super) struct Generator<'a> {
+    scenario: &'a Scenario,
+    view: View<'a>,
+    pub(super) measured: Lag,
+    pub(super) whole: Lag,
+    pub(super) is_throttled: bool,
+    pub(super) is_busy: bool,
+}
+
+impl<'a> Generator<'a> {
+    pub(super) fn new(scenario: &'a Scenario, view: View<'a>, facts: &Facts) -> Self {
+        Self {
+            scenario,
+            view,
+            measured: Lag::measured(&view, facts),
+            whole: Lag::whole(&view, facts),
+            is_throttled: facts.throttling.is_some_and(|it| it.share() >= THROTTLED),
+            is_busy: !is_open_model(scenario)
+                && cpu(&view).is_some_and(|cpu| cpu.mean >= BUSY_MEAN * facts.cpu_limit()),
+        }
+    }
+
+    /// What it used on average, in percent of one core.
+    pub(super) fn cpu_mean(&self) -> Option<f64> {
+        cpu(&self.view).map(|cpu| cpu.mean)
+    }
+
+    /// Why a gate that came out badly may have done so by the generator alone. `wanted` is whether it should hold.
+    pub(super) fn own(&self, gate: &Gate, seen: Observed, wanted: bool) -> Option<Own> {
+        let holds = |range: Range| range.any(gate, wanted);
+        if let Subject::Stat(stat, selector) = &gate.subject
+            && let Some(times) = self.from_actual_send(selector)
+            && value_of(*stat, &times).is_some_and(|value| holds(Range::only(value)))
+        {
+            return Some(Own::LateSends);
+        }
+        let reasons = [
+            (Own::Lag, true),
+            (Own::Throttled, self.is_throttled),
+            (Own::Busy, self.is_busy),
+        ];
+        let mut reasons = reasons.into_iter().filter(|(_, is_so)| *is_so);
+        let found = reasons.find(|(own, _)| holds(self.range(gate, seen, *own)));
+        found.map(|(own, _)| own)
+    }
+
+    fn range(&self, gate: &Gate, seen: Observed, own: Own) -> Range {
+        match &gate.subject {
+            Subject::Ratio(above, below) => {
+                let (count, of) = (self.count(above), self.count(below));
+                let range = match above.metric == Counter::MessagesEchoed.name() {
+                    true => Range {
+                        lo: count,
+                        hi: count + self.missed_deadlines(above, own),
+                    },
+                    false if is_flow(&above.metric) => Range::only(count),
+                    false => self.counter(above, count, own),
+                };
+                range.scaled(1.0 / of.max(1.0))
+            }
+            Subject::Stat(stat, selector) => {
+                let kind = match Gauge::from_name(&selector.metric) {
+                    Some(_) => Kind::Gauge,
+                    None if seen.measure == Measure::Plain(Unit::Time) => Kind::Histogram,
+                    None => Kind::Counter,
+                };
+                match kind {
+                    Kind::Gauge => self.gauge(selector, seen.value, own),
+                    Kind::Histogram => self.time(*stat, selector, seen.value, gate.value, own),
+                    Kind::Counter => {
+                        let count = self.count(selector);
+                        let range = self.counter(selector, count, own);
+                        range.scaled(if count > 0.0 { seen.value / count } else { 1.0 })
+                    }
+                }
+            }
+        }
+    }
+
+    /// Of a message that follows a schedule and nothing else: its times from the actual send. What latency has more is
+    /// the generator's lateness alone.
+    fn from_actual_send(&self, selector: &Selector) -> Option<Histogram> {
+        let message = selector.metric.strip_prefix("latency.")?;
+        let mut cohorts = looked_at(self.scenario, selector);
+        if !cohorts.all(|cohort| is_bare_schedule(cohort, message)) {
+            return None;
+        }
+        let service = Selector {
+            metric: metric::service(message),
+            ..selector.clone()
+        };
+        Summary::merged(self.view.of(&service))
+    }
+
+    /// What a time may be without the generator's lag: no shorter by more than the longest lag, and its share of the
+    /// time; and of a percentile, only as far as so many samples can have been touched.
+    fn time(&self, stat: Stat, selector: &Selector, seen: f64, limit: f64, own: Own) -> Range {
+        let times =
+            (self.from_actual_send(selector)).or_else(|| Summary::merged(self.view.of(selector)));
+        let (Some(times), true) = (times, own <= Own::Throttled) else {
+            return Range::only(seen);
+        };
+        if own == Own::Throttled {
+            return Range { lo: 0.0, hi: seen };
+        }
+        // Handshakes and ends come in bursts, so that one lag may touch all of them.
+        let (lag, is_spread) = match is_of_connections(&selector.metric) {
+            true => (&self.whole, false),
+            false => (&self.measured, true),
+        };
+        let longest = lag.longest_ns();
+        if longest == 0 {
+            return Range::only(seen);
+        }
+        let each = times.percentile(50.0).unwrap_or(0) as f64;
+        let touched = match is_spread {
+            true => lag.touched(limit * PART_OF_LIMIT, each),
+            false => 1.0,
+        };
+        let own_seen = value_of(stat, &times).unwrap_or(seen);
+        let reach = (longest + UNSEEN_NS) as f64 + lag.share() * own_seen;
+        let lowest = match stat {
+            Stat::Percentile(percent) => {
+                let rest = percent - 100.0 * touched;
+                let rest = (rest > 0.0).then(|| times.percentile(rest)).flatten();
+                rest.unwrap_or(0) as f64
+            }
+            Stat::Max => 0.0,
+            Stat::Mean => own_seen - reach * touched,
+            _ if touched >= 1.0 => 0.0,
+            _ => own_seen,
+        };
+        let lo = lowest.max(own_seen - reach).max(0.0);
+        // What lies between two events is shorter where the first was seen late.
+        let is_gap = [Timer::ReceiveGap, Timer::ServerPingInterval];
+        let is_gap = is_gap.iter().any(|timer| timer.name() == selector.metric);
+        let hi = if is_gap { seen + longest as f64 } else { seen };
+        Range {
+            lo: lo.min(seen),
+            hi,
+        }
+    }
+
+    fn counter(&self, selector: &Selector, count: f64, own: Own) -> Range {
+        let name = selector.metric.as_str();
+        let at_least = |fewer: f64| Range {
+            lo: (count - fewer).max(0.0),
+            hi: count,
+        };
+        if is_flow(name) || metric::unit_of(name) == Unit::Time {
+            let hi = match own {
+                Own::Throttled | Own::Busy if !is_open_model(self.scenario) => f64::INFINITY,
+                _ => count / (1.0 - self.measured.share()),
+            };
+            return Range { lo: count, hi };
+        }
+        let is_deadline = [
+            Counter::MessagesTimedOut,
+            Counter::MessagesLate,
+            Counter::PingsMissed,
+            Counter::PongsLate,
+        ];
+        if is_deadline.iter().any(|counter| counter.name() == name) {
+            return at_least(self.missed_deadlines(selector, own));
+        }
+        if name == Counter::MessagesNotSent.name() && is_open_model(self.scenario) {
+            return at_least(count);
+        }
+        if metric::tells_of_ends(name) {
+            return at_least(self.ends(selector, own));
+        }
+        Range::only(count)
+    }
+
+    /// How many of the messages or pings may have missed their deadline, or an answer in time, by a lag.
+    fn missed_deadlines(&self, selector: &Selector, own: Own) -> f64 {
+        let is_ping = selector.metric.starts_with("heartbeat.");
+        let cohorts = looked_at(self.scenario, selector);
+        let deadlines = cohorts.flat_map(|cohort| {
+            let messages = cohort.messages.iter().map(|message| message.timeout);
+            let pings = cohort.heartbeat.iter().map(|heartbeat| heartbeat.timeout);
+            let messages = messages.filter(|_| !is_ping);
+            messages
+                .chain(pings.filter(|_| is_ping))
+                .collect::<Vec<_>>()
+        });
+        let Some(shortest) = deadlines.min() else {
+            return 0.0;
+        };
+        let sent = match is_ping {
+            true => Counter::PingsSent,
+            false => Counter::MessagesSent,
+        };
+        let sent = Selector {
+            metric: sent.name().to_owned(),
+            ..selector.clone()
+        };
+        let shortest = shortest.as_nanos() as f64;
+        let touched = match own {
+            Own::Lag => self.measured.touched(shortest * PART_OF_LIMIT, shortest),
+            Own::Throttled => 1.0,
+            Own::LateSends | Own::Busy => 0.0,
+        };
+        self.count(&sent) * touched
+    }
+
+    /// How many ends, or dials that failed, a lag may have caused: those of a cause that silence can have.
+    fn ends(&self, selector: &Selector, own: Own) -> f64 {
+        let limit = (self.scenario.target.connect_timeout.as_nanos() as f64 * PART_OF_LIMIT) as u64;
+        let least = match self.caused_by_silence(&selector.metric) {
+            &[Cause::ConnectTimeout, ..] => limit.min(CUT_NS),
+            _ => CUT_NS,
+        };
+        let is_so = match own {
+            Own::Lag => self.whole.longest_ns() >= least,
+            Own::Throttled => true,
+            Own::LateSends | Own::Busy => false,
+        };
+        if !is_so {
+            return 0.0;
+        }
+        let causes = self.caused_by_silence(&selector.metric).iter();
+        let counted = causes.map(|cause| {
+            self.count(&Selector {
+                metric: metric::error(*cause),
+                ..selector.clone()
+            })
+        });
+        counted.sum()
+    }
+
+    /// The causes that a metric on ends counts, as far as a silent client can bring them about.
+    fn caused_by_silence(&self, name: &str) -> &'static [Cause] {
+        const DIALS: &[Cause] = &[
+            Cause::ConnectTimeout,
+            Cause::HandshakeEof,
+            Cause::HandshakeReset,
+        ];
+        const ENDS: &[Cause] = &[
+            Cause::ClosedByPeer,
+            Cause::Eof,
+            Cause::Reset,
+            Cause::PeerFrozen,
+            Cause::PathDead,
+            Cause::MissedPong,
+            Cause::CloseTimeout,
+            Cause::WriteTimeout,
+        ];
+        if name == Counter::ConnectionsFailed.name() {
+            return DIALS;
+        }
+        match name.strip_prefix("errors.").and_then(Cause::from_name) {
+            Some(cause) => {
+                let all = [DIALS, ENDS].into_iter();
+                let mut one = all.filter_map(|causes| {
+                    let place = causes.iter().position(|known| *known == cause)?;
+                    Some(&causes[place..=place])
+                });
+                one.next().unwrap_or_default()
+            }
+            None => ENDS,
+        }
+    }
+
+    /// A state of connections may be another one where connections were lost by a lag.
+    fn gauge(&self, selector: &Selector, seen: f64, own: Own) -> Range {
+        let is_state = metric::tells_of_ends(&selector.metric);
+        let is_so = match own {
+            Own::Lag => self.whole.longest_ns() >= CUT_NS,
+            Own::Throttled => true,
+            Own::LateSends | Own::Busy => false,
+        };
+        match is_state && is_so {
+            true => Range {
+                lo: 0.0,
+                hi: f64::INFINITY,
+            },
+            false => Range::only(seen),
+        }
+    }
+
+    fn count(&self, selector: &Selector) -> f64 {
+        let rows: Vec<_> = self.view.of(selector).collect();
+        let times = Summary::merged(rows.iter().copied()).map_or(0, |times| times.count());
+        (Summary::sum(rows.into_iter()) + times) as f64
+    }
+}
+
+/// The processor time that wsbench used, in percent of one core.
+pub(super) fn cpu(view: &View<'_>) -> Option<GaugeStats> {
+    let mut rows = view.all().select(Gauge::GeneratorCpu.name(), None, None);
+    rows.find_map(|row| match row.value {
+        Value::Gauge(stats) => Some(stats),
+        _ => None,
+    })
+}
+
+/// A count of what goes on as fast as the generator does.
+fn is_flow(name: &str) -> bool {
+    let flows = [
+        Counter::MessagesDue,
+        Counter::MessagesSent,
+        Counter::MessagesReceived,
+        Counter::MessagesEchoed,
+        Counter::PingsSent,
+        Counter::PongsReceived,
+        Counter::ServerPings,
+        Counter::BytesSent,
+        Counter::BytesReceived,
+    ];
+    flows.iter().any(|counter| counter.name() == name)
+}
+
+/// A time of dials and ends, which covers the whole run.
+fn is_of_connections(metric: &str) -> bool {
+    let group = metric.split('.').next().unwrap_or_default();
+    matches!(group, "handshake" | "reconnect" | "close")
+        || metric == Timer::HeartbeatDetection.name()
+}
