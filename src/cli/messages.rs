@@ -34,7 +34,7 @@ const WAITING: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The open file. What goes wrong while the run goes on is told after it.
-pub(super) struct Log {
+pub(super) struct Messages {
     path: PathBuf,
     rows: SyncSender<Echoes>,
     done: Receiver<csv::Result<()>>,
@@ -45,7 +45,7 @@ pub(super) struct Log {
     left_out: u64,
 }
 
-impl Log {
+impl Messages {
     /// Makes the file, or empties the one that is there.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod init;
 mod input;
+mod log;
 mod messages;
 mod presets;
 mod probe;

@@ -4,10 +4,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
+use tracing::info;
+
 use super::around::Around;
 use super::error::CliError;
 use super::input::{Input, Loaded};
-use super::messages::Log;
+use super::log::Log;
+use super::messages::Messages;
 use super::progress::Shown;
 use super::signals::Signals;
 use super::target::RunningTarget;
@@ -36,6 +39,10 @@ pub(super) struct Args {
     /// Write each answered message on a row of its own into this file, as CSV
     #[arg(long, value_name = "FILE")]
     messages: Option<PathBuf>,
+    /// Write down phases, dials and why connections ended, for whoever has to find out why a run failed; - is
+    /// standard error
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    log: Option<PathBuf>,
     /// Where all chance comes from: the same seed gives the same schedule
     #[arg(
         long,
@@ -71,8 +78,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     own_network(&loaded.scenario)?;
     let signals = Signals::listen()?;
     let output = open_output(args, &loaded.scenario, started_at)?;
-    let messages = messages_log(args, &loaded, &output)?;
+    let messages = messages_file(args, &loaded, &output)?;
+    let _log = log(args, &loaded, &output)?;
+    info!(version = env!("CARGO_PKG_VERSION"), scenario = loaded.scenario.name, report = ?output.folder(), "started");
     let target = RunningTarget::start(&loaded.scenario, &signals)?;
+    info!(url = ?target.url.shown, pid = target.process.as_ref().map(|process| process.pid()), "the target is there");
     let around = Around::start(&loaded.scenario, &target, args.seed)?;
     let (url, routes) = (target.url.clone(), around.routes().to_vec());
     let prepare = move || Prepared::new(plan, &url, &routes, workers);
@@ -108,6 +118,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         verdict: &verdict,
     };
     let written = output.commit(&report).map_err(CliError::LateOutput);
+    info!(
+        outcome = facts.outcome.name(),
+        exit = verdict.exit.code(),
+        "judged"
+    );
     // Whatever could not be written, what is known is told.
     show(args, &report, written.as_deref().ok())?;
     let failures = [failure, written.err(), ended.messages.err()];
@@ -175,16 +190,37 @@ fn open_output(
     Ok(output)
 }
 
-/// The file of `--messages`, which may be written over unless the scenario or the report needs it.
-fn messages_log(args: &Args, loaded: &Loaded, output: &OutputSet) -> Result<Option<Log>, CliError> {
+/// The file of `--messages`.
+fn messages_file(
+    args: &Args,
+    loaded: &Loaded,
+    output: &OutputSet,
+) -> Result<Option<Messages>, CliError> {
     let Some(path) = args.messages.as_deref() else {
         return Ok(None);
     };
-    if output.has(path) {
-        let (path, what) = (path.to_owned(), "a part of the report");
-        return Err(CliError::WriteOver { path, what });
+    not_of_report(path, output)?;
+    Messages::create(path, &loaded.files, &loaded.scenario).map(Some)
+}
+
+/// The file of `--log`.
+fn log(args: &Args, loaded: &Loaded, output: &OutputSet) -> Result<Option<Log>, CliError> {
+    let Some(path) = args.log.as_deref() else {
+        return Ok(None);
+    };
+    not_of_report(path, output)?;
+    let mut needed = loaded.files.clone();
+    needed.extend((args.messages.iter()).map(|file| (file.clone(), "the file of `--messages`")));
+    Log::start(path, &needed).map(Some)
+}
+
+/// The report has files of its own, which are not there yet.
+fn not_of_report(path: &Path, output: &OutputSet) -> Result<(), CliError> {
+    if !output.has(path) {
+        return Ok(());
     }
-    Log::create(path, &loaded.files, &loaded.scenario).map(Some)
+    let (path, what) = (path.to_owned(), "a part of the report");
+    Err(CliError::WriteOver { path, what })
 }
 
 fn options(args: &Args, loaded: &Loaded) -> Options {
@@ -216,7 +252,7 @@ struct Watch<'a> {
     progress: Shown,
     scenario: &'a Scenario,
     around: &'a Around,
-    messages: Option<Log>,
+    messages: Option<Messages>,
     held: Option<String>,
 }
 
@@ -229,7 +265,12 @@ struct Watched {
 }
 
 impl<'a> Watch<'a> {
-    fn new(scenario: &'a Scenario, around: &'a Around, messages: Option<Log>, quiet: bool) -> Self {
+    fn new(
+        scenario: &'a Scenario,
+        around: &'a Around,
+        messages: Option<Messages>,
+        quiet: bool,
+    ) -> Self {
         Self {
             progress: Shown::start(term::progress(quiet)),
             scenario,
@@ -242,7 +283,7 @@ impl<'a> Watch<'a> {
     /// Ends the progress and the file of single messages, and says what has no room in it.
     fn end(self) -> Watched {
         self.progress.finish();
-        let left_out = self.messages.map_or(Ok(0), Log::finish);
+        let left_out = self.messages.map_or(Ok(0), Messages::finish);
         if let Ok(more @ 1..) = left_out {
             term::note(format!("{more} messages had no room among `--messages`"));
         }
@@ -274,8 +315,11 @@ impl engine::Observer for Watch<'_> {
         let summary =
             second.snapshot(&|metric| abort.iter().any(|gate| gate.subject.is_of(metric)));
         self.held = first_holding(self.scenario, &summary).map(|gate| gate.text.clone());
-        match self.held {
-            Some(_) => ControlFlow::Break(()),
+        match &self.held {
+            Some(gate) => {
+                info!(gate, "an abort gate holds");
+                ControlFlow::Break(())
+            }
             None => ControlFlow::Continue(()),
         }
     }

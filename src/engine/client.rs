@@ -6,6 +6,7 @@ use std::task::{Poll, Waker};
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use tracing::debug;
 
 use super::dial::Connector;
 use super::play::Play;
@@ -165,6 +166,12 @@ impl Client {
 
     fn opened(&mut self, now: Nanos) {
         let cohort = self.opening.cohort;
+        debug!(
+            cohort = self.cohort_name(),
+            connection = self.opening.connection,
+            again = self.opened_before,
+            "opened"
+        );
         self.shared.shard.borrow_mut().cohorts[cohort].open.open += 1;
         if self.opened_before {
             let since = self.lost_at.unwrap_or(now);
@@ -334,10 +341,26 @@ impl Client {
     }
 
     fn push(&self, ending: Ending) {
+        // Quoted, so that what a server said stays on its line.
+        debug!(
+            cohort = self.cohort_name(),
+            connection = self.opening.connection,
+            cause = ending.cause.name(),
+            state = ending.state.name(),
+            detail = ?ending.detail,
+            code = ending.close_code,
+            reason = ?ending.close_reason,
+            missed = ending.pings_missed,
+            "ended"
+        );
         self.shared
             .shard
             .borrow_mut()
             .ending(ending, Shard::MAX_ENDINGS);
+    }
+
+    fn cohort_name(&self) -> &str {
+        &self.shared.plan.scenario.cohorts[self.opening.cohort].name
     }
 
     fn connecting(&self, change: i64) {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tracing::info;
 
 use super::dial::Dialer;
 use super::error::EngineError;
@@ -41,6 +42,7 @@ impl Prepared {
         check_sources(&target.source_addresses)?;
         let resolver = Resolver::new(&url.host, url.port, target.connect_timeout);
         let known = resolver.known().addresses;
+        info!(addresses = ?known, "looked up the target");
         let known = known.as_deref().unwrap_or_default();
         check_families(known, &target.source_addresses)?;
         for relay in routes.iter().flatten() {

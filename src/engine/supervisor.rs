@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tracing::info;
 
 use super::crew::{Command, Crew, Threads, Told};
 use super::dial::Dialer;
@@ -13,7 +14,7 @@ use super::observer::{Finished, Observer, Second};
 use super::phases::{Event, Phases};
 use super::sample::Sampler;
 use super::worker::INTERVAL;
-use crate::measure::{Collector, Progress, Shard};
+use crate::measure::{Collector, Phase, Progress, Shard};
 use crate::metric::{Counter, Gauge};
 use crate::plan::{Nanos, Plan};
 use crate::scenario::Shape;
@@ -53,6 +54,8 @@ struct Supervisor<C> {
     collector: Collector,
     sampler: Sampler,
     aborted: bool,
+    /// The newest that was seen.
+    phase: Option<Phase>,
     failed: u64,
     /// How many connections are planned to be open together, where that can be said.
     together: Option<u64>,
@@ -71,6 +74,7 @@ impl<C: Crew> Supervisor<C> {
             collector: Collector::new(layout).planned(length, looked_at),
             sampler: Sampler::new(crew.clock().now()),
             aborted: false,
+            phase: None,
             failed: 0,
             together: match plan.scenario.load.shape {
                 Shape::Arrivals { .. } => None,
@@ -118,6 +122,7 @@ impl<C: Crew> Supervisor<C> {
     /// Tells the phases, and whoever has to know what follows.
     fn tell(&mut self, event: Event, observer: &mut dyn Observer) -> Result<(), EngineError> {
         let clock = self.crew.clock();
+        info!(?event, at_s = clock.now() as f64 / 1e9);
         if let Some(command) = self.phases.on(event, clock.now())? {
             self.crew.command(command);
             if let Command::Schedule { from, .. } = command {
@@ -144,7 +149,11 @@ impl<C: Crew> Supervisor<C> {
         let time = (shard.interval + 1) * INTERVAL;
         let open: u64 = shard.cohorts.iter().map(|cohort| cohort.open.open).sum();
         let sample = self.sampler.sample(self.crew.clock().now(), open);
-        let interval = (self.collector).interval(self.phases.at(time), &shard, sample);
+        let phase = self.phases.at(time);
+        if self.phase.replace(phase) != Some(phase) {
+            info!(%phase, at_s = time as f64 / 1e9);
+        }
+        let interval = (self.collector).interval(phase, &shard, sample);
         self.failed += interval.count(Counter::ConnectionsFailed);
         let mut progress = Progress::of(&interval, self.failed, self.together);
         (progress.planned, progress.left) = self.phases.span(time).unzip();

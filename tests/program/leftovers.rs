@@ -295,3 +295,33 @@ fn what_was_inherited_goes_to_no_target() {
     );
     assert!(!ended.stderr.contains("/dev/zero"), "{}", ended.stderr);
 }
+
+/// What is left to read of a run that failed.
+#[test]
+fn a_log_tells_of_phases_connections_and_causes() {
+    let server = Server::start(Script::default());
+    let run = |to: &str| Running::start(&short(&server.url()), &["--quiet", "--log", to]).end();
+    let ended = run("soak.log");
+    assert_eq!(ended.stderr, "");
+    let log = fs::read_to_string(ended.folder().join("soak.log")).unwrap();
+    for part in [
+        "started",
+        "looked up",
+        "phase=measure",
+        "opened cohort=\"main\" connection=3",
+        "judged outcome=\"completed\"",
+    ] {
+        assert!(log.contains(part), "{part}:\n{log}");
+    }
+    assert!(!log.contains('\x1b'), "{log}");
+    let log = run("-").stderr;
+    assert!(log.contains("phase=drain"), "{log}");
+
+    let dead = "ws://127.0.0.1:9/";
+    let ended = Running::start(&short(dead), &["--quiet", "--log", "-"]).end();
+    assert!(
+        ended.stderr.contains("cause=\"refused\""),
+        "{}",
+        ended.stderr
+    );
+}

@@ -121,7 +121,9 @@ fn nobody_reads_the_messages() {
         .unwrap();
     let busy = short(&server.url()).replace("20/s", "500/s");
     let (reader, writer) = io::pipe().unwrap();
-    let arguments = ["--quiet", "--messages", pipe.to_str().unwrap()];
+    let pipe = pipe.to_str().unwrap();
+    // And a log into the same pipe, which waits as well.
+    let arguments = ["--quiet", "--messages", pipe, "--log", pipe];
     let mut run = Stuck::start(&busy, &arguments, Stdio::null(), writer.into());
     let status = run.end(Duration::from_secs(20)).expect("it ends");
     assert!(matches!(status.code(), Some(0 | 4)), "{status}");

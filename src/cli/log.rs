@@ -1,0 +1,144 @@
+//! `wsbench run --log FILE`: what happened, line by line, for whoever has to find out why a long run failed: phases,
+//! dials, and why connections ended. Off by default. A thread of its own writes it, and the run waits for none of it.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::error::CliError;
+use super::files::{self, Needed};
+
+/// Lines that may wait to be written.
+const WAITING: usize = 10_000;
+/// How long the last lines may take.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The log of this process. The lines that wait are written when it is dropped, as far as somebody takes them.
+pub(super) struct Log {
+    lines: SyncSender<Line>,
+    finished: Receiver<()>,
+}
+
+enum Line {
+    Text(Vec<u8>),
+    /// Nothing more is to be written.
+    End,
+}
+
+impl Log {
+    /// Takes down what is told from now on, into a file or, for `-`, to standard error.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or is needed as it is.
+    pub(super) fn start(path: &Path, needed: &[Needed]) -> Result<Self, CliError> {
+        let out: Box<dyn Write + Send> = match path == Path::new("-") {
+            true => Box::new(io::stderr()),
+            false => Box::new(files::create(path, needed)?),
+        };
+        let failed = |source| CliError::System {
+            doing: "start the log",
+            source,
+        };
+        let (lines, come) = sync_channel(WAITING);
+        let (done, finished) = sync_channel(1);
+        let lost = Arc::new(AtomicU64::new(0));
+        let loses = lost.clone();
+        std::thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || {
+                // A log that cannot be written ends: the run has better ways to say that a disk is full.
+                let _ = write_all(out, &come, &loses);
+                let _ = done.send(());
+            })
+            .map_err(failed)?;
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(Queue {
+                lines: lines.clone(),
+                lost,
+            })
+            .with_max_level(LevelFilter::DEBUG)
+            .with_ansi(false)
+            .with_target(false)
+            .finish();
+        tracing::subscriber::set_global_default(subscriber)
+            .map_err(|error| failed(io::Error::other(error)))?;
+        Ok(Self { lines, finished })
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        // A queue that is full has a reader that stands still.
+        if self.lines.try_send(Line::End).is_ok() {
+            let _ = self.finished.recv_timeout(PATIENCE);
+        }
+    }
+}
+
+fn write_all(mut out: impl Write, lines: &Receiver<Line>, lost: &AtomicU64) -> io::Result<()> {
+    for line in lines {
+        let Line::Text(text) = line else {
+            break;
+        };
+        out.write_all(&text)?;
+    }
+    match lost.load(Ordering::Relaxed) {
+        0 => Ok(()),
+        lost => writeln!(out, "{lost} lines had no room"),
+    }
+}
+
+/// Where the lines come from: each is one call of `write`.
+struct Queue {
+    lines: SyncSender<Line>,
+    lost: Arc<AtomicU64>,
+}
+
+impl<'a> MakeWriter<'a> for Queue {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+impl Write for &Queue {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.lines.try_send(Line::Text(line.to_vec())).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_without_room_are_counted() {
+        let (lines, come) = sync_channel(2);
+        let lost = Arc::new(AtomicU64::new(0));
+        let queue = Queue {
+            lines: lines.clone(),
+            lost: lost.clone(),
+        };
+        for line in ["one\n", "two\n", "three\n", "four\n"] {
+            queue.make_writer().write_all(line.as_bytes()).unwrap();
+        }
+        drop((queue, lines));
+        let mut out = Vec::new();
+        write_all(&mut out, &come, &lost).unwrap();
+        assert_eq!(out, b"one\ntwo\n2 lines had no room\n");
+    }
+}
