@@ -28,3 +28,66 @@ pub fn parse(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::shipped;
+    use proptest::prelude::*;
+
+    fn check(text: String, gates: Vec<String>) -> Result<Scenario, Problems> {
+        let overrides = Overrides {
+            gates,
+            ..Overrides::default()
+        };
+        let outside = Outside {
+            env: &|_| None,
+            read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let name = "x".into();
+        parse(&Source { name, text }, &overrides, &outside)
+    }
+
+    /// A scenario that ships, with a part of it replaced.
+    fn damaged() -> impl Strategy<Value = String> {
+        let part = prop_oneof![
+            ".{0,20}",
+            "[-0-9.eE]{1,12}",
+            "\"[0-9]{1,25}(ns|ms|s|h|y|B|KiB|EiB|/s|/h)\"",
+            Just("[]".to_owned()),
+            Just("{}".to_owned()),
+        ];
+        let texts: Vec<&str> = shipped::ALL.iter().map(|(_, text)| *text).collect();
+        let text = prop::sample::select(texts);
+        (text, any::<prop::sample::Index>(), 0usize..20, part).prop_map(
+            |(text, at, length, part)| {
+                let chars: Vec<char> = text.chars().collect();
+                let from = at.index(chars.len());
+                let to = (from + length).min(chars.len());
+                let text = |part: &[char]| part.iter().collect::<String>();
+                format!("{}{part}{}", text(&chars[..from]), text(&chars[to..]))
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// What is wrong is said with a place inside of the text.
+        #[test]
+        fn no_text_panics(text in prop_oneof![damaged(), ".{0,80}"]) {
+            if let Err(problems) = check(text.clone(), Vec::new()) {
+                prop_assert!(!problems.is_empty());
+                prop_assert!(!problems.to_string().is_empty());
+            }
+        }
+
+        #[test]
+        fn no_gate_panics(gate in "([a-z0-9.]{1,5}\\([a-z.{}=,/ ]{0,20}\\) ?[<>=!]{0,2} ?.{0,8}|.{0,40})") {
+            let text = "name = \"x\"\ntarget.url = \"embedded\"\nload.connections = 1";
+            if let Err(problems) = check(text.to_owned(), vec![gate]) {
+                prop_assert!(!problems.to_string().is_empty());
+            }
+        }
+    }
+}

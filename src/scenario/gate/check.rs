@@ -221,14 +221,18 @@ pub(super) mod tests {
                 Group {
                     name: "main",
                     messages: vec!["echo", "chat"],
+                    answered: vec!["echo", "chat"],
                     has_heartbeat: true,
+                    reconnects: true,
                     does_right: true,
                     expects_end: false,
                 },
                 Group {
                     name: "slow",
                     messages: vec!["echo"],
+                    answered: vec!["echo"],
                     has_heartbeat: false,
+                    reconnects: false,
                     does_right: true,
                     expects_end: false,
                 },

@@ -19,7 +19,10 @@ pub(in crate::scenario) struct Names<'a> {
 pub(in crate::scenario) struct Group<'a> {
     pub(in crate::scenario) name: &'a str,
     pub(in crate::scenario) messages: Vec<&'a str>,
+    /// Those of them that the server answers.
+    pub(in crate::scenario) answered: Vec<&'a str>,
     pub(in crate::scenario) has_heartbeat: bool,
+    pub(in crate::scenario) reconnects: bool,
     /// Its clients have no fault.
     pub(in crate::scenario) does_right: bool,
     /// Its contract expects the server to end its connections.
@@ -74,44 +77,65 @@ pub(super) fn is_about_someone(metric: &Piece<'_>, names: &Names<'_>) -> Result<
     Err(GateError::new(metric, what).hint(hint))
 }
 
-/// A count of what nobody does would be zero for ever, and prove nothing.
+/// What a metric needs so that a cohort can have numbers of it, how to get that, and whether a cohort has it. `None`: a
+/// cohort needs nothing for it.
+fn need(metric: &str) -> Option<(&'static str, &'static str, Box<dyn Fn(&Group<'_>) -> bool>)> {
+    let (group, name) = metric.split_once('.')?;
+    let heartbeat = "add a `[heartbeat]`, with `interval = \"30s\"`";
+    let echo = "leave `expect = \"none\"` out where the server answers";
+    let name = name.to_owned();
+    Some(match (group, name.as_str()) {
+        // What a server can send to a client that only listens.
+        ("heartbeat", "unsolicited") | ("messages", "received" | "unsolicited") => return None,
+        ("heartbeat", _) | ("connections", "dead") => (
+            "a heartbeat",
+            heartbeat,
+            Box::new(|group| group.has_heartbeat),
+        ),
+        ("messages", "due" | "sent" | "not_sent" | "offline") => (
+            "a message",
+            "add a `[[message]]`, or look at `messages.received`",
+            Box::new(|group| !group.messages.is_empty()),
+        ),
+        ("messages", _) => (
+            "a message that is answered",
+            "add a `[[message]]` without `expect = \"none\"`, or look at `messages.received`",
+            Box::new(|group| !group.answered.is_empty()),
+        ),
+        ("latency" | "service", _) => (
+            "a message that is answered",
+            echo,
+            Box::new(move |group| group.answered.contains(&name.as_str())),
+        ),
+        ("reconnect", _) | ("connections", "reconnected") => (
+            "clients that come back",
+            "write `reconnect = { initial = \"500ms\", max = \"30s\" }` in `[load]`",
+            Box::new(|group| group.reconnects),
+        ),
+        _ => return None,
+    })
+}
+
+/// A count of what nobody does would be zero for ever, and prove nothing; a time of it would have no sample.
 pub(super) fn can_be_seen(
     metric: &Piece<'_>,
     cohort: Option<&str>,
     names: &Names<'_>,
 ) -> Result<(), GateError> {
-    /// What a server can send to a client that only listens.
-    const UNASKED: [&str; 3] = [
-        "heartbeat.unsolicited",
-        "messages.received",
-        "messages.unsolicited",
-    ];
-    let (needs, hint, is_there): (_, _, fn(&Group<'_>) -> bool) =
-        match metric.text.split('.').next() {
-            _ if UNASKED.contains(&metric.text) => return Ok(()),
-            Some("heartbeat") => (
-                "a heartbeat",
-                "add a `[heartbeat]`, with `interval = \"30s\"`",
-                |group| group.has_heartbeat,
-            ),
-            Some("messages") => (
-                "a message",
-                "add a `[[message]]`, or look at `messages.received`",
-                |group| !group.messages.is_empty(),
-            ),
-            _ => return Ok(()),
-        };
+    let Some((needs, hint, is_there)) = need(metric.text) else {
+        return Ok(());
+    };
     let looked_at = || {
         names
             .groups(cohort)
             .filter(|group| cohort.is_some() || group.is_looked_at(metric.text))
     };
-    if !names.are_resolved || looked_at().any(is_there) {
+    if !names.are_resolved || looked_at().any(&is_there) {
         return Ok(());
     }
     let who = match cohort {
         Some(cohort) => format!("cohort `{cohort}` has none"),
-        None if names.cohorts.iter().any(is_there) => {
+        None if names.cohorts.iter().any(&is_there) => {
             "no cohort without a fault has one".to_owned()
         }
         None => "this scenario has none".to_owned(),
@@ -130,7 +154,9 @@ mod tests {
         let group = Group {
             name: "main",
             messages: Vec::new(),
+            answered: Vec::new(),
             has_heartbeat: false,
+            reconnects: false,
             does_right: true,
             expects_end: false,
         };
@@ -157,6 +183,26 @@ mod tests {
             );
             assert!(read(text, &names()).is_ok(), "{text}");
         }
+        for text in [
+            "count(connections.dead) == 0",
+            "count(connections.reconnected) > 0",
+        ] {
+            assert!(read(text, &listeners()).is_err(), "{text}");
+            assert!(read(text, &names()).is_ok(), "{text}");
+        }
+        let mut untold = names();
+        for group in &mut untold.cohorts {
+            group.answered.clear();
+        }
+        for text in ["p99(latency.echo) < 1s", "count(messages.timed_out) == 0"] {
+            let error = read(text, &untold).unwrap_err();
+            assert!(
+                error.what.contains("needs a message that is answered"),
+                "{}",
+                error.what
+            );
+        }
+        assert!(read("count(messages.sent) > 0", &untold).is_ok());
         let error = read("count(heartbeat.missed{cohort=slow}) == 0", &names()).unwrap_err();
         assert_eq!(
             error.what,

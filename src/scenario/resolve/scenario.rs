@@ -4,7 +4,7 @@ use super::{gates, path, target};
 use crate::scenario::contract::{Around, contracts, faults_in_time};
 use crate::scenario::file::{File, Key};
 use crate::scenario::gate::{Group, Names};
-use crate::scenario::model::{Cohort, Load, Scenario, Shape};
+use crate::scenario::model::{Cohort, Expect, Load, Message, Reconnect, Scenario, Shape};
 use crate::scenario::reading::{At, Check, Document, Outside, Place, Problems, Source};
 use crate::scenario::section::{cohort, load};
 
@@ -100,11 +100,14 @@ fn names<'a>(file: &'a File, load: Option<&Load>, cohorts: Option<&'a [Cohort]>)
         Some(cohorts) => cohorts
             .iter()
             .map(|cohort| {
-                let messages = cohort.messages.iter().map(|message| message.name.as_str());
+                let name = |message: &'a Message| message.name.as_str();
+                let answered = (cohort.messages.iter()).filter(|m| m.expect == Expect::Echo);
                 Group {
                     name: &cohort.name,
-                    messages: messages.collect(),
+                    messages: cohort.messages.iter().map(name).collect(),
+                    answered: answered.map(name).collect(),
                     has_heartbeat: cohort.heartbeat.is_some(),
+                    reconnects: cohort.reconnect != Reconnect::None,
                     does_right: cohort.does_right(),
                     expects_end: cohort.expects_end(),
                 }
@@ -133,7 +136,9 @@ fn written(file: &File) -> Vec<Group<'_>> {
         .map(|name| Group {
             name,
             messages: messages.clone(),
+            answered: messages.clone(),
             has_heartbeat: false,
+            reconnects: false,
             does_right: true,
             expects_end: false,
         })
