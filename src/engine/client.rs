@@ -10,11 +10,10 @@ use tracing::debug;
 
 use super::dial::Connector;
 use super::play::Play;
-use super::session::cause::{self, Verdict};
 use super::session::{Outcome, Session, unsent};
 use super::shared::Shared;
 use crate::measure::{Ending, Shard, State};
-use crate::metric::{Cause, Counter, Side, Timer};
+use crate::metric::{Cause, Counter, Timer};
 use crate::net::Failure;
 use crate::net::Transport;
 use crate::plan::{Nanos, Opening, Until};
@@ -156,11 +155,11 @@ impl Client {
             if outcome == Outcome::Over {
                 return self.closed(&mut session);
             }
-            let verdict = cause::judge(&session.evidence);
-            self.keep_ending(&session, None, &verdict, State::Dead);
+            let verdict = session.verdict();
+            self.push(session.ending(&verdict, None));
             self.shared
                 .whole(self.opening.cohort, |cells| cells.cause(verdict.cause));
-            session.evidence.dead = None;
+            session.forget_death();
         }
     }
 
@@ -218,11 +217,10 @@ impl Client {
             self.shared
                 .record(cohort, intended, |cells| cells.count(Counter::MessagesLost));
         }
-        let verdict = cause::judge(&session.evidence);
-        let is_dead = session.evidence.dead.is_some();
+        let verdict = session.verdict();
+        let is_dead = session.is_dead();
         // What was closed at its time is not lost, even if the peer did not play its part.
-        let ours = matches!(session.evidence.sent, Some((_, Side::Local)))
-            || session.evidence.cut.is_some();
+        let ours = session.is_ended_by_us();
         // Of one that was kept it has been told that it is dead: that our Close came to nothing is nothing new.
         let gave_up = matches!(verdict.cause, Cause::CloseTimeout | Cause::WriteTimeout);
         let is_told = gave_up && session.is_silent();
@@ -255,7 +253,7 @@ impl Client {
         let dials_again = if is_dead {
             redials
         } else {
-            !ours || session.evidence.by_fault
+            !ours || session.is_ended_by_fault()
         };
         if dials_again {
             self.lost_at = Some(now);
@@ -263,48 +261,7 @@ impl Client {
         if matches!(verdict.cause, Cause::Completed | Cause::Fault) || is_told {
             return;
         }
-        let state = match (is_dead, session.is_closing()) {
-            (true, _) => State::Dead,
-            (false, true) => State::Closing,
-            (false, false) => State::Open,
-        };
-        self.keep_ending(session, Some(now), &verdict, state);
-    }
-
-    fn keep_ending<T: Transport>(
-        &self,
-        session: &Session<T>,
-        ended: Option<Nanos>,
-        verdict: &Verdict,
-        state: State,
-    ) {
-        let (last_ping, last_pong) =
-            (session.heart.as_ref()).map_or((None, None), |heart| heart.last());
-        // A pong that came after its death makes no other death of it.
-        let (tcp, missed) = match &session.evidence.dead {
-            Some(silence) => (silence.view, silence.missed),
-            None => {
-                let missed = session
-                    .heart
-                    .as_ref()
-                    .map_or(0, |heart| heart.missed_in_row());
-                (session.tcp_view(), missed)
-            }
-        };
-        self.push(Ending {
-            opened_ns: Some(session.opened),
-            ended_ns: ended,
-            state,
-            close_code: session.evidence.received.map(|code| code.unwrap_or(1005)),
-            close_reason: session.evidence.reason.clone(),
-            closed_by: Some(verdict.side),
-            last_received_ns: session.last_received,
-            last_ping_ns: last_ping,
-            last_pong_ns: last_pong,
-            pings_missed: missed,
-            tcp,
-            ..self.ending(verdict.cause, verdict.detail.clone())
-        });
+        self.push(session.ending(&verdict, Some(now)));
     }
 
     fn failed(&mut self, failure: Failure) {
@@ -314,30 +271,22 @@ impl Client {
             cells.cause(failure.cause);
         });
         self.push(Ending {
-            ended_ns: Some(self.shared.clock.now()),
-            ..self.ending(failure.cause, failure.detail)
-        });
-    }
-
-    /// An ending of which nothing is known but its cause.
-    fn ending(&self, cause: Cause, detail: String) -> Ending {
-        Ending {
             connection: self.opening.connection,
             cohort: self.opening.cohort,
             opened_ns: None,
-            ended_ns: None,
+            ended_ns: Some(self.shared.clock.now()),
             state: State::Connecting,
             close_code: None,
             close_reason: String::new(),
             closed_by: None,
-            cause,
-            detail,
+            cause: failure.cause,
+            detail: failure.detail,
             last_received_ns: None,
             last_ping_ns: None,
             last_pong_ns: None,
             pings_missed: 0,
             tcp: None,
-        }
+        });
     }
 
     fn push(&self, ending: Ending) {

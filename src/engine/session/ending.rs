@@ -1,11 +1,11 @@
 //! Where a session comes to its end: when that is due, the close handshake, the end of TCP, and what is kept of it.
 
-use super::cause::{NO_CODE, Verdict};
+use super::cause::{self, NO_CODE, Verdict};
 use super::{Session, State};
 use crate::engine::heart::Heart;
 use crate::engine::play::Play;
 use crate::engine::shared::Shared;
-use crate::measure::{ConnectionRecord, EndedBy, TcpView};
+use crate::measure::{self, ConnectionRecord, EndedBy, Ending};
 use crate::metric::{Side, Timer};
 use crate::net::{Lost, Transport};
 use crate::plan::{Nanos, nanos};
@@ -111,6 +111,67 @@ impl<T: Transport> Session<T> {
         ended.min(self.stop(shared))
     }
 
+    /// Why it ends, as far as that is known.
+    pub(in crate::engine) fn verdict(&self) -> Verdict {
+        cause::judge(&self.evidence)
+    }
+
+    /// Whether the peer has been declared dead.
+    pub(in crate::engine) fn is_dead(&self) -> bool {
+        self.evidence.dead.is_some()
+    }
+
+    /// The connection is kept, though the peer was declared dead: that is told.
+    pub(in crate::engine) fn forget_death(&mut self) {
+        self.evidence.dead = None;
+    }
+
+    /// Whether we ended it, by a Close or without.
+    pub(in crate::engine) fn is_ended_by_us(&self) -> bool {
+        matches!(self.evidence.sent, Some((_, Side::Local))) || self.evidence.cut.is_some()
+    }
+
+    /// Whether a fault of the client ended it.
+    pub(in crate::engine) fn is_ended_by_fault(&self) -> bool {
+        self.evidence.by_fault
+    }
+
+    /// What is kept of its end; `ended` is when TCP ended, if it has.
+    pub(in crate::engine) fn ending(&self, verdict: &Verdict, ended: Option<Nanos>) -> Ending {
+        let heart = self.heart.as_ref();
+        let (last_ping, last_pong) = heart.map_or((None, None), Heart::last);
+        // A pong that came after its death makes no other death of it.
+        let (tcp, missed) = match &self.evidence.dead {
+            Some(silence) => (silence.view, silence.missed),
+            None => (
+                self.transport.tcp_view(),
+                heart.map_or(0, Heart::missed_in_row),
+            ),
+        };
+        let state = match (self.is_dead(), self.is_closing()) {
+            (true, _) => measure::State::Dead,
+            (false, true) => measure::State::Closing,
+            (false, false) => measure::State::Open,
+        };
+        Ending {
+            connection: self.connection,
+            cohort: self.cohort,
+            opened_ns: Some(self.opened),
+            ended_ns: ended,
+            state,
+            close_code: self.evidence.received.map(|code| code.unwrap_or(NO_CODE)),
+            close_reason: self.evidence.reason.clone(),
+            closed_by: Some(verdict.side),
+            cause: verdict.cause,
+            detail: verdict.detail.clone(),
+            last_received_ns: self.last_received,
+            last_ping_ns: last_ping,
+            last_pong_ns: last_pong,
+            pings_missed: missed,
+            tcp,
+        }
+    }
+
     /// Its record, once it is over; `None` without a contract.
     pub(in crate::engine) fn record(
         &mut self,
@@ -134,10 +195,5 @@ impl<T: Transport> Session<T> {
     /// In which state it is or was.
     pub(in crate::engine) fn is_closing(&self) -> bool {
         self.state != State::Live
-    }
-
-    /// The kernel's view of it.
-    pub(in crate::engine) fn tcp_view(&self) -> Option<TcpView> {
-        self.transport.tcp_view()
     }
 }

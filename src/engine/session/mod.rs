@@ -46,11 +46,11 @@ pub(super) struct Session<T> {
     connection: u32,
     cohort: usize,
     /// When its 101 came.
-    pub(super) opened: Nanos,
-    pub(super) heart: Option<Heart>,
-    pub(super) evidence: Evidence,
+    opened: Nanos,
+    heart: Option<Heart>,
+    evidence: Evidence,
     /// The last whole frame received.
-    pub(super) last_received: Option<Nanos>,
+    last_received: Option<Nanos>,
     /// The last of each kind.
     heard: Heard,
     /// When it was declared dead.
@@ -290,7 +290,7 @@ impl<T: Transport> Session<T> {
         let heart = self.heart.as_ref();
         let since = heart.and_then(Heart::silent_since);
         self.evidence.dead = Some(Silence {
-            view: self.tcp_view(),
+            view: self.transport.tcp_view(),
             missed: heart.map_or(0, Heart::missed_in_row),
             signs: since
                 .map(|since| self.heard.since(since))
