@@ -59,6 +59,8 @@ pub enum Warning {
         uncertain: u64,
         /// All of them.
         answers: u64,
+        /// Timeouts in cohorts with a message whose answers do not name it.
+        timed_out: u64,
     },
     /// Some connections did not open.
     FewerConnections {
@@ -276,7 +278,18 @@ impl fmt::Display for Warning {
             Self::SendsLate { p99_ns, .. } => {
                 write!(f, "sends were late: p99 {}", human_ns(*p99_ns))
             }
-            Self::Uncertain { uncertain, answers } => write!(
+            Self::Uncertain {
+                uncertain: 0,
+                timed_out,
+                ..
+            } => write!(
+                f,
+                "{} messages timed out where answers do not name theirs: those before and after may be of other messages",
+                human_count(*timed_out)
+            ),
+            Self::Uncertain {
+                uncertain, answers, ..
+            } => write!(
                 f,
                 "{} of {} answers came after a timeout and may be those of other messages: they were not timed",
                 human_count(*uncertain),

@@ -9,7 +9,7 @@ use super::view::View;
 use super::warning::Warning;
 use crate::measure::{Relayed, Summary, Surroundings, Value};
 use crate::metric::{Counter, Timer};
-use crate::scenario::{Reconnect, Scenario, Selector, Shape, Stat, Subject, Trust};
+use crate::scenario::{Message, Reconnect, Scenario, Selector, Shape, Stat, Subject, Trust};
 
 /// From this part of all its cores on, in any one second, the generator may be what limits the run.
 const BUSY_PEAK: f64 = 0.95;
@@ -41,7 +41,7 @@ pub(super) fn find(
     found.extend(unanswered(scenario, view));
     found.extend(sends_late(scenario, view));
     found.extend(not_sent(view));
-    found.extend(uncertain(view));
+    found.extend(uncertain(scenario, view));
     found.extend(too_few_samples(scenario, view));
     found.extend(clipped(view));
     let retyped = view.count(Counter::MessagesRetyped.name());
@@ -226,7 +226,7 @@ fn not_sent(view: &View<'_>) -> Option<Warning> {
     })
 }
 
-fn uncertain(view: &View<'_>) -> Option<Warning> {
+fn uncertain(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
     let uncertain =
         view.count(Counter::MessagesUncertain.name()) + view.count(Counter::PongsUncertain.name());
     let answers = [
@@ -234,8 +234,19 @@ fn uncertain(view: &View<'_>) -> Option<Warning> {
         Counter::PongsReceived,
         Counter::PongsLate,
     ];
-    (uncertain > 0).then(|| Warning::Uncertain {
+    let cohorts = scenario.cohorts.iter().filter(|cohort| {
+        cohort.is_looked_at(Counter::MessagesTimedOut.name())
+            && cohort.messages.iter().any(Message::is_matched_by_order)
+    });
+    let timed_out: u64 = cohorts
+        .map(|cohort| {
+            let name = Counter::MessagesTimedOut.name();
+            Summary::sum(view.all().select(name, Some(&cohort.name), None))
+        })
+        .sum();
+    (uncertain + timed_out > 0).then(|| Warning::Uncertain {
         uncertain,
+        timed_out,
         answers: answers
             .map(|counter| view.count(counter.name()))
             .iter()
@@ -307,7 +318,7 @@ mod tests {
     use super::super::judge::judge;
     use super::*;
     use crate::metric::Cause;
-    use crate::scenario::{Op, Pacing};
+    use crate::scenario::{Op, Pacing, Payload};
     use std::time::Duration;
 
     fn found(scenario: &Scenario, run: &Run) -> Vec<Warning> {
@@ -358,10 +369,21 @@ mod tests {
             .add(Counter::PongsUncertain, 2);
         let warnings = found(&scenario(), &run);
         assert!(
-            matches!(warnings[..], [Warning::Uncertain { uncertain: 42, answers }] if answers >= echoed),
+            matches!(warnings[..], [Warning::Uncertain { uncertain: 42, answers, timed_out: 0 }] if answers >= echoed),
             "{warnings:?}"
         );
         assert!(warnings[0].hint().unwrap().contains("{{stamp}}"));
+
+        // Before the first timeout a lost answer is not noticed, so a timeout alone is a reason.
+        let mut run = Run::healthy();
+        run.add(Counter::MessagesTimedOut, 3);
+        assert_eq!(found(&scenario(), &run), []);
+        let mut fixed = scenario();
+        fixed.cohorts[0].messages[0].payload = Payload::Fixed((*b"a").into());
+        assert_eq!(
+            found(&fixed, &run)[0].to_string(),
+            "3 messages timed out where answers do not name theirs: those before and after may be of other messages"
+        );
     }
 
     #[test]

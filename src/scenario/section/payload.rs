@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::{Expect, Message};
 use crate::units::ByteSize;
 
 /// What is sent.
@@ -26,6 +27,18 @@ pub enum Segment {
 
 /// The length of a stamp in bytes.
 pub const STAMP_LEN: usize = 48;
+
+impl Message {
+    /// Whether its answers do not name it, so that they are matched by their order.
+    pub fn is_matched_by_order(&self) -> bool {
+        let has_stamp = match &self.payload {
+            Payload::Size(size) => size.as_usize() >= STAMP_LEN,
+            Payload::Fixed(_) => false,
+            Payload::Stamped(_) => true,
+        };
+        !has_stamp && self.expect == Expect::Echo
+    }
+}
 
 impl Payload {
     /// Its length in bytes.

@@ -3,8 +3,8 @@
 
 use super::cohort::Cohort;
 use super::heartbeat::HeartbeatKind;
-use super::message::{Expect, Message, MessageTable};
-use super::payload::{Payload, STAMP_LEN};
+use super::message::MessageTable;
+use super::payload::Payload;
 use crate::scenario::reading::{At, Check};
 
 /// Notes each message of a cohort that could not be told apart from an earlier one, or from the heartbeat.
@@ -16,7 +16,7 @@ pub(super) fn check(
     cohort: &Cohort,
 ) {
     let messages = cohort.messages.iter().zip(written);
-    let unstamped: Vec<_> = messages.filter(|(m, _)| is_matched_by_bytes(m)).collect();
+    let unstamped: Vec<_> = messages.filter(|(m, _)| m.is_matched_by_order()).collect();
     let heartbeat = cohort.heartbeat.as_ref().and_then(|h| match &h.kind {
         HeartbeatKind::Text { expect, .. } => Some(Payload::Fixed(expect.as_bytes().into())),
         HeartbeatKind::Frames => None,
@@ -39,15 +39,6 @@ pub(super) fn check(
             check.problem_with_hint(&format!("{key}.payload"), &table.place, what, hint);
         }
     }
-}
-
-fn is_matched_by_bytes(message: &Message) -> bool {
-    let unstamped = match &message.payload {
-        Payload::Size(size) => size.0 < STAMP_LEN as u64,
-        Payload::Fixed(_) => true,
-        Payload::Stamped(_) => false,
-    };
-    unstamped && message.expect == Expect::Echo
 }
 
 /// Whether the bytes are, or may be, the same: what fills a payload without a stamp is nobody's promise.
