@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Declares an enum whose variants each have one stable name and one line of meaning.
 macro_rules! catalogue {
     ($(#[$doc:meta])* $enum:ident { $($variant:ident => $name:literal, $meaning:literal;)+ }) => {
@@ -38,6 +41,20 @@ macro_rules! catalogue {
         impl fmt::Display for $enum {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.name())
+            }
+        }
+
+        impl Serialize for $enum {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $enum {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = String::deserialize(deserializer)?;
+                let known = Self::from_name(&name);
+                known.ok_or_else(|| Error::custom(format!("`{name}` is not a name of the catalogue")))
             }
         }
     };
@@ -191,7 +208,8 @@ impl Cause {
 }
 
 /// Who ended a connection, as far as the wire shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Side {
     /// The other end.
     Peer,
@@ -336,6 +354,30 @@ pub fn tells_of_ends(name: &str) -> bool {
         || lost_with_it.iter().any(|counter| counter.name() == name)
 }
 
+/// The cause that a counter of this name counts.
+pub fn cause_from_name(name: &str) -> Option<Cause> {
+    let cause = Cause::from_name(name.strip_prefix("errors.")?)?;
+    (cause != Cause::Completed).then_some(cause)
+}
+
+/// The way to close that a counter of this name counts.
+pub fn close_from_name(name: &str) -> Option<(CloseKind, Side)> {
+    let (how, side) = name.strip_prefix("closes.")?.split_once('.')?;
+    let kind = match how {
+        "fin" => CloseKind::Fin,
+        "rst" => CloseKind::Rst,
+        "timeout" => CloseKind::Timeout,
+        code => CloseKind::Code(
+            code.parse()
+                .ok()
+                .filter(|code| (1000..5000).contains(code))?,
+        ),
+    };
+    let sides = [Side::Peer, Side::Local];
+    let side = sides.into_iter().find(|one| one.name() == side)?;
+    Some((kind, side))
+}
+
 /// The kind of the metric of this name, where `messages` are the names of the scenario's messages;
 /// `None` where there is no such metric.
 pub fn kind_of(name: &str, messages: &[&str]) -> Option<Kind> {
@@ -351,18 +393,8 @@ pub fn kind_of(name: &str, messages: &[&str]) -> Option<Kind> {
     let (group, rest) = name.split_once('.')?;
     match group {
         "latency" | "service" => messages.contains(&rest).then_some(Kind::Histogram),
-        "errors" => {
-            let cause = Cause::from_name(rest)?;
-            (cause != Cause::Completed).then_some(Kind::Counter)
-        }
-        "closes" => {
-            let (how, side) = rest.split_once('.')?;
-            let known = matches!(how, "fin" | "rst" | "timeout")
-                || how
-                    .parse::<u16>()
-                    .is_ok_and(|code| (1000..5000).contains(&code));
-            (known && matches!(side, "peer" | "local")).then_some(Kind::Counter)
-        }
+        "errors" => cause_from_name(name).map(|_| Kind::Counter),
+        "closes" => close_from_name(name).map(|_| Kind::Counter),
         _ => None,
     }
 }

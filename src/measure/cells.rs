@@ -6,6 +6,9 @@ use super::histogram::Histogram;
 use super::interval::Name;
 use crate::metric::{self, Cause, CloseKind, Counter, Side, Timer};
 
+/// The two times of an answer, as the catalogue names them.
+const ANSWERS: [&str; 2] = ["latency", "service"];
+
 /// Counters are there from the start; histograms are made when first used, and take up to 1 KiB each until they hold
 /// many times.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,6 +112,48 @@ impl Cells {
         self.answers
             .get(message)
             .and_then(|[_, service]| filled(service))
+    }
+
+    /// Adds to a counter of this name, and says whether there is one.
+    pub(super) fn add_named(&mut self, name: &str, more: u64) -> bool {
+        if let Some(counter) = Counter::from_name(name) {
+            self.counters[counter as usize] += more;
+        } else if let Some(cause) = metric::cause_from_name(name) {
+            self.causes[cause as usize] += more;
+        } else if let Some(how) = metric::close_from_name(name) {
+            *self.closes.entry(how).or_default() += more;
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Adds times of this name, where these are the names of the messages, and says whether there are such times.
+    pub(super) fn merge_named(
+        &mut self,
+        name: &str,
+        times: &Histogram,
+        messages: &[String],
+    ) -> bool {
+        if let Some(timer) = Timer::from_name(name) {
+            let slot = &mut self.timers[timer as usize];
+            slot.get_or_insert_default().merge(times);
+            return true;
+        }
+        let Some((group, message)) = name.split_once('.') else {
+            return false;
+        };
+        let message = messages.iter().position(|known| known == message);
+        let (Some(message), Some(place)) = (message, ANSWERS.iter().position(|one| *one == group))
+        else {
+            return false;
+        };
+        if message >= self.answers.len() {
+            self.make_answers();
+        }
+        let slot = &mut self.answers[message][place];
+        slot.get_or_insert_default().merge(times);
+        true
     }
 
     /// All that was counted, by name; what is zero is left out.

@@ -1,10 +1,13 @@
 //! What is kept of one connection, where a contract asks for it.
 //! Times are nanoseconds since the first dial; the kernel's stamp where the system has one. `None` is "never".
 
+use serde::{Deserialize, Serialize};
+
 use crate::metric::Cause;
 
 /// How TCP ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TcpEnding {
     /// A FIN.
     Fin,
@@ -13,7 +16,8 @@ pub enum TcpEnding {
 }
 
 /// Who ended a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum EndedBy {
     /// The server: by a Close frame, or by the end of TCP without one.
     Server,
@@ -26,7 +30,7 @@ pub enum EndedBy {
 }
 
 /// The record of one open connection, from its 101 to its end.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConnectionRecord {
     /// The connection's number, from 0.
     pub connection: u32,

@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use hdrhistogram::serialization::{Deserializer as Reader, Serializer as _, V2DeflateSerializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Values are told apart to three significant digits, or to this many nanoseconds, whichever is coarser.
 const RESOLUTION_NS: u64 = 64;
@@ -208,6 +210,31 @@ impl Histogram {
         }
     }
 
+    /// The same with the exact numbers that its buckets round; `None` where they contradict the buckets.
+    fn with_exact(
+        self,
+        sum: u128,
+        min: Option<u64>,
+        max: Option<u64>,
+        clipped: u64,
+    ) -> Option<Self> {
+        if self.is_empty() {
+            let is_empty = (sum, min, max, clipped) == (0, None, None, 0);
+            return is_empty.then_some(self);
+        }
+        let (min, max) = (min?, max?);
+        let bucket = |ns: u64| RULER.highest_equivalent(ns.min(CEILING_NS));
+        let fits = bucket(min) == bucket(self.min) && bucket(max) == bucket(self.max);
+        let is_ordered = min <= max && clipped <= self.count();
+        (fits && is_ordered).then_some(Self {
+            sum,
+            min,
+            max,
+            clipped,
+            ..self
+        })
+    }
+
     /// How many times were added.
     pub fn count(&self) -> u64 {
         match &self.times {
@@ -313,7 +340,7 @@ impl Histogram {
     /// When the text is not base64, or not a histogram.
     pub fn from_base64(text: &str) -> Result<Self, HistogramError> {
         let bytes = BASE64.decode(text)?;
-        let buckets: Buckets = Deserializer::new()
+        let buckets: Buckets = Reader::new()
             .deserialize(&mut bytes.as_slice())
             .map_err(HistogramError::Format)?;
         let mut histogram = Self::new();
@@ -326,6 +353,48 @@ impl Histogram {
             histogram.max = histogram.max.max(value);
         }
         Ok(histogram)
+    }
+}
+
+/// As it is stored and as it travels: the buckets in the V2-deflate form, and beside it what that form rounds.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    count: u64,
+    sum: u128,
+    /// `None` where it is empty.
+    min: Option<u64>,
+    max: Option<u64>,
+    clipped: u64,
+    /// Left out where it is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hdr: Option<String>,
+}
+
+impl Serialize for Histogram {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let stored = Stored {
+            count: self.count(),
+            sum: self.sum,
+            min: self.min(),
+            max: self.max(),
+            clipped: self.clipped,
+            hdr: (!self.is_empty()).then(|| self.to_base64()),
+        };
+        stored.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Histogram {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = Stored::deserialize(deserializer)?;
+        let buckets = stored.hdr.as_deref().map(Self::from_base64).transpose();
+        let buckets = buckets.map_err(D::Error::custom)?.unwrap_or_default();
+        buckets
+            .with_exact(stored.sum, stored.min, stored.max, stored.clipped)
+            .filter(|histogram| histogram.count() == stored.count)
+            .ok_or_else(|| {
+                D::Error::custom("a histogram contradicts its count, minimum or maximum")
+            })
     }
 }
 

@@ -12,6 +12,7 @@ mod shard;
 mod summary;
 mod surroundings;
 mod timeline;
+mod wire;
 
 pub use cells::Cells;
 pub use collector::Collector;
@@ -24,3 +25,4 @@ pub use shard::{CohortShard, Ending, Layout, Open, Shard, State, TcpView, Window
 pub use summary::{ConnectionRecords, Endings, GaugeStats, Metric, States, Summary, Value};
 pub use surroundings::{Incident, Relayed, SocketEnd, Sockets, Surroundings, Usage};
 pub use timeline::{Phase, Progress, Row, Timeline};
+pub use wire::WireError;

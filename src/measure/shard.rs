@@ -1,5 +1,7 @@
 //! What one worker saw in one interval. Handed over by ownership, merged elsewhere, and recycled.
 
+use serde::{Deserialize, Serialize};
+
 use super::cells::Cells;
 use super::connection_record::ConnectionRecord;
 use super::echo::Echoes;
@@ -36,6 +38,16 @@ impl Window {
         Self(index + 1)
     }
 
+    /// Its number: 0 for what is not measured.
+    pub(super) const fn number(self) -> usize {
+        self.0
+    }
+
+    /// The window with this number, where there is one.
+    pub(super) fn numbered(number: usize, layout: &Layout) -> Option<Self> {
+        (number <= layout.measured()).then_some(Self(number))
+    }
+
     /// The index of a measured window.
     pub const fn index(self) -> Option<usize> {
         self.0.checked_sub(1)
@@ -43,7 +55,7 @@ impl Window {
 }
 
 /// How many connections are in which state now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
     /// In the handshake (readyState 0).
     pub connecting: u64,
@@ -66,7 +78,7 @@ impl Open {
 }
 
 /// The kernel's view of a connection (`TCP_INFO`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TcpView {
     /// Segments sent and not acknowledged.
     pub unacked: u32,
@@ -77,7 +89,8 @@ pub struct TcpView {
 }
 
 /// In which state a connection was when it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// readyState 0.
     Connecting,
@@ -102,7 +115,7 @@ impl State {
 }
 
 /// A connection that did not end as planned. Times are nanoseconds since the first dial; `None` is "never".
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ending {
     /// The connection's number, from 0.
     pub connection: u32,

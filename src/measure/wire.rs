@@ -1,0 +1,326 @@
+//! A shard as what travels between machines: by the names of the catalogue, so that an index means nothing but here.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::cells::Cells;
+use super::connection_record::ConnectionRecord;
+use super::fallbacks::Fallbacks;
+use super::histogram::Histogram;
+use super::interval::Name;
+use super::shard::{Ending, Layout, Open, Shard, Window};
+
+/// The version of the shape of an encoded shard.
+const VERSION: u32 = 1;
+/// Longer ones are refused.
+const MAX_BYTES: usize = 256 << 20;
+
+/// An encoded shard that could not be read. Fits after "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// Longer than any shard is.
+    #[error("read a shard of {0} bytes, more than one may have")]
+    TooLong(usize),
+    /// Not JSON, or not of the shape of a shard.
+    #[error("read a shard: {0}")]
+    Format(#[from] serde_json::Error),
+    /// Written by another version.
+    #[error("read a shard of version {0}, which is not {VERSION}")]
+    Version(u32),
+    /// Of another plan: a cohort, window or metric that there is not.
+    #[error("read a shard of another plan: it has {0}, which this one has not")]
+    Unknown(String),
+    /// More endings or records of connections than one may hold.
+    #[error("read a shard with {0} connections, more than one may have")]
+    TooMany(usize),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    version: u32,
+    interval: u64,
+    cohorts: BTreeMap<String, Cohort>,
+    loop_lag: Histogram,
+    look_ups: Histogram,
+    fallbacks: Fallbacks,
+    endings: Vec<Ending>,
+    more_endings: u64,
+    records: Vec<ConnectionRecord>,
+    more_lives: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cohort {
+    open: Open,
+    whole: Numbers,
+    /// By the number of the window; 0 is what is not measured.
+    windows: BTreeMap<usize, Numbers>,
+}
+
+/// What is zero or empty is left out.
+#[derive(Serialize, Deserialize)]
+struct Numbers {
+    counts: BTreeMap<Name, u64>,
+    times: BTreeMap<Name, Histogram>,
+}
+
+impl Numbers {
+    fn of(cells: &Cells, messages: &[String]) -> Self {
+        let times = cells.times(messages);
+        Self {
+            counts: cells.counts().collect(),
+            times: times.map(|(name, times)| (name, times.clone())).collect(),
+        }
+    }
+
+    fn add_to(&self, cells: &mut Cells, messages: &[String]) -> Result<(), WireError> {
+        let mut unknown = None;
+        for (name, count) in &self.counts {
+            if !cells.add_named(name, *count) {
+                unknown = Some(name);
+            }
+        }
+        for (name, times) in &self.times {
+            if !cells.merge_named(name, times, messages) {
+                unknown = Some(name);
+            }
+        }
+        match unknown {
+            Some(name) => Err(WireError::Unknown(format!("`{name}`"))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Shard {
+    /// The shard as bytes, for another process with the same plan. Single messages ([`Shard::echoes`]) are not among
+    /// them: they stay where they were asked for.
+    pub fn encode(&self, layout: &Layout) -> Vec<u8> {
+        let Self {
+            interval,
+            cohorts,
+            loop_lag,
+            look_ups,
+            fallbacks,
+            endings,
+            more_endings,
+            records,
+            more_lives,
+            echoes: _,
+        } = self;
+        let named = layout.cohorts.iter().zip(cohorts);
+        let wire = Wire {
+            version: VERSION,
+            interval: *interval,
+            cohorts: named
+                .map(|((name, messages), cohort)| {
+                    let windows = cohort.windows();
+                    let cohort = Cohort {
+                        open: cohort.open,
+                        whole: Numbers::of(&cohort.whole, messages),
+                        windows: windows
+                            .map(|(window, cells)| (window.number(), Numbers::of(cells, messages)))
+                            .collect(),
+                    };
+                    (name.clone(), cohort)
+                })
+                .collect(),
+            loop_lag: loop_lag.clone(),
+            look_ups: look_ups.clone(),
+            fallbacks: fallbacks.clone(),
+            endings: endings.clone(),
+            more_endings: *more_endings,
+            records: records.clone(),
+            more_lives: *more_lives,
+        };
+        serde_json::to_vec(&wire).expect("numbers, names and strings are JSON")
+    }
+
+    /// Reads what [`Self::encode`] wrote of a shard with this layout. Exact: merged with others it is what it was.
+    ///
+    /// # Errors
+    /// When it is none, is of another version or plan, or holds more than a shard may.
+    pub fn decode(bytes: &[u8], layout: &Layout) -> Result<Self, WireError> {
+        if bytes.len() > MAX_BYTES {
+            return Err(WireError::TooLong(bytes.len()));
+        }
+        let wire: Wire = serde_json::from_slice(bytes)?;
+        if wire.version != VERSION {
+            return Err(WireError::Version(wire.version));
+        }
+        let kept = wire.endings.len().max(wire.records.len());
+        if wire.endings.len() > Self::MAX_ENDINGS || wire.records.len() > Self::MAX_RECORDS {
+            return Err(WireError::TooMany(kept));
+        }
+        let cohorts = wire.endings.iter().map(|ending| ending.cohort);
+        let mut cohorts = cohorts.chain(wire.records.iter().map(|record| record.cohort));
+        if let Some(cohort) = cohorts.find(|cohort| *cohort >= layout.cohorts.len()) {
+            return Err(WireError::Unknown(format!("cohort {cohort}")));
+        }
+        let mut shard = Self {
+            interval: wire.interval,
+            loop_lag: wire.loop_lag,
+            look_ups: wire.look_ups,
+            fallbacks: wire.fallbacks,
+            endings: wire.endings,
+            more_endings: wire.more_endings,
+            records: wire.records,
+            more_lives: wire.more_lives,
+            ..Self::new(layout)
+        };
+        for (name, cohort) in &wire.cohorts {
+            let of_name = (layout.cohorts.iter()).position(|(known, _)| known == name);
+            let index = of_name.ok_or_else(|| WireError::Unknown(format!("cohort `{name}`")))?;
+            let messages = &layout.cohorts[index].1;
+            let all = &mut shard.cohorts[index];
+            all.open = cohort.open;
+            cohort.whole.add_to(&mut all.whole, messages)?;
+            for (number, numbers) in &cohort.windows {
+                let window = Window::numbered(*number, layout)
+                    .ok_or_else(|| WireError::Unknown(format!("window {number}")))?;
+                numbers.add_to(all.window(window), messages)?;
+            }
+        }
+        Ok(shard)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Collector;
+    use super::super::cells::script::{Act, acts, play};
+    use super::super::interval::{Sample, tests::layout};
+    use super::super::shard::{State, TcpView};
+    use super::super::summary::Summary;
+    use super::super::timeline::Phase;
+    use super::*;
+    use crate::metric::{Cause, Counter, Side};
+    use proptest::prelude::*;
+
+    fn ending(connection: u32) -> Ending {
+        Ending {
+            connection,
+            cohort: 1,
+            opened_ns: Some(5),
+            ended_ns: None,
+            state: State::Dead,
+            close_code: Some(1011),
+            close_reason: "\u{1b}[31m \"quoted\"".to_owned(),
+            closed_by: Some(Side::Peer),
+            cause: Cause::PeerFrozen,
+            detail: String::new(),
+            last_received_ns: None,
+            last_ping_ns: Some(u64::MAX),
+            last_pong_ns: None,
+            pings_missed: 2,
+            tcp: Some(TcpView {
+                unacked: 1,
+                retransmits: 2,
+                last_ack_ns: 3,
+            }),
+        }
+    }
+
+    /// One worker's shard of one second: the acts of the whole run and of each window.
+    fn shard(worker: u32, acts: &[Vec<Act>]) -> Shard {
+        let mut shard = Shard::new(&layout());
+        let cohort = &mut shard.cohorts[0];
+        play(&mut cohort.whole, &acts[0]);
+        play(cohort.window(Window::OUTSIDE), &acts[1]);
+        play(cohort.window(Window::measured(0)), &acts[2]);
+        play(cohort.window(Window::measured(1)), &acts[3]);
+        cohort.open.open = u64::from(worker);
+        shard.loop_lag.record(1_000 * u64::from(worker));
+        shard.look_ups.record(1_500 * u64::from(worker));
+        shard.fallbacks.add("[::1]:1", u64::from(worker), "refused");
+        shard.ending(ending(worker), 10);
+        shard.more_lives = u64::from(worker);
+        shard
+    }
+
+    /// What a run of one second comes to that these workers handed over.
+    fn run(shards: impl IntoIterator<Item = Shard>) -> Summary {
+        let mut all = Shard::new(&layout());
+        for shard in shards {
+            all.merge(&shard, usize::MAX);
+            for (mine, theirs) in all.cohorts.iter_mut().zip(&shard.cohorts) {
+                mine.open.merge(&theirs.open);
+            }
+        }
+        let mut collector = Collector::new(layout());
+        collector.interval(Phase::Measure, &all, Sample::default());
+        collector.summary(1.0, &[1.0, 0.0])
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn decoded_shards_of_workers_merged_are_one_run(
+            workers in prop::collection::vec(prop::collection::vec(acts(), 4), 1..4),
+        ) {
+            let shards: Vec<Shard> = (workers.iter().zip(1..))
+                .map(|(acts, worker)| shard(worker, acts))
+                .collect();
+            let travelled = shards.iter().map(|shard| {
+                Shard::decode(&shard.encode(&layout()), &layout()).expect("it was written here")
+            });
+            let travelled: Vec<Shard> = travelled.collect();
+            prop_assert_eq!(run(travelled), run(shards));
+        }
+
+        #[test]
+        fn whatever_comes_is_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            prop_assert!(Shard::decode(&bytes, &layout()).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_empty_takes_no_room() {
+        let bytes = Shard::new(&layout()).encode(&layout());
+        assert!(bytes.len() < 900, "{}", String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn what_is_of_another_plan_is_refused() {
+        let mut shard = Shard::new(&layout());
+        shard.cohorts[0].window(Window::measured(1)).answer(1, 2, 3);
+        shard.cohorts[0].whole.add(Counter::BytesSent, 4);
+        let bytes = shard.encode(&layout());
+        let refused = |layout: &Layout| match Shard::decode(&bytes, layout) {
+            Ok(_) => panic!("it was read"),
+            Err(error) => error.to_string(),
+        };
+        let mut other = layout();
+        other.cohorts[0].0 = "c".to_owned();
+        assert!(refused(&other).contains("it has cohort `a`"));
+        let mut other = layout();
+        other.stages = 1;
+        assert!(refused(&other).contains("it has window 2"));
+        let mut other = layout();
+        other.cohorts[0].1.pop();
+        assert!(refused(&other).contains("`service.m1`"));
+
+        let text = String::from_utf8(bytes).expect("it is JSON");
+        let newer = text.replace("\"version\":1", "\"version\":2");
+        let error = Shard::decode(newer.as_bytes(), &layout());
+        assert!(matches!(error, Err(WireError::Version(2))));
+        let odd = text.replace("bytes.sent", "bytes.eaten");
+        let error = Shard::decode(odd.as_bytes(), &layout());
+        assert!(matches!(error, Err(WireError::Unknown(_))));
+    }
+
+    #[test]
+    fn a_histogram_that_contradicts_itself_is_refused() {
+        let mut shard = Shard::new(&layout());
+        shard.loop_lag.record(5);
+        let bytes = shard.encode(&layout());
+        let text = String::from_utf8(bytes).expect("it is JSON");
+        for (from, to) in [("\"count\":1", "\"count\":2"), ("\"min\":5", "\"min\":6")] {
+            assert!(text.contains(from), "{text}");
+            let wrong = text.replace(from, to);
+            assert!(Shard::decode(wrong.as_bytes(), &layout()).is_err());
+        }
+    }
+}
