@@ -13,8 +13,9 @@ use std::time::{Duration, SystemTime};
 use fixture::{Run, doubtful, healthy, troubled};
 use promises::promises;
 use serde_json::Value;
-use wsbench::measure::Histogram;
-use wsbench::report::{self, OutputSet, Style};
+use wsbench::measure::{Histogram, Summary};
+use wsbench::report::{self, OutputSet, RunReport, Style};
+use wsbench::verdict::judge;
 
 fn golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -88,6 +89,35 @@ fn the_text_is_read_in_ten_seconds() {
     golden("healthy.txt", &text(&healthy(), Style::PLAIN));
     golden("doubtful.txt", &text(&doubtful(), Style::PLAIN));
     golden("promises.txt", &text(&promises(), Style::PLAIN));
+}
+
+/// What a run came to can be kept, and shown again as it was shown.
+#[test]
+fn numbers_that_were_written_and_read_show_the_same() {
+    for run in [troubled(), healthy(), doubtful(), promises()] {
+        let kept = serde_json::to_string(run.report().summary).unwrap();
+        let read: Summary = serde_json::from_str(&kept).unwrap();
+        assert!(read == *run.report().summary);
+        let first = run.report();
+        let verdict = judge(first.scenario, &read, first.facts);
+        let again = RunReport {
+            summary: &read,
+            verdict: &verdict,
+            ..run.report()
+        };
+        let all = |report: &RunReport<'_>| {
+            [
+                written(|out| report::text(report, Style::PLAIN, None, out)),
+                written(|out| report::run_json(report, out)),
+                written(|out| report::summary_csv(report, out)),
+                written(|out| report::histogram_csv(report, out)),
+                written(|out| report::timeline_csv(report, out)),
+                written(|out| report::connections_csv(report, out)),
+                written(|out| report::contracts_csv(report, out)),
+            ]
+        };
+        assert!(all(&first) == all(&again), "{}", first.scenario.name);
+    }
 }
 
 #[test]

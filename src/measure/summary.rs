@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::connection_record::ConnectionRecord;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
@@ -10,7 +12,7 @@ use super::timeline::{Phase, Row};
 use crate::metric::{Cause, Gauge, Kind};
 
 /// The samples of a gauge, one a second.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct GaugeStats {
     /// How many samples.
     pub samples: u64,
@@ -72,7 +74,7 @@ impl GaugeStats {
 }
 
 /// How many connections were in which state in one phase of a run, second by second.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct States {
     /// The index of the cohort; `None`: those together that gates look at where they name none, since the peak of a sum is
     /// not the sum of the peaks.
@@ -100,7 +102,7 @@ impl States {
 }
 
 /// What a metric holds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// A count.
     Counter(u64),
@@ -122,7 +124,7 @@ impl Value {
 }
 
 /// One metric of one cohort in one stage.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// A name of the catalogue.
     pub name: String,
@@ -137,7 +139,7 @@ pub struct Metric {
 }
 
 /// The connections that did not end as planned.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Endings {
     /// In the order they ended, within a second; bounded.
     pub rows: Vec<Ending>,
@@ -155,7 +157,7 @@ impl Endings {
 }
 
 /// The connections that a contract is judged by.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ConnectionRecords {
     /// In the order they ended, within a second; bounded.
     pub rows: Vec<ConnectionRecord>,
@@ -168,10 +170,10 @@ impl ConnectionRecords {
     pub const MAX_ROWS: usize = 200_000;
 }
 
-/// The numbers of a run.
+/// The numbers of a run. Written and read again they are the same, to the last digit.
 ///
 /// A counter of the catalogue that has no row is zero; a histogram that has no row is empty.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The names of the cohorts, in the order of the scenario.
     pub cohorts: Vec<String>,

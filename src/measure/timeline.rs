@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::histogram::Histogram;
 use super::interval::{Interval, Part};
 use super::shard::Open;
 use crate::metric::{Counter, Timer};
 
 /// What the run was doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Phase {
     /// Connections are being opened.
     RampUp,
@@ -36,7 +38,7 @@ impl std::fmt::Display for Phase {
 }
 
 /// One step of one cohort, all workers together. Times are nanoseconds; `None` is "no sample".
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// It begins so many seconds after the first dial.
     pub second: u64,

@@ -1,4 +1,5 @@
-//! `run.json`: everything, so that a run can be compared, merged and shown again years later.
+//! `run.json`: the verdict and every metric with its whole distribution, so that runs can be compared years later. What
+//! happened over time, and to single connections, stands in the files beside it.
 //! Its shape is public and versioned; a field that does not apply to a metric is left out.
 
 use std::io::Write;
