@@ -291,7 +291,7 @@ fn accepts() -> SocketAddr {
 #[tokio::test]
 async fn the_steps_of_an_opening_are_a_list_in_their_order() {
     let (opened, _) = dial("url = \"ws://h/\"", &[accepts()]).await;
-    let steps = opened.ok().expect("it opens").steps;
+    let steps = opened.expect("it opens").steps;
     let names: Vec<Timer> = steps.iter().map(|(step, _)| step).collect();
     let expected = [
         Timer::HandshakeTcp,
