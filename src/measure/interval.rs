@@ -75,6 +75,8 @@ impl Interval {
     pub fn of(shard: &Shard, phase: Phase, sample: Sample, layout: &Layout) -> Self {
         let from_ns = shard.interval * Self::SECOND_NS;
         let names = layout.cohorts.iter().map(|(_, messages)| messages);
+        let mut loop_lag = shard.early_lag.clone();
+        loop_lag.merge(&shard.loop_lag);
         let own = Own {
             cpu_ns: sample
                 .cpu

@@ -42,6 +42,7 @@ struct Wire {
     interval: u64,
     cohorts: BTreeMap<String, Cohort>,
     loop_lag: Histogram,
+    early_lag: Histogram,
     look_ups: Histogram,
     fallbacks: Fallbacks,
     endings: Vec<Ending>,
@@ -101,6 +102,7 @@ impl Shard {
             interval,
             cohorts,
             loop_lag,
+            early_lag,
             look_ups,
             fallbacks,
             endings,
@@ -127,6 +129,7 @@ impl Shard {
                 })
                 .collect(),
             loop_lag: loop_lag.clone(),
+            early_lag: early_lag.clone(),
             look_ups: look_ups.clone(),
             fallbacks: fallbacks.clone(),
             endings: endings.clone(),
@@ -161,6 +164,7 @@ impl Shard {
         let mut shard = Self {
             interval: wire.interval,
             loop_lag: wire.loop_lag,
+            early_lag: wire.early_lag,
             look_ups: wire.look_ups,
             fallbacks: wire.fallbacks,
             endings: wire.endings,
@@ -232,6 +236,7 @@ mod tests {
         play(cohort.window(Window::measured(1)), &acts[3]);
         cohort.open.open = u64::from(worker);
         shard.loop_lag.record(1_000 * u64::from(worker));
+        shard.early_lag.record(1_700 * u64::from(worker));
         shard.look_ups.record(1_500 * u64::from(worker));
         shard.fallbacks.add("[::1]:1", u64::from(worker), "refused");
         shard.ending(ending(worker), 10);
@@ -279,7 +284,7 @@ mod tests {
     #[test]
     fn what_is_empty_takes_no_room() {
         let bytes = Shard::new(&layout()).encode(&layout());
-        assert!(bytes.len() < 900, "{}", String::from_utf8_lossy(&bytes));
+        assert!(bytes.len() < 1_000, "{}", String::from_utf8_lossy(&bytes));
     }
 
     #[test]
