@@ -195,6 +195,29 @@ fn exclude(one: &Promise, other: &Promise, cohort: &Cohort) -> bool {
         }
         _ => false,
     };
+    // A sweep finds no threshold where every connection was ended by the server.
+    let spares = |set: &[By]| set.iter().any(|by| *by != By::Server && can(by));
+    let sweeps = [one, other].map(|promise| promise.kind == PromiseKind::EffectiveTimeout);
+    let apart = apart
+        || match (sweeps, one_by, other_by) {
+            ([true, _], _, Ended::Each(set)) | ([_, true], Ended::Each(set), _) => !spares(set),
+            _ => false,
+        };
+    // Without a Close frame of the server, nothing tells how it closes.
+    let bare = |promise: &Promise| match &promise.value {
+        Promised::Ends(ends) => ends.iter().all(|end| matches!(end, End::Fin | End::Rst)),
+        _ => false,
+    };
+    let of_closing = |promise: &Promise| {
+        matches!(
+            promise.kind,
+            PromiseKind::CloseAnsweredWithin
+                | PromiseKind::CloseCodeEchoed
+                | PromiseKind::SilentAfterClose
+        )
+    };
+    let is_bare = bare(one) && of_closing(other) || bare(other) && of_closing(one);
+    let apart = apart || is_bare && cohort.reconnect == Reconnect::None;
     apart || values_exclude(one, other) || values_exclude(other, one)
 }
 
@@ -234,8 +257,6 @@ fn values_exclude(one: &Promise, other: &Promise) -> bool {
             };
             matches!(&one.value, Promised::Ends(ends) if !ends.iter().any(wanted))
         }
-        // Where all connections were ended, no delay was in time.
-        (PromiseKind::ClosedBetween, PromiseKind::EffectiveTimeout) => true,
         _ => false,
     }
 }

@@ -7,3 +7,4 @@ mod order;
 mod reaping;
 mod storms;
 mod sweep;
+mod together;
