@@ -3,7 +3,9 @@
 
 use super::super::fixture::*;
 use super::super::judge::judge;
-use crate::measure::{EndedBy, Life, SocketEnd, Sockets, Summary, Surroundings, TcpEnding};
+use crate::measure::{
+    ConnectionRecord, EndedBy, SocketEnd, Sockets, Summary, Surroundings, TcpEnding,
+};
 use crate::metric::Cause;
 use crate::scenario::{Outside, Overrides, Scenario, Source, parse};
 
@@ -56,21 +58,21 @@ fn scenario(cohort: &str, one: &str, other: &str) -> Result<Scenario, String> {
 }
 
 /// Ways in which a connection can be over: by each who can end it, and as early and as late as matters to a promise.
-fn ways(cohort: &str, connection: u32) -> Vec<Life> {
-    let by_fault = |code| Life {
+fn ways(cohort: &str, connection: u32) -> Vec<ConnectionRecord> {
+    let by_fault = |code| ConnectionRecord {
         close_sent_ns: Some(10_100 * MS),
         close_sent_code: Some(code),
         ended_by: EndedBy::Fault,
         ..closed(connection, 10_101, code)
     };
-    let given_up = Life {
+    let given_up = ConnectionRecord {
         ended_by: EndedBy::Heartbeat,
         cause: Cause::MissedPong,
         ended_ns: 2_600 * MS,
         ..silent(connection)
     };
     let mut ways = vec![
-        life(connection),
+        record(connection),
         silent(connection),
         closed(connection, 2_600, 1011),
         closed(connection, 6_000, 1011),
@@ -81,7 +83,7 @@ fn ways(cohort: &str, connection: u32) -> Vec<Life> {
     ];
     if cohort.contains("\"close\"") {
         ways.push(by_fault(1011));
-        ways.push(Life {
+        ways.push(ConnectionRecord {
             close_received_ns: None,
             close_code: None,
             ..by_fault(1011)
@@ -95,12 +97,12 @@ fn ways(cohort: &str, connection: u32) -> Vec<Life> {
 
 /// Ten connections of one way or of two: the clients with the longer delays in the second.
 /// And where they come back: when that is, in milliseconds.
-fn lives(cohort: &str, one: usize, other: usize, back: Option<u64>) -> Vec<Life> {
+fn records(cohort: &str, one: usize, other: usize, back: Option<u64>) -> Vec<ConnectionRecord> {
     let has_died = cohort.contains("heartbeat");
     let first = (0..10).map(|connection| {
         let way = if connection < 5 { one } else { other };
         let of_this = ways(cohort, connection).swap_remove(way);
-        Life {
+        ConnectionRecord {
             level_ns: Some((1_000 + 250 * u64::from(connection / 2)) * MS),
             pings_ns: vec![1_000 * MS],
             dead_ns: has_died.then_some(2_500 * MS),
@@ -109,7 +111,7 @@ fn lives(cohort: &str, one: usize, other: usize, back: Option<u64>) -> Vec<Life>
     });
     let open_for = if back == Some(CUT_SHORT) { 900 } else { 4_000 };
     let second = (0..10).filter_map(|connection| {
-        Some(Life {
+        Some(ConnectionRecord {
             opened_ns: back? * MS,
             lost_before_ns: Some((back? - 500) * MS),
             first_answer_ns: Some((back? + 1) * MS),
@@ -119,7 +121,7 @@ fn lives(cohort: &str, one: usize, other: usize, back: Option<u64>) -> Vec<Life>
             close_received_ns: Some((back? + open_for + 1) * MS),
             tcp_end_ns: Some((back? + open_for + 2) * MS),
             ended_ns: (back? + open_for + 2) * MS,
-            ..life(connection)
+            ..record(connection)
         })
     });
     first.chain(second).collect()
@@ -158,7 +160,7 @@ fn runs(cohort: &str) -> Vec<Summary> {
         false => &[None],
     };
     let runs = pairs.flat_map(|pair| backs.iter().map(move |back| (pair, *back)));
-    runs.map(|((one, other), back)| with_lives(base.clone(), lives(cohort, one, other, back)))
+    runs.map(|((one, other), back)| with_lives(base.clone(), records(cohort, one, other, back)))
         .collect()
 }
 
