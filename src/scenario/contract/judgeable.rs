@@ -1,8 +1,9 @@
 //! Whether a contract can be judged at all: what each promise needs of its cohort, the path and the target, and which
 //! promises can never be kept together. A promise that nothing could break would be kept in every run.
 
-use super::promise::{By, Ended, Need, Promise, PromiseKind, Promised};
+use super::promise::{By, Ended, Need, Promise, PromiseKind};
 use super::resolve::{Placed, Written};
+use super::value::Promised;
 use super::{Contract, End, Origin};
 use crate::scenario::fault::{Fault, FaultKind};
 use crate::scenario::model::{

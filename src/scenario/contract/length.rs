@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use super::judgeable::Around;
-use super::promise::{Promise, PromiseKind, Promised};
+use super::promise::{Promise, PromiseKind};
 use super::resolve::{Placed, Written};
+use super::value::Promised;
 use super::{Contract, Origin};
 use crate::scenario::fault::FaultKind;
 use crate::scenario::file::File;

@@ -7,6 +7,7 @@ mod preset;
 mod promise;
 mod resolve;
 mod table;
+mod value;
 
 use std::time::Duration;
 
@@ -15,9 +16,10 @@ use serde::Deserialize;
 
 pub(super) use judgeable::Around;
 pub(super) use length::faults as faults_in_time;
-pub use promise::{Back, Between, End, Promise, PromiseKind, Promised, Span};
+pub use promise::{Promise, PromiseKind};
 pub(super) use resolve::contracts;
 pub(super) use table::ContractTable;
+pub use value::{Back, Between, End, Promised, Span};
 
 /// What a server promises about the connections of a cohort. Judged over the whole life of each.
 #[derive(Debug, Clone, PartialEq)]

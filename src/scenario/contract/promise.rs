@@ -1,13 +1,13 @@
-//! What a server can promise: one table of all promises, and their values.
+//! What a server can promise: one table of all promises.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 
+use super::value::{Between, Promised, Span};
 use crate::scenario::fault::alternatives;
-use crate::units::{ByteSize, format_duration, human_count, plain_duration};
+use crate::units::{format_duration, human_count, plain_duration};
 
 /// One promise: a key of `[cohort.contract]` and a row in `contracts.csv`.
 #[derive(Debug, Clone, PartialEq)]
@@ -290,102 +290,6 @@ impl Rule {
     }
 }
 
-/// A promised value.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Promised {
-    /// At most so many.
-    Count(u64),
-    /// One time; whether not later or not sooner says the promise.
-    Time(Duration),
-    /// Two times.
-    Window(Between),
-    /// Close codes. Never empty.
-    Codes(Vec<u16>),
-    /// Ends. Never empty.
-    Ends(Vec<End>),
-    /// From 0 to 1.
-    Fraction(f64),
-    /// That it is so.
-    True,
-    /// Times for parts of a cohort.
-    Back(Back),
-    /// Bytes.
-    Size(ByteSize),
-}
-
-/// From when to when something is promised to happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Between {
-    /// Not sooner. May be zero.
-    pub lo: Duration,
-    /// Not later. At least `lo`, above zero.
-    pub hi: Duration,
-}
-
-/// The times that a promise is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// Not sooner. May be zero.
-    pub lo: Duration,
-    /// Not later; `None`: at any time after.
-    pub hi: Option<Duration>,
-}
-
-/// How the server's end of a connection looks from outside.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Deserialize,
-    JsonSchema,
-    strum::IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum End {
-    /// A Close frame.
-    CloseFrame,
-    /// The end of TCP without a Close frame.
-    Fin,
-    /// A reset of TCP without a Close frame.
-    Rst,
-    /// Nothing: it was still open when the run ended.
-    Nothing,
-}
-
-impl End {
-    /// The stable name, as in scenarios and `contracts.csv`.
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
-}
-
-/// When so much of a cohort is back after a loss, and has had an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Back {
-    /// Half of it.
-    pub p50: Option<Duration>,
-    /// 90 %.
-    pub p90: Option<Duration>,
-    /// 99 %.
-    pub p99: Option<Duration>,
-    /// Every connection.
-    pub all: Option<Duration>,
-}
-
-impl Back {
-    /// The latest of its times.
-    pub fn longest(&self) -> Duration {
-        let times = [self.p50, self.p90, self.p99, self.all];
-        times.into_iter().flatten().max().unwrap_or_default()
-    }
-}
-
 impl Promise {
     /// The times that it is about; `None` where it is about none. Of `back_within`, when all are back.
     pub fn span(&self) -> Option<Span> {
@@ -433,15 +337,6 @@ impl Promise {
     }
 }
 
-impl Back {
-    /// Each time with the name of its part.
-    fn parts(&self, names: [&'static str; 4]) -> impl Iterator<Item = (&'static str, Duration)> {
-        let times = [self.p50, self.p90, self.p99, self.all];
-        let named = names.into_iter().zip(times);
-        named.filter_map(|(name, time)| Some((name, time?)))
-    }
-}
-
 /// Close to how a scenario file writes it.
 impl Display for Promise {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -469,45 +364,9 @@ impl Display for Promise {
     }
 }
 
-impl Display for Between {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (lo, hi) = (format_duration(self.lo), format_duration(self.hi));
-        match self.lo.is_zero() {
-            true => write!(f, "within {hi}"),
-            false => write!(f, "{lo} to {hi}"),
-        }
-    }
-}
-
-macro_rules! promised_from {
-    ($($from:ty => $variant:ident),+ $(,)?) => {$(
-        impl From<$from> for Promised {
-            fn from(value: $from) -> Self {
-                Self::$variant(value)
-            }
-        }
-    )+};
-}
-
-promised_from!(
-    u64 => Count,
-    Duration => Time,
-    Between => Window,
-    Vec<u16> => Codes,
-    Vec<End> => Ends,
-    f64 => Fraction,
-    Back => Back,
-    ByteSize => Size,
-);
-
-impl From<()> for Promised {
-    fn from((): ()) -> Self {
-        Self::True
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::value::Back;
     use super::*;
 
     #[test]

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::judgeable::{self, Around};
-use super::promise::{Back, Between, Promise, PromiseKind, Promised};
+use super::promise::{Promise, PromiseKind};
 use super::table::{BackTable, ContractTable, Given, TCP_END_WITHIN};
+use super::value::{Back, Between, Promised};
 use super::{Contract, Origin, length};
 use crate::scenario::fault::FaultKind;
 use crate::scenario::file::File;

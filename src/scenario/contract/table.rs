@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use strum::VariantArray as _;
 
-use super::promise::{End, Form, PromiseKind};
+use super::promise::{Form, PromiseKind};
+use super::value::End;
 use super::{Between, Origin};
 use crate::scenario::file::Key;
 use crate::scenario::preset::Setting;

@@ -2,7 +2,8 @@
 
 use std::mem::discriminant;
 
-use super::client::{Fault, FaultKind, FaultTable, KEY};
+use super::client::{Fault, FaultKind};
+use super::client_table::{FaultTable, KEY};
 use crate::scenario::file::Key;
 use crate::scenario::model::{Cohort, Heartbeat, OnDead};
 use crate::scenario::reading::{Check, Place, Several};

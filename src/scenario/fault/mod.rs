@@ -3,13 +3,14 @@
 
 mod clash;
 mod client;
+mod client_table;
 
 use std::fmt::{self, Formatter};
 use std::time::Duration;
 
 pub(super) use clash::with_cohort;
 pub use client::{Activity, Fault, FaultKind, Illegal, Sweep};
-pub(super) use client::{FaultTable, faults};
+pub(super) use client_table::{FaultTable, faults};
 
 use crate::units::format_duration;
 
