@@ -185,9 +185,9 @@ fn gauges_are_summed_before_they_peak() {
         "not 5 + 4"
     );
     assert_eq!(of_all(Stat::Max, "connections.open"), Some(6.0));
-    assert_eq!(of_all(Stat::Min, "connections.open"), Some(1.0));
-    assert_eq!(of_all(Stat::Last, "connections.open"), Some(1.0));
-    assert_eq!(of_all(Stat::Mean, "connections.open"), Some(4.0));
+    assert_eq!(of_all(Stat::Min, "connections.open"), Some(5.0));
+    assert_eq!(of_all(Stat::Last, "connections.open"), Some(5.0));
+    assert_eq!(of_all(Stat::Mean, "connections.open"), Some(5.5));
     assert_eq!(
         looked_up(Stat::Peak, "connections.open", Some("b"), None),
         Some(4.0)

@@ -234,9 +234,14 @@ fn of_gauge(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Observed
     })
 }
 
-/// One state of connections, all phases of the run or one stage together.
+/// One state of connections in the measured time or one stage of it. The ramp-up and the drain, in which there are none at
+/// first and at last, would be the minimum and the last sample of any run.
 fn states(gauge: Gauge, selector: &Selector, view: &View<'_>) -> Option<GaugeStats> {
-    let in_stage = |phase| selector.stage.is_none_or(|s| phase == Phase::Stage(s));
+    let in_stage = |phase| match phase {
+        Phase::Measure => selector.stage.is_none(),
+        Phase::Stage(stage) => selector.stage.is_none_or(|wanted| wanted == stage),
+        Phase::RampUp | Phase::WarmUp | Phase::Drain => false,
+    };
     let mut stats = None;
     for states in view.states(selector).filter(|one| in_stage(one.phase)) {
         if let Some(more) = states.gauge(gauge) {
