@@ -100,6 +100,11 @@ impl Running {
         self.child.0.id()
     }
 
+    /// What it has said on standard error so far.
+    pub fn stderr(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stderr.txt")).unwrap()
+    }
+
     /// Sends it a signal: `INT`, `TERM`, `KILL`.
     pub fn signal(&self, signal: &str) {
         process::signal(self.id(), signal);
