@@ -16,14 +16,14 @@ use super::signals::Signals;
 use super::target::RunningTarget;
 use super::term;
 use crate::engine::{self, Limits, Prepared, cores};
-use crate::host;
+use crate::host::{self, Throttled};
 use crate::measure::Echoes;
 use crate::net;
 use crate::plan::{Budget, Plan};
 use crate::report::{self, Host, Options, OutputSet, RunReport};
 use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
 use crate::time;
-use crate::verdict::{Exit, Facts, Outcome, first_holding, judge};
+use crate::verdict::{Exit, Facts, Outcome, Throttling, first_holding, judge};
 
 /// Where reports go without `--out`.
 const REPORTS: &str = "reports";
@@ -88,6 +88,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let prepare = move || Prepared::new(plan, &url, &routes, workers);
     let prepared = signals.unless_heard(prepare)?.map_err(CliError::Prepare)?;
 
+    let before = host::throttled();
     let mut watch = Watch::new(&loaded.scenario, &around, messages, args.quiet);
     let finished = prepared
         .run(signals.each(), &mut watch)
@@ -102,8 +103,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         workers: finished.workers,
         precise_timer: time::PRECISE,
         kernel_view: net::TCP_VIEW,
-        cores: None,
-        throttling: None,
+        cores: host::allowed_cores(),
+        throttling: throttling(before),
         surroundings,
     };
     let verdict = judge(&loaded.scenario, &finished.summary, &facts);
@@ -236,6 +237,12 @@ fn nonce(started_at: SystemTime) -> u32 {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     since.subsec_nanos() ^ (since.as_secs() as u32).rotate_left(16) ^ std::process::id()
+}
+
+/// Since `before`; `None` where there is no limit.
+fn throttling(before: Option<Throttled>) -> Option<Throttling> {
+    let Throttled { periods, throttled } = host::throttled()?.since(before?);
+    Some(Throttling { periods, throttled })
 }
 
 fn print(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Result<(), CliError> {

@@ -5,8 +5,19 @@ use std::time::Instant;
 
 use super::error::{HostError, NamespaceError};
 use super::happened::Incidents;
+use super::throttled::Throttled;
 use crate::measure::{Sockets, Usage};
 use crate::scenario::{Process, TargetFault, WsUrl};
+
+/// How many cores this process may use at once: not known on this system.
+pub fn allowed_cores() -> Option<f64> {
+    None
+}
+
+/// How often the kernel kept this process from running: not known on this system.
+pub fn throttled() -> Option<Throttled> {
+    None
+}
 
 /// The target's process: never, on this system.
 #[derive(Debug)]

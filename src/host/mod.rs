@@ -8,12 +8,18 @@ mod happened;
 #[cfg(target_os = "linux")]
 mod linux;
 mod schedule;
+mod throttled;
 
 pub use error::{HostError, NamespaceError};
 pub use happened::{Happened, Incidents};
 pub use schedule::{Planned, fault_times};
+pub use throttled::Throttled;
 
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{Faults, TargetProcess, Watch, administers_network, enter, usage};
+pub use elsewhere::{
+    Faults, TargetProcess, Watch, administers_network, allowed_cores, enter, throttled, usage,
+};
 #[cfg(target_os = "linux")]
-pub use linux::{Faults, TargetProcess, Watch, administers_network, enter, usage};
+pub use linux::{
+    Faults, TargetProcess, Watch, administers_network, allowed_cores, enter, throttled, usage,
+};

@@ -1,6 +1,7 @@
 //! The target's side on Linux: signals and process groups, `/proc`, netlink, namespaces.
 
 mod agenda;
+mod allowance;
 mod diag;
 mod faults;
 mod guard;
@@ -14,6 +15,7 @@ mod tail;
 mod tree;
 mod usage;
 
+pub use allowance::{allowed_cores, throttled};
 pub use faults::Faults;
 pub use namespace::{administers_network, enter};
 pub use process::TargetProcess;

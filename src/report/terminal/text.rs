@@ -172,7 +172,13 @@ impl<W: Write> Text<'_, W> {
         let plural = if workers == 1 { "" } else { "s" };
         let mut parts = vec![format!("{workers} worker{plural}")];
         if let Some(cpu) = gauge(Gauge::GeneratorCpu) {
-            parts.push(format!("CPU {:.0} % (peak {:.0} %)", cpu.mean, cpu.max));
+            let facts = self.report.facts;
+            let limit = match facts.cores {
+                Some(cores) if cores < workers as f64 => format!(" of {:.0} %", facts.cpu_limit()),
+                _ => String::new(),
+            };
+            let (mean, peak) = (cpu.mean, cpu.max);
+            parts.push(format!("CPU {mean:.0} % (peak {peak:.0} %){limit}"));
         }
         if let Some(rss) = gauge(Gauge::GeneratorRss) {
             parts.push(size(rss.max));
