@@ -8,8 +8,8 @@ use super::error::CliError;
 #[derive(Debug, clap::Args)]
 pub(super) struct Access {
     /// Send this header too, like "Authorization: Bearer …"; may be given several times
-    #[arg(long, value_name = "HEADER", value_parser = parse_header)]
-    pub(super) header: Vec<(String, String)>,
+    #[arg(long, value_name = "HEADER")]
+    header: Vec<String>,
     /// Offer this subprotocol; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(super) subprotocol: Vec<String>,
@@ -22,6 +22,11 @@ pub(super) struct Access {
 }
 
 impl Access {
+    /// The names and values of the headers. Read here and not by clap, which would show a value that it refuses.
+    pub(super) fn headers(&self) -> Result<Vec<(String, String)>, CliError> {
+        self.header.iter().map(|text| header(text)).collect()
+    }
+
     /// The file of certificates, from the root.
     pub(super) fn ca(&self) -> Result<Option<PathBuf>, CliError> {
         let ca = self.ca.as_ref().map(std::path::absolute).transpose();
@@ -34,7 +39,8 @@ impl Access {
     /// As it was typed, for the report; without the values of headers, which may be secrets.
     pub(super) fn shown(&self) -> impl Iterator<Item = String> {
         let headers = self.header.iter();
-        let headers = headers.map(|(name, _)| format!("--header \"{name}: …\""));
+        let names = headers.map(|text| text.split_once(':').map_or("", |(name, _)| name.trim()));
+        let headers = names.map(|name| format!("--header \"{name}: …\""));
         let subprotocols = self.subprotocol.iter();
         let subprotocols = subprotocols.map(|name| format!("--subprotocol {name}"));
         let ca = self.ca.iter().map(|ca| format!("--ca {}", ca.display()));
@@ -43,8 +49,7 @@ impl Access {
     }
 }
 
-fn parse_header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = (text.split_once(':'))
-        .ok_or("write a name, a colon and a value, like \"Authorization: Bearer …\"")?;
+fn header(text: &str) -> Result<(String, String), CliError> {
+    let (name, value) = text.split_once(':').ok_or(CliError::Header)?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }

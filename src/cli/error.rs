@@ -1,5 +1,6 @@
 //! Everything that can go wrong in a command, and which exit code it means.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::serve::ServeError;
@@ -7,7 +8,7 @@ use crate::engine::EngineError;
 use crate::host::{HostError, NamespaceError};
 use crate::relay::RelayError;
 use crate::report::OutputError;
-use crate::scenario::Problems;
+use crate::scenario::{Problems, Secrets};
 use crate::server::SpawnError;
 use crate::verdict::Exit;
 
@@ -42,6 +43,14 @@ pub(super) enum CliError {
         path: PathBuf,
         source: std::io::Error,
     },
+    /// A header of the command line without a colon. Never quotes it: it may hold a secret.
+    #[error(
+        "read `--header`: one has no colon\nhint: write a name, a colon and a value, like \"Authorization: Bearer …\""
+    )]
+    Header,
+    /// An error whose words may hold a secret, with what is shown in place of it.
+    #[error("{text}")]
+    Masked { text: String, exit: Exit },
     /// An address that names no server.
     #[error(
         "probe the built-in server: it is known\nhint: name a server: wsbench probe ws://127.0.0.1:8080/"
@@ -95,13 +104,27 @@ impl From<Problems> for CliError {
 }
 
 impl CliError {
+    /// The same without what these secrets hide.
+    pub(super) fn masked(self, secrets: &Secrets) -> Self {
+        let text = self.to_string();
+        match secrets.mask(&text) {
+            Cow::Borrowed(_) => self,
+            Cow::Owned(text) => Self::Masked {
+                text,
+                exit: self.exit(),
+            },
+        }
+    }
+
     /// What the shell is told.
     pub(super) fn exit(&self) -> Exit {
         match self {
+            Self::Masked { exit, .. } => *exit,
             Self::Problems(_)
             | Self::Scenario { .. }
             | Self::Exists(_)
             | Self::WriteOver { .. }
+            | Self::Header
             | Self::NothingToProbe
             | Self::Write { .. }
             | Self::Output(_)

@@ -114,7 +114,7 @@ impl Input {
         let address = self.is_address().then(|| self.scenario.clone());
         Ok(Overrides {
             url: self.url.clone().or(address),
-            headers: self.access.header.clone(),
+            headers: self.access.headers()?,
             subprotocols: self.access.subprotocol.clone(),
             ca: self.access.ca()?,
             insecure: self.access.insecure,
@@ -131,7 +131,7 @@ impl Input {
         let one =
             |name: &str, value: Option<String>| value.map(|value| format!("--{name} {value}"));
         [
-            one("url", self.url.clone()),
+            one("url", self.url.as_deref().map(scenario::shown_address)),
             one("pid", self.pid.map(|number| number.to_string())),
             one(
                 "connections",

@@ -13,6 +13,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::error::CliError;
 use super::files::{self, Needed};
+use crate::scenario::Secrets;
 
 /// Lines that may wait to be written.
 const WAITING: usize = 10_000;
@@ -32,11 +33,15 @@ enum Line {
 }
 
 impl Log {
-    /// Takes down what is told from now on, into a file or, for `-`, to standard error.
+    /// Takes down what is told from now on, into a file or, for `-`, to standard error; without these secrets.
     ///
     /// # Errors
     /// When the file cannot be written, or is needed as it is.
-    pub(super) fn start(path: &Path, needed: &[Needed]) -> Result<Self, CliError> {
+    pub(super) fn start(
+        path: &Path,
+        needed: &[Needed],
+        secrets: &Secrets,
+    ) -> Result<Self, CliError> {
         let out: Box<dyn Write + Send> = match path == Path::new("-") {
             true => Box::new(io::stderr()),
             false => Box::new(files::create(path, needed)?),
@@ -49,11 +54,12 @@ impl Log {
         let (done, finished) = sync_channel(1);
         let lost = Arc::new(AtomicU64::new(0));
         let loses = lost.clone();
+        let secrets = secrets.clone();
         std::thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || {
                 // A log that cannot be written ends: the run has better ways to say that a disk is full.
-                let _ = write_all(out, &come, &loses);
+                let _ = write_all(out, &come, &loses, &secrets);
                 let _ = done.send(());
             })
             .map_err(failed)?;
@@ -81,12 +87,18 @@ impl Drop for Log {
     }
 }
 
-fn write_all(mut out: impl Write, lines: &Receiver<Line>, lost: &AtomicU64) -> io::Result<()> {
+fn write_all(
+    mut out: impl Write,
+    lines: &Receiver<Line>,
+    lost: &AtomicU64,
+    secrets: &Secrets,
+) -> io::Result<()> {
     for line in lines {
         let Line::Text(text) = line else {
             break;
         };
-        out.write_all(&text)?;
+        let text = String::from_utf8_lossy(&text);
+        out.write_all(secrets.mask(&text).as_bytes())?;
     }
     match lost.load(Ordering::Relaxed) {
         0 => Ok(()),
@@ -138,7 +150,7 @@ mod tests {
         }
         drop((queue, lines));
         let mut out = Vec::new();
-        write_all(&mut out, &come, &lost).unwrap();
+        write_all(&mut out, &come, &lost, &Secrets::default()).unwrap();
         assert_eq!(out, b"one\ntwo\n2 lines had no room\n");
     }
 }

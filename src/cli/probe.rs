@@ -13,7 +13,7 @@ use super::error::CliError;
 use super::files;
 use super::term;
 use crate::probe::{self, Asked, Findings, Probe, Progress};
-use crate::scenario::{self, Outside, Overrides, Source, TargetUrl};
+use crate::scenario::{self, Outside, Overrides, Scenario, Secrets, Source, Target, TargetUrl};
 use crate::units::parse_duration;
 use crate::verdict::Exit;
 
@@ -50,62 +50,76 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         can_be_written(path)?;
     }
     let asked = args.asked()?;
-    let target = asked_target(&asked)?;
-    let TargetUrl::Url(url) = target.url.clone() else {
-        return Err(CliError::NothingToProbe);
-    };
-    let probe =
-        Probe::new(&url, target, args.watch).map_err(|error| CliError::Prepare(error.into()))?;
-    if !args.json {
-        term::print(probe::plan(&url.shown, args.watch).as_bytes())?;
+    let Scenario {
+        target,
+        mut secrets,
+        ..
+    } = as_scenario(&asked)?;
+    for (name, value) in &asked.headers {
+        secrets.header(name, value);
     }
-    let findings = args.find_out(&probe, &url.shown)?;
-    let text = probe::scenario(&asked, &findings);
-    if let Some(path) = &args.out {
-        write_new(path, &text)?;
-    }
-    if args.json {
-        let report = Report {
-            url: &url.shown,
-            findings: &findings,
-            scenario: &text,
-        };
-        let json = serde_json::to_string_pretty(&report).map_err(|error| CliError::System {
-            doing: "write JSON",
-            source: error.into(),
-        })?;
-        term::print(format!("{json}\n").as_bytes())?;
-    }
-    match &args.out {
-        Some(path) => {
-            let path = path.display();
-            term::note(format!(
-                "wrote {path}\nhint: look at it, then type: wsbench run {path}"
-            ));
-        }
-        None if !args.json => {
-            term::print(format!("\n{text}").as_bytes())?;
-            term::note(
-                "hint: with --out FILE this scenario goes to a file; then type: wsbench run FILE",
-            );
-        }
-        None => {}
-    }
-    Ok(Exit::Passed)
+    let probed = args.probe(&asked, target, &secrets);
+    probed.map_err(|error| error.masked(&secrets))
 }
 
 impl Args {
+    fn probe(&self, asked: &Asked, target: Target, secrets: &Secrets) -> Result<Exit, CliError> {
+        let TargetUrl::Url(url) = target.url.clone() else {
+            return Err(CliError::NothingToProbe);
+        };
+        let probe = Probe::new(&url, target, self.watch)
+            .map_err(|error| CliError::Prepare(error.into()))?;
+        if !self.json {
+            term::print(probe::plan(&url.shown, self.watch).as_bytes())?;
+        }
+        let findings = self.find_out(&probe, &url.shown, secrets)?;
+        let text = secrets
+            .mask(&probe::scenario(asked, &findings))
+            .into_owned();
+        if let Some(path) = &self.out {
+            write_new(path, &text)?;
+        }
+        if self.json {
+            let report = Report {
+                url: &url.shown,
+                findings: &findings,
+                scenario: &text,
+            };
+            let json = serde_json::to_string_pretty(&report).map_err(|error| CliError::System {
+                doing: "write JSON",
+                source: error.into(),
+            })?;
+            term::print(format!("{}\n", secrets.mask(&json)).as_bytes())?;
+        }
+        match &self.out {
+            Some(path) => {
+                let path = path.display();
+                term::note(format!(
+                    "wrote {path}\nhint: look at it, then type: wsbench run {path}"
+                ));
+            }
+            None if !self.json => {
+                term::print(format!("\n{text}").as_bytes())?;
+                term::note(
+                    "hint: with --out FILE this scenario goes to a file; then type: wsbench run FILE",
+                );
+            }
+            None => {}
+        }
+        Ok(Exit::Passed)
+    }
+
     fn asked(&self) -> Result<Asked, CliError> {
         Ok(Asked {
             url: self.url.clone(),
-            headers: self.access.header.clone(),
+            headers: self.access.headers()?,
             subprotocols: self.access.subprotocol.clone(),
             ca: self.access.ca()?,
             insecure: self.access.insecure,
         })
     }
 
-    fn find_out(&self, probe: &Probe, url: &str) -> Result<Findings, CliError> {
+    fn find_out(&self, probe: &Probe, url: &str, secrets: &Secrets) -> Result<Findings, CliError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -122,7 +136,8 @@ impl Args {
         let found = runtime.block_on(probe.run(&mut |step| match step {
             Progress::Doing(what) => bar.set_message(what.to_owned()),
             Progress::Found(finding) if !self.json && written.is_ok() => {
-                written = bar.suspend(|| term::print(probe::words(finding).as_bytes()));
+                let words = probe::words(finding);
+                written = bar.suspend(|| term::print(secrets.mask(&words).as_bytes()));
             }
             Progress::Found(_) => {}
         }));
@@ -134,8 +149,8 @@ impl Args {
     }
 }
 
-/// The target as a scenario would have it, with the same checks and the same hints.
-fn asked_target(asked: &Asked) -> Result<scenario::Target, CliError> {
+/// What was asked for as a scenario would have it, with the same checks and the same hints.
+fn as_scenario(asked: &Asked) -> Result<Scenario, CliError> {
     let source = Source {
         name: "the command line as a scenario".to_owned(),
         text: format!(
@@ -147,7 +162,7 @@ fn asked_target(asked: &Asked) -> Result<scenario::Target, CliError> {
         env: &|name| std::env::var(name).ok(),
         read: &files::read,
     };
-    Ok(scenario::parse(&source, &Overrides::default(), &outside)?.target)
+    Ok(scenario::parse(&source, &Overrides::default(), &outside)?)
 }
 
 /// Tried before the watch, which may take hours, and not only after it.

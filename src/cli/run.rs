@@ -65,6 +65,11 @@ pub(super) struct Args {
 /// Runs the whole program.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let loaded = args.input.load()?;
+    let run = run_loaded(args, &loaded);
+    run.map_err(|error| error.masked(&loaded.scenario.secrets))
+}
+
+fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     let started_at = SystemTime::now();
     let mut plan = Plan::new(loaded.scenario.clone(), args.seed, nonce(started_at));
     plan.keeps_echoes = args.messages.is_some();
@@ -78,8 +83,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     own_network(&loaded.scenario)?;
     let signals = Signals::listen()?;
     let output = open_output(args, &loaded.scenario, started_at)?;
-    let messages = messages_file(args, &loaded, &output)?;
-    let _log = log(args, &loaded, &output)?;
+    let messages = messages_file(args, loaded, &output)?;
+    let _log = log(args, loaded, &output)?;
     info!(version = env!("CARGO_PKG_VERSION"), scenario = loaded.scenario.name, report = ?output.folder(), "started");
     let target = RunningTarget::start(&loaded.scenario, &signals)?;
     info!(url = ?target.url.shown, pid = target.process.as_ref().map(|process| process.pid()), "the target is there");
@@ -111,7 +116,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let report = RunReport {
         scenario: &loaded.scenario,
         scenario_text: &loaded.text,
-        options: &options(args, &loaded),
+        options: &options(args, loaded),
         host: &Host::detect(),
         started_at,
         facts: &facts,
@@ -212,7 +217,7 @@ fn log(args: &Args, loaded: &Loaded, output: &OutputSet) -> Result<Option<Log>, 
     not_of_report(path, output)?;
     let mut needed = loaded.files.clone();
     needed.extend((args.messages.iter()).map(|file| (file.clone(), "the file of `--messages`")));
-    Log::start(path, &needed).map(Some)
+    Log::start(path, &needed, &loaded.scenario.secrets).map(Some)
 }
 
 /// The report has files of its own, which are not there yet.

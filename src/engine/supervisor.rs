@@ -44,7 +44,10 @@ pub(super) fn run(
     let crew = Threads::start(&launch, phases.known())?;
     let mut supervisor = Supervisor::new(&launch.plan, phases, crew);
     runtime.block_on(supervisor.supervise(&mut interrupt, observer))?;
-    Ok(supervisor.finish())
+    let mut finished = supervisor.finish();
+    let secrets = &launch.plan.scenario.secrets;
+    (finished.summary).each_text(|text| secrets.mask_in(text));
+    Ok(finished)
 }
 
 struct Supervisor<C> {

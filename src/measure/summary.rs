@@ -214,6 +214,20 @@ impl Summary {
         })
     }
 
+    /// Each text that a server may have written, so that what must not be shown can be taken out.
+    pub fn each_text(&mut self, mut change: impl FnMut(&mut String)) {
+        for ending in &mut self.endings.rows {
+            change(&mut ending.detail);
+            change(&mut ending.close_reason);
+        }
+        for example in self.endings.examples.values_mut().flatten() {
+            change(example);
+        }
+        for record in &mut self.records.rows {
+            change(&mut record.close_reason);
+        }
+    }
+
     /// A counter, all cohorts and stages together.
     pub fn count(&self, name: &str) -> u64 {
         Self::sum(self.select(name, None, None))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::cohorts::{Cohort, between, cohorts, millis, window};
 use super::findings::{Doing, Findings, Since};
 use super::target::{Asked, target_text};
+use crate::scenario::shown_address;
 use crate::units::{format_duration, is_harmless};
 
 /// So many clients in each cohort.
@@ -28,7 +29,8 @@ pub fn scenario(asked: &Asked, findings: &Findings) -> String {
 }
 
 fn head(asked: &Asked) -> String {
-    let url: String = asked.url.chars().filter(|c| is_harmless(*c)).collect();
+    let url = shown_address(&asked.url);
+    let url: String = url.chars().filter(|c| is_harmless(*c)).collect();
     format!(
         "# Written by `wsbench probe` from what a few clients saw at {url}\n\
          # Its windows are those of one measurement. Put in what the server promises instead: `wsbench presets`\n\

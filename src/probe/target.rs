@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::scenario::secret_parts;
+
 /// What the user asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Asked {
@@ -20,15 +22,21 @@ pub struct Asked {
 /// The `[target]` table. With `secrets` the values of headers stand in it, to be read at once; without, each is taken
 /// from the environment, so that it can be shown.
 pub fn target_text(asked: &Asked, secrets: bool) -> String {
-    let mut text = format!("[target]\nurl = {}\n", quoted(&asked.url));
+    let url = match secrets {
+        true => asked.url.clone(),
+        false => address(&asked.url),
+    };
+    let mut text = format!("[target]\nurl = {}\n", quoted(&url));
     let mut headers = Vec::new();
     for (name, value) in &asked.headers {
+        let shown = match secrets || is_from_environment(value) {
+            true => quoted(value),
+            false => format!("\"${{{}}}\"", variable(name)),
+        };
         if name.eq_ignore_ascii_case("origin") {
-            text += &format!("origin = {}\n", quoted(value));
-        } else if secrets || value.contains("${") {
-            headers.push(format!("{} = {}", quoted(name), quoted(value)));
+            text += &format!("origin = {shown}\n");
         } else {
-            headers.push(format!("{} = \"${{{}}}\"", quoted(name), variable(name)));
+            headers.push(format!("{} = {shown}", quoted(name)));
         }
     }
     if !headers.is_empty() {
@@ -52,14 +60,34 @@ pub fn target_text(asked: &Asked, secrets: bool) -> String {
     text
 }
 
-/// The environment variable for a header's value.
+/// Whether it is variables and nothing else, but for the scheme of a credential.
+fn is_from_environment(value: &str) -> bool {
+    let value = value.rsplit_once(' ').map_or(value, |(_, last)| last);
+    value.starts_with("${") && value.find('}') == Some(value.len() - 1)
+}
+
+/// The address with each value of its query taken from the environment: it may be a secret.
+fn address(url: &str) -> String {
+    let mut address = String::new();
+    let mut from = 0;
+    for part in secret_parts(url) {
+        let key = url[..part.start].trim_end_matches('=').rsplit(['?', '&']);
+        let key = key.into_iter().next().unwrap_or_default();
+        address += &url[from..part.start];
+        address += &format!("${{{}}}", variable(key));
+        from = part.end;
+    }
+    address + &url[from..]
+}
+
+/// The environment variable for the value of a header or of a key.
 fn variable(name: &str) -> String {
     let letters = name.chars().map(|c| match c {
         c if c.is_ascii_alphanumeric() => c.to_ascii_uppercase(),
         _ => '_',
     });
     let variable: String = letters.collect();
-    if variable.starts_with(|c: char| c.is_ascii_digit()) {
+    if variable.is_empty() || variable.starts_with(|c: char| c.is_ascii_digit()) {
         format!("_{variable}")
     } else {
         variable
@@ -109,7 +137,7 @@ mod tests {
             text: format!("name = \"test\"\n{text}\n[load]\nconnections = 1\n"),
         };
         let outside = Outside {
-            env: &|name| Some(format!("the {name}")),
+            env: &|name| Some(format!("the-{name}")),
             read: &|_| unreachable!("no file is named"),
         };
         let parsed = parse(&source, &Overrides::default(), &outside);
@@ -124,7 +152,7 @@ mod tests {
         let headers: Vec<(&str, &str)> = (target.headers.iter())
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        let room = ("X-Room", "the ROOM");
+        let room = ("X-Room", "the-ROOM");
         assert_eq!(headers, [("Authorization", "Bearer \"s3cret\""), room]);
         assert_eq!(target.origin.as_deref(), Some("https://example.org"));
         assert_eq!(target.subprotocols, ["chat", "mqtt"]);
@@ -136,7 +164,12 @@ mod tests {
     fn what_is_shown_holds_no_value_of_a_header() {
         let text = target_text(&asked(), false);
         assert!(!text.contains("s3cret"), "{text}");
-        assert_eq!(read(&text).headers[0].1, "the AUTHORIZATION");
+        assert!(
+            text.contains("url = \"wss://example.org/a?b=${B}\""),
+            "{text}"
+        );
+        assert!(text.contains("origin = \"${ORIGIN}\""), "{text}");
+        assert_eq!(read(&text).headers[0].1, "the-AUTHORIZATION");
     }
 
     #[test]

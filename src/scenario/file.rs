@@ -58,7 +58,8 @@ pub(super) struct TargetTable {
     pub(super) connect_timeout: Key<Time>,
     /// From our Close to the end of TCP. Default "5s".
     pub(super) close_timeout: Key<Time>,
-    /// Extra request headers. `${NAME}` in a value comes from the environment.
+    /// Extra request headers. `${NAME}` in a value comes from the environment; so it does in `origin`, `subprotocols` and
+    /// the texts of payloads. Such values are shown nowhere, from four characters on.
     pub(super) headers: Key<BTreeMap<String, At<String>>>,
     /// The `Origin` header.
     pub(super) origin: Key<String>,

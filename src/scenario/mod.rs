@@ -11,6 +11,7 @@ mod parse;
 mod preset;
 mod reading;
 mod resolve;
+mod secrets;
 mod section;
 pub mod shipped;
 
@@ -23,4 +24,6 @@ pub use preset::{PresetInWords, in_words as presets};
 pub(crate) use reading::nearest;
 pub use reading::{Outside, Problem, Problems, Source, schema};
 pub use resolve::as_address;
+pub(crate) use secrets::secret_parts;
+pub use secrets::{Secrets, shown_address};
 pub use shipped::{from_url, starter};

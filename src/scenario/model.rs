@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::secrets::Secrets;
 use crate::units::ByteSize;
 
 mod display;
@@ -38,6 +39,8 @@ pub struct Scenario {
     pub cohorts: Vec<Cohort>,
     /// What must hold.
     pub gates: Gates,
+    /// What is not to be shown, whoever says it.
+    pub secrets: Secrets,
 }
 
 /// The server under test.

@@ -78,6 +78,7 @@ pub(super) fn scenario() -> Scenario {
             faults: Vec::new(),
             contract: None,
         }],
+        secrets: crate::scenario::Secrets::default(),
         gates: Gates {
             pass: vec![gate(Stat::Count, "connections.dead", Op::Equal, 0.0)],
             abort: Vec::new(),

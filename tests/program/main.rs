@@ -12,6 +12,7 @@ mod outputs;
 mod refusals;
 mod reports;
 mod requests;
+mod secrets;
 mod stops;
 
 /// `TRYCMD=overwrite cargo test --test program transcripts` writes them anew; read the difference.

@@ -381,6 +381,7 @@ pub(crate) fn scenario(name: &str, shape: Shape, cohorts: Vec<Cohort>) -> Scenar
         },
         path: None,
         cohorts,
+        secrets: wsbench::scenario::Secrets::default(),
         gates: Gates::default(),
     }
 }

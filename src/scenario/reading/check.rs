@@ -9,12 +9,15 @@ use super::place::{At, Place};
 use super::problem::{Problem, Problems};
 use super::source::{Outside, Source};
 use super::words;
+use crate::scenario::secrets::Secrets;
 
 pub(in crate::scenario) struct Check<'a> {
     pub(in crate::scenario) source: &'a Source,
     pub(in crate::scenario) outside: &'a Outside<'a>,
     pub(in crate::scenario) holes: &'a [Hole],
     pub(in crate::scenario) problems: &'a mut Problems,
+    /// What was taken from the environment, and other values that are not to be shown.
+    pub(in crate::scenario) secrets: Secrets,
 }
 
 impl Check<'_> {
@@ -102,6 +105,7 @@ impl Check<'_> {
             };
             rest = tail;
             if let Some(value) = (self.outside.env)(name).filter(|_| is_variable(name)) {
+                self.secrets.variable(name, &value);
                 out.push_str(&value);
             } else {
                 whole = false;

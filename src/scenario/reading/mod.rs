@@ -10,6 +10,7 @@ mod section;
 mod source;
 mod text;
 mod union;
+mod veil;
 pub(super) mod words;
 
 pub(super) use check::Check;

@@ -8,6 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use super::place::Place;
 use super::source::Source;
+use super::veil::veiled;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +144,7 @@ impl Problems {
         let title = Level::ERROR.primary_title(&problem.message);
         let main = match &problem.place {
             Place::Text(span) => title.element(
-                Snippet::source(&self.source.text)
+                Snippet::source(veiled(&self.source.text))
                     .path(&self.source.name)
                     .annotation(AnnotationKind::Primary.span(first_line(&self.source.text, span))),
             ),

@@ -6,6 +6,7 @@ use crate::scenario::file::{File, Key};
 use crate::scenario::gate::{Group, Names};
 use crate::scenario::model::{Cohort, Expect, Load, Message, Reconnect, Scenario, Shape};
 use crate::scenario::reading::{At, Check, Document, Outside, Place, Problems, Source};
+use crate::scenario::secrets::Secrets;
 use crate::scenario::section::{cohort, load};
 
 /// Resolves a file and the gates of the command line; `None` only where a problem was noted.
@@ -21,6 +22,7 @@ pub(in crate::scenario) fn resolve(
         outside,
         holes: &document.holes,
         problems,
+        secrets: Secrets::default(),
     };
     let file = &document.file;
     match &file.name {
@@ -81,6 +83,7 @@ pub(in crate::scenario) fn resolve(
         load: load?,
         cohorts: cohorts?,
         gates,
+        secrets: std::mem::take(&mut check.secrets),
     })
 }
 

@@ -9,6 +9,7 @@ use super::{process, url};
 use crate::scenario::file::TargetTable;
 use crate::scenario::model::{Cohort, Payload, Target, TargetUrl, Trust};
 use crate::scenario::reading::{At, Check, Place};
+use crate::scenario::secrets::shown_address;
 use crate::units::ByteSize;
 
 /// What a server may make each connection hold, at most.
@@ -26,9 +27,11 @@ pub(super) fn target(
     let url = target_url(check, table);
     let trust = trust(check, keys, url.as_ref());
     let headers = headers(check, keys);
-    let origin = keys.origin.as_ref().map(|origin| {
-        header_value(check, "target.origin", &origin.place, &origin.value);
-        origin.value.clone()
+    let origin = keys.origin.as_ref().and_then(|origin| {
+        const KEY: &str = "target.origin";
+        let expanded = check.expand(KEY, origin)?;
+        header_value(check, KEY, &origin.place, &expanded);
+        Some(expanded)
     });
     if let (Some(push), Some(TargetUrl::Url(_))) = (&keys.push, &url) {
         check.problem_with_hint(
@@ -87,7 +90,8 @@ fn target_url(check: &mut Check<'_>, table: &At<TargetTable>) -> Option<TargetUr
         return Some(TargetUrl::Embedded);
     }
     let expanded = check.expand(KEY, url)?;
-    match url::read(&expanded, &url.value) {
+    check.secrets.address(&url.value);
+    match url::read(&expanded, &shown_address(&url.value)) {
         Ok(read) => Some(TargetUrl::Url(read)),
         Err(error) => {
             match error.hint {
@@ -145,6 +149,9 @@ fn headers(check: &mut Check<'_>, keys: &TargetTable) -> Vec<(String, String)> {
         }
         if let Some(expanded) = check.expand(&key, value) {
             header_value(check, &key, &value.place, &expanded);
+            if let Place::Option(_) = value.place {
+                check.secrets.header(name, &value.value);
+            }
             headers.push((name.clone(), expanded));
         }
     }
@@ -177,9 +184,14 @@ fn header_value(check: &mut Check<'_>, key: &str, place: &Place, value: &str) {
 fn subprotocols(check: &mut Check<'_>, keys: &TargetTable) -> Vec<String> {
     const KEY: &str = "target.subprotocols";
     let given = || keys.subprotocols.iter().flat_map(|list| &list.value.0);
+    check.unique(KEY, given());
+    let mut names = Vec::new();
     for protocol in given() {
+        let Some(expanded) = check.expand(KEY, protocol) else {
+            continue;
+        };
         // A token of RFC 9110, as RFC 6455 section 4.1 wants it, is what a header name is.
-        if protocol.value.parse::<HeaderName>().is_err() {
+        if expanded.parse::<HeaderName>().is_err() {
             let hint = "use letters, digits, `-`, `.` and `_`";
             check.problem_with_hint(
                 KEY,
@@ -188,9 +200,9 @@ fn subprotocols(check: &mut Check<'_>, keys: &TargetTable) -> Vec<String> {
                 hint,
             );
         }
+        names.push(expanded);
     }
-    check.unique(KEY, given());
-    given().map(|protocol| protocol.value.clone()).collect()
+    names
 }
 
 fn source_addresses(check: &mut Check<'_>, keys: &TargetTable) -> Vec<IpAddr> {

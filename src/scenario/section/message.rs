@@ -258,7 +258,10 @@ impl PayloadTable {
         let bytes: Vec<u8> = match (&self.size, &self.text, &self.hex, &self.file) {
             (Some(size), None, None, None) => return Some(Payload::Size(size.value)),
             (None, Some(text), None, None) => {
-                return template::text(section.check, &section.key("text"), text);
+                let key = section.key("text");
+                let value = section.check.expand(&key, text)?;
+                let place = text.place.clone();
+                return template::text(section.check, &key, &At { value, place });
             }
             (None, None, Some(hex), None) => {
                 let bytes = from_hex(&hex.value);

@@ -1,0 +1,121 @@
+//! Hides what may be secret in a scenario's text before a line of it is shown: values of headers, and the user and the
+//! query of an address. Reads the text as text, because it may be no TOML; `${NAME}` stays.
+
+use crate::scenario::secrets::secret_parts;
+
+/// The text with `*` in place of each byte that may be secret: as long as it was, so that places stay what they are.
+pub(super) fn veiled(text: &str) -> String {
+    let mut veiled = String::with_capacity(text.len());
+    let mut is_headers = false;
+    for line in text.split_inclusive('\n') {
+        let begins = line.trim_start();
+        if begins.starts_with('[') {
+            is_headers = begins.contains("headers");
+        }
+        veiled += &veiled_line(line, is_headers);
+    }
+    veiled
+}
+
+fn veiled_line(line: &str, is_headers: bool) -> String {
+    let mut veiled = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, value)) = next_value(rest) {
+        let is_header = is_headers || veiled.contains("headers") || before.contains("headers");
+        let is_url = before
+            .trim_end_matches(['=', ' ', '\t', '"', '\''])
+            .ends_with("url");
+        veiled += before;
+        if is_url {
+            let mut from = 0;
+            for part in secret_parts(value) {
+                veiled += &value[from..part.start];
+                veiled += &"*".repeat(part.len());
+                from = part.end;
+            }
+            veiled += &value[from..];
+        } else if is_header {
+            veiled += &stars(value);
+        } else {
+            veiled += value;
+        }
+        rest = &rest[before.len() + value.len()..];
+    }
+    veiled + rest
+}
+
+/// What stands before the next quoted value of a key, its quotation mark included, and the value up to its end.
+fn next_value(text: &str) -> Option<(&str, &str)> {
+    let mut quotes = text.match_indices(['"', '\'']);
+    let (at, quote) = quotes.find(|(at, _)| text[..*at].trim_end().ends_with('='))?;
+    // Three of them open a text of several lines.
+    let is_long = text[at..].starts_with(&quote.repeat(3));
+    let opened = at + if is_long { 3 } else { 1 };
+    let mut length = 0;
+    let mut is_escaped = false;
+    for c in text[opened..].chars() {
+        if c == '\n' || (!is_escaped && quote.starts_with(c)) {
+            break;
+        }
+        is_escaped = c == '\\' && !is_escaped;
+        length += c.len_utf8();
+    }
+    Some((&text[..opened], &text[opened..opened + length]))
+}
+
+/// As many `*` as there are bytes, but for `${NAME}`.
+fn stars(value: &str) -> String {
+    let mut stars = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(at) = rest.find("${") {
+        let end = rest[at..].find('}').map_or(rest.len(), |end| at + end + 1);
+        stars += &"*".repeat(at);
+        stars += &rest[at..end];
+        rest = &rest[end..];
+    }
+    stars + &"*".repeat(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn headers_and_addresses_are_hidden_and_nothing_else() {
+        let text = r#"
+name = "x"
+url = "wss://me:pw@h/?token=abc&a=${A}"
+headers = { "A" = "se\"cret", B = 'x ${TOKEN} y' }
+target = { url = "ws://h?q=1", headers = { C = "d" } }
+target.headers = { E = "", F = """g""" }
+target.headers.D = "broken
+[target.headers]
+Authorization = "Bearer s3cret"
+[load]
+duration = "1s"
+"#;
+        let shown = r#"
+name = "x"
+url = "wss://*****@h/?token=***&a=${A}"
+headers = { "A" = "********", B = '**${TOKEN}**' }
+target = { url = "ws://h?q=*", headers = { C = "*" } }
+target.headers = { E = "", F = """*""" }
+target.headers.D = "******
+[target.headers]
+Authorization = "*************"
+[load]
+duration = "1s"
+"#;
+        assert_eq!(veiled(text), shown);
+    }
+
+    proptest! {
+        #[test]
+        fn no_place_moves(text in "([a-z=\"'\\\\ €{}$?&\\[\\]\n]|headers|url){0,60}") {
+            let veiled = veiled(&text);
+            prop_assert_eq!(veiled.len(), text.len());
+            prop_assert_eq!(veiled.lines().count(), text.lines().count());
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What must not be shown: values that came from the environment, and literal ones of an address. Known by what they
+//! are, so that they are hidden wherever a server says them again.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+/// A shorter value is hidden nowhere: it would be found in the middle of other words.
+const LEAST: usize = 4;
+/// A literal value of an address is not often a secret, and has to be as long to be looked for elsewhere.
+const LEAST_LITERAL: usize = 8;
+/// What stands for a secret that has no name.
+const MASK: &str = "***";
+
+/// Values that are not shown, and what is shown in place of each: `${NAME}`, or `***`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets(Vec<Secret>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Secret {
+    value: String,
+    shown: String,
+}
+
+/// Tells how many there are.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+impl Secrets {
+    /// The value of this environment variable.
+    pub fn variable(&mut self, name: &str, value: &str) {
+        self.add(value, format!("${{{name}}}"));
+    }
+
+    /// A header as the command line gives it, and each word of it: a server may say one of them again. The scheme of a
+    /// credential is none of them (RFC 9110 section 11.4).
+    pub fn header(&mut self, name: &str, value: &str) {
+        let is_credential = name.to_ascii_lowercase().ends_with("authorization");
+        let words = value.split([' ', ';', ',', '=']).map(str::trim);
+        let skipped = usize::from(is_credential && value.contains(' '));
+        for word in words.skip(skipped).chain([value.trim()]) {
+            if !word.contains("${") && word.len() >= LEAST_LITERAL {
+                self.add(word, MASK.to_owned());
+            }
+        }
+    }
+
+    /// The literal parts of an address that may be secret.
+    pub fn address(&mut self, url: &str) {
+        for part in secret_parts(url) {
+            if part.len() >= LEAST_LITERAL {
+                self.add(&url[part], MASK.to_owned());
+            }
+        }
+    }
+
+    fn add(&mut self, value: &str, shown: String) {
+        // As it stands in JSON, too.
+        let escaped = value.escape_debug().to_string();
+        for value in [value.to_owned(), escaped] {
+            if value.len() >= LEAST && !self.0.iter().any(|known| known.value == value) {
+                let shown = shown.clone();
+                self.0.push(Secret { value, shown });
+            }
+        }
+        // One that holds another is hidden whole.
+        self.0
+            .sort_by_key(|secret| std::cmp::Reverse(secret.value.len()));
+    }
+
+    /// The text with what is shown in place of each secret. Where the text was cut within one (`…`), its beginning is
+    /// hidden too.
+    pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut masked = Cow::Borrowed(text);
+        for Secret { value, shown } in &self.0 {
+            if masked.contains(value.as_str()) {
+                masked = Cow::Owned(masked.replace(value.as_str(), shown));
+            }
+            if let Some((before, after)) = masked.split_once('…')
+                && let Some(begun) = begun(before, value)
+            {
+                let kept = &before[..before.len() - begun];
+                masked = Cow::Owned(format!("{kept}{shown}…{after}"));
+            }
+        }
+        masked
+    }
+
+    /// The same in place.
+    pub fn mask_in(&self, text: &mut String) {
+        if let Cow::Owned(masked) = self.mask(text) {
+            *text = masked;
+        }
+    }
+}
+
+/// How many bytes of this value's beginning stand at the end of the text; `None` for fewer than [`LEAST`].
+fn begun(text: &str, value: &str) -> Option<usize> {
+    (LEAST..value.len())
+        .rev()
+        .find(|length| value.is_char_boundary(*length) && text.ends_with(&value[..*length]))
+}
+
+/// An address as it may be shown: its user, and the values of its query, are hidden, but for `${NAME}`.
+pub fn shown_address(url: &str) -> String {
+    let mut shown = String::new();
+    let mut from = 0;
+    for part in secret_parts(url) {
+        shown += &url[from..part.start];
+        shown += MASK;
+        from = part.end;
+    }
+    shown + &url[from..]
+}
+
+/// The parts of an address that may be secret, in their order and without `${NAME}`: its user, and the values of its
+/// query.
+pub(crate) fn secret_parts(url: &str) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let authority = url.find("://").map_or(0, |at| at + 3);
+    let resource = url[authority..]
+        .find(['/', '?'])
+        .map_or(url.len(), |at| authority + at);
+    if let Some(user) = url[authority..resource].rfind('@') {
+        parts.extend(literals(url, authority..authority + user));
+    }
+    let Some(query) = url[resource..].find('?') else {
+        return parts;
+    };
+    let mut at = resource + query + 1;
+    for pair in url[at..].split('&') {
+        let value = pair.find('=').map_or(0, |equals| equals + 1);
+        parts.extend(literals(url, at + value..at + pair.len()));
+        at += pair.len() + 1;
+    }
+    parts
+}
+
+/// What stands between the variables of a part.
+fn literals(text: &str, part: Range<usize>) -> Vec<Range<usize>> {
+    let (mut found, mut at) = (Vec::new(), part.start);
+    while at < part.end {
+        let rest = &text[at..part.end];
+        let variable = rest.find("${").unwrap_or(rest.len());
+        if variable > 0 {
+            found.push(at..at + variable);
+        }
+        let end = rest[variable..]
+            .find('}')
+            .map_or(rest.len(), |end| variable + end + 1);
+        at += end;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets() -> Secrets {
+        let mut secrets = Secrets::default();
+        secrets.variable("TOKEN", "s3cr3t-token");
+        secrets.variable("SHORT", "abc");
+        secrets.header("Authorization", "Bearer aaaa-bbbb-cccc");
+        secrets.header("Cookie", "sid=dddd-eeee;x=${TOKEN}");
+        secrets.address("wss://h/?token=ffff-gggg&room=1");
+        secrets
+    }
+
+    #[test]
+    fn what_a_server_says_again_is_hidden() {
+        for (text, shown) in [
+            ("no s3cr3t-token here", "no ${TOKEN} here"),
+            ("abc and Bearer aaaa-bbbb-cccc", "abc and ***"),
+            ("aaaa-bbbb-cccc, dddd-eeee", "***, ***"),
+            ("?token=ffff-gggg&room=1", "?token=***&room=1"),
+            ("Bearer realm=x", "Bearer realm=x"),
+        ] {
+            assert_eq!(secrets().mask(text), shown);
+        }
+        assert_eq!(format!("{:?}", Secrets::default()), "Secrets(0)");
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_is_hidden_too() {
+        assert_eq!(
+            secrets().mask("said s3cr3t-t…\" after"),
+            "said ${TOKEN}…\" after"
+        );
+        assert_eq!(secrets().mask("said s3c…"), "said s3c…");
+    }
+
+    #[test]
+    fn an_address_is_shown_without_what_may_be_secret() {
+        for (url, shown) in [
+            ("wss://h/p?token=x&room=1", "wss://h/p?token=***&room=***"),
+            ("wss://h/?token=${TOKEN}", "wss://h/?token=${TOKEN}"),
+            ("wss://h?a=x${A}y${B}", "wss://h?a=***${A}***${B}"),
+            ("ws://me:pw@h/a@b", "ws://***@h/a@b"),
+            ("ws://h?bare", "ws://h?***"),
+            ("ws://h?x=&y", "ws://h?x=&***"),
+            ("ws://h/p", "ws://h/p"),
+            ("ws://h?a=${A", "ws://h?a=${A"),
+        ] {
+            assert_eq!(shown_address(url), shown);
+        }
+    }
+}
