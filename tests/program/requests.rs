@@ -84,9 +84,9 @@ fn a_stranger_is_not_trusted() {
     let ended = Running::start_in(folder, &scenario, &["--quiet"], &[]).end();
     assert_eq!(ended.code, 4);
     let report = ended.report();
-    assert_eq!(report.errors(), [("tls", CONNECTIONS)].into());
+    assert_eq!(report.errors(), [("tls_untrusted", CONNECTIONS)].into());
     assert_eq!(report.distrust(), ["no_connection"]);
-    let examples = report.examples("tls");
+    let examples = report.examples("tls_untrusted");
     assert!(examples.contains("certificate"), "{examples}");
     assert_eq!(server.visits().len(), 0, "no request went to a stranger");
 }
@@ -97,7 +97,10 @@ fn a_server_without_tls_fails_the_tls_handshake() {
     let url = server.url("127.0.0.1").replace("ws://", "wss://");
     let ended = Ended::run(&scenario(&url, "insecure = true"));
     assert_eq!(ended.code, 4);
-    assert_eq!(ended.report().errors(), [("tls", CONNECTIONS)].into());
+    let report = ended.report();
+    assert_eq!(report.errors(), [("handshake_eof", CONNECTIONS)].into());
+    let examples = report.examples("handshake_eof");
+    assert!(examples.contains("during the TLS handshake"), "{examples}");
 }
 
 /// An address needs no file to say what its server wants to know.
@@ -173,9 +176,14 @@ fn headers_origin_and_subprotocols_arrive() {
     keys.sort();
     keys.dedup();
     assert_eq!(keys.len() as u64, CONNECTIONS, "each has a key of its own");
-    // A name is looked up, once.
+    // A name is looked up, once, and for no cohort.
     let report = ended.report();
-    assert_eq!(report.rows("totals", "handshake.dns")[0]["count"], 1);
+    let look_ups = report.rows("metrics", "handshake.dns");
+    assert_eq!(look_ups.len(), 1);
+    assert_eq!(
+        (&look_ups[0]["count"], &look_ups[0]["cohort"]),
+        (&1.into(), &().into())
+    );
 }
 
 #[test]
