@@ -132,10 +132,13 @@ fn in_doubt(verdict: &Verdict) -> String {
         (0, _) => "promises",
         _ => "gates and promises",
     };
-    format!(
-        "{doubted} of {} {what} in doubt, the others held",
-        all.len()
-    )
+    match doubted == all.len() {
+        true => format!("no verdict on any of its {what}"),
+        false => format!(
+            "{doubted} of {} {what} in doubt, the others held",
+            all.len()
+        ),
+    }
 }
 
 /// What did not hold, where something did not.
