@@ -1,4 +1,4 @@
-"""The generator knows its limits: starved on purpose it must say so, and give no verdict."""
+"""The generator knows its limits: starved on purpose it must say so, and blame no server for it."""
 
 import subprocess
 import sys
@@ -48,7 +48,7 @@ def run(bench, quick):
     hogged = bench.run("hogged", SCENARIO.format(rate=10), [], one, beside=hogs(bench.client_core))
     return [
         said(f"one worker, {100 * rate:,.0f}/s, three times what it reaches with this server", fast),
-        said(f"{HOGS} busy programs on its core", hogged),
+        not_blamed(f"{HOGS} busy programs on its core", hogged),
     ]
 
 
@@ -56,6 +56,14 @@ def said(what, run):
     doubts = "; ".join(doubt["text"] for doubt in run.report["verdict"]["distrust"])
     observed = f"exit code {run.code}: {doubts or 'no word'}"
     return Row(f"limits: {what}", f"exit code {UNTRUSTED}, and why", observed, run.code == UNTRUSTED and bool(doubts))
+
+
+def not_blamed(what, run):
+    """Lateness is part of every latency: a limit that holds with it holds, and one that does not is void."""
+    notes = run.report["verdict"]["distrust"] + run.report["warnings"]
+    observed = f"exit code {run.code}: {'; '.join(note['text'] for note in notes) or 'no word'}"
+    is_right = run.code in (0, UNTRUSTED) and bool(notes)
+    return Row(f"limits: {what}", f"exit code 0 or {UNTRUSTED}, and a word of it", observed, is_right)
 
 
 @contextmanager
