@@ -77,9 +77,12 @@ pub(super) fn is_about_someone(metric: &Piece<'_>, names: &Names<'_>) -> Result<
     Err(GateError::new(metric, what).hint(hint))
 }
 
+/// Whether a cohort has what a metric needs.
+type IsThere = Box<dyn Fn(&Group<'_>) -> bool>;
+
 /// What a metric needs so that a cohort can have numbers of it, how to get that, and whether a cohort has it. `None`: a
 /// cohort needs nothing for it.
-fn need(metric: &str) -> Option<(&'static str, &'static str, Box<dyn Fn(&Group<'_>) -> bool>)> {
+fn need(metric: &str) -> Option<(&'static str, &'static str, IsThere)> {
     let (group, name) = metric.split_once('.')?;
     let heartbeat = "add a `[heartbeat]`, with `interval = \"30s\"`";
     let echo = "leave `expect = \"none\"` out where the server answers";
