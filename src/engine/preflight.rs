@@ -333,4 +333,24 @@ mod tests {
         assert!(error.contains("127.0.0.1-127.0.0.3"), "{error}");
         assert_eq!(limits.check(&budget(60_000, 20_000), 1), Ok(()));
     }
+
+    #[test]
+    fn a_source_has_to_be_of_this_machine() {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let own = [address("127.0.0.1"), address("127.0.0.9")];
+        assert_eq!(check_sources(&own), Ok(()));
+        let foreign = address("192.0.2.7");
+        let refused = Err(LimitError::Source { address: foreign });
+        assert_eq!(check_sources(&[own[0], foreign]), refused);
+    }
+
+    #[test]
+    fn a_name_of_both_families_can_be_dialled_from_either() {
+        let both: Vec<SocketAddr> = ["[::1]:1", "127.0.0.1:1"]
+            .map(|a| a.parse().unwrap())
+            .into();
+        let v4 = ["127.0.0.2".parse().unwrap()];
+        assert_eq!(check_families(&both, &v4), Ok(()));
+        assert!(check_families(&both[..1], &v4).is_err());
+    }
 }

@@ -231,6 +231,13 @@ mod tests {
         assert!(said.starts_with("look up no-such-host.invalid: "), "{said}");
     }
 
+    #[test]
+    fn a_system_that_does_not_say_in_time_is_not_waited_for() {
+        let (host, within) = ("no-such-host.invalid".to_owned(), Duration::ZERO);
+        let error = resolve(&host, 80, within).unwrap_err();
+        assert_eq!(error, ResolveError::TimedOut { host, within });
+    }
+
     #[tokio::test]
     async fn a_name_is_looked_up_again_and_an_address_is_not() {
         let resolver = Resolver::new("127.0.0.1", 80, Duration::from_secs(1));

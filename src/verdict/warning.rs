@@ -319,7 +319,7 @@ impl fmt::Display for Warning {
                 why,
             } => write!(
                 f,
-                "{} dials went on to another address of the name: {address} is {why}",
+                "{} dials went on to another address of the name: `{why}` at {address}",
                 human_count(*count)
             ),
             Self::Insecure => f.write_str(

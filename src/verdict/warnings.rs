@@ -590,4 +590,24 @@ mod tests {
         let warnings = judged(&scenario(), &Run::healthy().summary(), &facts, &[]);
         assert_eq!(warnings, [Warning::NoPreciseTimer, Warning::NoKernelView]);
     }
+
+    #[test]
+    fn addresses_that_were_passed_over_and_certificates_that_were_not_checked_are_told() {
+        let mut run = Run::healthy();
+        run.add(Counter::ConnectionsFallbacks, 7);
+        let mut summary = run.summary();
+        summary.fallbacks.add("[::1]:1", 5, "refused");
+        summary.fallbacks.add("[::2]:1", 2, "unreachable");
+        let mut insecure = scenario();
+        insecure.target.trust = Trust::Anyone;
+        let warnings = judged(&insecure, &summary, &Facts::completed(2), &[]);
+        let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "7 dials went on to another address of the name: `refused` at [::1]:1",
+                "`insecure = true`: the server's certificate was not checked, so anybody may have answered",
+            ]
+        );
+    }
 }
