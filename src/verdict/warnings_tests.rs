@@ -1,0 +1,301 @@
+//! Each warning: when it is given, and what it says.
+
+use super::super::facts::Throttling;
+use super::super::fixture::{Run, gate, scenario, timed_gate};
+use super::super::judge::judge;
+use super::*;
+use crate::metric::Cause;
+use crate::scenario::{Op, Pacing, Payload};
+use std::time::Duration;
+
+fn found(scenario: &Scenario, run: &Run) -> Vec<Warning> {
+    judged(scenario, &run.summary(), &Facts::completed(2), &[])
+}
+
+fn judged(scenario: &Scenario, summary: &Summary, facts: &Facts, doubts: &[Doubt]) -> Vec<Warning> {
+    find(scenario, &View::new(scenario, summary), facts, doubts)
+}
+
+#[test]
+fn a_healthy_run_warns_of_nothing() {
+    assert_eq!(found(&scenario(), &Run::healthy()), []);
+}
+
+#[test]
+fn a_busy_generator_matters_differently_in_a_closed_model() {
+    let mut run = Run::healthy();
+    run.cpu(&[50.0, 189.0]);
+    assert_eq!(found(&scenario(), &run), []);
+    run.cpu(&[191.0]);
+    let open = found(&scenario(), &run);
+    assert!(open[0].to_string().ends_with("191 % at the peak, of 200 %"));
+    assert!(open[0].hint().unwrap().starts_with("offer less"));
+    let mut closed = scenario();
+    closed.cohorts[0].messages[0].pacing = Pacing::Closed {
+        in_flight: 1,
+        think: Duration::ZERO,
+    };
+    assert!(
+        found(&closed, &run)[0]
+            .hint()
+            .unwrap()
+            .contains("partly the generator's")
+    );
+}
+
+#[test]
+fn answers_that_cannot_be_told_apart_are_said() {
+    let mut run = Run::healthy();
+    let echoed = 100_000;
+    run.add(Counter::MessagesUncertain, 40)
+        .add(Counter::PongsUncertain, 2);
+    let warnings = found(&scenario(), &run);
+    assert!(
+        matches!(warnings[..], [Warning::Uncertain { uncertain: 42, answers, timed_out: 0 }] if answers >= echoed),
+        "{warnings:?}"
+    );
+    assert!(warnings[0].hint().unwrap().contains("{{stamp}}"));
+
+    // Before the first timeout a lost answer is not noticed, so a timeout alone is a reason.
+    let mut run = Run::healthy();
+    run.add(Counter::MessagesTimedOut, 3);
+    let uncertain = |scenario: &Scenario| {
+        let warnings = found(scenario, &run);
+        let uncertain = warnings
+            .iter()
+            .find(|warning| warning.kind() == "uncertain");
+        uncertain.map(ToString::to_string)
+    };
+    assert_eq!(uncertain(&scenario()), None);
+    let mut fixed = scenario();
+    fixed.cohorts[0].messages[0].payload = Payload::Fixed((*b"a").into());
+    assert_eq!(
+        uncertain(&fixed).unwrap(),
+        "3 messages timed out where answers do not name theirs: those before and after may be of other messages"
+    );
+}
+
+#[test]
+fn late_sends_are_said_once() {
+    let mut run = Run::healthy();
+    run.late(1_500_000, 100);
+    assert_eq!(
+        found(&scenario(), &run)[0].to_string(),
+        "sends were late: p99 1.50 ms"
+    );
+    run.not_sent(500);
+    let verdict = judge(&scenario(), &run.summary(), &Facts::completed(2));
+    let kinds: Vec<_> = verdict.warnings.iter().map(Warning::kind).collect();
+    assert_eq!(kinds, ["sends_late"]);
+}
+
+#[test]
+fn what_no_gate_looks_at_is_told() {
+    let mut run = Run::healthy();
+    run.add(Counter::MessagesTimedOut, 30)
+        .add(Counter::MessagesMismatched, 2);
+    let warnings = found(&scenario(), &run);
+    assert_eq!(
+        warnings[0].to_string(),
+        "of 100,000 messages 30 timed out and 2 came back wrong, and no gate looks at that"
+    );
+    let mut gated = scenario();
+    let none = gate(Stat::Count, "messages.timed_out", Op::Equal, 0.0);
+    gated.gates.pass.push(none);
+    let warnings = found(&gated, &run);
+    assert!(
+        warnings[0]
+            .to_string()
+            .contains("messages 2 came back wrong")
+    );
+}
+
+#[test]
+fn a_long_stop_is_told() {
+    let mut run = Run::healthy();
+    run.lagged(2_000_000_000, 1);
+    assert_eq!(
+        found(&scenario(), &run)[0].to_string(),
+        "wsbench itself was held up for 2.00 s at once, and for 10.0 % of the time"
+    );
+}
+
+#[test]
+fn processor_time_is_held_to_what_may_be_had() {
+    let mut run = Run::healthy();
+    run.cpu(&[18.0]);
+    let facts = Facts {
+        cores: Some(0.2),
+        throttling: Some(Throttling {
+            periods: 100,
+            throttled: 2,
+        }),
+        ..Facts::completed(2)
+    };
+    let warnings = judged(&scenario(), &run.summary(), &facts, &[]);
+    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "the generator was busy: 18 % CPU on average, 18 % at the peak, of 20 %",
+            "the kernel kept wsbench from running in 2 of 100 periods, for its limit of CPU was used up"
+        ]
+    );
+}
+
+#[test]
+fn a_few_unsent_messages_are_named() {
+    let mut run = Run::healthy();
+    run.not_sent(1);
+    let warnings = found(&scenario(), &run);
+    assert_eq!(
+        warnings[0].to_string(),
+        "1 of 100,001 messages due were not sent"
+    );
+}
+
+#[test]
+fn missing_connections_are_explained() {
+    let mut run = Run::healthy();
+    run.opened_less(3).refused(2, "connect: connection refused");
+    run.failed(Cause::NoDescriptor, 1);
+    let warnings = found(&scenario(), &run);
+    assert_eq!(
+        warnings[0].to_string(),
+        "7 of 10 connections opened, 3 attempts failed: 2 refused, 1 no_descriptor (connect: connection refused)"
+    );
+    assert!(warnings[0].hint().unwrap().contains("running"));
+}
+
+#[test]
+fn a_run_cut_short_is_held_to_what_it_tried() {
+    let mut run = Run::healthy();
+    run.opened_less(5);
+    let interrupted = Facts {
+        outcome: Outcome::Interrupted,
+        ..Facts::completed(2)
+    };
+    assert_eq!(judged(&scenario(), &run.summary(), &interrupted, &[]), []);
+    assert_eq!(found(&scenario(), &run)[0].kind(), "fewer_connections");
+}
+
+#[test]
+fn thin_percentiles_are_named_from_the_lowest_on() {
+    let mut run = Run::new();
+    run.opened(10).echoed(500, 1_000_000);
+    assert_eq!(found(&scenario(), &run), [], "no gate looks at one");
+
+    let mut strict = scenario();
+    for percent in [99.99, 99.0, 90.0] {
+        let stat = Stat::Percentile(percent);
+        (strict.gates.pass).push(timed_gate(stat, "latency.echo", Op::Less, 1e9));
+    }
+    let warnings = found(&strict, &run);
+    assert_eq!(
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["500 samples of `latency.echo` are too few for p99, which wants 1,000"]
+    );
+    run.echoed(99_500, 1_000_000);
+    assert_eq!(found(&strict, &run), []);
+}
+
+#[test]
+fn percentiles_want_ten_samples_above_them() {
+    let wanted = [50.0, 90.0, 99.0, 99.9, 99.99].map(samples_for);
+    assert_eq!(wanted, [20, 100, 1_000, 10_000, 100_000]);
+}
+
+#[test]
+fn what_reports_cannot_hold_is_said() {
+    let mut run = Run::healthy();
+    run.echoed(1, 2 * 3_600_000_000_000)
+        .add(Counter::MessagesRetyped, 4);
+    let mut summary = run.summary();
+    summary.endings.more = 7;
+    let kinds = |warnings: &[Warning]| -> Vec<&'static str> {
+        warnings.iter().map(Warning::kind).collect()
+    };
+    let warnings = judged(&scenario(), &summary, &Facts::completed(2), &[]);
+    assert_eq!(kinds(&warnings), ["clipped", "retyped", "endings_overflow"]);
+}
+
+#[test]
+fn skipped_arrivals_are_not_missing() {
+    let mut run = Run::healthy();
+    run.opened_less(4).add(Counter::ConnectionsSkipped, 4);
+    let mut storm = scenario();
+    storm.load.shape = Shape::Arrivals {
+        rate: crate::units::Rate::per_second(5.0).unwrap(),
+        lifetime: Duration::from_secs(1),
+        max_open: 3,
+        warm_up: Duration::ZERO,
+        duration: Duration::from_secs(2),
+    };
+    let warnings = found(&storm, &run);
+    assert_eq!(
+        warnings,
+        [Warning::ArrivalsSkipped {
+            skipped: 4,
+            max_open: 3
+        }]
+    );
+}
+
+#[test]
+fn faults_that_went_wrong_are_told() {
+    let mut facts = Facts::completed(2);
+    facts.surroundings.fault_failed = Some("the target has ended".to_owned());
+    facts.surroundings.relayed = Some(Relayed {
+        connections: 1_200,
+        unreachable: 3,
+        backed_up: 40,
+        ..Relayed::default()
+    });
+    let warnings = judged(&scenario(), &Run::healthy().summary(), &facts, &[]);
+    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "a fault of the target could not be carried out, and none after it: the target has ended",
+            "3 of 1,200 connections came no further than the relay of `[path]`: the target did not take them",
+            "the relay of `[path]` held all it may for 40 of 1,200 connections, and made their senders wait",
+        ]
+    );
+    facts.surroundings.fault_failed = None;
+    facts.surroundings.relayed = Some(Relayed::default());
+    assert_eq!(
+        judged(&scenario(), &Run::healthy().summary(), &facts, &[]),
+        []
+    );
+}
+
+#[test]
+fn a_system_that_cannot_tell_says_so() {
+    let facts = Facts {
+        precise_timer: false,
+        kernel_view: false,
+        ..Facts::completed(2)
+    };
+    let warnings = judged(&scenario(), &Run::healthy().summary(), &facts, &[]);
+    assert_eq!(warnings, [Warning::NoPreciseTimer, Warning::NoKernelView]);
+}
+
+#[test]
+fn addresses_that_were_passed_over_and_certificates_that_were_not_checked_are_told() {
+    let mut run = Run::healthy();
+    run.add(Counter::ConnectionsFallbacks, 7);
+    let mut summary = run.summary();
+    summary.fallbacks.add("[::1]:1", 5, "refused");
+    summary.fallbacks.add("[::2]:1", 2, "unreachable");
+    let mut insecure = scenario();
+    insecure.target.trust = Trust::Anyone;
+    let warnings = judged(&insecure, &summary, &Facts::completed(2), &[]);
+    let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "7 dials went on to another address of the name: `refused` at [::1]:1",
+            "`insecure = true`: the server's certificate was not checked, so anybody may have answered",
+        ]
+    );
+}
