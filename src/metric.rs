@@ -109,7 +109,7 @@ catalogue! {
         ReceiveGap => "receive.gap", "Between two messages received on one connection.";
         HeartbeatRtt => "heartbeat.rtt", "From a ping sent to its pong, late ones included.";
         HeartbeatDelay => "heartbeat.delay", "From the time a ping was due to its pong, late ones included; what `pong_within` looks at.";
-        HeartbeatDetection => "heartbeat.detection", "From the last sign of record to the declaration of death.";
+        HeartbeatDetection => "heartbeat.detection", "From the last sign of life to the declaration of death.";
         ServerPingInterval => "server_ping.interval", "Between two pings of the server on one connection.";
         ReconnectDuration => "reconnect.duration", "From the loss of a connection to the 101 of the next.";
         CloseDuration => "close.duration", "From our Close frame to the end of TCP.";

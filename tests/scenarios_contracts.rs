@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use strum::VariantArray as _;
+
 use wsbench::scenario::{
     self, Activity, Between, Cohort, Contract, Defect, Direction, End, FaultKind, Jitter, Origin,
     Outside, Overrides, PathFaultKind, Process, PromiseKind, Reconnect, Scenario, Signal, Source,
@@ -231,12 +233,9 @@ fn the_built_in_server_has_a_heartbeat_and_may_be_guilty() {
 
 #[test]
 fn each_promise_has_its_key() {
-    let contract = contract(
-        "reconnect = {}
-        heartbeat = {}
-        fault = { kind = \"late_pong\", delay = { from = \"1s\", to = \"2s\" } }
-        [cohort.contract]
-        closed = 3
+    // Not all of them can be kept together.
+    let lines = "closed = 3
+        closed_per_stall = 2
         alive_for = \"1s\"
         closed_between = [\"1s\", \"2s\"]
         code = [1011, 1005]
@@ -252,29 +251,36 @@ fn each_promise_has_its_key() {
         close_code_echoed = true
         silent_after_close = true
         detected_between = [\"1s\", \"2s\"]
+        recovers_within = \"1s\"
         back_within = { p90 = \"1s\" }
         max_rss_growth = \"1MiB\"
-        max_descriptor_growth = 0",
-    );
-    let keys: Vec<&str> = contract
-        .promises
-        .iter()
-        .map(|promise| promise.kind.key())
+        max_descriptor_growth = 0";
+    let around = "[target.fault]\nkind = \"sigstop\"\nfor = \"1s\"";
+    let read = |line: &str| {
+        let keys = format!(
+            "reconnect = {{}}
+            heartbeat = {{}}
+            fault = {{ kind = \"late_pong\", delay = {{ from = \"1s\", to = \"2s\" }} }}
+            [cohort.contract]
+            from = \"fault\"
+            {line}"
+        );
+        let contract = cohort(&keys, around).contract.expect("there is one");
+        contract.promises[0].clone()
+    };
+    let promises: Vec<_> = lines
+        .lines()
+        .map(|line| (line.trim(), read(line)))
         .collect();
-    assert_eq!(keys.len(), 19, "{keys:?}");
-    for (promise, key) in contract.promises.iter().zip(keys) {
-        assert!(promise.to_string().starts_with(key), "{promise}");
+    assert_eq!(promises.len(), PromiseKind::VARIANTS.len());
+    for (kind, (line, promise)) in PromiseKind::VARIANTS.iter().zip(&promises) {
+        assert_eq!(promise.kind, *kind, "{line}");
+        assert!(line.starts_with(kind.key()), "{line}");
+        assert!(promise.to_string().starts_with(kind.key()), "{promise}");
     }
-    assert!(
-        contract
-            .promises
-            .contains(&PromiseKind::Code.of(vec![1011, 1005]))
-    );
-    assert!(
-        contract
-            .promises
-            .contains(&PromiseKind::MaxPingSync.of(0.3))
-    );
+    let all: Vec<_> = promises.into_iter().map(|(_, promise)| promise).collect();
+    assert!(all.contains(&PromiseKind::Code.of(vec![1011, 1005])));
+    assert!(all.contains(&PromiseKind::MaxPingSync.of(0.3)));
 }
 
 #[test]
@@ -313,7 +319,7 @@ fn what_the_server_does_with_its_sockets_is_seen_through_the_path_too() {
 #[test]
 fn a_preset_fills_in_what_the_contract_does_not_say() {
     let contract = contract(
-        "contract = { preset = \"websockets\", interval = \"1s\", timeout = \"1s\", code = 1001, closed = 0 }",
+        "contract = { preset = \"websockets\", interval = \"1s\", timeout = \"1s\", code = 1001, closed = 1 }",
     );
     let shown = contract.preset.as_deref().unwrap();
     assert!(shown.starts_with("websockets (interval 1s"), "{shown}");
@@ -323,7 +329,7 @@ fn a_preset_fills_in_what_the_contract_does_not_say() {
             .promises
             .contains(&PromiseKind::Code.of(vec![1001]))
     );
-    assert!(contract.promises.contains(&PromiseKind::Closed.of(0)));
+    assert!(contract.promises.contains(&PromiseKind::Closed.of(1)));
     let close = PromiseKind::EndsWith.of(vec![End::CloseFrame]);
     assert!(contract.promises.contains(&close));
     let mut keys: Vec<&str> = contract
