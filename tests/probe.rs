@@ -361,13 +361,24 @@ fn each_way_to_get_no_connection_has_its_reason_and_a_hint() {
     }
 }
 
+/// RFC 9110 section 15.2.
+#[test]
+fn an_informational_answer_is_not_the_final_one() {
+    let server = Server::start(Script::handshake(Handshake::Informed(103)));
+    let found = found(&server.url(), "200ms");
+    assert_eq!(
+        found["handshake"]["status"],
+        "HTTP/1.1 101 Switching Protocols"
+    );
+}
+
 #[test]
 fn tls_trouble_says_how_to_trust() {
     let trusted = Reception::secure();
     fails(
         &trusted.url("127.0.0.1"),
-        "the TLS handshake failed",
-        "name the server's certificate with `--ca FILE`",
+        "the server's certificate is not trusted",
+        "name its certificate, or that of its authority, in `ca` (`--ca FILE`)",
     );
 }
 
