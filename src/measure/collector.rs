@@ -149,6 +149,13 @@ impl Collector {
             }
         }
         endings.more += interval.more_endings;
+        for words in &interval.unexpected {
+            if endings.unexpected.len() < Endings::MAX_EXAMPLES
+                && !endings.unexpected.contains(words)
+            {
+                endings.unexpected.push(words.clone());
+            }
+        }
     }
 
     /// The numbers so far, where the measured windows were so many seconds long.

@@ -8,6 +8,7 @@ use super::echo::Echoes;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use crate::metric::{Cause, Side};
+use crate::units::one_line;
 
 /// The names behind the indices that a shard uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,6 +229,14 @@ impl CohortShard {
     }
 }
 
+#[cold]
+fn first_words(message: &[u8]) -> String {
+    const BYTES: usize = 200;
+    const CHARACTERS: usize = 80;
+    let beginning = &message[..message.len().min(BYTES)];
+    one_line(&String::from_utf8_lossy(beginning), CHARACTERS)
+}
+
 /// What one worker saw in one interval, or several shards merged.
 #[derive(Debug, Clone)]
 pub struct Shard {
@@ -247,6 +256,8 @@ pub struct Shard {
     pub endings: Vec<Ending>,
     /// How many more there were.
     pub more_endings: u64,
+    /// The first words of messages that answered nothing; at most [`Shard::MAX_UNEXPECTED`].
+    pub unexpected: Vec<String>,
     /// Connections whose contract is to be judged; at most [`Shard::MAX_RECORDS`].
     pub records: Vec<ConnectionRecord>,
     /// How many more there were.
@@ -258,6 +269,8 @@ pub struct Shard {
 impl Shard {
     /// How many endings one shard holds.
     pub const MAX_ENDINGS: usize = 20_000;
+    /// How many unexpected messages one shard quotes.
+    pub const MAX_UNEXPECTED: usize = 3;
     /// How many records one shard holds.
     pub const MAX_RECORDS: usize = 50_000;
 
@@ -277,6 +290,7 @@ impl Shard {
             fallbacks: Fallbacks::default(),
             endings: Vec::new(),
             more_endings: 0,
+            unexpected: Vec::new(),
             records: Vec::new(),
             more_lives: 0,
             echoes: Echoes::default(),
@@ -298,6 +312,14 @@ impl Shard {
             self.endings.push(ending);
         } else {
             self.more_endings += 1;
+        }
+    }
+
+    /// Keeps the first words of a message that answered nothing, of the first few of a shard.
+    #[inline]
+    pub fn unexpected(&mut self, message: &[u8]) {
+        if self.unexpected.len() < Self::MAX_UNEXPECTED {
+            self.unexpected.push(first_words(message));
         }
     }
 
@@ -326,6 +348,8 @@ impl Shard {
         self.endings.extend_from_slice(&other.endings[..kept]);
         self.more_endings += (other.endings.len() - kept) as u64;
         self.more_endings += other.more_endings;
+        let room = Self::MAX_UNEXPECTED.saturating_sub(self.unexpected.len());
+        (self.unexpected).extend(other.unexpected.iter().take(room).cloned());
     }
 
     /// Makes it ready for the next interval; states and memory stay.
@@ -342,6 +366,7 @@ impl Shard {
         self.fallbacks.clear();
         self.endings.clear();
         self.more_endings = 0;
+        self.unexpected.clear();
         self.records.clear();
         self.more_lives = 0;
         self.echoes.clear();

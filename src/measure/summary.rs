@@ -147,6 +147,8 @@ pub struct Endings {
     pub more: u64,
     /// For each cause the first few different details.
     pub examples: BTreeMap<Cause, Vec<String>>,
+    /// The first words of the first few different messages that answered nothing.
+    pub unexpected: Vec<String>,
 }
 
 impl Endings {

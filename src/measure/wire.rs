@@ -47,6 +47,7 @@ struct Wire {
     fallbacks: Fallbacks,
     endings: Vec<Ending>,
     more_endings: u64,
+    unexpected: Vec<String>,
     records: Vec<ConnectionRecord>,
     more_lives: u64,
 }
@@ -107,6 +108,7 @@ impl Shard {
             fallbacks,
             endings,
             more_endings,
+            unexpected,
             records,
             more_lives,
             echoes: _,
@@ -134,6 +136,7 @@ impl Shard {
             fallbacks: fallbacks.clone(),
             endings: endings.clone(),
             more_endings: *more_endings,
+            unexpected: unexpected.clone(),
             records: records.clone(),
             more_lives: *more_lives,
         };
@@ -169,6 +172,7 @@ impl Shard {
             fallbacks: wire.fallbacks,
             endings: wire.endings,
             more_endings: wire.more_endings,
+            unexpected: wire.unexpected,
             records: wire.records,
             more_lives: wire.more_lives,
             ..Self::new(layout)

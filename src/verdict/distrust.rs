@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::facts::Throttling;
 use super::failures::Failures;
+use super::seen::Seen;
 use crate::units::{human_count, human_ns};
 
 /// More than this part of the messages due not sent, and an open model is none.
@@ -54,8 +55,8 @@ pub enum Distrust {
         sent: u64,
         /// Whether these are messages.
         are_messages: bool,
-        /// Messages that came, though none of them was an answer.
-        received: u64,
+        /// What the server did instead.
+        seen: Seen,
     },
     /// It held, but most of the connections that were planned never opened.
     NeverOpened {
@@ -72,6 +73,8 @@ pub enum Distrust {
         lost: u64,
         /// Connections that opened.
         opened: u64,
+        /// What the server did.
+        seen: Seen,
     },
     /// The schedule was not kept: too much was never sent.
     NotSent {
@@ -154,22 +157,25 @@ impl Distrust {
         match self {
             Self::NoConnection { failures, .. } => failures.hint().map(str::to_owned),
             Self::NeverOpened { failures, .. } => failures.hint().map(str::to_owned),
-            Self::NoAnswer { sent: 0, .. } => Some("make `duration` longer than one interval".into()),
             Self::NoAnswer {
-                are_messages: true,
-                received: 0,
-                ..
-            } => Some("does this server echo? set `expect = \"none\"` for one that does not".into()),
-            Self::NoAnswer {
-                are_messages: true, ..
-            } => Some(
-                "messages came, but not the bytes that were sent: set `expect = \"none\"` for a server that does not echo"
-                    .into(),
-            ),
-            Self::NoAnswer { .. } => Some("set `heartbeat = \"off\"` for a server that answers no ping".into()),
-            Self::ConnectionsLost { .. } => Some(
-                "see connections.csv; the gate `count(connections.lost) == 0` makes every lost connection a failure"
-                    .into(),
+                sent,
+                are_messages,
+                seen,
+            } => Some(match (seen.hint(), *sent, are_messages) {
+                (Some(hint), ..) => hint.into(),
+                (None, 0, _) => "make `duration` longer than one interval".into(),
+                (None, _, true) => {
+                    "does this server echo? set `expect = \"none\"` for one that does not".into()
+                }
+                (None, _, false) => {
+                    "set `heartbeat = \"off\"` for a server that answers no ping".into()
+                }
+            }),
+            Self::ConnectionsLost { seen, .. } => Some(
+                (seen.hint().filter(|_| seen.closed > 0)).unwrap_or(
+                    "see connections.csv; the gate `count(connections.lost) == 0` makes every lost connection a failure",
+                )
+                .into(),
             ),
             Self::NotSent { .. } => Some(
                 "offer less with `rate` or `connections`, give it more workers, or run it on more cores"
@@ -202,24 +208,17 @@ impl fmt::Display for Distrust {
                 let planned = human_count(*planned);
                 write!(f, "none of the {planned} connections opened{failures}")
             }
-            Self::NoAnswer { sent: 0, .. } => {
-                write!(f, "nothing was sent that expects an answer")
+            Self::NoAnswer { sent: 0, seen, .. } => {
+                write!(f, "nothing was sent that expects an answer{seen}")
             }
             Self::NoAnswer {
                 sent,
                 are_messages,
-                received,
+                seen,
             } => {
                 let what = if *are_messages { "messages" } else { "pings" };
-                write!(
-                    f,
-                    "not one expected answer came to {} {what}",
-                    human_count(*sent)
-                )?;
-                match received {
-                    0 => Ok(()),
-                    _ => write!(f, "; {} other messages came", human_count(*received)),
-                }
+                let sent = human_count(*sent);
+                write!(f, "not one expected answer came to {sent} {what}{seen}")
             }
             Self::NeverOpened {
                 planned,
@@ -231,12 +230,17 @@ impl fmt::Display for Distrust {
                 human_count(*opened),
                 human_count(*planned)
             ),
-            Self::ConnectionsLost { lost, opened } => write!(
-                f,
-                "{} of {} connections were lost before their time: most of the load was not there",
-                human_count(*lost),
-                human_count(*opened)
-            ),
+            Self::ConnectionsLost { lost, opened, seen } => {
+                let (lost, opened) = (human_count(*lost), human_count(*opened));
+                write!(
+                    f,
+                    "{lost} of {opened} connections were lost before their time: most of the load was not there"
+                )?;
+                match &seen.close {
+                    Some(close) => write!(f, " ({close})"),
+                    None => Ok(()),
+                }
+            }
             Self::NotSent { not_sent, due } => write!(
                 f,
                 "{} of {} messages due were never sent, more than {} %",

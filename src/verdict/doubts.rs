@@ -9,6 +9,7 @@ use super::facts::{
 use super::failures::Failures;
 use super::gates::GateResult;
 use super::lag::{CUT_NS, Generator, Own};
+use super::seen::Seen;
 use super::view::{View, looked_at};
 use crate::metric::{Counter, Timer};
 use crate::scenario::{Cohort, Gate, Scenario};
@@ -67,6 +68,23 @@ fn about(reason: impl FnOnce() -> Distrust, these: Vec<String>) -> Option<Doubt>
     })
 }
 
+/// About these gates and promises; about the run itself where nothing was to be judged, since a run without a gate must
+/// not pass either when most of its load was not there.
+fn about_these_or_all(
+    run: &Run<'_>,
+    reason: impl FnOnce() -> Distrust,
+    these: Vec<String>,
+    all: impl FnOnce() -> bool,
+) -> Option<Doubt> {
+    if run.gates.is_empty() && run.contracts.is_empty() {
+        return all().then(|| Doubt {
+            reason: reason(),
+            concerns: Concerns::Everything,
+        });
+    }
+    about(reason, these)
+}
+
 impl<'a> Run<'a> {
     /// Each gate and how it came out, the abort gate that held among them.
     fn judged_gates(&self) -> impl Iterator<Item = (&'a Gate, &'a GateResult)> {
@@ -116,7 +134,7 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
             opened,
             failures: Failures::of(run.view.all()),
         };
-        doubts.extend(about(reason, these));
+        doubts.extend(about_these_or_all(run, reason, these, || never(&all)));
     }
     let lost = |cohorts: &[&Cohort]| {
         let (lost, opened) = losses(run, cohorts);
@@ -127,8 +145,11 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
     let reason = || Distrust::ConnectionsLost {
         lost: all_lost,
         opened: all_opened,
+        seen: Seen::of(&run.view),
     };
-    doubts.extend(about(reason, passed(&lost)));
+    doubts.extend(about_these_or_all(run, reason, passed(&lost), || {
+        lost(&all)
+    }));
     let more = run.view.all().records.more;
     if more > 0 {
         let reason = || Distrust::NotJudged {
@@ -257,13 +278,13 @@ fn no_answer(scenario: &Scenario, view: &View<'_>) -> Option<Distrust> {
             total(&[Counter::PongsReceived, Counter::PongsLate]),
         ),
     };
-    let received = total(&[Counter::MessagesReceived]);
+    let seen = Seen::of(view);
     // A server that speaks by itself, or answers pings, has shown that it is there, where no message was due yet.
-    let is_there = sent == 0 && received + total(&[Counter::PongsReceived]) > 0;
+    let is_there = sent == 0 && seen.messages + total(&[Counter::PongsReceived]) > 0;
     (answers == 0 && !is_there).then_some(Distrust::NoAnswer {
         sent,
         are_messages,
-        received,
+        seen,
     })
 }
 

@@ -41,9 +41,7 @@ impl Failures {
             Cause::ConnectTimeout => {
                 "a slower `ramp_up` spares the server's accept queue; a longer `connect_timeout` waits for it"
             }
-            Cause::HttpStatus => {
-                "a server answered, but not as a WebSocket: check the path in `url`, and `headers`"
-            }
+            Cause::HttpStatus => self.of_status(),
             Cause::BadSubprotocol => "check `subprotocols`",
             Cause::NoLocalPort => "add `source_addresses`",
             Cause::NoDescriptor => "raise the limit of open files (`ulimit -n`)",
@@ -52,6 +50,30 @@ impl Failures {
             }
             other => return other.tls_hint(),
         })
+    }
+}
+
+impl Failures {
+    /// What the status of a refusal says, which is the second word of its first line (RFC 9110 section 15).
+    fn of_status(&self) -> &'static str {
+        let line = self.example.as_deref().unwrap_or_default();
+        let status = line.split(' ').nth(1).unwrap_or_default();
+        match status {
+            "301" | "302" | "303" | "307" | "308" => {
+                "the server points to another address: put the one behind `Location` into `url`"
+            }
+            "401" | "403" => {
+                "the server wants to know who asks: a token or cookie goes into `headers`, `subprotocols` or the query of `url`; some ask for `origin`"
+            }
+            "404" | "405" | "410" => "check the path in `url`",
+            "429" | "503" => {
+                "the server, or a proxy before it, takes no more: a slower `ramp_up`, or fewer connections"
+            }
+            "502" | "504" => "a proxy answered, and does not reach the server behind it",
+            _ => {
+                "a server answered, but not as a WebSocket: check the path in `url`, and `headers`"
+            }
+        }
     }
 }
 
@@ -111,5 +133,37 @@ fn ends_a_handshake(cause: Cause) -> bool {
         | Cause::CloseTimeout
         | Cause::Fault
         | Cause::WriteTimeout => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(example: &str) -> &'static str {
+        let failures = Failures {
+            causes: vec![(Cause::HttpStatus, 3)],
+            example: Some(example.to_owned()),
+        };
+        failures.hint().unwrap()
+    }
+
+    #[test]
+    fn the_status_decides_what_helps() {
+        for (example, hint) in [
+            (
+                "HTTP/1.1 308 Permanent Redirect; Location: /ws/",
+                "`Location`",
+            ),
+            ("HTTP/1.1 401 Unauthorized", "token"),
+            ("HTTP/1.1 404 Not Found: \"nothing here\"", "path"),
+            ("HTTP/1.0 503 Service Unavailable", "ramp_up"),
+            ("HTTP/1.1 502 Bad Gateway", "proxy"),
+            ("HTTP/1.1 200 OK", "not as a WebSocket"),
+            ("", "not as a WebSocket"),
+        ] {
+            let said = refused(example);
+            assert!(said.contains(hint), "{example}: {said}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The numbers of a run as gates look at them: where none is named, those of the cohorts that a gate on this metric
 //! looks at ([`Cohort::is_looked_at`]). What the others do is for contracts to judge.
 
-use crate::measure::{Histogram, Metric, States, Summary};
+use crate::measure::{Endings, Histogram, Metric, States, Summary};
 use crate::metric::{self, Cause, Kind, Timer};
 use crate::scenario::{Cohort, Scenario, Selector};
 
@@ -103,19 +103,29 @@ impl<'a> View<'a> {
             .filter(move |row| view.looks_at(&row.name, row.cohort.as_deref()))
     }
 
-    /// What was said of a connection that ended for this cause, of the cohorts that are looked at.
-    pub fn example(&self, cause: Cause) -> Option<&'a str> {
+    /// The first few different details of connections that ended for this cause, of the cohorts that are looked at.
+    pub fn examples(&self, cause: Cause) -> Vec<&'a str> {
         let name = metric::error(cause);
         let is_seen = |cohort: &Cohort| cohort.is_looked_at(&name);
         let endings = &self.all.endings;
         if self.scenario.cohorts.iter().all(is_seen) {
-            return endings.examples.get(&cause)?.first().map(String::as_str);
+            let all = endings.examples.get(&cause).into_iter().flatten();
+            return all.map(String::as_str).collect();
         }
         let mut rows = endings.rows.iter().filter(|row| {
             let cohort = self.all.cohorts.get(row.cohort).map(String::as_str);
             row.cause == cause && !row.detail.is_empty() && self.looks_at(&name, cohort)
         });
-        rows.next().map(|row| row.detail.as_str())
+        let mut found = Vec::new();
+        for row in rows.by_ref() {
+            if found.len() == Endings::MAX_EXAMPLES {
+                break;
+            }
+            if !found.contains(&row.detail.as_str()) {
+                found.push(row.detail.as_str());
+            }
+        }
+        found
     }
 
     fn looked_at<'m>(&self, rows: &'m [Metric], name: &str) -> impl Iterator<Item = &'m Metric> {
@@ -252,6 +262,6 @@ mod tests {
         summary.endings = run.summary().endings;
         summary.endings.rows[0].cohort = 1;
         let view = View::new(&scenario, &summary);
-        assert_eq!(view.example(Cause::Refused), Some("a good one"));
+        assert_eq!(view.examples(Cause::Refused), ["a good one"]);
     }
 }

@@ -117,3 +117,24 @@ fn a_server_that_resets_in_place_of_an_answer() {
     let outcome = ends_badly(OnClose::Reset, "reset", "rst.peer");
     outcome.assert_passes();
 }
+
+/// Such as a service whose login was left out: the hints follow from what it said.
+#[test]
+fn a_server_that_says_why_it_closes_is_quoted() {
+    let act = Act::Close(Some(4401), "bad login");
+    let outcome = run(&scenario(), Script::act(When::Open, act));
+    outcome.assert_untrusted("no_answer");
+    let doubts = &outcome.report.json["verdict"]["distrust"];
+    let doubt = doubts.as_array().unwrap().iter();
+    let doubt = doubt
+        .clone()
+        .find(|doubt| doubt["kind"] == "no_answer")
+        .unwrap();
+    let text = doubt["text"].as_str().unwrap();
+    assert!(text.contains("close code 4401: \"bad login\""), "{text}");
+    let hint = doubt["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("login") && !hint.contains("duration"),
+        "{hint}"
+    );
+}

@@ -155,7 +155,11 @@ fn cause(evidence: &Evidence) -> (Cause, String) {
         (Some(Lost::Failed(cause, detail)), None, _) => (*cause, detail.clone()),
         (_, Some(code), Some((_, Side::Peer)) | None) => {
             let code = code.unwrap_or(NO_CODE);
-            (Cause::ClosedByPeer, format!("close code {code}"))
+            let reason = match evidence.reason.as_str() {
+                "" => String::new(),
+                reason => format!(": \"{reason}\""),
+            };
+            (Cause::ClosedByPeer, format!("close code {code}{reason}"))
         }
         (Some(_), Some(_), Some((_, Side::Local))) => (Cause::Completed, String::new()),
         (None, ..) => (Cause::CloseTimeout, String::new()),

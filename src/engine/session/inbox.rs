@@ -39,6 +39,10 @@ pub(super) fn message<T: Transport>(
     if received.is_some_and(|received| received.answer != Answer::Unknown) {
         session.heard.answer = Some(now);
     }
+    let is_expected = received.is_some_and(|received| received.is_same);
+    if !is_expected {
+        shared.shard.borrow_mut().unexpected(bytes);
+    }
     let at = received.map_or(now, |received| received.intended);
     shared.record(cohort, at, |cells| {
         cells.count(Counter::MessagesReceived);

@@ -17,6 +17,8 @@ use crate::verdict::{View, Warning};
 
 /// So many causes and warnings are shown; the rest is in run.json.
 const MAX_SHOWN: usize = 8;
+/// So many different examples of a cause are shown.
+const MAX_EXAMPLES: usize = 3;
 
 /// Writes the summary, and where the files are (`folder`) if there are any.
 ///
@@ -106,7 +108,7 @@ impl<W: Write> Text<'_, W> {
                 false => format!("{count} {cause}: {meaning}"),
             };
             self.page.line("", &line)?;
-            if let Some(example) = view.example(*cause) {
+            for example in view.examples(*cause).into_iter().take(MAX_EXAMPLES) {
                 self.page.example(example)?;
             }
         }
@@ -139,7 +141,15 @@ impl<W: Write> Text<'_, W> {
         ] {
             parts.extend(self.if_any(counter, word));
         }
-        self.page.line("messages", &parts.join(" · "))
+        self.page.line("messages", &parts.join(" · "))?;
+        // Of a server that is asked nothing, what it says is no surprise.
+        let surprises =
+            self.count(Counter::MessagesMismatched) + self.count(Counter::MessagesUnsolicited);
+        let words = self.report.summary.endings.unexpected.first();
+        match words.filter(|_| surprises > 0 && self.count(Counter::MessagesSent) > 0) {
+            Some(words) => self.page.example(words),
+            None => Ok(()),
+        }
     }
 
     fn heartbeat(&mut self) -> io::Result<()> {

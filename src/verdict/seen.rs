@@ -1,0 +1,79 @@
+//! What the server did instead of what was asked of it, for doubts and their hints.
+
+use std::fmt;
+
+use super::view::View;
+use crate::metric::{self, Cause, Counter};
+use crate::units::human_count;
+
+/// What the server did instead of answering.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Connections that it closed unasked.
+    pub closed: u64,
+    /// The code and the reason of the first of those Close frames.
+    pub close: Option<String>,
+    /// Messages that came and answered nothing.
+    pub messages: u64,
+    /// The first words of one of them.
+    pub message: Option<String>,
+}
+
+impl Seen {
+    pub(super) fn of(view: &View<'_>) -> Self {
+        let closed = view.total(&metric::error(Cause::ClosedByPeer));
+        let endings = &view.all().endings;
+        let close = endings.examples.get(&Cause::ClosedByPeer);
+        Self {
+            closed,
+            close: close.and_then(|details| details.first()).cloned(),
+            messages: view.total(Counter::MessagesReceived.name()),
+            message: endings.unexpected.first().cloned(),
+        }
+    }
+
+    /// What to do about it, where it says so much.
+    pub fn hint(&self) -> Option<&'static str> {
+        if self.closed > 0 {
+            return Some(match self.asks_for_a_login() {
+                true => {
+                    "the server ends the connections by itself: a login or token it wants goes into `headers`, `subprotocols` or the query of `url`"
+                }
+                false => {
+                    "the server ends the connections by itself: its log, and the reason in its Close, may say why"
+                }
+            });
+        }
+        (self.messages > 0).then_some(
+            "messages came, but not the bytes that were sent: set `expect = \"none\"` for a server that does not echo",
+        )
+    }
+}
+
+impl Seen {
+    /// The codes that services end a connection with whose client may not be there: 1008 is a policy (RFC 6455 section
+    /// 7.4.1), 3000 is "unauthorized" (IANA), and 4000 to 4999 are their own.
+    fn asks_for_a_login(&self) -> bool {
+        let words = self.close.iter().flat_map(|close| close.split([' ', ':']));
+        let mut codes = words.filter_map(|word| word.parse::<u16>().ok());
+        codes.any(|code| matches!(code, 1008 | 3000 | 4000..5000))
+    }
+}
+
+impl fmt::Display for Seen {
+    /// Follows a sentence: `; 20 other messages came ("hello"); it closed 20 connections (close code 4401)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let example = |example: &Option<String>| {
+            (example.as_ref()).map_or_else(String::new, |example| format!(" ({example})"))
+        };
+        if self.messages > 0 {
+            let count = human_count(self.messages);
+            write!(f, "; {count} other messages came{}", example(&self.message))?;
+        }
+        if self.closed > 0 {
+            let count = human_count(self.closed);
+            write!(f, "; it closed {count} connections{}", example(&self.close))?;
+        }
+        Ok(())
+    }
+}
