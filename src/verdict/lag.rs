@@ -160,7 +160,7 @@ impl<'a> Generator<'a> {
     pub(super) fn own(&self, gate: &Gate, seen: Observed, wanted: bool) -> Option<Own> {
         let holds = |range: Range| range.any(gate, wanted);
         if let Subject::Stat(stat, selector) = &gate.subject
-            && let Some(times) = self.from_actual_send(selector)
+            && let Some(times) = self.since_actual_send(selector)
             && value_of(*stat, &times).is_some_and(|value| holds(Range::only(value)))
         {
             return Some(Own::LateSends);
@@ -210,7 +210,7 @@ impl<'a> Generator<'a> {
 
     /// Of a message that follows a schedule and nothing else: its times from the actual send. What latency has more is
     /// the generator's lateness alone.
-    fn from_actual_send(&self, selector: &Selector) -> Option<Histogram> {
+    fn since_actual_send(&self, selector: &Selector) -> Option<Histogram> {
         let message = selector.metric.strip_prefix("latency.")?;
         let mut cohorts = looked_at(self.scenario, selector);
         if !cohorts.all(|cohort| is_bare_schedule(cohort, message)) {
@@ -227,7 +227,7 @@ impl<'a> Generator<'a> {
     /// time; and of a percentile, only as far as so many samples can have been touched.
     fn time(&self, stat: Stat, selector: &Selector, seen: f64, limit: f64, own: Own) -> Range {
         let times =
-            (self.from_actual_send(selector)).or_else(|| Summary::merged(self.view.of(selector)));
+            (self.since_actual_send(selector)).or_else(|| Summary::merged(self.view.of(selector)));
         let (Some(times), true) = (times, own <= Own::Throttled) else {
             return Range::only(seen);
         };

@@ -9,7 +9,7 @@ use super::{CONNECTIONS, GATES, Outcome, echoes, run, scenario};
 #[test]
 fn no_pongs_while_all_else_goes_well() {
     let outcome = run(&scenario(), Script::pong(Pong::Never));
-    outcome.assert_all_end("peer_frozen", "1011.local");
+    outcome.assert_all_end("missed_pong", "1011.local");
     outcome.assert_rows(&[
         ("state", "dead"),
         ("pings_missed", "1"),
@@ -40,7 +40,7 @@ fn no_pongs_while_all_else_goes_well() {
 #[test]
 fn pongs_that_stop_coming() {
     let outcome = run(&scenario(), Script::pong(Pong::Only(1)));
-    outcome.assert_all_end("peer_frozen", "1011.local");
+    outcome.assert_all_end("missed_pong", "1011.local");
     assert_eq!(outcome.count("heartbeat.pongs_received"), CONNECTIONS);
     for row in &outcome.report.connections {
         assert_ne!(row["last_pong_s"], "");
@@ -52,7 +52,7 @@ fn pongs_that_stop_coming() {
 #[test]
 fn pongs_to_other_pings() {
     let outcome = run(&scenario(), Script::pong(Pong::Wrong));
-    outcome.assert_all_end("peer_frozen", "1011.local");
+    outcome.assert_all_end("missed_pong", "1011.local");
     assert_eq!(outcome.count("heartbeat.pongs_received"), 0);
     let pings = outcome.count("heartbeat.pings_sent");
     assert_eq!(outcome.count("heartbeat.unsolicited"), pings);

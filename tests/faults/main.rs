@@ -173,12 +173,15 @@ impl Outcome {
         self.assert_exit(0);
     }
 
-    /// A machine too busy for its sends is an honest 4 as well.
+    /// A machine too busy for its sends is an honest 4 as well. Where gates failed, those that held over connections that
+    /// were gone are doubted, which changes nothing.
     #[track_caller]
     fn assert_exit(&self, code: i32) {
         let verdict = &self.report.json["verdict"];
         assert_eq!(verdict["exit_code"], self.ended.code);
-        match self.report.distrust()[..] {
+        let mut doubts = self.report.distrust();
+        doubts.retain(|doubt| code != 3 || *doubt != "connections_lost");
+        match doubts[..] {
             [] => assert_eq!(self.ended.code, code, "{verdict:#}"),
             _ if self.report.was_starved() => {
                 assert!([code, 4].contains(&self.ended.code), "{verdict:#}");
