@@ -67,7 +67,7 @@ impl Collector {
     pub fn interval(&mut self, phase: Phase, shard: &Shard, sample: Sample) -> Arc<Interval> {
         self.all.merge(shard, 0);
         self.keep_endings(shard);
-        self.keep_lives(shard);
+        self.keep_records(shard);
         let mut interval = Interval::of(shard, phase, sample, &self.layout);
         // Where a worker fell behind and covered two at once, so does this.
         interval.from_ns = self.reached_ns.min(interval.from_ns);
@@ -123,13 +123,13 @@ impl Collector {
         self.states.append(&mut of_phase);
     }
 
-    fn keep_lives(&mut self, interval: &Shard) {
+    fn keep_records(&mut self, interval: &Shard) {
         let room = ConnectionRecords::MAX_ROWS - self.records.rows.len();
         let kept = interval.records.len().min(room);
         self.records
             .rows
             .extend_from_slice(&interval.records[..kept]);
-        self.records.more += interval.more_lives + (interval.records.len() - kept) as u64;
+        self.records.more += interval.more_records + (interval.records.len() - kept) as u64;
     }
 
     fn keep_endings(&mut self, interval: &Shard) {
@@ -376,7 +376,7 @@ mod tests {
         window.answer(0, 2_000, 1_000);
         shard.loop_lag.record(1_000);
         shard.more_endings = 1;
-        shard.more_lives = 1;
+        shard.more_records = 1;
         collector.interval(Phase::Measure, &shard, Sample::default());
         let histograms = |wanted: &str| {
             let snapshot = collector.snapshot(1.0, &[1.0], &|metric| metric == wanted);

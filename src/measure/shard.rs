@@ -261,7 +261,7 @@ pub struct Shard {
     /// Connections whose contract is to be judged; at most [`Shard::MAX_RECORDS`].
     pub records: Vec<ConnectionRecord>,
     /// How many more there were.
-    pub more_lives: u64,
+    pub more_records: u64,
     /// Single messages, where they are asked for. They belong to one interval, and are not added to others.
     pub echoes: Echoes,
 }
@@ -292,7 +292,7 @@ impl Shard {
             more_endings: 0,
             unexpected: Vec::new(),
             records: Vec::new(),
-            more_lives: 0,
+            more_records: 0,
             echoes: Echoes::default(),
         }
     }
@@ -302,7 +302,7 @@ impl Shard {
         if self.records.len() < room {
             self.records.push(record);
         } else {
-            self.more_lives += 1;
+            self.more_records += 1;
         }
     }
 
@@ -325,12 +325,12 @@ impl Shard {
 
     /// Adds all that `other` holds, but for the states, which belong to an instant. Exact.
     pub fn merge(&mut self, other: &Self, room: usize) {
-        self.more_lives += other.more_lives;
+        self.more_records += other.more_records;
         let kept = room
             .saturating_sub(self.records.len())
             .min(other.records.len());
         self.records.extend_from_slice(&other.records[..kept]);
-        self.more_lives += (other.records.len() - kept) as u64;
+        self.more_records += (other.records.len() - kept) as u64;
         for (mine, theirs) in self.cohorts.iter_mut().zip(&other.cohorts) {
             mine.merge(theirs);
         }
@@ -368,7 +368,7 @@ impl Shard {
         self.more_endings = 0;
         self.unexpected.clear();
         self.records.clear();
-        self.more_lives = 0;
+        self.more_records = 0;
         self.echoes.clear();
     }
 }

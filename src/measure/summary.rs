@@ -225,6 +225,7 @@ impl Summary {
         for example in self.endings.examples.values_mut().flatten() {
             change(example);
         }
+        self.endings.unexpected.iter_mut().for_each(&mut change);
         for record in &mut self.records.rows {
             change(&mut record.close_reason);
         }

@@ -49,7 +49,7 @@ struct Wire {
     more_endings: u64,
     unexpected: Vec<String>,
     records: Vec<ConnectionRecord>,
-    more_lives: u64,
+    more_records: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -110,7 +110,7 @@ impl Shard {
             more_endings,
             unexpected,
             records,
-            more_lives,
+            more_records,
             echoes: _,
         } = self;
         let named = layout.cohorts.iter().zip(cohorts);
@@ -138,7 +138,7 @@ impl Shard {
             more_endings: *more_endings,
             unexpected: unexpected.clone(),
             records: records.clone(),
-            more_lives: *more_lives,
+            more_records: *more_records,
         };
         serde_json::to_vec(&wire).expect("numbers, names and strings are JSON")
     }
@@ -174,7 +174,7 @@ impl Shard {
             more_endings: wire.more_endings,
             unexpected: wire.unexpected,
             records: wire.records,
-            more_lives: wire.more_lives,
+            more_records: wire.more_records,
             ..Self::new(layout)
         };
         for (name, cohort) in &wire.cohorts {
@@ -244,7 +244,7 @@ mod tests {
         shard.look_ups.record(1_500 * u64::from(worker));
         shard.fallbacks.add("[::1]:1", u64::from(worker), "refused");
         shard.ending(ending(worker), 10);
-        shard.more_lives = u64::from(worker);
+        shard.more_records = u64::from(worker);
         shard
     }
 

@@ -73,6 +73,11 @@ fn a_refusal_and_a_close_reason_that_hold_it_are_shown_without_it() {
         rows.iter().any(|row| row["close_reason"] == "${TOKEN}"),
         "{rows:?}"
     );
+    // A text message that answers nothing, with the secret in it.
+    let text = [&[0x81, SECRET.len() as u8], SECRET.as_bytes()].concat();
+    let (ended, _server) = run(Script::act(When::Open, Act::Send(text)));
+    assert_hidden(&ended, "a message");
+    assert!(ended.stdout.contains("as in: ${TOKEN}"), "{}", ended.stdout);
     let (ended, _server) = run(Script::handshake(Handshake::Subprotocol(SECRET)));
     assert_hidden(&ended, "a subprotocol");
 }

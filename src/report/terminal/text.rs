@@ -142,11 +142,11 @@ impl<W: Write> Text<'_, W> {
             parts.extend(self.if_any(counter, word));
         }
         self.page.line("messages", &parts.join(" · "))?;
-        // Of a server that is asked nothing, what it says is no surprise.
-        let surprises =
-            self.count(Counter::MessagesMismatched) + self.count(Counter::MessagesUnsolicited);
+        // Of a server that is asked nothing, what it says is no surprise. Before measuring it counts too.
+        let total = |counter: Counter| self.view.total(counter.name());
+        let surprises = total(Counter::MessagesMismatched) + total(Counter::MessagesUnsolicited);
         let words = self.report.summary.endings.unexpected.first();
-        match words.filter(|_| surprises > 0 && self.count(Counter::MessagesSent) > 0) {
+        match words.filter(|_| surprises > 0 && total(Counter::MessagesSent) > 0) {
             Some(words) => self.page.example(words),
             None => Ok(()),
         }

@@ -41,10 +41,10 @@ pub(super) fn scenario(contract: Contract) -> Scenario {
 }
 
 pub(super) fn summary(records: Vec<ConnectionRecord>) -> Summary {
-    with_lives(Run::healthy().summary(), records)
+    with_records(Run::healthy().summary(), records)
 }
 
-pub(super) fn with_lives(mut summary: Summary, records: Vec<ConnectionRecord>) -> Summary {
+pub(super) fn with_records(mut summary: Summary, records: Vec<ConnectionRecord>) -> Summary {
     summary.records = ConnectionRecords {
         rows: records,
         more: 0,

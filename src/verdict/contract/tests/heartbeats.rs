@@ -132,7 +132,7 @@ fn pongs_come_in_time() {
     let judged = |run: &mut Run| {
         let promise = PromiseKind::PongWithin.of(ms(2));
         let scenario = scenario(contract(Origin::Open, vec![promise]));
-        let summary = with_lives(run.summary(), vec![record(0)]);
+        let summary = with_records(run.summary(), vec![record(0)]);
         judge(&scenario, &summary, &Surroundings::default()).remove(0)
     };
     let mut run = Run::healthy();
@@ -173,7 +173,7 @@ fn a_late_generator_neither_hides_a_late_server_nor_convicts_one() {
         run.timed(Timer::HeartbeatRtt, from_sent * MS, 100);
         let promise = PromiseKind::PongWithin.of(ms(20));
         let scenario = scenario(contract(Origin::Open, vec![promise]));
-        let summary = with_lives(run.summary(), vec![record(0)]);
+        let summary = with_records(run.summary(), vec![record(0)]);
         let verdict = crate::verdict::judge(&scenario, &summary, &Facts::completed(1));
         let doubts = verdict.distrust.iter();
         let doubts: Vec<_> = doubts.map(|doubt| doubt.reason.kind()).collect();

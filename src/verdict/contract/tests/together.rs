@@ -160,7 +160,7 @@ fn runs(cohort: &str) -> Vec<Summary> {
         false => &[None],
     };
     let runs = pairs.flat_map(|pair| backs.iter().map(move |back| (pair, *back)));
-    runs.map(|((one, other), back)| with_lives(base.clone(), records(cohort, one, other, back)))
+    runs.map(|((one, other), back)| with_records(base.clone(), records(cohort, one, other, back)))
         .collect()
 }
 
