@@ -1,4 +1,4 @@
-//! One client from its first dial to its end: handshakes, sessions, reconnects. Keeps the books on each.
+//! One client from its first dial to its end: handshakes, sessions, reconnects. Records each of them.
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -20,12 +20,13 @@ use crate::plan::{Nanos, Opening, Until};
 use crate::scenario::{Jitter, OnDead, Reconnect};
 use crate::time::Place;
 
-/// The least wait after a dial that failed: one that fails at once would be tried without end, and hold up all others.
+/// The shortest wait after a failed dial, in nanoseconds. A dial that fails at once would otherwise be repeated in a
+/// busy loop and delay all other connections.
 const LEAST_BACK_OFF: Nanos = 1_000_000;
-/// The purpose number of the randomness behind reconnect delays; messages use the numbers from 1 up.
+/// The stream number for the random reconnect delays; messages use the numbers from 1 up.
 const RECONNECTS: u32 = u32::MAX;
 
-/// Lives one opening, and all reconnects that follow from it.
+/// Runs one opening and all reconnects that follow from it.
 pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening: Opening) {
     let place = shared.deadlines.join();
     let mut client = Client {
@@ -60,15 +61,15 @@ struct Client {
     opened_before: bool,
     /// When the last connection was lost.
     lost_at: Option<Nanos>,
-    /// Lost connections are dialled again, so that the schedule goes on without one.
+    /// Whether a lost connection is dialled again. While it is down, messages of its schedule count as offline.
     redials: bool,
     /// Failed dials in a row.
     tries: u32,
-    /// Waits before a dial, in all: each draws anew.
+    /// Waits before a dial, in all. Each wait draws a new random number from this count.
     back_offs: u32,
 }
 
-/// The runtime takes a panic of a task for its end; the worker must not.
+/// Reports a panic. The runtime treats a panic as the normal end of a task, but the worker must fail.
 impl Drop for Client {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -79,14 +80,15 @@ impl Drop for Client {
 }
 
 impl Client {
-    /// One dial and, if it succeeds, the session that follows. Says how to go on, or that it is over.
+    /// Makes one dial and, if it succeeds, runs the session that follows. Returns the policy for the next dial; `None`
+    /// when the client is done.
     async fn attempt(&mut self, connector: &impl Connector) -> Option<Reconnect> {
         let cohort = self.opening.cohort;
         let is_first = self.tries == 0 && !self.opened_before;
         self.shared
             .whole(cohort, |cells| cells.count(Counter::ConnectionsAttempted));
         self.connecting(1);
-        // Boxed, so that an open connection does not carry the room its handshake took.
+        // Boxes the future, so that an open connection does not keep the memory that its handshake needed.
         let dialled = Box::pin(self.dial(connector, is_first)).await;
         self.connecting(-1);
         match dialled {
@@ -104,7 +106,7 @@ impl Client {
         (policy != Reconnect::None && !over).then_some(policy)
     }
 
-    /// A first dial takes the time it takes; a reconnect is abandoned when the load ends.
+    /// Dials. A first dial may use its whole time; a reconnect is abandoned when the load ends.
     async fn dial<C: Connector>(
         &mut self,
         connector: &C,
@@ -140,7 +142,7 @@ impl Client {
         Ok(Box::new(session))
     }
 
-    /// Lives an open connection to its end.
+    /// Runs an open connection until it ends.
     async fn session(&mut self, mut session: Box<Session<impl Transport>>, is_first: bool) {
         if is_first {
             self.shared.state.settle();
@@ -188,15 +190,15 @@ impl Client {
         self.tries = 0;
     }
 
-    /// Counts what became due before `until` as never sent; `why` is the counter that says why.
+    /// Counts messages that became due before `until` as never sent; `why` is the counter for the reason.
     fn give_up(&mut self, until: Nanos, why: Counter) {
         while let Some(intended) = self.play.give_up(until) {
             unsent(&self.shared, self.opening.cohort, intended, why);
         }
     }
 
-    /// Counts what became due while there was no connection. One that is lost after the end of the load is not dialled
-    /// again, and nothing is due without it.
+    /// Counts messages that became due while there was no connection. A connection that is lost after the end of the
+    /// load is not dialled again, so no message is due on it.
     fn give_up_offline(&mut self, now: Nanos) {
         let own = match self.opening.until {
             Until::At(time) => time,
@@ -210,7 +212,7 @@ impl Client {
         let now = self.shared.clock.now();
         let cohort = self.opening.cohort;
         session.count_bytes(&self.shared, now);
-        // What waited to be sent is dropped with its connection.
+        // Drops messages that waited to be sent: they belong to the connection that ended.
         let until = session.due_until(&self.shared, now);
         self.give_up(until, Counter::MessagesNotSent);
         for intended in self.play.lose() {
@@ -219,9 +221,9 @@ impl Client {
         }
         let verdict = session.verdict();
         let is_dead = session.is_dead();
-        // What was closed at its time is not lost, even if the peer did not play its part.
+        // A connection that we closed as planned is not lost, even if the peer did not complete the close.
         let ours = session.is_ended_by_us();
-        // Of one that was kept it has been told that it is dead: that our Close came to nothing is nothing new.
+        // A kept connection has been reported as dead already. That our Close got no answer adds no information.
         let gave_up = matches!(verdict.cause, Cause::CloseTimeout | Cause::WriteTimeout);
         let is_told = gave_up && session.is_silent();
         self.shared.whole(cohort, |cells| {
@@ -247,7 +249,7 @@ impl Client {
                 shard.record(record, Shard::MAX_RECORDS);
             }
         }
-        // What is dead is only dialled again where the heartbeat says so.
+        // Dials again after a death only if the heartbeat asks for it.
         let heartbeat = self.shared.plan.cohort(cohort).heartbeat.as_ref();
         let redials = heartbeat.is_some_and(|heartbeat| heartbeat.on_dead == OnDead::Reconnect);
         let dials_again = if is_dead {
@@ -290,7 +292,7 @@ impl Client {
     }
 
     fn push(&self, ending: Ending) {
-        // Quoted, so that what a server said stays on its line.
+        // Quotes the server's texts, so that each stays on its line.
         debug!(
             cohort = self.cohort_name(),
             connection = self.opening.connection,
@@ -318,18 +320,18 @@ impl Client {
         *connecting = connecting.saturating_add_signed(change);
     }
 
-    /// Whether this client has nothing more to do: the load, or its own time, has ended.
+    /// Returns whether this client has nothing more to do: the load, or its own time, has ended.
     fn is_over(&self, now: Nanos) -> bool {
         let own = match self.opening.until {
             Until::At(time) => now >= time,
-            // Its lifetime began with its 101; what is lost after that does not come again.
+            // Its lifetime began with its 101. A connection that is lost after that is not replaced.
             Until::After(_) => self.opened_before,
             Until::End => false,
         };
         own || self.shared.is_over(now)
     }
 
-    /// Waits before the next dial. Says whether there shall be one.
+    /// Waits before the next dial. Returns whether to dial.
     async fn back_off(&mut self, policy: Reconnect) -> bool {
         let seed = self.shared.plan.seed;
         let seed = seed.stream(self.opening.connection, RECONNECTS);
@@ -349,12 +351,12 @@ impl Client {
     }
 }
 
-/// The random number of one wait of a connection.
+/// Draws the random number for one wait of a connection.
 fn draw(seed: u64, back_off: u32) -> u64 {
     Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_add(back_off.into())).next_u64()
 }
 
-/// Exponential back-off with full jitter: a random part of a delay that doubles from try to try.
+/// Exponential back-off with full jitter: a random part of a delay that doubles with each try.
 fn delay(policy: Reconnect, tries: u32, random: impl FnOnce() -> u64) -> Nanos {
     let Reconnect::Backoff {
         initial,
@@ -430,7 +432,8 @@ mod tests {
         size_of::<F>()
     }
 
-    /// There are thousands of them. What a session needs comes on top, once.
+    /// Limits the size of the future, because there are thousands of them. An open connection allocates its session
+    /// separately.
     #[test]
     fn a_client_stays_small() {
         let size = size(live);
@@ -447,7 +450,7 @@ mod tests {
         let delays = |connection| {
             let plan = plan("load.connections = 2");
             let seed = plan.seed.stream(connection, RECONNECTS);
-            // All after a connection that was open: there is no failed dial before any of them.
+            // No dial fails here: each wait follows a connection that was open.
             [0, 1, 2, 3].map(|back_off| delay(policy, 0, || draw(seed, back_off)))
         };
         let mut all = [delays(0), delays(1)].concat();

@@ -13,24 +13,24 @@ use crate::scenario::{Target, WsUrl};
 use crate::time::nanos;
 use crate::units::human_ns;
 
-/// The receive buffer of a client that is going to stop reading, in bytes: little fits into its window.
+/// The receive buffer of a client that is going to stop reading, in bytes. Small, so that its TCP window fills soon.
 const SMALL: usize = 4096;
 
-/// Everything a dial needs; made once for a run and shared by all workers.
+/// Everything that a dial needs; made once for a run and shared by all workers.
 #[derive(Debug)]
 pub(super) struct Dialer {
     way: Way,
-    /// By cohort: where to connect to instead.
+    /// By cohort: the address to connect to instead of the target.
     routes: Vec<Option<SocketAddr>>,
     request: Request,
     timeout: Duration,
-    /// The longest message that is taken from the server, in bytes.
+    /// The longest message that is accepted from the server, in bytes.
     max_message: usize,
 }
 
 impl Dialer {
-    /// `resolver` is that of the target's name. `routes` are, by cohort, where to connect to instead; a cohort beyond
-    /// them has none.
+    /// `resolver` resolves the target's name. `routes` are, by cohort, the addresses to connect to instead; a cohort
+    /// without an entry connects to the target.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -50,12 +50,12 @@ impl Dialer {
     }
 }
 
-/// Opens connections. Cheap to clone: every client has its own.
+/// Opens connections. Cheap to clone: every client has its own copy.
 pub(crate) trait Connector: Clone {
-    /// What it opens.
+    /// The type of the connections that it opens.
     type Transport: Transport;
 
-    /// Opens one connection of a cohort, within `connect_timeout`, that will behave like this.
+    /// Opens one connection of a cohort within `connect_timeout`, set up for the faults in `fault_plan`.
     async fn connect(
         &self,
         cohort: usize,

@@ -1,34 +1,35 @@
-//! What keeps a run from starting or going on. What befalls a single connection is counted instead.
+//! Errors that keep a run from starting or continuing. Failures of a single connection are counted instead.
 
-/// Found before the first connection, but for [`EngineError::Worker`] and [`EngineError::Killed`]. Fits after "failed to".
+/// Found before the first connection, except [`EngineError::Worker`] and [`EngineError::Killed`]. Fits after "failed
+/// to".
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// TLS could not be set up.
     #[error(transparent)]
     Tls(#[from] crate::net::TlsError),
-    /// The plan needs more than this machine gives.
+    /// The plan needs more resources than this machine has.
     #[error(transparent)]
     Limit(#[from] super::preflight::LimitError),
     /// The built-in server did not start.
     #[error("start the built-in echo server: {0}")]
     Embedded(String),
-    /// A worker could not be started, or ended before its time.
+    /// A worker could not be started, or ended too early.
     #[error("run worker {worker}: {why}")]
     Worker {
-        /// From 0.
+        /// The number of the worker, from 0.
         worker: usize,
         /// What happened.
         why: String,
     },
-    /// A second signal came while the first was being obeyed.
+    /// A second signal came while the run was ending because of the first.
     #[error("finish the run: interrupted twice")]
     Killed,
-    /// The system refused something else.
+    /// The system refused another operation.
     #[error("{doing}: {source}")]
     System {
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 }

@@ -1,12 +1,13 @@
-//! The heartbeat of one connection: when a ping is due, what a pong means, and when the peer is dead.
-//! Pure: is told the time, sends nothing.
+//! The heartbeat of one connection: when a ping is due, what a pong means, and when the peer is dead. Pure: takes the
+//! time as an argument and sends nothing.
 
 use std::collections::VecDeque;
 
 use crate::plan::{Nanos, Pacer, nanos};
 use crate::scenario::{AliveOn, Heartbeat, HeartbeatKind};
 
-/// Missed pings whose late pong is still told from an unsolicited one; older ones are forgotten.
+/// Number of missed pings that are remembered, so that a late pong is not taken for an unsolicited one. Older ones are
+/// forgotten.
 const REMEMBERED: usize = 64;
 
 /// The heartbeat of one open connection.
@@ -20,14 +21,14 @@ pub(super) struct Heart {
     sequence: u32,
     outstanding: VecDeque<Ping>,
     missed: VecDeque<Ping>,
-    /// Pings are texts, and their answers name none of them.
+    /// Pings are text messages, and their answers do not name a ping.
     is_text: bool,
-    /// An answer was taken that may be another ping's, and one may still come.
+    /// An answer was matched that may belong to another ping, and another answer may still come.
     is_mixed: bool,
-    /// Since when no pong is due, where none is.
+    /// Since when no pong is due, if none is.
     quiet_since: Nanos,
     missed_in_row: u32,
-    /// When the first ping of those was sent.
+    /// When the first ping of the pings missed in a row was sent.
     silent_since: Option<Nanos>,
     dead: bool,
     last_ping: Option<Nanos>,
@@ -41,7 +42,7 @@ struct Ping {
     sent: Nanos,
     /// When it counts as missed.
     due: Nanos,
-    /// The deadline was put off once, because it was looked at too late.
+    /// The deadline was put off once, because it was checked too late.
     put_off: bool,
 }
 
@@ -52,9 +53,10 @@ pub(super) enum Pong {
     InTime { intended: Nanos, rtt: Nanos },
     /// It answers a ping that has been counted as missed.
     Late { intended: Nanos, rtt: Nanos },
-    /// It answers a ping whose deadline has passed unnoticed: missed and late at once, and no silence.
+    /// It answers a ping whose deadline has passed but was not checked yet: counts as missed and late, but not as
+    /// silence.
     Overdue { intended: Nanos, rtt: Nanos },
-    /// It answers nothing. Legal.
+    /// It answers no ping. RFC 6455 allows that (section 5.5.3).
     Unsolicited,
 }
 
@@ -68,7 +70,7 @@ pub(super) struct Missed {
 }
 
 impl Heart {
-    /// For a connection that was opened `now`.
+    /// Creates the heartbeat of a connection that was opened `now`.
     pub(super) fn new(heartbeat: &Heartbeat, mut pacer: Pacer, now: Nanos) -> Self {
         pacer.skip_to(now);
         Self {
@@ -95,13 +97,14 @@ impl Heart {
         self.pacer.next()
     }
 
-    /// A ping is sent; says its sequence number. Schedule times that have passed meanwhile are left out: one ping
-    /// proves as much as three.
+    /// Records that a ping is sent; returns its sequence number. Skips schedule times that have passed meanwhile: one
+    /// ping proves as much as three.
     pub(super) fn ping(&mut self, now: Nanos) -> u32 {
         let is_quiet =
             self.outstanding.is_empty() && now >= self.quiet_since.saturating_add(self.timeout);
         if self.is_text && is_quiet {
-            // What did not come for a whole timeout is taken for lost: the next answer is that of this ping.
+            // Answers that did not come within a whole timeout are taken for lost: the next answer belongs to this
+            // ping.
             self.missed.clear();
             self.is_mixed = false;
         }
@@ -119,7 +122,7 @@ impl Heart {
         sequence
     }
 
-    /// A pong that names its ping.
+    /// Handles a pong that names its ping.
     pub(super) fn pong(&mut self, sequence: u32, now: Nanos) -> Pong {
         if let Some(place) = self.outstanding.iter().position(|p| p.sequence == sequence) {
             let ping = self.outstanding[place];
@@ -145,8 +148,8 @@ impl Heart {
         Pong::Unsolicited
     }
 
-    /// An answer that names no ping, as in text heartbeats: it is taken for that of the oldest ping that was not
-    /// missed, and for a late one only where there is none. So a lost answer is one missed ping, whatever comes after.
+    /// Handles an answer that names no ping, as in text heartbeats. It is matched to the oldest ping that was not
+    /// missed, or to a missed one if there is no other. So a lost answer is one missed ping, whatever comes after.
     pub(super) fn pong_in_order(&mut self, now: Nanos) -> Pong {
         self.is_mixed = self.is_uncertain();
         let pong = match self.outstanding.front().or_else(|| self.missed.front()) {
@@ -157,7 +160,7 @@ impl Heart {
         pong
     }
 
-    /// Whether an answer that names no ping may be that of another ping than [`Self::pong_in_order`] says.
+    /// Returns whether an answer that names no ping may belong to another ping than [`Self::pong_in_order`] assumes.
     pub(super) fn is_uncertain(&self) -> bool {
         let open = self.missed.len() + self.outstanding.len();
         !self.missed.is_empty() && (self.is_mixed || open > 1)
@@ -179,8 +182,8 @@ impl Heart {
     }
 
     /// Gives up the oldest ping if its deadline has passed. `last_received` is when the last bytes came. If this is
-    /// called later than a tenth of the timeout after a deadline, the worker was stopped: puts the deadline off once, by a
-    /// tenth, because what came meanwhile may be unread or still in the relay.
+    /// called later than a tenth of the timeout after a deadline, the worker was stopped. Then it puts the deadline off
+    /// once, by a tenth, because what came meanwhile may be unread or still in the relay.
     pub(super) fn expire(&mut self, now: Nanos, last_received: Option<Nanos>) -> Option<Missed> {
         while self.deadline() <= now {
             let tenth = self.timeout / 10;
@@ -215,7 +218,7 @@ impl Heart {
         None
     }
 
-    /// Whether no pong is due.
+    /// Returns whether no pong is due.
     pub(super) fn is_settled(&self) -> bool {
         self.outstanding.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Puts the shards of all workers together, interval by interval and in order.
+//! Merges the shards of all workers, interval by interval and in order.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -14,7 +14,7 @@ pub(super) struct Merging {
     spare: Vec<Shard>,
 }
 
-/// How far a worker has come.
+/// The last interval that a worker has handed over.
 #[derive(Clone, Copy)]
 struct Reached {
     interval: Option<u64>,
@@ -35,7 +35,7 @@ impl Merging {
         }
     }
 
-    /// Takes a shard in, and gives an empty one back for the worker to go on with.
+    /// Takes a shard in, and returns an empty one for the worker.
     pub(super) fn add(&mut self, handover: Handover) -> Shard {
         let Handover {
             worker,
@@ -46,7 +46,7 @@ impl Merging {
         reached.interval = Some(shard.interval);
         reached.done = last;
         match self.waiting.entry(shard.interval) {
-            // The first one is where the others are added: with one worker nothing is.
+            // The first shard of an interval receives the others; with one worker nothing has to be merged.
             Entry::Vacant(interval) => {
                 interval.insert(shard);
                 self.spare.pop().unwrap_or_else(|| Shard::new(&self.layout))
@@ -64,7 +64,7 @@ impl Merging {
         }
     }
 
-    /// The next interval that all workers have reached, whole.
+    /// Returns the shard of the next interval that all workers have reached.
     pub(super) fn next(&mut self) -> Option<Shard> {
         let (interval, _) = self.waiting.first_key_value()?;
         let interval = *interval;
@@ -85,14 +85,14 @@ impl Merging {
         self.spare.push(shard);
     }
 
-    /// No worker hands over any more: what has come is all there is.
+    /// No worker will hand over another shard: the shards received so far are complete.
     pub(super) fn end(&mut self) {
         for worker in &mut self.workers {
             worker.done = true;
         }
     }
 
-    /// Whether every worker is done and every interval was handed out.
+    /// Returns whether every worker is done and every interval was handed out.
     pub(super) fn is_complete(&self) -> bool {
         self.waiting.is_empty() && self.workers.iter().all(|reached| reached.done)
     }

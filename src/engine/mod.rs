@@ -1,4 +1,4 @@
-//! Does what the plan says and records what happens; prints nothing.
+//! Runs the plan and records what happens; prints nothing.
 //!
 //! ```text
 //! prepare, preflight ─ supervisor ─ crew ─ worker ─ client ─ session
@@ -26,7 +26,7 @@ mod worker;
 
 pub use error::EngineError;
 pub use observer::{Finished, Observer, Second};
-// The built-in server has the same table to fill.
+// The built-in server allocates its descriptor table in the same way.
 pub(crate) use preflight::make_room;
 pub use preflight::{LimitError, Limits};
 pub use prepare::{Prepared, cores};

@@ -1,4 +1,4 @@
-//! What a run tells while it goes on, and what it leaves.
+//! What a run reports while it is running, and what it returns.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -7,26 +7,26 @@ use std::time::Instant;
 use super::error::EngineError;
 use crate::measure::{Collector, Echoes, Interval, Progress, Summary};
 
-/// Looks on while a run goes on. Called by the supervisor, which does nothing else meanwhile: it must wait for nothing.
+/// Observes a run. Called by the supervisor, which does nothing else meanwhile, so an implementation must not block.
 pub trait Observer {
-    /// Measuring starts at this time. Told once, as soon as that is known: the time is to come, or is now. Not told
-    /// where the run ends before.
+    /// Measuring starts at this time. Called once, as soon as the time is known: it is in the future, or now. Not
+    /// called if the run ends before.
     fn measuring(&mut self, _from: Instant) {}
 
-    /// What was answered in a second, message by message, where the plan keeps that.
+    /// The echoes of one second, message by message, if the plan keeps them.
     fn echoes(&mut self, _echoes: Echoes) {}
 
-    /// A second is over. May end the run.
+    /// A second is over. `Break` ends the run.
     fn second(&mut self, second: &Second<'_>) -> ControlFlow<()>;
 }
 
-/// A new second to look at.
+/// One second of a run.
 pub struct Second<'a> {
-    /// What it held, by name: for whoever keeps or passes it on.
+    /// Its numbers under the names of the catalogue, to be stored or passed on.
     pub interval: Arc<Interval>,
-    /// What it held, for people.
+    /// Its numbers, to be shown to people.
     pub progress: Progress,
-    /// The load had ended by then.
+    /// Whether the load had ended by then.
     pub is_over: bool,
     pub(super) collector: &'a Collector,
     pub(super) seconds: f64,
@@ -34,23 +34,23 @@ pub struct Second<'a> {
 }
 
 impl Second<'_> {
-    /// The numbers so far of the metrics that are `wanted`, as [`Collector::snapshot`] tells them.
+    /// Returns the values so far of the metrics that are `wanted`, as [`Collector::snapshot`] computes them.
     pub fn snapshot(&self, wanted: &dyn Fn(&str) -> bool) -> Summary {
         self.collector.snapshot(self.seconds, &self.windows, wanted)
     }
 }
 
-/// How a run went.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Finished {
-    /// The numbers.
+    /// The metrics.
     pub summary: Summary,
-    /// The zero of all its times: the first dial.
+    /// The origin of all its times: the first dial.
     pub origin: Instant,
-    /// A signal ended its load.
+    /// Whether a signal ended its load.
     pub interrupted: bool,
-    /// Threads that sent and received.
+    /// Number of threads that sent and received.
     pub workers: usize,
-    /// Why it broke off; the numbers are then those until there, as far as they are known.
+    /// Why it failed. The metrics then cover the time until the failure, as far as they are known.
     pub failure: Option<EngineError>,
 }

@@ -1,4 +1,4 @@
-//! The phases of a run as a pure machine: told what happened and the time, it says what the crew is to be told.
+//! The phases of a run as a pure state machine: takes events and the time, and returns commands for the crew.
 //!
 //! | phase | left when |
 //! |---|---|
@@ -16,10 +16,10 @@ use crate::plan::{Nanos, Plan, Windows, nanos};
 use crate::scenario::Shape;
 use crate::time::NEVER;
 
-/// From a decision about time to that time, so that every worker knows before it comes.
+/// Time from a decision to the time it takes effect, in nanoseconds, so that every worker knows it beforehand.
 const NOTICE: Nanos = 5_000_000;
 
-/// What changes the course of a run, besides time.
+/// Events, besides time, that change the course of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Event {
     /// Each planned connection is open or has failed.
@@ -32,23 +32,23 @@ pub(super) enum Event {
     Signal,
 }
 
-/// Where a run is, and what is known of where it goes. Times are nanoseconds since the first dial.
+/// The state of a run and the times that are known so far. Times are nanoseconds since the first dial.
 pub(super) struct Phases {
     shape: Shape,
     windows: Windows,
-    /// Measuring waits for the planned connections.
+    /// Whether measuring waits for the planned connections.
     waits: bool,
     measure_from: Option<Nanos>,
-    /// The load ends; [`NEVER`] until that is known.
+    /// When the load ends; [`NEVER`] until that is known.
     end: Nanos,
-    /// A signal came, at whatever time.
+    /// A signal came, at any time.
     signalled: bool,
-    /// One came before the load had ended.
+    /// A signal came before the load had ended.
     interrupted: bool,
 }
 
 impl Phases {
-    /// Before the first dial.
+    /// The state before the first dial.
     pub(super) fn new(plan: &Plan) -> Self {
         let shape = plan.scenario.load.shape.clone();
         let mut phases = Self {
@@ -66,13 +66,13 @@ impl Phases {
         phases
     }
 
-    /// What is known before anyone has settled.
+    /// Returns the times that are known before any connection has settled.
     pub(super) fn known(&self) -> Option<Command> {
         self.measure_from
             .map(|from| Command::Schedule { from, to: self.end })
     }
 
-    /// Takes an event in, and says what the crew is to be told of it, if anything.
+    /// Handles an event. Returns the command for the crew, if there is one.
     ///
     /// # Errors
     /// [`EngineError::Killed`] on the second signal.
@@ -80,7 +80,7 @@ impl Phases {
         match event {
             Event::Settled => {
                 let from = now + warm_up(&self.shape).max(NOTICE);
-                // Connections settle after the end too, where a signal came in the ramp.
+                // Connections can settle after the end too: a signal may have come during the ramp-up.
                 let begins = self.waits && from < self.end;
                 self.waits = false;
                 Ok(begins.then(|| self.schedule(from)))
@@ -89,7 +89,7 @@ impl Phases {
             Event::Signal if self.signalled => Err(EngineError::Killed),
             Event::Signal => {
                 self.signalled = true;
-                // Once the load has ended the run is finished, and only its last answers are waited for.
+                // After the end of the load a signal interrupts nothing: only the last answers are waited for.
                 self.interrupted = now < self.end;
                 Ok(Some(self.cut_short(now)))
             }
@@ -109,32 +109,32 @@ impl Phases {
         Command::CutShort { at }
     }
 
-    /// Where measuring starts, once that is known.
+    /// When measuring starts, once that is known.
     pub(super) fn measure_from(&self) -> Option<Nanos> {
         self.measure_from
     }
 
-    /// Whether a signal ended the load.
+    /// Returns whether a signal ended the load.
     pub(super) fn is_interrupted(&self) -> bool {
         self.interrupted
     }
 
-    /// Whether the load has ended at this time.
+    /// Returns whether the load has ended at this time.
     pub(super) fn is_over(&self, time: Nanos) -> bool {
         time >= self.end
     }
 
-    /// How long each measured window was, in seconds, until this time.
+    /// Returns the length of each measured window up to this time, in seconds.
     pub(super) fn measured(&self, time: Nanos) -> Vec<f64> {
         self.windows.seconds(self.measure_from, time)
     }
 
-    /// The same at the end of a run that ended at this time.
+    /// Returns the same for a run that ended at this time.
     pub(super) fn measured_in_all(&self, ended: Nanos) -> Vec<f64> {
         self.measured(self.end.min(ended))
     }
 
-    /// What the run is doing at this time.
+    /// Returns the phase at this time.
     pub(super) fn at(&self, time: Nanos) -> Phase {
         if time > self.end {
             return Phase::Drain;
@@ -158,7 +158,7 @@ impl Phases {
         }
     }
 
-    /// How long the phase of this time lasts and what is left of it, where that is known.
+    /// Returns the length of the phase at this time and what is left of it, if that is known.
     pub(super) fn span(&self, time: Nanos) -> Option<(Duration, Duration)> {
         let from = self.measure_from.unwrap_or(0);
         let (start, end) = match (self.at(time), &self.shape) {

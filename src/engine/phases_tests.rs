@@ -1,4 +1,4 @@
-//! The course of a run, event by event, without a thread or a clock.
+//! Tests the phases of a run, event by event, without a thread or a clock.
 
 use super::*;
 use crate::engine::session::tests::plan;
@@ -11,7 +11,7 @@ fn phases(load: &str) -> Phases {
     Phases::new(&plan(load))
 }
 
-/// The phase at the end of each of the first seconds.
+/// Returns the phase at the end of each of the first seconds.
 fn labels<const N: usize>(phases: &Phases) -> [String; N] {
     std::array::from_fn(|second| phases.at((second as Nanos + 1) * S).to_string())
 }
@@ -25,7 +25,7 @@ fn the_phases_of_a_steady_load_follow_one_another() {
     let mut steady = phases(STEADY);
     assert_eq!(steady.known(), None);
     assert_eq!(labels(&steady), ["ramp_up", "ramp_up"]);
-    // All are open after 1.5 seconds.
+    // All connections are open after 1.5 seconds.
     let command = told(&mut steady, Event::Settled, 1_500_000_000);
     let (from, to) = (3_500_000_000, 5_500_000_000);
     assert_eq!(command, Some(Command::Schedule { from, to }));
@@ -69,7 +69,7 @@ fn stages_and_arrivals_have_no_ramp() {
     assert_eq!(labels(&arrivals), ["warm_up", "measure", "drain"]);
 }
 
-/// A signal comes in the ramp, and the last dial ends long after it.
+/// A signal comes during the ramp-up, and the last dial ends long after it.
 #[test]
 fn what_settles_after_the_end_begins_no_measuring() {
     let mut steady = phases(STEADY);
@@ -103,7 +103,7 @@ fn the_load_ends_no_later_than_it_was_to() {
     assert!(steady.is_over(5 * S));
 }
 
-/// One that comes while the load goes on does.
+/// A signal during the load interrupts the run; one in the drain does not.
 #[test]
 fn a_signal_in_the_drain_interrupts_nothing() {
     for (at, interrupted) in [(4 * S, true), (6 * S, false)] {

@@ -1,4 +1,4 @@
-//! Limits met before the first connection: file descriptors, local ports, memory, and the right to vanish.
+//! Limits checked before the first connection: file descriptors, local ports, memory, and the permission to vanish.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -7,7 +7,7 @@ use crate::plan::Budget;
 use crate::scenario::{Cohort, Fault, FaultKind};
 use crate::units::ByteSize;
 
-/// The plan needs more than this machine gives. Fits after "failed to".
+/// The plan needs more resources than this machine has. Fits after "failed to".
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
     /// Too few file descriptors.
@@ -19,13 +19,13 @@ pub enum LimitError {
         }
     )]
     Descriptors {
-        /// Open at once.
+        /// Connections open at once.
         connections: u64,
-        /// Descriptors for them.
+        /// Descriptors that they need.
         needed: u64,
         /// The hard limit of this process.
         limit: u64,
-        /// So many connections would fit.
+        /// How many connections the limit allows.
         possible: u64,
     },
     /// Too few local ports.
@@ -33,13 +33,13 @@ pub enum LimitError {
         "open {connections} connections at once: that takes {needed} local ports on each source address, and net.ipv4.ip_local_port_range gives {limit}\nhint: widen that range, or use more addresses: `target.source_addresses = [\"127.0.0.1-127.0.0.{sources}\"]`"
     )]
     Ports {
-        /// Open at once.
+        /// Connections open at once.
         connections: u64,
-        /// Ports for them on each source address.
+        /// Ports that they need on each source address.
         needed: u64,
-        /// Ports there are on each source address.
+        /// Ports available on each source address.
         limit: u64,
-        /// So many source addresses would do.
+        /// How many source addresses are enough.
         sources: u64,
     },
     /// Too little memory.
@@ -47,11 +47,11 @@ pub enum LimitError {
         "open {connections} connections at once: the run would take about {needed} of memory, and this process may have {limit}\nhint: ask for fewer connections or cohorts, or for shorter payloads"
     )]
     Memory {
-        /// Open at once.
+        /// Connections open at once.
         connections: u64,
-        /// What the run would take.
+        /// Estimated memory of the run.
         needed: ByteSize,
-        /// What the machine, its control group or `ulimit -v` gives.
+        /// Memory that the machine, its control group or `ulimit -v` allows.
         limit: ByteSize,
     },
     /// The target and the source addresses are of different families.
@@ -62,25 +62,25 @@ pub enum LimitError {
         /// An address of the target.
         target: IpAddr,
     },
-    /// A source address is none of this machine.
+    /// A source address does not belong to this machine.
     #[error(
         "dial from {address} of `target.source_addresses`: it is no address of this machine\nhint: `ip address` lists those there are; 127.0.0.1 to 127.255.255.254 are there on Linux"
     )]
     Source {
-        /// It.
+        /// The address.
         address: IpAddr,
     },
-    /// Clients shall vanish, and this process may not make them.
+    /// Clients shall vanish, and this process has no permission for that.
     #[error(
         "make clients of cohort `{cohort}` vanish (`fault = {{ kind = \"vanish\" }}`): that takes the right to filter and to abandon TCP connections (CAP_NET_ADMIN)\nhint: run wsbench as root; or let it start the target (`target.command`): both are then in a network of their own, where that right is there"
     )]
     Vanish {
-        /// Its name.
+        /// The name of the cohort.
         cohort: String,
     },
 }
 
-/// Whether the clients can play their faults.
+/// Checks whether the clients can play their faults.
 pub(super) fn check_faults(
     cohorts: &[Cohort],
     can_vanish: impl FnOnce() -> bool,
@@ -95,7 +95,7 @@ pub(super) fn check_faults(
     }
 }
 
-/// What this machine gives.
+/// The limits of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The hard limit of file descriptors.
@@ -107,10 +107,10 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Reads the limits, and raises the soft limit of file descriptors to the hard one: for this process, and for those
-    /// that it starts from then on.
+    /// Reads the limits, and raises the soft limit of file descriptors to the hard one: for this process, and for the
+    /// processes that it starts from then on.
     pub fn of_this_machine() -> Self {
-        // Where it cannot be raised, the present limit is what there is.
+        // Uses the present limit if it cannot be raised.
         let descriptors = rlimit::increase_nofile_limit(u64::MAX)
             .unwrap_or_else(|_| rlimit::Resource::NOFILE.get_soft().unwrap_or(u64::MAX));
         Self {
@@ -120,10 +120,10 @@ impl Limits {
         }
     }
 
-    /// Whether this process may have the descriptors and the memory that a plan takes.
+    /// Checks whether this process has the descriptors and the memory that a plan needs.
     ///
     /// # Errors
-    /// When it may not.
+    /// When it has not.
     pub fn check_process(&self, budget: &Budget) -> Result<(), LimitError> {
         if budget.descriptors > self.descriptors {
             return Err(LimitError::Descriptors {
@@ -144,10 +144,10 @@ impl Limits {
         Ok(())
     }
 
-    /// Whether a plan fits, with so many addresses of the target.
+    /// Checks whether a plan fits, for a target with `targets` addresses.
     ///
     /// # Errors
-    /// When it does not.
+    /// When it does not fit.
     pub fn check(&self, budget: &Budget, targets: usize) -> Result<(), LimitError> {
         self.check_process(budget)?;
         let Some(ports) = self.ports else {
@@ -166,19 +166,20 @@ impl Limits {
     }
 }
 
-/// Makes room for so many descriptors at once. Left to itself, Linux makes the table of a process larger as it fills,
-/// and where there are several threads each time stops the one that opens for more than ten milliseconds, and all
-/// connections of a worker with it.
+/// Makes room for this many descriptors before they are needed. Otherwise Linux enlarges the descriptor table of a
+/// process step by step. In a process with several threads each step stops the thread that opens a descriptor for more
+/// than ten milliseconds, and with it all connections of that worker.
 pub(crate) fn make_room(descriptors: u64) {
     let Ok(last) = i32::try_from(descriptors.saturating_sub(1)) else {
         return;
     };
-    // Given back at once; the table stays as large as it was. Where there is no room, it is made bit by bit.
+    // The descriptor is closed at once; the table keeps its size. Ignores errors: the table then grows step by step.
     let any = std::fs::File::open("/dev/null");
     let _ = any.map(|any| rustix::io::fcntl_dupfd_cloexec(any, last));
 }
 
-/// Whether each connection can be dialled from its source address: each has an address of the target of its own family.
+/// Checks that each connection can be dialled from its source address: for each one, the target has an address of the
+/// same family.
 pub(super) fn check_families(targets: &[SocketAddr], sources: &[IpAddr]) -> Result<(), LimitError> {
     let fits =
         |target: &SocketAddr| (sources.iter()).all(|source| source.is_ipv4() == target.is_ipv4());
@@ -190,7 +191,7 @@ pub(super) fn check_families(targets: &[SocketAddr], sources: &[IpAddr]) -> Resu
     }
 }
 
-/// Whether each source address is one of this machine: tried on a socket.
+/// Checks that each source address belongs to this machine, by binding a socket to it.
 pub(super) fn check_sources(sources: &[IpAddr]) -> Result<(), LimitError> {
     for source in sources {
         let bound = UdpSocket::bind((*source, 0));
@@ -208,7 +209,7 @@ fn local_ports() -> Option<u64> {
     Some((high + 1).saturating_sub(low))
 }
 
-/// The least of what the machine has, its control group (version 2 or 1) may have, and RLIMIT_AS allows.
+/// Returns the smallest of the machine's memory, the limit of its control group (version 2 or 1), and RLIMIT_AS.
 fn memory() -> Option<u64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let machine = read("/proc/meminfo").and_then(|text| {
@@ -277,7 +278,7 @@ mod tests {
         }
     }
 
-    /// MemTotal of proc_meminfo(5).
+    /// Reads MemTotal of proc_meminfo(5).
     #[cfg(target_os = "linux")]
     #[test]
     fn the_memory_of_this_machine_is_known() {
@@ -307,7 +308,7 @@ mod tests {
         }
     }
 
-    /// `FDSize` of proc_pid_status(5).
+    /// Reads `FDSize` of proc_pid_status(5).
     #[cfg(target_os = "linux")]
     #[test]
     fn there_is_room_for_all_descriptors_before_the_first_dial() {

@@ -1,4 +1,4 @@
-//! Everything that can fail before the first connection does so here.
+//! Does everything that can fail before the first connection.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,22 +15,22 @@ use crate::net::{Resolver, can_vanish};
 use crate::plan::{Budget, Plan};
 use crate::scenario::WsUrl;
 
-/// A run that may begin.
+/// A run that is ready to start.
 pub struct Prepared {
     launch: Launch,
 }
 
 impl Prepared {
-    /// Checks a plan against this machine, for a target at this address. `workers` threads, or as many as there
-    /// are cores. Looks the target's name up, for `connect_timeout` at most. A name that cannot be resolved is no error
-    /// here: every dial will fail for it, and be counted.
+    /// Checks a plan against this machine. Uses `workers` threads, or one for each core. Looks the target's name up,
+    /// for at most `connect_timeout`. A name that cannot be resolved is no error here: every dial will fail because of
+    /// it, and be counted.
     ///
-    /// `routes` are, by cohort, where its connections go instead, with the handshake they would have had; a cohort
-    /// without one goes to the target.
+    /// `routes` are, by cohort, the addresses to connect to instead of the target, with an unchanged handshake. A
+    /// cohort without a route connects to the target.
     ///
     /// # Errors
-    /// When limits are too low, certificates are missing, a source address is not of this machine, or a client shall
-    /// vanish and may not.
+    /// When limits are too low, certificates are missing, a source address does not belong to this machine, or a client
+    /// shall vanish and this process has no permission for that.
     pub fn new(
         plan: Plan,
         url: &WsUrl,
@@ -63,13 +63,13 @@ impl Prepared {
         })
     }
 
-    /// How many workers there will be.
+    /// The number of workers.
     pub fn workers(&self) -> usize {
         self.launch.workers
     }
 
-    /// Runs it. `observer` is told when measuring starts, sees every second, and may end the run; `interrupt` yields
-    /// once for each signal.
+    /// Runs the plan. `observer` receives the start of measuring and every second, and may end the run; `interrupt`
+    /// yields once for each signal.
     ///
     /// # Errors
     /// When a worker fails, or on the second signal.
@@ -82,7 +82,7 @@ impl Prepared {
     }
 }
 
-/// How many workers a run has, unless it is told otherwise.
+/// The default number of workers.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

@@ -1,12 +1,12 @@
-//! How wsbench itself fares: CPU and memory of this process. Linux tells; elsewhere nothing is said.
+//! The resources that wsbench itself uses: CPU and memory of this process. Known on Linux only.
 
 use crate::measure::Sample;
 use crate::plan::Nanos;
 
-/// With fewer connections their memory cannot be told from that of the histograms.
+/// With fewer connections their memory cannot be distinguished from that of the histograms.
 const ENOUGH_CONNECTIONS: u64 = 5000;
 
-/// Samples the process from interval to interval.
+/// Samples the process once for each interval.
 #[derive(Debug)]
 pub(super) struct Sampler {
     /// Memory before the first dial, in bytes.
@@ -24,7 +24,7 @@ impl Sampler {
         }
     }
 
-    /// Since the last call, with so many connections open now.
+    /// Samples the time since the last call; `open` is the number of connections open now.
     pub(super) fn sample(&mut self, now: Nanos, open: u64) -> Sample {
         let cpu_seconds = system::cpu_seconds();
         let passed = now.saturating_sub(self.last_at) as f64 / 1e9;
@@ -54,7 +54,7 @@ mod system {
 
     use rustix::time::{ClockId, clock_gettime};
 
-    /// User and system time of this process.
+    /// User and system time of this process, in seconds.
     pub(super) fn cpu_seconds() -> Option<f64> {
         let spent = clock_gettime(ClockId::ProcessCPUTime);
         Some(spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9)

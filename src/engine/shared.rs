@@ -1,4 +1,4 @@
-//! What the parts of a run share: a little between all workers, the rest within one.
+//! The state that the parts of a run share: some of it between all workers, the rest within one.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -19,19 +19,19 @@ use crate::plan::{Nanos, Plan, Windows};
 use crate::time::{Clock, nanos};
 use crate::time::{Deadlines, NEVER, Seat};
 
-/// How often [`Shared::attend`] checks the clock.
+/// How many times [`Shared::attend`] checks the clock.
 const LOOKS: Nanos = 10;
 
-/// What all workers share. Written seldom, read often.
+/// The state that all workers share. Written rarely, read often.
 #[derive(Debug)]
 pub(super) struct RunState {
-    /// Where measuring starts; [`NEVER`] until that is known.
+    /// When measuring starts; [`NEVER`] until that is known.
     measure_from: AtomicU64,
-    /// Where the load ends; [`NEVER`] until that is known.
+    /// When the load ends; [`NEVER`] until that is known.
     end: AtomicU64,
     /// Planned connections that are open or have failed.
     settled: AtomicU64,
-    /// Told when `settled` reaches `planned`.
+    /// Notified when `settled` reaches `planned`.
     pub(super) all_settled: Notify,
     planned: u64,
 }
@@ -47,13 +47,13 @@ impl RunState {
         }
     }
 
-    /// Sets where measuring starts and the load ends, unless it has been cut short before.
+    /// Sets when measuring starts and the load ends, unless the load was cut short before.
     pub(super) fn schedule(&self, measure_from: Nanos, end: Nanos) {
         self.end.fetch_min(end, Ordering::AcqRel);
         self.measure_from.store(measure_from, Ordering::Release);
     }
 
-    /// The load ends sooner than planned.
+    /// Ends the load sooner than planned.
     pub(super) fn cut_short(&self, now: Nanos) {
         self.end.fetch_min(now, Ordering::AcqRel);
     }
@@ -66,7 +66,7 @@ impl RunState {
         self.end.load(Ordering::Acquire)
     }
 
-    /// One more planned connection is open or has failed.
+    /// Counts one more planned connection that is open or has failed.
     pub(super) fn settle(&self) {
         if self.settled.fetch_add(1, Ordering::AcqRel) + 1 == self.planned {
             self.all_settled.notify_one();
@@ -74,26 +74,26 @@ impl RunState {
     }
 }
 
-/// What the connections of one worker share. Never crosses a thread.
+/// The state that the connections of one worker share. Stays on one thread.
 pub(super) struct Shared {
     pub(super) clock: Box<dyn Clock>,
     pub(super) plan: Arc<Plan>,
     pub(super) state: Arc<RunState>,
     pub(super) deadlines: Rc<Deadlines>,
     pub(super) shard: RefCell<Shard>,
-    /// Told when the load has ended.
+    /// Notified when the load has ended.
     pub(super) ended: Notify,
-    /// All connections read into it, one at a time.
+    /// The read buffer of all connections, used by one at a time.
     pub(super) room: RefCell<Room>,
-    /// Payloads are put together here.
+    /// The buffer in which payloads are built.
     pub(super) scratch: RefCell<Vec<u8>>,
-    /// Clients that are not done.
+    /// Number of clients that are not done.
     pub(super) clients: Cell<usize>,
-    /// No client will be started any more.
+    /// Whether all clients have been started.
     pub(super) all_begun: Cell<bool>,
-    /// One of them panicked, and its books are open for ever.
+    /// Whether a client panicked. Its counters are then incomplete.
     pub(super) has_panicked: Cell<bool>,
-    /// Told when `clients` reaches zero, and when `all_begun` or `has_panicked` is set.
+    /// Notified when `clients` reaches zero, and when `all_begun` or `has_panicked` is set.
     pub(super) idle: Notify,
     windows: Windows,
 }
@@ -117,7 +117,7 @@ impl Shared {
         }
     }
 
-    /// Waits until then. What has come up shortly before can hold it up, as it does any deadline.
+    /// Waits until `at`. Other deadlines of the worker can delay it, like any deadline.
     pub(super) async fn sleep_until(&self, at: Nanos) {
         let seat = Seat::take(&self.deadlines);
         poll_fn(|cx| {
@@ -130,7 +130,7 @@ impl Shared {
         .await;
     }
 
-    /// Waits for a span of time in which the worker ran. Checks the clock [`LOOKS`] times; where a check comes too late,
+    /// Waits for a span of time in which the worker ran. Checks the clock [`LOOKS`] times; if a check comes too late,
     /// because the worker was stopped or had no processor, the delay is not counted. Returns the time that was not
     /// counted, in nanoseconds.
     pub(super) async fn attend(&self, span: Nanos) -> Nanos {
@@ -154,12 +154,12 @@ impl Shared {
         lost
     }
 
-    /// Whether the load has ended.
+    /// Returns whether the load has ended.
     pub(super) fn is_over(&self, now: Nanos) -> bool {
         now >= self.state.end()
     }
 
-    /// The window a time belongs to.
+    /// Returns the window that contains `time`.
     pub(super) fn window(&self, time: Nanos) -> Window {
         if time >= self.state.end() {
             return Window::OUTSIDE;
@@ -167,13 +167,13 @@ impl Shared {
         self.windows.at(time, self.state.measure_from())
     }
 
-    /// Records what belongs to a time.
+    /// Records values of the window that contains `time`.
     pub(super) fn record(&self, cohort: usize, time: Nanos, what: impl FnOnce(&mut Cells)) {
         let window = self.window(time);
         what(self.shard.borrow_mut().cohorts[cohort].window(window));
     }
 
-    /// Records what covers the whole run.
+    /// Records values that cover the whole run.
     pub(super) fn whole(&self, cohort: usize, what: impl FnOnce(&mut Cells)) {
         what(&mut self.shard.borrow_mut().cohorts[cohort].whole);
     }
@@ -194,7 +194,7 @@ impl Shared {
         (times.iter()).for_each(|time| shard.look_ups.record(nanos(*time)));
     }
 
-    /// Records the addresses that a dial of this cohort went on from.
+    /// Records the addresses that failed before a dial of this cohort tried the next one.
     pub(super) fn passed(&self, cohort: usize, passed: &[(SocketAddr, Failure)]) {
         let mut shard = self.shard.borrow_mut();
         for (address, failure) in passed {
@@ -205,7 +205,7 @@ impl Shared {
         }
     }
 
-    /// One client less.
+    /// Counts a client that is done.
     pub(super) fn client_done(&self) {
         self.clients.set(self.clients.get() - 1);
         if self.clients.get() == 0 {
@@ -222,8 +222,8 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
-    /// How long a wait of ten seconds took by a clock that jumps by these steps, then by one second again and again, and
-    /// what of it was not counted.
+    /// Returns how long a wait of ten seconds took, and how much of that was not counted. The clock jumps by these
+    /// steps, then by one second each time.
     fn attended(jumps: &[Nanos]) -> (Nanos, Nanos) {
         const SECOND: Nanos = 1_000_000_000;
         let clock = Manual::default();
@@ -234,7 +234,7 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         let mut jumps = jumps.iter();
         for _ in 0..100 {
-            // The second time after it has yielded.
+            // Polls a second time, because `attend` yields before it returns.
             for _ in 0..2 {
                 if let Poll::Ready(lost) = wait.as_mut().poll(&mut cx) {
                     return (clock.now() / SECOND, lost / SECOND);
@@ -248,16 +248,16 @@ mod tests {
     #[test]
     fn a_wait_does_not_count_what_the_worker_missed() {
         assert_eq!(attended(&[]), (10, 0));
-        // Stopped for twenty seconds: one of them was asked for.
+        // Stopped for twenty seconds: one of them was asked for, 19 are not counted.
         assert_eq!(attended(&[1, 1, 20]), (29, 19));
-        // A little late is what every timer is.
+        // A small delay is normal for every timer, and is counted.
         assert_eq!(attended(&[2, 2, 2, 2, 2]), (10, 0));
         assert_eq!(attended(&[30; 100]), (300, 290));
     }
 
     #[test]
     fn a_run_that_was_cut_short_stays_so() {
-        // A signal comes during the ramp, and then the last handshakes end.
+        // A signal comes during the ramp-up, and the last handshakes end after it.
         let state = RunState::new(1);
         state.cut_short(5);
         state.schedule(10, 20);

@@ -1,4 +1,4 @@
-//! Drives a run: tells the phases what happens and the crew what follows, merges shards, and shows each second.
+//! Drives a run: passes events to the phases and their commands to the crew, merges shards, and reports each second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +20,14 @@ use crate::plan::{Nanos, Plan};
 use crate::scenario::Shape;
 use crate::time::Clock as _;
 
-/// Everything a run needs, checked: from here on nothing but the target decides how it goes.
+/// Everything that a run needs, checked before. After this only a failing worker or the target can make it fail.
 pub(super) struct Launch {
     pub(super) plan: Arc<Plan>,
     pub(super) dialer: Arc<Dialer>,
     pub(super) workers: usize,
 }
 
-/// Runs it all. `observer` sees every second, and may end the run. `interrupt` yields once for each signal.
+/// Runs the plan. `observer` receives every second and may end the run. `interrupt` yields once for each signal.
 pub(super) fn run(
     launch: Launch,
     mut interrupt: mpsc::Receiver<()>,
@@ -57,10 +57,10 @@ struct Supervisor<C> {
     collector: Collector,
     sampler: Sampler,
     aborted: bool,
-    /// The newest that was seen.
+    /// The phase of the last second.
     phase: Option<Phase>,
     failed: u64,
-    /// How many connections are planned to be open together, where that can be said.
+    /// How many connections are planned to be open at once, if that is known.
     together: Option<u64>,
     ended_at: Nanos,
 }
@@ -110,7 +110,7 @@ impl<C: Crew> Supervisor<C> {
                         self.take_in(observer)?;
                     }
                     Told::Gone => {
-                        // A worker failed: what the others saw counts all the same.
+                        // A worker failed: the numbers of the others are still valid.
                         self.merging.end();
                         self.take_in(observer)?;
                         break;
@@ -122,7 +122,7 @@ impl<C: Crew> Supervisor<C> {
         Ok(())
     }
 
-    /// Tells the phases, and whoever has to know what follows.
+    /// Passes an event to the phases, and their command to the crew and the observer.
     fn tell(&mut self, event: Event, observer: &mut dyn Observer) -> Result<(), EngineError> {
         let clock = self.crew.clock();
         info!(?event, at_s = clock.now() as f64 / 1e9);
@@ -135,7 +135,7 @@ impl<C: Crew> Supervisor<C> {
         Ok(())
     }
 
-    /// Takes in every interval that is whole.
+    /// Takes in every interval that is complete.
     fn take_in(&mut self, observer: &mut dyn Observer) -> Result<(), EngineError> {
         while let Some(shard) = self.merging.next() {
             let ends_it = self.second(shard, observer);
@@ -147,7 +147,7 @@ impl<C: Crew> Supervisor<C> {
         Ok(())
     }
 
-    /// Takes in one second of all workers, and says whether it is to be the last.
+    /// Takes in one second of all workers. Returns whether the observer ends the run.
     fn second(&mut self, mut shard: Shard, observer: &mut dyn Observer) -> bool {
         let time = (shard.interval + 1) * INTERVAL;
         let open: u64 = shard.cohorts.iter().map(|cohort| cohort.open.open).sum();
@@ -177,7 +177,7 @@ impl<C: Crew> Supervisor<C> {
         let windows = self.phases.measured_in_all(self.ended_at);
         let origin = self.crew.clock().instant(0);
         let workers = self.crew.workers();
-        // Before the numbers are put together, so that no thread is left whatever comes.
+        // Stops the threads before the numbers are computed, so that no thread is left in any case.
         let failure = self.crew.end();
         Finished {
             summary: (self.collector).summary(self.ended_at as f64 / 1e9, &windows),

@@ -1,4 +1,4 @@
-//! What becomes of a run, with a crew that does what it is told by a test.
+//! Tests the supervisor with a scripted crew.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -9,12 +9,12 @@ use crate::engine::worker::Handover;
 use crate::measure::Echoes;
 use crate::time::Monotonic;
 
-/// Tells what it was given to tell, and then nothing.
+/// Returns the given events, and then waits without end.
 struct Scripted {
     clock: Monotonic,
     tells: VecDeque<Told>,
     commands: Vec<Command>,
-    /// Whom a shard was given back to.
+    /// The workers that got a shard back.
     given_back: Vec<usize>,
 }
 
@@ -47,7 +47,7 @@ impl Crew for Scripted {
     }
 }
 
-/// Counts what it sees, and ends the run in a given second.
+/// Counts its calls, and ends the run in a given second.
 #[derive(Default)]
 struct Looker {
     measuring: u32,
@@ -71,7 +71,7 @@ impl Observer for Looker {
     }
 }
 
-/// A run of two workers that tell this.
+/// A run of two workers that report these events.
 fn supervisor(tells: impl IntoIterator<Item = Told>) -> Supervisor<Scripted> {
     let plan = plan("load.connections = 2");
     let crew = Scripted {
@@ -83,7 +83,7 @@ fn supervisor(tells: impl IntoIterator<Item = Told>) -> Supervisor<Scripted> {
     Supervisor::new(&plan, Phases::new(&plan), crew)
 }
 
-/// A second of one worker in which a connection opened.
+/// One second of one worker in which a connection opened.
 fn shard(worker: usize, interval: u64, last: bool) -> Told {
     let mut shard = Shard::new(&plan("load.connections = 2").layout());
     shard.interval = interval;
@@ -131,7 +131,7 @@ async fn a_run_is_over_when_both_have_handed_over_their_last() {
     assert_eq!(run.finish().summary.count("connections.opened"), 3);
 }
 
-/// What the other worker saw until then is not thrown away.
+/// The numbers of the other worker until then are kept.
 #[tokio::test]
 async fn a_failure_ends_the_load_and_leaves_what_was_seen() {
     let mut run = supervisor([Told::Failed, shard(1, 0, true), Told::Gone]);

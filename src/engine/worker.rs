@@ -1,5 +1,5 @@
-//! One worker: a thread with its own runtime, connections, deadlines and shard. Shares nothing on the path of
-//! a message.
+//! One worker: a thread with its own runtime, connections, deadlines and shard. Shares nothing with other threads on
+//! the path of a message.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -22,18 +22,19 @@ use crate::time;
 use crate::time::Monotonic;
 use crate::time::Seat;
 
-/// How long an interval is, in nanoseconds.
+/// The length of an interval, in nanoseconds.
 pub(super) const INTERVAL: Nanos = Interval::SECOND_NS;
 
-/// At the end of the load connections are woken so many at a time, so that the last answers are not held up.
+/// Number of connections that are woken together at the end of the load. Limited, so that the last answers are not
+/// delayed.
 const WOKEN_AT_ONCE: usize = 64;
 const BETWEEN_WAKES: Nanos = 2_000_000;
 
-/// Tasks that run before the runtime looks at its sockets and timer again: fewer than its default, because a
-/// look is cheap and lateness is not.
+/// Number of tasks that run before the runtime checks its sockets and timer again. Smaller than its default, because a
+/// check is cheap and lateness is not.
 const EVENT_INTERVAL: u32 = 16;
 
-/// What a worker is handed.
+/// What a worker needs to start.
 pub(super) struct Assignment {
     pub(super) worker: usize,
     pub(super) workers: usize,
@@ -41,7 +42,7 @@ pub(super) struct Assignment {
     pub(super) dialer: Arc<Dialer>,
     pub(super) state: Arc<RunState>,
     pub(super) clock: Monotonic,
-    /// Changes when the end of the load is set, or set anew.
+    /// Changes when the end of the load is set, or set again.
     pub(super) end: watch::Receiver<()>,
     pub(super) shards: mpsc::Sender<Handover>,
     pub(super) recycled: Receiver<Shard>,
@@ -51,15 +52,15 @@ pub(super) struct Assignment {
 pub(super) struct Handover {
     pub(super) worker: usize,
     pub(super) shard: Shard,
-    /// The worker is done.
+    /// Whether the worker is done.
     pub(super) last: bool,
 }
 
-/// Runs a worker to the end of its last connection.
+/// Runs a worker until its last connection ends.
 pub(super) fn run(assignment: Assignment) -> std::io::Result<()> {
     let mut builder = Builder::new_current_thread();
     builder.enable_io().event_interval(EVENT_INTERVAL);
-    // Our own timer stands on the runtime's only where the system has no precise one.
+    // Our own timer uses the runtime's only if the system has no precise one.
     if !time::PRECISE {
         builder.enable_time();
     }
@@ -80,7 +81,7 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
         recycled,
     } = assignment;
     let shared = Rc::new(Shared::new(Box::new(clock), plan.clone(), state));
-    // A task of its own, because a waking is polled often and what follows here is not.
+    // Runs in its own task, because the pulse is polled often and the code below is not.
     let pulse = tokio::task::spawn_local(pulse(shared.clone(), dialer, worker, workers));
     let load = async {
         while !shared.all_begun.get() || shared.clients.get() > 0 {
@@ -111,7 +112,7 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Starts clients and wakes them. Ends only with an error.
+/// Starts clients and fires deadlines. Returns only with an error.
 async fn pulse(
     shared: Rc<Shared>,
     dialer: Arc<Dialer>,
@@ -131,7 +132,7 @@ async fn pulse(
     result
 }
 
-/// Starts a client at each opening's time, until the load ends.
+/// Starts a client at the time of each opening, until the load ends.
 async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, workers: usize) {
     let room = room(shared, worker, workers);
     let seat = Seat::take(&shared.deadlines);
@@ -158,14 +159,15 @@ async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, work
         }
         shared.clients.set(shared.clients.get() + 1);
         tokio::task::spawn_local(client::live(shared.clone(), dialer.clone(), opening));
-        // With no ramp all are due at once: the first ones go on while the others are started.
+        // Yields, because with no ramp all openings are due at once: the first clients continue while the others are
+        // started.
         tokio::task::consume_budget().await;
     }
     shared.all_begun.set(true);
     shared.idle.notify_one();
 }
 
-/// This worker's share of `max_open`.
+/// Returns this worker's share of `max_open`.
 fn room(shared: &Shared, worker: usize, workers: usize) -> usize {
     match shared.plan.scenario.load.shape {
         Shape::Arrivals { max_open, .. } => {
@@ -199,7 +201,7 @@ async fn announce_end(shared: &Shared, mut changed: watch::Receiver<()>) {
     std::future::pending().await
 }
 
-/// Hands the shard over at the end of each interval, and goes on with a recycled one.
+/// Hands the shard over at the end of each interval, and continues with a recycled one.
 struct Handing {
     worker: usize,
     shards: mpsc::Sender<Handover>,
@@ -209,7 +211,7 @@ struct Handing {
 }
 
 impl Handing {
-    /// Never returns.
+    /// Hands over at the end of each interval. Never returns.
     async fn every_interval(&self, shared: &Shared) {
         loop {
             let end = (self.interval.get() + 1) * INTERVAL;
@@ -224,7 +226,7 @@ impl Handing {
 
     async fn last(&self, shared: &Shared) {
         let handover = self.swap(shared, true);
-        // Nobody listens any more only when the run was given up.
+        // Ignores an error: the receiver is gone only if the run was given up.
         let _ = self.shards.send(handover).await;
     }
 

@@ -1,5 +1,5 @@
-//! Those who make the load, as the supervisor sees them: commands go out, shards come in.
-//! Today they are this process's threads; whoever else runs shares of a plan is another implementation of [`Crew`].
+//! The workers that generate the load, as the supervisor sees them: it sends commands and receives shards. Today they
+//! are threads of this process; workers elsewhere need another implementation of [`Crew`].
 
 mod threads;
 
@@ -11,7 +11,7 @@ use crate::measure::Shard;
 use crate::plan::Nanos;
 use crate::time::Monotonic;
 
-/// What a crew is told. Times are nanoseconds since the first dial.
+/// A command to all workers. Times are nanoseconds since the first dial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Command {
     /// Measuring starts and the load ends at these times, unless it was cut short before.
@@ -20,35 +20,35 @@ pub(super) enum Command {
     CutShort { at: Nanos },
 }
 
-/// What a crew tells.
+/// An event that a crew reports.
 pub(super) enum Told {
-    /// Every planned connection is open or has failed. Told once.
+    /// Every planned connection is open or has failed. Reported once.
     Settled,
-    /// What one worker saw in one interval.
+    /// The numbers of one worker in one interval.
     Shard(Box<Handover>),
-    /// A worker failed. The others come to their end, and [`Crew::end`] says why.
+    /// A worker failed. The others finish, and [`Crew::end`] returns the reason.
     Failed,
-    /// Nobody hands over any more.
+    /// No worker hands over any more.
     Gone,
 }
 
-/// Those who make the load.
+/// The workers that generate the load.
 pub(super) trait Crew {
-    /// How many hand shards over, numbered from 0.
+    /// The number of workers; they are numbered from 0.
     fn workers(&self) -> usize;
 
-    /// The clock that all go by; its zero is the first dial.
+    /// The clock that all workers use; its origin is the first dial.
     fn clock(&self) -> Monotonic;
 
-    /// Tells all of them. Does not wait.
+    /// Sends a command to all workers. Does not wait.
     fn command(&mut self, command: Command);
 
-    /// What they tell next. May be dropped at any time; nothing is lost by that.
+    /// Waits for the next event. Cancel-safe: no event is lost if the future is dropped.
     async fn next(&mut self) -> Told;
 
-    /// Gives a worker an empty shard to go on with. One that is done takes nothing back.
+    /// Gives a worker an empty shard for later use. A worker that is done ignores it.
     fn give_back(&mut self, worker: usize, shard: Shard);
 
-    /// Waits until all have come to their end, and says why the first of those failed that did.
+    /// Waits until all workers have ended. Returns the error of the first one that failed.
     fn end(self) -> Option<EngineError>;
 }

@@ -14,26 +14,26 @@ use crate::engine::worker::{self, Assignment, Handover};
 use crate::measure::Shard;
 use crate::time::Monotonic;
 
-/// Shards on their way, for each worker, before one has to cover two intervals.
+/// Number of shards of each worker that can wait for the supervisor, before a shard has to cover two intervals.
 const SHARDS_WAITING: usize = 8;
 
-/// The workers' threads, and the ways to talk with them.
+/// The threads of the workers, and the channels to them.
 pub(in crate::engine) struct Threads {
     clock: Monotonic,
     state: Arc<RunState>,
     end: watch::Sender<()>,
     shards: mpsc::Receiver<Handover>,
-    /// Told when one of them fails.
+    /// Receives a message when one of them fails.
     failed: mpsc::Receiver<()>,
     recycle: Vec<Sender<Shard>>,
     threads: Vec<JoinHandle<std::io::Result<()>>>,
 }
 
 impl Threads {
-    /// Starts them. What is known beforehand is told before anyone works by it.
+    /// Starts the threads. Applies `known` before any of them starts.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system cannot start a thread.
     pub(in crate::engine) fn start(
         launch: &Launch,
         known: Option<Command>,
@@ -130,7 +130,7 @@ impl Crew for Threads {
     }
 }
 
-/// Tells the supervisor if it is dropped before it was put away: by an error or a panic.
+/// Tells the supervisor that a worker failed, by an error or a panic: if it is dropped without [`Self::put_away`].
 struct Alarm(Option<mpsc::Sender<()>>);
 
 impl Alarm {
@@ -141,7 +141,7 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        // Where it is full, it was told already.
+        // A full channel means that the supervisor has been told already.
         let _ = self.0.take().map(|supervisor| supervisor.try_send(()));
     }
 }

@@ -5,33 +5,33 @@ use super::pace::Pace;
 use crate::plan::{Nanos, Pacer, Series, Template, nanos};
 use crate::scenario::{Expect, Message};
 
-/// The schedule of a message and its answers that are due. Lives as long as its client, across reconnects.
+/// The schedule of a message and its unanswered sends. Lives as long as its client, across reconnects.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    /// What its messages are named by.
+    /// Identifies its messages in their stamps.
     pub(super) series: Series,
-    /// Where the stamp of an echo stands; `None` where messages have none.
+    /// The position of the stamp in an echo; `None` if messages have no stamp.
     stamp_at: Option<u32>,
     pace: Pace,
     ledger: Ledger,
     left: u64,
 }
 
-/// What is to be done with the next message now.
+/// What to do with the next message now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Next {
     /// Send it.
     Send { intended: Nanos, sequence: u64 },
     /// Its time to be sent has passed: count it, and ask again.
     GiveUp(Nanos),
-    /// Nothing yet.
+    /// Do nothing yet.
     Wait,
 }
 
 /// A stamp that was found in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Where it begins.
+    /// The position of its first byte.
     pub(super) at: usize,
     pub(super) sequence: u64,
     pub(super) intended: Nanos,
@@ -64,7 +64,7 @@ impl Exchange {
         self.pace.resume(now);
     }
 
-    /// Gives up the next message if it was due before `until`, and says when it was intended.
+    /// Gives up the next message if it was due before `until`, and returns its intended time.
     pub(super) fn give_up(&mut self, until: Nanos) -> Option<Nanos> {
         let intended = self.pace.scheduled()?;
         if intended >= until || self.left == 0 {
@@ -75,7 +75,7 @@ impl Exchange {
         Some(intended)
     }
 
-    /// What to do now, where nothing is due from `end` on.
+    /// Returns what to do now; nothing is due from `end` on.
     pub(super) fn next(&mut self, now: Nanos, end: Nanos) -> Next {
         let intended = self.pace.next();
         if self.left == 0 || intended >= end || intended > now {
@@ -87,7 +87,7 @@ impl Exchange {
             return Next::GiveUp(intended);
         }
         if self.pace.is_full(self.ledger.unanswered()) {
-            // An answer comes, or the oldest one times out, before this one is given up.
+            // An answer comes, or the oldest message times out, before this message is given up.
             return Next::Wait;
         }
         Next::Send {
@@ -96,7 +96,7 @@ impl Exchange {
         }
     }
 
-    /// When [`Self::next`] is worth asking again, if no answer comes before: now or earlier, if it is at once.
+    /// When to call [`Self::next`] again, if no answer comes before. Now or earlier means at once.
     pub(super) fn wakes(&self, end: Nanos) -> Nanos {
         let intended = self.pace.next();
         let is_full = self.pace.is_full(self.ledger.unanswered());
@@ -106,7 +106,7 @@ impl Exchange {
         intended
     }
 
-    /// The message that [`Self::next`] named was sent.
+    /// Records that the message that [`Self::next`] returned was sent.
     pub(super) fn sent(&mut self, intended: Nanos, now: Nanos) {
         self.left -= 1;
         self.pace.advance();
@@ -116,12 +116,12 @@ impl Exchange {
         self.ledger.sent(intended, now);
     }
 
-    /// The stamp of this exchange, where an echo has it.
+    /// Returns the stamp of this exchange at the position where an echo has it.
     pub(super) fn find(&self, bytes: &[u8]) -> Option<Found> {
         self.read(bytes, self.stamp_at? as usize)
     }
 
-    /// The stamp of this exchange that begins at `at`.
+    /// Returns the stamp of this exchange that begins at `at`.
     pub(super) fn read(&self, bytes: &[u8], at: usize) -> Option<Found> {
         self.stamp_at?;
         let (sequence, intended) = self.series.read(bytes.get(at..)?)?;
@@ -132,13 +132,13 @@ impl Exchange {
         })
     }
 
-    /// An answer that names its message.
+    /// Handles an answer that names its message.
     pub(super) fn answer(&mut self, sequence: u64, now: Nanos) -> Answer {
         let answer = self.ledger.answer(sequence, now);
         self.settle(answer, now)
     }
 
-    /// An answer that names no message.
+    /// Handles an answer that names no message.
     pub(super) fn answer_in_order(&mut self, now: Nanos) -> Answer {
         let answer = self.ledger.answer_in_order(now);
         self.settle(answer, now)
@@ -151,17 +151,17 @@ impl Exchange {
         answer
     }
 
-    /// Whether an answer is expected to its messages.
+    /// Returns whether its messages expect an answer.
     pub(super) fn is_answered(&self) -> bool {
         self.ledger.is_answered()
     }
 
-    /// Whether an answer without a name could be for this message.
+    /// Returns whether an answer without a stamp could belong to this message.
     pub(super) fn awaits(&self) -> bool {
         self.ledger.awaits()
     }
 
-    /// Whether an answer without a name may be another message's.
+    /// Returns whether an answer without a stamp may belong to another message.
     pub(super) fn is_uncertain(&self) -> bool {
         self.ledger.is_uncertain()
     }
@@ -171,19 +171,19 @@ impl Exchange {
         self.ledger.expires()
     }
 
-    /// Gives up the oldest message if its time has come, and says when it was intended.
+    /// Gives up the oldest message if it has timed out, and returns its intended time.
     pub(super) fn expire(&mut self, now: Nanos) -> Option<Nanos> {
         let intended = self.ledger.expire(now)?;
         self.pace.settled(now);
         Some(intended)
     }
 
-    /// The connection is gone: the intended times of what was unanswered on it.
+    /// The connection is gone: returns the intended times of the messages that were unanswered on it.
     pub(super) fn lose(&mut self) -> impl Iterator<Item = Nanos> {
         self.ledger.lose()
     }
 
-    /// Whether no answer is due.
+    /// Returns whether no answer is due.
     pub(super) fn is_settled(&self) -> bool {
         self.ledger.unanswered() == 0
     }

@@ -1,26 +1,27 @@
-//! The books on one message of one connection: what is unanswered, what has timed out, and what an answer means.
+//! Tracks one message of one connection: what is unanswered, what has timed out, and what an answer means.
 
 use std::collections::VecDeque;
 
 use crate::plan::Nanos;
 
-/// Timed-out messages whose late answer is still told from an unknown message; older ones are forgotten.
+/// Number of timed-out messages that are remembered, so that a late answer is not taken for an unknown message. Older
+/// ones are forgotten.
 const REMEMBERED: usize = 1024;
 
-/// Each message that was sent comes to one end: answered in time, timed out, or lost with its connection.
+/// Tracks each sent message until it is answered in time, timed out, or lost with its connection.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    /// Of the next message.
+    /// The sequence number of the next message.
     sequence: u64,
-    /// Answers are expected.
+    /// Whether answers are expected.
     is_answered: bool,
     timeout: Nanos,
-    /// Unanswered ones and, between them, answered ones; the first is always unanswered.
+    /// Unanswered messages and the answered ones between them; the first is always unanswered.
     pending: VecDeque<Pending>,
     unanswered: u32,
-    /// The sequence numbers of those that may still be answered too late, oldest first.
+    /// The sequence numbers of timed-out messages that may still be answered late, oldest first.
     timed_out: VecDeque<u64>,
-    /// Since when nothing is unanswered, where nothing is.
+    /// Since when no message is unanswered, if none is.
     quiet_since: Nanos,
 }
 
@@ -34,18 +35,18 @@ struct Pending {
 /// What an answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Answer {
-    /// In time; to be compared.
+    /// It came in time; its content is still to be compared.
     InTime { intended: Nanos, sent: Nanos },
-    /// After its timeout.
+    /// It came after its timeout.
     Late,
-    /// Answered before.
+    /// The message was answered before.
     Duplicate,
-    /// Never sent.
+    /// The message was never sent.
     Unknown,
 }
 
 impl Ledger {
-    /// `is_answered` where answers are expected, each within `timeout` of its send.
+    /// `is_answered` is true if answers are expected, each within `timeout` after its send.
     pub(super) fn new(is_answered: bool, timeout: Nanos) -> Self {
         Self {
             sequence: 0,
@@ -58,7 +59,7 @@ impl Ledger {
         }
     }
 
-    /// Of the next message, counted from 0.
+    /// The sequence number of the next message, from 0.
     pub(super) fn sequence(&self) -> u64 {
         self.sequence
     }
@@ -76,7 +77,7 @@ impl Ledger {
         self.unanswered
     }
 
-    /// The next message was sent.
+    /// Records that the next message was sent.
     pub(super) fn sent(&mut self, intended: Nanos, now: Nanos) {
         self.sequence += 1;
         if self.is_answered {
@@ -89,7 +90,7 @@ impl Ledger {
         }
     }
 
-    /// An answer that names its message.
+    /// Handles an answer that names its message.
     pub(super) fn answer(&mut self, sequence: u64, now: Nanos) -> Answer {
         let first = self.sequence - self.pending.len() as u64;
         if sequence >= self.sequence || !self.is_answered {
@@ -115,8 +116,8 @@ impl Ledger {
         answer
     }
 
-    /// An answer that names no message: it is taken for the oldest unanswered one's, and for a late one only where
-    /// none is unanswered. So a lost answer costs one message, whatever comes after it.
+    /// Handles an answer that names no message. It is matched to the oldest unanswered message, or to a timed-out one
+    /// if none is unanswered. So a lost answer costs one message, whatever comes after it.
     pub(super) fn answer_in_order(&mut self, now: Nanos) -> Answer {
         if !self.pending.is_empty() {
             return self.answer(self.sequence - self.pending.len() as u64, now);
@@ -127,19 +128,19 @@ impl Ledger {
         }
     }
 
-    /// Whether an answer without a name could be for this message.
+    /// Returns whether an answer without a stamp could belong to this message.
     pub(super) fn awaits(&self) -> bool {
         !self.pending.is_empty() || !self.timed_out.is_empty()
     }
 
-    /// Whether an answer without a name may be another message's: a message has timed out, and its answer, or that of
-    /// one after it, may still come.
+    /// Returns whether an answer without a stamp may belong to another message: one has timed out, and its answer, or
+    /// that of a later one, may still come.
     pub(super) fn is_uncertain(&self) -> bool {
         !self.timed_out.is_empty()
     }
 
-    /// Forgets what has timed out if nothing was unanswered for a whole timeout: what did not come until then is
-    /// taken for lost.
+    /// Forgets timed-out messages if nothing was unanswered for a whole timeout: answers that have not come until then
+    /// are taken for lost.
     pub(super) fn try_to_be_certain(&mut self, now: Nanos) {
         if self.unanswered == 0 && now >= self.quiet_since.saturating_add(self.timeout) {
             self.timed_out.clear();
@@ -159,7 +160,7 @@ impl Ledger {
         (self.pending.front()).map_or(Nanos::MAX, |first| first.sent + self.timeout)
     }
 
-    /// Gives up the oldest message if its time has come, and says when it was intended.
+    /// Gives up the oldest message if it has timed out, and returns its intended time.
     pub(super) fn expire(&mut self, now: Nanos) -> Option<Nanos> {
         if self.expires() > now {
             return None;
@@ -176,7 +177,7 @@ impl Ledger {
         Some(intended)
     }
 
-    /// The connection is gone: the intended times of what was unanswered on it.
+    /// The connection is gone: returns the intended times of the messages that were unanswered on it.
     pub(super) fn lose(&mut self) -> impl Iterator<Item = Nanos> {
         self.unanswered = 0;
         self.timed_out.clear();
@@ -245,7 +246,7 @@ mod tests {
         assert_eq!(ledger.expire(TIMEOUT), Some(0));
         ledger.sent(1_500 * MS, 1_500 * MS);
         assert_eq!(ledger.answer_in_order(NOW), in_time(1_500 * MS));
-        // That answer may have been the first message's, and the second one's may still come.
+        // That answer may belong to the first message, and the second one's may still come.
         ledger.try_to_be_certain(NOW + TIMEOUT - 1);
         assert!(ledger.is_uncertain());
         ledger.try_to_be_certain(NOW + TIMEOUT);

@@ -1,5 +1,5 @@
-//! What one client says on its connection, across reconnects: what is due, what an answer means, when to wake it.
-//! Pure: is told the time and what came; sends nothing.
+//! The messages of one client, across reconnects: what is due, what an answer means, when to wake the client. Pure:
+//! takes the time and the received bytes as arguments; sends nothing.
 
 mod exchange;
 mod ledger;
@@ -9,7 +9,7 @@ use self::exchange::{Exchange, Found, Next};
 pub(super) use self::ledger::Answer;
 use crate::plan::{Nanos, Opening, Plan, STAMP_LEN, Series, Stamp, StampFinder, Template};
 
-/// All that one client sends, and the answers to it.
+/// All messages of one client, and the answers to them.
 #[derive(Debug)]
 pub(super) struct Play {
     exchanges: Box<[Exchange]>,
@@ -22,32 +22,32 @@ pub(super) struct Due {
     pub(super) message: usize,
     /// When it should have been sent.
     pub(super) intended: Nanos,
-    /// Counted from 0 on each connection and message.
+    /// The sequence number, from 0 for each connection and message.
     pub(super) sequence: u64,
 }
 
-/// What is to be done now.
+/// What to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
-    /// Send this message, and say so with [`Play::sent`].
+    /// Send this message, and report it with [`Play::sent`].
     Send(Due),
-    /// The time to send a message that was intended then has passed: count it.
+    /// The message with this intended time is too late to be sent: count it.
     GiveUp(Nanos),
 }
 
-/// A received message that belongs to one that was sent.
+/// A received message that answers one that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Received {
     /// The index of the message in its cohort.
     pub(super) message: usize,
     pub(super) answer: Answer,
-    /// From its stamp; `None` where it has none.
+    /// The sequence number in its stamp; `None` if it has none.
     pub(super) sequence: Option<u64>,
-    /// The bytes are those that were sent.
+    /// Whether the bytes are those that were sent.
     pub(super) is_same: bool,
-    /// It may answer another message of this exchange: its times are unknown.
+    /// It may answer another message of this exchange, so its times are unknown.
     pub(super) is_uncertain: bool,
-    /// Decides which window it belongs to.
+    /// The intended time, which decides the window it belongs to.
     pub(super) intended: Nanos,
 }
 
@@ -71,7 +71,7 @@ impl Play {
         }
     }
 
-    /// The connection is open for the first time: what would have been due before was never due.
+    /// The connection is open for the first time. Messages that would have been due before were never due.
     pub(super) fn start(&mut self, now: Nanos) {
         (self.exchanges.iter_mut()).for_each(|exchange| exchange.start(now));
     }
@@ -81,8 +81,8 @@ impl Play {
         (self.exchanges.iter_mut()).for_each(|exchange| exchange.resume(now));
     }
 
-    /// The next thing to do now, where nothing is due from `end` on; `None` if there is nothing. `turn` is the
-    /// exchange that is asked first: begin with 0, and ask again until there is nothing.
+    /// Returns the next thing to do now; `None` if there is nothing. Nothing is due from `end` on. `turn` is the
+    /// exchange that is asked first: begin with 0, and call again until there is nothing.
     pub(super) fn due(&mut self, turn: &mut usize, now: Nanos, end: Nanos) -> Option<Task> {
         while let Some(exchange) = self.exchanges.get_mut(*turn) {
             match exchange.next(now, end) {
@@ -100,35 +100,35 @@ impl Play {
         None
     }
 
-    /// The stamp of a message that is due.
+    /// Returns the stamp of a message that is due.
     pub(super) fn stamp(&self, due: &Due) -> [u8; STAMP_LEN] {
         let series = &self.exchanges[due.message].series;
         series.stamp(due.sequence, due.intended)
     }
 
-    /// A message that was due has been sent.
+    /// Records that a message that was due has been sent.
     pub(super) fn sent(&mut self, due: &Due, now: Nanos) {
         self.exchanges[due.message].sent(due.intended, now);
     }
 
-    /// Gives up the next message that was due before `until`, and says when it was intended.
+    /// Gives up the next message that was due before `until`, and returns its intended time.
     pub(super) fn give_up(&mut self, until: Nanos) -> Option<Nanos> {
         (self.exchanges.iter_mut()).find_map(|exchange| exchange.give_up(until))
     }
 
-    /// The next message whose answer is overdue: when it was intended.
+    /// Gives up the next message whose answer is overdue, and returns its intended time.
     pub(super) fn expire(&mut self, now: Nanos) -> Option<Nanos> {
         (self.exchanges.iter_mut()).find_map(|exchange| exchange.expire(now))
     }
 
-    /// The connection is gone: the intended times of what was unanswered on it.
+    /// The connection is gone: returns the intended times of the messages that were unanswered on it.
     pub(super) fn lose(&mut self) -> impl Iterator<Item = Nanos> {
         self.exchanges
             .iter_mut()
             .flat_map(|exchange| exchange.lose())
     }
 
-    /// Whether no answer is due.
+    /// Returns whether no answer is due.
     pub(super) fn is_settled(&self) -> bool {
         self.exchanges.iter().all(Exchange::is_settled)
     }
@@ -139,13 +139,13 @@ impl Play {
         times.min().unwrap_or(Nanos::MAX)
     }
 
-    /// When [`Self::due`] is worth asking again, if no answer comes before: now or earlier, if it is at once.
+    /// When to call [`Self::due`] again, if no answer comes before. Now or earlier means at once.
     pub(super) fn wakes(&self, end: Nanos) -> Nanos {
         let times = self.exchanges.iter().map(|exchange| exchange.wakes(end));
         times.min().unwrap_or(Nanos::MAX)
     }
 
-    /// A message came; `None` if it belongs to none that was sent. `templates` are those of the cohort.
+    /// Handles a received message; `None` if it answers none that was sent. `templates` are those of the cohort.
     pub(super) fn receive(
         &mut self,
         stamps: &StampFinder,
@@ -153,7 +153,7 @@ impl Play {
         bytes: &[u8],
         now: Nanos,
     ) -> Option<Received> {
-        // Where the stamp of an echo stands is known.
+        // First tries the position where each exchange has the stamp of an echo.
         for (message, exchange) in self.exchanges.iter_mut().enumerate() {
             if let Some(found) = exchange.find(bytes) {
                 return Some(stamped(
@@ -169,7 +169,7 @@ impl Play {
         self.receive_other(stamps, templates, bytes, now)
     }
 
-    /// Anything but an echo with its stamp in its place.
+    /// Handles a message that is not an echo with its stamp in its place.
     fn receive_other(
         &mut self,
         stamps: &StampFinder,
@@ -212,10 +212,10 @@ impl Play {
             }
         }
         if is_stamped {
-            // Of another connection, or of another run.
+            // The stamp belongs to another connection or another run.
             return None;
         }
-        // Other bytes can be a mangled echo only where there is just one message they could have been.
+        // Takes other bytes for a mangled echo only if exactly one message could have been meant.
         let pairs = self.exchanges.iter().zip(templates).enumerate();
         let mut waiting = pairs.filter(|(_, pair)| is_fixed(pair) && pair.0.awaits());
         let (message, _) = waiting.next().filter(|_| waiting.next().is_none())?;

@@ -1,4 +1,4 @@
-//! Who says when a message is due: a schedule, or the answers.
+//! Decides when a message is due: by a schedule, or by the answers.
 
 use std::collections::VecDeque;
 
@@ -8,9 +8,9 @@ use crate::scenario::Pacing;
 /// When messages are due.
 #[derive(Debug)]
 pub(super) enum Pace {
-    /// Open model: due on a schedule, with a limit on the unanswered.
+    /// Open model: due on a schedule, with a limit on the number of unanswered messages.
     Open { pacer: Pacer, in_flight: u32 },
-    /// Closed model: due when an answer is there. One entry for each free place, oldest first.
+    /// Closed model: due when an answer has come. One entry for each free place, oldest first.
     Closed {
         free: VecDeque<Nanos>,
         in_flight: u32,
@@ -19,7 +19,7 @@ pub(super) enum Pace {
 }
 
 impl Pace {
-    /// `pacer` is there in the open model.
+    /// `pacer` is set in the open model only.
     pub(super) fn new(pacing: Pacing, pacer: Option<Pacer>) -> Self {
         match (pacing, pacer) {
             (Pacing::Open { in_flight, .. }, Some(pacer)) => Self::Open {
@@ -35,14 +35,14 @@ impl Pace {
         }
     }
 
-    /// What would have been due before is not due any more.
+    /// Skips what would have been due before `now`.
     pub(super) fn start(&mut self, now: Nanos) {
         if let Self::Open { pacer, .. } = self {
             pacer.skip_to(now);
         }
     }
 
-    /// No answer is waited for: all places are free.
+    /// The connection is open and waits for no answer: all places are free.
     pub(super) fn resume(&mut self, now: Nanos) {
         if let Self::Closed {
             free, in_flight, ..
@@ -53,7 +53,7 @@ impl Pace {
         }
     }
 
-    /// When the next message is due; `Nanos::MAX` while it waits for an answer.
+    /// Returns when the next message is due; `Nanos::MAX` while it waits for an answer.
     pub(super) fn next(&self) -> Nanos {
         match self {
             Self::Open { pacer, .. } => pacer.next(),
@@ -61,7 +61,7 @@ impl Pace {
         }
     }
 
-    /// When the next message is due by the schedule; `None` where the answers say it.
+    /// Returns when the next message is due by the schedule; `None` in the closed model.
     pub(super) fn scheduled(&self) -> Option<Nanos> {
         match self {
             Self::Open { pacer, .. } => Some(pacer.next()),
@@ -69,12 +69,12 @@ impl Pace {
         }
     }
 
-    /// Whether the schedule has to wait for an answer, where so many are due.
+    /// Returns whether the schedule has to wait for an answer, with this many messages unanswered.
     pub(super) fn is_full(&self, unanswered: u32) -> bool {
         matches!(self, Self::Open { in_flight, .. } if unanswered >= *in_flight)
     }
 
-    /// The next message was sent or given up.
+    /// Records that the next message was sent or given up.
     pub(super) fn advance(&mut self) {
         match self {
             Self::Open { pacer, .. } => pacer.advance(),
@@ -84,7 +84,7 @@ impl Pace {
         }
     }
 
-    /// An answer came, or is not waited for any more.
+    /// An answer came, or is given up.
     pub(super) fn settled(&mut self, now: Nanos) {
         if let Self::Closed { free, think, .. } = self {
             free.push_back(now + *think);
