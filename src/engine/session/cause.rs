@@ -1,4 +1,4 @@
-//! Why a connection ended: a pure function of the evidence about it.
+//! Finds out why a connection ended: a pure function of the evidence about it.
 
 use crate::measure::TcpView;
 use crate::metric::{Cause, CloseKind, Side};
@@ -6,44 +6,44 @@ use crate::net::Lost;
 use crate::net::TcpEnd;
 use crate::time::Nanos;
 
-/// The code of a Close frame without one (RFC 6455 section 7.1.5).
+/// The code that stands for a Close frame without one (RFC 6455 section 7.1.5).
 pub(in crate::engine) const NO_CODE: u16 = 1005;
-/// A kernel may hold an acknowledgement back for so long, in nanoseconds (Linux, `TCP_DELACK_MAX`).
+/// The longest time for which a kernel delays an acknowledgement, in nanoseconds (Linux, `TCP_DELACK_MAX`).
 const ACK_DELAY_NS: u64 = 200_000_000;
 
-/// What was seen of a connection's end.
+/// Evidence of how a connection ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::engine) struct Evidence {
-    /// The code we sent a Close frame with, and whether we were first.
+    /// The code of the Close frame we sent, and which side sent its Close first.
     pub(in crate::engine) sent: Option<(u16, Side)>,
-    /// The code of the Close frame we received; inside, `None` for an empty one.
+    /// The code of the Close frame we received; the inner `None` stands for an empty one.
     pub(in crate::engine) received: Option<Option<u16>>,
     /// The reason in that frame.
     pub(in crate::engine) reason: String,
-    /// Pongs were missed: what was known at that moment.
+    /// Pongs were missed: the state at that moment.
     pub(in crate::engine) dead: Option<Silence>,
-    /// How the transport ended; `None` when we gave up waiting for that.
+    /// How the transport ended; `None` if we gave up waiting for that.
     pub(in crate::engine) lost: Option<Lost>,
     /// We gave up because the peer took no more bytes.
     pub(in crate::engine) stuck: bool,
-    /// We ended it without a close handshake, because of the fault it plays; and how that looks to the peer.
+    /// We ended it without a close handshake, because of its fault; the value is how that looks to the peer.
     pub(in crate::engine) cut: Option<CloseKind>,
-    /// Its fault ended it, or began to.
+    /// A fault of the client ended it, or began to.
     pub(in crate::engine) by_fault: bool,
 }
 
-/// What was known of a peer when its heartbeat declared it dead.
+/// The state of a peer when its heartbeat declared it dead.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::engine) struct Silence {
     /// The kernel's view; `None` where the system has none.
     pub(in crate::engine) view: Option<TcpView>,
     /// Pings missed in a row.
     pub(in crate::engine) missed: u32,
-    /// What came after the first of those had been sent. Empty: nothing at all.
+    /// What the peer sent after the first of those pings. Empty if it sent nothing at all.
     pub(in crate::engine) signs: Vec<Sign>,
 }
 
-/// A kind of thing that a peer sends, other than a pong in time.
+/// A sign of life: a kind of data that a peer sends, other than a pong in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Sign {
     /// Answers to messages.
@@ -52,11 +52,11 @@ pub(in crate::engine) enum Sign {
     Messages,
     /// Pongs that answer none of our pings.
     OtherPongs,
-    /// Pongs of pings that had been counted as missed.
+    /// Pongs to pings that had been counted as missed.
     LatePongs,
     /// Pings.
     Pings,
-    /// Bytes that are no whole frame yet.
+    /// Bytes of an incomplete frame.
     Bytes,
 }
 
@@ -73,7 +73,7 @@ impl Sign {
     }
 }
 
-/// When each kind of thing came last from a peer.
+/// When each kind of data last came from a peer.
 #[derive(Debug, Clone, Default)]
 pub(in crate::engine) struct Heard {
     pub(in crate::engine) answer: Option<Nanos>,
@@ -86,7 +86,7 @@ pub(in crate::engine) struct Heard {
 }
 
 impl Heard {
-    /// What has come since a time. A sign that follows from another is left out.
+    /// Returns the signs of life since a time. A sign that follows from another is left out.
     pub(in crate::engine) fn since(&self, time: Nanos) -> Vec<Sign> {
         let came = |at: Option<Nanos>| at >= Some(time);
         let mut signs = Vec::new();
@@ -122,7 +122,7 @@ pub(in crate::engine) struct Verdict {
     pub(in crate::engine) detail: String,
 }
 
-/// Judges the evidence.
+/// Finds cause, kind and side of an end.
 pub(in crate::engine) fn judge(evidence: &Evidence) -> Verdict {
     let (kind, side) = close(evidence);
     let (cause, detail) = cause(evidence);
@@ -168,9 +168,9 @@ fn cause(evidence: &Evidence) -> (Cause, String) {
     }
 }
 
-/// A peer that sends nothing while its kernel acknowledges is frozen. One that sent something after the missed ping is
-/// not, and the path to it is dead only if its kernel is silent by now. What was sent just now may be unacknowledged
-/// either way.
+/// Tells the causes of silence apart. A peer that sends nothing while its kernel acknowledges is frozen. A peer that
+/// sent something after the missed ping is not frozen; the path to it is dead only if its kernel is silent now. Bytes
+/// sent just now may be unacknowledged in either case.
 fn of_silence(silence: &Silence) -> Cause {
     let Some(view) = silence.view else {
         return Cause::MissedPong;
@@ -197,8 +197,8 @@ fn close(evidence: &Evidence) -> (CloseKind, Side) {
     }
 }
 
-/// RFC 6455 section 7.4: 1004, 1005, 1006 and 1015 are never sent, nor is anything outside of 1000 to 4999.
-/// 1012 to 1014 were registered later; 1016 to 2999 are kept for the protocol's future and let pass.
+/// RFC 6455 section 7.4: 1004, 1005, 1006 and 1015 are never sent, nor are codes outside of 1000 to 4999. 1012 to 1014
+/// were registered later; 1016 to 2999 are reserved for the protocol's future and accepted.
 pub(in crate::engine) fn may_be_sent(code: u16) -> bool {
     (1000..5000).contains(&code) && !matches!(code, 1004 | 1005 | 1006 | 1015)
 }
@@ -381,7 +381,7 @@ mod tests {
         ] {
             let expected = (Cause::MissedPong, sign.words().to_owned());
             assert_eq!(silent(alive, &[sign]), expected);
-            // A segment that was lost a moment ago is no dead path.
+            // One segment that was lost a moment ago does not mean that the path is dead.
             assert_eq!(silent(view(1, 1, 100), &[sign]), expected);
         }
         let (cause, detail) = silent(view(1, 3, 5000), &[Sign::Messages, Sign::Pings]);

@@ -1,4 +1,4 @@
-//! Where a session comes to its end: when that is due, the close handshake, the end of TCP, and what is kept of it.
+//! The end of a session: when it is due, the close handshake, the end of TCP, and what is recorded of it.
 
 use super::cause::{self, NO_CODE, Verdict};
 use super::{Session, State};
@@ -11,14 +11,14 @@ use crate::net::{Lost, Transport};
 use crate::plan::{Nanos, nanos};
 
 impl<T: Transport> Session<T> {
-    /// Nothing is due on this connection from here on, and it is closed once no answer is: the end of its own time, or
-    /// its turn in `ramp_down`.
+    /// Returns when this connection stops: at the end of its own time, or at its turn in `ramp_down`. Nothing is due on
+    /// it from then on, and it is closed once no answer is due.
     pub(super) fn stop(&self, shared: &Shared) -> Nanos {
         let turn = shared.state.end().saturating_add(self.ramp_down);
         self.stop_at.min(turn)
     }
 
-    /// The end of TCP is waited for until then. What is held is held to the end of the run.
+    /// Returns until when the end of TCP is waited for. A held connection is kept to the end of the run.
     pub(super) fn gives_up_at(&self, deadline: Nanos, shared: &Shared, now: Nanos) -> Nanos {
         if self.is_held(now) {
             deadline.max(self.stop(shared))
@@ -43,12 +43,12 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Nothing is waited for any more.
+    /// Returns whether no answer and no pong is waited for.
     pub(super) fn is_settled(&self, play: &Play) -> bool {
         play.is_settled() && self.heart.as_ref().is_none_or(Heart::is_settled)
     }
 
-    /// Begins the close handshake. `None` is a Close without a code.
+    /// Starts the close handshake. With `None` the Close frame has no code.
     pub(super) fn close(
         &mut self,
         code: Option<u16>,
@@ -66,7 +66,7 @@ impl<T: Transport> Session<T> {
         self.closing(by, shared, now);
     }
 
-    /// A Close frame was sent or received: nothing more is due, and the end of TCP is waited for.
+    /// A Close frame was sent or received: nothing more is due, and the session waits for the end of TCP.
     pub(super) fn closing(&mut self, by: EndedBy, shared: &Shared, now: Nanos) {
         self.note(|recorder| recorder.decided(by));
         let timeout = nanos(shared.plan.scenario.target.close_timeout);
@@ -85,7 +85,7 @@ impl<T: Transport> Session<T> {
         open.closing += 1;
     }
 
-    /// Nothing more can come.
+    /// Records the end of TCP: nothing more can come.
     pub(super) fn end(&mut self, lost: Lost, shared: &Shared, now: Nanos) {
         let at = self.received_at(shared, now);
         if let (State::Closing { since, .. }, Some((_, Side::Local)), Lost::Tcp(_)) =
@@ -102,7 +102,8 @@ impl<T: Transport> Session<T> {
         self.evidence.lost = Some(lost);
     }
 
-    /// From when on its schedule asked for nothing more: its own time was over, it was closing, or it was lost `now`.
+    /// Returns the time from which on its schedule asked for nothing more: the end of its own time, the start of the
+    /// close, or `now` if it was lost.
     pub(in crate::engine) fn due_until(&self, shared: &Shared, now: Nanos) -> Nanos {
         let ended = match self.state {
             State::Live => now,
@@ -111,36 +112,36 @@ impl<T: Transport> Session<T> {
         ended.min(self.stop(shared))
     }
 
-    /// Why it ends, as far as that is known.
+    /// Judges why it ended, by the evidence so far.
     pub(in crate::engine) fn verdict(&self) -> Verdict {
         cause::judge(&self.evidence)
     }
 
-    /// Whether the peer has been declared dead.
+    /// Returns whether the peer has been declared dead.
     pub(in crate::engine) fn is_dead(&self) -> bool {
         self.evidence.dead.is_some()
     }
 
-    /// The connection is kept, though the peer was declared dead: that is told.
+    /// Clears the death of a connection that is kept: it has been reported.
     pub(in crate::engine) fn forget_death(&mut self) {
         self.evidence.dead = None;
     }
 
-    /// Whether we ended it, by a Close or without.
+    /// Returns whether we ended it, with or without a Close frame.
     pub(in crate::engine) fn is_ended_by_us(&self) -> bool {
         matches!(self.evidence.sent, Some((_, Side::Local))) || self.evidence.cut.is_some()
     }
 
-    /// Whether a fault of the client ended it.
+    /// Returns whether a fault of the client ended it.
     pub(in crate::engine) fn is_ended_by_fault(&self) -> bool {
         self.evidence.by_fault
     }
 
-    /// What is kept of its end; `ended` is when TCP ended, if it has.
+    /// Returns the report of its end; `ended` is when TCP ended, if it has.
     pub(in crate::engine) fn ending(&self, verdict: &Verdict, ended: Option<Nanos>) -> Ending {
         let heart = self.heart.as_ref();
         let (last_ping, last_pong) = heart.map_or((None, None), Heart::last);
-        // A pong that came after its death makes no other death of it.
+        // A pong after the death does not change what is reported of the death.
         let (tcp, missed) = match &self.evidence.dead {
             Some(silence) => (silence.view, silence.missed),
             None => (
@@ -172,7 +173,7 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Its record, once it is over; `None` without a contract.
+    /// Returns its record, once it is over; `None` without a contract.
     pub(in crate::engine) fn record(
         &mut self,
         verdict: &Verdict,
@@ -186,13 +187,13 @@ impl<T: Transport> Session<T> {
         Some(recorder.close(faults, verdict, self.transport.frames_after_close(), now))
     }
 
-    /// Whether it was declared dead, and nothing came since.
+    /// Returns whether it was declared dead and nothing has come since.
     pub(in crate::engine) fn is_silent(&self) -> bool {
         self.declared_dead
             .is_some_and(|declared_dead| self.last_received < Some(declared_dead))
     }
 
-    /// In which state it is or was.
+    /// Returns whether its close has begun.
     pub(in crate::engine) fn is_closing(&self) -> bool {
         self.state != State::Live
     }

@@ -11,19 +11,19 @@ use crate::net::TcpEnd;
 use crate::net::{Act, Lost, Transport};
 use crate::plan::{FaultPlan, Nanos};
 
-/// The faults of one connection, and what they have done to it so far.
+/// The faults of one connection, and their effects on it so far.
 #[derive(Debug)]
 pub(super) struct FaultRunner {
     pub(super) faults: Faults,
     reads_not: bool,
     is_sealed: bool,
     is_gone: bool,
-    /// The server's FIN was seen, and the connection is held all the same.
+    /// The server's FIN was seen, and the connection is held in spite of it.
     holds_on: bool,
 }
 
 impl FaultRunner {
-    /// Of a connection that was opened `now`; `None` where nothing is wrong.
+    /// For a connection that was opened `now`; `None` if it has no fault.
     pub(super) fn new(fault_plan: &FaultPlan, now: Nanos) -> Option<Box<Self>> {
         let faults = Faults::new(fault_plan, now)?;
         Some(Box::new(Self {
@@ -35,7 +35,7 @@ impl FaultRunner {
         }))
     }
 
-    /// How TCP looks to the server when we end it now, where there can be no close handshake.
+    /// Returns how TCP looks to the server when we end it now, if no close handshake is possible.
     fn ends_as(&self) -> Option<CloseKind> {
         match self {
             Self { is_gone: true, .. } => Some(CloseKind::Timeout),
@@ -52,7 +52,7 @@ impl FaultRunner {
 }
 
 impl<T: Transport> Session<T> {
-    /// Does what is due. Says whether that was the end.
+    /// Carries out the actions that are due. Returns an outcome if that ended the session.
     pub(super) fn play_faults(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
         loop {
             let room = !self.outbox.is_blocked();
@@ -100,7 +100,7 @@ impl<T: Transport> Session<T> {
             }
             FaultAction::StopReading => {
                 fault_runner.reads_not = true;
-                // Without reads no pong can be seen.
+                // Without reads no pong can be seen, so the heartbeat stops.
                 self.heart = None;
             }
             FaultAction::Vanish => {
@@ -126,7 +126,7 @@ impl<T: Transport> Session<T> {
         Ok(None)
     }
 
-    /// The time to close has come. Where there can be no close handshake, that is the end.
+    /// The time to close has come. Ends the session if no close handshake is possible.
     pub(super) fn cut_off(&mut self) -> Option<Outcome> {
         let kind = self.fault_runner.as_ref()?.ends_as()?;
         self.evidence.cut = Some(kind);
@@ -134,7 +134,7 @@ impl<T: Transport> Session<T> {
         Some(Outcome::Over)
     }
 
-    /// A Close frame came. Says whether it is answered, and decides whether anything is read after it.
+    /// A Close frame came. Returns whether to answer it, and sets whether anything is read after it.
     pub(super) fn closed_by_peer(&mut self, now: Nanos) -> bool {
         let Some(fault_runner) = &mut self.fault_runner else {
             return true;
@@ -144,19 +144,19 @@ impl<T: Transport> Session<T> {
         !fault_runner.faults.ignores_close(now)
     }
 
-    /// Whether it takes what comes.
+    /// Returns whether the session reads.
     pub(super) fn reads(&self) -> bool {
         (self.fault_runner.as_ref()).is_none_or(|fault_runner| !fault_runner.reads_not)
     }
 
-    /// Whether it is kept to the end of the run, though it is closed.
+    /// Returns whether the connection is kept to the end of the run, although it is closed.
     pub(super) fn is_held(&self, now: Nanos) -> bool {
         let holds =
             |fault_runner: &FaultRunner| fault_runner.reads_not && fault_runner.faults.holds(now);
         self.is_closing() && self.fault_runner.as_deref().is_some_and(holds)
     }
 
-    /// Looks for the end of TCP without reading.
+    /// Waits for the end of TCP without reading.
     pub(super) fn await_end(
         &mut self,
         shared: &Shared,

@@ -1,4 +1,4 @@
-//! What a received message or pong means for the numbers.
+//! Records received messages and pongs in the metrics.
 
 use super::Session;
 use crate::engine::heart::{Heart, Pong};
@@ -11,7 +11,7 @@ use crate::net::Transport;
 use crate::plan::{Nanos, PingName};
 use crate::scenario::{FrameKind, HeartbeatKind};
 
-/// A message came.
+/// Handles a received message.
 pub(super) fn message<T: Transport>(
     session: &mut Session<T>,
     play: &mut Play,
@@ -74,7 +74,7 @@ pub(super) fn message<T: Transport>(
     }
 }
 
-/// Keeps a message on its own, if it was echoed.
+/// Keeps the times of a single message, if it was echoed.
 fn keep<T: Transport>(session: &Session<T>, shared: &Shared, received: &Received, now: Nanos) {
     let Answer::InTime { intended, sent } = received.answer else {
         return;
@@ -93,7 +93,7 @@ fn keep<T: Transport>(session: &Session<T>, shared: &Shared, received: &Received
     }
 }
 
-/// A pong came.
+/// Handles a pong.
 pub(super) fn pong<T: Transport>(
     session: &mut Session<T>,
     shared: &Shared,
@@ -109,7 +109,7 @@ pub(super) fn pong<T: Transport>(
     record_pong(session, shared, pong, false, was_silent, now);
 }
 
-/// Whether the last ping that was due an answer had none.
+/// Returns whether the last ping whose answer was due had none.
 fn is_silent<T>(session: &Session<T>) -> bool {
     let heart = session.heart.as_ref();
     heart.is_some_and(|heart| heart.missed_in_row() > 0)
@@ -169,7 +169,7 @@ fn text_pong<T: Transport>(
     }
 }
 
-/// The server asked whether we are alive.
+/// Handles a ping of the server.
 pub(super) fn server_ping<T>(session: &mut Session<T>, shared: &Shared, now: Nanos) {
     let last = session.heard.ping.replace(now);
     shared.record(session.cohort, now, |cells| {
@@ -181,7 +181,7 @@ pub(super) fn server_ping<T>(session: &mut Session<T>, shared: &Shared, now: Nan
 }
 
 impl<T: Transport> Session<T> {
-    /// The frame of a message that is due, put together in `scratch`.
+    /// Builds the frame of a message that is due, in `scratch`.
     pub(super) fn frame<'a>(
         &self,
         due: &Due,
@@ -198,7 +198,7 @@ impl<T: Transport> Session<T> {
     }
 }
 
-/// The frame of a ping that is due, of the kind that its cohort sends.
+/// Returns the frame of a ping that is due, of the kind that its cohort sends.
 pub(super) fn ping_frame<'a>(shared: &'a Shared, cohort: usize, name: &'a [u8]) -> Frame<'a> {
     let heartbeat = shared.plan.cohort(cohort).heartbeat.as_ref();
     match heartbeat.map(|heartbeat| &heartbeat.kind) {

@@ -1,4 +1,4 @@
-//! One open connection, from its 101 to the end of TCP: sends what is due, takes what comes, judges nothing.
+//! One open connection, from its 101 to the end of TCP: sends what is due and records what comes; judges nothing.
 //!
 //! | state | left by |
 //! |---|---|
@@ -32,12 +32,12 @@ use crate::net::Transport;
 use crate::plan::{Nanos, Opening, PingName, Until};
 use crate::scenario::OnDead;
 
-/// How often it looks for what is due before others have their turn.
+/// How often it checks for what is due before it yields to others.
 const ROUNDS_AT_ONCE: usize = 8;
 
-/// RFC 6455 section 7.4.1: the purpose for which the connection was established has been fulfilled.
+/// RFC 6455 section 7.4.1: normal closure, the purpose of the connection has been fulfilled.
 pub(super) const NORMAL: u16 = 1000;
-/// What a heartbeat that was missed is closed with, as other stacks do.
+/// The code of our Close after a missed heartbeat, as in other implementations.
 const MISSED: u16 = 1011;
 
 /// One open connection.
@@ -49,15 +49,15 @@ pub(super) struct Session<T> {
     opened: Nanos,
     heart: Option<Heart>,
     evidence: Evidence,
-    /// The last whole frame received.
+    /// When the last whole frame was received.
     last_received: Option<Nanos>,
-    /// The last of each kind.
+    /// When the last data of each kind was received.
     heard: Heard,
     /// When it was declared dead.
     declared_dead: Option<Nanos>,
-    /// When its own time is over; its turn in `ramp_down` may come sooner.
+    /// The end of its own time; its turn in `ramp_down` may come sooner.
     stop_at: Nanos,
-    /// Its turn in `ramp_down`, counted from the end of the load.
+    /// Its turn in `ramp_down`, in nanoseconds after the end of the load.
     ramp_down: Nanos,
     state: State,
     outbox: Outbox,
@@ -73,22 +73,22 @@ pub(super) enum State {
     Closing {
         since: Nanos,
         deadline: Nanos,
-        /// The deadline was put off once, because it was looked at too late.
+        /// The deadline was put off once, because it was checked too late.
         put_off: bool,
     },
 }
 
-/// What a session tells when it is over, or has something to be recorded while it goes on.
+/// Why `poll` returns: the session is over, or something is to be recorded while it goes on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The connection is gone.
     Over,
-    /// The peer was declared dead and the connection is kept.
+    /// The peer was declared dead, and the connection is kept.
     DeadButKept,
 }
 
 impl<T: Transport> Session<T> {
-    /// `lost_before` is when the connection before it, of the same client, was lost.
+    /// `lost_before` is when the previous connection of the same client was lost.
     pub(super) fn new(
         transport: T,
         opening: &Opening,
@@ -137,7 +137,7 @@ impl<T: Transport> Session<T> {
         session
     }
 
-    /// Does what is due and takes what has come. `set_deadline` is told when to be called again.
+    /// Does what is due and takes what has come. Passes the time of the next call to `set_deadline`.
     pub(super) fn poll(
         &mut self,
         play: &mut Play,
@@ -149,8 +149,8 @@ impl<T: Transport> Session<T> {
         // Fires deadlines between polls, because a busy worker may not reach its timer for long.
         shared.deadlines.fire(now);
         let mut rounds = 0;
-        // What has come is taken before a deadline is judged: a late worker does not make a peer silent. Once all was
-        // taken the transport wakes us for more.
+        // Takes what has come before it judges a deadline: a late worker must not make a peer look silent. Once all was
+        // taken, the transport wakes us for more.
         let mut ended = self.receive(play, shared, cx, now);
         loop {
             rounds += 1;
@@ -161,7 +161,7 @@ impl<T: Transport> Session<T> {
                 self.outbox.flush(&mut self.transport, cx);
                 // Reads again after a failed send: what came before the end is still in the socket.
                 if self.outbox.has_lost() || !self.reads() {
-                    // An answer cannot have come before the send it answers.
+                    // Reads the clock again: an answer cannot have come before the send it answers.
                     now = shared.clock.now();
                     ended = self.receive(play, shared, cx, now);
                 }
@@ -206,7 +206,7 @@ impl<T: Transport> Session<T> {
             return Some(outcome);
         }
         if self.is_closing() {
-            // Dead: a Close frame went out, and nothing may follow it.
+            // The peer is dead and a Close frame was sent; nothing may follow it.
             return None;
         }
         let stop = self.stop(shared);
@@ -285,7 +285,7 @@ impl<T: Transport> Session<T> {
             cells.time(Timer::HeartbeatDetection, now.saturating_sub(last_sign));
         });
         shared.shard.borrow_mut().cohorts[self.cohort].open.dead += 1;
-        // What this turn has read counts too.
+        // Counts the bytes that this turn has read, too.
         self.count_bytes(shared, now);
         let heart = self.heart.as_ref();
         let since = heart.and_then(Heart::silent_since);
@@ -314,7 +314,7 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Books what went over the wire since the last time.
+    /// Counts the bytes that were sent and received since the last call.
     pub(super) fn count_bytes(&mut self, shared: &Shared, now: Nanos) {
         let (sent, received) = self.transport.take_bytes();
         if sent > 0 {
@@ -336,7 +336,7 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// When there is something to do again, if nothing comes in before.
+    /// Returns when there is something to do again, if nothing comes before.
     fn deadline(&self, play: &Play, shared: &Shared, now: Nanos) -> Nanos {
         let mut first = play.expires();
         if let Some(fault_runner) = &self.fault_runner {
@@ -355,7 +355,7 @@ impl<T: Transport> Session<T> {
         if now >= stop {
             return first;
         }
-        // The end of the load is not waited for here: the worker wakes its connections then, a few at a time.
+        // Does not wait for the end of the load: the worker wakes its connections then, a few at a time.
         let known = if shared.is_over(now) {
             stop
         } else {

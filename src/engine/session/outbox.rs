@@ -1,30 +1,32 @@
-//! The sending side of a session: feeds frames, flushes once for all that is due, and notices when the peer
-//! takes no more.
+//! The sending side of a session: queues frames, flushes once for all that is due, and notices when the peer accepts no
+//! more bytes.
 
 use std::task::{Context, Poll};
 
 use crate::frame::Frame;
 use crate::net::{Lost, Transport};
 
-/// Bytes of messages fed before a flush, at most: a backlog stays an index, it does not become a buffer.
+/// The most bytes of messages queued before a flush. A backlog is only a number in the schedule, so that it does not
+/// fill a buffer.
 const MESSAGES_AT_ONCE: usize = 64 * 1024;
-/// Bytes of pings on top of that. They are fed to a peer that takes nothing too: their deadlines find it out.
+/// The most bytes of pings on top of that. Pings are queued even if the peer accepts nothing: their deadlines detect
+/// that.
 const PINGS_AT_ONCE: usize = 16 * 1024;
-/// Bytes of answers to the peer's pings on top of that.
+/// The most bytes of answers to the peer's pings on top of that.
 const PONGS_AT_ONCE: usize = 16 * 1024;
 /// The longest header of a frame with its mask, and the longest payload of a control frame (RFC 6455 section 5.2).
 const HEADER: usize = 14;
 const CONTROL: usize = 125;
 
-/// What is fed and not flushed.
+/// Counts what is queued and not flushed.
 #[derive(Debug)]
 pub(super) struct Outbox {
     messages: usize,
     pings: usize,
     pongs: usize,
-    /// The last pong that there was no room for.
+    /// The last pong for which there was no room.
     owed: Option<Box<[u8]>>,
-    /// Bytes fed before a flush, at most. Zero: none is to be fed any more.
+    /// The most bytes queued before a flush. Zero: none may be queued any more.
     most_messages: usize,
     most_pings: usize,
     is_sealed: bool,
@@ -51,28 +53,28 @@ impl Default for Outbox {
 }
 
 impl Outbox {
-    /// Whether a message may be fed now.
+    /// Returns whether a message may be queued now.
     pub(super) fn has_room(&self) -> bool {
         !self.blocked && self.lost.is_none() && self.messages < self.most_messages
     }
 
-    /// Whether a ping may be fed now.
+    /// Returns whether a ping may be queued now.
     pub(super) fn has_room_for_ping(&self) -> bool {
         self.lost.is_none() && self.pings < self.most_pings
     }
 
-    /// There is never room for a message again.
+    /// Allows no more messages.
     pub(super) fn hold_messages(&mut self) {
         self.most_messages = 0;
     }
 
-    /// There is never room for a message or a ping again.
+    /// Allows no more messages and pings.
     pub(super) fn hold_all(&mut self) {
         self.most_messages = 0;
         self.most_pings = 0;
     }
 
-    /// No frame is queued any more, of whatever kind.
+    /// Allows no more frames of any kind.
     pub(super) fn seal(&mut self) {
         self.hold_all();
         self.owed = None;
@@ -91,8 +93,8 @@ impl Outbox {
         self.queue(transport, frame);
     }
 
-    /// Queues the answer to a ping. Where the peer asks and asks and takes no answer, the last one is enough (RFC 6455
-    /// section 5.5.3).
+    /// Queues the answer to a ping. If the peer sends many pings and accepts no answer, only the last one is answered
+    /// (RFC 6455 section 5.5.3).
     pub(super) fn feed_pong<T: Transport>(&mut self, transport: &mut T, payload: &[u8]) {
         let frame = Frame::Pong(payload);
         if self.pongs < PONGS_AT_ONCE {
@@ -103,7 +105,7 @@ impl Outbox {
         }
     }
 
-    /// Queues a Close frame, and nothing behind it.
+    /// Queues a Close frame, and allows no frame after it.
     pub(super) fn feed_close<T: Transport>(
         &mut self,
         transport: &mut T,
@@ -121,22 +123,23 @@ impl Outbox {
         }
     }
 
-    /// Something else was queued.
+    /// Asks for a flush of bytes that were queued elsewhere.
     pub(super) fn ask_flush(&mut self) {
         self.dirty = true;
     }
 
-    /// Whether a flush has something to do that it has not been refused.
+    /// Returns whether a flush has something to send and was not refused before.
     pub(super) fn wants_flush(&self) -> bool {
         self.dirty && !self.blocked && self.lost.is_none()
     }
 
-    /// Whether the peer takes no more bytes.
+    /// Returns whether the peer accepts no more bytes.
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked
     }
 
-    /// Sends what is queued. Failures are told by [`Self::take_lost`], after what was received before them is taken.
+    /// Sends what is queued. Failures are returned by [`Self::take_lost`], after what was received before them is
+    /// taken.
     pub(super) fn flush<T: Transport>(&mut self, transport: &mut T, cx: &mut Context<'_>) {
         if !self.dirty || self.lost.is_some() {
             return;
@@ -157,18 +160,18 @@ impl Outbox {
         }
     }
 
-    /// Whether nothing more can be sent.
+    /// Returns whether nothing more can be sent.
     pub(super) fn has_lost(&self) -> bool {
         self.lost.is_some()
     }
 
-    /// Why nothing more can be sent.
+    /// Returns why nothing more can be sent.
     pub(super) fn take_lost(&mut self) -> Option<Lost> {
         self.lost.take()
     }
 }
 
-/// On the wire, at most.
+/// The most bytes that a frame takes on the wire.
 fn length(frame: &Frame<'_>) -> usize {
     HEADER
         + match frame {
@@ -188,7 +191,7 @@ mod tests {
     use crate::plan::Nanos;
     use crate::time::Clock;
 
-    /// Takes no bytes, until it does.
+    /// Accepts no bytes while `is_full`.
     struct Full {
         writer: Writer,
         is_full: bool,
@@ -279,7 +282,7 @@ mod tests {
                 outbox.feed_pong(&mut transport, &bytes[..length.min(CONTROL)]);
             }
             outbox.feed_close(&mut transport, Some(1011), "heartbeat timeout");
-            // The last of each kind may begin below its bound and end beyond.
+            // The last frame of each kind may begin below its limit and end beyond it.
             let longest = length.max(CONTROL) + HEADER;
             let most = MESSAGES_AT_ONCE + PINGS_AT_ONCE + PONGS_AT_ONCE + 4 * longest;
             let fed = transport.writer.unwritten().len();

@@ -1,4 +1,4 @@
-//! Where a session takes what has come: messages and pongs go on to the numbers, a Close frame begins the end.
+//! The receiving side of a session: passes messages and pongs on to the metrics; a Close frame begins the end.
 
 use std::task::{Context, Poll};
 
@@ -17,7 +17,7 @@ use crate::plan::Nanos;
 const BROKEN: u16 = 1002;
 
 impl<T: Transport> Session<T> {
-    /// Takes what has come, up to what its transport reads in one turn. Says how the connection was lost, if it was.
+    /// Takes what has come, up to what its transport reads in one turn. Returns how the connection was lost, if it was.
     pub(super) fn receive(
         &mut self,
         play: &mut Play,
@@ -90,7 +90,7 @@ impl<T: Transport> Session<T> {
         at: Nanos,
         now: Nanos,
     ) {
-        // What is sent from here on is our answer, and no sign of life.
+        // Counts the bytes now: what is sent after this is our answer to the Close, and no activity.
         self.count_bytes(shared, now);
         let is_answered = self.closed_by_peer(now);
         self.note(|recorder| recorder.close_received(at, code, reason));
@@ -107,7 +107,7 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Sends what is queued, once, after nothing more can be read: the answer to the server's Close, or our Close where
+    /// Sends what is queued, once, after nothing more can be read: the answer to the server's Close, or our Close if
     /// the server broke the protocol (RFC 6455 section 7.1.7).
     #[cold]
     pub(super) fn send_final_close(&mut self, lost: &Lost, cx: &mut Context<'_>) {
@@ -123,8 +123,8 @@ impl<T: Transport> Session<T> {
         self.outbox.flush(&mut self.transport, cx);
     }
 
-    /// When what is taken now reached this machine; now, where that is not watched. It can have come since this turn
-    /// began, for a busy machine may put us aside between a look at the clock and a read.
+    /// Returns when the data that is taken now reached this machine; `now` if that is not recorded. It can be later
+    /// than `now`, because the thread may be preempted between reading the clock and reading the socket.
     pub(super) fn received_at(&self, shared: &Shared, now: Nanos) -> Nanos {
         if self.recorder.is_none() {
             return now;

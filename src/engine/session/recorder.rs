@@ -1,4 +1,4 @@
-//! Keeps the record of a connection whose cohort has a contract. What it means is judged elsewhere.
+//! Keeps the record of a connection whose cohort has a contract. The record is judged elsewhere.
 
 use super::cause::Verdict;
 use super::fault::Faults;
@@ -7,22 +7,22 @@ use crate::metric::Cause;
 use crate::net::TcpEnd;
 use crate::plan::{FaultPlan, Nanos};
 
-/// After a probe the server's kernel has so long to answer it, in nanoseconds.
+/// How long the server's kernel may take to answer a probe, in nanoseconds.
 const PROBE_ANSWER: Nanos = 300_000_000;
 
-/// What is known so far of a connection's life.
+/// The record of a connection so far.
 #[derive(Debug)]
 pub(super) struct Recorder {
     record: ConnectionRecord,
     ended_by: Option<EndedBy>,
-    /// When bytes were sent before those of `last_sent_ns`.
+    /// When bytes were sent before `last_sent_ns`.
     sent_before: Nanos,
-    /// From the server's Close frame to the end of TCP it is waited at least so long.
+    /// The least time to wait for the end of TCP after the server's Close frame, in nanoseconds.
     pub(super) close_wait: Nanos,
 }
 
 impl Recorder {
-    /// Of a connection that was opened at this time; `None` without a contract.
+    /// For a connection that was opened at `opened`; `None` without a contract.
     pub(super) fn new(
         connection: u32,
         cohort: usize,
@@ -68,13 +68,13 @@ impl Recorder {
         })
     }
 
-    /// From which port.
+    /// Records the local port.
     pub(super) fn port(&mut self, port: Option<u16>) {
         self.record.local_port = port;
     }
 
-    /// Bytes were sent. The first Close frame, of either side, and what follows it is no activity; nor is a probe, which is
-    /// what the time since the last byte is taken to.
+    /// Records that bytes were sent. The first Close frame, of either side, and what follows it do not count as
+    /// activity. Nor does a probe: the time since the last byte is measured up to it.
     pub(super) fn sent(&mut self, at: Nanos) {
         let is_judged = self.record.close_sent_ns.is_some()
             || self.record.close_received_ns.is_some()
@@ -85,19 +85,20 @@ impl Recorder {
         }
     }
 
-    /// Takes back the last send if it was after this time: a late worker may send after the server has ended it.
+    /// Takes back the last send if it was after this time: a late worker may send after the server has ended the
+    /// connection.
     fn forget_sends_after(&mut self, at: Nanos) {
         if self.record.last_sent_ns > Some(at) {
             self.record.last_sent_ns = Some(self.sent_before.min(at));
         }
     }
 
-    /// A message or a pong came.
+    /// Records that a message or a pong came.
     pub(super) fn answer(&mut self, at: Nanos) {
         self.record.first_answer_ns.get_or_insert(at);
     }
 
-    /// A ping of the server's came.
+    /// Records a ping of the server.
     pub(super) fn ping(&mut self, at: Nanos, is_answered: bool) {
         if self.record.pings_ns.len() < ConnectionRecord::MAX_PINGS {
             self.record.pings_ns.push(at);
@@ -107,26 +108,26 @@ impl Recorder {
         }
     }
 
-    /// A pong came after one had been missed.
+    /// Records a pong that came after one had been missed.
     pub(super) fn resumed(&mut self, at: Nanos) {
         if self.record.resumed_ns.len() < ConnectionRecord::MAX_PINGS {
             self.record.resumed_ns.push(at);
         }
     }
 
-    /// Our heartbeat declared the server dead.
+    /// Records that our heartbeat declared the server dead.
     pub(super) fn declared_dead(&mut self, now: Nanos, cause: Cause) {
         self.record.dead_ns = Some(now);
         self.record.dead_as = Some(cause);
     }
 
-    /// We began the close handshake.
+    /// Records that we began the close handshake.
     pub(super) fn close_sent(&mut self, now: Nanos, code: Option<u16>) {
         self.record.close_sent_ns = Some(now);
         self.record.close_sent_code = code;
     }
 
-    /// The server's Close frame came.
+    /// Records the server's Close frame.
     pub(super) fn close_received(&mut self, at: Nanos, code: Option<u16>, reason: &str) {
         self.forget_sends_after(at);
         self.record.close_received_ns = Some(at);
@@ -134,7 +135,7 @@ impl Recorder {
         reason.clone_into(&mut self.record.close_reason);
     }
 
-    /// TCP ended.
+    /// Records the end of TCP.
     pub(super) fn tcp_ended(&mut self, at: Nanos, end: TcpEnd) {
         self.forget_sends_after(at);
         self.record.tcp_end_ns = Some(at);
@@ -144,17 +145,17 @@ impl Recorder {
         });
     }
 
-    /// The kernel was asked whether the server is still there.
+    /// Records that a probe was sent, to see whether the server is still there.
     pub(super) fn probed(&mut self, now: Nanos) {
         self.record.probe = Some((now, true));
     }
 
-    /// One side decided to end it. The first decision counts.
+    /// Records which side decided to end the connection. The first decision counts.
     pub(super) fn decided(&mut self, by: EndedBy) {
         self.ended_by.get_or_insert(by);
     }
 
-    /// It is over.
+    /// Completes the record.
     pub(super) fn close(
         mut self,
         faults: Option<&Faults>,
@@ -168,12 +169,13 @@ impl Recorder {
         self.record.frames_after_close = frames_after_close;
         self.record.ended_by = self.ended_by.unwrap_or(EndedBy::Plan);
         self.record.cause = verdict.cause;
-        // What came last can have come after this turn had begun.
+        // The end of TCP may have come after this turn had begun.
         self.record.ended_ns = now.max(self.record.tcp_end_ns.unwrap_or(now));
         self.record
     }
 
-    /// What the probe told. One that was sent just before the end told nothing.
+    /// Returns when the probe was sent and whether the server was still there. A probe just before the end gives no
+    /// result.
     fn probe(&self, now: Nanos) -> Option<(Nanos, bool)> {
         let (at, _) = self.record.probe?;
         let answered_by = at.saturating_add(PROBE_ANSWER);

@@ -1,4 +1,4 @@
-//! The schedule of a client's faults. Pure: is told the time and what came, and returns the next action.
+//! The schedule of a client's faults. Pure: takes the time and what came as arguments, and returns the next action.
 
 mod raw;
 mod schedule;

@@ -1,4 +1,4 @@
-//! What a bad client sends, as bytes (RFC 6455 section 5.2).
+//! The frames that a bad client sends, as bytes (RFC 6455 section 5.2).
 
 use crate::frame::{Opcode, put};
 use crate::scenario::Illegal;
@@ -14,21 +14,22 @@ const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
 const MASK: [u8; 4] = *b"mask";
 
-/// The longest payload of a frame whose length has two bytes: a message that takes a byte at a time for long.
+/// The longest payload of a frame with a two-byte length field. A message this long takes many steps when it is sent
+/// byte by byte.
 const LONG: u16 = u16::MAX;
 const LONG_HEADER: usize = 8;
 
-/// A whole frame.
+/// Returns a whole frame.
 pub(super) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     masked(true, opcode, payload)
 }
 
-/// A whole text message.
+/// Returns a whole text message.
 pub(super) fn text(payload: &str) -> Vec<u8> {
     frame(TEXT, payload.as_bytes())
 }
 
-/// A message in two fragments.
+/// Returns one of the two fragments of a message.
 pub(super) fn fragment(is_last: bool) -> Vec<u8> {
     if is_last {
         masked(true, CONTINUATION, b"second")
@@ -37,7 +38,7 @@ pub(super) fn fragment(is_last: bool) -> Vec<u8> {
     }
 }
 
-/// A frame that a server has to fail the connection for.
+/// Returns a frame for which a server has to fail the connection.
 pub(super) fn illegal(illegal: Illegal) -> Vec<u8> {
     match illegal {
         Illegal::LongPing => frame(PING, &[b'x'; 126]),
@@ -49,7 +50,7 @@ pub(super) fn illegal(illegal: Illegal) -> Vec<u8> {
     }
 }
 
-/// The bytes of a long text message, and of another one behind it, from one place on.
+/// Returns `bytes` bytes, from offset `from` on, of a sequence of long text messages.
 pub(super) fn long_message(from: u64, bytes: usize) -> Vec<u8> {
     let length = LONG_HEADER as u64 + u64::from(LONG);
     let [high, low] = LONG.to_be_bytes();
@@ -65,7 +66,7 @@ pub(super) fn long_message(from: u64, bytes: usize) -> Vec<u8> {
         .collect()
 }
 
-/// What begins a long message: its header, and so nothing but its payload can follow.
+/// The number of bytes of a long message after which only its payload can follow: its header.
 pub(super) const LONG_BEGINS: usize = LONG_HEADER;
 
 fn masked(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {

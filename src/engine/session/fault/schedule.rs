@@ -1,5 +1,5 @@
 //! The faults of one connection, each with its own schedule. No schedule drifts, and what was due while the worker
-//! stood still is not made up for.
+//! stood still is skipped.
 
 use std::collections::VecDeque;
 
@@ -7,20 +7,20 @@ use super::raw;
 use crate::plan::{FaultPlan, Nanos, nanos};
 use crate::scenario::{Activity, FaultKind, Illegal};
 
-/// Pongs that wait for their time, at most. A ping beyond that is not answered.
+/// The most pongs that wait for their time. A ping beyond that is not answered.
 const WAITING: usize = 64;
 const NEVER: Nanos = Nanos::MAX;
 
-/// What is to be done now.
+/// What to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) enum FaultAction {
     /// Send these bytes, between two frames.
     Put(Vec<u8>),
-    /// No message of the schedule is sent any more; pings and the close handshake go on.
+    /// Send no more messages of the schedule; pings and the close handshake go on.
     StopMessages,
-    /// No message and no ping of the schedule is sent any more.
+    /// Send no more messages and pings of the schedule.
     StopSending,
-    /// A frame is begun that never ends: nothing else can be sent, not even a Close frame.
+    /// Send nothing else, not even a Close frame: a frame has begun that never ends.
     Seal,
     /// Read no more.
     StopReading,
@@ -30,7 +30,7 @@ pub(in crate::engine) enum FaultAction {
     HalfClose,
     /// End TCP by a RST.
     Reset,
-    /// Take and send no packet.
+    /// Take and send no packets.
     Vanish,
     /// Take and send packets again.
     Return,
@@ -42,14 +42,14 @@ pub(in crate::engine) enum FaultAction {
 #[derive(Debug)]
 pub(in crate::engine) struct Faults {
     scheduled: Vec<ScheduledFault>,
-    /// It answers pings, but for its faults.
+    /// Whether it answers pings, apart from its faults.
     answers: bool,
     pongs: VecDeque<(Nanos, Vec<u8>)>,
-    /// Nothing of ours may be sent any more.
+    /// Nothing more may be sent.
     is_silent: bool,
-    /// From the start of not reading to the probe.
+    /// The time from when reading stops to the probe, in nanoseconds.
     probe: Option<Nanos>,
-    /// When the first fault began, and when one that passes ended.
+    /// When the first fault began, and when a temporary one ended.
     began: Option<Nanos>,
     ended: Option<Nanos>,
 }
@@ -59,18 +59,18 @@ struct ScheduledFault {
     start: Nanos,
     kind: FaultKind,
     has_begun: bool,
-    /// Steps taken, or pings answered.
+    /// Number of steps taken, or of pings answered.
     step: u32,
-    /// Bytes of an endless frame that were sent.
+    /// Number of bytes sent of a frame that never ends.
     bytes: u64,
     /// When the next step is due.
     at: Nanos,
-    /// The next step sends something, and waits while nothing can be sent.
+    /// The next step sends something, so it waits while nothing can be sent.
     sends: bool,
 }
 
 impl Faults {
-    /// Of a connection that was opened `now`; `None` where it has none.
+    /// For a connection that was opened `now`; `None` if it has no fault.
     pub(in crate::engine) fn new(fault_plan: &FaultPlan, now: Nanos) -> Option<Self> {
         let scheduled: Vec<ScheduledFault> = (fault_plan.faults.iter())
             .map(|fault| {
@@ -97,22 +97,22 @@ impl Faults {
         })
     }
 
-    /// When the first fault began.
+    /// Returns when the first fault began.
     pub(in crate::engine) fn began(&self) -> Option<Nanos> {
         self.began
     }
 
-    /// When the fault that passes was over.
+    /// Returns when the temporary fault ended.
     pub(in crate::engine) fn ended(&self) -> Option<Nanos> {
         self.ended
     }
 
-    /// Whether the server's Close is not answered at this time.
+    /// Returns whether a Close of the server at this time is not answered.
     pub(in crate::engine) fn ignores_close(&self, now: Nanos) -> bool {
         self.has_begun(&FaultKind::NeverClose, now)
     }
 
-    /// Whether the connection is kept after the close handshake.
+    /// Returns whether the connection is kept after the close handshake.
     pub(in crate::engine) fn holds(&self, now: Nanos) -> bool {
         self.has_begun(&FaultKind::Hold, now)
     }
@@ -122,7 +122,7 @@ impl Faults {
         scheduled.any(|fault| fault.kind == *kind && fault.start <= now)
     }
 
-    /// A ping of the server's came. Says whether it is answered as it should be: at once, and with its own payload.
+    /// Handles a ping of the server. Returns whether it is answered correctly: at once, and with its own payload.
     pub(in crate::engine) fn ping(&mut self, payload: &[u8], at: Nanos) -> bool {
         let mut answers = self.answers;
         let (mut delay, mut wrong) = (0, false);
@@ -152,7 +152,8 @@ impl Faults {
         delay == 0 && !wrong
     }
 
-    /// A Close frame was sent or received: nothing of ours may follow, but a client that vanished may come back.
+    /// A Close frame was sent or received: cancels all steps, because nothing of ours may follow. Only a client that
+    /// vanished may still come back.
     pub(in crate::engine) fn close(&mut self) {
         self.pongs.clear();
         self.is_silent = true;
@@ -162,7 +163,7 @@ impl Faults {
         }
     }
 
-    /// Our half of TCP has ended: cancels what sends, keeps the rest.
+    /// Our half of TCP has ended: cancels the steps that send, keeps the others.
     fn half_close(&mut self) {
         self.pongs.clear();
         self.is_silent = true;
@@ -183,7 +184,7 @@ impl Faults {
         }
     }
 
-    /// When there is something to do. What sends waits for `room`.
+    /// Returns when there is something to do. Steps that send wait for `room`.
     pub(in crate::engine) fn next(&self, room: bool) -> Nanos {
         let pong = (self.pongs.front()).map_or(NEVER, |(at, _)| *at);
         let scheduled = self.scheduled.iter().filter(|fault| room || !fault.sends);
@@ -191,7 +192,7 @@ impl Faults {
         if room { first.min(pong) } else { first }
     }
 
-    /// What is to be done now; to be asked until it is nothing.
+    /// Returns what to do now; call it until it returns `None`.
     pub(in crate::engine) fn due(&mut self, now: Nanos, room: bool) -> Option<FaultAction> {
         let is_due = (self.pongs.front()).is_some_and(|(at, _)| *at <= now);
         if room && is_due {
@@ -208,7 +209,7 @@ impl Faults {
             let start = fault.start;
             let step = fault.take(now, self.probe);
             if begins {
-                // What only changes an answer is true from its start on, however late that was noticed.
+                // A fault that only changes answers is in force from its start on, even if that was noticed later.
                 let began = if step.is_some() { now } else { start };
                 self.began.get_or_insert(began);
             }
@@ -273,7 +274,7 @@ impl ScheduledFault {
                 self.again(pause, now);
                 Some(FaultAction::Put(raw::fragment(step.is_multiple_of(2))))
             }
-            // Nothing may follow a Close frame, a wrong one neither.
+            // Nothing may follow a Close frame, not even a wrong one.
             FaultKind::IllegalFrame(Illegal::BadCloseCode) if step == 0 => {
                 self.then(self.start, true);
                 Some(FaultAction::Seal)
@@ -325,7 +326,7 @@ impl ScheduledFault {
         self.sends = sends;
     }
 
-    /// The next step sends, at the next whole number of gaps after the start.
+    /// Schedules the next sending step at the next whole number of gaps after the start.
     fn again(&mut self, gap: Nanos, now: Nanos) {
         let gap = gap.max(1);
         let gaps = now.saturating_sub(self.start) / gap + 1;
@@ -344,7 +345,7 @@ impl ScheduledFault {
         Some(FaultAction::Put(bytes))
     }
 
-    /// More of a frame that is never complete.
+    /// Returns the next bytes of a frame that never ends.
     fn bytes(&mut self, count: usize) -> FaultAction {
         let bytes = raw::long_message(self.bytes, count);
         self.bytes += count as u64;
@@ -352,7 +353,7 @@ impl ScheduledFault {
     }
 }
 
-/// Another payload of the same length, or a byte where it was empty.
+/// Returns another payload of the same length, or one byte if it was empty.
 fn mangled(payload: &[u8]) -> Vec<u8> {
     if payload.is_empty() {
         return vec![b'!'];

@@ -1,4 +1,4 @@
-//! The schedules of faults, whatever the times at which they are looked at.
+//! Tests the schedules of faults for any times of polling.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn faults(after: Nanos, kind: FaultKind) -> Faults {
     Faults::new(&fault_plan, 0).unwrap()
 }
 
-/// All that is done by that time, where it is looked at when it is due.
+/// Returns all actions up to `end`, if each is polled when it is due.
 fn until(faults: &mut Faults, end: Nanos) -> Vec<(Nanos, FaultAction)> {
     let mut steps = Vec::new();
     while faults.next(true) <= end {
@@ -38,7 +38,7 @@ fn until(faults: &mut Faults, end: Nanos) -> Vec<(Nanos, FaultAction)> {
     steps
 }
 
-/// RFC 6455 section 5.5.1.
+/// RFC 6455 section 5.5.1: nothing follows a Close frame.
 #[test]
 fn no_pong_follows_a_close_frame() {
     for kind in [
@@ -98,7 +98,7 @@ proptest! {
                 sent += u64::from(matches!(step, FaultAction::Put(_)));
             }
             let next = faults.next(true);
-            // The next is due at a whole number of gaps after the start, within one gap.
+            // The next step is due at a whole number of gaps after the start, within one gap.
             prop_assert!(next > now && next <= now.max(after) + every);
             prop_assert_eq!((next - after) % every, 0);
             prop_assert!(sent <= (now - after) / every);
@@ -176,7 +176,7 @@ fn what_only_changes_an_answer_began_when_it_was_due() {
     assert_eq!(faults.began(), Some(10));
 }
 
-/// The frames of RFC 6455 section 5.2, broken as their names say.
+/// RFC 6455 section 5.2: each frame breaks the one rule that its name says.
 #[test]
 fn illegal_frames_are_illegal_in_one_way_each() {
     let frame = |illegal| raw::illegal(illegal);
