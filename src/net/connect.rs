@@ -1,5 +1,5 @@
-//! Opens TCP. What the system has connected by itself is not waited for: on an address of this machine a wait would
-//! take longer than the connection.
+//! Opens TCP. Does not wait for the event loop if the system has connected at once: to an address of this machine the
+//! wait would take longer than the connection.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -10,12 +10,12 @@ use tokio::net::TcpStream;
 
 use crate::sys;
 
-/// What did not work.
+/// Which step failed.
 #[derive(Debug)]
 pub(crate) enum ConnectError {
     /// This source address cannot be used.
     Source(IpAddr, io::Error),
-    /// The connection did not come about.
+    /// The connection could not be made.
     Connect(io::Error),
 }
 
@@ -25,11 +25,10 @@ impl From<io::Error> for ConnectError {
     }
 }
 
-/// Connects to `address`, from `source` where one is given, with a receive buffer of `receives` bytes where that is
-/// given.
+/// Connects to `address`, from `source` if one is given, with a receive buffer of `receives` bytes if that is given.
 ///
 /// # Errors
-/// What the system says, and of what.
+/// The error of the system, and the step that failed.
 pub(crate) async fn tcp(
     address: SocketAddr,
     source: Option<IpAddr>,
@@ -60,13 +59,13 @@ pub(crate) async fn tcp(
     Ok(stream)
 }
 
-/// One that does not block.
+/// Makes a non-blocking socket.
 #[cfg(target_os = "linux")]
 fn socket(domain: Domain) -> io::Result<Socket> {
     Socket::new(domain, Type::STREAM.nonblocking(), None)
 }
 
-/// One that does not block.
+/// Makes a non-blocking socket.
 #[cfg(not(target_os = "linux"))]
 fn socket(domain: Domain) -> io::Result<Socket> {
     let socket = Socket::new(domain, Type::STREAM, None)?;
@@ -113,7 +112,7 @@ mod tests {
         );
     }
 
-    /// A full queue of a listener leaves the next one waiting, which goes on once there is room again.
+    /// A full queue of a listener leaves the next connection waiting; it continues once there is room again.
     #[tokio::test]
     async fn what_the_system_has_not_connected_yet_is_waited_for() {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -126,7 +125,7 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!second.is_finished());
         listener.accept().unwrap();
-        // The first packet was thrown away: it is sent again after a second.
+        // The first packet was dropped: it is sent again after a second.
         let second = (&mut second).await.unwrap().unwrap();
         assert_ne!(first.local_addr().unwrap(), second.local_addr().unwrap());
     }

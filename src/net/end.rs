@@ -3,8 +3,8 @@
 /// How the peer ended TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TcpEnd {
-    /// In order.
+    /// By a FIN.
     Fin,
-    /// By a reset.
+    /// By a RST.
     Rst,
 }

@@ -5,14 +5,14 @@ use std::io;
 use crate::metric::Cause;
 use crate::units::cut;
 
-/// So many characters are kept of what a server says, for each of thousands that fail.
+/// The most characters that are kept of a server's words, because thousands of connections may fail.
 const MAX_DETAIL: usize = 200;
 
 /// Why a connection was not opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) cause: Cause,
-    /// The status line, the wrong header, the system's error. Shown as an example, never used as a key.
+    /// The status line, the wrong header, or the system's error. Shown as an example, never used as a key.
     pub(crate) detail: String,
 }
 
@@ -23,7 +23,7 @@ impl Failure {
     }
 }
 
-/// What an error of `connect` means.
+/// Finds the cause of an error of `connect`.
 pub(crate) fn of_connect(error: &io::Error) -> Failure {
     use io::ErrorKind as Kind;
     const EMFILE: i32 = 24;

@@ -1,4 +1,4 @@
-//! A wire, bare or under TLS.
+//! A TCP connection, plain or under TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::wire::Wire;
 
-/// What frames go over.
+/// The connection that frames are sent on.
 #[derive(Debug)]
 pub(crate) enum Link {
     Plain(Wire),

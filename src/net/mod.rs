@@ -1,4 +1,4 @@
-//! From an address to messages: everything between a connection's logic and the kernel.
+//! The layers of a connection between the kernel and the session: from an address to messages.
 //!
 //! ```text
 //! transport (trait) ─ websocket ─ link (bare or TLS) ─ wire (TCP)

@@ -1,5 +1,5 @@
-//! One open connection as plain bytes under its handshake, for the probe: what it writes goes out as it is,
-//! and what the server answered can be shown.
+//! One open connection as plain bytes below its handshake, for the probe: bytes are written unchanged, and the server's
+//! answer can be shown.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,23 +19,23 @@ use crate::metric::{Cause, Timer};
 use crate::scenario::{Target, WsUrl};
 use crate::time::{Monotonic, nanos};
 
-/// What dials need; made once.
+/// Everything that dials need; made once.
 pub(crate) struct RawDialer {
     url: WsUrl,
     way: Way,
-    /// How long the look-up of the name took; `None` where the host is an address.
+    /// How long the look-up of the name took; `None` if the host is an address.
     looked_up: Option<Duration>,
     timeout: Duration,
 }
 
-/// An open connection, and how it came to be.
+/// An open connection, and how it was opened.
 pub(crate) struct RawConnection {
     link: Link,
     pub(crate) address: SocketAddr,
     pub(crate) steps: Steps,
     /// The head of the server's answer.
     pub(crate) head: Vec<u8>,
-    /// What came right behind it.
+    /// Bytes that came right after the head.
     pub(crate) early: Vec<u8>,
 }
 
@@ -43,9 +43,9 @@ pub(crate) struct RawConnection {
 #[derive(Debug)]
 pub(crate) struct RawFailure {
     pub(crate) cause: Cause,
-    /// The status line, the wrong header, the system's error.
+    /// The status line, the wrong header, or the system's error.
     pub(crate) detail: String,
-    /// What the server answered, as far as it did.
+    /// The server's answer, as far as it came.
     pub(crate) answer: Vec<u8>,
 }
 
@@ -60,10 +60,10 @@ impl From<NotOpened> for RawFailure {
 }
 
 impl RawDialer {
-    /// Looks the name up, for `connect_timeout` at most; a name without an address fails each dial.
+    /// Looks the name up, for at most `connect_timeout`. If the name has no address, each dial fails.
     ///
     /// # Errors
-    /// When the certificates to trust cannot be read, or the host is no name for TLS.
+    /// When the certificates to trust cannot be read, or TLS does not accept the host's name.
     pub(crate) fn new(url: &WsUrl, target: &Target) -> Result<Self, TlsError> {
         let resolver = Resolver::new(&url.host, url.port, target.connect_timeout);
         Ok(Self {
@@ -77,7 +77,7 @@ impl RawDialer {
     /// Opens one connection, with the headers of this target.
     ///
     /// # Errors
-    /// The cause, and what the server said.
+    /// The cause, and what the server answered.
     pub(crate) async fn open(&self, target: &Target) -> Result<RawConnection, RawFailure> {
         let request = Request::new(&self.url, target);
         let (clock, mut progress) = (Monotonic::start(), Progress::default());
@@ -106,7 +106,7 @@ impl RawDialer {
 }
 
 impl RawConnection {
-    /// The version of TLS, where there is TLS.
+    /// Returns the version of TLS, if there is TLS.
     pub(crate) fn tls_version(&self) -> Option<String> {
         match &self.link {
             Link::Plain(_) => None,
@@ -114,18 +114,18 @@ impl RawConnection {
         }
     }
 
-    /// Writes these bytes, and has them sent.
+    /// Writes these bytes and flushes.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.link.write_all(bytes).await?;
         self.link.flush().await
     }
 
-    /// Adds what comes next to `bytes`; zero is the end.
+    /// Appends the next bytes to `bytes`. Returns their number; zero is the end.
     pub(crate) async fn read(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
         self.link.read_buf(bytes).await
     }
 
-    /// How the server ended TCP, once that was seen.
+    /// Returns how the server ended TCP, once that was seen.
     pub(crate) fn end(&self) -> Option<TcpEnding> {
         self.link.wire().end().map(|end| match end {
             TcpEnd::Fin => TcpEnding::Fin,

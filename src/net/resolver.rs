@@ -1,5 +1,5 @@
-//! Looks names up. The system's look-up blocks and cannot be interrupted, so each has a thread of its own, and whoever
-//! waits for it has a limit.
+//! Looks names up. The system's look-up blocks and cannot be interrupted, so each runs on a thread of its own, and the
+//! caller waits for a limited time.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
@@ -12,35 +12,35 @@ use tokio::sync::watch;
 
 use crate::units::format_duration;
 
-/// A name that was looked up is not looked up again within this time.
+/// The least time between two look-ups of a name.
 const AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a name has no address. Fits after "failed to".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
-    /// The system says so.
+    /// The system reports a failure.
     #[error("look up {host}: {why}")]
     Failed {
         /// The name.
         host: String,
-        /// In the system's words.
+        /// The system's error.
         why: String,
     },
-    /// The system does not say.
+    /// The system did not answer in time.
     #[error("look up {host}: no answer within {}", format_duration(*within))]
     TimedOut {
         /// The name.
         host: String,
-        /// As long was waited.
+        /// How long it was waited for.
         within: Duration,
     },
 }
 
-/// The addresses of a host, at least one: first those of the family that the system prefers, then those of the other.
-/// An address is its own and takes no time. Blocks for `within` at most.
+/// Returns the addresses of a host, at least one: first those of the family that the system prefers, then those of the
+/// other. If the host is an address, returns it at once. Blocks for at most `within`.
 ///
 /// # Errors
-/// When there is none, or the system does not say in time.
+/// When there is no address, or the system does not answer in time.
 pub fn resolve(host: &str, port: u16, within: Duration) -> Result<Vec<SocketAddr>, ResolveError> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
@@ -53,7 +53,7 @@ pub fn resolve(host: &str, port: u16, within: Duration) -> Result<Vec<SocketAddr
     let name = host.to_owned();
     let ask = move || {
         let addresses = (name.as_str(), port).to_socket_addrs();
-        // Nobody waits for it any more where it took too long.
+        // Ignores an error: the caller has gone if the look-up took too long.
         let _ = sender.send(addresses.map(Iterator::collect::<Vec<_>>));
     };
     let thread = thread::Builder::new().name("resolver".to_owned());
@@ -72,7 +72,7 @@ pub fn resolve(host: &str, port: u16, within: Duration) -> Result<Vec<SocketAddr
     }
 }
 
-/// The family of the first address, then the other; each address once.
+/// Sorts the addresses: the family of the first one, then the other; each address once.
 fn in_order(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
     let mut ordered: Vec<SocketAddr> = Vec::with_capacity(addresses.len());
@@ -86,15 +86,15 @@ fn in_order(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     ordered
 }
 
-/// What is known of a name.
+/// The newest result for a name.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
-    /// Which look-up it is from, from 0.
+    /// The number of its look-up, from 0.
     pub(crate) round: u64,
     pub(crate) addresses: Result<Arc<[SocketAddr]>, ResolveError>,
 }
 
-/// The addresses of one server, shared by all workers: looked up once, and again when none of them takes a connection.
+/// The addresses of one server, shared by all workers: looked up once, and again when no address accepts a connection.
 #[derive(Debug)]
 pub(crate) struct Resolver {
     host: String,
@@ -109,12 +109,12 @@ struct State {
     /// When the last look-up ended.
     asked: Instant,
     is_asking: bool,
-    /// How long the look-ups took that nobody has taken note of.
+    /// How long look-ups took that were not yet recorded.
     took: Vec<Duration>,
 }
 
 impl Resolver {
-    /// Looks the name up for the first time. Blocks for `within` at most, which bounds each later look-up too.
+    /// Looks the name up for the first time. Blocks for at most `within`, which limits each later look-up too.
     pub(crate) fn new(host: &str, port: u16, within: Duration) -> Arc<Self> {
         let begun = Instant::now();
         let addresses = resolve(host, port, within).map(Arc::from);
@@ -136,7 +136,7 @@ impl Resolver {
         })
     }
 
-    /// A name that has these addresses, and is not looked up again.
+    /// A name with these addresses that is not looked up again.
     #[cfg(test)]
     pub(super) fn of(addresses: &[SocketAddr]) -> Arc<Self> {
         let resolver = Self::new("127.0.0.1", 1, Duration::ZERO);
@@ -144,18 +144,18 @@ impl Resolver {
         resolver
     }
 
-    /// What is known now.
+    /// Returns the newest result.
     pub(crate) fn known(&self) -> Known {
         self.known.borrow().clone()
     }
 
-    /// How long look-ups took since the last call.
+    /// Returns how long the look-ups took since the last call.
     pub(crate) fn take_times(&self) -> Vec<Duration> {
         std::mem::take(&mut self.state().took)
     }
 
-    /// What a look-up finds that began after that of this round; `None` where there is none: an address has only itself,
-    /// and a name is looked up once a second at most. A look-up that fails keeps the old addresses.
+    /// Waits for a look-up that began after the one of `round`, and returns its result. `None` if there is none: an
+    /// address is not looked up, and a name once a second at most. A look-up that fails keeps the old addresses.
     pub(crate) async fn again(self: &Arc<Self>, round: u64) -> Option<Known> {
         let mut changed = self.known.subscribe();
         self.ask(round)?;
@@ -163,7 +163,7 @@ impl Resolver {
         known.ok().map(|known| known.clone())
     }
 
-    /// Begins a look-up, unless one is under way or was done meanwhile.
+    /// Starts a look-up, unless one is running or has ended since `round`. `None` if none is allowed.
     fn ask(self: &Arc<Self>, round: u64) -> Option<()> {
         let mut state = self.state();
         if state.is_asking || self.known.borrow().round > round {

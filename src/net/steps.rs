@@ -3,24 +3,24 @@
 use crate::metric::Timer;
 use crate::time::Nanos;
 
-/// The steps that were taken, in their order, each with its time in nanoseconds.
+/// The steps that were taken, in order, each with its time in nanoseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Steps(Vec<(Timer, Nanos)>);
 
 impl Steps {
-    /// One more step.
+    /// Adds a step.
     pub(crate) fn add(&mut self, step: Timer, took: Nanos) {
         self.0.push((step, took));
     }
 
-    /// How long this step took; `None` where it was not taken.
+    /// Returns how long this step took; `None` if it was not taken.
     pub(crate) fn took(&self, step: Timer) -> Option<Nanos> {
         self.iter()
             .find(|(known, _)| *known == step)
             .map(|(_, took)| took)
     }
 
-    /// Each of them.
+    /// Iterates over the steps.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Timer, Nanos)> {
         self.0.iter().copied()
     }

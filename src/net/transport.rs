@@ -1,4 +1,4 @@
-//! What a session needs of a connection: messages in, messages out, and the evidence about its end.
+//! The interface of a connection to its session: messages in, messages out, and the evidence of its end.
 
 use std::task::{Context, Poll};
 
@@ -9,78 +9,80 @@ use crate::metric::Cause;
 use crate::time::Clock;
 use crate::time::Nanos;
 
-/// What a bad client does below the frames.
+/// The actions of a bad client below the frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Act {
-    /// These bytes go out with the next flush, between two frames.
+    /// Sends these bytes with the next flush, between two frames.
     Put(Vec<u8>),
-    /// Ends our half of TCP; nothing goes out from now on.
+    /// Ends our half of TCP; nothing is sent after that.
     HalfClose,
-    /// Ends TCP by a RST as soon as the transport is dropped.
+    /// Ends TCP by a RST when the transport is dropped.
     Reset,
-    /// Takes and sends no packet; dropped like this, it ends without one.
+    /// Takes and sends no packets. If the transport is dropped in this state, TCP ends without a packet.
     Vanish,
     /// Takes and sends packets again, first those that waited.
     Return,
 }
 
-/// Nothing more can come.
+/// Why nothing more can come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Lost {
     /// The peer ended TCP.
     Tcp(TcpEnd),
-    /// The peer broke the protocol; what it did, and in words.
+    /// The peer broke the protocol: the cause, and a description.
     Broken(Cause, String),
-    /// The system or TLS failed; which of them, and in words.
+    /// The system or TLS failed: the cause, and a description.
     Failed(Cause, String),
 }
 
 /// One WebSocket connection.
 pub(crate) trait Transport {
-    /// The next thing the peer sent, lent out of the room that all connections of a worker read into. Nothing is
-    /// answered by itself.
+    /// Returns the next frame that the peer sent, borrowed from the room that all connections of a worker read into.
+    /// Answers nothing by itself.
     ///
     /// # Errors
-    /// When nothing more can come. Not to be called again then.
+    /// When nothing more can come. Must not be called again after that.
     fn poll_event<'room>(
         &mut self,
         cx: &mut Context<'_>,
         room: &'room mut Room,
     ) -> Poll<Result<Frame<'room>, Lost>>;
 
-    /// Ends this connection's turn to read: the room is another's from now on.
+    /// Ends this connection's turn to read: another connection uses the room after that.
     fn leave(&mut self, room: &mut Room);
 
-    /// Queues a frame; it goes out with the next flush.
+    /// Queues a frame; it is sent with the next flush.
     fn feed(&mut self, frame: Frame<'_>);
 
-    /// Sends what is queued. Pending while the peer takes no more bytes.
+    /// Sends what is queued. Pending while the peer accepts no more bytes.
     ///
     /// # Errors
     /// When nothing more can be sent.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>>;
 
-    /// Waits for the end of TCP and reads nothing: what the kernel has seen by itself.
+    /// Waits for the end of TCP without reading, as the kernel sees it.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<TcpEnd>;
 
-    /// Does what a bad client does.
+    /// Carries out an action of a bad client.
     ///
     /// # Errors
-    /// When the system does not let it.
+    /// When the system does not allow it.
     fn act(&mut self, act: Act) -> Result<(), Lost>;
 
-    /// When what was received last reached this machine, or the end of TCP did; `None` unless that is watched.
+    /// Returns when the last received data, or the end of TCP, reached this machine; `None` unless the transport
+    /// records that.
     fn received_at(&self, clock: &dyn Clock) -> Option<Nanos>;
 
-    /// Frames that came after a Close frame. Where the connection is not watched, the first of them ends it.
+    /// The number of frames that came after a Close frame. Unless arrival times are recorded, the first such frame ends
+    /// the connection.
     fn frames_after_close(&self) -> u32;
 
-    /// Our port.
+    /// Returns the local port.
     fn local_port(&self) -> Option<u16>;
 
     /// Bytes sent and received since the last call.
     fn take_bytes(&mut self) -> (u64, u64);
 
-    /// The kernel's view of it; `None` where there is none.
+    /// Returns the kernel's view of the connection; `None` if there is none.
     fn tcp_view(&self) -> Option<TcpView>;
 }

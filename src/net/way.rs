@@ -1,5 +1,5 @@
-//! The way from a name to an open connection: address, TCP, TLS, upgrade. Each step is timed, and an address that takes
-//! no connection is followed by the next.
+//! The way from a name to an open connection: address, TCP, TLS, upgrade. Each step is timed. If an address accepts no
+//! connection, the next one is tried.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::metric::{Cause, Timer};
 use crate::scenario::{Target, WsUrl};
 use crate::time::Clock;
 
-/// What a dial can wait for.
+/// The steps that a dial can wait for.
 const LOOK_UP: &str = "the look-up of the name";
 const TCP: &str = "the TCP connection";
 const TLS: &str = "the TLS handshake";
 const UPGRADE: &str = "the answer to the upgrade request";
 
-/// How to get to one server; made once and shared by all who dial it.
+/// How to connect to one server; made once and shared by all dials.
 #[derive(Debug)]
 pub(crate) struct Way {
     pub(crate) resolver: Arc<Resolver>,
@@ -30,35 +30,35 @@ pub(crate) struct Way {
     tls: Option<Tls>,
 }
 
-/// What one dial wants.
+/// The options of one dial.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Dial {
-    /// Decides which address and source it has.
+    /// Selects its address and its source address.
     pub(crate) number: u32,
-    /// Where to connect to instead, with the handshake it would have had.
+    /// The address to connect to instead of the target, with an unchanged handshake.
     pub(crate) route: Option<SocketAddr>,
-    /// The receive buffer, in bytes, where it is not the system's choice.
+    /// The receive buffer, in bytes; `None` leaves it to the system.
     pub(crate) receives: Option<usize>,
-    /// Says when bytes arrived.
+    /// Whether to record when bytes arrive.
     pub(crate) is_watched: bool,
 }
 
-/// An open connection, and how it came to be.
+/// An open connection, and how it was opened.
 pub(crate) struct Opened {
     pub(crate) link: Link,
     pub(crate) address: SocketAddr,
     pub(crate) steps: Steps,
     /// The head of the server's answer.
     pub(crate) head: Vec<u8>,
-    /// What came right behind it.
+    /// Bytes that came right after the head.
     pub(crate) early: Vec<u8>,
 }
 
-/// Why there is none.
+/// Why there is no open connection.
 #[derive(Debug)]
 pub(crate) struct NotOpened {
     pub(crate) failure: Failure,
-    /// What the server answered, as far as it did.
+    /// The server's answer, as far as it came.
     pub(crate) answer: Vec<u8>,
 }
 
@@ -71,12 +71,12 @@ impl From<Failure> for NotOpened {
     }
 }
 
-/// How far a dial has come. Known when it runs out of time, too.
+/// How far a dial has come. Can be read after a timeout, too.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// What it waits for.
+    /// The step that it waits for.
     reached: &'static str,
-    /// Addresses that took no connection and were followed by another, and why.
+    /// Addresses that accepted no connection and were followed by another one, and why.
     pub(crate) passed: Vec<(SocketAddr, Failure)>,
 }
 
@@ -90,7 +90,7 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// It ran out of time.
+    /// Returns the failure of a dial that ran out of time.
     pub(crate) fn timed_out(&self) -> Failure {
         Failure::new(
             Cause::ConnectTimeout,
@@ -100,7 +100,7 @@ impl Progress {
 }
 
 impl Way {
-    /// The way to the server at this address. `resolver` is that of its name.
+    /// Sets up the way to the server of `url`. `resolver` resolves its name.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -117,10 +117,10 @@ impl Way {
         })
     }
 
-    /// Opens one connection. Takes as long as it takes.
+    /// Opens one connection. Has no time limit of its own.
     ///
     /// # Errors
-    /// The cause, and what the server said.
+    /// The cause, and what the server answered.
     pub(crate) async fn open(
         &self,
         request: &Request,
@@ -166,7 +166,8 @@ impl Way {
         }
     }
 
-    /// Some servers finish the TLS handshake, and refuse by HTTP who has no certificate (nginx: 400).
+    /// Adds an explanation: some servers finish the TLS handshake, and then refuse clients without a certificate by
+    /// HTTP (nginx: 400).
     fn explained(&self, mut failure: Failure) -> Failure {
         let asks = self.tls.as_ref().is_some_and(Tls::asks_for_certificate);
         if asks && failure.cause == Cause::HttpStatus {
@@ -175,8 +176,8 @@ impl Way {
         failure
     }
 
-    /// Connects to the first address that takes a connection; when there is none, looks the name up again and tries what
-    /// is new. Fails as the first one did.
+    /// Connects to the first address that accepts a connection. If there is none, looks the name up again and tries the
+    /// new addresses. Returns the failure of the first address.
     async fn tcp(
         &self,
         dial: Dial,
@@ -184,7 +185,7 @@ impl Way {
     ) -> Result<(Wire, SocketAddr), Failure> {
         let connected = self.tcp_anew(dial, progress).await;
         if connected.is_err() {
-            // The last one was followed by none.
+            // No other address followed the last one.
             progress.passed.pop();
         }
         connected
@@ -252,8 +253,8 @@ impl Way {
     }
 }
 
-/// Whether another address may do what this one did not. An address of a family that this machine does not have is
-/// `no_local_port` for the system.
+/// Returns whether another address may work after this failure. The system reports an address of a family that this
+/// machine does not have as `no_local_port`.
 fn goes_on(cause: Cause) -> bool {
     matches!(
         cause,
@@ -274,8 +275,8 @@ fn of_connect(address: SocketAddr, error: &ConnectError) -> Failure {
     }
 }
 
-/// Which source and which addresses, one after the other, a dial has. The first ones are spread over all pairs of sources
-/// and addresses of the first family, because local ports are counted for each pair.
+/// Returns the source of a dial and the addresses to try, in order. The first addresses are spread over all pairs of
+/// sources and addresses of the first family, because local ports are counted for each pair.
 fn order(
     number: u32,
     sources: &[IpAddr],
@@ -295,7 +296,7 @@ fn order(
     (sources.get(source).copied(), ordered.into_iter())
 }
 
-/// Which of so many sources and addresses a connection has. All pairs have their turn.
+/// Returns the indices of the source and the address of a connection. All pairs are used in turn.
 fn pair(connection: u32, sources: usize, addresses: usize) -> (usize, usize) {
     let (turn, addresses) = (connection as usize, addresses.max(1));
     (turn / addresses % sources.max(1), turn % addresses)

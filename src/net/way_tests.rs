@@ -1,4 +1,4 @@
-//! The way to real servers of this machine: addresses that are dead, and TLS that goes wrong.
+//! Tests the way to real servers on this machine: dead addresses and TLS failures.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -26,7 +26,7 @@ use crate::time::Monotonic;
 
 const REFUSAL: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
 
-/// The target of a scenario with these lines.
+/// Returns the target of a scenario with these lines.
 fn target(lines: &str) -> (WsUrl, Target) {
     let source = Source {
         name: "test".to_owned(),
@@ -45,7 +45,7 @@ fn target(lines: &str) -> (WsUrl, Target) {
     (url, target)
 }
 
-/// Dials a name that has these addresses.
+/// Dials a name with these addresses.
 async fn dial(lines: &str, known: &[SocketAddr]) -> (Result<Opened, NotOpened>, Progress) {
     let (url, target) = target(lines);
     let resolver = Resolver::of(known);
@@ -64,13 +64,13 @@ async fn fails(lines: &str, server: SocketAddr) -> (Cause, String) {
     (failure.cause, failure.detail)
 }
 
-/// An address at which nobody listens.
+/// Returns an address on which no server listens.
 fn dead() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
 
-/// Takes one connection, and refuses it by HTTP.
+/// Accepts one connection, and refuses it by HTTP.
 fn refuses() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -106,7 +106,7 @@ async fn where_all_addresses_refuse_the_first_one_is_told() {
     assert_eq!(progress.passed.len(), 1, "the last was followed by none");
 }
 
-/// A self-signed certificate for these names, as `openssl req -x509` makes it.
+/// Makes a self-signed certificate for these names, as `openssl req -x509` does.
 fn certificate(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Own {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut params = CertificateParams::new(names).unwrap();
@@ -130,7 +130,7 @@ struct Own {
 }
 
 impl Own {
-    /// As a scenario trusts it.
+    /// Returns the lines of a scenario that trusts it.
     fn trusted(&self, host: &str) -> String {
         let file = self.folder.path().join("ca.pem");
         trusting(host, &file)
@@ -173,7 +173,7 @@ fn trusting(host: &str, file: &Path) -> String {
 
 const ANYONE: &str = "url = \"wss://127.0.0.1/\"\ninsecure = true";
 
-/// Takes so many connections under TLS, refuses each by HTTP, and ends with how their handshakes went.
+/// Accepts this many connections under TLS and refuses each by HTTP. The thread returns the kinds of their handshakes.
 fn under_tls(config: ServerConfig, connections: usize) -> (SocketAddr, Handshakes) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -229,7 +229,7 @@ async fn each_certificate_that_is_not_trusted_has_its_cause() {
     );
 }
 
-/// Under TLS 1.3 the client has finished its handshake before the server looks for its certificate.
+/// Under TLS 1.3 the client finishes its handshake before the server checks for its certificate.
 #[tokio::test]
 async fn a_server_that_wants_to_know_its_clients_says_so_in_both_versions() {
     let own = certificate(&["localhost"], |_| {});
@@ -252,7 +252,7 @@ async fn a_protocol_that_is_not_offered_and_a_port_without_tls_are_told_apart() 
     assert_eq!(cause, Cause::TlsNotSpoken);
 }
 
-/// A ticket belongs to the client that was given it.
+/// A session ticket belongs to the client that received it.
 #[tokio::test]
 async fn no_connection_resumes_the_session_of_another() {
     let own = certificate(&["localhost"], |_| {});
@@ -276,7 +276,7 @@ async fn no_connection_resumes_the_session_of_another() {
     }
 }
 
-/// Answers one request by a 101 that chooses nothing.
+/// Answers one request by a 101 that selects no subprotocol.
 fn accepts() -> SocketAddr {
     use tokio_tungstenite::tungstenite;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

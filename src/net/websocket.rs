@@ -1,4 +1,4 @@
-//! The real transport: frames over our own link and wire. It does what it is told, and answers nothing by itself.
+//! The real transport: frames over a link and a wire. Answers nothing by itself.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, ErrorKind};
@@ -24,19 +24,19 @@ pub(crate) struct WebSocket {
     link: Link,
     reader: Reader,
     writer: Writer,
-    /// What was read and not taken yet.
+    /// Bytes that were read and not taken yet.
     left: Vec<u8>,
-    /// Nothing is written for now.
+    /// Whether writing is suspended, because the client vanished.
     is_held: bool,
 }
 
 impl WebSocket {
-    /// Takes messages of up to `max_message` bytes. `already_read` are bytes that came with the handshake.
+    /// Accepts messages of up to `max_message` bytes. `already_read` are bytes that came with the handshake.
     pub(crate) fn new(link: Link, already_read: Vec<u8>, max_message: usize) -> Self {
         Self {
             link,
             reader: Reader::new(max_message),
-            // Keyed anew each time, so nobody can foresee it.
+            // A new random key each time, so that the masks cannot be predicted.
             writer: Writer::new(RandomState::new().hash_one(())),
             left: already_read,
             is_held: false,
@@ -55,7 +55,7 @@ impl WebSocket {
         }
     }
 
-    /// What came after a Close frame is counted where the connection is watched; elsewhere it ends it.
+    /// Returns whether frames after a Close frame end the connection. If it is watched, they are counted instead.
     fn breaks_silence(&self) -> bool {
         self.reader.after_close() > 0 && !self.link.wire().is_watched()
     }
@@ -116,7 +116,7 @@ impl Transport for WebSocket {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        // Who lets it write again asks again.
+        // Needs no waker: the call that resumes writing also flushes again.
         if self.is_held {
             return Poll::Pending;
         }

@@ -1,5 +1,5 @@
-//! Our own reader and writer over TCP: counts bytes, sees how and when the peer ended, and does to TCP what a bad
-//! client does.
+//! Our own reader and writer over TCP: counts bytes, records how and when the peer ended TCP, and carries out on TCP
+//! what a bad client does.
 
 use std::io;
 use std::net::Shutdown;
@@ -15,7 +15,7 @@ use super::end::TcpEnd;
 use crate::measure::TcpView;
 use crate::sys;
 
-/// The kernel's clock for acknowledgements moves in steps of up to so much, on a slow one.
+/// The largest step of the kernel's clock for acknowledgements, on a slow kernel (100 Hz).
 const ACK_CLOCK: Duration = Duration::from_millis(10);
 
 /// A TCP connection.
@@ -30,20 +30,20 @@ pub(crate) struct Wire {
     special: Option<Box<Special>>,
 }
 
-/// What only some connections need: those that are watched closely, and those that do something wrong.
+/// State that only some connections need: those that are watched, and those that misbehave.
 #[derive(Debug)]
 struct Special {
     is_watched: bool,
-    /// Bytes are read with the kernel's stamps.
+    /// Bytes are read with the kernel's timestamps.
     stamped: bool,
     /// When the last bytes, or the end, reached this machine.
     arrived: Instant,
-    /// Takes and sends no packet.
+    /// Whether it takes and sends no packets.
     vanished: bool,
 }
 
 impl Wire {
-    /// Nothing read or written yet.
+    /// Wraps a TCP connection of which nothing was read or written yet.
     pub(crate) fn new(tcp: TcpStream) -> Self {
         Self {
             tcp,
@@ -54,7 +54,7 @@ impl Wire {
         }
     }
 
-    /// From now on says when bytes arrived: by the kernel's stamps where the system has them.
+    /// Starts to record when bytes arrive: by the kernel's timestamps, if the system has them.
     pub(crate) fn watch(&mut self) {
         let stamped = sys::stamp_receives(self.tcp.as_fd()).is_ok();
         let special = self.special();
@@ -62,7 +62,7 @@ impl Wire {
         special.stamped = stamped;
     }
 
-    /// Whether [`Self::watch`] was asked for.
+    /// Returns whether [`Self::watch`] was called.
     pub(crate) fn is_watched(&self) -> bool {
         self.special
             .as_ref()
@@ -80,18 +80,18 @@ impl Wire {
         })
     }
 
-    /// When the last bytes, or the end, reached this machine; `None` unless it is watched.
+    /// Returns when the last bytes, or the end, reached this machine; `None` unless it is watched.
     pub(crate) fn arrived(&self) -> Option<Instant> {
         let watched = self.special.as_ref().filter(|special| special.is_watched);
         watched.map(|special| special.arrived)
     }
 
-    /// How the peer ended it, once seen.
+    /// Returns how the peer ended TCP, once that was seen.
     pub(crate) fn end(&self) -> Option<TcpEnd> {
         self.end
     }
 
-    /// Bytes sent and received since the last call.
+    /// Returns the bytes sent and received since the last call.
     pub(crate) fn take_bytes(&mut self) -> (u64, u64) {
         (
             std::mem::take(&mut self.sent),
@@ -99,17 +99,17 @@ impl Wire {
         )
     }
 
-    /// The kernel's view of it.
+    /// Returns the kernel's view of the connection.
     pub(crate) fn tcp_view(&self) -> Option<TcpView> {
         sys::tcp_view(self.tcp.as_fd())
     }
 
-    /// Our port, by which the server's side can be told from others.
+    /// Returns the local port, which identifies the server's side of this connection.
     pub(crate) fn local_port(&self) -> Option<u16> {
         self.tcp.local_addr().ok().map(|address| address.port())
     }
 
-    /// Waits for the end of TCP and reads nothing: what the kernel has seen by itself.
+    /// Waits for the end of TCP without reading, as the kernel sees it.
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<TcpEnd> {
         loop {
             let ready = ready!(self.tcp.poll_read_ready(cx));
@@ -119,7 +119,7 @@ impl Wire {
             if sys::tcp_state(self.tcp.as_fd()).is_some_and(|state| state.is_ended) {
                 return Poll::Ready(self.ended(TcpEnd::Fin));
             }
-            // What is there stays unread, so the runtime has to be told to wait for something new.
+            // The bytes that are there stay unread, so the runtime must be told to wait for the next event.
             let unread: io::Result<()> =
                 (self.tcp).try_io(Interest::READABLE, || Err(io::ErrorKind::WouldBlock.into()));
             debug_assert!(unread.is_err());
@@ -129,23 +129,23 @@ impl Wire {
     /// Ends our half of TCP.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub(crate) fn half_close(&self) -> io::Result<()> {
         socket2::SockRef::from(&self.tcp).shutdown(Shutdown::Write)
     }
 
-    /// Makes the end of it, which comes when it is dropped, a RST.
+    /// Makes it end with a RST when it is dropped.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub(crate) fn reset(&self) -> io::Result<()> {
         self.tcp.set_zero_linger()
     }
 
-    /// Takes no packet from now on, and ends without one.
+    /// Takes no more packets, and sends none when it is dropped.
     ///
     /// # Errors
-    /// Without the right to do so.
+    /// Without the permission to do so.
     pub(crate) fn vanish(&mut self) -> io::Result<()> {
         sys::deafen(self.tcp.as_fd())?;
         self.special().vanished = true;
@@ -155,7 +155,7 @@ impl Wire {
     /// Takes packets again.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub(crate) fn come_back(&mut self) -> io::Result<()> {
         self.special().vanished = false;
         sys::hear(self.tcp.as_fd())
@@ -172,7 +172,8 @@ impl Wire {
         }
     }
 
-    /// The first end that was seen is the end. A FIN that was read late came with the last acknowledgement.
+    /// Records the end of TCP; the first one counts. A FIN that was read late came at the time of the last
+    /// acknowledgement.
     #[cold]
     fn ended(&mut self, end: TcpEnd) -> TcpEnd {
         if let Some(end) = self.end {
@@ -222,8 +223,8 @@ impl Wire {
     }
 }
 
-/// Whether this process may make a connection vanish, without a FIN or RST: tried on a socket. Needs Linux and
-/// `CAP_NET_ADMIN`.
+/// Returns whether this process may make a connection vanish without a FIN or RST, by trying it on a socket. Needs
+/// Linux and `CAP_NET_ADMIN`.
 pub fn can_vanish() -> bool {
     use socket2::{Domain, Socket, Type};
     let domains = [Domain::IPV4, Domain::IPV6];
@@ -235,7 +236,7 @@ pub fn can_vanish() -> bool {
 }
 
 impl Special {
-    /// Something arrived at this time, and not before what came before it.
+    /// Records that something arrived at this time, but never earlier than the arrival before it.
     fn arrived_at(&mut self, at: Instant) {
         self.arrived = at.max(self.arrived);
     }
@@ -276,7 +277,8 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // There is room nearly always, and nobody needs to be woken then: the runtime is asked only where there is none.
+        // Tries to send first: there is nearly always room, and then no waker is needed. Asks the runtime only if there
+        // is none.
         let result = match sys::send(self.tcp.as_fd(), bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 ready!(Pin::new(&mut self.tcp).poll_write(cx, bytes))
@@ -307,7 +309,7 @@ impl Drop for Wire {
             .as_ref()
             .is_some_and(|special| special.vanished)
         {
-            // The right to vanish was checked before the run; if it is gone, a FIN is the best there is.
+            // The permission to vanish was checked before the run. If it is gone now, TCP ends with a FIN.
             let _ = sys::leave_in_silence(self.tcp.as_fd());
         }
     }

@@ -1,4 +1,4 @@
-//! What a wire sees of a real socket, and does to it.
+//! Tests what a wire sees of a real socket, and what it does to it.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -19,12 +19,12 @@ use super::wire::{Wire, can_vanish};
 use crate::scenario::Trust;
 use crate::sys;
 
-/// How late the reader is, so that its own clock would be wrong by as much.
+/// How late the reader reads. A time taken by its own clock would be wrong by as much.
 const LATE: Duration = Duration::from_millis(300);
-/// Long enough for a packet on loopback, and for the kernel's timer of acknowledgements.
+/// Long enough for a packet on loopback, and for the kernel's clock of acknowledgements.
 const MOMENT: Duration = Duration::from_millis(50);
 
-/// A wire, and its other end.
+/// Returns a wire and its other end.
 async fn pair() -> (Wire, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -41,7 +41,7 @@ async fn end(wire: &mut Wire) -> TcpEnd {
         .unwrap()
 }
 
-/// Whether a time lies between two others, give or take what the kernel's clocks do.
+/// Asserts that a time lies between two others, with a tolerance of `give` for the kernel's clocks.
 #[track_caller]
 fn assert_between(from: Instant, at: Instant, to: Instant, give: Duration) {
     assert!(at + give >= from, "{:?} too early", from - at);
@@ -52,7 +52,7 @@ fn assert_between(from: Instant, at: Instant, to: Instant, give: Duration) {
 async fn bytes_that_are_read_late_have_the_time_at_which_they_came() {
     let (mut wire, mut far) = pair().await;
     wire.watch();
-    // The first stamp that is asked for on a machine may be made late.
+    // The first timestamp that is requested on a machine may be late.
     far.write_all(b"first").unwrap();
     wire.read_exact(&mut [0; 5]).await.unwrap();
     sleep(MOMENT);
@@ -65,7 +65,7 @@ async fn bytes_that_are_read_late_have_the_time_at_which_they_came() {
     assert_between(before, arrived, after, Duration::from_millis(20));
 }
 
-/// Puts TLS over both ends of a watched wire.
+/// Sets up TLS on both ends of a watched wire.
 async fn secured() -> (Link, StreamOwned<ServerConnection, TcpStream>) {
     let (mut wire, far) = pair().await;
     wire.watch();
@@ -134,7 +134,7 @@ async fn without_reading_a_reset_is_seen() {
     far.write_all(b"unread").unwrap();
     wire.write_all(b"unread too").await.unwrap();
     sleep(MOMENT);
-    // Closed with bytes unread: the kernel answers with a RST.
+    // Closes with bytes unread: the kernel sends a RST.
     drop(far);
     assert_eq!(end(&mut wire).await, TcpEnd::Rst);
     assert_eq!(wire.end(), Some(TcpEnd::Rst));

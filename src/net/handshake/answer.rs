@@ -1,4 +1,4 @@
-//! The server's answer to an upgrade request, checked as RFC 6455 section 4.1 has it: bytes in, a result out.
+//! Checks the server's answer to an upgrade request by RFC 6455 section 4.1: bytes in, a result out.
 
 use std::mem::MaybeUninit;
 
@@ -9,27 +9,27 @@ use crate::metric::Cause;
 use crate::net::failure::Failure;
 use crate::units::one_line;
 
-/// A longer response head than this is not one.
+/// The longest response head that is accepted, in bytes.
 pub(super) const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
-/// So many characters of a response are quoted.
+/// The most characters of a response that are quoted.
 const MAX_QUOTED: usize = 80;
 
-/// How far an answer has come.
+/// The state of an answer that was received so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Head {
-    /// Its head is not whole yet.
+    /// Its head is not complete.
     Partial,
-    /// An informational answer of so many bytes, which another one follows (RFC 9110 section 15.2).
+    /// An informational answer of this many bytes; another answer follows (RFC 9110 section 15.2).
     Informational(usize),
-    /// A valid 101, whose head has so many bytes.
+    /// A valid 101, whose head has this many bytes.
     Switching(usize),
 }
 
-/// Checks what has come of the answer to the request with this key, which offered these subprotocols.
+/// Checks the answer received so far, to a request with this key that offered these subprotocols.
 ///
 /// # Errors
-/// When it is a final answer that opens no connection, or none of HTTP's.
+/// When it is a final answer that opens no connection, or is not HTTP.
 pub(super) fn check(answer: &[u8], key: &str, subprotocols: &[String]) -> Result<Head, Failure> {
     let garbage = |why: &str| {
         let detail = format!("{why}: {}", first_line(answer));
@@ -52,7 +52,7 @@ pub(super) fn check(answer: &[u8], key: &str, subprotocols: &[String]) -> Result
     }
 }
 
-/// The status line, where a redirection points to, and the first words of the body that came with it.
+/// Describes a refusal: the status line, the target of a redirection, and the first words of the body.
 fn refused(response: &Response<'_, '_>, body: &[u8]) -> Failure {
     let version = response.version.unwrap_or(1);
     let status = response.code.unwrap_or(0);
@@ -115,7 +115,7 @@ fn check_switching(
     const PROTOCOL: &str = "Sec-WebSocket-Protocol";
     let is_asked_for =
         |chosen: &[u8]| (subprotocols.iter()).any(|subprotocol| subprotocol.as_bytes() == chosen);
-    // The header must stand in an answer once at most (RFC 6455 section 11.3.4).
+    // The header may occur only once in an answer (RFC 6455 section 11.3.4).
     let mut chosen = named(PROTOCOL);
     match (chosen.next(), chosen.next()) {
         (Some(first), _) if !is_asked_for(first) => {
@@ -130,13 +130,13 @@ fn check_switching(
     }
 }
 
-/// The first line of what came, in quotation marks.
+/// Returns the first line, in quotation marks.
 pub(super) fn first_line(bytes: &[u8]) -> String {
     let line = bytes.split(|byte| *byte == b'\n').next();
     format!("\"{}\"", quoted(line.unwrap_or_default()))
 }
 
-/// The first words of what came, on one line.
+/// Returns the first words, on one line.
 fn quoted(bytes: &[u8]) -> String {
     let first = &bytes[..bytes.len().min(4 * MAX_QUOTED)];
     one_line(&String::from_utf8_lossy(first), MAX_QUOTED)
@@ -167,7 +167,7 @@ mod tests {
         assert_eq!((failure.cause, failure.detail.as_str()), (cause, detail));
     }
 
-    /// The example of RFC 6455 section 1.3.
+    /// Uses the example of RFC 6455 section 1.3.
     #[test]
     fn the_answer_of_the_standard_is_taken() {
         let answer = switching(&format!(

@@ -1,4 +1,4 @@
-//! The opening handshake (RFC 6455 section 4.1): our own, because what is wrong with an answer is a result.
+//! The opening handshake (RFC 6455 section 4.1). Our own, because what is wrong with an answer is a result of the run.
 
 mod answer;
 
@@ -14,11 +14,11 @@ use super::tls;
 use crate::metric::Cause;
 use crate::scenario::{Target, WsUrl};
 
-/// So many informational answers before the final one at most, and so many bytes of them.
+/// The most informational answers before the final one, and the most bytes of them.
 const MAX_INTERIM: usize = 16;
 const MAX_INTERIM_BYTES: usize = 16 * 1024;
 
-/// A request, but for its key: made once for a run.
+/// An upgrade request without its key: made once for a run.
 #[derive(Debug)]
 pub(crate) struct Request {
     head: String,
@@ -26,7 +26,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The request for this target.
+    /// Builds the request for this target.
     pub(crate) fn new(url: &WsUrl, target: &Target) -> Self {
         let mut head = format!("GET {} HTTP/1.1\r\n", url.resource);
         let mut line = |name: &str, value: &str| {
@@ -60,8 +60,8 @@ impl Request {
         }
     }
 
-    /// Asks for the upgrade and checks the answer. Returns all that came of the final answer, and the length of its head
-    /// in it where it is right.
+    /// Sends the request and checks the answer. Returns all received bytes of the final answer, and the length of its
+    /// head if it is valid.
     pub(crate) async fn ask<S>(
         &self,
         stream: &mut S,
@@ -90,7 +90,7 @@ impl Request {
             stream.write_all(request.as_bytes()).await?;
             stream.flush().await
         };
-        // A server that takes no request may have said why before.
+        // A server that did not accept the whole request may have sent a reason before.
         let not_sent = sent.await.err();
         let mut interim = Interim::default();
         loop {
@@ -108,7 +108,7 @@ impl Request {
         }
     }
 
-    /// Drops informational answers, and returns the length of the final answer's head once it is whole.
+    /// Drops informational answers, and returns the length of the final answer's head once it is complete.
     fn check(
         &self,
         answer: &mut Vec<u8>,
@@ -168,7 +168,7 @@ fn end_of_tcp(end: Option<TcpEnd>, answer: &[u8], error: Option<&io::Error>) -> 
     match end {
         Some(TcpEnd::Fin) => Failure::new(Cause::HandshakeEof, after),
         Some(TcpEnd::Rst) => Failure::new(Cause::HandshakeReset, after),
-        // Under TLS the end can come without that of TCP.
+        // Under TLS the stream can end while TCP goes on.
         None => match error {
             None => Failure::new(Cause::HandshakeEof, after),
             Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -179,8 +179,8 @@ fn end_of_tcp(end: Option<TcpEnd>, answer: &[u8], error: Option<&io::Error>) -> 
     }
 }
 
-/// What must hold for any answer, for the tests and the fuzzer: one that is waited for has a limit, one that is taken
-/// came whole, and one that is refused is refused in words.
+/// Asserts what must hold for any answer, for the tests and the fuzzer: an incomplete answer has a length limit, an
+/// accepted one came complete, and a refusal has a description.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn check_any_answer(answer: &[u8]) {
     let request = Request {
@@ -199,11 +199,11 @@ pub(crate) fn check_any_answer(answer: &[u8]) {
 mod tests {
     use super::*;
 
-    /// The example of RFC 6455 section 1.3.
+    /// Uses the example of RFC 6455 section 1.3.
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
     const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-    /// As it comes bit by bit, or in one piece.
+    /// Checks an answer that comes in pieces of `piece` bytes.
     fn check(answer: &str, piece: usize) -> (Vec<u8>, Result<Option<usize>, Failure>) {
         let request = Request {
             head: String::new(),

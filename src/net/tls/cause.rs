@@ -1,4 +1,4 @@
-//! What an error of TLS means: a cause of the catalogue, in words.
+//! Translates errors of TLS to a cause of the catalogue and a description.
 
 use std::io;
 
@@ -7,17 +7,17 @@ use tokio_rustls::rustls::{AlertDescription, CertificateError, Error, InvalidMes
 use crate::metric::Cause;
 use crate::net::failure::Failure;
 
-/// So many names of a certificate are shown.
+/// The most names of a certificate that are shown.
 const MAX_NAMES: usize = 5;
 const DAY: u64 = 24 * 3600;
 
-/// What this error means; `None` where it is not TLS that failed.
+/// Returns the failure for an error; `None` if TLS did not fail.
 pub(super) fn of(error: &io::Error) -> Option<Failure> {
     let error = error.get_ref()?.downcast_ref::<Error>()?;
     Some(failure(error))
 }
 
-/// What an alert means that came in plain text (RFC 8446 section 5.1: type 21, two bytes); `None` for other bytes.
+/// Returns the failure for an alert in plain text (RFC 8446 section 5.1: type 21, two bytes); `None` for other bytes.
 pub(super) fn of_plain_alert(bytes: &[u8]) -> Option<Failure> {
     match bytes {
         [21, 3, _, 0, 2, _, number, ..] => Some(alert(AlertDescription::from(*number))),
@@ -25,7 +25,7 @@ pub(super) fn of_plain_alert(bytes: &[u8]) -> Option<Failure> {
     }
 }
 
-/// The server wants to know who the client is.
+/// Returns the failure of a server that requires a client certificate.
 pub(super) fn client_certificate() -> Failure {
     Failure::new(
         Cause::TlsClientCert,
@@ -126,7 +126,8 @@ fn certificate(error: &CertificateError) -> Failure {
         Wrong::InvalidPurpose | Wrong::InvalidPurposeContext { .. } => {
             (Cause::TlsUntrusted, "it is not for servers".to_owned())
         }
-        // webpki says so of a self-signed one as `openssl req -x509` makes it, and of X.509 version 1.
+        // webpki returns such an error for a self-signed certificate as `openssl req -x509` makes it, and for X.509
+        // version 1.
         _ => (
             Cause::TlsUntrusted,
             "it is an authority's, or of a kind that is not trusted".to_owned(),
@@ -135,7 +136,7 @@ fn certificate(error: &CertificateError) -> Failure {
     Failure::new(cause, format!("the server's certificate: {what}"))
 }
 
-/// The first of them, as they stand in `DnsName("example.org")`.
+/// Returns the first names, without the wrapper that they have in `DnsName("example.org")`.
 fn names(presented: &[String]) -> String {
     let bare = |name: &String| {
         let inside = name.split_once('(').map_or(name.as_str(), |(_, rest)| rest);
@@ -156,7 +157,7 @@ fn days(seconds: u64) -> String {
     }
 }
 
-/// `UnknownIssuer` as "unknown issuer".
+/// Turns `UnknownIssuer` into "unknown issuer".
 fn words(name: &str) -> String {
     let mut words = String::new();
     let mut was_small = false;

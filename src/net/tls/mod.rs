@@ -1,4 +1,4 @@
-//! TLS: its settings, and the handshake over a bare link.
+//! TLS: its settings, and the handshake over a plain link.
 
 mod cause;
 mod trust;
@@ -24,28 +24,28 @@ use super::wire::Wire;
 use crate::metric::Cause;
 use crate::scenario::Trust;
 
-/// What keeps TLS from being set up. Fits after "failed to".
+/// Why TLS could not be set up. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The certificates in `ca` are no use.
+    /// The certificates in `ca` cannot be used.
     #[error("read the certificates of `target.ca` from {}: {why}", path.display())]
     Certificates {
-        /// As in the scenario.
+        /// The path in the scenario.
         path: PathBuf,
         /// What is wrong.
         why: String,
     },
-    /// `wss://` and no certificate to trust.
+    /// The URL is `wss://`, and there is no certificate to trust.
     #[error(
         "find any certificate of the system's to check `target.url` with\nhint: install the system's certificates (package ca-certificates), or name a file in `target.ca`"
     )]
     NoSystemRoots,
-    /// The library refused the settings, or the host is no name for TLS.
+    /// The library refused the settings, or the host is not a valid name for TLS.
     #[error("set up TLS: {0}")]
     Setup(String),
 }
 
-/// How TLS is spoken with one server; shared by all connections of a run.
+/// The settings of TLS for one server; shared by all connections of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Tls {
     config: Arc<ClientConfig>,
@@ -54,7 +54,7 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// The settings for a server of this name or address.
+    /// Makes the settings for a server with this name or address.
     ///
     /// # Errors
     /// When the certificates to trust cannot be read, or there are none.
@@ -70,9 +70,9 @@ impl Tls {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Verifier::new(trust, provider)?))
             .with_client_cert_resolver(client.clone());
-        // RFC 6455 is spoken over HTTP/1.1.
+        // RFC 6455 runs over HTTP/1.1.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // The library's store is shared by all connections: one would resume the session of another.
+        // All connections share the library's session store, so one would resume the session of another.
         config.resumption = Resumption::disabled();
         Ok(Self {
             config: Arc::new(config),
@@ -81,15 +81,15 @@ impl Tls {
         })
     }
 
-    /// Whether the server has asked for a client certificate.
+    /// Returns whether the server has asked for a client certificate.
     pub(crate) fn asks_for_certificate(&self) -> bool {
         self.client.asked.load(Ordering::Relaxed)
     }
 
-    /// Puts TLS over a bare link.
+    /// Runs the TLS handshake over a plain link.
     ///
     /// # Errors
-    /// The cause, in words.
+    /// The cause and a description.
     pub(crate) async fn secure(&self, link: Link) -> Result<Link, Failure> {
         let Link::Plain(wire) = link else {
             return Ok(link);
@@ -108,7 +108,7 @@ impl Tls {
         }
     }
 
-    /// What an error in the handshake means, where the server said this and ended TCP like that.
+    /// Returns the failure for an error in the handshake; `said` is an alert of the server, `end` is how it ended TCP.
     fn failure(&self, said: Option<Failure>, error: &io::Error, end: Option<TcpEnd>) -> Failure {
         const WHEN: &str = "during the TLS handshake";
         let failure = match (cause::of(error).or(said), end) {
@@ -117,7 +117,7 @@ impl Tls {
             (None, Some(TcpEnd::Fin)) => Failure::new(Cause::HandshakeEof, WHEN),
             (None, None) => Failure::new(Cause::Io, error.to_string()),
         };
-        // A server of TLS 1.2 gives no other reason.
+        // A TLS 1.2 server gives no other reason when it misses a client certificate.
         if failure.cause == Cause::TlsVersion && self.asks_for_certificate() {
             return cause::client_certificate();
         }
@@ -125,7 +125,8 @@ impl Tls {
     }
 }
 
-/// What a server sent before its end that was not read, because writing failed first: an alert, where it is one.
+/// Reads what a server sent before its end and was not read, because writing failed first. Returns the failure if it is
+/// an alert.
 async fn send_final_close(wire: &mut Wire) -> Option<Failure> {
     wire.end().filter(|end| *end == TcpEnd::Rst)?;
     let mut bytes = [0; 64];
@@ -133,12 +134,12 @@ async fn send_final_close(wire: &mut Wire) -> Option<Failure> {
     cause::of_plain_alert(&bytes[..read])
 }
 
-/// Why TLS ended an open connection, in words; `None` where it was not TLS that did.
+/// Returns why TLS ended an open connection; `None` if it did not.
 pub(super) fn broken(error: &io::Error) -> Option<Failure> {
     cause::of(error)
 }
 
-/// Has no certificate to show, and remembers whether one was asked for.
+/// Has no certificate to send, and remembers whether one was asked for.
 #[derive(Debug, Default)]
 struct NoClientCertificate {
     asked: AtomicBool,

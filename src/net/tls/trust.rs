@@ -1,4 +1,4 @@
-//! Whom to trust: any certificate, the system's authorities, or what a file names.
+//! Selects which certificates to trust: any, those of the system's authorities, or those in a file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use tokio_rustls::rustls::{
 use super::TlsError;
 use crate::scenario::Trust;
 
-/// Checks a server's certificate. The signatures of the handshake are checked whatever is trusted.
+/// Checks a server's certificate. The signatures of the handshake are checked in all cases.
 #[derive(Debug)]
 pub(super) struct Verifier {
     provider: Arc<CryptoProvider>,
     /// `None` trusts any certificate.
     chain: Option<Arc<WebPkiServerVerifier>>,
-    /// Certificates that a server may have itself, whoever issued them.
+    /// Certificates that are trusted as the server's own, whoever issued them.
     own: Vec<CertificateDer<'static>>,
 }
 
@@ -64,7 +64,7 @@ impl Verifier {
     }
 }
 
-/// What a file of certificates trusts: each as an authority, and each as a server's own.
+/// Reads a file of certificates: each is trusted as an authority and as a server's own.
 fn of_file(path: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TlsError> {
     let unreadable = |why: String| TlsError::Certificates {
         path: path.to_owned(),
@@ -100,8 +100,8 @@ impl ServerCertVerifier for Verifier {
         let verified =
             chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match verified {
-            // `openssl req -x509` makes an authority's certificate, which webpki takes from no server. Times have been
-            // checked before that.
+            // `openssl req -x509` makes an authority's certificate, which webpki does not accept from a server. Its
+            // validity period has been checked before.
             Err(Error::InvalidCertificate(
                 CertificateError::UnknownIssuer | CertificateError::Other(_),
             )) if self.own.contains(end_entity) => {
