@@ -1,4 +1,4 @@
-//! The header of a frame (RFC 6455 section 5.2), and which of its rules a server can break.
+//! The header of a frame (RFC 6455 section 5.2), and the rules that a server can break.
 
 use thiserror::Error;
 
@@ -8,7 +8,7 @@ pub enum Broken {
     /// Section 5.1: a server must not mask.
     #[error("a masked frame from the server")]
     Masked,
-    /// Section 5.2: no extension was agreed on that gives them a meaning.
+    /// Section 5.2: these bits have no meaning, because no extension was agreed on.
     #[error("reserved bits that are not zero")]
     ReservedBits,
     /// Section 5.2.
@@ -35,36 +35,36 @@ pub enum Broken {
     /// Section 5.5.1.
     #[error("a close reason that is not valid UTF-8")]
     BadReason,
-    /// Not a rule of the protocol, but ours (section 10.4).
+    /// Not a rule of the protocol, but our limit (section 10.4).
     #[error("a message of at least {bytes} bytes, where {max} may be")]
     TooBig {
-        /// How long it is, as far as that is known.
+        /// The length of the message, as far as it is known, in bytes.
         bytes: u64,
-        /// The longest message that is taken.
+        /// The longest message that is accepted, in bytes.
         max: usize,
     },
 }
 
-/// What a frame is (RFC 6455 section 11.8).
+/// The kind of a frame (RFC 6455 section 11.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Opcode {
-    /// More of a message.
+    /// The next part of a message.
     Continuation = 0x0,
-    /// A message that is UTF-8, or the first part of one.
+    /// A text message (UTF-8), or the first part of one.
     Text = 0x1,
-    /// Any other message, or the first part of one.
+    /// A binary message, or the first part of one.
     Binary = 0x2,
-    /// The sender sends no more.
+    /// The sender sends nothing more.
     Close = 0x8,
     /// Asks for a pong.
     Ping = 0x9,
-    /// Answers a ping, or nothing.
+    /// Answers a ping, or is unsolicited.
     Pong = 0xA,
 }
 
 impl Opcode {
-    /// The opcode of these four bits; `None` for a reserved one.
+    /// Returns the opcode of these four bits; `None` for a reserved one.
     pub const fn from_bits(bits: u8) -> Option<Self> {
         Some(match bits {
             0x0 => Self::Continuation,
@@ -77,7 +77,8 @@ impl Opcode {
         })
     }
 
-    /// Control frames come whole, and may come between the parts of a message (section 5.5).
+    /// Returns whether it is a control frame. Those are not fragmented, and may come between the parts of a message
+    /// (section 5.5).
     pub const fn is_control(self) -> bool {
         self as u8 & 0x8 != 0
     }
@@ -86,9 +87,9 @@ impl Opcode {
 /// The header of a server's frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// The frame is the last of its message.
+    /// Whether the frame is the last of its message.
     pub fin: bool,
-    /// What it is.
+    /// The kind of the frame.
     pub opcode: Opcode,
     /// The length of its payload in bytes.
     pub payload: u64,
@@ -103,10 +104,10 @@ impl Header {
     /// The longest payload of a control frame in bytes (section 5.5).
     pub const LONGEST_CONTROL: u64 = 125;
 
-    /// Reads the header at the beginning of these bytes; `None` while it is not all there.
+    /// Reads the header at the start of these bytes; `None` while it is incomplete.
     ///
     /// # Errors
-    /// When no server may send such a frame.
+    /// When a server must not send such a frame.
     pub fn read(bytes: &[u8]) -> Result<Option<Self>, Broken> {
         let &[first, second, ref rest @ ..] = bytes else {
             return Ok(None);

@@ -1,6 +1,6 @@
 //! Masking (RFC 6455 section 5.3).
 
-/// Masks bytes, or unmasks them, with a key that begins at the first of them.
+/// Masks or unmasks bytes; `key` applies from the first byte on.
 pub fn mask(bytes: &mut [u8], key: [u8; 4]) {
     let wide = u64::from_ne_bytes([
         key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3],

@@ -1,13 +1,13 @@
-//! Frames of a client, as bytes and back (RFC 6455 section 5). Pure: knows no socket and no clock, and answers nothing
-//! by itself.
+//! Encodes a client's frames, and decodes a server's (RFC 6455 section 5). Pure: uses no socket and no clock, and
+//! answers nothing by itself.
 //!
 //! ```text
-//! bytes read ─► Room ─► Reader ─► Frame, lent out of the room
+//! bytes read ─► Room ─► Reader ─► Frame, borrowed from the room
 //! Frame ─► Writer ─► bytes to be written
 //! ```
 //!
-//! A connection that has nothing to say holds no buffer to read into: all connections of a thread read into one
-//! [`Room`], and what one has not taken when its turn ends goes with it.
+//! An idle connection has no read buffer: all connections of a thread read into one [`Room`]. Bytes that a connection
+//! has not taken when its turn ends are kept with the connection.
 
 mod header;
 mod mask;
@@ -25,20 +25,20 @@ pub use reader::{Found, Reader};
 pub use room::Room;
 pub use writer::{Writer, put};
 
-/// A message or a control frame, whole: what a session speaks of, whichever side sent it.
+/// A complete message or control frame, sent by either side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// A text message, valid UTF-8.
     Text(&'a [u8]),
     /// A binary message.
     Binary(&'a [u8]),
-    /// At most 125 bytes. Wants to be answered.
+    /// At most 125 bytes. Asks for a pong.
     Ping(&'a [u8]),
-    /// At most 125 bytes; those of the ping, where it answers one.
+    /// At most 125 bytes; the bytes of the ping that it answers, if there is one.
     Pong(&'a [u8]),
-    /// No frame of the same side may follow.
+    /// No frame of the same side may follow it.
     Close {
-        /// As it is on the wire (RFC 6455 section 7.4); `None` for an empty one.
+        /// The code on the wire (RFC 6455 section 7.4); `None` for an empty frame.
         code: Option<u16>,
         /// At most 123 bytes; may be empty.
         reason: &'a str,

@@ -1,4 +1,4 @@
-//! What another implementation makes of the same bytes: tungstenite, for the tests and the fuzzer.
+//! Decodes the same bytes with another implementation, tungstenite, for the tests and the fuzzer.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -10,7 +10,7 @@ use super::{Broken, Frame, Reader, Room};
 
 pub(super) const MAX_MESSAGE: usize = 100_000;
 
-/// What was made of bytes, up to a Close frame or the first broken rule.
+/// One decoded item, up to a Close frame or the first broken rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Seen {
     Text(Vec<u8>),
@@ -33,7 +33,7 @@ impl Seen {
     }
 }
 
-/// As a transport does it: so many bytes are read at once, and another connection has its turn in between.
+/// Decodes as a transport does: `cut` bytes are read at once, and another connection has its turn in between.
 pub(super) fn ours(bytes: &[u8], cut: usize) -> Vec<Seen> {
     let (mut room, mut left) = (Room::default(), Vec::new());
     let mut reader = Reader::new(MAX_MESSAGE);
@@ -118,27 +118,28 @@ fn theirs(bytes: &[u8]) -> Vec<Seen> {
     }
 }
 
-/// Both make the same of these bytes, of which `cut` are read at once; at least one.
+/// Asserts that both decode these bytes alike, with `cut` bytes read at once; `cut` is at least 1.
 pub(crate) fn assert_same(bytes: &[u8], cut: usize) {
     let ours = ours(bytes, cut);
     let mut theirs = theirs(bytes);
     if ours.last() == Some(&Seen::LongControl) {
-        // It takes a short control frame whose length stands in more bytes than needed, which section 5.2 forbids.
+        // Tungstenite accepts a short control frame whose length field is longer than needed, which section 5.2
+        // forbids.
         theirs.truncate(ours.len() - 1);
         theirs.push(Seen::LongControl);
     }
-    // It does not tell the code and the reason where the code is forbidden.
+    // Tungstenite does not return the code and the reason if the code is forbidden.
     if let (Some(Seen::Close(code, reason)), Some(last @ Seen::Close(..))) =
         (ours.last(), theirs.last_mut())
         && *last == Seen::Close(Some(1002), "Protocol violation".to_owned())
     {
         *last = Seen::Close(*code, reason.clone());
     }
-    // It waits for a whole frame before it looks at the first two bytes.
+    // Tungstenite waits for a complete frame before it checks the first two bytes.
     if ours.len() > theirs.len() && matches!(ours.last(), Some(Seen::Broken | Seen::TooBig)) {
         theirs.extend(ours.last().cloned());
     }
-    // And at the length of a frame before it asks whether there may be one.
+    // Tungstenite checks the length of a frame before it checks whether the frame is allowed.
     if ours.last() == Some(&Seen::Broken) && theirs.last() == Some(&Seen::TooBig) {
         theirs.pop();
         theirs.push(Seen::Broken);

@@ -1,10 +1,10 @@
-//! From bytes to messages and control frames, however the bytes were cut (RFC 6455 sections 5.4 to 5.6).
+//! Decodes bytes to messages and control frames, however the bytes are cut (RFC 6455 sections 5.4 to 5.6).
 
 use super::Frame;
 use super::header::{Broken, Header, Opcode};
 use super::room::{Place, Room};
 
-/// Something that was found, and where it lies in the room.
+/// A message or control frame that was found, and its place in the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     opcode: Opcode,
@@ -12,7 +12,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// What it is, lent out of the room in which it was found.
+    /// Returns the frame, borrowed from the room in which it was found.
     pub fn lend<'room>(&self, room: &'room Room) -> Frame<'room> {
         let payload = room.at(&self.place);
         match self.opcode {
@@ -34,17 +34,17 @@ impl Found {
     }
 }
 
-/// Follows the frames of one connection.
+/// Decodes the frames of one connection.
 #[derive(Debug)]
 pub struct Reader {
     max_message: usize,
-    /// Bytes of the data frame under way that are still to come.
+    /// Number of bytes that are still to come of the current data frame.
     left: u64,
-    /// That frame is the last of its message.
+    /// Whether that frame is the last of its message.
     is_last: bool,
-    /// The message under way: text or binary.
+    /// The kind of the current message: text or binary.
     message: Option<Opcode>,
-    /// What is there of it, and how much of that is known to be UTF-8.
+    /// The bytes of the current message so far, and how many of them are checked as UTF-8.
     parts: Vec<u8>,
     checked: usize,
     is_closed: bool,
@@ -52,7 +52,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Takes messages of up to so many bytes.
+    /// Accepts messages of up to `max_message` bytes.
     pub fn new(max_message: usize) -> Self {
         Self {
             max_message,
@@ -66,15 +66,16 @@ impl Reader {
         }
     }
 
-    /// Frames that came after a Close frame, which none may (section 5.5.1). They are not looked at more closely.
+    /// Returns the number of frames after a Close frame, where none is allowed (section 5.5.1). They are not checked
+    /// further.
     pub fn after_close(&self) -> u32 {
         self.after_close
     }
 
-    /// Takes the next thing out of the room; `None` until more is read.
+    /// Takes the next message or control frame out of the room; `None` until more is read.
     ///
     /// # Errors
-    /// The rule that the server broke. Nothing that follows can be trusted.
+    /// The rule that the server broke. Bytes after that cannot be decoded.
     #[inline]
     pub fn next(&mut self, room: &mut Room) -> Result<Option<Found>, Broken> {
         loop {
@@ -121,7 +122,7 @@ impl Reader {
         }
     }
 
-    /// Counts a frame after the Close. Says whether there was one.
+    /// Counts a frame after the Close. Returns whether there was one.
     fn skip(&mut self, room: &mut Room) -> bool {
         match Header::read(room.unread()) {
             Ok(Some(header)) => {
@@ -129,7 +130,7 @@ impl Reader {
                 self.left = header.payload;
             }
             Ok(None) => return false,
-            // Where an unlawful frame ends nobody knows: it is the last that is counted.
+            // The end of an invalid frame is unknown, so it is the last one that is counted.
             Err(_) => {
                 room.take(room.unread().len());
                 self.left = u64::MAX;
@@ -139,7 +140,7 @@ impl Reader {
         true
     }
 
-    /// Whether a data frame may come now (section 5.4), and is not too big.
+    /// Checks that a data frame is allowed now (section 5.4) and is not too big.
     fn check(&self, header: &Header) -> Result<(), Broken> {
         match (header.opcode, self.message) {
             (Opcode::Continuation, None) => return Err(Broken::NothingToContinue),
@@ -154,7 +155,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes more of the frame under way. Says whether that was the rest.
+    /// Takes more of the current frame. Returns whether it is complete.
     fn go_on(&mut self, room: &mut Room) -> bool {
         let there = room.unread().len();
         let part = usize::try_from(self.left).map_or(there, |left| left.min(there));
@@ -166,7 +167,7 @@ impl Reader {
         self.left == 0
     }
 
-    /// The frame under way is complete. Its message, where it was the last of one.
+    /// Handles a complete frame. Returns the message, if the frame was its last.
     fn frame_is_there(&mut self, room: &mut Room) -> Result<Option<Found>, Broken> {
         if self.is_closed {
             return Ok(None);
@@ -185,7 +186,7 @@ impl Reader {
         }))
     }
 
-    /// Whether what is there can become UTF-8: a character may be cut at the end of a frame, not at that of a message.
+    /// Checks that the text so far is valid UTF-8: a character may be cut at the end of a frame, but not of a message.
     fn check_text(&mut self) -> Result<(), Broken> {
         self.checked += match str::from_utf8(&self.parts[self.checked..]) {
             Ok(text) => text.len(),
@@ -207,7 +208,7 @@ impl Reader {
                 return Err(Broken::BadReason);
             }
             self.is_closed = true;
-            // What was under way will not be completed.
+            // The current message will not be completed.
             self.parts = Vec::new();
         }
         Ok(Found {
@@ -217,10 +218,10 @@ impl Reader {
     }
 }
 
-/// A message in one piece. Text must be UTF-8 (section 8.1).
+/// Returns a message that came in one piece. Text must be UTF-8 (section 8.1).
 fn whole(opcode: Opcode, place: Place, room: &Room) -> Result<Found, Broken> {
     let payload = room.at(&place);
-    // Most text is ASCII, which is seen much quicker.
+    // Most text is ASCII, which is much faster to check.
     if opcode == Opcode::Text && !payload.is_ascii() && str::from_utf8(payload).is_err() {
         return Err(Broken::BadUtf8);
     }

@@ -1,29 +1,29 @@
-//! Where connections read into: one room for all that a thread looks after, since it looks at one at a time.
+//! The read buffer of a thread: one for all its connections, because it reads one at a time.
 
 use std::ops::Range;
 
-/// What is read at once, at most, in bytes.
+/// The most bytes in one read.
 const SIZE: usize = 16 * 1024;
-/// How often a connection reads before others have their turn.
+/// The most reads of a connection before others have their turn.
 const READS: u32 = 4;
 
-/// Bytes of one connection that were read and not taken, and what is lent of them.
+/// Bytes of one connection that were read and not taken, and the message that is lent.
 #[derive(Debug)]
 pub struct Room {
     bytes: Box<[u8]>,
     unread: Range<usize>,
-    /// How often the connection whose turn it is has read.
+    /// How often the current connection has read in this turn.
     reads: u32,
-    /// A message that did not come in one piece.
+    /// A message that was assembled from several pieces.
     message: Vec<u8>,
 }
 
-/// Where something is that was found.
+/// The place of a payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Among what was read.
+    /// In the read bytes.
     Bytes(Range<usize>),
-    /// It was put together.
+    /// In the assembled message.
     Message,
 }
 
@@ -39,20 +39,20 @@ impl Default for Room {
 }
 
 impl Room {
-    /// What was read and not taken.
+    /// Returns the bytes that were read and not taken.
     pub fn unread(&self) -> &[u8] {
         &self.bytes[self.unread.clone()]
     }
 
-    /// Whether the connection whose turn it is may read once more, which it then has to.
+    /// Returns whether the current connection may read once more. Counts the read, so the caller must do it.
     pub fn may_read(&mut self) -> bool {
         let may = self.reads < READS;
         self.reads += u32::from(may);
         may
     }
 
-    /// Where to read to, behind what is unread; [`Self::filled`] says how much it was. Empty only while a whole room
-    /// is unread.
+    /// Returns the space to read into, after the unread bytes; report the number of bytes read with [`Self::filled`].
+    /// Empty only if the whole buffer is unread.
     pub fn space(&mut self) -> &mut [u8] {
         if !self.unread.is_empty() {
             self.bytes.copy_within(self.unread.clone(), 0);
@@ -61,13 +61,14 @@ impl Room {
         &mut self.bytes[self.unread.end..]
     }
 
-    /// So many bytes were read into [`Self::space`].
+    /// Records that this many bytes were read into [`Self::space`].
     pub fn filled(&mut self, bytes: usize) {
         self.unread.end += bytes;
         debug_assert!(self.unread.end <= self.bytes.len());
     }
 
-    /// Takes in what a connection left when its last turn ended, behind what is unread, as far as there is space.
+    /// Takes in the bytes that a connection kept at the end of its last turn, after the unread ones, as far as there is
+    /// space.
     pub fn enter(&mut self, left: &mut Vec<u8>) {
         if left.is_empty() {
             return;
@@ -82,7 +83,8 @@ impl Room {
         }
     }
 
-    /// Ends a connection's turn: what is unread goes with it, which is less than a frame unless it was cut short.
+    /// Ends a connection's turn: moves the unread bytes to `left`. They are less than a frame unless the turn was cut
+    /// short.
     pub fn leave(&mut self, left: &mut Vec<u8>) {
         if !self.unread.is_empty() {
             left.splice(0..0, self.bytes[self.unread.clone()].iter().copied());
@@ -94,13 +96,13 @@ impl Room {
         }
     }
 
-    /// Something was put together elsewhere; it is lent from here.
+    /// Keeps a message that was assembled elsewhere, and lends it.
     pub fn put(&mut self, message: Vec<u8>) -> &[u8] {
         self.message = message;
         &self.message
     }
 
-    /// Takes so many bytes, which must be there.
+    /// Takes this many bytes, which must be there.
     pub(super) fn take(&mut self, bytes: usize) -> Range<usize> {
         let taken = self.unread.start..self.unread.start + bytes;
         debug_assert!(taken.end <= self.unread.end);

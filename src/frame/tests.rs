@@ -1,4 +1,4 @@
-//! Held to another implementation: whatever tungstenite makes of bytes, this makes of them too, however they are cut.
+//! Compares with another implementation: the reader must decode bytes as tungstenite does, however they are cut.
 
 use proptest::prelude::*;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketContext};
@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use super::peer::{Bytes, MAX_MESSAGE, Seen, assert_same, ours};
 use super::*;
 
-/// A frame as a server sends it, lawful or not.
+/// Returns a server's frame, valid or not.
 fn server_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut out = vec![first];
     match payload.len() {
@@ -40,7 +40,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// A close code that a server may send, so that tungstenite tells it.
+/// Generates payloads of Close frames, with codes that a server may send: tungstenite returns only those.
 fn close() -> impl Strategy<Value = Vec<u8>> {
     let code = prop_oneof![Just(1000u16), Just(1001), Just(1011), 3000u16..5000];
     let whole = (code, "[a-zé]{0,30}")
@@ -147,7 +147,7 @@ proptest! {
     }
 }
 
-/// A server may send much behind its 101, and a turn may end before all of it is taken.
+/// A server may send many bytes right after its 101, and a turn may end before all are taken.
 #[test]
 fn what_is_left_keeps_its_order_however_much_it_is() {
     let payloads: Vec<Vec<u8>> = (0..600u32).map(|n| n.to_be_bytes().repeat(20)).collect();
@@ -158,7 +158,7 @@ fn what_is_left_keeps_its_order_however_much_it_is() {
     let mut seen = Vec::new();
     while seen.len() < payloads.len() {
         room.enter(&mut left);
-        // Others have their turn after seven at the latest.
+        // Ends the turn after at most seven frames.
         for _ in 0..7 {
             let Some(found) = reader.next(&mut room).unwrap() else {
                 break;

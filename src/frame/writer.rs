@@ -1,4 +1,4 @@
-//! From frames to the bytes that are to be written: masked, one behind the other (RFC 6455 section 5.2).
+//! Encodes frames to the bytes to be written: masked, one after the other (RFC 6455 section 5.2).
 
 use rand::Rng as _;
 use rand_xoshiro::SplitMix64;
@@ -10,10 +10,10 @@ use super::mask::mask;
 
 const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
-/// What a connection keeps for its next frames once all is written, at most: bytes.
+/// The largest buffer that a connection keeps once all is written, in bytes.
 const KEPT: usize = 2048;
 
-/// What a connection has still to write.
+/// The bytes that a connection has still to write.
 #[derive(Debug)]
 pub struct Writer {
     bytes: Vec<u8>,
@@ -22,8 +22,9 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Nothing to write yet. Masking keys follow from `seed`, which nobody should know. That a stronger source is asked
-    /// for (section 5.3) is because of scripts in a browser that choose what it sends (section 10.3); here nobody does.
+    /// Makes an empty writer. Its masking keys are derived from `seed`, which should be unpredictable. Section 5.3 asks
+    /// for a strong source of randomness, because scripts in a browser can choose what it sends (section 10.3). Here no
+    /// such script runs, so a small generator is enough.
     pub fn new(seed: u64) -> Self {
         Self {
             bytes: Vec::new(),
@@ -53,17 +54,17 @@ impl Writer {
         }
     }
 
-    /// Adds bytes that no frame is made of.
+    /// Appends bytes as they are, without a frame.
     pub fn add_raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// What is to be written next.
+    /// Returns the bytes to be written next.
     pub fn unwritten(&self) -> &[u8] {
         &self.bytes[self.written..]
     }
 
-    /// So much of it was written.
+    /// Records that this many of them were written.
     pub fn wrote(&mut self, bytes: usize) {
         self.written += bytes;
         debug_assert!(self.written <= self.bytes.len());
@@ -72,7 +73,7 @@ impl Writer {
         }
     }
 
-    /// Forgets what is unwritten.
+    /// Drops the bytes that are not written.
     pub fn clear(&mut self) {
         self.written = 0;
         if self.bytes.capacity() > KEPT {
@@ -83,7 +84,7 @@ impl Writer {
     }
 }
 
-/// Appends one frame of a client's, whichever it is: also one that must not be sent.
+/// Appends one frame of a client, even one that must not be sent.
 #[inline]
 pub fn put(out: &mut Vec<u8>, fin: bool, opcode: u8, key: [u8; 4], payload: &[u8]) {
     let first = if fin { FIN | opcode } else { opcode };
