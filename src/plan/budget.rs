@@ -1,4 +1,4 @@
-//! What a plan will do and needs, before a socket is opened: for `check`, and for the limits met beforehand.
+//! What a plan will do and what it needs, computed before a socket is opened: for `check`, and for the limits.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -8,51 +8,51 @@ use crate::scenario::{Pacing, Payload, Scenario, Shape, TargetUrl};
 /// What a plan will do and needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Budget {
-    /// Open at once, at most.
+    /// The most connections open at once.
     pub open_at_once: u64,
-    /// Dials in all, reconnects not counted.
+    /// Number of dials, without reconnects.
     pub dials: u64,
-    /// Messages a second at full load; `None` where a closed model leaves it to the server.
+    /// Messages a second at full load; `None` if a closed model leaves the rate to the server.
     pub sends_per_second: Option<f64>,
     /// Pings a second at full load.
     pub pings_per_second: f64,
     /// From the first dial to the end of the load, with every connection opened at once.
     pub planned: Duration,
-    /// What may come on top: dials that take their whole timeout, answers that are due, closes.
+    /// The most time on top of that: dials that use their whole timeout, answers that are due, closes.
     pub overtime: Duration,
-    /// File descriptors: one for each open connection, two more where the relay of the path leads it, and some for the
-    /// rest.
+    /// File descriptors: one for each open connection, two more if it goes through the relay of the path, and some for
+    /// the rest.
     pub descriptors: u64,
     /// How many of them do not depend on the number of connections.
     pub other_descriptors: u64,
-    /// Local ports, on each source address.
+    /// Local ports on each source address.
     pub ports: u64,
-    /// Memory of connections, payloads, histograms and workers in bytes, roughly.
+    /// Estimated memory of connections, payloads, histograms and workers, in bytes.
     pub memory: u64,
 }
 
 /// Standard streams, reports, signals and the relay's event queue.
 const PROCESS_DESCRIPTORS: u64 = 24;
-/// Event queue, timer, and what wakes a worker from outside.
+/// The event queue, the timer, and the descriptor that wakes a worker from outside.
 const WORKER_DESCRIPTORS: u64 = 5;
-/// So many are set aside in any case.
+/// The least number of descriptors set aside for the process and its workers.
 const LEAST_OTHER_DESCRIPTORS: u64 = 64;
 /// The relay has two sockets for each connection: one to its client, one to the target.
 const RELAY_LEGS: u64 = 2;
-/// What an open connection takes besides its buffers.
+/// The memory of an open connection without its buffers, in bytes.
 const CONNECTION_MEMORY: u64 = 3 * 1024;
-/// TLS keeps its keys and two record buffers.
+/// The memory of TLS for its keys and two record buffers, in bytes.
 const TLS_MEMORY: u64 = 30 * 1024;
-/// What a connection keeps of each message that it sends.
+/// The memory of a connection for each message that it sends, in bytes.
 const STREAM_MEMORY: u64 = 256;
-/// A thread, its runtime, and what it reads into.
+/// The memory of a thread, its runtime and its read buffer, in bytes.
 const WORKER_MEMORY: u64 = 512 * 1024;
-/// One histogram with times of up to about 60 ms, see `measure`.
+/// The memory of one histogram with times of up to about 60 ms, in bytes; see `measure`.
 const HISTOGRAM_MEMORY: u64 = 100 * 1024;
 
 impl Budget {
-    /// The budget of a scenario for so many workers, of which each has a connection at least. Makes nothing that it
-    /// counts.
+    /// Computes the budget of a scenario for at most `workers` workers; each of them has at least one connection.
+    /// Allocates nothing of what it counts.
     pub fn new(scenario: &Scenario, workers: usize) -> Self {
         let open_at_once = open_at_once(scenario);
         let sources = scenario.target.source_addresses.len().max(1) as u64;
@@ -73,12 +73,12 @@ impl Budget {
         }
     }
 
-    /// The longest the run can take.
+    /// Returns the longest time that the run can take.
     pub fn longest(&self) -> Duration {
         self.planned + self.overtime
     }
 
-    /// How many connections, in the same parts, so many descriptors are enough for.
+    /// Returns how many connections this many descriptors allow, if the cohorts keep their proportions.
     pub fn connections_within(&self, descriptors: u64) -> u64 {
         let all = u128::from(self.descriptors - self.other_descriptors).max(1);
         let room = u128::from(descriptors.saturating_sub(self.other_descriptors));
@@ -86,17 +86,17 @@ impl Budget {
     }
 }
 
-/// Of the process and its workers.
+/// Returns the descriptors of the process and its workers.
 fn own_descriptors(workers: u64) -> u64 {
     let own = PROCESS_DESCRIPTORS + WORKER_DESCRIPTORS * workers;
     own.max(LEAST_OTHER_DESCRIPTORS)
 }
 
-/// What the relay of the path leads.
+/// The part of the load that goes through the relay of the path.
 struct Relayed {
-    /// It listens once for each.
+    /// Number of cohorts; the relay has one listener for each.
     cohorts: u64,
-    /// Connections open at once, at most.
+    /// The most connections open at once.
     open_at_once: u64,
 }
 
@@ -121,7 +121,7 @@ fn open_at_once(scenario: &Scenario) -> u64 {
             ..
         } => {
             let expected = (rate.hertz() * lifetime.as_secs_f64()).ceil() as u64;
-            // A slow target holds arrivals longer than planned: leave room for twice as many.
+            // A slow target keeps arrivals open longer than planned: leaves room for twice as many.
             u64::from(*max_open).min(expected.saturating_mul(2).max(1))
         }
         _ => scenario.connections(),
@@ -131,7 +131,7 @@ fn open_at_once(scenario: &Scenario) -> u64 {
 fn dials(scenario: &Scenario) -> u64 {
     match &scenario.load.shape {
         Shape::Stages(stages) => {
-            // Every rise of the line opens as many as it rises by.
+            // Each stage that rises opens as many connections as it rises by.
             let mut from = 0;
             stages
                 .iter()
@@ -146,7 +146,7 @@ fn dials(scenario: &Scenario) -> u64 {
     }
 }
 
-/// How many of a cohort's connections are open at once.
+/// Returns how many of a cohort's connections are open at once.
 fn at_once(scenario: &Scenario, connections: u32) -> f64 {
     match &scenario.load.shape {
         Shape::Arrivals {
@@ -166,7 +166,7 @@ fn sends_per_second(scenario: &Scenario) -> Option<f64> {
             let Pacing::Open { rate, .. } = message.pacing else {
                 return None;
             };
-            // A connection that is done with its `count` sends no more.
+            // A connection sends no more messages after its `count`.
             let most = message.count.map_or(f64::INFINITY, |count| count as f64);
             total += rate.hertz().min(most) * at_once(scenario, cohort.connections);
         }
@@ -214,7 +214,7 @@ fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u64 {
             + longest.max().unwrap_or(0)
             + tls
             + STREAM_MEMORY * cohort.messages.len() as u64;
-        // Of arrivals there is one cohort, and most of its connections are not there at a time.
+        // With arrivals there is one cohort, and only some of its connections are open at a time.
         u64::from(cohort.connections)
             .min(open_at_once)
             .saturating_mul(one)
@@ -230,7 +230,7 @@ fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u64 {
         .saturating_add(workers * WORKER_MEMORY)
 }
 
-/// Payloads are there once, however many cohorts send them.
+/// Returns the memory of payloads. Each is kept once, however many cohorts send it.
 fn payloads(scenario: &Scenario) -> u64 {
     let mut seen = HashSet::new();
     let fixed = scenario.payloads().filter_map(|payload| match payload {
@@ -263,7 +263,7 @@ mod tests {
         Budget::new(&scenario.unwrap_or_else(|problems| panic!("{problems}")), 1)
     }
 
-    /// A cohort with its own payload, or with the one for all.
+    /// Returns cohorts with their own payload, or with the common one.
     fn cohorts(count: usize, own: &str) -> String {
         let cohort = |i| format!("[[cohort]]\nname = \"c{i}\"\nconnections = 1\n{own}");
         (0..count).map(cohort).collect()
@@ -288,7 +288,7 @@ mod tests {
         let message = "[[message]]\nname = \"m\"\nrate = \"1/h\"\npayload.file = \"f\"\n";
         let one = budget(&format!("{message}{}", cohorts(1, ""))).memory;
         let two = budget(&format!("{message}{}", cohorts(2, ""))).memory;
-        // What its connection holds, but no second copy.
+        // The second connection needs memory, but there is no second copy of the file.
         assert!(two - one < 24 << 20, "{one} {two}");
     }
 

@@ -1,35 +1,36 @@
-//! How one connection behaves beside its messages and pings: which faults it plays, and what is kept of it.
+//! The faults of one connection, and what is recorded of it.
 
 use std::time::Duration;
 
 use super::{Nanos, Plan, fraction, nanos};
 use crate::scenario::{Cohort, Contract, Fault, FaultKind, PromiseKind};
 
-/// A server that ends TCP at the last moment is waited for so much longer.
+/// How much longer to wait for a server that ends TCP at the last moment.
 const GRACE: Duration = Duration::from_secs(1);
-/// Probes of clients that do not read are spread from the start of the fault to this part of the promised time.
+/// Probes of clients that do not read are spread over this multiple of the promised time, from the start of the fault.
 const PROBED: f64 = 1.25;
 
-/// How one connection behaves. Made before it is dialled.
+/// The behaviour of one connection beside its messages and pings. Made before it is dialled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FaultPlan {
-    /// What it does wrong. Empty for a healthy client.
+    /// Its faults. Empty for a healthy client.
     pub faults: Vec<Fault>,
-    /// Pings of the server are not answered, though nothing is wrong (`auto_pong = false`).
+    /// Whether pings of the server are not answered, although the client has no fault (`auto_pong = false`).
     pub mute: bool,
-    /// Its cohort has a contract: its [`ConnectionRecord`](crate::measure::ConnectionRecord) is kept, by the kernel's times.
+    /// Whether its cohort has a contract: its [`ConnectionRecord`](crate::measure::ConnectionRecord) is kept, with the
+    /// kernel's times.
     pub watched: bool,
-    /// Where its cohort sweeps over a delay: its own.
+    /// Its own value of a delay, if its cohort sweeps over one.
     pub level: Option<Nanos>,
-    /// From the server's Close frame to the end of TCP it waits at least so long.
+    /// The least time to wait for the end of TCP after the server's Close frame, in nanoseconds.
     pub close_wait: Nanos,
-    /// It does not read, and nothing but an answer of the server's system can tell whether it was ended: from its fault
-    /// to the one time it asks, by a pong.
+    /// The time from its fault to the probe, in nanoseconds. A probe is one pong. It is sent if the client does not
+    /// read and only the answer of the server's system can tell whether the server has ended the connection.
     pub probe: Option<Nanos>,
 }
 
 impl FaultPlan {
-    /// Whether it is going to read no more, while TCP goes on.
+    /// Returns whether the client is going to stop reading, while TCP goes on.
     pub fn stops_reading(&self) -> bool {
         let mut faults = self.faults.iter();
         faults.any(|fault| fault.kind == FaultKind::StopReading)
@@ -37,12 +38,12 @@ impl FaultPlan {
 }
 
 impl Plan {
-    /// Whether the connections of a cohort leave the server's pings unanswered, though nothing is wrong.
+    /// Returns whether the connections of a cohort leave the server's pings unanswered, although they have no fault.
     pub fn is_mute(&self, cohort: usize) -> bool {
         is_mute(self.cohort(cohort))
     }
 
-    /// How a connection behaves. Costs no memory for one that is healthy.
+    /// Returns the behaviour of a connection. Allocates nothing for a healthy one.
     pub fn fault_plan(&self, cohort: usize, connection: u32) -> FaultPlan {
         let place = self.place(cohort, connection);
         let cohort = self.cohort(cohort);
@@ -73,9 +74,9 @@ fn is_mute(cohort: &Cohort) -> bool {
     heartbeat.is_some_and(|heartbeat| !heartbeat.auto_pong)
 }
 
-/// When the server has ended a client that does not read, at the latest, where only a probe can tell. A probe is a sign
-/// of life for servers that count any byte, so there is none beside a promise about when the client sees its end: that
-/// end would come later by the probe. The kernel tells of a FIN or a RST without one.
+/// Returns the latest time at which the server has ended a client that does not read, if only a probe can tell. Servers
+/// that count any byte take a probe for a sign of life. So there is none beside a promise about when the client sees
+/// its end: the probe would delay that end. The kernel reports a FIN or a RST without a probe.
 fn reaped_by(contract: &Contract) -> Option<Duration> {
     if contract.has(PromiseKind::ClosedBetween) {
         return None;
@@ -186,11 +187,11 @@ mod tests {
             PromiseKind::ReapedBetween.of(between),
         );
         for (url, promises) in [
-            // The system's table of sockets tells.
+            // The system's table of sockets shows the end.
             ("embedded", vec![reaped.clone()]),
             ("ws://127.0.0.1/", vec![reaped.clone()]),
             ("ws://localhost/", vec![reaped.clone()]),
-            // The client's own kernel tells.
+            // The client's own kernel shows the end.
             ("ws://peer/", vec![closed.clone()]),
             ("ws://peer/", vec![closed, reaped]),
         ] {

@@ -1,5 +1,5 @@
-//! Scenario and seed to what shall happen and when: pure functions of an index.
-//! Reads no clock; all times are nanoseconds since the first dial.
+//! Computes from a scenario and a seed what shall happen and when: pure functions of an index. Reads no clock; all
+//! times are nanoseconds since the first dial.
 
 mod budget;
 mod fault_plan;
@@ -26,27 +26,27 @@ use std::time::Duration;
 use crate::measure::Layout;
 use crate::scenario::{Cohort, Message, Pacing, Scenario, Shape};
 
-/// What one run shall do.
+/// The plan of one run.
 #[derive(Debug)]
 pub struct Plan {
-    /// What was asked for.
+    /// The scenario.
     pub scenario: Scenario,
-    /// Tells this run's messages from those of any other.
+    /// The number in the stamps that distinguishes this run's messages from those of other runs.
     pub run: u32,
-    /// Where all chance comes from.
+    /// The seed of all random numbers.
     pub seed: Seed,
-    /// Each answered message is kept on its own, and told to the observer of the run.
+    /// Whether each answered message is kept and reported to the observer of the run.
     pub keeps_echoes: bool,
     /// For each cohort, the number of its first connection.
     firsts: Vec<u32>,
-    /// For each cohort, what its messages look like on the wire.
+    /// For each cohort, the templates of its messages.
     templates: Vec<Vec<Template>>,
     /// Finds this run's stamps in what servers send.
     pub stamps: StampFinder,
 }
 
 impl Plan {
-    /// Plans a scenario. The same scenario and seed give the same plan; `run` is another one each time.
+    /// Plans a scenario. The same scenario and seed give the same plan; `run` should differ each time.
     pub fn new(scenario: Scenario, seed: u64, run: u32) -> Self {
         let seed = Seed::new(seed);
         let mut next = 0u32;
@@ -73,38 +73,39 @@ impl Plan {
         }
     }
 
-    /// One cohort.
+    /// Returns a cohort.
     pub fn cohort(&self, cohort: usize) -> &Cohort {
         &self.scenario.cohorts[cohort]
     }
 
-    /// A connection's place in its cohort, from 0.
+    /// Returns a connection's place in its cohort, from 0.
     pub fn place(&self, cohort: usize, connection: u32) -> u32 {
         connection - self.firsts[cohort]
     }
 
-    /// A connection's turn in `ramp_down`, counted from the end of the load.
+    /// Returns a connection's turn in `ramp_down`, in nanoseconds after the end of the load.
     pub fn ramp_down(&self, cohort: usize, connection: u32) -> Nanos {
         let whole = nanos(self.scenario.load.ramp_down) as f64;
         (whole * fraction(self.place(cohort, connection))) as Nanos
     }
 
-    /// What the messages of a cohort look like on the wire.
+    /// Returns the templates of the messages of a cohort.
     pub fn templates(&self, cohort: usize) -> &[Template] {
         &self.templates[cohort]
     }
 
-    /// How many connections there will be, in all; for arrivals, one each.
+    /// Returns the number of connections; each arrival is one.
     pub fn connections(&self) -> u64 {
         self.scenario.connections()
     }
 
-    /// The openings of one worker of several, in the order of time.
+    /// Returns the openings of worker `worker` of `workers`, in the order of time.
     pub fn openings(&self, worker: usize, workers: usize) -> Openings {
         Openings::new(self, worker as u32, workers as u32)
     }
 
-    /// When a connection's messages are due; `None` in the closed model, where nothing is due before an answer.
+    /// Returns the schedule of a connection's messages; `None` in the closed model, where nothing is due before an
+    /// answer.
     pub fn pacer(
         &self,
         cohort: usize,
@@ -125,7 +126,7 @@ impl Plan {
         }
     }
 
-    /// When a connection's pings are due; `None` without a heartbeat.
+    /// Returns the schedule of a connection's pings; `None` without a heartbeat.
     pub fn pings(&self, cohort: usize, connection: u32) -> Option<Pacer> {
         let heartbeat = self.cohort(cohort).heartbeat.as_ref()?;
         let place = self.place(cohort, connection);
@@ -134,12 +135,12 @@ impl Plan {
         Some(Pacer::new(gap, gaps, heartbeat.phase, place, 0, 0))
     }
 
-    /// Which times are measured.
+    /// Returns the windows that are measured.
     pub fn windows(&self) -> Windows {
         Windows::new(&self.scenario.load.shape)
     }
 
-    /// How long the load lasts if nothing holds it up: ramp-up, warm-up and what is measured.
+    /// Returns how long the load lasts without delays: ramp-up, warm-up and the measured time, in nanoseconds.
     pub fn length(&self) -> Nanos {
         let before = match &self.scenario.load.shape {
             Shape::Steady {
@@ -151,7 +152,7 @@ impl Plan {
         nanos(before).saturating_add(self.windows().length())
     }
 
-    /// The names behind the indices that measurements use.
+    /// Returns the names for the indices that measurements use.
     pub fn layout(&self) -> Layout {
         let names = |messages: &[Message]| messages.iter().map(|m| m.name.clone()).collect();
         Layout {

@@ -1,4 +1,4 @@
-//! When which connection opens, and until when it stays.
+//! When each connection opens, and when it is closed.
 
 use super::{Nanos, Plan, nanos};
 use crate::scenario::{Shape, Stage};
@@ -23,21 +23,21 @@ pub enum Until {
     End,
     /// At this time.
     At(Nanos),
-    /// So long after its 101.
+    /// This long after its 101, in nanoseconds.
     After(Nanos),
 }
 
-/// One worker's openings in the order of time. Every connection belongs to one worker.
+/// The openings of one worker, in the order of time. Every connection belongs to one worker.
 #[derive(Debug)]
 pub struct Openings(Source);
 
 #[derive(Debug)]
 enum Source {
-    /// One even ramp a cohort, side by side.
+    /// One even ramp for each cohort, all at the same time.
     Ramps { ramp_up: f64, ramps: Vec<Ramp> },
-    /// Made beforehand: a connection may open more than once.
+    /// A list made beforehand, because a connection may open more than once.
     List(std::vec::IntoIter<Opening>),
-    /// One after the other.
+    /// One arrival after the other.
     Arrivals {
         gap: f64,
         next: u32,
@@ -135,8 +135,8 @@ impl Iterator for Openings {
     }
 }
 
-/// The spans in which the number of open connections, that moves linearly from stage to stage, is above
-/// this connection's number.
+/// Returns the spans in which a connection is open: those in which the planned number of open connections, which
+/// changes linearly from stage to stage, is above the connection's number.
 fn lives(stages: &[Stage], connection: u32) -> Vec<Opening> {
     let opening = |at, until| Opening {
         at,
@@ -205,7 +205,8 @@ mod tests {
     }
 
     proptest! {
-        /// At any time as many are planned to be open as the line says, give or take the one it crosses.
+        /// At any time as many connections are planned to be open as the line says, plus or minus the one that it
+        /// crosses.
         #[test]
         fn lives_follow_the_line(
             legs in prop::collection::vec((1u64..20, 0u32..60), 1..6), at in 0.0f64..1.0,

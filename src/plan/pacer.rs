@@ -1,5 +1,5 @@
-//! When the i-th message of a connection is due. Nothing is accumulated from observed time,
-//! so a late send never moves the ones after it.
+//! Computes when the i-th message of a connection is due. Nothing depends on observed time, so a late send never moves
+//! the ones after it.
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -8,7 +8,7 @@ use super::Nanos;
 use super::spread::fraction;
 use crate::scenario::{Gaps, Phase};
 
-/// A schedule, and the place reached in it.
+/// A schedule and the current position in it.
 #[derive(Debug, Clone)]
 pub struct Pacer {
     schedule: Schedule,
@@ -19,7 +19,7 @@ pub struct Pacer {
 enum Schedule {
     /// The i-th is due at `phase + i * gap`.
     Constant { gap: f64, phase: f64, index: u64 },
-    /// Planned gaps from a seed.
+    /// Random gaps, drawn from a seed.
     Poisson(Box<Poisson>),
 }
 
@@ -32,7 +32,7 @@ struct Poisson {
 
 impl Poisson {
     fn advance(&mut self) -> f64 {
-        // 53 random bits, never zero, so that the logarithm is finite.
+        // Draws 53 random bits and adds one, because the logarithm of zero is not finite.
         let uniform = ((self.random.next_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64;
         self.at += -uniform.ln() * self.mean_gap;
         self.at
@@ -40,8 +40,9 @@ impl Poisson {
 }
 
 impl Pacer {
-    /// A schedule with this mean gap in nanoseconds, for the connection at this place of its cohort. Gaps by chance begin
-    /// at `from`, as they know nothing of what was before; constant ones at the begin of the run, for all alike.
+    /// Makes a schedule with this mean gap in nanoseconds, for the connection at this place of its cohort. Random gaps
+    /// begin at `from`, as they do not depend on what was before; constant ones begin at the start of the run, for all
+    /// connections alike.
     pub fn new(gap: f64, gaps: Gaps, phase: Phase, place: u32, seed: u64, from: Nanos) -> Self {
         let phase = match phase {
             Phase::Spread => fraction(place) * gap,
@@ -71,12 +72,12 @@ impl Pacer {
         }
     }
 
-    /// When the next one is due.
+    /// Returns when the next one is due, in nanoseconds since the first dial.
     pub fn next(&self) -> Nanos {
         self.next
     }
 
-    /// Goes on to the one after.
+    /// Moves on to the next one.
     pub fn advance(&mut self) {
         self.next = match &mut self.schedule {
             Schedule::Constant { gap, phase, index } => {
@@ -87,11 +88,11 @@ impl Pacer {
         };
     }
 
-    /// Goes on to the first one at or after `from`, and says how many were passed over.
+    /// Moves on to the first one at or after `from`. Returns how many were skipped.
     pub fn skip_to(&mut self, from: Nanos) -> u64 {
         let mut skipped = 0;
         if let Schedule::Constant { gap, phase, index } = &mut self.schedule {
-            // Straight to the neighbourhood; the loop settles what rounding left open.
+            // Jumps close to it; the loop corrects the rounding.
             let near = ((from as f64 - *phase) / *gap) as u64;
             if near > *index + 1 {
                 skipped = near - 1 - *index;
@@ -180,7 +181,7 @@ mod tests {
         }
     }
 
-    /// Otherwise each connection of a long run would draw all gaps since its begin.
+    /// Otherwise each connection of a long run would draw all gaps since the start of the run.
     #[test]
     fn gaps_by_chance_begin_with_their_connection() {
         const HOUR: Nanos = 3_600_000_000_000;

@@ -1,30 +1,30 @@
-//! Offsets that are even for any number of connections, and chance that can be repeated.
+//! Offsets that are even for any number of connections, and random numbers that can be repeated.
 
-/// Where in its gap the connection at this place starts, from 0 to below 1.
+/// Returns where in its gap the connection at this place starts, from 0 to below 1.
 ///
-/// The golden ratio's Weyl sequence: any first so many places are spread evenly, which `place / count`
-/// is only when all of them are open. So a ramp is as even as the plateau behind it.
+/// Uses the Weyl sequence of the golden ratio: the first n places are spread evenly for any n, while those of
+/// `place / count` are even only when all connections are open. So a ramp is as even as the plateau after it.
 pub fn fraction(place: u32) -> f64 {
     const GOLDEN: u32 = 0x9E37_79B9;
     f64::from(place.wrapping_mul(GOLDEN)) / 4_294_967_296.0
 }
 
-/// Where all chance of a run comes from.
+/// The seed of all random numbers of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seed(u64);
 
 impl Seed {
-    /// Any number will do.
+    /// Makes a seed from any number.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The number it was made from.
+    /// Returns the number it was made from.
     pub const fn value(self) -> u64 {
         self.0
     }
 
-    /// A seed for one purpose of one connection: the same on any number of workers.
+    /// Returns a seed for one purpose of one connection. It does not depend on the number of workers.
     pub fn stream(self, connection: u32, purpose: u32) -> u64 {
         mix(self.0 ^ mix((u64::from(connection) << 32) | u64::from(purpose)))
     }

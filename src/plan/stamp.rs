@@ -1,14 +1,14 @@
-//! The stamp that names a message, and the name of a ping.
+//! The stamp that identifies a message, and the payload that identifies a ping.
 
 use memchr::memmem;
 
 pub use crate::scenario::STAMP_LEN;
 
-/// Version 1: `w1`, then in hexadecimal run (8), cohort (2), connection (8), message (2), sequence (10) and
+/// Version 1: `w1`, then in hexadecimal run (8 digits), cohort (2), connection (8), message (2), sequence (10) and
 /// intended time in nanoseconds (16).
 const VERSION: [u8; 2] = *b"w1";
 
-/// Names one message of one run. It is text, so it passes any server that passes text.
+/// Identifies one message of one run. It is text, so any server that forwards text forwards it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     /// The run.
@@ -19,7 +19,7 @@ pub struct Stamp {
     pub connection: u32,
     /// The index of the message.
     pub message: u8,
-    /// Counted from 0 on each connection and message; below 2^40.
+    /// The sequence number, from 0 for each connection and message; below 2^40.
     pub sequence: u64,
     /// When it was due, in nanoseconds since the first dial.
     pub intended: u64,
@@ -32,8 +32,8 @@ impl Stamp {
         series.stamp(self.sequence, self.intended)
     }
 
-    /// Reads what [`Self::encode`] wrote, from the beginning of a payload. `None` for anything else: each stamp
-    /// has one spelling, so that equal stamps are equal bytes.
+    /// Reads what [`Self::encode`] wrote, from the start of a payload. `None` for anything else: each stamp has one
+    /// encoding, so equal stamps are equal bytes.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; STAMP_LEN] = bytes.first_chunk()?;
         if bytes[..2] != VERSION {
@@ -65,7 +65,7 @@ impl Stamp {
 pub struct StampFinder(memmem::Finder<'static>);
 
 impl StampFinder {
-    /// For the stamps of this run.
+    /// Makes a finder for the stamps of this run.
     pub fn new(run: u32) -> Self {
         let mut start = [0; 10];
         start[..2].copy_from_slice(&VERSION);
@@ -73,20 +73,20 @@ impl StampFinder {
         Self(memmem::Finder::new(&start).into_owned())
     }
 
-    /// Where stamps of the run may begin, from the first on.
+    /// Returns the positions at which stamps of the run may begin, in order.
     pub fn find<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
         self.0.find_iter(bytes)
     }
 }
 
-/// What all stamps of one message of one connection begin with: made once, so that the rest is little work.
+/// The common prefix of all stamps of one message of one connection: made once, so that each stamp costs little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Series([u8; SERIES_LEN]);
 
 const SERIES_LEN: usize = 22;
 
 impl Series {
-    /// As in a [`Stamp`].
+    /// Makes the prefix; the arguments are those of a [`Stamp`].
     pub fn new(run: u32, cohort: u8, connection: u32, message: u8) -> Self {
         let mut out = [0; SERIES_LEN];
         out[..2].copy_from_slice(&VERSION);
@@ -108,8 +108,8 @@ impl Series {
         out
     }
 
-    /// The sequence number and the intended time of a stamp at the beginning of a payload; `None` where there is none
-    /// of this series.
+    /// Reads the sequence number and the intended time of a stamp at the start of a payload; `None` if there is no
+    /// stamp of this series.
     pub fn read(&self, bytes: &[u8]) -> Option<(u64, u64)> {
         let bytes: &[u8; STAMP_LEN] = bytes.first_chunk()?;
         if bytes[..SERIES_LEN] != self.0 {
@@ -123,12 +123,12 @@ impl Series {
     }
 }
 
-/// Names one ping of one run, in its payload: `wsb`, then both in hexadecimal.
+/// Identifies one ping of one run in its payload: `wsb`, then both numbers in hexadecimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PingName {
     /// The run.
     pub run: u32,
-    /// Counted from 0 on each connection.
+    /// The sequence number, from 0 for each connection.
     pub sequence: u32,
 }
 
@@ -152,13 +152,13 @@ impl PingName {
     }
 }
 
-// Eight digits at once, one in each byte of a word, since it is done for every message.
+// The functions below convert eight digits at once, one in each byte of a word, because they run for every message.
 
-/// The low four bits of each byte, and the lowest.
+/// Masks for the low four bits of each byte, and for the lowest bit.
 const NIBBLES: u64 = 0x0F0F_0F0F_0F0F_0F0F;
 const ONES: u64 = 0x0101_0101_0101_0101;
 
-/// Eight hexadecimal digits, the highest first.
+/// Returns eight hexadecimal digits, the highest first.
 fn hex(value: u32) -> [u8; 8] {
     let mut nibbles = u64::from(value);
     nibbles = (nibbles | nibbles << 16) & 0x0000_FFFF_0000_FFFF;
@@ -167,17 +167,17 @@ fn hex(value: u32) -> [u8; 8] {
     ascii(nibbles).to_be_bytes()
 }
 
-/// The digit of each byte, which is below 16.
+/// Returns the digit for each byte; each byte is below 16.
 fn ascii(nibbles: u64) -> u64 {
-    // Adding 6 to what is over 9 carries into the fifth bit.
+    // Adding 6 to values over 9 carries into the fifth bit.
     let letters = (nibbles + 6 * ONES) >> 4 & ONES;
     nibbles + u64::from(b'0') * ONES + letters * u64::from(b'a' - b'0' - 10)
 }
 
-/// What [`hex`] wrote; `None` for anything else.
+/// Reads what [`hex`] wrote; `None` for anything else.
 fn unhex(digits: [u8; 8]) -> Option<u32> {
     let bytes = u64::from_be_bytes(digits);
-    // Letters have the seventh bit.
+    // Letters have the seventh bit set.
     let letters = bytes >> 6 & ONES;
     let nibbles = ((bytes & NIBBLES) + 9 * letters) & NIBBLES;
     if ascii(nibbles) != bytes {

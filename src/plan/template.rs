@@ -1,4 +1,4 @@
-//! What a message looks like on the wire: bytes that are always the same, and stamps between them.
+//! A message on the wire: constant bytes, and stamps between them.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::stamp::STAMP_LEN;
 use crate::scenario::{Message, Payload, Segment};
 
-/// The bytes of a message, but for its stamp.
+/// The bytes of a message without its stamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     parts: Box<[Part]>,
-    /// Where the first stamp begins.
+    /// The position of the first stamp.
     stamp_at: Option<u32>,
 }
 
@@ -39,7 +39,7 @@ impl From<&Segment> for Part {
 }
 
 impl Template {
-    /// The template of a message; what fills it is a part of `filler`.
+    /// Makes the template of a message; padding is taken from `filler`.
     pub fn new(message: &Message, filler: &Slice) -> Self {
         let parts: Box<[Part]> = match &message.payload {
             Payload::Size(size) => match size.as_usize().checked_sub(STAMP_LEN) {
@@ -57,13 +57,13 @@ impl Template {
         Self { parts, stamp_at }
     }
 
-    /// Where in the bytes the first stamp begins; `None` where every message is the same, and answers are matched by
-    /// their order.
+    /// Returns the position of the first stamp; `None` if every message is the same, and answers are matched by their
+    /// order.
     pub fn stamp_at(&self) -> Option<u32> {
         self.stamp_at
     }
 
-    /// The bytes of every message; `None` where they have stamps.
+    /// Returns the bytes of every message; `None` if they have stamps.
     pub fn fixed(&self) -> Option<&[u8]> {
         match &self.parts[..] {
             [Part::Bytes(bytes)] => Some(bytes),
@@ -71,7 +71,7 @@ impl Template {
         }
     }
 
-    /// Writes the bytes of a message, and nothing else, to `out`. `stamp` is called once at most.
+    /// Replaces the content of `out` by the bytes of a message. `stamp` is called once at most.
     pub fn write(&self, stamp: impl FnOnce() -> [u8; STAMP_LEN], out: &mut Vec<u8>) {
         out.clear();
         let stamp = self.stamp_at.map(|_| stamp());
@@ -84,7 +84,7 @@ impl Template {
         }
     }
 
-    /// Whether these are the bytes of the message whose stamp stands at `at`.
+    /// Returns whether these are the bytes of the message whose stamp is at `at`.
     pub fn is_echo(&self, at: usize, bytes: &[u8]) -> bool {
         let Some(stamp) = bytes.get(at..at + STAMP_LEN) else {
             return false;
@@ -104,7 +104,7 @@ impl Template {
     }
 }
 
-/// Bytes at the beginning of shared memory.
+/// The first bytes of a shared buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slice {
     bytes: Arc<[u8]>,
@@ -112,14 +112,15 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// So many bytes that fill payloads. Printable, and not all alike, so that a server that mixes bytes up is noticed.
+    /// Makes bytes that fill payloads. They are printable and differ from each other, so that a server that mixes bytes
+    /// up is noticed.
     pub fn filler(length: usize) -> Self {
         const TEXT: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-";
         let bytes = TEXT.iter().copied().cycle().take(length).collect();
         Self { bytes, length }
     }
 
-    /// Its first bytes, in the same memory; not more than it has.
+    /// Returns its first `length` bytes, or all if it has less, in the same buffer.
     fn first(&self, length: usize) -> Self {
         Self {
             bytes: Arc::clone(&self.bytes),
@@ -203,7 +204,7 @@ mod tests {
             prop_assert!(template.is_echo(at, &bytes));
             prop_assert_eq!(template.fixed(), None);
 
-            // Wherever a server puts it.
+            // The stamp is found wherever a server puts it.
             let finder = StampFinder::new(run);
             let wrapped = [&more[..], &bytes, &more].concat();
             let found = (finder.find(&wrapped)).find_map(|at| series.read(&wrapped[at..]));

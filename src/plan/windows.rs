@@ -1,13 +1,13 @@
-//! Which times are measured, and as what.
+//! Which times are measured, and in which window.
 
 use super::{Nanos, nanos};
 use crate::measure::Window;
 use crate::scenario::Shape;
 
-/// The measured windows of a run, counted from where measuring starts.
+/// The measured windows of a run, relative to the start of measuring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Windows {
-    /// Where each window ends; the last end is the end of the load.
+    /// The end of each window; the last one is the end of the load.
     ends: Vec<Nanos>,
 }
 
@@ -28,7 +28,7 @@ impl Windows {
         Self { ends }
     }
 
-    /// The window that holds a time, where measuring began at `start` (`None`: not yet).
+    /// Returns the window that contains a time, if measuring began at `start` (`None`: not yet).
     pub fn at(&self, time: Nanos, start: Option<Nanos>) -> Window {
         let Some(since) = start.and_then(|start| time.checked_sub(start)) else {
             return Window::OUTSIDE;
@@ -41,12 +41,12 @@ impl Windows {
         }
     }
 
-    /// How long all of them are together.
+    /// Returns the length of all windows together.
     pub fn length(&self) -> Nanos {
         self.ends.last().copied().unwrap_or(0)
     }
 
-    /// How long each of them was, in seconds, where measuring began at `start` and the load ended at `end`.
+    /// Returns the length of each window in seconds, if measuring began at `start` and the load ended at `end`.
     pub fn seconds(&self, start: Option<Nanos>, end: Nanos) -> Vec<f64> {
         let lasted = start.map_or(0, |start| end.saturating_sub(start));
         let mut from = 0;
@@ -60,7 +60,7 @@ impl Windows {
             .collect()
     }
 
-    /// Where each window ends, counted from where measuring starts.
+    /// Returns the end of each window, relative to the start of measuring.
     pub fn ends(&self) -> &[Nanos] {
         &self.ends
     }
