@@ -1,4 +1,4 @@
-//! The system calls that no kept crate wraps. The only file with `unsafe` in it.
+//! The system calls that no crate we use wraps. The only file with `unsafe` in it.
 #![expect(
     unsafe_code,
     reason = "socket options, ancillary data and flags that neither socket2 nor rustix offers"
@@ -11,16 +11,16 @@ use std::os::fd::AsRawFd as _;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-/// Whether this system can tell what became of sent bytes (`TCP_INFO`).
+/// Whether this system reports what became of sent bytes (`TCP_INFO`).
 pub const TCP_VIEW: bool = cfg!(target_os = "linux");
 
-/// Keeps what this process inherited, besides its standard streams, from those that it starts: they shall not depend on
+/// Marks all inherited descriptors but the standard streams as close-on-exec, so that child processes do not depend on
 /// what a shell or a CI agent left open. Linux 5.11 and later.
 #[cfg(target_os = "linux")]
 pub(crate) fn keep_inherited_descriptors() {
     const FIRST: libc::c_uint = 3;
-    // SAFETY: no memory is passed, and no descriptor is closed: each only gets a flag. An older kernel refuses, and all
-    // stays as it was.
+    // SAFETY: no memory is passed, and no descriptor is closed: each only gets a flag. An older kernel returns an error
+    // and changes nothing.
     unsafe {
         libc::syscall(
             libc::SYS_close_range,
@@ -34,30 +34,30 @@ pub(crate) fn keep_inherited_descriptors() {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn keep_inherited_descriptors() {}
 
-/// Whether this process was started with SIGHUP ignored, as `nohup` does.
+/// Returns whether this process was started with SIGHUP ignored, as `nohup` does.
 pub(crate) fn ignores_hangup() -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: nothing is set where the new action is null, and `action` is valid for writes of its size.
+    // SAFETY: a null new action changes nothing, and `action` is valid for writes of its size.
     let result = unsafe { libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) };
     // SAFETY: all bytes are initialised, zeroed above and then written by the system; zero is a valid value of each
     // field.
     result == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
 }
 
-/// The kernel's view of a TCP connection; `None` where the system has none.
+/// Returns the kernel's view of a TCP connection; `None` if the system has none.
 pub(crate) fn tcp_view(socket: BorrowedFd<'_>) -> Option<TcpView> {
     tcp_state(socket).map(|state| state.view)
 }
 
-/// What the kernel knows of a TCP connection.
+/// The kernel's state of a TCP connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TcpState {
     pub(crate) view: TcpView,
-    /// The peer's FIN was received, whether or not it was read (RFC 9293 section 3.3.2), or all is over.
+    /// The peer's FIN was received, even if it was not read yet (RFC 9293 section 3.3.2), or the connection has ended.
     pub(crate) is_ended: bool,
 }
 
-/// What the kernel knows of a TCP connection; `None` where the system does not say.
+/// Returns the kernel's state of a TCP connection; `None` if the system does not report it.
 #[cfg(target_os = "linux")]
 pub(crate) fn tcp_state(socket: BorrowedFd<'_>) -> Option<TcpState> {
     /// `TCP_ESTABLISHED`, `TCP_SYN_SENT`, `TCP_SYN_RECV`, `TCP_FIN_WAIT1`, `TCP_FIN_WAIT2` and `TCP_LISTEN` of the
@@ -92,13 +92,13 @@ pub(crate) fn tcp_state(socket: BorrowedFd<'_>) -> Option<TcpState> {
     })
 }
 
-/// What the kernel knows of a TCP connection; `None` where the system does not say.
+/// Returns the kernel's state of a TCP connection; `None` if the system does not report it.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn tcp_state(_socket: BorrowedFd<'_>) -> Option<TcpState> {
     None
 }
 
-/// Sets a socket option that is a number.
+/// Sets a socket option with an integer value.
 #[cfg(target_os = "linux")]
 fn set(
     socket: BorrowedFd<'_>,
@@ -124,16 +124,16 @@ fn set(
     }
 }
 
-/// Asks for the time at which bytes reach this machine (`SO_TIMESTAMPNS`).
+/// Turns on receive timestamps: the time at which bytes reach this machine (`SO_TIMESTAMPNS`).
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system.
 #[cfg(target_os = "linux")]
 pub(crate) fn stamp_receives(socket: BorrowedFd<'_>) -> io::Result<()> {
     set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)
 }
 
-/// Other systems have no such stamps.
+/// Other systems have no such timestamps.
 ///
 /// # Errors
 /// Always.
@@ -142,16 +142,17 @@ pub(crate) fn stamp_receives(_socket: BorrowedFd<'_>) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Reads what has come, and says when the last of it reached this machine: by the system's wall clock, since 1970.
+/// Reads what has come. Returns the number of bytes, and when the last of them reached this machine: by the system's
+/// wall clock, since 1970.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system.
 #[cfg(target_os = "linux")]
 pub(crate) fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],
 ) -> io::Result<(usize, Option<Duration>)> {
-    /// Room for one stamp and its header, aligned as headers are.
+    /// Room for one timestamp and its header, in words of 8 bytes, so that the header is aligned.
     const ROOM: usize = 16;
     let mut control = [0u64; ROOM];
     let mut part = libc::iovec {
@@ -171,8 +172,8 @@ pub(crate) fn receive(
         return Err(io::Error::last_os_error());
     };
     // SAFETY: `message` is as the kernel left it: its control data are whole headers within `control`, which is aligned
-    // for them. `CMSG_FIRSTHDR` gives null or the first. The kernel puts a `timespec` behind a header of this type;
-    // it is read without regard to alignment.
+    // for them. `CMSG_FIRSTHDR` returns null or the first header. The kernel puts a `timespec` after a header of this
+    // type; it is read unaligned.
     let stamp = unsafe {
         let header = libc::CMSG_FIRSTHDR(&raw const message);
         header.as_ref().and_then(|found| {
@@ -192,7 +193,7 @@ pub(crate) fn receive(
     Ok((read, since_1970))
 }
 
-/// Never called: there are no stamps here.
+/// Never called: other systems have no timestamps.
 ///
 /// # Errors
 /// Always.
@@ -204,12 +205,13 @@ pub(crate) fn receive(
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Sends what the system takes at once, on a socket that does not block. A peer that is gone is an error, no signal.
+/// Sends what the system accepts at once, on a non-blocking socket. If the peer is gone, returns an error instead of
+/// raising a signal.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system.
 pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
-    /// Elsewhere the socket itself was told so when it was made.
+    /// On other systems this option was set when the socket was made.
     const FLAGS: libc::c_int = if cfg!(target_os = "linux") {
         libc::MSG_NOSIGNAL
     } else {
@@ -218,28 +220,28 @@ pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     socket2::SockRef::from(&socket).send_with_flags(bytes, FLAGS)
 }
 
-/// From now on the socket takes no packet, and so acknowledges none (`SO_ATTACH_FILTER`).
+/// Makes the socket drop all received packets, so that it acknowledges none (`SO_ATTACH_FILTER`).
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system.
 #[cfg(target_os = "linux")]
 pub(crate) fn deafen(socket: BorrowedFd<'_>) -> io::Result<()> {
-    /// Of each packet nothing is kept.
+    /// Keeps no byte of a packet.
     const KEEP_NOTHING: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
     let program = [socket2::SockFilter::new(KEEP_NOTHING, 0, 0, 0)];
     socket2::SockRef::from(&socket).attach_filter(&program)
 }
 
-/// Takes packets again.
+/// Accepts packets again.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system.
 #[cfg(target_os = "linux")]
 pub(crate) fn hear(socket: BorrowedFd<'_>) -> io::Result<()> {
     socket2::SockRef::from(&socket).detach_filter()
 }
 
-/// When the socket is closed, neither FIN nor RST is sent (`TCP_REPAIR`).
+/// Makes the socket send neither FIN nor RST when it is closed (`TCP_REPAIR`).
 ///
 /// # Errors
 /// Without `CAP_NET_ADMIN`.
@@ -248,7 +250,7 @@ pub(crate) fn leave_in_silence(socket: BorrowedFd<'_>) -> io::Result<()> {
     set(socket, libc::IPPROTO_TCP, libc::TCP_REPAIR, 1)
 }
 
-/// Other systems cannot.
+/// Not available on other systems.
 ///
 /// # Errors
 /// Always.
@@ -257,7 +259,7 @@ pub(crate) fn deafen(_socket: BorrowedFd<'_>) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Other systems cannot.
+/// Not available on other systems.
 ///
 /// # Errors
 /// Always.
@@ -266,7 +268,7 @@ pub(crate) fn hear(_socket: BorrowedFd<'_>) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Other systems cannot.
+/// Not available on other systems.
 ///
 /// # Errors
 /// Always.
@@ -275,17 +277,17 @@ pub(crate) fn leave_in_silence(_socket: BorrowedFd<'_>) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Puts off the choice of the local port until the connect, so that ports are counted for each pair of
-/// addresses and not for each local address (`IP_BIND_ADDRESS_NO_PORT`).
+/// Delays the choice of the local port until the connect, so that ports are counted for each pair of addresses and not
+/// for each local address (`IP_BIND_ADDRESS_NO_PORT`).
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system.
 #[cfg(target_os = "linux")]
 pub(crate) fn bind_address_no_port(socket: BorrowedFd<'_>) -> io::Result<()> {
     set(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
 }
 
-/// Other systems choose late by themselves.
+/// Other systems delay the choice without an option.
 ///
 /// # Errors
 /// Never.
@@ -294,16 +296,16 @@ pub(crate) fn bind_address_no_port(_socket: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Tells the runtime to watch a descriptor that becomes readable.
+/// Registers a descriptor with the runtime, to wait until it is readable.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system.
 #[cfg(target_os = "linux")]
 pub(crate) fn watch(
     fd: std::os::fd::OwnedFd,
 ) -> io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
-    // SAFETY: an `OwnedFd` stays open until it is dropped, and names the same descriptor all that time; the
-    // `AsyncFd` owns it, and takes it out of the runtime's reactor before it drops it.
+    // SAFETY: an `OwnedFd` stays open until it is dropped, and refers to the same descriptor all that time; the
+    // `AsyncFd` owns it, and removes it from the runtime's reactor before it drops it.
     unsafe { tokio::io::unix::AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) }
         .map_err(|error| error.into_parts().1)
 }

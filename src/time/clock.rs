@@ -1,4 +1,4 @@
-//! The one seam behind which time lies. Everything above counts nanoseconds since the first dial.
+//! The clock of a run, behind a trait that tests replace. All layers above count nanoseconds since the first dial.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use super::nanos::Nanos;
 
 /// Tells the time.
 pub(crate) trait Clock {
-    /// Nanoseconds since the run's origin; never runs backwards.
+    /// Returns the nanoseconds since the run's origin; never runs backwards.
     fn now(&self) -> Nanos;
 
-    /// The same time as told by the system's monotonic clock.
+    /// Converts a time of the system's monotonic clock.
     fn at(&self, instant: Instant) -> Nanos;
 }
 
@@ -17,13 +17,13 @@ pub(crate) trait Clock {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Monotonic {
     origin: Instant,
-    /// The same, as the system counts.
+    /// The same time in nanoseconds of the system's clock.
     #[cfg(target_os = "linux")]
     origin_ns: Nanos,
 }
 
 impl Monotonic {
-    /// A clock that counts from now.
+    /// Starts a clock that counts from now.
     pub(crate) fn start() -> Self {
         #[cfg(target_os = "linux")]
         let (origin, origin_ns) = together();
@@ -37,14 +37,15 @@ impl Monotonic {
         }
     }
 
-    /// One of its times, as told by the system's monotonic clock.
+    /// Converts a time of this clock to the system's monotonic clock.
     pub(crate) fn instant(self, time: Nanos) -> Instant {
         self.origin + Duration::from_nanos(time)
     }
 }
 
 impl Clock for Monotonic {
-    // Several times a message: to make an `Instant` and its difference takes longer than to ask the system.
+    // Called several times for each message. Making an `Instant` and computing a difference takes longer than the
+    // system call.
     #[cfg(target_os = "linux")]
     fn now(&self) -> Nanos {
         system_ns() - self.origin_ns
@@ -60,7 +61,8 @@ impl Clock for Monotonic {
     }
 }
 
-/// Now, in both forms. Retries if the thread was preempted between the two reads.
+/// Reads the monotonic clock as an `Instant` and as nanoseconds. Retries if the thread was preempted between the two
+/// reads.
 #[cfg(target_os = "linux")]
 fn together() -> (Instant, Nanos) {
     const TRIES: u32 = 100;
@@ -77,7 +79,7 @@ fn together() -> (Instant, Nanos) {
     }
 }
 
-/// The monotonic clock of the system, which never runs backwards.
+/// Reads the monotonic clock of the system, in nanoseconds.
 #[cfg(target_os = "linux")]
 fn system_ns() -> Nanos {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
@@ -102,7 +104,7 @@ impl Clock for Manual {
         self.0.get()
     }
 
-    /// There is no other time than the one that was set.
+    /// Returns the time that was set, for any instant.
     fn at(&self, _instant: Instant) -> Nanos {
         self.now()
     }

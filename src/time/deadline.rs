@@ -1,4 +1,4 @@
-//! One worker's deadlines in one queue: a place for each connection, and never more than one entry for a place.
+//! The deadlines of one worker in one queue: one place for each connection, and at most one entry for each place.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -6,11 +6,11 @@ use std::task::Waker;
 
 use super::nanos::Nanos;
 
-/// A connection's place in the queue. Given back by [`Deadlines::leave`].
+/// A connection's place in the queue. Freed by [`Deadlines::leave`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(u32);
 
-/// A place for as long as something waits.
+/// A place that is freed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Seat<'a> {
     deadlines: &'a Deadlines,
@@ -18,7 +18,7 @@ pub(crate) struct Seat<'a> {
 }
 
 impl<'a> Seat<'a> {
-    /// Takes one.
+    /// Takes a place.
     pub(crate) fn take(deadlines: &'a Deadlines) -> Self {
         Self {
             deadlines,
@@ -33,7 +33,7 @@ impl Drop for Seat<'_> {
     }
 }
 
-/// The queue.
+/// The queue of deadlines.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
     inner: RefCell<Inner>,
@@ -44,7 +44,7 @@ struct Inner {
     queue: BTreeSet<(Nanos, Place)>,
     slots: Vec<Slot>,
     free: Vec<Place>,
-    /// The waker of the task that sleeps until the first deadline, and until when it sleeps.
+    /// The waker of the task that sleeps until the first deadline, and the time until which it sleeps.
     driver: Option<Waker>,
     sleeping_until: Nanos,
 }
@@ -54,7 +54,7 @@ struct Slot {
     waker: Option<Waker>,
     /// When the connection wants to be woken.
     wanted: Nanos,
-    /// When its entry in the queue comes up: never later than `wanted`. `NEVER` while it has no entry.
+    /// The time of its entry in the queue: never later than `wanted`. `NEVER` while it has no entry.
     queued: Nanos,
 }
 
@@ -80,7 +80,7 @@ impl Deadlines {
         Place(inner.slots.len() as u32 - 1)
     }
 
-    /// Gives a place back.
+    /// Frees a place.
     pub(crate) fn leave(&self, place: Place) {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
@@ -90,7 +90,7 @@ impl Deadlines {
         inner.free.push(place);
     }
 
-    /// Asks to be woken at this time instead of any asked for before.
+    /// Asks to be woken at this time; replaces the time asked for before.
     pub(crate) fn set(&self, place: Place, at: Nanos, waker: &Waker) {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
@@ -100,7 +100,7 @@ impl Deadlines {
             Some(known) => known.clone_from(waker),
             none => *none = Some(waker.clone()),
         }
-        // A later wish leaves the entry where it is: it is moved when it comes up.
+        // A later time leaves the entry where it is: the entry is moved when it comes up.
         if at < slot.queued {
             if slot.queued != NEVER {
                 inner.queue.remove(&(slot.queued, place));
@@ -115,7 +115,7 @@ impl Deadlines {
         }
     }
 
-    /// Wakes all whose time has come, and says when the next one's will.
+    /// Wakes all connections whose time has come, and returns the next deadline.
     pub(crate) fn fire(&self, now: Nanos) -> Nanos {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
@@ -139,7 +139,7 @@ impl Deadlines {
         NEVER
     }
 
-    /// Wakes the holders of so many places from `first` on, whatever their deadlines. Says how many places there are.
+    /// Wakes the holders of `count` places from `first` on, whatever their deadlines. Returns the number of places.
     pub(crate) fn wake(&self, first: usize, count: usize) -> usize {
         let inner = self.inner.borrow();
         let places = inner.slots.iter().skip(first).take(count);
@@ -149,7 +149,7 @@ impl Deadlines {
         inner.slots.len()
     }
 
-    /// The driver is going to sleep until then; it is woken when an earlier deadline comes.
+    /// Records that the driver sleeps until then; an earlier deadline wakes it.
     pub(crate) fn sleep(&self, until: Nanos, driver: &Waker) {
         let mut inner = self.inner.borrow_mut();
         inner.sleeping_until = until;
@@ -224,7 +224,7 @@ mod tests {
         let (count, waker) = counter();
         let (place, other) = (queue.join(), queue.join());
         queue.set(other, 1_000_000, &waker);
-        // As a connection does that waits for an answer, thinks, and waits again.
+        // Like a connection that waits for an answer, thinks, and waits again.
         for now in 0..10_000 {
             queue.set(place, 500_000 + now, &waker);
             queue.set(place, now + 1, &waker);

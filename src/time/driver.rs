@@ -10,16 +10,16 @@ use super::nanos::Nanos;
 use super::timer::Timer;
 use crate::scenario::Pace;
 
-/// Wake-ups are at least this far apart, so that what is due together is sent together: a wake-up from idle
-/// costs as much as several sends.
+/// The least time between two wake-ups, in nanoseconds, so that what is due together is sent together: a wake-up from
+/// idle costs as much as several sends.
 const APART: Nanos = 100_000;
-/// With `pace = "precise"`, nearer deadlines than this are waited for without sleeping.
+/// With `pace = "precise"`, waits for deadlines closer than this without sleeping, in nanoseconds.
 const SPIN: Nanos = 100_000;
 
-/// Asks to be woken at least so often, due or not, so that no time in which the worker stood still goes unseen.
+/// The longest sleep, in nanoseconds, even if nothing is due. It makes every stop of the worker visible.
 const PULSE: Nanos = 2_000_000;
 
-/// Fires deadlines until it is dropped. `woken_late` is told, at each waking, when that was and how late.
+/// Fires deadlines until it is dropped. Calls `woken_late` at each wake-up with its time and its lateness.
 pub(crate) async fn drive(
     clock: &dyn Clock,
     deadlines: &Deadlines,

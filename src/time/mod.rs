@@ -1,4 +1,5 @@
-//! Time: the one seam behind which clocks and timers lie. Whatever waits for a moment waits in a queue of deadlines.
+//! Time: clocks, timers, and the queue of deadlines in which everything that waits for a time waits. Tests replace the
+//! clock.
 
 mod clock;
 mod deadline;

@@ -48,7 +48,8 @@ mod system {
                     .set(at, now)
                     .map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending);
             };
-            // Taken before the timer is set anew: afterwards it would be taken for the new expiry.
+            // Clears the readiness before the timer is set again; otherwise the old expiry would be taken for the new
+            // one.
             expired?.clear_ready();
             self.set_for = NEVER;
             self.set(at, now)?;
@@ -60,7 +61,7 @@ mod system {
             if at == self.set_for {
                 return Ok(());
             }
-            // Zero would disarm it.
+            // A wait of zero would disarm the timer.
             let wait = if at == NEVER {
                 0
             } else {
@@ -74,7 +75,7 @@ mod system {
                 it_interval: Timespec::default(),
                 it_value: value,
             };
-            // Setting it also forgets an expiry that was not read: no read call is needed.
+            // Setting the timer also clears an expiry that was not read: no read call is needed.
             timerfd_settime(self.fd.get_ref(), TimerfdTimerFlags::empty(), &once)?;
             self.set_for = at;
             Ok(())
@@ -89,7 +90,7 @@ mod system {
     use std::pin::Pin;
     use std::time::Duration;
 
-    /// The runtime's timer, a millisecond or two late; the report says so.
+    /// The runtime's timer, which is one to two milliseconds late; the report says so.
     pub(crate) struct Timer {
         sleep: Option<Pin<Box<tokio::time::Sleep>>>,
         set_for: Nanos,

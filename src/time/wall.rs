@@ -1,14 +1,14 @@
-//! From the system's wall clock, by which the kernel stamps what comes, to the monotonic one.
-//! Two clocks cannot be read at once, and on a busy machine much can lie between two reads.
+//! Converts times of the system's wall clock, which the kernel uses for its timestamps, to the monotonic clock. Two
+//! clocks cannot be read at once, and on a busy machine much time can pass between two reads.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// Reads that lie closer together than this are as good as one.
+/// Two reads of the monotonic clock that are closer together than this count as one.
 const CLOSE: Duration = Duration::from_micros(5);
-/// So often is it tried to get them.
+/// The most readings to get two such reads.
 const TRIES: usize = 8;
 
-/// The wall clock, read between two reads of the monotonic one.
+/// A read of the wall clock between two reads of the monotonic one.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     before: Instant,
@@ -29,7 +29,7 @@ impl Reading {
         self.after.duration_since(self.before)
     }
 
-    /// A moment of the wall clock, as exactly as half of the width; one that is still to come is now.
+    /// Converts a time of the wall clock, with a precision of half the width. A time in the future becomes the present.
     fn monotonic(&self, at: SystemTime) -> Instant {
         let now = self.before + self.width() / 2;
         let age = self.wall.duration_since(at).unwrap_or_default();
@@ -37,12 +37,12 @@ impl Reading {
     }
 }
 
-/// When a moment of the wall clock was, as told by the monotonic one.
+/// Converts a time of the wall clock to the monotonic clock.
 pub(crate) fn monotonic(at: SystemTime) -> Instant {
     narrowest(Reading::take).monotonic(at)
 }
 
-/// The best of a few readings. Retries if the thread was preempted between the two reads.
+/// Returns the best of a few readings. Retries if the thread was preempted between the two reads.
 fn narrowest(mut take: impl FnMut() -> Reading) -> Reading {
     let mut best = take();
     for _ in 1..TRIES {
@@ -63,7 +63,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Readings that took so long, one after the other; each read the wall clock at its very begin.
+    /// Returns readings with these widths, one after the other; each reads the wall clock at its very start.
     fn readings(widths: Vec<Duration>) -> (impl FnMut() -> Reading, Instant, SystemTime) {
         let (began, wall) = (Instant::now(), SystemTime::now());
         let mut passed = Duration::ZERO;
