@@ -1,4 +1,4 @@
-//! What an answer is taken for.
+//! Tests how answers are matched and counted.
 
 use bytes::Bytes;
 
@@ -17,7 +17,7 @@ const OUTCOMES: [Counter; 7] = [
     Counter::MessagesLate,
 ];
 
-/// Ten messages, one a second, each answered as `answer` says.
+/// Plays ten messages, one a second, each answered as `answer` says.
 fn ten(keys: &str, answer: impl Fn(Nanos, usize, &Bytes) -> Lines + Copy + 'static) -> Seen {
     let scenario = format!(
         r#"
@@ -59,15 +59,15 @@ fn a_wrong_a_duplicate_a_late_and_an_unexpected_answer_are_told_apart() {
             // After its timeout, twice.
             5 => vec![(at + 1600 * MS, echo.clone()), (at + 1700 * MS, echo)],
             6 => vec![(at + RTT, text("hello")), (at + RTT, echo)],
-            // Its run is another one's.
+            // The stamp has another run's number.
             7 => vec![(at + RTT, text(changed(bytes, 5))), (at + RTT, echo)],
-            // It was never sent.
+            // The message was never sent.
             8 => vec![(at + RTT, text(changed(bytes, 22))), (at + RTT, echo)],
             _ => vec![(at + RTT, echo)],
         }
     });
     assert_eq!(seen.counts(OUTCOMES), [15, 6, 3, 2, 3, 1, 1]);
-    // Only what is an echo is timed.
+    // Only an echo is timed.
     assert_eq!(seen.all.latency(0).unwrap().count(), 6);
     assert_eq!(seen.all.latency(0).unwrap().max(), Some(RTT));
     assert_eq!(seen.timed(Timer::ReceiveGap), 14);
@@ -118,12 +118,12 @@ fn fixed_payloads_are_matched_by_order_oldest_first() {
     let seen = ten(r#"payload = { text = "time?" }"#, |at, turn, bytes| {
         let echo = text(bytes.clone());
         match turn {
-            // Late, so that it is taken for the answer to the next one, and its answer for this one's.
+            // Late, so it is matched to the next message, and the answer to that one is taken for the late one.
             1 => vec![(at + 1700 * MS, echo)],
             2 => vec![(at + 800 * MS, echo)],
-            // Nothing else could it be the answer to.
+            // Only this message waits for an answer, so the text is taken for its answer.
             4 => vec![(at + RTT, text("five past"))],
-            // One is waited for, the other is not.
+            // One message waits for an answer; the second answer is unexpected.
             6 => vec![(at + RTT, echo.clone()), (at + RTT, echo)],
             8 => vec![(at + RTT, echo), (at + RTT, text("tea?"))],
             _ => vec![(at + RTT, echo)],
@@ -160,7 +160,7 @@ fn fixed_payloads_are_told_apart_by_their_bytes() {
     assert_eq!([0, 1, 2].map(slowest), [Some(S), Some(RTT), Some(RTT)]);
 }
 
-/// A message each 100 ms or at once after an answer; each `lost`-th answer is lost.
+/// Sends a message each 100 ms or at once after an answer; every `lost`-th answer is lost.
 fn losing(keys: &str, lost: usize) -> Seen {
     let scenario = format!(
         r#"
@@ -188,14 +188,14 @@ fn a_lost_answer_is_one_timeout_and_not_the_end_of_the_rate() {
         Counter::MessagesTimedOut,
         Counter::MessagesUncertain,
     ];
-    // Twenty times 99 ms with thinking, and 500 ms for the answer that does not come.
+    // Each 100 messages take 99 times 99 ms with thinking, and 500 ms for the answer that is lost.
     let think = r#"payload = { text = "a" }, in_flight = 1, think = "98ms""#;
     let [sent, echoed, timed_out, uncertain] = losing(think, 100).counts(counters);
     let stamped = think.replace(r#""a""#, r#""{{stamp}}""#);
     let control = losing(&stamped, 100).counts(counters);
     assert_eq!([sent, echoed, timed_out], control[..3]);
     assert_eq!(timed_out, sent / 100);
-    // From the first timeout on nothing is ever quiet for as long as a timeout.
+    // After the first timeout the connection is never quiet for a whole timeout.
     assert_eq!((uncertain, control[3]), (sent - 100 - (sent / 100 - 1), 0));
 }
 
@@ -233,13 +233,13 @@ fn a_stamp_is_found_wherever_the_server_puts_it() {
         let echo = String::from_utf8(bytes.to_vec()).unwrap();
         assert_eq!(&echo[..13], r#"{"id":1,"s":""#);
         match turn {
-            // Wrapped, it is an answer, and no echo.
+            // A wrapped echo is an answer, but not an echo.
             1 => vec![(at + RTT, text(format!("[{echo}]")))],
             2 => vec![(at + RTT, text(echo[13..61].to_owned()))],
             3 => vec![(at + 1400 * MS, text(echo))],
             4 => vec![(at + 1600 * MS, text(echo))],
             5 => vec![(at + RTT, text(changed(bytes, 3)))],
-            // Cut in its stamp.
+            // Cut within its stamp.
             6 => vec![
                 (at + RTT, text(echo[..40].to_owned())),
                 (at + RTT, text(echo)),

@@ -1,4 +1,4 @@
-//! Scenarios with bad clients, for the tests beside.
+//! Scenarios with bad clients, for the other tests of this folder.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use super::play::Play;
 use crate::plan::Nanos;
 use crate::scenario::{Between, Contract, Fault, FaultKind, Origin, Promise, PromiseKind, Sweep};
 
-/// One connection for a minute, and nothing to send.
+/// One connection for a minute that sends nothing.
 pub(super) const IDLE: &str = r#"
     target.close_timeout = "3s"
     load = { connections = 1, ramp_up = "0s", duration = "60s", ramp_down = "0s" }
 "#;
 
-/// A scenario whose clients play these faults, and whose server promises to end them within 20 s.
+/// Returns a scenario whose clients play these faults, and whose server promises to end them within 20 s.
 pub(super) fn bad(text: &str, faults: impl IntoIterator<Item = (Nanos, FaultKind)>) -> Play {
     let faults: Vec<Fault> = (faults.into_iter())
         .map(|(after, kind)| Fault {
@@ -34,7 +34,7 @@ pub(super) fn contract(promise: Promise) -> Contract {
     }
 }
 
-/// From and to so many seconds.
+/// Returns a range in whole seconds.
 pub(super) fn between(lo: u64, hi: u64) -> Between {
     Between {
         lo: Duration::from_secs(lo),
@@ -42,7 +42,7 @@ pub(super) fn between(lo: u64, hi: u64) -> Between {
     }
 }
 
-/// One level only.
+/// Returns a sweep with one level.
 pub(super) fn always(nanos: Nanos) -> Sweep {
     Sweep {
         levels: vec![Duration::from_nanos(nanos)],

@@ -1,4 +1,4 @@
-//! A peer that takes no bytes: nothing piles up, nothing is skipped in silence.
+//! Tests a peer that accepts no bytes: no bytes pile up, and every message is counted.
 
 use super::play::play;
 use super::script::{Heard, MS, RTT, S, Script, healthy, ping};
@@ -22,7 +22,7 @@ const BOOKS: [Counter; 4] = [
 fn a_backlog_is_sent_late_and_never_piles_up() {
     let seen = play(TEN_A_SECOND, |_| Script::new(healthy).blocked(3 * S..5 * S));
     assert_eq!(seen.counts(BOOKS), [100, 100, 0, 100]);
-    // One frame was fed before it was known that nothing is taken; the others were sent at once at 5 s.
+    // One frame was queued before the block was noticed; the others were sent at once at 5 s.
     let at_once = seen
         .peer()
         .messages()
@@ -38,7 +38,7 @@ fn a_backlog_is_sent_late_and_never_piles_up() {
 fn what_is_too_late_to_be_sent_is_not_sent() {
     let scenario = TEN_A_SECOND.replace("5s", "500ms");
     let seen = play(&scenario, |_| Script::new(healthy).blocked(3 * S..5 * S));
-    // The one that was fed at 3 s times out; those from 3.1 s to 4.4 s are over their timeout at 5 s.
+    // The message queued at 3 s times out; those from 3.1 s to 4.4 s are older than their timeout at 5 s.
     assert_eq!(seen.counts(BOOKS), [100, 86, 14, 85]);
     assert_eq!(seen.count(Counter::MessagesTimedOut), 1);
     assert_eq!(seen.count(Counter::MessagesLate), 1);
@@ -51,7 +51,7 @@ fn what_a_blocked_peer_did_not_take_by_the_end_is_not_sent() {
     });
     assert_eq!(seen.counts(BOOKS), [100, 31, 69, 30]);
     assert_eq!(seen.peer().most_queued(), 2);
-    // Our Close did not go out either.
+    // Our Close could not be sent either.
     assert_eq!(seen.causes(), [Cause::WriteTimeout]);
     assert_eq!(seen.ended, 13 * S);
 }
@@ -102,7 +102,7 @@ fn pings_to_a_blocked_peer_do_not_pile_up_without_end() {
         "{}",
         seen.peer().most_queued()
     );
-    // What was put off goes out late, once, and then the schedule goes on.
+    // One late ping is sent instead of all that were put off; then the schedule goes on.
     let after: Vec<Nanos> = seen
         .peer()
         .pings()

@@ -1,4 +1,5 @@
-//! Whatever a peer does: every message comes to one end, every connection is over in time, and nobody spins.
+//! Tests that, whatever a peer does, every message has one outcome, every connection ends in time, and no task is
+//! polled in a busy loop.
 
 use proptest::prelude::*;
 use rand::SeedableRng as _;
@@ -16,7 +17,7 @@ const LOAD: Nanos = 10 * S;
 const TIMEOUT: Nanos = 800 * MS;
 const CLOSE_TIMEOUT: Nanos = S;
 
-/// A scenario of a few connections, put together from what can be combined.
+/// Generates a scenario of a few connections.
 fn scenario() -> impl Strategy<Value = String> {
     let message = prop_oneof![
         (1u32..40, prop_oneof!["constant", "poisson"])
@@ -64,7 +65,7 @@ fn scenario() -> impl Strategy<Value = String> {
     )
 }
 
-/// How a peer misbehaves, of a thousand.
+/// How often a peer misbehaves, in parts per thousand.
 #[derive(Debug, Clone)]
 struct Manners {
     seed: u64,
@@ -166,7 +167,7 @@ impl Manners {
     }
 }
 
-/// What there was to do, for all connections.
+/// Returns the number of events that needed work, for all connections.
 fn work(seen: &Seen) -> usize {
     let peers: usize = (seen.peers.iter())
         .map(|peer| peer.turns() + peer.heard().len())
@@ -184,7 +185,7 @@ fn work(seen: &Seen) -> usize {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// The books themselves are checked by every play.
+    /// Every play checks the sums itself.
     #[test]
     fn the_books_balance_whatever_the_peer_does(
         scenario in scenario(), manners in manners(), interrupted in prop::option::of(1..LOAD), stall in (0..LOAD, 0..2 * S),

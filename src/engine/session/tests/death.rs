@@ -1,4 +1,4 @@
-//! When a silent peer is declared dead, as what, and what becomes of it.
+//! Tests when a silent peer is declared dead, with which cause, and what follows.
 
 use proptest::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::measure::State;
 use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
 use crate::plan::Nanos;
 
-/// One connection with a heartbeat of ten and five seconds, and more keys for it.
+/// Returns one connection with a heartbeat of 10 s and a timeout of 5 s, and more keys for it.
 fn heartbeat(more: &str) -> String {
     format!(
         r#"
@@ -41,7 +41,7 @@ proptest! {
         let detection = seen.timer(Timer::HeartbeatDetection);
         prop_assert_eq!(detection.count(), 1);
         prop_assert!(detection.max() <= Some(longest), "{:?}", detection.max());
-        // It was closed at that moment.
+        // The connection was closed at that moment.
         let (closed, code) = seen.peer().close().unwrap();
         prop_assert_eq!(code, 1011);
         prop_assert!(closed > silent && closed <= silent + longest, "{} {}", silent, closed);
@@ -91,7 +91,7 @@ fn any_traffic_is_a_sign_of_life_where_the_scenario_says_so() {
 
 #[test]
 fn a_worker_that_stood_still_does_not_take_its_peers_for_dead() {
-    // The pong was there in time, and is looked at ten seconds later.
+    // The pong came in time, and is read ten seconds later.
     let play = Play::new(&heartbeat("")).stalled(20 * S + 1..30 * S);
     let seen = play.run(|_| Script::new(healthy));
     let counters = [
@@ -108,7 +108,7 @@ fn a_worker_that_stood_still_does_not_take_its_peers_for_dead() {
 
 #[test]
 fn a_late_generator_does_not_hide_a_late_server() {
-    // The ping of 10 s goes out at 13 s, and is answered as soon as the others.
+    // The ping of 10 s is sent at 13 s, and is answered as fast as the others.
     let play = Play::new(&heartbeat("")).stalled(9 * S..13 * S);
     let seen = play.run(|_| Script::new(healthy));
     assert_eq!(seen.timer(Timer::HeartbeatRtt).max(), Some(RTT));
@@ -156,7 +156,7 @@ fn the_dead_are_closed() {
 
 #[test]
 fn nothing_is_sent_to_the_dead() {
-    // A message is due at the very moment of death, and one was due before.
+    // One message is due at the moment of death, and one was due before.
     let scenario = heartbeat("")
         + r#"message = [{ name = "m", rate = "1/s", phase = "aligned", in_flight = 30, timeout = "30s" }]"#;
     let seen = play(&scenario, |_| Script::silent_from(12 * S));
@@ -176,7 +176,7 @@ fn nothing_is_sent_to_the_dead() {
 #[test]
 fn the_dead_are_kept_and_pinged_on_where_the_scenario_says_so() {
     let seen = play(&heartbeat(", on_dead = \"keep\""), |_| {
-        // It comes back to life in the end.
+        // The peer answers again in the end.
         Script::new(|at, heard| {
             if (12 * S..47 * S).contains(&at) {
                 nothing()
@@ -210,12 +210,12 @@ fn the_dead_that_stay_silent_are_told_of_once() {
     let seen = play(&heartbeat(", on_dead = \"keep\""), |_| {
         Script::silent_from(12 * S)
     });
-    // At the end our Close is not answered either, which is nothing new.
+    // Our Close at the end is not answered either, which is not reported again.
     assert_eq!(seen.peer().close(), Some((60 * S, 1000)));
     assert_eq!(seen.causes(), [Cause::MissedPong]);
     assert_eq!(seen.all.caused(Cause::CloseTimeout), 0);
     assert_eq!(seen.count(Counter::ConnectionsClosed), 1);
-    // A reset after that is.
+    // A reset after the death is reported.
     let seen = play(&heartbeat(", on_dead = \"keep\""), |_| {
         Script::silent_from(12 * S).says(40 * S, reset())
     });
@@ -264,7 +264,7 @@ fn the_dead_are_dialled_again_where_the_scenario_says_so() {
         Counter::MessagesOffline,
     ];
     assert_eq!(seen.counts(counters), [2, 2, 1, 2, 1, 60, 57, 0, 3]);
-    // Those up to 20 s had timed out when it was dropped; the last four went with it.
+    // Messages up to 20 s had timed out when the connection was dropped; the last four were lost with it.
     let counters = [Counter::MessagesTimedOut, Counter::MessagesLost];
     assert_eq!(seen.counts(counters), [9, 4]);
 }

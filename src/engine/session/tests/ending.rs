@@ -1,4 +1,4 @@
-//! How a connection ends: the drain, the close handshake, and what goes with it.
+//! Tests how a connection ends: the drain, the close handshake, and what is lost.
 
 use super::play::{Play, play};
 use super::script::{
@@ -23,7 +23,7 @@ const BOOKS: [Counter; 5] = [
     Counter::MessagesLost,
 ];
 
-/// Answers a Close as told, and is healthy otherwise.
+/// Answers a Close with `answer`, and is healthy otherwise.
 fn closes(answer: impl Fn(Nanos) -> Lines + 'static) -> Script {
     Script::new(move |at, heard| match heard {
         Heard::Close(_) => answer(at),
@@ -57,7 +57,7 @@ fn the_drain_waits_no_longer_than_an_answer_may_take() {
         r#"heartbeat = { interval = "4s", timeout = "7s", max_missed = 5, phase = "aligned" }"#;
     let seen = play(ONE_A_SECOND, |_| Script::silent_from(0));
     assert_eq!(seen.peer().close(), Some((14 * S, 1000)));
-    // The last ping goes out at 8 s.
+    // The last ping is sent at 8 s.
     let seen = play(&format!("{ONE_A_SECOND}{heartbeat}"), |_| {
         Script::silent_from(0)
     });
@@ -118,7 +118,7 @@ fn a_connection_keeps_its_schedule_and_its_heartbeat_until_its_own_close() {
             assert!(last(peer.messages()) + S >= closed, "{load}: {closed}");
             assert!(last(peer.pings()) + 2 * S >= closed, "{load}: {closed}");
         }
-        // What is sent after the end of the load is measured in no window.
+        // A message that is sent after the end of the load is in no measured window.
         let measured = |counter| -> u64 {
             let windows = seen.windows.iter();
             windows.map(|window| window.counter(counter)).sum()
@@ -150,14 +150,14 @@ fn a_connection_that_is_lost_in_the_ramp_down_owes_nothing_more() {
         Counter::ConnectionsLost,
         Counter::ConnectionsAttempted,
     ];
-    // The first closes at the end of the load, and the second would at its turn after 22 s.
+    // The first connection closes at the end of the load; the second would close at its turn after 22 s.
     let seen = play(scenario, |dial| match dial {
         1 => Script::new(healthy).says(15 * S + 1, fin()),
         _ => Script::new(healthy),
     });
     assert_eq!(seen.counts(counters), [10 + 16, 10 + 16, 0, 1, 2]);
     assert_eq!(seen.ended, 15 * S + 1);
-    // What is lost before the end owes what was due until then.
+    // A connection that is lost before the end still counts what was due until then.
     let seen = play(scenario, |dial| match dial {
         0 => Script::new(healthy),
         1 => Script::new(healthy).says(8 * S + 1, fin()),
@@ -210,7 +210,7 @@ fn a_close_is_answered_although_tcp_ends_with_it() {
     assert_eq!(last, Some((5 * S / 2, Heard::CloseReply(Some(1001)))));
 }
 
-/// A RST for bytes that nobody reads does not undo what had come before.
+/// A RST because of unread bytes does not cancel what had come before.
 #[test]
 fn a_close_that_came_before_a_failed_send_is_seen() {
     let one_after_another = r#"
@@ -290,7 +290,7 @@ fn a_backlog_that_goes_with_its_connection_is_not_sent() {
                 .says(5 * S + 1, end())
                 .says(6 * S, fin())
         });
-        // Those of 4 s and 5 s waited for the answer to the one of 3 s.
+        // The messages of 4 s and 5 s waited for the answer to the one of 3 s.
         assert_eq!(seen.counts(BOOKS), [6, 4, 2, 3, 1]);
     }
 }
@@ -348,7 +348,7 @@ fn no_ramp_at_all_opens_all_at_once() {
     assert!(seen.ended < 11 * S + 2 * RTT);
 }
 
-/// As where a name is not known: nothing is waited for.
+/// A dial fails without any wait, as for a name that is not known.
 #[test]
 fn a_dial_that_fails_at_once_is_not_tried_without_end() {
     let load = r#"load = { connections = 2, ramp_up = "0s", duration = "1s", reconnect = { initial = "0s", max = "0s" } }"#;

@@ -1,4 +1,4 @@
-//! Clients that send one kind of frame only, a frame that never ends, fragments, or what is forbidden.
+//! Tests clients that send one kind of frame only, a frame that never ends, fragments, or forbidden frames.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::metric::{Cause, CloseKind, Counter, Side};
 use crate::plan::Nanos;
 use crate::scenario::{Activity, FaultKind, Illegal};
 
-/// Talks and pings, were it not for its fault.
+/// Would send messages and pings without its fault.
 const TALKATIVE: &str = r#"
     target.close_timeout = "3s"
     load = { connections = 1, ramp_up = "0s", duration = "10s", ramp_down = "0s" }
@@ -47,7 +47,7 @@ fn only_one_kind_of_frame_is_sent_at_its_gaps() {
             seen.counts([Counter::MessagesSent, Counter::MessagesNotSent]),
             [2, 8]
         );
-        // It closes like any other.
+        // The client closes like a healthy one.
         assert_eq!(seen.peer().close(), Some((10 * S, 1000)));
         assert_eq!(seen.record().unanswered_ping_ns, Some(3 * S));
         assert_eq!(seen.record().ended_by, EndedBy::Plan);
@@ -65,7 +65,7 @@ fn nothing_is_nothing_and_pongs_are_pongs() {
     assert_eq!(pong.record().last_sent_ns, Some(3 * S));
 }
 
-/// The bytes that were put in, one after the other.
+/// Returns the bytes that were put in, in order.
 fn stream(seen: &Seen) -> Vec<u8> {
     let put = seen.peer().put().into_iter();
     put.flat_map(|(_, bytes)| bytes).collect()
@@ -85,7 +85,7 @@ fn a_frame_that_is_never_complete_is_the_last_that_is_sent() {
         let others = seen.peer().heard().into_iter();
         let mut late = others.filter(|(at, heard)| *at >= 2 * S && !matches!(heard, Heard::Put(_)));
         assert_eq!(late.next(), None);
-        // In mid-frame no close handshake is possible.
+        // Within a frame no close handshake is possible.
         assert_eq!(seen.all.caused(Cause::Fault), 1);
         let closes: Vec<_> = seen.all.closes().collect();
         assert_eq!(closes, [(CloseKind::Fin, Side::Local, 1)]);

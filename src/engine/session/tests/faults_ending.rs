@@ -1,4 +1,4 @@
-//! Clients that end a connection badly, or keep it when they should not.
+//! Tests clients that end a connection badly, or keep it when they should not.
 
 use super::bad::{IDLE, bad, between, contract};
 use super::script::{Heard, MS, RTT, S, Script, close, fin, healthy, nothing, ping};
@@ -9,7 +9,7 @@ use crate::net::TcpEnd;
 use crate::scenario::{FaultKind, Jitter, PromiseKind, Reconnect};
 use std::time::Duration;
 
-/// A minute with a message each second.
+/// One minute with a message each second.
 const TALKATIVE: &str = r#"
     target.close_timeout = "3s"
     load = { connections = 1, ramp_up = "0s", duration = "60s", ramp_down = "0s" }
@@ -29,7 +29,7 @@ fn a_client_that_never_closes_waits_for_the_server() {
     let record = seen.record();
     assert_eq!(record.decided_ns(), Some(10 * S));
     assert_eq!(record.tcp_end_ns, Some(40 * S));
-    // One that never comes is waited for a second longer than was promised.
+    // The session waits for an end that never comes one second longer than was promised.
     let play = bad(IDLE, [(0, FaultKind::NeverClose)]).with(|cohort| {
         cohort.contract = Some(contract(PromiseKind::TcpEndBetween.of(between(29, 31))));
     });
@@ -134,7 +134,7 @@ fn a_client_that_is_back_sends_what_waited() {
     let seen =
         bad(TALKATIVE, [(2_500 * MS, FaultKind::Vanish { lasts })]).run(|_| Script::new(healthy));
     let messages = seen.peer().messages();
-    // That of 3 s waited in the connection. Those of 4 and 5 s were given up after their `timeout`.
+    // The message of 3 s waited in the connection. Those of 4 and 5 s were given up after their `timeout`.
     assert_eq!(messages[..3], [0, S, 2 * S]);
     assert_eq!(messages[3..6], [7_500 * MS; 3]);
     assert_eq!(messages[6..8], [8 * S, 9 * S]);
@@ -185,7 +185,7 @@ fn a_held_connection_sees_the_end_of_tcp_and_stays_to_the_end_of_the_run() {
     assert_eq!(record.cause, Cause::Completed);
 }
 
-/// A client whose server promises to be done with it 8 s after it stopped reading.
+/// Plays clients whose server promises to end them 8 s after they stopped reading.
 fn stops_reading(script: impl Fn() -> Script + 'static) -> super::play::Seen {
     let text = IDLE.replace("connections = 1", "connections = 3");
     let play = bad(&text, [(5 * S, FaultKind::StopReading)]).with(|cohort| {
@@ -220,7 +220,7 @@ fn a_reset_in_answer_to_the_probe_says_that_the_server_is_gone() {
     let seen = stops_reading(|| Script::new(healthy).ends_tcp(5 * S + MS, TcpEnd::Rst));
     assert_eq!(seen.records[0].probe, Some((5 * S, false)));
     assert_eq!(seen.records[0].tcp_end, Some(TcpEnding::Rst));
-    // The others never had to ask.
+    // The others ended before their probe.
     for record in &seen.records[1..] {
         assert_eq!(record.probe, None);
         assert_eq!(record.decided_ns(), Some(5 * S + MS));

@@ -1,4 +1,4 @@
-//! Clients that answer pings late, wrongly, or not at all.
+//! Tests clients that answer pings late, wrongly, or not at all.
 
 use super::bad::{IDLE, always, bad};
 use super::play::{Play, Seen};
@@ -8,7 +8,7 @@ use crate::metric::Cause;
 use crate::plan::Nanos;
 use crate::scenario::FaultKind;
 
-/// Pings at these times, and ends it with a Close at 20 s.
+/// Plays a server that pings at these times, and ends the connection with a Close at 20 s.
 fn pinged(play: Play, times: &'static [Nanos]) -> Seen {
     play.run(move |_| {
         let script = Script::new(healthy).says(20 * S, close(Some(1011)));
@@ -18,7 +18,7 @@ fn pinged(play: Play, times: &'static [Nanos]) -> Seen {
     })
 }
 
-/// The pongs that were sent: when, and what was in them.
+/// Returns the pongs that were sent: their times and payloads.
 fn pongs(seen: &Seen) -> Vec<(Nanos, Vec<u8>)> {
     let pong = |(at, bytes): (Nanos, Vec<u8>)| {
         assert_eq!(bytes[0], 0x8A, "{bytes:?}");

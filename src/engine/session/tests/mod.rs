@@ -1,5 +1,5 @@
-//! The logic of a connection, proven on a scripted transport with a hand-driven clock: no socket, no runtime, no
-//! sleep. A test plays a scenario against a script and looks at what was heard, and when, and what was recorded.
+//! Tests the logic of a connection on a scripted transport with a clock that is set by hand: no socket, no runtime, no
+//! sleep. A test plays a scenario against a script, and checks what the peer received, when, and what was recorded.
 
 mod answers;
 mod bad;
@@ -20,7 +20,7 @@ mod silence;
 
 pub(in crate::engine) use play::plan;
 
-/// There are thousands of them, and hardly any is watched or does wrong.
+/// Limits the size, because there are thousands of sessions. Few of them are watched or have faults.
 #[test]
 fn an_open_connection_stays_small() {
     let size = size_of::<super::Session<crate::net::WebSocket>>();

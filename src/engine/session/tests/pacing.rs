@@ -1,11 +1,11 @@
-//! When messages are sent: the open model, the closed one, and both together.
+//! Tests when messages are sent: the open model, the closed one, and both together.
 
 use super::play::{Seen, play};
 use super::script::{Heard, MS, RTT, S, Script, healthy, nothing};
 use crate::metric::{Counter, Timer};
 use crate::plan::Nanos;
 
-/// One connection for ten seconds that sends one kind of message.
+/// Returns a scenario of one connection for ten seconds that sends one kind of message.
 fn sends(message: &str) -> String {
     format!(
         r#"
@@ -15,7 +15,7 @@ fn sends(message: &str) -> String {
     )
 }
 
-/// Answers each message after a time that depends on when it was heard.
+/// Answers each message after a time that depends on when it was received.
 fn answers_after(delay: impl Fn(Nanos) -> Nanos + 'static) -> Script {
     Script::new(move |at, heard| {
         let mut lines = healthy(at, heard);
@@ -96,14 +96,14 @@ fn between_an_answer_and_the_next_send_is_time_to_think() {
         answers_after(|_| 200 * MS)
     });
     assert_eq!(seen.peer().messages(), every(500 * MS, 10 * S));
-    // Thinking is not waiting.
+    // The time to think is not part of the latency.
     assert_eq!(seen.all.latency(0).unwrap().max(), Some(200 * MS));
 }
 
 #[test]
 fn a_stall_is_one_outlier_in_service_time_and_fifty_in_latency() {
     let scenario = sends(r#"rate = "50/s", in_flight = 1, phase = "aligned""#);
-    // What it hears within the sixth second is answered at its end.
+    // Messages received within the sixth second are answered at its end.
     let stall = |at: Nanos| if at / S == 5 { 6 * S - at } else { RTT };
     let seen = play(&scenario, move |_| answers_after(stall));
     let (service, latency) = (seen.all.service(0).unwrap(), seen.all.latency(0).unwrap());
@@ -120,7 +120,7 @@ fn a_stall_is_one_outlier_in_service_time_and_fifty_in_latency() {
 fn what_waits_longer_than_its_timeout_is_not_sent() {
     let scenario = sends(r#"rate = "10/s", in_flight = 1, phase = "aligned", timeout = "3s""#);
     let seen = play(&scenario, |_| Script::silent_from(0));
-    // Each waits out its timeout and goes with its oldest successor that is still worth sending.
+    // After each timeout the oldest waiting message that is not too old is sent.
     assert_eq!(seen.peer().messages(), every(3 * S, 10 * S));
     let counters = [
         Counter::MessagesDue,
@@ -158,7 +158,7 @@ fn where_nothing_is_expected_nothing_is_waited_for() {
         Counter::MessagesUnsolicited,
         Counter::MessagesTimedOut,
     ];
-    // An answer nobody asked for is just that.
+    // A message that answers nothing is counted as that.
     assert_eq!(seen.counts(counters), [100, 0, 100, 0]);
     assert_eq!(seen.peer().close(), Some((10 * S, 1000)));
 }
@@ -182,7 +182,7 @@ fn a_message_belongs_to_the_window_of_its_intended_time() {
         message = [{ name = "m", rate = "1/s", phase = "aligned" }]
         heartbeat = { interval = "1s", timeout = "5s", phase = "aligned" }
     "#;
-    // The last answers come when the load has ended.
+    // The last answers come after the load has ended.
     let seen = play(scenario, |_| {
         Script::new(|at, heard| {
             let mut lines = healthy(at, heard);
@@ -237,7 +237,7 @@ fn results_are_kept_for_each_stage() {
             "stage {stage}"
         );
     }
-    // Those that are not needed any more go one after the other, each when its last answer is there.
+    // Connections that are no longer needed close one after the other, each when its last answer has come.
     let mut closes: Vec<_> = seen
         .peers
         .iter()

@@ -1,4 +1,4 @@
-//! The other end of a connection: a transport that plays a script, and notes when it heard what.
+//! The other end of a connection: a transport that plays a script and records what it received, and when.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,27 +16,27 @@ use crate::net::{Act, Lost, Transport};
 use crate::plan::{FaultPlan, Nanos};
 use crate::time::{Clock, Manual};
 
-/// Bytes that went out and came in before the connection was open.
+/// Bytes sent and received before the connection was open.
 const HANDSHAKE: (u64, u64) = (200, 150);
 
-/// The far end of a connection, and what became of it.
+/// The far end of a connection, and its record.
 #[derive(Clone)]
 pub(super) struct Peer(Rc<RefCell<Inner>>);
 
-/// The near end.
+/// The near end of a connection.
 pub(super) struct Connection(Peer);
 
 struct Inner {
     clock: Manual,
-    /// Nothing is wrong with the client.
+    /// Whether the client has no fault.
     is_healthy: bool,
     vanished: bool,
-    /// Nobody reads any more.
+    /// Whether the client has stopped reading.
     unread: bool,
     acts: Vec<(Nanos, Act)>,
-    /// When the kernel has the end of TCP, though nobody reads.
+    /// When the kernel has the end of TCP, even if the client does not read.
     tcp_ends: Option<(Nanos, TcpEnd)>,
-    /// How late what comes is looked at: the kernel's stamps are so much earlier.
+    /// How late received data is read, in nanoseconds: the kernel's timestamps are this much earlier.
     stamps_lag: Option<i64>,
     after_close: u32,
     hangs_up_at: Nanos,
@@ -52,7 +52,7 @@ struct Inner {
     flushes: usize,
     bytes: (u64, u64),
     close_is_sent: bool,
-    /// The peer has said its Close.
+    /// Whether the peer has sent its Close.
     has_closed: bool,
     ended: bool,
     waker: Option<Waker>,
@@ -89,12 +89,12 @@ impl Peer {
         Self(Rc::new(RefCell::new(inner)))
     }
 
-    /// Its other end.
+    /// Returns its near end.
     pub(super) fn connection(&self) -> Connection {
         Connection(self.clone())
     }
 
-    /// What it heard, and when.
+    /// Returns what it received, and when.
     pub(super) fn heard(&self) -> Vec<(Nanos, Heard)> {
         self.0.borrow().heard.clone()
     }
@@ -105,17 +105,17 @@ impl Peer {
         picked.map(|(at, _)| *at).collect()
     }
 
-    /// When it heard pings.
+    /// Returns when it received pings.
     pub(super) fn pings(&self) -> Vec<Nanos> {
         self.times(|heard| matches!(heard, Heard::Ping(_)))
     }
 
-    /// When it heard answers to its own pings.
+    /// Returns when it received answers to its own pings.
     pub(super) fn pongs(&self) -> Vec<Nanos> {
         self.times(|heard| matches!(heard, Heard::Pong(_)))
     }
 
-    /// What was put in between frames, and when it heard it.
+    /// Returns the bytes that were put in between frames, and when it received them.
     pub(super) fn put(&self) -> Vec<(Nanos, Vec<u8>)> {
         let put = |(at, heard)| match heard {
             Heard::Put(bytes) => Some((at, bytes)),
@@ -124,17 +124,17 @@ impl Peer {
         self.heard().into_iter().filter_map(put).collect()
     }
 
-    /// What was done below the frames, and when.
+    /// Returns the actions below the frames, and their times.
     pub(super) fn acts(&self) -> Vec<(Nanos, Act)> {
         self.0.borrow().acts.clone()
     }
 
-    /// When it heard messages.
+    /// Returns when it received messages.
     pub(super) fn messages(&self) -> Vec<Nanos> {
         self.times(|heard| matches!(heard, Heard::Text(_) | Heard::Binary(_)))
     }
 
-    /// The Close frame it heard, and when.
+    /// Returns the Close frame it received, and when.
     pub(super) fn close(&self) -> Option<(Nanos, u16)> {
         let heard = self.heard();
         heard.iter().find_map(|(at, heard)| match heard {
@@ -143,22 +143,22 @@ impl Peer {
         })
     }
 
-    /// How often something was flushed to it.
+    /// Returns how often something was flushed to it.
     pub(super) fn flushes(&self) -> usize {
         self.0.borrow().flushes
     }
 
-    /// The most frames that were ever fed and not flushed.
+    /// Returns the most frames that were ever queued and not flushed.
     pub(super) fn most_queued(&self) -> usize {
         self.0.borrow().most_queued
     }
 
-    /// How much it has still to say, or has said.
+    /// Returns how many lines it has sent or has still to send.
     pub(super) fn turns(&self) -> usize {
         self.0.borrow().turns
     }
 
-    /// When it does something next of its own accord.
+    /// Returns when it next does something by itself.
     pub(super) fn next(&self) -> Option<Nanos> {
         let inner = self.0.borrow();
         let line = inner.lines.keys().next().map(|(at, _)| *at);
@@ -170,12 +170,12 @@ impl Peer {
         (line.into_iter().chain(unblocks).chain(ends).min()).filter(|_| awaited)
     }
 
-    /// What went over it, and the near end has not counted.
+    /// Returns the bytes sent and received that the near end has not counted.
     pub(super) fn uncounted_bytes(&self) -> (u64, u64) {
         self.0.borrow().bytes
     }
 
-    /// Wakes who waits for it, if it does something now.
+    /// Wakes the waiting task, if the peer does something now.
     pub(super) fn wake(&self) {
         let mut inner = self.0.borrow_mut();
         let now = inner.clock.now();
@@ -287,7 +287,7 @@ impl Transport for Connection {
             inner.bytes.0 += heard.bytes();
             inner.heard.push((now, heard));
         }
-        // It may answer at once.
+        // The peer may answer at once.
         let speaks = inner.lines.keys().next().is_some_and(|(at, _)| *at <= now);
         if let Some(waker) = inner.waker.take_if(|_| speaks) {
             waker.wake();

@@ -1,4 +1,4 @@
-//! When pings go out, and what pongs mean.
+//! Tests when pings are sent, and what pongs mean.
 
 use super::play::play;
 use super::script::{Heard, Lines, MS, RTT, S, Script, healthy, nothing, ping, pong, text};
@@ -10,7 +10,7 @@ const ALONE: &str = r#"
     heartbeat = { interval = "10s", timeout = "5s", phase = "aligned" }
 "#;
 
-/// Answers pings so late, and is healthy otherwise.
+/// Answers each ping after `delay`, and is healthy otherwise.
 fn pongs_after(delay: impl Fn(usize) -> Nanos + 'static) -> Script {
     let mut pings = 0;
     Script::new(move |at, heard| {
@@ -127,7 +127,7 @@ fn unsolicited_pongs_are_counted_and_harmless() {
     let seen = play(ALONE, |_| {
         let script = Script::silent_from(15 * S);
         let script = script.says(S, pong("")).says(2 * S, pong("wsb"));
-        // Neither another run's ping, nor one that was never sent, keeps a peer alive.
+        // A pong to another run's ping, or to one that was never sent, does not keep a peer alive.
         let script = script.says(22 * S, pong("wsb0000000200000002"));
         script.says(23 * S, pong("wsb0000000100000063"))
     });
@@ -178,7 +178,7 @@ fn text_heartbeats_are_the_same_machine() {
     assert_eq!(seen.peer().close(), Some((45 * S, 1011)));
 }
 
-/// Without names a lost answer must not make every later one late.
+/// Answers name no ping here. A lost one must not make every later one late.
 #[test]
 fn a_lost_answer_to_a_text_heartbeat_is_one_missed_ping() {
     let counters = [
@@ -215,7 +215,7 @@ fn a_lost_answer_to_a_text_heartbeat_is_one_missed_ping() {
             _ => healthy(at, heard),
         })
     });
-    // One answer after each lost one is uncertain: then there is a quiet timeout.
+    // One answer after each lost one is uncertain; then a timeout passes without an open ping.
     assert_eq!(seen.counts(counters), [100, 92, 8, 0, 8, 0]);
     assert_eq!(seen.timer(Timer::HeartbeatRtt).max(), Some(RTT));
 }

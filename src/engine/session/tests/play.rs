@@ -1,5 +1,5 @@
-//! Plays a scenario against scripts, as a worker would: polls who is woken, and jumps the clock to whatever comes
-//! next. Nothing here depends on real time, so every play of the same scenario is the same.
+//! Plays a scenario against scripts, as a worker would: polls the tasks that were woken, and moves the clock to the
+//! next event. Nothing depends on real time, so every play of the same scenario is the same.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -23,15 +23,15 @@ use crate::scenario::{self, Cohort, Expect, HeartbeatKind, Outside, Overrides, S
 use crate::time::NEVER;
 use crate::time::{Clock as _, Manual};
 
-/// Nobody needs to be polled more often without time moving on.
+/// The most polls of a task at one time of the clock.
 const POLLS_AT_ONCE: usize = 100;
 
-/// Plays a scenario; `script` is asked once for each dial.
+/// Plays a scenario; `script` is called once for each dial.
 pub(super) fn play(text: &str, script: impl FnMut(usize) -> Script + 'static) -> Seen {
     Play::new(text).run(script)
 }
 
-/// The plan of a scenario, given as its text but for its name and target.
+/// Returns the plan of a scenario, given as text without its name and target.
 pub(in crate::engine) fn plan(text: &str) -> Plan {
     let source = Source {
         name: "test".to_owned(),
@@ -54,7 +54,7 @@ pub(super) struct Play {
 }
 
 impl Play {
-    /// A scenario as [`plan`] reads it.
+    /// Makes a play of a scenario, given as for [`plan`].
     pub(super) fn new(text: &str) -> Self {
         Self {
             plan: plan(text),
@@ -63,7 +63,7 @@ impl Play {
         }
     }
 
-    /// Its only cohort is changed like this.
+    /// Changes its only cohort.
     pub(super) fn with(mut self, change: impl FnOnce(&mut Cohort)) -> Self {
         let mut scenario = self.plan.scenario;
         change(&mut scenario.cohorts[0]);
@@ -71,19 +71,19 @@ impl Play {
         self
     }
 
-    /// A signal ends the load at this time.
+    /// Ends the load by a signal at this time.
     pub(super) fn interrupted_at(mut self, time: Nanos) -> Self {
         self.interrupted_at = time;
         self
     }
 
-    /// The worker itself stands still for this time.
+    /// Stops the worker itself for this time.
     pub(super) fn stalled(mut self, time: Range<Nanos>) -> Self {
         self.stall = time;
         self
     }
 
-    /// Plays it to the end of its last connection.
+    /// Plays until the last connection has ended.
     pub(super) fn run(self, script: impl FnMut(usize) -> Script + 'static) -> Seen {
         let clock = Manual::default();
         let state = Arc::new(RunState::new(self.plan.connections()));
@@ -208,7 +208,7 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
         }
     }
 
-    /// What a worker does beside its connections.
+    /// Does what a worker does beside its connections.
     fn happen(&mut self, now: Nanos) {
         if now >= self.interrupt {
             self.interrupt = NEVER;
@@ -236,7 +236,7 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
         self.dials.peers.borrow().iter().for_each(Peer::wake);
     }
 
-    /// Polls until nobody is woken any more; says when the next deadline is.
+    /// Polls until no task is woken any more; returns the next deadline.
     fn poll(&mut self, now: Nanos) -> Nanos {
         let before = self.polls;
         loop {
@@ -291,28 +291,28 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
     }
 }
 
-/// What was seen of a play.
+/// The results of a play.
 pub(super) struct Seen {
-    /// Everything that was recorded.
+    /// All recorded numbers.
     pub(super) all: Cells,
     /// The measured windows.
     pub(super) windows: Vec<Cells>,
     pub(super) endings: Vec<Ending>,
     pub(super) records: Vec<ConnectionRecord>,
     pub(super) open: Open,
-    /// The other end of each connection, in the order of the dials.
+    /// The far end of each connection, in the order of the dials.
     pub(super) peers: Vec<Peer>,
-    /// When it was over.
+    /// When the play ended.
     pub(super) ended: Nanos,
     pub(super) polls: usize,
     echoes: bool,
-    /// How many kinds of messages there are.
+    /// Number of kinds of messages.
     messages: usize,
     pings_are_text: bool,
 }
 
 impl Seen {
-    /// Every connection and every message has come to one end. Holds for all plays.
+    /// Checks that every connection and every message has exactly one outcome. Runs after every play.
     #[track_caller]
     fn check_books(&self) {
         use Counter::*;
@@ -367,7 +367,7 @@ impl Seen {
         );
     }
 
-    /// Answers to text heartbeats are messages too.
+    /// Returns the number of answers to text heartbeats, which are messages too.
     fn text_pongs(&self) -> u64 {
         use Counter::*;
         let pongs = [PongsReceived, PongsLate, PongsUnsolicited];
@@ -386,7 +386,7 @@ impl Seen {
         counters.map(|counter| self.count(counter))
     }
 
-    /// A distribution that must not be empty.
+    /// Returns a distribution that must not be empty.
     #[track_caller]
     pub(super) fn timer(&self, timer: Timer) -> &Histogram {
         self.all
@@ -394,24 +394,24 @@ impl Seen {
             .unwrap_or_else(|| panic!("nothing in {timer}"))
     }
 
-    /// How many times were recorded.
+    /// Returns how many times were recorded.
     pub(super) fn timed(&self, timer: Timer) -> u64 {
         self.all.timer(timer).map_or(0, Histogram::count)
     }
 
-    /// Why the connections ended that did not end as planned.
+    /// Returns the causes of the connections that did not end as planned.
     pub(super) fn causes(&self) -> Vec<Cause> {
         self.endings.iter().map(|ending| ending.cause).collect()
     }
 
-    /// The record of the only connection.
+    /// Returns the record of the only connection.
     #[track_caller]
     pub(super) fn record(&self) -> &ConnectionRecord {
         assert_eq!(self.records.len(), 1);
         &self.records[0]
     }
 
-    /// The only connection's other end.
+    /// Returns the far end of the only connection.
     #[track_caller]
     pub(super) fn peer(&self) -> &Peer {
         assert_eq!(self.peers.len(), 1);

@@ -1,4 +1,4 @@
-//! What is kept of a connection whose cohort has a contract.
+//! Tests the record of a connection whose cohort has a contract.
 
 use super::bad::{IDLE, always, bad, between, contract};
 use super::play::Play;
@@ -13,7 +13,7 @@ const BEATING: &str = r#"
     heartbeat = { interval = "10s", timeout = "2s", phase = "aligned", on_dead = "keep" }
 "#;
 
-/// A healthy client of a server that promises something.
+/// Returns a healthy client of a server that promises something.
 fn watched(text: &str) -> Play {
     Play::new(text).with(|cohort| {
         cohort.contract = Some(contract(PromiseKind::DetectedBetween.of(between(0, 20))));
@@ -64,7 +64,7 @@ fn the_kernels_stamps_are_the_times() {
     assert_eq!(record.decided_ns(), Some(at(20)));
 }
 
-/// Two connections, the second of which opens in mid-ramp.
+/// Two connections; the second opens in the middle of the ramp-up.
 const RAMP: &str = r#"
     target.close_timeout = "3s"
     load = { connections = 2, ramp_up = "10s", duration = "60s", ramp_down = "0s" }
@@ -84,7 +84,7 @@ fn a_life_its_silence_and_its_faults_begin_with_the_stamp_of_the_101() {
     assert_eq!(late.fault_ns, Some(late.opened_ns + S));
 }
 
-/// Speaks each second.
+/// Sends a message each second.
 const TALKATIVE: &str = r#"
     target.close_timeout = "3s"
     load = { connections = 1, ramp_up = "0s", duration = "60s", ramp_down = "0s" }
@@ -101,7 +101,7 @@ fn what_follows_a_close_of_either_side_is_no_activity() {
     assert_eq!(pong.record().last_sent_ns, Some(5 * S));
     let message = watched(TALKATIVE).run(move |_| closes(Script::new(healthy)));
     assert_eq!(message.record().last_sent_ns, Some(20 * S));
-    // What could not be sent before the Close goes out with the answer to it.
+    // A message that could not be sent before the Close is sent with the answer to it.
     let blocked = move || closes(Script::new(healthy).blocked(18_500 * MS..22 * S));
     let waited = watched(TALKATIVE).run(move |_| blocked());
     assert_eq!(waited.peer().messages().last(), Some(&(22 * S)));
@@ -115,7 +115,7 @@ fn what_follows_a_close_of_either_side_is_no_activity() {
 #[test]
 fn what_a_late_worker_sends_after_the_end_is_no_activity() {
     for end in [close(Some(1001)), fin()] {
-        // The message of 20 s is sent before what came at 19.9 s is looked at.
+        // The message of 20 s is sent before the data that came at 19.9 s is read.
         let seen = watched(TALKATIVE).run(move |_| {
             let script = Script::new(healthy).stamped_before(200 * MS);
             script.says(20_100 * MS, end.clone())

@@ -1,5 +1,5 @@
-//! What the other end of a connection does, as a script: what it answers to which frame, what it says by itself, when
-//! it takes no bytes.
+//! The behaviour of the other end of a connection, as a script: what it answers to which frame, what it sends by
+//! itself, and when it accepts no bytes.
 
 use std::ops::Range;
 
@@ -13,16 +13,16 @@ use crate::plan::Nanos;
 pub(super) const MS: Nanos = 1_000_000;
 pub(super) const S: Nanos = 1_000_000_000;
 
-/// Where we are connected from.
+/// The local port of the client.
 pub(super) const PORT: u16 = 40_000;
 
-/// What is in the peer's pings.
+/// The payload of the peer's pings.
 pub(super) const PING: &[u8] = b"are you there?";
 
-/// How long a healthy peer takes for an answer.
+/// The time in which a healthy peer answers.
 pub(super) const RTT: Nanos = MS;
 
-/// What reaches the peer.
+/// What the peer receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Heard {
     Text(Bytes),
@@ -38,7 +38,7 @@ pub(super) enum Heard {
 }
 
 impl Heard {
-    /// How many bytes there are in it, without headers and masks; a Close frame has its code.
+    /// Returns the number of payload bytes, without headers and masks; a Close frame has only its code.
     pub(super) fn bytes(&self) -> u64 {
         let bytes = match self {
             Self::Text(bytes) | Self::Binary(bytes) => bytes.len(),
@@ -61,7 +61,7 @@ pub(super) enum Say {
     End(Lost),
 }
 
-/// What it does by itself or in answer, and when.
+/// What it does by itself or as an answer, and when.
 pub(super) type Lines = Vec<(Nanos, Say)>;
 
 pub(super) type Part = Box<dyn FnMut(Nanos, &Heard) -> Lines>;
@@ -80,7 +80,7 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Answers what it hears, at a time of its choice.
+    /// Answers what it receives, at a time of its choice.
     pub(super) fn new(part: impl FnMut(Nanos, &Heard) -> Lines + 'static) -> Self {
         Self {
             part: Box::new(part),
@@ -95,7 +95,7 @@ impl Script {
         }
     }
 
-    /// The dial fails, without a wait.
+    /// The dial fails without a wait.
     pub(super) fn refused() -> Self {
         Self {
             is_refused: true,
@@ -103,37 +103,37 @@ impl Script {
         }
     }
 
-    /// Says its Close and ends TCP just before the first bytes that reach it from then on.
+    /// Sends its Close and ends TCP just before it receives the first bytes from this time on.
     pub(super) fn hangs_up_on_bytes(mut self, from: Nanos) -> Self {
         self.hangs_up_at = from;
         self
     }
 
-    /// Ends TCP at this time, so that even who does not read can see it.
+    /// Ends TCP at this time, so that even a client that does not read can see it.
     pub(super) fn ends_tcp(mut self, at: Nanos, end: TcpEnd) -> Self {
         self.tcp_ends = Some((at, end));
         self
     }
 
-    /// What comes was there so much earlier, by the kernel's stamps.
+    /// Received data has kernel timestamps that are earlier by `lag`.
     pub(super) fn stamped_before(mut self, lag: Nanos) -> Self {
         self.stamps_lag = Some(lag.cast_signed());
         self
     }
 
-    /// What comes reaches this machine so long after the session has looked at the clock.
+    /// Received data reaches this machine this long after the session has read the clock.
     pub(super) fn stamped_after(mut self, lead: Nanos) -> Self {
         self.stamps_lag = Some(-lead.cast_signed());
         self
     }
 
-    /// So many frames come after its Close frame.
+    /// Sends this many frames after its Close frame.
     pub(super) fn speaks_after_close(mut self, frames: u32) -> Self {
         self.after_close = frames;
         self
     }
 
-    /// Healthy until then, and silent from then on.
+    /// Healthy until this time, and silent after it.
     pub(super) fn silent_from(time: Nanos) -> Self {
         Self::new(move |at, heard| {
             let mut lines = if at < time {
@@ -146,19 +146,19 @@ impl Script {
         })
     }
 
-    /// Does this as well.
+    /// Adds a line to the script.
     pub(super) fn says(mut self, at: Nanos, say: Say) -> Self {
         self.lines.push((at, say));
         self
     }
 
-    /// Takes no bytes during this time.
+    /// Accepts no bytes during this time.
     pub(super) fn blocked(mut self, time: Range<Nanos>) -> Self {
         self.blocked.push(time);
         self
     }
 
-    /// What the kernel says of it.
+    /// Sets the kernel's view of the connection.
     pub(super) fn seen_as(mut self, unacked: u32, retransmits: u32) -> Self {
         self.view = Some(TcpView {
             unacked,

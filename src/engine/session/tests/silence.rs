@@ -1,4 +1,4 @@
-//! What the cause of a death says about what came instead of the pong.
+//! Tests what the cause of a death says about data that came instead of the pong.
 
 use super::play::{Seen, play};
 use super::script::{Heard, Lines, MS, S, Script, healthy, nothing, ping, pong, text};
@@ -6,7 +6,8 @@ use crate::measure::State;
 use crate::metric::Cause;
 use crate::plan::Nanos;
 
-/// A heartbeat of ten and five seconds that declares dead after so many, and a message every second.
+/// Returns a scenario with a heartbeat of 10 s and a timeout of 5 s, this number of missed pings, and a message every
+/// second.
 fn scenario(max_missed: u32) -> String {
     format!(
         r#"
@@ -17,7 +18,7 @@ fn scenario(max_missed: u32) -> String {
     )
 }
 
-/// A peer whose kernel acknowledges everything, and that answers like this.
+/// Plays a peer whose kernel acknowledges everything, and that answers as `part` says.
 fn seen(max_missed: u32, part: impl Fn(Nanos, &Heard) -> Lines + Clone + 'static) -> Seen {
     play(&scenario(max_missed), move |_| {
         Script::new(part.clone()).seen_as(0, 0)
@@ -55,7 +56,7 @@ fn a_server_that_pongs_with_another_payload_does_not_hang() {
 
 #[test]
 fn a_server_whose_pongs_are_late_does_not_hang() {
-    // Each pong comes twelve seconds after its ping: that of the first ping after the second was sent.
+    // Each pong comes twelve seconds after its ping: that of the first ping comes after the second was sent.
     let seen = seen(2, |at, heard| match heard {
         Heard::Ping(_) if at == 0 => vec![(at + 12 * S, pong_of(heard))],
         Heard::Ping(_) | Heard::Text(_) => nothing(),
