@@ -100,9 +100,9 @@ pub(super) fn check_faults(
 pub struct Limits {
     /// The hard limit of file descriptors.
     pub descriptors: u64,
-    /// Local ports for connections to one address and port; `None` where the system does not say.
+    /// Local ports for connections to one address and port; `None` if the system does not report it.
     pub ports: Option<u64>,
-    /// Memory in bytes that this process may have; `None` where the system does not say.
+    /// Memory in bytes that this process may have; `None` if the system does not report it.
     pub memory: Option<u64>,
 }
 

@@ -21,9 +21,9 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Checks a plan against this machine. Uses `workers` threads, or one for each core. Looks the target's name up,
-    /// for at most `connect_timeout`. A name that cannot be resolved is no error here: every dial will fail because of
-    /// it, and be counted.
+    /// Checks a plan against this machine, for the target of `url`. Uses `workers` threads, or one for each core. Looks
+    /// the target's name up, for at most `connect_timeout`. A name that cannot be resolved is no error here: every dial
+    /// will fail because of it, and be counted.
     ///
     /// `routes` are, by cohort, the addresses to connect to instead of the target, with an unchanged handshake. A
     /// cohort without a route connects to the target.

@@ -35,7 +35,7 @@ pub(in crate::engine) struct Evidence {
 /// The state of a peer when its heartbeat declared it dead.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::engine) struct Silence {
-    /// The kernel's view; `None` where the system has none.
+    /// The kernel's view; `None` if the system has none.
     pub(in crate::engine) view: Option<TcpView>,
     /// Pings missed in a row.
     pub(in crate::engine) missed: u32,

@@ -27,8 +27,8 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Puts the deadline for the end of TCP off once, by a tenth of `close_timeout`, if it is checked later than that: the
-    /// worker was stopped, and may not have read what came meanwhile. Returns whether it did.
+    /// Puts the deadline for the end of TCP off once, by a tenth of `close_timeout`, if it is checked later than that:
+    /// the worker was stopped, and may not have read what came meanwhile. Returns whether it did.
     pub(super) fn puts_off(&mut self, due: Nanos, shared: &Shared, now: Nanos) -> bool {
         let tenth = nanos(shared.plan.scenario.target.close_timeout) / 10;
         match &mut self.state {

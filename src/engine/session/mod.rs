@@ -2,7 +2,7 @@
 //!
 //! | state | left by |
 //! |---|---|
-//! | live: sends, pings, waits for answers | a Close frame received; the end of its time, once no answer is due; death |
+//! | live: sends, pings, waits for answers | a Close frame is received; its time is over and no answer is due; death |
 //! | closing: a Close frame was sent or received | the end of TCP; `close_timeout` |
 
 pub(super) mod cause;
@@ -369,7 +369,7 @@ impl<T: Transport> Session<T> {
     }
 }
 
-/// Counts a message that was due and is never sent; `why` is the counter that says why.
+/// Counts a message that was due and is never sent; `why` is the counter for the reason.
 pub(super) fn unsent(shared: &Shared, cohort: usize, intended: Nanos, why: Counter) {
     shared.record(cohort, intended, |cells| {
         cells.count(Counter::MessagesDue);
