@@ -102,7 +102,7 @@ impl Tls {
         {
             Ok(stream) => Ok(Link::Tls(Box::new(stream))),
             Err((error, mut wire)) => {
-                let said = send_final_close(&mut wire).await;
+                let said = read_last_alert(&mut wire).await;
                 Err(self.failure(said, &error, wire.end()))
             }
         }
@@ -127,7 +127,7 @@ impl Tls {
 
 /// Reads what a server sent before its end and was not read, because writing failed first. Returns the failure if it is
 /// an alert.
-async fn send_final_close(wire: &mut Wire) -> Option<Failure> {
+async fn read_last_alert(wire: &mut Wire) -> Option<Failure> {
     wire.end().filter(|end| *end == TcpEnd::Rst)?;
     let mut bytes = [0; 64];
     let read = wire.read(&mut bytes).await.ok()?;
