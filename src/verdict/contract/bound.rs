@@ -1,22 +1,23 @@
-//! How late the generator may be before a promise cannot be judged.
+//! Computes how late the generator may be before a promise cannot be judged.
 
 use super::result::Bounds;
 use super::window::ns;
 use crate::scenario::{Promise, PromiseKind, Promised};
 
-/// A lag of this part of a window is seen in its times.
+/// A lag longer than this part of a window visibly changes the times that are compared with the window.
 const PART_OF_WINDOW: f64 = 0.1;
 
-/// Lags of the generator, in nanoseconds, from which on a promise has no verdict. `None`: at no lag.
+/// The lags of the generator, in nanoseconds, above which a promise has no verdict. `None`: no lag voids it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct LagLimits {
-    /// Lags that come again and again: they void what was kept too.
+    /// The limit for lags that occur repeatedly. Above it, a kept promise is void too.
     pub(in super::super) often_ns: Option<u64>,
-    /// A single one. It voids a broken promise alone: one connection is enough to break it.
+    /// The limit for a single lag. Above it, only a broken promise is void: one connection is enough to break a
+    /// promise.
     pub(in super::super) once_ns: Option<u64>,
 }
 
-/// Those of one promise; a lag of `cut_ns` may cost a connection.
+/// Returns the limits of one promise. A lag of `cut_ns` may cost a connection.
 pub(in super::super) fn lag_limits(promise: &Promise, cut_ns: u64) -> LagLimits {
     let width = match &promise.value {
         Promised::Back(back) => [back.p50, back.p90, back.p99, back.all]
@@ -29,13 +30,13 @@ pub(in super::super) fn lag_limits(promise: &Promise, cut_ns: u64) -> LagLimits 
     };
     let often_ns = width.map(|width| (width as f64 * PART_OF_WINDOW) as u64);
     let once_ns = match promise.kind {
-        // Timed by what this process does itself.
+        // Measured by the clock of this process.
         PromiseKind::PongWithin
         | PromiseKind::DetectedBetween
         | PromiseKind::RecoversWithin
         | PromiseKind::CloseAnsweredWithin
         | PromiseKind::BackWithin => Some(often_ns.map_or(cut_ns, |often| often.min(cut_ns))),
-        // Timed by the kernel, or counted: only a client that falls silent can be the reason.
+        // Measured by the kernel, or counted: a lag matters only if it makes a client fall silent.
         PromiseKind::Closed
         | PromiseKind::ClosedPerStall
         | PromiseKind::AliveFor

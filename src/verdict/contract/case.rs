@@ -1,5 +1,5 @@
-//! One cohort before the judge: its records, where the times of its contract begin, and what a family of
-//! promises finds.
+//! One cohort to be judged: its records, the origin of its contract's times, and the result that each family
+//! of promises computes.
 
 use super::result::Times;
 use crate::measure::{ConnectionRecord, EndedBy, Incident, Summary, Surroundings, TcpEnding};
@@ -11,14 +11,14 @@ pub(super) struct Case<'a> {
     pub(super) summary: &'a Summary,
     pub(super) surroundings: &'a Surroundings,
     pub(super) cohort: &'a Cohort,
-    /// Its place among the cohorts.
+    /// The index among the cohorts.
     pub(super) index: usize,
     pub(super) contract: &'a Contract,
-    /// By connection, and those of one connection in the order in which they were lived.
+    /// Sorted by connection, and the records of one connection in the order of time.
     pub(super) records: Vec<&'a ConnectionRecord>,
 }
 
-/// What a family of promises found.
+/// The result of judging one promise.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Finding {
     pub(super) n: u64,
@@ -28,7 +28,7 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    /// Nothing to judge by: no promise is kept by that.
+    /// The result without data. A promise without data is not kept.
     pub(super) fn no_data(why: impl Into<String>) -> Self {
         Self {
             n: 0,
@@ -38,7 +38,7 @@ impl Finding {
         }
     }
 
-    /// A finding about things counted, not timed.
+    /// The result for a promise about counts, not times.
     pub(super) fn counted(n: usize, passed: bool, why: String) -> Self {
         Self {
             n: n as u64,
@@ -77,26 +77,27 @@ impl<'a> Case<'a> {
         self.contract.has(PromiseKind::ClosedBetween)
     }
 
-    /// What happened to this cohort, or to its target.
+    /// Returns the incidents that happened to this cohort or to its target.
     pub(super) fn incidents(&self) -> impl Iterator<Item = &'a Incident> {
         let name = self.cohort.name.as_str();
         let incidents = self.surroundings.incidents.iter();
         incidents.filter(move |incident| incident.concerns(name))
     }
 
-    /// Where the times of this record begin; `None` where that never came.
+    /// Returns the origin of this record's times; `None` if that event never happened.
     pub(super) fn origin(&self, record: &ConnectionRecord) -> Option<u64> {
         match self.contract.from {
             Origin::Open => Some(record.opened_ns),
             Origin::Fault => record.fault_ns.or_else(|| self.incident_in(record)),
             Origin::Ping => record.unanswered_ping_ns,
-            // Who sent nothing has sent the last byte with the request for the upgrade.
+            // A client that sent nothing sent its last byte with the request for the upgrade.
             Origin::LastByte => Some(record.last_sent_ns.unwrap_or(record.opened_ns)),
             Origin::Close => record.close_sent_ns,
         }
     }
 
-    /// Where the client does nothing wrong itself: the first incident while it was open, or one it was born into.
+    /// For a client without a fault of its own: the first incident that began while it was open, or else its opening,
+    /// if an incident was already under way then.
     fn incident_in(&self, record: &ConnectionRecord) -> Option<u64> {
         if !self.cohort.faults.is_empty() {
             return None;
@@ -115,7 +116,7 @@ impl<'a> Case<'a> {
         within.into_iter().min().or(born_into)
     }
 
-    /// Whether nothing that could end a connection lies between us and the server.
+    /// Whether nothing that could end a connection lies between wsbench and the server.
     pub(super) fn is_direct(&self) -> bool {
         let target = &self.scenario.target;
         let is_own = target.url == TargetUrl::Embedded || target.process != Process::Unknown;
@@ -123,7 +124,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// How the server's end of it looked: what came first of a Close frame and the end of TCP.
+/// How the server's end of the connection looked: a Close frame or the end of TCP, whichever came first.
 pub(super) fn end_of(record: &ConnectionRecord) -> End {
     if matches!(record.ended_by, EndedBy::Plan | EndedBy::Heartbeat) {
         return End::Nothing;
@@ -136,7 +137,7 @@ pub(super) fn end_of(record: &ConnectionRecord) -> End {
     }
 }
 
-/// How long the server had to decide: until it did, or we ended the connection ourselves.
+/// Until when the server could decide: until it decided, or until the client ended the connection.
 pub(super) fn watched_until(record: &ConnectionRecord) -> u64 {
     record
         .decided_ns()
@@ -144,12 +145,12 @@ pub(super) fn watched_until(record: &ConnectionRecord) -> u64 {
         .unwrap_or(record.ended_ns)
 }
 
-/// Whether the client had been connected before, and lost that connection.
+/// Whether the client was connected before and lost that connection.
 pub(super) fn is_reconnect(record: &ConnectionRecord) -> bool {
     record.lost_before_ns.is_some()
 }
 
-/// `3 of 200`.
+/// Formats a part of a whole, as in `3 of 200`.
 pub(super) fn of(part: usize, all: usize) -> String {
     use crate::units::human_count;
     format!(

@@ -9,7 +9,7 @@ use super::window::{Moment, judge_all};
 use crate::measure::{ConnectionRecord, EndedBy};
 use crate::units::human_count;
 
-/// Those whose client sent the first Close frame, and not because it held the server for dead.
+/// The records in which the client sent the first Close frame, and not because it declared the server dead.
 fn closed_by_us<'a>(case: &'a Case<'_>) -> impl Iterator<Item = (&'a ConnectionRecord, u64)> {
     let records = case.records.iter().copied();
     records
@@ -17,7 +17,7 @@ fn closed_by_us<'a>(case: &'a Case<'_>) -> impl Iterator<Item = (&'a ConnectionR
         .filter_map(|record| Some((record, record.close_sent_ns?)))
 }
 
-/// `close_answered_within`.
+/// Judges `close_answered_within`.
 pub(super) fn answered(case: &Case<'_>, bounds: Bounds) -> Finding {
     let mut moments = Vec::new();
     let mut unanswered = 0;
@@ -34,7 +34,7 @@ pub(super) fn answered(case: &Case<'_>, bounds: Bounds) -> Finding {
     judge_all(bounds, &moments, unanswered, "never answered")
 }
 
-/// `close_code_echoed`. An empty Close frame is echoed by an empty one.
+/// Judges `close_code_echoed`. The echo of an empty Close frame is an empty one.
 pub(super) fn code_echoed(case: &Case<'_>) -> Finding {
     let mut wrong: BTreeMap<String, u64> = BTreeMap::new();
     let mut all = 0;
@@ -57,7 +57,7 @@ pub(super) fn code_echoed(case: &Case<'_>) -> Finding {
     Finding::counted(all, wrong.is_empty(), why.join("; "))
 }
 
-/// `silent_after_close`.
+/// Judges `silent_after_close`.
 pub(super) fn silent(case: &Case<'_>) -> Finding {
     let closed = case
         .records

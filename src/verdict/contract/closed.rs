@@ -1,5 +1,5 @@
-//! Nobody is cut who should not be: `closed` and `alive_for`.
-//! That none of so many was cut bounds how often it can happen; the bound is said.
+//! Checks that the server closes no healthy connection: `closed` and `alive_for`.
+//! If it closed none of `n`, the result states the upper bound of how often it can happen.
 
 use super::case::{Case, Finding, of};
 use super::result::{Bounds, Times, promised};
@@ -7,7 +7,7 @@ use super::window::{Moment, Seen, look};
 use crate::measure::{ConnectionRecord, EndedBy};
 use crate::units::{human_count, human_ns};
 
-/// `closed`: the server ended at most so many.
+/// Judges `closed`: the server ended at most `most` connections.
 pub(super) fn at_most(case: &Case<'_>, most: u64) -> Finding {
     let all = case.records.len();
     let closed: Vec<&&ConnectionRecord> = (case.records.iter())
@@ -38,7 +38,7 @@ fn age(record: &ConnectionRecord) -> Option<u64> {
     Some(record.decided_ns()?.saturating_sub(record.opened_ns))
 }
 
-/// `alive_for`: the server ended none sooner than this. Its times are for how long each was seen alive.
+/// Judges `alive_for`: the server ended no connection sooner. The times are how long each connection was seen alive.
 pub(super) fn alive_for(case: &Case<'_>, bounds: Bounds) -> Finding {
     let time = bounds.lo_ns;
     let mut alive = Vec::new();
@@ -98,7 +98,7 @@ pub(super) fn alive_for(case: &Case<'_>, bounds: Bounds) -> Finding {
     }
 }
 
-/// The exact form of the rule of three: what is seen in none of `n` happens in less than `1 - 0.05^(1/n)`.
+/// The exact form of the rule of three: an event seen in none of `n` has a probability below `1 - 0.05^(1/n)`.
 fn none_of(all: usize) -> String {
     let most = (1.0 - 0.05_f64.powf(1.0 / all as f64)) * 100.0;
     let most = match most {

@@ -1,4 +1,4 @@
-//! The server's decision: when, with which code, and how it looks from outside.
+//! Judges the server's decision to end a connection: when, with which code, and how it looks to the client.
 //! `closed_between`, `code` and `ends_with`.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use crate::measure::{ConnectionRecord, EndedBy};
 use crate::scenario::End;
 use crate::units::human_count;
 
-/// `closed_between`.
+/// Judges `closed_between`.
 pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
     let seen: Vec<Seen> = (case.records.iter())
@@ -25,7 +25,7 @@ pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
     finding
 }
 
-/// Ends of TCP that nobody announced: from outside a server's look the same as a proxy's.
+/// Describes ends of TCP without a Close frame: the client cannot tell whether the server or a proxy ended it.
 fn bare_ends(case: &Case<'_>) -> Option<String> {
     if case.is_direct() {
         return None;
@@ -53,7 +53,7 @@ fn bare_ends(case: &Case<'_>) -> Option<String> {
     })
 }
 
-/// Why some could not be decided: it was not the server that ended them.
+/// Explains why some connections could not be decided: something else than the server ended them.
 fn others(case: &Case<'_>) -> Option<String> {
     let by = |who| {
         case.records
@@ -78,7 +78,8 @@ fn others(case: &Case<'_>) -> Option<String> {
     (!said.is_empty()).then(|| said.join("; "))
 }
 
-/// `code`: of those the server ended, and of its answers to a Close frame that is the client's fault.
+/// Judges `code`: the codes with which the server ended connections, and its answers to a Close frame that is the
+/// client's fault.
 pub(super) fn code(case: &Case<'_>, codes: &[u16]) -> Finding {
     let judged: Vec<&&ConnectionRecord> = (case.records.iter())
         .filter(|record| !is_cut_short(record))
@@ -103,7 +104,7 @@ pub(super) fn code(case: &Case<'_>, codes: &[u16]) -> Finding {
     Finding::counted(all, wrong.is_empty() && all > 0, why.join("; "))
 }
 
-/// `ends_with`.
+/// Judges `ends_with`.
 pub(super) fn ends_with(case: &Case<'_>, ends: &[End]) -> Finding {
     let judged: Vec<&&ConnectionRecord> = (case.records.iter())
         .filter(|record| !is_cut_short(record) || ends.contains(&End::Nothing))
@@ -131,7 +132,7 @@ fn with(end: End) -> &'static str {
     }
 }
 
-/// A client that is connected again has a last connection, and the end of the run is no one's decision.
+/// Whether the end of the run ended the last connection of a client that reconnected: that end is nobody's decision.
 fn is_cut_short(record: &ConnectionRecord) -> bool {
     is_reconnect(record) && record.ended_by == EndedBy::Plan
 }

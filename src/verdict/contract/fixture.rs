@@ -1,4 +1,4 @@
-//! A cohort with a contract, and records made by hand, for the tests of this folder.
+//! Builds a cohort with a contract and its records by hand, for the tests of this folder.
 //! Compiled for tests only. Times are milliseconds.
 
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(super) fn contract(from: Origin, promises: Vec<Promise>) -> Contract {
     }
 }
 
-/// One cohort, `main`, with this contract; the target is somewhere else.
+/// One cohort, `main`, with this contract; the target is on another machine.
 pub(super) fn scenario(contract: Contract) -> Scenario {
     let mut scenario = fixture::scenario();
     scenario.cohorts[0].contract = Some(contract);
@@ -81,7 +81,7 @@ pub(super) fn incident(kind: &'static str, began: u64, ended: Option<u64>) -> In
     }
 }
 
-/// Opened at 100 ms, closed by the plan at 60 s; a healthy one.
+/// A healthy connection: opened at 100 ms, closed by the plan at 60 s.
 pub(in super::super) fn record(connection: u32) -> ConnectionRecord {
     ConnectionRecord {
         connection,
@@ -114,7 +114,7 @@ pub(in super::super) fn record(connection: u32) -> ConnectionRecord {
     }
 }
 
-/// Never closed by anyone before the run's end, and nothing came after.
+/// Not closed by either side before the end of the run, and nothing was received after.
 pub(super) fn silent(connection: u32) -> ConnectionRecord {
     ConnectionRecord {
         close_received_ns: None,

@@ -1,4 +1,4 @@
-//! Each promise of each cohort to its family, and the row that comes of it.
+//! Passes each promise of each cohort to the function that judges it, and builds its row of the results.
 
 use super::case::{Case, Finding};
 use super::result::{Bounds, ContractResult};
@@ -31,8 +31,8 @@ pub(in super::super) fn judge(
     results
 }
 
-/// The first cohort whose `pong_within` only late sends have broken; and 99 % of its times, from when the pings were due
-/// and from when they were sent.
+/// The first cohort whose `pong_within` is broken only because pings were sent late, with 99 % of its times: counted
+/// from when the pings were due, and counted from when they were sent.
 pub(in super::super) fn pings_sent_late<'a>(
     scenario: &'a Scenario,
     summary: &Summary,
@@ -83,7 +83,7 @@ fn find(case: &Case<'_>, promise: &Promise) -> Finding {
     }
 }
 
-/// Promises of a time.
+/// Judges a promise of a time.
 fn timed(case: &Case<'_>, promise: &Promise) -> Finding {
     let Some(bounds) = promise.span().map(Bounds::from) else {
         return Finding::no_data("it promises no time");
@@ -105,7 +105,7 @@ fn timed(case: &Case<'_>, promise: &Promise) -> Finding {
     judge(case, bounds)
 }
 
-/// Promises of a number.
+/// Judges a promise of a number.
 fn counted(case: &Case<'_>, kind: PromiseKind, most: u64) -> Finding {
     let judge: fn(&Case<'_>, u64) -> Finding = match kind {
         PromiseKind::Closed => closed::at_most,

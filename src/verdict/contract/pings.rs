@@ -1,4 +1,4 @@
-//! The server's pings: how regular they are to one client, and how much they fall together across clients.
+//! Judges the server's pings: how regular they are for one client, and how synchronous across clients.
 //! `pings_between` and `max_ping_sync`.
 
 use std::collections::BTreeMap;
@@ -10,10 +10,10 @@ use super::window::{Moment, judge_times};
 use crate::measure::ConnectionRecord;
 use crate::units::{human_count, human_ns};
 
-/// Phases of fewer clients than this fall together by chance.
+/// With fewer clients than this, phases can coincide by chance.
 const FEWEST_CLIENTS: usize = 10;
 
-/// `pings_between`: every gap counts, and a silence that outlasts the window is a gap too.
+/// Judges `pings_between`: every gap counts, and a silence longer than the window counts as a gap too.
 pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
     let gaps: Vec<Moment> = gaps(&case.records).map(Moment::exact).collect();
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
@@ -38,7 +38,7 @@ pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
     finding
 }
 
-/// From the last ping, or the 101 where there was none, to the end; `None` where later pings were not kept.
+/// The time from the last ping (from the 101 if there was none) to the end; `None` if later pings were not recorded.
 fn silence(record: &ConnectionRecord) -> Option<u64> {
     if record.pings_ns.len() >= ConnectionRecord::MAX_PINGS {
         return None;
@@ -52,10 +52,10 @@ fn gaps<'a>(records: &'a [&ConnectionRecord]) -> impl Iterator<Item = u64> + 'a 
     pairs.map(|pair| pair[1].saturating_sub(pair[0]))
 }
 
-/// `max_ping_sync`: the mean resultant length of the phases of pings, turn by turn.
+/// Judges `max_ping_sync`: the mean resultant length of the phases of pings, one turn (interval) at a time.
 ///
-/// The first ping of a connection may follow from its 101, which we spread ourselves; so it does not count. And each
-/// turn of one interval is looked at on its own, so that a server's clock that drifts hides nothing.
+/// Leaves out the first ping of a connection: it may depend on the 101, and wsbench spreads those itself. Judges each
+/// turn of one interval separately, so that drift of the server's clock does not hide synchronous pings.
 pub(super) fn sync(case: &Case<'_>, most: f64) -> Finding {
     let clients: Vec<&&ConnectionRecord> = (case.records.iter())
         .filter(|record| record.pings_ns.len() >= 2)
@@ -94,7 +94,7 @@ pub(super) fn sync(case: &Case<'_>, most: f64) -> Finding {
     Finding::counted(clients.len(), passed, why)
 }
 
-/// Weighted by the number of pings in each turn; `None` where no turn has enough of them.
+/// The mean, weighted by the number of pings in each turn; `None` if no turn has enough pings.
 fn resultant(interval: u64, pings: impl Iterator<Item = u64> + Clone) -> Option<f64> {
     let (first, last) = (pings.clone().min()?, pings.clone().max()?);
     let mut turns: BTreeMap<u64, (usize, f64, f64)> = BTreeMap::new();
@@ -104,7 +104,7 @@ fn resultant(interval: u64, pings: impl Iterator<Item = u64> + Clone) -> Option<
         *turn = (turn.0 + 1, turn.1 + sin, turn.2 + cos);
     }
     turns.retain(|_, (count, ..)| *count >= FEWEST_CLIENTS);
-    // A turn that the last ping cuts short holds a part of the circle only, and would look like a common tick.
+    // A turn that the last ping cuts short covers only a part of the circle, and would look like synchronous pings.
     let is_whole = |turn: u64| first + (turn + 1) * interval <= last + interval / 4;
     if turns.keys().any(|turn| is_whole(*turn)) {
         turns.retain(|turn, _| is_whole(*turn));
@@ -121,7 +121,7 @@ fn in_step(interval: u64, times: impl Iterator<Item = u64> + Clone) -> Option<f6
     (all > 0).then(|| f64::hypot(sin, cos) / all as f64)
 }
 
-/// From 0 to a whole turn.
+/// The phase in radians, from 0 to 2π.
 fn phase(ns: u64, interval: u64) -> f64 {
     TAU * (ns % interval) as f64 / interval as f64
 }

@@ -1,4 +1,4 @@
-//! Our own heartbeat: `pong_within`, `detected_between` and `recovers_within`.
+//! Judges the client's own heartbeat: `pong_within`, `detected_between` and `recovers_within`.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::measure::{ConnectionRecord, EndedBy, Histogram, Metric, Summary, Valu
 use crate::metric::{Cause, Counter, Timer};
 use crate::units::human_count;
 
-/// `pong_within`: 99 % of the pings of the whole run, from the time each was due: a ping that could not be sent in time
-/// does not hide how late its pong was. One that was never answered is later than any limit.
+/// Judges `pong_within`: 99 % of the pings of the whole run, timed from when each was due, so that a ping sent late
+/// does not hide a late pong. A ping that was never answered counts as later than any limit.
 pub(super) fn within(case: &Case<'_>, bounds: Bounds) -> Finding {
     let limit = bounds.hi_ns.unwrap_or(0);
     let latency = Summary::merged(rows(case, Timer::HeartbeatDelay.name()));
@@ -63,7 +63,7 @@ fn never_answered(case: &Case<'_>) -> u64 {
     count(case, Counter::PingsMissed).saturating_sub(late)
 }
 
-/// The 99th of a hundred, where those never answered stand last; `None` if it is one of them.
+/// The 99th percentile, where pings that were never answered are the largest values; `None` if it is one of those.
 fn p99(times: &Histogram, never: u64) -> Option<u64> {
     let rank = ((times.count() + never) * 99).div_ceil(100);
     let percent = rank as f64 * 100.0 / times.count() as f64;
@@ -72,9 +72,9 @@ fn p99(times: &Histogram, never: u64) -> Option<u64> {
         .flatten()
 }
 
-/// Where `pong_within` is broken only because pings were sent late: 99 % of the pongs came so soon after the ping was
-/// due, and so soon after it was sent. A ping is handed to the connection however little the server takes, so its
-/// lateness is the generator's.
+/// If `pong_within` is broken only because pings were sent late: the 99th percentile of the pongs, counted from when
+/// the ping was due and counted from when it was sent. A ping is handed to the connection however little the server
+/// reads, so its lateness is caused by the generator.
 pub(super) fn sent_late(case: &Case<'_>, limit: u64) -> Option<(u64, u64)> {
     let of = |timer: Timer| {
         let times = Summary::merged(rows(case, timer.name()))?;
@@ -84,7 +84,7 @@ pub(super) fn sent_late(case: &Case<'_>, limit: u64) -> Option<(u64, u64)> {
     (from_due > limit && from_sent <= limit).then_some((from_due, from_sent))
 }
 
-/// A contract covers the whole run, so the totals are looked at, not the measured window.
+/// Selects from the totals, not the measured window, because a contract covers the whole run.
 fn rows<'a>(case: &'a Case<'_>, name: &'a str) -> impl Iterator<Item = &'a Metric> {
     let cohort = Some(case.cohort.name.as_str());
     let totals = case.summary.totals.iter();
@@ -99,7 +99,7 @@ fn count(case: &Case<'_>, counter: Counter) -> u64 {
     counts.sum()
 }
 
-/// `detected_between`: this client's heartbeat declares a silent server dead.
+/// Judges `detected_between`: the client's heartbeat declares a silent server dead.
 pub(super) fn detected(case: &Case<'_>, bounds: Bounds) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
     let seen: Vec<Seen> = (case.records.iter())
@@ -113,7 +113,7 @@ pub(super) fn detected(case: &Case<'_>, bounds: Bounds) -> Finding {
     finding
 }
 
-/// What the kernel knew about those that were declared dead.
+/// Lists what the kernel knew about the connections that were declared dead.
 fn fingerprints(records: &[&ConnectionRecord]) -> Option<String> {
     let mut causes: BTreeMap<Cause, u64> = BTreeMap::new();
     for cause in records.iter().filter_map(|record| record.dead_as) {
@@ -124,7 +124,7 @@ fn fingerprints(records: &[&ConnectionRecord]) -> Option<String> {
     (!named.is_empty()).then(|| named.join(", "))
 }
 
-/// `recovers_within`: of each connection, from the end of each fault to its next pong or answer.
+/// Judges `recovers_within`: on each connection, from the end of each fault to the next pong or answer.
 pub(super) fn recovers(case: &Case<'_>, bounds: Bounds) -> Finding {
     let mut moments = Vec::new();
     let mut never = 0;
@@ -144,7 +144,7 @@ pub(super) fn recovers(case: &Case<'_>, bounds: Bounds) -> Finding {
     judge_all(bounds, &moments, never, "never heard from again")
 }
 
-/// The faults that ended while this client lived: its own, and those of the target and the path.
+/// The faults that ended while this client was connected: its own, and those of the target and the path.
 fn faults(case: &Case<'_>, records: &[&ConnectionRecord]) -> Vec<(u64, u64)> {
     let own = records.iter();
     let own = own.filter_map(|record| Some((record.fault_ns?, record.fault_end_ns?)));
@@ -165,7 +165,7 @@ fn faults(case: &Case<'_>, records: &[&ConnectionRecord]) -> Vec<(u64, u64)> {
     own.chain(around).collect()
 }
 
-/// How long after a fault a client went on hearing nothing.
+/// How long after a fault a client still received nothing.
 enum Silence {
     /// It missed no pong.
     None,
@@ -177,7 +177,7 @@ fn silent_until(records: &[&ConnectionRecord], began: u64, ended: u64) -> Silenc
     let resumed = records
         .iter()
         .flat_map(|record| record.resumed_ns.iter().copied());
-    // Who was declared dead, and dialled again, hears the server on the next connection.
+    // A client that declared the server dead and dialled again receives its answers on the next connection.
     let next = records
         .iter()
         .filter(|record| record.lost_before_ns >= Some(began));

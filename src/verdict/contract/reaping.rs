@@ -1,6 +1,6 @@
-//! Connections that cannot see their own end: `reaped_between` and `released_within`.
-//! On the same host the system's table of sockets tells; elsewhere one probe of each connection, which says only
-//! "sooner than this" or "not yet".
+//! Judges connections whose clients cannot see their end: `reaped_between` and `released_within`.
+//! On the same host it reads the system's table of sockets; elsewhere it uses one probe of each connection, which
+//! tells only "sooner than this" or "not yet".
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::measure::{ConnectionRecord, EndedBy, SocketEnd, Sockets};
 use crate::scenario::{FaultKind, Origin};
 use crate::units::human_ns;
 
-/// `reaped_between`.
+/// Judges `reaped_between`.
 pub(super) fn reaped(case: &Case<'_>, bounds: Bounds) -> Finding {
     match &case.surroundings.sockets {
         Some(sockets) => by_table(case, bounds, sockets, Event::Left),
@@ -19,7 +19,7 @@ pub(super) fn reaped(case: &Case<'_>, bounds: Bounds) -> Finding {
     }
 }
 
-/// `released_within`.
+/// Judges `released_within`.
 pub(super) fn released(case: &Case<'_>, bounds: Bounds) -> Finding {
     match &case.surroundings.sockets {
         Some(sockets) => by_table(case, bounds, sockets, Event::Gone),
@@ -36,7 +36,8 @@ enum Event {
     Gone,
 }
 
-/// An event between two looks may have been just after the first.
+/// Judges by the table of sockets. An event between two reads of the table may have happened just after the first
+/// read.
 fn by_table(case: &Case<'_>, bounds: Bounds, sockets: &Sockets, event: Event) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
     let ports = by_port(sockets, route(case));
@@ -49,7 +50,7 @@ fn by_table(case: &Case<'_>, bounds: Bounds, sockets: &Sockets, event: Event) ->
             unknown += 1;
             continue;
         };
-        // What leaves `ESTABLISHED` after wsbench closed does so because of that.
+        // A socket that leaves `ESTABLISHED` after wsbench closed its end does so because of that close.
         let own = own_end(case, record).filter(|_| event == Event::Left);
         let at = match event {
             Event::Left => end.left_ns,
@@ -63,7 +64,7 @@ fn by_table(case: &Case<'_>, bounds: Bounds, sockets: &Sockets, event: Event) ->
             later: 0,
         });
         seen.push(match look(case, record, moment, hi) {
-            // Without an end of our own, the socket was watched to the end of the run.
+            // If wsbench did not end the connection itself, the socket was watched to the end of the run.
             Seen::NotIn(_) | Seen::CutShort => Seen::NotIn(watched(case, record, own)),
             seen => seen,
         });
@@ -90,7 +91,7 @@ fn by_table(case: &Case<'_>, bounds: Bounds, sockets: &Sockets, event: Event) ->
     finding
 }
 
-/// How long the socket was watched; from `own` on, what happens to it is no longer the server's doing.
+/// How long the socket was watched. From `own` on, its changes are no longer the server's decision.
 fn watched(case: &Case<'_>, record: &ConnectionRecord, own: Option<u64>) -> u64 {
     let end = (case.summary.seconds * 1e9) as u64;
     let origin = case.origin(record).unwrap_or(record.opened_ns);
@@ -98,7 +99,7 @@ fn watched(case: &Case<'_>, record: &ConnectionRecord, own: Option<u64>) -> u64 
         .saturating_sub(origin)
 }
 
-/// When wsbench itself began to end this connection so that the server could see it; `None`: it did not.
+/// When wsbench itself began to end this connection in a way that the server could see; `None` if it did not.
 fn own_end(case: &Case<'_>, record: &ConnectionRecord) -> Option<u64> {
     if record.ended_by == EndedBy::Server {
         return None;
@@ -107,12 +108,12 @@ fn own_end(case: &Case<'_>, record: &ConnectionRecord) -> Option<u64> {
         let mut faults = case.cohort.faults.iter();
         faults.find(|fault| wanted(&fault.kind))
     };
-    // A client that vanished and did not come back ends without a packet.
+    // A client that vanished and did not come back ends its connection without sending a packet.
     let is_gone = does(|kind| matches!(kind, FaultKind::Vanish { .. })).is_some()
         && record.fault_ns.is_some()
         && record.fault_end_ns.is_none();
     let ended = (!is_gone).then_some(record.ended_ns);
-    // Where times begin with our Close, the promise is about what the server does after it.
+    // If the times begin with the client's Close, the promise is about what the server does after that Close.
     let closed = record
         .close_sent_ns
         .filter(|_| case.contract.from != Origin::Close);
@@ -121,14 +122,14 @@ fn own_end(case: &Case<'_>, record: &ConnectionRecord) -> Option<u64> {
     [ended, closed, half_closed].into_iter().flatten().min()
 }
 
-/// The way by which a cohort's connections come to the server, as its sockets have it.
+/// The route by which the cohort's connections reach the server, as recorded for the server's sockets.
 fn route(case: &Case<'_>) -> Option<usize> {
     let path = case.scenario.path.as_ref();
     path.is_some_and(|path| path.leads(&case.cohort.name))
         .then_some(case.index)
 }
 
-/// The server's sockets by the port of the client. On different ways the same port is another client's.
+/// Groups the server's sockets by the client's port. On another route the same port can belong to another client.
 fn by_port(sockets: &Sockets, route: Option<usize>) -> HashMap<u16, Vec<&SocketEnd>> {
     let mut ports: HashMap<u16, Vec<&SocketEnd>> = HashMap::new();
     for end in sockets.ends.iter().filter(|end| end.relayed == route) {
@@ -137,7 +138,7 @@ fn by_port(sockets: &Sockets, route: Option<usize>) -> HashMap<u16, Vec<&SocketE
     ports
 }
 
-/// The socket at the other end: of those with this port the one first seen nearest to the 101.
+/// The server's socket of this connection: of those with this port, the one first seen nearest to the time of the 101.
 fn socket<'a>(record: &ConnectionRecord, of_port: &[&'a SocketEnd]) -> Option<&'a SocketEnd> {
     let alive = |end: &&&SocketEnd| end.gone_ns.is_none_or(|gone| gone >= record.opened_ns);
     let alive = of_port.iter().filter(alive);
@@ -146,18 +147,19 @@ fn socket<'a>(record: &ConnectionRecord, of_port: &[&'a SocketEnd]) -> Option<&'
         .copied()
 }
 
-/// What the probes of a cohort leave possible.
+/// What the probes of a cohort show.
 #[derive(Debug, Default)]
 struct Probes {
     alive: Vec<u64>,
     gone: Vec<u64>,
     without_origin: usize,
     not_probed: usize,
-    /// Ends that the client's own kernel saw.
+    /// Ends that the client's own kernel reported.
     exact: usize,
 }
 
-/// A probe tells the two sides of one moment apart, so a window is tested only by probes on both sides of it.
+/// Judges by probes. One probe shows only whether the end came before or after it, so a window is tested only by
+/// probes on both sides of it.
 fn by_probes(case: &Case<'_>, bounds: Bounds) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(u64::MAX);
     let mut probes = Probes::default();
@@ -167,7 +169,8 @@ fn by_probes(case: &Case<'_>, bounds: Bounds) -> Finding {
             (_, _, None) => probes.without_origin += 1,
             (Some((at, true)), _, Some(origin)) => probes.alive.push(at.saturating_sub(origin)),
             (Some((at, false)), _, Some(origin)) => probes.gone.push(at.saturating_sub(origin)),
-            // A client whose own kernel saw the end needs no probe: the server was there until then, and not after.
+            // If the client's own kernel saw the end, no probe is needed: the server was there until then, and not
+            // after.
             (None, Some(at), Some(origin)) => {
                 probes.exact += 1;
                 probes.alive.push(at.saturating_sub(origin));
@@ -217,7 +220,8 @@ fn by_probes(case: &Case<'_>, bounds: Bounds) -> Finding {
 }
 
 impl Probes {
-    /// The server gave up its last one after the latest sign of life, and its first one before the earliest of death.
+    /// Says when the server gave up connections: the last one after the latest probe that found one alive, the first
+    /// one before the earliest probe that found one gone.
     fn bounds(&self) -> String {
         let alive = match self.alive.iter().max() {
             Some(latest) => format!("the latest found alive after {}", human_ns(*latest)),

@@ -1,15 +1,15 @@
-//! What the target kept of the run: `max_rss_growth` and `max_descriptor_growth`.
+//! Judges what the target still held after the run: `max_rss_growth` and `max_descriptor_growth`.
 
 use super::case::{Case, Finding};
 use crate::measure::Usage;
 use crate::units::{ByteSize, human_count};
 
-/// `max_rss_growth`.
+/// Judges `max_rss_growth`.
 pub(super) fn rss(case: &Case<'_>, most: ByteSize) -> Finding {
     growth(case, most.0, |usage| usage.rss, mebibytes)
 }
 
-/// `max_descriptor_growth`.
+/// Judges `max_descriptor_growth`.
 pub(super) fn descriptors(case: &Case<'_>, most: u64) -> Finding {
     growth(case, most, |usage| usage.descriptors, human_count)
 }

@@ -1,4 +1,4 @@
-//! What became of the promises: one result for each key of a contract.
+//! The results of promises: one for each key of a contract.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use crate::units::plain_duration;
 /// The times that were promised, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Not sooner. May be zero.
+    /// The earliest time. May be zero.
     pub lo_ns: u64,
-    /// Not later; `None`: at any time after.
+    /// The latest time; `None`: no upper limit.
     pub hi_ns: Option<u64>,
 }
 
@@ -26,12 +26,12 @@ impl fmt::Display for Bounds {
     }
 }
 
-/// A promised time, as people write it: `2.1 s`.
+/// Formats a promised time as people write it: `2.1 s`.
 pub(super) fn promised(ns: u64) -> String {
     plain_duration(Duration::from_nanos(ns))
 }
 
-/// Times that were observed, in nanoseconds. Of `effective_timeout`: the threshold (`p50_ns`) and its 95 % interval.
+/// Times that were observed, in nanoseconds. For `effective_timeout`: the threshold (`p50_ns`) and its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
     /// How many connections, or events, were timed.
@@ -47,7 +47,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// The statistics of some times, in any order; `None` where there are none.
+    /// The statistics of these times, in any order; `None` if there are none.
     pub(super) fn of(mut times: Vec<u64>) -> Option<Self> {
         times.sort_unstable();
         Some(Self {
@@ -60,39 +60,39 @@ impl Times {
     }
 }
 
-/// The smallest of these sorted values that so much of a hundred are at most: the nearest rank.
+/// The smallest of these sorted values that at least `percent` % of them do not exceed: the nearest rank.
 pub(super) fn at_rank<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied()
 }
 
-/// What became of one promise.
+/// The result of one promise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContractResult {
     /// The key, such as `closed_between`.
     pub contract: &'static str,
     /// The cohort it is about.
     pub cohort: String,
-    /// Where its times begin; `None` where that does not matter to it.
+    /// The origin of its times; `None` if the promise does not depend on it.
     pub from: Option<Origin>,
-    /// The times that were promised; `None` where it is about none.
+    /// The times that were promised; `None` if the promise is not about times.
     pub bounds: Option<Bounds>,
     /// What else was promised, in words: close codes, ways to end, a number.
     pub expected: String,
-    /// Connections, or events, that were looked at.
+    /// The number of connections, or events, that were judged.
     pub n: u64,
-    /// The times that were seen; `None` where it is about none, or there were none.
+    /// The times that were seen; `None` if the promise is not about times, or none were seen.
     pub times: Option<Times>,
-    /// Whether it was kept.
+    /// Whether the promise was kept.
     pub passed: bool,
-    /// There is a doubt about it, so that it has no verdict.
+    /// Whether a doubt concerns it, so that it has no verdict.
     pub doubted: bool,
-    /// What was seen, in words; empty where the numbers say it all.
+    /// What was seen, in words; empty if the numbers say everything.
     pub why: String,
 }
 
 impl ContractResult {
-    /// As doubts name it: `closed of main`.
+    /// The name that doubts use: `closed of main`.
     pub fn name(&self) -> String {
         format!("{} of {}", self.contract, self.cohort)
     }

@@ -1,5 +1,5 @@
-//! `closed_per_stall`: what each freeze of the target, or of the path, costs.
-//! Every freeze is told on its own: a mean hides the one that cost all.
+//! Judges `closed_per_stall`: how many connections each freeze of the target, or of the path, costs.
+//! Reports every freeze separately, because a mean would hide one freeze that closed all connections.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use super::case::{Case, Finding, watched_until};
 use crate::measure::{ConnectionRecord, Incident};
 use crate::units::human_count;
 
-/// So many are listed.
+/// The most freezes that are listed.
 const LISTED: usize = 20;
 
-/// `closed_per_stall`. What the server ends before the next freeze is put down to this one.
+/// Judges `closed_per_stall`. A connection that the server ends before the next freeze counts for this one.
 pub(super) fn judge(case: &Case<'_>, most: u64) -> Finding {
     let mut stalls: Vec<&Incident> = (case.incidents())
         .filter(|incident| matches!(incident.kind, "sigstop" | "freeze"))
@@ -28,12 +28,12 @@ pub(super) fn judge(case: &Case<'_>, most: u64) -> Finding {
     Finding::counted(stalls.len(), highest <= most, told(&costs, highest))
 }
 
-/// What one freeze cost.
+/// The cost of one freeze.
 struct Cost {
-    /// Open when it began.
+    /// Connections that were open when it began.
     open: u64,
     closed: u64,
-    /// By Close code; `None`: without a Close frame.
+    /// The closed connections by close code; `None`: without a Close frame.
     codes: BTreeMap<Option<u16>, u64>,
 }
 

@@ -1,5 +1,5 @@
-//! `back_within`: after a loss, when 50, 90, 99 and 100 % are connected again and have had an answer.
-//! Who never comes back counts as later than any time.
+//! Judges `back_within`: when 50, 90, 99 and 100 % are connected again after a loss and have received an answer.
+//! A client that never comes back counts as later than any time.
 
 use super::case::{Case, Finding, watched_until};
 use super::result::{Times, at_rank, promised};
@@ -8,7 +8,7 @@ use crate::measure::{ConnectionRecord, EndedBy};
 use crate::scenario::Back;
 use crate::units::{human_count, human_ns};
 
-/// `back_within`.
+/// Judges `back_within`.
 pub(super) fn judge(case: &Case<'_>, promised_back: &Back) -> Finding {
     let mut back: Vec<Option<u64>> = (case.records)
         .chunk_by(|a, b| a.connection == b.connection)
@@ -17,7 +17,7 @@ pub(super) fn judge(case: &Case<'_>, promised_back: &Back) -> Finding {
     if back.is_empty() {
         return Finding::no_data("no connection was lost, so none had to come back");
     }
-    // `None`, never, stands last.
+    // Sorts `None` ("never") last.
     back.sort_by_key(|time| time.unwrap_or(u64::MAX));
     let levels = [
         (50, promised_back.p50),
@@ -61,9 +61,9 @@ pub(super) fn judge(case: &Case<'_>, promised_back: &Back) -> Finding {
     }
 }
 
-/// The losses of one client, and how long after each it had an answer again; `None`: never.
+/// The losses of one client: for each, the time until the client received an answer again; `None`: never.
 ///
-/// A connection that is lost again before its first answer did not bring its client back.
+/// A connection that is lost again before its first answer does not end the outage of its client.
 fn losses(records: &[&ConnectionRecord]) -> Vec<Option<u64>> {
     let mut found = Vec::new();
     let mut lost: Option<u64> = None;

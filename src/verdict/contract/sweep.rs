@@ -1,5 +1,5 @@
-//! `effective_timeout`: how late a pong may be, found by giving each connection another delay.
-//! The longer the delay the more die: that is all that is assumed, no shape of the curve.
+//! Judges `effective_timeout`: finds how late a pong may be by giving each connection another delay.
+//! Assumes only that a longer delay kills at least as many connections, and no shape of the curve.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use super::result::{Bounds, Times, promised};
 use crate::measure::EndedBy;
 use crate::units::{human_count, human_ns};
 
-/// The normal deviate of 97.5 %.
+/// The quantile of the normal distribution at 97.5 %.
 const Z: f64 = 1.959_964;
 
-/// The connections of one delay.
+/// The connections with one delay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Level {
     delay: u64,
@@ -20,7 +20,7 @@ struct Level {
     killed: u64,
 }
 
-/// `effective_timeout`.
+/// Judges `effective_timeout`.
 pub(super) fn judge(case: &Case<'_>, bounds: Bounds) -> Finding {
     let levels = levels(case);
     let n: u64 = levels.iter().map(|level| level.all).sum();
@@ -76,7 +76,7 @@ fn found(bounds: Bounds, levels: &[Level], n: u64) -> Finding {
     }
 }
 
-/// By delay. Who got no ping answered nothing late, and says nothing.
+/// Groups the connections by delay. Leaves out clients that received no ping: they answered nothing late.
 fn levels(case: &Case<'_>) -> Vec<Level> {
     let mut levels: BTreeMap<u64, Level> = BTreeMap::new();
     for record in &case.records {
@@ -94,14 +94,14 @@ fn levels(case: &Case<'_>) -> Vec<Level> {
     levels.into_values().collect()
 }
 
-/// Where the share of the killed, made to rise only (pool adjacent violators), passes one half.
+/// The delay at which the share of killed connections, made non-decreasing (pool adjacent violators), passes one half.
 fn threshold(levels: &[Level]) -> Option<u64> {
     let rising = isotonic(levels);
     let above = rising.iter().position(|share| *share >= 0.5)?;
     let below = above.checked_sub(1)?;
     let (from, to) = (levels[below].delay as f64, levels[above].delay as f64);
     let (low, high) = (rising[below], rising[above]);
-    // Where all die at once, nothing tells where between the two levels.
+    // If the share jumps from 0 to 1, the threshold may be anywhere between the two levels: takes the middle.
     let part = (0.5 - low) / (high - low);
     Some((from + part * (to - from)).round() as u64)
 }
@@ -123,8 +123,8 @@ fn isotonic(levels: &[Level]) -> Vec<f64> {
         .collect()
 }
 
-/// The longest delay that surely kills fewer than half, and the shortest that surely kills more. Levels beside it
-/// bear witness too, as the share only rises.
+/// The longest delay that surely kills fewer than half, and the shortest that surely kills more. Neighbouring levels
+/// count as evidence too, because the share only rises.
 fn interval(levels: &[Level]) -> (Option<u64>, Option<u64>) {
     let fewer = |at: usize| {
         let mut pools = pooled(levels[at..].iter());

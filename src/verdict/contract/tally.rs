@@ -1,4 +1,4 @@
-//! How the connections of a cohort ended, and what kept them alive: for the tables of a report.
+//! Counts how the connections of a cohort ended and what kept them alive, for the tables of a report.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use crate::scenario::{Activity, End, FaultKind, Scenario};
 pub struct Tally {
     /// The cohort.
     pub cohort: String,
-    /// Open connections; each reconnect is another one.
+    /// Open connections; each reconnect counts as another one.
     pub connections: u64,
-    /// Ended by the server, by how that looked. [`End::Nothing`] is left out.
+    /// Connections that the server ended, by how the end looked. [`End::Nothing`] is left out.
     pub ends: BTreeMap<End, u64>,
-    /// Ended by the client: its fault, or its heartbeat.
+    /// Connections that the client ended: by its fault, or by its heartbeat.
     pub by_client: u64,
     /// Close codes of the server, where it ended the connection or answered a client's fault; 1005 is an empty one.
     pub codes: BTreeMap<u16, u64>,
-    /// From the server's Close frame to the end of TCP.
+    /// The time from the server's Close frame to the end of TCP.
     pub tcp_end: Option<Times>,
 }
 
-/// One line for each cohort with a contract, in the order of the scenario.
+/// Returns one tally for each cohort with a contract, in the order of the scenario.
 pub fn tally(scenario: &Scenario, summary: &Summary) -> Vec<Tally> {
     let cohorts = scenario.cohorts.iter().enumerate();
     let judged = cohorts.filter(|(_, cohort)| cohort.contract.is_some());
@@ -71,12 +71,12 @@ impl Tally {
         tally
     }
 
-    /// How many ended so.
+    /// How many connections ended in this way.
     pub fn ended(&self, end: End) -> u64 {
         self.ends.get(&end).copied().unwrap_or(0)
     }
 
-    /// How many were neither ended by the server nor by the client.
+    /// How many connections neither the server nor the client ended.
     pub fn stayed(&self) -> u64 {
         let ended: u64 = self.ends.values().sum();
         self.connections - ended - self.by_client
@@ -88,15 +88,15 @@ impl Tally {
 pub struct ActivityResult {
     /// The cohort.
     pub cohort: String,
-    /// The only frame that it sent.
+    /// The only kind of frame that the cohort sent.
     pub frame: Activity,
-    /// The gap between two of them, where the cohort sweeps over several.
+    /// The gap between two of them, if the cohort sweeps over several gaps.
     pub every: Option<Duration>,
     /// How many connections there were.
     pub connections: u64,
-    /// How many the server did not end.
+    /// How many connections the server did not end.
     pub survived: u64,
-    /// From the 101 to the server's decision.
+    /// The time from the 101 to the server's decision.
     pub closed: Option<Times>,
 }
 
@@ -124,7 +124,7 @@ pub fn activities(scenario: &Scenario, summary: &Summary) -> Vec<ActivityResult>
 }
 
 impl ActivityResult {
-    /// Of a cohort, or of those of it with one gap.
+    /// Computes the result of a cohort, or of its connections with one gap.
     fn of(
         cohort: &str,
         frame: Activity,

@@ -1,5 +1,5 @@
-//! The end of TCP after the server's decision: `tcp_end_between`.
-//! Where the client closed first, it counts from the server's Close frame, or from ours where none came.
+//! Judges the end of TCP after the server's decision: `tcp_end_between`.
+//! If the client closed first, it counts from the server's Close frame, or from the client's if none came.
 
 use super::case::{Case, Finding, is_reconnect, of};
 use super::result::Bounds;
@@ -7,7 +7,7 @@ use super::window::{Moment, judge_times};
 use crate::measure::{ConnectionRecord, EndedBy};
 use crate::units::human_ns;
 
-/// `tcp_end_between`.
+/// Judges `tcp_end_between`.
 pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
     let mut moments = Vec::new();
     let (mut undecided, mut open) = (0, Vec::new());
@@ -43,7 +43,7 @@ pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
     }
 }
 
-/// Where there was no Close frame before it, the end of TCP is the decision: nothing lies between.
+/// The time from `begin` to the end of TCP. Without a Close frame the end of TCP is the decision, so the time is zero.
 fn after(begin: u64, end: u64, record: &ConnectionRecord) -> Moment {
     if record.ended_by == EndedBy::Server && record.close_received_ns.is_none() {
         return Moment::exact(0);
@@ -51,7 +51,7 @@ fn after(begin: u64, end: u64, record: &ConnectionRecord) -> Moment {
     Moment::tcp_end(end.saturating_sub(begin))
 }
 
-/// Since when TCP could have ended.
+/// The earliest time at which TCP could have ended.
 fn begin(record: &ConnectionRecord) -> Option<u64> {
     match record.ended_by {
         EndedBy::Server => record.decided_ns(),

@@ -1,5 +1,6 @@
-//! Times against a window, and what to say about those outside of it.
-//! No tolerance in secret: a time is outside only where it surely is, and where that mattered it is told.
+//! Compares times with a window, and explains those outside of it.
+//! Allows for the uncertainty of a time: it is outside only if that is certain; where this mattered, the result says
+//! so.
 
 use super::case::{Case, Finding, is_reconnect, of, watched_until};
 use super::result::{Bounds, Times, promised};
@@ -7,21 +8,21 @@ use crate::measure::ConnectionRecord;
 use crate::scenario::{Origin, Span};
 use crate::units::human_ns;
 
-/// The kernel tells the end of TCP by its clock of ticks: it was this much sooner or later, at 250 ticks a second.
+/// The resolution of the time at which TCP ended: the kernel's clock of ticks, at 250 ticks a second.
 pub(super) const TCP_END_GRAIN_NS: u64 = 4_000_000;
 
-/// A moment, and how exactly it is known.
+/// A moment and its uncertainty, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment {
     pub(super) ns: u64,
-    /// It may have been so much sooner.
+    /// How much earlier it may have been.
     pub(super) sooner: u64,
-    /// It may have been so much later.
+    /// How much later it may have been.
     pub(super) later: u64,
 }
 
 impl Moment {
-    /// Stamped by the kernel.
+    /// A moment stamped by the kernel.
     pub(super) const fn exact(ns: u64) -> Self {
         Self {
             ns,
@@ -30,7 +31,7 @@ impl Moment {
         }
     }
 
-    /// The end of TCP.
+    /// A moment at which TCP ended.
     pub(super) const fn tcp_end(ns: u64) -> Self {
         Self {
             ns,
@@ -39,7 +40,7 @@ impl Moment {
         }
     }
 
-    /// When the server decided to end this connection.
+    /// The moment at which the server decided to end this connection.
     pub(super) fn decision(record: &ConnectionRecord) -> Option<Self> {
         let ns = record.decided_ns()?;
         Some(match record.close_received_ns {
@@ -52,19 +53,19 @@ impl Moment {
 /// What was seen of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seen {
-    /// It happened so long after the origin.
+    /// It happened at this time after the origin.
     After(Moment),
-    /// It happened before the origin, or without it.
+    /// It happened before the origin, or although the origin never came.
     Before,
-    /// It did not happen in this time.
+    /// It did not happen within this time, in nanoseconds.
     NotIn(u64),
     /// The origin never came, so there was nothing to time.
     NoOrigin,
-    /// A reconnect that the end of the run cut short: nothing follows from it.
+    /// The end of the run cut short a reconnect, so it proves nothing.
     CutShort,
 }
 
-/// Looks for an event in a record, where it is promised by `hi` after the contract's origin.
+/// Looks for an event in a record that is promised at most `hi` nanoseconds after the contract's origin.
 pub(super) fn look(
     case: &Case<'_>,
     record: &ConnectionRecord,
@@ -86,7 +87,7 @@ pub(super) fn look(
     }
 }
 
-/// Judges what was seen by a window whose times begin at `from`.
+/// Judges what was seen against a window whose times begin at `from`.
 pub(super) fn judge(bounds: Bounds, from: Origin, seen: &[Seen]) -> Finding {
     let after = |seen: &Seen| match seen {
         Seen::After(at) => Some(*at),
@@ -120,7 +121,7 @@ pub(super) fn judge(bounds: Bounds, from: Origin, seen: &[Seen]) -> Finding {
     }
 }
 
-/// The same for times that begin with something else than the contract's origin, and that all were seen.
+/// As [`judge`], for times with another origin than the contract's, all of which were seen.
 pub(super) fn judge_times(bounds: Bounds, moments: &[Moment]) -> Finding {
     let broken = outside(bounds, moments, moments.len());
     let passed = broken.is_empty();
@@ -134,7 +135,7 @@ pub(super) fn judge_times(bounds: Bounds, moments: &[Moment]) -> Finding {
     }
 }
 
-/// The same where some were never seen, which breaks the promise: `what` says what those did not do.
+/// As [`judge_times`], where `never` were not seen, which breaks the promise: `what` says what those did not do.
 pub(super) fn judge_all(bounds: Bounds, moments: &[Moment], never: usize, what: &str) -> Finding {
     let mut finding = judge_times(bounds, moments);
     if never > 0 {
@@ -150,7 +151,7 @@ pub(super) fn judge_all(bounds: Bounds, moments: &[Moment], never: usize, what: 
     finding
 }
 
-/// Those that were surely too soon or too late.
+/// Describes the times that were certainly too early or too late.
 pub(super) fn outside(bounds: Bounds, moments: &[Moment], all: usize) -> Vec<String> {
     let mut said = Vec::new();
     let early = moments.iter().filter(|at| at.ns + at.later < bounds.lo_ns);
@@ -178,7 +179,7 @@ pub(super) fn outside(bounds: Bounds, moments: &[Moment], all: usize) -> Vec<Str
     said
 }
 
-/// Those it did not happen to, by whether they were watched for long enough.
+/// Describes the connections to which it did not happen, by whether they were watched for long enough.
 fn not_seen(bounds: Bounds, seen: &[Seen], all: usize) -> Vec<String> {
     let until = bounds.hi_ns.unwrap_or(bounds.lo_ns);
     let watched = seen.iter().filter_map(|seen| match seen {
@@ -205,7 +206,7 @@ fn not_seen(bounds: Bounds, seen: &[Seen], all: usize) -> Vec<String> {
     said
 }
 
-/// Those that are inside only because nobody can tell better.
+/// Describes the times that count as inside only because of their uncertainty.
 fn close_calls(bounds: Bounds, moments: &[Moment]) -> Option<String> {
     let is_outside =
         |at: &&Moment| at.ns < bounds.lo_ns || bounds.hi_ns.is_some_and(|hi| at.ns > hi);
@@ -247,7 +248,7 @@ impl From<Span> for Bounds {
     }
 }
 
-/// Nanoseconds; half a millennium at most.
+/// Converts to nanoseconds; saturates after more than 500 years.
 pub(super) fn ns(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

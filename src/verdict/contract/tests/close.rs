@@ -1,4 +1,4 @@
-//! `close_answered_within`, `close_code_echoed`, `silent_after_close`.
+//! Tests `close_answered_within`, `close_code_echoed` and `silent_after_close`.
 
 use super::super::fixture::*;
 use crate::measure::{ConnectionRecord, EndedBy};

@@ -1,11 +1,11 @@
-//! `closed`, `alive_for`, `closed_between`, `code`, `ends_with`, `tcp_end_between`.
+//! Tests `closed`, `alive_for`, `closed_between`, `code`, `ends_with` and `tcp_end_between`.
 
 use super::super::fixture::*;
 use super::super::judge::judge;
 use crate::measure::{ConnectionRecord, EndedBy, Incident, Surroundings, TcpEnding};
 use crate::scenario::{End, Origin, Promise, PromiseKind, TargetUrl, WsUrl};
 
-/// Two hundred, pinged at 1 s and closed so long after.
+/// 200 connections, each pinged at 1 s and closed `after` milliseconds later.
 fn closed_after(after: impl Fn(u32) -> u64) -> Vec<ConnectionRecord> {
     (0..200)
         .map(|place| pinged(1_000, closed(place, 1_000 + after(place), 1011)))

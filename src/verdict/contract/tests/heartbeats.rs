@@ -1,4 +1,4 @@
-//! `pings_between`, `max_ping_sync`, `pong_within`, `detected_between`, `recovers_within`.
+//! Tests `pings_between`, `max_ping_sync`, `pong_within`, `detected_between` and `recovers_within`.
 
 use super::super::super::fixture::Run;
 use super::super::fixture::*;
@@ -9,7 +9,7 @@ use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{Origin, PromiseKind};
 use crate::verdict::Facts;
 
-/// Opened at so many milliseconds, pinged from then on at these.
+/// A connection opened at `opened` milliseconds that received pings at `pings` milliseconds.
 fn heard(connection: u32, opened: u64, pings: impl IntoIterator<Item = u64>) -> ConnectionRecord {
     let pings_ns: Vec<u64> = pings.into_iter().map(|ms| ms * MS).collect();
     let last = pings_ns.last().copied().unwrap_or(opened * MS);
@@ -51,7 +51,7 @@ fn sync(most: f64, records: Vec<ConnectionRecord>) -> ContractResult {
     verdict(Origin::Open, PromiseKind::MaxPingSync.of(most), records)
 }
 
-/// Forty connections, opened evenly over two seconds.
+/// 40 connections, opened evenly over two seconds.
 fn spread(pings: impl Fn(u64) -> Vec<u64>) -> Vec<ConnectionRecord> {
     (0..40)
         .map(|place| heard(place, u64::from(place) * 50, pings(u64::from(place) * 50)))

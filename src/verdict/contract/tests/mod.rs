@@ -1,4 +1,4 @@
-//! Every promise kept and broken, from both sides, by records made by hand.
+//! Tests each promise both kept and broken, at both ends of its window, with records made by hand.
 
 mod close;
 mod ending;

@@ -1,4 +1,4 @@
-//! Properties: records may be told in any order, and a window is a window.
+//! Tests properties: the order of records does not matter, and a window holds exactly the times between its ends.
 
 use proptest::prelude::*;
 

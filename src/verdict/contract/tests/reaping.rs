@@ -1,4 +1,4 @@
-//! `reaped_between` and `released_within`, by the table of sockets and by probes.
+//! Tests `reaped_between` and `released_within`, by the table of sockets and by probes.
 
 use super::super::fixture::*;
 use super::super::judge::judge;
@@ -11,7 +11,7 @@ fn reaped() -> Promise {
     PromiseKind::ReapedBetween.of(between(20_000, 40_000))
 }
 
-/// A client that sees nothing, from 1 s on.
+/// A client that sees nothing from 1 s on.
 fn blind(connection: u32) -> ConnectionRecord {
     ConnectionRecord {
         fault_ns: Some(1_000 * MS),
@@ -72,7 +72,7 @@ fn the_table_tells_when_to_a_look() {
     );
 }
 
-/// At the end of the run wsbench closes, and the server's socket goes with it: that is no reaping.
+/// When wsbench closes at the end of the run, the server's socket goes too: that is no reaping.
 #[test]
 fn what_wsbench_closed_was_not_given_up_by_the_server() {
     let promise = || PromiseKind::ReapedBetween.of(between(0, 70_000));
@@ -143,7 +143,7 @@ fn released_is_when_the_socket_is_gone() {
     assert_eq!(unseen.why, "the server's sockets could not be seen");
 }
 
-/// One probe each, so long after the fault; it was there until `end`.
+/// 50 connections with one probe each, at different times after the fault; the server was there until `end`.
 fn probed(end: impl Fn(u32) -> u64) -> Vec<ConnectionRecord> {
     (0..50)
         .map(|place| {
@@ -203,7 +203,7 @@ fn who_was_not_probed_is_not_judged() {
     assert!(result.why.starts_with("1 of 50 were not probed; "));
 }
 
-/// Over the relay and straight, or to two of its ports, clients can have the same one.
+/// Clients over the relay and direct clients, or clients of two ports of the relay, can have the same port.
 #[test]
 fn a_port_is_that_of_the_own_way() {
     let straight = socket(0, Some(2_000), None);

@@ -1,4 +1,4 @@
-//! `closed_per_stall` and `back_within`.
+//! Tests `closed_per_stall` and `back_within`.
 
 use super::super::fixture::*;
 use super::super::result::ContractResult;
@@ -49,7 +49,7 @@ fn each_freeze_is_counted_on_its_own() {
     assert_eq!(none.why, "nothing was frozen");
 }
 
-/// Lost at 5 s, and again on another connection whose first answer came so much later.
+/// Lost at 5 s, and then connected again; the first answer comes `after` milliseconds later.
 fn back(connection: u32, after: Option<u64>) -> [ConnectionRecord; 2] {
     let again = ConnectionRecord {
         opened_ns: 5_100 * MS,

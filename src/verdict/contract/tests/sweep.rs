@@ -1,11 +1,11 @@
-//! `effective_timeout`.
+//! Tests `effective_timeout`.
 
 use super::super::fixture::*;
 use super::super::result::ContractResult;
 use crate::measure::ConnectionRecord;
 use crate::scenario::{Origin, PromiseKind};
 
-/// Sixteen delays of 100 ms to 1.6 s, twenty connections each; so many of them are killed.
+/// Sixteen delays from 100 ms to 1.6 s with twenty connections each; the server kills `killed` of each level.
 fn swept(killed: impl Fn(u64) -> u32) -> Vec<ConnectionRecord> {
     let levels = (1..=16).flat_map(|level| (0..20).map(move |place| (level * 100, place)));
     levels

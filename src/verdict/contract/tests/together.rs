@@ -1,5 +1,5 @@
-//! What `check` accepts can be kept: of each two promises either `check` says that only one can hold, or there are
-//! connections by which both are held.
+//! Tests that every contract that `check` accepts can be kept: for each two promises, either `check` refuses the pair,
+//! or there are connections that keep both.
 
 use super::super::fixture::*;
 use super::super::judge::judge;
@@ -31,7 +31,7 @@ const PROMISES: &[&str] = &[
     "back_within = { all = \"5s\" }",
 ];
 
-/// What else a cohort has, without which some promises cannot be judged.
+/// Other keys of a cohort that some promises need to be judged.
 const COHORTS: &[&str] = &[
     "fault = { kind = \"late_pong\", delay = { from = \"1s\", to = \"2s\", levels = 5 } }",
     "fault = { kind = \"close\", after = \"10s\" }",
@@ -39,7 +39,8 @@ const COHORTS: &[&str] = &[
     "heartbeat = { on_dead = \"reconnect\" }\nreconnect = {}",
 ];
 
-/// When clients come back: early enough to be judged again, and so late that the end of the run cuts that short.
+/// When clients reconnect, in milliseconds: early enough to be judged again, and so late that the end of the run cuts
+/// it short.
 const BACK: u64 = 56_000;
 const CUT_SHORT: u64 = 3_100;
 
@@ -57,7 +58,7 @@ fn scenario(cohort: &str, one: &str, other: &str) -> Result<Scenario, String> {
     parsed.map_err(|problems| problems.to_string())
 }
 
-/// Ways in which a connection can be over: by each who can end it, and as early and as late as matters to a promise.
+/// The ways in which a connection can end: by each side that can end it, as early and as late as matters to a promise.
 fn ways(cohort: &str, connection: u32) -> Vec<ConnectionRecord> {
     let by_fault = |code| ConnectionRecord {
         close_sent_ns: Some(10_100 * MS),
@@ -95,8 +96,8 @@ fn ways(cohort: &str, connection: u32) -> Vec<ConnectionRecord> {
     ways
 }
 
-/// Ten connections of one way or of two: the clients with the longer delays in the second.
-/// And where they come back: when that is, in milliseconds.
+/// Ten connections with one way to end, or with two: the clients with the longer delays have the second.
+/// If clients reconnect, `back` is when, in milliseconds.
 fn records(cohort: &str, one: usize, other: usize, back: Option<u64>) -> Vec<ConnectionRecord> {
     let has_died = cohort.contains("heartbeat");
     let first = (0..10).map(|connection| {
@@ -150,7 +151,7 @@ fn surroundings(left: u64, gone: u64) -> Surroundings {
     }
 }
 
-/// Every run of a cohort, with one or two ways to be over.
+/// All runs of a cohort, with one or two ways to end.
 fn runs(cohort: &str) -> Vec<Summary> {
     let ways = ways(cohort, 0).len();
     let pairs = (0..ways).flat_map(|one| (0..ways).map(move |other| (one, other)));
@@ -188,7 +189,7 @@ fn two_promises_are_refused_or_can_both_be_kept() {
             {
                 match scenario(cohort, other, one) {
                     Err(said) if said.contains("cannot be kept together") => refused += 1,
-                    // One of them needs another cohort.
+                    // One of the two needs another cohort.
                     Err(_) => {}
                     Ok(scenario) => {
                         kept += 1;
