@@ -1,5 +1,5 @@
 //! Reasons not to trust a verdict (exit code 4), and which gates each concerns.
-//! Each says what was seen, and what to do about it.
+//! Each reason says what was seen and what to do about it.
 
 use std::fmt;
 
@@ -8,19 +8,19 @@ use super::failures::Failures;
 use super::seen::Seen;
 use crate::units::{human_count, human_ns};
 
-/// More than this part of the messages due not sent, and an open model is none.
+/// If more than this part of the messages due was never sent, the load was no open model.
 pub(super) const NOT_SENT_LIMIT: f64 = 0.001;
 
-/// A reason not to trust a verdict, and what it is about.
+/// A reason not to trust a verdict, and the gates and promises that it concerns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Doubt {
     /// What was seen.
     pub reason: Distrust,
-    /// Which gates and promises have no verdict by it: gates as they are written, promises as `closed of main`.
+    /// The gates and promises that have no verdict because of it: gates as written, promises as `closed of main`.
     pub concerns: Concerns,
 }
 
-/// What a doubt is about.
+/// What a doubt concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Concerns {
     /// The whole run.
@@ -30,7 +30,7 @@ pub enum Concerns {
 }
 
 impl Doubt {
-    /// Whether this gate or promise has no verdict by it.
+    /// Whether this gate or promise has no verdict because of this doubt.
     pub fn is_about(&self, judged: &str) -> bool {
         match &self.concerns {
             Concerns::Everything => true,
@@ -42,99 +42,99 @@ impl Doubt {
 /// A reason not to trust a verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Distrust {
-    /// Nobody got in.
+    /// No connection opened.
     NoConnection {
         /// How many connections were to be opened.
         planned: u64,
-        /// Why they were not.
+        /// Why they did not open.
         failures: Failures,
     },
-    /// Not one expected answer came.
+    /// No expected answer was received.
     NoAnswer {
-        /// What was sent that expects one: messages, or pings where no message does.
+        /// The number of sends that expect an answer: messages, or pings if no message expects one.
         sent: u64,
-        /// Whether these are messages.
+        /// Whether `sent` counts messages; otherwise it counts pings.
         are_messages: bool,
         /// What the server did instead.
         seen: Seen,
     },
-    /// It held, but most of the connections that were planned never opened.
+    /// A gate or promise held, but most of the planned connections never opened.
     NeverOpened {
         /// Connections that were to be opened.
         planned: u64,
-        /// Those that were.
+        /// Connections that did open.
         opened: u64,
-        /// Why the others were not.
+        /// Why the others did not open.
         failures: Failures,
     },
-    /// It held, but over connections most of which were gone before their time.
+    /// A gate held, but most of the connections that it covers ended too early.
     ConnectionsLost {
-        /// Connections that ended before their time.
+        /// Connections that ended too early.
         lost: u64,
         /// Connections that opened.
         opened: u64,
         /// What the server did.
         seen: Seen,
     },
-    /// The schedule was not kept: too much was never sent.
+    /// The schedule was not kept: too many messages were never sent.
     NotSent {
         /// Messages not sent.
         not_sent: u64,
         /// Messages due.
         due: u64,
     },
-    /// A limit on latency was broken, and counted from the actual send it was not.
+    /// A latency limit was broken, but it held when counted from the actual send.
     SendsLate {
-        /// 99 % of the sends were at most so late, in nanoseconds.
+        /// The 99th percentile of how late sends were, in nanoseconds.
         p99_ns: u64,
-        /// And all of them so late.
+        /// The longest lateness of a send, in nanoseconds.
         max_ns: u64,
     },
-    /// Workers were woken so late that this may be why it failed.
+    /// Workers were woken so late that this may be the cause of a failure.
     WorkersLate {
         /// The longest lag, in nanoseconds.
         longest_ns: u64,
-        /// 99.9 % of the wake-ups were at most so late.
+        /// The 99.9th percentile of how late wake-ups were, in nanoseconds.
         p99_9_ns: u64,
-        /// The part of the time that was lost so.
+        /// The part of the time that was lost to lags.
         share: f64,
     },
-    /// The kernel kept wsbench from running, and this may be why it failed.
+    /// The kernel throttled wsbench, and this may be the cause of a failure.
     Throttled(Throttling),
-    /// The generator had no processor time to spare, and this may be why it failed.
+    /// The generator used up its processor time, and this may be the cause of a failure.
     GeneratorBusy {
-        /// What it used on average, in percent of one core.
+        /// The average that it used, in percent of one core.
         mean: f64,
-        /// What it may use, in percent of one core.
+        /// The most that it may use, in percent of one core.
         of: f64,
     },
     /// `pong_within` was broken only because pings were sent late.
     PingsLate {
-        /// Whose promise.
+        /// The cohort with the promise.
         cohort: String,
-        /// 99 % of its pongs came so soon after their ping was due, in nanoseconds.
+        /// The 99th percentile from when a ping was due to its pong, in nanoseconds.
         from_due_ns: u64,
-        /// And so soon after it was sent, in nanoseconds.
+        /// The 99th percentile from when a ping was sent to its pong, in nanoseconds.
         from_sent_ns: u64,
     },
-    /// The relay of the path turned connections away: for want of a descriptor, not by a fault.
+    /// The relay of the path refused connections because it had no free descriptor, not because of a fault.
     RelayRefused {
         /// Connections that it reset.
         refused: u64,
-        /// Connections that it took.
+        /// Connections that it accepted.
         connections: u64,
     },
-    /// Every contract held, but not by all connections that it is about.
+    /// Every contract held, but not all connections that it covers were judged.
     NotJudged {
         /// Connections that were judged.
         kept: u64,
-        /// Connections for which there was no room.
+        /// Connections that were not kept, because the memory for records is bounded.
         more: u64,
     },
 }
 
 impl Distrust {
-    /// A stable name, as in `run.json`.
+    /// The stable name, as in `run.json`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::NoConnection { .. } => "no_connection",
@@ -152,7 +152,7 @@ impl Distrust {
         }
     }
 
-    /// What to do about it, where there is something to do.
+    /// What to do about it, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoConnection { failures, .. } => failures.hint().map(str::to_owned),

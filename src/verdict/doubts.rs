@@ -1,5 +1,5 @@
 //! Finds the reasons not to trust a verdict, and which gates and promises each concerns.
-//! Each limit stands here or in [`super::lag`], with its reason.
+//! Each limit is defined here or in [`super::lag`], with its reason.
 
 use super::contract::{ContractResult, lag_limits, pings_sent_late};
 use super::distrust::{Concerns, Distrust, Doubt, NOT_SENT_LIMIT};
@@ -14,17 +14,17 @@ use super::view::{View, looked_at};
 use crate::metric::{Counter, Timer};
 use crate::scenario::{Cohort, Gate, Scenario};
 
-/// A run whose gates and promises were looked at.
+/// A run with its judged gates and promises.
 pub(super) struct Run<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) view: View<'a>,
     pub(super) facts: &'a Facts,
-    /// Those of `pass` in their order, after the abort gate that ended the run.
+    /// The gates of `pass` in their order, after the abort gate that ended the run.
     pub(super) gates: &'a [GateResult],
     pub(super) contracts: &'a [ContractResult],
 }
 
-/// Every reason there is.
+/// Finds every reason for a doubt.
 pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
     let Run {
         scenario,
@@ -68,8 +68,8 @@ fn about(reason: impl FnOnce() -> Distrust, these: Vec<String>) -> Option<Doubt>
     })
 }
 
-/// About these gates and promises; about the run itself where nothing was to be judged, since a run without a gate must
-/// not pass either when most of its load was not there.
+/// Concerns these gates and promises; if nothing was to be judged, concerns the whole run, because a run without gates
+/// must not pass either if most of its load was missing.
 fn about_these_or_all(
     run: &Run<'_>,
     reason: impl FnOnce() -> Distrust,
@@ -86,7 +86,7 @@ fn about_these_or_all(
 }
 
 impl<'a> Run<'a> {
-    /// Each gate and how it came out, the abort gate that held among them.
+    /// Each gate with its result, including the abort gate that ended the run.
     fn judged_gates(&self) -> impl Iterator<Item = (&'a Gate, &'a GateResult)> {
         let gates = &self.scenario.gates;
         self.gates.iter().filter_map(move |result| {
@@ -100,7 +100,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Asked only of what held: a failure stands on what was seen, a pass on all that was there to see.
+/// Checks only what passed: a failure is proved by what was seen, a pass only if all planned load was there.
 fn unproven(run: &Run<'_>) -> Vec<Doubt> {
     let passed = |wanted: &dyn Fn(&[&Cohort]) -> bool| -> Vec<String> {
         let gates = run.judged_gates().filter(|(_, result)| result.passed);
@@ -161,7 +161,7 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
     doubts
 }
 
-/// How many first connections these cohorts were to have, and how many they had.
+/// How many first connections (not reconnects) of these cohorts were planned, and how many opened.
 fn openings(run: &Run<'_>, cohorts: &[&Cohort]) -> (u64, u64) {
     let count = |counter: Counter, cohort: &Cohort| run.view.count_of(counter.name(), &cohort.name);
     let planned = cohorts.iter().map(|cohort| {
@@ -175,7 +175,8 @@ fn openings(run: &Run<'_>, cohorts: &[&Cohort]) -> (u64, u64) {
     (planned.sum(), opened.sum())
 }
 
-/// How many connections of these cohorts were lost, and how many opened; of those alone of whom no end is expected.
+/// How many connections of these cohorts were lost, and how many opened; counts only cohorts that are not expected to
+/// end.
 fn losses(run: &Run<'_>, cohorts: &[&Cohort]) -> (u64, u64) {
     let lost = Counter::ConnectionsLost.name();
     let cohorts = cohorts.iter().filter(|cohort| cohort.is_looked_at(lost));
@@ -188,7 +189,7 @@ fn losses(run: &Run<'_>, cohorts: &[&Cohort]) -> (u64, u64) {
     })
 }
 
-/// What failed and may have failed by the generator alone, for each way in which it may be the reason.
+/// Finds what failed and may have failed because of the generator alone, grouped by cause.
 fn own_doing(run: &Run<'_>) -> Vec<Doubt> {
     let generator = &Generator::new(run.scenario, run.view, run.facts);
     let mut blamed: Vec<(Own, String)> = Vec::new();
@@ -229,7 +230,7 @@ fn own_doing(run: &Run<'_>) -> Vec<Doubt> {
     doubts.collect()
 }
 
-/// A gate that has no data has failed, and no lag is the reason.
+/// Whether the result is bad. The caller also needs a value: a gate that failed for lack of data is not due to lag.
 fn gate_came_out_badly(result: &GateResult) -> bool {
     !result.passed || result.ended_the_run
 }
@@ -257,8 +258,8 @@ fn reason(run: &Run<'_>, generator: &Generator<'_>, own: Own) -> Distrust {
     }
 }
 
-/// Answers outside of the measured window count too: they show that the server answers. Where a message expects an
-/// answer, pongs are none.
+/// Counts answers outside of the measured window too, because they prove that the server answers. If a message expects
+/// an answer, pongs do not count as answers.
 fn no_answer(scenario: &Scenario, view: &View<'_>) -> Option<Distrust> {
     let are_messages = expects_echoes(scenario);
     if !are_messages && !expects_pongs(scenario) {
@@ -279,7 +280,7 @@ fn no_answer(scenario: &Scenario, view: &View<'_>) -> Option<Distrust> {
         ),
     };
     let seen = Seen::of(view);
-    // A server that speaks by itself, or answers pings, has shown that it is there, where no message was due yet.
+    // If no message was due yet, a message that nobody asked for, or a pong, proves that the server is alive.
     let is_there = sent == 0 && seen.messages + total(&[Counter::PongsReceived]) > 0;
     (answers == 0 && !is_there).then_some(Distrust::NoAnswer {
         sent,
@@ -288,7 +289,8 @@ fn no_answer(scenario: &Scenario, view: &View<'_>) -> Option<Distrust> {
     })
 }
 
-/// A promise counts from when a ping was due, so that a late generator hides no late server; nor may it convict one.
+/// `pong_within` counts from when a ping was due, so that a late generator cannot hide a late server. It must not
+/// blame the server for the generator's lateness either.
 fn pings_late(run: &Run<'_>) -> Option<Doubt> {
     let surroundings = &run.facts.surroundings;
     let (cohort, from_due_ns, from_sent_ns) =
@@ -304,18 +306,18 @@ fn pings_late(run: &Run<'_>) -> Option<Doubt> {
 fn not_sent(view: &View<'_>) -> Option<Distrust> {
     let due = view.count(Counter::MessagesDue.name());
     let not_sent = view.count(Counter::MessagesNotSent.name());
-    // A connection that is lost takes what was due at that very moment with it: that is not the generator's doing.
+    // A message that is due when its connection is lost cannot be sent: that is not caused by the generator.
     let own = not_sent.saturating_sub(lost_of_senders(view));
     (own as f64 > due as f64 * NOT_SENT_LIMIT).then_some(Distrust::NotSent { not_sent, due })
 }
 
-/// Lost connections of those whose messages are looked at; also where their end was expected.
+/// Lost connections of the cohorts whose messages gates look at, including those whose end was expected.
 fn lost_of_senders(view: &View<'_>) -> u64 {
     let (lost, sent) = (Counter::ConnectionsLost, Counter::MessagesSent);
     view.count_where(lost.name(), sent.name())
 }
 
-/// What wsbench's own relay does for want of a descriptor is no fault of the path, and none of the server.
+/// A lack of descriptors in wsbench's own relay is neither a fault of the path nor one of the server.
 fn relay_refused(facts: &Facts) -> Option<Distrust> {
     let relayed = facts.surroundings.relayed?;
     (relayed.refused > 0).then_some(Distrust::RelayRefused {

@@ -1,4 +1,4 @@
-//! Each reason for a doubt, what it concerns, and what it leaves alone.
+//! Tests each reason for a doubt: when it is given, and which gates and promises it concerns.
 
 use super::super::exit::Exit;
 use super::super::facts::Throttling;
@@ -21,7 +21,7 @@ fn found(scenario: &Scenario, run: &Run) -> Vec<Distrust> {
     doubts.map(|doubt| doubt.reason).collect()
 }
 
-/// With this one gate.
+/// The scenario with this gate only.
 fn gated(gate: Gate) -> Scenario {
     let mut scenario = scenario();
     scenario.gates.pass = vec![gate];
@@ -36,7 +36,7 @@ fn closed(mut scenario: Scenario) -> Scenario {
     scenario
 }
 
-/// The verdict, and for what reasons.
+/// The exit code and the kinds of the doubts.
 fn outcome(scenario: &Scenario, run: &Run) -> (Exit, Vec<&'static str>) {
     let verdict = judged(scenario, run);
     let doubts = verdict.distrust.iter();
@@ -79,7 +79,7 @@ fn a_server_that_never_answers_proves_nothing() {
     assert_eq!(found(&deaf, &run), []);
 }
 
-/// Pongs, and messages that are no answers, show that somebody is there, and not that he answers.
+/// Pongs and messages that answer nothing prove that the server is alive, but not that it answers.
 #[test]
 fn neither_pongs_nor_other_messages_are_answers() {
     let mut run = Run::new();
@@ -190,7 +190,7 @@ fn late_sends_void_a_broken_limit_and_nothing_else() {
         timed_gate(p99, "latency.echo", Op::Less, (ms * MS) as f64)
     };
     let mut run = Run::new();
-    // Service takes half of it: the other half is the wait to be sent.
+    // The service time is half of the latency: the other half is the wait before the send.
     run.opened(10)
         .echoed(100_000, 40 * MS)
         .late(20 * MS, 100_000);
@@ -241,7 +241,7 @@ fn a_failure_beside_a_doubt_stands() {
     assert_eq!(outcome(&scenario, &run), (Exit::Failed, vec!["sends_late"]));
 }
 
-/// A stop of 60 ms in ten seconds touches less than a hundredth of the samples, and the longest of them.
+/// A stop of 60 ms in ten seconds affects less than 1 % of the samples, and may affect the longest of them.
 #[test]
 fn a_stop_voids_what_it_may_have_broken() {
     let mut run = Run::new();
@@ -447,7 +447,7 @@ fn a_promise_is_voided_by_what_it_cannot_bear() {
     let concerned = Concerns::Only(vec!["closed_between of main".to_owned(); 1]);
     assert_eq!(verdict.distrust[0].concerns, concerned);
 
-    // A single stop is no reason to doubt what was kept, and enough to doubt what was broken.
+    // A single stop is no reason to doubt a promise that was kept, but enough to doubt one that was broken.
     let contract = strict.cohorts[0].contract.as_mut().unwrap();
     contract.promises = vec![PromiseKind::Closed.of(0)];
     let mut run = Run::healthy();

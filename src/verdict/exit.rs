@@ -1,27 +1,28 @@
 //! The exit codes of wsbench: a documented, stable type.
-//! Where several apply the greatest wins, so `max` is the rule.
+//! If several apply, the greatest is reported, so `max` combines them.
 
 use std::process::ExitCode;
 
-/// How a call of wsbench ended. Ordered by precedence: of two, `max` is the one to report.
+/// How a call of wsbench ended. Ordered by precedence: of two, report the greater (`max`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Exit {
     /// 0: every gate and contract held.
     Passed,
-    /// 3: a gate or a contract failed, one without data among them, and there is no doubt about it.
+    /// 3: a gate or a contract failed (one without data counts as failed), and no doubt concerns it.
     Failed,
-    /// 4: there is a doubt about the run, or about some gates and promises while none of the others failed.
+    /// 4: a doubt concerns the run, or it concerns some gates and promises while none of the others failed.
     Untrusted,
-    /// 1: something unexpected after the start: an error of the system, or a bug.
+    /// 1: something unexpected happened after the start: a system error, or a bug.
     Unexpected,
-    /// 2: found before the first connection: usage, scenario, a path that cannot be written, too few descriptors or ports.
+    /// 2: found before the first connection: usage, scenario, a path that cannot be written, too few descriptors or
+    /// ports.
     Invalid,
     /// 130: interrupted by a signal; the reports are written.
     Interrupted,
 }
 
 impl Exit {
-    /// All of them, by precedence, the weakest first.
+    /// All exit codes, from the lowest precedence to the highest.
     pub const ALL: &'static [Self] = &[
         Self::Passed,
         Self::Failed,
@@ -31,7 +32,7 @@ impl Exit {
         Self::Interrupted,
     ];
 
-    /// The number the shell sees.
+    /// The number that the shell sees.
     pub const fn code(self) -> u8 {
         match self {
             Self::Passed => 0,

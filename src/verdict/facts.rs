@@ -1,5 +1,5 @@
-//! What the numbers alone do not say about a run.
-//! Told by whoever drove it.
+//! What must be known about a run besides its numbers.
+//! Filled in by the caller that executed the run.
 
 use std::fmt;
 
@@ -10,16 +10,16 @@ use crate::units::human_count;
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// As planned.
+    /// It ended as planned.
     Completed,
-    /// By a signal.
+    /// A signal ended it.
     Interrupted,
-    /// By an abort gate that held.
+    /// An abort gate that held ended it.
     Aborted {
         /// The gate, as the user wrote it.
         gate: String,
     },
-    /// By a failure of wsbench itself or of the system; the numbers are those until there.
+    /// A failure of wsbench itself or of the system ended it; the numbers cover the time until then.
     Broken {
         /// What failed, as in "failed to run worker 0: it panicked".
         why: String,
@@ -38,17 +38,17 @@ impl Outcome {
     }
 }
 
-/// How often the kernel kept wsbench from running, because the limit of CPU of its group was used up.
+/// How often the kernel throttled wsbench because the CPU limit of its group was used up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Throttling {
-    /// Periods of that limit in which something ran.
+    /// Periods of the CPU limit in which something ran.
     pub periods: u64,
-    /// Those in which it was used up.
+    /// Periods in which the limit was used up.
     pub throttled: u64,
 }
 
 impl Throttling {
-    /// The part of the periods in which it was used up.
+    /// The part of the periods in which the limit was used up, from 0 to 1.
     pub fn share(self) -> f64 {
         self.throttled as f64 / self.periods.max(1) as f64
     }
@@ -65,33 +65,33 @@ impl fmt::Display for Throttling {
     }
 }
 
-/// What the numbers alone do not say about a run.
+/// What must be known about a run besides its numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
-    /// How it ended.
+    /// How the run ended.
     pub outcome: Outcome,
     /// Worker threads; each can use one core.
     pub workers: usize,
-    /// Whether deadlines were kept by a timer of nanoseconds.
+    /// Whether a timer with nanosecond resolution kept the deadlines.
     pub precise_timer: bool,
-    /// Whether the kernel told about acknowledgements (`TCP_INFO`).
+    /// Whether the kernel reported acknowledgements (`TCP_INFO`).
     pub kernel_view: bool,
-    /// How many cores this process may use, by affinity and by its limits; `None` where the system does not say.
+    /// How many cores this process may use, by affinity and by its limits; `None` if the system does not say.
     pub cores: Option<f64>,
-    /// `None` where there is no limit of CPU, or the system does not say.
+    /// `None` if there is no CPU limit, or the system does not say.
     pub throttling: Option<Throttling>,
     /// What happened around the connections.
     pub surroundings: Surroundings,
 }
 
 impl Facts {
-    /// The processor time that its workers can have, in percent of one core.
+    /// The processor time that the workers can use, in percent of one core.
     pub fn cpu_limit(&self) -> f64 {
         let workers = self.workers as f64;
         100.0 * self.cores.map_or(workers, |cores| cores.min(workers))
     }
 
-    /// A run with so many workers that ended as planned on a system that has all there is to have.
+    /// The facts of a run with this many workers that ended as planned, on a system with every feature.
     pub fn completed(workers: usize) -> Self {
         Self {
             outcome: Outcome::Completed,
@@ -105,16 +105,16 @@ impl Facts {
     }
 }
 
-/// How many connections a scenario asks for, in all.
+/// The total number of connections that a scenario plans.
 pub fn planned_connections(scenario: &Scenario) -> u64 {
     let cohorts = scenario.cohorts.iter();
     cohorts.map(|cohort| u64::from(cohort.connections)).sum()
 }
 
-/// Whether sends follow a schedule and nothing else, so that a late one is the generator's fault.
+/// Whether sends follow only a schedule, so that a late send is caused by the generator.
 ///
-/// A message that waits for answers (`in_flight`) may be late because the server is; beside such
-/// messages only another message on a bare schedule makes an open model.
+/// A message that waits for answers (`in_flight`) may be late because the server is. If a scenario has such messages,
+/// it is an open model only if another message follows only a schedule.
 pub(super) fn is_open_model(scenario: &Scenario) -> bool {
     let mut messages = doing_right(scenario).flat_map(|c| &c.messages).peekable();
     if messages.peek().is_none() {
@@ -133,24 +133,24 @@ fn has_bare_schedule(message: &Message) -> bool {
     )
 }
 
-/// Whether the message of this name follows a schedule and nothing else in a cohort, if it is there.
+/// Whether the message with this name follows only a schedule in a cohort, or the cohort has no such message.
 pub(super) fn is_bare_schedule(cohort: &Cohort, name: &str) -> bool {
     let mut messages = cohort.messages.iter();
     messages.all(|message| message.name != name || has_bare_schedule(message))
 }
 
-/// What bad clients send and get says nothing about the run itself.
+/// The cohorts without faults: what bad clients send and receive proves nothing about the run itself.
 fn doing_right(scenario: &Scenario) -> impl Iterator<Item = &Cohort> {
     scenario.cohorts.iter().filter(|cohort| cohort.does_right())
 }
 
-/// Whether some message expects an answer.
+/// Whether any message expects an answer.
 pub(super) fn expects_echoes(scenario: &Scenario) -> bool {
     let mut messages = doing_right(scenario).flat_map(|c| &c.messages);
     messages.any(|message| message.expect == Expect::Echo)
 }
 
-/// Whether some connection sends pings.
+/// Whether any connection sends pings.
 pub(super) fn expects_pongs(scenario: &Scenario) -> bool {
     doing_right(scenario).any(|c| c.heartbeat.is_some())
 }

@@ -1,5 +1,5 @@
-//! Why connections did not open: the causes by number, and what helps against the foremost.
-//! Warnings and doubts both speak of it.
+//! Why connections did not open: the number of failures for each cause, and advice for the most frequent one.
+//! Used by both warnings and doubts.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// So many causes are shown.
+    /// The most causes that are shown.
     const SHOWN: usize = 3;
 
     pub(super) fn of(summary: &Summary) -> Self {
@@ -31,7 +31,7 @@ impl Failures {
         Self { causes, example }
     }
 
-    /// What helps against the foremost cause, where wsbench can know.
+    /// Advice for the most frequent cause, if there is any.
     pub fn hint(&self) -> Option<&'static str> {
         let (foremost, _) = self.causes.first()?;
         Some(match foremost {
@@ -54,7 +54,7 @@ impl Failures {
 }
 
 impl Failures {
-    /// What the status of a refusal says, which is the second word of its first line (RFC 9110 section 15).
+    /// Advice by the HTTP status of a refusal, the second word of the status line (RFC 9110 section 15).
     fn of_status(&self) -> &'static str {
         let line = self.example.as_deref().unwrap_or_default();
         let status = line.split(' ').nth(1).unwrap_or_default();
@@ -78,7 +78,7 @@ impl Failures {
 }
 
 impl fmt::Display for Failures {
-    /// Follows a sentence: `: 3 refused, 1 tls (the first words of an example)`. Empty where nothing failed.
+    /// Continues a sentence: `: 3 refused, 1 tls (the first words of an example)`. Empty if nothing failed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (cause, count)) in self.causes.iter().take(Self::SHOWN).enumerate() {
             let before = if place == 0 { ": " } else { ", " };
@@ -91,7 +91,7 @@ impl fmt::Display for Failures {
     }
 }
 
-/// Whether this cause can be that of a dial; `io` can be either's.
+/// Whether a dial can fail with this cause; `io` can also end an open connection.
 fn ends_a_handshake(cause: Cause) -> bool {
     match cause {
         Cause::Dns

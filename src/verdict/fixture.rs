@@ -1,4 +1,4 @@
-//! A small scenario and runs of it, made by hand, for the tests of this folder.
+//! Builds a small scenario and its runs by hand, for the tests of this folder.
 //! Compiled for tests only.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::scenario::{
 };
 use crate::units::{ByteSize, Rate, human_ns};
 
-/// Ten connections that echo on a schedule and ping; one gate that a healthy run holds.
+/// Ten connections that send echoes on a schedule and pings; one gate that a healthy run passes.
 pub(super) fn scenario() -> Scenario {
     let second = Duration::from_secs(1);
     let echo = Message {
@@ -124,7 +124,7 @@ fn written(stat: Stat, metric: &str, op: Op, value: f64, shown: &str) -> Gate {
     }
 }
 
-/// What one second of one cohort held; a run of ten measured seconds is made of it.
+/// What one second of one cohort recorded; `summary` builds a run of ten measured seconds from it.
 pub(super) struct Run {
     shard: Shard,
     cpu: Vec<f64>,
@@ -139,7 +139,7 @@ impl Run {
         }
     }
 
-    /// Ten connections, all opened, every message and ping answered in a millisecond.
+    /// Ten connections: all opened, every message and ping answered within a millisecond.
     pub(super) fn healthy() -> Self {
         let mut run = Self::new();
         run.opened(10).echoed(100_000, 1_000_000);
@@ -157,7 +157,7 @@ impl Run {
         self.shard.cohorts[0].window(Window::measured(0))
     }
 
-    /// Adds to a counter where the engine would: connections over the whole run, the rest to the window.
+    /// Adds to a counter where the engine would: connections in the whole run, all others in the window.
     pub(super) fn add(&mut self, counter: Counter, more: u64) -> &mut Self {
         if counter.name().starts_with("connections.") {
             self.whole().add(counter, more);
@@ -172,7 +172,7 @@ impl Run {
             .add(Counter::ConnectionsOpened, connections)
     }
 
-    /// A healthy run where so many of the ten were not opened.
+    /// A healthy run in which `missing` of the ten connections did not open.
     pub(super) fn opened_less(&mut self, missing: u64) -> &mut Self {
         let cells = std::mem::replace(self.whole(), Cells::new(1));
         self.opened(cells.counter(Counter::ConnectionsOpened) - missing)
@@ -219,7 +219,7 @@ impl Run {
             .add(Counter::MessagesNotSent, messages)
     }
 
-    /// Echoes that took so long, by latency; half of it by service time.
+    /// Adds echoes with this latency; half of it is service time.
     pub(super) fn echoed(&mut self, times: u64, ns: u64) -> &mut Self {
         for _ in 0..times {
             self.window().answer(0, ns, ns / 2);
@@ -238,7 +238,7 @@ impl Run {
         self
     }
 
-    /// Workers that were woken so late.
+    /// Adds wake-ups of workers that were this late.
     pub(super) fn lagged(&mut self, ns: u64, times: u64) -> &mut Self {
         for _ in 0..times {
             self.shard.loop_lag.record(ns);
@@ -246,7 +246,7 @@ impl Run {
         self
     }
 
-    /// The same before measuring began.
+    /// Adds wake-ups that were this late before measuring began.
     pub(super) fn lagged_early(&mut self, ns: u64, times: u64) -> &mut Self {
         for _ in 0..times {
             self.shard.early_lag.record(ns);
@@ -254,7 +254,7 @@ impl Run {
         self
     }
 
-    /// Connections that ended for this cause.
+    /// Adds connections that ended with this cause.
     pub(super) fn cause(&mut self, cause: Cause, times: u64) -> &mut Self {
         for _ in 0..times {
             self.whole().cause(cause);
@@ -284,7 +284,7 @@ impl Run {
     }
 }
 
-/// Puts the cohort of another run beside those of this one, under this name.
+/// Adds the cohort of another run to this one, under this name.
 pub(super) fn beside(summary: &mut Summary, name: &str, other: Summary) {
     summary.cohorts.push(name.to_owned());
     let named = |metrics: Vec<Metric>| {

@@ -1,4 +1,4 @@
-//! Gates: each looked up, compared and explained.
+//! Evaluates gates: looks up each value, compares it and explains the result.
 //! A gate without data does not hold.
 
 use super::observe::{Observed, observe};
@@ -6,24 +6,24 @@ use super::view::View;
 use crate::measure::Summary;
 use crate::scenario::{Gate, Scenario};
 
-/// How one gate fared.
+/// The result of one gate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GateResult {
-    /// As the user wrote it.
+    /// The gate as the user wrote it.
     pub gate: String,
-    /// What was seen; `None` where there was no data.
+    /// The value that was observed; `None` if there was no data.
     pub observed: Option<Observed>,
-    /// Whether it held.
+    /// Whether the gate passed.
     pub passed: bool,
-    /// There is a doubt about it, so that it has no verdict.
+    /// Whether a doubt concerns it, so that it has no verdict.
     pub doubted: bool,
-    /// Why it did not; empty where it did.
+    /// Why it failed; empty if it passed.
     pub why: String,
-    /// It is an abort gate that held, which is why it counts as failed.
+    /// Whether it is the abort gate that ended the run, and therefore counts as failed.
     pub ended_the_run: bool,
 }
 
-/// A gate that must hold.
+/// Evaluates a gate that must hold.
 pub(super) fn evaluate(gate: &Gate, view: &View<'_>) -> GateResult {
     let text = gate.text.clone();
     match observe(&gate.subject, view) {
@@ -53,7 +53,7 @@ pub(super) fn evaluate(gate: &Gate, view: &View<'_>) -> GateResult {
     }
 }
 
-/// The abort gate that ended the run, shown as the failure it is.
+/// The abort gate that ended the run, reported as a failure.
 pub(super) fn aborted_by(text: &str, gates: &[Gate], view: &View<'_>) -> GateResult {
     let gate = gates.iter().find(|gate| gate.text == text);
     GateResult {
@@ -66,7 +66,7 @@ pub(super) fn aborted_by(text: &str, gates: &[Gate], view: &View<'_>) -> GateRes
     }
 }
 
-/// The first abort gate that holds now; one without data does not hold.
+/// The first abort gate that holds now. A gate without data does not hold.
 pub fn first_holding<'s>(scenario: &'s Scenario, summary: &Summary) -> Option<&'s Gate> {
     let view = &View::new(scenario, summary);
     scenario.gates.abort.iter().find(|gate| {

@@ -1,5 +1,5 @@
-//! Every statistic of every kind of metric, and every way to have no data.
-//! One summary of two cohorts and two stages, made by hand.
+//! Tests every statistic of every kind of metric, and every case without data.
+//! Uses one summary of two cohorts and two stages, made by hand.
 
 use super::super::fixture::{self, gate, selector};
 use super::*;
@@ -33,7 +33,7 @@ fn collector() -> Collector {
         .whole
         .time(Timer::HandshakeTotal, 3_000_000);
 
-    // The cohorts peak one after the other: 5 + 1, then 1 + 4, then 0 + 1.
+    // The cohorts reach their peaks at different times: 5 + 1, then 1 + 4, then 0 + 1.
     let states = [
         (Phase::Stage(1), 5, 1),
         (Phase::Stage(2), 1, 4),
@@ -57,7 +57,7 @@ fn collector() -> Collector {
     collector
 }
 
-/// The cohorts of that run.
+/// The scenario with the cohorts of that run.
 fn scenario() -> Scenario {
     let mut scenario = fixture::scenario();
     let main = &scenario.cohorts[0];
@@ -70,14 +70,14 @@ fn scenario() -> Scenario {
     scenario
 }
 
-/// 40 s in all.
+/// The lengths in seconds: of the run, and of each stage.
 const SECONDS: (f64, &[f64]) = (40.0, &[10.0, 20.0]);
 
 fn summary() -> Summary {
     collector().summary(SECONDS.0, SECONDS.1)
 }
 
-/// At the end of the run; an abort gate sees the same.
+/// Looks up a value at the end of the run; an abort gate sees the same value.
 fn looked_up(stat: Stat, metric: &str, cohort: Option<&str>, stage: Option<u32>) -> Option<f64> {
     let subject = Subject::Stat(
         stat,

@@ -1,5 +1,5 @@
-//! The judgement on one run: gates, warnings, doubts and the exit code, decided in one place.
-//! Every report and the shell show this one.
+//! Judges one run: gates, warnings, doubts and the exit code, decided in one place.
+//! Every report and the exit code show this verdict.
 
 use super::contract::{self, ContractResult};
 use super::distrust::Doubt;
@@ -13,23 +13,23 @@ use super::warnings;
 use crate::measure::Summary;
 use crate::scenario::Scenario;
 
-/// The judgement on one run.
+/// The verdict on one run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// Every gate of `pass` in the order of the scenario, after the abort gate that ended the run, if one did.
+    /// Every gate of `pass` in the order of the scenario, after the abort gate that ended the run, if there is one.
     pub gates: Vec<GateResult>,
     /// Every promise of every cohort, in the order of the scenario.
     pub contracts: Vec<ContractResult>,
     /// What a reader of the numbers should know.
     pub warnings: Vec<Warning>,
-    /// What is in doubt, and why. Empty where every gate and promise can be judged.
+    /// The doubts. Empty if every gate and promise can be judged.
     pub distrust: Vec<Doubt>,
-    /// What the shell is told.
+    /// The exit code.
     pub exit: Exit,
 }
 
 impl Verdict {
-    /// Whether everything held, the run was whole and can be trusted.
+    /// Whether every gate and promise held, and the run was complete and can be trusted.
     pub fn passed(&self) -> bool {
         self.exit == Exit::Passed
     }
@@ -72,7 +72,8 @@ pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
     }
 }
 
-/// A failure without a doubt stands, whatever else is in doubt; a doubt about the run leaves none.
+/// Chooses the exit code. A failure without a doubt stands, whatever else is in doubt; a doubt about the whole run
+/// leaves no failure standing.
 fn exit(
     facts: &Facts,
     gates: &[GateResult],

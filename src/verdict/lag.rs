@@ -1,5 +1,5 @@
-//! How much of what was seen may be the generator's own doing: where it stood still or was late, times come out too long,
-//! rates too low, and deadlines and connections may be lost that the server kept.
+//! Estimates how much of what was seen the generator may have caused: when it stood still or was late, times become
+//! too long, rates too low, and deadlines and connections may be lost although the server kept its part.
 
 use super::facts::{Facts, is_bare_schedule, is_open_model};
 use super::observe::{Measure, Observed, value_of};
@@ -8,39 +8,39 @@ use crate::measure::{GaugeStats, Histogram, Summary, Value};
 use crate::metric::{self, Cause, Counter, Gauge, Kind, Timer, Unit};
 use crate::scenario::{Gate, Scenario, Selector, Stat, Subject};
 
-/// A shorter lag is what waking a thread costs.
+/// A lag shorter than this is the normal cost of waking a thread.
 const NOTABLE_NS: u64 = 1_000_000;
-/// A lag of this part of a limit matters to it.
+/// A lag longer than this part of a limit can change the result of a gate.
 pub(super) const PART_OF_LIMIT: f64 = 0.1;
-/// From this long on a server with a strict heartbeat may have cut connections that could not answer it.
+/// From this length on, a server with a strict heartbeat may have closed connections that could not answer it.
 pub(super) const CUT_NS: u64 = 100_000_000;
-/// A worker asks to be woken every 2 ms: so much of a lag is not seen.
+/// A worker asks to be woken every 2 ms, so up to this much of a lag is not seen.
 const UNSEEN_NS: u64 = 2_000_000;
-/// What a lag touches is estimated by what was under way. The estimate is doubled, since load comes in bursts.
+/// Doubles the estimate of what a lag touches, which assumes an even load, because load comes in bursts.
 const TOUCHED_FACTOR: f64 = 2.0;
 
-/// From this part of all its cores on, the generator may be what limits the run.
+/// From this part of all its cores on, the generator may limit the run.
 pub(super) const BUSY_MEAN: f64 = 0.80;
-/// From this part of the periods on in which its limit was used up, the kernel may be what limits the run.
+/// If its CPU limit was used up in this part of the periods or more, the kernel may limit the run.
 const THROTTLED: f64 = 0.1;
 
-/// How late a run's workers were woken, in a part of it.
+/// How late the workers were woken, during a part of the run.
 #[derive(Debug)]
 pub(super) struct Lag {
     lags: Option<Histogram>,
-    /// The time of all workers together, in nanoseconds.
+    /// The running time of all workers, added up, in nanoseconds.
     worker_ns: f64,
 }
 
 impl Lag {
-    /// From the start of measuring on.
+    /// The lags from the start of measuring on.
     pub(super) fn measured(view: &View<'_>, facts: &Facts) -> Self {
         let name = Timer::GeneratorLoopLag.name();
         let lags = view.all().histogram(name);
         Self::new(lags, view.all().measured_seconds, facts)
     }
 
-    /// From the first dial on.
+    /// The lags from the first dial on.
     pub(super) fn whole(view: &View<'_>, facts: &Facts) -> Self {
         let name = Timer::GeneratorLoopLag.name();
         let totals = view.all().totals.iter();
@@ -55,7 +55,7 @@ impl Lag {
         }
     }
 
-    /// The longest, in nanoseconds; zero where none was long enough to matter.
+    /// The longest lag, in nanoseconds; zero if none was long enough to matter.
     pub(super) fn longest_ns(&self) -> u64 {
         let longest = self.lags.as_ref().and_then(Histogram::max);
         longest.filter(|ns| *ns >= NOTABLE_NS).unwrap_or(0)
@@ -71,7 +71,7 @@ impl Lag {
         (sum / self.worker_ns).min(0.99)
     }
 
-    /// The part of all events that were under way during a lag of `least_ns` or more, where each takes `each_ns`: those
+    /// The part of all events that were under way during a lag of `least_ns` or more, if each takes `each_ns`: those
     /// that began in it, and those that it interrupted. At most 1.
     fn touched(&self, least_ns: f64, each_ns: f64) -> f64 {
         let (count, sum) = self.at_least((least_ns as u64).max(NOTABLE_NS));
@@ -85,7 +85,7 @@ impl Lag {
     }
 }
 
-/// Values between which the truth may lie. What was seen is one of them.
+/// The range in which the true value may lie. It contains the value that was seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Range {
     lo: f64,
@@ -100,7 +100,7 @@ impl Range {
         }
     }
 
-    /// Whether one of its values makes this so.
+    /// Whether at least one value of the range gives the gate this result.
     fn any(self, gate: &Gate, holds: bool) -> bool {
         let nearest = gate.value.clamp(self.lo, self.hi);
         let mut values = [self.lo, nearest, self.hi].into_iter();
@@ -115,20 +115,20 @@ impl Range {
     }
 }
 
-/// What of the generator's own may have made a gate fail.
+/// The generator's own problem that may have made a gate fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Own {
-    /// Sends were late: counted from the actual send the gate comes out well.
+    /// Sends were late: counted from the actual send, the gate has the wanted result.
     LateSends,
     /// Its workers stood still.
     Lag,
-    /// The kernel gave it less processor time than it asked for.
+    /// The kernel gave it less processor time than it needed.
     Throttled,
-    /// It used all the processor time that it had.
+    /// It used all processor time that was available.
     Busy,
 }
 
-/// The generator, as far as it may be the reason for what was seen.
+/// The generator's state, used to decide whether it may have caused what was seen.
 pub(super) struct Generator<'a> {
     scenario: &'a Scenario,
     view: View<'a>,
@@ -151,12 +151,12 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// What it used on average, in percent of one core.
+    /// The average that wsbench used, in percent of one core.
     pub(super) fn cpu_mean(&self) -> Option<f64> {
         cpu(&self.view).map(|cpu| cpu.mean)
     }
 
-    /// Why a gate that came out badly may have done so by the generator alone. `wanted` is whether it should hold.
+    /// Why the generator alone may have caused the bad result of a gate. `wanted` is whether the gate should hold.
     pub(super) fn own(&self, gate: &Gate, seen: Observed, wanted: bool) -> Option<Own> {
         let holds = |range: Range| range.any(gate, wanted);
         if let Subject::Stat(stat, selector) = &gate.subject
@@ -208,8 +208,8 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Of a message that follows a schedule and nothing else: its times from the actual send. What latency has more is
-    /// the generator's lateness alone.
+    /// The times from the actual send, for a message that follows only a schedule. The difference to its latency is
+    /// only the generator's lateness.
     fn since_actual_send(&self, selector: &Selector) -> Option<Histogram> {
         let message = selector.metric.strip_prefix("latency.")?;
         let mut cohorts = looked_at(self.scenario, selector);
@@ -223,8 +223,8 @@ impl<'a> Generator<'a> {
         Summary::merged(self.view.of(&service))
     }
 
-    /// What a time may be without the generator's lag: no shorter by more than the longest lag, and its share of the
-    /// time; and of a percentile, only as far as so many samples can have been touched.
+    /// The range in which a time may lie without the generator's lag: at most the longest lag, and the lag's share of
+    /// the time, is subtracted; a percentile is lowered only as far as lags can have touched that many samples.
     fn time(&self, stat: Stat, selector: &Selector, seen: f64, limit: f64, own: Own) -> Range {
         let times =
             (self.since_actual_send(selector)).or_else(|| Summary::merged(self.view.of(selector)));
@@ -234,7 +234,7 @@ impl<'a> Generator<'a> {
         if own == Own::Throttled {
             return Range { lo: 0.0, hi: seen };
         }
-        // Handshakes and ends come in bursts, so that one lag may touch all of them.
+        // Handshakes and ends come in bursts, so one lag may touch all of them.
         let (lag, is_spread) = match is_of_connections(&selector.metric) {
             true => (&self.whole, false),
             false => (&self.measured, true),
@@ -262,7 +262,7 @@ impl<'a> Generator<'a> {
             _ => own_seen,
         };
         let lo = lowest.max(own_seen - reach).max(0.0);
-        // What lies between two events is shorter where the first was seen late.
+        // A gap between two events is too short if the first event was seen late.
         let is_gap = [Timer::ReceiveGap, Timer::ServerPingInterval];
         let is_gap = is_gap.iter().any(|timer| timer.name() == selector.metric);
         let hi = if is_gap { seen + longest as f64 } else { seen };
@@ -303,7 +303,7 @@ impl<'a> Generator<'a> {
         Range::only(count)
     }
 
-    /// How many of the messages or pings may have missed their deadline, or an answer in time, by a lag.
+    /// How many messages or pings may have missed a deadline, or an answer in time, because of a lag.
     fn missed_deadlines(&self, selector: &Selector, own: Own) -> f64 {
         let is_ping = selector.metric.starts_with("heartbeat.");
         let cohorts = looked_at(self.scenario, selector);
@@ -335,7 +335,7 @@ impl<'a> Generator<'a> {
         self.count(&sent) * touched
     }
 
-    /// How many ends, or dials that failed, a lag may have caused: those of a cause that silence can have.
+    /// How many ends or failed dials a lag may have caused: those with a cause that a silent client can produce.
     fn ends(&self, selector: &Selector, own: Own) -> f64 {
         let limit = (self.scenario.target.connect_timeout.as_nanos() as f64 * PART_OF_LIMIT) as u64;
         let least = match self.caused_by_silence(&selector.metric) {
@@ -360,7 +360,7 @@ impl<'a> Generator<'a> {
         counted.sum()
     }
 
-    /// The causes that a metric on ends counts, as far as a silent client can bring them about.
+    /// The causes that a metric about ends counts, as far as a silent client can produce them.
     fn caused_by_silence(&self, name: &str) -> &'static [Cause] {
         const DIALS: &[Cause] = &[
             Cause::ConnectTimeout,
@@ -393,7 +393,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// A state of connections may be another one where connections were lost by a lag.
+    /// The range of a gauge: if lags may have lost connections, the state may be different without them.
     fn gauge(&self, selector: &Selector, seen: f64, own: Own) -> Range {
         let is_state = metric::tells_of_ends(&selector.metric);
         let is_so = match own {
@@ -426,7 +426,7 @@ pub(super) fn cpu(view: &View<'_>) -> Option<GaugeStats> {
     })
 }
 
-/// A count of what goes on as fast as the generator does.
+/// Whether this counts events that happen as fast as the generator runs.
 fn is_flow(name: &str) -> bool {
     let flows = [
         Counter::MessagesDue,
@@ -442,7 +442,7 @@ fn is_flow(name: &str) -> bool {
     flows.iter().any(|counter| counter.name() == name)
 }
 
-/// A time of dials and ends, which covers the whole run.
+/// Whether this times dials or ends, which cover the whole run.
 fn is_of_connections(metric: &str) -> bool {
     let group = metric.split('.').next().unwrap_or_default();
     matches!(group, "handshake" | "reconnect" | "close")

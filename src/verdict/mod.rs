@@ -1,5 +1,5 @@
-//! From numbers to a judgement: the gates, doubts about the run itself, and one exit code.
-//! Pure: knows no clock, no socket and no file.
+//! Turns numbers into a verdict: the gates, doubts about the run itself, and one exit code.
+//! Pure: uses no clock, no socket and no file.
 
 mod contract;
 mod distrust;

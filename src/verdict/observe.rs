@@ -1,5 +1,5 @@
-//! The value a gate looks at: one number out of the summary, or the reason why there is none.
-//! No data is never a number.
+//! Looks up the value for a gate: one number from the summary, or the reason why there is none.
+//! Missing data is never reported as a number.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use crate::metric::{self, Gauge, Kind, Unit};
 use crate::scenario::{Selector, Stat, Subject};
 use crate::units::{human_count, human_ns};
 
-/// What an observed number is measured in.
+/// The unit of an observed number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
     /// The metric's own unit.
     Plain(Unit),
-    /// So many of it a second.
+    /// The metric's unit per second.
     PerSecond(Unit),
-    /// A part of one.
+    /// A ratio.
     Ratio,
 }
 
@@ -31,17 +31,17 @@ impl Measure {
     }
 }
 
-/// A number and what it is measured in; times are nanoseconds. Shows itself to people.
+/// A number and its unit; times are nanoseconds. `Display` formats it for people.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Observed {
     /// Comparable with [`crate::scenario::Gate::value`].
     pub value: f64,
-    /// What it is measured in.
+    /// The unit of `value`.
     pub measure: Measure,
 }
 
 impl Observed {
-    /// The number as reports hold it, in the unit that [`Measure::name`] names: times are microseconds.
+    /// The number as reports write it, in the unit that [`Measure::name`] names: times are microseconds.
     pub fn reported(self) -> f64 {
         match self.measure {
             Measure::Plain(Unit::Time) => (self.value).round() / 1e3,
@@ -65,7 +65,7 @@ impl fmt::Display for Observed {
     }
 }
 
-/// Whole numbers in groups, others with the digits that matter.
+/// Formats whole numbers with digit groups, and others with their significant digits.
 fn plain(value: f64) -> String {
     if value.fract() == 0.0 || value >= 999.5 {
         human_count(value.round() as u64)
@@ -74,7 +74,7 @@ fn plain(value: f64) -> String {
     }
 }
 
-/// Three significant digits without trailing zeros.
+/// Formats three significant digits, without trailing zeros.
 fn significant(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
@@ -88,22 +88,22 @@ fn significant(value: f64) -> String {
     }
 }
 
-/// Why there is nothing to look at.
+/// Why there is no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoData {
-    /// The gate names no cohort, and there is none that it looks at.
+    /// The gate names no cohort, and its metric covers no cohort of the scenario.
     #[error("no cohort is looked at for `{0}`: each does wrong on purpose, or is expected to end")]
     Nobody(String),
     /// An empty histogram, or a gauge that was never sampled.
     #[error("no samples of `{0}`")]
     NoSamples(String),
-    /// The lower part of a ratio is zero.
+    /// The denominator of a ratio is zero.
     #[error("no data: `{0}` is zero")]
     ZeroDenominator(String),
-    /// The metric was asked for by stage, and is not kept so.
+    /// The metric was asked for by stage, but is not recorded by stage.
     #[error("`{0}` covers the whole run, not a stage")]
     NotByStage(String),
-    /// A rate over no time.
+    /// A rate over zero time.
     #[error("no time was measured")]
     NoTime,
     /// A statistic that this kind of metric does not have.
@@ -111,10 +111,10 @@ pub enum NoData {
     NoSuchStat(String),
 }
 
-/// The number that this subject of a gate stands for.
+/// Returns the number that this subject of a gate stands for.
 ///
 /// # Errors
-/// When there is no data: never a number that was not measured.
+/// If there is no data: never returns a number that was not measured.
 pub fn observe(subject: &Subject, view: &View<'_>) -> Result<Observed, NoData> {
     match subject {
         Subject::Ratio(above, below) => {
@@ -137,7 +137,7 @@ pub fn observe(subject: &Subject, view: &View<'_>) -> Result<Observed, NoData> {
     }
 }
 
-/// Which messages there are was checked when the gate was read.
+/// The kind of the metric. The names of messages were checked when the gate was read.
 fn kind(metric: &str) -> Option<Kind> {
     let message = metric.split_once('.').map_or("", |(_, rest)| rest);
     metric::kind_of(metric, &[message])
@@ -147,8 +147,8 @@ fn histogram(selector: &Selector, view: &View<'_>) -> Result<Histogram, NoData> 
     Summary::merged(view.of(selector)).ok_or_else(|| NoData::NoSamples(selector.metric.clone()))
 }
 
-/// A counter that nobody touched is zero, unless it was asked for by stage and is not kept so: then
-/// its zero would be no answer.
+/// Returns the value of a counter. A counter that was never increased is zero, unless it was asked for by stage and is
+/// not recorded by stage: then zero would be wrong.
 fn count(selector: &Selector, view: &View<'_>) -> Result<u64, NoData> {
     if !view.sees_any(selector) {
         return Err(NoData::Nobody(selector.metric.clone()));
@@ -199,7 +199,7 @@ fn of_histogram(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Obse
     }
 }
 
-/// A statistic of these times in nanoseconds; `None` where they have no such one, or there is no time.
+/// A statistic of these times in nanoseconds; `None` if times have no such statistic, or there are no times.
 pub(super) fn value_of(stat: Stat, times: &Histogram) -> Option<f64> {
     match stat {
         Stat::Percentile(percent) => times.percentile(percent).map(|ns| ns as f64),
@@ -234,8 +234,8 @@ fn of_gauge(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Observed
     })
 }
 
-/// One state of connections in the measured time or one stage of it. The ramp-up and the drain, in which there are none at
-/// first and at last, would be the minimum and the last sample of any run.
+/// One state of connections in the measured time, or in one stage of it. Leaves out the ramp-up and the drain: they
+/// start or end with no connections, and would give the minimum and the last sample of any run.
 fn states(gauge: Gauge, selector: &Selector, view: &View<'_>) -> Option<GaugeStats> {
     let in_stage = |phase| match phase {
         Phase::Measure => selector.stage.is_none(),
@@ -267,8 +267,8 @@ fn per_second(
     })
 }
 
-/// How long the windows of this metric were: cohorts share a window, stages add up. A stage without a
-/// sample is time all the same.
+/// The length of this metric's windows: cohorts share a window, stages add up. A stage without samples counts as time
+/// too.
 fn seconds(selector: &Selector, view: &View<'_>) -> f64 {
     let found = view.of(selector).next();
     match found {

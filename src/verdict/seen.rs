@@ -1,4 +1,4 @@
-//! What the server did instead of what was asked of it, for doubts and their hints.
+//! What the server did instead of answering, for doubts and their hints.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use crate::units::human_count;
 /// What the server did instead of answering.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Connections that it closed unasked.
+    /// Connections that the server closed without being asked.
     pub closed: u64,
     /// The code and the reason of the first of those Close frames.
     pub close: Option<String>,
-    /// Messages that came and answered nothing.
+    /// Messages received that answered nothing.
     pub messages: u64,
-    /// The first words of one of them.
+    /// The first words of one of these messages.
     pub message: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl Seen {
         }
     }
 
-    /// What to do about it, where it says so much.
+    /// What to do about it, if what was seen allows advice.
     pub fn hint(&self) -> Option<&'static str> {
         if self.closed > 0 {
             return Some(match self.asks_for_a_login() {
@@ -51,8 +51,8 @@ impl Seen {
 }
 
 impl Seen {
-    /// The codes that services end a connection with whose client may not be there: 1008 is a policy (RFC 6455 section
-    /// 7.4.1), 3000 is "unauthorized" (IANA), and 4000 to 4999 are their own.
+    /// Whether a close code suggests that a login is required: 1008 is a policy violation (RFC 6455 section 7.4.1),
+    /// 3000 is "unauthorized" (IANA), and 4000 to 4999 are defined by each service.
     fn asks_for_a_login(&self) -> bool {
         let words = self.close.iter().flat_map(|close| close.split([' ', ':']));
         let mut codes = words.filter_map(|word| word.parse::<u16>().ok());
@@ -61,7 +61,7 @@ impl Seen {
 }
 
 impl fmt::Display for Seen {
-    /// Follows a sentence: `; 20 other messages came ("hello"); it closed 20 connections (close code 4401)`.
+    /// Continues a sentence: `; 20 other messages came ("hello"); it closed 20 connections (close code 4401)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let example = |example: &Option<String>| {
             (example.as_ref()).map_or_else(String::new, |example| format!(" ({example})"))

@@ -1,11 +1,11 @@
-//! The numbers of a run as gates look at them: where none is named, those of the cohorts that a gate on this metric
-//! looks at ([`Cohort::is_looked_at`]). What the others do is for contracts to judge.
+//! The numbers of a run as gates look at them: if a gate names no cohort, it looks at the cohorts that its metric
+//! covers ([`Cohort::is_looked_at`]). Contracts judge the other cohorts.
 
 use crate::measure::{Endings, Histogram, Metric, States, Summary};
 use crate::metric::{self, Cause, Kind, Timer};
 use crate::scenario::{Cohort, Scenario, Selector};
 
-/// The numbers of a run, and whom a gate looks at.
+/// The numbers of a run, with the rule which cohorts a gate looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     scenario: &'a Scenario,
@@ -13,22 +13,22 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Copies nothing.
+    /// Creates a view; copies nothing.
     pub fn new(scenario: &'a Scenario, all: &'a Summary) -> Self {
         Self { scenario, all }
     }
 
-    /// All cohorts.
+    /// The numbers of all cohorts.
     pub fn all(&self) -> &'a Summary {
         self.all
     }
 
-    /// Whether there is a cohort that this selector looks at, or it is about wsbench itself.
+    /// Whether this selector looks at any cohort, or is about wsbench itself.
     pub(super) fn sees_any(&self, selector: &Selector) -> bool {
         is_of_generator(&selector.metric) || looked_at(self.scenario, selector).next().is_some()
     }
 
-    /// The rows of what a gate looks at.
+    /// The rows that a gate with this selector looks at.
     pub(super) fn of(&self, selector: &'a Selector) -> impl Iterator<Item = &'a Metric> {
         let Selector {
             metric,
@@ -40,7 +40,7 @@ impl<'a> View<'a> {
         rows.filter(move |row| cohort.is_some() || view.looks_at(metric, row.cohort.as_deref()))
     }
 
-    /// The states of the connections that a gate looks at, phase by phase.
+    /// The states of the connections that a gate looks at, for each phase.
     pub(super) fn states(&self, selector: &'a Selector) -> impl Iterator<Item = &'a States> {
         let cohorts = &self.all.cohorts;
         let cohort =
@@ -51,33 +51,33 @@ impl<'a> View<'a> {
         })
     }
 
-    /// A counter of the cohorts that are looked at, all stages together.
+    /// A counter, added up over the cohorts that gates look at and all stages.
     pub fn count(&self, name: &str) -> u64 {
         self.count_where(name, name)
     }
 
-    /// A counter of the cohorts that gates on another metric look at.
+    /// The same for the cohorts that gates on another metric look at.
     pub(super) fn count_where(&self, name: &str, looked_at_for: &str) -> u64 {
         let rows = self.all.select(name, None, None);
         Summary::sum(rows.filter(|row| self.looks_at(looked_at_for, row.cohort.as_deref())))
     }
 
-    /// A counter of one cohort, all stages together.
+    /// A counter of one cohort, added up over all stages.
     pub(super) fn count_of(&self, name: &str, cohort: &str) -> u64 {
         Summary::sum(self.all.select(name, Some(cohort), None))
     }
 
-    /// As [`Self::count`], over the whole run.
+    /// As [`Self::count`], for the whole run.
     pub fn total(&self, name: &str) -> u64 {
         Summary::sum(self.looked_at(&self.all.totals, name))
     }
 
-    /// A distribution of the cohorts that are looked at, all stages together; `None` where it is empty.
+    /// A distribution, merged over the cohorts that gates look at and all stages; `None` if it is empty.
     pub fn histogram(&self, name: &str) -> Option<Histogram> {
         Summary::merged(self.looked_at(&self.all.metrics, name))
     }
 
-    /// All distributions whose names begin so, of this cohort or of those that are looked at, in one.
+    /// Merges all distributions whose names begin with `begins`, of this cohort or of the cohorts that gates look at.
     pub fn merged(
         &self,
         begins: &str,
@@ -95,7 +95,7 @@ impl<'a> View<'a> {
         Summary::merged(rows)
     }
 
-    /// The distributions of the cohorts that are looked at.
+    /// The distributions of the cohorts that gates look at.
     pub fn distributions(&self) -> impl Iterator<Item = &'a Metric> {
         let view = *self;
         let rows = self.all.metrics.iter();
@@ -103,7 +103,7 @@ impl<'a> View<'a> {
             .filter(move |row| view.looks_at(&row.name, row.cohort.as_deref()))
     }
 
-    /// The first few different details of connections that ended for this cause, of the cohorts that are looked at.
+    /// The first few different details of connections that ended with this cause, of the cohorts that gates look at.
     pub fn examples(&self, cause: Cause) -> Vec<&'a str> {
         let name = metric::error(cause);
         let is_seen = |cohort: &Cohort| cohort.is_looked_at(&name);
@@ -142,7 +142,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// The cohorts that a gate looks at. None where its metric is about wsbench itself.
+/// The cohorts that a gate looks at. Empty if its metric is about wsbench itself.
 pub fn looked_at<'a>(
     scenario: &'a Scenario,
     selector: &'a Selector,
@@ -168,7 +168,8 @@ mod tests {
     use crate::scenario::{Contract, Fault, FaultKind, Op, Origin, PromiseKind, Stat, Subject};
     use std::time::Duration;
 
-    /// Ten that echo, and ten that answer no ping: all of those were lost, and their sends were late.
+    /// A cohort of ten that echo, and one of ten that answer no ping: all of the second were lost, and their sends
+    /// were late.
     fn two_cohorts() -> (Scenario, Summary) {
         let mut scenario = scenario();
         let mut mute = scenario.cohorts[0].clone();
@@ -232,7 +233,7 @@ mod tests {
         assert_eq!(verdict.distrust, [], "who is bad need not be on time");
     }
 
-    /// An end is expected, and nothing else is excused by that.
+    /// An expected end excuses only ends, and nothing else.
     #[test]
     fn an_expected_end_excuses_ends_alone() {
         let (mut scenario, summary) = two_cohorts();

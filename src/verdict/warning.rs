@@ -1,5 +1,5 @@
 //! What a reader of the numbers should know about the run itself.
-//! Typed, so that others can count on the kinds; the advice depends on the run.
+//! Typed, so that programs can rely on the kinds; the advice depends on the run.
 
 use std::fmt;
 
@@ -10,40 +10,40 @@ use crate::units::{human_count, human_ns};
 /// Something a reader of the numbers should know about the run itself.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Warning {
-    /// The generator had no core to spare.
+    /// The generator had almost no processor time left.
     GeneratorBusy {
-        /// Of all its seconds, in percent of one core.
+        /// The average over the run, in percent of one core.
         mean: f64,
-        /// Of its busiest second, in percent of one core.
+        /// The busiest second, in percent of one core.
         peak: f64,
-        /// What its workers may use, in percent of one core.
+        /// The most that its workers may use, in percent of one core.
         limit: f64,
-        /// Whether sends follow a schedule; else the generator's speed is part of the throughput.
+        /// Whether sends follow a schedule; if not, the generator's speed limits the throughput.
         open_model: bool,
     },
     /// wsbench stood still for a while.
     HeldUp {
-        /// The longest time, in nanoseconds.
+        /// The longest stop, in nanoseconds.
         longest_ns: u64,
-        /// The part of the time that was lost so.
+        /// The part of the time that was lost to stops.
         share: f64,
     },
-    /// The kernel kept wsbench from running.
+    /// The kernel throttled wsbench.
     Throttled(Throttling),
-    /// Messages had no answer, or a wrong one, and no gate looks at that.
+    /// Messages got no answer, or a wrong one, and no gate checks that.
     Unanswered {
-        /// Messages with none in time.
+        /// Messages without an answer in time.
         timed_out: u64,
-        /// Messages with a wrong one.
+        /// Messages with a wrong answer.
         mismatched: u64,
         /// Messages sent.
         sent: u64,
     },
-    /// Sends were late, but not so late that nothing can be trusted.
+    /// Sends were late, but not so late that the results cannot be trusted.
     SendsLate {
-        /// 99 % of the sends were at most so late, in nanoseconds.
+        /// The 99th percentile of how late sends were, in nanoseconds.
         p99_ns: u64,
-        /// Whether sends follow a schedule; else some have waited for the server.
+        /// Whether sends follow a schedule; if not, some waited for the server.
         open_model: bool,
     },
     /// Some messages were never sent.
@@ -53,113 +53,113 @@ pub enum Warning {
         /// Messages due.
         due: u64,
     },
-    /// Some answers may belong to another message or ping than they were taken for.
+    /// Some answers may belong to another message or ping than the one they were matched with.
     Uncertain {
         /// Echoes and answers to text heartbeats that were not timed.
         uncertain: u64,
-        /// All of them.
+        /// All echoes and answers to text heartbeats.
         answers: u64,
-        /// Timeouts in cohorts with a message whose answers do not name it.
+        /// Timeouts in cohorts with a message whose answers do not identify it.
         timed_out: u64,
     },
     /// Some connections did not open.
     FewerConnections {
-        /// How many were to be opened, or were tried where the run was cut short.
+        /// How many were planned, or were tried if the run was cut short.
         asked: u64,
-        /// How many were.
+        /// How many opened.
         opened: u64,
         /// Attempts that failed.
         failed: u64,
-        /// Why.
+        /// Why they failed.
         failures: Failures,
     },
-    /// Dials went on from an address of the target to the next one.
+    /// Dials continued with the next address of the target.
     Fallbacks {
-        /// How many, of all addresses.
+        /// How many dials, for all addresses.
         count: u64,
-        /// The address that most of them went on from.
+        /// The address that most of these dials tried first.
         address: String,
-        /// The cause that it gave first.
+        /// The first cause reported for that address.
         why: String,
     },
     /// The server's certificate was not checked.
     Insecure,
-    /// A percentile stands on too few samples to mean much, and so do all above it.
+    /// A percentile has too few samples to be meaningful, and so have all higher ones.
     TooFewSamples {
         /// The metric.
         metric: String,
-        /// The lowest percentile that is not covered, of those a gate looks at.
+        /// The lowest percentile with too few samples, of those that a gate looks at.
         percentile: f64,
         /// How many samples there are.
         samples: u64,
-        /// How many it wants.
+        /// How many samples it needs.
         wanted: u64,
     },
-    /// Some times were longer than a histogram holds.
+    /// Some times were longer than a histogram can hold.
     Clipped {
         /// The metric.
         metric: String,
         /// How many.
         count: u64,
     },
-    /// The server sends text back as binary, or the reverse.
+    /// The server sends text back as binary, or binary as text.
     Retyped {
         /// How many echoes.
         count: u64,
     },
-    /// More connections ended unplanned than `connections.csv` holds.
+    /// More connections ended unplanned than `connections.csv` can hold.
     EndingsOverflow {
-        /// Rows that are there.
+        /// Rows that were written.
         kept: u64,
-        /// Rows that are not.
+        /// Rows that were left out.
         more: u64,
     },
-    /// More connections with a contract ended than can be kept to judge it by.
+    /// More connections with a contract ended than can be kept for judging it.
     NotJudged {
         /// Connections that were judged.
         kept: u64,
         /// Connections that were not.
         more: u64,
     },
-    /// Arrivals were not dialled because too many connections were open.
+    /// Arrivals were skipped because too many connections were open.
     ArrivalsSkipped {
         /// How many.
         skipped: u64,
         /// How many may be open at once.
         max_open: u32,
     },
-    /// A fault of the target could not be carried out, and none after it.
+    /// A fault of the target could not be carried out; the faults after it were not tried.
     TargetFaultFailed {
-        /// What the system said.
+        /// The system's error.
         why: String,
     },
-    /// Connections came as far as the relay of the path, and the target did not take them.
+    /// The relay of the path accepted connections, but the target did not accept them.
     PathUnreachable {
-        /// How many.
+        /// How many the target did not accept.
         unreachable: u64,
-        /// How many the relay took.
+        /// How many the relay accepted.
         connections: u64,
     },
-    /// The relay of the path could not take connections for a while.
+    /// For a while, the relay of the path could not accept connections.
     PathAccepts {
         /// Accepts that failed.
         failed: u64,
     },
-    /// The relay of the path held all that it may for some connections, and made a sender wait.
+    /// The relay of the path held as much as it may for some connections, and made a sender wait.
     PathBackedUp {
-        /// For how many.
+        /// How many connections.
         backed_up: u64,
-        /// How many the relay took.
+        /// How many the relay accepted.
         connections: u64,
     },
-    /// This system has no timer of nanoseconds for us.
+    /// This system has no timer with nanosecond resolution that wsbench can use.
     NoPreciseTimer,
-    /// This system does not tell who acknowledged what.
+    /// This system does not report which bytes were acknowledged.
     NoKernelView,
 }
 
 impl Warning {
-    /// A stable name, as in `run.json`.
+    /// The stable name, as in `run.json`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::GeneratorBusy { .. } => "generator_busy",
@@ -187,7 +187,7 @@ impl Warning {
         }
     }
 
-    /// What to do about it, where there is something to do.
+    /// What to do about it, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::GeneratorBusy { open_model, .. } if *open_model => {

@@ -1,5 +1,5 @@
 //! Finds what a reader of the numbers should know about the run itself.
-//! Each limit stands here, with its reason.
+//! Each limit is defined here, with its reason.
 
 use super::distrust::{Distrust, Doubt};
 use super::facts::{Facts, Outcome, is_open_model, planned_connections};
@@ -11,16 +11,16 @@ use crate::measure::{Relayed, Summary, Surroundings, Value};
 use crate::metric::{Counter, Timer};
 use crate::scenario::{Message, Reconnect, Scenario, Selector, Shape, Stat, Subject, Trust};
 
-/// From this part of all its cores on, in any one second, the generator may be what limits the run.
+/// If it uses this part of all its cores in any one second, the generator may limit the run.
 const BUSY_PEAK: f64 = 0.95;
-/// Throttling in fewer of the periods than this is noise.
+/// Throttling in a smaller part of the periods than this is noise.
 const THROTTLED: f64 = 0.01;
-/// Lateness below this is what a sleeping thread costs.
+/// Lateness below this is the normal cost of waking a thread.
 const LATE_NS: u64 = 1_000_000;
-/// A percentile wants so many samples above it.
+/// How many samples above it a percentile needs.
 const SAMPLES_ABOVE: f64 = 10.0;
 
-/// Every warning there is, but for what a doubt says already.
+/// Finds every warning, except those that repeat a doubt.
 pub(super) fn find(
     scenario: &Scenario,
     view: &View<'_>,
@@ -29,7 +29,7 @@ pub(super) fn find(
 ) -> Vec<Warning> {
     let all = view.all();
     let mut found = Vec::new();
-    // What a bad client does wrong begins after its 101: until then it is like the others.
+    // Counts all cohorts: a bad client's fault begins after its 101, so until then it is like the others.
     found.extend(fewer_connections(scenario, all, facts));
     found.extend(fallbacks(all));
     let is_insecure = scenario.target.trust == Trust::Anyone;
@@ -62,7 +62,7 @@ pub(super) fn find(
     found
 }
 
-/// Whether the doubt speaks of the same thing.
+/// Whether the doubt reports the same thing as the warning.
 fn says_more(doubt: &Distrust, warning: &Warning) -> bool {
     matches!(
         (doubt, warning),
@@ -86,7 +86,7 @@ fn says_more(doubt: &Distrust, warning: &Warning) -> bool {
     )
 }
 
-/// A run that was cut short is held to what it tried.
+/// Warns of connections that did not open. For a run that was cut short, compares with what was tried.
 fn fewer_connections(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Option<Warning> {
     let count = |counter: Counter| summary.count(counter.name());
     let failed = count(Counter::ConnectionsFailed);
@@ -118,7 +118,7 @@ fn fewer_connections(scenario: &Scenario, summary: &Summary, facts: &Facts) -> O
     })
 }
 
-/// Addresses that took no connection while others did.
+/// Warns of addresses that accepted no connection while others did.
 fn fallbacks(summary: &Summary) -> Option<Warning> {
     let (address, most) = (summary.fallbacks.iter()).max_by_key(|(_, fallback)| fallback.count)?;
     Some(Warning::Fallbacks {
@@ -128,7 +128,7 @@ fn fallbacks(summary: &Summary) -> Option<Warning> {
     })
 }
 
-/// What went wrong with the faults themselves.
+/// Warns of problems with the faults themselves: of the target and of the path.
 fn around(surroundings: &Surroundings) -> impl Iterator<Item = Warning> {
     let failed = (surroundings.fault_failed.clone()).map(|why| Warning::TargetFaultFailed { why });
     let Relayed {
@@ -173,7 +173,7 @@ fn generator_busy(scenario: &Scenario, view: &View<'_>, facts: &Facts) -> Option
     )
 }
 
-/// A stop of this length is told, whether a gate failed by it or not.
+/// Warns of a stop of this length whether it made a gate fail or not.
 fn held_up(view: &View<'_>, facts: &Facts) -> Option<Warning> {
     let lag = Lag::measured(view, facts);
     (lag.longest_ns() >= CUT_NS).then(|| Warning::HeldUp {
@@ -187,7 +187,7 @@ fn throttled(facts: &Facts) -> Option<Warning> {
     (throttling.share() >= THROTTLED).then_some(Warning::Throttled(throttling))
 }
 
-/// Sent messages without the answer that they expect, where no gate would notice.
+/// Warns of messages that lack their expected answer, if no gate would notice.
 fn unanswered(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
     let is_gated = |counter: Counter| {
         let mut gates = scenario.gates.pass.iter();
@@ -254,8 +254,8 @@ fn uncertain(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
     })
 }
 
-/// One for each distribution: the lowest percentile that is not covered, of those a gate looks at. An
-/// empty one fails its gates anyway.
+/// One warning for each distribution: the lowest percentile with too few samples, of those that a gate looks at.
+/// Leaves out empty distributions: their gates fail anyway.
 fn too_few_samples(scenario: &Scenario, view: &View<'_>) -> Vec<Warning> {
     let mut looked_at: Vec<(Selector, Vec<f64>)> = Vec::new();
     for gate in &scenario.gates.pass {
@@ -281,7 +281,7 @@ fn too_few_samples(scenario: &Scenario, view: &View<'_>) -> Vec<Warning> {
     thin.collect()
 }
 
-/// As a gate writes it.
+/// Formats a selector as a gate writes it.
 fn shown(selector: &Selector) -> String {
     let cohort = selector.cohort.iter().map(|name| format!("cohort={name}"));
     let stage = selector.stage.iter().map(|stage| format!("stage={stage}"));
@@ -293,9 +293,9 @@ fn shown(selector: &Selector) -> String {
     }
 }
 
-/// How many samples a percentile (below 100) wants before it means much: ten above it.
+/// How many samples a percentile (below 100) needs to be meaningful: ten above it.
 pub fn samples_for(percentile: f64) -> u64 {
-    // Rounded first: 100 - 99.9 is a little more than a tenth.
+    // Rounds first: 100 - 99.9 is slightly more than 0.1 in floating point.
     let above = ((100.0 - percentile) * 1e9).round() / 1e9;
     (SAMPLES_ABOVE * 100.0 / above).ceil() as u64
 }

@@ -1,4 +1,4 @@
-//! Each warning: when it is given, and what it says.
+//! Tests each warning: when it is given, and its text.
 
 use super::super::facts::Throttling;
 use super::super::fixture::{Run, gate, scenario, timed_gate};
@@ -56,7 +56,7 @@ fn answers_that_cannot_be_told_apart_are_said() {
     );
     assert!(warnings[0].hint().unwrap().contains("{{stamp}}"));
 
-    // Before the first timeout a lost answer is not noticed, so a timeout alone is a reason.
+    // A lost answer is not noticed before its timeout, so a timeout alone is a reason to warn.
     let mut run = Run::healthy();
     run.add(Counter::MessagesTimedOut, 3);
     let uncertain = |scenario: &Scenario| {
