@@ -1,4 +1,4 @@
-//! Every counter and histogram of one group of connections in one window of time.
+//! All counters and histograms of one group of connections in one window of time.
 
 use std::collections::BTreeMap;
 
@@ -6,24 +6,24 @@ use super::histogram::Histogram;
 use super::interval::Name;
 use crate::metric::{self, Cause, CloseKind, Counter, Side, Timer};
 
-/// The two times of an answer, as the catalogue names them.
+/// The two times of an answer, under their names in the catalogue.
 const ANSWERS: [&str; 2] = ["latency", "service"];
 
-/// Counters are there from the start; histograms are made when first used, and take up to 1 KiB each until they hold
-/// many times.
+/// All counters and histograms of a window. A histogram is created when first used, and takes up to 1 KiB until it
+/// holds many times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cells {
     counters: [u64; Counter::COUNT],
     causes: [u64; Cause::COUNT],
     closes: BTreeMap<(CloseKind, Side), u64>,
     timers: [Option<Box<Histogram>>; Timer::COUNT],
-    /// For each message the times from its intended and from its actual send; empty until there is an answer.
+    /// For each message, the times from its intended send and from its actual send; empty until there is an answer.
     answers: Vec<[Option<Box<Histogram>>; 2]>,
     messages: usize,
 }
 
 impl Cells {
-    /// Empty, for so many messages.
+    /// Creates empty cells for this number of messages.
     pub fn new(messages: usize) -> Self {
         Self {
             counters: [0; Counter::COUNT],
@@ -35,22 +35,22 @@ impl Cells {
         }
     }
 
-    /// Counts one.
+    /// Adds one to a counter.
     pub fn count(&mut self, counter: Counter) {
         self.counters[counter as usize] += 1;
     }
 
-    /// Counts so many.
+    /// Adds `more` to a counter.
     pub fn add(&mut self, counter: Counter, more: u64) {
         self.counters[counter as usize] += more;
     }
 
-    /// Counts the end of a connection, or of an attempt.
+    /// Counts the end of a connection, or of a dial that failed.
     pub fn cause(&mut self, cause: Cause) {
         self.causes[cause as usize] += 1;
     }
 
-    /// Counts a way to close.
+    /// Counts a close of this kind, by this side.
     pub fn close(&mut self, kind: CloseKind, side: Side) {
         *self.closes.entry((kind, side)).or_default() += 1;
     }
@@ -62,7 +62,8 @@ impl Cells {
             .record(ns);
     }
 
-    /// Adds the time of one answer to the message with this index: from its intended and from its actual send.
+    /// Adds the time of one answer to the message with this index, in nanoseconds: from its intended and its actual
+    /// send.
     pub fn answer(&mut self, message: usize, latency_ns: u64, service_ns: u64) {
         if message >= self.answers.len() {
             self.make_answers();
@@ -78,43 +79,43 @@ impl Cells {
         self.answers = vec![[None, None]; self.messages];
     }
 
-    /// How many were counted.
+    /// The value of a counter.
     pub fn counter(&self, counter: Counter) -> u64 {
         self.counters[counter as usize]
     }
 
-    /// How many ended for this cause.
+    /// How many connections or dials ended with this cause.
     pub fn caused(&self, cause: Cause) -> u64 {
         self.causes[cause as usize]
     }
 
-    /// Every way to close that was seen, and how often.
+    /// The closes by kind and side, and how many there were of each.
     pub fn closes(&self) -> impl Iterator<Item = (CloseKind, Side, u64)> {
         self.closes
             .iter()
             .map(|((kind, side), count)| (*kind, *side, *count))
     }
 
-    /// The distribution of these times, where any was added.
+    /// The distribution of these times; `None` if there are none.
     pub fn timer(&self, timer: Timer) -> Option<&Histogram> {
         filled(&self.timers[timer as usize])
     }
 
-    /// The latency of the message with this index, where any was added.
+    /// The latency of the message with this index; `None` if there was no answer.
     pub fn latency(&self, message: usize) -> Option<&Histogram> {
         self.answers
             .get(message)
             .and_then(|[latency, _]| filled(latency))
     }
 
-    /// The service time of the message with this index, where any was added.
+    /// The service time of the message with this index; `None` if there was no answer.
     pub fn service(&self, message: usize) -> Option<&Histogram> {
         self.answers
             .get(message)
             .and_then(|[_, service]| filled(service))
     }
 
-    /// Adds to a counter of this name, and says whether there is one.
+    /// Adds to the counter with this name. Returns false if there is none.
     pub(super) fn add_named(&mut self, name: &str, more: u64) -> bool {
         if let Some(counter) = Counter::from_name(name) {
             self.counters[counter as usize] += more;
@@ -128,7 +129,8 @@ impl Cells {
         true
     }
 
-    /// Adds times of this name, where these are the names of the messages, and says whether there are such times.
+    /// Adds the times with this name; `messages` are the names of the messages. Returns false if there is no such
+    /// timer.
     pub(super) fn merge_named(
         &mut self,
         name: &str,
@@ -156,7 +158,7 @@ impl Cells {
         true
     }
 
-    /// All that was counted, by name; what is zero is left out.
+    /// All counts by name; zeros are left out.
     pub fn counts(&self) -> impl Iterator<Item = (Name, u64)> {
         let counters = Counter::ALL.iter().zip(&self.counters);
         let counters = counters.map(|(counter, count)| (Name::from(counter.name()), *count));
@@ -169,7 +171,7 @@ impl Cells {
         all.filter(|(_, count)| *count > 0)
     }
 
-    /// All times, by name, where these are the names of the messages; what is empty is left out.
+    /// All times by name; `messages` are the names of the messages. Empty histograms are left out.
     pub fn times<'a>(
         &'a self,
         messages: &'a [String],
@@ -185,7 +187,7 @@ impl Cells {
         all.filter_map(|(name, times)| Some((name, times?)))
     }
 
-    /// Adds all that `other` holds. Exact, and the order does not matter.
+    /// Adds everything in `other`. Exact, in any order.
     pub fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.counters.iter_mut().zip(&other.counters) {
             *mine += theirs;
@@ -207,7 +209,7 @@ impl Cells {
         }
     }
 
-    /// Forgets everything, and keeps the memory of the histograms that were in use.
+    /// Resets everything, but keeps the memory of the histograms that were in use.
     pub fn clear(&mut self) {
         self.counters = [0; Counter::COUNT];
         self.causes = [0; Cause::COUNT];
@@ -241,14 +243,15 @@ impl Cells {
     }
 }
 
-/// For the first time that is recorded.
+/// Creates a histogram for the first time that is recorded.
 #[cold]
 #[inline(never)]
 fn unused() -> Box<Histogram> {
     Box::default()
 }
 
-/// Empties one that was in use, for the next second; gives up one that was not, as its phase of the run is over.
+/// Empties a histogram that was in use, for the next second; frees one that was not, because its phase of the run is
+/// over.
 fn clear(slot: &mut Option<Box<Histogram>>) {
     match slot {
         Some(histogram) if !histogram.is_empty() => histogram.clear(),
@@ -256,12 +259,12 @@ fn clear(slot: &mut Option<Box<Histogram>>) {
     }
 }
 
-/// A histogram that was cleared for its next use is as good as none.
+/// Returns a histogram only if it holds times: a cleared one counts as none.
 fn filled(histogram: &Option<Box<Histogram>>) -> Option<&Histogram> {
     histogram.as_deref().filter(|h| !h.is_empty())
 }
 
-/// A proptest strategy for whatever a worker may record.
+/// A proptest strategy for everything that a worker may record.
 #[cfg(test)]
 pub(super) mod script {
     use super::*;
@@ -317,7 +320,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
-        /// Every counter and every histogram there is: a forgotten one fails here.
+        /// Covers every counter and every histogram: fails if `merge` forgets one.
         #[test]
         fn merging_is_recording_together(a in acts(), b in acts()) {
             let (mut left, mut right, mut together) = (Cells::new(MESSAGES), Cells::new(MESSAGES), Cells::new(MESSAGES));

@@ -14,21 +14,21 @@ use crate::metric::{Counter, Gauge, Timer};
 
 /// The gauges of each cohort.
 const STATES: [Gauge; 3] = [Gauge::Connecting, Gauge::Open, Gauge::Closing];
-/// Those of the generator itself.
+/// The gauges of the generator itself.
 const OWN: [Gauge; 3] = [
     Gauge::GeneratorCpu,
     Gauge::GeneratorRss,
     Gauge::BytesPerConnection,
 ];
 
-/// Everything seen so far, in bounded memory.
+/// Everything that was recorded so far, in bounded memory.
 #[derive(Debug)]
 pub struct Collector {
     layout: Layout,
-    /// For each cohort, whether its states are among those that are added up.
+    /// For each cohort, whether its states are added up.
     looked_at: Vec<bool>,
     all: Shard,
-    /// Where the newest interval ended.
+    /// The end of the newest interval.
     reached_ns: u64,
     timeline: Timeline,
     states: Vec<States>,
@@ -38,7 +38,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Nothing seen yet of a short run. The states of all cohorts are added up.
+    /// Creates an empty collector for a short run. Adds up the states of all cohorts.
     pub fn new(layout: Layout) -> Self {
         Self {
             all: Shard::new(&layout),
@@ -53,8 +53,8 @@ impl Collector {
         }
     }
 
-    /// The same for a run that is planned to take so long, and where gates that name no cohort look at these, one flag
-    /// for each: only their states are added up.
+    /// Prepares for a run with this planned length. Adds up the states of only those cohorts whose flag is set: the
+    /// ones that gates look at if they name no cohort. There is one flag for each cohort.
     pub fn planned(self, length: Duration, looked_at: Vec<bool>) -> Self {
         Self {
             timeline: Timeline::new(length),
@@ -63,13 +63,13 @@ impl Collector {
         }
     }
 
-    /// Takes one interval of all workers, already merged, and gives it back by name.
+    /// Takes one interval, merged from all workers, and returns it by name.
     pub fn interval(&mut self, phase: Phase, shard: &Shard, sample: Sample) -> Arc<Interval> {
         self.all.merge(shard, 0);
         self.keep_endings(shard);
         self.keep_records(shard);
         let mut interval = Interval::of(shard, phase, sample, &self.layout);
-        // Where a worker fell behind and covered two at once, so does this.
+        // If a worker fell behind and its shard covers two intervals, so does this one.
         interval.from_ns = self.reached_ns.min(interval.from_ns);
         self.reached_ns = interval.to_ns;
         self.timeline.push(&interval);
@@ -83,7 +83,7 @@ impl Collector {
         Arc::new(interval)
     }
 
-    /// Folds the states of one second into those of its phase.
+    /// Adds the states of one second to the states of its phase.
     fn keep_states(&mut self, interval: &Interval) {
         let phase = interval.phase;
         let cohorts = interval.cohorts.iter().enumerate();
@@ -158,7 +158,7 @@ impl Collector {
         }
     }
 
-    /// The numbers so far, where the measured windows were so many seconds long.
+    /// The numbers so far; `windows` are the lengths of the measured windows in seconds.
     pub fn summary(&self, seconds: f64, windows: &[f64]) -> Summary {
         let mut totals = Vec::new();
         for cohort in self.cohorts(&|_| true) {
@@ -177,8 +177,8 @@ impl Collector {
         }
     }
 
-    /// As [`Self::summary`], and cheap enough for every second: counters, gauges, states, and of the histograms those
-    /// that are `wanted`. Totals, timeline, endings and records are left out.
+    /// As [`Self::summary`], but cheap enough for every second: counters, gauges, states, and only the histograms that
+    /// are `wanted`. Leaves out totals, timeline, endings and records.
     pub fn snapshot(
         &self,
         seconds: f64,
@@ -193,7 +193,7 @@ impl Collector {
             push_gauges(&mut metrics, Some(cohort.cohort), seconds, STATES, gauges);
         }
         push_gauges(&mut metrics, None, seconds, OWN, self.generator);
-        // These belong to no cohort.
+        // These timers belong to no cohort.
         for (timer, times) in [
             (Timer::HandshakeDns, &self.all.look_ups),
             (Timer::GeneratorLoopLag, &self.all.loop_lag),
@@ -221,7 +221,7 @@ impl Collector {
         }
     }
 
-    /// One state of one cohort over the whole run.
+    /// A gauge of one cohort over the whole run.
     fn gauge(&self, cohort: usize, gauge: Gauge) -> Option<GaugeStats> {
         let phases = self
             .states
@@ -284,7 +284,7 @@ struct CohortRows<'a> {
     cohort: &'a str,
     messages: &'a [String],
     shard: &'a CohortShard,
-    /// Which histograms are.
+    /// Which histograms are turned into rows.
     wanted: &'a dyn Fn(&str) -> bool,
 }
 
@@ -293,7 +293,7 @@ impl CohortRows<'_> {
         self.rows(&self.shard.whole, None, seconds, covers_whole_run, out);
     }
 
-    /// Each measured window has its rows, whether something was recorded there or not.
+    /// Adds rows for each measured window, even if nothing was recorded in it.
     fn windows(&self, layout: &Layout, windows: &[f64], out: &mut Vec<Metric>) {
         let nothing = Cells::new(self.messages.len());
         for index in 0..layout.measured() {
@@ -347,7 +347,8 @@ impl CohortRows<'_> {
     }
 }
 
-/// Connection metrics and bytes cover the whole run; messages and pings belong to a window.
+/// Whether a counter covers the whole run: those of connections and bytes do; those of messages and pings belong to a
+/// window.
 pub(super) fn covers_whole_run(counter: Counter) -> bool {
     let name = counter.name();
     name.starts_with("connections.") || name.starts_with("bytes.")
@@ -365,7 +366,7 @@ mod tests {
         }
     }
 
-    /// A run grows, and what is looked at each second must not.
+    /// A run's data grows with time; the data copied each second must not.
     #[test]
     fn a_snapshot_copies_no_more_than_is_wanted() {
         let layout = layout(&["main"]);
@@ -397,7 +398,7 @@ mod tests {
         assert_eq!((whole.endings.more, whole.records.more), (1, 1));
     }
 
-    /// What a gate on `connections.open` looks at: it neither grows with the run nor loses a second.
+    /// The states that a gate on `connections.open` looks at: they do not grow with the run, and count every second.
     #[test]
     fn states_are_folded_by_phase() {
         let layout = layout(&["good", "bad", "fair"]);
@@ -433,7 +434,7 @@ mod tests {
                 (Drain, 0.0, 0.0, 0.0)
             ]
         );
-        // The bad one is not among them, and 5 is not 4 + 3.
+        // The bad cohort is not included, and the peak of the sum is 5, not 4 + 3.
         assert_eq!(
             seen(None),
             [

@@ -1,5 +1,5 @@
-//! What is kept of one connection, where a contract asks for it.
-//! Times are nanoseconds since the first dial; the kernel's stamp where the system has one. `None` is "never".
+//! The record of one connection, kept if a contract needs it.
+//! Times are nanoseconds since the first dial, from the kernel's stamp if the system has one. `None` is "never".
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub enum EndedBy {
     Fault,
     /// The client, because its heartbeat declared the server dead.
     Heartbeat,
-    /// The client, because its time or the run's was over.
+    /// The client, as planned: its own time or the run's time was over.
     Plan,
 }
 
@@ -36,65 +36,67 @@ pub struct ConnectionRecord {
     pub connection: u32,
     /// The index of its cohort.
     pub cohort: usize,
-    /// The local port, which tells it from others on the server's side.
+    /// The local port, which identifies the connection on the server's side.
     pub local_port: Option<u16>,
-    /// Where the cohort sweeps over a delay: this connection's, in nanoseconds.
+    /// The delay of this connection, in nanoseconds, if the cohort sweeps over delays.
     pub level_ns: Option<u64>,
-    /// The 101: the last bytes of what came with it.
+    /// When the 101 came: the time of the last bytes received with it.
     pub opened_ns: u64,
-    /// When the connection before it, of the same client, was lost.
+    /// When the previous connection of the same client was lost.
     pub lost_before_ns: Option<u64>,
-    /// Its own fault began.
+    /// When the connection's own fault began.
     pub fault_ns: Option<u64>,
-    /// Its own fault ended.
+    /// When the connection's own fault ended.
     pub fault_end_ns: Option<u64>,
-    /// The first ping came that was not answered, or not as it should be.
+    /// When the first ping came that was not answered, or not answered correctly.
     pub unanswered_ping_ns: Option<u64>,
-    /// The last byte was sent: the write that took it had returned. Until there is one, the 101: with it the idle
-    /// time of whoever passed it on begins. Neither the first Close frame, of either side, nor what follows it or
-    /// the end of TCP counts.
+    /// When the last byte was sent: the time at which the write that took it returned. If none was sent, the time of
+    /// the 101, because the idle time of a proxy that passed it on begins then. Does not count the first Close frame
+    /// of either side, what follows it, or the end of TCP.
     pub last_sent_ns: Option<u64>,
-    /// The first message or pong came.
+    /// When the first message or pong came.
     pub first_answer_ns: Option<u64>,
-    /// Pings of the server, the first [`ConnectionRecord::MAX_PINGS`] of them.
+    /// When pings of the server came: the first [`ConnectionRecord::MAX_PINGS`] of them.
     pub pings_ns: Vec<u64>,
-    /// Pongs that came after one had been missed: the first of each silence, [`ConnectionRecord::MAX_PINGS`] at most.
+    /// When a pong came after at least one was missed: one for each silence, at most [`ConnectionRecord::MAX_PINGS`].
     pub resumed_ns: Vec<u64>,
-    /// Our heartbeat declared the server dead.
+    /// When the client's heartbeat declared the server dead.
     pub dead_ns: Option<u64>,
-    /// What the kernel's view made of it at that moment: a frozen peer, or no path to it.
+    /// The cause by the kernel's view at that moment: a frozen peer, or no path to it.
     pub dead_as: Option<Cause>,
-    /// We sent the first Close frame; and its code.
+    /// When the client sent the first Close frame.
     pub close_sent_ns: Option<u64>,
-    /// See [`ConnectionRecord::close_sent_ns`]; `None` is an empty one.
+    /// The code of the Close frame in [`ConnectionRecord::close_sent_ns`]; `None` if it was empty.
     pub close_sent_code: Option<u16>,
-    /// The server's Close frame came.
+    /// When the server's Close frame came.
     pub close_received_ns: Option<u64>,
-    /// Its code, as it was on the wire; 1005 stands for an empty one.
+    /// The code of the server's Close frame, as received; 1005 for an empty frame.
     pub close_code: Option<u16>,
-    /// Its reason.
+    /// The reason of the server's Close frame.
     pub close_reason: String,
-    /// Frames that came after it.
+    /// The number of frames received after the server's Close frame.
     pub frames_after_close: u32,
-    /// TCP ended.
+    /// When TCP ended.
     pub tcp_end_ns: Option<u64>,
     /// How TCP ended.
     pub tcp_end: Option<TcpEnding>,
-    /// A client that does not read asked the kernel once whether the server is still there: when, and whether it was.
+    /// The probe of a client that does not read: when it asked the kernel whether the server is still there, and the
+    /// answer.
     pub probe: Option<(u64, bool)>,
     /// Who ended it.
     pub ended_by: EndedBy,
-    /// Why, in the words of the catalogue.
+    /// The cause of the end, from the catalogue.
     pub cause: Cause,
-    /// It was over, for us.
+    /// When the connection was over for the client.
     pub ended_ns: u64,
 }
 
 impl ConnectionRecord {
-    /// How many pings of one connection are kept.
+    /// The most pings that are kept of one connection.
     pub const MAX_PINGS: usize = 32;
 
-    /// When the server decided to end it: its Close frame, or the end of TCP where none came first.
+    /// When the server decided to end it: the time of its Close frame, or of the end of TCP if no Close frame came
+    /// first.
     pub fn decided_ns(&self) -> Option<u64> {
         if self.ended_by != EndedBy::Server {
             return None;

@@ -1,7 +1,7 @@
-//! One answered message, kept on its own: what somebody needs who wants to look at single messages.
-//! Kept only where that was asked for, and never more than a shard has room for.
+//! One answered message as a single record, for users who analyse single messages.
+//! Kept only if it was asked for, and never more than a shard has room for.
 
-/// A message that was answered in time, by the same bytes. Times are nanoseconds since the first dial.
+/// A message that was answered in time with the same bytes. Times are nanoseconds since the first dial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Echo {
     /// The index of its cohort.
@@ -10,32 +10,33 @@ pub struct Echo {
     pub connection: u32,
     /// The index of the message in its cohort.
     pub message: usize,
-    /// Counted from 0 on each connection and message; `None` where the payload has no stamp to name it.
+    /// The sequence number, from 0 for each connection and message; `None` if the payload has no stamp that contains
+    /// it.
     pub sequence: Option<u64>,
     /// When it was due.
     pub intended_ns: u64,
     /// When it was sent.
     pub sent_ns: u64,
-    /// When a worker turned to the answer.
+    /// When a worker read the answer.
     pub received_ns: u64,
-    /// When the answer reached this machine, by the kernel's stamp; `None` where its connection has none.
+    /// When the answer reached this machine, by the kernel's stamp; `None` if its connection has no stamps.
     pub arrived_ns: Option<u64>,
 }
 
 /// The single messages of one interval.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Echoes {
-    /// In the order they were answered, for each worker; bounded.
+    /// The messages of each worker, in the order of their answers; bounded.
     pub rows: Vec<Echo>,
-    /// How many more there were.
+    /// How many more there were, which were not kept.
     pub more: u64,
 }
 
 impl Echoes {
-    /// How many are kept of one worker and interval.
+    /// The most messages that are kept of one worker and interval.
     pub const MAX_ROWS: usize = 200_000;
 
-    /// Keeps one, or counts it when there is no more room.
+    /// Keeps a message, or counts it if there is no more room.
     pub fn keep(&mut self, echo: Echo) {
         if self.rows.len() < Self::MAX_ROWS {
             self.rows.push(echo);
@@ -44,13 +45,13 @@ impl Echoes {
         }
     }
 
-    /// Adds those of another worker.
+    /// Adds the messages of another worker.
     pub fn merge(&mut self, other: &Self) {
         self.rows.extend_from_slice(&other.rows);
         self.more += other.more;
     }
 
-    /// Empties it; memory stays.
+    /// Removes all messages, and keeps the memory.
     pub fn clear(&mut self) {
         self.rows.clear();
         self.more = 0;

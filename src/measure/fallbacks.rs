@@ -1,27 +1,27 @@
-//! Addresses of the target that took no connection, so that dials went on to the next one.
+//! Addresses of the target that accepted no connection, so that dials continued with the next address.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Addresses that dials went on from, with how often and why. Bounded.
+/// Addresses after which dials continued with the next one: how often, and why. Bounded.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fallbacks(BTreeMap<String, Fallback>);
 
 /// What happened at one address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fallback {
-    /// Dials that went on from it.
+    /// How many dials continued with the next address.
     pub count: u64,
-    /// Why the first of them did.
+    /// The reason of the first of these dials.
     pub why: String,
 }
 
 impl Fallbacks {
-    /// So many addresses are kept.
+    /// The most addresses that are kept.
     pub const MAX: usize = 64;
 
-    /// Adds some dials that went on from this address.
+    /// Adds `count` dials that continued with the next address after this one.
     pub fn add(&mut self, address: &str, count: u64, why: &str) {
         if let Some(known) = self.0.get_mut(address) {
             known.count += count;
@@ -31,14 +31,14 @@ impl Fallbacks {
         }
     }
 
-    /// Adds those of another.
+    /// Adds the fallbacks of another worker or interval.
     pub fn merge(&mut self, other: &Self) {
         for (address, fallback) in other.iter() {
             self.add(address, fallback.count, &fallback.why);
         }
     }
 
-    /// Forgets them.
+    /// Removes all of them.
     pub fn clear(&mut self) {
         self.0.clear();
     }

@@ -1,5 +1,5 @@
-//! A distribution of times: HDR buckets, and the exact count, sum, minimum and maximum beside them.
-//! The only file that knows hdrhistogram.
+//! A distribution of times: HDR buckets, plus the exact count, sum, minimum and maximum.
+//! The only file that uses hdrhistogram.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -10,39 +10,39 @@ use hdrhistogram::serialization::{Deserializer as Reader, Serializer as _, V2Def
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Values are told apart to three significant digits, or to this many nanoseconds, whichever is coarser.
+/// Values are distinguished to three significant digits, or to this many nanoseconds, whichever is coarser.
 const RESOLUTION_NS: u64 = 64;
-/// Longer times are counted here, and as clipped; minimum, maximum and sum stay exact.
+/// Longer times are recorded as this value and counted as clipped; minimum, maximum and sum stay exact.
 const CEILING_NS: u64 = 3_600_000_000_000;
 const DIGITS: u8 = 3;
-/// How far new buckets reach; they grow when a longer time comes. Most never do, and all of their memory is gone through
-/// when they are merged and cleared, once a second.
+/// The largest time that new buckets can hold; they grow when a longer time comes. Small buckets save time: all of
+/// their memory is read when they are merged and cleared, once a second, and most never need to grow.
 const REACH_NS: u64 = 4_000_000;
-/// So many times are kept as a list. More are put into buckets, which take as much memory however few there are.
+/// The most times that are kept as a list. More are put into buckets, whose memory does not depend on the count.
 const LISTED: usize = 64;
 
 type Buckets = hdrhistogram::Histogram<u64>;
 
-/// Tells which bucket a time belongs to; never holds one.
+/// Computes the bucket of a time; never records one.
 static RULER: LazyLock<Buckets> = LazyLock::new(buckets);
 
 /// A stored histogram that could not be read. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum HistogramError {
-    /// Not base64.
+    /// The text is not base64.
     #[error("decode a histogram from base64")]
     Base64(#[from] base64::DecodeError),
-    /// Base64, but not a V2-deflate histogram.
+    /// The text is base64, but not a V2-deflate histogram.
     #[error("decode a histogram: {0:?}")]
     Format(hdrhistogram::serialization::DeserializeError),
 }
 
 /// A distribution of nanoseconds between 0 and an hour, with a relative error of at most 0.1 %.
 ///
-/// All histograms have the same buckets as far as they reach, so that any two can be merged, and merging is exact.
+/// All histograms have the same bucket limits, so that any two can be merged, and merging is exact.
 ///
-/// A new one takes no memory. Up to 64 times take up to 1 KiB, more take 56 KiB, and up to 220 KiB with an hour among
-/// them.
+/// A new histogram takes no memory. Up to 64 times take up to 1 KiB. More take 56 KiB, and up to 220 KiB if a time of
+/// an hour is among them.
 #[derive(Debug, Clone)]
 pub struct Histogram {
     times: Times,
@@ -52,10 +52,10 @@ pub struct Histogram {
     clipped: u64,
 }
 
-/// What was recorded. Which of both it is makes no difference to any number.
+/// The recorded times. Both forms give the same numbers.
 #[derive(Debug, Clone)]
 enum Times {
-    /// Times, none over the ceiling, and how often each came; in any order, and a time may stand there again.
+    /// Times up to the ceiling with their counts, in any order; a time may occur more than once.
     List(Vec<(u64, u64)>),
     Buckets(Buckets),
 }
@@ -66,7 +66,7 @@ impl Default for Histogram {
     }
 }
 
-/// Two are equal if they hold the same, however they hold it.
+/// Compares the recorded times, not the form in which they are held.
 impl PartialEq for Histogram {
     fn eq(&self, other: &Self) -> bool {
         let exact = |one: &Self| (one.sum, one.min, one.max, one.clipped);
@@ -75,7 +75,7 @@ impl PartialEq for Histogram {
 }
 
 impl Histogram {
-    /// An empty one.
+    /// Creates an empty histogram.
     pub const fn new() -> Self {
         Self {
             times: Times::List(Vec::new()),
@@ -105,7 +105,7 @@ impl Histogram {
         }
     }
 
-    /// Not inlined: the path of a busy connection's message shall not carry it.
+    /// Not inlined, to keep it off the hot path of a message on a busy connection.
     #[cold]
     #[inline(never)]
     fn put_listed(&mut self, ns: u64, count: u64) {
@@ -115,7 +115,7 @@ impl Histogram {
         }
     }
 
-    /// Puts what was listed into buckets.
+    /// Moves the listed times into buckets.
     fn make_buckets(&mut self) -> &mut Buckets {
         if let Times::List(list) = &self.times {
             self.times = Times::Buckets(filled(list));
@@ -126,7 +126,7 @@ impl Histogram {
         }
     }
 
-    /// Adds all that `other` holds. Exact, and the order does not matter.
+    /// Adds everything in `other`. Exact, in any order.
     pub fn merge(&mut self, other: &Self) {
         match (&mut self.times, &other.times) {
             (Times::Buckets(mine), Times::Buckets(theirs)) => mine
@@ -147,8 +147,8 @@ impl Histogram {
         self.clipped += other.clipped;
     }
 
-    /// Forgets everything. Keeps the memory only where the next second will need it if it is like the last one: buckets
-    /// that held few times are given up, and so is a reach that nothing asked for.
+    /// Removes all times. Keeps memory only if the next second needs it when it is like the last one: frees buckets
+    /// that held few times, and shrinks buckets that were larger than needed.
     pub fn clear(&mut self) {
         match &mut self.times {
             Times::List(list) => list.clear(),
@@ -166,7 +166,7 @@ impl Histogram {
         self.clipped = 0;
     }
 
-    /// The same in as little memory as it takes, for what is kept and seldom changed.
+    /// Returns the same histogram in as little memory as possible, for data that is kept and seldom changed.
     pub fn packed(mut self) -> Self {
         let times = self.recorded();
         let is_smaller = match &self.times {
@@ -179,7 +179,7 @@ impl Histogram {
         self
     }
 
-    /// The largest time of each bucket that is not empty, and how many there are in it, in ascending order.
+    /// The largest time of each bucket that is not empty, and the bucket's count, in ascending order.
     fn recorded(&self) -> Vec<(u64, u64)> {
         let list = match &self.times {
             Times::Buckets(buckets) => {
@@ -210,7 +210,7 @@ impl Histogram {
         }
     }
 
-    /// The same with the exact numbers that its buckets round; `None` where they contradict the buckets.
+    /// Sets the exact numbers, which buckets round; `None` if they contradict the buckets.
     fn with_exact(
         self,
         sum: u128,
@@ -235,7 +235,7 @@ impl Histogram {
         })
     }
 
-    /// How many times were added.
+    /// The number of times that were added.
     pub fn count(&self) -> u64 {
         match &self.times {
             Times::List(list) => list.iter().map(|(_, count)| count).sum(),
@@ -243,7 +243,7 @@ impl Histogram {
         }
     }
 
-    /// Whether nothing was added.
+    /// Whether no time was added.
     pub fn is_empty(&self) -> bool {
         match &self.times {
             Times::List(list) => list.is_empty(),
@@ -251,7 +251,7 @@ impl Histogram {
         }
     }
 
-    /// How many were longer than an hour, and so are only bounds in the percentiles.
+    /// How many times were longer than an hour; percentiles count them as one hour.
     pub fn clipped(&self) -> u64 {
         self.clipped
     }
@@ -276,13 +276,13 @@ impl Histogram {
         (!self.is_empty()).then(|| self.sum as f64 / self.count() as f64)
     }
 
-    /// The time in nanoseconds that `percent` of all times do not exceed, within the stated precision
+    /// The time in nanoseconds that `percent` % of all times do not exceed, within the stated precision
     /// and never outside of the exact minimum and maximum; `None` when empty.
     pub fn percentile(&self, percent: f64) -> Option<u64> {
         (!self.is_empty()).then(|| self.at(percent / 100.0).clamp(self.min, self.max))
     }
 
-    /// The end of the bucket in which this part of all times is reached.
+    /// The end of the bucket that contains this quantile.
     fn at(&self, quantile: f64) -> u64 {
         let list = match &self.times {
             Times::Buckets(buckets) => return buckets.value_at_quantile(quantile),
@@ -299,7 +299,7 @@ impl Histogram {
         reached.map_or(self.max, |(ns, _)| RULER.highest_equivalent(*ns))
     }
 
-    /// How many times were this long or longer, and their sum in nanoseconds, to the stated precision.
+    /// How many times were this long or longer, and their sum in nanoseconds, within the stated precision.
     pub fn at_least(&self, ns: u64) -> (u64, u64) {
         let long = self.recorded().into_iter().filter(|(time, _)| *time >= ns);
         long.fold((0, 0), |(count, sum), (time, times)| {
@@ -310,7 +310,7 @@ impl Histogram {
         })
     }
 
-    /// The whole distribution for a plot: `(quantile, nanoseconds, how many so far)`, in steps that get
+    /// The whole distribution for a plot: `(quantile, nanoseconds, cumulative count)`, in steps that get
     /// finer towards the end.
     pub fn quantiles(&self) -> Vec<(f64, u64, u64)> {
         let mut seen = 0;
@@ -324,7 +324,7 @@ impl Histogram {
             .collect()
     }
 
-    /// The buckets as the V2-deflate form of HdrHistogram, in base64.
+    /// Encodes the buckets as a V2-deflate HdrHistogram, in base64.
     pub fn to_base64(&self) -> String {
         let mut bytes = Vec::new();
         V2DeflateSerializer::new()
@@ -333,11 +333,11 @@ impl Histogram {
         BASE64.encode(bytes)
     }
 
-    /// Reads what [`Self::to_base64`] wrote. The exact sum, minimum and maximum are not part of that form:
-    /// they stand beside it in `run.json`, and here they come from the buckets.
+    /// Decodes what [`Self::to_base64`] wrote. The exact sum, minimum and maximum are not part of that format:
+    /// `run.json` has them in fields of their own, and this function computes them from the buckets.
     ///
     /// # Errors
-    /// When the text is not base64, or not a histogram.
+    /// If the text is not base64, or not a histogram.
     pub fn from_base64(text: &str) -> Result<Self, HistogramError> {
         let bytes = BASE64.decode(text)?;
         let buckets: Buckets = Reader::new()
@@ -356,16 +356,16 @@ impl Histogram {
     }
 }
 
-/// As it is stored and as it travels: the buckets in the V2-deflate form, and beside it what that form rounds.
+/// The stored and transmitted form: the buckets in V2-deflate form, and the exact numbers that this form rounds.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     count: u64,
     sum: u128,
-    /// `None` where it is empty.
+    /// `None` if the histogram is empty.
     min: Option<u64>,
     max: Option<u64>,
     clipped: u64,
-    /// Left out where it is empty.
+    /// Left out if the histogram is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hdr: Option<String>,
 }
@@ -454,7 +454,7 @@ mod tests {
         assert_eq!(histogram.count(), 1);
     }
 
-    /// How many buckets there is memory for.
+    /// The number of buckets that memory is allocated for.
     fn memory(histogram: &Histogram) -> usize {
         match &histogram.times {
             Times::List(_) => 0,
@@ -471,7 +471,7 @@ mod tests {
         assert_eq!(memory(&histogram), 0);
         histogram.record(1);
         assert!(memory(&histogram) > 0);
-        // The next second may be as busy: only one that was not gives the memory back.
+        // The next second may be as busy, so the memory is freed only after a second that was not.
         histogram.clear();
         assert!(memory(&histogram) > 0);
         histogram.record(1);
@@ -501,7 +501,7 @@ mod tests {
         histogram
     }
 
-    /// Few enough to be listed, and more.
+    /// Generates few enough times for a list, and more.
     fn many() -> impl Strategy<Value = Vec<u64>> {
         prop::collection::vec(0u64..10_000_000_000, 0..2 * LISTED)
     }
@@ -544,7 +544,7 @@ mod tests {
             prop_assert_eq!(again.count(), histogram.count());
         }
 
-        /// However it is held: as a list, in buckets, or packed.
+        /// Checks all three forms: list, buckets, packed.
         #[test]
         fn how_it_is_held_makes_no_difference(times in many(), percent in 0.0f64..=100.0) {
             let list = recorded(&times);

@@ -1,4 +1,4 @@
-//! What happened in one span of time, all workers together: made once a second, and merged into longer ones.
+//! The measurements of one span of time, merged from all workers: created once a second, and merged into longer ones.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,67 +11,67 @@ use crate::metric::{Counter, Timer};
 /// A name of the catalogue.
 pub type Name = Cow<'static, str>;
 
-/// How the generator itself fared in an interval.
+/// The generator's own resources in an interval.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sample {
     /// CPU used, in percent of one core.
     pub cpu: Option<f64>,
     /// Memory used, in bytes.
     pub rss: Option<f64>,
-    /// Growth of it for each open connection, in bytes.
+    /// Memory growth for each open connection, in bytes.
     pub bytes_per_connection: Option<f64>,
 }
 
-/// What happened in one span of time. Deltas, but for the states, which are those at its end.
+/// The measurements of one span of time. All are deltas, except the states, which are those at its end.
 ///
-/// Merging is exact, and the order makes no difference: what is merged of the seconds of a minute is the minute.
+/// Merging is exact, in any order: merging the seconds of a minute gives the minute.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interval {
     /// The number of its first second, from 0.
     pub index: u64,
-    /// It begins, in nanoseconds since the first dial.
+    /// Its start, in nanoseconds since the first dial.
     pub from_ns: u64,
-    /// It ends, in nanoseconds since the first dial.
+    /// Its end, in nanoseconds since the first dial.
     pub to_ns: u64,
-    /// What the run was doing at its end.
+    /// The phase of the run at its end.
     pub phase: Phase,
-    /// In the order of the [`Layout`].
+    /// One part for each cohort, in the order of the [`Layout`].
     pub cohorts: Vec<Part>,
-    /// How those fared that made the load, by name. Today there is one, [`Interval::GENERATOR`].
+    /// The resources of each load generator, by name. Today there is only one, [`Interval::GENERATOR`].
     pub sources: BTreeMap<Name, Own>,
 }
 
-/// One cohort's part of an interval: all windows of time together, and what is zero or empty left out.
+/// One cohort's part of an interval: all windows together, without zeros and empty histograms.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Part {
-    /// The states at its end.
+    /// The states of connections at its end.
     pub gauges: Open,
-    /// What was counted, by name.
+    /// The counts, by name.
     pub counts: BTreeMap<Name, u64>,
-    /// Times in nanoseconds, whole, by name.
+    /// The times in nanoseconds, as whole histograms, by name.
     pub times: BTreeMap<Name, Histogram>,
 }
 
-/// How somebody fared that made a part of the load.
+/// The resources of one load generator.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Own {
-    /// Processor time used, in nanoseconds; `None` where the system does not say.
+    /// Processor time that was used, in nanoseconds; `None` if the system does not say.
     pub cpu_ns: Option<u64>,
-    /// Memory at its end, in bytes.
+    /// Memory at the end of the interval, in bytes.
     pub rss: Option<u64>,
-    /// How late workers were woken.
+    /// How late workers were woken, in nanoseconds.
     pub loop_lag: Option<Histogram>,
-    /// How long look-ups of the target's name took.
+    /// How long look-ups of the target's name took, in nanoseconds.
     pub look_ups: Option<Histogram>,
 }
 
 impl Interval {
-    /// The name of this process among the sources.
+    /// The name of this process in `sources`.
     pub const GENERATOR: &'static str = "generator";
-    /// How long the interval of a shard is, in nanoseconds.
+    /// The length of a shard's interval, in nanoseconds.
     pub const SECOND_NS: u64 = 1_000_000_000;
 
-    /// What the merged shards of one second hold.
+    /// Converts the merged shards of one second.
     pub fn of(shard: &Shard, phase: Phase, sample: Sample, layout: &Layout) -> Self {
         let from_ns = shard.interval * Self::SECOND_NS;
         let names = layout.cohorts.iter().map(|(_, messages)| messages);
@@ -97,7 +97,7 @@ impl Interval {
         }
     }
 
-    /// Adds another span of the same run. Exact; the states and the phase are those of the later one.
+    /// Adds another span of the same run. Exact; the states and the phase are those of the later span.
     pub fn merge(&mut self, other: &Self) {
         let is_later = other.to_ns > self.to_ns;
         for (mine, theirs) in self.cohorts.iter_mut().zip(&other.cohorts) {
@@ -115,17 +115,17 @@ impl Interval {
         self.to_ns = self.to_ns.max(other.to_ns);
     }
 
-    /// How long it is.
+    /// Its length in seconds.
     pub fn seconds(&self) -> f64 {
         (self.to_ns - self.from_ns) as f64 / 1e9
     }
 
-    /// What was counted in all cohorts together.
+    /// A counter, added up over all cohorts.
     pub fn count(&self, counter: Counter) -> u64 {
         self.cohorts.iter().map(|part| part.count(counter)).sum()
     }
 
-    /// The states of all cohorts together.
+    /// The states, added up over all cohorts.
     pub fn open(&self) -> Open {
         let mut all = Open::default();
         self.cohorts.iter().for_each(|part| all.merge(&part.gauges));
@@ -163,12 +163,12 @@ impl Part {
         }
     }
 
-    /// What was counted.
+    /// The value of a counter.
     pub fn count(&self, counter: Counter) -> u64 {
         self.counts.get(counter.name()).copied().unwrap_or(0)
     }
 
-    /// Times of one kind; `None` where there was none.
+    /// The times of one timer; `None` if there were none.
     pub fn timer(&self, timer: Timer) -> Option<&Histogram> {
         self.times.get(timer.name())
     }
@@ -233,7 +233,7 @@ pub(super) mod tests {
         }
     }
 
-    /// What one second held: the acts of each window, the whole run's first; and who was open at its end.
+    /// One second: the acts in each window, the whole run's first, and the number of open connections at its end.
     type Second = (Vec<Vec<Act>>, u64);
 
     fn seconds() -> impl Strategy<Value = Vec<Second>> {

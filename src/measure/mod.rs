@@ -1,5 +1,5 @@
-//! What was seen, as numbers: histograms, counters, one worker's shard, the merged summary.
-//! Pure: knows no socket, no clock and no scenario.
+//! Measured numbers: histograms, counters, the shard of one worker, the merged summary.
+//! Pure: uses no socket, no clock and no scenario.
 
 mod cells;
 mod collector;

@@ -1,4 +1,4 @@
-//! What one worker saw in one interval. Handed over by ownership, merged elsewhere, and recycled.
+//! The measurements of one worker in one interval. Moved to the supervisor, merged there, and recycled.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +13,14 @@ use crate::units::one_line;
 /// The names behind the indices that a shard uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
-    /// For each cohort its name and the names of its messages.
+    /// For each cohort, its name and the names of its messages.
     pub cohorts: Vec<(String, Vec<String>)>,
-    /// How many stages results are kept for; zero where the scenario has none.
+    /// The number of stages that results are kept for; zero if the scenario has none.
     pub stages: u32,
 }
 
 impl Layout {
-    /// Measured windows: the stages, or the one measured window of a run without stages.
+    /// The number of measured windows: the stages, or one in a run without stages.
     pub fn measured(&self) -> usize {
         self.stages.max(1) as usize
     }
@@ -31,7 +31,7 @@ impl Layout {
 pub struct Window(usize);
 
 impl Window {
-    /// Not measured: ramp-up, warm-up and what comes after the end. Shows in totals only.
+    /// The time that is not measured: ramp-up, warm-up and the time after the end. It is part of the totals only.
     pub const OUTSIDE: Self = Self(0);
 
     /// The measured window with this index, from 0: the stage `index + 1`.
@@ -39,23 +39,23 @@ impl Window {
         Self(index + 1)
     }
 
-    /// Its number: 0 for what is not measured.
+    /// Its number: 0 for the time that is not measured.
     pub(super) const fn number(self) -> usize {
         self.0
     }
 
-    /// The window with this number, where there is one.
+    /// The window with this number; `None` if there is none.
     pub(super) fn numbered(number: usize, layout: &Layout) -> Option<Self> {
         (number <= layout.measured()).then_some(Self(number))
     }
 
-    /// The index of a measured window.
+    /// The index of a measured window; `None` for the time that is not measured.
     pub const fn index(self) -> Option<usize> {
         self.0.checked_sub(1)
     }
 }
 
-/// How many connections are in which state now.
+/// The current number of connections in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
     /// In the handshake (readyState 0).
@@ -64,7 +64,7 @@ pub struct Open {
     pub open: u64,
     /// In the close handshake (readyState 2).
     pub closing: u64,
-    /// Declared dead, so far.
+    /// Declared dead so far.
     pub dead: u64,
 }
 
@@ -81,15 +81,15 @@ impl Open {
 /// The kernel's view of a connection (`TCP_INFO`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TcpView {
-    /// Segments sent and not acknowledged.
+    /// Segments sent but not acknowledged.
     pub unacked: u32,
-    /// Retransmissions of the oldest of them in a row.
+    /// Retransmissions of the oldest of these segments in a row.
     pub retransmits: u32,
-    /// Since the last acknowledgement, in nanoseconds.
+    /// Time since the last acknowledgement, in nanoseconds.
     pub last_ack_ns: u64,
 }
 
-/// In which state a connection was when it ended.
+/// The state of a connection when it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -104,7 +104,7 @@ pub enum State {
 }
 
 impl State {
-    /// As `connections.csv` shows it.
+    /// The name in `connections.csv`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
@@ -124,42 +124,42 @@ pub struct Ending {
     pub cohort: usize,
     /// When its handshake was complete.
     pub opened_ns: Option<u64>,
-    /// When it ended; `None` for a dead one that was kept.
+    /// When it ended; `None` for a connection declared dead that was kept open.
     pub ended_ns: Option<u64>,
-    /// In which state.
+    /// The state in which it ended.
     pub state: State,
     /// The code of the Close frame that was received.
     pub close_code: Option<u16>,
     /// The reason of the Close frame that was received.
     pub close_reason: String,
-    /// Who ended it, where there is one to name.
+    /// The side that ended it, if known.
     pub closed_by: Option<Side>,
-    /// Why.
+    /// The cause of the end.
     pub cause: Cause,
-    /// More words: a status line, the wrong header, the system's error.
+    /// Details: a status line, the wrong header, the system's error.
     pub detail: String,
-    /// The last bytes received.
+    /// When the last bytes were received.
     pub last_received_ns: Option<u64>,
-    /// The last ping sent.
+    /// When the last ping was sent.
     pub last_ping_ns: Option<u64>,
-    /// The last pong received.
+    /// When the last pong was received.
     pub last_pong_ns: Option<u64>,
-    /// Missed in a row.
+    /// Pings missed in a row.
     pub pings_missed: u32,
-    /// The kernel's view at that moment.
+    /// The kernel's view when it ended.
     pub tcp: Option<TcpView>,
 }
 
 /// One cohort's part of a shard.
 #[derive(Debug, Clone)]
 pub struct CohortShard {
-    /// Connections, handshakes, closes, bytes: what covers the whole run.
+    /// What covers the whole run: connections, handshakes, closes, bytes.
     pub whole: Cells,
     /// In the order of the windows; empty, and each of them `None`, until something is recorded there.
     windows: Vec<Option<Box<Cells>>>,
-    /// How many windows and messages there may be.
+    /// The number of windows, and the number of messages.
     room: (usize, usize),
-    /// The state at the end of the interval.
+    /// The states of connections at the end of the interval.
     pub open: Open,
 }
 
@@ -173,7 +173,7 @@ impl CohortShard {
         }
     }
 
-    /// The cells of one window, to record in.
+    /// The cells of one window, for recording.
     pub fn window(&mut self, window: Window) -> &mut Cells {
         if !matches!(self.windows.get(window.0), Some(Some(_))) {
             self.make(window);
@@ -192,18 +192,18 @@ impl CohortShard {
         self.windows[window.0] = Some(Box::new(Cells::new(messages)));
     }
 
-    /// What was recorded in one window; `None` where nothing was.
+    /// What was recorded in one window; `None` if nothing was.
     pub fn recorded(&self, window: Window) -> Option<&Cells> {
         self.windows.get(window.0)?.as_deref()
     }
 
-    /// The windows in which something was recorded, the unmeasured one first.
+    /// The windows in which something was recorded, starting with the one that is not measured.
     pub fn windows(&self) -> impl Iterator<Item = (Window, &Cells)> {
         let all = self.windows.iter().enumerate();
         all.filter_map(|(index, cells)| Some((Window(index), cells.as_deref()?)))
     }
 
-    /// Everything that was recorded, in one.
+    /// Everything that was recorded, merged.
     pub fn together(&self) -> Cells {
         let mut all = self.whole.clone();
         self.windows().for_each(|(_, cells)| all.merge(cells));
@@ -217,7 +217,7 @@ impl CohortShard {
         }
     }
 
-    /// Keeps the memory of the windows that were in use.
+    /// Empties the cells, and keeps the memory of the windows that were in use.
     fn clear(&mut self) {
         self.whole.clear();
         for slot in &mut self.windows {
@@ -237,44 +237,44 @@ fn first_words(message: &[u8]) -> String {
     one_line(&String::from_utf8_lossy(beginning), CHARACTERS)
 }
 
-/// What one worker saw in one interval, or several shards merged.
+/// The measurements of one worker in one interval, or several shards merged.
 #[derive(Debug, Clone)]
 pub struct Shard {
-    /// Counted from the common start of all workers.
+    /// The number of the interval, counted from the common start of all workers.
     pub interval: u64,
-    /// In the order of the [`Layout`].
+    /// One part for each cohort, in the order of the [`Layout`].
     pub cohorts: Vec<CohortShard>,
-    /// How late the worker was woken since measuring began.
+    /// How late the worker was woken since measuring began, in nanoseconds.
     pub loop_lag: Histogram,
-    /// The same before that.
+    /// How late the worker was woken before measuring began, in nanoseconds.
     pub early_lag: Histogram,
-    /// How long look-ups of the target's name took.
+    /// How long look-ups of the target's name took, in nanoseconds.
     pub look_ups: Histogram,
-    /// Addresses of the target that took no connection.
+    /// Addresses of the target that accepted no connection.
     pub fallbacks: Fallbacks,
     /// Connections that did not end as planned; at most [`Shard::MAX_ENDINGS`].
     pub endings: Vec<Ending>,
-    /// How many more there were.
+    /// How many more there were, which were not kept.
     pub more_endings: u64,
     /// The first words of messages that answered nothing; at most [`Shard::MAX_UNEXPECTED`].
     pub unexpected: Vec<String>,
     /// Connections whose contract is to be judged; at most [`Shard::MAX_RECORDS`].
     pub records: Vec<ConnectionRecord>,
-    /// How many more there were.
+    /// How many more there were, which were not kept.
     pub more_records: u64,
-    /// Single messages, where they are asked for. They belong to one interval, and are not added to others.
+    /// Single messages, if they were asked for. They belong to one interval, and `merge` does not add them.
     pub echoes: Echoes,
 }
 
 impl Shard {
-    /// How many endings one shard holds.
+    /// The most endings that one shard holds.
     pub const MAX_ENDINGS: usize = 20_000;
-    /// How many unexpected messages one shard quotes.
+    /// The most unexpected messages that one shard quotes.
     pub const MAX_UNEXPECTED: usize = 3;
-    /// How many records one shard holds.
+    /// The most records that one shard holds.
     pub const MAX_RECORDS: usize = 50_000;
 
-    /// An empty one.
+    /// Creates an empty shard.
     pub fn new(layout: &Layout) -> Self {
         let cohorts = layout
             .cohorts
@@ -297,7 +297,7 @@ impl Shard {
         }
     }
 
-    /// Keeps a record, or counts it when there is no more room.
+    /// Keeps a record, or counts it if there is no more room.
     pub fn record(&mut self, record: ConnectionRecord, room: usize) {
         if self.records.len() < room {
             self.records.push(record);
@@ -306,7 +306,7 @@ impl Shard {
         }
     }
 
-    /// Keeps an ending, or counts it when there is no more room.
+    /// Keeps an ending, or counts it if there is no more room.
     pub fn ending(&mut self, ending: Ending, room: usize) {
         if self.endings.len() < room {
             self.endings.push(ending);
@@ -315,7 +315,7 @@ impl Shard {
         }
     }
 
-    /// Keeps the first words of a message that answered nothing, of the first few of a shard.
+    /// Keeps the first words of a message that answered nothing, for the first [`Shard::MAX_UNEXPECTED`] of a shard.
     #[inline]
     pub fn unexpected(&mut self, message: &[u8]) {
         if self.unexpected.len() < Self::MAX_UNEXPECTED {
@@ -323,7 +323,7 @@ impl Shard {
         }
     }
 
-    /// Adds all that `other` holds, but for the states, which belong to an instant. Exact.
+    /// Adds everything in `other`, except the states, which belong to a moment, and single messages. Exact.
     pub fn merge(&mut self, other: &Self, room: usize) {
         self.more_records += other.more_records;
         let kept = room
@@ -352,7 +352,7 @@ impl Shard {
         (self.unexpected).extend(other.unexpected.iter().take(room).cloned());
     }
 
-    /// Makes it ready for the next interval; states and memory stay.
+    /// Prepares for the next interval; keeps the states and the memory.
     pub fn clear(&mut self) {
         for cohort in &mut self.cohorts {
             cohort.clear();
@@ -395,7 +395,7 @@ mod tests {
         };
         let windows: Vec<Window> = seen(&shard);
         assert_eq!(windows, [window]);
-        // The next second is in the same window, as a rule.
+        // The next second is usually in the same window.
         shard.clear();
         assert!(
             shard.cohorts[0]

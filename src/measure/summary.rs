@@ -1,4 +1,4 @@
-//! The numbers of a run, by name: what gates, reports and people look at.
+//! The numbers of a run by name, for gates, reports and people.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use super::shard::Ending;
 use super::timeline::{Phase, Row};
 use crate::metric::{Cause, Gauge, Kind};
 
-/// The samples of a gauge, one a second.
+/// The statistics of a gauge that is sampled once a second.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct GaugeStats {
-    /// How many samples.
+    /// The number of samples.
     pub samples: u64,
     /// The smallest.
     pub min: f64,
@@ -27,7 +27,7 @@ pub struct GaugeStats {
 }
 
 impl GaugeStats {
-    /// One sample.
+    /// The statistics of one sample.
     pub fn of(value: f64) -> Self {
         Self {
             samples: 1,
@@ -47,7 +47,7 @@ impl GaugeStats {
         self.last = value;
     }
 
-    /// Adds a sample to those that there may be.
+    /// Adds a sample to the statistics, which may not exist yet.
     pub fn push(this: &mut Option<Self>, value: f64) {
         match this {
             Some(stats) => stats.add(value),
@@ -55,7 +55,7 @@ impl GaugeStats {
         }
     }
 
-    /// Adds the samples that came after these.
+    /// Adds samples that are later than these.
     pub fn merge(this: &mut Option<Self>, later: Self) {
         let Some(stats) = this else {
             *this = Some(later);
@@ -73,11 +73,11 @@ impl GaugeStats {
     }
 }
 
-/// How many connections were in which state in one phase of a run, second by second.
+/// The number of connections in each state during one phase of a run, sampled every second.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct States {
-    /// The index of the cohort; `None`: those together that gates look at where they name none, since the peak of a sum is
-    /// not the sum of the peaks.
+    /// The index of the cohort. `None`: the sum over the cohorts that gates look at if they name none; kept separately
+    /// because the peak of a sum is not the sum of the peaks.
     pub cohort: Option<usize>,
     /// The phase.
     pub phase: Phase,
@@ -90,7 +90,7 @@ pub struct States {
 }
 
 impl States {
-    /// One of the three gauges of a connection's state; `None` for another gauge.
+    /// The gauge of one state of connections; `None` for other gauges.
     pub fn gauge(&self, gauge: Gauge) -> Option<GaugeStats> {
         match gauge {
             Gauge::Connecting => Some(self.connecting),
@@ -101,7 +101,7 @@ impl States {
     }
 }
 
-/// What a metric holds.
+/// The value of a metric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// A count.
@@ -113,7 +113,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// What kind of number it is.
+    /// The kind of this metric.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Counter(_) => Kind::Counter,
@@ -126,13 +126,13 @@ impl Value {
 /// One metric of one cohort in one stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
-    /// A name of the catalogue.
+    /// The name from the catalogue.
     pub name: String,
-    /// `None` for what belongs to the generator.
+    /// `None` if the metric belongs to the generator.
     pub cohort: Option<String>,
-    /// From 1; `None` where the scenario has no stages, or the metric covers the whole run.
+    /// The stage, from 1; `None` if the scenario has no stages, or the metric covers the whole run.
     pub stage: Option<u32>,
-    /// How long the window was that it covers.
+    /// The length of the window that it covers, in seconds.
     pub seconds: f64,
     /// What was measured.
     pub value: Value,
@@ -141,68 +141,68 @@ pub struct Metric {
 /// The connections that did not end as planned.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Endings {
-    /// In the order they ended, within a second; bounded.
+    /// In the order of their ends, to the second; bounded.
     pub rows: Vec<Ending>,
-    /// How many more there were.
+    /// How many more there were, which were not kept.
     pub more: u64,
-    /// For each cause the first few different details.
+    /// For each cause, the first few different details.
     pub examples: BTreeMap<Cause, Vec<String>>,
     /// The first words of the first few different messages that answered nothing.
     pub unexpected: Vec<String>,
 }
 
 impl Endings {
-    /// How many rows are kept.
+    /// The most rows that are kept.
     pub const MAX_ROWS: usize = 100_000;
-    /// How many details are kept for each cause.
+    /// The most details that are kept for each cause.
     pub const MAX_EXAMPLES: usize = 5;
 }
 
-/// The connections that a contract is judged by.
+/// The connections that contracts are judged by.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ConnectionRecords {
-    /// In the order they ended, within a second; bounded.
+    /// In the order of their ends, to the second; bounded.
     pub rows: Vec<ConnectionRecord>,
-    /// How many more there were.
+    /// How many more there were, which were not kept.
     pub more: u64,
 }
 
 impl ConnectionRecords {
-    /// How many records are kept.
+    /// The most records that are kept.
     pub const MAX_ROWS: usize = 200_000;
 }
 
-/// The numbers of a run. Written and read again they are the same, to the last digit.
+/// The numbers of a run. Writing and reading them back gives exactly the same numbers.
 ///
-/// A counter of the catalogue that has no row is zero; a histogram that has no row is empty.
+/// A counter of the catalogue without a row is zero; a histogram without a row is empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The names of the cohorts, in the order of the scenario.
     pub cohorts: Vec<String>,
-    /// From the first dial to the end of the last connection.
+    /// The seconds from the first dial to the end of the last connection.
     pub seconds: f64,
-    /// How long was measured: the window, or all stages.
+    /// The length of the measured window, or of all stages, in seconds.
     pub measured_seconds: f64,
     /// One row for each metric, cohort and stage, in the order of the catalogue.
     pub metrics: Vec<Metric>,
-    /// The same over the whole run, what was not measured included; one row for each metric and cohort.
+    /// The same for the whole run, including time that was not measured; one row for each metric and cohort.
     pub totals: Vec<Metric>,
-    /// The states of connections, folded second by second: in the order of the phases, and in each of them one for each
-    /// cohort and one for those together that gates look at, where there are any.
+    /// The states of connections, summarised second by second, in the order of the phases. For each phase: one entry
+    /// for each cohort, and one for the sum over the cohorts that gates look at, if there are any.
     pub states: Vec<States>,
-    /// What happened over time, oldest first, in steps of one width: at most [`super::Timeline::MAX_INTERVALS`] for each
-    /// cohort.
+    /// The measurements over time, oldest first, in steps of equal width: at most [`super::Timeline::MAX_INTERVALS`]
+    /// for each cohort.
     pub timeline: Vec<Row>,
-    /// Who did not end as planned.
+    /// The connections that did not end as planned.
     pub endings: Endings,
     /// The connections of cohorts with a contract.
     pub records: ConnectionRecords,
-    /// Addresses of the target that took no connection.
+    /// Addresses of the target that accepted no connection.
     pub fallbacks: Fallbacks,
 }
 
 impl Summary {
-    /// The rows of a metric, of one cohort or all, of one stage or all.
+    /// The rows of a metric, of one cohort or all (`None`), of one stage or all (`None`).
     pub fn select<'a>(
         &'a self,
         name: &'a str,
@@ -216,7 +216,7 @@ impl Summary {
         })
     }
 
-    /// Each text that a server may have written, so that what must not be shown can be taken out.
+    /// Applies `change` to each text that a server may have written, to mask what must not be shown.
     pub fn each_text(&mut self, mut change: impl FnMut(&mut String)) {
         for ending in &mut self.endings.rows {
             change(&mut ending.detail);
@@ -231,22 +231,22 @@ impl Summary {
         }
     }
 
-    /// A counter, all cohorts and stages together.
+    /// A counter, added up over all cohorts and stages.
     pub fn count(&self, name: &str) -> u64 {
         Self::sum(self.select(name, None, None))
     }
 
-    /// A counter over the whole run, all cohorts together.
+    /// A counter of the whole run, added up over all cohorts.
     pub fn total(&self, name: &str) -> u64 {
         Self::sum(self.totals.iter().filter(|metric| metric.name == name))
     }
 
-    /// A distribution, all cohorts and stages together; `None` where it is empty.
+    /// A distribution, merged over all cohorts and stages; `None` if it is empty.
     pub fn histogram(&self, name: &str) -> Option<Histogram> {
         Self::merged(self.select(name, None, None))
     }
 
-    /// The distributions of these rows in one; `None` where there is no sample.
+    /// Merges the distributions of these rows; `None` if there is no sample.
     pub fn merged<'a>(rows: impl Iterator<Item = &'a Metric>) -> Option<Histogram> {
         let mut all: Option<Histogram> = None;
         for row in rows {
@@ -260,7 +260,7 @@ impl Summary {
         all
     }
 
-    /// The counters of these rows together.
+    /// Adds up the counters of these rows.
     pub fn sum<'a>(rows: impl Iterator<Item = &'a Metric>) -> u64 {
         rows.map(|row| match row.value {
             Value::Counter(count) => count,

@@ -1,4 +1,4 @@
-//! A run over time in a bounded number of steps: what was completed in each, and who was open at its end.
+//! A run over time in a bounded number of steps: what was completed in each, and the open connections at its end.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use super::interval::{Interval, Part};
 use super::shard::Open;
 use crate::metric::{Counter, Timer};
 
-/// What the run was doing.
+/// The phase of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Phase {
     /// Connections are being opened.
     RampUp,
-    /// All are open, nothing is measured yet.
+    /// All connections are open, nothing is measured yet.
     WarmUp,
     /// The measured window.
     Measure,
-    /// One stage of it, counted from 1.
+    /// One stage of the measured time, counted from 1.
     Stage(u32),
-    /// Answers still due are waited for, and connections are closed.
+    /// Waits for answers that are still due, and closes the connections.
     Drain,
 }
 
@@ -37,24 +37,24 @@ impl std::fmt::Display for Phase {
     }
 }
 
-/// One step of one cohort, all workers together. Times are nanoseconds; `None` is "no sample".
+/// One step of one cohort, merged from all workers. Times are nanoseconds; `None` is "no sample".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    /// It begins so many seconds after the first dial.
+    /// Its start, in seconds after the first dial.
     pub second: u64,
-    /// It is so many seconds long.
+    /// Its length in seconds.
     pub seconds: u64,
-    /// What the run was doing at its end.
+    /// The phase of the run at its end.
     pub phase: Phase,
     /// The index of the cohort.
     pub cohort: usize,
-    /// The state at its end.
+    /// The states of connections at its end.
     pub open: Open,
     /// Messages sent.
     pub sent: u64,
     /// Messages received.
     pub received: u64,
-    /// Messages given up.
+    /// Messages whose answer timed out.
     pub timed_out: u64,
     /// Pings sent.
     pub pings_sent: u64,
@@ -62,20 +62,20 @@ pub struct Row {
     pub pongs_received: u64,
     /// Pings missed.
     pub missed: u64,
-    /// Of all messages, from the intended send.
+    /// The median latency of all messages, from the intended send.
     pub latency_p50_ns: Option<u64>,
-    /// Of all messages, from the intended send.
+    /// The 99th percentile of the latency of all messages, from the intended send.
     pub latency_p99_ns: Option<u64>,
-    /// Of all messages, from the intended send.
+    /// The longest latency of all messages, from the intended send.
     pub latency_max_ns: Option<u64>,
-    /// Of pings.
+    /// The 99th percentile of the round trips of pings.
     pub rtt_p99_ns: Option<u64>,
-    /// Of sends.
+    /// The 99th percentile of how late sends were.
     pub lateness_p99_ns: Option<u64>,
 }
 
 impl Row {
-    /// What an interval holds of the cohort with this index.
+    /// Builds the row of the cohort with this index from an interval.
     fn of(interval: &Interval, index: usize, part: &Part) -> Self {
         let latency = merged(part.latencies());
         let p99 = |timer| part.timer(timer).and_then(|times| times.percentile(99.0));
@@ -100,15 +100,15 @@ impl Row {
     }
 }
 
-/// The rows of a run, in steps of one width, the ladder's: at most [`Timeline::MAX_INTERVALS`] of them for each cohort,
-/// however long the run is. A run that takes longer than planned is shown in steps of twice the width, and so on.
+/// The rows of a run in steps of equal width, chosen from the ladder: at most [`Timeline::MAX_INTERVALS`] for each
+/// cohort, however long the run is. If a run takes longer than planned, the width doubles, as often as necessary.
 ///
-/// Percentiles of two steps cannot be merged, so the wider steps are made of the same intervals beside the narrow ones,
-/// before they are needed. An interval is given up when its rows are made. Whoever wants to keep whole intervals
-/// takes them where a step is full.
+/// Percentiles of two steps cannot be merged. So the wider steps are built from the same intervals in parallel to the
+/// narrow ones, before they are needed. An interval is dropped once its rows are built. Code that wants to keep whole
+/// intervals can take them where a step is full (`Steps::add`).
 #[derive(Debug, Clone)]
 pub struct Timeline {
-    /// The narrowest first; each is twice as wide as the one before it, and holds the run from its beginning.
+    /// The narrowest first; each is twice as wide as the one before it, and covers the run from its start.
     steps: Vec<Steps>,
 }
 
@@ -122,13 +122,13 @@ struct Steps {
 }
 
 impl Timeline {
-    /// How many full steps are kept of each cohort, besides one that is not full.
+    /// The most full steps that are kept for each cohort; one that is not full is kept in addition.
     pub const MAX_INTERVALS: usize = 720;
 
-    /// The widths of steps, in seconds. Wider ones are twice, four times, … as wide as the last.
+    /// The widths of steps, in seconds. Wider ones are the last width times 2, 4, and so on.
     const LADDER: [u64; 9] = [1, 2, 5, 10, 20, 30, 60, 120, 300];
 
-    /// For a run that is planned to take so long.
+    /// Creates the timeline of a run with this planned length.
     pub fn new(planned: Duration) -> Self {
         Self {
             steps: vec![Steps::new(
@@ -137,7 +137,7 @@ impl Timeline {
         }
     }
 
-    /// The narrowest step with which a run that takes so long has no more than [`Self::MAX_INTERVALS`].
+    /// The narrowest width with which a run of this length has at most [`Self::MAX_INTERVALS`] steps.
     pub fn width(planned: Duration) -> Duration {
         let most = Self::MAX_INTERVALS as f64;
         let fits = |width: &u64| planned.as_secs_f64() <= *width as f64 * most;
@@ -151,7 +151,7 @@ impl Timeline {
         Duration::from_secs(width)
     }
 
-    /// Adds the newest second. Takes of it what the rows show.
+    /// Adds the newest second. Keeps only the times that rows show.
     pub(super) fn push(&mut self, second: &Interval) {
         let mut next = Some(shown(second));
         for steps in &mut self.steps {
@@ -165,7 +165,7 @@ impl Timeline {
         let narrow = &self.steps[0];
         if narrow.rows.len() > Self::MAX_INTERVALS * second.cohorts.len() {
             let narrow = self.steps.remove(0);
-            // What it has beyond the last full step of the wider ones.
+            // Adds what the narrow steps hold after the last full step of the wider ones.
             if let (Some(rest), Some(wider)) = (narrow.running, self.steps.first_mut()) {
                 wider.add(rest);
             }
@@ -190,7 +190,7 @@ impl Steps {
         }
     }
 
-    /// Adds an interval, and gives the step back if that fills it.
+    /// Adds an interval, and returns the step if that fills it.
     fn add(&mut self, interval: Interval) -> Option<Interval> {
         let running = match &mut self.running {
             Some(running) => {
@@ -214,7 +214,7 @@ fn rows_of(interval: &Interval) -> impl Iterator<Item = Row> {
     parts.map(move |(index, part)| Row::of(interval, index, part))
 }
 
-/// An interval with those times only that rows show.
+/// Copies an interval with only the times that rows show.
 fn shown(interval: &Interval) -> Interval {
     let is_shown = |name: &str| {
         name.starts_with("latency.")
@@ -237,7 +237,7 @@ fn shown(interval: &Interval) -> Interval {
     }
 }
 
-/// The same in little memory: it may wait long for the next.
+/// Reduces the memory of an interval that may wait long for the next one.
 fn packed(mut interval: Interval) -> Interval {
     for part in &mut interval.cohorts {
         for times in part.times.values_mut() {
@@ -247,7 +247,7 @@ fn packed(mut interval: Interval) -> Interval {
     interval
 }
 
-/// All of them in one, which is only made where there are several; `None` where nothing was recorded.
+/// Merges all of them, and copies only if there are several; `None` if nothing was recorded.
 fn merged<'a>(histograms: impl Iterator<Item = &'a Histogram>) -> Option<Cow<'a, Histogram>> {
     let mut filled = histograms.filter(|histogram| !histogram.is_empty());
     let mut all = Cow::Borrowed(filled.next()?);
@@ -255,28 +255,28 @@ fn merged<'a>(histograms: impl Iterator<Item = &'a Histogram>) -> Option<Cow<'a,
     Some(all)
 }
 
-/// The newest second of all cohorts together: what a progress line shows.
+/// The newest second of all cohorts together, for a progress line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
-    /// What the run is doing.
+    /// The current phase.
     pub phase: Phase,
-    /// Since the first dial.
+    /// The time since the first dial.
     pub elapsed: Duration,
-    /// Until the phase ends, where that is known.
+    /// The time until the phase ends, if known.
     pub left: Option<Duration>,
-    /// How long the phase is planned to last, where that is known.
+    /// The planned length of the phase, if known.
     pub planned: Option<Duration>,
-    /// Connections by state.
+    /// Connections in each state.
     pub open: Open,
-    /// How many connections are planned to be open together; `None` where they come and go.
+    /// The number of connections planned to be open at once; `None` if connections come and go.
     pub connections: Option<u64>,
-    /// Failed dials, so far.
+    /// Dials that failed so far.
     pub failed: u64,
     /// Messages sent in that second.
     pub sent: u64,
     /// Messages received in that second.
     pub received: u64,
-    /// Messages given up in that second.
+    /// Messages whose answer timed out in that second.
     pub timed_out: u64,
     /// Pings sent in that second.
     pub pings_sent: u64,
@@ -284,18 +284,18 @@ pub struct Progress {
     pub pongs_received: u64,
     /// Pings missed in that second.
     pub missed: u64,
-    /// Message latency in that second, in nanoseconds.
+    /// The median message latency in that second, in nanoseconds.
     pub latency_p50_ns: Option<u64>,
-    /// Message latency in that second, in nanoseconds.
+    /// The 99th percentile of message latency in that second, in nanoseconds.
     pub latency_p99_ns: Option<u64>,
-    /// Ping round trips in that second, in nanoseconds.
+    /// The median ping round trip in that second, in nanoseconds.
     pub rtt_p50_ns: Option<u64>,
-    /// Ping round trips in that second, in nanoseconds.
+    /// The 99th percentile of ping round trips in that second, in nanoseconds.
     pub rtt_p99_ns: Option<u64>,
 }
 
 impl Progress {
-    /// What the newest second held, where so many dials have failed so far.
+    /// Summarises the newest second; `failed` dials have failed so far.
     pub fn of(second: &Interval, failed: u64, connections: Option<u64>) -> Self {
         let parts = || second.cohorts.iter();
         let latency = merged(parts().flat_map(Part::latencies));

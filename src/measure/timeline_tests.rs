@@ -1,4 +1,4 @@
-//! The ladder, and that coarsening loses nothing.
+//! Tests the ladder of widths, and that wider steps lose nothing.
 
 use super::super::interval::Sample;
 use super::super::shard::{Layout, Shard, Window};
@@ -13,7 +13,7 @@ fn layout() -> Layout {
     }
 }
 
-/// A second in which as many messages were sent and answered as its number says, each slower than the one before.
+/// A second with as many messages sent and answered as its number, each slower than the one before.
 fn second(number: u64) -> Interval {
     let mut shard = Shard::new(&layout());
     shard.interval = number;
@@ -30,7 +30,7 @@ fn second(number: u64) -> Interval {
     Interval::of(&shard, Phase::Measure, Sample::default(), &layout())
 }
 
-/// What the rows of steps so wide should be, made of all seconds anew.
+/// The expected rows for steps of this width, computed from all seconds.
 fn expected(seconds: u64, width: u64) -> Vec<Row> {
     let mut rows = Vec::new();
     for first in (0..seconds).step_by(width as usize) {

@@ -1,4 +1,5 @@
-//! A shard as what travels between machines: by the names of the catalogue, so that an index means nothing but here.
+//! A shard in the form that travels between machines: names from the catalogue, because indices are valid only
+//! locally.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +12,27 @@ use super::histogram::Histogram;
 use super::interval::Name;
 use super::shard::{Ending, Layout, Open, Shard, Window};
 
-/// The version of the shape of an encoded shard.
+/// The version of the format of an encoded shard.
 const VERSION: u32 = 1;
-/// Longer ones are refused.
+/// The longest encoded shard in bytes; longer ones are refused.
 const MAX_BYTES: usize = 256 << 20;
 
 /// An encoded shard that could not be read. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
-    /// Longer than any shard is.
+    /// It is longer than a shard can be.
     #[error("read a shard of {0} bytes, more than one may have")]
     TooLong(usize),
-    /// Not JSON, or not of the shape of a shard.
+    /// It is not JSON, or does not have the format of a shard.
     #[error("read a shard: {0}")]
     Format(#[from] serde_json::Error),
     /// Written by another version.
     #[error("read a shard of version {0}, which is not {VERSION}")]
     Version(u32),
-    /// Of another plan: a cohort, window or metric that there is not.
+    /// It belongs to another plan: it has a cohort, window or metric that this plan does not have.
     #[error("read a shard of another plan: it has {0}, which this one has not")]
     Unknown(String),
-    /// More endings or records of connections than one may hold.
+    /// It has more endings or records of connections than a shard may hold.
     #[error("read a shard with {0} connections, more than one may have")]
     TooMany(usize),
 }
@@ -56,11 +57,11 @@ struct Wire {
 struct Cohort {
     open: Open,
     whole: Numbers,
-    /// By the number of the window; 0 is what is not measured.
+    /// By the number of the window; 0 is the time that is not measured.
     windows: BTreeMap<usize, Numbers>,
 }
 
-/// What is zero or empty is left out.
+/// Counts and times by name, without zeros and empty histograms.
 #[derive(Serialize, Deserialize)]
 struct Numbers {
     counts: BTreeMap<Name, u64>,
@@ -96,8 +97,8 @@ impl Numbers {
 }
 
 impl Shard {
-    /// The shard as bytes, for another process with the same plan. Single messages ([`Shard::echoes`]) are not among
-    /// them: they stay where they were asked for.
+    /// Encodes the shard for another process with the same plan. Leaves out single messages ([`Shard::echoes`]): they
+    /// stay in the process that recorded them.
     pub fn encode(&self, layout: &Layout) -> Vec<u8> {
         let Self {
             interval,
@@ -143,10 +144,11 @@ impl Shard {
         serde_json::to_vec(&wire).expect("numbers, names and strings are JSON")
     }
 
-    /// Reads what [`Self::encode`] wrote of a shard with this layout. Exact: merged with others it is what it was.
+    /// Decodes a shard with this layout that [`Self::encode`] wrote. Exact: merging it gives the same result as the
+    /// original.
     ///
     /// # Errors
-    /// When it is none, is of another version or plan, or holds more than a shard may.
+    /// If it is no shard, has another version or plan, or holds more than a shard may.
     pub fn decode(bytes: &[u8], layout: &Layout) -> Result<Self, WireError> {
         if bytes.len() > MAX_BYTES {
             return Err(WireError::TooLong(bytes.len()));
@@ -248,7 +250,7 @@ mod tests {
         shard
     }
 
-    /// What a run of one second comes to that these workers handed over.
+    /// The summary of a run of one second in which workers handed over these shards.
     fn run(shards: impl IntoIterator<Item = Shard>) -> Summary {
         let mut all = Shard::new(&layout());
         for shard in shards {
