@@ -1,5 +1,5 @@
-//! What one connection of the built-in server has still to send, and when: delayed answers, pushes, pings.
-//! Knows no socket; the time is handed in.
+//! The pending sends of one connection of the built-in server, with their times: delayed answers, pushes, pings.
+//! Uses no socket; the caller passes the time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use super::behaviour::Behaviour;
 use super::heartbeat;
 use super::schedule::Schedule;
 
-/// Delayed answers a connection may hold, in number and in bytes; with more, it is not read until one has left.
+/// The most delayed answers that a connection may hold, in number and in bytes. At this limit it is not read until one
+/// answer has been sent.
 const MAX_WAITING: usize = 4096;
 const MAX_WAITING_BYTES: usize = 1 << 20;
 
@@ -21,19 +22,19 @@ const MAX_WAITING_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Agenda {
     behaviour: Behaviour,
-    /// From a message to its answer.
+    /// The delay between a message and its answer.
     delay: Duration,
     dice: Xoshiro256PlusPlus,
-    /// Answers in order of arrival, hence in order of their time.
+    /// Answers in the order of their messages, which is also the order of their times.
     waiting: VecDeque<(Instant, Message)>,
     waiting_bytes: usize,
-    /// How many may wait.
+    /// The most answers that may wait.
     room: usize,
     push: Option<Schedule>,
     ping: Option<Schedule>,
 }
 
-/// What became of a received message.
+/// The decision about a received message.
 #[derive(Debug, PartialEq)]
 pub(super) enum Answer {
     Now(Message),
@@ -41,7 +42,7 @@ pub(super) enum Answer {
     Never,
 }
 
-/// Something that is to be sent by now.
+/// Something that is due now.
 #[derive(Debug, PartialEq)]
 pub(super) enum Due {
     Answer(Message),
@@ -50,12 +51,12 @@ pub(super) enum Due {
 }
 
 impl Agenda {
-    /// The agenda of the connection with this number, counted from the start of the server.
+    /// Creates the agenda of the connection with this number, counted from the start of the server.
     pub(super) fn new(behaviour: Behaviour, connection: u64, opened: Instant) -> Self {
         let handler = behaviour.heartbeat.and_then(heartbeat::slow_handler);
         Self {
             delay: handler.unwrap_or(behaviour.delay),
-            // A slow handler takes one message after the other, and no more is read behind it.
+            // A slow handler processes one message at a time, and nothing is read while it does.
             room: if handler.is_some() { 1 } else { MAX_WAITING },
             behaviour,
             dice: Xoshiro256PlusPlus::seed_from_u64(behaviour.seed.wrapping_add(connection)),
@@ -70,7 +71,7 @@ impl Agenda {
         }
     }
 
-    /// Decides on the answer to a message received now.
+    /// Decides about the answer to a message received now.
     pub(super) fn answer(&mut self, message: Message, now: Instant) -> Answer {
         if self.behaviour.drop > 0.0 && self.dice.random_bool(self.behaviour.drop) {
             Answer::Never
@@ -83,12 +84,12 @@ impl Agenda {
         }
     }
 
-    /// Whether nothing more should be read for the time being.
+    /// Whether reading should pause.
     pub(super) fn is_full(&self) -> bool {
         self.waiting.len() >= self.room || self.waiting_bytes >= MAX_WAITING_BYTES
     }
 
-    /// When something is due next.
+    /// When the next send is due.
     pub(super) fn next(&self) -> Option<Instant> {
         let answer = self.waiting.front().map(|(at, _)| *at);
         let push = self.push.as_ref().map(Schedule::at);
@@ -96,7 +97,7 @@ impl Agenda {
         [answer, push, ping].into_iter().flatten().min()
     }
 
-    /// Takes one thing that is due by now.
+    /// Takes one send that is due.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<Due> {
         if self.waiting.front().is_some_and(|(at, _)| *at <= now) {
             let (_, message) = self.waiting.pop_front()?;
@@ -110,12 +111,12 @@ impl Agenda {
         let number = self.push.as_mut().and_then(|s| s.take(now))?;
         let size = self.behaviour.push.map_or(0, |p| p.size.as_usize());
         let mut text = number.to_string();
-        // No format width: it ends at 65,535.
+        // Pads by hand: the width of a format ends at 65,535.
         text.extend(std::iter::repeat_n(' ', size.saturating_sub(text.len())));
         Some(Due::Push(Message::text(text)))
     }
 
-    /// Forgets all that is planned, as nothing may be sent after a Close.
+    /// Removes all planned sends, because nothing may be sent after a Close.
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
         self.waiting_bytes = 0;

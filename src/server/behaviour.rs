@@ -1,39 +1,39 @@
-//! What the built-in server does besides echoing, and the same said as arguments of `wsbench serve`.
+//! What the built-in server does besides echoing, also as arguments of `wsbench serve`.
 
 use std::time::Duration;
 
 use crate::scenario::ServerHeartbeat;
 use crate::units::{ByteSize, format_duration};
 
-/// What the server does with each connection. The default is a plain echo: text as text, binary as binary,
+/// The server's behaviour on each connection. The default is a plain echo: text as text, binary as binary,
 /// unchanged, in order, pings answered at once.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Behaviour {
-    /// Each answer waits this long, and up to 2 ms more. Zero: none does.
+    /// The delay of each answer, which can be up to 2 ms longer. Zero: no delay.
     pub delay: Duration,
-    /// Send a message by itself, again and again.
+    /// Sends a message on a schedule, without being asked.
     pub push: Option<Push>,
     /// The share of messages that get no answer, from 0 to 1.
     pub drop: f64,
-    /// Send a ping this often. Above zero.
+    /// Sends a ping at this interval. Above zero.
     pub ping: Option<Duration>,
-    /// Watch each client: ping it, and give it up where no pong comes. Not together with `ping`.
+    /// Pings each client, and gives it up if no pong comes. Cannot be combined with `ping`.
     pub heartbeat: Option<ServerHeartbeat>,
-    /// Decides which messages are dropped and when heartbeats start: the same seed, the same choice.
+    /// Decides which messages are dropped and when heartbeats start: the same seed gives the same choices.
     pub seed: u64,
 }
 
 /// A message sent to every connection on a schedule that starts when it opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Push {
-    /// The time between two. Above zero. One that is due while the peer does not read is skipped.
+    /// The time between two pushes. Above zero. A push that is due while the peer does not read is skipped.
     pub every: Duration,
-    /// The length of its text; never shorter than its number.
+    /// The length of the text; it is longer if the push's number needs more digits.
     pub size: ByteSize,
 }
 
 impl Behaviour {
-    /// What is wrong with it, if anything: a time of zero between two events, or a share that is none.
+    /// What is wrong with it, if anything: a time of zero between two events, or a share outside of 0 to 1.
     pub(super) fn problem(&self) -> Option<&'static str> {
         if self.push.is_some_and(|push| push.every.is_zero()) {
             Some("the time between two pushes must be above zero")
@@ -53,7 +53,7 @@ impl Behaviour {
         }
     }
 
-    /// The same as arguments of `wsbench serve`. What is off is left out.
+    /// Converts it to arguments of `wsbench serve`. Leaves out what is off.
     pub fn arguments(&self) -> Vec<String> {
         let mut arguments = Vec::new();
         let mut add = |flag: &str, value: String| arguments.extend([flag.to_owned(), value]);

@@ -1,5 +1,5 @@
-//! The built-in server as a child process: started for one run, gone with it however that ends.
-//! The pipe to its standard input is the tie: when this process ends, the pipe breaks and the child stops.
+//! The built-in server as a child process: started for one run, and ended with this process, however that ends.
+//! The pipe to its standard input ties it to its parent: when the parent ends, the pipe breaks and the child stops.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -11,28 +11,29 @@ use std::time::{Duration, Instant};
 use super::behaviour::Behaviour;
 use super::counts::Counts;
 
-/// The first line a server prints starts with this; the address follows.
+/// The prefix of the first line that a server prints; the address follows.
 pub(crate) const LISTENING: &str = "listening on ";
 
-/// From the start of the process to its first line.
+/// The longest time from the start of the process to its first line.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// From the broken pipe to the end of its output. Its own graceful stop takes up to two seconds.
+/// The longest time from the broken pipe to the end of its output. The child's own graceful stop takes up to two
+/// seconds.
 const STOP_TIMEOUT: Duration = Duration::from_secs(4);
-/// No line of its is longer.
+/// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 64 << 10;
 
 /// Why the built-in server did not start. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
-    /// The program could not be run at all.
+    /// The program could not be executed.
     #[error("start the built-in server from `{program}`: {source}")]
     Run {
         /// The program.
         program: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// It ran, but did not say where it listens. Its own message is on standard error.
+    /// It ran, but did not print where it listens. Its own message is on standard error.
     #[error("start the built-in server: it {what}")]
     Silent {
         /// What it did instead.
@@ -44,7 +45,7 @@ pub enum SpawnError {
 #[derive(Debug)]
 pub struct EmbeddedServer {
     child: Child,
-    /// Closed to stop the child.
+    /// The child's standard input. Closing it stops the child.
     tie: Option<ChildStdin>,
     lines: Receiver<String>,
     url: String,
@@ -62,7 +63,7 @@ impl EmbeddedServer {
             .args(behaviour.arguments())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
-        // Ctrl-C goes to the whole group of a terminal: the server has to outlive the closing of the clients.
+        // A terminal sends Ctrl-C to its whole process group; the server has to run until the clients have closed.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(|source| SpawnError::Run {
@@ -81,17 +82,17 @@ impl EmbeddedServer {
         Ok(server)
     }
 
-    /// Where it listens: `ws://127.0.0.1:PORT`.
+    /// Its address: `ws://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Its process id, for those who measure it.
+    /// Its process id, for measuring it.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Stops it and returns what it counted; `None` if it did not say within four seconds.
+    /// Stops it and returns its counts; `None` if it did not print them within four seconds.
     pub fn stop(mut self) -> Option<Counts> {
         let last = self.end()?;
         serde_json::from_str(&last).ok()
@@ -109,10 +110,11 @@ impl EmbeddedServer {
         Err(SpawnError::Silent { what })
     }
 
-    /// Wakes it if it stands still, breaks the tie, waits for the end of the output, and makes sure of the end. Returns the last line.
+    /// Breaks the tie, continues the child if it is stopped, waits for the end of the output, and kills the child if
+    /// it still runs. Returns the last line.
     fn end(&mut self) -> Option<String> {
         drop(self.tie.take()?);
-        // A stopped process sees no broken pipe.
+        // A stopped process cannot notice the broken pipe.
         #[cfg(unix)]
         self.resume();
         let deadline = Instant::now() + STOP_TIMEOUT;
@@ -123,7 +125,7 @@ impl EmbeddedServer {
         {
             last = Some(line);
         }
-        // Its output has ended or its time is over, so nothing is lost by it.
+        // Its output has ended or its time is over, so killing it loses nothing.
         let _ = self.child.kill();
         let _ = self.child.wait();
         last
@@ -133,7 +135,8 @@ impl EmbeddedServer {
     fn resume(&self) {
         use rustix::process::{Pid, Signal, kill_process};
 
-        // It has not been waited for, so no other process has its id. Where it cannot be sent a signal, it is gone.
+        // Nothing has waited for the process yet, so no other process has its id. Ignores the error: then the process
+        // is gone.
         if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
             let _ = kill_process(pid, Signal::CONT);
         }
@@ -146,7 +149,7 @@ impl Drop for EmbeddedServer {
     }
 }
 
-/// The lines of a child as they come; the channel closes at the end of its output.
+/// Sends the lines of a child as they come; the channel closes at the end of its output.
 fn read_lines(output: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = sync_channel(16);
     thread::spawn(move || {

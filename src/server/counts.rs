@@ -1,5 +1,5 @@
-//! What the built-in server saw: plain counts, and the handle that takes them while it runs.
-//! The servers in `tests/targets` count the same things under the same names.
+//! The counts of the built-in server, and a handle to read them while it runs.
+//! The servers in `tests/targets` count the same events under the same names.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-/// What a server counted. As JSON: one flat object with these names.
+/// The counts of a server. As JSON: one flat object with these names.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counts {
@@ -29,29 +29,29 @@ pub struct Counts {
     pub pongs: u64,
     /// Pings sent.
     pub pinged: u64,
-    /// Connections given up by the heartbeat.
+    /// Connections that the heartbeat gave up.
     pub reaped: u64,
-    /// Messages left without an answer on purpose.
+    /// Messages that were not answered on purpose.
     pub dropped: u64,
-    /// Messages sent unasked.
+    /// Messages sent without being asked.
     pub pushed: u64,
     /// Ended connections by the close code received: 1005 for an empty Close, 1006 for none at all.
     pub closes: BTreeMap<u16, u64>,
 }
 
 impl Counts {
-    /// Messages received, text and binary.
+    /// Messages received, text and binary together.
     pub fn messages(&self) -> u64 {
         self.text + self.binary
     }
 
-    /// Connections open now.
+    /// Connections that are open now.
     pub fn open(&self) -> u64 {
         self.opened.saturating_sub(self.closed)
     }
 }
 
-/// A handle on the counts of a running server. Clones count together.
+/// A handle on the counts of a running server. All clones share the same counts.
 #[derive(Debug, Clone, Default)]
 pub struct Counter(Arc<Cells>);
 
@@ -73,7 +73,7 @@ struct Cells {
 }
 
 impl Counter {
-    /// The counts as they are now.
+    /// The current counts.
     pub fn counts(&self) -> Counts {
         let cells = &*self.0;
         let closes = cells.closes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,7 +94,7 @@ impl Counter {
         }
     }
 
-    /// Counts a connection as opened now, and as closed when the guard is dropped, however that comes about.
+    /// Counts a connection as opened now, and as closed when the guard is dropped for any reason.
     pub(super) fn open(&self) -> Opened {
         self.0.opened.fetch_add(1, Relaxed);
         Opened {
@@ -111,7 +111,7 @@ impl Counter {
 /// The code of a connection that ended without a Close frame (RFC 6455 section 7.1.5).
 const NO_CLOSE_FRAME: u16 = 1006;
 
-/// One open connection, as the counts see it.
+/// Counts one open connection.
 #[derive(Debug)]
 pub(super) struct Opened {
     counter: Counter,
@@ -153,7 +153,7 @@ impl Opened {
         self.counter.0.pushed.fetch_add(1, Relaxed);
     }
 
-    /// The peer sent a Close frame with this code; 1005 where it had none.
+    /// Records the code of the peer's Close frame; 1005 for an empty frame.
     pub(super) fn close_received(&mut self, code: u16) {
         self.code = code;
     }

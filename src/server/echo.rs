@@ -1,4 +1,4 @@
-//! The listener of the built-in server: accepts up to the limit of descriptors, and stops gracefully.
+//! The listener of the built-in server: accepts connections up to the limit of descriptors, and stops gracefully.
 
 use std::future::Future;
 use std::io;
@@ -18,19 +18,20 @@ use super::session::{self, Terms};
 use crate::engine::make_room;
 
 const BACKLOG: i32 = 4096;
-/// Descriptors that are not for connections: the listener, the runtime, standard streams.
+/// Descriptors that are not used for connections: the listener, the runtime, standard streams.
 const RESERVED_DESCRIPTORS: u64 = 32;
-/// Descriptors that room is made for at once, at most: each takes some bytes of the kernel's memory.
+/// The most descriptors that space is reserved for in advance: each takes a few bytes of kernel memory.
 const ROOM: u64 = 65_536;
-/// From the stop to the end of the last connection.
+/// The longest time from the stop to the end of the last connection.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
-/// A stop closes a connection this often, so that not all clients come back at once; within a second all the same.
+/// The time between two closes during a stop, so that not all clients reconnect at once. `MAX_SPREAD` limits the total
+/// to one second.
 const BETWEEN_CLOSES: Duration = Duration::from_micros(100);
 const MAX_SPREAD: Duration = Duration::from_secs(1);
-/// After an accept that failed, most likely for want of a descriptor.
+/// The wait after an accept that failed, most likely because there was no free descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// A WebSocket server that sends each message back. Light: one thread serves all its connections.
+/// A WebSocket server that sends each message back. One thread serves all its connections.
 #[derive(Debug)]
 pub struct EchoServer {
     listener: TcpListener,
@@ -41,8 +42,8 @@ pub struct EchoServer {
 }
 
 impl EchoServer {
-    /// Listens on an address; port 0 takes a free one. Raises the soft limit of file descriptors to the hard
-    /// one. Must be called within a tokio runtime.
+    /// Listens on an address; port 0 chooses a free port. Raises the soft limit of file descriptors to the hard
+    /// limit. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// The address cannot be listened on, or the behaviour names a time of zero or a share above one.
@@ -60,23 +61,23 @@ impl EchoServer {
         })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it listens, for a client.
+    /// The URL for clients.
     pub fn url(&self) -> String {
         format!("ws://{}", self.address)
     }
 
-    /// A handle to read the counts while it runs.
+    /// A handle to read the counts while the server runs.
     pub fn counter(&self) -> Counter {
         self.counter.clone()
     }
 
-    /// Serves until `stop` is done; then sends Close 1001 to all, over a second at most where they are many, waits for
-    /// their answers, and returns what it counted; two seconds after the stop at the latest.
+    /// Serves until `stop` completes. Then sends Close 1001 to all clients (spread over up to one second if there are
+    /// many), waits for their answers, and returns the counts, at most two seconds after the stop.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Counts {
         let (stopping, stopped) = watch::channel(None);
         let started = Instant::now();
@@ -116,7 +117,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    // On Windows it would let a second server take the same port.
+    // On Windows this option would let a second server take the same port.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -125,8 +126,9 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// As many as there may be descriptors, with room made for them; the rest waits in the backlog. A limit that cannot be raised or read
-/// is taken as the smallest one in common use.
+/// The most connections at once: the limit of descriptors, with space for them reserved; more clients wait in the
+/// backlog.
+/// If the limit cannot be raised or read, assumes the smallest one in common use.
 fn max_connections() -> usize {
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(256);
     make_room(descriptors.min(ROOM));

@@ -1,6 +1,6 @@
-//! The built-in server: a plain echo for load tests and first tries, able to push, ping, wait and drop, and to watch
-//! its clients by a heartbeat, rightly or with a fault.
-//! Runs on one thread, in this process ([`EchoServer`]) or as a child that ends with it ([`EmbeddedServer`]).
+//! The built-in server: a plain echo for load tests and first tries, that can also push, ping, delay and drop, and
+//! watch its clients with a heartbeat, correct or with a defect. Runs on one thread, in this process ([`EchoServer`])
+//! or as a child process that ends with it ([`EmbeddedServer`]).
 
 mod agenda;
 mod behaviour;

@@ -1,21 +1,21 @@
-//! An event again and again, on times fixed from the start.
-//! Knows no timer; the time is handed in.
+//! A repeated event, at times that are fixed from the start.
+//! Uses no timer; the caller passes the time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// An event every so often. A late one does not move those that follow.
+/// An event that repeats at a fixed interval. A late event does not delay the following ones.
 #[derive(Debug)]
 pub(super) struct Schedule {
     first: Instant,
     every: Duration,
-    /// Events that are over: the next one is at `first + over * every`.
+    /// The number of past events: the next one is at `first + over * every`.
     over: u64,
 }
 
 impl Schedule {
-    /// `every` is above zero.
+    /// Creates a schedule; `every` must be above zero.
     pub(super) fn new(first: Instant, every: Duration) -> Self {
         Self {
             first,
@@ -27,11 +27,11 @@ impl Schedule {
     /// When the next event is due.
     pub(super) fn at(&self) -> Instant {
         let ns = self.every.as_nanos().saturating_mul(self.over.into());
-        // 584 years of nanoseconds: what lies beyond never comes.
+        // After 584 years the nanoseconds overflow: later events never come.
         self.first + Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
     }
 
-    /// The number of the event that is due by now, from 1. Those missed before it are skipped.
+    /// Returns the number of the event that is due, from 1. Skips the missed events before it.
     pub(super) fn take(&mut self, now: Instant) -> Option<u64> {
         if now < self.at() {
             return None;
@@ -55,7 +55,7 @@ mod tests {
         assert_eq!(schedule.take(first + every / 2), Some(1));
         assert_eq!(schedule.take(first + every / 2), None);
         assert_eq!(schedule.at(), first + every);
-        // The second and third are skipped.
+        // The second and third events are skipped.
         assert_eq!(schedule.take(first + 7 * every / 2), Some(4));
         assert_eq!(schedule.at(), first + 4 * every);
     }

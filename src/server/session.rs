@@ -1,5 +1,5 @@
 //! One connection of the built-in server, from the accepted socket to the end of TCP.
-//! Answers all that is ready, flushes once, and reads nothing from a peer that does not take its answers.
+//! Answers everything that is ready, flushes once, and stops reading from a peer that does not read its answers.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -21,34 +21,34 @@ use super::behaviour::Behaviour;
 use super::counts::{Counter, Opened};
 use super::heartbeat::{self, Ends, Heart, Seen};
 
-/// From the accepted socket to the 101.
+/// The longest time from the accepted socket to the 101.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a Close frame may take to leave, and its answer to come.
+/// The longest time to send a Close frame and receive its answer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const READ_BUFFER: usize = 4 << 10;
 const WRITE_BUFFER: usize = 16 << 10;
-/// The longest message taken.
+/// The longest message that is accepted, in bytes.
 const MAX_MESSAGE: usize = 64 << 20;
 
-/// What a connection has to know of its server.
+/// What a connection needs to know of its server.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
     pub(super) behaviour: Behaviour,
-    /// The server has served since then.
+    /// When the server started.
     pub(super) started: Instant,
     /// The number of this connection, counted from the start of the server.
     pub(super) connection: u64,
 }
 
-/// Serves one accepted socket until the peer ends it, the heartbeat gives it up, or `stop` says over which time all
-/// connections are closed.
+/// Serves one accepted socket until the peer ends it, the heartbeat gives it up, or `stop` gives the time over which
+/// all connections are closed.
 pub(super) async fn serve(
     socket: TcpStream,
     terms: Terms,
     counter: Counter,
     mut stop: watch::Receiver<Option<Duration>>,
 ) {
-    // Without it answers would still be right, only slower.
+    // Ignores the error: without the option, answers are still correct, only slower.
     let _ = socket.set_nodelay(true);
     let handshake = tokio_tungstenite::accept_async_with_config(socket, Some(config()));
     let Ok(Ok(socket)) = timeout(HANDSHAKE_TIMEOUT, handshake).await else {
@@ -78,19 +78,19 @@ pub(super) async fn serve(
     }
 }
 
-/// Where a connection stands among all, from 0 to 1: the golden ratio spreads any number of them evenly.
+/// A number from 0 to 1 for each connection: the golden ratio spreads any number of connections evenly.
 fn phase(connection: u64) -> f64 {
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
     connection.wrapping_mul(GOLDEN) as f64 / u64::MAX as f64
 }
 
-/// Why a session has nothing more to do.
+/// Why a session ended.
 pub(super) enum End {
     /// The close handshake is done, or the peer is gone.
     Over,
     /// The heartbeat gives the peer up.
     Silent {
-        /// It has no room for what was sent to it.
+        /// Whether the peer has no room for what was sent to it.
         stuck: bool,
         ends: Ends,
     },
@@ -101,12 +101,12 @@ pub(super) struct Session {
     socket: WebSocketStream<TcpStream>,
     agenda: Agenda,
     heart: Option<Heart>,
-    /// A ping that waits for room to be sent.
+    /// A ping that waits until there is room to send it.
     ping: Option<Bytes>,
     opened: Opened,
-    /// A Close frame was sent or received: nothing may be sent behind it (RFC 6455 section 5.5.1).
+    /// Whether a Close frame was sent or received: nothing may be sent after it (RFC 6455 section 5.5.1).
     closing: bool,
-    /// Made when first needed: a plain echo never needs it.
+    /// Created on first use: a plain echo never needs it.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -145,7 +145,7 @@ impl Session {
                     return Poll::Ready(Ok(End::Over));
                 }
             }
-            // Only now: what has come may hold the missing pong.
+            // Judges only after reading: the received bytes may contain the missing pong.
             if let Some(end) = self.judge() {
                 return Poll::Ready(Ok(end));
             }
@@ -162,7 +162,7 @@ impl Session {
         }
     }
 
-    /// Whether the heartbeat gives the peer up now.
+    /// Decides whether the heartbeat gives the peer up now.
     fn judge(&mut self) -> Option<End> {
         let heart = self.heart.as_mut()?;
         let now = Instant::now();
@@ -181,18 +181,18 @@ impl Session {
             .then_some(End::Silent { stuck, ends })
     }
 
-    /// Makes the ping that is due by now, if any.
+    /// Creates the ping that is due, if any.
     fn beat(&mut self) -> bool {
         let beat = |heart: &mut Heart| heart.beat(Instant::now());
         let Some(ping) = self.heart.as_mut().and_then(beat) else {
             return false;
         };
-        // One that there was no room for makes way: a pong to the later one stands for both.
+        // Replaces a ping that could not be sent for lack of room: a pong to the later ping acknowledges both.
         self.ping = Some(ping);
         true
     }
 
-    /// Sends one thing that is due, or reads one message and answers it. False: the connection has ended.
+    /// Sends one thing that is due, or reads one message and answers it. Returns false if the connection has ended.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         ready!(self.socket.poll_ready_unpin(cx))?;
         if let Some(payload) = self.ping.take() {
@@ -219,7 +219,7 @@ impl Session {
     }
 
     fn take_due(&mut self) -> Option<Message> {
-        // The clock is only read where there is a plan at all.
+        // Reads the clock only if something is planned.
         self.agenda.next()?;
         Some(match self.agenda.take_due(Instant::now())? {
             Due::Answer(message) => message,
@@ -255,7 +255,7 @@ impl Session {
                 self.end_sending();
                 return None;
             }
-            // Never read, only written.
+            // This variant is never received, only written.
             Message::Frame(_) => return None,
         }
         if self.closing {
@@ -271,7 +271,7 @@ impl Session {
         }
     }
 
-    /// Ready when the next thing is due.
+    /// Is ready when the next action is due.
     fn poll_sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let beat = self.heart.as_ref().map(Heart::next);
         let Some(at) = self.agenda.next().into_iter().chain(beat).min() else {
@@ -291,7 +291,7 @@ impl Session {
         self.ping = None;
     }
 
-    /// Ends a connection whose peer is silent. One that takes no bytes would not take a Close frame either.
+    /// Ends a connection whose peer is silent. A peer that takes no bytes would not take a Close frame either.
     async fn reap(&mut self, stuck: bool, ends: Ends) {
         self.opened.reaped();
         match ends {
@@ -301,7 +301,7 @@ impl Session {
         }
     }
 
-    /// Closes the connection, and waits a second at most for the answer.
+    /// Sends a Close frame, and waits at most one second for the answer.
     async fn part(&mut self, code: CloseCode, reason: &'static str) {
         let parting = async {
             self.close(code, reason).await;
@@ -313,13 +313,13 @@ impl Session {
         }
     }
 
-    /// Lets TCP end with a RST, so that nothing is kept for a peer that does not take it.
+    /// Ends TCP with a RST, so that the kernel keeps no data for a peer that does not read it.
     fn abort(&self) {
-        // Without it the end would still come, only later.
+        // Ignores the error: without the option the connection still ends, only later.
         let _ = SockRef::from(self.socket.get_ref()).set_linger(Some(Duration::ZERO));
     }
 
-    /// Sends a Close frame, if it still can be sent.
+    /// Sends a Close frame if possible.
     async fn close(&mut self, code: CloseCode, reason: &'static str) {
         self.end_sending();
         let frame = CloseFrame {
@@ -330,7 +330,7 @@ impl Session {
     }
 }
 
-/// What to tell a peer that broke a rule; nothing to one that is gone.
+/// The close code and reason for a peer that broke a rule; `None` for one that is gone.
 fn verdict(error: &Error) -> Option<(CloseCode, &'static str)> {
     match error {
         Error::Protocol(_) => Some((CloseCode::Protocol, "protocol error")),
@@ -344,7 +344,8 @@ fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        // One message is taken in before the next has to wait: that is all a connection can hold.
+        // The buffer has room for one message; the next one has to wait. So this is the most that a connection can
+        // hold.
         .max_write_buffer_size(WRITE_BUFFER + MAX_MESSAGE + 4096)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE))

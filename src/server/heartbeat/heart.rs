@@ -1,5 +1,5 @@
 //! The heartbeat of one connection: when a ping is due, which pongs are missing, and whether the client is given up.
-//! Knows no socket; the time and what was seen are handed in.
+//! Uses no socket; the caller passes the time and what was seen.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,48 +13,48 @@ use super::policy::{Ends, Judges, Pings, Policy};
 use crate::scenario::ServerHeartbeat;
 use crate::server::schedule::Schedule;
 
-/// Pings whose pongs are watched at a time. Those behind them are sent all the same: the first decides.
+/// The most pings whose pongs are watched at a time. Later pings are sent all the same: the first one decides.
 const MAX_WATCHED: usize = 64;
-/// An overdue client of whom something was not read yet is looked at again after this, and so many times. One turn of
-/// the runtime lies between two looks.
+/// How long to wait before checking again a client with an overdue pong and unread bytes, and how often to check. The
+/// runtime gets one turn between two checks.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const MAX_LOOKS: u32 = 64;
-/// Keeps the choice of phases apart from the choice of messages to drop.
+/// Makes the random phases independent of the choice of messages to drop.
 const PHASES: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// One client's heartbeat.
+/// The heartbeat of one client.
 #[derive(Debug)]
 pub(in crate::server) struct Heart {
     policy: Policy,
     interval: Duration,
     timeout: Duration,
     schedule: Schedule,
-    /// Added to the number of a ping, so that no pong fits by accident.
+    /// Added to the number of a ping, so that a pong cannot match by accident.
     salt: u64,
     /// The number of the last ping, from 1.
     last: u64,
-    /// In order: number, and when its pong is overdue.
+    /// Pings without a pong, in order: the number, and when the pong is overdue.
     unanswered: VecDeque<(u64, Instant)>,
-    /// The last ping has not been tried to write yet.
+    /// Whether no write of the last ping has been tried yet.
     is_fresh: bool,
     looks: u32,
-    /// Set while a pong is overdue and may still be among what was not read.
+    /// When to check again, while a pong is overdue and may be among the unread bytes.
     look_at: Option<Instant>,
 }
 
 /// What is known of a client when its pong is overdue.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::server) struct Seen {
-    /// Bytes wait to be sent for which it has no room.
+    /// Whether bytes wait to be sent because the client has no room for them.
     pub(in crate::server) stuck: bool,
-    /// This server itself does not read on at present.
+    /// Whether this server itself has paused reading.
     pub(in crate::server) busy: bool,
-    /// Something has come that was not read.
+    /// Whether received bytes were not read yet.
     pub(in crate::server) unread: bool,
 }
 
 impl Heart {
-    /// The heart of a connection: `seed` is its own, `started` is when the server started.
+    /// Creates the heart of a connection: `seed` is the connection's own, `started` is when the server started.
     pub(in crate::server) fn new(
         heartbeat: ServerHeartbeat,
         seed: u64,
@@ -82,7 +82,7 @@ impl Heart {
         }
     }
 
-    /// When there is something to do next.
+    /// When the next action is due.
     pub(in crate::server) fn next(&self) -> Instant {
         if let Some(at) = self.look_at {
             return at;
@@ -93,8 +93,8 @@ impl Heart {
             .map_or(ping, |(_, at)| ping.min(*at))
     }
 
-    /// The payload of a ping that is due by now. Its pong has time from here on, and not from when there is room for
-    /// it. None is sent to a client whose fate is open.
+    /// The payload of a ping that is due. The time for its pong starts now, not when there is room to send the ping.
+    /// Returns `None` while it is undecided whether the client is given up.
     pub(in crate::server) fn beat(&mut self, now: Instant) -> Option<Bytes> {
         if self.look_at.is_some() {
             return None;
@@ -108,8 +108,8 @@ impl Heart {
         Some(Bytes::copy_from_slice(&payload.to_be_bytes()))
     }
 
-    /// The ping that was due has been written, or there was no room for it: its time starts now, so that a client
-    /// never has less of it than promised.
+    /// Reports that the ping was written, or that there was no room for it: the time for its pong starts now, so that
+    /// a client never has less time than promised.
     pub(in crate::server) fn tried(&mut self, now: Instant) {
         if !std::mem::take(&mut self.is_fresh) {
             return;
@@ -120,7 +120,7 @@ impl Heart {
         }
     }
 
-    /// A pong came. It acknowledges its ping and all before (RFC 6455 section 5.5.3).
+    /// Reports a pong. It acknowledges its ping and all earlier ones (RFC 6455 section 5.5.3).
     pub(in crate::server) fn pong(&mut self, payload: &[u8]) {
         let Ok(payload) = payload.try_into() else {
             return;
@@ -136,7 +136,7 @@ impl Heart {
         }
     }
 
-    /// Whether a client is judged before what it has sent is read.
+    /// Whether clients are judged before their sent bytes are read.
     pub(in crate::server) fn judges_before_reading(&self) -> bool {
         self.policy.judges == Judges::BeforeReading
     }
@@ -147,7 +147,7 @@ impl Heart {
         overdue && self.look_at.is_none_or(|at| at <= now)
     }
 
-    /// Whether a client whose pong is overdue is given up.
+    /// Decides whether a client with an overdue pong is given up.
     pub(in crate::server) fn gives_up(&mut self, now: Instant, seen: Seen) -> bool {
         if seen.stuck && self.policy.judges == Judges::WithRoom {
             self.start_anew(now);
@@ -162,12 +162,12 @@ impl Heart {
         true
     }
 
-    /// How a client that is given up is told.
+    /// How the connection of a client that is given up is ended.
     pub(in crate::server) fn ends(&self) -> Ends {
         self.policy.ends
     }
 
-    /// Gives the last ping all its time again, and forgets those before.
+    /// Restarts the time of the last ping, and forgets the earlier ones.
     fn start_anew(&mut self, now: Instant) {
         let last = self.unanswered.pop_back();
         self.unanswered.clear();
@@ -182,7 +182,7 @@ impl Heart {
             Pings::Apart => now + self.timeout,
             Pings::Together => {
                 let (tick, interval) = (self.schedule.at(), self.interval);
-                // A server that stood still pings late, and must not take that for its clients' silence.
+                // A server that stood still sends its pings late, and must not blame its clients for that.
                 let is_near = tick.saturating_duration_since(now) < interval / 2;
                 if is_near { tick + interval } else { tick }
             }
@@ -190,7 +190,7 @@ impl Heart {
     }
 }
 
-/// The first tick of a clock that lies behind `time`.
+/// The first tick of a clock after `time`.
 fn tick_after(time: Instant, started: Instant, interval: Duration) -> Instant {
     let mut ticks = Schedule::new(started, interval);
     ticks.take(time);
@@ -213,7 +213,7 @@ mod tests {
         ..UNREAD
     };
 
-    /// A ping each second, five seconds for each pong.
+    /// A heart with a ping each second, and five seconds for each pong.
     fn heart(seed: u64, opened: Instant, defect: Option<Defect>) -> Heart {
         let heartbeat = ServerHeartbeat {
             interval: SECOND,
@@ -223,7 +223,7 @@ mod tests {
         Heart::new(heartbeat, seed, opened, opened)
     }
 
-    /// Sends so many pings in time, and returns their payloads and the time of the last.
+    /// Sends `number` pings on time, and returns their payloads and the time of the last.
     fn beats(heart: &mut Heart, number: usize) -> (Vec<Bytes>, Instant) {
         let mut now = heart.next();
         let mut payloads = Vec::new();
@@ -285,7 +285,7 @@ mod tests {
         let (payloads, last) = beats(&mut heart, 3);
         heart.pong(&payloads[0]);
         assert!(!heart.is_overdue(last + 4 * SECOND - SECOND / 10));
-        // The second was sent a second before the last.
+        // The second ping was sent one second before the last.
         assert!(heart.is_overdue(last + 4 * SECOND));
         heart.pong(&payloads[2]);
         assert!(!heart.is_overdue(last + 9 * SECOND));
@@ -309,7 +309,7 @@ mod tests {
         let due = heart.next();
         heart.beat(due).unwrap();
         heart.tried(due + SECOND);
-        // Not again, when there is room at last.
+        // Does not restart the time when there is room at last.
         heart.tried(due + 2 * SECOND);
         assert!(!heart.is_overdue(due + 6 * SECOND - SECOND / 10));
         assert!(heart.is_overdue(due + 6 * SECOND));

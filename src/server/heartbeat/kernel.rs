@@ -1,26 +1,27 @@
-//! What the kernel knows about a connection, and the runtime may not know yet.
-//! Asked only before a client is given up.
+//! What the kernel knows about a connection when the runtime may not know it yet.
+//! Called only before a client is given up.
 
 use std::mem::MaybeUninit;
 
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-/// Whether something has come that was not read: bytes, or the end. The runtime may not know of it yet: a process can be
-/// stopped right after it has looked at its sockets.
+/// Whether bytes, or the end of the connection, have arrived and were not read. The runtime may not know of it yet: a
+/// process can be stopped right after the runtime has checked its sockets.
 pub(in crate::server) fn has_arrived(socket: &TcpStream) -> bool {
     let mut byte = [MaybeUninit::uninit()];
     SockRef::from(socket).peek(&mut byte).is_ok()
 }
 
-/// Whether bytes wait to be sent for which the peer has no room.
+/// Whether bytes wait to be sent because the peer has no room for them.
 #[cfg(target_os = "linux")]
 pub(in crate::server) fn is_stuck(socket: &TcpStream) -> bool {
     let options = SockRef::from(socket);
     let Ok(before) = options.tcp_notsent_lowat() else {
         return !is_writable(socket);
     };
-    // Under this limit a socket is writable only if each byte has left. It is put back before the next write.
+    // With this limit, a socket is writable only if each byte has been sent. The limit is restored before the next
+    // write.
     if options.set_tcp_notsent_lowat(1).is_err() {
         return !is_writable(socket);
     }
@@ -35,13 +36,13 @@ pub(in crate::server) fn is_stuck(socket: &TcpStream) -> bool {
     !is_writable(socket)
 }
 
-/// Elsewhere nothing tells.
+/// Other systems do not tell.
 #[cfg(not(unix))]
 pub(in crate::server) fn is_stuck(_socket: &TcpStream) -> bool {
     false
 }
 
-/// A socket that has failed is writable: its error is found by writing.
+/// Whether a write can succeed or fail at once. A failed socket counts as writable: writing finds its error.
 #[cfg(unix)]
 fn is_writable(socket: &TcpStream) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -1,5 +1,6 @@
-//! The heartbeat of the built-in server: pings each client on a schedule of its own, and gives up who does not answer.
-//! What it does wrong where it is told to stands in one table, [`policy`].
+//! The heartbeat of the built-in server: pings each client on its own schedule, and gives up clients that do not
+//! answer.
+//! The table [`policy`] lists what each defect makes it do wrong.
 
 mod heart;
 mod kernel;

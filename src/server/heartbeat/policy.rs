@@ -1,54 +1,56 @@
-//! What a heartbeat does, and the one thing each defect changes about it.
-//! A guilty server breaks one rule and keeps all others, so that a test can tell which rule a contract found broken.
+//! The behaviour of a heartbeat, and the one change that each defect makes to it.
+//! A server with a defect breaks one rule and keeps all others, so that a test can tell which rule a contract found
+//! broken.
 
 use std::time::Duration;
 
 use crate::scenario::{Defect, ServerHeartbeat};
 
-/// The closes of a heartbeat that is right, and of one that is not (RFC 6455 section 7.4.1).
+/// The close codes of a correct heartbeat, and of a wrong one (RFC 6455 section 7.4.1).
 const INTERNAL_ERROR: u16 = 1011;
 const NORMAL: u16 = 1000;
-/// How long the slow handler of [`Defect::SlowPong`] takes for a message.
+/// The time that the slow handler of [`Defect::SlowPong`] takes for a message.
 const SLOW_HANDLER: Duration = Duration::from_millis(100);
 
-/// The choices of a heartbeat.
+/// The settings of a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Policy {
     pub(super) pings: Pings,
     pub(super) judges: Judges,
     pub(super) ends: Ends,
-    /// Messages are handled one after the other, each for so long, and nothing is read meanwhile.
+    /// The time that each message takes, one after the other, if any; nothing is read meanwhile.
     pub(super) handler: Option<Duration>,
 }
 
 /// When clients are pinged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pings {
-    /// Each on a schedule of its own, which starts at random.
+    /// Each client on its own schedule, which starts at a random time.
     Apart,
-    /// All at the ticks of one clock; a ping has time until the next tick, or the one behind it where that is near.
+    /// All clients at the ticks of one clock. A pong is overdue at the next tick, or at the one after it if that is
+    /// near.
     Together,
 }
 
-/// When a pong that is overdue is held against a client.
+/// When an overdue pong makes the server give up a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Judges {
-    /// When all that has come is read.
+    /// After all received bytes were read.
     AfterReading,
-    /// Before what has come is read.
+    /// Before the received bytes are read.
     BeforeReading,
-    /// When all that has come is read, and only while there is room in the send buffer.
+    /// After all received bytes were read, and only while there is room in the send buffer.
     WithRoom,
-    /// At no time.
+    /// Never.
     Never,
 }
 
-/// How a client that is given up is told.
+/// How the connection of a client that is given up is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum Ends {
-    /// By a Close frame with this code.
+    /// With a Close frame that has this code.
     Close(u16),
-    /// By the end of TCP alone.
+    /// With the end of TCP only.
     Silently,
 }
 
@@ -76,7 +78,7 @@ impl Policy {
     }
 }
 
-/// How long each message is handled, where one has to wait for the other.
+/// The time that each message takes, if messages are processed one after the other.
 pub(in crate::server) fn slow_handler(heartbeat: ServerHeartbeat) -> Option<Duration> {
     Policy::of(heartbeat.defect).handler
 }

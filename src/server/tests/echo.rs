@@ -1,5 +1,5 @@
-//! The built-in server over loopback, with tokio-tungstenite as its client.
-//! Port 0 throughout; every wait is bounded.
+//! Tests the built-in server over loopback, with tokio-tungstenite as the client.
+//! Uses port 0 everywhere; every wait has a limit.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -88,7 +88,7 @@ async fn a_message_that_crosses_the_stop_does_not_spoil_the_close() {
     let server = Running::start(Behaviour::default());
     let mut client = server.client().await;
     let stopped = tokio::spawn(server.stop());
-    // The Close frame is here, but the client has not read it yet.
+    // The Close frame has arrived, but the client has not read it yet.
     soon(client.get_ref().readable()).await.unwrap();
     client.send(Message::text("too late")).await.unwrap();
     assert_eq!(close_code(&next(&mut client).await), Some(CloseCode::Away));
@@ -170,7 +170,7 @@ async fn a_peer_that_does_not_read_is_not_read_either() {
     let server = Running::start(Behaviour::default());
     let mut client = server.client().await;
     let message = Message::binary(vec![1; 1 << 20]);
-    // Kernel buffers hold some messages; then the server must stop taking more.
+    // The kernel's buffers hold some messages; then the server must stop reading.
     let flood = async {
         for _ in 0..256 {
             client.send(message.clone()).await.unwrap();
@@ -185,7 +185,7 @@ async fn a_peer_that_does_not_read_is_not_read_either() {
 
 #[tokio::test]
 async fn a_broken_rule_is_answered_with_its_close_code() {
-    // Masked with zeros: an unknown opcode, text that is not UTF-8, and a header that promises 1 TiB.
+    // Masked with zeros: an unknown opcode, text that is not UTF-8, and a header that announces 1 TiB.
     let cases: [(&[u8], u16); 3] = [
         (&[0x83, 0x80, 0, 0, 0, 0], 1002),
         (&[0x81, 0x81, 0, 0, 0, 0, 0xff], 1007),

@@ -1,4 +1,4 @@
-//! Each defect shows its own fault; the correct heartbeat beside it shows none of them.
+//! Tests that each defect shows its own fault, and that the correct heartbeat shows none of them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::running::{
 use crate::scenario::Defect;
 use crate::server::Behaviour;
 
-/// What a silent client sees behind its pings, and how long after the first.
+/// What a silent client receives after its pings, and how long after the first ping.
 async fn fate_of_a_silent_client(defect: Defect) -> (Option<(u8, Vec<u8>)>, Duration) {
     let server = Running::start(watching(Some(defect)));
     let mut client = Bare::connect(server.address).await;
@@ -72,7 +72,7 @@ async fn a_slow_pong_waits_for_the_messages_before_it() {
         client.send(TEXT, b"slow").await;
     }
     client.send(PING, b"late").await;
-    // The pongs of the client wait too, without harm to it.
+    // The client's pongs wait too, but that does not make the server give it up.
     let mut echoes = 0;
     loop {
         match client.frame().await.unwrap() {

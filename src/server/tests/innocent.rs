@@ -1,4 +1,4 @@
-//! The correct heartbeat: pings in time, apart from each other, and ends who does not answer, in every way.
+//! Tests the correct heartbeat: pings are on time and not synchronous, and silent clients of every kind are given up.
 
 use std::time::Duration;
 
@@ -15,15 +15,15 @@ use crate::scenario::Defect;
 use crate::server::{Behaviour, Push};
 use crate::units::ByteSize;
 
-/// How late a busy machine may make things.
+/// The delay that a busy machine may cause.
 pub(super) const LATE: Duration = Duration::from_millis(80);
 
-/// Whether a time is as expected, on a machine that may be busy just then.
+/// Whether a time is as expected, on a machine that may be busy at that moment.
 pub(super) fn is_near(time: Duration, expected: Duration) -> bool {
     time > expected - LATE / 2 && time < expected + LATE
 }
 
-/// Sends so much that a client which does not read has no room soon.
+/// Sends so much that a client that does not read soon has no room.
 pub(super) const FLOOD: Push = Push {
     every: Duration::from_millis(5),
     size: ByteSize(1 << 20),
@@ -39,7 +39,7 @@ async fn a_silent_client_is_told_1011_after_its_time_and_not_before() {
     let pinged = Instant::now();
     assert!(pinged - dialed >= INTERVAL / 2);
     assert!(pinged - opened < INTERVAL + LATE);
-    // The second ping does not put it off.
+    // A second ping does not extend the deadline.
     let mut frame = client.frame().await;
     if matches!(frame, Some((PING, _))) {
         frame = client.frame().await;
@@ -122,7 +122,7 @@ async fn who_does_not_read_is_cut_off_and_leaves_nothing_behind() {
         after > INTERVAL / 2 + TIMEOUT && after < INTERVAL + TIMEOUT + LATE,
         "{after:?}"
     );
-    // A FIN would wait for ever behind what is not read.
+    // A FIN would wait forever behind the bytes that are not read.
     let error = SockRef::from(&client.0).take_error().unwrap().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     assert_eq!(server.stop().await.reaped, 1);
@@ -147,7 +147,7 @@ async fn a_few_bytes_without_room_are_enough_to_tell() {
         assert!(opened.elapsed() < Duration::from_secs(5), "still there");
         sleep(Duration::from_millis(1)).await;
     }
-    // A Close frame would have been given a second.
+    // A Close frame would have had another second.
     assert!(
         opened.elapsed() < INTERVAL + TIMEOUT + LATE,
         "{:?}",
@@ -178,11 +178,11 @@ async fn clients_that_come_one_by_one_are_pinged_apart() {
     assert!(together < 0.3, "{together}");
 }
 
-/// How much the first pings to a hundred clients, who come evenly over an interval, fall together: the length of the
+/// How synchronous the first pings to a hundred clients are, which connect evenly over one interval: the length of the
 /// mean of their phases, from 0 to 1.
 pub(super) async fn togetherness(defect: Option<Defect>) -> f64 {
     const CLIENTS: u32 = 100;
-    // Long enough for a delay of this machine to be a small part of it.
+    // Long enough to make a delay of this machine a small part of it.
     const INTERVAL: Duration = Duration::from_millis(600);
     let mut behaviour = watching(defect);
     if let Some(heartbeat) = &mut behaviour.heartbeat {

@@ -1,4 +1,4 @@
-//! The built-in server over loopback: as an echo, with a correct heartbeat, and with each defect.
+//! Tests the built-in server over loopback: as an echo, with a correct heartbeat, and with each defect.
 
 mod echo;
 mod guilty;

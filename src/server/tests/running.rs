@@ -1,4 +1,5 @@
-//! A server that runs for one test, and clients of it: a polite one, and a bare one that does only what it is told.
+//! A server for one test, and clients for it: one that follows the protocol, and a bare one that does only what it is
+//! told.
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -64,7 +65,7 @@ pub(super) async fn next(client: &mut Client) -> Message {
     soon(client.next()).await.unwrap().unwrap()
 }
 
-/// The heartbeat of the tests: short, and with a timeout that is not the interval.
+/// The heartbeat of the tests: short, and with a timeout that differs from the interval.
 pub(super) const INTERVAL: Duration = Duration::from_millis(200);
 pub(super) const TIMEOUT: Duration = Duration::from_millis(150);
 
@@ -95,7 +96,8 @@ impl Bare {
         Self(client.into_inner())
     }
 
-    /// The next frame, opcode and payload; `None` at the end of TCP, whether FIN or RST. Frames are short here.
+    /// Reads the next frame, as opcode and payload; `None` at the end of TCP, by FIN or RST. All frames in these tests
+    /// are short.
     pub(super) async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut head = [0; 2];
         soon(self.0.read_exact(&mut head)).await.ok()?;
@@ -120,7 +122,7 @@ impl Bare {
     }
 }
 
-/// The payload of a Close frame with this code and reason.
+/// The expected Close frame with this code and reason.
 pub(super) fn close(code: u16, reason: &str) -> (u8, Vec<u8>) {
     (CLOSE, [&code.to_be_bytes(), reason.as_bytes()].concat())
 }

@@ -1,5 +1,5 @@
-//! A server that stands still for a while, as in a long collection of garbage or under `SIGSTOP`: clients who answered
-//! in time are not to blame.
+//! Tests a server that stands still for a while, as in a long garbage collection or under `SIGSTOP`: it must not give
+//! up clients that answered in time.
 
 use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,7 +20,7 @@ use crate::scenario::Defect;
 use crate::server::session::{Session, Terms};
 use crate::server::{Behaviour, Counter, EchoServer};
 
-/// A server with a thread of its own, as it is in its own process.
+/// A server on its own thread, as if it were in its own process.
 struct Apart {
     address: SocketAddr,
     runtime: Handle,
@@ -48,13 +48,13 @@ impl Apart {
         told.recv().unwrap()
     }
 
-    /// The server does nothing for this time.
+    /// Blocks the server for this time.
     fn stall(&self, time: Duration) {
         self.runtime.spawn(async move { thread::sleep(time) });
     }
 }
 
-/// Whether a client survives that answers a ping, while the server stands still until after the deadline.
+/// Whether a client survives if it answers a ping while the server stands still until after the deadline.
 async fn survives_a_stall(defect: Option<Defect>) -> bool {
     let server = Apart::start(watching(defect));
     let mut client = Bare::connect(server.address).await;
@@ -79,8 +79,8 @@ async fn a_stall_costs_no_client_but_by_the_one_defect() {
     }
 }
 
-/// A process can be stopped anywhere, also when the runtime has just looked at its sockets and is about to go on with
-/// what it knew. Nothing is awaited here between the pong and the judgement, so the runtime does not know of it.
+/// A process can be stopped anywhere, also just after the runtime has checked its sockets and before it acts on the
+/// result. The test awaits nothing between the pong and the judgement, so the runtime does not know of the pong.
 #[tokio::test]
 async fn a_pong_counts_before_the_runtime_has_heard_of_it() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
