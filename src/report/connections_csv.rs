@@ -1,5 +1,5 @@
 //! `connections.csv`: one row for each connection that did not end as planned.
-//! A server can put any text here (`close_reason`).
+//! The column `close_reason` holds text from the server, which can be anything.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use super::numbers::{cell, seconds, text_cell};
 use super::run_report::RunReport;
 use crate::measure::Ending;
 
-/// The columns, in order. Times are seconds since the first dial; the last is a span.
+/// The columns, in order. Times are seconds since the first dial; the last column is a duration.
 #[derive(Serialize)]
 struct Line<'a> {
     connection: u32,
@@ -49,10 +49,10 @@ const COLUMNS: [&str; 16] = [
     "tcp_last_ack_s",
 ];
 
-/// Writes `connections.csv`: a header at least.
+/// Writes `connections.csv`. The header is always written.
 ///
 /// # Errors
-/// When `out` does.
+/// When writing to `out` fails.
 pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
     let mut csv = csv::WriterBuilder::new()
         .has_headers(false)

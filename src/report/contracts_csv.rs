@@ -42,10 +42,10 @@ const COLUMNS: [&str; 13] = [
     "why",
 ];
 
-/// Writes `contracts.csv`: a header at least.
+/// Writes `contracts.csv`. The header is always written.
 ///
 /// # Errors
-/// When `out` does.
+/// When writing to `out` fails.
 pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
     let mut csv = csv::WriterBuilder::new()
         .has_headers(false)

@@ -1,5 +1,5 @@
 //! `histogram.csv`: each distribution as steps that get finer towards the end, ready to plot.
-//! The stages of a run are merged; run.json has each of them.
+//! Merges the stages of a run; `run.json` has each stage.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use crate::measure::{Summary, Value};
 /// Writes `histogram.csv`.
 ///
 /// # Errors
-/// When `out` does.
+/// When writing to `out` fails.
 pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record([
@@ -36,7 +36,7 @@ pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> 
     Ok(())
 }
 
-/// Each distribution once, in the order of the summary.
+/// The metric and cohort of each distribution, once, in the order of the summary.
 fn distributions(summary: &Summary) -> Vec<(&str, Option<&str>)> {
     let mut found = Vec::new();
     for row in &summary.metrics {

@@ -1,5 +1,5 @@
-//! The machine that ran the load: what a reader needs to compare two runs.
-//! No name and no address of it.
+//! The machine that ran the load: what a reader needs to know to compare two runs.
+//! Contains no host name and no address.
 
 use std::fs;
 
@@ -12,16 +12,16 @@ pub struct Host {
     pub os: String,
     /// `x86_64`, `aarch64`, …
     pub arch: String,
-    /// The release of the kernel, where it can be read.
+    /// The kernel's release, if it can be read.
     pub kernel: Option<String>,
-    /// Cores this process may use, where that is known.
+    /// The number of cores that this process may use, if known.
     pub cpus: Option<usize>,
-    /// The name of the processor, where it can be read.
+    /// The name of the processor, if it can be read.
     pub cpu_model: Option<String>,
 }
 
 impl Host {
-    /// This machine.
+    /// Reads the facts about this machine.
     pub fn detect() -> Self {
         let read = |path| fs::read_to_string(path).ok();
         Self {

@@ -1,5 +1,5 @@
-//! One run report as bytes: one file for each format, each a function into any `Write`.
-//! Nothing here opens a socket or decides anything; the verdict is made before.
+//! Writes the report of one run: one file for each format, each as a function that writes to any `Write`.
+//! Opens no socket and decides nothing: the verdict is passed in.
 
 mod connections_csv;
 mod contracts_csv;

@@ -1,32 +1,32 @@
-//! How numbers go into files: microseconds, seconds, and the statistics that fit each kind of metric.
-//! Exact where a float can be, and never more digits than were measured.
+//! Formats numbers for files: microseconds, seconds, and the statistics that fit each kind of metric.
+//! Exact as far as a float allows, and never with more digits than were measured.
 
 use crate::measure::{Histogram, Metric, Value};
 use crate::metric::{Unit, unit_of};
 use crate::units::visible;
 
-/// Microseconds, exact to the nanosecond.
+/// Converts to microseconds, exact to the nanosecond.
 pub(super) fn us(ns: u64) -> f64 {
     ns as f64 / 1e3
 }
 
-/// Seconds, to the microsecond.
+/// Converts to seconds, rounded to the microsecond.
 pub(super) fn seconds(ns: u64) -> f64 {
     rounded(ns as f64 / 1e9, 1e6)
 }
 
-/// With three decimals at most.
+/// Rounds to three decimals.
 pub(super) fn milli(value: f64) -> f64 {
     rounded(value, 1e3)
 }
 
-/// A cell: whole numbers without a point, unknown ones empty.
+/// Formats a cell: whole numbers without a decimal point, unknown values empty.
 pub(super) fn cell(value: Option<f64>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// A cell of text that a server may have written. Nothing in it moves the cursor of a terminal that shows the file, and
-/// no spreadsheet takes it for a formula: a quote before what begins like one makes it text.
+/// Formats a cell of text that a server may have written. Escapes what would move a terminal's cursor, and puts a
+/// quote before what begins like a formula, so that spreadsheets read it as text.
 pub(super) fn text_cell(text: &str) -> String {
     let shown = visible(text);
     match shown.starts_with(['=', '+', '-', '@']) {
@@ -35,7 +35,7 @@ pub(super) fn text_cell(text: &str) -> String {
     }
 }
 
-/// Large numbers have no decimals to spare, and stay as they are.
+/// Rounds to a multiple of `1 / scale`. Leaves large numbers unchanged: a float has no decimals left for them.
 fn rounded(value: f64, scale: f64) -> f64 {
     if value.abs() < 1e12 {
         (value * scale).round() / scale
@@ -49,7 +49,7 @@ pub(super) fn mean_us(times: &Histogram) -> Option<f64> {
     times.mean().map(|ns| milli(ns / 1e3))
 }
 
-/// The percentiles that every report of a distribution has.
+/// The percentiles that every report shows for a distribution.
 pub(super) const PERCENTILES: [(&str, f64); 5] = [
     ("p50", 50.0),
     ("p90", 90.0),

@@ -1,6 +1,6 @@
-//! `run.json`: the verdict and every metric with its whole distribution, so that runs can be compared years later. What
-//! happened over time, and to single connections, stands in the files beside it.
-//! Its shape is public and versioned; a field that does not apply to a metric is left out.
+//! `run.json`: the verdict and every metric with its whole distribution, so that runs can be compared years later.
+//! The timeline and single connections are in the files beside it.
+//! The format is public and versioned; a field that does not apply to a metric is left out.
 
 use std::io::Write;
 
@@ -15,7 +15,7 @@ use crate::measure::{Histogram, Metric, Summary, Value};
 use crate::metric::{self, Cause, Unit, unit_of};
 use crate::verdict::{ContractResult, Doubt, GateResult, Outcome, Times, Verdict, Warning};
 
-/// The version of the shape of `run.json`: raised when a reader of the old one could misread the new one.
+/// The version of the format of `run.json`: raised when a reader of the old format could misread the new one.
 pub const SCHEMA_VERSION: u32 = 1;
 
 #[derive(Serialize)]
@@ -105,7 +105,7 @@ struct Note {
     kind: &'static str,
     text: String,
     hint: Option<String>,
-    /// Of a doubt: the gates and promises that have no verdict by it.
+    /// For a doubt: the gates and promises that have no verdict because of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     concerns: Option<Vec<String>>,
 }
@@ -159,7 +159,7 @@ struct Values {
 /// Writes `run.json`.
 ///
 /// # Errors
-/// When `out` does.
+/// When writing to `out` fails.
 pub fn write(report: &RunReport<'_>, mut out: impl Write) -> Result<(), serde_json::Error> {
     serde_json::to_writer_pretty(&mut out, &document(report))?;
     writeln!(out).map_err(serde_json::Error::io)
@@ -273,7 +273,7 @@ impl From<&Warning> for Note {
     }
 }
 
-/// A doubt, and which gates and promises it concerns.
+/// Converts a doubt, with the gates and promises that it concerns.
 fn note_of(doubt: &Doubt, verdict: &Verdict) -> Note {
     let gates = verdict.gates.iter().map(|gate| gate.gate.clone());
     let promises = verdict.contracts.iter().map(ContractResult::name);
@@ -302,7 +302,7 @@ fn errors(summary: &Summary) -> Vec<Errors<'_>> {
     counted.filter(|errors| errors.count > 0).collect()
 }
 
-/// The whole distribution is kept of what was measured; of the totals only the statistics.
+/// Converts a metric. Measured metrics keep the whole distribution (`with_hdr`), totals only the statistics.
 fn row(metric: &Metric, with_hdr: bool) -> Row<'_> {
     let plain = Row {
         name: &metric.name,

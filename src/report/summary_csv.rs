@@ -1,5 +1,5 @@
-//! `summary.csv`: every statistic of every metric, one a row.
-//! Long rather than wide, so that a new metric never moves a column.
+//! `summary.csv`: every statistic of every metric, one per row.
+//! Uses rows instead of columns, so that a new metric never moves a column.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use super::run_report::RunReport;
 /// Writes `summary.csv`.
 ///
 /// # Errors
-/// When `out` does.
+/// When writing to `out` fails.
 pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record(["metric", "cohort", "stage", "stat", "value", "unit"])?;

@@ -1,4 +1,4 @@
-//! What happened around the connections, as `run.json` holds it. Times are seconds since the first dial.
+//! What happened around the connections, in the format of `run.json`. Times are seconds since the first dial.
 
 use serde::Serialize;
 
@@ -8,13 +8,13 @@ use crate::measure::{Incident, Relayed, Sockets, Surroundings, Usage};
 #[derive(Serialize)]
 pub(super) struct Around<'a> {
     incidents: Vec<Happened<'a>>,
-    /// `None`: all that was to be done to the target was.
+    /// `None`: all faults of the target were carried out.
     fault_failed: Option<&'a str>,
-    /// `None`: there is no path.
+    /// `None`: the scenario has no path.
     relay: Option<Relay>,
-    /// `None`: nobody looked.
+    /// `None`: the sockets were not observed.
     sockets: Option<Table>,
-    /// `None`: nobody looked.
+    /// `None`: the resources were not observed.
     usage: Option<BeforeAndAfter>,
 }
 

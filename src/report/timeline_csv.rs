@@ -1,6 +1,6 @@
-//! `timeline.csv`: one row for each step of time and cohort; second 0 is that of the first dial.
-//! Counts what was completed in that step, in every phase of the run. Steps are a second wide in runs of up to 720
-//! seconds, and wider in longer ones.
+//! `timeline.csv`: one row for each time step and cohort; second 0 starts with the first dial.
+//! Counts what was completed in that step, in every phase of the run. Steps are one second wide in runs of up to 720
+//! seconds, and wider in longer runs.
 
 use std::io::Write;
 
@@ -59,7 +59,7 @@ const COLUMNS: [&str; 19] = [
 /// Writes `timeline.csv`.
 ///
 /// # Errors
-/// When `out` does.
+/// When writing to `out` fails.
 pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
     let mut csv = csv::WriterBuilder::new()
         .has_headers(false)

@@ -1,4 +1,4 @@
-//! The folder of a report: made where it is not there, held by one run at a time, synced.
+//! The folder of a report: created if missing, locked by one run at a time, synced to disk.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use super::OutputError;
 use super::part::unguessable;
 
-/// Keeps every other run out of a folder. The kernel lets go of it when the process ends, however that ends.
+/// Keeps every other run out of a folder. The kernel releases the lock when the process ends for any reason.
 #[derive(Debug)]
 pub(super) struct Lock(Option<File>);
 
 impl Lock {
-    /// Takes the folder.
+    /// Locks the folder.
     ///
     /// # Errors
-    /// Another run has it.
+    /// When another run holds the lock.
     pub(super) fn take(folder: &Path) -> Result<Self, OutputError> {
-        // Some file systems have no locks, and some systems open no folders: there it stays open to all.
+        // Continues without a lock on systems that cannot open folders, and on file systems without locks.
         let Ok(file) = File::open(folder) else {
             return Ok(Self(None));
         };
@@ -34,13 +34,13 @@ impl Lock {
         }
     }
 
-    /// Whether no other run can be in the folder.
+    /// Whether it is certain that no other run uses the folder.
     pub(super) fn is_held(&self) -> bool {
         self.0.is_some()
     }
 }
 
-/// Makes a folder and those above it, and says which were not there before, the outermost first.
+/// Creates a folder and its missing parents, and returns the folders that it created, the outermost first.
 pub(super) fn make(folder: &Path) -> Result<Vec<PathBuf>, OutputError> {
     let above = folder
         .ancestors()
@@ -54,7 +54,7 @@ pub(super) fn make(folder: &Path) -> Result<Vec<PathBuf>, OutputError> {
     Ok(missing)
 }
 
-/// A new folder with this name, or with a number behind it: two runs may start in the same second.
+/// Creates a new folder with this name, or with a number appended, because two runs may start in the same second.
 pub(super) fn make_fresh(parent: &Path, name: &str) -> Result<PathBuf, OutputError> {
     let mut folder = parent.join(name);
     for number in 2..100 {
@@ -70,7 +70,7 @@ pub(super) fn make_fresh(parent: &Path, name: &str) -> Result<PathBuf, OutputErr
     Err(OutputError::at("create the folder", &folder)(taken))
 }
 
-/// Removes folders from the innermost on, as long as they are empty.
+/// Removes these folders, the innermost first, until one is not empty.
 pub(super) fn remove_empty(folders: &[PathBuf]) {
     for folder in folders.iter().rev() {
         if fs::remove_dir(folder).is_err() {
@@ -79,7 +79,7 @@ pub(super) fn remove_empty(folders: &[PathBuf]) {
     }
 }
 
-/// Removes a file, if there is one.
+/// Removes a file if it exists.
 pub(super) fn remove_if_there(file: &Path) -> io::Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -87,7 +87,7 @@ pub(super) fn remove_if_there(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes the renames last.
+/// Syncs the folder, so that renames in it survive a crash.
 #[cfg(unix)]
 pub(super) fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
@@ -98,7 +98,7 @@ pub(super) fn sync(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the link `latest` lead to `folder`, in one step. Something else of that name is left alone.
+/// Atomically points the link `latest` to `folder`. Does nothing if something else than a link has that name.
 #[cfg(unix)]
 pub(super) fn point(latest: &Path, folder: &Path) -> io::Result<()> {
     let is_other = fs::symlink_metadata(latest).is_ok_and(|found| !found.is_symlink());

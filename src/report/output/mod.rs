@@ -1,5 +1,6 @@
-//! The files of one report: created before the first connection, landed whole at the end.
-//! What a run that was killed in between leaves of them, the next run into that folder removes.
+//! The files of one report: created before the first connection, and renamed to their final names at the end, when
+//! they are complete.
+//! If a run is killed, the next run into the same folder removes its unfinished files.
 
 mod folder;
 mod part;
@@ -33,7 +34,7 @@ fn hint(error: &io::Error) -> &'static str {
 }
 
 impl OutputError {
-    /// The file or folder that it is about.
+    /// The file or folder that could not be written.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -44,15 +45,15 @@ impl OutputError {
     }
 }
 
-/// How one file is written.
+/// The function that writes one file.
 type Writer = fn(&RunReport<'_>, &mut BufWriter<&File>) -> io::Result<()>;
 
-/// Only where there is a contract to tell of.
+/// This file is written only if the scenario has a contract.
 const CONTRACTS: &str = "contracts.csv";
 
 const RUN: &str = "run.json";
 
-/// `run.json` comes last: where it is, each of the others is whole or, where the disk was full, not there.
+/// `run.json` comes last: if it exists, each of the others is complete, or missing because it could not be written.
 const FILES: [(&str, Writer); 6] = [
     ("summary.csv", |report, out| {
         summary_csv::write(report, out).map_err(io_error)
@@ -72,7 +73,7 @@ const FILES: [(&str, Writer); 6] = [
     (RUN, |report, out| Ok(run_json::write(report, out)?)),
 ];
 
-/// What the system said. The conversion that csv has hides that it was a full disk.
+/// Returns the system's error. The conversion of the csv crate would hide the kind of error, such as a full disk.
 pub fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -80,21 +81,21 @@ pub fn io_error(error: csv::Error) -> io::Error {
     }
 }
 
-/// The files of one report, open for writing. Dropped without [`Self::commit`] it removes them.
+/// The files of one report, open for writing. Removes them if it is dropped without [`Self::commit`].
 #[derive(Debug)]
 pub struct OutputSet {
     folder: PathBuf,
     parts: Vec<Part>,
-    /// Folders made for this report, the outermost first.
+    /// Folders created for this report, the outermost first.
     made: Vec<PathBuf>,
-    /// The link to the newest report, for a report in a folder of its own.
+    /// The link to the newest report, if the report has a dated folder.
     latest: Option<PathBuf>,
     /// Held until the report is written.
     _lock: Lock,
 }
 
 impl OutputSet {
-    /// Whether this is one of its files. Its folder is there.
+    /// Whether this path is one of its files. The folder must exist.
     pub fn has(&self, path: &Path) -> bool {
         let same = |folder: &Path| {
             let folders = (folder.canonicalize(), self.folder.canonicalize());
@@ -111,11 +112,11 @@ impl OutputSet {
                 .any(|(name, _)| path.file_name() == Some(name.as_ref()))
     }
 
-    /// Opens every file of a report in `folder`, which is made if it is not there. No other run may use it meanwhile,
-    /// and what runs that were killed left of their files in it is removed.
+    /// Creates every file of a report in `folder`, which is created if missing. Locks the folder against other runs,
+    /// and removes unfinished files that killed runs left in it.
     ///
     /// # Errors
-    /// When the folder or a file in it cannot be made, or another run uses the folder.
+    /// When the folder or a file in it cannot be created, or another run uses the folder.
     pub fn create(folder: &Path, scenario: &Scenario) -> Result<Self, OutputError> {
         let made = folder::make(folder)?;
         let lock = match Lock::take(folder) {
@@ -155,11 +156,11 @@ impl OutputSet {
         Ok(set)
     }
 
-    /// The same in a folder of its own, `<root>/<scenario>/<UTC time>`; the link `latest` beside it will
-    /// lead to it.
+    /// As [`Self::create`], in a folder of its own, `<root>/<scenario>/<UTC time>`. When the report is written, the
+    /// link `latest` beside it points to it.
     ///
     /// # Errors
-    /// When the folder or a file in it cannot be made.
+    /// When the folder or a file in it cannot be created.
     pub fn create_dated(
         root: &Path,
         scenario: &Scenario,
@@ -188,23 +189,23 @@ impl OutputSet {
         Ok(set)
     }
 
-    /// Where the report will be.
+    /// The folder of the report.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Whether the report of an earlier run is there, which this one replaces.
+    /// Whether the folder has a report of an earlier run, which this one replaces.
     pub fn replaces(&self) -> bool {
         FILES
             .iter()
             .any(|(name, _)| self.folder.join(name).exists())
     }
 
-    /// Writes all files, and only then gives them their names. Where one cannot be written, the others are all the
-    /// same. No file of an earlier run stays.
+    /// Writes all files, and only then renames them to their final names. If one cannot be written, the others are
+    /// still written. Removes all files of an earlier run.
     ///
     /// # Errors
-    /// When a file could not be written, synced or renamed: the first of them.
+    /// The first failure, when a file cannot be written, synced or renamed, or an old file cannot be removed.
     pub fn commit(mut self, report: &RunReport<'_>) -> Result<PathBuf, OutputError> {
         let mut failures = Vec::new();
         let parts = std::mem::take(&mut self.parts).into_iter();
@@ -217,7 +218,7 @@ impl OutputSet {
                 }
             })
             .collect();
-        // `run.json` first: an old one must never stand beside new files.
+        // Removes `run.json` first: an old one must never be beside new files.
         for (name, _) in FILES.iter().rev() {
             let old = self.folder.join(name);
             if *name == RUN || !whole.iter().any(|part| part.name() == old) {
@@ -246,7 +247,7 @@ impl OutputSet {
 impl Drop for OutputSet {
     fn drop(&mut self) {
         self.parts.clear();
-        // Folders with something in them stay.
+        // Keeps folders that are not empty.
         folder::remove_empty(&self.made);
     }
 }

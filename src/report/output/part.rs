@@ -1,4 +1,4 @@
-//! A file that gets its name only when it is whole: `.NAME.RANDOM.part` until then.
+//! A file that is named `.NAME.RANDOM.part` until it is complete, and then gets its final name.
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -8,22 +8,22 @@ use std::path::{Path, PathBuf};
 use super::Writer;
 use crate::report::run_report::RunReport;
 
-/// One file that is not there yet under its own name. Dropped without [`Self::land`], it is removed.
+/// A file that does not have its final name yet. Removed if it is dropped without [`Self::land`].
 #[derive(Debug)]
 pub(super) struct Part {
     file: File,
-    /// `None` once it has its name.
+    /// `None` once the file has its final name.
     temporary: Option<PathBuf>,
     name: PathBuf,
     write: Writer,
 }
 
 impl Part {
-    /// Makes a new file for `name`. Follows no link and opens nothing that is there already: the folder may be one
-    /// that others can write to.
+    /// Creates a new file for `name`. Follows no link and opens no existing file, because other users may be able to
+    /// write to the folder.
     ///
     /// # Errors
-    /// When the file cannot be made; with the name that it was to have until it is whole.
+    /// When the file cannot be created; the error contains the temporary name.
     pub(super) fn create(name: PathBuf, write: Writer) -> Result<Self, (PathBuf, io::Error)> {
         let plain = name.file_name().unwrap_or_default().to_string_lossy();
         let temporary = name.with_file_name(format!(".{plain}.{}.part", unguessable()));
@@ -38,12 +38,12 @@ impl Part {
         }
     }
 
-    /// The name that it will have.
+    /// The final name.
     pub(super) fn name(&self) -> &Path {
         &self.name
     }
 
-    /// Writes all of it, down to the disk.
+    /// Writes the file, and syncs it to disk.
     pub(super) fn fill(&self, report: &RunReport<'_>) -> io::Result<()> {
         let mut out = BufWriter::new(&self.file);
         (self.write)(report, &mut out)?;
@@ -51,7 +51,7 @@ impl Part {
         self.file.sync_all()
     }
 
-    /// Gives it its name.
+    /// Renames the file to its final name.
     pub(super) fn land(mut self) -> io::Result<()> {
         if let Some(temporary) = &self.temporary {
             fs::rename(temporary, &self.name)?;
@@ -64,14 +64,14 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
-            // Nobody is left to tell, and the next run into this folder removes it.
+            // Ignores the error: nobody can be told, and the next run into this folder removes the file.
             let _ = fs::remove_file(temporary);
         }
     }
 }
 
-/// Removes what runs that were killed left of these files. Whoever calls it holds the folder's lock: no file is one
-/// of a run that goes on.
+/// Removes unfinished files that killed runs left in the folder. The caller must hold the folder's lock, so that none
+/// of the files belongs to a running run.
 pub(super) fn remove_left(folder: &Path, names: impl Iterator<Item = &'static str> + Clone) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
@@ -84,13 +84,14 @@ pub(super) fn remove_left(folder: &Path, names: impl Iterator<Item = &'static st
             rest.is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".part"))
         });
         if is_left {
-            // One that cannot be removed is in nobody's way.
+            // Ignores the error: a leftover file does no harm.
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// 16 letters that nobody can foretell: the standard library seeds its hashers from the system.
+/// 16 hexadecimal digits that cannot be predicted: the standard library seeds its hashers from the system's random
+/// source.
 pub(super) fn unguessable() -> String {
     format!("{:016x}", RandomState::new().build_hasher().finish())
 }

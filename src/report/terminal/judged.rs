@@ -1,5 +1,5 @@
-//! What was judged, in the terminal summary: gates, then contracts and what they are about.
-//! Short where everything held; a broken promise says why.
+//! The judged part of the terminal summary: gates, then contracts with tables about their connections.
+//! Brief if everything held; a broken promise is explained.
 
 use std::io::{self, Write};
 
@@ -10,17 +10,17 @@ use crate::scenario::{Activity, Contract, End, Origin};
 use crate::units::{cut, human_count, human_ns, plain_duration, visible};
 use crate::verdict::{ActivityResult, ContractResult, GateResult, Tally, activities, tally};
 
-/// What gates saw stands in a column behind this width at most.
+/// The widest gate text that the column of observed values is aligned to.
 const GATE_WIDTH: usize = 56;
-/// Tables of contracts are made for a wider terminal.
+/// The width of contract tables, which need a wider terminal.
 const WIDE: usize = 100;
-/// Between a mark and what it is about.
+/// The width of the column of marks.
 const MARK: usize = 8;
-/// What is expected stands in a column behind this width at most.
+/// The widest expectation that the next column is aligned to.
 const EXPECTED_WIDTH: usize = 24;
-/// A longer name of a cohort is cut in the tables that would not fit otherwise.
+/// Longer names of cohorts are cut in tables that would not fit otherwise.
 const NAME_WIDTH: usize = 20;
-/// So many different close codes of a cohort are shown.
+/// The most close codes of a cohort that are shown.
 const MAX_CODES: usize = 2;
 
 impl<W: Write> Page<W> {
@@ -32,7 +32,7 @@ impl<W: Write> Page<W> {
         }
     }
 
-    /// Each gate, and what it saw.
+    /// Writes each gate with its observed value.
     pub(super) fn gates(&mut self, gates: &[&GateResult]) -> io::Result<()> {
         if gates.is_empty() {
             return Ok(());
@@ -56,7 +56,7 @@ impl<W: Write> Page<W> {
         Ok(())
     }
 
-    /// Each promise, and how the connections that it is about ended.
+    /// Writes each promise, and how the connections that it covers ended.
     pub(super) fn contracts(&mut self, report: &RunReport<'_>) -> io::Result<()> {
         let contracts: Vec<&ContractResult> = report.verdict.contracts.iter().collect();
         if contracts.is_empty() {
@@ -72,7 +72,7 @@ impl<W: Write> Page<W> {
         Ok(())
     }
 
-    /// These promises under the names of their cohorts; there are some.
+    /// Writes these promises, grouped under the names of their cohorts. There must be at least one promise.
     pub(super) fn promises(
         &mut self,
         report: &RunReport<'_>,
@@ -97,7 +97,8 @@ impl<W: Write> Page<W> {
         Ok(())
     }
 
-    /// Whose promises follow, where their times begin, and which settings they were computed from.
+    /// Writes the heading of a cohort's promises: its name, the origin of its times, and the preset that they come
+    /// from.
     fn cohort(&mut self, report: &RunReport<'_>, name: &str) -> io::Result<()> {
         let mut cohorts = report.scenario.cohorts.iter();
         let cohort = cohorts.find(|cohort| cohort.name == name);
@@ -121,7 +122,7 @@ impl<W: Write> Page<W> {
         lines.try_for_each(|line| writeln!(self.out, "{:MARK$}{}", "", self.style.dim(&line)))
     }
 
-    /// What had no room in the table, and why; of a broken promise at full strength.
+    /// Writes what does not fit into the table, and the reason; not dimmed if the promise is broken.
     fn beside(&mut self, contract: &ContractResult) -> io::Result<()> {
         let expected = expected(contract);
         let expected = match is_long(&expected) {
@@ -149,7 +150,7 @@ impl<W: Write> Page<W> {
     }
 }
 
-/// Which promises count their time from the origin of the contract, and what that is.
+/// Says which promises count their times from the contract's origin, and what that origin is.
 fn timed(contract: &Contract) -> Option<String> {
     let timed = contract.promises.iter().filter(|one| one.kind.has_origin());
     let keys: Vec<&str> = timed.map(|one| one.kind.key()).collect();
@@ -163,7 +164,7 @@ fn timed(contract: &Contract) -> Option<String> {
     (!keys.is_empty()).then(|| format!("{} from {origin}", keys.join(", ")))
 }
 
-/// What a gate saw, or why it saw nothing.
+/// The observed value of a gate, or why there is none.
 fn seen(gate: &GateResult) -> String {
     match gate.observed {
         Some(observed) => observed.to_string(),
@@ -197,10 +198,10 @@ fn is_long(expected: &str) -> bool {
     expected.chars().count() > EXPECTED_WIDTH
 }
 
-/// The window, and what else was promised.
+/// Formats the promised window, and what else was promised.
 fn expected(contract: &ContractResult) -> String {
     match (contract.bounds, contract.expected.as_str()) {
-        // A curve says itself how long all may take.
+        // The text of `back_within` already contains its longest time.
         (Some(bounds), words) if contract.contract != "back_within" => {
             format!("{words} {bounds}").trim_start().to_owned()
         }
@@ -208,7 +209,7 @@ fn expected(contract: &ContractResult) -> String {
     }
 }
 
-/// Who ended the connections of a contract, how that looked, and when TCP was over.
+/// Builds the table of how connections with a contract ended: by which side, how that looked, and when TCP ended.
 fn ends(tallies: &[Tally]) -> Vec<Vec<String>> {
     let head = [
         "ended by the server",
@@ -243,7 +244,7 @@ fn ends(tallies: &[Tally]) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The close codes and how often each was seen, the most frequent first.
+/// Formats the close codes with their counts, the most frequent first.
 fn codes(tally: &Tally) -> String {
     let mut codes: Vec<(u16, u64)> = tally.codes.iter().map(|(code, n)| (*code, *n)).collect();
     codes.sort_by_key(|(code, n)| (std::cmp::Reverse(*n), *code));
@@ -268,7 +269,7 @@ fn frame(frame: Activity) -> &'static str {
     }
 }
 
-/// Which frame keeps a connection alive, each sent alone.
+/// Builds the table of which frame keeps a connection alive when nothing else is sent.
 fn activity(matrix: &[ActivityResult]) -> Vec<Vec<String>> {
     let head = [
         "sends only",

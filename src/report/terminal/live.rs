@@ -1,5 +1,5 @@
-//! What a run shows while it runs: a line for each phase in a terminal, a plain line every few seconds
-//! elsewhere. Shows snapshots and knows nothing else.
+//! Shows the progress of a run: a line for each phase in a terminal, a plain line every few seconds
+//! elsewhere. Depends only on snapshots.
 
 use std::io::Write;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::measure::{Phase, Progress};
 use crate::units::{human_count, human_ns};
 
-/// Seconds between two plain lines.
+/// The seconds between two plain lines.
 const EVERY: u64 = 5;
 
-/// The view of a run while it runs.
+/// The live view of a run.
 pub struct Live {
     view: View,
     /// The newest snapshot.
@@ -26,14 +26,14 @@ enum View {
     },
     Lines {
         out: Box<dyn Write + Send>,
-        /// The second of the last line.
+        /// The second of the last line that was shown.
         shown: Option<u64>,
     },
     Quiet,
 }
 
 impl Live {
-    /// A moving line for each phase; those that are over stay above it. For a terminal on standard error.
+    /// Shows a moving line for each phase; finished phases stay above it. For a terminal on standard error.
     pub fn bars() -> Self {
         let view = View::Bars {
             bar: None,
@@ -42,7 +42,7 @@ impl Live {
         Self { view, last: None }
     }
 
-    /// Nothing.
+    /// Shows nothing.
     pub fn quiet() -> Self {
         Self {
             view: View::Quiet,
@@ -50,8 +50,8 @@ impl Live {
         }
     }
 
-    /// A plain line into `out` every five seconds and at each change of phase. For logs. One that cannot be
-    /// written is dropped: a run does not end for that.
+    /// Writes a plain line to `out` every five seconds and at each change of phase, for logs. Drops a line that cannot
+    /// be written: that must not end a run.
     pub fn lines(out: Box<dyn Write + Send>) -> Self {
         Self {
             view: View::Lines { out, shown: None },
@@ -82,7 +82,7 @@ impl Live {
         self.last = Some(now.clone());
     }
 
-    /// The run is over: the last phase gets its tick, and the terminal is free.
+    /// Ends the view after the run: marks the last phase as done, and releases the terminal.
     pub fn finish(mut self) {
         if let View::Bars { bar, .. } = &mut self.view {
             finish(bar, self.last.as_ref());
@@ -134,7 +134,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// One snapshot as a plain line: `0:12 measure  1,000 open, 0 dead, …`.
+/// Formats one snapshot as a plain line: `0:12 measure  1,000 open, 0 dead, …`.
 fn line(now: &Progress) -> String {
     let left = now.left.map(|left| format!(", {} left", clock(left)));
     format!(
@@ -146,8 +146,8 @@ fn line(now: &Progress) -> String {
     )
 }
 
-/// Who is open, how much went to and fro in the last second, and how long it took. In `brief` only the
-/// greater of both rates: as a rule, what is received are the answers to what was sent.
+/// Formats open connections, the traffic of the last second, and its latency. If `brief`, shows only the
+/// greater of both rates: what is received usually answers what was sent.
 fn state(now: &Progress, brief: bool) -> String {
     let open = human_count(now.open.open);
     let mut parts = vec![match now.connections {
@@ -193,7 +193,7 @@ fn phase(phase: Phase) -> String {
     }
 }
 
-/// `0:07`, `12:30`, `1:00:00`; what has begun counts, so that the last second is not shown as none.
+/// Formats `0:07`, `12:30`, `1:00:00`; rounds up, so that less than a second is not shown as zero.
 fn clock(time: Duration) -> String {
     let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -281,7 +281,7 @@ mod tests {
         assert!(line(&few).starts_with(" 0:12 measure  1,000 of 2,000 open, "));
     }
 
-    /// A writer and a terminal that can be looked into.
+    /// A writer and a terminal whose content tests can read.
     #[derive(Debug, Clone, Default)]
     struct Sink(Arc<Mutex<Vec<u8>>>);
 
@@ -290,7 +290,7 @@ mod tests {
             String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
         }
 
-        /// Wraps as terminals do: a full line is left only when the next letter comes.
+        /// Wraps as terminals do: a full line ends only when the next letter comes.
         fn put(&self, text: &str) -> io::Result<()> {
             for letter in text.chars() {
                 let full = self
@@ -308,7 +308,7 @@ mod tests {
         }
     }
 
-    /// Clearing a line forgets it, as far back as its beginning; the cursor stays in the last one.
+    /// Clears a line back to its beginning; the cursor is always on the last line.
     impl TermLike for Sink {
         fn width(&self) -> u16 {
             80

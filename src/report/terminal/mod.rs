@@ -1,4 +1,4 @@
-//! What a terminal shows of a run: progress while it runs, and its summary afterwards.
+//! Terminal output of a run: progress while it runs, and its summary afterwards.
 
 mod judged;
 mod live;

@@ -1,5 +1,5 @@
-//! How a run came out, at the end of the terminal summary: what is in doubt, the verdict, where the files are.
-//! With what failed before it, it is all that a run says that was asked to be quiet.
+//! The end of the terminal summary: doubts, the verdict, and the folder of the files.
+//! With `--quiet`, a run prints only this, and what failed before it.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -10,11 +10,11 @@ use crate::report::run_report::RunReport;
 use crate::units::visible;
 use crate::verdict::{Concerns, Doubt, Exit, Outcome, Verdict};
 
-/// Writes what went wrong: gates that failed, promises that were broken, doubts and the verdict. Nothing for a run
+/// Writes what went wrong: failed gates, broken promises, doubts and the verdict. Writes nothing for a run
 /// that passed.
 ///
 /// # Errors
-/// When `out` does.
+/// When writing to `out` fails.
 pub fn write(
     report: &RunReport<'_>,
     style: Style,
@@ -38,7 +38,7 @@ pub fn write(
 }
 
 impl<W: Write> Page<W> {
-    /// What is in doubt, the verdict in a sentence, and the folder of the files if there are any.
+    /// Writes the doubts, the verdict as a sentence, and the folder of the files if there are any.
     pub(super) fn outcome(
         &mut self,
         report: &RunReport<'_>,
@@ -102,7 +102,7 @@ fn sentence(report: &RunReport<'_>) -> String {
     }
 }
 
-/// What held, where everything did.
+/// Says what held, for a run in which everything held.
 fn held(gates: usize, promises: usize) -> String {
     let gates = match gates {
         0 => None,
@@ -121,7 +121,7 @@ fn held(gates: usize, promises: usize) -> String {
     }
 }
 
-/// What is in doubt, where all else held.
+/// Says what is in doubt, for a run in which everything else held.
 fn in_doubt(verdict: &Verdict) -> String {
     let gates = verdict.gates.iter().map(|gate| gate.doubted);
     let all = gates.chain(verdict.contracts.iter().map(|one| one.doubted));
@@ -141,7 +141,7 @@ fn in_doubt(verdict: &Verdict) -> String {
     }
 }
 
-/// What did not hold, where something did not.
+/// Says what failed, for a run in which something failed.
 fn failed(verdict: &Verdict) -> String {
     let gates = verdict
         .gates

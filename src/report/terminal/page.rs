@@ -1,5 +1,5 @@
-//! The layout of the terminal summary: labels to the left, text wrapped beside them, tables, notes.
-//! Knows nothing of what is written.
+//! The layout of the terminal summary: labels on the left, wrapped text beside them, tables, notes.
+//! Independent of the content.
 
 use std::io::{self, Write};
 
@@ -15,7 +15,7 @@ pub(super) struct Page<W> {
 }
 
 impl<W: Write> Page<W> {
-    /// Text beside a label, which may be empty.
+    /// Writes text beside a label, which may be empty.
     pub(super) fn line(&mut self, label: &str, text: &str) -> io::Result<()> {
         let blank = " ".repeat(INDENT);
         let mut label = match label {
@@ -29,14 +29,14 @@ impl<W: Write> Page<W> {
         Ok(())
     }
 
-    /// One dim line below the text of a label; what does not fit is cut.
+    /// Writes one dim line below the text of a label; cuts what does not fit.
     pub(super) fn example(&mut self, text: &str) -> io::Result<()> {
         let text = format!("as in: {}", visible(text));
         let fitting = cut(&text, WIDTH - INDENT);
         writeln!(self.out, "{:INDENT$}{}", "", self.style.dim(&fitting))
     }
 
-    /// A remark over the whole width.
+    /// Writes a dim remark over the whole width.
     pub(super) fn aside(&mut self, text: &str) -> io::Result<()> {
         for line in wrapped(&visible(text), WIDTH) {
             writeln!(self.out, "{}", self.style.dim(&line))?;
@@ -44,7 +44,7 @@ impl<W: Write> Page<W> {
         Ok(())
     }
 
-    /// A table with its heading in bold, set off by an empty line; nothing where it is empty.
+    /// Writes a table after an empty line, with its heading in bold. Writes nothing if the table is empty.
     pub(super) fn table(&mut self, lines: &[String]) -> io::Result<()> {
         let Some((head, rows)) = lines.split_first() else {
             return Ok(());
@@ -53,7 +53,7 @@ impl<W: Write> Page<W> {
         rows.iter().try_for_each(|row| writeln!(self.out, "{row}"))
     }
 
-    /// A word in its colour, what it says, and a hint below.
+    /// Writes a note: a word in its colour, a text, and a hint below.
     pub(super) fn note(
         &mut self,
         word: &str,

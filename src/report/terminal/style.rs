@@ -1,20 +1,20 @@
-//! How text looks in a terminal: colour, aligned columns, lines of 80 characters.
+//! Formats text for a terminal: colour, aligned columns, lines of 80 characters.
 
 use std::fmt::Write as _;
 
-/// The width that text is made for.
+/// The width of the text, in characters.
 pub(super) const WIDTH: usize = 80;
 
-/// Whether to use colour. Without it the text says all the same.
+/// Whether to use colour. The text has the same content without it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
     colour: bool,
 }
 
 impl Style {
-    /// Text alone.
+    /// Uses no colour.
     pub const PLAIN: Self = Self { colour: false };
-    /// With the colours of the terminal (SGR sequences).
+    /// Uses the terminal's colours (SGR sequences).
     pub const COLOUR: Self = Self { colour: true };
 
     pub(super) fn bold(self, text: &str) -> String {
@@ -46,7 +46,7 @@ impl Style {
     }
 }
 
-/// Lines of at most `width` characters, broken at spaces; a longer word stands on a line of its own.
+/// Breaks text at spaces into lines of at most `width` characters; a longer word gets its own line.
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -64,12 +64,12 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// One line for each row: the first column to the left, the others to the right, two spaces between.
+/// Formats one line for each row: the first column left-aligned, the others right-aligned, two spaces between columns.
 pub(super) fn columns(rows: &[Vec<String>]) -> Vec<String> {
     columns_of_words(rows, 1)
 }
 
-/// The same with so many columns to the left.
+/// The same with the first `left` columns left-aligned.
 pub(super) fn columns_of_words(rows: &[Vec<String>], left: usize) -> Vec<String> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {

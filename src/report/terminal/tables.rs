@@ -1,5 +1,5 @@
-//! The tables of the terminal summary: all times in one, then stage by stage and cohort by cohort.
-//! A cell without data is empty, and so is a percentile with too few samples behind it.
+//! The tables of the terminal summary: one with all times, then one by stage and one by cohort.
+//! A cell without data is empty, and so is a percentile with too few samples.
 
 use super::style::columns;
 use crate::measure::Histogram;
@@ -8,7 +8,7 @@ use crate::scenario::{Selector, Stat, Subject};
 use crate::units::{human_count, human_ns};
 use crate::verdict::{View, observe, samples_for};
 
-/// Shown where there is a sample, in this order, after the messages.
+/// The timers shown after the messages if they have samples, in this order.
 const TIMERS: [Timer; 8] = [
     Timer::HeartbeatRtt,
     Timer::HeartbeatDetection,
@@ -20,10 +20,10 @@ const TIMERS: [Timer; 8] = [
     Timer::ScheduleLateness,
 ];
 
-/// The highest percentile of the table of all times.
+/// The highest percentile in the table of all times.
 const HIGHEST: f64 = 99.9;
 
-/// All times, under the names that gates use. Empty where there are none.
+/// The table of all times, under the names that gates use. Empty if there are none.
 pub(super) fn times(view: &View<'_>) -> Vec<String> {
     let mut rows = vec![cells(["", "samples", "p50", "p90", "p99", "p99.9", "max"])];
     for (name, times) in distributions(view) {
@@ -38,7 +38,7 @@ pub(super) fn times(view: &View<'_>) -> Vec<String> {
     columns(&rows)
 }
 
-/// Whether [`times`] leaves a cell empty.
+/// Whether [`times`] leaves a cell empty because of too few samples.
 pub(super) fn has_thin_percentile(view: &View<'_>) -> bool {
     distributions(view).any(|(_, times)| times.count() < samples_for(HIGHEST))
 }
@@ -85,14 +85,14 @@ impl Part<'_> {
     }
 }
 
-/// What to show of each part.
+/// Which columns to show for each part.
 #[derive(Clone, Copy)]
 pub(super) struct Shown {
     pub(super) messages: bool,
     pub(super) heartbeat: bool,
 }
 
-/// The parts of a run side by side, under a heading of its own.
+/// A table with one row for each part of a run, under its own heading.
 pub(super) fn parts(
     heading: &str,
     parts: &[Part<'_>],
@@ -127,7 +127,7 @@ pub(super) fn parts(
     columns(&rows)
 }
 
-/// Empty where there are too few samples for it to mean much.
+/// Formats a percentile; empty if there are too few samples to be meaningful.
 fn percentile(times: &Histogram, percent: f64) -> String {
     let is_covered = times.count() >= samples_for(percent);
     let ns = times.percentile(percent).filter(|_| is_covered);

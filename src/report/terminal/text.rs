@@ -1,5 +1,5 @@
-//! The summary that a person reads in ten seconds: what ran, what came of it, and what to make of it.
-//! Made for 80 columns; names are those that gates use.
+//! The summary that a person can read in ten seconds: what ran, its results, and the verdict.
+//! Made for 80 columns; uses the names that gates use.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -15,15 +15,15 @@ use crate::scenario::Shape;
 use crate::units::{ByteSize, format_duration, human_count, human_ns, visible};
 use crate::verdict::{View, Warning};
 
-/// So many causes and warnings are shown; the rest is in run.json.
+/// The most causes, and the most warnings, that are shown; `run.json` has all of them.
 const MAX_SHOWN: usize = 8;
-/// So many different examples of a cause are shown.
+/// The most different examples of a cause that are shown.
 const MAX_EXAMPLES: usize = 3;
 
-/// Writes the summary, and where the files are (`folder`) if there are any.
+/// Writes the summary, and where the files are if there is a `folder`.
 ///
 /// # Errors
-/// When `out` does.
+/// When writing to `out` fails.
 pub fn write(
     report: &RunReport<'_>,
     style: Style,
@@ -90,8 +90,8 @@ impl<W: Write> Text<'_, W> {
         self.causes()
     }
 
-    /// Why connections failed or ended, the most frequent first, each with an example. Of those with a fault or a
-    /// contract that expects their end the contracts tell.
+    /// Writes why connections failed or ended, the most frequent cause first, each with an example. Leaves out
+    /// connections with a fault, or with a contract that expects their end: the contracts report those.
     fn causes(&mut self) -> io::Result<()> {
         let view = self.view;
         let mut causes: Vec<(Cause, u64)> = (Cause::ALL.iter())
@@ -142,7 +142,8 @@ impl<W: Write> Text<'_, W> {
             parts.extend(self.if_any(counter, word));
         }
         self.page.line("messages", &parts.join(" · "))?;
-        // Of a server that is asked nothing, what it says is no surprise. Before measuring it counts too.
+        // Quotes an unexpected message only if messages were sent: otherwise nothing that the server sends is
+        // unexpected. Counts the whole run, including the time before measuring.
         let total = |counter: Counter| self.view.total(counter.name());
         let surprises = total(Counter::MessagesMismatched) + total(Counter::MessagesUnsolicited);
         let words = self.report.summary.endings.unexpected.first();
@@ -217,7 +218,7 @@ impl<W: Write> Text<'_, W> {
         }
     }
 
-    /// Whose times the table does not hold.
+    /// Names the cohorts whose times are not in the table.
     fn left_out(&self) -> Option<String> {
         let cohorts = self.report.scenario.cohorts.iter();
         let bad = cohorts.filter(|cohort| !cohort.does_right());
@@ -228,7 +229,8 @@ impl<W: Write> Text<'_, W> {
         })
     }
 
-    /// One sentence, and only where somebody could wonder: from a millisecond and a half more on.
+    /// Explains why latency exceeds service time, if it is more than 1 ms and more than half of the service time
+    /// longer.
     fn why_latency_differs(&self) -> Option<&'static str> {
         let p99 = |name: String| self.view.histogram(&name)?.percentile(99.0);
         let waited = |message: &&str| {
@@ -260,7 +262,7 @@ impl<W: Write> Text<'_, W> {
             self.page
                 .table(&tables::parts("stage", &parts, shown, &self.view))?;
         }
-        // Without messages and pings of ours it would only repeat what the contracts tell.
+        // Without messages and pings, the table would only repeat what the contracts report.
         let has_promises = !self.report.verdict.contracts.is_empty();
         let is_worth_it = shown.messages || shown.heartbeat || !has_promises;
         if summary.cohorts.len() > 1 && is_worth_it {
@@ -284,7 +286,7 @@ impl<W: Write> Text<'_, W> {
         writeln!(self.page.out)?;
         let shown = &warnings[..warnings.len().min(MAX_SHOWN)];
         for (place, warning) in shown.iter().enumerate() {
-            // The same advice stands once, below all that it is for.
+            // If several warnings in a row have the same hint, shows it once, below the last of them.
             let next = shown.get(place + 1).and_then(Warning::hint);
             let hint = warning.hint().filter(|hint| next.as_ref() != Some(hint));
             self.page
@@ -302,7 +304,7 @@ impl<W: Write> Text<'_, W> {
         }
     }
 
-    /// Connections are counted in all cohorts; the rest in those that gates look at.
+    /// A counter: those of connections cover all cohorts, the others the cohorts that gates look at.
     fn count(&self, counter: Counter) -> u64 {
         match counter.name() {
             name if name.starts_with("connections.") => self.view.all().count(name),
@@ -332,7 +334,7 @@ impl<W: Write> Text<'_, W> {
     }
 }
 
-/// Seconds for people: `38.2 s`, or `12m30s` from two minutes on.
+/// Formats seconds for people: `38.2 s`, or `12m30s` from two minutes on.
 fn span(seconds: f64) -> String {
     if seconds < 120.0 {
         human_ns((seconds * 1e9).round() as u64)
@@ -341,7 +343,7 @@ fn span(seconds: f64) -> String {
     }
 }
 
-/// Bytes for people, to a tenth.
+/// Formats bytes for people, with one decimal.
 fn size(bytes: f64) -> String {
     match bytes {
         1_048_576.0.. => format!("{:.1} MiB", bytes / 1_048_576.0),
