@@ -1,4 +1,4 @@
-//! What a server wants to know before it lets a client in: the options of `run`, `check` and `probe` alike.
+//! The options for reaching a server, such as headers and certificates, shared by `run`, `check` and `probe`.
 
 use std::path::PathBuf;
 
@@ -22,12 +22,12 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// The names and values of the headers. Read here and not by clap, which would show a value that it refuses.
+    /// Parses the names and values of the headers. Done here because clap would print a value that it refuses.
     pub(super) fn headers(&self) -> Result<Vec<(String, String)>, CliError> {
         self.header.iter().map(|text| header(text)).collect()
     }
 
-    /// The file of certificates, from the root.
+    /// The path of the certificate file, made absolute.
     pub(super) fn ca(&self) -> Result<Option<PathBuf>, CliError> {
         let ca = self.ca.as_ref().map(std::path::absolute).transpose();
         ca.map_err(|source| CliError::System {
@@ -36,7 +36,7 @@ impl Access {
         })
     }
 
-    /// As it was typed, for the report; without the values of headers, which may be secrets.
+    /// The options as they were typed, for the report. Leaves out header values, which may be secrets.
     pub(super) fn shown(&self) -> impl Iterator<Item = String> {
         let headers = self.header.iter();
         let names = headers.map(|text| text.split_once(':').map_or("", |(name, _)| name.trim()));

@@ -1,5 +1,5 @@
 //! What happens around the connections of a run: the relay on their path, faults of the target, its sockets and its
-//! resources. Started before the run, told when measuring begins, and asked afterwards.
+//! resources. Started before the run, informed when measuring begins, and read afterwards.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,23 +12,23 @@ use crate::net;
 use crate::relay::{Relay, RelayLog};
 use crate::scenario::{Cohort, Promise, PromiseKind, Scenario};
 
-/// How long the target has to give back what its connections held.
+/// How long to wait for the target to free what its connections used.
 const CALM: Duration = Duration::from_secs(2);
-/// From one look at its resources to the next.
+/// The time between two reads of the target's resources.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What happens around the connections of a run.
+/// Everything that runs around the connections of a run.
 pub(super) struct Around {
     relay: Option<Relay>,
     routes: Vec<Option<SocketAddr>>,
     faults: Option<Faults>,
     sockets: Option<Watch>,
-    /// The target's process, and what it used before the load.
+    /// The target's process id, and its resources before the load.
     usage: Option<(u32, Usage)>,
 }
 
 impl Around {
-    /// Starts what the scenario asks for.
+    /// Starts what the scenario needs.
     pub(super) fn start(
         scenario: &Scenario,
         target: &RunningTarget,
@@ -36,7 +36,7 @@ impl Around {
     ) -> Result<Self, CliError> {
         let relay = match &scenario.path {
             Some(path) => {
-                // None where the name cannot be resolved: the engine says so for every dial.
+                // Empty if the name cannot be resolved: the engine reports that for every dial.
                 let (url, within) = (&target.url, scenario.target.connect_timeout);
                 let addresses = net::resolve(&url.host, url.port, within).unwrap_or_default();
                 Some(Relay::start(path, &names(scenario), &addresses, seed)?)
@@ -68,12 +68,12 @@ impl Around {
         })
     }
 
-    /// For each cohort, where its connections go instead of to the target.
+    /// For each cohort, the address that its connections use instead of the target's, if any.
     pub(super) fn routes(&self) -> &[Option<SocketAddr>] {
         &self.routes
     }
 
-    /// Measuring starts at this time: what has a time counts from here.
+    /// Reports that measuring starts at this time: the times of faults count from here.
     pub(super) fn measuring(&self, from: Instant) {
         if let Some(relay) = &self.relay {
             relay.measuring(from);
@@ -83,8 +83,8 @@ impl Around {
         }
     }
 
-    /// Ends it all, and tells what happened on the clock of the run, which began at `origin`; and what failed, if
-    /// something did: of that nothing is told.
+    /// Ends everything. Returns what happened, in times since `origin` (the start of the run), and an error if the
+    /// relay failed: then its part is missing.
     pub(super) fn end(self, origin: Instant) -> (Surroundings, Option<CliError>) {
         let log = self.relay.map(Relay::stop).transpose();
         let (log, failure) = match log {
@@ -140,7 +140,7 @@ fn is_about_resources(promise: &Promise) -> bool {
     )
 }
 
-/// When it holds no more than before, or its time is over. `None` where it has ended.
+/// The resources as soon as they are no higher than before, or after [`CALM`]. `None` if the process has ended.
 fn usage_afterwards(pid: u32, before: Usage) -> Option<Usage> {
     let deadline = Instant::now() + CALM;
     loop {

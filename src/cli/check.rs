@@ -1,4 +1,4 @@
-//! `wsbench check`: what a scenario will do and what it needs, told before anything is opened.
+//! `wsbench check`: explains what a scenario will do and what it needs, before anything is opened.
 
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Prints the explanation; fails where this machine cannot do it.
+/// Prints the explanation; fails if this machine cannot run the scenario.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let scenario = args.input.load()?.scenario;
     let limits = Limits::of_this_machine();
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     Ok(Exit::Passed)
 }
 
-/// What `--json` prints. Times are seconds, sizes are bytes; `null` is "depends on the server".
+/// The output of `--json`. Times are seconds, sizes are bytes; `null` is "depends on the server".
 #[derive(Serialize)]
 struct Explanation {
     name: String,
@@ -183,7 +183,7 @@ impl Explanation {
     }
 }
 
-/// Which cohorts a gate looks at; those of a ratio one after the other where they differ.
+/// The cohorts that a gate looks at; for a ratio, both lists if they differ.
 fn looks_at(scenario: &Scenario, gate: &Gate) -> String {
     let mut parts: Vec<String> = Vec::new();
     for selector in gate.subject.selectors() {
@@ -202,7 +202,7 @@ fn looks_at(scenario: &Scenario, gate: &Gate) -> String {
     parts.join(" / ")
 }
 
-/// Lines under one name.
+/// Formats lines under one name.
 fn rows_of(name: &str, lines: Vec<String>) -> String {
     let names = std::iter::once(name).chain(std::iter::repeat(""));
     let rows = names.zip(lines);
@@ -210,14 +210,14 @@ fn rows_of(name: &str, lines: Vec<String>) -> String {
         .collect()
 }
 
-/// Whom something is about, and what it is.
+/// The cohort or target that something concerns, and the lines about it.
 type Group = (String, Vec<String>);
 
 fn count(groups: &[Group]) -> usize {
     groups.iter().map(|(_, lines)| lines.len()).sum()
 }
 
-/// Under one name each group beside whom it is about, in lines of 100 characters.
+/// Formats groups under one name, each with its subject on the left, in lines of 100 characters.
 fn rows_by_group(name: &str, groups: &[Group]) -> String {
     const WIDE: usize = 100 - 15;
     let longest = groups.iter().map(|(whom, _)| whom.chars().count()).max();
@@ -246,7 +246,7 @@ fn rows_by_group(name: &str, groups: &[Group]) -> String {
     )
 }
 
-/// What goes wrong on purpose, and with whom.
+/// The planned faults, and which cohorts or target they affect.
 fn faults(scenario: &Scenario) -> Vec<Group> {
     let clients = scenario.cohorts.iter().map(|cohort| {
         let faults = cohort.faults.iter().map(ToString::to_string);
@@ -268,7 +268,7 @@ fn faults(scenario: &Scenario) -> Vec<Group> {
         .collect()
 }
 
-/// What the server promises, and to whom.
+/// The server's promises, by cohort.
 fn promises(scenario: &Scenario) -> Vec<Group> {
     let contracts = scenario.cohorts.iter();
     let contracts = contracts.filter_map(|cohort| Some((cohort, cohort.contract.as_ref()?)));
@@ -284,7 +284,7 @@ fn promises(scenario: &Scenario) -> Vec<Group> {
         .collect()
 }
 
-/// Whole where it is large, with a digit or two where it is small.
+/// Formats large numbers without decimals, and small ones with a digit or two.
 fn number(value: f64) -> String {
     if value >= 100.0 || value.fract() == 0.0 {
         human_count(value.round() as u64)

@@ -1,4 +1,4 @@
-//! Everything that can go wrong in a command, and which exit code it means.
+//! All errors of the commands, with their exit codes.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -12,23 +12,23 @@ use crate::scenario::{Problems, Secrets};
 use crate::server::SpawnError;
 use crate::verdict::Exit;
 
-/// Why a command failed. All but [`CliError::Problems`] fit after "failed to".
+/// Why a command failed. All except [`CliError::Problems`] fit after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
-    /// The scenario is wrong. Speaks for itself, with the lines it is about.
+    /// The scenario is wrong. The message is complete, and quotes the lines that are wrong.
     #[error("{0}")]
     Problems(Problems),
-    /// There is no such scenario.
+    /// The scenario cannot be read.
     #[error("read the scenario {}: {source}\nhint: {hint}", path.display())]
     Scenario {
         path: PathBuf,
         source: std::io::Error,
         hint: String,
     },
-    /// A file that `init` would write over.
+    /// `init` would overwrite this file.
     #[error("write {}: it is there already\nhint: name another file", .0.display())]
     Exists(PathBuf),
-    /// A file to write that is needed as it is.
+    /// The file to write is also an input of the run.
     #[error("write {}: it is {what}\nhint: name another file", path.display())]
     WriteOver { path: PathBuf, what: &'static str },
     /// A file cannot be written.
@@ -37,32 +37,32 @@ pub(super) enum CliError {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// A file cannot be written to its end, after the run.
+    /// A file cannot be written to its end after the run.
     #[error("write {}: {source}", path.display())]
     LateWrite {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// A header of the command line without a colon. Never quotes it: it may hold a secret.
+    /// A header of the command line has no colon. The message never quotes it, because it may hold a secret.
     #[error(
         "read `--header`: one has no colon\nhint: write a name, a colon and a value, like \"Authorization: Bearer …\""
     )]
     Header,
-    /// An error whose words may hold a secret, with what is shown in place of it.
+    /// An error whose message contained a secret, with the masked message.
     #[error("{text}")]
     Masked { text: String, exit: Exit },
-    /// An address that names no server.
+    /// The address names the built-in server, which there is no need to probe.
     #[error(
         "probe the built-in server: it is known\nhint: name a server: wsbench probe ws://127.0.0.1:8080/"
     )]
     NothingToProbe,
-    /// The server to probe could not be reached; in words.
+    /// The server to probe could not be reached; explained in words.
     #[error("{0}")]
     NoConnection(String),
-    /// A report cannot be written.
+    /// A report cannot be created before the run.
     #[error(transparent)]
     Output(#[from] OutputError),
-    /// A report cannot be written, after the run.
+    /// A report cannot be written after the run.
     #[error(transparent)]
     LateOutput(OutputError),
     /// The built-in server did not start.
@@ -71,25 +71,25 @@ pub(super) enum CliError {
     /// The target's process, its sockets or its resources cannot be reached.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// There is no network of our own.
+    /// The run's own network namespace could not be created.
     #[error(transparent)]
     Network(#[from] NamespaceError),
-    /// The path has no relay.
+    /// The relay of the path could not be started.
     #[error(transparent)]
     Relay(#[from] RelayError),
-    /// The run could not begin.
+    /// The run could not start.
     #[error(transparent)]
     Prepare(EngineError),
     /// A signal came before the first connection.
     #[error("start the run: interrupted")]
     Interrupted,
-    /// The run broke off.
+    /// The run was broken off.
     #[error(transparent)]
     Engine(EngineError),
-    /// The server could not serve.
+    /// The built-in server of `wsbench serve` failed.
     #[error(transparent)]
     Serve(#[from] ServeError),
-    /// The system refused something small.
+    /// The system refused a minor operation.
     #[error("{doing}: {source}")]
     System {
         doing: &'static str,
@@ -104,7 +104,7 @@ impl From<Problems> for CliError {
 }
 
 impl CliError {
-    /// The same without what these secrets hide.
+    /// Masks these secrets in the message.
     pub(super) fn masked(self, secrets: &Secrets) -> Self {
         let text = self.to_string();
         match secrets.mask(&text) {
@@ -116,7 +116,7 @@ impl CliError {
         }
     }
 
-    /// What the shell is told.
+    /// The exit code for this error.
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Masked { exit, .. } => *exit,

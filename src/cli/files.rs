@@ -1,5 +1,5 @@
-//! Files that the command line or a scenario names: read and made in such a way that none holds the program up,
-//! whatever it is.
+//! Opens files that the command line or a scenario names, for reading or writing, so that no kind of file can block
+//! the program.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use super::error::CliError;
 use crate::scenario::Outside;
 
-/// Whoever writes into a pipe that is read, or reads from one that is written to, has to be there by then.
+/// The longest time to wait until another process opens the other end of a pipe.
 const OTHER_END: Duration = Duration::from_secs(3);
-/// Between two looks for the other end.
+/// The time between two checks for the other end.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The bytes of a file or a pipe, [`Outside::MAX_FILE`] and one more at most.
+/// Reads the bytes of a file or a pipe, at most [`Outside::MAX_FILE`] and one more.
 ///
 /// # Errors
-/// When it cannot be read, is a folder or a device, or nothing comes out of a pipe for three seconds.
+/// When it cannot be read, is a folder or a device, or a pipe delivers nothing for three seconds.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = open(OpenOptions::new().read(true), path)?;
     let kind = file.metadata()?.file_type();
@@ -68,13 +68,13 @@ fn read_pipe(pipe: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// A file that is needed as it is, and what it is: "the scenario".
+/// An input file that must not be overwritten, and its description: "the scenario".
 pub(super) type Needed = (PathBuf, &'static str);
 
-/// Makes the file of an option, or empties the one that is there. A pipe is opened once it has a reader.
+/// Creates the file of an option, or empties an existing one. Opens a pipe once it has a reader.
 ///
 /// # Errors
-/// When it cannot be made, is one of the files that are `needed`, by whatever name, or is a pipe that nobody reads.
+/// When it cannot be created, is one of the files that are `needed` (under any name), or is a pipe without a reader.
 pub(super) fn create(path: &Path, needed: &[Needed]) -> Result<File, CliError> {
     let failed = |source| CliError::Write {
         path: path.to_owned(),
@@ -87,7 +87,7 @@ pub(super) fn create(path: &Path, needed: &[Needed]) -> Result<File, CliError> {
         let path = path.to_owned();
         return Err(CliError::WriteOver { path, what });
     }
-    // Emptied only now that it is known to be none of those.
+    // Empties the file only after checking that it is none of the needed files.
     if metadata.is_file() {
         file.set_len(0).map_err(failed)?;
     }
@@ -125,7 +125,7 @@ fn has_no_reader(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENXIO)
 }
 
-/// From here on a write into a full pipe waits.
+/// Makes later writes into a full pipe block.
 #[cfg(unix)]
 fn wait_for_writes(file: &File) -> io::Result<()> {
     Ok(rustix::io::ioctl_fionbio(file, false)?)
@@ -137,7 +137,7 @@ fn is_pipe(kind: &std::fs::FileType) -> bool {
     kind.is_fifo() || kind.is_socket()
 }
 
-/// Whether both names are of one file: by links as well.
+/// Whether both names refer to the same file, also through links.
 #[cfg(unix)]
 fn is_same(file: &Metadata, _path: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;

@@ -1,4 +1,4 @@
-//! `wsbench init`: a scenario to start from.
+//! `wsbench init`: writes a scenario to start from.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
@@ -26,7 +26,7 @@ fn shipped_names() -> PossibleValuesParser {
     PossibleValuesParser::new(shipped::ALL.iter().map(|(name, _)| *name))
 }
 
-/// Writes the file, and says what to do with it.
+/// Writes the file, and explains what to do with it.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let named = args.from.as_deref().and_then(shipped::named);
     let text = named.unwrap_or_else(starter).as_bytes();

@@ -1,4 +1,4 @@
-//! From what the user names to a scenario: a file, one that ships, or just an address.
+//! Loads the scenario that the user names: a file, a shipped scenario, or just an address.
 
 use std::cell::RefCell;
 use std::io;
@@ -38,18 +38,18 @@ pub(super) struct Input {
     gate: Vec<String>,
 }
 
-/// A scenario, and where it came from.
+/// A scenario and its sources.
 pub(super) struct Loaded {
     pub(super) scenario: Scenario,
     pub(super) text: String,
     /// What the command line changed.
     pub(super) overrides: Vec<String>,
-    /// What it was read from.
+    /// The files that it was read from.
     pub(super) files: Vec<Needed>,
 }
 
 impl Input {
-    /// Reads the scenario, with everything the command line changes.
+    /// Reads the scenario, and applies everything that the command line changes.
     pub(super) fn load(&self) -> Result<Loaded, CliError> {
         let source = self.source()?;
         let own = (PathBuf::from(&self.scenario), "the scenario");
@@ -81,7 +81,7 @@ impl Input {
             return Ok(scenario::from_url());
         }
         let path = Path::new(&self.scenario);
-        // A bare name is one that ships, unless there is a file of that name. A folder is no scenario.
+        // A bare name means a shipped scenario, unless a file has that name. A folder is no scenario.
         let is_bare = path.components().count() == 1 && path.extension().is_none();
         if is_bare
             && (!path.exists() || path.is_dir())

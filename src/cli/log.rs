@@ -1,5 +1,5 @@
-//! `wsbench run --log FILE`: what happened, line by line, for whoever has to find out why a long run failed: phases,
-//! dials, and why connections ended. Off by default. A thread of its own writes it, and the run waits for none of it.
+//! `wsbench run --log FILE`: a line for each event (phases, dials, why connections ended), to find out why a long run
+//! failed. Off by default. A separate thread writes the lines, and the run never waits for it.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -15,12 +15,12 @@ use super::error::CliError;
 use super::files::{self, Needed};
 use crate::scenario::Secrets;
 
-/// Lines that may wait to be written.
+/// The most lines that may wait to be written.
 const WAITING: usize = 10_000;
-/// How long the last lines may take.
+/// The longest wait for the last lines to be written.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The log of this process. The lines that wait are written when it is dropped, as far as somebody takes them.
+/// The log of this process. Dropping it writes the waiting lines, but waits at most [`PATIENCE`] for that.
 pub(super) struct Log {
     lines: SyncSender<Line>,
     finished: Receiver<()>,
@@ -28,15 +28,15 @@ pub(super) struct Log {
 
 enum Line {
     Text(Vec<u8>),
-    /// Nothing more is to be written.
+    /// Ends the writing thread.
     End,
 }
 
 impl Log {
-    /// Takes down what is told from now on, into a file or, for `-`, to standard error; without these secrets.
+    /// Logs all events from now on into a file or, for `-`, to standard error; masks these secrets.
     ///
     /// # Errors
-    /// When the file cannot be written, or is needed as it is.
+    /// When the file cannot be written, or is an input of the run.
     pub(super) fn start(
         path: &Path,
         needed: &[Needed],
@@ -58,7 +58,8 @@ impl Log {
         std::thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || {
-                // A log that cannot be written ends: the run has better ways to say that a disk is full.
+                // Ignores the error: a log that cannot be written ends, and other output of the run reports a full
+                // disk.
                 let _ = write_all(out, &come, &loses, &secrets);
                 let _ = done.send(());
             })
@@ -80,7 +81,7 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        // A queue that is full has a reader that stands still.
+        // If the queue is full, its reader is blocked: does not wait for it.
         if self.lines.try_send(Line::End).is_ok() {
             let _ = self.finished.recv_timeout(PATIENCE);
         }
@@ -106,7 +107,7 @@ fn write_all(
     }
 }
 
-/// Where the lines come from: each is one call of `write`.
+/// Sends the lines to the writing thread: each call of `write` is one line.
 struct Queue {
     lines: SyncSender<Line>,
     lost: Arc<AtomicU64>,

@@ -1,6 +1,6 @@
-//! `wsbench run --messages FILE`: one row for each answered message, written while the run goes on.
-//! For those who look at single messages; all else is in the reports. Rows are written by a thread of their own: what
-//! it has no time for is counted, and the run does not wait.
+//! `wsbench run --messages FILE`: one row for each answered message, written during the run.
+//! For users who analyse single messages; the reports have everything else. A separate thread writes the rows. If it
+//! is too slow, rows are dropped and counted, and the run does not wait.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -27,18 +27,18 @@ const COLUMNS: [&str; 8] = [
     "received_ns",
 ];
 
-/// Seconds of rows that may wait to be written.
+/// The seconds of rows that may wait to be written.
 const WAITING: usize = 4;
-/// How long the reader of a pipe may stand still after the run until the rest is given up. A disk is waited for: a
-/// second signal ends that too.
+/// How long to wait after the run for a pipe whose reader is blocked; then the remaining rows are given up. Waits for
+/// a disk without a limit: a second signal ends that too.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The open file. What goes wrong while the run goes on is told after it.
+/// The open file. Errors during the run are reported after it.
 pub(super) struct Messages {
     path: PathBuf,
     rows: SyncSender<Echoes>,
     done: Receiver<csv::Result<()>>,
-    /// A regular file, and not a pipe or a device.
+    /// Whether it is a regular file, not a pipe or a device.
     is_file: bool,
     handed: u64,
     written: Arc<AtomicU64>,
@@ -46,10 +46,10 @@ pub(super) struct Messages {
 }
 
 impl Messages {
-    /// Makes the file, or empties the one that is there.
+    /// Creates the file, or empties an existing one.
     ///
     /// # Errors
-    /// When the file cannot be written, or is needed as it is.
+    /// When the file cannot be written, or is an input of the run.
     pub(super) fn create(
         path: &Path,
         needed: &[Needed],
@@ -68,7 +68,7 @@ impl Messages {
         std::thread::Builder::new()
             .name("messages".to_owned())
             .spawn(move || {
-                // Nobody asks any more where the run was given up.
+                // Ignores the error: nobody waits for the result if the run was given up.
                 let _ = finished.send(rows.write_all(&seconds, is_file));
             })
             .map_err(|source| CliError::System {
@@ -86,7 +86,7 @@ impl Messages {
         })
     }
 
-    /// Takes what was answered in a second, unless as much waits to be written as may.
+    /// Queues the messages answered in one second; drops and counts them if the queue is full.
     pub(super) fn write(&mut self, echoes: Echoes) {
         let rows = echoes.rows.len() as u64;
         self.left_out += echoes.more;
@@ -95,15 +95,15 @@ impl Messages {
         }
         match self.rows.try_send(echoes) {
             Ok(()) => self.handed += rows,
-            // Full, or it failed and says so in the end.
+            // The queue is full, or the thread has failed, which `finish` reports.
             Err(_) => self.left_out += rows,
         }
     }
 
-    /// Ends the file, and says how many messages are not in it.
+    /// Closes the file, and returns how many messages were left out of it.
     ///
     /// # Errors
-    /// When it could not be written to its end.
+    /// When the file could not be written to its end.
     pub(super) fn finish(self) -> Result<u64, CliError> {
         let Self {
             path,
@@ -139,16 +139,16 @@ impl Messages {
     }
 }
 
-/// The name of a cohort and those of its messages.
+/// The name of a cohort and the names of its messages.
 fn names(cohort: &Cohort) -> (String, Vec<String>) {
     let messages = cohort.messages.iter().map(|message| message.name.clone());
     (cohort.name.clone(), messages.collect())
 }
 
-/// The file as the thread has it that writes it.
+/// The file as the writing thread uses it.
 struct Rows {
     out: csv::Writer<File>,
-    /// For each cohort its name and those of its messages.
+    /// For each cohort, its name and the names of its messages.
     names: Vec<(String, Vec<String>)>,
     written: Arc<AtomicU64>,
 }
@@ -160,7 +160,7 @@ impl Rows {
             self.write(&echoes)?;
         }
         self.out.flush()?;
-        // A pipe or a device has nothing to sync.
+        // Pipes and devices cannot be synced.
         if is_file {
             self.out.get_ref().sync_all()?;
         }

@@ -1,4 +1,4 @@
-//! The command line: composes the other layers. The only one that prints, reads the environment, and
+//! The command line, which combines the other layers. The only layer that prints, reads the environment, and
 //! chooses an exit code.
 
 mod access;
@@ -63,7 +63,7 @@ enum Command {
     Schema,
 }
 
-/// Parses the command line, runs it, and tells the shell how it went.
+/// Parses the command line, executes the command, and returns its exit code.
 pub fn main() -> ExitCode {
     sys::keep_inherited_descriptors();
     let arguments = Arguments::try_parse().unwrap_or_else(|error| suggest(error).exit());
@@ -83,7 +83,7 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
-/// The command that was meant, where clap finds none: two letters in the wrong order are far apart for it.
+/// Suggests the intended command if clap finds none: clap rates two swapped letters as too different.
 fn suggest(mut error: clap::Error) -> clap::Error {
     let wrong = error.get(ContextKind::InvalidSubcommand);
     if let Some(ContextValue::String(word)) = wrong

@@ -1,4 +1,4 @@
-//! `wsbench presets`: the servers whose settings a contract can be computed from.
+//! `wsbench presets`: lists the servers whose settings a contract can be computed from.
 
 use std::fmt::Write as _;
 
@@ -16,7 +16,7 @@ For each preset: the settings with their defaults, or an example; the window in 
 silent client, and where it begins; and where the server's own rule stands.
 ";
 
-/// Lists the presets: what to write, and the window that follows from it.
+/// Lists the presets: what to write in the scenario, and the window that results.
 pub(super) fn run() -> Result<Exit, CliError> {
     let mut text = String::from(INTRODUCTION);
     for preset in presets() {

@@ -1,4 +1,5 @@
-//! `wsbench probe`: what one server does with one client, in words; and a scenario for it.
+//! `wsbench probe`: examines what one server does with one client, describes it in words, and writes a scenario for
+//! it.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
@@ -35,7 +36,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// What `--json` prints. Times are nanoseconds.
+/// The output of `--json`. Times are nanoseconds.
 #[derive(Serialize)]
 struct Report<'a> {
     url: &'a str,
@@ -44,7 +45,7 @@ struct Report<'a> {
     scenario: &'a str,
 }
 
-/// Probes, tells what was found as it is found, and ends with a scenario.
+/// Probes the server, prints each finding at once, and ends with a scenario.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     if let Some(path) = &args.out {
         can_be_written(path)?;
@@ -141,7 +142,7 @@ impl Args {
             }
             Progress::Found(_) => {}
         }));
-        // A name server that does not answer would hold it until it does.
+        // Does not wait for a look-up: a name server that does not answer would block the end.
         runtime.shutdown_background();
         bar.finish_and_clear();
         written?;
@@ -149,7 +150,7 @@ impl Args {
     }
 }
 
-/// What was asked for as a scenario would have it, with the same checks and the same hints.
+/// Converts the options to a scenario, to get the same checks and hints as for a scenario file.
 fn as_scenario(asked: &Asked) -> Result<Scenario, CliError> {
     let source = Source {
         name: "the command line as a scenario".to_owned(),
@@ -165,7 +166,7 @@ fn as_scenario(asked: &Asked) -> Result<Scenario, CliError> {
     Ok(scenario::parse(&source, &Overrides::default(), &outside)?)
 }
 
-/// Tried before the watch, which may take hours, and not only after it.
+/// Checks this before watching, which may take hours, and not only after it.
 fn can_be_written(path: &Path) -> Result<(), CliError> {
     write_new(path, "")?;
     std::fs::remove_file(path).map_err(|source| CliError::Write {
@@ -188,7 +189,7 @@ fn write_new(path: &Path, text: &str) -> Result<(), CliError> {
     }
 }
 
-/// The longest time of watching: a day.
+/// The longest time to watch: one day.
 const MAX_WATCH: Duration = Duration::from_secs(24 * 3600);
 
 fn parse_watch(text: &str) -> Result<Duration, String> {

@@ -1,4 +1,4 @@
-//! Progress on a thread of its own: a terminal or a log collector that stands still holds up no run.
+//! Shows progress on a separate thread, so that a blocked terminal or log collector cannot delay a run.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
@@ -6,19 +6,19 @@ use std::time::Duration;
 use crate::measure::Progress;
 use crate::report::Live;
 
-/// Snapshots that may wait to be shown. What comes while they do is dropped: the next one says as much.
+/// The most snapshots that may wait to be shown. Drops further ones: the next snapshot replaces them.
 const WAITING: usize = 2;
-/// How long the last of them may take, so that the summary comes after it.
+/// The longest wait for the last snapshots, so that the summary comes after them.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What is shown while a run goes on.
+/// The progress view of a run.
 pub(super) struct Shown {
     snapshots: SyncSender<Progress>,
     finished: Receiver<()>,
 }
 
 impl Shown {
-    /// Shows what comes from now on. Without a thread for it nothing is shown.
+    /// Starts to show snapshots. Shows nothing if the thread cannot be started.
     pub(super) fn start(mut live: Live) -> Self {
         let (snapshots, come) = sync_channel::<Progress>(WAITING);
         let (done, finished) = sync_channel(1);
@@ -27,7 +27,7 @@ impl Shown {
                 live.update(&now);
             }
             live.finish();
-            // Nobody waits for it where it took too long.
+            // Ignores the error: nobody waits any more if this took too long.
             let _ = done.send(());
         };
         let _ = std::thread::Builder::new()
@@ -39,12 +39,12 @@ impl Shown {
         }
     }
 
-    /// Shows a snapshot, unless those before it wait to be shown.
+    /// Queues a snapshot; drops it if the queue is full.
     pub(super) fn update(&self, now: &Progress) {
         let _ = self.snapshots.try_send(now.clone());
     }
 
-    /// The run is over: leaves the terminal free, or to whoever holds it up.
+    /// Ends the view after the run, and waits at most [`PATIENCE`] until the terminal is free.
     pub(super) fn finish(self) {
         drop(self.snapshots);
         let _ = self.finished.recv_timeout(PATIENCE);

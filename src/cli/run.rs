@@ -25,7 +25,7 @@ use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
 use crate::time;
 use crate::verdict::{Exit, Facts, Outcome, Throttling, first_holding, judge};
 
-/// Where reports go without `--out`.
+/// The folder for reports without `--out`.
 const REPORTS: &str = "reports";
 
 /// Run a scenario, and judge it by its gates.
@@ -62,7 +62,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Runs the whole program.
+/// Executes the whole command.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let loaded = args.input.load()?;
     let run = run_loaded(args, &loaded);
@@ -74,12 +74,12 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     let mut plan = Plan::new(loaded.scenario.clone(), args.seed, nonce(started_at));
     plan.keeps_echoes = args.messages.is_some();
     let workers = args.workers.map(usize::from);
-    // First of all, since each of the following takes descriptors. A target that is started here has as many
-    // connections, and inherits the raised limit.
+    // Raises the limit first, because all following steps use descriptors. A target that is started here has equally
+    // many connections, and inherits the raised limit.
     Limits::of_this_machine()
         .check_process(&Budget::new(&plan.scenario, workers.unwrap_or_else(cores)))
         .map_err(|error| CliError::Prepare(error.into()))?;
-    // Before anything is started: a network can only be left while there is one thread.
+    // Enters the namespace before any thread starts: that is possible only with a single thread.
     own_network(&loaded.scenario)?;
     let signals = Signals::listen()?;
     let output = open_output(args, &loaded.scenario, started_at)?;
@@ -129,7 +129,7 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
         exit = verdict.exit.code(),
         "judged"
     );
-    // Whatever could not be written, what is known is told.
+    // Shows all known results even if a file could not be written.
     show(args, &report, written.as_deref().ok())?;
     let failures = [failure, written.err(), ended.messages.err()];
     let mut exit = verdict.exit;
@@ -140,7 +140,7 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     Ok(exit)
 }
 
-/// Prints the summary, or what was asked for instead.
+/// Prints the summary, or the output that was asked for instead.
 fn show(args: &Args, report: &RunReport<'_>, folder: Option<&Path>) -> Result<(), CliError> {
     if args.json {
         print(|out| report::run_json(report, out).map_err(Into::into))
@@ -162,7 +162,8 @@ fn outcome(failure: Option<&CliError>, interrupted: bool, held: Option<String>) 
     }
 }
 
-/// A client that vanishes needs a right that an own network gives, where wsbench starts the target in it too.
+/// Enters a network namespace of its own if a client vanishes, which needs a right that the namespace gives. Possible
+/// only if wsbench starts the target too, so that it is in the same namespace.
 fn own_network(scenario: &Scenario) -> Result<(), CliError> {
     let vanishes = |fault: &Fault| matches!(fault.kind, FaultKind::Vanish { .. });
     let any = (scenario.cohorts.iter()).any(|cohort| cohort.faults.iter().any(vanishes));
@@ -196,7 +197,7 @@ fn open_output(
     Ok(output)
 }
 
-/// The file of `--messages`.
+/// Opens the file of `--messages`.
 fn messages_file(
     args: &Args,
     loaded: &Loaded,
@@ -209,7 +210,7 @@ fn messages_file(
     Messages::create(path, &loaded.files, &loaded.scenario).map(Some)
 }
 
-/// The file of `--log`.
+/// Opens the file of `--log`.
 fn log(args: &Args, loaded: &Loaded, output: &OutputSet) -> Result<Option<Log>, CliError> {
     let Some(path) = args.log.as_deref() else {
         return Ok(None);
@@ -220,7 +221,7 @@ fn log(args: &Args, loaded: &Loaded, output: &OutputSet) -> Result<Option<Log>, 
     Log::start(path, &needed, &loaded.scenario.secrets).map(Some)
 }
 
-/// The report has files of its own, which are not there yet.
+/// Refuses a path that the report uses for one of its own files, which do not exist yet.
 fn not_of_report(path: &Path, output: &OutputSet) -> Result<(), CliError> {
     if !output.has(path) {
         return Ok(());
@@ -236,7 +237,7 @@ fn options(args: &Args, loaded: &Loaded) -> Options {
     }
 }
 
-/// Tells this run's messages from those of another that reach the same server.
+/// Distinguishes this run's messages from those of another run against the same server.
 fn nonce(started_at: SystemTime) -> u32 {
     let since = started_at
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -244,7 +245,7 @@ fn nonce(started_at: SystemTime) -> u32 {
     since.subsec_nanos() ^ (since.as_secs() as u32).rotate_left(16) ^ std::process::id()
 }
 
-/// Since `before`; `None` where there is no limit.
+/// The throttling since `before`; `None` if there is no limit.
 fn throttling(before: Option<Throttled>) -> Option<Throttling> {
     let Throttled { periods, throttled } = host::throttled()?.since(before?);
     Some(Throttling { periods, throttled })
@@ -259,7 +260,7 @@ fn print(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Result<(), 
     term::print(&bytes)
 }
 
-/// Looks at the run second by second: shows progress, and ends it when an abort gate holds.
+/// Watches the run second by second: shows progress, and ends the run when an abort gate holds.
 struct Watch<'a> {
     progress: Shown,
     scenario: &'a Scenario,
@@ -268,11 +269,11 @@ struct Watch<'a> {
     held: Option<String>,
 }
 
-/// What was to be seen until the end.
+/// What was seen until the end.
 struct Watched {
     /// The abort gate that held.
     held: Option<String>,
-    /// Whether the file of single messages is whole.
+    /// Whether the file of single messages was written without an error.
     messages: Result<(), CliError>,
 }
 
@@ -292,7 +293,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Ends the progress and the file of single messages, and says what has no room in it.
+    /// Ends the progress view and the file of single messages, and reports how many messages are missing from it.
     fn end(self) -> Watched {
         self.progress.finish();
         let left_out = self.messages.map_or(Ok(0), Messages::finish);
@@ -320,7 +321,7 @@ impl engine::Observer for Watch<'_> {
     fn second(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
         self.progress.update(&second.progress);
         let abort = &self.scenario.gates.abort;
-        // The load has ended by itself: there is nothing to abort.
+        // The load has ended normally, so there is nothing to abort.
         if abort.is_empty() || second.is_over || self.held.is_some() {
             return ControlFlow::Continue(());
         }

@@ -1,4 +1,4 @@
-//! `wsbench schema`: the JSON Schema of scenario files, for editors.
+//! `wsbench schema`: prints the JSON Schema of scenario files, for editors.
 
 use super::error::CliError;
 use super::term;

@@ -1,5 +1,5 @@
 //! `wsbench serve`: the built-in echo server alone, for a first try and for tests.
-//! Prints where it listens, serves until it is told to stop, then prints what it counted.
+//! Prints its address, serves until it is told to stop, then prints its counts.
 
 use std::future::pending;
 use std::io::{self, IsTerminal, Read, Write};
@@ -78,15 +78,15 @@ impl Args {
 /// Why the server could not serve. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The address cannot be used.
+    /// The address cannot be used for listening.
     #[error("listen on {address}: {source}\nhint: {}", hint(.source))]
     Listen {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// No runtime, no signals, or nobody to print to.
+    /// The runtime or signal handling cannot be set up, or standard output cannot be written.
     #[error("serve: {0}")]
     Io(#[from] io::Error),
 }
@@ -119,14 +119,14 @@ async fn serve(args: &Args) -> Result<(), ServeError> {
     } else {
         describe(&counts)
     };
-    // A terminal has just shown `^C`, with no end of line.
+    // A terminal has just printed `^C` without a line break.
     let gap = if io::stdout().is_terminal() { "\n" } else { "" };
-    // Whoever started the server may be gone by now: nobody is left to tell.
+    // Ignores the error: the process that started the server may have ended, and nobody can be told.
     let _ = print_line(&format!("{gap}{last}"));
     Ok(())
 }
 
-/// Done at Ctrl-C or SIGTERM, and for a tied server at the end of standard input.
+/// Completes at Ctrl-C or SIGTERM, and for a tied server at the end of standard input.
 fn stop_signal(tied: bool) -> io::Result<impl Future<Output = ()>> {
     let signal = terminated()?;
     let parent = async move {
@@ -161,14 +161,14 @@ fn terminated() -> io::Result<impl Future<Output = ()>> {
 #[cfg(not(unix))]
 fn terminated() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
-        // Without a handler the default one ends the process all the same.
+        // Never completes without a handler: the system's default handler ends the process anyway.
         if tokio::signal::ctrl_c().await.is_err() {
             pending::<()>().await;
         }
     })
 }
 
-/// Standard input cannot be waited for without blocking, so a thread of its own does.
+/// Waits for the end of standard input on a separate thread, because that wait blocks.
 async fn end_of_input() {
     let (ended, end) = oneshot::channel();
     std::thread::spawn(move || {
@@ -177,7 +177,7 @@ async fn end_of_input() {
         while matches!(input.read(&mut buffer), Ok(1..)) {}
         let _ = ended.send(());
     });
-    // An error would mean that the thread is gone: the same.
+    // An error means that the thread has ended, which is treated the same.
     let _ = end.await;
 }
 
@@ -226,7 +226,7 @@ fn parse_gap(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The longest message the server itself would take.
+/// The longest message that the server itself accepts.
 const MAX_PUSH: ByteSize = ByteSize(16 << 20);
 
 fn parse_size(text: &str) -> Result<ByteSize, String> {

@@ -1,5 +1,5 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first ends the load, or the program where there is none yet; the second ends the
-//! program, whatever it does.
+//! Handles Ctrl-C, SIGTERM and SIGHUP. The first signal ends the load, or the program if there is no load yet; the
+//! second ends the program in any state.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 use super::error::CliError;
 use crate::verdict::Exit;
 
-/// From the second signal until the process is ended from here: time to end what was started, and no more than that.
-/// Whoever waits for a reader that stands still, or a disk, does not end by itself.
+/// The time from the second signal until the process is ended by force: enough to end what was started.
+/// It is needed because a thread that waits for a blocked reader or a disk does not end by itself.
 const GRACE: Duration = Duration::from_secs(2);
-/// Between two looks for a signal.
+/// The time between two checks for a signal.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// The signals of this process.
@@ -25,7 +25,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Hears them from now on.
+    /// Starts to listen for signals.
     pub(super) fn listen() -> Result<Self, CliError> {
         let failed = |source| CliError::System {
             doing: "listen for signals",
@@ -58,19 +58,19 @@ impl Signals {
         Ok(Self { heard, each })
     }
 
-    /// Whether one has come.
+    /// Whether a signal has come.
     pub(super) fn heard(&self) -> bool {
         self.heard.load(Ordering::Acquire)
     }
 
-    /// Does something that can take long and holds nothing that has to be given back, until a signal comes.
+    /// Does work that can take long, until a signal comes. The work must not hold anything that has to be released.
     pub(super) fn unless_heard<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, CliError> {
         let (sender, done) = sync_channel(1);
         let thread = thread::Builder::new().spawn(move || {
-            // Nobody waits for it after a signal.
+            // Ignores the error: after a signal nobody waits for the result.
             let _ = sender.send(work());
         });
         let thread = thread.map_err(|source| CliError::System {
@@ -90,7 +90,7 @@ impl Signals {
         Err(CliError::Interrupted)
     }
 
-    /// Yields once for each of the first two.
+    /// Receives one item for each of the first two signals.
     pub(super) fn each(self) -> mpsc::Receiver<()> {
         self.each
     }
@@ -109,10 +109,10 @@ impl Arriving {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
-        // Without this a file that grows beyond `ulimit -f` would end the process, instead of being an error.
+        // With this handler, a file that exceeds `ulimit -f` causes an error instead of ending the process.
         let _handled = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
         let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
-        // `nohup` asks to outlive the terminal.
+        // Under `nohup`, SIGHUP is ignored: the process should outlive the terminal.
         if !crate::sys::ignores_hangup() {
             kinds.push(SignalKind::hangup());
         }
@@ -142,7 +142,7 @@ impl Arriving {
     }
 
     async fn next(&mut self) {
-        // Where no handler can be set, Ctrl-C keeps its default effect.
+        // If no handler can be set, Ctrl-C keeps its default effect.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

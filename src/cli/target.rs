@@ -1,4 +1,4 @@
-//! The server a run is sent against: one that is there, or the built-in one, started for it.
+//! The server under test: an existing one, or the built-in one, started for this run.
 
 use super::error::CliError;
 use super::signals::Signals;
@@ -7,20 +7,20 @@ use crate::scenario::{Scenario, TargetUrl, WsUrl};
 use crate::server::{Behaviour, EmbeddedServer, Push};
 use crate::units::ByteSize;
 
-/// The length of what the built-in server pushes.
+/// The length of the messages that the built-in server pushes.
 const PUSHED: ByteSize = ByteSize(64);
 
 /// The server under test. Dropping it stops the built-in one.
 pub(super) struct RunningTarget {
     pub(super) url: WsUrl,
-    /// Its process, where that is known.
+    /// Its process, if known.
     pub(super) process: Option<TargetProcess>,
-    /// Held for its end.
+    /// Held so that dropping it stops the server.
     _embedded: Option<EmbeddedServer>,
 }
 
 impl RunningTarget {
-    /// Starts the built-in server, or the target's command, where the scenario asks for it; until a signal comes.
+    /// Starts the built-in server, or the target's command, if the scenario needs it. Gives up when a signal comes.
     pub(super) fn start(scenario: &Scenario, signals: &Signals) -> Result<Self, CliError> {
         match &scenario.target.url {
             TargetUrl::Url(url) => Ok(Self {
@@ -56,8 +56,8 @@ impl RunningTarget {
     }
 }
 
-/// The built-in server's process, where something is to be done to it or known of it. Elsewhere than on Linux it is not
-/// reached.
+/// The built-in server's process, if faults or promises need it. Fails on systems other than Linux, where the process
+/// cannot be accessed.
 fn watched(scenario: &Scenario, pid: u32) -> Result<Option<TargetProcess>, CliError> {
     let promises = scenario
         .cohorts
@@ -70,7 +70,7 @@ fn watched(scenario: &Scenario, pid: u32) -> Result<Option<TargetProcess>, CliEr
     Ok(is_wanted.then(|| TargetProcess::attach(pid)).transpose()?)
 }
 
-/// The address the built-in server says, `ws://127.0.0.1:PORT`.
+/// Parses the address that the built-in server prints, `ws://127.0.0.1:PORT`.
 fn local(url: &str) -> WsUrl {
     let port = url.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
     WsUrl {

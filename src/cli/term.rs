@@ -1,4 +1,4 @@
-//! What goes to the terminal, and how: data to standard output, everything else to standard error.
+//! Prints to the terminal: data to standard output, everything else to standard error.
 
 use std::io::{self, Write as _};
 use std::sync::mpsc::sync_channel;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::CliError;
 use crate::report::{Live, Style};
 
-/// Says what went wrong.
+/// Prints an error.
 pub(super) fn error(error: &CliError) {
     match error {
         CliError::Problems(problems) if takes_colour(&io::stderr()) => note(problems.coloured()),
@@ -16,10 +16,10 @@ pub(super) fn error(error: &CliError) {
     }
 }
 
-/// How long a reader of standard error may stand still until it is not waited for.
+/// The longest wait for a blocked reader of standard error.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Says something on the way. Where nobody can be told, the exit code still says it.
+/// Prints a note to standard error. If it cannot be printed, the exit code still shows the result.
 pub(super) fn note(text: impl std::fmt::Display) {
     let line = format!("{text}\n");
     let (done, written) = sync_channel(1);
@@ -27,13 +27,13 @@ pub(super) fn note(text: impl std::fmt::Display) {
         let _ = io::stderr().write_all(line.as_bytes());
         let _ = done.send(());
     };
-    // Another thread that waits for the same reader may hold standard error, so that even the attempt is made elsewhere.
+    // Writes on a separate thread: another thread may hold standard error while it waits for the same reader.
     if std::thread::Builder::new().spawn(write).is_ok() {
         let _ = written.recv_timeout(PATIENCE);
     }
 }
 
-/// Where progress is shown.
+/// Chooses how progress is shown.
 pub(super) fn progress(quiet: bool) -> Live {
     match (quiet, takes_colour(&io::stderr())) {
         (true, _) => Live::quiet(),
@@ -42,7 +42,7 @@ pub(super) fn progress(quiet: bool) -> Live {
     }
 }
 
-/// Whether the summary is in colour.
+/// Chooses whether the summary is in colour.
 pub(super) fn style() -> Style {
     if takes_colour(&io::stdout()) {
         Style::COLOUR
@@ -51,14 +51,14 @@ pub(super) fn style() -> Style {
     }
 }
 
-/// Whether a stream takes escape sequences and the user wants them; see <https://no-color.org>.
+/// Whether a stream supports escape sequences and the user wants them; see <https://no-color.org>.
 pub(super) fn takes_colour(stream: &impl io::IsTerminal) -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     stream.is_terminal() && !is_dumb && !is_unwanted
 }
 
-/// Writes data to standard output. A reader that has gone away is no error.
+/// Writes data to standard output. Ignores the error if the reader has gone.
 pub(super) fn print(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
