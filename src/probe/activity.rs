@@ -1,4 +1,4 @@
-//! The activity matrix (HB-09): a client that does one thing only, watched until it is ended or time is up.
+//! The activity matrix (HB-09): watches a client with one kind of activity until the server ends it or time is up.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use super::frame::{Frame, Opcode};
 use super::quiet::Heard;
 use super::talk::{Event, Talk, nanos};
 
-/// One trial, and what the server sent by itself meanwhile.
+/// One trial, and what the server sent without being asked during it.
 pub(super) struct Tried {
     pub(super) trial: Trial,
     pub(super) quiet: Quiet,
 }
 
-/// The time between two frames of a trial: short beside the limits that can be found in this time.
+/// The time between two frames of a trial: short compared to the limits that a trial of this length can find.
 pub(super) fn gap(watch: Duration) -> Duration {
     (watch / 10).clamp(Duration::from_millis(50), Duration::from_secs(5))
 }
 
-/// Does one thing until the server ends it, but not longer than this.
+/// Plays one kind of activity until the server ends the connection, but not longer than `watch`.
 pub(super) async fn try_out(mut talk: Talk, doing: Doing, watch: Duration) -> Tried {
     let opened = talk.opened();
     let end = opened + watch;
@@ -48,7 +48,7 @@ pub(super) async fn try_out(mut talk: Talk, doing: Doing, watch: Duration) -> Tr
                 heard.ping(&payload, at_ns);
             }
             Some((at, Event::Message { payload, .. })) => {
-                // An echo of what was sent here is no message of the server's own accord.
+                // Does not count the echo of a text that this client sent.
                 if doing != Doing::Texts {
                     heard.message(&payload, nanos(at - opened));
                 }
@@ -72,7 +72,7 @@ pub(super) async fn try_out(mut talk: Talk, doing: Doing, watch: Duration) -> Tr
     Tried { trial, quiet }
 }
 
-/// What a client of this kind sends of its own accord.
+/// The frame that a client of this kind sends without being asked.
 fn frame(doing: Doing, number: u32) -> Option<Frame> {
     match doing {
         Doing::AnswerPings | Doing::Nothing => None,

@@ -1,4 +1,4 @@
-//! The questions that are quickly answered: messages, pings, and the close handshake.
+//! The questions that take little time: messages, pings, and the close handshake.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use super::talk::{CLOSING, Event, Talk, closed, nanos};
 use super::unasked::shortened;
 use crate::measure::TcpEnding;
 
-/// A server that greets does it within this.
+/// How long the probe waits for a greeting after the open.
 const GREETING: Duration = Duration::from_millis(200);
-/// An answer to a message that comes later counts as none.
+/// How long the probe waits for the answer to a message. A later answer counts as none.
 const ANSWER: Duration = Duration::from_secs(2);
-/// All that one question may take. What would have to be cut short is not asked.
+/// The longest time that one question may take. A part that would not fit into the rest of it is not asked.
 pub(super) const QUESTION: Duration = Duration::from_secs(6);
-/// Echoes that are timed, and pings that are sent one by one.
+/// The number of timed echoes, and of pings that are sent one by one.
 const SAMPLES: u32 = 20;
-/// A server that answers none of the first so many pings answers none.
+/// The number of pings after which the probe gives up, if none of them was answered.
 const HOPELESS: u32 = 2;
-/// Pings that are sent all at once.
+/// The number of pings that are sent all at once.
 const BURST: u32 = 10;
 
-/// Sends a text and a binary message, and times as many as show how fast.
+/// Sends a text message and a binary message; if the server echoes, sends more messages to time the echoes.
 pub(super) async fn echo(talk: &mut Talk) -> Echo {
     let greeting = greeting(talk).await;
     let end = Instant::now() + QUESTION;
@@ -72,7 +72,7 @@ async fn greeting(talk: &mut Talk) -> Option<String> {
     greeting
 }
 
-/// Sends one message and takes what comes; an echo's time is added to `times`.
+/// Sends one message and returns the server's answer. Adds the time of an echo to `times`.
 async fn answer(talk: &mut Talk, opcode: Opcode, payload: &[u8], times: &mut Vec<u64>) -> Answer {
     let sent = Instant::now();
     talk.send(&[Frame::new(opcode, payload)]).await;
@@ -111,7 +111,7 @@ pub(super) async fn pings(talk: &mut Talk) -> Pings {
     let mut times = Vec::new();
     for number in 0..SAMPLES {
         let payload = PAYLOADS[number as usize % PAYLOADS.len()];
-        // Asked once, and that is enough.
+        // Skips a length that has failed once: asking again would only cost time.
         if found.unanswered_lengths.contains(&payload.len()) {
             continue;
         }
@@ -134,7 +134,7 @@ pub(super) async fn pings(talk: &mut Talk) -> Pings {
     if found.answered > 0 && has_time(end) {
         burst(talk, &mut found).await;
     }
-    // It waits for two answers.
+    // The ping within a message waits for two answers, so it needs twice the time.
     if found.answered > 0 && has_time(end - ANSWER) {
         found.within_message = within_message(talk).await;
     }
@@ -143,12 +143,12 @@ pub(super) async fn pings(talk: &mut Talk) -> Pings {
     found
 }
 
-/// Whether an answer can be waited for in full.
+/// Whether the time until `end` is enough to wait for one answer.
 fn has_time(end: Instant) -> bool {
     Instant::now() + ANSWER <= end
 }
 
-/// Sends one ping; how long its pong took.
+/// Sends one ping, and returns how many nanoseconds later its pong came.
 async fn pong(talk: &mut Talk, payload: &[u8], wrong: &mut u32) -> Option<u64> {
     let sent = Instant::now();
     talk.send(&[Frame::new(Opcode::Ping, payload)]).await;
@@ -162,7 +162,7 @@ async fn pong(talk: &mut Talk, payload: &[u8], wrong: &mut u32) -> Option<u64> {
     None
 }
 
-/// A pong may answer the latest of several pings alone (section 5.5.3), so only the last one counts.
+/// Sends several pings at once. A server may answer only the latest of them (section 5.5.3), so the last pong decides.
 async fn burst(talk: &mut Talk, found: &mut Pings) {
     let payload = |number: u32| format!("burst {number}").into_bytes();
     let frames: Vec<Frame> = (1..=BURST)
@@ -185,7 +185,7 @@ async fn burst(talk: &mut Talk, found: &mut Pings) {
     }
 }
 
-/// Pings between the two fragments of a text (section 5.4).
+/// Sends a ping between the two fragments of a text message (section 5.4).
 async fn within_message(talk: &mut Talk) -> Within {
     let open = Frame {
         fin: false,
@@ -208,7 +208,7 @@ async fn within_message(talk: &mut Talk) -> Within {
     Within::Nothing
 }
 
-/// Closes with 1000, and looks how the server does its part.
+/// Sends a Close with code 1000, and records how the server completes the close handshake.
 pub(super) async fn close(mut talk: Talk) -> CloseHandshake {
     let mut found = CloseHandshake {
         waited_ns: nanos(CLOSING),

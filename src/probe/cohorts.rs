@@ -1,4 +1,4 @@
-//! Cohorts of clients that the server was seen to end, each with the window it was ended in.
+//! Cohorts of clients that the server ended during the probe, each with a window for the time of that end.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use super::findings::{Ending, Findings, How, Limit, Since};
 use super::scenario::CLIENTS;
 use crate::units::{format_duration, human_ns};
 
-/// What a window around one measurement is wide, each way, at least.
+/// The least distance from the measured time to each end of its window.
 const MARGIN: Duration = Duration::from_millis(250);
 
-/// Clients that the server ends.
+/// A cohort of clients that the server ends.
 pub(super) struct Cohort {
     name: &'static str,
     fault: bool,
     since: Since,
-    /// The window of the end.
+    /// The window in which the end is expected.
     pub(super) between: (Duration, Duration),
     after_ns: u64,
     ending: Ending,
 }
 
-/// Those that were seen to be ended.
+/// The cohorts that the server ended during the probe.
 pub(super) fn cohorts(findings: &Findings) -> Vec<Cohort> {
     let Some(idle) = &findings.idle else {
         return Vec::new();
     };
     let answering = idle.answering.as_ref();
-    // Where answering pings changes nothing, it is not the ping that ends a silent client.
+    // If answering pings makes no difference, the unanswered ping is not what ends a silent client.
     let mute = idle.silent.as_ref().filter(|silent| {
         let pong_helps = |limit: &Limit| limit.ending.at_ns > silent.ending.at_ns / 10 * 11;
         silent.since == Since::Ping && answering.is_none_or(pong_helps)
@@ -41,7 +41,7 @@ pub(super) fn cohorts(findings: &Findings) -> Vec<Cohort> {
 }
 
 impl Cohort {
-    /// `None` where the end was none of the server's.
+    /// `None` if the server did not decide to end the connection.
     fn new(name: &'static str, limit: &Limit) -> Option<Self> {
         if matches!(limit.ending.how, How::Broken(_) | How::Stuck) {
             return None;
@@ -56,7 +56,7 @@ impl Cohort {
         })
     }
 
-    /// As a table of a scenario.
+    /// The cohort as a table of a scenario.
     pub(super) fn text(&self) -> String {
         let since = match self.since {
             Since::Open => "open",
@@ -93,7 +93,7 @@ impl Cohort {
     }
 }
 
-/// Around one measurement: a fifth each way, in round numbers.
+/// A window around one measured time: at least a fifth of it each way, in round numbers.
 pub(super) fn window(ns: u64) -> (Duration, Duration) {
     const STEP: u64 = 50;
     let seen = Duration::from_nanos(ns);
@@ -103,12 +103,12 @@ pub(super) fn window(ns: u64) -> (Duration, Duration) {
     (Duration::from_millis(lo), Duration::from_millis(hi))
 }
 
-/// A window, as a contract has it.
+/// A window in the notation of a contract.
 pub(super) fn between(lo: Duration, hi: Duration) -> String {
     format!("[\"{}\", \"{}\"]", format_duration(lo), format_duration(hi))
 }
 
-/// Whole milliseconds.
+/// The time in whole milliseconds.
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! How a connection was ended, and what ends a silent one, in words.
+//! Says in words how a connection was ended, and what ends a silent one.
 
 use super::findings::{Ending, How, Idle, Limit, Since, Tcp};
 use crate::units::{human_ns, is_harmless};
@@ -21,7 +21,7 @@ pub(super) fn idle(found: &Idle) -> Vec<String> {
     lines
 }
 
-/// When and by whom, and below it how.
+/// When and by what limit, and on a second line how.
 fn limited(whom: &str, limit: &Limit) -> [String; 2] {
     let after = human_ns(limit.after_ns);
     let since = match limit.since {
@@ -58,7 +58,7 @@ pub(super) fn manner(ending: &Ending) -> String {
     }
 }
 
-/// A Close frame with what is in it.
+/// A Close frame with its code and reason, in words.
 pub(super) fn close_frame(code: Option<u16>, reason: &str) -> String {
     let code = code.map_or_else(|| "without a code".to_owned(), |code| code.to_string());
     let reason: String = reason.chars().filter(|c| is_harmless(*c)).collect();
@@ -69,7 +69,7 @@ pub(super) fn close_frame(code: Option<u16>, reason: &str) -> String {
     }
 }
 
-/// The end of TCP.
+/// How TCP ended, in words.
 pub(super) const fn fin(tcp: &Tcp) -> &'static str {
     if tcp.reset { "RST" } else { "FIN" }
 }

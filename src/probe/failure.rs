@@ -1,9 +1,9 @@
-//! Why no connection could be made, in words, and what to do about it.
+//! Says in words why no connection could be made, and what to do about it.
 
 use super::run::Failed;
 use crate::metric::Cause;
 
-/// Why there is no connection, and what to do. Fits after "failed to".
+/// Why there is no connection, and what to do about it. Fits after "failed to".
 pub fn failure(url: &str, failed: &Failed) -> String {
     let meaning = failed.cause.meaning().trim_end_matches('.');
     let mut text = format!("connect to {url}: {}", lowercase_first(meaning));
@@ -19,7 +19,7 @@ pub fn failure(url: &str, failed: &Failed) -> String {
     text
 }
 
-/// Those headers of a refusal that say who refused, and what is wanted instead.
+/// The headers of a refusal that tell which server refused, and what it expects instead.
 fn telling(headers: &[(String, String)]) -> impl Iterator<Item = &(String, String)> {
     const NAMES: [&str; 6] = [
         "server",
@@ -64,7 +64,7 @@ fn hint(failed: &Failed) -> Option<&'static str> {
 fn lowercase_first(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|first| first.to_lowercase().to_string());
-    // A name in capitals, as HTTP, stays as it is.
+    // Keeps a name in capitals, such as HTTP.
     match first {
         Some(first) if !text.chars().nth(1).is_some_and(char::is_uppercase) => {
             first + chars.as_str()

@@ -1,41 +1,41 @@
-//! What a probe finds out, as types. Times are nanoseconds; `None` is "never seen".
+//! The results of a probe, as types. Times are in nanoseconds; `None` means "never seen".
 
 use serde::Serialize;
 
 use crate::measure::TcpEnding;
 
-/// One thing that was found out.
+/// One result of a probe.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
     /// The handshake.
     Handshake(Handshake),
-    /// What comes back to a message.
+    /// What the server answers to messages.
     Echo(Echo),
-    /// What comes back to pings.
+    /// What the server answers to pings.
     Pings(Pings),
-    /// What the server sends by itself.
+    /// What the server sends without being asked.
     Quiet(Quiet),
     /// What keeps a connection alive.
     Activity(Vec<Trial>),
-    /// What ends a silent one.
+    /// What ends a silent connection.
     Idle(Idle),
     /// The close handshake.
     Close(CloseHandshake),
 }
 
-/// All that was found out; a part that could not be is `None`.
+/// All results of a probe; `None` where a question could not be asked.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Findings {
     /// The handshake.
     pub handshake: Option<Handshake>,
-    /// What comes back to a message.
+    /// What the server answers to messages.
     pub echo: Option<Echo>,
-    /// What comes back to pings.
+    /// What the server answers to pings.
     pub pings: Option<Pings>,
-    /// What the server sends by itself.
+    /// What the server sends without being asked.
     pub quiet: Option<Quiet>,
-    /// What keeps a connection alive: one trial for each thing a client can do.
+    /// What keeps a connection alive: one trial for each kind of activity of a client.
     pub activity: Vec<Trial>,
     /// What ends a silent connection.
     pub idle: Option<Idle>,
@@ -44,7 +44,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Takes one in.
+    /// Adds one result.
     pub fn add(&mut self, finding: Finding) {
         match finding {
             Finding::Handshake(found) => self.handshake = Some(found),
@@ -57,67 +57,67 @@ impl Findings {
         }
     }
 
-    /// The trial of a client that does this.
+    /// The trial of this kind of activity.
     pub fn trial(&self, doing: Doing) -> Option<&Trial> {
         self.activity.iter().find(|trial| trial.doing == doing)
     }
 }
 
-/// How the connection came to be.
+/// How the connection was opened.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Handshake {
-    /// The address that took the connection.
+    /// The address to which the connection was made.
     pub address: String,
-    /// The look-up of the name; `None` where the host is an address.
+    /// The time of the name look-up; `None` where the host is an address.
     pub dns_ns: Option<u64>,
-    /// The TCP connection.
+    /// The time of the TCP connect.
     pub tcp_ns: u64,
-    /// The TLS handshake.
+    /// The time of the TLS handshake; `None` without TLS.
     pub tls_ns: Option<u64>,
-    /// The version of TLS, as `TLSv1_3`.
+    /// The version of TLS, such as `TLSv1_3`.
     pub tls: Option<String>,
-    /// From the upgrade request to its answer.
+    /// The time from the upgrade request to its answer.
     pub upgrade_ns: u64,
-    /// The status line.
+    /// The status line of the answer.
     pub status: String,
-    /// The headers that are not part of the handshake itself, in order.
+    /// The headers of the answer that are not part of the handshake itself, in order.
     pub headers: Vec<(String, String)>,
-    /// What the server chose of the subprotocols offered.
+    /// The subprotocol that the server chose of those offered.
     pub subprotocol: Option<String>,
-    /// What the server chose when it was offered compression (RFC 7692), on a connection of its own.
+    /// What the server chose when the probe offered compression (RFC 7692), on a separate connection.
     pub compression: Option<String>,
 }
 
-/// What comes back to a message.
+/// What the server answers to messages.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Echo {
-    /// What came before anything was sent, shortened.
+    /// The message that came before the probe sent anything, shortened.
     pub greeting: Option<String>,
-    /// To a text.
+    /// The answer to a text message.
     pub text: Answer,
-    /// To a binary message.
+    /// The answer to a binary message.
     pub binary: Answer,
-    /// Echoes that were timed.
+    /// The number of timed echoes.
     pub samples: u32,
-    /// Half of them came back within this.
+    /// The median time of an echo.
     pub p50_ns: Option<u64>,
-    /// The slowest.
+    /// The longest time of an echo.
     pub max_ns: Option<u64>,
-    /// The server ended the connection meanwhile.
+    /// The end of the connection, if the server ended it during this question.
     pub ending: Option<Ending>,
 }
 
-/// What came back to one message.
+/// What the server answered to one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// The same bytes, as the same kind.
+    /// The same bytes in the same kind of message.
     Same,
-    /// The same bytes, as the other kind.
+    /// The same bytes in the other kind of message.
     Retyped,
-    /// Something else: shortened.
+    /// A different message, shortened.
     Other(String),
-    /// Nothing in the time waited.
+    /// No answer in the time waited.
     Nothing,
     /// The connection ended.
     Ended,
@@ -130,87 +130,87 @@ impl Answer {
     }
 }
 
-/// What comes back to pings (RFC 6455 sections 5.5.2 and 5.5.3).
+/// What the server answers to pings (RFC 6455 sections 5.5.2 and 5.5.3).
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Pings {
-    /// Sent one by one, each after the answer to the one before.
+    /// The pings sent one by one, each after the answer to the one before.
     pub sent: u32,
-    /// Answered by a pong with the same payload.
+    /// The pings answered by a pong with the same payload.
     pub answered: u32,
-    /// Pongs with a payload no ping had.
+    /// The pongs with a payload that no ping had.
     pub wrong: u32,
-    /// Lengths of payloads that were never answered, in bytes.
+    /// The lengths of payloads whose pings were never answered, in bytes.
     pub unanswered_lengths: Vec<usize>,
-    /// Half of the answers came within this.
+    /// The median time of an answer.
     pub p50_ns: Option<u64>,
-    /// The slowest.
+    /// The longest time of an answer.
     pub max_ns: Option<u64>,
-    /// Sent all at once; none where the pings before were not answered.
+    /// The pings sent all at once; 0 where the pings before were not answered.
     pub burst_sent: u32,
-    /// Of these, answered.
+    /// The pings of the burst that were answered.
     pub burst_answered: u32,
-    /// The last one was, as it must be.
+    /// Whether the last ping of the burst was answered, as the standard demands.
     pub burst_last_answered: bool,
-    /// A ping between two fragments of a message (section 5.4).
+    /// The answer to a ping between two fragments of a message (section 5.4).
     pub within_message: Within,
-    /// The server ended the connection meanwhile.
+    /// The end of the connection, if the server ended it during this question.
     pub ending: Option<Ending>,
 }
 
-/// What came back to a ping between two fragments.
+/// What the server answered to a ping between two fragments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Within {
-    /// It was not tried.
+    /// The ping was not sent.
     #[default]
     NotTried,
-    /// A pong, so many nanoseconds later and before the message was whole.
+    /// A pong this many nanoseconds later, before the last fragment was sent.
     Answered(u64),
-    /// A pong, but only when the message was whole.
+    /// A pong, but only after the last fragment was sent.
     AnsweredAfterwards,
-    /// Nothing.
+    /// No pong.
     Nothing,
 }
 
-/// What the server sends by itself, to a client that answers pings and does nothing else.
+/// What the server sends without being asked, to a client that answers pings and does nothing else.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Quiet {
-    /// How long it was watched.
+    /// How long the connection was watched.
     pub watched_ns: u64,
-    /// Pings of the server.
+    /// The number of pings from the server.
     pub pings: u32,
-    /// From the open to the first.
+    /// The time from the open to the first ping.
     pub first_ping_ns: Option<u64>,
-    /// The mean time between two.
+    /// The mean time between two pings.
     pub mean_gap_ns: Option<u64>,
-    /// The shortest.
+    /// The shortest time between two pings.
     pub min_gap_ns: Option<u64>,
-    /// The longest.
+    /// The longest time between two pings.
     pub max_gap_ns: Option<u64>,
-    /// The payload of the first, shortened; empty where it has none.
+    /// The payload of the first ping, shortened; empty where it has none.
     pub payload: Option<String>,
-    /// Messages that the server sends by itself, grouped by shape.
+    /// Messages that the server sends without being asked, grouped by shape.
     pub messages: Vec<Unasked>,
-    /// Messages of other shapes than those kept.
+    /// The number of messages of shapes for which there was no room.
     pub more_messages: u32,
 }
 
-/// Messages of one shape that the server sends by itself.
+/// Messages of one shape that the server sends without being asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unasked {
-    /// The first of them, shortened.
+    /// The first message, shortened.
     pub sample: String,
-    /// How many came.
+    /// The number of messages.
     pub count: u32,
-    /// From the open to the first.
+    /// The time from the open to the first message.
     pub first_ns: u64,
-    /// The mean time between two.
+    /// The mean time between two messages.
     pub mean_gap_ns: Option<u64>,
-    /// What it looks like, where it is known: `an engine.io ping`.
+    /// What the message is in a known protocol, such as `an engine.io ping`.
     pub guess: Option<&'static str>,
 }
 
-/// The one thing a client does in a trial.
+/// The only activity of a client in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Doing {
@@ -218,7 +218,7 @@ pub enum Doing {
     AnswerPings,
     /// Reads, and sends nothing at all.
     Nothing,
-    /// Sends pongs nobody asked for, and answers no ping.
+    /// Sends unsolicited pongs, and answers no ping.
     UnsolicitedPongs,
     /// Sends pings, and answers none.
     Pings,
@@ -227,7 +227,7 @@ pub enum Doing {
 }
 
 impl Doing {
-    /// All of them, in the order they are told.
+    /// All activities, in the order in which they are reported.
     pub const ALL: [Self; 5] = [
         Self::AnswerPings,
         Self::Nothing,
@@ -237,33 +237,33 @@ impl Doing {
     ];
 }
 
-/// What became of a client that did one thing only.
+/// The result of a trial: a client with one kind of activity only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trial {
-    /// What it did.
+    /// The activity of the client.
     pub doing: Doing,
-    /// From the open to the end of watching, at most.
+    /// The time from the open to the end of watching, at most.
     pub watched_ns: u64,
-    /// Frames it sent.
+    /// The frames that the client sent.
     pub sent: u32,
-    /// Pings that came.
+    /// The pings that came from the server.
     pub pings: u32,
-    /// When the first ping came that it did not answer.
+    /// When the first ping came that the client did not answer.
     pub unanswered_ns: Option<u64>,
-    /// The end, by the server. `None`: it lived on.
+    /// How the server ended the connection; `None` where it stayed open.
     pub ending: Option<Ending>,
-    /// It could not be opened, and why.
+    /// Why the connection could not be opened.
     pub failed: Option<String>,
 }
 
 /// How a server ended a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ending {
-    /// From the open to the Close frame, or to the end of TCP without one.
+    /// The time from the open to the Close frame, or to the end of TCP without one.
     pub at_ns: u64,
-    /// The decision.
+    /// How the server ended the connection.
     pub how: How,
-    /// The end of TCP after a Close frame; `None` where it did not come while it was waited for.
+    /// The end of TCP after a Close frame; `None` where it did not come in the time waited.
     pub tcp: Option<Tcp>,
 }
 
@@ -273,32 +273,32 @@ pub struct Ending {
 pub enum How {
     /// A Close frame.
     Close {
-        /// `None`: an empty one.
+        /// The close code; `None` where the frame is empty.
         code: Option<u16>,
-        /// May be empty.
+        /// The close reason; may be empty.
         reason: String,
     },
-    /// TCP ended in order, without a Close frame.
+    /// A FIN without a Close frame.
     Fin,
-    /// TCP was reset, without a Close frame.
+    /// A RST without a Close frame.
     Rst,
-    /// The server broke a rule of RFC 6455, and we ended it.
+    /// The server broke this rule of RFC 6455, so the probe ended the connection.
     Broken(&'static str),
-    /// The server took no more bytes, and we ended it.
+    /// The server took no more bytes, so the probe ended the connection.
     Stuck,
 }
 
 /// How TCP ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Tcp {
-    /// Since the server's Close frame.
+    /// The time since the server's Close frame.
     pub after_ns: u64,
-    /// By a RST rather than a FIN.
+    /// Whether it was a RST rather than a FIN.
     pub reset: bool,
 }
 
 impl Tcp {
-    /// Of this kind.
+    /// The end of TCP after this time, in this way.
     pub(super) fn new(after_ns: u64, ending: TcpEnding) -> Self {
         Self {
             after_ns,
@@ -310,50 +310,50 @@ impl Tcp {
 /// What ends a silent connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Idle {
-    /// How long it was watched.
+    /// How long the connections were watched.
     pub watched_ns: u64,
     /// What ended the client that sent nothing at all.
     pub silent: Option<Limit>,
-    /// What ended the client that answered pings and sent nothing else; `None` as well where no ping came.
+    /// What ended the client that answered pings and sent nothing else; also `None` where no ping came.
     pub answering: Option<Limit>,
 }
 
-/// A limit that a silent client ran into.
+/// A limit that ended a silent client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Limit {
-    /// Where it counts from.
+    /// The event from which the limit counts.
     pub since: Since,
-    /// How long it took.
+    /// The time from that event to the end.
     pub after_ns: u64,
-    /// The end.
+    /// How the server ended the connection.
     pub ending: Ending,
 }
 
-/// Where a limit counts from.
+/// The event from which a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Since {
-    /// The 101: no ping had come.
+    /// The 101, as no ping had come.
     Open,
     /// The first ping that was not answered.
     Ping,
 }
 
-/// The close handshake, begun by us with the code 1000 (RFC 6455 section 7).
+/// The close handshake, started by the probe with code 1000 (RFC 6455 section 7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CloseHandshake {
-    /// How long an answer and the end of TCP were waited for.
+    /// How long the probe waited for an answer and the end of TCP.
     pub waited_ns: u64,
-    /// From our Close frame to the server's.
+    /// The time from the probe's Close frame to the server's.
     pub answered_ns: Option<u64>,
-    /// The code of the answer; `None` as well where it is empty.
+    /// The code of the answer; also `None` where the answer is empty.
     pub code: Option<u16>,
-    /// Its reason.
+    /// The reason of the answer.
     pub reason: String,
-    /// Frames that came behind it, which RFC 6455 section 5.5.1 forbids.
+    /// Frames that came after the answer, which RFC 6455 section 5.5.1 forbids.
     pub frames_after: u32,
-    /// From our Close frame to the end of TCP, and how it ended.
+    /// The end of TCP, with the time since the probe's Close frame.
     pub tcp: Option<Tcp>,
-    /// What was wrong with what came.
+    /// The rule that the server's answer broke.
     pub broken: Option<&'static str>,
 }

@@ -1,24 +1,24 @@
-//! Frames of RFC 6455 section 5.2, as they are on the wire: what a message library would hide, a probe must see.
+//! Frames as in RFC 6455 section 5.2, read from the wire: a probe must see what a message library would hide.
 
 use std::hash::{BuildHasher as _, RandomState};
 
 pub(super) use crate::frame::Opcode;
 use crate::frame::{Broken, Header, put};
 
-/// The longest frame that is taken from a server: 1 MiB.
+/// The longest frame accepted from a server: 1 MiB.
 pub(super) const MAX_PAYLOAD: u64 = 1 << 20;
 
 /// One frame, unmasked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Frame {
-    /// The last of its message.
+    /// Whether it is the last frame of its message.
     pub(super) fin: bool,
     pub(super) opcode: Opcode,
     pub(super) payload: Vec<u8>,
 }
 
 impl Frame {
-    /// A whole message or control frame.
+    /// A message in one frame, or a control frame.
     pub(super) fn new(opcode: Opcode, payload: impl Into<Vec<u8>>) -> Self {
         Self {
             fin: true,
@@ -27,13 +27,13 @@ impl Frame {
         }
     }
 
-    /// A Close frame; empty without a code.
+    /// A Close frame; without a code it is empty.
     pub(super) fn close(code: Option<u16>) -> Self {
         let payload = code.map_or_else(Vec::new, |code| code.to_be_bytes().to_vec());
         Self::new(Opcode::Close, payload)
     }
 
-    /// Its bytes, masked as those of a client must be (section 5.3).
+    /// The bytes on the wire, masked as a client must (section 5.3).
     pub(super) fn bytes(&self) -> Vec<u8> {
         // Uses a fresh, unpredictable masking key for each frame (RFC 6455 section 5.3).
         let random = RandomState::new().hash_one(self.payload.len());
@@ -45,7 +45,7 @@ impl Frame {
     }
 }
 
-/// Takes the first whole frame off the bytes that came; `None` while it is not all there.
+/// Removes the first complete frame from the bytes and returns it; `None` while the frame is incomplete.
 ///
 /// # Errors
 /// The rule of RFC 6455 that the server broke.
@@ -83,7 +83,7 @@ fn rule(broken: Broken) -> &'static str {
 mod tests {
     use super::*;
 
-    /// Unmasks what a client wrote, as a server would.
+    /// Unmasks the bytes of a client's frame, as a server does.
     fn unmasked(bytes: &[u8]) -> Vec<u8> {
         let length = match bytes[1] & 0x7f {
             126 => 4,

@@ -1,5 +1,5 @@
-//! What one server does with one client, found out by a handful of connections that each do one thing.
-//! Tells findings as they come, as types; `words` turns them into text, `scenario` into a scenario file.
+//! Finds out what one server does with one client, by a few connections that each do one thing.
+//! Reports each finding as a type; `words` turns findings into text, `scenario` into a scenario file.
 
 mod activity;
 mod asking;

@@ -1,9 +1,9 @@
-//! What a server sends by itself, put together from its pings and messages; and what ended a silent client.
+//! Sums up what a server sends without being asked, from its pings and messages; and what ended a silent client.
 
 use super::findings::{Doing, Idle, Limit, Quiet, Since, Trial};
 use super::unasked::{Collected, shortened};
 
-/// Pings and messages of a server, as they come.
+/// Collects the unasked pings and messages of a server.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     pings: u32,
@@ -16,7 +16,7 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    /// A ping came, so long after the open.
+    /// Adds a ping that came this long after the open.
     pub(super) fn ping(&mut self, payload: &[u8], at_ns: u64) {
         if self.pings == 0 {
             self.first_ns = at_ns;
@@ -30,12 +30,12 @@ impl Heard {
         self.last_ns = at_ns;
     }
 
-    /// A message came, so long after the open.
+    /// Adds a message that came this long after the open.
     pub(super) fn message(&mut self, payload: &[u8], at_ns: u64) {
         self.messages.add(payload, at_ns);
     }
 
-    /// All of it, after so long.
+    /// Sums up what came in this time.
     pub(super) fn into_quiet(self, watched_ns: u64) -> Quiet {
         let gaps = u64::from(self.pings.saturating_sub(1));
         Quiet {
@@ -52,7 +52,7 @@ impl Heard {
     }
 }
 
-/// What ended the silent ones of these trials, which were watched for so long.
+/// What ended the silent clients of these trials, which were watched for this long.
 pub(super) fn idle(trials: &[Trial], watched_ns: u64) -> Idle {
     let limit = |doing: Doing| {
         let trial = trials.iter().find(|trial| trial.doing == doing)?;

@@ -1,4 +1,4 @@
-//! The order of questions, and the connections they take.
+//! Asks the questions in order, and opens the connections for them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,43 +13,43 @@ use crate::net::{RawConnection, RawDialer, RawFailure, TlsError};
 use crate::scenario::{Target, WsUrl};
 use crate::units::is_harmless;
 
-/// A probe that may begin.
+/// A probe that is ready to start.
 pub struct Probe {
     dialer: RawDialer,
     target: Target,
     watch: Duration,
 }
 
-/// What a probe tells on its way.
+/// What a probe reports while it runs.
 #[derive(Debug)]
 pub enum Progress<'a> {
-    /// This is being done now; it may take some seconds.
+    /// The step that is starting; it may take some seconds.
     Doing(&'a str),
-    /// This was found out.
+    /// A finding.
     Found(&'a Finding),
 }
 
 /// Why no connection could be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
-    /// The cause, of the catalogue.
+    /// The cause, from the catalogue.
     pub cause: Cause,
-    /// The status line, the wrong header, the system's error.
+    /// The status line, the wrong header or the system's error.
     pub detail: String,
-    /// Headers of the server's answer, as far as there was one.
+    /// The headers of the server's answer; empty where there was none.
     pub headers: Vec<(String, String)>,
 }
 
 impl Probe {
-    /// The connections that a probe opens in all, at most.
+    /// The most connections that one probe opens in all.
     pub const CONNECTIONS: usize = 4 + Doing::ALL.len();
-    /// What it waits in all, at most, for answers that do not come, besides dials: for two questions, and four times for
-    /// the end of a connection whose server takes no bytes.
+    /// The longest total time that a probe waits for answers that do not come, not counting dials: for two questions,
+    /// and for four connections whose server takes no bytes and does not end them.
     pub const LONGEST_WAITS: Duration = Duration::from_secs(
         2 * asking::QUESTION.as_secs() + 1 + 4 * (talk::STUCK.as_secs() + talk::CLOSING.as_secs()),
     );
 
-    /// A probe of the server at this address, which watches quiet connections for so long.
+    /// Makes a probe of the server at this address, which watches quiet connections for `watch`.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -110,8 +110,8 @@ impl Probe {
         self.dialer.open(&self.target).await
     }
 
-    /// What the server chooses where it is offered compression (RFC 7692). wsbench does not speak it, so the
-    /// connection ends here.
+    /// What the server chooses when the probe offers compression (RFC 7692). wsbench does not implement compression, so
+    /// this connection ends here.
     async fn compression(&self) -> Option<String> {
         const NAME: &str = "Sec-WebSocket-Extensions";
         let mut target = self.target.clone();
@@ -122,7 +122,7 @@ impl Probe {
         (failure.cause == Cause::BadExtension).then(|| chosen.to_owned())
     }
 
-    /// All trials side by side; and what the server sent by itself to the one that answers pings.
+    /// Runs all trials side by side. Also returns what the server sent unasked to the client that answers pings.
     async fn trials(&self) -> (Option<Quiet>, Vec<Trial>) {
         let [a, b, c, d, e] = Doing::ALL.map(|doing| self.trial(doing));
         let (a, b, c, d, e) = tokio::join!(a, b, c, d, e);
@@ -196,7 +196,7 @@ fn handshake(connection: &RawConnection) -> Handshake {
     }
 }
 
-/// The status line and the headers of an answer; empty where it is not HTTP. Safe to show.
+/// The status line and the headers of an answer, safe to show; empty where the answer is not HTTP.
 fn head(answer: &[u8]) -> (String, Vec<(String, String)>) {
     let safe = |text: &str| -> String {
         let shown = text.trim().chars().filter(|c| is_harmless(*c));

@@ -1,4 +1,4 @@
-//! What was found, as a scenario to start from: the language of `scenarios/reference.toml`.
+//! Writes the findings as a scenario to start from, in the language of `scenarios/reference.toml`.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use super::target::{Asked, target_text};
 use crate::scenario::shown_address;
 use crate::units::{format_duration, is_harmless};
 
-/// So many clients in each cohort.
+/// The number of clients in each cohort.
 pub(super) const CLIENTS: u32 = 10;
-/// A scenario for a server of which this was found out.
+/// A scenario for the server with these findings.
 pub fn scenario(asked: &Asked, findings: &Findings) -> String {
     let cohorts = cohorts(findings);
     let mut parts = vec![
@@ -41,7 +41,7 @@ fn head(asked: &Asked) -> String {
     )
 }
 
-/// A name for the report folder, from the host.
+/// A name for the report folder, made from the host.
 fn name(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split(['/', '?']).next().unwrap_or_default();
@@ -62,7 +62,7 @@ fn load(findings: &Findings, cohorts: &[Cohort]) -> String {
         .as_ref()
         .and_then(|quiet| quiet.max_gap_ns.or(quiet.first_ping_ns));
     let gap = Duration::from_nanos(gap.unwrap_or(0));
-    // Twice what it takes, so that each client is decided before the end.
+    // Takes twice the needed time, so that each client is decided before the end.
     let needed = longest.map_or(Duration::ZERO, |longest| 2 * (gap + longest));
     let duration = needed.max(Duration::from_secs(30)).as_secs_f64().ceil();
     let duration = format_duration(Duration::from_secs(duration as u64));
@@ -72,7 +72,7 @@ fn load(findings: &Findings, cohorts: &[Cohort]) -> String {
     }
 }
 
-/// The shortest silence that ends a client that answers pings.
+/// The shortest silence after which the server ended a client that answers pings.
 fn idle_limit(findings: &Findings) -> Option<Duration> {
     let idle = findings.idle.as_ref()?;
     let silent = idle.silent.as_ref();
@@ -115,7 +115,7 @@ fn heartbeat(findings: &Findings) -> Option<String> {
     })
 }
 
-/// Whether a client that does all a healthy one does was seen to live on.
+/// Whether the client that behaves like a healthy one stayed connected in the trials.
 fn survives(findings: &Findings) -> bool {
     let lived = |doing| {
         (findings.trial(doing))
@@ -163,8 +163,9 @@ fn gates(findings: &Findings) -> String {
     format!("[gates]\npass = [\n{lines}]\n")
 }
 
-/// A round limit that a server as fast as this one keeps on a bad day. So few clients give enough samples for a p90,
-/// and a gate below 100 ms would want a generator more punctual than a busy machine is.
+/// A round limit that a server as fast as this one keeps even when it is slow. It is for the p90, as this few clients
+/// give too few samples for a higher percentile. It is at least 100 ms, because a lower gate needs a more punctual
+/// generator than a busy machine is.
 fn generous(p50_ns: u64) -> String {
     const STEPS: [u64; 7] = [100, 250, 500, 1000, 2500, 5000, 10_000];
     let wanted = p50_ns.saturating_mul(10) / 1_000_000;
@@ -201,7 +202,7 @@ mod tests {
         }
     }
 
-    /// An echo server that answers pings and lets everybody live.
+    /// An echo server that answers pings and ends no client.
     fn kind() -> Findings {
         Findings {
             echo: Some(Echo {

@@ -1,4 +1,4 @@
-//! One conversation with a server: frames out, and what came of it, one event at a time with its arrival.
+//! One conversation with a server: sends frames, and returns what the server does as events with their arrival times.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::frame::{Frame, MAX_PAYLOAD, Opcode, take};
 use crate::measure::TcpEnding;
 use crate::net::RawConnection;
 
-/// A server that takes no bytes for so long is stuck.
+/// How long a write may take until the server counts as stuck.
 pub(super) const STUCK: Duration = Duration::from_secs(2);
-/// From a Close frame to the end of TCP.
+/// How long the probe waits from a Close frame to the end of TCP.
 pub(super) const CLOSING: Duration = Duration::from_secs(5);
-/// The same where the time is not measured.
+/// The same wait where its length is not a finding.
 pub(super) const LEAVING: Duration = Duration::from_secs(1);
-/// A message of more fragments than this in length is not put together.
+/// The longest message in fragments that is put together, in bytes.
 const MAX_MESSAGE: usize = MAX_PAYLOAD as usize;
 
 /// Something the server did.
@@ -28,16 +28,16 @@ pub(super) enum Event {
     },
     Ping(Vec<u8>),
     Pong(Vec<u8>),
-    /// It decided to end the connection.
+    /// The server ended the connection, or broke a rule so that the probe ends it.
     End(How),
 }
 
 /// A conversation over one connection.
 pub(super) struct Talk {
     connection: RawConnection,
-    /// Bytes of frames that are not whole yet.
+    /// Bytes of a frame that is not complete yet.
     bytes: Vec<u8>,
-    /// The kind and the bytes of a message in fragments.
+    /// The fragments so far of a message that is not complete: whether it is text, and its bytes.
     partial: Option<(bool, Vec<u8>)>,
     opened: Instant,
     answers_pings: bool,
@@ -45,7 +45,7 @@ pub(super) struct Talk {
 }
 
 impl Talk {
-    /// The talk over a connection that was opened just now.
+    /// Starts a conversation over a connection that was just opened.
     pub(super) fn new(mut connection: RawConnection, answers_pings: bool) -> Self {
         let bytes = std::mem::take(&mut connection.early);
         Self {
@@ -58,29 +58,30 @@ impl Talk {
         }
     }
 
-    /// When it was opened.
+    /// When the connection was opened.
     pub(super) fn opened(&self) -> Instant {
         self.opened
     }
 
-    /// How the server ended it, if it did.
+    /// How the connection was ended; `None` while it is open.
     pub(super) fn ending(&self) -> Option<Ending> {
         self.ending.as_ref().map(|(_, ending)| ending.clone())
     }
 
-    /// Sends these frames at once. Where it cannot, the next event tells why.
+    /// Sends these frames at once. If that fails, the next event tells why.
     pub(super) async fn send(&mut self, frames: &[Frame]) {
         if self.ending.is_some() {
             return;
         }
         let bytes: Vec<u8> = frames.iter().flat_map(Frame::bytes).collect();
-        // Other errors are seen by reading: what came before the end must not be lost.
+        // Ignores other errors: the next read reports them, after what came before the end, which must not be lost.
         if timeout(STUCK, self.connection.write(&bytes)).await.is_err() {
             self.end(Instant::now(), How::Stuck);
         }
     }
 
-    /// The next event and its arrival; `None` where there is none until the deadline. After [`Event::End`], `None`.
+    /// Waits for the next event and returns it with its arrival time; `None` if the deadline passes first, and after
+    /// [`Event::End`].
     pub(super) async fn next(&mut self, deadline: Instant) -> Option<(Instant, Event)> {
         loop {
             if self.ending.is_some() {
@@ -106,8 +107,8 @@ impl Talk {
         }
     }
 
-    /// The next frame as it came, or how the connection ended without one; `None` where there is none until the deadline.
-    /// After it nothing is read any more, whatever a server goes on sending.
+    /// Waits for the next frame as it came, or for the end of the connection; `None` if the deadline passes first.
+    /// Reads nothing after the deadline, even if the server goes on sending.
     pub(super) async fn frame(
         &mut self,
         deadline: Instant,
@@ -124,7 +125,7 @@ impl Talk {
             if !matches!(read.ok()?, Ok(1..)) {
                 let how = match self.connection.end() {
                     Some(TcpEnding::Rst) => How::Rst,
-                    // TLS says that it ends before TCP does.
+                    // A TLS connection can end by close_notify before TCP does.
                     Some(TcpEnding::Fin) | None => How::Fin,
                 };
                 return Some((Instant::now(), Err(how)));
@@ -132,7 +133,7 @@ impl Talk {
         }
     }
 
-    /// After the server's Close frame: answers it, and waits for the end of TCP.
+    /// Answers the server's Close frame, and waits for the end of TCP.
     pub(super) async fn finish(&mut self) {
         let Some((at, ending)) = &self.ending else {
             return;
@@ -142,7 +143,7 @@ impl Talk {
             return;
         };
         let answer = Frame::close(code).bytes();
-        // It fails where TCP has ended already, which the next read tells.
+        // Ignores the error: the write fails if TCP has ended already, and the next read reports that.
         let _ = timeout(STUCK, self.connection.write(&answer)).await;
         let deadline = Instant::now() + CLOSING;
         let tcp = self.tcp_end(deadline, at).await;
@@ -151,7 +152,7 @@ impl Talk {
         }
     }
 
-    /// Waits for the end of TCP, whatever else comes.
+    /// Waits for the end of TCP, and drops all other input.
     async fn tcp_end(&mut self, deadline: Instant, since: Instant) -> Option<Tcp> {
         while Instant::now() < deadline {
             self.bytes.clear();
@@ -164,7 +165,7 @@ impl Talk {
         None
     }
 
-    /// Ends it in order, and waits for the server's part not longer than a second.
+    /// Closes the connection in order, and waits at most one second for the server's part.
     pub(super) async fn leave(mut self) {
         if self.ending.is_some() {
             return;
@@ -222,7 +223,7 @@ impl Talk {
     }
 }
 
-/// What a Close frame says (section 5.5.1).
+/// Reads the payload of a Close frame (section 5.5.1).
 pub(super) fn closed(payload: &[u8]) -> Result<How, &'static str> {
     let code = match payload {
         [] => None,
@@ -233,7 +234,7 @@ pub(super) fn closed(payload: &[u8]) -> Result<How, &'static str> {
     Ok(How::Close { code, reason })
 }
 
-/// Nanoseconds of a span; never too long for them in a probe.
+/// A span in nanoseconds. No time of a probe is too long for 64 bits.
 pub(super) fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,26 +1,26 @@
-//! What the user asked for, as the `[target]` table of a scenario.
+//! Writes what the user asked for as the `[target]` table of a scenario.
 
 use std::path::PathBuf;
 
 use crate::scenario::secret_parts;
 
-/// What the user asked for.
+/// What the user asked for on the command line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Asked {
-    /// As it was written; `${NAME}` in it comes from the environment.
+    /// The address as the user wrote it; `${NAME}` in it comes from the environment.
     pub url: String,
-    /// Names and values. The values may hold secrets.
+    /// The names and values of headers. The values may be secret.
     pub headers: Vec<(String, String)>,
-    /// Offered in this order.
+    /// The subprotocols to offer, in this order.
     pub subprotocols: Vec<String>,
-    /// A PEM file.
+    /// The path of a PEM file.
     pub ca: Option<PathBuf>,
-    /// Trust anyone.
+    /// Whether to accept any certificate.
     pub insecure: bool,
 }
 
-/// The `[target]` table. With `secrets` the values of headers stand in it, to be read at once; without, each is taken
-/// from the environment, so that it can be shown.
+/// The `[target]` table. With `secrets` it holds the values of headers, and is meant to be parsed at once. Without, it
+/// takes each value from the environment, so it is safe to show.
 pub fn target_text(asked: &Asked, secrets: bool) -> String {
     let url = match secrets {
         true => asked.url.clone(),
@@ -60,13 +60,13 @@ pub fn target_text(asked: &Asked, secrets: bool) -> String {
     text
 }
 
-/// Whether it is variables and nothing else, but for the scheme of a credential.
+/// Whether the value consists of environment variables only, apart from the scheme of a credential.
 fn is_from_environment(value: &str) -> bool {
     let value = value.rsplit_once(' ').map_or(value, |(_, last)| last);
     value.starts_with("${") && value.find('}') == Some(value.len() - 1)
 }
 
-/// The address with each value of its query taken from the environment: it may be a secret.
+/// The address with each value of its query taken from the environment, as it may be secret.
 fn address(url: &str) -> String {
     let mut address = String::new();
     let mut from = 0;
@@ -80,7 +80,7 @@ fn address(url: &str) -> String {
     address + &url[from..]
 }
 
-/// The environment variable for the value of a header or of a key.
+/// The name of the environment variable for a header or a key of the query.
 fn variable(name: &str) -> String {
     let letters = name.chars().map(|c| match c {
         c if c.is_ascii_alphanumeric() => c.to_ascii_uppercase(),
@@ -94,7 +94,7 @@ fn variable(name: &str) -> String {
     }
 }
 
-/// A TOML string.
+/// The text as a TOML string.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {

@@ -1,31 +1,31 @@
-//! Messages that a server sends by itself: grouped by their shape, and recognised where they are well known.
+//! Messages that a server sends without being asked: groups them by shape, and recognises those of known protocols.
 
 use super::findings::Unasked;
 use crate::units::is_harmless;
 
-/// Shapes that are kept; messages of further shapes are only counted.
+/// The most shapes that are kept; messages of further shapes are only counted.
 const MAX_LOOKS: usize = 6;
 /// The longest excerpt of a message, in characters.
 const SHOWN: usize = 60;
 
-/// Collects messages that come by themselves.
+/// Collects the unasked messages of a server.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
     looks: Vec<Look>,
-    /// Messages of shapes for which there was no room.
+    /// The number of messages of shapes for which there was no room.
     pub(super) more: u32,
 }
 
 #[derive(Debug)]
 struct Look {
-    /// The message without its numbers, so that a time in it makes no new shape.
+    /// The message with its numbers replaced, so that a time in it does not make a new shape.
     shape: String,
     last_ns: u64,
     unasked: Unasked,
 }
 
 impl Collected {
-    /// One came, so long after the open.
+    /// Adds a message that came this long after the open.
     pub(super) fn add(&mut self, payload: &[u8], at_ns: u64) {
         let sample = shortened(payload);
         let shape = shape(&sample);
@@ -50,7 +50,7 @@ impl Collected {
         }
     }
 
-    /// One entry for each shape, in order of arrival.
+    /// One entry for each shape, in order of first arrival.
     pub(super) fn into_messages(self) -> Vec<Unasked> {
         let messages = self.looks.into_iter().map(|look| {
             let gaps = u64::from(look.unasked.count - 1);
@@ -64,7 +64,7 @@ impl Collected {
     }
 }
 
-/// What a message of its own accord is in the protocols that have such.
+/// What the message is in a protocol whose servers send messages without being asked.
 fn guess(payload: &[u8]) -> Option<&'static str> {
     let text = std::str::from_utf8(payload).ok()?;
     let packed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
@@ -87,7 +87,7 @@ fn guess(payload: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// The text with each run of digits as one `#`.
+/// The text with each run of digits replaced by one `#`.
 fn shape(text: &str) -> String {
     let mut shape = String::new();
     for c in text.chars() {
@@ -100,7 +100,7 @@ fn shape(text: &str) -> String {
     if shape == "#" { text.to_owned() } else { shape }
 }
 
-/// The beginning of a payload, made safe to show; bytes that are no text as hex.
+/// The beginning of a payload, safe to show; bytes that are not UTF-8 as hex.
 pub(super) fn shortened(payload: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(payload) else {
         let hex: String = payload

@@ -1,4 +1,4 @@
-//! Findings in words: a line or two for each, under a name in front.
+//! Writes findings in words: a few lines for each, with its name in front.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::findings::{
 use super::run::Probe;
 use crate::units::{format_duration, human_ns};
 
-/// What a probe is about to do.
+/// Says what a probe is about to do.
 pub fn plan(url: &str, watch: Duration) -> String {
     format!(
         "probing {url}: at most {} connections, one after the other or side by side; {} of watching, and at most {} more \
@@ -20,7 +20,7 @@ pub fn plan(url: &str, watch: Duration) -> String {
     )
 }
 
-/// One finding, in lines that end with a line break.
+/// One finding as text; each line ends with a line break.
 pub fn words(finding: &Finding) -> String {
     match finding {
         Finding::Handshake(found) => block("handshake", handshake(found)),
@@ -33,7 +33,7 @@ pub fn words(finding: &Finding) -> String {
     }
 }
 
-/// An excerpt in quotes; one in hex as it is.
+/// Puts an excerpt in quotes, except one in hex.
 fn said(excerpt: &str) -> String {
     if excerpt.contains(" bytes 0x") {
         excerpt.to_owned()
@@ -42,7 +42,7 @@ fn said(excerpt: &str) -> String {
     }
 }
 
-/// A name, and lines beside it.
+/// Puts the name in front of the first line, and indents the others.
 fn block(name: &str, lines: Vec<String>) -> String {
     let mut text = String::new();
     for (number, line) in lines.iter().enumerate() {
@@ -199,7 +199,7 @@ fn quiet(found: &Quiet) -> Vec<String> {
     lines
 }
 
-/// The mean, and how far the gaps are from it where that can be seen.
+/// The mean gap, and how far the gaps differ from it if the difference is visible.
 fn gaps(found: &Quiet, mean_ns: u64) -> String {
     let [mean, least, most] = [Some(mean_ns), found.min_gap_ns, found.max_gap_ns]
         .map(|gap| human_ns(gap.unwrap_or(mean_ns)));
@@ -224,7 +224,7 @@ fn activity(trials: &[Trial]) -> Vec<String> {
         .collect()
 }
 
-/// What a client of a trial does.
+/// The activity of a client in a trial, in words.
 const fn doing(doing: Doing) -> &'static str {
     match doing {
         Doing::AnswerPings => "answers pings, sends nothing else",
@@ -280,7 +280,7 @@ mod tests {
         assert!(words(&Finding::Quiet(quiet)).contains("no ping in 15.0 s"));
     }
 
-    /// RFC 6455 section 5.5.3: all but the last of several pings may be skipped.
+    /// RFC 6455 section 5.5.3 allows a server to skip all but the last of several pings.
     #[test]
     fn a_last_ping_without_an_answer_breaks_the_rule() {
         let pings = Pings {
