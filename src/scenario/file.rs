@@ -1,4 +1,4 @@
-//! What the user wrote, key by key, before any default or cross-check.
+//! The keys of a scenario file as the user wrote them, before any default or check between sections.
 //! The doc comments here are the descriptions in the JSON Schema.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! TOML text to a [`Scenario`] in which nothing invalid can be expressed.
-//! Pure: knows no clock, no socket and no environment but the one it is handed.
+//! Turns TOML text into a [`Scenario`], in which nothing invalid can be expressed.
+//! Pure: uses no clock, no socket and no environment except the one it is given.
 
 mod contract;
 mod fault;

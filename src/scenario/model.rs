@@ -1,5 +1,5 @@
-//! What a scenario means, with every default filled in. Nothing invalid can be expressed here:
-//! `resolve` is the only way from text to these types, and no field is left to guess.
+//! The meaning of a scenario, with every default filled in. Nothing invalid can be expressed here:
+//! `resolve` is the only way from text to these types.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -22,60 +22,61 @@ pub use path::{
     TargetFault,
 };
 
-/// One run, whole.
+/// One complete run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// Names the report folder: letters, digits, `-` and `_`.
+    /// The name of the report folder: letters, digits, `-` and `_`.
     pub name: String,
-    /// One line for people; may be empty.
+    /// One line of description; may be empty.
     pub description: String,
-    /// Whom to connect to, and how.
+    /// The server under test, and how to connect to it.
     pub target: Target,
-    /// What happens on the way there; `None`: nothing, and there is no relay.
+    /// The relay and the faults of the path; `None` if connections go to the target without a relay.
     pub path: Option<Path>,
-    /// How many connections, when, and for how long.
+    /// The number of connections, their times, and the length of the run.
     pub load: Load,
     /// Groups of connections that behave alike. Never empty, at most 256; one called `main` where the file names none.
     pub cohorts: Vec<Cohort>,
-    /// What must hold.
+    /// The conditions that the run must meet.
     pub gates: Gates,
-    /// What is not to be shown, whoever says it.
+    /// Values that no output may show, even if the server sends them.
     pub secrets: Secrets,
 }
 
 /// The server under test.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
-    /// Where it is.
+    /// The address.
     pub url: TargetUrl,
-    /// From the dial to the checked 101. Above zero.
+    /// The timeout from the dial to the checked 101. Above zero.
     pub connect_timeout: Duration,
-    /// From our Close to the end of TCP. Above zero.
+    /// The timeout from wsbench's own Close to the end of TCP. Above zero.
     pub close_timeout: Duration,
-    /// Extra request headers, in order. Values may hold secrets: they are never reported.
+    /// Extra request headers, in order. Values may be secret: they are never reported.
     pub headers: Vec<(String, String)>,
     /// The `Origin` header.
     pub origin: Option<String>,
-    /// Offered in this order.
+    /// The subprotocols to offer, in this order.
     pub subprotocols: Vec<String>,
-    /// Whom to trust under `wss://`.
+    /// Which certificates to trust under `wss://`.
     pub trust: Trust,
-    /// Local addresses to dial from, used in turn. Empty: the system chooses.
+    /// Local addresses to dial from, used in turn. If empty, the system chooses.
     pub source_addresses: Vec<IpAddr>,
     /// The longest message a server may send before the connection is failed with `message_too_big`.
     pub max_message: ByteSize,
-    /// How often the built-in server sends every client a message of its own; only with [`TargetUrl::Embedded`]. Above zero.
+    /// The interval at which the built-in server sends every client an unsolicited message; only with
+    /// [`TargetUrl::Embedded`]. Above zero.
     pub embedded_push: Option<Duration>,
-    /// How the built-in server watches its clients; only with [`TargetUrl::Embedded`].
+    /// How the built-in server checks that its clients are alive; only with [`TargetUrl::Embedded`].
     pub embedded_heartbeat: Option<ServerHeartbeat>,
-    /// Its process, where it is on this machine; [`Process::Unknown`] with [`TargetUrl::Embedded`].
+    /// The process of the target, if it is on this machine; [`Process::Unknown`] with [`TargetUrl::Embedded`].
     pub process: Process,
-    /// What is done to it. Empty unless its process is known or it is embedded.
+    /// The faults of the target. Empty unless its process is known or it is embedded.
     pub faults: Vec<TargetFault>,
 }
 
 impl Target {
-    /// Whether the server is on this machine, by its name: its sockets are in the system's table.
+    /// Whether the server is on this machine, judged by its name, so that its sockets are in the system's table.
     pub fn is_local(&self) -> bool {
         match &self.url {
             TargetUrl::Embedded => true,
@@ -84,32 +85,32 @@ impl Target {
     }
 }
 
-/// Where the server is.
+/// The address of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetUrl {
     /// The built-in echo server, started for this run.
     Embedded,
-    /// A server that is already there.
+    /// A server that runs already.
     Url(WsUrl),
 }
 
 /// A checked `ws://` or `wss://` address (RFC 6455 section 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WsUrl {
-    /// `wss` rather than `ws`.
+    /// Whether the scheme is `wss` rather than `ws`.
     pub secure: bool,
     /// A name or an address; IPv6 without brackets.
     pub host: String,
-    /// Given, or 80 and 443.
+    /// The port; by default 80 for `ws` and 443 for `wss`.
     pub port: u16,
-    /// Path and query as sent in the request line; at least `/`.
+    /// The path and query as sent in the request line; at least `/`.
     pub resource: String,
-    /// How reports and messages show it: as the user wrote it, with `${NAME}` left in place.
+    /// The address as reports and messages show it: as the user wrote it, with `${NAME}` left in place.
     pub shown: String,
 }
 
 impl WsUrl {
-    /// Whether it is on this machine by its name: `localhost` (RFC 6761 section 6.3) or a loopback address.
+    /// Whether its host is this machine: `localhost` (RFC 6761 section 6.3) or a loopback address.
     pub fn is_loopback(&self) -> bool {
         let host = self.host.trim_end_matches('.').to_ascii_lowercase();
         let address = host.parse::<IpAddr>();
@@ -120,19 +121,19 @@ impl WsUrl {
     }
 }
 
-/// Whom to trust under `wss://`.
+/// Which certificates to trust under `wss://`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
     /// The system's root certificates.
     System,
     /// Only the certificates in this PEM file.
     File(PathBuf),
-    /// Anyone. For tests.
+    /// Any certificate. For tests.
     Anyone,
 }
 
 impl Scenario {
-    /// The longest `timeout` of a message or heartbeat: how long answers can be due after the last send.
+    /// The longest `timeout` of a message or heartbeat: how long after the last send an answer can still be due.
     pub fn longest_answer(&self) -> Duration {
         self.cohorts
             .iter()
@@ -145,19 +146,19 @@ impl Scenario {
             .unwrap_or(Duration::ZERO)
     }
 
-    /// The longest payload any message sends.
+    /// The longest payload of any message.
     pub fn longest_payload(&self) -> ByteSize {
         let longest = self.payloads().map(Payload::len).max();
         ByteSize(longest.unwrap_or(0))
     }
 
-    /// How many connections there will be, in all; for arrivals, one each.
+    /// The number of connections of the whole run; each arrival counts as one.
     pub fn connections(&self) -> u64 {
         let cohorts = self.cohorts.iter();
         cohorts.map(|cohort| u64::from(cohort.connections)).sum()
     }
 
-    /// The longest payload that wsbench makes, and does not read.
+    /// The longest payload that wsbench generates, as opposed to those it reads from the scenario.
     pub fn longest_made(&self) -> ByteSize {
         let made = self.payloads().filter_map(|payload| match payload {
             Payload::Size(size) => Some(*size),
@@ -166,7 +167,7 @@ impl Scenario {
         made.max().unwrap_or(ByteSize(0))
     }
 
-    /// The payload of each message.
+    /// The payloads of all messages.
     pub fn payloads(&self) -> impl Iterator<Item = &Payload> {
         let messages = self.cohorts.iter().flat_map(|cohort| &cohort.messages);
         messages.map(|message| &message.payload)

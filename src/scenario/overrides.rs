@@ -1,5 +1,5 @@
-//! What the command line changes in a scenario. Applied to what the user wrote, before anything is resolved,
-//! so that a wrong option is found and told like a wrong key.
+//! The changes that the command line makes to a scenario. They are applied to what the user wrote, before anything is
+//! resolved, so that a wrong option is found and reported like a wrong key.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,36 +9,36 @@ use super::file::{File, LoadTable, MessageTable};
 use super::reading::{At, List, Problem, Problems, Text, Time, Whole, words};
 use crate::units::Rate;
 
-/// What the command line changes in a scenario.
+/// The changes that the command line makes to a scenario.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
-    /// `--url`: in place of `target.url`. Takes away what only the built-in server has (`push`, `heartbeat`),
-    /// or, where it is "embedded", what only another one has (`command`, `pid`).
+    /// `--url`: replaces `target.url`. Removes keys that only the built-in server has (`push`, `heartbeat`), or, if it
+    /// is "embedded", keys that only another server has (`command`, `pid`).
     pub url: Option<String>,
-    /// `--header`: names and values, in place of the same ones in `target.headers`, or beside them; `Origin` in place of
-    /// `target.origin`. `${NAME}` in a value comes from the environment, and a value may be a secret.
+    /// `--header`: names and values. Each replaces the header of the same name in `target.headers`, or is added;
+    /// `Origin` replaces `target.origin`. `${NAME}` in a value comes from the environment, and a value may be secret.
     pub headers: Vec<(String, String)>,
-    /// `--subprotocol`: in place of `target.subprotocols`, unless there is none.
+    /// `--subprotocol`: replaces `target.subprotocols` unless it is empty.
     pub subprotocols: Vec<String>,
-    /// `--ca`: in place of `target.ca` and `target.insecure`.
+    /// `--ca`: replaces `target.ca` and `target.insecure`.
     pub ca: Option<PathBuf>,
-    /// `--insecure`: in place of `target.ca`.
+    /// `--insecure`: replaces `target.ca`.
     pub insecure: bool,
-    /// `--pid`: in place of `target.pid` and `target.command`.
+    /// `--pid`: replaces `target.pid` and `target.command`.
     pub pid: Option<u32>,
-    /// `--connections`: in place of `load.connections`; the peak that `load.stages` are scaled to;
-    /// `max_open` of `load.arrivals`.
+    /// `--connections`: replaces `load.connections`, or `max_open` of `load.arrivals`; or is the peak to which
+    /// `load.stages` are scaled.
     pub connections: Option<u32>,
-    /// `--duration`: in place of `load.duration`; what `load.stages` are scaled to.
+    /// `--duration`: replaces `load.duration`, or is the length to which `load.stages` are scaled.
     pub duration: Option<String>,
     /// `--rate`: `RATE` for the only message (or the arrivals, where there is none), or `NAME=RATE`.
     pub rates: Vec<String>,
-    /// `--gate`: takes the place of the gates in `gates.pass` with the same statistic and metric, else is added.
+    /// `--gate`: replaces the gates in `gates.pass` with the same statistic and metric; added if there is none.
     pub gates: Vec<String>,
 }
 
 impl Overrides {
-    /// Changes all but the gates, which are compared when they have been read.
+    /// Applies all changes except the gates, which are compared after they have been read.
     pub(super) fn apply(&self, file: &mut File, problems: &mut Problems) {
         if let Some(url) = &self.url {
             self::url(file, url);
@@ -60,7 +60,7 @@ impl Overrides {
         }
     }
 
-    /// What the server wants to know before it lets a client in.
+    /// Applies the options that give the server what it asks of a client, such as credentials.
     fn access(&self, file: &mut File) {
         const HEADER: &str = "--header";
         const SUBPROTOCOL: &str = "--subprotocol";
@@ -161,7 +161,7 @@ fn connections(file: &mut File, count: u32, problems: &mut Problems) {
     }
 }
 
-/// `part` of `whole`, when the whole becomes `wanted`; what was there does not vanish.
+/// Scales `part` by the change from `whole` to `wanted`; a part above zero stays above zero.
 fn scale(part: u32, whole: u32, wanted: u32) -> u32 {
     if part == 0 || whole == 0 {
         return part;
@@ -183,7 +183,7 @@ fn duration(load: &mut LoadTable, wanted: Duration) {
             .filter_map(|s| s.value.duration.as_ref())
     };
     let total: Duration = durations().map(|duration| duration.value.0).sum();
-    // Each end is rounded, and not each length, so that they add up.
+    // Rounds the ends instead of the lengths, so that the rounded lengths add up to the total.
     let scaled = |end: Duration| {
         let scaled = end.as_nanos() * wanted.as_nanos() / total.as_nanos().max(1);
         Duration::from_nanos(u64::try_from(scaled).unwrap_or(u64::MAX))

@@ -1,15 +1,15 @@
-//! The way from text to a [`Scenario`]: read, override, resolve.
-//! Problems of all three are collected, so that one run shows them all.
+//! Turns text into a [`Scenario`]: reads it, applies the command line, and resolves it.
+//! Collects the problems of all three steps, so that one run shows all of them.
 
 use super::model::Scenario;
 use super::overrides::Overrides;
 use super::reading::{self, Outside, Problems, Source};
 use super::resolve::resolve;
 
-/// Reads a scenario, as the command line changes it.
+/// Reads a scenario with the changes of the command line.
 ///
 /// # Errors
-/// Everything that is wrong with it, at once.
+/// All problems of the scenario.
 pub fn parse(
     source: &Source,
     overrides: &Overrides,
@@ -48,7 +48,7 @@ mod tests {
         parse(&Source { name, text }, &overrides, &outside)
     }
 
-    /// A scenario that ships, with a part of it replaced.
+    /// A shipped scenario with a part of it replaced.
     fn damaged() -> impl Strategy<Value = String> {
         let part = prop_oneof![
             ".{0,20}",
@@ -73,7 +73,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// What is wrong is said with a place inside of the text.
+        /// Every problem has a place inside the text.
         #[test]
         fn no_text_panics(text in prop_oneof![damaged(), ".{0,80}"]) {
             if let Err(problems) = check(text.clone(), Vec::new()) {

@@ -1,18 +1,18 @@
-//! What must not be shown: values that came from the environment, and literal ones of an address. Known by what they
-//! are, so that they are hidden wherever a server says them again.
+//! Values that must not be shown: those from the environment, and literal ones of an address or a header. They are
+//! recognised by value, so they are hidden wherever a server repeats them.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-/// A shorter value is hidden nowhere: it would be found in the middle of other words.
+/// The shortest value that is hidden: a shorter one would be found inside other words.
 const LEAST: usize = 4;
-/// A literal value of an address is not often a secret, and has to be as long to be looked for elsewhere.
+/// The shortest literal part of an address or a header that is hidden: it is often no secret, so it must be longer.
 const LEAST_LITERAL: usize = 8;
-/// What stands for a secret that has no name.
+/// The replacement for a secret that has no name.
 const MASK: &str = "***";
 
-/// Values that are not shown, and what is shown in place of each: `${NAME}`, or `***`.
+/// Values that are not shown, each with its replacement: `${NAME}`, or `***`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets(Vec<Secret>);
 
@@ -22,7 +22,7 @@ struct Secret {
     shown: String,
 }
 
-/// Tells how many there are.
+/// Shows only the number of secrets.
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secrets({})", self.0.len())
@@ -30,13 +30,13 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// The value of this environment variable.
+    /// Adds the value of this environment variable.
     pub fn variable(&mut self, name: &str, value: &str) {
         self.add(value, format!("${{{name}}}"));
     }
 
-    /// A header as the command line gives it, and each word of it: a server may say one of them again. The scheme of a
-    /// credential is none of them (RFC 9110 section 11.4).
+    /// Adds a header of the command line, and each word of it, because a server may repeat a single word. The scheme of
+    /// a credential is not added (RFC 9110 section 11.4).
     pub fn header(&mut self, name: &str, value: &str) {
         let is_credential = name.to_ascii_lowercase().ends_with("authorization");
         let words = value.split([' ', ';', ',', '=']).map(str::trim);
@@ -48,7 +48,7 @@ impl Secrets {
         }
     }
 
-    /// The literal parts of an address that may be secret.
+    /// Adds the literal parts of an address that may be secret.
     pub fn address(&mut self, url: &str) {
         for part in secret_parts(url) {
             if part.len() >= LEAST_LITERAL {
@@ -58,7 +58,7 @@ impl Secrets {
     }
 
     fn add(&mut self, value: &str, shown: String) {
-        // As it stands in JSON, too.
+        // Adds the form with escapes, too, as in JSON.
         let escaped = value.escape_debug().to_string();
         for value in [value.to_owned(), escaped] {
             if value.len() >= LEAST && !self.0.iter().any(|known| known.value == value) {
@@ -66,12 +66,12 @@ impl Secrets {
                 self.0.push(Secret { value, shown });
             }
         }
-        // One that holds another is hidden whole.
+        // Puts longer values first, so that a secret which contains another one is hidden as a whole.
         self.0
             .sort_by_key(|secret| std::cmp::Reverse(secret.value.len()));
     }
 
-    /// The text with what is shown in place of each secret. Where the text was cut within one (`…`), its beginning is
+    /// The text with each secret replaced. If the text was cut within a secret (`…`), the beginning of that secret is
     /// hidden too.
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut masked = Cow::Borrowed(text);
@@ -89,7 +89,7 @@ impl Secrets {
         masked
     }
 
-    /// The same in place.
+    /// Masks a text in place.
     pub fn mask_in(&self, text: &mut String) {
         if let Cow::Owned(masked) = self.mask(text) {
             *text = masked;
@@ -97,14 +97,14 @@ impl Secrets {
     }
 }
 
-/// How many bytes of this value's beginning stand at the end of the text; `None` for fewer than [`LEAST`].
+/// The number of bytes of the value's beginning with which the text ends; `None` for fewer than [`LEAST`].
 fn begun(text: &str, value: &str) -> Option<usize> {
     (LEAST..value.len())
         .rev()
         .find(|length| value.is_char_boundary(*length) && text.ends_with(&value[..*length]))
 }
 
-/// An address as it may be shown: its user, and the values of its query, are hidden, but for `${NAME}`.
+/// An address that is safe to show: hides its user and the values of its query, but keeps `${NAME}`.
 pub fn shown_address(url: &str) -> String {
     let mut shown = String::new();
     let mut from = 0;
@@ -116,8 +116,7 @@ pub fn shown_address(url: &str) -> String {
     shown + &url[from..]
 }
 
-/// The parts of an address that may be secret, in their order and without `${NAME}`: its user, and the values of its
-/// query.
+/// The parts of an address that may be secret, in order and without `${NAME}`: its user, and the values of its query.
 pub(crate) fn secret_parts(url: &str) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let authority = url.find("://").map_or(0, |at| at + 3);
@@ -139,7 +138,7 @@ pub(crate) fn secret_parts(url: &str) -> Vec<Range<usize>> {
     parts
 }
 
-/// What stands between the variables of a part.
+/// The parts of a range between its variables.
 fn literals(text: &str, part: Range<usize>) -> Vec<Range<usize>> {
     let (mut found, mut at) = (Vec::new(), part.start);
     while at < part.end {

@@ -1,8 +1,8 @@
-//! The scenarios inside the binary: those of the `scenarios` folder, and the ones behind `run URL` and `init`.
+//! The scenarios inside the binary: those of the `scenarios` folder, and those behind `run URL` and `init`.
 
 use super::reading::Source;
 
-/// The name and the text of each scenario that ships.
+/// The names and texts of all shipped scenarios.
 pub const ALL: &[(&str, &str)] = &[
     ("echo", include_str!("../../scenarios/echo.toml")),
     (
@@ -41,14 +41,14 @@ pub const ALL: &[(&str, &str)] = &[
     ("storm", include_str!("../../scenarios/storm.toml")),
 ];
 
-/// The text of the scenario that ships under this name.
+/// The text of the shipped scenario of this name.
 pub fn named(name: &str) -> Option<&'static str> {
     ALL.iter()
         .find(|(known, _)| *known == name)
         .map(|(_, text)| *text)
 }
 
-/// The scenario behind `wsbench run ws://…` without a file; its address is overridden.
+/// The scenario behind `wsbench run ws://…` without a file; the caller overrides its address.
 pub fn from_url() -> Source {
     Source {
         name: "url".into(),
@@ -56,7 +56,7 @@ pub fn from_url() -> Source {
     }
 }
 
-/// What `wsbench init` writes: a short scenario to start from.
+/// The short scenario that `wsbench init` writes, to start from.
 pub fn starter() -> &'static str {
     include_str!("starter.toml")
 }

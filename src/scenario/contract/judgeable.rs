@@ -1,5 +1,5 @@
-//! Whether a contract can be judged at all: what each promise needs of its cohort, the path and the target, and which
-//! promises can never be kept together. A promise that nothing could break would be kept in every run.
+//! Checks whether a contract can be judged at all: what each promise needs of its cohort, the path and the target, and
+//! which promises exclude each other. Without these checks a promise that nothing can break would hold in every run.
 
 use super::promise::{By, Ended, Need, Promise, PromiseKind};
 use super::resolve::{Placed, Written};
@@ -12,10 +12,10 @@ use crate::scenario::model::{
 };
 use crate::scenario::reading::Check;
 
-/// A sweep with fewer levels finds no threshold.
+/// The least number of levels of a sweep. With fewer, a threshold cannot be found.
 const MIN_LEVELS: usize = 4;
 
-/// What is around the cohorts.
+/// The parts of a scenario that surround the cohorts.
 pub(in crate::scenario) struct Around<'a> {
     pub(in crate::scenario) target: &'a Target,
     pub(in crate::scenario) path: Option<&'a Path>,
@@ -23,14 +23,14 @@ pub(in crate::scenario) struct Around<'a> {
 }
 
 impl Around<'_> {
-    /// What happens to a cohort on the path.
+    /// The faults of the path that concern a cohort.
     pub(super) fn on_path(&self, cohort: &Cohort) -> impl Iterator<Item = &PathFault> {
         let faults = self.path.iter().flat_map(|path| &path.faults);
         faults.filter(|fault| fault.concerns(&cohort.name))
     }
 }
 
-/// Notes each promise that this run could not judge.
+/// Notes each promise that this run cannot judge.
 pub(super) fn check(
     check: &mut Check<'_>,
     written: &Written<'_>,
@@ -63,7 +63,7 @@ pub(super) fn check(
     }
 }
 
-/// Notes a promise to detect what happens around the cohort, where nothing says that its times begin with that.
+/// Notes a promise of detection that counts from the opening because `from` is not given, while a fault happens later.
 fn detection(check: &mut Check<'_>, written: &Written<'_>, given: &[Placed], happens: bool) {
     let mut promises = given.iter();
     let detected = promises.find(|given| given.promise.kind == PromiseKind::DetectedBetween);
@@ -74,7 +74,7 @@ fn detection(check: &mut Check<'_>, written: &Written<'_>, given: &[Placed], hap
     }
 }
 
-/// Whether something happens to the connections of a cohort that times can begin with.
+/// Whether any fault concerns the connections of a cohort, so that times can be counted from it.
 fn anything_happens(cohort: &Cohort, around: &Around<'_>) -> bool {
     !cohort.faults.is_empty()
         || !around.target.faults.is_empty()
@@ -119,7 +119,7 @@ impl Need {
         }
     }
 
-    /// What is lacking, and what to do about it.
+    /// What is missing, and what to do about it.
     fn in_words(self) -> (&'static str, &'static str) {
         match self {
             Self::Heartbeat => (
@@ -158,7 +158,7 @@ impl Need {
     }
 }
 
-/// Notes promises of which only one can be kept. Of two, the later one of the table is told.
+/// Notes promises that cannot be kept together. Of two such promises, reports the one that comes later in the table.
 fn contradictions(check: &mut Check<'_>, written: &Written<'_>, given: &[Placed], cohort: &Cohort) {
     for (index, one) in given.iter().enumerate() {
         let before = given[..index].iter();
@@ -172,7 +172,7 @@ fn contradictions(check: &mut Check<'_>, written: &Written<'_>, given: &[Placed]
     }
 }
 
-/// Whether no connections of this cohort could keep both.
+/// Whether no connections of this cohort can keep both promises.
 fn exclude(one: &Promise, other: &Promise, cohort: &Cohort) -> bool {
     let [one_by, other_by] = [one, other].map(|promise| who(promise, cohort));
     let can = |by: &By| match by {
@@ -190,13 +190,13 @@ fn exclude(one: &Promise, other: &Promise, cohort: &Cohort) -> bool {
     let apart = match (one_by, other_by) {
         (Ended::Each(one), Ended::Each(other)) => !meet(one, other),
         (Ended::Each(each), Ended::One(some)) | (Ended::One(some), Ended::Each(each)) => {
-            // Who dials again has later connections too, which the end of the run may cut short.
+            // A cohort that reconnects also has later connections, which the end of the run may cut short.
             let has_others = cohort.reconnect != Reconnect::None && some.contains(&By::Plan);
             !meet(each, some) && !has_others
         }
         _ => false,
     };
-    // A sweep finds no threshold where every connection was ended by the server.
+    // A sweep finds no threshold if the server ended every connection.
     let spares = |set: &[By]| set.iter().any(|by| *by != By::Server && can(by));
     let sweeps = [one, other].map(|promise| promise.kind == PromiseKind::EffectiveTimeout);
     let apart = apart
@@ -204,7 +204,7 @@ fn exclude(one: &Promise, other: &Promise, cohort: &Cohort) -> bool {
             ([true, _], _, Ended::Each(set)) | ([_, true], Ended::Each(set), _) => !spares(set),
             _ => false,
         };
-    // Without a Close frame of the server, nothing tells how it closes.
+    // Without a Close frame from the server, nothing shows how it closes.
     let bare = |promise: &Promise| match &promise.value {
         Promised::Ends(ends) => ends.iter().all(|end| matches!(end, End::Fin | End::Rst)),
         _ => false,
@@ -222,7 +222,7 @@ fn exclude(one: &Promise, other: &Promise, cohort: &Cohort) -> bool {
     apart || values_exclude(one, other) || values_exclude(other, one)
 }
 
-/// Who must have ended connections for this promise, with this value.
+/// Which side must have ended the connections so that this promise, with this value, can be kept.
 fn who(promise: &Promise, cohort: &Cohort) -> Ended {
     const ENDED: Ended = Ended::Each(&[By::Server, By::Fault]);
     const NOT_ENDED: Ended = Ended::Each(&[By::Fault, By::Heartbeat, By::Plan]);
@@ -230,7 +230,7 @@ fn who(promise: &Promise, cohort: &Cohort) -> Ended {
         (PromiseKind::Closed, Promised::Count(most)) if *most < u64::from(cohort.connections) => {
             match most {
                 0 => NOT_ENDED,
-                // Some may be ended, and some may not.
+                // Up to this many connections may be ended by the server, so only one has to be ended otherwise.
                 _ => Ended::One(&[By::Fault, By::Heartbeat, By::Plan]),
             }
         }
@@ -240,7 +240,7 @@ fn who(promise: &Promise, cohort: &Cohort) -> Ended {
     }
 }
 
-/// Whether the values of two promises leave nothing that keeps both.
+/// Whether the values of two promises exclude each other.
 fn values_exclude(one: &Promise, other: &Promise) -> bool {
     let (span, rival) = (one.span(), other.span());
     let ends_before = |latest: Option<std::time::Duration>| {

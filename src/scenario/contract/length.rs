@@ -1,5 +1,5 @@
-//! Whether a run is long enough: for its contracts, and for the faults of the path, the target and the clients.
-//! What could not happen, or could not be seen before the end, is found before the start.
+//! Checks whether a run is long enough for its contracts, and for the faults of the path, the target and the clients.
+//! Reports before the run what could not happen, or could not be observed, before its end.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub(super) fn check(
     }
 }
 
-/// How long a run has to be.
+/// A hint for the duration that is needed.
 fn long_enough(measured: Duration) -> String {
     format!(
         "write `duration = \"{}\"` in `[load]`, or longer",
@@ -63,13 +63,13 @@ fn long_enough(measured: Duration) -> String {
     )
 }
 
-/// Rounded up, so that it is enough.
+/// The time in words, rounded up so that it is long enough.
 fn shown(time: Duration) -> String {
     let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     format_duration(Duration::from_secs(seconds.max(1)))
 }
 
-/// How long a connection must be open until each promise is decided.
+/// Computes how long a connection must be open until each promise is decided.
 struct Need<'a> {
     written: &'a Written<'a>,
     cohort: &'a Cohort,
@@ -82,7 +82,8 @@ impl Need<'_> {
         let span = promise.span();
         let hi = span.and_then(|span| span.hi).unwrap_or_default();
         match promise.kind {
-            // Our own Close comes when all is over, and its answer is waited for.
+            // wsbench sends its own Close at the end of the load, and waits for the answer, so this needs no time of
+            // the run.
             PromiseKind::ClosedBetween | PromiseKind::ReapedBetween | PromiseKind::AliveFor
                 if self.begins_at_the_end() =>
             {
@@ -108,14 +109,14 @@ impl Need<'_> {
         }
     }
 
-    /// Whether times begin with a Close that no fault sends.
+    /// Whether times count from a Close that is not sent by a fault.
     fn begins_at_the_end(&self) -> bool {
         let closes = |kind: &FaultKind| matches!(kind, FaultKind::Close { .. });
         self.contract.from == Origin::Close
             && !self.cohort.faults.iter().any(|fault| closes(&fault.kind))
     }
 
-    /// From the opening of a connection to where times begin.
+    /// The time from the opening of a connection to the event from which its times count.
     fn begin(&self) -> Duration {
         match self.contract.from {
             Origin::Open => Duration::ZERO,
@@ -125,12 +126,13 @@ impl Need<'_> {
         }
     }
 
-    /// From the opening to the start of this client's last fault.
+    /// The time from the opening to the start of this client's last fault.
     fn own_fault(&self) -> Option<Duration> {
         self.cohort.faults.iter().map(|fault| fault.after).max()
     }
 
-    /// From the opening to the fault, of the client or else around it.
+    /// The time from the opening to the client's last fault, or without one to the first fault of the path or the
+    /// target.
     fn happening(&self) -> Duration {
         let on_path = self
             .around
@@ -143,7 +145,7 @@ impl Need<'_> {
         })
     }
 
-    /// From the opening to the first ping that has no answer.
+    /// The time from the opening to the first ping that has no answer.
     fn ping(&self) -> Duration {
         let embedded = self
             .around
@@ -163,7 +165,7 @@ impl Need<'_> {
         self.own_fault().unwrap_or_default() + interval.saturating_mul(pings)
     }
 
-    /// From the opening to the end of the first fault that has one.
+    /// The time from the opening to the earliest end of a fault.
     fn recovery(&self) -> Duration {
         let own = self
             .cohort
@@ -189,7 +191,7 @@ impl Need<'_> {
     }
 }
 
-/// Notes faults that would come when the run is over.
+/// Notes faults that would start after the end of the run.
 pub(in crate::scenario) fn faults(
     check: &mut Check<'_>,
     file: &File,

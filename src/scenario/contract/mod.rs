@@ -1,5 +1,5 @@
-//! `[cohort.contract]`: what a server promises about the connections of a cohort. The table of all promises stands in
-//! `promise`; the rest reads them, fills in what a preset says, and refuses what this run could not judge.
+//! `[cohort.contract]`: what a server promises about the connections of a cohort. `promise` holds the table of all
+//! promises; the other modules read contracts, add the promises of a preset, and refuse what this run cannot judge.
 
 mod judgeable;
 mod length;
@@ -21,14 +21,14 @@ pub(super) use resolve::contracts;
 pub(super) use table::ContractTable;
 pub use value::{Back, Between, End, Promised, Span};
 
-/// What a server promises about the connections of a cohort. Judged over the whole life of each.
+/// What a server promises about the connections of a cohort, judged over the whole life of each connection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contract {
-    /// Where the times of its promises begin.
+    /// The event from which the times of its promises count.
     pub from: Origin,
-    /// The settings it was computed from, as `websockets (interval 20s, timeout 20s)`.
+    /// The preset and the settings from which it was computed, such as `websockets (interval 20s, timeout 20s)`.
     pub preset: Option<String>,
-    /// Each is judged on its own. Never empty, no kind twice.
+    /// The promises, each judged on its own. Never empty, no kind twice.
     pub promises: Vec<Promise>,
 }
 
@@ -38,7 +38,7 @@ impl Contract {
         self.promises.iter().any(|promise| promise.kind == kind)
     }
 
-    /// The latest time of a promise of this kind; `None` where there is none.
+    /// The latest time of the promise of this kind; `None` if there is no such promise.
     pub fn latest(&self, kind: PromiseKind) -> Option<Duration> {
         let promise = self.promises.iter().find(|promise| promise.kind == kind)?;
         promise.span()?.hi

@@ -1,4 +1,4 @@
-//! The preset of a contract: its settings handed over, and what is wrong with them told with its place.
+//! The preset of a contract: passes on its settings, and reports what is wrong with them, with the place in the file.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::scenario::preset::{self, Expanded, PresetError, Setting};
 use crate::scenario::reading::{At, Check, words};
 
 impl Written<'_> {
-    /// What the preset of this name comes to.
+    /// Expands the preset of this name.
     pub(super) fn preset(&self, check: &mut Check<'_>, name: &At<String>) -> Option<Expanded> {
         let mut settings = self.settings();
         let mut wrong = false;
@@ -22,26 +22,26 @@ impl Written<'_> {
                 Err(error) => error,
             };
             wrong = true;
-            // Without an unknown setting, the next one shows.
+            // Leaves out the unknown setting and expands again, to find the next mistake.
             let unknown = self.preset_error(check, name, error)?;
             settings.remove(&unknown)?;
         }
     }
 
-    /// How often the server pings, by its preset.
+    /// The interval of the server's pings, according to the preset.
     pub(super) fn ping_interval(&self) -> Option<Duration> {
         let preset = self.table.preset.as_ref()?;
         let expanded = preset::expand(&preset.value, &self.settings()).ok()?;
         expanded.ping_interval
     }
 
-    /// The settings of the preset that are given.
+    /// The settings that the contract gives to the preset.
     fn settings(&self) -> BTreeMap<String, Setting> {
         let given = self.table.settings.iter();
         given.map(|(name, at)| (name.clone(), at.value)).collect()
     }
 
-    /// Notes what is wrong with a preset; returns a setting it does not know.
+    /// Notes what is wrong with a preset; returns the setting that it does not know, if that is what is wrong.
     fn preset_error(
         &self,
         check: &mut Check<'_>,

@@ -1,4 +1,4 @@
-//! What a server can promise: one table of all promises.
+//! The kinds of promises that a server can make, in one table.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
@@ -12,9 +12,9 @@ use crate::units::{format_duration, human_count, plain_duration};
 /// One promise: a key of `[cohort.contract]` and a row in `contracts.csv`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Promise {
-    /// Which.
+    /// The kind of promise.
     pub kind: PromiseKind,
-    /// Of the form that its row in the table says.
+    /// The value, in the form that the table gives for its kind.
     pub value: Promised,
 }
 
@@ -80,65 +80,65 @@ pub enum PromiseKind {
     MaxDescriptorGrowth,
 }
 
-/// A row of the table: what there is to know of a promise before any run.
+/// A row of the table: the properties of a kind of promise that do not depend on a run.
 pub(in crate::scenario) struct Rule {
     /// How its value is written.
     pub(in crate::scenario) form: Form,
-    /// Its times begin at the contract's `from`.
+    /// Whether its times count from the contract's `from`.
     pub(in crate::scenario) from_origin: bool,
-    /// What it cannot be judged without.
+    /// The conditions without which it cannot be judged.
     pub(in crate::scenario) needs: &'static [Need],
-    /// Who must have ended the connections.
+    /// Which side must have ended the connections.
     pub(in crate::scenario) ended: Ended,
 }
 
 /// How a promised value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::scenario) enum Form {
-    /// A number of things, at most.
+    /// A number, which is the maximum.
     Count,
-    /// A time: not later.
+    /// The latest time.
     Within,
-    /// A time: not sooner.
+    /// The earliest time.
     AtLeast,
-    /// Two times: not sooner, not later.
+    /// The earliest and the latest time.
     Window,
     /// One close code or several.
     Codes,
-    /// One end or several.
+    /// One kind of end or several.
     Ends,
-    /// From 0 to 1, at most.
+    /// A number from 0 to 1, which is the maximum.
     Fraction,
     /// `true`.
     True,
-    /// Times for parts of a cohort.
+    /// The times by which parts of a cohort are back.
     Back,
-    /// Bytes, at most.
+    /// A number of bytes, which is the maximum.
     Size,
 }
 
-/// What a promise cannot be judged without.
+/// A condition without which a promise cannot be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::scenario) enum Need {
     /// The cohort pings the server.
     Heartbeat,
-    /// The cohort dials again.
+    /// The cohort reconnects.
     Reconnect,
-    /// The target or the path stands still for a time.
+    /// A fault makes the target or the path stand still for a time.
     Stall,
-    /// A fault is over before the run is.
+    /// A fault ends before the run does.
     EndOfFault,
-    /// The cohort answers pings after several delays.
+    /// The cohort delays its pongs, with several delays (a sweep).
     Sweep,
     /// The target is on this machine.
     SameHost,
-    /// The target's process is known.
+    /// wsbench knows the target's process.
     Process,
-    /// Answers to a Close are waited for long enough.
+    /// `close_timeout` is long enough for the answer to a Close.
     CloseTimeout,
 }
 
-/// Who may have ended a connection.
+/// Which side has ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::scenario) enum By {
     /// The server.
@@ -147,23 +147,23 @@ pub(in crate::scenario) enum By {
     Fault,
     /// The client's heartbeat.
     Heartbeat,
-    /// Nobody before the end of the run.
+    /// The plan, at the end of the run.
     Plan,
 }
 
-/// Who must have ended connections for a promise to be kept.
+/// Which side must have ended connections for a promise to be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::scenario) enum Ended {
-    /// That does not matter.
+    /// Any side.
     Any,
-    /// Each first connection of a client by one of these.
+    /// One of these, for each first connection of a client.
     Each(&'static [By]),
-    /// At least one connection by one of these.
+    /// One of these, for at least one connection.
     One(&'static [By]),
 }
 
 impl PromiseKind {
-    /// Its row in the table.
+    /// The row of this kind in the table.
     pub(in crate::scenario) const fn rule(self) -> Rule {
         use By::{Fault, Heartbeat as OwnHeartbeat, Plan, Server};
         use Form::{AtLeast, Back, Codes, Count, Ends, Fraction, Size, True, Window, Within};
@@ -210,19 +210,19 @@ impl PromiseKind {
         }
     }
 
-    /// The key, as in scenarios and `contracts.csv`.
+    /// The key in scenarios and `contracts.csv`.
     pub fn key(self) -> &'static str {
         self.into()
     }
 
-    /// This promise with a value of its form.
+    /// A promise of this kind with a value of the right form.
     pub fn of(self, value: impl Into<Promised>) -> Promise {
         let value = value.into();
         debug_assert!(self.rule().form.holds(&value), "{self:?}: {value:?}");
         Promise { kind: self, value }
     }
 
-    /// Whether a connection that keeps this promise has been ended by the server.
+    /// Whether keeping this promise means that the server has ended the connection.
     pub const fn expects_end(self) -> bool {
         matches!(
             self,
@@ -235,12 +235,12 @@ impl PromiseKind {
         )
     }
 
-    /// Whether its times begin where the contract says.
+    /// Whether its times count from the contract's `from`.
     pub const fn has_origin(self) -> bool {
         self.rule().from_origin
     }
 
-    /// Whether the target has to be on this machine for it to be judged.
+    /// Whether it can be judged only if the target is on this machine.
     pub fn needs_same_host(self) -> bool {
         let needs = self.rule().needs;
         needs.contains(&Need::SameHost) || needs.contains(&Need::Process)
@@ -291,7 +291,7 @@ impl Rule {
 }
 
 impl Promise {
-    /// The times that it is about; `None` where it is about none. Of `back_within`, when all are back.
+    /// The times of the promise; `None` if it has none. For `back_within`, the time at which all are back.
     pub fn span(&self) -> Option<Span> {
         let within = |hi| Span {
             lo: Duration::ZERO,
@@ -312,7 +312,7 @@ impl Promise {
         }
     }
 
-    /// What it promises besides times, for reports.
+    /// The promised value apart from times, for reports.
     pub fn besides_times(&self) -> String {
         let listed = |items: Vec<String>| items.join(", ");
         match (self.kind, &self.value) {
@@ -337,7 +337,7 @@ impl Promise {
     }
 }
 
-/// Close to how a scenario file writes it.
+/// Writes the promise in words close to those of a scenario file.
 impl Display for Promise {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.key())?;

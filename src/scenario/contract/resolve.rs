@@ -1,4 +1,5 @@
-//! A `[contract]` or `[cohort.contract]`: the promises of its keys over those of its preset, and where times begin.
+//! Resolves a `[contract]` or `[cohort.contract]`: merges the promises of its keys into those of its preset, and finds
+//! the event from which times count.
 
 use std::time::Duration;
 
@@ -13,15 +14,15 @@ use crate::scenario::model::Cohort;
 use crate::scenario::preset::Expanded;
 use crate::scenario::reading::{At, Check, Place, Switch};
 
-/// A contract as the file has it.
+/// A contract as it is written in the file.
 pub(super) struct Written<'a> {
-    /// What its keys are called: `contract` or `cohort.contract`.
+    /// The name of its table: `contract` or `cohort.contract`.
     pub(super) path: &'static str,
     pub(super) place: &'a Place,
     pub(super) table: &'a ContractTable,
 }
 
-/// A promise, and where it was given.
+/// A promise, and the place where it was given.
 pub(super) struct Placed {
     pub(super) promise: Promise,
     /// The key as the user wrote it.
@@ -29,7 +30,7 @@ pub(super) struct Placed {
     pub(super) place: Place,
 }
 
-/// Gives each cohort its contract. What surrounds them is `None` where it is wrong itself.
+/// Gives each cohort its contract. `around` is `None` if the target, the path or the load is invalid.
 pub(in crate::scenario) fn contracts(
     check: &mut Check<'_>,
     file: &File,
@@ -45,7 +46,7 @@ pub(in crate::scenario) fn contracts(
         };
         if let Some(around) = around {
             judgeable::check(check, &written, &given, cohort, &contract, around);
-            // Of wrong settings a preset has its defaults.
+            // Skips the check where a setting was invalid: the preset has used its default instead.
             if !check.has_hole(written.place) {
                 length::check(check, &written, &given, cohort, &contract, around);
             }
@@ -54,7 +55,7 @@ pub(in crate::scenario) fn contracts(
     }
 }
 
-/// The contract of the cohort at this place of the file; the one for all is for healthy clients.
+/// The contract of the cohort at this index of the file. `[contract]` applies only to cohorts of healthy clients.
 fn written<'a>(file: &'a File, index: usize, cohort: &Cohort) -> Option<Written<'a>> {
     let own = file.cohort.iter().flat_map(|list| &list.value.0).nth(index);
     let own = own.and_then(|own| own.value.contract.as_ref());
@@ -123,7 +124,7 @@ impl Written<'_> {
         Some((contract, given))
     }
 
-    /// The promises of its own keys; `None` where a value cannot be meant.
+    /// The promises of the contract's own keys; `None` if a value makes no sense.
     fn own(&self, check: &mut Check<'_>) -> Option<Vec<Placed>> {
         let before = check.problems.len();
         let mut own = Vec::new();
@@ -155,7 +156,7 @@ impl Written<'_> {
         (check.problems.len() == before).then_some(own)
     }
 
-    /// Notes a value that has the right form and still cannot be meant.
+    /// Notes a value that has the right form but makes no sense.
     fn meant(&self, check: &mut Check<'_>, key: &str, given: &At<Given>) {
         let (name, place) = (self.key(key), &given.place);
         match &given.value {
@@ -228,7 +229,7 @@ impl Given {
     }
 }
 
-/// Where times begin if nothing says so: with what the clients do wrong.
+/// The event from which times count if the contract does not name one: derived from the faults of the clients.
 fn default_origin(cohort: &Cohort) -> Origin {
     let does =
         |wanted: fn(&FaultKind) -> bool| cohort.faults.iter().any(|fault| wanted(&fault.kind));

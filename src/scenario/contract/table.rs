@@ -1,5 +1,5 @@
-//! `[contract]` and `[cohort.contract]` as the user wrote them: a key for each promise, and beside them the settings of
-//! a preset. Each value knows where it was written.
+//! `[contract]` and `[cohort.contract]` as the user wrote them: a key for each promise, and the settings of a preset as
+//! further keys. Each value knows its place in the file.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,13 +19,13 @@ use crate::scenario::preset::Setting;
 use crate::scenario::reading::{At, Fraction, Several, Switched, Text as _, Time, Whole, Window};
 use crate::units::ByteSize;
 
-/// `tcp_end_within = "1s"` is short for `tcp_end_between = ["0s", "1s"]`.
+/// The key `tcp_end_within = "1s"`, which means the same as `tcp_end_between = ["0s", "1s"]`.
 pub(super) const TCP_END_WITHIN: &str = "tcp_end_within";
 
 /// A contract.
 #[derive(Debug, Clone, Default)]
 pub(in crate::scenario) struct ContractTable {
-    /// The server whose own settings say what it promises. Other promises win over its.
+    /// The server whose settings determine its promises. The other keys of the contract override these promises.
     pub(super) preset: Key<String>,
     pub(super) from: Key<Origin>,
     pub(super) promises: BTreeMap<PromiseKind, At<Given>>,
@@ -34,7 +34,7 @@ pub(in crate::scenario) struct ContractTable {
     pub(super) settings: BTreeMap<String, At<Setting>>,
 }
 
-/// A promised value as it was written: what needs more than a look at its form keeps the places of its parts.
+/// A promised value as it was written. Where more than its form must be checked, it keeps the places of its parts.
 #[derive(Debug, Clone)]
 pub(super) enum Given {
     Count(u64),

@@ -1,4 +1,4 @@
-//! What a server can promise about: times, numbers, codes and ends.
+//! The values of promises: times, numbers, codes and kinds of ends.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
@@ -11,41 +11,41 @@ use crate::units::{ByteSize, format_duration};
 /// A promised value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Promised {
-    /// At most so many.
+    /// A maximum.
     Count(u64),
-    /// One time; whether not later or not sooner says the promise.
+    /// A time; the kind of promise decides whether it is the earliest or the latest.
     Time(Duration),
-    /// Two times.
+    /// The earliest and the latest time.
     Window(Between),
     /// Close codes. Never empty.
     Codes(Vec<u16>),
-    /// Ends. Never empty.
+    /// Kinds of ends. Never empty.
     Ends(Vec<End>),
-    /// From 0 to 1.
+    /// A number from 0 to 1.
     Fraction(f64),
-    /// That it is so.
+    /// The value `true`.
     True,
-    /// Times for parts of a cohort.
+    /// The times by which parts of a cohort are back.
     Back(Back),
-    /// Bytes.
+    /// A number of bytes.
     Size(ByteSize),
 }
 
-/// From when to when something is promised to happen.
+/// The window in which something is promised to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Between {
-    /// Not sooner. May be zero.
+    /// The earliest time. May be zero.
     pub lo: Duration,
-    /// Not later. At least `lo`, above zero.
+    /// The latest time. At least `lo`, above zero.
     pub hi: Duration,
 }
 
-/// The times that a promise is about.
+/// The times of a promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// Not sooner. May be zero.
+    /// The earliest time. May be zero.
     pub lo: Duration,
-    /// Not later; `None`: at any time after.
+    /// The latest time; `None` if there is none.
     pub hi: Option<Duration>,
 }
 
@@ -83,16 +83,16 @@ impl End {
     }
 }
 
-/// When so much of a cohort is back after a loss, and has had an answer.
+/// The times by which parts of a cohort must be back after a loss, with an answer received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Back {
-    /// Half of it.
+    /// The time for half of the connections.
     pub p50: Option<Duration>,
-    /// 90 %.
+    /// The time for 90 % of the connections.
     pub p90: Option<Duration>,
-    /// 99 %.
+    /// The time for 99 % of the connections.
     pub p99: Option<Duration>,
-    /// Every connection.
+    /// The time for all connections.
     pub all: Option<Duration>,
 }
 
@@ -105,7 +105,7 @@ impl Back {
 }
 
 impl Back {
-    /// Each time with the name of its part.
+    /// The times that are given, each with the name of its part.
     pub(super) fn parts(
         &self,
         names: [&'static str; 4],

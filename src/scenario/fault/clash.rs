@@ -1,4 +1,4 @@
-//! What a client cannot do together: with its other faults, and with the rest of its cohort.
+//! Checks that the faults of a client fit together, and that they fit the rest of its cohort.
 
 use std::mem::discriminant;
 
@@ -24,7 +24,7 @@ pub(super) fn between(check: &mut Check<'_>, faults: &[Fault], places: &[&Place]
         }
         let comes_after = |(at, rival): &(usize, &Fault)| {
             let is_void = rival.after <= one.after && ends(&rival.kind, &one.kind);
-            // Of two that rule each other out at one moment, the second is told.
+            // Reports the second of two faults that exclude each other at the same time.
             let is_told = *at < index || one.after > rival.after || !ends(&one.kind, &rival.kind);
             *at != index && is_void && is_told
         };
@@ -40,7 +40,7 @@ pub(super) fn between(check: &mut Check<'_>, faults: &[Fault], places: &[&Place]
     }
 }
 
-/// Whether one client cannot do both at any time.
+/// Whether one client cannot have both faults, at whatever times.
 fn exclude(one: &FaultKind, other: &FaultKind) -> bool {
     let answers = |kind: &FaultKind| {
         matches!(
@@ -63,16 +63,16 @@ fn exclude(one: &FaultKind, other: &FaultKind) -> bool {
         || (sends(one) && sends(other))
 }
 
-/// Whether `one` ends so much of a connection that `other` cannot happen from then on.
+/// Whether `other` has no effect once `one` has started.
 fn ends(one: &FaultKind, other: &FaultKind) -> bool {
     use FaultKind::{
         Close, Fragments, HalfClose, Hold, IllegalFrame, LatePong, NeverClose, Only, Reset,
         Trickle, Vanish, WrongPong,
     };
     match one {
-        // No packet follows.
+        // The client sends no packet after this.
         Reset | Vanish { lasts: None } => true,
-        // No byte follows.
+        // The client sends no byte after this.
         HalfClose => matches!(
             other,
             LatePong { .. }
@@ -83,13 +83,14 @@ fn ends(one: &FaultKind, other: &FaultKind) -> bool {
                 | IllegalFrame(_)
                 | Close { .. }
         ),
-        // No frame follows, and TCP ends by the close handshake.
+        // The client sends no frame after this, and the close handshake ends TCP.
         Close { .. } => !matches!(other, Vanish { .. } | Hold | NeverClose),
         _ => false,
     }
 }
 
-/// Notes what a cohort is to send although a fault lets it send nothing else, or end although it is to be silent.
+/// Notes what a fault excludes: messages and a heartbeat where the client sends nothing else, and a heartbeat that
+/// would end the connection of a client that reads nothing.
 pub(in crate::scenario) fn with_cohort(
     check: &mut Check<'_>,
     given: &Key<Several<FaultTable>>,

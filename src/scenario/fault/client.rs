@@ -1,5 +1,5 @@
-//! What clients do wrong on purpose: each kind, its words, how it is shown, and as which one connection plays it.
-//! How it is read stands in `client_table`, what cannot go together in `clash`.
+//! The deliberate faults of clients: their kinds, their names, how they are shown, and which part a connection plays.
+//! `client_table` reads them, and `clash` checks which of them exclude each other.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
@@ -10,12 +10,12 @@ use serde::Deserialize;
 use super::{alternatives, shown_after, shown_for};
 use crate::units::format_duration;
 
-/// One thing a client does wrong. Several in one cohort go on side by side.
+/// One deliberate fault of a client. Several faults of a cohort happen at the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// What it does.
+    /// The kind of fault.
     pub kind: FaultKind,
-    /// From the 101 to the start of it. May be zero.
+    /// The time from the 101 to its start. May be zero.
     pub after: Duration,
 }
 
@@ -38,33 +38,33 @@ pub enum FaultKind {
     NeverClose,
     /// Answers each ping later.
     LatePong {
-        /// From the ping to its pong.
+        /// The time from a ping to its pong.
         delay: Sweep,
     },
     /// Answers so many pings, and then no more.
     PongStopsAfter {
-        /// Pings that are answered. May be zero.
+        /// The number of pings that are answered. May be zero.
         pings: u32,
     },
     /// Answers each ping with another payload.
     WrongPong,
     /// Sends nothing but one kind of frame.
     Only {
-        /// What it sends, again and again. It answers no ping, unless with [`Activity::Pong`].
+        /// The frame that it sends again and again. It answers no ping, unless this is [`Activity::Pong`].
         frame: Activity,
-        /// Between two of them. Above zero.
+        /// The time between two frames. Above zero.
         every: Sweep,
     },
     /// Reads no more bytes.
     StopReading,
     /// Sends a message a byte at a time, and nothing else.
     Trickle {
-        /// Between two bytes. Above zero.
+        /// The time between two bytes. Above zero.
         every: Duration,
     },
     /// Sends messages in two fragments with a pause between them.
     Fragments {
-        /// Between the fragments (RFC 6455 section 5.4). Above zero.
+        /// The time between the fragments (RFC 6455 section 5.4). Above zero.
         pause: Duration,
     },
     /// Ends its sending half of TCP without a Close frame.
@@ -73,14 +73,14 @@ pub enum FaultKind {
     Reset,
     /// Takes and sends no packet any more. Needs `CAP_NET_ADMIN`.
     Vanish {
-        /// After so long it is back. `None`: never.
+        /// The time after which it is back; `None` means never.
         lasts: Option<Duration>,
     },
     /// Sends one frame that RFC 6455 forbids.
     IllegalFrame(Illegal),
     /// Begins the close handshake.
     Close {
-        /// What connections take in turn; `None` is a Close frame without a code. Never empty.
+        /// The codes that connections take in turn; `None` is a Close frame without a code. Never empty.
         codes: Vec<Option<u16>>,
     },
     /// After the close handshake keeps its half of TCP, and reads no more.
@@ -90,7 +90,7 @@ pub enum FaultKind {
 /// One delay for all connections of a cohort, or several that they take in turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweep {
-    /// From the shortest to the longest. Never empty.
+    /// The delays from the shortest to the longest. Never empty.
     pub levels: Vec<Duration>,
 }
 
@@ -159,7 +159,8 @@ pub enum Illegal {
 }
 
 impl Fault {
-    /// As the connection at this place in its cohort plays it: with one of the delays and codes that are taken in turn.
+    /// The fault for the connection at this index in its cohort, with its own delay or code of those that are taken in
+    /// turn.
     pub fn of(&self, place: u32) -> Self {
         let mut own = self.clone();
         match &mut own.kind {
@@ -174,12 +175,12 @@ impl Fault {
 }
 
 impl FaultKind {
-    /// The word for it in `fault.kind`.
+    /// The name in `fault.kind`.
     pub fn name(&self) -> &'static str {
         self.into()
     }
 
-    /// The delay that it sweeps over, of the first connection.
+    /// The delay of the sweep for the first connection.
     pub fn level(&self) -> Option<Duration> {
         match self {
             Self::LatePong { delay: sweep } | Self::Only { every: sweep, .. } => Some(sweep.at(0)),
@@ -189,7 +190,7 @@ impl FaultKind {
 }
 
 impl Sweep {
-    /// The delay of the connection at this place in its cohort.
+    /// The delay of the connection at this index in its cohort.
     pub fn at(&self, place: u32) -> Duration {
         self.levels[place as usize % self.levels.len()]
     }

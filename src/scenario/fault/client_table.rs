@@ -1,4 +1,4 @@
-//! `[cohort.fault]` as the user wrote it, to faults: which keys go with which kind, their defaults, what is refused.
+//! Turns `[cohort.fault]` as the user wrote it into faults: the keys of each kind, their defaults, and what is refused.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ struct SweepTable {
 }
 
 impl FaultWord {
-    /// The keys it takes besides `kind` and `after`.
+    /// The keys of this kind besides `kind` and `after`.
     fn keys(self) -> &'static [&'static str] {
         match self {
             Self::LatePong => &["delay"],
@@ -86,7 +86,7 @@ impl FaultWord {
     }
 }
 
-/// Resolves the faults of one cohort; `None` where one cannot be.
+/// Resolves the faults of one cohort; `None` if one is invalid.
 pub(in crate::scenario) fn faults(
     check: &mut Check<'_>,
     given: &Key<Several<FaultTable>>,
@@ -109,7 +109,7 @@ pub(in crate::scenario) fn faults(
     Some(faults)
 }
 
-/// One table, and where it is.
+/// One table and its place.
 struct Written<'a> {
     place: &'a Place,
     table: &'a FaultTable,
@@ -130,7 +130,7 @@ impl Written<'_> {
         })
     }
 
-    /// Notes keys that go with other kinds.
+    /// Notes keys that belong to other kinds.
     fn foreign_keys(&self, check: &mut Check<'_>, word: FaultWord) {
         fn place<T>(key: &Key<T>) -> Option<&Place> {
             key.as_ref().map(|key| &key.place)
@@ -290,7 +290,7 @@ impl Written<'_> {
     }
 }
 
-/// The levels of a sweep, evenly apart.
+/// The levels of a sweep, at equal distances.
 fn sweep(check: &mut Check<'_>, key: &str, given: &At<DelayOrSweep>) -> Option<Sweep> {
     const LEVELS: u32 = 16;
     let table = match &given.value {

@@ -1,5 +1,5 @@
-//! What goes wrong on purpose: at the clients, on the path, and at the target. One file for each, with the keys that are
-//! read, the defaults, what is refused, and how it is shown.
+//! Deliberate faults of the clients, the path and the target. Each has a file with the keys that are read, the
+//! defaults, what is refused, and how the fault is shown.
 
 mod clash;
 mod client;
@@ -14,12 +14,12 @@ pub(super) use client_table::{FaultTable, faults};
 
 use crate::units::format_duration;
 
-/// ` for 3s`.
+/// Writes ` for 3s`, or nothing without a duration.
 pub(super) fn shown_for(f: &mut Formatter<'_>, lasts: Option<Duration>) -> fmt::Result {
     lasts.map_or(Ok(()), |lasts| write!(f, " for {}", format_duration(lasts)))
 }
 
-/// ` after 5s`; nothing at the beginning.
+/// Writes ` after 5s`, or nothing for a fault that starts at the beginning.
 pub(super) fn shown_after(f: &mut Formatter<'_>, after: Option<Duration>) -> fmt::Result {
     match after {
         Some(after) if !after.is_zero() => write!(f, " after {}", format_duration(after)),
@@ -27,7 +27,7 @@ pub(super) fn shown_after(f: &mut Formatter<'_>, after: Option<Duration>) -> fmt
     }
 }
 
-/// `1000 or 1001`.
+/// Joins words as in `1000 or 1001`.
 pub(super) fn alternatives(words: impl Iterator<Item = String>) -> String {
     words.collect::<Vec<_>>().join(" or ")
 }

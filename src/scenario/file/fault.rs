@@ -1,4 +1,4 @@
-//! What is done to the target, as the user wrote it: `[[target.fault]]`, and the heartbeat of the built-in server with
+//! The faults of the target as the user wrote them: `[[target.fault]]`, and the heartbeat of the built-in server with
 //! its defects.
 
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! `[path]` as the user wrote it: what a relay does to the connections on their way to the target.
+//! `[path]` as the user wrote it: what a relay does to the connections to the target.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -34,7 +34,7 @@ pub(in crate::scenario) struct PathTable {
 }
 
 impl PathTable {
-    /// Each `after` there is, with the name of its fault.
+    /// Each `after` that is given, with the name of its fault.
     pub(in crate::scenario) fn starts(
         &self,
     ) -> impl Iterator<Item = (&'static str, &At<TimeOrZero>)> {

@@ -1,4 +1,4 @@
-//! The meaning of a gate: its metric exists, its statistic and its value fit the metric, cohort and stage are there.
+//! Checks the meaning of a gate: whether its metric, cohort and stage exist, and its statistic and value fit.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::metric::{self, Kind};
 use crate::scenario::model::{Gate, Selector, Subject};
 use crate::scenario::reading::words;
 
-/// Why a text is no gate, and the bytes of it that are to blame.
+/// Why a text is not a gate, and the range of bytes at fault.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::scenario) struct GateError {
     pub(in crate::scenario) span: Range<usize>,
@@ -33,7 +33,7 @@ impl GateError {
     }
 }
 
-/// Reads a gate.
+/// Reads and checks a gate.
 pub(in crate::scenario) fn read(text: &str, names: &Names<'_>) -> Result<Gate, GateError> {
     let pieces = grammar::parse(text).map_err(|(at, expected)| unreadable(text, at, &expected))?;
     let (subject, unit) = match &pieces.subject {
@@ -190,7 +190,7 @@ fn stage(metric: &Piece<'_>, value: &Piece<'_>, names: &Names<'_>) -> Result<u32
     }))
 }
 
-/// What happens to connections is kept for the run, and not for each stage.
+/// Whether the metric is kept only for the whole run, as what happens to connections is, and not for each stage.
 fn covers_whole_run(metric: &str) -> bool {
     const GROUPS: [&str; 8] = [
         "connections",
@@ -365,7 +365,8 @@ pub(super) mod tests {
     }
 
     proptest! {
-        /// Whatever is taken is written back as it was; whatever is not has a reason that points into it.
+        /// A gate that is accepted is written back unchanged; one that is refused has a reason with a place in its
+        /// text.
         #[test]
         fn what_was_read_is_written_back(text in any_gate()) {
             match read(&text, &names()) {

@@ -1,4 +1,4 @@
-//! A gate's subject and operator as text, in the one way the grammar would write them.
+//! Writes a gate's subject and operator as text, in the notation of the grammar.
 
 use std::fmt;
 

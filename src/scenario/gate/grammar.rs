@@ -1,4 +1,4 @@
-//! The grammar of a gate, and nothing of its meaning: text to pieces, each with its place.
+//! The grammar of a gate, without its meaning: splits the text into pieces, each with its place.
 //!
 //! ```text
 //! gate     = subject op value
@@ -12,7 +12,7 @@
 //! value    = the rest, such as 50ms, 0.1%, 10/s
 //! ```
 //!
-//! Spaces may stand between any two of these.
+//! Spaces are allowed between any two of these.
 
 use std::ops::Range;
 
@@ -25,7 +25,7 @@ use winnow::token::{rest, take_while};
 
 use crate::scenario::model::Op;
 
-/// A part of the text, and where in it.
+/// A part of the text, and its range of bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Piece<'a> {
     pub(super) text: &'a str,
@@ -48,11 +48,11 @@ pub(super) enum SubjectPieces<'a> {
 #[derive(Debug, PartialEq)]
 pub(super) struct SelectorPieces<'a> {
     pub(super) metric: Piece<'a>,
-    /// Key and value, in the order they were written.
+    /// The keys and values, in the order they were written.
     pub(super) wheres: Vec<(Piece<'a>, Piece<'a>)>,
 }
 
-/// Takes a gate apart; the error is where it stopped and what was expected there.
+/// Splits a gate into its pieces; the error is the position where the parser stopped, and what it expected there.
 pub(super) fn parse(text: &str) -> Result<Pieces<'_>, (usize, String)> {
     gate.parse(LocatingSlice::new(text)).map_err(|error| {
         let expected: Vec<String> = error
@@ -148,7 +148,7 @@ fn piece<'a>(
         .map(|(text, span)| Piece { text, span })
 }
 
-/// A character that must stand here, and what to call it.
+/// Parses one required character; `name` is what error messages call it.
 fn symbol<'a>(
     symbol: char,
     name: &'static str,

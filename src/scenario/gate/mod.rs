@@ -1,5 +1,5 @@
 //! Gates: conditions such as `p99(latency.echo) < 50ms`.
-//! Grammar, checks against the catalogue of metrics, and the way back to text.
+//! The grammar, the checks against the catalogue of metrics, and the conversion back to text.
 
 mod check;
 mod display;

@@ -1,31 +1,32 @@
-//! What the gates of a scenario may speak of: its cohorts, their messages, and what is done at all.
+//! What the gates of a scenario may refer to: its cohorts, their messages, and the features that are in use.
 
 use super::check::GateError;
 use super::grammar::Piece;
 use crate::scenario::section::cohort::is_looked_at;
 
-/// What a gate of this scenario may speak of.
+/// The names that a gate of this scenario may refer to.
 #[derive(Debug, Default)]
 pub(in crate::scenario) struct Names<'a> {
     pub(in crate::scenario) cohorts: Vec<Group<'a>>,
-    /// What they do is known; otherwise only what is written, and there are other problems.
+    /// Whether the cohorts could be resolved. If not, only the names in the file are known, and other problems were
+    /// noted.
     pub(in crate::scenario) are_resolved: bool,
-    /// How many stages; zero where there are none.
+    /// The number of stages; zero where there are none.
     pub(in crate::scenario) stages: u32,
 }
 
-/// A cohort, and what its connections do.
+/// A cohort, and the features that its connections use.
 #[derive(Debug)]
 pub(in crate::scenario) struct Group<'a> {
     pub(in crate::scenario) name: &'a str,
     pub(in crate::scenario) messages: Vec<&'a str>,
-    /// Those of them that the server answers.
+    /// The messages that the server answers.
     pub(in crate::scenario) answered: Vec<&'a str>,
     pub(in crate::scenario) has_heartbeat: bool,
     pub(in crate::scenario) reconnects: bool,
-    /// Its clients have no fault.
+    /// Whether its clients have no fault.
     pub(in crate::scenario) does_right: bool,
-    /// Its contract expects the server to end its connections.
+    /// Whether its contract expects the server to end its connections.
     pub(in crate::scenario) expects_end: bool,
 }
 
@@ -36,13 +37,13 @@ impl Group<'_> {
 }
 
 impl<'a> Names<'a> {
-    /// This cohort; all, where none is named.
+    /// The cohort of this name, or all cohorts if none is named.
     pub(super) fn groups(&self, cohort: Option<&str>) -> impl Iterator<Item = &Group<'a>> {
         let wanted = move |group: &&Group<'a>| cohort.is_none_or(|cohort| group.name == cohort);
         self.cohorts.iter().filter(wanted)
     }
 
-    /// The messages of this cohort; of all, where none is named.
+    /// The messages of the cohort of this name, or of all cohorts if none is named.
     pub(super) fn messages(&self, cohort: Option<&str>) -> Vec<&'a str> {
         let groups = self.groups(cohort);
         let mut names: Vec<&str> = groups.flat_map(|group| group.messages.clone()).collect();
@@ -52,7 +53,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// A gate that names no cohort must have one to look at.
+/// Refuses a gate that names no cohort if there is no cohort that it would look at.
 pub(super) fn is_about_someone(metric: &Piece<'_>, names: &Names<'_>) -> Result<(), GateError> {
     let is_own = metric.text.starts_with("generator.");
     if is_own
@@ -77,18 +78,18 @@ pub(super) fn is_about_someone(metric: &Piece<'_>, names: &Names<'_>) -> Result<
     Err(GateError::new(metric, what).hint(hint))
 }
 
-/// Whether a cohort has what a metric needs.
+/// Tells whether a cohort has what a metric needs.
 type IsThere = Box<dyn Fn(&Group<'_>) -> bool>;
 
-/// What a metric needs so that a cohort can have numbers of it, how to get that, and whether a cohort has it. `None`: a
-/// cohort needs nothing for it.
+/// What a metric needs so that a cohort has values of it, a hint how to get that, and a test whether a cohort has it.
+/// `None` if the metric needs nothing.
 fn need(metric: &str) -> Option<(&'static str, &'static str, IsThere)> {
     let (group, name) = metric.split_once('.')?;
     let heartbeat = "add a `[heartbeat]`, with `interval = \"30s\"`";
     let echo = "leave `expect = \"none\"` out where the server answers";
     let name = name.to_owned();
     Some(match (group, name.as_str()) {
-        // What a server can send to a client that only listens.
+        // These count what a server can send to a client that only listens.
         ("heartbeat", "unsolicited") | ("messages", "received" | "unsolicited") => return None,
         ("heartbeat", _) | ("connections", "dead") => (
             "a heartbeat",
@@ -119,7 +120,8 @@ fn need(metric: &str) -> Option<(&'static str, &'static str, IsThere)> {
     })
 }
 
-/// A count of what nobody does would be zero for ever, and prove nothing; a time of it would have no sample.
+/// Refuses a gate on something that no client does: a count would always be zero and prove nothing, and a time would
+/// have no sample.
 pub(super) fn can_be_seen(
     metric: &Piece<'_>,
     cohort: Option<&str>,
@@ -152,7 +154,7 @@ mod tests {
     use super::super::check::{read, tests::names};
     use super::*;
 
-    /// One cohort that listens, and does nothing.
+    /// One cohort that only listens.
     fn listeners() -> Names<'static> {
         let group = Group {
             name: "main",

@@ -1,4 +1,4 @@
-//! The statistics of a gate: their names, and which kind of metric has which.
+//! The statistics of a gate: their names, and the kinds of metric that have them.
 
 use super::check::GateError;
 use super::grammar::Piece;
@@ -6,7 +6,7 @@ use crate::metric::Kind;
 use crate::scenario::model::Stat;
 use crate::scenario::reading::words;
 
-/// Reads a statistic; the ratio has a rule of its own in the grammar.
+/// Reads a statistic, except `ratio`, which has its own rule in the grammar.
 pub(super) fn stat(word: &Piece<'_>) -> Result<Stat, GateError> {
     const NAMES: [&str; 8] = [
         "min", "max", "mean", "count", "rate", "peak", "last", "ratio",
@@ -48,7 +48,7 @@ pub(super) fn fits(stat: Stat, kind: Kind) -> bool {
     }
 }
 
-/// Says which statistics a metric of this kind has instead.
+/// Reports that the statistic does not fit, and which statistics a metric of this kind has.
 pub(super) fn unfit(word: &Piece<'_>, metric: &str, kind: Kind) -> GateError {
     let hint = match kind {
         Kind::Counter => "use `count` or `rate`",

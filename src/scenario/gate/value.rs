@@ -1,25 +1,25 @@
-//! The value a gate compares with. What is compared decides which units make sense.
+//! The value that a gate compares with. The metric and the statistic decide which units are allowed.
 
 use crate::metric::Kind;
 use crate::scenario::model::Stat;
 use crate::units::{ByteSize, Rate, parse_duration};
 
-/// What a value must be.
+/// The unit of a gate's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
     /// Nanoseconds, written as a duration.
     Time,
-    /// How many.
+    /// A count.
     Count,
-    /// How many a second.
+    /// A count per second.
     PerSecond,
-    /// How many bytes.
+    /// A number of bytes.
     Bytes,
-    /// How many bytes a second.
+    /// A number of bytes per second.
     BytesPerSecond,
-    /// Part of a whole; 1 % is 0.01.
+    /// A share of a whole; 1 % is 0.01.
     Part,
-    /// Percent of one core; 1 % is 1.
+    /// A percentage of one core; 1 % is 1.
     Cpu,
 }
 
@@ -56,7 +56,7 @@ impl Unit {
         .ok_or_else(|| self.example())
     }
 
-    /// What this compares with.
+    /// The unit in words.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Time => "a duration",
@@ -82,7 +82,7 @@ impl Unit {
     }
 }
 
-/// A number as people write it: no sign, no name such as `inf`.
+/// A plain decimal number: without a sign, and no name such as `inf`.
 fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     if !text.starts_with(|c: char| c.is_ascii_digit()) {

@@ -1,4 +1,4 @@
-//! Faults and promises in words, close to how a scenario file writes them. For `check` and for reports.
+//! Writes faults and promises in words close to those of a scenario file, for `check` and for reports.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -6,7 +6,7 @@ use super::{Direction, PathFault, PathFaultKind, Signal, TargetFault};
 use crate::scenario::fault::{shown_after, shown_for};
 use crate::units::format_duration;
 
-/// A word of a closed list, as in scenarios.
+/// Implements `Display` for a closed list of words, as scenarios write them.
 macro_rules! words {
     ($type:ty: $($variant:ident => $word:literal),+ $(,)?) => {
         impl Display for $type {

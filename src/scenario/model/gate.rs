@@ -1,28 +1,28 @@
-//! Gates: conditions on what was measured, and how they compare.
+//! Gates: conditions on the measured values, and their comparison operators.
 
-/// What must hold.
+/// The conditions of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Gates {
-    /// All of them must hold at the end.
+    /// The conditions that must all hold at the end.
     pub pass: Vec<Gate>,
-    /// Any of them that *holds* ends the run at once, and fails it.
+    /// The conditions that end the run at once and fail it, as soon as any of them *holds*.
     pub abort: Vec<Gate>,
 }
 
-/// One condition on what was measured.
+/// One condition on a measured value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gate {
-    /// What is looked at.
+    /// The measured value.
     pub subject: Subject,
-    /// How it is compared.
+    /// The comparison operator.
     pub op: Op,
-    /// With what: nanoseconds for times, a plain number otherwise (a ratio of 1 % is 0.01).
+    /// The value to compare with: nanoseconds for times, a plain number otherwise (a ratio of 1 % is 0.01).
     pub value: f64,
-    /// As the user wrote it.
+    /// The text of the gate as the user wrote it.
     pub text: String,
 }
 
-/// What a gate looks at.
+/// The measured value of a gate.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Subject {
     /// `<stat>(<metric>)`
@@ -32,7 +32,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// What it is made of: one, or the two of a ratio.
+    /// Its selectors: one for a statistic, two for a ratio.
     pub fn selectors(&self) -> impl Iterator<Item = &Selector> {
         let (first, second) = match self {
             Self::Stat(_, selector) => (selector, None),
@@ -41,45 +41,45 @@ impl Subject {
         std::iter::once(first).chain(second)
     }
 
-    /// Whether this metric is part of it.
+    /// Whether it uses this metric.
     pub fn is_of(&self, metric: &str) -> bool {
         self.selectors().any(|selector| selector.metric == metric)
     }
 }
 
-/// A metric, and where it is looked at.
+/// A metric, with the cohort and the stage to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selector {
     /// A name from the catalogue.
     pub metric: String,
-    /// Only this cohort; `None`: those that [`super::Cohort::is_looked_at`] tells, merged.
+    /// The only cohort to look at; `None` merges all cohorts for which [`super::Cohort::is_looked_at`] holds.
     pub cohort: Option<String>,
-    /// Only this stage, counted from 1; `None`: all, merged.
+    /// The only stage to look at, counted from 1; `None` merges all stages.
     pub stage: Option<u32>,
 }
 
 /// A statistic of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Stat {
-    /// From 0 to 100, exclusive.
+    /// A percentile between 0 and 100, both exclusive.
     Percentile(f64),
-    /// The smallest.
+    /// The smallest value.
     Min,
-    /// The largest.
+    /// The largest value.
     Max,
     /// The arithmetic mean.
     Mean,
-    /// How many.
+    /// The number of events or samples.
     Count,
-    /// How many a second of the measured time.
+    /// The number of events per second of the measured time.
     Rate,
-    /// A gauge's highest sample.
+    /// The highest sample of a gauge.
     Peak,
-    /// A gauge's last sample.
+    /// The last sample of a gauge.
     Last,
 }
 
-/// How a gate compares.
+/// A comparison operator of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
     /// `<`
@@ -97,7 +97,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// Whether `left op right`.
+    /// Whether `left op right` is true.
     pub fn holds(self, left: f64, right: f64) -> bool {
         match self {
             Self::Less => left < right,

@@ -1,4 +1,4 @@
-//! What happens on the way between clients and target, and to the target itself.
+//! The faults of the path between clients and target, and of the target itself.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use crate::units::ByteSize;
 
-/// A relay that wsbench puts between its connections and the target, and what it does to them.
+/// A relay between wsbench's connections and the target, with what it does to them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
-    /// In the order of the file, by name. Never empty.
+    /// The faults, in the order of the file, by name. Never empty.
     pub faults: Vec<PathFault>,
 }
 
@@ -21,27 +21,27 @@ impl Path {
     }
 }
 
-/// One thing that happens on the path.
+/// One fault of the path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PathFault {
-    /// What happens.
+    /// The kind of fault.
     pub kind: PathFaultKind,
-    /// From the start of measuring. `None`: from the first byte on.
+    /// The time from the start of measuring. `None` means from the first byte on.
     pub after: Option<Duration>,
-    /// How long it lasts. `None`: to the end.
+    /// The length. `None` means to the end of the run.
     pub lasts: Option<Duration>,
-    /// The names of the cohorts it happens to. Empty: to all.
+    /// The names of the cohorts that it concerns. Empty means all.
     pub cohorts: Vec<String>,
 }
 
 impl PathFault {
-    /// Whether it happens to a cohort.
+    /// Whether it concerns a cohort.
     pub fn concerns(&self, cohort: &str) -> bool {
         self.cohorts.is_empty() || self.cohorts.iter().any(|name| name == cohort)
     }
 
-    /// Whether it is how the path is, from the first byte to the last, rather than something that befalls it: a delay or
-    /// a throttle without an end. Times of a contract do not begin with it.
+    /// Whether it is a lasting property of the path rather than an incident: a delay or a throttle without an end.
+    /// Times of a contract do not count from it.
     pub fn is_lasting(&self) -> bool {
         let slows = matches!(
             self.kind,
@@ -51,29 +51,30 @@ impl PathFault {
     }
 }
 
-/// What happens on the path.
+/// A kind of fault of the path.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum PathFaultKind {
-    /// Bytes arrive later, each way, by `by` and a random part of `jitter` more; their order stays.
+    /// Bytes arrive later in both directions, by `by` and a random part of `jitter`; their order is kept.
     Delay {
-        /// May be zero.
+        /// The constant delay. May be zero.
         by: Duration,
-        /// May be zero.
+        /// The range of the random delay. May be zero.
         jitter: Duration,
     },
-    /// Nothing is passed on in either direction; it is passed on afterwards.
+    /// Nothing is passed on in either direction until the freeze ends; then everything is.
     Freeze,
-    /// What is sent in one direction is thrown away.
+    /// Bytes in one direction are dropped.
     Drop(Direction),
     /// The relay ends one half of TCP (FIN) and goes on with the other.
     HalfClose(Direction),
     /// The relay resets both of its connections.
     Reset,
-    /// The relay forgets both of its connections without a word, as a NAT does: whatever comes next is answered with a RST.
+    /// The relay forgets both of its connections without sending anything, as a NAT does; it answers whatever comes
+    /// next with a RST.
     Forget,
-    /// The relay ends both connections in the middle of a frame of the server's.
+    /// The relay ends both connections in the middle of a frame from the server.
     Cut,
-    /// No more bytes than this pass in a second, each way.
+    /// At most this many bytes pass per second in each direction.
     Throttle(ByteSize),
 }
 
@@ -103,31 +104,32 @@ pub enum Direction {
     ToClient,
 }
 
-/// How the target's process is known.
+/// How wsbench gets to know the target's process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Process {
-    /// Not at all.
+    /// The process is unknown.
     Unknown,
-    /// wsbench starts it: the program and its arguments. Ended with the run.
+    /// wsbench starts this program with its arguments, and ends it after the run.
     Command(Vec<String>),
-    /// It runs already.
+    /// The process runs already, under this id.
     Pid(u32),
 }
 
-/// What is done to the target's process.
+/// A fault of the target's process.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetFault {
-    /// What is done.
+    /// The signal that is sent.
     pub kind: Signal,
-    /// From the start of measuring.
+    /// The time from the start of measuring.
     pub after: Duration,
-    /// How long a freeze lasts. Above zero; without meaning for [`Signal::Terminate`].
+    /// The length of a freeze. Above zero; not used for [`Signal::Terminate`].
     pub lasts: Duration,
-    /// How often it is done. Above zero.
+    /// The number of repetitions. Above zero.
     pub repeat: u32,
-    /// From one start to the next. Longer than `lasts`.
+    /// The time from one start to the next. Longer than `lasts`.
     pub every: Duration,
-    /// The starts are spread over this time, so that each comes in another phase of the server's own timers. May be zero.
+    /// The range over which the starts are spread, so that each meets another phase of the server's own timers. May be
+    /// zero.
     pub phase: Duration,
 }
 
@@ -145,11 +147,11 @@ pub enum Signal {
 /// The heartbeat of the built-in server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerHeartbeat {
-    /// Between two pings to one client. Above zero.
+    /// The time between two pings to one client. Above zero.
     pub interval: Duration,
-    /// From a ping to its pong. Above zero.
+    /// The time from a ping to its pong. Above zero.
     pub timeout: Duration,
-    /// What it does wrong on purpose.
+    /// The deliberate defect.
     pub defect: Option<Defect>,
 }
 
@@ -174,7 +176,7 @@ pub enum Defect {
 }
 
 impl Defect {
-    /// Every defect there is.
+    /// All defects.
     pub const ALL: [Self; 7] = [
         Self::GlobalTick,
         Self::NormalClose,
@@ -185,7 +187,7 @@ impl Defect {
         Self::KillsAfterStall,
     ];
 
-    /// The stable name, as in scenarios and of `wsbench serve --defect`.
+    /// The stable name, in scenarios and for `wsbench serve --defect`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::GlobalTick => "global_tick",

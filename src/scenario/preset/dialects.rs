@@ -1,5 +1,5 @@
-//! Servers whose heartbeat is a message of their own protocol. wsbench does not speak it: its client is silent for them,
-//! and says at most what they want to hear first.
+//! Servers whose heartbeat is a message of their own protocol. wsbench does not speak these protocols, so its client is
+//! silent to such a server, apart from a first message that the server may require.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use super::table::{Default, Known, Preset, at, between, needed, seconds};
 use crate::scenario::preset::Setting;
 use crate::scenario::{End, Origin};
 
-/// `ws` ends TCP so long after its Close frame, if nobody answers it.
+/// The time after its Close frame at which `ws` ends TCP if the client does not answer.
 const WS_CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// NATS sends its first ping so late at most, to learn the round-trip time.
+/// The latest time of the first ping of NATS, which it uses to measure the round-trip time.
 const NATS_FIRST_PING: Duration = Duration::from_millis(2400);
 
 pub(super) const ALL: &[Preset] = &[

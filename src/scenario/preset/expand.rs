@@ -1,4 +1,4 @@
-//! A preset by name and the settings that are given, to promises. Every mistake in them has its own error.
+//! Expands the name of a preset and the given settings into promises. Each kind of mistake has its own error.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,42 +27,42 @@ impl fmt::Display for Setting {
     }
 }
 
-/// What a preset stands for.
+/// The expansion of a preset.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::scenario) struct Expanded {
-    /// The name with all settings, as `websockets (interval 20s, timeout 20s)`.
+    /// The name with all settings, such as `websockets (interval 20s, timeout 20s)`.
     pub(in crate::scenario) shown: String,
-    /// Where its window begins.
+    /// The event from which its window counts.
     pub(in crate::scenario) from: Origin,
-    /// How often the server pings: its first ping is that late, at most. `None` where no setting says it.
+    /// The interval of the server's pings, and so the latest time of its first ping. `None` where no setting gives it.
     pub(in crate::scenario) ping_interval: Option<Duration>,
-    /// Never empty, no kind twice; the first is `closed_between`.
+    /// The promises: never empty, no kind twice; the first is `closed_between`.
     pub(in crate::scenario) promises: Vec<Promise>,
 }
 
 /// Why a preset cannot be expanded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::scenario) enum PresetError {
-    /// There is no preset of this name.
+    /// No preset has this name.
     UnknownPreset {
-        /// The one that was probably meant.
+        /// The name that was probably meant.
         nearest: Option<&'static str>,
     },
     /// The server has no setting of this name.
     UnknownSetting {
-        /// As it was written.
+        /// The name as it was written.
         name: String,
-        /// Those that it has.
+        /// The settings that the server has.
         known: Vec<&'static str>,
     },
     /// A setting without a default is not given.
     Missing {
         /// The setting.
         name: &'static str,
-        /// What to write, as `interval = "30s"`.
+        /// An example of what to write, such as `interval = "30s"`.
         example: &'static str,
     },
-    /// The server could not have this value either.
+    /// The server itself does not accept this value.
     Invalid {
         /// The setting.
         name: &'static str,
@@ -76,11 +76,12 @@ pub(in crate::scenario) fn names() -> impl Iterator<Item = &'static str> {
     table::all().map(|preset| preset.name)
 }
 
-/// The promises that follow from a server's settings; what is not set has the server's own default.
+/// The promises that follow from a server's settings; a setting that is not given has the server's own default.
 ///
 /// # Errors
 ///
-/// An unknown name, a setting that the server does not have or could not have, and one that it has no default for.
+/// An unknown preset; a setting that the server does not have; a value that it does not accept; a missing setting that
+/// has no default.
 pub(in crate::scenario) fn expand(
     name: &str,
     settings: &BTreeMap<String, Setting>,
@@ -106,7 +107,7 @@ pub(in crate::scenario) fn expand(
 }
 
 impl Preset {
-    /// Every setting with its value, in their order.
+    /// All settings with their values, in the preset's order.
     fn complete(
         &self,
         given: &BTreeMap<String, Setting>,
@@ -159,7 +160,7 @@ impl Preset {
     }
 }
 
-/// A given value, if it is of the same kind as the default (a time, where there is none) and above zero.
+/// A given value, if it is above zero and of the same kind as the default (a time where there is no default).
 fn checked(
     name: &'static str,
     given: Setting,

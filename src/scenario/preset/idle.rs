@@ -1,11 +1,11 @@
-//! Servers and proxies that send no ping and give a client up that sends nothing: their windows begin with its last byte.
+//! Servers and proxies that send no ping and end a client that sends nothing: their windows count from its last byte.
 
 use std::time::Duration;
 
 use super::table::{Preset, Values, at, between, seconds};
 use crate::scenario::{Between, End, Origin};
 
-/// uSockets looks at its timers every so often.
+/// The interval in seconds at which uSockets checks its timers.
 const SWEEP_S: u64 = 4;
 
 pub(super) const ALL: &[Preset] = &[
@@ -77,7 +77,8 @@ pub(super) const ALL: &[Preset] = &[
     },
 ];
 
-/// The time is cut into ten ticks; each byte starts the count again, but not the tick that is under way.
+/// The window of a server that divides its timeout into ten ticks: each byte restarts the count, but not the current
+/// tick.
 fn ten_ticks(set: &Values, name: &str) -> Between {
     let lo = set.time(name);
     Between {

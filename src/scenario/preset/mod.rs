@@ -1,5 +1,5 @@
 //! Contracts by name: what a server promises about silent clients, computed from its own settings.
-//! Each formula and its source stands in `docs/heartbeats.md` too.
+//! `docs/heartbeats.md` lists each formula with its source.
 
 mod dialects;
 mod expand;

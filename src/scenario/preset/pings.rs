@@ -1,4 +1,4 @@
-//! Servers that ping (RFC 6455 section 5.5.2) and give a client up that answers none: their windows begin with the first
+//! Servers that ping (RFC 6455 section 5.5.2) and end a client that does not answer: their windows count from the first
 //! ping that is not answered.
 
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::table::{Default, Known, Preset, Values, at, between, needed, seconds};
 use crate::scenario::{End, Origin};
 
-/// One timer for all clients: a ping goes out while the timer's handler is under way to the last of them, and so does the
-/// end. Both are late by the clients before this one, but not by the same time.
+/// The longest time that one timer for all clients takes to walk through them. It sends the ping and the end to each
+/// client in turn, so both are late by the time spent on the clients before, and this delay differs from tick to tick.
 const WALK: Duration = Duration::from_millis(100);
 
-/// What asyncio's timers of more than this are rounded up to in aiohttp: whole seconds of its clock.
+/// The time above which aiohttp rounds its timers up to whole seconds of asyncio's clock.
 const AIOHTTP_ROUNDS_ABOVE: Duration = Duration::from_secs(5);
 
 pub(super) const ALL: &[Preset] = &[
@@ -36,7 +36,7 @@ pub(super) const ALL: &[Preset] = &[
         window: |set| at(set.time("timeout")),
         ends_with: &[End::CloseFrame],
         codes: &[1011],
-        // It ends its half of TCP together with the Close frame.
+        // The server ends its half of TCP together with the Close frame.
         tcp_end: Some(Duration::ZERO),
         source: "python-websockets/websockets src/websockets/asyncio/connection.py, `keepalive`",
     },
@@ -84,7 +84,7 @@ pub(super) const ALL: &[Preset] = &[
             }
             at(timeout - interval)
         },
-        // The reader closes TCP while the writer sends an empty Close: either may be first.
+        // The reader closes TCP while the writer sends an empty Close, so the client may see either first.
         ends_with: &[End::CloseFrame, End::Fin, End::Rst],
         codes: &[],
         tcp_end: None,
@@ -103,7 +103,7 @@ pub(super) const ALL: &[Preset] = &[
     },
 ];
 
-/// A server that refuses, or shortens, a time that is longer than another.
+/// Refuses settings where `shorter` is longer than `longer`, as the server refuses or shortens that time.
 pub(super) fn not_above(
     shorter: &'static str,
     longer: &'static str,

@@ -1,5 +1,5 @@
-//! What a preset is: the settings of a server, and the window that follows from them.
-//! The presets themselves stand in one file for each way to notice a silent client.
+//! The parts of a preset: the settings of a server, and the window that follows from them.
+//! The presets are in one file for each way in which a server notices a silent client.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,65 +9,67 @@ use super::{dialects, idle, pings};
 use crate::scenario::{Between, End, Origin};
 use crate::units::format_duration;
 
-/// So much later than its timers say may a server be: they run on a machine that does other things too.
+/// The tolerance for a server that is later than its timers, because its machine does other work too.
 pub(super) const LATE: Duration = Duration::from_millis(250);
 
-/// So much sooner: timers count in whole milliseconds, and some start before their ping has got its turn to be sent.
+/// The tolerance for a server that is earlier: timers count whole milliseconds, and some start before their ping is
+/// sent.
 pub(super) const EARLY: Duration = Duration::from_millis(20);
 
-/// What servers that ping call the time between two pings.
+/// The names that servers give to the time between two pings.
 pub(super) const PING_INTERVALS: [&str; 3] = ["interval", "heartbeat", "keep_alive"];
 
-/// Every preset there is.
+/// All presets.
 pub(super) fn all() -> impl Iterator<Item = &'static Preset> {
     [pings::ALL, idle::ALL, dialects::ALL].into_iter().flatten()
 }
 
-/// What a server promises about a client that is silent, or answers none of its pings.
+/// What a server promises about a client that is silent, or does not answer its pings.
 pub(super) struct Preset {
-    /// As scenarios write it.
+    /// The name in scenarios.
     pub(super) name: &'static str,
-    /// In the order in which they are shown.
+    /// The settings, in the order in which they are shown.
     pub(super) settings: &'static [Known],
-    /// Where the window begins.
+    /// The event from which the window counts.
     pub(super) from: Origin,
-    /// The window, in the words of the settings.
+    /// The window as a formula of the settings.
     pub(super) formula: &'static str,
-    /// The window by the server's own rules, without [`EARLY`] and [`LATE`].
+    /// The window according to the server's own rules, without [`EARLY`] and [`LATE`].
     pub(super) window: fn(&Values) -> Result<Between, Refused>,
-    /// How the decision looks. Empty: not promised.
+    /// How the server ends the connection. Empty if not promised.
     pub(super) ends_with: &'static [End],
-    /// Codes of its Close frame. Empty: there is none, or it is not promised.
+    /// The codes of its Close frame. Empty if it sends none, or none is promised.
     pub(super) codes: &'static [u16],
-    /// From its Close frame to the end of TCP, at the latest: of a client that does not answer it. `None`: not promised.
+    /// The longest time from its Close frame to the end of TCP, for a client that does not answer the frame. `None` if
+    /// not promised.
     pub(super) tcp_end: Option<Duration>,
-    /// Where the rule stands: project and file, or a page of its documentation.
+    /// The source of the rule: project and file, or a page of its documentation.
     pub(super) source: &'static str,
 }
 
 /// A setting of a server.
 pub(super) struct Known {
-    /// As scenarios write it.
+    /// The name in scenarios.
     pub(super) name: &'static str,
-    /// What holds where it is left out.
+    /// The value if the setting is left out.
     pub(super) default: Default,
 }
 
-/// What holds where a setting is left out.
+/// The value of a setting that is left out.
 #[derive(Clone, Copy)]
 pub(super) enum Default {
-    /// This, by the server's own choice.
+    /// The server's own default.
     Is(Setting),
-    /// The same as another setting, which stands before it.
+    /// The value of another setting, which comes before this one.
     SameAs(&'static str),
-    /// The server has none; what to write, as `interval = "30s"`.
+    /// No default, so the setting is required; an example of what to write, such as `interval = "30s"`.
     None(&'static str),
 }
 
-/// The settings of one contract, each with a value.
+/// The settings of one contract, all with values.
 pub(super) struct Values(BTreeMap<&'static str, Setting>);
 
-/// A value that a server could not have either: the name of the setting, and why not.
+/// A value that the server itself does not accept: the name of the setting, and the reason.
 pub(super) type Refused = (&'static str, String);
 
 impl Values {
@@ -75,7 +77,7 @@ impl Values {
         Self(values)
     }
 
-    /// A time of the preset's own settings; above zero.
+    /// The value of a setting that is a time; above zero.
     pub(super) fn time(&self, name: &str) -> Duration {
         match self.0.get(name) {
             Some(Setting::Time(time)) => *time,
@@ -83,7 +85,7 @@ impl Values {
         }
     }
 
-    /// A count of the preset's own settings; from 1 to [`MAX_COUNT`].
+    /// The value of a setting that is a count; from 1 to [`MAX_COUNT`].
     pub(super) fn count(&self, name: &str) -> u32 {
         match self.0.get(name) {
             Some(Setting::Count(count)) => *count,
@@ -92,47 +94,47 @@ impl Values {
     }
 }
 
-/// The highest count: keeps a window far from overflow.
+/// The highest count. Keeps a window far from overflow.
 pub(super) const MAX_COUNT: u32 = 1000;
 
-/// A setting with a time that the server chooses where nobody else does.
+/// A setting that is a time, with the server's own default.
 pub(super) const fn seconds(name: &'static str, seconds: u64) -> Known {
     let default = Default::Is(Setting::Time(Duration::from_secs(seconds)));
     Known { name, default }
 }
 
-/// A setting that a server does not have unless somebody sets it.
+/// A setting for which the server has no default.
 pub(super) const fn needed(name: &'static str, example: &'static str) -> Known {
     let default = Default::None(example);
     Known { name, default }
 }
 
-/// A server that decides at one moment.
+/// The window of a server that decides at one moment.
 pub(super) fn at(moment: Duration) -> Result<Between, Refused> {
     between(moment, moment)
 }
 
-/// A server that decides at some moment from `lo` to `hi`.
+/// The window of a server that decides at some moment from `lo` to `hi`.
 pub(super) fn between(lo: Duration, hi: Duration) -> Result<Between, Refused> {
     Ok(Between { lo, hi })
 }
 
-/// A preset in words, for people who choose one.
+/// A preset in words, as help for choosing one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PresetInWords {
-    /// As scenarios write it.
+    /// The name in scenarios.
     pub name: &'static str,
-    /// What to write: every setting with its default, or with an example where it must be given.
+    /// What to write: every setting with its default, or with an example where it is required.
     pub example: String,
-    /// Where its window begins.
+    /// The event from which its window counts.
     pub from: Origin,
-    /// The window, in the words of the settings.
+    /// The window as a formula of the settings.
     pub formula: &'static str,
-    /// Where the rule stands: project and file, or a page of its documentation.
+    /// The source of the rule: project and file, or a page of its documentation.
     pub source: &'static str,
 }
 
-/// Every preset in words, in the order of the documentation.
+/// All presets in words, in the order of the documentation.
 pub fn in_words() -> impl Iterator<Item = PresetInWords> {
     all().map(|preset| {
         let settings = preset.settings.iter().map(|known| match known.default {

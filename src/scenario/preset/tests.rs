@@ -1,4 +1,4 @@
-//! Every preset against windows worked out by hand, and against the table in `docs/heartbeats.md`.
+//! Tests every preset against windows calculated by hand, and against the table in `docs/heartbeats.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::scenario::{
 };
 use crate::units::{format_duration, parse_duration};
 
-/// `interval 20s, pings 2`
+/// Reads settings such as `interval 20s, pings 2`.
 fn settings(text: &str) -> BTreeMap<String, Setting> {
     let pairs = text.split(", ").filter_map(|pair| pair.split_once(' '));
     let pairs = pairs.map(|(name, value)| {
@@ -29,12 +29,12 @@ fn window(expanded: &Expanded) -> Between {
     }
 }
 
-/// Preset, settings, where the window begins, and the window in seconds, before its tolerance.
+/// The preset, its settings, the event from which the window counts, and the window in seconds without its tolerance.
 const WINDOWS: &[(&str, &str, Origin, f64, f64)] = &[
     // One tick after the ping.
     ("ws", "interval 2s", Origin::Ping, 1.9, 2.0),
     ("ws", "", Origin::Ping, 29.9, 30.0),
-    // Decided 2.003 s after the start, 1.002 s of which had gone before the ping.
+    // The server decides 2.003 s after the start; the ping was sent at 1.002 s.
     (
         "websockets",
         "interval 1s, timeout 1s",
@@ -43,13 +43,13 @@ const WINDOWS: &[(&str, &str, Origin, f64, f64)] = &[
         1.0,
     ),
     ("websockets", "timeout 20s", Origin::Ping, 20.0, 20.0),
-    // Pinged at 2.002 s and over at 3.003 s.
+    // The ping is sent at 2.002 s, and the server decides at 3.003 s.
     ("aiohttp", "heartbeat 2s", Origin::Ping, 1.0, 1.0),
     ("aiohttp", "heartbeat 10s", Origin::Ping, 5.0, 5.0),
     ("aiohttp", "heartbeat 20s", Origin::Ping, 10.0, 11.0),
     ("tornado", "interval 2s, timeout 1s", Origin::Ping, 1.0, 1.0),
     ("tornado", "interval 2s", Origin::Ping, 2.0, 2.0),
-    // The deadline stands at 60 s, the ping comes at 54 s.
+    // The deadline is at 60 s, and the ping is sent at 54 s.
     ("gorilla", "", Origin::Ping, 6.0, 6.0),
     ("graphql-ws", "", Origin::Ping, 12.0, 12.0),
     ("cowboy", "", Origin::LastByte, 60.0, 66.0),
@@ -65,7 +65,7 @@ const WINDOWS: &[(&str, &str, Origin, f64, f64)] = &[
     ),
     ("jetty", "", Origin::LastByte, 30.0, 30.0),
     ("nginx", "read_timeout 3s", Origin::LastByte, 3.0, 3.0),
-    // An empty Close at 2.004 s.
+    // The server sends an empty Close at 2.004 s.
     (
         "engineio",
         "interval 1s, timeout 1s",
@@ -148,7 +148,7 @@ fn a_contract_shows_every_setting_it_came_from() {
     assert_eq!(shown("nats", ""), "nats (interval 2m, pings 2)");
 }
 
-/// A contract of this preset with all settings at their defaults, in a run of so many seconds.
+/// Checks a contract of this preset, with all settings at their defaults, in a run of this many seconds.
 fn check(preset: &Preset, seconds: u64) -> Result<(), String> {
     let needed = preset
         .settings
@@ -173,7 +173,7 @@ fn check(preset: &Preset, seconds: u64) -> Result<(), String> {
     parsed.map(|_| ()).map_err(|problems| problems.to_string())
 }
 
-/// A server pings first when its interval is over, and the window begins then.
+/// The server sends its first ping after one interval, and the window counts from that ping.
 #[test]
 fn a_run_is_long_enough_for_the_presets_own_window() {
     for preset in table::all() {
@@ -283,7 +283,7 @@ fn the_longest_settings_do_not_overflow() {
         });
         match expand(preset.name, &given.collect()) {
             Ok(expanded) => assert!(u64::try_from(window(&expanded).hi.as_nanos()).is_ok()),
-            // A deadline that is not longer than the time between two pings.
+            // The server refuses a deadline that is not longer than the time between two pings.
             Err(error) => assert!(matches!(
                 error,
                 PresetError::Invalid {
@@ -310,7 +310,7 @@ fn the_page_shows_every_preset_as_it_is() {
     assert_eq!(shown, rows, "the table should be:\n{}", rows.join("\n"));
 }
 
-/// As `docs/heartbeats.md` shows it.
+/// The row of this preset in `docs/heartbeats.md`.
 fn row(preset: &Preset) -> String {
     let settings = preset.settings.iter().map(|known| match known.default {
         Default::Is(value) => format!("`{}` {value}", known.name),

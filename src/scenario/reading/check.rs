@@ -1,5 +1,5 @@
-//! What every part of resolving needs: a place to put problems, and the world outside.
-//! Expands `${NAME}` and finds files; nothing else here asks for either.
+//! What all sections need while they are resolved: a list for problems, and access to the environment and to files.
+//! Only this module expands `${NAME}` and finds files.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(in crate::scenario) struct Check<'a> {
     pub(in crate::scenario) outside: &'a Outside<'a>,
     pub(in crate::scenario) holes: &'a [Hole],
     pub(in crate::scenario) problems: &'a mut Problems,
-    /// What was taken from the environment, and other values that are not to be shown.
+    /// The values from the environment, and other values that must not be shown.
     pub(in crate::scenario) secrets: Secrets,
 }
 
@@ -26,7 +26,7 @@ impl Check<'_> {
         self.problems.push(Problem::new(key, place, what));
     }
 
-    /// Notes a problem, and what to do about it, if there is something.
+    /// Notes a problem, with a hint if there is one.
     pub(in crate::scenario) fn note<'h>(
         &mut self,
         key: &str,
@@ -39,7 +39,7 @@ impl Check<'_> {
         self.problems.push(problem);
     }
 
-    /// Notes a problem, and what to do about it.
+    /// Notes a problem with a hint.
     pub(in crate::scenario) fn problem_with_hint(
         &mut self,
         key: &str,
@@ -52,12 +52,12 @@ impl Check<'_> {
         self.problems.push(problem);
     }
 
-    /// Notes that a table lacks a key, unless the key was there and wrong.
+    /// Notes that a table lacks a key, unless the key was given with a wrong value.
     pub(in crate::scenario) fn missing(&mut self, table: &Place, key: &str, hint: &str) {
         self.missing_any(table, &[key], hint);
     }
 
-    /// Notes that a table lacks the first of these keys, unless one of them was there and wrong.
+    /// Notes that a table lacks the first of these keys, unless one of them was given with a wrong value.
     pub(in crate::scenario) fn missing_any(&mut self, table: &Place, keys: &[&str], hint: &str) {
         let explained = |key: &&str| self.holes.iter().any(|hole| hole.explains(table, key));
         if !keys.iter().any(explained) {
@@ -65,19 +65,19 @@ impl Check<'_> {
         }
     }
 
-    /// Notes that a table or list holds nothing, unless something in it was wrong.
+    /// Notes that a table or list is empty, unless something wrong was removed from it.
     pub(in crate::scenario) fn empty(&mut self, whole: &Place, key: &str, hint: &str) {
         if !self.has_hole(whole) {
             self.problem_with_hint(key, whole, "is empty", hint);
         }
     }
 
-    /// Whether something in a table or list was wrong and taken out.
+    /// Whether something wrong was removed from a table or list.
     pub(in crate::scenario) fn has_hole(&self, whole: &Place) -> bool {
         self.holes.iter().any(|hole| hole.is_in(whole))
     }
 
-    /// A name: 1 to 64 letters, digits, `-` and `_`.
+    /// Checks a name: 1 to 64 letters, digits, `-` and `_`.
     pub(in crate::scenario) fn name(&mut self, key: &str, name: &At<String>) {
         let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if !(1..=64).contains(&name.value.len()) || !name.value.chars().all(legal) {
@@ -86,7 +86,7 @@ impl Check<'_> {
         }
     }
 
-    /// The text with each `${NAME}` replaced from the environment.
+    /// Replaces each `${NAME}` in the text from the environment.
     pub(in crate::scenario) fn expand(&mut self, key: &str, text: &At<String>) -> Option<String> {
         let mut out = String::new();
         let mut rest = text.value.as_str();
@@ -128,7 +128,7 @@ impl Check<'_> {
         }
     }
 
-    /// The bytes of a file, and where it is seen from here.
+    /// Reads a file, and returns its bytes and its path as seen from here.
     pub(in crate::scenario) fn file(
         &mut self,
         key: &str,
@@ -154,7 +154,7 @@ impl Check<'_> {
         }
     }
 
-    /// Notes each of these that was given although `because` speaks against it.
+    /// Notes each of these keys that was given, with `because` as the reason against it.
     pub(in crate::scenario) fn excluded(
         &mut self,
         given: &[(&str, Option<&Place>)],
@@ -168,7 +168,7 @@ impl Check<'_> {
         }
     }
 
-    /// Notes names that were given twice.
+    /// Notes names that were given more than once.
     pub(in crate::scenario) fn unique<'n>(
         &mut self,
         key: &str,

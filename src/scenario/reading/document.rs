@@ -1,5 +1,5 @@
-//! TOML text to a [`File`], with every problem of form found in one go: syntax, unknown keys, wrong values.
-//! What is wrong is noted and taken out of the document, until the rest can be read.
+//! Reads TOML text into a [`File`], and finds every problem of form in one pass: syntax, unknown keys, wrong values.
+//! Notes what is wrong and removes it from the document, until the rest can be read.
 
 use std::ops::Range;
 
@@ -14,24 +14,24 @@ use super::schema::{Known, join};
 use super::words;
 use crate::scenario::file::File;
 
-/// What could be read.
+/// The part of a file that could be read.
 #[derive(Debug, Default)]
 pub(in crate::scenario) struct Document {
     pub(in crate::scenario) file: File,
     pub(in crate::scenario) holes: Vec<Hole>,
 }
 
-/// Where something wrong was taken out: that it is missing now is no second problem.
+/// A place from which something wrong was removed, so that its absence is not reported as a second problem.
 #[derive(Debug)]
 pub(in crate::scenario) struct Hole {
-    /// The table or list it was in.
+    /// The table or list from which it was removed.
     table: Range<usize>,
-    /// The full name of the key, or of the one that was meant.
+    /// The full name of the key, or of the key that was probably meant.
     key: String,
 }
 
 impl Hole {
-    /// Whether it explains that this key is missing in this table.
+    /// Whether it explains that this key is missing from this table.
     pub(in crate::scenario) fn explains(&self, table: &Place, key: &str) -> bool {
         let here = table.span().is_none_or(|span| span == self.table);
         let above = key
@@ -40,13 +40,13 @@ impl Hole {
         above || (here && self.key == key)
     }
 
-    /// Whether it is in this table or list, or in what that holds.
+    /// Whether it lies in this table or list, at any depth.
     pub(in crate::scenario) fn is_in(&self, whole: &Place) -> bool {
         whole.span().is_some_and(|span| holds(&span, &self.table))
     }
 }
 
-/// Reads what can be read; `None` where the text is not TOML at all.
+/// Reads what can be read; `None` if the text is not TOML.
 pub(in crate::scenario) fn read(text: &str, problems: &mut Problems) -> Option<Document> {
     let (root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
@@ -69,7 +69,7 @@ pub(in crate::scenario) fn read(text: &str, problems: &mut Problems) -> Option<D
     })
 }
 
-/// Notes the first syntax errors: what is not TOML at all has one in every line.
+/// Notes only the first syntax errors: a text that is not TOML has one in every line.
 fn syntax(errors: &[toml::de::Error], problems: &mut Problems) {
     const ENOUGH: usize = 10;
     let mut hint = (errors.len() > ENOUGH)
@@ -86,7 +86,7 @@ fn syntax(errors: &[toml::de::Error], problems: &mut Problems) {
     problems.and_more(errors.len().saturating_sub(ENOUGH));
 }
 
-/// Takes out of a document what is wrong.
+/// Removes what is wrong from a document.
 struct Sieve<'a> {
     known: &'a Known,
     problems: &'a mut Problems,
@@ -94,12 +94,12 @@ struct Sieve<'a> {
 }
 
 impl Sieve<'_> {
-    /// Takes out unknown keys and words.
+    /// Removes unknown keys and words.
     fn table(&mut self, table: &mut DeTable<'_>, span: &Range<usize>, schema: &Value, path: &str) {
         let Some(keys) = self.known.keys(schema) else {
             return;
         };
-        // What else stands in a contract is a setting of its preset, which knows them.
+        // Keeps other keys of a contract that has a preset: they are settings, and the preset checks them.
         let has_settings = self.known.is_open(schema);
         let has_preset = table.contains_key("preset");
         let entries = std::mem::take(table).into_iter();
@@ -128,7 +128,7 @@ impl Sieve<'_> {
             .collect();
     }
 
-    /// Takes out the items of a list that are wrong as a whole.
+    /// Removes the items of a list that are wrong as a whole.
     fn items(&mut self, items: &mut DeArray<'_>, span: &Range<usize>, schema: &Value, path: &str) {
         let given = std::mem::replace(items, DeArray::new()).into_iter();
         *items = given
@@ -145,7 +145,7 @@ impl Sieve<'_> {
             .collect();
     }
 
-    /// Whether this value is wrong as a whole.
+    /// Checks a value; returns whether it is wrong as a whole.
     fn value(&mut self, value: &mut Spanned<DeValue<'_>>, schema: &Value, path: &str) -> bool {
         let span = value.span();
         match value.get_mut() {
@@ -179,7 +179,7 @@ impl Sieve<'_> {
         false
     }
 
-    /// Notes an unknown key; returns the full name of the one that was meant.
+    /// Notes an unknown key; returns the full name of the key that was probably meant.
     fn unknown_key<'k>(
         &mut self,
         key: &Spanned<std::borrow::Cow<'_, str>>,
@@ -220,7 +220,7 @@ impl Sieve<'_> {
         meant.unwrap_or_else(|| join(path, name))
     }
 
-    /// Reads the file, taking out one wrong value after another.
+    /// Reads the file; removes one wrong value after another until it can be read.
     fn file(&mut self, mut table: DeTable<'_>, span: Range<usize>) -> File {
         loop {
             let whole = Spanned::new(span.clone(), table.clone());
@@ -231,7 +231,7 @@ impl Sieve<'_> {
             let wrong = error.span().unwrap_or_else(|| span.clone());
             let taken = take(&mut table, &span, &wrong, "");
             let key = taken.as_ref().map_or("the scenario", |hole| &hole.key);
-            // A list from which items were taken out is too short for that alone.
+            // Does not report a list that is too short only because items were removed from it.
             if !self.holes.iter().any(|hole| hole.table == wrong) {
                 self.problems.push(unreadable(key, wrong, error.message()));
             }
@@ -243,7 +243,7 @@ impl Sieve<'_> {
     }
 }
 
-/// Says what serde and our own types say, in the words of the other problems.
+/// Writes an error of serde or of our own types in the style of the other problems.
 fn unreadable(key: &str, wrong: Range<usize>, message: &str) -> Problem {
     let place = Place::Text(wrong);
     let types = message
@@ -267,7 +267,7 @@ fn unreadable(key: &str, wrong: Range<usize>, message: &str) -> Problem {
     problem
 }
 
-/// What serde calls the values of TOML, as TOML calls them.
+/// Replaces serde's name of a type by the name in TOML.
 fn in_our_words(found: &str) -> String {
     match found.split_once(' ') {
         None if found == "map" => "a table".into(),
@@ -280,7 +280,7 @@ fn in_our_words(found: &str) -> String {
     }
 }
 
-/// Takes out the innermost entry that holds `wrong`.
+/// Removes the innermost entry that contains `wrong`.
 fn take(
     table: &mut DeTable<'_>,
     span: &Range<usize>,

@@ -1,5 +1,5 @@
-//! How any section of a scenario is read: TOML text to values that know where they were written,
-//! the shapes and units a value may have, and problems told with line, caret and hint.
+//! How all sections of a scenario are read: TOML text to values that know their place in the text,
+//! the forms and units of values, and problems shown with line, caret and hint.
 
 mod check;
 mod document;

@@ -1,4 +1,4 @@
-//! A value and where it was written, so that a problem found later can point at it.
+//! A value with its place, so that a problem found later can point to it.
 //! The place is a range of the scenario's text, or an option of the command line.
 
 use std::borrow::Cow;
@@ -7,20 +7,20 @@ use std::ops::Range;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
-/// Where a value was written.
+/// The place where a value was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(in crate::scenario) enum Place {
-    /// In these bytes of the scenario's text.
+    /// A range of bytes of the scenario's text.
     Text(Range<usize>),
-    /// In this option of the command line.
+    /// An option of the command line.
     Option(&'static str),
-    /// Nowhere: it was left out.
+    /// None, as the value was left out.
     #[default]
     Nowhere,
 }
 
 impl Place {
-    /// The bytes of the scenario's text, where it is there.
+    /// The range of bytes, if the place is in the scenario's text.
     pub(in crate::scenario) fn span(&self) -> Option<Range<usize>> {
         match self {
             Self::Text(span) => Some(span.clone()),
@@ -29,7 +29,7 @@ impl Place {
     }
 }
 
-/// A value and where it was written.
+/// A value and its place.
 #[derive(Debug, Clone, Default)]
 pub(in crate::scenario) struct At<T> {
     pub(in crate::scenario) value: T,
@@ -46,17 +46,17 @@ impl<T> At<T> {
     }
 }
 
-/// A key that may be left out, and where it was written.
+/// The value of a key that may be left out, and its place.
 pub(in crate::scenario) type Key<T> = Option<At<T>>;
 
-/// What a key that may be left out says.
+/// Methods of a key that may be left out.
 pub(in crate::scenario) trait Given<T> {
-    /// Its value; `None` where it was left out.
+    /// The value; `None` if the key was left out.
     fn value<U>(&self) -> Option<U>
     where
         T: Copy + Into<U>;
 
-    /// Its value, or this default.
+    /// The value, or this default.
     fn value_or<U>(&self, default: U) -> U
     where
         T: Copy + Into<U>,
@@ -64,7 +64,7 @@ pub(in crate::scenario) trait Given<T> {
         self.value().unwrap_or(default)
     }
 
-    /// Where it was written; `None` where it was left out.
+    /// The place; `None` if the key was left out.
     fn place(&self) -> Option<&Place>;
 }
 
@@ -91,7 +91,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     }
 }
 
-/// The place of a value is no part of the language.
+/// The schema of the value alone: its place is not part of the language.
 impl<T: JsonSchema> JsonSchema for At<T> {
     fn inline_schema() -> bool {
         T::inline_schema()

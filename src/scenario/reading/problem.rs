@@ -1,5 +1,5 @@
-//! What is wrong with a scenario: every problem with its place and, where there is something to do, a hint.
-//! Rendered the way rustc does it, with the line and a caret.
+//! The problems of a scenario, each with its place and, where something can be done, a hint.
+//! Rendered in the style of rustc, with the line and a caret.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,10 +10,10 @@ use super::place::Place;
 use super::source::Source;
 use super::veil::veiled;
 
-/// One thing that is wrong.
+/// One problem of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The key it is about, such as `load.duration`.
+    /// The key with the problem, such as `load.duration`.
     pub key: Option<String>,
     pub(in crate::scenario) place: Place,
     /// What is wrong, with the key in backticks.
@@ -37,12 +37,13 @@ impl Problem {
         }
     }
 
-    /// Whether both say the same about one place; a cohort has what is said above under its own full name.
+    /// Whether both report the same problem at the same place. A problem of a shared table may be noted again for a
+    /// cohort, under the cohort's own key.
     fn repeats(&self, other: &Self) -> bool {
         self.place != Place::Nowhere && self.place == other.place && self.short() == other.short()
     }
 
-    /// The last part of the key, and the message without it.
+    /// The last part of the key, and the message without the key.
     fn short(&self) -> (Option<&str>, &str) {
         let key = self.key.as_deref().unwrap_or_default();
         let rest = self.message.strip_prefix('`');
@@ -50,14 +51,14 @@ impl Problem {
         (key.rsplit('.').next(), rest.unwrap_or(&self.message))
     }
 
-    /// The bytes of the scenario's text it is about; `None` where it is about something that was left out,
-    /// or about an option of the command line.
+    /// The range of bytes in the scenario's text; `None` if the problem is about something that was left out, or about
+    /// an option of the command line.
     pub fn span(&self) -> Option<Range<usize>> {
         self.place.span()
     }
 }
 
-/// Everything that is wrong with a scenario, in the order of the text; what is not in the text comes last.
+/// All problems of a scenario, in the order of the text; problems outside the text come last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
     source: Source,
@@ -68,7 +69,7 @@ pub struct Problems {
 impl std::error::Error for Problems {}
 
 impl Problems {
-    /// So many are kept; the rest is counted.
+    /// The number of problems that are kept; further ones are counted.
     pub const MAX: usize = 100;
 
     pub(in crate::scenario) fn new(source: &Source) -> Self {
@@ -79,27 +80,27 @@ impl Problems {
         }
     }
 
-    /// Each of them.
+    /// The problems that are kept.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
     }
 
-    /// How many there are.
+    /// The number of problems.
     pub fn len(&self) -> usize {
         self.list.len() + self.more
     }
 
-    /// Whether there are none. Never so for what [`crate::scenario::parse()`] returns.
+    /// Whether there are no problems. Never true for what [`crate::scenario::parse()`] returns.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// As [`fmt::Display`] writes it, in the colours of a terminal.
+    /// The text of [`fmt::Display`] with the colours of a terminal.
     pub fn coloured(&self) -> String {
         self.render(&Renderer::styled())
     }
 
-    /// Keeps a problem, unless the same was said about the same place before.
+    /// Keeps a problem, unless the same problem was noted for the same place before.
     pub(in crate::scenario) fn push(&mut self, problem: Problem) {
         if self.list.iter().any(|known| known.repeats(&problem)) {
             return;
@@ -111,7 +112,7 @@ impl Problems {
         }
     }
 
-    /// Counts some that are not worth their lines.
+    /// Counts further problems without keeping them.
     pub(in crate::scenario) fn and_more(&mut self, more: usize) {
         self.more += more;
     }
@@ -121,7 +122,7 @@ impl Problems {
     }
 
     pub(in crate::scenario) fn sort(&mut self) {
-        // Stable: what is about one place stays in the order it was found.
+        // The sort is stable: problems of one place stay in the order in which they were found.
         self.list.sort_by_key(|problem| match problem.span() {
             Some(span) => (false, span.start),
             None => (true, 0),
@@ -161,13 +162,13 @@ impl Problems {
 }
 
 impl fmt::Display for Problems {
-    /// Each with file name, line and caret, then `hint: …`; one empty line between two. No colour.
+    /// Writes each problem with file name, line and caret, then `hint: …`; one empty line between two. No colour.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(&Renderer::plain()))
     }
 }
 
-/// The part of a span on its first line: one line is enough to find the place.
+/// The part of a span on its first line, which is enough to find the place.
 fn first_line(text: &str, span: &Range<usize>) -> Range<usize> {
     let length = text
         .get(span.clone())

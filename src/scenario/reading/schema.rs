@@ -1,5 +1,5 @@
-//! The JSON Schema of a scenario file, made from the types that read it.
-//! It also knows every key and word there is, for finding unknown ones and for hints.
+//! The JSON Schema of a scenario file, generated from the types that read it.
+//! Also lists all known keys and words, to find unknown ones and to give hints.
 
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
@@ -13,7 +13,7 @@ pub fn schema() -> String {
     serde_json::to_string_pretty(&Known::new().root).expect("a JSON value is always writable")
 }
 
-/// Every key and word a scenario file may have.
+/// All keys and words that a scenario file may have.
 pub(in crate::scenario) struct Known {
     root: Value,
 }
@@ -33,7 +33,8 @@ impl Known {
         &self.root
     }
 
-    /// The keys of the table this may be, with what each may be; `None` where it is no table, or one with any keys.
+    /// The keys of a table with this schema, each with its own schema; `None` if it is not a table, or one that allows
+    /// any key.
     pub(in crate::scenario) fn keys<'a>(
         &'a self,
         schema: &'a Value,
@@ -42,7 +43,7 @@ impl Known {
             .find_map(|form| form.get("properties")?.as_object())
     }
 
-    /// Whether the table this may be takes other keys beside those it names.
+    /// Whether a table with this schema allows other keys than those it names.
     pub(in crate::scenario) fn is_open(&self, schema: &Value) -> bool {
         let more = self
             .forms(schema)
@@ -50,12 +51,12 @@ impl Known {
         more.into_iter().any(Value::is_object)
     }
 
-    /// What an item of the list this may be, may be.
+    /// The schema of an item of a list with this schema.
     pub(in crate::scenario) fn items<'a>(&'a self, schema: &'a Value) -> Option<&'a Value> {
         self.forms(schema).find_map(|form| form.get("items"))
     }
 
-    /// The words this may be; empty where it may be any text.
+    /// The words that are allowed by this schema; empty if it allows any text.
     pub(in crate::scenario) fn words<'a>(&'a self, schema: &'a Value) -> Vec<&'a str> {
         self.forms(schema)
             .flat_map(|form| {
@@ -68,7 +69,7 @@ impl Known {
             .collect()
     }
 
-    /// The full names of all keys with this last part.
+    /// The full names of all keys that end with this part.
     pub(in crate::scenario) fn elsewhere(&self, key: &str) -> Vec<String> {
         let mut found = Vec::new();
         self.collect(&self.root, "", key, &mut found);
@@ -86,7 +87,7 @@ impl Known {
         }
     }
 
-    /// The schema itself and its alternatives, with references followed.
+    /// The schema and its alternatives, with references resolved.
     fn forms<'a>(&'a self, schema: &'a Value) -> Box<dyn Iterator<Item = &'a Value> + 'a> {
         let target = schema
             .get("$ref")
@@ -104,7 +105,7 @@ impl Known {
     }
 }
 
-/// The name of a key in a table: `load` and `stages` are `load.stages`.
+/// The full name of a key in a table: `load` and `stages` give `load.stages`.
 pub(in crate::scenario) fn join(path: &str, key: &str) -> String {
     if path.is_empty() {
         key.to_owned()
@@ -113,7 +114,7 @@ pub(in crate::scenario) fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// TOML has no null: a key is there or it is not.
+/// Removes null from a schema: TOML has none, a key is either present or absent.
 fn without_null(schema: &mut Schema) {
     let is_null = |value: &Value| value == "null" || value.get("type").is_some_and(|t| t == "null");
     for word in ["type", "enum", "anyOf", "oneOf"] {
@@ -167,7 +168,7 @@ mod tests {
         assert!(tables.len() > 5);
         for (name, table) in tables {
             if name == "Contract" {
-                // Its other keys are settings of its preset.
+                // The other keys of a contract are the settings of its preset.
                 assert!(table["additionalProperties"]["anyOf"].is_array(), "{table}");
             } else if table.get("properties").is_some() {
                 assert_eq!(table["additionalProperties"], false, "{name}");

@@ -1,4 +1,4 @@
-//! A table while it is resolved: short ways to note what is wrong with its keys.
+//! A table that is being resolved, with short methods to note what is wrong with its keys.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use super::check::Check;
 use super::place::{Given as _, Key, Place};
 use super::schema::join;
 
-/// A table, what its keys are called, and where it stands.
+/// A table, with its full name and its place.
 pub(in crate::scenario) struct Section<'s, 'a> {
     pub(in crate::scenario) check: &'s mut Check<'a>,
     /// The full name of the table, such as `cohort.message`.
@@ -20,7 +20,7 @@ impl Section<'_, '_> {
         join(self.path, key)
     }
 
-    /// Notes what is wrong with a key; where it was left out, the table is shown.
+    /// Notes what is wrong with a key; if the key was left out, shows the place of the table.
     pub(in crate::scenario) fn wrong<'h, T>(
         &mut self,
         key: &str,
@@ -41,14 +41,14 @@ impl Section<'_, '_> {
         self.check.note(self.path, self.place, what, hint);
     }
 
-    /// Notes that the first of these keys is missing, unless one of them was there and wrong.
+    /// Notes that the first of these keys is missing, unless one of them was given with a wrong value.
     pub(in crate::scenario) fn missing(&mut self, keys: &[&str], hint: &str) {
         let keys: Vec<String> = keys.iter().map(|key| self.key(key)).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         self.check.missing_any(self.place, &keys, hint);
     }
 
-    /// A key that must be there.
+    /// The value of a required key.
     pub(in crate::scenario) fn required<T: Clone>(
         &mut self,
         key: &str,
@@ -61,7 +61,7 @@ impl Section<'_, '_> {
         given.as_ref().map(|at| at.value.clone())
     }
 
-    /// The `name`, which must be there: 1 to 64 letters, digits, `-` and `_`.
+    /// The value of the required key `name`: 1 to 64 letters, digits, `-` and `_`.
     pub(in crate::scenario) fn name(&mut self, given: &Key<String>, hint: &str) -> Option<String> {
         if let Some(name) = given {
             self.check.name(&self.key("name"), name);
@@ -69,7 +69,7 @@ impl Section<'_, '_> {
         self.required("name", given, hint)
     }
 
-    /// Notes each of these keys that was given although `because` speaks against it.
+    /// Notes each of these keys that was given, with `because` as the reason against it.
     pub(in crate::scenario) fn excluded(
         &mut self,
         given: &[(&str, Option<&Place>)],

@@ -1,5 +1,5 @@
-//! A scenario's text and the name it goes by in messages; the environment it may ask.
-//! Reading files and variables is handed in, so that this module stays pure.
+//! The text of a scenario and its name in messages; the environment that it may use.
+//! The caller provides the functions that read files and variables, so this module stays pure.
 
 use std::io;
 use std::path::Path;
@@ -9,17 +9,17 @@ use super::problem::{Problem, Problems};
 /// The text of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// The path it was read from, or a name for people. Files it names are found relative to this.
+    /// The path of the file, or a name for messages. The files that the scenario names are relative to this path.
     pub name: String,
     /// The TOML text.
     pub text: String,
 }
 
-/// What a scenario may ask of the world outside.
+/// The functions by which a scenario reads the environment and files.
 pub struct Outside<'a> {
-    /// An environment variable.
+    /// Reads an environment variable.
     pub env: &'a dyn Fn(&str) -> Option<String>,
-    /// The bytes of a file. May stop after [`Outside::MAX_FILE`] bytes and one more.
+    /// Reads the bytes of a file. May stop after [`Outside::MAX_FILE`] + 1 bytes.
     pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
 }
 
@@ -29,10 +29,10 @@ impl Outside<'_> {
 }
 
 impl Source {
-    /// A scenario read as bytes.
+    /// Makes a source of bytes.
     ///
     /// # Errors
-    /// When they are not UTF-8, with the place of the first bad byte.
+    /// The bytes are not UTF-8; the problem has the place of the first bad byte.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, Problems> {
         let name = name.into();
         String::from_utf8(bytes)
@@ -45,7 +45,7 @@ impl Source {
 }
 
 fn not_utf8(name: String, bytes: &[u8], good: usize) -> Problems {
-    // The good part ends exactly where the replacement character begins.
+    // The valid part ends exactly where the replacement character begins.
     let text = String::from_utf8_lossy(bytes).into_owned();
     let bad = bytes[good];
     let mut problems = Problems::new(&Source { name, text });

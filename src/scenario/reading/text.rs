@@ -1,5 +1,5 @@
-//! Values as a scenario file writes them: durations, sizes and rates as text, whole numbers in a range.
-//! Each refuses what it cannot hold with a text that says what to write.
+//! Values in the notation of a scenario file: durations, sizes and rates as text, whole numbers in a range.
+//! Each refuses an invalid value with a message that says what to write.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -47,7 +47,7 @@ impl<const MIN: u32, const MAX: u32> From<Whole<MIN, MAX>> for u64 {
     }
 }
 
-/// Two durations: not sooner, and not later. The first may be zero, and is not above the second.
+/// Two durations, the earliest and the latest. The first may be zero, and is not above the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::scenario) struct Window(pub(in crate::scenario) Between);
 
@@ -57,14 +57,14 @@ pub(in crate::scenario) struct Fraction(pub(in crate::scenario) f64);
 
 /// A value that is written as text with a unit.
 pub(in crate::scenario) trait Text: Sized {
-    /// Its name in the JSON Schema.
+    /// The name of the type in the JSON Schema.
     const NAME: &'static str;
-    /// What should have been written.
+    /// What the user should have written.
     const EXPECTING: &'static str;
-    /// A regular expression for editors, laxer than [`Text::read`].
+    /// A regular expression for editors, which accepts more than [`Text::read`].
     const PATTERN: &'static str;
 
-    /// Reads it, or says what is wrong.
+    /// Reads the value; the error says what is wrong.
     fn read(text: &str) -> Result<Self, String>;
 }
 
@@ -117,7 +117,7 @@ impl Text for ByteSize {
     }
 }
 
-/// Reads and describes a type by its [`Text`].
+/// Implements deserialisation and the schema of a type by its [`Text`].
 macro_rules! written_as_text {
     ($($type:ty),+) => {$(
         impl<'de> Deserialize<'de> for $type {

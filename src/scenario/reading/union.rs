@@ -1,5 +1,5 @@
-//! Keys that may hold one thing or another: a word that switches off or a table, one or a list of several.
-//! Written by hand so that what was expected shows both legal forms.
+//! Keys that accept different forms: a table or a word that switches it off, one value or a list of several.
+//! Implemented by hand, so that messages name both valid forms.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,11 +11,11 @@ use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, MapAccess, Se
 
 use super::place::{At, Key, Place};
 
-/// A table that can be switched off by a word instead.
+/// A table that can be replaced by a word that switches it off.
 pub(in crate::scenario) trait Switched {
     /// The word that switches it off.
     const OFF: &'static str;
-    /// Both legal forms.
+    /// Both valid forms.
     const EXPECTING: &'static str;
 }
 
@@ -33,7 +33,7 @@ impl<'de, T: Deserialize<'de> + Switched> Deserialize<'de> for Switch<T> {
 }
 
 impl<T: Clone> Switch<T> {
-    /// The table and its place, where it is there and not switched off.
+    /// The table and its place, if it is given and not switched off.
     pub(in crate::scenario) fn on(key: &Key<Self>) -> Option<At<T>> {
         let At { value, place } = key.as_ref()?;
         match value {
@@ -82,7 +82,7 @@ impl<T: JsonSchema + Switched> JsonSchema for Switch<T> {
     }
 }
 
-/// A list. One table in its place is most likely a header with single brackets.
+/// A list. One table in its place is most likely a header with single brackets by mistake.
 #[derive(Debug, Clone)]
 pub(in crate::scenario) struct List<T>(pub(in crate::scenario) Vec<T>);
 
@@ -137,7 +137,7 @@ impl<T: JsonSchema> JsonSchema for List<T> {
     }
 }
 
-/// Hands a plain value on to another type, whose words then say what was expected.
+/// Passes a plain value on to another type, so that the messages of that type say what was expected.
 macro_rules! hand_on {
     ($($visit:ident: $value:ty),+ => $wrap:expr) => {$(
         fn $visit<E: de::Error>(self, value: $value) -> Result<Self::Value, E> {
@@ -146,7 +146,7 @@ macro_rules! hand_on {
     )+};
 }
 
-/// One thing, or a list of several.
+/// One value, or a list of several.
 #[derive(Debug, Clone)]
 pub(in crate::scenario) enum Several<T> {
     One(T),
@@ -154,12 +154,12 @@ pub(in crate::scenario) enum Several<T> {
 }
 
 impl<T> Several<T> {
-    /// Each of them and where it was written, in order. One alone is where the whole is.
+    /// The values and their places, in order. A single value has the place of the whole.
     pub(in crate::scenario) fn each(whole: &At<Self>) -> Vec<(&Place, &T)> {
         whole.value.each_in(&whole.place)
     }
 
-    /// The same of a whole whose place is known otherwise.
+    /// The same for a whole whose place is passed separately.
     pub(in crate::scenario) fn each_in<'a>(&'a self, whole: &'a Place) -> Vec<(&'a Place, &'a T)> {
         match self {
             Self::One(one) => vec![(whole, one)],
@@ -214,7 +214,7 @@ impl<T: JsonSchema> JsonSchema for Several<T> {
     }
 }
 
-/// A table, or in short the one value that matters most in it.
+/// A table, or as a short form its most important value alone.
 #[derive(Debug, Clone)]
 pub(in crate::scenario) enum Short<S, T> {
     Value(S),

@@ -1,9 +1,9 @@
-//! Hides what may be secret in a scenario's text before a line of it is shown: values of headers, and the user and the
-//! query of an address. Reads the text as text, because it may be no TOML; `${NAME}` stays.
+//! Hides what may be secret in a scenario's text before any line of it is shown: the values of headers, and the user
+//! and the query of an address. Works on the plain text, because it may not be valid TOML; `${NAME}` is kept.
 
 use crate::scenario::secrets::secret_parts;
 
-/// The text with `*` in place of each byte that may be secret: as long as it was, so that places stay what they are.
+/// The text with `*` for each byte that may be secret. Its length is unchanged, so all places stay valid.
 pub(super) fn veiled(text: &str) -> String {
     let mut veiled = String::with_capacity(text.len());
     let mut is_headers = false;
@@ -44,11 +44,11 @@ fn veiled_line(line: &str, is_headers: bool) -> String {
     veiled + rest
 }
 
-/// What stands before the next quoted value of a key, its quotation mark included, and the value up to its end.
+/// The text up to and including the quotation mark before the next quoted value of a key, and that value.
 fn next_value(text: &str) -> Option<(&str, &str)> {
     let mut quotes = text.match_indices(['"', '\'']);
     let (at, quote) = quotes.find(|(at, _)| text[..*at].trim_end().ends_with('='))?;
-    // Three of them open a text of several lines.
+    // Three quotation marks start a text of several lines.
     let is_long = text[at..].starts_with(&quote.repeat(3));
     let opened = at + if is_long { 3 } else { 1 };
     let mut length = 0;
@@ -63,7 +63,7 @@ fn next_value(text: &str) -> Option<(&str, &str)> {
     Some((&text[..opened], &text[opened..opened + length]))
 }
 
-/// As many `*` as there are bytes, but for `${NAME}`.
+/// One `*` for each byte, except in `${NAME}`.
 fn stars(value: &str) -> String {
     let mut stars = String::with_capacity(value.len());
     let mut rest = value;

@@ -1,6 +1,6 @@
-//! Hints for a word that is not ours: the nearest one that is, and what other tools' words are called here.
+//! Hints for an unknown word: the nearest known one, or wsbench's word for a word of another tool.
 
-/// Words of k6 and Artillery, and of common sense, and what they are called here.
+/// Words of k6, of Artillery and of everyday language, each with a hint to wsbench's own word.
 const FOREIGN: &[(&str, &str)] = &[
     ("thresholds", "k6's `thresholds` are `[gates]` here"),
     ("ensure", "Artillery's `ensure` is `[gates]` here"),
@@ -126,7 +126,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("cmd", "the program to start is `command` in `[target]`"),
 ];
 
-/// What a word of another tool is called here.
+/// The hint for a word of another tool.
 pub(in crate::scenario) fn foreign(word: &str) -> Option<&'static str> {
     let plain = |text: &str| text.replace(['_', '-'], "").to_lowercase();
     FOREIGN
@@ -135,7 +135,7 @@ pub(in crate::scenario) fn foreign(word: &str) -> Option<&'static str> {
         .map(|(_, hint)| *hint)
 }
 
-/// The candidate that was most likely meant, if any is near enough.
+/// The candidate that was most likely meant, if one is similar enough.
 pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -154,7 +154,7 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// `a`, `a or b`, `a, b or c`; each in backticks.
+/// Lists words as `a`, `a or b` or `a, b or c`, each in backticks.
 pub(in crate::scenario) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
     match words.split_last() {

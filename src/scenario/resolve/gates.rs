@@ -1,4 +1,4 @@
-//! The `[gates]` section and the gates of the command line.
+//! Resolves the `[gates]` section and the gates of the command line.
 
 use crate::scenario::file::{GatesTable, Key};
 use crate::scenario::gate::{self, Names};
@@ -7,7 +7,7 @@ use crate::scenario::reading::{At, Check, List, Place};
 
 const MAX_GATES: usize = 1000;
 
-/// Resolves `[gates]`; a gate of `given` takes the place of those with the same subject.
+/// Resolves `[gates]`; a gate of `given` replaces those with the same subject.
 pub(super) fn gates(
     check: &mut Check<'_>,
     table: &At<GatesTable>,
@@ -69,7 +69,7 @@ fn read(check: &mut Check<'_>, key: &str, text: &At<String>, names: &Names<'_>) 
     None
 }
 
-/// The place of a part of a string, where the string stands in the file as it is, without escapes.
+/// The place of a part of a string, if the string is in the file unchanged, without escapes.
 fn inside(source: &str, text: &At<String>, part: std::ops::Range<usize>) -> Place {
     let Some(span) = text.place.span() else {
         return text.place.clone();

@@ -1,4 +1,5 @@
-//! What the user wrote to what is true: defaults, cross-checks, every problem with its place.
+//! Resolves what the user wrote: fills in defaults, checks the sections against each other, and notes each problem with
+//! its place.
 //! One file for each section.
 
 mod gates;

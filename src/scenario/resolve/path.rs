@@ -1,4 +1,4 @@
-//! The `[path]` section: what a relay does to connections, when, and to which cohorts.
+//! Resolves the `[path]` section: what a relay does to connections, when, and to which cohorts.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::units::ByteSize;
 
 const MAX_FAULTS: usize = 100;
 
-/// Resolves `[path]`; the cohorts are named as the file does.
+/// Resolves `[path]`; `cohorts` are the names as in the file.
 pub(super) fn path(
     check: &mut Check<'_>,
     given: &Key<PathTable>,
@@ -50,7 +50,7 @@ pub(super) fn path(
     })
 }
 
-/// Notes two faults that end the same connections at the same time: only one of them can happen.
+/// Notes two faults that would end the same connections at the same time, as only one of them can happen.
 fn strikes(check: &mut Check<'_>, found: &[(Place, PathFault)]) {
     let ends = |fault: &PathFault| {
         matches!(
@@ -80,14 +80,14 @@ fn strikes(check: &mut Check<'_>, found: &[(Place, PathFault)]) {
     }
 }
 
-/// Gathers the faults, each with its place.
+/// Collects the faults, each with its place.
 struct Reader<'c, 'a, 'n> {
     check: &'c mut Check<'a>,
     cohorts: &'n [&'n str],
     found: Vec<(Place, PathFault)>,
 }
 
-/// When something happens, and to whom.
+/// When a fault happens, and to which cohorts.
 struct When<'a> {
     after: &'a Key<TimeOrZero>,
     lasts: &'a Key<Time>,

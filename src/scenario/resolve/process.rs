@@ -1,4 +1,4 @@
-//! The target's process: how it is known, what is done to it, and the heartbeat of the built-in server.
+//! Resolves the target's process, its faults, and the heartbeat of the built-in server.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::scenario::reading::{At, Check, Given as _, Place, Several};
 const MAX_FAULTS: usize = 100;
 const LOOPBACK: &str = "use the address of a server on this machine, such as ws://127.0.0.1:8080/";
 
-/// How the target's process is known.
+/// How wsbench gets to know the target's process.
 pub(super) fn process(
     check: &mut Check<'_>,
     keys: &TargetTable,
@@ -66,7 +66,7 @@ pub(super) fn process(
         .map_or(Process::Unknown, |pid| Process::Pid(pid.value.0))
 }
 
-/// What is done to the target.
+/// The faults of the target.
 pub(super) fn faults(
     check: &mut Check<'_>,
     keys: &TargetTable,
@@ -95,7 +95,7 @@ pub(super) fn faults(
         .iter()
         .map(|(place, table)| fault(check, place, table))
         .collect();
-    // All or none: each goes with its place in the file.
+    // Gives up if one fault is wrong: the list must match the places in the file one to one.
     faults
         .into_iter()
         .collect::<Option<_>>()

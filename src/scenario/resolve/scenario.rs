@@ -1,4 +1,4 @@
-//! The whole file, section by section. Every section is looked at, whatever is wrong in the others.
+//! Resolves the whole file, section by section. Checks every section, whatever is wrong in the others.
 
 use super::{gates, path, target};
 use crate::scenario::contract::{Around, contracts, faults_in_time};
@@ -9,7 +9,7 @@ use crate::scenario::reading::{At, Check, Document, Outside, Place, Problems, So
 use crate::scenario::secrets::Secrets;
 use crate::scenario::section::{cohort, load};
 
-/// Resolves a file and the gates of the command line; `None` only where a problem was noted.
+/// Resolves a file and the gates of the command line; returns `None` only if a problem was noted.
 pub(in crate::scenario) fn resolve(
     document: &Document,
     source: &Source,
@@ -69,7 +69,7 @@ pub(in crate::scenario) fn resolve(
         cohorts.as_deref_mut().unwrap_or_default(),
         around.as_ref(),
     );
-    // Whom a gate looks at depends on the contracts.
+    // Resolves the gates after the contracts, which decide at which cohorts a gate looks.
     let names = names(file, load.as_ref(), cohorts.as_deref());
     let gates = gates::gates(check, &section(&file.gates), gates, &names);
     Some(Scenario {
@@ -87,12 +87,12 @@ pub(in crate::scenario) fn resolve(
     })
 }
 
-/// A section, empty where it was left out.
+/// A section, or an empty one if it was left out.
 fn section<T: Clone + Default>(key: &Key<T>) -> At<T> {
     key.clone().unwrap_or_default()
 }
 
-/// What gates may speak of; where the cohorts could not be resolved, all that the file names.
+/// The names that gates may refer to; if the cohorts could not be resolved, all names in the file.
 fn names<'a>(file: &'a File, load: Option<&Load>, cohorts: Option<&'a [Cohort]>) -> Names<'a> {
     let stages = match load.map(|load| &load.shape) {
         Some(Shape::Stages(stages)) => stages.len() as u32,

@@ -1,4 +1,4 @@
-//! The `[target]` section: address, headers, trust and local addresses.
+//! Resolves the `[target]` section: address, headers, trust and local addresses.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::scenario::reading::{At, Check, Place};
 use crate::scenario::secrets::shown_address;
 use crate::units::ByteSize;
 
-/// What a server may make each connection hold, at most.
+/// The most bytes of one message that each connection may have to hold.
 const MAX_MESSAGE: ByteSize = ByteSize(1 << 30);
-/// So many local addresses at most.
+/// The most local addresses.
 const MAX_SOURCES: u32 = 4096;
 
-/// Resolves `[target]`; the cohorts decide the default of `max_message`.
+/// Resolves `[target]`; the default of `max_message` depends on the cohorts.
 pub(super) fn target(
     check: &mut Check<'_>,
     table: &At<TargetTable>,
@@ -173,7 +173,7 @@ fn header_name(check: &mut Check<'_>, key: &str, place: &Place, name: &str) {
     check.problem_with_hint(key, place, "is a header that wsbench sets itself", hint);
 }
 
-/// Never quotes the value: it may hold a secret.
+/// Checks the value of a header. Never quotes it, as it may be secret.
 fn header_value(check: &mut Check<'_>, key: &str, place: &Place, value: &str) {
     if HeaderValue::from_str(value).is_err() {
         let hint = "use printable ASCII characters";
@@ -190,7 +190,7 @@ fn subprotocols(check: &mut Check<'_>, keys: &TargetTable) -> Vec<String> {
         let Some(expanded) = check.expand(KEY, protocol) else {
             continue;
         };
-        // A token of RFC 9110, as RFC 6455 section 4.1 wants it, is what a header name is.
+        // RFC 6455 section 4.1 demands a token of RFC 9110, and a header name is such a token.
         if expanded.parse::<HeaderName>().is_err() {
             let hint = "use letters, digits, `-`, `.` and `_`";
             check.problem_with_hint(
@@ -232,7 +232,7 @@ fn source_addresses(check: &mut Check<'_>, keys: &TargetTable) -> Vec<IpAddr> {
     addresses
 }
 
-/// The addresses of a range, one more than allowed at most; `None` where the text is none.
+/// The addresses of a range, at most one more than allowed; `None` if the text is not a range of addresses.
 fn range(text: &str) -> Option<Vec<IpAddr>> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last): (IpAddr, IpAddr) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
@@ -254,7 +254,7 @@ fn range(text: &str) -> Option<Vec<IpAddr>> {
     }
 }
 
-/// Four times the longest payload, at least 1 MiB.
+/// The default limit: four times the longest payload, at least 1 MiB.
 fn default_max_message(cohorts: &[Cohort]) -> ByteSize {
     let messages = cohorts.iter().flat_map(|cohort| &cohort.messages);
     let longest = messages.map(|message| Payload::len(&message.payload)).max();

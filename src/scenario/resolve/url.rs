@@ -1,5 +1,5 @@
-//! An address of a WebSocket server (RFC 6455 section 3), checked.
-//! Knows no scenario key: text in, address or reason out.
+//! Checks the address of a WebSocket server (RFC 6455 section 3).
+//! Knows no scenario key: takes text, returns an address or a reason.
 
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
@@ -8,7 +8,7 @@ use http::Uri;
 
 use crate::scenario::model::WsUrl;
 
-/// Why a text is no address. Never quotes the text: it may hold a secret.
+/// Why a text is not an address. Never quotes the text, as it may hold a secret.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct UrlError {
     pub(super) what: &'static str,
@@ -28,7 +28,7 @@ impl UrlError {
     }
 }
 
-/// Reads `url`, which messages and reports show as `shown`.
+/// Reads `url`; messages and reports show it as `shown`.
 pub(super) fn read(url: &str, shown: &str) -> Result<WsUrl, UrlError> {
     let secure = scheme(url, shown)?;
     if url.contains('#') {
@@ -76,7 +76,7 @@ pub(super) fn read(url: &str, shown: &str) -> Result<WsUrl, UrlError> {
     })
 }
 
-/// Path and query; the path at least `/`.
+/// The path and query; the path is at least `/`.
 fn resource(uri: &Uri) -> String {
     let query = uri.query().map(|query| format!("?{query}"));
     let path = if uri.path().is_empty() {
@@ -87,8 +87,8 @@ fn resource(uri: &Uri) -> String {
     format!("{path}{}", query.unwrap_or_default())
 }
 
-/// The address with the characters of its path and query, from this byte on, that WHATWG URL percent-encodes there and
-/// `http::Uri` would leave as they are.
+/// The address, percent-encoded from byte `from` on as in WHATWG URL for paths and queries. `http::Uri` would leave
+/// those characters as they are.
 fn encoded(url: &str, from: usize) -> Cow<'_, str> {
     use std::fmt::Write as _;
     let (before, resource) = url.split_at(from);
@@ -117,13 +117,13 @@ fn encoded(url: &str, from: usize) -> Cow<'_, str> {
     }
 }
 
-/// The scheme and the rest, where the slashes between them are not two.
+/// The scheme and the rest of an address whose scheme is not followed by exactly two slashes.
 fn half_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     matches!(scheme, "ws" | "wss").then(|| (scheme, rest.trim_start_matches('/')))
 }
 
-/// The address that somebody meant who left out its scheme, or half of it.
+/// The address that was probably meant by a text without a scheme, or with an incomplete one.
 pub fn as_address(text: &str) -> Option<String> {
     let half = half_scheme(text);
     let (scheme, rest) = half.unwrap_or(("ws", text));
@@ -137,7 +137,7 @@ pub fn as_address(text: &str) -> Option<String> {
     is_address.then(|| format!("{scheme}://{rest}"))
 }
 
-/// Whether it is `wss`.
+/// Whether the scheme is `wss`.
 fn scheme(url: &str, shown: &str) -> Result<bool, UrlError> {
     let Some((scheme, _)) = url.split_once("://") else {
         let hint = match half_scheme(shown) {
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!((url.host.as_str(), url.port), ("::1", 9000));
     }
 
-    /// As browsers send them: `new URL("ws://h/…").pathname` and `.search`.
+    /// The encoding of browsers: `new URL("ws://h/…").pathname` and `.search`.
     #[test]
     fn what_browsers_encode_is_encoded() {
         for (text, resource) in [

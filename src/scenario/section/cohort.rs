@@ -1,4 +1,4 @@
-//! `[[cohort]]`: one called `main`, or those the file names, with what is said for all merged in.
+//! `[[cohort]]`: the cohorts of the file, or one called `main`, with the settings that are shared by all merged in.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,22 +21,23 @@ const MAX_COHORTS: usize = 256;
 pub struct Cohort {
     /// Letters, digits, `-` and `_`; unique.
     pub name: String,
-    /// How many. For `Shape::Stages` the highest stage, for `Shape::Arrivals` the number of arrivals. Above zero.
+    /// The number of connections: for `Shape::Stages` of the highest stage, for `Shape::Arrivals` of arrivals. Above
+    /// zero.
     pub connections: u32,
-    /// What each of them sends, side by side. May be empty; at most 256.
+    /// The messages that each connection sends, independently of each other. May be empty; at most 256.
     pub messages: Vec<Message>,
-    /// How they watch the server; `None` is "off".
+    /// How each connection checks that the server is alive; `None` is "off".
     pub heartbeat: Option<Heartbeat>,
-    /// What they do when a connection is lost.
+    /// What a client does when its connection is lost.
     pub reconnect: Reconnect,
-    /// What they do wrong on purpose. Empty for healthy clients.
+    /// The deliberate faults of its clients. Empty for healthy clients.
     pub faults: Vec<Fault>,
-    /// What the server promises about them.
+    /// What the server promises about its connections.
     pub contract: Option<Contract>,
 }
 
 impl Cohort {
-    /// Whether a gate on this metric that names no cohort looks at this one.
+    /// Whether a gate on this metric looks at this cohort if the gate names none.
     pub fn is_looked_at(&self, metric: &str) -> bool {
         is_looked_at(metric, self.does_right(), self.expects_end())
     }
@@ -54,8 +55,8 @@ impl Cohort {
     }
 }
 
-/// Whom a gate looks at that names no cohort: clients that do nothing wrong, and where its metric tells of ends, only
-/// those of whom no end is expected.
+/// Whether a gate that names no cohort looks at such a cohort: its clients must have no fault, and if the metric counts
+/// ends, its contract must not expect any.
 pub(in crate::scenario) fn is_looked_at(metric: &str, does_right: bool, expects_end: bool) -> bool {
     does_right && !(expects_end && metric::tells_of_ends(metric))
 }
@@ -81,7 +82,7 @@ pub(in crate::scenario) struct CohortTable {
     pub(in crate::scenario) contract: Key<Switch<ContractTable>>,
 }
 
-/// Resolves all cohorts; `None` where one cannot be.
+/// Resolves all cohorts; `None` if one is invalid.
 pub(in crate::scenario) fn resolve(
     check: &mut Check<'_>,
     file: &File,
@@ -124,10 +125,10 @@ pub(in crate::scenario) fn resolve(
     Some(cohorts)
 }
 
-/// What the file says for all cohorts.
+/// The settings of the file that all cohorts share.
 struct Shared<'a> {
     file: &'a File,
-    /// `None` where one of them is wrong.
+    /// `None` if one of them is invalid.
     messages: Option<Vec<Message>>,
     reconnect: Reconnect,
 }

@@ -1,4 +1,4 @@
-//! `[heartbeat]`: how a connection watches the server. A cohort's keys go over those for all.
+//! `[heartbeat]`: how a connection checks that the server is alive. The keys of a cohort override the shared ones.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use super::message::Phase;
 use super::reconnect::Reconnect;
 use crate::scenario::reading::{At, Given as _, Key, Section, Switch, Switched, Time, Whole};
 
-/// How a connection watches the server.
+/// How a connection checks that the server is alive.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heartbeat {
-    /// Between two pings. Above zero.
+    /// The time between two pings. Above zero.
     pub interval: Duration,
-    /// From a ping sent to its pong. Above zero.
+    /// The longest time from a ping to its pong. Above zero.
     pub timeout: Duration,
-    /// So many deadlines in a row missed, and the connection is dead. Above zero.
+    /// The number of missed deadlines in a row after which the connection is dead. Above zero.
     pub max_missed: u32,
-    /// Where in the interval a connection starts.
+    /// The offset of a connection's first ping within the interval.
     pub phase: Phase,
     /// What counts as a sign of life.
     pub alive_on: AliveOn,
-    /// What to do with a dead connection.
+    /// The reaction to a dead connection.
     pub on_dead: OnDead,
-    /// Answer the server's pings.
+    /// Whether to answer the server's pings.
     pub auto_pong: bool,
-    /// Control frames or text.
+    /// Control frames or text messages.
     pub kind: HeartbeatKind,
 }
 
@@ -54,16 +54,16 @@ pub enum OnDead {
     Keep,
 }
 
-/// Control frames or text.
+/// The kind of heartbeat: control frames or text messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeartbeatKind {
-    /// RFC 6455 sections 5.5.2 and 5.5.3.
+    /// Ping and pong frames (RFC 6455 sections 5.5.2 and 5.5.3).
     Frames,
-    /// Application-level: one text message for another.
+    /// Text messages of the application: one is sent, another must come back.
     Text {
-        /// What is sent.
+        /// The text that is sent.
         send: String,
-        /// What must come back.
+        /// The text that must come back.
         expect: String,
     },
 }
@@ -110,7 +110,7 @@ enum HeartbeatWord {
     Text,
 }
 
-/// The cohort's keys over those for all; "off" removes both.
+/// Merges the keys of a cohort over the shared ones; "off" removes both.
 pub(super) fn merge(
     base: &Key<Switch<HeartbeatTable>>,
     own: &Key<Switch<HeartbeatTable>>,
@@ -130,7 +130,7 @@ pub(super) fn merge(
 impl HeartbeatTable {
     fn over(self, mut base: Self) -> Self {
         if self.kind.value() == Some(HeartbeatWord::Frames) {
-            // What only a text heartbeat has goes with the kind that the cohort replaces.
+            // Removes the texts of the shared heartbeat, because the cohort has switched to frames.
             base.send = None;
             base.expect = None;
         }
@@ -148,7 +148,7 @@ impl HeartbeatTable {
         }
     }
 
-    /// What it means; `None` where that is a problem.
+    /// The resolved heartbeat; `None` if it is invalid.
     pub(super) fn resolve(
         &self,
         mut section: Section<'_, '_>,

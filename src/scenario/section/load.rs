@@ -11,13 +11,13 @@ use crate::scenario::reading::{
 };
 use crate::units::Rate;
 
-/// How many connections a scenario has in all, at most.
+/// The most connections of a scenario in all.
 pub(super) const MAX_CONNECTIONS: u32 = 10_000_000;
 const MAX_STAGES: usize = 100;
 
-/// How many connections, one at least.
+/// A number of connections, at least one.
 pub(in crate::scenario) type Connections = Whole<1, MAX_CONNECTIONS>;
-/// How many connections at the end of a stage; none is allowed.
+/// The number of connections at the end of a stage; may be zero.
 type StageConnections = Whole<0, MAX_CONNECTIONS>;
 
 /// When connections open and close.
@@ -25,7 +25,7 @@ type StageConnections = Whole<0, MAX_CONNECTIONS>;
 pub struct Load {
     /// The plan of openings.
     pub shape: Shape,
-    /// Closes at the end are spread over this time.
+    /// The time over which the closes at the end are spread.
     pub ramp_down: Duration,
     /// How a worker waits for the next deadline.
     pub pace: Pace,
@@ -34,38 +34,39 @@ pub struct Load {
 /// The plan of openings.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
-    /// All open evenly over `ramp_up` and stay.
+    /// All connections open evenly over `ramp_up` and stay open.
     Steady {
-        /// May be zero.
+        /// The time over which connections open. May be zero.
         ramp_up: Duration,
-        /// From the time each planned connection is open or has failed. May be zero.
+        /// The time between the moment at which each planned connection is open or has failed, and the start of
+        /// measuring. May be zero.
         warm_up: Duration,
         /// The measured window. Above zero.
         duration: Duration,
     },
-    /// The number of connections moves linearly from stage to stage, from zero at the start.
+    /// The number of connections changes linearly from stage to stage, from zero at the start.
     Stages(Vec<Stage>),
-    /// Connections come at a rate, stay for a while and go.
+    /// Connections open at a rate, stay open for a while, and close.
     Arrivals {
-        /// New connections.
+        /// The number of new connections per time.
         rate: Rate,
-        /// From the 101 to our Close. Above zero.
+        /// The time from the 101 to wsbench's own Close. Above zero.
         lifetime: Duration,
-        /// Not more than this many at once; an arrival that would be is skipped and counted. Above zero.
+        /// The most connections at the same time; an arrival above that is skipped and counted. Above zero.
         max_open: u32,
-        /// Not measured. May be zero.
+        /// The time before the start of measuring. May be zero.
         warm_up: Duration,
         /// The measured window. Above zero.
         duration: Duration,
     },
 }
 
-/// One leg of a ramp.
+/// One part of a ramp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stage {
-    /// Above zero.
+    /// The length of the stage. Above zero.
     pub duration: Duration,
-    /// How many are open at its end.
+    /// The number of open connections at its end.
     pub connections: u32,
 }
 
@@ -136,7 +137,7 @@ pub(in crate::scenario) struct ArrivalsTable {
 }
 
 impl Shape {
-    /// How many connections one cohort has that the file does not name; `None` where that is a problem.
+    /// The number of connections of the implicit cohort `main`; `None` if a key is missing or wrong.
     pub(super) fn connections(
         &self,
         section: &mut Section<'_, '_>,
@@ -172,7 +173,7 @@ impl Shape {
     }
 }
 
-/// Resolves `[load]`; `None` where something is wrong.
+/// Resolves `[load]`; `None` if something is wrong.
 pub(in crate::scenario) fn resolve(check: &mut Check<'_>, table: &At<LoadTable>) -> Option<Load> {
     let At { value: keys, place } = table;
     let path = "load";

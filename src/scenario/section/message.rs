@@ -1,4 +1,4 @@
-//! `[[message]]`: what is sent, when, and what must come back.
+//! `[[message]]`: what is sent, when, and which answer is expected.
 
 use std::time::Duration;
 
@@ -15,22 +15,22 @@ use crate::units::{ByteSize, Rate};
 const MAX_MESSAGES: usize = 256;
 const MAX_PAYLOAD: u64 = 16 << 20;
 
-/// A message that is sent again and again.
+/// A message that a connection sends repeatedly.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// Letters, digits, `-` and `_`; unique in its cohort.
     pub name: String,
-    /// What is sent.
+    /// The payload.
     pub payload: Payload,
-    /// As text or as binary.
+    /// The opcode: text or binary.
     pub frame: FrameKind,
     /// When it is sent.
     pub pacing: Pacing,
-    /// Stop after so many on each connection. Above zero.
+    /// The number of sends per connection after which it stops. Above zero.
     pub count: Option<u64>,
-    /// What must come back.
+    /// The expected answer.
     pub expect: Expect,
-    /// From the send to the answer. Above zero.
+    /// The longest time from the send to the answer. Above zero.
     pub timeout: Duration,
 }
 
@@ -48,22 +48,22 @@ pub enum FrameKind {
 /// When a message is sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pacing {
-    /// On a schedule (open model). With `in_flight`, never more than so many unanswered.
+    /// On a schedule (open model). With `in_flight`, at most this many messages are unanswered at a time.
     Open {
-        /// For each connection.
+        /// The rate of each connection.
         rate: Rate,
         /// How the gaps vary.
         gaps: Gaps,
-        /// Where in the gap a connection starts.
+        /// The offset of a connection's first send within the gap.
         phase: Phase,
-        /// Above zero.
+        /// The most unanswered messages. Above zero.
         in_flight: Option<u32>,
     },
-    /// As soon as an answer is there (closed model).
+    /// As soon as an answer has come (closed model).
     Closed {
-        /// So many unanswered at a time. Above zero.
+        /// The number of unanswered messages at a time. Above zero.
         in_flight: u32,
-        /// From an answer to the next send. May be zero.
+        /// The time from an answer to the next send. May be zero.
         think: Duration,
     },
 }
@@ -148,7 +148,7 @@ struct PayloadTable {
     file: Key<String>,
 }
 
-/// The messages of one cohort, or those for all; `None` where one cannot be.
+/// Resolves the messages of one cohort, or the shared ones; `None` if one is invalid.
 pub(super) fn resolve(
     check: &mut Check<'_>,
     path: &str,
@@ -287,7 +287,7 @@ impl PayloadTable {
     }
 }
 
-/// The bytes that pairs of digits stand for; spaces between them do not matter.
+/// The bytes of a hexadecimal text; spaces between the pairs of digits are allowed.
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text
         .chars()

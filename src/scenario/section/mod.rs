@@ -1,5 +1,5 @@
-//! The sections of a scenario, one in each file: what it means, its keys as the user writes them (their comments are
-//! the descriptions in the JSON Schema), defaults, what is refused, and tests.
+//! The sections of a scenario, one in each file: the meaning, the keys as the user writes them (their comments are the
+//! descriptions in the JSON Schema), defaults, what is refused, and tests.
 
 pub(super) mod cohort;
 mod heartbeat;

@@ -1,4 +1,4 @@
-//! `load.reconnect` and a cohort's own: what is done when a connection is lost.
+//! `load.reconnect` and a cohort's own `reconnect`: what a client does when its connection is lost.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use crate::scenario::reading::{At, Check, Given as _, Key, Section, Switch, Swit
 /// What to do when a connection is lost, or could not be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reconnect {
-    /// Nothing.
+    /// The client does not reconnect.
     None,
-    /// Dial again, after a delay that doubles from `initial` to `max`.
+    /// The client dials again, after a delay that doubles from `initial` to `max`.
     Backoff {
-        /// The first delay. Zero with a `max` of zero: at once.
+        /// The first delay. If `max` is zero too, a zero means to dial at once, every time.
         initial: Duration,
         /// The longest delay; at least `initial`.
         max: Duration,
-        /// How the delay is spread.
+        /// How the delay is randomised.
         jitter: Jitter,
     },
 }
@@ -55,7 +55,7 @@ impl Switched for ReconnectTable {
         "\"none\" or a table such as { initial = \"500ms\", max = \"30s\" }";
 }
 
-/// What is done where a connection is lost. `path` is the key, such as `load.reconnect`.
+/// Resolves what a client does when its connection is lost. `path` is the key, such as `load.reconnect`.
 pub(super) fn resolve(
     check: &mut Check<'_>,
     path: &str,

@@ -1,5 +1,5 @@
-//! Answers are matched to their messages by a stamp, or by their bytes where there is no room for one.
-//! Messages whose answers could not be told apart are refused.
+//! Checks that answers can be matched: by a stamp, or by their bytes if the payload has no room for a stamp.
+//! Refuses messages whose answers could not be told apart.
 
 use super::cohort::Cohort;
 use super::heartbeat::HeartbeatKind;
@@ -7,8 +7,8 @@ use super::message::MessageTable;
 use super::payload::Payload;
 use crate::scenario::reading::{At, Check};
 
-/// Notes each message of a cohort that could not be told apart from an earlier one, or from the heartbeat.
-/// `written` are the tables its messages came from, in the same order.
+/// Notes each message of a cohort that cannot be told apart from an earlier one, or from the heartbeat. `written` holds
+/// the tables of its messages, in the same order.
 pub(super) fn check(
     check: &mut Check<'_>,
     key: &str,
@@ -41,7 +41,7 @@ pub(super) fn check(
     }
 }
 
-/// Whether the bytes are, or may be, the same: what fills a payload without a stamp is nobody's promise.
+/// Whether two payloads may have the same bytes: the filling of a payload without a stamp is not specified.
 fn alike(one: &Payload, other: &Payload) -> bool {
     match (one, other) {
         (Payload::Fixed(one), Payload::Fixed(other)) => one == other,

@@ -1,4 +1,4 @@
-//! `{{…}}` in the text of a payload.
+//! Placeholders `{{…}}` in the text of a payload.
 
 use super::payload::{Payload, Segment};
 use crate::scenario::reading::{At, Check};
@@ -6,7 +6,7 @@ use crate::scenario::reading::{At, Check};
 const OPEN: &str = "{{";
 const CLOSE: &str = "}}";
 
-/// Resolves the text of a payload; `None` where it holds something unknown.
+/// Resolves the text of a payload; `None` if it has an unknown placeholder.
 pub(super) fn text(check: &mut Check<'_>, key: &str, text: &At<String>) -> Option<Payload> {
     match parse(&text.value) {
         Ok(payload) => Some(payload),
@@ -19,7 +19,7 @@ pub(super) fn text(check: &mut Check<'_>, key: &str, text: &At<String>) -> Optio
     }
 }
 
-/// The payload of a text, or the part of it that is not known.
+/// The payload of a text, or the unknown placeholder.
 fn parse(text: &str) -> Result<Payload, String> {
     let mut segments = Vec::new();
     let mut literal = String::new();
