@@ -1,4 +1,4 @@
-//! What other systems say: that they cannot. Each function refuses, before the run.
+//! The functions of this module on other systems than Linux: each returns an error before the run.
 
 use std::convert::Infallible;
 use std::time::Instant;
@@ -9,25 +9,25 @@ use super::throttled::Throttled;
 use crate::measure::{Sockets, Usage};
 use crate::scenario::{Process, TargetFault, WsUrl};
 
-/// How many cores this process may use at once: not known on this system.
+/// The number of cores that this process may use at once: unknown on this system.
 pub fn allowed_cores() -> Option<f64> {
     None
 }
 
-/// How often the kernel kept this process from running: not known on this system.
+/// How often the kernel throttled this process: unknown on this system.
 pub fn throttled() -> Option<Throttled> {
     None
 }
 
-/// The target's process: never, on this system.
+/// The target's process: never exists on this system.
 #[derive(Debug)]
 pub struct TargetProcess(Infallible);
 
 impl TargetProcess {
-    /// What the scenario says of the target's process; `None` where it says nothing.
+    /// The process that the scenario gives; `None` where it gives none.
     ///
     /// # Errors
-    /// It says anything.
+    /// Always, if the scenario gives one.
     pub fn of(
         process: &Process,
         _url: &WsUrl,
@@ -40,7 +40,7 @@ impl TargetProcess {
         }
     }
 
-    /// Reaches a process that runs already.
+    /// Attaches to a process that runs already.
     ///
     /// # Errors
     /// Always.
@@ -48,7 +48,7 @@ impl TargetProcess {
         unsupported("reach the target's process")
     }
 
-    /// Its number.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         match self.0 {}
     }
@@ -58,18 +58,18 @@ impl TargetProcess {
         match self.0 {}
     }
 
-    /// The last lines it said.
+    /// The last lines of its output.
     pub fn last_lines(&self) -> Vec<String> {
         match self.0 {}
     }
 }
 
-/// The faults of the target: never, on this system.
+/// The faults of the target: never exist on this system.
 #[derive(Debug)]
 pub struct Faults(Infallible);
 
 impl Faults {
-    /// Gets ready to carry out these faults.
+    /// Prepares these faults.
     ///
     /// # Errors
     /// Always.
@@ -77,18 +77,18 @@ impl Faults {
         match process.0 {}
     }
 
-    /// Measuring starts at this time.
+    /// Sets the time at which measuring starts.
     pub fn measuring(&self, _from: Instant) {
         match self.0 {}
     }
 
-    /// Tells what happened.
+    /// Stops, and returns what happened.
     pub fn stop(self) -> Incidents {
         match self.0 {}
     }
 }
 
-/// A watch over the server's sockets: never, on this system.
+/// A watch over the server's sockets: never exists on this system.
 #[derive(Debug)]
 pub struct Watch(Infallible);
 
@@ -101,13 +101,13 @@ impl Watch {
         unsupported("watch the server's sockets")
     }
 
-    /// Tells what became of the sockets.
+    /// Stops, and returns what happened to the sockets.
     pub fn stop(self, _origin: Instant) -> Option<Sockets> {
         match self.0 {}
     }
 }
 
-/// What a process uses.
+/// The resources that a process uses.
 ///
 /// # Errors
 /// Always.
@@ -120,7 +120,7 @@ pub fn administers_network() -> bool {
     false
 }
 
-/// Moves this process into a network of its own.
+/// Moves this process into a new network namespace.
 ///
 /// # Errors
 /// Always.

@@ -1,14 +1,14 @@
-//! What keeps the target's side from being ready. All of it is found before the first connection.
+//! Errors while the target's side is prepared. All of them are found before the first connection.
 
 use std::io;
 
 /// Why the target's side is not ready. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
-    /// The name in the url has no address.
+    /// The name in the URL has no address.
     #[error(transparent)]
     Resolve(#[from] crate::net::ResolveError),
-    /// A server is there before the command was run, so it would be judged instead.
+    /// A server listened there before the command was run, so the contract would judge that server instead.
     #[error(
         "start `target.command`: something listens on {address} already\nhint: end it first, or leave `target.command` out and give its process id as `target.pid`"
     )]
@@ -16,29 +16,29 @@ pub enum HostError {
         /// Host and port of the url.
         address: String,
     },
-    /// The program could not be run at all.
+    /// The program could not be started.
     #[error("start `target.command`: run `{program}`: {source}")]
     Run {
         /// The first word of the command.
         program: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// It ended before it listened.
+    /// The program ended before it listened.
     #[error(
         "start `target.command`: `{program}` {how} before it listened on {address}{output}\nhint: it has to stay in the foreground, and to listen where `target.url` says"
     )]
     Ended {
         /// The first word of the command.
         program: String,
-        /// `ended with status 1`
+        /// How it ended, such as `ended with status 1`.
         how: String,
         /// Host and port of the url.
         address: String,
-        /// Its last lines, each on its own line with a line break before it; or nothing.
+        /// The last lines of its output, each after a line break; or nothing.
         output: String,
     },
-    /// It runs, and does not listen.
+    /// The program runs but does not listen.
     #[error(
         "start `target.command`: `{program}` did not listen on {address} within ten seconds{output}\nhint: it has to listen where `target.url` says"
     )]
@@ -47,21 +47,21 @@ pub enum HostError {
         program: String,
         /// Host and port of the url.
         address: String,
-        /// Its last lines, each on its own line with a line break before it; or nothing.
+        /// The last lines of its output, each after a line break; or nothing.
         output: String,
     },
-    /// Its start was given up on the way.
+    /// The start was cancelled before it finished.
     #[error("start `target.command`: given up")]
     GivenUp,
-    /// The process cannot be reached.
+    /// wsbench could not attach to the process.
     #[error("reach process {pid} of `target.pid`: {why}")]
     Attach {
-        /// As in the scenario.
+        /// The process id in the scenario.
         pid: u32,
-        /// What is wrong.
+        /// The reason.
         why: String,
     },
-    /// What makes sure that the target is left running could not be started.
+    /// The shell that guarantees that a stopped target continues could not be started.
     #[error("start a guard over the target's process (`sh`): {0}")]
     Guard(#[source] io::Error),
     /// The table of sockets cannot be read.
@@ -78,24 +78,24 @@ pub enum HostError {
         what: &'static str,
         /// The process, or one that it started.
         pid: u32,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// There is no network of our own.
+    /// wsbench could not enter a network namespace of its own.
     #[error(transparent)]
     Namespace(#[from] NamespaceError),
     /// A thread could not be started.
     #[error("start a thread: {0}")]
     Thread(#[source] io::Error),
-    /// Only Linux can.
+    /// The function exists only on Linux.
     #[error("{doing}: this system cannot do it\nhint: run wsbench on Linux")]
     Unsupported {
-        /// What was asked for.
+        /// The action that was asked for.
         doing: &'static str,
     },
 }
 
-/// Why there is no network of our own. Fits after "failed to".
+/// Why wsbench could not enter a network namespace of its own. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum NamespaceError {
     /// The system forbids it.
@@ -103,18 +103,18 @@ pub enum NamespaceError {
         "enter a network of its own: this system forbids user namespaces ({why})\nhint: `vanish` needs the right CAP_NET_ADMIN: run wsbench as root, or allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
     )]
     Forbidden {
-        /// The step that was refused, and what the system said.
+        /// The step that was refused, and the error of the system.
         why: String,
     },
-    /// Threads run already, so a namespace for all of the process is no longer possible.
+    /// Threads run already, so the whole process can no longer move into a namespace.
     #[error("enter a network of its own: {0} threads run already")]
     Threads(usize),
-    /// Something else.
+    /// Another error.
     #[error("enter a network of its own: {doing}: {source}")]
     System {
-        /// What was being done.
+        /// The step that failed.
         doing: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }

@@ -1,23 +1,23 @@
-//! What was done to the target's process, and when.
+//! The faults that were carried out on the target's process, with their times.
 
 use std::time::Instant;
 
 use crate::measure::Incident;
 use crate::scenario::Signal;
 
-/// One fault of the target, as it happened.
+/// One fault of the target that was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Happened {
-    /// What was done.
+    /// The signal.
     pub kind: Signal,
-    /// Just before the system took the signal: nothing that it brings about is sooner.
+    /// A time just before the signal was sent: no effect of the signal is earlier.
     pub began: Instant,
-    /// Just before the system took `SIGCONT`; `None` for `SIGTERM`.
+    /// A time just before `SIGCONT` was sent; `None` for `SIGTERM`.
     pub ended: Option<Instant>,
 }
 
 impl Happened {
-    /// The same on the clock of the run, which begins at `origin`. Concerns all cohorts.
+    /// The same fault in the time of the run, which starts at `origin`. Concerns all cohorts.
     pub fn incident(&self, origin: Instant) -> Incident {
         Incident {
             kind: name(self.kind),
@@ -28,16 +28,16 @@ impl Happened {
     }
 }
 
-/// Everything that was done to the target's process.
+/// All faults that were carried out on the target's process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Incidents {
-    /// In the order in which they began. Freezes that overlap are one.
+    /// The faults, in the order in which they began. Freezes that overlap are one.
     pub happened: Vec<Happened>,
-    /// Why a signal could not be sent, as when the target had ended; none was sent after that.
+    /// Why a signal could not be sent, such as that the target had ended; no signal was sent after that.
     pub failed: Option<String>,
 }
 
-/// As in scenarios and reports.
+/// The name in scenarios and reports.
 const fn name(signal: Signal) -> &'static str {
     match signal {
         Signal::Stop => "sigstop",
@@ -45,7 +45,7 @@ const fn name(signal: Signal) -> &'static str {
     }
 }
 
-/// Nanoseconds from one time to another; zero if it lies before.
+/// Nanoseconds from `origin` to `at`; zero if `at` is earlier.
 pub(super) fn nanos(origin: Instant, at: Instant) -> u64 {
     let since = at.saturating_duration_since(origin).as_nanos();
     u64::try_from(since).unwrap_or(u64::MAX)

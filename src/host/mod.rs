@@ -1,5 +1,5 @@
-//! The target's side, as far as it is on this machine: its process, its sockets, its resources.
-//! Linux only: elsewhere the same functions refuse, before the run.
+//! The target's side on this machine: its process, its sockets, its resources.
+//! Only for Linux: on other systems the same functions return an error before the run.
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;

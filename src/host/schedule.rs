@@ -1,21 +1,21 @@
-//! When faults of the target happen: a pure function of the scenario.
-//! Starts follow the golden ratio, so that each freeze comes in another phase of the server's own timers.
+//! The times at which the faults of the target happen: a pure function of the scenario.
+//! Starts follow the golden ratio, so that each freeze meets another phase of the server's own timers.
 
 use std::time::Duration;
 
 use crate::plan::fraction;
 use crate::scenario::{Signal, TargetFault};
 
-/// One time that a fault is planned for, from the start of measuring.
+/// One planned occurrence of a fault, in time from the start of measuring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Planned {
-    /// It begins.
+    /// The start.
     pub from: Duration,
-    /// It ends; `None`: never, as an end by `SIGTERM`.
+    /// The end; `None` for `SIGTERM`, which has none.
     pub until: Option<Duration>,
 }
 
-/// When one fault is planned for: `after + k * every + fraction(k) * phase` for each `k` below `repeat`.
+/// The planned times of one fault: `after + k * every + fraction(k) * phase` for each `k` below `repeat`.
 pub fn fault_times(fault: &TargetFault) -> Vec<Planned> {
     let one = |k| {
         let from = fault.after + fault.every * k + fault.phase.mul_f64(fraction(k));

@@ -1,16 +1,16 @@
-//! How often the kernel kept this process from running.
+//! How often the kernel throttled this process.
 
-/// What the kernel has counted for a group with a limit of processor time.
+/// The kernel's counters of a control group with a limit of processor time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Throttled {
-    /// Periods of the limit in which something ran.
+    /// The periods of the limit in which a process of the group ran.
     pub periods: u64,
-    /// Those in which it was used up.
+    /// The periods in which the limit was reached.
     pub throttled: u64,
 }
 
 impl Throttled {
-    /// What was counted since an earlier reading.
+    /// The difference to an earlier reading.
     pub fn since(self, before: Self) -> Self {
         Self {
             periods: self.periods.saturating_sub(before.periods),

@@ -1,22 +1,23 @@
-//! What is done to the target's process, step by step, for all faults together.
+//! Orders the actions on the target's process by time, for all its faults together.
 
 use std::time::Duration;
 
 use crate::host::schedule::fault_times;
 use crate::scenario::TargetFault;
 
-/// What to do at a time.
+/// An action on the target's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum TargetAction {
-    /// A freeze ends.
+    /// Ends a freeze.
     Thaw,
-    /// A freeze begins.
+    /// Starts a freeze.
     Freeze,
-    /// The process shall end.
+    /// Asks the process to end.
     Terminate,
 }
 
-/// All steps in order of time, from the start of measuring. A freeze that begins as another ends comes after it.
+/// All actions with their times from the start of measuring, in order. If one freeze ends when another starts, the end
+/// comes first.
 pub(super) fn steps(faults: &[TargetFault]) -> Vec<(Duration, TargetAction)> {
     let mut steps = Vec::new();
     for planned in faults.iter().flat_map(fault_times) {

@@ -1,4 +1,5 @@
-//! The processor time that this process may have: its affinity, and the limits of its groups (cgroup v1 and v2).
+//! The processor time that this process may use: its CPU affinity, and the limits of its control groups (cgroup v1 and
+//! v2).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,10 +8,11 @@ use rustix::thread::sched_getaffinity;
 
 use crate::host::Throttled;
 
-/// Where the hierarchies of groups are mounted.
+/// Where the control group hierarchies are mounted.
 const ROOT: &str = "/sys/fs/cgroup";
 
-/// How many cores this process may use at once, `0.2` for a fifth of one; `None` where the system does not say.
+/// The number of cores that this process may use at once, such as `0.2` for a fifth of one; `None` where the system
+/// does not say.
 pub fn allowed_cores() -> Option<f64> {
     let affinity = sched_getaffinity(None)
         .ok()
@@ -22,7 +24,8 @@ pub fn allowed_cores() -> Option<f64> {
     quotas.into_iter().chain(affinity).min_by(f64::total_cmp)
 }
 
-/// What the tightest limited group of this process has counted since it is there; `None` where none has a limit.
+/// What the control group of this process with the tightest limit has counted since it exists; `None` where no group
+/// has a limit.
 pub fn throttled() -> Option<Throttled> {
     let groups = groups();
     let limited = groups
@@ -32,13 +35,13 @@ pub fn throttled() -> Option<Throttled> {
     stat(&fs::read_to_string(tightest.join("cpu.stat")).ok()?)
 }
 
-/// The folders of the groups of this process that can limit its processor time, and of those above them.
+/// The folders of the control groups that can limit the processor time of this process, including parent groups.
 fn groups() -> Vec<PathBuf> {
     let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let mut found = Vec::new();
     for (mounts, path) in hierarchies(&text) {
         for mount in mounts {
-            // A container may not see the groups above its own, which is then the root.
+            // A container may not see the groups above its own; its own group is then the root.
             let inside = Path::new(path.trim_start_matches('/'));
             found.extend(
                 inside
@@ -50,7 +53,7 @@ fn groups() -> Vec<PathBuf> {
     found
 }
 
-/// Of `/proc/self/cgroup`: where the hierarchies with the processor's limits may be mounted, and the group in each.
+/// From `/proc/self/cgroup`: the possible mount points of the hierarchies with processor limits, and the group in each.
 fn hierarchies(text: &str) -> Vec<(Vec<String>, &str)> {
     let lines = text.lines().filter_map(|line| {
         let mut parts = line.splitn(3, ':');
@@ -75,19 +78,19 @@ fn quota(group: &Path) -> Option<f64> {
     }
 }
 
-/// `20000 100000`, or `max 100000` for none.
+/// Reads `20000 100000`; `None` for `max 100000`, which means no limit.
 fn of_v2(text: &str) -> Option<f64> {
     let (quota, period) = text.trim().split_once(' ')?;
     of_v1(quota, period)
 }
 
-/// The quota is -1 where there is none.
+/// Reads the quota and the period of v1; the quota is -1 if there is no limit.
 fn of_v1(quota: &str, period: &str) -> Option<f64> {
     let (quota, period): (f64, f64) = (quota.trim().parse().ok()?, period.trim().parse().ok()?);
     (quota > 0.0 && period > 0.0).then_some(quota / period)
 }
 
-/// Of `cpu.stat`, which has more lines in v2.
+/// Reads `cpu.stat`, which has more lines in v2.
 fn stat(text: &str) -> Option<Throttled> {
     let value = |key: &str| -> Option<u64> {
         let mut lines = text.lines().filter_map(|line| line.split_once(' '));

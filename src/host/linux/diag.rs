@@ -1,5 +1,5 @@
-//! The server's sockets in the system's table of them (sock_diag(7)): one question for each family of addresses, and
-//! one row for each socket.
+//! Reads the server's sockets from the system's table of sockets (sock_diag(7)): one request for each address family,
+//! and one row for each socket.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,35 +19,37 @@ const FIN_WAIT2: u8 = 5;
 const CLOSE_WAIT: u8 = 8;
 const LAST_ACK: u8 = 9;
 const CLOSING: u8 = 11;
-/// All that are asked for. `TIME_WAIT` holds nothing of the server's, and there can be very many.
+/// The states to ask for. Leaves out `TIME_WAIT`: such a socket holds nothing of the server's, and there can be very
+/// many.
 const STATES: u32 = 1 << ESTABLISHED
     | 1 << FIN_WAIT1
     | 1 << FIN_WAIT2
     | 1 << CLOSE_WAIT
     | 1 << LAST_ACK
     | 1 << CLOSING;
-/// The timer of a socket of which only the address is left, as in `TIME_WAIT` (`sk_diag_fill` of inet_diag.c).
+/// The timer value of a socket in `TIME_WAIT`, or in another state where only the address is left (`sk_diag_fill` of
+/// inet_diag.c).
 const TIMER_TIME_WAIT: u8 = 3;
 
-/// How far a socket has come.
+/// What the server and the system still hold of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
-    /// The server has it: `ESTABLISHED` or `CLOSE_WAIT`.
+    /// The server has it open: `ESTABLISHED` or `CLOSE_WAIT`.
     Open,
-    /// The server has closed it, and the system still holds it, perhaps with bytes to send.
+    /// The server has closed it, but the system still holds it, and may have bytes to send.
     Closed,
-    /// Only its address is left: no memory is held, though `FIN_WAIT2` may last a minute.
+    /// Only the address is left: no memory is held, although `FIN_WAIT2` may last a minute.
     Address,
 }
 
-/// One socket of the server's.
+/// One socket of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Row {
-    /// Names the socket, and no other until the system starts again.
+    /// Identifies the socket, unique until the system restarts.
     pub(super) cookie: u64,
     pub(super) client_port: u16,
     pub(super) held: Held,
-    /// Bytes sent and not acknowledged, or not yet sent.
+    /// The number of bytes that are not acknowledged, or not sent yet.
     pub(super) send_queue: u64,
 }
 
@@ -58,20 +60,20 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Opens it.
+    /// Opens the table.
     ///
     /// # Errors
-    /// The system has none.
+    /// The system has no such table.
     pub(super) fn open() -> io::Result<Self> {
         Ok(Self {
             netlink: Netlink::open(Some(SOCK_DIAG))?,
         })
     }
 
-    /// Adds the sockets with this local port whose both ends are on this machine.
+    /// Adds the sockets with this local port whose two ends are both on this machine.
     ///
     /// # Errors
-    /// What the kernel says; the rows are then not all there.
+    /// The error of the kernel; `rows` is then incomplete.
     pub(super) fn read(&mut self, port: u16, rows: &mut Vec<Row>) -> io::Result<()> {
         for family in [AF_INET, AF_INET6] {
             let mut add = |body: &[u8]| rows.extend(row(body, port));
@@ -81,19 +83,19 @@ impl Table {
     }
 }
 
-/// A `struct inet_diag_req_v2`: the family, the states, and the local port.
+/// A `struct inet_diag_req_v2` with the address family, the states, and the local port.
 fn question(family: u8, port: u16) -> Vec<u8> {
     let mut question = vec![family, IPPROTO_TCP, 0, 0];
     question.extend(STATES.to_ne_bytes());
     question.extend(port.to_be_bytes());
-    // The other port, both addresses and the interface: any.
+    // Any remote port, addresses and interface.
     question.extend([0; 2 + 16 + 16 + 4]);
-    // No cookie.
+    // No cookie, so that all sockets match.
     question.extend([0xff; 8]);
     question
 }
 
-/// A `struct inet_diag_msg`; `None` of a socket that does not concern us.
+/// Reads a `struct inet_diag_msg`; `None` for a socket that is not one of the wanted ones.
 fn row(body: &[u8], port: u16) -> Option<Row> {
     let body: &[u8; 72] = body.first_chunk()?;
     let [family, state, timer, ..] = *body;
@@ -107,7 +109,7 @@ fn row(body: &[u8], port: u16) -> Option<Row> {
         address(family, &body[8..24])?,
         address(family, &body[24..40])?,
     );
-    // From an address of this machine to the same one: no other machine can be there.
+    // A socket with the same address at both ends cannot have its other end on another machine.
     let is_here = remote.is_loopback() || remote == local;
     if port_at(4) != port || !is_here {
         return None;
@@ -125,7 +127,7 @@ fn row(body: &[u8], port: u16) -> Option<Row> {
     })
 }
 
-/// An address; one of IPv4 in the clothes of IPv6 is one of IPv4.
+/// Reads an address. Converts an IPv4-mapped IPv6 address to IPv4.
 fn address(family: u8, bytes: &[u8]) -> Option<IpAddr> {
     match family {
         AF_INET => Some(Ipv4Addr::from(*bytes.first_chunk::<4>()?).into()),
@@ -138,7 +140,7 @@ fn address(family: u8, bytes: &[u8]) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    /// As the kernel wrote them (Linux 6.18, x86_64): a server at 127.0.0.1:56403 or at [::]:56683.
+    /// Rows as the kernel wrote them (Linux 6.18, x86_64), of a server at 127.0.0.1:56403 or at [::]:56683.
     const ESTABLISHED_V4: &str = "02010000dc539d6a7f0000010000000000000000000000007f0000010000000000000000000000000000000001200000000000000000000000000000000000000000000094322700";
     const CLOSE_WAIT_V4: &str = "02080000dc539d6a7f0000010000000000000000000000007f0000010000000000000000000000000000000001200000000000000000000001000000000000000000000094322700";
     const FIN_WAIT1_WITH_QUEUE: &str = "02040100dc539d767f0000010000000000000000000000007f000001000000000000000000000000000000000220000000000000c800000000000000a1263b000000000000000000";
@@ -186,7 +188,7 @@ mod tests {
         let mut from_outside = own.clone();
         from_outside[24..28].copy_from_slice(&[192, 0, 2, 9]);
         assert_eq!(row(&from_outside, 56_403), None);
-        // The server at 192.0.2.9, and a client on the same machine.
+        // The server is at 192.0.2.9, and its client on the same machine.
         from_outside[8..12].copy_from_slice(&[192, 0, 2, 9]);
         assert!(row(&from_outside, 56_403).is_some());
     }

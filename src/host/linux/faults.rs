@@ -1,5 +1,5 @@
-//! Carries out the faults of the target: a thread that stops its process, lets it go on, and ends it, on time.
-//! However a run ends, a process that was stopped goes on.
+//! Carries out the faults of the target, on a thread that stops, continues and ends its process at the planned times.
+//! However a run ends, a stopped process is continued.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -17,25 +17,25 @@ use crate::host::error::HostError;
 use crate::host::happened::{Happened, Incidents};
 use crate::scenario::{Signal, TargetFault};
 
-/// The faults of the target, waiting for the start of measuring or on their way. Dropped, no more are carried out, and
-/// the process goes on.
+/// The faults of the target, waiting for the start of measuring or under way. When dropped, carries out no more faults
+/// and continues the process.
 #[derive(Debug)]
 pub struct Faults {
-    /// Breaks when no more shall be done.
+    /// Tells the start of measuring. Dropping it ends the thread.
     start: Option<Sender<Instant>>,
     thread: Option<JoinHandle<Incidents>>,
-    /// In case this process is killed while the target is stopped; a command has one of its own.
+    /// Continues the target if this process is killed meanwhile; a command has its own guard.
     _guard: Option<Guard>,
 }
 
 impl Faults {
-    /// Gets ready to carry out these faults. Nothing happens before [`Faults::measuring`].
+    /// Prepares these faults. Nothing happens before [`Faults::measuring`].
     ///
-    /// A freeze stops all of a command's process group; of a process that was there before only itself, not its
-    /// children. Freezes that overlap are one.
+    /// A freeze stops the whole process group of a command, but of a process that was there before only the process
+    /// itself, not its children. Freezes that overlap are one.
     ///
     /// # Errors
-    /// The system gives no thread or no shell.
+    /// The system cannot start a thread or a shell.
     pub fn start(process: &TargetProcess, faults: &[TargetFault]) -> Result<Self, HostError> {
         let steps = steps(faults);
         let freezes = steps.iter().any(|(_, step)| *step == TargetAction::Freeze);
@@ -56,7 +56,7 @@ impl Faults {
         })
     }
 
-    /// Measuring starts, or started, at this time: the faults count from here. Only the first call has an effect.
+    /// Sets the time at which measuring starts, from which the faults count. Only the first call has an effect.
     pub fn measuring(&self, from: Instant) {
         if let Some(start) = &self.start {
             // Fails only if all faults are done and the thread has ended.
@@ -64,7 +64,7 @@ impl Faults {
         }
     }
 
-    /// Carries out no more of them, lets the process go on, and tells what happened.
+    /// Carries out no more faults, continues the process, and returns what happened.
     pub fn stop(mut self) -> Incidents {
         self.end().unwrap_or_default()
     }
@@ -81,7 +81,7 @@ impl Drop for Faults {
     }
 }
 
-/// Takes the steps one by one, until all are done, one fails, or the sender of `told` is gone.
+/// Carries out the actions in order, until all are done, one fails, or the sender of `told` is dropped.
 fn carry_out(
     reach: &Reach,
     steps: &[(Duration, TargetAction)],
@@ -103,24 +103,24 @@ fn carry_out(
     hands.finish()
 }
 
-/// Whether the time has come; otherwise all is over.
+/// Waits until `at`; returns false if the sender was dropped before.
 fn wait_until(at: Instant, told: &Receiver<Instant>) -> bool {
     loop {
         match told.recv_timeout(at.saturating_duration_since(Instant::now())) {
             Err(RecvTimeoutError::Timeout) => return true,
             Err(RecvTimeoutError::Disconnected) => return false,
-            // Told again: the first time counts.
+            // Ignores a repeated start time: the first one counts.
             Ok(_) => {}
         }
     }
 }
 
-/// What holds the process, and what it did to it. Dropped, it lets go.
+/// Carries out actions on the process and notes them. Continues the process when dropped.
 struct Hands<'a> {
     reach: &'a Reach,
-    /// Freezes that should last now.
+    /// The number of freezes that are under way.
     freezes: u32,
-    /// Since when it is stopped.
+    /// When the process was stopped; `None` while it runs.
     stopped: Option<Instant>,
     done: Incidents,
 }
@@ -166,14 +166,14 @@ impl<'a> Hands<'a> {
         let Some(began) = self.stopped.take() else {
             return Ok(());
         };
-        // Taken before: it may have answered someone before the system returns.
+        // Takes the time before the signal, because the target may send an answer before the system call returns.
         let ended = Instant::now();
         let sent = self.reach.send(Posix::CONT);
         self.note(Signal::Stop, began, Some(ended));
         sent
     }
 
-    /// Sends a signal and tells when, as seen just before: what it brings about may come before we run again.
+    /// Sends a signal, and returns a time just before, because its effects may start before this thread continues.
     fn send(&self, signal: Posix) -> io::Result<Instant> {
         let at = Instant::now();
         self.reach.send(signal)?;
@@ -185,7 +185,7 @@ impl<'a> Hands<'a> {
     }
 
     fn finish(mut self) -> Incidents {
-        // An error means that it has ended.
+        // Ignores the error, which means that the process has ended.
         let _ = self.let_go();
         let mut done = mem::take(&mut self.done);
         done.happened.sort_by_key(|happened| happened.began);

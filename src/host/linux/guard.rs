@@ -1,5 +1,5 @@
-//! Makes good what only a living wsbench can: a target that was stopped goes on, and one that was started ends, even
-//! if wsbench is killed by SIGKILL. A small shell waits at a pipe, which breaks when wsbench is gone.
+//! Undoes what wsbench does to the target, even if wsbench is killed by SIGKILL: continues a target that was stopped,
+//! and ends one that was started. A small shell waits at a pipe, which breaks when wsbench is gone.
 
 use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use super::tree::MARK;
 
-/// `$1` is whom to signal, with a minus a group; `$2` whether it is to end; `$3` what marks the environment of those that
-/// came from it, wherever they went.
+/// The script of the shell. `$1` is the process to signal, or with a minus the group; `$2` says whether to end it; `$3`
+/// is the mark in the environment of all processes that the command started, even outside its group.
 const SCRIPT: &str = r#"
 marked() {
     for process in /proc/[0-9]*; do
@@ -30,23 +30,23 @@ kill -s KILL -- "$1"
 marked "$3" KILL
 "#;
 
-/// A shell that acts when this process ends without telling it to stop. Dropping the guard ends the shell.
+/// A shell that acts if this process ends without telling it to stop. Dropping the guard ends the shell.
 #[derive(Debug)]
 pub(super) struct Guard(Child);
 
 impl Guard {
-    /// Lets a process go on, once this one is gone.
+    /// Continues a process after this one is gone.
     ///
     /// # Errors
-    /// There is no `sh`.
+    /// The shell `sh` could not be started.
     pub(super) fn of_process(pid: u32) -> io::Result<Self> {
         Self::start(&pid.to_string(), "leave", "")
     }
 
-    /// Lets a group go on, and ends it and all that carries this value of [`MARK`], once this process is gone.
+    /// Continues a group, and ends it and all processes with this value of [`MARK`], after this process is gone.
     ///
     /// # Errors
-    /// There is no `sh`.
+    /// The shell `sh` could not be started.
     pub(super) fn of_group(group: u32, mark: &str) -> io::Result<Self> {
         Self::start(&format!("-{group}"), "end", &format!("{MARK}={mark}"))
     }
@@ -56,7 +56,7 @@ impl Guard {
         shell.args(["-c", SCRIPT, "wsbench guard", whom, what, mark]);
         shell.stdin(Stdio::piped());
         shell.stdout(Stdio::null()).stderr(Stdio::null());
-        // A signal to the group of a terminal must not reach it.
+        // Puts the shell into its own group, so that a signal from the terminal to wsbench's group does not reach it.
         shell.process_group(0);
         shell.spawn().map(Self)
     }

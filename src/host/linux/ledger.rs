@@ -1,4 +1,4 @@
-//! What became of the server's sockets, from one look at the table to the next. Pure: it is told the time.
+//! Follows the server's sockets from one reading of the table to the next. Pure: the caller passes the time.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,18 +8,18 @@ use super::diag::{Held, Row};
 use crate::host::happened::nanos;
 use crate::measure::{SocketEnd, Sockets};
 
-/// Sockets that are kept.
+/// The most sockets that are kept.
 pub(super) const MAX_SOCKETS: usize = 200_000;
 
-/// The server's sockets, seen again and again. A time is that of the end of a look: never too early, and too late by
-/// at most the time between two looks.
+/// The server's sockets, from repeated readings of the table. Each time is that of the end of a reading: never too
+/// early, and too late by at most the time between two readings.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     kept: Vec<Kept>,
-    /// The sockets that are in the table, by their cookie. The system bounds how many there can be.
+    /// The sockets that are in the table, by cookie. Their number is limited by the system.
     live: HashMap<u64, Live>,
     looks: u64,
-    /// When the last look began.
+    /// When the last reading began.
     last: Option<Instant>,
     longest_gap: Duration,
     more: u64,
@@ -36,17 +36,17 @@ struct Kept {
 
 #[derive(Debug)]
 struct Live {
-    /// Where it is kept; `None`: there was no room.
+    /// The index in `kept`; `None` if there was no room.
     at: Option<usize>,
-    /// The last look that saw it.
+    /// The number of the last reading that contained it.
     look: u64,
-    /// The first look since then that did not. A table that changes while it is read can leave out a row, so it takes
-    /// two looks to believe it.
+    /// The end of the first reading since then without it. A table that changes while it is read can miss a row, so a
+    /// socket counts as gone only after two readings without it.
     missed: Option<Instant>,
 }
 
 impl Ledger {
-    /// Enters one look at the table, from its first row to its last.
+    /// Adds one reading of the table, with the times at which it began and ended.
     pub(super) fn look(&mut self, began: Instant, ended: Instant, rows: &[Row]) {
         self.looks += 1;
         self.gap(began, ended);
@@ -71,7 +71,7 @@ impl Ledger {
         });
     }
 
-    /// What became of them. Looks ended at `ended`; the clock of the run began at `origin`.
+    /// What happened to the sockets. The readings ended at `ended`; the time of the run starts at `origin`.
     pub(super) fn close(&self, ended: Instant, origin: Instant) -> Sockets {
         let since_last = self.last.map(|last| ended.saturating_duration_since(last));
         let longest_gap = self.longest_gap.max(since_last.unwrap_or_default());
@@ -90,7 +90,7 @@ impl Ledger {
         }
     }
 
-    /// Something can have happened from the beginning of one look to the end of the next.
+    /// Updates the longest gap. A change can happen at any time from the start of one reading to the end of the next.
     fn gap(&mut self, began: Instant, ended: Instant) {
         let from = self.last.replace(began).unwrap_or(began);
         self.longest_gap = self.longest_gap.max(ended.saturating_duration_since(from));
@@ -139,7 +139,7 @@ impl Ledger {
     }
 }
 
-/// It is no longer in the table.
+/// Notes that a socket is no longer in the table.
 fn end(kept: &mut [Kept], live: &Live, missed: Instant) {
     if let Some(kept) = live.at.map(|at| &mut kept[at]) {
         kept.left.get_or_insert(missed);
@@ -151,7 +151,7 @@ fn end(kept: &mut [Kept], live: &Live, missed: Instant) {
 mod tests {
     use super::*;
 
-    /// A ledger, a clock that is set by hand, and the port of the only client.
+    /// A ledger with a clock that the test sets, and the port of the only client.
     struct Story {
         ledger: Ledger,
         origin: Instant,
@@ -170,7 +170,7 @@ mod tests {
             }
         }
 
-        /// Twenty milliseconds later, a look that takes one.
+        /// Reads these rows 20 ms later, in a reading that takes 1 ms.
         fn sees(&mut self, rows: &[(u64, Held, u64)]) -> &mut Self {
             let rows = rows.iter().map(|&(cookie, held, send_queue)| Row {
                 cookie,
@@ -224,7 +224,7 @@ mod tests {
         let mut story = Story::begin();
         story.sees(&[(1, Held::Open, 7)]);
         story.sees(&[(1, Held::Address, 0)]).sees(&[]).sees(&[]);
-        // Another, that was in its last minute when the watch began.
+        // Of another socket only the address was left when the watch began.
         story.sees(&[(2, Held::Address, 0)]);
         let sockets = story.ends();
         assert_eq!(ms(&sockets), [(20, Some(40), Some(40))]);
@@ -253,11 +253,11 @@ mod tests {
     fn the_resolution_is_the_longest_time_in_which_something_was_not_seen() {
         let mut story = Story::begin();
         story.sees(&[]).sees(&[]);
-        // From the beginning of one look to the end of the next.
+        // Counts from the start of one reading to the end of the next.
         assert_eq!(story.ledger.longest_gap, Duration::from_millis(21));
         story.now += Duration::from_millis(30);
         story.sees(&[]);
-        // A look that failed, just before the end.
+        // The last reading before the end failed.
         story.now += Duration::from_millis(70);
         assert_eq!(story.ends().resolution_ns, 71_000_000);
     }

@@ -1,5 +1,5 @@
-//! A network of our own (user_namespaces(7), network_namespaces(7)): in it this process may do what `vanish` needs, and
-//! only the programs that it starts from now on can be reached.
+//! A network namespace of wsbench's own (user_namespaces(7), network_namespaces(7)). It gives this process the rights
+//! that `vanish` needs, but only programs that it starts from then on can be reached.
 
 use std::{fs, io};
 
@@ -10,7 +10,7 @@ use crate::host::error::NamespaceError;
 
 const RTM_NEWLINK: u16 = 16;
 const IFF_UP: u32 = 1;
-/// The loopback is the first in every network (`LOOPBACK_IFINDEX`).
+/// The index of the loopback, which is the first interface in every network (`LOOPBACK_IFINDEX`).
 const LOOPBACK: i32 = 1;
 
 /// Whether this process may administer its network (CAP_NET_ADMIN).
@@ -18,8 +18,8 @@ pub fn administers_network() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::NET_ADMIN))
 }
 
-/// Moves this process into a new user namespace, as its root, and into a new network, which has a loopback and nothing
-/// else. Files, and what they are reached as, stay the same. Has to come before any thread is started.
+/// Moves this process into a new user namespace, as its root, and into a new network that has only a loopback. Access
+/// to files stays the same. Must be called before any thread is started.
 ///
 /// # Errors
 /// The system forbids it, or threads run already.
@@ -29,7 +29,7 @@ pub fn enter() -> Result<(), NamespaceError> {
     if threads > 1 {
         return Err(NamespaceError::Threads(threads));
     }
-    // Until the mapping is written, every user id inside is the overflow id.
+    // Reads the ids first: until the mapping is written, every user id inside is the overflow id.
     let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
     unshare().map_err(|error| failed("unshare", error))?;
     let write = |file: &'static str, text: String| {
@@ -52,28 +52,28 @@ fn unshare() -> io::Result<()> {
     )?)
 }
 
-/// A `struct ifinfomsg` that changes one flag.
+/// Sets the loopback up, by a `struct ifinfomsg` that changes one flag.
 fn loopback_up() -> io::Result<()> {
     let mut body = vec![0; 4];
     body.extend(LOOPBACK.to_ne_bytes());
     body.extend(IFF_UP.to_ne_bytes());
-    // Which flags change.
+    // The mask of the flags that change.
     body.extend(IFF_UP.to_ne_bytes());
     Netlink::open(None)?.order(RTM_NEWLINK, &body)
 }
 
-/// What may be forbidden and what not, by what the system says of it.
+/// Tells by the error code whether the system forbids namespaces, or something else failed.
 fn failed(doing: &'static str, source: io::Error) -> NamespaceError {
     use rustix::io::Errno;
 
     let forbids = [
-        // A rule of the system's (seccomp, AppArmor, a switch of its own).
+        // A rule of the system (seccomp, AppArmor, or a setting against namespaces).
         Errno::PERM,
         Errno::ACCESS,
-        // `user.max_user_namespaces`, or `user.max_net_namespaces`.
+        // The limit `user.max_user_namespaces` or `user.max_net_namespaces`.
         Errno::NOSPC,
         Errno::USERS,
-        // A kernel without them.
+        // A kernel without such namespaces.
         Errno::INVAL,
         Errno::NOSYS,
     ];

@@ -1,4 +1,4 @@
-//! Questions to the kernel by netlink (netlink(7)): one message out, several back.
+//! Requests to the kernel over netlink (netlink(7)): one message out, several back.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -9,22 +9,22 @@ use rustix::net::{
     AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
 };
 
-/// The kernel answers at once, or not at all.
+/// The timeout of a request. The kernel answers at once, or not at all.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-/// The kernel sends at most 32 KiB at once (`netlink_dump`).
+/// The size of the receive buffer. The kernel sends at most 32 KiB at once (`netlink_dump`).
 const BUFFER: usize = 64 << 10;
-/// Length, kind, flags, sequence and port.
+/// The length of a header: length, kind, flags, sequence and port.
 const HEADER: usize = 16;
 
 const NLM_F_REQUEST: u16 = 0x1;
-/// Answer with an error of zero where there is nothing else to answer.
+/// Asks for an answer with error code zero if there is no other answer.
 const NLM_F_ACK: u16 = 0x4;
-/// Everything that matches.
+/// Asks for all entries that match.
 const NLM_F_DUMP: u16 = 0x300;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 
-/// A socket to the kernel.
+/// A netlink socket to the kernel.
 #[derive(Debug)]
 pub(super) struct Netlink {
     socket: OwnedFd,
@@ -33,10 +33,10 @@ pub(super) struct Netlink {
 }
 
 impl Netlink {
-    /// Opens one. `None` is NETLINK_ROUTE: routes and links.
+    /// Opens a socket. `None` is NETLINK_ROUTE: routes and links.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub(super) fn open(protocol: Option<Protocol>) -> io::Result<Self> {
         let (family, flags) = (AddressFamily::NETLINK, SocketFlags::CLOEXEC);
         let socket = socket_with(family, SocketType::RAW, flags, protocol)?;
@@ -48,18 +48,18 @@ impl Netlink {
         })
     }
 
-    /// Asks for something to be done.
+    /// Requests a change.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The error of the kernel.
     pub(super) fn order(&mut self, kind: u16, body: &[u8]) -> io::Result<()> {
         self.ask(kind, NLM_F_REQUEST | NLM_F_ACK, body, &mut |_| {})
     }
 
-    /// Asks for everything that matches, and hands over the body of each answer.
+    /// Requests all entries that match, and passes the body of each answer on.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The error of the kernel.
     pub(super) fn dump(
         &mut self,
         kind: u16,
@@ -82,7 +82,7 @@ impl Netlink {
         loop {
             let (read, _) = recv(&self.socket, &mut self.buffer[..], RecvFlags::empty())?;
             for answer in answers(&self.buffer[..read]) {
-                // What is left of a question that was given up.
+                // Skips the remaining answers of an earlier request that was given up.
                 if answer.sequence != self.sequence {
                     continue;
                 }
@@ -95,7 +95,7 @@ impl Netlink {
     }
 }
 
-/// One message of the kernel.
+/// One message from the kernel.
 struct Answer<'a> {
     kind: u16,
     sequence: u32,
@@ -109,20 +109,20 @@ fn message(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
     message.extend(kind.to_ne_bytes());
     message.extend(flags.to_ne_bytes());
     message.extend(sequence.to_ne_bytes());
-    // The port of the sender: the kernel fills it in.
+    // The port of the sender, which the kernel fills in.
     message.extend([0; 4]);
     message.extend(body);
     message
 }
 
-/// The messages in what was read at once; ends at the first that is not whole.
+/// The messages in the bytes of one read; ends at the first incomplete one.
 fn answers(mut bytes: &[u8]) -> impl Iterator<Item = Answer<'_>> {
     std::iter::from_fn(move || {
         let (header, _) = bytes.split_first_chunk::<HEADER>()?;
         let [l0, l1, l2, l3, k0, k1, _, _, s0, s1, s2, s3, ..] = *header;
         let length = u32::from_ne_bytes([l0, l1, l2, l3]) as usize;
         let body = bytes.get(HEADER..length)?;
-        // The next one begins at a multiple of four.
+        // The next message starts at a multiple of four bytes.
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
         Some(Answer {
             kind: u16::from_ne_bytes([k0, k1]),
@@ -132,7 +132,7 @@ fn answers(mut bytes: &[u8]) -> impl Iterator<Item = Answer<'_>> {
     })
 }
 
-/// The end of an answer begins with an error number below zero, or with zero.
+/// Reads the start of a final answer: zero, or a negative error number.
 fn outcome(body: &[u8]) -> io::Result<()> {
     match body.first_chunk().map(|code| i32::from_ne_bytes(*code)) {
         Some(code @ ..0) => Err(io::Error::from_raw_os_error(code.saturating_neg())),

@@ -1,4 +1,4 @@
-//! The target's process: a command that wsbench starts and ends, or one that runs already and is only reached.
+//! The target's process: a command that wsbench starts and ends, or a process that runs already, to which it attaches.
 
 use std::io::{self, PipeReader};
 use std::net::{SocketAddr, TcpStream};
@@ -17,20 +17,20 @@ use crate::host::error::HostError;
 use crate::net::resolve;
 use crate::scenario::{Process, WsUrl};
 
-/// From the start of a command until it listens.
+/// The longest time from the start of a command until it listens.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between two looks whether it listens.
+/// The time between two checks whether it listens.
 const LOOK: Duration = Duration::from_millis(10);
-/// For one look. A listening port of this machine answers at once.
+/// The timeout of one check. A listening port of this machine answers at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The target's process. Dropped, a command ends: SIGCONT and SIGTERM to its group and to what it started and left the
-/// group, and SIGKILL after three seconds. A process that was there before is left as it was.
+/// The target's process. When dropped, ends a command: sends SIGCONT and SIGTERM to its group and to the processes that
+/// it started outside the group, and SIGKILL after three seconds. Leaves a process that was there before as it was.
 #[derive(Debug)]
 pub struct TargetProcess {
     pid: u32,
     reach: Arc<Reach>,
-    /// `None`: it was there before.
+    /// `None` if the process was there before.
     own: Option<Own>,
 }
 
@@ -38,13 +38,13 @@ pub struct TargetProcess {
 struct Own {
     child: Child,
     tail: Tail,
-    /// In case this process is killed. Stands down last.
+    /// Ends the command if this process is killed. Dropped last.
     _guard: Guard,
 }
 
 impl TargetProcess {
-    /// What the scenario says of the target's process; `None` where it says nothing. `gives_up` is asked while a
-    /// command does not listen yet.
+    /// The process that the scenario gives; `None` where it gives none. While a command does not listen yet, `gives_up`
+    /// is asked whether to cancel.
     ///
     /// # Errors
     /// See [`TargetProcess::start`] and [`TargetProcess::attach`]; [`HostError::GivenUp`].
@@ -62,12 +62,12 @@ impl TargetProcess {
         }
     }
 
-    /// Runs a command, in a process group of its own, and waits until something listens on the port, up to ten
-    /// seconds. Its standard input is a pipe that stays open as long as it may run; of its output the last twenty
-    /// lines are kept.
+    /// Runs a command in a process group of its own, and waits up to ten seconds until something listens on the port.
+    /// The standard input of the command is a pipe that stays open as long as it may run; the last twenty lines of its
+    /// output are kept.
     ///
     /// # Errors
-    /// Something listens there already, the command cannot be run, or it ends or stays silent instead of listening.
+    /// Something listens there already, the command cannot be run, or it ends or does not listen in time.
     pub fn start(command: &[String], host: &str, port: u16) -> Result<Self, HostError> {
         Self::start_unless(command, host, port, &|| false)
     }
@@ -118,7 +118,8 @@ impl TargetProcess {
         }
     }
 
-    /// Reaches a process that runs already. Signals go to it alone and not to its children; it is never ended.
+    /// Attaches to a process that runs already. Signals go to this process only, not to its children; it is never
+    /// ended.
     ///
     /// # Errors
     /// There is no such process, or this user may not send signals to it.
@@ -130,12 +131,12 @@ impl TargetProcess {
         })
     }
 
-    /// Its number.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// How it ended, as `ended with status 1`; `None` while it runs.
+    /// How it ended, such as `ended with status 1`; `None` while it runs.
     pub fn ended(&self) -> Option<String> {
         match &*self.reach {
             Reach::Group(group) => group.ended(),
@@ -143,14 +144,14 @@ impl TargetProcess {
         }
     }
 
-    /// The last lines it said, twenty at most, standard output and standard error in one; none of a process that was
-    /// there before.
+    /// The last lines of its output, twenty at most, standard output and standard error together; empty for a process
+    /// that was there before.
     pub fn last_lines(&self) -> Vec<String> {
         let own = self.own.as_ref();
         own.map_or_else(Vec::new, |own| own.tail.lines())
     }
 
-    /// Whom its signals reach.
+    /// The processes that its signals reach.
     pub(super) fn reach(&self) -> &Arc<Reach> {
         &self.reach
     }
@@ -160,7 +161,7 @@ impl TargetProcess {
         self.own.is_some()
     }
 
-    /// Takes charge of a child, or ends it.
+    /// Takes over a child process; ends it if that fails.
     fn own(mut child: Child, output: PipeReader, mark: String) -> Result<Self, HostError> {
         let guard = Guard::of_group(child.id(), &mark).map_err(HostError::Guard);
         let group = Group::of(&child, mark);
@@ -182,7 +183,7 @@ impl TargetProcess {
         }
     }
 
-    /// Its last lines as part of a message.
+    /// The last lines of its output, as part of a message.
     fn said(&self) -> String {
         if let Some(own) = &self.own {
             own.tail.settle();
@@ -200,14 +201,14 @@ impl Drop for TargetProcess {
     }
 }
 
-/// A value of [`tree::MARK`] that no other command has.
+/// A value of [`tree::MARK`] that is unique to this command.
 fn mark() -> String {
     static COMMANDS: AtomicU32 = AtomicU32::new(0);
     let number = COMMANDS.fetch_add(1, Ordering::Relaxed);
     format!("{}.{number}", std::process::id())
 }
 
-/// Runs a command as the first process of a group, with one pipe for all that it says.
+/// Runs a command as the first process of a new group, with one pipe for standard output and standard error.
 fn run(command: &[String], mark: &str) -> io::Result<(Child, PipeReader)> {
     let (program, arguments) = command
         .split_first()
@@ -224,7 +225,7 @@ fn run(command: &[String], mark: &str) -> io::Result<(Child, PipeReader)> {
     Ok((child, output))
 }
 
-/// Where the target shall listen.
+/// Where the target should listen.
 struct Listener {
     addresses: Vec<SocketAddr>,
     shown: String,
@@ -242,7 +243,7 @@ impl Listener {
         })
     }
 
-    /// Whether any of the addresses takes a connection.
+    /// Whether any of the addresses accepts a connection.
     fn is_there(&self) -> bool {
         let mut addresses = self.addresses.iter();
         addresses.any(|address| {
@@ -252,8 +253,8 @@ impl Listener {
     }
 }
 
-/// Whether a dial connected to itself: possible where nothing listens and the port is in the range for clients (TCP
-/// simultaneous open).
+/// Whether a dial has connected to itself. This is possible if nothing listens and the port is in the range for clients
+/// (TCP simultaneous open).
 fn met_itself(stream: &TcpStream) -> bool {
     let ends = (stream.local_addr(), stream.peer_addr());
     matches!(ends, (Ok(local), Ok(peer)) if local == peer)

@@ -1,5 +1,5 @@
-//! Whom a signal reaches: the group of a command that wsbench started, or one process that runs already.
-//! A number that the system may have given to another process since is never signalled.
+//! The processes that a signal reaches: the group of a command that wsbench started, or one process that runs already.
+//! Never signals a process id that the system may have given to another process since.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -17,25 +17,25 @@ use rustix::process::{
 use super::tree;
 use crate::host::error::HostError;
 
-/// From SIGTERM to SIGKILL.
+/// The time from SIGTERM to SIGKILL.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
-/// Between two looks whether all have ended.
+/// The time between two checks whether all processes have ended.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Whom a signal reaches.
+/// The processes that a signal reaches.
 #[derive(Debug)]
 pub(super) enum Reach {
-    /// A command and everything it has started that stayed in its group. At the end also what left it.
+    /// A command and all processes in its group. When it is ended, also those that it started and that left the group.
     Group(Group),
     /// One process, without its children.
     One(One),
 }
 
 impl Reach {
-    /// Sends a signal, which has been queued when this returns.
+    /// Sends a signal, which is queued when this returns.
     ///
     /// # Errors
-    /// It has ended.
+    /// The process has ended.
     pub(super) fn send(&self, signal: Signal) -> io::Result<()> {
         match self {
             Self::Group(group) => group.send(signal),
@@ -43,7 +43,7 @@ impl Reach {
         }
     }
 
-    /// Whether anyone is left. A process that has ended takes signals until it is waited for, without an effect.
+    /// Whether any process is alive. A process that has ended accepts signals without effect until it is waited for.
     pub(super) fn lives(&self) -> bool {
         match self {
             Self::Group(group) => tree::group_lives(group.leader.as_raw_pid().unsigned_abs()),
@@ -52,19 +52,19 @@ impl Reach {
     }
 }
 
-/// A process that was there before.
+/// A process that was there before the run.
 #[derive(Debug)]
 pub(super) struct One {
     pid: u32,
-    /// Stands for it, whatever becomes of its number.
+    /// A handle of the process (pidfd), which stays valid whatever happens to its id.
     process: OwnedFd,
 }
 
 impl One {
-    /// Opens it.
+    /// Opens the process.
     ///
     /// # Errors
-    /// There is none, it is this one, or it belongs to another user.
+    /// There is no such process, it is wsbench itself, or it belongs to another user.
     pub(super) fn open(pid: u32) -> Result<Self, HostError> {
         let refused = |why: &str| HostError::Attach {
             pid,
@@ -92,18 +92,18 @@ fn open(pid: u32) -> rustix::io::Result<OwnedFd> {
     Ok(process)
 }
 
-/// The group of a command, named after its first process.
+/// The group of a command, identified by its first process.
 #[derive(Debug)]
 pub(super) struct Group {
     leader: Pid,
-    /// The value of [`tree::MARK`] in the environment of all that came from it.
+    /// The value of [`tree::MARK`] in the environment of all processes that the command started.
     mark: String,
-    /// Once the leader has been waited for, its number and the group's may become another's.
+    /// Whether the leader was waited for. After that, its id and the group's may belong to other processes.
     is_over: Mutex<bool>,
 }
 
 impl Group {
-    /// The group of a child that was started as the first of its own, with this mark.
+    /// The group of a child that was started with this mark as the first process of its own group.
     pub(super) fn of(child: &Child, mark: String) -> Self {
         Self {
             leader: Pid::from_child(child),
@@ -112,12 +112,12 @@ impl Group {
         }
     }
 
-    /// How its first process ended, as `ended with status 1`; `None` while it runs.
+    /// How its first process ended, such as `ended with status 1`; `None` while it runs.
     pub(super) fn ended(&self) -> Option<String> {
         if *self.lock() {
             return Some("has been ended".to_owned());
         }
-        // It is not waited for, so that its number stays its own.
+        // Does not wait for the process (WNOWAIT), so that its id is not reused.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         let status = waitid(WaitId::Pid(self.leader), options).ok()??;
         Some(match (status.exit_status(), status.terminating_signal()) {
@@ -127,10 +127,10 @@ impl Group {
         })
     }
 
-    /// Ends all of it, and what it started and left its group: lets it go on, asks, waits up to three seconds, and makes
-    /// sure.
+    /// Ends all processes of the group, and those that it started outside the group: sends SIGCONT and SIGTERM, waits
+    /// up to three seconds, and sends SIGKILL.
     pub(super) fn end(&self, leader: &mut Child) {
-        // Errors here mean that nobody is left.
+        // Ignores errors, which mean that the process has ended.
         let send = |signal: Signal| {
             let _ = self.send(signal);
             for stray in self.strays() {
@@ -154,7 +154,8 @@ impl Group {
             || !tree::marked(&self.mark).is_empty()
     }
 
-    /// Those that came from it and are not in its group, open, so that a signal reaches no other process.
+    /// Handles of the processes that it started and that are not in its group, so that a signal cannot reach another
+    /// process.
     fn strays(&self) -> Vec<OwnedFd> {
         let group = self.leader.as_raw_pid().unsigned_abs();
         let in_group = |pid: u32| tree::row(pid).is_some_and(|row| row.group == group);
@@ -162,7 +163,7 @@ impl Group {
             .filter(|pid| !in_group(*pid))
             .filter_map(|pid| Some((pid, open(pid).ok()?)))
             .collect();
-        // A number that was given to another process before it was opened has no mark.
+        // Checks the mark again: an id that was reused before it was opened belongs to a process without the mark.
         let marked = tree::marked(&self.mark);
         let still = opened.into_iter().filter(|(pid, _)| marked.contains(pid));
         still.map(|(_, process)| process).collect()

@@ -1,4 +1,4 @@
-//! Watches the server's own sockets: a thread that looks at the system's table of them again and again.
+//! Watches the server's sockets: a thread that reads the system's table of sockets repeatedly.
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -10,29 +10,29 @@ use super::ledger::Ledger;
 use crate::host::error::HostError;
 use crate::measure::Sockets;
 
-/// From the beginning of one look to that of the next, at least.
+/// The least time from the start of one reading to the start of the next.
 const LOOK: Duration = Duration::from_millis(20);
-/// A look costs the load some time of a core: not more than one part in so many.
+/// Limits the processor time that readings take from the load: at most one part in this many of one core.
 const SHARE: u32 = 5;
 
-/// A watch over the server's sockets. Dropped, it ends.
+/// A watch over the server's sockets. Ends when dropped.
 #[derive(Debug)]
 pub struct Watch {
-    /// Breaks when it shall end.
+    /// Dropping it ends the thread.
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<Ledger>>,
 }
 
 impl Watch {
-    /// Watches all sockets with this local port whose other end is on this machine too: every 20 ms, and less often
-    /// where a look takes more than 4 ms. A socket that the server has closed is gone when the client's system has
+    /// Watches all sockets with this local port whose other end is on this machine too: every 20 ms, and less often if
+    /// a reading takes more than 4 ms. A socket that the server has closed is gone when the client's system has
     /// acknowledged that, which can take 40 ms (a delayed ACK).
     ///
     /// # Errors
-    /// The system has no table of sockets (`sock_diag`), or gives no thread.
+    /// The system has no table of sockets (`sock_diag`), or cannot start a thread.
     pub fn start(port: u16) -> Result<Self, HostError> {
         let mut looker = Looker::open(port).map_err(HostError::Sockets)?;
-        // The first look is taken here, so that a table which cannot be read is known before the run.
+        // Takes the first reading here, so that a table that cannot be read is found before the run.
         looker.look().map_err(HostError::Sockets)?;
         let (end, told) = channel();
         let thread = thread::Builder::new()
@@ -45,8 +45,8 @@ impl Watch {
         })
     }
 
-    /// Takes two last looks, and tells what became of the sockets, on the clock of the run, which began at `origin`.
-    /// `None` if the watch broke.
+    /// Takes two last readings, and returns what happened to the sockets, in the time of the run, which starts at
+    /// `origin`. `None` if the thread panicked.
     pub fn stop(mut self, origin: Instant) -> Option<Sockets> {
         let ledger = self.finish()?;
         Some(ledger.close(Instant::now(), origin))
@@ -68,7 +68,7 @@ struct Looker {
     port: u16,
     table: Table,
     ledger: Ledger,
-    /// Of the last look; kept for its room.
+    /// The rows of the last reading; kept to reuse the memory.
     rows: Vec<Row>,
 }
 
@@ -85,11 +85,11 @@ impl Looker {
     fn watch(mut self, told: &Receiver<()>) -> Ledger {
         loop {
             let began = Instant::now();
-            // A look that failed widens the gap to the next, which is told.
+            // Ignores the error: a failed reading widens the gap to the next one, and the resolution shows that.
             let _ = self.look();
             let rest = rest(began.elapsed());
             if told.recv_timeout(rest) != Err(RecvTimeoutError::Timeout) {
-                // It takes two to see that a socket is gone.
+                // Reads twice, because a socket counts as gone only after two readings without it.
                 for _ in 0..2 {
                     let _ = self.look();
                 }
@@ -107,7 +107,7 @@ impl Looker {
     }
 }
 
-/// How long to wait after a look that took so long.
+/// The pause after a reading that took this long.
 fn rest(took: Duration) -> Duration {
     (LOOK.saturating_sub(took)).max(took * (SHARE - 1))
 }
@@ -121,14 +121,14 @@ mod tests {
 
     use super::*;
 
-    /// A connection: the client's end and the server's.
+    /// Makes a connection; returns the client's end and the server's.
     fn connect(listener: &TcpListener) -> (TcpStream, TcpStream) {
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, _) = listener.accept().unwrap();
         (client, server)
     }
 
-    /// What was seen of a client's connection.
+    /// The entry of a client's connection.
     fn seen(sockets: &Sockets, client: u16) -> crate::measure::SocketEnd {
         let ends = &sockets.ends;
         *ends.iter().find(|end| end.client_port == client).unwrap()
@@ -142,7 +142,7 @@ mod tests {
         let (kept_client, kept) = connect(&listener);
         let (closed_client, closed) = connect(&listener);
         let (slow_client, mut slow) = connect(&listener);
-        // Until nothing more fits.
+        // Writes until the buffers are full.
         slow.set_nonblocking(true).unwrap();
         while slow.write(&[0; 65_536]).is_ok() {}
         assert_eq!(slow.write(&[0]).unwrap_err().kind(), ErrorKind::WouldBlock);
@@ -150,7 +150,7 @@ mod tests {
 
         drop((closed, slow));
         let port = |client: &TcpStream| client.local_addr().unwrap().port();
-        // A client's system may take 40 ms to acknowledge a FIN; only then is the server's socket gone.
+        // The client's system may take 40 ms to acknowledge a FIN; only then is the server's socket gone.
         let deadline = origin + Duration::from_secs(10);
         let sockets = loop {
             looker.look().unwrap();
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!((still_open.left_ns, still_open.gone_ns), (None, None));
         let released = seen(&sockets, port(&closed_client));
         assert!(released.left_ns.is_some() && released.gone_ns.is_some());
-        // The system holds what the client does not read, though the server has closed.
+        // The system holds the bytes that the client does not read, although the server has closed.
         let orphan = seen(&sockets, port(&slow_client));
         assert!(orphan.left_ns.is_some());
         assert_eq!(orphan.gone_ns, None);
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_watch_sees_clients_of_both_families() {
-        // Where the machine has IPv6, a server of both; its clients of IPv4 are then in the table of IPv6.
+        // If the machine has IPv6, the server listens on both; its IPv4 clients are then in the IPv6 table.
         let (listener, hosts) = match TcpListener::bind("[::]:0") {
             Ok(both) => (both, vec!["127.0.0.1", "::1"]),
             Err(_) => (TcpListener::bind("127.0.0.1:0").unwrap(), vec!["127.0.0.1"]),

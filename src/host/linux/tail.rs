@@ -1,4 +1,4 @@
-//! The last lines a process has said, for the message that tells why it did not start.
+//! Keeps the last lines of a process's output, for the message that explains why it did not start.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
@@ -7,23 +7,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
 
-/// Lines that are kept.
+/// The number of lines that are kept.
 const LINES: usize = 20;
-/// Bytes of a line; a longer one is cut into several.
+/// The most bytes of a line; a longer one is split.
 const MAX_LINE: u64 = 1 << 10;
-/// What a process said last may still be on its way when it has ended.
+/// The longest wait for the last output of a process that has ended, which may still be in the pipe.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// The last twenty lines of an output, which is read to its end.
+/// The last twenty lines of an output, which is read until its end.
 #[derive(Debug)]
 pub(super) struct Tail {
     lines: Arc<Mutex<VecDeque<String>>>,
-    /// Nothing is ever sent: it breaks at the end of the output.
+    /// Nothing is ever sent on this channel: it breaks at the end of the output.
     end: Receiver<()>,
 }
 
 impl Tail {
-    /// Reads an output in a thread of its own.
+    /// Reads an output on a thread of its own.
     ///
     /// # Errors
     /// The thread cannot be started.
@@ -40,7 +40,7 @@ impl Tail {
         Ok(Self { lines, end })
     }
 
-    /// The last lines until now.
+    /// The last lines so far.
     pub(super) fn lines(&self) -> Vec<String> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().cloned().collect()
@@ -48,7 +48,8 @@ impl Tail {
 
     /// Waits briefly for the end of the output: after a process has ended, its last lines may still be in the pipe.
     pub(super) fn settle(&self) {
-        // An error either way: the end has come, or it does not come because a child holds the output.
+        // Ignores the result: either the end has come, or it does not come in time because a child holds the output
+        // open.
         let _ = self.end.recv_timeout(SETTLE);
     }
 }

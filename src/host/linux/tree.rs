@@ -1,4 +1,4 @@
-//! The table of processes (`/proc`): who started whom, who is in which group, and who came from a command.
+//! Reads the table of processes (`/proc`): parents, process groups, and the processes that a command started.
 
 use std::fs;
 
@@ -8,11 +8,11 @@ pub(super) struct Row {
     pub(super) pid: u32,
     pub(super) parent: u32,
     pub(super) group: u32,
-    /// It is no zombie: a process that has ended stays in the table until its parent waits for it.
+    /// Whether it is alive, and not a zombie: an ended process stays in the table until its parent waits for it.
     pub(super) lives: bool,
 }
 
-/// Every process that can be seen. One that ends meanwhile may be left out.
+/// All visible processes. A process that ends meanwhile may be missing.
 pub(super) fn processes() -> Vec<Row> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -22,23 +22,23 @@ pub(super) fn processes() -> Vec<Row> {
     pids.filter_map(row).collect()
 }
 
-/// One process; `None` if there is no such process.
+/// The process with this id; `None` if there is none.
 pub(super) fn row(pid: u32) -> Option<Row> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     parse(pid, &String::from_utf8_lossy(&stat))
 }
 
-/// Whether any process of a group lives.
+/// Whether any process of a group is alive.
 pub(super) fn group_lives(group: u32) -> bool {
     let mut all = processes().into_iter();
     all.any(|row| row.group == group && row.lives)
 }
 
-/// The variable in the environment of a command. All that it starts inherits it, also what leaves its group and its
-/// session, or loses its parent.
+/// The name of a variable in the environment of a command. All processes that it starts inherit the variable, including
+/// those that leave its group or its session, or lose their parent.
 pub(super) const MARK: &str = "WSBENCH_COMMAND";
 
-/// Processes that live and carry this value of [`MARK`].
+/// Live processes with this value of [`MARK`].
 pub(super) fn marked(value: &str) -> Vec<u32> {
     let all = processes().into_iter().filter(|row| row.lives);
     let pids = all.map(|row| row.pid);
@@ -46,7 +46,7 @@ pub(super) fn marked(value: &str) -> Vec<u32> {
 }
 
 fn is_marked(pid: u32, value: &str) -> bool {
-    // Those of other users cannot be read, nor ended.
+    // Treats unreadable environments as empty: they belong to other users, whose processes cannot be ended either.
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let mut variables = environment.split(|byte| *byte == 0);
     variables.any(|variable| {
@@ -54,7 +54,7 @@ fn is_marked(pid: u32, value: &str) -> bool {
     })
 }
 
-/// A process and all that it has started, as far as they live; parents come first.
+/// A process and all live processes that it has started; parents come first.
 pub(super) fn family(pid: u32) -> Vec<u32> {
     descend(pid, &processes())
 }
@@ -76,7 +76,7 @@ fn descend(pid: u32, all: &[Row]) -> Vec<u32> {
 
 /// Reads `/proc/<pid>/stat` (proc(5)): `pid (name) state ppid pgrp …`.
 fn parse(pid: u32, stat: &str) -> Option<Row> {
-    // The name may hold spaces and brackets: what follows its closing bracket begins with the state.
+    // Splits behind the name's closing bracket, as the name may contain spaces and brackets; the state follows.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ');
     let lives = !matches!(fields.next()?, "Z" | "X");

@@ -1,4 +1,4 @@
-//! What a process uses, with all that it has started: memory and descriptors, from `/proc`.
+//! The resources of a process and of all that it has started: memory and descriptors, from `/proc`.
 
 use std::{fs, io};
 
@@ -6,7 +6,7 @@ use super::tree;
 use crate::host::error::HostError;
 use crate::measure::Usage;
 
-/// What a process and all its children, and theirs, use now. Memory that they share counts once for each.
+/// The current resources of a process and all its descendants. Memory that processes share counts once for each.
 ///
 /// # Errors
 /// There is no such process, or its descriptors belong to another user.
@@ -18,7 +18,7 @@ pub fn usage(pid: u32) -> Result<Usage, HostError> {
                 sum.rss += one.rss;
                 sum.descriptors += one.descriptors;
             }
-            // A child may end at any time.
+            // Skips a child that has ended meanwhile.
             Err(_) if member != pid && tree::row(member).is_none_or(|row| !row.lives) => {}
             Err(error) => return Err(error),
         }
@@ -40,7 +40,7 @@ fn of_one(pid: u32) -> Result<Usage, HostError> {
     })
 }
 
-/// Resident memory in bytes; `None` of a process that has ended.
+/// The resident memory in bytes; `None` for a process that has ended.
 fn resident(status: &str) -> Option<u64> {
     let line = (status.lines()).find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_child_counts_with_its_parent() {
-        // A shell that waits for its child: two processes, three standard descriptors each at least.
+        // Starts a shell that waits for its child: two processes with at least three standard descriptors each.
         let mut shell = Command::new("sh")
             .args(["-c", "sleep 60 & echo; wait"])
             .stdin(Stdio::piped())
