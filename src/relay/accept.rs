@@ -1,5 +1,5 @@
-//! Takes the clients of one cohort, whatever `accept` says: a client that left is skipped, a lack of descriptors costs
-//! that client its connection, and after any other error it waits a little longer each time.
+//! Accepts the clients of one cohort, whatever error `accept` returns: skips a client that has left, resets a client
+//! for which there is no descriptor, and after any other error waits, longer after each error in a row.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -11,17 +11,17 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-/// After the first error in a row; twice as long after each further one.
+/// The pause after the first error in a row; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
-/// At most.
+/// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Where clients come from.
+/// A source of clients.
 pub(super) trait Source {
-    /// The next client.
+    /// Accepts the next client.
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>>;
 
-    /// Another descriptor of it, which takes a place among those that this process may have.
+    /// Duplicates the descriptor of the source, which takes one more place in this process's table.
     fn duplicate(&self) -> io::Result<OwnedFd>;
 }
 
@@ -35,23 +35,23 @@ impl Source for TcpListener {
     }
 }
 
-/// What became of an accept.
+/// The result of an accept.
 pub(super) enum Accepted {
     /// A client to serve.
     Client(TcpStream),
-    /// A client for which there is no descriptor: to be reset.
+    /// A client for which there is no descriptor; the caller must reset it.
     Refused(TcpStream),
-    /// No client. It has waited after the error.
+    /// An error; the pause after it is over.
     Failed,
 }
 
-/// Takes clients from one source.
+/// Accepts clients from one source.
 pub(super) struct Acceptor<'a, S> {
     source: S,
-    /// A descriptor that is given back for a moment where there is no other, so that a client can be taken and reset.
+    /// A spare descriptor. If no other is free, it is closed for a moment, so that a client can be accepted and reset.
     /// All acceptors of a relay share it.
     spare: &'a RefCell<Option<OwnedFd>>,
-    /// Errors in a row.
+    /// The number of errors in a row.
     failures: u32,
 }
 
@@ -64,7 +64,7 @@ impl<'a, S: Source> Acceptor<'a, S> {
         }
     }
 
-    /// The next client, or the next error and the wait after it.
+    /// Returns the next client; or after an error and the pause that follows it, returns the failure.
     pub(super) async fn next(&mut self) -> Accepted {
         self.hold_spare();
         let error = match poll_fn(|cx| self.source.poll_accept(cx)).await {
@@ -88,7 +88,7 @@ impl<'a, S: Source> Acceptor<'a, S> {
         Accepted::Failed
     }
 
-    /// A client, if one is waiting.
+    /// Accepts a client if one is waiting.
     async fn next_now(&self) -> Option<TcpStream> {
         poll_fn(|cx| match self.source.poll_accept(cx) {
             Poll::Ready(Ok(client)) => Poll::Ready(Some(client)),
@@ -97,7 +97,7 @@ impl<'a, S: Source> Acceptor<'a, S> {
         .await
     }
 
-    /// Takes the spare descriptor, if it was given back and one is free.
+    /// Takes the spare descriptor again if it was closed and one is free.
     fn hold_spare(&self) {
         let mut spare = self.spare.borrow_mut();
         if spare.is_none() {
@@ -106,7 +106,7 @@ impl<'a, S: Source> Acceptor<'a, S> {
     }
 }
 
-/// After an error that so many came before, in a row.
+/// The pause after an error that follows this many others in a row.
 fn pause(failures: u32) -> Duration {
     let doubled = 1u32.checked_shl(failures).unwrap_or(u32::MAX);
     FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE)
@@ -123,7 +123,7 @@ mod tests {
     use std::cell::Cell;
     use tokio::time::Instant;
 
-    /// Fails in the same way each time.
+    /// A source that fails with the same error each time.
     struct Broken {
         errno: i32,
         asked: Cell<u32>,
@@ -161,7 +161,7 @@ mod tests {
             for _ in 0..20 {
                 assert!(matches!(acceptor.next().await, Accepted::Failed));
             }
-            // 1, 2, 4 … 512 ms, and a second ten times.
+            // Pauses of 1, 2, 4 … 512 ms, and ten of one second.
             assert_eq!(began.elapsed().as_millis(), 11_023, "{errno}");
             assert!(acceptor.source.asked.get() <= 40);
         }

@@ -1,4 +1,4 @@
-//! One connection through the relay: its two legs, the two directions between them, and what faults do to them.
+//! One connection through the relay: its two legs (TCP connections), the two directions, and the effects of faults.
 
 use std::cell::Cell;
 use std::net::Shutdown;
@@ -14,22 +14,22 @@ use super::pipe::{End, Pipe};
 use super::schedule::{Conditions, Origins, Schedule, Strike, Struck};
 use crate::scenario::Direction;
 
-/// A client, the target, and what is on its way between them.
+/// A client, the target, and the bytes on their way between them.
 #[derive(Debug)]
 pub(super) struct Connection {
-    /// When the client came, in nanoseconds since the relay's start.
+    /// When the client connected, in nanoseconds since the relay's start.
     opened: u64,
     client: Leg,
     server: Leg,
     to_server: Pipe,
     to_client: Pipe,
     struck: Struck,
-    /// What goes to the client next is cut.
+    /// Whether the next bytes to the client are to be cut.
     cut: bool,
     backed_up: bool,
 }
 
-/// What a connection needs to know.
+/// What a connection needs to know of its surroundings.
 pub(super) struct Environment<'a> {
     pub(super) schedule: &'a Schedule,
     pub(super) origins: Origins,
@@ -38,7 +38,7 @@ pub(super) struct Environment<'a> {
     pub(super) tally: &'a Tally,
 }
 
-/// What all connections count together.
+/// Counters that all connections share.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) bytes_to_server: Cell<u64>,
@@ -47,32 +47,32 @@ pub(super) struct Tally {
     pub(super) backed_up: Cell<u64>,
 }
 
-/// What becomes of a connection.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// It goes on: at this time, or when a socket is ready.
+    /// The connection goes on: call again at this time, or when a socket is ready.
     Wait(u64),
-    /// Both legs are to be ended, in order.
+    /// Both legs are to be closed in order.
     Ended,
-    /// Both are to be reset.
+    /// Both legs are to be reset.
     Reset,
-    /// Both are to be forgotten.
+    /// Both legs are to be forgotten.
     Forgotten,
 }
 
-/// One TCP connection of the two.
+/// One of the two TCP connections.
 #[derive(Debug)]
 struct Leg {
     tcp: TcpStream,
-    /// Nothing more comes from it.
+    /// Whether no more bytes come from it.
     is_silent: bool,
-    /// We have ended our half of it.
+    /// Whether the relay has ended its own half of it.
     is_shut: bool,
-    /// It takes nothing more: it was reset.
+    /// Whether it was reset, and accepts no more bytes.
     is_gone: bool,
 }
 
-/// A direction, put together from the parts of a connection.
+/// One direction, with borrowed parts of a connection.
 struct Way<'a> {
     direction: Direction,
     from: &'a mut Leg,
@@ -81,7 +81,7 @@ struct Way<'a> {
 }
 
 impl Connection {
-    /// Nothing is on its way yet. `opened` in nanoseconds since the relay's start.
+    /// A connection with no bytes on their way yet. `opened` is in nanoseconds since the relay's start.
     pub(super) fn new(client: TcpStream, server: TcpStream, opened: u64, seeds: [u64; 2]) -> Self {
         Self {
             opened,
@@ -95,12 +95,12 @@ impl Connection {
         }
     }
 
-    /// The two legs, client first. Where the other side has ended its half already, nothing is to be waited for.
+    /// The two legs, client first, each with whether the other side has ended its half, so that nothing more comes.
     pub(super) fn into_legs(self) -> [(TcpStream, bool); 2] {
         [self.client, self.server].map(|leg| (leg.tcp, leg.is_silent))
     }
 
-    /// Does what can be done now: lets faults strike, and moves bytes both ways. `scratch` is where bytes are read to.
+    /// Does what can be done now: applies the faults that strike, and moves bytes both ways. Reads into `scratch`.
     pub(super) fn step(
         &mut self,
         around: &Environment<'_>,
@@ -143,7 +143,7 @@ impl Connection {
         Progress::Wait(until)
     }
 
-    /// Lets faults strike that are due; says how it ends, if it does.
+    /// Applies the strikes that are due; returns how the connection ends, if it does.
     fn be_struck(&mut self, around: &Environment<'_>) -> Option<Progress> {
         let Environment { origins, now, .. } = *around;
         while let Some(strike) =
@@ -153,7 +153,7 @@ impl Connection {
                 Strike::Reset => return Some(Progress::Reset),
                 Strike::Forget => return Some(Progress::Forgotten),
                 Strike::Cut => self.cut = true,
-                // What is on its way arrives; the FIN follows it.
+                // Puts the FIN behind the bytes on their way, which still arrive.
                 Strike::HalfClose(direction) => {
                     let way = self.way(direction);
                     way.pipe.take_end(End::Fin, &Conditions::default(), now);
@@ -196,7 +196,7 @@ impl Leg {
 }
 
 impl Way<'_> {
-    /// Takes what has come, once; whether anything had.
+    /// Reads once; returns whether anything came.
     fn read(
         &mut self,
         conditions: &Conditions,
@@ -232,7 +232,7 @@ impl Way<'_> {
         true
     }
 
-    /// Passes on what is due; whether anything was.
+    /// Passes on the bytes that are due; returns whether there were any.
     fn write(
         &mut self,
         conditions: &Conditions,
@@ -261,8 +261,8 @@ impl Way<'_> {
         }
     }
 
-    /// Passes on the end of TCP when its time has come; which one it was. It is held back where this direction is
-    /// dropped: TCP sends a FIN again until it arrives.
+    /// Passes on the end of TCP when it is due, and returns it. Holds it back while this direction is dropped: TCP
+    /// repeats a FIN until it arrives.
     fn end(&mut self, conditions: &Conditions, now: u64) -> Option<End> {
         if self.from.is_gone && self.from.is_silent {
             self.pipe.take_end(End::Rst, conditions, now);
@@ -279,7 +279,7 @@ impl Way<'_> {
         Some(end)
     }
 
-    /// Passes on the first part of what is due next, and no more. Ready when that is done.
+    /// Passes on only the first part of the bytes that are due next. Ready when that is done.
     fn cut(
         &mut self,
         conditions: &Conditions,
@@ -310,9 +310,9 @@ impl Way<'_> {
     }
 }
 
-/// Ends our half of a connection with a FIN.
+/// Ends the relay's own half of a connection with a FIN.
 pub(super) fn shut(tcp: &TcpStream) {
-    // It fails only where the other side has reset it, and then there is nothing to end.
+    // Fails only if the other side has reset the connection, and then there is nothing to end.
     let _ = SockRef::from(tcp).shutdown(Shutdown::Write);
 }
 

@@ -1,42 +1,42 @@
-//! What the relay did, for the report.
+//! The relay's counters and incidents, for the report.
 
 use std::time::{Duration, Instant};
 
 use crate::measure::{Incident, Relayed};
 
-/// What the relay did, when it is over.
+/// What the relay did, known after its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RelayLog {
-    /// The faults that have begun, in the order in which they did. A delay or a throttle that always holds is none.
+    /// The faults that have begun, in order. A delay or throttle that always holds is not an incident.
     pub incidents: Vec<PathIncident>,
-    /// Connections of clients that it took.
+    /// The client connections that it accepted.
     pub connections: u64,
-    /// Those among them that it reset for want of a descriptor.
+    /// Of these, the ones that it reset because there was no free descriptor.
     pub refused: u64,
-    /// Those among them that it reset because the target did not take its connection within thirty seconds.
+    /// Of these, the ones that it reset because the target did not accept its connection within thirty seconds.
     pub unreachable: u64,
-    /// Accepts that failed for another reason than a lack of descriptors; it waited after each.
+    /// Accepts that failed for a reason other than missing descriptors; the relay paused after each.
     pub accepts_failed: u64,
-    /// Connections for which its queue was full, so that it made a sender wait: more was on its way than a delay can
-    /// hold, or a receiver was slow.
+    /// Connections whose queue was full, so that the relay made a sender wait: more bytes were on their way than the
+    /// queue can hold, or a receiver was slow.
     pub backed_up: u64,
-    /// Bytes it passed on to the target.
+    /// The bytes passed on to the target.
     pub bytes_to_server: u64,
-    /// Bytes it passed on to the clients.
+    /// The bytes passed on to the clients.
     pub bytes_to_client: u64,
-    /// Bytes that a fault threw away.
+    /// The bytes dropped by faults.
     pub bytes_lost: u64,
     /// The first [`RelayLog::MAX_PASSAGES`] connections that reached the target.
     pub passages: Vec<Passage>,
-    /// The processor time of its thread; `None` where the system does not say.
+    /// The processor time of the relay's thread; `None` where the system does not say.
     pub cpu: Option<Duration>,
 }
 
 impl RelayLog {
-    /// How many passages are kept.
+    /// The most passages that are kept.
     pub const MAX_PASSAGES: usize = 100_000;
 
-    /// What became of the connections, for the report.
+    /// The counters of connections, for the report.
     pub fn relayed(&self) -> Relayed {
         Relayed {
             connections: self.connections,
@@ -54,16 +54,16 @@ impl RelayLog {
 pub struct PathIncident {
     /// The key of `[path]`.
     pub kind: &'static str,
-    /// The names of the cohorts it happened to. Empty: to all.
+    /// The names of the cohorts that it concerned. Empty means all.
     pub cohorts: Vec<String>,
-    /// When it began: a fault without `after` with the first connection.
+    /// When it began; a fault without `after` begins with the first connection.
     pub began: Instant,
-    /// When it was over, which is when it began for what strikes once; `None`: it lasted to the end.
+    /// When it ended, which for a strike is when it began; `None` if it lasted to the end of the run.
     pub ended: Option<Instant>,
 }
 
 impl PathIncident {
-    /// The same on the clock of the run, which begins at `origin`.
+    /// The same incident in the time of the run, which starts at `origin`.
     pub fn incident(&self, origin: Instant) -> Incident {
         Incident {
             kind: self.kind,
@@ -74,20 +74,20 @@ impl PathIncident {
     }
 }
 
-/// Nanoseconds from one time to another; zero if it lies before.
+/// Nanoseconds from `origin` to `at`; zero if `at` is earlier.
 pub(super) fn nanos(origin: Instant, at: Instant) -> u64 {
     at.saturating_duration_since(origin).as_nanos() as u64
 }
 
-/// One connection's two names: the target knows it by another port than the client does.
+/// The two client ports of one connection: the target sees another port than the client's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Passage {
-    /// The place of its cohort.
+    /// The index of its cohort.
     pub cohort: usize,
     /// The client's own port.
     pub client_port: u16,
     /// The port that the target sees.
     pub target_port: u16,
-    /// When it was made. A port may come again.
+    /// When the connection was made. A port can be used again later.
     pub since: Instant,
 }

@@ -1,4 +1,4 @@
-//! The relay as others see it: started, told when measuring starts, stopped.
+//! The handle of the relay: starts it, tells it when measuring starts, and stops it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -14,21 +14,21 @@ use super::schedule::{Origins, Schedule, incident};
 use super::service::{self, Finished, Orders, Setup};
 use crate::scenario::{Path, PathFault};
 
-/// The cohorts of a storm come at once.
+/// The length of the accept queue: all clients of a cohort may connect at once.
 const BACKLOG: i32 = 4096;
 
 /// Why the relay of `[path]` does not work. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
-    /// No listener for a cohort.
+    /// The relay cannot listen for a cohort.
     #[error("listen for the cohort `{cohort}` on the `path`: {source}")]
     Listen {
-        /// Its name.
+        /// The name of the cohort.
         cohort: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Its thread could not be started or went down.
+    /// The relay's thread could not be started, or failed.
     #[error("run the relay of `path`: {0}")]
     Run(#[from] io::Error),
 }
@@ -38,19 +38,19 @@ pub enum RelayError {
 pub struct Relay {
     origin: Instant,
     faults: Vec<PathFault>,
-    /// For each cohort: where its clients connect to.
+    /// For each cohort, the address to which its clients connect.
     routes: Vec<Option<SocketAddr>>,
     orders: watch::Sender<Orders>,
     thread: Option<JoinHandle<io::Result<Finished>>>,
 }
 
 impl Relay {
-    /// Listens on a port of 127.0.0.1 for each cohort that the path leads, and passes what comes on to the target's
-    /// addresses, used in turn. `cohorts` are all names, in the order of the scenario. The same seed draws the same
-    /// jitter for the connections in the order in which they come.
+    /// Listens on a port of 127.0.0.1 for each cohort that uses the path, and passes its connections on to the target's
+    /// addresses, used in turn. `cohorts` are all names, in the order of the scenario. The same seed gives the same
+    /// jitter to the connections in their order of arrival.
     ///
     /// # Errors
-    /// A port cannot be listened on, or the thread not be started.
+    /// The relay cannot listen on a port, or its thread cannot be started.
     pub fn start(
         path: &Path,
         cohorts: &[String],
@@ -95,22 +95,23 @@ impl Relay {
         Ok(relay)
     }
 
-    /// Where the clients of the cohort at this place connect to; `None`: straight to the target.
+    /// The address to which the clients of the cohort at this index connect; `None` if they connect directly to the
+    /// target.
     pub fn route(&self, cohort: usize) -> Option<SocketAddr> {
         self.routes.get(cohort).copied().flatten()
     }
 
-    /// Measuring started, or will start, at this time: faults with `after` count from then. May be told before or after
+    /// Sets the time at which measuring starts, from which faults with `after` count. May be called before or after
     /// connections come.
     pub fn measuring(&self, from: Instant) {
         self.orders
             .send_modify(|orders| orders.measuring = Some(from));
     }
 
-    /// Ends all connections, and says what it did.
+    /// Ends all connections, and returns what the relay did.
     ///
     /// # Errors
-    /// It went down before.
+    /// The relay's thread had failed before.
     pub fn stop(mut self) -> Result<RelayLog, RelayError> {
         let stopped = self.since_start(Instant::now());
         let Finished { origins, mut log } = self.join()?;

@@ -1,8 +1,8 @@
-//! Where bytes of a server are cut so that a frame is torn in two. Pure.
+//! Finds where to cut a server's bytes so that a frame is split in two. Pure.
 
-/// How many of these bytes to pass on before a cut: up to the middle of the first frame (RFC 6455 section 5.2) or TLS
-/// record (RFC 8446 section 5.1), where they begin with one and hold it whole; up to their own middle otherwise. Always
-/// less than all of them, unless there are none.
+/// How many of these bytes to pass on before a cut. If they start with a complete frame (RFC 6455 section 5.2) or TLS
+/// record (RFC 8446 section 5.1), up to the middle of it; otherwise up to the middle of all bytes. Always less than all
+/// of them, unless there are none.
 pub(super) fn middle(bytes: &[u8]) -> usize {
     let first = match bytes {
         [20..=24, 3, _, high, low, ..] => 5 + usize::from(u16::from_be_bytes([*high, *low])),
@@ -11,7 +11,7 @@ pub(super) fn middle(bytes: &[u8]) -> usize {
     first.min(bytes.len()) / 2
 }
 
-/// The length of a server's frame, header and payload; a server masks nothing.
+/// The length of a server's frame with header and payload; a server's frame has no mask.
 fn frame(bytes: &[u8]) -> Option<usize> {
     let length = match *bytes.get(1)? & 0x7f {
         126 => 4 + usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)),

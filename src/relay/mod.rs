@@ -1,4 +1,4 @@
-//! The relay of `[path]`: lies between wsbench's connections and the target, and does to them what a bad network does.
+//! The relay of `[path]`: sits between wsbench's connections and the target, and does to them what a bad network does.
 //!
 //! ```text
 //! relay ─ service (its thread: listeners, dials) ─ connection (two legs) ─ pipe (one direction: delay, throttle)
@@ -6,8 +6,8 @@
 //!                                                       └ middle: where a frame is cut (pure)
 //! ```
 //!
-//! It moves bytes, not packets: the kernel still acknowledges what a fault holds back. So it plays a frozen or failing
-//! proxy; a path that is dead for packets too is the client fault `vanish`.
+//! It moves bytes, not packets: the kernel still acknowledges the bytes that a fault holds back. So it acts like a
+//! frozen or failing proxy; for a path that loses packets too, there is the client fault `vanish`.
 
 mod accept;
 mod connection;

@@ -1,4 +1,4 @@
-//! Finds the client of each socket that the target has towards the relay. Pure.
+//! Finds the client of each socket that the target has with the relay. Pure.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -7,8 +7,8 @@ use super::counts::{RelayLog, nanos};
 use crate::measure::Sockets;
 
 impl RelayLog {
-    /// Gives each of the target's sockets that belongs to a connection of the relay its client's own port and cohort.
-    /// The clock of the run began at `origin`. Others stay as they are.
+    /// Sets the client's own port and the cohort in each of the target's sockets that belongs to a connection of the
+    /// relay. Leaves others as they are. The time of the run starts at `origin`.
     pub fn attribute(&self, sockets: &mut Sockets, origin: Instant) {
         let mut by_port: HashMap<u16, Vec<usize>> = HashMap::new();
         for (place, end) in sockets.ends.iter().enumerate() {
@@ -17,7 +17,7 @@ impl RelayLog {
         for passage in &self.passages {
             let of_port = by_port.get(&passage.target_port).into_iter().flatten();
             let since = nanos(origin, passage.since);
-            // A port may come again: the socket is the one first seen nearest to when the passage was made.
+            // Takes the socket first seen nearest to when the passage was made, as a port can be used again later.
             let nearest = of_port.min_by_key(|place| sockets.ends[**place].seen_ns.abs_diff(since));
             if let Some(place) = nearest {
                 sockets.ends[*place].client_port = passage.client_port;
@@ -46,7 +46,8 @@ mod tests {
             target_port,
             since: origin + Duration::from_millis(ms),
         };
-        // A port towards the target came again after five seconds, another one straight from a client.
+        // A port with the target is used again after five seconds; another port belongs to a client that connects
+        // directly.
         let log = RelayLog {
             passages: vec![
                 passage(1, 100, 500, 10),

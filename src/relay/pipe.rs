@@ -1,5 +1,5 @@
-//! One direction of one connection: bytes on their way, each with the time it is due, and how TCP ended behind them.
-//! Pure: is told the time, reads and writes nothing. Times are nanoseconds since the relay's start.
+//! One direction of one connection: the bytes on their way, each with the time at which it is due, and the end of TCP.
+//! Pure: the caller passes the time, and does the I/O. Times are nanoseconds since the relay's start.
 
 use std::collections::VecDeque;
 
@@ -10,17 +10,17 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::schedule::Conditions;
 use crate::time::NEVER;
 
-/// Bytes that are held for one direction, at most. Then reading stops, and TCP makes the sender wait.
+/// The most bytes that are held for one direction. Beyond that, reading stops, and TCP makes the sender wait.
 pub(super) const MOST_BYTES: usize = 256 << 10;
-/// The same while bytes are throttled: what waits should wait at the sender.
+/// The same limit while bytes are throttled: it is lower, so that the bytes wait at the sender.
 const MOST_THROTTLED: usize = 16 << 10;
-/// Reads that are told apart by when they are due, at most.
+/// The most reads with different due times.
 const MOST_READS: usize = 4096;
-/// What an idle direction keeps of its queue.
+/// The most memory that an idle direction keeps for its queue, in bytes.
 const KEPT_BYTES: usize = 4 << 10;
-/// A throttled direction passes on so many times a second.
+/// How many times a second a throttled direction passes bytes on.
 const PORTIONS: u64 = 100;
-/// A throttled direction that was woken late may catch up with this much: a portion.
+/// How much time a throttled direction may catch up after a late wake-up: one portion.
 const CATCH_UP_NS: u64 = SECOND_NS / PORTIONS;
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -35,21 +35,21 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) struct Pipe {
     bytes: BytesMut,
-    /// When so many of them are due, in order.
+    /// The due time of each chunk and its number of bytes, in order.
     due: VecDeque<(u64, usize)>,
-    /// When the last of them is, or was.
+    /// The latest due time so far.
     last_due: u64,
-    /// What follows them, and when.
+    /// The end of TCP behind the bytes, and when it is due.
     end: Option<(End, u64)>,
-    /// A throttle lets nothing pass before.
+    /// Until this time a throttle lets nothing pass.
     next_portion: u64,
     random: Xoshiro256PlusPlus,
-    /// A limit was reached.
+    /// Whether a limit was ever reached.
     was_full: bool,
 }
 
 impl Pipe {
-    /// An empty one.
+    /// An empty direction.
     pub(super) fn new(seed: u64) -> Self {
         Self {
             bytes: BytesMut::new(),
@@ -62,7 +62,7 @@ impl Pipe {
         }
     }
 
-    /// How many bytes there is room for. None: they have to wait where they are.
+    /// How many bytes there is room for. If 0, further bytes must wait in the sender's socket.
     pub(super) fn room(&mut self, conditions: &Conditions) -> usize {
         let most = match conditions.rate {
             Some(_) => MOST_THROTTLED,
@@ -76,12 +76,12 @@ impl Pipe {
         room
     }
 
-    /// Whether there was ever no room, other than by a throttle.
+    /// Whether there was ever no room, for another reason than a throttle.
     pub(super) fn was_full(&self) -> bool {
         self.was_full
     }
 
-    /// Takes bytes that have come.
+    /// Adds bytes that have come.
     pub(super) fn take(&mut self, bytes: &[u8], conditions: &Conditions, now: u64) {
         let due = self.late(conditions, now);
         self.bytes.extend_from_slice(bytes);
@@ -91,7 +91,7 @@ impl Pipe {
         }
     }
 
-    /// Takes the end of TCP. A RST takes the place of a FIN; anything else that comes after an end is nothing new.
+    /// Adds the end of TCP. A RST replaces a FIN; anything else after an end is ignored.
     pub(super) fn take_end(&mut self, end: End, conditions: &Conditions, now: u64) {
         let is_new = match self.end {
             None => true,
@@ -102,7 +102,7 @@ impl Pipe {
         }
     }
 
-    /// Forgets the bytes that are on their way.
+    /// Drops the bytes that are on their way.
     pub(super) fn clear(&mut self) {
         self.bytes = BytesMut::new();
         self.due.clear();
@@ -121,7 +121,7 @@ impl Pipe {
         &self.bytes[..length]
     }
 
-    /// So many of them were passed on.
+    /// Removes this many bytes, which were passed on.
     pub(super) fn passed(&mut self, count: usize, conditions: &Conditions, now: u64) {
         self.bytes.advance(count);
         let mut left = count;
@@ -143,13 +143,13 @@ impl Pipe {
         }
     }
 
-    /// The end of TCP, where it is to be passed on now.
+    /// The end of TCP, if it is to be passed on now.
     pub(super) fn end(&self, now: u64) -> Option<End> {
         let (end, due) = self.end?;
         (self.due.is_empty() && due <= now).then_some(end)
     }
 
-    /// Whether it is known that nothing more will come.
+    /// Whether the end of TCP has come, so that nothing more follows.
     pub(super) fn has_end(&self) -> bool {
         self.end.is_some()
     }
@@ -165,7 +165,7 @@ impl Pipe {
         if due > now { due } else { NEVER }
     }
 
-    /// When something that comes now is due: never before what came before it.
+    /// When something that comes now is due: never before what came earlier.
     fn late(&mut self, conditions: &Conditions, now: u64) -> u64 {
         let share = (u128::from(self.random.next_u64()) * u128::from(conditions.jitter_ns)) >> 64;
         let due = now
@@ -201,7 +201,7 @@ mod tests {
         }
     }
 
-    /// Passes on all that is due.
+    /// Passes on all bytes that are due.
     fn drain(pipe: &mut Pipe, conditions: &Conditions, now: u64) -> Vec<u8> {
         let bytes = pipe.front(conditions, now).to_vec();
         pipe.passed(bytes.len(), conditions, now);
@@ -257,10 +257,10 @@ mod tests {
                     due => due + late_ns,
                 };
             }
-            // The first portion, and one to catch up with.
+            // Allows for the first portion, and one to catch up with.
             let most = rate + 2 * (rate / PORTIONS + 1);
             prop_assert!(passed <= most, "{passed} of {rate}");
-            // A portion may be left over at the end.
+            // Allows for a portion that is left over at the end.
             prop_assert!(passed + rate / PORTIONS + 1 >= rate * 98 / 100, "{passed} of {rate}");
         }
     }

@@ -1,37 +1,37 @@
-//! What happens on the path of one cohort at a given time. Pure: told the time, and when the clocks of faults began.
-//! Times are nanoseconds since the relay's start.
+//! What happens on the path of one cohort at a given time. Pure: the caller passes the time, and when the faults'
+//! clocks began. Times are nanoseconds since the relay's start.
 
 use crate::scenario::{Direction, Path, PathFault, PathFaultKind};
 use crate::time::NEVER;
 
-/// When the two clocks of faults began; `None`: not yet.
+/// When the two clocks of faults began; `None` means not yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Origins {
-    /// The first connection came: for faults without `after`.
+    /// When the first connection came: the zero of faults without `after`.
     pub(super) first_byte: Option<u64>,
-    /// Measuring started: for faults with one.
+    /// When measuring started: the zero of faults with `after`.
     pub(super) measuring: Option<u64>,
 }
 
-/// What holds for a while, at one time. Faults of the same kind add up.
+/// The lasting faults at one time. Faults of the same kind add up; of several throttles, the lowest rate holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Conditions {
-    /// Nothing passes.
+    /// Whether nothing passes.
     pub(super) frozen: bool,
-    /// Bytes are late by so much,
+    /// The constant part of the delay.
     pub(super) delay_ns: u64,
-    /// and by a random part of this.
+    /// The range of the random part of the delay.
     pub(super) jitter_ns: u64,
-    /// What is sent to the server is thrown away.
+    /// Whether bytes to the server are dropped.
     pub(super) drops_to_server: bool,
-    /// What is sent to the clients is thrown away.
+    /// Whether bytes to the clients are dropped.
     pub(super) drops_to_client: bool,
-    /// Bytes a second.
+    /// The limit in bytes per second.
     pub(super) rate: Option<u64>,
 }
 
 impl Conditions {
-    /// Whether what is sent this way is thrown away.
+    /// Whether bytes in this direction are dropped.
     pub(super) fn drops(&self, direction: Direction) -> bool {
         match direction {
             Direction::ToServer => self.drops_to_server,
@@ -40,7 +40,7 @@ impl Conditions {
     }
 }
 
-/// What strikes a connection once.
+/// A fault that strikes a connection once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strike {
     HalfClose(Direction),
@@ -56,7 +56,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Those faults of a path that concern a cohort.
+    /// The faults of a path that concern a cohort.
     pub(super) fn new(path: &Path, cohort: &str) -> Self {
         let concerning = path.faults.iter().filter(|fault| fault.concerns(cohort));
         Self {
@@ -64,7 +64,7 @@ impl Schedule {
         }
     }
 
-    /// What holds at this time, and until when at least.
+    /// The conditions at this time, and the time until which they hold at least.
     pub(super) fn conditions(&self, origins: Origins, now: u64) -> (Conditions, u64) {
         let mut conditions = Conditions::default();
         let mut until = NEVER;
@@ -86,8 +86,8 @@ impl Schedule {
         (conditions, until)
     }
 
-    /// The next strike on a connection that is due and not among those `done`, which it joins. A connection is struck
-    /// when it was open at the time of the fault, or, by a fault without `after`, when it opens.
+    /// The next strike on a connection that is due and not in `done`; adds it to `done`. A fault with `after` strikes
+    /// the connections that are open at its time; one without `after` strikes each connection when it opens.
     pub(super) fn strike(
         &self,
         origins: Origins,
@@ -111,7 +111,7 @@ impl Schedule {
     }
 }
 
-/// The faults that have struck a connection, by their place.
+/// The faults that have struck a connection, by their index.
 #[derive(Debug, Default)]
 pub(super) struct Struck(Vec<usize>);
 
@@ -136,7 +136,7 @@ impl Conditions {
     }
 }
 
-/// When a fault began and was over, as far as it has come; both are the same for what strikes once.
+/// When a fault began, and when it ended if it has; both are the same for a strike.
 pub(super) fn incident(
     fault: &PathFault,
     origins: Origins,
@@ -151,7 +151,7 @@ pub(super) fn incident(
     (begin <= now).then_some((begin, (end <= now).then_some(end)))
 }
 
-/// From when to when a fault holds; `None` while its clock has not begun.
+/// The start and the end of a fault; `None` if its clock has not begun.
 fn span(fault: &PathFault, origins: Origins) -> Option<(u64, u64)> {
     let begin = match fault.after {
         Some(after) => origins.measuring?.saturating_add(after.as_nanos() as u64),

@@ -1,4 +1,4 @@
-//! The relay's thread: takes connections, dials the target for each, and wakes them when something is due.
+//! The relay's thread: accepts connections, dials the target for each, and wakes them when something is due.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
@@ -23,45 +23,46 @@ use super::counts::{Passage, RelayLog};
 use super::schedule::{Origins, Schedule};
 use crate::time::{Deadlines, NEVER, Timer};
 
-/// What all connections are read into, in turn.
+/// The size of the read buffer, which all connections use in turn.
 const SCRATCH: usize = 16 << 10;
-/// For the target to take a connection.
+/// The timeout of a dial to the target.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
-/// For both sides to end TCP after we have: what they still send must not be answered with a RST that overtakes our FIN.
+/// The longest wait for the other side's end of TCP after the relay's own: closing earlier would answer its bytes with
+/// a RST, which could overtake the relay's FIN.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
-/// Wake-ups are at least this far apart, as those of a worker.
+/// The least time between two wake-ups, the same as for a worker.
 const APART_NS: u64 = 100_000;
-/// Tasks that run before the runtime looks at its sockets again, as those of a worker.
+/// The number of tasks that run before the runtime polls its sockets again, the same as for a worker.
 const EVENT_INTERVAL: u32 = 16;
 
-/// What the thread is told while it runs.
+/// The orders to the thread while it runs.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Orders {
     pub(super) measuring: Option<Instant>,
     pub(super) stop: bool,
 }
 
-/// What the thread is started with.
+/// The settings with which the thread starts.
 pub(super) struct Setup {
-    /// Its zero of time.
+    /// The zero of the relay's clock.
     pub(super) origin: Instant,
-    /// One for each cohort that the path leads, with the cohort's place.
+    /// One listener for each cohort that uses the path, with the index of the cohort.
     pub(super) routes: Vec<(usize, std::net::TcpListener, Schedule)>,
     pub(super) targets: Vec<SocketAddr>,
     pub(super) seed: u64,
     pub(super) orders: watch::Receiver<Orders>,
 }
 
-/// When both clocks of the faults began, and what was counted.
+/// The result of the thread: when the clocks of the faults began, and the counters.
 pub(super) struct Finished {
     pub(super) origins: Origins,
     pub(super) log: RelayLog,
 }
 
-/// Relays until it is told to stop. Says when it is ready.
+/// Relays until it is told to stop. Reports on `ready` when it is ready.
 ///
 /// # Errors
-/// The system gives no timer or takes a listener back.
+/// The system provides no timer, or refuses a listener.
 pub(super) fn run(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> {
     let runtime = Builder::new_current_thread()
         .enable_all()
@@ -98,9 +99,9 @@ async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> {
     Ok(shared.outcome())
 }
 
-/// The faults of one cohort.
+/// The route of one cohort.
 struct Route {
-    /// Its place among the cohorts.
+    /// The index of the cohort.
     cohort: usize,
     schedule: Schedule,
 }
@@ -123,7 +124,7 @@ impl Shared {
         self.origin.elapsed().as_nanos() as u64
     }
 
-    /// Counts a client that has come; its number, from 0.
+    /// Counts a client that has connected; returns its number, from 0.
     fn came(&self, now: u64) -> u64 {
         let mut origins = self.origins.get();
         origins.first_byte.get_or_insert(now);
@@ -192,7 +193,7 @@ async fn obey(shared: &Shared, mut orders: watch::Receiver<Orders>) {
     }
 }
 
-/// Takes the connections of one cohort.
+/// Accepts the connections of one cohort.
 async fn accept(shared: Rc<Shared>, route: Rc<Route>, listener: TcpListener) {
     let mut acceptor = Acceptor::new(listener, &shared.spare);
     loop {
@@ -213,7 +214,7 @@ async fn accept(shared: Rc<Shared>, route: Rc<Route>, listener: TcpListener) {
     }
 }
 
-/// One connection, from its client's to the end of both legs.
+/// Serves one connection, from the client's connect to the end of both legs.
 async fn serve(shared: Rc<Shared>, route: Rc<Route>, client: TcpStream, opened: u64, number: u64) {
     let server = match dial(&shared.targets, number).await {
         Ok(server) => server,
@@ -226,7 +227,7 @@ async fn serve(shared: Rc<Shared>, route: Rc<Route>, client: TcpStream, opened: 
             return reset(client);
         }
     };
-    // Where the client has gone already, its leg says so.
+    // Ignores the error: if the client has left already, the next read shows that.
     let _ = client.set_nodelay(true);
     note_passage(&shared, route.cohort, &client, &server);
     let seed = shared.seed ^ ((route.cohort as u64) << 48) ^ (number << 1);
@@ -265,7 +266,7 @@ async fn serve(shared: Rc<Shared>, route: Rc<Route>, client: TcpStream, opened: 
     }
 }
 
-/// The target's addresses are used in turn.
+/// Dials the target; takes its addresses in turn.
 async fn dial(targets: &[SocketAddr], number: u64) -> io::Result<TcpStream> {
     let turn = (number % targets.len().max(1) as u64) as usize;
     let target = targets.get(turn).ok_or(io::ErrorKind::AddrNotAvailable)?;
@@ -289,7 +290,7 @@ fn note_passage(shared: &Shared, cohort: usize, client: &TcpStream, server: &Tcp
     }
 }
 
-/// Ends a leg in order: a FIN now, if none was sent, and the last descriptor when the other side has ended too.
+/// Closes a leg in order: sends a FIN if none was sent, and closes the descriptor when the other side has ended too.
 async fn end((mut leg, is_silent): (TcpStream, bool)) {
     shut(&leg);
     if !is_silent {
@@ -299,10 +300,10 @@ async fn end((mut leg, is_silent): (TcpStream, bool)) {
     }
 }
 
-/// Keeps a leg open and sends nothing, until something comes: answers that with a RST.
+/// Keeps a leg open and sends nothing until something comes; answers that with a RST.
 async fn forget((mut leg, is_silent): (TcpStream, bool)) {
     if is_silent {
-        // It has sent its FIN before: nothing but acknowledgements can come.
+        // Waits forever: the other side has sent its FIN, so only acknowledgements can come.
         return pending().await;
     }
     let _ = leg.read(&mut [0]).await;
@@ -310,7 +311,7 @@ async fn forget((mut leg, is_silent): (TcpStream, bool)) {
 }
 
 fn reset(leg: TcpStream) {
-    // It fails only where there is nothing left to reset.
+    // Fails only if there is nothing left to reset.
     let _ = leg.set_zero_linger();
 }
 

@@ -1,4 +1,4 @@
-//! What passes, and when: delay, freeze, drop, throttle, back pressure.
+//! Tests which bytes pass, and when: delay, freeze, drop, throttle, back pressure.
 
 use super::*;
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ fn a_delay_is_added_each_way_and_hardly_more() {
     let scene = Scene::new(&[fault(delay(ms(5), ms(0))).it]);
     let (client, server) = scene.open(BAD);
     let mut least_late = PATIENCE;
-    // Other tests share the machine: one quiet moment in many is enough.
+    // Tries often, because other tests load the machine: one quiet moment is enough.
     for _ in 0..20 {
         let mut times: Vec<Duration> = (0..15)
             .map(|_| {
@@ -37,8 +37,8 @@ fn a_delay_is_added_each_way_and_hardly_more() {
         times.sort_unstable();
         assert!(times[0] >= ms(10), "{:?}", times[0]);
         least_late = least_late.min(times[times.len() / 2] - ms(10));
-        // Two delays, each about 200 µs late. The median of the runtime's own timer would be more than two
-        // milliseconds.
+        // A round trip has two delays, each about 200 µs late. With the runtime's own timer the median would be more
+        // than 2 ms.
         if least_late < Duration::from_micros(1_000) {
             return;
         }
@@ -59,7 +59,7 @@ proptest! {
         let (client, server) = scene.open(BAD);
         let sent: Vec<u8> = (0..sizes.iter().sum()).map(|place: usize| (place % 251) as u8).collect();
         thread::scope(|scope| {
-            // The target echoes; it ends its half when the client has.
+            // The target echoes, and ends its half after the client has.
             scope.spawn(|| {
                 std::io::copy(&mut &server, &mut &server).unwrap();
                 server.shutdown(std::net::Shutdown::Write).unwrap();
@@ -104,7 +104,7 @@ fn a_freeze_holds_everything_and_lets_it_go_afterwards() {
     let (client, server) = scene.open(BAD);
     let (good, good_server) = scene.open(GOOD);
     let from = scene.measure();
-    // Until the relay has heard of it, bytes may pass.
+    // Waits until the relay has received the order; until then, bytes may pass.
     thread::sleep(ms(20));
     let (late, late_server) = scene.open(BAD);
     for sender in [&client, &server, &late] {

@@ -1,4 +1,4 @@
-//! How TCP ends, seen from both ends: FIN, RST, or nothing.
+//! Tests how TCP ends, seen from both ends: FIN, RST, or nothing.
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn a_server_that_is_gone_for_good_resets_a_client_that_goes_on() {
     write_until_broken(&client);
 }
 
-/// After the FIN reads say only that, so what is written tells.
+/// Writes until an error, because after a FIN only a write shows a reset.
 fn write_until_broken(mut tcp: &TcpStream) {
     let give_up = Instant::now() + PATIENCE;
     while Instant::now() < give_up {

@@ -1,5 +1,5 @@
-//! The relay over loopback, seen from both ends: a client of a cohort, and the target's side of the same connection.
-//! Port 0 throughout; every wait is bounded.
+//! Tests the relay over loopback, seen from both ends of a connection: a client of a cohort, and the target.
+//! Always listens on port 0; every wait has a limit.
 
 mod bytes;
 mod endings;
@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use super::{Relay, RelayLog};
 use crate::scenario::{Direction, Path, PathFault, PathFaultKind};
 
-/// Longer than anything takes that works.
+/// The timeout of waits: longer than anything takes that works.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Long enough for a byte to come over loopback, had it been sent.
+/// How long to wait for bytes that must not come: enough for a byte to arrive over loopback, if it was sent.
 const A_WHILE: Duration = Duration::from_millis(100);
 
-/// Two cohorts on the path, and a target that does as the test says.
+/// Two cohorts on the path, and a target that the test controls.
 struct Scene {
     relay: Relay,
     target: TcpListener,
@@ -30,9 +30,9 @@ enum Ended {
 }
 
 impl Scene {
-    /// A path on which this happens to the cohort `bad`, and nothing to `good`, which it leads as well.
+    /// A path with these faults for the cohort `bad`; the cohort `good` uses it too, but has no fault.
     fn new(faults: &[PathFault]) -> Self {
-        // It never begins.
+        // Adds a fault that never begins, so that `good` uses the path.
         let mut faults = faults.to_vec();
         faults.push(
             fault(PathFaultKind::Freeze)
@@ -48,13 +48,13 @@ impl Scene {
         }
     }
 
-    /// One connection: the client's end and the target's.
+    /// Opens one connection; returns the client's end and the target's.
     fn open(&self, cohort: usize) -> (TcpStream, TcpStream) {
         let client = dial(self.relay.route(cohort).unwrap());
         (client, patient(self.target.accept().unwrap().0))
     }
 
-    /// Measuring starts now.
+    /// Starts measuring now.
     fn measure(&self) -> Instant {
         let now = Instant::now();
         self.relay.measuring(now);
@@ -86,7 +86,7 @@ fn patient(tcp: TcpStream) -> TcpStream {
     tcp
 }
 
-/// Says a fault of the cohort `bad` as a scenario does.
+/// Builds a fault of the cohort `bad` in the words of a scenario.
 struct Said {
     it: PathFault,
 }
@@ -123,7 +123,7 @@ const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// All bytes to the end of TCP, and how it ended.
+/// Reads all bytes to the end of TCP; returns them, and how it ended.
 fn read_to_end(mut tcp: &TcpStream) -> (Vec<u8>, Ended) {
     let mut bytes = Vec::new();
     match tcp.read_to_end(&mut bytes) {
@@ -159,7 +159,7 @@ fn is_well(client: &TcpStream, server: &TcpStream) -> bool {
     there == b"there" && read(client, 4) == b"back"
 }
 
-/// Sends a byte now and then until it is answered with a RST.
+/// Sends a byte now and then until a RST answers.
 fn write_until_reset(mut tcp: &TcpStream) {
     let give_up = Instant::now() + PATIENCE;
     tcp.set_read_timeout(Some(ms(2))).unwrap();
@@ -198,7 +198,7 @@ fn what_happened_is_told_with_its_time() {
             .it,
         fault(PathFaultKind::Reset).after(ms(40)).it,
         fault(PathFaultKind::Cut).after(PATIENCE).it,
-        // How the path is, and no incident.
+        // A throttle without `after` and `for` is a lasting state of the path, not an incident.
         fault(PathFaultKind::Throttle(crate::units::ByteSize(1 << 20))).it,
     ]);
     let (client, server) = scene.open(BAD);
