@@ -1,12 +1,12 @@
-//! The catalogue of names: every counter, histogram, gauge and cause of an end that wsbench can speak of.
-//! A leaf, and public interface: gates, reports and documents all take their names from here.
+//! The catalogue of names: all counters, histograms, gauges and causes of an end that wsbench can report.
+//! A leaf module and a public interface: gates, reports and documents take their names from here.
 
 use std::fmt;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Declares an enum whose variants each have one stable name and one line of meaning.
+/// Declares an enum whose variants each have a stable name and a one-line meaning.
 macro_rules! catalogue {
     ($(#[$doc:meta])* $enum:ident { $($variant:ident => $name:literal, $meaning:literal;)+ }) => {
         $(#[$doc])*
@@ -17,9 +17,9 @@ macro_rules! catalogue {
         }
 
         impl $enum {
-            /// All of them, in the order reports show them.
+            /// All variants, in the order of reports.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-            /// How many there are.
+            /// The number of variants.
             pub const COUNT: usize = Self::ALL.len();
 
             /// The stable name.
@@ -27,12 +27,12 @@ macro_rules! catalogue {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// What it means, in one line.
+            /// The meaning, in one line.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => $meaning,)+ }
             }
 
-            /// The one with this name.
+            /// The variant with this name.
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)+ _ => None }
             }
@@ -61,7 +61,7 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    /// What is counted, besides `errors.<cause>` and `closes.<code>.<side>`.
+    /// The counters, apart from `errors.<cause>` and `closes.<code>.<side>`.
     Counter {
         ConnectionsAttempted => "connections.attempted", "Dials begun: first connections and reconnects.";
         ConnectionsOpened => "connections.opened", "Handshakes that ended in a valid 101.";
@@ -99,7 +99,7 @@ catalogue! {
 }
 
 catalogue! {
-    /// What is timed. Nanoseconds inside, microseconds in reports.
+    /// The measured times: nanoseconds internally, microseconds in reports.
     Timer {
         HandshakeDns => "handshake.dns", "Look-ups of the target's name: one for each run, and one each time all its addresses failed; empty for an address.";
         HandshakeTcp => "handshake.tcp", "From the dial to the TCP connection.";
@@ -119,7 +119,7 @@ catalogue! {
 }
 
 catalogue! {
-    /// What is sampled once a second.
+    /// The values that are sampled once a second.
     Gauge {
         Connecting => "connections.connecting", "Connections in the handshake (readyState 0).";
         Open => "connections.open", "Open connections (readyState 1).";
@@ -131,8 +131,8 @@ catalogue! {
 }
 
 catalogue! {
-    /// Why a connection, or an attempt at one, ended. Every one but `completed` is also the name of a
-    /// counter, `errors.<cause>`.
+    /// Why a connection, or an attempt to open one, ended. Except for `completed`, the name of each cause is also that
+    /// of a counter, `errors.<cause>`.
     Cause {
         Completed => "completed", "Closed by us as planned, and the close handshake was completed.";
         ClosedByPeer => "closed_by_peer", "The server sent a Close frame that nobody asked for.";
@@ -177,12 +177,12 @@ catalogue! {
 }
 
 impl Cause {
-    /// Whether it is a kind of failure of TLS.
+    /// Whether it is a TLS failure.
     pub const fn is_tls(self) -> bool {
         self.tls_hint().is_some()
     }
 
-    /// What helps against a failure of TLS; `None` for other causes.
+    /// A hint against a TLS failure; `None` for other causes.
     pub const fn tls_hint(self) -> Option<&'static str> {
         Some(match self {
             Self::Tls => "look into the log of the server, or of the proxy in front of it",
@@ -207,11 +207,11 @@ impl Cause {
     }
 }
 
-/// Who ended a connection, as far as the wire shows.
+/// The side that ended a connection, as far as the wire shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// The other end.
+    /// The other side.
     Peer,
     /// wsbench.
     Local,
@@ -232,11 +232,11 @@ impl Side {
 pub enum CloseKind {
     /// A Close frame with this code; 1005 for an empty one (RFC 6455 section 7.1.5).
     Code(u16),
-    /// TCP FIN and no Close frame.
+    /// A FIN without a Close frame.
     Fin,
-    /// TCP reset.
+    /// A RST.
     Rst,
-    /// Nothing came in time.
+    /// Neither a Close frame nor an end of TCP before the timeout.
     Timeout,
 }
 
@@ -251,14 +251,14 @@ impl fmt::Display for CloseKind {
     }
 }
 
-/// What kind of number a metric is; decides which statistics it has.
+/// The kind of a metric; decides which statistics it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Only grows. Has `count` and `rate`.
+    /// A number that only grows. Has `count` and `rate`.
     Counter,
     /// A distribution of times. Has percentiles, `min`, `max`, `mean`, `count` and `rate`.
     Histogram,
-    /// Sampled once a second. Has `min`, `max`, `mean`, `peak` and `last`.
+    /// A value that is sampled once a second. Has `min`, `max`, `mean`, `peak` and `last`.
     Gauge,
 }
 
@@ -273,16 +273,16 @@ impl Kind {
     }
 }
 
-/// What a metric's values are measured in.
+/// The unit of a metric's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unit {
-    /// Times: nanoseconds inside, microseconds in reports.
+    /// Times: nanoseconds internally, microseconds in reports.
     Time,
-    /// A number of things.
+    /// A count.
     Count,
     /// A number of bytes.
     Bytes,
-    /// Hundredths of one core.
+    /// Percent of one core.
     Percent,
 }
 
@@ -297,7 +297,7 @@ impl Unit {
         }
     }
 
-    /// The stable name of so many a second.
+    /// The stable name of the unit per second.
     pub const fn name_per_second(self) -> &'static str {
         match self {
             Self::Bytes => "bytes/s",
@@ -306,7 +306,7 @@ impl Unit {
     }
 }
 
-/// What the values of the metric of this name are measured in.
+/// The unit of the metric with this name.
 pub fn unit_of(name: &str) -> Unit {
     if name.starts_with("bytes.") {
         return Unit::Bytes;
@@ -325,28 +325,28 @@ pub fn unit_of(name: &str) -> Unit {
     }
 }
 
-/// The name of one message's latency, counted from its intended send time.
+/// The name of a message's latency, which counts from its intended send time.
 pub fn latency(message: &str) -> String {
     format!("latency.{message}")
 }
 
-/// The name of one message's service time, counted from its actual send.
+/// The name of a message's service time, which counts from its actual send.
 pub fn service(message: &str) -> String {
     format!("service.{message}")
 }
 
-/// The name of the counter of one cause.
+/// The name of the counter of a cause.
 pub fn error(cause: Cause) -> String {
     format!("errors.{cause}")
 }
 
-/// The name of the counter of one way to close.
+/// The name of the counter of a kind of close.
 pub fn close(kind: CloseKind, side: Side) -> String {
     format!("closes.{kind}.{}", side.name())
 }
 
-/// Whether the metric of this name tells how connections ended, or what their ends took with them. A contract that
-/// expects an end excuses these, and nothing else.
+/// Whether the metric with this name counts ends of connections, or messages lost by such an end. A contract that
+/// expects an end excuses only these.
 pub fn tells_of_ends(name: &str) -> bool {
     let group = name.split('.').next().unwrap_or_default();
     let lost_with_it = [Counter::MessagesLost, Counter::MessagesOffline];
@@ -354,13 +354,13 @@ pub fn tells_of_ends(name: &str) -> bool {
         || lost_with_it.iter().any(|counter| counter.name() == name)
 }
 
-/// The cause that a counter of this name counts.
+/// The cause that the counter with this name counts.
 pub fn cause_from_name(name: &str) -> Option<Cause> {
     let cause = Cause::from_name(name.strip_prefix("errors.")?)?;
     (cause != Cause::Completed).then_some(cause)
 }
 
-/// The way to close that a counter of this name counts.
+/// The kind of close that the counter with this name counts.
 pub fn close_from_name(name: &str) -> Option<(CloseKind, Side)> {
     let (how, side) = name.strip_prefix("closes.")?.split_once('.')?;
     let kind = match how {
@@ -378,8 +378,8 @@ pub fn close_from_name(name: &str) -> Option<(CloseKind, Side)> {
     Some((kind, side))
 }
 
-/// The kind of the metric of this name, where `messages` are the names of the scenario's messages;
-/// `None` where there is no such metric.
+/// The kind of the metric with this name, where `messages` are the names of the scenario's messages; `None` if there is
+/// no such metric.
 pub fn kind_of(name: &str, messages: &[&str]) -> Option<Kind> {
     if Counter::from_name(name).is_some() {
         return Some(Kind::Counter);
@@ -399,8 +399,7 @@ pub fn kind_of(name: &str, messages: &[&str]) -> Option<Kind> {
     }
 }
 
-/// Every name a gate may use in a scenario with these messages, but for the open family `closes.*`.
-/// For hints.
+/// All names that a gate may use in a scenario with these messages, except the open family `closes.*`. For hints.
 pub fn names(messages: &[&str]) -> Vec<String> {
     let fixed = Counter::ALL
         .iter()

@@ -1,11 +1,11 @@
-//! Values with units, as people write them: `"20/s"`, `"4KiB"`, `"250ms"`, `"0.1%"`.
-//! A leaf: text to value and back, nothing else.
+//! Values with units in the notation of users: `"20/s"`, `"4KiB"`, `"250ms"`, `"0.1%"`.
+//! A leaf module: converts text to values and back, nothing else.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A text that could not be read as a value with a unit. Fits after "failed to read".
+/// Why a text is not a value with a unit. Fits after "failed to read".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct UnitError {
@@ -20,26 +20,27 @@ impl UnitError {
     }
 }
 
-/// How often something happens. From once in 30 days to 1,000,000,000 times a second.
+/// A frequency of events, from once in 30 days to 1,000,000,000 times a second.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Rate {
     per_second: f64,
 }
 
 impl Rate {
-    /// The highest rate that can be told apart from the next on a clock of nanoseconds.
+    /// The highest rate: one event per nanosecond, the resolution of the clock.
     pub const MAX_PER_SECOND: f64 = 1e9;
 
     /// The lowest rate: once in [`MAX_DURATION`].
     pub const MIN_PER_SECOND: f64 = 1.0 / MAX_DURATION.as_secs() as f64;
 
-    /// A rate of so many a second; `None` unless it is from [`Self::MIN_PER_SECOND`] to [`Self::MAX_PER_SECOND`].
+    /// A rate of this many events per second; `None` unless it is from [`Self::MIN_PER_SECOND`] to
+    /// [`Self::MAX_PER_SECOND`].
     pub fn per_second(per_second: f64) -> Option<Self> {
         let legal = Self::MIN_PER_SECOND..=Self::MAX_PER_SECOND;
         legal.contains(&per_second).then_some(Self { per_second })
     }
 
-    /// Events a second.
+    /// The number of events per second.
     pub fn hertz(self) -> f64 {
         self.per_second
     }
@@ -102,12 +103,12 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A number of bytes; as text at most [`ByteSize::MAX`].
+/// A number of bytes. A size read from text is at most [`ByteSize::MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(pub u64);
 
 impl ByteSize {
-    /// The longest that a system of 64 bits can address: 8 EiB less one byte.
+    /// The largest size that a 64-bit system can address: 8 EiB less one byte.
     pub const MAX: Self = Self(i64::MAX as u64);
 
     /// The number of bytes as a `usize`, saturating where a `usize` is smaller.
@@ -119,7 +120,7 @@ impl ByteSize {
 impl FromStr for ByteSize {
     type Err = UnitError;
 
-    /// Reads a number with `B`, `KB`, `KiB`, `MB`, `MiB`, `GB` or `GiB`. The unit must be there.
+    /// Reads a number with `B`, `KB`, `KiB`, `MB`, `MiB`, `GB` or `GiB`. The unit is required.
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let wrong = || {
             UnitError::new(format!(
@@ -131,7 +132,7 @@ impl FromStr for ByteSize {
             return Err(wrong());
         }
         let size: bytesize::ByteSize = trimmed.parse().map_err(|_| wrong())?;
-        // What is too large for 64 bits is read as their highest number.
+        // A number that is too large for 64 bits was read as `u64::MAX`, so this check refuses it.
         Some(Self(size.as_u64()))
             .filter(|size| *size <= Self::MAX)
             .ok_or_else(|| {
@@ -143,7 +144,7 @@ impl FromStr for ByteSize {
 }
 
 impl fmt::Display for ByteSize {
-    /// Exact: the largest binary unit that divides the number.
+    /// Writes the exact number, in the largest binary unit that divides it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, name) = [(1u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")]
             .into_iter()
@@ -153,7 +154,7 @@ impl fmt::Display for ByteSize {
     }
 }
 
-/// Reads a duration such as `"250ms"`, `"10s"` or `"1m 30s"`. Zero is allowed; `"0"` and `"0s"` both are zero.
+/// Reads a duration such as `"250ms"`, `"10s"` or `"1m 30s"`. Zero is allowed; both `"0"` and `"0s"` are zero.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     let trimmed = text.trim();
     if trimmed == "0" {
@@ -172,10 +173,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     Ok(duration)
 }
 
-/// The longest duration a scenario may name; keeps every sum of times far from overflow.
+/// The longest duration in a scenario. Keeps every sum of times far from overflow.
 pub const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Writes a duration the way a scenario file takes it: `10s`, `1.25s`, `1m30s`, `250ms`. Exact.
+/// Writes a duration in the notation of a scenario file: `10s`, `1.25s`, `1m30s`, `250ms`. Exact.
 pub fn format_duration(duration: Duration) -> String {
     let (minutes, rest) = minutes(duration);
     let (number, unit) = decimal(rest);
@@ -186,7 +187,7 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
-/// Writes a duration that somebody chose, for people: `10 s`, `1.25 s`, `1m30s`, `250 ms`. Exact.
+/// Writes a configured duration for people: `10 s`, `1.25 s`, `1m30s`, `250 ms`. Exact.
 pub fn plain_duration(duration: Duration) -> String {
     match decimal(duration) {
         _ if duration >= Duration::from_secs(60) => format_duration(duration),
@@ -194,7 +195,7 @@ pub fn plain_duration(duration: Duration) -> String {
     }
 }
 
-/// Whole minutes and more as text, and what is left.
+/// The whole hours and minutes as text, and the rest.
 fn minutes(duration: Duration) -> (String, Duration) {
     let whole = duration.as_secs() / 60 * 60;
     let rest = duration - Duration::from_secs(whole);
@@ -205,7 +206,7 @@ fn minutes(duration: Duration) -> (String, Duration) {
     (text.replace(' ', ""), rest)
 }
 
-/// A number without needless zeros, in the largest unit up to seconds that leaves it at 1 or more.
+/// The duration as a number without trailing zeros, in the largest unit up to seconds in which it is at least 1.
 fn decimal(duration: Duration) -> (String, &'static str) {
     let ns = duration.as_nanos();
     let (unit, digits, name) = match ns {
@@ -237,7 +238,7 @@ pub fn human_ns(ns: u64) -> String {
     }
 }
 
-/// A text of at most so many characters, one at least; where it was cut, the last one says so.
+/// The text, cut to at most this many characters (at least one); if it was cut, the last one shows it.
 pub fn cut(text: &str, most: usize) -> String {
     match text.chars().nth(most) {
         None => text.to_owned(),
@@ -249,14 +250,14 @@ pub fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// Whether a character only shows itself: it controls no terminal, and does not turn the order of what stands around it
-/// (Unicode Standard Annex 9).
+/// Whether a character is safe to show: it does not control the terminal, and does not change the direction of the text
+/// around it (Unicode Standard Annex 9).
 pub fn is_harmless(c: char) -> bool {
     let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     !c.is_control() && !turns
 }
 
-/// What a stranger wrote, with all that is not harmless shown by its number: `\x1b`, `\u{202e}`.
+/// A text from an untrusted source with each unsafe character shown by its number: `\x1b`, `\u{202e}`.
 pub fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -270,7 +271,7 @@ pub fn visible(text: &str) -> String {
     out
 }
 
-/// The first words of what a stranger wrote, at most so many characters, on one line and safe to show.
+/// The beginning of a text from an untrusted source: at most this many characters, on one line and safe to show.
 pub fn one_line(text: &str, most: usize) -> String {
     let spaced: String = (text.chars())
         .map(|c| if is_harmless(c) { c } else { ' ' })
@@ -279,7 +280,7 @@ pub fn one_line(text: &str, most: usize) -> String {
     cut(&words.join(" "), most)
 }
 
-/// Writes a whole number with thin groups: `12,345`.
+/// Writes a whole number with separated thousands: `12,345`.
 pub fn human_count(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
