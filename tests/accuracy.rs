@@ -1,5 +1,5 @@
-//! What wsbench says about time, against what a server logged of its own delays.
-//! No bound here leans on a quiet machine: the lower ones are exact, the upper ones far above any noise.
+//! Compares the times that wsbench reports with the delays that a server has logged.
+//! No limit here needs a quiet machine: the lower ones are exact, and the upper ones far above any noise.
 
 mod common;
 
@@ -11,10 +11,10 @@ use common::run::{Run, run, trusted};
 use common::{Act, Echo, Event, Log, Pong, Script, Server, When};
 
 const MS: u64 = 1_000_000;
-/// A histogram tells values apart to three digits.
+/// The resolution of a histogram, which has three significant digits.
 const DIGITS: f64 = 0.999;
 
-/// Five connections for two seconds, with messages or a heartbeat, against a server that follows a script.
+/// Runs five connections for two seconds, with messages or a heartbeat, against a server that follows a script.
 #[track_caller]
 fn measure(script: &Script, rest: &str) -> (Run, Server) {
     let (run, server) = trusted(|| {
@@ -33,7 +33,8 @@ fn scenario(url: &str, rest: &str) -> String {
     )
 }
 
-/// How long the server kept each frame of one kind before its answer, sorted, in nanoseconds. It answers in order.
+/// The times that the server kept each frame of one kind before its answer, sorted, in nanoseconds. It answers in
+/// order.
 fn delays(log: &Log, asked: u8, answered: u8) -> Vec<u64> {
     let entries = log.entries();
     let times = |connection: u64, received: bool, opcode: u8| -> Vec<Instant> {
@@ -66,7 +67,7 @@ fn delays(log: &Log, asked: u8, answered: u8) -> Vec<u64> {
     delays
 }
 
-/// What was measured holds at least the server's delays, and at the median not much more.
+/// Checks that the measured times are at least the server's delays, and at the median not much more.
 #[track_caller]
 fn assert_holds(run: &Run, metric: &str, delays: &[u64]) {
     assert!(delays.len() >= 50, "{} samples are too few", delays.len());
@@ -138,8 +139,8 @@ fn heartbeat_rtt_is_the_servers_delay_and_a_little_more() {
     }
 }
 
-/// Coordinated omission: whoever waits for the server before the next send sees one slow answer where fifty
-/// users would have waited.
+/// Checks against coordinated omission: a client that waits for the server before the next send sees one slow answer
+/// where fifty users would have waited.
 #[test]
 fn a_stall_shows_as_all_the_messages_that_waited_for_it() {
     const CONNECTIONS: u64 = 5;
@@ -166,7 +167,7 @@ fn a_stall_shows_as_all_the_messages_that_waited_for_it() {
         (40.0..=60.0).contains(&waited),
         "{waited} messages on each connection waited for a second's stall"
     );
-    // Their wait was anything from nothing to the whole stall, evenly: half of them waited half of it.
+    // The waits are spread evenly from zero to the whole stall, so half of them are longer than half of it.
     let half = above(&latency, 500) as f64 / CONNECTIONS as f64;
     assert!(
         (20.0..=32.0).contains(&half),
@@ -174,7 +175,7 @@ fn a_stall_shows_as_all_the_messages_that_waited_for_it() {
     );
 }
 
-/// What the server saw is what the report says, to the byte of a count.
+/// The report must match what the server saw, exactly.
 #[test]
 fn every_frame_is_counted_once() {
     let both = "[[message]]\nname = \"echo\"\nrate = \"20/s\"\n[heartbeat]\ninterval = \"100ms\"\n";

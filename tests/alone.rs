@@ -1,5 +1,5 @@
-//! What only a process of its own can show: a network of its own, which is entered while there is one thread, and
-//! what becomes of the target when wsbench is killed. Each test runs this program again, as the process it is about.
+//! Tests that need a process of their own: entering a network namespace, which requires that there is one thread, and
+//! what happens to the target when wsbench is killed. Each test starts this program again, as the process under test.
 
 #[cfg(target_os = "linux")]
 #[path = "alone/linux.rs"]

@@ -1,4 +1,4 @@
-//! Bad clients on real sockets: what a server sees of them, and what is kept of their records.
+//! Tests bad clients on real sockets: what a server sees of them, and what their records contain.
 
 mod common;
 
@@ -18,7 +18,7 @@ use wsbench::scenario::{
 
 const MS: u64 = 1_000_000;
 
-/// Sees when measuring started.
+/// Records when measuring started.
 #[derive(Default)]
 struct Witness(Vec<Instant>);
 
@@ -32,7 +32,7 @@ impl Observer for Witness {
     }
 }
 
-/// Four clients for a second and a half, that play these faults.
+/// Runs four clients with these faults for a second and a half.
 fn run(server: &Server, faults: Vec<(u64, FaultKind)>) -> (Finished, Witness) {
     run_by(server.address(), &[], faults)
 }
@@ -101,7 +101,7 @@ fn pinging(every: u64) -> Script {
     }
 }
 
-/// When each connection had such an event, from the server's point of view.
+/// The times of the matching events of each connection, as the server saw them.
 fn times(server: &Server, like: impl Fn(&Event) -> bool) -> Vec<(u64, Instant)> {
     let entries = server.log().entries().into_iter();
     let picked = entries.filter(|entry| like(&entry.event));
@@ -114,7 +114,7 @@ fn who_answers_no_ping_still_closes_in_order() {
     let (finished, witness) = run(&server, vec![(500, FaultKind::NoPong)]);
     assert_eq!(server.log().close_codes(), [Some(1000); 4]);
     assert_eq!(server.log().violations(), [""; 0]);
-    // Pings at 200 and 400 ms were answered.
+    // The pings at 200 and 400 ms were answered, on each of four connections.
     assert_eq!(server.log().pongs(), 8);
     for record in records(&finished) {
         assert_eq!(record.cause, Cause::Completed);
@@ -145,7 +145,7 @@ fn late_pongs_are_late_by_their_delay() {
         |event| matches!(event, Event::Received(frame) if frame.opcode == 10),
     );
     assert!(pongs.len() >= 12, "{}", pongs.len());
-    // By connection, in order: each ping has one pong.
+    // Compares in order for each connection: each ping has one pong.
     for connection in 0..4 {
         let of = |all: &[(u64, Instant)]| -> Vec<Instant> {
             let own = all.iter().filter(|(number, _)| *number == connection);
@@ -205,7 +205,7 @@ fn a_server_sees_each_illegal_frame_for_what_it_is() {
     ] {
         let server = Server::start(Script::default());
         run(&server, vec![(100, FaultKind::IllegalFrame(illegal))]);
-        // The server has no opinion of texts and close codes.
+        // The scripted server does not check UTF-8 and close codes.
         let not_utf8 = |event: &Event| matches!(event, Event::Received(frame) if frame.payload == [0xC3, 0x28]);
         let is_seen = match illegal {
             BadCloseCode => server.log().close_codes() == [Some(1005); 4],
@@ -223,7 +223,7 @@ fn frames_after_a_close_are_counted_and_the_end_is_timed() {
     let server = Server::start(Script::act(after, Act::Send(close_and_talk)));
     let (finished, _) = run(&server, vec![]);
     for record in records(&finished) {
-        // It answers our answer with a Close frame of its own.
+        // The server answers the client's answer with a Close frame of its own.
         assert_eq!(
             (record.close_code, record.frames_after_close),
             (Some(1000), 3)
@@ -240,14 +240,14 @@ fn who_does_not_read_fills_its_window_and_sends_nothing() {
     let server = Server::start(Script::act(after, Act::Flood(8 << 20)));
     let (finished, _) = run(&server, vec![(100, FaultKind::StopReading)]);
     for record in records(&finished) {
-        // The server is on this machine: the system's table of sockets tells what it does.
+        // The client need not probe: the server is on this machine, so the system's table of sockets tells what it did.
         assert_eq!(record.probe, None);
         assert_eq!(
             (record.cause, record.ended_by),
             (Cause::Fault, EndedBy::Plan)
         );
     }
-    // Unread bytes make a RST of the end.
+    // The client closes with unread bytes, so its kernel sends a RST.
     server.wait_until(|log| log.count(|event| *event == Event::Reset) == 4);
     assert_eq!(server.log().pongs(), 0);
 }
@@ -265,7 +265,7 @@ fn who_vanishes_is_gone_without_a_word_or_is_refused() {
         return;
     }
     let (finished, _) = run(&server, vec![(300, fault)]);
-    // The pings at 200 ms, and none of those that came when nobody took them.
+    // Only the pings at 200 ms were answered; the client did not receive the later ones.
     assert_eq!(server.log().pongs(), 4);
     assert!(server.log().close_codes().is_empty());
     assert_eq!(server.log().count(|event| *event == Event::Fin), 0);

@@ -1,5 +1,5 @@
-//! The built-in server before two charge sheets, innocent and with each of its defects: every defect is convicted of
-//! exactly its fault, and the innocent of none.
+//! Runs two contracts against the built-in server, without a defect and with each of its defects: every defect must
+//! break exactly the promises that belong to it, and the correct server must break none.
 
 mod common;
 
@@ -9,12 +9,12 @@ use common::run::{Run, run, trusted};
 use common::table;
 use wsbench::scenario::Defect;
 
-/// Every fault but one, under load.
+/// The promises that concern every fault except a stall.
 const SHEET: &str = include_str!("guilty/sheet.toml");
-/// That one: what a stall of the server costs.
+/// The promises about the cost of a server's stall.
 const STALL: &str = include_str!("guilty/stall.toml");
 
-/// The promises that a guilty server breaks, as `cohort.promise`: on the sheet, and in the stall.
+/// The promises that a server with this defect breaks, as `cohort.promise`: in the sheet, and in the stall.
 fn guilt(defect: Defect) -> (&'static [&'static str], &'static [&'static str]) {
     match defect {
         Defect::GlobalTick => (&["healthy.max_ping_sync"], &[]),
@@ -44,7 +44,7 @@ fn convict(defect: Defect) {
     assert_broken(STALL, Some(defect), stall);
 }
 
-/// Plays a charge sheet against a server, and compares what is broken with what should be.
+/// Runs a sheet of promises against a server, and compares the broken ones with the expected ones.
 #[track_caller]
 fn assert_broken(sheet: &str, defect: Option<Defect>, expected: &[&str]) {
     let guilty = defect.map(|defect| format!("defect = \"{}\"\n", defect.name()));
@@ -62,7 +62,7 @@ fn assert_broken(sheet: &str, defect: Option<Defect>, expected: &[&str]) {
     assert_all_seen(&run);
 }
 
-/// Nobody is convicted or acquitted by clients who were not there.
+/// Checks that the clients were connected, since otherwise no verdict means anything.
 #[track_caller]
 fn assert_all_seen(run: &Run) {
     assert_eq!(run.report.count("connections.failed"), 0);

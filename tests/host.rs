@@ -1,5 +1,5 @@
-//! The target's process as a run has it: started, waited for, frozen on time, ended with all that it started.
-//! What needs a process of its own stands in `tests/alone.rs`.
+//! Tests the target's process as a run uses it: started, waited for, frozen on time, ended with all that it started.
+//! Tests that need a process of their own are in `tests/alone.rs`.
 
 #![cfg(target_os = "linux")]
 
@@ -17,13 +17,13 @@ use wsbench::scenario::{Signal, TargetFault};
 
 const WSBENCH: &str = env!("CARGO_BIN_EXE_wsbench");
 
-/// The built-in server at an address, for a shell.
+/// The shell command that runs the built-in server at an address.
 fn serve(address: SocketAddr) -> String {
     let (host, port) = (address.ip(), address.port());
     format!("'{WSBENCH}' serve --host {host} --port {port}")
 }
 
-/// The built-in server as a child of a shell, so that there is a process that wsbench did not start itself.
+/// Starts the built-in server as a child of a shell, to test with a process that wsbench did not start itself.
 fn start(address: SocketAddr) -> TargetProcess {
     start_script(&format!("{} & wait", serve(address)), address).unwrap()
 }
@@ -48,13 +48,13 @@ fn freeze(lasts: Duration, repeat: u32) -> TargetFault {
     }
 }
 
-/// `T` is stopped.
+/// Whether the process is stopped (state `T`).
 fn is_stopped(process: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     stat.rsplit_once(") ").unwrap().1.starts_with('T')
 }
 
-/// Waits until something holds, ten seconds at most.
+/// Waits until a condition holds, at most ten seconds.
 fn until(what: &str, holds: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !holds() {
@@ -63,7 +63,7 @@ fn until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// A process that was there before.
+/// A process that wsbench did not start.
 struct Sleeper(Child);
 
 impl Sleeper {
@@ -176,7 +176,7 @@ fn freezes_come_at_their_times_and_sigterm_after_them() {
     let faults = Faults::start(&target, &[terminate, freezes.clone()]).unwrap();
     let from = Instant::now();
     faults.measuring(from);
-    // A second start changes nothing.
+    // A second start time has no effect.
     faults.measuring(from + Duration::from_secs(600));
     until("it has ended", || target.ended().is_some());
 
@@ -225,7 +225,7 @@ fn a_process_that_was_there_is_frozen_and_left_as_it_was() {
     let faults = Faults::start(&target, &[freeze(Duration::from_secs(600), 1)]).unwrap();
     faults.measuring(Instant::now());
     until("it is stopped", || is_stopped(pid));
-    // Dropped, as when a run breaks off.
+    // Drops the faults, as when a run breaks off.
     drop(faults);
     until("it goes on", || !is_stopped(pid));
     drop(target);

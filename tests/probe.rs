@@ -1,5 +1,5 @@
-//! `wsbench probe` from outside: what it finds out about servers whose ways are known, and how it fails.
-//! Facts are checked, never how long something took on this machine.
+//! Tests `wsbench probe` as a program: its findings about servers with known behaviour, and its failures.
+//! Checks facts only, never how long something took on this machine.
 
 mod common;
 
@@ -22,7 +22,7 @@ fn probe(arguments: &[&str]) -> Ended {
     Running::call(tempfile::tempdir().unwrap(), &arguments, &[]).end()
 }
 
-/// What it found out, as JSON.
+/// The findings of a probe, as JSON.
 #[track_caller]
 fn found(url: &str, watch: &str) -> Value {
     let ended = probe(&[url, "--json", "--for", watch]);
@@ -30,7 +30,7 @@ fn found(url: &str, watch: &str) -> Value {
     serde_json::from_str(&ended.stdout).unwrap()
 }
 
-/// How one trial ended; null where it did not.
+/// How one trial ended; null if the server did not end it.
 fn fate<'a>(found: &'a Value, doing: &str) -> &'a Value {
     let trials = found["activity"].as_array().unwrap();
     let trial = trials.iter().find(|trial| trial["doing"] == doing);
@@ -54,7 +54,7 @@ fn parses(text: &str) {
     }
 }
 
-/// A server that pings, and ends whoever has not answered by the next ping.
+/// A server that pings, and ends each client that has not answered by the next ping.
 struct Reaper {
     address: SocketAddr,
     _runtime: Runtime,
@@ -63,7 +63,7 @@ struct Reaper {
 impl Reaper {
     const INTERVAL: Duration = Duration::from_millis(200);
 
-    /// It ends them with this code, or without a Close frame.
+    /// Starts the server. It ends clients with this code, or without a Close frame.
     fn start(code: Option<u16>) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -221,7 +221,7 @@ fn a_server_that_answers_nothing_is_told_as_such() {
     parses(scenario);
 }
 
-/// What a server does with its connection after the handshake.
+/// Starts a server that runs `conversation` on its connection after the handshake.
 fn serves<F: Future<Output = Option<()>> + Send + 'static>(
     conversation: impl Fn(TcpStream) -> F + Send + 'static,
 ) -> (Runtime, String) {
@@ -253,7 +253,7 @@ async fn pongs_empty(mut socket: TcpStream) -> Option<()> {
     }
 }
 
-/// Sends without end, and takes nothing.
+/// Sends without end, and reads nothing.
 async fn floods(mut socket: TcpStream) -> Option<()> {
     let frames = [0x81, 1, b'x'].repeat(1000);
     loop {
@@ -261,7 +261,7 @@ async fn floods(mut socket: TcpStream) -> Option<()> {
     }
 }
 
-/// Each of the wrong pongs is waited for once, and all of them for six seconds at most.
+/// The probe waits for the pong to each kind of ping once, and at most six seconds for all of them.
 #[test]
 fn a_server_whose_pongs_are_wrong_does_not_hold_a_probe() {
     let (_runtime, url) = serves(pongs_empty);
@@ -307,7 +307,7 @@ fn a_server_under_tls_is_probed_like_any_other() {
     parses(found["scenario"].as_str().unwrap());
 }
 
-/// No connection: exit code 4, the reason, and what to do.
+/// Checks that a probe without a connection fails with exit code 4, the reason and a hint.
 #[track_caller]
 fn fails(url: &str, reason: &str, hint: &str) {
     let ended = probe(&[url, "--for", "1s"]);

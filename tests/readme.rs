@@ -1,5 +1,5 @@
-//! The documents say what is true: examples parse, commands exist, tables are those of the catalogue,
-//! and links lead somewhere.
+//! Checks the documents: examples parse, commands exist, tables match the catalogue,
+//! and links have a target.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,7 +29,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The fenced blocks of one language. Never none.
+/// The fenced blocks of one language, at least one.
 fn blocks(document: &str, language: &str) -> Vec<String> {
     let text = read(document);
     let mut found = Vec::new();
@@ -46,7 +46,7 @@ fn blocks(document: &str, language: &str) -> Vec<String> {
     found
 }
 
-/// The lines behind a prompt, with the output that is shown below each.
+/// The lines with a prompt, each with the output that is shown below it.
 fn commands(document: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     for block in blocks(document, "console") {
@@ -61,7 +61,7 @@ fn commands(document: &str) -> Vec<(String, String)> {
     found
 }
 
-/// What the program prints. Nothing here is a terminal, so lines are wrapped at 100 columns.
+/// The output of the program. It has no terminal here, so lines are wrapped at 100 columns.
 fn wsbench(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_wsbench"))
         .args(arguments)
@@ -72,7 +72,7 @@ fn wsbench(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The words of a command, as a shell parts them; there are double quotes, and nothing else that is special.
+/// Splits a command into words as a shell does. Supports double quotes, and no other special characters.
 fn words(command: &str) -> Vec<String> {
     let parts = command.split('"').enumerate();
     let mut words = Vec::new();
@@ -85,7 +85,7 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// The arguments of wsbench in a command, if it is one of those.
+/// The arguments of a command; `None` if it is not a wsbench command.
 fn arguments(command: &str) -> Option<Vec<String>> {
     let command = command.split(" > ").next().unwrap_or(command);
     let rest = command.strip_prefix("wsbench ");
@@ -102,7 +102,7 @@ fn every_scenario_in_the_readme_parses() {
     for block in blocks("README.md", "toml") {
         let table: toml::Table = toml::from_str(&block).unwrap_or_else(|e| panic!("{e}\n{block}"));
         let mut text = block.clone();
-        // The shorter examples leave out what the long one shows.
+        // Adds a target to the shorter examples, which leave out what the long one shows.
         if !table.contains_key("target") {
             text += "\n[target]\nurl = \"embedded\"\n";
         }
@@ -133,7 +133,7 @@ fn the_help_that_is_shown_is_the_help_there_is() {
     }
 }
 
-/// `check` takes what `run` takes to say what is run: it is tried with that.
+/// `check` accepts the arguments of `run` that say what to run, so commands are tested with `check`.
 #[test]
 fn the_commands_that_are_shown_can_be_given() {
     let mut tried = 0;
@@ -162,7 +162,7 @@ fn assert_exists(command: &str, arguments: &[String]) {
     for option in rest.iter().filter(|word| word.starts_with("--")) {
         assert!(help.contains(option.as_str()), "{command}: no {option}");
     }
-    // A file that is shown beside the command is read by a test of its own.
+    // Skips a scenario that the document itself shows: another test reads it.
     let is_shown = rest.first().is_some_and(|word| word == "promises.toml");
     let is_input = rest.first().is_some_and(|word| !word.starts_with("--")) && !is_shown;
     if matches!(subcommand.as_str(), "run" | "check") && is_input {
@@ -175,7 +175,7 @@ fn assert_exists(command: &str, arguments: &[String]) {
     }
 }
 
-/// The question is the first line of a scenario.
+/// The question of a scenario is its first line.
 #[test]
 fn each_scenario_that_ships_is_listed_with_its_question() {
     let listed = rows("README.md", "scenario");
@@ -190,7 +190,7 @@ fn each_scenario_that_ships_is_listed_with_its_question() {
     assert_same(&listed, &there);
 }
 
-/// A column of a report is one that this page explains.
+/// Every column of a report must be explained on this page.
 #[test]
 fn every_column_of_a_report_is_explained() {
     let page = read("reports/README.md");
@@ -210,7 +210,7 @@ fn every_column_of_a_report_is_explained() {
     }
 }
 
-/// And so is a field of `run.json`.
+/// Every field of `run.json` must be explained on this page.
 #[test]
 fn every_field_of_run_json_is_explained() {
     let page = read("reports/README.md");
@@ -225,7 +225,7 @@ fn every_field_of_run_json_is_explained() {
     }
 }
 
-/// The promises that are shown are kept as they are shown, but for the times that were seen.
+/// Runs the promises that the document shows: the result must be as shown, except for the measured times.
 #[test]
 fn the_promises_that_are_shown_are_kept() {
     const NAME: &str = "promises.toml";
@@ -245,7 +245,7 @@ fn the_promises_that_are_shown_are_kept() {
         command.args(["run", NAME, "--out", "report"]);
         command.current_dir(folder.path()).output().unwrap()
     };
-    // A machine that is too busy to judge says so with 4.
+    // Repeats the run while its exit code is 4: the machine was too busy for a verdict.
     let is_judged = |output: &Output| output.status.code() != Some(4);
     let output = std::iter::repeat_with(run).take(5).find(is_judged);
     let output = output.expect("five runs without a verdict");
@@ -260,7 +260,7 @@ fn the_promises_that_are_shown_are_kept() {
     assert!(printed.contains(&format!("\n{verdict}\n")), "{printed}");
 }
 
-/// The words of a row before its numbers of connections and times.
+/// The part of a row before its numbers of connections and times.
 fn promise_and_expectation(row: &str) -> String {
     let cells = row
         .split("  ")
@@ -318,7 +318,7 @@ fn the_tables_of_the_measurement_page_are_the_catalogue() {
     assert_same(&rows(PAGE, "counter"), &catalogue!(Counter));
     assert_same(&rows(PAGE, "cause"), &catalogue!(Cause));
     let mut timed = rows(PAGE, "metric");
-    // The table of the four that have two ends says the same in other words.
+    // Skips the table of the four timers with two ends, which uses other words.
     timed.retain(|(_, meaning)| !meaning.contains(" | "));
     assert_same(&timed, &catalogue!(Timer, Gauge));
 }
@@ -394,7 +394,7 @@ fn links_lead_to_files_that_are_there() {
     assert!(followed > 5);
 }
 
-/// The headings of a page, as links name them.
+/// The headings of a page, in the form of link targets.
 fn places(page: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(page).unwrap();
     let headings = text.lines().filter_map(|line| line.strip_prefix("## "));

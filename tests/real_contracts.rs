@@ -1,6 +1,6 @@
-//! What real servers promise about silent clients, measured by wsbench: the scenarios in `tests/targets/contracts`, each
-//! against its server. The windows are those that other programs measured before.
-//! With `WSBENCH_TABLE` set to a folder, each leaves the rows of the table in `docs/heartbeats.md` there.
+//! Measures with wsbench what real servers promise about silent clients, by the scenarios in `tests/targets/contracts`,
+//! each against its server. The windows are those that other programs measured before.
+//! With `WSBENCH_TABLE` set to a folder, each test writes its rows of the table in `docs/heartbeats.md` there.
 
 mod common;
 
@@ -16,22 +16,22 @@ use common::run::{Run, run, trusted};
 use common::table;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-/// Two at once would be late for each other.
+/// Lets only one test run at a time, because two at once would delay each other.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// What came of the contracts of one scenario: the rows of `contracts.csv`.
+/// The results of the contracts of one scenario: the rows of `contracts.csv`.
 struct Measured {
     rows: Vec<BTreeMap<String, String>>,
 }
 
 impl Measured {
-    /// Plays a scenario against a fresh server. Every contract must be kept, and every healthy connection untouched.
+    /// Runs a scenario against a new server. Every contract must be kept, and no healthy connection may be ended early.
     fn of(target: Target, name: &str, server: &str) -> Self {
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let scenario = scenario(name);
         let (run, _) = trusted(|| {
             let server = RealServer::start(target);
-            // Socket.IO has a path of its own.
+            // Keeps the path of Socket.IO from the scenario.
             let (_, resource) = scenario.split_once("127.0.0.1:3000/").unwrap();
             let resource = resource.split('"').next().unwrap();
             let url = format!("{}{resource}", server.url());
@@ -71,7 +71,7 @@ impl Measured {
         found.unwrap_or_else(|| panic!("no {contract} of {cohort} in {:#?}", self.rows))
     }
 
-    /// Seconds, as they stand in a cell such as `p50_s`.
+    /// The seconds in a cell such as `p50_s`.
     #[track_caller]
     fn seconds(&self, cohort: &str, contract: &str, cell: &str) -> f64 {
         let row = self.row(cohort, contract);
@@ -80,7 +80,7 @@ impl Measured {
             .unwrap_or_else(|e| panic!("{e}: {row:#?}"))
     }
 
-    /// Half of the times lie in a range, and not only inside of what was promised.
+    /// Checks that the median is in this range, which is narrower than the promised window.
     #[track_caller]
     fn assert_half(&self, cohort: &str, contract: &str, expected: RangeInclusive<f64>) {
         let p50 = self.seconds(cohort, contract, "p50_s");
@@ -90,7 +90,7 @@ impl Measured {
         );
     }
 
-    /// Leaves the rows for the page, where somebody wants them.
+    /// Writes the rows for the page, if `WSBENCH_TABLE` asks for them.
     fn show(&self, name: &str, server: &str) {
         if let Some(folder) = env::var_os("WSBENCH_TABLE") {
             let rows: String = self.rows.iter().map(|row| shown(server, row)).collect();
@@ -104,7 +104,7 @@ fn scenario(name: &str) -> String {
     fs::read_to_string(folder.join(name).with_extension("toml")).unwrap()
 }
 
-/// Every healthy connection that was planned opened, and was ended by wsbench with 1000.
+/// Checks that every planned healthy connection opened, and was ended by wsbench with code 1000.
 #[track_caller]
 fn assert_untouched(run: &Run) {
     let totals = run.totals();
@@ -125,7 +125,7 @@ fn assert_untouched(run: &Run) {
     assert!(seen >= 300, "{seen} healthy connections");
 }
 
-/// One row of the page: who, what was promised, what was seen. Times are seconds.
+/// One row of the page: the server, the promise, and the measured times in seconds.
 fn shown(server: &str, row: &BTreeMap<String, String>) -> String {
     let time = |name: &str| match row[name].parse::<f64>() {
         Ok(seconds) => format!("{seconds:.3}"),
@@ -171,7 +171,7 @@ fn every_server_echoes() {
 fn ws_cuts_the_mute_off_at_the_second_tick() {
     let measured = Measured::of(Target::NodeHeartbeat, "ws", "Node `ws`, 2 s");
     measured.assert_half("mute", "closed_between", 1.95..=2.1);
-    // Evenly spread over one interval, from the first possible moment to the last.
+    // The ends are spread evenly over one interval, from the first possible moment to the last.
     let since_open = |cell| measured.seconds("mute_since_open", "closed_between", cell);
     assert!(since_open("min_s") < 2.25, "{}", since_open("min_s"));
     assert!(since_open("max_s") > 3.75, "{}", since_open("max_s"));

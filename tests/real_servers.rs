@@ -1,5 +1,5 @@
-//! The scenarios that ship, against servers that nobody here wrote: what they counted is what wsbench reports,
-//! to the last message. First of all it is proven that the servers can be trusted as witnesses.
+//! Runs the shipped scenarios against real servers from other projects: the counts must match the server's exactly.
+//! A first test proves that the counts of the servers can be trusted.
 
 mod common;
 
@@ -36,10 +36,10 @@ async fn echoes_and_counts(target: Target) {
     };
     client.close(Some(frame)).await.unwrap();
     while client.next().await.is_some() {}
-    // The servers count an end when both sides have closed TCP.
+    // Drops the client, because the servers count an end when both sides have closed TCP.
     drop(client);
 
-    // Another one vanishes without a Close frame.
+    // Drops another client without a Close frame.
     let socket = TcpStream::connect(server.address()).await.unwrap();
     let vanishing = tokio_tungstenite::client_async(server.url(), socket).await;
     drop(vanishing.unwrap());
@@ -56,7 +56,7 @@ async fn echoes_and_counts(target: Target) {
     );
 }
 
-/// A scenario that ships, shortened, against a fresh server; and what that server counted.
+/// The run of a shortened shipped scenario against a new server, and that server.
 struct Trial {
     run: Run,
     server: RealServer,
@@ -79,7 +79,7 @@ impl Trial {
         Self { run, server }
     }
 
-    /// Compares every count that both sides have. Messages were sent as `kind`, `text` or `binary`.
+    /// Compares every count that both sides have. `kind` is the kind of messages sent: `text` or `binary`.
     #[track_caller]
     fn assert_counts_agree(&self, kind: &str) {
         let total = |name: &str| self.run.report.count(name);
@@ -105,8 +105,8 @@ impl Trial {
     }
 }
 
-/// All that ship and fit any echo server, with a thousand connections. `rate` is what the server can take from
-/// each of them, beside a generator on the same two cores.
+/// Runs all shipped scenarios that fit any echo server, with a thousand connections. `rate` is what the server can
+/// handle on each connection, with a generator on the same two cores.
 fn keeps_the_same_books(target: Target, rate: &str) {
     const THOUSAND: [&str; 2] = ["--connections", "1000"];
     let trial = |name, arguments: &[&str]| {

@@ -1,4 +1,4 @@
-//! The relay when descriptors run out. In a program of its own, because the limit is the whole process's.
+//! Tests the relay when descriptors run out. A separate program, because the limit applies to the whole process.
 #![cfg(unix)]
 
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -30,7 +30,8 @@ fn a_client_for_whom_there_is_no_descriptor_is_reset_and_counted() {
     pass(&mut client, &mut server);
 
     let (soft, hard) = Resource::NOFILE.get().unwrap();
-    // Besides the client's own: one to take it but none to dial the target, and not even the one.
+    // Besides the client's own descriptor, leaves one to accept the client but none to dial the target; then not even
+    // that.
     for room in [2, 1] {
         Resource::NOFILE.set(limit_for(room), hard).unwrap();
         let refused = dial(route).read(&mut [0]);
@@ -59,7 +60,7 @@ fn pass(client: &mut TcpStream, server: &mut TcpStream) {
     server.read_exact(&mut [0]).unwrap();
 }
 
-/// The limit under which so many more can be opened: the lowest free number is taken first.
+/// The limit under which this many more descriptors can be opened. The lowest free number is always used first.
 fn limit_for(more: usize) -> u64 {
     let opened: Vec<TcpListener> = (0..more).map(|_| listen()).collect();
     let numbers = opened.iter().map(|listener| listener.as_raw_fd() + 1);

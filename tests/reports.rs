@@ -1,5 +1,5 @@
-//! Reports of fixed runs against golden files, and the files of a report on a disk.
-//! `WSBENCH_BLESS=1 cargo test --test reports` writes the golden files anew; read the difference.
+//! Compares the reports of fixed runs with golden files, and checks the files of a report on disk.
+//! `WSBENCH_BLESS=1 cargo test --test reports` rewrites the golden files; check the difference.
 
 #[path = "reports/fixture.rs"]
 mod fixture;
@@ -71,7 +71,7 @@ fn csv_files_are_as_documented() {
 #[test]
 fn run_json_is_as_documented() {
     let mut document: Value = serde_json::from_str(&json(&troubled())).unwrap();
-    // These two change with a release or a compressor, and mean nothing to a reader.
+    // Replaces both values: they change with a release or a compressor, and mean nothing to a reader.
     document["tool"]["version"] = "VERSION".into();
     for metric in document["metrics"].as_array_mut().unwrap() {
         if let Some(hdr) = metric.get_mut("hdr") {
@@ -91,7 +91,7 @@ fn the_text_is_read_in_ten_seconds() {
     golden("promises.txt", &text(&promises(), Style::PLAIN));
 }
 
-/// What a run came to can be kept, and shown again as it was shown.
+/// The result of a run can be saved, and shown again unchanged.
 #[test]
 fn numbers_that_were_written_and_read_show_the_same() {
     for run in [troubled(), healthy(), doubtful(), promises()] {
@@ -376,7 +376,7 @@ fn a_dated_report_has_a_folder_of_its_own() {
     );
 }
 
-/// What went wrong, and not what did not; and in lines that a terminal of 100 columns shows whole.
+/// Shows only what failed, in lines that fit a terminal of 100 columns.
 #[test]
 fn a_quiet_run_says_what_failed_alone() {
     let run = promises();

@@ -1,5 +1,5 @@
-//! The scenarios that ship parse, and say what the reference says they may; wrong ones are refused with a
-//! message that is pinned beside them. `WSBENCH_UPDATE=1` writes those messages anew.
+//! Shipped scenarios parse, and the reference lists every key; invalid scenarios are refused with the message in the
+//! file beside them. `WSBENCH_UPDATE=1` rewrites these messages.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use wsbench::scenario::{
     self, Outside, Overrides, Problems, Scenario, Shape, Source, TargetUrl, shipped,
 };
 
-/// A world with one variable and no files.
+/// An environment with one variable and no files.
 const NOWHERE: Outside<'_> = Outside {
     env: &|name| (name == "TOKEN").then(|| "s3cret".to_owned()),
     read: &|_| Err(io::Error::new(io::ErrorKind::NotFound, "no such file")),
@@ -101,7 +101,7 @@ fn the_reference_says_the_defaults() {
     );
 }
 
-/// Each key stands there in use, or behind a `#`.
+/// Each key must be in the reference, in use or commented out.
 #[test]
 fn the_reference_has_every_key() {
     let text = shipped::named("reference").unwrap();
@@ -174,7 +174,7 @@ fn the_schema_takes_every_scenario_that_ships() {
     assert!(!validator.is_valid(&wrong));
 }
 
-/// An editor that follows the schema must not complain of what a run takes.
+/// The schema must accept all that a run accepts, so that an editor shows no false errors.
 #[test]
 fn the_schema_takes_every_way_to_write_a_value() {
     let schema: serde_json::Value = serde_json::from_str(&scenario::schema()).unwrap();
@@ -209,7 +209,7 @@ fn the_schema_takes_every_way_to_write_a_value() {
     }
 }
 
-/// One or several, in short or as a table, a setting of a preset beside a promise.
+/// One value or several, short form or table, a preset's setting beside a promise.
 #[test]
 fn the_schema_takes_every_form_of_a_value_and_no_other() {
     let schema: serde_json::Value = serde_json::from_str(&scenario::schema()).unwrap();
@@ -392,7 +392,7 @@ proptest! {
         told(parse("x", &text))?;
     }
 
-    /// A scenario with a hole in it, or with something foreign put in, is taken or refused with reasons.
+    /// A damaged scenario is accepted, or refused with reasons.
     #[test]
     fn no_damaged_scenario_panics(
         which in 0..shipped::ALL.len(),
@@ -408,7 +408,7 @@ proptest! {
     }
 }
 
-/// A refusal gives a reason, and every reason can be shown.
+/// Checks that a refusal gives a reason, and that every reason can be shown.
 fn told(parsed: Result<Scenario, Problems>) -> Result<(), TestCaseError> {
     if let Err(problems) = parsed {
         prop_assert!(!problems.is_empty());

@@ -1,5 +1,5 @@
-//! Faults, paths, processes and contracts of a scenario: each way to write them, and what it comes to.
-//! What is refused is pinned in `tests/scenarios/invalid`.
+//! Faults, paths, processes and contracts of a scenario: each way to write them, and its meaning.
+//! Refused scenarios are in `tests/scenarios/invalid`.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn parse(text: &str) -> Scenario {
         .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-/// One cohort with these keys, under what else the file says.
+/// One cohort with these keys; `rest` is the rest of the file.
 fn cohort(keys: &str, rest: &str) -> Cohort {
     let text = format!("{EMBEDDED}{rest}\n[[cohort]]\nname = \"a\"\nconnections = 1\n{keys}");
     parse(&text).cohorts.remove(0)
@@ -132,7 +132,7 @@ fn a_cohort_reconnects_in_its_own_way() {
         cohort(at_once, above).reconnect,
         backoff(0, 0, Jitter::None)
     );
-    // What a heartbeat does with a dead connection goes by the cohort's own way, too.
+    // `on_dead` of the heartbeat follows the cohort's own `reconnect`, too.
     let keys = "reconnect = {}\nheartbeat = { on_dead = \"reconnect\" }";
     assert!(cohort(keys, "").heartbeat.is_some());
 }
@@ -233,7 +233,7 @@ fn the_built_in_server_has_a_heartbeat_and_may_be_guilty() {
 
 #[test]
 fn each_promise_has_its_key() {
-    // Not all of them can be kept together.
+    // Not all of these promises can be kept together.
     let lines = "closed = 3
         closed_per_stall = 2
         alive_for = \"1s\"
@@ -354,7 +354,7 @@ fn the_contract_above_is_for_the_healthy() {
     assert_eq!(promises(""), Some(vec![PromiseKind::Closed.of(0)]));
     assert_eq!(promises("fault = { kind = \"no_pong\" }"), None);
     assert_eq!(promises("contract = \"off\""), None);
-    // Replaced whole, not merged.
+    // A cohort's contract replaces the shared one as a whole, and does not merge with it.
     let own = promises("contract = { closed_between = [\"1s\", \"2s\"] }");
     assert_eq!(
         own,

@@ -1,5 +1,5 @@
-//! The scripted server of `tests/common` keeps its word: its faults are checked by raw sockets, and its good
-//! manners by tokio-tungstenite.
+//! Tests the scripted server of `tests/common`: its faults with raw sockets, and its correct behaviour with
+//! tokio-tungstenite.
 
 mod common;
 
@@ -17,7 +17,7 @@ const LONG: Duration = Duration::from_secs(10);
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/// A client that knows TCP and frames, and nothing else.
+/// A client that implements only TCP and frames.
 struct Client(TcpStream);
 
 impl Client {
@@ -56,7 +56,7 @@ impl Client {
         self.0.write_all(&bytes).unwrap();
     }
 
-    /// A frame of at most 125 bytes, as bytes: the first one and the payload.
+    /// Reads a frame of at most 125 bytes; returns its first byte and its payload.
     fn frame(&mut self) -> (u8, Vec<u8>) {
         let [first, len] = self.bytes();
         assert!(len <= 125, "a short frame without a mask, not {len:#x}");
@@ -65,13 +65,13 @@ impl Client {
         (first, payload)
     }
 
-    /// A whole frame.
+    /// Expects a complete frame with this opcode and payload.
     fn expect(&mut self, opcode: u8, payload: impl AsRef<[u8]>) {
         let (first, bytes) = self.frame();
         assert_eq!((first, &*bytes), (0x80 | opcode, payload.as_ref()));
     }
 
-    /// Everything up to the end of TCP, or its error.
+    /// Reads all bytes up to the end of TCP; returns them or the error.
     fn rest(&mut self) -> std::io::Result<Vec<u8>> {
         let mut rest = Vec::new();
         self.0.read_to_end(&mut rest).map(|_| rest)

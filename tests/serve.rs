@@ -1,4 +1,4 @@
-//! `wsbench serve` as a process, and as the child of a run: starts, answers, counts, and ends with its parent.
+//! Tests `wsbench serve` as a process, and as the child of a run: it starts, answers, counts, and ends with its parent.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -117,8 +117,8 @@ async fn an_embedded_server_that_stands_still_ends_all_the_same() {
     assert!(begun.elapsed() < Duration::from_secs(3));
 }
 
-/// Twenty clients, each of whom answers its pings 100 ms late; the server stops for a second, three times. Returns how
-/// many it lost.
+/// Connects twenty clients, each of which answers pings 100 ms late, to a server that stops for a second three times.
+/// Returns how many clients it lost.
 #[cfg(unix)]
 async fn lost_by_stalls(defect: Option<Defect>) -> u64 {
     let behaviour = Behaviour {
@@ -137,7 +137,7 @@ async fn lost_by_stalls(defect: Option<Defect>) -> u64 {
             tokio::spawn(async move {
                 let mut client = connect(&url).await;
                 while let Some(Ok(Message::Ping(_))) = client.next().await {
-                    // The library sends the pong when it is asked to do anything next.
+                    // Waits, because the library sends the pong only at its next operation.
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     let _ = client.flush().await;
                 }
@@ -154,7 +154,7 @@ async fn lost_by_stalls(defect: Option<Defect>) -> u64 {
     for client in &clients {
         client.abort();
     }
-    // Not on this thread, where clients of another server may have a pong to send.
+    // Stops it on another thread: on this one, clients may still have a pong to send to another server.
     let stopped = tokio::task::spawn_blocking(move || server.stop());
     let counts = stopped.await.unwrap().expect("counts");
     assert_eq!(counts.opened, 20);
@@ -190,7 +190,7 @@ async fn a_tied_server_ends_with_the_pipe_to_its_parent() {
     let (mut child, _output, url) = serve(&["--tied"], Stdio::piped());
     let mut client = connect(&url).await;
     echo_once(&mut client).await;
-    // What a killed parent leaves behind: a closed pipe.
+    // Closes the pipe, as the end of a killed parent does.
     drop(child.stdin.take());
     assert!(wait_at_most(&mut child, Duration::from_secs(3)).success());
 }

@@ -1,6 +1,6 @@
-//! Every scenario that ships runs as it is, only shorter and smaller, against the built-in server:
-//! it exits with 0, all its gates hold, and its books balance in every row. Those with cohorts are in
-//! `shipped_contracts.rs`: what they promise takes its time.
+//! Runs every shipped scenario against the built-in server, only shorter and with fewer connections: it must exit with
+//! 0, all its gates must hold, and the sums in every row must match. Scenarios with cohorts are in
+//! `shipped_contracts.rs`, because their promises need their full time.
 
 mod common;
 
@@ -17,7 +17,7 @@ const CONNECTIONS: u64 = 50;
 /// Two seconds of each scenario with fifty connections.
 static SHORT: LazyLock<BTreeMap<&str, Run>> = LazyLock::new(|| run_all("50", "2s"));
 
-/// Runs all that ship side by side, since each of them mostly waits.
+/// Runs all shipped scenarios side by side, since each of them mostly waits.
 fn run_all(connections: &str, duration: &str) -> BTreeMap<&'static str, Run> {
     let arguments = ["--connections", connections, "--duration", duration];
     thread::scope(|scope| {
@@ -64,7 +64,7 @@ fn assert_well(run: &Run) {
 #[test]
 fn echo() {
     let run = short("echo");
-    // Ten a second on each of fifty connections in a window of two seconds: not one more or less.
+    // Ten messages per second on each of fifty connections in a window of two seconds, exactly.
     assert_eq!(run.count("messages.due"), 10 * 2 * CONNECTIONS);
     assert_eq!(run.count("messages.echoed"), 10 * 2 * CONNECTIONS);
     assert!(
@@ -92,7 +92,7 @@ fn push() {
         run.report.count("messages.unsolicited"),
         run.report.count("messages.received")
     );
-    // Five times a second for two seconds; one tick may fall on either side of the window's ends.
+    // Five messages per second for two seconds; one may fall outside at either end of the window.
     let each = run.count("messages.received") as f64 / CONNECTIONS as f64;
     assert!(
         (9.0..=11.0).contains(&each),
@@ -128,11 +128,11 @@ fn soak() {
 fn storm() {
     let run = short("storm");
     let totals = run.totals();
-    // The generator has a row of its own.
+    // Finds the row of connections: the generator has a row of its own.
     let mut rows = totals.values();
     let row = rows.find(|row| row.count("connections.attempted") > 0);
     let row = row.unwrap();
-    // 200 a second for two seconds; those for whom there was no room are counted too.
+    // 200 arrivals per second for two seconds; arrivals that were skipped for lack of room are counted too.
     assert_eq!(
         row.count("connections.attempted") + row.count("connections.skipped"),
         400
@@ -144,7 +144,7 @@ fn storm() {
     );
 }
 
-/// The smallest run there is: one connection for one second. A gate without data would fail.
+/// The smallest possible run: one connection for one second. A gate without data would fail.
 #[test]
 fn gates_hold_for_one_connection_and_one_second() {
     for run in run_all("1", "1s").values() {

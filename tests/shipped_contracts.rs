@@ -1,5 +1,5 @@
-//! The scenarios that ship with promises of a server, as they are but for fewer connections, against the built-in server:
-//! each exits with 0, and every promise is kept by clients that were there.
+//! Runs the shipped scenarios with promises of a server against the built-in server, unchanged except for fewer
+//! connections: each must exit with 0, and every promise must be kept, with connected clients.
 
 mod common;
 
@@ -9,7 +9,7 @@ use common::run::{Run, run, trusted};
 use common::table;
 use wsbench::scenario::shipped;
 
-/// Those that a test below plays.
+/// The scenarios that a test below runs.
 const PLAYED: [&str; 7] = [
     "graceful-shutdown",
     "heartbeat-activity",
@@ -20,7 +20,7 @@ const PLAYED: [&str; 7] = [
     "slow-reader",
 ];
 
-/// Plays one with each of these replaced, which must be there.
+/// Runs a scenario with each of these texts replaced; each must occur in it.
 #[track_caller]
 fn play(name: &str, changes: &[(&str, &str)]) -> Run {
     let mut scenario = shipped::named(name).unwrap().to_owned();

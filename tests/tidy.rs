@@ -1,23 +1,23 @@
-//! The walls of `docs/design.md` section 1 and the house rules that a machine can check.
-//! Reads the source as text: no rule here needs more.
+//! Checks the layers of `docs/design.md` section 1 and the house rules that a machine can check.
+//! Works on the source as text, which is enough for these rules.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Lines a file should keep to, tests included, and lines it must.
+/// The number of lines that a file should not exceed, tests included, and the number that it must not.
 const SOFT_LINES: usize = 400;
 const HARD_LINES: usize = 600;
 
-/// What each part of `src` may import besides itself.
+/// The parts that each part of `src` may import besides itself.
 const WALLS: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("metric", &[]),
     ("frame", &[]),
     ("scenario", &["units", "metric"]),
-    // The names and windows of measurements follow from the plan.
+    // The names and windows of measurements depend on the plan.
     ("plan", &["units", "metric", "time", "scenario", "measure"]),
     ("measure", &["units", "metric"]),
-    // The system's calls that need `unsafe`.
+    // The system calls that need `unsafe`.
     ("sys", &["measure"]),
     ("time", &["sys", "scenario"]),
     (
@@ -33,7 +33,7 @@ const WALLS: &[(&str, &[&str])] = &[
         ],
     ),
     ("server", &["units", "metric", "scenario", "engine"]),
-    // Freezes follow the same even sequence as connections do.
+    // The starts of freezes follow the same even sequence as those of connections.
     (
         "host",
         &["units", "metric", "net", "plan", "scenario", "measure"],
@@ -56,13 +56,13 @@ const WALLS: &[(&str, &[&str])] = &[
 const TOP: &[&str] = &["cli", "fuzz", "lib", "main"];
 
 struct Source {
-    /// From the top of the repository, with forward slashes.
+    /// The path from the root of the repository, with forward slashes.
     path: String,
     text: String,
 }
 
 impl Source {
-    /// `engine` for both `src/engine.rs` and anything under `src/engine/`.
+    /// The part: `engine` for both `src/engine.rs` and anything under `src/engine/`.
     fn part(&self) -> &str {
         let inside = self.path.strip_prefix("src/").unwrap_or(&self.path);
         let first = inside.split('/').next().unwrap_or(inside);
@@ -73,14 +73,14 @@ impl Source {
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let numbered = (1..).zip(self.text.lines());
         numbered.map(|(number, line)| match line.split_once("//") {
-            // A slash pair in a literal, as in an address, is not a comment.
+            // Does not treat two slashes in a literal, such as an address, as a comment.
             Some((code, _)) if !code.ends_with(':') => (number, code),
             _ => (number, line),
         })
     }
 }
 
-/// Every Rust file under a folder of the repository; never none.
+/// All Rust files under a folder of the repository, at least one.
 fn sources(folder: &str) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut sources = Vec::new();
@@ -114,7 +114,7 @@ fn assert_none(problems: Vec<String>, rule: &str) {
     assert!(problems.is_empty(), "{rule}\n  {}", problems.join("\n  "));
 }
 
-/// The parts of the crate a piece of code names: `crate::a::b` and each head of `crate::{a::b, c}`.
+/// The parts of the crate that a piece of code imports: `crate::a::b` and the first segments of `crate::{a::b, c}`.
 fn imports(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("crate::") {
@@ -131,7 +131,7 @@ fn imports(text: &str) -> Vec<String> {
     found
 }
 
-/// The heads of a list in braces, `a::{b, c}, d` up to its end.
+/// The first segments of a list such as `a::{b, c}, d`, up to its closing brace.
 fn heads(list: &str) -> Vec<String> {
     let (mut depth, mut found, mut begins) = (0, Vec::new(), true);
     for (at, character) in list.char_indices() {
@@ -199,7 +199,7 @@ fn files_are_small() {
         if lines > HARD_LINES {
             problems.push(format!("{}: {lines}", source.path));
         } else if lines > SOFT_LINES {
-            // Shown with `--nocapture`: where to cut next.
+            // Lists the files that grow too long; shown with `--nocapture`.
             println!("over {SOFT_LINES} lines: {}: {lines}", source.path);
         }
     }
@@ -251,7 +251,7 @@ fn unsafe_code_stands_in_one_file() {
 
 #[test]
 fn nothing_is_left_for_later() {
-    // Put together here, so that this file does not find itself.
+    // Joins the words here, so that this file does not find itself.
     let words = [["TO", "DO"], ["FIX", "ME"], ["XX", "X"]].map(|word| word.concat());
     let mut problems = Vec::new();
     for source in [sources("src"), sources("tests")].into_iter().flatten() {
@@ -264,7 +264,7 @@ fn nothing_is_left_for_later() {
     assert_none(problems, "these lines put something off:");
 }
 
-/// The lines of code that hold one of these words.
+/// The lines of code that contain one of these words.
 fn lines_with(source: &Source, words: &[&str]) -> Vec<String> {
     let lines = source.code();
     let found = lines.filter(|(_, line)| words.iter().any(|word| line.contains(word)));

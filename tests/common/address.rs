@@ -1,10 +1,10 @@
-//! Where a command that has to be told shall listen.
+//! A free address for a command that must be told where to listen.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// Where nobody listens: an address of its own, so that no client gets its port.
+/// An address on which nothing listens. The IP address is the test's own, so that no client is given its port.
 pub fn free() -> SocketAddr {
     static COUNT: AtomicU8 = AtomicU8::new(0);
     let [.., high, low] = std::process::id().to_be_bytes();
@@ -12,7 +12,8 @@ pub fn free() -> SocketAddr {
     let listener = TcpListener::bind((own, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    // A process that another test starts just now holds it as well, until it has become another program.
+    // Waits, because a process that another test is just starting holds the socket as well, until it executes its
+    // program.
     let deadline = Instant::now() + Duration::from_secs(10);
     while TcpStream::connect(address).is_ok() {
         assert!(Instant::now() < deadline, "{address} is still listened on");

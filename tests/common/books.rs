@@ -1,12 +1,12 @@
-//! The books of a run: what must add up exactly in every row of its report, whatever the server did.
+//! Checks the counts of a run: sums that must match exactly in every row of its report, whatever the server did.
 //! `docs/measurement.md` promises each of these.
 
 use std::collections::BTreeMap;
 
 use super::run::{Part, Row, Run};
 
-/// Checks every row of what was measured, every row of the totals, and one against the other. For runs in which
-/// every message expects an echo, and no heartbeat is text.
+/// Checks every row of the measured window, every row of the totals, and one against the other. For runs in which every
+/// message expects an echo, and no heartbeat is text.
 #[track_caller]
 pub fn assert_balanced(run: &Run) {
     let (measured, totals) = (run.measured(), run.totals());
@@ -24,7 +24,7 @@ pub fn assert_balanced(run: &Run) {
     assert_measured_is_part_of_total(&measured, &totals);
 }
 
-/// Two sides that are equal in honest books.
+/// Two sums that must be equal.
 #[derive(Clone)]
 struct Balance {
     what: &'static str,
@@ -76,7 +76,7 @@ fn messages(row: &Row) -> Vec<Balance> {
 fn pings(row: &Row) -> Vec<Balance> {
     let of = |name: &str| row.count(&format!("heartbeat.{name}"));
     let (pings, pongs) = (of("pings_sent"), of("pongs_received"));
-    // A connection may end before a pong is due: those pings were neither answered nor missed.
+    // A connection may end before a pong is due, so some pings were neither answered nor missed.
     let accounted = (pongs + of("missed")).min(pings);
     vec![
         Balance {
@@ -97,7 +97,7 @@ fn pings(row: &Row) -> Vec<Balance> {
     ]
 }
 
-/// Nothing is open any more when a report is written.
+/// Checks the connections. No connection is open when a report is written.
 fn connections(row: &Row) -> Vec<Balance> {
     let of = |name: &str| row.count(&format!("connections.{name}"));
     let (opened, closed, lost) = (of("opened"), of("closed"), of("lost"));

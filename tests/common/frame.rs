@@ -1,7 +1,7 @@
-//! WebSocket frames (RFC 6455 section 5.2), written without the library under test: a second opinion.
+//! WebSocket frames (RFC 6455 section 5.2), implemented without the code under test, as an independent check.
 //! [`Frame::encode`] writes what a server sends, [`Reader`] reads what a client sends and checks its masks.
 
-/// Opcodes as they stand on the wire.
+/// Opcodes as in RFC 6455.
 pub const CONTINUATION: u8 = 0x0;
 pub const TEXT: u8 = 0x1;
 pub const BINARY: u8 = 0x2;
@@ -9,7 +9,7 @@ pub const CLOSE: u8 = 0x8;
 pub const PING: u8 = 0x9;
 pub const PONG: u8 = 0xA;
 
-/// The longest payload taken from a client.
+/// The longest payload accepted from a client.
 const MAX_PAYLOAD: u64 = 256 << 20;
 
 /// One frame, unmasked.
@@ -23,7 +23,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A whole message or control frame.
+    /// A message in one frame, or a control frame.
     pub fn new(opcode: u8, payload: impl Into<Vec<u8>>) -> Self {
         Self {
             fin: true,
@@ -43,25 +43,25 @@ impl Frame {
         Self::new(CLOSE, payload)
     }
 
-    /// The code of a Close frame; `None` where it is empty.
+    /// The code of a Close frame; `None` if the frame is empty.
     pub fn close_code(&self) -> Option<u16> {
         let code = self.payload.first_chunk::<2>()?;
         (self.opcode == CLOSE).then_some(u16::from_be_bytes(*code))
     }
 
-    /// Ping, pong or close.
+    /// Whether it is a ping, pong or Close.
     pub fn is_control(&self) -> bool {
         self.opcode >= CLOSE
     }
 
-    /// Its bytes as a server sends them: without a mask.
+    /// The bytes as a server sends them: without a mask.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = self.header(0);
         bytes.extend(&self.payload);
         bytes
     }
 
-    /// Its bytes as a client must send them, and a server must not.
+    /// The bytes as a client must send them, and a server must not.
     pub fn encode_masked(&self, mask: [u8; 4]) -> Vec<u8> {
         let mut bytes = self.header(0x80);
         bytes.extend(mask);
@@ -93,19 +93,19 @@ fn masked(payload: &[u8], mask: [u8; 4]) -> impl Iterator<Item = u8> {
     payload.iter().zip(keys).map(|(byte, key)| byte ^ key)
 }
 
-/// Cuts a client's bytes into frames.
+/// Splits a client's bytes into frames.
 #[derive(Debug, Default)]
 pub struct Reader {
     bytes: Vec<u8>,
 }
 
 impl Reader {
-    /// Takes bytes in as they came.
+    /// Adds bytes as they came.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next whole frame; `None` while it is not all there; an error says which rule the client broke.
+    /// The next complete frame; `None` while it is incomplete; an error names the rule that the client broke.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, String> {
         let Some(head) = Head::read(&self.bytes)? else {
             return Ok(None);
@@ -125,10 +125,10 @@ impl Reader {
 
 /// The part of a frame before its payload.
 struct Head {
-    /// Still without its payload.
+    /// The frame, still without its payload.
     frame: Frame,
     mask: [u8; 4],
-    /// Where the payload starts, and how long it is.
+    /// The offset and the length of the payload.
     start: usize,
     len: usize,
 }
@@ -168,7 +168,7 @@ impl Head {
     }
 }
 
-/// What RFC 6455 asks of a client that negotiated no extension.
+/// The rules of RFC 6455 for a client that negotiated no extension.
 fn check(frame: &Frame, is_masked: bool, len: u64, len_bytes: usize) -> Result<(), String> {
     let known = matches!(
         frame.opcode,

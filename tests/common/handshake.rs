@@ -1,5 +1,5 @@
-//! The scripted server's side of the opening handshake (RFC 6455 section 4.2), right or wrong.
-//! Reads the request in full before it answers, so that a reset is never an accident of unread bytes.
+//! The scripted server's side of the opening handshake (RFC 6455 section 4.2), correct or with a fault.
+//! Reads the whole request before it answers, so that unread bytes never cause a reset by accident.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -11,13 +11,13 @@ use super::server::{Stop, reset_at_end};
 
 const MAX_REQUEST: usize = 64 << 10;
 
-/// A 101 to be sent, and the bytes that came behind the request.
+/// A 101 to send, and the bytes that came after the request.
 pub(super) struct Switch {
     pub(super) response: String,
     pub(super) early: Vec<u8>,
 }
 
-/// Reads the upgrade request and returns its 101, right or wrong; `None` where the script ends here.
+/// Reads the upgrade request and returns its 101, correct or with a fault; `None` if the script ends here.
 pub(super) fn answer(
     mut socket: &TcpStream,
     script: &Handshake,
@@ -86,7 +86,7 @@ fn switching(accept: &str, extra: &str) -> String {
     )
 }
 
-/// The client's key, empty where there is none, and what came behind the request.
+/// Reads the request; returns the client's key, empty if there is none, and the bytes that came after it.
 fn read_request(mut socket: &TcpStream) -> io::Result<(String, Vec<u8>)> {
     let mut request = Vec::new();
     let mut chunk = [0; 4096];
@@ -109,13 +109,13 @@ fn read_request(mut socket: &TcpStream) -> io::Result<(String, Vec<u8>)> {
     }
 }
 
-/// Sends FIN, and waits for the client's so that nothing unread turns it into an RST.
+/// Sends a FIN, and reads up to the client's, because unread bytes would turn the FIN into a RST.
 fn end(socket: &TcpStream) -> io::Result<Option<Switch>> {
     finish(socket)?;
     Ok(None)
 }
 
-/// Sends FIN, then reads to the end of the client's bytes.
+/// Sends a FIN, then reads to the end of the client's bytes.
 pub(super) fn finish(socket: &TcpStream) -> io::Result<()> {
     socket.shutdown(Shutdown::Write)?;
     drain(socket)
@@ -126,7 +126,7 @@ pub(super) fn drain(mut socket: &TcpStream) -> io::Result<()> {
     io::copy(&mut socket, &mut io::sink()).map(drop)
 }
 
-/// Ends when the client no longer takes it.
+/// Sends headers until the client no longer accepts them.
 fn endless_header(mut socket: &TcpStream) -> io::Result<Option<Switch>> {
     socket.write_all(b"HTTP/1.1 101 Switching Protocols\r\n")?;
     loop {

@@ -1,24 +1,24 @@
-//! What a scripted server saw and did, with the time of each event.
-//! Tests compare it with what the client says it did.
+//! The log of a scripted server: what it saw and did, with the time of each event.
+//! Tests compare it with what the client reports.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::frame::{Frame, PING, PONG};
 
-/// A payload is kept up to here, which holds every control frame whole; `Entry::len` tells its true length.
+/// The most bytes of a payload that are kept, enough for every control frame; `Entry::len` is the true length.
 const KEPT_BYTES: usize = 128;
-/// A test that has more events than this has gone wrong.
+/// The most entries. A test with more events than this has failed.
 const MAX_ENTRIES: usize = 2_000_000;
 
 /// One event of one connection.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Connections are numbered from 0 in the order of their accepts.
+    /// The number of the connection, from 0 in the order of accepts.
     pub connection: u64,
     pub at: Instant,
     pub event: Event,
-    /// The length of the payload, where there is one.
+    /// The length of the payload, if there is one.
     pub len: usize,
 }
 
@@ -27,23 +27,23 @@ pub struct Entry {
 pub enum Event {
     /// TCP was accepted.
     Accepted,
-    /// The 101 is being sent, be it right or wrong.
+    /// The 101 is about to be sent, correct or with a fault.
     Opened,
     /// A frame came from the client. Long payloads are cut.
     Received(Frame),
-    /// A frame is being handed to TCP. Long payloads are cut.
+    /// A frame is about to be written to TCP. Long payloads are cut.
     Sent(Frame),
-    /// The script's act began.
+    /// The script's act started.
     Acted,
     /// The client broke a rule of RFC 6455; no test should see it.
     Violation(String),
-    /// The client ended TCP: FIN.
+    /// The client sent a FIN.
     Fin,
-    /// The client reset TCP.
+    /// The client sent a RST.
     Reset,
 }
 
-/// A growing list of events, shared by the threads of a server. In the order of time for each connection.
+/// A growing list of events, shared by the threads of a server. Ordered by time for each connection.
 #[derive(Debug, Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<Entry>>>);
 
@@ -66,38 +66,38 @@ impl Log {
         entries.push(entry);
     }
 
-    /// Everything until now.
+    /// All events so far.
     pub fn entries(&self) -> Vec<Entry> {
         self.0.lock().unwrap().clone()
     }
 
-    /// How many events until now are like this.
+    /// The number of events so far that match.
     pub fn count(&self, like: impl Fn(&Event) -> bool) -> usize {
         let entries = self.0.lock().unwrap();
         entries.iter().filter(|entry| like(&entry.event)).count()
     }
 
-    /// Connections that got their 101.
+    /// The number of connections that got their 101.
     pub fn opened(&self) -> usize {
         self.count(|event| *event == Event::Opened)
     }
 
-    /// Messages received, each counted at its first frame.
+    /// The number of messages received, each counted at its first frame.
     pub fn messages(&self) -> usize {
         self.count(|event| matches!(event, Event::Received(frame) if matches!(frame.opcode, 1 | 2)))
     }
 
-    /// Pings received.
+    /// The number of pings received.
     pub fn pings(&self) -> usize {
         self.count(|event| matches!(event, Event::Received(frame) if frame.opcode == PING))
     }
 
-    /// Pongs received.
+    /// The number of pongs received.
     pub fn pongs(&self) -> usize {
         self.count(|event| matches!(event, Event::Received(frame) if frame.opcode == PONG))
     }
 
-    /// The codes of the Close frames received, in order; `None` for an empty one.
+    /// The codes of the Close frames received, in order; `None` for an empty frame.
     pub fn close_codes(&self) -> Vec<Option<u16>> {
         let closes = self.entries().into_iter();
         closes

@@ -1,6 +1,6 @@
 //! Servers to test a client against: one that follows a script of faults, and the real ones in `tests/targets`.
-//! Start with [`Server::start`] and a [`Script`]; read what it saw from its log, and what wsbench says
-//! from its [`Report`].
+//! Start with [`Server::start`] and a [`Script`]; the server's log tells what it saw, and a [`Report`] what wsbench
+//! reported.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(

@@ -1,4 +1,4 @@
-//! Other processes, by their number: signals, children, memory, and whether they live.
+//! Operations on other processes by their id: signals, children, memory, and whether they are alive.
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,7 @@ pub fn signal(process: u32, signal: &str) {
     kill(signal, &process.to_string());
 }
 
-/// The same to all of a group, as a terminal does.
+/// Sends a signal to all processes of a group, as a terminal does.
 pub fn signal_group(group: u32, signal: &str) {
     kill(signal, &format!("-{group}"));
 }
@@ -19,12 +19,12 @@ fn kill(signal: &str, whom: &str) {
     assert!(status.success(), "{kill:?}");
 }
 
-/// Whether it runs; one that has ended and was not waited for does not.
+/// Whether it runs; false for a process that has ended and was not waited for.
 pub fn is_alive(process: u32) -> bool {
     stat(process).is_some_and(|(state, _)| state != 'Z')
 }
 
-/// The processes it has started and that are still there.
+/// The child processes that still exist.
 pub fn children(process: u32) -> Vec<u32> {
     let all = fs::read_dir("/proc").unwrap();
     let all = all.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
@@ -32,18 +32,18 @@ pub fn children(process: u32) -> Vec<u32> {
         .collect()
 }
 
-/// How many sockets it has open.
+/// The number of its open sockets.
 pub fn sockets(process: u32) -> usize {
     let Ok(open) = fs::read_dir(format!("/proc/{process}/fd")) else {
         return 0;
     };
-    // One that was closed in between is gone.
+    // Skips a descriptor that was closed meanwhile.
     let open = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
     open.filter(|file| file.to_string_lossy().starts_with("socket:"))
         .count()
 }
 
-/// The most memory it has used until now, in bytes; `None` once it has ended.
+/// The most memory it has used so far, in bytes; `None` if it has ended.
 pub fn peak_memory(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let peak = status
@@ -53,10 +53,10 @@ pub fn peak_memory(process: u32) -> Option<u64> {
     Some(kibibytes << 10)
 }
 
-/// Its state and its parent.
+/// The state and the parent of a process.
 fn stat(process: u32) -> Option<(char, u32)> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name may hold spaces: what follows its closing bracket begins with the state.
+    // Splits behind the name's closing bracket, as the name may contain spaces; the state follows.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ');
     let state = fields.next()?.chars().next()?;

@@ -16,12 +16,12 @@ use super::process;
 use super::real::wsbench;
 use super::report::Report;
 
-/// What a busy machine may take on top of the longest time a run says it can take.
+/// The extra time of a busy machine on top of the longest time that a run announces.
 const SLACK: Duration = Duration::from_secs(2);
-/// Nothing in these tests takes so long, unless it says so itself.
+/// The timeout of a call that does not announce a longer time.
 const HANGS: Duration = Duration::from_secs(30);
 
-/// A call of the program, with a folder of its own to work in.
+/// A running call of the program, with a working folder of its own.
 pub struct Running {
     child: Leashed,
     folder: TempDir,
@@ -30,12 +30,13 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `wsbench run` on this scenario, with arguments that change nothing of it; its report goes to `report`.
+    /// Starts `wsbench run` with this scenario, and with arguments that do not change the scenario; its report goes to
+    /// `report`.
     pub fn start(scenario: &str, arguments: &[&str]) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), scenario, arguments, &[])
     }
 
-    /// The same in a folder with other files in it, and with these variables in its environment.
+    /// The same in a given folder, which may hold other files, and with these environment variables.
     pub fn start_in(
         folder: TempDir,
         scenario: &str,
@@ -60,7 +61,7 @@ impl Running {
         Self::call_by(&[], folder, arguments, environment)
     }
 
-    /// The same by another program, which runs it in its own place: `setpriv`, `prlimit`.
+    /// The same through another program that then executes it, such as `setpriv` or `prlimit`.
     pub fn call_by(
         by: &[&str],
         folder: TempDir,
@@ -90,17 +91,17 @@ impl Running {
         }
     }
 
-    /// The folder it runs in.
+    /// The working folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Its process id.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.0.id()
     }
 
-    /// What it has said on standard error so far.
+    /// Its standard error so far.
     pub fn stderr(&self) -> String {
         fs::read_to_string(self.folder.path().join("stderr.txt")).unwrap()
     }
@@ -110,12 +111,12 @@ impl Running {
         process::signal(self.id(), signal);
     }
 
-    /// The same to its whole group, as Ctrl-C does.
+    /// Sends a signal to its whole group, as Ctrl-C does.
     pub fn signal_group(&self, signal: &str) {
         process::signal_group(self.id(), signal);
     }
 
-    /// Waits for its end; a run must end within the time it said it can take.
+    /// Waits for the end; a run must end within the time that it announced.
     pub fn end(mut self) -> Ended {
         let (status, memory) = self.wait();
         let took = self.started.elapsed();
@@ -138,7 +139,7 @@ impl Running {
         }
     }
 
-    /// Its status, and the most memory it was seen to have used.
+    /// Its status, and the most memory that it was seen to use.
     fn wait(&mut self) -> (ExitStatus, u64) {
         let mut memory = 0;
         let hangs = HANGS.max(self.longest.unwrap_or_default() + SLACK);
@@ -155,18 +156,18 @@ impl Running {
     }
 }
 
-/// A process that does not outlive its test.
+/// A process that is killed at the end of its test.
 struct Leashed(Child);
 
 impl Drop for Leashed {
     fn drop(&mut self) {
-        // It fails where it has ended already.
+        // Fails only if the process has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// A signal that ended the program is a negative number.
+/// The exit code, or for a signal that ended the program its negative number.
 fn code(status: ExitStatus) -> i32 {
     let signal = || status.signal().map_or(i32::MIN, |signal| -signal);
     status.code().unwrap_or_else(signal)
@@ -185,7 +186,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// One run from its start to its end, without a word but for what went wrong.
+    /// Runs one scenario to its end; the program must write nothing to standard error.
     pub fn run(scenario: &str) -> Self {
         let ended = Running::start(scenario, &["--quiet"]).end();
         assert_eq!(ended.stderr, "");
@@ -193,22 +194,22 @@ impl Ended {
         ended
     }
 
-    /// The folder it ran in.
+    /// The working folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The same, for another call in it.
+    /// Returns the working folder, for another call in it.
     pub fn into_folder(self) -> TempDir {
         self.folder
     }
 
-    /// A file of its report.
+    /// The path of a file of its report.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder().join("report").join(name)
     }
 
-    /// What it says about itself; exists only when every file of the report does.
+    /// The report. It exists only if all its files do.
     pub fn report(&self) -> Report {
         Report::read(&self.folder().join("report"))
     }

@@ -1,9 +1,9 @@
-//! Bytes that no server should send, for [`Act::Send`](super::Act::Send).
-//! Each breaks one rule of RFC 6455 and no other.
+//! Raw bytes for [`Act::Send`](super::Act::Send) that a server should not send.
+//! Unless marked as legal, each breaks exactly one rule of RFC 6455.
 
 use super::frame::{BINARY, CONTINUATION, Frame, PING, PONG, TEXT};
 
-/// A text message nobody asked for. Legal.
+/// An unsolicited text message. Legal.
 pub fn text(text: &str) -> Vec<u8> {
     Frame::new(TEXT, text).encode()
 }
@@ -39,12 +39,12 @@ pub fn long_ping() -> Vec<u8> {
     Frame::new(PING, [b'x'; 126]).encode()
 }
 
-/// A continuation of nothing (section 5.4).
+/// A continuation without a message to continue (section 5.4).
 pub fn stray_continuation() -> Vec<u8> {
     Frame::new(CONTINUATION, "of what").encode()
 }
 
-/// The header of a binary message of 1 TiB, and the first bytes of it.
+/// The header of a binary message of 1 TiB, and its first bytes.
 pub fn one_tebibyte() -> Vec<u8> {
     let mut bytes = vec![0x80 | BINARY, 127];
     bytes.extend((1u64 << 40).to_be_bytes());
@@ -52,7 +52,7 @@ pub fn one_tebibyte() -> Vec<u8> {
     bytes
 }
 
-/// The first half of a frame; nothing follows by itself.
+/// The first half of a frame, without the rest.
 pub fn half_a_frame() -> Vec<u8> {
     let mut bytes = Frame::new(TEXT, [b'x'; 100]).encode();
     bytes.truncate(50);

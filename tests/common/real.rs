@@ -1,5 +1,5 @@
-//! The servers that nobody here wrote: Node's `ws` under Express, Python's `websockets`, and others with heartbeats.
-//! They are set up by `scripts/test`; a test that needs one fails, and never skips, when it is not there.
+//! Real servers from other projects: Node's `ws` under Express, Python's `websockets`, and others with heartbeats.
+//! `scripts/test` installs them; a test whose server is missing fails instead of being skipped.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The program under test: the release build that `scripts/test` names in `WSBENCH_BIN`, or the one of this build.
+/// The program under test: the release build that `scripts/test` gives in `WSBENCH_BIN`, or the one of this build.
 pub fn wsbench() -> PathBuf {
     path_in("WSBENCH_BIN", env!("CARGO_BIN_EXE_wsbench"))
 }
@@ -22,25 +22,25 @@ fn path_in(variable: &str, default: impl Into<PathBuf>) -> PathBuf {
     env::var_os(variable).map_or_else(|| default.into(), PathBuf::from)
 }
 
-/// Which server to start. Node's are run by the `node` on the path, or the one in `WSBENCH_NODE`; Python's by the
-/// virtual environment beside them, or the interpreter in `WSBENCH_PYTHON`.
+/// The server to start. Those of Node run with the `node` in `PATH` or in `WSBENCH_NODE`, those of Python in the
+/// virtual environment beside them or with the interpreter in `WSBENCH_PYTHON`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// Express with `ws`. Sends no pings.
     Node,
-    /// The same with the heartbeat of the README of `ws`, every 2 s.
+    /// Express with `ws` and the heartbeat from the README of `ws`, every 2 s.
     NodeHeartbeat,
-    /// Socket.IO; pings after 1 s, and waits 1 s. Keeps no counts.
+    /// Socket.IO; pings every 1 s, and waits 1 s for a pong. Keeps no counts.
     SocketIo,
-    /// `websockets`, with its own 20 s and 20 s.
+    /// `websockets`, with its default ping interval of 20 s and timeout of 20 s.
     Python,
-    /// The same; pings after 1 s, and waits 1 s.
+    /// `websockets`; pings every 1 s, and waits 1 s for a pong.
     PythonHeartbeat,
-    /// aiohttp; pings after 2 s, and waits 1 s. Keeps no counts.
+    /// aiohttp; pings every 2 s, and waits 1 s for a pong. Keeps no counts.
     Aiohttp,
-    /// Tornado; pings after 2 s, and waits 1 s. Keeps no counts.
+    /// Tornado; pings every 2 s, and waits 1 s for a pong. Keeps no counts.
     Tornado,
-    /// nginx, which lets nobody be silent for longer than 2 s, in front of [`Target::Node`].
+    /// nginx, which ends a connection after 2 s of silence, in front of [`Target::Node`].
     Nginx,
 }
 
@@ -64,7 +64,7 @@ impl Target {
 
 const ONE_AND_ONE: [(&str, &str); 2] = [("PING_INTERVAL", "1"), ("PING_TIMEOUT", "1")];
 
-/// Where the targets are.
+/// The folder of the target servers.
 fn targets() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/targets")
 }
@@ -97,7 +97,7 @@ fn assert_set_up(needed: &Path) {
     );
 }
 
-/// A running real server on a free port; ends with its value.
+/// A running real server on a free port; ends when dropped.
 pub struct RealServer {
     child: Child,
     address: SocketAddr,
@@ -106,7 +106,7 @@ pub struct RealServer {
 }
 
 impl RealServer {
-    /// Starts it and waits until it listens.
+    /// Starts the server and waits until it listens.
     pub fn start(target: Target) -> Self {
         if target == Target::Nginx {
             return Self::start_nginx();
@@ -122,7 +122,7 @@ impl RealServer {
             });
         let output = child.stdout.take().unwrap();
         let mut line = String::new();
-        // It ends at once, and with it the line, when it cannot listen.
+        // If it cannot listen, it ends at once, and its output ends too.
         BufReader::new(output).read_line(&mut line).unwrap();
         let Some(address) = line.trim().strip_prefix("listening on ws://") else {
             let _ = child.kill();
@@ -136,7 +136,8 @@ impl RealServer {
         }
     }
 
-    /// nginx takes no free port by itself: it is given one that was free a moment ago, and another if that is taken.
+    /// Starts nginx. It cannot choose a free port itself, so it gets one that was just free, and another one if that is
+    /// taken.
     fn start_nginx() -> Self {
         for _ in 0..5 {
             let free = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -159,7 +160,7 @@ impl RealServer {
             .replace("@behind@", &behind.address.to_string())
             .replace("@read_timeout@", "2s");
         fs::write(folder.path().join("nginx.conf"), settings).unwrap();
-        // Debian keeps it where only root looks.
+        // Debian installs it in a folder that is only in root's `PATH`.
         let nginx = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].into_iter();
         let nginx = nginx.map(PathBuf::from).find(|path| path.exists());
         let nginx = path_in("WSBENCH_NGINX", nginx.unwrap_or_else(|| "nginx".into()));
@@ -176,7 +177,7 @@ impl RealServer {
         }
     }
 
-    /// Waits until it takes connections; says no if it has ended instead.
+    /// Waits until it accepts connections; returns false if it has ended instead.
     fn listens(&mut self) -> bool {
         let deadline = Instant::now() + Duration::from_secs(10);
         while self.child.try_wait().unwrap().is_none() {
@@ -189,17 +190,17 @@ impl RealServer {
         false
     }
 
-    /// Where it listens: `ws://127.0.0.1:PORT/`.
+    /// The address: `ws://127.0.0.1:PORT/`.
     pub fn url(&self) -> String {
         format!("ws://{}/", self.address)
     }
 
-    /// Where it listens.
+    /// The address as a socket address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it has counted until now.
+    /// Its counts so far.
     pub fn counts(&self) -> RealCounts {
         let mut socket = TcpStream::connect(self.address).unwrap();
         socket
@@ -215,7 +216,7 @@ impl RealServer {
         RealCounts(serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {body}")))
     }
 
-    /// Waits until so many connections have opened and ended, at most ten seconds, and returns the counts.
+    /// Waits, at most ten seconds, until this many connections have opened and ended, and returns the counts.
     pub fn counts_when_closed(&self, connections: u64) -> RealCounts {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
@@ -251,7 +252,7 @@ impl RealCounts {
             .unwrap_or_else(|| panic!("no count `{name}` in {}", self.0))
     }
 
-    /// Ended connections by close code.
+    /// The number of ended connections for each close code.
     pub fn closes(&self) -> BTreeMap<String, u64> {
         serde_json::from_value(self.0["closes"].clone()).expect("an object of numbers")
     }

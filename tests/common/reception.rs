@@ -1,5 +1,5 @@
-//! A correct echo server, with TLS or without, that remembers who came and with which request, and pings everyone.
-//! For what a script of faults does not need: names, headers, addresses, certificates.
+//! A correct echo server, with TLS or without, that records each client's upgrade request, and pings every client.
+//! For tests that need no script of faults: of names, headers, addresses, certificates.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,13 +28,13 @@ const SUBPROTOCOL: &str = "sec-websocket-protocol";
 #[derive(Debug, Clone)]
 pub struct Visit {
     pub from: IpAddr,
-    /// Path and query.
+    /// The path and query.
     pub resource: String,
     headers: Vec<(String, String)>,
 }
 
 impl Visit {
-    /// The value of a header; several are joined. Names are in lower case.
+    /// The value of a header; several values are joined. Names are in lower case.
     pub fn header(&self, name: &str) -> Option<String> {
         let values = self.headers.iter().filter(|(found, _)| found == name);
         let values: Vec<&str> = values.map(|(_, value)| value.as_str()).collect();
@@ -42,7 +42,7 @@ impl Visit {
     }
 }
 
-/// What the server has seen.
+/// The records of the server.
 #[derive(Default)]
 struct Book {
     visits: Mutex<Vec<Visit>>,
@@ -50,10 +50,10 @@ struct Book {
     pongs: AtomicU64,
 }
 
-/// A running server on a free port of 127.0.0.1; ends with its value.
+/// A running server on a free port of 127.0.0.1; ends when dropped.
 pub struct Reception {
     address: SocketAddr,
-    /// Its own certificate as PEM, under `wss`.
+    /// The server's own certificate as PEM, with TLS.
     certificate: Option<String>,
     book: Arc<Book>,
     stop: Option<oneshot::Sender<()>>,
@@ -61,12 +61,12 @@ pub struct Reception {
 }
 
 impl Reception {
-    /// Starts one without TLS.
+    /// Starts a server without TLS.
     pub fn open() -> Self {
         Self::start(None, None)
     }
 
-    /// Starts one with TLS and a certificate of its own for `localhost` and 127.0.0.1.
+    /// Starts a server with TLS and its own certificate for `localhost` and 127.0.0.1.
     pub fn secure() -> Self {
         let (tls, certificate) = tls();
         Self::start(Some(tls), Some(certificate))
@@ -97,7 +97,7 @@ impl Reception {
         }
     }
 
-    /// Its address with this host, `127.0.0.1` or `localhost`.
+    /// Its address with this host: `127.0.0.1` or `localhost`.
     pub fn url(&self, host: &str) -> String {
         let scheme = self.certificate.as_ref().map_or("ws", |_| "wss");
         format!("{scheme}://{host}:{}/", self.address.port())
@@ -108,12 +108,12 @@ impl Reception {
         self.certificate.as_deref().expect("a server with TLS")
     }
 
-    /// Every upgrade request until now.
+    /// All upgrade requests so far.
     pub fn visits(&self) -> Vec<Visit> {
         self.book.visits.lock().unwrap().clone()
     }
 
-    /// Pings sent and pongs received.
+    /// The number of pings sent and of pongs received.
     pub fn pings_and_pongs(&self) -> (u64, u64) {
         let Book { pings, pongs, .. } = &*self.book;
         (pings.load(Ordering::SeqCst), pongs.load(Ordering::SeqCst))
@@ -130,7 +130,7 @@ impl Drop for Reception {
     }
 }
 
-/// One side of TLS for `localhost` and 127.0.0.1, and its certificate as PEM.
+/// A TLS acceptor for `localhost` and 127.0.0.1, and its certificate as PEM.
 pub fn tls() -> (TlsAcceptor, String) {
     let names = ["localhost", "127.0.0.1"].map(str::to_owned);
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
@@ -152,7 +152,7 @@ async fn serve(listener: std::net::TcpListener, tls: Option<TlsAcceptor>, book: 
     }
 }
 
-/// A client that does not trust the certificate goes away: that is for the client's test to see.
+/// Serves one client. Ignores a client that leaves because it does not trust the certificate: its own test checks that.
 async fn receive(tcp: TcpStream, from: IpAddr, tls: Option<TlsAcceptor>, book: Arc<Book>) {
     tcp.set_nodelay(true).unwrap();
     match tls {

@@ -1,5 +1,5 @@
-//! The report of a run, read as anyone would read it: JSON and CSV, and the names of the catalogue.
-//! A question about a metric that does not exist fails.
+//! Reads the report of a run as a user would: JSON and CSV, with the names of the catalogue.
+//! Fails if a test asks for a metric that does not exist.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,7 +23,7 @@ pub fn table(path: &Path) -> Vec<BTreeMap<String, String>> {
     csv.deserialize().map(Result::unwrap).collect()
 }
 
-/// What a run says about itself.
+/// The report of a run.
 pub struct Report {
     pub json: Value,
     /// The rows of `connections.csv`.
@@ -41,7 +41,7 @@ impl Report {
         }
     }
 
-    /// A counter of the whole run, all cohorts and stages together.
+    /// A counter of the whole run, summed over all cohorts and stages.
     #[track_caller]
     pub fn count(&self, name: &str) -> u64 {
         assert!(
@@ -81,14 +81,14 @@ impl Report {
         .collect()
     }
 
-    /// The examples of one kind of error, in one text.
+    /// The examples of one kind of error, joined into one text.
     pub fn examples(&self, kind: &str) -> String {
         let kinds = self.json["errors"].as_array().unwrap().iter();
         let found = kinds.filter(|found| found["kind"] == kind);
         found.map(|found| found["examples"].to_string()).collect()
     }
 
-    /// The gates that did not hold, each up to its comparison.
+    /// The gates that failed, each up to its comparison operator.
     pub fn failed_gates(&self) -> Vec<&str> {
         let gates = self.json["verdict"]["gates"].as_array().unwrap().iter();
         gates
@@ -97,7 +97,7 @@ impl Report {
             .collect()
     }
 
-    /// A promise of a cohort: whether it was kept, and everything else that is said of it.
+    /// A promise of a cohort: whether it was kept, and its whole entry.
     #[track_caller]
     pub fn promise(&self, cohort: &str, promise: &str) -> (bool, &Value) {
         let mut all = self.json["verdict"]["contracts"].as_array().unwrap().iter();
@@ -114,7 +114,7 @@ impl Report {
             .collect()
     }
 
-    /// Whether there are doubts, all of them about the generator: this machine was too busy.
+    /// Whether the run has doubts that all concern the generator, because this machine was too busy.
     pub fn was_starved(&self) -> bool {
         const OWN: [&str; 6] = [
             "sends_late",
@@ -128,7 +128,7 @@ impl Report {
         !doubts.is_empty() && doubts.iter().all(|doubt| OWN.contains(doubt))
     }
 
-    /// The kinds of reasons not to trust the run.
+    /// The kinds of doubts about the run.
     pub fn distrust(&self) -> Vec<&str> {
         let reasons = self.json["verdict"]["distrust"].as_array().unwrap().iter();
         reasons

@@ -1,5 +1,5 @@
-//! A whole run and its numbers, row by row: what [`books`](super::books) checks.
-//! A run that says itself that the machine was too busy proves nothing: [`trusted`] makes it again.
+//! A whole run and its numbers, row by row, which [`books`](super::books) checks.
+//! A run that reports that the machine was too busy proves nothing: [`trusted`] repeats it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::program::{Ended, Running};
 use super::report::Report;
 
-/// So often is a run made again.
+/// The most attempts at one run.
 const TRIES: usize = 5;
 
 /// A finished run.
@@ -21,7 +21,7 @@ pub struct Run {
     pub report: Report,
 }
 
-/// `wsbench run` with this scenario and these arguments, to its end.
+/// Runs `wsbench run` with this scenario and these arguments to its end.
 pub fn run(scenario: &str, arguments: &[&str]) -> Run {
     let ended = Running::start(scenario, &[arguments, &["--quiet"]].concat()).end();
     Run {
@@ -30,7 +30,7 @@ pub fn run(scenario: &str, arguments: &[&str]) -> Run {
     }
 }
 
-/// Makes a run, with whatever it needs, until it is not the machine's fault that it cannot be trusted.
+/// Repeats a run, with all that it needs, until it is not doubted because of a busy machine.
 pub fn trusted<T>(attempt: impl Fn() -> (Run, T)) -> (Run, T) {
     let mut tries = 0;
     loop {
@@ -43,7 +43,7 @@ pub fn trusted<T>(attempt: impl Fn() -> (Run, T)) -> (Run, T) {
 }
 
 impl Run {
-    /// Panics, with all there is to know, unless every gate held and the exit code is 0.
+    /// Panics with all details unless every gate held and the exit code is 0.
     #[track_caller]
     pub fn assert_passed(&self) {
         let json = &self.report.json;
@@ -57,7 +57,7 @@ impl Run {
         assert_eq!(json["outcome"], "completed");
     }
 
-    /// The rows of what was measured, by cohort and stage.
+    /// The rows of the measured window, by cohort and stage.
     pub fn measured(&self) -> BTreeMap<Part, Row> {
         rows(&self.report.json["metrics"])
     }
@@ -67,20 +67,20 @@ impl Run {
         rows(&self.report.json["totals"])
     }
 
-    /// A count of what was measured, all cohorts and stages together.
+    /// A count in the measured window, summed over all cohorts and stages.
     pub fn count(&self, name: &str) -> u64 {
         self.measured().values().map(|row| row.count(name)).sum()
     }
 
-    /// A statistic of a distribution over the whole run, in nanoseconds; of the only cohort.
+    /// A statistic of a distribution over the whole run, in nanoseconds; for runs with one cohort.
     pub fn total_ns(&self, name: &str, stat: &str) -> u64 {
         let rows = self.report.rows("totals", name);
         let us = rows.first().and_then(|row| row[stat].as_f64());
         (us.unwrap_or_else(|| panic!("no {stat} of {name}")) * 1e3).round() as u64
     }
 
-    /// A distribution of what was measured in nanoseconds, all cohorts and stages together. Read by the library and
-    /// not by wsbench: what `hdr` holds is for others.
+    /// A distribution of the measured window in nanoseconds, merged over all cohorts and stages. Decoded by the library
+    /// and not by wsbench, because `hdr` is made for other programs.
     pub fn histogram(&self, name: &str) -> Histogram<u64> {
         let mut all = Histogram::new(3).unwrap();
         for row in self.report.rows("metrics", name) {
@@ -97,20 +97,20 @@ impl Run {
     }
 }
 
-/// A cohort, and a stage of it: where a row of numbers belongs. Empty and `None` where it does not apply.
+/// The cohort and the stage of a row of numbers. Empty and `None` where they do not apply.
 pub type Part = (String, Option<u64>);
 
-/// The counts of one part by name; the samples, for a histogram.
+/// The counts of one part by name; for a histogram, the number of samples.
 #[derive(Debug, Clone, Default)]
 pub struct Row(BTreeMap<String, u64>);
 
 impl Row {
-    /// One count; zero where nothing was counted.
+    /// One count; zero if nothing was counted.
     pub fn count(&self, name: &str) -> u64 {
         self.0.get(name).copied().unwrap_or(0)
     }
 
-    /// All counts whose names begin so.
+    /// The sum of all counts whose names begin with this text.
     pub fn sum(&self, begins: &str) -> u64 {
         let named = self.0.iter().filter(|(name, _)| name.starts_with(begins));
         named.map(|(_, count)| count).sum()

@@ -1,4 +1,4 @@
-//! What a scripted server does, fault by fault. Every field is independent of the others:
+//! The script of a scripted server: its behaviour and its faults. Each field is independent of the others:
 //! `Script { pong: Pong::Never, ..Script::default() }` is a good echo server that answers no ping.
 
 use std::time::Duration;
@@ -6,26 +6,26 @@ use std::time::Duration;
 /// The behaviour of a scripted server towards each connection. The default is a correct echo server.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
-    /// What it answers to the upgrade request.
+    /// The answer to the upgrade request.
     pub handshake: Handshake,
-    /// What it answers to a message.
+    /// The answer to a message.
     pub echo: Echo,
-    /// What it answers to a ping.
+    /// The answer to a ping.
     pub pong: Pong,
-    /// What it answers to a Close frame.
+    /// The answer to a Close frame.
     pub on_close: OnClose,
-    /// Sends a ping this often, counted from the open; its payload is its number, from 1.
+    /// The time between pings of the server, counted from the open; the payload of each is its number, from 1.
     pub ping_every: Option<Duration>,
-    /// Sends a pong that nobody asked for this often.
+    /// The time between unsolicited pongs of the server.
     pub pong_every: Option<Duration>,
-    /// Sends a text message nobody asked for this often; its text is its number, from 1.
+    /// The time between unsolicited text messages of the server; the text of each is its number, from 1.
     pub text_every: Option<Duration>,
-    /// One thing it does at one time of each connection's life.
+    /// One action at one time in the life of each connection.
     pub act: Option<(When, Act)>,
 }
 
 impl Script {
-    /// A correct echo server that does one thing at one time.
+    /// A correct echo server with one action at one time.
     pub fn act(when: When, act: Act) -> Self {
         Self {
             act: Some((when, act)),
@@ -33,7 +33,7 @@ impl Script {
         }
     }
 
-    /// A server that fails at the handshake.
+    /// A server with a fault in its handshake.
     pub fn handshake(handshake: Handshake) -> Self {
         Self {
             handshake,
@@ -41,7 +41,7 @@ impl Script {
         }
     }
 
-    /// A correct server but for its answers to messages.
+    /// A server that is correct except for its answers to messages.
     pub fn echo(echo: Echo) -> Self {
         Self {
             echo,
@@ -49,7 +49,7 @@ impl Script {
         }
     }
 
-    /// A correct echo server but for its answers to pings.
+    /// An echo server that is correct except for its answers to pings.
     pub fn pong(pong: Pong) -> Self {
         Self {
             pong,
@@ -57,7 +57,7 @@ impl Script {
         }
     }
 
-    /// A correct echo server but for its answer to a Close frame.
+    /// An echo server that is correct except for its answer to a Close frame.
     pub fn on_close(on_close: OnClose) -> Self {
         Self {
             on_close,
@@ -66,113 +66,113 @@ impl Script {
     }
 }
 
-/// What it answers to the upgrade request.
+/// The answer to the upgrade request.
 #[derive(Debug, Clone, Default)]
 pub enum Handshake {
     /// A correct 101 that chooses no subprotocol and no extension.
     #[default]
     Valid,
-    /// A correct 101 after so long.
+    /// A correct 101 after this time.
     Late(Duration),
     /// An answer with this status (1xx), then a correct 101.
     Informed(u16),
-    /// Nothing listens on the port, and nothing else can: connections are refused.
+    /// Connections are refused: nothing listens on the port, and it is reserved, so that nothing else can listen.
     Refuse,
     /// Accepts TCP, reads the request, and never answers.
     Silent,
-    /// This status with this body.
+    /// A response with this status and this body.
     Status(u16, &'static str),
     /// Bytes that are not HTTP.
     Garbage,
-    /// A status line and then headers without end.
+    /// A status line, and then headers without end.
     EndlessHeader,
-    /// A 101 with the key of someone else.
+    /// A 101 with the accept key of another request.
     WrongAccept,
-    /// A 101 without a key.
+    /// A 101 without an accept key.
     NoAccept,
     /// A 101 without `Upgrade: websocket`.
     NoUpgrade,
-    /// A 101 that chooses this subprotocol, asked for or not.
+    /// A 101 that chooses this subprotocol, whether it was offered or not.
     Subprotocol(&'static str),
-    /// A 101 that chooses this extension, asked for or not.
+    /// A 101 that chooses this extension, whether it was offered or not.
     Extension(&'static str),
-    /// Half a response, then FIN.
+    /// Half a response, then a FIN.
     Fin,
-    /// Half a response, then RST.
+    /// Half a response, then a RST.
     Reset,
 }
 
-/// What it answers to a message.
+/// The answer to a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Echo {
     /// The same bytes with the same opcode.
     #[default]
     Same,
-    /// Nothing.
+    /// No answer.
     Never,
-    /// As many bytes, the last of them wrong.
+    /// The same number of bytes, the last of them wrong.
     Wrong,
-    /// The same, twice.
+    /// The same answer twice.
     Twice,
-    /// The same, after so long; messages do not wait for each other.
+    /// The same bytes after this time; messages do not wait for each other.
     Late(Duration),
-    /// The same in frames of at most so many bytes, above zero.
+    /// The same bytes in frames of at most this many bytes, above zero.
     Fragments(usize),
-    /// The same bytes as the other kind: text as binary, binary as text.
+    /// The same bytes as the other kind of message: text as binary, binary as text.
     Retyped,
 }
 
-/// What it answers to a ping.
+/// The answer to a ping.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Pong {
     /// A pong with the ping's payload.
     #[default]
     Prompt,
-    /// Nothing, while everything else goes on.
+    /// No answer, while everything else goes on.
     Never,
-    /// A pong after so long.
+    /// The pong comes after this time.
     Late(Duration),
-    /// So many pongs, then none.
+    /// This many pongs, then none.
     Only(u64),
     /// A pong with another payload.
     Wrong,
 }
 
-/// What it answers to a Close frame.
+/// The answer to a Close frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnClose {
-    /// The same code; then it closes TCP first.
+    /// The same code; then the server closes TCP first.
     #[default]
     Answer,
-    /// Nothing, and TCP stays open.
+    /// No answer, and TCP stays open.
     Never,
     /// The same code, but TCP stays open until the client closes it.
     KeepTcp,
-    /// RST in place of an answer.
+    /// A RST instead of an answer.
     Reset,
 }
 
-/// When the act of a script comes.
+/// The time of a script's action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// Right behind the 101.
+    /// Directly after the 101.
     Open,
-    /// So long after the 101.
+    /// This time after the 101.
     After(Duration),
-    /// On the arrival of the n-th message, from 1, in place of an answer.
+    /// When the n-th message comes, counted from 1; replaces its answer.
     Message(u64),
 }
 
-/// One thing a script does.
+/// The action of a script.
 #[derive(Debug, Clone)]
 pub enum Act {
-    /// Reads nothing and sends nothing any more; TCP stays open.
+    /// Reads and sends nothing any more; TCP stays open.
     Freeze,
-    /// Reads and sends nothing for so long, then goes on where it was.
+    /// Reads and sends nothing for this time, then goes on where it stopped.
     Stall(Duration),
     /// Sends these bytes as they are, then goes on. See [`raw`](super::raw).
     Send(Vec<u8>),
-    /// Sends one binary message of so many bytes, for real, then goes on.
+    /// Sends one real binary message of this many bytes, then goes on.
     Flood(u64),
     /// Sends a Close frame with this code, if any, and this reason; then waits for the client's.
     Close(Option<u16>, &'static str),

@@ -1,5 +1,5 @@
-//! The scripted server itself: a listener on a free port and a thread for each connection.
-//! Ends with its value: dropping it closes every socket and joins every thread.
+//! The scripted server: a listener on a free port, and a thread for each connection.
+//! Dropping it closes every socket and joins every thread.
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -24,7 +24,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server that treats every connection by this script.
+    /// Starts a server that follows this script on every connection.
     pub fn start(script: Script) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -48,17 +48,17 @@ impl Server {
         server
     }
 
-    /// Where it listens: `ws://127.0.0.1:PORT/`.
+    /// The address: `ws://127.0.0.1:PORT/`.
     pub fn url(&self) -> String {
         format!("ws://{}/", self.address)
     }
 
-    /// Where it listens.
+    /// The address as a socket address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it saw and did until now, and from now on.
+    /// The log of the server, which goes on growing.
     pub fn log(&self) -> &Log {
         &self.log
     }
@@ -103,7 +103,7 @@ fn accept(listener: &TcpListener, script: &Script, log: &Log, stop: &Stop) {
         let (script, log, stop) = (script.clone(), log.clone(), stop.clone());
         connections.push(thread::spawn(move || {
             let served = serve(&socket, &script, connection, &log, &stop);
-            // Other errors mean that the test has ended, and the connection with it.
+            // Ignores other errors: they mean that the test has ended, and the connection with it.
             if served.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset) {
                 log.add(connection, Event::Reset);
             }
@@ -127,30 +127,30 @@ fn serve(
     let Some(switch) = handshake::answer(socket, &script.handshake, stop)? else {
         return Ok(());
     };
-    // Before the client can have it, so that a test that is connected finds it in the log.
+    // Logs the event before the client can receive the 101, so that a connected test finds it in the log.
     log.add(connection, Event::Opened);
     socket.write_all(switch.response.as_bytes())?;
     session::run(socket, script, &switch.early, (connection, log), stop)
 }
 
-/// Makes the close that comes with the end of the connection's thread an RST.
+/// Makes sure that the end of the connection's thread closes the socket with a RST.
 pub(super) fn reset_at_end(socket: &TcpStream) -> io::Result<()> {
     socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO))
 }
 
-/// The end of a server: every thread that waits does so on this, or on one of these sockets.
+/// Tells the threads that the server ends: each thread that waits does so on this value, or on one of its sockets.
 #[derive(Clone, Default)]
 pub(super) struct Stop(Arc<(Mutex<Watched>, Condvar)>);
 
 #[derive(Default)]
 struct Watched {
     stopped: bool,
-    /// Weak, as the thread of a connection must be the one to close its socket.
+    /// Weak references, because the thread of a connection must be the one that closes its socket.
     sockets: Vec<Weak<TcpStream>>,
 }
 
 impl Stop {
-    /// Waits so long; false, and at once, when the server ends.
+    /// Waits this long; returns false at once when the server ends.
     pub(super) fn pause(&self, time: Duration) -> bool {
         let (watched, changed) = &*self.0;
         let watched = watched.lock().unwrap();
@@ -165,7 +165,7 @@ impl Stop {
         drop(changed.wait_while(watched, |w| !w.stopped).unwrap());
     }
 
-    /// Has this socket shut down when the server ends; false when it has ended.
+    /// Registers a socket to be shut down when the server ends; returns false if it has ended already.
     fn watch(&self, socket: &Arc<TcpStream>) -> bool {
         let mut watched = self.0.0.lock().unwrap();
         watched.sockets.push(Arc::downgrade(socket));
@@ -177,7 +177,7 @@ impl Stop {
         let mut watched = watched.lock().unwrap();
         watched.stopped = true;
         for socket in watched.sockets.drain(..).filter_map(|s| s.upgrade()) {
-            // It fails where the connection has ended already.
+            // Fails only if the connection has ended already.
             let _ = socket.shutdown(Shutdown::Both);
         }
         changed.notify_all();

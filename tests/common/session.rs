@@ -1,5 +1,5 @@
 //! One open connection of the scripted server, from its 101 to the end of TCP.
-//! One thread, one loop: send what is due, wait for bytes until the next thing is, handle the frames.
+//! One thread with one loop: sends what is due, waits for bytes until the next task is due, handles the frames.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -14,7 +14,7 @@ use super::log::{Event, Log};
 use super::script::{Act, Echo, OnClose, Pong, Script, When};
 use super::server::{Stop, reset_at_end};
 
-/// Plays a script to its end; `early` came behind the upgrade request.
+/// Follows a script to its end; `early` are the bytes that came after the upgrade request.
 pub(super) fn run(
     socket: &TcpStream,
     script: &Script,
@@ -43,28 +43,28 @@ pub(super) fn run(
     session.reader.feed(early);
     match session.play() {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-            // It was a reset that came between two writes.
+            // A broken pipe means that a reset came between two writes.
             Err(io::ErrorKind::ConnectionReset.into())
         }
         other => other.map(drop),
     }
 }
 
-/// Whether the connection goes on.
+/// Whether the connection goes on or ends.
 enum Flow {
     On,
     End,
 }
 
-/// Something to do at a time.
+/// A task that is due at some time.
 enum Task {
     Act,
     Send(Frame),
-    /// Send the n-th of a series, and plan the next.
+    /// Sends the n-th frame of a series, and plans the next.
     Tick(u8, Duration, u64),
 }
 
-/// What is to be done when, in order; ties in the order they were planned.
+/// The tasks by the time at which they are due; tasks of the same time in the order in which they were planned.
 struct Plan {
     tasks: BTreeMap<(Instant, u64), Task>,
     planned: u64,
@@ -107,7 +107,7 @@ impl Plan {
         (first.key().0 <= Instant::now()).then(|| first.remove())
     }
 
-    /// How long until the next task; `None` where there is none.
+    /// The time until the next task; `None` if there is none.
     fn wait(&self) -> Option<Duration> {
         let ((at, _), _) = self.tasks.first_key_value()?;
         Some(at.saturating_duration_since(Instant::now()))
@@ -121,13 +121,13 @@ struct Session<'a> {
     log: &'a Log,
     stop: &'a Stop,
     reader: Reader,
-    /// The opcode and the bytes so far of a message in fragments.
+    /// The opcode and the bytes so far of a fragmented message.
     partial: Option<(u8, Vec<u8>)>,
     messages: u64,
     pongs: u64,
     sent_close: bool,
     plan: Plan,
-    /// What is left to be done of the script's act.
+    /// The script's action, until it is done.
     act: Option<(When, Act)>,
 }
 
@@ -163,7 +163,7 @@ impl Session<'_> {
         }
     }
 
-    /// Waits until there are bytes, or the next task is due. True: there are bytes.
+    /// Waits until bytes come or the next task is due. Returns true if bytes came.
     fn wait_for_bytes(&self) -> io::Result<bool> {
         let wait = self.plan.wait().map(|wait| Timespec {
             tv_sec: wait.as_secs() as _,
@@ -217,7 +217,7 @@ impl Session<'_> {
         Ok(Flow::On)
     }
 
-    /// Puts the fragments of a message together; returns it when whole.
+    /// Puts the fragments of a message together; returns the message when it is complete.
     fn assemble(&mut self, frame: Frame) -> Option<(u8, Vec<u8>)> {
         let message = match (self.partial.take(), frame.opcode) {
             (Some((opcode, mut bytes)), CONTINUATION) => {
@@ -244,7 +244,7 @@ impl Session<'_> {
             Echo::Same => self.send(Frame::new(opcode, payload)),
             Echo::Wrong => {
                 if let Some(last) = payload.last_mut() {
-                    // One letter for another: text stays text.
+                    // Replaces one letter by another, so that text stays valid UTF-8.
                     *last = if *last == b'!' { b'?' } else { b'!' };
                 }
                 self.send(Frame::new(opcode, payload))
@@ -296,7 +296,7 @@ impl Session<'_> {
         }
     }
 
-    /// The client sent a Close frame.
+    /// Handles a Close frame of the client.
     fn closed(&mut self, frame: Frame) -> io::Result<Flow> {
         match self.script.on_close {
             OnClose::Never => return Ok(Flow::On),
@@ -311,7 +311,7 @@ impl Session<'_> {
         Ok(Flow::End)
     }
 
-    /// Does the script's act. It comes once.
+    /// Does the script's action, which happens only once.
     fn perform(&mut self) -> io::Result<Flow> {
         let Some((_, act)) = self.act.take() else {
             return Ok(Flow::On);
@@ -342,7 +342,7 @@ impl Session<'_> {
         Ok(Flow::On)
     }
 
-    /// One message of so many bytes, without holding them.
+    /// Sends one message of this many bytes without holding it in memory.
     fn flood(&mut self, len: u64) -> io::Result<()> {
         let mut header = vec![0x80 | BINARY, 127];
         header.extend(len.to_be_bytes());
@@ -350,14 +350,14 @@ impl Session<'_> {
         io::copy(&mut io::repeat(b'x').take(len), &mut self.socket).map(drop)
     }
 
-    /// Sends a frame, unless a Close frame went before it.
+    /// Sends a frame, unless a Close frame was sent before.
     fn send(&mut self, frame: Frame) -> io::Result<()> {
         if self.sent_close {
             return Ok(());
         }
         self.sent_close = frame.opcode == CLOSE;
         let bytes = frame.encode();
-        // Before the client can have it, so that a test that saw the frame finds it in the log.
+        // Logs the frame before the client can receive it, so that a test that saw it finds it in the log.
         self.note(Event::Sent(frame));
         self.socket.write_all(&bytes)
     }
