@@ -31,13 +31,13 @@ pub(super) struct File {
     pub(super) description: Key<String>,
     /// The server under test.
     pub(super) target: Key<TargetTable>,
-    /// What happens on the way there, by a relay that wsbench puts between. Without it there is none.
+    /// A relay between wsbench and the target, and its faults. Without it connections go directly to the target.
     pub(super) path: Key<PathTable>,
     /// How many connections, when, and for how long.
     pub(super) load: Key<LoadTable>,
-    /// What each connection sends again and again, side by side.
+    /// The messages that each connection sends repeatedly, independently of each other.
     pub(super) message: Key<List<At<MessageTable>>>,
-    /// How each connection watches the server; "off" where left out.
+    /// How each connection checks that the server is alive; "off" if left out.
     pub(super) heartbeat: Key<Switch<HeartbeatTable>>,
     /// What the server promises about the connections of each cohort that has no contract of its own and no fault.
     pub(super) contract: Key<Switch<ContractTable>>,

@@ -18,7 +18,7 @@ pub struct Promise {
     pub value: Promised,
 }
 
-/// The keys of a contract, in the order in which they are told. Their texts are those of the JSON Schema.
+/// The keys of a contract, in the order of reports. Their comments are the descriptions in the JSON Schema.
 #[derive(
     Debug,
     Clone,
@@ -36,47 +36,47 @@ pub struct Promise {
 #[schemars(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum PromiseKind {
-    /// The server ends at most so many connections before their time.
+    /// The server ends at most this many connections before their time.
     Closed,
-    /// Each time the target or the path stands still costs at most so many connections.
+    /// At most this many connections are lost each time the target or the path stands still.
     ClosedPerStall,
     /// The server ends no connection sooner than this.
     AliveFor,
     /// The server decides to end each connection between these two times: its Close frame, or the end of TCP without one.
     ClosedBetween,
-    /// Its Close frame has this code, or one of these; 1005 is an empty one.
+    /// The server's Close frame has this code, or one of these; 1005 means an empty frame.
     Code,
-    /// What its end of a connection looks like: one of these, or a list.
+    /// How the server ends a connection: one of these, or a list.
     EndsWith,
-    /// TCP ends between these two times after its decision.
+    /// TCP ends between these two times after the server's decision.
     TcpEndBetween,
-    /// The server gives up a connection that cannot see it between these two times.
+    /// The server gives up a connection between these two times, even if the client cannot see it.
     ReapedBetween,
-    /// The server's socket is gone so soon. Only with a target on this machine.
+    /// The server's socket is released within this time. Only with a target on this machine.
     ReleasedWithin,
     /// Pongs later than some time between these two are too late, found by a sweep of `late_pong`.
     EffectiveTimeout,
-    /// 99 % of the server's pongs come so soon. Needs a `heartbeat`.
+    /// 99 % of the server's pongs come within this time. Needs a `heartbeat`.
     PongWithin,
     /// The time between two pings of the server.
     PingsBetween,
-    /// How much the server's pings to several clients may fall together: from 0 (evenly spread) to 1 (all at once).
+    /// How much the server's pings to different clients may coincide: from 0 (evenly spread) to 1 (all at once).
     MaxPingSync,
-    /// From our Close to the server's.
+    /// The longest time from wsbench's Close to the server's.
     CloseAnsweredWithin,
-    /// The server answers our Close with the same code. Only `true`.
+    /// The server answers wsbench's Close with the same code. Only `true`.
     CloseCodeEchoed,
     /// No frame follows the server's Close. Only `true`.
     SilentAfterClose,
     /// This client's heartbeat notices a silent server between these two times after `from`. Needs a `heartbeat`.
     DetectedBetween,
-    /// From the end of a fault to the next pong. Needs a `heartbeat`.
+    /// The longest time from the end of a fault to the next pong. Needs a `heartbeat`.
     RecoversWithin,
-    /// From the loss of a connection to the first answer on the next one. Needs `reconnect`.
+    /// The longest time from the loss of a connection to the first answer on the next one. Needs `reconnect`.
     BackWithin,
-    /// How much more memory the target has after the run than before. Only with a target on this machine.
+    /// The most memory that the target may have gained after the run. Only with a target on this machine.
     MaxRssGrowth,
-    /// How many more descriptors it has. Only with a target on this machine.
+    /// The most descriptors that the target may have gained after the run. Only with a target on this machine.
     MaxDescriptorGrowth,
 }
 

@@ -41,7 +41,7 @@ pub enum FaultKind {
         /// The time from a ping to its pong.
         delay: Sweep,
     },
-    /// Answers so many pings, and then no more.
+    /// Answers this many pings, and then no more.
     PongStopsAfter {
         /// The number of pings that are answered. May be zero.
         pings: u32,

@@ -28,11 +28,11 @@ type DelayOrSweep = Short<Time, SweepTable>;
 pub(in crate::scenario) struct FaultTable {
     /// What the client does. Required.
     kind: Key<FaultWord>,
-    /// From the 101 to the start of it. Default "0s".
+    /// The time from the 101 to the start of the fault. Default "0s".
     pub(in crate::scenario) after: Key<TimeOrZero>,
     /// From a ping to its pong: one duration, or { from, to, levels }. Required with `late_pong`, only there.
     delay: Key<DelayOrSweep>,
-    /// So many pings are answered before. Required with `pong_stops_after`, only there.
+    /// The number of pings that are answered. Required with `pong_stops_after`, only there.
     pings: Key<Whole<0, { u32::MAX }>>,
     /// What is sent. Required with `only` and `illegal_frame`, only there.
     frame: Key<FrameWord>,
@@ -65,7 +65,7 @@ struct SweepTable {
     from: Key<Time>,
     /// The longest. Required.
     to: Key<Time>,
-    /// So many, evenly apart. Default 16.
+    /// The number of durations, at equal distances. Default 16.
     levels: Key<Whole<2, 1000>>,
 }
 

@@ -13,11 +13,11 @@ use crate::units::ByteSize;
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[schemars(rename = "Path")]
 pub(in crate::scenario) struct PathTable {
-    /// Bytes arrive later, each way; "150ms" in short.
+    /// Bytes arrive later in both directions; "150ms" is the short form.
     pub(in crate::scenario) delay: Key<Several<Short<Time, DelayTable>>>,
     /// A random part of this time is added to each delay; alone, or beside the short form of `delay`.
     pub(in crate::scenario) jitter: Key<Time>,
-    /// Nothing is passed on in either direction; afterwards it is.
+    /// Nothing is passed on in either direction until the freeze ends; then everything is.
     pub(in crate::scenario) freeze: Key<Several<SpellTable>>,
     /// What is sent in one direction is thrown away.
     pub(in crate::scenario) drop: Key<Several<SpellTable>>,
@@ -25,11 +25,11 @@ pub(in crate::scenario) struct PathTable {
     pub(in crate::scenario) half_close: Key<Several<SpellTable>>,
     /// The relay resets both of its connections.
     pub(in crate::scenario) reset: Key<Several<SpellTable>>,
-    /// The relay forgets both of its connections without a word, as a NAT does.
+    /// The relay forgets both of its connections without sending anything, as a NAT does.
     pub(in crate::scenario) forget: Key<Several<SpellTable>>,
-    /// The relay ends both connections in the middle of a frame of the server's.
+    /// The relay ends both connections in the middle of a frame from the server.
     pub(in crate::scenario) cut: Key<Several<SpellTable>>,
-    /// No more bytes than this pass in a second, each way; "10KiB" in short.
+    /// At most this many bytes per second pass in each direction; "10KiB" is the short form.
     pub(in crate::scenario) throttle: Key<Several<Short<ByteSize, ThrottleTable>>>,
 }
 
@@ -87,7 +87,7 @@ pub(in crate::scenario) struct DelayTable {
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[schemars(rename = "Throttle")]
 pub(in crate::scenario) struct ThrottleTable {
-    /// So many bytes in a second, each way. Required.
+    /// The most bytes per second in each direction. Required.
     pub(in crate::scenario) rate: Key<ByteSize>,
     /// From the start of measuring. Default: from the first byte on.
     pub(in crate::scenario) after: Key<TimeOrZero>,

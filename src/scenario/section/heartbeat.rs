@@ -73,11 +73,11 @@ pub enum HeartbeatKind {
 #[serde(deny_unknown_fields, expecting = "a table")]
 #[schemars(rename = "Heartbeat")]
 pub(in crate::scenario) struct HeartbeatTable {
-    /// Between two pings. Default "10s".
+    /// The time between two pings. Default "10s".
     interval: Key<Time>,
-    /// From a ping to its pong; each ping has its own. Default "5s".
+    /// The longest time from a ping to its pong; each ping has its own deadline. Default "5s".
     timeout: Key<Time>,
-    /// So many deadlines in a row missed, and the connection is dead. Default 1.
+    /// The number of missed deadlines in a row after which the connection is dead. Default 1.
     max_missed: Key<Whole<1, 1000>>,
     /// Where in the interval a connection starts. Default "spread".
     phase: Key<Phase>,
