@@ -317,6 +317,15 @@ fn what_the_server_does_with_its_sockets_is_seen_through_the_path_too() {
 }
 
 #[test]
+fn a_preset_promises_clients_that_do_not_read_only_what_they_see() {
+    let contract = contract(
+        "fault = { kind = \"stop_reading\" }\ncontract = { preset = \"cowboy\", idle_timeout = \"5s\" }",
+    );
+    let kinds: Vec<_> = contract.promises.iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [PromiseKind::ClosedBetween]);
+}
+
+#[test]
 fn a_preset_fills_in_what_the_contract_does_not_say() {
     let contract = contract(
         "contract = { preset = \"websockets\", interval = \"1s\", timeout = \"1s\", code = 1001, closed = 1 }",

@@ -61,6 +61,22 @@ pub(super) fn check(
         let hint = "use `from = \"open\"`, or give the cohort a `fault`";
         check.problem_with_hint(&written.key("from"), place, what, hint);
     }
+    if contract.from == Origin::Ping && sees_no_ping(cohort) {
+        let (key, from) = match (&written.table.from, &written.table.preset) {
+            (Some(from), _) => ("from", &from.place),
+            (None, Some(preset)) => ("preset", &preset.place),
+            (None, None) => ("from", written.place),
+        };
+        let what = "counts from a ping, and these clients see none: they do not read";
+        let hint = "use `closed_between` with `from = \"last_byte\"`, or `reaped_between`";
+        check.problem_with_hint(&written.key(key), from, what, hint);
+    }
+}
+
+/// Whether no client of a cohort can see a ping that it leaves unanswered.
+fn sees_no_ping(cohort: &Cohort) -> bool {
+    let mut faults = cohort.faults.iter();
+    faults.all(|fault| fault.kind.hides_frames()) && !cohort.faults.is_empty()
 }
 
 /// Notes a promise of detection that counts from the opening because `from` is not given, while a fault happens later.
@@ -116,6 +132,8 @@ impl Need {
                 let promised = promise.span().and_then(|span| span.hi);
                 promised.is_none_or(|time| time <= target.close_timeout)
             }
+            Self::Frames => cohort.sees_frames(),
+            Self::Packets => !cohort.faults.iter().any(|fault| fault.kind.hides_packets()),
         }
     }
 
@@ -153,6 +171,14 @@ impl Need {
             Self::CloseTimeout => (
                 "is longer than `target.close_timeout`, after which the connection is given up",
                 "write a longer `close_timeout` in `[target]`",
+            ),
+            Self::Frames => (
+                "needs clients that read: others do not see the server's frames",
+                "use `closed_between` with `from = \"last_byte\"`, or `reaped_between`",
+            ),
+            Self::Packets => (
+                "needs clients that come back: one that has vanished does not see the end",
+                "use `reaped_between`, which looks at the server's side",
             ),
         }
     }

@@ -136,6 +136,10 @@ pub(in crate::scenario) enum Need {
     Process,
     /// `close_timeout` is long enough for the answer to a Close.
     CloseTimeout,
+    /// No fault keeps the clients from seeing the server's frames.
+    Frames,
+    /// No fault keeps the server's packets, and so the end of TCP, from the clients.
+    Packets,
 }
 
 /// Which side has ended a connection.
@@ -168,7 +172,8 @@ impl PromiseKind {
         use By::{Fault, Heartbeat as OwnHeartbeat, Plan, Server};
         use Form::{AtLeast, Back, Codes, Count, Ends, Fraction, Size, True, Window, Within};
         use Need::{
-            CloseTimeout, EndOfFault, Heartbeat, Process, Reconnect, SameHost, Stall, Sweep,
+            CloseTimeout, EndOfFault, Frames, Heartbeat, Packets, Process, Reconnect, SameHost,
+            Stall, Sweep,
         };
         const SERVER: &[By] = &[Server];
         const OR_FAULT: &[By] = &[Server, Fault];
@@ -178,12 +183,19 @@ impl PromiseKind {
             Self::Closed => Rule::of(Count),
             Self::ClosedPerStall => Rule::of(Count).needs(&[Stall]),
             Self::AliveFor => Rule::of(AtLeast).timed_from_origin(),
-            Self::ClosedBetween => Rule::of(Window)
-                .timed_from_origin()
-                .ended(Ended::Each(SERVER)),
-            Self::Code => Rule::of(Codes).ended(Ended::Each(OR_FAULT)),
-            Self::EndsWith => Rule::of(Ends),
-            Self::TcpEndBetween => Rule::of(Window).ended(Ended::Each(OR_FAULT)),
+            Self::ClosedBetween => {
+                let rule = Rule::of(Window).timed_from_origin().needs(&[Packets]);
+                rule.ended(Ended::Each(SERVER))
+            }
+            Self::Code => {
+                let rule = Rule::of(Codes).needs(&[Frames]);
+                rule.ended(Ended::Each(OR_FAULT))
+            }
+            Self::EndsWith => Rule::of(Ends).needs(&[Frames]),
+            Self::TcpEndBetween => {
+                let rule = Rule::of(Window).needs(&[Frames]);
+                rule.ended(Ended::Each(OR_FAULT))
+            }
             Self::ReapedBetween => Rule::of(Window).timed_from_origin(),
             Self::ReleasedWithin => Rule::of(Within).timed_from_origin().needs(&[SameHost]),
             Self::EffectiveTimeout => {
@@ -194,11 +206,14 @@ impl PromiseKind {
             Self::PingsBetween => Rule::of(Window),
             Self::MaxPingSync => Rule::of(Fraction),
             Self::CloseAnsweredWithin => {
-                let rule = Rule::of(Within).needs(&[CloseTimeout]);
+                let rule = Rule::of(Within).needs(&[CloseTimeout, Frames]);
                 rule.ended(Ended::One(OURS))
             }
-            Self::CloseCodeEchoed => Rule::of(True).ended(Ended::One(OURS)),
-            Self::SilentAfterClose => Rule::of(True),
+            Self::CloseCodeEchoed => {
+                let rule = Rule::of(True).needs(&[Frames]);
+                rule.ended(Ended::One(OURS))
+            }
+            Self::SilentAfterClose => Rule::of(True).needs(&[Frames]),
             Self::DetectedBetween => Rule::of(Window).timed_from_origin().needs(&[Heartbeat]),
             Self::RecoversWithin => Rule::of(Within).needs(&[Heartbeat, EndOfFault]),
             Self::BackWithin => {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::judgeable::{self, Around};
-use super::promise::{Promise, PromiseKind};
+use super::promise::{Need, Promise, PromiseKind};
 use super::table::{BackTable, ContractTable, Given, TCP_END_WITHIN};
 use super::value::{Back, Between, Promised};
 use super::{Contract, Origin, length};
@@ -100,7 +100,10 @@ impl Written<'_> {
                 ..
             } = expanded;
             (contract.from, contract.preset) = (from, Some(shown));
-            for promise in promises {
+            let is_seen = |promise: &Promise| {
+                cohort.sees_frames() || !promise.kind.rule().needs.contains(&Need::Frames)
+            };
+            for promise in promises.into_iter().filter(is_seen) {
                 if !given.iter().any(|own| own.promise.kind == promise.kind) {
                     let (key, place) = ("preset", name.place.clone());
                     given.push(Placed {

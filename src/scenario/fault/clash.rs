@@ -106,10 +106,7 @@ pub(in crate::scenario) fn with_cohort(
             fault.kind,
             FaultKind::Only { .. } | FaultKind::Trickle { .. }
         );
-        let deaf = matches!(
-            fault.kind,
-            FaultKind::StopReading | FaultKind::Vanish { lasts: None }
-        );
+        let deaf = fault.kind.hides_frames();
         let clashes = [
             (
                 alone && !cohort.messages.is_empty(),

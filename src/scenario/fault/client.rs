@@ -180,6 +180,16 @@ impl FaultKind {
         self.into()
     }
 
+    /// Whether the client sees no frame of the server from then on.
+    pub fn hides_frames(&self) -> bool {
+        *self == Self::StopReading || self.hides_packets()
+    }
+
+    /// Whether no packet of the server reaches the client from then on.
+    pub fn hides_packets(&self) -> bool {
+        *self == Self::Vanish { lasts: None }
+    }
+
     /// The delay of the sweep for the first connection.
     pub fn level(&self) -> Option<Duration> {
         match self {

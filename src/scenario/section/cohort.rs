@@ -47,6 +47,11 @@ impl Cohort {
         self.faults.is_empty()
     }
 
+    /// Whether no fault keeps its clients from seeing the server's frames.
+    pub fn sees_frames(&self) -> bool {
+        !self.faults.iter().any(|fault| fault.kind.hides_frames())
+    }
+
     /// Whether its contract expects the server to end its connections.
     pub fn expects_end(&self) -> bool {
         let contract = self.contract.iter();

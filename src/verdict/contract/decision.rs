@@ -49,7 +49,10 @@ fn bare_ends(case: &Case<'_>) -> Option<String> {
         .collect();
     (!named.is_empty()).then(|| {
         let named = named.join(" and ");
-        format!("{named} without a Close frame (a proxy's cut, or the server's own)")
+        match case.cohort.sees_frames() {
+            true => format!("{named} without a Close frame (a proxy's cut, or the server's own)"),
+            false => format!("{named}; whether a Close frame came before was not read"),
+        }
     })
 }
 

@@ -1,9 +1,11 @@
 //! Tests `closed`, `alive_for`, `closed_between`, `code`, `ends_with` and `tcp_end_between`.
 
+use std::time::Duration;
+
 use super::super::fixture::*;
 use super::super::judge::judge;
 use crate::measure::{ConnectionRecord, EndedBy, Incident, Surroundings, TcpEnding};
-use crate::scenario::{End, Origin, Promise, PromiseKind, TargetUrl, WsUrl};
+use crate::scenario::{End, Fault, FaultKind, Origin, Promise, PromiseKind, TargetUrl, WsUrl};
 
 /// 200 connections, each pinged at 1 s and closed `after` milliseconds later.
 fn closed_after(after: impl Fn(u32) -> u64) -> Vec<ConnectionRecord> {
@@ -200,6 +202,14 @@ fn a_bare_end_may_be_a_proxys() {
     assert_eq!(
         why(&scenario),
         "1 FIN and 1 RST without a Close frame (a proxy's cut, or the server's own)"
+    );
+    scenario.cohorts[0].faults = vec![Fault {
+        kind: FaultKind::StopReading,
+        after: Duration::ZERO,
+    }];
+    assert_eq!(
+        why(&scenario),
+        "1 FIN and 1 RST; whether a Close frame came before was not read"
     );
 }
 
