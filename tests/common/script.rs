@@ -161,6 +161,8 @@ pub enum When {
     After(Duration),
     /// When the n-th message comes, counted from 1; replaces its answer.
     Message(u64),
+    /// When no byte has come for this time.
+    Quiet(Duration),
 }
 
 /// The action of a script.

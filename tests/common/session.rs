@@ -34,10 +34,11 @@ pub(super) fn run(
         messages: 0,
         pongs: 0,
         sent_close: false,
+        heard: opened,
         plan: Plan::new(script, opened),
         act: script.act.clone(),
     };
-    if let Some((When::After(time), _)) = &session.act {
+    if let Some((When::After(time) | When::Quiet(time), _)) = &session.act {
         session.plan.add(opened + *time, Task::Act);
     }
     session.reader.feed(early);
@@ -126,6 +127,8 @@ struct Session<'a> {
     messages: u64,
     pongs: u64,
     sent_close: bool,
+    /// When the last bytes came.
+    heard: Instant,
     plan: Plan,
     /// The script's action, until it is done.
     act: Option<(When, Act)>,
@@ -158,7 +161,10 @@ impl Session<'_> {
                     self.note(Event::Fin);
                     return Ok(Flow::End);
                 }
-                read => self.reader.feed(&chunk[..read]),
+                read => {
+                    self.heard = Instant::now();
+                    self.reader.feed(&chunk[..read]);
+                }
             }
         }
     }
@@ -186,7 +192,12 @@ impl Session<'_> {
 
     fn carry_out(&mut self, task: Task) -> io::Result<Flow> {
         match task {
-            Task::Act => return self.perform(),
+            Task::Act => match self.act {
+                Some((When::Quiet(time), _)) if self.heard.elapsed() < time => {
+                    self.plan.add(self.heard + time, Task::Act);
+                }
+                _ => return self.perform(),
+            },
             Task::Send(frame) => self.send(frame)?,
             Task::Tick(opcode, every, number) => {
                 self.send(Frame::new(opcode, number.to_string()))?;

@@ -1,0 +1,75 @@
+//! Clients that fall silent, against a server that takes any byte for a sign of life: they send none.
+
+use std::time::Duration;
+
+use super::common::run::{run, trusted};
+use super::common::{Act, Entry, Event, Script, Server, When};
+
+/// The time after which the server ends a client that it has not heard from.
+const QUIET: Duration = Duration::from_millis(700);
+/// More than the server's thread is late on a busy machine, and less than half of what one byte in between would add.
+const LATE: Duration = Duration::from_millis(150);
+
+const SILENT: &str = r#"
+    name = "quiet"
+    target.url = "URL"
+    load = { ramp_up = "300ms", duration = "3s" }
+    [contract]
+    closed = 0
+    [[cohort]]
+    name = "talking"
+    connections = 5
+    message = [{ name = "echo", rate = "10/s" }]
+    [[cohort]]
+    name = "answering"
+    connections = 5
+    [[cohort]]
+    name = "mute"
+    connections = 5
+    fault = { kind = "no_pong", after = "500ms" }
+    contract = { from = "last_byte", closed_between = ["690ms", "950ms"] }
+    [[cohort]]
+    name = "nothing"
+    connections = 5
+    fault = { kind = "only", frame = "nothing", after = "500ms" }
+    contract = { from = "last_byte", closed_between = ["690ms", "950ms"] }
+    [[cohort]]
+    name = "reads_not"
+    connections = 5
+    fault = { kind = "stop_reading", after = "500ms" }
+    contract = { from = "last_byte", closed_between = ["690ms", "950ms"] }
+    [[cohort]]
+    name = "reaped"
+    connections = 10
+    fault = { kind = "stop_reading", after = "500ms" }
+    contract = { from = "last_byte", reaped_between = ["690ms", "950ms"] }
+    "#;
+
+fn server() -> Server {
+    Server::start(Script {
+        ping_every: Some(Duration::from_millis(100)),
+        ..Script::act(When::Quiet(QUIET), Act::Fin)
+    })
+}
+
+#[test]
+fn silent_clients_send_no_byte_and_are_ended_in_time() {
+    let (run, server) = trusted(|| {
+        let server = server();
+        (run(&SILENT.replace("URL", &server.url()), &[]), server)
+    });
+    run.assert_passed();
+    let log = server.log();
+    assert_eq!(log.violations(), [""; 0]);
+    let entries = log.entries();
+    let ended: Vec<&Entry> = entries.iter().filter(|e| e.event == Event::Acted).collect();
+    assert_eq!(ended.len(), 25, "all clients with a fault, and only these");
+    for end in ended {
+        let of_it = entries.iter().filter(|e| e.connection == end.connection);
+        let mut frames = of_it.filter(|e| e.at < end.at && matches!(e.event, Event::Received(_)));
+        let last = frames.next_back().expect("it has answered pings");
+        // Each byte puts the end off, even one that is no whole frame.
+        let quiet = end.at - last.at;
+        assert!((QUIET..QUIET + LATE).contains(&quiet), "{quiet:?}");
+    }
+}
