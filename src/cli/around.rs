@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::error::CliError;
+use super::signals::Signals;
 use super::target::RunningTarget;
 use crate::host::{self, Faults, Watch};
 use crate::measure::{Surroundings, Usage};
-use crate::net;
+use crate::net::{self, ResolveError};
 use crate::relay::{Relay, RelayLog};
 use crate::scenario::{Cohort, Promise, PromiseKind, Scenario};
 
@@ -28,17 +29,22 @@ pub(super) struct Around {
 }
 
 impl Around {
-    /// Starts what the scenario needs.
+    /// Starts what the scenario needs. Gives up when a signal comes.
     pub(super) fn start(
         scenario: &Scenario,
         target: &RunningTarget,
+        signals: &Signals,
         seed: u64,
     ) -> Result<Self, CliError> {
         let relay = match &scenario.path {
             Some(path) => {
-                // Empty if the name cannot be resolved: the engine reports that for every dial.
                 let (url, within) = (&target.url, scenario.target.connect_timeout);
-                let addresses = net::resolve(&url.host, url.port, within).unwrap_or_default();
+                let found = net::resolve(&url.host, url.port, within, &|| signals.heard());
+                // Empty if the name cannot be resolved: the engine reports that for every dial.
+                let addresses = match found {
+                    Err(ResolveError::GivenUp { .. }) => return Err(CliError::Interrupted),
+                    found => found.unwrap_or_default(),
+                };
                 Some(Relay::start(path, &names(scenario), &addresses, seed)?)
             }
             None => None,

@@ -88,7 +88,7 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     info!(version = env!("CARGO_PKG_VERSION"), scenario = loaded.scenario.name, report = ?output.folder(), "started");
     let target = RunningTarget::start(&loaded.scenario, &signals)?;
     info!(url = ?target.url.shown, pid = target.process.as_ref().map(|process| process.pid()), "the target is there");
-    let around = Around::start(&loaded.scenario, &target, args.seed)?;
+    let around = Around::start(&loaded.scenario, &target, &signals, args.seed)?;
     let (url, routes) = (target.url.clone(), around.routes().to_vec());
     let prepare = move || Prepared::new(plan, &url, &routes, workers);
     let prepared = signals.unless_heard(prepare)?.map_err(CliError::Prepare)?;

@@ -14,6 +14,8 @@ use crate::units::format_duration;
 
 /// The least time between two look-ups of a name.
 const AT_MOST_EVERY: Duration = Duration::from_secs(1);
+/// The time between two checks whether the caller has given up.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Why a name has no address. Fits after "failed to".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +28,12 @@ pub enum ResolveError {
         /// The system's error.
         why: String,
     },
+    /// The caller has given up.
+    #[error("look up {host}: given up")]
+    GivenUp {
+        /// The name.
+        host: String,
+    },
     /// The system did not answer in time.
     #[error("look up {host}: no answer within {}", format_duration(*within))]
     TimedOut {
@@ -37,11 +45,17 @@ pub enum ResolveError {
 }
 
 /// Returns the addresses of a host, at least one: first those of the family that the system prefers, then those of the
-/// other. If the host is an address, returns it at once. Blocks for at most `within`.
+/// other. If the host is an address, returns it at once. Blocks for at most `within`, and no longer than until
+/// `gives_up` says so, which is asked every ten milliseconds.
 ///
 /// # Errors
-/// When there is no address, or the system does not answer in time.
-pub fn resolve(host: &str, port: u16, within: Duration) -> Result<Vec<SocketAddr>, ResolveError> {
+/// When there is no address, the system does not answer in time, or the caller has given up.
+pub fn resolve(
+    host: &str,
+    port: u16,
+    within: Duration,
+    gives_up: &dyn Fn() -> bool,
+) -> Result<Vec<SocketAddr>, ResolveError> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
@@ -60,15 +74,30 @@ pub fn resolve(host: &str, port: u16, within: Duration) -> Result<Vec<SocketAddr
     thread
         .spawn(ask)
         .map_err(|error| failed(error.to_string()))?;
-    match found.recv_timeout(within) {
-        Ok(Ok(addresses)) if addresses.is_empty() => Err(failed("it has no address".to_owned())),
-        Ok(Ok(addresses)) => Ok(in_order(addresses)),
-        Ok(Err(error)) => Err(failed(error.to_string())),
-        Err(RecvTimeoutError::Timeout) => Err(ResolveError::TimedOut {
-            host: host.to_owned(),
-            within,
-        }),
-        Err(RecvTimeoutError::Disconnected) => Err(failed("the look-up panicked".to_owned())),
+    let host = || host.to_owned();
+    let begun = Instant::now();
+    loop {
+        let left = within.saturating_sub(begun.elapsed());
+        match found.recv_timeout(left.min(LOOK)) {
+            Ok(Ok(found)) if found.is_empty() => {
+                return Err(failed("it has no address".to_owned()));
+            }
+            Ok(Ok(addresses)) => return Ok(in_order(addresses)),
+            Ok(Err(error)) => return Err(failed(error.to_string())),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(failed("the look-up panicked".to_owned()));
+            }
+            Err(RecvTimeoutError::Timeout) if gives_up() => {
+                return Err(ResolveError::GivenUp { host: host() });
+            }
+            Err(RecvTimeoutError::Timeout) if left <= LOOK => {
+                return Err(ResolveError::TimedOut {
+                    host: host(),
+                    within,
+                });
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
     }
 }
 
@@ -117,7 +146,7 @@ impl Resolver {
     /// Looks the name up for the first time. Blocks for at most `within`, which limits each later look-up too.
     pub(crate) fn new(host: &str, port: u16, within: Duration) -> Arc<Self> {
         let begun = Instant::now();
-        let addresses = resolve(host, port, within).map(Arc::from);
+        let addresses = resolve(host, port, within, &|| false).map(Arc::from);
         let is_name = host.parse::<IpAddr>().is_err();
         let took = is_name.then(|| begun.elapsed());
         Arc::new(Self {
@@ -181,7 +210,7 @@ impl Resolver {
 
     fn look_up(&self) {
         let begun = Instant::now();
-        let found = resolve(&self.host, self.port, self.within);
+        let found = resolve(&self.host, self.port, self.within, &|| false);
         {
             let mut state = self.state();
             state.is_asking = false;
@@ -225,8 +254,11 @@ mod tests {
     #[test]
     fn an_address_is_its_own_and_a_name_without_one_says_so() {
         let within = Duration::from_secs(20);
-        assert_eq!(resolve("::1", 80, within), Ok(addresses(&["[::1]:80"])));
-        let error = resolve("no-such-host.invalid", 80, within).unwrap_err();
+        assert_eq!(
+            resolve("::1", 80, within, &|| false),
+            Ok(addresses(&["[::1]:80"]))
+        );
+        let error = resolve("no-such-host.invalid", 80, within, &|| false).unwrap_err();
         let said = error.to_string();
         assert!(said.starts_with("look up no-such-host.invalid: "), "{said}");
     }
@@ -234,7 +266,7 @@ mod tests {
     #[test]
     fn a_system_that_does_not_say_in_time_is_not_waited_for() {
         let (host, within) = ("no-such-host.invalid".to_owned(), Duration::ZERO);
-        let error = resolve(&host, 80, within).unwrap_err();
+        let error = resolve(&host, 80, within, &|| false).unwrap_err();
         assert_eq!(error, ResolveError::TimedOut { host, within });
     }
 

@@ -105,6 +105,41 @@ fn a_second_signal_quits_at_once() {
     assert!(!ended.file("run.json").exists(), "it was not to be written");
 }
 
+/// A name whose look-up never ends: glibc reads the file in `HOSTALIASES` first, and a FIFO has nothing to read.
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn a_signal_while_a_name_is_looked_up() {
+    let path = "[path]\ndelay = \"1ms\"\n";
+    for around in ["", path] {
+        let folder = tempfile::tempdir().unwrap();
+        let names = folder.path().join("names");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &names, rustix::fs::Mode::RUSR).unwrap();
+        let text = scenario("ws://somewhere:1/", "0s");
+        std::fs::write(folder.path().join("test.toml"), text + around).unwrap();
+        let environment = [("HOSTALIASES", names.to_str().unwrap())];
+        let running = Running::call(folder, &["run", "test.toml"], &environment);
+        let waits = || std::fs::read_dir(format!("/proc/{}/task", running.id()));
+        let looks_up = || {
+            let mut threads = waits().into_iter().flatten().flatten();
+            threads.any(|thread| {
+                let name = std::fs::read_to_string(thread.path().join("comm"));
+                name.is_ok_and(|name| name == "resolver\n")
+            })
+        };
+        let begun = Instant::now();
+        while !looks_up() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it never asks");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        running.signal("INT");
+        let signalled = Instant::now();
+        let ended = running.end();
+        assert!(signalled.elapsed() < Duration::from_secs(5), "{around}");
+        assert_eq!(ended.code, 130, "{}", ended.stderr);
+        assert!(ended.stderr.contains("interrupted"), "{}", ended.stderr);
+    }
+}
+
 #[test]
 fn an_abort_gate_ends_the_run_and_fails_it() {
     let server = Server::start(Script::echo(Echo::Never));

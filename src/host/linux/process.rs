@@ -14,7 +14,7 @@ use super::reach::{Group, One, Reach};
 use super::tail::Tail;
 use super::tree;
 use crate::host::error::HostError;
-use crate::net::resolve;
+use crate::net::{ResolveError, resolve};
 use crate::scenario::{Process, WsUrl};
 
 /// The longest time from the start of a command until it listens.
@@ -43,8 +43,8 @@ struct Own {
 }
 
 impl TargetProcess {
-    /// The process that the scenario gives; `None` where it gives none. While a command does not listen yet, `gives_up`
-    /// is asked whether to cancel.
+    /// The process that the scenario gives; `None` where it gives none. Until a command listens, `gives_up` is
+    /// asked whether to cancel.
     ///
     /// # Errors
     /// See [`TargetProcess::start`] and [`TargetProcess::attach`]; [`HostError::GivenUp`].
@@ -78,7 +78,7 @@ impl TargetProcess {
         port: u16,
         gives_up: &dyn Fn() -> bool,
     ) -> Result<Self, HostError> {
-        let listener = Listener::find(host, port)?;
+        let listener = Listener::find(host, port, gives_up)?;
         if listener.is_there() {
             return Err(HostError::Taken {
                 address: listener.shown,
@@ -232,9 +232,13 @@ struct Listener {
 }
 
 impl Listener {
-    fn find(host: &str, port: u16) -> Result<Self, HostError> {
+    fn find(host: &str, port: u16, gives_up: &dyn Fn() -> bool) -> Result<Self, HostError> {
+        let addresses = resolve(host, port, START_TIMEOUT, gives_up);
         Ok(Self {
-            addresses: resolve(host, port, START_TIMEOUT)?,
+            addresses: addresses.map_err(|error| match error {
+                ResolveError::GivenUp { .. } => HostError::GivenUp,
+                other => other.into(),
+            })?,
             shown: if host.contains(':') {
                 format!("[{host}]:{port}")
             } else {
