@@ -56,6 +56,7 @@ impl Cells {
     }
 
     /// Adds a time in nanoseconds.
+    #[inline]
     pub fn time(&mut self, timer: Timer, ns: u64) {
         self.timers[timer as usize]
             .get_or_insert_with(unused)

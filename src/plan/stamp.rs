@@ -110,6 +110,7 @@ impl Series {
 
     /// Reads the sequence number and the intended time of a stamp at the start of a payload; `None` if there is no
     /// stamp of this series.
+    #[inline(always)]
     pub fn read(&self, bytes: &[u8]) -> Option<(u64, u64)> {
         let bytes: &[u8; STAMP_LEN] = bytes.first_chunk()?;
         if bytes[..SERIES_LEN] != self.0 {

@@ -12,6 +12,7 @@ pub struct Template {
     parts: Box<[Part]>,
     /// The position of the first stamp.
     stamp_at: Option<u32>,
+    length: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,12 @@ impl Template {
             let before: usize = parts[..first].iter().map(Part::len).sum();
             before as u32
         });
-        Self { parts, stamp_at }
+        let length = parts.iter().map(Part::len).sum();
+        Self {
+            parts,
+            stamp_at,
+            length,
+        }
     }
 
     /// Returns the position of the first stamp; `None` if every message is the same, and answers are matched by their
@@ -73,14 +79,18 @@ impl Template {
 
     /// Replaces the content of `out` by the bytes of a message. `stamp` is called once at most.
     pub fn write(&self, stamp: impl FnOnce() -> [u8; STAMP_LEN], out: &mut Vec<u8>) {
-        out.clear();
+        // Keeps the bytes that are there, because all are replaced.
+        out.resize(self.length, 0);
         let stamp = self.stamp_at.map(|_| stamp());
+        let mut start = 0;
         for part in &self.parts {
-            match (part, &stamp) {
-                (Part::Bytes(bytes), _) => out.extend_from_slice(bytes),
-                (Part::Stamp, Some(stamp)) => out.extend_from_slice(stamp),
-                (Part::Stamp, None) => {}
-            }
+            let bytes = match (part, &stamp) {
+                (Part::Bytes(bytes), _) => bytes,
+                (Part::Stamp, Some(stamp)) => &stamp[..],
+                (Part::Stamp, None) => continue,
+            };
+            out[start..start + bytes.len()].copy_from_slice(bytes);
+            start += bytes.len();
         }
     }
 
@@ -89,18 +99,20 @@ impl Template {
         let Some(stamp) = bytes.get(at..at + STAMP_LEN) else {
             return false;
         };
-        let mut rest = bytes;
-        for part in &self.parts {
-            let expected = match part {
-                Part::Bytes(bytes) => bytes,
-                Part::Stamp => stamp,
-            };
-            match rest.strip_prefix(expected) {
-                Some(after) => rest = after,
-                None => return false,
-            }
+        if bytes.len() != self.length {
+            return false;
         }
-        rest.is_empty()
+        let mut start = 0;
+        self.parts.iter().all(|part| {
+            let found = &bytes[start..start + part.len()];
+            let is_named = start == at;
+            start += part.len();
+            match part {
+                Part::Bytes(expected) => found == &**expected,
+                // Does not compare the stamp with itself.
+                Part::Stamp => is_named || found == stamp,
+            }
+        })
     }
 }
 

@@ -2,14 +2,16 @@
 
 use super::ledger::{Answer, Ledger};
 use super::pace::Pace;
-use crate::plan::{Nanos, Pacer, Series, Template, nanos};
+use crate::plan::{Nanos, Pacer, STAMP_LEN, Series, Template, nanos};
 use crate::scenario::{Expect, Message};
 
 /// The schedule of a message and its unanswered sends. Lives as long as its client, across reconnects.
 #[derive(Debug)]
 pub(super) struct Exchange {
     /// Identifies its messages in their stamps.
-    pub(super) series: Series,
+    series: Series,
+    /// The stamp of the last message, so that an answer to it is known without decoding. Zeros before the first one.
+    last: [u8; STAMP_LEN],
     /// The position of the stamp in an echo; `None` if messages have no stamp.
     stamp_at: Option<u32>,
     pace: Pace,
@@ -46,6 +48,7 @@ impl Exchange {
     ) -> Self {
         Self {
             series,
+            last: [0; STAMP_LEN],
             stamp_at: template.stamp_at(),
             pace: Pace::new(message.pacing, pacer),
             ledger: Ledger::new(message.expect == Expect::Echo, nanos(message.timeout)),
@@ -106,6 +109,12 @@ impl Exchange {
         intended
     }
 
+    /// Makes the stamp of the message that [`Self::next`] returned.
+    pub(super) fn stamp(&mut self, sequence: u64, intended: Nanos) -> [u8; STAMP_LEN] {
+        self.last = self.series.stamp(sequence, intended);
+        self.last
+    }
+
     /// Records that the message that [`Self::next`] returned was sent.
     pub(super) fn sent(&mut self, intended: Nanos, now: Nanos) {
         self.left -= 1;
@@ -118,7 +127,17 @@ impl Exchange {
 
     /// Returns the stamp of this exchange at the position where an echo has it.
     pub(super) fn find(&self, bytes: &[u8]) -> Option<Found> {
-        self.read(bytes, self.stamp_at? as usize)
+        let at = self.stamp_at? as usize;
+        if bytes.get(at..)?.first_chunk() == Some(&self.last)
+            && let Some((sequence, intended)) = self.ledger.last()
+        {
+            return Some(Found {
+                at,
+                sequence,
+                intended,
+            });
+        }
+        self.read(bytes, at)
     }
 
     /// Returns the stamp of this exchange that begins at `at`.
@@ -259,6 +278,27 @@ mod tests {
         send(&mut exchange, 0);
         assert_eq!(exchange.next(10 * MS, Nanos::MAX), Next::Wait);
         assert_eq!(exchange.next(1_011 * MS, Nanos::MAX), Next::GiveUp(10 * MS));
+    }
+
+    #[test]
+    fn the_last_stamp_is_known_and_older_ones_are_decoded() {
+        let mut exchange = open(None);
+        exchange.start(0);
+        let stamps = [0, 1, 2].map(|sequence| {
+            let intended = sequence * 10 * MS;
+            let stamp = exchange.stamp(sequence, intended);
+            exchange.sent(intended, intended);
+            stamp
+        });
+        let payloads = stamps.map(|stamp| [&stamp[..], b"the rest"].concat());
+        for (sequence, payload) in payloads.iter().enumerate() {
+            let found = exchange.find(payload);
+            assert_eq!(found.map(|found| found.sequence), Some(sequence as u64));
+            assert_eq!(found, exchange.read(payload, 0));
+            assert_ne!(exchange.answer(sequence as u64, 30 * MS), Answer::Unknown);
+            assert_eq!(exchange.find(payload), found, "a duplicate");
+        }
+        assert_eq!(exchange.find(&[0; 64]), None);
     }
 
     #[test]

@@ -77,6 +77,12 @@ impl Ledger {
         self.unanswered
     }
 
+    /// Returns the sequence number and the intended time of the last message, if its answer is due or came out of order.
+    pub(super) fn last(&self) -> Option<(u64, Nanos)> {
+        let last = self.pending.back()?;
+        Some((self.sequence - 1, last.intended))
+    }
+
     /// Records that the next message was sent.
     pub(super) fn sent(&mut self, intended: Nanos, now: Nanos) {
         self.sequence += 1;

@@ -100,10 +100,9 @@ impl Play {
         None
     }
 
-    /// Returns the stamp of a message that is due.
-    pub(super) fn stamp(&self, due: &Due) -> [u8; STAMP_LEN] {
-        let series = &self.exchanges[due.message].series;
-        series.stamp(due.sequence, due.intended)
+    /// Makes the stamp of a message that is due.
+    pub(super) fn stamp(&mut self, due: &Due) -> [u8; STAMP_LEN] {
+        self.exchanges[due.message].stamp(due.sequence, due.intended)
     }
 
     /// Records that a message that was due has been sent.
@@ -170,6 +169,7 @@ impl Play {
     }
 
     /// Handles a message that is not an echo with its stamp in its place.
+    #[inline(never)]
     fn receive_other(
         &mut self,
         stamps: &StampFinder,
@@ -223,6 +223,7 @@ impl Play {
     }
 }
 
+#[inline(always)]
 fn stamped(
     message: usize,
     exchange: &mut Exchange,

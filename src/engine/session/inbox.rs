@@ -1,7 +1,7 @@
 //! Records received messages and pongs in the metrics.
 
 use super::Session;
-use crate::engine::heart::{Heart, Pong};
+use crate::engine::heart::Pong;
 use crate::engine::play::{Answer, Due, Play, Received};
 use crate::engine::shared::Shared;
 use crate::frame::Frame;
@@ -20,57 +20,65 @@ pub(super) fn message<T: Transport>(
     is_text: bool,
     now: Nanos,
 ) {
-    if let Some(last) = session.heard.message.replace(now) {
-        shared.record(session.cohort, now, |cells| {
-            cells.time(Timer::ReceiveGap, now - last)
-        });
+    let gap = (session.heard.message.replace(now)).map(|last| now - last);
+    if is_text_pong(session, shared, bytes) {
+        return text_pong(session, shared, gap, now);
     }
-    let was_silent = is_silent(session);
-    let is_uncertain = (session.heart.as_ref()).is_some_and(Heart::is_uncertain);
-    if let Some(pong) = text_pong(session, shared, bytes, now) {
-        shared.record(session.cohort, now, |cells| {
-            cells.count(Counter::MessagesReceived)
-        });
-        return record_pong(session, shared, pong, is_uncertain, was_silent, now);
-    }
-    let cohort = session.cohort;
-    let templates = shared.plan.templates(cohort);
+    let templates = shared.plan.templates(session.cohort);
     let received = play.receive(&shared.plan.stamps, templates, bytes, now);
     if received.is_some_and(|received| received.answer != Answer::Unknown) {
         session.heard.answer = Some(now);
     }
-    let is_expected = received.is_some_and(|received| received.is_same);
-    if !is_expected {
-        shared.shard.borrow_mut().unexpected(bytes);
-    }
-    let at = received.map_or(now, |received| received.intended);
-    shared.record(cohort, at, |cells| {
-        cells.count(Counter::MessagesReceived);
-        let Some(received) = &received else {
-            return cells.count(Counter::MessagesUnsolicited);
-        };
-        let message = &shared.plan.cohort(cohort).messages[received.message];
-        if is_text != (message.frame == FrameKind::Text) {
-            cells.count(Counter::MessagesRetyped);
-        }
-        match received.answer {
-            Answer::InTime { intended, sent } if received.is_same => {
-                cells.count(Counter::MessagesEchoed);
-                if received.is_uncertain {
-                    return cells.count(Counter::MessagesUncertain);
-                }
-                cells.answer(received.message, now - intended, now - sent);
-            }
-            Answer::InTime { .. } => cells.count(Counter::MessagesMismatched),
-            Answer::Late => cells.count(Counter::MessagesLate),
-            Answer::Duplicate => cells.count(Counter::MessagesDuplicated),
-            Answer::Unknown => cells.count(Counter::MessagesUnsolicited),
-        }
-    });
+    record_message(session.cohort, shared, bytes, is_text, &received, gap, now);
     if shared.plan.keeps_echoes
         && let Some(received) = received
     {
         keep(session, shared, &received, now);
+    }
+}
+
+/// Records a message and what it answers, if anything. Borrows the shard once, because this happens for every message.
+fn record_message(
+    cohort: usize,
+    shared: &Shared,
+    bytes: &[u8],
+    is_text: bool,
+    received: &Option<Received>,
+    gap: Option<Nanos>,
+    now: Nanos,
+) {
+    let shard = &mut *shared.shard.borrow_mut();
+    if !received.is_some_and(|received| received.is_same) {
+        shard.unexpected(bytes);
+    }
+    let windows = &mut shard.cohorts[cohort];
+    if let Some(gap) = gap {
+        windows
+            .window(shared.window(now))
+            .time(Timer::ReceiveGap, gap);
+    }
+    let at = received.map_or(now, |received| received.intended);
+    let cells = windows.window(shared.window(at));
+    cells.count(Counter::MessagesReceived);
+    let Some(received) = received else {
+        return cells.count(Counter::MessagesUnsolicited);
+    };
+    let message = &shared.plan.cohort(cohort).messages[received.message];
+    if is_text != (message.frame == FrameKind::Text) {
+        cells.count(Counter::MessagesRetyped);
+    }
+    match received.answer {
+        Answer::InTime { intended, sent } if received.is_same => {
+            cells.count(Counter::MessagesEchoed);
+            if received.is_uncertain {
+                return cells.count(Counter::MessagesUncertain);
+            }
+            cells.answer(received.message, now - intended, now - sent);
+        }
+        Answer::InTime { .. } => cells.count(Counter::MessagesMismatched),
+        Answer::Late => cells.count(Counter::MessagesLate),
+        Answer::Duplicate => cells.count(Counter::MessagesDuplicated),
+        Answer::Unknown => cells.count(Counter::MessagesUnsolicited),
     }
 }
 
@@ -154,19 +162,38 @@ fn record_pong<T: Transport>(
     });
 }
 
+/// Returns whether these are the bytes that its cohort expects in answer to a text ping.
+fn is_text_pong<T>(session: &Session<T>, shared: &Shared, bytes: &[u8]) -> bool {
+    if session.heart.is_none() {
+        return false;
+    }
+    let heartbeat = shared.plan.cohort(session.cohort).heartbeat.as_ref();
+    match heartbeat.map(|heartbeat| &heartbeat.kind) {
+        Some(HeartbeatKind::Text { expect, .. }) => expect.as_bytes() == bytes,
+        _ => false,
+    }
+}
+
+/// Handles a message that answers a text ping; `gap` is the time since the last message.
 fn text_pong<T: Transport>(
     session: &mut Session<T>,
     shared: &Shared,
-    bytes: &[u8],
+    gap: Option<Nanos>,
     now: Nanos,
-) -> Option<Pong> {
-    let heart = session.heart.as_mut()?;
-    match &shared.plan.cohort(session.cohort).heartbeat.as_ref()?.kind {
-        HeartbeatKind::Text { expect, .. } if expect.as_bytes() == bytes => {
-            Some(heart.pong_in_order(now))
+) {
+    shared.record(session.cohort, now, |cells| {
+        cells.count(Counter::MessagesReceived);
+        if let Some(gap) = gap {
+            cells.time(Timer::ReceiveGap, gap);
         }
-        _ => None,
-    }
+    });
+    let was_silent = is_silent(session);
+    let Some(heart) = &mut session.heart else {
+        return;
+    };
+    let is_uncertain = heart.is_uncertain();
+    let pong = heart.pong_in_order(now);
+    record_pong(session, shared, pong, is_uncertain, was_silent, now);
 }
 
 /// Handles a ping of the server.
@@ -185,7 +212,7 @@ impl<T: Transport> Session<T> {
     pub(super) fn frame<'a>(
         &self,
         due: &Due,
-        play: &Play,
+        play: &mut Play,
         shared: &Shared,
         scratch: &'a mut Vec<u8>,
     ) -> Frame<'a> {
