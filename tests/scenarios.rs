@@ -123,6 +123,30 @@ fn the_reference_has_every_key() {
     }
 }
 
+/// A key with a default is in the reference with it, or in an example behind `#`.
+#[test]
+fn the_reference_says_the_defaults_of_the_schema() {
+    let text = shipped::named("reference").unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&scenario::schema()).unwrap();
+    let tables = schema["$defs"].as_object().unwrap().values();
+    let keys = tables.filter_map(|table| table["properties"].as_object());
+    let defaults = keys
+        .flatten()
+        .filter_map(|(key, schema)| Some((key, schema.get("default")?)));
+    let defaults: BTreeSet<(String, String)> = defaults
+        .map(|(key, value)| (format!("{key} = "), value.to_string()))
+        .collect();
+    assert!(defaults.len() > 20, "{defaults:?}");
+    for (key, value) in defaults {
+        let is_said = text.contains(&format!("{key}{value}"));
+        let mut examples = text.lines().filter(|line| line.starts_with('#'));
+        assert!(
+            is_said || examples.any(|line| line.contains(&key)),
+            "{key}{value}"
+        );
+    }
+}
+
 #[test]
 fn what_is_behind_a_mark_in_the_reference_is_legal_too() {
     let base = "name = \"x\"\n[target]\nurl = \"embedded\"\nheartbeat = {}\n";

@@ -212,8 +212,10 @@ fn describe(counts: &Counts) -> String {
 }
 
 fn defects() -> impl TypedValueParser<Value = Defect> {
-    PossibleValuesParser::new(Defect::ALL.map(Defect::name)).try_map(|name| {
-        let found = Defect::ALL.into_iter().find(|defect| defect.name() == name);
+    let names = Defect::ALL.iter().map(|defect| defect.name());
+    PossibleValuesParser::new(names).try_map(|name| {
+        let mut defects = Defect::ALL.iter().copied();
+        let found = defects.find(|defect| defect.name() == name);
         found.ok_or("no such defect")
     })
 }
@@ -286,7 +288,7 @@ mod tests {
             seed: u64::MAX,
         };
         assert_survives(behaviour);
-        for defect in Defect::ALL.map(Some).into_iter().chain([None]) {
+        for defect in Defect::ALL.iter().copied().map(Some).chain([None]) {
             assert_survives(Behaviour {
                 heartbeat: Some(ServerHeartbeat {
                     interval: Duration::from_millis(1500),

@@ -20,7 +20,7 @@ impl Happened {
     /// The same fault in the time of the run, which starts at `origin`. Concerns all cohorts.
     pub fn incident(&self, origin: Instant) -> Incident {
         Incident {
-            kind: name(self.kind),
+            kind: self.kind.name(),
             cohorts: Vec::new(),
             began_ns: nanos(origin, self.began),
             ended_ns: self.ended.map(|ended| nanos(origin, ended)),
@@ -35,14 +35,6 @@ pub struct Incidents {
     pub happened: Vec<Happened>,
     /// Why a signal could not be sent, such as that the target had ended; no signal was sent after that.
     pub failed: Option<String>,
-}
-
-/// The name in scenarios and reports.
-const fn name(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Stop => "sigstop",
-        Signal::Terminate => "sigterm",
-    }
 }
 
 /// Nanoseconds from `origin` to `at`; zero if `at` is earlier.

@@ -52,7 +52,7 @@ impl Plan {
             .collect();
         let reads_not = |fault: &Fault| fault.kind == FaultKind::StopReading;
         let probe = (cohort.contract.as_ref())
-            .filter(|_| faults.iter().any(reads_not) && !self.scenario.target.is_local())
+            .filter(|_| faults.iter().any(reads_not) && !self.scenario.target.url.is_local())
             .and_then(reaped_by)
             .map(|hi| (nanos(hi) as f64 * PROBED * fraction(place)) as Nanos);
         FaultPlan {

@@ -3,27 +3,33 @@
 
 mod contract;
 mod fault;
-mod file;
 mod gate;
-mod model;
 mod overrides;
 mod parse;
 mod preset;
 mod reading;
-mod resolve;
+mod root;
 mod secrets;
 mod section;
 pub mod shipped;
 
 pub use contract::{Back, Between, Contract, End, Origin, Promise, PromiseKind, Promised, Span};
-pub use fault::{Activity, Fault, FaultKind, Illegal, Sweep};
-pub use model::*;
+pub use fault::{
+    Activity, Direction, Fault, FaultKind, Illegal, Path, PathFault, PathFaultKind, Signal, Sweep,
+    TargetFault,
+};
+pub use gate::{Gate, Gates, Op, Selector, Stat, Subject};
 pub use overrides::Overrides;
 pub use parse::parse;
 pub use preset::{PresetInWords, in_words as presets};
 pub(crate) use reading::nearest;
 pub use reading::{Outside, Problem, Problems, Source, schema};
-pub use resolve::as_address;
+pub use root::Scenario;
 pub(crate) use secrets::secret_parts;
 pub use secrets::{Secrets, shown_address};
+pub use section::{
+    AliveOn, Cohort, Defect, Expect, FrameKind, Gaps, Heartbeat, HeartbeatKind, Jitter, Load,
+    Message, OnDead, Pace, Pacing, Payload, Phase, Process, Reconnect, STAMP_LEN, Segment,
+    ServerHeartbeat, Shape, Stage, Target, TargetUrl, Trust, WsUrl, as_address,
+};
 pub use shipped::{from_url, starter};

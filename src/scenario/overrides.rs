@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::file::{File, LoadTable, MessageTable};
 use super::reading::{At, List, Problem, Problems, Text, Time, Whole, words};
+use super::root::File;
+use super::section::{LoadTable, MessageTable};
 use crate::units::Rate;
 
 /// The changes that the command line makes to a scenario.

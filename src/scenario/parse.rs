@@ -1,10 +1,10 @@
 //! Turns text into a [`Scenario`]: reads it, applies the command line, and resolves it.
 //! Collects the problems of all three steps, so that one run shows all of them.
 
-use super::model::Scenario;
 use super::overrides::Overrides;
 use super::reading::{self, Outside, Problems, Source};
-use super::resolve::resolve;
+use super::root::Scenario;
+use super::root::resolve;
 
 /// Reads a scenario with the changes of the command line.
 ///

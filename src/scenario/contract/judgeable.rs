@@ -6,11 +6,11 @@ use super::resolve::{Placed, Written};
 use super::value::Promised;
 use super::{Contract, End, Origin};
 use crate::scenario::fault::{Fault, FaultKind};
-use crate::scenario::model::{
+use crate::scenario::reading::Check;
+use crate::scenario::{
     Cohort, Load, OnDead, Path, PathFault, PathFaultKind, Process, Reconnect, Signal, Target,
     TargetUrl,
 };
-use crate::scenario::reading::Check;
 
 /// The least number of levels of a sweep. With fewer, a threshold cannot be found.
 const MIN_LEVELS: usize = 4;
@@ -121,10 +121,7 @@ impl Need {
                 });
                 levels.max().unwrap_or(0) >= MIN_LEVELS
             }
-            Self::SameHost => match &target.url {
-                TargetUrl::Embedded => true,
-                TargetUrl::Url(url) => url.is_loopback(),
-            },
+            Self::SameHost => target.url.is_local(),
             Self::Process => {
                 target.process != Process::Unknown || target.url == TargetUrl::Embedded
             }

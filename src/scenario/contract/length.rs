@@ -1,5 +1,5 @@
-//! Checks whether a run is long enough for its contracts, and for the faults of the path, the target and the clients.
-//! Reports before the run what could not happen, or could not be observed, before its end.
+//! Checks whether a run is long enough for its contracts: reports before the run what could not be decided before its
+//! end.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use super::resolve::{Placed, Written};
 use super::value::Promised;
 use super::{Contract, Origin};
 use crate::scenario::fault::FaultKind;
-use crate::scenario::file::File;
-use crate::scenario::model::{Cohort, Load, Shape, TargetFault};
-use crate::scenario::reading::{Check, Place, Several};
+use crate::scenario::reading::Check;
+use crate::scenario::section::{long_enough, whole_seconds};
+use crate::scenario::{Cohort, Shape};
 use crate::units::format_duration;
 
 /// Notes a contract that cannot be decided before the run ends.
@@ -48,25 +48,11 @@ pub(super) fn check(
     if longest > *warm_up + *duration {
         let what = format_args!(
             "is decided {} after a connection opens, and this run ends after {}",
-            shown(longest),
+            whole_seconds(longest),
             format_duration(*warm_up + *duration)
         );
         check.problem_with_hint(&key, &promise.place, what, long_enough(longest - *warm_up));
     }
-}
-
-/// A hint for the duration that is needed.
-fn long_enough(measured: Duration) -> String {
-    format!(
-        "write `duration = \"{}\"` in `[load]`, or longer",
-        shown(measured)
-    )
-}
-
-/// The time in words, rounded up so that it is long enough.
-fn shown(time: Duration) -> String {
-    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-    format_duration(Duration::from_secs(seconds.max(1)))
 }
 
 /// Computes how long a connection must be open until each promise is decided.
@@ -187,58 +173,6 @@ impl Need<'_> {
         match self.around.load.shape {
             Shape::Steady { warm_up, .. } | Shape::Arrivals { warm_up, .. } => warm_up,
             Shape::Stages(_) => Duration::ZERO,
-        }
-    }
-}
-
-/// Notes faults that would start after the end of the run.
-pub(in crate::scenario) fn faults(
-    check: &mut Check<'_>,
-    file: &File,
-    load: &Load,
-    target: &[TargetFault],
-) {
-    let (before, measured) = match &load.shape {
-        Shape::Steady {
-            warm_up, duration, ..
-        } => (*warm_up, *duration),
-        Shape::Arrivals { duration, .. } => (Duration::ZERO, *duration),
-        Shape::Stages(stages) => (
-            Duration::ZERO,
-            stages.iter().map(|stage| stage.duration).sum(),
-        ),
-    };
-    let mut late = |key: &str, place: &Place, happens: Duration| {
-        if happens > measured {
-            let what = format_args!(
-                "needs {} of measuring, and the run measures for {}",
-                format_duration(happens),
-                format_duration(measured)
-            );
-            check.problem_with_hint(key, place, what, long_enough(happens));
-        }
-    };
-    let tables = file
-        .target
-        .iter()
-        .filter_map(|target| target.value.fault.as_ref());
-    let places = tables.flat_map(Several::each).map(|(place, _)| place);
-    for (place, fault) in places.zip(target) {
-        let last = fault.after + fault.every * (fault.repeat - 1) + fault.phase;
-        late("target.fault", place, last + fault.lasts);
-    }
-    for (key, after) in file.path.iter().flat_map(|path| path.value.starts()) {
-        late(&format!("path.{key}.after"), &after.place, after.value.0);
-    }
-    let cohorts = file.cohort.iter().flat_map(|list| &list.value.0);
-    let faults = cohorts.filter_map(|cohort| cohort.value.fault.as_ref());
-    for (_, fault) in faults.flat_map(Several::each) {
-        if let Some(after) = &fault.after {
-            late(
-                "cohort.fault.after",
-                &after.place,
-                after.value.0.saturating_sub(before),
-            );
         }
     }
 }

@@ -11,15 +11,13 @@ mod value;
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 pub(super) use judgeable::Around;
-pub(super) use length::faults as faults_in_time;
 pub use promise::{Promise, PromiseKind};
 pub(super) use resolve::contracts;
 pub(super) use table::ContractTable;
 pub use value::{Back, Between, End, Promised, Span};
+
+use super::reading::words;
 
 /// What a server promises about the connections of a cohort, judged over the whole life of each connection.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,28 +43,18 @@ impl Contract {
     }
 }
 
-/// Where the times of a contract begin.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema, strum::IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Origin {
-    /// The 101 was received.
-    Open,
-    /// The client's fault began; of a client without one, the target's or the path's.
-    Fault,
-    /// The first ping came that this client did not answer.
-    Ping,
-    /// The last byte that this client sent.
-    LastByte,
-    /// This client sent the first Close frame.
-    Close,
-}
-
-impl Origin {
-    /// The stable name, as in scenarios and `contracts.csv`.
-    pub fn name(self) -> &'static str {
-        self.into()
+words! {
+    /// Where the times of a contract begin.
+    pub enum Origin {
+        /// The 101 was received.
+        Open,
+        /// The client's fault began; of a client without one, the target's or the path's.
+        Fault,
+        /// The first ping came that this client did not answer.
+        Ping,
+        /// The last byte that this client sent.
+        LastByte,
+        /// This client sent the first Close frame.
+        Close,
     }
 }

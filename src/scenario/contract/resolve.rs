@@ -8,11 +8,11 @@ use super::promise::{Need, Promise, PromiseKind};
 use super::table::{BackTable, ContractTable, Given, TCP_END_WITHIN};
 use super::value::{Back, Between, Promised};
 use super::{Contract, Origin, length};
+use crate::scenario::Cohort;
 use crate::scenario::fault::FaultKind;
-use crate::scenario::file::File;
-use crate::scenario::model::Cohort;
 use crate::scenario::preset::Expanded;
 use crate::scenario::reading::{At, Check, Place, Switch};
+use crate::scenario::root::File;
 
 /// A contract as it is written in the file.
 pub(super) struct Written<'a> {

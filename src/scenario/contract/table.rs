@@ -7,16 +7,16 @@ use std::fmt;
 use std::str::FromStr as _;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use strum::VariantArray as _;
 
 use super::promise::{Form, PromiseKind};
 use super::value::End;
 use super::{Between, Origin};
-use crate::scenario::file::Key;
 use crate::scenario::preset::Setting;
-use crate::scenario::reading::{At, Fraction, Several, Switched, Text as _, Time, Whole, Window};
+use crate::scenario::reading::{
+    At, Fraction, Key, Several, Switched, Text as _, Time, Whole, Window, keys,
+};
 use crate::units::ByteSize;
 
 /// The key `tcp_end_within = "1s"`, which means the same as `tcp_end_between = ["0s", "1s"]`.
@@ -48,22 +48,19 @@ pub(super) enum Given {
     Size(ByteSize),
 }
 
-/// When so much of a cohort is back. At least one key.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(
-    deny_unknown_fields,
-    expecting = "a table such as { p50 = \"1s\", all = \"10s\" }"
-)]
-#[schemars(rename = "Back")]
-pub(super) struct BackTable {
-    /// Half of it.
-    pub(super) p50: Key<Time>,
-    /// 90 %.
-    pub(super) p90: Key<Time>,
-    /// 99 %.
-    pub(super) p99: Key<Time>,
-    /// Every connection.
-    pub(super) all: Key<Time>,
+keys! {
+    /// When so much of a cohort is back. At least one key.
+    #[serde(expecting = "a table such as { p50 = \"1s\", all = \"10s\" }")]
+    BackTable = "Back" {
+        /// Half of it.
+        p50: Time,
+        /// 90 %.
+        p90: Time,
+        /// 99 %.
+        p99: Time,
+        /// Every connection.
+        all: Time,
+    }
 }
 
 type Count = Whole<0, { u32::MAX }>;

@@ -3,9 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
+use crate::scenario::reading::words;
 use crate::units::{ByteSize, format_duration};
 
 /// A promised value.
@@ -49,37 +47,18 @@ pub struct Span {
     pub hi: Option<Duration>,
 }
 
-/// How the server's end of a connection looks from outside.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Deserialize,
-    JsonSchema,
-    strum::IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum End {
-    /// A Close frame.
-    CloseFrame,
-    /// The end of TCP without a Close frame.
-    Fin,
-    /// A reset of TCP without a Close frame.
-    Rst,
-    /// Nothing: it was still open when the run ended.
-    Nothing,
-}
-
-impl End {
-    /// The stable name, as in scenarios and `contracts.csv`.
-    pub fn name(self) -> &'static str {
-        self.into()
+words! {
+    /// How the server's end of a connection looks from outside.
+    #[derive(PartialOrd, Ord)]
+    pub enum End {
+        /// A Close frame.
+        CloseFrame,
+        /// The end of TCP without a Close frame.
+        Fin,
+        /// A reset of TCP without a Close frame.
+        Rst,
+        /// Nothing: it was still open when the run ended.
+        Nothing,
     }
 }
 

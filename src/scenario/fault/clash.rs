@@ -4,9 +4,8 @@ use std::mem::discriminant;
 
 use super::client::{Fault, FaultKind};
 use super::client_table::{FaultTable, KEY};
-use crate::scenario::file::Key;
-use crate::scenario::model::{Cohort, Heartbeat, OnDead};
-use crate::scenario::reading::{Check, Place, Several};
+use crate::scenario::reading::{Check, Key, Place, Several};
+use crate::scenario::{Cohort, Heartbeat, OnDead};
 
 /// Notes faults of which only one can happen.
 pub(super) fn between(check: &mut Check<'_>, faults: &[Fault], places: &[&Place]) {

@@ -4,10 +4,8 @@
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 use super::{alternatives, shown_after, shown_for};
+use crate::scenario::reading::words;
 use crate::units::format_duration;
 
 /// One deliberate fault of a client. Several faults of a cohort happen at the same time.
@@ -26,7 +24,8 @@ pub struct Fault {
     name(FaultWord),
     vis(pub(in crate::scenario)),
     doc = "What a client does wrong.",
-    derive(Deserialize, JsonSchema, strum::IntoStaticStr, strum::VariantArray),
+    derive(serde::Deserialize, schemars::JsonSchema),
+    derive(strum::IntoStaticStr, strum::VariantArray),
     serde(rename_all = "snake_case"),
     schemars(rename = "FaultKind"),
     strum(serialize_all = "snake_case")
@@ -94,68 +93,42 @@ pub struct Sweep {
     pub levels: Vec<Duration>,
 }
 
-/// The one kind of frame a client sends.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    Deserialize,
-    JsonSchema,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-    strum::Display,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Activity {
-    /// Nothing at all.
-    Nothing,
-    /// Pongs that answer pings.
-    Pong,
-    /// Pongs nobody asked for (RFC 6455 section 5.5.3).
-    UnsolicitedPong,
-    /// Pings.
-    Ping,
-    /// Text messages.
-    Text,
-    /// Text messages without a byte in them.
-    EmptyText,
-    /// One more byte of a frame that is never complete.
-    Byte,
+words! {
+    /// The one kind of frame a client sends.
+    pub enum Activity {
+        /// Nothing at all.
+        Nothing,
+        /// Pongs that answer pings.
+        Pong,
+        /// Pongs nobody asked for (RFC 6455 section 5.5.3).
+        UnsolicitedPong,
+        /// Pings.
+        Ping,
+        /// Text messages.
+        Text,
+        /// Text messages without a byte in them.
+        EmptyText,
+        /// One more byte of a frame that is never complete.
+        Byte,
+    }
 }
 
-/// A frame that RFC 6455 forbids.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    Deserialize,
-    JsonSchema,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-    strum::Display,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Illegal {
-    /// A ping with 126 bytes (section 5.5).
-    LongPing,
-    /// A ping in fragments (section 5.5).
-    FragmentedPing,
-    /// A Close with the code 1005 (section 7.4.1).
-    BadCloseCode,
-    /// A text message that is not UTF-8 (section 8.1).
-    BadUtf8,
-    /// A frame without a mask (section 5.1).
-    Unmasked,
-    /// An opcode that is reserved (section 5.2).
-    ReservedOpcode,
+words! {
+    /// A frame that RFC 6455 forbids.
+    pub enum Illegal {
+        /// A ping with 126 bytes (section 5.5).
+        LongPing,
+        /// A ping in fragments (section 5.5).
+        FragmentedPing,
+        /// A Close with the code 1005 (section 7.4.1).
+        BadCloseCode,
+        /// A text message that is not UTF-8 (section 8.1).
+        BadUtf8,
+        /// A frame without a mask (section 5.1).
+        Unmasked,
+        /// An opcode that is reserved (section 5.2).
+        ReservedOpcode,
+    }
 }
 
 impl Fault {
@@ -171,6 +144,13 @@ impl Fault {
             _ => {}
         }
         own
+    }
+}
+
+impl FaultWord {
+    /// The name in `fault.kind`.
+    pub(super) fn name(self) -> &'static str {
+        self.into()
     }
 }
 

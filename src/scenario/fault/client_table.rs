@@ -6,10 +6,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use strum::VariantArray as _;
 
+use super::Measured;
 use super::client::{Activity, Fault, FaultKind, FaultWord, Illegal, Sweep};
-use crate::scenario::file::Key;
 use crate::scenario::reading::words::one_of;
-use crate::scenario::reading::{At, Check, Place, Several, Short, Time, TimeOrZero, Whole};
+use crate::scenario::reading::{
+    At, Check, Given as _, Key, Place, Section, Several, Short, Time, TimeOrZero, Whole, given,
+    keys,
+};
 
 pub(super) const KEY: &str = "cohort.fault";
 const MAX_FAULTS: usize = 16;
@@ -18,55 +21,51 @@ const SECOND: Duration = Duration::from_secs(1);
 /// One duration for all connections of a cohort, or several that they take in turn.
 type DelayOrSweep = Short<Time, SweepTable>;
 
-/// One thing that a client does wrong on purpose.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(
-    deny_unknown_fields,
-    expecting = "a fault such as { kind = \"no_pong\" }, or a list of them"
-)]
-#[schemars(rename = "Fault")]
-pub(in crate::scenario) struct FaultTable {
-    /// What the client does. Required.
-    kind: Key<FaultWord>,
-    /// The time from the 101 to the start of the fault. Default "0s".
-    pub(in crate::scenario) after: Key<TimeOrZero>,
-    /// From a ping to its pong: one duration, or { from, to, levels }. Required with `late_pong`, only there.
-    delay: Key<DelayOrSweep>,
-    /// The number of pings that are answered. Required with `pong_stops_after`, only there.
-    pings: Key<Whole<0, { u32::MAX }>>,
-    /// What is sent. Required with `only` and `illegal_frame`, only there.
-    frame: Key<FrameWord>,
-    /// Between two frames of `only` (a duration, or { from, to, levels }), or two bytes of `trickle`. Default "1s".
-    every: Key<DelayOrSweep>,
-    /// Between the two `fragments` of a message. Default "500ms".
-    pause: Key<Time>,
-    /// How long a client that does `vanish` is gone. Default: for good.
-    #[serde(rename = "for")]
-    lasts: Key<Time>,
-    /// The codes that `close` sends, one or a list that connections take in turn; 0 is an empty Close. Default 1000.
-    code: Key<Several<Whole<0, 4999>>>,
+keys! {
+    /// One thing that a client does wrong on purpose.
+    #[serde(expecting = "a fault such as { kind = \"no_pong\" }, or a list of them")]
+    FaultTable = "Fault" {
+        /// What the client does. Required.
+        kind: FaultWord,
+        /// The time from the 101 to the start of the fault.
+        after: TimeOrZero = TimeOrZero::ZERO,
+        /// From a ping to its pong: one duration, or { from, to, levels }. Required with `late_pong`, only there.
+        delay: DelayOrSweep,
+        /// The number of pings that are answered. Required with `pong_stops_after`, only there.
+        pings: Whole<0, { u32::MAX }>,
+        /// What is sent. Required with `only` and `illegal_frame`, only there.
+        frame: FrameWord,
+        /// Between two frames of `only` (a duration, or { from, to, levels }), or two bytes of `trickle`. Default "1s".
+        every: DelayOrSweep,
+        /// Between the two `fragments` of a message.
+        pause: Time = Time::millis(500),
+        /// How long a client that does `vanish` is gone. Default: for good.
+        r#for: Time,
+        /// The codes that `close` sends, one or a list that connections take in turn; 0 is an empty Close. Default 1000.
+        code: Several<Whole<0, 4999>>,
+    }
 }
 
 /// A kind of frame: for `only` or for `illegal_frame`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 #[schemars(rename = "Frame")]
-enum FrameWord {
+pub(in crate::scenario) enum FrameWord {
     Legal(Activity),
     Illegal(Illegal),
 }
 
-/// Durations that connections take in turn, from the shortest to the longest.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-#[schemars(rename = "Sweep")]
-struct SweepTable {
-    /// The shortest. Required.
-    from: Key<Time>,
-    /// The longest. Required.
-    to: Key<Time>,
-    /// The number of durations, at equal distances. Default 16.
-    levels: Key<Whole<2, 1000>>,
+keys! {
+    /// Durations that connections take in turn, from the shortest to the longest.
+    #[serde(expecting = "a table")]
+    SweepTable = "Sweep" {
+        /// The shortest. Required.
+        from: Time,
+        /// The longest. Required.
+        to: Time,
+        /// The number of durations, at equal distances.
+        levels: Whole<2, 1000> = Whole(16),
+    }
 }
 
 impl FaultWord {
@@ -86,10 +85,11 @@ impl FaultWord {
     }
 }
 
-/// Resolves the faults of one cohort; `None` if one is invalid.
+/// Resolves the faults of one cohort; `None` if one is invalid. `measured` is `None` if the load is invalid.
 pub(in crate::scenario) fn faults(
     check: &mut Check<'_>,
     given: &Key<Several<FaultTable>>,
+    measured: Option<Measured>,
 ) -> Option<Vec<Fault>> {
     let Some(given) = given else {
         return Some(Vec::new());
@@ -100,171 +100,124 @@ pub(in crate::scenario) fn faults(
         check.problem(KEY, &given.place, what);
         return None;
     }
-    let faults: Vec<_> = (tables.iter())
-        .map(|(place, table)| Written { place, table }.fault(check))
-        .collect();
+    let mut faults = Vec::new();
+    for (place, table) in &tables {
+        if let (Some(after), Some(measured)) = (&table.after, measured) {
+            let key = format!("{KEY}.after");
+            measured.must_hold_after_opening(check, &key, &after.place, after.value.0);
+        }
+        let (path, check) = (KEY, &mut *check);
+        faults.push(table.resolve(&mut Section { check, path, place }));
+    }
     let faults: Vec<Fault> = faults.into_iter().collect::<Option<_>>()?;
     let places: Vec<&Place> = tables.iter().map(|(place, _)| *place).collect();
     super::clash::between(check, &faults, &places);
     Some(faults)
 }
 
-/// One table and its place.
-struct Written<'a> {
-    place: &'a Place,
-    table: &'a FaultTable,
-}
-
-impl Written<'_> {
-    fn fault(&self, check: &mut Check<'_>) -> Option<Fault> {
-        let Some(word) = &self.table.kind else {
-            let hint = "write `kind = \"no_pong\"`";
-            check.missing(self.place, "cohort.fault.kind", hint);
-            return None;
-        };
-        self.foreign_keys(check, word.value);
-        let after = self.table.after.as_ref();
+impl FaultTable {
+    fn resolve(&self, section: &mut Section<'_, '_>) -> Option<Fault> {
+        let word = section.required("kind", &self.kind, "write `kind = \"no_pong\"`")?;
+        self.foreign_keys(section, word);
         Some(Fault {
-            kind: self.kind(check, word.value)?,
-            after: after.map_or(Duration::ZERO, |after| after.value.0),
+            kind: self.kind(section, word)?,
+            after: self.after().0,
         })
     }
 
     /// Notes keys that belong to other kinds.
-    fn foreign_keys(&self, check: &mut Check<'_>, word: FaultWord) {
-        fn place<T>(key: &Key<T>) -> Option<&Place> {
-            key.as_ref().map(|key| &key.place)
-        }
-        let keys = self.table;
-        let given = [
-            ("delay", place(&keys.delay)),
-            ("pings", place(&keys.pings)),
-            ("frame", place(&keys.frame)),
-            ("every", place(&keys.every)),
-            ("pause", place(&keys.pause)),
-            ("for", place(&keys.lasts)),
-            ("code", place(&keys.code)),
-        ];
-        for (key, place) in given {
-            if !word.keys().contains(&key) {
-                let takers = FaultWord::VARIANTS.iter();
-                let takers = takers.filter(|word| word.keys().contains(&key));
-                let names: Vec<String> = takers
-                    .map(|word| format!("`{}`", <&str>::from(word)))
-                    .collect();
+    fn foreign_keys(&self, section: &mut Section<'_, '_>, word: FaultWord) {
+        for given in given!(self; delay, pings, frame, every, pause, r#for, code) {
+            let has_key = |word: &&FaultWord| word.keys().contains(&given.0);
+            if !has_key(&&word) {
+                let names = FaultWord::VARIANTS.iter().filter(has_key);
+                let names: Vec<_> = names.map(|word| format!("`{}`", word.name())).collect();
                 let because = format!("is only for {}", names.join(" and "));
-                let key = format!("{KEY}.{key}");
-                check.excluded(&[(&key, place)], &because, "leave it out");
+                section.excluded(&[given], &because, "leave it out");
             }
         }
     }
 
-    fn kind(&self, check: &mut Check<'_>, word: FaultWord) -> Option<FaultKind> {
-        let keys = self.table;
+    fn kind(&self, section: &mut Section<'_, '_>, word: FaultWord) -> Option<FaultKind> {
         Some(match word {
             FaultWord::NoPong => FaultKind::NoPong,
             FaultWord::NeverClose => FaultKind::NeverClose,
-            FaultWord::LatePong => FaultKind::LatePong {
-                delay: self
-                    .required(check, "delay", &keys.delay, "delay = \"300ms\"")
-                    .and_then(|delay| sweep(check, "delay", delay))?,
-            },
+            FaultWord::LatePong => {
+                section.required("delay", &self.delay, "write `delay = \"300ms\"`")?;
+                let delay = sweep(section, "delay", &self.delay)?;
+                FaultKind::LatePong { delay }
+            }
             FaultWord::PongStopsAfter => {
-                let pings = self.required(check, "pings", &keys.pings, "pings = 3")?;
-                FaultKind::PongStopsAfter {
-                    pings: pings.value.0,
-                }
+                let pings = section.required("pings", &self.pings, "write `pings = 3`")?;
+                FaultKind::PongStopsAfter { pings: pings.0 }
             }
             FaultWord::WrongPong => FaultKind::WrongPong,
-            FaultWord::Only => self.only(check)?,
+            FaultWord::Only => self.only(section)?,
             FaultWord::StopReading => FaultKind::StopReading,
-            FaultWord::Trickle => FaultKind::Trickle {
-                every: self.one_duration(check)?,
+            FaultWord::Trickle => match &self.every {
+                Some(At {
+                    value: Short::Table(_),
+                    ..
+                }) => {
+                    let hint = "write `every = \"1s\"`";
+                    section.wrong("every", &self.every, "is one duration here", hint);
+                    return None;
+                }
+                _ => FaultKind::Trickle {
+                    every: sweep(section, "every", &self.every)?.at(0),
+                },
             },
             FaultWord::Fragments => FaultKind::Fragments {
-                pause: keys
-                    .pause
-                    .as_ref()
-                    .map_or(SECOND / 2, |pause| pause.value.0),
+                pause: self.pause().0,
             },
             FaultWord::HalfClose => FaultKind::HalfClose,
             FaultWord::Reset => FaultKind::Reset,
             FaultWord::Vanish => FaultKind::Vanish {
-                lasts: keys.lasts.as_ref().map(|time| time.value.0),
+                lasts: self.r#for.value(),
             },
-            FaultWord::IllegalFrame => self.illegal(check)?,
-            FaultWord::Close => self.close(check),
+            FaultWord::IllegalFrame => {
+                let hint = "write `frame = \"long_ping\"`";
+                match section.required("frame", &self.frame, hint)? {
+                    FrameWord::Illegal(frame) => FaultKind::IllegalFrame(frame),
+                    FrameWord::Legal(_) => {
+                        let what = "is a frame for `only`, not for `illegal_frame`";
+                        return self.wrong_frame(section, what, Illegal::ALL);
+                    }
+                }
+            }
+            FaultWord::Close => self.close(section),
             FaultWord::Hold => FaultKind::Hold,
         })
     }
 
-    fn required<'k, T>(
-        &self,
-        check: &mut Check<'_>,
-        key: &str,
-        value: &'k Key<T>,
-        example: &str,
-    ) -> Option<&'k At<T>> {
-        if value.is_none() {
-            let hint = format!("write `{example}`");
-            check.missing(self.place, &format!("{KEY}.{key}"), &hint);
-        }
-        value.as_ref()
-    }
-
-    fn only(&self, check: &mut Check<'_>) -> Option<FaultKind> {
-        let frame = self.required(check, "frame", &self.table.frame, "frame = \"ping\"")?;
-        let FrameWord::Legal(activity) = frame.value else {
+    fn only(&self, section: &mut Section<'_, '_>) -> Option<FaultKind> {
+        let frame = section.required("frame", &self.frame, "write `frame = \"ping\"`")?;
+        let FrameWord::Legal(frame) = frame else {
             let what = "is a frame for `illegal_frame`, not for `only`";
-            let words = Activity::VARIANTS.iter().map(<&str>::from);
-            let hint = format!("use {}", one_of(words));
-            check.problem_with_hint("cohort.fault.frame", &frame.place, what, hint);
-            return None;
+            return self.wrong_frame(section, what, Activity::ALL);
         };
-        if activity == Activity::Nothing {
-            let every = self.table.every.as_ref().map(|every| &every.place);
+        if frame == Activity::Nothing {
             let because = "has no meaning for who sends nothing";
-            check.excluded(&[("cohort.fault.every", every)], because, "leave it out");
+            section.excluded(&given!(self; every), because, "leave it out");
         }
-        Some(FaultKind::Only {
-            frame: activity,
-            every: match &self.table.every {
-                Some(every) => sweep(check, "every", every)?,
-                None => SECOND.into(),
-            },
-        })
+        let every = sweep(section, "every", &self.every)?;
+        Some(FaultKind::Only { frame, every })
     }
 
-    fn one_duration(&self, check: &mut Check<'_>) -> Option<Duration> {
-        match &self.table.every {
-            None => Some(SECOND),
-            Some(At {
-                value: Short::Value(time),
-                ..
-            }) => Some(time.0),
-            Some(At { place, .. }) => {
-                let hint = "write `every = \"1s\"`";
-                check.problem_with_hint("cohort.fault.every", place, "is one duration here", hint);
-                None
-            }
-        }
+    fn wrong_frame<T: Copy + Into<&'static str>>(
+        &self,
+        section: &mut Section<'_, '_>,
+        what: &str,
+        words: &[T],
+    ) -> Option<FaultKind> {
+        let hint = format!("use {}", one_of(words.iter().map(|word| (*word).into())));
+        section.wrong("frame", &self.frame, what, hint.as_str());
+        None
     }
 
-    fn illegal(&self, check: &mut Check<'_>) -> Option<FaultKind> {
-        let frame = self.required(check, "frame", &self.table.frame, "frame = \"long_ping\"")?;
-        let FrameWord::Illegal(illegal) = frame.value else {
-            let what = "is a frame for `only`, not for `illegal_frame`";
-            let words = Illegal::VARIANTS.iter().map(<&str>::from);
-            let hint = format!("use {}", one_of(words));
-            check.problem_with_hint("cohort.fault.frame", &frame.place, what, hint);
-            return None;
-        };
-        Some(FaultKind::IllegalFrame(illegal))
-    }
-
-    fn close(&self, check: &mut Check<'_>) -> FaultKind {
-        const CODE: &str = "cohort.fault.code";
-        let Some(given) = &self.table.code else {
+    fn close(&self, section: &mut Section<'_, '_>) -> FaultKind {
+        const KEY: &str = "code";
+        let Some(given) = &self.code else {
             let codes = vec![Some(1000)];
             return FaultKind::Close { codes };
         };
@@ -279,40 +232,40 @@ impl Written<'_> {
                     );
                     let hint = "use 1000, 1001 or 3000 to 4999, or 0 for an empty Close; \
                         a bad one is `kind = \"illegal_frame\", frame = \"bad_close_code\"`";
-                    check.problem_with_hint(CODE, place, what, hint);
+                    section.wrong_at(KEY, place, what, hint);
                 }
             }
         }
         if codes.is_empty() {
-            check.empty(&given.place, CODE, "write `code = 1000`");
+            let hint = "write `code = 1000`";
+            section.check.empty(&given.place, &section.key(KEY), hint);
         }
         FaultKind::Close { codes }
     }
 }
 
-/// The levels of a sweep, at equal distances.
-fn sweep(check: &mut Check<'_>, key: &str, given: &At<DelayOrSweep>) -> Option<Sweep> {
-    const LEVELS: u32 = 16;
-    let table = match &given.value {
-        Short::Value(time) => return Some(time.0.into()),
-        Short::Table(table) => table,
+/// The levels of a sweep, at equal distances; one second where the key was left out.
+fn sweep(section: &mut Section<'_, '_>, key: &str, given: &Key<DelayOrSweep>) -> Option<Sweep> {
+    let (place, keys) = match given {
+        None => return Some(SECOND.into()),
+        Some(At { value, place }) => match value {
+            Short::Value(time) => return Some(time.0.into()),
+            Short::Table(keys) => (place, keys),
+        },
     };
-    for (end, value) in [("from", &table.from), ("to", &table.to)] {
-        if value.is_none() {
-            let hint =
-                format!("write `{key} = {{ from = \"100ms\", to = \"2s\", levels = {LEVELS} }}`");
-            check.missing(&given.place, &format!("{KEY}.{key}.{end}"), &hint);
-        }
-    }
-    let (from, to) = (table.from.as_ref()?.value.0, table.to.as_ref()?);
-    if to.value.0 <= from {
-        let what = format_args!("is not longer than `{KEY}.{key}.from`");
-        check.problem(&format!("{KEY}.{key}.to"), &to.place, what);
+    let (path, check) = (&section.key(key), &mut *section.check);
+    let mut section = Section { check, path, place };
+    let hint = format!("write `{key} = {{ from = \"100ms\", to = \"2s\", levels = 16 }}`");
+    let from = section.required("from", &keys.from, &hint);
+    let to = section.required("to", &keys.to, &hint);
+    let (from, to) = (from?.0, to?.0);
+    if to <= from {
+        let what = format_args!("is not longer than `{path}.from`");
+        section.wrong("to", &keys.to, what, None);
         return None;
     }
-    let steps = table.levels.as_ref().map_or(LEVELS, |count| count.value.0) - 1;
-    let step = |index: u32| from + (to.value.0 - from).mul_f64(f64::from(index) / f64::from(steps));
-    Some(Sweep {
-        levels: (0..=steps).map(step).collect(),
-    })
+    let steps = keys.levels().0 - 1;
+    let step = |index: u32| from + (to - from).mul_f64(f64::from(index) / f64::from(steps));
+    let levels = (0..=steps).map(step).collect();
+    Some(Sweep { levels })
 }

@@ -4,6 +4,8 @@
 mod clash;
 mod client;
 mod client_table;
+mod path;
+mod target;
 
 use std::fmt::{self, Formatter};
 use std::time::Duration;
@@ -11,8 +13,63 @@ use std::time::Duration;
 pub(super) use clash::with_cohort;
 pub use client::{Activity, Fault, FaultKind, Illegal, Sweep};
 pub(super) use client_table::{FaultTable, faults};
+pub use path::{Direction, Path, PathFault, PathFaultKind};
+pub(super) use path::{PathTable, resolve as path};
+pub use target::{Signal, TargetFault};
+pub(super) use target::{TargetFaultTable, resolve as target_faults};
 
+use super::reading::{Check, Place};
+use super::section::{Load, Shape, long_enough};
 use crate::units::format_duration;
+
+/// The part of the run in which faults must happen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measured {
+    /// The warm-up, for connections that are there before measuring starts.
+    before: Duration,
+    /// The measured time.
+    length: Duration,
+}
+
+impl Measured {
+    /// The measured part of a run with this load.
+    pub(super) fn of(load: &Load) -> Self {
+        let (before, length) = match &load.shape {
+            Shape::Steady {
+                warm_up, duration, ..
+            } => (*warm_up, *duration),
+            Shape::Arrivals { duration, .. } => (Duration::ZERO, *duration),
+            Shape::Stages(stages) => {
+                let length = stages.iter().map(|stage| stage.duration).sum();
+                (Duration::ZERO, length)
+            }
+        };
+        Self { before, length }
+    }
+
+    /// Notes a fault that would happen after the end of the run. `needed` counts from the start of measuring.
+    fn must_hold(self, check: &mut Check<'_>, key: &str, place: &Place, needed: Duration) {
+        if needed > self.length {
+            let what = format_args!(
+                "needs {} of measuring, and the run measures for {}",
+                format_duration(needed),
+                format_duration(self.length)
+            );
+            check.problem_with_hint(key, place, what, long_enough(needed));
+        }
+    }
+
+    /// The same for a fault of a client, whose time counts from the 101.
+    fn must_hold_after_opening(
+        self,
+        check: &mut Check<'_>,
+        key: &str,
+        place: &Place,
+        after: Duration,
+    ) {
+        self.must_hold(check, key, place, after.saturating_sub(self.before));
+    }
+}
 
 /// Writes ` for 3s`, or nothing without a duration.
 pub(super) fn shown_for(f: &mut Formatter<'_>, lasts: Option<Duration>) -> fmt::Result {

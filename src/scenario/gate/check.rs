@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::grammar::{self, Piece, SelectorPieces, SubjectPieces};
 use super::names::{Names, can_be_seen, is_about_someone};
+use super::section::Gate;
 use super::stat::{fits, stat, unfit};
+use super::subject::{Selector, Subject};
 use super::value::{Unit, unit_of};
 use crate::metric::{self, Kind};
-use crate::scenario::model::{Gate, Selector, Subject};
 use crate::scenario::reading::words;
 
 /// Why a text is not a gate, and the range of bytes at fault.
@@ -212,7 +213,7 @@ fn covers_whole_run(metric: &str) -> bool {
 pub(super) mod tests {
     use super::super::names::Group;
     use super::*;
-    use crate::scenario::model::{Op, Stat};
+    use crate::scenario::{Op, Stat};
     use proptest::prelude::*;
 
     pub(in crate::scenario::gate) fn names() -> Names<'static> {

@@ -23,7 +23,7 @@ use winnow::prelude::*;
 use winnow::stream::LocatingSlice;
 use winnow::token::{rest, take_while};
 
-use crate::scenario::model::Op;
+use super::subject::Op;
 
 /// A part of the text, and its range of bytes.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,11 +2,14 @@
 //! The grammar, the checks against the catalogue of metrics, and the conversion back to text.
 
 mod check;
-mod display;
 mod grammar;
 mod names;
+mod section;
 mod stat;
+mod subject;
 mod value;
 
-pub(super) use check::read;
-pub(super) use names::{Group, Names};
+pub(super) use names::Names;
+pub use section::{Gate, Gates};
+pub(super) use section::{GatesTable, resolve};
+pub use subject::{Op, Selector, Stat, Subject};

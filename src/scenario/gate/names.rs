@@ -2,7 +2,8 @@
 
 use super::check::GateError;
 use super::grammar::Piece;
-use crate::scenario::section::cohort::is_looked_at;
+use crate::scenario::root::File;
+use crate::scenario::{Cohort, Expect, Load, Message, Reconnect, Shape, section::is_looked_at};
 
 /// The names that a gate of this scenario may refer to.
 #[derive(Debug, Default)]
@@ -37,6 +38,43 @@ impl Group<'_> {
 }
 
 impl<'a> Names<'a> {
+    /// The names that gates may refer to; if the cohorts could not be resolved, all names in the file.
+    pub(in crate::scenario) fn of(
+        file: &'a File,
+        load: Option<&Load>,
+        cohorts: Option<&'a [Cohort]>,
+    ) -> Self {
+        let stages = match load.map(|load| &load.shape) {
+            Some(Shape::Stages(stages)) => stages.len() as u32,
+            _ => 0,
+        };
+        let are_resolved = cohorts.is_some();
+        let cohorts = match cohorts {
+            Some(cohorts) => cohorts
+                .iter()
+                .map(|cohort| {
+                    let name = |message: &'a Message| message.name.as_str();
+                    let answered = (cohort.messages.iter()).filter(|m| m.expect == Expect::Echo);
+                    Group {
+                        name: &cohort.name,
+                        messages: cohort.messages.iter().map(name).collect(),
+                        answered: answered.map(name).collect(),
+                        has_heartbeat: cohort.heartbeat.is_some(),
+                        reconnects: cohort.reconnect != Reconnect::None,
+                        does_right: cohort.does_right(),
+                        expects_end: cohort.expects_end(),
+                    }
+                })
+                .collect(),
+            None => written(file),
+        };
+        Self {
+            cohorts,
+            are_resolved,
+            stages,
+        }
+    }
+
     /// The cohort of this name, or all cohorts if none is named.
     pub(super) fn groups(&self, cohort: Option<&str>) -> impl Iterator<Item = &Group<'a>> {
         let wanted = move |group: &&Group<'a>| cohort.is_none_or(|cohort| group.name == cohort);
@@ -51,6 +89,30 @@ impl<'a> Names<'a> {
         names.dedup();
         names
     }
+}
+
+/// The cohorts as they are written, where they could not be resolved.
+fn written(file: &File) -> Vec<Group<'_>> {
+    let given = || file.cohort.iter().flat_map(|list| &list.value.0);
+    let own = given().filter_map(|cohort| cohort.value.message.as_ref());
+    let lists = file.message.iter().chain(own);
+    let messages: Vec<&str> = lists
+        .flat_map(|list| &list.value.0)
+        .filter_map(|message| Some(message.value.name.as_ref()?.value.as_str()))
+        .collect();
+    let names = given().filter_map(|cohort| Some(cohort.value.name.as_ref()?.value.as_str()));
+    names
+        .chain(file.cohort.is_none().then_some("main"))
+        .map(|name| Group {
+            name,
+            messages: messages.clone(),
+            answered: messages.clone(),
+            has_heartbeat: false,
+            reconnects: false,
+            does_right: true,
+            expects_end: false,
+        })
+        .collect()
 }
 
 /// Refuses a gate that names no cohort if there is no cohort that it would look at.

@@ -2,8 +2,8 @@
 
 use super::check::GateError;
 use super::grammar::Piece;
+use super::subject::Stat;
 use crate::metric::Kind;
-use crate::scenario::model::Stat;
 use crate::scenario::reading::words;
 
 /// Reads a statistic, except `ratio`, which has its own rule in the grammar.

@@ -1,7 +1,7 @@
 //! The value that a gate compares with. The metric and the statistic decide which units are allowed.
 
+use super::subject::Stat;
 use crate::metric::Kind;
-use crate::scenario::model::Stat;
 use crate::units::{ByteSize, Rate, parse_duration};
 
 /// The unit of a gate's value.

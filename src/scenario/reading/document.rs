@@ -12,7 +12,7 @@ use super::place::Place;
 use super::problem::{Problem, Problems};
 use super::schema::{Known, join};
 use super::words;
-use crate::scenario::file::File;
+use crate::scenario::root::File;
 
 /// The part of a file that could be read.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 
 mod check;
 mod document;
+mod keys;
 mod place;
 mod problem;
 mod schema;
@@ -15,11 +16,12 @@ pub(super) mod words;
 
 pub(super) use check::Check;
 pub(super) use document::{Document, read};
+pub(super) use keys::{Merge, add_default, given, keys, words};
 pub(super) use place::{At, Given, Key, Place};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub(super) use section::Section;
 pub use source::{Outside, Source};
 pub(super) use text::{Fraction, Text, Time, TimeOrZero, Whole, Window};
-pub(super) use union::{List, Several, Short, Switch, Switched};
+pub(super) use union::{Items, List, Several, Short, Switch, Switched};
 pub(crate) use words::nearest;

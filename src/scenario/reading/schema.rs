@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use serde_json::Value;
 
-use crate::scenario::file::File;
+use crate::scenario::root::File;
 
 /// The JSON Schema of a scenario file, as indented JSON.
 pub fn schema() -> String {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::check::Check;
-use super::place::{Given as _, Key, Place};
+use super::place::{At, Given as _, Key, Place};
 use super::schema::join;
 
 /// A table, with its full name and its place.
@@ -30,6 +30,22 @@ impl Section<'_, '_> {
     ) {
         let place = given.place().unwrap_or(self.place);
         self.check.note(&self.key(key), place, what, hint);
+    }
+
+    /// Notes what is wrong with a part of the value of a key.
+    pub(in crate::scenario) fn wrong_at<'h>(
+        &mut self,
+        key: &str,
+        place: &Place,
+        what: impl Display,
+        hint: impl Into<Option<&'h str>>,
+    ) {
+        self.check.note(&self.key(key), place, what, hint);
+    }
+
+    /// Replaces each `${NAME}` in a text from the environment.
+    pub(in crate::scenario) fn expand(&mut self, key: &str, text: &At<String>) -> Option<String> {
+        self.check.expand(&self.key(key), text)
     }
 
     /// Notes what is wrong with the table as a whole.

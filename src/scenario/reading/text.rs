@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::{Serialize, Serializer};
 
 use crate::scenario::contract::Between;
-use crate::units::{ByteSize, Rate, parse_duration};
+use crate::units::{ByteSize, Rate, format_duration, parse_duration};
 
 /// A duration above zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +21,35 @@ pub(in crate::scenario) struct Time(pub(in crate::scenario) Duration);
 pub(in crate::scenario) struct TimeOrZero(pub(in crate::scenario) Duration);
 
 /// A whole number from `MIN` to `MAX`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(in crate::scenario) struct Whole<const MIN: u32, const MAX: u32>(pub(in crate::scenario) u32);
+
+impl Time {
+    /// A number of seconds, at least one.
+    pub(in crate::scenario) const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    /// A number of milliseconds, at least one.
+    pub(in crate::scenario) const fn millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+}
+
+impl TimeOrZero {
+    /// No time.
+    pub(in crate::scenario) const ZERO: Self = Self(Duration::ZERO);
+
+    /// A number of seconds.
+    pub(in crate::scenario) const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    /// A number of milliseconds.
+    pub(in crate::scenario) const fn millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+}
 
 impl From<Time> for Duration {
     fn from(time: Time) -> Self {
@@ -66,6 +94,9 @@ pub(in crate::scenario) trait Text: Sized {
 
     /// Reads the value; the error says what is wrong.
     fn read(text: &str) -> Result<Self, String>;
+
+    /// Writes the value so that [`Text::read`] reads the same.
+    fn written(&self) -> String;
 }
 
 impl Text for Time {
@@ -81,6 +112,10 @@ impl Text for Time {
         }
         Ok(Self(duration))
     }
+
+    fn written(&self) -> String {
+        format_duration(self.0)
+    }
 }
 
 impl Text for TimeOrZero {
@@ -93,6 +128,10 @@ impl Text for TimeOrZero {
         let duration = parse_duration(text).map_err(|error| error.to_string())?;
         Ok(Self(duration))
     }
+
+    fn written(&self) -> String {
+        format_duration(self.0)
+    }
 }
 
 impl Text for Rate {
@@ -103,6 +142,10 @@ impl Text for Rate {
     fn read(text: &str) -> Result<Self, String> {
         text.parse()
             .map_err(|error: crate::units::UnitError| error.to_string())
+    }
+
+    fn written(&self) -> String {
+        self.to_string()
     }
 }
 
@@ -115,6 +158,10 @@ impl Text for ByteSize {
         text.parse()
             .map_err(|error: crate::units::UnitError| error.to_string())
     }
+
+    fn written(&self) -> String {
+        self.to_string()
+    }
 }
 
 /// Implements deserialisation and the schema of a type by its [`Text`].
@@ -123,6 +170,12 @@ macro_rules! written_as_text {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 deserializer.deserialize_str(TextVisitor(std::marker::PhantomData))
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.written())
             }
         }
 

@@ -86,6 +86,18 @@ impl<T: JsonSchema + Switched> JsonSchema for Switch<T> {
 #[derive(Debug, Clone)]
 pub(in crate::scenario) struct List<T>(pub(in crate::scenario) Vec<T>);
 
+/// The items of a list that may be left out.
+pub(in crate::scenario) trait Items<T> {
+    /// The items, none if the list was left out.
+    fn items(&self) -> &[T];
+}
+
+impl<T> Items<T> for Key<List<T>> {
+    fn items(&self) -> &[T] {
+        self.as_ref().map_or(&[], |list| &list.value.0)
+    }
+}
+
 impl<T> Default for List<T> {
     fn default() -> Self {
         Self(Vec::new())

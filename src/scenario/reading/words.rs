@@ -154,6 +154,14 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
+/// The hint for an unknown name: the nearest known one, or all there are.
+pub(in crate::scenario) fn meant(name: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("there is {}", one_of(known.iter().copied())),
+    }
+}
+
 /// Lists words as `a`, `a or b` or `a, b or c`, each in backticks.
 pub(in crate::scenario) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();

@@ -1,8 +1,5 @@
 //! `[[cohort]]`: the cohorts of the file, or one called `main`, with the settings that are shared by all merged in.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 use super::heartbeat::{self, Heartbeat, HeartbeatTable};
 use super::load::{Connections, Load, LoadTable, MAX_CONNECTIONS};
 use super::message::{self, Message, MessageTable};
@@ -10,9 +7,9 @@ use super::reconnect::{self, Reconnect, ReconnectTable};
 use super::streams;
 use crate::metric;
 use crate::scenario::contract::{Contract, ContractTable};
-use crate::scenario::fault::{self, Fault, FaultTable};
-use crate::scenario::file::File;
-use crate::scenario::reading::{At, Check, Given as _, Key, List, Section, Several, Switch};
+use crate::scenario::fault::{self, Fault, FaultTable, Measured};
+use crate::scenario::reading::{At, Check, List, Section, Several, Switch, given, keys};
+use crate::scenario::root::File;
 
 const MAX_COHORTS: usize = 256;
 
@@ -66,25 +63,25 @@ pub(in crate::scenario) fn is_looked_at(metric: &str, does_right: bool, expects_
     does_right && !(expects_end && metric::tells_of_ends(metric))
 }
 
-/// A group of connections that behave alike.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-#[schemars(rename = "Cohort")]
-pub(in crate::scenario) struct CohortTable {
-    /// Names its rows in reports: 1 to 64 letters, digits, `-` and `_`. Required.
-    pub(in crate::scenario) name: Key<String>,
-    /// How many. Required.
-    connections: Key<Connections>,
-    /// Replaces the `message`s above; `[]` removes them.
-    pub(in crate::scenario) message: Key<List<At<MessageTable>>>,
-    /// Merges key by key with the `heartbeat` above; "off" removes it.
-    heartbeat: Key<Switch<HeartbeatTable>>,
-    /// Replaces `load.reconnect`.
-    reconnect: Key<Switch<ReconnectTable>>,
-    /// What these clients do wrong on purpose: one fault or a list. Default: nothing.
-    pub(in crate::scenario) fault: Key<Several<FaultTable>>,
-    /// What the server promises about these connections. Replaces the `contract` above; "off" removes it.
-    pub(in crate::scenario) contract: Key<Switch<ContractTable>>,
+keys! {
+    /// A group of connections that behave alike.
+    #[serde(expecting = "a table")]
+    CohortTable = "Cohort" {
+        /// Names its rows in reports: 1 to 64 letters, digits, `-` and `_`. Required.
+        name: String,
+        /// How many. Required.
+        connections: Connections,
+        /// Replaces the `message`s above; `[]` removes them.
+        message: List<At<MessageTable>>,
+        /// Merges key by key with the `heartbeat` above; "off" removes it.
+        heartbeat: Switch<HeartbeatTable>,
+        /// Replaces `load.reconnect`.
+        reconnect: Switch<ReconnectTable>,
+        /// What these clients do wrong on purpose: one fault or a list. Default: nothing.
+        fault: Several<FaultTable>,
+        /// What the server promises about these connections. Replaces the `contract` above; "off" removes it.
+        contract: Switch<ContractTable>,
+    }
 }
 
 /// Resolves all cohorts; `None` if one is invalid.
@@ -97,6 +94,7 @@ pub(in crate::scenario) fn resolve(
     let shared = Shared {
         messages: message::resolve(check, "message", &file.message),
         file,
+        measured: load.map(Measured::of),
         reconnect: reconnect::resolve(check, "load.reconnect", &table.value.reconnect),
     };
     let mut section = Section {
@@ -136,6 +134,8 @@ struct Shared<'a> {
     /// `None` if one of them is invalid.
     messages: Option<Vec<Message>>,
     reconnect: Reconnect,
+    /// `None` if the load is invalid.
+    measured: Option<Measured>,
 }
 
 impl Shared<'_> {
@@ -179,7 +179,7 @@ impl Shared<'_> {
             }
             None => Some(None),
         };
-        let faults = fault::faults(check, &own.fault);
+        let faults = fault::faults(check, &own.fault, self.measured);
         let cohort = Cohort {
             name: name?,
             connections: connections?,
@@ -203,15 +203,10 @@ impl Shared<'_> {
 
 fn no_shared_load(section: &mut Section<'_, '_>, load: &LoadTable) {
     const BECAUSE: &str = "cannot be used with `[[cohort]]`";
-    let own = [("connections", load.connections.place())];
     let hint = "leave it out; each cohort has its own `connections`";
-    section.excluded(&own, BECAUSE, hint);
-    let shapes = [
-        ("stages", load.stages.place()),
-        ("arrivals", load.arrivals.place()),
-    ];
+    section.excluded(&given!(load; connections), BECAUSE, hint);
     let hint = "use `ramp_up` and `duration`, which all cohorts share";
-    section.excluded(&shapes, BECAUSE, hint);
+    section.excluded(&given!(load; stages, arrivals), BECAUSE, hint);
 }
 
 #[cfg(test)]

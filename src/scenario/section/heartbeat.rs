@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 use super::message::Phase;
 use super::reconnect::Reconnect;
-use crate::scenario::reading::{At, Given as _, Key, Section, Switch, Switched, Time, Whole};
+use crate::scenario::reading::{
+    At, Given as _, Key, Merge as _, Section, Switch, Switched, Time, Whole, given, keys, words,
+};
 
 /// How a connection checks that the server is alive.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,32 +29,37 @@ pub struct Heartbeat {
     pub kind: HeartbeatKind,
 }
 
-/// What counts as a sign of life.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AliveOn {
-    /// Only a pong.
-    #[default]
-    Pong,
-    /// Any message or control frame.
-    Any,
+words! {
+    /// What counts as a sign of life.
+    pub enum AliveOn {
+        /// Only a pong.
+        Pong,
+        /// Any message or control frame.
+        Any,
+    }
 }
 
-/// What to do with a dead connection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnDead {
-    /// Close it.
-    #[default]
-    Close,
-    /// Drop it and dial again.
-    Reconnect,
-    /// Leave it open and go on pinging.
-    Keep,
+words! {
+    /// What to do with a dead connection.
+    pub enum OnDead {
+        /// Close it.
+        Close,
+        /// Drop it and dial again.
+        Reconnect,
+        /// Leave it open and go on pinging.
+        Keep,
+    }
 }
 
 /// The kind of heartbeat: control frames or text messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(HeartbeatWord),
+    vis(pub(in crate::scenario)),
+    doc = "Control frames or text.",
+    derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema),
+    serde(rename_all = "snake_case")
+)]
 pub enum HeartbeatKind {
     /// Ping and pong frames (RFC 6455 sections 5.5.2 and 5.5.3).
     Frames,
@@ -68,31 +72,31 @@ pub enum HeartbeatKind {
     },
 }
 
-/// How a connection watches the server.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-#[schemars(rename = "Heartbeat")]
-pub(in crate::scenario) struct HeartbeatTable {
-    /// The time between two pings. Default "10s".
-    interval: Key<Time>,
-    /// The longest time from a ping to its pong; each ping has its own deadline. Default "5s".
-    timeout: Key<Time>,
-    /// The number of missed deadlines in a row after which the connection is dead. Default 1.
-    max_missed: Key<Whole<1, 1000>>,
-    /// Where in the interval a connection starts. Default "spread".
-    phase: Key<Phase>,
-    /// What counts as a sign of life. Default "pong".
-    alive_on: Key<AliveOn>,
-    /// What to do with a dead connection. Default "close".
-    on_dead: Key<OnDead>,
-    /// Answer the server's pings. Default true.
-    auto_pong: Key<bool>,
-    /// Ping and pong frames of RFC 6455, or text messages. Default "frames".
-    kind: Key<HeartbeatWord>,
-    /// The text that is sent. Required with `kind = "text"`.
-    send: Key<String>,
-    /// The text that must come back. Required with `kind = "text"`.
-    expect: Key<String>,
+keys! {
+    /// How a connection watches the server.
+    #[serde(expecting = "a table")]
+    HeartbeatTable = "Heartbeat" {
+        /// The time between two pings.
+        interval: Time = Time::seconds(10),
+        /// The longest time from a ping to its pong; each ping has its own deadline.
+        timeout: Time = Time::seconds(5),
+        /// The number of missed deadlines in a row after which the connection is dead.
+        max_missed: Whole<1, 1000> = Whole(1),
+        /// Where in the interval a connection starts.
+        phase: Phase = Phase::Spread,
+        /// What counts as a sign of life.
+        alive_on: AliveOn = AliveOn::Pong,
+        /// What to do with a dead connection.
+        on_dead: OnDead = OnDead::Close,
+        /// Answer the server's pings.
+        auto_pong: bool = true,
+        /// Ping and pong frames of RFC 6455, or text messages.
+        kind: HeartbeatWord = HeartbeatWord::Frames,
+        /// The text that is sent. Required with `kind = "text"`.
+        send: String,
+        /// The text that must come back. Required with `kind = "text"`.
+        expect: String,
+    }
 }
 
 impl Switched for HeartbeatTable {
@@ -101,60 +105,35 @@ impl Switched for HeartbeatTable {
         "\"off\" or a table such as { interval = \"10s\", timeout = \"5s\" }";
 }
 
-/// Control frames or text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum HeartbeatWord {
-    #[default]
-    Frames,
-    Text,
-}
-
 /// Merges the keys of a cohort over the shared ones; "off" removes both.
 pub(super) fn merge(
     base: &Key<Switch<HeartbeatTable>>,
     own: &Key<Switch<HeartbeatTable>>,
 ) -> Option<At<HeartbeatTable>> {
-    if own.is_none() {
-        return Switch::on(base);
-    }
-    let own = Switch::on(own)?;
-    let value = match Switch::on(base) {
-        Some(base) => own.value.over(base.value),
-        None => own.value,
+    let base = Switch::on(base);
+    let (own, mut base) = match (own, base) {
+        (None, base) => return base,
+        (Some(_), None) => return Switch::on(own),
+        (Some(_), Some(base)) => (Switch::on(own)?, base),
     };
+    if own.value.kind.value() == Some(HeartbeatWord::Frames) {
+        // Removes the texts of the shared heartbeat, because the cohort has switched to frames.
+        base.value.send = None;
+        base.value.expect = None;
+    }
+    let value = own.value.over(base.value);
     let place = own.place;
     Some(At { value, place })
 }
 
 impl HeartbeatTable {
-    fn over(self, mut base: Self) -> Self {
-        if self.kind.value() == Some(HeartbeatWord::Frames) {
-            // Removes the texts of the shared heartbeat, because the cohort has switched to frames.
-            base.send = None;
-            base.expect = None;
-        }
-        Self {
-            interval: self.interval.or(base.interval),
-            timeout: self.timeout.or(base.timeout),
-            max_missed: self.max_missed.or(base.max_missed),
-            phase: self.phase.or(base.phase),
-            alive_on: self.alive_on.or(base.alive_on),
-            on_dead: self.on_dead.or(base.on_dead),
-            auto_pong: self.auto_pong.or(base.auto_pong),
-            kind: self.kind.or(base.kind),
-            send: self.send.or(base.send),
-            expect: self.expect.or(base.expect),
-        }
-    }
-
     /// The resolved heartbeat; `None` if it is invalid.
     pub(super) fn resolve(
         &self,
         mut section: Section<'_, '_>,
         reconnect: Reconnect,
     ) -> Option<Heartbeat> {
-        let on_dead = self.on_dead.value_or(OnDead::default());
+        let on_dead = self.on_dead();
         if on_dead == OnDead::Reconnect && reconnect == Reconnect::None {
             section.wrong(
                 "on_dead",
@@ -164,23 +143,26 @@ impl HeartbeatTable {
             );
         }
         Some(Heartbeat {
-            kind: self.kind(&mut section)?,
-            interval: self.interval.value_or(Duration::from_secs(10)),
-            timeout: self.timeout.value_or(Duration::from_secs(5)),
-            max_missed: self.max_missed.value_or(1u32),
-            phase: self.phase.value_or(Phase::default()),
-            alive_on: self.alive_on.value_or(AliveOn::default()),
+            kind: self.how(&mut section)?,
+            interval: self.interval().0,
+            timeout: self.timeout().0,
+            max_missed: self.max_missed().0,
+            phase: self.phase(),
+            alive_on: self.alive_on(),
             on_dead,
-            auto_pong: self.auto_pong.value_or(true),
+            auto_pong: self.auto_pong(),
         })
     }
 
-    fn kind(&self, section: &mut Section<'_, '_>) -> Option<HeartbeatKind> {
+    fn how(&self, section: &mut Section<'_, '_>) -> Option<HeartbeatKind> {
         let (send, expect) = (&self.send, &self.expect);
-        if self.kind.value_or(HeartbeatWord::default()) == HeartbeatWord::Frames {
+        if self.kind() == HeartbeatWord::Frames {
             let because = "is only for a heartbeat of text messages";
-            let given = [("send", send.place()), ("expect", expect.place())];
-            section.excluded(&given, because, "add `kind = \"text\"`");
+            section.excluded(
+                &given!(self; send, expect),
+                because,
+                "add `kind = \"text\"`",
+            );
             return Some(HeartbeatKind::Frames);
         }
         let send = section.required("send", send, "write `send = \"ping\"`");

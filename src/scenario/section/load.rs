@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 use super::reconnect::ReconnectTable;
 use crate::scenario::reading::{
-    At, Check, Given as _, Key, List, Section, Switch, Time, TimeOrZero, Whole,
+    At, Check, Given as _, List, Section, Switch, Time, TimeOrZero, Whole, given, keys, words,
 };
-use crate::units::Rate;
+use crate::units::{Rate, format_duration};
 
 /// The most connections of a scenario in all.
 pub(super) const MAX_CONNECTIONS: u32 = 10_000_000;
@@ -70,70 +67,63 @@ pub struct Stage {
     pub connections: u32,
 }
 
-/// How a worker waits for the next deadline.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Pace {
-    /// Sleeps; wake-ups at least 100 µs apart.
-    #[default]
-    Steady,
-    /// Spins when the next deadline is near.
-    Precise,
+words! {
+    /// How a worker waits for the next deadline.
+    pub enum Pace {
+        /// Sleeps; wake-ups at least 100 µs apart.
+        Steady,
+        /// Spins when the next deadline is near.
+        Precise,
+    }
 }
 
-/// How many connections, when, and for how long.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-#[schemars(rename = "Load")]
-pub(in crate::scenario) struct LoadTable {
-    /// How many in all, never multiplied by workers or machines.
-    pub(in crate::scenario) connections: Key<Connections>,
-    /// Connections open evenly over this time. Default "1s".
-    ramp_up: Key<TimeOrZero>,
-    /// Not measured; starts when each planned connection is open or has failed. Default "0s".
-    warm_up: Key<TimeOrZero>,
-    /// The measured window. Default "30s".
-    pub(in crate::scenario) duration: Key<Time>,
-    /// Closes at the end are spread over this time. Default "1s".
-    ramp_down: Key<TimeOrZero>,
-    /// How a worker waits for the next deadline. Default "steady".
-    pace: Key<Pace>,
-    /// What to do when a connection is lost. Default "none".
-    pub(super) reconnect: Key<Switch<ReconnectTable>>,
-    /// The number of connections moves linearly from stage to stage, from zero. Instead of `connections`, `ramp_up`, `warm_up` and `duration`.
-    pub(in crate::scenario) stages: Key<List<At<StageTable>>>,
-    /// Connections come at a rate, stay for a while and go. Instead of `connections` and `ramp_up`.
-    pub(in crate::scenario) arrivals: Key<ArrivalsTable>,
+keys! {
+    /// How many connections, when, and for how long.
+    #[serde(expecting = "a table")]
+    LoadTable = "Load" {
+        /// How many in all, never multiplied by workers or machines.
+        connections: Connections,
+        /// Connections open evenly over this time.
+        ramp_up: TimeOrZero = TimeOrZero::seconds(1),
+        /// Not measured; starts when each planned connection is open or has failed.
+        warm_up: TimeOrZero = TimeOrZero::ZERO,
+        /// The measured window.
+        duration: Time = Time::seconds(30),
+        /// Closes at the end are spread over this time.
+        ramp_down: TimeOrZero = TimeOrZero::seconds(1),
+        /// How a worker waits for the next deadline.
+        pace: Pace = Pace::Steady,
+        /// What to do when a connection is lost. Default "none".
+        reconnect: Switch<ReconnectTable>,
+        /// The number of connections moves linearly from stage to stage, from zero. Instead of `connections`, `ramp_up`, `warm_up` and `duration`.
+        stages: List<At<StageTable>>,
+        /// Connections come at a rate, stay for a while and go. Instead of `connections` and `ramp_up`.
+        arrivals: ArrivalsTable,
+    }
 }
 
-/// One leg of a ramp.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(
-    deny_unknown_fields,
-    expecting = "a stage such as { duration = \"30s\", connections = 500 }"
-)]
-#[schemars(rename = "Stage")]
-pub(in crate::scenario) struct StageTable {
-    /// How long it takes. Required.
-    pub(in crate::scenario) duration: Key<Time>,
-    /// How many are open at its end. Required.
-    pub(in crate::scenario) connections: Key<StageConnections>,
+keys! {
+    /// One leg of a ramp.
+    #[serde(expecting = "a stage such as { duration = \"30s\", connections = 500 }")]
+    StageTable = "Stage" {
+        /// How long it takes. Required.
+        duration: Time,
+        /// How many are open at its end. Required.
+        connections: StageConnections,
+    }
 }
 
-/// Connections that come at a rate, stay for a while and go.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(
-    deny_unknown_fields,
-    expecting = "a table such as { rate = \"200/s\", lifetime = \"5s\" }"
-)]
-#[schemars(rename = "Arrivals")]
-pub(in crate::scenario) struct ArrivalsTable {
-    /// New connections. Required.
-    pub(in crate::scenario) rate: Key<Rate>,
-    /// From the 101 to our Close. Required.
-    lifetime: Key<Time>,
-    /// Not more than this many at once. Default: twice what `rate` and `lifetime` come to.
-    pub(in crate::scenario) max_open: Key<Connections>,
+keys! {
+    /// Connections that come at a rate, stay for a while and go.
+    #[serde(expecting = "a table such as { rate = \"200/s\", lifetime = \"5s\" }")]
+    ArrivalsTable = "Arrivals" {
+        /// New connections. Required.
+        rate: Rate,
+        /// From the 101 to our Close. Required.
+        lifetime: Time,
+        /// Not more than this many at once. Default: twice what `rate` and `lifetime` come to.
+        max_open: Connections,
+    }
 }
 
 impl Shape {
@@ -179,17 +169,13 @@ pub(in crate::scenario) fn resolve(check: &mut Check<'_>, table: &At<LoadTable>)
     let path = "load";
     Some(Load {
         shape: keys.shape(&mut Section { check, path, place })?,
-        ramp_down: keys.ramp_down.value_or(Duration::from_secs(1)),
-        pace: keys.pace.value_or(Pace::default()),
+        ramp_down: keys.ramp_down().0,
+        pace: keys.pace(),
     })
 }
 
 impl LoadTable {
     fn shape(&self, section: &mut Section<'_, '_>) -> Option<Shape> {
-        let connections = ("connections", self.connections.place());
-        let ramp_up = ("ramp_up", self.ramp_up.place());
-        let warm_up = ("warm_up", self.warm_up.place());
-        let duration = ("duration", self.duration.place());
         match (&self.stages, &self.arrivals) {
             (stages @ Some(_), Some(_)) => {
                 let what = "cannot be used with `load.arrivals`";
@@ -198,20 +184,20 @@ impl LoadTable {
             }
             (Some(list), None) => {
                 let because = "cannot be used with `load.stages`, which say how many and how long";
-                let given = [connections, ramp_up, warm_up, duration];
+                let given = given!(self; connections, ramp_up, warm_up, duration);
                 section.excluded(&given, because, "leave it out");
                 stages(section.check, list).map(Shape::Stages)
             }
             (None, Some(table)) => {
                 let because = "cannot be used with `load.arrivals`";
                 let hint = "leave it out; `max_open` bounds how many are open at once";
-                section.excluded(&[connections, ramp_up], because, hint);
+                section.excluded(&given!(self; connections, ramp_up), because, hint);
                 self.arrivals(section.check, table)
             }
             (None, None) => Some(Shape::Steady {
-                ramp_up: self.ramp_up.value_or(Duration::from_secs(1)),
-                warm_up: self.warm_up(),
-                duration: self.duration(),
+                ramp_up: self.ramp_up().0,
+                warm_up: self.warm_up().0,
+                duration: self.duration().0,
             }),
         }
     }
@@ -230,17 +216,9 @@ impl LoadTable {
             max_open: keys
                 .max_open
                 .value_or(twice.clamp(1.0, f64::from(MAX_CONNECTIONS)) as u32),
-            warm_up: self.warm_up(),
-            duration: self.duration(),
+            warm_up: self.warm_up().0,
+            duration: self.duration().0,
         })
-    }
-
-    fn warm_up(&self) -> Duration {
-        self.warm_up.value_or(Duration::ZERO)
-    }
-
-    fn duration(&self) -> Duration {
-        self.duration.value_or(Duration::from_secs(30))
     }
 }
 
@@ -277,4 +255,18 @@ fn stages(check: &mut Check<'_>, list: &At<List<At<StageTable>>>) -> Option<Vec<
         return None;
     }
     Some(stages)
+}
+
+/// A hint for the duration that is needed.
+pub(in crate::scenario) fn long_enough(measured: Duration) -> String {
+    format!(
+        "write `duration = \"{}\"` in `[load]`, or longer",
+        whole_seconds(measured)
+    )
+}
+
+/// The time in words, rounded up so that it is long enough.
+pub(in crate::scenario) fn whole_seconds(time: Duration) -> String {
+    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    format_duration(Duration::from_secs(seconds.max(1)))
 }

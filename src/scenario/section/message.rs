@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 use super::payload::Payload;
 use super::template;
 use crate::scenario::reading::{
-    At, Check, Given as _, Key, List, Section, Time, TimeOrZero, Whole,
+    At, Check, Given as _, Key, List, Section, Time, TimeOrZero, Whole, given, keys, words,
 };
 use crate::units::{ByteSize, Rate};
 
@@ -34,15 +31,14 @@ pub struct Message {
     pub timeout: Duration,
 }
 
-/// As text or as binary (RFC 6455 section 5.6).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FrameKind {
-    /// Opcode 1.
-    #[default]
-    Text,
-    /// Opcode 2.
-    Binary,
+words! {
+    /// As text or as binary (RFC 6455 section 5.6).
+    pub enum FrameKind {
+        /// Opcode 1.
+        Text,
+        /// Opcode 2.
+        Binary,
+    }
 }
 
 /// When a message is sent.
@@ -68,84 +64,78 @@ pub enum Pacing {
     },
 }
 
-/// How the gaps of a schedule vary.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Gaps {
-    /// All alike.
-    #[default]
-    Constant,
-    /// Exponential: a Poisson process.
-    Poisson,
+words! {
+    /// How the gaps of a schedule vary.
+    pub enum Gaps {
+        /// All alike.
+        Constant,
+        /// Exponential: a Poisson process.
+        Poisson,
+    }
 }
 
-/// Where in the gap a connection starts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Connections are offset evenly.
-    #[default]
-    Spread,
-    /// All at the same time.
-    Aligned,
+words! {
+    /// Where in the gap a connection starts.
+    pub enum Phase {
+        /// Connections are offset evenly.
+        Spread,
+        /// All at the same time.
+        Aligned,
+    }
 }
 
-/// What must come back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Expect {
-    /// The same bytes.
-    #[default]
-    Echo,
-    /// Nothing.
-    None,
+words! {
+    /// What must come back.
+    pub enum Expect {
+        /// The same bytes.
+        Echo,
+        /// Nothing.
+        None,
+    }
 }
 
-/// A message that is sent again and again by every connection.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-#[schemars(rename = "Message")]
-pub(in crate::scenario) struct MessageTable {
-    /// Names its metrics, as in `latency.<name>`: 1 to 64 letters, digits, `-` and `_`. Required.
-    pub(in crate::scenario) name: Key<String>,
-    /// What is sent. Default { size = "64B" }.
-    payload: Key<PayloadTable>,
-    /// As text or as binary. Default "text".
-    frame: Key<FrameKind>,
-    /// For each connection, whether the server answers or not (open model).
-    pub(in crate::scenario) rate: Key<Rate>,
-    /// How the gaps vary. Only with `rate`. Default "constant".
-    gaps: Key<Gaps>,
-    /// Where in the gap a connection starts. Only with `rate`. Default "spread".
-    phase: Key<Phase>,
-    /// The number of unanswered messages at a time: without `rate` for the closed model, with `rate` as a limit.
-    in_flight: Key<Whole<1, 1_000_000>>,
-    /// From an answer to the next send. Only without `rate`. Default "0s".
-    think: Key<TimeOrZero>,
-    /// The number of sends on each connection after which it stops.
-    count: Key<Whole<1, { u32::MAX }>>,
-    /// What must come back. Default "echo".
-    expect: Key<Expect>,
-    /// From the send to the answer. Default "5s".
-    timeout: Key<Time>,
+keys! {
+    /// A message that is sent again and again by every connection.
+    #[serde(expecting = "a table")]
+    MessageTable = "Message" {
+        /// Names its metrics, as in `latency.<name>`: 1 to 64 letters, digits, `-` and `_`. Required.
+        name: String,
+        /// What is sent. Default { size = "64B" }.
+        payload: PayloadTable,
+        /// As text or as binary.
+        frame: FrameKind = FrameKind::Text,
+        /// For each connection, whether the server answers or not (open model).
+        rate: Rate,
+        /// How the gaps vary. Only with `rate`.
+        gaps: Gaps = Gaps::Constant,
+        /// Where in the gap a connection starts. Only with `rate`.
+        phase: Phase = Phase::Spread,
+        /// The number of unanswered messages at a time: without `rate` for the closed model, with `rate` as a limit.
+        in_flight: Whole<1, 1_000_000>,
+        /// From an answer to the next send. Only without `rate`.
+        think: TimeOrZero = TimeOrZero::ZERO,
+        /// The number of sends on each connection after which it stops.
+        count: Whole<1, { u32::MAX }>,
+        /// What must come back.
+        expect: Expect = Expect::Echo,
+        /// From the send to the answer.
+        timeout: Time = Time::seconds(5),
+    }
 }
 
-/// What is sent: exactly one of these keys.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(
-    deny_unknown_fields,
-    expecting = "a table with `size`, `text`, `hex` or `file`, such as { size = \"64B\" }"
-)]
-#[schemars(rename = "Payload")]
-struct PayloadTable {
-    /// This many bytes generated by wsbench; from 48 bytes on they carry a stamp that identifies the message.
-    size: Key<ByteSize>,
-    /// This text; `{{stamp}}` in it is replaced by a stamp that names the message, and `{{{{` writes `{{`.
-    text: Key<String>,
-    /// Exactly these bytes, two hexadecimal digits each.
-    hex: Key<String>,
-    /// The bytes of this file; relative to the scenario file.
-    file: Key<String>,
+keys! {
+    /// What is sent: exactly one of these keys.
+    #[serde(expecting = "a table with `size`, `text`, `hex` or `file`, such as { size = \"64B\" }")]
+    PayloadTable = "Payload" {
+        /// This many bytes generated by wsbench; from 48 bytes on they carry a stamp that identifies the message.
+        size: ByteSize,
+        /// This text; `{{stamp}}` in it is replaced by a stamp that names the message, and `{{{{` writes `{{`.
+        text: String,
+        /// Exactly these bytes, two hexadecimal digits each.
+        hex: String,
+        /// The bytes of this file; relative to the scenario file.
+        file: String,
+    }
 }
 
 /// Resolves the messages of one cohort, or the shared ones; `None` if one is invalid.
@@ -181,8 +171,8 @@ impl MessageTable {
     fn resolve(&self, section: &mut Section<'_, '_>) -> Option<Message> {
         let hint = "write `name = \"echo\"`; its metrics are named after it";
         let name = section.name(&self.name, hint);
-        let frame = self.frame.value_or(FrameKind::default());
-        let expect = self.expect.value_or(Expect::default());
+        let frame = self.frame();
+        let expect = self.expect();
         let payload = match &self.payload {
             Some(At { value: keys, place }) => {
                 let (path, check) = (&section.key("payload"), &mut *section.check);
@@ -206,7 +196,7 @@ impl MessageTable {
             pacing: pacing?,
             count: self.count.value(),
             expect,
-            timeout: self.timeout.value_or(Duration::from_secs(5)),
+            timeout: self.timeout().0,
         })
     }
 
@@ -214,12 +204,11 @@ impl MessageTable {
         let in_flight = self.in_flight.value();
         if let Some(rate) = self.rate.value() {
             let because = "cannot be used with `rate`, which says when to send";
-            let given = [("think", self.think.place())];
-            section.excluded(&given, because, "leave out one of them");
+            section.excluded(&given!(self; think), because, "leave out one of them");
             return Some(Pacing::Open {
                 rate,
-                gaps: self.gaps.value_or(Gaps::default()),
-                phase: self.phase.value_or(Phase::default()),
+                gaps: self.gaps(),
+                phase: self.phase(),
                 in_flight,
             });
         }
@@ -229,11 +218,11 @@ impl MessageTable {
             return None;
         };
         let because = "is only for messages with a `rate`";
-        let given = [("gaps", self.gaps.place()), ("phase", self.phase.place())];
-        section.excluded(&given, because, "leave it out, or add a `rate`");
+        let hint = "leave it out, or add a `rate`";
+        section.excluded(&given!(self; gaps, phase), because, hint);
         Some(Pacing::Closed {
             in_flight,
-            think: self.think.value_or(Duration::ZERO),
+            think: self.think().0,
         })
     }
 }

@@ -1,22 +1,32 @@
 //! The sections of a scenario, one in each file: the meaning, the keys as the user writes them (their comments are the
 //! descriptions in the JSON Schema), defaults, what is refused, and tests.
 
-pub(super) mod cohort;
+mod cohort;
 mod heartbeat;
-pub(super) mod load;
+mod load;
 mod message;
 mod payload;
+mod process;
 mod reconnect;
+mod server;
 mod streams;
+mod target;
 mod template;
+mod url;
 
 pub use cohort::Cohort;
 pub use heartbeat::{AliveOn, Heartbeat, HeartbeatKind, OnDead};
 pub use load::{Load, Pace, Shape, Stage};
 pub use message::{Expect, FrameKind, Gaps, Message, Pacing, Phase};
 pub use payload::{Payload, STAMP_LEN, Segment};
+pub use process::Process;
 pub use reconnect::{Jitter, Reconnect};
+pub use server::{Defect, ServerHeartbeat};
+pub use target::{Target, Trust};
+pub use url::{TargetUrl, WsUrl, as_address};
 
+pub(super) use cohort::{CohortTable, is_looked_at, resolve as cohorts};
 pub(super) use heartbeat::HeartbeatTable;
-pub(super) use load::LoadTable;
+pub(super) use load::{LoadTable, long_enough, resolve as load, whole_seconds};
 pub(super) use message::MessageTable;
+pub(super) use target::{TargetTable, resolve as target};

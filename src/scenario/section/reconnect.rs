@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use crate::scenario::reading::{At, Check, Given as _, Key, Section, Switch, Switched, TimeOrZero};
+use crate::scenario::reading::{
+    At, Check, Given as _, Key, Section, Switch, Switched, TimeOrZero, keys, words,
+};
 
 /// What to do when a connection is lost, or could not be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,30 +22,29 @@ pub enum Reconnect {
     },
 }
 
-/// How a delay before a reconnect is spread.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Jitter {
-    /// Not at all.
-    None,
-    /// Evenly between zero and the delay.
-    #[default]
-    Full,
-    /// The first delay evenly between zero and `initial`, later ones as they are (RFC 6455 section 7.2.3).
-    First,
+words! {
+    /// How a delay before a reconnect is spread.
+    pub enum Jitter {
+        /// Not at all.
+        None,
+        /// Evenly between zero and the delay.
+        Full,
+        /// The first delay evenly between zero and `initial`, later ones as they are (RFC 6455 section 7.2.3).
+        First,
+    }
 }
 
-/// Dial again after a delay that doubles.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-#[schemars(rename = "Reconnect")]
-pub(in crate::scenario) struct ReconnectTable {
-    /// The first delay; "0s" dials again at once, every time. Default "500ms".
-    initial: Key<TimeOrZero>,
-    /// The longest delay. Default "30s"; "0s" where `initial` is.
-    max: Key<TimeOrZero>,
-    /// How the delay is spread. Default "full".
-    jitter: Key<Jitter>,
+keys! {
+    /// Dial again after a delay that doubles.
+    #[serde(expecting = "a table")]
+    ReconnectTable = "Reconnect" {
+        /// The first delay; "0s" dials again at once, every time.
+        initial: TimeOrZero = TimeOrZero::millis(500),
+        /// The longest delay. Default "30s"; "0s" where `initial` is.
+        max: TimeOrZero,
+        /// How the delay is spread.
+        jitter: Jitter = Jitter::Full,
+    }
 }
 
 impl Switched for ReconnectTable {
@@ -65,7 +63,7 @@ pub(super) fn resolve(
         return Reconnect::None;
     };
     let mut section = Section { check, path, place };
-    let initial = keys.initial.value_or(Duration::from_millis(500));
+    let initial = keys.initial().0;
     let default = match initial.is_zero() {
         true => Duration::ZERO,
         false => Duration::from_secs(30),
@@ -80,7 +78,7 @@ pub(super) fn resolve(
             format_args!("is never reached: `{path}.initial` is zero, and twice zero is zero");
         section.wrong("max", &keys.max, what, "leave it out");
     }
-    let jitter = keys.jitter.value_or(Jitter::default());
+    let jitter = keys.jitter();
     Reconnect::Backoff {
         initial,
         max,

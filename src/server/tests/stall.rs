@@ -68,7 +68,7 @@ async fn survives_a_stall(defect: Option<Defect>) -> bool {
 
 #[tokio::test]
 async fn a_stall_costs_no_client_but_by_the_one_defect() {
-    let all = Defect::ALL.map(Some).into_iter().chain([None]);
+    let all = Defect::ALL.iter().copied().map(Some).chain([None]);
     let mut tests: JoinSet<_> = all
         .map(|defect| async move { (defect, survives_a_stall(defect).await) })
         .collect();

@@ -1,14 +1,47 @@
-//! Resolves the `[gates]` section and the gates of the command line.
+//! `[gates]`, and the gates of the command line.
 
-use crate::scenario::file::{GatesTable, Key};
-use crate::scenario::gate::{self, Names};
-use crate::scenario::model::{Gate, Gates};
-use crate::scenario::reading::{At, Check, List, Place};
+use super::check::read as read_gate;
+use super::names::Names;
+use super::subject::{Op, Subject};
+use crate::scenario::reading::{At, Check, Items as _, Key, List, Place, keys};
 
 const MAX_GATES: usize = 1000;
 
+/// The conditions of a run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Gates {
+    /// The conditions that must all hold at the end.
+    pub pass: Vec<Gate>,
+    /// The conditions that end the run at once and fail it, as soon as any of them *holds*.
+    pub abort: Vec<Gate>,
+}
+
+/// One condition on a measured value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gate {
+    /// The measured value.
+    pub subject: Subject,
+    /// The comparison operator.
+    pub op: Op,
+    /// The value to compare with: nanoseconds for times, a plain number otherwise (a ratio of 1 % is 0.01).
+    pub value: f64,
+    /// The text of the gate as the user wrote it.
+    pub text: String,
+}
+
+keys! {
+    /// What must hold.
+    #[serde(expecting = "a table")]
+    GatesTable = "Gates" {
+        /// All of these must hold at the end, such as "p99(latency.echo) < 50ms".
+        pass: List<At<String>>,
+        /// Any of these that holds ends the run at once, and fails it.
+        abort: List<At<String>>,
+    }
+}
+
 /// Resolves `[gates]`; a gate of `given` replaces those with the same subject.
-pub(super) fn gates(
+pub(in crate::scenario) fn resolve(
     check: &mut Check<'_>,
     table: &At<GatesTable>,
     given: &[String],
@@ -34,25 +67,18 @@ fn list(
     list: &Key<List<At<String>>>,
     names: &Names<'_>,
 ) -> Vec<Gate> {
-    let Some(list) = list else {
-        return Vec::new();
-    };
-    if list.value.0.len() > MAX_GATES {
-        check.problem(
-            key,
-            &list.place,
-            format_args!("has more than {MAX_GATES} gates"),
-        );
+    if let Some(list) = list.as_ref().filter(|list| list.value.0.len() > MAX_GATES) {
+        let what = format_args!("has more than {MAX_GATES} gates");
+        check.problem(key, &list.place, what);
         return Vec::new();
     }
-    let texts = list.value.0.iter();
-    texts
-        .filter_map(|text| read(check, key, text, names))
-        .collect()
+    let texts = list.items().iter();
+    let gates = texts.filter_map(|text| read(check, key, text, names));
+    gates.collect()
 }
 
 fn read(check: &mut Check<'_>, key: &str, text: &At<String>, names: &Names<'_>) -> Option<Gate> {
-    let error = match gate::read(&text.value, names) {
+    let error = match read_gate(&text.value, names) {
         Ok(gate) => return Some(gate),
         Err(error) => error,
     };
@@ -62,10 +88,7 @@ fn read(check: &mut Check<'_>, key: &str, text: &At<String>, names: &Names<'_>) 
         _ => "this gate".to_owned(),
     };
     let what = format_args!("cannot take {gate}: {}", error.what);
-    match error.hint {
-        Some(hint) => check.problem_with_hint(key, &place, what, hint),
-        None => check.problem(key, &place, what),
-    }
+    check.note(key, &place, what, error.hint.as_deref());
     None
 }
 

@@ -1,26 +1,7 @@
-//! Gates: conditions on the measured values, and their comparison operators.
+//! What a gate looks at and how it compares: the statistic of a metric, or a ratio, and an operator. Shown in the
+//! notation of the grammar.
 
-/// The conditions of a run.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Gates {
-    /// The conditions that must all hold at the end.
-    pub pass: Vec<Gate>,
-    /// The conditions that end the run at once and fail it, as soon as any of them *holds*.
-    pub abort: Vec<Gate>,
-}
-
-/// One condition on a measured value.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Gate {
-    /// The measured value.
-    pub subject: Subject,
-    /// The comparison operator.
-    pub op: Op,
-    /// The value to compare with: nanoseconds for times, a plain number otherwise (a ratio of 1 % is 0.01).
-    pub value: f64,
-    /// The text of the gate as the user wrote it.
-    pub text: String,
-}
+use std::fmt::{self, Display, Formatter};
 
 /// The measured value of a gate.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,16 +33,18 @@ impl Subject {
 pub struct Selector {
     /// A name from the catalogue.
     pub metric: String,
-    /// The only cohort to look at; `None` merges all cohorts for which [`super::Cohort::is_looked_at`] holds.
+    /// The only cohort to look at; `None` merges all cohorts for which [`crate::scenario::Cohort::is_looked_at`] holds.
     pub cohort: Option<String>,
     /// The only stage to look at, counted from 1; `None` merges all stages.
     pub stage: Option<u32>,
 }
 
 /// A statistic of a metric.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, strum::Display)]
+#[strum(serialize_all = "snake_case")]
 pub enum Stat {
     /// A percentile between 0 and 100, both exclusive.
+    #[strum(to_string = "p{0}")]
     Percentile(f64),
     /// The smallest value.
     Min,
@@ -80,19 +63,25 @@ pub enum Stat {
 }
 
 /// A comparison operator of a gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
 pub enum Op {
     /// `<`
+    #[strum(serialize = "<")]
     Less,
     /// `<=`
+    #[strum(serialize = "<=")]
     LessOrEqual,
     /// `>`
+    #[strum(serialize = ">")]
     Greater,
     /// `>=`
+    #[strum(serialize = ">=")]
     GreaterOrEqual,
     /// `==`
+    #[strum(serialize = "==")]
     Equal,
     /// `!=`
+    #[strum(serialize = "!=")]
     NotEqual,
 }
 
@@ -106,6 +95,27 @@ impl Op {
             Self::GreaterOrEqual => left >= right,
             Self::Equal => left == right,
             Self::NotEqual => left != right,
+        }
+    }
+}
+
+impl Display for Subject {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stat(stat, selector) => write!(f, "{stat}({selector})"),
+            Self::Ratio(above, below) => write!(f, "ratio({above} / {below})"),
+        }
+    }
+}
+
+impl Display for Selector {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.metric)?;
+        match (&self.cohort, self.stage) {
+            (None, None) => Ok(()),
+            (Some(cohort), None) => write!(f, "{{cohort={cohort}}}"),
+            (None, Some(stage)) => write!(f, "{{stage={stage}}}"),
+            (Some(cohort), Some(stage)) => write!(f, "{{cohort={cohort}, stage={stage}}}"),
         }
     }
 }

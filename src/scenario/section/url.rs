@@ -1,18 +1,85 @@
-//! Checks the address of a WebSocket server (RFC 6455 section 3).
-//! Knows no scenario key: takes text, returns an address or a reason.
+//! `target.url`: the address of a WebSocket server (RFC 6455 section 3), or the built-in server.
 
 use std::borrow::Cow;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::Uri;
 
-use crate::scenario::model::WsUrl;
+use crate::scenario::reading::{Key, Section};
+use crate::scenario::secrets::shown_address;
+
+/// The address of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetUrl {
+    /// The built-in echo server, started for this run.
+    Embedded,
+    /// A server that runs already.
+    Url(WsUrl),
+}
+
+/// A checked `ws://` or `wss://` address (RFC 6455 section 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WsUrl {
+    /// Whether the scheme is `wss` rather than `ws`.
+    pub secure: bool,
+    /// A name or an address; IPv6 without brackets.
+    pub host: String,
+    /// The port; by default 80 for `ws` and 443 for `wss`.
+    pub port: u16,
+    /// The path and query as sent in the request line; at least `/`.
+    pub resource: String,
+    /// The address as reports and messages show it: as the user wrote it, with `${NAME}` left in place.
+    pub shown: String,
+}
+
+impl TargetUrl {
+    /// Whether the server is on this machine, judged by its name.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Embedded => true,
+            Self::Url(url) => url.is_loopback(),
+        }
+    }
+}
+
+impl WsUrl {
+    /// Whether its host is this machine: `localhost` (RFC 6761 section 6.3) or a loopback address.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host.trim_end_matches('.').to_ascii_lowercase();
+        let address = host.parse::<IpAddr>();
+        address.map_or_else(
+            |_| host == "localhost" || host.ends_with(".localhost"),
+            |address| address.to_canonical().is_loopback(),
+        )
+    }
+}
+
+/// Resolves `target.url`; `None` if it is missing or invalid.
+pub(super) fn resolve(section: &mut Section<'_, '_>, given: &Key<String>) -> Option<TargetUrl> {
+    let Some(url) = given else {
+        let hint = "write `url = \"ws://…\"`, or \"embedded\" for the built-in echo server";
+        section.missing(&["url"], hint);
+        return None;
+    };
+    if url.value == "embedded" {
+        return Some(TargetUrl::Embedded);
+    }
+    let expanded = section.expand("url", url)?;
+    section.check.secrets.address(&url.value);
+    match read(&expanded, &shown_address(&url.value)) {
+        Ok(read) => Some(TargetUrl::Url(read)),
+        Err(UrlError { what, hint }) => {
+            section.wrong("url", given, what, hint.as_deref());
+            None
+        }
+    }
+}
 
 /// Why a text is not an address. Never quotes the text, as it may hold a secret.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct UrlError {
-    pub(super) what: &'static str,
-    pub(super) hint: Option<String>,
+struct UrlError {
+    what: &'static str,
+    hint: Option<String>,
 }
 
 impl UrlError {
@@ -29,7 +96,7 @@ impl UrlError {
 }
 
 /// Reads `url`; messages and reports show it as `shown`.
-pub(super) fn read(url: &str, shown: &str) -> Result<WsUrl, UrlError> {
+fn read(url: &str, shown: &str) -> Result<WsUrl, UrlError> {
     let secure = scheme(url, shown)?;
     if url.contains('#') {
         return Err(UrlError::hint(

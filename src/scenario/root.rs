@@ -1,0 +1,176 @@
+//! The whole of a scenario: the sections of a file as the user wrote them, what they mean together with every default
+//! filled in, and how one becomes the other.
+
+use std::time::Duration;
+
+use super::contract::{Around, ContractTable, contracts};
+use super::fault::{self, Measured, Path, PathTable};
+use super::gate::{self, Gates, GatesTable, Names};
+use super::reading::{At, Check, Document, List, Outside, Place, Problems, Source, Switch, keys};
+use super::secrets::Secrets;
+use super::section::{
+    self, Cohort, CohortTable, Expect, HeartbeatTable, Load, LoadTable, MessageTable, Payload,
+    Target, TargetTable,
+};
+use crate::units::ByteSize;
+
+/// One complete run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// The name of the report folder: letters, digits, `-` and `_`.
+    pub name: String,
+    /// One line of description; may be empty.
+    pub description: String,
+    /// The server under test, and how to connect to it.
+    pub target: Target,
+    /// The relay and the faults of the path; `None` if connections go to the target without a relay.
+    pub path: Option<Path>,
+    /// The number of connections, their times, and the length of the run.
+    pub load: Load,
+    /// Groups of connections that behave alike. Never empty, at most 256; one called `main` where the file names none.
+    pub cohorts: Vec<Cohort>,
+    /// The conditions that the run must meet.
+    pub gates: Gates,
+    /// Values that no output may show, even if the server sends them.
+    pub secrets: Secrets,
+}
+
+keys! {
+    /// A wsbench scenario: whom to connect to, with how much load, and what must hold.
+    #[serde(expecting = "a table")]
+    #[schemars(title = "wsbench scenario")]
+    File = "Scenario" {
+        /// Names the report folder: 1 to 64 letters, digits, `-` and `_`.
+        name: String,
+        /// One line for people.
+        description: String,
+        /// The server under test.
+        target: TargetTable,
+        /// A relay between wsbench and the target, and its faults. Without it connections go directly to the target.
+        path: PathTable,
+        /// How many connections, when, and for how long.
+        load: LoadTable,
+        /// The messages that each connection sends repeatedly, independently of each other.
+        message: List<At<MessageTable>>,
+        /// How each connection checks that the server is alive; "off" if left out.
+        heartbeat: Switch<HeartbeatTable>,
+        /// What the server promises about the connections of each cohort that has no contract of its own and no fault.
+        contract: Switch<ContractTable>,
+        /// What must hold.
+        gates: GatesTable,
+        /// Groups of connections that behave alike and run side by side; one called `main` where left out.
+        cohort: List<At<CohortTable>>,
+    }
+}
+
+/// Resolves a file and the gates of the command line; returns `None` only if a problem was noted.
+pub(super) fn resolve(
+    document: &Document,
+    source: &Source,
+    gates: &[String],
+    outside: &Outside<'_>,
+    problems: &mut Problems,
+) -> Option<Scenario> {
+    let check = &mut Check {
+        source,
+        outside,
+        holes: &document.holes,
+        problems,
+        secrets: Secrets::default(),
+    };
+    let file = &document.file;
+    match &file.name {
+        Some(name) => check.name("name", name),
+        None => {
+            let hint =
+                "write `name = \"echo\"` in the first line; the report folder is named after it";
+            check.missing(&Place::Nowhere, "name", hint);
+        }
+    }
+    if let Some(text) = &file.description
+        && text.value.chars().any(char::is_control)
+    {
+        check.problem_with_hint(
+            "description",
+            &text.place,
+            "is not one line of plain text",
+            "use comments for more",
+        );
+    }
+    let load_table = file.load.clone().unwrap_or_default();
+    let load = section::load(check, &load_table);
+    let measured = load.as_ref().map(Measured::of);
+    let mut cohorts = section::cohorts(check, file, &load_table, load.as_ref());
+    let known = cohorts.as_deref().unwrap_or_default();
+    let target_table = file.target.clone().unwrap_or_default();
+    let target = section::target(check, &target_table, known, measured);
+    let names = Names::of(file, load.as_ref(), cohorts.as_deref());
+    let names: Vec<&str> = names.cohorts.iter().map(|group| group.name).collect();
+    let path = fault::path(check, &file.path, &names, measured);
+    let around = match (&target, &load) {
+        (Some(target), Some(load)) => Some(Around {
+            target,
+            path: path.as_ref(),
+            load,
+        }),
+        _ => None,
+    };
+    let with_contract = cohorts.as_deref_mut().unwrap_or_default();
+    contracts(check, file, with_contract, around.as_ref());
+    // Resolves the gates after the contracts, which decide at which cohorts a gate looks.
+    let names = Names::of(file, load.as_ref(), cohorts.as_deref());
+    let gates_table = file.gates.clone().unwrap_or_default();
+    let gates = gate::resolve(check, &gates_table, gates, &names);
+    Some(Scenario {
+        name: file.name.as_ref()?.value.clone(),
+        description: (file.description.as_ref()).map_or_else(String::new, |d| d.value.clone()),
+        target: target?,
+        path,
+        load: load?,
+        cohorts: cohorts?,
+        gates,
+        secrets: std::mem::take(&mut check.secrets),
+    })
+}
+
+impl Scenario {
+    /// The longest `timeout` of a message or heartbeat: how long after the last send an answer can still be due.
+    pub fn longest_answer(&self) -> Duration {
+        self.cohorts
+            .iter()
+            .flat_map(|cohort| {
+                let messages = cohort.messages.iter().filter(|m| m.expect == Expect::Echo);
+                let heartbeat = cohort.heartbeat.iter().map(|h| h.timeout);
+                messages.map(|m| m.timeout).chain(heartbeat)
+            })
+            .max()
+            .unwrap_or(Duration::ZERO)
+    }
+
+    /// The longest payload of any message.
+    pub fn longest_payload(&self) -> ByteSize {
+        let longest = self.payloads().map(Payload::len).max();
+        ByteSize(longest.unwrap_or(0))
+    }
+
+    /// The number of connections of the whole run; each arrival counts as one.
+    pub fn connections(&self) -> u64 {
+        let cohorts = self.cohorts.iter();
+        cohorts.map(|cohort| u64::from(cohort.connections)).sum()
+    }
+
+    /// The longest payload that wsbench generates, as opposed to those it reads from the scenario.
+    pub fn longest_made(&self) -> ByteSize {
+        let made = self.payloads().filter_map(|payload| match payload {
+            Payload::Size(size) => Some(*size),
+            Payload::Fixed(_) | Payload::Stamped(_) => None,
+        });
+        made.max().unwrap_or(ByteSize(0))
+    }
+
+    /// The payloads of all messages.
+    pub fn payloads(&self) -> impl Iterator<Item = &Payload> {
+        let messages = self.cohorts.iter().flat_map(|cohort| &cohort.messages);
+        messages.map(|message| &message.payload)
+    }
+}

@@ -1,0 +1,324 @@
+//! `[target]`: the server under test, and how to connect to it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+
+use super::process::{self, Process};
+use super::server::{self, ServerHeartbeat, ServerHeartbeatTable};
+use super::url::{self, TargetUrl};
+use super::{Cohort, Payload};
+use crate::scenario::fault::{Measured, TargetFault, TargetFaultTable, target_faults};
+use crate::scenario::reading::{
+    At, Check, Given as _, Items as _, List, Place, Section, Several, Time, Whole, given, keys,
+};
+use crate::units::ByteSize;
+
+/// The most bytes of one message that each connection may have to hold.
+const MAX_MESSAGE: ByteSize = ByteSize(1 << 30);
+/// The most local addresses.
+const MAX_SOURCES: usize = 4096;
+
+/// The server under test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The address.
+    pub url: TargetUrl,
+    /// The timeout from the dial to the checked 101. Above zero.
+    pub connect_timeout: Duration,
+    /// The timeout from wsbench's own Close to the end of TCP. Above zero.
+    pub close_timeout: Duration,
+    /// Extra request headers, in order. Values may be secret: they are never reported.
+    pub headers: Vec<(String, String)>,
+    /// The `Origin` header.
+    pub origin: Option<String>,
+    /// The subprotocols to offer, in this order.
+    pub subprotocols: Vec<String>,
+    /// Which certificates to trust under `wss://`.
+    pub trust: Trust,
+    /// Local addresses to dial from, used in turn. If empty, the system chooses.
+    pub source_addresses: Vec<IpAddr>,
+    /// The longest message a server may send before the connection is failed with `message_too_big`.
+    pub max_message: ByteSize,
+    /// The interval at which the built-in server sends every client an unsolicited message; only with
+    /// [`TargetUrl::Embedded`]. Above zero.
+    pub embedded_push: Option<Duration>,
+    /// How the built-in server checks that its clients are alive; only with [`TargetUrl::Embedded`].
+    pub embedded_heartbeat: Option<ServerHeartbeat>,
+    /// The process of the target, if it is on this machine; [`Process::Unknown`] with [`TargetUrl::Embedded`].
+    pub process: Process,
+    /// The faults of the target. Empty unless its process is known or it is embedded.
+    pub faults: Vec<TargetFault>,
+}
+
+/// Which certificates to trust under `wss://`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// The system's root certificates.
+    System,
+    /// Only the certificates in this PEM file.
+    File(PathBuf),
+    /// Any certificate. For tests.
+    Anyone,
+}
+
+keys! {
+    /// The server under test.
+    #[serde(expecting = "a table")]
+    TargetTable = "Target" {
+        /// `ws://…` or `wss://…`, or "embedded" for the built-in echo server. `${NAME}` comes from the environment.
+        url: String,
+        /// From the dial to the checked 101.
+        connect_timeout: Time = Time::seconds(10),
+        /// From our Close to the end of TCP.
+        close_timeout: Time = Time::seconds(5),
+        /// Extra request headers. `${NAME}` in a value comes from the environment; so it does in `origin`,
+        /// `subprotocols` and the texts of payloads. Such values are shown nowhere, from four characters on.
+        headers: BTreeMap<String, At<String>>,
+        /// The `Origin` header.
+        origin: String,
+        /// Subprotocols to offer, in this order.
+        subprotocols: List<At<String>>,
+        /// A PEM file with the only certificates to trust; relative to the scenario file.
+        ca: String,
+        /// Trust any certificate.
+        insecure: bool = false,
+        /// Local addresses to dial from, used in turn: "127.0.0.1" or "127.0.0.1-127.0.0.8".
+        source_addresses: List<At<String>>,
+        /// The longest message the server may send. Default: four times the longest payload, at least "1MiB".
+        max_message: ByteSize,
+        /// The built-in server sends every client a message this often. Only with `url = "embedded"`.
+        push: Time,
+        /// The built-in server pings its clients, and ends those that do not answer. Only with `url = "embedded"`.
+        heartbeat: ServerHeartbeatTable,
+        /// The program and its arguments: wsbench starts the target, and ends it after the run. Only on this machine.
+        command: List<At<String>>,
+        /// The process of a target that runs already on this machine.
+        pid: Whole<1, { i32::MAX as u32 }>,
+        /// What is done to the target. Needs `command`, `pid` or `url = "embedded"`.
+        fault: Several<TargetFaultTable>,
+    }
+}
+
+/// Resolves `[target]`; the default of `max_message` depends on the cohorts.
+pub(in crate::scenario) fn resolve(
+    check: &mut Check<'_>,
+    table: &At<TargetTable>,
+    cohorts: &[Cohort],
+    measured: Option<Measured>,
+) -> Option<Target> {
+    let At { value: keys, place } = table;
+    let path = "target";
+    let section = &mut Section { check, path, place };
+    let url = url::resolve(section, &keys.url);
+    if matches!(url, Some(TargetUrl::Url(_))) {
+        let because = "is only for the built-in server";
+        let hint = "leave it out, or write `url = \"embedded\"`";
+        section.excluded(&given!(keys; push), because, hint);
+        let hint = "leave it out, or write `url = \"embedded\"`; clients ping by `[heartbeat]`";
+        section.excluded(&given!(keys; heartbeat), because, hint);
+    }
+    Some(Target {
+        trust: keys.trust(section, url.as_ref()),
+        headers: keys.headers(section),
+        origin: keys.origin(section),
+        max_message: keys.max_message(section, cohorts),
+        connect_timeout: keys.connect_timeout().0,
+        close_timeout: keys.close_timeout().0,
+        subprotocols: keys.subprotocols(section),
+        source_addresses: keys.source_addresses(section),
+        embedded_push: keys.push.value(),
+        embedded_heartbeat: keys.heartbeat.as_ref().map(|at| server::resolve(&at.value)),
+        process: process::resolve(section, keys, url.as_ref()),
+        faults: target_faults(section, keys, url.as_ref(), measured),
+        url: url?,
+    })
+}
+
+impl TargetTable {
+    fn trust(&self, section: &mut Section<'_, '_>, url: Option<&TargetUrl>) -> Trust {
+        let is_insecure = self.insecure();
+        let is_plain = match url {
+            Some(TargetUrl::Url(url)) => !url.secure,
+            Some(TargetUrl::Embedded) => true,
+            None => false,
+        };
+        if is_plain {
+            let insecure = self.insecure.place().filter(|_| is_insecure);
+            let given = [("ca", self.ca.place()), ("insecure", insecure)];
+            let hint = "leave it out, or use a wss:// address";
+            section.excluded(&given, "is only for wss://", hint);
+        }
+        let Some(ca) = &self.ca else {
+            return match is_insecure {
+                true => Trust::Anyone,
+                false => Trust::System,
+            };
+        };
+        if is_insecure {
+            let what = "cannot be used with `target.insecure`, which trusts any certificate";
+            section.wrong("ca", &self.ca, what, "leave out one of them");
+        }
+        let found = section.check.file(&section.key("ca"), ca);
+        found.map_or(Trust::System, |(path, _)| Trust::File(path))
+    }
+
+    fn headers(&self, section: &mut Section<'_, '_>) -> Vec<(String, String)> {
+        let given = self.headers.iter().flat_map(|headers| &headers.value);
+        let mut given: Vec<_> = given.collect();
+        given.sort_by_key(|(_, value)| value.place.span().map(|span| span.start));
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for (name, value) in given {
+            let key = format!("headers.{name}");
+            header_name(section, &key, &value.place, name);
+            if let Some((other, _)) = headers.iter().find(|(o, _)| o.eq_ignore_ascii_case(name)) {
+                let what = format_args!("is the same header as `{other}`");
+                section.wrong_at(&key, &value.place, what, "leave out one of them");
+            }
+            if let Some(expanded) = header_value(section, &key, value) {
+                if let Place::Option(_) = value.place {
+                    section.check.secrets.header(name, &value.value);
+                }
+                headers.push((name.clone(), expanded));
+            }
+        }
+        headers
+    }
+
+    fn origin(&self, section: &mut Section<'_, '_>) -> Option<String> {
+        let origin = self.origin.as_ref()?;
+        header_value(section, "origin", origin)
+    }
+
+    fn subprotocols(&self, section: &mut Section<'_, '_>) -> Vec<String> {
+        const KEY: &str = "subprotocols";
+        let given = self.subprotocols.items();
+        section.check.unique(&section.key(KEY), given.iter());
+        let mut names = Vec::new();
+        for protocol in given {
+            let Some(expanded) = section.expand(KEY, protocol) else {
+                continue;
+            };
+            // RFC 6455 section 4.1 demands a token of RFC 9110, and a header name is such a token.
+            if expanded.parse::<HeaderName>().is_err() {
+                let what = "has an entry that is no name of a subprotocol";
+                let hint = "use letters, digits, `-`, `.` and `_`";
+                section.wrong_at(KEY, &protocol.place, what, hint);
+            }
+            names.push(expanded);
+        }
+        names
+    }
+
+    fn source_addresses(&self, section: &mut Section<'_, '_>) -> Vec<IpAddr> {
+        const KEY: &str = "source_addresses";
+        let mut addresses = Vec::new();
+        for text in self.source_addresses.items() {
+            match range(&text.value) {
+                Some(range) if addresses.len() + range.len() <= MAX_SOURCES => {
+                    addresses.extend(range);
+                }
+                Some(_) => {
+                    let what = format_args!("comes to more than {MAX_SOURCES} addresses");
+                    section.wrong_at(KEY, &text.place, what, None);
+                    break;
+                }
+                None => {
+                    let what = "has an entry that is no IP address and no range of them";
+                    let hint = "write \"127.0.0.1\", or \"127.0.0.1-127.0.0.8\" for a range";
+                    section.wrong_at(KEY, &text.place, what, hint);
+                }
+            }
+        }
+        addresses
+    }
+
+    /// The given limit, or four times the longest payload and at least 1 MiB.
+    fn max_message(&self, section: &mut Section<'_, '_>, cohorts: &[Cohort]) -> ByteSize {
+        const KEY: &str = "max_message";
+        let Some(At { value: size, .. }) = self.max_message else {
+            let messages = cohorts.iter().flat_map(|cohort| &cohort.messages);
+            let longest = messages.map(|message| Payload::len(&message.payload)).max();
+            return ByteSize(longest.unwrap_or(0).saturating_mul(4).max(1 << 20));
+        };
+        if size.0 == 0 {
+            section.wrong(KEY, &self.max_message, "is not above zero", None);
+        }
+        if size > MAX_MESSAGE {
+            let what = format_args!("is {size}, more than {MAX_MESSAGE}");
+            let hint =
+                "write a smaller size: each connection may hold a message of that length in memory";
+            section.wrong(KEY, &self.max_message, what, hint);
+        }
+        size
+    }
+}
+
+fn header_name(section: &mut Section<'_, '_>, key: &str, place: &Place, name: &str) {
+    let Ok(name) = name.parse::<HeaderName>() else {
+        let hint = "use letters, digits and `-`";
+        return section.wrong_at(key, place, "is not a header name", hint);
+    };
+    let hint = match name.as_str() {
+        "origin" => "use `target.origin`",
+        "sec-websocket-protocol" => "use `target.subprotocols`",
+        "upgrade" | "connection" | "content-length" | "transfer-encoding" => "leave it out",
+        name if name.starts_with("sec-websocket-") => "leave it out",
+        _ => return,
+    };
+    section.wrong_at(key, place, "is a header that wsbench sets itself", hint);
+}
+
+/// The value of a header with its variables replaced. Problems never quote it, as it may be secret.
+fn header_value(section: &mut Section<'_, '_>, key: &str, value: &At<String>) -> Option<String> {
+    let expanded = section.expand(key, value)?;
+    if HeaderValue::from_str(&expanded).is_err() {
+        let what = "holds a character that no header may";
+        section.wrong_at(key, &value.place, what, "use printable ASCII characters");
+    }
+    Some(expanded)
+}
+
+/// The addresses of a range, at most one more than allowed; `None` if the text is not a range of addresses.
+fn range(text: &str) -> Option<Vec<IpAddr>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last): (IpAddr, IpAddr) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    let addresses: Box<dyn Iterator<Item = IpAddr>> = match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) if first <= last => {
+            Box::new((first.to_bits()..=last.to_bits()).map(|bits| IpAddr::V4(bits.into())))
+        }
+        (IpAddr::V6(first), IpAddr::V6(last)) if first <= last => {
+            Box::new((first.to_bits()..=last.to_bits()).map(|bits| IpAddr::V6(bits.into())))
+        }
+        _ => return None,
+    };
+    Some(addresses.take(MAX_SOURCES + 1).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_addresses_is_counted_out() {
+        let addresses = range("127.0.0.254-127.0.1.1").unwrap();
+        let texts: Vec<_> = addresses.iter().map(IpAddr::to_string).collect();
+        assert_eq!(
+            texts,
+            ["127.0.0.254", "127.0.0.255", "127.0.1.0", "127.0.1.1"]
+        );
+        assert_eq!(range("::1 - ::3").unwrap().len(), 3);
+        assert_eq!(range("10.0.0.1").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_huge_range_is_cut_off_and_a_wrong_one_is_none() {
+        assert_eq!(range("::-ffff::").unwrap().len(), 4097);
+        assert_eq!(range("10.0.0.2-10.0.0.1"), None);
+        assert_eq!(range("10.0.0.1-::1"), None);
+        assert_eq!(range("localhost"), None);
+    }
+}
