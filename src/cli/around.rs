@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::error::CliError;
 use super::signals::Signals;
 use super::target::RunningTarget;
-use crate::host::{self, Faults, Watch};
+use crate::host::{self, Faults, HostError, Watch};
 use crate::measure::{Surroundings, Usage};
 use crate::net::{self, ResolveError};
 use crate::relay::{Relay, RelayLog};
@@ -63,7 +63,7 @@ impl Around {
         let process = target.process.as_ref();
         let process = process.filter(|_| asks(scenario, is_about_resources));
         let usage = process
-            .map(|process| host::usage(process.pid()).map(|usage| (process.pid(), usage)))
+            .map(|process| usage_before(process.pid()).map(|usage| (process.pid(), usage)))
             .transpose()?;
         Ok(Self {
             relay,
@@ -144,6 +144,21 @@ fn is_about_resources(promise: &Promise) -> bool {
         promise.kind,
         PromiseKind::MaxRssGrowth | PromiseKind::MaxDescriptorGrowth
     )
+}
+
+/// The resources as soon as two readings agree on the descriptors, or after [`CALM`]: the target may still have to
+/// close the connection by which wsbench saw that it listens. Counted in, it would hide one that the target keeps.
+fn usage_before(pid: u32) -> Result<Usage, HostError> {
+    let deadline = Instant::now() + CALM;
+    let mut before = host::usage(pid)?;
+    loop {
+        std::thread::sleep(LOOK);
+        let now = host::usage(pid)?;
+        if now.descriptors == before.descriptors || Instant::now() >= deadline {
+            return Ok(now);
+        }
+        before = now;
+    }
 }
 
 /// The resources as soon as they are no higher than before, or after [`CALM`]. `None` if the process has ended.
