@@ -17,7 +17,7 @@ pub const TCP_VIEW: bool = cfg!(target_os = "linux");
 /// Marks all inherited descriptors but the standard streams as close-on-exec, so that child processes do not depend on
 /// what a shell or a CI agent left open. Linux 5.11 and later.
 #[cfg(target_os = "linux")]
-pub(crate) fn keep_inherited_descriptors() {
+pub fn keep_inherited_descriptors() {
     const FIRST: libc::c_uint = 3;
     // SAFETY: no memory is passed, and no descriptor is closed: each only gets a flag. An older kernel returns an error
     // and changes nothing.
@@ -31,8 +31,9 @@ pub(crate) fn keep_inherited_descriptors() {
     }
 }
 
+/// Does nothing: only Linux can mark all of them at once.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn keep_inherited_descriptors() {}
+pub fn keep_inherited_descriptors() {}
 
 /// Returns whether this process was started with SIGHUP ignored, as `nohup` does.
 pub(crate) fn ignores_hangup() -> bool {

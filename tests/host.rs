@@ -7,11 +7,11 @@ mod common;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use common::address;
-use common::process::{children, is_alive};
+use common::process::{children, command, is_alive};
 use wsbench::host::{Faults, HostError, TargetProcess, fault_times, usage};
 use wsbench::scenario::{Signal, TargetFault};
 
@@ -68,7 +68,7 @@ struct Sleeper(Child);
 
 impl Sleeper {
     fn start() -> Self {
-        let mut sleep = Command::new("sleep");
+        let mut sleep = command("sleep");
         Self(sleep.arg("600").stdin(Stdio::null()).spawn().unwrap())
     }
 }

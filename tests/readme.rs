@@ -1,11 +1,14 @@
 //! Checks the documents: examples parse, commands exist, tables match the catalogue,
 //! and links have a target.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
+use common::process;
 use wsbench::metric::{Cause, Counter, Gauge, Timer};
 use wsbench::scenario::{self, Outside, Overrides, Source};
 use wsbench::verdict::Exit;
@@ -63,7 +66,7 @@ fn commands(document: &str) -> Vec<(String, String)> {
 
 /// The output of the program. It has no terminal here, so lines are wrapped at 100 columns.
 fn wsbench(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_wsbench"))
+    let output = process::command(env!("CARGO_BIN_EXE_wsbench"))
         .args(arguments)
         .env_remove("COLUMNS")
         .output()
@@ -241,7 +244,7 @@ fn the_promises_that_are_shown_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(NAME), example).unwrap();
     let run = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wsbench"));
+        let mut command = process::command(env!("CARGO_BIN_EXE_wsbench"));
         command.args(["run", NAME, "--out", "report"]);
         command.current_dir(folder.path()).output().unwrap()
     };

@@ -1,10 +1,13 @@
 //! Tests `wsbench serve` as a process, and as the child of a run: it starts, answers, counts, and ends with its parent.
 
+mod common;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use common::process;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -29,7 +32,7 @@ async fn echo_once(client: &mut WebSocketStream<TcpStream>) {
 
 /// Starts `wsbench serve` and returns it with its address.
 fn serve(arguments: &[&str], input: Stdio) -> (Child, BufReader<impl Read>, String) {
-    let mut child = Command::new(WSBENCH)
+    let mut child = process::command(WSBENCH)
         .args(["serve", "--port", "0"])
         .args(arguments)
         .stdin(input)
@@ -98,7 +101,7 @@ async fn a_dropped_embedded_server_is_gone() {
 /// Sends a signal to a process.
 #[cfg(unix)]
 fn signal(name: &str, process: u32) {
-    let sent = Command::new("kill")
+    let sent = process::command("kill")
         .args([name, &process.to_string()])
         .status();
     assert!(sent.unwrap().success(), "{name} to {process}");
@@ -219,7 +222,7 @@ async fn a_signal_closes_politely_and_prints_the_counts() {
 fn a_port_in_use_is_an_error_with_a_hint() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let output = Command::new(WSBENCH)
+    let output = process::command(WSBENCH)
         .args(["serve", "--port", &port])
         .output()
         .unwrap();

@@ -249,6 +249,23 @@ fn unsafe_code_stands_in_one_file() {
     );
 }
 
+/// `alone` starts itself again, and cares for its descriptors in its `main`.
+#[test]
+fn what_tests_start_inherits_nothing_from_them() {
+    const START: &[&str] = &["Command::new("];
+    let allowed = [
+        "tests/common/process.rs",
+        "tests/alone/linux.rs",
+        "tests/tidy.rs",
+    ];
+    let others = sources("tests").into_iter();
+    let others = others.filter(|source| !allowed.contains(&source.path.as_str()));
+    assert_none(
+        others.flat_map(|s| lines_with(&s, START)).collect(),
+        "tests start processes by `command` in tests/common/process.rs:",
+    );
+}
+
 #[test]
 fn nothing_is_left_for_later() {
     // Joins the words here, so that this file does not find itself.

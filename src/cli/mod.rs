@@ -26,7 +26,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::scenario::nearest;
-use crate::sys;
+pub use crate::sys::keep_inherited_descriptors;
 use crate::verdict::Exit;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -65,7 +65,7 @@ enum Command {
 
 /// Parses the command line, executes the command, and returns its exit code.
 pub fn main() -> ExitCode {
-    sys::keep_inherited_descriptors();
+    keep_inherited_descriptors();
     let arguments = Arguments::try_parse().unwrap_or_else(|error| suggest(error).exit());
     let result = match arguments.command {
         Command::Run(args) => run::run(&args),

@@ -43,6 +43,7 @@ pub(super) fn main() {
         let words: Vec<&str> = part.split(' ').collect();
         return play(&words);
     }
+    wsbench::cli::keep_inherited_descriptors();
     let arguments: Vec<String> = env::args().skip(1).collect();
     let filters = || {
         arguments

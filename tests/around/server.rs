@@ -2,8 +2,9 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
+use super::common::process;
 use super::common::real::wsbench;
 
 /// `wsbench serve`, started by hand on a free port; ends with its value.
@@ -16,7 +17,7 @@ pub(super) struct Serve {
 impl Serve {
     /// Starts it with these arguments, and waits until it listens.
     pub(super) fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(wsbench())
+        let mut child = process::command(wsbench())
             .args(["serve", "--port", "0"])
             .args(arguments)
             .stdout(Stdio::piped())

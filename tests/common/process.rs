@@ -1,7 +1,15 @@
 //! Operations on other processes by their id: signals, children, memory, and whether they are alive.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;
+
+/// A command whose process gets nothing but the standard streams, whatever this test has inherited: CI agents hand down
+/// descriptors, and limits and counts of them would depend on that.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    wsbench::cli::keep_inherited_descriptors();
+    Command::new(program)
+}
 
 /// Sends a signal: `INT`, `TERM`, `KILL`.
 pub fn signal(process: u32, signal: &str) {
@@ -14,7 +22,7 @@ pub fn signal_group(group: u32, signal: &str) {
 }
 
 fn kill(signal: &str, whom: &str) {
-    let mut kill = Command::new("kill");
+    let mut kill = command("kill");
     let status = kill.args(["-s", signal, "--", whom]).status().unwrap();
     assert!(status.success(), "{kill:?}");
 }

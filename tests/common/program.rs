@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -72,7 +72,7 @@ impl Running {
         let program = wsbench();
         let by = by.iter().map(OsStr::new);
         let words: Vec<&OsStr> = by.chain([program.as_os_str()]).collect();
-        let child = Command::new(words[0])
+        let child = process::command(words[0])
             .args(&words[1..])
             .args(arguments)
             .envs(environment.iter().copied())

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::process;
+
 /// The program under test: the release build that `scripts/test` gives in `WSBENCH_BIN`, or the one of this build.
 pub fn wsbench() -> PathBuf {
     path_in("WSBENCH_BIN", env!("CARGO_BIN_EXE_wsbench"))
@@ -72,7 +74,7 @@ fn targets() -> PathBuf {
 fn node(script: &str, settings: &[(&str, &str)]) -> Command {
     let folder = targets().join("node");
     assert_set_up(&folder.join("node_modules"));
-    let mut command = Command::new(path_in("WSBENCH_NODE", "node"));
+    let mut command = process::command(path_in("WSBENCH_NODE", "node"));
     let settings = settings.iter().copied();
     command.arg(folder.join(script)).envs(settings);
     command
@@ -82,7 +84,7 @@ fn python(script: &str, settings: &[(&str, &str)]) -> Command {
     let folder = targets().join("python");
     let python = path_in("WSBENCH_PYTHON", folder.join(".venv/bin/python"));
     assert_set_up(&python);
-    let mut command = Command::new(python);
+    let mut command = process::command(python);
     let settings = settings.iter().copied();
     command.arg(folder.join(script)).envs(settings);
     command
@@ -164,7 +166,7 @@ impl RealServer {
         let nginx = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].into_iter();
         let nginx = nginx.map(PathBuf::from).find(|path| path.exists());
         let nginx = path_in("WSBENCH_NGINX", nginx.unwrap_or_else(|| "nginx".into()));
-        let child = Command::new(nginx)
+        let child = process::command(nginx)
             .args(["-e", "stderr", "-c", "nginx.conf", "-p"])
             .arg(folder.path())
             .stdin(Stdio::null())

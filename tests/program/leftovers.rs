@@ -3,11 +3,10 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::common::{Ended, FILES, OnClose, Running, Script, Server};
+use super::common::{Ended, FILES, OnClose, Running, Script, Server, process};
 use super::interrupts;
 
 /// A second of echoes.
@@ -267,7 +266,13 @@ fn what_never_ends_is_no_scenario() {
 }
 
 fn make_pipe(path: &Path) {
-    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    assert!(
+        process::command("mkfifo")
+            .arg(path)
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 pub(super) fn wait_for(condition: impl Fn() -> bool) {

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ impl Stuck {
     fn start(scenario: &str, arguments: &[&str], out: Stdio, error: Stdio) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("test.toml"), scenario).unwrap();
-        let child = Command::new(wsbench())
+        let child = process::command(wsbench())
             .args(["run", "test.toml", "--out", "report"])
             .args(arguments)
             .current_dir(folder.path())
@@ -107,7 +107,7 @@ fn nobody_reads_the_messages() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
     assert!(
-        Command::new("mkfifo")
+        process::command("mkfifo")
             .arg(&pipe)
             .status()
             .unwrap()
@@ -150,7 +150,7 @@ fn plain_terminals_get_plain_lines() {
         fs::write(folder.path().join("test.toml"), short(&server.url())).unwrap();
         let run = format!("'{}' run test.toml --out report", wsbench().display());
         // It gives the program a terminal, and keeps what that is told.
-        let ended = Command::new("script")
+        let ended = process::command("script")
             .args(["-qec", &run, "typescript"])
             .current_dir(folder.path())
             .env("TERM", "xterm")

@@ -3,11 +3,12 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::common::process;
 use super::common::real::wsbench;
 
 /// A server that must not be called.
@@ -47,7 +48,7 @@ fn paths(folder: &Path) -> Vec<String> {
 }
 
 fn call(folder: &TempDir, arguments: &[&str]) -> Output {
-    let mut command = Command::new(wsbench());
+    let mut command = process::command(wsbench());
     command.args(arguments).current_dir(folder.path());
     command.output().unwrap()
 }
@@ -217,7 +218,7 @@ fn limited(soft: u32, hard: u32, folder: &TempDir, arguments: &str) -> Output {
     let program = wsbench();
     let program = program.display();
     let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec {program} {arguments}");
-    let mut command = Command::new("sh");
+    let mut command = process::command("sh");
     command.args(["-c", &script]).current_dir(folder.path());
     command.output().unwrap()
 }
