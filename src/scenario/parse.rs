@@ -29,24 +29,22 @@ pub fn parse(
     }
 }
 
+/// Reads a scenario that has neither files nor variables.
+#[cfg(test)]
+pub(super) fn parse_alone(text: &str, overrides: &Overrides) -> Result<Scenario, Problems> {
+    let outside = Outside {
+        env: &|_| None,
+        read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+    };
+    let (name, text) = ("x.toml".into(), text.into());
+    parse(&Source { name, text }, overrides, &outside)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::scenario::shipped;
     use proptest::prelude::*;
-
-    fn check(text: String, gates: Vec<String>) -> Result<Scenario, Problems> {
-        let overrides = Overrides {
-            gates,
-            ..Overrides::default()
-        };
-        let outside = Outside {
-            env: &|_| None,
-            read: &|_| Err(std::io::ErrorKind::NotFound.into()),
-        };
-        let name = "x".into();
-        parse(&Source { name, text }, &overrides, &outside)
-    }
 
     /// A shipped scenario with a part of it replaced.
     fn damaged() -> impl Strategy<Value = String> {
@@ -76,7 +74,7 @@ mod tests {
         /// Every problem has a place inside the text.
         #[test]
         fn no_text_panics(text in prop_oneof![damaged(), ".{0,80}"]) {
-            if let Err(problems) = check(text.clone(), Vec::new()) {
+            if let Err(problems) = parse_alone(&text, &Overrides::default()) {
                 prop_assert!(!problems.is_empty());
                 prop_assert!(!problems.to_string().is_empty());
             }
@@ -85,7 +83,8 @@ mod tests {
         #[test]
         fn no_gate_panics(gate in "([a-z0-9.]{1,5}\\([a-z.{}=,/ ]{0,20}\\) ?[<>=!]{0,2} ?.{0,8}|.{0,40})") {
             let text = "name = \"x\"\ntarget.url = \"embedded\"\nload.connections = 1";
-            if let Err(problems) = check(text.to_owned(), vec![gate]) {
+            let overrides = Overrides { gates: vec![gate], ..Overrides::default() };
+            if let Err(problems) = parse_alone(text, &overrides) {
                 prop_assert!(!problems.to_string().is_empty());
             }
         }

@@ -90,7 +90,7 @@ pub(super) fn resolve(
     if let Some(text) = &file.description
         && text.value.chars().any(char::is_control)
     {
-        check.problem_with_hint(
+        check.problem(
             "description",
             &text.place,
             "is not one line of plain text",

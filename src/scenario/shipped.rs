@@ -2,43 +2,29 @@
 
 use super::reading::Source;
 
+/// Names and texts, from the names.
+macro_rules! shipped {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../scenarios/", $name, ".toml")))),+]
+    };
+}
+
 /// The names and texts of all shipped scenarios.
-pub const ALL: &[(&str, &str)] = &[
-    ("echo", include_str!("../../scenarios/echo.toml")),
-    (
-        "graceful-shutdown",
-        include_str!("../../scenarios/graceful-shutdown.toml"),
-    ),
-    ("heartbeat", include_str!("../../scenarios/heartbeat.toml")),
-    (
-        "heartbeat-activity",
-        include_str!("../../scenarios/heartbeat-activity.toml"),
-    ),
-    (
-        "heartbeat-contract",
-        include_str!("../../scenarios/heartbeat-contract.toml"),
-    ),
-    (
-        "heartbeat-stall",
-        include_str!("../../scenarios/heartbeat-stall.toml"),
-    ),
-    (
-        "proxy-idle",
-        include_str!("../../scenarios/proxy-idle.toml"),
-    ),
-    ("push", include_str!("../../scenarios/push.toml")),
-    ("ramp", include_str!("../../scenarios/ramp.toml")),
-    (
-        "reconnect-storm",
-        include_str!("../../scenarios/reconnect-storm.toml"),
-    ),
-    ("reference", include_str!("../../scenarios/reference.toml")),
-    (
-        "slow-reader",
-        include_str!("../../scenarios/slow-reader.toml"),
-    ),
-    ("soak", include_str!("../../scenarios/soak.toml")),
-    ("storm", include_str!("../../scenarios/storm.toml")),
+pub const ALL: &[(&str, &str)] = shipped![
+    "echo",
+    "graceful-shutdown",
+    "heartbeat",
+    "heartbeat-activity",
+    "heartbeat-contract",
+    "heartbeat-stall",
+    "proxy-idle",
+    "push",
+    "ramp",
+    "reconnect-storm",
+    "reference",
+    "slow-reader",
+    "soak",
+    "storm",
 ];
 
 /// The text of the shipped scenario of this name.

@@ -48,7 +48,7 @@ pub(super) fn check(
         let needs = promise.kind.rule().needs.iter();
         let lacking = needs.filter(|need| !need.is_met(promise, cohort, around));
         if let Some((what, hint)) = lacking.map(|need| need.in_words()).next() {
-            check.problem_with_hint(&written.key(key), place, what, hint);
+            check.problem(&written.key(key), place, what, hint);
         }
     }
     contradictions(check, written, given, cohort);
@@ -59,7 +59,7 @@ pub(super) fn check(
         let place = from.map_or(written.place, |from| &from.place);
         let what = "is \"fault\", and there is none: of the cohort, on the path, or of the target";
         let hint = "use `from = \"open\"`, or give the cohort a `fault`";
-        check.problem_with_hint(&written.key("from"), place, what, hint);
+        check.problem(&written.key("from"), place, what, hint);
     }
     if contract.from == Origin::Ping && sees_no_ping(cohort) {
         let (key, from) = match (&written.table.from, &written.table.preset) {
@@ -69,7 +69,7 @@ pub(super) fn check(
         };
         let what = "counts from a ping, and these clients see none: they do not read";
         let hint = "use `closed_between` with `from = \"last_byte\"`, or `reaped_between`";
-        check.problem_with_hint(&written.key(key), from, what, hint);
+        check.problem(&written.key(key), from, what, hint);
     }
 }
 
@@ -86,7 +86,7 @@ fn detection(check: &mut Check<'_>, written: &Written<'_>, given: &[Placed], hap
     if let Some(one) = detected.filter(|_| happens && written.table.from.is_none()) {
         let what = "counts from the 101 where no `from` is given, and the fault comes later";
         let hint = "write `from = \"fault\"`, or `from = \"open\"` where that is meant";
-        check.problem_with_hint(&written.key(one.key), &one.place, what, hint);
+        check.problem(&written.key(one.key), &one.place, what, hint);
     }
 }
 
@@ -190,7 +190,7 @@ fn contradictions(check: &mut Check<'_>, written: &Written<'_>, given: &[Placed]
             let other = written.key(rival.key);
             let what = format_args!("cannot be kept together with `{other}`");
             let hint = "leave out one of them, or use two cohorts";
-            check.problem_with_hint(&written.key(one.key), &one.place, what, hint);
+            check.problem(&written.key(one.key), &one.place, what, hint);
         }
     }
 }

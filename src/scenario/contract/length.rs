@@ -43,7 +43,7 @@ pub(super) fn check(
     else {
         let what = "needs connections that stay, and `load.stages` and `load.arrivals` close them as planned";
         let hint = "use `connections`, `ramp_up` and `duration` in `[load]`";
-        return check.problem_with_hint(&key, &promise.place, what, hint);
+        return check.problem(&key, &promise.place, what, hint);
     };
     if longest > *warm_up + *duration {
         let what = format_args!(
@@ -51,7 +51,7 @@ pub(super) fn check(
             whole_seconds(longest),
             format_duration(*warm_up + *duration)
         );
-        check.problem_with_hint(&key, &promise.place, what, long_enough(longest - *warm_up));
+        check.problem(&key, &promise.place, what, long_enough(longest - *warm_up));
     }
 }
 

@@ -9,7 +9,7 @@ use super::promise::PromiseKind;
 use super::resolve::Written;
 use super::table::TCP_END_WITHIN;
 use crate::scenario::preset::{self, Expanded, PresetError, Setting};
-use crate::scenario::reading::{At, Check, words};
+use crate::scenario::reading::{At, Check, hints};
 
 impl Written<'_> {
     /// Expands the preset of this name.
@@ -55,9 +55,9 @@ impl Written<'_> {
                 let what = format_args!("is no preset: `{}`", name.value);
                 let hint = match nearest {
                     Some(nearest) => format!("did you mean `{nearest}`?"),
-                    None => format!("use {}", words::one_of(preset::names())),
+                    None => format!("use {}", hints::one_of(preset::names())),
                 };
-                check.problem_with_hint(&self.key("preset"), &name.place, what, hint);
+                check.problem(&self.key("preset"), &name.place, what, hint);
             }
             PresetError::UnknownSetting {
                 name: setting,
@@ -67,11 +67,11 @@ impl Written<'_> {
                 let near = known.iter().copied();
                 let promises = PromiseKind::VARIANTS.iter().map(|kind| kind.key());
                 let near = near.chain(promises).chain(["from", TCP_END_WITHIN]);
-                let hint = match words::nearest(&setting, near) {
+                let hint = match hints::nearest(&setting, near) {
                     Some(nearest) => format!("did you mean `{nearest}`?"),
-                    None => format!("use {}", words::one_of(known)),
+                    None => format!("use {}", hints::one_of(known)),
                 };
-                check.problem_with_hint(&self.key(&setting), place(&setting), what, hint);
+                check.problem(&self.key(&setting), place(&setting), what, hint);
                 return Some(setting);
             }
             PresetError::Missing {
@@ -82,7 +82,7 @@ impl Written<'_> {
                 check.missing(self.place, &self.key(setting), &hint);
             }
             PresetError::Invalid { name: setting, why } => {
-                check.problem(&self.key(setting), place(setting), why);
+                check.problem(&self.key(setting), place(setting), why, None);
             }
         }
         None

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::judgeable::{self, Around};
 use super::promise::{Need, Promise, PromiseKind};
-use super::table::{BackTable, ContractTable, Given, TCP_END_WITHIN};
+use super::table::{ContractTable, TCP_END_WITHIN, Value};
 use super::value::{Back, Between, Promised};
 use super::{Contract, Origin, length};
 use crate::scenario::Cohort;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::preset::Expanded;
-use crate::scenario::reading::{At, Check, Place, Switch};
+use crate::scenario::reading::{At, Check, Given as _, Place, Switch};
 use crate::scenario::root::File;
 
 /// A contract as it is written in the file.
@@ -132,9 +132,8 @@ impl Written<'_> {
         let before = check.problems.len();
         let mut own = Vec::new();
         for (kind, given) in &self.table.promises {
-            self.meant(check, kind.key(), given);
             own.push(Placed {
-                promise: kind.of(given.value.promised()),
+                promise: kind.of(self.promised(check, kind.key(), given)),
                 key: kind.key(),
                 place: given.place.clone(),
             });
@@ -147,7 +146,7 @@ impl Written<'_> {
                     self.key(kind.key())
                 );
                 let key = self.key(TCP_END_WITHIN);
-                check.problem_with_hint(&key, place, what, "leave out one of them");
+                check.problem(&key, place, what, "leave out one of them");
             }
             let (lo, hi) = (Duration::ZERO, value.0);
             own.push(Placed {
@@ -159,75 +158,55 @@ impl Written<'_> {
         (check.problems.len() == before).then_some(own)
     }
 
-    /// Notes a value that has the right form but makes no sense.
-    fn meant(&self, check: &mut Check<'_>, key: &str, given: &At<Given>) {
+    /// The promised value. Notes one that has the right form but makes no sense.
+    fn promised(&self, check: &mut Check<'_>, key: &str, given: &At<Value>) -> Promised {
         let (name, place) = (self.key(key), &given.place);
         match &given.value {
-            Given::True(false) => {
-                let hint = "leave it out where nothing is promised";
-                check.problem_with_hint(&name, place, "can only be `true`", hint);
+            Value::Plain(value) => value.clone(),
+            Value::True(is_true) => {
+                if !is_true {
+                    let hint = "leave it out where nothing is promised";
+                    check.problem(&name, place, "can only be `true`", hint);
+                }
+                Promised::True
             }
-            Given::Codes(codes) => {
+            Value::Codes(codes) => {
                 let codes = codes.each_in(place);
                 if codes.is_empty() {
                     check.empty(place, &name, "write `code = 1011`");
                 }
-                for (place, code) in codes {
-                    if matches!(code.0, 1006 | 1015) {
-                        let what = "is a code that is never on the wire (RFC 6455 section 7.4.1)";
-                        let hint =
-                            "an end without a Close frame is `ends_with = [\"fin\", \"rst\"]`";
-                        check.problem_with_hint(&name, place, what, hint);
-                    }
+                for (place, _) in codes
+                    .iter()
+                    .filter(|(_, code)| matches!(code.0, 1006 | 1015))
+                {
+                    let what = "is a code that is never on the wire (RFC 6455 section 7.4.1)";
+                    let hint = "an end without a Close frame is `ends_with = [\"fin\", \"rst\"]`";
+                    check.problem(&name, place, what, hint);
                 }
+                Promised::Codes(codes.iter().map(|(_, code)| code.0 as u16).collect())
             }
-            Given::Ends(ends) if ends.each_in(place).is_empty() => {
-                check.empty(place, &name, "write `ends_with = \"close_frame\"`");
+            Value::Ends(ends) => {
+                let ends = ends.each_in(place);
+                if ends.is_empty() {
+                    check.empty(place, &name, "write `ends_with = \"close_frame\"`");
+                }
+                Promised::Ends(ends.iter().map(|(_, end)| **end).collect())
             }
-            Given::Back(BackTable { p50, p90, p99, all }) => {
-                let given: Vec<_> = [p50, p90, p99, all].into_iter().flatten().collect();
+            Value::Back(keys) => {
+                let keys = [&keys.p50, &keys.p90, &keys.p99, &keys.all];
+                let given: Vec<_> = keys.into_iter().flatten().collect();
                 if given.is_empty() {
                     check.empty(place, &name, "write { p50 = \"1s\", all = \"10s\" }");
                 }
                 for pair in given.windows(2) {
                     if pair[1].value.0 < pair[0].value.0 {
                         let what = "has a larger part that is back sooner than a smaller one";
-                        check.problem(&name, &pair[1].place, what);
+                        check.problem(&name, &pair[1].place, what, None);
                     }
                 }
+                let [p50, p90, p99, all] = keys.map(|key| key.value());
+                Promised::Back(Back { p50, p90, p99, all })
             }
-            _ => {}
-        }
-    }
-}
-
-impl Given {
-    fn promised(&self) -> Promised {
-        let time = |key: &Option<At<crate::scenario::reading::Time>>| {
-            key.as_ref().map(|time| time.value.0)
-        };
-        let nowhere = Place::Nowhere;
-        match self {
-            Self::Count(most) => Promised::Count(*most),
-            Self::Time(time) => Promised::Time(time.0),
-            Self::Window(window) => Promised::Window(*window),
-            Self::Codes(codes) => {
-                let codes = codes.each_in(&nowhere).into_iter();
-                Promised::Codes(codes.map(|(_, code)| code.0 as u16).collect())
-            }
-            Self::Ends(ends) => {
-                let ends = ends.each_in(&nowhere).into_iter();
-                Promised::Ends(ends.map(|(_, end)| *end).collect())
-            }
-            Self::Fraction(most) => Promised::Fraction(*most),
-            Self::True(_) => Promised::True,
-            Self::Back(back) => Promised::Back(Back {
-                p50: time(&back.p50),
-                p90: time(&back.p90),
-                p99: time(&back.p99),
-                all: time(&back.all),
-            }),
-            Self::Size(most) => Promised::Size(*most),
         }
     }
 }

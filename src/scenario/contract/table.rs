@@ -10,12 +10,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use strum::VariantArray as _;
 
+use super::Origin;
 use super::promise::{Form, PromiseKind};
-use super::value::End;
-use super::{Between, Origin};
+use super::value::{End, Promised};
 use crate::scenario::preset::Setting;
 use crate::scenario::reading::{
-    At, Fraction, Key, Several, Switched, Text as _, Time, Whole, Window, keys,
+    At, Fraction, Key, OneOrMany, Switched, Text as _, Time, Whole, Window, keys,
 };
 use crate::units::ByteSize;
 
@@ -28,7 +28,7 @@ pub(in crate::scenario) struct ContractTable {
     /// The server whose settings determine its promises. The other keys of the contract override these promises.
     pub(super) preset: Key<String>,
     pub(super) from: Key<Origin>,
-    pub(super) promises: BTreeMap<PromiseKind, At<Given>>,
+    pub(super) promises: BTreeMap<PromiseKind, At<Value>>,
     pub(super) tcp_end_within: Key<Time>,
     /// The settings of the preset.
     pub(super) settings: BTreeMap<String, At<Setting>>,
@@ -36,16 +36,12 @@ pub(in crate::scenario) struct ContractTable {
 
 /// A promised value as it was written. Where more than its form must be checked, it keeps the places of its parts.
 #[derive(Debug, Clone)]
-pub(super) enum Given {
-    Count(u64),
-    Time(Time),
-    Window(Between),
-    Codes(Several<Whole<1000, 4999>>),
-    Ends(Several<End>),
-    Fraction(f64),
+pub(super) enum Value {
+    Plain(Promised),
+    Codes(Codes),
+    Ends(OneOrMany<End>),
     True(bool),
     Back(BackTable),
-    Size(ByteSize),
 }
 
 keys! {
@@ -64,29 +60,29 @@ keys! {
 }
 
 type Count = Whole<0, { u32::MAX }>;
-type Codes = Several<Whole<1000, 4999>>;
+type Codes = OneOrMany<Whole<1000, 4999>>;
 
 impl Form {
     /// Reads the next value of a table.
-    fn read<'de, A: MapAccess<'de>>(self, map: &mut A) -> Result<At<Given>, A::Error> {
+    fn read<'de, A: MapAccess<'de>>(self, map: &mut A) -> Result<At<Value>, A::Error> {
         fn next<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
             map: &mut A,
-            given: fn(T) -> Given,
-        ) -> Result<At<Given>, A::Error> {
+            value_of: fn(T) -> Value,
+        ) -> Result<At<Value>, A::Error> {
             let At { value, place } = map.next_value::<At<T>>()?;
-            let value = given(value);
+            let value = value_of(value);
             Ok(At { value, place })
         }
         match self {
-            Self::Count => next(map, |count: Count| Given::Count(count.0.into())),
-            Self::Within | Self::AtLeast => next(map, Given::Time),
-            Self::Window => next(map, |window: Window| Given::Window(window.0)),
-            Self::Codes => next(map, Given::Codes),
-            Self::Ends => next(map, Given::Ends),
-            Self::Fraction => next(map, |part: Fraction| Given::Fraction(part.0)),
-            Self::True => next(map, Given::True),
-            Self::Back => next(map, Given::Back),
-            Self::Size => next(map, Given::Size),
+            Self::Count => next(map, |most: Count| Value::Plain(u64::from(most.0).into())),
+            Self::Within | Self::AtLeast => next(map, |time: Time| Value::Plain(time.0.into())),
+            Self::Window => next(map, |window: Window| Value::Plain(window.0.into())),
+            Self::Codes => next(map, Value::Codes),
+            Self::Ends => next(map, Value::Ends),
+            Self::Fraction => next(map, |most: Fraction| Value::Plain(most.0.into())),
+            Self::True => next(map, Value::True),
+            Self::Back => next(map, Value::Back),
+            Self::Size => next(map, |most: ByteSize| Value::Plain(most.into())),
         }
     }
 
@@ -96,7 +92,7 @@ impl Form {
             Self::Within | Self::AtLeast => generator.subschema_for::<Time>(),
             Self::Window => generator.subschema_for::<Window>(),
             Self::Codes => generator.subschema_for::<Codes>(),
-            Self::Ends => generator.subschema_for::<Several<End>>(),
+            Self::Ends => generator.subschema_for::<OneOrMany<End>>(),
             Self::Fraction => generator.subschema_for::<Fraction>(),
             Self::True => generator.subschema_for::<bool>(),
             Self::Back => generator.subschema_for::<BackTable>(),
@@ -133,8 +129,8 @@ impl<'de> Visitor<'de> for TableVisitor {
                 ("from", _) => table.from = Some(map.next_value()?),
                 (TCP_END_WITHIN, _) => table.tcp_end_within = Some(map.next_value()?),
                 (_, Ok(kind)) => {
-                    let given = kind.rule().form.read(&mut map)?;
-                    table.promises.insert(kind, given);
+                    let value = kind.rule().form.read(&mut map)?;
+                    table.promises.insert(kind, value);
                 }
                 (_, Err(_)) => {
                     table.settings.insert(key, map.next_value()?);

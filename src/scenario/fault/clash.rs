@@ -4,7 +4,7 @@ use std::mem::discriminant;
 
 use super::client::{Fault, FaultKind};
 use super::client_table::{FaultTable, KEY};
-use crate::scenario::reading::{Check, Key, Place, Several};
+use crate::scenario::reading::{Check, Key, OneOrMany, Place};
 use crate::scenario::{Cohort, Heartbeat, OnDead};
 
 /// Notes faults of which only one can happen.
@@ -18,7 +18,7 @@ pub(super) fn between(check: &mut Check<'_>, faults: &[Fault], places: &[&Place]
                 false => format!("cannot be both `{other}` and `{own}`"),
             };
             let hint = "leave out one of them, or use two cohorts";
-            check.problem_with_hint(KEY, place, what, hint);
+            check.problem(KEY, place, what, hint);
             continue;
         }
         let comes_after = |(at, rival): &(usize, &Fault)| {
@@ -34,7 +34,7 @@ pub(super) fn between(check: &mut Check<'_>, faults: &[Fault], places: &[&Place]
                 false => format!("cannot be `{own}` after `{other}`, which leaves nothing to do"),
             };
             let hint = format!("let `{own}` begin earlier than `{other}`, or use two cohorts");
-            check.problem_with_hint(KEY, place, what, hint);
+            check.problem(KEY, place, what, hint);
         }
     }
 }
@@ -92,14 +92,14 @@ fn ends(one: &FaultKind, other: &FaultKind) -> bool {
 /// would end the connection of a client that reads nothing.
 pub(in crate::scenario) fn with_cohort(
     check: &mut Check<'_>,
-    given: &Key<Several<FaultTable>>,
+    given: &Key<OneOrMany<FaultTable>>,
     cohort: &Cohort,
 ) {
     let Some(given) = given else {
         return;
     };
     let gives_up = |heartbeat: &Heartbeat| heartbeat.on_dead != OnDead::Keep;
-    for (fault, (place, _)) in cohort.faults.iter().zip(Several::each(given)) {
+    for (fault, (place, _)) in cohort.faults.iter().zip(OneOrMany::each(given)) {
         let name = fault.kind.name();
         let alone = matches!(
             fault.kind,
@@ -125,7 +125,7 @@ pub(in crate::scenario) fn with_cohort(
         ];
         for (_, why, hint) in clashes.into_iter().filter(|(clashes, ..)| *clashes) {
             let what = format_args!("cannot be `{name}` in a cohort {why}");
-            check.problem_with_hint(KEY, place, what, hint);
+            check.problem(KEY, place, what, hint);
         }
     }
 }

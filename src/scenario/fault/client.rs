@@ -8,7 +8,7 @@ use super::{alternatives, shown_after, shown_for};
 use crate::scenario::reading::words;
 use crate::units::format_duration;
 
-/// One deliberate fault of a client. Several faults of a cohort happen at the same time.
+/// One deliberate fault of a client. OneOrMany faults of a cohort happen at the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The kind of fault.

@@ -8,10 +8,10 @@ use strum::VariantArray as _;
 
 use super::Measured;
 use super::client::{Activity, Fault, FaultKind, FaultWord, Illegal, Sweep};
-use crate::scenario::reading::words::one_of;
+use crate::scenario::reading::hints::one_of;
 use crate::scenario::reading::{
-    At, Check, Given as _, Key, Place, Section, Several, Short, Time, TimeOrZero, Whole, given,
-    keys,
+    At, Check, Given as _, Key, OneOrMany, Place, Section, Shorthand, Time, TimeOrZero, Whole,
+    given, keys,
 };
 
 pub(super) const KEY: &str = "cohort.fault";
@@ -19,7 +19,7 @@ const MAX_FAULTS: usize = 16;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// One duration for all connections of a cohort, or several that they take in turn.
-type DelayOrSweep = Short<Time, SweepTable>;
+type DelayOrSweep = Shorthand<Time, SweepTable>;
 
 keys! {
     /// One thing that a client does wrong on purpose.
@@ -42,7 +42,7 @@ keys! {
         /// How long a client that does `vanish` is gone. Default: for good.
         r#for: Time,
         /// The codes that `close` sends, one or a list that connections take in turn; 0 is an empty Close. Default 1000.
-        code: Several<Whole<0, 4999>>,
+        code: OneOrMany<Whole<0, 4999>>,
     }
 }
 
@@ -88,16 +88,16 @@ impl FaultWord {
 /// Resolves the faults of one cohort; `None` if one is invalid. `measured` is `None` if the load is invalid.
 pub(in crate::scenario) fn faults(
     check: &mut Check<'_>,
-    given: &Key<Several<FaultTable>>,
+    given: &Key<OneOrMany<FaultTable>>,
     measured: Option<Measured>,
 ) -> Option<Vec<Fault>> {
     let Some(given) = given else {
         return Some(Vec::new());
     };
-    let tables = Several::each(given);
+    let tables = OneOrMany::each(given);
     if tables.len() > MAX_FAULTS {
         let what = format_args!("has more than {MAX_FAULTS} faults");
-        check.problem(KEY, &given.place, what);
+        check.problem(KEY, &given.place, what, None);
         return None;
     }
     let mut faults = Vec::new();
@@ -156,7 +156,7 @@ impl FaultTable {
             FaultWord::StopReading => FaultKind::StopReading,
             FaultWord::Trickle => match &self.every {
                 Some(At {
-                    value: Short::Table(_),
+                    value: Shorthand::Table(_),
                     ..
                 }) => {
                     let hint = "write `every = \"1s\"`";
@@ -211,7 +211,7 @@ impl FaultTable {
         words: &[T],
     ) -> Option<FaultKind> {
         let hint = format!("use {}", one_of(words.iter().map(|word| (*word).into())));
-        section.wrong("frame", &self.frame, what, hint.as_str());
+        section.wrong("frame", &self.frame, what, hint);
         None
     }
 
@@ -222,7 +222,7 @@ impl FaultTable {
             return FaultKind::Close { codes };
         };
         let mut codes = Vec::new();
-        for (place, code) in Several::each(given) {
+        for (place, code) in OneOrMany::each(given) {
             match code.0 as u16 {
                 0 => codes.push(None),
                 code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => codes.push(Some(code)),
@@ -249,8 +249,8 @@ fn sweep(section: &mut Section<'_, '_>, key: &str, given: &Key<DelayOrSweep>) ->
     let (place, keys) = match given {
         None => return Some(SECOND.into()),
         Some(At { value, place }) => match value {
-            Short::Value(time) => return Some(time.0.into()),
-            Short::Table(keys) => (place, keys),
+            Shorthand::Value(time) => return Some(time.0.into()),
+            Shorthand::Table(keys) => (place, keys),
         },
     };
     let (path, check) = (&section.key(key), &mut *section.check);

@@ -55,7 +55,7 @@ impl Measured {
                 format_duration(needed),
                 format_duration(self.length)
             );
-            check.problem_with_hint(key, place, what, long_enough(needed));
+            check.problem(key, place, what, long_enough(needed));
         }
     }
 

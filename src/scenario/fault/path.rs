@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{Measured, shown_after, shown_for};
 use crate::scenario::reading::{
-    At, Check, Given as _, Key, List, Place, Section, Several, Short, Time, TimeOrZero, given,
-    keys, words,
+    At, Check, Given as _, Key, List, OneOrMany, Place, Section, Shorthand, Time, TimeOrZero,
+    given, hints, keys, words,
 };
 use crate::units::{ByteSize, format_duration};
 
@@ -76,23 +76,23 @@ keys! {
     #[serde(expecting = "a table")]
     PathTable = "Path" {
         /// Bytes arrive later in both directions; "150ms" is the short form.
-        delay: Several<Short<Time, DelayTable>>,
+        delay: OneOrMany<Shorthand<Time, DelayTable>>,
         /// A random part of this time is added to each delay; alone, or beside the short form of `delay`.
         jitter: Time,
         /// Nothing is passed on in either direction until the freeze ends; then everything is.
-        freeze: Several<IncidentTable>,
+        freeze: OneOrMany<IncidentTable>,
         /// What is sent in one direction is thrown away.
-        drop: Several<IncidentTable>,
+        drop: OneOrMany<IncidentTable>,
         /// The relay ends one half of TCP (FIN), and goes on with the other.
-        half_close: Several<IncidentTable>,
+        half_close: OneOrMany<IncidentTable>,
         /// The relay resets both of its connections.
-        reset: Several<IncidentTable>,
+        reset: OneOrMany<IncidentTable>,
         /// The relay forgets both of its connections without sending anything, as a NAT does.
-        forget: Several<IncidentTable>,
+        forget: OneOrMany<IncidentTable>,
         /// The relay ends both connections in the middle of a frame from the server.
-        cut: Several<IncidentTable>,
+        cut: OneOrMany<IncidentTable>,
         /// At most this many bytes per second pass in each direction; "10KiB" is the short form.
-        throttle: Several<Short<ByteSize, ThrottleTable>>,
+        throttle: OneOrMany<Shorthand<ByteSize, ThrottleTable>>,
     }
 }
 
@@ -167,7 +167,7 @@ pub(in crate::scenario) fn resolve(
     }
     if found.len() > MAX_FAULTS {
         let what = format_args!("has more than {MAX_FAULTS} faults");
-        check.problem("path", place, what);
+        check.problem("path", place, what, None);
         return None;
     }
     found.sort_by_key(|(place, _)| place.span().map(|span| span.start));
@@ -197,7 +197,7 @@ fn clashes(check: &mut Check<'_>, found: &[(&Place, PathFault)]) {
             let (own, other) = (one.kind.key(), rival.kind.key());
             let what = format_args!("strikes at the same time as `path.{other}`, and only one can");
             let hint = "leave out one of them, or give it another `after`";
-            check.problem_with_hint(&format!("path.{own}"), place, what, hint);
+            check.problem(&format!("path.{own}"), place, what, hint);
         }
     }
 }
@@ -244,22 +244,23 @@ impl<'r> Reader<'_, '_, 'r> {
                 return self.keep(place, delay(Duration::ZERO, jitter), None);
             }
             (Some(At { value, place }), _) => {
-                if let Several::One(Short::Value(by)) = value {
+                if let OneOrMany::One(Shorthand::Value(by)) = value {
                     return self.keep(place, delay(by.0, jitter), None);
                 }
             }
         }
         let because = "can stand only beside a `delay` of one duration";
         let hint = "write it into the table: { by = \"150ms\", jitter = \"20ms\" }";
-        let given = [("path.jitter", keys.jitter.place())];
-        self.check.excluded(&given, because, hint);
-        for (place, one) in keys.delay.iter().flat_map(Several::each) {
+        if let Some(place) = keys.jitter.place() {
+            self.check.problem("path.jitter", place, because, hint);
+        }
+        for (place, one) in keys.delay.iter().flat_map(OneOrMany::each) {
             let table = match one {
-                Short::Value(by) => {
+                Shorthand::Value(by) => {
                     self.keep(place, delay(by.0, Duration::ZERO), None);
                     continue;
                 }
-                Short::Table(table) => table,
+                Shorthand::Table(table) => table,
             };
             self.starts_in_time("delay", &table.after);
             let (by, jitter) = (table.by.value_or(Duration::ZERO), table.jitter().0);
@@ -273,10 +274,10 @@ impl<'r> Reader<'_, '_, 'r> {
     }
 
     fn throttles(&mut self, keys: &'r PathTable) {
-        for (place, one) in keys.throttle.iter().flat_map(Several::each) {
+        for (place, one) in keys.throttle.iter().flat_map(OneOrMany::each) {
             let (rate, given, when) = match one {
-                Short::Value(rate) => (Some(*rate), place, None),
-                Short::Table(table) => {
+                Shorthand::Value(rate) => (Some(*rate), place, None),
+                Shorthand::Table(table) => {
                     self.starts_in_time("throttle", &table.after);
                     let given = table.rate.place().unwrap_or(place);
                     (table.rate.value(), given, when!(table))
@@ -290,7 +291,7 @@ impl<'r> Reader<'_, '_, 'r> {
                 Some(ByteSize(0)) => {
                     let (key, what) = ("path.throttle", "is not above zero");
                     let hint = "use `freeze` where nothing shall pass";
-                    self.check.problem_with_hint(key, given, what, hint);
+                    self.check.problem(key, given, what, hint);
                 }
                 Some(rate) => self.keep(place, PathFaultKind::Throttle(rate), when),
             }
@@ -308,7 +309,7 @@ impl<'r> Reader<'_, '_, 'r> {
             (Kind::Both(Forget), false, &keys.forget),
             (Kind::Both(Cut), false, &keys.cut),
         ] {
-            for (place, keys) in given.iter().flat_map(Several::each) {
+            for (place, keys) in given.iter().flat_map(OneOrMany::each) {
                 self.starts_in_time(kind.key(), &keys.after);
                 let path = &format!("path.{}", kind.key());
                 let check = &mut *self.check;
@@ -357,8 +358,8 @@ impl<'r> Reader<'_, '_, 'r> {
         for name in names {
             if !self.cohorts.contains(&name.value.as_str()) {
                 let what = format_args!("names no cohort: `{}`", name.value);
-                let hint = words::meant(&name.value, self.cohorts);
-                self.check.problem_with_hint(key, &name.place, what, hint);
+                let hint = hints::meant(&name.value, self.cohorts);
+                self.check.problem(key, &name.place, what, hint);
             }
         }
         names.iter().map(|name| name.value.clone()).collect()

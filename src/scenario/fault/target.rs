@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Measured, shown_after, shown_for};
 use crate::scenario::reading::{
-    Given as _, Section, Several, Time, TimeOrZero, Whole, given, keys, words,
+    Given as _, OneOrMany, Section, Time, TimeOrZero, Whole, given, keys, words,
 };
 use crate::scenario::section::{TargetTable, TargetUrl};
 use crate::units::format_duration;
@@ -71,7 +71,7 @@ pub(in crate::scenario) fn resolve(
     measured: Option<Measured>,
 ) -> Vec<TargetFault> {
     const KEY: &str = "fault";
-    let given = target.fault.iter().flat_map(Several::each);
+    let given = target.fault.iter().flat_map(OneOrMany::each);
     let given: Vec<_> = given.collect();
     if given.len() > MAX_FAULTS {
         let what = format_args!("are more than {MAX_FAULTS}");

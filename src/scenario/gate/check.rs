@@ -9,7 +9,7 @@ use super::stat::{fits, stat, unfit};
 use super::subject::{Selector, Subject};
 use super::value::{Unit, unit_of};
 use crate::metric::{self, Kind};
-use crate::scenario::reading::words;
+use crate::scenario::reading::hints;
 
 /// Why a text is not a gate, and the range of bytes at fault.
 #[derive(Debug, PartialEq, Eq)]
@@ -140,7 +140,7 @@ fn selector(pieces: &SelectorPieces<'_>, names: &Names<'_>) -> Result<(Selector,
 fn unknown(metric: &Piece<'_>, messages: &[&str]) -> GateError {
     let error = GateError::new(metric, format!("`{}` is not a metric", metric.text));
     let all = metric::names(messages);
-    let nearest = words::nearest(metric.text, all.iter().map(String::as_str));
+    let nearest = hints::nearest(metric.text, all.iter().map(String::as_str));
     let group = metric.text.split('.').next().unwrap_or_default();
     let related: Vec<&str> = all
         .iter()
@@ -154,7 +154,7 @@ fn unknown(metric: &Piece<'_>, messages: &[&str]) -> GateError {
             error.hint("this scenario has no `[[message]]`")
         }
         (None, _) if !related.is_empty() => {
-            error.hint(format!("there is {}", words::one_of(related)))
+            error.hint(format!("there is {}", hints::one_of(related)))
         }
         _ => error.hint(
             "use a metric such as `latency.<message>`, `heartbeat.rtt` or `connections.dead`",
@@ -170,7 +170,7 @@ fn cohort(metric: &Piece<'_>, value: &Piece<'_>, names: &Names<'_>) -> Result<St
     if names.cohorts.iter().any(|group| group.name == value.text) {
         return Ok(value.text.to_owned());
     }
-    let there = words::one_of(names.cohorts.iter().map(|group| group.name));
+    let there = hints::one_of(names.cohorts.iter().map(|group| group.name));
     let what = format!("there is no cohort `{}`", value.text);
     Err(GateError::new(value, what).hint(format!("there is {there}")))
 }

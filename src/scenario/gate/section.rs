@@ -69,7 +69,7 @@ fn list(
 ) -> Vec<Gate> {
     if let Some(list) = list.as_ref().filter(|list| list.value.0.len() > MAX_GATES) {
         let what = format_args!("has more than {MAX_GATES} gates");
-        check.problem(key, &list.place, what);
+        check.problem(key, &list.place, what, None);
         return Vec::new();
     }
     let texts = list.items().iter();
@@ -88,7 +88,7 @@ fn read(check: &mut Check<'_>, key: &str, text: &At<String>, names: &Names<'_>) 
         _ => "this gate".to_owned(),
     };
     let what = format_args!("cannot take {gate}: {}", error.what);
-    check.note(key, &place, what, error.hint.as_deref());
+    check.problem(key, &place, what, error.hint);
     None
 }
 

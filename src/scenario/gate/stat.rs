@@ -4,7 +4,7 @@ use super::check::GateError;
 use super::grammar::Piece;
 use super::subject::Stat;
 use crate::metric::Kind;
-use crate::scenario::reading::words;
+use crate::scenario::reading::hints;
 
 /// Reads a statistic, except `ratio`, which has its own rule in the grammar.
 pub(super) fn stat(word: &Piece<'_>) -> Result<Stat, GateError> {
@@ -26,13 +26,13 @@ pub(super) fn stat(word: &Piece<'_>) -> Result<Stat, GateError> {
         _ => percentile(),
     };
     known.ok_or_else(|| {
-        let hint = match (word.text, words::nearest(word.text, NAMES)) {
+        let hint = match (word.text, hints::nearest(word.text, NAMES)) {
             ("avg" | "average", _) => "did you mean `mean`?".to_owned(),
             ("med" | "median", _) => "did you mean `p50`?".to_owned(),
             ("p100", _) => "did you mean `max`?".to_owned(),
             ("p0", _) => "did you mean `min`?".to_owned(),
             (_, Some(nearest)) => format!("did you mean `{nearest}`?"),
-            _ => format!("use `p50` to `p99.99`, {}", words::one_of(NAMES)),
+            _ => format!("use `p50` to `p99.99`, {}", hints::one_of(NAMES)),
         };
         GateError::new(word, format!("`{}` is not a statistic", word.text)).hint(hint)
     })

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::table::{self, Default, EARLY, LATE, MAX_COUNT, Preset, Values};
-use crate::scenario::reading::words::nearest;
+use crate::scenario::reading::hints::nearest;
 use crate::scenario::{Between, Origin, Promise, PromiseKind};
 use crate::units::format_duration;
 

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use super::table::{self, Default, EARLY, LATE, Preset};
 use super::{Expanded, PresetError, Setting, expand, names};
-use crate::scenario::{
-    Between, End, Origin, Outside, Overrides, PromiseKind, Promised, Source, parse,
-};
+use crate::scenario::parse::parse_alone;
+use crate::scenario::{Between, End, Origin, Overrides, PromiseKind, Promised};
 use crate::units::{format_duration, parse_duration};
 
 /// Reads settings such as `interval 20s, pings 2`.
@@ -164,12 +163,7 @@ fn check(preset: &Preset, seconds: u64) -> Result<(), String> {
          [[cohort]]\nname = \"silent\"\nconnections = 1\nfault = {{ kind = \"no_pong\" }}\ncontract = {{ {} }}",
         contract.join(", ")
     );
-    let name = "x".into();
-    let outside = Outside {
-        env: &|_| None,
-        read: &|_| unreachable!("no file is named"),
-    };
-    let parsed = parse(&Source { name, text }, &Overrides::default(), &outside);
+    let parsed = parse_alone(&text, &Overrides::default());
     parsed.map(|_| ()).map_err(|problems| problems.to_string())
 }
 

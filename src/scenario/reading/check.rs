@@ -5,10 +5,10 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use super::document::Hole;
+use super::hints;
 use super::place::{At, Place};
 use super::problem::{Problem, Problems};
 use super::source::{Outside, Source};
-use super::words;
 use crate::scenario::secrets::Secrets;
 
 pub(in crate::scenario) struct Check<'a> {
@@ -20,35 +20,41 @@ pub(in crate::scenario) struct Check<'a> {
     pub(in crate::scenario) secrets: Secrets,
 }
 
+/// What to do about a problem, if something can be done.
+pub(in crate::scenario) trait Hint {
+    /// The text.
+    fn hint(self) -> Option<String>;
+}
+
+impl Hint for &str {
+    fn hint(self) -> Option<String> {
+        Some(self.to_owned())
+    }
+}
+
+impl Hint for String {
+    fn hint(self) -> Option<String> {
+        Some(self)
+    }
+}
+
+impl Hint for Option<String> {
+    fn hint(self) -> Option<String> {
+        self
+    }
+}
+
 impl Check<'_> {
-    /// Notes a problem.
-    pub(in crate::scenario) fn problem(&mut self, key: &str, place: &Place, what: impl Display) {
-        self.problems.push(Problem::new(key, place, what));
-    }
-
     /// Notes a problem, with a hint if there is one.
-    pub(in crate::scenario) fn note<'h>(
+    pub(in crate::scenario) fn problem(
         &mut self,
         key: &str,
         place: &Place,
         what: impl Display,
-        hint: impl Into<Option<&'h str>>,
+        hint: impl Hint,
     ) {
         let mut problem = Problem::new(key, place, what);
-        problem.hint = hint.into().map(str::to_owned);
-        self.problems.push(problem);
-    }
-
-    /// Notes a problem with a hint.
-    pub(in crate::scenario) fn problem_with_hint(
-        &mut self,
-        key: &str,
-        place: &Place,
-        what: impl Display,
-        hint: impl Into<String>,
-    ) {
-        let mut problem = Problem::new(key, place, what);
-        problem.hint = Some(hint.into());
+        problem.hint = hint.hint();
         self.problems.push(problem);
     }
 
@@ -61,14 +67,14 @@ impl Check<'_> {
     pub(in crate::scenario) fn missing_any(&mut self, table: &Place, keys: &[&str], hint: &str) {
         let explained = |key: &&str| self.holes.iter().any(|hole| hole.explains(table, key));
         if !keys.iter().any(explained) {
-            self.problem_with_hint(keys[0], table, "is missing", hint);
+            self.problem(keys[0], table, "is missing", hint);
         }
     }
 
     /// Notes that a table or list is empty, unless something wrong was removed from it.
     pub(in crate::scenario) fn empty(&mut self, whole: &Place, key: &str, hint: &str) {
         if !self.has_hole(whole) {
-            self.problem_with_hint(key, whole, "is empty", hint);
+            self.problem(key, whole, "is empty", hint);
         }
     }
 
@@ -82,7 +88,7 @@ impl Check<'_> {
         let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if !(1..=64).contains(&name.value.len()) || !name.value.chars().all(legal) {
             let hint = "use 1 to 64 letters, digits, `-` and `_`";
-            self.problem_with_hint(key, &name.place, "is not a name", hint);
+            self.problem(key, &name.place, "is not a name", hint);
         }
     }
 
@@ -95,7 +101,7 @@ impl Check<'_> {
             out.push_str(&rest[..start]);
             let after = &rest[start + 2..];
             let Some((name, tail)) = after.split_once('}') else {
-                self.problem_with_hint(
+                self.problem(
                     key,
                     &text.place,
                     "has a `${` without its `}`",
@@ -120,11 +126,11 @@ impl Check<'_> {
         if is_variable(name) {
             let what = format_args!("needs the environment variable `{name}`, which is not set");
             let hint = format!("run with `{name}=… wsbench …`");
-            self.problem_with_hint(key, &text.place, what, hint);
+            self.problem(key, &text.place, what, hint);
         } else {
             let what = format_args!("names no environment variable: `${{{name}}}`");
             let hint = "use letters, digits and `_`";
-            self.problem_with_hint(key, &text.place, what, hint);
+            self.problem(key, &text.place, what, hint);
         }
     }
 
@@ -141,29 +147,15 @@ impl Check<'_> {
         );
         match (self.outside.read)(&found) {
             Ok(bytes) if bytes.len() as u64 > Outside::MAX_FILE => {
-                self.problem(key, &path.place, "is longer than 16 MiB");
+                self.problem(key, &path.place, "is longer than 16 MiB", None);
                 None
             }
             Ok(bytes) => Some((found, bytes)),
             Err(error) => {
                 let what = format_args!("cannot be read: {error}");
                 let hint = "the path is relative to the scenario file";
-                self.problem_with_hint(key, &path.place, what, hint);
+                self.problem(key, &path.place, what, hint);
                 None
-            }
-        }
-    }
-
-    /// Notes each of these keys that was given, with `because` as the reason against it.
-    pub(in crate::scenario) fn excluded(
-        &mut self,
-        given: &[(&str, Option<&Place>)],
-        because: &str,
-        hint: &str,
-    ) {
-        for (key, place) in given {
-            if let Some(place) = place {
-                self.problem_with_hint(key, place, because, hint);
             }
         }
     }
@@ -177,8 +169,8 @@ impl Check<'_> {
         let mut seen = std::collections::HashSet::new();
         for name in names {
             if !seen.insert(&name.value) {
-                let what = format_args!("is given twice: {}", words::one_of([name.value.as_str()]));
-                self.problem(key, &name.place, what);
+                let what = format_args!("is given twice: {}", hints::one_of([name.value.as_str()]));
+                self.problem(key, &name.place, what, None);
             }
         }
     }

@@ -8,10 +8,10 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
+use super::hints;
 use super::place::Place;
 use super::problem::{Problem, Problems};
 use super::schema::{Known, join};
-use super::words;
 use crate::scenario::root::File;
 
 /// The part of a file that could be read.
@@ -158,7 +158,7 @@ impl Sieve<'_> {
             DeValue::String(word) => {
                 let legal = self.known.words(schema);
                 if !legal.is_empty() && !legal.contains(&word.as_ref()) {
-                    let mut forms = words::one_of(legal.iter().copied());
+                    let mut forms = hints::one_of(legal.iter().copied());
                     if self.known.keys(schema).is_some() {
                         forms.push_str(" or a table");
                     }
@@ -167,9 +167,9 @@ impl Sieve<'_> {
                         &Place::Text(span),
                         format_args!("cannot be `{word}`; it is {forms}"),
                     );
-                    let near = words::nearest(word, legal);
+                    let near = hints::nearest(word, legal);
                     let near = near.map(|nearest| format!("did you mean `{nearest}`?"));
-                    problem.hint = near.or_else(|| words::foreign(word).map(str::to_owned));
+                    problem.hint = near.or_else(|| hints::foreign(word).map(str::to_owned));
                     self.problems.push(problem);
                     return true;
                 }
@@ -193,7 +193,7 @@ impl Sieve<'_> {
             &Place::Text(key.span()),
             "is not a known key",
         );
-        let near = words::nearest(name, known.clone()).map(str::to_owned);
+        let near = hints::nearest(name, known.clone()).map(str::to_owned);
         let elsewhere = || {
             self.known
                 .elsewhere(name)
@@ -202,19 +202,19 @@ impl Sieve<'_> {
         };
         let is_near = near.is_some();
         let meant = near.map(|near| join(path, &near)).or_else(elsewhere);
-        problem.hint = Some(match (words::foreign(name), &meant) {
+        problem.hint = Some(match (hints::foreign(name), &meant) {
             (Some(hint), _) => hint.to_owned(),
             (None, _) if has_settings && !is_near => {
                 "a setting of the server needs its `preset` beside it".to_owned()
             }
             (None, _) if path == "path" && !is_near => {
-                let keys = words::one_of(known);
+                let keys = hints::one_of(known);
                 format!(
                     "a fault of the path is a key, as in `reset = {{ after = \"3s\" }}`; use {keys}"
                 )
             }
             (None, Some(meant)) => format!("did you mean `{meant}`?"),
-            (None, None) => format!("use {}", words::one_of(known)),
+            (None, None) => format!("use {}", hints::one_of(known)),
         });
         self.problems.push(problem);
         meant.unwrap_or_else(|| join(path, name))

@@ -3,7 +3,9 @@
 
 mod check;
 mod document;
+pub(super) mod hints;
 mod keys;
+mod mask;
 mod place;
 mod problem;
 mod schema;
@@ -11,11 +13,10 @@ mod section;
 mod source;
 mod text;
 mod union;
-mod veil;
-pub(super) mod words;
 
 pub(super) use check::Check;
 pub(super) use document::{Document, read};
+pub(crate) use hints::nearest;
 pub(super) use keys::{Merge, add_default, given, keys, words};
 pub(super) use place::{At, Given, Key, Place};
 pub use problem::{Problem, Problems};
@@ -23,5 +24,4 @@ pub use schema::schema;
 pub(super) use section::Section;
 pub use source::{Outside, Source};
 pub(super) use text::{Fraction, Text, Time, TimeOrZero, Whole, Window};
-pub(super) use union::{Items, List, Several, Short, Switch, Switched};
-pub(crate) use words::nearest;
+pub(super) use union::{Items, List, OneOrMany, Shorthand, Switch, Switched};

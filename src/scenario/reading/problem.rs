@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use super::mask::masked;
 use super::place::Place;
 use super::source::Source;
-use super::veil::veiled;
 
 /// One problem of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl Problems {
         let title = Level::ERROR.primary_title(&problem.message);
         let main = match &problem.place {
             Place::Text(span) => title.element(
-                Snippet::source(veiled(&self.source.text))
+                Snippet::source(masked(&self.source.text))
                     .path(&self.source.name)
                     .annotation(AnnotationKind::Primary.span(first_line(&self.source.text, span))),
             ),

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::check::Check;
+use super::check::{Check, Hint};
 use super::place::{At, Given as _, Key, Place};
 use super::schema::join;
 
@@ -21,26 +21,26 @@ impl Section<'_, '_> {
     }
 
     /// Notes what is wrong with a key; if the key was left out, shows the place of the table.
-    pub(in crate::scenario) fn wrong<'h, T>(
+    pub(in crate::scenario) fn wrong<T>(
         &mut self,
         key: &str,
         given: &Key<T>,
         what: impl Display,
-        hint: impl Into<Option<&'h str>>,
+        hint: impl Hint,
     ) {
         let place = given.place().unwrap_or(self.place);
-        self.check.note(&self.key(key), place, what, hint);
+        self.check.problem(&self.key(key), place, what, hint);
     }
 
     /// Notes what is wrong with a part of the value of a key.
-    pub(in crate::scenario) fn wrong_at<'h>(
+    pub(in crate::scenario) fn wrong_at(
         &mut self,
         key: &str,
         place: &Place,
         what: impl Display,
-        hint: impl Into<Option<&'h str>>,
+        hint: impl Hint,
     ) {
-        self.check.note(&self.key(key), place, what, hint);
+        self.check.problem(&self.key(key), place, what, hint);
     }
 
     /// Replaces each `${NAME}` in a text from the environment.
@@ -49,12 +49,8 @@ impl Section<'_, '_> {
     }
 
     /// Notes what is wrong with the table as a whole.
-    pub(in crate::scenario) fn wrong_whole<'h>(
-        &mut self,
-        what: impl Display,
-        hint: impl Into<Option<&'h str>>,
-    ) {
-        self.check.note(self.path, self.place, what, hint);
+    pub(in crate::scenario) fn wrong_whole(&mut self, what: impl Display, hint: impl Hint) {
+        self.check.problem(self.path, self.place, what, hint);
     }
 
     /// Notes that the first of these keys is missing, unless one of them was given with a wrong value.
@@ -94,7 +90,7 @@ impl Section<'_, '_> {
     ) {
         for (key, place) in given {
             if let Some(place) = place {
-                self.check.note(&self.key(key), place, because, hint);
+                self.check.problem(&self.key(key), place, because, hint);
             }
         }
     }

@@ -160,12 +160,12 @@ macro_rules! hand_on {
 
 /// One value, or a list of several.
 #[derive(Debug, Clone)]
-pub(in crate::scenario) enum Several<T> {
+pub(in crate::scenario) enum OneOrMany<T> {
     One(T),
     Many(Vec<At<T>>),
 }
 
-impl<T> Several<T> {
+impl<T> OneOrMany<T> {
     /// The values and their places, in order. A single value has the place of the whole.
     pub(in crate::scenario) fn each(whole: &At<Self>) -> Vec<(&Place, &T)> {
         whole.value.each_in(&whole.place)
@@ -180,25 +180,25 @@ impl<T> Several<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Several<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SeveralVisitor(PhantomData))
+        deserializer.deserialize_any(OneOrManyVisitor(PhantomData))
     }
 }
 
-struct SeveralVisitor<T>(PhantomData<T>);
+struct OneOrManyVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for SeveralVisitor<T> {
-    type Value = Several<T>;
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
+    type Value = OneOrMany<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("one or a list of several")
     }
 
-    hand_on!(visit_str: &str, visit_i64: i64, visit_f64: f64, visit_bool: bool => Several::One);
+    hand_on!(visit_str: &str, visit_i64: i64, visit_f64: f64, visit_bool: bool => OneOrMany::One);
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Several::One)
+        T::deserialize(MapAccessDeserializer::new(map)).map(OneOrMany::One)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
@@ -206,17 +206,17 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for SeveralVisitor<T> {
         while let Some(item) = items.next_element()? {
             list.push(item);
         }
-        Ok(Several::Many(list))
+        Ok(OneOrMany::Many(list))
     }
 }
 
-impl<T: JsonSchema> JsonSchema for Several<T> {
+impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        format!("Several_{}", T::schema_name()).into()
+        format!("OneOrMany_{}", T::schema_name()).into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
@@ -228,40 +228,40 @@ impl<T: JsonSchema> JsonSchema for Several<T> {
 
 /// A table, or as a short form its most important value alone.
 #[derive(Debug, Clone)]
-pub(in crate::scenario) enum Short<S, T> {
+pub(in crate::scenario) enum Shorthand<S, T> {
     Value(S),
     Table(T),
 }
 
-impl<'de, S: Deserialize<'de>, T: Deserialize<'de>> Deserialize<'de> for Short<S, T> {
+impl<'de, S: Deserialize<'de>, T: Deserialize<'de>> Deserialize<'de> for Shorthand<S, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShortVisitor(PhantomData))
+        deserializer.deserialize_any(ShorthandVisitor(PhantomData))
     }
 }
 
-struct ShortVisitor<S, T>(PhantomData<(S, T)>);
+struct ShorthandVisitor<S, T>(PhantomData<(S, T)>);
 
-impl<'de, S: Deserialize<'de>, T: Deserialize<'de>> Visitor<'de> for ShortVisitor<S, T> {
-    type Value = Short<S, T>;
+impl<'de, S: Deserialize<'de>, T: Deserialize<'de>> Visitor<'de> for ShorthandVisitor<S, T> {
+    type Value = Shorthand<S, T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("one value or a table")
     }
 
-    hand_on!(visit_str: &str, visit_i64: i64, visit_f64: f64, visit_bool: bool => Short::Value);
+    hand_on!(visit_str: &str, visit_i64: i64, visit_f64: f64, visit_bool: bool => Shorthand::Value);
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Short::Table)
+        T::deserialize(MapAccessDeserializer::new(map)).map(Shorthand::Table)
     }
 }
 
-impl<S: JsonSchema, T: JsonSchema> JsonSchema for Short<S, T> {
+impl<S: JsonSchema, T: JsonSchema> JsonSchema for Shorthand<S, T> {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        format!("Short_{}_{}", S::schema_name(), T::schema_name()).into()
+        format!("Shorthand_{}_{}", S::schema_name(), T::schema_name()).into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {

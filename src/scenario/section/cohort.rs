@@ -8,7 +8,7 @@ use super::streams;
 use crate::metric;
 use crate::scenario::contract::{Contract, ContractTable};
 use crate::scenario::fault::{self, Fault, FaultTable, Measured};
-use crate::scenario::reading::{At, Check, List, Section, Several, Switch, given, keys};
+use crate::scenario::reading::{At, Check, List, OneOrMany, Section, Switch, given, keys};
 use crate::scenario::root::File;
 
 const MAX_COHORTS: usize = 256;
@@ -78,7 +78,7 @@ keys! {
         /// Replaces `load.reconnect`.
         reconnect: Switch<ReconnectTable>,
         /// What these clients do wrong on purpose: one fault or a list. Default: nothing.
-        fault: Several<FaultTable>,
+        fault: OneOrMany<FaultTable>,
         /// What the server promises about these connections. Replaces the `contract` above; "off" removes it.
         contract: Switch<ContractTable>,
     }
@@ -112,7 +112,7 @@ pub(in crate::scenario) fn resolve(
     let list = &given.value.0;
     if list.len() > MAX_COHORTS {
         let what = format_args!("is given more than {MAX_COHORTS} times");
-        check.problem("cohort", &given.place, what);
+        check.problem("cohort", &given.place, what, None);
         return None;
     }
     let names = list.iter().filter_map(|own| own.value.name.as_ref());
@@ -123,7 +123,7 @@ pub(in crate::scenario) fn resolve(
     let total: u64 = counts.sum();
     if total > u64::from(MAX_CONNECTIONS) {
         let what = format_args!("come to {total} connections in all, more than {MAX_CONNECTIONS}");
-        check.problem("cohort.connections", &given.place, what);
+        check.problem("cohort.connections", &given.place, what, None);
     }
     Some(cohorts)
 }
@@ -213,7 +213,8 @@ fn no_shared_load(section: &mut Section<'_, '_>, load: &LoadTable) {
 mod tests {
     use std::time::Duration;
 
-    use crate::scenario::{HeartbeatKind, Outside, Overrides, Scenario, Source, parse};
+    use crate::scenario::parse::parse_alone;
+    use crate::scenario::{HeartbeatKind, Overrides, Scenario};
 
     fn scenario(cohorts: &str) -> Scenario {
         let text = format!(
@@ -231,13 +232,8 @@ mod tests {
             {cohorts}
             "#
         );
-        let outside = Outside {
-            env: &|_| None,
-            read: &|_| unreachable!("no file is named"),
-        };
-        let name = "x".into();
-        parse(&Source { name, text }, &Overrides::default(), &outside)
-            .unwrap_or_else(|problems| panic!("{problems}"))
+        let parsed = parse_alone(&text, &Overrides::default());
+        parsed.unwrap_or_else(|problems| panic!("{problems}"))
     }
 
     #[test]

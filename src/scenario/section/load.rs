@@ -231,6 +231,7 @@ fn stages(check: &mut Check<'_>, list: &At<List<At<StageTable>>>) -> Option<Vec<
             path,
             &list.place,
             format_args!("are more than {MAX_STAGES}"),
+            None,
         );
     }
     let resolved: Vec<_> = given
@@ -251,7 +252,7 @@ fn stages(check: &mut Check<'_>, list: &At<List<At<StageTable>>>) -> Option<Vec<
         .collect();
     let stages: Vec<Stage> = resolved.into_iter().collect::<Option<_>>()?;
     if stages.iter().all(|stage| stage.connections == 0) {
-        check.problem_with_hint(path, &list.place, "open no connection at all", hint);
+        check.problem(path, &list.place, "open no connection at all", hint);
         return None;
     }
     Some(stages)

@@ -150,7 +150,7 @@ pub(super) fn resolve(
     let given = &value.0;
     if given.len() > MAX_MESSAGES {
         let what = format_args!("is given more than {MAX_MESSAGES} times");
-        check.problem(path, place, what);
+        check.problem(path, place, what, None);
         return None;
     }
     let names = given

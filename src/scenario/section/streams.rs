@@ -36,7 +36,7 @@ pub(super) fn check(
         for rival in rivals {
             let what = format_args!("has answers that cannot be told from {rival}");
             let hint = "send different bytes, or put `{{stamp}}` into the text";
-            check.problem_with_hint(&format!("{key}.payload"), &table.place, what, hint);
+            check.problem(&format!("{key}.payload"), &table.place, what, hint);
         }
     }
 }

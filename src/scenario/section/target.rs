@@ -13,7 +13,7 @@ use super::url::{self, TargetUrl};
 use super::{Cohort, Payload};
 use crate::scenario::fault::{Measured, TargetFault, TargetFaultTable, target_faults};
 use crate::scenario::reading::{
-    At, Check, Given as _, Items as _, List, Place, Section, Several, Time, Whole, given, keys,
+    At, Check, Given as _, Items as _, List, OneOrMany, Place, Section, Time, Whole, given, keys,
 };
 use crate::units::ByteSize;
 
@@ -99,7 +99,7 @@ keys! {
         /// The process of a target that runs already on this machine.
         pid: Whole<1, { i32::MAX as u32 }>,
         /// What is done to the target. Needs `command`, `pid` or `url = "embedded"`.
-        fault: Several<TargetFaultTable>,
+        fault: OneOrMany<TargetFaultTable>,
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn text(check: &mut Check<'_>, key: &str, text: &At<String>) -> Optio
         Err(unknown) => {
             let what = format_args!("has `{unknown}`, which stands for nothing");
             let hint = "write `{{stamp}}` for the stamp of a message, and `{{{{` for two braces";
-            check.problem_with_hint(key, &text.place, what, hint);
+            check.problem(key, &text.place, what, hint);
             None
         }
     }

@@ -69,7 +69,7 @@ pub(super) fn resolve(section: &mut Section<'_, '_>, given: &Key<String>) -> Opt
     match read(&expanded, &shown_address(&url.value)) {
         Ok(read) => Some(TargetUrl::Url(read)),
         Err(UrlError { what, hint }) => {
-            section.wrong("url", given, what, hint.as_deref());
+            section.wrong("url", given, what, hint);
             None
         }
     }

@@ -4,44 +4,44 @@
 use crate::scenario::secrets::secret_parts;
 
 /// The text with `*` for each byte that may be secret. Its length is unchanged, so all places stay valid.
-pub(super) fn veiled(text: &str) -> String {
-    let mut veiled = String::with_capacity(text.len());
+pub(super) fn masked(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
     let mut is_headers = false;
     for line in text.split_inclusive('\n') {
         let begins = line.trim_start();
         if begins.starts_with('[') {
             is_headers = begins.contains("headers");
         }
-        veiled += &veiled_line(line, is_headers);
+        masked += &masked_line(line, is_headers);
     }
-    veiled
+    masked
 }
 
-fn veiled_line(line: &str, is_headers: bool) -> String {
-    let mut veiled = String::with_capacity(line.len());
+fn masked_line(line: &str, is_headers: bool) -> String {
+    let mut masked = String::with_capacity(line.len());
     let mut rest = line;
     while let Some((before, value)) = next_value(rest) {
-        let is_header = is_headers || veiled.contains("headers") || before.contains("headers");
+        let is_header = is_headers || masked.contains("headers") || before.contains("headers");
         let is_url = before
             .trim_end_matches(['=', ' ', '\t', '"', '\''])
             .ends_with("url");
-        veiled += before;
+        masked += before;
         if is_url {
             let mut from = 0;
             for part in secret_parts(value) {
-                veiled += &value[from..part.start];
-                veiled += &"*".repeat(part.len());
+                masked += &value[from..part.start];
+                masked += &"*".repeat(part.len());
                 from = part.end;
             }
-            veiled += &value[from..];
+            masked += &value[from..];
         } else if is_header {
-            veiled += &stars(value);
+            masked += &stars(value);
         } else {
-            veiled += value;
+            masked += value;
         }
         rest = &rest[before.len() + value.len()..];
     }
-    veiled + rest
+    masked + rest
 }
 
 /// The text up to and including the quotation mark before the next quoted value of a key, and that value.
@@ -107,15 +107,15 @@ Authorization = "*************"
 [load]
 duration = "1s"
 "#;
-        assert_eq!(veiled(text), shown);
+        assert_eq!(masked(text), shown);
     }
 
     proptest! {
         #[test]
         fn no_place_moves(text in "([a-z=\"'\\\\ €{}$?&\\[\\]\n]|headers|url){0,60}") {
-            let veiled = veiled(&text);
-            prop_assert_eq!(veiled.len(), text.len());
-            prop_assert_eq!(veiled.lines().count(), text.lines().count());
+            let masked = masked(&text);
+            prop_assert_eq!(masked.len(), text.len());
+            prop_assert_eq!(masked.lines().count(), text.lines().count());
         }
     }
 }

@@ -1,0 +1,75 @@
+//! The changes that the command line makes to a scenario. They are applied to what the user wrote, before anything is
+//! resolved, so that a wrong option is found and reported like a wrong key.
+
+mod load;
+mod target;
+
+use std::path::PathBuf;
+
+use super::reading::{Place, Problem, Problems, Text, Time};
+use super::root::File;
+
+/// The changes that the command line makes to a scenario.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// `--url`: replaces `target.url`. Removes keys that only the built-in server has (`push`, `heartbeat`), or, if it
+    /// is "embedded", keys that only another server has (`command`, `pid`).
+    pub url: Option<String>,
+    /// `--header`: names and values. Each replaces the header of the same name in `target.headers`, or is added;
+    /// `Origin` replaces `target.origin`. `${NAME}` in a value comes from the environment, and a value may be secret.
+    pub headers: Vec<(String, String)>,
+    /// `--subprotocol`: replaces `target.subprotocols` unless it is empty.
+    pub subprotocols: Vec<String>,
+    /// `--ca`: replaces `target.ca` and `target.insecure`.
+    pub ca: Option<PathBuf>,
+    /// `--insecure`: replaces `target.ca`.
+    pub insecure: bool,
+    /// `--pid`: replaces `target.pid` and `target.command`.
+    pub pid: Option<u32>,
+    /// `--connections`: replaces `load.connections`, or `max_open` of `load.arrivals`; or is the peak to which
+    /// `load.stages` are scaled.
+    pub connections: Option<u32>,
+    /// `--duration`: replaces `load.duration`, or is the length to which `load.stages` are scaled.
+    pub duration: Option<String>,
+    /// `--rate`: `RATE` for the only message (or the arrivals, where there is none), or `NAME=RATE`.
+    pub rates: Vec<String>,
+    /// `--gate`: replaces the gates in `gates.pass` with the same statistic and metric; added if there is none.
+    pub gates: Vec<String>,
+}
+
+impl Overrides {
+    /// Applies all changes except the gates, which are compared after they have been read.
+    pub(super) fn apply(&self, file: &mut File, problems: &mut Problems) {
+        if let Some(url) = &self.url {
+            target::url(file, url);
+        }
+        target::access(self, file);
+        if let Some(number) = self.pid {
+            target::pid(file, number, problems);
+        }
+        if let Some(count) = self.connections {
+            load::connections(file, count, problems);
+        }
+        if let Some(text) = &self.duration
+            && let Some(Time(wanted)) = read("--duration", text, problems)
+        {
+            load::duration(file, wanted);
+        }
+        for text in &self.rates {
+            load::rate(file, text, problems);
+        }
+    }
+}
+
+fn read<T: Text>(name: &'static str, text: &str, problems: &mut Problems) -> Option<T> {
+    T::read(text)
+        .map_err(|error| problems.push(option(name, format_args!("cannot be read: {error}"))))
+        .ok()
+}
+
+fn option(name: &'static str, what: impl std::fmt::Display) -> Problem {
+    Problem::new(name, &Place::Option(name), what)
+}
+
+#[cfg(test)]
+mod tests;
