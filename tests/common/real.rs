@@ -32,8 +32,12 @@ pub enum Target {
     Node,
     /// Express with `ws` and the heartbeat from the README of `ws`, every 2 s.
     NodeHeartbeat,
+    /// The same at the interval of that README, 30 s.
+    NodeHeartbeatSlow,
     /// Socket.IO; pings every 1 s, and waits 1 s for a pong. Keeps no counts.
     SocketIo,
+    /// Socket.IO with its default ping interval of 25 s and timeout of 20 s. Keeps no counts.
+    SocketIoSlow,
     /// `websockets`, with its default ping interval of 20 s and timeout of 20 s.
     Python,
     /// `websockets`; pings every 1 s, and waits 1 s for a pong.
@@ -44,6 +48,8 @@ pub enum Target {
     Tornado,
     /// nginx, which ends a connection after 2 s of silence, in front of [`Target::Node`].
     Nginx,
+    /// The same with the default of nginx, 60 s.
+    NginxSlow,
 }
 
 impl Target {
@@ -51,7 +57,9 @@ impl Target {
         match self {
             Self::Node => node("server.js", &[]),
             Self::NodeHeartbeat => node("server.js", &[("HEARTBEAT", "2")]),
+            Self::NodeHeartbeatSlow => node("server.js", &[("HEARTBEAT", "30")]),
             Self::SocketIo => node("socket_io.js", &ONE_AND_ONE),
+            Self::SocketIoSlow => node("socket_io.js", &[]),
             Self::Python => python("server.py", &[]),
             Self::PythonHeartbeat => python("server.py", &ONE_AND_ONE),
             Self::Aiohttp => python("aiohttp_server.py", &[("HEARTBEAT", "2")]),
@@ -59,7 +67,9 @@ impl Target {
                 "tornado_server.py",
                 &[("PING_INTERVAL", "2"), ("PING_TIMEOUT", "1")],
             ),
-            Self::Nginx => unreachable!("nginx says nothing, and is started by `start_nginx`"),
+            Self::Nginx | Self::NginxSlow => {
+                unreachable!("nginx says nothing, and is started by `start_nginx`")
+            }
         }
     }
 }
@@ -110,8 +120,10 @@ pub struct RealServer {
 impl RealServer {
     /// Starts the server and waits until it listens.
     pub fn start(target: Target) -> Self {
-        if target == Target::Nginx {
-            return Self::start_nginx();
+        match target {
+            Target::Nginx => return Self::start_nginx("2s"),
+            Target::NginxSlow => return Self::start_nginx("60s"),
+            _ => {}
         }
         let mut child = target
             .command()
@@ -140,12 +152,12 @@ impl RealServer {
 
     /// Starts nginx. It cannot choose a free port itself, so it gets one that was just free, and another one if that is
     /// taken.
-    fn start_nginx() -> Self {
+    fn start_nginx(read_timeout: &str) -> Self {
         for _ in 0..5 {
             let free = TcpListener::bind("127.0.0.1:0").unwrap();
             let address = free.local_addr().unwrap();
             drop(free);
-            let mut server = Self::nginx_at(address);
+            let mut server = Self::nginx_at(address, read_timeout);
             if server.listens() {
                 return server;
             }
@@ -153,14 +165,14 @@ impl RealServer {
         panic!("nginx found no free port, or says above what is wrong");
     }
 
-    fn nginx_at(address: SocketAddr) -> Self {
+    fn nginx_at(address: SocketAddr, read_timeout: &str) -> Self {
         let behind = Self::start(Target::Node);
         let folder = tempfile::tempdir().unwrap();
         let template = fs::read_to_string(targets().join("nginx/nginx.conf")).unwrap();
         let settings = template
             .replace("@listen@", &address.to_string())
             .replace("@behind@", &behind.address.to_string())
-            .replace("@read_timeout@", "2s");
+            .replace("@read_timeout@", read_timeout);
         fs::write(folder.path().join("nginx.conf"), settings).unwrap();
         // Debian installs it in a folder that is only in root's `PATH`.
         let nginx = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].into_iter();

@@ -1,0 +1,173 @@
+//! What takes minutes; run by `scripts/test --all`: servers at the heartbeat settings that they have by default, and a
+//! soak.
+
+mod common;
+
+/// In a module, so that `scripts/test` leaves them out by name.
+mod slow {
+    use std::sync::mpsc::{self, RecvTimeoutError};
+    use std::thread;
+    use std::time::Duration;
+    use std::{env, fs};
+
+    use crate::common::Running;
+    use crate::common::books::assert_balanced;
+    use crate::common::real::{RealServer, Target};
+    use crate::common::run::{Run, run, trusted};
+    use crate::common::table;
+    use wsbench::scenario::shipped;
+
+    /// Clients that answer no ping, and healthy ones beside them. Promises what the preset derives from the defaults of
+    /// the server.
+    fn mute(preset: &str, resource: &str, healthy: &str, seconds: u32) -> String {
+        format!(
+            r#"
+            name = "slow"
+            target.url = "ws://127.0.0.1:3000{resource}"
+            load = {{ ramp_up = "5s", warm_up = "1s", duration = "{seconds}s" }}
+
+            [[cohort]]
+            name = "healthy"
+            connections = 50
+            message = [{healthy}]
+            contract = {{ closed = 0 }}
+
+            [[cohort]]
+            name = "mute"
+            connections = 50
+            {preset}
+            "#
+        )
+    }
+
+    const ECHO: &str = r#"{ name = "echo", payload = { size = "64B" }, rate = "1/s" }"#;
+
+    /// Runs a scenario against a new server. Every mute client must be ended inside of the window, and no healthy one.
+    fn keeps_its_defaults(target: Target, resource: &str, scenario: &str) {
+        let (run, _server) = trusted(|| {
+            let server = RealServer::start(target);
+            let url = format!("{}{}", server.url().trim_end_matches('/'), resource);
+            (run(scenario, &["--url", &url]), server)
+        });
+        run.assert_passed();
+        let rows = table(&run.ended.file("contracts.csv"));
+        let ended = |row: &&std::collections::BTreeMap<String, String>| {
+            row["cohort"] == "mute" && row["contract"] == "closed_between"
+        };
+        let ended = rows.iter().find(ended).expect("a row of the mute clients");
+        assert_eq!(ended["observed_n"], "50", "{target:?}: {ended:#?}");
+        assert!(
+            rows.iter().all(|row| row["passed"] == "true"),
+            "{target:?}: {rows:#?}"
+        );
+    }
+
+    #[test]
+    #[ignore = "takes a minute; run by scripts/test --all"]
+    fn ws_at_its_readme() {
+        let mute = mute(
+            "fault = { kind = \"no_pong\" }\ncontract = { preset = \"ws\" }",
+            "/",
+            ECHO,
+            62,
+        );
+        keeps_its_defaults(Target::NodeHeartbeatSlow, "/", &mute);
+    }
+
+    #[test]
+    #[ignore = "takes a minute; run by scripts/test --all"]
+    fn websockets_at_its_defaults() {
+        let mute = mute(
+            "fault = { kind = \"no_pong\" }\ncontract = { preset = \"websockets\" }",
+            "/",
+            ECHO,
+            42,
+        );
+        keeps_its_defaults(Target::Python, "/", &mute);
+    }
+
+    #[test]
+    #[ignore = "takes a minute; run by scripts/test --all"]
+    fn socket_io_at_its_defaults() {
+        let resource = "/socket.io/?EIO=4&transport=websocket";
+        let healthy =
+            r#"{ name = "pong", payload = { text = "3" }, rate = "0.2/s", expect = "none" }"#;
+        let mute = mute(
+            "fault = { kind = \"no_pong\" }\ncontract = { preset = \"engineio\" }",
+            resource,
+            healthy,
+            76,
+        );
+        keeps_its_defaults(Target::SocketIoSlow, resource, &mute);
+    }
+
+    #[test]
+    #[ignore = "takes a minute; run by scripts/test --all"]
+    fn nginx_at_its_defaults() {
+        let mute = mute(
+            "message = []\ncontract = { preset = \"nginx\" }",
+            "/",
+            ECHO,
+            62,
+        );
+        keeps_its_defaults(Target::NginxSlow, "/", &mute);
+    }
+
+    /// The time between two looks at the memory of the program.
+    const LOOK: Duration = Duration::from_secs(10);
+
+    /// `WSBENCH_SOAK_MINUTES` sets the length, 10 by default and 4 at least.
+    #[test]
+    #[ignore = "takes ten minutes; run by scripts/test --all"]
+    fn soak() {
+        let minutes = env::var("WSBENCH_SOAK_MINUTES");
+        let minutes: u32 = minutes.map_or(10, |minutes| minutes.parse().unwrap());
+        assert!(minutes >= 4, "too short to see memory grow");
+        let server = RealServer::start(Target::Node);
+        let scenario = shipped::named("soak").unwrap();
+        let arguments = [
+            "--url",
+            &server.url(),
+            "--quiet",
+            "--duration",
+            &format!("{minutes}m"),
+        ];
+        let running = Running::start(scenario, &arguments);
+        let process = running.id();
+        let (done, is_done) = mpsc::channel::<()>();
+        let looks = thread::spawn(move || {
+            let mut seen = Vec::new();
+            while let Err(RecvTimeoutError::Timeout) = is_done.recv_timeout(LOOK) {
+                seen.extend(resident_kib(process));
+            }
+            seen
+        });
+        let ended = running.end();
+        drop(done);
+        let run = Run {
+            report: ended.report(),
+            ended,
+        };
+        run.assert_passed();
+        assert_balanced(&run);
+        let counts = server.counts_when_closed(500);
+        assert_eq!(counts.number("text"), run.report.count("messages.sent"));
+        assert!(run.count("messages.echoed") >= u64::from(minutes) * 60 * 450);
+
+        // The first minute fills buffers and histograms; the last looks can fall into the writing of the report.
+        let seen = looks.join().unwrap();
+        let settled = &seen[6..seen.len() - 2];
+        let (early, late) = settled.split_at(settled.len() / 2);
+        let most = |looks: &[u64]| looks.iter().copied().max().unwrap();
+        assert!(most(late) <= most(early) + 2048, "in KiB: {seen:?}");
+    }
+
+    /// Returns the resident memory of a process in KiB; `None` if it has ended.
+    fn resident_kib(process: u32) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.trim().parse().ok()
+    }
+}
