@@ -89,6 +89,11 @@ impl Around {
         }
     }
 
+    /// Whether the relay has failed. The load cannot reach the target then.
+    pub(super) fn has_failed(&self) -> bool {
+        self.relay.as_ref().is_some_and(Relay::has_failed)
+    }
+
     /// Ends everything. Returns what happened, in times since `origin` (the start of the run), and an error if the
     /// relay failed: then its part is missing.
     pub(super) fn end(self, origin: Instant) -> (Surroundings, Option<CliError>) {

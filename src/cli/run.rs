@@ -260,7 +260,7 @@ fn print(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Result<(), 
     term::print(&bytes)
 }
 
-/// Watches the run second by second: shows progress, and ends the run when an abort gate holds.
+/// Watches the run second by second: shows progress, and ends the run when an abort gate holds or the relay has failed.
 struct Watch<'a> {
     progress: Shown,
     scenario: &'a Scenario,
@@ -320,6 +320,9 @@ impl engine::Observer for Watch<'_> {
 
     fn second(&mut self, second: &engine::Second<'_>) -> ControlFlow<()> {
         self.progress.update(&second.progress);
+        if self.around.has_failed() {
+            return ControlFlow::Break(());
+        }
         let abort = &self.scenario.gates.abort;
         // The load has ended normally, so there is nothing to abort.
         if abort.is_empty() || second.is_over || self.held.is_some() {

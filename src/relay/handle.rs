@@ -108,6 +108,11 @@ impl Relay {
             .send_modify(|orders| orders.measuring = Some(from));
     }
 
+    /// Whether its thread has failed, so that nothing passes any more; [`Self::stop`] returns the reason.
+    pub fn has_failed(&self) -> bool {
+        (self.thread.as_ref()).is_some_and(JoinHandle::is_finished)
+    }
+
     /// Ends all connections, and returns what the relay did.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 mod common;
 
 #[cfg(target_os = "linux")]
+mod breaks;
 mod built_in;
 mod interrupts;
 mod leftovers;
