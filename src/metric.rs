@@ -325,6 +325,10 @@ pub fn unit_of(name: &str) -> Unit {
     }
 }
 
+/// From so many open connections on, `generator.bytes_per_connection` is sampled: the memory of fewer cannot be told
+/// from that of the histograms.
+pub const ENOUGH_FOR_MEMORY: u64 = 5000;
+
 /// The name of a message's latency, which counts from its intended send time.
 pub fn latency(message: &str) -> String {
     format!("latency.{message}")
@@ -352,6 +356,11 @@ pub fn tells_of_ends(name: &str) -> bool {
     let lost_with_it = [Counter::MessagesLost, Counter::MessagesOffline];
     matches!(group, "connections" | "closes" | "errors")
         || lost_with_it.iter().any(|counter| counter.name() == name)
+}
+
+/// Whether the metric with this name is of the run as a whole, and of no cohort.
+pub fn is_of_run(name: &str) -> bool {
+    name.starts_with("generator.") || name == Timer::HandshakeDns.name()
 }
 
 /// The cause that the counter with this name counts.

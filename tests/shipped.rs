@@ -15,10 +15,10 @@ use wsbench::scenario::shipped;
 const CONNECTIONS: u64 = 50;
 
 /// Two seconds of each scenario with fifty connections.
-static SHORT: LazyLock<BTreeMap<&str, Run>> = LazyLock::new(|| run_all("50", "2s"));
+static SHORT: LazyLock<BTreeMap<&str, Run>> = LazyLock::new(|| run_all("50", "2s", &[]));
 
 /// Runs all shipped scenarios side by side, since each of them mostly waits.
-fn run_all(connections: &str, duration: &str) -> BTreeMap<&'static str, Run> {
+fn run_all(connections: &str, duration: &str, except: &[&str]) -> BTreeMap<&'static str, Run> {
     let arguments = ["--connections", connections, "--duration", duration];
     thread::scope(|scope| {
         let start = |(name, scenario): &(&'static str, &'static str)| {
@@ -30,7 +30,7 @@ fn run_all(connections: &str, duration: &str) -> BTreeMap<&'static str, Run> {
         };
         let alike = shipped::ALL
             .iter()
-            .filter(|(_, text)| !text.contains("\n[[cohort]]"));
+            .filter(|(name, text)| !text.contains("\n[[cohort]]") && !except.contains(name));
         let running: Vec<_> = alike.map(start).collect();
         let ended = running.into_iter();
         ended
@@ -144,10 +144,11 @@ fn storm() {
     );
 }
 
-/// The smallest possible run: one connection for one second. A gate without data would fail.
+/// The smallest possible run: one connection for one second. A gate without data would fail. `reference` has a gate on
+/// missed pings, of which none is due in one second, so it is refused.
 #[test]
 fn gates_hold_for_one_connection_and_one_second() {
-    for run in run_all("1", "1s").values() {
+    for run in run_all("1", "1s", &["reference"]).values() {
         assert_well(run);
     }
 }

@@ -1,10 +1,8 @@
 //! The resources that wsbench itself uses: CPU and memory of this process. Known on Linux only.
 
 use crate::measure::Sample;
+use crate::metric::ENOUGH_FOR_MEMORY;
 use crate::plan::Nanos;
-
-/// With fewer connections their memory cannot be distinguished from that of the histograms.
-const ENOUGH_CONNECTIONS: u64 = 5000;
 
 /// Samples the process once for each interval.
 #[derive(Debug)]
@@ -42,7 +40,7 @@ impl Sampler {
             cpu,
             rss,
             bytes_per_connection: grown
-                .filter(|_| open >= ENOUGH_CONNECTIONS)
+                .filter(|_| open >= ENOUGH_FOR_MEMORY)
                 .map(|grown| grown / open as f64),
         }
     }
@@ -89,7 +87,7 @@ mod tests {
     #[test]
     fn this_process_has_memory_and_used_some_cpu() {
         let mut sampler = Sampler::new(0);
-        let sample = sampler.sample(1_000_000_000, ENOUGH_CONNECTIONS);
+        let sample = sampler.sample(1_000_000_000, ENOUGH_FOR_MEMORY);
         assert!(sample.rss.unwrap() > 1e5);
         assert!(sample.cpu.unwrap() >= 0.0);
         assert!(sample.bytes_per_connection.unwrap() >= 0.0);

@@ -14,11 +14,12 @@ pub use budget::Budget;
 pub use fault_plan::FaultPlan;
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
-pub use spread::{Seed, fraction};
+pub use spread::Seed;
 pub use stamp::{PingName, STAMP_LEN, Series, Stamp, StampFinder};
 pub use template::{Slice, Template};
 pub use windows::Windows;
 
+pub use crate::scenario::fraction;
 pub use crate::time::{Nanos, nanos};
 
 use std::time::Duration;

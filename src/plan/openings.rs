@@ -78,7 +78,7 @@ impl Openings {
             Shape::Stages(stages) => {
                 let mut list: Vec<Opening> = (0..plan.cohort(0).connections)
                     .filter(|connection| connection % workers == worker)
-                    .flat_map(|connection| lives(stages, connection))
+                    .flat_map(|connection| openings(stages, connection))
                     .collect();
                 list.sort_by_key(|opening| opening.at);
                 Self(Source::List(list.into_iter()))
@@ -135,38 +135,15 @@ impl Iterator for Openings {
     }
 }
 
-/// Returns the spans in which a connection is open: those in which the planned number of open connections, which
-/// changes linearly from stage to stage, is above the connection's number.
-fn lives(stages: &[Stage], connection: u32) -> Vec<Opening> {
-    let opening = |at, until| Opening {
-        at,
+/// Returns the openings of a connection of stages, one for each time that it is open.
+fn openings(stages: &[Stage], connection: u32) -> impl Iterator<Item = Opening> {
+    let lives = Stage::lives(stages, connection).into_iter();
+    lives.map(move |life| Opening {
+        at: nanos(life.from),
         connection,
         cohort: 0,
-        until,
-    };
-    let level = f64::from(connection);
-    let mut lives = Vec::new();
-    let mut opened = None;
-    let (mut time, mut from) = (0.0, 0.0);
-    for stage in stages {
-        let length = nanos(stage.duration) as f64;
-        let to = f64::from(stage.connections);
-        let crossing = || (time + length * (level - from) / (to - from)) as Nanos;
-        match opened {
-            None if to > level => opened = Some(crossing()),
-            Some(at) if to <= level => {
-                lives.push(opening(at, Until::At(crossing())));
-                opened = None;
-            }
-            _ => {}
-        }
-        time += length;
-        from = to;
-    }
-    if let Some(at) = opened {
-        lives.push(opening(at, Until::End));
-    }
-    lives
+        until: life.to.map_or(Until::End, |to| Until::At(nanos(to))),
+    })
 }
 
 #[cfg(test)]
@@ -187,10 +164,10 @@ mod tests {
     #[test]
     fn a_ramp_up_and_down_opens_and_closes_in_order() {
         let stages = [stage(10, 10), stage(5, 10), stage(10, 0)];
-        let first = lives(&stages, 0);
+        let first: Vec<Opening> = openings(&stages, 0).collect();
         assert_eq!(first.len(), 1);
         assert_eq!((first[0].at, first[0].until), (0, Until::At(25 * SECOND)));
-        let fifth = lives(&stages, 5);
+        let fifth: Vec<Opening> = openings(&stages, 5).collect();
         assert_eq!(
             (fifth[0].at, fifth[0].until),
             (5 * SECOND, Until::At(20 * SECOND))
@@ -199,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_second_hill_opens_again() {
-        let lives = lives(&[stage(1, 4), stage(1, 0), stage(1, 4)], 2);
+        let lives: Vec<Opening> = openings(&[stage(1, 4), stage(1, 0), stage(1, 4)], 2).collect();
         assert_eq!(lives.len(), 2);
         assert_eq!(lives[1].until, Until::End);
     }
@@ -214,7 +191,7 @@ mod tests {
             let stages: Vec<Stage> = legs.iter().map(|(s, c)| stage(*s, *c)).collect();
             let total: u64 = legs.iter().map(|leg| leg.0).sum();
             let when = (at * total as f64 * 1e9) as Nanos;
-            let open = (0..60).flat_map(|connection| lives(&stages, connection))
+            let open = (0..60).flat_map(|connection| openings(&stages, connection))
                 .filter(|life| life.at <= when && match life.until {
                     Until::At(end) => when < end,
                     _ => true,

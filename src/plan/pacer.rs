@@ -5,8 +5,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::Nanos;
-use super::spread::fraction;
-use crate::scenario::{Gaps, Phase};
+use crate::scenario::{Gaps, Phase, fraction};
 
 /// A schedule and the current position in it.
 #[derive(Debug, Clone)]

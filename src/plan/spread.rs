@@ -1,13 +1,4 @@
-//! Offsets that are even for any number of connections, and random numbers that can be repeated.
-
-/// Returns where in its gap the connection at this place starts, from 0 to below 1.
-///
-/// Uses the Weyl sequence of the golden ratio: the first n places are spread evenly for any n, while those of
-/// `place / count` are even only when all connections are open. So a ramp is as even as the plateau after it.
-pub fn fraction(place: u32) -> f64 {
-    const GOLDEN: u32 = 0x9E37_79B9;
-    f64::from(place.wrapping_mul(GOLDEN)) / 4_294_967_296.0
-}
+//! Random numbers that can be repeated.
 
 /// The seed of all random numbers of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,16 +32,6 @@ fn mix(value: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn any_first_places_are_spread_evenly() {
-        for count in [2u32, 10, 100, 1000, 9800] {
-            let mut starts: Vec<f64> = (0..count).map(fraction).collect();
-            starts.sort_by(f64::total_cmp);
-            let widest = (starts.windows(2).map(|pair| pair[1] - pair[0])).fold(0.0, f64::max);
-            assert!(widest < 2.7 / f64::from(count), "{count}: {widest}");
-        }
-    }
 
     #[test]
     fn streams_differ_and_repeat() {

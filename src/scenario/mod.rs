@@ -28,8 +28,8 @@ pub use root::Scenario;
 pub(crate) use secrets::secret_parts;
 pub use secrets::{Secrets, shown_address};
 pub use section::{
-    AliveOn, Cohort, Defect, Expect, FrameKind, Gaps, Heartbeat, HeartbeatKind, Jitter, Load,
+    AliveOn, Cohort, Defect, Expect, FrameKind, Gaps, Heartbeat, HeartbeatKind, Jitter, Life, Load,
     Message, OnDead, Pace, Pacing, Payload, Phase, Process, Reconnect, STAMP_LEN, Segment,
-    ServerHeartbeat, Shape, Stage, Target, TargetUrl, Trust, WsUrl, as_address,
+    ServerHeartbeat, Shape, Stage, Target, TargetUrl, Trust, WsUrl, as_address, fraction,
 };
 pub use shipped::{from_url, starter};

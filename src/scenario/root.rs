@@ -104,7 +104,7 @@ pub(super) fn resolve(
     let known = cohorts.as_deref().unwrap_or_default();
     let target_table = file.target.clone().unwrap_or_default();
     let target = section::target(check, &target_table, known, measured);
-    let names = Names::of(file, load.as_ref(), cohorts.as_deref());
+    let names = Names::of(file, load.as_ref(), cohorts.as_deref(), None);
     let names: Vec<&str> = names.cohorts.iter().map(|group| group.name).collect();
     let path = fault::path(check, &file.path, &names, measured);
     let around = match (&target, &load) {
@@ -118,7 +118,7 @@ pub(super) fn resolve(
     let with_contract = cohorts.as_deref_mut().unwrap_or_default();
     contracts(check, file, with_contract, around.as_ref());
     // Resolves the gates after the contracts, which decide at which cohorts a gate looks.
-    let names = Names::of(file, load.as_ref(), cohorts.as_deref());
+    let names = Names::of(file, load.as_ref(), cohorts.as_deref(), around.as_ref());
     let gates_table = file.gates.clone().unwrap_or_default();
     let gates = gate::resolve(check, &gates_table, gates, &names);
     Some(Scenario {

@@ -2,7 +2,7 @@
 //! covers ([`Cohort::is_looked_at`]). Contracts judge the other cohorts.
 
 use crate::measure::{Endings, Histogram, Metric, States, Summary};
-use crate::metric::{self, Cause, Kind, Timer};
+use crate::metric::{self, Cause, Kind};
 use crate::scenario::{Cohort, Scenario, Selector};
 
 /// The numbers of a run, with the rule which cohorts a gate looks at.
@@ -25,7 +25,7 @@ impl<'a> View<'a> {
 
     /// Whether this selector looks at any cohort, or is about wsbench itself.
     pub(super) fn sees_any(&self, selector: &Selector) -> bool {
-        is_of_generator(&selector.metric) || looked_at(self.scenario, selector).next().is_some()
+        metric::is_of_run(&selector.metric) || looked_at(self.scenario, selector).next().is_some()
     }
 
     /// The rows that a gate with this selector looks at.
@@ -150,12 +150,8 @@ pub fn looked_at<'a>(
     let cohorts = scenario.cohorts.iter();
     cohorts.filter(|cohort| match &selector.cohort {
         Some(name) => cohort.name == *name,
-        None => !is_of_generator(&selector.metric) && cohort.is_looked_at(&selector.metric),
+        None => !metric::is_of_run(&selector.metric) && cohort.is_looked_at(&selector.metric),
     })
-}
-
-fn is_of_generator(metric: &str) -> bool {
-    metric.starts_with("generator.") || metric == Timer::HandshakeDns.name()
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::grammar::{self, Piece, SelectorPieces, SubjectPieces};
-use super::names::{Names, can_be_seen, is_about_someone};
+use super::names::{Names, is_about_someone};
+use super::possible::{can_have_data, covers_whole_run, says_something};
 use super::section::Gate;
 use super::stat::{fits, stat, unfit};
 use super::subject::{Selector, Subject};
@@ -48,6 +49,7 @@ pub(in crate::scenario) fn read(text: &str, names: &Names<'_>) -> Result<Gate, G
             if !fits(stat, kind) {
                 return Err(unfit(word, &selector.metric, kind));
             }
+            says_something(word, stat, &selector.metric)?;
             let unit = unit_of(stat, kind, &selector.metric);
             (Subject::Stat(stat, selector), unit)
         }
@@ -133,7 +135,7 @@ fn selector(pieces: &SelectorPieces<'_>, names: &Names<'_>) -> Result<(Selector,
     if selector.cohort.is_none() {
         is_about_someone(metric, names)?;
     }
-    can_be_seen(metric, selector.cohort.as_deref(), names)?;
+    can_have_data(metric, &selector, names)?;
     Ok((selector, kind))
 }
 
@@ -163,7 +165,7 @@ fn unknown(metric: &Piece<'_>, messages: &[&str]) -> GateError {
 }
 
 fn cohort(metric: &Piece<'_>, value: &Piece<'_>, names: &Names<'_>) -> Result<String, GateError> {
-    if metric.text.starts_with("generator.") {
+    if metric::is_of_run(metric.text) {
         let what = format!("`{}` belongs to no cohort", metric.text);
         return Err(GateError::new(value, what).hint("leave `cohort` out"));
     }
@@ -191,24 +193,6 @@ fn stage(metric: &Piece<'_>, value: &Piece<'_>, names: &Names<'_>) -> Result<u32
     }))
 }
 
-/// Whether the metric is kept only for the whole run, as what happens to connections is, and not for each stage.
-fn covers_whole_run(metric: &str) -> bool {
-    const GROUPS: [&str; 8] = [
-        "connections",
-        "handshake",
-        "reconnect",
-        "close",
-        "closes",
-        "errors",
-        "bytes",
-        "generator",
-    ];
-    metric
-        .split('.')
-        .next()
-        .is_some_and(|group| GROUPS.contains(&group))
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::names::Group;
@@ -222,23 +206,13 @@ pub(super) mod tests {
                 Group {
                     name: "main",
                     messages: vec!["echo", "chat"],
-                    answered: vec!["echo", "chat"],
-                    has_heartbeat: true,
-                    reconnects: true,
-                    does_right: true,
-                    expects_end: false,
                 },
                 Group {
                     name: "slow",
                     messages: vec!["echo"],
-                    answered: vec!["echo"],
-                    has_heartbeat: false,
-                    reconnects: false,
-                    does_right: true,
-                    expects_end: false,
                 },
             ],
-            are_resolved: true,
+            run: None,
             stages: 3,
         }
     }

@@ -2,8 +2,11 @@
 //! The grammar, the checks against the catalogue of metrics, and the conversion back to text.
 
 mod check;
+mod due;
 mod grammar;
 mod names;
+mod need;
+mod possible;
 mod section;
 mod stat;
 mod subject;

@@ -34,9 +34,10 @@ pub struct Cohort {
 }
 
 impl Cohort {
-    /// Whether a gate on this metric looks at this cohort if the gate names none.
+    /// Whether a gate on this metric looks at this cohort if the gate names none: its clients must have no fault, and
+    /// if the metric counts ends, its contract must not expect any.
     pub fn is_looked_at(&self, metric: &str) -> bool {
-        is_looked_at(metric, self.does_right(), self.expects_end())
+        self.does_right() && !(self.expects_end() && metric::tells_of_ends(metric))
     }
 
     /// Whether its clients have no fault.
@@ -55,12 +56,6 @@ impl Cohort {
         let mut promises = contract.flat_map(|contract| &contract.promises);
         promises.any(|promise| promise.kind.expects_end())
     }
-}
-
-/// Whether a gate that names no cohort looks at such a cohort: its clients must have no fault, and if the metric counts
-/// ends, its contract must not expect any.
-pub(in crate::scenario) fn is_looked_at(metric: &str, does_right: bool, expects_end: bool) -> bool {
-    does_right && !(expects_end && metric::tells_of_ends(metric))
 }
 
 keys! {

@@ -43,6 +43,11 @@ impl TargetUrl {
 }
 
 impl WsUrl {
+    /// Whether its host is a name that has to be looked up, and no address.
+    pub fn is_name(&self) -> bool {
+        self.host.parse::<IpAddr>().is_err()
+    }
+
     /// Whether its host is this machine: `localhost` (RFC 6761 section 6.3) or a loopback address.
     pub fn is_loopback(&self) -> bool {
         let host = self.host.trim_end_matches('.').to_ascii_lowercase();

@@ -1,0 +1,341 @@
+//! What a metric needs so that it can have data: whether a cohort has it, in time, and what to do otherwise.
+
+use std::time::Duration;
+
+use super::due::{Part, Schedule};
+use crate::metric::{self, ENOUGH_FOR_MEMORY, Timer};
+use crate::scenario::contract::Around;
+use crate::scenario::fault::FaultKind;
+use crate::scenario::{
+    Cohort, Expect, HeartbeatKind, Message, OnDead, Pacing, Reconnect, Shape, TargetUrl, Trust,
+};
+
+/// The interval of a server that sends whenever it likes.
+const ANY_TIME: Duration = Duration::from_micros(1);
+
+/// The codes of wsbench's own Close frames: at the end of a run, and to a server that its heartbeat found dead.
+const NORMAL: u16 = 1000;
+const GIVES_UP: u16 = 1011;
+
+/// A scenario without its gates.
+#[derive(Clone, Copy)]
+pub(in crate::scenario) struct Run<'a> {
+    pub(in crate::scenario) around: &'a Around<'a>,
+    pub(in crate::scenario) cohorts: &'a [Cohort],
+}
+
+/// A condition without which a metric has no data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// The cohort has such messages, and at least one is due in the measured time.
+    Messages(Which),
+    /// Two messages of the server on one connection are to be expected in the measured time.
+    Gap,
+    /// The server sends messages: asked, or unasked.
+    Receives,
+    /// A connection is open in the measured time, so that the server can send something.
+    Open,
+    /// The cohort has a heartbeat, and a ping is due in the measured time.
+    Pings,
+    /// The same, with text messages instead of pings.
+    TextPings,
+    /// The cohort has a heartbeat that can find the server dead before the run ends.
+    Death,
+    /// The server pings; two times in the measured time if `true`.
+    ServerPings(bool),
+    Reconnect,
+    /// The client has a fault.
+    Fault,
+    /// wsbench closes the connection.
+    OwnClose,
+    /// wsbench may send a Close with this code first.
+    OwnCode(u16),
+    /// The client resets TCP.
+    OwnReset,
+    /// The host of the address is a name, and it is looked up by wsbench.
+    HostName,
+    Tls,
+    /// The server's certificate is checked.
+    CheckedTls,
+    /// Arrivals may find `max_open` connections open.
+    Skips,
+    /// Enough connections are open at once.
+    Many,
+    /// A second of the measured time, since states are sampled once a second.
+    Second,
+}
+
+/// Which messages of a cohort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    Any,
+    /// Those that follow a schedule.
+    Scheduled,
+    /// Those with an expected answer.
+    Answered,
+    /// Those with an expected answer and without a stamp.
+    Unstamped,
+    /// The one that the metric is named after, with an expected answer.
+    Named,
+}
+
+/// A metric that a gate looks at.
+pub(super) struct Wanted<'a> {
+    pub(super) metric: &'a str,
+    pub(super) stage: Option<u32>,
+}
+
+impl Wanted<'_> {
+    fn part(&self) -> Part {
+        self.stage.map_or(Part::Measured, Part::Stage)
+    }
+
+    /// The messages of this cohort that concern the metric.
+    fn messages<'c>(&self, which: Which, cohort: &'c Cohort) -> impl Iterator<Item = &'c Message> {
+        let name = self.metric.split_once('.').map_or("", |(_, name)| name);
+        cohort.messages.iter().filter(move |message| match which {
+            Which::Any => true,
+            Which::Scheduled => matches!(message.pacing, Pacing::Open { .. }),
+            Which::Answered => message.expect == Expect::Echo,
+            Which::Unstamped => message.is_matched_by_order(),
+            Which::Named => message.expect == Expect::Echo && message.name == name,
+        })
+    }
+}
+
+impl Need {
+    /// Whether the cohort has what is needed, apart from the time of the run.
+    pub(super) fn is_there(self, wanted: &Wanted<'_>, cohort: &Cohort, run: &Run<'_>) -> bool {
+        let target = run.around.target;
+        let load = run.around.load;
+        let is_secure = matches!(&target.url, TargetUrl::Url(url) if url.secure);
+        match self {
+            Self::Messages(which) => {
+                let pings = wanted.metric == Timer::ScheduleLateness.name();
+                wanted.messages(which, cohort).next().is_some()
+                    || pings && cohort.heartbeat.is_some()
+            }
+            Self::Pings | Self::Death => cohort.heartbeat.is_some(),
+            Self::TextPings => (cohort.heartbeat.iter())
+                .any(|heartbeat| matches!(heartbeat.kind, HeartbeatKind::Text { .. })),
+            Self::Gap | Self::Receives => {
+                target.url != TargetUrl::Embedded
+                    || target.embedded_push.is_some()
+                    || wanted.messages(Which::Answered, cohort).next().is_some()
+            }
+            Self::ServerPings(_) => {
+                target.url != TargetUrl::Embedded || target.embedded_heartbeat.is_some()
+            }
+            Self::Reconnect => cohort.reconnect != Reconnect::None,
+            Self::Fault => !cohort.does_right(),
+            Self::OwnClose => !cohort.faults.iter().any(|fault| {
+                matches!(
+                    fault.kind,
+                    FaultKind::Reset | FaultKind::Vanish { lasts: None }
+                )
+            }),
+            Self::OwnCode(code) => {
+                let gives_up = (cohort.heartbeat.iter()).any(|one| one.on_dead == OnDead::Close);
+                code == NORMAL || code == GIVES_UP && gives_up || closes_with(cohort, code)
+            }
+            Self::OwnReset => {
+                let mut faults = cohort.faults.iter();
+                faults.any(|fault| matches!(fault.kind, FaultKind::Reset))
+            }
+            Self::HostName => {
+                let is_relayed = (run.around.path).is_some_and(|path| path.leads(&cohort.name));
+                let is_of_run = metric::is_of_run(wanted.metric);
+                matches!(&target.url, TargetUrl::Url(url) if url.is_name())
+                    && (is_of_run || !is_relayed)
+            }
+            Self::Tls => is_secure,
+            Self::CheckedTls => is_secure && target.trust != Trust::Anyone,
+            Self::Skips => {
+                matches!(load.shape, Shape::Arrivals { max_open, .. } if max_open < cohort.connections)
+            }
+            Self::Many => {
+                let all: u64 = run
+                    .cohorts
+                    .iter()
+                    .map(|one| u64::from(one.connections))
+                    .sum();
+                let most = match load.shape {
+                    Shape::Arrivals { max_open, .. } => all.min(max_open.into()),
+                    _ => all,
+                };
+                most >= ENOUGH_FOR_MEMORY
+            }
+            Self::Open | Self::Second => true,
+        }
+    }
+
+    /// Whether the run is long enough, and at the right time, for what [`Self::is_there`].
+    pub(super) fn is_in_time(self, wanted: &Wanted<'_>, cohort: &Cohort, run: &Run<'_>) -> bool {
+        let part = wanted.part();
+        let pings = || cohort.heartbeat.as_ref().map(Schedule::of_pings);
+        let target = run.around.target;
+        let messages = |which| wanted.messages(which, cohort).map(Schedule::of_message);
+        let every = |gap: Duration| Schedule::Since {
+            gap: gap.as_nanos() as f64,
+        };
+        let is_due = |schedules: Vec<Schedule>, earlier: bool| {
+            run.is_due(cohort, &schedules, part, 1.0, f64::from(u8::from(earlier)))
+        };
+        match self {
+            Self::Messages(which) => {
+                let or_pings = wanted.metric == Timer::ScheduleLateness.name();
+                let pings = pings().filter(|_| or_pings);
+                is_due(messages(which).chain(pings).collect(), false)
+            }
+            Self::Pings | Self::TextPings => is_due(pings().into_iter().collect(), false),
+            Self::Death => (cohort.heartbeat.iter()).any(|one| {
+                let missed = f64::from(one.max_missed);
+                run.is_due(cohort, &[Schedule::of_pings(one)], Part::Whole, missed, 0.0)
+            }),
+            Self::OwnCode(GIVES_UP) if !closes_with(cohort, GIVES_UP) => {
+                Self::Death.is_in_time(wanted, cohort, run)
+            }
+            Self::Open => is_due(vec![every(ANY_TIME)], false),
+            Self::Receives | Self::Gap => {
+                let push = match target.url {
+                    TargetUrl::Embedded => target.embedded_push,
+                    TargetUrl::Url(_) => Some(ANY_TIME),
+                };
+                let sources = messages(Which::Answered).chain(push.map(every));
+                is_due(sources.collect(), self == Self::Gap)
+            }
+            Self::ServerPings(twice) => {
+                let interval = match target.url {
+                    TargetUrl::Embedded => target.embedded_heartbeat.map(|own| own.interval),
+                    TargetUrl::Url(_) => Some(ANY_TIME),
+                };
+                is_due(interval.map(every).into_iter().collect(), twice)
+            }
+            Self::Second => run.length(part) >= 1e9,
+            _ => true,
+        }
+    }
+
+    /// What is needed, and how to get it.
+    pub(super) fn in_words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Messages(Which::Any) => (
+                "a message",
+                "add a `[[message]]`, or look at `messages.received`",
+            ),
+            Self::Messages(Which::Scheduled) => (
+                "a message that follows a schedule",
+                "give a `[[message]]` a `rate`",
+            ),
+            Self::Messages(Which::Answered) => (
+                "a message that is answered",
+                "add a `[[message]]` without `expect = \"none\"`, or look at `messages.received`",
+            ),
+            Self::Messages(Which::Unstamped) => (
+                "a message without a stamp that is answered",
+                "leave it out: with stamps each answer names its message",
+            ),
+            Self::Messages(Which::Named) => (
+                "a message that is answered",
+                "leave `expect = \"none\"` out where the server answers",
+            ),
+            Self::Open => (
+                "an open connection",
+                "use connections that stay open for longer",
+            ),
+            Self::Receives => (
+                "messages of the built-in server",
+                "add a `[[message]]`, or `push = \"1s\"` in `[target]`",
+            ),
+            Self::Gap => (
+                "two messages of the built-in server",
+                "add a `[[message]]`, or `push = \"1s\"` in `[target]`",
+            ),
+            Self::Pings => (
+                "a heartbeat",
+                "add a `[heartbeat]`, with `interval = \"30s\"`",
+            ),
+            Self::TextPings => (
+                "a heartbeat of text messages",
+                "leave it out: a pong names its ping",
+            ),
+            Self::Death => (
+                "a heartbeat that can find the server dead",
+                "add a `[heartbeat]`, with `interval = \"30s\"`",
+            ),
+            Self::ServerPings(_) => (
+                "pings of the built-in server",
+                "write `heartbeat = { interval = \"1s\", timeout = \"1s\" }` in `[target]`",
+            ),
+            Self::Reconnect => (
+                "clients that come back",
+                "write `reconnect = { initial = \"500ms\", max = \"30s\" }` in `[load]`",
+            ),
+            Self::Fault => ("a client with a fault", "name a cohort that has a `fault`"),
+            Self::OwnClose => (
+                "a client that closes its connection",
+                "name a cohort whose fault does not end TCP",
+            ),
+            Self::OwnCode(_) => (
+                "a client that closes with this code",
+                "wsbench closes with 1000, or with 1011 where its heartbeat gives up; the server's are `closes.<code>.peer`",
+            ),
+            Self::OwnReset => (
+                "a client that resets TCP",
+                "name a cohort with the fault `reset`; the server's are `closes.rst.peer`",
+            ),
+            Self::HostName => (
+                "a target with a name to be looked up",
+                "leave it out: an address is not looked up, and has no other to fall back to",
+            ),
+            Self::Tls => ("TLS", "use a `wss://` address, or leave it out"),
+            Self::CheckedTls => (
+                "a certificate that is checked",
+                "leave out `insecure = true`, and name the certificate in `ca`",
+            ),
+            Self::Skips => (
+                "arrivals that may find `max_open` connections open",
+                "use `load.arrivals` with a lower `max_open`, or leave it out",
+            ),
+            Self::Many => (
+                "5,000 open connections at least",
+                "use more connections, or look at `generator.rss`",
+            ),
+            Self::Second => (
+                "a sample",
+                "write `duration = \"1s\"` in `[load]`, or longer",
+            ),
+        }
+    }
+
+    /// What is missing if the run has it at the wrong time, and what to do.
+    pub(super) fn too_late(self) -> (&'static str, &'static str) {
+        const LONGER: &str =
+            "write a longer `duration` in `[load]`, or a shorter interval or higher `rate`";
+        match self {
+            Self::Messages(_) => ("and no such message is due in the measured time", LONGER),
+            Self::Pings | Self::TextPings => ("and no ping is due in the measured time", LONGER),
+            Self::Death | Self::OwnCode(_) => {
+                ("and the run ends before enough pings can be missed", LONGER)
+            }
+            Self::Second => (
+                "which is taken once a second: the time is shorter",
+                "write `duration = \"1s\"` in `[load]`, or longer",
+            ),
+            Self::Open => (
+                "and none is open in the measured time",
+                "write a longer `lifetime`, more arrivals, or a longer `duration` in `[load]`",
+            ),
+            _ => ("and none is due in the measured time", LONGER),
+        }
+    }
+}
+
+/// Whether a fault of the cohort closes connections with this code.
+fn closes_with(cohort: &Cohort, code: u16) -> bool {
+    let mut faults = cohort.faults.iter();
+    faults.any(|fault| match &fault.kind {
+        FaultKind::Close { codes } => codes.iter().any(|own| own.unwrap_or(1005) == code),
+        _ => false,
+    })
+}

@@ -1,0 +1,251 @@
+//! Which metrics can have data in a run: one table for the whole catalogue. A gate on a metric that cannot is refused:
+//! a count would always be zero and prove nothing, and a time would have no sample.
+
+use super::check::GateError;
+use super::grammar::Piece;
+use super::names::Names;
+use super::need::{Need, Wanted, Which};
+use crate::metric::{self, Cause, CloseKind, Counter, Gauge, Side, Timer};
+use crate::scenario::reading::hints;
+use crate::scenario::{Cohort, Selector, Stat};
+
+/// What a metric needs, in the order in which a lack is reported. Empty: it can have data in any run.
+fn needs(metric: &str) -> Vec<Need> {
+    if let Some(counter) = Counter::from_name(metric) {
+        return of_counter(counter).to_vec();
+    }
+    if let Some(timer) = Timer::from_name(metric) {
+        return of_timer(timer).to_vec();
+    }
+    if let Some(gauge) = Gauge::from_name(metric) {
+        return of_gauge(gauge).0.to_vec();
+    }
+    if let Some(cause) = metric::cause_from_name(metric) {
+        return of_cause(cause).to_vec();
+    }
+    if let Some((kind, side)) = metric::close_from_name(metric) {
+        return Vec::from_iter(of_close(kind, side));
+    }
+    // What is left are `latency.<message>` and `service.<message>`.
+    vec![Need::Messages(Which::Named)]
+}
+
+fn of_counter(counter: Counter) -> &'static [Need] {
+    use Need::{
+        Death, HostName, Messages, Pings, Receives, Reconnect, ServerPings, Skips, TextPings,
+    };
+    match counter {
+        Counter::ConnectionsAttempted
+        | Counter::ConnectionsOpened
+        | Counter::ConnectionsFailed
+        | Counter::ConnectionsClosed
+        | Counter::ConnectionsLost
+        | Counter::BytesSent
+        | Counter::BytesReceived => &[],
+        Counter::ConnectionsDead => &[Death],
+        Counter::ConnectionsReconnected => &[Reconnect],
+        Counter::ConnectionsFallbacks => &[HostName],
+        Counter::ConnectionsSkipped => &[Skips],
+        Counter::MessagesDue | Counter::MessagesSent => &[Messages(Which::Any)],
+        Counter::MessagesNotSent => &[Messages(Which::Scheduled)],
+        Counter::MessagesOffline => &[Messages(Which::Scheduled), Reconnect],
+        Counter::MessagesEchoed
+        | Counter::MessagesMismatched
+        | Counter::MessagesDuplicated
+        | Counter::MessagesTimedOut
+        | Counter::MessagesLate
+        | Counter::MessagesLost
+        | Counter::MessagesRetyped => &[Messages(Which::Answered)],
+        Counter::MessagesUncertain => &[Messages(Which::Unstamped)],
+        Counter::MessagesReceived => &[Receives],
+        // A server can send these to a client that only listens.
+        Counter::MessagesUnsolicited | Counter::PongsUnsolicited => &[Need::Open],
+        Counter::PingsSent | Counter::PongsReceived | Counter::PongsLate | Counter::PingsMissed => {
+            &[Pings]
+        }
+        Counter::PongsUncertain => &[TextPings],
+        Counter::ServerPings => &[ServerPings(false)],
+    }
+}
+
+fn of_timer(timer: Timer) -> &'static [Need] {
+    use Need::{Death, Gap, HostName, OwnClose, Pings, Reconnect, ServerPings, Tls};
+    match timer {
+        Timer::HandshakeDns => &[HostName],
+        Timer::HandshakeTcp
+        | Timer::HandshakeUpgrade
+        | Timer::HandshakeTotal
+        | Timer::GeneratorLoopLag => &[],
+        Timer::HandshakeTls => &[Tls],
+        Timer::ReceiveGap => &[Gap],
+        Timer::HeartbeatRtt | Timer::HeartbeatDelay => &[Pings],
+        Timer::HeartbeatDetection => &[Death],
+        Timer::ServerPingInterval => &[ServerPings(true)],
+        Timer::ReconnectDuration => &[Reconnect],
+        Timer::CloseDuration => &[OwnClose],
+        // Both messages and pings; `is_met` takes either.
+        Timer::ScheduleLateness => &[Need::Messages(Which::Any)],
+    }
+}
+
+/// What a gauge needs, the statistics of it that say something, and why the others do not.
+fn of_gauge(gauge: Gauge) -> (&'static [Need], &'static [Stat], &'static str) {
+    use Stat::{Last, Max, Mean, Min, Peak};
+    const PASSING: &str =
+        "a connection is in this state for a moment, and a single sample is chance";
+    const WHOLE_RUN: &str = "it covers the whole run, ramp-up and drain included";
+    match gauge {
+        Gauge::Open => (&[Need::Second], &[Peak, Last, Min, Max, Mean], ""),
+        Gauge::Connecting | Gauge::Closing => (&[Need::Second], &[Peak, Max, Mean], PASSING),
+        Gauge::GeneratorCpu => (&[], &[Peak, Max, Mean], WHOLE_RUN),
+        Gauge::GeneratorRss => (&[], &[Peak, Max, Last], WHOLE_RUN),
+        // Sampled only while many connections are open.
+        Gauge::BytesPerConnection => (&[Need::Many], &[Peak, Last, Min, Max, Mean], ""),
+    }
+}
+
+fn of_cause(cause: Cause) -> &'static [Need] {
+    match cause {
+        Cause::PeerFrozen | Cause::PathDead | Cause::MissedPong => &[Need::Death],
+        Cause::Fault => &[Need::Fault],
+        Cause::Dns => &[Need::HostName],
+        Cause::Tls
+        | Cause::TlsClientCert
+        | Cause::TlsVersion
+        | Cause::TlsAlpn
+        | Cause::TlsNotSpoken
+        | Cause::TlsAlert => &[Need::Tls],
+        Cause::TlsUntrusted | Cause::TlsExpired | Cause::TlsName => &[Need::CheckedTls],
+        Cause::Abandoned => &[Need::Reconnect],
+        Cause::Completed
+        | Cause::ClosedByPeer
+        | Cause::Reset
+        | Cause::Eof
+        | Cause::ProtocolError
+        | Cause::BadUtf8
+        | Cause::BadCloseCode
+        | Cause::MessageTooBig
+        | Cause::CloseTimeout
+        | Cause::WriteTimeout
+        | Cause::Refused
+        | Cause::Unreachable
+        | Cause::ConnectTimeout
+        | Cause::HttpStatus
+        | Cause::BadUpgrade
+        | Cause::BadAccept
+        | Cause::BadSubprotocol
+        | Cause::BadExtension
+        | Cause::HandshakeEof
+        | Cause::HandshakeReset
+        | Cause::HandshakeGarbage
+        | Cause::NoLocalPort
+        | Cause::NoDescriptor
+        | Cause::Io => &[],
+    }
+}
+
+fn of_close(kind: CloseKind, side: Side) -> Option<Need> {
+    match (kind, side) {
+        (CloseKind::Code(code), Side::Local) => Some(Need::OwnCode(code)),
+        (CloseKind::Rst, Side::Local) => Some(Need::OwnReset),
+        // A server that does not end TCP in time is given up by wsbench.
+        (CloseKind::Fin | CloseKind::Timeout, Side::Local) => None,
+        (CloseKind::Timeout, Side::Peer) => Some(Need::OwnCode(0)),
+        (CloseKind::Code(_) | CloseKind::Fin | CloseKind::Rst, Side::Peer) => None,
+    }
+}
+
+/// Refuses a gate on something that cannot happen in this run, or not in the time that the gate looks at.
+pub(super) fn can_have_data(
+    metric: &Piece<'_>,
+    selector: &Selector,
+    names: &Names<'_>,
+) -> Result<(), GateError> {
+    let Some(run) = &names.run else {
+        return Ok(());
+    };
+    let wanted = &Wanted {
+        metric: &selector.metric,
+        stage: selector.stage,
+    };
+    let is_of_run = metric::is_of_run(wanted.metric);
+    let looked_at = |cohort: &&Cohort| match &selector.cohort {
+        Some(name) => cohort.name == *name,
+        None => is_of_run || cohort.is_looked_at(wanted.metric),
+    };
+    let cohorts = || run.cohorts.iter().filter(looked_at);
+    let needs = needs(wanted.metric);
+    // One cohort has to have all of it.
+    for count in 1..=needs.len() {
+        let (need, so_far) = (needs[count - 1], &needs[..count]);
+        let mut there = cohorts().filter(|cohort| {
+            let mut needs = so_far.iter();
+            needs.all(|need| need.is_there(wanted, cohort, run))
+        });
+        let Some(first) = there.next() else {
+            let (needs, hint) = need.in_words();
+            let is_there = |cohort: &Cohort| need.is_there(wanted, cohort, run);
+            let who = match &selector.cohort {
+                Some(cohort) => format!("cohort `{cohort}` has none"),
+                None if run.cohorts.iter().any(is_there) => {
+                    "no cohort without a fault has one".to_owned()
+                }
+                None => "this scenario has none".to_owned(),
+            };
+            let what = format!("`{}` needs {needs}, and {who}", metric.text);
+            return Err(GateError::new(metric, what).hint(hint));
+        };
+        let in_time = |cohort: &Cohort| {
+            let mut needs = so_far.iter();
+            needs.all(|need| need.is_in_time(wanted, cohort, run))
+        };
+        if !in_time(first) && !there.any(in_time) {
+            let (needs, _) = need.in_words();
+            let (why, hint) = need.too_late();
+            let what = format!("`{}` needs {needs}, {why}", metric.text);
+            return Err(GateError::new(metric, what).hint(hint));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a statistic of a gauge that would say nothing about the server.
+pub(super) fn says_something(word: &Piece<'_>, stat: Stat, metric: &str) -> Result<(), GateError> {
+    let Some(gauge) = Gauge::from_name(metric) else {
+        return Ok(());
+    };
+    let (_, stats, why) = of_gauge(gauge);
+    if stats.contains(&stat) {
+        return Ok(());
+    }
+    let what = format!("`{stat}({metric})` says nothing: {why}");
+    let names: Vec<String> = stats.iter().map(Stat::to_string).collect();
+    let names = hints::one_of(names.iter().map(String::as_str));
+    Err(GateError::new(word, what).hint(format!("use {names}")))
+}
+
+/// Whether the metric is kept only for the whole run, and not for each stage.
+pub(super) fn covers_whole_run(metric: &str) -> bool {
+    if matches!(
+        Gauge::from_name(metric),
+        Some(Gauge::Connecting | Gauge::Open | Gauge::Closing)
+    ) {
+        return false;
+    }
+    let group = metric.split('.').next().unwrap_or_default();
+    let groups = [
+        "connections",
+        "handshake",
+        "reconnect",
+        "close",
+        "closes",
+        "errors",
+        "bytes",
+        "generator",
+    ];
+    groups.contains(&group) || metric == Timer::HeartbeatDetection.name()
+}
+
+#[cfg(test)]
+#[path = "possible_tests.rs"]
+mod tests;

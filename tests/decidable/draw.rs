@@ -1,0 +1,251 @@
+//! Draws scenarios and gates as text. Rates do not divide the times, so that nothing hangs on the last nanosecond.
+
+use std::fmt::{self, Display};
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use wsbench::metric;
+use wsbench::scenario::{Selector, Stat, Subject};
+
+/// A scenario without gates.
+#[derive(Debug, Clone)]
+pub(crate) struct Drawn {
+    target: &'static str,
+    load: String,
+    path: &'static str,
+    cohorts: Vec<Group>,
+    /// Whether the load is that of one cohort, `main`.
+    is_alone: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Group {
+    connections: u32,
+    messages: Vec<String>,
+    heartbeat: &'static str,
+    reconnect: &'static str,
+    fault: &'static str,
+}
+
+impl Display for Drawn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "name = \"drawn\"\ntarget = {{ {} }}", self.target)?;
+        writeln!(f, "{}", self.path)?;
+        let messages = |group: &Group, path: &str| -> String {
+            let one = |(index, keys): (usize, &String)| {
+                format!("[[{path}]]\nname = \"m{index}\"\n{keys}\n")
+            };
+            group.messages.iter().enumerate().map(one).collect()
+        };
+        if self.is_alone {
+            let group = &self.cohorts[0];
+            let load = self
+                .load
+                .replace("CONNECTIONS", &group.connections.to_string());
+            writeln!(f, "heartbeat = {}", group.heartbeat)?;
+            writeln!(f, "load = {{ {load}, reconnect = {} }}", group.reconnect)?;
+            return f.write_str(&messages(group, "message"));
+        }
+        writeln!(
+            f,
+            "load = {{ {} }}",
+            self.load.replace("connections = CONNECTIONS, ", "")
+        )?;
+        for (index, group) in self.cohorts.iter().enumerate() {
+            let Group {
+                connections,
+                heartbeat,
+                reconnect,
+                fault,
+                ..
+            } = group;
+            writeln!(
+                f,
+                "[[cohort]]\nname = \"c{index}\"\nconnections = {connections}"
+            )?;
+            writeln!(
+                f,
+                "heartbeat = {heartbeat}\nreconnect = {reconnect}\n{fault}"
+            )?;
+            f.write_str(&messages(group, "cohort.message"))?;
+        }
+        Ok(())
+    }
+}
+
+fn target() -> impl Strategy<Value = &'static str> {
+    select(vec![
+        r#"url = "embedded""#,
+        r#"url = "embedded", push = "700ms""#,
+        r#"url = "embedded", heartbeat = { interval = "1500ms", timeout = "1s" }"#,
+        r#"url = "ws://127.0.0.1:9""#,
+        r#"url = "ws://localhost:9""#,
+        r#"url = "wss://[::1]:9", insecure = true"#,
+        r#"url = "wss://example.org""#,
+    ])
+}
+
+fn seconds() -> impl Strategy<Value = &'static str> {
+    select(vec!["40ms", "300ms", "1s", "2500ms", "11s"])
+}
+
+fn steady() -> impl Strategy<Value = String> {
+    (select(vec!["0s", "500ms", "3s"]), select(vec!["0s", "1300ms"]), seconds()).prop_map(
+        |(ramp_up, warm_up, duration)| {
+            format!(
+                "connections = CONNECTIONS, ramp_up = \"{ramp_up}\", warm_up = \"{warm_up}\", duration = \"{duration}\""
+            )
+        },
+    )
+}
+
+fn stages() -> impl Strategy<Value = String> {
+    prop::collection::vec((seconds(), 0u32..7), 1..4).prop_filter_map("opens none", |legs| {
+        let is_some = legs.iter().any(|(_, connections)| *connections > 0);
+        let legs: Vec<String> = legs
+            .iter()
+            .map(|(time, count)| format!("{{ duration = \"{time}\", connections = {count} }}"))
+            .collect();
+        is_some.then(|| format!("stages = [{}]", legs.join(", ")))
+    })
+}
+
+fn arrivals() -> impl Strategy<Value = String> {
+    (select(vec!["3.3/s", "19/s", "6/m"]), seconds(), select(vec!["0s", "1300ms"]), seconds()).prop_map(
+        |(rate, lifetime, warm_up, duration)| {
+            format!(
+                "arrivals = {{ rate = \"{rate}\", lifetime = \"{lifetime}\", max_open = 7 }}, warm_up = \"{warm_up}\", duration = \"{duration}\""
+            )
+        },
+    )
+}
+
+fn message() -> impl Strategy<Value = String> {
+    let pacing = prop_oneof![
+        (
+            select(vec!["0.23/s", "1.1/s", "3.7/s", "53/s"]),
+            select(vec!["", "phase = \"aligned\"\n", "in_flight = 1\n"]),
+        )
+            .prop_map(|(rate, more)| format!("rate = \"{rate}\"\n{more}")),
+        select(vec!["0s", "800ms", "30s"])
+            .prop_map(|think| format!("in_flight = 2\nthink = \"{think}\"\n")),
+    ];
+    let count = select(vec!["", "", "count = 1\n", "count = 3\n"]);
+    let answer = select(vec!["", "", "expect = \"none\"\n"]);
+    // Each length once, or answers could not be told apart.
+    let payload = select(vec!["", "", "payload = { size = \"LENGTH\" }\n"]);
+    (pacing, count, answer, payload).prop_map(|(pacing, count, answer, payload)| {
+        let answer = if pacing.contains("in_flight") {
+            ""
+        } else {
+            answer
+        };
+        format!("timeout = \"900ms\"\n{pacing}{count}{answer}{payload}")
+    })
+}
+
+fn group() -> impl Strategy<Value = Group> {
+    let heartbeat = select(vec![
+        "\"off\"",
+        "{ interval = \"1s\", timeout = \"500ms\" }",
+        "{ interval = \"7s\", timeout = \"1s\", max_missed = 2, on_dead = \"keep\" }",
+        "{ interval = \"2s\", timeout = \"1s\", phase = \"aligned\", kind = \"text\", send = \"hi\", expect = \"ho\" }",
+    ]);
+    let fault = select(vec![
+        "",
+        "",
+        "fault = { kind = \"no_pong\" }",
+        "fault = { kind = \"reset\", after = \"30ms\" }",
+        "fault = { kind = \"close\", code = 4000, after = \"20ms\" }",
+    ]);
+    let reconnect = select(vec!["\"none\"", "{ initial = \"100ms\", max = \"1s\" }"]);
+    let connections = prop_oneof![15 => 1u32..12, 1 => Just(5000u32)];
+    let messages = prop::collection::vec(message(), 0..3);
+    (connections, messages, heartbeat, reconnect, fault).prop_map(
+        |(connections, messages, heartbeat, reconnect, fault)| {
+            let messages = messages.into_iter().enumerate();
+            Group {
+                connections,
+                messages: messages
+                    .map(|(index, keys)| keys.replace("LENGTH", &format!("{}B", 10 + index)))
+                    .collect(),
+                heartbeat,
+                reconnect,
+                fault,
+            }
+        },
+    )
+}
+
+pub(crate) fn scenario() -> impl Strategy<Value = Drawn> {
+    let load = prop_oneof![
+        3 => (steady(), any::<bool>()),
+        1 => (stages(), Just(true)),
+        1 => (arrivals(), Just(true)),
+    ];
+    let cohorts = prop::collection::vec(group(), 1..4);
+    let path = select(vec!["", "", "path = { delay = \"1ms\" }"]);
+    (target(), load, path, cohorts).prop_map(|(target, (load, is_alone), path, cohorts)| Drawn {
+        target,
+        load,
+        path,
+        cohorts,
+        is_alone,
+    })
+}
+
+/// A gate on any metric, with a statistic and a value that fit most of them.
+pub(crate) fn gate() -> impl Strategy<Value = String> {
+    let mut metrics = metric::names(&["m0", "m1"]);
+    metrics.extend(
+        [
+            "closes.1000.local",
+            "closes.1011.local",
+            "closes.4000.local",
+            "closes.rst.local",
+            "closes.rst.peer",
+        ]
+        .map(str::to_owned),
+    );
+    let place = select(vec![
+        "",
+        "",
+        "",
+        "{cohort=main}",
+        "{cohort=c1}",
+        "{stage=2}",
+    ]);
+    (select(metrics), place, 0usize..2).prop_map(|(metric, place, choice)| {
+        let text = match metric::kind_of(&metric, &["m0", "m1"]) {
+            Some(metric::Kind::Counter) => ["count", "rate"][choice],
+            Some(metric::Kind::Histogram) => ["p99", "max"][choice],
+            _ => ["peak", "max"][choice],
+        };
+        let value = match (text, metric::unit_of(&metric)) {
+            ("count" | "rate", _) | (_, metric::Unit::Count) => "1",
+            (_, metric::Unit::Time) => "1s",
+            (_, metric::Unit::Bytes) => "1KiB",
+            (_, metric::Unit::Percent) => "50%",
+        };
+        format!("{text}({metric}{place}) < {value}")
+    })
+}
+
+/// What a drawn gate without a cohort or a stage is about, read without any check.
+pub(crate) fn unchecked(gate: &str) -> Option<Subject> {
+    let (stat, rest) = gate.split_once('(')?;
+    let (metric, _) = rest.split_once(')')?;
+    let stat = match stat {
+        "count" => Stat::Count,
+        "rate" => Stat::Rate,
+        "p99" => Stat::Percentile(99.0),
+        "max" => Stat::Max,
+        _ => Stat::Peak,
+    };
+    let selector = Selector {
+        metric: metric.to_owned(),
+        cohort: None,
+        stage: None,
+    };
+    (!metric.contains('{')).then_some(Subject::Stat(stat, selector))
+}

@@ -1,0 +1,402 @@
+//! The numbers of a possible run of a plan: all that the plan says is due happens in time, the server answers as it
+//! must for the most to be seen, and of everything that can happen something does.
+
+use std::ops::Range;
+
+use wsbench::measure::{Collector, Phase, Sample, Shard, Summary, Window};
+use wsbench::metric::{Cause, CloseKind, Counter, ENOUGH_FOR_MEMORY, Side, Timer};
+use wsbench::plan::{Nanos, Opening, Plan, Until, nanos};
+use wsbench::scenario::{
+    Cohort, Expect, FaultKind, HeartbeatKind, Message, OnDead, Pacing, Reconnect, Shape, TargetUrl,
+    Trust,
+};
+
+const SECOND: Nanos = 1_000_000_000;
+/// How much later than planned measuring starts at the earliest.
+const NOTICE: Nanos = 5_000_000;
+/// The most messages or pings of a connection that are looked at.
+const MOST: usize = 20_000;
+
+/// The most connections of a cohort that are looked at.
+const MOST_PLACES: u32 = 1000;
+
+/// The summary of that run.
+pub(crate) fn summary(plan: &Plan) -> Summary {
+    let run = Run::new(plan);
+    let mut shard = Shard::new(&plan.layout());
+    for opening in plan.openings(0, 1) {
+        if plan.place(opening.cohort, opening.connection) < MOST_PLACES {
+            run.live(&opening, &mut shard);
+        }
+    }
+    for (index, cohort) in plan.scenario.cohorts.iter().enumerate() {
+        run.ends(index, cohort, &mut shard);
+    }
+    shard.loop_lag.record(1);
+    if matches!(&plan.scenario.target.url, TargetUrl::Url(url) if url.is_name()) {
+        shard.look_ups.record(1);
+    }
+    let mut collector = Collector::new(plan.layout());
+    let end = run.windows.last().map_or(0, |window| window.end);
+    let idle = Shard::new(&plan.layout());
+    for second in 1..=end / SECOND + 1 {
+        let shard = if second == 1 {
+            &mut shard
+        } else {
+            &mut idle.clone()
+        };
+        shard.interval = second - 1;
+        let sample = Sample {
+            cpu: Some(1.0),
+            rss: Some(1.0),
+            bytes_per_connection: run.is_large().then_some(1.0),
+        };
+        collector.interval(run.phase(second * SECOND), shard, sample);
+    }
+    let seconds: Vec<f64> = plan.windows().seconds(Some(0), Nanos::MAX);
+    collector.summary((end + SECOND) as f64 / 1e9, &seconds)
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    /// The measured windows, since the first dial.
+    windows: Vec<Range<Nanos>>,
+}
+
+impl<'a> Run<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let from = match &plan.scenario.load.shape {
+            Shape::Steady { warm_up, .. } => {
+                let last = plan.openings(0, 1).map(|opening| opening.at).max();
+                last.unwrap_or(0) + nanos(*warm_up).max(NOTICE)
+            }
+            Shape::Arrivals { warm_up, .. } => nanos(*warm_up),
+            Shape::Stages(_) => 0,
+        };
+        let mut start = from;
+        let ends = plan.windows().ends().to_vec().into_iter();
+        let windows = ends.map(|end| {
+            let window = start..from + end;
+            start = window.end;
+            window
+        });
+        Self {
+            plan,
+            windows: windows.collect(),
+        }
+    }
+
+    fn is_large(&self) -> bool {
+        let all = self.plan.connections();
+        let most = match self.plan.scenario.load.shape {
+            Shape::Arrivals { max_open, .. } => all.min(max_open.into()),
+            _ => all,
+        };
+        most >= ENOUGH_FOR_MEMORY
+    }
+
+    fn phase(&self, time: Nanos) -> Phase {
+        let found = self
+            .windows
+            .iter()
+            .position(|window| window.start < time && time <= window.end);
+        match (found, &self.plan.scenario.load.shape) {
+            (Some(index), Shape::Stages(_)) => Phase::Stage(index as u32 + 1),
+            (Some(_), _) => Phase::Measure,
+            (None, _) => Phase::Drain,
+        }
+    }
+
+    fn end(&self) -> Nanos {
+        self.windows.last().map_or(0, |window| window.end)
+    }
+
+    fn window(&self, time: Nanos) -> Option<Window> {
+        let index = self
+            .windows
+            .iter()
+            .position(|window| window.contains(&time))?;
+        Some(Window::measured(index))
+    }
+
+    /// One connection, from its opening to its end or to its first fault.
+    fn live(&self, opening: &Opening, shard: &mut Shard) {
+        let cohort = self.plan.cohort(opening.cohort);
+        let until = match opening.until {
+            Until::End => self.end(),
+            Until::At(time) => time.min(self.end()),
+            Until::After(time) => (opening.at + time).min(self.end()),
+        };
+        let ends = |kind: &FaultKind| matches!(kind, FaultKind::Reset | FaultKind::Close { .. });
+        let faults = cohort.faults.iter().filter(|fault| ends(&fault.kind));
+        let life = faults
+            .map(|fault| opening.at + nanos(fault.after))
+            .fold(until, Nanos::min);
+        let life = opening.at + 1..life;
+        let cells = &mut shard.cohorts[opening.cohort];
+        let mut received: Vec<Nanos> = Vec::new();
+        for (index, message) in cohort.messages.iter().enumerate() {
+            for at in self.dues(opening, index, message, &life) {
+                let Some(window) = self.window(at) else {
+                    received.push(at);
+                    continue;
+                };
+                let cells = cells.window(window);
+                cells.count(Counter::MessagesDue);
+                cells.count(Counter::MessagesSent);
+                cells.time(Timer::ScheduleLateness, 1);
+                let is_scheduled = matches!(message.pacing, Pacing::Open { .. });
+                if is_scheduled {
+                    cells.count(Counter::MessagesNotSent);
+                }
+                if is_scheduled && cohort.reconnect != Reconnect::None {
+                    cells.count(Counter::MessagesOffline);
+                }
+                if message.expect == Expect::Echo {
+                    received.push(at);
+                    cells.answer(index, 2, 1);
+                    for counter in [
+                        Counter::MessagesEchoed,
+                        Counter::MessagesMismatched,
+                        Counter::MessagesDuplicated,
+                        Counter::MessagesTimedOut,
+                        Counter::MessagesLate,
+                        Counter::MessagesLost,
+                        Counter::MessagesRetyped,
+                    ] {
+                        cells.count(counter);
+                    }
+                }
+                if message.is_matched_by_order() {
+                    cells.count(Counter::MessagesUncertain);
+                }
+            }
+        }
+        let mut pings = 0;
+        if let Some(heartbeat) = &cohort.heartbeat {
+            for at in self.pings(opening, &life) {
+                pings += 1;
+                let Some(window) = self.window(at) else {
+                    continue;
+                };
+                let cells = cells.window(window);
+                for counter in [
+                    Counter::PingsSent,
+                    Counter::PongsReceived,
+                    Counter::PongsLate,
+                    Counter::PingsMissed,
+                ] {
+                    cells.count(counter);
+                }
+                if matches!(heartbeat.kind, HeartbeatKind::Text { .. }) {
+                    cells.count(Counter::PongsUncertain);
+                }
+                for timer in [
+                    Timer::HeartbeatRtt,
+                    Timer::HeartbeatDelay,
+                    Timer::ScheduleLateness,
+                ] {
+                    cells.time(timer, 1);
+                }
+            }
+            if pings >= heartbeat.max_missed {
+                cells.whole.count(Counter::ConnectionsDead);
+                cells.whole.time(Timer::HeartbeatDetection, 1);
+                for cause in [Cause::PeerFrozen, Cause::PathDead, Cause::MissedPong] {
+                    cells.whole.cause(cause);
+                }
+                if heartbeat.on_dead == OnDead::Close {
+                    cells.whole.close(CloseKind::Code(1011), Side::Local);
+                }
+            }
+        }
+        let target = &self.plan.scenario.target;
+        let every = |interval: Nanos| -> Vec<Nanos> {
+            let times = (1..).map(|k| opening.at + k * interval);
+            times.take_while(|at| *at < life.end).take(MOST).collect()
+        };
+        // An unknown server may send what it likes, whenever it likes.
+        let any_time = || -> Vec<Nanos> {
+            let spans = self.windows.iter().map(|window| {
+                let start = window.start.max(life.start);
+                (start..window.end.min(life.end)).take(2)
+            });
+            spans.flatten().collect()
+        };
+        for at in any_time() {
+            let Some(window) = self.window(at) else {
+                continue;
+            };
+            let cells = cells.window(window);
+            cells.count(Counter::MessagesUnsolicited);
+            cells.count(Counter::PongsUnsolicited);
+        }
+        let is_embedded = target.url == TargetUrl::Embedded;
+        let server_pings = match (is_embedded, target.embedded_heartbeat) {
+            (false, _) => any_time(),
+            (true, Some(heartbeat)) => every(nanos(heartbeat.interval)),
+            (true, None) => Vec::new(),
+        };
+        for (index, at) in server_pings.into_iter().enumerate() {
+            let Some(window) = self.window(at) else {
+                continue;
+            };
+            cells.window(window).count(Counter::ServerPings);
+            if index > 0 {
+                cells.window(window).time(Timer::ServerPingInterval, 1);
+            }
+        }
+        received.extend(match (is_embedded, target.embedded_push) {
+            (false, _) => any_time(),
+            (true, Some(push)) => every(nanos(push)),
+            (true, None) => Vec::new(),
+        });
+        received.sort_unstable();
+        for (index, at) in received.into_iter().enumerate() {
+            let Some(window) = self.window(at) else {
+                continue;
+            };
+            cells.window(window).count(Counter::MessagesReceived);
+            if index > 0 {
+                cells.window(window).time(Timer::ReceiveGap, 1);
+            }
+        }
+    }
+
+    /// When a message is due on a connection, as soon as it can be, or as late, as the server likes.
+    fn dues(
+        &self,
+        opening: &Opening,
+        index: usize,
+        message: &Message,
+        life: &Range<Nanos>,
+    ) -> Vec<Nanos> {
+        let most = message.count.map_or(MOST, |count| count as usize);
+        let pacer = self
+            .plan
+            .pacer(opening.cohort, index, opening.connection, opening.at);
+        if let Some(mut pacer) = pacer {
+            pacer.skip_to(life.start);
+            let due = std::iter::from_fn(|| {
+                let next = pacer.next();
+                pacer.advance();
+                Some(next)
+            });
+            return due
+                .take(most.min(MOST))
+                .take_while(|at| *at < life.end)
+                .collect();
+        }
+        let Pacing::Closed { in_flight, think } = message.pacing else {
+            return Vec::new();
+        };
+        let (think, timeout) = (nanos(think), nanos(message.timeout));
+        let rounds = most.div_ceil(in_flight as usize) as u64;
+        let mut due = Vec::new();
+        for window in &self.windows {
+            let (from, to) = (window.start.max(life.start), window.end.min(life.end));
+            // The k-th round begins after k answers, each of which takes any time up to the timeout.
+            let possible = (1..rounds).find_map(|k| {
+                let (soonest, latest) =
+                    (opening.at + k * think, opening.at + k * (think + timeout));
+                let at = from.max(soonest);
+                (at < latest && at < to).then_some(at)
+            });
+            due.extend(possible);
+        }
+        // The first round begins at once; what comes before the first window is received as well.
+        if !life.is_empty() {
+            due.extend(std::iter::repeat_n(
+                life.start,
+                most.min(in_flight as usize),
+            ));
+        }
+        due
+    }
+
+    fn pings(&self, opening: &Opening, life: &Range<Nanos>) -> Vec<Nanos> {
+        let pacer = self.plan.pings(opening.cohort, opening.connection);
+        let mut pacer = pacer.expect("a cohort with a heartbeat has a schedule of pings");
+        pacer.skip_to(life.start);
+        let due = std::iter::from_fn(|| {
+            let next = pacer.next();
+            pacer.advance();
+            Some(next)
+        });
+        due.take_while(|at| *at < life.end).take(MOST).collect()
+    }
+
+    /// What connections of a cohort may come to.
+    fn ends(&self, index: usize, cohort: &Cohort, shard: &mut Shard) {
+        let scenario = &self.plan.scenario;
+        let cells = &mut shard.cohorts[index].whole;
+        for counter in [
+            Counter::ConnectionsAttempted,
+            Counter::ConnectionsOpened,
+            Counter::ConnectionsFailed,
+            Counter::ConnectionsClosed,
+            Counter::ConnectionsLost,
+            Counter::BytesSent,
+            Counter::BytesReceived,
+        ] {
+            cells.count(counter);
+        }
+        for timer in [
+            Timer::HandshakeTcp,
+            Timer::HandshakeUpgrade,
+            Timer::HandshakeTotal,
+        ] {
+            cells.time(timer, 1);
+        }
+        let comes_back = cohort.reconnect != Reconnect::None;
+        if comes_back {
+            cells.count(Counter::ConnectionsReconnected);
+            cells.time(Timer::ReconnectDuration, 1);
+        }
+        let is_reset = cohort
+            .faults
+            .iter()
+            .any(|fault| fault.kind == FaultKind::Reset);
+        if is_reset {
+            cells.close(CloseKind::Rst, Side::Local);
+        } else {
+            cells.time(Timer::CloseDuration, 1);
+        }
+        cells.close(CloseKind::Rst, Side::Peer);
+        cells.close(CloseKind::Code(1000), Side::Local);
+        let closes = |kind: &FaultKind| matches!(kind, FaultKind::Close { .. });
+        if cohort.faults.iter().any(|fault| closes(&fault.kind)) {
+            cells.close(CloseKind::Code(4000), Side::Local);
+        }
+        if let Shape::Arrivals { max_open, .. } = scenario.load.shape
+            && max_open < cohort.connections
+        {
+            cells.count(Counter::ConnectionsSkipped);
+        }
+        let (is_secure, is_name) = match &scenario.target.url {
+            TargetUrl::Embedded => (false, false),
+            TargetUrl::Url(url) => (url.secure, url.is_name()),
+        };
+        let is_relayed = (scenario.path.as_ref()).is_some_and(|path| path.leads(&cohort.name));
+        if is_secure {
+            cells.time(Timer::HandshakeTls, 1);
+        }
+        if is_name && !is_relayed {
+            cells.count(Counter::ConnectionsFallbacks);
+        }
+        let is_checked = scenario.target.trust != Trust::Anyone;
+        for cause in Cause::ALL.iter().copied() {
+            let is_possible = match cause {
+                Cause::Completed | Cause::PeerFrozen | Cause::PathDead | Cause::MissedPong => false,
+                Cause::Fault => !cohort.faults.is_empty(),
+                Cause::Dns => is_name && !is_relayed,
+                Cause::TlsUntrusted | Cause::TlsExpired | Cause::TlsName => is_secure && is_checked,
+                Cause::Abandoned => comes_back,
+                other => !other.is_tls() || is_secure,
+            };
+            if is_possible {
+                cells.cause(cause);
+            }
+        }
+    }
+}
