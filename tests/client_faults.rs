@@ -87,7 +87,7 @@ fn prepare(
             hi: Duration::from_millis(400),
         })],
     });
-    Prepared::new(Plan::new(scenario, 1, 1), &url, routes, Some(1))
+    Prepared::new(Plan::new(scenario, 1, 1), &url, routes, 1)
 }
 
 fn records(finished: &Finished) -> &[ConnectionRecord] {

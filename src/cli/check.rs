@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::error::CliError;
 use super::input::Input;
 use super::term;
-use crate::engine::{EngineError, Limits, cores};
+use crate::engine::{Limits, cores};
 use crate::plan::Budget;
 use crate::scenario::{Gate, Scenario, TargetUrl, Trust};
 use crate::units::{ByteSize, format_duration, human_count};
@@ -38,9 +38,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         explanation.text(&scenario)
     };
     term::print(text.as_bytes())?;
-    limits
-        .check(&budget, 1)
-        .map_err(|error| CliError::Prepare(EngineError::Limit(error)))?;
+    limits.check(&budget, 1)?;
     Ok(Exit::Passed)
 }
 

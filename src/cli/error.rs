@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::serve::ServeError;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, LimitError};
 use crate::host::{HostError, NamespaceError};
 use crate::relay::RelayError;
 use crate::report::OutputError;
@@ -112,6 +112,12 @@ impl CliError {
             Cow::Owned(text) => Self::Masked {
                 text,
                 exit: self.exit(),
+impl From<LimitError> for CliError {
+    fn from(error: LimitError) -> Self {
+        Self::Prepare(error.into())
+    }
+}
+
             },
         }
     }

@@ -73,12 +73,10 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     let started_at = SystemTime::now();
     let mut plan = Plan::new(loaded.scenario.clone(), args.seed, nonce(started_at));
     plan.keeps_echoes = args.messages.is_some();
-    let workers = args.workers.map(usize::from);
+    let workers = engine::workers(args.workers.map(usize::from), cores())?;
     // Raises the limit first, because all following steps use descriptors. A target that is started here has equally
     // many connections, and inherits the raised limit.
-    Limits::of_this_machine()
-        .check_process(&Budget::new(&plan.scenario, workers.unwrap_or_else(cores)))
-        .map_err(|error| CliError::Prepare(error.into()))?;
+    Limits::of_this_machine().check_process(&Budget::new(&plan.scenario, workers))?;
     // Enters the namespace before any thread starts: that is possible only with a single thread.
     own_network(&loaded.scenario)?;
     let signals = Signals::listen()?;

@@ -54,6 +54,19 @@ pub enum LimitError {
         /// Memory that the machine, its control group or `ulimit -v` allows.
         limit: ByteSize,
     },
+    /// Too many workers.
+    #[error(
+        "start {asked} workers: at most {limit} are of use on {cores} {}\nhint: leave out `--workers`: each core then has one",
+        if *cores == 1 { "core" } else { "cores" }
+    )]
+    Workers {
+        /// The number asked for.
+        asked: usize,
+        /// The most for this many cores.
+        limit: usize,
+        /// The cores that this process may use.
+        cores: usize,
+    },
     /// The target and the source addresses are of different families.
     #[error(
         "dial {target} from the addresses in `target.source_addresses`: one is IPv4 and the other IPv6"
@@ -78,6 +91,32 @@ pub enum LimitError {
         /// The name of the cohort.
         cohort: String,
     },
+}
+
+/// The most workers for each core. Each wakes up 500 times a second even if nothing is due, so with hundreds of them on
+/// a core the load would wait for idle workers.
+const WORKERS_PER_CORE: usize = 16;
+
+/// The cores that this process may use, which is the default number of workers.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Returns the number of workers: `asked`, or one for each core.
+///
+/// # Errors
+/// When it is more than this many cores can run beside each other.
+pub fn workers(asked: Option<usize>, cores: usize) -> Result<usize, LimitError> {
+    let limit = cores.saturating_mul(WORKERS_PER_CORE);
+    match asked {
+        None => Ok(cores),
+        Some(asked) if asked <= limit => Ok(asked),
+        Some(asked) => Err(LimitError::Workers {
+            asked,
+            limit,
+            cores,
+        }),
+    }
 }
 
 /// Checks whether the clients can play their faults.
@@ -283,6 +322,16 @@ mod tests {
     #[test]
     fn the_memory_of_this_machine_is_known() {
         assert!(memory().is_some_and(|bytes| bytes > 1 << 20));
+    }
+
+    #[test]
+    fn idle_workers_must_not_take_the_cores_of_the_load() {
+        assert_eq!(workers(None, 2), Ok(2));
+        assert_eq!(workers(Some(32), 2), Ok(32));
+        let error = workers(Some(1024), 2).unwrap_err().to_string();
+        for part in ["1024 workers", "at most 32", "2 cores", "hint:"] {
+            assert!(error.contains(part), "{error}");
+        }
     }
 
     #[test]

@@ -21,9 +21,9 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Checks a plan against this machine, for the target of `url`. Uses `workers` threads, or one for each core. Looks
-    /// the target's name up, for at most `connect_timeout`. A name that cannot be resolved is no error here: every dial
-    /// will fail because of it, and be counted.
+    /// Checks a plan against this machine, for the target of `url` and this many workers. Looks the target's name up,
+    /// for at most `connect_timeout`. A name that cannot be resolved is no error here: every dial will fail because of
+    /// it, and be counted.
     ///
     /// `routes` are, by cohort, the addresses to connect to instead of the target, with an unchanged handshake. A
     /// cohort without a route connects to the target.
@@ -35,7 +35,7 @@ impl Prepared {
         plan: Plan,
         url: &WsUrl,
         routes: &[Option<SocketAddr>],
-        workers: Option<usize>,
+        workers: usize,
     ) -> Result<Self, EngineError> {
         check_faults(&plan.scenario.cohorts, can_vanish)?;
         let target = &plan.scenario.target;
@@ -48,7 +48,6 @@ impl Prepared {
         for relay in routes.iter().flatten() {
             check_families(&[*relay], &target.source_addresses)?;
         }
-        let workers = workers.unwrap_or_else(cores);
         let budget = Budget::new(&plan.scenario, workers);
         Limits::of_this_machine().check(&budget, known.len())?;
         make_room(budget.descriptors);
@@ -80,9 +79,4 @@ impl Prepared {
     ) -> Result<Finished, EngineError> {
         supervisor::run(self.launch, interrupt, observer)
     }
-}
-
-/// The default number of workers.
-pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
