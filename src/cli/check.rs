@@ -28,12 +28,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let budget = Budget::new(&scenario, cores());
     let explanation = Explanation::new(&scenario, &budget, limits);
     let text = if args.json {
-        let json =
-            serde_json::to_string_pretty(&explanation).map_err(|error| CliError::System {
-                doing: "write JSON",
-                source: error.into(),
-            })?;
-        format!("{json}\n")
+        term::json(&explanation)?
     } else {
         explanation.text(&scenario)
     };

@@ -86,11 +86,7 @@ impl Args {
                 findings: &findings,
                 scenario: &text,
             };
-            let json = serde_json::to_string_pretty(&report).map_err(|error| CliError::System {
-                doing: "write JSON",
-                source: error.into(),
-            })?;
-            term::print(format!("{}\n", secrets.mask(&json)).as_bytes())?;
+            term::print(secrets.mask(&term::json(&report)?).as_bytes())?;
         }
         match &self.out {
             Some(path) => {

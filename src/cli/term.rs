@@ -4,8 +4,10 @@ use std::io::{self, Write as _};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::error::CliError;
-use crate::report::{Live, Style};
+use crate::report::{self, Live, Style};
 
 /// Prints an error.
 pub(super) fn error(error: &CliError) {
@@ -56,6 +58,14 @@ pub(super) fn takes_colour(stream: &impl io::IsTerminal) -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     stream.is_terminal() && !is_dumb && !is_unwanted
+}
+
+/// Formats the output of `--json`.
+pub(super) fn json(value: &impl Serialize) -> Result<String, CliError> {
+    report::json(value).map_err(|error| CliError::System {
+        doing: "write JSON",
+        source: error.into(),
+    })
 }
 
 /// Writes data to standard output. Ignores the error if the reader has gone.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::host::Host;
+use super::json::json;
 use super::numbers::{mean_us, milli, us};
 use super::run_report::RunReport;
 use super::surroundings::Around;
@@ -161,8 +162,9 @@ struct Values {
 /// # Errors
 /// When writing to `out` fails.
 pub fn write(report: &RunReport<'_>, mut out: impl Write) -> Result<(), serde_json::Error> {
-    serde_json::to_writer_pretty(&mut out, &document(report))?;
-    writeln!(out).map_err(serde_json::Error::io)
+    let text = json(&document(report))?;
+    out.write_all(text.as_bytes())
+        .map_err(serde_json::Error::io)
 }
 
 fn document<'a>(report: &'a RunReport<'_>) -> Document<'a> {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::common::{Act, OnClose, Script, When};
+use super::common::{Act, FILES, OnClose, Script, When};
 use super::{CONNECTIONS, Outcome, run, scenario};
+use wsbench::units::is_harmless;
 
 /// In the middle of the run, between echoes.
 const MIDDLE: When = When::After(Duration::from_millis(310));
@@ -50,6 +51,27 @@ fn a_reason_that_a_spreadsheet_would_run() {
         "4000.peer",
     );
     outcome.assert_rows(&[("close_reason", "'=HYPERLINK(\"http://x\")")]);
+}
+
+/// JSON may hold such characters as they are, and so may a terminal that shows it.
+#[test]
+fn a_reason_that_would_steer_a_terminal() {
+    let reason = "a\u{1b}]0;b\u{7}c\u{9b}2J\u{202e}d";
+    let outcome = ends(
+        Act::Close(Some(4000), reason),
+        "closed_by_peer",
+        "4000.peer",
+    );
+    let examples = outcome.report.examples("closed_by_peer");
+    assert!(
+        examples.contains("\u{9b}2J\u{202e}d") || examples.contains(r"\x9b2J"),
+        "{examples}"
+    );
+    for file in FILES {
+        let text = std::fs::read_to_string(outcome.ended.file(file)).unwrap();
+        let unsafe_one = text.chars().find(|c| !is_harmless(*c) && *c != '\n');
+        assert_eq!(unsafe_one, None, "{file}");
+    }
 }
 
 #[test]
