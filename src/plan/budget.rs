@@ -175,12 +175,13 @@ fn sends_per_second(scenario: &Scenario) -> Option<f64> {
 }
 
 fn pings_per_second(scenario: &Scenario) -> f64 {
-    (scenario.cohorts.iter())
-        .filter_map(|cohort| {
-            let heartbeat = cohort.heartbeat.as_ref()?;
-            Some(at_once(scenario, cohort.connections) / heartbeat.interval.as_secs_f64())
-        })
-        .sum()
+    let mut total = 0.0;
+    for cohort in &scenario.cohorts {
+        if let Some(heartbeat) = &cohort.heartbeat {
+            total += at_once(scenario, cohort.connections) / heartbeat.interval.as_secs_f64();
+        }
+    }
+    total
 }
 
 fn planned(scenario: &Scenario) -> Duration {
@@ -301,6 +302,12 @@ mod tests {
         };
         assert_eq!(budget(&with(1)).sends_per_second, Some(20.0));
         assert_eq!(budget(&with(5000)).sends_per_second, Some(20_000.0));
+    }
+
+    #[test]
+    fn without_a_heartbeat_there_are_no_pings() {
+        let pings = budget("load.connections = 20").pings_per_second;
+        assert!(pings == 0.0 && pings.is_sign_positive(), "{pings}");
     }
 
     #[test]
