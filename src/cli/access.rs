@@ -24,7 +24,15 @@ pub(super) struct Access {
 impl Access {
     /// Parses the names and values of the headers. Done here because clap would print a value that it refuses.
     pub(super) fn headers(&self) -> Result<Vec<(String, String)>, CliError> {
-        self.header.iter().map(|text| header(text)).collect()
+        let headers: Vec<_> =
+            (self.header.iter().map(|text| header(text))).collect::<Result<_, _>>()?;
+        for (index, (name, _)) in headers.iter().enumerate() {
+            let mut before = headers[..index].iter();
+            if before.any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+                return Err(CliError::HeaderTwice(name.clone()));
+            }
+        }
+        Ok(headers)
     }
 
     /// The path of the certificate file, made absolute.

@@ -49,6 +49,11 @@ pub(super) enum CliError {
     )]
     Header,
     /// An error whose message contained a secret, with the masked message.
+    /// A header of the command line is given twice; only one would be sent.
+    #[error(
+        "read `--header`: `{0}` is given twice\nhint: leave out one of them; several cookies go into one, with `; ` between them"
+    )]
+    HeaderTwice(String),
     #[error("{text}")]
     Masked { text: String, exit: Exit },
     /// The address names the built-in server, which there is no need to probe.
@@ -135,6 +140,7 @@ impl From<LimitError> for CliError {
             | Self::Write { .. }
             | Self::Output(_)
             | Self::Embedded(_)
+            | Self::HeaderTwice(_)
             | Self::Host(_)
             | Self::Network(_)
             | Self::Relay(RelayError::Listen { .. })

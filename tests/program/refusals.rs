@@ -193,6 +193,20 @@ fn numbers_that_are_none_say_what_is_one() {
 }
 
 #[test]
+fn a_header_that_only_one_of_two_would_be_sent_of_is_refused() {
+    let folder = folder();
+    let twice = ["--header", "Cookie: a=s3cret", "--header", "COOKIE: b=2"];
+    for command in ["run", "check", "probe"] {
+        let arguments = [&[command, "URL"], &twice[..]].concat();
+        refuses(
+            &folder,
+            &arguments,
+            &["`COOKIE` is given twice", "hint: leave out one"],
+        );
+    }
+}
+
+#[test]
 fn a_folder_is_no_scenario_and_hides_none() {
     let folder = folder();
     fs::create_dir(folder.path().join("storm")).unwrap();
