@@ -87,6 +87,9 @@ pub(super) fn create(path: &Path, needed: &[Needed]) -> Result<File, CliError> {
         let path = path.to_owned();
         return Err(CliError::WriteOver { path, what });
     }
+    if let Some(stream) = standard_stream(&metadata) {
+        return Ok(stream);
+    }
     // Empties the file only after checking that it is none of the needed files.
     if metadata.is_file() {
         file.set_len(0).map_err(failed)?;
@@ -140,10 +143,29 @@ fn is_pipe(kind: &std::fs::FileType) -> bool {
 /// Whether both names refer to the same file, also through links.
 #[cfg(unix)]
 fn is_same(file: &Metadata, _path: &Path, other: &Path) -> bool {
+    other.metadata().is_ok_and(|other| is_one(file, &other))
+}
+
+#[cfg(unix)]
+fn is_one(file: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    let other = other.metadata();
-    other
-        .is_ok_and(|other| file.is_file() && (file.dev(), file.ino()) == (other.dev(), other.ino()))
+    file.is_file() && (file.dev(), file.ino()) == (other.dev(), other.ino())
+}
+
+/// The standard stream that writes into this file, if there is one. A file that is opened twice has two positions, so
+/// that each writer would overwrite what the other has written.
+#[cfg(unix)]
+fn standard_stream(file: &Metadata) -> Option<File> {
+    use std::os::fd::AsFd as _;
+    let (out, error) = (io::stdout(), io::stderr());
+    let streams = [out.as_fd(), error.as_fd()].map(|stream| stream.try_clone_to_owned().ok());
+    let mut streams = streams.into_iter().flatten().map(File::from);
+    streams.find(|stream| stream.metadata().is_ok_and(|stream| is_one(file, &stream)))
+}
+
+#[cfg(not(unix))]
+fn standard_stream(_: &Metadata) -> Option<File> {
+    None
 }
 
 #[cfg(not(unix))]
