@@ -40,10 +40,9 @@ impl Around {
             Some(path) => {
                 let (url, within) = (&target.url, scenario.target.connect_timeout);
                 let found = net::resolve(&url.host, url.port, within, &|| signals.heard());
-                // Empty if the name cannot be resolved: the engine reports that for every dial.
                 let addresses = match found {
                     Err(ResolveError::GivenUp { .. }) => return Err(CliError::Interrupted),
-                    found => found.unwrap_or_default(),
+                    found => found?,
                 };
                 Some(Relay::start(path, &names(scenario), &addresses, seed)?)
             }

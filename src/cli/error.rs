@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::serve::ServeError;
 use crate::engine::{EngineError, LimitError};
 use crate::host::{HostError, NamespaceError};
+use crate::net::ResolveError;
 use crate::relay::RelayError;
 use crate::report::OutputError;
 use crate::scenario::{Problems, Secrets};
@@ -48,12 +49,12 @@ pub(super) enum CliError {
         "read `--header`: one has no colon\nhint: write a name, a colon and a value, like \"Authorization: Bearer …\""
     )]
     Header,
-    /// An error whose message contained a secret, with the masked message.
     /// A header of the command line is given twice; only one would be sent.
     #[error(
         "read `--header`: `{0}` is given twice\nhint: leave out one of them; several cookies go into one, with `; ` between them"
     )]
     HeaderTwice(String),
+    /// An error whose message contained a secret, with the masked message.
     #[error("{text}")]
     Masked { text: String, exit: Exit },
     /// The address names the built-in server, which there is no need to probe.
@@ -79,6 +80,9 @@ pub(super) enum CliError {
     /// The run's own network namespace could not be created.
     #[error(transparent)]
     Network(#[from] NamespaceError),
+    /// The relay of the path does not know where the target is.
+    #[error("{0}\nhint: check the host name in `url`")]
+    Lookup(#[from] ResolveError),
     /// The relay of the path could not be started.
     #[error(transparent)]
     Relay(#[from] RelayError),
@@ -108,6 +112,12 @@ impl From<Problems> for CliError {
     }
 }
 
+impl From<LimitError> for CliError {
+    fn from(error: LimitError) -> Self {
+        Self::Prepare(error.into())
+    }
+}
+
 impl CliError {
     /// Masks these secrets in the message.
     pub(super) fn masked(self, secrets: &Secrets) -> Self {
@@ -117,12 +127,6 @@ impl CliError {
             Cow::Owned(text) => Self::Masked {
                 text,
                 exit: self.exit(),
-impl From<LimitError> for CliError {
-    fn from(error: LimitError) -> Self {
-        Self::Prepare(error.into())
-    }
-}
-
             },
         }
     }
@@ -136,17 +140,17 @@ impl From<LimitError> for CliError {
             | Self::Exists(_)
             | Self::WriteOver { .. }
             | Self::Header
+            | Self::HeaderTwice(_)
             | Self::NothingToProbe
             | Self::Write { .. }
             | Self::Output(_)
             | Self::Embedded(_)
-            | Self::HeaderTwice(_)
             | Self::Host(_)
             | Self::Network(_)
             | Self::Relay(RelayError::Listen { .. })
             | Self::Prepare(_)
             | Self::Serve(ServeError::Listen { .. }) => Exit::Invalid,
-            Self::NoConnection(_) => Exit::Untrusted,
+            Self::NoConnection(_) | Self::Lookup(_) => Exit::Untrusted,
             Self::Interrupted | Self::Engine(EngineError::Killed) => Exit::Interrupted,
             Self::LateOutput(_)
             | Self::LateWrite { .. }

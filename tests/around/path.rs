@@ -130,6 +130,19 @@ fn a_server_that_is_not_there_is_not_the_path() {
     assert!(ended.stdout.contains(said), "{}", ended.stdout);
 }
 
+/// Without an address of the target the relay could only hang up, as if the server did.
+#[test]
+fn a_path_to_a_name_that_nobody_knows_leads_nowhere() {
+    let target = "url = \"ws://nowhere.invalid:1/\"\nconnect_timeout = \"1s\"";
+    let load = "connections = 4\nduration = \"200ms\"";
+    let ended = Running::start(&scenario(target, load, "[path]\ndelay = \"1ms\""), &[]).end();
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    let says = "error: failed to look up nowhere.invalid: ";
+    assert!(ended.stderr.contains(says), "{}", ended.stderr);
+    assert!(ended.stderr.contains("hint: check the host name in `url`"));
+    assert!(!ended.file("").exists());
+}
+
 #[test]
 fn a_path_with_more_on_its_way_than_the_relay_holds_is_told() {
     const LONG: &str = r#"
