@@ -60,6 +60,25 @@ fn wait_at_most(child: &mut Child, time: Duration) -> std::process::ExitStatus {
     }
 }
 
+#[test]
+fn that_others_can_connect_is_told() {
+    let mut child = process::command(WSBENCH)
+        .args(["serve", "--port", "0", "--host", "0.0.0.0"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    errors.read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        line.starts_with("note: other machines can connect"),
+        "{line}"
+    );
+}
+
 #[tokio::test]
 async fn an_embedded_server_returns_its_counts() {
     let server = EmbeddedServer::spawn(Path::new(WSBENCH), &Behaviour::default()).unwrap();

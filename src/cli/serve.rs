@@ -10,6 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
+use super::term;
 use crate::scenario::{Defect, ServerHeartbeat};
 use crate::server::{Behaviour, Counts, EchoServer, LISTENING, Push};
 use crate::units::{ByteSize, human_count, parse_duration};
@@ -113,6 +114,9 @@ async fn serve(args: &Args) -> Result<(), ServeError> {
         .map_err(|source| ServeError::Listen { address, source })?;
     let stop = stop_signal(args.tied)?;
     print_line(&format!("{LISTENING}{}", server.url()))?;
+    if !args.host.is_loopback() {
+        term::note("note: other machines can connect too, without TLS and without a password");
+    }
     let counts = server.run(stop).await;
     let last = if args.tied {
         serde_json::to_string(&counts).map_err(io::Error::from)?
