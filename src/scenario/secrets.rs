@@ -39,9 +39,12 @@ impl Secrets {
     /// a credential is not added (RFC 9110 section 11.4).
     pub fn header(&mut self, name: &str, value: &str) {
         let is_credential = name.to_ascii_lowercase().ends_with("authorization");
-        let words = value.split([' ', ';', ',', '=']).map(str::trim);
-        let skipped = usize::from(is_credential && value.contains(' '));
-        for word in words.skip(skipped).chain([value.trim()]) {
+        let secret = match value.trim().split_once(' ') {
+            Some((_scheme, credential)) if is_credential => credential.trim(),
+            _ => value.trim(),
+        };
+        let words = secret.split([' ', ';', ',', '=']).map(str::trim);
+        for word in words.chain([secret]) {
             if !word.contains("${") && word.len() >= LEAST_LITERAL {
                 self.add(word, MASK.to_owned());
             }
@@ -173,7 +176,11 @@ mod tests {
     fn what_a_server_says_again_is_hidden() {
         for (text, shown) in [
             ("no s3cr3t-token here", "no ${TOKEN} here"),
-            ("abc and Bearer aaaa-bbbb-cccc", "abc and ***"),
+            ("abc and Bearer aaaa-bbbb-cccc", "abc and Bearer ***"),
+            (
+                "like \"Authorization: Bearer …\"",
+                "like \"Authorization: Bearer …\"",
+            ),
             ("aaaa-bbbb-cccc, dddd-eeee", "***, ***"),
             ("?token=ffff-gggg&room=1", "?token=***&room=1"),
             ("Bearer realm=x", "Bearer realm=x"),
