@@ -14,9 +14,13 @@ use tokio::net::TcpStream;
 use super::end::TcpEnd;
 use crate::measure::TcpView;
 use crate::sys;
+use crate::time;
 
 /// The largest step of the kernel's clock for acknowledgements, on a slow kernel (100 Hz).
 const ACK_CLOCK: Duration = Duration::from_millis(10);
+
+/// The largest error of the times that the kernel's timestamps are converted to, while nobody sets the clock.
+const CLOCK_STEP: Duration = Duration::from_millis(10);
 
 /// A TCP connection.
 #[derive(Debug)]
@@ -56,7 +60,12 @@ impl Wire {
 
     /// Starts to record when bytes arrive: by the kernel's timestamps, if the system has them.
     pub(crate) fn watch(&mut self) {
-        let stamped = sys::stamp_receives(self.tcp.as_fd()).is_ok();
+        let stamped = time::is_the_kernels() && sys::stamp_receives(self.tcp.as_fd()).is_ok();
+        self.watch_by(stamped);
+    }
+
+    /// Starts to record when bytes arrive, by the kernel's timestamps or by the time at which they are read.
+    pub(super) fn watch_by(&mut self, stamped: bool) {
         let special = self.special();
         special.is_watched = true;
         special.stamped = stamped;
@@ -213,7 +222,8 @@ impl Wire {
                         && let Some(special) = &mut self.special
                     {
                         let at = stamp
-                            .map(|stamp| crate::time::monotonic(SystemTime::UNIX_EPOCH + stamp));
+                            .map(|stamp| time::monotonic(SystemTime::UNIX_EPOCH + stamp))
+                            .filter(|at| may_follow(special.arrived, *at));
                         special.arrived_at(at.unwrap_or_else(Instant::now));
                     }
                     return Poll::Ready(Ok(()));
@@ -221,6 +231,11 @@ impl Wire {
             }
         }
     }
+}
+
+/// Whether bytes can have arrived at this time, after others at `before`. If not, the wall clock was set forward since.
+pub(super) fn may_follow(before: Instant, at: Instant) -> bool {
+    at + CLOCK_STEP >= before
 }
 
 /// Returns whether this process may make a connection vanish without a FIN or RST, by trying it on a socket. Needs
@@ -260,6 +275,12 @@ impl AsyncRead for Wire {
             Ok(()) => {
                 let read = buf.filled().len() - before;
                 self.received += read as u64;
+                if read > 0
+                    && !stamped
+                    && let Some(special) = &mut self.special
+                {
+                    special.arrived_at(Instant::now());
+                }
                 if read == 0 && buf.remaining() > 0 {
                     self.ended(TcpEnd::Fin);
                 }

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 use super::end::TcpEnd;
 use super::link::Link;
 use super::tls::Tls;
-use super::wire::{Wire, can_vanish};
+use super::wire::{Wire, can_vanish, may_follow};
 use crate::scenario::Trust;
 use crate::sys;
 
@@ -46,6 +46,27 @@ async fn end(wire: &mut Wire) -> TcpEnd {
 fn assert_between(from: Instant, at: Instant, to: Instant, give: Duration) {
     assert!(at + give >= from, "{:?} too early", from - at);
     assert!(at <= to + give, "{:?} too late", at - to);
+}
+
+#[tokio::test]
+async fn without_stamps_of_the_kernel_bytes_have_the_time_at_which_they_are_read() {
+    let (mut wire, mut far) = pair().await;
+    wire.watch_by(false);
+    sleep(MOMENT);
+    let before = Instant::now();
+    far.write_all(b"hello").unwrap();
+    wire.read_exact(&mut [0; 5]).await.unwrap();
+    let at = wire.arrived().unwrap();
+    assert_between(before, at, Instant::now(), Duration::ZERO);
+}
+
+/// The clock went an hour forward while bytes waited: they seem to be an hour older than those before them.
+#[test]
+fn bytes_from_before_the_last_ones_are_of_a_clock_that_was_set() {
+    let before = Instant::now() + Duration::from_secs(3600);
+    let imprecise = Duration::from_millis(1);
+    assert!(may_follow(before, before - imprecise));
+    assert!(!may_follow(before, Instant::now()));
 }
 
 #[tokio::test]

@@ -16,4 +16,4 @@ pub(crate) use driver::drive;
 pub use nanos::{Nanos, nanos};
 pub use timer::PRECISE;
 pub(crate) use timer::Timer;
-pub(crate) use wall::monotonic;
+pub(crate) use wall::{is_the_kernels, monotonic};

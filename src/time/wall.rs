@@ -1,7 +1,13 @@
 //! Converts times of the system's wall clock, which the kernel uses for its timestamps, to the monotonic clock. Two
 //! clocks cannot be read at once, and on a busy machine much time can pass between two reads.
 
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixDatagram;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
+
+use crate::sys;
 
 /// Two reads of the monotonic clock that are closer together than this count as one.
 const CLOSE: Duration = Duration::from_micros(5);
@@ -40,6 +46,31 @@ impl Reading {
 /// Converts a time of the wall clock to the monotonic clock.
 pub(crate) fn monotonic(at: SystemTime) -> Instant {
     narrowest(Reading::take).monotonic(at)
+}
+
+/// Whether the kernel's timestamps are of the wall clock that this process reads. They are not where a preloaded library
+/// shifts the time of the process (libfaketime): such timestamps would be converted to wrong times.
+pub(crate) fn is_the_kernels() -> bool {
+    static KNOWN: OnceLock<bool> = OnceLock::new();
+    // Where it cannot be tried, a wrong clock is as unlikely as anywhere.
+    *KNOWN.get_or_init(|| try_stamp().unwrap_or(true))
+}
+
+/// Compares the timestamp of a message with the wall clock before it was sent and after it was received.
+fn try_stamp() -> io::Result<bool> {
+    let (one, other) = UnixDatagram::pair()?;
+    sys::stamp_receives(other.as_fd())?;
+    let before = SystemTime::now();
+    one.send(&[0])?;
+    let (_, stamp) = sys::receive(other.as_fd(), &mut [0])?;
+    let after = SystemTime::now();
+    Ok(stamp.is_none_or(|stamp| is_between(before, SystemTime::UNIX_EPOCH + stamp, after)))
+}
+
+/// Whether a time is between two others, or nearly so: clocks are set by small steps all the time.
+fn is_between(before: SystemTime, at: SystemTime, after: SystemTime) -> bool {
+    const NEARLY: Duration = Duration::from_millis(10);
+    before <= at + NEARLY && at <= after + NEARLY
 }
 
 /// Returns the best of a few readings. Retries if the thread was preempted between the two reads.
@@ -95,6 +126,19 @@ mod tests {
         let mut widths = vec![3 * MS; TRIES];
         widths[2] = MS;
         assert_eq!(narrowest(readings(widths).0).width(), MS);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_shifted_clock_is_told_from_that_of_the_kernel() {
+        assert!(
+            try_stamp().unwrap(),
+            "this test runs with the time of the machine"
+        );
+        let (now, second) = (SystemTime::now(), 1000 * MS);
+        assert!(is_between(now, now + MS, now + MS));
+        assert!(!is_between(now, now - second, now + MS));
+        assert!(!is_between(now, now + second, now + MS));
     }
 
     #[test]
