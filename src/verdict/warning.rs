@@ -145,6 +145,11 @@ pub enum Warning {
         /// Accepts that failed.
         failed: u64,
     },
+    /// The relay of the path accepted connections that are not of this run.
+    PathStrangers {
+        /// How many.
+        strangers: u64,
+    },
     /// The relay of the path held as much as it may for some connections, and made a sender wait.
     PathBackedUp {
         /// How many connections.
@@ -181,6 +186,7 @@ impl Warning {
             Self::TargetFaultFailed { .. } => "target_fault_failed",
             Self::PathUnreachable { .. } => "path_unreachable",
             Self::PathAccepts { .. } => "path_accepts",
+            Self::PathStrangers { .. } => "path_strangers",
             Self::PathBackedUp { .. } => "path_backed_up",
             Self::NoPreciseTimer => "no_precise_timer",
             Self::NoKernelView => "no_kernel_view",
@@ -225,6 +231,9 @@ impl Warning {
                 "is the server running, and listening at the url's address?"
             }
             Self::PathAccepts { .. } => "does this machine have memory for its sockets?",
+            Self::PathStrangers { .. } => {
+                "they went on to the target: does something on this machine try all ports?"
+            }
             Self::PathBackedUp { .. } => {
                 "where no fault is meant to do this, send less or use a shorter `delay`"
             }
@@ -381,6 +390,11 @@ impl fmt::Display for Warning {
                 f,
                 "the relay of `[path]` failed {} times to take a connection, and waited after each",
                 human_count(*failed)
+            ),
+            Self::PathStrangers { strangers } => write!(
+                f,
+                "{} connections to the relay of `[path]` were not of this run",
+                human_count(*strangers)
             ),
             Self::PathBackedUp {
                 backed_up,

@@ -55,6 +55,7 @@ pub(super) fn find(
         more: all.records.more,
     }));
     found.extend(around(&facts.surroundings));
+    found.extend(strangers(scenario, all, &facts.surroundings));
     found.extend((!facts.precise_timer).then_some(Warning::NoPreciseTimer));
     let pings = scenario.cohorts.iter().any(|c| c.heartbeat.is_some());
     found.extend((pings && !facts.kernel_view).then_some(Warning::NoKernelView));
@@ -151,6 +152,17 @@ fn around(surroundings: &Surroundings) -> impl Iterator<Item = Warning> {
     });
     let of_path = unreachable.into_iter().chain(accepts).chain(backed_up);
     failed.into_iter().chain(of_path)
+}
+
+/// Warns of connections to the relay that no client of this run has dialled.
+fn strangers(scenario: &Scenario, all: &Summary, around: &Surroundings) -> Option<Warning> {
+    let (path, relayed) = (scenario.path.as_ref()?, around.relayed?);
+    let attempted = Counter::ConnectionsAttempted.name();
+    let cohorts = (scenario.cohorts.iter()).filter(|cohort| path.leads(&cohort.name));
+    let dialled =
+        cohorts.map(|cohort| Summary::sum(all.select(attempted, Some(&cohort.name), None)));
+    let strangers = relayed.connections.saturating_sub(dialled.sum());
+    (strangers > 0).then_some(Warning::PathStrangers { strangers })
 }
 
 fn arrivals_skipped(scenario: &Scenario, summary: &Summary) -> Option<Warning> {

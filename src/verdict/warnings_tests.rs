@@ -5,7 +5,7 @@ use super::super::fixture::{Run, gate, scenario, timed_gate};
 use super::super::judge::judge;
 use super::*;
 use crate::metric::Cause;
-use crate::scenario::{Op, Pacing, Payload};
+use crate::scenario::{Op, Pacing, Path, PathFault, PathFaultKind, Payload};
 use std::time::Duration;
 
 fn found(scenario: &Scenario, run: &Run) -> Vec<Warning> {
@@ -267,6 +267,33 @@ fn faults_that_went_wrong_are_told() {
         judged(&scenario(), &Run::healthy().summary(), &facts, &[]),
         []
     );
+}
+
+#[test]
+fn connections_to_the_relay_that_nobody_dialled_are_told() {
+    let mut scenario = scenario();
+    let summary = Run::healthy().summary();
+    let attempted = summary.count("connections.attempted");
+    let warnings = |scenario: &Scenario, connections| {
+        let mut facts = Facts::completed(2);
+        facts.surroundings.relayed = Some(Relayed {
+            connections,
+            ..Relayed::default()
+        });
+        judged(scenario, &summary, &facts, &[])
+    };
+    assert_eq!(warnings(&scenario, attempted + 300), [], "there is no path");
+    scenario.path = Some(Path {
+        faults: vec![PathFault {
+            kind: PathFaultKind::Freeze,
+            after: None,
+            lasts: None,
+            cohorts: Vec::new(),
+        }],
+    });
+    assert_eq!(warnings(&scenario, attempted), []);
+    let strangers = Warning::PathStrangers { strangers: 300 };
+    assert_eq!(warnings(&scenario, attempted + 300), [strangers]);
 }
 
 #[test]
