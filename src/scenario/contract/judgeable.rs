@@ -2,9 +2,9 @@
 //! which promises exclude each other. Without these checks a promise that nothing can break would hold in every run.
 
 use super::promise::{By, Ended, Need, Promise, PromiseKind};
-use super::resolve::{Placed, Written};
+use super::resolve::{Case, Placed};
 use super::value::Promised;
-use super::{Contract, End, Origin};
+use super::{End, Origin};
 use crate::scenario::fault::{Fault, FaultKind};
 use crate::scenario::reading::Check;
 use crate::scenario::{
@@ -30,46 +30,76 @@ impl Around<'_> {
     }
 }
 
-/// Notes each promise that this run cannot judge.
-pub(super) fn check(
-    check: &mut Check<'_>,
-    written: &Written<'_>,
-    given: &[Placed],
-    cohort: &Cohort,
-    contract: &Contract,
-    around: &Around<'_>,
-) {
-    for Placed {
-        promise,
-        key,
-        place,
-    } in given
-    {
-        let needs = promise.kind.rule().needs.iter();
-        let lacking = needs.filter(|need| !need.is_met(promise, cohort, around));
-        if let Some((what, hint)) = lacking.map(|need| need.in_words()).next() {
-            check.problem(&written.key(key), place, what, hint);
+impl Case<'_> {
+    /// Notes each promise that this run cannot judge.
+    pub(super) fn can_be_judged(&self, check: &mut Check<'_>) {
+        let Self {
+            written,
+            given,
+            cohort,
+            contract,
+            around,
+        } = *self;
+        for Placed {
+            promise,
+            key,
+            place,
+        } in given
+        {
+            let needs = promise.kind.rule().needs.iter();
+            let lacking = needs.filter(|need| !need.is_met(promise, cohort, around));
+            if let Some((what, hint)) = lacking.map(|need| need.in_words()).next() {
+                check.problem(&written.key(key), place, what, hint);
+            }
+        }
+        self.contradictions(check);
+        self.detection(check);
+        if contract.from == Origin::Fault && !anything_happens(cohort, around) {
+            let from = written.table.from.as_ref();
+            let place = from.map_or(written.place, |from| &from.place);
+            let what =
+                "is \"fault\", and there is none: of the cohort, on the path, or of the target";
+            let hint = "use `from = \"open\"`, or give the cohort a `fault`";
+            check.problem(&written.key("from"), place, what, hint);
+        }
+        if contract.from == Origin::Ping && sees_no_ping(cohort) {
+            let (key, from) = match (&written.table.from, &written.table.preset) {
+                (Some(from), _) => ("from", &from.place),
+                (None, Some(preset)) => ("preset", &preset.place),
+                (None, None) => ("from", written.place),
+            };
+            let what = "counts from a ping, and these clients see none: they do not read";
+            let hint = "use `closed_between` with `from = \"last_byte\"`, or `reaped_between`";
+            check.problem(&written.key(key), from, what, hint);
         }
     }
-    contradictions(check, written, given, cohort);
-    let happens = contract.from == Origin::Open && anything_happens(cohort, around);
-    detection(check, written, given, happens);
-    if contract.from == Origin::Fault && !anything_happens(cohort, around) {
-        let from = written.table.from.as_ref();
-        let place = from.map_or(written.place, |from| &from.place);
-        let what = "is \"fault\", and there is none: of the cohort, on the path, or of the target";
-        let hint = "use `from = \"open\"`, or give the cohort a `fault`";
-        check.problem(&written.key("from"), place, what, hint);
+
+    /// Notes a promise of detection that counts from the opening because `from` is not given, while a fault happens later.
+    fn detection(&self, check: &mut Check<'_>) {
+        let is_early = self.contract.from == Origin::Open && self.written.table.from.is_none();
+        let happens = is_early && anything_happens(self.cohort, self.around);
+        let mut promises = self.given.iter();
+        let detected = promises.find(|given| given.promise.kind == PromiseKind::DetectedBetween);
+        if let Some(one) = detected.filter(|_| happens) {
+            let what = "counts from the 101 where no `from` is given, and the fault comes later";
+            let hint = "write `from = \"fault\"`, or `from = \"open\"` where that is meant";
+            check.problem(&self.written.key(one.key), &one.place, what, hint);
+        }
     }
-    if contract.from == Origin::Ping && sees_no_ping(cohort) {
-        let (key, from) = match (&written.table.from, &written.table.preset) {
-            (Some(from), _) => ("from", &from.place),
-            (None, Some(preset)) => ("preset", &preset.place),
-            (None, None) => ("from", written.place),
-        };
-        let what = "counts from a ping, and these clients see none: they do not read";
-        let hint = "use `closed_between` with `from = \"last_byte\"`, or `reaped_between`";
-        check.problem(&written.key(key), from, what, hint);
+
+    /// Notes promises that cannot be kept together. Of two such promises, reports the one that comes later in the table.
+    fn contradictions(&self, check: &mut Check<'_>) {
+        for (index, one) in self.given.iter().enumerate() {
+            let before = self.given[..index].iter();
+            let mut rivals =
+                before.filter(|other| exclude(&other.promise, &one.promise, self.cohort));
+            if let Some(rival) = rivals.next() {
+                let other = self.written.key(rival.key);
+                let what = format_args!("cannot be kept together with `{other}`");
+                let hint = "leave out one of them, or use two cohorts";
+                check.problem(&self.written.key(one.key), &one.place, what, hint);
+            }
+        }
     }
 }
 
@@ -77,17 +107,6 @@ pub(super) fn check(
 fn sees_no_ping(cohort: &Cohort) -> bool {
     let mut faults = cohort.faults.iter();
     faults.all(|fault| fault.kind.hides_frames()) && !cohort.faults.is_empty()
-}
-
-/// Notes a promise of detection that counts from the opening because `from` is not given, while a fault happens later.
-fn detection(check: &mut Check<'_>, written: &Written<'_>, given: &[Placed], happens: bool) {
-    let mut promises = given.iter();
-    let detected = promises.find(|given| given.promise.kind == PromiseKind::DetectedBetween);
-    if let Some(one) = detected.filter(|_| happens && written.table.from.is_none()) {
-        let what = "counts from the 101 where no `from` is given, and the fault comes later";
-        let hint = "write `from = \"fault\"`, or `from = \"open\"` where that is meant";
-        check.problem(&written.key(one.key), &one.place, what, hint);
-    }
 }
 
 /// Whether any fault concerns the connections of a cohort, so that times can be counted from it.
@@ -177,20 +196,6 @@ impl Need {
                 "needs clients that come back: one that has vanished does not see the end",
                 "use `reaped_between`, which looks at the server's side",
             ),
-        }
-    }
-}
-
-/// Notes promises that cannot be kept together. Of two such promises, reports the one that comes later in the table.
-fn contradictions(check: &mut Check<'_>, written: &Written<'_>, given: &[Placed], cohort: &Cohort) {
-    for (index, one) in given.iter().enumerate() {
-        let before = given[..index].iter();
-        let mut rivals = before.filter(|other| exclude(&other.promise, &one.promise, cohort));
-        if let Some(rival) = rivals.next() {
-            let other = written.key(rival.key);
-            let what = format_args!("cannot be kept together with `{other}`");
-            let hint = "leave out one of them, or use two cohorts";
-            check.problem(&written.key(one.key), &one.place, what, hint);
         }
     }
 }

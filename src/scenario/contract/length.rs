@@ -3,68 +3,50 @@
 
 use std::time::Duration;
 
-use super::judgeable::Around;
+use super::Origin;
 use super::promise::{Promise, PromiseKind};
-use super::resolve::{Placed, Written};
+use super::resolve::Case;
 use super::value::Promised;
-use super::{Contract, Origin};
+use crate::scenario::Shape;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::reading::Check;
 use crate::scenario::section::{long_enough, whole_seconds};
-use crate::scenario::{Cohort, Shape};
 use crate::units::format_duration;
 
-/// Notes a contract that cannot be decided before the run ends.
-pub(super) fn check(
-    check: &mut Check<'_>,
-    written: &Written<'_>,
-    given: &[Placed],
-    cohort: &Cohort,
-    contract: &Contract,
-    around: &Around<'_>,
-) {
-    let need = Need {
-        written,
-        cohort,
-        contract,
-        around,
-    };
-    let needs = given.iter().map(|given| (need.of(&given.promise), given));
-    let Some((longest, promise)) = needs.max_by_key(|(time, _)| *time) else {
-        return;
-    };
-    if longest.is_zero() {
-        return;
+impl Case<'_> {
+    /// Notes a contract that cannot be decided before the run ends.
+    pub(super) fn is_decided_in_time(&self, check: &mut Check<'_>) {
+        let needs = self
+            .given
+            .iter()
+            .map(|given| (self.needed(&given.promise), given));
+        let Some((longest, promise)) = needs.max_by_key(|(time, _)| *time) else {
+            return;
+        };
+        if longest.is_zero() {
+            return;
+        }
+        let key = self.written.key(promise.key);
+        let Shape::Steady {
+            warm_up, duration, ..
+        } = &self.around.load.shape
+        else {
+            let what = "needs connections that stay, and `load.stages` and `load.arrivals` close them as planned";
+            let hint = "use `connections`, `ramp_up` and `duration` in `[load]`";
+            return check.problem(&key, &promise.place, what, hint);
+        };
+        if longest > *warm_up + *duration {
+            let what = format_args!(
+                "is decided {} after a connection opens, and this run ends after {}",
+                whole_seconds(longest),
+                format_duration(*warm_up + *duration)
+            );
+            check.problem(&key, &promise.place, what, long_enough(longest - *warm_up));
+        }
     }
-    let key = written.key(promise.key);
-    let Shape::Steady {
-        warm_up, duration, ..
-    } = &around.load.shape
-    else {
-        let what = "needs connections that stay, and `load.stages` and `load.arrivals` close them as planned";
-        let hint = "use `connections`, `ramp_up` and `duration` in `[load]`";
-        return check.problem(&key, &promise.place, what, hint);
-    };
-    if longest > *warm_up + *duration {
-        let what = format_args!(
-            "is decided {} after a connection opens, and this run ends after {}",
-            whole_seconds(longest),
-            format_duration(*warm_up + *duration)
-        );
-        check.problem(&key, &promise.place, what, long_enough(longest - *warm_up));
-    }
-}
 
-/// Computes how long a connection must be open until each promise is decided.
-struct Need<'a> {
-    written: &'a Written<'a>,
-    cohort: &'a Cohort,
-    contract: &'a Contract,
-    around: &'a Around<'a>,
-}
-
-impl Need<'_> {
-    fn of(&self, promise: &Promise) -> Duration {
+    /// How long a connection must be open until a promise is decided.
+    fn needed(&self, promise: &Promise) -> Duration {
         let span = promise.span();
         let hi = span.and_then(|span| span.hi).unwrap_or_default();
         match promise.kind {
@@ -137,18 +119,14 @@ impl Need<'_> {
             .around
             .target
             .embedded_heartbeat
-            .map(|heartbeat| heartbeat.interval);
-        let interval = self
-            .written
-            .ping_interval()
-            .or(embedded)
-            .unwrap_or_default();
+            .map(|own| own.interval);
+        let interval = self.written.ping_interval().or(embedded);
         let answered = self.cohort.faults.iter().map(|fault| match fault.kind {
             FaultKind::PongStopsAfter { pings } => pings,
             _ => 0,
         });
         let pings = answered.max().unwrap_or(0).saturating_add(1);
-        self.own_fault().unwrap_or_default() + interval.saturating_mul(pings)
+        self.own_fault().unwrap_or_default() + interval.unwrap_or_default().saturating_mul(pings)
     }
 
     /// The time from the opening to the earliest end of a fault.

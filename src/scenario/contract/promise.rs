@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 
-use super::value::{Between, Promised, Span};
+use super::value::{Between, Form, Promised, Span};
 use crate::scenario::fault::alternatives;
 use crate::units::{format_duration, human_count, plain_duration};
 
@@ -90,31 +90,6 @@ pub(in crate::scenario) struct Rule {
     pub(in crate::scenario) needs: &'static [Need],
     /// Which side must have ended the connections.
     pub(in crate::scenario) ended: Ended,
-}
-
-/// How a promised value is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::scenario) enum Form {
-    /// A number, which is the maximum.
-    Count,
-    /// The latest time.
-    Within,
-    /// The earliest time.
-    AtLeast,
-    /// The earliest and the latest time.
-    Window,
-    /// One close code or several.
-    Codes,
-    /// One kind of end or several.
-    Ends,
-    /// A number from 0 to 1, which is the maximum.
-    Fraction,
-    /// `true`.
-    True,
-    /// The times by which parts of a cohort are back.
-    Back,
-    /// A number of bytes, which is the maximum.
-    Size,
 }
 
 /// A condition without which a promise cannot be judged.
@@ -230,10 +205,15 @@ impl PromiseKind {
         self.into()
     }
 
-    /// A promise of this kind with a value of the right form.
+    /// A promise of this kind with a value of the right form. A duration is the latest time, or the earliest one where
+    /// the kind says so.
     pub fn of(self, value: impl Into<Promised>) -> Promise {
-        let value = value.into();
-        debug_assert!(self.rule().form.holds(&value), "{self:?}: {value:?}");
+        let form = self.rule().form;
+        let value = match value.into() {
+            Promised::Within(time) if form == Form::AtLeast => Promised::AtLeast(time),
+            value => value,
+        };
+        debug_assert_eq!(form, Form::from(&value), "{self:?}");
         Promise { kind: self, value }
     }
 
@@ -259,23 +239,6 @@ impl PromiseKind {
     pub fn needs_same_host(self) -> bool {
         let needs = self.rule().needs;
         needs.contains(&Need::SameHost) || needs.contains(&Need::Process)
-    }
-}
-
-impl Form {
-    /// Whether a value has this form.
-    const fn holds(self, value: &Promised) -> bool {
-        match self {
-            Self::Count => matches!(value, Promised::Count(_)),
-            Self::Within | Self::AtLeast => matches!(value, Promised::Time(_)),
-            Self::Window => matches!(value, Promised::Window(_)),
-            Self::Codes => matches!(value, Promised::Codes(_)),
-            Self::Ends => matches!(value, Promised::Ends(_)),
-            Self::Fraction => matches!(value, Promised::Fraction(_)),
-            Self::True => matches!(value, Promised::True),
-            Self::Back => matches!(value, Promised::Back(_)),
-            Self::Size => matches!(value, Promised::Size(_)),
-        }
     }
 }
 
@@ -313,11 +276,8 @@ impl Promise {
             hi: Some(hi),
         };
         match &self.value {
-            Promised::Time(time) if self.kind.rule().form == Form::AtLeast => Some(Span {
-                lo: *time,
-                hi: None,
-            }),
-            Promised::Time(time) => Some(within(*time)),
+            Promised::AtLeast(lo) => Some(Span { lo: *lo, hi: None }),
+            Promised::Within(time) => Some(within(*time)),
             Promised::Window(Between { lo, hi }) => Some(Span {
                 lo: *lo,
                 hi: Some(*hi),
@@ -358,7 +318,9 @@ impl Display for Promise {
         f.write_str(self.kind.key())?;
         match &self.value {
             Promised::Count(most) => write!(f, " {most}"),
-            Promised::Time(time) => write!(f, " {}", format_duration(*time)),
+            Promised::Within(time) | Promised::AtLeast(time) => {
+                write!(f, " {}", format_duration(*time))
+            }
             Promised::Window(window) => write!(f, " {window}"),
             Promised::Codes(codes) => {
                 write!(f, " {}", alternatives(codes.iter().map(u16::to_string)))

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use super::judgeable::{self, Around};
+use super::judgeable::Around;
 use super::promise::{Need, Promise, PromiseKind};
 use super::table::{ContractTable, TCP_END_WITHIN, Value};
 use super::value::{Back, Between, Promised};
-use super::{Contract, Origin, length};
+use super::{Contract, Origin};
 use crate::scenario::Cohort;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::preset::Expanded;
@@ -30,6 +30,15 @@ pub(super) struct Placed {
     pub(super) place: Place,
 }
 
+/// A contract, and all that decides whether a run can judge it.
+pub(super) struct Case<'a> {
+    pub(super) written: &'a Written<'a>,
+    pub(super) given: &'a [Placed],
+    pub(super) cohort: &'a Cohort,
+    pub(super) contract: &'a Contract,
+    pub(super) around: &'a Around<'a>,
+}
+
 /// Gives each cohort its contract. `around` is `None` if the target, the path or the load is invalid.
 pub(in crate::scenario) fn contracts(
     check: &mut Check<'_>,
@@ -45,10 +54,17 @@ pub(in crate::scenario) fn contracts(
             continue;
         };
         if let Some(around) = around {
-            judgeable::check(check, &written, &given, cohort, &contract, around);
+            let case = Case {
+                written: &written,
+                given: &given,
+                cohort,
+                contract: &contract,
+                around,
+            };
+            case.can_be_judged(check);
             // Skips the check where a setting was invalid: the preset has used its default instead.
             if !check.has_hole(written.place) {
-                length::check(check, &written, &given, cohort, &contract, around);
+                case.is_decided_in_time(check);
             }
         }
         cohort.contract = Some(contract);

@@ -11,8 +11,8 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use strum::VariantArray as _;
 
 use super::Origin;
-use super::promise::{Form, PromiseKind};
-use super::value::{End, Promised};
+use super::promise::PromiseKind;
+use super::value::{End, Form, Promised};
 use crate::scenario::preset::Setting;
 use crate::scenario::reading::{
     At, Fraction, Key, OneOrMany, Switched, Text as _, Time, Whole, Window, keys,

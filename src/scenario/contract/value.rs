@@ -6,13 +6,16 @@ use std::time::Duration;
 use crate::scenario::reading::words;
 use crate::units::{ByteSize, format_duration};
 
-/// A promised value.
-#[derive(Debug, Clone, PartialEq)]
+/// A promised value. `Form` says of each kind of promise which of these it is.
+#[derive(Debug, Clone, PartialEq, strum::EnumDiscriminants)]
+#[strum_discriminants(name(Form), vis(pub(in crate::scenario)), doc = "How a value is written.")]
 pub enum Promised {
     /// A maximum.
     Count(u64),
-    /// A time; the kind of promise decides whether it is the earliest or the latest.
-    Time(Duration),
+    /// The latest time.
+    Within(Duration),
+    /// The earliest time.
+    AtLeast(Duration),
     /// The earliest and the latest time.
     Window(Between),
     /// Close codes. Never empty.
@@ -117,7 +120,7 @@ macro_rules! promised_from {
 
 promised_from!(
     u64 => Count,
-    Duration => Time,
+    Duration => Within,
     Between => Window,
     Vec<u16> => Codes,
     Vec<End> => Ends,

@@ -71,7 +71,7 @@ fn result(case: &Case<'_>, promise: &Promise) -> ContractResult {
 
 fn find(case: &Case<'_>, promise: &Promise) -> Finding {
     match &promise.value {
-        Promised::Time(_) | Promised::Window(_) => timed(case, promise),
+        Promised::Within(_) | Promised::AtLeast(_) | Promised::Window(_) => timed(case, promise),
         Promised::Count(most) => counted(case, promise.kind, *most),
         Promised::Size(most) => resources::rss(case, *most),
         Promised::Codes(codes) => decision::code(case, codes),
