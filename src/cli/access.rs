@@ -7,13 +7,13 @@ use super::error::CliError;
 /// How a server is reached, besides its address.
 #[derive(Debug, clap::Args)]
 pub(super) struct Access {
-    /// Send this header too, like "Authorization: Bearer …"; may be given several times
+    /// Header to send as well, like "Authorization: Bearer …"; may be given several times
     #[arg(long, value_name = "HEADER")]
     header: Vec<String>,
     /// Offer this subprotocol; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(super) subprotocol: Vec<String>,
-    /// Trust only the certificates in this PEM file
+    /// PEM file with the only certificates to trust
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Trust any certificate

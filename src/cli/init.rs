@@ -14,10 +14,10 @@ use crate::verdict::Exit;
 /// Write a scenario to start from.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The file to write, never one that is there already; - prints it
+    /// File to write; an existing one is never overwritten; - prints it
     #[arg(default_value = "scenario.toml")]
     file: PathBuf,
-    /// Write this scenario that ships, like echo or heartbeat-contract
+    /// Write this shipped scenario, like echo or heartbeat-contract
     #[arg(long, value_name = "NAME", value_parser = shipped_names())]
     from: Option<String>,
 }

@@ -13,24 +13,24 @@ use crate::units::ByteSize;
 /// What `run` and `check` have in common.
 #[derive(Debug, clap::Args)]
 pub(super) struct Input {
-    /// A file, the name of a scenario that ships (echo, heartbeat-contract, …), or ws://…
+    /// A file, the name of a shipped scenario (echo, heartbeat-contract, …), or ws://…
     #[arg(value_name = "SCENARIO")]
     scenario: String,
-    /// Connect here instead
+    /// Address to connect to, in place of the scenario's target
     #[arg(long)]
     url: Option<String>,
     #[command(flatten)]
     access: Access,
-    /// The process of the target, for what is done to it
+    /// Process id of the target, for the faults that act on it
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pid: Option<u32>,
-    /// Open so many connections
+    /// Number of connections
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = parse_connections)]
     connections: Option<u32>,
-    /// Measure for so long, like 30s
+    /// Length of the measurement, like 30s
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     duration: Option<String>,
-    /// Send so often on each connection, like 10/s; NAME=RATE where there are several messages
+    /// Messages per connection, like 10/s; NAME=RATE if there are several messages
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     rate: Vec<String>,
     /// Add a gate, or replace those with the same statistic and metric

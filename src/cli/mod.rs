@@ -31,10 +31,10 @@ use crate::verdict::Exit;
 
 const EXIT_CODES: &str = "Exit codes:
     0  every gate and contract held
-    1  something unexpected after the start
-    2  found before the first connection: usage, scenario, limits
+    1  an unexpected error after the start
+    2  refused before the first connection: usage, scenario, limits
     3  a gate or a contract failed
-    4  no verdict can be trusted
+    4  no verdict: the run cannot be trusted
   130  interrupted; the reports are written";
 
 /// Load testing and heartbeat monitoring for WebSocket services.
@@ -53,11 +53,11 @@ enum Command {
     Check(check::Args),
     /// Write a scenario to start from
     Init(init::Args),
-    /// Find out what a server does with one client, and write a scenario for it
+    /// Examine how a server treats a client, and write a scenario for it
     Probe(probe::Args),
-    /// Serve as an echo server until Ctrl-C
+    /// Run an echo server until Ctrl-C
     Serve(serve::Args),
-    /// List the servers whose settings a contract can be computed from
+    /// List the servers for which contracts are computed from settings
     Presets,
     /// Print the JSON Schema of scenario files
     Schema,

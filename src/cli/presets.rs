@@ -1,4 +1,4 @@
-//! `wsbench presets`: lists the servers whose settings a contract can be computed from.
+//! `wsbench presets`: lists the servers for which contracts are computed from settings.
 
 use std::fmt::Write as _;
 

@@ -18,17 +18,17 @@ use crate::scenario::{self, Outside, Overrides, Scenario, Secrets, Source, Targe
 use crate::units::parse_duration;
 use crate::verdict::Exit;
 
-/// Find out what a server does with one client, and write a scenario for it.
+/// Examine how a server treats a client, and write a scenario for it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where the server is: ws://… or wss://…
+    /// Address of the server: ws://… or wss://…
     url: String,
-    /// Watch quiet connections for so long; longer finds longer limits
+    /// How long to watch quiet connections; a longer time finds longer timeouts
     #[arg(long = "for", value_name = "TIME", default_value = "15s", value_parser = parse_watch)]
     watch: Duration,
     #[command(flatten)]
     access: Access,
-    /// Write the scenario here instead of printing it; never over a file that is there already
+    /// File to write the scenario to, instead of printing it; never overwritten
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Print JSON

@@ -36,14 +36,13 @@ pub(super) struct Args {
     /// Write the report here [default: reports/SCENARIO/TIME]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Write each answered message on a row of its own into this file, as CSV
+    /// Write a row for each answered message to this CSV file
     #[arg(long, value_name = "FILE")]
     messages: Option<PathBuf>,
-    /// Write down phases, dials and why connections ended, for whoever has to find out why a run failed; - is
-    /// standard error
+    /// Log phases, dials and why connections ended to this file, to see later why a run failed; - is standard error
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     log: Option<PathBuf>,
-    /// Where all chance comes from: the same seed gives the same schedule
+    /// Seed of all random choices: the same seed gives the same schedule
     #[arg(
         long,
         value_name = "NUMBER",
@@ -54,7 +53,7 @@ pub(super) struct Args {
     /// Threads that send and receive [default: one for each core]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
-    /// Show no progress and no summary, only what went wrong
+    /// Show no progress and no summary, only errors and warnings
     #[arg(long, short)]
     quiet: bool,
     /// Print run.json instead of the summary

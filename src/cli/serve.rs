@@ -15,7 +15,7 @@ use crate::scenario::{Defect, ServerHeartbeat};
 use crate::server::{Behaviour, Counts, EchoServer, LISTENING, Push};
 use crate::units::{ByteSize, human_count, parse_duration};
 
-/// Serve as an echo server until Ctrl-C.
+/// Run an echo server until Ctrl-C.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Port to listen on; 0 takes a free one
@@ -39,16 +39,16 @@ pub struct Args {
     /// Send a ping to every connection this often
     #[arg(long, value_name = "TIME", value_parser = parse_gap)]
     ping: Option<Duration>,
-    /// Watch every connection: send a ping this often, and close it where no pong comes
+    /// Ping every connection this often, and close it if no pong comes
     #[arg(long, value_name = "TIME", conflicts_with = "ping", value_parser = parse_gap)]
     heartbeat: Option<Duration>,
-    /// How long a pong may take [default: as long as from ping to ping]
+    /// How long to wait for a pong [default: the interval of the pings]
     #[arg(long, value_name = "TIME", requires = "heartbeat", value_parser = parse_gap)]
     heartbeat_timeout: Option<Duration>,
-    /// Do one thing wrong in the heartbeat, to see a contract fail
+    /// Make one mistake in the heartbeat, to see a contract fail
     #[arg(long, value_name = "NAME", requires = "heartbeat", value_parser = defects())]
     defect: Option<Defect>,
-    /// Decides which messages are dropped, and when heartbeats start
+    /// Seed that decides which messages are dropped, and when heartbeats start
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
     /// Stop at the end of standard input, and print the counts as one line of JSON
