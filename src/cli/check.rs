@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::input::Input;
 use super::term;
 use crate::engine::{Limits, cores};
-use crate::plan::Budget;
+use crate::plan::{Budget, probed_within};
 use crate::scenario::{Gate, Scenario, TargetUrl, Trust};
 use crate::units::{ByteSize, format_duration, human_count};
 use crate::verdict::{Exit, looked_at};
@@ -243,7 +243,11 @@ fn rows_by_group(name: &str, groups: &[Group]) -> String {
 fn faults(scenario: &Scenario) -> Vec<Group> {
     let clients = scenario.cohorts.iter().map(|cohort| {
         let faults = cohort.faults.iter().map(ToString::to_string);
-        (cohort.name.clone(), faults.collect())
+        let probes = probed_within(scenario, cohort).map(|within| {
+            let within = format_duration(within);
+            format!("then each asks once, by a pong within {within}, whether the server is there")
+        });
+        (cohort.name.clone(), faults.chain(probes).collect())
     });
     let path = scenario.path.iter().flat_map(|path| &path.faults);
     let path = path.map(|fault| match fault.cohorts.as_slice() {

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use super::{Nanos, Plan, fraction, nanos};
-use crate::scenario::{Cohort, Contract, Fault, FaultKind, PromiseKind};
+use crate::scenario::{Cohort, Contract, Fault, FaultKind, PromiseKind, Scenario};
 
 /// How much longer to wait for a server that ends TCP at the last moment.
 const GRACE: Duration = Duration::from_secs(1);
-/// Probes of clients that do not read are spread over this multiple of the promised time, from the start of the fault.
-const PROBED: f64 = 1.25;
 
 /// The behaviour of one connection beside its messages and pings. Made before it is dialled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,11 +48,8 @@ impl Plan {
         let faults: Vec<Fault> = (cohort.faults.iter())
             .map(|fault| fault.of(place))
             .collect();
-        let reads_not = |fault: &Fault| fault.kind == FaultKind::StopReading;
-        let probe = (cohort.contract.as_ref())
-            .filter(|_| faults.iter().any(reads_not) && !self.scenario.target.url.is_local())
-            .and_then(reaped_by)
-            .map(|hi| (nanos(hi) as f64 * PROBED * fraction(place)) as Nanos);
+        let probe = probed_within(&self.scenario, cohort)
+            .map(|within| (nanos(within) as f64 * fraction(place)) as Nanos);
         FaultPlan {
             mute: is_mute(cohort),
             watched: cohort.contract.is_some(),
@@ -74,14 +69,20 @@ fn is_mute(cohort: &Cohort) -> bool {
     heartbeat.is_some_and(|heartbeat| !heartbeat.auto_pong)
 }
 
-/// Returns the latest time at which the server has ended a client that does not read, if only a probe can tell. Servers
-/// that count any byte take a probe for a sign of life. So there is none beside a promise about when the client sees
-/// its end: the probe would delay that end. The kernel reports a FIN or a RST without a probe.
-fn reaped_by(contract: &Contract) -> Option<Duration> {
-    if contract.has(PromiseKind::ClosedBetween) {
+/// Returns the time from the fault over which a cohort's probes are spread, one pong for each client. There are probes
+/// only where nothing else tells whether the server has ended a client that does not read, because servers that count
+/// any byte take them for a sign of life. So there is none beside a promise about when the client sees its end: the
+/// probe would delay that end, and the kernel reports a FIN or a RST without it.
+pub fn probed_within(scenario: &Scenario, cohort: &Cohort) -> Option<Duration> {
+    let mut faults = cohort.faults.iter();
+    let contract = cohort.contract.as_ref()?;
+    let is_seen = scenario.target.url.is_local() || contract.has(PromiseKind::ClosedBetween);
+    if is_seen || !faults.any(|fault| fault.kind == FaultKind::StopReading) {
         return None;
     }
-    contract.latest(PromiseKind::ReapedBetween)
+    let latest = contract.latest(PromiseKind::ReapedBetween)?;
+    // A quarter more, so that some of them come after the promised time.
+    Some(latest.saturating_add(latest / 4))
 }
 
 fn close_wait(contract: &Contract) -> Nanos {

@@ -11,7 +11,7 @@ mod template;
 mod windows;
 
 pub use budget::Budget;
-pub use fault_plan::FaultPlan;
+pub use fault_plan::{FaultPlan, probed_within};
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
 pub use spread::Seed;
