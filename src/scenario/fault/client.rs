@@ -1,14 +1,22 @@
-//! The deliberate faults of clients: their kinds, their names, how they are shown, and which part a connection plays.
-//! `client_table` reads them, and `clash` checks which of them exclude each other.
+//! The deliberate faults of a client: their kinds, the keys and defaults of each, what is refused, how they are shown,
+//! and which part a connection plays. `cohort` reads those of a cohort together.
 
 use std::fmt::{self, Display, Formatter};
+use std::mem::discriminant;
 use std::time::Duration;
 
+use strum::VariantArray as _;
+
+use super::frames::{Activity, FrameWord, Illegal};
+use super::sweep::{self, DelayOrSweep, Sweep};
 use super::{alternatives, shown_after, shown_for};
-use crate::scenario::reading::words;
+use crate::scenario::reading::hints::one_of;
+use crate::scenario::reading::{
+    At, Given as _, OneOrMany, Section, Shorthand, Time, TimeOrZero, Whole, given, keys,
+};
 use crate::units::format_duration;
 
-/// One deliberate fault of a client. OneOrMany faults of a cohort happen at the same time.
+/// One deliberate fault of a client. Several faults of a cohort happen at the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The kind of fault.
@@ -86,48 +94,180 @@ pub enum FaultKind {
     Hold,
 }
 
-/// One delay for all connections of a cohort, or several that they take in turn.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sweep {
-    /// The delays from the shortest to the longest. Never empty.
-    pub levels: Vec<Duration>,
-}
-
-words! {
-    /// The one kind of frame a client sends.
-    pub enum Activity {
-        /// Nothing at all.
-        Nothing,
-        /// Pongs that answer pings.
-        Pong,
-        /// Pongs nobody asked for (RFC 6455 section 5.5.3).
-        UnsolicitedPong,
-        /// Pings.
-        Ping,
-        /// Text messages.
-        Text,
-        /// Text messages without a byte in them.
-        EmptyText,
-        /// One more byte of a frame that is never complete.
-        Byte,
+keys! {
+    /// One thing that a client does wrong on purpose.
+    #[serde(expecting = "a fault such as { kind = \"no_pong\" }, or a list of them")]
+    FaultTable = "Fault" {
+        /// What the client does. Required.
+        kind: FaultWord,
+        /// The time from the 101 to the start of the fault.
+        after: TimeOrZero = TimeOrZero::ZERO,
+        /// From a ping to its pong: one duration, or { from, to, levels }. Required with `late_pong`, only there.
+        delay: DelayOrSweep,
+        /// The number of pings that are answered. Required with `pong_stops_after`, only there.
+        pings: Whole<0, { u32::MAX }>,
+        /// What is sent. Required with `only` and `illegal_frame`, only there.
+        frame: FrameWord,
+        /// Between two frames of `only` (a duration, or { from, to, levels }), or two bytes of `trickle`. Default "1s".
+        every: DelayOrSweep,
+        /// Between the two `fragments` of a message.
+        pause: Time = Time::millis(500),
+        /// How long a client that does `vanish` is gone. Default: for good.
+        r#for: Time,
+        /// The codes that `close` sends, one or a list that connections take in turn; 0 is an empty Close. Default 1000.
+        code: OneOrMany<Whole<0, 4999>>,
     }
 }
 
-words! {
-    /// A frame that RFC 6455 forbids.
-    pub enum Illegal {
-        /// A ping with 126 bytes (section 5.5).
-        LongPing,
-        /// A ping in fragments (section 5.5).
-        FragmentedPing,
-        /// A Close with the code 1005 (section 7.4.1).
-        BadCloseCode,
-        /// A text message that is not UTF-8 (section 8.1).
-        BadUtf8,
-        /// A frame without a mask (section 5.1).
-        Unmasked,
-        /// An opcode that is reserved (section 5.2).
-        ReservedOpcode,
+impl FaultWord {
+    /// The name in `fault.kind`.
+    fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// The keys of this kind besides `kind` and `after`.
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::LatePong => &["delay"],
+            Self::PongStopsAfter => &["pings"],
+            Self::Only => &["frame", "every"],
+            Self::IllegalFrame => &["frame"],
+            Self::Trickle => &["every"],
+            Self::Fragments => &["pause"],
+            Self::Vanish => &["for"],
+            Self::Close => &["code"],
+            _ => &[],
+        }
+    }
+}
+
+impl FaultTable {
+    /// The fault; `None` if it is invalid.
+    pub(super) fn resolve(&self, section: &mut Section<'_, '_>) -> Option<Fault> {
+        let word = section.required("kind", &self.kind, "write `kind = \"no_pong\"`")?;
+        self.foreign_keys(section, word);
+        Some(Fault {
+            kind: self.kind(section, word)?,
+            after: self.after().0,
+        })
+    }
+
+    /// Notes keys that belong to other kinds.
+    fn foreign_keys(&self, section: &mut Section<'_, '_>, word: FaultWord) {
+        for given in given!(self; delay, pings, frame, every, pause, r#for, code) {
+            let has_key = |word: &&FaultWord| word.keys().contains(&given.0);
+            if !has_key(&&word) {
+                let names = FaultWord::VARIANTS.iter().filter(has_key);
+                let names: Vec<_> = names.map(|word| format!("`{}`", word.name())).collect();
+                let because = format!("is only for {}", names.join(" and "));
+                section.excluded(&[given], &because, "leave it out");
+            }
+        }
+    }
+
+    fn kind(&self, section: &mut Section<'_, '_>, word: FaultWord) -> Option<FaultKind> {
+        Some(match word {
+            FaultWord::NoPong => FaultKind::NoPong,
+            FaultWord::NeverClose => FaultKind::NeverClose,
+            FaultWord::LatePong => {
+                section.required("delay", &self.delay, "write `delay = \"300ms\"`")?;
+                let delay = sweep::resolve(section, "delay", &self.delay)?;
+                FaultKind::LatePong { delay }
+            }
+            FaultWord::PongStopsAfter => {
+                let pings = section.required("pings", &self.pings, "write `pings = 3`")?;
+                FaultKind::PongStopsAfter { pings: pings.0 }
+            }
+            FaultWord::WrongPong => FaultKind::WrongPong,
+            FaultWord::Only => self.only(section)?,
+            FaultWord::StopReading => FaultKind::StopReading,
+            FaultWord::Trickle => match &self.every {
+                Some(At {
+                    value: Shorthand::Table(_),
+                    ..
+                }) => {
+                    let hint = "write `every = \"1s\"`";
+                    section.wrong("every", &self.every, "is one duration here", hint);
+                    return None;
+                }
+                _ => FaultKind::Trickle {
+                    every: sweep::resolve(section, "every", &self.every)?.at(0),
+                },
+            },
+            FaultWord::Fragments => FaultKind::Fragments {
+                pause: self.pause().0,
+            },
+            FaultWord::HalfClose => FaultKind::HalfClose,
+            FaultWord::Reset => FaultKind::Reset,
+            FaultWord::Vanish => FaultKind::Vanish {
+                lasts: self.r#for.value(),
+            },
+            FaultWord::IllegalFrame => {
+                let hint = "write `frame = \"long_ping\"`";
+                match section.required("frame", &self.frame, hint)? {
+                    FrameWord::Illegal(frame) => FaultKind::IllegalFrame(frame),
+                    FrameWord::Legal(_) => {
+                        let what = "is a frame for `only`, not for `illegal_frame`";
+                        return self.wrong_frame(section, what, Illegal::ALL);
+                    }
+                }
+            }
+            FaultWord::Close => self.close(section),
+            FaultWord::Hold => FaultKind::Hold,
+        })
+    }
+
+    fn only(&self, section: &mut Section<'_, '_>) -> Option<FaultKind> {
+        let frame = section.required("frame", &self.frame, "write `frame = \"ping\"`")?;
+        let FrameWord::Legal(frame) = frame else {
+            let what = "is a frame for `illegal_frame`, not for `only`";
+            return self.wrong_frame(section, what, Activity::ALL);
+        };
+        if frame == Activity::Nothing {
+            let because = "has no meaning for who sends nothing";
+            section.excluded(&given!(self; every), because, "leave it out");
+        }
+        let every = sweep::resolve(section, "every", &self.every)?;
+        Some(FaultKind::Only { frame, every })
+    }
+
+    fn wrong_frame<T: Copy + Into<&'static str>>(
+        &self,
+        section: &mut Section<'_, '_>,
+        what: &str,
+        words: &[T],
+    ) -> Option<FaultKind> {
+        let hint = format!("use {}", one_of(words.iter().map(|word| (*word).into())));
+        section.wrong("frame", &self.frame, what, hint);
+        None
+    }
+
+    fn close(&self, section: &mut Section<'_, '_>) -> FaultKind {
+        const KEY: &str = "code";
+        let Some(given) = &self.code else {
+            let codes = vec![Some(1000)];
+            return FaultKind::Close { codes };
+        };
+        let mut codes = Vec::new();
+        for (place, code) in OneOrMany::each(given) {
+            match code.0 as u16 {
+                0 => codes.push(None),
+                code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => codes.push(Some(code)),
+                code => {
+                    let what = format_args!(
+                        "cannot be {code}, which no client may send (RFC 6455 section 7.4)"
+                    );
+                    let hint = "use 1000, 1001 or 3000 to 4999, or 0 for an empty Close; \
+                        a bad one is `kind = \"illegal_frame\", frame = \"bad_close_code\"`";
+                    section.wrong_at(KEY, place, what, hint);
+                }
+            }
+        }
+        if codes.is_empty() {
+            let hint = "write `code = 1000`";
+            section.check.empty(&given.place, &section.key(KEY), hint);
+        }
+        FaultKind::Close { codes }
     }
 }
 
@@ -147,17 +287,64 @@ impl Fault {
     }
 }
 
-impl FaultWord {
-    /// The name in `fault.kind`.
-    pub(super) fn name(self) -> &'static str {
-        self.into()
-    }
-}
-
 impl FaultKind {
     /// The name in `fault.kind`.
     pub fn name(&self) -> &'static str {
         self.into()
+    }
+
+    /// Whether one client cannot have both faults, at whatever times.
+    pub(super) fn excludes(&self, other: &Self) -> bool {
+        let answers = |kind: &Self| {
+            matches!(
+                kind,
+                Self::NoPong
+                    | Self::LatePong { .. }
+                    | Self::PongStopsAfter { .. }
+                    | Self::WrongPong
+                    | Self::Only { .. }
+            )
+        };
+        let sends = |kind: &Self| {
+            matches!(
+                kind,
+                Self::Only { .. } | Self::Trickle { .. } | Self::Fragments { .. }
+            )
+        };
+        discriminant(self) == discriminant(other)
+            || (answers(self) && answers(other))
+            || (sends(self) && sends(other))
+    }
+
+    /// Whether `other` has no effect once this one has started.
+    pub(super) fn ends(&self, other: &Self) -> bool {
+        use FaultKind::{
+            Close, Fragments, HalfClose, Hold, IllegalFrame, LatePong, NeverClose, Only, Reset,
+            Trickle, Vanish, WrongPong,
+        };
+        match self {
+            // The client sends no packet after this.
+            Reset | Vanish { lasts: None } => true,
+            // The client sends no byte after this.
+            HalfClose => matches!(
+                other,
+                LatePong { .. }
+                    | WrongPong
+                    | Only { .. }
+                    | Trickle { .. }
+                    | Fragments { .. }
+                    | IllegalFrame(_)
+                    | Close { .. }
+            ),
+            // The client sends no frame after this, and the close handshake ends TCP.
+            Close { .. } => !matches!(other, Vanish { .. } | Hold | NeverClose),
+            _ => false,
+        }
+    }
+
+    /// Whether the client sends nothing else.
+    pub(super) fn sends_alone(&self) -> bool {
+        matches!(self, Self::Only { .. } | Self::Trickle { .. })
     }
 
     /// Whether the client sees no frame of the server from then on.
@@ -175,21 +362,6 @@ impl FaultKind {
         match self {
             Self::LatePong { delay: sweep } | Self::Only { every: sweep, .. } => Some(sweep.at(0)),
             _ => None,
-        }
-    }
-}
-
-impl Sweep {
-    /// The delay of the connection at this index in its cohort.
-    pub fn at(&self, place: u32) -> Duration {
-        self.levels[place as usize % self.levels.len()]
-    }
-}
-
-impl From<Duration> for Sweep {
-    fn from(delay: Duration) -> Self {
-        Self {
-            levels: vec![delay],
         }
     }
 }
@@ -224,21 +396,6 @@ impl Display for FaultKind {
                 write!(f, " with {}", alternatives(codes.iter().map(code)))
             }
             _ => Ok(()),
-        }
-    }
-}
-
-impl Display for Sweep {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let shown = |at: u32| format_duration(self.at(at));
-        match self.levels.len() {
-            0 | 1 => f.write_str(&shown(0)),
-            levels => write!(
-                f,
-                "{} to {} in {levels} levels",
-                shown(0),
-                shown(levels as u32 - 1)
-            ),
         }
     }
 }

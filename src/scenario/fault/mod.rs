@@ -1,20 +1,23 @@
 //! Deliberate faults of the clients, the path and the target. Each has a file with the keys that are read, the
 //! defaults, what is refused, and how the fault is shown.
 
-mod clash;
 mod client;
-mod client_table;
+mod cohort;
+mod frames;
 mod path;
+mod sweep;
 mod target;
 
 use std::fmt::{self, Formatter};
 use std::time::Duration;
 
-pub(super) use clash::with_cohort;
-pub use client::{Activity, Fault, FaultKind, Illegal, Sweep};
-pub(super) use client_table::{FaultTable, faults};
+pub(super) use client::FaultTable;
+pub use client::{Fault, FaultKind};
+pub(super) use cohort::{faults, with_cohort};
+pub use frames::{Activity, Illegal};
 pub use path::{Direction, Path, PathFault, PathFaultKind};
 pub(super) use path::{PathTable, resolve as path};
+pub use sweep::Sweep;
 pub use target::{Signal, TargetFault};
 pub(super) use target::{TargetFaultTable, resolve as target_faults};
 

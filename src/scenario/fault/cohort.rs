@@ -1,17 +1,48 @@
-//! Checks that the faults of a client fit together, and that they fit the rest of its cohort.
+//! The faults of a cohort's clients together: whether they fit each other, and the rest of the cohort.
 
-use std::mem::discriminant;
-
-use super::client::{Fault, FaultKind};
-use super::client_table::{FaultTable, KEY};
-use crate::scenario::reading::{Check, Key, OneOrMany, Place};
+use super::Measured;
+use super::client::{Fault, FaultTable};
+use crate::scenario::reading::{Check, Key, OneOrMany, Place, Section};
 use crate::scenario::{Cohort, Heartbeat, OnDead};
 
+const KEY: &str = "cohort.fault";
+const MAX_FAULTS: usize = 16;
+
+/// Resolves the faults of one cohort; `None` if one is invalid. `measured` is `None` if the load is invalid.
+pub(in crate::scenario) fn faults(
+    check: &mut Check<'_>,
+    given: &Key<OneOrMany<FaultTable>>,
+    measured: Option<Measured>,
+) -> Option<Vec<Fault>> {
+    let Some(given) = given else {
+        return Some(Vec::new());
+    };
+    let tables = OneOrMany::each(given);
+    if tables.len() > MAX_FAULTS {
+        let what = format_args!("has more than {MAX_FAULTS} faults");
+        check.problem(KEY, &given.place, what, None);
+        return None;
+    }
+    let mut faults = Vec::new();
+    for (place, table) in &tables {
+        if let (Some(after), Some(measured)) = (&table.after, measured) {
+            let key = format!("{KEY}.after");
+            measured.must_hold_after_opening(check, &key, &after.place, after.value.0);
+        }
+        let (path, check) = (KEY, &mut *check);
+        faults.push(table.resolve(&mut Section { check, path, place }));
+    }
+    let faults: Vec<Fault> = faults.into_iter().collect::<Option<_>>()?;
+    let places: Vec<&Place> = tables.iter().map(|(place, _)| *place).collect();
+    between(check, &faults, &places);
+    Some(faults)
+}
+
 /// Notes faults of which only one can happen.
-pub(super) fn between(check: &mut Check<'_>, faults: &[Fault], places: &[&Place]) {
+fn between(check: &mut Check<'_>, faults: &[Fault], places: &[&Place]) {
     for (index, (one, place)) in faults.iter().zip(places).enumerate() {
         let before = &faults[..index];
-        if let Some(rival) = before.iter().find(|other| exclude(&one.kind, &other.kind)) {
+        if let Some(rival) = before.iter().find(|other| one.kind.excludes(&other.kind)) {
             let (own, other) = (one.kind.name(), rival.kind.name());
             let what = match own == other {
                 true => format!("is given twice: `{own}`"),
@@ -22,9 +53,9 @@ pub(super) fn between(check: &mut Check<'_>, faults: &[Fault], places: &[&Place]
             continue;
         }
         let comes_after = |(at, rival): &(usize, &Fault)| {
-            let is_void = rival.after <= one.after && ends(&rival.kind, &one.kind);
+            let is_void = rival.after <= one.after && rival.kind.ends(&one.kind);
             // Reports the second of two faults that exclude each other at the same time.
-            let is_told = *at < index || one.after > rival.after || !ends(&one.kind, &rival.kind);
+            let is_told = *at < index || one.after > rival.after || !one.kind.ends(&rival.kind);
             *at != index && is_void && is_told
         };
         if let Some((_, rival)) = faults.iter().enumerate().find(comes_after) {
@@ -36,55 +67,6 @@ pub(super) fn between(check: &mut Check<'_>, faults: &[Fault], places: &[&Place]
             let hint = format!("let `{own}` begin earlier than `{other}`, or use two cohorts");
             check.problem(KEY, place, what, hint);
         }
-    }
-}
-
-/// Whether one client cannot have both faults, at whatever times.
-fn exclude(one: &FaultKind, other: &FaultKind) -> bool {
-    let answers = |kind: &FaultKind| {
-        matches!(
-            kind,
-            FaultKind::NoPong
-                | FaultKind::LatePong { .. }
-                | FaultKind::PongStopsAfter { .. }
-                | FaultKind::WrongPong
-                | FaultKind::Only { .. }
-        )
-    };
-    let sends = |kind: &FaultKind| {
-        matches!(
-            kind,
-            FaultKind::Only { .. } | FaultKind::Trickle { .. } | FaultKind::Fragments { .. }
-        )
-    };
-    discriminant(one) == discriminant(other)
-        || (answers(one) && answers(other))
-        || (sends(one) && sends(other))
-}
-
-/// Whether `other` has no effect once `one` has started.
-fn ends(one: &FaultKind, other: &FaultKind) -> bool {
-    use FaultKind::{
-        Close, Fragments, HalfClose, Hold, IllegalFrame, LatePong, NeverClose, Only, Reset,
-        Trickle, Vanish, WrongPong,
-    };
-    match one {
-        // The client sends no packet after this.
-        Reset | Vanish { lasts: None } => true,
-        // The client sends no byte after this.
-        HalfClose => matches!(
-            other,
-            LatePong { .. }
-                | WrongPong
-                | Only { .. }
-                | Trickle { .. }
-                | Fragments { .. }
-                | IllegalFrame(_)
-                | Close { .. }
-        ),
-        // The client sends no frame after this, and the close handshake ends TCP.
-        Close { .. } => !matches!(other, Vanish { .. } | Hold | NeverClose),
-        _ => false,
     }
 }
 
@@ -101,10 +83,7 @@ pub(in crate::scenario) fn with_cohort(
     let gives_up = |heartbeat: &Heartbeat| heartbeat.on_dead != OnDead::Keep;
     for (fault, (place, _)) in cohort.faults.iter().zip(OneOrMany::each(given)) {
         let name = fault.kind.name();
-        let alone = matches!(
-            fault.kind,
-            FaultKind::Only { .. } | FaultKind::Trickle { .. }
-        );
+        let alone = fault.kind.sends_alone();
         let deaf = fault.kind.hides_frames();
         let clashes = [
             (
