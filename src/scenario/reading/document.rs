@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::hints;
+use super::mask::names_headers;
 use super::place::Place;
 use super::problem::{Problem, Problems};
 use super::schema::{Known, join};
@@ -250,12 +251,16 @@ fn unreadable(key: &str, wrong: Range<usize>, message: &str) -> Problem {
         .strip_prefix("invalid type: ")
         .and_then(|types| types.split_once(", expected "));
     if let Some((found, wanted)) = types {
-        let wanted = if wanted == "a boolean" {
-            "`true` or `false`"
-        } else {
-            wanted
+        let wanted = match wanted {
+            "a boolean" => "`true` or `false`",
+            "a map" => "a table",
+            _ => wanted,
         };
-        let what = format_args!("must be {wanted}, not {}", in_our_words(found));
+        let found = match found.split_once(' ') {
+            Some(("string", _)) if names_headers(key) => "a text".to_owned(),
+            _ => in_our_words(found),
+        };
+        let what = format_args!("must be {wanted}, not {found}");
         return Problem::new(key, &place, what);
     }
     let hint = message

@@ -1,5 +1,8 @@
 //! Hides what may be secret in a scenario's text before any line of it is shown: the values of headers, and the user
-//! and the query of an address. Works on the plain text, because it may not be valid TOML; `${NAME}` is kept.
+//! and the query of an address. Works on the plain text, because it may not be valid TOML, and headers may stand in the
+//! wrong place or shape; `${NAME}` is kept.
+
+use std::ops::Range;
 
 use crate::scenario::secrets::secret_parts;
 
@@ -10,7 +13,7 @@ pub(super) fn masked(text: &str) -> String {
     for line in text.split_inclusive('\n') {
         let begins = line.trim_start();
         if begins.starts_with('[') {
-            is_headers = begins.contains("headers");
+            is_headers = names_headers(begins);
         }
         masked += &masked_line(line, is_headers);
     }
@@ -21,7 +24,7 @@ fn masked_line(line: &str, is_headers: bool) -> String {
     let mut masked = String::with_capacity(line.len());
     let mut rest = line;
     while let Some((before, value)) = next_value(rest) {
-        let is_header = is_headers || masked.contains("headers") || before.contains("headers");
+        let is_header = is_headers || names_headers(&masked) || names_headers(before);
         let is_url = before
             .trim_end_matches(['=', ' ', '\t', '"', '\''])
             .ends_with("url");
@@ -44,10 +47,32 @@ fn masked_line(line: &str, is_headers: bool) -> String {
     masked + rest
 }
 
-/// The text up to and including the quotation mark before the next quoted value of a key, and that value.
+/// Whether a text names headers, or one of those that hold credentials.
+pub(super) fn names_headers(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["header", "authorization", "cookie"]
+        .iter()
+        .any(|name| text.contains(name))
+}
+
+/// The text up to and including the quotation mark before the next quoted value, of a key or in a list, and that value.
 fn next_value(text: &str) -> Option<(&str, &str)> {
     let mut quotes = text.match_indices(['"', '\'']);
-    let (at, quote) = quotes.find(|(at, _)| text[..*at].trim_end().ends_with('='))?;
+    quotes.find_map(|(at, quote)| {
+        let before = text[..at].trim_end();
+        let value = quoted(text, at, quote);
+        let after = text[value.end..].trim_start_matches(quote).trim_start();
+        let is_value = match before.chars().next_back()? {
+            '=' => true,
+            '[' | ',' => !after.starts_with('='),
+            _ => false,
+        };
+        is_value.then(|| (&text[..value.start], &text[value]))
+    })
+}
+
+/// The range of the text between this quotation mark and the next one, or the end of the line.
+fn quoted(text: &str, at: usize, quote: &str) -> Range<usize> {
     // Three quotation marks start a text of several lines.
     let is_long = text[at..].starts_with(&quote.repeat(3));
     let opened = at + if is_long { 3 } else { 1 };
@@ -60,7 +85,7 @@ fn next_value(text: &str) -> Option<(&str, &str)> {
         is_escaped = c == '\\' && !is_escaped;
         length += c.len_utf8();
     }
-    Some((&text[..opened], &text[opened..opened + length]))
+    opened..opened + length
 }
 
 /// One `*` for each byte, except in `${NAME}`.
@@ -92,6 +117,11 @@ target.headers = { E = "", F = """g""" }
 target.headers.D = "broken
 [target.headers]
 Authorization = "Bearer s3cret"
+[target]
+headers = ["A: b", 'C: d']
+header = { "A" = "b", "C" = "d" }
+Authorization = "Bearer s3cret"
+subprotocols = ["a", "b"]
 [load]
 duration = "1s"
 "#;
@@ -104,6 +134,11 @@ target.headers = { E = "", F = """*""" }
 target.headers.D = "******
 [target.headers]
 Authorization = "*************"
+[target]
+headers = ["****", '****']
+header = { "A" = "*", "C" = "*" }
+Authorization = "*************"
+subprotocols = ["a", "b"]
 [load]
 duration = "1s"
 "#;
