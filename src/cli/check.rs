@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::error::CliError;
 use super::input::Input;
 use super::term;
-use crate::engine::{Limits, cores};
+use crate::engine::{Limits, check_sources, cores};
 use crate::plan::{Budget, probed_within};
 use crate::scenario::{Gate, Scenario, TargetUrl, Trust};
 use crate::units::{ByteSize, format_duration, human_count};
@@ -34,6 +34,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     };
     term::print(text.as_bytes())?;
     limits.check(&budget, 1)?;
+    check_sources(&scenario.target.source_addresses)?;
     Ok(Exit::Passed)
 }
 

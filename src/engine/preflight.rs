@@ -231,7 +231,10 @@ pub(super) fn check_families(targets: &[SocketAddr], sources: &[IpAddr]) -> Resu
 }
 
 /// Checks that each source address belongs to this machine, by binding a socket to it.
-pub(super) fn check_sources(sources: &[IpAddr]) -> Result<(), LimitError> {
+///
+/// # Errors
+/// When one does not.
+pub fn check_sources(sources: &[IpAddr]) -> Result<(), LimitError> {
     for source in sources {
         let bound = UdpSocket::bind((*source, 0));
         if matches!(bound, Err(error) if error.kind() == ErrorKind::AddrNotAvailable) {

@@ -227,6 +227,18 @@ fn certificates_that_are_none_are_refused() {
     );
 }
 
+/// 192.0.2.0/24 is for documentation (RFC 5737): no machine has such an address.
+#[test]
+fn a_source_address_of_another_machine_is_told_by_check_and_run() {
+    let folder = folder();
+    let scenario = "name = \"far\"\n[target]\nurl = \"ws://127.0.0.1:9/\"\nsource_addresses = [\"192.0.2.7\"]\n[load]\nconnections = 1\nduration = \"1s\"\n";
+    fs::write(folder.path().join("far.toml"), scenario).unwrap();
+    for command in ["check", "run"] {
+        let says = ["192.0.2.7", "no address of this machine", "hint: "];
+        refuses(&folder, &[command, "far.toml"], &says);
+    }
+}
+
 /// Calls the program under limits of file descriptors, a soft and a hard one.
 fn limited(soft: u32, hard: u32, folder: &TempDir, arguments: &str) -> Output {
     let program = wsbench();
