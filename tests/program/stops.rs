@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::common::{Ended, Running, Script, Server};
+use super::common::{Ended, Event, Handshake, OnClose, Running, Script, Server};
 
 /// How long it stands still.
 const STOP: Duration = Duration::from_millis(700);
@@ -77,5 +77,64 @@ fn for_listeners_a_stop_is_not_the_servers() {
         "#;
     let running = Running::start(scenario, &[]);
     let ended = stopped(running, |running| running.stderr().contains("measure"));
+    assert_void(&ended);
+}
+
+/// The handshakes are under way when wsbench is stopped for longer than `connect_timeout`. That time does not count for
+/// the deadline, so none of them fails; but their times are too long by it.
+#[test]
+fn in_the_ramp_up_a_stop_is_not_the_servers() {
+    let server = Server::start(Script::handshake(Handshake::Late(Duration::from_millis(
+        250,
+    ))));
+    let scenario = format!(
+        r#"
+        name = "stop"
+        [target]
+        url = "{}"
+        connect_timeout = "500ms"
+        [load]
+        connections = 5
+        ramp_up = "0s"
+        duration = "1s"
+        [gates]
+        pass = ["max(handshake.total) < 400ms", "count(connections.failed) == 0"]
+        "#,
+        server.url()
+    );
+    let running = Running::start(&scenario, &[]);
+    let ended = stopped(running, |_| {
+        server.log().count(|event| *event == Event::Accepted) == 5
+    });
+    assert_void(&ended);
+    assert_eq!(ended.report().count("errors.connect_timeout"), 0);
+}
+
+/// A server that does not end TCP is given up after `close_timeout`. Where wsbench stood still meanwhile, nobody knows
+/// whether it would have.
+#[test]
+fn while_closing_a_stop_is_not_the_servers() {
+    let server = Server::start(Script::on_close(OnClose::Never));
+    let scenario = format!(
+        r#"
+        name = "stop"
+        [target]
+        url = "{}"
+        close_timeout = "500ms"
+        [load]
+        connections = 5
+        ramp_up = "0s"
+        ramp_down = "0s"
+        duration = "1s"
+        [[message]]
+        name = "echo"
+        rate = "20/s"
+        [gates]
+        pass = ["count(errors.close_timeout) == 0", "count(messages.mismatched) == 0"]
+        "#,
+        server.url()
+    );
+    let running = Running::start(&scenario, &[]);
+    let ended = stopped(running, |_| !server.log().close_codes().is_empty());
     assert_void(&ended);
 }
