@@ -117,6 +117,12 @@ pub enum Distrust {
         /// The 99th percentile from when a ping was sent to its pong, in nanoseconds.
         from_sent_ns: u64,
     },
+    /// Answers carry no stamp, and some were lost: until the timeout of each, the answers after it were taken for those
+    /// of older messages, and this may have changed the result.
+    AnswersShifted {
+        /// Messages that timed out.
+        timed_out: u64,
+    },
     /// The relay of the path refused connections because it had no free descriptor, not because of a fault.
     RelayRefused {
         /// Connections that it reset.
@@ -147,6 +153,7 @@ impl Distrust {
             Self::SendsLate { .. } => "sends_late",
             Self::WorkersLate { .. } => "workers_late",
             Self::PingsLate { .. } => "pings_late",
+            Self::AnswersShifted { .. } => "answers_shifted",
             Self::RelayRefused { .. } => "relay_refused",
             Self::NotJudged { .. } => "not_judged",
         }
@@ -190,6 +197,10 @@ impl Distrust {
             Self::Throttled(_) => {
                 Some("raise the limit of CPU of this container or group, or offer less".into())
             }
+            Self::AnswersShifted { .. } => Some(
+                "put `{{stamp}}` into the text of the message, so that each answer names its message"
+                    .into(),
+            ),
             Self::RelayRefused { .. } => Some(
                 "raise the hard limit of file descriptors (`ulimit -Hn`), or ask for fewer connections"
                     .into(),
@@ -279,6 +290,11 @@ impl fmt::Display for Distrust {
                 "pings of `{cohort}` were sent late: 99 % of the pongs came within {} of the time their ping was due, and within {} of its sending, which keeps `pong_within`",
                 human_ns(*from_due_ns),
                 human_ns(*from_sent_ns)
+            ),
+            Self::AnswersShifted { timed_out } => write!(
+                f,
+                "{} messages timed out where answers do not name theirs: until each timeout, the times of the answers after it are too long",
+                human_count(*timed_out)
             ),
             Self::RelayRefused {
                 refused,

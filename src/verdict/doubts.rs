@@ -10,6 +10,7 @@ use super::failures::Failures;
 use super::gates::GateResult;
 use super::lag::{CUT_NS, Generator, Own};
 use super::seen::Seen;
+use super::shifted;
 use super::view::{View, looked_at};
 use crate::metric::{Counter, Timer};
 use crate::scenario::{Cohort, Gate, Scenario};
@@ -49,6 +50,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
     let mut doubts = everything(found);
     doubts.extend(own_doing(run));
     doubts.extend(pings_late(run));
+    doubts.extend(answers_shifted(run));
     doubts.extend(unproven(run));
     doubts
 }
@@ -87,7 +89,7 @@ fn about_these_or_all(
 
 impl<'a> Run<'a> {
     /// Each gate with its result, including the abort gate that ended the run.
-    fn judged_gates(&self) -> impl Iterator<Item = (&'a Gate, &'a GateResult)> {
+    pub(super) fn judged_gates(&self) -> impl Iterator<Item = (&'a Gate, &'a GateResult)> {
         let gates = &self.scenario.gates;
         self.gates.iter().filter_map(move |result| {
             let list = match result.ended_the_run {
@@ -301,6 +303,23 @@ fn pings_late(run: &Run<'_>) -> Option<Doubt> {
         from_sent_ns,
     };
     about(reason, vec![format!("pong_within of {cohort}")])
+}
+
+/// Where answers do not name their messages, a lost one makes the answers after it look later than they were.
+fn answers_shifted(run: &Run<'_>) -> Option<Doubt> {
+    let (mut these, mut timed_out) = (Vec::new(), 0);
+    for (gate, result) in run.judged_gates() {
+        if let Some(seen) = result.observed
+            && let Some(shift) = shifted::of(run.scenario, &run.view, gate, seen.value)
+            && shift
+                .range
+                .any(gate, !gate.op.holds(seen.value, gate.value))
+        {
+            these.push(gate.text.clone());
+            timed_out = timed_out.max(shift.timed_out);
+        }
+    }
+    about(|| Distrust::AnswersShifted { timed_out }, these)
 }
 
 fn not_sent(view: &View<'_>) -> Option<Distrust> {

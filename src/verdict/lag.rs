@@ -87,9 +87,9 @@ impl Lag {
 
 /// The range in which the true value may lie. It contains the value that was seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Range {
-    lo: f64,
-    hi: f64,
+pub(super) struct Range {
+    pub(super) lo: f64,
+    pub(super) hi: f64,
 }
 
 impl Range {
@@ -101,7 +101,7 @@ impl Range {
     }
 
     /// Whether at least one value of the range gives the gate this result.
-    fn any(self, gate: &Gate, holds: bool) -> bool {
+    pub(super) fn any(self, gate: &Gate, holds: bool) -> bool {
         let nearest = gate.value.clamp(self.lo, self.hi);
         let mut values = [self.lo, nearest, self.hi].into_iter();
         values.any(|value| gate.op.holds(value, gate.value) == holds)

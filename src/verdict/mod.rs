@@ -14,6 +14,7 @@ mod judge;
 mod lag;
 mod observe;
 mod seen;
+mod shifted;
 mod view;
 mod warning;
 mod warnings;
