@@ -155,6 +155,7 @@ fn every_server_echoes() {
         Target::PythonHeartbeat,
         Target::Aiohttp,
         Target::Tornado,
+        Target::Picows,
         Target::Nginx,
     ] {
         let server = RealServer::start(target);
@@ -206,6 +207,16 @@ fn tornado_waits_five_seconds_for_the_close_of_the_deaf() {
     measured.assert_half("mute", "closed_between", 0.99..=1.1);
     measured.assert_half("mute_since_open", "closed_between", 2.99..=3.1);
     measured.assert_half("deaf", "tcp_end_between", 4.98..=5.1);
+}
+
+/// It takes any byte for a sign of life, so that a probe of a client that does not read would convict it.
+#[test]
+#[ignore = "needs the Python target; run by scripts/test"]
+fn picows_ends_the_silent_two_seconds_after_their_last_byte() {
+    let measured = Measured::of(Target::Picows, "picows", "picows, 1 s and 1 s");
+    measured.assert_half("mute", "closed_between", 0.99..=1.1);
+    measured.assert_half("reads_not", "closed_between", 1.99..=2.1);
+    measured.assert_half("reaped", "reaped_between", 1.99..=2.15);
 }
 
 #[test]

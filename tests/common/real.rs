@@ -46,6 +46,8 @@ pub enum Target {
     Aiohttp,
     /// Tornado; pings every 2 s, and waits 1 s for a pong. Keeps no counts.
     Tornado,
+    /// picows; pings who has sent no byte for 1 s, and waits 1 s for a pong. Keeps no counts.
+    Picows,
     /// nginx, which ends a connection after 2 s of silence, in front of [`Target::Node`].
     Nginx,
     /// The same with the default of nginx, 60 s.
@@ -67,6 +69,7 @@ impl Target {
                 "tornado_server.py",
                 &[("PING_INTERVAL", "2"), ("PING_TIMEOUT", "1")],
             ),
+            Self::Picows => python("picows_server.py", &ONE_AND_ONE),
             Self::Nginx | Self::NginxSlow => {
                 unreachable!("nginx says nothing, and is started by `start_nginx`")
             }
