@@ -134,6 +134,13 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
         term::error(failure);
         exit = failure.exit();
     }
+    if exit != verdict.exit {
+        // The summary may have named the exit code of the verdict.
+        let code = exit.code();
+        term::note(format!(
+            "note: the exit code is {code}, for not all could be written"
+        ));
+    }
     Ok(exit)
 }
 

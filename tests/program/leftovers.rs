@@ -125,6 +125,8 @@ fn files_that_cannot_be_written_take_nothing_else_with_them() {
         ended.stderr
     );
     assert!(ended.stderr.contains("`ulimit -f`"), "{}", ended.stderr);
+    let code = "note: the exit code is 1, for not all could be written\n";
+    assert!(ended.stderr.ends_with(code), "{}", ended.stderr);
     let left = listed(&ended.file(""));
     assert!(left.contains(&"connections.csv".to_owned()), "{left:?}");
     assert!(!left.contains(&"run.json".to_owned()), "{left:?}");
