@@ -74,7 +74,7 @@ pub(super) fn resolve(
     let check = &mut Check {
         source,
         outside,
-        holes: &document.holes,
+        removed: &document.removed,
         problems,
         secrets: Secrets::default(),
     };

@@ -141,7 +141,7 @@ pub(super) fn is_bare_schedule(cohort: &Cohort, name: &str) -> bool {
 
 /// The cohorts without faults: what bad clients send and receive proves nothing about the run itself.
 fn doing_right(scenario: &Scenario) -> impl Iterator<Item = &Cohort> {
-    scenario.cohorts.iter().filter(|cohort| cohort.does_right())
+    scenario.cohorts.iter().filter(|cohort| cohort.is_healthy())
 }
 
 /// Whether any message expects an answer.

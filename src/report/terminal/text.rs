@@ -155,7 +155,7 @@ impl<W: Write> Text<'_, W> {
 
     fn heartbeat(&mut self) -> io::Result<()> {
         let mut cohorts = self.report.scenario.cohorts.iter();
-        if cohorts.any(|cohort| cohort.heartbeat.is_some() && cohort.does_right()) {
+        if cohorts.any(|cohort| cohort.heartbeat.is_some() && cohort.is_healthy()) {
             let mut parts = vec![
                 self.counted(Counter::PingsSent, "pings"),
                 self.counted(Counter::PongsReceived, "pongs"),
@@ -221,7 +221,7 @@ impl<W: Write> Text<'_, W> {
     /// Names the cohorts whose times are not in the table.
     fn left_out(&self) -> Option<String> {
         let cohorts = self.report.scenario.cohorts.iter();
-        let bad = cohorts.filter(|cohort| !cohort.does_right());
+        let bad = cohorts.filter(|cohort| !cohort.is_healthy());
         let names: Vec<&str> = bad.map(|cohort| cohort.name.as_str()).collect();
         (!names.is_empty()).then(|| {
             let names = names.join(", ");

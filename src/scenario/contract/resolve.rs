@@ -63,7 +63,7 @@ pub(in crate::scenario) fn contracts(
             };
             case.can_be_judged(check);
             // Skips the check where a setting was invalid: the preset has used its default instead.
-            if !check.has_hole(written.place) {
+            if !check.has_removed(written.place) {
                 case.is_decided_in_time(check);
             }
         }

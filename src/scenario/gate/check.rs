@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::grammar::{self, Piece, SelectorPieces, SubjectPieces};
-use super::names::{Names, is_about_someone};
+use super::names::{Names, looks_at_a_cohort};
 use super::possible::{can_have_data, covers_whole_run, says_something};
 use super::section::Gate;
 use super::stat::{fits, stat, unfit};
@@ -133,7 +133,7 @@ fn selector(pieces: &SelectorPieces<'_>, names: &Names<'_>) -> Result<(Selector,
         }
     }
     if selector.cohort.is_none() {
-        is_about_someone(metric, names)?;
+        looks_at_a_cohort(metric, names)?;
     }
     can_have_data(metric, &selector, names)?;
     Ok((selector, kind))

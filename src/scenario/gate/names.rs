@@ -92,7 +92,7 @@ fn written(file: &File) -> Vec<Group<'_>> {
 }
 
 /// Refuses a gate that names no cohort if there is no cohort that it would look at.
-pub(super) fn is_about_someone(metric: &Piece<'_>, names: &Names<'_>) -> Result<(), GateError> {
+pub(super) fn looks_at_a_cohort(metric: &Piece<'_>, names: &Names<'_>) -> Result<(), GateError> {
     let Some(run) = &names.run else {
         return Ok(());
     };
@@ -100,7 +100,7 @@ pub(super) fn is_about_someone(metric: &Piece<'_>, names: &Names<'_>) -> Result<
     if metric::is_of_run(metric.text) || cohorts.any(|cohort| cohort.is_looked_at(metric.text)) {
         return Ok(());
     }
-    let why = match run.cohorts.iter().any(Cohort::does_right) {
+    let why = match run.cohorts.iter().any(Cohort::is_healthy) {
         true => "a contract expects the end of each",
         false => "each has a fault",
     };

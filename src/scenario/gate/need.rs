@@ -127,7 +127,7 @@ impl Need {
                 target.url != TargetUrl::Embedded || target.embedded_heartbeat.is_some()
             }
             Self::Reconnect => cohort.reconnect != Reconnect::None,
-            Self::Fault => !cohort.does_right(),
+            Self::Fault => !cohort.is_healthy(),
             Self::OwnClose => !cohort.faults.iter().any(|fault| {
                 matches!(
                     fault.kind,

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use super::document::Hole;
+use super::document::Removed;
 use super::hints;
 use super::place::{At, Place};
 use super::problem::{Problem, Problems};
@@ -14,7 +14,7 @@ use crate::scenario::secrets::Secrets;
 pub(in crate::scenario) struct Check<'a> {
     pub(in crate::scenario) source: &'a Source,
     pub(in crate::scenario) outside: &'a Outside<'a>,
-    pub(in crate::scenario) holes: &'a [Hole],
+    pub(in crate::scenario) removed: &'a [Removed],
     pub(in crate::scenario) problems: &'a mut Problems,
     /// The values from the environment, and other values that must not be shown.
     pub(in crate::scenario) secrets: Secrets,
@@ -65,7 +65,7 @@ impl Check<'_> {
 
     /// Notes that a table lacks the first of these keys, unless one of them was given with a wrong value.
     pub(in crate::scenario) fn missing_any(&mut self, table: &Place, keys: &[&str], hint: &str) {
-        let explained = |key: &&str| self.holes.iter().any(|hole| hole.explains(table, key));
+        let explained = |key: &&str| self.removed.iter().any(|one| one.explains(table, key));
         if !keys.iter().any(explained) {
             self.problem(keys[0], table, "is missing", hint);
         }
@@ -73,14 +73,14 @@ impl Check<'_> {
 
     /// Notes that a table or list is empty, unless something wrong was removed from it.
     pub(in crate::scenario) fn empty(&mut self, whole: &Place, key: &str, hint: &str) {
-        if !self.has_hole(whole) {
+        if !self.has_removed(whole) {
             self.problem(key, whole, "is empty", hint);
         }
     }
 
     /// Whether something wrong was removed from a table or list.
-    pub(in crate::scenario) fn has_hole(&self, whole: &Place) -> bool {
-        self.holes.iter().any(|hole| hole.is_in(whole))
+    pub(in crate::scenario) fn has_removed(&self, whole: &Place) -> bool {
+        self.removed.iter().any(|one| one.is_in(whole))
     }
 
     /// Checks a name: 1 to 64 letters, digits, `-` and `_`.

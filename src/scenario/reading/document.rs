@@ -19,19 +19,19 @@ use crate::scenario::root::File;
 #[derive(Debug, Default)]
 pub(in crate::scenario) struct Document {
     pub(in crate::scenario) file: File,
-    pub(in crate::scenario) holes: Vec<Hole>,
+    pub(in crate::scenario) removed: Vec<Removed>,
 }
 
 /// A place from which something wrong was removed, so that its absence is not reported as a second problem.
 #[derive(Debug)]
-pub(in crate::scenario) struct Hole {
+pub(in crate::scenario) struct Removed {
     /// The table or list from which it was removed.
     table: Range<usize>,
     /// The full name of the key, or of the key that was probably meant.
     key: String,
 }
 
-impl Hole {
+impl Removed {
     /// Whether it explains that this key is missing from this table.
     pub(in crate::scenario) fn explains(&self, table: &Place, key: &str) -> bool {
         let here = table.span().is_none_or(|span| span == self.table);
@@ -57,16 +57,16 @@ pub(in crate::scenario) fn read(text: &str, problems: &mut Problems) -> Option<D
     let known = Known::new();
     let span = root.span();
     let mut table = root.into_inner();
-    let mut sieve = Sieve {
+    let mut cleaner = Cleaner {
         known: &known,
         problems,
-        holes: Vec::new(),
+        removed: Vec::new(),
     };
-    sieve.table(&mut table, &span, known.root(), "");
-    let file = sieve.file(table, span);
+    cleaner.table(&mut table, &span, known.root(), "");
+    let file = cleaner.file(table, span);
     Some(Document {
         file,
-        holes: sieve.holes,
+        removed: cleaner.removed,
     })
 }
 
@@ -88,13 +88,13 @@ fn syntax(errors: &[toml::de::Error], problems: &mut Problems) {
 }
 
 /// Removes what is wrong from a document.
-struct Sieve<'a> {
+struct Cleaner<'a> {
     known: &'a Known,
     problems: &'a mut Problems,
-    holes: Vec<Hole>,
+    removed: Vec<Removed>,
 }
 
-impl Sieve<'_> {
+impl Cleaner<'_> {
     /// Removes unknown keys and words.
     fn table(&mut self, table: &mut DeTable<'_>, span: &Range<usize>, schema: &Value, path: &str) {
         let Some(keys) = self.known.keys(schema) else {
@@ -120,7 +120,7 @@ impl Sieve<'_> {
                 let Some(key_meant) = wrong else {
                     return Some((key, value));
                 };
-                self.holes.push(Hole {
+                self.removed.push(Removed {
                     table: span.clone(),
                     key: key_meant,
                 });
@@ -137,7 +137,7 @@ impl Sieve<'_> {
                 if !self.value(&mut item, schema, path) {
                     return Some(item);
                 }
-                self.holes.push(Hole {
+                self.removed.push(Removed {
                     table: span.clone(),
                     key: path.to_owned(),
                 });
@@ -231,13 +231,13 @@ impl Sieve<'_> {
             };
             let wrong = error.span().unwrap_or_else(|| span.clone());
             let taken = take(&mut table, &span, &wrong, "");
-            let key = taken.as_ref().map_or("the scenario", |hole| &hole.key);
+            let key = taken.as_ref().map_or("the scenario", |one| &one.key);
             // Does not report a list that is too short only because items were removed from it.
-            if !self.holes.iter().any(|hole| hole.table == wrong) {
+            if !self.removed.iter().any(|one| one.table == wrong) {
                 self.problems.push(unreadable(key, wrong, error.message()));
             }
             match taken {
-                Some(hole) if !self.problems.is_full() => self.holes.push(hole),
+                Some(one) if !self.problems.is_full() => self.removed.push(one),
                 _ => return File::default(),
             }
         }
@@ -291,7 +291,7 @@ fn take(
     span: &Range<usize>,
     wrong: &Range<usize>,
     path: &str,
-) -> Option<Hole> {
+) -> Option<Removed> {
     for (key, value) in table.iter_mut() {
         if let Some(taken) = take_inside(value, wrong, &join(path, key.get_ref())) {
             return Some(taken);
@@ -302,13 +302,17 @@ fn take(
         .find(|(key, value)| holds(&value.span(), wrong) || holds(&key.span(), wrong))
         .map(|(key, _)| key.get_ref().to_string())?;
     table.remove(key.as_str());
-    Some(Hole {
+    Some(Removed {
         table: span.clone(),
         key: join(path, &key),
     })
 }
 
-fn take_inside(value: &mut Spanned<DeValue<'_>>, wrong: &Range<usize>, path: &str) -> Option<Hole> {
+fn take_inside(
+    value: &mut Spanned<DeValue<'_>>,
+    wrong: &Range<usize>,
+    path: &str,
+) -> Option<Removed> {
     let span = value.span();
     match value.get_mut() {
         DeValue::Table(table) => take(table, &span, wrong, path),
@@ -325,7 +329,7 @@ fn take_inside(value: &mut Spanned<DeValue<'_>>, wrong: &Range<usize>, path: &st
                 .collect();
             rest.remove(at);
             *items = rest.into_iter().collect();
-            Some(Hole {
+            Some(Removed {
                 table: span,
                 key: path.to_owned(),
             })

@@ -37,11 +37,11 @@ impl Cohort {
     /// Whether a gate on this metric looks at this cohort if the gate names none: its clients must have no fault, and
     /// if the metric counts ends, its contract must not expect any.
     pub fn is_looked_at(&self, metric: &str) -> bool {
-        self.does_right() && !(self.expects_end() && metric::tells_of_ends(metric))
+        self.is_healthy() && !(self.expects_end() && metric::tells_of_ends(metric))
     }
 
     /// Whether its clients have no fault.
-    pub fn does_right(&self) -> bool {
+    pub fn is_healthy(&self) -> bool {
         self.faults.is_empty()
     }
 
