@@ -7,7 +7,7 @@
 //!
 //! | module | is | never |
 //! |---|---|---|
-//! | [`units`], [`metric`] | rates, sizes, durations as text; the catalogue of names | imports anything |
+//! | [`units`], [`metric`] | rates, sizes, durations as text; times; the catalogue of names | imports anything |
 //! | [`frame`] | frames of RFC 6455 as bytes and back | knows a socket or a clock |
 //! | [`scenario`] | TOML text to a model in which nothing invalid can be expressed | knows a clock or a socket |
 //! | [`plan`] | what shall happen and when: pure functions of an index and a seed | reads a clock |

@@ -1,9 +1,15 @@
 //! Values with units in the notation of users: `"20/s"`, `"4KiB"`, `"250ms"`, `"0.1%"`.
-//! A leaf module: converts text to values and back, nothing else.
+//! A leaf module: converts text to values and back. Below it, the points and lengths of time of a run.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
+
+mod nanos;
+
+#[cfg(test)]
+pub(crate) use nanos::after;
+pub use nanos::{Nanos, Timestamp};
 
 /// Why a text is not a value with a unit. Fits after "failed to read".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -15,6 +15,7 @@ use wsbench::scenario::{
     self, Between, Contract, Fault, FaultKind, Illegal, Origin, Outside, Overrides, PromiseKind,
     Source, Sweep, TargetUrl,
 };
+use wsbench::units::Nanos;
 
 const MS: u64 = 1_000_000;
 
@@ -118,8 +119,9 @@ fn who_answers_no_ping_still_closes_in_order() {
     assert_eq!(server.log().pongs(), 8);
     for record in records(&finished) {
         assert_eq!(record.cause, Cause::Completed);
-        assert_eq!(record.fault_ns, Some(record.opened_ns + 500 * MS));
-        let unanswered = record.unanswered_ping_ns.unwrap() - record.opened_ns;
+        assert_eq!(record.fault_ns, Some(record.opened_ns + Nanos(500 * MS)));
+        let unanswered = record.unanswered_ping_ns.unwrap();
+        let unanswered = unanswered.saturating_since(record.opened_ns).0;
         assert!((595 * MS..700 * MS).contains(&unanswered), "{unanswered}");
         assert_eq!(record.tcp_end, Some(TcpEnding::Fin));
         assert!(record.local_port.is_some());
@@ -168,7 +170,7 @@ fn late_pongs_are_late_by_their_delay() {
         .map(|record| record.level_ns)
         .collect();
     levels.sort_unstable();
-    assert_eq!(levels, [50, 50, 150, 150].map(|ms| Some(ms * MS)));
+    assert_eq!(levels, [50, 50, 150, 150].map(|ms| Some(Nanos(ms * MS))));
 }
 
 #[test]
@@ -229,7 +231,8 @@ fn frames_after_a_close_are_counted_and_the_end_is_timed() {
             (Some(1000), 3)
         );
         assert_eq!(record.ended_by, EndedBy::Server);
-        let closed = record.close_received_ns.unwrap() - record.opened_ns;
+        let closed = record.close_received_ns.unwrap();
+        let closed = closed.saturating_since(record.opened_ns).0;
         assert!((295 * MS..400 * MS).contains(&closed), "{closed}");
     }
 }

@@ -14,6 +14,7 @@ use common::address;
 use common::process::{children, command, is_alive};
 use wsbench::host::{Faults, HostError, TargetProcess, fault_times, usage};
 use wsbench::scenario::{Signal, TargetFault};
+use wsbench::units::Timestamp;
 
 const WSBENCH: &str = env!("CARGO_BIN_EXE_wsbench");
 
@@ -190,7 +191,7 @@ fn freezes_come_at_their_times_and_sigterm_after_them() {
     }
     let incident = told.happened[4].incident(from);
     assert_eq!((incident.kind, incident.ended_ns), ("sigterm", None));
-    assert!(incident.began_ns >= 500_000_000);
+    assert!(incident.began_ns >= Timestamp::from_nanos(500_000_000));
 }
 
 #[test]

@@ -15,11 +15,11 @@ const WALLS: &[(&str, &[&str])] = &[
     ("frame", &[]),
     ("scenario", &["units", "metric"]),
     // The names and windows of measurements depend on the plan.
-    ("plan", &["units", "metric", "time", "scenario", "measure"]),
+    ("plan", &["units", "metric", "scenario", "measure"]),
     ("measure", &["units", "metric"]),
     // The system calls that need `unsafe`.
     ("sys", &["measure"]),
-    ("time", &["sys", "scenario"]),
+    ("time", &["units", "sys", "scenario"]),
     (
         "net",
         &[

@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use wsbench::plan::{Pacer, Series};
 use wsbench::scenario::{Gaps, Phase};
+use wsbench::units::Timestamp;
 
 /// Nanoseconds between two messages of a connection that sends 100 a second.
 const GAP: u64 = 10_000_000;
@@ -24,17 +25,20 @@ pub(crate) fn poisson(count: u64) {
 pub(crate) fn stamp(count: u64) {
     let series = black_box(Series::new(0x5eed_cafe, 1, 4711, 2));
     for sequence in 0..count {
-        let bytes = series.stamp(black_box(sequence), sequence * GAP);
+        let bytes = series.stamp(black_box(sequence), Timestamp::from_nanos(sequence * GAP));
         let read = series.read(black_box(&bytes));
-        assert_eq!(read, Some((sequence, sequence * GAP)));
+        assert_eq!(
+            read,
+            Some((sequence, Timestamp::from_nanos(sequence * GAP)))
+        );
     }
 }
 
 fn pace(gaps: Gaps, count: u64) -> u64 {
-    let mut pacer = Pacer::new(GAP as f64, gaps, Phase::Aligned, 0, 1, 0);
+    let mut pacer = Pacer::new(GAP as f64, gaps, Phase::Aligned, 0, 1, Timestamp::ORIGIN);
     for _ in 0..count {
         black_box(pacer.next());
         black_box(&mut pacer).advance();
     }
-    pacer.next()
+    pacer.next().as_nanos()
 }

@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use wsbench::measure::{Layout, Shard, Window};
 use wsbench::metric::{Counter, Timer};
+use wsbench::units::Nanos;
 
 /// Messages in a shard that is merged. How many there are makes no difference to its cost.
 const MESSAGES: u64 = 1000;
@@ -43,11 +44,12 @@ fn answered(shard: &mut Shard, index: u64) {
     let cells = shard.cohorts[0].window(Window::measured(0));
     cells.count(Counter::MessagesDue);
     cells.count(Counter::MessagesSent);
-    cells.time(Timer::ScheduleLateness, black_box(latency / 8));
-    cells.time(Timer::ReceiveGap, black_box(10_000_000 + latency));
+    cells.time(Timer::ScheduleLateness, black_box(Nanos(latency / 8)));
+    cells.time(Timer::ReceiveGap, black_box(Nanos(10_000_000 + latency)));
     cells.count(Counter::MessagesReceived);
     cells.count(Counter::MessagesEchoed);
-    cells.answer(0, black_box(latency), black_box(latency - latency / 8));
+    let service = Nanos(latency - latency / 8);
+    cells.answer(0, black_box(Nanos(latency)), black_box(service));
 }
 
 fn echoed(shard: &Shard) -> u64 {

@@ -295,6 +295,7 @@ mod tests {
     use std::net::{Shutdown, TcpStream};
     use std::os::unix::net::UnixStream;
     use wsbench::plan::Stamp;
+    use wsbench::units::Timestamp;
 
     const MANNERED: Conduct = Conduct {
         seed: 1,
@@ -343,7 +344,7 @@ mod tests {
             connection: 7,
             message: 0,
             sequence: 30,
-            intended: 5,
+            intended: Timestamp::from_nanos(5),
         };
         stamp.encode()
     }

@@ -16,13 +16,14 @@ use crate::measure::{Ending, Shard, State};
 use crate::metric::{Cause, Counter, Timer};
 use crate::net::Failure;
 use crate::net::Transport;
-use crate::plan::{Nanos, Opening, Until};
+use crate::plan::{Opening, Until};
 use crate::scenario::{Jitter, OnDead, Reconnect};
 use crate::time::Place;
+use crate::units::{Nanos, Timestamp};
 
-/// The shortest wait after a failed dial, in nanoseconds. A dial that fails at once would otherwise be repeated in a
+/// The shortest wait after a failed dial. A dial that fails at once would otherwise be repeated in a
 /// busy loop and delay all other connections.
-const LEAST_BACK_OFF: Nanos = 1_000_000;
+const LEAST_BACK_OFF: Nanos = Nanos::from_millis(1);
 /// The stream number for the random reconnect delays; messages use the numbers from 1 up.
 const RECONNECTS: u32 = u32::MAX;
 
@@ -60,7 +61,7 @@ struct Client {
     play: Play,
     opened_before: bool,
     /// When the last connection was lost.
-    lost_at: Option<Nanos>,
+    lost_at: Option<Timestamp>,
     /// Whether a lost connection is dialled again. While it is down, messages of its schedule count as offline.
     redials: bool,
     /// Failed dials in a row.
@@ -133,7 +134,7 @@ impl Client {
             cells.count(Counter::ConnectionsOpened);
             cells.add(Counter::BytesSent, sent);
             cells.add(Counter::BytesReceived, received);
-            steps.iter().for_each(|(timer, ns)| cells.time(timer, ns));
+            steps.iter().for_each(|(step, took)| cells.time(step, took));
         });
         let now = self.shared.clock.now();
         let lost_before = self.lost_at;
@@ -165,7 +166,7 @@ impl Client {
         }
     }
 
-    fn opened(&mut self, now: Nanos) {
+    fn opened(&mut self, now: Timestamp) {
         let cohort = self.opening.cohort;
         debug!(
             cohort = self.cohort_name(),
@@ -178,7 +179,7 @@ impl Client {
             let since = self.lost_at.unwrap_or(now);
             self.shared.whole(cohort, |cells| {
                 cells.count(Counter::ConnectionsReconnected);
-                cells.time(Timer::ReconnectDuration, now - since);
+                cells.time(Timer::ReconnectDuration, now.saturating_since(since));
             });
             self.give_up_offline(now);
             self.play.resume(now);
@@ -191,7 +192,7 @@ impl Client {
     }
 
     /// Counts messages that became due before `until` as never sent; `why` is the counter for the reason.
-    fn give_up(&mut self, until: Nanos, why: Counter) {
+    fn give_up(&mut self, until: Timestamp, why: Counter) {
         while let Some(intended) = self.play.give_up(until) {
             unsent(&self.shared, self.opening.cohort, intended, why);
         }
@@ -199,10 +200,10 @@ impl Client {
 
     /// Counts messages that became due while there was no connection. A connection that is lost after the end of the
     /// load is not dialled again, so no message is due on it.
-    fn give_up_offline(&mut self, now: Nanos) {
+    fn give_up_offline(&mut self, now: Timestamp) {
         let own = match self.opening.until {
             Until::At(time) => time,
-            Until::After(_) | Until::End => Nanos::MAX,
+            Until::After(_) | Until::End => Timestamp::NEVER,
         };
         let until = now.min(own).min(self.shared.state.end());
         self.give_up(until, Counter::MessagesOffline);
@@ -321,7 +322,7 @@ impl Client {
     }
 
     /// Returns whether this client has nothing more to do: the load, or its own time, has ended.
-    fn is_over(&self, now: Nanos) -> bool {
+    fn is_over(&self, now: Timestamp) -> bool {
         let own = match self.opening.until {
             Until::At(time) => now >= time,
             // Its lifetime began with its 101. A connection that is lost after that is not replaced.
@@ -337,7 +338,10 @@ impl Client {
         let seed = seed.stream(self.opening.connection, RECONNECTS);
         let delay = delay(policy, self.tries, || draw(seed, self.back_offs));
         self.back_offs += 1;
-        let least = if self.tries > 0 { LEAST_BACK_OFF } else { 0 };
+        let least = match self.tries {
+            0 => Nanos::ZERO,
+            _ => LEAST_BACK_OFF,
+        };
         let until = self.shared.clock.now().saturating_add(delay.max(least));
         let waited = poll_fn(|cx| {
             let now = self.shared.clock.now();
@@ -364,18 +368,16 @@ fn delay(policy: Reconnect, tries: u32, random: impl FnOnce() -> u64) -> Nanos {
         jitter,
     } = policy
     else {
-        return 0;
+        return Nanos::ZERO;
     };
     let doubled = initial
         .saturating_mul(1u32.checked_shl(tries).unwrap_or(u32::MAX))
         .min(max);
-    let longest = crate::plan::nanos(doubled);
+    let longest = Nanos::from(doubled);
     match jitter {
         Jitter::None => longest,
         Jitter::First if tries > 0 => longest,
-        Jitter::Full | Jitter::First => {
-            (random() as f64 / u64::MAX as f64 * longest as f64) as Nanos
-        }
+        Jitter::Full | Jitter::First => longest.mul_f64(random() as f64 / u64::MAX as f64),
     }
 }
 
@@ -467,9 +469,12 @@ mod tests {
             max: Duration::from_secs(3),
             jitter,
         };
-        let plain = |tries| delay(policy(Jitter::None), tries, || 0) / 1_000_000;
+        let plain = |tries| delay(policy(Jitter::None), tries, || 0) / Nanos::from_millis(1);
         assert_eq!([0, 1, 2, 3, 40].map(plain), [500, 1000, 2000, 3000, 3000]);
-        assert_eq!(delay(policy(Jitter::Full), 0, || 0), 0);
-        assert_eq!(delay(policy(Jitter::Full), 0, || u64::MAX), 500_000_000);
+        assert_eq!(delay(policy(Jitter::Full), 0, || 0), Nanos::ZERO);
+        assert_eq!(
+            delay(policy(Jitter::Full), 0, || u64::MAX),
+            Nanos(500_000_000)
+        );
     }
 }

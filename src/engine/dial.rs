@@ -10,8 +10,7 @@ use crate::net::{
 };
 use crate::plan::FaultPlan;
 use crate::scenario::{Target, WsUrl};
-use crate::time::nanos;
-use crate::units::human_ns;
+use crate::units::{Nanos, human_ns};
 
 /// The receive buffer of a client that is going to stop reading, in bytes. Small, so that its TCP window fills soon.
 const SMALL: usize = 4096;
@@ -86,15 +85,15 @@ impl Connector for Arc<Dialer> {
         let opened = tokio::select! {
             biased;
             opened = self.way.open(&self.request, dial, clock, &mut progress) => Ok(opened),
-            lost = shared.attend(nanos(self.timeout)) => Err(lost),
+            lost = shared.attend(Nanos::from(self.timeout)) => Err(lost),
         };
         shared.looked_up(&self.way.resolver.take_times());
         shared.passed(cohort, &progress.passed);
         match opened {
             Err(lost) => {
                 let mut failure = progress.timed_out();
-                if lost > 0 {
-                    let lost = human_ns(lost);
+                if lost > Nanos::ZERO {
+                    let lost = human_ns(lost.0);
                     failure.detail +=
                         &format!("; wsbench itself was not there for {lost}, which does not count");
                 }

@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 
-use crate::plan::{Nanos, Pacer, nanos};
+use crate::plan::Pacer;
 use crate::scenario::{AliveOn, Heartbeat, HeartbeatKind};
+use crate::units::{Nanos, Timestamp};
 
 /// Number of missed pings that are remembered, so that a late pong is not taken for an unsolicited one. Older ones are
 /// forgotten.
@@ -26,22 +27,22 @@ pub(super) struct Heart {
     /// An answer was matched that may belong to another ping, and another answer may still come.
     is_mixed: bool,
     /// Since when no pong is due, if none is.
-    quiet_since: Nanos,
+    quiet_since: Timestamp,
     missed_in_row: u32,
     /// When the first ping of the pings missed in a row was sent.
-    silent_since: Option<Nanos>,
+    silent_since: Option<Timestamp>,
     dead: bool,
-    last_ping: Option<Nanos>,
-    last_pong: Option<Nanos>,
+    last_ping: Option<Timestamp>,
+    last_pong: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ping {
     sequence: u32,
-    intended: Nanos,
-    sent: Nanos,
+    intended: Timestamp,
+    sent: Timestamp,
     /// When it counts as missed.
-    due: Nanos,
+    due: Timestamp,
     /// The deadline was put off once, because it was checked too late.
     put_off: bool,
 }
@@ -50,12 +51,12 @@ struct Ping {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pong {
     /// It answers a ping, and all earlier ones (RFC 6455 section 5.5.3).
-    InTime { intended: Nanos, rtt: Nanos },
+    InTime { intended: Timestamp, rtt: Nanos },
     /// It answers a ping that has been counted as missed.
-    Late { intended: Nanos, rtt: Nanos },
+    Late { intended: Timestamp, rtt: Nanos },
     /// It answers a ping whose deadline has passed but was not checked yet: counts as missed and late, but not as
     /// silence.
-    Overdue { intended: Nanos, rtt: Nanos },
+    Overdue { intended: Timestamp, rtt: Nanos },
     /// It answers no ping. RFC 6455 allows that (section 5.5.3).
     Unsolicited,
 }
@@ -64,18 +65,18 @@ pub(super) enum Pong {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Missed {
     /// When it should have been sent.
-    pub(super) intended: Nanos,
+    pub(super) intended: Timestamp,
     /// Whether the peer is declared dead now, for the first time.
     pub(super) dead: bool,
 }
 
 impl Heart {
     /// Creates the heartbeat of a connection that was opened `now`.
-    pub(super) fn new(heartbeat: &Heartbeat, mut pacer: Pacer, now: Nanos) -> Self {
+    pub(super) fn new(heartbeat: &Heartbeat, mut pacer: Pacer, now: Timestamp) -> Self {
         pacer.skip_to(now);
         Self {
             pacer,
-            timeout: nanos(heartbeat.timeout),
+            timeout: Nanos::from(heartbeat.timeout),
             max_missed: heartbeat.max_missed,
             alive_on: heartbeat.alive_on,
             sequence: 0,
@@ -93,13 +94,13 @@ impl Heart {
     }
 
     /// When the next ping is due.
-    pub(super) fn next_ping(&self) -> Nanos {
+    pub(super) fn next_ping(&self) -> Timestamp {
         self.pacer.next()
     }
 
     /// Records that a ping is sent; returns its sequence number. Skips schedule times that have passed meanwhile: one
     /// ping proves as much as three.
-    pub(super) fn ping(&mut self, now: Nanos) -> u32 {
+    pub(super) fn ping(&mut self, now: Timestamp) -> u32 {
         let is_quiet =
             self.outstanding.is_empty() && now >= self.quiet_since.saturating_add(self.timeout);
         if self.is_text && is_quiet {
@@ -118,18 +119,18 @@ impl Heart {
             put_off: false,
         });
         self.last_ping = Some(now);
-        self.pacer.skip_to(now + 1);
+        self.pacer.skip_to(now + Nanos(1));
         sequence
     }
 
     /// Handles a pong that names its ping.
-    pub(super) fn pong(&mut self, sequence: u32, now: Nanos) -> Pong {
+    pub(super) fn pong(&mut self, sequence: u32, now: Timestamp) -> Pong {
         if let Some(place) = self.outstanding.iter().position(|p| p.sequence == sequence) {
             let ping = self.outstanding[place];
             self.outstanding.drain(..=place);
             self.quiet_since = now;
             self.alive(now);
-            let (intended, rtt) = (ping.intended, now.saturating_sub(ping.sent));
+            let (intended, rtt) = (ping.intended, now.saturating_since(ping.sent));
             return if rtt < self.timeout {
                 Pong::InTime { intended, rtt }
             } else {
@@ -142,7 +143,7 @@ impl Heart {
             self.alive(now);
             return Pong::Late {
                 intended: ping.intended,
-                rtt: now.saturating_sub(ping.sent),
+                rtt: now.saturating_since(ping.sent),
             };
         }
         Pong::Unsolicited
@@ -150,7 +151,7 @@ impl Heart {
 
     /// Handles an answer that names no ping, as in text heartbeats. It is matched to the oldest ping that was not
     /// missed, or to a missed one if there is no other. So a lost answer is one missed ping, whatever comes after.
-    pub(super) fn pong_in_order(&mut self, now: Nanos) -> Pong {
+    pub(super) fn pong_in_order(&mut self, now: Timestamp) -> Pong {
         self.is_mixed = self.is_uncertain();
         let pong = match self.outstanding.front().or_else(|| self.missed.front()) {
             Some(oldest) => self.pong(oldest.sequence, now),
@@ -166,7 +167,7 @@ impl Heart {
         !self.missed.is_empty() && (self.is_mixed || open > 1)
     }
 
-    fn alive(&mut self, now: Nanos) {
+    fn alive(&mut self, now: Timestamp) {
         self.heard();
         self.last_pong = Some(now);
     }
@@ -176,20 +177,24 @@ impl Heart {
         self.silent_since = None;
     }
 
-    /// When the oldest ping's deadline passes; `Nanos::MAX` if there is none.
-    pub(super) fn deadline(&self) -> Nanos {
-        (self.outstanding.front()).map_or(Nanos::MAX, |ping| ping.due)
+    /// When the oldest ping's deadline passes; `Timestamp::NEVER` if there is none.
+    pub(super) fn deadline(&self) -> Timestamp {
+        (self.outstanding.front()).map_or(Timestamp::NEVER, |ping| ping.due)
     }
 
     /// Gives up the oldest ping if its deadline has passed. `last_received` is when the last bytes came. If this is
     /// called later than a tenth of the timeout after a deadline, the worker was stopped. Then it puts the deadline off
     /// once, by a tenth, because what came meanwhile may be unread or still in the relay.
-    pub(super) fn expire(&mut self, now: Nanos, last_received: Option<Nanos>) -> Option<Missed> {
+    pub(super) fn expire(
+        &mut self,
+        now: Timestamp,
+        last_received: Option<Timestamp>,
+    ) -> Option<Missed> {
         while self.deadline() <= now {
             let tenth = self.timeout / 10;
             if let Some(ping) = self.outstanding.front_mut()
                 && !ping.put_off
-                && now - ping.due > tenth
+                && now.saturating_since(ping.due) > tenth
             {
                 ping.put_off = true;
                 ping.due = now + tenth;
@@ -229,12 +234,12 @@ impl Heart {
     }
 
     /// When the first of the pings missed in a row was sent; `None` if the last one was answered.
-    pub(super) fn silent_since(&self) -> Option<Nanos> {
+    pub(super) fn silent_since(&self) -> Option<Timestamp> {
         self.silent_since
     }
 
     /// When the last ping was sent and the last pong received.
-    pub(super) fn last(&self) -> (Option<Nanos>, Option<Nanos>) {
+    pub(super) fn last(&self) -> (Option<Timestamp>, Option<Timestamp>) {
         (self.last_ping, self.last_pong)
     }
 }
@@ -243,9 +248,10 @@ impl Heart {
 mod tests {
     use super::*;
     use crate::scenario::{Gaps, HeartbeatKind, OnDead, Phase};
+    use crate::units::after;
     use std::time::Duration;
 
-    const S: Nanos = 1_000_000_000;
+    const S: Nanos = Nanos::from_secs(1);
 
     fn heart(max_missed: u32, alive_on: AliveOn) -> Heart {
         of_kind(HeartbeatKind::Frames, max_missed, alive_on)
@@ -270,23 +276,30 @@ mod tests {
             auto_pong: true,
             kind,
         };
-        let pacer = Pacer::new(10.0 * S as f64, Gaps::Constant, Phase::Aligned, 0, 0, 0);
-        Heart::new(&heartbeat, pacer, 1)
+        let pacer = Pacer::new(
+            10.0 * S.0 as f64,
+            Gaps::Constant,
+            Phase::Aligned,
+            0,
+            0,
+            Timestamp::ORIGIN,
+        );
+        Heart::new(&heartbeat, pacer, Timestamp::from_nanos(1))
     }
 
     #[test]
     fn a_pong_in_time_keeps_the_peer_alive() {
         let mut heart = heart(1, AliveOn::Pong);
-        assert_eq!(heart.next_ping(), 10 * S);
-        let sequence = heart.ping(10 * S);
-        assert_eq!(heart.deadline(), 14 * S);
+        assert_eq!(heart.next_ping(), after(10 * S));
+        let sequence = heart.ping(after(10 * S));
+        assert_eq!(heart.deadline(), after(14 * S));
         let pong = Pong::InTime {
-            intended: 10 * S,
+            intended: after(10 * S),
             rtt: S,
         };
-        assert_eq!(heart.pong(sequence, 11 * S), pong);
-        assert_eq!(heart.expire(14 * S, None), None);
-        assert_eq!(heart.next_ping(), 20 * S);
+        assert_eq!(heart.pong(sequence, after(11 * S)), pong);
+        assert_eq!(heart.expire(after(14 * S), None), None);
+        assert_eq!(heart.next_ping(), after(20 * S));
     }
 
     #[test]
@@ -294,112 +307,131 @@ mod tests {
         let mut heart = heart(2, AliveOn::Pong);
         let mut deaths = Vec::new();
         for time in [10 * S, 20 * S, 30 * S] {
-            heart.ping(time);
-            assert_eq!(heart.expire(time + 4 * S - 1, None), None);
-            deaths.push(heart.expire(time + 4 * S, None).unwrap().dead);
+            heart.ping(after(time));
+            assert_eq!(
+                heart.expire(after((time + 4 * S).saturating_sub(Nanos(1))), None),
+                None
+            );
+            deaths.push(heart.expire(after(time + 4 * S), None).unwrap().dead);
         }
         assert_eq!(deaths, [false, true, false]);
-        assert_eq!(heart.silent_since(), Some(10 * S));
+        assert_eq!(heart.silent_since(), Some(after(10 * S)));
     }
 
     #[test]
     fn a_late_pong_is_late_and_a_sign_of_life() {
         let mut heart = heart(2, AliveOn::Pong);
-        let first = heart.ping(10 * S);
-        heart.expire(14 * S, None).unwrap();
+        let first = heart.ping(after(10 * S));
+        heart.expire(after(14 * S), None).unwrap();
         let late = Pong::Late {
-            intended: 10 * S,
+            intended: after(10 * S),
             rtt: 5 * S,
         };
-        assert_eq!(heart.pong(first, 15 * S), late);
+        assert_eq!(heart.pong(first, after(15 * S)), late);
         assert_eq!((heart.missed_in_row(), heart.silent_since()), (0, None));
-        assert_eq!(heart.pong(first, 16 * S), Pong::Unsolicited);
+        assert_eq!(heart.pong(first, after(16 * S)), Pong::Unsolicited);
     }
 
     #[test]
     fn a_pong_that_is_looked_at_late_is_late_and_a_sign_of_life() {
         let mut heart = heart(1, AliveOn::Pong);
-        let sequence = heart.ping(10 * S);
+        let sequence = heart.ping(after(10 * S));
         let overdue = Pong::Overdue {
-            intended: 10 * S,
+            intended: after(10 * S),
             rtt: 4 * S,
         };
-        assert_eq!(heart.pong(sequence, 14 * S), overdue);
-        assert_eq!(heart.expire(14 * S, None), None);
+        assert_eq!(heart.pong(sequence, after(14 * S)), overdue);
+        assert_eq!(heart.expire(after(14 * S), None), None);
     }
 
     #[test]
     fn a_pong_acknowledges_all_earlier_pings() {
         let mut heart = heart(1, AliveOn::Pong);
-        let first = heart.ping(10 * S);
-        let second = heart.ping(11 * S);
-        assert!(matches!(heart.pong(second, 12 * S), Pong::InTime { .. }));
+        let first = heart.ping(after(10 * S));
+        let second = heart.ping(after(11 * S));
+        assert!(matches!(
+            heart.pong(second, after(12 * S)),
+            Pong::InTime { .. }
+        ));
         assert!(heart.is_settled());
-        assert_eq!(heart.pong(first, 12 * S), Pong::Unsolicited);
+        assert_eq!(heart.pong(first, after(12 * S)), Pong::Unsolicited);
     }
 
     #[test]
     fn any_traffic_counts_only_where_it_is_asked_for() {
         let mut any = heart(1, AliveOn::Any);
-        any.ping(10 * S);
-        assert_eq!(any.expire(14 * S, Some(12 * S)), None);
-        any.ping(20 * S);
-        assert!(any.expire(24 * S, Some(12 * S)).unwrap().dead);
+        any.ping(after(10 * S));
+        assert_eq!(any.expire(after(14 * S), Some(after(12 * S))), None);
+        any.ping(after(20 * S));
+        assert!(any.expire(after(24 * S), Some(after(12 * S))).unwrap().dead);
         let mut pong = heart(1, AliveOn::Pong);
-        pong.ping(10 * S);
-        assert!(pong.expire(14 * S, Some(12 * S)).unwrap().dead);
+        pong.ping(after(10 * S));
+        assert!(
+            pong.expire(after(14 * S), Some(after(12 * S)))
+                .unwrap()
+                .dead
+        );
     }
 
     #[test]
     fn a_ping_that_was_sent_late_has_its_whole_timeout() {
         let mut heart = heart(1, AliveOn::Pong);
-        heart.ping(35 * S);
-        assert_eq!(heart.deadline(), 39 * S);
-        assert_eq!(heart.next_ping(), 40 * S);
+        heart.ping(after(35 * S));
+        assert_eq!(heart.deadline(), after(39 * S));
+        assert_eq!(heart.next_ping(), after(40 * S));
     }
 
     #[test]
     fn a_deadline_that_was_looked_at_late_is_put_off_once() {
         let mut heart = heart(1, AliveOn::Pong);
-        let sequence = heart.ping(10 * S);
-        assert_eq!(heart.expire(20 * S, None), None);
-        assert_eq!(heart.deadline(), 20_400_000_000);
+        let sequence = heart.ping(after(10 * S));
+        assert_eq!(heart.expire(after(20 * S), None), None);
+        assert_eq!(heart.deadline(), Timestamp::from_nanos(20_400_000_000));
         let mut answered = heart.clone();
-        let rtt = 10 * S + 1;
+        let rtt = 10 * S + Nanos(1);
         let overdue = Pong::Overdue {
-            intended: 10 * S,
+            intended: after(10 * S),
             rtt,
         };
-        assert_eq!(answered.pong(sequence, 20 * S + 1), overdue);
-        assert!(heart.expire(30 * S, None).unwrap().dead);
+        assert_eq!(answered.pong(sequence, after(20 * S + Nanos(1))), overdue);
+        assert!(heart.expire(after(30 * S), None).unwrap().dead);
     }
 
     #[test]
     fn without_a_name_the_oldest_that_was_not_missed_is_answered() {
         let mut heart = text(3);
-        heart.ping(10 * S);
-        heart.expire(14 * S, None).unwrap();
-        heart.ping(17 * S);
+        heart.ping(after(10 * S));
+        heart.expire(after(14 * S), None).unwrap();
+        heart.ping(after(17 * S));
         assert!(heart.is_uncertain());
-        assert!(matches!(heart.pong_in_order(18 * S), Pong::InTime { .. }));
+        assert!(matches!(
+            heart.pong_in_order(after(18 * S)),
+            Pong::InTime { .. }
+        ));
         assert!(heart.is_uncertain());
-        assert!(matches!(heart.pong_in_order(18 * S), Pong::Late { .. }));
-        assert_eq!(heart.pong_in_order(18 * S), Pong::Unsolicited);
+        assert!(matches!(
+            heart.pong_in_order(after(18 * S)),
+            Pong::Late { .. }
+        ));
+        assert_eq!(heart.pong_in_order(after(18 * S)), Pong::Unsolicited);
         assert!(!heart.is_uncertain());
     }
 
     #[test]
     fn text_heartbeats_are_certain_again_after_a_quiet_timeout() {
         let mut heart = text(3);
-        heart.ping(10 * S);
-        heart.expire(14 * S, None).unwrap();
-        heart.ping(17 * S);
-        heart.pong_in_order(18 * S);
+        heart.ping(after(10 * S));
+        heart.expire(after(14 * S), None).unwrap();
+        heart.ping(after(17 * S));
+        heart.pong_in_order(after(18 * S));
         assert!(heart.is_uncertain());
-        heart.ping(22 * S);
+        heart.ping(after(22 * S));
         assert!(!heart.is_uncertain());
-        heart.expire(26 * S, None).unwrap();
+        heart.expire(after(26 * S), None).unwrap();
         assert!(!heart.is_uncertain(), "only one can still come");
-        assert!(matches!(heart.pong_in_order(27 * S), Pong::Late { .. }));
+        assert!(matches!(
+            heart.pong_in_order(after(27 * S)),
+            Pong::Late { .. }
+        ));
     }
 }

@@ -12,12 +12,12 @@ use std::time::Duration;
 use super::crew::Command;
 use super::error::EngineError;
 use crate::measure::Phase;
-use crate::plan::{Nanos, Plan, Windows, nanos};
+use crate::plan::{Plan, Windows};
 use crate::scenario::Shape;
-use crate::time::NEVER;
+use crate::units::{Nanos, Timestamp};
 
-/// Time from a decision to the time it takes effect, in nanoseconds, so that every worker knows it beforehand.
-const NOTICE: Nanos = 5_000_000;
+/// Time from a decision to the time it takes effect, so that every worker knows it beforehand.
+const NOTICE: Nanos = Nanos::from_millis(5);
 
 /// Events, besides time, that change the course of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +32,15 @@ pub(super) enum Event {
     Signal,
 }
 
-/// The state of a run and the times that are known so far. Times are nanoseconds since the first dial.
+/// The state of a run and the times that are known so far.
 pub(super) struct Phases {
     shape: Shape,
     windows: Windows,
     /// Whether measuring waits for the planned connections.
     waits: bool,
-    measure_from: Option<Nanos>,
-    /// When the load ends; [`NEVER`] until that is known.
-    end: Nanos,
+    measure_from: Option<Timestamp>,
+    /// When the load ends; [`Timestamp::NEVER`] until that is known.
+    end: Timestamp,
     /// A signal came, at any time.
     signalled: bool,
     /// A signal came before the load had ended.
@@ -55,13 +55,13 @@ impl Phases {
             windows: plan.windows(),
             waits: matches!(shape, Shape::Steady { .. }),
             measure_from: None,
-            end: NEVER,
+            end: Timestamp::NEVER,
             signalled: false,
             interrupted: false,
             shape,
         };
         if !phases.waits {
-            phases.schedule(warm_up(&phases.shape));
+            phases.schedule(Timestamp::ORIGIN + warm_up(&phases.shape));
         }
         phases
     }
@@ -76,7 +76,11 @@ impl Phases {
     ///
     /// # Errors
     /// [`EngineError::Killed`] on the second signal.
-    pub(super) fn on(&mut self, event: Event, now: Nanos) -> Result<Option<Command>, EngineError> {
+    pub(super) fn on(
+        &mut self,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<Option<Command>, EngineError> {
         match event {
             Event::Settled => {
                 let from = now + warm_up(&self.shape).max(NOTICE);
@@ -96,21 +100,21 @@ impl Phases {
         }
     }
 
-    fn schedule(&mut self, from: Nanos) -> Command {
+    fn schedule(&mut self, from: Timestamp) -> Command {
         let to = from + self.windows.length();
         self.measure_from = Some(from);
         self.end = self.end.min(to);
         Command::Schedule { from, to }
     }
 
-    fn cut_short(&mut self, now: Nanos) -> Command {
+    fn cut_short(&mut self, now: Timestamp) -> Command {
         let at = now + NOTICE;
         self.end = self.end.min(at);
         Command::CutShort { at }
     }
 
     /// When measuring starts, once that is known.
-    pub(super) fn measure_from(&self) -> Option<Nanos> {
+    pub(super) fn measure_from(&self) -> Option<Timestamp> {
         self.measure_from
     }
 
@@ -120,22 +124,22 @@ impl Phases {
     }
 
     /// Returns whether the load has ended at this time.
-    pub(super) fn is_over(&self, time: Nanos) -> bool {
+    pub(super) fn is_over(&self, time: Timestamp) -> bool {
         time >= self.end
     }
 
     /// Returns the length of each measured window up to this time, in seconds.
-    pub(super) fn measured(&self, time: Nanos) -> Vec<f64> {
+    pub(super) fn measured(&self, time: Timestamp) -> Vec<f64> {
         self.windows.seconds(self.measure_from, time)
     }
 
     /// Returns the same for a run that ended at this time.
-    pub(super) fn measured_in_all(&self, ended: Nanos) -> Vec<f64> {
+    pub(super) fn measured_in_all(&self, ended: Timestamp) -> Vec<f64> {
         self.measured(self.end.min(ended))
     }
 
     /// Returns the phase at this time.
-    pub(super) fn at(&self, time: Nanos) -> Phase {
+    pub(super) fn at(&self, time: Timestamp) -> Phase {
         if time > self.end {
             return Phase::Drain;
         }
@@ -159,29 +163,33 @@ impl Phases {
     }
 
     /// Returns the length of the phase at this time and what is left of it, if that is known.
-    pub(super) fn span(&self, time: Nanos) -> Option<(Duration, Duration)> {
-        let from = self.measure_from.unwrap_or(0);
+    pub(super) fn span(&self, time: Timestamp) -> Option<(Duration, Duration)> {
+        let from = self.measure_from.unwrap_or(Timestamp::ORIGIN);
         let (start, end) = match (self.at(time), &self.shape) {
-            (Phase::RampUp, Shape::Steady { ramp_up, .. }) => (0, nanos(*ramp_up)),
+            (Phase::RampUp, Shape::Steady { ramp_up, .. }) => {
+                (Timestamp::ORIGIN, Timestamp::ORIGIN + (*ramp_up).into())
+            }
             (Phase::WarmUp, _) => (from.saturating_sub(warm_up(&self.shape)), from),
             (Phase::Measure, _) => (from, self.end),
             (Phase::Stage(stage), _) => {
                 let ends = self.windows.ends();
                 let index = stage as usize - 1;
-                let start = index.checked_sub(1).map_or(0, |before| ends[before]);
+                let start = index
+                    .checked_sub(1)
+                    .map_or(Nanos::ZERO, |before| ends[before]);
                 (from + start, from + ends[index])
             }
             _ => return None,
         };
-        let length = Duration::from_nanos(end.saturating_sub(start));
-        Some((length, Duration::from_nanos(end.saturating_sub(time))))
+        let length = end.saturating_since(start).into();
+        Some((length, end.saturating_since(time).into()))
     }
 }
 
 fn warm_up(shape: &Shape) -> Nanos {
     match shape {
-        Shape::Steady { warm_up, .. } | Shape::Arrivals { warm_up, .. } => nanos(*warm_up),
-        Shape::Stages(_) => 0,
+        Shape::Steady { warm_up, .. } | Shape::Arrivals { warm_up, .. } => Nanos::from(*warm_up),
+        Shape::Stages(_) => Nanos::ZERO,
     }
 }
 

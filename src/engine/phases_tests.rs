@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::engine::session::tests::plan;
+use crate::units::{Nanos, Timestamp, after};
 
-const S: Nanos = 1_000_000_000;
+const S: Nanos = Nanos::from_secs(1);
 const STEADY: &str =
     r#"load = { connections = 5, ramp_up = "1s", warm_up = "2s", duration = "2s" }"#;
 
@@ -13,10 +14,10 @@ fn phases(load: &str) -> Phases {
 
 /// Returns the phase at the end of each of the first seconds.
 fn labels<const N: usize>(phases: &Phases) -> [String; N] {
-    std::array::from_fn(|second| phases.at((second as Nanos + 1) * S).to_string())
+    std::array::from_fn(|second| phases.at(after((second as u64 + 1) * S)).to_string())
 }
 
-fn told(phases: &mut Phases, event: Event, now: Nanos) -> Option<Command> {
+fn told(phases: &mut Phases, event: Event, now: Timestamp) -> Option<Command> {
     phases.on(event, now).unwrap()
 }
 
@@ -26,8 +27,12 @@ fn the_phases_of_a_steady_load_follow_one_another() {
     assert_eq!(steady.known(), None);
     assert_eq!(labels(&steady), ["ramp_up", "ramp_up"]);
     // All connections are open after 1.5 seconds.
-    let command = told(&mut steady, Event::Settled, 1_500_000_000);
-    let (from, to) = (3_500_000_000, 5_500_000_000);
+    let command = told(
+        &mut steady,
+        Event::Settled,
+        Timestamp::from_nanos(1_500_000_000),
+    );
+    let (from, to) = (after(3 * S + S / 2), after(5 * S + S / 2));
     assert_eq!(command, Some(Command::Schedule { from, to }));
     assert_eq!(
         labels(&steady),
@@ -37,18 +42,18 @@ fn the_phases_of_a_steady_load_follow_one_another() {
     );
     let half_a_second = Duration::from_millis(500);
     let span = Some((Duration::from_secs(2), half_a_second));
-    assert_eq!(steady.span(3 * S), span, "of the warm-up");
-    assert_eq!(steady.span(5 * S), span, "of what is measured");
-    assert_eq!(steady.span(6 * S), None);
-    assert_eq!(steady.measured(5 * S), [1.5]);
-    assert_eq!(steady.measured_in_all(9 * S), [2.0]);
+    assert_eq!(steady.span(after(3 * S)), span, "of the warm-up");
+    assert_eq!(steady.span(after(5 * S)), span, "of what is measured");
+    assert_eq!(steady.span(after(6 * S)), None);
+    assert_eq!(steady.measured(after(5 * S)), [1.5]);
+    assert_eq!(steady.measured_in_all(after(9 * S)), [2.0]);
 }
 
 #[test]
 fn without_warm_up_there_is_no_such_phase() {
     let mut steady = phases(r#"load = { connections = 5, ramp_up = "1s", duration = "2s" }"#);
-    told(&mut steady, Event::Settled, S);
-    assert_eq!(steady.measure_from(), Some(S + NOTICE));
+    told(&mut steady, Event::Settled, after(S));
+    assert_eq!(steady.measure_from(), Some(after(S + NOTICE)));
     assert_eq!(labels(&steady), ["ramp_up", "measure", "measure", "drain"]);
 }
 
@@ -57,10 +62,17 @@ fn stages_and_arrivals_have_no_ramp() {
     let mut stages = phases(
         r#"load.stages = [{ duration = "1s", connections = 5 }, { duration = "2s", connections = 0 }]"#,
     );
-    let known = Command::Schedule { from: 0, to: 3 * S };
+    let known = Command::Schedule {
+        from: Timestamp::ORIGIN,
+        to: after(3 * S),
+    };
     assert_eq!(stages.known(), Some(known));
     assert_eq!(labels(&stages), ["stage_1", "stage_2", "stage_2", "drain"]);
-    assert_eq!(told(&mut stages, Event::Settled, S), None, "nobody waited");
+    assert_eq!(
+        told(&mut stages, Event::Settled, after(S)),
+        None,
+        "nobody waited"
+    );
     let arrivals = phases(
         r#"
         load = { arrivals = { rate = "5/s", lifetime = "1s" }, warm_up = "1s", duration = "1s" }
@@ -73,9 +85,14 @@ fn stages_and_arrivals_have_no_ramp() {
 #[test]
 fn what_settles_after_the_end_begins_no_measuring() {
     let mut steady = phases(STEADY);
-    let cut = told(&mut steady, Event::Signal, S);
-    assert_eq!(cut, Some(Command::CutShort { at: S + NOTICE }));
-    assert_eq!(told(&mut steady, Event::Settled, 2 * S), None);
+    let cut = told(&mut steady, Event::Signal, after(S));
+    assert_eq!(
+        cut,
+        Some(Command::CutShort {
+            at: after(S + NOTICE)
+        })
+    );
+    assert_eq!(told(&mut steady, Event::Settled, after(2 * S)), None);
     assert_eq!(steady.measure_from(), None);
     assert_eq!(labels(&steady), ["ramp_up", "drain"]);
 }
@@ -84,13 +101,13 @@ fn what_settles_after_the_end_begins_no_measuring() {
 fn a_failure_or_a_gate_ends_the_load_at_once() {
     for event in [Event::Failed, Event::Aborted] {
         let mut steady = phases(STEADY);
-        told(&mut steady, Event::Settled, S);
-        let at = 4 * S + NOTICE;
+        told(&mut steady, Event::Settled, after(S));
+        let at = after(4 * S + NOTICE);
         assert_eq!(
-            told(&mut steady, event, 4 * S),
+            told(&mut steady, event, after(4 * S)),
             Some(Command::CutShort { at })
         );
-        assert!(steady.is_over(at) && !steady.is_over(at - 1));
+        assert!(steady.is_over(at) && !steady.is_over(at.saturating_sub(Nanos(1))));
         assert!(!steady.is_interrupted());
     }
 }
@@ -98,9 +115,9 @@ fn a_failure_or_a_gate_ends_the_load_at_once() {
 #[test]
 fn the_load_ends_no_later_than_it_was_to() {
     let mut steady = phases(STEADY);
-    told(&mut steady, Event::Settled, S);
-    told(&mut steady, Event::Failed, 9 * S);
-    assert!(steady.is_over(5 * S));
+    told(&mut steady, Event::Settled, after(S));
+    told(&mut steady, Event::Failed, after(9 * S));
+    assert!(steady.is_over(after(5 * S)));
 }
 
 /// A signal during the load interrupts the run; one in the drain does not.
@@ -108,10 +125,10 @@ fn the_load_ends_no_later_than_it_was_to() {
 fn a_signal_in_the_drain_interrupts_nothing() {
     for (at, interrupted) in [(4 * S, true), (6 * S, false)] {
         let mut steady = phases(STEADY);
-        told(&mut steady, Event::Settled, S);
-        told(&mut steady, Event::Signal, at);
+        told(&mut steady, Event::Settled, after(S));
+        told(&mut steady, Event::Signal, after(at));
         assert_eq!(steady.is_interrupted(), interrupted);
-        let second = steady.on(Event::Signal, at + 1);
+        let second = steady.on(Event::Signal, after(at + Nanos(1)));
         assert!(matches!(second, Err(EngineError::Killed)));
     }
 }

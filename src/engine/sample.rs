@@ -2,7 +2,7 @@
 
 use crate::measure::Sample;
 use crate::metric::ENOUGH_FOR_MEMORY;
-use crate::plan::Nanos;
+use crate::units::Timestamp;
 
 /// Samples the process once for each interval.
 #[derive(Debug)]
@@ -10,11 +10,11 @@ pub(super) struct Sampler {
     /// Memory before the first dial, in bytes.
     rss_before: Option<f64>,
     last_cpu: Option<f64>,
-    last_at: Nanos,
+    last_at: Timestamp,
 }
 
 impl Sampler {
-    pub(super) fn new(now: Nanos) -> Self {
+    pub(super) fn new(now: Timestamp) -> Self {
         Self {
             rss_before: system::rss(),
             last_cpu: system::cpu_seconds(),
@@ -23,9 +23,9 @@ impl Sampler {
     }
 
     /// Samples the time since the last call; `open` is the number of connections open now.
-    pub(super) fn sample(&mut self, now: Nanos, open: u64) -> Sample {
+    pub(super) fn sample(&mut self, now: Timestamp, open: u64) -> Sample {
         let cpu_seconds = system::cpu_seconds();
-        let passed = now.saturating_sub(self.last_at) as f64 / 1e9;
+        let passed = now.saturating_since(self.last_at).as_secs_f64();
         let cpu = cpu_seconds
             .zip(self.last_cpu)
             .filter(|_| passed > 0.1)
@@ -86,8 +86,8 @@ mod tests {
 
     #[test]
     fn this_process_has_memory_and_used_some_cpu() {
-        let mut sampler = Sampler::new(0);
-        let sample = sampler.sample(1_000_000_000, ENOUGH_FOR_MEMORY);
+        let mut sampler = Sampler::new(Timestamp::ORIGIN);
+        let sample = sampler.sample(Timestamp::from_nanos(1_000_000_000), ENOUGH_FOR_MEMORY);
         assert!(sample.rss.unwrap() > 1e5);
         assert!(sample.cpu.unwrap() >= 0.0);
         assert!(sample.bytes_per_connection.unwrap() >= 0.0);

@@ -15,19 +15,20 @@ use crate::frame::Room;
 use crate::measure::{Cells, Shard, Window};
 use crate::metric::Counter;
 use crate::net::Failure;
-use crate::plan::{Nanos, Plan, Windows};
-use crate::time::{Clock, nanos};
-use crate::time::{Deadlines, NEVER, Seat};
+use crate::plan::{Plan, Windows};
+use crate::time::Clock;
+use crate::time::{Deadlines, Seat};
+use crate::units::{Nanos, Timestamp};
 
 /// How many times [`Shared::attend`] checks the clock.
-const LOOKS: Nanos = 10;
+const LOOKS: u64 = 10;
 
 /// The state that all workers share. Written rarely, read often.
 #[derive(Debug)]
 pub(super) struct RunState {
-    /// When measuring starts; [`NEVER`] until that is known.
+    /// When measuring starts; [`Timestamp::NEVER`] until that is known.
     measure_from: AtomicU64,
-    /// When the load ends; [`NEVER`] until that is known.
+    /// When the load ends; [`Timestamp::NEVER`] until that is known.
     end: AtomicU64,
     /// Planned connections that are open or have failed.
     settled: AtomicU64,
@@ -39,8 +40,8 @@ pub(super) struct RunState {
 impl RunState {
     pub(super) fn new(planned: u64) -> Self {
         Self {
-            measure_from: AtomicU64::new(NEVER),
-            end: AtomicU64::new(NEVER),
+            measure_from: AtomicU64::new(Timestamp::NEVER.as_nanos()),
+            end: AtomicU64::new(Timestamp::NEVER.as_nanos()),
             settled: AtomicU64::new(0),
             all_settled: Notify::new(),
             planned,
@@ -48,22 +49,23 @@ impl RunState {
     }
 
     /// Sets when measuring starts and the load ends, unless the load was cut short before.
-    pub(super) fn schedule(&self, measure_from: Nanos, end: Nanos) {
-        self.end.fetch_min(end, Ordering::AcqRel);
-        self.measure_from.store(measure_from, Ordering::Release);
+    pub(super) fn schedule(&self, measure_from: Timestamp, end: Timestamp) {
+        self.end.fetch_min(end.as_nanos(), Ordering::AcqRel);
+        (self.measure_from).store(measure_from.as_nanos(), Ordering::Release);
     }
 
     /// Ends the load sooner than planned.
-    pub(super) fn cut_short(&self, now: Nanos) {
-        self.end.fetch_min(now, Ordering::AcqRel);
+    pub(super) fn cut_short(&self, now: Timestamp) {
+        self.end.fetch_min(now.as_nanos(), Ordering::AcqRel);
     }
 
-    pub(super) fn measure_from(&self) -> Option<Nanos> {
-        Some(self.measure_from.load(Ordering::Acquire)).filter(|from| *from != NEVER)
+    pub(super) fn measure_from(&self) -> Option<Timestamp> {
+        let from = Timestamp::from_nanos(self.measure_from.load(Ordering::Acquire));
+        (from != Timestamp::NEVER).then_some(from)
     }
 
-    pub(super) fn end(&self) -> Nanos {
-        self.end.load(Ordering::Acquire)
+    pub(super) fn end(&self) -> Timestamp {
+        Timestamp::from_nanos(self.end.load(Ordering::Acquire))
     }
 
     /// Counts one more planned connection that is open or has failed.
@@ -118,7 +120,7 @@ impl Shared {
     }
 
     /// Waits until `at`. Other deadlines of the worker can delay it, like any deadline.
-    pub(super) async fn sleep_until(&self, at: Nanos) {
+    pub(super) async fn sleep_until(&self, at: Timestamp) {
         let seat = Seat::take(&self.deadlines);
         poll_fn(|cx| {
             if self.clock.now() >= at {
@@ -132,20 +134,21 @@ impl Shared {
 
     /// Waits for a span of time in which the worker ran. Checks the clock [`LOOKS`] times; if a check comes too late,
     /// because the worker was stopped or had no processor, the delay is not counted. Returns the time that was not
-    /// counted, in nanoseconds.
+    /// counted.
     pub(super) async fn attend(&self, span: Nanos) -> Nanos {
-        let step = (span / LOOKS).max(1);
-        let (mut last, mut counted, mut lost) = (self.clock.now(), 0, 0);
+        let step = (span / LOOKS).max(Nanos(1));
+        let (mut last, mut counted, mut lost) = (self.clock.now(), Nanos::ZERO, Nanos::ZERO);
         while counted < span {
-            let asked_for = step.min(span - counted);
+            let asked_for = step.min(span.saturating_sub(counted));
             self.sleep_until(last.saturating_add(asked_for)).await;
             let now = self.clock.now();
-            let late = (now - last).saturating_sub(asked_for);
+            let passed = now.saturating_since(last);
+            let late = passed.saturating_sub(asked_for);
             if late > step {
                 lost += late;
                 counted += asked_for;
             } else {
-                counted += now - last;
+                counted += passed;
             }
             last = now;
         }
@@ -155,12 +158,12 @@ impl Shared {
     }
 
     /// Returns whether the load has ended.
-    pub(super) fn is_over(&self, now: Nanos) -> bool {
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
         now >= self.state.end()
     }
 
     /// Returns the window that contains `time`.
-    pub(super) fn window(&self, time: Nanos) -> Window {
+    pub(super) fn window(&self, time: Timestamp) -> Window {
         if time >= self.state.end() {
             return Window::OUTSIDE;
         }
@@ -168,7 +171,7 @@ impl Shared {
     }
 
     /// Records values of the window that contains `time`.
-    pub(super) fn record(&self, cohort: usize, time: Nanos, what: impl FnOnce(&mut Cells)) {
+    pub(super) fn record(&self, cohort: usize, time: Timestamp, what: impl FnOnce(&mut Cells)) {
         let window = self.window(time);
         what(self.shard.borrow_mut().cohorts[cohort].window(window));
     }
@@ -179,19 +182,19 @@ impl Shared {
     }
 
     /// Records that the worker was woken `lag` too late, at `now`.
-    pub(super) fn loop_lag(&self, now: Nanos, lag: Nanos) {
+    pub(super) fn loop_lag(&self, now: Timestamp, lag: Nanos) {
         let shard = &mut *self.shard.borrow_mut();
         let measures = self.state.measure_from().is_some_and(|from| from <= now);
         match measures {
-            true => shard.loop_lag.record(lag),
-            false => shard.early_lag.record(lag),
+            true => shard.loop_lag.record(lag.0),
+            false => shard.early_lag.record(lag.0),
         }
     }
 
     /// Records how long look-ups of the target's name took.
     pub(super) fn looked_up(&self, times: &[Duration]) {
         let mut shard = self.shard.borrow_mut();
-        (times.iter()).for_each(|time| shard.look_ups.record(nanos(*time)));
+        (times.iter()).for_each(|time| shard.look_ups.record(Nanos::from(*time).0));
     }
 
     /// Records the addresses that failed before a dial of this cohort tried the next one.
@@ -224,8 +227,8 @@ mod tests {
 
     /// Returns how long a wait of ten seconds took, and how much of that was not counted. The clock jumps by these
     /// steps, then by one second each time.
-    fn attended(jumps: &[Nanos]) -> (Nanos, Nanos) {
-        const SECOND: Nanos = 1_000_000_000;
+    fn attended(jumps: &[u64]) -> (u64, u64) {
+        const SECOND: Nanos = Nanos::from_secs(1);
         let clock = Manual::default();
         let plan = Arc::new(plan("load.connections = 1"));
         let state = Arc::new(RunState::new(1));
@@ -237,10 +240,10 @@ mod tests {
             // Polls a second time, because `attend` yields before it returns.
             for _ in 0..2 {
                 if let Poll::Ready(lost) = wait.as_mut().poll(&mut cx) {
-                    return (clock.now() / SECOND, lost / SECOND);
+                    return (clock.now().as_nanos() / SECOND.0, lost / SECOND);
                 }
             }
-            clock.set(clock.now() + jumps.next().unwrap_or(&1) * SECOND);
+            clock.set(clock.now() + *jumps.next().unwrap_or(&1) * SECOND);
         }
         panic!("waits without end");
     }
@@ -259,10 +262,10 @@ mod tests {
     fn a_run_that_was_cut_short_stays_so() {
         // A signal comes during the ramp-up, and the last handshakes end after it.
         let state = RunState::new(1);
-        state.cut_short(5);
-        state.schedule(10, 20);
-        assert_eq!(state.end(), 5);
-        state.cut_short(7);
-        assert_eq!(state.end(), 5);
+        state.cut_short(Timestamp::from_nanos(5));
+        state.schedule(Timestamp::from_nanos(10), Timestamp::from_nanos(20));
+        assert_eq!(state.end(), Timestamp::from_nanos(5));
+        state.cut_short(Timestamp::from_nanos(7));
+        assert_eq!(state.end(), Timestamp::from_nanos(5));
     }
 }

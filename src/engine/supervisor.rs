@@ -1,7 +1,6 @@
 //! Drives a run: passes events to the phases and their commands to the crew, merges shards, and reports each second.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tracing::info;
@@ -16,9 +15,10 @@ use super::sample::Sampler;
 use super::worker::INTERVAL;
 use crate::measure::{Collector, Phase, Progress, Shard};
 use crate::metric::{Counter, Gauge};
-use crate::plan::{Nanos, Plan};
+use crate::plan::Plan;
 use crate::scenario::Shape;
 use crate::time::Clock as _;
+use crate::units::Timestamp;
 
 /// Everything that a run needs, checked before. After this only a failing worker or the target can make it fail.
 pub(super) struct Launch {
@@ -62,7 +62,7 @@ struct Supervisor<C> {
     failed: u64,
     /// How many connections are planned to be open at once, if that is known.
     together: Option<u64>,
-    ended_at: Nanos,
+    ended_at: Timestamp,
 }
 
 impl<C: Crew> Supervisor<C> {
@@ -71,7 +71,7 @@ impl<C: Crew> Supervisor<C> {
         let cohorts = plan.scenario.cohorts.iter();
         let states = Gauge::Open.name();
         let looked_at = cohorts.map(|cohort| cohort.is_looked_at(states)).collect();
-        let length = Duration::from_nanos(plan.length());
+        let length = plan.length().into();
         Self {
             merging: Merging::new(&layout, crew.workers()),
             collector: Collector::new(layout).planned(length, looked_at),
@@ -83,7 +83,7 @@ impl<C: Crew> Supervisor<C> {
                 Shape::Arrivals { .. } => None,
                 Shape::Steady { .. } | Shape::Stages(_) => Some(plan.connections()),
             },
-            ended_at: 0,
+            ended_at: Timestamp::ORIGIN,
             phases,
             crew,
         }
@@ -125,7 +125,7 @@ impl<C: Crew> Supervisor<C> {
     /// Passes an event to the phases, and their command to the crew and the observer.
     fn tell(&mut self, event: Event, observer: &mut dyn Observer) -> Result<(), EngineError> {
         let clock = self.crew.clock();
-        info!(?event, at_s = clock.now() as f64 / 1e9);
+        info!(?event, at_s = clock.now().as_secs_f64());
         if let Some(command) = self.phases.on(event, clock.now())? {
             self.crew.command(command);
             if let Command::Schedule { from, .. } = command {
@@ -149,12 +149,12 @@ impl<C: Crew> Supervisor<C> {
 
     /// Takes in one second of all workers. Returns whether the observer ends the run.
     fn second(&mut self, mut shard: Shard, observer: &mut dyn Observer) -> bool {
-        let time = (shard.interval + 1) * INTERVAL;
+        let time = Timestamp::ORIGIN + (shard.interval + 1) * INTERVAL;
         let open: u64 = shard.cohorts.iter().map(|cohort| cohort.open.open).sum();
         let sample = self.sampler.sample(self.crew.clock().now(), open);
         let phase = self.phases.at(time);
         if self.phase.replace(phase) != Some(phase) {
-            info!(%phase, at_s = time as f64 / 1e9);
+            info!(%phase, at_s = time.as_secs_f64());
         }
         let interval = (self.collector).interval(phase, &shard, sample);
         self.failed += interval.count(Counter::ConnectionsFailed);
@@ -166,7 +166,7 @@ impl<C: Crew> Supervisor<C> {
             interval,
             progress,
             is_over: self.phases.is_over(time),
-            seconds: time as f64 / 1e9,
+            seconds: time.as_secs_f64(),
             windows: self.phases.measured(time),
             collector: &self.collector,
         };
@@ -175,12 +175,12 @@ impl<C: Crew> Supervisor<C> {
 
     fn finish(self) -> Finished {
         let windows = self.phases.measured_in_all(self.ended_at);
-        let origin = self.crew.clock().instant(0);
+        let origin = self.crew.clock().instant(Timestamp::ORIGIN);
         let workers = self.crew.workers();
         // Stops the threads before the numbers are computed, so that no thread is left in any case.
         let failure = self.crew.end();
         Finished {
-            summary: (self.collector).summary(self.ended_at as f64 / 1e9, &windows),
+            summary: (self.collector).summary(self.ended_at.as_secs_f64(), &windows),
             origin,
             interrupted: self.phases.is_interrupted(),
             workers,

@@ -16,19 +16,20 @@ use super::dial::Dialer;
 use super::shared::{RunState, Shared};
 use crate::measure::{Interval, Shard};
 use crate::metric::Counter;
-use crate::plan::{Nanos, Plan};
+use crate::plan::Plan;
 use crate::scenario::Shape;
 use crate::time;
 use crate::time::Monotonic;
 use crate::time::Seat;
+use crate::units::{Nanos, Timestamp};
 
-/// The length of an interval, in nanoseconds.
-pub(super) const INTERVAL: Nanos = Interval::SECOND_NS;
+/// The length of an interval.
+pub(super) const INTERVAL: Nanos = Interval::SECOND;
 
 /// Number of connections that are woken together at the end of the load. Limited, so that the last answers are not
 /// delayed.
 const WOKEN_AT_ONCE: usize = 64;
-const BETWEEN_WAKES: Nanos = 2_000_000;
+const BETWEEN_WAKES: Nanos = Nanos::from_millis(2);
 
 /// Number of tasks that run before the runtime checks its sockets and timer again. Smaller than its default, because a
 /// check is cheap and lateness is not.
@@ -214,7 +215,7 @@ impl Handing {
     /// Hands over at the end of each interval. Never returns.
     async fn every_interval(&self, shared: &Shared) {
         loop {
-            let end = (self.interval.get() + 1) * INTERVAL;
+            let end = Timestamp::ORIGIN + (self.interval.get() + 1) * INTERVAL;
             shared.sleep_until(end).await;
             // A full channel means that merging has fallen behind: this shard covers the next interval as well.
             if let Ok(permit) = self.shards.try_reserve() {

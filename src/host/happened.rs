@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::measure::Incident;
 use crate::scenario::Signal;
+use crate::units::Timestamp;
 
 /// One fault of the target that was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +23,8 @@ impl Happened {
         Incident {
             kind: self.kind.name(),
             cohorts: Vec::new(),
-            began_ns: nanos(origin, self.began),
-            ended_ns: self.ended.map(|ended| nanos(origin, ended)),
+            began_ns: Timestamp::of(self.began, origin),
+            ended_ns: self.ended.map(|ended| Timestamp::of(ended, origin)),
         }
     }
 }
@@ -35,12 +36,6 @@ pub struct Incidents {
     pub happened: Vec<Happened>,
     /// Why a signal could not be sent, such as that the target had ended; no signal was sent after that.
     pub failed: Option<String>,
-}
-
-/// Nanoseconds from `origin` to `at`; zero if `at` is earlier.
-pub(super) fn nanos(origin: Instant, at: Instant) -> u64 {
-    let since = at.saturating_duration_since(origin).as_nanos();
-    u64::try_from(since).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -62,7 +57,10 @@ mod tests {
         assert_eq!(incident.kind, "sigstop");
         assert_eq!(
             (incident.began_ns, incident.ended_ns),
-            (5_000_000, Some(9_000_000))
+            (
+                Timestamp::from_nanos(5_000_000),
+                Some(Timestamp::from_nanos(9_000_000))
+            )
         );
         assert!(incident.concerns("any"));
 

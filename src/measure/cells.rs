@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::histogram::Histogram;
 use super::interval::Name;
 use crate::metric::{self, Cause, CloseKind, Counter, Side, Timer};
+use crate::units::Nanos;
 
 /// The two times of an answer, under their names in the catalogue.
 const ANSWERS: [&str; 2] = ["latency", "service"];
@@ -55,23 +56,22 @@ impl Cells {
         *self.closes.entry((kind, side)).or_default() += 1;
     }
 
-    /// Adds a time in nanoseconds.
+    /// Adds a time.
     #[inline]
-    pub fn time(&mut self, timer: Timer, ns: u64) {
+    pub fn time(&mut self, timer: Timer, took: Nanos) {
         self.timers[timer as usize]
             .get_or_insert_with(unused)
-            .record(ns);
+            .record(took.0);
     }
 
-    /// Adds the time of one answer to the message with this index, in nanoseconds: from its intended and its actual
-    /// send.
-    pub fn answer(&mut self, message: usize, latency_ns: u64, service_ns: u64) {
+    /// Adds the time of one answer to the message with this index: from its intended and its actual send.
+    pub fn answer(&mut self, message: usize, latency: Nanos, service: Nanos) {
         if message >= self.answers.len() {
             self.make_answers();
         }
-        let [latency, service] = &mut self.answers[message];
-        latency.get_or_insert_with(unused).record(latency_ns);
-        service.get_or_insert_with(unused).record(service_ns);
+        let [latencies, services] = &mut self.answers[message];
+        latencies.get_or_insert_with(unused).record(latency.0);
+        services.get_or_insert_with(unused).record(service.0);
     }
 
     #[cold]
@@ -305,8 +305,10 @@ pub(super) mod script {
                     CloseKind::Code(code),
                     if peer { Side::Peer } else { Side::Local },
                 ),
-                Act::Time(timer, ns) => cells.time(Timer::ALL[timer], ns),
-                Act::Answer(message, latency, service) => cells.answer(message, latency, service),
+                Act::Time(timer, ns) => cells.time(Timer::ALL[timer], Nanos(ns)),
+                Act::Answer(message, latency, service) => {
+                    cells.answer(message, Nanos(latency), Nanos(service))
+                }
             }
         }
     }

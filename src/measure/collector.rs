@@ -11,6 +11,7 @@ use super::shard::{CohortShard, Layout, Open, Shard, Window};
 use super::summary::{ConnectionRecords, Endings, GaugeStats, Metric, States, Summary, Value};
 use super::timeline::{Phase, Timeline};
 use crate::metric::{Counter, Gauge, Timer};
+use crate::units::Timestamp;
 
 /// The gauges of each cohort.
 const STATES: [Gauge; 3] = [Gauge::Connecting, Gauge::Open, Gauge::Closing];
@@ -29,7 +30,7 @@ pub struct Collector {
     looked_at: Vec<bool>,
     all: Shard,
     /// The end of the newest interval.
-    reached_ns: u64,
+    reached: Timestamp,
     timeline: Timeline,
     states: Vec<States>,
     generator: [Option<GaugeStats>; 3],
@@ -42,7 +43,7 @@ impl Collector {
     pub fn new(layout: Layout) -> Self {
         Self {
             all: Shard::new(&layout),
-            reached_ns: 0,
+            reached: Timestamp::ORIGIN,
             timeline: Timeline::new(Duration::ZERO),
             looked_at: vec![true; layout.cohorts.len()],
             states: Vec::new(),
@@ -70,8 +71,8 @@ impl Collector {
         self.keep_records(shard);
         let mut interval = Interval::of(shard, phase, sample, &self.layout);
         // If a worker fell behind and its shard covers two intervals, so does this one.
-        interval.from_ns = self.reached_ns.min(interval.from_ns);
-        self.reached_ns = interval.to_ns;
+        interval.from = self.reached.min(interval.from);
+        self.reached = interval.to;
         self.timeline.push(&interval);
         self.keep_states(&interval);
         let now = [sample.cpu, sample.rss, sample.bytes_per_connection];
@@ -357,6 +358,7 @@ pub(super) fn covers_whole_run(counter: Counter) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::Nanos;
 
     fn layout(cohorts: &[&str]) -> Layout {
         let cohort = |name: &&str| ((*name).to_owned(), vec!["echo".to_owned()]);
@@ -374,7 +376,7 @@ mod tests {
         let mut shard = Shard::new(&layout);
         let window = shard.cohorts[0].window(Window::measured(0));
         window.count(Counter::MessagesSent);
-        window.answer(0, 2_000, 1_000);
+        window.answer(0, Nanos(2_000), Nanos(1_000));
         shard.loop_lag.record(1_000);
         shard.more_endings = 1;
         shard.more_records = 1;

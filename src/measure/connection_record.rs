@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::metric::Cause;
+use crate::units::{Nanos, Timestamp};
 
 /// How TCP ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,38 +39,38 @@ pub struct ConnectionRecord {
     pub cohort: usize,
     /// The local port, which identifies the connection on the server's side.
     pub local_port: Option<u16>,
-    /// The delay of this connection, in nanoseconds, if the cohort sweeps over delays.
-    pub level_ns: Option<u64>,
+    /// The delay of this connection, if the cohort sweeps over delays.
+    pub level_ns: Option<Nanos>,
     /// When the 101 came: the time of the last bytes received with it.
-    pub opened_ns: u64,
+    pub opened_ns: Timestamp,
     /// When the previous connection of the same client was lost.
-    pub lost_before_ns: Option<u64>,
+    pub lost_before_ns: Option<Timestamp>,
     /// When the connection's own fault began.
-    pub fault_ns: Option<u64>,
+    pub fault_ns: Option<Timestamp>,
     /// When the connection's own fault ended.
-    pub fault_end_ns: Option<u64>,
+    pub fault_end_ns: Option<Timestamp>,
     /// When the first ping came that was not answered, or not answered correctly.
-    pub unanswered_ping_ns: Option<u64>,
+    pub unanswered_ping_ns: Option<Timestamp>,
     /// When the last byte was sent: the time at which the write that took it returned. If none was sent, the time of
     /// the 101, because the idle time of a proxy that passed it on begins then. Does not count the first Close frame
     /// of either side, what follows it, or the end of TCP.
-    pub last_sent_ns: Option<u64>,
+    pub last_sent_ns: Option<Timestamp>,
     /// When the first message or pong came.
-    pub first_answer_ns: Option<u64>,
+    pub first_answer_ns: Option<Timestamp>,
     /// When pings of the server came: the first [`ConnectionRecord::MAX_PINGS`] of them.
-    pub pings_ns: Vec<u64>,
+    pub pings_ns: Vec<Timestamp>,
     /// When a pong came after at least one was missed: one for each silence, at most [`ConnectionRecord::MAX_PINGS`].
-    pub resumed_ns: Vec<u64>,
+    pub resumed_ns: Vec<Timestamp>,
     /// When the client's heartbeat declared the server dead.
-    pub dead_ns: Option<u64>,
+    pub dead_ns: Option<Timestamp>,
     /// The cause by the kernel's view at that moment: a frozen peer, or no path to it.
     pub dead_as: Option<Cause>,
     /// When the client sent the first Close frame.
-    pub close_sent_ns: Option<u64>,
+    pub close_sent_ns: Option<Timestamp>,
     /// The code of the Close frame in [`ConnectionRecord::close_sent_ns`]; `None` if it was empty.
     pub close_sent_code: Option<u16>,
     /// When the server's Close frame came.
-    pub close_received_ns: Option<u64>,
+    pub close_received_ns: Option<Timestamp>,
     /// The code of the server's Close frame, as received; 1005 for an empty frame.
     pub close_code: Option<u16>,
     /// The reason of the server's Close frame.
@@ -77,18 +78,18 @@ pub struct ConnectionRecord {
     /// The number of frames received after the server's Close frame.
     pub frames_after_close: u32,
     /// When TCP ended.
-    pub tcp_end_ns: Option<u64>,
+    pub tcp_end_ns: Option<Timestamp>,
     /// How TCP ended.
     pub tcp_end: Option<TcpEnding>,
     /// The probe of a client that does not read: when it asked the kernel whether the server is still there, and the
     /// answer.
-    pub probe: Option<(u64, bool)>,
+    pub probe: Option<(Timestamp, bool)>,
     /// Who ended it.
     pub ended_by: EndedBy,
     /// The cause of the end, from the catalogue.
     pub cause: Cause,
     /// When the connection was over for the client.
-    pub ended_ns: u64,
+    pub ended_ns: Timestamp,
 }
 
 impl ConnectionRecord {
@@ -97,7 +98,7 @@ impl ConnectionRecord {
 
     /// When the server decided to end it: the time of its Close frame, or of the end of TCP if no Close frame came
     /// first.
-    pub fn decided_ns(&self) -> Option<u64> {
+    pub fn decided_ns(&self) -> Option<Timestamp> {
         if self.ended_by != EndedBy::Server {
             return None;
         }

@@ -1,6 +1,8 @@
 //! One answered message as a single record, for users who analyse single messages.
 //! Kept only if it was asked for, and never more than a shard has room for.
 
+use crate::units::Timestamp;
+
 /// A message that was answered in time with the same bytes. Times are nanoseconds since the first dial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Echo {
@@ -14,13 +16,13 @@ pub struct Echo {
     /// it.
     pub sequence: Option<u64>,
     /// When it was due.
-    pub intended_ns: u64,
+    pub intended_ns: Timestamp,
     /// When it was sent.
-    pub sent_ns: u64,
+    pub sent_ns: Timestamp,
     /// When a worker read the answer.
-    pub received_ns: u64,
+    pub received_ns: Timestamp,
     /// When the answer reached this machine, by the kernel's stamp; `None` if its connection has no stamps.
-    pub arrived_ns: Option<u64>,
+    pub arrived_ns: Option<Timestamp>,
 }
 
 /// The single messages of one interval.
@@ -69,9 +71,9 @@ mod tests {
             connection: 0,
             message: 0,
             sequence: Some(0),
-            intended_ns: 1,
-            sent_ns: 2,
-            received_ns: 4,
+            intended_ns: Timestamp::from_nanos(1),
+            sent_ns: Timestamp::from_nanos(2),
+            received_ns: Timestamp::from_nanos(4),
             arrived_ns: None,
         };
         let mut full = Echoes::default();

@@ -7,6 +7,7 @@ use super::histogram::Histogram;
 use super::shard::{CohortShard, Layout, Open, Shard};
 use super::timeline::Phase;
 use crate::metric::{Counter, Timer};
+use crate::units::{Nanos, Timestamp};
 
 /// A name of the catalogue.
 pub type Name = Cow<'static, str>;
@@ -29,10 +30,10 @@ pub struct Sample {
 pub struct Interval {
     /// The number of its first second, from 0.
     pub index: u64,
-    /// Its start, in nanoseconds since the first dial.
-    pub from_ns: u64,
-    /// Its end, in nanoseconds since the first dial.
-    pub to_ns: u64,
+    /// Its start.
+    pub from: Timestamp,
+    /// Its end.
+    pub to: Timestamp,
     /// The phase of the run at its end.
     pub phase: Phase,
     /// One part for each cohort, in the order of the [`Layout`].
@@ -55,8 +56,8 @@ pub struct Part {
 /// The resources of one load generator.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Own {
-    /// Processor time that was used, in nanoseconds; `None` if the system does not say.
-    pub cpu_ns: Option<u64>,
+    /// Processor time that was used; `None` if the system does not say.
+    pub cpu: Option<Nanos>,
     /// Memory at the end of the interval, in bytes.
     pub rss: Option<u64>,
     /// How late workers were woken, in nanoseconds.
@@ -68,27 +69,27 @@ pub struct Own {
 impl Interval {
     /// The name of this process in `sources`.
     pub const GENERATOR: &'static str = "generator";
-    /// The length of a shard's interval, in nanoseconds.
-    pub const SECOND_NS: u64 = 1_000_000_000;
+    /// The length of a shard's interval.
+    pub const SECOND: Nanos = Nanos::from_secs(1);
 
     /// Converts the merged shards of one second.
     pub fn of(shard: &Shard, phase: Phase, sample: Sample, layout: &Layout) -> Self {
-        let from_ns = shard.interval * Self::SECOND_NS;
+        let from = Timestamp::ORIGIN + shard.interval * Self::SECOND;
         let names = layout.cohorts.iter().map(|(_, messages)| messages);
         let mut loop_lag = shard.early_lag.clone();
         loop_lag.merge(&shard.loop_lag);
         let own = Own {
-            cpu_ns: sample
+            cpu: sample
                 .cpu
-                .map(|percent| (percent / 100.0 * Self::SECOND_NS as f64) as u64),
+                .map(|percent| Self::SECOND.mul_f64(percent / 100.0)),
             rss: sample.rss.map(|bytes| bytes as u64),
             loop_lag: if_any(&shard.loop_lag),
             look_ups: if_any(&shard.look_ups),
         };
         Self {
             index: shard.interval,
-            from_ns,
-            to_ns: from_ns + Self::SECOND_NS,
+            from,
+            to: from + Self::SECOND,
             phase,
             cohorts: (shard.cohorts.iter().zip(names))
                 .map(|(cohort, messages)| Part::of(cohort, messages))
@@ -99,7 +100,7 @@ impl Interval {
 
     /// Adds another span of the same run. Exact; the states and the phase are those of the later span.
     pub fn merge(&mut self, other: &Self) {
-        let is_later = other.to_ns > self.to_ns;
+        let is_later = other.to > self.to;
         for (mine, theirs) in self.cohorts.iter_mut().zip(&other.cohorts) {
             mine.merge(theirs, is_later);
         }
@@ -111,13 +112,13 @@ impl Interval {
             self.phase = other.phase;
         }
         self.index = self.index.min(other.index);
-        self.from_ns = self.from_ns.min(other.from_ns);
-        self.to_ns = self.to_ns.max(other.to_ns);
+        self.from = self.from.min(other.from);
+        self.to = self.to.max(other.to);
     }
 
     /// Its length in seconds.
     pub fn seconds(&self) -> f64 {
-        (self.to_ns - self.from_ns) as f64 / 1e9
+        self.to.saturating_since(self.from).as_secs_f64()
     }
 
     /// A counter, added up over all cohorts.
@@ -192,7 +193,7 @@ fn add(all: &mut BTreeMap<Name, Histogram>, name: &Name, times: &Histogram) {
 
 impl Own {
     fn merge(&mut self, other: &Self, is_later: bool) {
-        self.cpu_ns = match (self.cpu_ns, other.cpu_ns) {
+        self.cpu = match (self.cpu, other.cpu) {
             (Some(mine), Some(theirs)) => Some(mine + theirs),
             (mine, theirs) => mine.or(theirs),
         };
@@ -293,7 +294,7 @@ pub(super) mod tests {
             let last = intervals.last().expect("there is one");
             together.cohorts[0].open = last.cohorts[0].gauges;
             let mut whole = interval(&together);
-            (whole.phase, whole.to_ns) = (last.phase, last.to_ns);
+            (whole.phase, whole.to) = (last.phase, last.to);
             whole.sources.clone_from(&forwards.sources);
             prop_assert_eq!(forwards, whole);
         }
@@ -304,7 +305,10 @@ pub(super) mod tests {
         let nothing = interval(&Shard::new(&layout()));
         let is_empty = |part: &Part| part.counts.is_empty() && part.times.is_empty();
         assert!(nothing.cohorts.iter().all(is_empty));
-        assert_eq!((nothing.from_ns, nothing.to_ns), (0, 1_000_000_000));
+        assert_eq!(
+            (nothing.from, nothing.to),
+            (Timestamp::ORIGIN, Timestamp::ORIGIN + Interval::SECOND)
+        );
     }
 
     #[test]
@@ -314,7 +318,7 @@ pub(super) mod tests {
         assert_eq!(all.phase, Phase::Drain);
         assert_eq!(all.open().open, 12);
         let own = &all.sources[Interval::GENERATOR];
-        assert_eq!(own.cpu_ns, Some(1_500_000_000));
+        assert_eq!(own.cpu, Some(Nanos::from_millis(1_500)));
         assert_eq!(own.loop_lag.as_ref().map(Histogram::count), Some(3));
     }
 }

@@ -8,7 +8,7 @@ use super::echo::Echoes;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use crate::metric::{Cause, Side};
-use crate::units::one_line;
+use crate::units::{Timestamp, one_line};
 
 /// The names behind the indices that a shard uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,9 +123,9 @@ pub struct Ending {
     /// The index of its cohort.
     pub cohort: usize,
     /// When its handshake was complete.
-    pub opened_ns: Option<u64>,
+    pub opened_ns: Option<Timestamp>,
     /// When it ended; `None` for a connection declared dead that was kept open.
-    pub ended_ns: Option<u64>,
+    pub ended_ns: Option<Timestamp>,
     /// The state in which it ended.
     pub state: State,
     /// The code of the Close frame that was received.
@@ -139,11 +139,11 @@ pub struct Ending {
     /// Details: a status line, the wrong header, the system's error.
     pub detail: String,
     /// When the last bytes were received.
-    pub last_received_ns: Option<u64>,
+    pub last_received_ns: Option<Timestamp>,
     /// When the last ping was sent.
-    pub last_ping_ns: Option<u64>,
+    pub last_ping_ns: Option<Timestamp>,
     /// When the last pong was received.
-    pub last_pong_ns: Option<u64>,
+    pub last_pong_ns: Option<Timestamp>,
     /// Pings missed in a row.
     pub pings_missed: u32,
     /// The kernel's view when it ended.

@@ -1,6 +1,8 @@
 //! What happened around the connections: faults of the target and the path, the server's own sockets, its resources.
 //! Times are nanoseconds since the first dial.
 
+use crate::units::{Nanos, Timestamp};
+
 /// A fault of the target or of the path that was carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incident {
@@ -9,9 +11,9 @@ pub struct Incident {
     /// The names of the cohorts that it affected. Empty: all cohorts.
     pub cohorts: Vec<String>,
     /// When it began.
-    pub began_ns: u64,
+    pub began_ns: Timestamp,
     /// When it ended; `None`: it lasted to the end of the run.
-    pub ended_ns: Option<u64>,
+    pub ended_ns: Option<Timestamp>,
 }
 
 impl Incident {
@@ -29,11 +31,11 @@ pub struct SocketEnd {
     /// The index of the cohort, if the client came over the relay of the path; `None`: it connected directly.
     pub relayed: Option<usize>,
     /// When it was first seen.
-    pub seen_ns: u64,
+    pub seen_ns: Timestamp,
     /// When it left `ESTABLISHED` (or `CLOSE_WAIT`) by the server's decision.
-    pub left_ns: Option<u64>,
+    pub left_ns: Option<Timestamp>,
     /// When it was gone, or in `TIME_WAIT`, which holds no memory of the server.
-    pub gone_ns: Option<u64>,
+    pub gone_ns: Option<Timestamp>,
     /// Bytes in its send queue when it was last seen.
     pub send_queue: u64,
 }
@@ -43,8 +45,8 @@ pub struct SocketEnd {
 pub struct Sockets {
     /// In the order in which they were first seen. A port may occur more than once.
     pub ends: Vec<SocketEnd>,
-    /// The longest time between two reads of the table, in nanoseconds: the precision of the times.
-    pub resolution_ns: u64,
+    /// The longest time between two reads of the table: the precision of the times.
+    pub resolution_ns: Nanos,
     /// The number of sockets that were not kept, because there was no room.
     pub more: u64,
 }
@@ -71,8 +73,8 @@ pub struct Relayed {
     pub accepts_failed: u64,
     /// Connections for which it held as much as it may, and made a sender wait.
     pub backed_up: u64,
-    /// Its processor time in nanoseconds; `None` where the system does not say.
-    pub cpu_ns: Option<u64>,
+    /// Its processor time; `None` where the system does not say.
+    pub cpu_ns: Option<Nanos>,
 }
 
 /// Everything that happened around the connections of a run. Empty if nothing was observed.

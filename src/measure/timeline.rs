@@ -9,6 +9,7 @@ use super::histogram::Histogram;
 use super::interval::{Interval, Part};
 use super::shard::Open;
 use crate::metric::{Counter, Timer};
+use crate::units::{Nanos, Timestamp};
 
 /// The phase of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -80,8 +81,8 @@ impl Row {
         let latency = merged(part.latencies());
         let p99 = |timer| part.timer(timer).and_then(|times| times.percentile(99.0));
         Self {
-            second: interval.from_ns / Interval::SECOND_NS,
-            seconds: (interval.to_ns - interval.from_ns) / Interval::SECOND_NS,
+            second: interval.from.as_nanos() / Interval::SECOND.0,
+            seconds: interval.to.saturating_since(interval.from) / Interval::SECOND,
             phase: interval.phase,
             cohort: index,
             open: part.gauges,
@@ -115,7 +116,7 @@ pub struct Timeline {
 /// The run in steps of one width.
 #[derive(Debug, Clone)]
 struct Steps {
-    width_ns: u64,
+    width: Nanos,
     rows: Vec<Row>,
     /// The step that is not full yet.
     running: Option<Interval>,
@@ -131,9 +132,7 @@ impl Timeline {
     /// Creates the timeline of a run with this planned length.
     pub fn new(planned: Duration) -> Self {
         Self {
-            steps: vec![Steps::new(
-                Self::width(planned).as_secs() * Interval::SECOND_NS,
-            )],
+            steps: vec![Steps::new(Self::width(planned).into())],
         }
     }
 
@@ -158,7 +157,7 @@ impl Timeline {
             next = next.and_then(|interval| steps.add(interval));
         }
         if let (Some(full), Some(widest)) = (next, self.steps.last()) {
-            let mut wider = Steps::new(widest.width_ns * 2);
+            let mut wider = Steps::new(widest.width * 2);
             wider.running = Some(full);
             self.steps.push(wider);
         }
@@ -182,9 +181,9 @@ impl Timeline {
 }
 
 impl Steps {
-    fn new(width_ns: u64) -> Self {
+    fn new(width: Nanos) -> Self {
         Self {
-            width_ns,
+            width,
             rows: Vec::new(),
             running: None,
         }
@@ -199,8 +198,8 @@ impl Steps {
             }
             none => none.insert(interval),
         };
-        let end = (running.from_ns / self.width_ns + 1) * self.width_ns;
-        if running.to_ns < end {
+        let step = running.from.as_nanos() / self.width.0;
+        if running.to < Timestamp::ORIGIN + (step + 1) * self.width {
             return None;
         }
         let full = self.running.take()?;
@@ -304,7 +303,7 @@ impl Progress {
             |of: &Option<Cow<'_, Histogram>>, p| of.as_ref().and_then(|h| h.percentile(p));
         Self {
             phase: second.phase,
-            elapsed: Duration::from_nanos(second.to_ns),
+            elapsed: Duration::from_nanos(second.to.as_nanos()),
             left: None,
             planned: None,
             open: second.open(),

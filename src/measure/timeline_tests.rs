@@ -5,6 +5,8 @@ use super::super::shard::{Layout, Shard, Window};
 use super::*;
 use proptest::prelude::*;
 
+use crate::units::Nanos;
+
 fn layout() -> Layout {
     let cohort = |name: &str| (name.to_owned(), vec!["echo".to_owned()]);
     Layout {
@@ -22,10 +24,10 @@ fn second(number: u64) -> Interval {
         let cells = cohort.window(Window::measured(0));
         for message in 0..number % 7 {
             cells.count(Counter::MessagesSent);
-            cells.answer(0, number * 1_000 + message, 500);
+            cells.answer(0, Nanos(number * 1_000 + message), Nanos(500));
         }
-        cells.time(Timer::HeartbeatRtt, number * 100);
-        cells.time(Timer::CloseDuration, 1);
+        cells.time(Timer::HeartbeatRtt, Nanos(number * 100));
+        cells.time(Timer::CloseDuration, Nanos(1));
     }
     Interval::of(&shard, Phase::Measure, Sample::default(), &layout())
 }
@@ -92,7 +94,7 @@ fn what_is_not_shown_takes_no_memory() {
 fn a_worker_that_covered_two_seconds_makes_one_step_of_both() {
     let mut timeline = Timeline::new(Duration::ZERO);
     let mut two = second(1);
-    two.from_ns = 0;
+    two.from = Timestamp::ORIGIN;
     timeline.push(&two);
     timeline.push(&second(2));
     let rows = timeline.rows();

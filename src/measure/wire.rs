@@ -206,13 +206,14 @@ mod tests {
     use super::super::timeline::Phase;
     use super::*;
     use crate::metric::{Cause, Counter, Side};
+    use crate::units::{Nanos, Timestamp};
     use proptest::prelude::*;
 
     fn ending(connection: u32) -> Ending {
         Ending {
             connection,
             cohort: 1,
-            opened_ns: Some(5),
+            opened_ns: Some(Timestamp::from_nanos(5)),
             ended_ns: None,
             state: State::Dead,
             close_code: Some(1011),
@@ -221,7 +222,7 @@ mod tests {
             cause: Cause::PeerFrozen,
             detail: String::new(),
             last_received_ns: None,
-            last_ping_ns: Some(u64::MAX),
+            last_ping_ns: Some(Timestamp::from_nanos(u64::MAX)),
             last_pong_ns: None,
             pings_missed: 2,
             tcp: Some(TcpView {
@@ -296,7 +297,9 @@ mod tests {
     #[test]
     fn what_is_of_another_plan_is_refused() {
         let mut shard = Shard::new(&layout());
-        shard.cohorts[0].window(Window::measured(1)).answer(1, 2, 3);
+        shard.cohorts[0]
+            .window(Window::measured(1))
+            .answer(1, Nanos(2), Nanos(3));
         shard.cohorts[0].whole.add(Counter::BytesSent, 4);
         let bytes = shard.encode(&layout());
         let refused = |layout: &Layout| match Shard::decode(&bytes, layout) {

@@ -17,7 +17,8 @@ use super::way::{Dial, NotOpened, Opened, Progress, Way};
 use crate::measure::TcpEnding;
 use crate::metric::{Cause, Timer};
 use crate::scenario::{Target, WsUrl};
-use crate::time::{Monotonic, nanos};
+use crate::time::Monotonic;
+use crate::units::Nanos;
 
 /// Everything that dials need; made once.
 pub(crate) struct RawDialer {
@@ -93,7 +94,7 @@ impl RawDialer {
             Err(_) => return Err(NotOpened::from(progress.timed_out()).into()),
         };
         if let Some(took) = self.looked_up {
-            steps.add(Timer::HandshakeDns, nanos(took));
+            steps.add(Timer::HandshakeDns, Nanos::from(took));
         }
         Ok(RawConnection {
             link,

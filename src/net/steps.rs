@@ -1,9 +1,9 @@
 //! How long each step of a handshake took.
 
 use crate::metric::Timer;
-use crate::time::Nanos;
+use crate::units::Nanos;
 
-/// The steps that were taken, in order, each with its time in nanoseconds.
+/// The steps that were taken, in order, each with its time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Steps(Vec<(Timer, Nanos)>);
 

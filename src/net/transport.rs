@@ -7,7 +7,7 @@ use crate::frame::{Frame, Room};
 use crate::measure::TcpView;
 use crate::metric::Cause;
 use crate::time::Clock;
-use crate::time::Nanos;
+use crate::units::Timestamp;
 
 /// The actions of a bad client below the frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(crate) trait Transport {
 
     /// Returns when the last received data, or the end of TCP, reached this machine; `None` unless the transport
     /// records that.
-    fn received_at(&self, clock: &dyn Clock) -> Option<Nanos>;
+    fn received_at(&self, clock: &dyn Clock) -> Option<Timestamp>;
 
     /// The number of frames that came after a Close frame. Unless arrival times are recorded, the first such frame ends
     /// the connection.

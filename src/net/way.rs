@@ -137,7 +137,7 @@ impl Way {
         let mut steps = Steps::default();
         let mut done = |step: Timer| {
             let now = clock.now();
-            steps.add(step, now - last);
+            steps.add(step, now.saturating_since(last));
             last = now;
         };
         done(Timer::HandshakeTcp);
@@ -150,7 +150,7 @@ impl Way {
         progress.reached = UPGRADE;
         let (mut head, checked) = request.ask(&mut link, |link| link.wire().end()).await;
         done(Timer::HandshakeUpgrade);
-        steps.add(Timer::HandshakeTotal, last - start);
+        steps.add(Timer::HandshakeTotal, last.saturating_since(start));
         match checked {
             Ok(length) => Ok(Opened {
                 early: head.split_off(length),

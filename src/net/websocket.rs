@@ -16,7 +16,7 @@ use crate::frame::{Broken, Frame, Reader, Room, Writer};
 use crate::measure::TcpView;
 use crate::metric::Cause;
 use crate::time::Clock;
-use crate::time::Nanos;
+use crate::units::Timestamp;
 
 /// A WebSocket connection after its handshake.
 #[derive(Debug)]
@@ -159,7 +159,7 @@ impl Transport for WebSocket {
         done.map_err(|error| Lost::Failed(Cause::Io, error.to_string()))
     }
 
-    fn received_at(&self, clock: &dyn Clock) -> Option<Nanos> {
+    fn received_at(&self, clock: &dyn Clock) -> Option<Timestamp> {
         let arrived = self.link.wire().arrived()?;
         Some(clock.at(arrived))
     }

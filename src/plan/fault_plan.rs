@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Nanos, Plan, fraction, nanos};
+use super::{Plan, fraction};
 use crate::scenario::{Cohort, Contract, Fault, FaultKind, PromiseKind, Scenario};
+use crate::units::Nanos;
 
 /// How much longer to wait for a server that ends TCP at the last moment.
 const GRACE: Duration = Duration::from_secs(1);
@@ -20,10 +21,10 @@ pub struct FaultPlan {
     pub watched: bool,
     /// Its own value of a delay, if its cohort sweeps over one.
     pub level: Option<Nanos>,
-    /// The least time to wait for the end of TCP after the server's Close frame, in nanoseconds.
+    /// The least time to wait for the end of TCP after the server's Close frame.
     pub close_wait: Nanos,
-    /// The time from its fault to the probe, in nanoseconds. A probe is one pong. It is sent if the client does not
-    /// read and only the answer of the server's system can tell whether the server has ended the connection.
+    /// The time from its fault to the probe. A probe is one pong. It is sent if the client does not read and only
+    /// the answer of the server's system can tell whether the server has ended the connection.
     pub probe: Option<Nanos>,
 }
 
@@ -49,15 +50,15 @@ impl Plan {
             .map(|fault| fault.of(place))
             .collect();
         let probe = probed_within(&self.scenario, cohort)
-            .map(|within| (nanos(within) as f64 * fraction(place)) as Nanos);
+            .map(|within| Nanos::from(within).mul_f64(fraction(place)));
         FaultPlan {
             mute: is_mute(cohort),
             watched: cohort.contract.is_some(),
             level: faults
                 .iter()
                 .find_map(|fault| fault.kind.level())
-                .map(nanos),
-            close_wait: cohort.contract.as_ref().map_or(0, close_wait),
+                .map(Nanos::from),
+            close_wait: cohort.contract.as_ref().map_or(Nanos::ZERO, close_wait),
             probe,
             faults,
         }
@@ -87,7 +88,7 @@ pub fn probed_within(scenario: &Scenario, cohort: &Cohort) -> Option<Duration> {
 
 fn close_wait(contract: &Contract) -> Nanos {
     let latest = contract.latest(PromiseKind::TcpEndBetween);
-    latest.map_or(0, |hi| nanos(hi + GRACE))
+    latest.map_or(Nanos::ZERO, |hi| Nanos::from(hi + GRACE))
 }
 
 #[cfg(test)]
@@ -150,9 +151,9 @@ mod tests {
             (fault_plan.level, fault_plan.faults[1].kind.clone())
         };
         let close = |code| FaultKind::Close { codes: vec![code] };
-        assert_eq!(of(0), (Some(1_000_000_000), close(Some(1000))));
-        assert_eq!(of(4), (Some(2_000_000_000), close(Some(1000))));
-        assert_eq!(of(5), (Some(3_000_000_000), close(None)));
+        assert_eq!(of(0), (Some(Nanos(1_000_000_000)), close(Some(1000))));
+        assert_eq!(of(4), (Some(Nanos(2_000_000_000)), close(Some(1000))));
+        assert_eq!(of(5), (Some(Nanos(3_000_000_000)), close(None)));
         assert_eq!(
             plan.fault_plan(0, 0).faults[0].after,
             Duration::from_secs(3)
@@ -171,8 +172,8 @@ mod tests {
             .map(|connection| reads_not.fault_plan(0, connection).probe.unwrap())
             .collect();
         probes.sort_unstable();
-        assert!(probes[0] < 500_000_000 && probes[39] < 10_000_000_000);
-        assert!(probes[39] > 9_500_000_000, "{probes:?}");
+        assert!(probes[0] < Nanos(500_000_000) && probes[39] < Nanos(10_000_000_000));
+        assert!(probes[39] > Nanos(9_500_000_000), "{probes:?}");
         let reads = plan(vec![FaultKind::NoPong], promises);
         assert_eq!(reads.fault_plan(0, 0).probe, None);
     }
@@ -214,7 +215,7 @@ mod tests {
             vec![FaultKind::NoPong],
             vec![PromiseKind::TcpEndBetween.of(between)],
         );
-        assert_eq!(plan.fault_plan(0, 0).close_wait, 32_000_000_000);
+        assert_eq!(plan.fault_plan(0, 0).close_wait, Nanos(32_000_000_000));
         assert!(plan.fault_plan(0, 0).watched);
     }
 }

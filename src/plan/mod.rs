@@ -1,5 +1,5 @@
 //! Computes from a scenario and a seed what shall happen and when: pure functions of an index. Reads no clock; all
-//! times are nanoseconds since the first dial.
+//! times count from the first dial.
 
 mod budget;
 mod fault_plan;
@@ -20,12 +20,12 @@ pub use template::{Slice, Template};
 pub use windows::Windows;
 
 pub use crate::scenario::fraction;
-pub use crate::time::{Nanos, nanos};
 
 use std::time::Duration;
 
 use crate::measure::Layout;
 use crate::scenario::{Cohort, Message, Pacing, Scenario, Shape};
+use crate::units::{Nanos, Timestamp};
 
 /// The plan of one run.
 #[derive(Debug)]
@@ -84,10 +84,10 @@ impl Plan {
         connection - self.firsts[cohort]
     }
 
-    /// Returns a connection's turn in `ramp_down`, in nanoseconds after the end of the load.
+    /// Returns a connection's turn in `ramp_down`: how long after the end of the load.
     pub fn ramp_down(&self, cohort: usize, connection: u32) -> Nanos {
-        let whole = nanos(self.scenario.load.ramp_down) as f64;
-        (whole * fraction(self.place(cohort, connection))) as Nanos
+        let whole = Nanos::from(self.scenario.load.ramp_down);
+        whole.mul_f64(fraction(self.place(cohort, connection)))
     }
 
     /// Returns the templates of the messages of a cohort.
@@ -112,7 +112,7 @@ impl Plan {
         cohort: usize,
         message: usize,
         connection: u32,
-        opening: Nanos,
+        opening: Timestamp,
     ) -> Option<Pacer> {
         let place = self.place(cohort, connection);
         match self.cohort(cohort).messages[message].pacing {
@@ -131,9 +131,16 @@ impl Plan {
     pub fn pings(&self, cohort: usize, connection: u32) -> Option<Pacer> {
         let heartbeat = self.cohort(cohort).heartbeat.as_ref()?;
         let place = self.place(cohort, connection);
-        let gap = nanos(heartbeat.interval) as f64;
+        let gap = Nanos::from(heartbeat.interval).0 as f64;
         let gaps = crate::scenario::Gaps::Constant;
-        Some(Pacer::new(gap, gaps, heartbeat.phase, place, 0, 0))
+        Some(Pacer::new(
+            gap,
+            gaps,
+            heartbeat.phase,
+            place,
+            0,
+            Timestamp::ORIGIN,
+        ))
     }
 
     /// Returns the windows that are measured.
@@ -141,7 +148,7 @@ impl Plan {
         Windows::new(&self.scenario.load.shape)
     }
 
-    /// Returns how long the load lasts without delays: ramp-up, warm-up and the measured time, in nanoseconds.
+    /// Returns how long the load lasts without delays: ramp-up, warm-up and the measured time.
     pub fn length(&self) -> Nanos {
         let before = match &self.scenario.load.shape {
             Shape::Steady {
@@ -150,7 +157,7 @@ impl Plan {
             Shape::Arrivals { warm_up, .. } => *warm_up,
             Shape::Stages(_) => Duration::ZERO,
         };
-        nanos(before).saturating_add(self.windows().length())
+        Nanos::from(before).saturating_add(self.windows().length())
     }
 
     /// Returns the names for the indices that measurements use.

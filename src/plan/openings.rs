@@ -1,13 +1,16 @@
 //! When each connection opens, and when it is closed.
 
-use super::{Nanos, Plan, nanos};
+use std::time::Duration;
+
+use super::Plan;
 use crate::scenario::{Shape, Stage};
+use crate::units::{Nanos, Timestamp};
 
 /// A connection that is to be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opening {
     /// When it is dialled.
-    pub at: Nanos,
+    pub at: Timestamp,
     /// Its number, from 0.
     pub connection: u32,
     /// The index of its cohort.
@@ -22,8 +25,8 @@ pub enum Until {
     /// At the end of the load.
     End,
     /// At this time.
-    At(Nanos),
-    /// This long after its 101, in nanoseconds.
+    At(Timestamp),
+    /// This long after its 101.
     After(Nanos),
 }
 
@@ -72,7 +75,7 @@ impl Openings {
                         }
                     })
                     .collect();
-                let ramp_up = nanos(*ramp_up) as f64;
+                let ramp_up = Nanos::from(*ramp_up).0 as f64;
                 Self(Source::Ramps { ramp_up, ramps })
             }
             Shape::Stages(stages) => {
@@ -88,7 +91,7 @@ impl Openings {
                 next: worker,
                 step: workers,
                 count: plan.cohort(0).connections,
-                lifetime: nanos(*lifetime),
+                lifetime: Nanos::from(*lifetime),
             }),
         }
     }
@@ -101,9 +104,8 @@ impl Iterator for Openings {
         match &mut self.0 {
             Source::List(list) => list.next(),
             Source::Ramps { ramp_up, ramps } => {
-                let at = |ramp: &Ramp| {
-                    (*ramp_up * f64::from(ramp.next) / f64::from(ramp.count)) as Nanos
-                };
+                let at =
+                    |ramp: &Ramp| at_ns(*ramp_up * f64::from(ramp.next) / f64::from(ramp.count));
                 let ramp = (ramps.iter_mut().filter(|ramp| ramp.next < ramp.count))
                     .min_by_key(|ramp| at(ramp))?;
                 let opening = Opening {
@@ -125,7 +127,7 @@ impl Iterator for Openings {
                 let connection = (*next < *count).then_some(*next)?;
                 *next = next.saturating_add(*step);
                 Some(Opening {
-                    at: (f64::from(connection) * *gap) as Nanos,
+                    at: at_ns(f64::from(connection) * *gap),
                     connection,
                     cohort: 0,
                     until: Until::After(*lifetime),
@@ -135,20 +137,27 @@ impl Iterator for Openings {
     }
 }
 
+/// The whole nanosecond of a time after the origin.
+fn at_ns(ns: f64) -> Timestamp {
+    Timestamp::from_nanos(ns as u64)
+}
+
 /// Returns the openings of a connection of stages, one for each time that it is open.
 fn openings(stages: &[Stage], connection: u32) -> impl Iterator<Item = Opening> {
+    let at = |time: Duration| Timestamp::ORIGIN + time.into();
     let lives = Stage::lives(stages, connection).into_iter();
     lives.map(move |life| Opening {
-        at: nanos(life.from),
+        at: at(life.from),
         connection,
         cohort: 0,
-        until: life.to.map_or(Until::End, |to| Until::At(nanos(to))),
+        until: life.to.map_or(Until::End, |to| Until::At(at(to))),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::after;
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -159,18 +168,21 @@ mod tests {
         }
     }
 
-    const SECOND: Nanos = 1_000_000_000;
+    const SECOND: Nanos = Nanos::from_secs(1);
 
     #[test]
     fn a_ramp_up_and_down_opens_and_closes_in_order() {
         let stages = [stage(10, 10), stage(5, 10), stage(10, 0)];
         let first: Vec<Opening> = openings(&stages, 0).collect();
         assert_eq!(first.len(), 1);
-        assert_eq!((first[0].at, first[0].until), (0, Until::At(25 * SECOND)));
+        assert_eq!(
+            (first[0].at, first[0].until),
+            (Timestamp::ORIGIN, Until::At(after(25 * SECOND)))
+        );
         let fifth: Vec<Opening> = openings(&stages, 5).collect();
         assert_eq!(
             (fifth[0].at, fifth[0].until),
-            (5 * SECOND, Until::At(20 * SECOND))
+            (after(5 * SECOND), Until::At(after(20 * SECOND)))
         );
     }
 
@@ -190,7 +202,7 @@ mod tests {
         ) {
             let stages: Vec<Stage> = legs.iter().map(|(s, c)| stage(*s, *c)).collect();
             let total: u64 = legs.iter().map(|leg| leg.0).sum();
-            let when = (at * total as f64 * 1e9) as Nanos;
+            let when = at_ns(at * total as f64 * 1e9);
             let open = (0..60).flat_map(|connection| openings(&stages, connection))
                 .filter(|life| life.at <= when && match life.until {
                     Until::At(end) => when < end,
@@ -200,8 +212,9 @@ mod tests {
             let (mut time, mut from, mut line) = (0.0, 0.0, 0.0);
             for stage in &stages {
                 let (length, to) = (stage.duration.as_secs_f64() * 1e9, f64::from(stage.connections));
-                if (when as f64) < time + length {
-                    line = from + (to - from) * (when as f64 - time) / length;
+                let at = when.as_nanos() as f64;
+                if at < time + length {
+                    line = from + (to - from) * (at - time) / length;
                     break;
                 }
                 time += length;

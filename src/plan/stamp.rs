@@ -3,6 +3,7 @@
 use memchr::memmem;
 
 pub use crate::scenario::STAMP_LEN;
+use crate::units::Timestamp;
 
 /// Version 1: `w1`, then in hexadecimal run (8 digits), cohort (2), connection (8), message (2), sequence (10) and
 /// intended time in nanoseconds (16).
@@ -21,8 +22,8 @@ pub struct Stamp {
     pub message: u8,
     /// The sequence number, from 0 for each connection and message; below 2^40.
     pub sequence: u64,
-    /// When it was due, in nanoseconds since the first dial.
-    pub intended: u64,
+    /// When it was due.
+    pub intended: Timestamp,
 }
 
 impl Stamp {
@@ -98,7 +99,8 @@ impl Series {
     }
 
     /// Writes the 48 bytes of one stamp.
-    pub fn stamp(&self, sequence: u64, intended: u64) -> [u8; STAMP_LEN] {
+    pub fn stamp(&self, sequence: u64, intended: Timestamp) -> [u8; STAMP_LEN] {
+        let intended = intended.as_nanos();
         let mut out = [0; STAMP_LEN];
         out[..SERIES_LEN].copy_from_slice(&self.0);
         out[22..24].copy_from_slice(&hex((sequence >> 32) as u32)[6..]);
@@ -111,7 +113,7 @@ impl Series {
     /// Reads the sequence number and the intended time of a stamp at the start of a payload; `None` if there is no
     /// stamp of this series.
     #[inline(always)]
-    pub fn read(&self, bytes: &[u8]) -> Option<(u64, u64)> {
+    pub fn read(&self, bytes: &[u8]) -> Option<(u64, Timestamp)> {
         let bytes: &[u8; STAMP_LEN] = bytes.first_chunk()?;
         if bytes[..SERIES_LEN] != self.0 {
             return None;
@@ -120,7 +122,7 @@ impl Series {
         let wide = |at: usize| unhex(*bytes[at..].first_chunk()?);
         let sequence = u64::from(high) << 32 | u64::from(wide(24)?);
         let intended = u64::from(wide(32)?) << 32 | u64::from(wide(40)?);
-        Some((sequence, intended))
+        Some((sequence, Timestamp::from_nanos(intended)))
     }
 }
 
@@ -202,7 +204,7 @@ mod tests {
             connection: names.2,
             message: names.3,
             sequence,
-            intended,
+            intended: Timestamp::from_nanos(intended),
         })
     }
 

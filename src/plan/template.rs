@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::plan::{Series, StampFinder};
     use crate::scenario::{Expect, FrameKind, Pacing};
-    use crate::units::ByteSize;
+    use crate::units::{ByteSize, Timestamp};
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -210,9 +210,9 @@ mod tests {
             let series = Series::new(run, 1, 2, 3);
             let template = template(Payload::Stamped(segments.into()));
             let mut bytes = Vec::new();
-            template.write(|| series.stamp(sequence, intended), &mut bytes);
+            template.write(|| series.stamp(sequence, Timestamp::from_nanos(intended)), &mut bytes);
             let at = template.stamp_at().unwrap() as usize;
-            prop_assert_eq!(series.read(&bytes[at..]), Some((sequence, intended)));
+            prop_assert_eq!(series.read(&bytes[at..]), Some((sequence, Timestamp::from_nanos(intended))));
             prop_assert!(template.is_echo(at, &bytes));
             prop_assert_eq!(template.fixed(), None);
 
@@ -220,7 +220,7 @@ mod tests {
             let finder = StampFinder::new(run);
             let wrapped = [&more[..], &bytes, &more].concat();
             let found = (finder.find(&wrapped)).find_map(|at| series.read(&wrapped[at..]));
-            prop_assert_eq!(found, Some((sequence, intended)));
+            prop_assert_eq!(found, Some((sequence, Timestamp::from_nanos(intended))));
             prop_assert_eq!(template.is_echo(at + more.len(), &wrapped), more.is_empty());
 
             let changed = changed.index(bytes.len());

@@ -1,8 +1,8 @@
 //! Which times are measured, and in which window.
 
-use super::{Nanos, nanos};
 use crate::measure::Window;
 use crate::scenario::Shape;
+use crate::units::{Nanos, Timestamp};
 
 /// The measured windows of a run, relative to the start of measuring.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,12 +15,12 @@ impl Windows {
     pub(super) fn new(shape: &Shape) -> Self {
         let ends = match shape {
             Shape::Steady { duration, .. } | Shape::Arrivals { duration, .. } => {
-                vec![nanos(*duration)]
+                vec![Nanos::from(*duration)]
             }
             Shape::Stages(stages) => stages
                 .iter()
-                .scan(0, |end, stage| {
-                    *end += nanos(stage.duration);
+                .scan(Nanos::ZERO, |end, stage| {
+                    *end += Nanos::from(stage.duration);
                     Some(*end)
                 })
                 .collect(),
@@ -29,8 +29,8 @@ impl Windows {
     }
 
     /// Returns the window that contains a time, if measuring began at `start` (`None`: not yet).
-    pub fn at(&self, time: Nanos, start: Option<Nanos>) -> Window {
-        let Some(since) = start.and_then(|start| time.checked_sub(start)) else {
+    pub fn at(&self, time: Timestamp, start: Option<Timestamp>) -> Window {
+        let Some(since) = start.and_then(|start| time.checked_since(start)) else {
             return Window::OUTSIDE;
         };
         let passed = self.ends.partition_point(|end| *end <= since);
@@ -43,17 +43,17 @@ impl Windows {
 
     /// Returns the length of all windows together.
     pub fn length(&self) -> Nanos {
-        self.ends.last().copied().unwrap_or(0)
+        self.ends.last().copied().unwrap_or(Nanos::ZERO)
     }
 
     /// Returns the length of each window in seconds, if measuring began at `start` and the load ended at `end`.
-    pub fn seconds(&self, start: Option<Nanos>, end: Nanos) -> Vec<f64> {
-        let lasted = start.map_or(0, |start| end.saturating_sub(start));
-        let mut from = 0;
+    pub fn seconds(&self, start: Option<Timestamp>, end: Timestamp) -> Vec<f64> {
+        let lasted = start.map_or(Nanos::ZERO, |start| end.saturating_since(start));
+        let mut from = Nanos::ZERO;
         self.ends
             .iter()
             .map(|to| {
-                let seconds = (*to).min(lasted).saturating_sub(from) as f64 / 1e9;
+                let seconds = (*to).min(lasted).saturating_sub(from).as_secs_f64();
                 from = *to;
                 seconds
             })
@@ -84,19 +84,46 @@ mod tests {
     fn a_time_belongs_to_one_window() {
         let second = 1_000_000_000;
         let windows = stages();
-        assert_eq!(windows.at(5, None), Window::OUTSIDE);
-        assert_eq!(windows.at(5, Some(10)), Window::OUTSIDE);
-        assert_eq!(windows.at(10, Some(10)), Window::measured(0));
-        assert_eq!(windows.at(second, Some(0)), Window::measured(1));
-        assert_eq!(windows.at(3 * second - 1, Some(0)), Window::measured(1));
-        assert_eq!(windows.at(3 * second, Some(0)), Window::OUTSIDE);
+        assert_eq!(windows.at(Timestamp::from_nanos(5), None), Window::OUTSIDE);
+        assert_eq!(
+            windows.at(Timestamp::from_nanos(5), Some(Timestamp::from_nanos(10))),
+            Window::OUTSIDE
+        );
+        assert_eq!(
+            windows.at(Timestamp::from_nanos(10), Some(Timestamp::from_nanos(10))),
+            Window::measured(0)
+        );
+        assert_eq!(
+            windows.at(Timestamp::from_nanos(second), Some(Timestamp::ORIGIN)),
+            Window::measured(1)
+        );
+        assert_eq!(
+            windows.at(
+                Timestamp::from_nanos(3 * second - 1),
+                Some(Timestamp::ORIGIN)
+            ),
+            Window::measured(1)
+        );
+        assert_eq!(
+            windows.at(Timestamp::from_nanos(3 * second), Some(Timestamp::ORIGIN)),
+            Window::OUTSIDE
+        );
     }
 
     #[test]
     fn a_run_that_was_cut_short_measured_less() {
         let second = 1_000_000_000;
-        assert_eq!(stages().seconds(Some(0), 3 * second), [1.0, 2.0]);
-        assert_eq!(stages().seconds(Some(0), 2 * second), [1.0, 1.0]);
-        assert_eq!(stages().seconds(None, 2 * second), [0.0, 0.0]);
+        assert_eq!(
+            stages().seconds(Some(Timestamp::ORIGIN), Timestamp::from_nanos(3 * second)),
+            [1.0, 2.0]
+        );
+        assert_eq!(
+            stages().seconds(Some(Timestamp::ORIGIN), Timestamp::from_nanos(2 * second)),
+            [1.0, 1.0]
+        );
+        assert_eq!(
+            stages().seconds(None, Timestamp::from_nanos(2 * second)),
+            [0.0, 0.0]
+        );
     }
 }

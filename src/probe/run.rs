@@ -182,11 +182,11 @@ fn handshake(connection: &RawConnection) -> Handshake {
     };
     Handshake {
         address: connection.address.to_string(),
-        dns_ns: took(Timer::HandshakeDns),
-        tcp_ns: took(Timer::HandshakeTcp).unwrap_or(0),
-        tls_ns: took(Timer::HandshakeTls),
+        dns_ns: took(Timer::HandshakeDns).map(|took| took.0),
+        tcp_ns: took(Timer::HandshakeTcp).unwrap_or_default().0,
+        tls_ns: took(Timer::HandshakeTls).map(|took| took.0),
         tls: connection.tls_version(),
-        upgrade_ns: took(Timer::HandshakeUpgrade).unwrap_or(0),
+        upgrade_ns: took(Timer::HandshakeUpgrade).unwrap_or_default().0,
         status,
         headers: (headers.into_iter())
             .filter(|(name, _)| !of_handshake(name))

@@ -13,12 +13,13 @@ use super::middle::middle;
 use super::pipe::{End, Pipe};
 use super::schedule::{Conditions, Origins, Schedule, Strike, Struck};
 use crate::scenario::Direction;
+use crate::units::Timestamp;
 
 /// A client, the target, and the bytes on their way between them.
 #[derive(Debug)]
 pub(super) struct Connection {
-    /// When the client connected, in nanoseconds since the relay's start.
-    opened: u64,
+    /// When the client connected.
+    opened: Timestamp,
     client: Leg,
     server: Leg,
     to_server: Pipe,
@@ -33,8 +34,7 @@ pub(super) struct Connection {
 pub(super) struct Environment<'a> {
     pub(super) schedule: &'a Schedule,
     pub(super) origins: Origins,
-    /// Nanoseconds since the relay's start.
-    pub(super) now: u64,
+    pub(super) now: Timestamp,
     pub(super) tally: &'a Tally,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Tally {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
     /// The connection goes on: call again at this time, or when a socket is ready.
-    Wait(u64),
+    Wait(Timestamp),
     /// Both legs are to be closed in order.
     Ended,
     /// Both legs are to be reset.
@@ -81,8 +81,13 @@ struct Way<'a> {
 }
 
 impl Connection {
-    /// A connection with no bytes on their way yet. `opened` is in nanoseconds since the relay's start.
-    pub(super) fn new(client: TcpStream, server: TcpStream, opened: u64, seeds: [u64; 2]) -> Self {
+    /// A connection with no bytes on their way yet.
+    pub(super) fn new(
+        client: TcpStream,
+        server: TcpStream,
+        opened: Timestamp,
+        seeds: [u64; 2],
+    ) -> Self {
         Self {
             opened,
             client: Leg::new(client),
@@ -263,7 +268,7 @@ impl Way<'_> {
 
     /// Passes on the end of TCP when it is due, and returns it. Holds it back while this direction is dropped: TCP
     /// repeats a FIN until it arrives.
-    fn end(&mut self, conditions: &Conditions, now: u64) -> Option<End> {
+    fn end(&mut self, conditions: &Conditions, now: Timestamp) -> Option<End> {
         if self.from.is_gone && self.from.is_silent {
             self.pipe.take_end(End::Rst, conditions, now);
         }

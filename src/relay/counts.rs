@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::measure::{Incident, Relayed};
+use crate::units::{Nanos, Timestamp};
 
 /// What the relay did, known after its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl RelayLog {
             unreachable: self.unreachable,
             accepts_failed: self.accepts_failed,
             backed_up: self.backed_up,
-            cpu_ns: self.cpu.map(|cpu| cpu.as_nanos() as u64),
+            cpu_ns: self.cpu.map(Nanos::from),
         }
     }
 }
@@ -68,15 +69,10 @@ impl PathIncident {
         Incident {
             kind: self.kind,
             cohorts: self.cohorts.clone(),
-            began_ns: nanos(origin, self.began),
-            ended_ns: self.ended.map(|ended| nanos(origin, ended)),
+            began_ns: Timestamp::of(self.began, origin),
+            ended_ns: self.ended.map(|ended| Timestamp::of(ended, origin)),
         }
     }
-}
-
-/// Nanoseconds from `origin` to `at`; zero if `at` is earlier.
-pub(super) fn nanos(origin: Instant, at: Instant) -> u64 {
-    at.saturating_duration_since(origin).as_nanos() as u64
 }
 
 /// The two client ports of one connection: the target sees another port than the client's own.

@@ -13,6 +13,7 @@ use super::counts::{PathIncident, RelayLog};
 use super::schedule::{Origins, Schedule, incident};
 use super::service::{self, Finished, Orders, Setup};
 use crate::scenario::{Path, PathFault};
+use crate::units::Timestamp;
 
 /// The length of the accept queue: all clients of a cohort may connect at once.
 const BACKLOG: i32 = 4096;
@@ -118,14 +119,14 @@ impl Relay {
     /// # Errors
     /// The relay's thread had failed before.
     pub fn stop(mut self) -> Result<RelayLog, RelayError> {
-        let stopped = self.since_start(Instant::now());
+        let stopped = Timestamp::of(Instant::now(), self.origin);
         let Finished { origins, mut log } = self.join()?;
         log.incidents = self.incidents(origins, stopped);
         Ok(log)
     }
 
-    fn incidents(&self, origins: Origins, stopped: u64) -> Vec<PathIncident> {
-        let at = |ns| self.origin + Duration::from_nanos(ns);
+    fn incidents(&self, origins: Origins, stopped: Timestamp) -> Vec<PathIncident> {
+        let at = |time: Timestamp| self.origin + Duration::from_nanos(time.as_nanos());
         let befall = self.faults.iter().filter(|fault| !fault.is_lasting());
         let begun = befall.filter_map(|fault| {
             let (began, ended) = incident(fault, origins, stopped)?;
@@ -139,10 +140,6 @@ impl Relay {
         let mut begun: Vec<_> = begun.collect();
         begun.sort_by_key(|incident| incident.began);
         begun
-    }
-
-    fn since_start(&self, at: Instant) -> u64 {
-        at.saturating_duration_since(self.origin).as_nanos() as u64
     }
 
     /// Tells the thread to stop and waits for it.

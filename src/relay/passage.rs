@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::counts::{RelayLog, nanos};
+use super::counts::RelayLog;
 use crate::measure::Sockets;
+use crate::units::Timestamp;
 
 impl RelayLog {
     /// Sets the client's own port and the cohort in each of the target's sockets that belongs to a connection of the
@@ -16,7 +17,7 @@ impl RelayLog {
         }
         for passage in &self.passages {
             let of_port = by_port.get(&passage.target_port).into_iter().flatten();
-            let since = nanos(origin, passage.since);
+            let since = Timestamp::of(passage.since, origin);
             // Takes the socket first seen nearest to when the passage was made, as a port can be used again later.
             let nearest = of_port.min_by_key(|place| sockets.ends[**place].seen_ns.abs_diff(since));
             if let Some(place) = nearest {
@@ -34,8 +35,9 @@ mod tests {
     use super::super::counts::Passage;
     use super::*;
     use crate::measure::SocketEnd;
+    use crate::units::{Nanos, after};
 
-    const MS: u64 = 1_000_000;
+    const MS: Nanos = Nanos::from_millis(1);
 
     #[test]
     fn a_socket_is_that_of_the_client_behind_the_relay() {
@@ -59,9 +61,9 @@ mod tests {
         let seen = |client_port, ms| SocketEnd {
             client_port,
             relayed: None,
-            seen_ns: ms * MS,
+            seen_ns: after(ms * MS),
             left_ns: None,
-            gone_ns: Some(9_000 * MS),
+            gone_ns: Some(after(9_000 * MS)),
             send_queue: 7,
         };
         let mut sockets = Sockets {

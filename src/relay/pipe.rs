@@ -1,5 +1,5 @@
 //! One direction of one connection: the bytes on their way, each with the time at which it is due, and the end of TCP.
-//! Pure: the caller passes the time, and does the I/O. Times are nanoseconds since the relay's start.
+//! Pure: the caller passes the time, and does the I/O. Times count from the relay's start.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,8 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::schedule::Conditions;
-use crate::time::NEVER;
+
+use crate::units::{Nanos, Timestamp};
 
 /// The most bytes that are held for one direction. Beyond that, reading stops, and TCP makes the sender wait.
 pub(super) const MOST_BYTES: usize = 256 << 10;
@@ -21,8 +22,7 @@ const KEPT_BYTES: usize = 4 << 10;
 /// How many times a second a throttled direction passes bytes on.
 const PORTIONS: u64 = 100;
 /// How much time a throttled direction may catch up after a late wake-up: one portion.
-const CATCH_UP_NS: u64 = SECOND_NS / PORTIONS;
-const SECOND_NS: u64 = 1_000_000_000;
+const CATCH_UP: Nanos = Nanos(1_000_000_000 / PORTIONS);
 
 /// How a sender ended TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,13 +36,13 @@ pub(super) enum End {
 pub(super) struct Pipe {
     bytes: BytesMut,
     /// The due time of each chunk and its number of bytes, in order.
-    due: VecDeque<(u64, usize)>,
+    due: VecDeque<(Timestamp, usize)>,
     /// The latest due time so far.
-    last_due: u64,
+    last_due: Timestamp,
     /// The end of TCP behind the bytes, and when it is due.
-    end: Option<(End, u64)>,
+    end: Option<(End, Timestamp)>,
     /// Until this time a throttle lets nothing pass.
-    next_portion: u64,
+    next_portion: Timestamp,
     random: Xoshiro256PlusPlus,
     /// Whether a limit was ever reached.
     was_full: bool,
@@ -54,9 +54,9 @@ impl Pipe {
         Self {
             bytes: BytesMut::new(),
             due: VecDeque::new(),
-            last_due: 0,
+            last_due: Timestamp::ORIGIN,
             end: None,
-            next_portion: 0,
+            next_portion: Timestamp::ORIGIN,
             random: Xoshiro256PlusPlus::seed_from_u64(seed),
             was_full: false,
         }
@@ -82,7 +82,7 @@ impl Pipe {
     }
 
     /// Adds bytes that have come.
-    pub(super) fn take(&mut self, bytes: &[u8], conditions: &Conditions, now: u64) {
+    pub(super) fn take(&mut self, bytes: &[u8], conditions: &Conditions, now: Timestamp) {
         let due = self.late(conditions, now);
         self.bytes.extend_from_slice(bytes);
         match self.due.back_mut() {
@@ -92,7 +92,7 @@ impl Pipe {
     }
 
     /// Adds the end of TCP. A RST replaces a FIN; anything else after an end is ignored.
-    pub(super) fn take_end(&mut self, end: End, conditions: &Conditions, now: u64) {
+    pub(super) fn take_end(&mut self, end: End, conditions: &Conditions, now: Timestamp) {
         let is_new = match self.end {
             None => true,
             Some((before, _)) => before == End::Fin && end == End::Rst,
@@ -109,7 +109,7 @@ impl Pipe {
     }
 
     /// The bytes that are to be passed on now.
-    pub(super) fn front(&self, conditions: &Conditions, now: u64) -> &[u8] {
+    pub(super) fn front(&self, conditions: &Conditions, now: Timestamp) -> &[u8] {
         let is_due = self.due.iter().take_while(|(due, _)| *due <= now);
         let mut length: usize = is_due.map(|(_, length)| length).sum();
         if let Some(rate) = conditions.rate {
@@ -122,7 +122,7 @@ impl Pipe {
     }
 
     /// Removes this many bytes, which were passed on.
-    pub(super) fn passed(&mut self, count: usize, conditions: &Conditions, now: u64) {
+    pub(super) fn passed(&mut self, count: usize, conditions: &Conditions, now: Timestamp) {
         self.bytes.advance(count);
         let mut left = count;
         while let Some((_, length)) = self.due.front_mut() {
@@ -137,14 +137,14 @@ impl Pipe {
             self.clear();
         }
         if let Some(rate) = conditions.rate {
-            let takes = (count as u64).saturating_mul(SECOND_NS) / rate.max(1);
-            let from = self.next_portion.max(now.saturating_sub(CATCH_UP_NS));
+            let takes = Nanos::from_secs(1).saturating_mul(count as u64) / rate.max(1);
+            let from = self.next_portion.max(now.saturating_sub(CATCH_UP));
             self.next_portion = from.saturating_add(takes);
         }
     }
 
     /// The end of TCP, if it is to be passed on now.
-    pub(super) fn end(&self, now: u64) -> Option<End> {
+    pub(super) fn end(&self, now: Timestamp) -> Option<End> {
         let (end, due) = self.end?;
         (self.due.is_empty() && due <= now).then_some(end)
     }
@@ -154,23 +154,25 @@ impl Pipe {
         self.end.is_some()
     }
 
-    /// When the next bytes become due; `NEVER` if there are none, or if they are due already.
-    pub(super) fn next_due(&self, conditions: &Conditions, now: u64) -> u64 {
-        let portion = conditions.rate.map_or(0, |_| self.next_portion);
+    /// When the next bytes become due; `Timestamp::NEVER` if there are none, or if they are due already.
+    pub(super) fn next_due(&self, conditions: &Conditions, now: Timestamp) -> Timestamp {
+        let portion = conditions
+            .rate
+            .map_or(Timestamp::ORIGIN, |_| self.next_portion);
         let due = match (self.due.front(), self.end) {
             (Some((due, _)), _) => (*due).max(portion),
             (None, Some((_, due))) => due,
-            (None, None) => NEVER,
+            (None, None) => Timestamp::NEVER,
         };
-        if due > now { due } else { NEVER }
+        if due > now { due } else { Timestamp::NEVER }
     }
 
     /// When something that comes now is due: never before what came earlier.
-    fn late(&mut self, conditions: &Conditions, now: u64) -> u64 {
-        let share = (u128::from(self.random.next_u64()) * u128::from(conditions.jitter_ns)) >> 64;
+    fn late(&mut self, conditions: &Conditions, now: Timestamp) -> Timestamp {
+        let share = (u128::from(self.random.next_u64()) * u128::from(conditions.jitter.0)) >> 64;
         let due = now
-            .saturating_add(conditions.delay_ns)
-            .saturating_add(share as u64);
+            .saturating_add(conditions.delay)
+            .saturating_add(Nanos(share as u64));
         self.last_due = self.last_due.max(due);
         self.last_due
     }
@@ -186,10 +188,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const SECOND_NS: u64 = 1_000_000_000;
+
     fn late(delay_ns: u64, jitter_ns: u64) -> Conditions {
         Conditions {
-            delay_ns,
-            jitter_ns,
+            delay: Nanos(delay_ns),
+            jitter: Nanos(jitter_ns),
             ..Conditions::default()
         }
     }
@@ -203,8 +207,8 @@ mod tests {
 
     /// Passes on all bytes that are due.
     fn drain(pipe: &mut Pipe, conditions: &Conditions, now: u64) -> Vec<u8> {
-        let bytes = pipe.front(conditions, now).to_vec();
-        pipe.passed(bytes.len(), conditions, now);
+        let bytes = pipe.front(conditions, Timestamp::from_nanos(now)).to_vec();
+        pipe.passed(bytes.len(), conditions, Timestamp::from_nanos(now));
         bytes
     }
 
@@ -221,18 +225,18 @@ mod tests {
             for (gap, length, delay, jitter) in reads {
                 let until = now + gap;
                 while now < until {
-                    let due = pipe.next_due(&late(0, 0), now).min(until);
-                    now = due;
+                    let due = pipe.next_due(&late(0, 0), Timestamp::from_nanos(now)).min(Timestamp::from_nanos(until));
+                    now = due.as_nanos();
                     passed.extend(drain(&mut pipe, &late(0, 0), now).into_iter().map(|byte| (byte, now)));
                 }
                 latest = latest.max(now + delay + jitter);
                 let bytes: Vec<u8> = (0..length).map(|_| { next = next.wrapping_add(1); next }).collect();
                 came.extend(bytes.iter().map(|byte| (*byte, now + delay, latest)));
-                pipe.take(&bytes, &late(delay, jitter), now);
+                pipe.take(&bytes, &late(delay, jitter), Timestamp::from_nanos(now));
             }
-            pipe.take_end(End::Fin, &late(0, 0), now);
-            while pipe.end(now).is_none() {
-                now = match pipe.next_due(&late(0, 0), now) { NEVER => now, due => due };
+            pipe.take_end(End::Fin, &late(0, 0), Timestamp::from_nanos(now));
+            while pipe.end(Timestamp::from_nanos(now)).is_none() {
+                now = match pipe.next_due(&late(0, 0), Timestamp::from_nanos(now)) { Timestamp::NEVER => now, due => due.as_nanos() };
                 passed.extend(drain(&mut pipe, &late(0, 0), now).into_iter().map(|byte| (byte, now)));
             }
             prop_assert_eq!(came.len(), passed.len());
@@ -247,14 +251,14 @@ mod tests {
             let conditions = throttled(rate);
             let mut pipe = Pipe::new(1);
             let (mut now, mut passed) = (0, 0);
-            pipe.take(&[0], &conditions, 0);
+            pipe.take(&[0], &conditions, Timestamp::ORIGIN);
             while now < SECOND_NS {
                 passed += drain(&mut pipe, &conditions, now).len() as u64;
                 let room = pipe.room(&conditions);
-                pipe.take(&vec![0; room], &conditions, now);
-                now = match pipe.next_due(&conditions, now) {
-                    NEVER => now,
-                    due => due + late_ns,
+                pipe.take(&vec![0; room], &conditions, Timestamp::from_nanos(now));
+                now = match pipe.next_due(&conditions, Timestamp::from_nanos(now)) {
+                    Timestamp::NEVER => now,
+                    due => (due + Nanos(late_ns)).as_nanos(),
                 };
             }
             // Allows for the first portion, and one to catch up with.
@@ -270,17 +274,17 @@ mod tests {
         let waiting = late(SECOND_NS, 0);
         let mut pipe = Pipe::new(1);
         assert_eq!(pipe.room(&waiting), MOST_BYTES);
-        pipe.take(&vec![0; MOST_BYTES - 1], &waiting, 0);
+        pipe.take(&vec![0; MOST_BYTES - 1], &waiting, Timestamp::ORIGIN);
         assert_eq!(pipe.room(&waiting), 1);
         assert!(!pipe.was_full());
-        pipe.take(&[0], &waiting, 0);
+        pipe.take(&[0], &waiting, Timestamp::ORIGIN);
         assert_eq!(pipe.room(&waiting), 0);
         assert!(pipe.was_full());
 
         let mut pipe = Pipe::new(1);
         for now in 0..MOST_READS as u64 {
             assert_ne!(pipe.room(&waiting), 0);
-            pipe.take(&[0], &waiting, now);
+            pipe.take(&[0], &waiting, Timestamp::from_nanos(now));
         }
         assert_eq!(pipe.room(&waiting), 0);
     }
@@ -288,7 +292,7 @@ mod tests {
     #[test]
     fn an_idle_pipe_gives_its_memory_back() {
         let mut pipe = Pipe::new(1);
-        pipe.take(&vec![0; MOST_BYTES], &late(0, 0), 0);
+        pipe.take(&vec![0; MOST_BYTES], &late(0, 0), Timestamp::ORIGIN);
         assert_eq!(drain(&mut pipe, &late(0, 0), 0).len(), MOST_BYTES);
         assert!(pipe.bytes.capacity() <= KEPT_BYTES);
     }
@@ -297,14 +301,24 @@ mod tests {
     fn a_rst_overrules_a_fin_and_both_come_after_the_bytes() {
         let conditions = late(10, 0);
         let mut pipe = Pipe::new(1);
-        pipe.take(b"bytes", &conditions, 0);
-        pipe.take_end(End::Fin, &conditions, 5);
-        pipe.take_end(End::Rst, &conditions, 7);
-        pipe.take_end(End::Fin, &conditions, 8);
-        assert_eq!(pipe.next_due(&conditions, 0), 10);
-        assert_eq!(pipe.end(20), None, "the bytes are still there");
+        pipe.take(b"bytes", &conditions, Timestamp::ORIGIN);
+        pipe.take_end(End::Fin, &conditions, Timestamp::from_nanos(5));
+        pipe.take_end(End::Rst, &conditions, Timestamp::from_nanos(7));
+        pipe.take_end(End::Fin, &conditions, Timestamp::from_nanos(8));
+        assert_eq!(
+            pipe.next_due(&conditions, Timestamp::ORIGIN),
+            Timestamp::from_nanos(10)
+        );
+        assert_eq!(
+            pipe.end(Timestamp::from_nanos(20)),
+            None,
+            "the bytes are still there"
+        );
         assert_eq!(drain(&mut pipe, &conditions, 10), b"bytes");
-        assert_eq!(pipe.next_due(&conditions, 10), 17);
-        assert_eq!(pipe.end(17), Some(End::Rst));
+        assert_eq!(
+            pipe.next_due(&conditions, Timestamp::from_nanos(10)),
+            Timestamp::from_nanos(17)
+        );
+        assert_eq!(pipe.end(Timestamp::from_nanos(17)), Some(End::Rst));
     }
 }

@@ -1,16 +1,16 @@
 //! What happens on the path of one cohort at a given time. Pure: the caller passes the time, and when the faults'
-//! clocks began. Times are nanoseconds since the relay's start.
+//! clocks began. Times count from the relay's start.
 
 use crate::scenario::{Direction, Path, PathFault, PathFaultKind};
-use crate::time::NEVER;
+use crate::units::{Nanos, Timestamp};
 
 /// When the two clocks of faults began; `None` means not yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Origins {
     /// When the first connection came: the zero of faults without `after`.
-    pub(super) first_byte: Option<u64>,
+    pub(super) first_byte: Option<Timestamp>,
     /// When measuring started: the zero of faults with `after`.
-    pub(super) measuring: Option<u64>,
+    pub(super) measuring: Option<Timestamp>,
 }
 
 /// The lasting faults at one time. Faults of the same kind add up; of several throttles, the lowest rate holds.
@@ -19,9 +19,9 @@ pub(super) struct Conditions {
     /// Whether nothing passes.
     pub(super) frozen: bool,
     /// The constant part of the delay.
-    pub(super) delay_ns: u64,
+    pub(super) delay: Nanos,
     /// The range of the random part of the delay.
-    pub(super) jitter_ns: u64,
+    pub(super) jitter: Nanos,
     /// Whether bytes to the server are dropped.
     pub(super) drops_to_server: bool,
     /// Whether bytes to the clients are dropped.
@@ -65,9 +65,9 @@ impl Schedule {
     }
 
     /// The conditions at this time, and the time until which they hold at least.
-    pub(super) fn conditions(&self, origins: Origins, now: u64) -> (Conditions, u64) {
+    pub(super) fn conditions(&self, origins: Origins, now: Timestamp) -> (Conditions, Timestamp) {
         let mut conditions = Conditions::default();
-        let mut until = NEVER;
+        let mut until = Timestamp::NEVER;
         for fault in &self.faults {
             let Some((begin, end)) = span(fault, origins) else {
                 continue;
@@ -77,7 +77,7 @@ impl Schedule {
             } else if now < end {
                 end
             } else {
-                NEVER
+                Timestamp::NEVER
             });
             if begin <= now && now < end {
                 conditions.add(fault.kind);
@@ -91,8 +91,8 @@ impl Schedule {
     pub(super) fn strike(
         &self,
         origins: Origins,
-        opened: u64,
-        now: u64,
+        opened: Timestamp,
+        now: Timestamp,
         done: &mut Struck,
     ) -> Option<Strike> {
         for (place, fault) in self.faults.iter().enumerate() {
@@ -119,8 +119,8 @@ impl Conditions {
     fn add(&mut self, kind: PathFaultKind) {
         match kind {
             PathFaultKind::Delay { by, jitter } => {
-                self.delay_ns = self.delay_ns.saturating_add(by.as_nanos() as u64);
-                self.jitter_ns = self.jitter_ns.saturating_add(jitter.as_nanos() as u64);
+                self.delay = self.delay.saturating_add(by.into());
+                self.jitter = self.jitter.saturating_add(jitter.into());
             }
             PathFaultKind::Freeze => self.frozen = true,
             PathFaultKind::Drop(Direction::ToServer) => self.drops_to_server = true,
@@ -140,8 +140,8 @@ impl Conditions {
 pub(super) fn incident(
     fault: &PathFault,
     origins: Origins,
-    now: u64,
-) -> Option<(u64, Option<u64>)> {
+    now: Timestamp,
+) -> Option<(Timestamp, Option<Timestamp>)> {
     let (begin, end) = span(fault, origins)?;
     let end = if strike(fault.kind).is_some() && fault.after.is_some() {
         begin
@@ -152,12 +152,12 @@ pub(super) fn incident(
 }
 
 /// The start and the end of a fault; `None` if its clock has not begun.
-fn span(fault: &PathFault, origins: Origins) -> Option<(u64, u64)> {
+fn span(fault: &PathFault, origins: Origins) -> Option<(Timestamp, Timestamp)> {
     let begin = match fault.after {
-        Some(after) => origins.measuring?.saturating_add(after.as_nanos() as u64),
+        Some(after) => origins.measuring?.saturating_add(after.into()),
         None => origins.first_byte?,
     };
-    let lasts = (fault.lasts).map_or(NEVER, |lasts| lasts.as_nanos() as u64);
+    let lasts = (fault.lasts).map_or(Nanos::MAX, Nanos::from);
     Some((begin, begin.saturating_add(lasts)))
 }
 
@@ -181,8 +181,8 @@ mod tests {
     use std::time::Duration;
 
     const KNOWN: Origins = Origins {
-        first_byte: Some(100),
-        measuring: Some(1_000),
+        first_byte: Some(ns(100)),
+        measuring: Some(ns(1_000)),
     };
 
     fn fault(kind: PathFaultKind, after: Option<u64>, lasts: Option<u64>) -> PathFault {
@@ -192,6 +192,10 @@ mod tests {
             lasts: lasts.map(Duration::from_nanos),
             cohorts: Vec::new(),
         }
+    }
+
+    const fn ns(nanos: u64) -> Timestamp {
+        Timestamp::from_nanos(nanos)
     }
 
     fn schedule(faults: Vec<PathFault>) -> Schedule {
@@ -205,12 +209,12 @@ mod tests {
             let (conditions, until) = freeze.conditions(KNOWN, now);
             (conditions.frozen, until)
         };
-        assert_eq!(at(1_049), (false, 1_050));
-        assert_eq!(at(1_050), (true, 1_070));
-        assert_eq!(at(1_069), (true, 1_070));
-        assert_eq!(at(1_070), (false, NEVER));
-        let unknown = freeze.conditions(Origins::default(), 5_000);
-        assert_eq!(unknown, (Conditions::default(), NEVER));
+        assert_eq!(at(ns(1_049)), (false, ns(1_050)));
+        assert_eq!(at(ns(1_050)), (true, ns(1_070)));
+        assert_eq!(at(ns(1_069)), (true, ns(1_070)));
+        assert_eq!(at(ns(1_070)), (false, Timestamp::NEVER));
+        let unknown = freeze.conditions(Origins::default(), ns(5_000));
+        assert_eq!(unknown, (Conditions::default(), Timestamp::NEVER));
     }
 
     #[test]
@@ -224,10 +228,13 @@ mod tests {
             measuring: None,
             ..KNOWN
         };
-        let (early, until) = path.conditions(measured_later, 100);
-        assert_eq!((early.delay_ns, early.jitter_ns, until), (7, 3, NEVER));
-        let (both, _) = path.conditions(KNOWN, 1_000);
-        assert_eq!((both.delay_ns, both.jitter_ns), (14, 6));
+        let (early, until) = path.conditions(measured_later, ns(100));
+        assert_eq!(
+            (early.delay, early.jitter, until),
+            (Nanos(7), Nanos(3), Timestamp::NEVER)
+        );
+        let (both, _) = path.conditions(KNOWN, ns(1_000));
+        assert_eq!((both.delay, both.jitter), (Nanos(14), Nanos(6)));
     }
 
     #[test]
@@ -237,7 +244,7 @@ mod tests {
             fault(PathFaultKind::Throttle(ByteSize(5)), None, None),
             fault(PathFaultKind::Drop(Direction::ToClient), None, None),
         ]);
-        let (conditions, _) = path.conditions(KNOWN, 200);
+        let (conditions, _) = path.conditions(KNOWN, ns(200));
         assert_eq!(conditions.rate, Some(5));
         assert!(conditions.drops(Direction::ToClient));
         assert!(!conditions.drops(Direction::ToServer));
@@ -247,34 +254,44 @@ mod tests {
     fn only_connections_that_are_open_are_struck_and_only_once() {
         let path = schedule(vec![fault(PathFaultKind::Reset, Some(50), None)]);
         let strike = |opened, now| path.strike(KNOWN, opened, now, &mut Struck::default());
-        assert_eq!(strike(900, 1_049), None);
-        assert_eq!(strike(900, 1_050), Some(Strike::Reset));
-        assert_eq!(strike(900, 9_000), Some(Strike::Reset), "however late");
-        assert_eq!(strike(1_051, 9_000), None, "opened afterwards");
+        assert_eq!(strike(ns(900), ns(1_049)), None);
+        assert_eq!(strike(ns(900), ns(1_050)), Some(Strike::Reset));
+        assert_eq!(
+            strike(ns(900), ns(9_000)),
+            Some(Strike::Reset),
+            "however late"
+        );
+        assert_eq!(strike(ns(1_051), ns(9_000)), None, "opened afterwards");
         let mut done = Struck::default();
-        assert!(path.strike(KNOWN, 900, 1_050, &mut done).is_some());
-        assert_eq!(path.strike(KNOWN, 900, 1_050, &mut done), None);
+        assert!(path.strike(KNOWN, ns(900), ns(1_050), &mut done).is_some());
+        assert_eq!(path.strike(KNOWN, ns(900), ns(1_050), &mut done), None);
     }
 
     #[test]
     fn without_after_each_connection_is_struck_as_it_opens() {
         let path = schedule(vec![fault(PathFaultKind::Forget, None, Some(500))]);
         let strike = |opened| path.strike(KNOWN, opened, opened, &mut Struck::default());
-        assert_eq!(strike(100), Some(Strike::Forget));
-        assert_eq!(strike(599), Some(Strike::Forget));
-        assert_eq!(strike(600), None);
+        assert_eq!(strike(ns(100)), Some(Strike::Forget));
+        assert_eq!(strike(ns(599)), Some(Strike::Forget));
+        assert_eq!(strike(ns(600)), None);
     }
 
     #[test]
     fn incidents_are_what_has_begun() {
         let freeze = fault(PathFaultKind::Freeze, Some(50), Some(20));
-        assert_eq!(incident(&freeze, KNOWN, 1_049), None);
-        assert_eq!(incident(&freeze, KNOWN, 1_060), Some((1_050, None)));
-        assert_eq!(incident(&freeze, KNOWN, 1_070), Some((1_050, Some(1_070))));
+        assert_eq!(incident(&freeze, KNOWN, ns(1_049)), None);
+        assert_eq!(incident(&freeze, KNOWN, ns(1_060)), Some((ns(1_050), None)));
+        assert_eq!(
+            incident(&freeze, KNOWN, ns(1_070)),
+            Some((ns(1_050), Some(ns(1_070))))
+        );
         let reset = fault(PathFaultKind::Reset, Some(50), None);
-        assert_eq!(incident(&reset, KNOWN, 1_050), Some((1_050, Some(1_050))));
+        assert_eq!(
+            incident(&reset, KNOWN, ns(1_050)),
+            Some((ns(1_050), Some(ns(1_050))))
+        );
         let always = fault(PathFaultKind::Freeze, None, None);
-        assert_eq!(incident(&always, KNOWN, 2_000), Some((100, None)));
-        assert_eq!(incident(&always, Origins::default(), 2_000), None);
+        assert_eq!(incident(&always, KNOWN, ns(2_000)), Some((ns(100), None)));
+        assert_eq!(incident(&always, Origins::default(), ns(2_000)), None);
     }
 }

@@ -21,7 +21,8 @@ use super::accept::{Accepted, Acceptor, is_out_of_descriptors};
 use super::connection::{Connection, Environment, Progress, Tally, shut};
 use super::counts::{Passage, RelayLog};
 use super::schedule::{Origins, Schedule};
-use crate::time::{Deadlines, NEVER, Timer};
+use crate::time::{Deadlines, Timer};
+use crate::units::{Nanos, Timestamp};
 
 /// The size of the read buffer, which all connections use in turn.
 const SCRATCH: usize = 16 << 10;
@@ -31,7 +32,7 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// a RST, which could overtake the relay's FIN.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 /// The least time between two wake-ups, the same as for a worker.
-const APART_NS: u64 = 100_000;
+const APART: Nanos = Nanos(100_000);
 /// The number of tasks that run before the runtime polls its sockets again, the same as for a worker.
 const EVENT_INTERVAL: u32 = 16;
 
@@ -120,12 +121,12 @@ struct Shared {
 }
 
 impl Shared {
-    fn now(&self) -> u64 {
-        self.origin.elapsed().as_nanos() as u64
+    fn now(&self) -> Timestamp {
+        Timestamp::ORIGIN + self.origin.elapsed().into()
     }
 
     /// Counts a client that has connected; returns its number, from 0.
-    fn came(&self, now: u64) -> u64 {
+    fn came(&self, now: Timestamp) -> u64 {
         let mut origins = self.origins.get();
         origins.first_byte.get_or_insert(now);
         self.origins.set(origins);
@@ -150,8 +151,8 @@ impl Shared {
 
 /// Wakes connections at their deadlines.
 async fn drive(shared: &Shared, mut timer: Timer) -> io::Result<()> {
-    let mut last = 0;
-    let mut asked_for = NEVER;
+    let mut last = Timestamp::ORIGIN;
+    let mut asked_for = Timestamp::NEVER;
     poll_fn(|cx| {
         loop {
             let now = shared.now();
@@ -159,8 +160,8 @@ async fn drive(shared: &Shared, mut timer: Timer) -> io::Result<()> {
                 last = now;
             }
             asked_for = match shared.deadlines.fire(now) {
-                NEVER => NEVER,
-                next => next.max(last + APART_NS),
+                Timestamp::NEVER => Timestamp::NEVER,
+                next => next.max(last + APART),
             };
             shared.deadlines.sleep(asked_for, cx.waker());
             match timer.poll_until(asked_for, now, cx) {
@@ -182,8 +183,7 @@ async fn obey(shared: &Shared, mut orders: watch::Receiver<Orders>) {
         }
         if let Some(measuring) = order.measuring {
             let mut origins = shared.origins.get();
-            let since = measuring.saturating_duration_since(shared.origin);
-            origins.measuring = Some(since.as_nanos() as u64);
+            origins.measuring = Some(Timestamp::of(measuring, shared.origin));
             shared.origins.set(origins);
             shared.deadlines.wake(0, usize::MAX);
         }
@@ -215,7 +215,13 @@ async fn accept(shared: Rc<Shared>, route: Rc<Route>, listener: TcpListener) {
 }
 
 /// Serves one connection, from the client's connect to the end of both legs.
-async fn serve(shared: Rc<Shared>, route: Rc<Route>, client: TcpStream, opened: u64, number: u64) {
+async fn serve(
+    shared: Rc<Shared>,
+    route: Rc<Route>,
+    client: TcpStream,
+    opened: Timestamp,
+    number: u64,
+) {
     let server = match dial(&shared.targets, number).await {
         Ok(server) => server,
         Err(error) => {

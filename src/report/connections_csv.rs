@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::numbers::{cell, seconds, text_cell};
 use super::run_report::RunReport;
 use crate::measure::Ending;
+use crate::units::Timestamp;
 
 /// The columns, in order. Times are seconds since the first dial; the last column is a duration.
 #[derive(Serialize)]
@@ -82,10 +83,10 @@ fn line<'a>(ending: &'a Ending, cohorts: &'a [String]) -> Line<'a> {
         pings_missed: ending.pings_missed,
         tcp_unacked: ending.tcp.map(|tcp| tcp.unacked),
         tcp_retransmits: ending.tcp.map(|tcp| tcp.retransmits),
-        tcp_last_ack_s: time(ending.tcp.map(|tcp| tcp.last_ack_ns)),
+        tcp_last_ack_s: cell(ending.tcp.map(|tcp| seconds(tcp.last_ack_ns))),
     }
 }
 
-fn time(ns: Option<u64>) -> String {
-    cell(ns.map(seconds))
+fn time(time: Option<Timestamp>) -> String {
+    cell(time.map(|time| seconds(time.as_nanos())))
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::numbers::{cell, seconds, text_cell};
 use super::run_report::RunReport;
+use crate::units::Nanos;
 use crate::verdict::{ContractResult, Times};
 
 /// The columns, in order. Times are seconds.
@@ -59,14 +60,18 @@ pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> 
 }
 
 fn line(result: &ContractResult) -> Line<'_> {
-    let time = |of: fn(Times) -> u64| cell(result.times.map(of).map(seconds));
+    let time = |of: fn(Times) -> Nanos| cell(result.times.map(|times| seconds(of(times).0)));
     let bounds = result.bounds;
     Line {
         contract: result.contract,
         cohort: &result.cohort,
         from: result.from.map(|from| from.name()),
-        expected_lo_s: cell(bounds.map(|bounds| seconds(bounds.lo_ns))),
-        expected_hi_s: cell(bounds.and_then(|bounds| bounds.hi_ns).map(seconds)),
+        expected_lo_s: cell(bounds.map(|bounds| seconds(bounds.lo_ns.0))),
+        expected_hi_s: cell(
+            bounds
+                .and_then(|bounds| bounds.hi_ns)
+                .map(|hi| seconds(hi.0)),
+        ),
         expected_code: &result.expected,
         observed_n: result.n,
         min_s: time(|times| times.min_ns),

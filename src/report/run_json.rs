@@ -14,6 +14,7 @@ use super::run_report::RunReport;
 use super::surroundings::Around;
 use crate::measure::{Histogram, Metric, Summary, Value};
 use crate::metric::{self, Cause, Unit, unit_of};
+use crate::units::Nanos;
 use crate::verdict::{ContractResult, Doubt, GateResult, Outcome, Times, Verdict, Warning};
 
 /// The version of the format of `run.json`: raised when a reader of the old format could misread the new one.
@@ -244,15 +245,15 @@ fn gate(result: &GateResult) -> GateLine<'_> {
 fn contract(result: &ContractResult) -> ContractLine<'_> {
     let (bounds, times) = (result.bounds, result.times);
     let is_timed = bounds.is_some() || times.is_some();
-    let time = |of: fn(Times) -> u64| times.map(of).map(us);
+    let time = |of: fn(Times) -> Nanos| times.map(|times| us(of(times).0));
     ContractLine {
         contract: result.contract,
         cohort: &result.cohort,
         from: result.from.map(|from| from.name()),
         expected: &result.expected,
         unit: is_timed.then(|| Unit::Time.name()),
-        expected_lo: bounds.map(|bounds| us(bounds.lo_ns)),
-        expected_hi: bounds.and_then(|bounds| bounds.hi_ns).map(us),
+        expected_lo: bounds.map(|bounds| us(bounds.lo_ns.0)),
+        expected_hi: bounds.and_then(|bounds| bounds.hi_ns).map(|hi| us(hi.0)),
         observed_n: result.n,
         min: time(|times| times.min_ns),
         p50: time(|times| times.p50_ns),

@@ -76,8 +76,8 @@ fn happened(incident: &Incident) -> Happened<'_> {
     Happened {
         kind: incident.kind,
         cohorts: &incident.cohorts,
-        began_s: seconds(incident.began_ns),
-        ended_s: incident.ended_ns.map(seconds),
+        began_s: seconds(incident.began_ns.as_nanos()),
+        ended_s: incident.ended_ns.map(|ended| seconds(ended.as_nanos())),
     }
 }
 
@@ -88,7 +88,7 @@ fn relay(relayed: &Relayed) -> Relay {
         unreachable: relayed.unreachable,
         accepts_failed: relayed.accepts_failed,
         backed_up: relayed.backed_up,
-        cpu_s: relayed.cpu_ns.map(seconds),
+        cpu_s: relayed.cpu_ns.map(|cpu| seconds(cpu.0)),
     }
 }
 
@@ -96,7 +96,7 @@ fn table(sockets: &Sockets) -> Table {
     Table {
         seen: sockets.ends.len(),
         more: sockets.more,
-        resolution_us: us(sockets.resolution_ns),
+        resolution_us: us(sockets.resolution_ns.0),
     }
 }
 

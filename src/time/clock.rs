@@ -1,16 +1,16 @@
-//! The clock of a run, behind a trait that tests replace. All layers above count nanoseconds since the first dial.
+//! The clock of a run, behind a trait that tests replace. All layers above count from the first dial.
 
 use std::time::{Duration, Instant};
 
-use super::nanos::Nanos;
+use crate::units::Timestamp;
 
 /// Tells the time.
 pub(crate) trait Clock {
-    /// Returns the nanoseconds since the run's origin; never runs backwards.
-    fn now(&self) -> Nanos;
+    /// Returns the time since the run's origin; never runs backwards.
+    fn now(&self) -> Timestamp;
 
     /// Converts a time of the system's monotonic clock.
-    fn at(&self, instant: Instant) -> Nanos;
+    fn at(&self, instant: Instant) -> Timestamp;
 }
 
 /// The system's monotonic clock.
@@ -19,7 +19,7 @@ pub(crate) struct Monotonic {
     origin: Instant,
     /// The same time in nanoseconds of the system's clock.
     #[cfg(target_os = "linux")]
-    origin_ns: Nanos,
+    origin_ns: u64,
 }
 
 impl Monotonic {
@@ -38,8 +38,8 @@ impl Monotonic {
     }
 
     /// Converts a time of this clock to the system's monotonic clock.
-    pub(crate) fn instant(self, time: Nanos) -> Instant {
-        self.origin + Duration::from_nanos(time)
+    pub(crate) fn instant(self, time: Timestamp) -> Instant {
+        self.origin + Duration::from_nanos(time.as_nanos())
     }
 }
 
@@ -47,26 +47,26 @@ impl Clock for Monotonic {
     // Called several times for each message. Making an `Instant` and computing a difference takes longer than the
     // system call.
     #[cfg(target_os = "linux")]
-    fn now(&self) -> Nanos {
-        system_ns() - self.origin_ns
+    fn now(&self) -> Timestamp {
+        Timestamp::from_nanos(system_ns() - self.origin_ns)
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn now(&self) -> Nanos {
+    fn now(&self) -> Timestamp {
         self.at(Instant::now())
     }
 
-    fn at(&self, instant: Instant) -> Nanos {
-        instant.saturating_duration_since(self.origin).as_nanos() as Nanos
+    fn at(&self, instant: Instant) -> Timestamp {
+        Timestamp::of(instant, self.origin)
     }
 }
 
 /// Reads the monotonic clock as an `Instant` and as nanoseconds. Retries if the thread was preempted between the two
 /// reads.
 #[cfg(target_os = "linux")]
-fn together() -> (Instant, Nanos) {
+fn together() -> (Instant, u64) {
     const TRIES: u32 = 100;
-    const TOGETHER: Nanos = 500;
+    const TOGETHER: u64 = 500;
     let mut tries = 0;
     loop {
         let before = system_ns();
@@ -81,31 +81,31 @@ fn together() -> (Instant, Nanos) {
 
 /// Reads the monotonic clock of the system, in nanoseconds.
 #[cfg(target_os = "linux")]
-fn system_ns() -> Nanos {
+fn system_ns() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    now.tv_sec as Nanos * 1_000_000_000 + now.tv_nsec as Nanos
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// A clock that is set by hand, for tests.
 #[cfg(test)]
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Manual(std::rc::Rc<std::cell::Cell<Nanos>>);
+pub(crate) struct Manual(std::rc::Rc<std::cell::Cell<Timestamp>>);
 
 #[cfg(test)]
 impl Manual {
-    pub(crate) fn set(&self, now: Nanos) {
+    pub(crate) fn set(&self, now: Timestamp) {
         self.0.set(now);
     }
 }
 
 #[cfg(test)]
 impl Clock for Manual {
-    fn now(&self) -> Nanos {
+    fn now(&self) -> Timestamp {
         self.0.get()
     }
 
     /// Returns the time that was set, for any instant.
-    fn at(&self, _instant: Instant) -> Nanos {
+    fn at(&self, _instant: Instant) -> Timestamp {
         self.now()
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::task::Waker;
 
-use super::nanos::Nanos;
+use crate::units::Timestamp;
 
 /// A connection's place in the queue. Freed by [`Deadlines::leave`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,33 +41,30 @@ pub(crate) struct Deadlines {
 
 #[derive(Debug, Default)]
 struct Inner {
-    queue: BTreeSet<(Nanos, Place)>,
+    queue: BTreeSet<(Timestamp, Place)>,
     slots: Vec<Slot>,
     free: Vec<Place>,
     /// The waker of the task that sleeps until the first deadline, and the time until which it sleeps.
     driver: Option<Waker>,
-    sleeping_until: Nanos,
+    sleeping_until: Timestamp,
 }
 
 #[derive(Debug)]
 struct Slot {
     waker: Option<Waker>,
     /// When the connection wants to be woken.
-    wanted: Nanos,
-    /// The time of its entry in the queue: never later than `wanted`. `NEVER` while it has no entry.
-    queued: Nanos,
+    wanted: Timestamp,
+    /// The time of its entry in the queue: never later than `wanted`. `Timestamp::NEVER` while it has no entry.
+    queued: Timestamp,
 }
 
 impl Slot {
     const EMPTY: Self = Self {
         waker: None,
-        wanted: NEVER,
-        queued: NEVER,
+        wanted: Timestamp::NEVER,
+        queued: Timestamp::NEVER,
     };
 }
-
-/// No deadline.
-pub(crate) const NEVER: Nanos = Nanos::MAX;
 
 impl Deadlines {
     /// Takes a place.
@@ -91,7 +88,7 @@ impl Deadlines {
     }
 
     /// Asks to be woken at this time; replaces the time asked for before.
-    pub(crate) fn set(&self, place: Place, at: Nanos, waker: &Waker) {
+    pub(crate) fn set(&self, place: Place, at: Timestamp, waker: &Waker) {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
         let slot = &mut inner.slots[place.0 as usize];
@@ -102,7 +99,7 @@ impl Deadlines {
         }
         // A later time leaves the entry where it is: the entry is moved when it comes up.
         if at < slot.queued {
-            if slot.queued != NEVER {
+            if slot.queued != Timestamp::NEVER {
                 inner.queue.remove(&(slot.queued, place));
             }
             inner.queue.insert((at, place));
@@ -116,7 +113,7 @@ impl Deadlines {
     }
 
     /// Wakes all connections whose time has come, and returns the next deadline.
-    pub(crate) fn fire(&self, now: Nanos) -> Nanos {
+    pub(crate) fn fire(&self, now: Timestamp) -> Timestamp {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
         while let Some((at, place)) = inner.queue.first().copied() {
@@ -125,18 +122,18 @@ impl Deadlines {
             }
             inner.queue.pop_first();
             let slot = &mut inner.slots[place.0 as usize];
-            slot.queued = NEVER;
+            slot.queued = Timestamp::NEVER;
             if slot.wanted <= now {
-                slot.wanted = NEVER;
+                slot.wanted = Timestamp::NEVER;
                 if let Some(waker) = &slot.waker {
                     waker.wake_by_ref();
                 }
-            } else if slot.wanted != NEVER {
+            } else if slot.wanted != Timestamp::NEVER {
                 slot.queued = slot.wanted;
                 inner.queue.insert((slot.wanted, place));
             }
         }
-        NEVER
+        Timestamp::NEVER
     }
 
     /// Wakes the holders of `count` places from `first` on, whatever their deadlines. Returns the number of places.
@@ -150,7 +147,7 @@ impl Deadlines {
     }
 
     /// Records that the driver sleeps until then; an earlier deadline wakes it.
-    pub(crate) fn sleep(&self, until: Nanos, driver: &Waker) {
+    pub(crate) fn sleep(&self, until: Timestamp, driver: &Waker) {
         let mut inner = self.inner.borrow_mut();
         inner.sleeping_until = until;
         inner.driver = Some(driver.clone());
@@ -183,12 +180,18 @@ mod tests {
         let queue = Deadlines::default();
         let (count, waker) = counter();
         let (a, b) = (queue.join(), queue.join());
-        queue.set(a, 10, &waker);
-        queue.set(b, 20, &waker);
-        assert_eq!(queue.fire(9), 10);
-        assert_eq!(queue.fire(15), 20);
+        queue.set(a, Timestamp::from_nanos(10), &waker);
+        queue.set(b, Timestamp::from_nanos(20), &waker);
+        assert_eq!(
+            queue.fire(Timestamp::from_nanos(9)),
+            Timestamp::from_nanos(10)
+        );
+        assert_eq!(
+            queue.fire(Timestamp::from_nanos(15)),
+            Timestamp::from_nanos(20)
+        );
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
-        assert_eq!(queue.fire(20), NEVER);
+        assert_eq!(queue.fire(Timestamp::from_nanos(20)), Timestamp::NEVER);
         assert_eq!(count.0.load(Ordering::Relaxed), 2);
     }
 
@@ -197,11 +200,14 @@ mod tests {
         let queue = Deadlines::default();
         let (count, waker) = counter();
         let place = queue.join();
-        queue.set(place, 10, &waker);
-        queue.set(place, 30, &waker);
-        assert_eq!(queue.fire(10), 30);
+        queue.set(place, Timestamp::from_nanos(10), &waker);
+        queue.set(place, Timestamp::from_nanos(30), &waker);
+        assert_eq!(
+            queue.fire(Timestamp::from_nanos(10)),
+            Timestamp::from_nanos(30)
+        );
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
-        assert_eq!(queue.fire(30), NEVER);
+        assert_eq!(queue.fire(Timestamp::from_nanos(30)), Timestamp::NEVER);
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
     }
 
@@ -211,10 +217,10 @@ mod tests {
         let (count, driver) = counter();
         let (_, waker) = counter();
         let place = queue.join();
-        queue.sleep(100, &driver);
-        queue.set(place, 200, &waker);
+        queue.sleep(Timestamp::from_nanos(100), &driver);
+        queue.set(place, Timestamp::from_nanos(200), &waker);
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
-        queue.set(place, 50, &waker);
+        queue.set(place, Timestamp::from_nanos(50), &waker);
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
     }
 
@@ -223,16 +229,19 @@ mod tests {
         let queue = Deadlines::default();
         let (count, waker) = counter();
         let (place, other) = (queue.join(), queue.join());
-        queue.set(other, 1_000_000, &waker);
+        queue.set(other, Timestamp::from_nanos(1_000_000), &waker);
         // Like a connection that waits for an answer, thinks, and waits again.
         for now in 0..10_000 {
-            queue.set(place, 500_000 + now, &waker);
-            queue.set(place, now + 1, &waker);
-            queue.fire(now + 1);
+            queue.set(place, Timestamp::from_nanos(500_000 + now), &waker);
+            queue.set(place, Timestamp::from_nanos(now + 1), &waker);
+            queue.fire(Timestamp::from_nanos(now + 1));
         }
         assert_eq!(count.0.load(Ordering::Relaxed), 10_000);
         assert!(queue.inner.borrow().queue.len() <= 2);
-        assert_eq!(queue.fire(999_999), 1_000_000);
+        assert_eq!(
+            queue.fire(Timestamp::from_nanos(999_999)),
+            Timestamp::from_nanos(1_000_000)
+        );
     }
 
     #[test]
@@ -240,10 +249,10 @@ mod tests {
         let queue = Deadlines::default();
         let (count, waker) = counter();
         let place = queue.join();
-        queue.set(place, 10, &waker);
+        queue.set(place, Timestamp::from_nanos(10), &waker);
         queue.leave(place);
-        assert_eq!(queue.fire(9), NEVER);
-        queue.fire(10);
+        assert_eq!(queue.fire(Timestamp::from_nanos(9)), Timestamp::NEVER);
+        queue.fire(Timestamp::from_nanos(10));
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
         assert_eq!(queue.join(), place);
     }

@@ -4,16 +4,14 @@
 mod clock;
 mod deadline;
 mod driver;
-mod nanos;
 mod timer;
 mod wall;
 
 #[cfg(test)]
 pub(crate) use clock::Manual;
 pub(crate) use clock::{Clock, Monotonic};
-pub(crate) use deadline::{Deadlines, NEVER, Place, Seat};
+pub(crate) use deadline::{Deadlines, Place, Seat};
 pub(crate) use driver::drive;
-pub use nanos::{Nanos, nanos};
 pub use timer::PRECISE;
 pub(crate) use timer::Timer;
 pub(crate) use wall::{is_the_kernels, monotonic};

@@ -4,12 +4,11 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use super::deadline::NEVER;
-use super::nanos::Nanos;
+use crate::units::Timestamp;
 
 #[cfg(target_os = "linux")]
 mod system {
-    use super::{Context, NEVER, Nanos, Poll, io};
+    use super::{Context, Poll, Timestamp, io};
     use crate::sys;
     use rustix::time::{
         Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
@@ -21,7 +20,7 @@ mod system {
     /// Wakes one task at one time.
     pub(crate) struct Timer {
         fd: AsyncFd<OwnedFd>,
-        set_for: Nanos,
+        set_for: Timestamp,
     }
 
     impl Timer {
@@ -32,15 +31,15 @@ mod system {
             let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
             Ok(Self {
                 fd: sys::watch(fd)?,
-                set_for: NEVER,
+                set_for: Timestamp::NEVER,
             })
         }
 
         /// Wakes the task at `at`, sometimes earlier. Ready means that the caller checks its deadlines now.
         pub(crate) fn poll_until(
             &mut self,
-            at: Nanos,
-            now: Nanos,
+            at: Timestamp,
+            now: Timestamp,
             cx: &mut Context<'_>,
         ) -> Poll<io::Result<()>> {
             let Poll::Ready(expired) = self.fd.poll_read_ready(cx) else {
@@ -51,21 +50,21 @@ mod system {
             // Clears the readiness before the timer is set again; otherwise the old expiry would be taken for the new
             // one.
             expired?.clear_ready();
-            self.set_for = NEVER;
+            self.set_for = Timestamp::NEVER;
             self.set(at, now)?;
             let again = self.fd.poll_read_ready(cx);
             again.map(|ready| ready.map(drop))
         }
 
-        fn set(&mut self, at: Nanos, now: Nanos) -> io::Result<()> {
+        fn set(&mut self, at: Timestamp, now: Timestamp) -> io::Result<()> {
             if at == self.set_for {
                 return Ok(());
             }
             // A wait of zero would disarm the timer.
-            let wait = if at == NEVER {
+            let wait = if at == Timestamp::NEVER {
                 0
             } else {
-                at.saturating_sub(now).max(1)
+                at.saturating_since(now).0.max(1)
             };
             let value = Timespec {
                 tv_sec: (wait / 1_000_000_000) as i64,
@@ -85,15 +84,14 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use super::{Context, NEVER, Nanos, Poll, io};
+    use super::{Context, Poll, Timestamp, io};
     use std::future::Future as _;
     use std::pin::Pin;
-    use std::time::Duration;
 
     /// The runtime's timer, which is one to two milliseconds late; the report says so.
     pub(crate) struct Timer {
         sleep: Option<Pin<Box<tokio::time::Sleep>>>,
-        set_for: Nanos,
+        set_for: Timestamp,
     }
 
     impl Timer {
@@ -102,23 +100,20 @@ mod system {
         pub(crate) fn new() -> io::Result<Self> {
             Ok(Self {
                 sleep: None,
-                set_for: NEVER,
+                set_for: Timestamp::NEVER,
             })
         }
 
         pub(crate) fn poll_until(
             &mut self,
-            at: Nanos,
-            now: Nanos,
+            at: Timestamp,
+            now: Timestamp,
             cx: &mut Context<'_>,
         ) -> Poll<io::Result<()>> {
             if at != self.set_for {
                 self.set_for = at;
-                self.sleep = (at != NEVER).then(|| {
-                    Box::pin(tokio::time::sleep(Duration::from_nanos(
-                        at.saturating_sub(now),
-                    )))
-                });
+                self.sleep = (at != Timestamp::NEVER)
+                    .then(|| Box::pin(tokio::time::sleep(at.saturating_since(now).into())));
             }
             let Some(sleep) = &mut self.sleep else {
                 return Poll::Pending;
@@ -126,7 +121,7 @@ mod system {
             match sleep.as_mut().poll(cx) {
                 Poll::Ready(()) => {
                     self.sleep = None;
-                    self.set_for = 0;
+                    self.set_for = Timestamp::ORIGIN;
                     Poll::Ready(Ok(()))
                 }
                 Poll::Pending => Poll::Pending,

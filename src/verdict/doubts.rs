@@ -14,6 +14,7 @@ use super::shifted;
 use super::view::{View, looked_at};
 use crate::metric::{Counter, Timer};
 use crate::scenario::{Cohort, Gate, Scenario};
+use crate::units::Nanos;
 
 /// A run with its judged gates and promises.
 pub(super) struct Run<'a> {
@@ -208,9 +209,9 @@ fn own_doing(run: &Run<'_>) -> Vec<Doubt> {
         contract.flat_map(|contract| &contract.promises)
     });
     for (promise, result) in promises.zip(run.contracts) {
-        let limits = lag_limits(promise, CUT_NS);
-        let over = |seen: Option<u64>, limit: Option<u64>| {
-            seen.zip(limit).is_some_and(|(seen, limit)| seen > limit)
+        let limits = lag_limits(promise, Nanos(CUT_NS));
+        let over = |seen: Option<u64>, limit: Option<Nanos>| {
+            seen.zip(limit).is_some_and(|(seen, limit)| seen > limit.0)
         };
         let often = over(generator.whole.percentile(99.9), limits.often_ns);
         let once = over(Some(generator.whole.longest_ns()), limits.once_ns);
@@ -295,12 +296,12 @@ fn no_answer(scenario: &Scenario, view: &View<'_>) -> Option<Distrust> {
 /// blame the server for the generator's lateness either.
 fn pings_late(run: &Run<'_>) -> Option<Doubt> {
     let surroundings = &run.facts.surroundings;
-    let (cohort, from_due_ns, from_sent_ns) =
+    let (cohort, from_due, from_sent) =
         pings_sent_late(run.scenario, run.view.all(), surroundings)?;
     let reason = || Distrust::PingsLate {
         cohort: cohort.to_owned(),
-        from_due_ns,
-        from_sent_ns,
+        from_due_ns: from_due.0,
+        from_sent_ns: from_sent.0,
     };
     about(reason, vec![format!("pong_within of {cohort}")])
 }

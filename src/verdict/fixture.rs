@@ -12,7 +12,7 @@ use crate::scenario::{
     OnDead, Op, Pace, Pacing, Payload, Phase as Spread, Process, Reconnect, Scenario, Selector,
     Shape, Stat, Subject, Target, TargetUrl, Trust,
 };
-use crate::units::{ByteSize, Rate, human_ns};
+use crate::units::{ByteSize, Nanos, Rate, Timestamp, human_ns};
 
 /// Ten connections that send echoes on a schedule and pings; one gate that a healthy run passes.
 pub(super) fn scenario() -> Scenario {
@@ -192,7 +192,7 @@ impl Run {
                 connection: 0,
                 cohort: 0,
                 opened_ns: None,
-                ended_ns: Some(0),
+                ended_ns: Some(Timestamp::ORIGIN),
                 state: State::Connecting,
                 close_code: None,
                 close_reason: String::new(),
@@ -222,7 +222,7 @@ impl Run {
     /// Adds echoes with this latency; half of it is service time.
     pub(super) fn echoed(&mut self, times: u64, ns: u64) -> &mut Self {
         for _ in 0..times {
-            self.window().answer(0, ns, ns / 2);
+            self.window().answer(0, Nanos(ns), Nanos(ns / 2));
         }
         self.sent(times).add(Counter::MessagesEchoed, times)
     }
@@ -233,7 +233,7 @@ impl Run {
 
     pub(super) fn timed(&mut self, timer: Timer, ns: u64, times: u64) -> &mut Self {
         for _ in 0..times {
-            self.window().time(timer, ns);
+            self.window().time(timer, Nanos(ns));
         }
         self
     }

@@ -6,6 +6,7 @@ use super::*;
 use crate::measure::{Collector, Layout, Open, Phase, Sample, Shard, Window};
 use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
 use crate::scenario::{Cohort, Op, Scenario, Selector, Stat, Subject};
+use crate::units::Nanos;
 
 /// Two cohorts, two stages of 10 s and 20 s.
 fn collector() -> Collector {
@@ -22,7 +23,7 @@ fn collector() -> Collector {
         cohort.whole.add(Counter::BytesSent, 4_000 * more);
         let first = cohort.window(Window::measured(0));
         first.add(Counter::MessagesSent, 100 * more);
-        first.answer(0, 1_000_000 * more, 500_000);
+        first.answer(0, Nanos(1_000_000 * more), Nanos(500_000));
         cohort
             .window(Window::measured(1))
             .add(Counter::MessagesSent, 200 * more);
@@ -31,7 +32,7 @@ fn collector() -> Collector {
     shard.cohorts[0].whole.close(CloseKind::Rst, Side::Peer);
     shard.cohorts[0]
         .whole
-        .time(Timer::HandshakeTotal, 3_000_000);
+        .time(Timer::HandshakeTotal, Nanos(3_000_000));
 
     // The cohorts reach their peaks at different times: 5 + 1, then 1 + 4, then 0 + 1.
     let states = [

@@ -5,15 +5,16 @@ use std::ops::Range;
 
 use wsbench::measure::{Collector, Phase, Sample, Shard, Summary, Window};
 use wsbench::metric::{Cause, CloseKind, Counter, ENOUGH_FOR_MEMORY, Side, Timer};
-use wsbench::plan::{Nanos, Opening, Plan, Until, nanos};
+use wsbench::plan::{Opening, Plan, Until};
 use wsbench::scenario::{
     Cohort, Expect, FaultKind, HeartbeatKind, Message, OnDead, Pacing, Reconnect, Shape, TargetUrl,
     Trust,
 };
+use wsbench::units::{Nanos, Timestamp};
 
-const SECOND: Nanos = 1_000_000_000;
+const SECOND: Nanos = Nanos::from_secs(1);
 /// How much later than planned measuring starts at the earliest.
-const NOTICE: Nanos = 5_000_000;
+const NOTICE: Nanos = Nanos::from_millis(5);
 /// The most messages or pings of a connection that are looked at.
 const MOST: usize = 20_000;
 
@@ -37,9 +38,9 @@ pub(crate) fn summary(plan: &Plan) -> Summary {
         shard.look_ups.record(1);
     }
     let mut collector = Collector::new(plan.layout());
-    let end = run.windows.last().map_or(0, |window| window.end);
+    let end = run.end();
     let idle = Shard::new(&plan.layout());
-    for second in 1..=end / SECOND + 1 {
+    for second in 1..=end.as_nanos() / SECOND.0 + 1 {
         let shard = if second == 1 {
             &mut shard
         } else {
@@ -51,16 +52,22 @@ pub(crate) fn summary(plan: &Plan) -> Summary {
             rss: Some(1.0),
             bytes_per_connection: run.is_large().then_some(1.0),
         };
-        collector.interval(run.phase(second * SECOND), shard, sample);
+        collector.interval(
+            run.phase(Timestamp::ORIGIN + second * SECOND),
+            shard,
+            sample,
+        );
     }
-    let seconds: Vec<f64> = plan.windows().seconds(Some(0), Nanos::MAX);
-    collector.summary((end + SECOND) as f64 / 1e9, &seconds)
+    let seconds: Vec<f64> = plan
+        .windows()
+        .seconds(Some(Timestamp::ORIGIN), Timestamp::NEVER);
+    collector.summary((end + SECOND).as_secs_f64(), &seconds)
 }
 
 struct Run<'a> {
     plan: &'a Plan,
     /// The measured windows, since the first dial.
-    windows: Vec<Range<Nanos>>,
+    windows: Vec<Range<Timestamp>>,
 }
 
 impl<'a> Run<'a> {
@@ -68,10 +75,10 @@ impl<'a> Run<'a> {
         let from = match &plan.scenario.load.shape {
             Shape::Steady { warm_up, .. } => {
                 let last = plan.openings(0, 1).map(|opening| opening.at).max();
-                last.unwrap_or(0) + nanos(*warm_up).max(NOTICE)
+                last.unwrap_or_default() + Nanos::from(*warm_up).max(NOTICE)
             }
-            Shape::Arrivals { warm_up, .. } => nanos(*warm_up),
-            Shape::Stages(_) => 0,
+            Shape::Arrivals { warm_up, .. } => Timestamp::ORIGIN + Nanos::from(*warm_up),
+            Shape::Stages(_) => Timestamp::ORIGIN,
         };
         let mut start = from;
         let ends = plan.windows().ends().to_vec().into_iter();
@@ -95,7 +102,7 @@ impl<'a> Run<'a> {
         most >= ENOUGH_FOR_MEMORY
     }
 
-    fn phase(&self, time: Nanos) -> Phase {
+    fn phase(&self, time: Timestamp) -> Phase {
         let found = self
             .windows
             .iter()
@@ -107,11 +114,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn end(&self) -> Nanos {
-        self.windows.last().map_or(0, |window| window.end)
+    fn end(&self) -> Timestamp {
+        (self.windows.last()).map_or(Timestamp::ORIGIN, |window| window.end)
     }
 
-    fn window(&self, time: Nanos) -> Option<Window> {
+    fn window(&self, time: Timestamp) -> Option<Window> {
         let index = self
             .windows
             .iter()
@@ -130,11 +137,11 @@ impl<'a> Run<'a> {
         let ends = |kind: &FaultKind| matches!(kind, FaultKind::Reset | FaultKind::Close { .. });
         let faults = cohort.faults.iter().filter(|fault| ends(&fault.kind));
         let life = faults
-            .map(|fault| opening.at + nanos(fault.after))
-            .fold(until, Nanos::min);
-        let life = opening.at + 1..life;
+            .map(|fault| opening.at + Nanos::from(fault.after))
+            .fold(until, Timestamp::min);
+        let life = opening.at + Nanos(1)..life;
         let cells = &mut shard.cohorts[opening.cohort];
-        let mut received: Vec<Nanos> = Vec::new();
+        let mut received: Vec<Timestamp> = Vec::new();
         for (index, message) in cohort.messages.iter().enumerate() {
             for at in self.dues(opening, index, message, &life) {
                 let Some(window) = self.window(at) else {
@@ -144,7 +151,7 @@ impl<'a> Run<'a> {
                 let cells = cells.window(window);
                 cells.count(Counter::MessagesDue);
                 cells.count(Counter::MessagesSent);
-                cells.time(Timer::ScheduleLateness, 1);
+                cells.time(Timer::ScheduleLateness, Nanos(1));
                 let is_scheduled = matches!(message.pacing, Pacing::Open { .. });
                 if is_scheduled {
                     cells.count(Counter::MessagesNotSent);
@@ -154,7 +161,7 @@ impl<'a> Run<'a> {
                 }
                 if message.expect == Expect::Echo {
                     received.push(at);
-                    cells.answer(index, 2, 1);
+                    cells.answer(index, Nanos(2), Nanos(1));
                     for counter in [
                         Counter::MessagesEchoed,
                         Counter::MessagesMismatched,
@@ -196,12 +203,12 @@ impl<'a> Run<'a> {
                     Timer::HeartbeatDelay,
                     Timer::ScheduleLateness,
                 ] {
-                    cells.time(timer, 1);
+                    cells.time(timer, Nanos(1));
                 }
             }
             if pings >= heartbeat.max_missed {
                 cells.whole.count(Counter::ConnectionsDead);
-                cells.whole.time(Timer::HeartbeatDetection, 1);
+                cells.whole.time(Timer::HeartbeatDetection, Nanos(1));
                 for cause in [Cause::PeerFrozen, Cause::PathDead, Cause::MissedPong] {
                     cells.whole.cause(cause);
                 }
@@ -211,15 +218,17 @@ impl<'a> Run<'a> {
             }
         }
         let target = &self.plan.scenario.target;
-        let every = |interval: Nanos| -> Vec<Nanos> {
+        let every = |interval: Nanos| -> Vec<Timestamp> {
             let times = (1..).map(|k| opening.at + k * interval);
             times.take_while(|at| *at < life.end).take(MOST).collect()
         };
         // An unknown server may send what it likes, whenever it likes.
-        let any_time = || -> Vec<Nanos> {
+        let any_time = || -> Vec<Timestamp> {
             let spans = self.windows.iter().map(|window| {
                 let start = window.start.max(life.start);
-                (start..window.end.min(life.end)).take(2)
+                let end = window.end.min(life.end);
+                let times = start.as_nanos()..end.as_nanos();
+                times.take(2).map(Timestamp::from_nanos)
             });
             spans.flatten().collect()
         };
@@ -234,7 +243,7 @@ impl<'a> Run<'a> {
         let is_embedded = target.url == TargetUrl::Embedded;
         let server_pings = match (is_embedded, target.embedded_heartbeat) {
             (false, _) => any_time(),
-            (true, Some(heartbeat)) => every(nanos(heartbeat.interval)),
+            (true, Some(heartbeat)) => every(Nanos::from(heartbeat.interval)),
             (true, None) => Vec::new(),
         };
         for (index, at) in server_pings.into_iter().enumerate() {
@@ -243,12 +252,14 @@ impl<'a> Run<'a> {
             };
             cells.window(window).count(Counter::ServerPings);
             if index > 0 {
-                cells.window(window).time(Timer::ServerPingInterval, 1);
+                cells
+                    .window(window)
+                    .time(Timer::ServerPingInterval, Nanos(1));
             }
         }
         received.extend(match (is_embedded, target.embedded_push) {
             (false, _) => any_time(),
-            (true, Some(push)) => every(nanos(push)),
+            (true, Some(push)) => every(Nanos::from(push)),
             (true, None) => Vec::new(),
         });
         received.sort_unstable();
@@ -258,7 +269,7 @@ impl<'a> Run<'a> {
             };
             cells.window(window).count(Counter::MessagesReceived);
             if index > 0 {
-                cells.window(window).time(Timer::ReceiveGap, 1);
+                cells.window(window).time(Timer::ReceiveGap, Nanos(1));
             }
         }
     }
@@ -269,8 +280,8 @@ impl<'a> Run<'a> {
         opening: &Opening,
         index: usize,
         message: &Message,
-        life: &Range<Nanos>,
-    ) -> Vec<Nanos> {
+        life: &Range<Timestamp>,
+    ) -> Vec<Timestamp> {
         let most = message.count.map_or(MOST, |count| count as usize);
         let pacer = self
             .plan
@@ -290,7 +301,7 @@ impl<'a> Run<'a> {
         let Pacing::Closed { in_flight, think } = message.pacing else {
             return Vec::new();
         };
-        let (think, timeout) = (nanos(think), nanos(message.timeout));
+        let (think, timeout) = (Nanos::from(think), Nanos::from(message.timeout));
         let rounds = most.div_ceil(in_flight as usize) as u64;
         let mut due = Vec::new();
         for window in &self.windows {
@@ -314,7 +325,7 @@ impl<'a> Run<'a> {
         due
     }
 
-    fn pings(&self, opening: &Opening, life: &Range<Nanos>) -> Vec<Nanos> {
+    fn pings(&self, opening: &Opening, life: &Range<Timestamp>) -> Vec<Timestamp> {
         let pacer = self.plan.pings(opening.cohort, opening.connection);
         let mut pacer = pacer.expect("a cohort with a heartbeat has a schedule of pings");
         pacer.skip_to(life.start);
@@ -346,12 +357,12 @@ impl<'a> Run<'a> {
             Timer::HandshakeUpgrade,
             Timer::HandshakeTotal,
         ] {
-            cells.time(timer, 1);
+            cells.time(timer, Nanos(1));
         }
         let comes_back = cohort.reconnect != Reconnect::None;
         if comes_back {
             cells.count(Counter::ConnectionsReconnected);
-            cells.time(Timer::ReconnectDuration, 1);
+            cells.time(Timer::ReconnectDuration, Nanos(1));
         }
         let is_reset = cohort
             .faults
@@ -360,7 +371,7 @@ impl<'a> Run<'a> {
         if is_reset {
             cells.close(CloseKind::Rst, Side::Local);
         } else {
-            cells.time(Timer::CloseDuration, 1);
+            cells.time(Timer::CloseDuration, Nanos(1));
         }
         cells.close(CloseKind::Rst, Side::Peer);
         cells.close(CloseKind::Code(1000), Side::Local);
@@ -379,7 +390,7 @@ impl<'a> Run<'a> {
         };
         let is_relayed = (scenario.path.as_ref()).is_some_and(|path| path.leads(&cohort.name));
         if is_secure {
-            cells.time(Timer::HandshakeTls, 1);
+            cells.time(Timer::HandshakeTls, Nanos(1));
         }
         if is_name && !is_relayed {
             cells.count(Counter::ConnectionsFallbacks);

@@ -13,7 +13,7 @@ use wsbench::scenario::{
     OnDead, Op, Pace, Pacing, Payload, Phase as Spread, Process, Reconnect, Scenario, Selector,
     Shape, Stage, Stat, Subject, Target, TargetUrl, Trust, WsUrl,
 };
-use wsbench::units::{ByteSize, Rate};
+use wsbench::units::{ByteSize, Nanos, Rate, Timestamp};
 use wsbench::verdict::{Facts, Verdict, judge};
 
 /// Everything a [`RunReport`] borrows.
@@ -151,15 +151,15 @@ fn troubled_summary() -> Summary {
     for number in 0..9_997 {
         let service = 50_000 + number * 100;
         let waited = if number % 50 == 0 { 4_000_000 } else { 10_000 };
-        echo.answer(0, service + waited, service);
-        echo.time(Timer::ScheduleLateness, 10_000);
+        echo.answer(0, Nanos(service + waited), Nanos(service));
+        echo.time(Timer::ScheduleLateness, Nanos(10_000));
     }
     for cohort in &mut shard.cohorts {
         let pings = cohort.window(Window::measured(0));
         pings.add(Counter::PingsSent, 1_000);
         pings.add(Counter::PongsReceived, 1_000);
         for number in 0..1_000 {
-            pings.time(Timer::HeartbeatRtt, 60_000 + number * 10);
+            pings.time(Timer::HeartbeatRtt, Nanos(60_000 + number * 10));
         }
     }
     shard.cohorts[1]
@@ -234,7 +234,7 @@ pub(crate) fn healthy() -> Run {
         pings.add(Counter::PingsSent, 10_000);
         pings.add(Counter::PongsReceived, 10_000);
         for _ in 0..10_000 {
-            pings.time(Timer::HeartbeatRtt, 80_000 * (stage + 1));
+            pings.time(Timer::HeartbeatRtt, Nanos(80_000 * (stage + 1)));
         }
         collector.interval(Phase::Stage(stage as u32 + 1), &shard, sample(3.0));
         shard.clear();
@@ -277,7 +277,7 @@ pub(crate) fn opened(cells: &mut Cells, connections: u64) {
     cells.add(Counter::ConnectionsAttempted, connections);
     cells.add(Counter::ConnectionsOpened, connections);
     for number in 0..connections {
-        cells.time(Timer::HandshakeTotal, 1_000_000 + number * 10_000);
+        cells.time(Timer::HandshakeTotal, Nanos(1_000_000 + number * 10_000));
     }
 }
 
@@ -311,7 +311,7 @@ fn ending(connection: u32, cohort: usize, cause: Cause) -> Ending {
 
 fn refused() -> Ending {
     Ending {
-        ended_ns: Some(1_500_000),
+        ended_ns: Some(Timestamp::from_nanos(1_500_000)),
         detail: "connect: Connection refused (os error 111)".to_owned(),
         ..ending(3, 0, Cause::Refused)
     }
@@ -319,13 +319,13 @@ fn refused() -> Ending {
 
 fn frozen() -> Ending {
     Ending {
-        opened_ns: Some(2_000_000),
-        ended_ns: Some(1_900_000_123),
+        opened_ns: Some(Timestamp::from_nanos(2_000_000)),
+        ended_ns: Some(Timestamp::from_nanos(1_900_000_123)),
         state: State::Dead,
         closed_by: Some(Side::Local),
-        last_received_ns: Some(900_000_000),
-        last_ping_ns: Some(1_000_000_000),
-        last_pong_ns: Some(900_000_000),
+        last_received_ns: Some(Timestamp::from_nanos(900_000_000)),
+        last_ping_ns: Some(Timestamp::from_nanos(1_000_000_000)),
+        last_pong_ns: Some(Timestamp::from_nanos(900_000_000)),
         pings_missed: 1,
         tcp: Some(TcpView {
             unacked: 0,
@@ -338,8 +338,8 @@ fn frozen() -> Ending {
 
 fn closed_with_tricks() -> Ending {
     Ending {
-        opened_ns: Some(3_000_000),
-        ended_ns: Some(1_250_000_000),
+        opened_ns: Some(Timestamp::from_nanos(3_000_000)),
+        ended_ns: Some(Timestamp::from_nanos(1_250_000_000)),
         state: State::Open,
         close_code: Some(1011),
         close_reason: "=cmd|'/c calc'!A1,\"quoted\",\nsecond line".to_owned(),

@@ -12,6 +12,7 @@ use wsbench::scenario::{
     Activity, Between, Cohort, Contract, Fault, FaultKind, Origin, Promise, PromiseKind, Shape,
     Sweep,
 };
+use wsbench::units::Timestamp;
 use wsbench::verdict::Facts;
 
 use super::fixture::{Run, cohort, opened, scenario};
@@ -124,8 +125,8 @@ pub(crate) fn promises() -> Run {
         incidents: vec![Incident {
             kind: "sigstop",
             cohorts: Vec::new(),
-            began_ns: 6_000 * MS,
-            ended_ns: Some(7_000 * MS),
+            began_ns: Timestamp::from_nanos(6_000 * MS),
+            ended_ns: Some(Timestamp::from_nanos(7_000 * MS)),
         }],
         usage: Some((
             Usage {
@@ -149,7 +150,9 @@ pub(crate) fn promises() -> Run {
 /// All five hundred healthy ones live. Three mute ones are closed too soon, two with another code.
 fn records() -> Vec<ConnectionRecord> {
     let healthy = (0..500_u64).map(|place| ConnectionRecord {
-        pings_ns: (1..5).map(|tick| (place * 4 + tick * 2_000) * MS).collect(),
+        pings_ns: (1..5)
+            .map(|tick| Timestamp::from_nanos((place * 4 + tick * 2_000) * MS))
+            .collect(),
         ..stayed(place as u32, 0, place * 4)
     });
     let mute = (0..200_u64).map(|place| {
@@ -161,7 +164,7 @@ fn records() -> Vec<ConnectionRecord> {
         let code = if place > 197 { 1000 } else { 1011 };
         let opened = place * 5;
         ConnectionRecord {
-            unanswered_ping_ns: Some((opened + 2_000) * MS),
+            unanswered_ping_ns: Some(Timestamp::from_nanos((opened + 2_000) * MS)),
             ..closed(500 + place as u32, 1, opened, opened + 2_000 + after, code)
         }
     });
@@ -177,7 +180,7 @@ fn stayed(connection: u32, cohort: usize, opened: u64) -> ConnectionRecord {
         cohort,
         local_port: None,
         level_ns: None,
-        opened_ns: opened * MS,
+        opened_ns: Timestamp::from_nanos(opened * MS),
         lost_before_ns: None,
         fault_ns: None,
         fault_end_ns: None,
@@ -188,18 +191,18 @@ fn stayed(connection: u32, cohort: usize, opened: u64) -> ConnectionRecord {
         resumed_ns: Vec::new(),
         dead_ns: None,
         dead_as: None,
-        close_sent_ns: Some(10_000 * MS),
+        close_sent_ns: Some(Timestamp::from_nanos(10_000 * MS)),
         close_sent_code: Some(1000),
-        close_received_ns: Some(10_001 * MS),
+        close_received_ns: Some(Timestamp::from_nanos(10_001 * MS)),
         close_code: Some(1000),
         close_reason: String::new(),
         frames_after_close: 0,
-        tcp_end_ns: Some(10_002 * MS),
+        tcp_end_ns: Some(Timestamp::from_nanos(10_002 * MS)),
         tcp_end: Some(TcpEnding::Fin),
         probe: None,
         ended_by: EndedBy::Plan,
         cause: Cause::Completed,
-        ended_ns: 10_002 * MS,
+        ended_ns: Timestamp::from_nanos(10_002 * MS),
     }
 }
 
@@ -207,12 +210,12 @@ fn closed(connection: u32, cohort: usize, opened: u64, at: u64, code: u16) -> Co
     ConnectionRecord {
         close_sent_ns: None,
         close_sent_code: None,
-        close_received_ns: Some(at * MS),
+        close_received_ns: Some(Timestamp::from_nanos(at * MS)),
         close_code: Some(code),
-        tcp_end_ns: Some((at + 1) * MS),
+        tcp_end_ns: Some(Timestamp::from_nanos((at + 1) * MS)),
         ended_by: EndedBy::Server,
         cause: Cause::ClosedByPeer,
-        ended_ns: (at + 1) * MS,
+        ended_ns: Timestamp::from_nanos((at + 1) * MS),
         ..stayed(connection, cohort, opened)
     }
 }

@@ -8,16 +8,16 @@ pub(super) use threads::Threads;
 use super::error::EngineError;
 use super::worker::Handover;
 use crate::measure::Shard;
-use crate::plan::Nanos;
 use crate::time::Monotonic;
+use crate::units::Timestamp;
 
-/// A command to all workers. Times are nanoseconds since the first dial.
+/// A command to all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Command {
     /// Measuring starts and the load ends at these times, unless it was cut short before.
-    Schedule { from: Nanos, to: Nanos },
+    Schedule { from: Timestamp, to: Timestamp },
     /// The load ends at this time, if not sooner.
-    CutShort { at: Nanos },
+    CutShort { at: Timestamp },
 }
 
 /// An event that a crew reports.

@@ -2,8 +2,9 @@
 
 use super::ledger::{Answer, Ledger};
 use super::pace::Pace;
-use crate::plan::{Nanos, Pacer, STAMP_LEN, Series, Template, nanos};
+use crate::plan::{Pacer, STAMP_LEN, Series, Template};
 use crate::scenario::{Expect, Message};
+use crate::units::{Nanos, Timestamp};
 
 /// The schedule of a message and its unanswered sends. Lives as long as its client, across reconnects.
 #[derive(Debug)]
@@ -23,9 +24,9 @@ pub(super) struct Exchange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Next {
     /// Send it.
-    Send { intended: Nanos, sequence: u64 },
+    Send { intended: Timestamp, sequence: u64 },
     /// Its time to be sent has passed: count it, and ask again.
-    GiveUp(Nanos),
+    GiveUp(Timestamp),
     /// Do nothing yet.
     Wait,
 }
@@ -36,7 +37,7 @@ pub(super) struct Found {
     /// The position of its first byte.
     pub(super) at: usize,
     pub(super) sequence: u64,
-    pub(super) intended: Nanos,
+    pub(super) intended: Timestamp,
 }
 
 impl Exchange {
@@ -51,24 +52,24 @@ impl Exchange {
             last: [0; STAMP_LEN],
             stamp_at: template.stamp_at(),
             pace: Pace::new(message.pacing, pacer),
-            ledger: Ledger::new(message.expect == Expect::Echo, nanos(message.timeout)),
+            ledger: Ledger::new(message.expect == Expect::Echo, Nanos::from(message.timeout)),
             left: message.count.unwrap_or(u64::MAX),
         }
     }
 
     /// The connection is open for the first time.
-    pub(super) fn start(&mut self, now: Nanos) {
+    pub(super) fn start(&mut self, now: Timestamp) {
         self.pace.start(now);
         self.pace.resume(now);
     }
 
     /// The connection is open again.
-    pub(super) fn resume(&mut self, now: Nanos) {
+    pub(super) fn resume(&mut self, now: Timestamp) {
         self.pace.resume(now);
     }
 
     /// Gives up the next message if it was due before `until`, and returns its intended time.
-    pub(super) fn give_up(&mut self, until: Nanos) -> Option<Nanos> {
+    pub(super) fn give_up(&mut self, until: Timestamp) -> Option<Timestamp> {
         let intended = self.pace.scheduled()?;
         if intended >= until || self.left == 0 {
             return None;
@@ -79,12 +80,13 @@ impl Exchange {
     }
 
     /// Returns what to do now; nothing is due from `end` on.
-    pub(super) fn next(&mut self, now: Nanos, end: Nanos) -> Next {
+    pub(super) fn next(&mut self, now: Timestamp, end: Timestamp) -> Next {
         let intended = self.pace.next();
         if self.left == 0 || intended >= end || intended > now {
             return Next::Wait;
         }
-        if self.pace.scheduled().is_some() && now - intended > self.ledger.timeout() {
+        if self.pace.scheduled().is_some() && now.saturating_since(intended) > self.ledger.timeout()
+        {
             self.pace.advance();
             self.left -= 1;
             return Next::GiveUp(intended);
@@ -100,23 +102,23 @@ impl Exchange {
     }
 
     /// When to call [`Self::next`] again, if no answer comes before. Now or earlier means at once.
-    pub(super) fn wakes(&self, end: Nanos) -> Nanos {
+    pub(super) fn wakes(&self, end: Timestamp) -> Timestamp {
         let intended = self.pace.next();
         let is_full = self.pace.is_full(self.ledger.unanswered());
         if is_full || intended >= end || self.left == 0 {
-            return Nanos::MAX;
+            return Timestamp::NEVER;
         }
         intended
     }
 
     /// Makes the stamp of the message that [`Self::next`] returned.
-    pub(super) fn stamp(&mut self, sequence: u64, intended: Nanos) -> [u8; STAMP_LEN] {
+    pub(super) fn stamp(&mut self, sequence: u64, intended: Timestamp) -> [u8; STAMP_LEN] {
         self.last = self.series.stamp(sequence, intended);
         self.last
     }
 
     /// Records that the message that [`Self::next`] returned was sent.
-    pub(super) fn sent(&mut self, intended: Nanos, now: Nanos) {
+    pub(super) fn sent(&mut self, intended: Timestamp, now: Timestamp) {
         self.left -= 1;
         self.pace.advance();
         if self.stamp_at.is_none() {
@@ -152,18 +154,18 @@ impl Exchange {
     }
 
     /// Handles an answer that names its message.
-    pub(super) fn answer(&mut self, sequence: u64, now: Nanos) -> Answer {
+    pub(super) fn answer(&mut self, sequence: u64, now: Timestamp) -> Answer {
         let answer = self.ledger.answer(sequence, now);
         self.settle(answer, now)
     }
 
     /// Handles an answer that names no message.
-    pub(super) fn answer_in_order(&mut self, now: Nanos) -> Answer {
+    pub(super) fn answer_in_order(&mut self, now: Timestamp) -> Answer {
         let answer = self.ledger.answer_in_order(now);
         self.settle(answer, now)
     }
 
-    fn settle(&mut self, answer: Answer, now: Nanos) -> Answer {
+    fn settle(&mut self, answer: Answer, now: Timestamp) -> Answer {
         if let Answer::InTime { .. } = answer {
             self.pace.settled(now);
         }
@@ -185,20 +187,20 @@ impl Exchange {
         self.ledger.is_uncertain()
     }
 
-    /// When the oldest unanswered message times out; `Nanos::MAX` if there is none.
-    pub(super) fn expires(&self) -> Nanos {
+    /// When the oldest unanswered message times out; `Timestamp::NEVER` if there is none.
+    pub(super) fn expires(&self) -> Timestamp {
         self.ledger.expires()
     }
 
     /// Gives up the oldest message if it has timed out, and returns its intended time.
-    pub(super) fn expire(&mut self, now: Nanos) -> Option<Nanos> {
+    pub(super) fn expire(&mut self, now: Timestamp) -> Option<Timestamp> {
         let intended = self.ledger.expire(now)?;
         self.pace.settled(now);
         Some(intended)
     }
 
     /// The connection is gone: returns the intended times of the messages that were unanswered on it.
-    pub(super) fn lose(&mut self) -> impl Iterator<Item = Nanos> {
+    pub(super) fn lose(&mut self) -> impl Iterator<Item = Timestamp> {
         self.ledger.lose()
     }
 
@@ -213,10 +215,10 @@ mod tests {
     use super::*;
     use crate::plan::Slice;
     use crate::scenario::{FrameKind, Gaps, Pacing, Payload, Phase};
-    use crate::units::{ByteSize, Rate};
+    use crate::units::{ByteSize, Rate, after};
     use std::time::Duration;
 
-    const MS: Nanos = 1_000_000;
+    const MS: Nanos = Nanos::from_millis(1);
 
     fn exchange(pacing: Pacing, pacer: Option<Pacer>) -> Exchange {
         let message = Message {
@@ -244,7 +246,14 @@ mod tests {
             phase: Phase::Aligned,
             in_flight,
         };
-        let pacer = Pacer::new(10.0 * MS as f64, Gaps::Constant, Phase::Aligned, 0, 0, 0);
+        let pacer = Pacer::new(
+            10.0 * MS.0 as f64,
+            Gaps::Constant,
+            Phase::Aligned,
+            0,
+            0,
+            Timestamp::ORIGIN,
+        );
         exchange(pacing, Some(pacer))
     }
 
@@ -252,9 +261,9 @@ mod tests {
         exchange(Pacing::Closed { in_flight, think }, None)
     }
 
-    fn send(exchange: &mut Exchange, now: Nanos) -> Nanos {
-        let Next::Send { intended, .. } = exchange.next(now, Nanos::MAX) else {
-            panic!("nothing to send at {now}");
+    fn send(exchange: &mut Exchange, now: Timestamp) -> Timestamp {
+        let Next::Send { intended, .. } = exchange.next(now, Timestamp::NEVER) else {
+            panic!("nothing to send at {now:?}");
         };
         exchange.sent(intended, now);
         intended
@@ -263,29 +272,32 @@ mod tests {
     #[test]
     fn a_late_send_keeps_its_intended_time() {
         let mut exchange = open(None);
-        exchange.start(0);
-        assert_eq!(send(&mut exchange, 25 * MS), 0);
-        assert_eq!(send(&mut exchange, 25 * MS), 10 * MS);
-        assert_eq!(send(&mut exchange, 25 * MS), 20 * MS);
-        assert_eq!(exchange.next(25 * MS, Nanos::MAX), Next::Wait);
-        assert_eq!(exchange.wakes(Nanos::MAX), 30 * MS);
+        exchange.start(Timestamp::ORIGIN);
+        assert_eq!(send(&mut exchange, after(25 * MS)), Timestamp::ORIGIN);
+        assert_eq!(send(&mut exchange, after(25 * MS)), after(10 * MS));
+        assert_eq!(send(&mut exchange, after(25 * MS)), after(20 * MS));
+        assert_eq!(exchange.next(after(25 * MS), Timestamp::NEVER), Next::Wait);
+        assert_eq!(exchange.wakes(Timestamp::NEVER), after(30 * MS));
     }
 
     #[test]
     fn what_cannot_be_sent_in_time_is_given_up() {
         let mut exchange = open(Some(1));
-        exchange.start(0);
-        send(&mut exchange, 0);
-        assert_eq!(exchange.next(10 * MS, Nanos::MAX), Next::Wait);
-        assert_eq!(exchange.next(1_011 * MS, Nanos::MAX), Next::GiveUp(10 * MS));
+        exchange.start(Timestamp::ORIGIN);
+        send(&mut exchange, Timestamp::ORIGIN);
+        assert_eq!(exchange.next(after(10 * MS), Timestamp::NEVER), Next::Wait);
+        assert_eq!(
+            exchange.next(after(1_011 * MS), Timestamp::NEVER),
+            Next::GiveUp(after(10 * MS))
+        );
     }
 
     #[test]
     fn the_last_stamp_is_known_and_older_ones_are_decoded() {
         let mut exchange = open(None);
-        exchange.start(0);
+        exchange.start(Timestamp::ORIGIN);
         let stamps = [0, 1, 2].map(|sequence| {
-            let intended = sequence * 10 * MS;
+            let intended = after(sequence * 10 * MS);
             let stamp = exchange.stamp(sequence, intended);
             exchange.sent(intended, intended);
             stamp
@@ -295,7 +307,10 @@ mod tests {
             let found = exchange.find(payload);
             assert_eq!(found.map(|found| found.sequence), Some(sequence as u64));
             assert_eq!(found, exchange.read(payload, 0));
-            assert_ne!(exchange.answer(sequence as u64, 30 * MS), Answer::Unknown);
+            assert_ne!(
+                exchange.answer(sequence as u64, after(30 * MS)),
+                Answer::Unknown
+            );
             assert_eq!(exchange.find(payload), found, "a duplicate");
         }
         assert_eq!(exchange.find(&[0; 64]), None);
@@ -304,32 +319,44 @@ mod tests {
     #[test]
     fn nothing_is_due_from_the_end_on() {
         let mut exchange = open(None);
-        exchange.start(0);
-        send(&mut exchange, 0);
-        assert_eq!(exchange.next(10 * MS, 10 * MS), Next::Wait);
+        exchange.start(Timestamp::ORIGIN);
+        send(&mut exchange, Timestamp::ORIGIN);
+        assert_eq!(exchange.next(after(10 * MS), after(10 * MS)), Next::Wait);
     }
 
     #[test]
     fn the_closed_model_waits_for_the_answer_and_the_think_time() {
         let mut exchange = closed(2, Duration::from_millis(5));
-        exchange.start(100);
-        send(&mut exchange, 100);
-        send(&mut exchange, 100);
-        assert_eq!(exchange.next(100, Nanos::MAX), Next::Wait);
-        exchange.answer(0, 200);
-        assert_eq!(exchange.next(200, Nanos::MAX), Next::Wait);
-        assert_eq!(exchange.wakes(Nanos::MAX), 200 + 5 * MS);
+        exchange.start(Timestamp::from_nanos(100));
+        send(&mut exchange, Timestamp::from_nanos(100));
+        send(&mut exchange, Timestamp::from_nanos(100));
+        assert_eq!(
+            exchange.next(Timestamp::from_nanos(100), Timestamp::NEVER),
+            Next::Wait
+        );
+        exchange.answer(0, Timestamp::from_nanos(200));
+        assert_eq!(
+            exchange.next(Timestamp::from_nanos(200), Timestamp::NEVER),
+            Next::Wait
+        );
+        assert_eq!(
+            exchange.wakes(Timestamp::NEVER),
+            Timestamp::from_nanos(200) + 5 * MS
+        );
     }
 
     #[test]
     fn a_count_is_kept_whatever_becomes_of_the_messages() {
         let mut exchange = open(None);
         exchange.left = 3;
-        exchange.start(0);
-        send(&mut exchange, 0);
-        assert_eq!(exchange.give_up(1_000 * MS), Some(10 * MS));
-        assert_eq!(exchange.give_up(1_000 * MS), Some(20 * MS));
-        assert_eq!(exchange.give_up(1_000 * MS), None);
-        assert_eq!(exchange.next(1_000 * MS, Nanos::MAX), Next::Wait);
+        exchange.start(Timestamp::ORIGIN);
+        send(&mut exchange, Timestamp::ORIGIN);
+        assert_eq!(exchange.give_up(after(1_000 * MS)), Some(after(10 * MS)));
+        assert_eq!(exchange.give_up(after(1_000 * MS)), Some(after(20 * MS)));
+        assert_eq!(exchange.give_up(after(1_000 * MS)), None);
+        assert_eq!(
+            exchange.next(after(1_000 * MS), Timestamp::NEVER),
+            Next::Wait
+        );
     }
 }

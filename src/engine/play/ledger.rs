@@ -1,8 +1,7 @@
 //! Tracks one message of one connection: what is unanswered, what has timed out, and what an answer means.
 
+use crate::units::{Nanos, Timestamp};
 use std::collections::VecDeque;
-
-use crate::plan::Nanos;
 
 /// Number of timed-out messages that are remembered, so that a late answer is not taken for an unknown message. Older
 /// ones are forgotten.
@@ -22,13 +21,13 @@ pub(super) struct Ledger {
     /// The sequence numbers of timed-out messages that may still be answered late, oldest first.
     timed_out: VecDeque<u64>,
     /// Since when no message is unanswered, if none is.
-    quiet_since: Nanos,
+    quiet_since: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Pending {
-    intended: Nanos,
-    sent: Nanos,
+    intended: Timestamp,
+    sent: Timestamp,
     is_answered: bool,
 }
 
@@ -36,7 +35,10 @@ struct Pending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Answer {
     /// It came in time; its content is still to be compared.
-    InTime { intended: Nanos, sent: Nanos },
+    InTime {
+        intended: Timestamp,
+        sent: Timestamp,
+    },
     /// It came after its timeout.
     Late,
     /// The message was answered before.
@@ -55,7 +57,7 @@ impl Ledger {
             pending: VecDeque::new(),
             unanswered: 0,
             timed_out: VecDeque::new(),
-            quiet_since: 0,
+            quiet_since: Timestamp::ORIGIN,
         }
     }
 
@@ -78,13 +80,13 @@ impl Ledger {
     }
 
     /// Returns the sequence number and the intended time of the last message, if its answer is due or came out of order.
-    pub(super) fn last(&self) -> Option<(u64, Nanos)> {
+    pub(super) fn last(&self) -> Option<(u64, Timestamp)> {
         let last = self.pending.back()?;
         Some((self.sequence - 1, last.intended))
     }
 
     /// Records that the next message was sent.
-    pub(super) fn sent(&mut self, intended: Nanos, now: Nanos) {
+    pub(super) fn sent(&mut self, intended: Timestamp, now: Timestamp) {
         self.sequence += 1;
         if self.is_answered {
             self.unanswered += 1;
@@ -97,7 +99,7 @@ impl Ledger {
     }
 
     /// Handles an answer that names its message.
-    pub(super) fn answer(&mut self, sequence: u64, now: Nanos) -> Answer {
+    pub(super) fn answer(&mut self, sequence: u64, now: Timestamp) -> Answer {
         let first = self.sequence - self.pending.len() as u64;
         if sequence >= self.sequence || !self.is_answered {
             return Answer::Unknown;
@@ -124,7 +126,7 @@ impl Ledger {
 
     /// Handles an answer that names no message. It is matched to the oldest unanswered message, or to a timed-out one
     /// if none is unanswered. So a lost answer costs one message, whatever comes after it.
-    pub(super) fn answer_in_order(&mut self, now: Nanos) -> Answer {
+    pub(super) fn answer_in_order(&mut self, now: Timestamp) -> Answer {
         if !self.pending.is_empty() {
             return self.answer(self.sequence - self.pending.len() as u64, now);
         }
@@ -147,13 +149,13 @@ impl Ledger {
 
     /// Forgets timed-out messages if nothing was unanswered for a whole timeout: answers that have not come until then
     /// are taken for lost.
-    pub(super) fn try_to_be_certain(&mut self, now: Nanos) {
+    pub(super) fn try_to_be_certain(&mut self, now: Timestamp) {
         if self.unanswered == 0 && now >= self.quiet_since.saturating_add(self.timeout) {
             self.timed_out.clear();
         }
     }
 
-    fn settle(&mut self, now: Nanos) {
+    fn settle(&mut self, now: Timestamp) {
         self.unanswered -= 1;
         self.quiet_since = now;
         while self.pending.front().is_some_and(|first| first.is_answered) {
@@ -161,13 +163,13 @@ impl Ledger {
         }
     }
 
-    /// When the oldest unanswered message times out; `Nanos::MAX` if there is none.
-    pub(super) fn expires(&self) -> Nanos {
-        (self.pending.front()).map_or(Nanos::MAX, |first| first.sent + self.timeout)
+    /// When the oldest unanswered message times out; `Timestamp::NEVER` if there is none.
+    pub(super) fn expires(&self) -> Timestamp {
+        (self.pending.front()).map_or(Timestamp::NEVER, |first| first.sent + self.timeout)
     }
 
     /// Gives up the oldest message if it has timed out, and returns its intended time.
-    pub(super) fn expire(&mut self, now: Nanos) -> Option<Nanos> {
+    pub(super) fn expire(&mut self, now: Timestamp) -> Option<Timestamp> {
         if self.expires() > now {
             return None;
         }
@@ -184,7 +186,7 @@ impl Ledger {
     }
 
     /// The connection is gone: returns the intended times of the messages that were unanswered on it.
-    pub(super) fn lose(&mut self) -> impl Iterator<Item = Nanos> {
+    pub(super) fn lose(&mut self) -> impl Iterator<Item = Timestamp> {
         self.unanswered = 0;
         self.timed_out.clear();
         self.pending
@@ -197,13 +199,14 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::after;
     use proptest::prelude::*;
 
-    const MS: Nanos = 1_000_000;
-    const TIMEOUT: Nanos = 1_000 * MS;
-    const NOW: Nanos = 1_600 * MS;
+    const MS: Nanos = Nanos::from_millis(1);
+    const TIMEOUT: Nanos = Nanos::from_secs(1);
+    const NOW: Timestamp = after(Nanos::from_millis(1_600));
 
-    fn ledger(sent_at: &[Nanos]) -> Ledger {
+    fn ledger(sent_at: &[Timestamp]) -> Ledger {
         let mut ledger = Ledger::new(true, TIMEOUT);
         for at in sent_at {
             ledger.sent(*at, *at);
@@ -211,7 +214,7 @@ mod tests {
         ledger
     }
 
-    fn in_time(at: Nanos) -> Answer {
+    fn in_time(at: Timestamp) -> Answer {
         Answer::InTime {
             intended: at,
             sent: at,
@@ -220,26 +223,26 @@ mod tests {
 
     #[test]
     fn answers_are_told_apart_by_their_names() {
-        let mut ledger = ledger(&[0, 10 * MS, 20 * MS]);
-        assert_eq!(ledger.answer(1, NOW), in_time(10 * MS));
+        let mut ledger = ledger(&[Timestamp::ORIGIN, after(10 * MS), after(20 * MS)]);
+        assert_eq!(ledger.answer(1, NOW), in_time(after(10 * MS)));
         assert_eq!(ledger.answer(1, NOW), Answer::Duplicate);
         assert_eq!(ledger.answer(3, NOW), Answer::Unknown);
-        assert_eq!(ledger.expire(1_000 * MS), Some(0));
-        assert_eq!(ledger.expire(1_000 * MS), None);
+        assert_eq!(ledger.expire(after(1_000 * MS)), Some(Timestamp::ORIGIN));
+        assert_eq!(ledger.expire(after(1_000 * MS)), None);
         assert_eq!(ledger.answer(0, NOW), Answer::Late);
         assert_eq!(ledger.answer(0, NOW), Answer::Duplicate);
-        assert_eq!(ledger.expires(), 1_020 * MS);
-        assert_eq!(ledger.lose().collect::<Vec<_>>(), [20 * MS]);
+        assert_eq!(ledger.expires(), after(1_020 * MS));
+        assert_eq!(ledger.lose().collect::<Vec<_>>(), [after(20 * MS)]);
         assert_eq!(ledger.unanswered(), 0);
     }
 
     #[test]
     fn without_a_name_the_oldest_that_is_still_in_time_is_answered() {
-        let mut ledger = ledger(&[0, 10 * MS]);
+        let mut ledger = ledger(&[Timestamp::ORIGIN, after(10 * MS)]);
         assert!(!ledger.is_uncertain());
-        assert_eq!(ledger.expire(1_000 * MS), Some(0));
+        assert_eq!(ledger.expire(after(1_000 * MS)), Some(Timestamp::ORIGIN));
         assert!(ledger.is_uncertain());
-        assert_eq!(ledger.answer_in_order(NOW), in_time(10 * MS));
+        assert_eq!(ledger.answer_in_order(NOW), in_time(after(10 * MS)));
         assert!(ledger.is_uncertain());
         assert_eq!(ledger.answer_in_order(NOW), Answer::Late);
         assert!(!ledger.is_uncertain(), "all that was missing has come");
@@ -248,12 +251,12 @@ mod tests {
 
     #[test]
     fn a_stream_is_certain_again_when_nothing_can_be_on_its_way_any_more() {
-        let mut ledger = ledger(&[0]);
-        assert_eq!(ledger.expire(TIMEOUT), Some(0));
-        ledger.sent(1_500 * MS, 1_500 * MS);
-        assert_eq!(ledger.answer_in_order(NOW), in_time(1_500 * MS));
+        let mut ledger = ledger(&[Timestamp::ORIGIN]);
+        assert_eq!(ledger.expire(after(TIMEOUT)), Some(Timestamp::ORIGIN));
+        ledger.sent(after(1_500 * MS), after(1_500 * MS));
+        assert_eq!(ledger.answer_in_order(NOW), in_time(after(1_500 * MS)));
         // That answer may belong to the first message, and the second one's may still come.
-        ledger.try_to_be_certain(NOW + TIMEOUT - 1);
+        ledger.try_to_be_certain((NOW + TIMEOUT).saturating_sub(Nanos(1)));
         assert!(ledger.is_uncertain());
         ledger.try_to_be_certain(NOW + TIMEOUT);
         assert!(!ledger.is_uncertain());
@@ -273,7 +276,7 @@ mod tests {
             4 => Just(Event::Send),
             3 => Just(Event::Answer),
             2 => (0u64..40).prop_map(Event::Name),
-            3 => (0..TIMEOUT).prop_map(Event::Wait),
+            3 => (0..TIMEOUT.0).prop_map(|time| Event::Wait(Nanos(time))),
             1 => Just(Event::Certain),
         ];
         prop::collection::vec(event, 0..120)
@@ -283,7 +286,8 @@ mod tests {
         #[test]
         fn each_message_comes_to_one_end(events in events()) {
             let mut ledger = Ledger::new(true, TIMEOUT);
-            let (mut now, mut sent, mut in_time, mut timed_out, mut late) = (0, 0u64, 0u64, 0u64, 0u64);
+            let (mut sent, mut in_time, mut timed_out, mut late) = (0u64, 0u64, 0u64, 0u64);
+            let mut now = Timestamp::ORIGIN;
             for event in events {
                 let answer = match event {
                     Event::Send => {
@@ -292,7 +296,7 @@ mod tests {
                         continue;
                     }
                     Event::Wait(time) => {
-                        now += time;
+                        now = now + time;
                         while let Some(intended) = ledger.expire(now) {
                             prop_assert!(intended + TIMEOUT <= now);
                             timed_out += 1;
@@ -309,7 +313,7 @@ mod tests {
                 };
                 match answer {
                     Answer::InTime { sent, .. } => {
-                        prop_assert!(now < sent + TIMEOUT);
+                        prop_assert!(now < Timestamp::from_nanos((sent + TIMEOUT).as_nanos()));
                         in_time += 1;
                     }
                     Answer::Late => late += 1,

@@ -7,7 +7,8 @@ mod pace;
 
 use self::exchange::{Exchange, Found, Next};
 pub(super) use self::ledger::Answer;
-use crate::plan::{Nanos, Opening, Plan, STAMP_LEN, Series, Stamp, StampFinder, Template};
+use crate::plan::{Opening, Plan, STAMP_LEN, Series, Stamp, StampFinder, Template};
+use crate::units::Timestamp;
 
 /// All messages of one client, and the answers to them.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub(super) struct Due {
     /// The index of the message in its cohort.
     pub(super) message: usize,
     /// When it should have been sent.
-    pub(super) intended: Nanos,
+    pub(super) intended: Timestamp,
     /// The sequence number, from 0 for each connection and message.
     pub(super) sequence: u64,
 }
@@ -32,7 +33,7 @@ pub(super) enum Task {
     /// Send this message, and report it with [`Play::sent`].
     Send(Due),
     /// The message with this intended time is too late to be sent: count it.
-    GiveUp(Nanos),
+    GiveUp(Timestamp),
 }
 
 /// A received message that answers one that was sent.
@@ -48,7 +49,7 @@ pub(super) struct Received {
     /// It may answer another message of this exchange, so its times are unknown.
     pub(super) is_uncertain: bool,
     /// The intended time, which decides the window it belongs to.
-    pub(super) intended: Nanos,
+    pub(super) intended: Timestamp,
 }
 
 impl Play {
@@ -72,18 +73,18 @@ impl Play {
     }
 
     /// The connection is open for the first time. Messages that would have been due before were never due.
-    pub(super) fn start(&mut self, now: Nanos) {
+    pub(super) fn start(&mut self, now: Timestamp) {
         (self.exchanges.iter_mut()).for_each(|exchange| exchange.start(now));
     }
 
     /// The connection is open again.
-    pub(super) fn resume(&mut self, now: Nanos) {
+    pub(super) fn resume(&mut self, now: Timestamp) {
         (self.exchanges.iter_mut()).for_each(|exchange| exchange.resume(now));
     }
 
     /// Returns the next thing to do now; `None` if there is nothing. Nothing is due from `end` on. `turn` is the
     /// exchange that is asked first: begin with 0, and call again until there is nothing.
-    pub(super) fn due(&mut self, turn: &mut usize, now: Nanos, end: Nanos) -> Option<Task> {
+    pub(super) fn due(&mut self, turn: &mut usize, now: Timestamp, end: Timestamp) -> Option<Task> {
         while let Some(exchange) = self.exchanges.get_mut(*turn) {
             match exchange.next(now, end) {
                 Next::Wait => *turn += 1,
@@ -106,22 +107,22 @@ impl Play {
     }
 
     /// Records that a message that was due has been sent.
-    pub(super) fn sent(&mut self, due: &Due, now: Nanos) {
+    pub(super) fn sent(&mut self, due: &Due, now: Timestamp) {
         self.exchanges[due.message].sent(due.intended, now);
     }
 
     /// Gives up the next message that was due before `until`, and returns its intended time.
-    pub(super) fn give_up(&mut self, until: Nanos) -> Option<Nanos> {
+    pub(super) fn give_up(&mut self, until: Timestamp) -> Option<Timestamp> {
         (self.exchanges.iter_mut()).find_map(|exchange| exchange.give_up(until))
     }
 
     /// Gives up the next message whose answer is overdue, and returns its intended time.
-    pub(super) fn expire(&mut self, now: Nanos) -> Option<Nanos> {
+    pub(super) fn expire(&mut self, now: Timestamp) -> Option<Timestamp> {
         (self.exchanges.iter_mut()).find_map(|exchange| exchange.expire(now))
     }
 
     /// The connection is gone: returns the intended times of the messages that were unanswered on it.
-    pub(super) fn lose(&mut self) -> impl Iterator<Item = Nanos> {
+    pub(super) fn lose(&mut self) -> impl Iterator<Item = Timestamp> {
         self.exchanges
             .iter_mut()
             .flat_map(|exchange| exchange.lose())
@@ -132,16 +133,16 @@ impl Play {
         self.exchanges.iter().all(Exchange::is_settled)
     }
 
-    /// When the next answer is overdue; `Nanos::MAX` if none is due.
-    pub(super) fn expires(&self) -> Nanos {
+    /// When the next answer is overdue; `Timestamp::NEVER` if none is due.
+    pub(super) fn expires(&self) -> Timestamp {
         let times = self.exchanges.iter().map(Exchange::expires);
-        times.min().unwrap_or(Nanos::MAX)
+        times.min().unwrap_or(Timestamp::NEVER)
     }
 
     /// When to call [`Self::due`] again, if no answer comes before. Now or earlier means at once.
-    pub(super) fn wakes(&self, end: Nanos) -> Nanos {
+    pub(super) fn wakes(&self, end: Timestamp) -> Timestamp {
         let times = self.exchanges.iter().map(|exchange| exchange.wakes(end));
-        times.min().unwrap_or(Nanos::MAX)
+        times.min().unwrap_or(Timestamp::NEVER)
     }
 
     /// Handles a received message; `None` if it answers none that was sent. `templates` are those of the cohort.
@@ -150,7 +151,7 @@ impl Play {
         stamps: &StampFinder,
         templates: &[Template],
         bytes: &[u8],
-        now: Nanos,
+        now: Timestamp,
     ) -> Option<Received> {
         // First tries the position where each exchange has the stamp of an echo.
         for (message, exchange) in self.exchanges.iter_mut().enumerate() {
@@ -175,7 +176,7 @@ impl Play {
         stamps: &StampFinder,
         templates: &[Template],
         bytes: &[u8],
-        now: Nanos,
+        now: Timestamp,
     ) -> Option<Received> {
         let in_order = |exchanges: &mut [Exchange], message: usize, is_same| {
             let exchange = &mut exchanges[message];
@@ -230,7 +231,7 @@ fn stamped(
     template: &Template,
     found: &Found,
     bytes: &[u8],
-    now: Nanos,
+    now: Timestamp,
 ) -> Received {
     let answer = exchange.answer(found.sequence, now);
     let (intended, is_due_then) = match answer {

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::plan::{Nanos, Pacer, nanos};
+use crate::plan::Pacer;
 use crate::scenario::Pacing;
+use crate::units::{Nanos, Timestamp};
 
 /// When messages are due.
 #[derive(Debug)]
@@ -12,7 +13,7 @@ pub(super) enum Pace {
     Open { pacer: Pacer, in_flight: u32 },
     /// Closed model: due when an answer has come. One entry for each free place, oldest first.
     Closed {
-        free: VecDeque<Nanos>,
+        free: VecDeque<Timestamp>,
         in_flight: u32,
         think: Nanos,
     },
@@ -29,21 +30,21 @@ impl Pace {
             (Pacing::Closed { in_flight, think }, _) => Self::Closed {
                 free: VecDeque::new(),
                 in_flight,
-                think: nanos(think),
+                think: Nanos::from(think),
             },
             (Pacing::Open { .. }, None) => unreachable!("a plan has a pacer for every open model"),
         }
     }
 
     /// Skips what would have been due before `now`.
-    pub(super) fn start(&mut self, now: Nanos) {
+    pub(super) fn start(&mut self, now: Timestamp) {
         if let Self::Open { pacer, .. } = self {
             pacer.skip_to(now);
         }
     }
 
     /// The connection is open and waits for no answer: all places are free.
-    pub(super) fn resume(&mut self, now: Nanos) {
+    pub(super) fn resume(&mut self, now: Timestamp) {
         if let Self::Closed {
             free, in_flight, ..
         } = self
@@ -53,16 +54,16 @@ impl Pace {
         }
     }
 
-    /// Returns when the next message is due; `Nanos::MAX` while it waits for an answer.
-    pub(super) fn next(&self) -> Nanos {
+    /// Returns when the next message is due; `Timestamp::NEVER` while it waits for an answer.
+    pub(super) fn next(&self) -> Timestamp {
         match self {
             Self::Open { pacer, .. } => pacer.next(),
-            Self::Closed { free, .. } => free.front().copied().unwrap_or(Nanos::MAX),
+            Self::Closed { free, .. } => free.front().copied().unwrap_or(Timestamp::NEVER),
         }
     }
 
     /// Returns when the next message is due by the schedule; `None` in the closed model.
-    pub(super) fn scheduled(&self) -> Option<Nanos> {
+    pub(super) fn scheduled(&self) -> Option<Timestamp> {
         match self {
             Self::Open { pacer, .. } => Some(pacer.next()),
             Self::Closed { .. } => None,
@@ -85,7 +86,7 @@ impl Pace {
     }
 
     /// An answer came, or is given up.
-    pub(super) fn settled(&mut self, now: Nanos) {
+    pub(super) fn settled(&mut self, now: Timestamp) {
         if let Self::Closed { free, think, .. } = self {
             free.push_back(now + *think);
         }

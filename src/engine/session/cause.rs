@@ -4,7 +4,7 @@ use crate::measure::TcpView;
 use crate::metric::{Cause, CloseKind, Side};
 use crate::net::Lost;
 use crate::net::TcpEnd;
-use crate::time::Nanos;
+use crate::units::Timestamp;
 
 /// The code that stands for a Close frame without one (RFC 6455 section 7.1.5).
 pub(in crate::engine) const NO_CODE: u16 = 1005;
@@ -76,19 +76,19 @@ impl Sign {
 /// When each kind of data last came from a peer.
 #[derive(Debug, Clone, Default)]
 pub(in crate::engine) struct Heard {
-    pub(in crate::engine) answer: Option<Nanos>,
-    pub(in crate::engine) message: Option<Nanos>,
-    pub(in crate::engine) other_pong: Option<Nanos>,
-    pub(in crate::engine) late_pong: Option<Nanos>,
-    pub(in crate::engine) ping: Option<Nanos>,
+    pub(in crate::engine) answer: Option<Timestamp>,
+    pub(in crate::engine) message: Option<Timestamp>,
+    pub(in crate::engine) other_pong: Option<Timestamp>,
+    pub(in crate::engine) late_pong: Option<Timestamp>,
+    pub(in crate::engine) ping: Option<Timestamp>,
     /// Any bytes, whole frames or not.
-    pub(in crate::engine) bytes: Option<Nanos>,
+    pub(in crate::engine) bytes: Option<Timestamp>,
 }
 
 impl Heard {
     /// Returns the signs of life since a time. A sign that follows from another is left out.
-    pub(in crate::engine) fn since(&self, time: Nanos) -> Vec<Sign> {
-        let came = |at: Option<Nanos>| at >= Some(time);
+    pub(in crate::engine) fn since(&self, time: Timestamp) -> Vec<Sign> {
+        let came = |at: Option<Timestamp>| at >= Some(time);
         let mut signs = Vec::new();
         if came(self.answer) {
             signs.push(Sign::Answers);
@@ -392,16 +392,22 @@ mod tests {
     #[test]
     fn only_what_came_after_the_missed_ping_counts() {
         let heard = Heard {
-            answer: Some(7),
-            message: Some(8),
-            late_pong: Some(9),
-            bytes: Some(12),
+            answer: Some(Timestamp::from_nanos(7)),
+            message: Some(Timestamp::from_nanos(8)),
+            late_pong: Some(Timestamp::from_nanos(9)),
+            bytes: Some(Timestamp::from_nanos(12)),
             ..Heard::default()
         };
-        assert_eq!(heard.since(7), [Sign::Answers, Sign::LatePongs]);
-        assert_eq!(heard.since(8), [Sign::Messages, Sign::LatePongs]);
-        assert_eq!(heard.since(10), [Sign::Bytes]);
-        assert_eq!(heard.since(13), []);
+        assert_eq!(
+            heard.since(Timestamp::from_nanos(7)),
+            [Sign::Answers, Sign::LatePongs]
+        );
+        assert_eq!(
+            heard.since(Timestamp::from_nanos(8)),
+            [Sign::Messages, Sign::LatePongs]
+        );
+        assert_eq!(heard.since(Timestamp::from_nanos(10)), [Sign::Bytes]);
+        assert_eq!(heard.since(Timestamp::from_nanos(13)), []);
     }
 
     #[test]

@@ -8,18 +8,23 @@ use crate::engine::shared::Shared;
 use crate::measure::{self, ConnectionRecord, EndedBy, Ending};
 use crate::metric::{Side, Timer};
 use crate::net::{Lost, Transport};
-use crate::plan::{Nanos, nanos};
+use crate::units::{Nanos, Timestamp};
 
 impl<T: Transport> Session<T> {
     /// Returns when this connection stops: at the end of its own time, or at its turn in `ramp_down`. Nothing is due on
     /// it from then on, and it is closed once no answer is due.
-    pub(super) fn stop(&self, shared: &Shared) -> Nanos {
+    pub(super) fn stop(&self, shared: &Shared) -> Timestamp {
         let turn = shared.state.end().saturating_add(self.ramp_down);
         self.stop_at.min(turn)
     }
 
     /// Returns until when the end of TCP is waited for. A held connection is kept to the end of the run.
-    pub(super) fn gives_up_at(&self, deadline: Nanos, shared: &Shared, now: Nanos) -> Nanos {
+    pub(super) fn gives_up_at(
+        &self,
+        deadline: Timestamp,
+        shared: &Shared,
+        now: Timestamp,
+    ) -> Timestamp {
         if self.is_held(now) {
             deadline.max(self.stop(shared))
         } else {
@@ -29,12 +34,12 @@ impl<T: Transport> Session<T> {
 
     /// Puts the deadline for the end of TCP off once, by a tenth of `close_timeout`, if it is checked later than that:
     /// the worker was stopped, and may not have read what came meanwhile. Returns whether it did.
-    pub(super) fn puts_off(&mut self, due: Nanos, shared: &Shared, now: Nanos) -> bool {
-        let tenth = nanos(shared.plan.scenario.target.close_timeout) / 10;
+    pub(super) fn puts_off(&mut self, due: Timestamp, shared: &Shared, now: Timestamp) -> bool {
+        let tenth = Nanos::from(shared.plan.scenario.target.close_timeout) / 10;
         match &mut self.state {
             State::Closing {
                 deadline, put_off, ..
-            } if !*put_off && now - due > tenth => {
+            } if !*put_off && now.saturating_since(due) > tenth => {
                 *put_off = true;
                 *deadline = now.saturating_add(tenth);
                 true
@@ -55,7 +60,7 @@ impl<T: Transport> Session<T> {
         reason: &'static str,
         by: EndedBy,
         shared: &Shared,
-        now: Nanos,
+        now: Timestamp,
     ) {
         self.outbox.feed_close(&mut self.transport, code, reason);
         self.evidence.sent = Some((code.unwrap_or(NO_CODE), Side::Local));
@@ -67,12 +72,12 @@ impl<T: Transport> Session<T> {
     }
 
     /// A Close frame was sent or received: nothing more is due, and the session waits for the end of TCP.
-    pub(super) fn closing(&mut self, by: EndedBy, shared: &Shared, now: Nanos) {
+    pub(super) fn closing(&mut self, by: EndedBy, shared: &Shared, now: Timestamp) {
         self.note(|recorder| recorder.decided(by));
-        let timeout = nanos(shared.plan.scenario.target.close_timeout);
+        let timeout = Nanos::from(shared.plan.scenario.target.close_timeout);
         let close_wait = match (by, &self.recorder) {
             (EndedBy::Server | EndedBy::Fault, Some(recorder)) => recorder.close_wait,
-            _ => 0,
+            _ => Nanos::ZERO,
         };
         self.state = State::Closing {
             since: now,
@@ -86,13 +91,13 @@ impl<T: Transport> Session<T> {
     }
 
     /// Records the end of TCP: nothing more can come.
-    pub(super) fn end(&mut self, lost: Lost, shared: &Shared, now: Nanos) {
+    pub(super) fn end(&mut self, lost: Lost, shared: &Shared, now: Timestamp) {
         let at = self.received_at(shared, now);
         if let (State::Closing { since, .. }, Some((_, Side::Local)), Lost::Tcp(_)) =
             (self.state, self.evidence.sent, &lost)
         {
             shared.whole(self.cohort, |cells| {
-                cells.time(Timer::CloseDuration, at.saturating_sub(since));
+                cells.time(Timer::CloseDuration, at.saturating_since(since));
             });
         }
         if let Lost::Tcp(end) = &lost {
@@ -104,7 +109,7 @@ impl<T: Transport> Session<T> {
 
     /// Returns the time from which on its schedule asked for nothing more: the end of its own time, the start of the
     /// close, or `now` if it was lost.
-    pub(in crate::engine) fn due_until(&self, shared: &Shared, now: Nanos) -> Nanos {
+    pub(in crate::engine) fn due_until(&self, shared: &Shared, now: Timestamp) -> Timestamp {
         let ended = match self.state {
             State::Live => now,
             State::Closing { since, .. } => since,
@@ -138,7 +143,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// Returns the report of its end; `ended` is when TCP ended, if it has.
-    pub(in crate::engine) fn ending(&self, verdict: &Verdict, ended: Option<Nanos>) -> Ending {
+    pub(in crate::engine) fn ending(&self, verdict: &Verdict, ended: Option<Timestamp>) -> Ending {
         let heart = self.heart.as_ref();
         let (last_ping, last_pong) = heart.map_or((None, None), Heart::last);
         // A pong after the death does not change what is reported of the death.
@@ -177,7 +182,7 @@ impl<T: Transport> Session<T> {
     pub(in crate::engine) fn record(
         &mut self,
         verdict: &Verdict,
-        now: Nanos,
+        now: Timestamp,
     ) -> Option<ConnectionRecord> {
         let recorder = self.recorder.take()?;
         let faults = self

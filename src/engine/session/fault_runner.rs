@@ -9,7 +9,8 @@ use crate::measure::EndedBy;
 use crate::metric::CloseKind;
 use crate::net::TcpEnd;
 use crate::net::{Act, Lost, Transport};
-use crate::plan::{FaultPlan, Nanos};
+use crate::plan::FaultPlan;
+use crate::units::Timestamp;
 
 /// The faults of one connection, and their effects on it so far.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub(super) struct FaultRunner {
 
 impl FaultRunner {
     /// For a connection that was opened `now`; `None` if it has no fault.
-    pub(super) fn new(fault_plan: &FaultPlan, now: Nanos) -> Option<Box<Self>> {
+    pub(super) fn new(fault_plan: &FaultPlan, now: Timestamp) -> Option<Box<Self>> {
         let faults = Faults::new(fault_plan, now)?;
         Some(Box::new(Self {
             faults,
@@ -53,7 +54,7 @@ impl FaultRunner {
 
 impl<T: Transport> Session<T> {
     /// Carries out the actions that are due. Returns an outcome if that ended the session.
-    pub(super) fn play_faults(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
+    pub(super) fn play_faults(&mut self, shared: &Shared, now: Timestamp) -> Option<Outcome> {
         loop {
             let room = !self.outbox.is_blocked();
             let step = self.fault_runner.as_mut()?.faults.due(now, room)?;
@@ -72,7 +73,7 @@ impl<T: Transport> Session<T> {
         &mut self,
         step: FaultAction,
         shared: &Shared,
-        now: Nanos,
+        now: Timestamp,
     ) -> Result<Option<Outcome>, Lost> {
         let Some(fault_runner) = &mut self.fault_runner else {
             return Ok(None);
@@ -135,7 +136,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// A Close frame came. Returns whether to answer it, and sets whether anything is read after it.
-    pub(super) fn closed_by_peer(&mut self, now: Nanos) -> bool {
+    pub(super) fn closed_by_peer(&mut self, now: Timestamp) -> bool {
         let Some(fault_runner) = &mut self.fault_runner else {
             return true;
         };
@@ -150,7 +151,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// Returns whether the connection is kept to the end of the run, although it is closed.
-    pub(super) fn is_held(&self, now: Nanos) -> bool {
+    pub(super) fn is_held(&self, now: Timestamp) -> bool {
         let holds =
             |fault_runner: &FaultRunner| fault_runner.reads_not && fault_runner.faults.holds(now);
         self.is_closing() && self.fault_runner.as_deref().is_some_and(holds)
@@ -161,7 +162,7 @@ impl<T: Transport> Session<T> {
         &mut self,
         shared: &Shared,
         cx: &mut Context<'_>,
-        now: Nanos,
+        now: Timestamp,
     ) -> Option<Lost> {
         let is_held = self.is_held(now);
         let fault_runner = self.fault_runner.as_mut()?;

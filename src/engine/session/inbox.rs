@@ -8,8 +8,9 @@ use crate::frame::Frame;
 use crate::measure::Echo;
 use crate::metric::{Counter, Timer};
 use crate::net::Transport;
-use crate::plan::{Nanos, PingName};
+use crate::plan::PingName;
 use crate::scenario::{FrameKind, HeartbeatKind};
+use crate::units::{Nanos, Timestamp};
 
 /// Handles a received message.
 pub(super) fn message<T: Transport>(
@@ -18,9 +19,9 @@ pub(super) fn message<T: Transport>(
     shared: &Shared,
     bytes: &[u8],
     is_text: bool,
-    now: Nanos,
+    now: Timestamp,
 ) {
-    let gap = (session.heard.message.replace(now)).map(|last| now - last);
+    let gap = (session.heard.message.replace(now)).map(|last| now.saturating_since(last));
     if is_text_pong(session, shared, bytes) {
         return text_pong(session, shared, gap, now);
     }
@@ -45,7 +46,7 @@ fn record_message(
     is_text: bool,
     received: &Option<Received>,
     gap: Option<Nanos>,
-    now: Nanos,
+    now: Timestamp,
 ) {
     let shard = &mut *shared.shard.borrow_mut();
     if !received.is_some_and(|received| received.is_same) {
@@ -73,7 +74,8 @@ fn record_message(
             if received.is_uncertain {
                 return cells.count(Counter::MessagesUncertain);
             }
-            cells.answer(received.message, now - intended, now - sent);
+            let latency = now.saturating_since(intended);
+            cells.answer(received.message, latency, now.saturating_since(sent));
         }
         Answer::InTime { .. } => cells.count(Counter::MessagesMismatched),
         Answer::Late => cells.count(Counter::MessagesLate),
@@ -83,7 +85,7 @@ fn record_message(
 }
 
 /// Keeps the times of a single message, if it was echoed.
-fn keep<T: Transport>(session: &Session<T>, shared: &Shared, received: &Received, now: Nanos) {
+fn keep<T: Transport>(session: &Session<T>, shared: &Shared, received: &Received, now: Timestamp) {
     let Answer::InTime { intended, sent } = received.answer else {
         return;
     };
@@ -106,7 +108,7 @@ pub(super) fn pong<T: Transport>(
     session: &mut Session<T>,
     shared: &Shared,
     bytes: &[u8],
-    now: Nanos,
+    now: Timestamp,
 ) {
     let was_silent = is_silent(session);
     let named = PingName::decode(bytes).filter(|name| name.run == shared.plan.run);
@@ -129,7 +131,7 @@ fn record_pong<T: Transport>(
     pong: Pong,
     is_uncertain: bool,
     was_silent: bool,
-    now: Nanos,
+    now: Timestamp,
 ) {
     if was_silent && pong != Pong::Unsolicited {
         session.note(|recorder| recorder.resumed(now));
@@ -155,7 +157,7 @@ fn record_pong<T: Transport>(
             Some(_) if is_uncertain => cells.count(Counter::PongsUncertain),
             Some(rtt) => {
                 cells.time(Timer::HeartbeatRtt, rtt);
-                cells.time(Timer::HeartbeatDelay, now.saturating_sub(at));
+                cells.time(Timer::HeartbeatDelay, now.saturating_since(at));
             }
             None => {}
         }
@@ -179,7 +181,7 @@ fn text_pong<T: Transport>(
     session: &mut Session<T>,
     shared: &Shared,
     gap: Option<Nanos>,
-    now: Nanos,
+    now: Timestamp,
 ) {
     shared.record(session.cohort, now, |cells| {
         cells.count(Counter::MessagesReceived);
@@ -197,12 +199,12 @@ fn text_pong<T: Transport>(
 }
 
 /// Handles a ping of the server.
-pub(super) fn server_ping<T>(session: &mut Session<T>, shared: &Shared, now: Nanos) {
+pub(super) fn server_ping<T>(session: &mut Session<T>, shared: &Shared, now: Timestamp) {
     let last = session.heard.ping.replace(now);
     shared.record(session.cohort, now, |cells| {
         cells.count(Counter::ServerPings);
         if let Some(last) = last {
-            cells.time(Timer::ServerPingInterval, now - last);
+            cells.time(Timer::ServerPingInterval, now.saturating_since(last));
         }
     });
 }

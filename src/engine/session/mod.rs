@@ -29,8 +29,9 @@ use crate::engine::shared::Shared;
 use crate::measure::EndedBy;
 use crate::metric::{Counter, Timer};
 use crate::net::Transport;
-use crate::plan::{Nanos, Opening, PingName, Until};
+use crate::plan::{Opening, PingName, Until};
 use crate::scenario::OnDead;
+use crate::units::{Nanos, Timestamp};
 
 /// How often it checks for what is due before it yields to others.
 const ROUNDS_AT_ONCE: usize = 8;
@@ -46,18 +47,18 @@ pub(super) struct Session<T> {
     connection: u32,
     cohort: usize,
     /// When its 101 came.
-    opened: Nanos,
+    opened: Timestamp,
     heart: Option<Heart>,
     evidence: Evidence,
     /// When the last whole frame was received.
-    last_received: Option<Nanos>,
+    last_received: Option<Timestamp>,
     /// When the last data of each kind was received.
     heard: Heard,
     /// When it was declared dead.
-    declared_dead: Option<Nanos>,
+    declared_dead: Option<Timestamp>,
     /// The end of its own time; its turn in `ramp_down` may come sooner.
-    stop_at: Nanos,
-    /// Its turn in `ramp_down`, in nanoseconds after the end of the load.
+    stop_at: Timestamp,
+    /// Its turn in `ramp_down`: how long after the end of the load.
     ramp_down: Nanos,
     state: State,
     outbox: Outbox,
@@ -71,8 +72,8 @@ pub(super) struct Session<T> {
 pub(super) enum State {
     Live,
     Closing {
-        since: Nanos,
-        deadline: Nanos,
+        since: Timestamp,
+        deadline: Timestamp,
         /// The deadline was put off once, because it was checked too late.
         put_off: bool,
     },
@@ -92,8 +93,8 @@ impl<T: Transport> Session<T> {
     pub(super) fn new(
         transport: T,
         opening: &Opening,
-        lost_before: Option<Nanos>,
-        now: Nanos,
+        lost_before: Option<Timestamp>,
+        now: Timestamp,
         shared: &Shared,
     ) -> Self {
         let Opening {
@@ -119,7 +120,7 @@ impl<T: Transport> Session<T> {
             heard: Heard::default(),
             declared_dead: None,
             stop_at: match until {
-                Until::End => Nanos::MAX,
+                Until::End => Timestamp::NEVER,
                 Until::At(time) => time,
                 Until::After(lifetime) => opened.saturating_add(lifetime),
             },
@@ -143,7 +144,7 @@ impl<T: Transport> Session<T> {
         play: &mut Play,
         shared: &Shared,
         cx: &mut Context<'_>,
-        set_deadline: impl FnOnce(Nanos, &Waker),
+        set_deadline: impl FnOnce(Timestamp, &Waker),
     ) -> Poll<Outcome> {
         let mut now = shared.clock.now();
         // Fires deadlines between polls, because a busy worker may not reach its timer for long.
@@ -186,7 +187,7 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    fn act(&mut self, play: &mut Play, shared: &Shared, now: Nanos) -> Option<Outcome> {
+    fn act(&mut self, play: &mut Play, shared: &Shared, now: Timestamp) -> Option<Outcome> {
         while let Some(intended) = play.expire(now) {
             shared.record(self.cohort, intended, |cells| {
                 cells.count(Counter::MessagesTimedOut);
@@ -225,7 +226,7 @@ impl<T: Transport> Session<T> {
         None
     }
 
-    fn send(&mut self, play: &mut Play, shared: &Shared, now: Nanos, stop: Nanos) {
+    fn send(&mut self, play: &mut Play, shared: &Shared, now: Timestamp, stop: Timestamp) {
         let mut turn = 0;
         while self.outbox.has_room()
             && let Some(task) = play.due(&mut turn, now, stop)
@@ -242,14 +243,14 @@ impl<T: Transport> Session<T> {
                     shared.record(self.cohort, due.intended, |cells| {
                         cells.count(Counter::MessagesDue);
                         cells.count(Counter::MessagesSent);
-                        cells.time(Timer::ScheduleLateness, now - due.intended);
+                        cells.time(Timer::ScheduleLateness, now.saturating_since(due.intended));
                     });
                 }
             }
         }
     }
 
-    fn run_heartbeat(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
+    fn run_heartbeat(&mut self, shared: &Shared, now: Timestamp) -> Option<Outcome> {
         if self.heart.is_none() {
             return None;
         }
@@ -275,17 +276,17 @@ impl<T: Transport> Session<T> {
             self.outbox.feed_ping(&mut self.transport, frame);
             shared.record(self.cohort, intended, |cells| {
                 cells.count(Counter::PingsSent);
-                cells.time(Timer::ScheduleLateness, now - intended);
+                cells.time(Timer::ScheduleLateness, now.saturating_since(intended));
             });
         }
         None
     }
 
-    fn declare_dead(&mut self, shared: &Shared, now: Nanos) -> Option<Outcome> {
+    fn declare_dead(&mut self, shared: &Shared, now: Timestamp) -> Option<Outcome> {
         let last_sign = self.last_received.unwrap_or(self.opened);
         shared.whole(self.cohort, |cells| {
             cells.count(Counter::ConnectionsDead);
-            cells.time(Timer::HeartbeatDetection, now.saturating_sub(last_sign));
+            cells.time(Timer::HeartbeatDetection, now.saturating_since(last_sign));
         });
         shared.shard.borrow_mut().cohorts[self.cohort].open.dead += 1;
         // Counts the bytes that this turn has read, too.
@@ -318,7 +319,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// Counts the bytes that were sent and received since the last call.
-    pub(super) fn count_bytes(&mut self, shared: &Shared, now: Nanos) {
+    pub(super) fn count_bytes(&mut self, shared: &Shared, now: Timestamp) {
         let (sent, received) = self.transport.take_bytes();
         if sent > 0 {
             self.note(|recorder| recorder.sent(now));
@@ -340,7 +341,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// Returns when there is something to do again, if nothing comes before.
-    fn deadline(&self, play: &Play, shared: &Shared, now: Nanos) -> Nanos {
+    fn deadline(&self, play: &Play, shared: &Shared, now: Timestamp) -> Timestamp {
         let mut first = play.expires();
         if let Some(fault_runner) = &self.fault_runner {
             first = first.min(fault_runner.faults.next(!self.outbox.is_blocked()));
@@ -373,7 +374,7 @@ impl<T: Transport> Session<T> {
 }
 
 /// Counts a message that was due and is never sent; `why` is the counter for the reason.
-pub(super) fn unsent(shared: &Shared, cohort: usize, intended: Nanos, why: Counter) {
+pub(super) fn unsent(shared: &Shared, cohort: usize, intended: Timestamp, why: Counter) {
     shared.record(cohort, intended, |cells| {
         cells.count(Counter::MessagesDue);
         cells.count(why);

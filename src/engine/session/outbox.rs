@@ -188,8 +188,8 @@ mod tests {
     use crate::measure::TcpView;
     use crate::net::Act;
     use crate::net::TcpEnd;
-    use crate::plan::Nanos;
     use crate::time::Clock;
+    use crate::units::Timestamp;
 
     /// Accepts no bytes while `is_full`.
     struct Full {
@@ -242,7 +242,7 @@ mod tests {
             unreachable!("{act:?}")
         }
 
-        fn received_at(&self, _: &dyn Clock) -> Option<Nanos> {
+        fn received_at(&self, _: &dyn Clock) -> Option<Timestamp> {
             None
         }
 

@@ -11,7 +11,7 @@ use crate::frame::{Frame, Room};
 use crate::measure::EndedBy;
 use crate::metric::{Cause, Side};
 use crate::net::{Lost, Transport};
-use crate::plan::Nanos;
+use crate::units::Timestamp;
 
 /// RFC 6455 section 7.4.1: the other side broke the protocol.
 const BROKEN: u16 = 1002;
@@ -23,7 +23,7 @@ impl<T: Transport> Session<T> {
         play: &mut Play,
         shared: &Shared,
         cx: &mut Context<'_>,
-        now: Nanos,
+        now: Timestamp,
     ) -> Option<Lost> {
         let mut room = shared.room.borrow_mut();
         let lost = self.receive_all(play, shared, cx, &mut room, now);
@@ -37,7 +37,7 @@ impl<T: Transport> Session<T> {
         shared: &Shared,
         cx: &mut Context<'_>,
         room: &mut Room,
-        now: Nanos,
+        now: Timestamp,
     ) -> Option<Lost> {
         loop {
             if !self.reads() {
@@ -51,7 +51,7 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    fn take(&mut self, event: Frame<'_>, play: &mut Play, shared: &Shared, now: Nanos) {
+    fn take(&mut self, event: Frame<'_>, play: &mut Play, shared: &Shared, now: Timestamp) {
         let at = self.received_at(shared, now);
         self.last_received = Some(at);
         match event {
@@ -87,8 +87,8 @@ impl<T: Transport> Session<T> {
         code: Option<u16>,
         reason: &str,
         shared: &Shared,
-        at: Nanos,
-        now: Nanos,
+        at: Timestamp,
+        now: Timestamp,
     ) {
         // Counts the bytes now: what is sent after this is our answer to the Close, and no activity.
         self.count_bytes(shared, now);
@@ -125,7 +125,7 @@ impl<T: Transport> Session<T> {
 
     /// Returns when the data that is taken now reached this machine; `now` if that is not recorded. It can be later
     /// than `now`, because the thread may be preempted between reading the clock and reading the socket.
-    pub(super) fn received_at(&self, shared: &Shared, now: Nanos) -> Nanos {
+    pub(super) fn received_at(&self, shared: &Shared, now: Timestamp) -> Timestamp {
         if self.recorder.is_none() {
             return now;
         }

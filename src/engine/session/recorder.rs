@@ -5,10 +5,11 @@ use super::fault::Faults;
 use crate::measure::{ConnectionRecord, EndedBy, TcpEnding};
 use crate::metric::Cause;
 use crate::net::TcpEnd;
-use crate::plan::{FaultPlan, Nanos};
+use crate::plan::FaultPlan;
+use crate::units::{Nanos, Timestamp};
 
-/// How long the server's kernel may take to answer a probe, in nanoseconds.
-const PROBE_ANSWER: Nanos = 300_000_000;
+/// How long the server's kernel may take to answer a probe.
+const PROBE_ANSWER: Nanos = Nanos::from_millis(300);
 
 /// The record of a connection so far.
 #[derive(Debug)]
@@ -16,8 +17,8 @@ pub(super) struct Recorder {
     record: ConnectionRecord,
     ended_by: Option<EndedBy>,
     /// When bytes were sent before `last_sent_ns`.
-    sent_before: Nanos,
-    /// The least time to wait for the end of TCP after the server's Close frame, in nanoseconds.
+    sent_before: Timestamp,
+    /// The least time to wait for the end of TCP after the server's Close frame.
     pub(super) close_wait: Nanos,
 }
 
@@ -27,8 +28,8 @@ impl Recorder {
         connection: u32,
         cohort: usize,
         fault_plan: &FaultPlan,
-        opened: Nanos,
-        lost_before: Option<Nanos>,
+        opened: Timestamp,
+        lost_before: Option<Timestamp>,
     ) -> Option<Box<Self>> {
         fault_plan.watched.then(|| {
             Box::new(Self {
@@ -75,7 +76,7 @@ impl Recorder {
 
     /// Records that bytes were sent. The first Close frame, of either side, and what follows it do not count as
     /// activity. Nor does a probe: the time since the last byte is measured up to it.
-    pub(super) fn sent(&mut self, at: Nanos) {
+    pub(super) fn sent(&mut self, at: Timestamp) {
         let is_judged = self.record.close_sent_ns.is_some()
             || self.record.close_received_ns.is_some()
             || self.record.probe.is_some();
@@ -87,19 +88,19 @@ impl Recorder {
 
     /// Takes back the last send if it was after this time: a late worker may send after the server has ended the
     /// connection.
-    fn forget_sends_after(&mut self, at: Nanos) {
+    fn forget_sends_after(&mut self, at: Timestamp) {
         if self.record.last_sent_ns > Some(at) {
             self.record.last_sent_ns = Some(self.sent_before.min(at));
         }
     }
 
     /// Records that a message or a pong came.
-    pub(super) fn answer(&mut self, at: Nanos) {
+    pub(super) fn answer(&mut self, at: Timestamp) {
         self.record.first_answer_ns.get_or_insert(at);
     }
 
     /// Records a ping of the server.
-    pub(super) fn ping(&mut self, at: Nanos, is_answered: bool) {
+    pub(super) fn ping(&mut self, at: Timestamp, is_answered: bool) {
         if self.record.pings_ns.len() < ConnectionRecord::MAX_PINGS {
             self.record.pings_ns.push(at);
         }
@@ -109,26 +110,26 @@ impl Recorder {
     }
 
     /// Records a pong that came after one had been missed.
-    pub(super) fn resumed(&mut self, at: Nanos) {
+    pub(super) fn resumed(&mut self, at: Timestamp) {
         if self.record.resumed_ns.len() < ConnectionRecord::MAX_PINGS {
             self.record.resumed_ns.push(at);
         }
     }
 
     /// Records that our heartbeat declared the server dead.
-    pub(super) fn declared_dead(&mut self, now: Nanos, cause: Cause) {
+    pub(super) fn declared_dead(&mut self, now: Timestamp, cause: Cause) {
         self.record.dead_ns = Some(now);
         self.record.dead_as = Some(cause);
     }
 
     /// Records that we began the close handshake.
-    pub(super) fn close_sent(&mut self, now: Nanos, code: Option<u16>) {
+    pub(super) fn close_sent(&mut self, now: Timestamp, code: Option<u16>) {
         self.record.close_sent_ns = Some(now);
         self.record.close_sent_code = code;
     }
 
     /// Records the server's Close frame.
-    pub(super) fn close_received(&mut self, at: Nanos, code: Option<u16>, reason: &str) {
+    pub(super) fn close_received(&mut self, at: Timestamp, code: Option<u16>, reason: &str) {
         self.forget_sends_after(at);
         self.record.close_received_ns = Some(at);
         self.record.close_code = Some(code.unwrap_or(super::cause::NO_CODE));
@@ -136,7 +137,7 @@ impl Recorder {
     }
 
     /// Records the end of TCP.
-    pub(super) fn tcp_ended(&mut self, at: Nanos, end: TcpEnd) {
+    pub(super) fn tcp_ended(&mut self, at: Timestamp, end: TcpEnd) {
         self.forget_sends_after(at);
         self.record.tcp_end_ns = Some(at);
         self.record.tcp_end = Some(match end {
@@ -146,7 +147,7 @@ impl Recorder {
     }
 
     /// Records that a probe was sent, to see whether the server is still there.
-    pub(super) fn probed(&mut self, now: Nanos) {
+    pub(super) fn probed(&mut self, now: Timestamp) {
         self.record.probe = Some((now, true));
     }
 
@@ -161,7 +162,7 @@ impl Recorder {
         faults: Option<&Faults>,
         verdict: &Verdict,
         frames_after_close: u32,
-        now: Nanos,
+        now: Timestamp,
     ) -> ConnectionRecord {
         self.record.fault_ns = faults.and_then(Faults::began);
         self.record.fault_end_ns = faults.and_then(Faults::ended);
@@ -176,7 +177,7 @@ impl Recorder {
 
     /// Returns when the probe was sent and whether the server was still there. A probe just before the end gives no
     /// result.
-    fn probe(&self, now: Nanos) -> Option<(Nanos, bool)> {
+    fn probe(&self, now: Timestamp) -> Option<(Timestamp, bool)> {
         let (at, _) = self.record.probe?;
         let answered_by = at.saturating_add(PROBE_ANSWER);
         let was_reset = self.record.tcp_end == Some(TcpEnding::Rst)

@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry;
 use std::time::{Duration, Instant};
 
 use super::diag::{Held, Row};
-use crate::host::happened::nanos;
 use crate::measure::{SocketEnd, Sockets};
+use crate::units::Timestamp;
 
 /// The most sockets that are kept.
 pub(super) const MAX_SOCKETS: usize = 200_000;
@@ -78,14 +78,14 @@ impl Ledger {
         let told = |kept: &Kept| SocketEnd {
             client_port: kept.client_port,
             relayed: None,
-            seen_ns: nanos(origin, kept.seen),
-            left_ns: kept.left.map(|left| nanos(origin, left)),
-            gone_ns: kept.gone.map(|gone| nanos(origin, gone)),
+            seen_ns: Timestamp::of(kept.seen, origin),
+            left_ns: kept.left.map(|left| Timestamp::of(left, origin)),
+            gone_ns: kept.gone.map(|gone| Timestamp::of(gone, origin)),
             send_queue: kept.send_queue,
         };
         Sockets {
             ends: self.kept.iter().map(told).collect(),
-            resolution_ns: u64::try_from(longest_gap.as_nanos()).unwrap_or(u64::MAX),
+            resolution_ns: longest_gap.into(),
             more: self.more,
         }
     }
@@ -150,6 +150,7 @@ fn end(kept: &mut [Kept], live: &Live, missed: Instant) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::Nanos;
 
     /// A ledger with a clock that the test sets, and the port of the only client.
     struct Story {
@@ -191,7 +192,7 @@ mod tests {
     }
 
     fn ms(sockets: &Sockets) -> Vec<(u64, Option<u64>, Option<u64>)> {
-        let ms = |ns| ns / 1_000_000;
+        let ms = |time: Timestamp| time.as_nanos() / 1_000_000;
         let ends = sockets.ends.iter();
         ends.map(|end| (ms(end.seen_ns), end.left_ns.map(ms), end.gone_ns.map(ms)))
             .collect()
@@ -259,7 +260,7 @@ mod tests {
         story.sees(&[]);
         // The last reading before the end failed.
         story.now += Duration::from_millis(70);
-        assert_eq!(story.ends().resolution_ns, 71_000_000);
+        assert_eq!(story.ends().resolution_ns, Nanos(71_000_000));
     }
 
     #[test]

@@ -120,6 +120,7 @@ mod tests {
     use socket2::SockRef;
 
     use super::*;
+    use crate::units::Timestamp;
 
     /// Makes a connection; returns the client's end and the server's.
     fn connect(listener: &TcpListener) -> (TcpStream, TcpStream) {
@@ -192,10 +193,10 @@ mod tests {
         assert_eq!(sockets.ends.len(), hosts.len());
         for (client, _) in &clients {
             let socket = seen(&sockets, client.local_addr().unwrap().port());
-            assert!(socket.seen_ns > 0);
+            assert!(socket.seen_ns > Timestamp::ORIGIN);
             assert_eq!(socket.left_ns, None);
         }
-        assert!(u128::from(sockets.resolution_ns) < origin.elapsed().as_nanos());
+        assert!(Duration::from(sockets.resolution_ns) < origin.elapsed());
     }
 
     #[test]

@@ -175,9 +175,9 @@ fn seen(gate: &GateResult) -> String {
 fn promises(contracts: &[&ContractResult]) -> Vec<Vec<String>> {
     let head = ["promise", "expected", "n", "min", "p50", "p99", "max"];
     let row = |contract: &&ContractResult| {
-        let times = contract
-            .times
-            .map(|times| [times.min_ns, times.p50_ns, times.p99_ns, times.max_ns].map(human_ns));
+        let times = contract.times.map(|times| {
+            [times.min_ns, times.p50_ns, times.p99_ns, times.max_ns].map(|time| human_ns(time.0))
+        });
         let mut row = vec![
             contract.contract.to_owned(),
             Some(expected(contract))
@@ -225,7 +225,8 @@ fn ends(tallies: &[Tally]) -> Vec<Vec<String>> {
     let row = |tally: &Tally| {
         let ended = |end| human_count(tally.ended(end));
         let tcp_end = tally.tcp_end;
-        let tcp_end = tcp_end.map(|times| [times.p50_ns, times.max_ns].map(human_ns));
+        let tcp_end =
+            tcp_end.map(|times| [times.p50_ns, times.max_ns].map(|time| human_ns(time.0)));
         let mut row = vec![
             cut(&tally.cohort, NAME_WIDTH),
             human_count(tally.connections),
@@ -282,7 +283,7 @@ fn activity(matrix: &[ActivityResult]) -> Vec<Vec<String>> {
     let row = |result: &ActivityResult| {
         let closed = result
             .closed
-            .map(|times| [times.min_ns, times.max_ns].map(human_ns));
+            .map(|times| [times.min_ns, times.max_ns].map(|time| human_ns(time.0)));
         let mut row = vec![
             match result.every {
                 None => frame(result.frame).to_owned(),

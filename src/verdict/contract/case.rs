@@ -4,6 +4,7 @@
 use super::result::Times;
 use crate::measure::{ConnectionRecord, EndedBy, Incident, Summary, Surroundings, TcpEnding};
 use crate::scenario::{Cohort, Contract, End, Origin, Process, PromiseKind, Scenario, TargetUrl};
+use crate::units::Timestamp;
 
 /// A cohort with a contract, and what is known about it.
 pub(super) struct Case<'a> {
@@ -85,7 +86,7 @@ impl<'a> Case<'a> {
     }
 
     /// Returns the origin of this record's times; `None` if that event never happened.
-    pub(super) fn origin(&self, record: &ConnectionRecord) -> Option<u64> {
+    pub(super) fn origin(&self, record: &ConnectionRecord) -> Option<Timestamp> {
         match self.contract.from {
             Origin::Open => Some(record.opened_ns),
             Origin::Fault => record.fault_ns.or_else(|| self.incident_in(record)),
@@ -98,7 +99,7 @@ impl<'a> Case<'a> {
 
     /// For a client without a fault of its own: the first incident that began while it was open, or else its opening,
     /// if an incident was already under way then.
-    fn incident_in(&self, record: &ConnectionRecord) -> Option<u64> {
+    fn incident_in(&self, record: &ConnectionRecord) -> Option<Timestamp> {
         if !self.cohort.faults.is_empty() {
             return None;
         }
@@ -109,7 +110,7 @@ impl<'a> Case<'a> {
                     .is_none_or(|ended| ended > record.opened_ns)
             })
             .filter(|incident| incident.began_ns <= record.ended_ns);
-        let (within, before): (Vec<u64>, Vec<u64>) = lasting
+        let (within, before): (Vec<Timestamp>, Vec<Timestamp>) = lasting
             .map(|incident| incident.began_ns)
             .partition(|began| *began >= record.opened_ns);
         let born_into = (!before.is_empty()).then_some(record.opened_ns);
@@ -138,7 +139,7 @@ pub(super) fn end_of(record: &ConnectionRecord) -> End {
 }
 
 /// Until when the server could decide: until it decided, or until the client ended the connection.
-pub(super) fn watched_until(record: &ConnectionRecord) -> u64 {
+pub(super) fn watched_until(record: &ConnectionRecord) -> Timestamp {
     record
         .decided_ns()
         .or(record.close_sent_ns)

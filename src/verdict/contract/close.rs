@@ -7,10 +7,10 @@ use super::case::{Case, Finding, of};
 use super::result::Bounds;
 use super::window::{Moment, judge_all};
 use crate::measure::{ConnectionRecord, EndedBy};
-use crate::units::human_count;
+use crate::units::{Timestamp, human_count};
 
 /// The records in which the client sent the first Close frame, and not because it declared the server dead.
-fn closed_by_us<'a>(case: &'a Case<'_>) -> impl Iterator<Item = (&'a ConnectionRecord, u64)> {
+fn closed_by_us<'a>(case: &'a Case<'_>) -> impl Iterator<Item = (&'a ConnectionRecord, Timestamp)> {
     let records = case.records.iter().copied();
     records
         .filter(|record| matches!(record.ended_by, EndedBy::Fault | EndedBy::Plan))
@@ -23,7 +23,7 @@ pub(super) fn answered(case: &Case<'_>, bounds: Bounds) -> Finding {
     let mut unanswered = 0;
     for (record, sent) in closed_by_us(case) {
         match record.close_received_ns {
-            Some(at) => moments.push(Moment::exact(at.saturating_sub(sent))),
+            Some(at) => moments.push(Moment::exact(at.saturating_since(sent))),
             None => unanswered += 1,
         }
     }

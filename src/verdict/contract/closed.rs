@@ -5,7 +5,7 @@ use super::case::{Case, Finding, of};
 use super::result::{Bounds, Times, promised};
 use super::window::{Moment, Seen, look};
 use crate::measure::{ConnectionRecord, EndedBy};
-use crate::units::{human_count, human_ns};
+use crate::units::{Nanos, human_count, human_ns};
 
 /// Judges `closed`: the server ended at most `most` connections.
 pub(super) fn at_most(case: &Case<'_>, most: u64) -> Finding {
@@ -19,7 +19,7 @@ pub(super) fn at_most(case: &Case<'_>, most: u64) -> Finding {
         Some(first) => said.push(format!(
             "{} ended by the server, the first after {}",
             of(closed.len(), all),
-            human_ns(first)
+            human_ns(first.0)
         )),
         None if closed.is_empty() => said.push(none_of(all)),
         None => said.push(format!("{} ended by the server", of(closed.len(), all))),
@@ -34,8 +34,8 @@ pub(super) fn at_most(case: &Case<'_>, most: u64) -> Finding {
     Finding::counted(all, passed, said.join("; "))
 }
 
-fn age(record: &ConnectionRecord) -> Option<u64> {
-    Some(record.decided_ns()?.saturating_sub(record.opened_ns))
+fn age(record: &ConnectionRecord) -> Option<Nanos> {
+    Some(record.decided_ns()?.saturating_since(record.opened_ns))
 }
 
 /// Judges `alive_for`: the server ended no connection sooner. The times are how long each connection was seen alive.
@@ -46,8 +46,8 @@ pub(super) fn alive_for(case: &Case<'_>, bounds: Bounds) -> Finding {
     for record in &case.records {
         match look(case, record, Moment::decision(record), time) {
             Seen::After(at) => {
-                alive.push(at.ns);
-                cut.extend((at.ns + at.later < time).then_some(at.ns));
+                alive.push(at.at);
+                cut.extend((at.at + at.later < time).then_some(at.at));
             }
             Seen::NotIn(watched) => {
                 alive.push(watched);
@@ -61,13 +61,13 @@ pub(super) fn alive_for(case: &Case<'_>, bounds: Bounds) -> Finding {
     let all = alive.len() + early + without;
     let mut said = Vec::new();
     if let Some(first) = cut.iter().min() {
-        let (part, first) = (of(cut.len(), all), human_ns(*first));
+        let (part, first) = (of(cut.len(), all), human_ns(first.0));
         said.push(format!(
             "{part} ended by the server, the first after {first}"
         ));
     }
     if let Some(least) = short.iter().min() {
-        let (part, least) = (of(short.len(), all), human_ns(*least));
+        let (part, least) = (of(short.len(), all), human_ns(least.0));
         let time = promised(time);
         said.push(format!(
             "{part} watched for less than {time}, some for {least} only"

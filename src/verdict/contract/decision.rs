@@ -8,11 +8,11 @@ use super::result::Bounds;
 use super::window::{Moment, Seen, judge, look};
 use crate::measure::{ConnectionRecord, EndedBy};
 use crate::scenario::End;
-use crate::units::human_count;
+use crate::units::{Nanos, human_count};
 
 /// Judges `closed_between`.
 pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
-    let hi = bounds.hi_ns.unwrap_or(u64::MAX);
+    let hi = bounds.hi_ns.unwrap_or(Nanos::MAX);
     let seen: Vec<Seen> = (case.records.iter())
         .map(|record| look(case, record, Moment::decision(record), hi))
         .collect();

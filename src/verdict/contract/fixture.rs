@@ -12,11 +12,12 @@ use crate::measure::{
 };
 use crate::metric::Cause;
 use crate::scenario::{Between, Contract, Origin, Promise, Scenario};
+use crate::units::{Nanos, after};
 
 /// The numbers of a healthy run. Made once: they take a hundred thousand answers.
 static HEALTHY: LazyLock<Summary> = LazyLock::new(|| Run::healthy().summary());
 
-pub(super) const MS: u64 = 1_000_000;
+pub(super) const MS: Nanos = Nanos::from_millis(1);
 
 pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -80,8 +81,8 @@ pub(super) fn incident(kind: &'static str, began: u64, ended: Option<u64>) -> In
     Incident {
         kind,
         cohorts: Vec::new(),
-        began_ns: began * MS,
-        ended_ns: ended.map(|ended| ended * MS),
+        began_ns: after(began * MS),
+        ended_ns: ended.map(|ended| after(ended * MS)),
     }
 }
 
@@ -92,7 +93,7 @@ pub(in super::super) fn record(connection: u32) -> ConnectionRecord {
         cohort: 0,
         local_port: Some(40_000 + connection as u16),
         level_ns: None,
-        opened_ns: 100 * MS,
+        opened_ns: after(100 * MS),
         lost_before_ns: None,
         fault_ns: None,
         fault_end_ns: None,
@@ -103,18 +104,18 @@ pub(in super::super) fn record(connection: u32) -> ConnectionRecord {
         resumed_ns: Vec::new(),
         dead_ns: None,
         dead_as: None,
-        close_sent_ns: Some(60_000 * MS),
+        close_sent_ns: Some(after(60_000 * MS)),
         close_sent_code: Some(1000),
-        close_received_ns: Some(60_001 * MS),
+        close_received_ns: Some(after(60_001 * MS)),
         close_code: Some(1000),
         close_reason: String::new(),
         frames_after_close: 0,
-        tcp_end_ns: Some(60_002 * MS),
+        tcp_end_ns: Some(after(60_002 * MS)),
         tcp_end: Some(TcpEnding::Fin),
         probe: None,
         ended_by: EndedBy::Plan,
         cause: Cause::Completed,
-        ended_ns: 60_002 * MS,
+        ended_ns: after(60_002 * MS),
     }
 }
 
@@ -134,12 +135,12 @@ pub(super) fn closed(connection: u32, at: u64, code: u16) -> ConnectionRecord {
     ConnectionRecord {
         close_sent_ns: None,
         close_sent_code: None,
-        close_received_ns: Some(at * MS),
+        close_received_ns: Some(after(at * MS)),
         close_code: Some(code),
-        tcp_end_ns: Some((at + 1) * MS),
+        tcp_end_ns: Some(after((at + 1) * MS)),
         ended_by: EndedBy::Server,
         cause: Cause::ClosedByPeer,
-        ended_ns: (at + 1) * MS,
+        ended_ns: after((at + 1) * MS),
         ..record(connection)
     }
 }
@@ -149,10 +150,10 @@ pub(super) fn cut(connection: u32, at: u64, how: TcpEnding) -> ConnectionRecord 
     ConnectionRecord {
         close_received_ns: None,
         close_code: None,
-        tcp_end_ns: Some(at * MS),
+        tcp_end_ns: Some(after(at * MS)),
         tcp_end: Some(how),
         cause: Cause::Eof,
-        ended_ns: at * MS,
+        ended_ns: after(at * MS),
         ..closed(connection, at, 0)
     }
 }
@@ -160,8 +161,8 @@ pub(super) fn cut(connection: u32, at: u64, how: TcpEnding) -> ConnectionRecord 
 /// With an unanswered ping at this time.
 pub(super) fn pinged(at: u64, record: ConnectionRecord) -> ConnectionRecord {
     ConnectionRecord {
-        unanswered_ping_ns: Some(at * MS),
-        pings_ns: vec![at * MS],
+        unanswered_ping_ns: Some(after(at * MS)),
+        pings_ns: vec![after(at * MS)],
         ..record
     }
 }

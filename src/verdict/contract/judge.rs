@@ -2,12 +2,12 @@
 
 use super::case::{Case, Finding};
 use super::result::{Bounds, ContractResult};
-use super::window::ns;
 use super::{
     close, closed, decision, pings, pongs, reaping, resources, stall, storm, sweep, tcp_end,
 };
 use crate::measure::{Summary, Surroundings};
 use crate::scenario::{Promise, PromiseKind, Promised, Scenario};
+use crate::units::Nanos;
 
 /// Judges every promise of every cohort, in the order of the scenario.
 pub(in super::super) fn judge(
@@ -37,14 +37,14 @@ pub(in super::super) fn pings_sent_late<'a>(
     scenario: &'a Scenario,
     summary: &Summary,
     surroundings: &Surroundings,
-) -> Option<(&'a str, u64, u64)> {
+) -> Option<(&'a str, Nanos, Nanos)> {
     let cohorts = scenario.cohorts.iter().enumerate();
     cohorts
         .filter_map(|(index, cohort)| Some((index, cohort, cohort.contract.as_ref()?)))
         .find_map(|(index, cohort, contract)| {
             let case = Case::new(scenario, summary, surroundings, index, contract);
             let limit = contract.latest(PromiseKind::PongWithin)?;
-            let (from_due, from_sent) = pongs::sent_late(&case, ns(limit))?;
+            let (from_due, from_sent) = pongs::sent_late(&case, limit.into())?;
             Some((cohort.name.as_str(), from_due, from_sent))
         })
 }

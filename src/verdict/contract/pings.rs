@@ -8,23 +8,23 @@ use super::case::{Case, Finding, of, watched_until};
 use super::result::{Bounds, at_rank, promised};
 use super::window::{Moment, judge_times};
 use crate::measure::ConnectionRecord;
-use crate::units::{human_count, human_ns};
+use crate::units::{Nanos, Timestamp, human_count, human_ns};
 
 /// With fewer clients than this, phases can coincide by chance.
 const FEWEST_CLIENTS: usize = 10;
 
 /// Judges `pings_between`: every gap counts, and a silence longer than the window counts as a gap too.
 pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
-    let gaps: Vec<Moment> = gaps(&case.records).map(Moment::exact).collect();
-    let hi = bounds.hi_ns.unwrap_or(u64::MAX);
+    let gaps: Vec<Moment<Nanos>> = gaps(&case.records).map(Moment::exact).collect();
+    let hi = bounds.hi_ns.unwrap_or(Nanos::MAX);
     let silences = case.records.iter().filter_map(|record| silence(record));
-    let silent: Vec<u64> = silences.filter(|silence| *silence > hi).collect();
+    let silent: Vec<Nanos> = silences.filter(|silence| *silence > hi).collect();
     if gaps.is_empty() && silent.is_empty() {
         return Finding::no_data("no connection got two pings");
     }
     let mut finding = judge_times(bounds, &gaps);
     if let Some(longest) = silent.iter().max() {
-        let (part, longest) = (of(silent.len(), case.records.len()), human_ns(*longest));
+        let (part, longest) = (of(silent.len(), case.records.len()), human_ns(longest.0));
         let none = format!(
             "{part} connections got no ping for longer than {}, one for {longest}",
             promised(hi)
@@ -39,17 +39,17 @@ pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
 }
 
 /// The time from the last ping (from the 101 if there was none) to the end; `None` if later pings were not recorded.
-fn silence(record: &ConnectionRecord) -> Option<u64> {
+fn silence(record: &ConnectionRecord) -> Option<Nanos> {
     if record.pings_ns.len() >= ConnectionRecord::MAX_PINGS {
         return None;
     }
     let last = record.pings_ns.last().copied().unwrap_or(record.opened_ns);
-    Some(watched_until(record).saturating_sub(last))
+    Some(watched_until(record).saturating_since(last))
 }
 
-fn gaps<'a>(records: &'a [&ConnectionRecord]) -> impl Iterator<Item = u64> + 'a {
+fn gaps<'a>(records: &'a [&ConnectionRecord]) -> impl Iterator<Item = Nanos> + 'a {
     let pairs = records.iter().flat_map(|record| record.pings_ns.windows(2));
-    pairs.map(|pair| pair[1].saturating_sub(pair[0]))
+    pairs.map(|pair| pair[1].saturating_since(pair[0]))
 }
 
 /// Judges `max_ping_sync`: the mean resultant length of the phases of pings, one turn (interval) at a time.
@@ -69,9 +69,9 @@ pub(super) fn sync(case: &Case<'_>, most: f64) -> Finding {
     if clients.len() < FEWEST_CLIENTS {
         return few(clients.len());
     }
-    let mut sorted: Vec<u64> = gaps(&case.records).collect();
+    let mut sorted: Vec<Nanos> = gaps(&case.records).collect();
     sorted.sort_unstable();
-    let interval = at_rank(&sorted, 50).unwrap_or(0).max(1);
+    let interval = at_rank(&sorted, 50).unwrap_or_default().max(Nanos(1));
     let later = clients
         .iter()
         .flat_map(|record| record.pings_ns[1..].iter());
@@ -81,26 +81,27 @@ pub(super) fn sync(case: &Case<'_>, most: f64) -> Finding {
     let count = human_count(clients.len() as u64);
     let mut why = format!(
         "{sync:.2} over {count} connections, one ping every {}",
-        human_ns(interval)
+        human_ns(interval.0)
     );
     let passed = sync <= most;
     let opened = clients.iter().map(|record| record.opened_ns);
     if !passed && let Some(own) = in_step(interval, opened).filter(|own| *own > most) {
         why += &format!(
             "; the connections themselves opened in step ({own:.2}): spread `ramp_up` over {}",
-            human_ns(interval)
+            human_ns(interval.0)
         );
     }
     Finding::counted(clients.len(), passed, why)
 }
 
 /// The mean, weighted by the number of pings in each turn; `None` if no turn has enough pings.
-fn resultant(interval: u64, pings: impl Iterator<Item = u64> + Clone) -> Option<f64> {
+fn resultant(interval: Nanos, pings: impl Iterator<Item = Timestamp> + Clone) -> Option<f64> {
     let (first, last) = (pings.clone().min()?, pings.clone().max()?);
     let mut turns: BTreeMap<u64, (usize, f64, f64)> = BTreeMap::new();
     for ping in pings {
-        let (sin, cos) = phase(ping - first, interval).sin_cos();
-        let turn = turns.entry((ping - first) / interval).or_default();
+        let passed = ping.saturating_since(first);
+        let (sin, cos) = phase(passed, interval).sin_cos();
+        let turn = turns.entry(passed / interval).or_default();
         *turn = (turn.0 + 1, turn.1 + sin, turn.2 + cos);
     }
     turns.retain(|_, (count, ..)| *count >= FEWEST_CLIENTS);
@@ -114,14 +115,15 @@ fn resultant(interval: u64, pings: impl Iterator<Item = u64> + Clone) -> Option<
     (all > 0).then(|| length / all as f64)
 }
 
-fn in_step(interval: u64, times: impl Iterator<Item = u64> + Clone) -> Option<f64> {
+fn in_step(interval: Nanos, times: impl Iterator<Item = Timestamp> + Clone) -> Option<f64> {
     let all = times.clone().count();
-    let sums = times.map(|time| phase(time, interval).sin_cos());
+    let sums =
+        times.map(|time| phase(time.saturating_since(Timestamp::ORIGIN), interval).sin_cos());
     let (sin, cos) = sums.fold((0.0, 0.0), |sum, (sin, cos)| (sum.0 + sin, sum.1 + cos));
     (all > 0).then(|| f64::hypot(sin, cos) / all as f64)
 }
 
 /// The phase in radians, from 0 to 2π.
-fn phase(ns: u64, interval: u64) -> f64 {
-    TAU * (ns % interval) as f64 / interval as f64
+fn phase(passed: Nanos, interval: Nanos) -> f64 {
+    TAU * (passed.0 % interval.0) as f64 / interval.0 as f64
 }

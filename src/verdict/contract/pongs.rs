@@ -7,12 +7,12 @@ use super::result::{Bounds, Times, promised};
 use super::window::{Moment, Seen, judge, judge_all, look};
 use crate::measure::{ConnectionRecord, EndedBy, Histogram, Metric, Summary, Value};
 use crate::metric::{Cause, Counter, Timer};
-use crate::units::human_count;
+use crate::units::{Nanos, Timestamp, human_count};
 
 /// Judges `pong_within`: 99 % of the pings of the whole run, timed from when each was due, so that a ping sent late
 /// does not hide a late pong. A ping that was never answered counts as later than any limit.
 pub(super) fn within(case: &Case<'_>, bounds: Bounds) -> Finding {
-    let limit = bounds.hi_ns.unwrap_or(0);
+    let limit = bounds.hi_ns.unwrap_or_default();
     let latency = Summary::merged(rows(case, Timer::HeartbeatDelay.name()));
     let missed = count(case, Counter::PingsMissed);
     let Some(latency) = latency else {
@@ -30,12 +30,12 @@ pub(super) fn within(case: &Case<'_>, bounds: Bounds) -> Finding {
         latency.percentile(99.0),
         latency.max(),
     ) {
-        (Some(min_ns), Some(p50_ns), Some(p99_ns), Some(max_ns)) => Some(Times {
+        (Some(min), Some(p50), Some(p99), Some(max)) => Some(Times {
             n: latency.count(),
-            min_ns,
-            p50_ns,
-            p99_ns,
-            max_ns,
+            min_ns: Nanos(min),
+            p50_ns: Nanos(p50),
+            p99_ns: Nanos(p99),
+            max_ns: Nanos(max),
         }),
         _ => None,
     };
@@ -64,18 +64,19 @@ fn never_answered(case: &Case<'_>) -> u64 {
 }
 
 /// The 99th percentile, where pings that were never answered are the largest values; `None` if it is one of those.
-fn p99(times: &Histogram, never: u64) -> Option<u64> {
+fn p99(times: &Histogram, never: u64) -> Option<Nanos> {
     let rank = ((times.count() + never) * 99).div_ceil(100);
     let percent = rank as f64 * 100.0 / times.count() as f64;
     (rank <= times.count())
         .then(|| times.percentile(percent.min(100.0)))
         .flatten()
+        .map(Nanos)
 }
 
 /// If `pong_within` is broken only because pings were sent late: the 99th percentile of the pongs, counted from when
 /// the ping was due and counted from when it was sent. A ping is handed to the connection however little the server
 /// reads, so its lateness is caused by the generator.
-pub(super) fn sent_late(case: &Case<'_>, limit: u64) -> Option<(u64, u64)> {
+pub(super) fn sent_late(case: &Case<'_>, limit: Nanos) -> Option<(Nanos, Nanos)> {
     let of = |timer: Timer| {
         let times = Summary::merged(rows(case, timer.name()))?;
         p99(&times, never_answered(case))
@@ -101,7 +102,7 @@ fn count(case: &Case<'_>, counter: Counter) -> u64 {
 
 /// Judges `detected_between`: the client's heartbeat declares a silent server dead.
 pub(super) fn detected(case: &Case<'_>, bounds: Bounds) -> Finding {
-    let hi = bounds.hi_ns.unwrap_or(u64::MAX);
+    let hi = bounds.hi_ns.unwrap_or(Nanos::MAX);
     let seen: Vec<Seen> = (case.records.iter())
         .map(|record| look(case, record, record.dead_ns.map(Moment::exact), hi))
         .collect();
@@ -132,7 +133,7 @@ pub(super) fn recovers(case: &Case<'_>, bounds: Bounds) -> Finding {
         for (began, ended) in faults(case, records) {
             match silent_until(records, began, ended) {
                 Silence::None => {}
-                Silence::Until(ns) => moments.push(Moment::exact(ns)),
+                Silence::Until(time) => moments.push(Moment::exact(time)),
                 Silence::Forever => never += 1,
             }
         }
@@ -145,19 +146,19 @@ pub(super) fn recovers(case: &Case<'_>, bounds: Bounds) -> Finding {
 }
 
 /// The faults that ended while this client was connected: its own, and those of the target and the path.
-fn faults(case: &Case<'_>, records: &[&ConnectionRecord]) -> Vec<(u64, u64)> {
+fn faults(case: &Case<'_>, records: &[&ConnectionRecord]) -> Vec<(Timestamp, Timestamp)> {
     let own = records.iter();
     let own = own.filter_map(|record| Some((record.fault_ns?, record.fault_end_ns?)));
     let opened = records
         .iter()
         .map(|record| record.opened_ns)
         .min()
-        .unwrap_or(0);
+        .unwrap_or_default();
     let over = records
         .iter()
         .map(|record| record.ended_ns)
         .max()
-        .unwrap_or(0);
+        .unwrap_or_default();
     let around = case.incidents();
     let around = around
         .filter_map(|incident| Some((incident.began_ns, incident.ended_ns?)))
@@ -169,11 +170,11 @@ fn faults(case: &Case<'_>, records: &[&ConnectionRecord]) -> Vec<(u64, u64)> {
 enum Silence {
     /// It missed no pong.
     None,
-    Until(u64),
+    Until(Nanos),
     Forever,
 }
 
-fn silent_until(records: &[&ConnectionRecord], began: u64, ended: u64) -> Silence {
+fn silent_until(records: &[&ConnectionRecord], began: Timestamp, ended: Timestamp) -> Silence {
     let resumed = records
         .iter()
         .flat_map(|record| record.resumed_ns.iter().copied());
@@ -183,13 +184,13 @@ fn silent_until(records: &[&ConnectionRecord], began: u64, ended: u64) -> Silenc
         .filter(|record| record.lost_before_ns >= Some(began));
     let answers = next.filter_map(|record| record.first_answer_ns);
     let heard = resumed.chain(answers).filter(|at| *at >= ended).min();
-    let of_this = |at: u64| at >= began;
+    let of_this = |at: Timestamp| at >= began;
     let is_lost = records.iter().any(|record| {
         record.dead_ns.is_some_and(of_this)
             || record.ended_by == EndedBy::Server && of_this(record.ended_ns)
     });
     match heard {
-        Some(at) => Silence::Until(at - ended),
+        Some(at) => Silence::Until(at.saturating_since(ended)),
         None if is_lost => Silence::Forever,
         None => Silence::None,
     }

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 
 use super::case::{Case, Finding, of};
 use super::result::{Bounds, promised};
-use super::window::{Moment, Seen, judge, look, ns};
+use super::window::{Moment, Seen, judge, look};
 use crate::measure::{ConnectionRecord, EndedBy, SocketEnd, Sockets};
 use crate::scenario::{FaultKind, Origin};
-use crate::units::human_ns;
+use crate::units::{Nanos, Timestamp, human_ns};
 
 /// Judges `reaped_between`.
 pub(super) fn reaped(case: &Case<'_>, bounds: Bounds) -> Finding {
@@ -39,7 +39,7 @@ enum Event {
 /// Judges by the table of sockets. An event between two reads of the table may have happened just after the first
 /// read.
 fn by_table(case: &Case<'_>, bounds: Bounds, sockets: &Sockets, event: Event) -> Finding {
-    let hi = bounds.hi_ns.unwrap_or(u64::MAX);
+    let hi = bounds.hi_ns.unwrap_or(Nanos::MAX);
     let ports = by_port(sockets, route(case));
     let mut seen = Vec::with_capacity(case.records.len());
     let mut unknown = 0;
@@ -58,10 +58,10 @@ fn by_table(case: &Case<'_>, bounds: Bounds, sockets: &Sockets, event: Event) ->
         };
         let is_ours = at.zip(own).is_some_and(|(at, own)| at >= own);
         closed_by_us += usize::from(is_ours);
-        let moment = at.filter(|_| !is_ours).map(|ns| Moment {
-            ns,
+        let moment = at.filter(|_| !is_ours).map(|at| Moment {
+            at,
             sooner: sockets.resolution_ns,
-            later: 0,
+            later: Nanos::ZERO,
         });
         seen.push(match look(case, record, moment, hi) {
             // If wsbench did not end the connection itself, the socket was watched to the end of the run.
@@ -92,15 +92,15 @@ fn by_table(case: &Case<'_>, bounds: Bounds, sockets: &Sockets, event: Event) ->
 }
 
 /// How long the socket was watched. From `own` on, its changes are no longer the server's decision.
-fn watched(case: &Case<'_>, record: &ConnectionRecord, own: Option<u64>) -> u64 {
-    let end = (case.summary.seconds * 1e9) as u64;
+fn watched(case: &Case<'_>, record: &ConnectionRecord, own: Option<Timestamp>) -> Nanos {
+    let end = Timestamp::from_nanos((case.summary.seconds * 1e9) as u64);
     let origin = case.origin(record).unwrap_or(record.opened_ns);
     own.unwrap_or_else(|| end.max(record.ended_ns))
-        .saturating_sub(origin)
+        .saturating_since(origin)
 }
 
 /// When wsbench itself began to end this connection in a way that the server could see; `None` if it did not.
-fn own_end(case: &Case<'_>, record: &ConnectionRecord) -> Option<u64> {
+fn own_end(case: &Case<'_>, record: &ConnectionRecord) -> Option<Timestamp> {
     if record.ended_by == EndedBy::Server {
         return None;
     }
@@ -118,7 +118,7 @@ fn own_end(case: &Case<'_>, record: &ConnectionRecord) -> Option<u64> {
         .close_sent_ns
         .filter(|_| case.contract.from != Origin::Close);
     let half_closed = does(|kind| matches!(kind, FaultKind::HalfClose));
-    let half_closed = half_closed.map(|fault| record.opened_ns.saturating_add(ns(fault.after)));
+    let half_closed = half_closed.map(|fault| record.opened_ns.saturating_add(fault.after.into()));
     [ended, closed, half_closed].into_iter().flatten().min()
 }
 
@@ -150,8 +150,8 @@ fn socket<'a>(record: &ConnectionRecord, of_port: &[&'a SocketEnd]) -> Option<&'
 /// What the probes of a cohort show.
 #[derive(Debug, Default)]
 struct Probes {
-    alive: Vec<u64>,
-    gone: Vec<u64>,
+    alive: Vec<Nanos>,
+    gone: Vec<Nanos>,
     without_origin: usize,
     not_probed: usize,
     /// Ends that the client's own kernel reported.
@@ -161,20 +161,20 @@ struct Probes {
 /// Judges by probes. One probe shows only whether the end came before or after it, so a window is tested only by
 /// probes on both sides of it.
 fn by_probes(case: &Case<'_>, bounds: Bounds) -> Finding {
-    let hi = bounds.hi_ns.unwrap_or(u64::MAX);
+    let hi = bounds.hi_ns.unwrap_or(Nanos::MAX);
     let mut probes = Probes::default();
     for record in &case.records {
         match (record.probe, record.decided_ns(), case.origin(record)) {
             (None, None, _) => probes.not_probed += 1,
             (_, _, None) => probes.without_origin += 1,
-            (Some((at, true)), _, Some(origin)) => probes.alive.push(at.saturating_sub(origin)),
-            (Some((at, false)), _, Some(origin)) => probes.gone.push(at.saturating_sub(origin)),
+            (Some((at, true)), _, Some(origin)) => probes.alive.push(at.saturating_since(origin)),
+            (Some((at, false)), _, Some(origin)) => probes.gone.push(at.saturating_since(origin)),
             // If the client's own kernel saw the end, no probe is needed: the server was there until then, and not
             // after.
             (None, Some(at), Some(origin)) => {
                 probes.exact += 1;
-                probes.alive.push(at.saturating_sub(origin));
-                probes.gone.push(at.saturating_sub(origin));
+                probes.alive.push(at.saturating_since(origin));
+                probes.gone.push(at.saturating_since(origin));
             }
         }
     }
@@ -190,7 +190,7 @@ fn by_probes(case: &Case<'_>, bounds: Bounds) -> Finding {
         said.push(format!("{} still there after {hi_shown}", of(late, all)));
     }
     let is_exact = probes.exact > 0;
-    if bounds.lo_ns > 0
+    if bounds.lo_ns > Nanos::ZERO
         && !is_exact
         && !(probes.alive.iter().chain(&probes.gone)).any(|ns| *ns < bounds.lo_ns)
     {
@@ -224,11 +224,11 @@ impl Probes {
     /// one before the earliest probe that found one gone.
     fn bounds(&self) -> String {
         let alive = match self.alive.iter().max() {
-            Some(latest) => format!("the latest found alive after {}", human_ns(*latest)),
+            Some(latest) => format!("the latest found alive after {}", human_ns(latest.0)),
             None => "none found alive".to_owned(),
         };
         let gone = match self.gone.iter().min() {
-            Some(earliest) => format!("the earliest found gone after {}", human_ns(*earliest)),
+            Some(earliest) => format!("the earliest found gone after {}", human_ns(earliest.0)),
             None => "none found gone".to_owned(),
         };
         match self.alive.len() + self.gone.len() - 2 * self.exact {

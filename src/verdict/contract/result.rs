@@ -1,18 +1,17 @@
 //! The results of promises: one for each key of a contract.
 
 use std::fmt;
-use std::time::Duration;
 
 use crate::scenario::Origin;
-use crate::units::plain_duration;
+use crate::units::{Nanos, plain_duration};
 
-/// The times that were promised, in nanoseconds.
+/// The times that were promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// The earliest time. May be zero.
-    pub lo_ns: u64,
+    pub lo_ns: Nanos,
     /// The latest time; `None`: no upper limit.
-    pub hi_ns: Option<u64>,
+    pub hi_ns: Option<Nanos>,
 }
 
 impl fmt::Display for Bounds {
@@ -20,35 +19,35 @@ impl fmt::Display for Bounds {
         let lo = promised(self.lo_ns);
         match (self.lo_ns, self.hi_ns.map(promised)) {
             (_, None) => write!(f, "{lo} or more"),
-            (0, Some(hi)) => write!(f, "within {hi}"),
+            (Nanos::ZERO, Some(hi)) => write!(f, "within {hi}"),
             (_, Some(hi)) => write!(f, "{lo} to {hi}"),
         }
     }
 }
 
 /// Formats a promised time as people write it: `2.1 s`.
-pub(super) fn promised(ns: u64) -> String {
-    plain_duration(Duration::from_nanos(ns))
+pub(super) fn promised(time: Nanos) -> String {
+    plain_duration(time.into())
 }
 
-/// Times that were observed, in nanoseconds. For `effective_timeout`: the threshold (`p50_ns`) and its 95 % interval.
+/// Times that were observed. For `effective_timeout`: the threshold (`p50_ns`) and its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
     /// How many connections, or events, were timed.
     pub n: u64,
     /// The shortest.
-    pub min_ns: u64,
+    pub min_ns: Nanos,
     /// Half of them were at most this.
-    pub p50_ns: u64,
+    pub p50_ns: Nanos,
     /// 99 % of them were at most this.
-    pub p99_ns: u64,
+    pub p99_ns: Nanos,
     /// The longest.
-    pub max_ns: u64,
+    pub max_ns: Nanos,
 }
 
 impl Times {
     /// The statistics of these times, in any order; `None` if there are none.
-    pub(super) fn of(mut times: Vec<u64>) -> Option<Self> {
+    pub(super) fn of(mut times: Vec<Nanos>) -> Option<Self> {
         times.sort_unstable();
         Some(Self {
             n: times.len() as u64,
@@ -106,8 +105,8 @@ mod tests {
     fn windows_are_shown_as_people_write_them() {
         let shown = |lo_ms: u64, hi_ms: Option<u64>| {
             let bounds = Bounds {
-                lo_ns: lo_ms * 1_000_000,
-                hi_ns: hi_ms.map(|ms| ms * 1_000_000),
+                lo_ns: Nanos::from_millis(lo_ms),
+                hi_ns: hi_ms.map(Nanos::from_millis),
             };
             bounds.to_string()
         };
@@ -119,7 +118,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_values_that_were_seen() {
-        let times = Times::of((1..=200).rev().collect()).unwrap();
+        let times = Times::of((1..=200).rev().map(Nanos).collect()).unwrap();
         let Times {
             n,
             min_ns,
@@ -127,8 +126,12 @@ mod tests {
             p99_ns,
             max_ns,
         } = times;
-        assert_eq!((n, min_ns, p50_ns, p99_ns, max_ns), (200, 1, 100, 198, 200));
-        assert_eq!(Times::of(vec![7]).unwrap().p99_ns, 7);
+        assert_eq!(n, 200);
+        assert_eq!(
+            [min_ns, p50_ns, p99_ns, max_ns],
+            [1, 100, 198, 200].map(Nanos)
+        );
+        assert_eq!(Times::of(vec![Nanos(7)]).unwrap().p99_ns, Nanos(7));
         assert_eq!(Times::of(Vec::new()), None);
     }
 }

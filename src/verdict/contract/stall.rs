@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::case::{Case, Finding, watched_until};
 use crate::measure::{ConnectionRecord, Incident};
-use crate::units::human_count;
+use crate::units::{Timestamp, human_count};
 
 /// The most freezes that are listed.
 const LISTED: usize = 20;
@@ -20,7 +20,7 @@ pub(super) fn judge(case: &Case<'_>, most: u64) -> Finding {
         return Finding::no_data("nothing was frozen");
     }
     let ends = stalls.iter().skip(1).map(|next| next.began_ns);
-    let spans = stalls.iter().zip(ends.chain([u64::MAX]));
+    let spans = stalls.iter().zip(ends.chain([Timestamp::NEVER]));
     let costs: Vec<Cost> = spans
         .map(|(stall, end)| Cost::of(&case.records, stall.began_ns, end))
         .collect();
@@ -38,7 +38,7 @@ struct Cost {
 }
 
 impl Cost {
-    fn of(records: &[&ConnectionRecord], began: u64, end: u64) -> Self {
+    fn of(records: &[&ConnectionRecord], began: Timestamp, end: Timestamp) -> Self {
         let mut cost = Self {
             open: 0,
             closed: 0,

@@ -3,14 +3,13 @@
 
 use super::case::{Case, Finding, watched_until};
 use super::result::{Times, at_rank, promised};
-use super::window::ns;
 use crate::measure::{ConnectionRecord, EndedBy};
 use crate::scenario::Back;
-use crate::units::{human_count, human_ns};
+use crate::units::{Nanos, Timestamp, human_count, human_ns};
 
 /// Judges `back_within`.
 pub(super) fn judge(case: &Case<'_>, promised_back: &Back) -> Finding {
-    let mut back: Vec<Option<u64>> = (case.records)
+    let mut back: Vec<Option<Nanos>> = (case.records)
         .chunk_by(|a, b| a.connection == b.connection)
         .flat_map(losses)
         .collect();
@@ -18,7 +17,7 @@ pub(super) fn judge(case: &Case<'_>, promised_back: &Back) -> Finding {
         return Finding::no_data("no connection was lost, so none had to come back");
     }
     // Sorts `None` ("never") last.
-    back.sort_by_key(|time| time.unwrap_or(u64::MAX));
+    back.sort_by_key(|time| time.unwrap_or(Nanos::MAX));
     let levels = [
         (50, promised_back.p50),
         (90, promised_back.p90),
@@ -35,10 +34,10 @@ pub(super) fn judge(case: &Case<'_>, promised_back: &Back) -> Finding {
             format!("{percent} %")
         };
         let mut told = match seen {
-            Some(time) => format!("{part} back after {}", human_ns(time)),
+            Some(time) => format!("{part} back after {}", human_ns(time.0)),
             None => format!("{part} never back"),
         };
-        if let Some(limit) = limit.map(ns)
+        if let Some(limit) = limit.map(Nanos::from)
             && seen.is_none_or(|time| time > limit)
         {
             passed = false;
@@ -64,14 +63,14 @@ pub(super) fn judge(case: &Case<'_>, promised_back: &Back) -> Finding {
 /// The losses of one client: for each, the time until the client received an answer again; `None`: never.
 ///
 /// A connection that is lost again before its first answer does not end the outage of its client.
-fn losses(records: &[&ConnectionRecord]) -> Vec<Option<u64>> {
+fn losses(records: &[&ConnectionRecord]) -> Vec<Option<Nanos>> {
     let mut found = Vec::new();
-    let mut lost: Option<u64> = None;
+    let mut lost: Option<Timestamp> = None;
     for record in records {
         if let Some(at) = lost.or(record.lost_before_ns)
             && let Some(answer) = record.first_answer_ns
         {
-            found.push(Some(answer.saturating_sub(at)));
+            found.push(Some(answer.saturating_since(at)));
             lost = None;
         }
         if record.ended_by != EndedBy::Plan {
@@ -82,7 +81,7 @@ fn losses(records: &[&ConnectionRecord]) -> Vec<Option<u64>> {
     found
 }
 
-fn loss(record: &ConnectionRecord) -> u64 {
+fn loss(record: &ConnectionRecord) -> Timestamp {
     match record.ended_by {
         EndedBy::Server => watched_until(record),
         EndedBy::Heartbeat => record.dead_ns.unwrap_or(record.ended_ns),

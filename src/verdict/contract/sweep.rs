@@ -7,7 +7,7 @@ use super::case::{Case, Finding};
 use super::result::{Bounds, Times, promised};
 
 use crate::measure::EndedBy;
-use crate::units::{human_count, human_ns};
+use crate::units::{Nanos, human_count, human_ns};
 
 /// The quantile of the normal distribution at 97.5 %.
 const Z: f64 = 1.959_964;
@@ -15,7 +15,7 @@ const Z: f64 = 1.959_964;
 /// The connections with one delay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Level {
-    delay: u64,
+    delay: Nanos,
     all: u64,
     killed: u64,
 }
@@ -39,9 +39,9 @@ fn found(bounds: Bounds, levels: &[Level], n: u64) -> Finding {
     };
     let Some(threshold) = threshold(levels) else {
         let why = if last.killed * 2 < last.all {
-            format!("even pongs {} late were in time", human_ns(last.delay))
+            format!("even pongs {} late were in time", human_ns(last.delay.0))
         } else {
-            format!("even pongs {} late were too late", human_ns(first.delay))
+            format!("even pongs {} late were too late", human_ns(first.delay.0))
         };
         return Finding {
             n,
@@ -49,12 +49,14 @@ fn found(bounds: Bounds, levels: &[Level], n: u64) -> Finding {
         };
     };
     let (lo, hi) = interval(levels);
-    let hi_ns = bounds.hi_ns.unwrap_or(u64::MAX);
+    let hi_ns = bounds.hi_ns.unwrap_or(Nanos::MAX);
     let passed = (bounds.lo_ns..=hi_ns).contains(&threshold);
-    let shown = |bound: Option<u64>, open: &str| bound.map_or_else(|| open.to_owned(), human_ns);
+    let shown = |bound: Option<Nanos>, open: &str| {
+        bound.map_or_else(|| open.to_owned(), |bound| human_ns(bound.0))
+    };
     let why = format!(
         "half of the pongs are too late from {} on; 95 %: {} to {}; {} delays of {} to {}",
-        human_ns(threshold),
+        human_ns(threshold.0),
         shown(lo, "any"),
         shown(hi, "any"),
         levels.len(),
@@ -78,7 +80,7 @@ fn found(bounds: Bounds, levels: &[Level], n: u64) -> Finding {
 
 /// Groups the connections by delay. Leaves out clients that received no ping: they answered nothing late.
 fn levels(case: &Case<'_>) -> Vec<Level> {
-    let mut levels: BTreeMap<u64, Level> = BTreeMap::new();
+    let mut levels: BTreeMap<Nanos, Level> = BTreeMap::new();
     for record in &case.records {
         let Some(delay) = record.level_ns else {
             continue;
@@ -95,15 +97,15 @@ fn levels(case: &Case<'_>) -> Vec<Level> {
 }
 
 /// The delay at which the share of killed connections, made non-decreasing (pool adjacent violators), passes one half.
-fn threshold(levels: &[Level]) -> Option<u64> {
+fn threshold(levels: &[Level]) -> Option<Nanos> {
     let rising = isotonic(levels);
     let above = rising.iter().position(|share| *share >= 0.5)?;
     let below = above.checked_sub(1)?;
-    let (from, to) = (levels[below].delay as f64, levels[above].delay as f64);
+    let (from, to) = (levels[below].delay.0 as f64, levels[above].delay.0 as f64);
     let (low, high) = (rising[below], rising[above]);
     // If the share jumps from 0 to 1, the threshold may be anywhere between the two levels: takes the middle.
     let part = (0.5 - low) / (high - low);
-    Some((from + part * (to - from)).round() as u64)
+    Some(Nanos((from + part * (to - from)).round() as u64))
 }
 
 fn isotonic(levels: &[Level]) -> Vec<f64> {
@@ -125,7 +127,7 @@ fn isotonic(levels: &[Level]) -> Vec<f64> {
 
 /// The longest delay that surely kills fewer than half, and the shortest that surely kills more. Neighbouring levels
 /// count as evidence too, because the share only rises.
-fn interval(levels: &[Level]) -> (Option<u64>, Option<u64>) {
+fn interval(levels: &[Level]) -> (Option<Nanos>, Option<Nanos>) {
     let fewer = |at: usize| {
         let mut pools = pooled(levels[at..].iter());
         pools.any(|(killed, all)| wilson(killed, all).1 < 0.5)

@@ -7,6 +7,7 @@ use super::case::end_of;
 use super::result::Times;
 use crate::measure::{ConnectionRecord, EndedBy, Summary};
 use crate::scenario::{Activity, End, FaultKind, Scenario};
+use crate::units::Nanos;
 
 /// How the connections of one cohort ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Tally {
             if let Some(code) = record.close_code {
                 *tally.codes.entry(code).or_default() += 1;
             }
-            tcp_ends.extend(record.tcp_end_ns.map(|end| end.saturating_sub(closed)));
+            tcp_ends.extend(record.tcp_end_ns.map(|end| end.saturating_since(closed)));
         }
         tally.tcp_end = Times::of(tcp_ends);
         tally
@@ -131,11 +132,11 @@ impl ActivityResult {
         every: Option<Duration>,
         records: &[&ConnectionRecord],
     ) -> Self {
-        let level = every.map(|gap| gap.as_nanos() as u64);
+        let level = every.map(Nanos::from);
         let mut records = records.to_vec();
         records.retain(|record| level.is_none() || record.level_ns == level);
-        let closed: Vec<Option<u64>> = (records.iter())
-            .map(|record| Some(record.decided_ns()?.saturating_sub(record.opened_ns)))
+        let closed: Vec<Option<Nanos>> = (records.iter())
+            .map(|record| Some(record.decided_ns()?.saturating_since(record.opened_ns)))
             .collect();
         Self {
             cohort: cohort.to_owned(),

@@ -5,7 +5,7 @@ use super::case::{Case, Finding, is_reconnect, of};
 use super::result::Bounds;
 use super::window::{Moment, judge_times};
 use crate::measure::{ConnectionRecord, EndedBy};
-use crate::units::human_ns;
+use crate::units::{Nanos, Timestamp, human_ns};
 
 /// Judges `tcp_end_between`.
 pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
@@ -16,14 +16,14 @@ pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
             (None, _) if is_reconnect(record) && record.ended_by == EndedBy::Plan => {}
             (None, _) => undecided += 1,
             (Some(begin), Some(end)) => moments.push(after(begin, end, record)),
-            (Some(begin), None) => open.push(record.ended_ns.saturating_sub(begin)),
+            (Some(begin), None) => open.push(record.ended_ns.saturating_since(begin)),
         }
     }
     let all = moments.len() + open.len() + undecided;
     let mut finding = judge_times(bounds, &moments);
     let mut said = vec![std::mem::take(&mut finding.why)];
     if let Some(least) = open.iter().min() {
-        let (part, least) = (of(open.len(), all), human_ns(*least));
+        let (part, least) = (of(open.len(), all), human_ns(least.0));
         said.push(format!(
             "{part} without an end of TCP, watched for {least} or longer"
         ));
@@ -44,15 +44,15 @@ pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
 }
 
 /// The time from `begin` to the end of TCP. Without a Close frame the end of TCP is the decision, so the time is zero.
-fn after(begin: u64, end: u64, record: &ConnectionRecord) -> Moment {
+fn after(begin: Timestamp, end: Timestamp, record: &ConnectionRecord) -> Moment<Nanos> {
     if record.ended_by == EndedBy::Server && record.close_received_ns.is_none() {
-        return Moment::exact(0);
+        return Moment::exact(Nanos::ZERO);
     }
-    Moment::tcp_end(end.saturating_sub(begin))
+    Moment::tcp_end(end.saturating_since(begin))
 }
 
 /// The earliest time at which TCP could have ended.
-fn begin(record: &ConnectionRecord) -> Option<u64> {
+fn begin(record: &ConnectionRecord) -> Option<Timestamp> {
     match record.ended_by {
         EndedBy::Server => record.decided_ns(),
         EndedBy::Fault => (record.close_received_ns)

@@ -6,46 +6,48 @@ use super::case::{Case, Finding, is_reconnect, of, watched_until};
 use super::result::{Bounds, Times, promised};
 use crate::measure::ConnectionRecord;
 use crate::scenario::{Origin, Span};
-use crate::units::human_ns;
+use crate::units::{Nanos, Timestamp, human_ns};
 
 /// The resolution of the time at which TCP ended: the kernel's clock of ticks, at 250 ticks a second.
-pub(super) const TCP_END_GRAIN_NS: u64 = 4_000_000;
+pub(super) const TCP_END_GRAIN: Nanos = Nanos::from_millis(4);
 
-/// A moment and its uncertainty, in nanoseconds.
+/// A time, of the run or after an origin, and its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment {
-    pub(super) ns: u64,
+pub(super) struct Moment<T> {
+    pub(super) at: T,
     /// How much earlier it may have been.
-    pub(super) sooner: u64,
+    pub(super) sooner: Nanos,
     /// How much later it may have been.
-    pub(super) later: u64,
+    pub(super) later: Nanos,
 }
 
-impl Moment {
+impl<T> Moment<T> {
     /// A moment stamped by the kernel.
-    pub(super) const fn exact(ns: u64) -> Self {
+    pub(super) const fn exact(at: T) -> Self {
         Self {
-            ns,
-            sooner: 0,
-            later: 0,
+            at,
+            sooner: Nanos::ZERO,
+            later: Nanos::ZERO,
         }
     }
 
     /// A moment at which TCP ended.
-    pub(super) const fn tcp_end(ns: u64) -> Self {
+    pub(super) const fn tcp_end(at: T) -> Self {
         Self {
-            ns,
-            sooner: TCP_END_GRAIN_NS,
-            later: TCP_END_GRAIN_NS,
+            at,
+            sooner: TCP_END_GRAIN,
+            later: TCP_END_GRAIN,
         }
     }
+}
 
+impl Moment<Timestamp> {
     /// The moment at which the server decided to end this connection.
     pub(super) fn decision(record: &ConnectionRecord) -> Option<Self> {
-        let ns = record.decided_ns()?;
+        let at = record.decided_ns()?;
         Some(match record.close_received_ns {
-            Some(_) => Self::exact(ns),
-            None => Self::tcp_end(ns),
+            Some(_) => Self::exact(at),
+            None => Self::tcp_end(at),
         })
     }
 }
@@ -54,33 +56,34 @@ impl Moment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seen {
     /// It happened at this time after the origin.
-    After(Moment),
+    After(Moment<Nanos>),
     /// It happened before the origin, or although the origin never came.
     Before,
-    /// It did not happen within this time, in nanoseconds.
-    NotIn(u64),
+    /// It did not happen within this time.
+    NotIn(Nanos),
     /// The origin never came, so there was nothing to time.
     NoOrigin,
     /// The end of the run cut short a reconnect, so it proves nothing.
     CutShort,
 }
 
-/// Looks for an event in a record that is promised at most `hi` nanoseconds after the contract's origin.
+/// Looks for an event in a record that is promised at most `hi` after the contract's origin.
 pub(super) fn look(
     case: &Case<'_>,
     record: &ConnectionRecord,
-    event: Option<Moment>,
-    hi: u64,
+    event: Option<Moment<Timestamp>>,
+    hi: Nanos,
 ) -> Seen {
     match (case.origin(record), event) {
-        (Some(origin), Some(at)) if at.ns + at.later >= origin => Seen::After(Moment {
-            ns: at.ns.saturating_sub(origin),
-            ..at
+        (Some(origin), Some(event)) if event.at + event.later >= origin => Seen::After(Moment {
+            at: event.at.saturating_since(origin),
+            sooner: event.sooner,
+            later: event.later,
         }),
         (_, Some(_)) => Seen::Before,
         (None, None) if is_reconnect(record) => Seen::CutShort,
         (None, None) => Seen::NoOrigin,
-        (Some(origin), None) => match watched_until(record).saturating_sub(origin) {
+        (Some(origin), None) => match watched_until(record).saturating_since(origin) {
             watched if watched < hi && is_reconnect(record) => Seen::CutShort,
             watched => Seen::NotIn(watched),
         },
@@ -93,7 +96,7 @@ pub(super) fn judge(bounds: Bounds, from: Origin, seen: &[Seen]) -> Finding {
         Seen::After(at) => Some(*at),
         _ => None,
     };
-    let moments: Vec<Moment> = seen.iter().filter_map(after).collect();
+    let moments: Vec<Moment<Nanos>> = seen.iter().filter_map(after).collect();
     let count = |wanted: Seen| seen.iter().filter(|seen| **seen == wanted).count();
     let all = seen.len() - count(Seen::CutShort);
     let mut broken = outside(bounds, &moments, all);
@@ -115,28 +118,33 @@ pub(super) fn judge(bounds: Bounds, from: Origin, seen: &[Seen]) -> Finding {
     }
     Finding {
         n: all as u64,
-        times: Times::of(moments.iter().map(|at| at.ns).collect()),
+        times: Times::of(moments.iter().map(|at| at.at).collect()),
         passed,
         why: said.join("; "),
     }
 }
 
 /// As [`judge`], for times with another origin than the contract's, all of which were seen.
-pub(super) fn judge_times(bounds: Bounds, moments: &[Moment]) -> Finding {
+pub(super) fn judge_times(bounds: Bounds, moments: &[Moment<Nanos>]) -> Finding {
     let broken = outside(bounds, moments, moments.len());
     let passed = broken.is_empty();
     let mut said = broken;
     said.extend(passed.then(|| close_calls(bounds, moments)).flatten());
     Finding {
         n: moments.len() as u64,
-        times: Times::of(moments.iter().map(|at| at.ns).collect()),
+        times: Times::of(moments.iter().map(|at| at.at).collect()),
         passed,
         why: said.join("; "),
     }
 }
 
 /// As [`judge_times`], where `never` were not seen, which breaks the promise: `what` says what those did not do.
-pub(super) fn judge_all(bounds: Bounds, moments: &[Moment], never: usize, what: &str) -> Finding {
+pub(super) fn judge_all(
+    bounds: Bounds,
+    moments: &[Moment<Nanos>],
+    never: usize,
+    what: &str,
+) -> Finding {
     let mut finding = judge_times(bounds, moments);
     if never > 0 {
         let all = moments.len() + never;
@@ -152,12 +160,12 @@ pub(super) fn judge_all(bounds: Bounds, moments: &[Moment], never: usize, what: 
 }
 
 /// Describes the times that were certainly too early or too late.
-pub(super) fn outside(bounds: Bounds, moments: &[Moment], all: usize) -> Vec<String> {
+pub(super) fn outside(bounds: Bounds, moments: &[Moment<Nanos>], all: usize) -> Vec<String> {
     let mut said = Vec::new();
-    let early = moments.iter().filter(|at| at.ns + at.later < bounds.lo_ns);
-    let early: Vec<u64> = early.map(|at| at.ns).collect();
+    let early = moments.iter().filter(|at| at.at + at.later < bounds.lo_ns);
+    let early: Vec<Nanos> = early.map(|at| at.at).collect();
     if let Some(first) = early.iter().min() {
-        let (first, lo) = (human_ns(*first), promised(bounds.lo_ns));
+        let (first, lo) = (human_ns(first.0), promised(bounds.lo_ns));
         said.push(format!(
             "{} sooner than {lo}, the first after {first}",
             of(early.len(), all)
@@ -166,10 +174,10 @@ pub(super) fn outside(bounds: Bounds, moments: &[Moment], all: usize) -> Vec<Str
     if let Some(hi) = bounds.hi_ns {
         let late = moments
             .iter()
-            .filter(|at| at.ns.saturating_sub(at.sooner) > hi);
-        let late: Vec<u64> = late.map(|at| at.ns).collect();
+            .filter(|at| at.at.saturating_sub(at.sooner) > hi);
+        let late: Vec<Nanos> = late.map(|at| at.at).collect();
         if let Some(last) = late.iter().max() {
-            let (last, hi) = (human_ns(*last), promised(hi));
+            let (last, hi) = (human_ns(last.0), promised(hi));
             said.push(format!(
                 "{} later than {hi}, the last after {last}",
                 of(late.len(), all)
@@ -186,36 +194,36 @@ fn not_seen(bounds: Bounds, seen: &[Seen], all: usize) -> Vec<String> {
         Seen::NotIn(watched) => Some(*watched),
         _ => None,
     });
-    let (long, short): (Vec<u64>, Vec<u64>) = watched.partition(|watched| *watched >= until);
+    let (long, short): (Vec<Nanos>, Vec<Nanos>) = watched.partition(|watched| *watched >= until);
     let mut said = Vec::new();
     if let Some(least) = long.iter().min() {
         said.push(format!(
             "{} not seen by {}, watched for {} or longer",
             of(long.len(), all),
             promised(until),
-            human_ns(*least)
+            human_ns(least.0)
         ));
     }
     if let Some(least) = short.iter().min() {
         said.push(format!(
             "{} undecided when they ended, some after {} only",
             of(short.len(), all),
-            human_ns(*least)
+            human_ns(least.0)
         ));
     }
     said
 }
 
 /// Describes the times that count as inside only because of their uncertainty.
-fn close_calls(bounds: Bounds, moments: &[Moment]) -> Option<String> {
+fn close_calls(bounds: Bounds, moments: &[Moment<Nanos>]) -> Option<String> {
     let is_outside =
-        |at: &&Moment| at.ns < bounds.lo_ns || bounds.hi_ns.is_some_and(|hi| at.ns > hi);
-    let close: Vec<&Moment> = moments.iter().filter(is_outside).collect();
+        |at: &&Moment<Nanos>| at.at < bounds.lo_ns || bounds.hi_ns.is_some_and(|hi| at.at > hi);
+    let close: Vec<&Moment<Nanos>> = moments.iter().filter(is_outside).collect();
     let grain = close.iter().map(|at| at.sooner.max(at.later)).max()?;
     Some(format!(
         "{} outside by less than {}, which is how exactly it is known",
         of(close.len(), moments.len()),
-        human_ns(grain)
+        human_ns(grain.0)
     ))
 }
 
@@ -242,13 +250,8 @@ fn no_origin(from: Origin) -> &'static str {
 impl From<Span> for Bounds {
     fn from(span: Span) -> Self {
         Self {
-            lo_ns: ns(span.lo),
-            hi_ns: span.hi.map(ns),
+            lo_ns: span.lo.into(),
+            hi_ns: span.hi.map(Nanos::from),
         }
     }
-}
-
-/// Converts to nanoseconds; saturates after more than 500 years.
-pub(super) fn ns(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

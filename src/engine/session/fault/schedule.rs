@@ -4,12 +4,12 @@
 use std::collections::VecDeque;
 
 use super::raw;
-use crate::plan::{FaultPlan, Nanos, nanos};
+use crate::plan::FaultPlan;
 use crate::scenario::{Activity, FaultKind, Illegal};
+use crate::units::{Nanos, Timestamp};
 
 /// The most pongs that wait for their time. A ping beyond that is not answered.
 const WAITING: usize = 64;
-const NEVER: Nanos = Nanos::MAX;
 
 /// What to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,19 +44,19 @@ pub(in crate::engine) struct Faults {
     scheduled: Vec<ScheduledFault>,
     /// Whether it answers pings, apart from its faults.
     answers: bool,
-    pongs: VecDeque<(Nanos, Vec<u8>)>,
+    pongs: VecDeque<(Timestamp, Vec<u8>)>,
     /// Nothing more may be sent.
     is_silent: bool,
-    /// The time from when reading stops to the probe, in nanoseconds.
+    /// The time from when reading stops to the probe.
     probe: Option<Nanos>,
     /// When the first fault began, and when a temporary one ended.
-    began: Option<Nanos>,
-    ended: Option<Nanos>,
+    began: Option<Timestamp>,
+    ended: Option<Timestamp>,
 }
 
 #[derive(Debug)]
 struct ScheduledFault {
-    start: Nanos,
+    start: Timestamp,
     kind: FaultKind,
     has_begun: bool,
     /// Number of steps taken, or of pings answered.
@@ -64,17 +64,17 @@ struct ScheduledFault {
     /// Number of bytes sent of a frame that never ends.
     bytes: u64,
     /// When the next step is due.
-    at: Nanos,
+    at: Timestamp,
     /// The next step sends something, so it waits while nothing can be sent.
     sends: bool,
 }
 
 impl Faults {
     /// For a connection that was opened `now`; `None` if it has no fault.
-    pub(in crate::engine) fn new(fault_plan: &FaultPlan, now: Nanos) -> Option<Self> {
+    pub(in crate::engine) fn new(fault_plan: &FaultPlan, now: Timestamp) -> Option<Self> {
         let scheduled: Vec<ScheduledFault> = (fault_plan.faults.iter())
             .map(|fault| {
-                let start = now.saturating_add(nanos(fault.after));
+                let start = now.saturating_add(Nanos::from(fault.after));
                 ScheduledFault {
                     start,
                     kind: fault.kind.clone(),
@@ -98,34 +98,34 @@ impl Faults {
     }
 
     /// Returns when the first fault began.
-    pub(in crate::engine) fn began(&self) -> Option<Nanos> {
+    pub(in crate::engine) fn began(&self) -> Option<Timestamp> {
         self.began
     }
 
     /// Returns when the temporary fault ended.
-    pub(in crate::engine) fn ended(&self) -> Option<Nanos> {
+    pub(in crate::engine) fn ended(&self) -> Option<Timestamp> {
         self.ended
     }
 
     /// Returns whether a Close of the server at this time is not answered.
-    pub(in crate::engine) fn ignores_close(&self, now: Nanos) -> bool {
+    pub(in crate::engine) fn ignores_close(&self, now: Timestamp) -> bool {
         self.has_begun(&FaultKind::NeverClose, now)
     }
 
     /// Returns whether the connection is kept after the close handshake.
-    pub(in crate::engine) fn holds(&self, now: Nanos) -> bool {
+    pub(in crate::engine) fn holds(&self, now: Timestamp) -> bool {
         self.has_begun(&FaultKind::Hold, now)
     }
 
-    fn has_begun(&self, kind: &FaultKind, now: Nanos) -> bool {
+    fn has_begun(&self, kind: &FaultKind, now: Timestamp) -> bool {
         let mut scheduled = self.scheduled.iter();
         scheduled.any(|fault| fault.kind == *kind && fault.start <= now)
     }
 
     /// Handles a ping of the server. Returns whether it is answered correctly: at once, and with its own payload.
-    pub(in crate::engine) fn ping(&mut self, payload: &[u8], at: Nanos) -> bool {
+    pub(in crate::engine) fn ping(&mut self, payload: &[u8], at: Timestamp) -> bool {
         let mut answers = self.answers;
-        let (mut delay, mut wrong) = (0, false);
+        let (mut delay, mut wrong) = (Nanos::ZERO, false);
         for fault in self.scheduled.iter_mut().filter(|fault| fault.start <= at) {
             match &fault.kind {
                 FaultKind::NoPong | FaultKind::Trickle { .. } | FaultKind::HalfClose => {
@@ -135,7 +135,7 @@ impl Faults {
                 FaultKind::Only { frame, .. } if *frame != Activity::Pong => answers = false,
                 FaultKind::PongStopsAfter { pings } if fault.step >= *pings => answers = false,
                 FaultKind::PongStopsAfter { .. } => fault.step += 1,
-                FaultKind::LatePong { delay: by } => delay = nanos(by.at(0)),
+                FaultKind::LatePong { delay: by } => delay = Nanos::from(by.at(0)),
                 FaultKind::WrongPong => wrong = true,
                 _ => {}
             }
@@ -149,7 +149,7 @@ impl Faults {
             raw::frame(raw::PONG, payload)
         };
         self.pongs.push_back((at.saturating_add(delay), pong));
-        delay == 0 && !wrong
+        delay == Nanos::ZERO && !wrong
     }
 
     /// A Close frame was sent or received: cancels all steps, because nothing of ours may follow. Only a client that
@@ -159,7 +159,7 @@ impl Faults {
         self.is_silent = true;
         for fault in &mut self.scheduled {
             let stays = matches!(fault.kind, FaultKind::Vanish { .. });
-            fault.at = if stays { fault.at } else { NEVER };
+            fault.at = if stays { fault.at } else { Timestamp::NEVER };
         }
     }
 
@@ -177,7 +177,7 @@ impl Faults {
                     | FaultKind::Close { .. }
             );
             fault.at = if sends || fault.sends {
-                NEVER
+                Timestamp::NEVER
             } else {
                 fault.at
             };
@@ -185,15 +185,18 @@ impl Faults {
     }
 
     /// Returns when there is something to do. Steps that send wait for `room`.
-    pub(in crate::engine) fn next(&self, room: bool) -> Nanos {
-        let pong = (self.pongs.front()).map_or(NEVER, |(at, _)| *at);
+    pub(in crate::engine) fn next(&self, room: bool) -> Timestamp {
+        let pong = (self.pongs.front()).map_or(Timestamp::NEVER, |(at, _)| *at);
         let scheduled = self.scheduled.iter().filter(|fault| room || !fault.sends);
-        let first = scheduled.map(|fault| fault.at).min().unwrap_or(NEVER);
+        let first = scheduled
+            .map(|fault| fault.at)
+            .min()
+            .unwrap_or(Timestamp::NEVER);
         if room { first.min(pong) } else { first }
     }
 
     /// Returns what to do now; call it until it returns `None`.
-    pub(in crate::engine) fn due(&mut self, now: Nanos, room: bool) -> Option<FaultAction> {
+    pub(in crate::engine) fn due(&mut self, now: Timestamp, room: bool) -> Option<FaultAction> {
         let is_due = (self.pongs.front()).is_some_and(|(at, _)| *at <= now);
         if room && is_due {
             return self
@@ -227,7 +230,7 @@ impl Faults {
 
 impl ScheduledFault {
     /// Takes the step that is due, and sets the time of the next one.
-    fn take(&mut self, now: Nanos, probe: Option<Nanos>) -> Option<FaultAction> {
+    fn take(&mut self, now: Timestamp, probe: Option<Nanos>) -> Option<FaultAction> {
         let step = self.step;
         match &self.kind {
             FaultKind::NoPong
@@ -236,17 +239,17 @@ impl ScheduledFault {
             | FaultKind::PongStopsAfter { .. }
             | FaultKind::WrongPong
             | FaultKind::Hold => {
-                self.at = NEVER;
+                self.at = Timestamp::NEVER;
                 None
             }
             FaultKind::Only { frame, every } => {
-                let (frame, every) = (*frame, nanos(every.at(0)));
+                let (frame, every) = (*frame, Nanos::from(every.at(0)));
                 self.again(every, now);
                 if step > 0 {
                     return self.activity(frame);
                 }
                 self.at = match frame {
-                    Activity::Nothing | Activity::Pong => NEVER,
+                    Activity::Nothing | Activity::Pong => Timestamp::NEVER,
                     _ => self.at,
                 };
                 let is_endless = frame == Activity::Byte;
@@ -261,12 +264,12 @@ impl ScheduledFault {
                 Some(FaultAction::Seal)
             }
             FaultKind::Trickle { every } => {
-                self.again(nanos(*every), now);
+                self.again(Nanos::from(*every), now);
                 let count = if step == 1 { raw::LONG_BEGINS } else { 1 };
                 Some(self.bytes(count))
             }
             FaultKind::Fragments { pause } => {
-                let pause = nanos(*pause);
+                let pause = Nanos::from(*pause);
                 if step == 0 {
                     self.then(self.start, true);
                     return Some(FaultAction::StopMessages);
@@ -281,28 +284,31 @@ impl ScheduledFault {
             }
             FaultKind::IllegalFrame(illegal) => {
                 let illegal = *illegal;
-                self.then(NEVER, true);
+                self.then(Timestamp::NEVER, true);
                 Some(FaultAction::Put(raw::illegal(illegal)))
             }
             FaultKind::StopReading => match step {
                 0 => {
-                    let at = probe.map_or(NEVER, |after| self.start.saturating_add(after));
+                    let at =
+                        probe.map_or(Timestamp::NEVER, |after| self.start.saturating_add(after));
                     self.then(at, true);
                     Some(FaultAction::StopReading)
                 }
                 _ => {
-                    self.then(NEVER, false);
+                    self.then(Timestamp::NEVER, false);
                     Some(FaultAction::Probe(raw::frame(raw::PONG, b"")))
                 }
             },
             FaultKind::Vanish { lasts } => match step {
                 0 => {
-                    let at = lasts.map_or(NEVER, |lasts| self.start.saturating_add(nanos(lasts)));
+                    let at = lasts.map_or(Timestamp::NEVER, |lasts| {
+                        self.start.saturating_add(Nanos::from(lasts))
+                    });
                     self.then(at, false);
                     Some(FaultAction::Vanish)
                 }
                 _ => {
-                    self.then(NEVER, false);
+                    self.then(Timestamp::NEVER, false);
                     Some(FaultAction::Return)
                 }
             },
@@ -316,21 +322,21 @@ impl ScheduledFault {
     }
 
     fn once(&mut self, step: FaultAction) -> Option<FaultAction> {
-        self.then(NEVER, false);
+        self.then(Timestamp::NEVER, false);
         Some(step)
     }
 
-    fn then(&mut self, at: Nanos, sends: bool) {
+    fn then(&mut self, at: Timestamp, sends: bool) {
         self.step = self.step.saturating_add(1);
         self.at = at;
         self.sends = sends;
     }
 
     /// Schedules the next sending step at the next whole number of gaps after the start.
-    fn again(&mut self, gap: Nanos, now: Nanos) {
-        let gap = gap.max(1);
-        let gaps = now.saturating_sub(self.start) / gap + 1;
-        self.then(self.start.saturating_add(gaps.saturating_mul(gap)), true);
+    fn again(&mut self, gap: Nanos, now: Timestamp) {
+        let gap = gap.max(Nanos(1));
+        let gaps = now.saturating_since(self.start) / gap + 1;
+        self.then(self.start.saturating_add(gap.saturating_mul(gaps)), true);
     }
 
     fn activity(&mut self, frame: Activity) -> Option<FaultAction> {

@@ -5,28 +5,33 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{FaultAction, Faults, raw};
-use crate::plan::{FaultPlan, Nanos};
+use crate::plan::FaultPlan;
 use crate::scenario::{Activity, Fault, FaultKind, Illegal, Sweep};
+use crate::units::{Nanos, Timestamp};
 
-fn fault(after: Nanos, kind: FaultKind) -> Fault {
+const fn ns(nanos: u64) -> Timestamp {
+    Timestamp::from_nanos(nanos)
+}
+
+fn fault(after: u64, kind: FaultKind) -> Fault {
     let after = Duration::from_nanos(after);
     Fault { kind, after }
 }
 
-fn sweep(nanos: Nanos) -> Sweep {
+fn sweep(nanos: u64) -> Sweep {
     Duration::from_nanos(nanos).into()
 }
 
-fn faults(after: Nanos, kind: FaultKind) -> Faults {
+fn faults(after: u64, kind: FaultKind) -> Faults {
     let fault_plan = FaultPlan {
         faults: vec![fault(after, kind)],
         ..FaultPlan::default()
     };
-    Faults::new(&fault_plan, 0).unwrap()
+    Faults::new(&fault_plan, Timestamp::ORIGIN).unwrap()
 }
 
 /// Returns all actions up to `end`, if each is polled when it is due.
-fn until(faults: &mut Faults, end: Nanos) -> Vec<(Nanos, FaultAction)> {
+fn until(faults: &mut Faults, end: Timestamp) -> Vec<(Timestamp, FaultAction)> {
     let mut steps = Vec::new();
     while faults.next(true) <= end {
         let now = faults.next(true);
@@ -43,43 +48,53 @@ fn until(faults: &mut Faults, end: Nanos) -> Vec<(Nanos, FaultAction)> {
 fn no_pong_follows_a_close_frame() {
     for kind in [
         FaultKind::WrongPong,
-        FaultKind::LatePong { delay: sweep(10) },
+        FaultKind::LatePong {
+            delay: sweep((ns(10)).as_nanos()),
+        },
         FaultKind::NeverClose,
     ] {
         let mut faults = faults(0, kind.clone());
-        faults.ping(b"before", 1);
+        faults.ping(b"before", ns(1));
         faults.close();
-        assert!(!faults.ping(b"after", 2), "{kind:?}");
-        assert!(until(&mut faults, 1000).is_empty(), "{kind:?}");
+        assert!(!faults.ping(b"after", ns(2)), "{kind:?}");
+        assert!(until(&mut faults, ns(1000)).is_empty(), "{kind:?}");
     }
     let mut faults = faults(5, FaultKind::IllegalFrame(Illegal::BadCloseCode));
-    assert!(faults.ping(b"before", 1) && !faults.ping(b"after", 6));
+    assert!(faults.ping(b"before", ns(1)) && !faults.ping(b"after", ns(6)));
 }
 
 #[test]
 fn nothing_is_sent_once_our_half_of_tcp_has_ended() {
     let only = FaultKind::Only {
         frame: Activity::Ping,
-        every: sweep(7),
+        every: sweep((ns(7)).as_nanos()),
     };
     let fault_plan = FaultPlan {
         faults: vec![
-            fault(0, FaultKind::LatePong { delay: sweep(50) }),
+            fault(
+                (Timestamp::ORIGIN).as_nanos(),
+                FaultKind::LatePong {
+                    delay: sweep((ns(50)).as_nanos()),
+                },
+            ),
             fault(10, only),
             fault(20, FaultKind::HalfClose),
             fault(40, FaultKind::Reset),
         ],
         ..FaultPlan::default()
     };
-    let mut faults = Faults::new(&fault_plan, 0).unwrap();
-    faults.ping(b"?", 1);
-    let after: Vec<_> = until(&mut faults, 1000)
+    let mut faults = Faults::new(&fault_plan, Timestamp::ORIGIN).unwrap();
+    faults.ping(b"?", ns(1));
+    let after: Vec<_> = until(&mut faults, ns(1000))
         .into_iter()
-        .filter(|(at, _)| *at >= 20)
+        .filter(|(at, _)| *at >= ns(20))
         .collect();
     assert_eq!(
         after,
-        [(20, FaultAction::HalfClose), (40, FaultAction::Reset)]
+        [
+            (ns(20), FaultAction::HalfClose),
+            (ns(40), FaultAction::Reset)
+        ]
     );
 }
 
@@ -88,19 +103,19 @@ proptest! {
     fn activity_keeps_to_its_schedule_however_late_it_is_looked_at(
         after in 0u64..1000, every in 1u64..500, lags in prop::collection::vec(0u64..2000, 1..50),
     ) {
-        let kind = FaultKind::Only { frame: Activity::Ping, every: sweep(every) };
+        let kind = FaultKind::Only { frame: Activity::Ping, every: sweep((ns(every)).as_nanos()) };
         let mut faults = faults(after, kind);
         let mut now = 0;
         let mut sent = 0;
         for lag in lags {
-            now = faults.next(true).max(now) + lag;
-            while let Some(step) = faults.due(now, true) {
+            now = (faults.next(true).max(ns(now)) + Nanos(lag)).as_nanos();
+            while let Some(step) = faults.due(ns(now), true) {
                 sent += u64::from(matches!(step, FaultAction::Put(_)));
             }
             let next = faults.next(true);
             // The next step is due at a whole number of gaps after the start, within one gap.
-            prop_assert!(next > now && next <= now.max(after) + every);
-            prop_assert_eq!((next - after) % every, 0);
+            prop_assert!(next > ns(now) && next <= ns(now.max(after) + every));
+            prop_assert_eq!(next.saturating_since(ns(after)).0 % every, 0);
             prop_assert!(sent <= (now - after) / every);
         }
     }
@@ -122,11 +137,11 @@ proptest! {
 
     #[test]
     fn waiting_pongs_are_bounded(pings in 0usize..200) {
-        let mut faults = faults(0, FaultKind::LatePong { delay: sweep(1000) });
+        let mut faults = faults(0, FaultKind::LatePong { delay: sweep((ns(1000)).as_nanos()) });
         for at in 0..pings {
-            faults.ping(b"", at as Nanos);
+            faults.ping(b"", ns(at as u64));
         }
-        let pongs = until(&mut faults, 10_000);
+        let pongs = until(&mut faults, ns(10_000));
         prop_assert_eq!(pongs.len(), pings.min(64));
     }
 }
@@ -137,19 +152,25 @@ fn what_sends_waits_for_room_and_what_does_not_goes_on() {
         0,
         FaultKind::Only {
             frame: Activity::Text,
-            every: sweep(10),
+            every: sweep((ns(10)).as_nanos()),
         },
     );
-    assert_eq!(only.due(0, false), Some(FaultAction::StopSending));
-    assert_eq!((only.next(false), only.next(true)), (Nanos::MAX, 10));
-    assert_eq!(only.due(50, false), None);
     assert_eq!(
-        only.due(50, true),
+        only.due(Timestamp::ORIGIN, false),
+        Some(FaultAction::StopSending)
+    );
+    assert_eq!(
+        (only.next(false), only.next(true)),
+        (Timestamp::NEVER, ns(10))
+    );
+    assert_eq!(only.due(ns(50), false), None);
+    assert_eq!(
+        only.due(ns(50), true),
         Some(FaultAction::Put(raw::text("wsbench")))
     );
     let mut reset = faults(5, FaultKind::Reset);
-    assert_eq!(reset.due(5, false), Some(FaultAction::Reset));
-    assert_eq!(reset.began(), Some(5));
+    assert_eq!(reset.due(ns(5), false), Some(FaultAction::Reset));
+    assert_eq!(reset.began(), Some(ns(5)));
 }
 
 #[test]
@@ -160,20 +181,26 @@ fn a_vanished_client_returns_at_its_time_even_in_the_close_handshake() {
             lasts: Some(Duration::from_nanos(20)),
         },
     );
-    assert_eq!(until(&mut faults, 15), [(10, FaultAction::Vanish)]);
+    assert_eq!(until(&mut faults, ns(15)), [(ns(10), FaultAction::Vanish)]);
     faults.close();
-    assert_eq!(until(&mut faults, 100), [(30, FaultAction::Return)]);
-    assert_eq!((faults.began(), faults.ended()), (Some(10), Some(30)));
+    assert_eq!(until(&mut faults, ns(100)), [(ns(30), FaultAction::Return)]);
+    assert_eq!(
+        (faults.began(), faults.ended()),
+        (Some(ns(10)), Some(ns(30)))
+    );
 }
 
 #[test]
 fn what_only_changes_an_answer_began_when_it_was_due() {
     let mut faults = faults(10, FaultKind::NoPong);
-    assert!(faults.ping(b"x", 9));
-    assert!(!faults.ping(b"x", 10));
-    assert!(matches!(faults.due(500, true), Some(FaultAction::Put(_))));
-    assert_eq!(faults.due(500, true), None);
-    assert_eq!(faults.began(), Some(10));
+    assert!(faults.ping(b"x", ns(9)));
+    assert!(!faults.ping(b"x", ns(10)));
+    assert!(matches!(
+        faults.due(ns(500), true),
+        Some(FaultAction::Put(_))
+    ));
+    assert_eq!(faults.due(ns(500), true), None);
+    assert_eq!(faults.began(), Some(ns(10)));
 }
 
 /// RFC 6455 section 5.2: each frame breaks the one rule that its name says.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::play::{Seen, play};
 use super::script::{Heard, Lines, MS, RTT, S, Script, binary, healthy, text};
 use crate::metric::{Counter, Timer};
-use crate::plan::Nanos;
+use crate::units::Timestamp;
 
 const OUTCOMES: [Counter; 7] = [
     Counter::MessagesReceived,
@@ -18,7 +18,7 @@ const OUTCOMES: [Counter; 7] = [
 ];
 
 /// Plays ten messages, one a second, each answered as `answer` says.
-fn ten(keys: &str, answer: impl Fn(Nanos, usize, &Bytes) -> Lines + Copy + 'static) -> Seen {
+fn ten(keys: &str, answer: impl Fn(Timestamp, usize, &Bytes) -> Lines + Copy + 'static) -> Seen {
     let scenario = format!(
         r#"
         load = {{ connections = 1, ramp_up = "0s", duration = "10s", ramp_down = "0s" }}
@@ -69,7 +69,7 @@ fn a_wrong_a_duplicate_a_late_and_an_unexpected_answer_are_told_apart() {
     assert_eq!(seen.counts(OUTCOMES), [15, 6, 3, 2, 3, 1, 1]);
     // Only an echo is timed.
     assert_eq!(seen.all.latency(0).unwrap().count(), 6);
-    assert_eq!(seen.all.latency(0).unwrap().max(), Some(RTT));
+    assert_eq!(seen.all.latency(0).unwrap().max(), Some(RTT.0));
     assert_eq!(seen.timed(Timer::ReceiveGap), 14);
 }
 
@@ -83,7 +83,7 @@ fn answers_may_come_in_any_order_where_there_is_a_stamp() {
     let latency = seen.all.latency(0).unwrap();
     assert_eq!(
         (latency.min(), latency.max()),
-        (Some(100 * MS), Some(1400 * MS))
+        (Some((100 * MS).0), Some((1400 * MS).0))
     );
 }
 
@@ -131,7 +131,7 @@ fn fixed_payloads_are_matched_by_order_oldest_first() {
     });
     assert_eq!(seen.counts(OUTCOMES), [12, 8, 1, 0, 2, 1, 1]);
     let latency = seen.all.latency(0).unwrap();
-    assert_eq!((latency.min(), latency.max()), (Some(RTT), Some(RTT)));
+    assert_eq!((latency.min(), latency.max()), (Some(RTT.0), Some(RTT.0)));
     assert_eq!(latency.count(), 7);
     assert_eq!(seen.count(Counter::MessagesUncertain), 1);
 }
@@ -157,7 +157,10 @@ fn fixed_payloads_are_told_apart_by_their_bytes() {
     });
     assert_eq!(seen.counts(OUTCOMES), [30, 30, 0, 0, 0, 0, 0]);
     let slowest = |message| seen.all.service(message).unwrap().max();
-    assert_eq!([0, 1, 2].map(slowest), [Some(S), Some(RTT), Some(RTT)]);
+    assert_eq!(
+        [0, 1, 2].map(slowest),
+        [S, RTT, RTT].map(|time| Some(time.0))
+    );
 }
 
 /// Sends a message each 100 ms or at once after an answer; every `lost`-th answer is lost.
@@ -210,7 +213,7 @@ fn a_stream_that_is_quiet_for_its_timeout_is_certain_again() {
         Counter::MessagesUncertain,
     ];
     assert_eq!(seen.counts(counters), [100, 90, 10, 0]);
-    assert_eq!(seen.all.latency(0).unwrap().max(), Some(RTT));
+    assert_eq!(seen.all.latency(0).unwrap().max(), Some(RTT.0));
 }
 
 #[test]
@@ -223,7 +226,7 @@ fn what_is_uncertain_is_not_timed() {
     let stamped = quick.replace(r#""a""#, r#""{{stamp}}""#);
     let seen = losing(&stamped, 100);
     assert_eq!(seen.count(Counter::MessagesUncertain), 0);
-    assert_eq!(seen.all.latency(0).unwrap().max(), Some(RTT));
+    assert_eq!(seen.all.latency(0).unwrap().max(), Some(RTT.0));
 }
 
 #[test]
@@ -248,7 +251,7 @@ fn a_stamp_is_found_wherever_the_server_puts_it() {
         }
     });
     assert_eq!(seen.counts(OUTCOMES), [11, 6, 3, 0, 1, 1, 1]);
-    assert_eq!(seen.all.latency(0).unwrap().max(), Some(1400 * MS));
+    assert_eq!(seen.all.latency(0).unwrap().max(), Some((1400 * MS).0));
     assert_eq!(seen.count(Counter::MessagesUncertain), 0);
 }
 

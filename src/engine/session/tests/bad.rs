@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::play::Play;
-use crate::plan::Nanos;
 use crate::scenario::{Between, Contract, Fault, FaultKind, Origin, Promise, PromiseKind, Sweep};
+use crate::units::Nanos;
 
 /// One connection for a minute that sends nothing.
 pub(super) const IDLE: &str = r#"
@@ -17,7 +17,7 @@ pub(super) fn bad(text: &str, faults: impl IntoIterator<Item = (Nanos, FaultKind
     let faults: Vec<Fault> = (faults.into_iter())
         .map(|(after, kind)| Fault {
             kind,
-            after: Duration::from_nanos(after),
+            after: after.into(),
         })
         .collect();
     Play::new(text).with(|cohort| {
@@ -45,6 +45,6 @@ pub(super) fn between(lo: u64, hi: u64) -> Between {
 /// Returns a sweep with one level.
 pub(super) fn always(nanos: Nanos) -> Sweep {
     Sweep {
-        levels: vec![Duration::from_nanos(nanos)],
+        levels: vec![nanos.into()],
     }
 }

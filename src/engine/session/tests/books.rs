@@ -11,10 +11,10 @@ use super::script::{
 };
 use crate::metric::{Cause, Counter};
 use crate::net::Lost;
-use crate::plan::Nanos;
+use crate::units::{Nanos, Timestamp, after};
 
-const LOAD: Nanos = 10 * S;
-const TIMEOUT: Nanos = 800 * MS;
+const LOAD: Nanos = Nanos::from_secs(10);
+const TIMEOUT: Nanos = Nanos::from_millis(800);
 const CLOSE_TIMEOUT: Nanos = S;
 
 /// Generates a scenario of a few connections.
@@ -106,6 +106,11 @@ fn manners() -> impl Strategy<Value = Manners> {
     )
 }
 
+/// Returns a random part of a time.
+fn part(dice: &mut Xoshiro256PlusPlus, whole: Nanos) -> Nanos {
+    Nanos(dice.next_u64() % whole.0)
+}
+
 impl Manners {
     fn script(&self, dial: usize) -> Script {
         let mut dice = Xoshiro256PlusPlus::seed_from_u64(self.seed.wrapping_add(dial as u64));
@@ -116,14 +121,14 @@ impl Manners {
                 1 => pong("?"),
                 _ => text("well"),
             };
-            script = script.says(dice.next_u64() % LOAD, say);
+            script = script.says(after(part(&mut dice, LOAD)), say);
         }
         for _ in 0..self.blocks {
-            let from = dice.next_u64() % LOAD;
-            script = script.blocked(from..from + 1 + dice.next_u64() % (4 * S));
+            let from = after(part(&mut dice, LOAD));
+            script = script.blocked(from..from + Nanos(1) + part(&mut dice, 4 * S));
         }
         if self.ends {
-            let at = dice.next_u64() % (2 * LOAD);
+            let at = after(part(&mut dice, 2 * LOAD));
             let broken = Lost::Broken(Cause::BadUtf8, String::new());
             script = match dice.next_u64() % 4 {
                 0 => script.says(at, fin()),
@@ -160,7 +165,7 @@ impl Manners {
                     lines.extend(lines.clone());
                 }
             }
-            let delay = dice.next_u64() % manners.slowest;
+            let delay = part(&mut dice, manners.slowest);
             lines.iter_mut().for_each(|line| line.0 = at + delay);
             lines
         })
@@ -188,16 +193,16 @@ proptest! {
     /// Every play checks the sums itself.
     #[test]
     fn the_books_balance_whatever_the_peer_does(
-        scenario in scenario(), manners in manners(), interrupted in prop::option::of(1..LOAD), stall in (0..LOAD, 0..2 * S),
+        scenario in scenario(), manners in manners(), interrupted in prop::option::of(1..LOAD.0), stall in (0..LOAD.0, 0..2 * S.0),
     ) {
-        let mut play = Play::new(&scenario).stalled(stall.0..stall.0 + stall.1);
+        let mut play = Play::new(&scenario).stalled(Timestamp::from_nanos(stall.0)..Timestamp::from_nanos(stall.0 + stall.1));
         if let Some(time) = interrupted {
-            play = play.interrupted_at(time);
+            play = play.interrupted_at(Timestamp::from_nanos(time));
         }
         let seen = play.run(move |dial| manners.script(dial));
         // The plan, the stall, the answers to the last message and ping, the spread of the closes, and a Close.
         let longest = LOAD + 2 * S + (3 * S).max(TIMEOUT) + 2 * S + CLOSE_TIMEOUT;
-        prop_assert!(seen.ended <= longest, "{}", seen.ended);
+        prop_assert!(seen.ended <= after(longest), "{:?}", seen.ended);
         prop_assert!(seen.polls <= 20 + 4 * work(&seen), "{} polls for {}", seen.polls, work(&seen));
     }
 }

@@ -6,7 +6,7 @@ use super::play::{Play, play};
 use super::script::{RTT, S, Script, close, fin, healthy, nothing, reset, text};
 use crate::measure::State;
 use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
-use crate::plan::Nanos;
+use crate::units::{Nanos, Timestamp, after};
 
 /// Returns one connection with a heartbeat of 10 s and a timeout of 5 s, and more keys for it.
 fn heartbeat(more: &str) -> String {
@@ -36,7 +36,7 @@ proptest! {
         );
         let silent = silent * 1_000_000;
         let longest = (interval + timeout) * 1_000_000;
-        let seen = play(&scenario, move |_| Script::silent_from(silent));
+        let seen = play(&scenario, move |_| Script::silent_from(Timestamp::from_nanos(silent)));
         prop_assert_eq!(seen.counts([Counter::ConnectionsDead, Counter::ConnectionsClosed]), [1, 1]);
         let detection = seen.timer(Timer::HeartbeatDetection);
         prop_assert_eq!(detection.count(), 1);
@@ -44,14 +44,14 @@ proptest! {
         // The connection was closed at that moment.
         let (closed, code) = seen.peer().close().unwrap();
         prop_assert_eq!(code, 1011);
-        prop_assert!(closed > silent && closed <= silent + longest, "{} {}", silent, closed);
+        prop_assert!(closed > after(Nanos(silent)) && closed <= after(Nanos(silent + longest)), "{} {:?}", silent, closed);
     }
 }
 
 #[test]
 fn only_so_many_deadlines_in_a_row_are_death() {
     // Silent to the pings at 10, 20, 40, 50 and 60 seconds.
-    let deaf = |at: Nanos| (5 * S..25 * S).contains(&at) || at > 35 * S;
+    let deaf = |at: Timestamp| (after(5 * S)..after(25 * S)).contains(&at) || at > after(35 * S);
     let scenario = heartbeat(", max_missed = 3").replace("60s", "90s");
     let seen = play(&scenario, move |_| {
         Script::new(move |at, heard| {
@@ -62,7 +62,7 @@ fn only_so_many_deadlines_in_a_row_are_death() {
             }
         })
     });
-    assert_eq!(seen.peer().close(), Some((65 * S, 1011)));
+    assert_eq!(seen.peer().close(), Some((after(65 * S), 1011)));
     let counters = [
         Counter::PingsSent,
         Counter::PingsMissed,
@@ -70,29 +70,29 @@ fn only_so_many_deadlines_in_a_row_are_death() {
     ];
     assert_eq!(seen.counts(counters), [7, 5, 1]);
     assert_eq!(seen.endings[0].pings_missed, 3);
-    assert_eq!(seen.endings[0].last_ping_ns, Some(60 * S));
-    assert_eq!(seen.endings[0].last_pong_ns, Some(30 * S + RTT));
+    assert_eq!(seen.endings[0].last_ping_ns, Some(after(60 * S)));
+    assert_eq!(seen.endings[0].last_pong_ns, Some(after(30 * S + RTT)));
 }
 
 #[test]
 fn any_traffic_is_a_sign_of_life_where_the_scenario_says_so() {
     let talkative = || {
-        let script = Script::silent_from(S);
+        let script = Script::silent_from(after(S));
         (1..35).fold(script, |script, second| {
-            script.says(second * S, text("tick"))
+            script.says(after(second * S), text("tick"))
         })
     };
     let any = play(&heartbeat(", alive_on = \"any\""), move |_| talkative());
-    assert_eq!(any.peer().close(), Some((45 * S, 1011)));
-    assert_eq!(any.timer(Timer::HeartbeatDetection).max(), Some(11 * S));
+    assert_eq!(any.peer().close(), Some((after(45 * S), 1011)));
+    assert_eq!(any.timer(Timer::HeartbeatDetection).max(), Some((11 * S).0));
     let pong = play(&heartbeat(""), move |_| talkative());
-    assert_eq!(pong.peer().close(), Some((15 * S, 1011)));
+    assert_eq!(pong.peer().close(), Some((after(15 * S), 1011)));
 }
 
 #[test]
 fn a_worker_that_stood_still_does_not_take_its_peers_for_dead() {
     // The pong came in time, and is read ten seconds later.
-    let play = Play::new(&heartbeat("")).stalled(20 * S + 1..30 * S);
+    let play = Play::new(&heartbeat("")).stalled(after(20 * S + Nanos(1))..after(30 * S));
     let seen = play.run(|_| Script::new(healthy));
     let counters = [
         Counter::PingsSent,
@@ -102,20 +102,20 @@ fn a_worker_that_stood_still_does_not_take_its_peers_for_dead() {
         Counter::ConnectionsDead,
     ];
     assert_eq!(seen.counts(counters), [6, 5, 1, 1, 0]);
-    assert_eq!(seen.timer(Timer::HeartbeatRtt).max(), Some(10 * S));
+    assert_eq!(seen.timer(Timer::HeartbeatRtt).max(), Some((10 * S).0));
     assert!(seen.endings.is_empty());
 }
 
 #[test]
 fn a_late_generator_does_not_hide_a_late_server() {
     // The ping of 10 s is sent at 13 s, and is answered as fast as the others.
-    let play = Play::new(&heartbeat("")).stalled(9 * S..13 * S);
+    let play = Play::new(&heartbeat("")).stalled(after(9 * S)..after(13 * S));
     let seen = play.run(|_| Script::new(healthy));
-    assert_eq!(seen.timer(Timer::HeartbeatRtt).max(), Some(RTT));
+    assert_eq!(seen.timer(Timer::HeartbeatRtt).max(), Some(RTT.0));
     let latency = seen.timer(Timer::HeartbeatDelay);
     assert_eq!(
         (latency.min(), latency.max()),
-        (Some(RTT), Some(3 * S + RTT))
+        (Some(RTT.0), Some((3 * S + RTT).0))
     );
     assert_eq!(latency.count(), 6);
 }
@@ -124,23 +124,23 @@ fn a_late_generator_does_not_hide_a_late_server() {
 fn the_kernels_view_tells_a_frozen_peer_from_a_dead_path() {
     let cause = |script: fn() -> Script| play(&heartbeat(""), move |_| script()).causes();
     assert_eq!(
-        cause(|| Script::silent_from(S).seen_as(0, 0)),
+        cause(|| Script::silent_from(after(S)).seen_as(0, 0)),
         [Cause::PeerFrozen]
     );
     assert_eq!(
-        cause(|| Script::silent_from(S).seen_as(1, 4)),
+        cause(|| Script::silent_from(after(S)).seen_as(1, 4)),
         [Cause::PathDead]
     );
-    assert_eq!(cause(|| Script::silent_from(S)), [Cause::MissedPong]);
+    assert_eq!(cause(|| Script::silent_from(after(S))), [Cause::MissedPong]);
 }
 
 #[test]
 fn the_dead_are_closed() {
     let seen = play(&heartbeat(""), |_| {
-        Script::silent_from(12 * S).says(25 * S + 3, reset())
+        Script::silent_from(after(12 * S)).says(after(25 * S + Nanos(3)), reset())
     });
-    assert_eq!(seen.peer().close(), Some((25 * S, 1011)));
-    assert_eq!(seen.ended, 25 * S + 3);
+    assert_eq!(seen.peer().close(), Some((after(25 * S), 1011)));
+    assert_eq!(seen.ended, after(25 * S + Nanos(3)));
     let [ending] = &seen.endings[..] else {
         panic!("{:?}", seen.endings);
     };
@@ -148,8 +148,8 @@ fn the_dead_are_closed() {
         (ending.cause, ending.state),
         (Cause::MissedPong, State::Dead)
     );
-    assert_eq!(ending.ended_ns, Some(25 * S + 3));
-    assert_eq!(ending.last_received_ns, Some(10 * S + RTT));
+    assert_eq!(ending.ended_ns, Some(after(25 * S + Nanos(3))));
+    assert_eq!(ending.last_received_ns, Some(after(10 * S + RTT)));
     let closes: Vec<_> = seen.all.closes().collect();
     assert_eq!(closes, [(CloseKind::Rst, Side::Peer, 1)]);
 }
@@ -159,11 +159,11 @@ fn nothing_is_sent_to_the_dead() {
     // One message is due at the moment of death, and one was due before.
     let scenario = heartbeat("")
         + r#"message = [{ name = "m", rate = "1/s", phase = "aligned", in_flight = 30, timeout = "30s" }]"#;
-    let seen = play(&scenario, |_| Script::silent_from(12 * S));
+    let seen = play(&scenario, |_| Script::silent_from(after(12 * S)));
     let messages = seen.peer().messages();
     assert_eq!(messages.len(), 25);
-    assert_eq!(messages[24], 24 * S);
-    assert_eq!(seen.peer().close(), Some((25 * S, 1011)));
+    assert_eq!(messages[24], after(24 * S));
+    assert_eq!(seen.peer().close(), Some((after(25 * S), 1011)));
     let counters = [
         Counter::MessagesDue,
         Counter::MessagesSent,
@@ -178,7 +178,7 @@ fn the_dead_are_kept_and_pinged_on_where_the_scenario_says_so() {
     let seen = play(&heartbeat(", on_dead = \"keep\""), |_| {
         // The peer answers again in the end.
         Script::new(|at, heard| {
-            if (12 * S..47 * S).contains(&at) {
+            if (after(12 * S)..after(47 * S)).contains(&at) {
                 nothing()
             } else {
                 healthy(at, heard)
@@ -187,9 +187,9 @@ fn the_dead_are_kept_and_pinged_on_where_the_scenario_says_so() {
     });
     assert_eq!(
         seen.peer().pings(),
-        [0, 10 * S, 20 * S, 30 * S, 40 * S, 50 * S]
+        [Nanos::ZERO, 10 * S, 20 * S, 30 * S, 40 * S, 50 * S].map(after)
     );
-    assert_eq!(seen.peer().close(), Some((60 * S, 1000)));
+    assert_eq!(seen.peer().close(), Some((after(60 * S), 1000)));
     let counters = [
         Counter::PingsMissed,
         Counter::PongsReceived,
@@ -208,16 +208,16 @@ fn the_dead_are_kept_and_pinged_on_where_the_scenario_says_so() {
 #[test]
 fn the_dead_that_stay_silent_are_told_of_once() {
     let seen = play(&heartbeat(", on_dead = \"keep\""), |_| {
-        Script::silent_from(12 * S)
+        Script::silent_from(after(12 * S))
     });
     // Our Close at the end is not answered either, which is not reported again.
-    assert_eq!(seen.peer().close(), Some((60 * S, 1000)));
+    assert_eq!(seen.peer().close(), Some((after(60 * S), 1000)));
     assert_eq!(seen.causes(), [Cause::MissedPong]);
     assert_eq!(seen.all.caused(Cause::CloseTimeout), 0);
     assert_eq!(seen.count(Counter::ConnectionsClosed), 1);
     // A reset after the death is reported.
     let seen = play(&heartbeat(", on_dead = \"keep\""), |_| {
-        Script::silent_from(12 * S).says(40 * S, reset())
+        Script::silent_from(after(12 * S)).says(after(40 * S), reset())
     });
     assert_eq!(seen.causes(), [Cause::MissedPong, Cause::Reset]);
 }
@@ -239,7 +239,7 @@ fn the_dead_are_dialled_again_where_the_scenario_says_so() {
         on_dead = "reconnect"
     "#;
     let seen = play(scenario, |dial| match dial {
-        0 => Script::silent_from(12 * S),
+        0 => Script::silent_from(after(12 * S)),
         _ => Script::new(healthy),
     });
     let [first, second] = &seen.peers[..] else {
@@ -248,10 +248,10 @@ fn the_dead_are_dialled_again_where_the_scenario_says_so() {
     // Dead at 25 s, dialled again at 28 s; the schedule went on meanwhile.
     assert_eq!(first.close(), None);
     assert_eq!(first.messages().len(), 25);
-    assert_eq!(second.messages()[0], 28 * S);
-    assert_eq!(second.pings(), [30 * S, 40 * S, 50 * S]);
-    assert_eq!(second.close(), Some((60 * S, 1000)));
-    assert_eq!(seen.timer(Timer::ReconnectDuration).max(), Some(3 * S));
+    assert_eq!(second.messages()[0], after(28 * S));
+    assert_eq!(second.pings(), [30 * S, 40 * S, 50 * S].map(after));
+    assert_eq!(second.close(), Some((after(60 * S), 1000)));
+    assert_eq!(seen.timer(Timer::ReconnectDuration).max(), Some((3 * S).0));
     let counters = [
         Counter::ConnectionsAttempted,
         Counter::ConnectionsOpened,
@@ -281,10 +281,10 @@ fn a_lost_connection_is_dialled_again_until_the_load_ends() {
     "#;
     // Every connection is lost after five seconds: at 5, 12 and 19 seconds, and not dialled again after that.
     let seen = play(scenario, |dial| {
-        Script::new(healthy).says(dial as Nanos * 7 * S + 5 * S, fin())
+        Script::new(healthy).says(after(dial as u64 * 7 * S + 5 * S), fin())
     });
     assert_eq!(seen.peers.len(), 3);
-    assert_eq!(seen.ended, 20 * S);
+    assert_eq!(seen.ended, after(20 * S));
     assert_eq!(seen.causes(), [Cause::Eof; 3]);
     assert_eq!(seen.count(Counter::ConnectionsReconnected), 2);
 }
@@ -312,18 +312,18 @@ fn what_is_due_while_a_connection_is_lost_is_offline() {
     ];
     // Lost just before 5 s, open again just before 7 s.
     let back = play(scenario, |dial| match dial {
-        0 => Script::new(healthy).says(5 * S - 1, fin()),
+        0 => Script::new(healthy).says(after(5 * S).saturating_sub(Nanos(1)), fin()),
         _ => Script::new(healthy),
     });
     assert_eq!(back.counts(counters), [20, 18, 0, 2]);
     let gone = play(scenario, |dial| match dial {
-        0 => Script::new(healthy).says(5 * S - 1, fin()),
+        0 => Script::new(healthy).says(after(5 * S).saturating_sub(Nanos(1)), fin()),
         _ => Script::refused(),
     });
     assert_eq!(gone.counts(counters), [20, 5, 0, 15]);
     // A Close of the peer ends the schedule of its connection, and TCP ends one round trip later.
     let closed = play(scenario, |dial| match dial {
-        0 => Script::new(healthy).says(5 * S - 1, close(Some(1001))),
+        0 => Script::new(healthy).says(after(5 * S).saturating_sub(Nanos(1)), close(Some(1001))),
         _ => Script::new(healthy),
     });
     assert_eq!(closed.counts(counters), [20, 17, 0, 3]);
@@ -340,13 +340,13 @@ fn a_connection_waits_for_another_time_after_each_loss() {
         reconnect = { initial = "5s", max = "5s", jitter = "full" }
     "#;
     let seen = play(scenario, |dial| {
-        let lost = (1 + dial as Nanos) * 10 * S;
-        Script::new(healthy).says(lost, fin())
+        let lost = (1 + dial as u64) * 10 * S;
+        Script::new(healthy).says(after(lost), fin())
     });
     let waits = seen.timer(Timer::ReconnectDuration);
     assert!(waits.count() >= 4);
     assert!(
-        waits.max() > waits.min().map(|least| least + S),
+        waits.max() > waits.min().map(|least| least + S.0),
         "{waits:?}"
     );
 }

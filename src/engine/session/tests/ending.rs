@@ -7,7 +7,7 @@ use super::script::{
 use crate::measure::State;
 use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
 use crate::net::Lost;
-use crate::plan::Nanos;
+use crate::units::{Nanos, Timestamp, after};
 
 const ONE_A_SECOND: &str = r#"
     target.close_timeout = "3s"
@@ -24,7 +24,7 @@ const BOOKS: [Counter; 5] = [
 ];
 
 /// Answers a Close with `answer`, and is healthy otherwise.
-fn closes(answer: impl Fn(Nanos) -> Lines + 'static) -> Script {
+fn closes(answer: impl Fn(Timestamp) -> Lines + 'static) -> Script {
     Script::new(move |at, heard| match heard {
         Heard::Close(_) => answer(at),
         _ => healthy(at, heard),
@@ -43,8 +43,8 @@ fn the_drain_waits_for_answers_and_then_closes() {
         })
     });
     assert_eq!(seen.counts(BOOKS), [10, 10, 0, 10, 0]);
-    assert_eq!(seen.peer().close(), Some((13 * S, 1000)));
-    assert_eq!(seen.timer(Timer::CloseDuration).max(), Some(RTT));
+    assert_eq!(seen.peer().close(), Some((after(13 * S), 1000)));
+    assert_eq!(seen.timer(Timer::CloseDuration).max(), Some(RTT.0));
     assert_eq!(seen.all.caused(Cause::Completed), 1);
     let closes: Vec<_> = seen.all.closes().collect();
     assert_eq!(closes, [(CloseKind::Code(1000), Side::Local, 1)]);
@@ -55,13 +55,13 @@ fn the_drain_waits_for_answers_and_then_closes() {
 fn the_drain_waits_no_longer_than_an_answer_may_take() {
     let heartbeat =
         r#"heartbeat = { interval = "4s", timeout = "7s", max_missed = 5, phase = "aligned" }"#;
-    let seen = play(ONE_A_SECOND, |_| Script::silent_from(0));
-    assert_eq!(seen.peer().close(), Some((14 * S, 1000)));
+    let seen = play(ONE_A_SECOND, |_| Script::silent_from(Timestamp::ORIGIN));
+    assert_eq!(seen.peer().close(), Some((after(14 * S), 1000)));
     // The last ping is sent at 8 s.
     let seen = play(&format!("{ONE_A_SECOND}{heartbeat}"), |_| {
-        Script::silent_from(0)
+        Script::silent_from(Timestamp::ORIGIN)
     });
-    assert_eq!(seen.peer().close(), Some((15 * S, 1000)));
+    assert_eq!(seen.peer().close(), Some((after(15 * S), 1000)));
     assert_eq!(seen.count(Counter::PingsMissed), 3);
 }
 
@@ -81,12 +81,12 @@ fn closes_are_spread_over_ramp_down() {
     assert!(
         closes
             .iter()
-            .all(|(at, code)| (5 * S..9 * S).contains(at) && *code == 1000)
+            .all(|(at, code)| (after(5 * S)..after(9 * S)).contains(at) && *code == 1000)
     );
     assert!(
         closes
             .windows(2)
-            .all(|pair| pair[1].0 - pair[0].0 > 100 * MS),
+            .all(|pair| pair[1].0.saturating_since(pair[0].0) > 100 * MS),
         "{closes:?}"
     );
     assert_eq!(seen.all.caused(Cause::Completed), 10);
@@ -113,10 +113,13 @@ fn a_connection_keeps_its_schedule_and_its_heartbeat_until_its_own_close() {
         for peer in &seen.peers {
             let (closed, code) = peer.close().unwrap();
             assert_eq!(code, 1000);
-            assert!((10 * S..30 * S).contains(&closed), "{load}: {closed}");
-            let last = |times: Vec<Nanos>| *times.last().unwrap();
-            assert!(last(peer.messages()) + S >= closed, "{load}: {closed}");
-            assert!(last(peer.pings()) + 2 * S >= closed, "{load}: {closed}");
+            assert!(
+                (after(10 * S)..after(30 * S)).contains(&closed),
+                "{load}: {closed:?}"
+            );
+            let last = |times: Vec<Timestamp>| *times.last().unwrap();
+            assert!(last(peer.messages()) + S >= closed, "{load}: {closed:?}");
+            assert!(last(peer.pings()) + 2 * S >= closed, "{load}: {closed:?}");
         }
         // A message that is sent after the end of the load is in no measured window.
         let measured = |counter| -> u64 {
@@ -124,7 +127,12 @@ fn a_connection_keeps_its_schedule_and_its_heartbeat_until_its_own_close() {
             windows.map(|window| window.counter(counter)).sum()
         };
         let before_the_end: usize = (seen.peers.iter())
-            .map(|peer| peer.messages().iter().filter(|at| **at < 10 * S).count())
+            .map(|peer| {
+                peer.messages()
+                    .iter()
+                    .filter(|at| **at < after(10 * S))
+                    .count()
+            })
             .sum();
         assert_eq!(
             measured(Counter::MessagesSent),
@@ -152,15 +160,15 @@ fn a_connection_that_is_lost_in_the_ramp_down_owes_nothing_more() {
     ];
     // The first connection closes at the end of the load; the second would close at its turn after 22 s.
     let seen = play(scenario, |dial| match dial {
-        1 => Script::new(healthy).says(15 * S + 1, fin()),
+        1 => Script::new(healthy).says(after(15 * S + Nanos(1)), fin()),
         _ => Script::new(healthy),
     });
     assert_eq!(seen.counts(counters), [10 + 16, 10 + 16, 0, 1, 2]);
-    assert_eq!(seen.ended, 15 * S + 1);
+    assert_eq!(seen.ended, after(15 * S + Nanos(1)));
     // A connection that is lost before the end still counts what was due until then.
     let seen = play(scenario, |dial| match dial {
         0 => Script::new(healthy),
-        1 => Script::new(healthy).says(8 * S + 1, fin()),
+        1 => Script::new(healthy).says(after(8 * S + Nanos(1)), fin()),
         _ => Script::refused(),
     });
     assert_eq!(seen.counts(counters)[..4], [10 + 10, 10 + 9, 1, 1]);
@@ -168,14 +176,14 @@ fn a_connection_that_is_lost_in_the_ramp_down_owes_nothing_more() {
 
 #[test]
 fn a_peer_that_does_not_end_tcp_is_given_up_after_close_timeout() {
-    let answers: [fn(Nanos) -> Lines; 2] =
+    let answers: [fn(Timestamp) -> Lines; 2] =
         [|_| nothing(), |at| vec![(at + RTT, close(Some(1000)))]];
     let kinds = [CloseKind::Timeout, CloseKind::Code(1000)];
     for (answer, kind) in answers.into_iter().zip(kinds) {
         let seen = play(ONE_A_SECOND, move |_| closes(answer));
         assert_eq!(seen.causes(), [Cause::CloseTimeout]);
         assert_eq!(seen.endings[0].state, State::Closing);
-        assert_eq!(seen.ended, 13 * S);
+        assert_eq!(seen.ended, after(13 * S));
         assert_eq!(seen.timed(Timer::CloseDuration), 0);
         assert_eq!(
             seen.all.closes().collect::<Vec<_>>(),
@@ -196,18 +204,21 @@ fn an_answer_that_crosses_our_close_is_still_taken() {
         })
     });
     assert_eq!(seen.count(Counter::MessagesUnsolicited), 1);
-    assert_eq!(seen.timer(Timer::CloseDuration).max(), Some(S));
+    assert_eq!(seen.timer(Timer::CloseDuration).max(), Some(S.0));
     assert!(seen.endings.is_empty());
 }
 
 #[test]
 fn a_close_is_answered_although_tcp_ends_with_it() {
     let seen = play(ONE_A_SECOND, |_| {
-        let script = Script::new(healthy).says(5 * S / 2, close(Some(1001)));
-        script.says(5 * S / 2, fin())
+        let script = Script::new(healthy).says(after(5 * S / 2), close(Some(1001)));
+        script.says(after(5 * S / 2), fin())
     });
     let last = seen.peer().heard().pop();
-    assert_eq!(last, Some((5 * S / 2, Heard::CloseReply(Some(1001)))));
+    assert_eq!(
+        last,
+        Some((after(5 * S / 2), Heard::CloseReply(Some(1001))))
+    );
 }
 
 /// A RST because of unread bytes does not cancel what had come before.
@@ -222,7 +233,7 @@ fn a_close_that_came_before_a_failed_send_is_seen() {
             Heard::Text(bytes) => vec![(at + S, text(bytes.clone()))],
             _ => healthy(at, heard),
         })
-        .hangs_up_on_bytes(3 * S)
+        .hangs_up_on_bytes(after(3 * S))
     });
     assert_eq!(seen.causes(), [Cause::ClosedByPeer]);
 }
@@ -230,12 +241,15 @@ fn a_close_that_came_before_a_failed_send_is_seen() {
 #[test]
 fn a_close_of_the_server_is_answered_and_what_was_unanswered_is_lost() {
     let seen = play(ONE_A_SECOND, |_| {
-        Script::silent_from(3 * S)
-            .says(5 * S + 1, close(Some(1001)))
-            .says(5 * S + 2, fin())
+        Script::silent_from(after(3 * S))
+            .says(after(5 * S + Nanos(1)), close(Some(1001)))
+            .says(after(5 * S + Nanos(2)), fin())
     });
     let last = seen.peer().heard().pop();
-    assert_eq!(last, Some((5 * S + 1, Heard::CloseReply(Some(1001)))));
+    assert_eq!(
+        last,
+        Some((after(5 * S + Nanos(1)), Heard::CloseReply(Some(1001))))
+    );
     assert_eq!(seen.counts(BOOKS), [6, 6, 0, 3, 3]);
     let [ending] = &seen.endings[..] else {
         panic!("{:?}", seen.endings);
@@ -246,7 +260,7 @@ fn a_close_of_the_server_is_answered_and_what_was_unanswered_is_lost() {
     );
     assert_eq!(
         (ending.closed_by, ending.ended_ns),
-        (Some(Side::Peer), Some(5 * S + 2))
+        (Some(Side::Peer), Some(after(5 * S + Nanos(2))))
     );
     // Only our own closes are timed.
     assert_eq!(seen.timed(Timer::CloseDuration), 0);
@@ -255,10 +269,10 @@ fn a_close_of_the_server_is_answered_and_what_was_unanswered_is_lost() {
 #[test]
 fn a_server_that_closes_and_does_not_end_tcp_is_given_up_too() {
     let seen = play(ONE_A_SECOND, |_| {
-        Script::silent_from(3 * S).says(5 * S, close(None))
+        Script::silent_from(after(3 * S)).says(after(5 * S), close(None))
     });
     assert_eq!(seen.causes(), [Cause::ClosedByPeer]);
-    assert_eq!(seen.ended, 8 * S);
+    assert_eq!(seen.ended, after(8 * S));
 }
 
 #[test]
@@ -271,12 +285,12 @@ fn a_connection_that_breaks_takes_its_unanswered_messages_along() {
     ];
     for (end, cause) in ends {
         let seen = play(ONE_A_SECOND, move |_| {
-            Script::silent_from(3 * S).says(5 * S + 1, end())
+            Script::silent_from(after(3 * S)).says(after(5 * S + Nanos(1)), end())
         });
         assert_eq!(seen.counts(BOOKS), [6, 6, 0, 3, 3]);
         assert_eq!(seen.causes(), [cause]);
         assert_eq!(seen.endings[0].state, State::Open);
-        assert_eq!(seen.ended, 5 * S + 1);
+        assert_eq!(seen.ended, after(5 * S + Nanos(1)));
     }
 }
 
@@ -286,9 +300,9 @@ fn a_backlog_that_goes_with_its_connection_is_not_sent() {
     let ends: [fn() -> Say; 2] = [fin, || close(Some(1001))];
     for end in ends {
         let seen = play(&scenario, move |_| {
-            Script::silent_from(3 * S)
-                .says(5 * S + 1, end())
-                .says(6 * S, fin())
+            Script::silent_from(after(3 * S))
+                .says(after(5 * S + Nanos(1)), end())
+                .says(after(6 * S), fin())
         });
         // The messages of 4 s and 5 s waited for the answer to the one of 3 s.
         assert_eq!(seen.counts(BOOKS), [6, 4, 2, 3, 1]);
@@ -306,12 +320,12 @@ fn an_arrival_stays_for_its_lifetime() {
     let seen = play(scenario, |_| Script::new(healthy));
     assert_eq!(seen.peers.len(), 20);
     for (index, peer) in seen.peers.iter().enumerate() {
-        let opened = index as Nanos * 500 * MS;
-        let expected = (opened + 3 * S).min(10 * S);
+        let opened = index as u64 * 500 * MS;
+        let expected = after((opened + 3 * S).min(10 * S));
         let (closed, code) = peer.close().unwrap();
         assert!(
             (expected..=expected + RTT).contains(&closed),
-            "{index}: {closed}"
+            "{index}: {closed:?}"
         );
         assert_eq!(code, 1000);
     }
@@ -324,16 +338,16 @@ fn an_interrupted_ramp_opens_no_more_and_closes_what_is_open() {
         load = { connections = 10, ramp_up = "10s", duration = "60s", ramp_down = "1s" }
         message = [{ name = "m", rate = "1/s", timeout = "2s" }]
     "#;
-    let interrupted = Play::new(scenario).interrupted_at(4500 * MS);
+    let interrupted = Play::new(scenario).interrupted_at(after(4500 * MS));
     let seen = interrupted.run(|_| Script::new(healthy));
     assert_eq!(seen.peers.len(), 5);
     assert_eq!(seen.all.caused(Cause::Completed), 5);
     for peer in &seen.peers {
         let (closed, _) = peer.close().unwrap();
-        assert!(closed >= 4500 * MS);
+        assert!(closed >= after(4500 * MS));
         assert!(peer.messages().iter().all(|at| *at < closed));
     }
-    assert!(seen.ended < 5502 * MS, "{}", seen.ended);
+    assert!(seen.ended < after(5502 * MS), "{:?}", seen.ended);
 }
 
 #[test]
@@ -345,7 +359,7 @@ fn no_ramp_at_all_opens_all_at_once() {
     let seen = play(scenario, |_| Script::new(healthy));
     assert_eq!(seen.all.caused(Cause::Completed), 300);
     assert_eq!(seen.timer(Timer::ScheduleLateness).max(), Some(0));
-    assert!(seen.ended < 11 * S + 2 * RTT);
+    assert!(seen.ended < after(11 * S + 2 * RTT));
 }
 
 /// A dial fails without any wait, as for a name that is not known.

@@ -7,6 +7,7 @@ use crate::metric::{Cause, CloseKind, Counter, Side};
 use crate::net::Act;
 use crate::net::TcpEnd;
 use crate::scenario::{FaultKind, Jitter, PromiseKind, Reconnect};
+use crate::units::{Nanos, after};
 use std::time::Duration;
 
 /// One minute with a message each second.
@@ -18,29 +19,32 @@ const TALKATIVE: &str = r#"
 
 #[test]
 fn a_client_that_never_closes_waits_for_the_server() {
-    let play = bad(IDLE, [(0, FaultKind::NeverClose)]).with(|cohort| {
+    let play = bad(IDLE, [(Nanos::ZERO, FaultKind::NeverClose)]).with(|cohort| {
         cohort.contract = Some(contract(PromiseKind::TcpEndBetween.of(between(29, 31))));
     });
     let seen = play.run(|_| {
-        let script = Script::new(healthy).says(10 * S, close(Some(1000)));
-        script.says(40 * S, fin())
+        let script = Script::new(healthy).says(after(10 * S), close(Some(1000)));
+        script.says(after(40 * S), fin())
     });
     assert!(seen.peer().heard().is_empty());
     let record = seen.record();
-    assert_eq!(record.decided_ns(), Some(10 * S));
-    assert_eq!(record.tcp_end_ns, Some(40 * S));
+    assert_eq!(record.decided_ns(), Some(after(10 * S)));
+    assert_eq!(record.tcp_end_ns, Some(after(40 * S)));
     // The session waits for an end that never comes one second longer than was promised.
-    let play = bad(IDLE, [(0, FaultKind::NeverClose)]).with(|cohort| {
+    let play = bad(IDLE, [(Nanos::ZERO, FaultKind::NeverClose)]).with(|cohort| {
         cohort.contract = Some(contract(PromiseKind::TcpEndBetween.of(between(29, 31))));
     });
-    let seen = play.run(|_| Script::new(healthy).says(10 * S, close(None)));
-    assert_eq!((seen.record().tcp_end_ns, seen.ended), (None, 42 * S));
+    let seen = play.run(|_| Script::new(healthy).says(after(10 * S), close(None)));
+    assert_eq!(
+        (seen.record().tcp_end_ns, seen.ended),
+        (None, after(42 * S))
+    );
 }
 
 #[test]
 fn a_client_that_never_closes_still_ends_with_the_run() {
-    let seen = bad(IDLE, [(0, FaultKind::NeverClose)]).run(|_| Script::new(healthy));
-    assert_eq!(seen.peer().close(), Some((60 * S, 1000)));
+    let seen = bad(IDLE, [(Nanos::ZERO, FaultKind::NeverClose)]).run(|_| Script::new(healthy));
+    assert_eq!(seen.peer().close(), Some((after(60 * S), 1000)));
     assert_eq!(seen.record().cause, Cause::Completed);
     assert_eq!(seen.record().ended_by, EndedBy::Plan);
     assert_eq!(seen.record().decided_ns(), None);
@@ -49,8 +53,8 @@ fn a_client_that_never_closes_still_ends_with_the_run() {
 #[test]
 fn a_reset_is_the_clients_own_end_and_no_loss() {
     let seen = bad(IDLE, [(5 * S, FaultKind::Reset)]).run(|_| Script::new(healthy));
-    assert_eq!(seen.peer().acts(), [(5 * S, Act::Reset)]);
-    assert_eq!(seen.ended, 5 * S);
+    assert_eq!(seen.peer().acts(), [(after(5 * S), Act::Reset)]);
+    assert_eq!(seen.ended, after(5 * S));
     assert_eq!(seen.count(Counter::ConnectionsLost), 0);
     assert_eq!(seen.all.caused(Cause::Fault), 1);
     let closes: Vec<_> = seen.all.closes().collect();
@@ -61,7 +65,10 @@ fn a_reset_is_the_clients_own_end_and_no_loss() {
         (record.ended_by, record.cause),
         (EndedBy::Fault, Cause::Fault)
     );
-    assert_eq!((record.fault_ns, record.ended_ns), (Some(5 * S), 5 * S));
+    assert_eq!(
+        (record.fault_ns, record.ended_ns),
+        (Some(after(5 * S)), after(5 * S))
+    );
 }
 
 #[test]
@@ -77,7 +84,7 @@ fn with_reconnect_a_client_that_reset_comes_again_and_each_life_is_kept() {
     let opened: Vec<_> = seen
         .records
         .iter()
-        .map(|record| record.opened_ns / S)
+        .map(|record| record.opened_ns.as_nanos() / S.0)
         .collect();
     assert_eq!(opened, [0, 21, 42]);
     let lost: Vec<_> = seen
@@ -85,26 +92,28 @@ fn with_reconnect_a_client_that_reset_comes_again_and_each_life_is_kept() {
         .iter()
         .map(|record| record.lost_before_ns)
         .collect();
-    assert_eq!(lost, [None, Some(20 * S), Some(41 * S)]);
+    assert_eq!(lost, [None, Some(after(20 * S)), Some(after(41 * S))]);
     assert_eq!(seen.records[2].ended_by, EndedBy::Plan);
 }
 
 #[test]
 fn after_a_half_close_nothing_is_sent_and_all_is_read() {
     let seen = bad(TALKATIVE, [(2_500 * MS, FaultKind::HalfClose)]).run(|_| {
-        let script = Script::new(|_, _| nothing()).says(4 * S, ping());
-        script.says(5 * S, close(Some(1001))).says(6 * S, fin())
+        let script = Script::new(|_, _| nothing()).says(after(4 * S), ping());
+        script
+            .says(after(5 * S), close(Some(1001)))
+            .says(after(6 * S), fin())
     });
-    assert_eq!(seen.peer().acts(), [(2_500 * MS, Act::HalfClose)]);
-    assert_eq!(seen.peer().messages(), [0, S, 2 * S]);
+    assert_eq!(seen.peer().acts(), [(after(2_500 * MS), Act::HalfClose)]);
+    assert_eq!(seen.peer().messages(), [Nanos::ZERO, S, 2 * S].map(after));
     assert_eq!(seen.peer().heard().len(), 3);
     let record = seen.record();
-    assert_eq!(record.unanswered_ping_ns, Some(4 * S));
-    assert_eq!(record.last_sent_ns, Some(2 * S));
+    assert_eq!(record.unanswered_ping_ns, Some(after(4 * S)));
+    assert_eq!(record.last_sent_ns, Some(after(2 * S)));
     assert_eq!(record.ended_by, EndedBy::Server);
     assert_eq!(
         (record.close_code, record.tcp_end_ns),
-        (Some(1001), Some(6 * S))
+        (Some(1001), Some(after(6 * S)))
     );
 }
 
@@ -112,8 +121,8 @@ fn after_a_half_close_nothing_is_sent_and_all_is_read() {
 fn a_client_that_vanished_holds_back_what_it_would_send_and_is_gone_without_a_word() {
     let seen = bad(TALKATIVE, [(2_500 * MS, FaultKind::Vanish { lasts: None })])
         .run(|_| Script::new(|_, _| nothing()));
-    assert_eq!(seen.peer().acts(), [(2_500 * MS, Act::Vanish)]);
-    assert_eq!(seen.peer().messages(), [0, S, 2 * S]);
+    assert_eq!(seen.peer().acts(), [(after(2_500 * MS), Act::Vanish)]);
+    assert_eq!(seen.peer().messages(), [Nanos::ZERO, S, 2 * S].map(after));
     assert_eq!(seen.peer().close(), None);
     let closes: Vec<_> = seen.all.closes().collect();
     assert_eq!(closes, [(CloseKind::Timeout, Side::Local, 1)]);
@@ -124,7 +133,7 @@ fn a_client_that_vanished_holds_back_what_it_would_send_and_is_gone_without_a_wo
     );
     assert_eq!(
         (record.fault_ns, record.fault_end_ns),
-        (Some(2_500 * MS), None)
+        (Some(after(2_500 * MS)), None)
     );
 }
 
@@ -135,12 +144,12 @@ fn a_client_that_is_back_sends_what_waited() {
         bad(TALKATIVE, [(2_500 * MS, FaultKind::Vanish { lasts })]).run(|_| Script::new(healthy));
     let messages = seen.peer().messages();
     // The message of 3 s waited in the connection. Those of 4 and 5 s were given up after their `timeout`.
-    assert_eq!(messages[..3], [0, S, 2 * S]);
-    assert_eq!(messages[3..6], [7_500 * MS; 3]);
-    assert_eq!(messages[6..8], [8 * S, 9 * S]);
+    assert_eq!(messages[..3], [Nanos::ZERO, S, 2 * S].map(after));
+    assert_eq!(messages[3..6], [after(7_500 * MS); 3]);
+    assert_eq!(messages[6..8], [8 * S, 9 * S].map(after));
     assert_eq!(seen.count(Counter::MessagesNotSent), 2);
-    assert_eq!(seen.record().fault_end_ns, Some(7_500 * MS));
-    assert_eq!(seen.peer().close(), Some((60 * S, 1000)));
+    assert_eq!(seen.record().fault_end_ns, Some(after(7_500 * MS)));
+    assert_eq!(seen.peer().close(), Some((after(60 * S), 1000)));
     assert_eq!(seen.record().cause, Cause::Completed);
 }
 
@@ -149,13 +158,13 @@ fn a_close_with_a_code_of_its_own_is_the_faults() {
     for (code, heard) in [(Some(3000), 3000), (None, 1005)] {
         let codes = vec![code];
         let seen = bad(IDLE, [(5 * S, FaultKind::Close { codes })]).run(|_| Script::new(healthy));
-        assert_eq!(seen.peer().close(), Some((5 * S, heard)));
+        assert_eq!(seen.peer().close(), Some((after(5 * S), heard)));
         let record = seen.record();
         assert_eq!(
             (record.close_sent_ns, record.close_sent_code),
-            (Some(5 * S), code)
+            (Some(after(5 * S)), code)
         );
-        assert_eq!(record.close_received_ns, Some(5 * S + RTT));
+        assert_eq!(record.close_received_ns, Some(after(5 * S + RTT)));
         assert_eq!(record.tcp_end, Some(TcpEnding::Fin));
         assert_eq!(
             (record.ended_by, record.cause),
@@ -168,20 +177,26 @@ fn a_close_with_a_code_of_its_own_is_the_faults() {
 #[test]
 fn a_held_connection_sees_the_end_of_tcp_and_stays_to_the_end_of_the_run() {
     let codes = vec![Some(1000)];
-    let faults = [(5 * S, FaultKind::Close { codes }), (0, FaultKind::Hold)];
+    let faults = [
+        (5 * S, FaultKind::Close { codes }),
+        (Nanos::ZERO, FaultKind::Hold),
+    ];
     let seen = bad(IDLE, faults).run(|_| {
         Script::new(|at, heard| match heard {
             Heard::Close(_) => vec![(at + RTT, close(Some(1000)))],
             _ => nothing(),
         })
-        .ends_tcp(7 * S, TcpEnd::Fin)
+        .ends_tcp(after(7 * S), TcpEnd::Fin)
     });
     let record = seen.record();
     assert_eq!(
         (record.tcp_end_ns, record.tcp_end),
-        (Some(7 * S), Some(TcpEnding::Fin))
+        (Some(after(7 * S)), Some(TcpEnding::Fin))
     );
-    assert_eq!((record.ended_ns, record.ended_by), (60 * S, EndedBy::Fault));
+    assert_eq!(
+        (record.ended_ns, record.ended_by),
+        (after(60 * S), EndedBy::Fault)
+    );
     assert_eq!(record.cause, Cause::Completed);
 }
 
@@ -196,12 +211,15 @@ fn stops_reading(script: impl Fn() -> Script + 'static) -> super::play::Seen {
 
 #[test]
 fn who_does_not_read_asks_once_whether_the_server_is_there() {
-    let seen = stops_reading(|| Script::new(healthy).says(6 * S, ping()));
+    let seen = stops_reading(|| Script::new(healthy).says(after(6 * S), ping()));
     // Places 0, 1 and 2 of the golden ratio, over 10 s.
-    let probes = [0.0, 0.618, 0.236].map(|part| 5 * S + (part * 10e9) as u64);
+    let probes = [0.0, 0.618, 0.236].map(|part| 5 * S + Nanos((part * 10e9) as u64));
     for (record, expected) in seen.records.iter().zip(probes) {
         let (at, alive) = record.probe.unwrap();
-        assert!(at.abs_diff(expected) < 10 * MS, "{at} {expected}");
+        assert!(
+            at.abs_diff(after(expected)) < 10 * MS,
+            "{at:?} {expected:?}"
+        );
         assert!(alive);
         assert!(record.pings_ns.is_empty());
         assert_eq!(
@@ -217,12 +235,12 @@ fn who_does_not_read_asks_once_whether_the_server_is_there() {
 
 #[test]
 fn a_reset_in_answer_to_the_probe_says_that_the_server_is_gone() {
-    let seen = stops_reading(|| Script::new(healthy).ends_tcp(5 * S + MS, TcpEnd::Rst));
-    assert_eq!(seen.records[0].probe, Some((5 * S, false)));
+    let seen = stops_reading(|| Script::new(healthy).ends_tcp(after(5 * S + MS), TcpEnd::Rst));
+    assert_eq!(seen.records[0].probe, Some((after(5 * S), false)));
     assert_eq!(seen.records[0].tcp_end, Some(TcpEnding::Rst));
     // The others ended before their probe.
     for record in &seen.records[1..] {
         assert_eq!(record.probe, None);
-        assert_eq!(record.decided_ns(), Some(5 * S + MS));
+        assert_eq!(record.decided_ns(), Some(after(5 * S + MS)));
     }
 }

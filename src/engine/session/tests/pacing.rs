@@ -3,7 +3,7 @@
 use super::play::{Seen, play};
 use super::script::{Heard, MS, RTT, S, Script, healthy, nothing};
 use crate::metric::{Counter, Timer};
-use crate::plan::Nanos;
+use crate::units::{Nanos, Timestamp, after};
 
 /// Returns a scenario of one connection for ten seconds that sends one kind of message.
 fn sends(message: &str) -> String {
@@ -16,7 +16,7 @@ fn sends(message: &str) -> String {
 }
 
 /// Answers each message after a time that depends on when it was received.
-fn answers_after(delay: impl Fn(Nanos) -> Nanos + 'static) -> Script {
+fn answers_after(delay: impl Fn(Timestamp) -> Nanos + 'static) -> Script {
     Script::new(move |at, heard| {
         let mut lines = healthy(at, heard);
         if let Heard::Text(_) = heard {
@@ -26,9 +26,9 @@ fn answers_after(delay: impl Fn(Nanos) -> Nanos + 'static) -> Script {
     })
 }
 
-fn every(gap: Nanos, until: Nanos) -> Vec<Nanos> {
+fn every(gap: Nanos, until: Timestamp) -> Vec<Timestamp> {
     (0..)
-        .map(|index| index * gap)
+        .map(|index| after(index * gap))
         .take_while(|at| *at < until)
         .collect()
 }
@@ -42,7 +42,7 @@ fn the_open_model_sends_on_schedule_though_no_answer_comes() {
             _ => healthy(at, heard),
         })
     });
-    assert_eq!(seen.peer().messages(), every(50 * MS, 10 * S));
+    assert_eq!(seen.peer().messages(), every(50 * MS, after(10 * S)));
     assert_eq!(seen.timer(Timer::ScheduleLateness).max(), Some(0));
     let counters = [Counter::MessagesSent, Counter::MessagesTimedOut];
     assert_eq!(seen.counts(counters), [200, 200]);
@@ -65,19 +65,21 @@ fn connections_send_at_different_times_unless_aligned() {
     };
     let spread = firsts(play(&scenario("spread"), |_| Script::new(healthy)));
     assert!(
-        spread.windows(2).all(|pair| pair[1] - pair[0] > 30 * MS),
+        spread
+            .windows(2)
+            .all(|pair| pair[1].saturating_since(pair[0]) > 30 * MS),
         "{spread:?}"
     );
     let aligned = firsts(play(&scenario("aligned"), |_| Script::new(healthy)));
-    assert_eq!(aligned, [0; 10]);
+    assert_eq!(aligned, [Timestamp::ORIGIN; 10]);
 }
 
 #[test]
 fn the_closed_model_sends_when_an_answer_is_there() {
     let seen = play(&sends("in_flight = 1"), |_| answers_after(|_| 200 * MS));
-    assert_eq!(seen.peer().messages(), every(200 * MS, 10 * S));
-    assert_eq!(seen.all.service(0).unwrap().max(), Some(200 * MS));
-    assert_eq!(seen.all.latency(0).unwrap().max(), Some(200 * MS));
+    assert_eq!(seen.peer().messages(), every(200 * MS, after(10 * S)));
+    assert_eq!(seen.all.service(0).unwrap().max(), Some((200 * MS).0));
+    assert_eq!(seen.all.latency(0).unwrap().max(), Some((200 * MS).0));
     let three = play(&sends("in_flight = 3"), |_| answers_after(|_| 200 * MS));
     assert_eq!(three.count(Counter::MessagesEchoed), 150);
 }
@@ -85,8 +87,8 @@ fn the_closed_model_sends_when_an_answer_is_there() {
 #[test]
 fn the_closed_model_goes_on_after_a_timeout() {
     let scenario = sends(r#"in_flight = 1, timeout = "2s""#);
-    let seen = play(&scenario, |_| Script::silent_from(0));
-    assert_eq!(seen.peer().messages(), every(2 * S, 10 * S));
+    let seen = play(&scenario, |_| Script::silent_from(Timestamp::ORIGIN));
+    assert_eq!(seen.peer().messages(), every(2 * S, after(10 * S)));
     assert_eq!(seen.count(Counter::MessagesTimedOut), 5);
 }
 
@@ -95,33 +97,36 @@ fn between_an_answer_and_the_next_send_is_time_to_think() {
     let seen = play(&sends(r#"in_flight = 1, think = "300ms""#), |_| {
         answers_after(|_| 200 * MS)
     });
-    assert_eq!(seen.peer().messages(), every(500 * MS, 10 * S));
+    assert_eq!(seen.peer().messages(), every(500 * MS, after(10 * S)));
     // The time to think is not part of the latency.
-    assert_eq!(seen.all.latency(0).unwrap().max(), Some(200 * MS));
+    assert_eq!(seen.all.latency(0).unwrap().max(), Some((200 * MS).0));
 }
 
 #[test]
 fn a_stall_is_one_outlier_in_service_time_and_fifty_in_latency() {
     let scenario = sends(r#"rate = "50/s", in_flight = 1, phase = "aligned""#);
     // Messages received within the sixth second are answered at its end.
-    let stall = |at: Nanos| if at / S == 5 { 6 * S - at } else { RTT };
+    let stall = |at: Timestamp| match (after(5 * S)..after(6 * S)).contains(&at) {
+        true => after(6 * S).saturating_since(at),
+        false => RTT,
+    };
     let seen = play(&scenario, move |_| answers_after(stall));
     let (service, latency) = (seen.all.service(0).unwrap(), seen.all.latency(0).unwrap());
     assert_eq!((service.count(), latency.count()), (500, 500));
-    assert_eq!((service.max(), latency.max()), (Some(S), Some(S)));
+    assert_eq!((service.max(), latency.max()), (Some(S.0), Some(S.0)));
     // All but one of 500 are 99.8 %, all but fifty are 90 %.
-    assert!(service.percentile(99.8) < Some(2 * RTT));
-    assert!(latency.percentile(89.0) < Some(2 * RTT));
-    assert!(latency.percentile(90.5) > Some(20 * MS));
-    assert!(seen.timer(Timer::ScheduleLateness).max() >= Some(979 * MS));
+    assert!(service.percentile(99.8) < Some((2 * RTT).0));
+    assert!(latency.percentile(89.0) < Some((2 * RTT).0));
+    assert!(latency.percentile(90.5) > Some((20 * MS).0));
+    assert!(seen.timer(Timer::ScheduleLateness).max() >= Some((979 * MS).0));
 }
 
 #[test]
 fn what_waits_longer_than_its_timeout_is_not_sent() {
     let scenario = sends(r#"rate = "10/s", in_flight = 1, phase = "aligned", timeout = "3s""#);
-    let seen = play(&scenario, |_| Script::silent_from(0));
+    let seen = play(&scenario, |_| Script::silent_from(Timestamp::ORIGIN));
     // After each timeout the oldest waiting message that is not too old is sent.
-    assert_eq!(seen.peer().messages(), every(3 * S, 10 * S));
+    assert_eq!(seen.peer().messages(), every(3 * S, after(10 * S)));
     let counters = [
         Counter::MessagesDue,
         Counter::MessagesSent,
@@ -129,7 +134,7 @@ fn what_waits_longer_than_its_timeout_is_not_sent() {
         Counter::MessagesTimedOut,
     ];
     assert_eq!(seen.counts(counters), [100, 4, 96, 4]);
-    assert!(seen.timer(Timer::ScheduleLateness).max() <= Some(3 * S));
+    assert!(seen.timer(Timer::ScheduleLateness).max() <= Some((3 * S).0));
 }
 
 #[test]
@@ -144,7 +149,7 @@ fn after_so_many_nothing_more_is_sent() {
             Counter::MessagesEchoed,
         ];
         assert_eq!(seen.counts(counters), [3, 3, 3]);
-        assert_eq!(seen.peer().close(), Some((10 * S, 1000)));
+        assert_eq!(seen.peer().close(), Some((after(10 * S), 1000)));
     }
 }
 
@@ -160,7 +165,7 @@ fn where_nothing_is_expected_nothing_is_waited_for() {
     ];
     // A message that answers nothing is counted as that.
     assert_eq!(seen.counts(counters), [100, 0, 100, 0]);
-    assert_eq!(seen.peer().close(), Some((10 * S, 1000)));
+    assert_eq!(seen.peer().close(), Some((after(10 * S), 1000)));
 }
 
 #[test]
@@ -222,7 +227,7 @@ fn results_are_kept_for_each_stage() {
     let seen = play(scenario, |_| answers_after(|_| 500 * MS));
     assert_eq!((seen.peers.len(), seen.windows.len()), (4, 3));
     for (stage, window) in seen.windows.iter().enumerate() {
-        let times = stage as Nanos * 4 * S..(stage as Nanos + 1) * 4 * S;
+        let times = after(stage as u64 * 4 * S)..after((stage as u64 + 1) * 4 * S);
         let messages = seen.peers.iter().flat_map(|peer| peer.messages());
         let heard = messages.filter(|at| times.contains(at)).count() as u64;
         assert!(heard > 0);
@@ -245,11 +250,13 @@ fn results_are_kept_for_each_stage() {
         .collect();
     closes.sort_unstable();
     assert!(
-        closes.windows(2).all(|pair| pair[1] - pair[0] > S / 2),
+        closes
+            .windows(2)
+            .all(|pair| pair[1].saturating_since(pair[0]) > S / 2),
         "{closes:?}"
     );
     assert!(
-        closes[0] > 8 * S && closes[3] <= 12 * S + 500 * MS,
+        closes[0] > after(8 * S) && closes[3] <= after(12 * S + 500 * MS),
         "{closes:?}"
     );
     assert!(seen.endings.is_empty());

@@ -13,8 +13,9 @@ use crate::frame::{Frame, Room};
 use crate::measure::TcpView;
 use crate::net::TcpEnd;
 use crate::net::{Act, Lost, Transport};
-use crate::plan::{FaultPlan, Nanos};
+use crate::plan::FaultPlan;
 use crate::time::{Clock, Manual};
+use crate::units::Timestamp;
 
 /// Bytes sent and received before the connection was open.
 const HANDSHAKE: (u64, u64) = (200, 150);
@@ -33,22 +34,22 @@ struct Inner {
     vanished: bool,
     /// Whether the client has stopped reading.
     unread: bool,
-    acts: Vec<(Nanos, Act)>,
+    acts: Vec<(Timestamp, Act)>,
     /// When the kernel has the end of TCP, even if the client does not read.
-    tcp_ends: Option<(Nanos, TcpEnd)>,
+    tcp_ends: Option<(Timestamp, TcpEnd)>,
     /// How late received data is read, in nanoseconds: the kernel's timestamps are this much earlier.
     stamps_lag: Option<i64>,
     after_close: u32,
-    hangs_up_at: Nanos,
+    hangs_up_at: Timestamp,
     part: Part,
     /// By time, then by turn.
-    lines: BTreeMap<(Nanos, usize), Say>,
+    lines: BTreeMap<(Timestamp, usize), Say>,
     turns: usize,
-    blocked: Vec<Range<Nanos>>,
+    blocked: Vec<Range<Timestamp>>,
     view: Option<TcpView>,
     queued: Vec<Heard>,
     most_queued: usize,
-    heard: Vec<(Nanos, Heard)>,
+    heard: Vec<(Timestamp, Heard)>,
     flushes: usize,
     bytes: (u64, u64),
     close_is_sent: bool,
@@ -95,28 +96,28 @@ impl Peer {
     }
 
     /// Returns what it received, and when.
-    pub(super) fn heard(&self) -> Vec<(Nanos, Heard)> {
+    pub(super) fn heard(&self) -> Vec<(Timestamp, Heard)> {
         self.0.borrow().heard.clone()
     }
 
-    fn times(&self, pick: impl Fn(&Heard) -> bool) -> Vec<Nanos> {
+    fn times(&self, pick: impl Fn(&Heard) -> bool) -> Vec<Timestamp> {
         let inner = self.0.borrow();
         let picked = inner.heard.iter().filter(|(_, heard)| pick(heard));
         picked.map(|(at, _)| *at).collect()
     }
 
     /// Returns when it received pings.
-    pub(super) fn pings(&self) -> Vec<Nanos> {
+    pub(super) fn pings(&self) -> Vec<Timestamp> {
         self.times(|heard| matches!(heard, Heard::Ping(_)))
     }
 
     /// Returns when it received answers to its own pings.
-    pub(super) fn pongs(&self) -> Vec<Nanos> {
+    pub(super) fn pongs(&self) -> Vec<Timestamp> {
         self.times(|heard| matches!(heard, Heard::Pong(_)))
     }
 
     /// Returns the bytes that were put in between frames, and when it received them.
-    pub(super) fn put(&self) -> Vec<(Nanos, Vec<u8>)> {
+    pub(super) fn put(&self) -> Vec<(Timestamp, Vec<u8>)> {
         let put = |(at, heard)| match heard {
             Heard::Put(bytes) => Some((at, bytes)),
             _ => None,
@@ -125,17 +126,17 @@ impl Peer {
     }
 
     /// Returns the actions below the frames, and their times.
-    pub(super) fn acts(&self) -> Vec<(Nanos, Act)> {
+    pub(super) fn acts(&self) -> Vec<(Timestamp, Act)> {
         self.0.borrow().acts.clone()
     }
 
     /// Returns when it received messages.
-    pub(super) fn messages(&self) -> Vec<Nanos> {
+    pub(super) fn messages(&self) -> Vec<Timestamp> {
         self.times(|heard| matches!(heard, Heard::Text(_) | Heard::Binary(_)))
     }
 
     /// Returns the Close frame it received, and when.
-    pub(super) fn close(&self) -> Option<(Nanos, u16)> {
+    pub(super) fn close(&self) -> Option<(Timestamp, u16)> {
         let heard = self.heard();
         heard.iter().find_map(|(at, heard)| match heard {
             Heard::Close(code) => Some((*at, code.unwrap_or(1005))),
@@ -159,7 +160,7 @@ impl Peer {
     }
 
     /// Returns when it next does something by itself.
-    pub(super) fn next(&self) -> Option<Nanos> {
+    pub(super) fn next(&self) -> Option<Timestamp> {
         let inner = self.0.borrow();
         let line = inner.lines.keys().next().map(|(at, _)| *at);
         let unblocks = inner.block().map(|block| block.end);
@@ -198,7 +199,7 @@ impl Inner {
         }
     }
 
-    fn block(&self) -> Option<&Range<Nanos>> {
+    fn block(&self) -> Option<&Range<Timestamp>> {
         let now = self.clock.now();
         self.blocked.iter().find(|block| block.contains(&now))
     }
@@ -328,9 +329,10 @@ impl Transport for Connection {
         Ok(())
     }
 
-    fn received_at(&self, clock: &dyn Clock) -> Option<Nanos> {
+    fn received_at(&self, clock: &dyn Clock) -> Option<Timestamp> {
         let lag = self.0.0.borrow().stamps_lag?;
-        Some(clock.now().saturating_add_signed(-lag))
+        let now = clock.now().as_nanos();
+        Some(Timestamp::from_nanos(now.saturating_add_signed(-lag)))
     }
 
     fn frames_after_close(&self) -> u32 {

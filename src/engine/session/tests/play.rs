@@ -18,10 +18,10 @@ use crate::measure::{Cells, ConnectionRecord, Ending, Histogram, Open, Window};
 use crate::metric::{Cause, Counter, Timer};
 use crate::net::Failure;
 use crate::net::Steps;
-use crate::plan::{FaultPlan, Nanos, Opening, Plan, nanos};
+use crate::plan::{FaultPlan, Opening, Plan};
 use crate::scenario::{self, Cohort, Expect, HeartbeatKind, Outside, Overrides, Shape, Source};
-use crate::time::NEVER;
 use crate::time::{Clock as _, Manual};
+use crate::units::{Nanos, Timestamp};
 
 /// The most polls of a task at one time of the clock.
 const POLLS_AT_ONCE: usize = 100;
@@ -49,8 +49,8 @@ pub(in crate::engine) fn plan(text: &str) -> Plan {
 /// A scenario to be played.
 pub(super) struct Play {
     plan: Plan,
-    interrupted_at: Nanos,
-    stall: Range<Nanos>,
+    interrupted_at: Timestamp,
+    stall: Range<Timestamp>,
 }
 
 impl Play {
@@ -58,8 +58,8 @@ impl Play {
     pub(super) fn new(text: &str) -> Self {
         Self {
             plan: plan(text),
-            interrupted_at: NEVER,
-            stall: 0..0,
+            interrupted_at: Timestamp::NEVER,
+            stall: Timestamp::ORIGIN..Timestamp::ORIGIN,
         }
     }
 
@@ -72,13 +72,13 @@ impl Play {
     }
 
     /// Ends the load by a signal at this time.
-    pub(super) fn interrupted_at(mut self, time: Nanos) -> Self {
+    pub(super) fn interrupted_at(mut self, time: Timestamp) -> Self {
         self.interrupted_at = time;
         self
     }
 
     /// Stops the worker itself for this time.
-    pub(super) fn stalled(mut self, time: Range<Nanos>) -> Self {
+    pub(super) fn stalled(mut self, time: Range<Timestamp>) -> Self {
         self.stall = time;
         self
     }
@@ -90,11 +90,12 @@ impl Play {
         let measure_from = match &self.plan.scenario.load.shape {
             Shape::Steady {
                 ramp_up, warm_up, ..
-            } => nanos(*ramp_up + *warm_up),
-            Shape::Stages(_) => 0,
-            Shape::Arrivals { warm_up, .. } => nanos(*warm_up),
+            } => Nanos::from(*ramp_up + *warm_up),
+            Shape::Stages(_) => Nanos::ZERO,
+            Shape::Arrivals { warm_up, .. } => Nanos::from(*warm_up),
         };
         let length = self.plan.windows().length();
+        let measure_from = Timestamp::ORIGIN + measure_from;
         state.schedule(measure_from, measure_from + length);
         let plan = Arc::new(self.plan);
         let shared = Rc::new(Shared::new(Box::new(clock.clone()), plan.clone(), state));
@@ -178,8 +179,8 @@ struct Stage<F> {
     clock: Manual,
     dials: Dials<F>,
     tasks: Vec<Task>,
-    interrupt: Nanos,
-    stall: Range<Nanos>,
+    interrupt: Timestamp,
+    stall: Range<Timestamp>,
     announced: bool,
     polls: usize,
 }
@@ -200,18 +201,18 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
                 .chain([self.interrupt])
                 .chain([deadline])
                 .min();
-            let next = next.filter(|next| *next != NEVER);
-            let next = next.unwrap_or_else(|| panic!("waits for ever from {now} on"));
-            assert!(next > now, "does not take what is there since {next}");
+            let next = next.filter(|next| *next != Timestamp::NEVER);
+            let next = next.unwrap_or_else(|| panic!("waits for ever from {now:?} on"));
+            assert!(next > now, "does not take what is there since {next:?}");
             let stalls = self.stall.contains(&next);
             self.clock.set(if stalls { self.stall.end } else { next });
         }
     }
 
     /// Does what a worker does beside its connections.
-    fn happen(&mut self, now: Nanos) {
+    fn happen(&mut self, now: Timestamp) {
         if now >= self.interrupt {
-            self.interrupt = NEVER;
+            self.interrupt = Timestamp::NEVER;
             self.shared.state.cut_short(now);
         }
         let is_over = self.shared.is_over(now);
@@ -237,7 +238,7 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
     }
 
     /// Polls until no task is woken any more; returns the next deadline.
-    fn poll(&mut self, now: Nanos) -> Nanos {
+    fn poll(&mut self, now: Timestamp) -> Timestamp {
         let before = self.polls;
         loop {
             let deadline = self.shared.deadlines.fire(now);
@@ -256,7 +257,7 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
                 return deadline;
             }
             let most = POLLS_AT_ONCE * (1 + self.tasks.len());
-            assert!(self.polls - before < most, "spins at {now}");
+            assert!(self.polls - before < most, "spins at {now:?}");
         }
     }
 
@@ -303,7 +304,7 @@ pub(super) struct Seen {
     /// The far end of each connection, in the order of the dials.
     pub(super) peers: Vec<Peer>,
     /// When the play ended.
-    pub(super) ended: Nanos,
+    pub(super) ended: Timestamp,
     pub(super) polls: usize,
     echoes: bool,
     /// Number of kinds of messages.

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use crate::measure::TcpView;
 use crate::net::Lost;
 use crate::net::TcpEnd;
-use crate::plan::Nanos;
+use crate::units::{Nanos, Timestamp};
 
-pub(super) const MS: Nanos = 1_000_000;
-pub(super) const S: Nanos = 1_000_000_000;
+pub(super) const MS: Nanos = Nanos::from_millis(1);
+pub(super) const S: Nanos = Nanos::from_secs(1);
 
 /// The local port of the client.
 pub(super) const PORT: u16 = 40_000;
@@ -62,26 +62,26 @@ pub(super) enum Say {
 }
 
 /// What it does by itself or as an answer, and when.
-pub(super) type Lines = Vec<(Nanos, Say)>;
+pub(super) type Lines = Vec<(Timestamp, Say)>;
 
-pub(super) type Part = Box<dyn FnMut(Nanos, &Heard) -> Lines>;
+pub(super) type Part = Box<dyn FnMut(Timestamp, &Heard) -> Lines>;
 
 /// The part of a peer in one connection.
 pub(super) struct Script {
     pub(super) part: Part,
     pub(super) lines: Lines,
-    pub(super) blocked: Vec<Range<Nanos>>,
+    pub(super) blocked: Vec<Range<Timestamp>>,
     pub(super) view: Option<TcpView>,
-    pub(super) tcp_ends: Option<(Nanos, TcpEnd)>,
+    pub(super) tcp_ends: Option<(Timestamp, TcpEnd)>,
     pub(super) stamps_lag: Option<i64>,
     pub(super) after_close: u32,
-    pub(super) hangs_up_at: Nanos,
+    pub(super) hangs_up_at: Timestamp,
     pub(super) is_refused: bool,
 }
 
 impl Script {
     /// Answers what it receives, at a time of its choice.
-    pub(super) fn new(part: impl FnMut(Nanos, &Heard) -> Lines + 'static) -> Self {
+    pub(super) fn new(part: impl FnMut(Timestamp, &Heard) -> Lines + 'static) -> Self {
         Self {
             part: Box::new(part),
             lines: Lines::new(),
@@ -90,7 +90,7 @@ impl Script {
             tcp_ends: None,
             stamps_lag: None,
             after_close: 0,
-            hangs_up_at: Nanos::MAX,
+            hangs_up_at: Timestamp::NEVER,
             is_refused: false,
         }
     }
@@ -104,26 +104,26 @@ impl Script {
     }
 
     /// Sends its Close and ends TCP just before it receives the first bytes from this time on.
-    pub(super) fn hangs_up_on_bytes(mut self, from: Nanos) -> Self {
+    pub(super) fn hangs_up_on_bytes(mut self, from: Timestamp) -> Self {
         self.hangs_up_at = from;
         self
     }
 
     /// Ends TCP at this time, so that even a client that does not read can see it.
-    pub(super) fn ends_tcp(mut self, at: Nanos, end: TcpEnd) -> Self {
+    pub(super) fn ends_tcp(mut self, at: Timestamp, end: TcpEnd) -> Self {
         self.tcp_ends = Some((at, end));
         self
     }
 
     /// Received data has kernel timestamps that are earlier by `lag`.
     pub(super) fn stamped_before(mut self, lag: Nanos) -> Self {
-        self.stamps_lag = Some(lag.cast_signed());
+        self.stamps_lag = Some(lag.0.cast_signed());
         self
     }
 
     /// Received data reaches this machine this long after the session has read the clock.
     pub(super) fn stamped_after(mut self, lead: Nanos) -> Self {
-        self.stamps_lag = Some(-lead.cast_signed());
+        self.stamps_lag = Some(-lead.0.cast_signed());
         self
     }
 
@@ -134,7 +134,7 @@ impl Script {
     }
 
     /// Healthy until this time, and silent after it.
-    pub(super) fn silent_from(time: Nanos) -> Self {
+    pub(super) fn silent_from(time: Timestamp) -> Self {
         Self::new(move |at, heard| {
             let mut lines = if at < time {
                 healthy(at, heard)
@@ -147,13 +147,13 @@ impl Script {
     }
 
     /// Adds a line to the script.
-    pub(super) fn says(mut self, at: Nanos, say: Say) -> Self {
+    pub(super) fn says(mut self, at: Timestamp, say: Say) -> Self {
         self.lines.push((at, say));
         self
     }
 
     /// Accepts no bytes during this time.
-    pub(super) fn blocked(mut self, time: Range<Nanos>) -> Self {
+    pub(super) fn blocked(mut self, time: Range<Timestamp>) -> Self {
         self.blocked.push(time);
         self
     }
@@ -170,7 +170,7 @@ impl Script {
 }
 
 /// Echoes, pongs, answers a Close and ends TCP, each after [`RTT`].
-pub(super) fn healthy(at: Nanos, heard: &Heard) -> Lines {
+pub(super) fn healthy(at: Timestamp, heard: &Heard) -> Lines {
     let after = at + RTT;
     match heard {
         Heard::Text(bytes) => vec![(after, text(bytes.clone()))],

@@ -4,7 +4,7 @@ use super::play::{Seen, play};
 use super::script::{Heard, Lines, MS, S, Script, healthy, nothing, ping, pong, text};
 use crate::measure::State;
 use crate::metric::Cause;
-use crate::plan::Nanos;
+use crate::units::{Timestamp, after};
 
 /// Returns a scenario with a heartbeat of 10 s and a timeout of 5 s, this number of missed pings, and a message every
 /// second.
@@ -19,7 +19,7 @@ fn scenario(max_missed: u32) -> String {
 }
 
 /// Plays a peer whose kernel acknowledges everything, and that answers as `part` says.
-fn seen(max_missed: u32, part: impl Fn(Nanos, &Heard) -> Lines + Clone + 'static) -> Seen {
+fn seen(max_missed: u32, part: impl Fn(Timestamp, &Heard) -> Lines + Clone + 'static) -> Seen {
     play(&scenario(max_missed), move |_| {
         Script::new(part.clone()).seen_as(0, 0)
     })
@@ -58,7 +58,7 @@ fn a_server_that_pongs_with_another_payload_does_not_hang() {
 fn a_server_whose_pongs_are_late_does_not_hang() {
     // Each pong comes twelve seconds after its ping: that of the first ping comes after the second was sent.
     let seen = seen(2, |at, heard| match heard {
-        Heard::Ping(_) if at == 0 => vec![(at + 12 * S, pong_of(heard))],
+        Heard::Ping(_) if at == Timestamp::ORIGIN => vec![(at + 12 * S, pong_of(heard))],
         Heard::Ping(_) | Heard::Text(_) => nothing(),
         _ => healthy(at, heard),
     });
@@ -79,8 +79,8 @@ fn a_server_that_sends_messages_or_pings_does_not_hang() {
         (ping(), "it sends pings"),
     ] {
         let seen = play(&scenario(1), move |_| {
-            let script = Script::silent_from(5 * S).seen_as(0, 0);
-            script.says(12 * S, say.clone())
+            let script = Script::silent_from(after(5 * S)).seen_as(0, 0);
+            script.says(after(12 * S), say.clone())
         });
         expect(&seen, Cause::MissedPong, detail);
     }
@@ -89,7 +89,7 @@ fn a_server_that_sends_messages_or_pings_does_not_hang() {
 #[test]
 fn what_came_before_the_missed_ping_does_not_count() {
     let seen = play(&scenario(1), |_| {
-        Script::silent_from(9_900 * MS).seen_as(0, 0)
+        Script::silent_from(after(9_900 * MS)).seen_as(0, 0)
     });
     expect(&seen, Cause::PeerFrozen, "");
 }
@@ -97,7 +97,7 @@ fn what_came_before_the_missed_ping_does_not_count() {
 #[test]
 fn a_pong_after_death_takes_nothing_from_what_was_missed() {
     let seen = seen(2, |at, heard| match heard {
-        Heard::Ping(_) if at == 0 => vec![(15_500 * MS, pong_of(heard))],
+        Heard::Ping(_) if at == Timestamp::ORIGIN => vec![(after(15_500 * MS), pong_of(heard))],
         Heard::Text(_) | Heard::Ping(_) => nothing(),
         _ => healthy(at, heard),
     });

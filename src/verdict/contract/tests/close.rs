@@ -3,12 +3,13 @@
 use super::super::fixture::*;
 use crate::measure::{ConnectionRecord, EndedBy};
 use crate::scenario::{Origin, PromiseKind};
+use crate::units::after;
 
 fn closing(connection: u32, sent: Option<u16>, answer: Option<(u64, u16)>) -> ConnectionRecord {
     ConnectionRecord {
-        close_sent_ns: Some(5_000 * MS),
+        close_sent_ns: Some(after(5_000 * MS)),
         close_sent_code: sent,
-        close_received_ns: answer.map(|(after, _)| (5_000 + after) * MS),
+        close_received_ns: answer.map(|(late, _)| after((5_000 + late) * MS)),
         close_code: answer.map(|(_, code)| code),
         ended_by: EndedBy::Fault,
         ..record(connection)

@@ -6,6 +6,7 @@ use super::super::fixture::*;
 use super::super::judge::judge;
 use crate::measure::{ConnectionRecord, EndedBy, Incident, Surroundings, TcpEnding};
 use crate::scenario::{End, Fault, FaultKind, Origin, Promise, PromiseKind, TargetUrl, WsUrl};
+use crate::units::{Nanos, after};
 
 /// 200 connections, each pinged at 1 s and closed `after` milliseconds later.
 fn closed_after(after: impl Fn(u32) -> u64) -> Vec<ConnectionRecord> {
@@ -64,7 +65,7 @@ fn who_is_not_closed_by_the_end_fails() {
         "7 of 200 not seen by 40 s, watched for 59.0 s or longer"
     );
     for record in &mut records[..7] {
-        record.close_sent_ns = Some(13_000 * MS);
+        record.close_sent_ns = Some(after(13_000 * MS));
     }
     let result = verdict(Origin::Ping, closed_between(), records);
     assert_eq!(
@@ -95,8 +96,8 @@ fn an_origin_that_never_came_is_said() {
 #[test]
 fn a_reconnect_cut_short_by_the_end_says_nothing() {
     let again = |record: ConnectionRecord, opened: u64| ConnectionRecord {
-        opened_ns: opened * MS,
-        lost_before_ns: Some((opened - 10) * MS),
+        opened_ns: after(opened * MS),
+        lost_before_ns: Some(after((opened - 10) * MS)),
         ..record
     };
     let mut records = vec![
@@ -107,7 +108,7 @@ fn a_reconnect_cut_short_by_the_end_says_nothing() {
     let result = verdict(Origin::Ping, closed_between(), records.clone());
     assert!(result.passed, "{}", result.why);
     assert_eq!(result.n, 1);
-    records[1].unanswered_ping_ns = Some(15_000 * MS);
+    records[1].unanswered_ping_ns = Some(after(15_000 * MS));
     let result = verdict(Origin::Ping, closed_between(), records);
     assert!(!result.passed, "45 s were enough to see it");
 }
@@ -115,9 +116,9 @@ fn a_reconnect_cut_short_by_the_end_says_nothing() {
 #[test]
 fn times_count_from_where_the_contract_says() {
     let record = ConnectionRecord {
-        fault_ns: Some(5_000 * MS),
-        last_sent_ns: Some(6_000 * MS),
-        close_sent_ns: Some(7_000 * MS),
+        fault_ns: Some(after(5_000 * MS)),
+        last_sent_ns: Some(after(6_000 * MS)),
+        close_sent_ns: Some(after(7_000 * MS)),
         ..pinged(8_000, closed(0, 10_000, 1011))
     };
     for (from, seconds) in [
@@ -256,7 +257,7 @@ fn alive_means_watched_for_that_long() {
     );
 
     let short = ConnectionRecord {
-        close_sent_ns: Some(40_000 * MS),
+        close_sent_ns: Some(after(40_000 * MS)),
         ..record(0)
     };
     let result = verdict(Origin::Open, promise(), vec![short]);
@@ -311,20 +312,20 @@ fn ends_look_as_promised() {
 #[test]
 fn tcp_ends_so_long_after_the_decision() {
     let promise = || PromiseKind::TcpEndBetween.of(between(1_000, 2_000));
-    let ending = |after: Option<u64>| ConnectionRecord {
-        tcp_end_ns: after.map(|after| (5_000 + after) * MS),
-        ended_ns: 37_000 * MS,
+    let ending = |late: Option<u64>| ConnectionRecord {
+        tcp_end_ns: late.map(|late| after((5_000 + late) * MS)),
+        ended_ns: after(37_000 * MS),
         ..closed(0, 5_000, 1000)
     };
-    for (after, passed) in [
+    for (late, passed) in [
         (990, false),
         (997, true),
         (1_500, true),
         (2_004, true),
         (2_005, false),
     ] {
-        let result = verdict(Origin::Open, promise(), vec![ending(Some(after))]);
-        assert_eq!(result.passed, passed, "{after} ms: {}", result.why);
+        let result = verdict(Origin::Open, promise(), vec![ending(Some(late))]);
+        assert_eq!(result.passed, passed, "{late} ms: {}", result.why);
     }
     let result = verdict(Origin::Open, promise(), vec![ending(None)]);
     assert!(!result.passed);
@@ -338,16 +339,16 @@ fn tcp_ends_so_long_after_the_decision() {
     let within = PromiseKind::TcpEndBetween.of(between(0, 10));
     let bare = verdict(Origin::Open, within, vec![cut(0, 5_000, TcpEnding::Fin)]);
     assert!(bare.passed, "its decision was the end of TCP");
-    assert_eq!(bare.times.unwrap().max_ns, 0);
+    assert_eq!(bare.times.unwrap().max_ns, Nanos(0));
 }
 
 #[test]
 fn where_the_client_closed_tcp_ends_after_the_answer() {
     let held = |end: u64| ConnectionRecord {
         ended_by: EndedBy::Fault,
-        close_sent_ns: Some(4_000 * MS),
+        close_sent_ns: Some(after(4_000 * MS)),
         close_sent_code: Some(1000),
-        tcp_end_ns: Some(end * MS),
+        tcp_end_ns: Some(after(end * MS)),
         ..closed(0, 5_000, 1000)
     };
     let promise = || PromiseKind::TcpEndBetween.of(between(0, 100));

@@ -7,14 +7,15 @@ use super::super::result::ContractResult;
 use crate::measure::{ConnectionRecord, EndedBy, Surroundings};
 use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{Origin, PromiseKind};
+use crate::units::after;
 use crate::verdict::Facts;
 
 /// A connection opened at `opened` milliseconds that received pings at `pings` milliseconds.
 fn heard(connection: u32, opened: u64, pings: impl IntoIterator<Item = u64>) -> ConnectionRecord {
-    let pings_ns: Vec<u64> = pings.into_iter().map(|ms| ms * MS).collect();
-    let last = pings_ns.last().copied().unwrap_or(opened * MS);
+    let pings_ns: Vec<_> = pings.into_iter().map(|ms| after(ms * MS)).collect();
+    let last = pings_ns.last().copied().unwrap_or(after(opened * MS));
     ConnectionRecord {
-        opened_ns: opened * MS,
+        opened_ns: after(opened * MS),
         close_sent_ns: Some(last + 500 * MS),
         pings_ns,
         ..record(connection)
@@ -32,7 +33,7 @@ fn gaps_between_pings_lie_in_the_window() {
     assert!(!judged(vec![heard(0, 0, [500, 1_601])]).passed);
 
     let stopped = ConnectionRecord {
-        close_sent_ns: Some(9_000 * MS),
+        close_sent_ns: Some(after(9_000 * MS)),
         ..heard(0, 0, [500, 1_500])
     };
     let result = judged(vec![stopped, heard(1, 0, [500, 1_500])]);
@@ -169,8 +170,8 @@ fn pongs_come_in_time() {
 fn a_late_generator_neither_hides_a_late_server_nor_convicts_one() {
     let sent_late = |from_due: u64, from_sent: u64| {
         let mut run = Run::healthy();
-        run.timed(Timer::HeartbeatDelay, from_due * MS, 100);
-        run.timed(Timer::HeartbeatRtt, from_sent * MS, 100);
+        run.timed(Timer::HeartbeatDelay, (from_due * MS).0, 100);
+        run.timed(Timer::HeartbeatRtt, (from_sent * MS).0, 100);
         let promise = PromiseKind::PongWithin.of(ms(20));
         let scenario = scenario(contract(Origin::Open, vec![promise]));
         let summary = with_records(run.summary(), vec![record(0)]);
@@ -194,7 +195,7 @@ fn stalled() -> Surroundings {
 #[test]
 fn a_silent_server_is_noticed_in_the_window() {
     let dead = |at: u64, cause| ConnectionRecord {
-        dead_ns: Some(at * MS),
+        dead_ns: Some(after(at * MS)),
         dead_as: Some(cause),
         ended_by: EndedBy::Heartbeat,
         ..silent(0)
@@ -222,7 +223,7 @@ fn pongs_come_again_after_the_fault() {
         around(Origin::Fault, promise, records, &stalled())
     };
     let resumed = |at: u64| ConnectionRecord {
-        resumed_ns: vec![at * MS],
+        resumed_ns: vec![after(at * MS)],
         ..record(0)
     };
     assert!(judged(vec![resumed(8_500), record(1)]).passed);
@@ -231,25 +232,25 @@ fn pongs_come_again_after_the_fault() {
     assert!(!missed_none.passed, "nobody had to recover");
 
     let dead = ConnectionRecord {
-        dead_ns: Some(6_000 * MS),
+        dead_ns: Some(after(6_000 * MS)),
         ended_by: EndedBy::Heartbeat,
-        ended_ns: 6_000 * MS,
+        ended_ns: after(6_000 * MS),
         ..silent(0)
     };
     let lost = judged(vec![
         dead.clone(),
         record(1),
         ConnectionRecord {
-            ended_ns: 70_000 * MS,
+            ended_ns: after(70_000 * MS),
             ..record(0)
         },
     ]);
     assert!(!lost.passed);
     assert_eq!(lost.why, "1 of 1 never heard from again");
     let back = ConnectionRecord {
-        opened_ns: 8_100 * MS,
-        lost_before_ns: Some(6_000 * MS),
-        first_answer_ns: Some(8_300 * MS),
+        opened_ns: after(8_100 * MS),
+        lost_before_ns: Some(after(6_000 * MS)),
+        first_answer_ns: Some(after(8_300 * MS)),
         ..record(0)
     };
     let result = judged(vec![dead, back]);

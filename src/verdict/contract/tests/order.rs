@@ -6,6 +6,7 @@ use super::super::fixture::*;
 use super::super::judge::judge;
 use crate::measure::{ConnectionRecord, Surroundings, TcpEnding};
 use crate::scenario::{Back, End, Origin, Promise, PromiseKind};
+use crate::units::after;
 
 fn any_life(connection: u32) -> impl Strategy<Value = ConnectionRecord> {
     let pings = prop::collection::vec(100_u64..60_000, 0..5);
@@ -20,14 +21,18 @@ fn any_life(connection: u32) -> impl Strategy<Value = ConnectionRecord> {
                 _ => closed(connection, at, 1011),
             };
             ConnectionRecord {
-                unanswered_ping_ns: pings.first().map(|ms| ms * MS),
-                pings_ns: pings.iter().map(|ms| ms * MS).collect(),
+                unanswered_ping_ns: pings.first().map(|ms| after(*ms * MS)),
+                pings_ns: pings.iter().map(|ms| after(*ms * MS)).collect(),
                 level_ns: Some(at / 10_000 * MS),
-                first_answer_ns: again.then_some((at + 10) * MS),
-                lost_before_ns: again.then_some((at - 100) * MS),
-                opened_ns: if again { at * MS } else { 100 * MS },
-                ended_ns: ended.ended_ns.max((at + 20) * MS),
-                probe: Some((at * MS, again)),
+                first_answer_ns: again.then_some(after((at + 10) * MS)),
+                lost_before_ns: again.then_some(after((at - 100) * MS)),
+                opened_ns: if again {
+                    after(at * MS)
+                } else {
+                    after(100 * MS)
+                },
+                ended_ns: ended.ended_ns.max(after((at + 20) * MS)),
+                probe: Some((after(at * MS), again)),
                 ..ended
             }
         },

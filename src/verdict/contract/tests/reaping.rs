@@ -5,7 +5,7 @@ use super::super::judge::judge;
 use super::super::result::ContractResult;
 use crate::measure::{ConnectionRecord, EndedBy, SocketEnd, Sockets, Surroundings, Usage};
 use crate::scenario::{Origin, Path, PathFault, PathFaultKind, Promise, PromiseKind};
-use crate::units::ByteSize;
+use crate::units::{ByteSize, after};
 
 fn reaped() -> Promise {
     PromiseKind::ReapedBetween.of(between(20_000, 40_000))
@@ -14,7 +14,7 @@ fn reaped() -> Promise {
 /// A client that sees nothing from 1 s on.
 fn blind(connection: u32) -> ConnectionRecord {
     ConnectionRecord {
-        fault_ns: Some(1_000 * MS),
+        fault_ns: Some(after(1_000 * MS)),
         close_sent_ns: None,
         ended_by: EndedBy::Fault,
         ..silent(connection)
@@ -25,9 +25,9 @@ fn socket(connection: u32, left: Option<u64>, gone: Option<u64>) -> SocketEnd {
     SocketEnd {
         client_port: 40_000 + connection as u16,
         relayed: None,
-        seen_ns: 110 * MS,
-        left_ns: left.map(|at| at * MS),
-        gone_ns: gone.map(|at| at * MS),
+        seen_ns: after(110 * MS),
+        left_ns: left.map(|at| after(at * MS)),
+        gone_ns: gone.map(|at| after(at * MS)),
         send_queue: 0,
     }
 }
@@ -79,7 +79,7 @@ fn what_wsbench_closed_was_not_given_up_by_the_server() {
     let judged =
         |record, left| by_table(promise(), vec![record], vec![socket(0, Some(left), None)]);
     let stayed = ConnectionRecord {
-        fault_ns: Some(1_000 * MS),
+        fault_ns: Some(after(1_000 * MS)),
         ..record(0)
     };
     let result = judged(stayed.clone(), 60_001);
@@ -103,12 +103,12 @@ fn what_wsbench_closed_was_not_given_up_by_the_server() {
 #[test]
 fn a_port_may_come_again() {
     let older = SocketEnd {
-        seen_ns: 10 * MS,
-        gone_ns: Some(50 * MS),
+        seen_ns: after(10 * MS),
+        gone_ns: Some(after(50 * MS)),
         ..socket(0, Some(40), None)
     };
     let newer = SocketEnd {
-        seen_ns: 50_000 * MS,
+        seen_ns: after(50_000 * MS),
         ..socket(0, None, None)
     };
     let ends = vec![older, socket(0, Some(30_000), None), newer];
@@ -147,9 +147,9 @@ fn released_is_when_the_socket_is_gone() {
 fn probed(end: impl Fn(u32) -> u64) -> Vec<ConnectionRecord> {
     (0..50)
         .map(|place| {
-            let after = u64::from(place) * 1_000;
+            let probed = u64::from(place) * 1_000;
             ConnectionRecord {
-                probe: Some(((1_000 + after) * MS, after < end(place))),
+                probe: Some((after((1_000 + probed) * MS), probed < end(place))),
                 ..blind(place)
             }
         })
@@ -261,12 +261,12 @@ fn resources_may_grow_so_much() {
 
 #[test]
 fn who_has_seen_its_end_needs_no_probe() {
-    let ended = |after: u64| {
+    let ended = |late: u64| {
         let mut records = probed(|_| 30_000);
         for record in &mut records {
             record.probe = None;
             record.ended_by = EndedBy::Server;
-            record.tcp_end_ns = Some((1_000 + after) * MS);
+            record.tcp_end_ns = Some(after((1_000 + late) * MS));
         }
         records
     };

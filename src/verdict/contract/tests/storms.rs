@@ -4,6 +4,7 @@ use super::super::fixture::*;
 use super::super::result::ContractResult;
 use crate::measure::{ConnectionRecord, EndedBy, Surroundings, TcpEnding};
 use crate::scenario::{Back, Origin, PromiseKind};
+use crate::units::after;
 
 /// Two freezes, at 5 s and at 10 s.
 fn stalls(most: u64, records: Vec<ConnectionRecord>) -> ContractResult {
@@ -49,12 +50,12 @@ fn each_freeze_is_counted_on_its_own() {
     assert_eq!(none.why, "nothing was frozen");
 }
 
-/// Lost at 5 s, and then connected again; the first answer comes `after` milliseconds later.
-fn back(connection: u32, after: Option<u64>) -> [ConnectionRecord; 2] {
+/// Lost at 5 s, and then connected again; the first answer comes `late` milliseconds later.
+fn back(connection: u32, late: Option<u64>) -> [ConnectionRecord; 2] {
     let again = ConnectionRecord {
-        opened_ns: 5_100 * MS,
-        lost_before_ns: Some(5_000 * MS),
-        first_answer_ns: after.map(|after| (5_000 + after) * MS),
+        opened_ns: after(5_100 * MS),
+        lost_before_ns: Some(after(5_000 * MS)),
+        first_answer_ns: late.map(|late| after((5_000 + late) * MS)),
         ..record(connection)
     };
     [cut(connection, 5_000, TcpEnding::Rst), again]
@@ -122,15 +123,15 @@ fn a_connection_lost_again_before_its_answer_did_not_bring_it_back() {
     let [first, second] = back(0, None);
     let second = ConnectionRecord {
         ended_by: EndedBy::Server,
-        tcp_end_ns: Some(5_200 * MS),
+        tcp_end_ns: Some(after(5_200 * MS)),
         close_received_ns: None,
-        ended_ns: 5_200 * MS,
+        ended_ns: after(5_200 * MS),
         ..second
     };
     let third = ConnectionRecord {
-        opened_ns: 6_000 * MS,
-        lost_before_ns: Some(5_200 * MS),
-        first_answer_ns: Some(6_100 * MS),
+        opened_ns: after(6_000 * MS),
+        lost_before_ns: Some(after(5_200 * MS)),
+        first_answer_ns: Some(after(6_100 * MS)),
         ..record(0)
     };
     let all = Back {

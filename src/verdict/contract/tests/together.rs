@@ -8,6 +8,7 @@ use crate::measure::{
 };
 use crate::metric::Cause;
 use crate::scenario::{Outside, Overrides, Scenario, Source, parse};
+use crate::units::{Nanos, after};
 
 const PROMISES: &[&str] = &[
     "closed = 0",
@@ -61,7 +62,7 @@ fn scenario(cohort: &str, one: &str, other: &str) -> Result<Scenario, String> {
 /// The ways in which a connection can end: by each side that can end it, as early and as late as matters to a promise.
 fn ways(cohort: &str, connection: u32) -> Vec<ConnectionRecord> {
     let by_fault = |code| ConnectionRecord {
-        close_sent_ns: Some(10_100 * MS),
+        close_sent_ns: Some(after(10_100 * MS)),
         close_sent_code: Some(code),
         ended_by: EndedBy::Fault,
         ..closed(connection, 10_101, code)
@@ -69,7 +70,7 @@ fn ways(cohort: &str, connection: u32) -> Vec<ConnectionRecord> {
     let given_up = ConnectionRecord {
         ended_by: EndedBy::Heartbeat,
         cause: Cause::MissedPong,
-        ended_ns: 2_600 * MS,
+        ended_ns: after(2_600 * MS),
         ..silent(connection)
     };
     let mut ways = vec![
@@ -104,24 +105,24 @@ fn records(cohort: &str, one: usize, other: usize, back: Option<u64>) -> Vec<Con
         let way = if connection < 5 { one } else { other };
         let of_this = ways(cohort, connection).swap_remove(way);
         ConnectionRecord {
-            level_ns: Some((1_000 + 250 * u64::from(connection / 2)) * MS),
-            pings_ns: vec![1_000 * MS],
-            dead_ns: has_died.then_some(2_500 * MS),
+            level_ns: Some(Nanos(((1_000 + 250 * u64::from(connection / 2)) * MS).0)),
+            pings_ns: vec![after(1_000 * MS)],
+            dead_ns: has_died.then_some(after(2_500 * MS)),
             ..of_this
         }
     });
     let open_for = if back == Some(CUT_SHORT) { 900 } else { 4_000 };
     let second = (0..10).filter_map(|connection| {
         Some(ConnectionRecord {
-            opened_ns: back? * MS,
-            lost_before_ns: Some((back? - 500) * MS),
-            first_answer_ns: Some((back? + 1) * MS),
+            opened_ns: after(back? * MS),
+            lost_before_ns: Some(after((back? - 500) * MS)),
+            first_answer_ns: Some(after((back? + 1) * MS)),
             local_port: Some(50_000 + connection as u16),
-            dead_ns: Some((back? + 2_400) * MS),
-            close_sent_ns: Some((back? + open_for) * MS),
-            close_received_ns: Some((back? + open_for + 1) * MS),
-            tcp_end_ns: Some((back? + open_for + 2) * MS),
-            ended_ns: (back? + open_for + 2) * MS,
+            dead_ns: Some(after((back? + 2_400) * MS)),
+            close_sent_ns: Some(after((back? + open_for) * MS)),
+            close_received_ns: Some(after((back? + open_for + 1) * MS)),
+            tcp_end_ns: Some(after((back? + open_for + 2) * MS)),
+            ended_ns: after((back? + open_for + 2) * MS),
             ..record(connection)
         })
     });
@@ -134,9 +135,9 @@ fn surroundings(left: u64, gone: u64) -> Surroundings {
         (0..10).map(move |connection| SocketEnd {
             client_port: port + connection,
             relayed: None,
-            seen_ns: (later + 100) * MS,
-            left_ns: Some((later + left) * MS),
-            gone_ns: Some((later + gone) * MS),
+            seen_ns: after((later + 100) * MS),
+            left_ns: Some(after((later + left) * MS)),
+            gone_ns: Some(after((later + gone) * MS)),
             send_queue: 0,
         })
     });
