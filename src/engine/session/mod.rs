@@ -251,9 +251,7 @@ impl<T: Transport> Session<T> {
     }
 
     fn run_heartbeat(&mut self, shared: &Shared, now: Timestamp) -> Option<Outcome> {
-        if self.heart.is_none() {
-            return None;
-        }
+        self.heart.as_ref()?;
         let stop = self.stop(shared);
         let heart = self.heart.as_mut()?;
         while let Some(Missed { intended, dead }) = heart.expire(now, self.last_received) {

@@ -13,7 +13,10 @@ use crate::verdict::Facts;
 /// A connection opened at `opened` milliseconds that received pings at `pings` milliseconds.
 fn heard(connection: u32, opened: u64, pings: impl IntoIterator<Item = u64>) -> ConnectionRecord {
     let pings_ns: Vec<_> = pings.into_iter().map(|ms| after(ms * MS)).collect();
-    let last = pings_ns.last().copied().unwrap_or(after(opened * MS));
+    let last = pings_ns
+        .last()
+        .copied()
+        .unwrap_or_else(|| after(opened * MS));
     ConnectionRecord {
         opened_ns: after(opened * MS),
         close_sent_ns: Some(last + 500 * MS),
