@@ -1,4 +1,5 @@
-//! The system calls that no crate we use wraps. The only file with `unsafe` in it.
+//! System calls that have no better place: those that no crate we use wraps, and what several parts ask of the system.
+//! The only file with `unsafe` in it.
 #![expect(
     unsafe_code,
     reason = "socket options, ancillary data and flags that neither socket2 nor rustix offers"
@@ -13,6 +14,18 @@ use std::time::Duration;
 
 /// Whether this system reports what became of sent bytes (`TCP_INFO`).
 pub const TCP_VIEW: bool = cfg!(target_os = "linux");
+
+/// Makes room for this many descriptors before they are needed. Otherwise Linux enlarges the descriptor table of a
+/// process step by step. In a process with several threads each step stops the thread that opens a descriptor for more
+/// than ten milliseconds, and with it all connections of that worker.
+pub(crate) fn make_room(descriptors: u64) {
+    let Ok(last) = i32::try_from(descriptors.saturating_sub(1)) else {
+        return;
+    };
+    // The descriptor is closed at once; the table keeps its size. Ignores errors: the table then grows step by step.
+    let any = std::fs::File::open("/dev/null");
+    let _ = any.map(|any| rustix::io::fcntl_dupfd_cloexec(any, last));
+}
 
 /// Marks all inherited descriptors but the standard streams as close-on-exec, so that child processes do not depend on
 /// what a shell or a CI agent left open. Linux 5.11 and later.
@@ -309,4 +322,22 @@ pub(crate) fn watch(
     // `AsyncFd` owns it, and removes it from the runtime's reactor before it drops it.
     unsafe { tokio::io::unix::AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) }
         .map_err(|error| error.into_parts().1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads `FDSize` of proc_pid_status(5).
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn there_is_room_for_all_descriptors_before_the_first_dial() {
+        make_room(1000);
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let size = status.lines().find_map(|line| line.strip_prefix("FDSize:"));
+        assert!(
+            size.unwrap().trim().parse::<u64>().unwrap() >= 1000,
+            "{status}"
+        );
+    }
 }

@@ -17,7 +17,7 @@ const WALLS: &[(&str, &[&str])] = &[
     // The names and windows of measurements depend on the plan.
     ("plan", &["units", "metric", "scenario", "measure"]),
     ("measure", &["units", "metric"]),
-    // The system calls that need `unsafe`.
+    // The system calls that need `unsafe`, or that several parts make.
     ("sys", &["measure"]),
     ("time", &["units", "sys", "scenario"]),
     (
@@ -32,7 +32,7 @@ const WALLS: &[(&str, &[&str])] = &[
             "units", "metric", "frame", "sys", "time", "net", "plan", "scenario", "measure",
         ],
     ),
-    ("server", &["units", "metric", "scenario", "engine"]),
+    ("server", &["units", "metric", "sys", "scenario"]),
     // The starts of freezes follow the same even sequence as those of connections.
     (
         "host",

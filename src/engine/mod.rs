@@ -26,7 +26,5 @@ mod worker;
 
 pub use error::EngineError;
 pub use observer::{Finished, Observer, Second};
-// The built-in server allocates its descriptor table in the same way.
-pub(crate) use preflight::make_room;
 pub use preflight::{LimitError, Limits, check_sources, cores, workers};
 pub use prepare::Prepared;

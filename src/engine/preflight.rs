@@ -205,18 +205,6 @@ impl Limits {
     }
 }
 
-/// Makes room for this many descriptors before they are needed. Otherwise Linux enlarges the descriptor table of a
-/// process step by step. In a process with several threads each step stops the thread that opens a descriptor for more
-/// than ten milliseconds, and with it all connections of that worker.
-pub(crate) fn make_room(descriptors: u64) {
-    let Ok(last) = i32::try_from(descriptors.saturating_sub(1)) else {
-        return;
-    };
-    // The descriptor is closed at once; the table keeps its size. Ignores errors: the table then grows step by step.
-    let any = std::fs::File::open("/dev/null");
-    let _ = any.map(|any| rustix::io::fcntl_dupfd_cloexec(any, last));
-}
-
 /// Checks that each connection can be dialled from its source address: for each one, the target has an address of the
 /// same family.
 pub(super) fn check_families(targets: &[SocketAddr], sources: &[IpAddr]) -> Result<(), LimitError> {
@@ -358,19 +346,6 @@ mod tests {
         for part in ["`main`", "CAP_NET_ADMIN", "hint:", "target.command"] {
             assert!(error.contains(part), "{error}");
         }
-    }
-
-    /// Reads `FDSize` of proc_pid_status(5).
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn there_is_room_for_all_descriptors_before_the_first_dial() {
-        make_room(1000);
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let size = status.lines().find_map(|line| line.strip_prefix("FDSize:"));
-        assert!(
-            size.unwrap().trim().parse::<u64>().unwrap() >= 1000,
-            "{status}"
-        );
     }
 
     #[test]

@@ -9,11 +9,12 @@ use tracing::info;
 use super::dial::Dialer;
 use super::error::EngineError;
 use super::observer::{Finished, Observer};
-use super::preflight::{Limits, check_families, check_faults, check_sources, make_room};
+use super::preflight::{Limits, check_families, check_faults, check_sources};
 use super::supervisor::{self, Launch};
 use crate::net::{Resolver, can_vanish};
 use crate::plan::{Budget, Plan};
 use crate::scenario::WsUrl;
+use crate::sys;
 
 /// A run that is ready to start.
 pub struct Prepared {
@@ -50,7 +51,7 @@ impl Prepared {
         }
         let budget = Budget::new(&plan.scenario, workers);
         Limits::of_this_machine().check(&budget, known.len())?;
-        make_room(budget.descriptors);
+        sys::make_room(budget.descriptors);
         let dialer = Dialer::new(url, target, resolver, routes.to_vec())?;
         let most = usize::try_from(budget.open_at_once).unwrap_or(usize::MAX);
         Ok(Self {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::behaviour::Behaviour;
 use super::counts::{Counter, Counts};
 use super::session::{self, Terms};
-use crate::engine::make_room;
+use crate::sys;
 
 const BACKLOG: i32 = 4096;
 /// Descriptors that are not used for connections: the listener, the runtime, standard streams.
@@ -131,6 +131,6 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// If the limit cannot be raised or read, assumes the smallest one in common use.
 fn max_connections() -> usize {
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(256);
-    make_room(descriptors.min(ROOM));
+    sys::make_room(descriptors.min(ROOM));
     usize::try_from(descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(1)).unwrap_or(usize::MAX)
 }
