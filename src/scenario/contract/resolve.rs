@@ -11,7 +11,7 @@ use super::{Contract, Origin};
 use crate::scenario::Cohort;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::preset::Expanded;
-use crate::scenario::reading::{At, Check, Given as _, Place, Switch};
+use crate::scenario::reading::{At, Check, Given as _, Items as _, Place, Switch};
 use crate::scenario::root::File;
 
 /// A contract as it is written in the file.
@@ -73,7 +73,7 @@ pub(in crate::scenario) fn contracts(
 
 /// The contract of the cohort at this index of the file. `[contract]` applies only to cohorts of healthy clients.
 fn written<'a>(file: &'a File, index: usize, cohort: &Cohort) -> Option<Written<'a>> {
-    let own = file.cohort.iter().flat_map(|list| &list.value.0).nth(index);
+    let own = file.cohort.items().get(index);
     let own = own.and_then(|own| own.value.contract.as_ref());
     let (path, given) = match own {
         Some(own) => ("cohort.contract", own),

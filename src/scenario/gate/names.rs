@@ -5,6 +5,7 @@ use super::grammar::Piece;
 use super::need::Run;
 use crate::metric;
 use crate::scenario::contract::Around;
+use crate::scenario::reading::Items as _;
 use crate::scenario::root::File;
 use crate::scenario::{Cohort, Load, Shape};
 
@@ -74,11 +75,10 @@ impl<'a> Names<'a> {
 
 /// The cohorts as they are written, where they could not be resolved.
 fn written(file: &File) -> Vec<Group<'_>> {
-    let given = || file.cohort.iter().flat_map(|list| &list.value.0);
-    let own = given().filter_map(|cohort| cohort.value.message.as_ref());
-    let lists = file.message.iter().chain(own);
-    let messages: Vec<&str> = lists
-        .flat_map(|list| &list.value.0)
+    let given = || file.cohort.items().iter();
+    let own = given().flat_map(|cohort| cohort.value.message.items());
+    let messages = file.message.items().iter().chain(own);
+    let messages: Vec<&str> = messages
         .filter_map(|message| Some(message.value.name.as_ref()?.value.as_str()))
         .collect();
     let names = given().filter_map(|cohort| Some(cohort.value.name.as_ref()?.value.as_str()));

@@ -67,13 +67,15 @@ fn list(
     list: &Key<List<At<String>>>,
     names: &Names<'_>,
 ) -> Vec<Gate> {
-    if let Some(list) = list.as_ref().filter(|list| list.value.0.len() > MAX_GATES) {
+    let texts = list.items();
+    if let (Some(list), true) = (list, texts.len() > MAX_GATES) {
         let what = format_args!("has more than {MAX_GATES} gates");
         check.problem(key, &list.place, what, None);
         return Vec::new();
     }
-    let texts = list.items().iter();
-    let gates = texts.filter_map(|text| read(check, key, text, names));
+    let gates = texts
+        .iter()
+        .filter_map(|text| read(check, key, text, names));
     gates.collect()
 }
 

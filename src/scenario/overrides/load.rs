@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{option, read};
-use crate::scenario::reading::{At, Problems, Time, Whole, hints};
+use crate::scenario::reading::{At, Items as _, Problems, Time, Whole, hints};
 use crate::scenario::root::File;
 use crate::scenario::section::{LoadTable, MessageTable};
 use crate::units::Rate;
@@ -14,11 +14,7 @@ pub(super) fn connections(file: &mut File, count: u32, problems: &mut Problems) 
         problems.push(option(OPTION, "is not from 1 to 10000000"));
         return;
     }
-    if file
-        .cohort
-        .as_ref()
-        .is_some_and(|list| !list.value.0.is_empty())
-    {
+    if !file.cohort.items().is_empty() {
         let mut problem = option(OPTION, "cannot be used with `[[cohort]]`");
         problem.hint = Some("change `connections` of each cohort in the file".into());
         problems.push(problem);
