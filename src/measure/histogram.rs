@@ -210,8 +210,9 @@ impl Histogram {
         }
     }
 
-    /// Sets the exact numbers, which buckets round; `None` if they contradict the buckets.
-    fn with_exact(
+    /// Sets the exact numbers in nanoseconds, which buckets round; `None` if they contradict the buckets. For what
+    /// [`Self::from_base64`] decoded.
+    pub fn with_exact(
         self,
         sum: u128,
         min: Option<u64>,
@@ -324,17 +325,18 @@ impl Histogram {
             .collect()
     }
 
-    /// Encodes the buckets as a V2-deflate HdrHistogram, in base64.
+    /// Encodes the buckets as a V2-deflate HdrHistogram, in base64. Equal histograms give equal texts: buckets that
+    /// once held longer times are not encoded with the reach that they had then.
     pub fn to_base64(&self) -> String {
         let mut bytes = Vec::new();
         V2DeflateSerializer::new()
-            .serialize(&self.as_buckets(), &mut bytes)
+            .serialize(&filled(&self.recorded()), &mut bytes)
             .expect("writing to a vector does not fail");
         BASE64.encode(bytes)
     }
 
-    /// Decodes what [`Self::to_base64`] wrote. The exact sum, minimum and maximum are not part of that format:
-    /// `run.json` has them in fields of their own, and this function computes them from the buckets.
+    /// Decodes what [`Self::to_base64`] wrote. The exact sum, minimum and maximum are not part of that format: they are
+    /// computed from the buckets, until [`Self::with_exact`] sets them.
     ///
     /// # Errors
     /// If the text is not base64, or not a histogram.
