@@ -190,7 +190,7 @@ fn freezes_come_at_their_times_and_sigterm_after_them() {
         assert!(happened.ended.unwrap() >= from + planned.until.unwrap());
     }
     let incident = told.happened[4].incident(from);
-    assert_eq!((incident.kind, incident.ended_ns), ("sigterm", None));
+    assert_eq!((incident.kind.name(), incident.ended_ns), ("sigterm", None));
     assert!(incident.began_ns >= Timestamp::from_nanos(500_000_000));
 }
 

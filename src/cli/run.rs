@@ -20,7 +20,7 @@ use crate::host::{self, Throttled};
 use crate::measure::Echoes;
 use crate::net;
 use crate::plan::{Budget, Plan};
-use crate::report::{self, Host, Options, OutputSet, RunReport};
+use crate::report::{self, Host, Options, OutputSet, Parts, Run};
 use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
 use crate::time;
 use crate::verdict::{Exit, Facts, Outcome, Throttling, first_holding, judge};
@@ -110,31 +110,31 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
         surroundings,
     };
     let verdict = judge(&loaded.scenario, &finished.summary, &facts);
-    let report = RunReport {
+    let run = Run::of(Parts {
         scenario: &loaded.scenario,
         scenario_text: &loaded.text,
-        options: &options(args, loaded),
-        host: &Host::detect(),
+        options: options(args, loaded),
+        host: Host::detect(),
         started_at,
-        facts: &facts,
-        summary: &finished.summary,
-        verdict: &verdict,
-    };
-    let written = output.commit(&report).map_err(CliError::LateOutput);
+        facts,
+        summary: finished.summary,
+        verdict,
+    });
+    let written = output.commit(&run).map_err(CliError::LateOutput);
     info!(
-        outcome = facts.outcome.name(),
-        exit = verdict.exit.code(),
+        outcome = run.facts.outcome.name(),
+        exit = run.verdict.exit.code(),
         "judged"
     );
     // Shows all known results even if a file could not be written.
-    show(args, &report, written.as_deref().ok())?;
+    show(args, &run, written.as_deref().ok())?;
     let failures = [failure, written.err(), ended.messages.err()];
-    let mut exit = verdict.exit;
+    let mut exit = run.verdict.exit;
     for failure in failures.iter().flatten() {
         term::error(failure);
         exit = failure.exit();
     }
-    if exit != verdict.exit {
+    if exit != run.verdict.exit {
         // The summary may have named the exit code of the verdict.
         let code = exit.code();
         term::note(format!(
@@ -145,13 +145,13 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
 }
 
 /// Prints the summary, or the output that was asked for instead.
-fn show(args: &Args, report: &RunReport<'_>, folder: Option<&Path>) -> Result<(), CliError> {
+fn show(args: &Args, run: &Run, folder: Option<&Path>) -> Result<(), CliError> {
     if args.json {
-        print(|out| report::run_json(report, out).map_err(Into::into))
+        print(|out| report::run_json(run, out))
     } else if args.quiet {
-        print(|out| report::failures(report, term::style(), folder, out))
+        print(|out| report::failures(run, term::style(), folder, out))
     } else {
-        print(|out| report::text(report, term::style(), folder, out))
+        print(|out| report::text(run, term::style(), folder, out))
     }
 }
 

@@ -62,9 +62,9 @@ pub(super) fn takes_colour(stream: &impl io::IsTerminal) -> bool {
 
 /// Formats the output of `--json`.
 pub(super) fn json(value: &impl Serialize) -> Result<String, CliError> {
-    report::json(value).map_err(|error| CliError::System {
+    report::json(value).map_err(|source| CliError::System {
         doing: "write JSON",
-        source: error.into(),
+        source,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::measure::Incident;
+use crate::measure::{Incident, IncidentKind};
 use crate::scenario::Signal;
 use crate::units::Timestamp;
 
@@ -21,7 +21,10 @@ impl Happened {
     /// The same fault in the time of the run, which starts at `origin`. Concerns all cohorts.
     pub fn incident(&self, origin: Instant) -> Incident {
         Incident {
-            kind: self.kind.name(),
+            kind: match self.kind {
+                Signal::Stop => IncidentKind::Sigstop,
+                Signal::Terminate => IncidentKind::Sigterm,
+            },
             cohorts: Vec::new(),
             began_ns: Timestamp::of(self.began, origin),
             ended_ns: self.ended.map(|ended| Timestamp::of(ended, origin)),
@@ -54,7 +57,7 @@ mod tests {
             ended: Some(origin + ms(9)),
         };
         let incident = freeze.incident(origin);
-        assert_eq!(incident.kind, "sigstop");
+        assert_eq!(incident.kind, IncidentKind::Sigstop);
         assert_eq!(
             (incident.began_ns, incident.ended_ns),
             (
@@ -69,7 +72,7 @@ mod tests {
             ended: None,
             ..freeze
         };
-        assert_eq!(end.incident(origin).kind, "sigterm");
+        assert_eq!(end.incident(origin).kind, IncidentKind::Sigterm);
         assert_eq!(end.incident(origin).ended_ns, None);
     }
 }

@@ -136,12 +136,11 @@ impl Collector {
     fn keep_endings(&mut self, interval: &Shard) {
         let endings = &mut self.endings;
         for ending in &interval.endings {
-            let examples = endings.examples.entry(ending.cause).or_default();
-            if !ending.detail.is_empty()
-                && examples.len() < Endings::MAX_EXAMPLES
-                && !examples.contains(&ending.detail)
-            {
-                examples.push(ending.detail.clone());
+            if !ending.detail.is_empty() {
+                let examples = endings.examples.entry(ending.cause).or_default();
+                if examples.len() < Endings::MAX_EXAMPLES && !examples.contains(&ending.detail) {
+                    examples.push(ending.detail.clone());
+                }
             }
             if endings.rows.len() < Endings::MAX_ROWS {
                 endings.rows.push(ending.clone());

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::named::OfCohort;
 use crate::metric::Cause;
 use crate::units::{Nanos, Timestamp};
 
@@ -36,53 +37,74 @@ pub struct ConnectionRecord {
     /// The connection's number, from 0.
     pub connection: u32,
     /// The index of its cohort.
+    #[serde(skip)]
     pub cohort: usize,
     /// The local port, which identifies the connection on the server's side.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub local_port: Option<u16>,
     /// The delay of this connection, if the cohort sweeps over delays.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub level_ns: Option<Nanos>,
     /// When the 101 came: the time of the last bytes received with it.
     pub opened_ns: Timestamp,
     /// When the previous connection of the same client was lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_before_ns: Option<Timestamp>,
     /// When the connection's own fault began.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fault_ns: Option<Timestamp>,
     /// When the connection's own fault ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fault_end_ns: Option<Timestamp>,
     /// When the first ping came that was not answered, or not answered correctly.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unanswered_ping_ns: Option<Timestamp>,
     /// When the last byte was sent: the time at which the write that took it returned. If none was sent, the time of
     /// the 101, because the idle time of a proxy that passed it on begins then. Does not count the first Close frame
     /// of either side, what follows it, or the end of TCP.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_sent_ns: Option<Timestamp>,
     /// When the first message or pong came.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub first_answer_ns: Option<Timestamp>,
     /// When pings of the server came: the first [`ConnectionRecord::MAX_PINGS`] of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pings_ns: Vec<Timestamp>,
     /// When a pong came after at least one was missed: one for each silence, at most [`ConnectionRecord::MAX_PINGS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resumed_ns: Vec<Timestamp>,
     /// When the client's heartbeat declared the server dead.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_ns: Option<Timestamp>,
     /// The cause by the kernel's view at that moment: a frozen peer, or no path to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_as: Option<Cause>,
     /// When the client sent the first Close frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub close_sent_ns: Option<Timestamp>,
     /// The code of the Close frame in [`ConnectionRecord::close_sent_ns`]; `None` if it was empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub close_sent_code: Option<u16>,
     /// When the server's Close frame came.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub close_received_ns: Option<Timestamp>,
     /// The code of the server's Close frame, as received; 1005 for an empty frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub close_code: Option<u16>,
     /// The reason of the server's Close frame.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub close_reason: String,
     /// The number of frames received after the server's Close frame.
     pub frames_after_close: u32,
     /// When TCP ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tcp_end_ns: Option<Timestamp>,
     /// How TCP ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tcp_end: Option<TcpEnding>,
     /// The probe of a client that does not read: when it asked the kernel whether the server is still there, and the
     /// answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub probe: Option<(Timestamp, bool)>,
     /// Who ended it.
     pub ended_by: EndedBy,
@@ -90,6 +112,19 @@ pub struct ConnectionRecord {
     pub cause: Cause,
     /// When the connection was over for the client.
     pub ended_ns: Timestamp,
+}
+
+impl OfCohort for ConnectionRecord {
+    fn cohort(&self) -> Option<usize> {
+        Some(self.cohort)
+    }
+
+    fn in_cohort(self, cohort: Option<usize>) -> Option<Self> {
+        Some(Self {
+            cohort: cohort?,
+            ..self
+        })
+    }
 }
 
 impl ConnectionRecord {

@@ -7,6 +7,7 @@ use super::connection_record::ConnectionRecord;
 use super::echo::Echoes;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
+use super::named::OfCohort;
 use crate::metric::{Cause, Side};
 use crate::units::{Timestamp, one_line};
 
@@ -20,6 +21,11 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The names of the cohorts.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.cohorts.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     /// The number of measured windows: the stages, or one in a run without stages.
     pub fn measured(&self) -> usize {
         self.stages.max(1) as usize
@@ -121,33 +127,57 @@ pub struct Ending {
     /// The connection's number, from 0.
     pub connection: u32,
     /// The index of its cohort.
+    #[serde(skip)]
     pub cohort: usize,
     /// When its handshake was complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub opened_ns: Option<Timestamp>,
     /// When it ended; `None` for a connection declared dead that was kept open.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_ns: Option<Timestamp>,
     /// The state in which it ended.
     pub state: State,
     /// The code of the Close frame that was received.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub close_code: Option<u16>,
     /// The reason of the Close frame that was received.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub close_reason: String,
     /// The side that ended it, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_by: Option<Side>,
     /// The cause of the end.
     pub cause: Cause,
     /// Details: a status line, the wrong header, the system's error.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
     /// When the last bytes were received.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_received_ns: Option<Timestamp>,
     /// When the last ping was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_ping_ns: Option<Timestamp>,
     /// When the last pong was received.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_pong_ns: Option<Timestamp>,
     /// Pings missed in a row.
     pub pings_missed: u32,
     /// The kernel's view when it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tcp: Option<TcpView>,
+}
+
+impl OfCohort for Ending {
+    fn cohort(&self) -> Option<usize> {
+        Some(self.cohort)
+    }
+
+    fn in_cohort(self, cohort: Option<usize>) -> Option<Self> {
+        Some(Self {
+            cohort: cohort?,
+            ..self
+        })
+    }
 }
 
 /// One cohort's part of a shard.

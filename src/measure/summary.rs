@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::connection_record::ConnectionRecord;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
+use super::named::OfCohort;
 use super::shard::Ending;
 use super::timeline::{Phase, Row};
 use crate::metric::{Cause, Gauge, Kind};
@@ -78,6 +79,7 @@ impl GaugeStats {
 pub struct States {
     /// The index of the cohort. `None`: the sum over the cohorts that gates look at if they name none; kept separately
     /// because the peak of a sum is not the sum of the peaks.
+    #[serde(skip)]
     pub cohort: Option<usize>,
     /// The phase.
     pub phase: Phase,
@@ -101,8 +103,18 @@ impl States {
     }
 }
 
+impl OfCohort for States {
+    fn cohort(&self) -> Option<usize> {
+        self.cohort
+    }
+
+    fn in_cohort(self, cohort: Option<usize>) -> Option<Self> {
+        Some(Self { cohort, ..self })
+    }
+}
+
 /// The value of a metric.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// A count.
     Counter(u64),
@@ -124,7 +136,7 @@ impl Value {
 }
 
 /// One metric of one cohort in one stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
     /// The name from the catalogue.
     pub name: String,
@@ -139,13 +151,13 @@ pub struct Metric {
 }
 
 /// The connections that did not end as planned.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Endings {
     /// In the order of their ends, to the second; bounded.
     pub rows: Vec<Ending>,
     /// How many more there were, which were not kept.
     pub more: u64,
-    /// For each cause, the first few different details.
+    /// For each cause that has any, the first few different details; never empty.
     pub examples: BTreeMap<Cause, Vec<String>>,
     /// The first words of the first few different messages that answered nothing.
     pub unexpected: Vec<String>,
@@ -159,7 +171,7 @@ impl Endings {
 }
 
 /// The connections that contracts are judged by.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ConnectionRecords {
     /// In the order of their ends, to the second; bounded.
     pub rows: Vec<ConnectionRecord>,
@@ -172,10 +184,10 @@ impl ConnectionRecords {
     pub const MAX_ROWS: usize = 200_000;
 }
 
-/// The numbers of a run. Writing and reading them back gives exactly the same numbers.
+/// The numbers of a run.
 ///
 /// A counter of the catalogue without a row is zero; a histogram without a row is empty.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
     /// The names of the cohorts, in the order of the scenario.
     pub cohorts: Vec<String>,

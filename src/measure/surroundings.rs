@@ -1,13 +1,55 @@
 //! What happened around the connections: faults of the target and the path, the server's own sockets, its resources.
 //! Times are nanoseconds since the first dial.
 
+use serde::{Deserialize, Serialize};
+
+use super::named::OfCohort;
 use crate::units::{Nanos, Timestamp};
+
+/// What was done to the target or to the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum IncidentKind {
+    /// The target's process was stopped.
+    Sigstop,
+    /// The target's process was asked to end.
+    Sigterm,
+    /// The path delayed what it passed on.
+    Delay,
+    /// The path passed on nothing.
+    Freeze,
+    /// The path dropped bytes.
+    Drop,
+    /// The path ended one half of TCP.
+    HalfClose,
+    /// The path reset connections.
+    Reset,
+    /// The path forgot connections.
+    Forget,
+    /// The path ended connections in the middle of a frame.
+    Cut,
+    /// The path passed on less than was sent.
+    Throttle,
+}
+
+impl IncidentKind {
+    /// The stable name: the signal, or the key of `[path]`.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Whether the server, or all of the path, stood still.
+    pub fn is_stall(self) -> bool {
+        matches!(self, Self::Sigstop | Self::Freeze)
+    }
+}
 
 /// A fault of the target or of the path that was carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incident {
-    /// The kind: `sigstop`, `sigterm`, or the key of `[path]`.
-    pub kind: &'static str,
+    /// What was done.
+    pub kind: IncidentKind,
     /// The names of the cohorts that it affected. Empty: all cohorts.
     pub cohorts: Vec<String>,
     /// When it began.
@@ -24,20 +66,33 @@ impl Incident {
 }
 
 /// The life of one of the server's sockets, as seen in the system's table of sockets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SocketEnd {
     /// The client's port.
     pub client_port: u16,
     /// The index of the cohort, if the client came over the relay of the path; `None`: it connected directly.
+    #[serde(skip)]
     pub relayed: Option<usize>,
     /// When it was first seen.
     pub seen_ns: Timestamp,
     /// When it left `ESTABLISHED` (or `CLOSE_WAIT`) by the server's decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub left_ns: Option<Timestamp>,
     /// When it was gone, or in `TIME_WAIT`, which holds no memory of the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub gone_ns: Option<Timestamp>,
     /// Bytes in its send queue when it was last seen.
     pub send_queue: u64,
+}
+
+impl OfCohort for SocketEnd {
+    fn cohort(&self) -> Option<usize> {
+        self.relayed
+    }
+
+    fn in_cohort(self, relayed: Option<usize>) -> Option<Self> {
+        Some(Self { relayed, ..self })
+    }
 }
 
 /// The server's sockets, read from the table again and again.
@@ -52,7 +107,7 @@ pub struct Sockets {
 }
 
 /// The resources that the target uses at one moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Resident memory, in bytes.
     pub rss: u64,

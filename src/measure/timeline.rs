@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::histogram::Histogram;
 use super::interval::{Interval, Part};
+use super::named::OfCohort;
 use super::shard::Open;
 use crate::metric::{Counter, Timer};
 use crate::units::{Nanos, Timestamp};
 
 /// The phase of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Connections are being opened.
     RampUp,
@@ -38,6 +40,35 @@ impl std::fmt::Display for Phase {
     }
 }
 
+/// The reverse of `Display`. The error fits after "`warmup` is".
+impl std::str::FromStr for Phase {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let stage = text.strip_prefix("stage_");
+        let stage = stage
+            .and_then(|number| number.parse().ok())
+            .map(Self::Stage);
+        let plain = [Self::RampUp, Self::WarmUp, Self::Measure, Self::Drain];
+        let mut named = plain.into_iter().filter(|phase| phase.to_string() == text);
+        stage.or_else(|| named.next()).ok_or("no phase of a run")
+    }
+}
+
+impl Serialize for Phase {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Phase {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let phase = text.parse();
+        phase.map_err(|what| D::Error::custom(format_args!("`{text}` is {what}")))
+    }
+}
+
 /// One step of one cohort, merged from all workers. Times are nanoseconds; `None` is "no sample".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
@@ -48,6 +79,7 @@ pub struct Row {
     /// The phase of the run at its end.
     pub phase: Phase,
     /// The index of the cohort.
+    #[serde(skip)]
     pub cohort: usize,
     /// The states of connections at its end.
     pub open: Open,
@@ -64,15 +96,33 @@ pub struct Row {
     /// Pings missed.
     pub missed: u64,
     /// The median latency of all messages, from the intended send.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_p50_ns: Option<u64>,
     /// The 99th percentile of the latency of all messages, from the intended send.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_p99_ns: Option<u64>,
     /// The longest latency of all messages, from the intended send.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_max_ns: Option<u64>,
     /// The 99th percentile of the round trips of pings.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rtt_p99_ns: Option<u64>,
     /// The 99th percentile of how late sends were.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lateness_p99_ns: Option<u64>,
+}
+
+impl OfCohort for Row {
+    fn cohort(&self) -> Option<usize> {
+        Some(self.cohort)
+    }
+
+    fn in_cohort(self, cohort: Option<usize>) -> Option<Self> {
+        Some(Self {
+            cohort: cohort?,
+            ..self
+        })
+    }
 }
 
 impl Row {

@@ -10,6 +10,7 @@ use super::connection_record::ConnectionRecord;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use super::interval::Name;
+use super::named::{NamedRows, UnknownCohort};
 use super::shard::{Ending, Layout, Open, Shard, Window};
 
 /// The version of the format of an encoded shard.
@@ -38,7 +39,7 @@ pub enum WireError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Wire {
+struct Wire<'a> {
     version: u32,
     interval: u64,
     cohorts: BTreeMap<String, Cohort>,
@@ -46,10 +47,10 @@ struct Wire {
     early_lag: Histogram,
     look_ups: Histogram,
     fallbacks: Fallbacks,
-    endings: Vec<Ending>,
+    endings: NamedRows<'a, Ending>,
     more_endings: u64,
     unexpected: Vec<String>,
-    records: Vec<ConnectionRecord>,
+    records: NamedRows<'a, ConnectionRecord>,
     more_records: u64,
 }
 
@@ -114,6 +115,7 @@ impl Shard {
             more_records,
             echoes: _,
         } = self;
+        let names = layout.names();
         let named = layout.cohorts.iter().zip(cohorts);
         let wire = Wire {
             version: VERSION,
@@ -135,10 +137,10 @@ impl Shard {
             early_lag: early_lag.clone(),
             look_ups: look_ups.clone(),
             fallbacks: fallbacks.clone(),
-            endings: endings.clone(),
+            endings: NamedRows::of(endings, &names),
             more_endings: *more_endings,
             unexpected: unexpected.clone(),
-            records: records.clone(),
+            records: NamedRows::of(records, &names),
             more_records: *more_records,
         };
         serde_json::to_vec(&wire).expect("numbers, names and strings are JSON")
@@ -153,18 +155,16 @@ impl Shard {
         if bytes.len() > MAX_BYTES {
             return Err(WireError::TooLong(bytes.len()));
         }
-        let wire: Wire = serde_json::from_slice(bytes)?;
+        let wire: Wire<'_> = serde_json::from_slice(bytes)?;
         if wire.version != VERSION {
             return Err(WireError::Version(wire.version));
         }
-        let kept = wire.endings.len().max(wire.records.len());
-        if wire.endings.len() > Self::MAX_ENDINGS || wire.records.len() > Self::MAX_RECORDS {
-            return Err(WireError::TooMany(kept));
-        }
-        let cohorts = wire.endings.iter().map(|ending| ending.cohort);
-        let mut cohorts = cohorts.chain(wire.records.iter().map(|record| record.cohort));
-        if let Some(cohort) = cohorts.find(|cohort| *cohort >= layout.cohorts.len()) {
-            return Err(WireError::Unknown(format!("cohort {cohort}")));
+        let names = layout.names();
+        let unknown = |cohort: UnknownCohort| WireError::Unknown(cohort.to_string());
+        let endings = wire.endings.into_rows(&names).map_err(unknown)?;
+        let records = wire.records.into_rows(&names).map_err(unknown)?;
+        if endings.len() > Self::MAX_ENDINGS || records.len() > Self::MAX_RECORDS {
+            return Err(WireError::TooMany(endings.len().max(records.len())));
         }
         let mut shard = Self {
             interval: wire.interval,
@@ -172,10 +172,10 @@ impl Shard {
             early_lag: wire.early_lag,
             look_ups: wire.look_ups,
             fallbacks: wire.fallbacks,
-            endings: wire.endings,
+            endings,
             more_endings: wire.more_endings,
             unexpected: wire.unexpected,
-            records: wire.records,
+            records,
             more_records: wire.more_records,
             ..Self::new(layout)
         };

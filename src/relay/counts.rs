@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::measure::{Incident, Relayed};
+use crate::measure::{Incident, IncidentKind, Relayed};
 use crate::units::{Nanos, Timestamp};
 
 /// What the relay did, known after its end.
@@ -53,8 +53,8 @@ impl RelayLog {
 /// A fault of the path that has begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathIncident {
-    /// The key of `[path]`.
-    pub kind: &'static str,
+    /// The kind of fault.
+    pub kind: IncidentKind,
     /// The names of the cohorts that it concerned. Empty means all.
     pub cohorts: Vec<String>,
     /// When it began; a fault without `after` begins with the first connection.

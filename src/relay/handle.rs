@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
 
 use super::counts::{PathIncident, RelayLog};
-use super::schedule::{Origins, Schedule, incident};
+use super::schedule::{Origins, Schedule, incident, incident_kind};
 use super::service::{self, Finished, Orders, Setup};
 use crate::scenario::{Path, PathFault};
 use crate::units::Timestamp;
@@ -131,7 +131,7 @@ impl Relay {
         let begun = befall.filter_map(|fault| {
             let (began, ended) = incident(fault, origins, stopped)?;
             Some(PathIncident {
-                kind: fault.kind.key(),
+                kind: incident_kind(fault.kind),
                 cohorts: fault.cohorts.clone(),
                 began: at(began),
                 ended: ended.map(at),

@@ -1,6 +1,7 @@
 //! What happens on the path of one cohort at a given time. Pure: the caller passes the time, and when the faults'
 //! clocks began. Times count from the relay's start.
 
+use crate::measure::IncidentKind;
 use crate::scenario::{Direction, Path, PathFault, PathFaultKind};
 use crate::units::{Nanos, Timestamp};
 
@@ -133,6 +134,20 @@ impl Conditions {
             | PathFaultKind::Forget
             | PathFaultKind::Cut => {}
         }
+    }
+}
+
+/// The name of a fault in the report.
+pub(super) const fn incident_kind(kind: PathFaultKind) -> IncidentKind {
+    match kind {
+        PathFaultKind::Delay { .. } => IncidentKind::Delay,
+        PathFaultKind::Freeze => IncidentKind::Freeze,
+        PathFaultKind::Drop(_) => IncidentKind::Drop,
+        PathFaultKind::HalfClose(_) => IncidentKind::HalfClose,
+        PathFaultKind::Reset => IncidentKind::Reset,
+        PathFaultKind::Forget => IncidentKind::Forget,
+        PathFaultKind::Cut => IncidentKind::Cut,
+        PathFaultKind::Throttle(_) => IncidentKind::Throttle,
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::numbers::{cell, seconds, text_cell};
-use super::run_report::RunReport;
+use super::run::Run;
 use crate::measure::Ending;
 use crate::units::Timestamp;
 
@@ -54,13 +54,13 @@ const COLUMNS: [&str; 16] = [
 ///
 /// # Errors
 /// When writing to `out` fails.
-pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
+pub fn write(run: &Run, out: impl Write) -> Result<(), csv::Error> {
     let mut csv = csv::WriterBuilder::new()
         .has_headers(false)
         .from_writer(out);
     csv.write_record(COLUMNS)?;
-    for ending in &report.summary.endings.rows {
-        csv.serialize(line(ending, &report.summary.cohorts))?;
+    for ending in &run.summary.endings.rows {
+        csv.serialize(line(ending, &run.summary.cohorts))?;
     }
     csv.flush()?;
     Ok(())

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::numbers::{cell, seconds, text_cell};
-use super::run_report::RunReport;
+use super::run::Run;
 use crate::units::Nanos;
 use crate::verdict::{ContractResult, Times};
 
@@ -47,12 +47,12 @@ const COLUMNS: [&str; 13] = [
 ///
 /// # Errors
 /// When writing to `out` fails.
-pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
+pub fn write(run: &Run, out: impl Write) -> Result<(), csv::Error> {
     let mut csv = csv::WriterBuilder::new()
         .has_headers(false)
         .from_writer(out);
     csv.write_record(COLUMNS)?;
-    for contract in &report.verdict.contracts {
+    for contract in &run.verdict.contracts {
         csv.serialize(line(contract))?;
     }
     csv.flush()?;
@@ -63,7 +63,7 @@ fn line(result: &ContractResult) -> Line<'_> {
     let time = |of: fn(Times) -> Nanos| cell(result.times.map(|times| seconds(of(times).0)));
     let bounds = result.bounds;
     Line {
-        contract: result.contract,
+        contract: result.contract.key(),
         cohort: &result.cohort,
         from: result.from.map(|from| from.name()),
         expected_lo_s: cell(bounds.map(|bounds| seconds(bounds.lo_ns.0))),

@@ -4,14 +4,14 @@
 use std::io::Write;
 
 use super::numbers::{cell, us};
-use super::run_report::RunReport;
+use super::run::Run;
 use crate::measure::{Summary, Value};
 
 /// Writes `histogram.csv`.
 ///
 /// # Errors
 /// When writing to `out` fails.
-pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
+pub fn write(run: &Run, out: impl Write) -> Result<(), csv::Error> {
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record([
         "metric",
@@ -21,8 +21,8 @@ pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> 
         "cumulative_count",
         "total_count",
     ])?;
-    for (metric, cohort) in distributions(report.summary) {
-        let same = (report.summary.metrics.iter())
+    for (metric, cohort) in distributions(&run.summary) {
+        let same = (run.summary.metrics.iter())
             .filter(|row| row.name == metric && row.cohort.as_deref() == cohort);
         let Some(times) = Summary::merged(same) else {
             continue;

@@ -1,5 +1,5 @@
-//! Writes the report of one run: one file for each format, each as a function that writes to any `Write`.
-//! Opens no socket and decides nothing: the verdict is passed in.
+//! Keeps one finished run as data ([`Run`]), and writes its report: one file for each format, each as a function of
+//! the run that writes to any `Write`. Opens no socket and decides nothing: the verdict is passed in.
 
 mod connections_csv;
 mod contracts_csv;
@@ -8,10 +8,8 @@ mod host;
 mod json;
 mod numbers;
 mod output;
-mod run_json;
-mod run_report;
+mod run;
 mod summary_csv;
-mod surroundings;
 mod terminal;
 mod timeline_csv;
 
@@ -21,8 +19,10 @@ pub use histogram_csv::write as histogram_csv;
 pub use host::Host;
 pub use json::json;
 pub use output::{OutputError, OutputSet, io_error};
-pub use run_json::{SCHEMA_VERSION, write as run_json};
-pub use run_report::{Options, RunReport};
+pub use run::{
+    CohortRecord, DoubtNote, Judgement, Note, Options, Parts, ReadError, Run, SCHEMA_VERSION,
+    ScenarioRecord, StageRecord, Tool, write as run_json,
+};
 pub use summary_csv::write as summary_csv;
 pub use terminal::{Live, Style, failures, text};
 pub use timeline_csv::write as timeline_csv;

@@ -3,11 +3,21 @@
 
 use crate::measure::{Histogram, Metric, Value};
 use crate::metric::{Unit, unit_of};
-use crate::units::visible;
+use crate::units::{Nanos, visible};
 
 /// Converts to microseconds, exact to the nanosecond.
 pub(super) fn us(ns: u64) -> f64 {
     ns as f64 / 1e3
+}
+
+/// Converts from microseconds. The reverse of [`us`] up to 2^51 ns, which are 26 days.
+pub(super) fn of_us(us: f64) -> Nanos {
+    Nanos((us * 1e3).round() as u64)
+}
+
+/// Converts from seconds. The reverse of [`Nanos::as_secs_f64`] up to 2^51 ns, which are 26 days.
+pub(super) fn of_seconds(seconds: f64) -> Nanos {
+    Nanos((seconds * 1e9).round() as u64)
 }
 
 /// Converts to seconds, rounded to the microsecond.

@@ -4,16 +4,16 @@
 use std::io::Write;
 
 use super::numbers::{Statistic, cell, statistics};
-use super::run_report::RunReport;
+use super::run::Run;
 
 /// Writes `summary.csv`.
 ///
 /// # Errors
 /// When writing to `out` fails.
-pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
+pub fn write(run: &Run, out: impl Write) -> Result<(), csv::Error> {
     let mut csv = csv::Writer::from_writer(out);
     csv.write_record(["metric", "cohort", "stage", "stat", "value", "unit"])?;
-    for metric in &report.summary.metrics {
+    for metric in &run.summary.metrics {
         let cohort = metric.cohort.as_deref().unwrap_or_default();
         for Statistic { name, value, unit } in statistics(metric) {
             csv.serialize((&metric.name, cohort, metric.stage, name, cell(value), unit))?;

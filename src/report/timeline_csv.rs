@@ -7,7 +7,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::numbers::{cell, us};
-use super::run_report::RunReport;
+use super::run::Run;
 use crate::measure::Row;
 
 /// The columns, in order.
@@ -60,13 +60,13 @@ const COLUMNS: [&str; 19] = [
 ///
 /// # Errors
 /// When writing to `out` fails.
-pub fn write(report: &RunReport<'_>, out: impl Write) -> Result<(), csv::Error> {
+pub fn write(run: &Run, out: impl Write) -> Result<(), csv::Error> {
     let mut csv = csv::WriterBuilder::new()
         .has_headers(false)
         .from_writer(out);
     csv.write_record(COLUMNS)?;
-    for row in report.summary.timeline.iter() {
-        csv.serialize(line(row, &report.summary.cohorts))?;
+    for row in run.summary.timeline.iter() {
+        csv.serialize(line(row, &run.summary.cohorts))?;
     }
     csv.flush()?;
     Ok(())

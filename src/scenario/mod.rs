@@ -31,5 +31,6 @@ pub use section::{
     AliveOn, Cohort, Defect, Expect, FrameKind, Gaps, Heartbeat, HeartbeatKind, Jitter, Life, Load,
     Message, OnDead, Pace, Pacing, Payload, Phase, Process, Reconnect, STAMP_LEN, Segment,
     ServerHeartbeat, Shape, Stage, Target, TargetUrl, Trust, WsUrl, as_address, fraction,
+    is_looked_at,
 };
 pub use shipped::{from_url, starter};

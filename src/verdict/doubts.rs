@@ -19,7 +19,7 @@ use crate::units::Nanos;
 /// A run with its judged gates and promises.
 pub(super) struct Run<'a> {
     pub(super) scenario: &'a Scenario,
-    pub(super) view: View<'a>,
+    pub(super) view: &'a View<'a>,
     pub(super) facts: &'a Facts,
     /// The gates of `pass` in their order, after the abort gate that ended the run.
     pub(super) gates: &'a [GateResult],
@@ -148,7 +148,7 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
     let reason = || Distrust::ConnectionsLost {
         lost: all_lost,
         opened: all_opened,
-        seen: Seen::of(&run.view),
+        seen: Seen::of(run.view),
     };
     doubts.extend(about_these_or_all(run, reason, passed(&lost), || {
         lost(&all)

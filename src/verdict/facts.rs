@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::measure::Surroundings;
 use crate::scenario::{Cohort, Expect, Message, Pacing, Scenario};
 use crate::units::human_count;
@@ -39,7 +41,7 @@ impl Outcome {
 }
 
 /// How often the kernel throttled wsbench because the CPU limit of its group was used up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Throttling {
     /// Periods of the CPU limit in which something ran.
     pub periods: u64,

@@ -50,7 +50,7 @@ pub fn judge(scenario: &Scenario, summary: &Summary, facts: &Facts) -> Verdict {
     let mut contracts = contract::judge(scenario, summary, &facts.surroundings);
     let distrust = doubts::find(&doubts::Run {
         scenario,
-        view: *view,
+        view,
         facts,
         gates: &gates,
         contracts: &contracts,

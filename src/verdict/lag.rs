@@ -131,7 +131,7 @@ pub(super) enum Own {
 /// The generator's state, used to decide whether it may have caused what was seen.
 pub(super) struct Generator<'a> {
     scenario: &'a Scenario,
-    view: View<'a>,
+    view: &'a View<'a>,
     pub(super) measured: Lag,
     pub(super) whole: Lag,
     pub(super) is_throttled: bool,
@@ -139,21 +139,21 @@ pub(super) struct Generator<'a> {
 }
 
 impl<'a> Generator<'a> {
-    pub(super) fn new(scenario: &'a Scenario, view: View<'a>, facts: &Facts) -> Self {
+    pub(super) fn new(scenario: &'a Scenario, view: &'a View<'a>, facts: &Facts) -> Self {
         Self {
             scenario,
             view,
-            measured: Lag::measured(&view, facts),
-            whole: Lag::whole(&view, facts),
+            measured: Lag::measured(view, facts),
+            whole: Lag::whole(view, facts),
             is_throttled: facts.throttling.is_some_and(|it| it.share() >= THROTTLED),
             is_busy: !is_open_model(scenario)
-                && cpu(&view).is_some_and(|cpu| cpu.mean >= BUSY_MEAN * facts.cpu_limit()),
+                && cpu(view).is_some_and(|cpu| cpu.mean >= BUSY_MEAN * facts.cpu_limit()),
         }
     }
 
     /// The average that wsbench used, in percent of one core.
     pub(super) fn cpu_mean(&self) -> Option<f64> {
-        cpu(&self.view).map(|cpu| cpu.mean)
+        cpu(self.view).map(|cpu| cpu.mean)
     }
 
     /// Why the generator alone may have caused the bad result of a gate. `wanted` is whether the gate should hold.

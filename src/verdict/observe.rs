@@ -29,6 +29,14 @@ impl Measure {
             Self::Ratio => "ratio",
         }
     }
+
+    /// The unit with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let plain = [Unit::Time, Unit::Count, Unit::Bytes, Unit::Percent].map(Self::Plain);
+        let rates = [Unit::Count, Unit::Bytes].map(Self::PerSecond);
+        let mut all = plain.into_iter().chain(rates).chain([Self::Ratio]);
+        all.find(|measure| measure.name() == name)
+    }
 }
 
 /// A number and its unit; times are nanoseconds. `Display` formats it for people.
@@ -47,6 +55,15 @@ impl Observed {
             Measure::Plain(Unit::Time) => (self.value).round() / 1e3,
             _ => self.value,
         }
+    }
+
+    /// The reverse of [`Self::reported`].
+    pub fn of_reported(reported: f64, measure: Measure) -> Self {
+        let value = match measure {
+            Measure::Plain(Unit::Time) => (reported * 1e3).round(),
+            _ => reported,
+        };
+        Self { value, measure }
     }
 }
 

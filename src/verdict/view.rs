@@ -3,19 +3,52 @@
 
 use crate::measure::{Endings, Histogram, Metric, States, Summary};
 use crate::metric::{self, Cause, Kind};
-use crate::scenario::{Cohort, Scenario, Selector};
+use crate::scenario::{Cohort, Scenario, Selector, is_looked_at};
+
+/// A cohort, as far as it decides which gates look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Group<'a> {
+    /// The name of the cohort.
+    pub name: &'a str,
+    /// Whether its clients have no fault.
+    pub is_healthy: bool,
+    /// Whether its contract expects the server to end its connections.
+    pub expects_end: bool,
+}
+
+impl<'a> Group<'a> {
+    fn of(cohort: &'a Cohort) -> Self {
+        Self {
+            name: &cohort.name,
+            is_healthy: cohort.is_healthy(),
+            expects_end: cohort.expects_end(),
+        }
+    }
+
+    fn is_looked_at(&self, metric: &str) -> bool {
+        is_looked_at(metric, self.is_healthy, self.expects_end)
+    }
+}
 
 /// The numbers of a run, with the rule which cohorts a gate looks at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct View<'a> {
-    scenario: &'a Scenario,
+    groups: Vec<Group<'a>>,
     all: &'a Summary,
 }
 
 impl<'a> View<'a> {
-    /// Creates a view; copies nothing.
+    /// Creates a view of the numbers of a scenario; copies none of them.
     pub fn new(scenario: &'a Scenario, all: &'a Summary) -> Self {
-        Self { scenario, all }
+        Self::of_groups(scenario.cohorts.iter().map(Group::of), all)
+    }
+
+    /// The same where the cohorts are known, but not the scenario.
+    pub fn of_groups(groups: impl IntoIterator<Item = Group<'a>>, all: &'a Summary) -> Self {
+        Self {
+            groups: groups.into_iter().collect(),
+            all,
+        }
     }
 
     /// The numbers of all cohorts.
@@ -25,7 +58,11 @@ impl<'a> View<'a> {
 
     /// Whether this selector looks at any cohort, or is about wsbench itself.
     pub(super) fn sees_any(&self, selector: &Selector) -> bool {
-        metric::is_of_run(&selector.metric) || looked_at(self.scenario, selector).next().is_some()
+        let is_seen = |group: &Group<'_>| match &selector.cohort {
+            Some(name) => group.name == name,
+            None => group.is_looked_at(&selector.metric),
+        };
+        metric::is_of_run(&selector.metric) || self.groups.iter().any(is_seen)
     }
 
     /// The rows that a gate with this selector looks at.
@@ -36,8 +73,7 @@ impl<'a> View<'a> {
             stage,
         } = selector;
         let rows = self.all.select(metric, cohort.as_deref(), *stage);
-        let view = *self;
-        rows.filter(move |row| cohort.is_some() || view.looks_at(metric, row.cohort.as_deref()))
+        rows.filter(move |row| cohort.is_some() || self.looks_at(metric, row.cohort.as_deref()))
     }
 
     /// The states of the connections that a gate looks at, for each phase.
@@ -97,18 +133,16 @@ impl<'a> View<'a> {
 
     /// The distributions of the cohorts that gates look at.
     pub fn distributions(&self) -> impl Iterator<Item = &'a Metric> {
-        let view = *self;
         let rows = self.all.metrics.iter();
         rows.filter(|row| row.value.kind() == Kind::Histogram)
-            .filter(move |row| view.looks_at(&row.name, row.cohort.as_deref()))
+            .filter(move |row| self.looks_at(&row.name, row.cohort.as_deref()))
     }
 
     /// The first few different details of connections that ended with this cause, of the cohorts that gates look at.
     pub fn examples(&self, cause: Cause) -> Vec<&'a str> {
         let name = metric::error(cause);
-        let is_seen = |cohort: &Cohort| cohort.is_looked_at(&name);
         let endings = &self.all.endings;
-        if self.scenario.cohorts.iter().all(is_seen) {
+        if self.groups.iter().all(|group| group.is_looked_at(&name)) {
             let all = endings.examples.get(&cause).into_iter().flatten();
             return all.map(String::as_str).collect();
         }
@@ -136,8 +170,8 @@ impl<'a> View<'a> {
     /// Whether a gate that names no cohort looks at this one; `None` is wsbench itself.
     fn looks_at(&self, metric: &str, cohort: Option<&str>) -> bool {
         cohort.is_none_or(|name| {
-            let mut cohorts = self.scenario.cohorts.iter();
-            cohorts.any(|cohort| cohort.name == name && cohort.is_looked_at(metric))
+            let mut groups = self.groups.iter();
+            groups.any(|group| group.name == name && group.is_looked_at(metric))
         })
     }
 }

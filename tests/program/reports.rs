@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use serde_json::Value;
+use wsbench::report::{self, Run, Style};
 
 use super::common::{Ended, FILES, Report, Running, Script, Server, table};
 
@@ -158,6 +159,8 @@ fn summary_is_of_one_mind(ended: &Ended, report: &Report) {
             let Some(value) = metric[key].as_f64().filter(|_| !stat.is_empty()) else {
                 continue;
             };
+            // The CSV has three decimals of what is sampled, `run.json` has all of them.
+            let value = (value * 1e3).round() / 1e3;
             let key = [text("name"), text("cohort"), String::new(), stat.to_owned()];
             assert_eq!(left.remove(&key), Some(value), "{key:?}");
             compared += 1;
@@ -222,6 +225,86 @@ fn timeline_adds_up(ended: &Ended, report: &Report) {
     let last = rows.last().unwrap();
     for state in ["connecting", "open", "closing"] {
         assert_eq!(last[state], "0", "{state} at the end");
+    }
+}
+
+/// Healthy clients, some that answer no ping and are closed for it, a path that freezes, and a gate that fails.
+const EVENTFUL: &str = r#"
+name = "eventful"
+description = "Much happens."
+[target]
+url = "embedded"
+heartbeat = { interval = "400ms", timeout = "400ms" }
+[load]
+duration = "3s"
+[path]
+freeze = { after = "1500ms", for = "100ms" }
+[[message]]
+name = "echo"
+rate = "20/s"
+[[cohort]]
+name = "healthy"
+connections = 6
+contract = { closed = 0 }
+[[cohort]]
+name = "mute"
+connections = 3
+message = []
+fault = { kind = "no_pong" }
+[cohort.contract]
+from = "ping"
+closed_between = ["1ms", "20ms"]
+[gates]
+pass = ["count(messages.echoed) > 0", "count(connections.failed) > 7"]
+"#;
+
+/// `run.json` holds all of a run: read back, it gives what was printed and each of the other files.
+#[test]
+fn run_json_of_a_run_shows_it_again() {
+    let server = Server::start(Script::default());
+    for scenario in [&scenario(&server.url()), EVENTFUL] {
+        let ended = Running::start(scenario, &[]).end();
+        let path = ended.file("run.json");
+        let run = Run::read(&path).unwrap();
+        let text = |name: &str| fs::read_to_string(ended.file(name)).unwrap();
+        let written = |write: &dyn Fn(&mut Vec<u8>)| {
+            let mut bytes = Vec::new();
+            write(&mut bytes);
+            String::from_utf8(bytes).unwrap()
+        };
+        let folder = Path::new("report");
+        let summary = written(&|out| report::text(&run, Style::PLAIN, Some(folder), out).unwrap());
+        assert_eq!(summary, ended.stdout);
+        let json = written(&|out| report::run_json(&run, out).unwrap());
+        for (again, first) in json.lines().zip(text("run.json").lines()) {
+            assert_eq!(again, first);
+        }
+        assert_eq!(json.len(), text("run.json").len());
+        let csv = |name: &str, write: &dyn Fn(&mut Vec<u8>)| {
+            if name != "contracts.csv" || ended.file(name).exists() {
+                assert_eq!(written(write), text(name));
+            }
+        };
+        csv("summary.csv", &|out| {
+            report::summary_csv(&run, out).unwrap()
+        });
+        csv("histogram.csv", &|out| {
+            report::histogram_csv(&run, out).unwrap()
+        });
+        csv("timeline.csv", &|out| {
+            report::timeline_csv(&run, out).unwrap()
+        });
+        csv("connections.csv", &|out| {
+            report::connections_csv(&run, out).unwrap()
+        });
+        csv("contracts.csv", &|out| {
+            report::contracts_csv(&run, out).unwrap()
+        });
+        assert!(!run.summary.timeline.is_empty());
+        let has_contract = scenario == EVENTFUL;
+        assert_eq!(!run.summary.records.rows.is_empty(), has_contract);
+        assert_eq!(!run.summary.endings.rows.is_empty(), has_contract);
+        assert_eq!(!run.facts.surroundings.incidents.is_empty(), has_contract);
     }
 }
 

@@ -7,36 +7,31 @@ use wsbench::measure::{
     Cells, Collector, Ending, Layout, Open, Phase, Sample, Shard, State, Summary, TcpView, Window,
 };
 use wsbench::metric::{Cause, CloseKind, Counter, Side, Timer};
-use wsbench::report::{Host, Options, RunReport};
+use wsbench::report::{Host, Options, Parts, Run};
 use wsbench::scenario::{
     AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, HeartbeatKind, Load, Message,
     OnDead, Op, Pace, Pacing, Payload, Phase as Spread, Process, Reconnect, Scenario, Selector,
     Shape, Stage, Stat, Subject, Target, TargetUrl, Trust, WsUrl,
 };
 use wsbench::units::{ByteSize, Nanos, Rate, Timestamp};
-use wsbench::verdict::{Facts, Verdict, judge};
+use wsbench::verdict::{Facts, judge};
 
-/// Everything a [`RunReport`] borrows.
-pub(crate) struct Run {
+/// A finished run, and the scenario that it is of.
+pub(crate) struct Case {
     pub(crate) scenario: Scenario,
-    pub(crate) text: &'static str,
-    pub(crate) options: Options,
-    pub(crate) host: Host,
-    pub(crate) facts: Facts,
-    pub(crate) summary: Summary,
-    pub(crate) verdict: Verdict,
+    pub(crate) run: Run,
 }
 
-impl Run {
+impl Case {
     pub(crate) fn of(scenario: Scenario, summary: Summary) -> Self {
         Self::judged(scenario, summary, Facts::completed(2))
     }
 
     pub(crate) fn judged(scenario: Scenario, summary: Summary, facts: Facts) -> Self {
         let verdict = judge(&scenario, &summary, &facts);
-        Self {
-            scenario,
-            text: "name = \"demo\"\n",
+        let run = Run::of(Parts {
+            scenario: &scenario,
+            scenario_text: "name = \"demo\"\n",
             options: Options {
                 seed: 7,
                 overrides: vec!["--connections 100".to_owned()],
@@ -48,28 +43,17 @@ impl Run {
                 cpus: Some(2),
                 cpu_model: None,
             },
+            started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_464_900),
             facts,
             summary,
             verdict,
-        }
-    }
-
-    pub(crate) fn report(&self) -> RunReport<'_> {
-        RunReport {
-            scenario: &self.scenario,
-            scenario_text: self.text,
-            options: &self.options,
-            host: &self.host,
-            started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_464_900),
-            facts: &self.facts,
-            summary: &self.summary,
-            verdict: &self.verdict,
-        }
+        });
+        Self { scenario, run }
     }
 }
 
 /// Two cohorts: `echo` sends messages and pings, `idle` only pings. Some things go wrong.
-pub(crate) fn troubled() -> Run {
+pub(crate) fn troubled() -> Case {
     let mut scenario = scenario(
         "demo",
         Shape::Steady {
@@ -112,7 +96,7 @@ pub(crate) fn troubled() -> Run {
             text: "ratio(messages.timed_out / messages.sent) < 0.1%".to_owned(),
         },
     ];
-    Run::of(scenario, troubled_summary())
+    Case::of(scenario, troubled_summary())
 }
 
 fn troubled_summary() -> Summary {
@@ -203,7 +187,7 @@ fn troubled_summary() -> Summary {
 }
 
 /// One cohort that only pings, up and down in two stages, against a healthy server.
-pub(crate) fn healthy() -> Run {
+pub(crate) fn healthy() -> Case {
     let stage = |seconds, connections| Stage {
         duration: Duration::from_secs(seconds),
         connections,
@@ -239,11 +223,11 @@ pub(crate) fn healthy() -> Run {
         collector.interval(Phase::Stage(stage as u32 + 1), &shard, sample(3.0));
         shard.clear();
     }
-    Run::of(scenario, collector.summary(151.0, &[30.0, 60.0]))
+    Case::of(scenario, collector.summary(151.0, &[30.0, 60.0]))
 }
 
 /// A server that is not there.
-pub(crate) fn doubtful() -> Run {
+pub(crate) fn doubtful() -> Case {
     let shape = Shape::Steady {
         ramp_up: Duration::ZERO,
         warm_up: Duration::ZERO,
@@ -270,7 +254,7 @@ pub(crate) fn doubtful() -> Run {
     }
     shard.ending(refused(), 10);
     collector.interval(Phase::RampUp, &shard, sample(1.0));
-    Run::of(scenario, collector.summary(0.01, &[0.0]))
+    Case::of(scenario, collector.summary(0.01, &[0.0]))
 }
 
 pub(crate) fn opened(cells: &mut Cells, connections: u64) {

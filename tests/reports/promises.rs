@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use wsbench::measure::{
-    Collector, ConnectionRecord, EndedBy, Incident, Layout, Phase, Sample, Shard, Surroundings,
-    TcpEnding, Usage,
+    Collector, ConnectionRecord, EndedBy, Incident, IncidentKind, Layout, Phase, Sample, Shard,
+    Surroundings, TcpEnding, Usage,
 };
 use wsbench::metric::{Cause, Counter};
 use wsbench::scenario::{
@@ -15,7 +15,7 @@ use wsbench::scenario::{
 use wsbench::units::Timestamp;
 use wsbench::verdict::Facts;
 
-use super::fixture::{Run, cohort, opened, scenario};
+use super::fixture::{Case, cohort, opened, scenario};
 
 const MS: u64 = 1_000_000;
 
@@ -50,7 +50,7 @@ fn only(name: &str, frame: Activity, promises: Vec<Promise>) -> Cohort {
     cohort
 }
 
-pub(crate) fn promises() -> Run {
+pub(crate) fn promises() -> Case {
     let mut mute = promised(
         "mute",
         200,
@@ -123,7 +123,7 @@ pub(crate) fn promises() -> Run {
     summary.records.rows = records();
     let surroundings = Surroundings {
         incidents: vec![Incident {
-            kind: "sigstop",
+            kind: IncidentKind::Sigstop,
             cohorts: Vec::new(),
             began_ns: Timestamp::from_nanos(6_000 * MS),
             ended_ns: Some(Timestamp::from_nanos(7_000 * MS)),
@@ -144,7 +144,7 @@ pub(crate) fn promises() -> Run {
         surroundings,
         ..Facts::completed(2)
     };
-    Run::judged(scenario, summary, facts)
+    Case::judged(scenario, summary, facts)
 }
 
 /// All five hundred healthy ones live. Three mute ones are closed too soon, two with another code.

@@ -214,7 +214,7 @@ fn what_happened_is_told_with_its_time() {
     let told: Vec<_> = (log.incidents.iter())
         .map(|incident| {
             (
-                incident.kind,
+                incident.kind.name(),
                 incident.began - from,
                 incident.ended.map(|at| at - from),
             )

@@ -12,8 +12,8 @@ use std::time::SystemTime;
 
 use self::folder::Lock;
 use self::part::Part;
-use super::run_report::{RunReport, utc};
-use super::{connections_csv, contracts_csv, histogram_csv, run_json, summary_csv, timeline_csv};
+use super::run::{self, Run, utc};
+use super::{connections_csv, contracts_csv, histogram_csv, summary_csv, timeline_csv};
 use crate::scenario::Scenario;
 
 /// A report that could not be written. Fits after "failed to".
@@ -46,7 +46,7 @@ impl OutputError {
 }
 
 /// The function that writes one file.
-type Writer = fn(&RunReport<'_>, &mut BufWriter<&File>) -> io::Result<()>;
+type Writer = fn(&Run, &mut BufWriter<&File>) -> io::Result<()>;
 
 /// This file is written only if the scenario has a contract.
 const CONTRACTS: &str = "contracts.csv";
@@ -55,22 +55,22 @@ const RUN: &str = "run.json";
 
 /// `run.json` comes last: if it exists, each of the others is complete, or missing because it could not be written.
 const FILES: [(&str, Writer); 6] = [
-    ("summary.csv", |report, out| {
-        summary_csv::write(report, out).map_err(io_error)
+    ("summary.csv", |run, out| {
+        summary_csv::write(run, out).map_err(io_error)
     }),
-    ("histogram.csv", |report, out| {
-        histogram_csv::write(report, out).map_err(io_error)
+    ("histogram.csv", |run, out| {
+        histogram_csv::write(run, out).map_err(io_error)
     }),
-    ("timeline.csv", |report, out| {
-        timeline_csv::write(report, out).map_err(io_error)
+    ("timeline.csv", |run, out| {
+        timeline_csv::write(run, out).map_err(io_error)
     }),
-    ("connections.csv", |report, out| {
-        connections_csv::write(report, out).map_err(io_error)
+    ("connections.csv", |run, out| {
+        connections_csv::write(run, out).map_err(io_error)
     }),
-    (CONTRACTS, |report, out| {
-        contracts_csv::write(report, out).map_err(io_error)
+    (CONTRACTS, |run, out| {
+        contracts_csv::write(run, out).map_err(io_error)
     }),
-    (RUN, |report, out| Ok(run_json::write(report, out)?)),
+    (RUN, |run, out| run::write(run, out)),
 ];
 
 /// Returns the system's error. The conversion of the csv crate would hide the kind of error, such as a full disk.
@@ -206,11 +206,11 @@ impl OutputSet {
     ///
     /// # Errors
     /// The first failure, when a file cannot be written, synced or renamed, or an old file cannot be removed.
-    pub fn commit(mut self, report: &RunReport<'_>) -> Result<PathBuf, OutputError> {
+    pub fn commit(mut self, run: &Run) -> Result<PathBuf, OutputError> {
         let mut failures = Vec::new();
         let parts = std::mem::take(&mut self.parts).into_iter();
         let whole: Vec<Part> = parts
-            .filter_map(|part| match part.fill(report) {
+            .filter_map(|part| match part.fill(run) {
                 Ok(()) => Some(part),
                 Err(error) => {
                     failures.push(OutputError::at("write", part.name())(error));

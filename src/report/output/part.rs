@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::Writer;
-use crate::report::run_report::RunReport;
+use crate::report::run::Run;
 
 /// A file that does not have its final name yet. Removed if it is dropped without [`Self::land`].
 #[derive(Debug)]
@@ -44,9 +44,9 @@ impl Part {
     }
 
     /// Writes the file, and syncs it to disk.
-    pub(super) fn fill(&self, report: &RunReport<'_>) -> io::Result<()> {
+    pub(super) fn fill(&self, run: &Run) -> io::Result<()> {
         let mut out = BufWriter::new(&self.file);
-        (self.write)(report, &mut out)?;
+        (self.write)(run, &mut out)?;
         out.flush()?;
         self.file.sync_all()
     }

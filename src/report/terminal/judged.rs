@@ -2,13 +2,14 @@
 //! Brief if everything held; a broken promise is explained.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use super::page::Page;
 use super::style::{WIDTH, columns, columns_of_words, wrapped};
-use crate::report::run_report::RunReport;
-use crate::scenario::{Activity, Contract, End, Origin};
+use crate::report::run::Run;
+use crate::scenario::{Activity, End, Origin, PromiseKind};
 use crate::units::{cut, human_count, human_ns, plain_duration, visible};
-use crate::verdict::{ActivityResult, ContractResult, GateResult, Tally, activities, tally};
+use crate::verdict::{ActivityResult, ContractResult, GateResult, Tally};
 
 /// The widest gate text that the column of observed values is aligned to.
 const GATE_WIDTH: usize = 56;
@@ -57,27 +58,22 @@ impl<W: Write> Page<W> {
     }
 
     /// Writes each promise, and how the connections that it covers ended.
-    pub(super) fn contracts(&mut self, report: &RunReport<'_>) -> io::Result<()> {
-        let contracts: Vec<&ContractResult> = report.verdict.contracts.iter().collect();
+    pub(super) fn contracts(&mut self, run: &Run) -> io::Result<()> {
+        let contracts: Vec<&ContractResult> = run.verdict.contracts.iter().collect();
         if contracts.is_empty() {
             return Ok(());
         }
-        self.promises(report, &contracts)?;
-        let (scenario, summary) = (report.scenario, report.summary);
-        self.table(&columns(&ends(&tally(scenario, summary))))?;
-        let matrix = activities(scenario, summary);
+        self.promises(run, &contracts)?;
+        self.table(&columns(&ends(&run.verdict.ends)))?;
+        let matrix = &run.verdict.activity;
         if matrix.len() > 1 {
-            self.table(&columns_of_words(&activity(&matrix), 2))?;
+            self.table(&columns_of_words(&activity(matrix), 2))?;
         }
         Ok(())
     }
 
     /// Writes these promises, grouped under the names of their cohorts. There must be at least one promise.
-    pub(super) fn promises(
-        &mut self,
-        report: &RunReport<'_>,
-        contracts: &[&ContractResult],
-    ) -> io::Result<()> {
+    pub(super) fn promises(&mut self, run: &Run, contracts: &[&ContractResult]) -> io::Result<()> {
         let lines = columns_of_words(&promises(contracts), 2);
         let (head, rows) = lines.split_at(1);
         writeln!(self.out, "\n{:MARK$}{}", "", self.style.bold(&head[0]))?;
@@ -85,7 +81,7 @@ impl<W: Write> Page<W> {
         for (contract, row) in contracts.iter().zip(rows) {
             if contract.cohort != cohort {
                 cohort = &contract.cohort;
-                self.cohort(report, cohort)?;
+                self.cohort(run, cohort)?;
             }
             writeln!(
                 self.out,
@@ -99,15 +95,13 @@ impl<W: Write> Page<W> {
 
     /// Writes the heading of a cohort's promises: its name, the origin of its times, and the preset that they come
     /// from.
-    fn cohort(&mut self, report: &RunReport<'_>, name: &str) -> io::Result<()> {
-        let mut cohorts = report.scenario.cohorts.iter();
+    fn cohort(&mut self, run: &Run, name: &str) -> io::Result<()> {
+        let mut cohorts = run.scenario.cohorts.iter();
         let cohort = cohorts.find(|cohort| cohort.name == name);
-        let Some(contract) = cohort.and_then(|cohort| cohort.contract.as_ref()) else {
-            return Ok(());
-        };
-        let preset = contract.preset.iter();
+        let preset = cohort.and_then(|cohort| cohort.preset.as_ref()).into_iter();
         let preset: String = preset.map(|preset| format!(" · {preset}")).collect();
-        let settings = match timed(contract) {
+        let promises = run.verdict.contracts.iter();
+        let settings = match timed(promises.filter(|promise| promise.cohort == name)) {
             Some(timed) => format!("{timed}{preset}"),
             None => preset.trim_start_matches(" · ").to_owned(),
         };
@@ -151,17 +145,17 @@ impl<W: Write> Page<W> {
 }
 
 /// Says which promises count their times from the contract's origin, and what that origin is.
-fn timed(contract: &Contract) -> Option<String> {
-    let timed = contract.promises.iter().filter(|one| one.kind.has_origin());
-    let keys: Vec<&str> = timed.map(|one| one.kind.key()).collect();
-    let origin = match contract.from {
+fn timed<'a>(promises: impl Iterator<Item = &'a ContractResult>) -> Option<String> {
+    let timed = promises.filter_map(|promise| Some((promise.contract.key(), promise.from?)));
+    let (keys, from): (Vec<&str>, Vec<Origin>) = timed.unzip();
+    let origin = match from.first()? {
         Origin::Open => "the 101",
         Origin::Fault => "the fault",
         Origin::Ping => "the first unanswered ping",
         Origin::LastByte => "the client's last byte",
         Origin::Close => "our Close",
     };
-    (!keys.is_empty()).then(|| format!("{} from {origin}", keys.join(", ")))
+    Some(format!("{} from {origin}", keys.join(", ")))
 }
 
 /// The observed value of a gate, or why there is none.
@@ -179,7 +173,7 @@ fn promises(contracts: &[&ContractResult]) -> Vec<Vec<String>> {
             [times.min_ns, times.p50_ns, times.p99_ns, times.max_ns].map(|time| human_ns(time.0))
         });
         let mut row = vec![
-            contract.contract.to_owned(),
+            contract.contract.key().to_owned(),
             Some(expected(contract))
                 .filter(|words| !is_long(words))
                 .unwrap_or_default(),
@@ -202,7 +196,7 @@ fn is_long(expected: &str) -> bool {
 fn expected(contract: &ContractResult) -> String {
     match (contract.bounds, contract.expected.as_str()) {
         // The text of `back_within` already contains its longest time.
-        (Some(bounds), words) if contract.contract != "back_within" => {
+        (Some(bounds), words) if contract.contract != PromiseKind::BackWithin => {
             format!("{words} {bounds}").trim_start().to_owned()
         }
         (_, words) => words.to_owned(),
@@ -285,7 +279,7 @@ fn activity(matrix: &[ActivityResult]) -> Vec<Vec<String>> {
             .closed
             .map(|times| [times.min_ns, times.max_ns].map(|time| human_ns(time.0)));
         let mut row = vec![
-            match result.every {
+            match result.every_ns.map(Duration::from) {
                 None => frame(result.frame).to_owned(),
                 Some(gap) => format!("{}, every {}", frame(result.frame), plain_duration(gap)),
             },

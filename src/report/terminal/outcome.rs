@@ -6,53 +6,45 @@ use std::path::Path;
 
 use super::page::Page;
 use super::style::Style;
-use crate::report::run_report::RunReport;
+use crate::report::run::{Judgement, Run};
 use crate::units::visible;
-use crate::verdict::{Concerns, Doubt, Exit, Outcome, Verdict};
+use crate::verdict::{Exit, Outcome};
 
 /// Writes what went wrong: failed gates, broken promises, doubts and the verdict. Writes nothing for a run
 /// that passed.
 ///
 /// # Errors
 /// When writing to `out` fails.
-pub fn write(
-    report: &RunReport<'_>,
-    style: Style,
-    folder: Option<&Path>,
-    out: impl Write,
-) -> io::Result<()> {
-    let verdict = report.verdict;
+pub fn write(run: &Run, style: Style, folder: Option<&Path>, out: impl Write) -> io::Result<()> {
+    let verdict = &run.verdict;
     if verdict.exit == Exit::Passed {
         return Ok(());
     }
     let mut page = Page { style, out };
-    let name = page.style.bold(&report.scenario.name);
-    writeln!(page.out, "{name} against {}", visible(report.target()))?;
+    let name = page.style.bold(&run.scenario.name);
+    writeln!(page.out, "{name} against {}", visible(&run.scenario.target))?;
     let gates: Vec<_> = verdict.gates.iter().filter(|one| !one.passed).collect();
     page.gates(&gates)?;
     let broken: Vec<_> = verdict.contracts.iter().filter(|one| !one.passed).collect();
     if !broken.is_empty() {
-        page.promises(report, &broken)?;
+        page.promises(run, &broken)?;
     }
-    page.outcome(report, folder)
+    page.outcome(run, folder)
 }
 
 impl<W: Write> Page<W> {
     /// Writes the doubts, the verdict as a sentence, and the folder of the files if there are any.
-    pub(super) fn outcome(
-        &mut self,
-        report: &RunReport<'_>,
-        folder: Option<&Path>,
-    ) -> io::Result<()> {
+    pub(super) fn outcome(&mut self, run: &Run, folder: Option<&Path>) -> io::Result<()> {
         writeln!(self.out)?;
-        let verdict = report.verdict;
+        let verdict = &run.verdict;
         for doubt in &verdict.distrust {
-            let (mut text, hint) = (doubt.reason.to_string(), doubt.reason.hint());
-            if let Concerns::Only(these) = &doubt.concerns {
-                let these: Vec<String> = these.iter().map(|one| format!("`{one}`")).collect();
+            let mut text = doubt.text.clone();
+            if !doubt.whole_run {
+                let these = doubt.concerns.iter().map(|one| format!("`{one}`"));
+                let these: Vec<String> = these.collect();
                 text += &format!("; no verdict on {}", these.join(", "));
             }
-            self.note("doubt", Style::bad, &text, hint)?;
+            self.note("doubt", Style::bad, &text, doubt.hint.as_deref())?;
         }
         if !verdict.distrust.is_empty() {
             writeln!(self.out)?;
@@ -64,7 +56,7 @@ impl<W: Write> Page<W> {
             Exit::Unexpected => self.style.bad("BROKEN OFF"),
             Exit::Failed | Exit::Invalid => self.style.bad("FAIL"),
         };
-        writeln!(self.out, "{word}  {}", sentence(report))?;
+        writeln!(self.out, "{word}  {}", sentence(run))?;
         match folder {
             Some(folder) => writeln!(self.out, "report in {}", folder.display()),
             None => Ok(()),
@@ -72,14 +64,13 @@ impl<W: Write> Page<W> {
     }
 }
 
-fn sentence(report: &RunReport<'_>) -> String {
-    let verdict = report.verdict;
+fn sentence(run: &Run) -> String {
+    let verdict = &run.verdict;
     let code = verdict.exit.code();
     match verdict.exit {
         Exit::Passed => held(verdict.gates.len(), verdict.contracts.len()),
         Exit::Untrusted => {
-            let is_about_all = |doubt: &Doubt| doubt.concerns == Concerns::Everything;
-            if !verdict.distrust.iter().any(is_about_all) {
+            if !verdict.distrust.iter().any(|doubt| doubt.whole_run) {
                 return format!("{} (exit code {code})", in_doubt(verdict));
             }
             let what = match (verdict.gates.len(), verdict.contracts.len()) {
@@ -92,7 +83,7 @@ fn sentence(report: &RunReport<'_>) -> String {
         Exit::Interrupted => {
             format!("these numbers cover the run until the signal (exit code {code})")
         }
-        _ => match &report.facts.outcome {
+        _ => match &run.facts.outcome {
             Outcome::Aborted { .. } => format!("an abort gate ended the run (exit code {code})"),
             Outcome::Broken { why } => {
                 format!("these numbers cover the run until it {why} (exit code {code})")
@@ -122,7 +113,7 @@ fn held(gates: usize, promises: usize) -> String {
 }
 
 /// Says what is in doubt, for a run in which everything else held.
-fn in_doubt(verdict: &Verdict) -> String {
+fn in_doubt(verdict: &Judgement) -> String {
     let gates = verdict.gates.iter().map(|gate| gate.doubted);
     let all = gates.chain(verdict.contracts.iter().map(|one| one.doubted));
     let all: Vec<bool> = all.collect();
@@ -142,7 +133,7 @@ fn in_doubt(verdict: &Verdict) -> String {
 }
 
 /// Says what failed, for a run in which something failed.
-fn failed(verdict: &Verdict) -> String {
+fn failed(verdict: &Judgement) -> String {
     let gates = verdict
         .gates
         .iter()

@@ -59,7 +59,7 @@ impl<W: Write> Page<W> {
         word: &str,
         paint: fn(Style, &str) -> String,
         text: &str,
-        hint: Option<String>,
+        hint: Option<&str>,
     ) -> io::Result<()> {
         let indent = word.len() + 2;
         let mut label = format!("{}: ", paint(self.style, word));

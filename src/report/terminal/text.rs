@@ -10,10 +10,9 @@ use super::style::Style;
 use super::tables::{self, Part, Shown};
 use crate::measure::Value;
 use crate::metric::{self, Cause, Counter, Gauge};
-use crate::report::run_report::RunReport;
-use crate::scenario::Shape;
+use crate::report::run::Run;
 use crate::units::{ByteSize, format_duration, human_count, human_ns, visible};
-use crate::verdict::{View, Warning};
+use crate::verdict::View;
 
 /// The most causes, and the most warnings, that are shown; `run.json` has all of them.
 const MAX_SHOWN: usize = 8;
@@ -24,15 +23,10 @@ const MAX_EXAMPLES: usize = 3;
 ///
 /// # Errors
 /// When writing to `out` fails.
-pub fn write(
-    report: &RunReport<'_>,
-    style: Style,
-    folder: Option<&Path>,
-    out: impl Write,
-) -> io::Result<()> {
+pub fn write(run: &Run, style: Style, folder: Option<&Path>, out: impl Write) -> io::Result<()> {
     let mut text = Text {
-        report,
-        view: View::new(report.scenario, report.summary),
+        run,
+        view: run.view(),
         page: Page { style, out },
     };
     text.heading()?;
@@ -42,37 +36,37 @@ pub fn write(
     text.generator()?;
     text.times()?;
     text.parts()?;
-    let gates: Vec<_> = report.verdict.gates.iter().collect();
+    let gates: Vec<_> = run.verdict.gates.iter().collect();
     text.page.gates(&gates)?;
-    text.page.contracts(report)?;
+    text.page.contracts(run)?;
     text.warnings()?;
-    text.page.outcome(report, folder)
+    text.page.outcome(run, folder)
 }
 
 struct Text<'a, W> {
-    report: &'a RunReport<'a>,
+    run: &'a Run,
     view: View<'a>,
     page: Page<W>,
 }
 
 impl<W: Write> Text<'_, W> {
     fn heading(&mut self) -> io::Result<()> {
-        let report = self.report;
-        let name = self.page.style.bold(&report.scenario.name);
-        let target = visible(report.target());
+        let run = self.run;
+        let name = self.page.style.bold(&run.scenario.name);
+        let target = visible(&run.scenario.target);
         writeln!(self.page.out, "{name} against {target}")?;
-        if !report.scenario.description.is_empty() {
-            self.page.aside(&report.scenario.description)?;
+        if !run.scenario.description.is_empty() {
+            self.page.aside(&run.scenario.description)?;
         }
         writeln!(self.page.out)?;
-        let measured = match report.summary.measured_seconds {
+        let measured = match run.summary.measured_seconds {
             0.0 => "none".to_owned(),
             seconds => span(seconds),
         };
         let ran = format!(
             "{}, {measured} of it measured; began {}",
-            span(report.summary.seconds),
-            report.started_at_utc()
+            span(run.summary.seconds),
+            run.started_at
         );
         self.page.line("ran", &ran)
     }
@@ -93,7 +87,7 @@ impl<W: Write> Text<'_, W> {
     /// Writes why connections failed or ended, the most frequent cause first, each with an example. Leaves out
     /// connections with a fault, or with a contract that expects their end: the contracts report those.
     fn causes(&mut self) -> io::Result<()> {
-        let view = self.view;
+        let view = &self.view;
         let mut causes: Vec<(Cause, u64)> = (Cause::ALL.iter())
             .filter(|cause| **cause != Cause::Completed)
             .map(|cause| (*cause, view.count(&metric::error(*cause))))
@@ -108,7 +102,7 @@ impl<W: Write> Text<'_, W> {
                 false => format!("{count} {cause}: {meaning}"),
             };
             self.page.line("", &line)?;
-            for example in view.examples(*cause).into_iter().take(MAX_EXAMPLES) {
+            for example in self.view.examples(*cause).into_iter().take(MAX_EXAMPLES) {
                 self.page.example(example)?;
             }
         }
@@ -146,7 +140,7 @@ impl<W: Write> Text<'_, W> {
         // unexpected. Counts the whole run, including the time before measuring.
         let total = |counter: Counter| self.view.total(counter.name());
         let surprises = total(Counter::MessagesMismatched) + total(Counter::MessagesUnsolicited);
-        let words = self.report.summary.endings.unexpected.first();
+        let words = self.run.summary.endings.unexpected.first();
         match words.filter(|_| surprises > 0 && total(Counter::MessagesSent) > 0) {
             Some(words) => self.page.example(words),
             None => Ok(()),
@@ -154,8 +148,8 @@ impl<W: Write> Text<'_, W> {
     }
 
     fn heartbeat(&mut self) -> io::Result<()> {
-        let mut cohorts = self.report.scenario.cohorts.iter();
-        if cohorts.any(|cohort| cohort.heartbeat.is_some() && cohort.is_healthy()) {
+        let mut cohorts = self.run.scenario.cohorts.iter();
+        if cohorts.any(|cohort| cohort.heartbeat && cohort.is_healthy()) {
             let mut parts = vec![
                 self.counted(Counter::PingsSent, "pings"),
                 self.counted(Counter::PongsReceived, "pongs"),
@@ -173,17 +167,17 @@ impl<W: Write> Text<'_, W> {
 
     fn generator(&mut self) -> io::Result<()> {
         let gauge = |gauge: Gauge| {
-            let mut rows = self.report.summary.select(gauge.name(), None, None);
+            let mut rows = self.run.summary.select(gauge.name(), None, None);
             rows.find_map(|row| match row.value {
                 Value::Gauge(stats) => Some(stats),
                 _ => None,
             })
         };
-        let workers = self.report.facts.workers;
+        let workers = self.run.facts.workers;
         let plural = if workers == 1 { "" } else { "s" };
         let mut parts = vec![format!("{workers} worker{plural}")];
         if let Some(cpu) = gauge(Gauge::GeneratorCpu) {
-            let facts = self.report.facts;
+            let facts = &self.run.facts;
             let limit = match facts.cores {
                 Some(cores) if cores < workers as f64 => format!(" of {:.0} %", facts.cpu_limit()),
                 _ => String::new(),
@@ -220,7 +214,7 @@ impl<W: Write> Text<'_, W> {
 
     /// Names the cohorts whose times are not in the table.
     fn left_out(&self) -> Option<String> {
-        let cohorts = self.report.scenario.cohorts.iter();
+        let cohorts = self.run.scenario.cohorts.iter();
         let bad = cohorts.filter(|cohort| !cohort.is_healthy());
         let names: Vec<&str> = bad.map(|cohort| cohort.name.as_str()).collect();
         (!names.is_empty()).then(|| {
@@ -247,14 +241,14 @@ impl<W: Write> Text<'_, W> {
     }
 
     fn parts(&mut self) -> io::Result<()> {
-        let (scenario, summary) = (self.report.scenario, self.report.summary);
+        let (scenario, summary) = (&self.run.scenario, &self.run.summary);
         let shown = Shown {
             messages: summary.count(Counter::MessagesDue.name()) > 0,
             heartbeat: summary.count(Counter::PingsSent.name()) > 0,
         };
-        if let Shape::Stages(stages) = &scenario.load.shape {
-            let numbered = stages.iter().zip(1..).map(|(stage, number)| Part {
-                label: format!("{number}: {}", format_duration(stage.duration)),
+        if !scenario.stages.is_empty() {
+            let numbered = scenario.stages.iter().zip(1..).map(|(stage, number)| Part {
+                label: format!("{number}: {}", format_duration(stage.duration())),
                 cohort: None,
                 stage: Some(number),
             });
@@ -262,8 +256,8 @@ impl<W: Write> Text<'_, W> {
             self.page
                 .table(&tables::parts("stage", &parts, shown, &self.view))?;
         }
-        // Without messages and pings, the table would only repeat what the contracts report.
-        let has_promises = !self.report.verdict.contracts.is_empty();
+        // Without messages and pings, the table would only repeat what the contracts run.
+        let has_promises = !self.run.verdict.contracts.is_empty();
         let is_worth_it = shown.messages || shown.heartbeat || !has_promises;
         if summary.cohorts.len() > 1 && is_worth_it {
             let named = summary.cohorts.iter().map(|name| Part {
@@ -279,7 +273,7 @@ impl<W: Write> Text<'_, W> {
     }
 
     fn warnings(&mut self) -> io::Result<()> {
-        let warnings = &self.report.verdict.warnings;
+        let warnings = &self.run.verdict.warnings;
         if warnings.is_empty() {
             return Ok(());
         }
@@ -287,10 +281,10 @@ impl<W: Write> Text<'_, W> {
         let shown = &warnings[..warnings.len().min(MAX_SHOWN)];
         for (place, warning) in shown.iter().enumerate() {
             // If several warnings in a row have the same hint, shows it once, below the last of them.
-            let next = shown.get(place + 1).and_then(Warning::hint);
-            let hint = warning.hint().filter(|hint| next.as_ref() != Some(hint));
+            let next = shown.get(place + 1).and_then(|next| next.hint.as_deref());
+            let hint = warning.hint.as_deref().filter(|hint| next != Some(*hint));
             self.page
-                .note("warning", Style::doubtful, &warning.to_string(), hint)?;
+                .note("warning", Style::doubtful, &warning.text, hint)?;
         }
         self.more(warnings.len(), "warnings")
     }
@@ -322,7 +316,7 @@ impl<W: Write> Text<'_, W> {
 
     fn with_rate(&self, counter: Counter, word: &str) -> String {
         let counted = self.counted(counter, word);
-        let seconds = self.report.summary.measured_seconds;
+        let seconds = self.run.summary.measured_seconds;
         if seconds <= 0.0 {
             return counted;
         }

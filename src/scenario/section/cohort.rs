@@ -34,10 +34,9 @@ pub struct Cohort {
 }
 
 impl Cohort {
-    /// Whether a gate on this metric looks at this cohort if the gate names none: its clients must have no fault, and
-    /// if the metric counts ends, its contract must not expect any.
+    /// Whether a gate on this metric looks at this cohort if the gate names none: see [`is_looked_at`].
     pub fn is_looked_at(&self, metric: &str) -> bool {
-        self.is_healthy() && !(self.expects_end() && metric::tells_of_ends(metric))
+        is_looked_at(metric, self.is_healthy(), self.expects_end())
     }
 
     /// Whether its clients have no fault.
@@ -56,6 +55,12 @@ impl Cohort {
         let mut promises = contract.flat_map(|contract| &contract.promises);
         promises.any(|promise| promise.kind.expects_end())
     }
+}
+
+/// Whether a gate on this metric that names no cohort looks at such a cohort: its clients must have no fault, and if the
+/// metric counts ends, its contract must not expect any.
+pub fn is_looked_at(metric: &str, is_healthy: bool, expects_end: bool) -> bool {
+    is_healthy && !(expects_end && metric::tells_of_ends(metric))
 }
 
 keys! {

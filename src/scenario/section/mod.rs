@@ -15,7 +15,7 @@ mod target;
 mod template;
 mod url;
 
-pub use cohort::Cohort;
+pub use cohort::{Cohort, is_looked_at};
 pub use heartbeat::{AliveOn, Heartbeat, HeartbeatKind, OnDead};
 pub use load::{Load, Pace, Shape, Stage};
 pub use message::{Expect, FrameKind, Gaps, Message, Pacing, Phase};

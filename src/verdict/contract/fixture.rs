@@ -8,7 +8,8 @@ use super::super::fixture::{self, Run};
 use super::judge::judge;
 use super::result::ContractResult;
 use crate::measure::{
-    ConnectionRecord, ConnectionRecords, EndedBy, Incident, Summary, Surroundings, TcpEnding,
+    ConnectionRecord, ConnectionRecords, EndedBy, Incident, IncidentKind, Summary, Surroundings,
+    TcpEnding,
 };
 use crate::metric::Cause;
 use crate::scenario::{Between, Contract, Origin, Promise, Scenario};
@@ -77,7 +78,7 @@ pub(super) fn around(
     results.remove(0)
 }
 
-pub(super) fn incident(kind: &'static str, began: u64, ended: Option<u64>) -> Incident {
+pub(super) fn incident(kind: IncidentKind, began: u64, ended: Option<u64>) -> Incident {
     Incident {
         kind,
         cohorts: Vec::new(),

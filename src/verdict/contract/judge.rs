@@ -56,7 +56,7 @@ fn result(case: &Case<'_>, promise: &Promise) -> ContractResult {
         find(case, promise)
     };
     ContractResult {
-        contract: promise.kind.key(),
+        contract: promise.kind,
         cohort: case.cohort.name.clone(),
         from: promise.kind.has_origin().then_some(case.contract.from),
         bounds: promise.span().map(Bounds::from),

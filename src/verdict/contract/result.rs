@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::scenario::Origin;
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::{Origin, PromiseKind};
 use crate::units::{Nanos, plain_duration};
 
 /// The times that were promised.
@@ -31,7 +33,7 @@ pub(super) fn promised(time: Nanos) -> String {
 }
 
 /// Times that were observed. For `effective_timeout`: the threshold (`p50_ns`) and its 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Times {
     /// How many connections, or events, were timed.
     pub n: u64,
@@ -68,8 +70,8 @@ pub(super) fn at_rank<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
 /// The result of one promise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContractResult {
-    /// The key, such as `closed_between`.
-    pub contract: &'static str,
+    /// The kind of promise.
+    pub contract: PromiseKind,
     /// The cohort it is about.
     pub cohort: String,
     /// The origin of its times; `None` if the promise does not depend on it.
@@ -93,7 +95,7 @@ pub struct ContractResult {
 impl ContractResult {
     /// The name that doubts use: `closed of main`.
     pub fn name(&self) -> String {
-        format!("{} of {}", self.contract, self.cohort)
+        format!("{} of {}", self.contract.key(), self.cohort)
     }
 }
 

@@ -13,7 +13,7 @@ const LISTED: usize = 20;
 /// Judges `closed_per_stall`. A connection that the server ends before the next freeze counts for this one.
 pub(super) fn judge(case: &Case<'_>, most: u64) -> Finding {
     let mut stalls: Vec<&Incident> = (case.incidents())
-        .filter(|incident| matches!(incident.kind, "sigstop" | "freeze"))
+        .filter(|incident| incident.kind.is_stall())
         .collect();
     stalls.sort_by_key(|incident| incident.began_ns);
     if stalls.is_empty() {

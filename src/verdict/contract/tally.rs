@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::case::end_of;
 use super::result::Times;
 use crate::measure::{ConnectionRecord, EndedBy, Summary};
@@ -10,7 +12,7 @@ use crate::scenario::{Activity, End, FaultKind, Scenario};
 use crate::units::Nanos;
 
 /// How the connections of one cohort ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// The cohort.
     pub cohort: String,
@@ -85,14 +87,14 @@ impl Tally {
 }
 
 /// Whether one kind of frame keeps a connection alive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivityResult {
     /// The cohort.
     pub cohort: String,
     /// The only kind of frame that the cohort sent.
     pub frame: Activity,
     /// The gap between two of them, if the cohort sweeps over several gaps.
-    pub every: Option<Duration>,
+    pub every_ns: Option<Nanos>,
     /// How many connections there were.
     pub connections: u64,
     /// How many connections the server did not end.
@@ -132,16 +134,16 @@ impl ActivityResult {
         every: Option<Duration>,
         records: &[&ConnectionRecord],
     ) -> Self {
-        let level = every.map(Nanos::from);
+        let every_ns = every.map(Nanos::from);
         let mut records = records.to_vec();
-        records.retain(|record| level.is_none() || record.level_ns == level);
+        records.retain(|record| every_ns.is_none() || record.level_ns == every_ns);
         let closed: Vec<Option<Nanos>> = (records.iter())
             .map(|record| Some(record.decided_ns()?.saturating_since(record.opened_ns)))
             .collect();
         Self {
             cohort: cohort.to_owned(),
             frame,
-            every,
+            every_ns,
             connections: closed.len() as u64,
             survived: closed.iter().filter(|time| time.is_none()).count() as u64,
             closed: Times::of(closed.into_iter().flatten().collect()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::fixture::*;
 use super::super::judge::judge;
-use crate::measure::{ConnectionRecord, EndedBy, Incident, Surroundings, TcpEnding};
+use crate::measure::{ConnectionRecord, EndedBy, Incident, IncidentKind, Surroundings, TcpEnding};
 use crate::scenario::{End, Fault, FaultKind, Origin, Promise, PromiseKind, TargetUrl, WsUrl};
 use crate::units::{Nanos, after};
 
@@ -141,10 +141,10 @@ fn without_a_fault_of_its_own_the_targets_counts() {
         incidents: vec![
             Incident {
                 cohorts: vec!["another".to_owned()],
-                ..incident("reset", 300, None)
+                ..incident(IncidentKind::Reset, 300, None)
             },
-            incident("delay", 0, None),
-            incident("sigterm", 4_000, None),
+            incident(IncidentKind::Delay, 0, None),
+            incident(IncidentKind::Sigterm, 4_000, None),
         ],
         ..Surroundings::default()
     };

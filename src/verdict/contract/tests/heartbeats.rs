@@ -4,7 +4,7 @@ use super::super::super::fixture::Run;
 use super::super::fixture::*;
 use super::super::judge::judge;
 use super::super::result::ContractResult;
-use crate::measure::{ConnectionRecord, EndedBy, Surroundings};
+use crate::measure::{ConnectionRecord, EndedBy, IncidentKind, Surroundings};
 use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{Origin, PromiseKind};
 use crate::units::after;
@@ -190,7 +190,7 @@ fn a_late_generator_neither_hides_a_late_server_nor_convicts_one() {
 
 fn stalled() -> Surroundings {
     Surroundings {
-        incidents: vec![incident("sigstop", 5_000, Some(8_000))],
+        incidents: vec![incident(IncidentKind::Sigstop, 5_000, Some(8_000))],
         ..Surroundings::default()
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::fixture::*;
 use super::super::judge::judge;
-use crate::measure::{ConnectionRecord, Surroundings, TcpEnding};
+use crate::measure::{ConnectionRecord, IncidentKind, Surroundings, TcpEnding};
 use crate::scenario::{Back, End, Origin, Promise, PromiseKind};
 use crate::units::after;
 
@@ -67,7 +67,7 @@ fn everything() -> Vec<Promise> {
 
 fn stalled() -> Surroundings {
     Surroundings {
-        incidents: vec![incident("sigstop", 20_000, Some(21_000))],
+        incidents: vec![incident(IncidentKind::Sigstop, 20_000, Some(21_000))],
         ..Surroundings::default()
     }
 }

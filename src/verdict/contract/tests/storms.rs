@@ -2,7 +2,7 @@
 
 use super::super::fixture::*;
 use super::super::result::ContractResult;
-use crate::measure::{ConnectionRecord, EndedBy, Surroundings, TcpEnding};
+use crate::measure::{ConnectionRecord, EndedBy, IncidentKind, Surroundings, TcpEnding};
 use crate::scenario::{Back, Origin, PromiseKind};
 use crate::units::after;
 
@@ -10,9 +10,9 @@ use crate::units::after;
 fn stalls(most: u64, records: Vec<ConnectionRecord>) -> ContractResult {
     let surroundings = Surroundings {
         incidents: vec![
-            incident("delay", 0, None),
-            incident("sigstop", 5_000, Some(8_000)),
-            incident("sigstop", 10_000, Some(13_000)),
+            incident(IncidentKind::Delay, 0, None),
+            incident(IncidentKind::Sigstop, 5_000, Some(8_000)),
+            incident(IncidentKind::Sigstop, 10_000, Some(13_000)),
         ],
         ..Surroundings::default()
     };

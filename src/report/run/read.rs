@@ -1,0 +1,124 @@
+//! Reads `run.json` back.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Run, SCHEMA_VERSION};
+
+/// A stored run that could not be read. Fits after "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file cannot be opened or read.
+    #[error("read {}: {source}", .path.display())]
+    System {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// It is longer than a run can be.
+    #[error(
+        "read {}: it has more than {} MiB, which no run has",
+        .path.display(), Run::MAX_BYTES >> 20
+    )]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It was not written by wsbench.
+    #[error(
+        "read {}: it is no run of wsbench\nhint: name the `run.json` in the folder of a report",
+        .path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It was written in another version of the format.
+    #[error(
+        "read {}: its `schema_version` is {found}, this wsbench reads {SCHEMA_VERSION}\nhint: use the wsbench that wrote it, or run the scenario again",
+        .path.display()
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version of its format.
+        found: u32,
+    },
+    /// It was written by wsbench, but it is cut short, changed or contradicts itself.
+    #[error("read {}: it is broken: {source}\nhint: run the scenario again", .path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: serde_json::Error,
+    },
+}
+
+/// The part that says whether the rest can be understood.
+#[derive(Deserialize)]
+struct Head {
+    schema_version: u32,
+    tool: Name,
+}
+
+#[derive(Deserialize)]
+struct Name {
+    name: String,
+}
+
+impl Run {
+    /// The longest file that [`Self::read`] reads, in bytes: more than the limits of a run allow.
+    pub const MAX_BYTES: u64 = 1 << 30;
+
+    /// Reads a run from its `run.json`. All that is made from it is the same as from the run itself.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no run of wsbench, has another version, or is broken.
+    pub fn read(path: &Path) -> Result<Self, ReadError> {
+        let named = || path.to_owned();
+        let bytes = bytes(path).map_err(|source| ReadError::System {
+            path: named(),
+            source,
+        })?;
+        if bytes.len() as u64 > Self::MAX_BYTES {
+            return Err(ReadError::TooLong { path: named() });
+        }
+        match serde_json::from_slice::<Head>(&bytes) {
+            Ok(head) if head.tool.name != env!("CARGO_PKG_NAME") => {
+                return Err(ReadError::Foreign { path: named() });
+            }
+            Ok(head) if head.schema_version != SCHEMA_VERSION => {
+                let found = head.schema_version;
+                return Err(ReadError::Version {
+                    path: named(),
+                    found,
+                });
+            }
+            Err(_) if !begins_as_ours(&bytes) => return Err(ReadError::Foreign { path: named() }),
+            Ok(_) | Err(_) => {}
+        }
+        serde_json::from_slice(&bytes).map_err(|source| ReadError::Broken {
+            path: named(),
+            source,
+        })
+    }
+}
+
+/// Reads at most one byte more than a run may have.
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = File::open(path)?;
+    file.take(Run::MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether a document that cannot be parsed begins as a run does.
+fn begins_as_ours(bytes: &[u8]) -> bool {
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(256)]);
+    let start: String = start.split_whitespace().collect();
+    start.starts_with("{\"schema_version\":") && start.contains("\"wsbench\"")
+}

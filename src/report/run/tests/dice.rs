@@ -1,0 +1,495 @@
+//! Makes up runs: nothing in them needs to make sense, but they may hold whatever a run may hold.
+
+use std::collections::BTreeMap;
+
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::super::*;
+use crate::measure::{
+    ConnectionRecord, ConnectionRecords, EndedBy, Ending, Endings, Fallbacks, GaugeStats,
+    Histogram, Incident, IncidentKind, Metric, Open, Phase, Relayed, Row, SocketEnd, Sockets,
+    State, States, Surroundings, TcpEnding, TcpView, Usage, Value,
+};
+use crate::metric::{Cause, Counter, Gauge, Side, Timer, Unit, latency};
+use crate::scenario::{Activity, End, Origin, PromiseKind};
+use crate::units::{Nanos, Timestamp};
+use crate::verdict::{Bounds, Measure, Observed, Outcome, Throttling, Times};
+
+/// Times up to this many nanoseconds are stored in microseconds without a loss.
+const LONGEST: u64 = 1 << 50;
+const COHORTS: [&str; 3] = ["main", "b-1", "c_2"];
+/// Texts as servers and users write them.
+const TEXTS: [&str; 6] = [
+    "",
+    "1011 \u{1b}[31mred",
+    "=cmd|'/c calc'!A1,\"quoted\",\nsecond line",
+    "\u{202e}\u{0}\\ 漢字 🦀",
+    "connect: Connection refused (os error 111)",
+    "p99(latency.echo) < 50ms",
+];
+
+/// Makes up runs by chance.
+pub(super) struct Dice(Xoshiro256PlusPlus);
+
+impl Dice {
+    /// The same seed makes up the same run.
+    pub(super) fn new(seed: u64) -> Self {
+        Self(Xoshiro256PlusPlus::seed_from_u64(seed))
+    }
+
+    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.0.random_range(0..all.len())]
+    }
+
+    fn yes(&mut self) -> bool {
+        self.0.random()
+    }
+
+    fn count(&mut self) -> u64 {
+        let most = self.of(&[1, 100, 1 << 32, u64::MAX]);
+        self.0.random_range(0..=most)
+    }
+
+    /// A time in nanoseconds.
+    fn ns(&mut self) -> u64 {
+        let most = self.of(&[1, 1_000_000, 10_000_000_000, LONGEST]);
+        self.0.random_range(0..=most)
+    }
+
+    fn length(&mut self) -> Nanos {
+        Nanos(self.ns())
+    }
+
+    /// A time that is stored as it is.
+    fn when(&mut self) -> Timestamp {
+        Timestamp::from_nanos(self.count())
+    }
+
+    /// A time that is stored in seconds.
+    fn soon(&mut self) -> Timestamp {
+        Timestamp::from_nanos(self.ns())
+    }
+
+    fn number(&mut self) -> f64 {
+        let scale = self.of(&[0.0, 1e-9, 1.0, 1e3, 1e12, 1e300]);
+        self.0.random::<f64>() * scale
+    }
+
+    fn text(&mut self) -> String {
+        self.of(&TEXTS).to_owned()
+    }
+
+    fn texts(&mut self) -> Vec<String> {
+        self.some(3, Self::text)
+    }
+
+    fn maybe<T>(&mut self, one: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.yes().then(|| one(self))
+    }
+
+    fn some<T>(&mut self, most: usize, mut one: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        let count = self.0.random_range(0..=most);
+        (0..count).map(|_| one(self)).collect()
+    }
+
+    fn cohort(&mut self) -> usize {
+        self.0.random_range(0..COHORTS.len())
+    }
+
+    fn name(&mut self) -> String {
+        self.of(&COHORTS).to_owned()
+    }
+
+    pub(super) fn run(&mut self) -> Run {
+        Run {
+            tool: Tool {
+                name: "wsbench".to_owned(),
+                version: self.text(),
+            },
+            scenario: self.scenario(),
+            options: Options {
+                seed: self.count(),
+                overrides: self.texts(),
+            },
+            host: Host {
+                os: self.text(),
+                arch: self.text(),
+                kernel: self.maybe(Self::text),
+                cpus: self.maybe(|dice| dice.count() as usize),
+                cpu_model: self.maybe(Self::text),
+            },
+            started_at: "2026-11-23T20:15:00Z".to_owned(),
+            facts: self.facts(),
+            summary: self.summary(),
+            verdict: self.verdict(),
+        }
+    }
+
+    fn scenario(&mut self) -> ScenarioRecord {
+        let cohorts = COHORTS.map(|name| CohortRecord {
+            name: name.to_owned(),
+            connections: self.count() as u32,
+            heartbeat: self.yes(),
+            faults: self.texts(),
+            expects_end: self.yes(),
+            preset: self.maybe(Self::text),
+        });
+        ScenarioRecord {
+            name: self.text(),
+            description: self.text(),
+            text: self.text(),
+            sha256: self.text(),
+            target: self.text(),
+            cohorts: cohorts.into(),
+            stages: self.some(2, |dice| StageRecord {
+                seconds: dice.ns() as f64 / 1e9,
+                connections: dice.count() as u32,
+            }),
+        }
+    }
+
+    fn facts(&mut self) -> Facts {
+        let outcomes = [
+            Outcome::Completed,
+            Outcome::Interrupted,
+            Outcome::Aborted { gate: self.text() },
+            Outcome::Broken { why: self.text() },
+        ];
+        let place = self.0.random_range(0..outcomes.len());
+        Facts {
+            outcome: outcomes[place].clone(),
+            workers: self.0.random_range(1..=1024),
+            precise_timer: self.yes(),
+            kernel_view: self.yes(),
+            cores: self.maybe(Self::number),
+            throttling: self.maybe(|dice| Throttling {
+                periods: dice.count(),
+                throttled: dice.count(),
+            }),
+            surroundings: self.surroundings(),
+        }
+    }
+
+    fn surroundings(&mut self) -> Surroundings {
+        let usage = |dice: &mut Self| Usage {
+            rss: dice.count(),
+            descriptors: dice.count(),
+        };
+        Surroundings {
+            incidents: self.some(3, |dice| Incident {
+                kind: dice.of(&[IncidentKind::Sigstop, IncidentKind::HalfClose]),
+                cohorts: dice.some(2, Self::name),
+                began_ns: dice.soon(),
+                ended_ns: dice.maybe(Self::soon),
+            }),
+            fault_failed: self.maybe(Self::text),
+            relayed: self.maybe(|dice| Relayed {
+                connections: dice.count(),
+                refused: dice.count(),
+                unreachable: dice.count(),
+                accepts_failed: dice.count(),
+                backed_up: dice.count(),
+                cpu_ns: dice.maybe(Self::length),
+            }),
+            sockets: self.maybe(|dice| Sockets {
+                ends: dice.some(3, |dice| SocketEnd {
+                    client_port: dice.count() as u16,
+                    relayed: dice.maybe(Self::cohort),
+                    seen_ns: dice.when(),
+                    left_ns: dice.maybe(Self::when),
+                    gone_ns: dice.maybe(Self::when),
+                    send_queue: dice.count(),
+                }),
+                resolution_ns: dice.length(),
+                more: dice.count(),
+            }),
+            usage: self.maybe(|dice| (usage(dice), usage(dice))),
+        }
+    }
+
+    fn summary(&mut self) -> Summary {
+        Summary {
+            cohorts: COHORTS.map(str::to_owned).into(),
+            seconds: self.number(),
+            measured_seconds: self.number(),
+            metrics: self.some(8, Self::metric),
+            totals: self.some(8, Self::metric),
+            states: self.some(5, |dice| States {
+                cohort: dice.maybe(Self::cohort),
+                phase: dice.phase(),
+                connecting: dice.gauge(),
+                open: dice.gauge(),
+                closing: dice.gauge(),
+            }),
+            timeline: self.some(5, Self::step),
+            endings: Endings {
+                rows: self.some(5, Self::ending),
+                more: self.count(),
+                examples: self.examples(),
+                unexpected: self.texts(),
+            },
+            records: ConnectionRecords {
+                rows: self.some(5, Self::record),
+                more: self.count(),
+            },
+            fallbacks: self.fallbacks(),
+        }
+    }
+
+    fn phase(&mut self) -> Phase {
+        let stage = Phase::Stage(self.count() as u32);
+        let plain = [Phase::RampUp, Phase::WarmUp, Phase::Measure, Phase::Drain];
+        match self.yes() {
+            true => stage,
+            false => self.of(&plain),
+        }
+    }
+
+    fn gauge(&mut self) -> GaugeStats {
+        GaugeStats {
+            samples: self.count(),
+            min: self.number(),
+            max: self.number(),
+            mean: self.number(),
+            last: self.number(),
+        }
+    }
+
+    /// Counters are small, since they are added up.
+    fn metric(&mut self) -> Metric {
+        let (name, value) = match self.of(&[0, 1, 2]) {
+            0 => {
+                let counter = self.of(Counter::ALL).name().to_owned();
+                let error = crate::metric::error(self.of(Cause::ALL));
+                let name = if self.yes() { counter } else { error };
+                (name, Value::Counter(self.count() >> 8))
+            }
+            1 => {
+                let name = self.of(Gauge::ALL).name().to_owned();
+                (name, Value::Gauge(self.gauge()))
+            }
+            _ => {
+                let timer = self.of(Timer::ALL).name().to_owned();
+                let name = if self.yes() { timer } else { latency("echo") };
+                (name, Value::Histogram(Box::new(self.times())))
+            }
+        };
+        Metric {
+            name,
+            cohort: self.maybe(Self::name),
+            stage: self.maybe(|dice| dice.of(&[1, 2])),
+            seconds: self.number(),
+            value,
+        }
+    }
+
+    /// Never empty. May be so full that a float does not hold its sum, and may have held longer times before.
+    fn times(&mut self) -> Histogram {
+        let mut times = Histogram::new();
+        for _ in 0..self.of(&[0, 100]) {
+            times.record(self.ns());
+        }
+        times.clear();
+        times.record(self.ns());
+        for _ in 0..self.of(&[0, 3, 100]) {
+            times.record(self.ns());
+        }
+        for _ in 0..self.of(&[0, 0, 40]) {
+            let same = times.clone();
+            times.merge(&same);
+        }
+        times
+    }
+
+    pub(super) fn step(&mut self) -> Row {
+        Row {
+            second: self.count(),
+            seconds: self.count(),
+            phase: self.phase(),
+            cohort: self.cohort(),
+            open: Open {
+                connecting: self.count(),
+                open: self.count(),
+                closing: self.count(),
+                dead: self.count(),
+            },
+            sent: self.count(),
+            received: self.count(),
+            timed_out: self.count(),
+            pings_sent: self.count(),
+            pongs_received: self.count(),
+            missed: self.count(),
+            latency_p50_ns: self.maybe(Self::count),
+            latency_p99_ns: self.maybe(Self::count),
+            latency_max_ns: self.maybe(Self::count),
+            rtt_p99_ns: self.maybe(Self::count),
+            lateness_p99_ns: self.maybe(Self::count),
+        }
+    }
+
+    fn ending(&mut self) -> Ending {
+        Ending {
+            connection: self.count() as u32,
+            cohort: self.cohort(),
+            opened_ns: self.maybe(Self::when),
+            ended_ns: self.maybe(Self::when),
+            state: self.of(&[State::Connecting, State::Open, State::Closing, State::Dead]),
+            close_code: self.maybe(|dice| dice.count() as u16),
+            close_reason: self.text(),
+            closed_by: self.maybe(|dice| dice.of(&[Side::Peer, Side::Local])),
+            cause: self.of(Cause::ALL),
+            detail: self.text(),
+            last_received_ns: self.maybe(Self::when),
+            last_ping_ns: self.maybe(Self::when),
+            last_pong_ns: self.maybe(Self::when),
+            pings_missed: self.count() as u32,
+            tcp: self.maybe(|dice| TcpView {
+                unacked: dice.count() as u32,
+                retransmits: dice.count() as u32,
+                last_ack_ns: dice.count(),
+            }),
+        }
+    }
+
+    fn examples(&mut self) -> BTreeMap<Cause, Vec<String>> {
+        let some = self.some(3, |dice| (dice.of(&Cause::ALL[1..]), dice.texts()));
+        let mut examples: BTreeMap<_, _> = some.into_iter().collect();
+        examples.retain(|cause, texts| *cause != Cause::Completed && !texts.is_empty());
+        examples
+    }
+
+    fn fallbacks(&mut self) -> Fallbacks {
+        let mut fallbacks = Fallbacks::default();
+        for _ in 0..self.of(&[0, 2]) {
+            let (address, why) = (self.text(), self.text());
+            fallbacks.add(&address, self.count() >> 8, &why);
+        }
+        fallbacks
+    }
+
+    fn record(&mut self) -> ConnectionRecord {
+        ConnectionRecord {
+            connection: self.count() as u32,
+            cohort: self.cohort(),
+            local_port: self.maybe(|dice| dice.count() as u16),
+            level_ns: self.maybe(Self::length),
+            opened_ns: self.when(),
+            lost_before_ns: self.maybe(Self::when),
+            fault_ns: self.maybe(Self::when),
+            fault_end_ns: self.maybe(Self::when),
+            unanswered_ping_ns: self.maybe(Self::when),
+            last_sent_ns: self.maybe(Self::when),
+            first_answer_ns: self.maybe(Self::when),
+            pings_ns: self.some(3, Self::when),
+            resumed_ns: self.some(3, Self::when),
+            dead_ns: self.maybe(Self::when),
+            dead_as: self.maybe(|dice| dice.of(Cause::ALL)),
+            close_sent_ns: self.maybe(Self::when),
+            close_sent_code: self.maybe(|dice| dice.count() as u16),
+            close_received_ns: self.maybe(Self::when),
+            close_code: self.maybe(|dice| dice.count() as u16),
+            close_reason: self.text(),
+            frames_after_close: self.count() as u32,
+            tcp_end_ns: self.maybe(Self::when),
+            tcp_end: self.maybe(|dice| dice.of(&[TcpEnding::Fin, TcpEnding::Rst])),
+            probe: self.maybe(|dice| (dice.when(), dice.yes())),
+            ended_by: self.of(&[EndedBy::Server, EndedBy::Fault, EndedBy::Plan]),
+            cause: self.of(Cause::ALL),
+            ended_ns: self.when(),
+        }
+    }
+
+    fn verdict(&mut self) -> Judgement {
+        Judgement {
+            exit: self.of(Exit::ALL),
+            gates: self.some(4, Self::gate),
+            contracts: self.some(6, Self::contract),
+            ends: self.some(3, |dice| Tally {
+                cohort: dice.name(),
+                connections: u64::MAX,
+                ends: BTreeMap::from([(End::CloseFrame, dice.count() >> 8), (End::Fin, 1)]),
+                by_client: dice.count() >> 8,
+                codes: BTreeMap::from([(1011, dice.count()), (1000, dice.count())]),
+                tcp_end: dice.maybe(Self::stats),
+            }),
+            activity: self.some(3, |dice| ActivityResult {
+                cohort: dice.name(),
+                frame: dice.of(&[Activity::Ping, Activity::EmptyText]),
+                every_ns: dice.maybe(Self::length),
+                connections: dice.count(),
+                survived: dice.count(),
+                closed: dice.maybe(Self::stats),
+            }),
+            distrust: self.some(3, |dice| DoubtNote {
+                kind: dice.text(),
+                text: dice.text(),
+                hint: dice.maybe(Self::text),
+                concerns: dice.texts(),
+                whole_run: dice.yes(),
+            }),
+            warnings: self.some(3, |dice| Note {
+                kind: dice.text(),
+                text: dice.text(),
+                hint: dice.maybe(Self::text),
+            }),
+        }
+    }
+
+    fn gate(&mut self) -> GateResult {
+        let measures = [
+            Measure::Plain(Unit::Time),
+            Measure::Plain(Unit::Count),
+            Measure::Plain(Unit::Bytes),
+            Measure::Plain(Unit::Percent),
+            Measure::PerSecond(Unit::Count),
+            Measure::PerSecond(Unit::Bytes),
+            Measure::Ratio,
+        ];
+        GateResult {
+            gate: self.text(),
+            observed: self.maybe(|dice| match dice.of(&measures) {
+                measure @ Measure::Plain(Unit::Time) => Observed {
+                    value: dice.ns() as f64,
+                    measure,
+                },
+                measure => Observed {
+                    value: dice.number(),
+                    measure,
+                },
+            }),
+            passed: self.yes(),
+            doubted: self.yes(),
+            why: self.text(),
+            ended_the_run: self.yes(),
+        }
+    }
+
+    fn contract(&mut self) -> ContractResult {
+        ContractResult {
+            contract: self.of(&[PromiseKind::BackWithin, PromiseKind::ClosedBetween]),
+            cohort: self.name(),
+            from: self.maybe(|dice| dice.of(&[Origin::Ping, Origin::LastByte])),
+            bounds: self.maybe(|dice| Bounds {
+                lo_ns: dice.length(),
+                hi_ns: dice.maybe(Self::length),
+            }),
+            expected: self.text(),
+            n: self.count(),
+            times: self.maybe(Self::stats),
+            passed: self.yes(),
+            doubted: self.yes(),
+            why: self.text(),
+        }
+    }
+
+    fn stats(&mut self) -> Times {
+        Times {
+            n: self.count(),
+            min_ns: self.length(),
+            p50_ns: self.length(),
+            p99_ns: self.length(),
+            max_ns: self.length(),
+        }
+    }
+}
