@@ -18,7 +18,7 @@ use crate::net::Failure;
 use crate::net::Transport;
 use crate::plan::{Opening, Until};
 use crate::scenario::{Jitter, OnDead, Reconnect};
-use crate::time::Place;
+use crate::time::SlotId;
 use crate::units::{Nanos, Timestamp};
 
 /// The shortest wait after a failed dial. A dial that fails at once would otherwise be repeated in a
@@ -29,12 +29,12 @@ const RECONNECTS: u32 = u32::MAX;
 
 /// Runs one opening and all reconnects that follow from it.
 pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening: Opening) {
-    let place = shared.deadlines.join();
+    let slot = shared.deadlines.join();
     let mut client = Client {
         play: Play::new(&shared.plan, &opening),
         shared,
         opening,
-        place,
+        slot,
         opened_before: false,
         lost_at: None,
         redials: false,
@@ -50,14 +50,14 @@ pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening:
     if client.redials && client.lost_at.is_some() {
         client.give_up_offline(client.shared.clock.now());
     }
-    client.shared.deadlines.leave(place);
+    client.shared.deadlines.leave(slot);
     client.shared.client_done();
 }
 
 struct Client {
     shared: Rc<Shared>,
     opening: Opening,
-    place: Place,
+    slot: SlotId,
     play: Play,
     opened_before: bool,
     /// When the last connection was lost.
@@ -151,7 +151,7 @@ impl Client {
         loop {
             let outcome = poll_fn(|cx| {
                 let set_deadline =
-                    |at, waker: &Waker| self.shared.deadlines.set(self.place, at, waker);
+                    |at, waker: &Waker| self.shared.deadlines.set(self.slot, at, waker);
                 session.poll(&mut self.play, &self.shared, cx, set_deadline)
             })
             .await;
@@ -348,7 +348,7 @@ impl Client {
             if now >= until || self.is_over(now) {
                 return Poll::Ready(!self.is_over(now));
             }
-            self.shared.deadlines.set(self.place, until, cx.waker());
+            self.shared.deadlines.set(self.slot, until, cx.waker());
             Poll::Pending
         });
         waited.await

@@ -17,7 +17,7 @@ use crate::metric::Counter;
 use crate::net::Failure;
 use crate::plan::{Plan, Windows};
 use crate::time::Clock;
-use crate::time::{Deadlines, Seat};
+use crate::time::{Deadlines, OwnedSlot};
 use crate::units::{Nanos, Timestamp};
 
 /// How many times [`Shared::attend`] checks the clock.
@@ -121,12 +121,12 @@ impl Shared {
 
     /// Waits until `at`. Other deadlines of the worker can delay it, like any deadline.
     pub(super) async fn sleep_until(&self, at: Timestamp) {
-        let seat = Seat::take(&self.deadlines);
+        let slot = OwnedSlot::take(&self.deadlines);
         poll_fn(|cx| {
             if self.clock.now() >= at {
                 return Poll::Ready(());
             }
-            self.deadlines.set(seat.place, at, cx.waker());
+            self.deadlines.set(slot.id, at, cx.waker());
             Poll::Pending
         })
         .await;

@@ -20,7 +20,7 @@ use crate::plan::Plan;
 use crate::scenario::Shape;
 use crate::time;
 use crate::time::Monotonic;
-use crate::time::Seat;
+use crate::time::OwnedSlot;
 use crate::units::{Nanos, Timestamp};
 
 /// The length of an interval.
@@ -136,7 +136,7 @@ async fn pulse(
 /// Starts a client at the time of each opening, until the load ends.
 async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, workers: usize) {
     let room = room(shared, worker, workers);
-    let seat = Seat::take(&shared.deadlines);
+    let slot = OwnedSlot::take(&shared.deadlines);
     for opening in shared.plan.openings(worker, workers) {
         let in_time = poll_fn(|cx| {
             let now = shared.clock.now();
@@ -146,7 +146,7 @@ async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, work
             if now >= opening.at {
                 return Poll::Ready(true);
             }
-            shared.deadlines.set(seat.place, opening.at, cx.waker());
+            shared.deadlines.set(slot.id, opening.at, cx.waker());
             Poll::Pending
         });
         if !in_time.await {

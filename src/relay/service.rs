@@ -238,7 +238,7 @@ async fn serve(
     note_passage(&shared, route.cohort, &client, &server);
     let seed = shared.seed ^ ((route.cohort as u64) << 48) ^ (number << 1);
     let mut connection = Connection::new(client, server, opened, [seed, seed ^ 1]);
-    let place = shared.deadlines.join();
+    let slot = shared.deadlines.join();
     let last = poll_fn(|cx| {
         let around = Environment {
             schedule: &route.schedule,
@@ -248,14 +248,14 @@ async fn serve(
         };
         match connection.step(&around, &mut shared.scratch.borrow_mut(), cx) {
             Progress::Wait(until) => {
-                shared.deadlines.set(place, until, cx.waker());
+                shared.deadlines.set(slot, until, cx.waker());
                 Poll::Pending
             }
             last => Poll::Ready(last),
         }
     });
     let last = last.await;
-    shared.deadlines.leave(place);
+    shared.deadlines.leave(slot);
     let [client, server] = connection.into_legs();
     match last {
         Progress::Wait(_) => {}

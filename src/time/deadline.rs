@@ -1,4 +1,5 @@
-//! The deadlines of one worker in one queue: one place for each connection, and at most one entry for each place.
+//! The deadlines of one worker in one queue: one slot for each connection, and at most one entry for
+//! each slot.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -6,30 +7,30 @@ use std::task::Waker;
 
 use crate::units::Timestamp;
 
-/// A connection's place in the queue. Freed by [`Deadlines::leave`].
+/// Identifies the slot of a connection in the queue. Freed by [`Deadlines::leave`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place(u32);
+pub(crate) struct SlotId(u32);
 
-/// A place that is freed when this is dropped.
+/// A slot that is freed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Seat<'a> {
+pub(crate) struct OwnedSlot<'a> {
     deadlines: &'a Deadlines,
-    pub(crate) place: Place,
+    pub(crate) id: SlotId,
 }
 
-impl<'a> Seat<'a> {
-    /// Takes a place.
+impl<'a> OwnedSlot<'a> {
+    /// Takes a slot.
     pub(crate) fn take(deadlines: &'a Deadlines) -> Self {
         Self {
             deadlines,
-            place: deadlines.join(),
+            id: deadlines.join(),
         }
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for OwnedSlot<'_> {
     fn drop(&mut self) {
-        self.deadlines.leave(self.place);
+        self.deadlines.leave(self.id);
     }
 }
 
@@ -41,9 +42,9 @@ pub(crate) struct Deadlines {
 
 #[derive(Debug, Default)]
 struct Inner {
-    queue: BTreeSet<(Timestamp, Place)>,
+    queue: BTreeSet<(Timestamp, SlotId)>,
     slots: Vec<Slot>,
-    free: Vec<Place>,
+    free: Vec<SlotId>,
     /// The waker of the task that sleeps until the first deadline, and the time until which it sleeps.
     driver: Option<Waker>,
     sleeping_until: Timestamp,
@@ -67,31 +68,31 @@ impl Slot {
 }
 
 impl Deadlines {
-    /// Takes a place.
-    pub(crate) fn join(&self) -> Place {
+    /// Takes a slot.
+    pub(crate) fn join(&self) -> SlotId {
         let mut inner = self.inner.borrow_mut();
-        if let Some(place) = inner.free.pop() {
-            return place;
+        if let Some(id) = inner.free.pop() {
+            return id;
         }
         inner.slots.push(Slot::EMPTY);
-        Place(inner.slots.len() as u32 - 1)
+        SlotId(inner.slots.len() as u32 - 1)
     }
 
-    /// Frees a place.
-    pub(crate) fn leave(&self, place: Place) {
+    /// Frees a slot.
+    pub(crate) fn leave(&self, id: SlotId) {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
-        let slot = &mut inner.slots[place.0 as usize];
-        inner.queue.remove(&(slot.queued, place));
+        let slot = &mut inner.slots[id.0 as usize];
+        inner.queue.remove(&(slot.queued, id));
         *slot = Slot::EMPTY;
-        inner.free.push(place);
+        inner.free.push(id);
     }
 
     /// Asks to be woken at this time; replaces the time asked for before.
-    pub(crate) fn set(&self, place: Place, at: Timestamp, waker: &Waker) {
+    pub(crate) fn set(&self, id: SlotId, at: Timestamp, waker: &Waker) {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
-        let slot = &mut inner.slots[place.0 as usize];
+        let slot = &mut inner.slots[id.0 as usize];
         slot.wanted = at;
         match &mut slot.waker {
             Some(known) => known.clone_from(waker),
@@ -100,9 +101,9 @@ impl Deadlines {
         // A later time leaves the entry where it is: the entry is moved when it comes up.
         if at < slot.queued {
             if slot.queued != Timestamp::NEVER {
-                inner.queue.remove(&(slot.queued, place));
+                inner.queue.remove(&(slot.queued, id));
             }
-            inner.queue.insert((at, place));
+            inner.queue.insert((at, id));
             slot.queued = at;
             if at < inner.sleeping_until
                 && let Some(driver) = inner.driver.take()
@@ -116,12 +117,12 @@ impl Deadlines {
     pub(crate) fn fire(&self, now: Timestamp) -> Timestamp {
         let mut inner = self.inner.borrow_mut();
         let inner = &mut *inner;
-        while let Some((at, place)) = inner.queue.first().copied() {
+        while let Some((at, id)) = inner.queue.first().copied() {
             if at > now {
                 return at;
             }
             inner.queue.pop_first();
-            let slot = &mut inner.slots[place.0 as usize];
+            let slot = &mut inner.slots[id.0 as usize];
             slot.queued = Timestamp::NEVER;
             if slot.wanted <= now {
                 slot.wanted = Timestamp::NEVER;
@@ -130,17 +131,17 @@ impl Deadlines {
                 }
             } else if slot.wanted != Timestamp::NEVER {
                 slot.queued = slot.wanted;
-                inner.queue.insert((slot.wanted, place));
+                inner.queue.insert((slot.wanted, id));
             }
         }
         Timestamp::NEVER
     }
 
-    /// Wakes the holders of `count` places from `first` on, whatever their deadlines. Returns the number of places.
+    /// Wakes the holders of `count` slots from `first` on, whatever their deadlines. Returns the number of slots.
     pub(crate) fn wake(&self, first: usize, count: usize) -> usize {
         let inner = self.inner.borrow();
-        let places = inner.slots.iter().skip(first).take(count);
-        places
+        let slots = inner.slots.iter().skip(first).take(count);
+        slots
             .filter_map(|slot| slot.waker.as_ref())
             .for_each(Waker::wake_by_ref);
         inner.slots.len()
@@ -199,9 +200,9 @@ mod tests {
     fn a_postponed_deadline_wakes_nobody_early() {
         let queue = Deadlines::default();
         let (count, waker) = counter();
-        let place = queue.join();
-        queue.set(place, Timestamp::from_nanos(10), &waker);
-        queue.set(place, Timestamp::from_nanos(30), &waker);
+        let id = queue.join();
+        queue.set(id, Timestamp::from_nanos(10), &waker);
+        queue.set(id, Timestamp::from_nanos(30), &waker);
         assert_eq!(
             queue.fire(Timestamp::from_nanos(10)),
             Timestamp::from_nanos(30)
@@ -216,24 +217,24 @@ mod tests {
         let queue = Deadlines::default();
         let (count, driver) = counter();
         let (_, waker) = counter();
-        let place = queue.join();
+        let id = queue.join();
         queue.sleep(Timestamp::from_nanos(100), &driver);
-        queue.set(place, Timestamp::from_nanos(200), &waker);
+        queue.set(id, Timestamp::from_nanos(200), &waker);
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
-        queue.set(place, Timestamp::from_nanos(50), &waker);
+        queue.set(id, Timestamp::from_nanos(50), &waker);
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
     }
 
     #[test]
-    fn a_place_has_one_entry_however_often_its_deadline_moves() {
+    fn a_slot_has_one_entry_however_often_its_deadline_moves() {
         let queue = Deadlines::default();
         let (count, waker) = counter();
-        let (place, other) = (queue.join(), queue.join());
+        let (id, other) = (queue.join(), queue.join());
         queue.set(other, Timestamp::from_nanos(1_000_000), &waker);
         // Like a connection that waits for an answer, thinks, and waits again.
         for now in 0..10_000 {
-            queue.set(place, Timestamp::from_nanos(500_000 + now), &waker);
-            queue.set(place, Timestamp::from_nanos(now + 1), &waker);
+            queue.set(id, Timestamp::from_nanos(500_000 + now), &waker);
+            queue.set(id, Timestamp::from_nanos(now + 1), &waker);
             queue.fire(Timestamp::from_nanos(now + 1));
         }
         assert_eq!(count.0.load(Ordering::Relaxed), 10_000);
@@ -245,15 +246,15 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_was_left_wakes_nobody() {
+    fn a_slot_that_was_left_wakes_nobody() {
         let queue = Deadlines::default();
         let (count, waker) = counter();
-        let place = queue.join();
-        queue.set(place, Timestamp::from_nanos(10), &waker);
-        queue.leave(place);
+        let id = queue.join();
+        queue.set(id, Timestamp::from_nanos(10), &waker);
+        queue.leave(id);
         assert_eq!(queue.fire(Timestamp::from_nanos(9)), Timestamp::NEVER);
         queue.fire(Timestamp::from_nanos(10));
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
-        assert_eq!(queue.join(), place);
+        assert_eq!(queue.join(), id);
     }
 }

@@ -10,7 +10,7 @@ mod wall;
 #[cfg(test)]
 pub(crate) use clock::Manual;
 pub(crate) use clock::{Clock, Monotonic};
-pub(crate) use deadline::{Deadlines, Place, Seat};
+pub(crate) use deadline::{Deadlines, OwnedSlot, SlotId};
 pub(crate) use driver::drive;
 pub use timer::PRECISE;
 pub(crate) use timer::Timer;
