@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::dial::Connector;
 use super::play::Play;
-use super::session::{Outcome, Session, unsent};
+use super::session::{Session, SessionEvent, unsent};
 use super::shared::Shared;
 use crate::measure::{Ending, Shard, State};
 use crate::metric::{Cause, Counter, Timer};
@@ -149,13 +149,13 @@ impl Client {
             self.shared.state.settle();
         }
         loop {
-            let outcome = poll_fn(|cx| {
+            let event = poll_fn(|cx| {
                 let set_deadline =
                     |at, waker: &Waker| self.shared.deadlines.set(self.slot, at, waker);
                 session.poll(&mut self.play, &self.shared, cx, set_deadline)
             })
             .await;
-            if outcome == Outcome::Over {
+            if event == SessionEvent::Over {
                 return self.closed(&mut session);
             }
             let verdict = session.verdict();

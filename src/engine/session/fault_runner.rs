@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use super::fault::{FaultAction, Faults};
-use super::{Outcome, Session};
+use super::{Session, SessionEvent};
 use crate::engine::shared::Shared;
 use crate::measure::EndedBy;
 use crate::metric::CloseKind;
@@ -53,17 +53,17 @@ impl FaultRunner {
 }
 
 impl<T: Transport> Session<T> {
-    /// Carries out the actions that are due. Returns an outcome if that ended the session.
-    pub(super) fn play_faults(&mut self, shared: &Shared, now: Timestamp) -> Option<Outcome> {
+    /// Carries out the actions that are due. Returns an event if that ended the session.
+    pub(super) fn play_faults(&mut self, shared: &Shared, now: Timestamp) -> Option<SessionEvent> {
         loop {
             let room = !self.outbox.is_blocked();
             let step = self.fault_runner.as_mut()?.faults.due(now, room)?;
             match self.act_on_fault(step, shared, now) {
                 Ok(None) => {}
-                Ok(Some(outcome)) => return Some(outcome),
+                Ok(Some(event)) => return Some(event),
                 Err(lost) => {
                     self.evidence.lost = Some(lost);
-                    return Some(Outcome::Over);
+                    return Some(SessionEvent::Over);
                 }
             }
         }
@@ -74,7 +74,7 @@ impl<T: Transport> Session<T> {
         step: FaultAction,
         shared: &Shared,
         now: Timestamp,
-    ) -> Result<Option<Outcome>, Lost> {
+    ) -> Result<Option<SessionEvent>, Lost> {
         let Some(fault_runner) = &mut self.fault_runner else {
             return Ok(None);
         };
@@ -121,18 +121,18 @@ impl<T: Transport> Session<T> {
                 self.evidence.by_fault = true;
                 self.evidence.cut = Some(CloseKind::Rst);
                 self.note(|recorder| recorder.decided(EndedBy::Fault));
-                return Ok(Some(Outcome::Over));
+                return Ok(Some(SessionEvent::Over));
             }
         }
         Ok(None)
     }
 
     /// The time to close has come. Ends the session if no close handshake is possible.
-    pub(super) fn cut_off(&mut self) -> Option<Outcome> {
+    pub(super) fn cut_off(&mut self) -> Option<SessionEvent> {
         let kind = self.fault_runner.as_ref()?.ends_as()?;
         self.evidence.cut = Some(kind);
         self.note(|recorder| recorder.decided(EndedBy::Plan));
-        Some(Outcome::Over)
+        Some(SessionEvent::Over)
     }
 
     /// A Close frame came. Returns whether to answer it, and sets whether anything is read after it.

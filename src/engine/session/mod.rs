@@ -79,9 +79,9 @@ pub(super) enum State {
     },
 }
 
-/// Why `poll` returns: the session is over, or something is to be recorded while it goes on.
+/// What a session reports: that it is over, or something that is to be recorded while it goes on.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum SessionEvent {
     /// The connection is gone.
     Over,
     /// The peer was declared dead, and the connection is kept.
@@ -145,7 +145,7 @@ impl<T: Transport> Session<T> {
         shared: &Shared,
         cx: &mut Context<'_>,
         set_deadline: impl FnOnce(Timestamp, &Waker),
-    ) -> Poll<Outcome> {
+    ) -> Poll<SessionEvent> {
         let mut now = shared.clock.now();
         // Fires deadlines between polls, because a busy worker may not reach its timer for long.
         shared.deadlines.fire(now);
@@ -156,8 +156,8 @@ impl<T: Transport> Session<T> {
         loop {
             rounds += 1;
             if ended.is_none() {
-                if let Some(outcome) = self.act(play, shared, now) {
-                    return Poll::Ready(outcome);
+                if let Some(event) = self.run_due(play, shared, now) {
+                    return Poll::Ready(event);
                 }
                 self.outbox.flush(&mut self.transport, cx);
                 // Reads again after a failed send: what came before the end is still in the socket.
@@ -173,7 +173,7 @@ impl<T: Transport> Session<T> {
             self.count_bytes(shared, now);
             if let Some(lost) = ended {
                 self.end(lost, shared, now);
-                return Poll::Ready(Outcome::Over);
+                return Poll::Ready(SessionEvent::Over);
             }
             let deadline = self.deadline(play, shared, now);
             if self.outbox.wants_flush() || deadline <= now {
@@ -187,24 +187,30 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    fn act(&mut self, play: &mut Play, shared: &Shared, now: Timestamp) -> Option<Outcome> {
+    /// Does all that is due now. Returns an event if that ended the session, or declared the peer dead.
+    fn run_due(
+        &mut self,
+        play: &mut Play,
+        shared: &Shared,
+        now: Timestamp,
+    ) -> Option<SessionEvent> {
         while let Some(intended) = play.expire(now) {
             shared.record(self.cohort, intended, |cells| {
                 cells.count(Counter::MessagesTimedOut);
             });
         }
-        if let Some(outcome) = self.play_faults(shared, now) {
-            return Some(outcome);
+        if let Some(event) = self.play_faults(shared, now) {
+            return Some(event);
         }
         if let State::Closing { deadline, .. } = self.state {
             let gives_up_at = self.gives_up_at(deadline, shared, now);
             return (now >= gives_up_at && !self.puts_off(gives_up_at, shared, now)).then(|| {
                 self.evidence.stuck = self.outbox.is_blocked() && self.evidence.dead.is_none();
-                Outcome::Over
+                SessionEvent::Over
             });
         }
-        if let Some(outcome) = self.run_heartbeat(shared, now) {
-            return Some(outcome);
+        if let Some(event) = self.run_heartbeat(shared, now) {
+            return Some(event);
         }
         if self.is_closing() {
             // The peer is dead and a Close frame was sent; nothing may follow it.
@@ -217,8 +223,8 @@ impl<T: Transport> Session<T> {
                 unsent(shared, self.cohort, intended, Counter::MessagesNotSent);
             }
             if self.is_settled(play) {
-                if let Some(outcome) = self.cut_off() {
-                    return Some(outcome);
+                if let Some(event) = self.cut_off() {
+                    return Some(event);
                 }
                 self.close(Some(NORMAL), "", EndedBy::Plan, shared, now);
             }
@@ -250,7 +256,7 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    fn run_heartbeat(&mut self, shared: &Shared, now: Timestamp) -> Option<Outcome> {
+    fn run_heartbeat(&mut self, shared: &Shared, now: Timestamp) -> Option<SessionEvent> {
         self.heart.as_ref()?;
         let stop = self.stop(shared);
         let heart = self.heart.as_mut()?;
@@ -280,7 +286,7 @@ impl<T: Transport> Session<T> {
         None
     }
 
-    fn declare_dead(&mut self, shared: &Shared, now: Timestamp) -> Option<Outcome> {
+    fn declare_dead(&mut self, shared: &Shared, now: Timestamp) -> Option<SessionEvent> {
         let last_sign = self.last_received.unwrap_or(self.opened);
         shared.whole(self.cohort, |cells| {
             cells.count(Counter::ConnectionsDead);
@@ -305,9 +311,9 @@ impl<T: Transport> Session<T> {
         match heartbeat.on_dead {
             OnDead::Reconnect => {
                 self.note(|recorder| recorder.decided(EndedBy::Heartbeat));
-                Some(Outcome::Over)
+                Some(SessionEvent::Over)
             }
-            OnDead::Keep => Some(Outcome::DeadButKept),
+            OnDead::Keep => Some(SessionEvent::DeadButKept),
             OnDead::Close => {
                 let reason = "heartbeat timeout";
                 self.close(Some(MISSED), reason, EndedBy::Heartbeat, shared, now);
