@@ -91,11 +91,11 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     let prepared = signals.unless_heard(prepare)?.map_err(CliError::Prepare)?;
 
     let before = host::throttled();
-    let mut watch = Watch::new(&loaded.scenario, &around, messages, args.quiet);
+    let mut observer = RunObserver::new(&loaded.scenario, &around, messages, args.quiet);
     let finished = prepared
-        .run(signals.each(), &mut watch)
+        .run(signals.each(), &mut observer)
         .map_err(CliError::Engine)?;
-    let ended = watch.end();
+    let ended = observer.end();
     let (surroundings, failure) = around.end(finished.origin);
     let failure = finished.failure.map(CliError::Engine).or(failure);
     drop(target);
@@ -265,7 +265,7 @@ fn print(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Result<(), 
 }
 
 /// Watches the run second by second: shows progress, and ends the run when an abort gate holds or the relay has failed.
-struct Watch<'a> {
+struct RunObserver<'a> {
     progress: Shown,
     scenario: &'a Scenario,
     around: &'a Around,
@@ -281,7 +281,7 @@ struct Watched {
     messages: Result<(), CliError>,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> RunObserver<'a> {
     fn new(
         scenario: &'a Scenario,
         around: &'a Around,
@@ -311,7 +311,7 @@ impl<'a> Watch<'a> {
     }
 }
 
-impl engine::Observer for Watch<'_> {
+impl engine::Observer for RunObserver<'_> {
     fn measuring(&mut self, from: Instant) {
         self.around.measuring(from);
     }
