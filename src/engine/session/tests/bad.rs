@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::play::Play;
+use super::play::Simulation;
 use crate::scenario::{Between, Contract, Fault, FaultKind, Origin, Promise, PromiseKind, Sweep};
 use crate::units::Nanos;
 
@@ -13,14 +13,14 @@ pub(super) const IDLE: &str = r#"
 "#;
 
 /// Returns a scenario whose clients play these faults, and whose server promises to end them within 20 s.
-pub(super) fn bad(text: &str, faults: impl IntoIterator<Item = (Nanos, FaultKind)>) -> Play {
+pub(super) fn bad(text: &str, faults: impl IntoIterator<Item = (Nanos, FaultKind)>) -> Simulation {
     let faults: Vec<Fault> = (faults.into_iter())
         .map(|(after, kind)| Fault {
             kind,
             after: after.into(),
         })
         .collect();
-    Play::new(text).with(|cohort| {
+    Simulation::new(text).with(|cohort| {
         cohort.faults = faults;
         cohort.contract = Some(contract(PromiseKind::ClosedBetween.of(between(0, 20))));
     })

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::play::{Play, Seen};
+use super::play::{Seen, Simulation};
 use super::script::{
     Heard, Lines, MS, S, Say, Script, close, fin, healthy, nothing, ping, pong, reset, text,
 };
@@ -195,7 +195,7 @@ proptest! {
     fn the_books_balance_whatever_the_peer_does(
         scenario in scenario(), manners in manners(), interrupted in prop::option::of(1..LOAD.0), stall in (0..LOAD.0, 0..2 * S.0),
     ) {
-        let mut play = Play::new(&scenario).stalled(Timestamp::from_nanos(stall.0)..Timestamp::from_nanos(stall.0 + stall.1));
+        let mut play = Simulation::new(&scenario).stalled(Timestamp::from_nanos(stall.0)..Timestamp::from_nanos(stall.0 + stall.1));
         if let Some(time) = interrupted {
             play = play.interrupted_at(Timestamp::from_nanos(time));
         }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::play::{Play, play};
+use super::play::{Simulation, play};
 use super::script::{RTT, S, Script, close, fin, healthy, nothing, reset, text};
 use crate::measure::State;
 use crate::metric::{Cause, CloseKind, Counter, Side, Timer};
@@ -92,7 +92,7 @@ fn any_traffic_is_a_sign_of_life_where_the_scenario_says_so() {
 #[test]
 fn a_worker_that_stood_still_does_not_take_its_peers_for_dead() {
     // The pong came in time, and is read ten seconds later.
-    let play = Play::new(&heartbeat("")).stalled(after(20 * S + Nanos(1))..after(30 * S));
+    let play = Simulation::new(&heartbeat("")).stalled(after(20 * S + Nanos(1))..after(30 * S));
     let seen = play.run(|_| Script::new(healthy));
     let counters = [
         Counter::PingsSent,
@@ -109,7 +109,7 @@ fn a_worker_that_stood_still_does_not_take_its_peers_for_dead() {
 #[test]
 fn a_late_generator_does_not_hide_a_late_server() {
     // The ping of 10 s is sent at 13 s, and is answered as fast as the others.
-    let play = Play::new(&heartbeat("")).stalled(after(9 * S)..after(13 * S));
+    let play = Simulation::new(&heartbeat("")).stalled(after(9 * S)..after(13 * S));
     let seen = play.run(|_| Script::new(healthy));
     assert_eq!(seen.timer(Timer::HeartbeatRtt).max(), Some(RTT.0));
     let latency = seen.timer(Timer::HeartbeatDelay);

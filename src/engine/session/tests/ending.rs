@@ -1,6 +1,6 @@
 //! Tests how a connection ends: the drain, the close handshake, and what is lost.
 
-use super::play::{Play, play};
+use super::play::{Simulation, play};
 use super::script::{
     Heard, Lines, MS, RTT, S, Say, Script, close, fin, healthy, nothing, reset, text,
 };
@@ -338,7 +338,7 @@ fn an_interrupted_ramp_opens_no_more_and_closes_what_is_open() {
         load = { connections = 10, ramp_up = "10s", duration = "60s", ramp_down = "1s" }
         message = [{ name = "m", rate = "1/s", timeout = "2s" }]
     "#;
-    let interrupted = Play::new(scenario).interrupted_at(after(4500 * MS));
+    let interrupted = Simulation::new(scenario).interrupted_at(after(4500 * MS));
     let seen = interrupted.run(|_| Script::new(healthy));
     assert_eq!(seen.peers.len(), 5);
     assert_eq!(seen.all.caused(Cause::Completed), 5);

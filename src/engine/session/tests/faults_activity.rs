@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bad::{IDLE, always, bad};
-use super::play::{Play, Seen};
+use super::play::{Seen, Simulation};
 use super::script::{Heard, MS, RTT, S, Script, close, fin, healthy, ping};
 use crate::measure::EndedBy;
 use crate::metric::{Cause, CloseKind, Counter, Side};
@@ -18,7 +18,7 @@ const TALKATIVE: &str = r#"
     heartbeat = { interval = "4s", timeout = "1s", phase = "aligned" }
 "#;
 
-fn only(frame: Activity) -> Play {
+fn only(frame: Activity) -> Simulation {
     let every = always(1_500 * MS);
     bad(TALKATIVE, [(2 * S, FaultKind::Only { frame, every })])
 }

@@ -1,7 +1,7 @@
 //! Tests clients that answer pings late, wrongly, or not at all.
 
 use super::bad::{IDLE, always, bad};
-use super::play::{Play, Seen};
+use super::play::{Seen, Simulation};
 use super::script::{Heard, MS, PING, RTT, S, Script, close, fin, healthy, ping};
 use crate::measure::EndedBy;
 use crate::metric::Cause;
@@ -9,7 +9,7 @@ use crate::scenario::FaultKind;
 use crate::units::{Nanos, Timestamp, after};
 
 /// Plays a server that pings at these times, and ends the connection with a Close at 20 s.
-fn pinged<const N: usize>(play: Play, times: [Nanos; N]) -> Seen {
+fn pinged<const N: usize>(play: Simulation, times: [Nanos; N]) -> Seen {
     play.run(move |_| {
         let script = Script::new(healthy).says(after(20 * S), close(Some(1011)));
         times

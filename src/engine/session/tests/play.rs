@@ -28,7 +28,7 @@ const POLLS_AT_ONCE: usize = 100;
 
 /// Plays a scenario; `script` is called once for each dial.
 pub(super) fn play(text: &str, script: impl FnMut(usize) -> Script + 'static) -> Seen {
-    Play::new(text).run(script)
+    Simulation::new(text).run(script)
 }
 
 /// Returns the plan of a scenario, given as text without its name and target.
@@ -47,13 +47,13 @@ pub(in crate::engine) fn plan(text: &str) -> Plan {
 }
 
 /// A scenario to be played.
-pub(super) struct Play {
+pub(super) struct Simulation {
     plan: Plan,
     interrupted_at: Timestamp,
     stall: Range<Timestamp>,
 }
 
-impl Play {
+impl Simulation {
     /// Makes a play of a scenario, given as for [`plan`].
     pub(super) fn new(text: &str) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! Tests the record of a connection whose cohort has a contract.
 
 use super::bad::{IDLE, always, bad, between, contract};
-use super::play::Play;
+use super::play::Simulation;
 use super::script::{MS, PORT, RTT, S, Script, close, fin, healthy, nothing, ping, text};
 use crate::measure::{ConnectionRecord, EndedBy};
 use crate::metric::Cause;
@@ -15,15 +15,15 @@ const BEATING: &str = r#"
 "#;
 
 /// Returns a healthy client of a server that promises something.
-fn watched(text: &str) -> Play {
-    Play::new(text).with(|cohort| {
+fn watched(text: &str) -> Simulation {
+    Simulation::new(text).with(|cohort| {
         cohort.contract = Some(contract(PromiseKind::DetectedBetween.of(between(0, 20))));
     })
 }
 
 #[test]
 fn without_a_contract_nothing_is_kept() {
-    let seen = Play::new(IDLE).run(|_| Script::new(healthy));
+    let seen = Simulation::new(IDLE).run(|_| Script::new(healthy));
     assert!(seen.records.is_empty());
 }
 
