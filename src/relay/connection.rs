@@ -35,12 +35,12 @@ pub(super) struct Environment<'a> {
     pub(super) schedule: &'a Schedule,
     pub(super) origins: Origins,
     pub(super) now: Timestamp,
-    pub(super) tally: &'a Tally,
+    pub(super) traffic: &'a Traffic,
 }
 
-/// Counters that all connections share.
+/// What passed the relay, of all connections together.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Traffic {
     pub(super) bytes_to_server: Cell<u64>,
     pub(super) bytes_to_client: Cell<u64>,
     pub(super) bytes_lost: Cell<u64>,
@@ -144,7 +144,7 @@ impl Connection {
         for pipe in [&self.to_server, &self.to_client] {
             until = until.min(pipe.next_due(&conditions, around.now));
         }
-        self.count_backed_up(around.tally);
+        self.count_backed_up(around.traffic);
         Progress::Wait(until)
     }
 
@@ -181,10 +181,10 @@ impl Connection {
         }
     }
 
-    fn count_backed_up(&mut self, tally: &Tally) {
+    fn count_backed_up(&mut self, traffic: &Traffic) {
         if !self.backed_up && (self.to_server.was_full() || self.to_client.was_full()) {
             self.backed_up = true;
-            add(&tally.backed_up, 1);
+            add(&traffic.backed_up, 1);
         }
     }
 }
@@ -223,7 +223,7 @@ impl Way<'_> {
             Poll::Pending => return false,
             Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                 match is_lost {
-                    true => add(&around.tally.bytes_lost, buffer.filled().len()),
+                    true => add(&around.traffic.bytes_lost, buffer.filled().len()),
                     false => self.pipe.take(buffer.filled(), conditions, around.now),
                 }
                 return true;
@@ -256,7 +256,7 @@ impl Way<'_> {
             Poll::Pending => false,
             Poll::Ready(Ok(count)) => {
                 self.pipe.passed(count, conditions, around.now);
-                self.count(around.tally, count);
+                self.count(around.traffic, count);
                 true
             }
             Poll::Ready(Err(_)) => {
@@ -300,16 +300,16 @@ impl Way<'_> {
             let written = Pin::new(&mut self.to.tcp).poll_write(cx, part);
             match written {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(written) => self.count(around.tally, written.unwrap_or(0)),
+                Poll::Ready(written) => self.count(around.traffic, written.unwrap_or(0)),
             }
         }
         Poll::Ready(())
     }
 
-    fn count(&self, tally: &Tally, count: usize) {
+    fn count(&self, traffic: &Traffic, count: usize) {
         let bytes = match self.direction {
-            Direction::ToServer => &tally.bytes_to_server,
-            Direction::ToClient => &tally.bytes_to_client,
+            Direction::ToServer => &traffic.bytes_to_server,
+            Direction::ToClient => &traffic.bytes_to_client,
         };
         add(bytes, count);
     }

@@ -18,7 +18,7 @@ use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use super::accept::{Accepted, Acceptor, is_out_of_descriptors};
-use super::connection::{Connection, Environment, Progress, Tally, shut};
+use super::connection::{Connection, Environment, Progress, Traffic, shut};
 use super::counts::{Passage, RelayLog};
 use super::schedule::{Origins, Schedule};
 use crate::time::{Deadlines, Timer};
@@ -81,7 +81,7 @@ async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> {
         deadlines: Deadlines::default(),
         origins: Cell::default(),
         scratch: RefCell::new(vec![0; SCRATCH]),
-        tally: Tally::default(),
+        traffic: Traffic::default(),
         spare: RefCell::default(),
         log: RefCell::default(),
     });
@@ -114,7 +114,7 @@ struct Shared {
     deadlines: Deadlines,
     origins: Cell<Origins>,
     scratch: RefCell<Vec<u8>>,
-    tally: Tally,
+    traffic: Traffic,
     /// See [`Acceptor`].
     spare: RefCell<Option<OwnedFd>>,
     log: RefCell<RelayLog>,
@@ -137,10 +137,10 @@ impl Shared {
 
     fn outcome(&self) -> Finished {
         let mut log = self.log.take();
-        log.bytes_to_server = self.tally.bytes_to_server.get();
-        log.bytes_to_client = self.tally.bytes_to_client.get();
-        log.bytes_lost = self.tally.bytes_lost.get();
-        log.backed_up = self.tally.backed_up.get();
+        log.bytes_to_server = self.traffic.bytes_to_server.get();
+        log.bytes_to_client = self.traffic.bytes_to_client.get();
+        log.bytes_lost = self.traffic.bytes_lost.get();
+        log.backed_up = self.traffic.backed_up.get();
         log.cpu = cpu();
         Finished {
             origins: self.origins.get(),
@@ -244,7 +244,7 @@ async fn serve(
             schedule: &route.schedule,
             origins: shared.origins.get(),
             now: shared.now(),
-            tally: &shared.tally,
+            traffic: &shared.traffic,
         };
         match connection.step(&around, &mut shared.scratch.borrow_mut(), cx) {
             Progress::Wait(until) => {
