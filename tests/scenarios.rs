@@ -238,8 +238,7 @@ fn the_schema_takes_every_way_to_write_a_value() {
 fn the_schema_takes_every_form_of_a_value_and_no_other() {
     let schema: serde_json::Value = serde_json::from_str(&scenario::schema()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let base =
-        "name = \"x\"\ntarget.url = \"embedded\"\n[[cohort]]\nname = \"a\"\nconnections = 1\n";
+    let base = "name = \"x\"\ntarget.url = \"ws://127.0.0.1:9\"\n[[cohort]]\nname = \"a\"\nconnections = 10\n";
     let is_valid = |keys: &str| {
         let json: serde_json::Value = toml::from_str(&format!("{base}{keys}")).unwrap();
         validator.is_valid(&json)

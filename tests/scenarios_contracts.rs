@@ -255,7 +255,7 @@ fn each_promise_has_its_key() {
         back_within = { p90 = \"1s\" }
         max_rss_growth = \"1MiB\"
         max_descriptor_growth = 0";
-    let around = "[target.fault]\nkind = \"sigstop\"\nfor = \"1s\"";
+    let around = "target.heartbeat = {}\n[target.fault]\nkind = \"sigstop\"\nfor = \"1s\"";
     let read = |line: &str| {
         let keys = format!(
             "reconnect = {{}}
@@ -265,8 +265,10 @@ fn each_promise_has_its_key() {
             from = \"fault\"
             {line}"
         );
-        let contract = cohort(&keys, around).contract.expect("there is one");
-        contract.promises[0].clone()
+        let cohort = format!("[[cohort]]\nname = \"a\"\nconnections = 10\n{keys}");
+        let scenario = parse(&format!("{EMBEDDED}{around}\n{cohort}"));
+        let contract = scenario.cohorts[0].contract.as_ref();
+        contract.expect("there is one").promises[0].clone()
     };
     let promises: Vec<_> = lines
         .lines()

@@ -27,6 +27,40 @@ struct Group {
     fault: &'static str,
 }
 
+impl Drawn {
+    /// The text in two halves: its name, and the rest.
+    pub(crate) fn halves(&self) -> (String, String) {
+        let text = self.to_string();
+        let (name, rest) = text.split_once('\n').unwrap_or_default();
+        (format!("{name}\n"), rest.to_owned())
+    }
+}
+
+/// A promise, with what its times count from.
+pub(crate) fn promise() -> impl Strategy<Value = String> {
+    let promise = select(vec![
+        "closed = 0",
+        "closed_between = [\"0s\", \"200ms\"]",
+        "closed_between = [\"1s\", \"3s\"]",
+        "alive_for = \"30ms\"",
+        "alive_for = \"4s\"",
+        "detected_between = [\"0s\", \"2s\"]",
+        "pong_within = \"1s\"",
+        "pings_between = [\"200ms\", \"2s\"]",
+        "max_ping_sync = 0.5",
+        "code = 1001",
+        "ends_with = \"fin\"",
+        "close_answered_within = \"1s\"",
+        "close_code_echoed = true",
+        "silent_after_close = true",
+        "preset = \"ws\"",
+        "preset = \"websockets\", interval = \"1s\", timeout = \"2s\"",
+        "preset = \"nginx\", read_timeout = \"2s\"",
+    ]);
+    let from = select(vec!["", "", ", from = \"last_byte\"", ", from = \"ping\""]);
+    (promise, from).prop_map(|(promise, from)| format!("{promise}{from}"))
+}
+
 impl Display for Drawn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "name = \"drawn\"\ntarget = {{ {} }}", self.target)?;

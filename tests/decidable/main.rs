@@ -12,11 +12,11 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use wsbench::metric::{self, Kind};
 use wsbench::plan::Plan;
 use wsbench::scenario::{self, Outside, Overrides, Scenario, Source, Stat, Subject};
-use wsbench::verdict::{View, observe};
+use wsbench::verdict::{Facts, View, judge, observe};
 
 use draw::{gate, scenario};
 
-const CASES: u32 = 150;
+const CASES: u32 = 100;
 
 fn parse(text: &str, gates: &[String]) -> Result<Scenario, String> {
     let source = Source {
@@ -100,4 +100,37 @@ fn what_check_accepts_can_be_decided() {
         accepted > CASES && refused > CASES,
         "{accepted} accepted, {refused} refused"
     );
+}
+
+/// A server that never ends a connection has broken each promise about its end, or kept it: the run is long enough to
+/// say which.
+#[test]
+fn what_check_accepts_of_contracts_can_be_decided() {
+    let accepted = Cell::new(0u32);
+    let cases = (scenario(), prop::collection::vec(draw::promise(), 6));
+    let run = runner().run(&cases, |(drawn, promises)| {
+        for promise in promises {
+            let (name, rest) = drawn.halves();
+            let text = format!("{name}contract = {{ {promise} }}\n{rest}");
+            let Ok(scenario) = parse(&text, &[]) else {
+                continue;
+            };
+            let plan = Plan::new(scenario, 1, 1);
+            let summary = possible::summary(&plan);
+            let verdict = judge(&plan.scenario, &summary, &Facts::completed(1));
+            for result in verdict.contracts {
+                accepted.set(accepted.get() + 1);
+                let is_undecided =
+                    ["undecided when", "watched for less"].map(|words| result.why.contains(words));
+                prop_assert!(
+                    result.n > 0 && is_undecided == [false; 2],
+                    "{}\n{text}",
+                    result.why
+                );
+            }
+        }
+        Ok(())
+    });
+    run.unwrap_or_else(|why| panic!("{why}"));
+    assert!(accepted.get() > CASES, "{} accepted", accepted.get());
 }

@@ -3,7 +3,9 @@
 
 use std::ops::Range;
 
-use wsbench::measure::{Collector, Phase, Sample, Shard, Summary, Window};
+use wsbench::measure::{
+    Collector, ConnectionRecord, EndedBy, Phase, Sample, Shard, Summary, TcpEnding, Window,
+};
 use wsbench::metric::{Cause, CloseKind, Counter, ENOUGH_FOR_MEMORY, Side, Timer};
 use wsbench::plan::{Opening, Plan, Until};
 use wsbench::scenario::{
@@ -28,6 +30,7 @@ pub(crate) fn summary(plan: &Plan) -> Summary {
     for opening in plan.openings(0, 1) {
         if plan.place(opening.cohort, opening.connection) < MOST_PLACES {
             run.live(&opening, &mut shard);
+            shard.record(run.silent(&opening), usize::MAX);
         }
     }
     for (index, cohort) in plan.scenario.cohorts.iter().enumerate() {
@@ -183,9 +186,8 @@ impl<'a> Run<'a> {
         if let Some(heartbeat) = &cohort.heartbeat {
             for at in self.pings(opening, &life) {
                 pings += 1;
-                let Some(window) = self.window(at) else {
-                    continue;
-                };
+                // A contract looks at the whole run.
+                let window = self.window(at).unwrap_or(Window::OUTSIDE);
                 let cells = cells.window(window);
                 for counter in [
                     Counter::PingsSent,
@@ -271,6 +273,57 @@ impl<'a> Run<'a> {
             if index > 0 {
                 cells.window(window).time(Timer::ReceiveGap, Nanos(1));
             }
+        }
+    }
+
+    /// The record of a connection that the server pings and never ends, and that the plan ends.
+    fn silent(&self, opening: &Opening) -> ConnectionRecord {
+        let (opened, end) = (opening.at, self.end().max(opening.at));
+        let target = &self.plan.scenario.target;
+        let pings: Vec<Timestamp> = match (&target.url, target.embedded_heartbeat) {
+            (TargetUrl::Embedded, None) => Vec::new(),
+            (TargetUrl::Embedded, Some(heartbeat)) => {
+                let interval = Nanos::from(heartbeat.interval);
+                let times = (1..).map(|k| opened + k * interval);
+                times.take_while(|at| *at < end).collect()
+            }
+            // An unknown server may ping all at the same time.
+            (TargetUrl::Url(_), _) => {
+                let times = [3, 2, 1].map(|k| end.saturating_sub(k * NOTICE));
+                times.into_iter().filter(|at| *at > opened).collect()
+            }
+        };
+        ConnectionRecord {
+            connection: opening.connection,
+            cohort: opening.cohort,
+            local_port: None,
+            level_ns: None,
+            opened_ns: opened,
+            lost_before_ns: None,
+            fault_ns: None,
+            fault_end_ns: None,
+            unanswered_ping_ns: match target.url {
+                TargetUrl::Embedded => pings.first().copied(),
+                TargetUrl::Url(_) => Some(opened),
+            },
+            last_sent_ns: Some(opened),
+            first_answer_ns: None,
+            pings_ns: pings[..pings.len().min(ConnectionRecord::MAX_PINGS)].to_vec(),
+            resumed_ns: Vec::new(),
+            dead_ns: None,
+            dead_as: None,
+            close_sent_ns: Some(end),
+            close_sent_code: Some(1000),
+            close_received_ns: Some(end),
+            close_code: Some(1000),
+            close_reason: String::new(),
+            frames_after_close: 0,
+            tcp_end_ns: Some(end),
+            tcp_end: Some(TcpEnding::Fin),
+            probe: None,
+            ended_by: EndedBy::Plan,
+            cause: Cause::Completed,
+            ended_ns: end,
         }
     }
 

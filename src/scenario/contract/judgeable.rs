@@ -14,6 +14,8 @@ use crate::scenario::{
 
 /// The least number of levels of a sweep. With fewer, a threshold cannot be found.
 const MIN_LEVELS: usize = 4;
+/// The least number of clients whose pings are compared. The pings of fewer coincide by chance.
+const MIN_CLIENTS: u32 = 10;
 
 /// The parts of a scenario that surround the cohorts.
 pub(in crate::scenario) struct Around<'a> {
@@ -39,6 +41,7 @@ impl Case<'_> {
             cohort,
             contract,
             around,
+            ..
         } = *self;
         for Placed {
             promise,
@@ -148,6 +151,10 @@ impl Need {
                 let promised = promise.span().and_then(|span| span.hi);
                 promised.is_none_or(|time| time <= target.close_timeout)
             }
+            Self::ServerPings => {
+                target.url != TargetUrl::Embedded || target.embedded_heartbeat.is_some()
+            }
+            Self::Clients => cohort.connections >= MIN_CLIENTS,
             Self::Frames => cohort.sees_frames(),
             Self::Packets => !cohort.faults.iter().any(|fault| fault.kind.hides_packets()),
         }
@@ -175,6 +182,14 @@ impl Need {
             Self::Sweep => (
                 "needs clients that answer pings later and later: a sweep of 4 levels at least",
                 "write `fault = { kind = \"late_pong\", delay = { from = \"100ms\", to = \"2s\", levels = 16 } }`",
+            ),
+            Self::ServerPings => (
+                "needs pings of the server, and the built-in one sends none",
+                "write `heartbeat = { interval = \"1s\", timeout = \"1s\" }` in `[target]`",
+            ),
+            Self::Clients => (
+                "compares the pings to 10 clients at least",
+                "use more connections",
             ),
             Self::SameHost => (
                 "can be seen only of a target on this machine",

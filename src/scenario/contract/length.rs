@@ -9,13 +9,18 @@ use super::resolve::Case;
 use super::value::Promised;
 use crate::scenario::Shape;
 use crate::scenario::fault::FaultKind;
+use crate::scenario::gate::{Part, Schedule};
 use crate::scenario::reading::Check;
 use crate::scenario::section::{long_enough, whole_seconds};
 use crate::units::format_duration;
 
+/// What is needed at least of a promise about connections that stay.
+const SOME_TIME: Duration = Duration::from_millis(1);
+
 impl Case<'_> {
     /// Notes a contract that cannot be decided before the run ends.
     pub(super) fn is_decided_in_time(&self, check: &mut Check<'_>) {
+        self.pings_in_time(check);
         let needs = self
             .given
             .iter()
@@ -45,6 +50,22 @@ impl Case<'_> {
         }
     }
 
+    /// Notes a promise about our own pings if none of them is due.
+    fn pings_in_time(&self, check: &mut Check<'_>) {
+        let mut given = self.given.iter();
+        let within = given.find(|given| given.promise.kind == PromiseKind::PongWithin);
+        let (Some(given), Some(heartbeat)) = (within, &self.cohort.heartbeat) else {
+            return;
+        };
+        let pings = [Schedule::of_pings(heartbeat)];
+        if !self.run.is_due(self.cohort, &pings, Part::Whole, 1.0, 0.0) {
+            let key = self.written.key(given.key);
+            let what = "needs a ping of ours, and none is due before the run ends";
+            let hint = "write a shorter `heartbeat.interval`, or a longer `duration` in `[load]`";
+            check.problem(&key, &given.place, what, hint);
+        }
+    }
+
     /// How long a connection must be open until a promise is decided.
     fn needed(&self, promise: &Promise) -> Duration {
         let span = promise.span();
@@ -65,6 +86,8 @@ impl Case<'_> {
             PromiseKind::AliveFor => self.begin() + span.map_or(hi, |span| span.lo),
             PromiseKind::EffectiveTimeout => self.ping() + hi,
             PromiseKind::PingsBetween => 2 * hi,
+            // A second ping to each client, and then a whole turn of one interval.
+            PromiseKind::MaxPingSync => (3 * self.ping()).max(SOME_TIME),
             PromiseKind::RecoversWithin => self.recovery() + hi,
             PromiseKind::BackWithin => {
                 let longest = match &promise.value {

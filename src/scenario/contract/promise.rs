@@ -105,6 +105,10 @@ pub(in crate::scenario) enum Need {
     EndOfFault,
     /// The cohort delays its pongs, with several delays (a sweep).
     Sweep,
+    /// The server pings, as far as that is known: the built-in one only if told.
+    ServerPings,
+    /// Enough clients to compare their pings.
+    Clients,
     /// The target is on this machine.
     SameHost,
     /// wsbench knows the target's process.
@@ -147,8 +151,8 @@ impl PromiseKind {
         use By::{Fault, Heartbeat as OwnHeartbeat, Plan, Server};
         use Form::{AtLeast, Back, Codes, Count, Ends, Fraction, Size, True, Window, Within};
         use Need::{
-            CloseTimeout, EndOfFault, Frames, Heartbeat, Packets, Process, Reconnect, SameHost,
-            Stall, Sweep,
+            Clients, CloseTimeout, EndOfFault, Frames, Heartbeat, Packets, Process, Reconnect,
+            SameHost, ServerPings, Stall, Sweep,
         };
         const SERVER: &[By] = &[Server];
         const OR_FAULT: &[By] = &[Server, Fault];
@@ -174,12 +178,12 @@ impl PromiseKind {
             Self::ReapedBetween => Rule::of(Window).timed_from_origin(),
             Self::ReleasedWithin => Rule::of(Within).timed_from_origin().needs(&[SameHost]),
             Self::EffectiveTimeout => {
-                let rule = Rule::of(Window).needs(&[Sweep]);
+                let rule = Rule::of(Window).needs(&[Sweep, ServerPings]);
                 rule.ended(Ended::One(SERVER))
             }
             Self::PongWithin => Rule::of(Within).needs(&[Heartbeat]),
-            Self::PingsBetween => Rule::of(Window),
-            Self::MaxPingSync => Rule::of(Fraction),
+            Self::PingsBetween => Rule::of(Window).needs(&[ServerPings]),
+            Self::MaxPingSync => Rule::of(Fraction).needs(&[ServerPings, Clients]),
             Self::CloseAnsweredWithin => {
                 let rule = Rule::of(Within).needs(&[CloseTimeout, Frames]);
                 rule.ended(Ended::One(OURS))

@@ -10,6 +10,7 @@ use super::value::{Back, Between, Promised};
 use super::{Contract, Origin};
 use crate::scenario::Cohort;
 use crate::scenario::fault::FaultKind;
+use crate::scenario::gate::Run;
 use crate::scenario::preset::Expanded;
 use crate::scenario::reading::{At, Check, Given as _, Items as _, Place, Switch};
 use crate::scenario::root::File;
@@ -37,6 +38,8 @@ pub(super) struct Case<'a> {
     pub(super) cohort: &'a Cohort,
     pub(super) contract: &'a Contract,
     pub(super) around: &'a Around<'a>,
+    /// The run, with cohorts that have no contract yet.
+    pub(super) run: Run<'a>,
 }
 
 /// Gives each cohort its contract. `around` is `None` if the target, the path or the load is invalid.
@@ -46,6 +49,7 @@ pub(in crate::scenario) fn contracts(
     cohorts: &mut [Cohort],
     around: Option<&Around<'_>>,
 ) {
+    let all = cohorts.to_vec();
     for (index, cohort) in cohorts.iter_mut().enumerate() {
         let Some(written) = written(file, index, cohort) else {
             continue;
@@ -60,6 +64,10 @@ pub(in crate::scenario) fn contracts(
                 cohort,
                 contract: &contract,
                 around,
+                run: Run {
+                    around,
+                    cohorts: &all,
+                },
             };
             case.can_be_judged(check);
             // Skips the check where a setting was invalid: the preset has used its default instead.

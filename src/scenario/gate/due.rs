@@ -18,7 +18,7 @@ type Span = Range<f64>;
 
 /// When something is due on each connection.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Schedule {
+pub(in crate::scenario) enum Schedule {
     /// Every `gap`, from a phase that each connection has.
     Even { gap: f64, phase: Phase, most: f64 },
     /// After gaps by chance.
@@ -62,7 +62,7 @@ impl Schedule {
         }
     }
 
-    pub(super) fn of_pings(heartbeat: &Heartbeat) -> Self {
+    pub(in crate::scenario) fn of_pings(heartbeat: &Heartbeat) -> Self {
         Self::Even {
             gap: heartbeat.interval.as_nanos() as f64,
             phase: heartbeat.phase,
@@ -118,7 +118,7 @@ impl Schedule {
 
 /// A part of the run.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Part {
+pub(in crate::scenario) enum Part {
     /// The measured time.
     Measured,
     /// One stage of it, counted from 1.
@@ -130,7 +130,7 @@ pub(super) enum Part {
 impl Run<'_> {
     /// Whether at least `least` of these are due on one connection of the cohort in this part of the run, or in one
     /// stage of it, after `earlier` of them that may be due before.
-    pub(super) fn is_due(
+    pub(in crate::scenario) fn is_due(
         &self,
         cohort: &Cohort,
         schedules: &[Schedule],

@@ -12,7 +12,9 @@ mod stat;
 mod subject;
 mod value;
 
+pub(super) use due::{Part, Schedule};
 pub(super) use names::Names;
+pub(super) use need::Run;
 pub use section::{Gate, Gates};
 pub(super) use section::{GatesTable, resolve};
 pub use subject::{Op, Selector, Stat, Subject};

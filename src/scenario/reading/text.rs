@@ -16,6 +16,10 @@ use crate::units::{ByteSize, Rate, format_duration, parse_duration};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::scenario) struct Time(pub(in crate::scenario) Duration);
 
+/// The time between two events that happen again and again: at least a millisecond, so that no plan is absurd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scenario) struct Interval(pub(in crate::scenario) Duration);
+
 /// A duration that may be zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::scenario) struct TimeOrZero(pub(in crate::scenario) Duration);
@@ -48,6 +52,21 @@ impl TimeOrZero {
     /// A number of milliseconds.
     pub(in crate::scenario) const fn millis(millis: u64) -> Self {
         Self(Duration::from_millis(millis))
+    }
+}
+
+impl Interval {
+    const LEAST: Duration = Duration::from_millis(1);
+
+    /// A number of seconds, at least one.
+    pub(in crate::scenario) const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+}
+
+impl From<Interval> for Duration {
+    fn from(interval: Interval) -> Self {
+        interval.0
     }
 }
 
@@ -109,6 +128,27 @@ impl Text for Time {
         let TimeOrZero(duration) = TimeOrZero::read(text)?;
         if duration.is_zero() {
             return Err(format!("`{text}` is not above zero"));
+        }
+        Ok(Self(duration))
+    }
+
+    fn written(&self) -> String {
+        format_duration(self.0)
+    }
+}
+
+impl Text for Interval {
+    const NAME: &'static str = "Interval";
+    const EXPECTING: &'static str = Time::EXPECTING;
+    const PATTERN: &'static str = Time::PATTERN;
+
+    fn read(text: &str) -> Result<Self, String> {
+        let Time(duration) = Time::read(text)?;
+        if duration < Self::LEAST {
+            let least = format_duration(Self::LEAST);
+            return Err(format!(
+                "`{text}` is shorter than {least}; write \"{least}\" or longer"
+            ));
         }
         Ok(Self(duration))
     }
@@ -195,7 +235,7 @@ macro_rules! written_as_text {
     )+};
 }
 
-written_as_text!(Time, TimeOrZero, Rate, ByteSize);
+written_as_text!(Time, Interval, TimeOrZero, Rate, ByteSize);
 
 struct TextVisitor<T>(std::marker::PhantomData<T>);
 
@@ -390,6 +430,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_held_says_what_to_write() {
+        assert_eq!(
+            read::<Interval>("\"1ns\"").unwrap_err(),
+            "`1ns` is shorter than 1ms; write \"1ms\" or longer"
+        );
         assert_eq!(
             read::<Time>("\"0s\"").unwrap_err(),
             "`0s` is not above zero"
