@@ -19,7 +19,9 @@ mod view;
 mod warning;
 mod warnings;
 
-pub use contract::{ActivityResult, Bounds, ContractResult, Tally, Times, activities, tally};
+pub use contract::{
+    ActivityResult, Bounds, CohortEnds, ContractResult, Times, activities, cohort_ends,
+};
 pub use distrust::{Concerns, Distrust, Doubt};
 pub use exit::Exit;
 pub use facts::{Facts, Outcome, Throttling, planned_connections};

@@ -18,7 +18,7 @@ use crate::metric::{self, Cause};
 use crate::report::host::Host;
 use crate::report::json;
 use crate::verdict::{
-    ActivityResult, ContractResult, Exit, Facts, GateResult, Outcome, Tally, Throttling,
+    ActivityResult, CohortEnds, ContractResult, Exit, Facts, GateResult, Outcome, Throttling,
 };
 
 /// The version of the format of `run.json`: raised when a reader of the old format could misread the new one.
@@ -74,7 +74,7 @@ struct Judged<'a> {
     exit_code: Exit,
     gates: Cow<'a, [GateResult]>,
     contracts: Cow<'a, [ContractResult]>,
-    ends: Cow<'a, [Tally]>,
+    ends: Cow<'a, [CohortEnds]>,
     activity: Cow<'a, [ActivityResult]>,
     distrust: Cow<'a, [DoubtNote]>,
 }

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::host::Host;
 use crate::measure::Summary;
-use crate::verdict::{ActivityResult, ContractResult, Exit, Facts, GateResult, Group, Tally, View};
+use crate::verdict::{
+    ActivityResult, CohortEnds, ContractResult, Exit, Facts, GateResult, Group, View,
+};
 
 pub use document::{SCHEMA_VERSION, write};
 pub use of::Parts;
@@ -129,7 +131,7 @@ pub struct Judgement {
     /// Every promise of every cohort, in the order of the scenario.
     pub contracts: Vec<ContractResult>,
     /// How the connections of each cohort with a contract ended.
-    pub ends: Vec<Tally>,
+    pub ends: Vec<CohortEnds>,
     /// Which frame kept connections alive, for cohorts with a contract that send nothing but one kind.
     pub activity: Vec<ActivityResult>,
     /// Why not every gate and promise can be judged.

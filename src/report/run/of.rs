@@ -10,7 +10,9 @@ use super::{
 use crate::measure::Summary;
 use crate::report::host::Host;
 use crate::scenario::{Cohort, Scenario, Shape, TargetUrl};
-use crate::verdict::{Concerns, ContractResult, Doubt, Facts, Verdict, Warning, activities, tally};
+use crate::verdict::{
+    Concerns, ContractResult, Doubt, Facts, Verdict, Warning, activities, cohort_ends,
+};
 
 /// All parts of a finished run.
 #[derive(Debug, Clone)]
@@ -112,7 +114,7 @@ impl Judgement {
         let distrust = verdict.distrust.iter();
         Self {
             exit: verdict.exit,
-            ends: tally(scenario, summary),
+            ends: cohort_ends(scenario, summary),
             activity: activities(scenario, summary),
             distrust: distrust.map(|doubt| doubt_note(doubt, &verdict)).collect(),
             warnings: verdict.warnings.iter().map(Note::from).collect(),

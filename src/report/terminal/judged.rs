@@ -9,7 +9,7 @@ use super::style::{WIDTH, columns, columns_of_words, wrapped};
 use crate::report::run::Run;
 use crate::scenario::{Activity, End, Origin, PromiseKind};
 use crate::units::{cut, human_count, human_ns, plain_duration, visible};
-use crate::verdict::{ActivityResult, ContractResult, GateResult, Tally};
+use crate::verdict::{ActivityResult, CohortEnds, ContractResult, GateResult};
 
 /// The widest gate text that the column of observed values is aligned to.
 const GATE_WIDTH: usize = 56;
@@ -204,7 +204,7 @@ fn expected(contract: &ContractResult) -> String {
 }
 
 /// Builds the table of how connections with a contract ended: by which side, how that looked, and when TCP ended.
-fn ends(tallies: &[Tally]) -> Vec<Vec<String>> {
+fn ends(all: &[CohortEnds]) -> Vec<Vec<String>> {
     let head = [
         "ended by the server",
         "n",
@@ -216,32 +216,30 @@ fn ends(tallies: &[Tally]) -> Vec<Vec<String>> {
         "max",
         "codes",
     ];
-    let row = |tally: &Tally| {
-        let ended = |end| human_count(tally.ended(end));
-        let tcp_end = tally.tcp_end;
+    let row = |cohort: &CohortEnds| {
+        let ended = |end| human_count(cohort.ended(end));
+        let tcp_end = cohort.tcp_end;
         let tcp_end =
             tcp_end.map(|times| [times.p50_ns, times.max_ns].map(|time| human_ns(time.0)));
         let mut row = vec![
-            cut(&tally.cohort, NAME_WIDTH),
-            human_count(tally.connections),
+            cut(&cohort.cohort, NAME_WIDTH),
+            human_count(cohort.connections),
             ended(End::CloseFrame),
             ended(End::Fin),
             ended(End::Rst),
-            human_count(tally.stayed() + tally.by_client),
+            human_count(cohort.stayed() + cohort.by_client),
         ];
         row.extend(tcp_end.unwrap_or_default());
-        row.push(codes(tally));
+        row.push(codes(cohort));
         row
     };
     let head = head.map(str::to_owned).to_vec();
-    std::iter::once(head)
-        .chain(tallies.iter().map(row))
-        .collect()
+    std::iter::once(head).chain(all.iter().map(row)).collect()
 }
 
 /// Formats the close codes with their counts, the most frequent first.
-fn codes(tally: &Tally) -> String {
-    let mut codes: Vec<(u16, u64)> = tally.codes.iter().map(|(code, n)| (*code, *n)).collect();
+fn codes(cohort: &CohortEnds) -> String {
+    let mut codes: Vec<(u16, u64)> = cohort.codes.iter().map(|(code, n)| (*code, *n)).collect();
     codes.sort_by_key(|(code, n)| (std::cmp::Reverse(*n), *code));
     let more = codes.len().saturating_sub(MAX_CODES);
     let shown = codes.into_iter().take(MAX_CODES);

@@ -6,6 +6,7 @@ mod case;
 mod close;
 mod closed;
 mod decision;
+mod ends;
 #[cfg(test)]
 mod fixture;
 mod judge;
@@ -17,15 +18,14 @@ mod result;
 mod stall;
 mod storm;
 mod sweep;
-mod tally;
 mod tcp_end;
 #[cfg(test)]
 mod tests;
 mod window;
 
 pub(super) use bound::lag_limits;
+pub use ends::{ActivityResult, CohortEnds, activities, cohort_ends};
 #[cfg(test)]
 pub(super) use fixture::record;
 pub(super) use judge::{judge, pings_sent_late};
 pub use result::{Bounds, ContractResult, Times};
-pub use tally::{ActivityResult, Tally, activities, tally};

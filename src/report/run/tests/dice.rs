@@ -405,7 +405,7 @@ impl Dice {
             exit: self.of(Exit::ALL),
             gates: self.some(4, Self::gate),
             contracts: self.some(6, Self::contract),
-            ends: self.some(3, |dice| Tally {
+            ends: self.some(3, |dice| CohortEnds {
                 cohort: dice.name(),
                 connections: u64::MAX,
                 ends: BTreeMap::from([(End::CloseFrame, dice.count() >> 8), (End::Fin, 1)]),

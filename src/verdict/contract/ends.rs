@@ -13,7 +13,7 @@ use crate::units::Nanos;
 
 /// How the connections of one cohort ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tally {
+pub struct CohortEnds {
     /// The cohort.
     pub cohort: String,
     /// Open connections; each reconnect counts as another one.
@@ -28,8 +28,8 @@ pub struct Tally {
     pub tcp_end: Option<Times>,
 }
 
-/// Returns one tally for each cohort with a contract, in the order of the scenario.
-pub fn tally(scenario: &Scenario, summary: &Summary) -> Vec<Tally> {
+/// Returns the ends of each cohort with a contract, in the order of the scenario.
+pub fn cohort_ends(scenario: &Scenario, summary: &Summary) -> Vec<CohortEnds> {
     let cohorts = scenario.cohorts.iter().enumerate();
     let judged = cohorts.filter(|(_, cohort)| cohort.contract.is_some());
     judged
@@ -39,14 +39,14 @@ pub fn tally(scenario: &Scenario, summary: &Summary) -> Vec<Tally> {
                 .rows
                 .iter()
                 .filter(|record| record.cohort == index);
-            Tally::of(&cohort.name, records)
+            CohortEnds::of(&cohort.name, records)
         })
         .collect()
 }
 
-impl Tally {
+impl CohortEnds {
     fn of<'a>(cohort: &str, records: impl Iterator<Item = &'a ConnectionRecord>) -> Self {
-        let mut tally = Self {
+        let mut found = Self {
             cohort: cohort.to_owned(),
             connections: 0,
             ends: BTreeMap::new(),
@@ -56,22 +56,22 @@ impl Tally {
         };
         let mut tcp_ends = Vec::new();
         for record in records {
-            tally.connections += 1;
+            found.connections += 1;
             match record.ended_by {
-                EndedBy::Server => *tally.ends.entry(end_of(record)).or_default() += 1,
-                EndedBy::Fault | EndedBy::Heartbeat => tally.by_client += 1,
+                EndedBy::Server => *found.ends.entry(end_of(record)).or_default() += 1,
+                EndedBy::Fault | EndedBy::Heartbeat => found.by_client += 1,
                 EndedBy::Plan => continue,
             }
             let Some(closed) = record.close_received_ns else {
                 continue;
             };
             if let Some(code) = record.close_code {
-                *tally.codes.entry(code).or_default() += 1;
+                *found.codes.entry(code).or_default() += 1;
             }
             tcp_ends.extend(record.tcp_end_ns.map(|end| end.saturating_since(closed)));
         }
-        tally.tcp_end = Times::of(tcp_ends);
-        tally
+        found.tcp_end = Times::of(tcp_ends);
+        found
     }
 
     /// How many connections ended in this way.
