@@ -1,14 +1,12 @@
 //! A distribution of times: HDR buckets, plus the exact count, sum, minimum and maximum.
-//! The only file that uses hdrhistogram.
+//! Nothing outside of this module uses hdrhistogram.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use hdrhistogram::serialization::{Deserializer as Reader, Serializer as _, V2DeflateSerializer};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+mod encoding;
+
+pub use encoding::HistogramError;
 
 /// Values are distinguished to three significant digits, or to this many nanoseconds, whichever is coarser.
 const RESOLUTION_NS: u64 = 64;
@@ -25,17 +23,6 @@ type Buckets = hdrhistogram::Histogram<u64>;
 
 /// Computes the bucket of a time; never records one.
 static RULER: LazyLock<Buckets> = LazyLock::new(buckets);
-
-/// A stored histogram that could not be read. Fits after "failed to".
-#[derive(Debug, thiserror::Error)]
-pub enum HistogramError {
-    /// The text is not base64.
-    #[error("decode a histogram from base64")]
-    Base64(#[from] base64::DecodeError),
-    /// The text is base64, but not a V2-deflate histogram.
-    #[error("decode a histogram: {0:?}")]
-    Format(hdrhistogram::serialization::DeserializeError),
-}
 
 /// A distribution of nanoseconds between 0 and an hour, with a relative error of at most 0.1 %.
 ///
@@ -324,80 +311,6 @@ impl Histogram {
             })
             .collect()
     }
-
-    /// Encodes the buckets as a V2-deflate HdrHistogram, in base64. Equal histograms give equal texts: buckets that
-    /// once held longer times are not encoded with the reach that they had then.
-    pub fn to_base64(&self) -> String {
-        let mut bytes = Vec::new();
-        V2DeflateSerializer::new()
-            .serialize(&filled(&self.recorded()), &mut bytes)
-            .expect("writing to a vector does not fail");
-        BASE64.encode(bytes)
-    }
-
-    /// Decodes what [`Self::to_base64`] wrote. The exact sum, minimum and maximum are not part of that format: they are
-    /// computed from the buckets, until [`Self::with_exact`] sets them.
-    ///
-    /// # Errors
-    /// If the text is not base64, or not a histogram.
-    pub fn from_base64(text: &str) -> Result<Self, HistogramError> {
-        let bytes = BASE64.decode(text)?;
-        let buckets: Buckets = Reader::new()
-            .deserialize(&mut bytes.as_slice())
-            .map_err(HistogramError::Format)?;
-        let mut histogram = Self::new();
-        for step in buckets.iter_recorded() {
-            let value = step.value_iterated_to().min(CEILING_NS);
-            let count = step.count_at_value();
-            histogram.put(value, count);
-            histogram.sum += u128::from(value) * u128::from(count);
-            histogram.min = histogram.min.min(value);
-            histogram.max = histogram.max.max(value);
-        }
-        Ok(histogram)
-    }
-}
-
-/// The stored and transmitted form: the buckets in V2-deflate form, and the exact numbers that this form rounds.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    count: u64,
-    sum: u128,
-    /// `None` if the histogram is empty.
-    min: Option<u64>,
-    max: Option<u64>,
-    clipped: u64,
-    /// Left out if the histogram is empty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    hdr: Option<String>,
-}
-
-impl Serialize for Histogram {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let stored = Stored {
-            count: self.count(),
-            sum: self.sum,
-            min: self.min(),
-            max: self.max(),
-            clipped: self.clipped,
-            hdr: (!self.is_empty()).then(|| self.to_base64()),
-        };
-        stored.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Histogram {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let stored = Stored::deserialize(deserializer)?;
-        let buckets = stored.hdr.as_deref().map(Self::from_base64).transpose();
-        let buckets = buckets.map_err(D::Error::custom)?.unwrap_or_default();
-        buckets
-            .with_exact(stored.sum, stored.min, stored.max, stored.clipped)
-            .filter(|histogram| histogram.count() == stored.count)
-            .ok_or_else(|| {
-                D::Error::custom("a histogram contradicts its count, minimum or maximum")
-            })
-    }
 }
 
 fn buckets() -> Buckets {
@@ -421,147 +334,4 @@ fn filled(list: &[(u64, u64)]) -> Buckets {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn an_empty_one_knows_nothing() {
-        let empty = Histogram::new();
-        assert_eq!(empty.percentile(99.0), None);
-        assert_eq!(empty.min(), None);
-        assert_eq!(empty.max(), None);
-        assert_eq!(empty.mean(), None);
-        assert!(empty.quantiles().iter().all(|step| step.2 == 0));
-    }
-
-    #[test]
-    fn long_times_are_counted_and_summed() {
-        let mut histogram = Histogram::new();
-        for ns in [1_000, 2_000_000, 3_000_000] {
-            histogram.record(ns);
-        }
-        let (count, sum) = histogram.at_least(1_000_000);
-        assert_eq!(count, 2);
-        assert!(sum.abs_diff(5_000_000) < 10_000, "{sum}");
-        assert_eq!(histogram.at_least(4_000_000), (0, 0));
-    }
-
-    #[test]
-    fn longer_than_an_hour_is_clipped_and_said() {
-        let mut histogram = Histogram::new();
-        histogram.record(CEILING_NS * 3);
-        assert_eq!(histogram.clipped(), 1);
-        assert_eq!(histogram.max(), Some(CEILING_NS * 3));
-        assert_eq!(histogram.count(), 1);
-    }
-
-    /// The number of buckets that memory is allocated for.
-    fn memory(histogram: &Histogram) -> usize {
-        match &histogram.times {
-            Times::List(_) => 0,
-            Times::Buckets(buckets) => buckets.distinct_values(),
-        }
-    }
-
-    #[test]
-    fn few_times_take_no_buckets() {
-        let mut histogram = Histogram::new();
-        for ns in 0..LISTED as u64 {
-            histogram.record(ns * 1_000);
-        }
-        assert_eq!(memory(&histogram), 0);
-        histogram.record(1);
-        assert!(memory(&histogram) > 0);
-        // The next second may be as busy, so the memory is freed only after a second that was not.
-        histogram.clear();
-        assert!(memory(&histogram) > 0);
-        histogram.record(1);
-        histogram.clear();
-        assert_eq!(memory(&histogram), 0);
-    }
-
-    #[test]
-    fn one_bad_second_costs_no_memory_for_ever() {
-        let busy = [1_000; LISTED + 1];
-        let new = memory(&recorded(&busy));
-        let mut histogram = recorded(&busy);
-        histogram.record(CEILING_NS);
-        let grown = memory(&histogram);
-        assert!(grown > 3 * new);
-        histogram.clear();
-        assert_eq!(memory(&histogram), grown);
-        histogram.merge(&recorded(&busy));
-        histogram.clear();
-        assert_eq!(memory(&histogram), new);
-        assert_eq!(histogram, Histogram::new());
-    }
-
-    fn recorded(times: &[u64]) -> Histogram {
-        let mut histogram = Histogram::new();
-        times.iter().for_each(|ns| histogram.record(*ns));
-        histogram
-    }
-
-    /// Generates few enough times for a list, and more.
-    fn many() -> impl Strategy<Value = Vec<u64>> {
-        prop::collection::vec(0u64..10_000_000_000, 0..2 * LISTED)
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn merging_is_recording_together(
-            a in many(),
-            b in many(),
-        ) {
-            let mut ab = recorded(&a);
-            ab.merge(&recorded(&b));
-            let mut ba = recorded(&b);
-            ba.merge(&recorded(&a));
-            let together = recorded(&[a, b].concat());
-            prop_assert_eq!(&ab, &together);
-            prop_assert_eq!(&ba, &together);
-        }
-
-        #[test]
-        fn percentiles_are_those_of_the_sorted_list(
-            mut times in prop::collection::vec(0u64..60_000_000_000, 1..300),
-            percent in 0.1f64..100.0,
-        ) {
-            let histogram = recorded(&times);
-            times.sort_unstable();
-            let rank = ((percent / 100.0 * times.len() as f64).ceil() as usize).clamp(1, times.len());
-            let exact = times[rank - 1] as f64;
-            let found = histogram.percentile(percent).unwrap() as f64;
-            prop_assert!((found - exact).abs() <= (exact * 0.001).max(RESOLUTION_NS as f64), "{found} is not {exact}");
-        }
-
-        #[test]
-        fn base64_keeps_the_buckets(times in many()) {
-            let histogram = recorded(&times);
-            let again = Histogram::from_base64(&histogram.to_base64()).unwrap();
-            prop_assert_eq!(again.recorded(), histogram.recorded());
-            prop_assert_eq!(again.count(), histogram.count());
-        }
-
-        /// Checks all three forms: list, buckets, packed.
-        #[test]
-        fn how_it_is_held_makes_no_difference(times in many(), percent in 0.0f64..=100.0) {
-            let list = recorded(&times);
-            let mut buckets = list.clone();
-            buckets.make_buckets();
-            for other in [&buckets, &list.clone().packed(), &buckets.clone().packed()] {
-                prop_assert_eq!(&list, other);
-                prop_assert_eq!(list.count(), other.count());
-                prop_assert_eq!(list.percentile(percent), other.percentile(percent));
-                prop_assert_eq!(list.quantiles(), other.quantiles());
-                prop_assert_eq!(list.to_base64(), other.to_base64());
-                let mut merged = other.clone();
-                merged.merge(&list);
-                prop_assert_eq!(merged, recorded(&[times.clone(), times.clone()].concat()));
-            }
-        }
-    }
-}
+mod tests;
