@@ -311,7 +311,7 @@ fn answers_shifted(run: &Run<'_>) -> Option<Doubt> {
     let (mut these, mut timed_out) = (Vec::new(), 0);
     for (gate, result) in run.judged_gates() {
         if let Some(seen) = result.observed
-            && let Some(shift) = shifted::of(run.scenario, &run.view, gate, seen.value)
+            && let Some(shift) = shifted::of(run.scenario, run.view, gate, seen.value)
             && shift
                 .range
                 .any(gate, !gate.op.holds(seen.value, gate.value))
