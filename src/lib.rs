@@ -1,8 +1,8 @@
 //! wsbench: load testing and heartbeat monitoring for WebSocket services.
 //!
 //! ```text
-//! scenario text ─► Scenario ─► Plan ─► Engine ─► Shards ─► Summary ─► Verdict ─► Reports + exit code
-//!    scenario       (pure)     plan    engine    measure              verdict    report      cli
+//! scenario text ─► Scenario ─► Plan ─► Engine ─► Shards ─► Summary ─► Verdict ─► Run ─► Reports + exit code
+//!    scenario       (pure)     plan    engine    measure              verdict  report    report      cli
 //! ```
 //!
 //! | module | is | never |
@@ -19,7 +19,7 @@
 //! | [`relay`] | the relay of `[path]`: does to connections what a bad network does | knows the plan |
 //! | [`probe`] | what one server does with one client: findings, their words, a scenario | prints |
 //! | [`verdict`] | gates, doubts about the run itself, the exit code | |
-//! | [`report`] | numbers as files and text, and progress while it runs | opens a socket |
+//! | [`report`] | a finished run as data, as files and as text, and progress while it runs | opens a socket |
 //! | [`cli`] | composes all of it; prints | holds logic |
 //!
 //! The library is there for the program, its tests and its benchmarks: it makes no promise of stability.
