@@ -217,7 +217,7 @@ impl fmt::Display for Distrust {
         match self {
             Self::NoConnection { planned, failures } => {
                 let planned = human_count(*planned);
-                write!(f, "none of the {planned} connections opened{failures}")
+                write!(f, "no connection opened, of {planned} planned{failures}")
             }
             Self::NoAnswer { sent: 0, seen, .. } => {
                 write!(f, "nothing was sent that expects an answer{seen}")

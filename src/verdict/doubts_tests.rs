@@ -59,7 +59,7 @@ fn no_connection_is_the_only_reason_needed() {
     assert_eq!(reasons.len(), 1);
     assert_eq!(
         reasons[0].to_string(),
-        "none of the 10 connections opened: 3 refused (connect: connection refused)"
+        "no connection opened, of 10 planned: 3 refused (connect: connection refused)"
     );
     assert!(reasons[0].hint().unwrap().contains("server"));
 }
