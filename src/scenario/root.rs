@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::contract::{Around, ContractTable, contracts};
+use super::contract::{ContractTable, Environment, contracts};
 use super::fault::{self, Measured, Path, PathTable};
 use super::gate::{self, Gates, GatesTable, Names};
 use super::reading::{At, Check, Document, List, Outside, Place, Problems, Source, Switch, keys};
@@ -107,8 +107,8 @@ pub(super) fn resolve(
     let names = Names::of(file, load.as_ref(), cohorts.as_deref(), None);
     let names: Vec<&str> = names.cohorts.iter().map(|group| group.name).collect();
     let path = fault::path(check, &file.path, &names, measured);
-    let around = match (&target, &load) {
-        (Some(target), Some(load)) => Some(Around {
+    let environment = match (&target, &load) {
+        (Some(target), Some(load)) => Some(Environment {
             target,
             path: path.as_ref(),
             load,
@@ -116,9 +116,14 @@ pub(super) fn resolve(
         _ => None,
     };
     let with_contract = cohorts.as_deref_mut().unwrap_or_default();
-    contracts(check, file, with_contract, around.as_ref());
+    contracts(check, file, with_contract, environment.as_ref());
     // Resolves the gates after the contracts, which decide at which cohorts a gate looks.
-    let names = Names::of(file, load.as_ref(), cohorts.as_deref(), around.as_ref());
+    let names = Names::of(
+        file,
+        load.as_ref(),
+        cohorts.as_deref(),
+        environment.as_ref(),
+    );
     let gates_table = file.gates.clone().unwrap_or_default();
     let gates = gate::resolve(check, &gates_table, gates, &names);
     Some(Scenario {

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::around::Around;
+use super::surroundings::StoredSurroundings;
 use super::{DoubtNote, Judgement, Note, Options, Run, ScenarioRecord, Tool};
 use crate::measure::{
     ConnectionRecord, ConnectionRecords, Ending, Endings, Fallbacks, Metric, NamedRows, OfCohort,
@@ -47,7 +47,7 @@ struct Document<'a> {
     aborted_by: Option<Cow<'a, str>>,
     broken_by: Option<Cow<'a, str>>,
     verdict: Judged<'a>,
-    surroundings: Around<'a>,
+    surroundings: StoredSurroundings<'a>,
     generator: Generator,
     warnings: Cow<'a, [Note]>,
     errors: Vec<Errors<'a>>,
@@ -156,7 +156,7 @@ impl<'a> Document<'a> {
                 _ => None,
             },
             verdict: Judged::of(&run.verdict),
-            surroundings: Around::of(&facts.surroundings, cohorts),
+            surroundings: StoredSurroundings::of(&facts.surroundings, cohorts),
             generator: Generator {
                 precise_timer: facts.precise_timer,
                 kernel_view: facts.kernel_view,

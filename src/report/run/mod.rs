@@ -1,12 +1,12 @@
 //! One finished run as data: all that files and the terminal summary show of it, and what `run.json` holds. Owns
 //! everything, and knows nothing of the scenario's model, so that a run that is read back shows the same.
 
-mod around;
 mod document;
 mod judged;
 mod metrics;
 mod of;
 mod read;
+mod surroundings;
 
 use std::time::Duration;
 

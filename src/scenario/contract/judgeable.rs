@@ -18,13 +18,13 @@ const MIN_LEVELS: usize = 4;
 const MIN_CLIENTS: u32 = 10;
 
 /// The parts of a scenario that surround the cohorts.
-pub(in crate::scenario) struct Around<'a> {
+pub(in crate::scenario) struct Environment<'a> {
     pub(in crate::scenario) target: &'a Target,
     pub(in crate::scenario) path: Option<&'a Path>,
     pub(in crate::scenario) load: &'a Load,
 }
 
-impl Around<'_> {
+impl Environment<'_> {
     /// The faults of the path that concern a cohort.
     pub(super) fn on_path(&self, cohort: &Cohort) -> impl Iterator<Item = &PathFault> {
         let faults = self.path.iter().flat_map(|path| &path.faults);
@@ -40,7 +40,7 @@ impl Case<'_> {
             given,
             cohort,
             contract,
-            around,
+            environment,
             ..
         } = *self;
         for Placed {
@@ -50,14 +50,14 @@ impl Case<'_> {
         } in given
         {
             let needs = promise.kind.rule().needs.iter();
-            let lacking = needs.filter(|need| !need.is_met(promise, cohort, around));
+            let lacking = needs.filter(|need| !need.is_met(promise, cohort, environment));
             if let Some((what, hint)) = lacking.map(|need| need.in_words()).next() {
                 check.problem(&written.key(key), place, what, hint);
             }
         }
         self.contradictions(check);
         self.detection(check);
-        if contract.from == Origin::Fault && !anything_happens(cohort, around) {
+        if contract.from == Origin::Fault && !anything_happens(cohort, environment) {
             let from = written.table.from.as_ref();
             let place = from.map_or(written.place, |from| &from.place);
             let what =
@@ -80,7 +80,7 @@ impl Case<'_> {
     /// Notes a promise of detection that counts from the opening because `from` is not given, while a fault happens later.
     fn detection(&self, check: &mut Check<'_>) {
         let is_early = self.contract.from == Origin::Open && self.written.table.from.is_none();
-        let happens = is_early && anything_happens(self.cohort, self.around);
+        let happens = is_early && anything_happens(self.cohort, self.environment);
         let mut promises = self.given.iter();
         let detected = promises.find(|given| given.promise.kind == PromiseKind::DetectedBetween);
         if let Some(one) = detected.filter(|_| happens) {
@@ -113,28 +113,30 @@ fn sees_no_ping(cohort: &Cohort) -> bool {
 }
 
 /// Whether any fault concerns the connections of a cohort, so that times can be counted from it.
-fn anything_happens(cohort: &Cohort, around: &Around<'_>) -> bool {
+fn anything_happens(cohort: &Cohort, environment: &Environment<'_>) -> bool {
     !cohort.faults.is_empty()
-        || !around.target.faults.is_empty()
-        || around.on_path(cohort).any(|fault| !fault.is_lasting())
+        || !environment.target.faults.is_empty()
+        || environment.on_path(cohort).any(|fault| !fault.is_lasting())
 }
 
 impl Need {
-    fn is_met(self, promise: &Promise, cohort: &Cohort, around: &Around<'_>) -> bool {
-        let target = around.target;
+    fn is_met(self, promise: &Promise, cohort: &Cohort, environment: &Environment<'_>) -> bool {
+        let target = environment.target;
         let stops = || target.faults.iter().any(|fault| fault.kind == Signal::Stop);
         match self {
             Self::Heartbeat => cohort.heartbeat.is_some(),
             Self::Reconnect => cohort.reconnect != Reconnect::None,
             Self::Stall => {
                 let freezes = |fault: &PathFault| fault.kind == PathFaultKind::Freeze;
-                stops() || around.on_path(cohort).any(freezes)
+                stops() || environment.on_path(cohort).any(freezes)
             }
             Self::EndOfFault => {
                 let returns =
                     |fault: &Fault| matches!(fault.kind, FaultKind::Vanish { lasts: Some(_) });
                 let passes = |fault: &PathFault| fault.lasts.is_some();
-                cohort.faults.iter().any(returns) || stops() || around.on_path(cohort).any(passes)
+                cohort.faults.iter().any(returns)
+                    || stops()
+                    || environment.on_path(cohort).any(passes)
             }
             Self::Sweep => {
                 let levels = cohort.faults.iter().filter_map(|fault| match &fault.kind {

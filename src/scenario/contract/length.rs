@@ -34,7 +34,7 @@ impl Case<'_> {
         let key = self.written.key(promise.key);
         let Shape::Steady {
             warm_up, duration, ..
-        } = &self.around.load.shape
+        } = &self.environment.load.shape
         else {
             let what = "needs connections that stay, and `load.stages` and `load.arrivals` close them as planned";
             let hint = "use `connections`, `ramp_up` and `duration` in `[load]`";
@@ -126,10 +126,15 @@ impl Case<'_> {
     /// target.
     fn happening(&self) -> Duration {
         let on_path = self
-            .around
+            .environment
             .on_path(self.cohort)
             .filter_map(|fault| fault.after);
-        let target = self.around.target.faults.iter().map(|fault| fault.after);
+        let target = self
+            .environment
+            .target
+            .faults
+            .iter()
+            .map(|fault| fault.after);
         self.own_fault().unwrap_or_else(|| {
             let first = on_path.chain(target).min();
             first.map_or(Duration::ZERO, |after| self.warm_up() + after)
@@ -139,7 +144,7 @@ impl Case<'_> {
     /// The time from the opening to the first ping that has no answer.
     fn ping(&self) -> Duration {
         let embedded = self
-            .around
+            .environment
             .target
             .embedded_heartbeat
             .map(|own| own.interval);
@@ -162,16 +167,16 @@ impl Case<'_> {
                 FaultKind::Vanish { lasts: Some(lasts) } => Some(fault.after + lasts),
                 _ => None,
             });
-        let on_path = self.around.on_path(self.cohort).filter_map(|fault| {
+        let on_path = self.environment.on_path(self.cohort).filter_map(|fault| {
             Some(self.warm_up() + fault.after.unwrap_or_default() + fault.lasts?)
         });
-        let target = self.around.target.faults.iter();
+        let target = self.environment.target.faults.iter();
         let target = target.map(|fault| self.warm_up() + fault.after + fault.lasts);
         own.chain(on_path).chain(target).min().unwrap_or_default()
     }
 
     fn warm_up(&self) -> Duration {
-        match self.around.load.shape {
+        match self.environment.load.shape {
             Shape::Steady { warm_up, .. } | Shape::Arrivals { warm_up, .. } => warm_up,
             Shape::Stages(_) => Duration::ZERO,
         }

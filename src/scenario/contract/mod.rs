@@ -11,7 +11,7 @@ mod value;
 
 use std::time::Duration;
 
-pub(super) use judgeable::Around;
+pub(super) use judgeable::Environment;
 pub use promise::{Promise, PromiseKind};
 pub(super) use resolve::contracts;
 pub(super) use table::ContractTable;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::judgeable::Around;
+use super::judgeable::Environment;
 use super::promise::{Need, Promise, PromiseKind};
 use super::table::{ContractTable, TCP_END_WITHIN, Value};
 use super::value::{Back, Between, Promised};
@@ -37,17 +37,17 @@ pub(super) struct Case<'a> {
     pub(super) given: &'a [Placed],
     pub(super) cohort: &'a Cohort,
     pub(super) contract: &'a Contract,
-    pub(super) around: &'a Around<'a>,
+    pub(super) environment: &'a Environment<'a>,
     /// The run, with cohorts that have no contract yet.
     pub(super) run: Run<'a>,
 }
 
-/// Gives each cohort its contract. `around` is `None` if the target, the path or the load is invalid.
+/// Gives each cohort its contract. `environment` is `None` if the target, the path or the load is invalid.
 pub(in crate::scenario) fn contracts(
     check: &mut Check<'_>,
     file: &File,
     cohorts: &mut [Cohort],
-    around: Option<&Around<'_>>,
+    environment: Option<&Environment<'_>>,
 ) {
     let all = cohorts.to_vec();
     for (index, cohort) in cohorts.iter_mut().enumerate() {
@@ -57,15 +57,15 @@ pub(in crate::scenario) fn contracts(
         let Some((contract, given)) = written.contract(check, cohort) else {
             continue;
         };
-        if let Some(around) = around {
+        if let Some(environment) = environment {
             let case = Case {
                 written: &written,
                 given: &given,
                 cohort,
                 contract: &contract,
-                around,
+                environment,
                 run: Run {
-                    around,
+                    environment,
                     cohorts: &all,
                 },
             };

@@ -174,7 +174,7 @@ impl Run<'_> {
 
     fn parts(&self, part: Part) -> Vec<Span> {
         let ns = |time: std::time::Duration| time.as_nanos() as f64;
-        let measured: Vec<Span> = match &self.around.load.shape {
+        let measured: Vec<Span> = match &self.environment.load.shape {
             Shape::Steady {
                 ramp_up,
                 warm_up,
@@ -216,7 +216,7 @@ impl Run<'_> {
 
     /// The place of the first connection that may be open in one of these parts.
     fn first_place(&self, parts: &[Span]) -> u32 {
-        match (&self.around.load.shape, parts.first()) {
+        match (&self.environment.load.shape, parts.first()) {
             (Shape::Arrivals { rate, lifetime, .. }, Some(part)) => {
                 let from = part.start - lifetime.as_nanos() as f64;
                 (from / rate.gap_ns()).max(0.0) as u32
@@ -227,7 +227,7 @@ impl Run<'_> {
 
     /// The times in which a connection is planned to be open.
     fn lives(&self, cohort: &Cohort, place: u32) -> Vec<Span> {
-        match &self.around.load.shape {
+        match &self.environment.load.shape {
             Shape::Steady { ramp_up, .. } => {
                 let part = f64::from(place) / f64::from(cohort.connections);
                 vec![ramp_up.as_nanos() as f64 * part..f64::INFINITY]

@@ -4,7 +4,7 @@ use super::check::GateError;
 use super::grammar::Piece;
 use super::need::Run;
 use crate::metric;
-use crate::scenario::contract::Around;
+use crate::scenario::contract::Environment;
 use crate::scenario::reading::Items as _;
 use crate::scenario::root::File;
 use crate::scenario::{Cohort, Load, Shape};
@@ -28,13 +28,13 @@ pub(in crate::scenario) struct Group<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// The names that gates may refer to; if the cohorts could not be resolved, all names in the file. `around` is
+    /// The names that gates may refer to; if the cohorts could not be resolved, all names in the file. `environment` is
     /// `None` if the target or the load is invalid.
     pub(in crate::scenario) fn of(
         file: &'a File,
         load: Option<&Load>,
         cohorts: Option<&'a [Cohort]>,
-        around: Option<&'a Around<'a>>,
+        environment: Option<&'a Environment<'a>>,
     ) -> Self {
         let group = |cohort: &'a Cohort| Group {
             name: &cohort.name,
@@ -51,9 +51,10 @@ impl<'a> Names<'a> {
                 Some(Shape::Stages(stages)) => stages.len() as u32,
                 _ => 0,
             },
-            run: around
-                .zip(cohorts)
-                .map(|(around, cohorts)| Run { around, cohorts }),
+            run: environment.zip(cohorts).map(|(environment, cohorts)| Run {
+                environment,
+                cohorts,
+            }),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::due::{Part, Schedule};
 use crate::metric::{self, ENOUGH_FOR_MEMORY, Timer};
-use crate::scenario::contract::Around;
+use crate::scenario::contract::Environment;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::{
     Cohort, Expect, HeartbeatKind, Message, OnDead, Pacing, Reconnect, Shape, TargetUrl, Trust,
@@ -20,7 +20,7 @@ const GIVES_UP: u16 = 1011;
 /// A scenario without its gates.
 #[derive(Clone, Copy)]
 pub(in crate::scenario) struct Run<'a> {
-    pub(in crate::scenario) around: &'a Around<'a>,
+    pub(in crate::scenario) environment: &'a Environment<'a>,
     pub(in crate::scenario) cohorts: &'a [Cohort],
 }
 
@@ -106,8 +106,8 @@ impl Wanted<'_> {
 impl Need {
     /// Whether the cohort has what is needed, apart from the time of the run.
     pub(super) fn is_there(self, wanted: &Wanted<'_>, cohort: &Cohort, run: &Run<'_>) -> bool {
-        let target = run.around.target;
-        let load = run.around.load;
+        let target = run.environment.target;
+        let load = run.environment.load;
         let is_secure = matches!(&target.url, TargetUrl::Url(url) if url.secure);
         match self {
             Self::Messages(which) => {
@@ -143,7 +143,8 @@ impl Need {
                 faults.any(|fault| matches!(fault.kind, FaultKind::Reset))
             }
             Self::HostName => {
-                let is_relayed = (run.around.path).is_some_and(|path| path.leads(&cohort.name));
+                let is_relayed =
+                    (run.environment.path).is_some_and(|path| path.leads(&cohort.name));
                 let is_of_run = metric::is_of_run(wanted.metric);
                 matches!(&target.url, TargetUrl::Url(url) if url.is_name())
                     && (is_of_run || !is_relayed)
@@ -173,7 +174,7 @@ impl Need {
     pub(super) fn is_in_time(self, wanted: &Wanted<'_>, cohort: &Cohort, run: &Run<'_>) -> bool {
         let part = wanted.part();
         let pings = || cohort.heartbeat.as_ref().map(Schedule::of_pings);
-        let target = run.around.target;
+        let target = run.environment.target;
         let messages = |which| wanted.messages(which, cohort).map(Schedule::of_message);
         let every = |gap: Duration| Schedule::Since {
             gap: gap.as_nanos() as f64,

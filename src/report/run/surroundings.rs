@@ -12,7 +12,7 @@ use crate::report::numbers::{of_seconds, of_us, us};
 use crate::units::{Nanos, Timestamp};
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Around<'a> {
+pub(super) struct StoredSurroundings<'a> {
     incidents: Vec<Happened<'a>>,
     /// `None`: all faults of the target were carried out.
     fault_failed: Option<Cow<'a, str>>,
@@ -57,7 +57,7 @@ struct BeforeAndAfter {
     after: Usage,
 }
 
-impl<'a> Around<'a> {
+impl<'a> StoredSurroundings<'a> {
     pub(super) fn of(surroundings: &'a Surroundings, cohorts: &'a [String]) -> Self {
         let sockets = surroundings.sockets.as_ref();
         let usage = surroundings.usage;
