@@ -191,13 +191,16 @@ fn group() -> impl Strategy<Value = Group> {
         "fault = { kind = \"no_pong\" }",
         "fault = { kind = \"reset\", after = \"30ms\" }",
         "fault = { kind = \"close\", code = 4000, after = \"20ms\" }",
+        "fault = { kind = \"fragments\", pause = \"50ms\" }",
     ]);
     let reconnect = select(vec!["\"none\"", "{ initial = \"100ms\", max = \"1s\" }"]);
     let connections = prop_oneof![15 => 1u32..12, 1 => Just(5000u32)];
     let messages = prop::collection::vec(message(), 0..3);
     (connections, messages, heartbeat, reconnect, fault).prop_map(
         |(connections, messages, heartbeat, reconnect, fault)| {
-            let messages = messages.into_iter().enumerate();
+            // Such a client sends no other messages.
+            let most = if fault.contains("fragments") { 0 } else { 2 };
+            let messages = messages.into_iter().take(most).enumerate();
             Group {
                 connections,
                 messages: messages

@@ -69,7 +69,7 @@ pub enum FaultKind {
         /// The time between two bytes. Above zero.
         every: Duration,
     },
-    /// Sends messages in two fragments with a pause between them.
+    /// Sends its own messages in two fragments with a pause between them, and none of the scenario.
     Fragments {
         /// The time between the fragments (RFC 6455 section 5.4). Above zero.
         pause: Duration,
@@ -345,6 +345,11 @@ impl FaultKind {
     /// Whether the client sends nothing else.
     pub(super) fn sends_alone(&self) -> bool {
         matches!(self, Self::Only { .. } | Self::Trickle { .. })
+    }
+
+    /// Whether the client sends no message of the scenario from then on, but its own.
+    pub(super) fn replaces_messages(&self) -> bool {
+        self.sends_alone() || matches!(self, Self::Fragments { .. })
     }
 
     /// Whether the client sees no frame of the server from then on.

@@ -70,8 +70,8 @@ fn between(check: &mut Check<'_>, faults: &[Fault], places: &[&Place]) {
     }
 }
 
-/// Notes what a fault excludes: messages and a heartbeat where the client sends nothing else, and a heartbeat that
-/// would end the connection of a client that reads nothing.
+/// Notes what a fault excludes: messages where the client sends its own, a heartbeat where it sends nothing else, and a
+/// heartbeat that would end the connection of a client that reads nothing.
 pub(in crate::scenario) fn with_cohort(
     check: &mut Check<'_>,
     given: &Key<OneOrMany<FaultTable>>,
@@ -87,8 +87,12 @@ pub(in crate::scenario) fn with_cohort(
         let deaf = fault.kind.hides_frames();
         let clashes = [
             (
-                alone && !cohort.messages.is_empty(),
-                "with messages: it sends nothing else",
+                fault.kind.replaces_messages() && !cohort.messages.is_empty(),
+                if alone {
+                    "with messages: it sends nothing else"
+                } else {
+                    "with messages: it sends its own instead"
+                },
                 "write `message = []` in this cohort",
             ),
             (
