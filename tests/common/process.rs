@@ -3,12 +3,27 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;
+use std::sync::Once;
+
+use tokio::signal::unix::{SignalKind, signal as signal_of_unix};
 
 /// A command whose process gets nothing but the standard streams, whatever this test has inherited: CI agents hand down
-/// descriptors, and limits and counts of them would depend on that.
+/// descriptors, and limits and counts of them would depend on that. Nor is it deaf to SIGHUP, as below `nohup`.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     wsbench::cli::keep_inherited_descriptors();
+    static HANDLED: Once = Once::new();
+    HANDLED.call_once(handle_hangup);
     Command::new(program)
+}
+
+/// Handles SIGHUP in this process. A handler ends with an `exec`, and an ignored signal stays ignored.
+fn handle_hangup() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .unwrap();
+    let _inside = runtime.enter();
+    let _handled = signal_of_unix(SignalKind::hangup()).unwrap();
 }
 
 /// Sends a signal: `INT`, `TERM`, `KILL`.
