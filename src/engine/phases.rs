@@ -20,7 +20,8 @@ use crate::units::{Nanos, Timestamp};
 const NOTICE: Nanos = Nanos::from_millis(5);
 
 /// Events, besides time, that change the course of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum Event {
     /// Each planned connection is open or has failed.
     Settled,

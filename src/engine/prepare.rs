@@ -43,7 +43,13 @@ impl Prepared {
         check_sources(&target.source_addresses)?;
         let resolver = Resolver::new(&url.host, url.port, target.connect_timeout);
         let known = resolver.known().addresses;
-        info!(addresses = ?known, "looked up the target");
+        match &known {
+            Ok(addresses) => {
+                let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+                info!(addresses = addresses.join(", "), "looked up the target");
+            }
+            Err(error) => info!(%error, "failed to look up the target"),
+        }
         let known = known.as_deref().unwrap_or_default();
         check_families(known, &target.source_addresses)?;
         for relay in routes.iter().flatten() {

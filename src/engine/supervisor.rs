@@ -125,7 +125,7 @@ impl<C: Crew> Supervisor<C> {
     /// Passes an event to the phases, and their command to the crew and the observer.
     fn tell(&mut self, event: Event, observer: &mut dyn Observer) -> Result<(), EngineError> {
         let clock = self.crew.clock();
-        info!(?event, at_s = clock.now().as_secs_f64());
+        info!(%event, at_s = clock.now().as_secs_f64());
         if let Some(command) = self.phases.on(event, clock.now())? {
             self.crew.command(command);
             if let Command::Schedule { from, .. } = command {
@@ -154,7 +154,8 @@ impl<C: Crew> Supervisor<C> {
         let sample = self.sampler.sample(self.crew.clock().now(), open);
         let phase = self.phases.at(time);
         if self.phase.replace(phase) != Some(phase) {
-            info!(%phase, at_s = time.as_secs_f64());
+            let at = time.min(self.crew.clock().now());
+            info!(%phase, at_s = at.as_secs_f64());
         }
         let interval = (self.collector).interval(phase, &shard, sample);
         self.failed += interval.count(Counter::ConnectionsFailed);
