@@ -211,7 +211,7 @@ fn ends(all: &[CohortEnds]) -> Vec<Vec<String>> {
         "Close frame",
         "FIN",
         "RST",
-        "not by it",
+        "others",
         "TCP end p50",
         "max",
         "codes",

@@ -93,7 +93,8 @@ fn of_gauge(gauge: Gauge) -> (&'static [Need], &'static [Stat], &'static str) {
     use Stat::{Last, Max, Mean, Min, Peak};
     const PASSING: &str =
         "a connection is in this state for a moment, and a single sample is chance";
-    const WHOLE_RUN: &str = "it covers the whole run, ramp-up and drain included";
+    const WHOLE_RUN: &str =
+        "it covers ramp-up and drain too, so this value is that of a program without load";
     match gauge {
         Gauge::Open => (&[Need::Second], &[Peak, Last, Min, Max, Mean], ""),
         Gauge::Connecting | Gauge::Closing => (&[Need::Second], &[Peak, Max, Mean], PASSING),
