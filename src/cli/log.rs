@@ -18,9 +18,9 @@ use crate::scenario::Secrets;
 /// The most lines that may wait to be written.
 const WAITING: usize = 10_000;
 /// The longest wait for the last lines to be written.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
-/// The log of this process. Dropping it writes the waiting lines, but waits at most [`PATIENCE`] for that.
+/// The log of this process. Dropping it writes the waiting lines, but waits at most [`MAX_WAIT`] for that.
 pub(super) struct Log {
     lines: SyncSender<Line>,
     finished: Receiver<()>,
@@ -83,7 +83,7 @@ impl Drop for Log {
     fn drop(&mut self) {
         // If the queue is full, its reader is blocked: does not wait for it.
         if self.lines.try_send(Line::End).is_ok() {
-            let _ = self.finished.recv_timeout(PATIENCE);
+            let _ = self.finished.recv_timeout(MAX_WAIT);
         }
     }
 }

@@ -31,7 +31,7 @@ const COLUMNS: [&str; 8] = [
 const WAITING: usize = 4;
 /// How long to wait after the run for a pipe whose reader is blocked; then the remaining rows are given up. Waits for
 /// a disk without a limit: a second signal ends that too.
-const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// The open file. Errors during the run are reported after it.
 pub(super) struct Messages {
@@ -117,7 +117,7 @@ impl Messages {
         drop(rows);
         let mut before = written.load(Ordering::Relaxed);
         loop {
-            match done.recv_timeout(PATIENCE) {
+            match done.recv_timeout(MAX_WAIT) {
                 Ok(Ok(())) => return Ok(left_out),
                 Ok(Err(error)) => {
                     let source = io_error(error);

@@ -9,7 +9,7 @@ use crate::report::Live;
 /// The most snapshots that may wait to be shown. Drops further ones: the next snapshot replaces them.
 const WAITING: usize = 2;
 /// The longest wait for the last snapshots, so that the summary comes after them.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// The progress view of a run.
 pub(super) struct Shown {
@@ -44,9 +44,9 @@ impl Shown {
         let _ = self.snapshots.try_send(now.clone());
     }
 
-    /// Ends the view after the run, and waits at most [`PATIENCE`] until the terminal is free.
+    /// Ends the view after the run, and waits at most [`MAX_WAIT`] until the terminal is free.
     pub(super) fn finish(self) {
         drop(self.snapshots);
-        let _ = self.finished.recv_timeout(PATIENCE);
+        let _ = self.finished.recv_timeout(MAX_WAIT);
     }
 }

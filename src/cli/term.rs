@@ -19,7 +19,7 @@ pub(super) fn error(error: &CliError) {
 }
 
 /// The longest wait for a blocked reader of standard error.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// Prints a note to standard error. If it cannot be printed, the exit code still shows the result.
 pub(super) fn note(text: impl std::fmt::Display) {
@@ -31,7 +31,7 @@ pub(super) fn note(text: impl std::fmt::Display) {
     };
     // Writes on a separate thread: another thread may hold standard error while it waits for the same reader.
     if std::thread::Builder::new().spawn(write).is_ok() {
-        let _ = written.recv_timeout(PATIENCE);
+        let _ = written.recv_timeout(MAX_WAIT);
     }
 }
 

@@ -145,12 +145,12 @@ fn at_ns(ns: f64) -> Timestamp {
 /// Returns the openings of a connection of stages, one for each time that it is open.
 fn openings(stages: &[Stage], connection: u32) -> impl Iterator<Item = Opening> {
     let at = |time: Duration| Timestamp::ORIGIN + time.into();
-    let lives = Stage::lives(stages, connection).into_iter();
-    lives.map(move |life| Opening {
-        at: at(life.from),
+    let open_times = Stage::open_times(stages, connection).into_iter();
+    open_times.map(move |open| Opening {
+        at: at(open.from),
         connection,
         cohort: 0,
-        until: life.to.map_or(Until::End, |to| Until::At(at(to))),
+        until: open.to.map_or(Until::End, |to| Until::At(at(to))),
     })
 }
 
@@ -188,9 +188,10 @@ mod tests {
 
     #[test]
     fn a_second_hill_opens_again() {
-        let lives: Vec<Opening> = openings(&[stage(1, 4), stage(1, 0), stage(1, 4)], 2).collect();
-        assert_eq!(lives.len(), 2);
-        assert_eq!(lives[1].until, Until::End);
+        let open_times: Vec<Opening> =
+            openings(&[stage(1, 4), stage(1, 0), stage(1, 4)], 2).collect();
+        assert_eq!(open_times.len(), 2);
+        assert_eq!(open_times[1].until, Until::End);
     }
 
     proptest! {
@@ -204,7 +205,7 @@ mod tests {
             let total: u64 = legs.iter().map(|leg| leg.0).sum();
             let when = at_ns(at * total as f64 * 1e9);
             let open = (0..60).flat_map(|connection| openings(&stages, connection))
-                .filter(|life| life.at <= when && match life.until {
+                .filter(|open| open.at <= when && match open.until {
                     Until::At(end) => when < end,
                     _ => true,
                 })

@@ -24,7 +24,7 @@ fn without_a_fault_bytes_pass_both_ways_and_one_half_can_end_alone() {
 fn a_delay_is_added_each_way_and_hardly_more() {
     let scene = Scene::new(&[fault(delay(ms(5), ms(0))).it]);
     let (client, server) = scene.open(BAD);
-    let mut least_late = PATIENCE;
+    let mut least_late = MAX_WAIT;
     // Tries often, because other tests load the machine: one quiet moment is enough.
     for _ in 0..20 {
         let mut times: Vec<Duration> = (0..15)
@@ -159,7 +159,7 @@ fn a_throttle_passes_its_rate_each_way() {
 
 #[test]
 fn what_is_held_has_a_limit_and_then_the_sender_waits() {
-    let scene = Scene::new(&[fault(delay(PATIENCE * 10, ms(0))).it]);
+    let scene = Scene::new(&[fault(delay(MAX_WAIT * 10, ms(0))).it]);
     let (mut client, _server) = scene.open(BAD);
     client.set_write_timeout(Some(ms(200))).unwrap();
     let mut taken = 0;

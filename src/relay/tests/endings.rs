@@ -30,7 +30,7 @@ fn a_server_that_is_gone_for_good_resets_a_client_that_goes_on() {
 
 /// Writes until an error, because after a FIN only a write shows a reset.
 fn write_until_broken(mut tcp: &TcpStream) {
-    let give_up = Instant::now() + PATIENCE;
+    let give_up = Instant::now() + MAX_WAIT;
     while Instant::now() < give_up {
         match tcp.write_all(b".") {
             Ok(()) => std::thread::sleep(ms(2)),

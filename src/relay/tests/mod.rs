@@ -12,7 +12,7 @@ use super::{Relay, RelayLog};
 use crate::scenario::{Direction, Path, PathFault, PathFaultKind};
 
 /// The timeout of waits: longer than anything takes that works.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 /// How long to wait for bytes that must not come: enough for a byte to arrive over loopback, if it was sent.
 const A_WHILE: Duration = Duration::from_millis(100);
 
@@ -36,7 +36,7 @@ impl Scene {
         let mut faults = faults.to_vec();
         faults.push(
             fault(PathFaultKind::Freeze)
-                .after(PATIENCE * 100)
+                .after(MAX_WAIT * 100)
                 .to("good")
                 .it,
         );
@@ -81,8 +81,8 @@ fn dial(address: SocketAddr) -> TcpStream {
 
 fn patient(tcp: TcpStream) -> TcpStream {
     tcp.set_nodelay(true).unwrap();
-    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-    tcp.set_write_timeout(Some(PATIENCE)).unwrap();
+    tcp.set_read_timeout(Some(MAX_WAIT)).unwrap();
+    tcp.set_write_timeout(Some(MAX_WAIT)).unwrap();
     tcp
 }
 
@@ -147,7 +147,7 @@ fn write(mut tcp: &TcpStream, bytes: &[u8]) {
 fn is_quiet(mut tcp: &TcpStream) -> bool {
     tcp.set_read_timeout(Some(A_WHILE)).unwrap();
     let result = tcp.read(&mut [0]);
-    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+    tcp.set_read_timeout(Some(MAX_WAIT)).unwrap();
     matches!(result, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
 }
 
@@ -161,7 +161,7 @@ fn is_well(client: &TcpStream, server: &TcpStream) -> bool {
 
 /// Sends a byte now and then until a RST answers.
 fn write_until_reset(mut tcp: &TcpStream) {
-    let give_up = Instant::now() + PATIENCE;
+    let give_up = Instant::now() + MAX_WAIT;
     tcp.set_read_timeout(Some(ms(2))).unwrap();
     while Instant::now() < give_up {
         match tcp.write_all(b".").and_then(|()| tcp.read(&mut [0])) {
@@ -197,7 +197,7 @@ fn what_happened_is_told_with_its_time() {
             .lasting(ms(10))
             .it,
         fault(PathFaultKind::Reset).after(ms(40)).it,
-        fault(PathFaultKind::Cut).after(PATIENCE).it,
+        fault(PathFaultKind::Cut).after(MAX_WAIT).it,
         // A throttle without `after` and `for` is a lasting state of the path, not an incident.
         fault(PathFaultKind::Throttle(crate::units::ByteSize(1 << 20))).it,
     ]);
@@ -259,7 +259,7 @@ fn a_target_that_is_not_there_resets_the_client() {
     let address = gone.local_addr().unwrap();
     drop(gone);
     let relay = start(
-        vec![fault(PathFaultKind::Freeze).after(PATIENCE).it],
+        vec![fault(PathFaultKind::Freeze).after(MAX_WAIT).it],
         &[address],
     );
     let client = dial(relay.route(BAD).unwrap());

@@ -122,7 +122,7 @@ impl<'de> Deserialize<'de> for Run {
 
 /// What is wrong with a document whose shape is right.
 #[derive(Debug, thiserror::Error)]
-enum Wrong {
+enum Contradiction {
     #[error("it has {0}, which its scenario has not")]
     Cohort(#[from] UnknownCohort),
     #[error("there is no outcome `{0}`, or it lacks `aborted_by` or `broken_by`")]
@@ -182,7 +182,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    fn into_run(self) -> Result<Run, Wrong> {
+    fn into_run(self) -> Result<Run, Contradiction> {
         let scenario = self.scenario.into_owned();
         let cohorts: Vec<String> = (scenario.cohorts.iter())
             .map(|cohort| cohort.name.clone())
@@ -192,7 +192,7 @@ impl<'a> Document<'a> {
             ("interrupted", ..) => Outcome::Interrupted,
             ("aborted", Some(gate), _) => Outcome::Aborted { gate: gate.into() },
             ("broken", _, Some(why)) => Outcome::Broken { why: why.into() },
-            (other, ..) => return Err(Wrong::Outcome(other.to_owned())),
+            (other, ..) => return Err(Contradiction::Outcome(other.to_owned())),
         };
         let examples = self.errors.into_iter();
         let examples = examples.filter(|errors| !errors.examples.is_empty());

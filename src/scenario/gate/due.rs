@@ -237,8 +237,8 @@ impl Run<'_> {
                 vec![from..from + lifetime.as_nanos() as f64]
             }
             Shape::Stages(stages) => {
-                let lives = Stage::lives(stages, place).into_iter();
-                let span = |life: crate::scenario::Life| {
+                let lives = Stage::open_times(stages, place).into_iter();
+                let span = |life: crate::scenario::OpenTime| {
                     let to = life.to.map_or(f64::INFINITY, |to| to.as_nanos() as f64);
                     life.from.as_nanos() as f64..to
                 };

@@ -23,7 +23,7 @@ pub use payload::{Payload, STAMP_LEN, Segment};
 pub use process::Process;
 pub use reconnect::{Jitter, Reconnect};
 pub use server::{Defect, ServerHeartbeat};
-pub use spread::{Life, fraction};
+pub use spread::{OpenTime, fraction};
 pub use target::{Target, Trust};
 pub use url::{TargetUrl, WsUrl, as_address};
 

@@ -16,7 +16,7 @@ pub fn fraction(place: u32) -> f64 {
 
 /// A time in which a connection is open, from the start of the first stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Life {
+pub struct OpenTime {
     /// When it is opened.
     pub from: Duration,
     /// When it is closed; `None` is the end of the last stage.
@@ -26,9 +26,9 @@ pub struct Life {
 impl Stage {
     /// The times in which the connection at this place is open: those in which the planned number of connections,
     /// which changes linearly from stage to stage, is above its place.
-    pub fn lives(stages: &[Self], place: u32) -> Vec<Life> {
+    pub fn open_times(stages: &[Self], place: u32) -> Vec<OpenTime> {
         let level = f64::from(place);
-        let mut lives = Vec::new();
+        let mut open_times = Vec::new();
         let mut opened = None;
         let (mut time, mut from) = (0.0, 0.0);
         for stage in stages {
@@ -40,7 +40,7 @@ impl Stage {
                 None if to > level => opened = Some(crossing()),
                 Some(from) if to <= level => {
                     let to = Some(crossing());
-                    lives.push(Life { from, to });
+                    open_times.push(OpenTime { from, to });
                     opened = None;
                 }
                 _ => {}
@@ -48,8 +48,8 @@ impl Stage {
             time += length;
             from = to;
         }
-        lives.extend(opened.map(|from| Life { from, to: None }));
-        lives
+        open_times.extend(opened.map(|from| OpenTime { from, to: None }));
+        open_times
     }
 }
 
