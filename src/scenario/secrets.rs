@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use super::section::percent_encoded;
+
 /// The shortest value that is hidden: a shorter one would be found inside other words.
 const LEAST: usize = 4;
 /// The shortest literal part of an address or a header that is hidden: it is often no secret, so it must be longer.
@@ -30,9 +32,15 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Adds the value of this environment variable.
+    /// Adds the value of this environment variable. Of an address, adds the parts that may be secret, too.
     pub fn variable(&mut self, name: &str, value: &str) {
-        self.add(value, format!("${{{name}}}"));
+        let shown = format!("${{{name}}}");
+        self.add(value, LEAST, &shown);
+        if value.contains("://") {
+            for part in secret_parts(value) {
+                self.add(&value[part], LEAST_LITERAL, &shown);
+            }
+        }
     }
 
     /// Adds a header of the command line, and each word of it, because a server may repeat a single word. The scheme of
@@ -45,8 +53,8 @@ impl Secrets {
         };
         let words = secret.split([' ', ';', ',', '=']).map(str::trim);
         for word in words.chain([secret]) {
-            if !word.contains("${") && word.len() >= LEAST_LITERAL {
-                self.add(word, MASK.to_owned());
+            if !word.contains("${") {
+                self.add(word, LEAST_LITERAL, MASK);
             }
         }
     }
@@ -54,18 +62,18 @@ impl Secrets {
     /// Adds the literal parts of an address that may be secret.
     pub fn address(&mut self, url: &str) {
         for part in secret_parts(url) {
-            if part.len() >= LEAST_LITERAL {
-                self.add(&url[part], MASK.to_owned());
-            }
+            self.add(&url[part], LEAST_LITERAL, MASK);
         }
     }
 
-    fn add(&mut self, value: &str, shown: String) {
-        // Adds the form with escapes, too, as in JSON.
-        let escaped = value.escape_debug().to_string();
-        for value in [value.to_owned(), escaped] {
-            if value.len() >= LEAST && !self.0.iter().any(|known| known.value == value) {
-                let shown = shown.clone();
+    /// Adds the forms of a value that have at least `least` bytes.
+    fn add(&mut self, value: &str, least: usize, shown: &str) {
+        if value.len() < least {
+            return;
+        }
+        for value in forms(value) {
+            if value.len() >= least && !self.0.iter().any(|known| known.value == value) {
+                let shown = shown.to_owned();
                 self.0.push(Secret { value, shown });
             }
         }
@@ -98,6 +106,42 @@ impl Secrets {
             *text = masked;
         }
     }
+}
+
+/// The forms in which a value can be read again: as it is and percent-decoded, each of them percent-encoded as in the
+/// path and in the query of an address, and all of them with escapes, as in JSON.
+fn forms(value: &str) -> Vec<String> {
+    let mut forms = vec![value.to_owned()];
+    forms.extend(percent_decoded(value));
+    for at in 0..forms.len() {
+        let encoded = [false, true].map(|is_query| percent_encoded(&forms[at], is_query));
+        forms.extend(encoded);
+    }
+    for at in 0..forms.len() {
+        let quoted = format!("{:?}", forms[at]);
+        forms.push(quoted[1..quoted.len() - 1].to_owned());
+    }
+    forms
+}
+
+/// The text of a percent-encoded value (RFC 3986 section 2.1); `None` if it is not UTF-8.
+fn percent_decoded(value: &str) -> Option<String> {
+    let mut parts = value.split('%');
+    let mut decoded = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let digits = (part.get(..2)).filter(|digits| digits.bytes().all(|c| c.is_ascii_hexdigit()));
+        match digits.map(|digits| u8::from_str_radix(digits, 16)) {
+            Some(Ok(byte)) => {
+                decoded.push(byte);
+                decoded.extend(&part.as_bytes()[2..]);
+            }
+            _ => {
+                decoded.push(b'%');
+                decoded.extend(part.as_bytes());
+            }
+        }
+    }
+    String::from_utf8(decoded).ok()
 }
 
 /// The number of bytes of the value's beginning with which the text ends; `None` for fewer than [`LEAST`].
@@ -188,6 +232,30 @@ mod tests {
             assert_eq!(secrets().mask(text), shown);
         }
         assert_eq!(format!("{:?}", Secrets::default()), "Secrets(0)");
+    }
+
+    #[test]
+    fn a_secret_is_hidden_in_each_of_its_encodings() {
+        let mut secrets = Secrets::default();
+        secrets.variable("TOK", "p@ss\"w/ö'secret");
+        secrets.variable("CODED", "a%2Fcd%C3%B6%zz");
+        secrets.variable("URL", "ws://h/?key=hhhh-üüüü");
+        secrets.address("ws://h/?t=ab%2Fcd-ö&u=%61%62%63%64");
+        for (text, shown) in [
+            ("/?t=p@ss%22w/%C3%B6%27secret", "/?t=${TOK}"),
+            ("/p@ss%22w/%C3%B6'secret/x", "/${TOK}/x"),
+            ("said p@ss\"w/ö'secret", "said ${TOK}"),
+            (r#"{"t":"p@ss\"w/ö'secret"}"#, r#"{"t":"${TOK}"}"#),
+            ("p@ss%22w/%C3…", "${TOK}…"),
+            ("a/cdö%zz", "${CODED}"),
+            ("a/cd%C3%B6%zz", "${CODED}"),
+            ("/?t=ab%2Fcd-%C3%B6", "/?t=***"),
+            ("ab/cd-ö, ab/cd-%C3%B6", "***, ***"),
+            ("/?key=hhhh-%C3%BC%C3%BC%C3%BC%C3%BC", "/?key=${URL}"),
+            ("abcd", "abcd"),
+        ] {
+            assert_eq!(secrets.mask(text), shown, "{text}");
+        }
     }
 
     #[test]

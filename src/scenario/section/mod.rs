@@ -32,3 +32,4 @@ pub(super) use heartbeat::HeartbeatTable;
 pub(super) use load::{LoadTable, long_enough, resolve as load, whole_seconds};
 pub(super) use message::MessageTable;
 pub(super) use target::{TargetTable, resolve as target};
+pub(super) use url::percent_encoded;

@@ -1,6 +1,5 @@
 //! `target.url`: the address of a WebSocket server (RFC 6455 section 3), or the built-in server.
 
-use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
 use http::Uri;
@@ -123,7 +122,8 @@ fn read(url: &str, shown: &str) -> Result<WsUrl, UrlError> {
             "write the name as DNS has it: each such label begins with `xn--`",
         ));
     }
-    let encoded = encoded(url, url.len() - rest.len() + authority.len());
+    let (before, resource) = url.split_at(url.len() - rest.len() + authority.len());
+    let encoded = format!("{before}{}", percent_encoded(resource, false));
     let uri: Uri = encoded.parse().map_err(|_| {
         UrlError::hint(
             "is not a valid address",
@@ -143,7 +143,7 @@ fn read(url: &str, shown: &str) -> Result<WsUrl, UrlError> {
         secure,
         host: host(authority.host())?,
         port: port(authority, secure)?,
-        resource: resource(&uri),
+        resource: self::resource(&uri),
         shown: shown.to_owned(),
     })
 }
@@ -159,14 +159,12 @@ fn resource(uri: &Uri) -> String {
     format!("{path}{}", query.unwrap_or_default())
 }
 
-/// The address, percent-encoded from byte `from` on as in WHATWG URL for paths and queries. `http::Uri` would leave
-/// those characters as they are.
-fn encoded(url: &str, from: usize) -> Cow<'_, str> {
+/// A part of an address, percent-encoded as in WHATWG URL for queries or, up to the first `?`, for paths. `http::Uri`
+/// would leave those characters as they are.
+pub(in crate::scenario) fn percent_encoded(part: &str, mut is_query: bool) -> String {
     use std::fmt::Write as _;
-    let (before, resource) = url.split_at(from);
-    let mut is_query = false;
     let mut encoded = String::new();
-    for c in resource.chars() {
+    for c in part.chars() {
         is_query |= c == '?';
         let is_kept = match c {
             '"' | '<' | '>' => false,
@@ -182,11 +180,7 @@ fn encoded(url: &str, from: usize) -> Cow<'_, str> {
             write!(encoded, "%{byte:02X}").expect("writing to a string does not fail");
         }
     }
-    if encoded == resource {
-        Cow::Borrowed(url)
-    } else {
-        Cow::Owned(format!("{before}{encoded}"))
-    }
+    encoded
 }
 
 /// The scheme and the rest of an address whose scheme is not followed by exactly two slashes.
