@@ -67,12 +67,17 @@ pub enum Distrust {
         /// Why the others did not open.
         failures: Failures,
     },
-    /// A gate held, but most of the connections that it covers ended too early.
+    /// A gate held, but most of the connections that it covers ended too early; where clients reconnect, most of their
+    /// load was missing.
     ConnectionsLost {
         /// Connections that ended too early.
         lost: u64,
         /// Connections that opened.
         opened: u64,
+        /// Of clients that reconnect: messages that were due without a connection, or were lost with one.
+        missed: u64,
+        /// Of clients that reconnect: messages that were due.
+        due: u64,
         /// What the server did.
         seen: Seen,
     },
@@ -241,12 +246,23 @@ impl fmt::Display for Distrust {
                 human_count(*opened),
                 human_count(*planned)
             ),
-            Self::ConnectionsLost { lost, opened, seen } => {
+            Self::ConnectionsLost {
+                lost,
+                opened,
+                missed,
+                due,
+                seen,
+            } => {
                 let (lost, opened) = (human_count(*lost), human_count(*opened));
                 write!(
                     f,
-                    "{lost} of {opened} connections were lost before their time: most of the load was not there"
+                    "{lost} of {opened} connections were lost before their time"
                 )?;
+                if *missed > 0 {
+                    let (missed, due) = (human_count(*missed), human_count(*due));
+                    write!(f, ", and {missed} of {due} messages due with them")?;
+                }
+                f.write_str(": most of the load was not there")?;
                 match &seen.close {
                     Some(close) => write!(f, " ({close})"),
                     None => Ok(()),

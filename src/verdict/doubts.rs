@@ -9,6 +9,7 @@ use super::facts::{
 use super::failures::Failures;
 use super::gates::GateResult;
 use super::lag::{CUT_NS, Generator, Own};
+use super::presence::{Losses, openings};
 use super::seen::Seen;
 use super::shifted;
 use super::view::{View, looked_at};
@@ -126,12 +127,12 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
     let mut doubts = Vec::new();
     if run.facts.outcome == Outcome::Completed {
         let never = |cohorts: &[&Cohort]| {
-            let (planned, opened) = openings(run, cohorts);
+            let (planned, opened) = openings(run.view, cohorts);
             opened * 2 < planned
         };
         let these = [passed(&never), of_contracts(&never)].concat();
         let all: Vec<&Cohort> = run.scenario.cohorts.iter().collect();
-        let (planned, opened) = openings(run, &all);
+        let (planned, opened) = openings(run.view, &all);
         let reason = || Distrust::NeverOpened {
             planned,
             opened,
@@ -139,16 +140,18 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
         };
         doubts.extend(about_these_or_all(run, reason, these, || never(&all)));
     }
-    let lost = |cohorts: &[&Cohort]| {
-        let (lost, opened) = losses(run, cohorts);
-        lost * 2 > opened
-    };
+    let losses = |cohorts: &[&Cohort]| Losses::of(run.scenario, run.view, cohorts);
+    let lost = |cohorts: &[&Cohort]| losses(cohorts).are_most();
     let all: Vec<&Cohort> = run.scenario.cohorts.iter().collect();
-    let (all_lost, all_opened) = losses(run, &all);
-    let reason = || Distrust::ConnectionsLost {
-        lost: all_lost,
-        opened: all_opened,
-        seen: Seen::of(run.view),
+    let reason = || {
+        let all = losses(&all);
+        Distrust::ConnectionsLost {
+            lost: all.lost,
+            opened: all.opened,
+            missed: all.missed,
+            due: all.due,
+            seen: Seen::of(run.view),
+        }
     };
     doubts.extend(about_these_or_all(run, reason, passed(&lost), || {
         lost(&all)
@@ -162,34 +165,6 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
         doubts.extend(about(reason, of_contracts(&|_| true)));
     }
     doubts
-}
-
-/// How many first connections (not reconnects) of these cohorts were planned, and how many opened.
-fn openings(run: &Run<'_>, cohorts: &[&Cohort]) -> (u64, u64) {
-    let count = |counter: Counter, cohort: &Cohort| run.view.count_of(counter.name(), &cohort.name);
-    let planned = cohorts.iter().map(|cohort| {
-        let skipped = count(Counter::ConnectionsSkipped, cohort);
-        u64::from(cohort.connections).saturating_sub(skipped)
-    });
-    let opened = cohorts.iter().map(|cohort| {
-        let again = count(Counter::ConnectionsReconnected, cohort);
-        count(Counter::ConnectionsOpened, cohort).saturating_sub(again)
-    });
-    (planned.sum(), opened.sum())
-}
-
-/// How many connections of these cohorts were lost, and how many opened; counts only cohorts that are not expected to
-/// end.
-fn losses(run: &Run<'_>, cohorts: &[&Cohort]) -> (u64, u64) {
-    let lost = Counter::ConnectionsLost.name();
-    let cohorts = cohorts.iter().filter(|cohort| cohort.is_looked_at(lost));
-    cohorts.fold((0, 0), |(losses, openings), cohort| {
-        let count = |counter: Counter| run.view.count_of(counter.name(), &cohort.name);
-        (
-            losses + count(Counter::ConnectionsLost),
-            openings + count(Counter::ConnectionsOpened),
-        )
-    })
 }
 
 /// Finds what failed and may have failed because of the generator alone, grouped by cause.

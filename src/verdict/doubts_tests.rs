@@ -5,9 +5,11 @@ use super::super::facts::Throttling;
 use super::super::fixture::{Run, gate, scenario, timed_gate};
 use super::super::judge::{Verdict, judge};
 use super::*;
-use crate::measure::Relayed;
+use crate::measure::{GaugeStats, Phase, Relayed, States};
 use crate::metric::Cause;
-use crate::scenario::{Between, Contract, Expect, Op, Origin, Pacing, PromiseKind, Stat};
+use crate::scenario::{
+    Between, Contract, Expect, Jitter, Op, Origin, Pacing, PromiseKind, Reconnect, Stat,
+};
 use std::time::Duration;
 
 const MS: u64 = 1_000_000;
@@ -389,6 +391,72 @@ fn most_of_what_was_planned_has_to_be_there() {
         (Exit::Failed, vec![]),
         "a failure stands"
     );
+}
+
+/// The same ten clients lost 25 connections and were back at once: only what they missed counts.
+#[test]
+fn clients_that_come_back_are_missed_only_in_between() {
+    let mut again = scenario();
+    again.cohorts[0].reconnect = Reconnect::Backoff {
+        initial: Duration::from_millis(10),
+        max: Duration::from_millis(10),
+        jitter: Jitter::None,
+    };
+    let lost = |offline: u64| {
+        let mut run = Run::healthy();
+        run.opened(20)
+            .add(Counter::ConnectionsReconnected, 20)
+            .add(Counter::ConnectionsLost, 25)
+            .add(Counter::MessagesDue, offline)
+            .add(Counter::MessagesOffline, offline);
+        run
+    };
+    assert_eq!(outcome(&again, &lost(2)), (Exit::Passed, vec![]));
+    assert_eq!(outcome(&again, &lost(100_000)), (Exit::Passed, vec![]));
+    let verdict = judged(&again, &lost(100_001));
+    assert_eq!(verdict.exit, Exit::Untrusted);
+    assert_eq!(
+        verdict.distrust[0].reason.to_string(),
+        "25 of 30 connections were lost before their time, and 100,001 of 200,001 messages due with them: \
+         most of the load was not there"
+    );
+    assert_eq!(
+        outcome(&scenario(), &lost(2)).1,
+        ["connections_lost"],
+        "clients that do not reconnect stay away"
+    );
+}
+
+/// Without messages on a schedule, the time that connections were open tells how much was missing.
+#[test]
+fn listeners_that_come_back_are_missed_while_they_are_not_open() {
+    let mut again = scenario();
+    again.cohorts[0].reconnect = Reconnect::Backoff {
+        initial: Duration::from_millis(10),
+        max: Duration::from_millis(10),
+        jitter: Jitter::None,
+    };
+    again.cohorts[0].messages.clear();
+    let exit = |open: Option<f64>| {
+        let mut run = Run::new();
+        run.opened(30)
+            .add(Counter::ConnectionsReconnected, 20)
+            .add(Counter::ConnectionsLost, 25)
+            .add(Counter::PingsSent, 100)
+            .add(Counter::PongsReceived, 100);
+        let mut summary = run.summary();
+        summary.states = Vec::from_iter(open.map(|open| States {
+            cohort: Some(0),
+            phase: Phase::Measure,
+            connecting: GaugeStats::of(0.0),
+            open: GaugeStats::of(open),
+            closing: GaugeStats::of(0.0),
+        }));
+        judge(&again, &summary, &Facts::completed(1)).exit
+    };
+    assert_eq!(exit(None), Exit::Passed, "it is not known");
+    assert_eq!(exit(Some(9.0)), Exit::Passed);
+    assert_eq!(exit(Some(4.0)), Exit::Untrusted);
 }
 
 #[test]

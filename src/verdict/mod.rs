@@ -13,6 +13,7 @@ mod gates;
 mod judge;
 mod lag;
 mod observe;
+mod presence;
 mod seen;
 mod shifted;
 mod view;

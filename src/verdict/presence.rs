@@ -1,0 +1,97 @@
+//! Counts how much of the planned load was there: connections that opened, and stayed open or came back.
+
+use super::observe::observe;
+use super::view::View;
+use crate::metric::{Counter, Gauge};
+use crate::scenario::{Cohort, Pacing, Reconnect, Scenario, Selector, Shape, Stat, Subject};
+
+/// How many first connections (not reconnects) of these cohorts were planned, and how many opened.
+pub(super) fn openings(view: &View<'_>, cohorts: &[&Cohort]) -> (u64, u64) {
+    let planned = cohorts.iter().map(|cohort| {
+        let skipped = count(view, Counter::ConnectionsSkipped, cohort);
+        u64::from(cohort.connections).saturating_sub(skipped)
+    });
+    let opened = cohorts.iter().map(|cohort| clients(view, cohort));
+    (planned.sum(), opened.sum())
+}
+
+/// What was lost of these cohorts; counts only cohorts that are not expected to end.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    /// Connections that ended too early.
+    pub(super) lost: u64,
+    /// Connections that opened, reconnects included.
+    pub(super) opened: u64,
+    /// Of clients that reconnect: messages that were due without a connection, or were lost with one.
+    pub(super) missed: u64,
+    /// Of clients that reconnect: messages that were due.
+    pub(super) due: u64,
+    /// Clients that opened a connection.
+    clients: u64,
+    /// How many of them were absent, on average.
+    absent: f64,
+}
+
+impl Losses {
+    pub(super) fn of(scenario: &Scenario, view: &View<'_>, cohorts: &[&Cohort]) -> Self {
+        let lost = Counter::ConnectionsLost.name();
+        let cohorts = cohorts.iter().filter(|cohort| cohort.is_looked_at(lost));
+        cohorts.fold(Self::default(), |mut losses, cohort| {
+            losses.add(scenario, view, cohort);
+            losses
+        })
+    }
+
+    /// Whether most of the load was not there.
+    pub(super) fn are_most(&self) -> bool {
+        self.absent * 2.0 > self.clients as f64
+    }
+
+    /// A client that does not reconnect is absent from its loss on. One that does was absent only in between, so its
+    /// losses say nothing: its messages that found no connection do, or how long it was open.
+    fn add(&mut self, scenario: &Scenario, view: &View<'_>, cohort: &Cohort) {
+        let count = |counter| count(view, counter, cohort);
+        let (lost, clients) = (count(Counter::ConnectionsLost), clients(view, cohort));
+        self.lost += lost;
+        self.opened += count(Counter::ConnectionsOpened);
+        self.clients += clients;
+        if cohort.reconnect == Reconnect::None {
+            self.absent += lost as f64;
+            return;
+        }
+        let is_scheduled = |pacing: &Pacing| matches!(pacing, Pacing::Open { .. });
+        let due = count(Counter::MessagesDue);
+        if due > 0 && (cohort.messages.iter()).all(|message| is_scheduled(&message.pacing)) {
+            let missed = count(Counter::MessagesOffline) + count(Counter::MessagesLost);
+            self.missed += missed;
+            self.due += due;
+            self.absent += clients as f64 * missed as f64 / due as f64;
+        } else if let Some(open) = mean_open(scenario, view, cohort) {
+            self.absent += (clients as f64 - open).max(0.0);
+        }
+    }
+}
+
+/// How many connections of a cohort were open on average; `None` if the plan is not that all are open at all times.
+fn mean_open(scenario: &Scenario, view: &View<'_>, cohort: &Cohort) -> Option<f64> {
+    let Shape::Steady { .. } = scenario.load.shape else {
+        return None;
+    };
+    let open = Selector {
+        metric: Gauge::Open.name().to_owned(),
+        cohort: Some(cohort.name.clone()),
+        stage: None,
+    };
+    let seen = observe(&Subject::Stat(Stat::Mean, open), view);
+    seen.ok().map(|open| open.value)
+}
+
+/// The clients of a cohort that opened a connection.
+fn clients(view: &View<'_>, cohort: &Cohort) -> u64 {
+    let again = count(view, Counter::ConnectionsReconnected, cohort);
+    count(view, Counter::ConnectionsOpened, cohort).saturating_sub(again)
+}
+
+fn count(view: &View<'_>, counter: Counter, cohort: &Cohort) -> u64 {
+    view.count_of(counter.name(), &cohort.name)
+}
