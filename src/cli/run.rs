@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// Write the report here [default: reports/SCENARIO/TIME]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Write a row for each answered message to this CSV file
+    /// Write a row for each answered message to this CSV file; - is standard output
     #[arg(long, value_name = "FILE")]
     messages: Option<PathBuf>,
     /// Log phases, dials and why connections ended to this file, to see later why a run failed; - is standard error
@@ -207,8 +207,10 @@ fn messages_file(
     loaded: &Loaded,
     output: &OutputSet,
 ) -> Result<Option<Messages>, CliError> {
-    let Some(path) = args.messages.as_deref() else {
-        return Ok(None);
+    let path = match args.messages.as_deref() {
+        None => return Ok(None),
+        Some(path) if path == Path::new("-") => Path::new("/dev/stdout"),
+        Some(path) => path,
     };
     not_of_report(path, output)?;
     Messages::create(path, &loaded.files, &loaded.scenario).map(Some)

@@ -204,13 +204,15 @@ fn messages_go_wherever_bytes_can_go() {
 /// Standard output is a file here, and would have two positions if it was opened again.
 #[test]
 fn messages_and_the_summary_have_room_in_one_file() {
-    let server = Server::start(Script::default());
-    let messages = ["--messages", "/dev/stdout"];
-    let ended = Running::start(&short(&server.url()), &messages).end();
-    let (rows, summary) = ended.stdout.split_once("\n\n").unwrap();
-    assert!(rows.starts_with("cohort,connection,message,"), "{rows}");
-    assert!(rows.contains("\nmain,3,echo,"), "{rows}");
-    assert!(summary.contains("count(messages.echoed)"), "{summary}");
+    for file in ["/dev/stdout", "-"] {
+        let server = Server::start(Script::default());
+        let messages = ["--messages", file];
+        let ended = Running::start(&short(&server.url()), &messages).end();
+        let (rows, summary) = ended.stdout.split_once("\n\n").unwrap();
+        assert!(rows.starts_with("cohort,connection,message,"), "{rows}");
+        assert!(rows.contains("\nmain,3,echo,"), "{rows}");
+        assert!(summary.contains("count(messages.echoed)"), "{summary}");
+    }
 }
 
 #[test]
