@@ -8,7 +8,7 @@ use super::promise::{Promise, PromiseKind};
 use super::resolve::Case;
 use super::value::Promised;
 use crate::scenario::Shape;
-use crate::scenario::fault::FaultKind;
+use crate::scenario::fault::{Fault, FaultKind};
 use crate::scenario::gate::{Part, Schedule};
 use crate::scenario::reading::Check;
 use crate::scenario::section::{long_enough, whole_seconds};
@@ -81,6 +81,12 @@ impl Case<'_> {
             PromiseKind::ClosedBetween => {
                 let tcp_end = self.contract.latest(PromiseKind::TcpEndBetween);
                 self.begin() + hi + tcp_end.unwrap_or_default()
+            }
+            // Without a Close frame of the server it counts from the fault.
+            PromiseKind::TcpEndBetween => {
+                let half_closes = |fault: &&Fault| fault.kind == FaultKind::HalfClose;
+                let half_close = self.cohort.faults.iter().find(half_closes);
+                half_close.map_or(Duration::ZERO, |fault| fault.after + hi)
             }
             PromiseKind::ReapedBetween | PromiseKind::DetectedBetween => self.begin() + hi,
             PromiseKind::AliveFor => self.begin() + span.map_or(hi, |span| span.lo),

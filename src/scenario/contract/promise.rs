@@ -48,7 +48,7 @@ pub enum PromiseKind {
     Code,
     /// How the server ends a connection: one of these, or a list.
     EndsWith,
-    /// TCP ends between these two times after the server's decision.
+    /// TCP ends between these two times after the server's decision; without a Close frame, after a `half_close`.
     TcpEndBetween,
     /// The server gives up a connection between these two times, even if the client cannot see it.
     ReapedBetween,

@@ -3,7 +3,9 @@
 
 use super::result::Times;
 use crate::measure::{ConnectionRecord, EndedBy, Incident, Summary, Surroundings, TcpEnding};
-use crate::scenario::{Cohort, Contract, End, Origin, Process, PromiseKind, Scenario, TargetUrl};
+use crate::scenario::{
+    Cohort, Contract, End, FaultKind, Origin, Process, PromiseKind, Scenario, TargetUrl,
+};
 use crate::units::Timestamp;
 
 /// A cohort with a contract, and what is known about it.
@@ -115,6 +117,16 @@ impl<'a> Case<'a> {
             .partition(|began| *began >= record.opened_ns);
         let born_into = (!before.is_empty()).then_some(record.opened_ns);
         within.into_iter().min().or(born_into)
+    }
+
+    /// Returns when the client's fault ended its sending half of TCP; `None` if it did not.
+    pub(super) fn half_closed(&self, record: &ConnectionRecord) -> Option<Timestamp> {
+        let mut faults = self.cohort.faults.iter();
+        let fault = faults.find(|fault| fault.kind == FaultKind::HalfClose)?;
+        let planned = record.opened_ns.saturating_add(fault.after.into());
+        // The first fault of a connection may begin later than planned; a later fault begins after it.
+        let at = record.fault_ns?.max(planned);
+        (at <= record.ended_ns).then_some(at)
     }
 
     /// Whether nothing that could end a connection lies between wsbench and the server.

@@ -104,12 +104,9 @@ fn own_end(case: &Case<'_>, record: &ConnectionRecord) -> Option<Timestamp> {
     if record.ended_by == EndedBy::Server {
         return None;
     }
-    let does = |wanted: fn(&FaultKind) -> bool| {
-        let mut faults = case.cohort.faults.iter();
-        faults.find(|fault| wanted(&fault.kind))
-    };
+    let mut faults = case.cohort.faults.iter();
     // A client that vanished and did not come back ends its connection without sending a packet.
-    let is_gone = does(|kind| matches!(kind, FaultKind::Vanish { .. })).is_some()
+    let is_gone = faults.any(|fault| matches!(fault.kind, FaultKind::Vanish { .. }))
         && record.fault_ns.is_some()
         && record.fault_end_ns.is_none();
     let ended = (!is_gone).then_some(record.ended_ns);
@@ -117,9 +114,10 @@ fn own_end(case: &Case<'_>, record: &ConnectionRecord) -> Option<Timestamp> {
     let closed = record
         .close_sent_ns
         .filter(|_| case.contract.from != Origin::Close);
-    let half_closed = does(|kind| matches!(kind, FaultKind::HalfClose));
-    let half_closed = half_closed.map(|fault| record.opened_ns.saturating_add(fault.after.into()));
-    [ended, closed, half_closed].into_iter().flatten().min()
+    [ended, closed, case.half_closed(record)]
+        .into_iter()
+        .flatten()
+        .min()
 }
 
 /// The route by which the cohort's connections reach the server, as recorded for the server's sockets.

@@ -1,5 +1,6 @@
 //! Judges the end of TCP after the server's decision: `tcp_end_between`.
-//! If the client closed first, it counts from the server's Close frame, or from the client's if none came.
+//! If the client closed first, it counts from the server's Close frame, or from the client's if none came. If the client
+//! ended its half of TCP and the server sent no Close frame, it counts from then on.
 
 use super::case::{Case, Finding, is_reconnect, of};
 use super::result::Bounds;
@@ -12,7 +13,7 @@ pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
     let mut moments = Vec::new();
     let (mut undecided, mut open) = (0, Vec::new());
     for record in &case.records {
-        match (begin(record), record.tcp_end_ns) {
+        match (begin(case, record), record.tcp_end_ns) {
             (None, _) if is_reconnect(record) && record.ended_by == EndedBy::Plan => {}
             (None, _) => undecided += 1,
             (Some(begin), Some(end)) => moments.push(after(begin, end, record)),
@@ -43,18 +44,21 @@ pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
     }
 }
 
-/// The time from `begin` to the end of TCP. Without a Close frame the end of TCP is the decision, so the time is zero.
+/// The time from `begin` to the end of TCP. It is zero where the end of TCP is the decision: no Close frame came, and
+/// the client had not ended its half of TCP.
 fn after(begin: Timestamp, end: Timestamp, record: &ConnectionRecord) -> Moment<Nanos> {
-    if record.ended_by == EndedBy::Server && record.close_received_ns.is_none() {
+    if record.close_received_ns.is_none() && record.decided_ns() == Some(begin) {
         return Moment::exact(Nanos::ZERO);
     }
     Moment::tcp_end(end.saturating_since(begin))
 }
 
 /// The earliest time at which TCP could have ended.
-fn begin(record: &ConnectionRecord) -> Option<Timestamp> {
+fn begin(case: &Case<'_>, record: &ConnectionRecord) -> Option<Timestamp> {
     match record.ended_by {
-        EndedBy::Server => record.decided_ns(),
+        EndedBy::Server => (record.close_received_ns)
+            .or_else(|| case.half_closed(record))
+            .or(record.decided_ns()),
         EndedBy::Fault => (record.close_received_ns)
             .or(record.close_sent_ns)
             .or(record.fault_ns),

@@ -355,3 +355,36 @@ fn where_the_client_closed_tcp_ends_after_the_answer() {
     assert!(verdict(Origin::Close, promise(), vec![held(5_100)]).passed);
     assert!(!verdict(Origin::Close, promise(), vec![held(5_200)]).passed);
 }
+
+#[test]
+fn after_a_half_close_tcp_ends_so_long_after_the_fault() {
+    let within = PromiseKind::TcpEndBetween.of(between(0, 1_000));
+    let mut scenario = scenario(contract(Origin::Fault, vec![within]));
+    scenario.cohorts[0].faults = vec![Fault {
+        kind: FaultKind::HalfClose,
+        after: ms(1_000),
+    }];
+    let judged = |fault: Option<u64>, record: ConnectionRecord| {
+        let fault_ns = fault.map(|at| after(at * MS));
+        let records = vec![ConnectionRecord { fault_ns, ..record }];
+        judge(&scenario, &summary(records), &Surroundings::default()).remove(0)
+    };
+    let ended = |at: u64| cut(0, at, TcpEnding::Fin);
+
+    let soon = judged(Some(1_100), ended(2_000));
+    assert!(soon.passed, "{}", soon.why);
+    assert_eq!(soon.times.unwrap().max_ns, 900 * MS);
+    let late = judged(Some(1_100), ended(3_600));
+    assert_eq!(late.why, "1 of 1 later than 1 s, the last after 2.50 s");
+    assert!(!late.passed);
+    // The fault itself was late.
+    assert!(judged(Some(2_700), ended(3_600)).passed);
+    // The server ended TCP before the fault.
+    let before = judged(None, ended(500));
+    assert_eq!(
+        (before.passed, before.times.unwrap().max_ns),
+        (true, Nanos(0))
+    );
+    // A Close frame is the decision.
+    assert!(judged(Some(1_100), closed(0, 3_600, 1000)).passed);
+}
