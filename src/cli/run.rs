@@ -127,8 +127,8 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
         "judged"
     );
     // Shows all known results even if a file could not be written.
-    show(args, &run, written.as_deref().ok())?;
-    let failures = [failure, written.err(), ended.messages.err()];
+    let shown = show(args, &run, written.as_deref().ok());
+    let failures = [failure, written.err(), ended.messages.err(), shown.err()];
     let mut exit = run.verdict.exit;
     for failure in failures.iter().flatten() {
         term::error(failure);

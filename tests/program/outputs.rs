@@ -100,6 +100,31 @@ fn nobody_reads_standard_output() {
     assert_eq!(status.code(), Some(130));
 }
 
+/// A full disk behind the messages and standard output: both are told.
+#[cfg(target_os = "linux")]
+#[test]
+fn every_output_that_fails_is_told() {
+    let server = Server::start(Script::default());
+    let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (reader, writer) = io::pipe().unwrap();
+    let arguments = ["--json", "--messages", "/dev/full"];
+    let mut run = Stuck::start(
+        &short(&server.url()),
+        &arguments,
+        full().into(),
+        writer.into(),
+    );
+    let status = run.end(Duration::from_secs(20)).expect("it ends");
+    assert_eq!(status.code(), Some(1));
+    let says = io::read_to_string(reader).unwrap();
+    for failed in ["write /dev/full", "write to standard output"] {
+        assert!(
+            says.contains(&format!("error: failed to {failed}")),
+            "{says}"
+        );
+    }
+}
+
 /// Single messages into a pipe whose reader stands still are lost, counted, and hold up nothing.
 #[test]
 fn nobody_reads_the_messages() {
