@@ -47,6 +47,7 @@ struct Explanation {
     connections: u64,
     open_at_once: u64,
     sends_per_second: Option<f64>,
+    sends_in_all: u64,
     pings_per_second: f64,
     planned_s: f64,
     longest_s: f64,
@@ -58,9 +59,18 @@ struct Explanation {
     ports: u64,
     ports_limit: Option<u64>,
     memory_bytes: u64,
-    gates: usize,
+    /// Those that must hold, then those that end the run.
+    gates: Vec<GateRow>,
     faults: usize,
     promises: usize,
+}
+
+/// A gate, and the cohorts that it looks at; none if it is about wsbench itself.
+#[derive(Serialize)]
+struct GateRow {
+    gate: String,
+    cohorts: Vec<String>,
+    ends_the_run: bool,
 }
 
 impl Explanation {
@@ -76,6 +86,7 @@ impl Explanation {
             connections: budget.dials,
             open_at_once: budget.open_at_once,
             sends_per_second: budget.sends_per_second,
+            sends_in_all: budget.sends_in_all,
             pings_per_second: budget.pings_per_second,
             planned_s: budget.planned.as_secs_f64(),
             longest_s: budget.longest().as_secs_f64(),
@@ -87,7 +98,7 @@ impl Explanation {
             ports: budget.ports,
             ports_limit: limits.ports,
             memory_bytes: budget.memory,
-            gates: scenario.gates.pass.len() + scenario.gates.abort.len(),
+            gates: gates(scenario),
             faults: count(&faults(scenario)),
             promises: count(&promises(scenario)),
         }
@@ -96,10 +107,14 @@ impl Explanation {
     fn text(&self, scenario: &Scenario) -> String {
         let target = &scenario.target;
         let seconds = |seconds: f64| format_duration(std::time::Duration::from_secs_f64(seconds));
-        let sends = self.sends_per_second.map_or_else(
-            || "as fast as the server answers".to_owned(),
-            |rate| format!("{} a second", number(rate)),
-        );
+        let sends = match self.sends_per_second {
+            Some(0.0) if self.sends_in_all > 0 => None,
+            Some(rate) => Some(format!("{} a second", number(rate))),
+            None => Some("as fast as the server answers".to_owned()),
+        };
+        let in_all = format!("{} in all", human_count(self.sends_in_all));
+        let in_all = (self.sends_in_all > 0).then_some(in_all);
+        let sends: Vec<String> = sends.into_iter().chain(in_all).collect();
         let ports = self
             .ports_limit
             .map_or_else(String::new, |limit| format!(" of {}", human_count(limit)));
@@ -114,7 +129,7 @@ impl Explanation {
                     human_count(self.open_at_once)
                 ),
             ),
-            ("sends", sends),
+            ("sends", sends.join(", and ")),
             (
                 "pings",
                 format!("{} a second", number(self.pings_per_second)),
@@ -177,13 +192,40 @@ impl Explanation {
     }
 }
 
-/// The cohorts that a gate looks at; for a ratio, both lists if they differ.
+/// All gates, each with the cohorts that it looks at.
+fn gates(scenario: &Scenario) -> Vec<GateRow> {
+    let row = |gate: &Gate, ends_the_run: bool| {
+        let mut cohorts: Vec<String> = Vec::new();
+        for name in cohorts_of(scenario, gate).concat() {
+            if !cohorts.iter().any(|known| known == name) {
+                cohorts.push(name.to_owned());
+            }
+        }
+        GateRow {
+            gate: gate.text.clone(),
+            cohorts,
+            ends_the_run,
+        }
+    };
+    let pass = scenario.gates.pass.iter().map(|gate| row(gate, false));
+    let abort = scenario.gates.abort.iter().map(|gate| row(gate, true));
+    pass.chain(abort).collect()
+}
+
+/// The names of the cohorts that a gate looks at; for a ratio, one list for each of its parts.
+fn cohorts_of<'a>(scenario: &'a Scenario, gate: &'a Gate) -> Vec<Vec<&'a str>> {
+    let selectors = gate.subject.selectors();
+    let names = selectors.map(|selector| {
+        let cohorts = looked_at(scenario, selector);
+        cohorts.map(|cohort| cohort.name.as_str()).collect()
+    });
+    names.collect()
+}
+
+/// The cohorts that a gate looks at, as text; for a ratio, both lists if they differ.
 fn looks_at(scenario: &Scenario, gate: &Gate) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for selector in gate.subject.selectors() {
-        let names: Vec<&str> = looked_at(scenario, selector)
-            .map(|cohort| cohort.name.as_str())
-            .collect();
+    for names in cohorts_of(scenario, gate) {
         let part = match names.len() {
             0 => "wsbench itself".to_owned(),
             all if all > 1 && all == scenario.cohorts.len() => "all cohorts".to_owned(),

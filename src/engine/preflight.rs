@@ -267,6 +267,7 @@ mod tests {
             open_at_once,
             dials: open_at_once,
             sends_per_second: None,
+            sends_in_all: 0,
             pings_per_second: 0.0,
             planned: Duration::ZERO,
             overtime: Duration::ZERO,

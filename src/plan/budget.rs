@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::scenario::{Cohort, Expect, Pacing, Payload, Scenario, Shape, TargetUrl};
+use crate::scenario::{Cohort, Expect, Message, Pacing, Payload, Scenario, Shape, TargetUrl};
 
 /// What a plan will do and needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,8 +12,11 @@ pub struct Budget {
     pub open_at_once: u64,
     /// Number of dials, without reconnects.
     pub dials: u64,
-    /// Messages a second at full load; `None` if a closed model leaves the rate to the server.
+    /// Messages a second at full load, without those of `sends_in_all`; `None` if a closed model leaves the rate to the
+    /// server.
     pub sends_per_second: Option<f64>,
+    /// The most messages, over the whole run, of those whose `count` is used up before its end.
+    pub sends_in_all: u64,
     /// Pings a second at full load.
     pub pings_per_second: f64,
     /// From the first dial to the end of the load, with every connection opened at once.
@@ -69,6 +72,7 @@ impl Budget {
             open_at_once,
             dials: dials(scenario),
             sends_per_second: sends_per_second(scenario),
+            sends_in_all: sends_in_all(scenario),
             pings_per_second: pings_per_second(scenario),
             planned: planned(scenario),
             overtime: overtime(scenario),
@@ -165,19 +169,49 @@ fn at_once(scenario: &Scenario, connections: u32) -> f64 {
     }
 }
 
+/// Returns the `count` of a message if a connection uses it up while it is open.
+fn used_up(scenario: &Scenario, message: &Message) -> Option<u64> {
+    let planned = planned(scenario);
+    let open = match &scenario.load.shape {
+        Shape::Arrivals { lifetime, .. } => planned.min(*lifetime),
+        _ => planned,
+    };
+    let most = match message.pacing {
+        Pacing::Open { rate, .. } => rate.hertz() * open.as_secs_f64(),
+        Pacing::Closed { .. } => f64::INFINITY,
+    };
+    message.count.filter(|count| (*count as f64) < most)
+}
+
 fn sends_per_second(scenario: &Scenario) -> Option<f64> {
     let mut total = 0.0;
     for cohort in &scenario.cohorts {
         for message in &cohort.messages {
+            if used_up(scenario, message).is_some() {
+                continue;
+            }
             let Pacing::Open { rate, .. } = message.pacing else {
                 return None;
             };
-            // A connection sends no more messages after its `count`.
-            let most = message.count.map_or(f64::INFINITY, |count| count as f64);
-            total += rate.hertz().min(most) * at_once(scenario, cohort.connections);
+            total += rate.hertz() * at_once(scenario, cohort.connections);
         }
     }
     Some(total)
+}
+
+fn sends_in_all(scenario: &Scenario) -> u64 {
+    let of_cohort = |cohort: &Cohort| {
+        let dials = match &scenario.load.shape {
+            // Only one cohort can have stages.
+            Shape::Stages(_) => dials(scenario),
+            _ => u64::from(cohort.connections),
+        };
+        let messages = cohort.messages.iter();
+        let counts = messages.filter_map(|message| used_up(scenario, message));
+        counts.fold(0, u64::saturating_add).saturating_mul(dials)
+    };
+    let cohorts = scenario.cohorts.iter().map(of_cohort);
+    cohorts.fold(0, u64::saturating_add)
 }
 
 fn pings_per_second(scenario: &Scenario) -> f64 {
@@ -350,14 +384,26 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_sends_no_more_than_its_count() {
-        let with = |count| {
-            format!(
-                "load.connections = 20\n[[message]]\nname = \"m\"\nrate = \"1000/s\"\ncount = {count}"
-            )
+    fn messages_whose_count_is_used_up_are_counted_in_all() {
+        let sends = |keys: &str| {
+            let load = "load = { connections = 20, duration = \"10s\" }";
+            let budget = budget(&format!("{load}\n[[message]]\nname = \"m\"\n{keys}"));
+            (budget.sends_per_second, budget.sends_in_all)
         };
-        assert_eq!(budget(&with(1)).sends_per_second, Some(20.0));
-        assert_eq!(budget(&with(5000)).sends_per_second, Some(20_000.0));
+        assert_eq!(sends("rate = \"1000/s\"\ncount = 1"), (Some(0.0), 20));
+        assert_eq!(
+            sends("rate = \"1000/s\"\ncount = 5000"),
+            (Some(0.0), 100_000)
+        );
+        assert_eq!(sends("in_flight = 2\ncount = 5"), (Some(0.0), 100));
+        // The run ends before.
+        assert_eq!(sends("rate = \"1/s\"\ncount = 500"), (Some(20.0), 0));
+        let second = "[[message]]\nname = \"n\"\nrate = \"2/s\"";
+        assert_eq!(
+            sends(&format!("rate = \"1000/s\"\ncount = 1\n{second}")),
+            (Some(40.0), 20)
+        );
+        assert_eq!(sends("in_flight = 1"), (None, 0));
     }
 
     #[test]
