@@ -217,6 +217,15 @@ impl Need {
         }
     }
 
+    /// Whether it would be in time if the messages had no `count`, which they have used up before.
+    pub(super) fn is_used_up(self, wanted: &Wanted<'_>, cohort: &Cohort, run: &Run<'_>) -> bool {
+        let mut endless = cohort.clone();
+        for message in &mut endless.messages {
+            message.count = None;
+        }
+        self.is_in_time(wanted, &endless, run)
+    }
+
     /// What is needed, and how to get it.
     pub(super) fn in_words(self) -> (&'static str, &'static str) {
         match self {
@@ -308,6 +317,12 @@ impl Need {
             ),
         }
     }
+
+    /// What is missing if the `count` of the messages is used up, and what to do.
+    pub(super) const USED_UP: (&'static str, &'static str) = (
+        "and no such message is due in the measured time: the `count` of each connection is used up before",
+        "write a larger `count` or none, or a shorter `ramp_up` and `warm_up` in `[load]`",
+    );
 
     /// What is missing if the run has it at the wrong time, and what to do.
     pub(super) fn too_late(self) -> (&'static str, &'static str) {

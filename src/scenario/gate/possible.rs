@@ -179,10 +179,11 @@ pub(super) fn can_have_data(
     // One cohort has to have all of it.
     for count in 1..=needs.len() {
         let (need, so_far) = (needs[count - 1], &needs[..count]);
-        let mut there = cohorts().filter(|cohort| {
+        let has_all = |cohort: &Cohort| {
             let mut needs = so_far.iter();
             needs.all(|need| need.is_there(wanted, cohort, run))
-        });
+        };
+        let mut there = cohorts().filter(|cohort| has_all(cohort));
         let Some(first) = there.next() else {
             let (needs, hint) = need.in_words();
             let is_there = |cohort: &Cohort| need.is_there(wanted, cohort, run);
@@ -194,6 +195,13 @@ pub(super) fn can_have_data(
                 None => "this scenario has none".to_owned(),
             };
             let what = format!("`{}` needs {needs}, and {who}", metric.text);
+            let hint = match run.cohorts.iter().find(|cohort| has_all(cohort)) {
+                Some(cohort) => format!(
+                    "look at the cohort that has one: `{}{{cohort={}}}`",
+                    selector.metric, cohort.name
+                ),
+                None => hint.to_owned(),
+            };
             return Err(GateError::new(metric, what).hint(hint));
         };
         let in_time = |cohort: &Cohort| {
@@ -202,7 +210,10 @@ pub(super) fn can_have_data(
         };
         if !in_time(first) && !there.any(in_time) {
             let (needs, _) = need.in_words();
-            let (why, hint) = need.too_late();
+            let (why, hint) = match need.is_used_up(wanted, first, run) {
+                true => Need::USED_UP,
+                false => need.too_late(),
+            };
             let what = format!("`{}` needs {needs}, {why}", metric.text);
             return Err(GateError::new(metric, what).hint(hint));
         }

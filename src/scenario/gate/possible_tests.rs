@@ -44,6 +44,44 @@ fn taken(scenario: &str, gate: &str) {
     assert_eq!(read(scenario, gate), Ok(()), "{gate}\n{scenario}");
 }
 
+#[track_caller]
+fn hinted(scenario: &str, gate: &str, hint: &str) {
+    let (what, found) = read(scenario, gate).expect_err(gate);
+    assert!(found.contains(hint), "{gate}: {what}\nhint: {found}");
+}
+
+#[test]
+fn a_hint_names_the_cohort_that_has_it() {
+    let cohorts = format!(
+        "{ELSEWHERE}[[cohort]]\nname = \"ok\"\nconnections = 1\n\
+        [[cohort]]\nname = \"bad\"\nconnections = 1\nfault = {{ kind = \"no_pong\" }}\n{}",
+        ECHO.replace("[[message]]", "[[cohort.message]]"),
+    );
+    let named = "look at the cohort that has one: `latency.echo{cohort=bad}`";
+    hinted(&cohorts, "p50(latency.echo) < 1s", named);
+    let named = "look at the cohort that has one: `messages.late{cohort=bad}`";
+    hinted(&cohorts, "count(messages.late{cohort=ok}) == 0", named);
+    taken(&cohorts, "p50(latency.echo{cohort=bad}) < 1s");
+}
+
+#[test]
+fn a_hint_says_where_a_count_is_used_up() {
+    let load = "load = { connections = 4, warm_up = \"2s\", duration = \"2s\" }\n";
+    let once = |load: &str| format!("{ELSEWHERE}{load}{ECHO}count = 1\n");
+    hinted(
+        &once(load),
+        "p50(latency.echo) < 1s",
+        "write a larger `count`",
+    );
+    // More of them would not be due sooner.
+    let seldom = once(&load.replace("2s", "3s")).replace("10/s", "1/h");
+    hinted(
+        &seldom,
+        "p50(latency.echo) < 1s",
+        "write a longer `duration`",
+    );
+}
+
 #[test]
 fn what_nobody_does_is_not_counted() {
     let listeners = format!("{ELSEWHERE}{LISTENERS}");

@@ -180,7 +180,8 @@ impl Cleaner<'_> {
         false
     }
 
-    /// Notes an unknown key; returns the full name of the key that was probably meant.
+    /// Notes an unknown key; returns the full name of the key that was probably meant: a similar one of its own table, or
+    /// in a section one of this name elsewhere.
     fn unknown_key<'k>(
         &mut self,
         key: &Spanned<std::borrow::Cow<'_, str>>,
@@ -202,7 +203,10 @@ impl Cleaner<'_> {
                 .min_by_key(String::len)
         };
         let is_near = near.is_some();
-        let meant = near.map(|near| join(path, &near)).or_else(elsewhere);
+        // A table inside of a section has keys of its own, so that the same name elsewhere is seldom meant.
+        let is_section = !path.contains('.');
+        let elsewhere = is_section.then(elsewhere).flatten();
+        let meant = near.map(|near| join(path, &near)).or(elsewhere);
         problem.hint = Some(match (hints::foreign(name), &meant) {
             (Some(hint), _) => hint.to_owned(),
             (None, _) if has_settings && !is_near => {
