@@ -78,7 +78,7 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     Limits::of_this_machine().check_process(&Budget::new(&plan.scenario, workers))?;
     // Enters the namespace before any thread starts: that is possible only with a single thread.
     own_network(&loaded.scenario)?;
-    let signals = Signals::listen()?;
+    let (signals, interrupt) = Signals::listen()?;
     let output = open_output(args, &loaded.scenario, started_at)?;
     let messages = messages_file(args, loaded, &output)?;
     let _log = log(args, loaded, &output)?;
@@ -88,13 +88,16 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     let around = Around::start(&loaded.scenario, &target, &signals, args.seed)?;
     let (url, routes) = (target.url.clone(), around.routes().to_vec());
     let prepare = move || Prepared::new(plan, &url, &routes, workers);
-    let prepared = signals.unless_heard(prepare)?.map_err(CliError::Prepare)?;
+    let prepared = signals
+        .unless_more(0, prepare)?
+        .map_err(CliError::Prepare)?;
 
     let before = host::throttled();
     let mut observer = RunObserver::new(&loaded.scenario, &around, messages, args.quiet);
     let finished = prepared
-        .run(signals.each(), &mut observer)
+        .run(interrupt, &mut observer)
         .map_err(CliError::Engine)?;
+    let heard = signals.count();
     let ended = observer.end();
     let (surroundings, failure) = around.end(finished.origin);
     let failure = finished.failure.map(CliError::Engine).or(failure);
@@ -127,7 +130,15 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
         "judged"
     );
     // Shows all known results even if a file could not be written.
-    let shown = show(args, &run, written.as_deref().ok());
+    let text = text(args, &run, written.as_deref().ok());
+    // Waits for the reader of standard output, as with a pager, until one more signal comes.
+    let shown = match signals.unless_more(heard, move || term::print(&text?)) {
+        Err(CliError::Interrupted) => {
+            term::note("note: nobody read standard output to its end before the signal");
+            Ok(())
+        }
+        shown => shown.flatten(),
+    };
     let failures = [failure, written.err(), ended.messages.err(), shown.err()];
     let mut exit = run.verdict.exit;
     for failure in failures.iter().flatten() {
@@ -144,15 +155,21 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     Ok(exit)
 }
 
-/// Prints the summary, or the output that was asked for instead.
-fn show(args: &Args, run: &Run, folder: Option<&Path>) -> Result<(), CliError> {
-    if args.json {
-        print(|out| report::run_json(run, out))
+/// The summary, or the output that was asked for instead.
+fn text(args: &Args, run: &Run, folder: Option<&Path>) -> Result<Vec<u8>, CliError> {
+    let mut out = Vec::new();
+    let written = if args.json {
+        report::run_json(run, &mut out)
     } else if args.quiet {
-        print(|out| report::failures(run, term::style(), folder, out))
+        report::failures(run, term::style(), folder, &mut out)
     } else {
-        print(|out| report::text(run, term::style(), folder, out))
-    }
+        report::text(run, term::style(), folder, &mut out)
+    };
+    written.map_err(|source| CliError::System {
+        doing: "write the summary",
+        source,
+    })?;
+    Ok(out)
 }
 
 fn outcome(failure: Option<&CliError>, interrupted: bool, held: Option<String>) -> Outcome {
@@ -255,15 +272,6 @@ fn nonce(started_at: SystemTime) -> u32 {
 fn throttling(before: Option<Throttled>) -> Option<Throttling> {
     let Throttled { periods, throttled } = host::throttled()?.since(before?);
     Some(Throttling { periods, throttled })
-}
-
-fn print(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Result<(), CliError> {
-    let mut bytes = Vec::new();
-    write(&mut bytes).map_err(|source| CliError::System {
-        doing: "write the summary",
-        source,
-    })?;
-    term::print(&bytes)
 }
 
 /// Watches the run second by second: shows progress, and ends the run when an abort gate holds or the relay has failed.

@@ -2,7 +2,7 @@
 //! second ends the program in any state.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -20,13 +20,12 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// The signals of this process.
 pub(super) struct Signals {
-    heard: Arc<AtomicBool>,
-    each: mpsc::Receiver<()>,
+    heard: Arc<AtomicU8>,
 }
 
 impl Signals {
-    /// Starts to listen for signals.
-    pub(super) fn listen() -> Result<Self, CliError> {
+    /// Starts to listen for signals. The receiver gets one item for each of the first two.
+    pub(super) fn listen() -> Result<(Self, mpsc::Receiver<()>), CliError> {
         let failed = |source| CliError::System {
             doing: "listen for signals",
             source,
@@ -40,14 +39,14 @@ impl Signals {
             Arriving::new().map_err(failed)?
         };
         let (sender, each) = mpsc::channel(2);
-        let heard = Arc::new(AtomicBool::new(false));
+        let heard = Arc::new(AtomicU8::new(0));
         let hears = heard.clone();
         let forward = async move {
-            arriving.next().await;
-            hears.store(true, Ordering::Release);
-            let _ = sender.try_send(());
-            arriving.next().await;
-            let _ = sender.try_send(());
+            for _ in 0..2 {
+                arriving.next().await;
+                hears.fetch_add(1, Ordering::Release);
+                let _ = sender.try_send(());
+            }
             thread::sleep(GRACE);
             end();
         };
@@ -55,17 +54,27 @@ impl Signals {
             .name("signals".to_owned())
             .spawn(move || runtime.block_on(forward))
             .map_err(failed)?;
-        Ok(Self { heard, each })
+        Ok((Self { heard }, each))
     }
 
     /// Whether a signal has come.
     pub(super) fn heard(&self) -> bool {
+        self.count() > 0
+    }
+
+    /// How many signals have come; two at most.
+    pub(super) fn count(&self) -> u8 {
         self.heard.load(Ordering::Acquire)
     }
 
-    /// Does work that can take long, until a signal comes. The work must not hold anything that has to be released.
-    pub(super) fn unless_heard<T: Send + 'static>(
+    /// Does work that can take long, until more than `known` signals have come. The work must not hold anything that has
+    /// to be released.
+    ///
+    /// # Errors
+    /// [`CliError::Interrupted`], when a signal came before the end of the work.
+    pub(super) fn unless_more<T: Send + 'static>(
         &self,
+        known: u8,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, CliError> {
         let (sender, done) = sync_channel(1);
@@ -77,9 +86,12 @@ impl Signals {
             doing: "start a thread",
             source,
         })?;
-        while !self.heard() {
+        loop {
             match done.recv_timeout(LOOK) {
                 Ok(result) => return Ok(result),
+                Err(RecvTimeoutError::Timeout) if self.count() > known => {
+                    return Err(CliError::Interrupted);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => match thread.join() {
                     Err(panic) => std::panic::resume_unwind(panic),
@@ -87,12 +99,6 @@ impl Signals {
                 },
             }
         }
-        Err(CliError::Interrupted)
-    }
-
-    /// Receives one item for each of the first two signals.
-    pub(super) fn each(self) -> mpsc::Receiver<()> {
-        self.each
     }
 }
 
