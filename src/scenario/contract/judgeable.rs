@@ -126,6 +126,11 @@ impl Need {
         match self {
             Self::Heartbeat => cohort.heartbeat.is_some(),
             Self::Reconnect => cohort.reconnect != Reconnect::None,
+            Self::Loss => {
+                target.url != TargetUrl::Embedded
+                    || target.embedded_heartbeat.is_some()
+                    || anything_happens(cohort, environment)
+            }
             Self::Stall => {
                 let freezes = |fault: &PathFault| fault.kind == PathFaultKind::Freeze;
                 stops() || environment.on_path(cohort).any(freezes)
@@ -172,6 +177,10 @@ impl Need {
             Self::Reconnect => (
                 "needs clients that come back",
                 "write `reconnect = { initial = \"500ms\", max = \"30s\" }`",
+            ),
+            Self::Loss => (
+                "needs something that ends connections, and the built-in server ends none",
+                "add `reset = { after = \"3s\" }` in `[path]`, for this cohort or for all",
             ),
             Self::Stall => (
                 "needs a time in which the target stands still",

@@ -99,6 +99,8 @@ pub(in crate::scenario) enum Need {
     Heartbeat,
     /// The cohort reconnects.
     Reconnect,
+    /// Something may end a connection before the run does: a fault, or the server. The built-in one ends none unless told.
+    Loss,
     /// A fault makes the target or the path stand still for a time.
     Stall,
     /// A fault ends before the run does.
@@ -151,8 +153,8 @@ impl PromiseKind {
         use By::{Fault, Heartbeat as OwnHeartbeat, Plan, Server};
         use Form::{AtLeast, Back, Codes, Count, Ends, Fraction, Size, True, Window, Within};
         use Need::{
-            Clients, CloseTimeout, EndOfFault, Frames, Heartbeat, Packets, Process, Reconnect,
-            SameHost, ServerPings, Stall, Sweep,
+            Clients, CloseTimeout, EndOfFault, Frames, Heartbeat, Loss, Packets, Process,
+            Reconnect, SameHost, ServerPings, Stall, Sweep,
         };
         const SERVER: &[By] = &[Server];
         const OR_FAULT: &[By] = &[Server, Fault];
@@ -196,7 +198,7 @@ impl PromiseKind {
             Self::DetectedBetween => Rule::of(Window).timed_from_origin().needs(&[Heartbeat]),
             Self::RecoversWithin => Rule::of(Within).needs(&[Heartbeat, EndOfFault]),
             Self::BackWithin => {
-                let rule = Rule::of(Back).needs(&[Reconnect]);
+                let rule = Rule::of(Back).needs(&[Reconnect, Loss]);
                 rule.ended(Ended::One(LOST))
             }
             Self::MaxRssGrowth => Rule::of(Size).needs(&[Process]),
