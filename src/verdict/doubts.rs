@@ -1,11 +1,10 @@
 //! Finds the reasons not to trust a verdict, and which gates and promises each concerns.
 //! Each limit is defined here or in [`super::lag`], with its reason.
 
+use super::answers;
 use super::contract::{ContractResult, lag_limits, pings_sent_late};
 use super::distrust::{Concerns, Distrust, Doubt, NOT_SENT_LIMIT};
-use super::facts::{
-    Facts, Outcome, expects_echoes, expects_pongs, is_open_model, planned_connections,
-};
+use super::facts::{Facts, Outcome, is_open_model, planned_connections};
 use super::failures::Failures;
 use super::gates::GateResult;
 use super::lag::{CUT_NS, Generator, Own};
@@ -43,13 +42,13 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
         });
         return everything(found);
     }
-    if facts.outcome == Outcome::Completed {
-        found.extend(no_answer(scenario, view));
-    }
     if is_open_model(scenario) {
         found.extend(not_sent(view));
     }
     let mut doubts = everything(found);
+    if facts.outcome == Outcome::Completed {
+        doubts.extend(answers::none_came(run));
+    }
     doubts.extend(own_doing(run));
     doubts.extend(pings_late(run));
     doubts.extend(answers_shifted(run));
@@ -65,7 +64,7 @@ fn everything(found: Vec<Distrust>) -> Vec<Doubt> {
     doubts.collect()
 }
 
-fn about(reason: impl FnOnce() -> Distrust, these: Vec<String>) -> Option<Doubt> {
+pub(super) fn about(reason: impl FnOnce() -> Distrust, these: Vec<String>) -> Option<Doubt> {
     (!these.is_empty()).then(|| Doubt {
         reason: reason(),
         concerns: Concerns::Only(these),
@@ -234,37 +233,6 @@ fn reason(run: &Run<'_>, generator: &Generator<'_>, own: Own) -> Distrust {
             of: run.facts.cpu_limit(),
         },
     }
-}
-
-/// Counts answers outside of the measured window too, because they prove that the server answers. If a message expects
-/// an answer, pongs do not count as answers.
-fn no_answer(scenario: &Scenario, view: &View<'_>) -> Option<Distrust> {
-    let are_messages = expects_echoes(scenario);
-    if !are_messages && !expects_pongs(scenario) {
-        return None;
-    }
-    let total = |counters: &[Counter]| -> u64 {
-        let totals = counters.iter().map(|counter| view.total(counter.name()));
-        totals.sum()
-    };
-    let (sent, answers) = match are_messages {
-        true => (
-            total(&[Counter::MessagesSent]),
-            total(&[Counter::MessagesEchoed, Counter::MessagesLate]),
-        ),
-        false => (
-            total(&[Counter::PingsSent]),
-            total(&[Counter::PongsReceived, Counter::PongsLate]),
-        ),
-    };
-    let seen = Seen::of(view);
-    // If no message was due yet, a message that nobody asked for, or a pong, proves that the server is alive.
-    let is_there = sent == 0 && seen.messages + total(&[Counter::PongsReceived]) > 0;
-    (answers == 0 && !is_there).then_some(Distrust::NoAnswer {
-        sent,
-        are_messages,
-        seen,
-    })
 }
 
 /// `pong_within` counts from when a ping was due, so that a late generator cannot hide a late server. It must not

@@ -1,5 +1,6 @@
 //! Tests each reason for a doubt: when it is given, and which gates and promises it concerns.
 
+use super::super::contract::record;
 use super::super::exit::Exit;
 use super::super::facts::Throttling;
 use super::super::fixture::{Run, gate, scenario, timed_gate};
@@ -8,7 +9,8 @@ use super::*;
 use crate::measure::{GaugeStats, Phase, Relayed, States};
 use crate::metric::Cause;
 use crate::scenario::{
-    Between, Contract, Expect, Jitter, Op, Origin, Pacing, PromiseKind, Reconnect, Stat,
+    Between, Contract, Expect, Fault, FaultKind, Jitter, Op, Origin, Pacing, PromiseKind,
+    Reconnect, Stat,
 };
 use std::time::Duration;
 
@@ -112,6 +114,56 @@ fn a_server_that_speaks_unasked_need_not_have_been_asked() {
     assert_eq!(found(&scenario(), &run), []);
     run.sent(20);
     assert_eq!(outcome(&scenario(), &run).1, ["no_answer"]);
+}
+
+/// A fault of pongs or of the end leaves messages as they are: if not one is answered, a promise that held proves
+/// nothing.
+#[test]
+fn clients_whose_fault_does_not_touch_messages_need_answers_too() {
+    let mut faulty = scenario();
+    faulty.gates.pass.clear();
+    let cohort = &mut faulty.cohorts[0];
+    cohort.contract = Some(Contract {
+        from: Origin::Open,
+        preset: None,
+        promises: vec![PromiseKind::Closed.of(0)],
+    });
+    let with = |kind: FaultKind| {
+        let mut scenario = faulty.clone();
+        scenario.cohorts[0].faults = vec![Fault {
+            kind,
+            after: Duration::ZERO,
+        }];
+        scenario
+    };
+    let (touched, untouched) = (with(FaultKind::StopReading), with(FaultKind::WrongPong));
+    let outcome = |scenario: &Scenario, run: &Run| {
+        let mut summary = run.summary();
+        summary.records.rows = vec![record(0)];
+        let verdict = judge(scenario, &summary, &Facts::completed(1));
+        let doubts = verdict.distrust.iter().map(|doubt| doubt.reason.kind());
+        let warnings = verdict.warnings.iter().map(|warning| warning.kind());
+        (verdict.exit, doubts.chain(warnings).collect::<Vec<_>>())
+    };
+    let mut mute = Run::new();
+    mute.opened(10).sent(20);
+    assert_eq!(
+        outcome(&untouched, &mute),
+        (Exit::Passed, vec![]),
+        "lost with the connection"
+    );
+    mute.add(Counter::MessagesTimedOut, 20);
+    assert_eq!(
+        outcome(&untouched, &mute),
+        (Exit::Untrusted, vec!["no_answer"])
+    );
+    assert_eq!(outcome(&touched, &mute), (Exit::Passed, vec![]));
+    mute.echoed(1, MS);
+    assert_eq!(
+        outcome(&untouched, &mute),
+        (Exit::Passed, vec!["unanswered"])
+    );
+    assert_eq!(outcome(&touched, &mute), (Exit::Passed, vec![]));
 }
 
 #[test]

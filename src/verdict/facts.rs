@@ -118,9 +118,12 @@ pub fn planned_connections(scenario: &Scenario) -> u64 {
 /// A message that waits for answers (`in_flight`) may be late because the server is. If a scenario has such messages,
 /// it is an open model only if another message follows only a schedule.
 pub(super) fn is_open_model(scenario: &Scenario) -> bool {
-    let mut messages = doing_right(scenario).flat_map(|c| &c.messages).peekable();
+    // What clients with faults send and receive proves nothing about the run itself.
+    let cohorts = scenario.cohorts.iter().filter(|cohort| cohort.is_healthy());
+    let cohorts: Vec<&Cohort> = cohorts.collect();
+    let mut messages = cohorts.iter().flat_map(|c| &c.messages).peekable();
     if messages.peek().is_none() {
-        return expects_pongs(scenario);
+        return expects_pongs(&cohorts);
     }
     messages.any(has_bare_schedule)
 }
@@ -141,18 +144,13 @@ pub(super) fn is_bare_schedule(cohort: &Cohort, name: &str) -> bool {
     messages.all(|message| message.name != name || has_bare_schedule(message))
 }
 
-/// The cohorts without faults: what bad clients send and receive proves nothing about the run itself.
-fn doing_right(scenario: &Scenario) -> impl Iterator<Item = &Cohort> {
-    scenario.cohorts.iter().filter(|cohort| cohort.is_healthy())
-}
-
-/// Whether any message expects an answer.
-pub(super) fn expects_echoes(scenario: &Scenario) -> bool {
-    let mut messages = doing_right(scenario).flat_map(|c| &c.messages);
+/// Whether any message of these cohorts expects an answer.
+pub(super) fn expects_echoes(cohorts: &[&Cohort]) -> bool {
+    let mut messages = cohorts.iter().flat_map(|c| &c.messages);
     messages.any(|message| message.expect == Expect::Echo)
 }
 
-/// Whether any connection sends pings.
-pub(super) fn expects_pongs(scenario: &Scenario) -> bool {
-    doing_right(scenario).any(|c| c.heartbeat.is_some())
+/// Whether any connection of these cohorts sends pings.
+pub(super) fn expects_pongs(cohorts: &[&Cohort]) -> bool {
+    cohorts.iter().any(|c| c.heartbeat.is_some())
 }

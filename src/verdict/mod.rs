@@ -1,6 +1,7 @@
 //! Turns numbers into a verdict: the gates, doubts about the run itself, and one exit code.
 //! Pure: uses no clock, no socket and no file.
 
+mod answers;
 mod contract;
 mod distrust;
 mod doubts;

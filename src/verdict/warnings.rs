@@ -5,11 +5,13 @@ use super::distrust::{Distrust, Doubt};
 use super::facts::{Facts, Outcome, is_open_model, planned_connections};
 use super::failures::Failures;
 use super::lag::{BUSY_MEAN, CUT_NS, Lag, cpu};
-use super::view::View;
+use super::view::{View, looked_at};
 use super::warning::Warning;
 use crate::measure::{Relayed, Summary, Surroundings, Value};
 use crate::metric::{Counter, Timer};
-use crate::scenario::{Message, Reconnect, Scenario, Selector, Shape, Stat, Subject, Trust};
+use crate::scenario::{
+    Cohort, Message, Reconnect, Scenario, Selector, Shape, Stat, Subject, Trust,
+};
 
 /// If it uses this part of all its cores in any one second, the generator may limit the run.
 const BUSY_PEAK: f64 = 0.95;
@@ -199,25 +201,36 @@ fn throttled(facts: &Facts) -> Option<Warning> {
     (throttling.share() >= THROTTLED).then_some(Warning::Throttled(throttling))
 }
 
-/// Warns of messages that lack their expected answer, if no gate would notice.
+/// Warns of messages that lack their expected answer, if no gate would notice. Leaves out cohorts whose faults touch
+/// their messages.
 fn unanswered(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
-    let is_gated = |counter: Counter| {
-        let mut gates = scenario.gates.pass.iter();
-        let is_of = |name: &str| gates.any(|gate| gate.subject.is_of(name));
-        [counter.name(), Counter::MessagesEchoed.name()]
-            .into_iter()
-            .any(is_of)
+    let cohorts = scenario.cohorts.iter();
+    let cohorts: Vec<&Cohort> = cohorts.filter(|cohort| cohort.keeps_messages()).collect();
+    let is_gated = |counter: Counter, cohort: &Cohort| {
+        let gates = scenario.gates.pass.iter();
+        let mut selectors = gates.flat_map(|gate| gate.subject.selectors());
+        let counters = [counter, Counter::MessagesEchoed];
+        selectors.any(|selector| {
+            counters
+                .iter()
+                .any(|counter| counter.name() == selector.metric)
+                && looked_at(scenario, selector).any(|one| one.name == cohort.name)
+        })
     };
-    let without = |counter: Counter| match is_gated(counter) {
-        true => 0,
-        false => view.count(counter.name()),
+    let without = |counter: Counter| -> u64 {
+        let cohorts = cohorts.iter().filter(|cohort| !is_gated(counter, cohort));
+        cohorts
+            .map(|cohort| view.count_of(counter.name(), &cohort.name))
+            .sum()
     };
     let timed_out = without(Counter::MessagesTimedOut);
     let mismatched = without(Counter::MessagesMismatched);
+    let sent = cohorts.iter();
+    let sent = sent.map(|cohort| view.count_of(Counter::MessagesSent.name(), &cohort.name));
     (timed_out + mismatched > 0).then(|| Warning::Unanswered {
         timed_out,
         mismatched,
-        sent: view.count(Counter::MessagesSent.name()),
+        sent: sent.sum(),
     })
 }
 

@@ -201,9 +201,7 @@ impl<W: Write> Text<'_, W> {
             self.page
                 .aside("An empty cell has too few samples behind it.")?;
         }
-        if !rows.is_empty()
-            && let Some(left_out) = self.left_out()
-        {
+        if let Some(left_out) = self.left_out() {
             self.page.aside(&left_out)?;
         }
         match self.why_latency_differs() {
@@ -212,7 +210,7 @@ impl<W: Write> Text<'_, W> {
         }
     }
 
-    /// Names the cohorts whose times are not in the table.
+    /// Names the cohorts whose numbers are in no line and no table above.
     fn left_out(&self) -> Option<String> {
         let cohorts = self.run.scenario.cohorts.iter();
         let bad = cohorts.filter(|cohort| !cohort.is_healthy());

@@ -362,6 +362,28 @@ impl FaultKind {
         *self == Self::Vanish { lasts: None }
     }
 
+    /// Whether the client sends its messages otherwise than a healthy one, or may get no answer to them because of it.
+    pub fn touches_messages(&self) -> bool {
+        match self {
+            // They concern pongs, and what follows a Close.
+            Self::NoPong
+            | Self::LatePong { .. }
+            | Self::PongStopsAfter { .. }
+            | Self::WrongPong
+            | Self::NeverClose
+            | Self::Hold => false,
+            Self::Only { .. }
+            | Self::StopReading
+            | Self::Trickle { .. }
+            | Self::Fragments { .. }
+            | Self::HalfClose
+            | Self::Reset
+            | Self::Vanish { .. }
+            | Self::IllegalFrame(_)
+            | Self::Close { .. } => true,
+        }
+    }
+
     /// The delay of the sweep for the first connection.
     pub fn level(&self) -> Option<Duration> {
         match self {

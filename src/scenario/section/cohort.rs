@@ -44,6 +44,14 @@ impl Cohort {
         self.faults.is_empty()
     }
 
+    /// Whether no fault of its clients touches their messages and the answers to them.
+    pub fn keeps_messages(&self) -> bool {
+        !self
+            .faults
+            .iter()
+            .any(|fault| fault.kind.touches_messages())
+    }
+
     /// Whether no fault keeps its clients from seeing the server's frames.
     pub fn sees_frames(&self) -> bool {
         !self.faults.iter().any(|fault| fault.kind.hides_frames())

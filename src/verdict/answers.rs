@@ -1,0 +1,88 @@
+//! Finds runs and cohorts to which no expected answer came: what holds without answers proves nothing.
+
+use super::distrust::{Concerns, Distrust, Doubt};
+use super::doubts::{Run, about};
+use super::facts::{expects_echoes, expects_pongs};
+use super::seen::Seen;
+use super::view::looked_at;
+use crate::measure::Summary;
+use crate::metric::Counter;
+use crate::scenario::Cohort;
+
+/// Asks the healthy cohorts together, and each cohort whose faults do not touch its messages for itself.
+pub(super) fn none_came(run: &Run<'_>) -> Vec<Doubt> {
+    let (healthy, faulty): (Vec<&Cohort>, Vec<_>) =
+        (run.scenario.cohorts.iter()).partition(|cohort| cohort.is_healthy());
+    let all = no_answer(run, &healthy).map(|reason| Doubt {
+        reason,
+        concerns: Concerns::Everything,
+    });
+    let kept = (faulty.into_iter()).filter(|cohort| cohort.keeps_messages());
+    let each = kept.filter_map(|cohort| {
+        let has_waited = counted(run, &[cohort], &GIVEN_UP) > 0;
+        let reason = no_answer(run, &[cohort]).filter(|_| has_waited)?;
+        about(|| reason, held(run, cohort))
+    });
+    all.into_iter().chain(each).collect()
+}
+
+/// Counts sends that waited for an answer until its timeout, or got a wrong one. Sends that were lost with their
+/// connection prove nothing: the server may have ended it because of the fault.
+const GIVEN_UP: [Counter; 3] = [
+    Counter::MessagesTimedOut,
+    Counter::MessagesMismatched,
+    Counter::PingsMissed,
+];
+
+/// Counts answers outside of the measured window too, because they prove that the server answers. If a message expects
+/// an answer, pongs do not count as answers.
+fn no_answer(run: &Run<'_>, cohorts: &[&Cohort]) -> Option<Distrust> {
+    let are_messages = expects_echoes(cohorts);
+    if !are_messages && !expects_pongs(cohorts) {
+        return None;
+    }
+    let total = |counters: &[Counter]| counted(run, cohorts, counters);
+    let (sent, answers) = match are_messages {
+        true => (
+            total(&[Counter::MessagesSent]),
+            total(&[Counter::MessagesEchoed, Counter::MessagesLate]),
+        ),
+        false => (
+            total(&[Counter::PingsSent]),
+            total(&[Counter::PongsReceived, Counter::PongsLate]),
+        ),
+    };
+    // If no message was due yet, a message that nobody asked for, or a pong, proves that the server is alive.
+    let is_there = sent == 0 && total(&[Counter::MessagesReceived, Counter::PongsReceived]) > 0;
+    (answers == 0 && !is_there).then(|| Distrust::NoAnswer {
+        sent,
+        are_messages,
+        seen: Seen::of(run.view),
+    })
+}
+
+/// These counters of these cohorts, over the whole run.
+fn counted(run: &Run<'_>, cohorts: &[&Cohort], counters: &[Counter]) -> u64 {
+    let rows = run.view.all().totals.iter().filter(|row| {
+        let is_of = |cohort: &&Cohort| row.cohort.as_deref() == Some(&cohort.name);
+        counters.iter().any(|counter| counter.name() == row.name) && cohorts.iter().any(is_of)
+    });
+    Summary::sum(rows)
+}
+
+/// The gates and promises that held and look at this cohort.
+fn held(run: &Run<'_>, cohort: &Cohort) -> Vec<String> {
+    let gates = run.judged_gates().filter(|(gate, result)| {
+        let mut selectors = gate.subject.selectors();
+        result.passed
+            && selectors.any(|selector| {
+                looked_at(run.scenario, selector).any(|one| one.name == cohort.name)
+            })
+    });
+    let gates = gates.map(|(gate, _)| gate.text.clone());
+    let promises = run.contracts.iter();
+    let promises = promises.filter(|promise| promise.passed && promise.cohort == cohort.name);
+    gates
+        .chain(promises.map(|promise| promise.name()))
+        .collect()
+}
