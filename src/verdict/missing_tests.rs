@@ -1,0 +1,214 @@
+//! Tests the doubts about what was not there: answers, connections, and the load of clients that reconnect.
+
+use super::super::super::contract::record;
+use super::*;
+use crate::measure::{GaugeStats, Phase, States};
+use crate::scenario::{Fault, FaultKind, Jitter, Reconnect};
+
+#[test]
+fn a_server_that_never_answers_proves_nothing() {
+    let mut run = Run::new();
+    run.opened(10).sent(20);
+    let reasons = found(&scenario(), &run);
+    assert_eq!(
+        reasons[0].to_string(),
+        "not one expected answer came to 20 messages"
+    );
+    let mut deaf = scenario();
+    deaf.cohorts[0].messages[0].expect = Expect::None;
+    deaf.cohorts[0].heartbeat = None;
+    assert_eq!(found(&deaf, &run), []);
+}
+
+/// Pongs and messages that answer nothing prove that the server is alive, but not that it answers.
+#[test]
+fn neither_pongs_nor_other_messages_are_answers() {
+    let mut run = Run::new();
+    run.opened(10)
+        .sent(20)
+        .add(Counter::MessagesMismatched, 20)
+        .add(Counter::MessagesReceived, 20)
+        .add(Counter::PingsSent, 10)
+        .add(Counter::PongsReceived, 10);
+    let reasons = found(&scenario(), &run);
+    assert_eq!(
+        reasons[0].to_string(),
+        "not one expected answer came to 20 messages; 20 other messages came"
+    );
+    let mut pings = scenario();
+    pings.cohorts[0].messages[0].expect = Expect::None;
+    assert_eq!(found(&pings, &run), [], "pongs are all that is expected");
+    run.add(Counter::MessagesLate, 1);
+    assert_eq!(found(&scenario(), &run), [], "one late answer is one");
+}
+
+#[test]
+fn a_server_that_speaks_unasked_need_not_have_been_asked() {
+    let mut run = Run::new();
+    run.opened(10);
+    assert_eq!(outcome(&scenario(), &run).1, ["no_answer"]);
+    run.add(Counter::MessagesReceived, 5);
+    assert_eq!(found(&scenario(), &run), []);
+    run.sent(20);
+    assert_eq!(outcome(&scenario(), &run).1, ["no_answer"]);
+}
+
+/// A fault of pongs or of the end leaves messages as they are: if not one is answered, a promise that held proves
+/// nothing.
+#[test]
+fn clients_whose_fault_does_not_touch_messages_need_answers_too() {
+    let mut faulty = scenario();
+    faulty.gates.pass.clear();
+    let cohort = &mut faulty.cohorts[0];
+    cohort.contract = Some(Contract {
+        from: Origin::Open,
+        preset: None,
+        promises: vec![PromiseKind::Closed.of(0)],
+    });
+    let with = |kind: FaultKind| {
+        let mut scenario = faulty.clone();
+        scenario.cohorts[0].faults = vec![Fault {
+            kind,
+            after: Duration::ZERO,
+        }];
+        scenario
+    };
+    let (touched, untouched) = (with(FaultKind::StopReading), with(FaultKind::WrongPong));
+    let outcome = |scenario: &Scenario, run: &Run| {
+        let mut summary = run.summary();
+        summary.records.rows = vec![record(0)];
+        let verdict = judge(scenario, &summary, &Facts::completed(1));
+        let doubts = verdict.distrust.iter().map(|doubt| doubt.reason.kind());
+        let warnings = verdict.warnings.iter().map(|warning| warning.kind());
+        (verdict.exit, doubts.chain(warnings).collect::<Vec<_>>())
+    };
+    let mut mute = Run::new();
+    mute.opened(10).sent(20);
+    assert_eq!(
+        outcome(&untouched, &mute),
+        (Exit::Passed, vec![]),
+        "lost with the connection"
+    );
+    mute.add(Counter::MessagesTimedOut, 20);
+    assert_eq!(
+        outcome(&untouched, &mute),
+        (Exit::Untrusted, vec!["no_answer"])
+    );
+    assert_eq!(outcome(&touched, &mute), (Exit::Passed, vec![]));
+    mute.echoed(1, MS);
+    assert_eq!(
+        outcome(&untouched, &mute),
+        (Exit::Passed, vec!["unanswered"])
+    );
+    assert_eq!(outcome(&touched, &mute), (Exit::Passed, vec![]));
+}
+
+#[test]
+fn an_abort_is_no_reason_to_ask_for_answers() {
+    let mut run = Run::new();
+    run.opened(10).sent(20);
+    let facts = Facts {
+        outcome: Outcome::Aborted {
+            gate: "g".to_owned(),
+        },
+        ..Facts::completed(1)
+    };
+    assert_eq!(judge(&scenario(), &run.summary(), &facts).distrust, []);
+}
+
+#[test]
+fn most_of_what_was_planned_has_to_be_there() {
+    let mut run = Run::healthy();
+    run.opened_less(5).failed(Cause::HandshakeReset, 5);
+    assert_eq!(
+        outcome(&scenario(), &run),
+        (Exit::Passed, vec![]),
+        "half of them were"
+    );
+    run.opened_less(1).failed(Cause::HandshakeReset, 1);
+    assert_eq!(
+        outcome(&scenario(), &run),
+        (Exit::Untrusted, vec!["never_opened"])
+    );
+    let verdict = judged(&scenario(), &run);
+    assert!(
+        verdict.distrust[0]
+            .reason
+            .to_string()
+            .starts_with("only 4 of 10 connections opened")
+    );
+    assert_eq!(verdict.warnings, [], "it is said once");
+    run.add(Counter::ConnectionsDead, 1);
+    assert_eq!(
+        outcome(&scenario(), &run),
+        (Exit::Failed, vec![]),
+        "a failure stands"
+    );
+}
+
+/// The scenario with clients that are back after 10 ms.
+fn reconnecting() -> Scenario {
+    let mut scenario = scenario();
+    scenario.cohorts[0].reconnect = Reconnect::Backoff {
+        initial: Duration::from_millis(10),
+        max: Duration::from_millis(10),
+        jitter: Jitter::None,
+    };
+    scenario
+}
+
+/// The same ten clients lost 25 connections and were back at once: only what they missed counts.
+#[test]
+fn clients_that_come_back_are_missed_only_in_between() {
+    let again = reconnecting();
+    let lost = |offline: u64| {
+        let mut run = Run::healthy();
+        run.opened(20)
+            .add(Counter::ConnectionsReconnected, 20)
+            .add(Counter::ConnectionsLost, 25)
+            .add(Counter::MessagesDue, offline)
+            .add(Counter::MessagesOffline, offline);
+        run
+    };
+    assert_eq!(outcome(&again, &lost(2)), (Exit::Passed, vec![]));
+    assert_eq!(outcome(&again, &lost(100_000)), (Exit::Passed, vec![]));
+    let verdict = judged(&again, &lost(100_001));
+    assert_eq!(verdict.exit, Exit::Untrusted);
+    assert_eq!(
+        verdict.distrust[0].reason.to_string(),
+        "25 of 30 connections were lost before their time, and 100,001 of 200,001 messages due with them: \
+         most of the load was not there"
+    );
+    assert_eq!(
+        outcome(&scenario(), &lost(2)).1,
+        ["connections_lost"],
+        "clients that do not reconnect stay away"
+    );
+}
+
+/// Without messages on a schedule, the time that connections were open tells how much was missing.
+#[test]
+fn listeners_that_come_back_are_missed_while_they_are_not_open() {
+    let mut again = reconnecting();
+    again.cohorts[0].messages.clear();
+    let exit = |open: Option<f64>| {
+        let mut run = Run::new();
+        run.opened(30)
+            .add(Counter::ConnectionsReconnected, 20)
+            .add(Counter::ConnectionsLost, 25)
+            .add(Counter::PingsSent, 100)
+            .add(Counter::PongsReceived, 100);
+        let mut summary = run.summary();
+        summary.states = Vec::from_iter(open.map(|open| States {
+            cohort: Some(0),
+            phase: Phase::Measure,
+            connecting: GaugeStats::of(0.0),
+            open: GaugeStats::of(open),
+            closing: GaugeStats::of(0.0),
+        }));
+        judge(&again, &summary, &Facts::completed(1)).exit
+    };
+    assert_eq!(exit(None), Exit::Passed, "it is not known");
+    assert_eq!(exit(Some(9.0)), Exit::Passed);
+    assert_eq!(exit(Some(4.0)), Exit::Untrusted);
+}
