@@ -127,6 +127,8 @@ pub enum Distrust {
     AnswersShifted {
         /// Messages that timed out.
         timed_out: u64,
+        /// Answers that were not timed, because they may answer another message.
+        uncertain: u64,
     },
     /// The relay of the path refused connections because it had no free descriptor, not because of a fault.
     RelayRefused {
@@ -307,11 +309,20 @@ impl fmt::Display for Distrust {
                 human_ns(*from_due_ns),
                 human_ns(*from_sent_ns)
             ),
-            Self::AnswersShifted { timed_out } => write!(
-                f,
-                "{} messages timed out where answers do not name theirs: until each timeout, the times of the answers after it are too long",
-                human_count(*timed_out)
-            ),
+            Self::AnswersShifted {
+                timed_out,
+                uncertain,
+            } => {
+                let timed_out = human_count(*timed_out);
+                write!(
+                    f,
+                    "{timed_out} messages timed out where answers do not name theirs: until each timeout, the times of the answers after it are too long, and with `in_flight` rates too low"
+                )?;
+                match uncertain {
+                    0 => Ok(()),
+                    count => write!(f, "; {} answers were not timed", human_count(*count)),
+                }
+            }
             Self::RelayRefused {
                 refused,
                 connections,

@@ -249,21 +249,25 @@ fn pings_late(run: &Run<'_>) -> Option<Doubt> {
     about(reason, vec![format!("pong_within of {cohort}")])
 }
 
-/// Where answers do not name their messages, a lost one makes the answers after it look later than they were.
+/// Where answers do not name their messages, a lost one makes times too long and rates too low.
 fn answers_shifted(run: &Run<'_>) -> Option<Doubt> {
-    let (mut these, mut timed_out) = (Vec::new(), 0);
+    let (mut these, mut timed_out, mut uncertain) = (Vec::new(), 0, 0);
     for (gate, result) in run.judged_gates() {
-        if let Some(seen) = result.observed
-            && let Some(shift) = shifted::of(run.scenario, run.view, gate, seen.value)
-            && shift
-                .range
-                .any(gate, !gate.op.holds(seen.value, gate.value))
+        let seen = result.observed.map(|seen| seen.value);
+        let held = seen.is_some_and(|seen| gate.op.holds(seen, gate.value));
+        if let Some(shift) = shifted::of(run.scenario, run.view, gate, seen)
+            && shift.range.any(gate, !held)
         {
             these.push(gate.text.clone());
             timed_out = timed_out.max(shift.timed_out);
+            uncertain = uncertain.max(shift.uncertain);
         }
     }
-    about(|| Distrust::AnswersShifted { timed_out }, these)
+    let reason = || Distrust::AnswersShifted {
+        timed_out,
+        uncertain,
+    };
+    about(reason, these)
 }
 
 fn not_sent(view: &View<'_>) -> Option<Distrust> {

@@ -1,16 +1,16 @@
-//! Estimates what lost answers did to the times of answers that name no message.
+//! Estimates what lost answers did to the numbers of messages whose answers name no message.
 //!
 //! An answer without a stamp is taken for the oldest message that waits. If one is lost while others wait, the answers
 //! after it are taken for older messages until the lost one times out: their times are too long, never too short.
-
-use std::time::Duration;
+//! Where `in_flight` limits how many wait, the lost one takes a place until then, and it is the newest that waits in
+//! vain: it times out only when no place is left. So rates are too low, and gaps between answers too long.
 
 use super::lag::Range;
 use super::observe::value_of;
 use super::view::{View, looked_at};
 use crate::measure::Summary;
-use crate::metric::Counter;
-use crate::scenario::{Cohort, Gate, Message, Pacing, Scenario, Stat, Subject};
+use crate::metric::{Counter, Timer};
+use crate::scenario::{Cohort, Gate, Message, Pacing, Scenario, Selector, Stat, Subject};
 
 /// Doubles the estimate of how many answers came in the time of a timeout, because load comes in bursts.
 const BURSTS: f64 = 2.0;
@@ -19,67 +19,206 @@ const BURSTS: f64 = 2.0;
 pub(super) struct Shift {
     /// The messages that timed out in the cohorts that the gate looks at.
     pub(super) timed_out: u64,
-    /// The range in which the true value may lie.
+    /// Their answers that were not timed, because they may answer another message.
+    pub(super) uncertain: u64,
+    /// The range in which the true value may lie; any, if no value was seen.
     pub(super) range: Range,
 }
 
-/// Looks at a gate on the times of a message; `None` if its answers name it, wait for each other, or all came.
-pub(super) fn of(scenario: &Scenario, view: &View<'_>, gate: &Gate, seen: f64) -> Option<Shift> {
+/// Looks at a gate; `None` if lost answers cannot have changed its value. `seen` is `None` if there was none.
+pub(super) fn of(
+    scenario: &Scenario,
+    view: &View<'_>,
+    gate: &Gate,
+    seen: Option<f64>,
+) -> Option<Shift> {
     let Subject::Stat(stat, selector) = &gate.subject else {
         return None;
     };
-    let (group, name) = selector.metric.split_once('.')?;
-    if !matches!(group, "latency" | "service") {
-        return None;
-    }
-    let times = Summary::merged(view.of(selector))?;
-    value_of(*stat, &times)?;
-    let samples = times.count() as f64;
-    let (mut timed_out, mut touched) = (0, 0.0);
-    for cohort in looked_at(scenario, selector) {
-        let Some(timeout) = shifts_for(cohort, name) else {
-            continue;
-        };
-        let lost = view.count_of(Counter::MessagesTimedOut.name(), &cohort.name);
-        let each_second = samples / view.all().measured_seconds / f64::from(cohort.connections);
-        timed_out += lost;
-        touched += lost as f64 * each_second * timeout.as_secs_f64() * BURSTS;
-    }
-    if timed_out == 0 {
-        return None;
-    }
-    let touched = touched.ceil().max(1.0) / samples;
-    let lowest = match stat {
-        // The true times of those that were touched may be any lower ones.
-        Stat::Percentile(percent) => {
-            let rest = percent - 100.0 * touched;
-            let rest = (rest > 0.0).then(|| times.percentile(rest)).flatten();
-            rest.unwrap_or(0) as f64
-        }
-        _ => 0.0,
+    let cohorts = Vec::from_iter(looked_at(scenario, selector));
+    let look = Look {
+        view,
+        selector,
+        stat: *stat,
+        cohorts,
     };
-    let range = Range {
-        lo: lowest.min(seen),
-        hi: seen,
-    };
-    Some(Shift { timed_out, range })
+    let times = selector.metric.split_once('.');
+    let message = times.filter(|(group, _)| matches!(*group, "latency" | "service"));
+    match (message, seen) {
+        (Some((_, name)), None) => look.untimed(name),
+        (Some((_, name)), Some(seen)) => match stat {
+            Stat::Count | Stat::Rate => None,
+            _ => look.times(name, seen),
+        },
+        (None, Some(seen)) => look.flow(seen),
+        (None, None) => None,
+    }
 }
 
-/// For how long a lost answer to this message shifts the answers after it: its timeout, if they carry no stamp and
-/// several messages can wait for their answers.
-fn shifts_for(cohort: &Cohort, name: &str) -> Option<Duration> {
-    let several = |message: &Message| match message.pacing {
-        Pacing::Open { in_flight, .. } => in_flight != Some(1),
-        Pacing::Closed { in_flight, .. } => in_flight > 1,
-    };
-    let mut messages = cohort.messages.iter();
-    let message = messages.find(|message| message.name == name)?;
-    (message.is_matched_by_order() && several(message)).then_some(message.timeout)
+/// What a gate looks at.
+struct Look<'a> {
+    view: &'a View<'a>,
+    selector: &'a Selector,
+    stat: Stat,
+    cohorts: Vec<&'a Cohort>,
+}
+
+impl Look<'_> {
+    fn count(&self, counter: Counter, cohort: &Cohort) -> u64 {
+        self.view.count_of(counter.name(), &cohort.name)
+    }
+
+    /// A message without a single time, because after a timeout it was never certain which message was answered.
+    fn untimed(&self, name: &str) -> Option<Shift> {
+        let cohorts = self.cohorts.iter().filter(|cohort| {
+            let mut messages = cohort.messages.iter();
+            messages.any(|message| message.name == name && message.is_matched_by_order())
+        });
+        let (timed_out, uncertain) = cohorts.fold((0, 0), |(timed_out, uncertain), cohort| {
+            (
+                timed_out + self.count(Counter::MessagesTimedOut, cohort),
+                uncertain + self.count(Counter::MessagesUncertain, cohort),
+            )
+        });
+        (uncertain > 0).then_some(Shift {
+            timed_out,
+            uncertain,
+            range: Range {
+                lo: 0.0,
+                hi: f64::INFINITY,
+            },
+        })
+    }
+
+    /// The times of a message, which were too long.
+    fn times(&self, name: &str, seen: f64) -> Option<Shift> {
+        let times = Summary::merged(self.view.of(self.selector))?;
+        let samples = times.count() as f64;
+        let (mut timed_out, mut uncertain, mut touched) = (0, 0, 0.0);
+        for cohort in &self.cohorts {
+            let mut messages = cohort.messages.iter();
+            let message = messages.find(|message| message.name == name);
+            let Some(message) = message.filter(|message| is_shifted(message)) else {
+                continue;
+            };
+            let lost = self.count(Counter::MessagesTimedOut, cohort);
+            timed_out += lost;
+            uncertain += self.count(Counter::MessagesUncertain, cohort);
+            let each = samples / f64::from(cohort.connections);
+            touched += match window(message) {
+                Some(_) => touched_connections(lost, cohort) * each,
+                None => {
+                    let each_second = each / self.view.all().measured_seconds;
+                    lost as f64 * each_second * message.timeout.as_secs_f64() * BURSTS
+                }
+            };
+        }
+        if timed_out == 0 {
+            return None;
+        }
+        let touched = touched.ceil().max(1.0) / samples;
+        let lowest = match self.stat {
+            // The true times of those that were touched may be any lower ones.
+            Stat::Percentile(percent) => {
+                let rest = percent - 100.0 * touched;
+                let rest = (rest > 0.0).then(|| times.percentile(rest)).flatten();
+                rest.unwrap_or(0) as f64
+            }
+            _ => 0.0,
+        };
+        Some(Shift {
+            timed_out,
+            uncertain,
+            range: Range {
+                lo: lowest.min(seen),
+                hi: seen,
+            },
+        })
+    }
+
+    /// How often messages went back and forth, which was too rarely where lost answers took places of `in_flight`. A
+    /// connection with one place left still makes one part in `in_flight` of its rate.
+    fn flow(&self, seen: f64) -> Option<Shift> {
+        let is_gap = self.selector.metric == Timer::ReceiveGap.name();
+        if !is_gap && !FLOWS.iter().any(|flow| flow.name() == self.selector.metric) {
+            return None;
+        }
+        let (mut timed_out, mut uncertain, mut factor) = (0, 0, 1.0_f64);
+        for cohort in &self.cohorts {
+            let shifted = cohort.messages.iter().filter(|message| is_shifted(message));
+            let lost = self.count(Counter::MessagesTimedOut, cohort);
+            if let Some(most) = shifted.filter_map(window).max() {
+                let touched = touched_connections(lost, cohort) / f64::from(cohort.connections);
+                timed_out += lost;
+                uncertain += self.count(Counter::MessagesUncertain, cohort);
+                factor = factor.max(1.0 + touched * f64::from(most - 1));
+            }
+        }
+        let range = match self.stat {
+            Stat::Count | Stat::Rate => Range {
+                lo: seen,
+                hi: seen * factor,
+            },
+            // Until the timeout of the last place nothing came at all.
+            Stat::Max => Range { lo: 0.0, hi: seen },
+            _ => Range {
+                lo: self.usual_gap(timed_out, seen)? / factor,
+                hi: seen,
+            },
+        };
+        (timed_out > 0).then_some(Shift {
+            timed_out,
+            uncertain,
+            range,
+        })
+    }
+
+    /// The gap without those that ended only with a timeout.
+    fn usual_gap(&self, timed_out: u64, seen: f64) -> Option<f64> {
+        let Stat::Percentile(percent) = self.stat else {
+            return Some(0.0);
+        };
+        let gaps = Summary::merged(self.view.of(self.selector))?;
+        let rest = percent - 100.0 * timed_out as f64 / gaps.count() as f64;
+        let rest = (rest > 0.0).then(|| value_of(Stat::Percentile(rest), &gaps));
+        Some(rest.flatten().unwrap_or(0.0).min(seen))
+    }
+}
+
+/// What `in_flight` makes slower when answers are lost.
+const FLOWS: [Counter; 6] = [
+    Counter::MessagesDue,
+    Counter::MessagesSent,
+    Counter::MessagesReceived,
+    Counter::MessagesEchoed,
+    Counter::BytesSent,
+    Counter::BytesReceived,
+];
+
+/// Whether a lost answer to this message shifts the answers after it: they carry no stamp, and several messages can
+/// wait for their answers.
+fn is_shifted(message: &Message) -> bool {
+    message.is_matched_by_order() && window(message) != Some(1)
+}
+
+/// How many of these messages can wait for their answers; `None` for any number.
+fn window(message: &Message) -> Option<u32> {
+    match message.pacing {
+        Pacing::Open { in_flight, .. } => in_flight,
+        Pacing::Closed { in_flight, .. } => Some(in_flight),
+    }
+}
+
+/// How many connections of a cohort lost answers, at most.
+fn touched_connections(lost: u64, cohort: &Cohort) -> f64 {
+    (lost as f64).min(f64::from(cohort.connections))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Run, scenario, timed_gate};
+    use std::time::Duration;
+
+    use super::super::fixture::{Run, gate, scenario, timed_gate};
     use super::super::judge::judge;
     use super::super::{Exit, Facts};
     use super::*;
@@ -153,5 +292,77 @@ mod tests {
             exit(&unstamped(None), 1, lower(70.0)),
             (Exit::Failed, vec![])
         );
+    }
+
+    /// The same with `in_flight` in the closed model.
+    fn waiting(in_flight: u32) -> Scenario {
+        let mut scenario = unstamped(None);
+        scenario.cohorts[0].messages[0].pacing = Pacing::Closed {
+            in_flight,
+            think: Duration::ZERO,
+        };
+        scenario
+    }
+
+    /// Each lost answer takes a place of `in_flight`: 10,110 echoes a second may be at most four times as many.
+    #[test]
+    fn a_lost_answer_takes_a_place_and_so_lowers_the_rate() {
+        let shifted = (Exit::Untrusted, vec!["answers_shifted"]);
+        let (failed, passed) = ((Exit::Failed, vec![]), (Exit::Passed, vec![]));
+        let rate = |op, limit| gate(Stat::Rate, "messages.echoed", op, limit);
+        assert_eq!(exit(&waiting(4), 10, rate(Op::Greater, 20_000.0)), shifted);
+        assert_eq!(exit(&waiting(4), 10, rate(Op::Less, 20_000.0)), shifted);
+        assert_eq!(exit(&waiting(4), 0, rate(Op::Greater, 20_000.0)), failed);
+        assert_eq!(exit(&waiting(4), 10, rate(Op::Greater, 50_000.0)), failed);
+        assert_eq!(exit(&waiting(4), 10, rate(Op::Greater, 5_000.0)), passed);
+        assert_eq!(exit(&waiting(1), 10, rate(Op::Greater, 20_000.0)), failed);
+        let open = exit(&unstamped(None), 10, rate(Op::Greater, 20_000.0));
+        assert_eq!(open, failed, "a schedule does not wait");
+        // One answer cost the places of one of ten connections.
+        assert_eq!(exit(&waiting(4), 1, rate(Op::Greater, 20_000.0)), failed);
+        let count = |limit| gate(Stat::Count, "messages.echoed", Op::Greater, limit);
+        assert_eq!(exit(&waiting(4), 10, count(200_000.0)), shifted);
+    }
+
+    #[test]
+    fn a_lost_answer_makes_gaps_longer() {
+        let judged = |scenario: &Scenario, limit: f64, lost: u64| {
+            let median = Stat::Percentile(50.0);
+            let mut scenario = scenario.clone();
+            scenario.gates.pass = vec![timed_gate(median, "receive.gap", Op::Less, limit * MS)];
+            let mut run = Run::healthy();
+            run.timed(Timer::ReceiveGap, 20_000_000, 1_000)
+                .sent(lost)
+                .add(Counter::MessagesTimedOut, lost);
+            judge(&scenario, &run.summary(), &Facts::completed(2)).exit
+        };
+        assert_eq!(judged(&waiting(4), 8.0, 10), Exit::Untrusted);
+        assert_eq!(judged(&waiting(4), 8.0, 0), Exit::Failed);
+        assert_eq!(judged(&waiting(4), 2.0, 10), Exit::Failed);
+        assert_eq!(judged(&waiting(1), 8.0, 10), Exit::Failed);
+    }
+
+    /// With one message at a time and no pause, a stream does not become certain again after a timeout.
+    #[test]
+    fn a_gate_whose_answers_were_all_uncertain_is_in_doubt() {
+        let judged = |uncertain: u64| {
+            let mut scenario = waiting(1);
+            scenario.gates.pass = vec![p(99.0, Op::Less, 20.0)];
+            let mut run = Run::new();
+            run.opened(10)
+                .sent(1_001)
+                .add(Counter::MessagesEchoed, 1_000)
+                .add(Counter::MessagesUncertain, uncertain)
+                .add(Counter::MessagesTimedOut, 1);
+            judge(&scenario, &run.summary(), &Facts::completed(2))
+        };
+        let verdict = judged(1_000);
+        assert_eq!(verdict.exit, Exit::Untrusted);
+        assert_eq!(
+            verdict.distrust[0].reason.to_string(),
+            "1 messages timed out where answers do not name theirs: until each timeout, the times of the answers \
+             after it are too long, and with `in_flight` rates too low; 1,000 answers were not timed"
+        );
+        assert_eq!(judged(0).exit, Exit::Failed, "nothing was asked");
     }
 }
