@@ -176,7 +176,24 @@ catalogue! {
     }
 }
 
+/// The step of a dial between TCP and the upgrade request, as details name it.
+pub const TLS_STEP: &str = "the TLS handshake";
+
 impl Cause {
+    /// A hint where a wrong scheme may be why no connection opened; `detail` is that of the failure.
+    pub fn scheme_hint(self, detail: &str, is_secure: bool) -> Option<&'static str> {
+        use Cause::{ConnectTimeout, HandshakeEof, HandshakeGarbage, HandshakeReset};
+        Some(match self {
+            ConnectTimeout | HandshakeEof | HandshakeReset if detail.contains(TLS_STEP) => {
+                "does this port speak TLS? if not, use ws://, or the port that does"
+            }
+            HandshakeEof | HandshakeReset | HandshakeGarbage if !is_secure => {
+                "does this port speak TLS? then use wss://; if not: is a WebSocket service there, and has it, or a proxy before it, a limit of connections?"
+            }
+            _ => return None,
+        })
+    }
+
     /// Whether it is a TLS failure.
     pub const fn is_tls(self) -> bool {
         self.tls_hint().is_some()

@@ -14,7 +14,9 @@ use super::error::CliError;
 use super::files;
 use super::term;
 use crate::probe::{self, Asked, Findings, Probe, Progress};
-use crate::scenario::{self, Outside, Overrides, Scenario, Secrets, Source, Target, TargetUrl};
+use crate::scenario::{
+    self, Outside, Overrides, Scenario, Secrets, Source, Target, TargetUrl, WsUrl,
+};
 use crate::units::parse_duration;
 use crate::verdict::Exit;
 
@@ -73,7 +75,7 @@ impl Args {
         if !self.json {
             term::print(probe::plan(&url.shown, self.watch).as_bytes())?;
         }
-        let findings = self.find_out(&probe, &url.shown, secrets)?;
+        let findings = self.find_out(&probe, &url, secrets)?;
         let text = secrets
             .mask(&probe::scenario(asked, &findings))
             .into_owned();
@@ -116,7 +118,12 @@ impl Args {
         })
     }
 
-    fn find_out(&self, probe: &Probe, url: &str, secrets: &Secrets) -> Result<Findings, CliError> {
+    fn find_out(
+        &self,
+        probe: &Probe,
+        url: &WsUrl,
+        secrets: &Secrets,
+    ) -> Result<Findings, CliError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

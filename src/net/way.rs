@@ -12,14 +12,13 @@ use super::resolver::{Known, Resolver};
 use super::steps::Steps;
 use super::tls::{Tls, TlsError};
 use super::wire::Wire;
-use crate::metric::{Cause, Timer};
+use crate::metric::{Cause, TLS_STEP, Timer};
 use crate::scenario::{Target, WsUrl};
 use crate::time::Clock;
 
 /// The steps that a dial can wait for.
 const LOOK_UP: &str = "the look-up of the name";
 const TCP: &str = "the TCP connection";
-const TLS: &str = "the TLS handshake";
 const UPGRADE: &str = "the answer to the upgrade request";
 
 /// How to connect to one server; made once and shared by all dials.
@@ -143,7 +142,7 @@ impl Way {
         done(Timer::HandshakeTcp);
         let mut link = Link::Plain(wire);
         if let Some(tls) = &self.tls {
-            progress.reached = TLS;
+            progress.reached = TLS_STEP;
             link = tls.secure(link).await?;
             done(Timer::HandshakeTls);
         }

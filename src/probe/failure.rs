@@ -2,18 +2,19 @@
 
 use super::run::Failed;
 use crate::metric::Cause;
+use crate::scenario::WsUrl;
 
 /// Why there is no connection, and what to do about it. Fits after "failed to".
-pub fn failure(url: &str, failed: &Failed) -> String {
+pub fn failure(url: &WsUrl, failed: &Failed) -> String {
     let meaning = failed.cause.meaning().trim_end_matches('.');
-    let mut text = format!("connect to {url}: {}", lowercase_first(meaning));
+    let mut text = format!("connect to {}: {}", url.shown, lowercase_first(meaning));
     if !failed.detail.is_empty() {
         text += &format!(" ({})", failed.detail);
     }
     for (name, value) in telling(&failed.headers) {
         text += &format!("\n  {name}: {value}");
     }
-    if let Some(hint) = hint(failed) {
+    if let Some(hint) = hint(failed, url.secure) {
         text += &format!("\nhint: {hint}");
     }
     text
@@ -33,7 +34,10 @@ fn telling(headers: &[(String, String)]) -> impl Iterator<Item = &(String, Strin
     headers.iter().filter(move |(name, _)| told(name))
 }
 
-fn hint(failed: &Failed) -> Option<&'static str> {
+fn hint(failed: &Failed, is_secure: bool) -> Option<&'static str> {
+    if let Some(hint) = failed.cause.scheme_hint(&failed.detail, is_secure) {
+        return Some(hint);
+    }
     let status = failed.detail.split(' ').nth(1).unwrap_or_default();
     Some(match failed.cause {
         Cause::Dns => "check the name, and that this machine can look it up",
@@ -54,7 +58,7 @@ fn hint(failed: &Failed) -> Option<&'static str> {
             "check that a WebSocket service is there, and no cache in front of it"
         }
         Cause::HandshakeEof | Cause::HandshakeReset | Cause::HandshakeGarbage => {
-            "check that a WebSocket service is there, and whether it wants wss://"
+            "check that a WebSocket service is there, and look into its log, or that of the proxy in front of it"
         }
         Cause::BadSubprotocol => "offer it: --subprotocol NAME",
         other => return other.tls_hint(),
@@ -77,6 +81,33 @@ fn lowercase_first(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn url(secure: bool) -> WsUrl {
+        WsUrl {
+            secure,
+            host: "x".to_owned(),
+            port: 80,
+            resource: "/".to_owned(),
+            shown: format!("{}://x/", if secure { "wss" } else { "ws" }),
+        }
+    }
+
+    #[test]
+    fn the_other_scheme_is_named_only_where_it_may_help() {
+        for (secure, detail, hint) in [
+            (true, "during the TLS handshake", "use ws://"),
+            (true, "before any answer", "look into its log"),
+            (false, "before any answer", "use wss://"),
+        ] {
+            let failed = Failed {
+                cause: Cause::HandshakeEof,
+                detail: detail.to_owned(),
+                headers: Vec::new(),
+            };
+            let text = failure(&url(secure), &failed);
+            assert!(text.contains(hint), "{text}");
+        }
+    }
+
     #[test]
     fn a_refusal_says_who_refused_and_what_to_do() {
         let owned = |a: &str, b: &str| (a.to_owned(), b.to_owned());
@@ -86,7 +117,7 @@ mod tests {
             headers: vec![owned("Server", "nginx"), owned("Date", "today")],
         };
         assert_eq!(
-            failure("ws://x/", &failed),
+            failure(&url(false), &failed),
             "connect to ws://x/: an HTTP status other than 101 (HTTP/1.1 404 Not Found)\n  Server: nginx\nhint: check the path of the address"
         );
     }
@@ -99,7 +130,7 @@ mod tests {
                 detail: String::new(),
                 headers: Vec::new(),
             };
-            let text = failure("ws://x/", &failed);
+            let text = failure(&url(false), &failed);
             assert!(text.starts_with("connect to ws://x/: "), "{text}");
             assert!(!text.lines().next().unwrap().ends_with('.'), "{text}");
         }

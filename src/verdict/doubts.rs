@@ -38,7 +38,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
     if view.all().count(Counter::ConnectionsOpened.name()) == 0 {
         found.push(Distrust::NoConnection {
             planned: planned_connections(scenario),
-            failures: Failures::of(view.all()),
+            failures: Failures::of(scenario, view.all()),
         });
         return everything(found);
     }
@@ -135,7 +135,7 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
         let reason = || Distrust::NeverOpened {
             planned,
             opened,
-            failures: Failures::of(run.view.all()),
+            failures: Failures::of(run.scenario, run.view.all()),
         };
         doubts.extend(about_these_or_all(run, reason, these, || never(&all)));
     }

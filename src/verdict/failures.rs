@@ -4,20 +4,23 @@
 use std::fmt;
 
 use crate::measure::Summary;
-use crate::metric::{self, Cause};
+use crate::metric::{self, Cause, Counter};
+use crate::scenario::{Scenario, TargetUrl};
 
 /// Why connections did not open, the most frequent cause first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Failures {
     causes: Vec<(Cause, u64)>,
     example: Option<String>,
+    /// Whether the address is `wss://`; `None` once a connection has opened, for then the scheme is right.
+    is_secure: Option<bool>,
 }
 
 impl Failures {
     /// The most causes that are shown.
     const SHOWN: usize = 3;
 
-    pub(super) fn of(summary: &Summary) -> Self {
+    pub(super) fn of(scenario: &Scenario, summary: &Summary) -> Self {
         let mut causes: Vec<(Cause, u64)> = (Cause::ALL.iter())
             .filter(|cause| ends_a_handshake(**cause))
             .map(|cause| (*cause, summary.count(&metric::error(*cause))))
@@ -28,12 +31,24 @@ impl Failures {
             .filter_map(|(cause, _)| summary.endings.examples.get(cause)?.first())
             .next()
             .cloned();
-        Self { causes, example }
+        let none_opened = summary.count(Counter::ConnectionsOpened.name()) == 0;
+        let url = &scenario.target.url;
+        let is_secure = matches!(url, TargetUrl::Url(url) if url.secure);
+        Self {
+            causes,
+            example,
+            is_secure: none_opened.then_some(is_secure),
+        }
     }
 
     /// Advice for the most frequent cause, if there is any.
     pub fn hint(&self) -> Option<&'static str> {
         let (foremost, _) = self.causes.first()?;
+        let example = self.example.as_deref().unwrap_or_default();
+        let scheme = |is_secure| foremost.scheme_hint(example, is_secure);
+        if let Some(hint) = self.is_secure.and_then(scheme) {
+            return Some(hint);
+        }
         Some(match foremost {
             Cause::Dns => "check the host name in `url`",
             Cause::Refused => "is the server running, and is the port in `url` right?",
@@ -144,8 +159,49 @@ mod tests {
         let failures = Failures {
             causes: vec![(Cause::HttpStatus, 3)],
             example: Some(example.to_owned()),
+            is_secure: Some(false),
         };
         failures.hint().unwrap()
+    }
+
+    #[test]
+    fn the_step_and_the_scheme_decide_what_helps() {
+        let (eof, timeout) = (Cause::HandshakeEof, Cause::ConnectTimeout);
+        let (in_tls, before) = ("during the TLS handshake", "before any answer");
+        for (cause, example, is_secure, hint) in [
+            (eof, in_tls, Some(true), "use ws://"),
+            (
+                timeout,
+                "waited for the TLS handshake",
+                Some(true),
+                "use ws://",
+            ),
+            (
+                timeout,
+                "waited for the TCP connection",
+                Some(true),
+                "ramp_up",
+            ),
+            (eof, before, Some(false), "use wss://"),
+            (Cause::HandshakeReset, before, Some(false), "use wss://"),
+            (
+                Cause::HandshakeGarbage,
+                "no HTTP",
+                Some(false),
+                "use wss://",
+            ),
+            (eof, before, Some(true), "a limit"),
+            (eof, in_tls, None, "a limit"),
+        ] {
+            let failures = Failures {
+                causes: vec![(cause, 3)],
+                example: Some(example.to_owned()),
+                is_secure,
+            };
+            let said = failures.hint().unwrap();
+            assert!(said.contains(hint), "{cause} {example}: {said}");
+            assert_eq!(said.contains("wss://"), hint == "use wss://", "{said}");
+        }
     }
 
     #[test]

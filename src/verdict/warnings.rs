@@ -117,7 +117,7 @@ fn fewer_connections(scenario: &Scenario, summary: &Summary, facts: &Facts) -> O
         asked,
         opened,
         failed,
-        failures: Failures::of(summary),
+        failures: Failures::of(scenario, summary),
     })
 }
 

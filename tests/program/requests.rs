@@ -101,6 +101,7 @@ fn a_server_without_tls_fails_the_tls_handshake() {
     assert_eq!(report.errors(), [("handshake_eof", CONNECTIONS)].into());
     let examples = report.examples("handshake_eof");
     assert!(examples.contains("during the TLS handshake"), "{examples}");
+    assert!(ended.stdout.contains("use ws://"), "{}", ended.stdout);
 }
 
 /// An address needs no file to say what its server wants to know.

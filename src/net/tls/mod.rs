@@ -21,7 +21,7 @@ use super::end::TcpEnd;
 use super::failure::Failure;
 use super::link::Link;
 use super::wire::Wire;
-use crate::metric::Cause;
+use crate::metric::{Cause, TLS_STEP};
 use crate::scenario::Trust;
 
 /// Why TLS could not be set up. Fits after "failed to".
@@ -110,11 +110,11 @@ impl Tls {
 
     /// Returns the failure for an error in the handshake; `said` is an alert of the server, `end` is how it ended TCP.
     fn failure(&self, said: Option<Failure>, error: &io::Error, end: Option<TcpEnd>) -> Failure {
-        const WHEN: &str = "during the TLS handshake";
+        let when = || format!("during {TLS_STEP}");
         let failure = match (cause::of(error).or(said), end) {
             (Some(failure), _) => failure,
-            (None, Some(TcpEnd::Rst)) => Failure::new(Cause::HandshakeReset, WHEN),
-            (None, Some(TcpEnd::Fin)) => Failure::new(Cause::HandshakeEof, WHEN),
+            (None, Some(TcpEnd::Rst)) => Failure::new(Cause::HandshakeReset, when()),
+            (None, Some(TcpEnd::Fin)) => Failure::new(Cause::HandshakeEof, when()),
             (None, None) => Failure::new(Cause::Io, error.to_string()),
         };
         // A TLS 1.2 server gives no other reason when it misses a client certificate.
