@@ -58,7 +58,7 @@ fn begin(case: &Case<'_>, record: &ConnectionRecord) -> Option<Timestamp> {
     match record.ended_by {
         EndedBy::Server => (record.close_received_ns)
             .or_else(|| case.half_closed(record))
-            .or(record.decided_ns()),
+            .or(record.tcp_end_ns),
         EndedBy::Fault => (record.close_received_ns)
             .or(record.close_sent_ns)
             .or(record.fault_ns),
