@@ -10,6 +10,7 @@ use common::{Act, Event, Script, Server, When};
 use wsbench::engine::{EngineError, Finished, LimitError, Observer, Prepared, Second};
 use wsbench::measure::{ConnectionRecord, EndedBy, TcpEnding};
 use wsbench::metric::Cause;
+use wsbench::net::{Resolver, Route};
 use wsbench::plan::Plan;
 use wsbench::scenario::{
     self, Between, Contract, Fault, FaultKind, Illegal, Origin, Outside, Overrides, PromiseKind,
@@ -40,7 +41,7 @@ fn run(server: &Server, faults: Vec<(u64, FaultKind)>) -> (Finished, Witness) {
 
 fn run_by(
     target: SocketAddr,
-    routes: &[Option<SocketAddr>],
+    routes: &[Option<Route>],
     faults: Vec<(u64, FaultKind)>,
 ) -> (Finished, Witness) {
     let prepared = prepare(target, routes, faults).unwrap();
@@ -53,7 +54,7 @@ fn run_by(
 
 fn prepare(
     target: SocketAddr,
-    routes: &[Option<SocketAddr>],
+    routes: &[Option<Route>],
     faults: Vec<(u64, FaultKind)>,
 ) -> Result<Prepared, EngineError> {
     let source = Source {
@@ -88,7 +89,8 @@ fn prepare(
             hi: Duration::from_millis(400),
         })],
     });
-    Prepared::new(Plan::new(scenario, 1, 1), &url, routes, 1)
+    let resolver = Resolver::new(&url.host, url.port, scenario.target.connect_timeout);
+    Prepared::new(Plan::new(scenario, 1, 1), &url, resolver, routes, 1)
 }
 
 fn records(finished: &Finished) -> &[ConnectionRecord] {
@@ -284,7 +286,8 @@ fn a_route_leads_elsewhere_with_the_same_request() {
         Server::start(Script::default()),
         Server::start(Script::default()),
     );
-    let (finished, _) = run_by(target.address(), &[Some(relay.address())], vec![]);
+    let route = Route::over(relay.address());
+    let (finished, _) = run_by(target.address(), &[Some(route)], vec![]);
     assert_eq!((target.log().opened(), relay.log().opened()), (0, 4));
     assert_eq!(records(&finished).len(), 4);
 }

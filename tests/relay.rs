@@ -7,8 +7,12 @@ use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use rlimit::Resource;
+use wsbench::net::Resolver;
 use wsbench::relay::Relay;
 use wsbench::scenario::{Path, PathFault, PathFaultKind};
+
+/// The timeout of waits: longer than anything takes that works.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_client_for_whom_there_is_no_descriptor_is_reset_and_counted() {
@@ -23,8 +27,9 @@ fn a_client_for_whom_there_is_no_descriptor_is_reset_and_counted() {
         faults: vec![never],
     };
     let address = target.local_addr().unwrap();
-    let relay = Relay::start(&path, &["main".to_owned()], &[address], 1).unwrap();
-    let route = relay.route(0).unwrap();
+    let resolver = Resolver::new("127.0.0.1", address.port(), MAX_WAIT);
+    let relay = Relay::start(&path, &["main".to_owned()], resolver, MAX_WAIT, 1).unwrap();
+    let route = relay.routes()[0].as_ref().unwrap().address;
     let mut client = dial(route);
     let mut server = target.accept().unwrap().0;
     pass(&mut client, &mut server);
@@ -49,8 +54,7 @@ fn listen() -> TcpListener {
 
 fn dial(address: SocketAddr) -> TcpStream {
     let client = TcpStream::connect(address).unwrap();
-    let close_wait = Some(Duration::from_secs(10));
-    client.set_read_timeout(close_wait).unwrap();
+    client.set_read_timeout(Some(MAX_WAIT)).unwrap();
     client
 }
 

@@ -38,7 +38,10 @@ const WALLS: &[(&str, &[&str])] = &[
         "host",
         &["units", "metric", "net", "plan", "scenario", "measure"],
     ),
-    ("relay", &["units", "metric", "time", "scenario", "measure"]),
+    (
+        "relay",
+        &["units", "metric", "time", "net", "scenario", "measure"],
+    ),
     (
         "probe",
         &["units", "metric", "frame", "net", "scenario", "measure"],

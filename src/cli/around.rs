@@ -1,15 +1,14 @@
 //! What happens around the connections of a run: the relay on their path, faults of the target, its sockets and its
 //! resources. Started before the run, informed when measuring begins, and read afterwards.
 
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::CliError;
-use super::signals::Signals;
 use super::target::RunningTarget;
 use crate::host::{self, Faults, HostError, Watch};
 use crate::measure::{Surroundings, Usage};
-use crate::net::{self, ResolveError};
+use crate::net::{Resolver, Route};
 use crate::relay::{Relay, RelayLog};
 use crate::scenario::{Cohort, Promise, PromiseKind, Scenario};
 
@@ -21,7 +20,6 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Everything that runs around the connections of a run.
 pub(super) struct Around {
     relay: Option<Relay>,
-    routes: Vec<Option<SocketAddr>>,
     faults: Option<Faults>,
     sockets: Option<Watch>,
     /// The target's process id, and its resources before the load.
@@ -29,28 +27,22 @@ pub(super) struct Around {
 }
 
 impl Around {
-    /// Starts what the scenario needs. Gives up when a signal comes.
+    /// Starts what the scenario needs. `resolver` resolves the target's name.
     pub(super) fn start(
         scenario: &Scenario,
         target: &RunningTarget,
-        signals: &Signals,
+        resolver: &Arc<Resolver>,
         seed: u64,
     ) -> Result<Self, CliError> {
         let relay = match &scenario.path {
             Some(path) => {
-                let (url, within) = (&target.url, scenario.target.connect_timeout);
-                let found = net::resolve(&url.host, url.port, within, &|| signals.heard());
-                let addresses = match found {
-                    Err(ResolveError::GivenUp { .. }) => return Err(CliError::Interrupted),
-                    found => found?,
-                };
-                Some(Relay::start(path, &names(scenario), &addresses, seed)?)
+                resolver.known().addresses?;
+                let within = scenario.target.connect_timeout;
+                let names = names(scenario);
+                Some(Relay::start(path, &names, resolver.clone(), within, seed)?)
             }
             None => None,
         };
-        let routes = (0..scenario.cohorts.len())
-            .map(|cohort| relay.as_ref().and_then(|relay| relay.route(cohort)))
-            .collect();
         let faults = match &target.process {
             Some(process) if !scenario.target.faults.is_empty() => {
                 Some(Faults::start(process, &scenario.target.faults)?)
@@ -66,16 +58,15 @@ impl Around {
             .transpose()?;
         Ok(Self {
             relay,
-            routes,
             faults,
             sockets,
             usage,
         })
     }
 
-    /// For each cohort, the address that its connections use instead of the target's, if any.
-    pub(super) fn routes(&self) -> &[Option<SocketAddr>] {
-        &self.routes
+    /// For each cohort, the route of its connections; a cohort without one connects directly to the target.
+    pub(super) fn routes(&self) -> &[Option<Route>] {
+        self.relay.as_ref().map_or(&[], Relay::routes)
     }
 
     /// Reports that measuring starts at this time: the times of faults count from here.

@@ -18,7 +18,7 @@ use super::term;
 use crate::engine::{self, Limits, Prepared, cores};
 use crate::host::{self, Throttled};
 use crate::measure::Echoes;
-use crate::net;
+use crate::net::{self, Resolver};
 use crate::plan::{Budget, Plan};
 use crate::report::{self, Host, Options, OutputSet, Parts, Run};
 use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
@@ -85,9 +85,12 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     info!(version = env!("CARGO_PKG_VERSION"), scenario = loaded.scenario.name, report = ?output.folder(), "started");
     let target = RunningTarget::start(&loaded.scenario, &signals)?;
     info!(url = ?target.url.shown, pid = target.process.as_ref().map(|process| process.pid()), "the target is there");
-    let around = Around::start(&loaded.scenario, &target, &signals, args.seed)?;
+    let (url, within) = (target.url.clone(), loaded.scenario.target.connect_timeout);
+    let look_up = move || Resolver::new(&url.host, url.port, within);
+    let resolver = signals.unless_more(0, look_up)?;
+    let around = Around::start(&loaded.scenario, &target, &resolver, args.seed)?;
     let (url, routes) = (target.url.clone(), around.routes().to_vec());
-    let prepare = move || Prepared::new(plan, &url, &routes, workers);
+    let prepare = move || Prepared::new(plan, &url, resolver, &routes, workers);
     let prepared = signals
         .unless_more(0, prepare)?
         .map_err(CliError::Prepare)?;

@@ -1,12 +1,12 @@
 //! Opens the connections of a run, each within `connect_timeout`.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::shared::Shared;
 use crate::net::{
-    Dial, Failure, Opened, Progress, Request, Resolver, Steps, TlsError, Transport, Way, WebSocket,
+    Dial, Failure, Opened, Progress, Request, Resolver, Route, Steps, TlsError, Transport, Way,
+    WebSocket,
 };
 use crate::plan::FaultPlan;
 use crate::scenario::{Target, WsUrl};
@@ -19,8 +19,8 @@ const SMALL: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Dialer {
     way: Way,
-    /// By cohort: the address to connect to instead of the target.
-    routes: Vec<Option<SocketAddr>>,
+    /// By cohort: the route to the target; `None` connects to it directly.
+    routes: Vec<Option<Route>>,
     request: Request,
     timeout: Duration,
     /// The longest message that is accepted from the server, in bytes.
@@ -28,8 +28,8 @@ pub(super) struct Dialer {
 }
 
 impl Dialer {
-    /// `resolver` resolves the target's name. `routes` are, by cohort, the addresses to connect to instead; a cohort
-    /// without an entry connects to the target.
+    /// `resolver` resolves the target's name. `routes` are, by cohort, the routes to it; a cohort without one
+    /// connects to the target directly.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -37,7 +37,7 @@ impl Dialer {
         url: &WsUrl,
         target: &Target,
         resolver: Arc<Resolver>,
-        routes: Vec<Option<SocketAddr>>,
+        routes: Vec<Option<Route>>,
     ) -> Result<Self, TlsError> {
         Ok(Self {
             way: Way::new(url, target, resolver)?,
@@ -74,9 +74,10 @@ impl Connector for Arc<Dialer> {
         fault_plan: FaultPlan,
         shared: &Shared,
     ) -> Result<(WebSocket, Steps), Failure> {
+        let route = self.routes.get(cohort).and_then(Option::as_ref);
         let dial = Dial {
             number: connection,
-            route: self.routes.get(cohort).copied().flatten(),
+            route: route.map(|route| route.address),
             receives: fault_plan.stops_reading().then_some(SMALL),
             is_watched: fault_plan.watched,
         };
@@ -87,8 +88,11 @@ impl Connector for Arc<Dialer> {
             opened = self.way.open(&self.request, dial, clock, &mut progress) => Ok(opened),
             lost = shared.attend(Nanos::from(self.timeout)) => Err(lost),
         };
-        shared.looked_up(&self.way.resolver.take_times());
-        shared.passed(cohort, &progress.passed);
+        shared.looked_up(&self.way.tcp.resolver.take_times());
+        shared.passed(cohort, progress.passed.iter().map(|one| (*one, 1)));
+        if let Some(route) = route {
+            shared.passed(cohort, route.take_passed());
+        }
         match opened {
             Err(lost) => {
                 let mut failure = progress.timed_out();
@@ -104,5 +108,49 @@ impl Connector for Arc<Dialer> {
                 link, steps, early, ..
             })) => Ok((WebSocket::new(link, early, self.max_message), steps)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::engine::session::tests::plan;
+    use crate::engine::shared::RunState;
+    use crate::metric::{Cause, Counter};
+    use crate::scenario::TargetUrl;
+    use crate::time::Monotonic;
+
+    #[tokio::test]
+    async fn an_address_that_the_relay_passed_by_counts_once_with_its_cohort() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let route = Route::over(listener.local_addr().unwrap());
+        drop(listener);
+        let passed = ("[::1]:1".parse().unwrap(), Cause::Refused);
+        route.add_passed(&[passed, passed]);
+
+        let plan = Arc::new(plan("load.connections = 1"));
+        let target = &plan.scenario.target;
+        let TargetUrl::Url(url) = &target.url else {
+            panic!("it has an address");
+        };
+        let resolver = Resolver::of(&[]);
+        let dialer = Arc::new(Dialer::new(url, target, resolver, vec![Some(route)]).unwrap());
+        let clock = Box::new(Monotonic::start());
+        let shared = Shared::new(clock, plan.clone(), Arc::new(RunState::new(1)));
+        for connection in 0..2 {
+            let dialled = dialer.connect(0, connection, FaultPlan::default(), &shared);
+            let failure = dialled.await.expect_err("nobody listens");
+            assert_eq!(failure.cause, Cause::Refused);
+        }
+        let shard = shared.shard.borrow();
+        let counted = (shard.cohorts[0].whole).counter(Counter::ConnectionsFallbacks);
+        assert_eq!(counted, 2);
+        let (address, told) = shard.fallbacks.iter().next().unwrap();
+        assert_eq!(
+            (address, told.count, told.why.as_str()),
+            ("[::1]:1", 2, "refused")
+        );
     }
 }

@@ -11,7 +11,7 @@ use super::error::EngineError;
 use super::observer::{Finished, Observer};
 use super::preflight::{Limits, check_families, check_faults, check_sources};
 use super::supervisor::{self, Launch};
-use crate::net::{Resolver, can_vanish};
+use crate::net::{Resolver, Route, can_vanish};
 use crate::plan::{Budget, Plan};
 use crate::scenario::WsUrl;
 use crate::sys;
@@ -22,12 +22,11 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Checks a plan against this machine, for the target of `url` and this many workers. Looks the target's name up,
-    /// for at most `connect_timeout`. A name that cannot be resolved is no error here: every dial will fail because of
-    /// it, and be counted.
+    /// Checks a plan against this machine, for the target of `url` and this many workers. `resolver` has looked its name
+    /// up. A name that cannot be resolved is no error here: every dial will fail because of it, and be counted.
     ///
-    /// `routes` are, by cohort, the addresses to connect to instead of the target, with an unchanged handshake. A
-    /// cohort without a route connects to the target.
+    /// `routes` are, by cohort, the routes to the target, with an unchanged handshake. A cohort without a route connects
+    /// to the target directly.
     ///
     /// # Errors
     /// When limits are too low, certificates are missing, a source address does not belong to this machine, or a client
@@ -35,13 +34,13 @@ impl Prepared {
     pub fn new(
         plan: Plan,
         url: &WsUrl,
-        routes: &[Option<SocketAddr>],
+        resolver: Arc<Resolver>,
+        routes: &[Option<Route>],
         workers: usize,
     ) -> Result<Self, EngineError> {
         check_faults(&plan.scenario.cohorts, can_vanish)?;
         let target = &plan.scenario.target;
         check_sources(&target.source_addresses)?;
-        let resolver = Resolver::new(&url.host, url.port, target.connect_timeout);
         let known = resolver.known().addresses;
         match &known {
             Ok(addresses) => {
@@ -52,8 +51,8 @@ impl Prepared {
         }
         let known = known.as_deref().unwrap_or_default();
         check_families(known, &target.source_addresses)?;
-        for relay in routes.iter().flatten() {
-            check_families(&[*relay], &target.source_addresses)?;
+        for route in routes.iter().flatten() {
+            check_families(&[route.address], &target.source_addresses)?;
         }
         let budget = Budget::new(&plan.scenario, workers);
         Limits::of_this_machine().check(&budget, known.len())?;

@@ -13,8 +13,7 @@ use tokio::sync::Notify;
 
 use crate::frame::Room;
 use crate::measure::{Cells, Shard, Window};
-use crate::metric::Counter;
-use crate::net::Failure;
+use crate::metric::{Cause, Counter};
 use crate::plan::{Plan, Windows};
 use crate::time::Clock;
 use crate::time::{Deadlines, OwnedSlot};
@@ -197,14 +196,17 @@ impl Shared {
         (times.iter()).for_each(|time| shard.look_ups.record(Nanos::from(*time).0));
     }
 
-    /// Records the addresses that failed before a dial of this cohort tried the next one.
-    pub(super) fn passed(&self, cohort: usize, passed: &[(SocketAddr, Failure)]) {
+    /// Records the addresses that failed before dials of this cohort tried the next one: why, and how often.
+    pub(super) fn passed(
+        &self,
+        cohort: usize,
+        passed: impl IntoIterator<Item = ((SocketAddr, Cause), u64)>,
+    ) {
         let mut shard = self.shard.borrow_mut();
-        for (address, failure) in passed {
-            (shard.fallbacks).add(&address.to_string(), 1, failure.cause.name());
-            shard.cohorts[cohort]
-                .whole
-                .count(Counter::ConnectionsFallbacks);
+        for ((address, cause), count) in passed {
+            (shard.fallbacks).add(&address.to_string(), count, cause.name());
+            let whole = &mut shard.cohorts[cohort].whole;
+            whole.add(Counter::ConnectionsFallbacks, count);
         }
     }
 

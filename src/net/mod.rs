@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! transport (trait) ─ websocket ─ link (bare or TLS) ─ wire (TCP)
-//! way: resolver ─► connect ─► tls ─► handshake, to an open link; each step timed
+//! tcp dialer: resolver ─► connect, to the first address that accepts; the relay uses it too
+//! way: tcp dialer ─► tls ─► handshake, to an open link; each step timed
 //! raw: the same way, and bytes instead of messages, for the probe
 //! ```
 
@@ -13,7 +14,9 @@ mod handshake;
 mod link;
 mod raw;
 mod resolver;
+mod route;
 mod steps;
+mod tcp_dialer;
 mod tls;
 mod transport;
 mod way;
@@ -30,12 +33,13 @@ pub(crate) use handshake::Request;
 #[cfg(any(test, fuzzing))]
 pub(crate) use handshake::check_any_answer;
 pub(crate) use raw::{RawConnection, RawDialer, RawFailure};
-pub(crate) use resolver::Resolver;
-pub use resolver::{ResolveError, resolve};
+pub use resolver::{ResolveError, Resolver, resolve};
+pub use route::Route;
 pub(crate) use steps::Steps;
+pub(crate) use tcp_dialer::{Dial, Progress, TcpDialer};
 pub use tls::TlsError;
 pub(crate) use transport::{Act, Lost, Transport};
-pub(crate) use way::{Dial, Opened, Progress, Way};
+pub(crate) use way::{Opened, Way};
 pub(crate) use websocket::WebSocket;
 
 pub use crate::sys::TCP_VIEW;

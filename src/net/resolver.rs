@@ -123,9 +123,9 @@ pub(crate) struct Known {
     pub(crate) addresses: Result<Arc<[SocketAddr]>, ResolveError>,
 }
 
-/// The addresses of one server, shared by all workers: looked up once, and again when no address accepts a connection.
+/// The addresses of one server, shared by all workers and the relay: looked up once, and again when no address accepts a connection.
 #[derive(Debug)]
-pub(crate) struct Resolver {
+pub struct Resolver {
     host: String,
     port: u16,
     within: Duration,
@@ -144,7 +144,7 @@ struct State {
 
 impl Resolver {
     /// Looks the name up for the first time. Blocks for at most `within`, which limits each later look-up too.
-    pub(crate) fn new(host: &str, port: u16, within: Duration) -> Arc<Self> {
+    pub fn new(host: &str, port: u16, within: Duration) -> Arc<Self> {
         let begun = Instant::now();
         let addresses = resolve(host, port, within, &|| false).map(Arc::from);
         let is_name = host.parse::<IpAddr>().is_err();
@@ -167,7 +167,7 @@ impl Resolver {
 
     /// A name with these addresses that is not looked up again.
     #[cfg(test)]
-    pub(super) fn of(addresses: &[SocketAddr]) -> Arc<Self> {
+    pub(crate) fn of(addresses: &[SocketAddr]) -> Arc<Self> {
         let resolver = Self::new("127.0.0.1", 1, Duration::ZERO);
         (resolver.known).send_modify(|known| known.addresses = Ok(addresses.into()));
         resolver

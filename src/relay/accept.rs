@@ -113,7 +113,7 @@ fn pause(failures: u32) -> Duration {
 }
 
 /// Whether this process, or the system, has no descriptor left.
-pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
+fn is_out_of_descriptors(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 

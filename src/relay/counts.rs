@@ -14,7 +14,7 @@ pub struct RelayLog {
     pub connections: u64,
     /// Of these, the ones that it reset because there was no free descriptor.
     pub refused: u64,
-    /// Of these, the ones that it reset because the target did not accept its connection within thirty seconds.
+    /// Of these, the ones that it reset because no address of the target accepted its connection in time.
     pub unreachable: u64,
     /// Accepts that failed for a reason other than missing descriptors; the relay paused after each.
     pub accepts_failed: u64,

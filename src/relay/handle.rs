@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -11,7 +12,8 @@ use tokio::sync::watch;
 
 use super::counts::{PathIncident, RelayLog};
 use super::schedule::{Origins, Schedule, incident, incident_kind};
-use super::service::{self, Finished, Orders, Setup};
+use super::service::{self, Finished, Led, Orders, Setup};
+use crate::net::{Resolver, Route, TcpDialer};
 use crate::scenario::{Path, PathFault};
 use crate::units::Timestamp;
 
@@ -39,43 +41,52 @@ pub enum RelayError {
 pub struct Relay {
     origin: Instant,
     faults: Vec<PathFault>,
-    /// For each cohort, the address to which its clients connect.
-    routes: Vec<Option<SocketAddr>>,
+    /// For each cohort, the route of its clients.
+    routes: Vec<Option<Route>>,
     orders: watch::Sender<Orders>,
     thread: Option<JoinHandle<io::Result<Finished>>>,
 }
 
 impl Relay {
-    /// Listens on a port of 127.0.0.1 for each cohort that uses the path, and passes its connections on to the target's
-    /// addresses, used in turn. `cohorts` are all names, in the order of the scenario. The same seed gives the same
-    /// jitter to the connections in their order of arrival.
+    /// Listens on a port of 127.0.0.1 for each cohort that uses the path, and passes its connections on to the first address
+    /// of `target` that accepts one, in the order that clients use without a path. A dial takes at most
+    /// `connect_timeout` and one second. `cohorts` are all names, in the order of the scenario. The same seed gives the
+    /// same jitter to the connections in their order of arrival.
     ///
     /// # Errors
     /// The relay cannot listen on a port, or its thread cannot be started.
     pub fn start(
         path: &Path,
         cohorts: &[String],
-        target: &[SocketAddr],
+        target: Arc<Resolver>,
+        connect_timeout: Duration,
         seed: u64,
     ) -> Result<Self, RelayError> {
-        let mut addresses = vec![None; cohorts.len()];
-        let mut routes = Vec::new();
+        let mut routes = vec![None; cohorts.len()];
+        let mut listeners = Vec::new();
         for (place, cohort) in cohorts.iter().enumerate() {
             if path.leads(cohort) {
                 let (listener, address) = listen().map_err(|source| RelayError::Listen {
                     cohort: cohort.clone(),
                     source,
                 })?;
-                addresses[place] = Some(address);
-                routes.push((place, listener, Schedule::new(path, cohort)));
+                let route = Route::over(address);
+                routes[place] = Some(route.clone());
+                let led = Led {
+                    cohort: place,
+                    route,
+                    schedule: Schedule::new(path, cohort),
+                };
+                listeners.push((listener, led));
             }
         }
         let origin = Instant::now();
         let (orders, received) = watch::channel(Orders::default());
         let setup = Setup {
             origin,
-            routes,
-            targets: target.to_vec(),
+            listeners,
+            target: TcpDialer::new(target, &[]),
+            connect_timeout,
             seed,
             orders: received,
         };
@@ -86,7 +97,7 @@ impl Relay {
         let mut relay = Self {
             origin,
             faults: path.faults.clone(),
-            routes: addresses,
+            routes,
             orders,
             thread: Some(thread),
         };
@@ -96,10 +107,9 @@ impl Relay {
         Ok(relay)
     }
 
-    /// The address to which the clients of the cohort at this index connect; `None` if they connect directly to the
-    /// target.
-    pub fn route(&self, cohort: usize) -> Option<SocketAddr> {
-        self.routes.get(cohort).copied().flatten()
+    /// For each cohort, the route of its clients; `None` if they connect directly to the target.
+    pub fn routes(&self) -> &[Option<Route>] {
+        &self.routes
     }
 
     /// Sets the time at which measuring starts, from which faults with `after` count. May be called before or after

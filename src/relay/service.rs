@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
@@ -17,17 +16,20 @@ use tokio::sync::watch;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use super::accept::{Accepted, Acceptor, is_out_of_descriptors};
-use super::connection::{Connection, Environment, Progress, Traffic, shut};
+use super::accept::{Accepted, Acceptor};
+use super::connection::{self, Connection, Environment, Traffic, shut};
 use super::counts::{Passage, RelayLog};
 use super::schedule::{Origins, Schedule};
+use crate::metric::Cause;
+use crate::net::{Dial, Progress, Route, TcpDialer};
 use crate::time::{Deadlines, Timer};
 use crate::units::{Nanos, Timestamp};
 
 /// The size of the read buffer, which all connections use in turn.
 const SCRATCH: usize = 16 << 10;
-/// The timeout of a dial to the target.
-const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much longer than `connect_timeout` a dial to the target may take, so that a client's own timeout comes first: a
+/// RST from the relay would be counted as one from the server.
+const DIAL_LEEWAY: Duration = Duration::from_secs(1);
 /// The longest wait for the other side's end of TCP after the relay's own: closing earlier would answer its bytes with
 /// a RST, which could overtake the relay's FIN.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
@@ -47,9 +49,10 @@ pub(super) struct Orders {
 pub(super) struct Setup {
     /// The zero of the relay's clock.
     pub(super) origin: Instant,
-    /// One listener for each cohort that uses the path, with the index of the cohort.
-    pub(super) routes: Vec<(usize, std::net::TcpListener, Schedule)>,
-    pub(super) targets: Vec<SocketAddr>,
+    /// One listener for each cohort that uses the path.
+    pub(super) listeners: Vec<(std::net::TcpListener, Led)>,
+    pub(super) target: TcpDialer,
+    pub(super) connect_timeout: Duration,
     pub(super) seed: u64,
     pub(super) orders: watch::Receiver<Orders>,
 }
@@ -76,7 +79,8 @@ async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> {
     let timer = Timer::new()?;
     let shared = Rc::new(Shared {
         origin: setup.origin,
-        targets: setup.targets,
+        target: setup.target,
+        dial_timeout: setup.connect_timeout + DIAL_LEEWAY,
         seed: setup.seed,
         deadlines: Deadlines::default(),
         origins: Cell::default(),
@@ -85,11 +89,10 @@ async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> {
         spare: RefCell::default(),
         log: RefCell::default(),
     });
-    for (cohort, listener, schedule) in setup.routes {
+    for (listener, led) in setup.listeners {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
-        let route = Rc::new(Route { cohort, schedule });
-        spawn_local(accept(shared.clone(), route, listener));
+        spawn_local(accept(shared.clone(), Rc::new(led), listener));
     }
     // Fails only if the owner of the relay was dropped; then `obey` returns at once.
     let _ = ready.send(());
@@ -100,16 +103,18 @@ async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> {
     Ok(shared.outcome())
 }
 
-/// The route of one cohort.
-struct Route {
+/// A cohort that uses the path.
+pub(super) struct Led {
     /// The index of the cohort.
-    cohort: usize,
-    schedule: Schedule,
+    pub(super) cohort: usize,
+    pub(super) route: Route,
+    pub(super) schedule: Schedule,
 }
 
 struct Shared {
     origin: Instant,
-    targets: Vec<SocketAddr>,
+    target: TcpDialer,
+    dial_timeout: Duration,
     seed: u64,
     deadlines: Deadlines,
     origins: Cell<Origins>,
@@ -194,15 +199,15 @@ async fn obey(shared: &Shared, mut orders: watch::Receiver<Orders>) {
 }
 
 /// Accepts the connections of one cohort.
-async fn accept(shared: Rc<Shared>, route: Rc<Route>, listener: TcpListener) {
+async fn accept(shared: Rc<Shared>, led: Rc<Led>, listener: TcpListener) {
     let mut acceptor = Acceptor::new(listener, &shared.spare);
     loop {
         match acceptor.next().await {
             Accepted::Client(client) => {
                 let opened = shared.now();
                 let number = shared.came(opened);
-                let (shared, route) = (shared.clone(), route.clone());
-                spawn_local(serve(shared, route, client, opened, number));
+                let (shared, led) = (shared.clone(), led.clone());
+                spawn_local(serve(shared, led, client, opened, number));
             }
             Accepted::Refused(client) => {
                 shared.came(shared.now());
@@ -217,37 +222,37 @@ async fn accept(shared: Rc<Shared>, route: Rc<Route>, listener: TcpListener) {
 /// Serves one connection, from the client's connect to the end of both legs.
 async fn serve(
     shared: Rc<Shared>,
-    route: Rc<Route>,
+    led: Rc<Led>,
     client: TcpStream,
     opened: Timestamp,
     number: u64,
 ) {
-    let server = match dial(&shared.targets, number).await {
+    let server = match dial(&shared, &led.route, number).await {
         Ok(server) => server,
-        Err(error) => {
+        Err(cause) => {
             let mut log = shared.log.borrow_mut();
-            match is_out_of_descriptors(&error) {
-                true => log.refused += 1,
-                false => log.unreachable += 1,
+            match cause {
+                Cause::NoDescriptor => log.refused += 1,
+                _ => log.unreachable += 1,
             }
             return reset(client);
         }
     };
     // Ignores the error: if the client has left already, the next read shows that.
     let _ = client.set_nodelay(true);
-    note_passage(&shared, route.cohort, &client, &server);
-    let seed = shared.seed ^ ((route.cohort as u64) << 48) ^ (number << 1);
+    note_passage(&shared, led.cohort, &client, &server);
+    let seed = shared.seed ^ ((led.cohort as u64) << 48) ^ (number << 1);
     let mut connection = Connection::new(client, server, opened, [seed, seed ^ 1]);
     let slot = shared.deadlines.join();
     let last = poll_fn(|cx| {
         let around = Environment {
-            schedule: &route.schedule,
+            schedule: &led.schedule,
             origins: shared.origins.get(),
             now: shared.now(),
             traffic: &shared.traffic,
         };
         match connection.step(&around, &mut shared.scratch.borrow_mut(), cx) {
-            Progress::Wait(until) => {
+            connection::Progress::Wait(until) => {
                 shared.deadlines.set(slot, until, cx.waker());
                 Poll::Pending
             }
@@ -258,27 +263,35 @@ async fn serve(
     shared.deadlines.leave(slot);
     let [client, server] = connection.into_legs();
     match last {
-        Progress::Wait(_) => {}
-        Progress::Reset => {
+        connection::Progress::Wait(_) => {}
+        connection::Progress::Reset => {
             reset(client.0);
             reset(server.0);
         }
-        Progress::Ended => {
+        connection::Progress::Ended => {
             tokio::join!(end(client), end(server));
         }
-        Progress::Forgotten => {
+        connection::Progress::Forgotten => {
             tokio::join!(forget(client), forget(server));
         }
     }
 }
 
-/// Dials the target; takes its addresses in turn.
-async fn dial(targets: &[SocketAddr], number: u64) -> io::Result<TcpStream> {
-    let turn = (number % targets.len().max(1) as u64) as usize;
-    let target = targets.get(turn).ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let server = timeout(DIAL_TIMEOUT, TcpStream::connect(target)).await??;
-    server.set_nodelay(true)?;
-    Ok(server)
+/// Dials the target as a client without a path does. Tells on the route which addresses were passed by.
+async fn dial(shared: &Shared, route: &Route, number: u64) -> Result<TcpStream, Cause> {
+    let dial = Dial {
+        number: number as u32,
+        ..Dial::default()
+    };
+    let mut progress = Progress::default();
+    let opening = shared.target.open(dial, &mut progress);
+    let opened = timeout(shared.dial_timeout, opening).await;
+    route.add_passed(&progress.passed);
+    match opened {
+        Ok(Ok((server, _))) => Ok(server),
+        Ok(Err(failure)) => Err(failure.cause),
+        Err(_) => Err(Cause::ConnectTimeout),
+    }
 }
 
 fn note_passage(shared: &Shared, cohort: usize, client: &TcpStream, server: &TcpStream) {

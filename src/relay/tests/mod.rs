@@ -9,6 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::{Relay, RelayLog};
+use crate::metric::Cause;
+use crate::net::Resolver;
 use crate::scenario::{Direction, Path, PathFault, PathFaultKind};
 
 /// The timeout of waits: longer than anything takes that works.
@@ -50,7 +52,7 @@ impl Scene {
 
     /// Opens one connection; returns the client's end and the target's.
     fn open(&self, cohort: usize) -> (TcpStream, TcpStream) {
-        let client = dial(self.relay.route(cohort).unwrap());
+        let client = dial(route(&self.relay, cohort));
         (client, patient(self.target.accept().unwrap().0))
     }
 
@@ -68,11 +70,16 @@ impl Scene {
 
 const BAD: usize = 0;
 const GOOD: usize = 1;
-const LEFT_ALONE: usize = 2;
 
 fn start(faults: Vec<PathFault>, target: &[SocketAddr]) -> Relay {
     let cohorts = ["bad", "good", "left_alone"].map(str::to_owned);
-    Relay::start(&Path { faults }, &cohorts, target, 1).unwrap()
+    let target = Resolver::of(target);
+    Relay::start(&Path { faults }, &cohorts, target, MAX_WAIT, 1).unwrap()
+}
+
+/// The address to which the clients of a cohort connect.
+fn route(relay: &Relay, cohort: usize) -> SocketAddr {
+    relay.routes()[cohort].as_ref().unwrap().address
 }
 
 fn dial(address: SocketAddr) -> TcpStream {
@@ -121,6 +128,12 @@ impl Said {
 
 const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
+}
+
+/// An address on which no server listens.
+fn dead() -> SocketAddr {
+    let gone = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    gone.local_addr().unwrap()
 }
 
 /// Reads all bytes to the end of TCP; returns them, and how it ended.
@@ -183,10 +196,8 @@ fn write_until_reset(mut tcp: &TcpStream) {
 #[test]
 fn only_cohorts_that_something_happens_to_are_led_over_the_path() {
     let scene = Scene::new(&[fault(PathFaultKind::Freeze).it]);
-    assert!(scene.relay.route(BAD).is_some());
-    assert!(scene.relay.route(GOOD).is_some());
-    assert_eq!(scene.relay.route(LEFT_ALONE), None);
-    assert_eq!(scene.relay.route(99), None);
+    let is_led = (scene.relay.routes().iter()).map(Option::is_some);
+    assert_eq!(Vec::from_iter(is_led), [true, true, false]);
 }
 
 #[test]
@@ -255,15 +266,33 @@ fn stopping_ends_every_connection() {
 
 #[test]
 fn a_target_that_is_not_there_resets_the_client() {
-    let gone = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = gone.local_addr().unwrap();
-    drop(gone);
     let relay = start(
         vec![fault(PathFaultKind::Freeze).after(MAX_WAIT).it],
-        &[address],
+        &[dead(), dead()],
     );
-    let client = dial(relay.route(BAD).unwrap());
+    let client = dial(route(&relay, BAD));
     assert_eq!(read_to_end(&client).1, Ended::Rst);
     let log = relay.stop().unwrap();
     assert_eq!((log.connections, log.unreachable), (1, 1));
+}
+
+#[test]
+fn an_address_that_refuses_is_followed_by_the_next_and_told_to_the_clients() {
+    let (first, target) = (dead(), TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let relay = start(
+        vec![fault(PathFaultKind::Freeze).after(MAX_WAIT).it],
+        &[first, target.local_addr().unwrap()],
+    );
+    for turn in 0..2 {
+        let client = dial(route(&relay, BAD));
+        let server = patient(target.accept().unwrap().0);
+        assert!(is_well(&client, &server), "{turn}");
+    }
+    let told = relay.routes()[BAD].as_ref().unwrap().clone();
+    let log = relay.stop().unwrap();
+    assert_eq!((log.connections, log.unreachable), (2, 0));
+    // The second connection began with the second address.
+    let passed = told.take_passed().into_iter();
+    assert_eq!(Vec::from_iter(passed), [((first, Cause::Refused), 1)]);
+    assert!(told.take_passed().is_empty(), "each is told once");
 }
