@@ -116,6 +116,19 @@ fn everything(run: &Run) -> [String; 8] {
 }
 
 #[test]
+fn times_that_lost_answers_made_longer_have_a_footnote() {
+    let footnote = "Answers without a stamp were lost";
+    let mut case = troubled();
+    assert!(!text(&case, Style::PLAIN).contains(footnote));
+    let metrics = &mut case.run.summary.metrics;
+    let lost = metrics.iter().find(|row| row.name == "messages.timed_out");
+    let mut uncertain = lost.unwrap().clone();
+    uncertain.name = "messages.uncertain".to_owned();
+    metrics.push(uncertain);
+    assert!(text(&case, Style::PLAIN).contains(footnote));
+}
+
+#[test]
 fn text_fits_a_terminal_and_colour_adds_nothing_to_read() {
     for case in [troubled(), healthy(), doubtful()] {
         let plain = text(&case, Style::PLAIN);

@@ -204,6 +204,12 @@ impl<W: Write> Text<'_, W> {
         if let Some(left_out) = self.left_out() {
             self.page.aside(&left_out)?;
         }
+        let has_messages = !tables::messages(&self.view).is_empty();
+        if has_messages && self.count(Counter::MessagesUncertain) > 0 {
+            self.page.aside(
+                "Answers without a stamp were lost: times of messages and gaps may be too long.",
+            )?;
+        }
         match self.why_latency_differs() {
             Some(why) => self.page.aside(why),
             None => Ok(()),
