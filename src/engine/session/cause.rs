@@ -151,20 +151,29 @@ fn cause(evidence: &Evidence) -> (Cause, String) {
         return (Cause::WriteTimeout, String::new());
     }
     match (&evidence.lost, evidence.received, evidence.sent) {
+        // The Close before what is forbidden says why the peer ended the connection.
+        (Some(Lost::Broken(cause, detail)), Some(code), _) => (
+            *cause,
+            format!("{detail}: {}", close_frame(code, &evidence.reason)),
+        ),
         (Some(Lost::Broken(cause, detail)), ..) => (*cause, detail.clone()),
         (Some(Lost::Failed(cause, detail)), None, _) => (*cause, detail.clone()),
         (_, Some(code), Some((_, Side::Peer)) | None) => {
-            let code = code.unwrap_or(NO_CODE);
-            let reason = match evidence.reason.as_str() {
-                "" => String::new(),
-                reason => format!(": \"{reason}\""),
-            };
-            (Cause::ClosedByPeer, format!("close code {code}{reason}"))
+            (Cause::ClosedByPeer, close_frame(code, &evidence.reason))
         }
         (Some(_), Some(_), Some((_, Side::Local))) => (Cause::Completed, String::new()),
         (None, ..) => (Cause::CloseTimeout, String::new()),
         (Some(Lost::Tcp(TcpEnd::Fin)), None, _) => (Cause::Eof, String::new()),
         (Some(Lost::Tcp(TcpEnd::Rst)), None, _) => (Cause::Reset, String::new()),
+    }
+}
+
+/// A Close frame in words.
+fn close_frame(code: Option<u16>, reason: &str) -> String {
+    let code = code.unwrap_or(NO_CODE);
+    match reason {
+        "" => format!("close code {code}"),
+        reason => format!("close code {code}: \"{reason}\""),
     }
 }
 
@@ -427,5 +436,23 @@ mod tests {
             ..Evidence::default()
         };
         expect(evidence, Cause::BadUtf8, CloseKind::Fin, Side::Local);
+    }
+
+    #[test]
+    fn a_frame_after_a_close_does_not_hide_its_reason() {
+        let broken = Lost::Broken(Cause::ProtocolError, "too much".to_owned());
+        let mut evidence = Evidence {
+            received: Some(Some(4401)),
+            reason: "bad login".to_owned(),
+            lost: Some(broken),
+            ..Evidence::default()
+        };
+        let detail = |evidence: &Evidence| judge(evidence).detail;
+        assert_eq!(
+            detail(&evidence),
+            "too much: close code 4401: \"bad login\""
+        );
+        evidence.received = None;
+        assert_eq!(detail(&evidence), "too much");
     }
 }
