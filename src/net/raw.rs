@@ -34,6 +34,8 @@ pub(crate) struct RawDialer {
 pub(crate) struct RawConnection {
     link: Link,
     pub(crate) address: SocketAddr,
+    /// Addresses that accepted no connection before this one, and why.
+    pub(crate) passed: Vec<(SocketAddr, Cause)>,
     pub(crate) steps: Steps,
     /// The head of the server's answer.
     pub(crate) head: Vec<u8>,
@@ -100,6 +102,7 @@ impl RawDialer {
         Ok(RawConnection {
             link,
             address,
+            passed: progress.passed,
             steps,
             head,
             early,

@@ -68,6 +68,8 @@ impl Findings {
 pub struct Handshake {
     /// The address to which the connection was made.
     pub address: String,
+    /// The addresses of the name that accepted no connection before this one, each with the cause.
+    pub passed: Vec<(String, &'static str)>,
     /// The time of the name look-up; `None` where the host is an address.
     pub dns_ns: Option<u64>,
     /// The time of the TCP connect.

@@ -182,6 +182,9 @@ fn handshake(connection: &RawConnection) -> Handshake {
     };
     Handshake {
         address: connection.address.to_string(),
+        passed: (connection.passed.iter())
+            .map(|(address, cause)| (address.to_string(), cause.name()))
+            .collect(),
         dns_ns: took(Timer::HandshakeDns).map(|took| took.0),
         tcp_ns: took(Timer::HandshakeTcp).unwrap_or_default().0,
         tls_ns: took(Timer::HandshakeTls).map(|took| took.0),

@@ -63,10 +63,10 @@ fn handshake(found: &Handshake) -> Vec<String> {
         Some(format!("upgrade {}", human_ns(found.upgrade_ns))),
     ];
     let steps: Vec<String> = steps.into_iter().flatten().collect();
-    let mut lines = vec![
-        format!("{} · {}", found.address, steps.join(" · ")),
-        found.status.clone(),
-    ];
+    let mut lines = vec![format!("{} · {}", found.address, steps.join(" · "))];
+    let passed = found.passed.iter();
+    lines.extend(passed.map(|(address, why)| format!("went on from {address}: {why}")));
+    lines.push(found.status.clone());
     let headers = found.headers.iter();
     lines.extend(headers.map(|(name, value)| format!("  {name}: {value}")));
     let subprotocol = found.subprotocol.as_deref().unwrap_or("none");
@@ -264,6 +264,17 @@ fn close(found: &CloseHandshake) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::probe::findings::Idle;
+
+    #[test]
+    fn an_address_that_failed_first_is_told() {
+        let handshake = Handshake {
+            address: "127.0.0.1:1".to_owned(),
+            passed: vec![("[::1]:1".to_owned(), "refused")],
+            ..Handshake::default()
+        };
+        let text = words(&Finding::Handshake(handshake));
+        assert!(text.contains("went on from [::1]:1: refused"), "{text}");
+    }
 
     #[test]
     fn silence_is_said_as_such() {
