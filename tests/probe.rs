@@ -343,12 +343,12 @@ fn each_way_to_get_no_connection_has_its_reason_and_a_hint() {
         (
             Handshake::Garbage,
             "",
-            "check that a WebSocket service is there",
+            "does this port speak TLS? then use wss://",
         ),
         (
             Handshake::Fin,
             "",
-            "check that a WebSocket service is there",
+            "does this port speak TLS? then use wss://",
         ),
         (
             Handshake::WrongAccept,
