@@ -17,10 +17,21 @@ mod slow {
     use crate::common::table;
     use wsbench::scenario::shipped;
 
-    /// Clients that answer no ping, and healthy ones beside them. Promises what the preset derives from the defaults of
-    /// the server.
-    fn mute(preset: &str, resource: &str, healthy: &str, seconds: u32) -> String {
-        format!(
+    const ECHO: &str = r#"{ name = "echo", payload = { size = "64B" }, rate = "1/s" }"#;
+
+    const NO_PONG: &str = "fault = { kind = \"no_pong\" }";
+
+    /// Runs silent clients, and healthy ones beside them, against a new server at its defaults, from which the preset
+    /// derives its window. Every silent client must be ended inside of it, and no healthy one.
+    fn keeps_its_defaults(
+        target: Target,
+        preset: &str,
+        silent: &str,
+        healthy: &str,
+        resource: &str,
+        seconds: u32,
+    ) {
+        let scenario = &format!(
             r#"
             name = "slow"
             target.url = "ws://127.0.0.1:3000{resource}"
@@ -35,15 +46,10 @@ mod slow {
             [[cohort]]
             name = "mute"
             connections = 50
-            {preset}
+            {silent}
+            contract = {{ preset = "{preset}" }}
             "#
-        )
-    }
-
-    const ECHO: &str = r#"{ name = "echo", payload = { size = "64B" }, rate = "1/s" }"#;
-
-    /// Runs a scenario against a new server. Every mute client must be ended inside of the window, and no healthy one.
-    fn keeps_its_defaults(target: Target, resource: &str, scenario: &str) {
+        );
         let (run, _server) = trusted(|| {
             let server = RealServer::start(target);
             let url = format!("{}{}", server.url().trim_end_matches('/'), resource);
@@ -65,25 +71,13 @@ mod slow {
     #[test]
     #[ignore = "takes a minute; run by scripts/test --all"]
     fn ws_at_its_readme() {
-        let mute = mute(
-            "fault = { kind = \"no_pong\" }\ncontract = { preset = \"ws\" }",
-            "/",
-            ECHO,
-            62,
-        );
-        keeps_its_defaults(Target::NodeHeartbeatSlow, "/", &mute);
+        keeps_its_defaults(Target::NodeHeartbeatSlow, "ws", NO_PONG, ECHO, "/", 62);
     }
 
     #[test]
     #[ignore = "takes a minute; run by scripts/test --all"]
     fn websockets_at_its_defaults() {
-        let mute = mute(
-            "fault = { kind = \"no_pong\" }\ncontract = { preset = \"websockets\" }",
-            "/",
-            ECHO,
-            42,
-        );
-        keeps_its_defaults(Target::Python, "/", &mute);
+        keeps_its_defaults(Target::Python, "websockets", NO_PONG, ECHO, "/", 42);
     }
 
     #[test]
@@ -92,25 +86,20 @@ mod slow {
         let resource = "/socket.io/?EIO=4&transport=websocket";
         let healthy =
             r#"{ name = "pong", payload = { text = "3" }, rate = "0.2/s", expect = "none" }"#;
-        let mute = mute(
-            "fault = { kind = \"no_pong\" }\ncontract = { preset = \"engineio\" }",
-            resource,
+        keeps_its_defaults(
+            Target::SocketIoSlow,
+            "engineio",
+            NO_PONG,
             healthy,
+            resource,
             76,
         );
-        keeps_its_defaults(Target::SocketIoSlow, resource, &mute);
     }
 
     #[test]
     #[ignore = "takes a minute; run by scripts/test --all"]
     fn nginx_at_its_defaults() {
-        let mute = mute(
-            "message = []\ncontract = { preset = \"nginx\" }",
-            "/",
-            ECHO,
-            62,
-        );
-        keeps_its_defaults(Target::NginxSlow, "/", &mute);
+        keeps_its_defaults(Target::NginxSlow, "nginx", "message = []", ECHO, "/", 62);
     }
 
     /// The time between two looks at the memory of the program.
