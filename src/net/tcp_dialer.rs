@@ -34,6 +34,8 @@ pub(crate) struct Progress {
     pub(super) reached: &'static str,
     /// Addresses that accepted no connection and were followed by another one, and why.
     pub(crate) passed: Vec<(SocketAddr, Cause)>,
+    /// The newest address that accepted no connection, until another one follows.
+    failed: Option<(SocketAddr, Cause)>,
 }
 
 impl Default for Progress {
@@ -41,6 +43,7 @@ impl Default for Progress {
         Self {
             reached: LOOK_UP,
             passed: Vec::new(),
+            failed: None,
         }
     }
 }
@@ -75,19 +78,6 @@ impl TcpDialer {
     /// # Errors
     /// The failure of the first address.
     pub(crate) async fn open(
-        &self,
-        dial: Dial,
-        progress: &mut Progress,
-    ) -> Result<(TcpStream, SocketAddr), Failure> {
-        let connected = self.open_anew(dial, progress).await;
-        if connected.is_err() {
-            // No other address followed the last one.
-            progress.passed.pop();
-        }
-        connected
-    }
-
-    async fn open_anew(
         &self,
         dial: Dial,
         progress: &mut Progress,
@@ -132,6 +122,7 @@ impl TcpDialer {
         let (source, order) = order(dial.number, &self.sources, addresses);
         let mut first: Option<Failure> = None;
         for address in order {
+            progress.passed.extend(progress.failed.take());
             let failure = match connect::tcp(address, source, dial.receives).await {
                 Ok(tcp) => return Ok((tcp, address)),
                 Err(error) => of_connect(address, &error),
@@ -139,7 +130,7 @@ impl TcpDialer {
             if !goes_on(failure.cause) {
                 return Err(failure);
             }
-            progress.passed.push((address, failure.cause));
+            progress.failed = Some((address, failure.cause));
             first.get_or_insert(failure);
         }
         Err(first.unwrap_or_else(|| {

@@ -107,6 +107,15 @@ async fn where_all_addresses_refuse_the_first_one_is_told() {
     assert_eq!(progress.passed.len(), 1, "the last was followed by none");
 }
 
+#[tokio::test]
+async fn an_address_is_told_however_the_next_one_failed() {
+    // A link-local address without an interface: the system refuses to dial it, and no other address may help.
+    let (first, last) = (dead(), "[fe80::1]:1".parse().unwrap());
+    let (opened, progress) = dial("url = \"ws://h/\"", &[first, last]).await;
+    assert!(opened.is_err());
+    assert_eq!(progress.passed, [(first, Cause::Refused)]);
+}
+
 /// Makes a self-signed certificate for these names, as `openssl req -x509` does.
 fn certificate(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Own {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
