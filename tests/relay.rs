@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use rlimit::Resource;
-use wsbench::net::Resolver;
+use wsbench::net::{Resolver, TcpDialer};
 use wsbench::relay::Relay;
 use wsbench::scenario::{Path, PathFault, PathFaultKind};
 
@@ -28,7 +28,8 @@ fn a_client_for_whom_there_is_no_descriptor_is_reset_and_counted() {
     };
     let address = target.local_addr().unwrap();
     let resolver = Resolver::new("127.0.0.1", address.port(), MAX_WAIT);
-    let relay = Relay::start(&path, &["main".to_owned()], resolver, MAX_WAIT, 1).unwrap();
+    let target_dialer = TcpDialer::new(resolver, &[]);
+    let relay = Relay::start(&path, &["main".to_owned()], target_dialer, MAX_WAIT, 1).unwrap();
     let route = relay.routes()[0].as_ref().unwrap().address;
     let mut client = dial(route);
     let mut server = target.accept().unwrap().0;

@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::target::RunningTarget;
 use crate::host::{self, Faults, HostError, Watch};
 use crate::measure::{Surroundings, Usage};
-use crate::net::{Resolver, Route};
+use crate::net::{Resolver, Route, TcpDialer};
 use crate::relay::{Relay, RelayLog};
 use crate::scenario::{Cohort, Promise, PromiseKind, Scenario};
 
@@ -37,9 +37,16 @@ impl Around {
         let relay = match &scenario.path {
             Some(path) => {
                 resolver.known().addresses?;
-                let within = scenario.target.connect_timeout;
+                let target = &scenario.target;
+                let dialer = TcpDialer::new(resolver.clone(), &target.source_addresses);
                 let names = names(scenario);
-                Some(Relay::start(path, &names, resolver.clone(), within, seed)?)
+                Some(Relay::start(
+                    path,
+                    &names,
+                    dialer,
+                    target.connect_timeout,
+                    seed,
+                )?)
             }
             None => None,
         };

@@ -51,9 +51,6 @@ impl Prepared {
         }
         let known = known.as_deref().unwrap_or_default();
         check_families(known, &target.source_addresses)?;
-        for route in routes.iter().flatten() {
-            check_families(&[route.address], &target.source_addresses)?;
-        }
         let budget = Budget::new(&plan.scenario, workers);
         Limits::of_this_machine().check(&budget, known.len())?;
         sys::make_room(budget.descriptors);

@@ -60,14 +60,14 @@ impl Progress {
 
 /// How to open TCP to one server; made once and shared by all dials.
 #[derive(Debug)]
-pub(crate) struct TcpDialer {
+pub struct TcpDialer {
     pub(crate) resolver: Arc<Resolver>,
     sources: Vec<IpAddr>,
 }
 
 impl TcpDialer {
     /// Dials the addresses of `resolver`, from `sources` in turn; if there are none, the system chooses the source.
-    pub(crate) fn new(resolver: Arc<Resolver>, sources: &[IpAddr]) -> Self {
+    pub fn new(resolver: Arc<Resolver>, sources: &[IpAddr]) -> Self {
         let sources = sources.to_vec();
         Self { resolver, sources }
     }
@@ -84,7 +84,9 @@ impl TcpDialer {
     ) -> Result<(TcpStream, SocketAddr), Failure> {
         if let Some(route) = dial.route {
             progress.reached = TCP;
-            return self.first_of(&[route], dial, progress).await;
+            let near = |source: &IpAddr| source.is_ipv4() == route.is_ipv4();
+            let sources: Vec<IpAddr> = self.sources.iter().copied().filter(near).collect();
+            return first_of(&[route], &sources, dial, progress).await;
         }
         let Known { round, addresses } = self.resolver.known();
         let known = addresses.as_deref().unwrap_or_default();
@@ -92,7 +94,7 @@ impl TcpDialer {
             Err(error) => Failure::new(Cause::Dns, error.to_string()),
             Ok(known) => {
                 progress.reached = TCP;
-                match self.first_of(known, dial, progress).await {
+                match first_of(known, &self.sources, dial, progress).await {
                     Err(failure) if goes_on(failure.cause) => failure,
                     other => return other,
                 }
@@ -109,35 +111,35 @@ impl TcpDialer {
             return Err(failure);
         }
         progress.reached = TCP;
-        let connected = self.first_of(&new, dial, progress).await;
+        let connected = first_of(&new, &self.sources, dial, progress).await;
         connected.map_err(|_| failure)
     }
+}
 
-    async fn first_of(
-        &self,
-        addresses: &[SocketAddr],
-        dial: Dial,
-        progress: &mut Progress,
-    ) -> Result<(TcpStream, SocketAddr), Failure> {
-        let (source, order) = order(dial.number, &self.sources, addresses);
-        let mut first: Option<Failure> = None;
-        for address in order {
-            progress.passed.extend(progress.failed.take());
-            let failure = match connect::tcp(address, source, dial.receives).await {
-                Ok(tcp) => return Ok((tcp, address)),
-                Err(error) => of_connect(address, &error),
-            };
-            if !goes_on(failure.cause) {
-                return Err(failure);
-            }
-            progress.failed = Some((address, failure.cause));
-            first.get_or_insert(failure);
+async fn first_of(
+    addresses: &[SocketAddr],
+    sources: &[IpAddr],
+    dial: Dial,
+    progress: &mut Progress,
+) -> Result<(TcpStream, SocketAddr), Failure> {
+    let (source, order) = order(dial.number, sources, addresses);
+    let mut first: Option<Failure> = None;
+    for address in order {
+        progress.passed.extend(progress.failed.take());
+        let failure = match connect::tcp(address, source, dial.receives).await {
+            Ok(tcp) => return Ok((tcp, address)),
+            Err(error) => of_connect(address, &error),
+        };
+        if !goes_on(failure.cause) {
+            return Err(failure);
         }
-        Err(first.unwrap_or_else(|| {
-            let why = "the name has no address of the family of `source_addresses`";
-            Failure::new(Cause::Unreachable, why)
-        }))
+        progress.failed = Some((address, failure.cause));
+        first.get_or_insert(failure);
     }
+    Err(first.unwrap_or_else(|| {
+        let why = "the name has no address of the family of `source_addresses`";
+        Failure::new(Cause::Unreachable, why)
+    }))
 }
 
 /// Returns whether another address may work after this failure. The system reports an address of a family that this

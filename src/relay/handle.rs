@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use tokio::sync::watch;
 use super::counts::{PathIncident, RelayLog};
 use super::schedule::{Origins, Schedule, incident, incident_kind};
 use super::service::{self, Finished, Led, Orders, Setup};
-use crate::net::{Resolver, Route, TcpDialer};
+use crate::net::{Route, TcpDialer};
 use crate::scenario::{Path, PathFault};
 use crate::units::Timestamp;
 
@@ -48,8 +47,8 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Listens on a port of 127.0.0.1 for each cohort that uses the path, and passes its connections on to the first address
-    /// of `target` that accepts one, in the order that clients use without a path. A dial takes at most
+    /// Listens on a port of 127.0.0.1 for each cohort that uses the path, and passes its connections on to the target. Dials
+    /// it with `target` as clients do without a path: from its source addresses, to the first address that accepts. A dial takes at most
     /// `connect_timeout` and one second. `cohorts` are all names, in the order of the scenario. The same seed gives the
     /// same jitter to the connections in their order of arrival.
     ///
@@ -58,7 +57,7 @@ impl Relay {
     pub fn start(
         path: &Path,
         cohorts: &[String],
-        target: Arc<Resolver>,
+        target: TcpDialer,
         connect_timeout: Duration,
         seed: u64,
     ) -> Result<Self, RelayError> {
@@ -85,7 +84,7 @@ impl Relay {
         let setup = Setup {
             origin,
             listeners,
-            target: TcpDialer::new(target, &[]),
+            target,
             connect_timeout,
             seed,
             orders: received,

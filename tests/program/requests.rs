@@ -212,17 +212,18 @@ fn secrets_go_to_the_server_and_not_into_the_report() {
 #[test]
 #[cfg(target_os = "linux")]
 fn connections_come_from_all_source_addresses_in_turn() {
-    let server = Reception::open();
-    let keys = "source_addresses = [\"127.0.0.1-127.0.0.3\"]";
-    assert_well(
-        &Ended::run(&scenario(&server.url("127.0.0.1"), keys)),
-        &server,
-    );
-    let mut from = BTreeMap::new();
-    for visit in server.visits() {
-        *from.entry(visit.from.to_string()).or_insert(0) += 1;
+    // The relay of a path dials from them, too.
+    for path in ["", "[path]\ndelay = \"1ms\"\n"] {
+        let server = Reception::open();
+        let keys = "source_addresses = [\"127.0.0.1-127.0.0.3\"]";
+        let scenario = scenario(&server.url("127.0.0.1"), keys) + path;
+        assert_well(&Ended::run(&scenario), &server);
+        let mut from = BTreeMap::new();
+        for visit in server.visits() {
+            *from.entry(visit.from.to_string()).or_insert(0) += 1;
+        }
+        let each = CONNECTIONS / 3;
+        let expected = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
+        assert_eq!(from, expected.map(|ip| (ip.to_owned(), each)).into());
     }
-    let each = CONNECTIONS / 3;
-    let expected = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
-    assert_eq!(from, expected.map(|ip| (ip.to_owned(), each)).into());
 }

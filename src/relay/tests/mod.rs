@@ -5,12 +5,12 @@ mod bytes;
 mod endings;
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::{Relay, RelayLog};
 use crate::metric::Cause;
-use crate::net::Resolver;
+use crate::net::{Resolver, TcpDialer};
 use crate::scenario::{Direction, Path, PathFault, PathFaultKind};
 
 /// The timeout of waits: longer than anything takes that works.
@@ -72,8 +72,13 @@ const BAD: usize = 0;
 const GOOD: usize = 1;
 
 fn start(faults: Vec<PathFault>, target: &[SocketAddr]) -> Relay {
+    start_from(&[], faults, target)
+}
+
+/// Starts a relay that dials the target from these addresses.
+fn start_from(sources: &[IpAddr], faults: Vec<PathFault>, target: &[SocketAddr]) -> Relay {
     let cohorts = ["bad", "good", "left_alone"].map(str::to_owned);
-    let target = Resolver::of(target);
+    let target = TcpDialer::new(Resolver::of(target), sources);
     Relay::start(&Path { faults }, &cohorts, target, MAX_WAIT, 1).unwrap()
 }
 
@@ -274,6 +279,20 @@ fn a_target_that_is_not_there_resets_the_client() {
     assert_eq!(read_to_end(&client).1, Ended::Rst);
     let log = relay.stop().unwrap();
     assert_eq!((log.connections, log.unreachable), (1, 1));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_target_is_dialled_from_each_source_address_in_turn() {
+    let sources = ["127.0.0.2", "127.0.0.3"].map(|text| text.parse().unwrap());
+    let target = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let never = fault(PathFaultKind::Freeze).after(MAX_WAIT).it;
+    let relay = start_from(&sources, vec![never], &[target.local_addr().unwrap()]);
+    let clients = [(); 2].map(|()| dial(route(&relay, BAD)));
+    let mut seen = clients.each_ref().map(|_| target.accept().unwrap().1.ip());
+    seen.sort_unstable();
+    assert_eq!(seen, sources);
+    relay.stop().unwrap();
 }
 
 #[test]
