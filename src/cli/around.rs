@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::error::CliError;
 use super::target::RunningTarget;
 use crate::host::{self, Faults, HostError, Watch};
-use crate::measure::{Surroundings, Usage};
+use crate::measure::{Summary, Surroundings, Usage};
 use crate::net::{Resolver, Route, TcpDialer};
 use crate::relay::{Relay, RelayLog};
 use crate::scenario::{Cohort, Promise, PromiseKind, Scenario};
@@ -92,13 +92,22 @@ impl Around {
     }
 
     /// Ends everything. Returns what happened, in times since `origin` (the start of the run), and an error if the
-    /// relay failed: then its part is missing.
-    pub(super) fn end(self, origin: Instant) -> (Surroundings, Option<CliError>) {
+    /// relay failed: then its part is missing. Adds to `summary` what the relay counted for the clients after their
+    /// last dial.
+    pub(super) fn end(
+        self,
+        origin: Instant,
+        summary: &mut Summary,
+    ) -> (Surroundings, Option<CliError>) {
         let log = self.relay.map(Relay::stop).transpose();
         let (log, failure) = match log {
             Ok(log) => (log, None),
             Err(error) => (None, Some(error.into())),
         };
+        for passed in log.iter().flat_map(|log| &log.passed) {
+            let (address, why) = (passed.address.to_string(), passed.why.name());
+            summary.add_fallbacks(passed.cohort, &address, passed.count, why);
+        }
         let done = self.faults.map(Faults::stop).unwrap_or_default();
         let on_path = log.iter().flat_map(|log| &log.incidents);
         let of_target = done.happened.iter().map(|fault| fault.incident(origin));

@@ -97,12 +97,12 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
 
     let before = host::throttled();
     let mut observer = RunObserver::new(&loaded.scenario, &around, messages, args.quiet);
-    let finished = prepared
+    let mut finished = prepared
         .run(interrupt, &mut observer)
         .map_err(CliError::Engine)?;
     let heard = signals.count();
     let ended = observer.end();
-    let (surroundings, failure) = around.end(finished.origin);
+    let (surroundings, failure) = around.end(finished.origin, &mut finished.summary);
     let failure = finished.failure.map(CliError::Engine).or(failure);
     drop(target);
 

@@ -10,7 +10,7 @@ use super::histogram::Histogram;
 use super::named::OfCohort;
 use super::shard::Ending;
 use super::timeline::{Phase, Row};
-use crate::metric::{Cause, Gauge, Kind};
+use crate::metric::{Cause, Counter, Gauge, Kind};
 
 /// The statistics of a gauge that is sampled once a second.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -228,6 +228,21 @@ impl Summary {
         })
     }
 
+    /// Adds `count` dials of a cohort (its index) that continued with the next address after this one.
+    pub fn add_fallbacks(&mut self, cohort: usize, address: &str, count: u64, why: &str) {
+        self.fallbacks.add(address, count, why);
+        let cohort = self.cohorts.get(cohort);
+        for row in self.metrics.iter_mut().chain(&mut self.totals) {
+            let is_of = row.cohort.as_ref() == cohort;
+            if let Value::Counter(all) = &mut row.value
+                && is_of
+                && row.name == Counter::ConnectionsFallbacks.name()
+            {
+                *all += count;
+            }
+        }
+    }
+
     /// Applies `change` to each text that a server may have written, to mask what must not be shown.
     pub fn each_text(&mut self, mut change: impl FnMut(&mut String)) {
         for ending in &mut self.endings.rows {
@@ -279,5 +294,28 @@ impl Summary {
             _ => 0,
         })
         .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::{Collector, Layout};
+
+    #[test]
+    fn fallbacks_that_are_added_later_count_in_every_number_of_their_cohort() {
+        let cohorts = ["direct", "led"].map(|name| (name.to_owned(), Vec::new()));
+        let layout = Layout {
+            cohorts: cohorts.into(),
+            stages: 2,
+        };
+        let mut summary = Collector::new(layout).summary(1.0, &[1.0, 1.0]);
+        summary.add_fallbacks(1, "[::1]:1", 3, "refused");
+        let name = Counter::ConnectionsFallbacks.name();
+        assert_eq!((summary.count(name), summary.total(name)), (3, 3));
+        let of_led = summary.select(name, Some("led"), None);
+        assert_eq!(Summary::sum(of_led), 3);
+        let (address, told) = summary.fallbacks.iter().next().unwrap();
+        assert_eq!((address, told.count), ("[::1]:1", 3));
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
 
-use super::counts::{PathIncident, RelayLog};
+use super::counts::{PassedBy, PathIncident, RelayLog};
 use super::schedule::{Origins, Schedule, incident, incident_kind};
 use super::service::{self, Finished, Led, Orders, Setup};
 use crate::net::{Route, TcpDialer};
@@ -131,7 +131,22 @@ impl Relay {
         let stopped = Timestamp::of(Instant::now(), self.origin);
         let Finished { origins, mut log } = self.join()?;
         log.incidents = self.incidents(origins, stopped);
+        log.passed = self.passed().collect();
         Ok(log)
+    }
+
+    fn passed(&self) -> impl Iterator<Item = PassedBy> {
+        let routes = self.routes.iter().enumerate();
+        let routes = routes.filter_map(|(cohort, route)| Some((cohort, route.as_ref()?)));
+        routes.flat_map(|(cohort, route)| {
+            let passed = route.take_passed().into_iter();
+            passed.map(move |((address, why), count)| PassedBy {
+                cohort,
+                address,
+                why,
+                count,
+            })
+        })
     }
 
     fn incidents(&self, origins: Origins, stopped: Timestamp) -> Vec<PathIncident> {

@@ -283,14 +283,28 @@ async fn dial(shared: &Shared, route: &Route, number: u64) -> Result<TcpStream, 
         number: number as u32,
         ..Dial::default()
     };
-    let mut progress = Progress::default();
-    let opening = shared.target.open(dial, &mut progress);
-    let opened = timeout(shared.dial_timeout, opening).await;
-    route.add_passed(&progress.passed);
-    match opened {
+    let mut noted = Noted {
+        route,
+        progress: Progress::default(),
+    };
+    let opening = shared.target.open(dial, &mut noted.progress);
+    match timeout(shared.dial_timeout, opening).await {
         Ok(Ok((server, _))) => Ok(server),
         Ok(Err(failure)) => Err(failure.cause),
         Err(_) => Err(Cause::ConnectTimeout),
+    }
+}
+
+/// The progress of a dial. When the dial ends, even by the end of the relay, the addresses that it passed by are noted
+/// on the route.
+struct Noted<'a> {
+    route: &'a Route,
+    progress: Progress,
+}
+
+impl Drop for Noted<'_> {
+    fn drop(&mut self) {
+        self.route.add_passed(&self.progress.passed);
     }
 }
 

@@ -8,7 +8,9 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::{Relay, RelayLog};
+use socket2::{Domain, Socket, Type};
+
+use super::{PassedBy, Relay, RelayLog};
 use crate::metric::Cause;
 use crate::net::{Resolver, TcpDialer};
 use crate::scenario::{Direction, Path, PathFault, PathFaultKind};
@@ -308,10 +310,53 @@ fn an_address_that_refuses_is_followed_by_the_next_and_told_to_the_clients() {
         assert!(is_well(&client, &server), "{turn}");
     }
     let told = relay.routes()[BAD].as_ref().unwrap().clone();
-    let log = relay.stop().unwrap();
-    assert_eq!((log.connections, log.unreachable), (2, 0));
     // The second connection began with the second address.
     let passed = told.take_passed().into_iter();
     assert_eq!(Vec::from_iter(passed), [((first, Cause::Refused), 1)]);
     assert!(told.take_passed().is_empty(), "each is told once");
+
+    // Nobody takes what the third connection met.
+    let client = dial(route(&relay, BAD));
+    let server = patient(target.accept().unwrap().0);
+    assert!(is_well(&client, &server));
+    let log = relay.stop().unwrap();
+    assert_eq!((log.connections, log.unreachable), (3, 0));
+    let passed = PassedBy {
+        cohort: BAD,
+        address: first,
+        why: Cause::Refused,
+        count: 1,
+    };
+    assert_eq!(log.passed, [passed]);
+}
+
+/// Of two addresses the first refuses, and the second never answers, so that the relay ends in the middle of the dial.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_dial_that_the_end_of_the_relay_cuts_short_is_told_too() {
+    let (first, silent) = (
+        dead(),
+        Socket::new(Domain::IPV4, Type::STREAM, None).unwrap(),
+    );
+    silent
+        .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+        .unwrap();
+    silent.listen(0).unwrap();
+    let second = silent.local_addr().unwrap().as_socket().unwrap();
+    let _fills_its_queue = dial(second);
+    let never = fault(PathFaultKind::Freeze).after(MAX_WAIT).it;
+    let relay = start(vec![never], &[first, second]);
+    let _client = dial(route(&relay, BAD));
+    let dials = || {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let to_it = format!(":{:04X} 02 ", second.port());
+        table.lines().any(|line| line.contains(&to_it))
+    };
+    let begun = Instant::now();
+    while !dials() {
+        assert!(begun.elapsed() < MAX_WAIT, "the relay never dialled it");
+        std::thread::sleep(ms(5));
+    }
+    let passed = relay.stop().unwrap().passed;
+    assert_eq!((passed.len(), passed[0].address), (1, first));
 }
