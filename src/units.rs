@@ -299,6 +299,21 @@ pub fn human_count(count: u64) -> String {
     out
 }
 
+/// Writes a count with its noun, which is given in the singular: `1 ping`, `12,345 pings`, `0 addresses`.
+pub fn counted(count: u64, noun: &str) -> String {
+    let ending = match (count, noun.ends_with(['s', 'x'])) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{} {noun}{ending}", human_count(count))
+}
+
+/// The verb after so many: `was` or `were`.
+pub const fn were(count: u64) -> &'static str {
+    if count == 1 { "was" } else { "were" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,6 +380,14 @@ mod tests {
         assert_eq!(human_ns(1_250_000), "1.25 ms");
         assert_eq!(human_count(1_234_567), "1,234,567");
         assert_eq!(human_count(12), "12");
+    }
+
+    #[test]
+    fn one_is_singular_and_all_else_plural() {
+        let all = [0, 1, 2, 1_000].map(|count| counted(count, "ping"));
+        assert_eq!(all, ["0 pings", "1 ping", "2 pings", "1,000 pings"]);
+        assert_eq!(counted(3, "address"), "3 addresses");
+        assert_eq!([0, 1, 2].map(were), ["were", "was", "were"]);
     }
 
     #[test]

@@ -252,6 +252,45 @@ fn unsafe_code_stands_in_one_file() {
     );
 }
 
+/// A number of one must not be followed by a plural: `units::counted` writes both.
+#[test]
+fn nouns_are_counted_in_one_place() {
+    const NOUNS: &[&str] = &[
+        "answers",
+        "attempts",
+        "cohorts",
+        "connections",
+        "frames",
+        "messages",
+        "pings",
+        "pongs",
+        "samples",
+        "times",
+        "workers",
+    ];
+    let is_plural = |line: &str| {
+        line.match_indices("} ").any(|(at, _)| {
+            let what = line[..at].rsplit('{').next().unwrap_or_default();
+            let is_constant = !what.is_empty() && what.to_uppercase() == what;
+            let rest = &line[at + 2..];
+            let noun = rest.split(|c: char| !c.is_alphanumeric()).next();
+            !is_constant && NOUNS.contains(&noun.unwrap_or_default())
+        })
+    };
+    let code = sources("src").into_iter();
+    let code = code.filter(|source| !source.path.contains("test"));
+    let mut problems = Vec::new();
+    for source in code {
+        let lines = source.code().filter(|(_, line)| is_plural(line));
+        problems.extend(lines.map(|(number, line)| format!("{}:{number}: {line}", source.path)));
+    }
+    assert_none(
+        problems,
+        "these write \"1 pings\"; `units::counted` does not:",
+    );
+    assert!(is_plural("{n} pings") && is_plural("{} of {} pings;") && !is_plural("{MAX} pings"));
+}
+
 /// `alone` starts itself again, and cares for its descriptors in its `main`.
 #[test]
 fn what_tests_start_inherits_nothing_from_them() {

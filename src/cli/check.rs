@@ -8,7 +8,7 @@ use super::term;
 use crate::engine::{Limits, check_sources, cores};
 use crate::plan::{Budget, probed_within};
 use crate::scenario::{Gate, Scenario, TargetUrl, Trust};
-use crate::units::{ByteSize, format_duration, human_count};
+use crate::units::{ByteSize, counted, format_duration, human_count};
 use crate::verdict::{Exit, looked_at};
 
 /// Explain what a scenario will do and what it needs.
@@ -115,9 +115,13 @@ impl Explanation {
         let in_all = format!("{} in all", human_count(self.sends_in_all));
         let in_all = (self.sends_in_all > 0).then_some(in_all);
         let sends: Vec<String> = sends.into_iter().chain(in_all).collect();
-        let ports = self
-            .ports_limit
-            .map_or_else(String::new, |limit| format!(" of {}", human_count(limit)));
+        let ports = match self.ports_limit {
+            None => counted(self.ports, "local port"),
+            Some(limit) => {
+                let (needed, limit) = (human_count(self.ports), counted(limit, "local port"));
+                format!("{needed} of {limit}")
+            }
+        };
         let memory = ByteSize(self.memory_bytes.next_multiple_of(1 << 20));
         let answers = scenario.longest_answer();
         let rows = [
@@ -148,18 +152,12 @@ impl Explanation {
             (
                 "needs",
                 format!(
-                    "{} of {} file descriptors",
+                    "{} of {}",
                     human_count(self.descriptors),
-                    human_count(self.descriptors_limit)
+                    counted(self.descriptors_limit, "file descriptor")
                 ),
             ),
-            (
-                "",
-                format!(
-                    "{}{ports} local ports on each source address",
-                    human_count(self.ports)
-                ),
-            ),
+            ("", format!("{ports} on each source address")),
             ("", format!("about {memory} of memory")),
             (
                 "insecure",

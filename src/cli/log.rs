@@ -14,6 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::error::CliError;
 use super::files::{self, Needed};
 use crate::scenario::Secrets;
+use crate::units::counted;
 
 /// The most lines that may wait to be written.
 const WAITING: usize = 10_000;
@@ -103,7 +104,7 @@ fn write_all(
     }
     match lost.load(Ordering::Relaxed) {
         0 => Ok(()),
-        lost => writeln!(out, "{lost} lines had no room"),
+        lost => writeln!(out, "{} had no room", counted(lost, "line")),
     }
 }
 

@@ -23,6 +23,7 @@ use crate::plan::{Budget, Plan};
 use crate::report::{self, Host, Options, OutputSet, Parts, Run};
 use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
 use crate::time;
+use crate::units::counted;
 use crate::verdict::{Exit, Facts, Outcome, Throttling, first_holding, judge};
 
 /// The folder for reports without `--out`.
@@ -315,7 +316,10 @@ impl<'a> RunObserver<'a> {
         self.progress.finish();
         let left_out = self.messages.map_or(Ok(0), Messages::finish);
         if let Ok(more @ 1..) = left_out {
-            term::note(format!("{more} messages had no room among `--messages`"));
+            term::note(format!(
+                "{} had no room among `--messages`",
+                counted(more, "message")
+            ));
         }
         Watched {
             held: self.held,

@@ -5,17 +5,18 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use crate::plan::Budget;
 use crate::scenario::{Cohort, Fault, FaultKind};
-use crate::units::ByteSize;
+use crate::units::{ByteSize, counted};
 
 /// The plan needs more resources than this machine has. Fits after "failed to".
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
     /// Too few file descriptors.
     #[error(
-        "open {connections} connections at once: that takes {needed} file descriptors, and the hard limit is {limit}\nhint: raise it (`ulimit -Hn {needed}`, or LimitNOFILE= of the service){}",
+        "open {} at once: that takes {needed} file descriptors, and the hard limit is {limit}\nhint: raise it (`ulimit -Hn {needed}`, or LimitNOFILE= of the service){}",
+        counted(*connections, "connection"),
         match possible {
             0 => String::new(),
-            possible => format!(", or ask for at most {possible} connections"),
+            possible => format!(", or ask for at most {}", counted(*possible, "connection")),
         }
     )]
     Descriptors {
@@ -30,7 +31,8 @@ pub enum LimitError {
     },
     /// Too few local ports.
     #[error(
-        "open {connections} connections at once: that takes {needed} local ports on each source address, and net.ipv4.ip_local_port_range gives {limit}\nhint: widen that range, or use more addresses: `target.source_addresses = [\"127.0.0.1-127.0.0.{sources}\"]`"
+        "open {} at once: that takes {needed} local ports on each source address, and net.ipv4.ip_local_port_range gives {limit}\nhint: widen that range, or use more addresses: `target.source_addresses = [\"127.0.0.1-127.0.0.{sources}\"]`",
+        counted(*connections, "connection")
     )]
     Ports {
         /// Connections open at once.
@@ -44,7 +46,8 @@ pub enum LimitError {
     },
     /// Too little memory.
     #[error(
-        "open {connections} connections at once: the run would take about {needed} of memory, and this process may have {limit}\nhint: ask for fewer connections or cohorts, or for shorter payloads"
+        "open {} at once: the run would take about {needed} of memory, and this process may have {limit}\nhint: ask for fewer connections or cohorts, or for shorter payloads",
+        counted(*connections, "connection")
     )]
     Memory {
         /// Connections open at once.
@@ -56,8 +59,9 @@ pub enum LimitError {
     },
     /// Too many workers.
     #[error(
-        "start {asked} workers: at most {limit} are of use on {cores} {}\nhint: leave out `--workers`: each core then has one",
-        if *cores == 1 { "core" } else { "cores" }
+        "start {}: at most {limit} are of use on {}\nhint: leave out `--workers`: each core then has one",
+        counted(*asked as u64, "worker"),
+        counted(*cores as u64, "core")
     )]
     Workers {
         /// The number asked for.
@@ -292,7 +296,7 @@ mod tests {
     #[test]
     fn too_few_descriptors_say_how_many_and_what_to_do() {
         let error = LIMITS.check(&budget(30_000, 1), 1).unwrap_err().to_string();
-        for part in ["30000", "30064", "20000", "19936", "ulimit"] {
+        for part in ["30,000 connections", "30064", "20000", "19,936", "ulimit"] {
             assert!(error.contains(part), "{error}");
         }
     }

@@ -12,6 +12,7 @@ use super::histogram::Histogram;
 use super::interval::Name;
 use super::named::{NamedRows, UnknownCohort};
 use super::shard::{Ending, Layout, Open, Shard, Window};
+use crate::units::counted;
 
 /// The version of the format of an encoded shard.
 const VERSION: u32 = 1;
@@ -34,7 +35,7 @@ pub enum WireError {
     #[error("read a shard of another plan: it has {0}, which this one has not")]
     Unknown(String),
     /// It has more endings or records of connections than a shard may hold.
-    #[error("read a shard with {0} connections, more than one may have")]
+    #[error("read a shard with {}, more than one may have", counted(*.0 as u64, "connection"))]
     TooMany(usize),
 }
 

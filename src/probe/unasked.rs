@@ -1,7 +1,7 @@
 //! Messages that a server sends without being asked: groups them by shape, and recognises those of known protocols.
 
 use super::findings::Unasked;
-use crate::units::is_harmless;
+use crate::units::{counted, is_harmless};
 
 /// The most shapes that are kept; messages of further shapes are only counted.
 const MAX_LOOKS: usize = 6;
@@ -109,7 +109,7 @@ pub(super) fn shortened(payload: &[u8]) -> String {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         let more = if payload.len() > 8 { "…" } else { "" };
-        return format!("{} bytes 0x{hex}{more}", payload.len());
+        return format!("{} 0x{hex}{more}", counted(payload.len() as u64, "byte"));
     };
     let mut shown: String = (text.chars().take(SHOWN))
         .map(|c| match c {

@@ -7,14 +7,14 @@ use super::findings::{
     Answer, CloseHandshake, Doing, Echo, Finding, Handshake, Pings, Quiet, Trial, Within,
 };
 use super::run::Probe;
-use crate::units::{format_duration, human_ns};
+use crate::units::{counted, format_duration, human_ns};
 
 /// Says what a probe is about to do.
 pub fn plan(url: &str, watch: Duration) -> String {
     format!(
-        "probing {url}: at most {} connections, one after the other or side by side; {} of watching, and at most {} more \
+        "probing {url}: at most {}, one after the other or side by side; {} of watching, and at most {} more \
          where answers do not come\n\n",
-        Probe::CONNECTIONS,
+        counted(Probe::CONNECTIONS as u64, "connection"),
         format_duration(watch),
         format_duration(Probe::LONGEST_WAITS),
     )
@@ -35,7 +35,7 @@ pub fn words(finding: &Finding) -> String {
 
 /// Puts an excerpt in quotes, except one in hex.
 fn said(excerpt: &str) -> String {
-    if excerpt.contains(" bytes 0x") {
+    if excerpt.contains(" bytes 0x") || excerpt.starts_with("1 byte 0x") {
         excerpt.to_owned()
     } else {
         format!("\"{excerpt}\"")
@@ -128,8 +128,8 @@ fn pings(found: &Pings) -> Vec<String> {
     }
     if found.wrong > 0 {
         lines.push(format!(
-            "{} pongs with a payload that no ping had",
-            found.wrong
+            "{} with a payload that no ping had",
+            counted(found.wrong as u64, "pong")
         ));
     }
     if found.answered > 0 && !found.unanswered_lengths.is_empty() {
@@ -185,7 +185,11 @@ fn quiet(found: &Quiet) -> Vec<String> {
     }
     for message in &found.messages {
         let often = match message.mean_gap_ns {
-            Some(gap) => format!("{} times, every {}", message.count, human_ns(gap)),
+            Some(gap) => format!(
+                "{}, every {}",
+                counted(message.count as u64, "time"),
+                human_ns(gap)
+            ),
             None => format!("once, after {}", human_ns(message.first_ns)),
         };
         let guess = message
@@ -194,7 +198,10 @@ fn quiet(found: &Quiet) -> Vec<String> {
         lines.push(format!("message {}: {often}{guess}", said(&message.sample)));
     }
     if found.more_messages > 0 {
-        lines.push(format!("and {} other messages", found.more_messages));
+        lines.push(format!(
+            "and {}",
+            counted(found.more_messages as u64, "other message")
+        ));
     }
     lines
 }
@@ -252,8 +259,8 @@ fn close(found: &CloseHandshake) -> Vec<String> {
     let mut lines = vec![format!("{answer}; {tcp}")];
     if found.frames_after > 0 {
         lines.push(format!(
-            "{} frames after its Close, which RFC 6455 section 5.5.1 forbids",
-            found.frames_after
+            "{} after its Close, which RFC 6455 section 5.5.1 forbids",
+            counted(found.frames_after as u64, "frame")
         ));
     }
     lines.extend(found.broken.map(str::to_owned));

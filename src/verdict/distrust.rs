@@ -6,7 +6,7 @@ use std::fmt;
 use super::facts::Throttling;
 use super::failures::Failures;
 use super::seen::Seen;
-use crate::units::{human_count, human_ns};
+use crate::units::{counted, human_count, human_ns, were};
 
 /// If more than this part of the messages due was never sent, the load was no open model.
 pub(super) const NOT_SENT_LIMIT: f64 = 0.001;
@@ -234,9 +234,9 @@ impl fmt::Display for Distrust {
                 are_messages,
                 seen,
             } => {
-                let what = if *are_messages { "messages" } else { "pings" };
-                let sent = human_count(*sent);
-                write!(f, "not one expected answer came to {sent} {what}{seen}")
+                let noun = if *are_messages { "message" } else { "ping" };
+                let sent = counted(*sent, noun);
+                write!(f, "not one expected answer came to {sent}{seen}")
             }
             Self::NeverOpened {
                 planned,
@@ -244,9 +244,9 @@ impl fmt::Display for Distrust {
                 failures,
             } => write!(
                 f,
-                "only {} of {} connections opened: most of the load was never there{failures}",
+                "only {} of {} opened: most of the load was never there{failures}",
                 human_count(*opened),
-                human_count(*planned)
+                counted(*planned, "connection")
             ),
             Self::ConnectionsLost {
                 lost,
@@ -255,14 +255,12 @@ impl fmt::Display for Distrust {
                 due,
                 seen,
             } => {
-                let (lost, opened) = (human_count(*lost), human_count(*opened));
-                write!(
-                    f,
-                    "{lost} of {opened} connections were lost before their time"
-                )?;
+                let (all, were) = (counted(*opened, "connection"), were(*lost));
+                let lost = human_count(*lost);
+                write!(f, "{lost} of {all} {were} lost too early")?;
                 if *missed > 0 {
-                    let (missed, due) = (human_count(*missed), human_count(*due));
-                    write!(f, ", and {missed} of {due} messages due with them")?;
+                    let (missed, due) = (human_count(*missed), counted(*due, "message"));
+                    write!(f, ", and with them {missed} of {due} due")?;
                 }
                 f.write_str(": most of the load was not there")?;
                 match &seen.close {
@@ -272,9 +270,10 @@ impl fmt::Display for Distrust {
             }
             Self::NotSent { not_sent, due } => write!(
                 f,
-                "{} of {} messages due were never sent, more than {} %",
+                "{} of {} due {} never sent, more than {} %",
                 human_count(*not_sent),
-                human_count(*due),
+                counted(*due, "message"),
+                were(*not_sent),
                 NOT_SENT_LIMIT * 100.0
             ),
             Self::SendsLate { p99_ns, max_ns } => write!(
@@ -313,14 +312,19 @@ impl fmt::Display for Distrust {
                 timed_out,
                 uncertain,
             } => {
-                let timed_out = human_count(*timed_out);
+                let timed_out = counted(*timed_out, "message");
                 write!(
                     f,
-                    "{timed_out} messages timed out where answers do not name theirs: until each timeout, the times of the answers after it are too long, and with `in_flight` rates too low"
+                    "{timed_out} timed out where answers do not name theirs: until each timeout, the times of the answers after it are too long, and with `in_flight` rates too low"
                 )?;
                 match uncertain {
                     0 => Ok(()),
-                    count => write!(f, "; {} answers were not timed", human_count(*count)),
+                    count => write!(
+                        f,
+                        "; {} {} not timed",
+                        counted(*count, "answer"),
+                        were(*count)
+                    ),
                 }
             }
             Self::RelayRefused {
@@ -328,14 +332,14 @@ impl fmt::Display for Distrust {
                 connections,
             } => write!(
                 f,
-                "the relay of `[path]` had no file descriptor for {} of {} connections, and reset them",
+                "the relay of `[path]` had no file descriptor for {} of {}, and reset them",
                 human_count(*refused),
-                human_count(*connections)
+                counted(*connections, "connection")
             ),
             Self::NotJudged { kept, more } => write!(
                 f,
-                "the contracts held for {} connections; for {} more there was no room to judge them",
-                human_count(*kept),
+                "the contracts held for {}; for {} more there was no room to judge them",
+                counted(*kept, "connection"),
                 human_count(*more)
             ),
         }

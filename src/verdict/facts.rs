@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::Surroundings;
 use crate::scenario::{Cohort, Expect, Message, Pacing, Scenario};
-use crate::units::human_count;
+use crate::units::{counted, human_count};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,9 +60,9 @@ impl fmt::Display for Throttling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the kernel kept wsbench from running in {} of {} periods, for its limit of CPU was used up",
+            "the kernel kept wsbench from running in {} of {}, for its limit of CPU was used up",
             human_count(self.throttled),
-            human_count(self.periods)
+            counted(self.periods, "period")
         )
     }
 }

@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(verdict.exit, Exit::Untrusted);
         assert_eq!(
             verdict.distrust[0].reason.to_string(),
-            "6 of 10 connections were lost before their time: most of the load was not there"
+            "6 of 10 connections were lost too early: most of the load was not there"
         );
 
         run.add(Counter::ConnectionsDead, 6);

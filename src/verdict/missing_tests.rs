@@ -176,7 +176,7 @@ fn clients_that_come_back_are_missed_only_in_between() {
     assert_eq!(verdict.exit, Exit::Untrusted);
     assert_eq!(
         verdict.distrust[0].reason.to_string(),
-        "25 of 30 connections were lost before their time, and 100,001 of 200,001 messages due with them: \
+        "25 of 30 connections were lost too early, and with them 100,001 of 200,001 messages due: \
          most of the load was not there"
     );
     assert_eq!(

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::view::View;
 use crate::metric::{self, Cause, Counter};
-use crate::units::human_count;
+use crate::units::counted;
 
 /// What the server did instead of answering.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,12 +67,12 @@ impl fmt::Display for Seen {
             (example.as_ref()).map_or_else(String::new, |example| format!(" ({example})"))
         };
         if self.messages > 0 {
-            let count = human_count(self.messages);
-            write!(f, "; {count} other messages came{}", example(&self.message))?;
+            let count = counted(self.messages, "other message");
+            write!(f, "; {count} came{}", example(&self.message))?;
         }
         if self.closed > 0 {
-            let count = human_count(self.closed);
-            write!(f, "; it closed {count} connections{}", example(&self.close))?;
+            let count = counted(self.closed, "connection");
+            write!(f, "; it closed {count}{}", example(&self.close))?;
         }
         Ok(())
     }

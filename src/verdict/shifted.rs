@@ -360,7 +360,7 @@ mod tests {
         assert_eq!(verdict.exit, Exit::Untrusted);
         assert_eq!(
             verdict.distrust[0].reason.to_string(),
-            "1 messages timed out where answers do not name theirs: until each timeout, the times of the answers \
+            "1 message timed out where answers do not name theirs: until each timeout, the times of the answers \
              after it are too long, and with `in_flight` rates too low; 1,000 answers were not timed"
         );
         assert_eq!(judged(0).exit, Exit::Failed, "nothing was asked");

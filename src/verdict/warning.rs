@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::facts::Throttling;
 use super::failures::Failures;
-use crate::units::{human_count, human_ns};
+use crate::units::{counted, human_count, human_ns, were};
 
 /// Something a reader of the numbers should know about the run itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -281,8 +281,8 @@ impl fmt::Display for Warning {
                 let parts: Vec<String> = parts
                     .map(|(count, what)| format!("{} {what}", human_count(*count)))
                     .collect();
-                let (parts, sent) = (parts.join(" and "), human_count(*sent));
-                write!(f, "of {sent} messages {parts}, and no gate looks at that")
+                let (parts, sent) = (parts.join(" and "), counted(*sent, "message"));
+                write!(f, "of {sent} {parts}, and no gate looks at that")
             }
             Self::SendsLate { p99_ns, .. } => {
                 write!(f, "sends were late: p99 {}", human_ns(*p99_ns))
@@ -293,22 +293,24 @@ impl fmt::Display for Warning {
                 ..
             } => write!(
                 f,
-                "{} messages timed out where answers do not name theirs: those before and after may be of other messages",
-                human_count(*timed_out)
+                "{} timed out where answers do not name theirs: those before and after may be of other messages",
+                counted(*timed_out, "message")
             ),
             Self::Uncertain {
                 uncertain, answers, ..
             } => write!(
                 f,
-                "{} of {} answers came after a timeout and may be those of other messages: they were not timed",
+                "{} of {} came after a timeout, may be of other messages, and {} not timed",
                 human_count(*uncertain),
-                human_count(*answers)
+                counted(*answers, "answer"),
+                were(*uncertain)
             ),
             Self::NotSent { not_sent, due } => write!(
                 f,
-                "{} of {} messages due were not sent",
+                "{} of {} due {} not sent",
                 human_count(*not_sent),
-                human_count(*due)
+                counted(*due, "message"),
+                were(*not_sent)
             ),
             Self::FewerConnections {
                 asked,
@@ -317,10 +319,10 @@ impl fmt::Display for Warning {
                 failures,
             } => write!(
                 f,
-                "{} of {} connections opened, {} attempts failed{failures}",
+                "{} of {} opened, {} failed{failures}",
                 human_count(*opened),
-                human_count(*asked),
-                human_count(*failed),
+                counted(*asked, "connection"),
+                counted(*failed, "attempt"),
             ),
             Self::Fallbacks {
                 count,
@@ -328,8 +330,8 @@ impl fmt::Display for Warning {
                 why,
             } => write!(
                 f,
-                "{} dials went on to another address of the name: `{why}` at {address}",
-                human_count(*count)
+                "{} went on to another address of the name: `{why}` at {address}",
+                counted(*count, "dial")
             ),
             Self::Insecure => f.write_str(
                 "`insecure = true`: the server's certificate was not checked, so anybody may have answered",
@@ -341,37 +343,42 @@ impl fmt::Display for Warning {
                 wanted,
             } => write!(
                 f,
-                "{} samples of `{metric}` are too few for p{percentile}, which wants {}",
-                human_count(*samples),
+                "{} of `{metric}` {} too few for p{percentile}, which wants {}",
+                counted(*samples, "sample"),
+                if *samples == 1 { "is" } else { "are" },
                 human_count(*wanted)
             ),
             Self::Clipped { metric, count } => write!(
                 f,
-                "{} times of `{metric}` were longer than an hour: their percentiles are lower bounds",
-                human_count(*count)
+                "{} of `{metric}` {} longer than an hour: percentiles are lower bounds",
+                counted(*count, "time"),
+                were(*count)
             ),
             Self::Retyped { count } => write!(
                 f,
-                "{} echoes came back as binary where text was sent, or the reverse",
-                human_count(*count)
+                "{} came back as binary where text was sent, or the reverse",
+                counted(*count, "message")
             ),
             Self::EndingsOverflow { kept, more } => write!(
                 f,
-                "connections.csv holds the first {} rows; {} more were only counted",
-                human_count(*kept),
-                human_count(*more)
+                "connections.csv holds the first {}; {} more {} only counted",
+                counted(*kept, "row"),
+                human_count(*more),
+                were(*more)
             ),
             Self::NotJudged { kept, more } => write!(
                 f,
-                "contracts were judged by {} connections; for {} more there was no room",
-                human_count(*kept),
+                "contracts were judged by {}; for {} more there was no room",
+                counted(*kept, "connection"),
                 human_count(*more)
             ),
             Self::ArrivalsSkipped { skipped, max_open } => write!(
                 f,
-                "{} arrivals were skipped because {} connections were open (`max_open`)",
-                human_count(*skipped),
-                human_count(u64::from(*max_open))
+                "{} {} skipped because {} {} open (`max_open`)",
+                counted(*skipped, "arrival"),
+                were(*skipped),
+                counted(u64::from(*max_open), "connection"),
+                were(u64::from(*max_open))
             ),
             Self::TargetFaultFailed { why } => write!(
                 f,
@@ -382,28 +389,29 @@ impl fmt::Display for Warning {
                 connections,
             } => write!(
                 f,
-                "{} of {} connections came no further than the relay of `[path]`: the target did not take them",
+                "{} of {} came no further than the relay of `[path]`: the target did not take them",
                 human_count(*unreachable),
-                human_count(*connections)
+                counted(*connections, "connection")
             ),
             Self::PathAccepts { failed } => write!(
                 f,
-                "the relay of `[path]` failed {} times to take a connection, and waited after each",
-                human_count(*failed)
+                "the relay of `[path]` failed {} to take a connection, and waited after each",
+                counted(*failed, "time")
             ),
             Self::PathStrangers { strangers } => write!(
                 f,
-                "{} connections to the relay of `[path]` were not of this run",
-                human_count(*strangers)
+                "{} to the relay of `[path]` {} not of this run",
+                counted(*strangers, "connection"),
+                were(*strangers)
             ),
             Self::PathBackedUp {
                 backed_up,
                 connections,
             } => write!(
                 f,
-                "the relay of `[path]` held all it may for {} of {} connections, and made their senders wait",
+                "the relay of `[path]` held all it may for {} of {}, and made their senders wait",
                 human_count(*backed_up),
-                human_count(*connections)
+                counted(*connections, "connection")
             ),
             Self::NoPreciseTimer => f.write_str(
                 "this system has no precise timer for us: sends may be some milliseconds late",

@@ -150,7 +150,7 @@ fn a_few_unsent_messages_are_named() {
     let warnings = found(&scenario(), &run);
     assert_eq!(
         warnings[0].to_string(),
-        "1 of 100,001 messages due were not sent"
+        "1 of 100,001 messages due was not sent"
     );
 }
 

@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::metric::Cause;
 use crate::net::failure::Failure;
-use crate::units::one_line;
+use crate::units::{counted, one_line};
 
 /// The longest response head that is accepted, in bytes.
 pub(super) const MAX_HEAD: usize = 16 * 1024;
@@ -123,7 +123,11 @@ fn check_switching(
         }
         (Some(_), Some(_)) => {
             let all: Vec<_> = named(PROTOCOL).map(String::from_utf8_lossy).collect();
-            let detail = format!("{PROTOCOL} given {} times: {}", all.len(), all.join(", "));
+            let detail = format!(
+                "{PROTOCOL} given {}: {}",
+                counted(all.len() as u64, "time"),
+                all.join(", ")
+            );
             Err(Failure::new(Cause::BadSubprotocol, detail))
         }
         _ => Ok(()),

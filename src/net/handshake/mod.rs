@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::tls;
 use crate::metric::Cause;
 use crate::scenario::{Target, WsUrl};
+use crate::units::counted;
 
 /// The most informational answers before the final one, and the most bytes of them.
 const MAX_INTERIM: usize = 16;
@@ -140,7 +141,10 @@ impl Interim {
         self.answers += 1;
         self.bytes += length;
         if self.answers > MAX_INTERIM || self.bytes > MAX_INTERIM_BYTES {
-            let detail = format!("{} informational answers and no final one", self.answers);
+            let detail = format!(
+                "{} and no final one",
+                counted(self.answers as u64, "informational answer")
+            );
             return Err(Failure::new(Cause::HandshakeGarbage, detail));
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::page::Page;
 use super::style::Style;
 use crate::report::run::{Judgement, Run};
-use crate::units::visible;
+use crate::units::{counted, visible, were};
 use crate::verdict::{Exit, Outcome};
 
 /// Writes what went wrong: failed gates, broken promises, doubts and the verdict. Writes nothing for a run
@@ -145,11 +145,16 @@ fn failed(verdict: &Judgement) -> String {
         .filter(|one| !one.passed && !one.doubted)
         .count();
     let (all_gates, all_promises) = (verdict.gates.len(), verdict.contracts.len());
+    let all_gates = counted(all_gates as u64, "gate");
+    let gates_failed = format!("{gates} of {all_gates} did not hold");
+    let (all_promises, were) = (
+        counted(all_promises as u64, "promise"),
+        were(promises as u64),
+    );
+    let promises_broken = format!("{promises} of {all_promises} {were} broken");
     match (gates, promises) {
-        (gates, 0) => format!("{gates} of {all_gates} gates did not hold"),
-        (0, promises) => format!("{promises} of {all_promises} promises were broken"),
-        (gates, promises) => format!(
-            "{gates} of {all_gates} gates did not hold, {promises} of {all_promises} promises were broken"
-        ),
+        (_, 0) => gates_failed,
+        (0, _) => promises_broken,
+        _ => format!("{gates_failed}, {promises_broken}"),
     }
 }

@@ -11,7 +11,7 @@ use super::tables::{self, Part, Shown};
 use crate::measure::Value;
 use crate::metric::{self, Cause, Counter, Gauge};
 use crate::report::run::Run;
-use crate::units::{ByteSize, format_duration, human_count, human_ns, visible};
+use crate::units::{ByteSize, counted, format_duration, human_count, human_ns, visible};
 use crate::verdict::View;
 
 /// The most causes, and the most warnings, that are shown; `run.json` has all of them.
@@ -73,10 +73,10 @@ impl<W: Write> Text<'_, W> {
 
     fn connections(&mut self) -> io::Result<()> {
         let mut parts = vec![
-            self.counted(Counter::ConnectionsAttempted, "attempted"),
-            self.counted(Counter::ConnectionsOpened, "opened"),
-            self.counted(Counter::ConnectionsFailed, "failed"),
-            self.counted(Counter::ConnectionsDead, "dead"),
+            self.told(Counter::ConnectionsAttempted, "attempted"),
+            self.told(Counter::ConnectionsOpened, "opened"),
+            self.told(Counter::ConnectionsFailed, "failed"),
+            self.told(Counter::ConnectionsDead, "dead"),
         ];
         parts.extend(self.if_any(Counter::ConnectionsReconnected, "reconnected"));
         parts.extend(self.if_any(Counter::ConnectionsSkipped, "skipped"));
@@ -106,7 +106,7 @@ impl<W: Write> Text<'_, W> {
                 self.page.example(example)?;
             }
         }
-        self.more(causes.len(), "causes")
+        self.more(causes.len(), "more cause")
     }
 
     fn messages(&mut self) -> io::Result<()> {
@@ -118,7 +118,7 @@ impl<W: Write> Text<'_, W> {
         let mut parts = vec![self.with_rate(Counter::MessagesSent, "sent")];
         let echoed = count(Counter::MessagesEchoed);
         if echoed > 0 || !tables::messages(&self.view).is_empty() {
-            parts.push(self.counted(Counter::MessagesEchoed, "echoed"));
+            parts.push(self.told(Counter::MessagesEchoed, "echoed"));
         }
         if received != echoed {
             parts.push(self.with_rate(Counter::MessagesReceived, "received"));
@@ -151,9 +151,9 @@ impl<W: Write> Text<'_, W> {
         let mut cohorts = self.run.scenario.cohorts.iter();
         if cohorts.any(|cohort| cohort.heartbeat && cohort.is_healthy()) {
             let mut parts = vec![
-                self.counted(Counter::PingsSent, "pings"),
-                self.counted(Counter::PongsReceived, "pongs"),
-                self.counted(Counter::PingsMissed, "missed"),
+                counted(self.count(Counter::PingsSent), "ping"),
+                counted(self.count(Counter::PongsReceived), "pong"),
+                self.told(Counter::PingsMissed, "missed"),
             ];
             parts.extend(self.if_any(Counter::PongsLate, "late"));
             parts.extend(self.if_any(Counter::PongsUnsolicited, "unsolicited"));
@@ -174,8 +174,7 @@ impl<W: Write> Text<'_, W> {
             })
         };
         let workers = self.run.facts.workers;
-        let plural = if workers == 1 { "" } else { "s" };
-        let mut parts = vec![format!("{workers} worker{plural}")];
+        let mut parts = vec![counted(workers as u64, "worker")];
         if let Some(cpu) = gauge(Gauge::GeneratorCpu) {
             let facts = &self.run.facts;
             let limit = match facts.cores {
@@ -290,15 +289,16 @@ impl<W: Write> Text<'_, W> {
             self.page
                 .note("warning", Style::doubtful, &warning.text, hint)?;
         }
-        self.more(warnings.len(), "warnings")
+        self.more(warnings.len(), "more warning")
     }
 
-    fn more(&mut self, all: usize, what: &str) -> io::Result<()> {
+    fn more(&mut self, all: usize, noun: &str) -> io::Result<()> {
         match all.checked_sub(MAX_SHOWN) {
             None | Some(0) => Ok(()),
-            Some(more) => self
-                .page
-                .line("", &format!("and {more} more {what}, see run.json")),
+            Some(more) => {
+                let more = counted(more as u64, noun);
+                self.page.line("", &format!("and {more}, see run.json"))
+            }
         }
     }
 
@@ -310,24 +310,24 @@ impl<W: Write> Text<'_, W> {
         }
     }
 
-    fn counted(&self, counter: Counter, word: &str) -> String {
+    fn told(&self, counter: Counter, word: &str) -> String {
         format!("{} {word}", human_count(self.count(counter)))
     }
 
     fn if_any(&self, counter: Counter, word: &str) -> Option<String> {
-        (self.count(counter) > 0).then(|| self.counted(counter, word))
+        (self.count(counter) > 0).then(|| self.told(counter, word))
     }
 
     fn with_rate(&self, counter: Counter, word: &str) -> String {
-        let counted = self.counted(counter, word);
+        let told = self.told(counter, word);
         let seconds = self.run.summary.measured_seconds;
         if seconds <= 0.0 {
-            return counted;
+            return told;
         }
         let rate = self.count(counter) as f64 / seconds;
         match rate {
-            100.0.. => format!("{counted} ({}/s)", human_count(rate.round() as u64)),
-            _ => format!("{counted} ({rate:.1}/s)"),
+            100.0.. => format!("{told} ({}/s)", human_count(rate.round() as u64)),
+            _ => format!("{told} ({rate:.1}/s)"),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::scenario::reading::hints::one_of;
 use crate::scenario::reading::{
     At, Given as _, OneOrMany, Section, Shorthand, Time, TimeOrZero, Whole, given, keys,
 };
-use crate::units::format_duration;
+use crate::units::{counted, format_duration};
 
 /// One deliberate fault of a client. Several faults of a cohort happen at the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -406,7 +406,7 @@ impl Display for FaultKind {
         match self {
             Self::LatePong { delay } => write!(f, " by {delay}"),
             Self::PongStopsAfter { pings: 1 } => f.write_str(" 1 ping"),
-            Self::PongStopsAfter { pings } => write!(f, " {pings} pings"),
+            Self::PongStopsAfter { pings } => write!(f, " {}", counted(u64::from(*pings), "ping")),
             Self::Only {
                 frame: Activity::Nothing,
                 ..

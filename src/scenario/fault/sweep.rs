@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use crate::scenario::reading::{At, Key, Section, Shorthand, Time, Whole, keys};
-use crate::units::format_duration;
+use crate::units::{counted, format_duration};
 
 /// One delay for all connections of a cohort, or several that they take in turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,9 +81,10 @@ impl Display for Sweep {
             0 | 1 => f.write_str(&shown(0)),
             levels => write!(
                 f,
-                "{} to {} in {levels} levels",
+                "{} to {} in {}",
                 shown(0),
-                shown(levels as u32 - 1)
+                shown(levels as u32 - 1),
+                counted(levels as u64, "level")
             ),
         }
     }

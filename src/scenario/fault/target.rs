@@ -8,7 +8,7 @@ use crate::scenario::reading::{
     Given as _, OneOrMany, Section, Time, TimeOrZero, Whole, given, keys, words,
 };
 use crate::scenario::section::{TargetTable, TargetUrl};
-use crate::units::format_duration;
+use crate::units::{counted, format_duration};
 
 const MAX_FAULTS: usize = 100;
 
@@ -149,7 +149,11 @@ impl Display for TargetFault {
         shown_after(f, Some(self.after))?;
         if self.repeat > 1 {
             let every = format_duration(self.every);
-            write!(f, ", {} times, one every {every}", self.repeat)?;
+            write!(
+                f,
+                ", {}, one every {every}",
+                counted(u64::from(self.repeat), "time")
+            )?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::reconnect::ReconnectTable;
 use crate::scenario::reading::{
     At, Check, Given as _, List, Section, Switch, Time, TimeOrZero, Whole, given, keys, words,
 };
-use crate::units::{Rate, format_duration};
+use crate::units::{Rate, counted, format_duration};
 
 /// The most connections of a scenario in all.
 pub(super) const MAX_CONNECTIONS: u32 = 10_000_000;
@@ -151,9 +151,8 @@ impl Shape {
                 let total = rate.hertz() * (*warm_up + *duration).as_secs_f64();
                 let total = total.ceil().max(1.0);
                 if total > f64::from(MAX_CONNECTIONS) {
-                    let what = format_args!(
-                        "come to {total:.0} connections in all, more than {MAX_CONNECTIONS}"
-                    );
+                    let total = counted(total as u64, "connection");
+                    let what = format_args!("come to {total} in all, more than {MAX_CONNECTIONS}");
                     section.wrong("arrivals", &keys.arrivals, what, None);
                     return None;
                 }

@@ -8,7 +8,7 @@ use super::case::{Case, Finding, of, watched_until};
 use super::result::{Bounds, at_rank, promised};
 use super::window::{Moment, judge_times};
 use crate::measure::ConnectionRecord;
-use crate::units::{Nanos, Timestamp, human_count, human_ns};
+use crate::units::{Nanos, Timestamp, counted, human_ns};
 
 /// With fewer clients than this, phases can coincide by chance.
 const FEWEST_CLIENTS: usize = 10;
@@ -26,7 +26,7 @@ pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
     if let Some(longest) = silent.iter().max() {
         let (part, longest) = (of(silent.len(), case.records.len()), human_ns(longest.0));
         let none = format!(
-            "{part} connections got no ping for longer than {}, one for {longest}",
+            "{part} got no ping for longer than {}, one for {longest}",
             promised(hi)
         );
         finding.why = match finding.why.as_str() {
@@ -78,9 +78,9 @@ pub(super) fn sync(case: &Case<'_>, most: f64) -> Finding {
     let Some(sync) = resultant(interval, later.copied()) else {
         return few(clients.len());
     };
-    let count = human_count(clients.len() as u64);
+    let count = counted(clients.len() as u64, "connection");
     let mut why = format!(
-        "{sync:.2} over {count} connections, one ping every {}",
+        "{sync:.2} over {count}, one ping every {}",
         human_ns(interval.0)
     );
     let passed = sync <= most;

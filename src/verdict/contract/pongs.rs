@@ -7,7 +7,7 @@ use super::result::{Bounds, Times, promised};
 use super::window::{Moment, Seen, judge, judge_all, look};
 use crate::measure::{ConnectionRecord, EndedBy, Histogram, Metric, Summary, Value};
 use crate::metric::{Cause, Counter, Timer};
-use crate::units::{Nanos, Timestamp, human_count};
+use crate::units::{Nanos, Timestamp, counted, human_count, were};
 
 /// Judges `pong_within`: 99 % of the pings of the whole run, timed from when each was due, so that a ping sent late
 /// does not hide a late pong. A ping that was never answered counts as later than any limit.
@@ -18,7 +18,7 @@ pub(super) fn within(case: &Case<'_>, bounds: Bounds) -> Finding {
     let Some(latency) = latency else {
         return Finding::no_data(match missed {
             0 => "no ping of ours was answered or missed".to_owned(),
-            _ => format!("not one pong came; {} pings missed", human_count(missed)),
+            _ => format!("not one pong came; {} missed", counted(missed, "ping")),
         });
     };
     let never = never_answered(case);
@@ -47,8 +47,8 @@ pub(super) fn within(case: &Case<'_>, bounds: Bounds) -> Finding {
         ));
     }
     if never > 0 {
-        let (never, n) = (human_count(never), human_count(n));
-        said.push(format!("{never} of {n} pings were never answered"));
+        let (part, n) = (human_count(never), counted(n, "ping"));
+        said.push(format!("{part} of {n} {} never answered", were(never)));
     }
     Finding {
         n,

@@ -207,10 +207,7 @@ fn by_probes(case: &Case<'_>, bounds: Bounds) -> Finding {
             true => ": a probe would move the end that `closed_between` is about",
             false => "",
         };
-        said.push(format!(
-            "{} were not probed{why}",
-            of(probes.not_probed, all)
-        ));
+        said.push(format!("{} not probed{why}", of(probes.not_probed, all)));
     }
     let passed = said.is_empty();
     said.push(probes.bounds());

@@ -43,7 +43,7 @@ fn gaps_between_pings_lie_in_the_window() {
     assert!(!result.passed);
     assert_eq!(
         result.why,
-        "1 of 2 connections got no ping for longer than 1.1 s, one for 7.50 s"
+        "1 of 2 got no ping for longer than 1.1 s, one for 7.50 s"
     );
     let unpinged = judged(vec![silent(0)]);
     assert!(!unpinged.passed, "{}", unpinged.why);

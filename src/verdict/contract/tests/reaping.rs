@@ -200,7 +200,7 @@ fn who_was_not_probed_is_not_judged() {
     records[3].probe = None;
     let result = verdict(Origin::Fault, reaped(), records);
     assert!(!result.passed);
-    assert!(result.why.starts_with("1 of 50 were not probed; "));
+    assert!(result.why.starts_with("1 of 50 not probed; "));
 }
 
 /// Clients over the relay and direct clients, or clients of two ports of the relay, can have the same port.
