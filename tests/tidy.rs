@@ -32,7 +32,7 @@ const WALLS: &[(&str, &[&str])] = &[
             "units", "metric", "frame", "sys", "time", "net", "plan", "scenario", "measure",
         ],
     ),
-    ("server", &["units", "metric", "sys", "scenario"]),
+    ("server", &["units", "metric", "sys", "net", "scenario"]),
     // The starts of freezes follow the same even sequence as those of connections.
     (
         "host",
@@ -44,7 +44,9 @@ const WALLS: &[(&str, &[&str])] = &[
     ),
     (
         "probe",
-        &["units", "metric", "frame", "net", "scenario", "measure"],
+        &[
+            "units", "metric", "frame", "time", "net", "scenario", "measure",
+        ],
     ),
     ("verdict", &["units", "metric", "scenario", "measure"]),
     (

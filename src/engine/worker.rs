@@ -18,9 +18,7 @@ use crate::measure::{Interval, Shard};
 use crate::metric::Counter;
 use crate::plan::Plan;
 use crate::scenario::Shape;
-use crate::time;
-use crate::time::Monotonic;
-use crate::time::OwnedSlot;
+use crate::time::{self, Driver, Monotonic, OwnedSlot};
 use crate::units::{Nanos, Timestamp};
 
 /// The length of an interval.
@@ -30,6 +28,9 @@ pub(super) const INTERVAL: Nanos = Interval::SECOND;
 /// delayed.
 const WOKEN_AT_ONCE: usize = 64;
 const BETWEEN_WAKES: Nanos = Nanos::from_millis(2);
+
+/// The longest sleep, even if nothing is due. It makes every stop of the worker visible.
+const PULSE: Nanos = Nanos::from_millis(2);
 
 /// Number of tasks that run before the runtime checks its sockets and timer again. Smaller than its default, because a
 /// check is cheap and lateness is not.
@@ -120,15 +121,15 @@ async fn pulse(
     worker: usize,
     workers: usize,
 ) -> std::io::Result<()> {
-    let pace = shared.plan.scenario.load.pace;
-    let driver = time::drive(&*shared.clock, &shared.deadlines, pace, |now, late| {
+    let driver = Driver::new(shared.plan.scenario.load.pace, PULSE)?;
+    let driven = driver.run(&*shared.clock, &shared.deadlines, |now, late| {
         shared.loop_lag(now, late);
     });
     let ((), result) = tokio::join!(
         // The timer comes last, so that it is set once for all that is due next.
         biased;
         open_all(&shared, &dialer, worker, workers),
-        driver,
+        driven,
     );
     result
 }

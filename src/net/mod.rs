@@ -12,6 +12,7 @@ mod end;
 mod failure;
 mod handshake;
 mod link;
+mod listen;
 mod raw;
 mod resolver;
 mod route;
@@ -32,6 +33,7 @@ pub(crate) use failure::Failure;
 pub(crate) use handshake::Request;
 #[cfg(any(test, fuzzing))]
 pub(crate) use handshake::check_any_answer;
+pub(crate) use listen::listen;
 pub(crate) use raw::{RawConnection, RawDialer, RawFailure};
 pub use resolver::{ResolveError, Resolver, resolve};
 pub use route::Route;

@@ -6,18 +6,15 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
 
 use super::counts::{PassedBy, PathIncident, RelayLog};
 use super::schedule::{Origins, Schedule, incident, incident_kind};
 use super::service::{self, Finished, Led, Orders, Setup};
-use crate::net::{Route, TcpDialer};
+use crate::net::{self, Route, TcpDialer};
 use crate::scenario::{Path, PathFault};
+use crate::time::{Clock as _, Monotonic};
 use crate::units::Timestamp;
-
-/// The length of the accept queue: all clients of a cohort may connect at once.
-const BACKLOG: i32 = 4096;
 
 /// Why the relay of `[path]` does not work. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +35,7 @@ pub enum RelayError {
 /// A running relay, on a thread of its own. Dropping it stops it too.
 #[derive(Debug)]
 pub struct Relay {
-    origin: Instant,
+    clock: Monotonic,
     faults: Vec<PathFault>,
     /// For each cohort, the route of its clients.
     routes: Vec<Option<Route>>,
@@ -79,10 +76,10 @@ impl Relay {
                 listeners.push((listener, led));
             }
         }
-        let origin = Instant::now();
+        let clock = Monotonic::start();
         let (orders, received) = watch::channel(Orders::default());
         let setup = Setup {
-            origin,
+            clock,
             listeners,
             target,
             connect_timeout,
@@ -94,7 +91,7 @@ impl Relay {
             .name("wsbench-relay".to_owned())
             .spawn(move || service::run(setup, &ready))?;
         let mut relay = Self {
-            origin,
+            clock,
             faults: path.faults.clone(),
             routes,
             orders,
@@ -128,7 +125,7 @@ impl Relay {
     /// # Errors
     /// The relay's thread had failed before.
     pub fn stop(mut self) -> Result<RelayLog, RelayError> {
-        let stopped = Timestamp::of(Instant::now(), self.origin);
+        let stopped = self.clock.now();
         let Finished { origins, mut log } = self.join()?;
         log.incidents = self.incidents(origins, stopped);
         log.passed = self.passed().collect();
@@ -150,7 +147,7 @@ impl Relay {
     }
 
     fn incidents(&self, origins: Origins, stopped: Timestamp) -> Vec<PathIncident> {
-        let at = |time: Timestamp| self.origin + Duration::from_nanos(time.as_nanos());
+        let at = |time: Timestamp| self.clock.instant(time);
         let befall = self.faults.iter().filter(|fault| !fault.is_lasting());
         let begun = befall.filter_map(|fault| {
             let (began, ended) = incident(fault, origins, stopped)?;
@@ -191,10 +188,7 @@ impl Drop for Relay {
 }
 
 fn listen() -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
-    socket.listen(BACKLOG)?;
-    let listener = TcpListener::from(socket);
+    let listener = net::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let address = listener.local_addr()?;
     Ok((listener, address))
 }

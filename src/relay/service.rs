@@ -22,7 +22,8 @@ use super::counts::{Passage, RelayLog};
 use super::schedule::{Origins, Schedule};
 use crate::metric::Cause;
 use crate::net::{Dial, Progress, Route, TcpDialer};
-use crate::time::{Deadlines, Timer};
+use crate::scenario::Pace;
+use crate::time::{Clock as _, Deadlines, Driver, Monotonic};
 use crate::units::{Nanos, Timestamp};
 
 /// The size of the read buffer, which all connections use in turn.
@@ -33,8 +34,6 @@ const DIAL_LEEWAY: Duration = Duration::from_secs(1);
 /// The longest wait for the other side's end of TCP after the relay's own: closing earlier would answer its bytes with
 /// a RST, which could overtake the relay's FIN.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
-/// The least time between two wake-ups, the same as for a worker.
-const APART: Nanos = Nanos(100_000);
 /// The number of tasks that run before the runtime polls its sockets again, the same as for a worker.
 const EVENT_INTERVAL: u32 = 16;
 
@@ -47,8 +46,7 @@ pub(super) struct Orders {
 
 /// The settings with which the thread starts.
 pub(super) struct Setup {
-    /// The zero of the relay's clock.
-    pub(super) origin: Instant,
+    pub(super) clock: Monotonic,
     /// One listener for each cohort that uses the path.
     pub(super) listeners: Vec<(std::net::TcpListener, Led)>,
     pub(super) target: TcpDialer,
@@ -76,9 +74,9 @@ pub(super) fn run(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> 
 }
 
 async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> {
-    let timer = Timer::new()?;
+    let driver = Driver::new(Pace::Steady, Nanos::MAX)?;
     let shared = Rc::new(Shared {
-        origin: setup.origin,
+        clock: setup.clock,
         target: setup.target,
         dial_timeout: setup.connect_timeout + DIAL_LEEWAY,
         seed: setup.seed,
@@ -90,14 +88,13 @@ async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> {
         log: RefCell::default(),
     });
     for (listener, led) in setup.listeners {
-        listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
         spawn_local(accept(shared.clone(), Rc::new(led), listener));
     }
     // Fails only if the owner of the relay was dropped; then `obey` returns at once.
     let _ = ready.send(());
     tokio::select! {
-        result = drive(&shared, timer) => result?,
+        result = driver.run(&shared.clock, &shared.deadlines, |_, _| {}) => result?,
         () = obey(&shared, setup.orders) => {}
     }
     Ok(shared.outcome())
@@ -112,7 +109,7 @@ pub(super) struct Led {
 }
 
 struct Shared {
-    origin: Instant,
+    clock: Monotonic,
     target: TcpDialer,
     dial_timeout: Duration,
     seed: u64,
@@ -127,7 +124,7 @@ struct Shared {
 
 impl Shared {
     fn now(&self) -> Timestamp {
-        Timestamp::ORIGIN + self.origin.elapsed().into()
+        self.clock.now()
     }
 
     /// Counts a client that has connected; returns its number, from 0.
@@ -154,31 +151,6 @@ impl Shared {
     }
 }
 
-/// Wakes connections at their deadlines.
-async fn drive(shared: &Shared, mut timer: Timer) -> io::Result<()> {
-    let mut last = Timestamp::ORIGIN;
-    let mut asked_for = Timestamp::NEVER;
-    poll_fn(|cx| {
-        loop {
-            let now = shared.now();
-            if asked_for <= now {
-                last = now;
-            }
-            asked_for = match shared.deadlines.fire(now) {
-                Timestamp::NEVER => Timestamp::NEVER,
-                next => next.max(last + APART),
-            };
-            shared.deadlines.sleep(asked_for, cx.waker());
-            match timer.poll_until(asked_for, now, cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-    })
-    .await
-}
-
 /// Carries out orders until the order to stop, or until their sender is dropped.
 async fn obey(shared: &Shared, mut orders: watch::Receiver<Orders>) {
     loop {
@@ -188,7 +160,7 @@ async fn obey(shared: &Shared, mut orders: watch::Receiver<Orders>) {
         }
         if let Some(measuring) = order.measuring {
             let mut origins = shared.origins.get();
-            origins.measuring = Some(Timestamp::of(measuring, shared.origin));
+            origins.measuring = Some(shared.clock.at(measuring));
             shared.origins.set(origins);
             shared.deadlines.wake(0, usize::MAX);
         }

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,9 +14,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::behaviour::Behaviour;
 use super::counts::{Counter, Counts};
 use super::session::{self, Terms};
-use crate::sys;
+use crate::{net, sys};
 
-const BACKLOG: i32 = 4096;
 /// Descriptors that are not used for connections: the listener, the runtime, standard streams.
 const RESERVED_DESCRIPTORS: u64 = 32;
 /// The most descriptors that space is reserved for in advance: each takes a few bytes of kernel memory.
@@ -51,7 +49,7 @@ impl EchoServer {
         if let Some(problem) = behaviour.problem() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         }
-        let listener = listen(address)?;
+        let listener = TcpListener::from_std(net::listen(address)?)?;
         Ok(Self {
             address: listener.local_addr()?,
             listener,
@@ -109,21 +107,6 @@ impl EchoServer {
         }
         self.counter.counts()
     }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    // On Windows this option would let a second server take the same port.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
 }
 
 /// The most connections at once: the limit of descriptors, with space for them reserved; more clients wait in the

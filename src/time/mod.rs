@@ -11,7 +11,6 @@ mod wall;
 pub(crate) use clock::Manual;
 pub(crate) use clock::{Clock, Monotonic};
 pub(crate) use deadline::{Deadlines, OwnedSlot, SlotId};
-pub(crate) use driver::drive;
+pub(crate) use driver::Driver;
 pub use timer::PRECISE;
-pub(crate) use timer::Timer;
 pub(crate) use wall::{is_the_kernels, monotonic};
