@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::findings::{Doing, Quiet, Trial};
 use super::frame::{Frame, Opcode};
 use super::quiet::Heard;
-use super::talk::{Event, Talk, nanos};
+use super::talk::{Event, Talk};
+use crate::units::{Nanos, Timestamp};
 
 /// One trial, and what the server sent without being asked during it.
 pub(super) struct Tried {
@@ -22,14 +21,13 @@ pub(super) fn gap(watch: Duration) -> Duration {
 
 /// Plays one kind of activity until the server ends the connection, but not longer than `watch`.
 pub(super) async fn try_out(mut talk: Talk, doing: Doing, watch: Duration) -> Tried {
-    let opened = talk.opened();
-    let end = opened + watch;
+    let end = Timestamp::ORIGIN + watch.into();
     let gap = gap(watch);
-    let mut due = frame(doing, 0).map(|_| opened + gap);
+    let mut due = frame(doing, 0).map(|_| Timestamp::ORIGIN + gap.into());
     let mut heard = Heard::default();
     let mut trial = Trial {
         doing,
-        watched_ns: nanos(watch),
+        watched_ns: Nanos::from(watch).0,
         sent: 0,
         pings: 0,
         unanswered_ns: None,
@@ -40,7 +38,7 @@ pub(super) async fn try_out(mut talk: Talk, doing: Doing, watch: Duration) -> Tr
         let deadline = due.map_or(end, |due| due.min(end));
         match talk.next(deadline).await {
             Some((at, Event::Ping(payload))) => {
-                let at_ns = nanos(at - opened);
+                let at_ns = at.as_nanos();
                 trial.pings += 1;
                 if doing != Doing::AnswerPings {
                     trial.unanswered_ns.get_or_insert(at_ns);
@@ -50,21 +48,21 @@ pub(super) async fn try_out(mut talk: Talk, doing: Doing, watch: Duration) -> Tr
             Some((at, Event::Message { payload, .. })) => {
                 // Does not count the echo of a text that this client sent.
                 if doing != Doing::Texts {
-                    heard.message(&payload, nanos(at - opened));
+                    heard.message(&payload, at.as_nanos());
                 }
             }
             Some((_, Event::Pong(_) | Event::End(_))) => {}
-            None if talk.ending().is_some() || Instant::now() >= end => break,
+            None if talk.ending().is_some() || talk.now() >= end => break,
             None => {
                 if let (Some(at), Some(frame)) = (due, frame(doing, trial.sent + 1)) {
                     talk.send(&[frame]).await;
                     trial.sent += 1;
-                    due = Some(at + gap);
+                    due = Some(at + gap.into());
                 }
             }
         }
     }
-    let watched = nanos(Instant::now() - opened);
+    let watched = talk.now().as_nanos();
     talk.finish().await;
     trial.ending = talk.ending();
     talk.leave().await;

@@ -1,21 +1,18 @@
 //! The questions that take little time: messages, pings, and the close handshake.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
-
 use super::findings::{Answer, CloseHandshake, Echo, How, Pings, Tcp, Within};
 use super::frame::{Frame, Opcode};
-use super::talk::{CLOSING, Event, Talk, closed, nanos};
+use super::talk::{CLOSING, Event, Talk, closed};
 use super::unasked::shortened;
 use crate::measure::TcpEnding;
+use crate::units::{Nanos, Timestamp};
 
 /// How long the probe waits for a greeting after the open.
-const GREETING: Duration = Duration::from_millis(200);
+const GREETING: Nanos = Nanos::from_millis(200);
 /// How long the probe waits for the answer to a message. A later answer counts as none.
-const ANSWER: Duration = Duration::from_secs(2);
+const ANSWER: Nanos = Nanos::from_secs(2);
 /// The longest time that one question may take. A part that would not fit into the rest of it is not asked.
-pub(super) const QUESTION: Duration = Duration::from_secs(6);
+pub(super) const QUESTION: Nanos = Nanos::from_secs(6);
 /// The number of timed echoes, and of pings that are sent one by one.
 const SAMPLES: u32 = 20;
 /// The number of pings after which the probe gives up, if none of them was answered.
@@ -26,7 +23,7 @@ const BURST: u32 = 10;
 /// Sends a text message and a binary message; if the server echoes, sends more messages to time the echoes.
 pub(super) async fn echo(talk: &mut Talk) -> Echo {
     let greeting = greeting(talk).await;
-    let end = Instant::now() + QUESTION;
+    let end = talk.now() + QUESTION;
     let mut times = Vec::new();
     let mut number = 0;
     let mut ask = async |talk: &mut Talk, opcode: Opcode, times: &mut Vec<u64>| {
@@ -43,7 +40,7 @@ pub(super) async fn echo(talk: &mut Talk) -> Echo {
     };
     if let Some(opcode) = again {
         for _ in times.len()..SAMPLES as usize {
-            if !has_time(end) || !ask(talk, opcode, &mut times).await.is_echo() {
+            if !has_time(talk, 1, end) || !ask(talk, opcode, &mut times).await.is_echo() {
                 break;
             }
         }
@@ -62,7 +59,7 @@ pub(super) async fn echo(talk: &mut Talk) -> Echo {
 }
 
 async fn greeting(talk: &mut Talk) -> Option<String> {
-    let deadline = Instant::now() + GREETING;
+    let deadline = talk.now() + GREETING;
     let mut greeting = None;
     while let Some((_, event)) = talk.next(deadline).await {
         if let Event::Message { payload, .. } = event {
@@ -74,7 +71,7 @@ async fn greeting(talk: &mut Talk) -> Option<String> {
 
 /// Sends one message and returns the server's answer. Adds the time of an echo to `times`.
 async fn answer(talk: &mut Talk, opcode: Opcode, payload: &[u8], times: &mut Vec<u64>) -> Answer {
-    let sent = Instant::now();
+    let sent = talk.now();
     talk.send(&[Frame::new(opcode, payload)]).await;
     let mut other = None;
     while let Some((at, event)) = talk.next(sent + ANSWER).await {
@@ -83,7 +80,7 @@ async fn answer(talk: &mut Talk, opcode: Opcode, payload: &[u8], times: &mut Vec
                 text,
                 payload: came,
             } if came == payload => {
-                times.push(nanos(at - sent));
+                times.push(at.saturating_since(sent).0);
                 return if text == (opcode == Opcode::Text) {
                     Answer::Same
                 } else {
@@ -106,7 +103,7 @@ async fn answer(talk: &mut Talk, opcode: Opcode, payload: &[u8], times: &mut Vec
 /// Sends pings one by one, then many at once, then one within a message.
 pub(super) async fn pings(talk: &mut Talk) -> Pings {
     const PAYLOADS: [&[u8]; 4] = [b"", b"1", &[b'p'; 125], &[0xff, 0xfe, 0x00, 0xc3]];
-    let end = Instant::now() + QUESTION;
+    let end = talk.now() + QUESTION;
     let mut found = Pings::default();
     let mut times = Vec::new();
     for number in 0..SAMPLES {
@@ -123,7 +120,7 @@ pub(super) async fn pings(talk: &mut Talk) -> Pings {
             }
         }
         let hopeless = times.is_empty() && number + 1 == HOPELESS;
-        if hopeless || talk.ending().is_some() || !has_time(end) {
+        if hopeless || talk.ending().is_some() || !has_time(talk, 1, end) {
             break;
         }
     }
@@ -131,11 +128,11 @@ pub(super) async fn pings(talk: &mut Talk) -> Pings {
     times.sort_unstable();
     found.p50_ns = median(&times);
     found.max_ns = times.last().copied();
-    if found.answered > 0 && has_time(end) {
+    if found.answered > 0 && has_time(talk, 1, end) {
         burst(talk, &mut found).await;
     }
     // The ping within a message waits for two answers, so it needs twice the time.
-    if found.answered > 0 && has_time(end - ANSWER) {
+    if found.answered > 0 && has_time(talk, 2, end) {
         found.within_message = within_message(talk).await;
     }
     talk.finish().await;
@@ -143,18 +140,18 @@ pub(super) async fn pings(talk: &mut Talk) -> Pings {
     found
 }
 
-/// Whether the time until `end` is enough to wait for one answer.
-fn has_time(end: Instant) -> bool {
-    Instant::now() + ANSWER <= end
+/// Whether the time until `end` is enough to wait for so many answers.
+fn has_time(talk: &Talk, answers: u64, end: Timestamp) -> bool {
+    talk.now() + ANSWER.saturating_mul(answers) <= end
 }
 
 /// Sends one ping, and returns how many nanoseconds later its pong came.
 async fn pong(talk: &mut Talk, payload: &[u8], wrong: &mut u32) -> Option<u64> {
-    let sent = Instant::now();
+    let sent = talk.now();
     talk.send(&[Frame::new(Opcode::Ping, payload)]).await;
     while let Some((at, event)) = talk.next(sent + ANSWER).await {
         match event {
-            Event::Pong(came) if came == payload => return Some(nanos(at - sent)),
+            Event::Pong(came) if came == payload => return Some(at.saturating_since(sent).0),
             Event::Pong(_) => *wrong += 1,
             _ => {}
         }
@@ -168,7 +165,7 @@ async fn burst(talk: &mut Talk, found: &mut Pings) {
     let frames: Vec<Frame> = (1..=BURST)
         .map(|number| Frame::new(Opcode::Ping, payload(number)))
         .collect();
-    let sent = Instant::now();
+    let sent = talk.now();
     talk.send(&frames).await;
     found.burst_sent = BURST;
     while let Some((_, event)) = talk.next(sent + ANSWER).await {
@@ -194,7 +191,7 @@ async fn within_message(talk: &mut Talk) -> Within {
     let mut wrong = 0;
     talk.send(&[open]).await;
     let during = pong(talk, b"within", &mut wrong).await;
-    let sent = Instant::now();
+    let sent = talk.now();
     talk.send(&[Frame::new(Opcode::Continuation, "probe")])
         .await;
     if let Some(took) = during {
@@ -211,7 +208,7 @@ async fn within_message(talk: &mut Talk) -> Within {
 /// Sends a Close with code 1000, and records how the server completes the close handshake.
 pub(super) async fn close(mut talk: Talk) -> CloseHandshake {
     let mut found = CloseHandshake {
-        waited_ns: nanos(CLOSING),
+        waited_ns: CLOSING.0,
         answered_ns: None,
         code: None,
         reason: String::new(),
@@ -219,10 +216,10 @@ pub(super) async fn close(mut talk: Talk) -> CloseHandshake {
         tcp: None,
         broken: None,
     };
-    let sent = Instant::now();
+    let sent = talk.now();
     talk.send(&[Frame::close(Some(1000))]).await;
     while let Some((at, came)) = talk.frame(sent + CLOSING).await {
-        let since = nanos(at - sent);
+        let since = at.saturating_since(sent).0;
         match came {
             Ok(_) if found.answered_ns.is_some() => found.frames_after += 1,
             Ok(frame) if frame.opcode == Opcode::Close => {

@@ -7,11 +7,11 @@ use super::activity::{Tried, try_out};
 use super::asking;
 use super::findings::{Doing, Finding, Findings, Handshake, Quiet, Trial};
 use super::quiet::idle;
-use super::talk::{self, Talk, nanos};
+use super::talk::{self, Talk};
 use crate::metric::{Cause, Timer};
 use crate::net::{RawConnection, RawDialer, RawFailure, TlsError};
 use crate::scenario::{Target, WsUrl};
-use crate::units::is_harmless;
+use crate::units::{Nanos, is_harmless};
 
 /// A probe that is ready to start.
 pub struct Probe {
@@ -45,8 +45,8 @@ impl Probe {
     pub const CONNECTIONS: usize = 4 + Doing::ALL.len();
     /// The longest total time that a probe waits for answers that do not come, not counting dials: for two questions,
     /// and for four connections whose server takes no bytes and does not end them.
-    pub const LONGEST_WAITS: Duration = Duration::from_secs(
-        2 * asking::QUESTION.as_secs() + 1 + 4 * (talk::STUCK.as_secs() + talk::CLOSING.as_secs()),
+    pub const LONGEST_WAITS: Duration = Duration::from_nanos(
+        2 * asking::QUESTION.0 + talk::LEAVING.0 + 4 * (talk::STUCK.0 + talk::CLOSING.0),
     );
 
     /// Makes a probe of the server at this address, which watches quiet connections for `watch`.
@@ -94,7 +94,7 @@ impl Probe {
         if let Some(quiet) = quiet {
             found(tell, Finding::Quiet(quiet));
         }
-        let idle = idle(&trials, nanos(self.watch));
+        let idle = idle(&trials, Nanos::from(self.watch).0);
         found(tell, Finding::Activity(trials));
         found(tell, Finding::Idle(idle));
 

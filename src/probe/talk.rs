@@ -1,20 +1,20 @@
 //! One conversation with a server: sends frames, and returns what the server does as events with their arrival times.
 
-use std::time::Duration;
-
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{timeout, timeout_at};
 
 use super::findings::{Ending, How, Tcp};
 use super::frame::{Frame, MAX_PAYLOAD, Opcode, take};
 use crate::measure::TcpEnding;
 use crate::net::RawConnection;
+use crate::time::{Clock as _, Monotonic};
+use crate::units::{Nanos, Timestamp};
 
 /// How long a write may take until the server counts as stuck.
-pub(super) const STUCK: Duration = Duration::from_secs(2);
+pub(super) const STUCK: Nanos = Nanos::from_secs(2);
 /// How long the probe waits from a Close frame to the end of TCP.
-pub(super) const CLOSING: Duration = Duration::from_secs(5);
+pub(super) const CLOSING: Nanos = Nanos::from_secs(5);
 /// The same wait where its length is not a finding.
-pub(super) const LEAVING: Duration = Duration::from_secs(1);
+pub(super) const LEAVING: Nanos = Nanos::from_secs(1);
 /// The longest message in fragments that is put together, in bytes.
 const MAX_MESSAGE: usize = MAX_PAYLOAD as usize;
 
@@ -32,16 +32,16 @@ pub(super) enum Event {
     End(How),
 }
 
-/// A conversation over one connection.
+/// A conversation over one connection. All its times count from the open of the connection.
 pub(super) struct Talk {
     connection: RawConnection,
     /// Bytes of a frame that is not complete yet.
     bytes: Vec<u8>,
     /// The fragments so far of a message that is not complete: whether it is text, and its bytes.
     partial: Option<(bool, Vec<u8>)>,
-    opened: Instant,
+    clock: Monotonic,
     answers_pings: bool,
-    ending: Option<(Instant, Ending)>,
+    ending: Option<(Timestamp, Ending)>,
 }
 
 impl Talk {
@@ -52,15 +52,15 @@ impl Talk {
             connection,
             bytes,
             partial: None,
-            opened: Instant::now(),
+            clock: Monotonic::start(),
             answers_pings,
             ending: None,
         }
     }
 
-    /// When the connection was opened.
-    pub(super) fn opened(&self) -> Instant {
-        self.opened
+    /// The time since the connection was opened.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// How the connection was ended; `None` while it is open.
@@ -75,14 +75,17 @@ impl Talk {
         }
         let bytes: Vec<u8> = frames.iter().flat_map(Frame::bytes).collect();
         // Ignores other errors: the next read reports them, after what came before the end, which must not be lost.
-        if timeout(STUCK, self.connection.write(&bytes)).await.is_err() {
-            self.end(Instant::now(), How::Stuck);
+        if timeout(STUCK.into(), self.connection.write(&bytes))
+            .await
+            .is_err()
+        {
+            self.end(self.now(), How::Stuck);
         }
     }
 
     /// Waits for the next event and returns it with its arrival time; `None` if the deadline passes first, and after
     /// [`Event::End`].
-    pub(super) async fn next(&mut self, deadline: Instant) -> Option<(Instant, Event)> {
+    pub(super) async fn next(&mut self, deadline: Timestamp) -> Option<(Timestamp, Event)> {
         loop {
             if self.ending.is_some() {
                 return None;
@@ -111,24 +114,25 @@ impl Talk {
     /// Reads nothing after the deadline, even if the server goes on sending.
     pub(super) async fn frame(
         &mut self,
-        deadline: Instant,
-    ) -> Option<(Instant, Result<Frame, How>)> {
+        deadline: Timestamp,
+    ) -> Option<(Timestamp, Result<Frame, How>)> {
+        let until = self.clock.instant(deadline).into();
         loop {
-            let is_late = Instant::now() >= deadline;
+            let is_late = self.now() >= deadline;
             match take(&mut self.bytes) {
-                Ok(Some(frame)) => return Some((Instant::now(), Ok(frame))),
-                Err(rule) => return Some((Instant::now(), Err(How::Broken(rule)))),
+                Ok(Some(frame)) => return Some((self.now(), Ok(frame))),
+                Err(rule) => return Some((self.now(), Err(How::Broken(rule)))),
                 Ok(None) if is_late => return None,
                 Ok(None) => {}
             }
-            let read = timeout_at(deadline, self.connection.read(&mut self.bytes)).await;
+            let read = timeout_at(until, self.connection.read(&mut self.bytes)).await;
             if !matches!(read.ok()?, Ok(1..)) {
                 let how = match self.connection.end() {
                     Some(TcpEnding::Rst) => How::Rst,
                     // A TLS connection can end by close_notify before TCP does.
                     Some(TcpEnding::Fin) | None => How::Fin,
                 };
-                return Some((Instant::now(), Err(how)));
+                return Some((self.now(), Err(how)));
             }
         }
     }
@@ -144,8 +148,8 @@ impl Talk {
         };
         let answer = Frame::close(code).bytes();
         // Ignores the error: the write fails if TCP has ended already, and the next read reports that.
-        let _ = timeout(STUCK, self.connection.write(&answer)).await;
-        let deadline = Instant::now() + CLOSING;
+        let _ = timeout(STUCK.into(), self.connection.write(&answer)).await;
+        let deadline = self.now() + CLOSING;
         let tcp = self.tcp_end(deadline, at).await;
         if let Some((_, ending)) = &mut self.ending {
             ending.tcp = tcp;
@@ -153,13 +157,14 @@ impl Talk {
     }
 
     /// Waits for the end of TCP, and drops all other input.
-    async fn tcp_end(&mut self, deadline: Instant, since: Instant) -> Option<Tcp> {
-        while Instant::now() < deadline {
+    async fn tcp_end(&mut self, deadline: Timestamp, since: Timestamp) -> Option<Tcp> {
+        let until = self.clock.instant(deadline).into();
+        while self.now() < deadline {
             self.bytes.clear();
-            let read = timeout_at(deadline, self.connection.read(&mut self.bytes)).await;
+            let read = timeout_at(until, self.connection.read(&mut self.bytes)).await;
             if !matches!(read.ok()?, Ok(1..)) {
                 let ending = self.connection.end().unwrap_or(TcpEnding::Fin);
-                return Some(Tcp::new(nanos(Instant::now() - since), ending));
+                return Some(Tcp::new(self.now().saturating_since(since).0, ending));
             }
         }
         None
@@ -171,13 +176,13 @@ impl Talk {
             return;
         }
         self.send(&[Frame::close(Some(1000))]).await;
-        let now = Instant::now();
+        let now = self.now();
         self.tcp_end(now + LEAVING, now).await;
     }
 
-    fn end(&mut self, at: Instant, how: How) -> Event {
+    fn end(&mut self, at: Timestamp, how: How) -> Event {
         let ending = Ending {
-            at_ns: nanos(at - self.opened),
+            at_ns: at.as_nanos(),
             how: how.clone(),
             tcp: None,
         };
@@ -232,9 +237,4 @@ pub(super) fn closed(payload: &[u8]) -> Result<How, &'static str> {
     };
     let reason = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();
     Ok(How::Close { code, reason })
-}
-
-/// A span in nanoseconds. No time of a probe is too long for 64 bits.
-pub(super) fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

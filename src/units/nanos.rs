@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// A point in time: nanoseconds since the origin of its clock, which is the first dial of a run, and the start of the
-/// relay on the path. Serialises as that number.
+/// A point in time: nanoseconds since the origin of its clock, which is the first dial of a run, the start of the relay
+/// on the path, and the open of a connection of the probe. Serialises as that number.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
