@@ -310,7 +310,7 @@ fn acts_come_at_their_time() {
     let begun = Instant::now();
     let stall = Duration::from_millis(100);
     let (server, mut client) = open(When::After(stall), Act::Stall(stall));
-    server.wait_until(|log| log.count(|event| *event == Event::Acted) == 1);
+    server.wait_until(|log| log.count(|event| matches!(event, Event::Acted { .. })) == 1);
     client.send(PING, "");
     client.expect(PONG, "");
     assert!(begun.elapsed() >= 2 * stall);

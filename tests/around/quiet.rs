@@ -1,8 +1,8 @@
 //! Clients that fall silent, against a server that takes any byte for a sign of life: they send none.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::common::frame::PONG;
+use super::common::frame::{Frame, PONG};
 use super::common::run::{run, trusted};
 use super::common::{Act, Entry, Event, Script, Server, When};
 
@@ -62,13 +62,33 @@ fn silent_clients_send_no_byte_and_are_ended_in_time() {
     let log = server.log();
     assert_eq!(log.violations(), [""; 0]);
     let entries = log.entries();
-    let ended: Vec<&Entry> = entries.iter().filter(|e| e.event == Event::Acted).collect();
+    let ended: Vec<(&Entry, Instant)> = (entries.iter())
+        .filter_map(|entry| match entry.event {
+            Event::Acted { heard } => Some((entry, heard)),
+            _ => None,
+        })
+        .collect();
     assert_eq!(ended.len(), 25, "all clients with a fault, and only these");
-    for end in ended {
-        let answers = entries.iter().filter(|entry| {
-            let is_pong = matches!(&entry.event, Event::Received(frame) if frame.opcode == PONG);
-            is_pong && entry.connection == end.connection
-        });
-        assert!(answers.count() >= 3, "pings before the fault are answered");
+    for (end, heard) in ended {
+        let of_it = entries.iter().filter(|e| e.connection == end.connection);
+        let of_it = of_it.take_while(|e| !matches!(e.event, Event::Acted { .. }));
+        let received: Vec<(&Frame, Instant)> = of_it
+            .filter_map(|entry| match &entry.event {
+                Event::Received(frame) => Some((frame, entry.at)),
+                _ => None,
+            })
+            .collect();
+        assert!(received.len() >= 3, "pings before the fault are answered");
+        for ((frame, _), number) in received.iter().zip(1u64..) {
+            assert_eq!(frame.opcode, PONG, "it sends nothing but pongs");
+            assert_eq!(
+                frame.payload,
+                number.to_string().as_bytes(),
+                "it answers each ping once"
+            );
+        }
+        // A frame is noted after the time of its bytes, so a later time is that of bytes which end no frame.
+        let (_, last) = received.last().expect("there are three");
+        assert!(heard <= *last, "it sends no part of a frame");
     }
 }

@@ -33,8 +33,8 @@ pub enum Event {
     Received(Frame),
     /// A frame is about to be written to TCP. Long payloads are cut.
     Sent(Frame),
-    /// The script's act started.
-    Acted,
+    /// The script's act started. The last bytes of the client, whole frames or not, came at `heard`.
+    Acted { heard: Instant },
     /// The client broke a rule of RFC 6455; no test should see it.
     Violation(String),
     /// The client sent a FIN.

@@ -327,7 +327,7 @@ impl Session<'_> {
         let Some((_, act)) = self.act.take() else {
             return Ok(Flow::On);
         };
-        self.note(Event::Acted);
+        self.note(Event::Acted { heard: self.heard });
         match act {
             Act::Freeze => {
                 self.stop.wait();
