@@ -7,7 +7,7 @@ use super::input::Input;
 use super::term;
 use crate::engine::{Limits, check_sources, cores};
 use crate::plan::{Budget, probed_within};
-use crate::scenario::{Gate, Scenario, TargetUrl, Trust};
+use crate::scenario::{Gate, PromiseKind, Scenario, TargetUrl, Trust};
 use crate::units::{ByteSize, counted, format_duration, human_count};
 use crate::verdict::{Exit, looked_at};
 
@@ -123,7 +123,15 @@ impl Explanation {
             }
         };
         let memory = ByteSize(self.memory_bytes.next_multiple_of(1 << 20));
-        let answers = scenario.longest_answer();
+        let waits = [
+            (target.connect_timeout, "more to connect"),
+            (scenario.longest_answer(), "for the last answers"),
+            (target.close_timeout, "to close"),
+        ];
+        let waits = waits.into_iter().filter(|(time, _)| !time.is_zero());
+        let waits: Vec<String> = waits
+            .map(|(time, what)| format!("{} {what}", format_duration(time)))
+            .collect();
         let rows = [
             (
                 "connections",
@@ -141,13 +149,7 @@ impl Explanation {
             ("takes", format!("{} as planned", seconds(self.planned_s))),
             (
                 "at most",
-                format!(
-                    "{}: {} more to connect, {} for the last answers, {} to close",
-                    seconds(self.longest_s),
-                    format_duration(target.connect_timeout),
-                    format_duration(answers),
-                    format_duration(target.close_timeout),
-                ),
+                format!("{}: {}", seconds(self.longest_s), waits.join(", ")),
             ),
             (
                 "needs",
@@ -313,9 +315,15 @@ fn promises(scenario: &Scenario) -> Vec<Group> {
     contracts
         .map(|(cohort, contract)| {
             let promises = contract.promises.iter();
-            let promises = promises.map(|promise| match promise.kind.has_origin() {
-                true => format!("{promise} from {}", contract.from.name()),
-                false => promise.to_string(),
+            let may_be_void = scenario.only_the_server_may_end(cohort);
+            let promises = promises.map(|promise| match promise.kind {
+                kind if kind.has_origin() => format!("{promise} from {}", contract.from.name()),
+                PromiseKind::BackWithin if may_be_void => {
+                    format!(
+                        "{promise} (fails unless the server ends connections: nothing else does)"
+                    )
+                }
+                _ => promise.to_string(),
             });
             (cohort.name.clone(), promises.collect())
         })

@@ -259,7 +259,7 @@ fn too_few_file_descriptors_say_how_many_which_limit_and_what_to_do() {
     let other = (24 + 5 * cores).max(64);
     let (needed, possible) = (2000 + other, 512usize.saturating_sub(other));
     let says = [
-        "open 2000 connections at once",
+        "open 2,000 connections at once",
         &format!("takes {needed} file descriptors"),
         "the hard limit is 512",
         &format!("hint: raise it (`ulimit -Hn {needed}`"),

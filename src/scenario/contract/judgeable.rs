@@ -8,8 +8,8 @@ use super::{End, Origin};
 use crate::scenario::fault::{Fault, FaultKind};
 use crate::scenario::reading::Check;
 use crate::scenario::{
-    Cohort, Load, OnDead, Path, PathFault, PathFaultKind, Process, Reconnect, Signal, Target,
-    TargetUrl,
+    Cohort, Load, OnDead, Path, PathFault, PathFaultKind, Process, Reconnect, Scenario, Signal,
+    Target, TargetUrl,
 };
 
 /// The least number of levels of a sweep. With fewer, a threshold cannot be found.
@@ -94,15 +94,77 @@ impl Case<'_> {
     fn contradictions(&self, check: &mut Check<'_>) {
         for (index, one) in self.given.iter().enumerate() {
             let before = self.given[..index].iter();
-            let mut rivals =
-                before.filter(|other| exclude(&other.promise, &one.promise, self.cohort));
+            let mut rivals = before.filter(|other| self.exclude(&other.promise, &one.promise));
             if let Some(rival) = rivals.next() {
                 let other = self.written.key(rival.key);
                 let what = format_args!("cannot be kept together with `{other}`");
-                let hint = "leave out one of them, or use two cohorts";
+                let kinds = [rival.promise.kind, one.promise.kind];
+                let both = |kind: &PromiseKind| {
+                    is_of_closing(*kind) || *kind == PromiseKind::TcpEndBetween
+                };
+                let hint = match kinds.iter().all(both) {
+                    true => {
+                        "give the cohort `fault = { kind = \"close\", after = \"1s\" }`: both are then about its Close"
+                    }
+                    false => "leave out one of them, or use two cohorts",
+                };
                 check.problem(&self.written.key(one.key), &one.place, what, hint);
             }
         }
+    }
+
+    /// Whether the scenario says that the server, or a fault, ends connections before the run does.
+    fn expects_ends(&self) -> bool {
+        let ends = [PromiseKind::ClosedBetween, PromiseKind::Code];
+        ends.iter().any(|kind| self.contract.has(*kind))
+            || self.environment.target.embedded_heartbeat.is_some()
+            || anything_happens(self.cohort, self.environment)
+    }
+
+    /// Whether no connections of this cohort can keep both promises.
+    fn exclude(&self, one: &Promise, other: &Promise) -> bool {
+        let cohort = self.cohort;
+        let [one_by, other_by] = [one, other].map(|promise| who(promise, cohort));
+        let can = |by: &By| match by {
+            By::Server | By::Plan => true,
+            By::Fault => cohort
+                .faults
+                .iter()
+                .any(|fault| matches!(fault.kind, FaultKind::Close { .. } | FaultKind::Reset)),
+            By::Heartbeat => {
+                let heartbeat = cohort.heartbeat.as_ref();
+                heartbeat.is_some_and(|heartbeat| heartbeat.on_dead != OnDead::Keep)
+            }
+        };
+        let meet = |one: &[By], other: &[By]| one.iter().any(|by| other.contains(by) && can(by));
+        let apart = match (one_by, other_by) {
+            (Ended::Each(one), Ended::Each(other)) => !meet(one, other),
+            (Ended::Each(each), Ended::One(some)) | (Ended::One(some), Ended::Each(each)) => {
+                // A cohort that reconnects also has later connections, which the end of the run may cut short.
+                let has_others = cohort.reconnect != Reconnect::None
+                    && some.contains(&By::Plan)
+                    && self.expects_ends();
+                !meet(each, some) && !has_others
+            }
+            _ => false,
+        };
+        // A sweep finds no threshold if the server ended every connection.
+        let spares = |set: &[By]| set.iter().any(|by| *by != By::Server && can(by));
+        let sweeps = [one, other].map(|promise| promise.kind == PromiseKind::EffectiveTimeout);
+        let apart = apart
+            || match (sweeps, one_by, other_by) {
+                ([true, _], _, Ended::Each(set)) | ([_, true], Ended::Each(set), _) => !spares(set),
+                _ => false,
+            };
+        // Without a Close frame from the server, nothing shows how it closes.
+        let bare = |promise: &Promise| match &promise.value {
+            Promised::Ends(ends) => ends.iter().all(|end| matches!(end, End::Fin | End::Rst)),
+            _ => false,
+        };
+        let of_closing = |promise: &Promise| is_of_closing(promise.kind);
+        let is_bare = bare(one) && of_closing(other) || bare(other) && of_closing(one);
+        let apart = apart || is_bare && cohort.reconnect == Reconnect::None;
+        apart || values_exclude(one, other) || values_exclude(other, one)
     }
 }
 
@@ -112,11 +174,42 @@ fn sees_no_ping(cohort: &Cohort) -> bool {
     faults.all(|fault| fault.kind.hides_frames()) && !cohort.faults.is_empty()
 }
 
+impl Scenario {
+    /// Whether nothing in the scenario ends connections of this cohort before the run does. A server that wsbench does
+    /// not know may end them, or may not: then a promise about lost connections has none to look at.
+    pub fn only_the_server_may_end(&self, cohort: &Cohort) -> bool {
+        let environment = Environment {
+            target: &self.target,
+            path: self.path.as_ref(),
+            load: &self.load,
+        };
+        self.target.url != TargetUrl::Embedded && !anything_happens(cohort, &environment)
+    }
+}
+
 /// Whether any fault concerns the connections of a cohort, so that times can be counted from it.
 fn anything_happens(cohort: &Cohort, environment: &Environment<'_>) -> bool {
     !cohort.faults.is_empty()
         || !environment.target.faults.is_empty()
         || environment.on_path(cohort).any(|fault| !fault.is_lasting())
+}
+
+/// Whether a fault ends connections of a cohort to a correct server, or silences one so that its heartbeat does.
+fn loses_connections(cohort: &Cohort, environment: &Environment<'_>) -> bool {
+    use FaultKind as Own;
+    use PathFaultKind as OnPath;
+    let gives_up = (cohort.heartbeat.as_ref()).is_some_and(|own| own.on_dead != OnDead::Keep);
+    let own = cohort.faults.iter().any(|fault| match fault.kind {
+        Own::Close { .. } | Own::Reset | Own::HalfClose | Own::IllegalFrame(_) => true,
+        Own::StopReading | Own::Vanish { .. } => gives_up,
+        _ => false,
+    });
+    let on_path = environment.on_path(cohort).any(|fault| match fault.kind {
+        OnPath::Reset | OnPath::Forget | OnPath::Cut | OnPath::HalfClose(_) => true,
+        OnPath::Freeze | OnPath::Drop(_) | OnPath::Delay { .. } | OnPath::Throttle(_) => gives_up,
+    });
+    let mut target = environment.target.faults.iter();
+    own || on_path || target.any(|fault| gives_up || fault.kind == Signal::Terminate)
 }
 
 impl Need {
@@ -129,7 +222,7 @@ impl Need {
             Self::Loss => {
                 target.url != TargetUrl::Embedded
                     || target.embedded_heartbeat.is_some()
-                    || anything_happens(cohort, environment)
+                    || loses_connections(cohort, environment)
             }
             Self::Stall => {
                 let freezes = |fault: &PathFault| fault.kind == PathFaultKind::Freeze;
@@ -179,7 +272,7 @@ impl Need {
                 "write `reconnect = { initial = \"500ms\", max = \"30s\" }`",
             ),
             Self::Loss => (
-                "needs something that ends connections, and the built-in server ends none",
+                "needs something that ends connections, and nothing here does: neither a fault nor the built-in server",
                 "add `reset = { after = \"3s\" }` in `[path]`, for this cohort or for all",
             ),
             Self::Stall => (
@@ -226,54 +319,14 @@ impl Need {
     }
 }
 
-/// Whether no connections of this cohort can keep both promises.
-fn exclude(one: &Promise, other: &Promise, cohort: &Cohort) -> bool {
-    let [one_by, other_by] = [one, other].map(|promise| who(promise, cohort));
-    let can = |by: &By| match by {
-        By::Server | By::Plan => true,
-        By::Fault => cohort
-            .faults
-            .iter()
-            .any(|fault| matches!(fault.kind, FaultKind::Close { .. } | FaultKind::Reset)),
-        By::Heartbeat => {
-            let heartbeat = cohort.heartbeat.as_ref();
-            heartbeat.is_some_and(|heartbeat| heartbeat.on_dead != OnDead::Keep)
-        }
-    };
-    let meet = |one: &[By], other: &[By]| one.iter().any(|by| other.contains(by) && can(by));
-    let apart = match (one_by, other_by) {
-        (Ended::Each(one), Ended::Each(other)) => !meet(one, other),
-        (Ended::Each(each), Ended::One(some)) | (Ended::One(some), Ended::Each(each)) => {
-            // A cohort that reconnects also has later connections, which the end of the run may cut short.
-            let has_others = cohort.reconnect != Reconnect::None && some.contains(&By::Plan);
-            !meet(each, some) && !has_others
-        }
-        _ => false,
-    };
-    // A sweep finds no threshold if the server ended every connection.
-    let spares = |set: &[By]| set.iter().any(|by| *by != By::Server && can(by));
-    let sweeps = [one, other].map(|promise| promise.kind == PromiseKind::EffectiveTimeout);
-    let apart = apart
-        || match (sweeps, one_by, other_by) {
-            ([true, _], _, Ended::Each(set)) | ([_, true], Ended::Each(set), _) => !spares(set),
-            _ => false,
-        };
-    // Without a Close frame from the server, nothing shows how it closes.
-    let bare = |promise: &Promise| match &promise.value {
-        Promised::Ends(ends) => ends.iter().all(|end| matches!(end, End::Fin | End::Rst)),
-        _ => false,
-    };
-    let of_closing = |promise: &Promise| {
-        matches!(
-            promise.kind,
-            PromiseKind::CloseAnsweredWithin
-                | PromiseKind::CloseCodeEchoed
-                | PromiseKind::SilentAfterClose
-        )
-    };
-    let is_bare = bare(one) && of_closing(other) || bare(other) && of_closing(one);
-    let apart = apart || is_bare && cohort.reconnect == Reconnect::None;
-    apart || values_exclude(one, other) || values_exclude(other, one)
+/// Whether a promise is about the close handshake that a client begins.
+fn is_of_closing(kind: PromiseKind) -> bool {
+    matches!(
+        kind,
+        PromiseKind::CloseAnsweredWithin
+            | PromiseKind::CloseCodeEchoed
+            | PromiseKind::SilentAfterClose
+    )
 }
 
 /// Which side must have ended the connections so that this promise, with this value, can be kept.

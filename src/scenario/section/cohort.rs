@@ -10,7 +10,7 @@ use crate::scenario::contract::{Contract, ContractTable};
 use crate::scenario::fault::{self, Fault, FaultTable, Measured};
 use crate::scenario::reading::{At, Check, List, OneOrMany, Section, Switch, given, keys};
 use crate::scenario::root::File;
-use crate::units::counted;
+use crate::units::{counted, human_count};
 
 const MAX_COHORTS: usize = 256;
 
@@ -131,8 +131,11 @@ pub(in crate::scenario) fn resolve(
     let counts = cohorts.iter().map(|cohort| u64::from(cohort.connections));
     let total: u64 = counts.sum();
     if total > u64::from(MAX_CONNECTIONS) {
-        let total = counted(total, "connection");
-        let what = format_args!("come to {total} in all, more than {MAX_CONNECTIONS}");
+        let (total, most) = (
+            counted(total, "connection"),
+            human_count(MAX_CONNECTIONS.into()),
+        );
+        let what = format_args!("come to {total} in all, more than {most}");
         check.problem("cohort.connections", &given.place, what, None);
     }
     Some(cohorts)

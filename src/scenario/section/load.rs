@@ -6,7 +6,7 @@ use super::reconnect::ReconnectTable;
 use crate::scenario::reading::{
     At, Check, Given as _, List, Section, Switch, Time, TimeOrZero, Whole, given, keys, words,
 };
-use crate::units::{Rate, counted, format_duration};
+use crate::units::{Rate, counted, format_duration, human_count};
 
 /// The most connections of a scenario in all.
 pub(super) const MAX_CONNECTIONS: u32 = 10_000_000;
@@ -152,7 +152,8 @@ impl Shape {
                 let total = total.ceil().max(1.0);
                 if total > f64::from(MAX_CONNECTIONS) {
                     let total = counted(total as u64, "connection");
-                    let what = format_args!("come to {total} in all, more than {MAX_CONNECTIONS}");
+                    let most = human_count(MAX_CONNECTIONS.into());
+                    let what = format_args!("come to {total} in all, more than {most}");
                     section.wrong("arrivals", &keys.arrivals, what, None);
                     return None;
                 }
