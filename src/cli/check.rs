@@ -247,14 +247,14 @@ fn rows_of(name: &str, lines: Vec<String>) -> String {
 }
 
 /// The cohort or target that something concerns, and the lines about it.
-type Group = (String, Vec<String>);
+type Topic = (String, Vec<String>);
 
-fn count(groups: &[Group]) -> usize {
+fn count(groups: &[Topic]) -> usize {
     groups.iter().map(|(_, lines)| lines.len()).sum()
 }
 
 /// Formats groups under one name, each with its subject on the left, in lines of 100 characters.
-fn rows_by_group(name: &str, groups: &[Group]) -> String {
+fn rows_by_group(name: &str, groups: &[Topic]) -> String {
     const WIDE: usize = 100 - 15;
     let longest = groups.iter().map(|(whom, _)| whom.chars().count()).max();
     let width = longest.unwrap_or(0).min(WIDE / 3);
@@ -283,7 +283,7 @@ fn rows_by_group(name: &str, groups: &[Group]) -> String {
 }
 
 /// The planned faults, and which cohorts or target they affect.
-fn faults(scenario: &Scenario) -> Vec<Group> {
+fn faults(scenario: &Scenario) -> Vec<Topic> {
     let clients = scenario.cohorts.iter().map(|cohort| {
         let faults = cohort.faults.iter().map(ToString::to_string);
         let probes = probed_within(scenario, cohort).map(|within| {
@@ -304,12 +304,12 @@ fn faults(scenario: &Scenario) -> Vec<Group> {
     ];
     let groups = clients.chain(around);
     groups
-        .filter(|(_, items): &Group| !items.is_empty())
+        .filter(|(_, items): &Topic| !items.is_empty())
         .collect()
 }
 
 /// The server's promises, by cohort.
-fn promises(scenario: &Scenario) -> Vec<Group> {
+fn promises(scenario: &Scenario) -> Vec<Topic> {
     let contracts = scenario.cohorts.iter();
     let contracts = contracts.filter_map(|cohort| Some((cohort, cohort.contract.as_ref()?)));
     contracts

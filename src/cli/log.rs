@@ -23,11 +23,11 @@ const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// The log of this process. Dropping it writes the waiting lines, but waits at most [`MAX_WAIT`] for that.
 pub(super) struct Log {
-    lines: SyncSender<Line>,
+    lines: SyncSender<LogLine>,
     finished: Receiver<()>,
 }
 
-enum Line {
+enum LogLine {
     Text(Vec<u8>),
     /// Ends the writing thread.
     End,
@@ -83,7 +83,7 @@ impl Log {
 impl Drop for Log {
     fn drop(&mut self) {
         // If the queue is full, its reader is blocked: does not wait for it.
-        if self.lines.try_send(Line::End).is_ok() {
+        if self.lines.try_send(LogLine::End).is_ok() {
             let _ = self.finished.recv_timeout(MAX_WAIT);
         }
     }
@@ -91,12 +91,12 @@ impl Drop for Log {
 
 fn write_all(
     mut out: impl Write,
-    lines: &Receiver<Line>,
+    lines: &Receiver<LogLine>,
     lost: &AtomicU64,
     secrets: &Secrets,
 ) -> io::Result<()> {
     for line in lines {
-        let Line::Text(text) = line else {
+        let LogLine::Text(text) = line else {
             break;
         };
         let text = String::from_utf8_lossy(&text);
@@ -110,7 +110,7 @@ fn write_all(
 
 /// Sends the lines to the writing thread: each call of `write` is one line.
 struct Queue {
-    lines: SyncSender<Line>,
+    lines: SyncSender<LogLine>,
     lost: Arc<AtomicU64>,
 }
 
@@ -124,7 +124,7 @@ impl<'a> MakeWriter<'a> for Queue {
 
 impl Write for &Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.lines.try_send(Line::Text(line.to_vec())).is_err() {
+        if self.lines.try_send(LogLine::Text(line.to_vec())).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())

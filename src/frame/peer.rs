@@ -12,7 +12,7 @@ pub(super) const MAX_MESSAGE: usize = 100_000;
 
 /// One decoded item, up to a Close frame or the first broken rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum DecodedItem {
     Text(Vec<u8>),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
@@ -24,7 +24,7 @@ pub(super) enum Seen {
     Broken,
 }
 
-impl Seen {
+impl DecodedItem {
     fn is_end(&self) -> bool {
         matches!(
             self,
@@ -34,7 +34,7 @@ impl Seen {
 }
 
 /// Decodes as a transport does: `cut` bytes are read at once, and another connection has its turn in between.
-pub(super) fn ours(bytes: &[u8], cut: usize) -> Vec<Seen> {
+pub(super) fn ours(bytes: &[u8], cut: usize) -> Vec<DecodedItem> {
     let (mut room, mut left) = (Room::default(), Vec::new());
     let mut reader = Reader::new(MAX_MESSAGE);
     let mut seen = Vec::new();
@@ -43,11 +43,11 @@ pub(super) fn ours(bytes: &[u8], cut: usize) -> Vec<Seen> {
         room.enter(&mut left);
         match reader.next(&mut room) {
             Ok(Some(found)) => seen.push(match found.lend(&room) {
-                Frame::Text(bytes) => Seen::Text(bytes.to_vec()),
-                Frame::Binary(bytes) => Seen::Binary(bytes.to_vec()),
-                Frame::Ping(bytes) => Seen::Ping(bytes.to_vec()),
-                Frame::Pong(bytes) => Seen::Pong(bytes.to_vec()),
-                Frame::Close { code, reason } => Seen::Close(code, reason.to_owned()),
+                Frame::Text(bytes) => DecodedItem::Text(bytes.to_vec()),
+                Frame::Binary(bytes) => DecodedItem::Binary(bytes.to_vec()),
+                Frame::Ping(bytes) => DecodedItem::Ping(bytes.to_vec()),
+                Frame::Pong(bytes) => DecodedItem::Pong(bytes.to_vec()),
+                Frame::Close { code, reason } => DecodedItem::Close(code, reason.to_owned()),
             }),
             Ok(None) => {
                 let Some(part) = parts.next() else {
@@ -56,12 +56,12 @@ pub(super) fn ours(bytes: &[u8], cut: usize) -> Vec<Seen> {
                 room.space()[..part.len()].copy_from_slice(part);
                 room.filled(part.len());
             }
-            Err(Broken::TooBig { .. }) => seen.push(Seen::TooBig),
-            Err(Broken::BadUtf8 | Broken::BadReason) => seen.push(Seen::BadUtf8),
-            Err(Broken::LongControl) => seen.push(Seen::LongControl),
-            Err(_) => seen.push(Seen::Broken),
+            Err(Broken::TooBig { .. }) => seen.push(DecodedItem::TooBig),
+            Err(Broken::BadUtf8 | Broken::BadReason) => seen.push(DecodedItem::BadUtf8),
+            Err(Broken::LongControl) => seen.push(DecodedItem::LongControl),
+            Err(_) => seen.push(DecodedItem::Broken),
         }
-        if seen.last().is_some_and(Seen::is_end) {
+        if seen.last().is_some_and(DecodedItem::is_end) {
             return seen;
         }
         room.leave(&mut left);
@@ -89,7 +89,7 @@ impl Write for Bytes<'_> {
     }
 }
 
-fn theirs(bytes: &[u8]) -> Vec<Seen> {
+fn theirs(bytes: &[u8]) -> Vec<DecodedItem> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
@@ -97,22 +97,22 @@ fn theirs(bytes: &[u8]) -> Vec<Seen> {
     let (mut stream, mut seen) = (Bytes(bytes), Vec::new());
     loop {
         seen.push(match context.read(&mut stream) {
-            Ok(Message::Text(text)) => Seen::Text(text.as_bytes().to_vec()),
-            Ok(Message::Binary(bytes)) => Seen::Binary(bytes.to_vec()),
-            Ok(Message::Ping(bytes)) => Seen::Ping(bytes.to_vec()),
-            Ok(Message::Pong(bytes)) => Seen::Pong(bytes.to_vec()),
-            Ok(Message::Close(close)) => Seen::Close(
+            Ok(Message::Text(text)) => DecodedItem::Text(text.as_bytes().to_vec()),
+            Ok(Message::Binary(bytes)) => DecodedItem::Binary(bytes.to_vec()),
+            Ok(Message::Ping(bytes)) => DecodedItem::Ping(bytes.to_vec()),
+            Ok(Message::Pong(bytes)) => DecodedItem::Pong(bytes.to_vec()),
+            Ok(Message::Close(close)) => DecodedItem::Close(
                 close.as_ref().map(|close| close.code.into()),
                 close.map_or_else(String::new, |close| close.reason.to_string()),
             ),
             Ok(Message::Frame(_)) => unreachable!("it never reads a message as a raw frame"),
             Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return seen,
-            Err(Error::Capacity(_)) => Seen::TooBig,
-            Err(Error::Utf8(_)) => Seen::BadUtf8,
-            Err(Error::Protocol(_)) => Seen::Broken,
+            Err(Error::Capacity(_)) => DecodedItem::TooBig,
+            Err(Error::Utf8(_)) => DecodedItem::BadUtf8,
+            Err(Error::Protocol(_)) => DecodedItem::Broken,
             Err(other) => panic!("{other}"),
         });
-        if seen.last().is_some_and(Seen::is_end) {
+        if seen.last().is_some_and(DecodedItem::is_end) {
             return seen;
         }
     }
@@ -122,27 +122,29 @@ fn theirs(bytes: &[u8]) -> Vec<Seen> {
 pub(crate) fn assert_same(bytes: &[u8], cut: usize) {
     let ours = ours(bytes, cut);
     let mut theirs = theirs(bytes);
-    if ours.last() == Some(&Seen::LongControl) {
+    if ours.last() == Some(&DecodedItem::LongControl) {
         // Tungstenite accepts a short control frame whose length field is longer than needed, which section 5.2
         // forbids.
         theirs.truncate(ours.len() - 1);
-        theirs.push(Seen::LongControl);
+        theirs.push(DecodedItem::LongControl);
     }
     // Tungstenite does not return the code and the reason if the code is forbidden.
-    if let (Some(Seen::Close(code, reason)), Some(last @ Seen::Close(..))) =
+    if let (Some(DecodedItem::Close(code, reason)), Some(last @ DecodedItem::Close(..))) =
         (ours.last(), theirs.last_mut())
-        && *last == Seen::Close(Some(1002), "Protocol violation".to_owned())
+        && *last == DecodedItem::Close(Some(1002), "Protocol violation".to_owned())
     {
-        *last = Seen::Close(*code, reason.clone());
+        *last = DecodedItem::Close(*code, reason.clone());
     }
     // Tungstenite waits for a complete frame before it checks the first two bytes.
-    if ours.len() > theirs.len() && matches!(ours.last(), Some(Seen::Broken | Seen::TooBig)) {
+    if ours.len() > theirs.len()
+        && matches!(ours.last(), Some(DecodedItem::Broken | DecodedItem::TooBig))
+    {
         theirs.extend(ours.last().cloned());
     }
     // Tungstenite checks the length of a frame before it checks whether the frame is allowed.
-    if ours.last() == Some(&Seen::Broken) && theirs.last() == Some(&Seen::TooBig) {
+    if ours.last() == Some(&DecodedItem::Broken) && theirs.last() == Some(&DecodedItem::TooBig) {
         theirs.pop();
-        theirs.push(Seen::Broken);
+        theirs.push(DecodedItem::Broken);
     }
     assert_eq!(ours, theirs);
 }

@@ -2,13 +2,13 @@
 
 use super::Frame;
 use super::header::{Broken, Header, Opcode};
-use super::room::{Place, Room};
+use super::room::{PayloadPlace, Room};
 
 /// A message or control frame that was found, and its place in the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     opcode: Opcode,
-    place: Place,
+    place: PayloadPlace,
 }
 
 impl Found {
@@ -108,7 +108,7 @@ impl Reader {
             self.check(&header)?;
             room.take(header.length);
             if is_whole && header.fin && self.message.is_none() {
-                let place = Place::Bytes(room.take(header.payload as usize));
+                let place = PayloadPlace::Bytes(room.take(header.payload as usize));
                 return whole(header.opcode, place, room).map(Some);
             }
             self.message.get_or_insert(header.opcode);
@@ -182,7 +182,7 @@ impl Reader {
         room.put(std::mem::take(&mut self.parts));
         Ok(self.message.take().map(|opcode| Found {
             opcode,
-            place: Place::Message,
+            place: PayloadPlace::Message,
         }))
     }
 
@@ -198,7 +198,7 @@ impl Reader {
 
     fn control(&mut self, header: Header, room: &mut Room) -> Result<Found, Broken> {
         room.take(header.length);
-        let place = Place::Bytes(room.take(header.payload as usize));
+        let place = PayloadPlace::Bytes(room.take(header.payload as usize));
         if header.opcode == Opcode::Close {
             let payload = room.at(&place);
             if payload.len() == 1 {
@@ -219,7 +219,7 @@ impl Reader {
 }
 
 /// Returns a message that came in one piece. Text must be UTF-8 (section 8.1).
-fn whole(opcode: Opcode, place: Place, room: &Room) -> Result<Found, Broken> {
+fn whole(opcode: Opcode, place: PayloadPlace, room: &Room) -> Result<Found, Broken> {
     let payload = room.at(&place);
     // Most text is ASCII, which is much faster to check.
     if opcode == Opcode::Text && !payload.is_ascii() && str::from_utf8(payload).is_err() {

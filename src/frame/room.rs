@@ -20,7 +20,7 @@ pub struct Room {
 
 /// The place of a payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum PayloadPlace {
     /// In the read bytes.
     Bytes(Range<usize>),
     /// In the assembled message.
@@ -110,10 +110,10 @@ impl Room {
         taken
     }
 
-    pub(super) fn at(&self, place: &Place) -> &[u8] {
+    pub(super) fn at(&self, place: &PayloadPlace) -> &[u8] {
         match place {
-            Place::Bytes(range) => &self.bytes[range.clone()],
-            Place::Message => &self.message,
+            PayloadPlace::Bytes(range) => &self.bytes[range.clone()],
+            PayloadPlace::Message => &self.message,
         }
     }
 }

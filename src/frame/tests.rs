@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketContext};
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::peer::{Bytes, MAX_MESSAGE, Seen, assert_same, ours};
+use super::peer::{Bytes, DecodedItem, MAX_MESSAGE, assert_same, ours};
 use super::*;
 
 /// Returns a server's frame, valid or not.
@@ -222,7 +222,7 @@ fn an_idle_connection_holds_no_buffer() {
 #[test]
 fn a_forbidden_close_code_is_told_as_it_was_on_the_wire() {
     let seen = ours(&server_frame(0x88, &[3, 238]), 3);
-    assert_eq!(seen, [Seen::Close(Some(1006), String::new())]);
+    assert_eq!(seen, [DecodedItem::Close(Some(1006), String::new())]);
     let own = tungstenite::protocol::frame::coding::CloseCode::from(1006);
     assert!(!own.is_allowed());
 }

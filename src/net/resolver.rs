@@ -117,7 +117,7 @@ fn in_order(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 
 /// The newest result for a name.
 #[derive(Debug, Clone)]
-pub(crate) struct Known {
+pub(crate) struct LookedUp {
     /// The number of its look-up, from 0.
     pub(crate) round: u64,
     pub(crate) addresses: Result<Arc<[SocketAddr]>, ResolveError>,
@@ -130,7 +130,7 @@ pub struct Resolver {
     port: u16,
     within: Duration,
     state: Mutex<State>,
-    known: watch::Sender<Known>,
+    known: watch::Sender<LookedUp>,
 }
 
 #[derive(Debug)]
@@ -158,7 +158,7 @@ impl Resolver {
                 is_asking: false,
                 took: took.into_iter().collect(),
             }),
-            known: watch::Sender::new(Known {
+            known: watch::Sender::new(LookedUp {
                 round: 0,
                 addresses,
             }),
@@ -174,7 +174,7 @@ impl Resolver {
     }
 
     /// Returns the newest result.
-    pub(crate) fn known(&self) -> Known {
+    pub(crate) fn known(&self) -> LookedUp {
         self.known.borrow().clone()
     }
 
@@ -185,7 +185,7 @@ impl Resolver {
 
     /// Waits for a look-up that began after the one of `round`, and returns its result. `None` if there is none: an
     /// address is not looked up, and a name once a second at most. A look-up that fails keeps the old addresses.
-    pub(crate) async fn again(self: &Arc<Self>, round: u64) -> Option<Known> {
+    pub(crate) async fn again(self: &Arc<Self>, round: u64) -> Option<LookedUp> {
         let mut changed = self.known.subscribe();
         self.ask(round)?;
         let known = changed.wait_for(|known| known.round > round).await;

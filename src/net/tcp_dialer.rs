@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::connect::{self, ConnectError};
 use super::failure::Failure;
-use super::resolver::{Known, Resolver};
+use super::resolver::{LookedUp, Resolver};
 use crate::metric::Cause;
 
 /// The steps that a dial can wait for until TCP is open.
@@ -88,7 +88,7 @@ impl TcpDialer {
             let sources: Vec<IpAddr> = self.sources.iter().copied().filter(near).collect();
             return first_of(&[route], &sources, dial, progress).await;
         }
-        let Known { round, addresses } = self.resolver.known();
+        let LookedUp { round, addresses } = self.resolver.known();
         let known = addresses.as_deref().unwrap_or_default();
         let failure = match &addresses {
             Err(error) => Failure::new(Cause::Dns, error.to_string()),

@@ -9,19 +9,19 @@ use crate::scenario::{Message, Payload, Segment};
 /// The bytes of a message without its stamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
-    parts: Box<[Part]>,
+    parts: Box<[TemplatePart]>,
     /// The position of the first stamp.
     stamp_at: Option<u32>,
     length: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Bytes(Slice),
     Stamp,
 }
 
-impl Part {
+impl TemplatePart {
     fn len(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
@@ -30,7 +30,7 @@ impl Part {
     }
 }
 
-impl From<&Segment> for Part {
+impl From<&Segment> for TemplatePart {
     fn from(segment: &Segment) -> Self {
         match segment {
             Segment::Literal(bytes) => Self::Bytes(bytes.into()),
@@ -42,20 +42,20 @@ impl From<&Segment> for Part {
 impl Template {
     /// Makes the template of a message; padding is taken from `filler`.
     pub fn new(message: &Message, filler: &Slice) -> Self {
-        let parts: Box<[Part]> = match &message.payload {
+        let parts: Box<[TemplatePart]> = match &message.payload {
             Payload::Size(size) => match size.as_usize().checked_sub(STAMP_LEN) {
-                Some(rest) => [Part::Stamp, Part::Bytes(filler.first(rest))].into(),
-                None => [Part::Bytes(filler.first(size.as_usize()))].into(),
+                Some(rest) => [TemplatePart::Stamp, TemplatePart::Bytes(filler.first(rest))].into(),
+                None => [TemplatePart::Bytes(filler.first(size.as_usize()))].into(),
             },
-            Payload::Fixed(bytes) => [Part::Bytes(bytes.into())].into(),
-            Payload::Stamped(segments) => segments.iter().map(Part::from).collect(),
+            Payload::Fixed(bytes) => [TemplatePart::Bytes(bytes.into())].into(),
+            Payload::Stamped(segments) => segments.iter().map(TemplatePart::from).collect(),
         };
-        let first = parts.iter().position(|part| *part == Part::Stamp);
+        let first = parts.iter().position(|part| *part == TemplatePart::Stamp);
         let stamp_at = first.map(|first| {
-            let before: usize = parts[..first].iter().map(Part::len).sum();
+            let before: usize = parts[..first].iter().map(TemplatePart::len).sum();
             before as u32
         });
-        let length = parts.iter().map(Part::len).sum();
+        let length = parts.iter().map(TemplatePart::len).sum();
         Self {
             parts,
             stamp_at,
@@ -72,7 +72,7 @@ impl Template {
     /// Returns the bytes of every message; `None` if they have stamps.
     pub fn fixed(&self) -> Option<&[u8]> {
         match &self.parts[..] {
-            [Part::Bytes(bytes)] => Some(bytes),
+            [TemplatePart::Bytes(bytes)] => Some(bytes),
             _ => None,
         }
     }
@@ -85,9 +85,9 @@ impl Template {
         let mut start = 0;
         for part in &self.parts {
             let bytes = match (part, &stamp) {
-                (Part::Bytes(bytes), _) => bytes,
-                (Part::Stamp, Some(stamp)) => &stamp[..],
-                (Part::Stamp, None) => continue,
+                (TemplatePart::Bytes(bytes), _) => bytes,
+                (TemplatePart::Stamp, Some(stamp)) => &stamp[..],
+                (TemplatePart::Stamp, None) => continue,
             };
             out[start..start + bytes.len()].copy_from_slice(bytes);
             start += bytes.len();
@@ -108,9 +108,9 @@ impl Template {
             let is_named = start == at;
             start += part.len();
             match part {
-                Part::Bytes(expected) => found == &**expected,
+                TemplatePart::Bytes(expected) => found == &**expected,
                 // Does not compare the stamp with itself.
-                Part::Stamp => is_named || found == stamp,
+                TemplatePart::Stamp => is_named || found == stamp,
             }
         })
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::findings::{Doing, Quiet, Trial};
 use super::frame::{Frame, Opcode};
-use super::quiet::Heard;
+use super::quiet::UnaskedTraffic;
 use super::talk::{Event, Talk};
 use crate::units::{Nanos, Timestamp};
 
@@ -24,7 +24,7 @@ pub(super) async fn try_out(mut talk: Talk, doing: Doing, watch: Duration) -> Tr
     let end = Timestamp::ORIGIN + watch.into();
     let gap = gap(watch);
     let mut due = frame(doing, 0).map(|_| Timestamp::ORIGIN + gap.into());
-    let mut heard = Heard::default();
+    let mut heard = UnaskedTraffic::default();
     let mut trial = Trial {
         doing,
         watched_ns: Nanos::from(watch).0,

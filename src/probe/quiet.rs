@@ -5,7 +5,7 @@ use super::unasked::{Collected, shortened};
 
 /// Collects the unasked pings and messages of a server.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct UnaskedTraffic {
     pings: u32,
     first_ns: u64,
     last_ns: u64,
@@ -15,7 +15,7 @@ pub(super) struct Heard {
     messages: Collected,
 }
 
-impl Heard {
+impl UnaskedTraffic {
     /// Adds a ping that came this long after the open.
     pub(super) fn ping(&mut self, payload: &[u8], at_ns: u64) {
         if self.pings == 0 {
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn gaps_are_between_pings_and_not_before_the_first() {
-        let mut heard = Heard::default();
+        let mut heard = UnaskedTraffic::default();
         for at in [500, 1_500, 2_400, 3_500] {
             heard.ping(b"p", at);
         }
@@ -93,8 +93,8 @@ mod tests {
 
     #[test]
     fn one_ping_has_no_gap_and_none_has_no_payload() {
-        let mut heard = Heard::default();
-        assert_eq!(Heard::default().into_quiet(9).first_ping_ns, None);
+        let mut heard = UnaskedTraffic::default();
+        assert_eq!(UnaskedTraffic::default().into_quiet(9).first_ping_ns, None);
         heard.ping(b"", 5);
         let quiet = heard.into_quiet(9);
         assert_eq!((quiet.pings, quiet.mean_gap_ns), (1, None));

@@ -11,13 +11,13 @@ const SHOWN: usize = 60;
 /// Collects the unasked messages of a server.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
-    looks: Vec<Look>,
+    looks: Vec<MessageShape>,
     /// The number of messages of shapes for which there was no room.
     pub(super) more: u32,
 }
 
 #[derive(Debug)]
-struct Look {
+struct MessageShape {
     /// The message with its numbers replaced, so that a time in it does not make a new shape.
     shape: String,
     last_ns: u64,
@@ -34,7 +34,7 @@ impl Collected {
             look.last_ns = at_ns;
         } else if self.looks.len() < MAX_LOOKS {
             let guess = guess(payload);
-            self.looks.push(Look {
+            self.looks.push(MessageShape {
                 shape,
                 last_ns: at_ns,
                 unasked: Unasked {

@@ -75,7 +75,7 @@ pub(super) fn run(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> 
 
 async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> {
     let driver = Driver::new(Pace::Steady, Nanos::MAX)?;
-    let shared = Rc::new(Shared {
+    let shared = Rc::new(RelayState {
         clock: setup.clock,
         target: setup.target,
         dial_timeout: setup.connect_timeout + DIAL_LEEWAY,
@@ -108,7 +108,7 @@ pub(super) struct Led {
     pub(super) schedule: Schedule,
 }
 
-struct Shared {
+struct RelayState {
     clock: Monotonic,
     target: TcpDialer,
     dial_timeout: Duration,
@@ -122,7 +122,7 @@ struct Shared {
     log: RefCell<RelayLog>,
 }
 
-impl Shared {
+impl RelayState {
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -152,7 +152,7 @@ impl Shared {
 }
 
 /// Carries out orders until the order to stop, or until their sender is dropped.
-async fn obey(shared: &Shared, mut orders: watch::Receiver<Orders>) {
+async fn obey(shared: &RelayState, mut orders: watch::Receiver<Orders>) {
     loop {
         let order = *orders.borrow_and_update();
         if order.stop {
@@ -171,7 +171,7 @@ async fn obey(shared: &Shared, mut orders: watch::Receiver<Orders>) {
 }
 
 /// Accepts the connections of one cohort.
-async fn accept(shared: Rc<Shared>, led: Rc<Led>, listener: TcpListener) {
+async fn accept(shared: Rc<RelayState>, led: Rc<Led>, listener: TcpListener) {
     let mut acceptor = Acceptor::new(listener, &shared.spare);
     loop {
         match acceptor.next().await {
@@ -193,7 +193,7 @@ async fn accept(shared: Rc<Shared>, led: Rc<Led>, listener: TcpListener) {
 
 /// Serves one connection, from the client's connect to the end of both legs.
 async fn serve(
-    shared: Rc<Shared>,
+    shared: Rc<RelayState>,
     led: Rc<Led>,
     client: TcpStream,
     opened: Timestamp,
@@ -250,7 +250,7 @@ async fn serve(
 }
 
 /// Dials the target as a client without a path does. Tells on the route which addresses were passed by.
-async fn dial(shared: &Shared, route: &Route, number: u64) -> Result<TcpStream, Cause> {
+async fn dial(shared: &RelayState, route: &Route, number: u64) -> Result<TcpStream, Cause> {
     let dial = Dial {
         number: number as u32,
         ..Dial::default()
@@ -280,7 +280,7 @@ impl Drop for Noted<'_> {
     }
 }
 
-fn note_passage(shared: &Shared, cohort: usize, client: &TcpStream, server: &TcpStream) {
+fn note_passage(shared: &RelayState, cohort: usize, client: &TcpStream, server: &TcpStream) {
     let (Ok(client), Ok(server)) = (client.peer_addr(), server.local_addr()) else {
         return;
     };

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 use super::agenda::{Agenda, Answer, Due};
 use super::behaviour::Behaviour;
 use super::counts::{Counter, Opened};
-use super::heartbeat::{self, Ends, Heart, Seen};
+use super::heartbeat::{self, ClientState, Ends, Heart};
 
 /// The longest time from the accepted socket to the 101.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -170,7 +170,7 @@ impl Session {
             return None;
         }
         let stuck = heartbeat::is_stuck(self.socket.get_ref());
-        let seen = Seen {
+        let seen = ClientState {
             stuck,
             busy: self.agenda.is_full() && !stuck,
             unread: heartbeat::has_arrived(self.socket.get_ref()),

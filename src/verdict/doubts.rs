@@ -7,7 +7,7 @@ use super::distrust::{Concerns, Distrust, Doubt, NOT_SENT_LIMIT};
 use super::facts::{Facts, Outcome, is_open_model, planned_connections};
 use super::failures::Failures;
 use super::gates::GateResult;
-use super::lag::{CUT_NS, Generator, Own};
+use super::lag::{CUT_NS, Generator, GeneratorProblem};
 use super::presence::{Losses, openings};
 use super::seen::Seen;
 use super::shifted;
@@ -169,7 +169,7 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
 /// Finds what failed and may have failed because of the generator alone, grouped by cause.
 fn own_doing(run: &Run<'_>) -> Vec<Doubt> {
     let generator = &Generator::new(run.scenario, run.view, run.facts);
-    let mut blamed: Vec<(Own, String)> = Vec::new();
+    let mut blamed: Vec<(GeneratorProblem, String)> = Vec::new();
     for (gate, result) in run.judged_gates() {
         let came_out = gate_came_out_badly(result);
         if let (true, Some(seen)) = (came_out, result.observed)
@@ -190,16 +190,21 @@ fn own_doing(run: &Run<'_>) -> Vec<Doubt> {
         let often = over(generator.whole.percentile(99.9), limits.often_ns);
         let once = over(Some(generator.whole.longest_ns()), limits.once_ns);
         if often || (once && !result.passed) {
-            blamed.push((Own::Lag, result.name()));
+            blamed.push((GeneratorProblem::Lag, result.name()));
         } else if generator.is_throttled && limits.once_ns.is_some() && !result.passed {
-            blamed.push((Own::Throttled, result.name()));
+            blamed.push((GeneratorProblem::Throttled, result.name()));
         }
     }
-    let of = |wanted: Own| -> Vec<String> {
+    let of = |wanted: GeneratorProblem| -> Vec<String> {
         let these = blamed.iter().filter(|(own, _)| *own == wanted);
         these.map(|(_, name)| name.clone()).collect()
     };
-    let reasons = [Own::LateSends, Own::Lag, Own::Throttled, Own::Busy];
+    let reasons = [
+        GeneratorProblem::LateSends,
+        GeneratorProblem::Lag,
+        GeneratorProblem::Throttled,
+        GeneratorProblem::Busy,
+    ];
     let doubts = reasons.into_iter().filter_map(|own| {
         let reason = || reason(run, generator, own);
         about(reason, of(own))
@@ -212,9 +217,9 @@ fn gate_came_out_badly(result: &GateResult) -> bool {
     !result.passed || result.ended_the_run
 }
 
-fn reason(run: &Run<'_>, generator: &Generator<'_>, own: Own) -> Distrust {
+fn reason(run: &Run<'_>, generator: &Generator<'_>, own: GeneratorProblem) -> Distrust {
     match own {
-        Own::LateSends => {
+        GeneratorProblem::LateSends => {
             let late = run.view.histogram(Timer::ScheduleLateness.name());
             let late = late.unwrap_or_default();
             Distrust::SendsLate {
@@ -222,13 +227,15 @@ fn reason(run: &Run<'_>, generator: &Generator<'_>, own: Own) -> Distrust {
                 max_ns: late.max().unwrap_or(0),
             }
         }
-        Own::Lag => Distrust::WorkersLate {
+        GeneratorProblem::Lag => Distrust::WorkersLate {
             longest_ns: generator.whole.longest_ns(),
             p99_9_ns: generator.whole.percentile(99.9).unwrap_or(0),
             share: generator.whole.share(),
         },
-        Own::Throttled => Distrust::Throttled(run.facts.throttling.unwrap_or_default()),
-        Own::Busy => Distrust::GeneratorBusy {
+        GeneratorProblem::Throttled => {
+            Distrust::Throttled(run.facts.throttling.unwrap_or_default())
+        }
+        GeneratorProblem::Busy => Distrust::GeneratorBusy {
             mean: generator.cpu_mean().unwrap_or(0.0),
             of: run.facts.cpu_limit(),
         },

@@ -117,7 +117,7 @@ impl Range {
 
 /// The generator's own problem that may have made a gate fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Own {
+pub(super) enum GeneratorProblem {
     /// Sends were late: counted from the actual send, the gate has the wanted result.
     LateSends,
     /// Its workers stood still.
@@ -157,25 +157,30 @@ impl<'a> Generator<'a> {
     }
 
     /// Why the generator alone may have caused the bad result of a gate. `wanted` is whether the gate should hold.
-    pub(super) fn own(&self, gate: &Gate, seen: Observed, wanted: bool) -> Option<Own> {
+    pub(super) fn own(
+        &self,
+        gate: &Gate,
+        seen: Observed,
+        wanted: bool,
+    ) -> Option<GeneratorProblem> {
         let holds = |range: Range| range.any(gate, wanted);
         if let Subject::Stat(stat, selector) = &gate.subject
             && let Some(times) = self.since_actual_send(selector)
             && value_of(*stat, &times).is_some_and(|value| holds(Range::only(value)))
         {
-            return Some(Own::LateSends);
+            return Some(GeneratorProblem::LateSends);
         }
         let reasons = [
-            (Own::Lag, true),
-            (Own::Throttled, self.is_throttled),
-            (Own::Busy, self.is_busy),
+            (GeneratorProblem::Lag, true),
+            (GeneratorProblem::Throttled, self.is_throttled),
+            (GeneratorProblem::Busy, self.is_busy),
         ];
         let mut reasons = reasons.into_iter().filter(|(_, is_so)| *is_so);
         let found = reasons.find(|(own, _)| holds(self.range(gate, seen, *own)));
         found.map(|(own, _)| own)
     }
 
-    fn range(&self, gate: &Gate, seen: Observed, own: Own) -> Range {
+    fn range(&self, gate: &Gate, seen: Observed, own: GeneratorProblem) -> Range {
         match &gate.subject {
             Subject::Ratio(above, below) => {
                 let (count, of) = (self.count(above), self.count(below));
@@ -225,13 +230,20 @@ impl<'a> Generator<'a> {
 
     /// The range in which a time may lie without the generator's lag: at most the longest lag, and the lag's share of
     /// the time, is subtracted; a percentile is lowered only as far as lags can have touched that many samples.
-    fn time(&self, stat: Stat, selector: &Selector, seen: f64, limit: f64, own: Own) -> Range {
+    fn time(
+        &self,
+        stat: Stat,
+        selector: &Selector,
+        seen: f64,
+        limit: f64,
+        own: GeneratorProblem,
+    ) -> Range {
         let times =
             (self.since_actual_send(selector)).or_else(|| Summary::merged(self.view.of(selector)));
-        let (Some(times), true) = (times, own <= Own::Throttled) else {
+        let (Some(times), true) = (times, own <= GeneratorProblem::Throttled) else {
             return Range::only(seen);
         };
-        if own == Own::Throttled {
+        if own == GeneratorProblem::Throttled {
             return Range { lo: 0.0, hi: seen };
         }
         // Handshakes and ends come in bursts, so one lag may touch all of them.
@@ -272,7 +284,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    fn counter(&self, selector: &Selector, count: f64, own: Own) -> Range {
+    fn counter(&self, selector: &Selector, count: f64, own: GeneratorProblem) -> Range {
         let name = selector.metric.as_str();
         let at_least = |fewer: f64| Range {
             lo: (count - fewer).max(0.0),
@@ -280,7 +292,11 @@ impl<'a> Generator<'a> {
         };
         if is_flow(name) || metric::unit_of(name) == Unit::Time {
             let hi = match own {
-                Own::Throttled | Own::Busy if !is_open_model(self.scenario) => f64::INFINITY,
+                GeneratorProblem::Throttled | GeneratorProblem::Busy
+                    if !is_open_model(self.scenario) =>
+                {
+                    f64::INFINITY
+                }
                 _ => count / (1.0 - self.measured.share()),
             };
             return Range { lo: count, hi };
@@ -304,7 +320,7 @@ impl<'a> Generator<'a> {
     }
 
     /// How many messages or pings may have missed a deadline, or an answer in time, because of a lag.
-    fn missed_deadlines(&self, selector: &Selector, own: Own) -> f64 {
+    fn missed_deadlines(&self, selector: &Selector, own: GeneratorProblem) -> f64 {
         let is_ping = selector.metric.starts_with("heartbeat.");
         let cohorts = looked_at(self.scenario, selector);
         let deadlines = cohorts.flat_map(|cohort| {
@@ -328,24 +344,24 @@ impl<'a> Generator<'a> {
         };
         let shortest = shortest.as_nanos() as f64;
         let touched = match own {
-            Own::Lag => self.measured.touched(shortest * PART_OF_LIMIT, shortest),
-            Own::Throttled => 1.0,
-            Own::LateSends | Own::Busy => 0.0,
+            GeneratorProblem::Lag => self.measured.touched(shortest * PART_OF_LIMIT, shortest),
+            GeneratorProblem::Throttled => 1.0,
+            GeneratorProblem::LateSends | GeneratorProblem::Busy => 0.0,
         };
         self.count(&sent) * touched
     }
 
     /// How many ends or failed dials a lag may have caused: those with a cause that a silent client can produce.
-    fn ends(&self, selector: &Selector, own: Own) -> f64 {
+    fn ends(&self, selector: &Selector, own: GeneratorProblem) -> f64 {
         let limit = (self.scenario.target.connect_timeout.as_nanos() as f64 * PART_OF_LIMIT) as u64;
         let least = match self.caused_by_silence(&selector.metric) {
             &[Cause::ConnectTimeout, ..] => limit.min(CUT_NS),
             _ => CUT_NS,
         };
         let is_so = match own {
-            Own::Lag => self.whole.longest_ns() >= least,
-            Own::Throttled => true,
-            Own::LateSends | Own::Busy => false,
+            GeneratorProblem::Lag => self.whole.longest_ns() >= least,
+            GeneratorProblem::Throttled => true,
+            GeneratorProblem::LateSends | GeneratorProblem::Busy => false,
         };
         if !is_so {
             return 0.0;
@@ -394,12 +410,12 @@ impl<'a> Generator<'a> {
     }
 
     /// The range of a gauge: if lags may have lost connections, the state may be different without them.
-    fn gauge(&self, selector: &Selector, seen: f64, own: Own) -> Range {
+    fn gauge(&self, selector: &Selector, seen: f64, own: GeneratorProblem) -> Range {
         let is_state = metric::tells_of_ends(&selector.metric);
         let is_so = match own {
-            Own::Lag => self.whole.longest_ns() >= CUT_NS,
-            Own::Throttled => true,
-            Own::LateSends | Own::Busy => false,
+            GeneratorProblem::Lag => self.whole.longest_ns() >= CUT_NS,
+            GeneratorProblem::Throttled => true,
+            GeneratorProblem::LateSends | GeneratorProblem::Busy => false,
         };
         match is_state && is_so {
             true => Range {

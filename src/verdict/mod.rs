@@ -32,6 +32,6 @@ pub use gates::{GateResult, first_holding};
 pub use judge::{Verdict, judge};
 pub use observe::{Measure, NoData, Observed, observe};
 pub use seen::Seen;
-pub use view::{Group, View, looked_at};
+pub use view::{GateCohort, View, looked_at};
 pub use warning::Warning;
 pub use warnings::samples_for;

@@ -7,7 +7,7 @@ use crate::scenario::{Cohort, Scenario, Selector, is_looked_at};
 
 /// A cohort, as far as it decides which gates look at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Group<'a> {
+pub struct GateCohort<'a> {
     /// The name of the cohort.
     pub name: &'a str,
     /// Whether its clients have no fault.
@@ -16,7 +16,7 @@ pub struct Group<'a> {
     pub expects_end: bool,
 }
 
-impl<'a> Group<'a> {
+impl<'a> GateCohort<'a> {
     fn of(cohort: &'a Cohort) -> Self {
         Self {
             name: &cohort.name,
@@ -33,18 +33,18 @@ impl<'a> Group<'a> {
 /// The numbers of a run, with the rule which cohorts a gate looks at.
 #[derive(Debug, Clone)]
 pub struct View<'a> {
-    groups: Vec<Group<'a>>,
+    groups: Vec<GateCohort<'a>>,
     all: &'a Summary,
 }
 
 impl<'a> View<'a> {
     /// Creates a view of the numbers of a scenario; copies none of them.
     pub fn new(scenario: &'a Scenario, all: &'a Summary) -> Self {
-        Self::of_groups(scenario.cohorts.iter().map(Group::of), all)
+        Self::of_groups(scenario.cohorts.iter().map(GateCohort::of), all)
     }
 
     /// The same where the cohorts are known, but not the scenario.
-    pub fn of_groups(groups: impl IntoIterator<Item = Group<'a>>, all: &'a Summary) -> Self {
+    pub fn of_groups(groups: impl IntoIterator<Item = GateCohort<'a>>, all: &'a Summary) -> Self {
         Self {
             groups: groups.into_iter().collect(),
             all,
@@ -58,7 +58,7 @@ impl<'a> View<'a> {
 
     /// Whether this selector looks at any cohort, or is about wsbench itself.
     pub(super) fn sees_any(&self, selector: &Selector) -> bool {
-        let is_seen = |group: &Group<'_>| match &selector.cohort {
+        let is_seen = |group: &GateCohort<'_>| match &selector.cohort {
             Some(name) => group.name == name,
             None => group.is_looked_at(&selector.metric),
         };

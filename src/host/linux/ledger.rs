@@ -14,10 +14,10 @@ pub(super) const MAX_SOCKETS: usize = 200_000;
 /// The server's sockets, from repeated readings of the table. Each time is that of the end of a reading: never too
 /// early, and too late by at most the time between two readings.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
-    kept: Vec<Kept>,
+pub(super) struct SocketLedger {
+    kept: Vec<SocketRecord>,
     /// The sockets that are in the table, by cookie. Their number is limited by the system.
-    live: HashMap<u64, Live>,
+    live: HashMap<u64, OpenSocket>,
     looks: u64,
     /// When the last reading began.
     last: Option<Instant>,
@@ -26,7 +26,7 @@ pub(super) struct Ledger {
 }
 
 #[derive(Debug)]
-struct Kept {
+struct SocketRecord {
     client_port: u16,
     seen: Instant,
     left: Option<Instant>,
@@ -35,7 +35,7 @@ struct Kept {
 }
 
 #[derive(Debug)]
-struct Live {
+struct OpenSocket {
     /// The index in `kept`; `None` if there was no room.
     at: Option<usize>,
     /// The number of the last reading that contained it.
@@ -45,7 +45,7 @@ struct Live {
     missed: Option<Instant>,
 }
 
-impl Ledger {
+impl SocketLedger {
     /// Adds one reading of the table, with the times at which it began and ended.
     pub(super) fn look(&mut self, began: Instant, ended: Instant, rows: &[Row]) {
         self.looks += 1;
@@ -75,7 +75,7 @@ impl Ledger {
     pub(super) fn close(&self, ended: Instant, origin: Instant) -> Sockets {
         let since_last = self.last.map(|last| ended.saturating_duration_since(last));
         let longest_gap = self.longest_gap.max(since_last.unwrap_or_default());
-        let told = |kept: &Kept| SocketEnd {
+        let told = |kept: &SocketRecord| SocketEnd {
             client_port: kept.client_port,
             relayed: None,
             seen_ns: Timestamp::of(kept.seen, origin),
@@ -104,7 +104,7 @@ impl Ledger {
             Entry::Vacant(entry) => {
                 let at = (self.kept.len() < MAX_SOCKETS).then_some(self.kept.len());
                 match at {
-                    Some(_) => self.kept.push(Kept {
+                    Some(_) => self.kept.push(SocketRecord {
                         client_port: row.client_port,
                         seen: now,
                         left: None,
@@ -113,7 +113,7 @@ impl Ledger {
                     }),
                     None => self.more += 1,
                 }
-                entry.insert(Live {
+                entry.insert(OpenSocket {
                     at,
                     look: 0,
                     missed: None,
@@ -140,7 +140,7 @@ impl Ledger {
 }
 
 /// Notes that a socket is no longer in the table.
-fn end(kept: &mut [Kept], live: &Live, missed: Instant) {
+fn end(kept: &mut [SocketRecord], live: &OpenSocket, missed: Instant) {
     if let Some(kept) = live.at.map(|at| &mut kept[at]) {
         kept.left.get_or_insert(missed);
         kept.gone.get_or_insert(missed);
@@ -154,7 +154,7 @@ mod tests {
 
     /// A ledger with a clock that the test sets, and the port of the only client.
     struct Story {
-        ledger: Ledger,
+        ledger: SocketLedger,
         origin: Instant,
         now: Instant,
     }
@@ -165,7 +165,7 @@ mod tests {
         fn begin() -> Self {
             let now = Instant::now();
             Self {
-                ledger: Ledger::default(),
+                ledger: SocketLedger::default(),
                 origin: now,
                 now,
             }
@@ -273,7 +273,7 @@ mod tests {
                 send_queue: 0,
             })
             .collect();
-        let mut ledger = Ledger::default();
+        let mut ledger = SocketLedger::default();
         let now = Instant::now();
         ledger.look(now, now, &rows);
         ledger.look(now, now, &rows);

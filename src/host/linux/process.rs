@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::guard::Guard;
-use super::reach::{Group, One, Reach};
+use super::reach::{One, ProcessGroup, Reach};
 use super::tail::Tail;
 use super::tree;
 use crate::host::error::HostError;
@@ -31,11 +31,11 @@ pub struct TargetProcess {
     pid: u32,
     reach: Arc<Reach>,
     /// `None` if the process was there before.
-    own: Option<Own>,
+    own: Option<StartedCommand>,
 }
 
 #[derive(Debug)]
-struct Own {
+struct StartedCommand {
     child: Child,
     tail: Tail,
     /// Ends the command if this process is killed. Dropped last.
@@ -164,13 +164,13 @@ impl TargetProcess {
     /// Takes over a child process; ends it if that fails.
     fn own(mut child: Child, output: PipeReader, mark: String) -> Result<Self, HostError> {
         let guard = Guard::of_group(child.id(), &mark).map_err(HostError::Guard);
-        let group = Group::of(&child, mark);
+        let group = ProcessGroup::of(&child, mark);
         let tail = Tail::follow(output).map_err(HostError::Thread);
         match (guard, tail) {
             (Ok(guard), Ok(tail)) => Ok(Self {
                 pid: child.id(),
                 reach: Arc::new(Reach::Group(group)),
-                own: Some(Own {
+                own: Some(StartedCommand {
                     child,
                     tail,
                     _guard: guard,

@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) enum Reach {
     /// A command and all processes in its group. When it is ended, also those that it started and that left the group.
-    Group(Group),
+    Group(ProcessGroup),
     /// One process, without its children.
     One(One),
 }
@@ -94,7 +94,7 @@ fn open(pid: u32) -> rustix::io::Result<OwnedFd> {
 
 /// The group of a command, identified by its first process.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct ProcessGroup {
     leader: Pid,
     /// The value of [`tree::MARK`] in the environment of all processes that the command started.
     mark: String,
@@ -102,7 +102,7 @@ pub(super) struct Group {
     is_over: Mutex<bool>,
 }
 
-impl Group {
+impl ProcessGroup {
     /// The group of a child that was started with this mark as the first process of its own group.
     pub(super) fn of(child: &Child, mark: String) -> Self {
         Self {

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::diag::{Row, Table};
-use super::ledger::Ledger;
+use super::ledger::SocketLedger;
 use crate::host::error::HostError;
 use crate::measure::Sockets;
 
@@ -20,7 +20,7 @@ const SHARE: u32 = 5;
 pub struct Watch {
     /// Dropping it ends the thread.
     end: Option<Sender<()>>,
-    thread: Option<JoinHandle<Ledger>>,
+    thread: Option<JoinHandle<SocketLedger>>,
 }
 
 impl Watch {
@@ -52,7 +52,7 @@ impl Watch {
         Some(ledger.close(Instant::now(), origin))
     }
 
-    fn finish(&mut self) -> Option<Ledger> {
+    fn finish(&mut self) -> Option<SocketLedger> {
         drop(self.end.take());
         self.thread.take()?.join().ok()
     }
@@ -67,7 +67,7 @@ impl Drop for Watch {
 struct Looker {
     port: u16,
     table: Table,
-    ledger: Ledger,
+    ledger: SocketLedger,
     /// The rows of the last reading; kept to reuse the memory.
     rows: Vec<Row>,
 }
@@ -77,12 +77,12 @@ impl Looker {
         Ok(Self {
             port,
             table: Table::open()?,
-            ledger: Ledger::default(),
+            ledger: SocketLedger::default(),
             rows: Vec::new(),
         })
     }
 
-    fn watch(mut self, told: &Receiver<()>) -> Ledger {
+    fn watch(mut self, told: &Receiver<()>) -> SocketLedger {
         loop {
             let began = Instant::now();
             // Ignores the error: a failed reading widens the gap to the next one, and the resolution shows that.

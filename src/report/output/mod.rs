@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use self::folder::Lock;
-use self::part::Part;
+use self::part::PartFile;
 use super::run::{self, Run, utc};
 use super::{connections_csv, contracts_csv, histogram_csv, summary_csv, timeline_csv};
 use crate::scenario::Scenario;
@@ -85,7 +85,7 @@ pub fn io_error(error: csv::Error) -> io::Error {
 #[derive(Debug)]
 pub struct OutputSet {
     folder: PathBuf,
-    parts: Vec<Part>,
+    parts: Vec<PartFile>,
     /// Folders created for this report, the outermost first.
     made: Vec<PathBuf>,
     /// The link to the newest report, if the report has a dated folder.
@@ -149,7 +149,7 @@ impl OutputSet {
                 let is_folder = io::Error::from(io::ErrorKind::IsADirectory);
                 return Err(OutputError::at("write", &name)(is_folder));
             }
-            let part = Part::create(name, write);
+            let part = PartFile::create(name, write);
             let part = part.map_err(|(path, error)| OutputError::at("create", &path)(error))?;
             set.parts.push(part);
         }
@@ -209,7 +209,7 @@ impl OutputSet {
     pub fn commit(mut self, run: &Run) -> Result<PathBuf, OutputError> {
         let mut failures = Vec::new();
         let parts = std::mem::take(&mut self.parts).into_iter();
-        let whole: Vec<Part> = parts
+        let whole: Vec<PartFile> = parts
             .filter_map(|part| match part.fill(run) {
                 Ok(()) => Some(part),
                 Err(error) => {

@@ -10,7 +10,7 @@ use crate::report::run::Run;
 
 /// A file that does not have its final name yet. Removed if it is dropped without [`Self::land`].
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct PartFile {
     file: File,
     /// `None` once the file has its final name.
     temporary: Option<PathBuf>,
@@ -18,7 +18,7 @@ pub(super) struct Part {
     write: Writer,
 }
 
-impl Part {
+impl PartFile {
     /// Creates a new file for `name`. Follows no link and opens no existing file, because other users may be able to
     /// write to the folder.
     ///
@@ -61,7 +61,7 @@ impl Part {
     }
 }
 
-impl Drop for Part {
+impl Drop for PartFile {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
             // Ignores the error: nobody can be told, and the next run into this folder removes the file.

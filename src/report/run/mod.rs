@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::host::Host;
 use crate::measure::Summary;
 use crate::verdict::{
-    ActivityResult, CohortEnds, ContractResult, Exit, Facts, GateResult, Group, View,
+    ActivityResult, CohortEnds, ContractResult, Exit, Facts, GateCohort, GateResult, View,
 };
 
 pub use document::{SCHEMA_VERSION, write};
@@ -169,7 +169,7 @@ pub struct DoubtNote {
 impl Run {
     /// The numbers as gates look at them.
     pub(super) fn view(&self) -> View<'_> {
-        let groups = self.scenario.cohorts.iter().map(|cohort| Group {
+        let groups = self.scenario.cohorts.iter().map(|cohort| GateCohort {
             name: &cohort.name,
             is_healthy: cohort.is_healthy(),
             expects_end: cohort.expects_end,

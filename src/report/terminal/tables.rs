@@ -67,13 +67,13 @@ pub(super) fn messages<'a>(view: &View<'a>) -> Vec<&'a str> {
 }
 
 /// One part of a run: a stage or a cohort.
-pub(super) struct Part<'a> {
+pub(super) struct TableRow<'a> {
     pub(super) label: String,
     pub(super) cohort: Option<&'a str>,
     pub(super) stage: Option<u32>,
 }
 
-impl Part<'_> {
+impl TableRow<'_> {
     fn of(&self, stat: Stat, metric: &str, view: &View<'_>) -> String {
         let selector = Selector {
             metric: metric.to_owned(),
@@ -95,7 +95,7 @@ pub(super) struct Shown {
 /// A table with one row for each part of a run, under its own heading.
 pub(super) fn parts(
     heading: &str,
-    parts: &[Part<'_>],
+    parts: &[TableRow<'_>],
     shown: Shown,
     view: &View<'_>,
 ) -> Vec<String> {
@@ -106,7 +106,7 @@ pub(super) fn parts(
     if shown.heartbeat {
         head.extend(cells(["missed", "rtt p99"]));
     }
-    let row = |part: &Part<'_>| {
+    let row = |part: &TableRow<'_>| {
         let of = |stat, metric| part.of(stat, metric, view);
         let mut row = vec![part.label.clone(), of(Stat::Peak, "connections.open")];
         if shown.messages {

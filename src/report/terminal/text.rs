@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::page::Page;
 use super::style::Style;
-use super::tables::{self, Part, Shown};
+use super::tables::{self, Shown, TableRow};
 use crate::measure::Value;
 use crate::metric::{self, Cause, Counter, Gauge};
 use crate::report::run::Run;
@@ -250,12 +250,16 @@ impl<W: Write> Text<'_, W> {
             heartbeat: summary.count(Counter::PingsSent.name()) > 0,
         };
         if !scenario.stages.is_empty() {
-            let numbered = scenario.stages.iter().zip(1..).map(|(stage, number)| Part {
-                label: format!("{number}: {}", format_duration(stage.duration())),
-                cohort: None,
-                stage: Some(number),
-            });
-            let parts: Vec<Part<'_>> = numbered.collect();
+            let numbered = scenario
+                .stages
+                .iter()
+                .zip(1..)
+                .map(|(stage, number)| TableRow {
+                    label: format!("{number}: {}", format_duration(stage.duration())),
+                    cohort: None,
+                    stage: Some(number),
+                });
+            let parts: Vec<TableRow<'_>> = numbered.collect();
             self.page
                 .table(&tables::parts("stage", &parts, shown, &self.view))?;
         }
@@ -263,12 +267,12 @@ impl<W: Write> Text<'_, W> {
         let has_promises = !self.run.verdict.contracts.is_empty();
         let is_worth_it = shown.messages || shown.heartbeat || !has_promises;
         if summary.cohorts.len() > 1 && is_worth_it {
-            let named = summary.cohorts.iter().map(|name| Part {
+            let named = summary.cohorts.iter().map(|name| TableRow {
                 label: name.clone(),
                 cohort: Some(name),
                 stage: None,
             });
-            let parts: Vec<Part<'_>> = named.collect();
+            let parts: Vec<TableRow<'_>> = named.collect();
             self.page
                 .table(&tables::parts("cohort", &parts, shown, &self.view))?;
         }

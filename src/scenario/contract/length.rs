@@ -9,7 +9,7 @@ use super::resolve::Case;
 use super::value::Promised;
 use crate::scenario::Shape;
 use crate::scenario::fault::{Fault, FaultKind};
-use crate::scenario::gate::{Part, Schedule};
+use crate::scenario::gate::{Period, Schedule};
 use crate::scenario::reading::Check;
 use crate::scenario::section::{long_enough, whole_seconds};
 use crate::units::format_duration;
@@ -58,7 +58,10 @@ impl Case<'_> {
             return;
         };
         let pings = [Schedule::of_pings(heartbeat)];
-        if !self.run.is_due(self.cohort, &pings, Part::Whole, 1.0, 0.0) {
+        if !self
+            .run
+            .is_due(self.cohort, &pings, Period::Whole, 1.0, 0.0)
+        {
             let key = self.written.key(given.key);
             let what = "needs a ping of ours, and none is due before the run ends";
             let hint = "write a shorter `heartbeat.interval`, or a longer `duration` in `[load]`";

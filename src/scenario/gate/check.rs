@@ -195,7 +195,7 @@ fn stage(metric: &Piece<'_>, value: &Piece<'_>, names: &Names<'_>) -> Result<u32
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::names::Group;
+    use super::super::names::CohortNames;
     use super::*;
     use crate::scenario::{Op, Stat};
     use proptest::prelude::*;
@@ -203,11 +203,11 @@ pub(super) mod tests {
     pub(in crate::scenario::gate) fn names() -> Names<'static> {
         Names {
             cohorts: vec![
-                Group {
+                CohortNames {
                     name: "main",
                     messages: vec!["echo", "chat"],
                 },
-                Group {
+                CohortNames {
                     name: "slow",
                     messages: vec!["echo"],
                 },

@@ -118,7 +118,7 @@ impl Schedule {
 
 /// A part of the run.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::scenario) enum Part {
+pub(in crate::scenario) enum Period {
     /// The measured time.
     Measured,
     /// One stage of it, counted from 1.
@@ -134,7 +134,7 @@ impl Run<'_> {
         &self,
         cohort: &Cohort,
         schedules: &[Schedule],
-        part: Part,
+        part: Period,
         least: f64,
         earlier: f64,
     ) -> bool {
@@ -167,12 +167,12 @@ impl Run<'_> {
     }
 
     /// The length of a part of the run in nanoseconds.
-    pub(super) fn length(&self, part: Part) -> f64 {
+    pub(super) fn length(&self, part: Period) -> f64 {
         let parts = self.parts(part);
         parts.iter().map(|part| part.end - part.start).sum()
     }
 
-    fn parts(&self, part: Part) -> Vec<Span> {
+    fn parts(&self, part: Period) -> Vec<Span> {
         let ns = |time: std::time::Duration| time.as_nanos() as f64;
         let measured: Vec<Span> = match &self.environment.load.shape {
             Shape::Steady {
@@ -201,13 +201,13 @@ impl Run<'_> {
             }
         };
         match part {
-            Part::Measured => measured,
-            Part::Stage(stage) => measured
+            Period::Measured => measured,
+            Period::Stage(stage) => measured
                 .into_iter()
                 .skip(stage as usize - 1)
                 .take(1)
                 .collect(),
-            Part::Whole => {
+            Period::Whole => {
                 let end = measured.last().map_or(0.0, |last| last.end);
                 vec![0.0..end]
             }

@@ -12,7 +12,7 @@ mod stat;
 mod subject;
 mod value;
 
-pub(super) use due::{Part, Schedule};
+pub(super) use due::{Period, Schedule};
 pub(super) use names::Names;
 pub(super) use need::Run;
 pub use section::{Gate, Gates};

@@ -12,7 +12,7 @@ use crate::scenario::{Cohort, Load, Shape};
 /// The names that a gate of this scenario may refer to.
 #[derive(Default)]
 pub(in crate::scenario) struct Names<'a> {
-    pub(in crate::scenario) cohorts: Vec<Group<'a>>,
+    pub(in crate::scenario) cohorts: Vec<CohortNames<'a>>,
     /// The number of stages; zero where there are none.
     pub(in crate::scenario) stages: u32,
     /// The run that the gates judge. `None` where a part of it could not be resolved: then only the names in the file
@@ -22,7 +22,7 @@ pub(in crate::scenario) struct Names<'a> {
 
 /// A cohort and its messages, by name.
 #[derive(Debug)]
-pub(in crate::scenario) struct Group<'a> {
+pub(in crate::scenario) struct CohortNames<'a> {
     pub(in crate::scenario) name: &'a str,
     pub(in crate::scenario) messages: Vec<&'a str>,
 }
@@ -36,7 +36,7 @@ impl<'a> Names<'a> {
         cohorts: Option<&'a [Cohort]>,
         environment: Option<&'a Environment<'a>>,
     ) -> Self {
-        let group = |cohort: &'a Cohort| Group {
+        let group = |cohort: &'a Cohort| CohortNames {
             name: &cohort.name,
             messages: (cohort.messages.iter())
                 .map(|message| message.name.as_str())
@@ -59,8 +59,9 @@ impl<'a> Names<'a> {
     }
 
     /// The cohort of this name, or all cohorts if none is named.
-    pub(super) fn groups(&self, cohort: Option<&str>) -> impl Iterator<Item = &Group<'a>> {
-        let wanted = move |group: &&Group<'a>| cohort.is_none_or(|cohort| group.name == cohort);
+    pub(super) fn groups(&self, cohort: Option<&str>) -> impl Iterator<Item = &CohortNames<'a>> {
+        let wanted =
+            move |group: &&CohortNames<'a>| cohort.is_none_or(|cohort| group.name == cohort);
         self.cohorts.iter().filter(wanted)
     }
 
@@ -75,7 +76,7 @@ impl<'a> Names<'a> {
 }
 
 /// The cohorts as they are written, where they could not be resolved.
-fn written(file: &File) -> Vec<Group<'_>> {
+fn written(file: &File) -> Vec<CohortNames<'_>> {
     let given = || file.cohort.items().iter();
     let own = given().flat_map(|cohort| cohort.value.message.items());
     let messages = file.message.items().iter().chain(own);
@@ -85,7 +86,7 @@ fn written(file: &File) -> Vec<Group<'_>> {
     let names = given().filter_map(|cohort| Some(cohort.value.name.as_ref()?.value.as_str()));
     names
         .chain(file.cohort.is_none().then_some("main"))
-        .map(|name| Group {
+        .map(|name| CohortNames {
             name,
             messages: messages.clone(),
         })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::due::{Part, Schedule};
+use super::due::{Period, Schedule};
 use crate::metric::{self, ENOUGH_FOR_MEMORY, Timer};
 use crate::scenario::contract::Environment;
 use crate::scenario::fault::FaultKind;
@@ -86,8 +86,8 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    fn part(&self) -> Part {
-        self.stage.map_or(Part::Measured, Part::Stage)
+    fn part(&self) -> Period {
+        self.stage.map_or(Period::Measured, Period::Stage)
     }
 
     /// The messages of this cohort that concern the metric.
@@ -191,7 +191,13 @@ impl Need {
             Self::Pings | Self::TextPings => is_due(pings().into_iter().collect(), false),
             Self::Death => (cohort.heartbeat.iter()).any(|one| {
                 let missed = f64::from(one.max_missed);
-                run.is_due(cohort, &[Schedule::of_pings(one)], Part::Whole, missed, 0.0)
+                run.is_due(
+                    cohort,
+                    &[Schedule::of_pings(one)],
+                    Period::Whole,
+                    missed,
+                    0.0,
+                )
             }),
             Self::OwnCode(GIVES_UP) if !closes_with(cohort, GIVES_UP) => {
                 Self::Death.is_in_time(wanted, cohort, run)

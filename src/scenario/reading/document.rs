@@ -12,7 +12,7 @@ use super::hints;
 use super::mask::names_headers;
 use super::place::Place;
 use super::problem::{Problem, Problems};
-use super::schema::{Known, join};
+use super::schema::{KnownKeys, join};
 use crate::scenario::root::File;
 
 /// The part of a file that could be read.
@@ -54,7 +54,7 @@ pub(in crate::scenario) fn read(text: &str, problems: &mut Problems) -> Option<D
         syntax(&errors, problems);
         return None;
     }
-    let known = Known::new();
+    let known = KnownKeys::new();
     let span = root.span();
     let mut table = root.into_inner();
     let mut cleaner = Cleaner {
@@ -89,7 +89,7 @@ fn syntax(errors: &[toml::de::Error], problems: &mut Problems) {
 
 /// Removes what is wrong from a document.
 struct Cleaner<'a> {
-    known: &'a Known,
+    known: &'a KnownKeys,
     problems: &'a mut Problems,
     removed: Vec<Removed>,
 }

@@ -10,15 +10,15 @@ use crate::scenario::root::File;
 
 /// The JSON Schema of a scenario file, as indented JSON.
 pub fn schema() -> String {
-    serde_json::to_string_pretty(&Known::new().root).expect("a JSON value is always writable")
+    serde_json::to_string_pretty(&KnownKeys::new().root).expect("a JSON value is always writable")
 }
 
 /// All keys and words that a scenario file may have.
-pub(in crate::scenario) struct Known {
+pub(in crate::scenario) struct KnownKeys {
     root: Value,
 }
 
-impl Known {
+impl KnownKeys {
     pub(in crate::scenario) fn new() -> Self {
         let settings = SchemaSettings::draft2020_12()
             .for_deserialize()
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn every_key_is_known_by_its_full_name() {
-        let known = Known::new();
+        let known = KnownKeys::new();
         assert_eq!(known.elsewhere("ramp_up"), ["load.ramp_up"]);
         assert_eq!(
             known.elsewhere("in_flight"),

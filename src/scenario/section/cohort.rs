@@ -100,7 +100,7 @@ pub(in crate::scenario) fn resolve(
     table: &At<LoadTable>,
     load: Option<&Load>,
 ) -> Option<Vec<Cohort>> {
-    let shared = Shared {
+    let shared = CommonSettings {
         messages: message::resolve(check, "message", &file.message),
         file,
         measured: load.map(Measured::of),
@@ -142,7 +142,7 @@ pub(in crate::scenario) fn resolve(
 }
 
 /// The settings of the file that all cohorts share.
-struct Shared<'a> {
+struct CommonSettings<'a> {
     file: &'a File,
     /// `None` if one of them is invalid.
     messages: Option<Vec<Message>>,
@@ -151,7 +151,7 @@ struct Shared<'a> {
     measured: Option<Measured>,
 }
 
-impl Shared<'_> {
+impl CommonSettings<'_> {
     fn named(&self, check: &mut Check<'_>, table: &At<CohortTable>) -> Option<Cohort> {
         let At { value: keys, place } = table;
         let path = "cohort";

@@ -44,7 +44,7 @@ pub(in crate::server) struct Heart {
 
 /// What is known of a client when its pong is overdue.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::server) struct Seen {
+pub(in crate::server) struct ClientState {
     /// Whether bytes wait to be sent because the client has no room for them.
     pub(in crate::server) stuck: bool,
     /// Whether this server itself has paused reading.
@@ -148,7 +148,7 @@ impl Heart {
     }
 
     /// Decides whether a client with an overdue pong is given up.
-    pub(in crate::server) fn gives_up(&mut self, now: Instant, seen: Seen) -> bool {
+    pub(in crate::server) fn gives_up(&mut self, now: Instant, seen: ClientState) -> bool {
         if seen.stuck && self.policy.judges == Judges::WithRoom {
             self.start_anew(now);
             return false;
@@ -203,12 +203,12 @@ mod tests {
     use crate::scenario::Defect;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const UNREAD: Seen = Seen {
+    const UNREAD: ClientState = ClientState {
         stuck: false,
         busy: false,
         unread: true,
     };
-    const NOTHING: Seen = Seen {
+    const NOTHING: ClientState = ClientState {
         unread: false,
         ..UNREAD
     };
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn judging_is_what_three_defects_get_wrong() {
-        let stuck = Seen {
+        let stuck = ClientState {
             stuck: true,
             ..NOTHING
         };

@@ -6,6 +6,6 @@ mod heart;
 mod kernel;
 mod policy;
 
-pub(super) use heart::{Heart, Seen};
+pub(super) use heart::{ClientState, Heart};
 pub(super) use kernel::{has_arrived, is_stuck};
 pub(super) use policy::{Ends, slow_handler};

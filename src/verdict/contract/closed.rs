@@ -3,7 +3,7 @@
 
 use super::case::{Case, Finding, of};
 use super::result::{Bounds, Times, promised};
-use super::window::{Moment, Seen, look};
+use super::window::{Moment, Occurrence, look};
 use crate::measure::{ConnectionRecord, EndedBy};
 use crate::units::{Nanos, human_count, human_ns};
 
@@ -45,17 +45,17 @@ pub(super) fn alive_for(case: &Case<'_>, bounds: Bounds) -> Finding {
     let (mut cut, mut early, mut short, mut without) = (Vec::new(), 0, Vec::new(), 0);
     for record in &case.records {
         match look(case, record, Moment::decision(record), time) {
-            Seen::After(at) => {
+            Occurrence::After(at) => {
                 alive.push(at.at);
                 cut.extend((at.at + at.later < time).then_some(at.at));
             }
-            Seen::NotIn(watched) => {
+            Occurrence::NotIn(watched) => {
                 alive.push(watched);
                 short.extend((watched < time).then_some(watched));
             }
-            Seen::Before => early += 1,
-            Seen::NoOrigin => without += 1,
-            Seen::CutShort => {}
+            Occurrence::Before => early += 1,
+            Occurrence::NoOrigin => without += 1,
+            Occurrence::CutShort => {}
         }
     }
     let all = alive.len() + early + without;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::case::{Case, Finding, end_of, is_reconnect, of};
 use super::result::Bounds;
-use super::window::{Moment, Seen, judge, look};
+use super::window::{Moment, Occurrence, judge, look};
 use crate::measure::{ConnectionRecord, EndedBy};
 use crate::scenario::End;
 use crate::units::{Nanos, human_count};
@@ -13,7 +13,7 @@ use crate::units::{Nanos, human_count};
 /// Judges `closed_between`.
 pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(Nanos::MAX);
-    let seen: Vec<Seen> = (case.records.iter())
+    let seen: Vec<Occurrence> = (case.records.iter())
         .map(|record| look(case, record, Moment::decision(record), hi))
         .collect();
     let mut finding = judge(bounds, case.contract.from, &seen);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::case::{Case, Finding};
 use super::result::{Bounds, Times, promised};
-use super::window::{Moment, Seen, judge, judge_all, look};
+use super::window::{Moment, Occurrence, judge, judge_all, look};
 use crate::measure::{ConnectionRecord, EndedBy, Histogram, Metric, Summary, Value};
 use crate::metric::{Cause, Counter, Timer};
 use crate::units::{Nanos, Timestamp, counted, human_count, were};
@@ -103,7 +103,7 @@ fn count(case: &Case<'_>, counter: Counter) -> u64 {
 /// Judges `detected_between`: the client's heartbeat declares a silent server dead.
 pub(super) fn detected(case: &Case<'_>, bounds: Bounds) -> Finding {
     let hi = bounds.hi_ns.unwrap_or(Nanos::MAX);
-    let seen: Vec<Seen> = (case.records.iter())
+    let seen: Vec<Occurrence> = (case.records.iter())
         .map(|record| look(case, record, record.dead_ns.map(Moment::exact), hi))
         .collect();
     let mut finding = judge(bounds, case.contract.from, &seen);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::case::{Case, Finding, of};
 use super::result::{Bounds, promised};
-use super::window::{Moment, Seen, judge, look};
+use super::window::{Moment, Occurrence, judge, look};
 use crate::measure::{ConnectionRecord, EndedBy, SocketEnd, Sockets};
 use crate::scenario::{FaultKind, Origin};
 use crate::units::{Nanos, Timestamp, human_ns};
@@ -65,7 +65,9 @@ fn by_table(case: &Case<'_>, bounds: Bounds, sockets: &Sockets, event: Event) ->
         });
         seen.push(match look(case, record, moment, hi) {
             // If wsbench did not end the connection itself, the socket was watched to the end of the run.
-            Seen::NotIn(_) | Seen::CutShort => Seen::NotIn(watched(case, record, own)),
+            Occurrence::NotIn(_) | Occurrence::CutShort => {
+                Occurrence::NotIn(watched(case, record, own))
+            }
             seen => seen,
         });
     }

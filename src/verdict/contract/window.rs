@@ -54,7 +54,7 @@ impl Moment<Timestamp> {
 
 /// What was seen of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum Occurrence {
     /// It happened at this time after the origin.
     After(Moment<Nanos>),
     /// It happened before the origin, or although the origin never came.
@@ -73,39 +73,41 @@ pub(super) fn look(
     record: &ConnectionRecord,
     event: Option<Moment<Timestamp>>,
     hi: Nanos,
-) -> Seen {
+) -> Occurrence {
     match (case.origin(record), event) {
-        (Some(origin), Some(event)) if event.at + event.later >= origin => Seen::After(Moment {
-            at: event.at.saturating_since(origin),
-            sooner: event.sooner,
-            later: event.later,
-        }),
-        (_, Some(_)) => Seen::Before,
-        (None, None) if is_reconnect(record) => Seen::CutShort,
-        (None, None) => Seen::NoOrigin,
+        (Some(origin), Some(event)) if event.at + event.later >= origin => {
+            Occurrence::After(Moment {
+                at: event.at.saturating_since(origin),
+                sooner: event.sooner,
+                later: event.later,
+            })
+        }
+        (_, Some(_)) => Occurrence::Before,
+        (None, None) if is_reconnect(record) => Occurrence::CutShort,
+        (None, None) => Occurrence::NoOrigin,
         (Some(origin), None) => match watched_until(record).saturating_since(origin) {
-            watched if watched < hi && is_reconnect(record) => Seen::CutShort,
-            watched => Seen::NotIn(watched),
+            watched if watched < hi && is_reconnect(record) => Occurrence::CutShort,
+            watched => Occurrence::NotIn(watched),
         },
     }
 }
 
 /// Judges what was seen against a window whose times begin at `from`.
-pub(super) fn judge(bounds: Bounds, from: Origin, seen: &[Seen]) -> Finding {
-    let after = |seen: &Seen| match seen {
-        Seen::After(at) => Some(*at),
+pub(super) fn judge(bounds: Bounds, from: Origin, seen: &[Occurrence]) -> Finding {
+    let after = |seen: &Occurrence| match seen {
+        Occurrence::After(at) => Some(*at),
         _ => None,
     };
     let moments: Vec<Moment<Nanos>> = seen.iter().filter_map(after).collect();
-    let count = |wanted: Seen| seen.iter().filter(|seen| **seen == wanted).count();
-    let all = seen.len() - count(Seen::CutShort);
+    let count = |wanted: Occurrence| seen.iter().filter(|seen| **seen == wanted).count();
+    let all = seen.len() - count(Occurrence::CutShort);
     let mut broken = outside(bounds, &moments, all);
-    let before = count(Seen::Before);
+    let before = count(Occurrence::Before);
     if before > 0 {
         broken.push(format!("{} {}", of(before, all), before_origin(from)));
     }
     broken.extend(not_seen(bounds, seen, all));
-    let without = count(Seen::NoOrigin);
+    let without = count(Occurrence::NoOrigin);
     if without > 0 {
         broken.push(format!("{} {}", of(without, all), no_origin(from)));
     }
@@ -188,10 +190,10 @@ pub(super) fn outside(bounds: Bounds, moments: &[Moment<Nanos>], all: usize) -> 
 }
 
 /// Describes the connections to which it did not happen, by whether they were watched for long enough.
-fn not_seen(bounds: Bounds, seen: &[Seen], all: usize) -> Vec<String> {
+fn not_seen(bounds: Bounds, seen: &[Occurrence], all: usize) -> Vec<String> {
     let until = bounds.hi_ns.unwrap_or(bounds.lo_ns);
     let watched = seen.iter().filter_map(|seen| match seen {
-        Seen::NotIn(watched) => Some(*watched),
+        Occurrence::NotIn(watched) => Some(*watched),
         _ => None,
     });
     let (long, short): (Vec<Nanos>, Vec<Nanos>) = watched.partition(|watched| *watched >= until);
