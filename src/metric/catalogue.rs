@@ -1,0 +1,131 @@
+//! The lists of counters, times and gauges, and the macro that declares a list of names.
+
+/// Declares an enum whose variants each have a stable name and a one-line meaning.
+macro_rules! catalogue {
+    ($(#[$doc:meta])* $enum:ident { $($variant:ident => $name:literal, $meaning:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum $enum {
+            $(#[doc = $meaning] $variant,)+
+        }
+
+        impl $enum {
+            /// All variants, in the order of reports.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            /// The number of variants.
+            pub const COUNT: usize = Self::ALL.len();
+
+            /// The stable name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The meaning, in one line.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)+ }
+            }
+
+            /// The variant with this name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $enum {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+
+        impl serde::Serialize for $enum {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $enum {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = <String as serde::Deserialize>::deserialize(deserializer)?;
+                let known = Self::from_name(&name);
+                known.ok_or_else(|| serde::de::Error::custom(format!("`{name}` is not a name of the catalogue")))
+            }
+        }
+    };
+}
+
+pub(super) use catalogue;
+
+catalogue! {
+    /// The counters, apart from `errors.<cause>` and `closes.<code>.<side>`.
+    Counter {
+        ConnectionsAttempted => "connections.attempted", "Dials begun: first connections and reconnects.";
+        ConnectionsOpened => "connections.opened", "Handshakes that ended in a valid 101.";
+        ConnectionsFailed => "connections.failed", "Dials that did not end in a valid 101.";
+        ConnectionsClosed => "connections.closed", "Open connections that have ended, however they ended.";
+        ConnectionsDead => "connections.dead", "Connections declared dead by their heartbeat.";
+        ConnectionsLost => "connections.lost", "Open connections that ended before their time: dead, or closed or broken by the server.";
+        ConnectionsReconnected => "connections.reconnected", "Handshakes that succeeded after an earlier connection of the same client was lost.";
+        ConnectionsFallbacks => "connections.fallbacks", "Addresses of the target that took no connection, so that a dial went on to the next one.";
+        ConnectionsSkipped => "connections.skipped", "Arrivals not dialled because their worker had its share of `max_open` connections already.";
+        MessagesDue => "messages.due", "Messages the schedule asked for.";
+        MessagesSent => "messages.sent", "Messages handed to the connection.";
+        MessagesNotSent => "messages.not_sent", "Messages that were due on an open connection but could not be sent in time.";
+        MessagesOffline => "messages.offline", "Messages that became due while their connection was lost.";
+        MessagesReceived => "messages.received", "Text and binary messages received, expected or not.";
+        MessagesEchoed => "messages.echoed", "Sent messages answered in time by the same bytes.";
+        MessagesMismatched => "messages.mismatched", "Sent messages answered in time by other bytes.";
+        MessagesDuplicated => "messages.duplicated", "Answers to a message that had been answered before.";
+        MessagesUnsolicited => "messages.unsolicited", "Messages received that answer nothing this connection sent.";
+        MessagesTimedOut => "messages.timed_out", "Sent messages with no answer within `timeout`.";
+        MessagesLate => "messages.late", "Answers that came after the message had timed out.";
+        MessagesLost => "messages.lost", "Sent messages whose connection ended before the answer.";
+        MessagesRetyped => "messages.retyped", "Echoes that came back as binary where text was sent, or the reverse.";
+        MessagesUncertain => "messages.uncertain", "Echoes that may answer another message, because one before them timed out: not timed.";
+        PingsSent => "heartbeat.pings_sent", "Pings handed to the connection.";
+        PongsReceived => "heartbeat.pongs_received", "Pongs that answered a ping in time.";
+        PongsLate => "heartbeat.late", "Pongs that came after their ping had been counted as missed.";
+        PingsMissed => "heartbeat.missed", "Pings with no pong within `timeout`.";
+        PongsUnsolicited => "heartbeat.unsolicited", "Pongs that answer no ping of ours (legal, RFC 6455 section 5.5.3).";
+        PongsUncertain => "heartbeat.uncertain", "Answers to text heartbeats that may be those of another ping, because one timed out: not timed.";
+        ServerPings => "server_ping.received", "Pings received from the server.";
+        BytesSent => "bytes.sent", "Bytes written to TCP on connections that opened: handshakes, frame headers and TLS included.";
+        BytesReceived => "bytes.received", "Bytes read from TCP on connections that opened: handshakes, frame headers and TLS included.";
+    }
+}
+
+catalogue! {
+    /// The measured times: nanoseconds internally, microseconds in reports.
+    Timer {
+        HandshakeDns => "handshake.dns", "Look-ups of the target's name: one for each run, and one each time all its addresses failed; empty for an address.";
+        HandshakeTcp => "handshake.tcp", "From the dial to the TCP connection.";
+        HandshakeTls => "handshake.tls", "From the TCP connection to the TLS session.";
+        HandshakeUpgrade => "handshake.upgrade", "From the upgrade request to the checked 101.";
+        HandshakeTotal => "handshake.total", "From the dial to the checked 101.";
+        ReceiveGap => "receive.gap", "Between two messages received on one connection.";
+        HeartbeatRtt => "heartbeat.rtt", "From a ping sent to its pong, late ones included.";
+        HeartbeatDelay => "heartbeat.delay", "From the time a ping was due to its pong, late ones included; what `pong_within` looks at.";
+        HeartbeatDetection => "heartbeat.detection", "From the last sign of life to the declaration of death.";
+        ServerPingInterval => "server_ping.interval", "Between two pings of the server on one connection.";
+        ReconnectDuration => "reconnect.duration", "From the loss of a connection to the 101 of the next.";
+        CloseDuration => "close.duration", "From our Close frame to the end of TCP.";
+        ScheduleLateness => "schedule.lateness", "From the intended to the actual send, messages and pings.";
+        GeneratorLoopLag => "generator.loop_lag", "From the time a worker asked to be woken, every 2 ms at least, to the time it was; from the start of measuring on.";
+    }
+}
+
+catalogue! {
+    /// The values that are sampled once a second.
+    Gauge {
+        Connecting => "connections.connecting", "Connections in the handshake (readyState 0).";
+        Open => "connections.open", "Open connections (readyState 1).";
+        Closing => "connections.closing", "Connections in the close handshake (readyState 2).";
+        GeneratorCpu => "generator.cpu", "CPU used by wsbench, in percent of one core.";
+        GeneratorRss => "generator.rss", "Memory used by wsbench, in bytes.";
+        BytesPerConnection => "generator.bytes_per_connection", "Growth of wsbench's memory for each open connection, in bytes; from 5,000 connections on.";
+    }
+}
+
+/// From so many open connections on, `generator.bytes_per_connection` is sampled: the memory of fewer cannot be told
+/// from that of the histograms.
+pub const ENOUGH_FOR_MEMORY: u64 = 5000;

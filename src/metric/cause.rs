@@ -1,0 +1,97 @@
+//! Why a connection ended, and what to do about it.
+
+use super::catalogue::catalogue;
+
+catalogue! {
+    /// Why a connection, or an attempt to open one, ended. Except for `completed`, the name of each cause is also that
+    /// of a counter, `errors.<cause>`.
+    Cause {
+        Completed => "completed", "Closed by us as planned, and the close handshake was completed.";
+        ClosedByPeer => "closed_by_peer", "The server sent a Close frame that nobody asked for.";
+        PeerFrozen => "peer_frozen", "Pongs missed, and nothing else came, while the server's kernel still acknowledged: the process hangs.";
+        PathDead => "path_dead", "Pongs missed while nothing was acknowledged: host or network gone.";
+        MissedPong => "missed_pong", "Pongs missed, though the server sent other data (`detail` says what), or the system cannot tell more.";
+        Reset => "reset", "TCP reset by the peer.";
+        Eof => "eof", "TCP closed by the peer without a Close frame (close code 1006).";
+        ProtocolError => "protocol_error", "A frame that RFC 6455 forbids.";
+        BadUtf8 => "bad_utf8", "A text message that is not UTF-8 (RFC 6455 section 8.1).";
+        BadCloseCode => "bad_close_code", "A close code that must not be on the wire (RFC 6455 section 7.4).";
+        MessageTooBig => "message_too_big", "A message longer than `max_message`.";
+        CloseTimeout => "close_timeout", "No end of TCP within `close_timeout` after our Close.";
+        Fault => "fault", "Ended by the client itself, in the fault that it plays.";
+        WriteTimeout => "write_timeout", "The peer took no bytes at all until the end of the run.";
+        Dns => "dns", "The host name could not be resolved.";
+        Refused => "refused", "Nothing listens on that port.";
+        Unreachable => "unreachable", "No route to the host.";
+        ConnectTimeout => "connect_timeout", "No valid 101 within `connect_timeout` after the dial.";
+        Tls => "tls", "The TLS session failed.";
+        TlsUntrusted => "tls_untrusted", "The server's certificate is not trusted.";
+        TlsExpired => "tls_expired", "The server's certificate has expired, or is not valid yet.";
+        TlsName => "tls_name", "The server's certificate is for another name.";
+        TlsClientCert => "tls_client_cert", "The server requires a client certificate.";
+        TlsVersion => "tls_version", "No version or cipher of TLS in common.";
+        TlsAlpn => "tls_alpn", "The server does not offer HTTP/1.1 under TLS (ALPN).";
+        TlsNotSpoken => "tls_not_spoken", "The server does not speak TLS on that port.";
+        TlsAlert => "tls_alert", "The server ended TLS with an alert.";
+        HttpStatus => "http_status", "An HTTP status other than 101.";
+        BadUpgrade => "bad_upgrade", "A 101 without `Upgrade: websocket` and `Connection: Upgrade`.";
+        BadAccept => "bad_accept", "A 101 whose `Sec-WebSocket-Accept` is missing or wrong.";
+        BadSubprotocol => "bad_subprotocol", "A 101 with a subprotocol nobody asked for.";
+        BadExtension => "bad_extension", "A 101 with an extension nobody asked for.";
+        HandshakeEof => "handshake_eof", "TCP closed before the end of the response.";
+        HandshakeReset => "handshake_reset", "TCP reset before the end of the response.";
+        HandshakeGarbage => "handshake_garbage", "A response that is not HTTP, or is too long.";
+        NoLocalPort => "no_local_port", "No free local port for another connection to this target.";
+        NoDescriptor => "no_descriptor", "No free file descriptor.";
+        Abandoned => "abandoned", "A reconnect that was under way when the run ended.";
+        Io => "io", "Any other error of the operating system.";
+    }
+}
+
+/// The step of a dial between TCP and the upgrade request, as details name it.
+pub const TLS_STEP: &str = "the TLS handshake";
+
+impl Cause {
+    /// A hint where a wrong scheme may be why no connection opened; `detail` is that of the failure.
+    pub fn scheme_hint(self, detail: &str, is_secure: bool) -> Option<&'static str> {
+        use Cause::{ConnectTimeout, HandshakeEof, HandshakeGarbage, HandshakeReset};
+        Some(match self {
+            ConnectTimeout | HandshakeEof | HandshakeReset if detail.contains(TLS_STEP) => {
+                "does this port speak TLS? if not, use ws://, or the port that does"
+            }
+            HandshakeEof | HandshakeReset | HandshakeGarbage if !is_secure => {
+                "does this port speak TLS? then use wss://; if not: is a WebSocket service there, and has it, or a proxy before it, a limit of connections?"
+            }
+            _ => return None,
+        })
+    }
+
+    /// Whether it is a TLS failure.
+    pub const fn is_tls(self) -> bool {
+        self.tls_hint().is_some()
+    }
+
+    /// A hint against a TLS failure; `None` for other causes.
+    pub const fn tls_hint(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Tls => "look into the log of the server, or of the proxy in front of it",
+            Self::TlsUntrusted => {
+                "name its certificate, or that of its authority, in `ca` (`--ca FILE`)"
+            }
+            Self::TlsExpired => "renew the certificate, or set the clock of this machine right",
+            Self::TlsName => "use a name that the certificate is for in the address",
+            Self::TlsClientCert => {
+                "wsbench has no client certificate to show: use a port of the server that wants none"
+            }
+            Self::TlsVersion => {
+                "wsbench speaks TLS 1.2 and 1.3: check what the server speaks, and whether it wants a client certificate"
+            }
+            Self::TlsAlpn => "allow `http/1.1` on this port of the server",
+            Self::TlsNotSpoken => "use ws:// for this port, or the port that speaks TLS",
+            Self::TlsAlert => {
+                "look for this alert in the log of the server, or of the proxy in front of it"
+            }
+            _ => return None,
+        })
+    }
+}

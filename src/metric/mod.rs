@@ -1,0 +1,17 @@
+//! The catalogue of names: all counters, histograms, gauges and causes of an end that wsbench can report.
+//! A leaf module and a public interface: gates, reports and documents take their names from here.
+
+mod catalogue;
+mod cause;
+mod close;
+mod kind;
+mod name;
+
+pub use catalogue::{Counter, ENOUGH_FOR_MEMORY, Gauge, Timer};
+pub use cause::{Cause, TLS_STEP};
+pub use close::{CloseKind, Side};
+pub use kind::{Kind, Unit};
+pub use name::{
+    cause_from_name, close, close_from_name, error, is_of_run, kind_of, latency, names, service,
+    tells_of_ends, unit_of,
+};
