@@ -44,10 +44,10 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Listens on a port of 127.0.0.1 for each cohort that uses the path, and passes its connections on to the target. Dials
-    /// it with `target` as clients do without a path: from its source addresses, to the first address that accepts. A dial takes at most
-    /// `connect_timeout` and one second. `cohorts` are all names, in the order of the scenario. The same seed gives the
-    /// same jitter to the connections in their order of arrival.
+    /// Listens on a port of 127.0.0.1 for each cohort that uses the path, and passes its connections on to the target.
+    /// Dials it with `target` as clients do without a path: from its source addresses, to the first address that
+    /// accepts. A dial takes at most `connect_timeout` and one second. `cohorts` are all names, in the order of the
+    /// scenario. The same seed gives the same jitter to the connections in their order of arrival.
     ///
     /// # Errors
     /// The relay cannot listen on a port, or its thread cannot be started.

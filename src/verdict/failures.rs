@@ -78,11 +78,11 @@ impl Failures {
                 "the server points to another address: put the one behind `Location` into `url`"
             }
             "401" | "403" => {
-                "the server wants to know who asks: a token or cookie goes into `headers`, `subprotocols` or the query of `url`; some ask for `origin`"
+                "the server requires a login: put a token or cookie into `headers`, `subprotocols` or the query of `url`; some servers require an `origin`"
             }
             "404" | "405" | "410" => "check the path in `url`",
             "429" | "503" => {
-                "the server, or a proxy before it, takes no more: a slower `ramp_up`, or fewer connections"
+                "the server, or a proxy before it, takes no more connections for now: use a slower `ramp_up`, or fewer of them"
             }
             "502" | "504" => "a proxy answered, and does not reach the server behind it",
             _ => {

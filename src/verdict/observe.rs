@@ -109,7 +109,9 @@ fn significant(value: f64) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoData {
     /// The gate names no cohort, and its metric covers no cohort of the scenario.
-    #[error("no cohort is looked at for `{0}`: each does wrong on purpose, or is expected to end")]
+    #[error(
+        "no cohort is looked at for `{0}`: each has a fault, or its contract expects the server to end it"
+    )]
     Nobody(String),
     /// An empty histogram, or a gauge that was never sampled.
     #[error("no samples of `{0}`")]

@@ -47,8 +47,8 @@ impl Losses {
         self.absent * 2.0 > self.clients as f64
     }
 
-    /// A client that does not reconnect is absent from its loss on. One that does was absent only in between, so its
-    /// losses say nothing: its messages that found no connection do, or how long it was open.
+    /// Adds a cohort. A client that does not reconnect is absent from its loss on. One that does is absent only in between:
+    /// how long follows from its messages that were due without a connection, or from how long it was open.
     fn add(&mut self, scenario: &Scenario, view: &View<'_>, cohort: &Cohort) {
         let count = |counter| count(view, counter, cohort);
         let (lost, clients) = (count(Counter::ConnectionsLost), clients(view, cohort));

@@ -37,10 +37,10 @@ impl Seen {
         if self.closed > 0 {
             return Some(match self.asks_for_a_login() {
                 true => {
-                    "the server ends the connections by itself: a login or token it wants goes into `headers`, `subprotocols` or the query of `url`"
+                    "the server ends the connections by itself: if it requires a login, put the token into `headers`, `subprotocols` or the query of `url`"
                 }
                 false => {
-                    "the server ends the connections by itself: its log, and the reason in its Close, may say why"
+                    "the server ends the connections by itself: look for the reason in its Close frame and in its log"
                 }
             });
         }

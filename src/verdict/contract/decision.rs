@@ -135,7 +135,8 @@ fn with(end: End) -> &'static str {
     }
 }
 
-/// Whether the end of the run ended the last connection of a client that reconnected: that end is nobody's decision.
+/// Whether the end of the run cut short the last connection of a client that reconnects, so that neither side decided to
+/// end it.
 fn is_cut_short(record: &ConnectionRecord) -> bool {
     is_reconnect(record) && record.ended_by == EndedBy::Plan
 }

@@ -111,7 +111,7 @@ fn counted(case: &Case<'_>, kind: PromiseKind, most: u64) -> Finding {
         PromiseKind::Closed => closed::at_most,
         PromiseKind::ClosedPerStall => stall::judge,
         PromiseKind::MaxDescriptorGrowth => resources::descriptors,
-        _ => |_, _| Finding::no_data("nobody judges this number"),
+        _ => |_, _| Finding::no_data("no promise is a number of this kind"),
     };
     judge(case, most)
 }

@@ -26,16 +26,16 @@ pub(super) fn judge(case: &Case<'_>, bounds: Bounds) -> Finding {
     let n: u64 = levels.iter().map(|level| level.all).sum();
     let mut finding = found(bounds, &levels, n);
     let unasked = case.records.len() as u64 - n;
-    if unasked > 0 {
+    if unasked > 0 && n > 0 {
         let unasked = human_count(unasked);
-        finding.why += &format!("; {unasked} left out: no ping came to answer late");
+        finding.why += &format!("; {unasked} left out: they got no ping");
     }
     finding
 }
 
 fn found(bounds: Bounds, levels: &[Level], n: u64) -> Finding {
     let (Some(first), Some(last)) = (levels.first(), levels.last()) else {
-        return Finding::no_data("no ping came to answer late");
+        return Finding::no_data("no connection got a ping");
     };
     let Some(threshold) = threshold(levels) else {
         let why = if last.killed * 2 < last.all {
@@ -78,7 +78,7 @@ fn found(bounds: Bounds, levels: &[Level], n: u64) -> Finding {
     }
 }
 
-/// Groups the connections by delay. Leaves out clients that received no ping: they answered nothing late.
+/// Groups the connections by delay. Leaves out clients that received no ping, because they sent no pong.
 fn levels(case: &Case<'_>) -> Vec<Level> {
     let mut levels: BTreeMap<Nanos, Level> = BTreeMap::new();
     for record in &case.records {

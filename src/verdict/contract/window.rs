@@ -223,7 +223,7 @@ fn close_calls(bounds: Bounds, moments: &[Moment<Nanos>]) -> Option<String> {
     let close: Vec<&Moment<Nanos>> = moments.iter().filter(is_outside).collect();
     let grain = close.iter().map(|at| at.sooner.max(at.later)).max()?;
     Some(format!(
-        "{} outside by less than {}, which is how exactly it is known",
+        "{} outside by less than {}, the uncertainty of these times",
         of(close.len(), moments.len()),
         human_ns(grain.0)
     ))

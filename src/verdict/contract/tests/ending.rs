@@ -164,7 +164,7 @@ fn the_end_of_tcp_is_known_to_a_tick_and_that_is_told() {
     assert!(result.passed);
     assert_eq!(
         result.why,
-        "1 of 1 outside by less than 4.00 ms, which is how exactly it is known"
+        "1 of 1 outside by less than 4.00 ms, the uncertainty of these times"
     );
     let result = verdict(Origin::Open, promise(), vec![cut(0, 3_095, TcpEnding::Fin)]);
     assert!(!result.passed);

@@ -64,7 +64,7 @@ fn the_table_tells_when_to_a_look() {
     }
     assert_eq!(
         judged(Some(41_020)).why,
-        "1 of 1 outside by less than 20.0 ms, which is how exactly it is known"
+        "1 of 1 outside by less than 20.0 ms, the uncertainty of these times"
     );
     assert_eq!(
         judged(None).why,
