@@ -182,13 +182,14 @@ impl Heart {
         (self.outstanding.front()).map_or(Timestamp::NEVER, |ping| ping.due)
     }
 
-    /// Gives up the oldest ping if its deadline has passed. `last_received` is when the last bytes came. If this is
-    /// called later than a tenth of the timeout after a deadline, the worker was stopped. Then it puts the deadline off
-    /// once, by a tenth, because what came meanwhile may be unread or still in the relay.
+    /// Gives up the oldest ping if its deadline has passed. `last_received` is when the last bytes came; messages are
+    /// sent until `stop`. If this is called later than a tenth of the timeout after a deadline, the worker was stopped.
+    /// Then it puts the deadline off once, by a tenth, because what came meanwhile may be unread or still in the relay.
     pub(super) fn expire(
         &mut self,
         now: Timestamp,
         last_received: Option<Timestamp>,
+        stop: Timestamp,
     ) -> Option<Missed> {
         while self.deadline() <= now {
             let tenth = self.timeout / 10;
@@ -206,10 +207,15 @@ impl Heart {
                 self.missed.pop_front();
             }
             self.missed.push_back(ping);
-            let alive = self.alive_on == AliveOn::Any && last_received >= Some(ping.sent);
-            if alive {
-                self.heard();
-                continue;
+            if self.alive_on == AliveOn::Any {
+                if last_received >= Some(ping.sent) {
+                    self.heard();
+                    continue;
+                }
+                // No answer to a message can be the sign of life any more, because none is sent.
+                if ping.due > stop {
+                    continue;
+                }
             }
             self.missed_in_row += 1;
             self.silent_since.get_or_insert(ping.sent);
@@ -223,9 +229,9 @@ impl Heart {
         None
     }
 
-    /// Returns whether no pong is due.
-    pub(super) fn is_settled(&self) -> bool {
-        self.outstanding.is_empty()
+    /// Returns whether no pong is due for a ping that was due before `stop`.
+    pub(super) fn is_settled(&self, stop: Timestamp) -> bool {
+        (self.outstanding.front()).is_none_or(|ping| ping.intended >= stop)
     }
 
     /// Deadlines missed in a row.
@@ -298,7 +304,7 @@ mod tests {
             rtt: S,
         };
         assert_eq!(heart.pong(sequence, after(11 * S)), pong);
-        assert_eq!(heart.expire(after(14 * S), None), None);
+        assert_eq!(heart.expire(after(14 * S), None, Timestamp::NEVER), None);
         assert_eq!(heart.next_ping(), after(20 * S));
     }
 
@@ -309,10 +315,19 @@ mod tests {
         for time in [10 * S, 20 * S, 30 * S] {
             heart.ping(after(time));
             assert_eq!(
-                heart.expire(after((time + 4 * S).saturating_sub(Nanos(1))), None),
+                heart.expire(
+                    after((time + 4 * S).saturating_sub(Nanos(1))),
+                    None,
+                    Timestamp::NEVER
+                ),
                 None
             );
-            deaths.push(heart.expire(after(time + 4 * S), None).unwrap().dead);
+            deaths.push(
+                heart
+                    .expire(after(time + 4 * S), None, Timestamp::NEVER)
+                    .unwrap()
+                    .dead,
+            );
         }
         assert_eq!(deaths, [false, true, false]);
         assert_eq!(heart.silent_since(), Some(after(10 * S)));
@@ -322,7 +337,7 @@ mod tests {
     fn a_late_pong_is_late_and_a_sign_of_life() {
         let mut heart = heart(2, AliveOn::Pong);
         let first = heart.ping(after(10 * S));
-        heart.expire(after(14 * S), None).unwrap();
+        heart.expire(after(14 * S), None, Timestamp::NEVER).unwrap();
         let late = Pong::Late {
             intended: after(10 * S),
             rtt: 5 * S,
@@ -341,7 +356,7 @@ mod tests {
             rtt: 4 * S,
         };
         assert_eq!(heart.pong(sequence, after(14 * S)), overdue);
-        assert_eq!(heart.expire(after(14 * S), None), None);
+        assert_eq!(heart.expire(after(14 * S), None, Timestamp::NEVER), None);
     }
 
     #[test]
@@ -353,7 +368,7 @@ mod tests {
             heart.pong(second, after(12 * S)),
             Pong::InTime { .. }
         ));
-        assert!(heart.is_settled());
+        assert!(heart.is_settled(Timestamp::NEVER));
         assert_eq!(heart.pong(first, after(12 * S)), Pong::Unsolicited);
     }
 
@@ -361,13 +376,20 @@ mod tests {
     fn any_traffic_counts_only_where_it_is_asked_for() {
         let mut any = heart(1, AliveOn::Any);
         any.ping(after(10 * S));
-        assert_eq!(any.expire(after(14 * S), Some(after(12 * S))), None);
+        assert_eq!(
+            any.expire(after(14 * S), Some(after(12 * S)), Timestamp::NEVER),
+            None
+        );
         any.ping(after(20 * S));
-        assert!(any.expire(after(24 * S), Some(after(12 * S))).unwrap().dead);
+        assert!(
+            any.expire(after(24 * S), Some(after(12 * S)), Timestamp::NEVER)
+                .unwrap()
+                .dead
+        );
         let mut pong = heart(1, AliveOn::Pong);
         pong.ping(after(10 * S));
         assert!(
-            pong.expire(after(14 * S), Some(after(12 * S)))
+            pong.expire(after(14 * S), Some(after(12 * S)), Timestamp::NEVER)
                 .unwrap()
                 .dead
         );
@@ -385,7 +407,7 @@ mod tests {
     fn a_deadline_that_was_looked_at_late_is_put_off_once() {
         let mut heart = heart(1, AliveOn::Pong);
         let sequence = heart.ping(after(10 * S));
-        assert_eq!(heart.expire(after(20 * S), None), None);
+        assert_eq!(heart.expire(after(20 * S), None, Timestamp::NEVER), None);
         assert_eq!(heart.deadline(), Timestamp::from_nanos(20_400_000_000));
         let mut answered = heart.clone();
         let rtt = 10 * S + Nanos(1);
@@ -394,14 +416,19 @@ mod tests {
             rtt,
         };
         assert_eq!(answered.pong(sequence, after(20 * S + Nanos(1))), overdue);
-        assert!(heart.expire(after(30 * S), None).unwrap().dead);
+        assert!(
+            heart
+                .expire(after(30 * S), None, Timestamp::NEVER)
+                .unwrap()
+                .dead
+        );
     }
 
     #[test]
     fn without_a_name_the_oldest_that_was_not_missed_is_answered() {
         let mut heart = text(3);
         heart.ping(after(10 * S));
-        heart.expire(after(14 * S), None).unwrap();
+        heart.expire(after(14 * S), None, Timestamp::NEVER).unwrap();
         heart.ping(after(17 * S));
         assert!(heart.is_uncertain());
         assert!(matches!(
@@ -421,13 +448,13 @@ mod tests {
     fn text_heartbeats_are_certain_again_after_a_quiet_timeout() {
         let mut heart = text(3);
         heart.ping(after(10 * S));
-        heart.expire(after(14 * S), None).unwrap();
+        heart.expire(after(14 * S), None, Timestamp::NEVER).unwrap();
         heart.ping(after(17 * S));
         heart.pong_in_order(after(18 * S));
         assert!(heart.is_uncertain());
         heart.ping(after(22 * S));
         assert!(!heart.is_uncertain());
-        heart.expire(after(26 * S), None).unwrap();
+        heart.expire(after(26 * S), None, Timestamp::NEVER).unwrap();
         assert!(!heart.is_uncertain(), "only one can still come");
         assert!(matches!(
             heart.pong_in_order(after(27 * S)),

@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(workers(None, 2), Ok(2));
         assert_eq!(workers(Some(32), 2), Ok(32));
         let error = workers(Some(1024), 2).unwrap_err().to_string();
-        for part in ["1024 workers", "at most 32", "2 cores", "hint:"] {
+        for part in ["1,024 workers", "at most 32", "2 cores", "hint:"] {
             assert!(error.contains(part), "{error}");
         }
     }

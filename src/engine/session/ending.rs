@@ -11,7 +11,7 @@ use crate::net::{Lost, Transport};
 use crate::units::{Nanos, Timestamp};
 
 impl<T: Transport> Session<T> {
-    /// Returns when this connection stops: at the end of its own time, or at its turn in `ramp_down`. Nothing is due on
+    /// Returns when this connection stops: at the end of its own time, or at its turn in `ramp_down`. No message is due on
     /// it from then on, and it is closed once no answer is due.
     pub(super) fn stop(&self, shared: &Shared) -> Timestamp {
         let turn = shared.state.end().saturating_add(self.ramp_down);
@@ -48,9 +48,19 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Returns whether no answer and no pong is waited for.
-    pub(super) fn is_settled(&self, play: &Play) -> bool {
-        play.is_settled() && self.heart.as_ref().is_none_or(Heart::is_settled)
+    /// Returns until when pings are due: to its `stop`, and on to its Close while it waits for answers, because what
+    /// cuts idle connections would cut it then.
+    pub(super) fn pings_until(&self, play: &Play, stop: Timestamp, now: Timestamp) -> Timestamp {
+        if now < stop || self.is_settled(play, stop) {
+            stop
+        } else {
+            Timestamp::NEVER
+        }
+    }
+
+    /// Returns whether no answer is waited for, and no pong to a ping that was due before `stop`.
+    pub(super) fn is_settled(&self, play: &Play, stop: Timestamp) -> bool {
+        play.is_settled() && (self.heart.as_ref()).is_none_or(|heart| heart.is_settled(stop))
     }
 
     /// Starts the close handshake. With `None` the Close frame has no code.

@@ -209,7 +209,7 @@ impl<T: Transport> Session<T> {
                 SessionEvent::Over
             });
         }
-        if let Some(event) = self.run_heartbeat(shared, now) {
+        if let Some(event) = self.run_heartbeat(play, shared, now) {
             return Some(event);
         }
         if self.is_closing() {
@@ -222,7 +222,7 @@ impl<T: Transport> Session<T> {
             while let Some(intended) = play.give_up(stop) {
                 unsent(shared, self.cohort, intended, Counter::MessagesNotSent);
             }
-            if self.is_settled(play) {
+            if self.is_settled(play, stop) {
                 if let Some(event) = self.cut_off() {
                     return Some(event);
                 }
@@ -256,11 +256,16 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    fn run_heartbeat(&mut self, shared: &Shared, now: Timestamp) -> Option<SessionEvent> {
+    fn run_heartbeat(
+        &mut self,
+        play: &Play,
+        shared: &Shared,
+        now: Timestamp,
+    ) -> Option<SessionEvent> {
         self.heart.as_ref()?;
         let stop = self.stop(shared);
         let heart = self.heart.as_mut()?;
-        while let Some(Missed { intended, dead }) = heart.expire(now, self.last_received) {
+        while let Some(Missed { intended, dead }) = heart.expire(now, self.last_received, stop) {
             shared.record(self.cohort, intended, |cells| {
                 cells.count(Counter::PingsMissed)
             });
@@ -269,8 +274,11 @@ impl<T: Transport> Session<T> {
             }
         }
         let intended = heart.next_ping();
-        if intended <= now && intended < stop && self.outbox.has_room_for_ping() {
-            let sequence = heart.ping(now);
+        if intended <= now
+            && intended < self.pings_until(play, stop, now)
+            && self.outbox.has_room_for_ping()
+        {
+            let sequence = self.heart.as_mut()?.ping(now);
             let name = PingName {
                 run: shared.plan.run,
                 sequence,
@@ -356,7 +364,8 @@ impl<T: Transport> Session<T> {
         let stop = self.stop(shared);
         if let Some(heart) = &self.heart {
             first = first.min(heart.deadline());
-            if heart.next_ping() < stop && self.outbox.has_room_for_ping() {
+            let until = self.pings_until(play, stop, now);
+            if heart.next_ping() < until && self.outbox.has_room_for_ping() {
                 first = first.min(heart.next_ping());
             }
         }

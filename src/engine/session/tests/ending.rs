@@ -66,6 +66,53 @@ fn the_drain_waits_no_longer_than_an_answer_may_take() {
 }
 
 #[test]
+fn pings_go_on_while_the_drain_waits_for_an_answer() {
+    let heartbeat = r#"heartbeat = { interval = "1s", timeout = "500ms", phase = "aligned" }"#;
+    // The answer to the last message, of 9 s, never comes.
+    let seen = play(&format!("{ONE_A_SECOND}{heartbeat}"), |_| {
+        Script::new(|at, heard| match heard {
+            Heard::Text(_) if at >= after(9 * S) => nothing(),
+            _ => healthy(at, heard),
+        })
+    });
+    assert_eq!(seen.peer().close(), Some((after(14 * S), 1000)));
+    let pings = seen.peer().pings();
+    let in_the_drain: Vec<_> = pings.iter().filter(|at| **at >= after(10 * S)).collect();
+    assert_eq!(
+        in_the_drain,
+        [10, 11, 12, 13]
+            .map(|s| after(s * S))
+            .iter()
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(seen.peer().messages().len(), 10);
+    assert_eq!(seen.count(Counter::PingsMissed), 0);
+    assert_eq!(seen.all.caused(Cause::Completed), 1);
+}
+
+#[test]
+fn nobody_is_silent_because_our_own_messages_have_ended() {
+    let heartbeat = r#"
+        heartbeat = { interval = "1900ms", timeout = "1500ms", phase = "aligned", alive_on = "any" }
+    "#;
+    // It answers messages but no pings, and the message of 9 s after 4 s: its connection waits for it alone.
+    let seen = play(&format!("{ONE_A_SECOND}{heartbeat}"), |_| {
+        Script::new(|at, heard| match heard {
+            Heard::Ping(_) => nothing(),
+            Heard::Text(_) if at >= after(9 * S) => {
+                let mut lines = healthy(at, heard);
+                lines[0].0 = at + 4 * S;
+                lines
+            }
+            _ => healthy(at, heard),
+        })
+    });
+    assert_eq!(seen.peer().close(), Some((after(13 * S), 1000)));
+    assert_eq!(seen.count(Counter::MessagesEchoed), 10);
+    assert_eq!(seen.all.caused(Cause::Completed), 1);
+}
+
+#[test]
 fn closes_are_spread_over_ramp_down() {
     let scenario = r#"
         load = { connections = 10, ramp_up = "0s", duration = "5s", ramp_down = "4s" }
