@@ -179,6 +179,22 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     Ok(duration)
 }
 
+/// Reads a duration that is not shorter than `least`.
+pub fn parse_at_least(least: Duration, text: &str) -> Result<Duration, UnitError> {
+    let duration = parse_duration(text)?;
+    if duration < least {
+        let least = format_duration(least);
+        return Err(UnitError::new(format!(
+            "`{text}` is shorter than {least}; write \"{least}\" or longer"
+        )));
+    }
+    Ok(duration)
+}
+
+/// The least time that something lasts, is repeated after, or is waited for. With less, a run measures nothing, times
+/// out at once, or does nothing but send.
+pub const MIN_DURATION: Duration = Duration::from_millis(1);
+
 /// The longest duration in a scenario. Keeps every sum of times far from overflow.
 pub const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 3600);
 

@@ -208,7 +208,7 @@ fn the_schema_takes_every_way_to_write_a_value() {
         (
             "load.duration",
             &[
-                "250ms", "1m 30s", "2h", " 1day ", "1h30min", "500us", "1.5s",
+                "250ms", "1m 30s", "2h", " 1day ", "1h30min", "1500us", "1.5s",
             ][..],
         ),
         ("load.warm_up", &["0", "0s", "1s", "0.5s"]),

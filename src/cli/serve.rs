@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::term;
 use crate::scenario::{Defect, ServerHeartbeat};
 use crate::server::{Behaviour, Counts, EchoServer, LISTENING, Push};
-use crate::units::{ByteSize, human_count, parse_duration};
+use crate::units::{ByteSize, MIN_DURATION, human_count, parse_at_least, parse_duration};
 
 /// Run an echo server until Ctrl-C.
 #[derive(Debug, clap::Args)]
@@ -225,11 +225,7 @@ fn defects() -> impl TypedValueParser<Value = Defect> {
 }
 
 fn parse_gap(text: &str) -> Result<Duration, String> {
-    match parse_duration(text) {
-        Ok(Duration::ZERO) => Err("must be above zero".to_owned()),
-        Ok(gap) => Ok(gap),
-        Err(error) => Err(error.to_string()),
-    }
+    parse_at_least(MIN_DURATION, text).map_err(|error| error.to_string())
 }
 
 /// The longest message that the server itself accepts.

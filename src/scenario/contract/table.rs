@@ -15,7 +15,7 @@ use super::promise::PromiseKind;
 use super::value::{End, Form, Promised};
 use crate::scenario::preset::Setting;
 use crate::scenario::reading::{
-    At, Fraction, Key, OneOrMany, Switched, Text as _, Time, Whole, Window, keys,
+    At, Fraction, Key, OneOrMany, ShortTime, Switched, Text as _, Time, Whole, Window, keys,
 };
 use crate::units::ByteSize;
 
@@ -29,7 +29,7 @@ pub(in crate::scenario) struct ContractTable {
     pub(super) preset: Key<String>,
     pub(super) from: Key<Origin>,
     pub(super) promises: BTreeMap<PromiseKind, At<Value>>,
-    pub(super) tcp_end_within: Key<Time>,
+    pub(super) tcp_end_within: Key<ShortTime>,
     /// The settings of the preset.
     pub(super) settings: BTreeMap<String, At<Setting>>,
 }
@@ -49,13 +49,13 @@ keys! {
     #[serde(expecting = "a table such as { p50 = \"1s\", all = \"10s\" }")]
     BackTable = "Back" {
         /// Half of it.
-        p50: Time,
+        p50: ShortTime,
         /// 90 %.
-        p90: Time,
+        p90: ShortTime,
         /// 99 %.
-        p99: Time,
+        p99: ShortTime,
         /// Every connection.
-        all: Time,
+        all: ShortTime,
     }
 }
 
@@ -75,7 +75,9 @@ impl Form {
         }
         match self {
             Self::Count => next(map, |most: Count| Value::Plain(u64::from(most.0).into())),
-            Self::Within | Self::AtLeast => next(map, |time: Time| Value::Plain(time.0.into())),
+            Self::Within | Self::AtLeast => {
+                next(map, |time: ShortTime| Value::Plain(time.0.into()))
+            }
             Self::Window => next(map, |window: Window| Value::Plain(window.0.into())),
             Self::Codes => next(map, Value::Codes),
             Self::Ends => next(map, Value::Ends),
@@ -89,7 +91,7 @@ impl Form {
     fn schema(self, generator: &mut SchemaGenerator) -> Schema {
         match self {
             Self::Count => generator.subschema_for::<Count>(),
-            Self::Within | Self::AtLeast => generator.subschema_for::<Time>(),
+            Self::Within | Self::AtLeast => generator.subschema_for::<ShortTime>(),
             Self::Window => generator.subschema_for::<Window>(),
             Self::Codes => generator.subschema_for::<Codes>(),
             Self::Ends => generator.subschema_for::<OneOrMany<End>>(),
@@ -169,7 +171,7 @@ impl JsonSchema for ContractTable {
         put("from", described(generator.subschema_for::<Origin>(), from));
         for kind in PromiseKind::VARIANTS {
             if *kind == PromiseKind::TcpEndBetween {
-                let time = generator.subschema_for::<Time>();
+                let time = generator.subschema_for::<ShortTime>();
                 put(TCP_END_WITHIN, described(time, tcp_end));
             }
             let words = texts.iter().flatten();

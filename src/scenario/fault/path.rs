@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{Measured, shown_after, shown_for};
 use crate::scenario::reading::{
-    At, Check, Given as _, Key, List, OneOrMany, Place, Section, Shorthand, Time, TimeOrZero,
-    given, hints, keys, words,
+    At, Check, Given as _, Key, List, OneOrMany, Place, Section, ShortTime, Shorthand, Time,
+    TimeOrZero, given, hints, keys, words,
 };
 use crate::units::{ByteSize, format_duration};
 
@@ -76,9 +76,9 @@ keys! {
     #[serde(expecting = "a table")]
     PathTable = "Path" {
         /// Bytes arrive later in both directions; "150ms" is the short form.
-        delay: OneOrMany<Shorthand<Time, DelayTable>>,
+        delay: OneOrMany<Shorthand<ShortTime, DelayTable>>,
         /// A random part of this time is added to each delay; alone, or beside the short form of `delay`.
-        jitter: Time,
+        jitter: ShortTime,
         /// Nothing is passed on in either direction until the freeze ends; then everything is.
         freeze: OneOrMany<IncidentTable>,
         /// What is sent in one direction is thrown away.

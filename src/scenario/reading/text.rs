@@ -10,15 +10,15 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
 use crate::scenario::contract::Between;
-use crate::units::{ByteSize, Rate, format_duration, parse_duration};
+use crate::units::{ByteSize, MIN_DURATION, Rate, format_duration, parse_at_least, parse_duration};
 
-/// A duration above zero.
+/// A duration that something lasts, is repeated after, or is waited for: at least [`MIN_DURATION`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::scenario) struct Time(pub(in crate::scenario) Duration);
 
-/// The time between two events that happen again and again: at least a millisecond, so that no plan is absurd.
+/// A delay on the path, or a promised time: at least a microsecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::scenario) struct Interval(pub(in crate::scenario) Duration);
+pub(in crate::scenario) struct ShortTime(pub(in crate::scenario) Duration);
 
 /// A duration that may be zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,18 +55,13 @@ impl TimeOrZero {
     }
 }
 
-impl Interval {
-    const LEAST: Duration = Duration::from_millis(1);
-
-    /// A number of seconds, at least one.
-    pub(in crate::scenario) const fn seconds(seconds: u64) -> Self {
-        Self(Duration::from_secs(seconds))
-    }
+impl ShortTime {
+    const LEAST: Duration = Duration::from_micros(1);
 }
 
-impl From<Interval> for Duration {
-    fn from(interval: Interval) -> Self {
-        interval.0
+impl From<ShortTime> for Duration {
+    fn from(time: ShortTime) -> Self {
+        time.0
     }
 }
 
@@ -125,11 +120,8 @@ impl Text for Time {
         r"^\s*[0-9]+(\.[0-9]+)?\s*[a-zA-Z]+(\s*[0-9]+(\.[0-9]+)?\s*[a-zA-Z]+)*\s*$";
 
     fn read(text: &str) -> Result<Self, String> {
-        let TimeOrZero(duration) = TimeOrZero::read(text)?;
-        if duration.is_zero() {
-            return Err(format!("`{text}` is not above zero"));
-        }
-        Ok(Self(duration))
+        let time = parse_at_least(MIN_DURATION, text).map_err(|error| error.to_string())?;
+        Ok(Self(time))
     }
 
     fn written(&self) -> String {
@@ -137,20 +129,14 @@ impl Text for Time {
     }
 }
 
-impl Text for Interval {
-    const NAME: &'static str = "Interval";
+impl Text for ShortTime {
+    const NAME: &'static str = "ShortDuration";
     const EXPECTING: &'static str = Time::EXPECTING;
     const PATTERN: &'static str = Time::PATTERN;
 
     fn read(text: &str) -> Result<Self, String> {
-        let Time(duration) = Time::read(text)?;
-        if duration < Self::LEAST {
-            let least = format_duration(Self::LEAST);
-            return Err(format!(
-                "`{text}` is shorter than {least}; write \"{least}\" or longer"
-            ));
-        }
-        Ok(Self(duration))
+        let time = parse_at_least(Self::LEAST, text).map_err(|error| error.to_string())?;
+        Ok(Self(time))
     }
 
     fn written(&self) -> String {
@@ -235,7 +221,7 @@ macro_rules! written_as_text {
     )+};
 }
 
-written_as_text!(Time, Interval, TimeOrZero, Rate, ByteSize);
+written_as_text!(Time, ShortTime, TimeOrZero, Rate, ByteSize);
 
 struct TextVisitor<T>(std::marker::PhantomData<T>);
 
@@ -431,12 +417,12 @@ mod tests {
     #[test]
     fn what_cannot_be_held_says_what_to_write() {
         assert_eq!(
-            read::<Interval>("\"1ns\"").unwrap_err(),
-            "`1ns` is shorter than 1ms; write \"1ms\" or longer"
+            read::<Time>("\"999us\"").unwrap_err(),
+            "`999us` is shorter than 1ms; write \"1ms\" or longer"
         );
         assert_eq!(
-            read::<Time>("\"0s\"").unwrap_err(),
-            "`0s` is not above zero"
+            read::<ShortTime>("\"0s\"").unwrap_err(),
+            "`0s` is shorter than 1us; write \"1us\" or longer"
         );
         assert_eq!(
             read::<Time>("30").unwrap_err(),

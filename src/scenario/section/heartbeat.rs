@@ -5,8 +5,7 @@ use std::time::Duration;
 use super::message::Phase;
 use super::reconnect::Reconnect;
 use crate::scenario::reading::{
-    At, Given as _, Interval, Key, Merge as _, Section, Switch, Switched, Time, Whole, given, keys,
-    words,
+    At, Given as _, Key, Merge as _, Section, Switch, Switched, Time, Whole, given, keys, words,
 };
 
 /// How a connection checks that the server is alive.
@@ -78,7 +77,7 @@ keys! {
     #[serde(expecting = "a table")]
     HeartbeatTable = "Heartbeat" {
         /// The time between two pings.
-        interval: Interval = Interval::seconds(10),
+        interval: Time = Time::seconds(10),
         /// The longest time from a ping to its pong; each ping has its own deadline.
         timeout: Time = Time::seconds(5),
         /// The number of missed deadlines in a row after which the connection is dead.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scenario::reading::{Given as _, Interval, Time, keys, words};
+use crate::scenario::reading::{Given as _, Time, keys, words};
 
 /// The heartbeat of the built-in server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ keys! {
     #[serde(expecting = "a table such as { interval = \"1s\", timeout = \"1s\" }")]
     ServerHeartbeatTable = "ServerHeartbeat" {
         /// Between two pings to one client.
-        interval: Interval = Interval::seconds(10),
+        interval: Time = Time::seconds(10),
         /// From a ping to its pong.
         timeout: Time = Time::seconds(5),
         /// What it does wrong on purpose, so that a contract can be seen to fail. Default: nothing.

@@ -13,8 +13,7 @@ use super::url::{self, TargetUrl};
 use super::{Cohort, Payload};
 use crate::scenario::fault::{Measured, TargetFault, TargetFaultTable, target_faults};
 use crate::scenario::reading::{
-    At, Check, Given as _, Interval, Items as _, List, OneOrMany, Place, Section, Time, Whole,
-    given, keys,
+    At, Check, Given as _, Items as _, List, OneOrMany, Place, Section, Time, Whole, given, keys,
 };
 use crate::units::ByteSize;
 
@@ -92,7 +91,7 @@ keys! {
         /// The longest message the server may send. Default: four times the longest payload, at least "1MiB".
         max_message: ByteSize,
         /// The built-in server sends every client a message this often. Only with `url = "embedded"`.
-        push: Interval,
+        push: Time,
         /// The built-in server pings its clients, and ends those that do not answer. Only with `url = "embedded"`.
         heartbeat: ServerHeartbeatTable,
         /// The program and its arguments: wsbench starts the target, and ends it after the run. Only on this machine.
