@@ -26,7 +26,9 @@ pub(super) struct Heart {
     is_text: bool,
     /// An answer was matched that may belong to another ping, and another answer may still come.
     is_mixed: bool,
-    /// Since when no pong is due, if none is.
+    /// An answer came that no ping waited for, so an earlier one may have been taken for the answer to another ping.
+    has_surplus: bool,
+    /// Since when no pong is due and no answer came that no ping waited for, if none is due.
     quiet_since: Timestamp,
     missed_in_row: u32,
     /// When the first ping of the pings missed in a row was sent.
@@ -84,6 +86,7 @@ impl Heart {
             missed: VecDeque::new(),
             is_text: matches!(heartbeat.kind, HeartbeatKind::Text { .. }),
             is_mixed: false,
+            has_surplus: false,
             quiet_since: now,
             missed_in_row: 0,
             silent_since: None,
@@ -108,6 +111,7 @@ impl Heart {
             // ping.
             self.missed.clear();
             self.is_mixed = false;
+            self.has_surplus = false;
         }
         let sequence = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
@@ -155,7 +159,11 @@ impl Heart {
         self.is_mixed = self.is_uncertain();
         let pong = match self.outstanding.front().or_else(|| self.missed.front()) {
             Some(oldest) => self.pong(oldest.sequence, now),
-            None => Pong::Unsolicited,
+            None => {
+                self.has_surplus = true;
+                self.quiet_since = now;
+                Pong::Unsolicited
+            }
         };
         self.is_mixed &= !self.missed.is_empty();
         pong
@@ -164,7 +172,7 @@ impl Heart {
     /// Returns whether an answer that names no ping may belong to another ping than [`Self::pong_in_order`] assumes.
     pub(super) fn is_uncertain(&self) -> bool {
         let open = self.missed.len() + self.outstanding.len();
-        !self.missed.is_empty() && (self.is_mixed || open > 1)
+        self.has_surplus || !self.missed.is_empty() && (self.is_mixed || open > 1)
     }
 
     fn alive(&mut self, now: Timestamp) {
@@ -440,7 +448,21 @@ mod tests {
             heart.pong_in_order(after(18 * S)),
             Pong::Late { .. }
         ));
-        assert_eq!(heart.pong_in_order(after(18 * S)), Pong::Unsolicited);
+        assert!(!heart.is_uncertain());
+    }
+
+    #[test]
+    fn an_answer_too_many_makes_text_heartbeats_uncertain_until_it_is_quiet() {
+        let mut heart = text(3);
+        heart.ping(after(10 * S));
+        let in_time = heart.pong_in_order(after(11 * S));
+        assert!(matches!(in_time, Pong::InTime { .. }));
+        assert!(!heart.is_uncertain());
+        assert_eq!(heart.pong_in_order(after(12 * S)), Pong::Unsolicited);
+        heart.ping(after(15 * S));
+        assert!(heart.is_uncertain(), "4 s are not over since 12 s");
+        heart.pong_in_order(after(16 * S));
+        heart.ping(after(20 * S));
         assert!(!heart.is_uncertain());
     }
 

@@ -20,7 +20,9 @@ pub(super) struct Ledger {
     unanswered: u32,
     /// The sequence numbers of timed-out messages that may still be answered late, oldest first.
     timed_out: VecDeque<u64>,
-    /// Since when no message is unanswered, if none is.
+    /// An answer came that no message waited for, so an earlier one may have been taken for the answer to another.
+    has_surplus: bool,
+    /// Since when no message is unanswered and no answer came that none waited for, if none is unanswered.
     quiet_since: Timestamp,
 }
 
@@ -41,7 +43,7 @@ pub(in crate::engine) enum Answer {
     },
     /// It came after its timeout.
     Late,
-    /// The message was answered before.
+    /// The message was answered before; if the answer names none, all messages were.
     Duplicate,
     /// The message was never sent.
     Unknown,
@@ -57,6 +59,7 @@ impl Ledger {
             pending: VecDeque::new(),
             unanswered: 0,
             timed_out: VecDeque::new(),
+            has_surplus: false,
             quiet_since: Timestamp::ORIGIN,
         }
     }
@@ -132,7 +135,19 @@ impl Ledger {
         }
         match self.timed_out.pop_front() {
             Some(_) => Answer::Late,
-            None => Answer::Unknown,
+            None => self.surplus(now),
+        }
+    }
+
+    /// Handles an answer that no message waits for: a duplicate, or what others were sent. Such an answer may have come
+    /// before while a message waited, and have been taken for its answer.
+    #[cold]
+    fn surplus(&mut self, now: Timestamp) -> Answer {
+        self.has_surplus = true;
+        self.quiet_since = now;
+        match self.sequence {
+            0 => Answer::Unknown,
+            _ => Answer::Duplicate,
         }
     }
 
@@ -142,16 +157,17 @@ impl Ledger {
     }
 
     /// Returns whether an answer without a stamp may belong to another message: one has timed out, and its answer, or
-    /// that of a later one, may still come.
+    /// that of a later one, may still come; or more answers came than messages waited for.
     pub(super) fn is_uncertain(&self) -> bool {
-        !self.timed_out.is_empty()
+        !self.timed_out.is_empty() || self.has_surplus
     }
 
-    /// Forgets timed-out messages if nothing was unanswered for a whole timeout: answers that have not come until then
-    /// are taken for lost.
+    /// Forgets timed-out messages, and answers that none waited for, if nothing was unanswered and nothing came for a
+    /// whole timeout: answers that have not come until then are taken for lost.
     pub(super) fn try_to_be_certain(&mut self, now: Timestamp) {
         if self.unanswered == 0 && now >= self.quiet_since.saturating_add(self.timeout) {
             self.timed_out.clear();
+            self.has_surplus = false;
         }
     }
 
@@ -189,6 +205,7 @@ impl Ledger {
     pub(super) fn lose(&mut self) -> impl Iterator<Item = Timestamp> {
         self.unanswered = 0;
         self.timed_out.clear();
+        self.has_surplus = false;
         self.pending
             .drain(..)
             .filter(|pending| !pending.is_answered)
@@ -246,7 +263,36 @@ mod tests {
         assert!(ledger.is_uncertain());
         assert_eq!(ledger.answer_in_order(NOW), Answer::Late);
         assert!(!ledger.is_uncertain(), "all that was missing has come");
+        assert_eq!(ledger.answer_in_order(NOW), Answer::Duplicate);
+    }
+
+    #[test]
+    fn an_answer_too_many_makes_a_stream_uncertain_until_it_is_quiet() {
+        let mut ledger = ledger(&[Timestamp::ORIGIN]);
+        let answered = after(10 * MS);
+        assert_eq!(ledger.answer_in_order(answered), in_time(Timestamp::ORIGIN));
+        assert!(!ledger.is_uncertain());
+        assert_eq!(ledger.answer_in_order(after(20 * MS)), Answer::Duplicate);
+        assert!(ledger.is_uncertain());
+        ledger.try_to_be_certain(answered + TIMEOUT);
+        assert!(ledger.is_uncertain(), "the duplicate came later");
+        assert_eq!(ledger.answer_in_order(after(500 * MS)), Answer::Duplicate);
+        ledger.try_to_be_certain(after(20 * MS) + TIMEOUT);
+        assert!(ledger.is_uncertain(), "one more came meanwhile");
+        ledger.try_to_be_certain(after(500 * MS) + TIMEOUT);
+        assert!(!ledger.is_uncertain());
+    }
+
+    #[test]
+    fn an_answer_before_the_first_message_is_unknown_and_makes_the_stream_uncertain() {
+        let mut ledger = ledger(&[]);
         assert_eq!(ledger.answer_in_order(NOW), Answer::Unknown);
+        assert!(ledger.is_uncertain());
+        assert_eq!(ledger.lose().count(), 0);
+        assert!(
+            !ledger.is_uncertain(),
+            "the next connection is another stream"
+        );
     }
 
     #[test]
