@@ -8,7 +8,7 @@ use super::promise::{Promise, PromiseKind};
 use super::resolve::Case;
 use super::value::Promised;
 use crate::scenario::Shape;
-use crate::scenario::fault::{Fault, FaultKind};
+use crate::scenario::fault::{FaultKind, PathFaultKind};
 use crate::scenario::gate::{Period, Schedule};
 use crate::scenario::reading::Check;
 use crate::scenario::section::{long_enough, whole_seconds};
@@ -85,11 +85,9 @@ impl Case<'_> {
                 let tcp_end = self.contract.latest(PromiseKind::TcpEndBetween);
                 self.begin() + hi + tcp_end.unwrap_or_default()
             }
-            // Without a Close frame of the server it counts from the fault.
+            // Without a Close frame of the server it counts from the half-close.
             PromiseKind::TcpEndBetween => {
-                let half_closes = |fault: &&Fault| fault.kind == FaultKind::HalfClose;
-                let half_close = self.cohort.faults.iter().find(half_closes);
-                half_close.map_or(Duration::ZERO, |fault| fault.after + hi)
+                (self.half_close()).map_or(Duration::ZERO, |half_close| half_close + hi)
             }
             PromiseKind::ReapedBetween | PromiseKind::DetectedBetween => self.begin() + hi,
             PromiseKind::AliveFor => self.begin() + span.map_or(hi, |span| span.lo),
@@ -148,6 +146,19 @@ impl Case<'_> {
             let first = on_path.chain(target).min();
             first.map_or(Duration::ZERO, |after| self.warm_up() + after)
         })
+    }
+
+    /// The time from the opening to the first fault, of the client or of the path, that ends one half of TCP.
+    fn half_close(&self) -> Option<Duration> {
+        let own = self.cohort.faults.iter();
+        let own = own.filter(|fault| fault.kind == FaultKind::HalfClose);
+        let on_path = (self.environment.on_path(self.cohort))
+            .filter(|fault| matches!(fault.kind, PathFaultKind::HalfClose(_)));
+        let on_path = on_path.map(|fault| match fault.after {
+            Some(after) => self.warm_up() + after,
+            None => Duration::ZERO,
+        });
+        own.map(|fault| fault.after).chain(on_path).min()
     }
 
     /// The time from the opening to the first ping that has no answer.

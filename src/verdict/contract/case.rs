@@ -2,7 +2,9 @@
 //! of promises computes.
 
 use super::result::Times;
-use crate::measure::{ConnectionRecord, EndedBy, Incident, Summary, Surroundings, TcpEnding};
+use crate::measure::{
+    ConnectionRecord, EndedBy, Incident, IncidentKind, Summary, Surroundings, TcpEnding,
+};
 use crate::scenario::{
     Cohort, Contract, End, FaultKind, Origin, Process, PromiseKind, Scenario, TargetUrl,
 };
@@ -91,7 +93,10 @@ impl<'a> Case<'a> {
     pub(super) fn origin(&self, record: &ConnectionRecord) -> Option<Timestamp> {
         match self.contract.from {
             Origin::Open => Some(record.opened_ns),
-            Origin::Fault => record.fault_ns.or_else(|| self.incident_in(record)),
+            Origin::Fault => record.fault_ns.or_else(|| {
+                let has_none = self.cohort.faults.is_empty();
+                has_none.then(|| self.incident_in(record, |_| true))?
+            }),
             Origin::Ping => record.unanswered_ping_ns,
             // A client that sent nothing sent its last byte with the request for the upgrade.
             Origin::LastByte => Some(record.last_sent_ns.unwrap_or(record.opened_ns)),
@@ -99,13 +104,15 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// For a client without a fault of its own: the first incident that began while it was open, or else its opening,
-    /// if an incident was already under way then.
-    fn incident_in(&self, record: &ConnectionRecord) -> Option<Timestamp> {
-        if !self.cohort.faults.is_empty() {
-            return None;
-        }
+    /// The first of these incidents that began while the connection was open, or else its opening, if one was already
+    /// under way then.
+    fn incident_in(
+        &self,
+        record: &ConnectionRecord,
+        wanted: fn(IncidentKind) -> bool,
+    ) -> Option<Timestamp> {
         let lasting = (self.incidents())
+            .filter(|incident| wanted(incident.kind))
             .filter(|incident| {
                 incident
                     .ended_ns
@@ -119,8 +126,15 @@ impl<'a> Case<'a> {
         within.into_iter().min().or(born_into)
     }
 
-    /// Returns when the client's fault ended its sending half of TCP; `None` if it did not.
+    /// Returns when the client's fault or the path first ended one half of TCP; `None` if neither did.
     pub(super) fn half_closed(&self, record: &ConnectionRecord) -> Option<Timestamp> {
+        let on_path = self.incident_in(record, |kind| kind == IncidentKind::HalfClose);
+        let own = self.half_closed_by_client(record);
+        own.into_iter().chain(on_path).min()
+    }
+
+    /// Returns when the client's fault ended its sending half of TCP; `None` if it did not.
+    pub(super) fn half_closed_by_client(&self, record: &ConnectionRecord) -> Option<Timestamp> {
         let mut faults = self.cohort.faults.iter();
         let fault = faults.find(|fault| fault.kind == FaultKind::HalfClose)?;
         let planned = record.opened_ns.saturating_add(fault.after.into());

@@ -116,7 +116,7 @@ fn own_end(case: &Case<'_>, record: &ConnectionRecord) -> Option<Timestamp> {
     let closed = record
         .close_sent_ns
         .filter(|_| case.contract.from != Origin::Close);
-    [ended, closed, case.half_closed(record)]
+    [ended, closed, case.half_closed_by_client(record)]
         .into_iter()
         .flatten()
         .min()

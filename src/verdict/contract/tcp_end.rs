@@ -1,6 +1,6 @@
 //! Judges the end of TCP after the server's decision: `tcp_end_between`.
 //! If the client closed first, it counts from the server's Close frame, or from the client's if none came. If the client
-//! ended its half of TCP and the server sent no Close frame, it counts from then on.
+//! or the path ended one half of TCP and the server sent no Close frame, it counts from then on.
 
 use super::case::{Case, Finding, is_reconnect, of};
 use super::result::Bounds;
@@ -45,7 +45,7 @@ pub(super) fn between(case: &Case<'_>, bounds: Bounds) -> Finding {
 }
 
 /// The time from `begin` to the end of TCP. It is zero where the end of TCP is the decision: no Close frame came, and
-/// the client had not ended its half of TCP.
+/// no half of TCP had been ended before.
 fn after(begin: Timestamp, end: Timestamp, record: &ConnectionRecord) -> Moment<Nanos> {
     if record.close_received_ns.is_none() && record.decided_ns() == Some(begin) {
         return Moment::exact(Nanos::ZERO);

@@ -388,3 +388,31 @@ fn after_a_half_close_tcp_ends_so_long_after_the_fault() {
     // A Close frame is the decision.
     assert!(judged(Some(1_100), closed(0, 3_600, 1000)).passed);
 }
+
+#[test]
+fn after_a_half_close_of_the_path_tcp_ends_so_long_after_the_incident() {
+    let within = || PromiseKind::TcpEndBetween.of(between(0, 1_000));
+    let judged = |began: u64, lasts: Option<u64>, ended: u64| {
+        let surroundings = Surroundings {
+            incidents: vec![incident(IncidentKind::HalfClose, began, lasts)],
+            ..Surroundings::default()
+        };
+        let records = vec![cut(0, ended, TcpEnding::Fin)];
+        around(Origin::Open, within(), records, &surroundings)
+    };
+    let soon = judged(1_100, Some(1_100), 2_000);
+    assert!(soon.passed, "{}", soon.why);
+    assert_eq!(soon.times.unwrap().max_ns, 900 * MS);
+    let late = judged(1_100, Some(1_100), 3_600);
+    assert_eq!(late.why, "1 of 1 later than 1 s, the last after 2.50 s");
+    // TCP ended before it.
+    assert_eq!(
+        judged(1_100, Some(1_100), 500).times.unwrap().max_ns,
+        Nanos(0)
+    );
+    // It struck the connection, which opened at 100 ms, when that opened.
+    assert!(!judged(50, None, 1_200).passed);
+    assert!(judged(50, None, 1_000).passed);
+    // It struck before the connection opened.
+    assert!(judged(50, Some(50), 3_600).passed);
+}
