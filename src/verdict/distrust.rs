@@ -125,7 +125,9 @@ pub enum Distrust {
     /// Answers carry no stamp, and some were lost: until the timeout of each, the answers after it were taken for those
     /// of older messages, and this may have changed the result.
     AnswersShifted {
-        /// Messages that timed out.
+        /// Whether these are messages; otherwise they are text heartbeats.
+        are_messages: bool,
+        /// Messages or pings that timed out.
         timed_out: u64,
         /// Answers that were not timed, because they may answer another message.
         uncertain: u64,
@@ -204,10 +206,10 @@ impl Distrust {
             Self::Throttled(_) => {
                 Some("raise the limit of CPU of this container or group, or offer less".into())
             }
-            Self::AnswersShifted { .. } => Some(
-                "put `{{stamp}}` into the text of the message, so that each answer names its message"
-                    .into(),
-            ),
+            Self::AnswersShifted { are_messages, .. } => Some(match are_messages {
+                true => "put `{{stamp}}` into the text of the message, so that each answer names its message",
+                false => "use ping frames if the server answers them, or an `interval` longer than the `timeout`",
+            }.into()),
             Self::RelayRefused { .. } => Some(
                 "raise the hard limit of file descriptors (`ulimit -Hn`), or ask for fewer connections"
                     .into(),
@@ -309,14 +311,21 @@ impl fmt::Display for Distrust {
                 human_ns(*from_sent_ns)
             ),
             Self::AnswersShifted {
+                are_messages,
                 timed_out,
                 uncertain,
             } => {
-                let timed_out = counted(*timed_out, "message");
-                write!(
-                    f,
-                    "{timed_out} timed out where answers do not name theirs: until each timeout, the times of the answers after it are too long, and with `in_flight` rates too low"
-                )?;
+                let timed_out = |noun| counted(*timed_out, noun);
+                f.write_str(&match are_messages {
+                    true => format!(
+                        "{} timed out, and the answers carry no stamp: later answers were taken for those of earlier messages, so that times are too long, and rates too low where `in_flight` limits them",
+                        timed_out("message")
+                    ),
+                    false => format!(
+                        "{} timed out, and the answers do not say which ping they answer: later answers were taken for those of earlier pings, so that times are too long",
+                        timed_out("text ping")
+                    ),
+                })?;
                 match uncertain {
                     0 => Ok(()),
                     count => write!(

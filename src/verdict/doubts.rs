@@ -259,6 +259,7 @@ fn pings_late(run: &Run<'_>) -> Option<Doubt> {
 /// Where answers do not name their messages, a lost one makes times too long and rates too low.
 fn answers_shifted(run: &Run<'_>) -> Option<Doubt> {
     let (mut these, mut timed_out, mut uncertain) = (Vec::new(), 0, 0);
+    let mut are_messages = false;
     for (gate, result) in run.judged_gates() {
         let seen = result.observed.map(|seen| seen.value);
         let held = seen.is_some_and(|seen| gate.op.holds(seen, gate.value));
@@ -266,11 +267,13 @@ fn answers_shifted(run: &Run<'_>) -> Option<Doubt> {
             && shift.range.any(gate, !held)
         {
             these.push(gate.text.clone());
+            are_messages |= shift.are_messages;
             timed_out = timed_out.max(shift.timed_out);
             uncertain = uncertain.max(shift.uncertain);
         }
     }
     let reason = || Distrust::AnswersShifted {
+        are_messages,
         timed_out,
         uncertain,
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::fixture::{Run, gate, scenario, timed_gate};
+use super::super::fixture::{Run, gate, scenario, selector, timed_gate};
 use super::super::judge::judge;
 use super::super::{Exit, Facts};
 use super::*;
@@ -144,8 +144,116 @@ fn a_gate_whose_answers_were_all_uncertain_is_in_doubt() {
     assert_eq!(verdict.exit, Exit::Untrusted);
     assert_eq!(
         verdict.distrust[0].reason.to_string(),
-        "1 message timed out where answers do not name theirs: until each timeout, the times of the answers \
-         after it are too long, and with `in_flight` rates too low; 1,000 answers were not timed"
+        "1 message timed out, and the answers carry no stamp: later answers were taken for those of earlier messages, \
+         so that times are too long, and rates too low where `in_flight` limits them; 1,000 answers were not timed"
     );
     assert_eq!(judged(0).exit, Exit::Failed, "nothing was asked");
+}
+
+/// Of 2,000 echoes 1,000 gave no sample, because they might have answered another message.
+#[test]
+fn counts_of_times_lack_what_was_not_timed() {
+    let judged = |scenario: &Scenario, gate: Gate| {
+        let mut scenario = scenario.clone();
+        scenario.gates.pass = vec![gate];
+        let mut run = Run::new();
+        run.opened(10)
+            .echoed(1_000, 1_000_000)
+            .sent(1_001)
+            .add(Counter::MessagesEchoed, 1_000)
+            .add(Counter::MessagesUncertain, 1_000)
+            .add(Counter::MessagesTimedOut, 1);
+        judge(&scenario, &run.summary(), &Facts::completed(2)).exit
+    };
+    let at_least = |stat, metric: &str, limit: f64| gate(stat, metric, Op::GreaterOrEqual, limit);
+    for metric in ["latency.echo", "service.echo"] {
+        let count = |limit| at_least(Stat::Count, metric, limit);
+        assert_eq!(judged(&unstamped(None), count(900.0)), Exit::Passed);
+        assert_eq!(judged(&unstamped(None), count(1_900.0)), Exit::Untrusted);
+        assert_eq!(judged(&waiting(1), count(1_900.0)), Exit::Untrusted);
+        assert_eq!(judged(&unstamped(None), count(2_100.0)), Exit::Failed);
+        assert_eq!(judged(&scenario(), count(1_900.0)), Exit::Failed);
+        let seconds = 10.0;
+        let rate = |limit| at_least(Stat::Rate, metric, limit / seconds);
+        assert_eq!(judged(&unstamped(None), rate(1_900.0)), Exit::Untrusted);
+        let below = gate(Stat::Count, metric, Op::Less, 1_500.0);
+        assert_eq!(judged(&unstamped(None), below), Exit::Untrusted);
+    }
+}
+
+#[test]
+fn pings_whose_answers_name_none_are_shifted_too() {
+    let text = || HeartbeatKind::Text {
+        send: "ping".to_owned(),
+        expect: "pong".to_owned(),
+    };
+    let judged = |kind: HeartbeatKind, timeout: u64, gate: Gate| {
+        let mut scenario = scenario();
+        let heartbeat = scenario.cohorts[0].heartbeat.as_mut().unwrap();
+        (heartbeat.kind, heartbeat.timeout) = (kind, Duration::from_secs(timeout));
+        heartbeat.interval = Duration::from_secs(1);
+        scenario.gates.pass = vec![gate];
+        let mut run = Run::healthy();
+        run.timed(Timer::HeartbeatRtt, 900_000_000, 50)
+            .add(Counter::PingsMissed, 1)
+            .add(Counter::PongsUncertain, 40);
+        judge(&scenario, &run.summary(), &Facts::completed(2))
+    };
+    let longest = || timed_gate(Stat::Max, "heartbeat.rtt", Op::Less, 500.0 * MS);
+    let verdict = judged(text(), 2, longest());
+    assert_eq!(verdict.exit, Exit::Untrusted);
+    assert!(
+        verdict.distrust[0]
+            .reason
+            .to_string()
+            .starts_with("1 text ping ")
+    );
+    // One at a time is none that shifts others, and a pong frame names its ping.
+    assert_eq!(judged(text(), 1, longest()).exit, Exit::Failed);
+    assert_eq!(
+        judged(HeartbeatKind::Frames, 2, longest()).exit,
+        Exit::Failed
+    );
+
+    let seen = Run::healthy().summary().histogram("heartbeat.rtt");
+    let seen = seen.map_or(0, |times| times.count()) as f64 + 50.0;
+    let count = |more: f64| gate(Stat::Count, "heartbeat.rtt", Op::Greater, seen + more);
+    assert_eq!(judged(text(), 1, count(30.0)).exit, Exit::Untrusted);
+    assert_eq!(judged(text(), 1, count(50.0)).exit, Exit::Failed);
+    assert_eq!(
+        judged(HeartbeatKind::Frames, 1, count(30.0)).exit,
+        Exit::Failed
+    );
+}
+
+/// Ten lost answers left each connection one place of four: 500 of 510 messages were answered, but up to 2,030 of 2,040
+/// could have been.
+#[test]
+fn ratios_of_messages_that_were_too_few_are_in_doubt() {
+    let judged = |scenario: &Scenario, above: &str, op, limit: f64| {
+        let ratio = Gate {
+            subject: Subject::Ratio(selector(above), selector("messages.sent")),
+            op,
+            value: limit,
+            text: format!("ratio({above} / messages.sent) {limit}"),
+        };
+        let mut scenario = scenario.clone();
+        scenario.gates.pass = vec![ratio];
+        let mut run = Run::new();
+        run.opened(10)
+            .echoed(500, 1_000_000)
+            .sent(10)
+            .add(Counter::MessagesTimedOut, 10);
+        judge(&scenario, &run.summary(), &Facts::completed(2)).exit
+    };
+    let missing =
+        |scenario: &Scenario, limit| judged(scenario, "messages.timed_out", Op::Less, limit);
+    assert_eq!(missing(&waiting(4), 0.01), Exit::Untrusted);
+    assert_eq!(missing(&waiting(4), 0.004), Exit::Failed);
+    assert_eq!(missing(&waiting(4), 0.03), Exit::Passed);
+    assert_eq!(missing(&waiting(1), 0.01), Exit::Failed);
+    assert_eq!(missing(&unstamped(None), 0.01), Exit::Failed);
+    let answered = |limit| judged(&waiting(4), "messages.echoed", Op::Greater, limit);
+    assert_eq!(answered(0.99), Exit::Untrusted);
+    assert_eq!(answered(0.999), Exit::Failed);
 }
