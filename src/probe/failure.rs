@@ -20,12 +20,12 @@ pub fn failure(url: &WsUrl, failed: &Failed) -> String {
     text
 }
 
-/// The headers of a refusal that tell which server refused, and what it expects instead.
+/// The headers of a refusal that tell which server refused, and what it expects instead. The detail of the failure has
+/// the `Location` already.
 fn telling(headers: &[(String, String)]) -> impl Iterator<Item = &(String, String)> {
-    const NAMES: [&str; 6] = [
+    const NAMES: [&str; 5] = [
         "server",
         "via",
-        "location",
         "www-authenticate",
         "sec-websocket-version",
         "allow",
@@ -120,6 +120,18 @@ mod tests {
             failure(&url(false), &failed),
             "connect to ws://x/: an HTTP status other than 101 (HTTP/1.1 404 Not Found)\n  Server: nginx\nhint: check the path of the address"
         );
+    }
+
+    #[test]
+    fn a_redirection_names_its_target_once() {
+        let owned = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let failed = Failed {
+            cause: Cause::HttpStatus,
+            detail: "HTTP/1.1 308 Permanent Redirect; Location: ws://x/new".to_owned(),
+            headers: vec![owned("Location", "ws://x/new")],
+        };
+        let text = failure(&url(false), &failed);
+        assert_eq!(text.matches("ws://x/new").count(), 1, "{text}");
     }
 
     #[test]
