@@ -48,8 +48,14 @@ catalogue! {
     }
 }
 
-/// The step of a dial between TCP and the upgrade request, as details name it.
+/// The first step of a dial, as details name it.
+pub const LOOK_UP_STEP: &str = "the look-up of the name";
+/// The step after it.
+pub const TCP_STEP: &str = "the TCP connection";
+/// The step between TCP and the upgrade request.
 pub const TLS_STEP: &str = "the TLS handshake";
+/// The last step.
+pub const UPGRADE_STEP: &str = "the answer to the upgrade request";
 
 impl Cause {
     /// A hint where a wrong scheme may be why no connection opened; `detail` is that of the failure.
@@ -64,6 +70,29 @@ impl Cause {
             }
             _ => return None,
         })
+    }
+
+    /// A hint by the step that a dial waited for when `connect_timeout` was over; `detail` is that of the failure.
+    /// `None` for the step of TCP, and for other causes. `some_opened`: whether other dials succeeded.
+    pub fn step_hint(self, detail: &str, some_opened: bool) -> Option<&'static str> {
+        if self != Self::ConnectTimeout {
+            return None;
+        }
+        let waited_for = |step: &str| detail.contains(step);
+        if waited_for(LOOK_UP_STEP) {
+            return Some(
+                "check the name server of this machine, or put the address itself into `url`",
+            );
+        }
+        let is_slow = some_opened && (waited_for(TLS_STEP) || waited_for(UPGRADE_STEP));
+        if is_slow {
+            return Some(
+                "the server takes connections, and is too slow with their handshakes: a slower `ramp_up` spares it; a longer `connect_timeout` waits for it",
+            );
+        }
+        waited_for(UPGRADE_STEP).then_some(
+            "the server takes the connection, and does not answer the request for a WebSocket: check the port and the path, and look into its log, or that of the proxy in front of it",
+        )
     }
 
     /// Whether it is a TLS failure.

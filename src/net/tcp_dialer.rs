@@ -8,11 +8,7 @@ use tokio::net::TcpStream;
 use super::connect::{self, ConnectError};
 use super::failure::Failure;
 use super::resolver::{LookedUp, Resolver};
-use crate::metric::Cause;
-
-/// The steps that a dial can wait for until TCP is open.
-const LOOK_UP: &str = "the look-up of the name";
-const TCP: &str = "the TCP connection";
+use crate::metric::{Cause, LOOK_UP_STEP, TCP_STEP};
 
 /// The options of one dial.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,7 +37,7 @@ pub(crate) struct Progress {
 impl Default for Progress {
     fn default() -> Self {
         Self {
-            reached: LOOK_UP,
+            reached: LOOK_UP_STEP,
             passed: Vec::new(),
             failed: None,
         }
@@ -83,7 +79,7 @@ impl TcpDialer {
         progress: &mut Progress,
     ) -> Result<(TcpStream, SocketAddr), Failure> {
         if let Some(route) = dial.route {
-            progress.reached = TCP;
+            progress.reached = TCP_STEP;
             let near = |source: &IpAddr| source.is_ipv4() == route.is_ipv4();
             let sources: Vec<IpAddr> = self.sources.iter().copied().filter(near).collect();
             return first_of(&[route], &sources, dial, progress).await;
@@ -93,14 +89,14 @@ impl TcpDialer {
         let failure = match &addresses {
             Err(error) => Failure::new(Cause::Dns, error.to_string()),
             Ok(known) => {
-                progress.reached = TCP;
+                progress.reached = TCP_STEP;
                 match first_of(known, &self.sources, dial, progress).await {
                     Err(failure) if goes_on(failure.cause) => failure,
                     other => return other,
                 }
             }
         };
-        progress.reached = LOOK_UP;
+        progress.reached = LOOK_UP_STEP;
         let again = self.resolver.again(round).await;
         let found = again.and_then(|again| again.addresses.ok());
         let new: Vec<SocketAddr> = (found.iter().flat_map(|found| found.iter()))
@@ -110,7 +106,7 @@ impl TcpDialer {
         if new.is_empty() {
             return Err(failure);
         }
-        progress.reached = TCP;
+        progress.reached = TCP_STEP;
         let connected = first_of(&new, &self.sources, dial, progress).await;
         connected.map_err(|_| failure)
     }

@@ -11,12 +11,9 @@ use super::steps::Steps;
 use super::tcp_dialer::{Dial, Progress, TcpDialer};
 use super::tls::{Tls, TlsError};
 use super::wire::Wire;
-use crate::metric::{Cause, TLS_STEP, Timer};
+use crate::metric::{Cause, TLS_STEP, Timer, UPGRADE_STEP};
 use crate::scenario::{Target, WsUrl};
 use crate::time::Clock;
-
-/// The step that a dial can wait for once TCP and TLS are open.
-const UPGRADE: &str = "the answer to the upgrade request";
 
 /// How to connect to one server; made once and shared by all dials.
 #[derive(Debug)]
@@ -101,7 +98,7 @@ impl Way {
             link = tls.secure(link).await?;
             done(Timer::HandshakeTls);
         }
-        progress.reached = UPGRADE;
+        progress.reached = UPGRADE_STEP;
         let (mut head, checked) = request.ask(&mut link, |link| link.wire().end()).await;
         done(Timer::HandshakeUpgrade);
         steps.add(Timer::HandshakeTotal, last.saturating_since(start));

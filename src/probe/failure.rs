@@ -35,8 +35,11 @@ fn telling(headers: &[(String, String)]) -> impl Iterator<Item = &(String, Strin
 }
 
 fn hint(failed: &Failed, is_secure: bool) -> Option<&'static str> {
-    if let Some(hint) = failed.cause.scheme_hint(&failed.detail, is_secure) {
-        return Some(hint);
+    let (cause, detail) = (failed.cause, failed.detail.as_str());
+    let by_scheme = cause.scheme_hint(detail, is_secure);
+    let by_step = by_scheme.or_else(|| cause.step_hint(detail, false));
+    if by_step.is_some() {
+        return by_step;
     }
     let status = failed.detail.split(' ').nth(1).unwrap_or_default();
     Some(match failed.cause {
@@ -132,6 +135,22 @@ mod tests {
         };
         let text = failure(&url(false), &failed);
         assert_eq!(text.matches("ws://x/new").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn a_timeout_has_a_hint_for_the_step_it_waited_for() {
+        for (step, hint) in [
+            ("the TCP connection", "firewall"),
+            ("the answer to the upgrade request", "the path"),
+        ] {
+            let failed = Failed {
+                cause: Cause::ConnectTimeout,
+                detail: format!("waited for {step}"),
+                headers: Vec::new(),
+            };
+            let text = failure(&url(false), &failed);
+            assert!(text.contains(hint), "{text}");
+        }
     }
 
     #[test]

@@ -49,6 +49,9 @@ impl Failures {
         if let Some(hint) = self.is_secure.and_then(scheme) {
             return Some(hint);
         }
+        if let Some(hint) = foremost.step_hint(example, self.is_secure.is_none()) {
+            return Some(hint);
+        }
         Some(match foremost {
             Cause::Dns => "check the host name in `url`",
             Cause::Refused => "is the server running, and is the port in `url` right?",
@@ -181,6 +184,30 @@ mod tests {
                 "waited for the TCP connection",
                 Some(true),
                 "ramp_up",
+            ),
+            (
+                timeout,
+                "waited for the answer to the upgrade request",
+                Some(false),
+                "check the port and the path",
+            ),
+            (
+                timeout,
+                "waited for the answer to the upgrade request",
+                None,
+                "too slow with their handshakes",
+            ),
+            (
+                timeout,
+                "waited for the TLS handshake",
+                None,
+                "too slow with their handshakes",
+            ),
+            (
+                timeout,
+                "waited for the look-up of the name",
+                Some(false),
+                "name server",
             ),
             (eof, before, Some(false), "use wss://"),
             (Cause::HandshakeReset, before, Some(false), "use wss://"),
