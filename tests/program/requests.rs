@@ -104,6 +104,25 @@ fn a_server_without_tls_fails_the_tls_handshake() {
     assert!(ended.stdout.contains("use ws://"), "{}", ended.stdout);
 }
 
+#[test]
+fn a_server_with_tls_fails_a_request_without_it() {
+    let server = Reception::secure();
+    let url = server.url("127.0.0.1").replace("wss://", "ws://");
+    let ended = Ended::run(&scenario(&url, ""));
+    assert_eq!(ended.code, 4);
+    let report = ended.report();
+    assert_eq!(report.distrust(), ["no_connection"]);
+    let failures: u64 = report.errors().values().sum();
+    assert_eq!(failures, CONNECTIONS);
+    assert!(ended.stdout.contains("use wss://"), "{}", ended.stdout);
+    assert_eq!(server.visits().len(), 0);
+
+    let folder = tempfile::tempdir().unwrap();
+    let probed = Running::call(folder, &["probe", &url], &[]).end();
+    assert_ne!(probed.code, 0);
+    assert!(probed.stderr.contains("use wss://"), "{}", probed.stderr);
+}
+
 /// An address needs no file to say what its server wants to know.
 #[test]
 fn an_address_takes_headers_subprotocols_and_certificates() {
