@@ -42,7 +42,7 @@ fn json(case: &Case) -> String {
 
 fn text(case: &Case, style: Style) -> String {
     let folder = Path::new("reports/demo/20261123T201500Z");
-    written(|out| report::text(&case.run, style, Some(folder), out))
+    written(|out| report::text(&case.run, case.run.verdict.exit, style, Some(folder), out))
 }
 
 #[test]
@@ -104,8 +104,8 @@ fn a_run_that_is_read_back_shows_the_same() {
 /// All that is made from a run: the terminal summary in both forms, and each file.
 fn everything(run: &Run) -> [String; 8] {
     [
-        written(|out| report::text(run, Style::COLOUR, None, out)),
-        written(|out| report::failures(run, Style::PLAIN, None, out)),
+        written(|out| report::text(run, run.verdict.exit, Style::COLOUR, None, out)),
+        written(|out| report::failures(run, run.verdict.exit, Style::PLAIN, None, out)),
         written(|out| report::run_json(run, out)),
         written(|out| report::summary_csv(run, out)),
         written(|out| report::histogram_csv(run, out)),
@@ -388,18 +388,28 @@ fn a_dated_report_has_a_folder_of_its_own() {
 #[test]
 fn a_quiet_run_says_what_failed_alone() {
     let case = promises();
-    let text = written(|out| report::failures(&case.run, Style::PLAIN, None, out));
+    let text =
+        written(|out| report::failures(&case.run, case.run.verdict.exit, Style::PLAIN, None, out));
     assert!(text.contains("3 of 200 sooner than 2 s"), "{text}");
     assert!(
         text.contains("\nFAIL  3 of 10 promises were broken"),
         "{text}"
     );
     assert!(!text.contains("PASS"), "{text}");
-    let whole = written(|out| report::text(&case.run, Style::PLAIN, None, out));
+    let whole =
+        written(|out| report::text(&case.run, case.run.verdict.exit, Style::PLAIN, None, out));
     for line in text.lines().chain(whole.lines()) {
         assert!(line.chars().count() <= 100, "{line}");
     }
     let passed = healthy();
-    let silent = written(|out| report::failures(&passed.run, Style::PLAIN, None, out));
+    let silent = written(|out| {
+        report::failures(
+            &passed.run,
+            passed.run.verdict.exit,
+            Style::PLAIN,
+            None,
+            out,
+        )
+    });
     assert_eq!(silent, "");
 }

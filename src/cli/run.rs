@@ -134,7 +134,10 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
         "judged"
     );
     // Shows all known results even if a file could not be written.
-    let text = text(args, &run, written.as_deref().ok());
+    let folder = written.as_deref().ok().map(Path::to_owned);
+    let failures = [failure, written.err(), ended.messages.err()];
+    let mut exit = ended_by(&run, &failures);
+    let text = text(args, &run, exit, folder.as_deref());
     // Waits for the reader of standard output, as with a pager, until one more signal comes.
     let shown = match signals.unless_more(heard, move || term::print(&text?)) {
         Err(CliError::Interrupted) => {
@@ -143,31 +146,36 @@ fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
         }
         shown => shown.flatten(),
     };
-    let failures = [failure, written.err(), ended.messages.err(), shown.err()];
-    let mut exit = run.verdict.exit;
-    for failure in failures.iter().flatten() {
-        term::error(failure);
-        exit = failure.exit();
-    }
-    if exit != run.verdict.exit {
-        // The summary may have named the exit code of the verdict.
-        let code = exit.code();
-        term::note(format!(
-            "note: the exit code is {code}, for not all could be written"
-        ));
+    failures.iter().flatten().for_each(term::error);
+    if let Err(failure) = shown {
+        // A part of the summary may have been shown, with another exit code.
+        term::error(&failure);
+        if exit != failure.exit() {
+            exit = failure.exit();
+            let code = exit.code();
+            term::note(format!(
+                "note: the exit code is {code}, for not all could be written"
+            ));
+        }
     }
     Ok(exit)
 }
 
+/// How a run ends that these failures may have cut short, or kept from being reported.
+fn ended_by(run: &Run, failures: &[Option<CliError>]) -> Exit {
+    let last = failures.iter().flatten().next_back();
+    last.map_or(run.verdict.exit, CliError::exit)
+}
+
 /// The summary, or the output that was asked for instead.
-fn text(args: &Args, run: &Run, folder: Option<&Path>) -> Result<Vec<u8>, CliError> {
+fn text(args: &Args, run: &Run, exit: Exit, folder: Option<&Path>) -> Result<Vec<u8>, CliError> {
     let mut out = Vec::new();
     let written = if args.json {
         report::run_json(run, &mut out)
     } else if args.quiet {
-        report::failures(run, term::style(), folder, &mut out)
+        report::failures(run, exit, term::style(), folder, &mut out)
     } else {
-        report::text(run, term::style(), folder, &mut out)
+        report::text(run, exit, term::style(), folder, &mut out)
     };
     written.map_err(|source| CliError::System {
         doing: "write the summary",

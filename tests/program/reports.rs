@@ -273,7 +273,9 @@ fn run_json_of_a_run_shows_it_again() {
             String::from_utf8(bytes).unwrap()
         };
         let folder = Path::new("report");
-        let summary = written(&|out| report::text(&run, Style::PLAIN, Some(folder), out).unwrap());
+        let summary = written(&|out| {
+            report::text(&run, run.verdict.exit, Style::PLAIN, Some(folder), out).unwrap()
+        });
         assert_eq!(summary, ended.stdout);
         let json = written(&|out| report::run_json(&run, out).unwrap());
         for (again, first) in json.lines().zip(text("run.json").lines()) {

@@ -11,11 +11,17 @@ use crate::units::{counted, visible, were};
 use crate::verdict::{Exit, Outcome};
 
 /// Writes what went wrong: failed gates, broken promises, doubts and the verdict. Writes nothing for a run
-/// that passed.
+/// that passed. `exit` is how wsbench will end.
 ///
 /// # Errors
 /// When writing to `out` fails.
-pub fn write(run: &Run, style: Style, folder: Option<&Path>, out: impl Write) -> io::Result<()> {
+pub fn write(
+    run: &Run,
+    exit: Exit,
+    style: Style,
+    folder: Option<&Path>,
+    out: impl Write,
+) -> io::Result<()> {
     let verdict = &run.verdict;
     if verdict.exit == Exit::Passed {
         return Ok(());
@@ -29,12 +35,17 @@ pub fn write(run: &Run, style: Style, folder: Option<&Path>, out: impl Write) ->
     if !broken.is_empty() {
         page.promises(run, &broken)?;
     }
-    page.outcome(run, folder)
+    page.outcome(run, exit, folder)
 }
 
 impl<W: Write> Page<W> {
     /// Writes the doubts, the verdict as a sentence, and the folder of the files if there are any.
-    pub(super) fn outcome(&mut self, run: &Run, folder: Option<&Path>) -> io::Result<()> {
+    pub(super) fn outcome(
+        &mut self,
+        run: &Run,
+        exit: Exit,
+        folder: Option<&Path>,
+    ) -> io::Result<()> {
         writeln!(self.out)?;
         let verdict = &run.verdict;
         for doubt in &verdict.distrust {
@@ -56,7 +67,7 @@ impl<W: Write> Page<W> {
             Exit::Unexpected => self.style.bad("BROKEN OFF"),
             Exit::Failed | Exit::Invalid => self.style.bad("FAIL"),
         };
-        writeln!(self.out, "{word}  {}", sentence(run))?;
+        writeln!(self.out, "{word}  {}", sentence(run, exit))?;
         match folder {
             Some(folder) => writeln!(self.out, "report in {}", folder.display()),
             None => Ok(()),
@@ -64,32 +75,33 @@ impl<W: Write> Page<W> {
     }
 }
 
-fn sentence(run: &Run) -> String {
+fn sentence(run: &Run, exit: Exit) -> String {
     let verdict = &run.verdict;
-    let code = verdict.exit.code();
-    match verdict.exit {
+    let result = match verdict.exit {
         Exit::Passed => held(verdict.gates.len(), verdict.contracts.len()),
+        Exit::Untrusted if !verdict.distrust.iter().any(|doubt| doubt.whole_run) => {
+            in_doubt(verdict)
+        }
         Exit::Untrusted => {
-            if !verdict.distrust.iter().any(|doubt| doubt.whole_run) {
-                return format!("{} (exit code {code})", in_doubt(verdict));
-            }
             let what = match (verdict.gates.len(), verdict.contracts.len()) {
                 (_, 0) => "gates decide",
                 (0, _) => "contracts decide",
                 _ => "gates and contracts decide",
             };
-            format!("the run is in doubt, so its {what} nothing (exit code {code})")
+            format!("the run is in doubt, so its {what} nothing")
         }
-        Exit::Interrupted => {
-            format!("these numbers cover the run until the signal (exit code {code})")
-        }
+        Exit::Interrupted => "these numbers cover the run until the signal".to_owned(),
         _ => match &run.facts.outcome {
-            Outcome::Aborted { .. } => format!("an abort gate ended the run (exit code {code})"),
-            Outcome::Broken { why } => {
-                format!("these numbers cover the run until it {why} (exit code {code})")
-            }
-            _ => format!("{} (exit code {code})", failed(verdict)),
+            Outcome::Aborted { .. } => "an abort gate ended the run".to_owned(),
+            Outcome::Broken { why } => format!("these numbers cover the run until it {why}"),
+            _ => failed(verdict),
         },
+    };
+    let code = exit.code();
+    match (exit == verdict.exit, exit) {
+        (true, Exit::Passed) => result,
+        (true, _) => format!("{result} (exit code {code})"),
+        (false, _) => format!("{result} (exit code {code}, because not all could be written)"),
     }
 }
 

@@ -12,18 +12,24 @@ use crate::measure::Value;
 use crate::metric::{self, Cause, Counter, Gauge};
 use crate::report::run::Run;
 use crate::units::{ByteSize, counted, format_duration, human_count, human_ns, visible};
-use crate::verdict::View;
+use crate::verdict::{Exit, View};
 
 /// The most causes, and the most warnings, that are shown; `run.json` has all of them.
 const MAX_SHOWN: usize = 8;
 /// The most different examples of a cause that are shown.
 const MAX_EXAMPLES: usize = 3;
 
-/// Writes the summary, and where the files are if there is a `folder`.
+/// Writes the summary, and where the files are if there is a `folder`. `exit` is how wsbench will end.
 ///
 /// # Errors
 /// When writing to `out` fails.
-pub fn write(run: &Run, style: Style, folder: Option<&Path>, out: impl Write) -> io::Result<()> {
+pub fn write(
+    run: &Run,
+    exit: Exit,
+    style: Style,
+    folder: Option<&Path>,
+    out: impl Write,
+) -> io::Result<()> {
     let mut text = Text {
         run,
         view: run.view(),
@@ -40,7 +46,7 @@ pub fn write(run: &Run, style: Style, folder: Option<&Path>, out: impl Write) ->
     text.page.gates(&gates)?;
     text.page.contracts(run)?;
     text.warnings()?;
-    text.page.outcome(run, folder)
+    text.page.outcome(run, exit, folder)
 }
 
 struct Text<'a, W> {

@@ -20,8 +20,8 @@ fn everything(run: &Run) -> Vec<String> {
         String::from_utf8(bytes).expect("text")
     };
     vec![
-        written(&|out| report::text(run, Style::COLOUR, None, out).unwrap()),
-        written(&|out| report::failures(run, Style::PLAIN, None, out).unwrap()),
+        written(&|out| report::text(run, run.verdict.exit, Style::COLOUR, None, out).unwrap()),
+        written(&|out| report::failures(run, run.verdict.exit, Style::PLAIN, None, out).unwrap()),
         written(&|out| report::run_json(run, out).unwrap()),
         written(&|out| report::summary_csv(run, out).unwrap()),
         written(&|out| report::histogram_csv(run, out).unwrap()),
