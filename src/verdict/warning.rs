@@ -293,7 +293,7 @@ impl fmt::Display for Warning {
                 ..
             } => write!(
                 f,
-                "{} timed out where answers do not name theirs: those before and after may be of other messages",
+                "{} timed out, and the answers carry no stamp: answers around that time may have been taken for those of other messages",
                 counted(*timed_out, "message")
             ),
             Self::Uncertain {

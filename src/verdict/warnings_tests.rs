@@ -71,7 +71,7 @@ fn answers_that_cannot_be_told_apart_are_said() {
     fixed.cohorts[0].messages[0].payload = Payload::Fixed((*b"a").into());
     assert_eq!(
         uncertain(&fixed).unwrap(),
-        "3 messages timed out where answers do not name theirs: those before and after may be of other messages"
+        "3 messages timed out, and the answers carry no stamp: answers around that time may have been taken for those of other messages"
     );
 }
 

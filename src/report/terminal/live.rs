@@ -161,8 +161,8 @@ fn state(now: &Progress, brief: bool) -> String {
         }
     };
     if_any(now.failed, " failed");
-    if_any(now.timed_out, " timed out");
-    if_any(now.missed, " missed");
+    if_any(now.timed_out, " timed out/s");
+    if_any(now.missed, " missed/s");
     let is_idle = now.sent + now.received == 0;
     if is_idle {
         if_any(now.pings_sent, " pings/s");
@@ -263,7 +263,7 @@ mod tests {
         };
         assert_eq!(
             line(&idle),
-            "1:01:01 stage 2  990 of 1,000 open, 8 dead, 2 failed, 3 missed, 100 pings/s, p50 50.0 µs, p99 60.0 µs"
+            "1:01:01 stage 2  990 of 1,000 open, 8 dead, 2 failed, 3 missed/s, 100 pings/s, p50 50.0 µs, p99 60.0 µs"
         );
     }
 
