@@ -13,14 +13,15 @@ use crate::scenario::Cohort;
 pub(super) fn none_came(run: &Run<'_>) -> Vec<Doubt> {
     let (healthy, faulty): (Vec<&Cohort>, Vec<_>) =
         (run.scenario.cohorts.iter()).partition(|cohort| cohort.is_healthy());
-    let all = no_answer(run, &healthy).map(|reason| Doubt {
+    let all = no_answer(run, &healthy, None).map(|reason| Doubt {
         reason,
         concerns: Concerns::Everything,
     });
     let kept = (faulty.into_iter()).filter(|cohort| cohort.keeps_messages());
     let each = kept.filter_map(|cohort| {
         let has_waited = counted(run, &[cohort], &GIVEN_UP) > 0;
-        let reason = no_answer(run, &[cohort]).filter(|_| has_waited)?;
+        let name = Some(cohort.name.clone());
+        let reason = no_answer(run, &[cohort], name).filter(|_| has_waited)?;
         about(|| reason, held(run, cohort))
     });
     all.into_iter().chain(each).collect()
@@ -35,8 +36,8 @@ const GIVEN_UP: [Counter; 3] = [
 ];
 
 /// Counts answers outside of the measured window too, because they prove that the server answers. If a message expects
-/// an answer, pongs do not count as answers.
-fn no_answer(run: &Run<'_>, cohorts: &[&Cohort]) -> Option<Distrust> {
+/// an answer, pongs do not count as answers. `name` is that of the cohort if only one is asked.
+fn no_answer(run: &Run<'_>, cohorts: &[&Cohort], name: Option<String>) -> Option<Distrust> {
     let are_messages = expects_echoes(cohorts);
     if !are_messages && !expects_pongs(cohorts) {
         return None;
@@ -57,7 +58,8 @@ fn no_answer(run: &Run<'_>, cohorts: &[&Cohort]) -> Option<Distrust> {
     (answers == 0 && !is_there).then(|| Distrust::NoAnswer {
         sent,
         are_messages,
-        seen: Seen::of(run.view),
+        cohort: name,
+        seen: Seen::of(run.view.all(), cohorts),
     })
 }
 

@@ -55,7 +55,9 @@ pub enum Distrust {
         sent: u64,
         /// Whether `sent` counts messages; otherwise it counts pings.
         are_messages: bool,
-        /// What the server did instead.
+        /// The cohort that was asked; `None`: all healthy cohorts together.
+        cohort: Option<String>,
+        /// What the server did to these cohorts instead.
         seen: Seen,
     },
     /// A gate or promise held, but most of the planned connections never opened.
@@ -177,6 +179,7 @@ impl Distrust {
                 sent,
                 are_messages,
                 seen,
+                ..
             } => Some(match (seen.hint(), *sent, are_messages) {
                 (Some(hint), ..) => hint.into(),
                 (None, 0, _) => "make `duration` longer than one interval".into(),
@@ -228,17 +231,24 @@ impl fmt::Display for Distrust {
                 let planned = human_count(*planned);
                 write!(f, "no connection opened, of {planned} planned{failures}")
             }
-            Self::NoAnswer { sent: 0, seen, .. } => {
-                write!(f, "nothing was sent that expects an answer{seen}")
-            }
             Self::NoAnswer {
                 sent,
                 are_messages,
+                cohort,
                 seen,
             } => {
                 let noun = if *are_messages { "message" } else { "ping" };
-                let sent = counted(*sent, noun);
-                write!(f, "not one expected answer came to {sent}{seen}")
+                match sent {
+                    0 => f.write_str("nothing was sent that expects an answer")?,
+                    sent => {
+                        let sent = counted(*sent, noun);
+                        write!(f, "not one expected answer came to {sent}")?;
+                    }
+                }
+                if let Some(cohort) = cohort {
+                    write!(f, " of `{cohort}`")?;
+                }
+                write!(f, " in the whole run{seen}")
             }
             Self::NeverOpened {
                 planned,

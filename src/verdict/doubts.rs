@@ -12,7 +12,7 @@ use super::presence::{Losses, openings};
 use super::seen::Seen;
 use super::shifted;
 use super::view::{View, looked_at};
-use crate::metric::{Counter, Timer};
+use crate::metric::{self, Cause, Counter, Timer};
 use crate::scenario::{Cohort, Gate, Scenario};
 use crate::units::Nanos;
 
@@ -143,13 +143,16 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
     let lost = |cohorts: &[&Cohort]| losses(cohorts).are_most();
     let all: Vec<&Cohort> = run.scenario.cohorts.iter().collect();
     let reason = || {
+        let closed = metric::error(Cause::ClosedByPeer);
+        let judged = all.iter().filter(|cohort| cohort.is_looked_at(&closed));
+        let seen = Seen::of(run.view.all(), &judged.copied().collect::<Vec<_>>());
         let all = losses(&all);
         Distrust::ConnectionsLost {
             lost: all.lost,
             opened: all.opened,
             missed: all.missed,
             due: all.due,
-            seen: Seen::of(run.view),
+            seen,
         }
     };
     doubts.extend(about_these_or_all(run, reason, passed(&lost), || {

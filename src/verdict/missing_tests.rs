@@ -1,8 +1,9 @@
 //! Tests the doubts about what was not there: answers, connections, and the load of clients that reconnect.
 
 use super::super::super::contract::record;
+use super::super::super::fixture::beside;
 use super::*;
-use crate::measure::{GaugeStats, Phase, States};
+use crate::measure::{ConnectionRecord, GaugeStats, Phase, States, Summary};
 use crate::scenario::{Fault, FaultKind, Jitter, Reconnect};
 
 #[test]
@@ -12,7 +13,7 @@ fn a_server_that_never_answers_proves_nothing() {
     let reasons = found(&scenario(), &run);
     assert_eq!(
         reasons[0].to_string(),
-        "not one expected answer came to 20 messages"
+        "not one expected answer came to 20 messages in the whole run"
     );
     let mut deaf = scenario();
     deaf.cohorts[0].messages[0].expect = Expect::None;
@@ -33,7 +34,7 @@ fn neither_pongs_nor_other_messages_are_answers() {
     let reasons = found(&scenario(), &run);
     assert_eq!(
         reasons[0].to_string(),
-        "not one expected answer came to 20 messages; 20 other messages came"
+        "not one expected answer came to 20 messages in the whole run; 20 other messages came"
     );
     let mut pings = scenario();
     pings.cohorts[0].messages[0].expect = Expect::None;
@@ -211,4 +212,52 @@ fn listeners_that_come_back_are_missed_while_they_are_not_open() {
     assert_eq!(exit(None), Exit::Passed, "it is not known");
     assert_eq!(exit(Some(9.0)), Exit::Passed);
     assert_eq!(exit(Some(4.0)), Exit::Untrusted);
+}
+
+/// Ten clients that echo, and whose server closed one of them, beside ten that answer no ping, and got no answer.
+#[test]
+fn what_is_said_of_missing_answers_is_of_the_clients_that_were_asked() {
+    let mut scenario = scenario();
+    let mut mute = scenario.cohorts[0].clone();
+    mute.name = "mute".to_owned();
+    mute.faults = vec![Fault {
+        kind: FaultKind::NoPong,
+        after: Duration::ZERO,
+    }];
+    mute.contract = Some(Contract {
+        from: Origin::Open,
+        preset: None,
+        promises: vec![PromiseKind::Closed.of(0)],
+    });
+    scenario.cohorts.push(mute);
+    let mut healthy = Run::healthy();
+    (healthy.add(Counter::MessagesReceived, 1_000)).cause(Cause::ClosedByPeer, 1);
+    let mut bad = Run::new();
+    (bad.opened(10).sent(20)).add(Counter::MessagesTimedOut, 20);
+    let mut summary = healthy.summary();
+    summary.endings.unexpected = vec!["\"welcome\"".to_owned()];
+    beside(&mut summary, "mute", bad.summary());
+    summary.records.rows = vec![ConnectionRecord {
+        cohort: 1,
+        ..record(0)
+    }];
+    let said = |summary: &Summary| {
+        let verdict = judge(&scenario, summary, &Facts::completed(1));
+        let doubts = verdict.distrust.iter();
+        let mut doubts = doubts.filter(|doubt| doubt.reason.kind() == "no_answer");
+        doubts.next().unwrap().reason.to_string()
+    };
+    let of_mute = "not one expected answer came to 20 messages of `mute` in the whole run";
+    assert_eq!(said(&summary), of_mute);
+
+    // What came to these clients is told, but no quote that may be of others.
+    bad.add(Counter::MessagesReceived, 5);
+    let mut summary = healthy.summary();
+    summary.endings.unexpected = vec!["\"welcome\"".to_owned()];
+    beside(&mut summary, "mute", bad.summary());
+    summary.records.rows = vec![ConnectionRecord {
+        cohort: 1,
+        ..record(0)
+    }];
+    assert_eq!(said(&summary), format!("{of_mute}; 5 other messages came"));
 }

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::view::View;
+use crate::measure::Summary;
 use crate::metric::{self, Cause, Counter};
+use crate::scenario::Cohort;
 use crate::units::counted;
 
 /// What the server did instead of answering.
@@ -20,15 +21,27 @@ pub struct Seen {
 }
 
 impl Seen {
-    pub(super) fn of(view: &View<'_>) -> Self {
-        let closed = view.total(&metric::error(Cause::ClosedByPeer));
-        let endings = &view.all().endings;
-        let close = endings.examples.get(&Cause::ClosedByPeer);
+    /// What the server did to these cohorts.
+    pub(super) fn of(all: &Summary, cohorts: &[&Cohort]) -> Self {
+        let is_theirs = |name: Option<&String>| {
+            name.is_some_and(|name| cohorts.iter().any(|cohort| cohort.name == *name))
+        };
+        let total = |name: &str| {
+            let rows = all.totals.iter().filter(|row| row.name == name);
+            Summary::sum(rows.filter(|row| is_theirs(row.cohort.as_ref())))
+        };
+        let mut closes = all.endings.rows.iter().filter(|row| {
+            row.cause == Cause::ClosedByPeer && is_theirs(all.cohorts.get(row.cohort))
+        });
+        let messages = total(Counter::MessagesReceived.name());
+        // Quotes are not kept by cohort: it is one of theirs if nobody else received a message.
+        let are_all_theirs = messages == all.total(Counter::MessagesReceived.name());
+        let quote = all.endings.unexpected.first().filter(|_| are_all_theirs);
         Self {
-            closed,
-            close: close.and_then(|details| details.first()).cloned(),
-            messages: view.total(Counter::MessagesReceived.name()),
-            message: endings.unexpected.first().cloned(),
+            closed: total(&metric::error(Cause::ClosedByPeer)),
+            close: (closes.find(|row| !row.detail.is_empty())).map(|row| row.detail.clone()),
+            messages,
+            message: quote.cloned(),
         }
     }
 
