@@ -300,7 +300,7 @@ fn a_server_under_tls_is_probed_like_any_other() {
     let ended = Running::call(folder, &arguments, &[]).end();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     let found: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(found["handshake"]["tls"], "TLSv1_3");
+    assert_eq!(found["handshake"]["tls"], "TLS 1.3");
     assert!(found["handshake"]["dns_ns"].is_u64());
     assert_eq!(found["pings"]["answered"], 20);
     assert_eq!(*fate(&found, "nothing"), Value::Null);

@@ -32,6 +32,9 @@ pub(super) enum CliError {
     /// The file to write is also an input of the run.
     #[error("write {}: it is {what}\nhint: name another file", path.display())]
     WriteOver { path: PathBuf, what: &'static str },
+    /// The folder of a file to write does not exist.
+    #[error("write {}: its folder does not exist\nhint: make the folder first", .0.display())]
+    NoFolder(PathBuf),
     /// A file cannot be written.
     #[error("write {}: {source}", path.display())]
     Write {
@@ -142,6 +145,7 @@ impl CliError {
             | Self::Header
             | Self::HeaderTwice(_)
             | Self::NothingToProbe
+            | Self::NoFolder(_)
             | Self::Write { .. }
             | Self::Output(_)
             | Self::Embedded(_)

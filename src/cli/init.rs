@@ -39,6 +39,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(CliError::Exists(path));
         }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(CliError::NoFolder(path));
+        }
         Err(source) => return Err(CliError::Write { path, source }),
     };
     file.write_all(text).map_err(|source| CliError::Write {

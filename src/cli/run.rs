@@ -54,7 +54,7 @@ pub(super) struct Args {
     /// Threads that send and receive [default: one for each core]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
-    /// Show no progress and no summary, only errors and warnings
+    /// Show no progress and no summary, only errors, failed gates and doubts
     #[arg(long, short)]
     quiet: bool,
     /// Print run.json instead of the summary

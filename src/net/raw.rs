@@ -111,12 +111,14 @@ impl RawDialer {
 }
 
 impl RawConnection {
-    /// Returns the version of TLS, if there is TLS.
+    /// Returns the version of TLS, such as "TLS 1.3", if there is TLS.
     pub(crate) fn tls_version(&self) -> Option<String> {
-        match &self.link {
-            Link::Plain(_) => None,
-            Link::Tls(tls) => tls.get_ref().1.protocol_version().map(|v| format!("{v:?}")),
-        }
+        let Link::Tls(tls) = &self.link else {
+            return None;
+        };
+        // Its name has the form `TLSv1_3`.
+        let name = format!("{:?}", tls.get_ref().1.protocol_version()?);
+        Some(name.replace("TLSv", "TLS ").replace('_', "."))
     }
 
     /// Writes these bytes and flushes.

@@ -76,7 +76,7 @@ pub struct Handshake {
     pub tcp_ns: u64,
     /// The time of the TLS handshake; `None` without TLS.
     pub tls_ns: Option<u64>,
-    /// The version of TLS, such as `TLSv1_3`.
+    /// The version of TLS, such as "TLS 1.3".
     pub tls: Option<String>,
     /// The time from the upgrade request to its answer.
     pub upgrade_ns: u64,

@@ -61,6 +61,12 @@ impl Failures {
             }
             Cause::HttpStatus => self.of_status(),
             Cause::BadSubprotocol => "check `subprotocols`",
+            Cause::BadUpgrade | Cause::BadAccept => {
+                "something answered, but it speaks no WebSocket there: check the port and the path in `url`"
+            }
+            Cause::BadExtension => {
+                "the server agreed to an extension that was not offered: no client may accept that (RFC 6455 section 4.1)"
+            }
             Cause::NoLocalPort => "add `source_addresses`",
             Cause::NoDescriptor => "raise the limit of open files (`ulimit -n`)",
             Cause::HandshakeReset | Cause::HandshakeEof => {

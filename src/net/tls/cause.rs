@@ -130,7 +130,7 @@ fn certificate(error: &CertificateError) -> Failure {
         // version 1.
         _ => (
             Cause::TlsUntrusted,
-            "it is an authority's, or of a kind that is not trusted".to_owned(),
+            "it is self-signed, or of a kind that is not trusted".to_owned(),
         ),
     };
     Failure::new(cause, format!("the server's certificate: {what}"))
