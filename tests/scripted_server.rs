@@ -317,6 +317,30 @@ fn acts_come_at_their_time() {
 }
 
 #[test]
+fn an_act_tells_when_the_last_bytes_came() {
+    let server = Server::start(Script::act(
+        When::Quiet(Duration::from_millis(200)),
+        Act::Fin,
+    ));
+    let mut client = Client::open(&server);
+    client.send(PONG, "");
+    server.wait_until(|log| log.pongs() == 1);
+    let whole = Frame::new(PONG, "").encode_masked(MASK);
+    client.0.write_all(&whole[..1]).unwrap();
+    server.wait_until(|log| log.count(|event| matches!(event, Event::Acted { .. })) == 1);
+    let entries = server.log().entries();
+    let (mut frame, mut bytes) = (None, None);
+    for entry in entries {
+        match entry.event {
+            Event::Received(_) => frame = Some(entry.at),
+            Event::Acted { heard } => bytes = Some(heard),
+            _ => {}
+        }
+    }
+    assert!(bytes > frame, "a part of a frame came after the last frame");
+}
+
+#[test]
 fn connections_end_as_told() {
     let open = |act| {
         let server = Server::start(Script::act(When::Open, act));
