@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
 
-use wsbench::frame::{Found, Frame, Reader, Room, Writer};
+use wsbench::frame::{FoundFrame, Frame, Reader, Room, Writer};
 
 use crate::stream::{PAYLOAD, Stream};
 
@@ -27,7 +27,7 @@ pub(crate) fn read(count: u64) {
 }
 
 /// What has come next, until there is no more to read.
-fn next(stream: &mut Stream, reader: &mut Reader, room: &mut Room) -> Option<Found> {
+fn next(stream: &mut Stream, reader: &mut Reader, room: &mut Room) -> Option<FoundFrame> {
     loop {
         let found = reader.next(room).expect("the frames break no rule");
         if found.is_some() {

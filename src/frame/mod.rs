@@ -21,7 +21,7 @@ mod writer;
 
 pub use header::{Broken, Header, Opcode};
 pub use mask::mask;
-pub use reader::{Found, Reader};
+pub use reader::{FoundFrame, Reader};
 pub use room::Room;
 pub use writer::{Writer, put};
 

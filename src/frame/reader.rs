@@ -6,12 +6,12 @@ use super::room::{PayloadPlace, Room};
 
 /// A message or control frame that was found, and its place in the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundFrame {
     opcode: Opcode,
     place: PayloadPlace,
 }
 
-impl Found {
+impl FoundFrame {
     /// Returns the frame, borrowed from the room in which it was found.
     pub fn lend<'room>(&self, room: &'room Room) -> Frame<'room> {
         let payload = room.at(&self.place);
@@ -77,7 +77,7 @@ impl Reader {
     /// # Errors
     /// The rule that the server broke. Bytes after that cannot be decoded.
     #[inline]
-    pub fn next(&mut self, room: &mut Room) -> Result<Option<Found>, Broken> {
+    pub fn next(&mut self, room: &mut Room) -> Result<Option<FoundFrame>, Broken> {
         loop {
             if self.left > 0 {
                 if !self.go_on(room) {
@@ -168,7 +168,7 @@ impl Reader {
     }
 
     /// Handles a complete frame. Returns the message, if the frame was its last.
-    fn frame_is_there(&mut self, room: &mut Room) -> Result<Option<Found>, Broken> {
+    fn frame_is_there(&mut self, room: &mut Room) -> Result<Option<FoundFrame>, Broken> {
         if self.is_closed {
             return Ok(None);
         }
@@ -180,7 +180,7 @@ impl Reader {
         }
         self.checked = 0;
         room.put(std::mem::take(&mut self.parts));
-        Ok(self.message.take().map(|opcode| Found {
+        Ok(self.message.take().map(|opcode| FoundFrame {
             opcode,
             place: PayloadPlace::Message,
         }))
@@ -196,7 +196,7 @@ impl Reader {
         Ok(())
     }
 
-    fn control(&mut self, header: Header, room: &mut Room) -> Result<Found, Broken> {
+    fn control(&mut self, header: Header, room: &mut Room) -> Result<FoundFrame, Broken> {
         room.take(header.length);
         let place = PayloadPlace::Bytes(room.take(header.payload as usize));
         if header.opcode == Opcode::Close {
@@ -211,7 +211,7 @@ impl Reader {
             // The current message will not be completed.
             self.parts = Vec::new();
         }
-        Ok(Found {
+        Ok(FoundFrame {
             opcode: header.opcode,
             place,
         })
@@ -219,11 +219,11 @@ impl Reader {
 }
 
 /// Returns a message that came in one piece. Text must be UTF-8 (section 8.1).
-fn whole(opcode: Opcode, place: PayloadPlace, room: &Room) -> Result<Found, Broken> {
+fn whole(opcode: Opcode, place: PayloadPlace, room: &Room) -> Result<FoundFrame, Broken> {
     let payload = room.at(&place);
     // Most text is ASCII, which is much faster to check.
     if opcode == Opcode::Text && !payload.is_ascii() && str::from_utf8(payload).is_err() {
         return Err(Broken::BadUtf8);
     }
-    Ok(Found { opcode, place })
+    Ok(FoundFrame { opcode, place })
 }

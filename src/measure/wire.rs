@@ -40,10 +40,10 @@ pub enum WireError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Wire<'a> {
+struct ShardOnWire<'a> {
     version: u32,
     interval: u64,
-    cohorts: BTreeMap<String, Cohort>,
+    cohorts: BTreeMap<String, CohortOnWire>,
     loop_lag: Histogram,
     early_lag: Histogram,
     look_ups: Histogram,
@@ -56,7 +56,7 @@ struct Wire<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Cohort {
+struct CohortOnWire {
     open: Open,
     whole: Numbers,
     /// By the number of the window; 0 is the time that is not measured.
@@ -118,13 +118,13 @@ impl Shard {
         } = self;
         let names = layout.names();
         let named = layout.cohorts.iter().zip(cohorts);
-        let wire = Wire {
+        let wire = ShardOnWire {
             version: VERSION,
             interval: *interval,
             cohorts: named
                 .map(|((name, messages), cohort)| {
                     let windows = cohort.windows();
-                    let cohort = Cohort {
+                    let cohort = CohortOnWire {
                         open: cohort.open,
                         whole: Numbers::of(&cohort.whole, messages),
                         windows: windows
@@ -156,7 +156,7 @@ impl Shard {
         if bytes.len() > MAX_BYTES {
             return Err(WireError::TooLong(bytes.len()));
         }
-        let wire: Wire<'_> = serde_json::from_slice(bytes)?;
+        let wire: ShardOnWire<'_> = serde_json::from_slice(bytes)?;
         if wire.version != VERSION {
             return Err(WireError::Version(wire.version));
         }

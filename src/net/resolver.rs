@@ -129,12 +129,12 @@ pub struct Resolver {
     host: String,
     port: u16,
     within: Duration,
-    state: Mutex<State>,
+    state: Mutex<LookUpState>,
     known: watch::Sender<LookedUp>,
 }
 
 #[derive(Debug)]
-struct State {
+struct LookUpState {
     /// When the last look-up ended.
     asked: Instant,
     is_asking: bool,
@@ -153,7 +153,7 @@ impl Resolver {
             host: host.to_owned(),
             port,
             within,
-            state: Mutex::new(State {
+            state: Mutex::new(LookUpState {
                 asked: Instant::now(),
                 is_asking: false,
                 took: took.into_iter().collect(),
@@ -225,7 +225,7 @@ impl Resolver {
         });
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, LookUpState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,7 +11,7 @@ use crate::units::{format_duration, human_ns};
 const MARGIN: Duration = Duration::from_millis(250);
 
 /// A cohort of clients that the server ends.
-pub(super) struct Cohort {
+pub(super) struct DraftCohort {
     name: &'static str,
     fault: bool,
     since: Since,
@@ -22,7 +22,7 @@ pub(super) struct Cohort {
 }
 
 /// The cohorts that the server ended during the probe.
-pub(super) fn cohorts(findings: &Findings) -> Vec<Cohort> {
+pub(super) fn cohorts(findings: &Findings) -> Vec<DraftCohort> {
     let Some(idle) = &findings.idle else {
         return Vec::new();
     };
@@ -36,11 +36,11 @@ pub(super) fn cohorts(findings: &Findings) -> Vec<Cohort> {
     let silent = silent.filter(|limit| limit.since == Since::Open);
     [("mute", mute), ("silent", silent)]
         .into_iter()
-        .filter_map(|(name, limit)| Cohort::new(name, limit?))
+        .filter_map(|(name, limit)| DraftCohort::new(name, limit?))
         .collect()
 }
 
-impl Cohort {
+impl DraftCohort {
     /// `None` if the server did not decide to end the connection.
     fn new(name: &'static str, limit: &Limit) -> Option<Self> {
         if matches!(limit.ending.how, How::Broken(_) | How::Stuck) {

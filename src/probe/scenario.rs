@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cohorts::{Cohort, between, cohorts, millis, window};
+use super::cohorts::{DraftCohort, between, cohorts, millis, window};
 use super::findings::{Doing, Findings, Since};
 use super::target::{Asked, target_text};
 use crate::scenario::shown_address;
@@ -22,7 +22,7 @@ pub fn scenario(asked: &Asked, findings: &Findings) -> String {
     parts.extend(heartbeat(findings));
     if !cohorts.is_empty() {
         parts.push(healthy(findings));
-        parts.extend(cohorts.iter().map(Cohort::text));
+        parts.extend(cohorts.iter().map(DraftCohort::text));
     }
     parts.push(gates(findings));
     parts.join("\n")
@@ -55,7 +55,7 @@ fn name(url: &str) -> String {
         .to_owned()
 }
 
-fn load(findings: &Findings, cohorts: &[Cohort]) -> String {
+fn load(findings: &Findings, cohorts: &[DraftCohort]) -> String {
     let longest = cohorts.iter().map(|cohort| cohort.between.1).max();
     let gap = findings
         .quiet

@@ -17,7 +17,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A source of clients.
-pub(super) trait Source {
+pub(super) trait ClientSource {
     /// Accepts the next client.
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>>;
 
@@ -25,7 +25,7 @@ pub(super) trait Source {
     fn duplicate(&self) -> io::Result<OwnedFd>;
 }
 
-impl Source for TcpListener {
+impl ClientSource for TcpListener {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
         Self::poll_accept(self, cx).map_ok(|(client, _)| client)
     }
@@ -55,7 +55,7 @@ pub(super) struct Acceptor<'a, S> {
     failures: u32,
 }
 
-impl<'a, S: Source> Acceptor<'a, S> {
+impl<'a, S: ClientSource> Acceptor<'a, S> {
     pub(super) fn new(source: S, spare: &'a RefCell<Option<OwnedFd>>) -> Self {
         Self {
             source,
@@ -129,7 +129,7 @@ mod tests {
         asked: Cell<u32>,
     }
 
-    impl Source for Broken {
+    impl ClientSource for Broken {
         fn poll_accept(&self, _cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
             self.asked.set(self.asked.get() + 1);
             Poll::Ready(Err(io::Error::from_raw_os_error(self.errno)))

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::counts::{PassedBy, PathIncident, RelayLog};
 use super::schedule::{Origins, Schedule, incident, incident_kind};
-use super::service::{self, Finished, Led, Orders, Setup};
+use super::service::{self, Led, Orders, Setup, ThreadResult};
 use crate::net::{self, Route, TcpDialer};
 use crate::scenario::{Path, PathFault};
 use crate::time::{Clock as _, Monotonic};
@@ -40,7 +40,7 @@ pub struct Relay {
     /// For each cohort, the route of its clients.
     routes: Vec<Option<Route>>,
     orders: watch::Sender<Orders>,
-    thread: Option<JoinHandle<io::Result<Finished>>>,
+    thread: Option<JoinHandle<io::Result<ThreadResult>>>,
 }
 
 impl Relay {
@@ -126,7 +126,7 @@ impl Relay {
     /// The relay's thread had failed before.
     pub fn stop(mut self) -> Result<RelayLog, RelayError> {
         let stopped = self.clock.now();
-        let Finished { origins, mut log } = self.join()?;
+        let ThreadResult { origins, mut log } = self.join()?;
         log.incidents = self.incidents(origins, stopped);
         log.passed = self.passed().collect();
         Ok(log)
@@ -164,7 +164,7 @@ impl Relay {
     }
 
     /// Tells the thread to stop and waits for it.
-    fn join(&mut self) -> io::Result<Finished> {
+    fn join(&mut self) -> io::Result<ThreadResult> {
         self.orders.send_modify(|orders| orders.stop = true);
         let thread = self
             .thread

@@ -56,7 +56,7 @@ pub(super) struct Setup {
 }
 
 /// The result of the thread: when the clocks of the faults began, and the counters.
-pub(super) struct Finished {
+pub(super) struct ThreadResult {
     pub(super) origins: Origins,
     pub(super) log: RelayLog,
 }
@@ -65,7 +65,7 @@ pub(super) struct Finished {
 ///
 /// # Errors
 /// The system provides no timer, or refuses a listener.
-pub(super) fn run(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> {
+pub(super) fn run(setup: Setup, ready: &SyncSender<()>) -> io::Result<ThreadResult> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .event_interval(EVENT_INTERVAL)
@@ -73,7 +73,7 @@ pub(super) fn run(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> 
     runtime.block_on(relay(setup, ready))
 }
 
-async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<Finished> {
+async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<ThreadResult> {
     let driver = Driver::new(Pace::Steady, Nanos::MAX)?;
     let shared = Rc::new(RelayState {
         clock: setup.clock,
@@ -137,14 +137,14 @@ impl RelayState {
         log.connections - 1
     }
 
-    fn outcome(&self) -> Finished {
+    fn outcome(&self) -> ThreadResult {
         let mut log = self.log.take();
         log.bytes_to_server = self.traffic.bytes_to_server.get();
         log.bytes_to_client = self.traffic.bytes_to_client.get();
         log.bytes_lost = self.traffic.bytes_lost.get();
         log.backed_up = self.traffic.backed_up.get();
         log.cpu = cpu();
-        Finished {
+        ThreadResult {
             origins: self.origins.get(),
             log,
         }

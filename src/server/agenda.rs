@@ -36,7 +36,7 @@ pub(super) struct Agenda {
 
 /// The decision about a received message.
 #[derive(Debug, PartialEq)]
-pub(super) enum Answer {
+pub(super) enum AnswerTime {
     Now(Message),
     Later,
     Never,
@@ -44,7 +44,7 @@ pub(super) enum Answer {
 
 /// Something that is due now.
 #[derive(Debug, PartialEq)]
-pub(super) enum Due {
+pub(super) enum DueMessage {
     Answer(Message),
     Push(Message),
     Ping(Message),
@@ -72,15 +72,15 @@ impl Agenda {
     }
 
     /// Decides about the answer to a message received now.
-    pub(super) fn answer(&mut self, message: Message, now: Instant) -> Answer {
+    pub(super) fn answer(&mut self, message: Message, now: Instant) -> AnswerTime {
         if self.behaviour.drop > 0.0 && self.dice.random_bool(self.behaviour.drop) {
-            Answer::Never
+            AnswerTime::Never
         } else if self.delay.is_zero() {
-            Answer::Now(message)
+            AnswerTime::Now(message)
         } else {
             self.waiting_bytes += message.len();
             self.waiting.push_back((now + self.delay, message));
-            Answer::Later
+            AnswerTime::Later
         }
     }
 
@@ -98,22 +98,22 @@ impl Agenda {
     }
 
     /// Takes one send that is due.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<Due> {
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<DueMessage> {
         if self.waiting.front().is_some_and(|(at, _)| *at <= now) {
             let (_, message) = self.waiting.pop_front()?;
             self.waiting_bytes -= message.len();
-            return Some(Due::Answer(message));
+            return Some(DueMessage::Answer(message));
         }
         if let Some(number) = self.ping.as_mut().and_then(|s| s.take(now)) {
             let payload = Bytes::from(number.to_string());
-            return Some(Due::Ping(Message::Ping(payload)));
+            return Some(DueMessage::Ping(Message::Ping(payload)));
         }
         let number = self.push.as_mut().and_then(|s| s.take(now))?;
         let size = self.behaviour.push.map_or(0, |p| p.size.as_usize());
         let mut text = number.to_string();
         // Pads by hand: the width of a format ends at 65,535.
         text.extend(std::iter::repeat_n(' ', size.saturating_sub(text.len())));
-        Some(Due::Push(Message::text(text)))
+        Some(DueMessage::Push(Message::text(text)))
     }
 
     /// Removes all planned sends, because nothing may be sent after a Close.
@@ -138,7 +138,10 @@ mod tests {
         let now = Instant::now();
         let mut agenda = Agenda::new(Behaviour::default(), 0, now);
         let message = Message::text("hello");
-        assert_eq!(agenda.answer(message.clone(), now), Answer::Now(message));
+        assert_eq!(
+            agenda.answer(message.clone(), now),
+            AnswerTime::Now(message)
+        );
         assert_eq!(agenda.next(), None);
     }
 
@@ -153,14 +156,20 @@ mod tests {
         for (text, after) in [("a", 0), ("b", 1)] {
             assert_eq!(
                 agenda.answer(Message::text(text), now + after * MS),
-                Answer::Later
+                AnswerTime::Later
             );
         }
         assert_eq!(agenda.next(), Some(now + 5 * MS));
         assert_eq!(agenda.take_due(now + 4 * MS), None);
         let take = |agenda: &mut Agenda| agenda.take_due(now + 6 * MS);
-        assert_eq!(take(&mut agenda), Some(Due::Answer(Message::text("a"))));
-        assert_eq!(take(&mut agenda), Some(Due::Answer(Message::text("b"))));
+        assert_eq!(
+            take(&mut agenda),
+            Some(DueMessage::Answer(Message::text("a")))
+        );
+        assert_eq!(
+            take(&mut agenda),
+            Some(DueMessage::Answer(Message::text("b")))
+        );
         assert_eq!(agenda.next(), None);
     }
 
@@ -200,12 +209,12 @@ mod tests {
         assert_eq!(agenda.take_due(now), None);
         assert_eq!(
             agenda.take_due(now + 11 * MS),
-            Some(Due::Push(Message::text("1   ")))
+            Some(DueMessage::Push(Message::text("1   ")))
         );
         assert_eq!(agenda.next(), Some(now + 20 * MS));
         assert_eq!(
             agenda.take_due(now + 45 * MS),
-            Some(Due::Push(Message::text("4   ")))
+            Some(DueMessage::Push(Message::text("4   ")))
         );
         assert_eq!(agenda.take_due(now + 45 * MS), None);
         assert_eq!(agenda.next(), Some(now + 50 * MS));
@@ -223,7 +232,7 @@ mod tests {
                 ..Behaviour::default()
             };
             let mut agenda = Agenda::new(behaviour, 0, now);
-            let Some(Due::Push(message)) = agenda.take_due(now + MS) else {
+            let Some(DueMessage::Push(message)) = agenda.take_due(now + MS) else {
                 panic!("nothing is pushed");
             };
             assert_eq!(message.len() as u64, size);
@@ -241,7 +250,7 @@ mod tests {
             };
             let mut agenda = Agenda::new(behaviour, connection, now);
             (0..1000)
-                .map(|_| agenda.answer(Message::text("x"), now) == Answer::Never)
+                .map(|_| agenda.answer(Message::text("x"), now) == AnswerTime::Never)
                 .collect::<Vec<_>>()
         };
         assert_eq!(dropped(7, 1), dropped(7, 1));

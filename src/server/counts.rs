@@ -53,10 +53,10 @@ impl Counts {
 
 /// A handle on the counts of a running server. All clones share the same counts.
 #[derive(Debug, Clone, Default)]
-pub struct Counter(Arc<Cells>);
+pub struct Counter(Arc<CounterCells>);
 
 #[derive(Debug, Default)]
-struct Cells {
+struct CounterCells {
     opened: AtomicU64,
     closed: AtomicU64,
     failed: AtomicU64,
@@ -95,9 +95,9 @@ impl Counter {
     }
 
     /// Counts a connection as opened now, and as closed when the guard is dropped for any reason.
-    pub(super) fn open(&self) -> Opened {
+    pub(super) fn open(&self) -> OpenConnection {
         self.0.opened.fetch_add(1, Relaxed);
-        Opened {
+        OpenConnection {
             counter: self.clone(),
             code: NO_CLOSE_FRAME,
         }
@@ -113,12 +113,12 @@ const NO_CLOSE_FRAME: u16 = 1006;
 
 /// Counts one open connection.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct OpenConnection {
     counter: Counter,
     code: u16,
 }
 
-impl Opened {
+impl OpenConnection {
     pub(super) fn text(&self, bytes: usize) {
         self.counter.0.text.fetch_add(1, Relaxed);
         self.counter.0.bytes.fetch_add(bytes as u64, Relaxed);
@@ -159,7 +159,7 @@ impl Opened {
     }
 }
 
-impl Drop for Opened {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         let cells = &*self.counter.0;
         let mut closes = cells.closes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,9 +16,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
-use super::agenda::{Agenda, Answer, Due};
+use super::agenda::{Agenda, AnswerTime, DueMessage};
 use super::behaviour::Behaviour;
-use super::counts::{Counter, Opened};
+use super::counts::{Counter, OpenConnection};
 use super::heartbeat::{self, ClientState, Ends, Heart};
 
 /// The longest time from the accepted socket to the 101.
@@ -103,7 +103,7 @@ pub(super) struct Session {
     heart: Option<Heart>,
     /// A ping that waits until there is room to send it.
     ping: Option<Bytes>,
-    opened: Opened,
+    opened: OpenConnection,
     /// Whether a Close frame was sent or received: nothing may be sent after it (RFC 6455 section 5.5.1).
     closing: bool,
     /// Created on first use: a plain echo never needs it.
@@ -111,7 +111,11 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(socket: WebSocketStream<TcpStream>, terms: Terms, opened: Opened) -> Self {
+    pub(super) fn new(
+        socket: WebSocketStream<TcpStream>,
+        terms: Terms,
+        opened: OpenConnection,
+    ) -> Self {
         let now = Instant::now();
         let seed = terms.behaviour.seed.wrapping_add(terms.connection);
         let heartbeat = terms.behaviour.heartbeat;
@@ -222,12 +226,12 @@ impl Session {
         // Reads the clock only if something is planned.
         self.agenda.next()?;
         Some(match self.agenda.take_due(Instant::now())? {
-            Due::Answer(message) => message,
-            Due::Ping(message) => {
+            DueMessage::Answer(message) => message,
+            DueMessage::Ping(message) => {
                 self.opened.pinged();
                 message
             }
-            Due::Push(message) => {
+            DueMessage::Push(message) => {
                 self.opened.pushed();
                 message
             }
@@ -262,9 +266,9 @@ impl Session {
             return None;
         }
         match self.agenda.answer(message, Instant::now()) {
-            Answer::Now(message) => Some(message),
-            Answer::Later => None,
-            Answer::Never => {
+            AnswerTime::Now(message) => Some(message),
+            AnswerTime::Later => None,
+            AnswerTime::Never => {
                 self.opened.dropped();
                 None
             }

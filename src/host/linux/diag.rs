@@ -44,7 +44,7 @@ pub(super) enum Held {
 
 /// One socket of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct SocketRow {
     /// Identifies the socket, unique until the system restarts.
     pub(super) cookie: u64,
     pub(super) client_port: u16,
@@ -55,11 +55,11 @@ pub(super) struct Row {
 
 /// The system's table of sockets.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct SocketTable {
     netlink: Netlink,
 }
 
-impl Table {
+impl SocketTable {
     /// Opens the table.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Table {
     ///
     /// # Errors
     /// The error of the kernel; `rows` is then incomplete.
-    pub(super) fn read(&mut self, port: u16, rows: &mut Vec<Row>) -> io::Result<()> {
+    pub(super) fn read(&mut self, port: u16, rows: &mut Vec<SocketRow>) -> io::Result<()> {
         for family in [AF_INET, AF_INET6] {
             let mut add = |body: &[u8]| rows.extend(row(body, port));
             (self.netlink).dump(SOCK_DIAG_BY_FAMILY, &question(family, port), &mut add)?;
@@ -96,7 +96,7 @@ fn question(family: u8, port: u16) -> Vec<u8> {
 }
 
 /// Reads a `struct inet_diag_msg`; `None` for a socket that is not one of the wanted ones.
-fn row(body: &[u8], port: u16) -> Option<Row> {
+fn row(body: &[u8], port: u16) -> Option<SocketRow> {
     let body: &[u8; 72] = body.first_chunk()?;
     let [family, state, timer, ..] = *body;
     let port_at = |at| u16::from_be_bytes([body[at], body[at + 1]]);
@@ -114,7 +114,7 @@ fn row(body: &[u8], port: u16) -> Option<Row> {
     if port_at(4) != port || !is_here {
         return None;
     }
-    Some(Row {
+    Some(SocketRow {
         cookie: u64::from(word_at(44)?) | u64::from(word_at(48)?) << 32,
         client_port: port_at(6),
         held: match (timer, state) {
@@ -158,7 +158,7 @@ mod tests {
     #[cfg(target_endian = "little")]
     fn rows_of_the_kernel_are_read() {
         let v4 = |hex| row(&bytes(hex), 56_403).unwrap();
-        let open = Row {
+        let open = SocketRow {
             cookie: 0x2001,
             client_port: 40_298,
             held: Held::Open,
@@ -166,7 +166,7 @@ mod tests {
         };
         assert_eq!(v4(ESTABLISHED_V4), open);
         assert_eq!(v4(CLOSE_WAIT_V4), open);
-        let orphan = Row {
+        let orphan = SocketRow {
             cookie: 0x2002,
             client_port: 40_310,
             held: Held::Closed,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::{Duration, Instant};
 
-use super::diag::{Held, Row};
+use super::diag::{Held, SocketRow};
 use crate::measure::{SocketEnd, Sockets};
 use crate::units::Timestamp;
 
@@ -47,7 +47,7 @@ struct OpenSocket {
 
 impl SocketLedger {
     /// Adds one reading of the table, with the times at which it began and ended.
-    pub(super) fn look(&mut self, began: Instant, ended: Instant, rows: &[Row]) {
+    pub(super) fn look(&mut self, began: Instant, ended: Instant, rows: &[SocketRow]) {
         self.looks += 1;
         self.gap(began, ended);
         for row in rows {
@@ -96,7 +96,7 @@ impl SocketLedger {
         self.longest_gap = self.longest_gap.max(ended.saturating_duration_since(from));
     }
 
-    fn enter(&mut self, row: &Row, now: Instant) {
+    fn enter(&mut self, row: &SocketRow, now: Instant) {
         let live = match self.live.entry(row.cookie) {
             Entry::Occupied(entry) => entry.into_mut(),
             // Ignores sockets that were first seen after their end.
@@ -173,13 +173,13 @@ mod tests {
 
         /// Reads these rows 20 ms later, in a reading that takes 1 ms.
         fn sees(&mut self, rows: &[(u64, Held, u64)]) -> &mut Self {
-            let rows = rows.iter().map(|&(cookie, held, send_queue)| Row {
+            let rows = rows.iter().map(|&(cookie, held, send_queue)| SocketRow {
                 cookie,
                 client_port: PORT,
                 held,
                 send_queue,
             });
-            let rows: Vec<Row> = rows.collect();
+            let rows: Vec<SocketRow> = rows.collect();
             let began = self.now + Duration::from_millis(19);
             self.now += Duration::from_millis(20);
             self.ledger.look(began, self.now, &rows);
@@ -265,8 +265,8 @@ mod tests {
 
     #[test]
     fn what_finds_no_room_is_counted_once() {
-        let rows: Vec<Row> = (0..MAX_SOCKETS as u64 + 3)
-            .map(|cookie| Row {
+        let rows: Vec<SocketRow> = (0..MAX_SOCKETS as u64 + 3)
+            .map(|cookie| SocketRow {
                 cookie,
                 client_port: PORT,
                 held: Held::Open,

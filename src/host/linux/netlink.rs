@@ -96,7 +96,7 @@ impl Netlink {
 }
 
 /// One message from the kernel.
-struct Answer<'a> {
+struct Reply<'a> {
     kind: u16,
     sequence: u32,
     body: &'a [u8],
@@ -116,7 +116,7 @@ fn message(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
 }
 
 /// The messages in the bytes of one read; ends at the first incomplete one.
-fn answers(mut bytes: &[u8]) -> impl Iterator<Item = Answer<'_>> {
+fn answers(mut bytes: &[u8]) -> impl Iterator<Item = Reply<'_>> {
     std::iter::from_fn(move || {
         let (header, _) = bytes.split_first_chunk::<HEADER>()?;
         let [l0, l1, l2, l3, k0, k1, _, _, s0, s1, s2, s3, ..] = *header;
@@ -124,7 +124,7 @@ fn answers(mut bytes: &[u8]) -> impl Iterator<Item = Answer<'_>> {
         let body = bytes.get(HEADER..length)?;
         // The next message starts at a multiple of four bytes.
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some(Answer {
+        Some(Reply {
             kind: u16::from_ne_bytes([k0, k1]),
             sequence: u32::from_ne_bytes([s0, s1, s2, s3]),
             body,

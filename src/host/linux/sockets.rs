@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::diag::{Row, Table};
+use super::diag::{SocketRow, SocketTable};
 use super::ledger::SocketLedger;
 use crate::host::error::HostError;
 use crate::measure::Sockets;
@@ -66,17 +66,17 @@ impl Drop for Watch {
 
 struct Looker {
     port: u16,
-    table: Table,
+    table: SocketTable,
     ledger: SocketLedger,
     /// The rows of the last reading; kept to reuse the memory.
-    rows: Vec<Row>,
+    rows: Vec<SocketRow>,
 }
 
 impl Looker {
     fn open(port: u16) -> io::Result<Self> {
         Ok(Self {
             port,
-            table: Table::open()?,
+            table: SocketTable::open()?,
             ledger: SocketLedger::default(),
             rows: Vec::new(),
         })

@@ -4,7 +4,7 @@ use std::fs;
 
 /// One process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct ProcessRow {
     pub(super) pid: u32,
     pub(super) parent: u32,
     pub(super) group: u32,
@@ -13,7 +13,7 @@ pub(super) struct Row {
 }
 
 /// All visible processes. A process that ends meanwhile may be missing.
-pub(super) fn processes() -> Vec<Row> {
+pub(super) fn processes() -> Vec<ProcessRow> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -23,7 +23,7 @@ pub(super) fn processes() -> Vec<Row> {
 }
 
 /// The process with this id; `None` if there is none.
-pub(super) fn row(pid: u32) -> Option<Row> {
+pub(super) fn row(pid: u32) -> Option<ProcessRow> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     parse(pid, &String::from_utf8_lossy(&stat))
 }
@@ -59,7 +59,7 @@ pub(super) fn family(pid: u32) -> Vec<u32> {
     descend(pid, &processes())
 }
 
-fn descend(pid: u32, all: &[Row]) -> Vec<u32> {
+fn descend(pid: u32, all: &[ProcessRow]) -> Vec<u32> {
     let mut family = vec![pid];
     let mut next = 0;
     while let Some(&parent) = family.get(next) {
@@ -75,12 +75,12 @@ fn descend(pid: u32, all: &[Row]) -> Vec<u32> {
 }
 
 /// Reads `/proc/<pid>/stat` (proc(5)): `pid (name) state ppid pgrp …`.
-fn parse(pid: u32, stat: &str) -> Option<Row> {
+fn parse(pid: u32, stat: &str) -> Option<ProcessRow> {
     // Splits behind the name's closing bracket, as the name may contain spaces and brackets; the state follows.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ');
     let lives = !matches!(fields.next()?, "Z" | "X");
-    Some(Row {
+    Some(ProcessRow {
         pid,
         lives,
         parent: fields.next()?.parse().ok()?,
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_name_with_brackets_does_not_confuse() {
         let row = parse(7, "7 (a) S (b)) T 3 5 5 0 -1 4194560 99").unwrap();
-        let expected = Row {
+        let expected = ProcessRow {
             pid: 7,
             parent: 3,
             group: 5,
@@ -108,13 +108,13 @@ mod tests {
 
     #[test]
     fn a_family_is_all_that_came_from_one() {
-        let row = |pid, parent| Row {
+        let row = |pid, parent| ProcessRow {
             pid,
             parent,
             group: 1,
             lives: true,
         };
-        let dead = Row {
+        let dead = ProcessRow {
             lives: false,
             ..row(6, 2)
         };

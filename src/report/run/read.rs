@@ -60,13 +60,13 @@ pub enum ReadError {
 
 /// The part that says whether the rest can be understood.
 #[derive(Deserialize)]
-struct Head {
+struct DocumentHead {
     schema_version: u32,
-    tool: Name,
+    tool: ToolName,
 }
 
 #[derive(Deserialize)]
-struct Name {
+struct ToolName {
     name: String,
 }
 
@@ -87,7 +87,7 @@ impl Run {
         if bytes.len() as u64 > Self::MAX_BYTES {
             return Err(ReadError::TooLong { path: named() });
         }
-        match serde_json::from_slice::<Head>(&bytes) {
+        match serde_json::from_slice::<DocumentHead>(&bytes) {
             Ok(head) if head.tool.name != env!("CARGO_PKG_NAME") => {
                 return Err(ReadError::Foreign { path: named() });
             }
