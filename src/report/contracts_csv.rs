@@ -25,9 +25,10 @@ struct Line<'a> {
     max_s: String,
     passed: bool,
     why: String,
+    doubted: bool,
 }
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "contract",
     "cohort",
     "from",
@@ -41,6 +42,7 @@ const COLUMNS: [&str; 13] = [
     "max_s",
     "passed",
     "why",
+    "doubted",
 ];
 
 /// Writes `contracts.csv`. The header is always written.
@@ -80,5 +82,6 @@ fn line(result: &ContractResult) -> Line<'_> {
         max_s: time(|times| times.max_ns),
         passed: result.passed,
         why: text_cell(&result.why),
+        doubted: result.doubted,
     }
 }
