@@ -43,6 +43,7 @@ impl<W: Write> Page<W> {
         let width = longest.unwrap_or(0).min(GATE_WIDTH);
         for gate in gates {
             let mark = match gate.ended_the_run {
+                true if gate.doubted => format!("{} ", self.style.doubtful("? ABORT")),
                 true => format!("{} ", self.style.bad("✗ ABORT")),
                 false => format!("{}  ", self.mark(gate.passed, gate.doubted)),
             };

@@ -84,11 +84,12 @@ fn sentence(run: &Run, exit: Exit) -> String {
         }
         Exit::Untrusted => {
             let what = match (verdict.gates.len(), verdict.contracts.len()) {
-                (_, 0) => "gates decide",
-                (0, _) => "contracts decide",
-                _ => "gates and contracts decide",
+                (0, 0) => "it says nothing about the server",
+                (_, 0) => "its gates decide nothing",
+                (0, _) => "its promises decide nothing",
+                _ => "its gates and promises decide nothing",
             };
-            format!("the run is in doubt, so its {what} nothing")
+            format!("the run is in doubt, so {what}")
         }
         Exit::Interrupted => "these numbers cover the run until the signal".to_owned(),
         _ => match &run.facts.outcome {

@@ -112,7 +112,22 @@ impl<W: Write> Text<'_, W> {
                 self.page.example(example)?;
             }
         }
-        self.more(causes.len(), "more cause")
+        self.more(causes.len(), "more cause")?;
+        let all: u64 = (Cause::ALL.iter())
+            .filter(|cause| !matches!(cause, Cause::Completed | Cause::Fault))
+            .map(|cause| self.run.summary.total(&metric::error(*cause)))
+            .sum();
+        let told: u64 = causes.iter().map(|(_, count)| count).sum();
+        match all.saturating_sub(told) {
+            0 => Ok(()),
+            others => self.page.line(
+                "",
+                &format!(
+                    "{} more, of cohorts with a fault or an expected end: see connections.csv",
+                    human_count(others)
+                ),
+            ),
+        }
     }
 
     fn messages(&mut self) -> io::Result<()> {
