@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use proptest::prelude::*;
 use proptest::sample::select;
 use wsbench::metric;
-use wsbench::scenario::{Selector, Stat, Subject};
+use wsbench::scenario::{PromiseKind, Selector, Stat, Subject};
 
 /// A scenario without gates.
 #[derive(Debug, Clone)]
@@ -24,20 +24,103 @@ struct Group {
     messages: Vec<String>,
     heartbeat: &'static str,
     reconnect: &'static str,
-    fault: &'static str,
+    fault: String,
 }
 
 impl Drawn {
-    /// The text in two halves: its name, and the rest.
-    pub(crate) fn halves(&self) -> (String, String) {
-        let text = self.to_string();
-        let (name, rest) = text.split_once('\n').unwrap_or_default();
-        (format!("{name}\n"), rest.to_owned())
+    /// The text with this promise: of all healthy clients, or of the first cohort where it is about a fault of clients.
+    pub(crate) fn promising(&self, promise: &Promise) -> String {
+        let mut drawn = self.clone();
+        let contract = format!("contract = {{ {} }}", promise.contract);
+        if !promise.path.is_empty() {
+            drawn.path = promise.path;
+        }
+        if promise.fault.is_empty() {
+            let text = drawn.to_string();
+            return text.replacen('\n', &format!("\n{contract}\n"), 1);
+        }
+        drawn.is_alone = false;
+        let first = &mut drawn.cohorts[0];
+        first.fault = format!("{}\n{contract}", promise.fault);
+        if promise.fault.contains("fragments") {
+            first.messages.clear();
+        }
+        drawn.to_string()
     }
 }
 
-/// A promise, with what its times count from.
-pub(crate) fn promise() -> impl Strategy<Value = String> {
+/// A contract with one promise or a preset, and what happens to the clients that it is about.
+#[derive(Debug, Clone)]
+pub(crate) struct Promise {
+    contract: String,
+    fault: &'static str,
+    path: &'static str,
+}
+
+/// The kinds that must have been accepted somewhere. The growth of resources needs a process.
+pub(crate) const PROMISED: &[PromiseKind] = &[
+    PromiseKind::Closed,
+    PromiseKind::ClosedPerStall,
+    PromiseKind::AliveFor,
+    PromiseKind::ClosedBetween,
+    PromiseKind::Code,
+    PromiseKind::EndsWith,
+    PromiseKind::TcpEndBetween,
+    PromiseKind::ReapedBetween,
+    PromiseKind::ReleasedWithin,
+    PromiseKind::EffectiveTimeout,
+    PromiseKind::PongWithin,
+    PromiseKind::PingsBetween,
+    PromiseKind::MaxPingSync,
+    PromiseKind::CloseAnsweredWithin,
+    PromiseKind::CloseCodeEchoed,
+    PromiseKind::SilentAfterClose,
+    PromiseKind::DetectedBetween,
+    PromiseKind::RecoversWithin,
+    PromiseKind::BackWithin,
+];
+
+/// A promise that may be about any clients, with what its times count from; or one that needs something to happen.
+pub(crate) fn promise() -> impl Strategy<Value = Promise> {
+    prop_oneof![2 => plain_promise(), 1 => promise_of_a_fault()]
+}
+
+fn promise_of_a_fault() -> impl Strategy<Value = Promise> {
+    const BACK: &str = "back_within = { all = \"800ms\" }";
+    const RESET: &str = "fault = { kind = \"reset\", after = \"30ms\" }";
+    const CLOSE: &str = "fault = { kind = \"close\", code = 4000, after = \"20ms\" }";
+    const DEAF: &str = "fault = { kind = \"stop_reading\", after = \"30ms\" }";
+    const SWEEP: &str =
+        "fault = { kind = \"late_pong\", delay = { from = \"100ms\", to = \"2s\", levels = 4 } }";
+    const FROZEN: &str = "path = { freeze = { after = \"100ms\", for = \"150ms\" } }";
+    const CUT: &str = "path = { reset = { after = \"200ms\" } }";
+    let cases = select(vec![
+        (BACK, RESET, ""),
+        (BACK, "", CUT),
+        (BACK, "", FROZEN),
+        (BACK, "", ""),
+        (BACK, "fault = { kind = \"fragments\" }", ""),
+        ("recovers_within = \"1s\"", "", FROZEN),
+        ("closed_per_stall = 1", "", FROZEN),
+        ("effective_timeout = [\"100ms\", \"2s\"]", SWEEP, ""),
+        ("reaped_between = [\"500ms\", \"2s\"]", DEAF, ""),
+        ("reaped_between = [\"0s\", \"1s\"]", "", FROZEN),
+        ("released_within = \"900ms\"", CLOSE, ""),
+        ("tcp_end_within = \"900ms\"", CLOSE, ""),
+        (
+            "close_answered_within = \"900ms\", tcp_end_within = \"900ms\"",
+            "",
+            "",
+        ),
+    ]);
+    cases.prop_map(|(contract, fault, path)| Promise {
+        contract: contract.to_owned(),
+        fault,
+        path,
+    })
+}
+
+fn plain_promise() -> impl Strategy<Value = Promise> {
     let promise = select(vec![
         "closed = 0",
         "closed_between = [\"0s\", \"200ms\"]",
@@ -46,7 +129,7 @@ pub(crate) fn promise() -> impl Strategy<Value = String> {
         "alive_for = \"4s\"",
         "detected_between = [\"0s\", \"2s\"]",
         "pong_within = \"1s\"",
-        "pings_between = [\"200ms\", \"2s\"]",
+        "pings_between = [\"200ms\", \"900ms\"]",
         "max_ping_sync = 0.5",
         "code = 1001",
         "ends_with = \"fin\"",
@@ -58,7 +141,11 @@ pub(crate) fn promise() -> impl Strategy<Value = String> {
         "preset = \"nginx\", read_timeout = \"2s\"",
     ]);
     let from = select(vec!["", "", ", from = \"last_byte\"", ", from = \"ping\""]);
-    (promise, from).prop_map(|(promise, from)| format!("{promise}{from}"))
+    (promise, from).prop_map(|(promise, from)| Promise {
+        contract: format!("{promise}{from}"),
+        fault: "",
+        path: "",
+    })
 }
 
 impl Display for Drawn {
@@ -158,7 +245,12 @@ fn message() -> impl Strategy<Value = String> {
     let pacing = prop_oneof![
         (
             select(vec!["0.23/s", "1.1/s", "3.7/s", "53/s"]),
-            select(vec!["", "phase = \"aligned\"\n", "in_flight = 1\n"]),
+            select(vec![
+                "",
+                "phase = \"aligned\"\n",
+                "gaps = \"poisson\"\n",
+                "in_flight = 1\n"
+            ]),
         )
             .prop_map(|(rate, more)| format!("rate = \"{rate}\"\n{more}")),
         select(vec!["0s", "800ms", "30s"])
@@ -194,7 +286,7 @@ fn group() -> impl Strategy<Value = Group> {
         "fault = { kind = \"fragments\", pause = \"50ms\" }",
     ]);
     let reconnect = select(vec!["\"none\"", "{ initial = \"100ms\", max = \"1s\" }"]);
-    let connections = prop_oneof![15 => 1u32..12, 1 => Just(5000u32)];
+    let connections = prop_oneof![10 => 1u32..12, 5 => 10u32..15, 1 => Just(5000u32)];
     let messages = prop::collection::vec(message(), 0..3);
     (connections, messages, heartbeat, reconnect, fault).prop_map(
         |(connections, messages, heartbeat, reconnect, fault)| {
@@ -208,7 +300,7 @@ fn group() -> impl Strategy<Value = Group> {
                     .collect(),
                 heartbeat,
                 reconnect,
-                fault,
+                fault: fault.to_owned(),
             }
         },
     )

@@ -1,18 +1,21 @@
 //! The numbers of a possible run of a plan: all that the plan says is due happens in time, the server answers as it
 //! must for the most to be seen, and of everything that can happen something does.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use wsbench::measure::{
-    Collector, ConnectionRecord, EndedBy, Phase, Sample, Shard, Summary, TcpEnding, Window,
+    Collector, ConnectionRecord, EndedBy, Incident, IncidentKind, Phase, Sample, Shard, SocketEnd,
+    Sockets, Summary, Surroundings, TcpEnding, Window,
 };
 use wsbench::metric::{Cause, CloseKind, Counter, ENOUGH_FOR_MEMORY, Side, Timer};
 use wsbench::plan::{Opening, Plan, Until};
 use wsbench::scenario::{
-    Cohort, Expect, FaultKind, HeartbeatKind, Message, OnDead, Pacing, Reconnect, Shape, TargetUrl,
-    Trust,
+    Cohort, Expect, FaultKind, HeartbeatKind, Message, OnDead, Pacing, PathFaultKind, PromiseKind,
+    Reconnect, Shape, TargetUrl, Trust,
 };
 use wsbench::units::{Nanos, Timestamp};
+use wsbench::verdict::ContractResult;
 
 const SECOND: Nanos = Nanos::from_secs(1);
 /// How much later than planned measuring starts at the earliest.
@@ -65,6 +68,69 @@ pub(crate) fn summary(plan: &Plan) -> Summary {
         .windows()
         .seconds(Some(Timestamp::ORIGIN), Timestamp::NEVER);
     collector.summary((end + SECOND).as_secs_f64(), &seconds)
+}
+
+/// What happens around the connections of that run: the incidents of the path, and the server's sockets, which are there
+/// to the end.
+pub(crate) fn surroundings(plan: &Plan, summary: &Summary) -> Surroundings {
+    let start = Run::new(plan).windows.first().map(|window| window.start);
+    let faults = plan.scenario.path.iter().flat_map(|path| &path.faults);
+    let incidents = faults.filter_map(|fault| {
+        let kind = match fault.kind {
+            PathFaultKind::Freeze => IncidentKind::Freeze,
+            PathFaultKind::Reset => IncidentKind::Reset,
+            _ => return None,
+        };
+        let began_ns = start? + Nanos::from(fault.after?);
+        Some(Incident {
+            kind,
+            cohorts: fault.cohorts.clone(),
+            began_ns,
+            ended_ns: fault.lasts.map(|lasts| began_ns + Nanos::from(lasts)),
+        })
+    });
+    let route = |cohort: usize| {
+        let path = plan.scenario.path.as_ref();
+        let leads = path.is_some_and(|path| path.leads(&plan.cohort(cohort).name));
+        leads.then_some(cohort)
+    };
+    Surroundings {
+        incidents: incidents.collect(),
+        sockets: Some(Sockets {
+            ends: (summary.records.rows.iter())
+                .map(|record| SocketEnd {
+                    client_port: record.local_port.unwrap_or_default(),
+                    relayed: route(record.cohort),
+                    seen_ns: record.opened_ns,
+                    left_ns: None,
+                    gone_ns: None,
+                    send_queue: 0,
+                })
+                .collect(),
+            resolution_ns: Nanos(1),
+            more: 0,
+        }),
+        ..Surroundings::default()
+    }
+}
+
+/// Whether the records of that run suffice to judge a promise by its meaning: each lost client could have been back in
+/// time, and a threshold has four levels to lie between.
+pub(crate) fn suffices(result: &ContractResult, summary: &Summary) -> bool {
+    let rows = summary.records.rows.iter();
+    match result.contract {
+        PromiseKind::BackWithin => {
+            let hi = result.bounds.and_then(|bounds| bounds.hi_ns);
+            let end = Nanos((summary.seconds * 1e9) as u64).saturating_sub(SECOND);
+            let mut lost = rows.filter(|record| record.ended_by != EndedBy::Plan);
+            lost.all(|record| record.ended_ns + hi.unwrap_or_default() <= Timestamp::ORIGIN + end)
+        }
+        PromiseKind::EffectiveTimeout => {
+            let levels: BTreeSet<_> = rows.filter_map(|record| record.level_ns).collect();
+            levels.len() >= 4
+        }
+        _ => true,
+    }
 }
 
 struct Run<'a> {
@@ -276,10 +342,61 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The record of a connection that the server pings and never ends, and that the plan ends.
-    fn silent(&self, opening: &Opening) -> ConnectionRecord {
-        let (opened, end) = (opening.at, self.end().max(opening.at));
+    /// When the client's own fault begins, or a reset or freeze of the path: if that is before the end.
+    fn fault(&self, opening: &Opening) -> Option<(Timestamp, Option<Timestamp>)> {
+        let cohort = self.plan.cohort(opening.cohort);
+        let own = cohort.faults.first();
+        let own = own.map(|fault| (opening.at + Nanos::from(fault.after), None));
+        let path = self.plan.scenario.path.iter().flat_map(|path| &path.faults);
+        let mut path = path.filter(|fault| fault.concerns(&cohort.name) && !fault.is_lasting());
+        let start = self.windows.first()?.start;
+        let on_path = path.find_map(|fault| {
+            let at = start + Nanos::from(fault.after?);
+            Some((at, fault.lasts.map(|lasts| at + Nanos::from(lasts))))
+        });
+        own.or(on_path).filter(|(at, _)| *at < self.end())
+    }
+
+    /// Who ends a connection before the plan does, and when: a fault; where the contract is about losses, the client's
+    /// heartbeat after a silence, or a server that nobody knows.
+    fn loss(&self, opening: &Opening) -> Option<(EndedBy, Timestamp)> {
+        let cohort = self.plan.cohort(opening.cohort);
+        let fault = self.fault(opening);
+        let own = cohort.faults.first().map(|fault| &fault.kind);
+        if matches!(own, Some(FaultKind::Reset | FaultKind::Close { .. })) {
+            return Some((EndedBy::Fault, fault?.0));
+        }
+        let is_lost = (cohort.contract.as_ref()).is_some_and(|c| c.has(PromiseKind::BackWithin));
+        if !is_lost {
+            return None;
+        }
+        let gives_up = cohort.heartbeat.as_ref();
         let target = &self.plan.scenario.target;
+        let gives_up = gives_up.is_some_and(|own| own.on_dead == OnDead::Close)
+            || target.embedded_heartbeat.is_some();
+        match fault {
+            Some((at, None)) => Some((EndedBy::Server, at)),
+            Some((at, Some(_))) if gives_up => Some((EndedBy::Heartbeat, at)),
+            _ if target.url != TargetUrl::Embedded => {
+                Some((EndedBy::Server, opening.at + Nanos(1)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The record of a connection that the server pings and never ends, and that the plan ends, or a fault.
+    fn silent(&self, opening: &Opening) -> ConnectionRecord {
+        let loss = self.loss(opening);
+        let (ended_by, end) = loss.unwrap_or_else(|| (EndedBy::Plan, self.end()));
+        let (opened, end) = (opening.at, end.max(opening.at));
+        let fault = self.fault(opening);
+        let place = self.plan.place(opening.cohort, opening.connection);
+        let target = &self.plan.scenario.target;
+        let cohort = self.plan.cohort(opening.cohort);
+        let level = cohort.faults.iter().find_map(|fault| match &fault.kind {
+            FaultKind::LatePong { delay } => Some(Nanos::from(delay.at(place))),
+            _ => None,
+        });
         let pings: Vec<Timestamp> = match (&target.url, target.embedded_heartbeat) {
             (TargetUrl::Embedded, None) => Vec::new(),
             (TargetUrl::Embedded, Some(heartbeat)) => {
@@ -296,11 +413,13 @@ impl<'a> Run<'a> {
         ConnectionRecord {
             connection: opening.connection,
             cohort: opening.cohort,
-            local_port: None,
-            level_ns: None,
+            local_port: Some(place as u16),
+            level_ns: level,
             opened_ns: opened,
             lost_before_ns: None,
-            fault_ns: None,
+            fault_ns: fault
+                .filter(|_| !cohort.faults.is_empty())
+                .map(|(at, _)| at),
             fault_end_ns: None,
             unanswered_ping_ns: match target.url {
                 TargetUrl::Embedded => pings.first().copied(),
@@ -309,7 +428,8 @@ impl<'a> Run<'a> {
             last_sent_ns: Some(opened),
             first_answer_ns: None,
             pings_ns: pings[..pings.len().min(ConnectionRecord::MAX_PINGS)].to_vec(),
-            resumed_ns: Vec::new(),
+            // It is heard again at the end, so late as it can be.
+            resumed_ns: vec![end],
             dead_ns: None,
             dead_as: None,
             close_sent_ns: Some(end),
@@ -321,7 +441,7 @@ impl<'a> Run<'a> {
             tcp_end_ns: Some(end),
             tcp_end: Some(TcpEnding::Fin),
             probe: None,
-            ended_by: EndedBy::Plan,
+            ended_by,
             cause: Cause::Completed,
             ended_ns: end,
         }

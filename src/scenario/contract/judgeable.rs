@@ -183,7 +183,7 @@ impl Scenario {
             path: self.path.as_ref(),
             load: &self.load,
         };
-        self.target.url != TargetUrl::Embedded && !anything_happens(cohort, &environment)
+        self.target.url != TargetUrl::Embedded && !loses_connections(cohort, &environment)
     }
 }
 
@@ -198,15 +198,25 @@ fn anything_happens(cohort: &Cohort, environment: &Environment<'_>) -> bool {
 fn loses_connections(cohort: &Cohort, environment: &Environment<'_>) -> bool {
     use FaultKind as Own;
     use PathFaultKind as OnPath;
-    let gives_up = (cohort.heartbeat.as_ref()).is_some_and(|own| own.on_dead != OnDead::Keep);
+    let server_pings = environment.target.embedded_heartbeat.is_some();
+    let client_pings = (cohort.heartbeat.as_ref()).is_some_and(|own| own.on_dead != OnDead::Keep);
+    let gives_up = server_pings || client_pings;
     let own = cohort.faults.iter().any(|fault| match fault.kind {
         Own::Close { .. } | Own::Reset | Own::HalfClose | Own::IllegalFrame(_) => true,
         Own::StopReading | Own::Vanish { .. } => gives_up,
-        _ => false,
+        Own::NoPong
+        | Own::LatePong { .. }
+        | Own::PongStopsAfter { .. }
+        | Own::WrongPong
+        | Own::Only { .. }
+        | Own::Trickle { .. } => server_pings,
+        Own::NeverClose | Own::Fragments { .. } | Own::Hold => false,
     });
     let on_path = environment.on_path(cohort).any(|fault| match fault.kind {
         OnPath::Reset | OnPath::Forget | OnPath::Cut | OnPath::HalfClose(_) => true,
-        OnPath::Freeze | OnPath::Drop(_) | OnPath::Delay { .. } | OnPath::Throttle(_) => gives_up,
+        OnPath::Freeze | OnPath::Drop(_) | OnPath::Delay { .. } | OnPath::Throttle(_) => {
+            gives_up && !fault.is_lasting()
+        }
     });
     let mut target = environment.target.faults.iter();
     own || on_path || target.any(|fault| gives_up || fault.kind == Signal::Terminate)
@@ -220,9 +230,7 @@ impl Need {
             Self::Heartbeat => cohort.heartbeat.is_some(),
             Self::Reconnect => cohort.reconnect != Reconnect::None,
             Self::Loss => {
-                target.url != TargetUrl::Embedded
-                    || target.embedded_heartbeat.is_some()
-                    || loses_connections(cohort, environment)
+                target.url != TargetUrl::Embedded || loses_connections(cohort, environment)
             }
             Self::Stall => {
                 let freezes = |fault: &PathFault| fault.kind == PathFaultKind::Freeze;
@@ -241,7 +249,8 @@ impl Need {
                     FaultKind::LatePong { delay } => Some(delay.levels.len()),
                     _ => None,
                 });
-                levels.max().unwrap_or(0) >= MIN_LEVELS
+                let levels = levels.max().unwrap_or(0);
+                levels.min(cohort.connections as usize) >= MIN_LEVELS
             }
             Self::SameHost => target.url.is_local(),
             Self::Process => {
@@ -284,7 +293,7 @@ impl Need {
                 "give a fault of the target, of `[path]`, or `vanish` its `for`",
             ),
             Self::Sweep => (
-                "needs clients that answer pings later and later: a sweep of 4 levels at least",
+                "needs clients that answer pings later and later: a sweep of 4 levels and connections at least",
                 "write `fault = { kind = \"late_pong\", delay = { from = \"100ms\", to = \"2s\", levels = 16 } }`",
             ),
             Self::ServerPings => (

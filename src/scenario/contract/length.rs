@@ -92,7 +92,12 @@ impl Case<'_> {
             PromiseKind::ReapedBetween | PromiseKind::DetectedBetween => self.begin() + hi,
             PromiseKind::AliveFor => self.begin() + span.map_or(hi, |span| span.lo),
             PromiseKind::EffectiveTimeout => self.ping() + hi,
-            PromiseKind::PingsBetween => 2 * hi,
+            // A silence longer than the window breaks it; without one, a gap between two pings is needed.
+            PromiseKind::PingsBetween => {
+                let server = self.environment.target.embedded_heartbeat;
+                let gap = server.map_or(Duration::ZERO, |own| 2 * own.interval + SOME_TIME);
+                gap.max(2 * hi)
+            }
             // A second ping to each client, and then a whole turn of one interval.
             PromiseKind::MaxPingSync => (3 * self.ping()).max(SOME_TIME),
             PromiseKind::RecoversWithin => self.recovery() + hi,
