@@ -215,7 +215,9 @@ impl Client {
         session.count_bytes(&self.shared, now);
         // Drops messages that waited to be sent: they belong to the connection that ended.
         let until = session.due_until(&self.shared, now);
-        self.give_up(until, Counter::MessagesNotSent);
+        while let Some(intended) = self.play.give_up(until) {
+            session.not_sent(&self.shared, intended, now);
+        }
         for intended in self.play.lose() {
             self.shared
                 .record(cohort, intended, |cells| cells.count(Counter::MessagesLost));

@@ -71,7 +71,9 @@ catalogue! {
         MessagesDue => "messages.due", "Messages the schedule asked for.";
         MessagesSent => "messages.sent", "Messages handed to the connection.";
         MessagesNotSent => "messages.not_sent", "Messages that were due on an open connection but could not be sent in time.";
+        MessagesNotTaken => "messages.not_taken", "Some of `messages.not_sent`: the server took no bytes at the time.";
         MessagesOffline => "messages.offline", "Messages that became due while their connection was lost.";
+        MessagesHeldUp => "messages.held_up", "Some of `messages.sent`: sent late, because the server took no bytes before.";
         MessagesReceived => "messages.received", "Text and binary messages received, expected or not.";
         MessagesEchoed => "messages.echoed", "Sent messages answered in time by the same bytes.";
         MessagesMismatched => "messages.mismatched", "Sent messages answered in time by other bytes.";

@@ -42,10 +42,10 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
         });
         return everything(found);
     }
-    if is_open_model(scenario) {
-        found.extend(not_sent(view));
-    }
     let mut doubts = everything(found);
+    if is_open_model(scenario) {
+        doubts.extend(not_sent(run));
+    }
     if facts.outcome == Outcome::Completed {
         doubts.extend(answers::none_came(run));
     }
@@ -283,18 +283,43 @@ fn answers_shifted(run: &Run<'_>) -> Option<Doubt> {
     about(reason, these)
 }
 
-fn not_sent(view: &View<'_>) -> Option<Distrust> {
-    let due = view.count(Counter::MessagesDue.name());
-    let not_sent = view.count(Counter::MessagesNotSent.name());
-    // A message that is due when its connection is lost cannot be sent: that is not caused by the generator.
-    let own = not_sent.saturating_sub(lost_of_senders(view));
-    (own as f64 > due as f64 * NOT_SENT_LIMIT).then_some(Distrust::NotSent { not_sent, due })
-}
-
-/// Lost connections of the cohorts whose messages gates look at, including those whose end was expected.
-fn lost_of_senders(view: &View<'_>) -> u64 {
-    let (lost, sent) = (Counter::ConnectionsLost, Counter::MessagesSent);
-    view.count_where(lost.name(), sent.name())
+/// Concerns the cohorts whose schedule wsbench itself did not keep: a message that the server did not take, or that was
+/// due when its connection was lost, is not the generator's.
+fn not_sent(run: &Run<'_>) -> Option<Doubt> {
+    let count = |counter: Counter, cohort: &Cohort| run.view.count_of(counter.name(), &cohort.name);
+    let own = |cohort: &Cohort| {
+        count(Counter::MessagesNotSent, cohort)
+            .saturating_sub(count(Counter::MessagesNotTaken, cohort))
+            .saturating_sub(count(Counter::ConnectionsLost, cohort))
+    };
+    let sends = |cohort: &&Cohort| cohort.is_looked_at(Counter::MessagesDue.name());
+    let late: Vec<&Cohort> = (run.scenario.cohorts.iter().filter(sends))
+        .filter(|cohort| {
+            let due = count(Counter::MessagesDue, cohort) as f64;
+            own(cohort) as f64 > due * NOT_SENT_LIMIT
+        })
+        .collect();
+    let is_late = |cohort: &Cohort| late.iter().any(|late| late.name == cohort.name);
+    let gates = run.judged_gates().filter(|(gate, _)| {
+        let mut cohorts = gate.subject.selectors();
+        cohorts.any(|selector| looked_at(run.scenario, selector).any(is_late))
+    });
+    let gates = gates.map(|(gate, _)| gate.text.clone());
+    let promises = run
+        .contracts
+        .iter()
+        .filter(|promise| late.iter().any(|cohort| cohort.name == promise.cohort));
+    let these = gates.chain(promises.map(ContractResult::name)).collect();
+    let reason = || Distrust::NotSent {
+        not_sent: late
+            .iter()
+            .map(|cohort| own(cohort))
+            .fold(0, u64::saturating_add),
+        due: (late.iter())
+            .map(|cohort| count(Counter::MessagesDue, cohort))
+            .sum(),
+    };
+    about_these_or_all(run, reason, these, || !late.is_empty())
 }
 
 /// A lack of descriptors in wsbench's own relay is neither a fault of the path nor one of the server.

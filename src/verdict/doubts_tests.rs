@@ -2,12 +2,12 @@
 
 use super::super::exit::Exit;
 use super::super::facts::Throttling;
-use super::super::fixture::{Run, gate, scenario, timed_gate};
+use super::super::fixture::{Run, beside, gate, scenario, timed_gate};
 use super::super::judge::{Verdict, judge};
 use super::*;
 use crate::measure::Relayed;
 use crate::metric::Cause;
-use crate::scenario::{Between, Contract, Expect, Op, Origin, Pacing, PromiseKind, Stat};
+use crate::scenario::{Between, Contract, Expect, Op, Origin, Pacing, PromiseKind, Stat, Subject};
 use std::time::Duration;
 
 #[path = "missing_tests.rs"]
@@ -168,6 +168,65 @@ fn late_sends_void_a_broken_limit_and_nothing_else() {
         (Exit::Failed, vec![]),
         "the wait is for the server"
     );
+}
+
+#[test]
+fn what_the_server_did_not_take_is_its_own() {
+    let mut run = Run::healthy();
+    run.not_sent(50_000)
+        .add(Counter::MessagesNotTaken, 50_000)
+        .add(Counter::MessagesTimedOut, 9);
+    let timed_out = gated(gate(Stat::Count, "messages.timed_out", Op::Equal, 0.0));
+    assert_eq!(outcome(&timed_out, &run), (Exit::Failed, vec![]));
+    let all_sent = gated(gate(Stat::Count, "messages.not_sent", Op::Equal, 0.0));
+    assert_eq!(outcome(&all_sent, &run), (Exit::Failed, vec![]));
+    run.not_sent(200);
+    assert_eq!(outcome(&timed_out, &run).1, ["not_sent"]);
+}
+
+#[test]
+fn sends_that_the_server_held_up_are_not_the_generators() {
+    let limit = |percent: f64| {
+        let stat = Stat::Percentile(percent);
+        gated(timed_gate(stat, "latency.echo", Op::Less, (30 * MS) as f64))
+    };
+    // Counted from the sends, all keep the limit.
+    let mut run = Run::new();
+    run.opened(10)
+        .echoed(1_000, 40 * MS)
+        .late(20 * MS, 1_000)
+        .add(Counter::MessagesHeldUp, 300);
+    assert_eq!(outcome(&limit(99.0), &run), (Exit::Failed, vec![]));
+    assert_eq!(
+        outcome(&limit(50.0), &run),
+        (Exit::Untrusted, vec!["sends_late"]),
+        "it held up fewer than half"
+    );
+}
+
+#[test]
+fn what_one_cohort_did_not_send_is_no_doubt_about_another() {
+    let mut scenario = gated(gate(Stat::Count, "connections.dead", Op::Equal, 0.0));
+    scenario.gates.pass.extend(["main", "late"].map(|name| {
+        let mut gate = gate(Stat::Count, "messages.timed_out", Op::Equal, 0.0);
+        if let Subject::Stat(_, selector) = &mut gate.subject {
+            selector.cohort = Some(name.to_owned());
+        }
+        gate.text = format!("count(messages.timed_out{{cohort={name}}}) == 0");
+        gate
+    }));
+    let cohort = Cohort {
+        name: "late".to_owned(),
+        ..scenario.cohorts[0].clone()
+    };
+    scenario.cohorts.push(cohort);
+    let mut late = Run::healthy();
+    late.not_sent(5_000);
+    let mut summary = Run::healthy().summary();
+    beside(&mut summary, "late", late.summary());
+    let verdict = judge(&scenario, &summary, &Facts::completed(1));
+    let doubted = verdict.gates.iter().map(|gate| gate.doubted);
+    assert_eq!(doubted.collect::<Vec<_>>(), [true, false, true]);
 }
 
 #[test]

@@ -165,8 +165,8 @@ impl<'a> Generator<'a> {
     ) -> Option<GeneratorProblem> {
         let holds = |range: Range| range.any(gate, wanted);
         if let Subject::Stat(stat, selector) = &gate.subject
-            && let Some(times) = self.since_actual_send(selector)
-            && value_of(*stat, &times).is_some_and(|value| holds(Range::only(value)))
+            && let Some(value) = self.if_sent_on_time(*stat, selector)
+            && holds(Range::only(value))
         {
             return Some(GeneratorProblem::LateSends);
         }
@@ -228,6 +228,30 @@ impl<'a> Generator<'a> {
         Summary::merged(self.view.of(&service))
     }
 
+    /// What a time would be at most if the generator had sent every message on time; `None` if that is not known.
+    /// Sends that the server held up could all have had times above it.
+    fn if_sent_on_time(&self, stat: Stat, selector: &Selector) -> Option<f64> {
+        let times = self.since_actual_send(selector)?;
+        let held_up = self.held_up(selector);
+        match stat {
+            _ if held_up == 0.0 => value_of(stat, &times),
+            Stat::Percentile(percent) => {
+                let percent = percent + 100.0 * held_up / times.count() as f64;
+                let value = (percent <= 100.0).then(|| times.percentile(percent));
+                value.flatten().map(|ns| ns as f64)
+            }
+            _ => None,
+        }
+    }
+
+    /// How many messages were sent late because the server took no bytes.
+    fn held_up(&self, selector: &Selector) -> f64 {
+        self.count(&Selector {
+            metric: Counter::MessagesHeldUp.name().to_owned(),
+            ..selector.clone()
+        })
+    }
+
     /// The range in which a time may lie without the generator's lag: at most the longest lag, and the lag's share of
     /// the time, is subtracted; a percentile is lowered only as far as lags can have touched that many samples.
     fn time(
@@ -238,8 +262,9 @@ impl<'a> Generator<'a> {
         limit: f64,
         own: GeneratorProblem,
     ) -> Range {
-        let times =
-            (self.since_actual_send(selector)).or_else(|| Summary::merged(self.view.of(selector)));
+        let times = self.since_actual_send(selector);
+        let times = (times.filter(|_| self.held_up(selector) == 0.0))
+            .or_else(|| Summary::merged(self.view.of(selector)));
         let (Some(times), true) = (times, own <= GeneratorProblem::Throttled) else {
             return Range::only(seen);
         };
@@ -311,7 +336,11 @@ impl<'a> Generator<'a> {
             return at_least(self.missed_deadlines(selector, own));
         }
         if name == Counter::MessagesNotSent.name() && is_open_model(self.scenario) {
-            return at_least(count);
+            let not_taken = Selector {
+                metric: Counter::MessagesNotTaken.name().to_owned(),
+                ..selector.clone()
+            };
+            return at_least(count - self.count(&not_taken));
         }
         if metric::tells_of_ends(name) {
             return at_least(self.ends(selector, own));

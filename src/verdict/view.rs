@@ -89,13 +89,8 @@ impl<'a> View<'a> {
 
     /// A counter, added up over the cohorts that gates look at and all stages.
     pub fn count(&self, name: &str) -> u64 {
-        self.count_where(name, name)
-    }
-
-    /// The same for the cohorts that gates on another metric look at.
-    pub(super) fn count_where(&self, name: &str, looked_at_for: &str) -> u64 {
         let rows = self.all.select(name, None, None);
-        Summary::sum(rows.filter(|row| self.looks_at(looked_at_for, row.cohort.as_deref())))
+        Summary::sum(rows.filter(|row| self.looks_at(name, row.cohort.as_deref())))
     }
 
     /// A counter of one cohort, added up over all stages.

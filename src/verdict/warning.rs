@@ -45,11 +45,15 @@ pub enum Warning {
         p99_ns: u64,
         /// Whether sends follow a schedule; if not, some waited for the server.
         open_model: bool,
+        /// Messages that were sent late because the server took no bytes.
+        held_up: u64,
     },
     /// Some messages were never sent.
     NotSent {
         /// Messages not sent.
         not_sent: u64,
+        /// Those of them that the server did not take.
+        not_taken: u64,
         /// Messages due.
         due: u64,
     },
@@ -211,6 +215,9 @@ impl Warning {
             Self::Unanswered { .. } => {
                 "add the gate `count(messages.timed_out) == 0` or `count(messages.mismatched) == 0`"
             }
+            Self::SendsLate { held_up: 1.., .. } => {
+                "this is part of every latency, and at least partly the server's doing"
+            }
             Self::SendsLate { open_model, .. } if *open_model => {
                 "this is part of every latency; `pace = \"precise\"` is more punctual for a core"
             }
@@ -284,8 +291,18 @@ impl fmt::Display for Warning {
                 let (parts, sent) = (parts.join(" and "), counted(*sent, "message"));
                 write!(f, "of {sent} {parts}, and no gate looks at that")
             }
-            Self::SendsLate { p99_ns, .. } => {
-                write!(f, "sends were late: p99 {}", human_ns(*p99_ns))
+            Self::SendsLate {
+                p99_ns, held_up, ..
+            } => {
+                write!(f, "sends were late: p99 {}", human_ns(*p99_ns))?;
+                match held_up {
+                    0 => Ok(()),
+                    held_up => write!(
+                        f,
+                        "; for {} the server took no bytes before",
+                        counted(*held_up, "message")
+                    ),
+                }
             }
             Self::Uncertain {
                 uncertain: 0,
@@ -305,13 +322,20 @@ impl fmt::Display for Warning {
                 counted(*answers, "answer"),
                 were(*uncertain)
             ),
-            Self::NotSent { not_sent, due } => write!(
-                f,
-                "{} of {} due {} not sent",
-                human_count(*not_sent),
-                counted(*due, "message"),
-                were(*not_sent)
-            ),
+            Self::NotSent {
+                not_sent,
+                not_taken,
+                due,
+            } => {
+                let (all, were) = (counted(*due, "message"), were(*not_sent));
+                write!(f, "{} of {all} due {were} not sent", human_count(*not_sent))?;
+                const WHY: &str = "because the server took no bytes";
+                match not_taken {
+                    0 => Ok(()),
+                    all if all == not_sent => write!(f, ", {WHY}"),
+                    some => write!(f, ", {} {WHY}", human_count(*some)),
+                }
+            }
             Self::FewerConnections {
                 asked,
                 opened,

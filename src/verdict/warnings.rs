@@ -240,6 +240,7 @@ fn sends_late(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
     (p99_ns > LATE_NS).then(|| Warning::SendsLate {
         p99_ns,
         open_model: is_open_model(scenario),
+        held_up: view.count(Counter::MessagesHeldUp.name()),
     })
 }
 
@@ -247,6 +248,7 @@ fn not_sent(view: &View<'_>) -> Option<Warning> {
     let not_sent = view.count(Counter::MessagesNotSent.name());
     (not_sent > 0).then(|| Warning::NotSent {
         not_sent,
+        not_taken: view.count(Counter::MessagesNotTaken.name()),
         due: view.count(Counter::MessagesDue.name()),
     })
 }

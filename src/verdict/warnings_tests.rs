@@ -90,6 +90,26 @@ fn late_sends_are_said_once() {
 }
 
 #[test]
+fn what_the_server_did_not_take_is_told() {
+    let mut run = Run::healthy();
+    run.late(2_000_000, 100)
+        .not_sent(500)
+        .add(Counter::MessagesNotTaken, 500)
+        .add(Counter::MessagesHeldUp, 30);
+    let told: Vec<String> = found(&scenario(), &run)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "sends were late: p99 2.00 ms; for 30 messages the server took no bytes before",
+            "500 of 100,500 messages due were not sent, because the server took no bytes",
+        ]
+    );
+}
+
+#[test]
 fn what_no_gate_looks_at_is_told() {
     let mut run = Run::healthy();
     run.add(Counter::MessagesTimedOut, 30)

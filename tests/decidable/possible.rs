@@ -220,10 +220,12 @@ impl<'a> Run<'a> {
                 let cells = cells.window(window);
                 cells.count(Counter::MessagesDue);
                 cells.count(Counter::MessagesSent);
+                cells.count(Counter::MessagesHeldUp);
                 cells.time(Timer::ScheduleLateness, Nanos(1));
                 let is_scheduled = matches!(message.pacing, Pacing::Open { .. });
                 if is_scheduled {
                     cells.count(Counter::MessagesNotSent);
+                    cells.count(Counter::MessagesNotTaken);
                 }
                 if is_scheduled && cohort.reconnect != Reconnect::None {
                     cells.count(Counter::MessagesOffline);

@@ -74,6 +74,23 @@ fn a_server_that_reads_nothing_fills_up() {
     outcome.assert_memory_below(64 << 20);
 }
 
+/// What it does not take is no sign of a slow generator.
+#[test]
+fn a_server_that_stops_reading_is_to_blame_for_what_it_does_not_take() {
+    let scenario = format!("{}{}", echoes(), gates_without_pings()).replace(
+        "name = \"echo\"",
+        "name = \"echo\"\npayload = { size = \"1MiB\" }",
+    );
+    let scenario = scenario.replace("duration = \"1s\"", "duration = \"2s\"");
+    let freeze = When::After(Duration::from_millis(310));
+    let outcome = run(&scenario, Script::act(freeze, Act::Freeze));
+    outcome.assert_fails(&["messages.timed_out"]);
+    let (not_sent, not_taken) = ("messages.not_sent", "messages.not_taken");
+    assert!(outcome.count(not_taken) > 0);
+    assert_eq!(outcome.count(not_taken), outcome.count(not_sent));
+    assert!(outcome.report.warnings().contains(&"not_sent"));
+}
+
 #[test]
 fn a_server_that_stalls_and_goes_on_loses_nothing() {
     let stall = Act::Stall(Duration::from_millis(200));

@@ -9,6 +9,7 @@ pub(super) mod cause;
 mod ending;
 mod fault;
 mod fault_runner;
+mod held;
 mod inbox;
 mod outbox;
 mod receiving;
@@ -20,6 +21,7 @@ use std::task::{Context, Poll, Waker};
 
 use self::cause::{Evidence, Heard, Silence};
 use self::fault_runner::FaultRunner;
+use self::held::Held;
 use self::inbox::ping_frame;
 use self::outbox::Outbox;
 use self::recorder::Recorder;
@@ -62,6 +64,8 @@ pub(super) struct Session<T> {
     ramp_down: Nanos,
     state: State,
     outbox: Outbox,
+    /// Whether the peer holds messages up; `None` while it has always taken bytes.
+    held: Option<Box<Held>>,
     /// Its faults; `None` for a healthy client.
     fault_runner: Option<Box<FaultRunner>>,
     /// Records what contracts are judged by; `None` without a contract.
@@ -127,6 +131,7 @@ impl<T: Transport> Session<T> {
             ramp_down: shared.plan.ramp_down(cohort, connection),
             state: State::Live,
             outbox: Outbox::default(),
+            held: None,
             fault_runner: FaultRunner::new(&fault_plan, opened),
             recorder: Recorder::new(connection, cohort, &fault_plan, opened, lost_before),
             transport,
@@ -160,6 +165,10 @@ impl<T: Transport> Session<T> {
                     return Poll::Ready(event);
                 }
                 self.outbox.flush(&mut self.transport, cx);
+                if self.outbox.is_blocked() || self.held.is_some() {
+                    let held = self.held.get_or_insert_default();
+                    held.observe(self.outbox.is_blocked(), now);
+                }
                 // Reads again after a failed send: what came before the end is still in the socket.
                 if self.outbox.has_lost() || !self.reads() {
                     // Reads the clock again: an answer cannot have come before the send it answers.
@@ -220,7 +229,7 @@ impl<T: Transport> Session<T> {
         self.send(play, shared, now, stop);
         if now >= stop {
             while let Some(intended) = play.give_up(stop) {
-                unsent(shared, self.cohort, intended, Counter::MessagesNotSent);
+                self.not_sent(shared, intended, now);
             }
             if self.is_settled(play, stop) {
                 if let Some(event) = self.cut_off() {
@@ -238,21 +247,35 @@ impl<T: Transport> Session<T> {
             && let Some(task) = play.due(&mut turn, now, stop)
         {
             match task {
-                Task::GiveUp(intended) => {
-                    unsent(shared, self.cohort, intended, Counter::MessagesNotSent);
-                }
+                Task::GiveUp(intended) => self.not_sent(shared, intended, now),
                 Task::Send(due) => {
                     let mut scratch = shared.scratch.borrow_mut();
                     let frame = self.frame(&due, play, shared, &mut scratch);
                     self.outbox.feed(&mut self.transport, frame);
                     play.sent(&due, now);
+                    let held = self.held.as_mut();
+                    let is_held_up = held.is_some_and(|held| held.sends(due.intended, now));
                     shared.record(self.cohort, due.intended, |cells| {
                         cells.count(Counter::MessagesDue);
                         cells.count(Counter::MessagesSent);
+                        if is_held_up {
+                            cells.count(Counter::MessagesHeldUp);
+                        }
                         cells.time(Timer::ScheduleLateness, now.saturating_since(due.intended));
                     });
                 }
             }
+        }
+    }
+
+    /// Counts a message that was due on this connection and is never sent.
+    pub(super) fn not_sent(&self, shared: &Shared, intended: Timestamp, now: Timestamp) {
+        unsent(shared, self.cohort, intended, Counter::MessagesNotSent);
+        let held = self.held.as_ref();
+        if held.is_some_and(|held| held.is_why(intended, now)) {
+            shared.record(self.cohort, intended, |cells| {
+                cells.count(Counter::MessagesNotTaken);
+            });
         }
     }
 

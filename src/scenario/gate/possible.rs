@@ -46,8 +46,10 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         Counter::ConnectionsReconnected => &[Reconnect],
         Counter::ConnectionsFallbacks => &[HostName],
         Counter::ConnectionsSkipped => &[Skips],
-        Counter::MessagesDue | Counter::MessagesSent => &[Messages(Which::Any)],
-        Counter::MessagesNotSent => &[Messages(Which::Scheduled)],
+        Counter::MessagesDue | Counter::MessagesSent | Counter::MessagesHeldUp => {
+            &[Messages(Which::Any)]
+        }
+        Counter::MessagesNotSent | Counter::MessagesNotTaken => &[Messages(Which::Scheduled)],
         Counter::MessagesOffline => &[Messages(Which::Scheduled), Reconnect],
         Counter::MessagesEchoed
         | Counter::MessagesMismatched

@@ -11,10 +11,12 @@ const TEN_A_SECOND: &str = r#"
     message = [{ name = "m", rate = "10/s", phase = "aligned", timeout = "5s" }]
 "#;
 
-const BOOKS: [Counter; 4] = [
+const BOOKS: [Counter; 6] = [
     Counter::MessagesDue,
     Counter::MessagesSent,
+    Counter::MessagesHeldUp,
     Counter::MessagesNotSent,
+    Counter::MessagesNotTaken,
     Counter::MessagesEchoed,
 ];
 
@@ -23,7 +25,7 @@ fn a_backlog_is_sent_late_and_never_piles_up() {
     let seen = play(TEN_A_SECOND, |_| {
         Script::new(healthy).blocked(after(3 * S)..after(5 * S))
     });
-    assert_eq!(seen.counts(BOOKS), [100, 100, 0, 100]);
+    assert_eq!(seen.counts(BOOKS), [100, 100, 19, 0, 0, 100]);
     // One frame was queued before the block was noticed; the others were sent at once at 5 s.
     let at_once = seen
         .peer()
@@ -46,7 +48,7 @@ fn what_is_too_late_to_be_sent_is_not_sent() {
         Script::new(healthy).blocked(after(3 * S)..after(5 * S))
     });
     // The message queued at 3 s times out; those from 3.1 s to 4.4 s are older than their timeout at 5 s.
-    assert_eq!(seen.counts(BOOKS), [100, 86, 14, 85]);
+    assert_eq!(seen.counts(BOOKS), [100, 86, 5, 14, 14, 85]);
     assert_eq!(seen.count(Counter::MessagesTimedOut), 1);
     assert_eq!(seen.count(Counter::MessagesLate), 1);
 }
@@ -56,7 +58,7 @@ fn what_a_blocked_peer_did_not_take_by_the_end_is_not_sent() {
     let seen = play(TEN_A_SECOND, |_| {
         Script::new(healthy).blocked(after(3 * S)..after(60 * S))
     });
-    assert_eq!(seen.counts(BOOKS), [100, 31, 69, 30]);
+    assert_eq!(seen.counts(BOOKS), [100, 31, 0, 69, 69, 30]);
     assert_eq!(seen.peer().most_queued(), 2);
     // Our Close could not be sent either.
     assert_eq!(seen.causes(), [Cause::WriteTimeout]);
