@@ -1,15 +1,16 @@
 //! Finds runs and cohorts to which no expected answer came: what holds without answers proves nothing.
 
 use super::distrust::{Concerns, Distrust, Doubt};
-use super::doubts::{Run, about};
-use super::facts::{expects_echoes, expects_pongs};
+use super::doubts::{Run, about, about_these_or_all};
+use super::facts::{expects_echoes, expects_pongs, is_disturbed};
 use super::seen::Seen;
 use super::view::looked_at;
 use crate::measure::Summary;
 use crate::metric::Counter;
 use crate::scenario::Cohort;
 
-/// Asks the healthy cohorts together, and each cohort whose faults do not touch its messages for itself.
+/// Asks the healthy cohorts together. Then asks each cohort for itself: those that are healthy and that no fault of the
+/// target or the path touches, and those whose own faults do not touch their messages.
 pub(super) fn none_came(run: &Run<'_>) -> Vec<Doubt> {
     let (healthy, faulty): (Vec<&Cohort>, Vec<_>) =
         (run.scenario.cohorts.iter()).partition(|cohort| cohort.is_healthy());
@@ -17,13 +18,24 @@ pub(super) fn none_came(run: &Run<'_>) -> Vec<Doubt> {
         reason,
         concerns: Concerns::Everything,
     });
-    let kept = (faulty.into_iter()).filter(|cohort| cohort.keeps_messages());
-    let each = kept.filter_map(|cohort| {
+    let of_cohort = |cohort: &Cohort| {
         let has_waited = counted(run, &[cohort], &GIVEN_UP) > 0;
         let name = Some(cohort.name.clone());
-        let reason = no_answer(run, &[cohort], name).filter(|_| has_waited)?;
+        no_answer(run, &[cohort], name).filter(|_| has_waited)
+    };
+    let asked = healthy
+        .into_iter()
+        .filter(|cohort| all.is_none() && !is_disturbed(run.scenario, cohort));
+    let asked = asked.filter_map(|cohort| {
+        let reason = of_cohort(cohort)?;
+        about_these_or_all(run, || reason, held(run, cohort), || true)
+    });
+    let kept = (faulty.into_iter()).filter(|cohort| cohort.keeps_messages());
+    let kept = kept.filter_map(|cohort| {
+        let reason = of_cohort(cohort)?;
         about(|| reason, held(run, cohort))
     });
+    let each = Vec::from_iter(asked.chain(kept));
     all.into_iter().chain(each).collect()
 }
 

@@ -73,7 +73,7 @@ pub(super) fn about(reason: impl FnOnce() -> Distrust, these: Vec<String>) -> Op
 
 /// Concerns these gates and promises; if nothing was to be judged, concerns the whole run, because a run without gates
 /// must not pass either if most of its load was missing.
-fn about_these_or_all(
+pub(super) fn about_these_or_all(
     run: &Run<'_>,
     reason: impl FnOnce() -> Distrust,
     these: Vec<String>,

@@ -154,3 +154,10 @@ pub(super) fn expects_echoes(cohorts: &[&Cohort]) -> bool {
 pub(super) fn expects_pongs(cohorts: &[&Cohort]) -> bool {
     cohorts.iter().any(|c| c.heartbeat.is_some())
 }
+
+/// Whether a fault of the target, or an incident of the path, befalls the connections of this cohort.
+pub(super) fn is_disturbed(scenario: &Scenario, cohort: &Cohort) -> bool {
+    let faults = scenario.path.iter().flat_map(|path| &path.faults);
+    let mut incidents = faults.filter(|fault| !fault.is_lasting());
+    !scenario.target.faults.is_empty() || incidents.any(|fault| fault.concerns(&cohort.name))
+}

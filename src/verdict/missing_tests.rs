@@ -4,7 +4,7 @@ use super::super::super::contract::record;
 use super::super::super::fixture::beside;
 use super::*;
 use crate::measure::{ConnectionRecord, GaugeStats, Phase, States, Summary};
-use crate::scenario::{Fault, FaultKind, Jitter, Reconnect};
+use crate::scenario::{Fault, FaultKind, Jitter, Reconnect, Subject};
 
 #[test]
 fn a_server_that_never_answers_proves_nothing() {
@@ -102,6 +102,52 @@ fn clients_whose_fault_does_not_touch_messages_need_answers_too() {
         (Exit::Passed, vec!["unanswered"])
     );
     assert_eq!(outcome(&touched, &mute), (Exit::Passed, vec![]));
+}
+
+/// One cohort is answered, the other not once: its gates must not hold because of the first.
+#[test]
+fn each_cohort_is_asked_for_itself() {
+    let mut scenario = scenario();
+    let mut mute = scenario.cohorts[0].clone();
+    mute.name = "mute".to_owned();
+    mute.messages.clear();
+    scenario.cohorts.push(mute);
+    let of = |cohort: &str, gate: Gate| {
+        let Subject::Stat(stat, mut selector) = gate.subject else {
+            unreachable!("a gate of one metric");
+        };
+        selector.cohort = Some(cohort.to_owned());
+        Gate {
+            subject: Subject::Stat(stat, selector),
+            text: format!("{} of {cohort}", gate.text),
+            ..gate
+        }
+    };
+    let none_lost = || gate(Stat::Count, "connections.lost", Op::Equal, 0.0);
+    let mut bad = Run::new();
+    bad.opened(10)
+        .add(Counter::PingsSent, 20)
+        .add(Counter::PingsMissed, 20);
+    let judged = |gates: Vec<Gate>, bad: &Run| {
+        let mut scenario = scenario.clone();
+        scenario.gates.pass = gates;
+        let mut summary = Run::healthy().summary();
+        beside(&mut summary, "mute", bad.summary());
+        judge(&scenario, &summary, &Facts::completed(1))
+    };
+    let verdict = judged(vec![none_lost()], &bad);
+    assert_eq!(verdict.exit, Exit::Untrusted);
+    assert_eq!(
+        verdict.distrust[0].reason.to_string(),
+        "not one expected answer came to 20 pings of `mute` in the whole run"
+    );
+    let no_gates = judged(Vec::new(), &bad);
+    assert_eq!(no_gates.exit, Exit::Untrusted, "nothing passes on nothing");
+    let named = |cohort| judged(vec![of(cohort, none_lost())], &bad).exit;
+    assert_eq!(named("mute"), Exit::Untrusted);
+    assert_eq!(named("main"), Exit::Passed);
+    bad.add(Counter::PongsLate, 1);
+    assert_eq!(judged(vec![none_lost()], &bad).exit, Exit::Passed);
 }
 
 #[test]
