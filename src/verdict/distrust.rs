@@ -6,6 +6,7 @@ use std::fmt;
 use super::facts::Throttling;
 use super::failures::Failures;
 use super::seen::Seen;
+use super::unnamed::Unnamed;
 use crate::units::{counted, human_count, human_ns, were};
 
 /// If more than this part of the messages due was never sent, the load was no open model.
@@ -124,16 +125,9 @@ pub enum Distrust {
         /// The 99th percentile from when a ping was sent to its pong, in nanoseconds.
         from_sent_ns: u64,
     },
-    /// Answers carry no stamp, and some were lost: until the timeout of each, the answers after it were taken for those
-    /// of older messages, and this may have changed the result.
-    AnswersShifted {
-        /// Whether these are messages; otherwise they are text heartbeats.
-        are_messages: bool,
-        /// Messages or pings that timed out.
-        timed_out: u64,
-        /// Answers that were not timed, because they may answer another message.
-        uncertain: u64,
-    },
+    /// Answers that do not say what they answer may have been matched with another message or ping, and this may have
+    /// changed the result.
+    AnswersShifted(Unnamed),
     /// The relay of the path refused connections because it had no free descriptor, not because of a fault.
     RelayRefused {
         /// Connections that it reset.
@@ -164,7 +158,7 @@ impl Distrust {
             Self::SendsLate { .. } => "sends_late",
             Self::WorkersLate { .. } => "workers_late",
             Self::PingsLate { .. } => "pings_late",
-            Self::AnswersShifted { .. } => "answers_shifted",
+            Self::AnswersShifted(_) => "answers_shifted",
             Self::RelayRefused { .. } => "relay_refused",
             Self::NotJudged { .. } => "not_judged",
         }
@@ -209,10 +203,7 @@ impl Distrust {
             Self::Throttled(_) => {
                 Some("raise the limit of CPU of this container or group, or offer less".into())
             }
-            Self::AnswersShifted { are_messages, .. } => Some(match are_messages {
-                true => "put `{{stamp}}` into the text of the message, so that each answer names its message",
-                false => "use ping frames if the server answers them, or an `interval` longer than the `timeout`",
-            }.into()),
+            Self::AnswersShifted(unnamed) => Some(unnamed.hint().into()),
             Self::RelayRefused { .. } => Some(
                 "raise the hard limit of file descriptors (`ulimit -Hn`), or ask for fewer connections"
                     .into(),
@@ -320,32 +311,7 @@ impl fmt::Display for Distrust {
                 human_ns(*from_due_ns),
                 human_ns(*from_sent_ns)
             ),
-            Self::AnswersShifted {
-                are_messages,
-                timed_out,
-                uncertain,
-            } => {
-                let timed_out = |noun| counted(*timed_out, noun);
-                f.write_str(&match are_messages {
-                    true => format!(
-                        "{} timed out, and the answers carry no stamp: later answers were taken for those of earlier messages, so that times are too long, and rates too low where `in_flight` limits them",
-                        timed_out("message")
-                    ),
-                    false => format!(
-                        "{} timed out, and the answers do not say which ping they answer: later answers were taken for those of earlier pings, so that times are too long",
-                        timed_out("text ping")
-                    ),
-                })?;
-                match uncertain {
-                    0 => Ok(()),
-                    count => write!(
-                        f,
-                        "; {} {} not timed",
-                        counted(*count, "answer"),
-                        were(*count)
-                    ),
-                }
-            }
+            Self::AnswersShifted(unnamed) => answers_shifted(unnamed, f),
             Self::RelayRefused {
                 refused,
                 connections,
@@ -362,5 +328,36 @@ impl fmt::Display for Distrust {
                 human_count(*more)
             ),
         }
+    }
+}
+
+fn answers_shifted(unnamed: &Unnamed, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let noun = unnamed.noun();
+    let rates = |how: &str| match unnamed.are_messages {
+        true => format!(", and rates too {how} where `in_flight` limits them"),
+        false => String::new(),
+    };
+    let mut effects = Vec::new();
+    if unnamed.timed_out > 0 {
+        let rates = rates("low");
+        effects.push(format!(
+            "later answers were taken for those of earlier {noun}s, so that times are too long{rates}"
+        ));
+    }
+    if unnamed.surplus > 0 {
+        let rates = rates("high");
+        effects.push(format!(
+            "others like them may have been taken for the answers to {noun}s sent just before, so that times are too short{rates}"
+        ));
+    }
+    write!(f, "{}: {}", unnamed.words(), effects.join("; "))?;
+    match unnamed.uncertain {
+        0 => Ok(()),
+        count => write!(
+            f,
+            "; {} {} not timed",
+            counted(count, "answer"),
+            were(count)
+        ),
     }
 }

@@ -2,7 +2,7 @@
 //! Each limit is defined here or in [`super::lag`], with its reason.
 
 use super::answers;
-use super::contract::{ContractResult, lag_limits, pings_sent_late};
+use super::contract::{ContractResult, lag_limits, pings_sent_late, pongs_shifted};
 use super::distrust::{Concerns, Distrust, Doubt, NOT_SENT_LIMIT};
 use super::facts::{Facts, Outcome, is_open_model, planned_connections};
 use super::failures::Failures;
@@ -11,6 +11,7 @@ use super::lag::{CUT_NS, Generator, GeneratorProblem};
 use super::presence::{Losses, openings};
 use super::seen::Seen;
 use super::shifted;
+use super::unnamed::Unnamed;
 use super::view::{View, looked_at};
 use crate::metric::{self, Cause, Counter, Timer};
 use crate::scenario::{Cohort, Gate, Scenario};
@@ -256,31 +257,40 @@ fn pings_late(run: &Run<'_>) -> Option<Doubt> {
         from_due_ns: from_due.0,
         from_sent_ns: from_sent.0,
     };
-    about(reason, vec![format!("pong_within of {cohort}")])
+    about(reason, vec![pong_within(cohort)])
 }
 
-/// Where answers do not name their messages, a lost one makes times too long and rates too low.
-fn answers_shifted(run: &Run<'_>) -> Option<Doubt> {
-    let (mut these, mut timed_out, mut uncertain) = (Vec::new(), 0, 0);
-    let mut are_messages = false;
-    for (gate, result) in run.judged_gates() {
+/// Where answers do not say what they answer, a lost one makes times too long and rates too low, and one too many makes
+/// times too short and rates too high.
+fn answers_shifted(run: &Run<'_>) -> Vec<Doubt> {
+    let gates = run.judged_gates().filter_map(|(gate, result)| {
         let seen = result.observed.map(|seen| seen.value);
         let held = seen.is_some_and(|seen| gate.op.holds(seen, gate.value));
-        if let Some(shift) = shifted::of(run.scenario, run.view, gate, seen)
-            && shift.range.any(gate, !held)
-        {
-            these.push(gate.text.clone());
-            are_messages |= shift.are_messages;
-            timed_out = timed_out.max(shift.timed_out);
-            uncertain = uncertain.max(shift.uncertain);
-        }
-    }
-    let reason = || Distrust::AnswersShifted {
-        are_messages,
-        timed_out,
-        uncertain,
-    };
-    about(reason, these)
+        let shift = shifted::of(run.scenario, run.view, gate, seen)?;
+        (shift.range.any(gate, !held)).then(|| (shift.unnamed, gate.text.clone()))
+    });
+    let pongs = pongs_shifted(run.scenario, run.view, &run.facts.surroundings);
+    let promises = pongs
+        .into_iter()
+        .map(|(cohort, unnamed)| (unnamed, pong_within(cohort)));
+    let found: Vec<(Unnamed, String)> = gates.chain(promises).collect();
+    let doubts = [true, false].into_iter().filter_map(|are_messages| {
+        let these = found
+            .iter()
+            .filter(|(unnamed, _)| unnamed.are_messages == are_messages);
+        let most = these
+            .clone()
+            .map(|(unnamed, _)| *unnamed)
+            .reduce(Unnamed::most)?;
+        let names = these.map(|(_, name)| name.clone()).collect();
+        about(|| Distrust::AnswersShifted(most), names)
+    });
+    doubts.collect()
+}
+
+/// The name of this promise of a cohort, as doubts have it.
+fn pong_within(cohort: &str) -> String {
+    format!("pong_within of {cohort}")
 }
 
 /// Concerns the cohorts whose schedule wsbench itself did not keep: a message that the server did not take, or that was

@@ -1,38 +1,33 @@
-//! Estimates what lost answers did to the numbers of messages whose answers name no message.
+//! Estimates what answers that name no message did to the numbers, where one was lost or one came too many.
 //!
 //! An answer without a stamp is taken for the oldest message that waits. If one is lost while others wait, the answers
-//! after it are taken for older messages until the lost one times out: their times are too long, never too short.
-//! Where `in_flight` limits how many wait, the lost one takes a place until then, and it is the newest that waits in
-//! vain: it times out only when no place is left. So rates are too low, and gaps between answers too long.
-//! After a timeout, answers that may be late ones of another message give no sample, so that samples are too few.
-
-use std::time::Duration;
+//! after it are taken for older messages, and their times are too long: to the end of the connection, or until so many
+//! are lost that the oldest times out. Where `in_flight` limits how many wait, the lost one takes a place until then,
+//! and it is the newest that waits in vain: it times out only when no place is left. So rates are too low, and gaps
+//! between answers too long. After a timeout, answers that may be late ones of another message give no sample, so that
+//! samples are too few.
+//!
+//! A duplicate, or an equal message that others were sent, is taken for the answer to a message that waits, and the
+//! times are too short. It shows only when an answer comes that nothing waits for, so from then on nothing is known of
+//! any time of this run; and with `in_flight`, rates are too high.
 
 use super::lag::Range;
 use super::observe::value_of;
+use super::unnamed::{Unnamed, overlaps, text_heartbeat};
 use super::view::{View, looked_at};
 use crate::measure::Summary;
 use crate::metric::{Counter, Timer};
-use crate::scenario::{
-    Cohort, Gate, Heartbeat, HeartbeatKind, Message, Pacing, Scenario, Selector, Stat, Subject,
-};
+use crate::scenario::{Cohort, Gate, Message, Pacing, Scenario, Selector, Stat, Subject};
 
-/// Doubles the estimate of how many answers came in the time of a timeout, because load comes in bursts.
-const BURSTS: f64 = 2.0;
-
-/// What lost answers may have done to the value that a gate looks at.
+/// What answers without a name may have done to the value that a gate looks at.
 pub(super) struct Shift {
-    /// Whether these are answers to messages; otherwise they are answers to text heartbeats.
-    pub(super) are_messages: bool,
-    /// What timed out in the cohorts that the gate looks at.
-    pub(super) timed_out: u64,
-    /// The answers that were not timed, because they may answer another message.
-    pub(super) uncertain: u64,
+    /// Why they may have been matched with another message or ping.
+    pub(super) unnamed: Unnamed,
     /// The range in which the true value may lie; any, if no value was seen.
     pub(super) range: Range,
 }
 
-/// Looks at a gate; `None` if lost answers cannot have changed its value. `seen` is `None` if there was none.
+/// Looks at a gate; `None` if such answers cannot have changed its value. `seen` is `None` if there was none.
 pub(super) fn of(
     scenario: &Scenario,
     view: &View<'_>,
@@ -76,6 +71,7 @@ impl<'a> Looked<'a> {
         match metric.split_once('.') {
             Some(("latency" | "service", name)) => Self::Message(name),
             _ if metric == Timer::HeartbeatRtt.name() => Self::Pings,
+            _ if metric == Timer::HeartbeatDelay.name() => Self::Pings,
             _ if metric == Timer::ReceiveGap.name() => Self::Gaps,
             _ if FLOWS.iter().any(|flow| flow.name() == metric) => Self::Flow,
             _ => Self::Other,
@@ -83,27 +79,12 @@ impl<'a> Looked<'a> {
     }
 }
 
-/// What timed out, and the answers that were not timed, added up over cohorts.
-#[derive(Clone, Copy, Default)]
-struct Lost {
-    timed_out: u64,
-    uncertain: u64,
-}
-
-/// Answers whose times are too long while one is missing.
-struct Shifted {
-    /// How many can be waited for at once; `None` for any number.
-    window: Option<u32>,
-    /// After this time a missing one shifts no other.
-    timeout: Duration,
-}
-
 /// A count, and how low and how high it could be if no lost answer had taken a place of `in_flight`.
 struct Full {
     seen: f64,
     least: f64,
     most: f64,
-    lost: Lost,
+    lost: Unnamed,
 }
 
 impl<'a> Look<'a> {
@@ -126,29 +107,23 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn shift(&self, lost: Lost, range: Range) -> Shift {
-        Shift {
-            are_messages: self.metric != Looked::Pings,
-            timed_out: lost.timed_out,
-            uncertain: lost.uncertain,
-            range,
-        }
+    fn shift(unnamed: Unnamed, range: Range) -> Option<Shift> {
+        (range.lo < range.hi).then_some(Shift { unnamed, range })
     }
 
-    /// Adds up what these cohorts lost.
-    fn lost<'c>(&self, cohorts: impl Iterator<Item = &'c Cohort>) -> Lost {
-        let counters = match self.metric {
-            Looked::Pings => [Counter::PingsMissed, Counter::PongsUncertain],
-            _ => [Counter::MessagesTimedOut, Counter::MessagesUncertain],
-        };
-        cohorts.fold(Lost::default(), |lost, cohort| {
-            let [timed_out, uncertain] =
-                counters.map(|counter| self.view.count_of(counter.name(), &cohort.name));
-            Lost {
-                timed_out: lost.timed_out + timed_out,
-                uncertain: lost.uncertain + uncertain,
-            }
-        })
+    /// Adds up what these cohorts lost or had too many.
+    fn lost<'c>(&self, cohorts: impl Iterator<Item = &'c Cohort>) -> Unnamed {
+        let are_messages = self.metric != Looked::Pings;
+        let each = cohorts.map(|cohort| Unnamed::of(self.view, cohort, are_messages));
+        each.fold(Unnamed::none(are_messages), Unnamed::and)
+    }
+
+    /// The cohorts of the gate for which this holds.
+    fn cohorts(&self, which: impl Fn(&Cohort) -> bool) -> impl Iterator<Item = &'a Cohort> {
+        self.cohorts
+            .iter()
+            .copied()
+            .filter(move |cohort| which(cohort))
     }
 
     /// The messages of a cohort that the metric is about: those of one name, or all.
@@ -173,54 +148,37 @@ impl<'a> Look<'a> {
 
     /// Not a single time, because after a timeout it was never certain what was answered.
     fn untimed(&self) -> Option<Shift> {
-        let cohorts = self.cohorts.iter().copied();
-        let lost = self.lost(cohorts.filter(|cohort| self.has_untimed(cohort)));
+        let lost = self.lost(self.cohorts(|cohort| self.has_untimed(cohort)));
         let any = Range {
             lo: 0.0,
             hi: f64::INFINITY,
         };
-        (lost.uncertain > 0).then(|| self.shift(lost, any))
+        (Self::shift(lost, any)).filter(|_| lost.uncertain > 0)
     }
 
-    fn shifted(&self, cohort: &Cohort) -> Option<Shifted> {
-        if self.metric == Looked::Pings {
-            let heartbeat = text_heartbeat(cohort)?;
-            let (window, timeout) = (None, heartbeat.timeout);
-            return (timeout > heartbeat.interval).then_some(Shifted { window, timeout });
+    /// Whether a lost answer of this cohort makes times of the metric too long.
+    fn is_shifted(&self, cohort: &Cohort) -> bool {
+        match self.metric {
+            Looked::Pings => text_heartbeat(cohort).is_some_and(overlaps),
+            _ => self.messages(cohort).any(is_shifted),
         }
-        let message = self.messages(cohort).find(|message| is_shifted(message))?;
-        Some(Shifted {
-            window: window(message),
-            timeout: message.timeout,
-        })
     }
 
-    /// The times of answers, which were too long.
+    /// The times of answers: too long where one was lost, too short where one came too many.
     fn times(&self, stat: Stat, seen: f64) -> Option<Shift> {
         let times = Summary::merged(self.view.of(self.selector))?;
         let samples = times.count() as f64;
-        let (mut lost, mut touched) = (Lost::default(), 0.0);
-        for cohort in &self.cohorts {
-            let Some(shifted) = self.shifted(cohort) else {
-                continue;
-            };
-            let own = self.lost(std::iter::once(*cohort));
-            lost.timed_out += own.timed_out;
-            lost.uncertain += own.uncertain;
-            let each = samples / f64::from(cohort.connections);
-            touched += match shifted.window {
-                Some(_) => touched_connections(own, cohort) * each,
-                None => {
-                    let each_second = each / self.view.all().measured_seconds;
-                    own.timed_out as f64 * each_second * shifted.timeout.as_secs_f64() * BURSTS
-                }
-            };
-        }
-        if lost.timed_out == 0 {
-            return None;
-        }
-        let touched = touched.ceil().max(1.0) / samples;
+        let mut unnamed = self.lost(self.cohorts(|cohort| self.is_shifted(cohort)));
+        unnamed.surplus = (self.lost(self.cohorts(|cohort| self.has_untimed(cohort)))).surplus;
+        let touched = self
+            .cohorts(|cohort| self.is_shifted(cohort))
+            .map(|cohort| {
+                let lost = self.lost(std::iter::once(cohort));
+                touched_connections(lost, cohort) * samples / f64::from(cohort.connections)
+            });
+        let touched = touched.sum::<f64>().ceil() / samples;
         let lowest = match stat {
+            _ if unnamed.timed_out == 0 => seen,
             // The true times of those that were touched may be any lower ones.
             Stat::Percentile(percent) => {
                 let rest = percent - 100.0 * touched;
@@ -231,15 +189,18 @@ impl<'a> Look<'a> {
         };
         let range = Range {
             lo: lowest.min(seen),
-            hi: seen,
+            hi: match unnamed.surplus {
+                0 => seen,
+                _ => f64::INFINITY,
+            },
         };
-        Some(self.shift(lost, range))
+        Self::shift(unnamed, range)
     }
 
     /// How many times as often messages could have gone back and forth without the places of `in_flight` that lost
     /// answers took, and what was lost there. A connection with one place left still makes one part in `in_flight` of
     /// its rate.
-    fn slowed(&self) -> (f64, Lost) {
+    fn slowed(&self) -> (f64, Unnamed) {
         let windows = self.cohorts.iter().filter_map(|cohort| {
             let shifted = self.messages(cohort).filter(|message| is_shifted(message));
             Some((*cohort, shifted.filter_map(window).max()?))
@@ -259,11 +220,10 @@ impl<'a> Look<'a> {
         let rows: Vec<_> = self.view.of(self.selector).collect();
         let times = Summary::merged(rows.iter().copied()).map_or(0, |times| times.count());
         let seen = (Summary::sum(rows.into_iter()) + times) as f64;
-        let cohorts = self.cohorts.iter().copied();
-        let untimed = self.lost(cohorts.filter(|cohort| self.has_untimed(cohort)));
+        let untimed = self.lost(self.cohorts(|cohort| self.has_untimed(cohort)));
         let (factor, slowed) = match self.metric {
             Looked::Message(_) | Looked::Flow | Looked::Gaps => self.slowed(),
-            Looked::Pings | Looked::Other => (1.0, Lost::default()),
+            Looked::Pings | Looked::Other => (1.0, Unnamed::none(untimed.are_messages)),
         };
         // More messages need not lose more answers.
         let answers = [Counter::MessagesReceived, Counter::MessagesEchoed];
@@ -276,21 +236,27 @@ impl<'a> Look<'a> {
             seen,
             least: seen * factor,
             most: (seen + untimed.uncertain as f64) * factor + answered,
-            lost: Lost {
-                timed_out: untimed.timed_out.max(slowed.timed_out),
-                uncertain: untimed.uncertain.max(slowed.uncertain),
-            },
+            lost: untimed.most(slowed),
         }
     }
 
-    /// A count or a rate, which was too low.
+    /// A count or a rate: too low where answers were lost, too high where answers that came too many let `in_flight`
+    /// send more.
     fn count(&self, seen: f64) -> Option<Shift> {
         let full = self.full();
+        let hurried = match self.metric {
+            Looked::Message(_) | Looked::Flow => self.lost(self.cohorts(|cohort| {
+                let mut messages = self.messages(cohort);
+                messages.any(|message| message.is_matched_by_order() && window(message).is_some())
+            })),
+            Looked::Pings | Looked::Gaps | Looked::Other => full.lost,
+        };
+        let is_hurried = self.metric != Looked::Pings && hurried.surplus > 0;
         let range = Range {
-            lo: seen,
+            lo: if is_hurried { 0.0 } else { seen },
             hi: seen * full.most / full.seen.max(1.0),
         };
-        (range.hi > range.lo).then(|| self.shift(full.lost, range))
+        Self::shift(full.lost.most(hurried), range)
     }
 
     /// Gaps between answers, which were too long.
@@ -304,7 +270,7 @@ impl<'a> Look<'a> {
                 hi: seen,
             },
         };
-        (lost.timed_out > 0).then(|| self.shift(lost, range))
+        Self::shift(lost, range).filter(|_| lost.timed_out > 0)
     }
 
     /// The gap without those that ended only with a timeout.
@@ -325,18 +291,7 @@ fn ratio(above: &Full, below: &Full, seen: f64) -> Option<Shift> {
         lo: seen.min(above.least / below.most),
         hi: seen.max(above.most / below.least),
     };
-    (range.hi > range.lo).then(|| Shift {
-        are_messages: true,
-        timed_out: above.lost.timed_out.max(below.lost.timed_out),
-        uncertain: above.lost.uncertain.max(below.lost.uncertain),
-        range,
-    })
-}
-
-/// The heartbeat of a cohort, if its answers are texts that name no ping.
-fn text_heartbeat(cohort: &Cohort) -> Option<&Heartbeat> {
-    let heartbeat = cohort.heartbeat.as_ref();
-    heartbeat.filter(|heartbeat| matches!(heartbeat.kind, HeartbeatKind::Text { .. }))
+    Look::shift(above.lost.most(below.lost), range)
 }
 
 /// What `in_flight` makes slower when answers are lost.
@@ -364,7 +319,7 @@ fn window(message: &Message) -> Option<u32> {
 }
 
 /// How many connections of a cohort lost answers, at most.
-fn touched_connections(lost: Lost, cohort: &Cohort) -> f64 {
+fn touched_connections(lost: Unnamed, cohort: &Cohort) -> f64 {
     (lost.timed_out as f64).min(f64::from(cohort.connections))
 }
 

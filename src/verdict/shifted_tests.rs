@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use super::super::contract::record;
 use super::super::fixture::{Run, gate, scenario, selector, timed_gate};
 use super::super::judge::judge;
 use super::super::{Exit, Facts};
 use super::*;
-use crate::scenario::{Op, Payload};
+use crate::scenario::{Contract, HeartbeatKind, Op, Origin, Payload, PromiseKind};
 
 const MS: f64 = 1e6;
 
@@ -256,4 +257,164 @@ fn ratios_of_messages_that_were_too_few_are_in_doubt() {
     let answered = |limit| judged(&waiting(4), "messages.echoed", Op::Greater, limit);
     assert_eq!(answered(0.99), Exit::Untrusted);
     assert_eq!(answered(0.999), Exit::Failed);
+}
+
+/// Judges a run in which 1 % of the answers took 60 ms and the others 1 ms, and this many came too many.
+fn with_surplus(scenario: &Scenario, surplus: u64, gate: Gate) -> (Exit, Vec<&'static str>) {
+    let mut scenario = scenario.clone();
+    scenario.gates.pass = vec![gate];
+    let mut run = Run::healthy();
+    run.echoed(1_100, 60_000_000)
+        .add(Counter::MessagesDue, 1_100)
+        .add(Counter::MessagesDuplicated, surplus);
+    let verdict = judge(&scenario, &run.summary(), &Facts::completed(2));
+    let kinds = verdict.distrust.iter().map(|doubt| doubt.reason.kind());
+    (verdict.exit, kinds.collect())
+}
+
+#[test]
+fn an_answer_too_many_voids_an_upper_limit_that_held() {
+    let shifted = (Exit::Untrusted, vec!["answers_shifted"]);
+    let (failed, passed) = ((Exit::Failed, vec![]), (Exit::Passed, vec![]));
+    let upper = |ms| p(50.0, Op::Less, ms);
+    for in_flight in [None, Some(1), Some(4)] {
+        let unstamped = unstamped(in_flight);
+        assert_eq!(with_surplus(&unstamped, 1, upper(20.0)), shifted);
+        assert_eq!(with_surplus(&unstamped, 0, upper(20.0)), passed);
+        assert_eq!(
+            with_surplus(&unstamped, 1, upper(0.5)),
+            failed,
+            "too long even so"
+        );
+    }
+    assert_eq!(
+        with_surplus(&scenario(), 1, upper(20.0)),
+        passed,
+        "a stamp names each"
+    );
+    let lower = |ms| p(50.0, Op::Greater, ms);
+    assert_eq!(with_surplus(&unstamped(None), 1, lower(5.0)), shifted);
+    assert_eq!(with_surplus(&unstamped(None), 1, lower(0.5)), passed);
+    let mean = timed_gate(Stat::Mean, "service.echo", Op::Less, 20.0 * MS);
+    assert_eq!(with_surplus(&unstamped(None), 1, mean), shifted);
+}
+
+#[test]
+fn an_answer_too_many_makes_the_closed_model_faster() {
+    let rate = |limit| gate(Stat::Rate, "messages.echoed", Op::Greater, limit);
+    let shifted = (Exit::Untrusted, vec!["answers_shifted"]);
+    assert_eq!(with_surplus(&waiting(1), 1, rate(1_000.0)), shifted);
+    assert_eq!(with_surplus(&waiting(1), 0, rate(1_000.0)).0, Exit::Passed);
+    let open = with_surplus(&unstamped(None), 1, rate(1_000.0));
+    assert_eq!(open.0, Exit::Passed, "a schedule does not wait");
+}
+
+/// A stream stays shifted to the end of its connection: a tenth of the answers for each lost one.
+#[test]
+fn a_lost_answer_on_a_schedule_shifts_all_that_follow() {
+    let judged = |lost: u64| {
+        let mut scenario = unstamped(None);
+        scenario.gates.pass = vec![p(50.0, Op::Less, 20.0)];
+        let mut run = Run::new();
+        run.opened(10)
+            .echoed(450, 1_000_000)
+            .echoed(550, 60_000_000)
+            .sent(lost)
+            .add(Counter::MessagesTimedOut, lost);
+        judge(&scenario, &run.summary(), &Facts::completed(2)).exit
+    };
+    assert_eq!(judged(1), Exit::Untrusted);
+    assert_eq!(judged(0), Exit::Failed);
+}
+
+#[test]
+fn both_directions_are_told() {
+    let mut scenario = unstamped(None);
+    scenario.gates.pass = vec![p(50.0, Op::Less, 20.0)];
+    let mut run = Run::healthy();
+    run.sent(1)
+        .add(Counter::MessagesDuplicated, 2)
+        .add(Counter::MessagesTimedOut, 1);
+    let verdict = judge(&scenario, &run.summary(), &Facts::completed(2));
+    assert_eq!(
+        verdict.distrust[0].reason.to_string(),
+        "1 message timed out, 2 answers came that no message waited for, and the answers carry no stamp: \
+         later answers were taken for those of earlier messages, so that times are too long, \
+         and rates too low where `in_flight` limits them; \
+         others like them may have been taken for the answers to messages sent just before, so that times are too \
+         short, and rates too high where `in_flight` limits them"
+    );
+}
+
+/// One pong in fifty thousand pings was lost, but each later one of its connection is late by an interval.
+#[test]
+fn a_promise_of_pongs_is_in_doubt_where_answers_name_no_ping() {
+    let judged = |kind: HeartbeatKind, late: u64, add: &[(Counter, u64)]| {
+        let mut scenario = scenario();
+        scenario.gates.pass.clear();
+        let cohort = &mut scenario.cohorts[0];
+        cohort.contract = Some(Contract {
+            from: Origin::Open,
+            preset: None,
+            promises: vec![PromiseKind::PongWithin.of(Duration::from_millis(100))],
+        });
+        let heartbeat = cohort.heartbeat.as_mut().unwrap();
+        (heartbeat.kind, heartbeat.timeout) = (kind, Duration::from_secs(2));
+        let mut run = Run::healthy();
+        run.timed(Timer::HeartbeatDelay, 1_000_000, 1_000 - late)
+            .timed(Timer::HeartbeatDelay, 200_000_000, late);
+        for (counter, count) in add {
+            run.add(*counter, *count);
+        }
+        let mut summary = run.summary();
+        summary.records.rows = vec![record(0)];
+        let verdict = judge(&scenario, &summary, &Facts::completed(2));
+        let kinds = verdict.distrust.iter().map(|doubt| doubt.reason.kind());
+        (verdict.exit, kinds.collect::<Vec<_>>())
+    };
+    let text = || HeartbeatKind::Text {
+        send: "ping".to_owned(),
+        expect: "pong".to_owned(),
+    };
+    let shifted = (Exit::Untrusted, vec!["answers_shifted"]);
+    let (failed, passed) = ((Exit::Failed, vec![]), (Exit::Passed, vec![]));
+    let lost = [(Counter::PingsMissed, 1)];
+    assert_eq!(judged(text(), 20, &lost), shifted);
+    assert_eq!(judged(text(), 20, &[]), failed, "all pongs came");
+    assert_eq!(
+        judged(text(), 200, &lost),
+        failed,
+        "more than a lost one explains"
+    );
+    assert_eq!(judged(HeartbeatKind::Frames, 20, &lost), failed);
+    let surplus = [(Counter::PongsUnsolicited, 1)];
+    assert_eq!(judged(text(), 0, &surplus), shifted);
+    assert_eq!(judged(text(), 0, &[]), passed);
+    assert_eq!(judged(HeartbeatKind::Frames, 0, &surplus), passed);
+}
+
+#[test]
+fn gates_on_the_delay_of_pongs_are_in_doubt_like_those_on_their_round_trip() {
+    for timer in [Timer::HeartbeatRtt, Timer::HeartbeatDelay] {
+        let mut scenario = scenario();
+        let heartbeat = scenario.cohorts[0].heartbeat.as_mut().unwrap();
+        heartbeat.kind = HeartbeatKind::Text {
+            send: "ping".to_owned(),
+            expect: "pong".to_owned(),
+        };
+        heartbeat.timeout = Duration::from_secs(2);
+        let p90 = Stat::Percentile(90.0);
+        scenario.gates.pass = vec![timed_gate(p90, timer.name(), Op::Less, 50.0 * MS)];
+        let mut run = Run::healthy();
+        run.timed(timer, 1_000_000, 600)
+            .timed(timer, 200_000_000, 400)
+            .add(Counter::PingsMissed, 5);
+        let judged = |run: &Run| judge(&scenario, &run.summary(), &Facts::completed(2)).exit;
+        assert_eq!(judged(&run), Exit::Untrusted, "{timer:?}");
+        let mut slow = Run::healthy();
+        slow.timed(timer, 1_000_000, 300)
+            .timed(timer, 200_000_000, 700)
+            .add(Counter::PingsMissed, 5);
+        assert_eq!(judged(&slow), Exit::Failed, "{timer:?}");
+    }
 }

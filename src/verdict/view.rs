@@ -98,6 +98,12 @@ impl<'a> View<'a> {
         Summary::sum(self.all.select(name, Some(cohort), None))
     }
 
+    /// As [`Self::count_of`], for the whole run.
+    pub(super) fn total_of(&self, name: &str, cohort: &str) -> u64 {
+        let rows = self.all.totals.iter();
+        Summary::sum(rows.filter(|row| row.name == name && row.cohort.as_deref() == Some(cohort)))
+    }
+
     /// As [`Self::count`], for the whole run.
     pub fn total(&self, name: &str) -> u64 {
         Summary::sum(self.looked_at(&self.all.totals, name))

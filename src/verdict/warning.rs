@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::facts::Throttling;
 use super::failures::Failures;
+use super::unnamed::Unnamed;
 use crate::units::{counted, human_count, human_ns, were};
 
 /// Something a reader of the numbers should know about the run itself.
@@ -59,12 +60,17 @@ pub enum Warning {
     },
     /// Some answers may belong to another message or ping than the one they were matched with.
     Uncertain {
-        /// Echoes and answers to text heartbeats that were not timed.
-        uncertain: u64,
-        /// All echoes and answers to text heartbeats.
+        /// Why, and how many were not timed.
+        unnamed: Unnamed,
+        /// All echoes, or all answers to text heartbeats.
         answers: u64,
-        /// Timeouts in cohorts with a message whose answers do not identify it.
-        timed_out: u64,
+    },
+    /// Pings got no pong in time, and no gate or promise checks that.
+    PingsUnanswered {
+        /// Pings without a pong in time.
+        unanswered: u64,
+        /// Pings sent by the cohorts in which that is so.
+        sent: u64,
     },
     /// Some connections did not open.
     FewerConnections {
@@ -178,6 +184,7 @@ impl Warning {
             Self::SendsLate { .. } => "sends_late",
             Self::NotSent { .. } => "not_sent",
             Self::Uncertain { .. } => "uncertain",
+            Self::PingsUnanswered { .. } => "pings_unanswered",
             Self::FewerConnections { .. } => "fewer_connections",
             Self::Fallbacks { .. } => "fallbacks",
             Self::Insecure => "insecure",
@@ -244,8 +251,9 @@ impl Warning {
             Self::PathBackedUp { .. } => {
                 "where no fault is meant to do this, send less or use a shorter `delay`"
             }
-            Self::Uncertain { .. } => {
-                "put `{{stamp}}` into the text of a message, so that its answers name it"
+            Self::Uncertain { unnamed, .. } => unnamed.hint(),
+            Self::PingsUnanswered { .. } => {
+                "add the gate `count(heartbeat.missed) == 0`, or set `heartbeat = \"off\"` for a server that answers no ping"
             }
             Self::NoPreciseTimer => "run on Linux for latencies below some milliseconds",
             Self::NotSent { .. }
@@ -304,23 +312,22 @@ impl fmt::Display for Warning {
                     ),
                 }
             }
-            Self::Uncertain {
-                uncertain: 0,
-                timed_out,
-                ..
-            } => write!(
+            Self::Uncertain { unnamed, answers } => {
+                let (words, noun) = (unnamed.words(), unnamed.noun());
+                write!(f, "{words}: answers may have been taken for those of other {noun}s")?;
+                match unnamed.uncertain {
+                    0 => Ok(()),
+                    count => {
+                        let (count, answers) = (human_count(count), counted(*answers, "answer"));
+                        write!(f, "; {count} of {answers} were not timed")
+                    }
+                }
+            }
+            Self::PingsUnanswered { unanswered, sent } => write!(
                 f,
-                "{} timed out, and the answers carry no stamp: answers around that time may have been taken for those of other messages",
-                counted(*timed_out, "message")
-            ),
-            Self::Uncertain {
-                uncertain, answers, ..
-            } => write!(
-                f,
-                "{} of {} came after a timeout, may be of other messages, and {} not timed",
-                human_count(*uncertain),
-                counted(*answers, "answer"),
-                were(*uncertain)
+                "of {} {} got no pong in time, and no gate or promise looks at that",
+                counted(*sent, "ping"),
+                human_count(*unanswered)
             ),
             Self::NotSent {
                 not_sent,

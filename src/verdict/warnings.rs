@@ -2,21 +2,25 @@
 //! Each limit is defined here, with its reason.
 
 use super::distrust::{Distrust, Doubt};
-use super::facts::{Facts, Outcome, is_open_model, planned_connections};
+use super::facts::{Facts, Outcome, is_disturbed, is_open_model, planned_connections};
 use super::failures::Failures;
 use super::lag::{BUSY_MEAN, CUT_NS, Lag, cpu};
+use super::unnamed::{Unnamed, text_heartbeat};
 use super::view::{View, looked_at};
 use super::warning::Warning;
 use crate::measure::{Relayed, Summary, Surroundings, Value};
-use crate::metric::{Counter, Timer};
+use crate::metric::{self, Cause, Counter, Timer};
 use crate::scenario::{
-    Cohort, Message, Reconnect, Scenario, Selector, Shape, Stat, Subject, Trust,
+    Cohort, Heartbeat, Message, OnDead, PromiseKind, Reconnect, Scenario, Selector, Shape, Stat,
+    Subject, Trust,
 };
 
 /// If it uses this part of all its cores in any one second, the generator may limit the run.
 const BUSY_PEAK: f64 = 0.95;
 /// Throttling in a smaller part of the periods than this is noise.
 const THROTTLED: f64 = 0.01;
+/// Pongs may be missing where connections end or a server is slow for a moment; more than this part is no accident.
+const PINGS_UNANSWERED: f64 = 0.1;
 /// Lateness below this is the normal cost of waking a thread.
 const LATE_NS: u64 = 1_000_000;
 /// How many samples above it a percentile needs.
@@ -44,6 +48,7 @@ pub(super) fn find(
     found.extend(sends_late(scenario, view));
     found.extend(not_sent(view));
     found.extend(uncertain(scenario, view));
+    found.extend(pings_unanswered(scenario, view));
     found.extend(too_few_samples(scenario, view));
     found.extend(clipped(view));
     let retyped = view.count(Counter::MessagesRetyped.name());
@@ -79,6 +84,13 @@ fn says_more(doubt: &Distrust, warning: &Warning) -> bool {
                 Warning::FewerConnections { .. }
             )
             | (Distrust::NoAnswer { .. }, Warning::Unanswered { .. })
+            | (
+                Distrust::NoAnswer {
+                    are_messages: false,
+                    ..
+                },
+                Warning::PingsUnanswered { .. }
+            )
             | (Distrust::WorkersLate { .. }, Warning::HeldUp { .. })
             | (Distrust::Throttled(_), Warning::Throttled(_))
             | (
@@ -253,32 +265,94 @@ fn not_sent(view: &View<'_>) -> Option<Warning> {
     })
 }
 
-fn uncertain(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
-    let uncertain =
-        view.count(Counter::MessagesUncertain.name()) + view.count(Counter::PongsUncertain.name());
-    let answers = [
-        Counter::MessagesEchoed,
-        Counter::PongsReceived,
-        Counter::PongsLate,
-    ];
+/// Warns of messages, and of text heartbeats, whose answers may have been matched with another one.
+fn uncertain(scenario: &Scenario, view: &View<'_>) -> Vec<Warning> {
+    let looked_at = |counter: Counter| {
+        let cohorts = scenario.cohorts.iter();
+        cohorts.filter(move |cohort| cohort.is_looked_at(counter.name()))
+    };
+    let by_order = |cohort: &&Cohort| cohort.messages.iter().any(Message::is_matched_by_order);
+    let messages = looked_at(Counter::MessagesTimedOut).filter(by_order);
+    let texts = looked_at(Counter::PingsMissed).filter(|cohort| text_heartbeat(cohort).is_some());
+    let found = |cohorts: Vec<&Cohort>, are_messages: bool, answers: &[Counter]| {
+        let each = (cohorts.iter()).map(|cohort| Unnamed::of(view, cohort, are_messages));
+        let unnamed = each.fold(Unnamed::none(are_messages), Unnamed::and);
+        let counts = cohorts.iter().flat_map(|cohort| {
+            answers
+                .iter()
+                .map(|counter| view.count_of(counter.name(), &cohort.name))
+        });
+        let answers = counts.sum();
+        unnamed
+            .is_any()
+            .then_some(Warning::Uncertain { unnamed, answers })
+    };
+    let pongs = [Counter::PongsReceived, Counter::PongsLate];
+    let of_messages = found(messages.collect(), true, &[Counter::MessagesEchoed]);
+    of_messages
+        .into_iter()
+        .chain(found(texts.collect(), false, &pongs))
+        .collect()
+}
+
+/// Warns of cohorts whose pings were not answered, if nothing that is judged would notice: not a single one, or so many
+/// that it is no accident. Leaves out cohorts whose pongs a fault keeps back on purpose.
+fn pings_unanswered(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
     let cohorts = scenario.cohorts.iter().filter(|cohort| {
-        cohort.is_looked_at(Counter::MessagesTimedOut.name())
-            && cohort.messages.iter().any(Message::is_matched_by_order)
+        cohort.is_looked_at(Counter::PingsMissed.name())
+            && !is_disturbed(scenario, cohort)
+            && !is_judged_by_pongs(scenario, cohort)
     });
-    let timed_out: u64 = cohorts
-        .map(|cohort| {
-            let name = Counter::MessagesTimedOut.name();
-            Summary::sum(view.all().select(name, Some(&cohort.name), None))
+    let (mut unanswered, mut sent) = (0, 0);
+    for cohort in cohorts {
+        let count = |counter: Counter| view.count_of(counter.name(), &cohort.name);
+        let (pings, missed) = (count(Counter::PingsSent), count(Counter::PingsMissed));
+        let all = view.total_of(Counter::PongsReceived.name(), &cohort.name);
+        let late = view.total_of(Counter::PongsLate.name(), &cohort.name);
+        // With `alive_on = "any"`, pings that are never answered need not count as missed.
+        let missed = if all + late == 0 { pings } else { missed };
+        if missed as f64 > pings as f64 * PINGS_UNANSWERED {
+            unanswered += missed;
+            sent += pings;
+        }
+    }
+    (unanswered > 0).then_some(Warning::PingsUnanswered { unanswered, sent })
+}
+
+/// Whether a gate or a promise about this cohort depends on pongs that do not come.
+fn is_judged_by_pongs(scenario: &Scenario, cohort: &Cohort) -> bool {
+    let is_kept = |heartbeat: &Heartbeat| heartbeat.on_dead == OnDead::Keep;
+    let is_lost = !cohort.heartbeat.as_ref().is_some_and(is_kept);
+    let tells = |metric: &str| {
+        [
+            Counter::PingsMissed,
+            Counter::PongsReceived,
+            Counter::ConnectionsDead,
+        ]
+        .iter()
+        .any(|counter| counter.name() == metric)
+            || (is_lost && metric == Counter::ConnectionsLost.name())
+            || [Cause::PeerFrozen, Cause::PathDead, Cause::MissedPong]
+                .iter()
+                .any(|cause| metric::error(*cause) == metric)
+    };
+    let mut selectors = (scenario.gates.pass.iter()).flat_map(|gate| gate.subject.selectors());
+    let is_gated = selectors.any(|selector| {
+        tells(&selector.metric) && looked_at(scenario, selector).any(|one| one.name == cohort.name)
+    });
+    let mut promises = cohort
+        .contract
+        .iter()
+        .flat_map(|contract| &contract.promises);
+    is_gated
+        || promises.any(|promise| {
+            matches!(
+                promise.kind,
+                PromiseKind::PongWithin
+                    | PromiseKind::DetectedBetween
+                    | PromiseKind::RecoversWithin
+            )
         })
-        .sum();
-    (uncertain + timed_out > 0).then(|| Warning::Uncertain {
-        uncertain,
-        timed_out,
-        answers: answers
-            .map(|counter| view.count(counter.name()))
-            .iter()
-            .sum(),
-    })
 }
 
 /// One warning for each distribution: the lowest percentile with too few samples, of those that a gate looks at.

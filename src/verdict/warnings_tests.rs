@@ -5,7 +5,7 @@ use super::super::fixture::{Run, gate, scenario, timed_gate};
 use super::super::judge::judge;
 use super::*;
 use crate::metric::Cause;
-use crate::scenario::{Op, Pacing, Path, PathFault, PathFaultKind, Payload};
+use crate::scenario::{HeartbeatKind, Op, Pacing, Path, PathFault, PathFaultKind, Payload};
 use std::time::Duration;
 
 fn found(scenario: &Scenario, run: &Run) -> Vec<Warning> {
@@ -46,15 +46,34 @@ fn a_busy_generator_matters_differently_in_a_closed_model() {
 #[test]
 fn answers_that_cannot_be_told_apart_are_said() {
     let mut run = Run::healthy();
-    let echoed = 100_000;
     run.add(Counter::MessagesUncertain, 40)
-        .add(Counter::PongsUncertain, 2);
-    let warnings = found(&scenario(), &run);
-    assert!(
-        matches!(warnings[..], [Warning::Uncertain { uncertain: 42, answers, timed_out: 0 }] if answers >= echoed),
-        "{warnings:?}"
-    );
-    assert!(warnings[0].hint().unwrap().contains("{{stamp}}"));
+        .add(Counter::MessagesDuplicated, 2)
+        .add(Counter::PingsMissed, 1)
+        .add(Counter::PongsUncertain, 3);
+    let mut texts = scenario();
+    texts.cohorts[0].messages[0].payload = Payload::Fixed((*b"a").into());
+    let of = |scenario: &Scenario| {
+        let warnings = found(scenario, &run).into_iter();
+        let uncertain = warnings.filter(|warning| warning.kind() == "uncertain");
+        uncertain
+            .map(|warning| warning.to_string())
+            .collect::<Vec<_>>()
+    };
+    // Pongs that are frames name their pings, and are no answers of this kind.
+    let messages = "2 answers came that no message waited for, and the answers carry no stamp: \
+                    answers may have been taken for those of other messages; \
+                    40 of 100,000 answers were not timed";
+    assert_eq!(of(&texts), [messages]);
+    let heartbeat = texts.cohorts[0].heartbeat.as_mut().unwrap();
+    heartbeat.kind = HeartbeatKind::Text {
+        send: "?".to_owned(),
+        expect: "!".to_owned(),
+    };
+    let pings = "1 text ping timed out, and the answers do not say which ping they answer: \
+                 answers may have been taken for those of other text pings; \
+                 3 of 100 answers were not timed";
+    assert_eq!(of(&texts), [messages, pings]);
+    assert!(found(&texts, &run)[0].hint().unwrap().contains("{{stamp}}"));
 
     // A lost answer is not noticed before its timeout, so a timeout alone is a reason to warn.
     let mut run = Run::healthy();
@@ -71,7 +90,7 @@ fn answers_that_cannot_be_told_apart_are_said() {
     fixed.cohorts[0].messages[0].payload = Payload::Fixed((*b"a").into());
     assert_eq!(
         uncertain(&fixed).unwrap(),
-        "3 messages timed out, and the answers carry no stamp: answers around that time may have been taken for those of other messages"
+        "3 messages timed out, and the answers carry no stamp: answers may have been taken for those of other messages"
     );
 }
 
@@ -128,6 +147,39 @@ fn what_no_gate_looks_at_is_told() {
             .to_string()
             .contains("messages 2 came back wrong")
     );
+}
+
+#[test]
+fn pings_that_nobody_answers_are_told() {
+    let mut silent = Run::new();
+    silent
+        .opened(10)
+        .echoed(1_000, 1_000_000)
+        .add(Counter::PingsSent, 100)
+        .add(Counter::PingsMissed, 20);
+    let warned = |scenario: &Scenario, run: &Run| {
+        let warnings = found(scenario, run).into_iter();
+        let mut warnings = warnings.filter(|warning| warning.kind() == "pings_unanswered");
+        warnings.next().map(|warning| warning.to_string())
+    };
+    let mut scenario = scenario();
+    assert_eq!(warned(&scenario, &silent), None, "a gate looks at the dead");
+    scenario.gates.pass = vec![gate(Stat::Count, "connections.lost", Op::Equal, 0.0)];
+    assert_eq!(warned(&scenario, &silent), None, "the dead are lost");
+    let heartbeat = scenario.cohorts[0].heartbeat.as_mut().unwrap();
+    heartbeat.on_dead = OnDead::Keep;
+    assert_eq!(
+        warned(&scenario, &silent).unwrap(),
+        "of 100 pings 100 got no pong in time, and no gate or promise looks at that"
+    );
+    silent.add(Counter::PongsReceived, 80);
+    assert_eq!(
+        warned(&scenario, &silent).unwrap(),
+        "of 100 pings 20 got no pong in time, and no gate or promise looks at that"
+    );
+    let mut few = Run::healthy();
+    few.add(Counter::PingsMissed, 10);
+    assert_eq!(warned(&scenario, &few), None);
 }
 
 #[test]

@@ -226,9 +226,10 @@ impl<W: Write> Text<'_, W> {
         }
         let has_messages = !tables::messages(&self.view).is_empty();
         if has_messages && self.count(Counter::MessagesUncertain) > 0 {
-            self.page.aside(
-                "Answers without a stamp were lost: times of messages and gaps may be too long.",
-            )?;
+            self.page.aside(match self.view.total(Counter::MessagesDuplicated.name()) {
+                0 => "Answers without a stamp were lost: times of messages and gaps may be too long.",
+                _ => "More answers without a stamp came than were due: times of messages may be too short.",
+            })?;
         }
         match self.why_latency_differs() {
             Some(why) => self.page.aside(why),

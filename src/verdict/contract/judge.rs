@@ -8,6 +8,8 @@ use super::{
 use crate::measure::{Summary, Surroundings};
 use crate::scenario::{Promise, PromiseKind, Promised, Scenario};
 use crate::units::Nanos;
+use crate::verdict::unnamed::{Unnamed, text_heartbeat};
+use crate::verdict::view::View;
 
 /// Judges every promise of every cohort, in the order of the scenario.
 pub(in super::super) fn judge(
@@ -47,6 +49,26 @@ pub(in super::super) fn pings_sent_late<'a>(
             let (from_due, from_sent) = pongs::sent_late(&case, limit.into())?;
             Some((cohort.name.as_str(), from_due, from_sent))
         })
+}
+
+/// The cohorts whose `pong_within` may have another result, because answers to text heartbeats do not say which ping
+/// they answer.
+pub(in super::super) fn pongs_shifted<'a>(
+    scenario: &'a Scenario,
+    view: &View<'_>,
+    surroundings: &Surroundings,
+) -> Vec<(&'a str, Unnamed)> {
+    let cohorts = scenario.cohorts.iter().enumerate();
+    let found = cohorts.filter_map(|(index, cohort)| {
+        let contract = cohort.contract.as_ref()?;
+        let limit = contract.latest(PromiseKind::PongWithin)?;
+        text_heartbeat(cohort)?;
+        let unnamed = Unnamed::of(view, cohort, false);
+        let case = Case::new(scenario, view.all(), surroundings, index, contract);
+        (pongs::may_differ(&case, limit.into(), &unnamed))
+            .then_some((cohort.name.as_str(), unnamed))
+    });
+    found.collect()
 }
 
 fn result(case: &Case<'_>, promise: &Promise) -> ContractResult {

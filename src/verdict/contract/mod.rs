@@ -27,5 +27,5 @@ pub(super) use bound::lag_limits;
 pub use ends::{ActivityResult, CohortEnds, activities, cohort_ends};
 #[cfg(test)]
 pub(super) use fixture::record;
-pub(super) use judge::{judge, pings_sent_late};
+pub(super) use judge::{judge, pings_sent_late, pongs_shifted};
 pub use result::{Bounds, ContractResult, Times};

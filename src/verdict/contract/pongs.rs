@@ -8,6 +8,7 @@ use super::window::{Moment, Occurrence, judge, judge_all, look};
 use crate::measure::{ConnectionRecord, EndedBy, Histogram, Metric, Summary, Value};
 use crate::metric::{Cause, Counter, Timer};
 use crate::units::{Nanos, Timestamp, counted, human_count, were};
+use crate::verdict::unnamed::Unnamed;
 
 /// Judges `pong_within`: 99 % of the pings of the whole run, timed from when each was due, so that a ping sent late
 /// does not hide a late pong. A ping that was never answered counts as later than any limit.
@@ -83,6 +84,30 @@ pub(super) fn sent_late(case: &Case<'_>, limit: Nanos) -> Option<(Nanos, Nanos)>
     };
     let (from_due, from_sent) = (of(Timer::HeartbeatDelay)?, of(Timer::HeartbeatRtt)?);
     (from_due > limit && from_sent <= limit).then_some((from_due, from_sent))
+}
+
+/// Whether `pong_within` may have another result: it was kept, but more answers came than pings waited for; or it was
+/// broken, but not without the pongs of the connections that lost an answer, whose times are too long.
+pub(super) fn may_differ(case: &Case<'_>, limit: Nanos, unnamed: &Unnamed) -> bool {
+    let Some(times) = Summary::merged(rows(case, Timer::HeartbeatDelay.name())) else {
+        return false;
+    };
+    let never = never_answered(case);
+    if p99(&times, never).is_some_and(|p99| p99 <= limit) {
+        return unnamed.surplus > 0;
+    }
+    let connections = u64::from(case.cohort.connections);
+    let touched = times.count() * unnamed.timed_out.min(connections);
+    let touched = touched.div_ceil(connections.max(1));
+    let rank = ((times.count() + never) * 99).div_ceil(100);
+    let rest = rank.saturating_sub(touched) as f64 * 100.0 / times.count() as f64;
+    let is_below = || match rest > 0.0 {
+        true => times
+            .percentile(rest)
+            .is_some_and(|rest| Nanos(rest) <= limit),
+        false => true,
+    };
+    touched > 0 && rank <= times.count() && is_below()
 }
 
 /// Selects from the totals, not the measured window, because a contract covers the whole run.
