@@ -7,7 +7,7 @@ use super::names::{Names, looks_at_a_cohort};
 use super::possible::{can_have_data, covers_whole_run, says_something};
 use super::section::Gate;
 use super::stat::{fits, stat, unfit};
-use super::subject::{Selector, Subject};
+use super::subject::{Op, Selector, Subject};
 use super::value::{Unit, unit_of};
 use crate::metric::{self, Kind};
 use crate::scenario::reading::hints;
@@ -62,12 +62,30 @@ pub(in crate::scenario) fn read(text: &str, names: &Names<'_>) -> Result<Gate, G
         );
         GateError::new(&pieces.value, what).hint(hint)
     })?;
+    says_anything(pieces.op, value, &pieces.value)?;
     Ok(Gate {
         subject,
         op: pieces.op,
         value,
         text: text.trim().to_owned(),
     })
+}
+
+/// Refuses a comparison with zero that has one result whatever happens, because nothing that is measured is negative.
+fn says_anything(op: Op, value: f64, piece: &Piece<'_>) -> Result<(), GateError> {
+    let (what, hint) = match op {
+        _ if value != 0.0 => return Ok(()),
+        Op::Less => (
+            "can never hold: nothing is less than zero",
+            "write `== 0`, or a limit above zero",
+        ),
+        Op::GreaterOrEqual => (
+            "always holds: nothing is less than zero",
+            "write `> 0`, or a limit above zero",
+        ),
+        Op::LessOrEqual | Op::Greater | Op::Equal | Op::NotEqual => return Ok(()),
+    };
+    Err(GateError::new(piece, format!("`{op} {}` {what}", piece.text)).hint(hint))
 }
 
 fn unreadable(text: &str, at: usize, expected: &str) -> GateError {
