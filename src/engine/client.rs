@@ -155,14 +155,16 @@ impl Client {
                 session.poll(&mut self.play, &self.shared, cx, set_deadline)
             })
             .await;
+            if session.is_dead_but_kept(&self.shared) {
+                let verdict = session.verdict();
+                self.push(session.ending(&verdict, None));
+                self.shared
+                    .whole(self.opening.cohort, |cells| cells.cause(verdict.cause));
+                session.forget_death();
+            }
             if event == SessionEvent::Over {
                 return self.closed(&mut session);
             }
-            let verdict = session.verdict();
-            self.push(session.ending(&verdict, None));
-            self.shared
-                .whole(self.opening.cohort, |cells| cells.cause(verdict.cause));
-            session.forget_death();
         }
     }
 

@@ -15,6 +15,7 @@ use crate::frame::Room;
 use crate::measure::{Cells, Shard, Window};
 use crate::metric::{Cause, Counter};
 use crate::plan::{Plan, Windows};
+use crate::scenario::PathFault;
 use crate::time::Clock;
 use crate::time::{Deadlines, OwnedSlot};
 use crate::units::{Nanos, Timestamp};
@@ -178,6 +179,32 @@ impl Shared {
     /// Records values that cover the whole run.
     pub(super) fn whole(&self, cohort: usize, what: impl FnOnce(&mut Cells)) {
         what(&mut self.shard.borrow_mut().cohorts[cohort].whole);
+    }
+
+    /// Returns the fault of the path that held data of a cohort back at some time of this span, if there was one.
+    #[cold]
+    pub(super) fn held_back(
+        &self,
+        cohort: usize,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Option<&'static str> {
+        let cohort = &self.plan.cohort(cohort).name;
+        let measured = self.state.measure_from();
+        let was_on = |fault: &&PathFault| {
+            let began = match fault.after {
+                None => Some(Timestamp::ORIGIN),
+                Some(after) => measured.map(|from| from + Nanos::from(after)),
+            };
+            began.is_some_and(|began| {
+                let lasts = fault.lasts.map_or(Nanos::MAX, Nanos::from);
+                began <= until && began.saturating_add(lasts) >= from
+            })
+        };
+        let path = self.plan.scenario.path.as_ref()?;
+        let mut faults = path.faults.iter().filter(|fault| fault.concerns(cohort));
+        let fault = faults.find(|fault| fault.kind.holds_back() && was_on(fault))?;
+        Some(fault.kind.key())
     }
 
     /// Records that the worker was woken `lag` too late, at `now`.

@@ -8,7 +8,7 @@ catalogue! {
     Cause {
         Completed => "completed", "Closed by us as planned, and the close handshake was completed.";
         ClosedByPeer => "closed_by_peer", "The server sent a Close frame that nobody asked for.";
-        PeerFrozen => "peer_frozen", "Pongs missed, and nothing else came, while the server's kernel still acknowledged: the process hangs.";
+        PeerFrozen => "peer_frozen", "Pongs missed, and nothing else came, while the server's kernel still acknowledged: the process hangs, or leaves this connection alone.";
         PathDead => "path_dead", "Pongs missed while nothing was acknowledged: host or network gone.";
         MissedPong => "missed_pong", "Pongs missed, though the server sent other data (`detail` says what), or the system cannot tell more.";
         Reset => "reset", "TCP reset by the peer.";

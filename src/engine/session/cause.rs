@@ -21,7 +21,7 @@ pub(in crate::engine) struct Evidence {
     /// The reason in that frame.
     pub(in crate::engine) reason: String,
     /// Pongs were missed: the state at that moment.
-    pub(in crate::engine) dead: Option<Silence>,
+    pub(in crate::engine) dead: Option<Box<Silence>>,
     /// How the transport ended; `None` if we gave up waiting for that.
     pub(in crate::engine) lost: Option<Lost>,
     /// We gave up because the peer took no more bytes.
@@ -39,8 +39,19 @@ pub(in crate::engine) struct Silence {
     pub(in crate::engine) view: Option<TcpView>,
     /// Pings missed in a row.
     pub(in crate::engine) missed: u32,
-    /// What the peer sent after the first of those pings. Empty if it sent nothing at all.
+    /// What the peer sent after the first of those pings, late pongs to them included. Empty if it sent nothing at all.
     pub(in crate::engine) signs: Vec<Sign>,
+    /// The fault of `[path]` that held data back meanwhile, if there was one.
+    pub(in crate::engine) held_back: Option<&'static str>,
+}
+
+impl Silence {
+    /// A pong to one of those pings came after all.
+    pub(in crate::engine) fn pong_came_late(&mut self) {
+        if !self.signs.contains(&Sign::LatePongs) {
+            self.signs.push(Sign::LatePongs);
+        }
+    }
 }
 
 /// A sign of life: a kind of data that a peer sends, other than a pong in time.
@@ -136,7 +147,10 @@ pub(in crate::engine) fn judge(evidence: &Evidence) -> Verdict {
 
 fn cause(evidence: &Evidence) -> (Cause, String) {
     if let Some(silence) = &evidence.dead {
-        let words: Vec<&str> = silence.signs.iter().map(|sign| sign.words()).collect();
+        let words = silence.signs.iter().map(|sign| sign.words().to_owned());
+        let held_back = silence.held_back;
+        let held_back = held_back.map(|fault| format!("`{fault}` of `[path]` held data back"));
+        let words: Vec<String> = words.chain(held_back).collect();
         return (of_silence(silence), words.join(", "));
     }
     if evidence.cut.is_some() {
@@ -177,7 +191,8 @@ fn close_frame(code: Option<u16>, reason: &str) -> String {
     }
 }
 
-/// Tells the causes of silence apart. A peer that sends nothing while its kernel acknowledges is frozen. A peer that
+/// Tells the causes of silence apart. A peer that sends nothing while its kernel acknowledges is frozen, or is a proxy
+/// that holds data back. A peer that
 /// sent something after the missed ping is not frozen; the path to it is dead only if its kernel is silent now. Bytes
 /// sent just now may be unacknowledged in either case.
 fn of_silence(silence: &Silence) -> Cause {
@@ -230,11 +245,12 @@ mod tests {
 
     fn silent(view: Option<TcpView>, signs: &[Sign]) -> (Cause, String) {
         let verdict = judge(&Evidence {
-            dead: Some(Silence {
+            dead: Some(Box::new(Silence {
                 view,
                 missed: 1,
                 signs: signs.to_vec(),
-            }),
+                held_back: None,
+            })),
             ..Evidence::default()
         });
         (verdict.cause, verdict.detail)

@@ -8,6 +8,7 @@ use crate::engine::shared::Shared;
 use crate::measure::{self, ConnectionRecord, EndedBy, Ending};
 use crate::metric::{Side, Timer};
 use crate::net::{Lost, Transport};
+use crate::scenario::OnDead;
 use crate::units::{Nanos, Timestamp};
 
 impl<T: Transport> Session<T> {
@@ -137,8 +138,24 @@ impl<T: Transport> Session<T> {
         self.evidence.dead.is_some()
     }
 
+    /// Returns whether a connection that is kept has been declared dead, and that has not been reported yet.
+    pub(in crate::engine) fn is_dead_but_kept(&self, shared: &Shared) -> bool {
+        let heartbeat = shared.plan.cohort(self.cohort).heartbeat.as_ref();
+        self.is_dead() && heartbeat.is_some_and(|heartbeat| heartbeat.on_dead == OnDead::Keep)
+    }
+
+    /// Returns whether nothing more can be learned about the death of a connection that is kept: a pong came, or one
+    /// more is missing.
+    pub(super) fn is_death_settled(&self) -> bool {
+        let missed = self.heart.as_ref().map(Heart::missed_in_row);
+        let dead = self.evidence.dead.as_ref();
+        dead.is_some_and(|silence| missed != Some(silence.missed))
+    }
+
     /// Clears the death of a connection that is kept: it has been reported.
     pub(in crate::engine) fn forget_death(&mut self) {
+        let cause = self.verdict().cause;
+        self.note(|recorder| recorder.was_dead_as(cause));
         self.evidence.dead = None;
     }
 
@@ -156,7 +173,7 @@ impl<T: Transport> Session<T> {
     pub(in crate::engine) fn ending(&self, verdict: &Verdict, ended: Option<Timestamp>) -> Ending {
         let heart = self.heart.as_ref();
         let (last_ping, last_pong) = heart.map_or((None, None), Heart::last);
-        // A pong after the death does not change what is reported of the death.
+        // A pong after the death may tell why, but does not change how many were missed.
         let (tcp, missed) = match &self.evidence.dead {
             Some(silence) => (silence.view, silence.missed),
             None => (
@@ -194,6 +211,9 @@ impl<T: Transport> Session<T> {
         verdict: &Verdict,
         now: Timestamp,
     ) -> Option<ConnectionRecord> {
+        if self.is_dead() {
+            self.note(|recorder| recorder.was_dead_as(verdict.cause));
+        }
         let recorder = self.recorder.take()?;
         let faults = self
             .fault_runner

@@ -138,7 +138,12 @@ fn record_pong<T: Transport>(
     }
     match pong {
         Pong::InTime { .. } => {}
-        Pong::Late { .. } | Pong::Overdue { .. } => session.heard.late_pong = Some(now),
+        Pong::Late { .. } | Pong::Overdue { .. } => {
+            session.heard.late_pong = Some(now);
+            if let Some(silence) = &mut session.evidence.dead {
+                silence.pong_came_late();
+            }
+        }
         Pong::Unsolicited => session.heard.other_pong = Some(now),
     }
     let (at, counter, rtt) = match pong {

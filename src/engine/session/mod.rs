@@ -88,7 +88,7 @@ pub(super) enum State {
 pub(super) enum SessionEvent {
     /// The connection is gone.
     Over,
-    /// The peer was declared dead, and the connection is kept.
+    /// The peer was declared dead, the connection is kept, and it is known whether the pong came late.
     DeadButKept,
 }
 
@@ -232,6 +232,9 @@ impl<T: Transport> Session<T> {
                 self.not_sent(shared, intended, now);
             }
             if self.is_settled(play, stop) {
+                if self.is_dead() {
+                    return Some(SessionEvent::DeadButKept);
+                }
                 if let Some(event) = self.cut_off() {
                     return Some(event);
                 }
@@ -285,7 +288,9 @@ impl<T: Transport> Session<T> {
         shared: &Shared,
         now: Timestamp,
     ) -> Option<SessionEvent> {
-        self.heart.as_ref()?;
+        if self.is_death_settled() {
+            return Some(SessionEvent::DeadButKept);
+        }
         let stop = self.stop(shared);
         let heart = self.heart.as_mut()?;
         while let Some(Missed { intended, dead }) = heart.expire(now, self.last_received, stop) {
@@ -328,13 +333,14 @@ impl<T: Transport> Session<T> {
         self.count_bytes(shared, now);
         let heart = self.heart.as_ref();
         let since = heart.and_then(Heart::silent_since);
-        self.evidence.dead = Some(Silence {
+        self.evidence.dead = Some(Box::new(Silence {
             view: self.transport.tcp_view(),
             missed: heart.map_or(0, Heart::missed_in_row),
             signs: since
                 .map(|since| self.heard.since(since))
                 .unwrap_or_default(),
-        });
+            held_back: since.and_then(|since| shared.held_back(self.cohort, since, now)),
+        }));
         self.declared_dead = Some(now);
         let cause = cause::judge(&self.evidence).cause;
         self.note(|recorder| recorder.declared_dead(now, cause));
@@ -344,7 +350,7 @@ impl<T: Transport> Session<T> {
                 self.note(|recorder| recorder.decided(EndedBy::Heartbeat));
                 Some(SessionEvent::Over)
             }
-            OnDead::Keep => Some(SessionEvent::DeadButKept),
+            OnDead::Keep => None,
             OnDead::Close => {
                 let reason = "heartbeat timeout";
                 self.close(Some(MISSED), reason, EndedBy::Heartbeat, shared, now);

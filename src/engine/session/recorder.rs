@@ -122,6 +122,11 @@ impl Recorder {
         self.record.dead_as = Some(cause);
     }
 
+    /// Records why it was dead, as what came later tells.
+    pub(super) fn was_dead_as(&mut self, cause: Cause) {
+        self.record.dead_as = Some(cause);
+    }
+
     /// Records that we began the close handshake.
     pub(super) fn close_sent(&mut self, now: Timestamp, code: Option<u16>) {
         self.record.close_sent_ns = Some(now);

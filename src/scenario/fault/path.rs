@@ -429,6 +429,11 @@ impl PathFault {
 }
 
 impl PathFaultKind {
+    /// Whether it keeps data from its receiver while both connections stay open.
+    pub fn holds_back(&self) -> bool {
+        matches!(self, Self::Freeze | Self::Drop(_))
+    }
+
     /// The key of `[path]`.
     pub fn key(&self) -> &'static str {
         self.into()

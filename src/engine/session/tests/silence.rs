@@ -95,12 +95,48 @@ fn what_came_before_the_missed_ping_does_not_count() {
 }
 
 #[test]
-fn a_pong_after_death_takes_nothing_from_what_was_missed() {
+fn a_pong_after_death_is_late_and_takes_nothing_from_what_was_missed() {
     let seen = seen(2, |at, heard| match heard {
         Heard::Ping(_) if at == Timestamp::ORIGIN => vec![(after(15_500 * MS), pong_of(heard))],
         Heard::Text(_) | Heard::Ping(_) => nothing(),
+        Heard::Close(_) => healthy(at + S, heard),
         _ => healthy(at, heard),
     });
-    expect(&seen, Cause::PeerFrozen, "");
+    expect(&seen, Cause::MissedPong, "pongs are late");
     assert_eq!(seen.endings[0].pings_missed, 2);
+}
+
+/// A connection that is kept is told of once it is known whether the pong was only late.
+#[test]
+fn a_late_pong_on_a_kept_connection_is_late() {
+    let kept = scenario(1).replace("max_missed", "on_dead = \"keep\", max_missed");
+    let late = |is_answered: bool| {
+        play(&kept, move |_| {
+            let script = Script::new(move |at, heard| match heard {
+                Heard::Ping(_) if is_answered => vec![(at + 7 * S, pong_of(heard))],
+                Heard::Ping(_) | Heard::Text(_) => nothing(),
+                _ => healthy(at, heard),
+            });
+            script.seen_as(0, 0)
+        })
+    };
+    let seen = late(true);
+    expect(&seen, Cause::MissedPong, "pongs are late");
+    assert_eq!(seen.endings[0].pings_missed, 1);
+    let seen = late(false);
+    expect(&seen, Cause::PeerFrozen, "");
+    assert_eq!(seen.endings[0].pings_missed, 1);
+}
+
+#[test]
+fn a_path_that_held_data_back_is_named() {
+    let frozen = |after: &str| {
+        let path = format!("path = {{ freeze = {{ after = \"{after}\", for = \"8s\" }} }}\n");
+        let seen = play(&(path + &scenario(1)), |_| {
+            Script::silent_from(crate::units::after(9_900 * MS)).seen_as(0, 0)
+        });
+        seen.endings[0].detail.clone()
+    };
+    assert_eq!(frozen("9s"), "`freeze` of `[path]` held data back");
+    assert_eq!(frozen("1s"), "", "it was over before the ping");
 }
