@@ -1,5 +1,5 @@
 //! Finds the reasons not to trust a verdict, and which gates and promises each concerns.
-//! Each limit is defined here or in [`super::lag`], with its reason.
+//! Each limit is defined here or in [`super::lag`] and [`super::generator`], with its reason.
 
 use super::answers;
 use super::contract::{ContractResult, lag_limits, pings_sent_late, pongs_shifted};
@@ -7,14 +7,15 @@ use super::distrust::{Concerns, Distrust, Doubt, NOT_SENT_LIMIT};
 use super::facts::{Facts, Outcome, is_open_model, planned_connections};
 use super::failures::Failures;
 use super::gates::GateResult;
-use super::lag::{CUT_NS, Generator, GeneratorProblem};
+use super::generator::{Generator, GeneratorProblem};
+use super::lag::CUT_NS;
 use super::presence::{Losses, openings};
 use super::seen::Seen;
 use super::shifted;
 use super::unnamed::Unnamed;
 use super::view::{View, looked_at};
 use crate::metric::{self, Cause, Counter, Timer};
-use crate::scenario::{Cohort, Gate, Scenario};
+use crate::scenario::{Cohort, Gate, PromiseKind, Scenario};
 use crate::units::Nanos;
 
 /// A run with its judged gates and promises.
@@ -193,7 +194,7 @@ fn own_doing(run: &Run<'_>) -> Vec<Doubt> {
         };
         let often = over(generator.whole.percentile(99.9), limits.often_ns);
         let once = over(Some(generator.whole.longest_ns()), limits.once_ns);
-        if often || (once && !result.passed) {
+        if (often || (once && !result.passed)) && !still_late(generator, result) {
             blamed.push((GeneratorProblem::Lag, result.name()));
         } else if generator.is_throttled && limits.once_ns.is_some() && !result.passed {
             blamed.push((GeneratorProblem::Throttled, result.name()));
@@ -214,6 +215,25 @@ fn own_doing(run: &Run<'_>) -> Vec<Doubt> {
         about(reason, of(own))
     });
     doubts.collect()
+}
+
+/// Whether a promise about times that wsbench measures itself is broken by more than its lags can have added.
+fn still_late(generator: &Generator<'_>, result: &ContractResult) -> bool {
+    let Some((times, hi)) = result
+        .times
+        .zip(result.bounds.and_then(|bounds| bounds.hi_ns))
+    else {
+        return false;
+    };
+    let last = match result.contract {
+        PromiseKind::PongWithin => times.p99_ns,
+        PromiseKind::CloseAnsweredWithin
+        | PromiseKind::DetectedBetween
+        | PromiseKind::RecoversWithin => times.max_ns,
+        _ => return false,
+    };
+    let last = last.0 as f64;
+    !result.passed && last - generator.reach(&generator.whole, last) > hi.0 as f64
 }
 
 /// Whether the result is bad. The caller also needs a value: a gate that failed for lack of data is not due to lag.

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 #[path = "missing_tests.rs"]
 mod missing;
+#[path = "stops_tests.rs"]
+mod stops;
 
 const MS: u64 = 1_000_000;
 
@@ -240,126 +242,6 @@ fn a_failure_beside_a_doubt_stands() {
     let mut scenario = gated(timed_gate(p99, "latency.echo", Op::Less, 3e7));
     (scenario.gates.pass).push(gate(Stat::Count, "messages.mismatched", Op::Equal, 0.0));
     assert_eq!(outcome(&scenario, &run), (Exit::Failed, vec!["sends_late"]));
-}
-
-/// A stop of 60 ms in ten seconds affects less than 1 % of the samples, and may affect the longest of them.
-#[test]
-fn a_stop_voids_what_it_may_have_broken() {
-    let mut run = Run::new();
-    run.opened(10)
-        .echoed(99_500, 200_000)
-        .echoed(500, 122 * MS)
-        .lagged(100_000, 4_000)
-        .lagged(60 * MS, 1);
-    let limit =
-        |stat, ns: u64| closed(gated(timed_gate(stat, "service.echo", Op::Less, ns as f64)));
-    let (max, p99_9) = (Stat::Max, Stat::Percentile(99.9));
-    assert_eq!(
-        outcome(&limit(max, 30 * MS), &run),
-        (Exit::Untrusted, vec!["workers_late"])
-    );
-    assert_eq!(
-        outcome(&limit(p99_9, 30 * MS), &run),
-        (Exit::Untrusted, vec!["workers_late"])
-    );
-    assert_eq!(outcome(&limit(max, 90 * MS), &run), (Exit::Passed, vec![]));
-    run.echoed(20, 1_000 * MS);
-    assert_eq!(
-        outcome(&limit(max, 30 * MS), &run),
-        (Exit::Failed, vec![]),
-        "no stop was so long"
-    );
-    let median = limit(Stat::Percentile(50.0), 100_000);
-    assert_eq!(
-        outcome(&median, &run),
-        (Exit::Failed, vec![]),
-        "it touched too few for that"
-    );
-}
-
-#[test]
-fn a_stop_voids_rates_and_deadlines_that_it_may_have_cost() {
-    let stopped = |ms: u64| {
-        let mut run = Run::healthy();
-        run.add(Counter::MessagesTimedOut, 8).lagged(ms * MS, 1);
-        run
-    };
-    let rate = |limit| {
-        closed(gated(gate(
-            Stat::Rate,
-            "messages.echoed",
-            Op::Greater,
-            limit,
-        )))
-    };
-    assert_eq!(
-        outcome(&rate(11_000.0), &stopped(2_000)).1,
-        ["workers_late"]
-    );
-    assert_eq!(
-        outcome(&rate(11_000.0), &stopped(20)),
-        (Exit::Failed, vec![])
-    );
-    assert_eq!(
-        outcome(&rate(20_000.0), &stopped(2_000)),
-        (Exit::Failed, vec![])
-    );
-    let none = gated(gate(Stat::Count, "messages.timed_out", Op::Equal, 0.0));
-    assert_eq!(outcome(&none, &stopped(2_000)).1, ["workers_late"]);
-    assert_eq!(outcome(&none, &stopped(20)), (Exit::Failed, vec![]));
-    let wrong = gated(gate(Stat::Count, "messages.timed_out", Op::Greater, 9.0));
-    assert_eq!(
-        outcome(&wrong, &stopped(2_000)),
-        (Exit::Failed, vec![]),
-        "it makes no fewer"
-    );
-}
-
-#[test]
-fn a_long_stop_may_have_cost_connections() {
-    let none = |metric: &str| gated(gate(Stat::Count, metric, Op::Equal, 0.0));
-    let mut run = Run::healthy();
-    run.add(Counter::ConnectionsLost, 5);
-    run.cause(Cause::ClosedByPeer, 5).lagged(90 * MS, 1);
-    assert_eq!(
-        outcome(&none("connections.lost"), &run),
-        (Exit::Failed, vec![])
-    );
-    run.lagged(150 * MS, 1);
-    assert_eq!(outcome(&none("connections.lost"), &run).1, ["workers_late"]);
-    assert_eq!(
-        outcome(&none("errors.closed_by_peer"), &run).1,
-        ["workers_late"]
-    );
-    run.cause(Cause::ProtocolError, 1);
-    let broken = none("errors.protocol_error");
-    assert_eq!(
-        outcome(&broken, &run),
-        (Exit::Failed, vec![]),
-        "no stop does that"
-    );
-}
-
-#[test]
-fn a_stop_in_the_ramp_up_may_have_cost_handshakes() {
-    let none = gated(gate(Stat::Count, "connections.failed", Op::Equal, 0.0));
-    let mut run = Run::healthy();
-    run.failed(Cause::ConnectTimeout, 2);
-    assert_eq!(outcome(&none, &run), (Exit::Failed, vec![]));
-    run.lagged_early(2_000 * MS, 1);
-    assert_eq!(outcome(&none, &run).1, ["workers_late"]);
-    let slow = gated(timed_gate(Stat::Max, "service.echo", Op::Less, 100_000.0));
-    assert_eq!(
-        outcome(&slow, &run),
-        (Exit::Failed, vec![]),
-        "that was before"
-    );
-    run.failed(Cause::Refused, 1);
-    assert_eq!(
-        outcome(&none, &run),
-        (Exit::Failed, vec![]),
-        "one failed for another reason"
-    );
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod failures;
 #[cfg(test)]
 mod fixture;
 mod gates;
+mod generator;
 mod judge;
 mod lag;
 mod observe;

@@ -4,7 +4,8 @@
 use super::distrust::{Distrust, Doubt};
 use super::facts::{Facts, Outcome, is_disturbed, is_open_model, planned_connections};
 use super::failures::Failures;
-use super::lag::{BUSY_MEAN, CUT_NS, Lag, cpu};
+use super::generator::{BUSY_MEAN, cpu};
+use super::lag::{CUT_NS, Lag};
 use super::unnamed::{Unnamed, text_heartbeat};
 use super::view::{View, looked_at};
 use super::warning::Warning;

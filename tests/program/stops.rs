@@ -80,6 +80,30 @@ fn for_listeners_a_stop_is_not_the_servers() {
     assert_void(&ended);
 }
 
+/// Connections that should have ended meanwhile are still there when it goes on, so new ones find no room.
+#[test]
+fn while_clients_arrive_a_stop_is_not_the_servers() {
+    let server = Server::start(Script::default());
+    let scenario = format!(
+        r#"
+        name = "stop"
+        [target]
+        url = "{}"
+        [load]
+        arrivals = {{ rate = "50/s", lifetime = "200ms", max_open = 20 }}
+        duration = "3s"
+        [gates]
+        pass = ["count(connections.skipped) == 0", "count(connections.failed) == 0"]
+        "#,
+        server.url()
+    );
+    let running = Running::start(&scenario, &["--quiet"]);
+    let ended = stopped(running, |_| {
+        server.log().count(|event| *event == Event::Accepted) > 20
+    });
+    assert_void(&ended);
+}
+
 /// The handshakes are under way when wsbench is stopped for longer than `connect_timeout`. That time does not count for
 /// the deadline, so none of them fails; but their times are too long by it.
 #[test]

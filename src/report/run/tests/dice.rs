@@ -248,7 +248,7 @@ impl Dice {
 
     fn gauge(&mut self) -> GaugeStats {
         GaugeStats {
-            samples: self.count(),
+            samples: u64::from(self.count() as u32),
             min: self.number(),
             max: self.number(),
             mean: self.number(),

@@ -1,0 +1,188 @@
+//! Tests what wsbench's own stops may explain, and what they cannot.
+
+use super::super::super::contract::record;
+use super::*;
+use crate::scenario::Shape;
+
+/// A stop of 60 ms in ten seconds affects less than 1 % of the samples, and may affect the longest of them.
+#[test]
+fn a_stop_voids_what_it_may_have_broken() {
+    let mut run = Run::new();
+    run.opened(10)
+        .echoed(99_500, 200_000)
+        .echoed(500, 122 * MS)
+        .lagged(100_000, 4_000)
+        .lagged(60 * MS, 1);
+    let limit =
+        |stat, ns: u64| closed(gated(timed_gate(stat, "service.echo", Op::Less, ns as f64)));
+    let (max, p99_9) = (Stat::Max, Stat::Percentile(99.9));
+    assert_eq!(
+        outcome(&limit(max, 30 * MS), &run),
+        (Exit::Untrusted, vec!["workers_late"])
+    );
+    assert_eq!(
+        outcome(&limit(p99_9, 30 * MS), &run),
+        (Exit::Untrusted, vec!["workers_late"])
+    );
+    assert_eq!(outcome(&limit(max, 90 * MS), &run), (Exit::Passed, vec![]));
+    run.echoed(20, 1_000 * MS);
+    assert_eq!(
+        outcome(&limit(max, 30 * MS), &run),
+        (Exit::Failed, vec![]),
+        "no stop was so long"
+    );
+    let median = limit(Stat::Percentile(50.0), 100_000);
+    assert_eq!(
+        outcome(&median, &run),
+        (Exit::Failed, vec![]),
+        "it touched too few for that"
+    );
+}
+
+/// On a schedule, each message is sent late or counted as not sent.
+#[test]
+fn a_stop_takes_nothing_from_a_schedule_that_was_kept() {
+    let rate = gated(gate(Stat::Rate, "messages.echoed", Op::Greater, 10_000.0));
+    let mut run = Run::healthy();
+    run.lagged(6 * MS, 200);
+    assert_eq!(outcome(&rate, &run), (Exit::Failed, vec![]));
+    assert_eq!(outcome(&closed(rate.clone()), &run).1, ["workers_late"]);
+    run.add(Counter::MessagesTimedOut, 1).lagged(500 * MS, 1);
+    assert_eq!(
+        outcome(&rate, &run).1,
+        ["workers_late"],
+        "it may have been one"
+    );
+}
+
+#[test]
+fn a_stop_may_have_let_arrivals_find_no_room() {
+    let mut none = gated(gate(Stat::Count, "connections.skipped", Op::Equal, 0.0));
+    (none.gates.pass).push(gate(Stat::Count, "connections.opened", Op::Greater, 55.0));
+    none.load.shape = Shape::Arrivals {
+        rate: crate::units::Rate::per_second(10.0).unwrap(),
+        lifetime: Duration::from_secs(1),
+        max_open: 10,
+        warm_up: Duration::ZERO,
+        duration: Duration::from_secs(10),
+    };
+    let mut run = Run::healthy();
+    run.opened(40).add(Counter::ConnectionsSkipped, 20);
+    assert_eq!(outcome(&none, &run), (Exit::Failed, vec![]));
+    run.lagged(20 * MS, 1);
+    assert_eq!(outcome(&none, &run), (Exit::Failed, vec![]), "too short");
+    run.lagged(2_500 * MS, 1);
+    assert_eq!(
+        outcome(&none, &run),
+        (Exit::Untrusted, vec!["workers_late"])
+    );
+}
+
+#[test]
+fn a_long_stop_may_have_cost_connections() {
+    let none = |metric: &str| gated(gate(Stat::Count, metric, Op::Equal, 0.0));
+    let mut run = Run::healthy();
+    run.add(Counter::ConnectionsLost, 5);
+    run.cause(Cause::ClosedByPeer, 5).lagged(90 * MS, 1);
+    assert_eq!(
+        outcome(&none("connections.lost"), &run),
+        (Exit::Failed, vec![])
+    );
+    run.lagged(150 * MS, 1);
+    assert_eq!(outcome(&none("connections.lost"), &run).1, ["workers_late"]);
+    assert_eq!(
+        outcome(&none("errors.closed_by_peer"), &run).1,
+        ["workers_late"]
+    );
+    run.cause(Cause::ProtocolError, 1);
+    let broken = none("errors.protocol_error");
+    assert_eq!(
+        outcome(&broken, &run),
+        (Exit::Failed, vec![]),
+        "no stop does that"
+    );
+}
+
+#[test]
+fn a_stop_in_the_ramp_up_may_have_cost_handshakes() {
+    let none = gated(gate(Stat::Count, "connections.failed", Op::Equal, 0.0));
+    let mut run = Run::healthy();
+    run.failed(Cause::ConnectTimeout, 2);
+    assert_eq!(outcome(&none, &run), (Exit::Failed, vec![]));
+    run.lagged_early(2_000 * MS, 1);
+    assert_eq!(outcome(&none, &run).1, ["workers_late"]);
+    let slow = gated(timed_gate(Stat::Max, "service.echo", Op::Less, 100_000.0));
+    assert_eq!(
+        outcome(&slow, &run),
+        (Exit::Failed, vec![]),
+        "that was before"
+    );
+    run.failed(Cause::Refused, 1);
+    assert_eq!(
+        outcome(&none, &run),
+        (Exit::Failed, vec![]),
+        "one failed for another reason"
+    );
+}
+
+#[test]
+fn a_stop_does_not_void_a_promise_that_would_be_broken_without_it() {
+    let mut scenario = scenario();
+    scenario.cohorts[0].contract = Some(Contract {
+        from: Origin::Open,
+        preset: None,
+        promises: vec![PromiseKind::CloseAnsweredWithin.of(Duration::from_millis(200))],
+    });
+    scenario.gates.pass.clear();
+    let mut run = Run::healthy();
+    run.lagged(50_000, 9_000).lagged(150 * MS, 1);
+    let outcome = |answered_after: u64| {
+        let mut record = record(0);
+        let sent = record.close_sent_ns.unwrap();
+        record.close_received_ns = Some(sent + Nanos::from_millis(answered_after));
+        let mut summary = run.summary();
+        summary.records.rows.push(record);
+        judge(&scenario, &summary, &Facts::completed(1)).exit
+    };
+    assert_eq!(outcome(100), Exit::Passed);
+    assert_eq!(outcome(340), Exit::Untrusted);
+    assert_eq!(outcome(900), Exit::Failed);
+}
+
+#[test]
+fn a_stop_voids_rates_and_deadlines_that_it_may_have_cost() {
+    let stopped = |ms: u64| {
+        let mut run = Run::healthy();
+        run.add(Counter::MessagesTimedOut, 8).lagged(ms * MS, 1);
+        run
+    };
+    let rate = |limit| {
+        closed(gated(gate(
+            Stat::Rate,
+            "messages.echoed",
+            Op::Greater,
+            limit,
+        )))
+    };
+    assert_eq!(
+        outcome(&rate(11_000.0), &stopped(2_000)).1,
+        ["workers_late"]
+    );
+    assert_eq!(
+        outcome(&rate(11_000.0), &stopped(20)),
+        (Exit::Failed, vec![])
+    );
+    assert_eq!(
+        outcome(&rate(20_000.0), &stopped(2_000)),
+        (Exit::Failed, vec![])
+    );
+    let none = gated(gate(Stat::Count, "messages.timed_out", Op::Equal, 0.0));
+    assert_eq!(outcome(&none, &stopped(2_000)).1, ["workers_late"]);
+    assert_eq!(outcome(&none, &stopped(20)), (Exit::Failed, vec![]));
+    let wrong = gated(gate(Stat::Count, "messages.timed_out", Op::Greater, 9.0));
+    assert_eq!(
+        outcome(&wrong, &stopped(2_000)),
+        (Exit::Failed, vec![]),
+        "it makes no fewer"
+    );
+}
