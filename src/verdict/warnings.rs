@@ -45,11 +45,11 @@ pub(super) fn find(
     found.extend(generator_busy(scenario, view, facts));
     found.extend(held_up(view, facts));
     found.extend(throttled(facts));
-    found.extend(unanswered(scenario, view));
+    found.extend(unanswered(scenario, view, doubts));
     found.extend(sends_late(scenario, view));
     found.extend(not_sent(view));
     found.extend(uncertain(scenario, view));
-    found.extend(pings_unanswered(scenario, view));
+    found.extend(pings_unanswered(scenario, view, doubts));
     found.extend(too_few_samples(scenario, view));
     found.extend(clipped(view));
     let retyped = view.count(Counter::MessagesRetyped.name());
@@ -84,10 +84,14 @@ fn says_more(doubt: &Distrust, warning: &Warning) -> bool {
                 Distrust::NeverOpened { .. },
                 Warning::FewerConnections { .. }
             )
-            | (Distrust::NoAnswer { .. }, Warning::Unanswered { .. })
+            | (
+                Distrust::NoAnswer { cohort: None, .. },
+                Warning::Unanswered { .. }
+            )
             | (
                 Distrust::NoAnswer {
                     are_messages: false,
+                    cohort: None,
                     ..
                 },
                 Warning::PingsUnanswered { .. }
@@ -216,9 +220,12 @@ fn throttled(facts: &Facts) -> Option<Warning> {
 
 /// Warns of messages that lack their expected answer, if no gate would notice. Leaves out cohorts whose faults touch
 /// their messages.
-fn unanswered(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
+fn unanswered(scenario: &Scenario, view: &View<'_>, doubts: &[Doubt]) -> Option<Warning> {
     let cohorts = scenario.cohorts.iter();
-    let cohorts: Vec<&Cohort> = cohorts.filter(|cohort| cohort.keeps_messages()).collect();
+    let cohorts = cohorts.filter(|cohort| cohort.keeps_messages());
+    let cohorts: Vec<&Cohort> = cohorts
+        .filter(|cohort| !is_doubted(doubts, cohort))
+        .collect();
     let is_gated = |counter: Counter, cohort: &Cohort| {
         let gates = scenario.gates.pass.iter();
         let mut selectors = gates.flat_map(|gate| gate.subject.selectors());
@@ -298,10 +305,11 @@ fn uncertain(scenario: &Scenario, view: &View<'_>) -> Vec<Warning> {
 
 /// Warns of cohorts whose pings were not answered, if nothing that is judged would notice: not a single one, or so many
 /// that it is no accident. Leaves out cohorts whose pongs a fault keeps back on purpose.
-fn pings_unanswered(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
+fn pings_unanswered(scenario: &Scenario, view: &View<'_>, doubts: &[Doubt]) -> Option<Warning> {
     let cohorts = scenario.cohorts.iter().filter(|cohort| {
         cohort.is_looked_at(Counter::PingsMissed.name())
             && !is_disturbed(scenario, cohort)
+            && !is_doubted(doubts, cohort)
             && !is_judged_by_pongs(scenario, cohort)
     });
     let (mut unanswered, mut sent) = (0, 0);
@@ -318,6 +326,13 @@ fn pings_unanswered(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
         }
     }
     (unanswered > 0).then_some(Warning::PingsUnanswered { unanswered, sent })
+}
+
+/// Whether a doubt says of this cohort alone that nothing answered it.
+fn is_doubted(doubts: &[Doubt], cohort: &Cohort) -> bool {
+    doubts.iter().any(|doubt| {
+        matches!(&doubt.reason, Distrust::NoAnswer { cohort: Some(name), .. } if *name == cohort.name)
+    })
 }
 
 /// Whether a gate or a promise about this cohort depends on pongs that do not come.

@@ -1,8 +1,10 @@
 //! Tests each warning: when it is given, and its text.
 
+use super::super::distrust::Concerns;
 use super::super::facts::Throttling;
-use super::super::fixture::{Run, gate, scenario, timed_gate};
+use super::super::fixture::{Run, beside, gate, scenario, timed_gate};
 use super::super::judge::judge;
+use super::super::seen::Seen;
 use super::*;
 use crate::metric::Cause;
 use crate::scenario::{HeartbeatKind, Op, Pacing, Path, PathFault, PathFaultKind, Payload};
@@ -180,6 +182,54 @@ fn pings_that_nobody_answers_are_told() {
     let mut few = Run::healthy();
     few.add(Counter::PingsMissed, 10);
     assert_eq!(warned(&scenario, &few), None);
+}
+
+/// What a doubt says of one cohort hides nothing of the others.
+#[test]
+fn a_doubt_about_one_cohort_speaks_for_that_one_alone() {
+    let mut scenario = scenario();
+    scenario.gates.pass.clear();
+    let mut mute = scenario.cohorts[0].clone();
+    mute.name = "mute".to_owned();
+    scenario.cohorts.push(mute);
+    let mut run = Run::new();
+    run.opened(10)
+        .sent(30)
+        .add(Counter::MessagesTimedOut, 30)
+        .add(Counter::PingsSent, 10)
+        .add(Counter::PingsMissed, 10);
+    let mut summary = run.summary();
+    beside(&mut summary, "mute", run.summary());
+    let said = |cohort: Option<&str>| {
+        let doubts = cohort.map(|name| Doubt {
+            reason: Distrust::NoAnswer {
+                sent: 30,
+                are_messages: false,
+                cohort: Some(name.to_owned()),
+                seen: Seen::default(),
+            },
+            concerns: Concerns::Everything,
+        });
+        let warnings = judged(&scenario, &summary, &Facts::completed(2), doubts.as_slice());
+        let warnings = warnings.into_iter().map(|warning| warning.to_string());
+        warnings
+            .filter(|said| said.starts_with("of "))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        said(None),
+        [
+            "of 60 messages 60 timed out, and no gate looks at that",
+            "of 20 pings 20 got no pong in time, and no gate or promise looks at that"
+        ]
+    );
+    assert_eq!(
+        said(Some("mute")),
+        [
+            "of 30 messages 30 timed out, and no gate looks at that",
+            "of 10 pings 10 got no pong in time, and no gate or promise looks at that"
+        ]
+    );
 }
 
 #[test]
