@@ -104,9 +104,8 @@ impl Around {
             Ok(log) => (log, None),
             Err(error) => (None, Some(error.into())),
         };
-        for passed in log.iter().flat_map(|log| &log.passed) {
-            let (address, why) = (passed.address.to_string(), passed.why.name());
-            summary.add_fallbacks(passed.cohort, &address, passed.count, why);
+        for (cohort, passed) in log.iter().flat_map(|log| &log.passed) {
+            summary.add_fallbacks(*cohort, passed.dials, &passed.addresses);
         }
         let done = self.faults.map(Faults::stop).unwrap_or_default();
         let on_path = log.iter().flat_map(|log| &log.incidents);

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +12,8 @@ use tokio::sync::Notify;
 
 use crate::frame::Room;
 use crate::measure::{Cells, Shard, Window};
-use crate::metric::{Cause, Counter};
+use crate::metric::Counter;
+use crate::net::PassedBy;
 use crate::plan::{Plan, Windows};
 use crate::scenario::PathFault;
 use crate::time::Clock;
@@ -223,18 +223,12 @@ impl Shared {
         (times.iter()).for_each(|time| shard.look_ups.record(Nanos::from(*time).0));
     }
 
-    /// Records the addresses that failed before dials of this cohort tried the next one: why, and how often.
-    pub(super) fn passed(
-        &self,
-        cohort: usize,
-        passed: impl IntoIterator<Item = ((SocketAddr, Cause), u64)>,
-    ) {
+    /// Records the addresses that dials of this cohort passed by.
+    pub(super) fn passed(&self, cohort: usize, passed: &PassedBy) {
         let mut shard = self.shard.borrow_mut();
-        for ((address, cause), count) in passed {
-            (shard.fallbacks).add(&address.to_string(), count, cause.name());
-            let whole = &mut shard.cohorts[cohort].whole;
-            whole.add(Counter::ConnectionsFallbacks, count);
-        }
+        shard.fallbacks.merge(&passed.addresses);
+        let whole = &mut shard.cohorts[cohort].whole;
+        whole.add(Counter::ConnectionsFallbacks, passed.dials);
     }
 
     /// Counts a client that is done.

@@ -228,9 +228,9 @@ impl Summary {
         })
     }
 
-    /// Adds `count` dials of a cohort (its index) that continued with the next address after this one.
-    pub fn add_fallbacks(&mut self, cohort: usize, address: &str, count: u64, why: &str) {
-        self.fallbacks.add(address, count, why);
+    /// Adds `dials` of a cohort (its index) that continued with another address after these.
+    pub fn add_fallbacks(&mut self, cohort: usize, dials: u64, addresses: &Fallbacks) {
+        self.fallbacks.merge(addresses);
         let cohort = self.cohorts.get(cohort);
         for row in self.metrics.iter_mut().chain(&mut self.totals) {
             let is_of = row.cohort.as_ref() == cohort;
@@ -238,7 +238,7 @@ impl Summary {
                 && is_of
                 && row.name == Counter::ConnectionsFallbacks.name()
             {
-                *all += count;
+                *all += dials;
             }
         }
     }
@@ -310,7 +310,9 @@ mod tests {
             stages: 2,
         };
         let mut summary = Collector::new(layout).summary(1.0, &[1.0, 1.0]);
-        summary.add_fallbacks(1, "[::1]:1", 3, "refused");
+        let mut addresses = Fallbacks::default();
+        addresses.add("[::1]:1", 3, "refused");
+        summary.add_fallbacks(1, 3, &addresses);
         let name = Counter::ConnectionsFallbacks.name();
         assert_eq!((summary.count(name), summary.total(name)), (3, 3));
         let of_led = summary.select(name, Some("led"), None);

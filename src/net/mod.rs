@@ -36,7 +36,7 @@ pub(crate) use handshake::check_any_answer;
 pub(crate) use listen::listen;
 pub(crate) use raw::{RawConnection, RawDialer, RawFailure};
 pub use resolver::{ResolveError, Resolver, resolve};
-pub use route::Route;
+pub use route::{PassedBy, Route};
 pub(crate) use steps::Steps;
 pub use tcp_dialer::TcpDialer;
 pub(crate) use tcp_dialer::{Dial, Progress};

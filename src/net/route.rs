@@ -1,19 +1,37 @@
 //! A route to the target over the relay of `[path]`: where clients connect, and which addresses the relay passed by.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::measure::Fallbacks;
 use crate::metric::Cause;
+
+/// The addresses that some dials passed by, because they accepted no connection and were followed by another one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PassedBy {
+    /// The number of these dials.
+    pub dials: u64,
+    /// The addresses.
+    pub addresses: Fallbacks,
+}
+
+impl PassedBy {
+    /// Adds what one dial passed by; may be empty.
+    pub(crate) fn add(&mut self, passed: &[(SocketAddr, Cause)]) {
+        self.dials += u64::from(!passed.is_empty());
+        for (address, cause) in passed {
+            self.addresses.add(&address.to_string(), 1, cause.name());
+        }
+    }
+}
 
 /// The route of one cohort, shared by the relay and by the clients of the cohort.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// The address to connect to instead of the target.
     pub address: SocketAddr,
-    /// How often the relay passed by an address of the target, and why. At most one entry for each address of the
-    /// target's name and each cause.
-    passed: Arc<Mutex<BTreeMap<(SocketAddr, Cause), u64>>>,
+    /// The addresses of the target that the relay passed by.
+    passed: Arc<Mutex<PassedBy>>,
 }
 
 impl Route {
@@ -25,18 +43,17 @@ impl Route {
         }
     }
 
-    /// Adds the addresses of the target that accepted no connection, so that the relay tried the next one.
+    /// Adds the addresses of the target that one dial of the relay passed by.
     pub(crate) fn add_passed(&self, passed: &[(SocketAddr, Cause)]) {
-        let mut known = self.passed();
-        (passed.iter()).for_each(|one| *known.entry(*one).or_default() += 1);
+        self.passed().add(passed);
     }
 
-    /// Returns the addresses that were added since the last call: each with its cause, and how often.
-    pub(crate) fn take_passed(&self) -> BTreeMap<(SocketAddr, Cause), u64> {
+    /// Returns what was added since the last call.
+    pub(crate) fn take_passed(&self) -> PassedBy {
         std::mem::take(&mut *self.passed())
     }
 
-    fn passed(&self) -> MutexGuard<'_, BTreeMap<(SocketAddr, Cause), u64>> {
+    fn passed(&self) -> MutexGuard<'_, PassedBy> {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

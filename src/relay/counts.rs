@@ -1,10 +1,9 @@
 //! The relay's counters and incidents, for the report.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::measure::{Incident, IncidentKind, Relayed};
-use crate::metric::Cause;
+use crate::net::PassedBy;
 use crate::units::{Nanos, Timestamp};
 
 /// What the relay did, known after its end.
@@ -31,8 +30,9 @@ pub struct RelayLog {
     pub bytes_lost: u64,
     /// The first [`RelayLog::MAX_PASSAGES`] connections that reached the target.
     pub passages: Vec<Passage>,
-    /// The addresses of the target that dials passed by, except for those that clients have taken from their routes.
-    pub passed: Vec<PassedBy>,
+    /// The addresses of the target that dials passed by, except for those that clients have taken from their routes,
+    /// by the index of the cohort.
+    pub passed: Vec<(usize, PassedBy)>,
     /// The processor time of the relay's thread; `None` where the system does not say.
     pub cpu: Option<Duration>,
 }
@@ -77,19 +77,6 @@ impl PathIncident {
             ended_ns: self.ended.map(|ended| Timestamp::of(ended, origin)),
         }
     }
-}
-
-/// An address of the target that accepted no connection, so that dials continued with the next one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PassedBy {
-    /// The index of the cohort whose connections were to be passed on.
-    pub cohort: usize,
-    /// The address.
-    pub address: SocketAddr,
-    /// Why it accepted none.
-    pub why: Cause,
-    /// The number of these dials.
-    pub count: u64,
 }
 
 /// The two client ports of one connection: the target sees another port than the client's own.

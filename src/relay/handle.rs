@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::counts::{PassedBy, PathIncident, RelayLog};
+use super::counts::{PathIncident, RelayLog};
 use super::schedule::{Origins, Schedule, incident, incident_kind};
 use super::service::{self, Led, Orders, Setup, ThreadResult};
-use crate::net::{self, Route, TcpDialer};
+use crate::net::{self, PassedBy, Route, TcpDialer};
 use crate::scenario::{Path, PathFault};
 use crate::time::{Clock as _, Monotonic};
 use crate::units::Timestamp;
@@ -132,18 +132,11 @@ impl Relay {
         Ok(log)
     }
 
-    fn passed(&self) -> impl Iterator<Item = PassedBy> {
+    fn passed(&self) -> impl Iterator<Item = (usize, PassedBy)> {
         let routes = self.routes.iter().enumerate();
-        let routes = routes.filter_map(|(cohort, route)| Some((cohort, route.as_ref()?)));
-        routes.flat_map(|(cohort, route)| {
-            let passed = route.take_passed().into_iter();
-            passed.map(move |((address, why), count)| PassedBy {
-                cohort,
-                address,
-                why,
-                count,
-            })
-        })
+        let passed =
+            routes.filter_map(|(cohort, route)| Some((cohort, route.as_ref()?.take_passed())));
+        passed.filter(|(_, passed)| passed.dials > 0)
     }
 
     fn incidents(&self, origins: Origins, stopped: Timestamp) -> Vec<PathIncident> {

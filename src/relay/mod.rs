@@ -21,5 +21,5 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-pub use counts::{Passage, PassedBy, PathIncident, RelayLog};
+pub use counts::{Passage, PathIncident, RelayLog};
 pub use handle::{Relay, RelayError};

@@ -85,12 +85,12 @@ pub enum Warning {
     },
     /// Dials continued with the next address of the target.
     Fallbacks {
-        /// How many dials, for all addresses.
+        /// How many dials.
         count: u64,
-        /// The address that most of these dials tried first.
-        address: String,
-        /// The first cause reported for that address.
-        why: String,
+        /// The addresses that they passed by, the most frequent first, each with the first cause reported for it.
+        addresses: Vec<(String, String)>,
+        /// Whether any connection opened, so that an address of the target accepted one.
+        any_opened: bool,
     },
     /// The server's certificate was not checked.
     Insecure,
@@ -174,6 +174,9 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// The most addresses that are named.
+    const ADDRESSES_SHOWN: usize = 4;
+
     /// The stable name, as in `run.json`.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -230,9 +233,13 @@ impl Warning {
             }
             Self::SendsLate { .. } => "with `in_flight`, waiting for the server counts as late",
             Self::FewerConnections { failures, .. } => return failures.hint().map(str::to_owned),
-            Self::Fallbacks { .. } => {
-                "the time of these dials is in `handshake.tcp`; name one address in `url`, or mend the other"
+            Self::Fallbacks {
+                any_opened: true, ..
+            } => {
+                "the time of these dials is in `handshake.tcp`; name an address that answers in `url`, or mend the others"
             }
+            // Failures are told with their own hint.
+            Self::Fallbacks { .. } => return None,
             Self::Insecure => "name its certificate in `ca`: that is checked, and is as quick",
             Self::TooFewSamples { .. } => "a longer `duration` or a higher `rate` gives more",
             Self::ArrivalsSkipped { .. } => {
@@ -356,14 +363,19 @@ impl fmt::Display for Warning {
                 counted(*failed, "attempt"),
             ),
             Self::Fallbacks {
-                count,
-                address,
-                why,
-            } => write!(
-                f,
-                "{} went on to another address of the name: `{why}` at {address}",
-                counted(*count, "dial")
-            ),
+                count, addresses, ..
+            } => {
+                let (dials, shown) = (counted(*count, "dial"), Self::ADDRESSES_SHOWN);
+                write!(f, "{dials} went on to another address of the name")?;
+                for (place, (address, why)) in addresses.iter().take(shown).enumerate() {
+                    let before = if place == 0 { ": " } else { ", " };
+                    write!(f, "{before}`{why}` at {address}")?;
+                }
+                match addresses.len().saturating_sub(shown) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
             Self::Insecure => f.write_str(
                 "`insecure = true`: the server's certificate was not checked, so anybody may have answered",
             ),

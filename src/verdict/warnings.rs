@@ -138,13 +138,15 @@ fn fewer_connections(scenario: &Scenario, summary: &Summary, facts: &Facts) -> O
     })
 }
 
-/// Warns of addresses that accepted no connection while others did.
+/// Warns of addresses that accepted no connection.
 fn fallbacks(summary: &Summary) -> Option<Warning> {
-    let (address, most) = (summary.fallbacks.iter()).max_by_key(|(_, fallback)| fallback.count)?;
-    Some(Warning::Fallbacks {
+    let mut passed: Vec<_> = summary.fallbacks.iter().collect();
+    passed.sort_by_key(|(_, fallback)| std::cmp::Reverse(fallback.count));
+    let addresses = (passed.iter()).map(|(at, one)| ((*at).to_owned(), one.why.clone()));
+    (!passed.is_empty()).then(|| Warning::Fallbacks {
         count: summary.count(Counter::ConnectionsFallbacks.name()),
-        address: address.to_owned(),
-        why: most.why.clone(),
+        addresses: addresses.collect(),
+        any_opened: summary.count(Counter::ConnectionsOpened.name()) > 0,
     })
 }
 

@@ -434,8 +434,8 @@ fn addresses_that_were_passed_over_and_certificates_that_were_not_checked_are_to
     let mut run = Run::healthy();
     run.add(Counter::ConnectionsFallbacks, 7);
     let mut summary = run.summary();
-    summary.fallbacks.add("[::1]:1", 5, "refused");
-    summary.fallbacks.add("[::2]:1", 2, "unreachable");
+    summary.fallbacks.add("[::1]:1", 2, "unreachable");
+    summary.fallbacks.add("[::2]:1", 5, "refused");
     let mut insecure = scenario();
     insecure.target.trust = Trust::Anyone;
     let warnings = judged(&insecure, &summary, &Facts::completed(2), &[]);
@@ -443,8 +443,23 @@ fn addresses_that_were_passed_over_and_certificates_that_were_not_checked_are_to
     assert_eq!(
         said,
         [
-            "7 dials went on to another address of the name: `refused` at [::1]:1",
+            "7 dials went on to another address of the name: `refused` at [::2]:1, `unreachable` at [::1]:1",
             "`insecure = true`: the server's certificate was not checked, so anybody may have answered",
         ]
     );
+    assert!(warnings[0].hint().unwrap().contains("`handshake.tcp`"));
+}
+
+/// Nothing answers, so there is no time of an opening and no address that could be named instead.
+#[test]
+fn where_every_address_refuses_no_other_one_is_recommended() {
+    let addresses = (1..=6).map(|number| (format!("127.0.0.{number}:1"), "refused".to_owned()));
+    let warning = Warning::Fallbacks {
+        count: 10,
+        addresses: addresses.collect(),
+        any_opened: false,
+    };
+    assert_eq!(warning.hint(), None);
+    let said = warning.to_string();
+    assert!(said.contains("at 127.0.0.4:1 and 2 more"), "{said}");
 }
