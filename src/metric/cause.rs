@@ -95,11 +95,6 @@ impl Cause {
         )
     }
 
-    /// Whether it is a TLS failure.
-    pub const fn is_tls(self) -> bool {
-        self.tls_hint().is_some()
-    }
-
     /// A hint against a TLS failure; `None` for other causes.
     pub const fn tls_hint(self) -> Option<&'static str> {
         Some(match self {

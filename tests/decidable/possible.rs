@@ -578,7 +578,7 @@ impl<'a> Run<'a> {
                 Cause::Dns => is_name && !is_relayed,
                 Cause::TlsUntrusted | Cause::TlsExpired | Cause::TlsName => is_secure && is_checked,
                 Cause::Abandoned => comes_back,
-                other => !other.is_tls() || is_secure,
+                other => other.tls_hint().is_none() || is_secure,
             };
             if is_possible {
                 cells.cause(cause);

@@ -81,10 +81,12 @@ fn a_stranger_is_not_trusted() {
     let scenario = scenario(&server.url("127.0.0.1"), "ca = \"ca.pem\"");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("ca.pem"), other.certificate()).unwrap();
-    let ended = Running::start_in(folder, &scenario, &["--quiet"], &[]).end();
+    let ended = Running::start_in(folder, &scenario, &[], &[]).end();
     assert_eq!(ended.code, 4);
     let report = ended.report();
     assert_eq!(report.errors(), [("tls_untrusted", CONNECTIONS)].into());
+    let line = format!(" {CONNECTIONS} tls_untrusted: ");
+    assert!(ended.stdout.contains(&line), "{}", ended.stdout);
     assert_eq!(report.distrust(), ["no_connection"]);
     let examples = report.examples("tls_untrusted");
     assert!(examples.contains("certificate"), "{examples}");

@@ -2,13 +2,12 @@
 //! Brief if everything held; a broken promise is explained.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use super::page::Page;
 use super::style::{WIDTH, columns, columns_of_words, wrapped};
 use crate::report::run::Run;
 use crate::scenario::{Activity, End, Origin, PromiseKind};
-use crate::units::{cut, human_count, human_ns, plain_duration, visible};
+use crate::units::{cut, human_count, human_ns, visible};
 use crate::verdict::{ActivityResult, CohortEnds, ContractResult, GateResult};
 
 /// The widest gate text that the column of observed values is aligned to.
@@ -278,9 +277,9 @@ fn activity(matrix: &[ActivityResult]) -> Vec<Vec<String>> {
             .closed
             .map(|times| [times.min_ns, times.max_ns].map(|time| human_ns(time.0)));
         let mut row = vec![
-            match result.every_ns.map(Duration::from) {
+            match result.every_ns {
                 None => frame(result.frame).to_owned(),
-                Some(gap) => format!("{}, every {}", frame(result.frame), plain_duration(gap)),
+                Some(gap) => format!("{}, every {}", frame(result.frame), human_ns(gap.0)),
             },
             cut(&result.cohort, NAME_WIDTH),
             human_count(result.connections),
@@ -293,4 +292,23 @@ fn activity(matrix: &[ActivityResult]) -> Vec<Vec<String>> {
     std::iter::once(head)
         .chain(matrix.iter().map(row))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Nanos;
+
+    #[test]
+    fn a_gap_that_was_computed_is_shown_with_three_digits() {
+        let result = ActivityResult {
+            cohort: "only".to_owned(),
+            frame: Activity::Text,
+            every_ns: Some(Nanos(457_142_857)),
+            connections: 2,
+            survived: 2,
+            closed: None,
+        };
+        assert_eq!(activity(&[result])[1][0], "text, every 457 ms");
+    }
 }

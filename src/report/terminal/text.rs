@@ -103,11 +103,7 @@ impl<W: Write> Text<'_, W> {
         for (cause, count) in causes.iter().take(MAX_SHOWN) {
             let count = human_count(*count);
             let meaning = cause.meaning();
-            let line = match cause.is_tls() && *cause != Cause::Tls {
-                true => format!("{count} {}: {meaning} (`{cause}`)", Cause::Tls),
-                false => format!("{count} {cause}: {meaning}"),
-            };
-            self.page.line("", &line)?;
+            self.page.line("", &format!("{count} {cause}: {meaning}"))?;
             for example in self.view.examples(*cause).into_iter().take(MAX_EXAMPLES) {
                 self.page.example(example)?;
             }
