@@ -13,8 +13,9 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use wsbench::scenario::{self, Outside, Overrides, Source};
 
 fn probe(arguments: &[&str]) -> Ended {
@@ -132,7 +133,7 @@ fn a_correct_echo_server_is_described_in_words_and_gets_a_scenario() {
         "between two fragments of a message: answered after",
         "pings every ",
         "payload \"1\"",
-        "nobody ends a silent client within 1.00 s",
+        "a silent client was not ended within 1.00 s",
         "our Close 1000 is answered by Close 1000",
     ] {
         assert!(ended.stdout.contains(fact), "{fact}\n\n{}", ended.stdout);
@@ -198,7 +199,39 @@ fn an_end_that_comes_whatever_a_client_does_is_no_missed_pong() {
     for not_so in ["no_pong", "closed = 0"] {
         assert!(!scenario.contains(not_so), "{scenario}");
     }
-    parses(scenario);
+    assert_eq!(found["idle"]["talkers_too"], true);
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("probed.toml"), scenario).unwrap();
+    let run = ["run", "probed.toml", "--duration", "3s"];
+    let ended = Running::call(folder, &run, &[]).end();
+    assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
+}
+
+#[test]
+fn what_no_connection_saw_is_not_known() {
+    // For the first questions, for compression, and for pings.
+    let (_runtime, url) = serves_first(3, echoes);
+    let ended = probe(&[&url, "--for", "1s"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let unknown = "not known, no connection: nothing listens on that port";
+    for question in ["by itself  ", "silent     ", "close      "] {
+        let line = format!("\n{question}{unknown}");
+        assert!(ended.stdout.contains(&line), "{line}\n\n{}", ended.stdout);
+    }
+    let watchers = "not opened: nothing listens on that port";
+    assert_eq!(ended.stdout.matches(watchers).count(), 5);
+    assert!(!ended.stdout.contains("was not ended"), "{}", ended.stdout);
+
+    let (_runtime, url) = serves_first(3, echoes);
+    let found = found(&url, "1s");
+    for none in ["quiet", "idle", "close"] {
+        assert_eq!(found[none], Value::Null, "{none}");
+    }
+    let asked = found["unknown"].as_array().unwrap().iter();
+    let asked: Vec<_> = asked.map(|unknown| &unknown["question"]).collect();
+    assert_eq!(asked, ["quiet", "idle", "close"]);
+    parses(found["scenario"].as_str().unwrap());
 }
 
 #[test]
@@ -225,17 +258,39 @@ fn a_server_that_answers_nothing_is_told_as_such() {
 fn serves<F: Future<Output = Option<()>> + Send + 'static>(
     conversation: impl Fn(TcpStream) -> F + Send + 'static,
 ) -> (Runtime, String) {
+    serves_first(usize::MAX, conversation)
+}
+
+/// The same, but nothing listens any more after this number of connections.
+fn serves_first<F: Future<Output = Option<()>> + Send + 'static>(
+    most: usize,
+    conversation: impl Fn(TcpStream) -> F + Send + 'static,
+) -> (Runtime, String) {
     let runtime = Runtime::new().unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     runtime.spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
+        for _ in 0..most {
+            let Ok((socket, _)) = listener.accept().await else {
+                break;
+            };
             if let Ok(client) = tokio_tungstenite::accept_async(socket).await {
                 tokio::spawn(conversation(client.into_inner()));
             }
         }
     });
     (runtime, url)
+}
+
+/// Sends every message back, and answers pings and a Close.
+async fn echoes(socket: TcpStream) -> Option<()> {
+    let mut client = WebSocketStream::from_raw_socket(socket, Role::Server, None).await;
+    loop {
+        let message = client.next().await?.ok()?;
+        if message.is_text() || message.is_binary() {
+            client.send(message).await.ok()?;
+        }
+    }
 }
 
 /// Answers every ping with an empty pong, and a Close with a Close.

@@ -10,6 +10,9 @@ use crate::units::{format_duration, human_ns};
 /// The least distance from the measured time to each end of its window.
 const MARGIN: Duration = Duration::from_millis(250);
 
+/// The name of the only cohort for a server that ends every client after the same time.
+pub(super) const ENDED: &str = "ended";
+
 /// A cohort of clients that the server ends.
 pub(super) struct DraftCohort {
     name: &'static str,
@@ -34,7 +37,8 @@ pub(super) fn cohorts(findings: &Findings) -> Vec<DraftCohort> {
     });
     let silent = answering.or(idle.silent.as_ref());
     let silent = silent.filter(|limit| limit.since == Since::Open);
-    [("mute", mute), ("silent", silent)]
+    let name = if idle.talkers_too { ENDED } else { "silent" };
+    [("mute", mute), (name, silent)]
         .into_iter()
         .filter_map(|(name, limit)| DraftCohort::new(name, limit?))
         .collect()
@@ -43,7 +47,7 @@ pub(super) fn cohorts(findings: &Findings) -> Vec<DraftCohort> {
 impl DraftCohort {
     /// `None` if the server did not decide to end the connection.
     fn new(name: &'static str, limit: &Limit) -> Option<Self> {
-        if matches!(limit.ending.how, How::Broken(_) | How::Stuck) {
+        if !limit.ending.how.is_servers() {
             return None;
         }
         Some(Self {

@@ -8,9 +8,17 @@ pub(super) fn idle(found: &Idle) -> Vec<String> {
     let watched = human_ns(found.watched_ns);
     let mut lines = Vec::new();
     match &found.silent {
+        Some(limit) if found.talkers_too => {
+            let after = human_ns(limit.after_ns);
+            let by = by(&limit.ending.how);
+            lines.push(format!(
+                "ended {after} after the open, like clients that sent pings or texts, by {by}"
+            ));
+            lines.push(manner(&limit.ending));
+        }
         Some(limit) => lines.extend(limited("", limit)),
         None => lines.push(format!(
-            "nobody ends a silent client within {watched}; `--for` watches longer"
+            "a silent client was not ended within {watched}; `--for` watches longer"
         )),
     }
     if let (Some(limit), Some(Since::Ping)) =
@@ -28,12 +36,17 @@ fn limited(whom: &str, limit: &Limit) -> [String; 2] {
         Since::Open => format!("ended after {after} of silence"),
         Since::Ping => format!("ended {after} after the first unanswered ping"),
     };
-    let by = match &limit.ending.how {
+    let by = by(&limit.ending.how);
+    [format!("{whom}{since}, by {by}"), manner(&limit.ending)]
+}
+
+/// Who ended a connection in this way.
+const fn by(how: &How) -> &'static str {
+    match how {
         How::Close { .. } => "the server",
         How::Fin | How::Rst => "a proxy, or a server that sends no Close frame",
         How::Broken(_) | How::Stuck => "us",
-    };
-    [format!("{whom}{since}, by {by}"), manner(&limit.ending)]
+    }
 }
 
 /// When and how a connection was ended.
@@ -122,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_limit_says_from_when_and_by_whom() {
-        let limit = |since, how| {
+        let limit = |since, how, talkers_too| {
             let idle = Idle {
                 watched_ns: 9_000_000_000,
                 silent: Some(Limit {
@@ -131,15 +144,23 @@ mod tests {
                     ending: ending(how, None),
                 }),
                 answering: None,
+                talkers_too,
             };
             super::idle(&idle).join("\n")
         };
-        let text = limit(Since::Ping, close(Some(1011), ""));
+        let text = limit(Since::Ping, close(Some(1011), ""), false);
         assert!(
             text.contains("2.00 s after the first unanswered ping, by the server\nClose 1011"),
             "{text}"
         );
-        let text = limit(Since::Open, How::Fin);
+        let text = limit(Since::Open, close(Some(1001), ""), true);
+        assert!(
+            text.contains(
+                "ended 2.00 s after the open, like clients that sent pings or texts, by the server"
+            ),
+            "{text}"
+        );
+        let text = limit(Since::Open, How::Fin, false);
         assert!(
             text.contains(
                 "after 2.00 s of silence, by a proxy, or a server that sends no Close frame\nFIN without"

@@ -6,11 +6,7 @@ use crate::scenario::WsUrl;
 
 /// Why there is no connection, and what to do about it. Fits after "failed to".
 pub fn failure(url: &WsUrl, failed: &Failed) -> String {
-    let meaning = failed.cause.meaning().trim_end_matches('.');
-    let mut text = format!("connect to {}: {}", url.shown, lowercase_first(meaning));
-    if !failed.detail.is_empty() {
-        text += &format!(" ({})", failed.detail);
-    }
+    let mut text = format!("connect to {}: {}", url.shown, reason(failed));
     for (name, value) in telling(&failed.headers) {
         text += &format!("\n  {name}: {value}");
     }
@@ -18,6 +14,20 @@ pub fn failure(url: &WsUrl, failed: &Failed) -> String {
         text += &format!("\nhint: {hint}");
     }
     text
+}
+
+/// Why there is no connection.
+pub(super) fn reason(failed: &Failed) -> String {
+    let meaning = match failed.cause {
+        // Names no key of a scenario, because a probe has none.
+        Cause::ConnectTimeout => "no valid 101 in time",
+        cause => cause.meaning().trim_end_matches('.'),
+    };
+    let meaning = lowercase_first(meaning);
+    match failed.detail.as_str() {
+        "" => meaning,
+        detail => format!("{meaning} ({detail})"),
+    }
 }
 
 /// The headers of a refusal that tell which server refused, and what it expects instead. The detail of the failure has
@@ -164,6 +174,7 @@ mod tests {
             let text = failure(&url(false), &failed);
             assert!(text.starts_with("connect to ws://x/: "), "{text}");
             assert!(!text.lines().next().unwrap().ends_with('.'), "{text}");
+            assert!(!reason(&failed).contains("connect_timeout"), "{text}");
         }
     }
 }

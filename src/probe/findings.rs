@@ -22,6 +22,8 @@ pub enum Finding {
     Idle(Idle),
     /// The close handshake.
     Close(CloseHandshake),
+    /// A question that could not be asked, because no connection opened for it.
+    Unknown(Unknown),
 }
 
 /// All results of a probe; `None` where a question could not be asked.
@@ -41,6 +43,8 @@ pub struct Findings {
     pub idle: Option<Idle>,
     /// The close handshake.
     pub close: Option<CloseHandshake>,
+    /// The questions that could not be asked.
+    pub unknown: Vec<Unknown>,
 }
 
 impl Findings {
@@ -54,6 +58,7 @@ impl Findings {
             Finding::Activity(found) => self.activity = found,
             Finding::Idle(found) => self.idle = Some(found),
             Finding::Close(found) => self.close = Some(found),
+            Finding::Unknown(unknown) => self.unknown.push(unknown),
         }
     }
 
@@ -61,6 +66,29 @@ impl Findings {
     pub fn trial(&self, doing: Doing) -> Option<&Trial> {
         self.activity.iter().find(|trial| trial.doing == doing)
     }
+}
+
+/// A question that could not be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unknown {
+    /// The question.
+    pub question: Question,
+    /// Why the connection for it did not open.
+    pub failed: String,
+}
+
+/// A question that needs a connection of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// What the server answers to pings.
+    Pings,
+    /// What the server sends without being asked.
+    Quiet,
+    /// What ends a silent connection.
+    Idle,
+    /// The close handshake.
+    Close,
 }
 
 /// How the connection was opened.
@@ -290,6 +318,13 @@ pub enum How {
     Stuck,
 }
 
+impl How {
+    /// Whether the server decided to end the connection, and not the probe.
+    pub(super) const fn is_servers(&self) -> bool {
+        !matches!(self, Self::Broken(_) | Self::Stuck)
+    }
+}
+
 /// How TCP ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Tcp {
@@ -318,6 +353,8 @@ pub struct Idle {
     pub silent: Option<Limit>,
     /// What ended the client that answered pings and sent nothing else; also `None` where no ping came.
     pub answering: Option<Limit>,
+    /// Whether clients that sent pings or texts were ended after the same time, so that silence need not be the reason.
+    pub talkers_too: bool,
 }
 
 /// A limit that ended a silent client.

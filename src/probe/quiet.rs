@@ -1,6 +1,6 @@
 //! Sums up what a server sends without being asked, from its pings and messages; and what ended a silent client.
 
-use super::findings::{Doing, Idle, Limit, Quiet, Since, Trial};
+use super::findings::{Doing, Idle, Limit, Question, Quiet, Since, Trial, Unknown};
 use super::unasked::{Collected, shortened};
 
 /// Collects the unasked pings and messages of a server.
@@ -53,22 +53,54 @@ impl UnaskedTraffic {
 }
 
 /// What ended the silent clients of these trials, which were watched for this long.
-pub(super) fn idle(trials: &[Trial], watched_ns: u64) -> Idle {
+///
+/// # Errors
+/// The client that sends nothing did not open, so nobody knows: why it did not.
+pub(super) fn idle(trials: &[Trial], watched_ns: u64) -> Result<Idle, Unknown> {
+    let of = |doing: Doing| trials.iter().find(|trial| trial.doing == doing);
+    if let Some(failed) = of(Doing::Nothing).and_then(|trial| trial.failed.clone()) {
+        let question = Question::Idle;
+        return Err(Unknown { question, failed });
+    }
+    let talkers_too = ends_talkers(trials);
     let limit = |doing: Doing| {
-        let trial = trials.iter().find(|trial| trial.doing == doing)?;
+        let trial = of(doing)?;
         let ending = trial.ending.clone()?;
-        let since_ns = trial.unanswered_ns;
+        let since_ns = trial.unanswered_ns.filter(|_| !talkers_too);
         Some(Limit {
             since: since_ns.map_or(Since::Open, |_| Since::Ping),
             after_ns: ending.at_ns - since_ns.unwrap_or(0),
             ending,
         })
     };
-    Idle {
+    Ok(Idle {
         watched_ns,
         silent: limit(Doing::Nothing),
         answering: limit(Doing::AnswerPings),
-    }
+        talkers_too,
+    })
+}
+
+/// Whether the server ended every client of these trials, those that sent something too, and all at about the same time
+/// after their open.
+fn ends_talkers(trials: &[Trial]) -> bool {
+    const TOLERANCE_NS: u64 = 50_000_000;
+    let opened = || trials.iter().filter(|trial| trial.failed.is_none());
+    let by_server = |trial: &Trial| {
+        let ending = trial.ending.as_ref();
+        let ending = ending.filter(|ending| ending.how.is_servers());
+        ending.map(|ending| ending.at_ns)
+    };
+    let ends = opened().map(by_server);
+    let Some(ends) = ends.collect::<Option<Vec<u64>>>() else {
+        return false;
+    };
+    let has = |doing| opened().any(|trial| trial.doing == doing);
+    // One that answers no ping may have been ended for that.
+    let has_talker = has(Doing::AnswerPings) && (has(Doing::Pings) || has(Doing::Texts));
+    let (first, last) = (ends.iter().min(), ends.iter().max());
+    let alike = |first: u64, last: u64| last - first <= TOLERANCE_NS.max(first / 10);
+    has_talker && first.zip(last).is_some_and(|(a, b)| alike(*a, *b))
 }
 
 #[cfg(test)]
@@ -101,6 +133,54 @@ mod tests {
         assert_eq!(quiet.payload.as_deref(), Some(""));
     }
 
+    /// A trial whose connection ended this long after its open, in milliseconds.
+    fn ended(doing: Doing, after_ms: Option<u64>) -> Trial {
+        let ending = |ms: u64| Ending {
+            at_ns: ms * 1_000_000,
+            how: How::Fin,
+            tcp: None,
+        };
+        Trial {
+            doing,
+            watched_ns: 9_000_000_000,
+            sent: 0,
+            pings: 1,
+            unanswered_ns: Some(1_000),
+            ending: after_ms.map(ending),
+            failed: None,
+        }
+    }
+
+    #[test]
+    fn an_end_of_all_at_one_time_is_not_one_of_silence() {
+        let trials = |texts| {
+            let silent = [Doing::AnswerPings, Doing::Nothing, Doing::Pings];
+            let silent = silent.map(|doing| ended(doing, Some(1_500)));
+            [Vec::from(silent), vec![ended(Doing::Texts, texts)]].concat()
+        };
+        let found = |texts| idle(&trials(texts), 9).unwrap();
+        let all = found(Some(1_520));
+        let silent = all.silent.unwrap();
+        assert!(all.talkers_too);
+        assert_eq!(
+            (silent.since, silent.after_ns),
+            (Since::Open, 1_500_000_000)
+        );
+        for texts in [None, Some(900), Some(2_500)] {
+            assert!(!found(texts).talkers_too, "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn a_watcher_that_did_not_open_has_seen_nothing() {
+        let mut trials = [ended(Doing::AnswerPings, None), ended(Doing::Nothing, None)];
+        assert_eq!(idle(&trials, 9).unwrap().silent, None);
+        trials[1].failed = Some("nothing listens".to_owned());
+        let unknown = idle(&trials, 9).unwrap_err();
+        assert_eq!(unknown.question, Question::Idle);
+        assert_eq!(unknown.failed, "nothing listens");
+    }
+
     #[test]
     fn a_limit_counts_from_the_unanswered_ping_where_there_was_one() {
         let trial = |doing, unanswered_ns| Trial {
@@ -120,7 +200,7 @@ mod tests {
             trial(Doing::AnswerPings, None),
             trial(Doing::Nothing, Some(1_000)),
         ];
-        let idle = idle(&trials, 9_000);
+        let idle = idle(&trials, 9_000).unwrap();
         let (silent, answering) = (idle.silent.unwrap(), idle.answering.unwrap());
         assert_eq!((silent.since, silent.after_ns), (Since::Ping, 2_000));
         assert_eq!((answering.since, answering.after_ns), (Since::Open, 3_000));

@@ -1,17 +1,17 @@
 //! Asks the questions in order, and opens the connections for them.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::activity::{Tried, try_out};
 use super::asking;
-use super::findings::{Doing, Finding, Findings, Handshake, Quiet, Trial};
+use super::failure::reason;
+use super::findings::{Doing, Finding, Findings, Handshake, Question, Quiet, Trial, Unknown};
 use super::quiet::idle;
 use super::talk::{self, Talk};
 use crate::metric::{Cause, Timer};
 use crate::net::{RawConnection, RawDialer, RawFailure, TlsError};
 use crate::scenario::{Target, WsUrl};
-use crate::units::{Nanos, is_harmless};
+use crate::units::{Nanos, format_duration, is_harmless};
 
 /// A probe that is ready to start.
 pub struct Probe {
@@ -72,7 +72,7 @@ impl Probe {
             findings.add(finding);
         };
         tell(Progress::Doing("connecting"));
-        let first = self.open().await.map_err(Failed::from)?;
+        let first = self.open().await?;
         let mut handshake = handshake(&first);
         let mut talk = Talk::new(first, true);
         handshake.compression = self.compression().await;
@@ -83,31 +83,44 @@ impl Probe {
         talk.leave().await;
 
         tell(Progress::Doing("sending pings"));
-        if let Ok(connection) = self.open().await {
-            let mut talk = Talk::new(connection, true);
-            found(tell, Finding::Pings(asking::pings(&mut talk).await));
-            talk.leave().await;
+        match self.open().await {
+            Ok(connection) => {
+                let mut talk = Talk::new(connection, true);
+                found(tell, Finding::Pings(asking::pings(&mut talk).await));
+                talk.leave().await;
+            }
+            Err(failed) => found(
+                tell,
+                Finding::Unknown(Unknown::new(Question::Pings, &failed)),
+            ),
         }
 
         tell(Progress::Doing("watching quiet connections"));
         let (quiet, trials) = self.trials().await;
-        if let Some(quiet) = quiet {
-            found(tell, Finding::Quiet(quiet));
-        }
+        found(tell, quiet.map_or_else(Finding::Unknown, Finding::Quiet));
         let idle = idle(&trials, Nanos::from(self.watch).0);
         found(tell, Finding::Activity(trials));
-        found(tell, Finding::Idle(idle));
+        found(tell, idle.map_or_else(Finding::Unknown, Finding::Idle));
 
         tell(Progress::Doing("closing"));
-        if let Ok(connection) = self.open().await {
-            let close = asking::close(Talk::new(connection, false)).await;
-            found(tell, Finding::Close(close));
-        }
+        let close = match self.open().await {
+            Ok(connection) => Finding::Close(asking::close(Talk::new(connection, false)).await),
+            Err(failed) => Finding::Unknown(Unknown::new(Question::Close, &failed)),
+        };
+        found(tell, close);
         Ok(findings)
     }
 
-    async fn open(&self) -> Result<RawConnection, RawFailure> {
-        self.dialer.open(&self.target).await
+    async fn open(&self) -> Result<RawConnection, Failed> {
+        let opened = self.dialer.open(&self.target).await;
+        opened.map_err(|failure| {
+            let mut failed = Failed::from(failure);
+            if failed.cause == Cause::ConnectTimeout {
+                let all = format_duration(self.target.connect_timeout);
+                failed.detail += &format!(", {all} in all");
+            }
+            failed
+        })
     }
 
     /// What the server chooses when the probe offers compression (RFC 7692). wsbench does not implement compression, so
@@ -123,34 +136,39 @@ impl Probe {
     }
 
     /// Runs all trials side by side. Also returns what the server sent unasked to the client that answers pings.
-    async fn trials(&self) -> (Option<Quiet>, Vec<Trial>) {
+    async fn trials(&self) -> (Result<Quiet, Unknown>, Vec<Trial>) {
         let [a, b, c, d, e] = Doing::ALL.map(|doing| self.trial(doing));
         let (a, b, c, d, e) = tokio::join!(a, b, c, d, e);
-        let mut quiet = HashMap::new();
-        let mut trials = Vec::new();
-        for (tried, doing) in [a, b, c, d, e].into_iter().zip(Doing::ALL) {
-            match tried {
-                Ok(tried) => {
-                    quiet.insert(doing, tried.quiet);
-                    trials.push(tried.trial);
-                }
-                Err(failed) => trials.push(Trial {
-                    doing,
-                    watched_ns: 0,
-                    sent: 0,
-                    pings: 0,
-                    unanswered_ns: None,
-                    ending: None,
-                    failed: Some(format!("{}: {}", failed.cause.meaning(), failed.detail)),
-                }),
-            }
-        }
-        (quiet.remove(&Doing::AnswerPings), trials)
+        let quiet = match &a {
+            Ok(tried) => Ok(tried.quiet.clone()),
+            Err(failed) => Err(Unknown::new(Question::Quiet, failed)),
+        };
+        let trials = [a, b, c, d, e].into_iter().zip(Doing::ALL);
+        let trial = |(tried, doing): (Result<Tried, Failed>, Doing)| match tried {
+            Ok(tried) => tried.trial,
+            Err(failed) => Trial {
+                doing,
+                watched_ns: 0,
+                sent: 0,
+                pings: 0,
+                unanswered_ns: None,
+                ending: None,
+                failed: Some(reason(&failed)),
+            },
+        };
+        (quiet, trials.map(trial).collect())
     }
 
-    async fn trial(&self, doing: Doing) -> Result<Tried, RawFailure> {
+    async fn trial(&self, doing: Doing) -> Result<Tried, Failed> {
         let talk = Talk::new(self.open().await?, doing == Doing::AnswerPings);
         Ok(try_out(talk, doing, self.watch).await)
+    }
+}
+
+impl Unknown {
+    fn new(question: Question, failed: &Failed) -> Self {
+        let failed = reason(failed);
+        Self { question, failed }
     }
 }
 

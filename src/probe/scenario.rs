@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cohorts::{DraftCohort, between, cohorts, millis, window};
+use super::cohorts::{DraftCohort, ENDED, between, cohorts, millis, window};
 use super::findings::{Doing, Findings, Since};
 use super::target::{Asked, target_text};
 use crate::scenario::shown_address;
@@ -20,10 +20,10 @@ pub fn scenario(asked: &Asked, findings: &Findings) -> String {
     ];
     parts.extend(message(findings));
     parts.extend(heartbeat(findings));
-    if !cohorts.is_empty() {
+    if !cohorts.is_empty() && !ends_everybody(findings) {
         parts.push(healthy(findings));
-        parts.extend(cohorts.iter().map(DraftCohort::text));
     }
+    parts.extend(cohorts.iter().map(DraftCohort::text));
     parts.push(gates(findings));
     parts.join("\n")
 }
@@ -36,7 +36,7 @@ fn head(asked: &Asked) -> String {
          # Its windows are those of one measurement. Put in what the server promises instead: `wsbench presets`\n\
          # lists the servers for which wsbench computes it from their settings.\n\n\
          name = \"{}\"\n\
-         description = \"{CLIENTS} clients of each kind: healthy ones, and those that the server was seen to end.\"\n",
+         description = \"{CLIENTS} clients of each kind that the server was seen to end or to keep.\"\n",
         name(&asked.url)
     )
 }
@@ -81,8 +81,14 @@ fn idle_limit(findings: &Findings) -> Option<Duration> {
     limit.map(|limit| Duration::from_nanos(limit.after_ns))
 }
 
+/// Whether the server ended every client after the same time. There are no healthy clients then, and their end is all
+/// that can be expected.
+fn ends_everybody(findings: &Findings) -> bool {
+    (findings.idle.as_ref()).is_some_and(|idle| idle.talkers_too)
+}
+
 fn message(findings: &Findings) -> Option<String> {
-    let echo = findings.echo.as_ref()?;
+    let echo = (findings.echo.as_ref()).filter(|_| !ends_everybody(findings))?;
     let frame = match (echo.text.is_echo(), echo.binary.is_echo()) {
         (true, _) => "",
         (false, true) => "frame = \"binary\"\n",
@@ -96,10 +102,8 @@ fn message(findings: &Findings) -> Option<String> {
 }
 
 fn answers_pings(findings: &Findings) -> bool {
-    findings
-        .pings
-        .as_ref()
-        .is_some_and(|pings| pings.answered > 0)
+    let pings = findings.pings.as_ref();
+    !ends_everybody(findings) && pings.is_some_and(|pings| pings.answered > 0)
 }
 
 fn heartbeat(findings: &Findings) -> Option<String> {
@@ -144,7 +148,12 @@ fn healthy(findings: &Findings) -> String {
 }
 
 fn gates(findings: &Findings) -> String {
-    let mut gates = vec!["count(connections.failed) == 0".to_owned()];
+    let ended = if ends_everybody(findings) {
+        format!("{{cohort={ENDED}}}")
+    } else {
+        String::new()
+    };
+    let mut gates = vec![format!("count(connections.failed{ended}) == 0")];
     if survives(findings) {
         gates.push("count(connections.lost) == 0".to_owned());
     }
@@ -153,7 +162,8 @@ fn gates(findings: &Findings) -> String {
         gates.extend(generous(p50).map(|limit| format!("p90(latency.echo) < {limit}")));
         gates.push("ratio(messages.timed_out / messages.sent) < 0.1%".to_owned());
     }
-    if let Some(p50) = findings.pings.as_ref().and_then(|pings| pings.p50_ns) {
+    let pings = (findings.pings.as_ref()).filter(|_| answers_pings(findings));
+    if let Some(p50) = pings.and_then(|pings| pings.p50_ns) {
         gates.extend(generous(p50).map(|limit| format!("p90(heartbeat.rtt) < {limit}")));
     }
     let lines: String = gates
@@ -226,6 +236,7 @@ mod tests {
                 watched_ns: 15 * SECOND,
                 silent: None,
                 answering: None,
+                talkers_too: false,
             }),
             ..Findings::default()
         }
@@ -310,6 +321,7 @@ mod tests {
             watched_ns: 60 * SECOND,
             silent: Some(limit(Since::Ping, 20 * SECOND, how)),
             answering: None,
+            talkers_too: false,
         });
         let text = scenario(&asked(), &found);
         read(&text);
@@ -341,6 +353,7 @@ mod tests {
             watched_ns: 15 * SECOND,
             silent: Some(limit(Since::Open, 3 * SECOND, How::Fin)),
             answering: Some(limit(Since::Open, 3 * SECOND, How::Fin)),
+            talkers_too: false,
         });
         let text = scenario(&asked(), &found);
         read(&text);
@@ -359,6 +372,31 @@ mod tests {
     }
 
     #[test]
+    fn where_everybody_is_ended_the_end_is_expected_and_nothing_else() {
+        let mut found = kind();
+        let end = limit(Since::Open, 3 * SECOND, How::Fin);
+        for trial in &mut found.activity {
+            trial.ending = Some(end.ending.clone());
+        }
+        found.idle = Some(Idle {
+            watched_ns: 15 * SECOND,
+            silent: Some(end.clone()),
+            answering: Some(end),
+            talkers_too: true,
+        });
+        let text = scenario(&asked(), &found);
+        let scenario = read(&text);
+        let [cohort] = &scenario.cohorts[..] else {
+            panic!("{text}");
+        };
+        assert_eq!(cohort.name, "ended");
+        has(&text, &["closed_between = [\"2.4s\", \"3.6s\"]"]);
+        for none in ["[[message]]", "[heartbeat]", "p90(", "timed_out"] {
+            assert!(!text.contains(none), "{none}\n\n{text}");
+        }
+    }
+
+    #[test]
     fn an_end_that_pongs_do_not_put_off_is_not_blamed_on_missing_pongs() {
         let mut found = kind();
         for trial in &mut found.activity {
@@ -368,6 +406,7 @@ mod tests {
             watched_ns: 15 * SECOND,
             silent: Some(limit(Since::Ping, 3 * SECOND, How::Fin)),
             answering: Some(limit(Since::Open, 3 * SECOND, How::Fin)),
+            talkers_too: false,
         });
         let text = scenario(&asked(), &found);
         read(&text);

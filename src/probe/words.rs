@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::endings::{close_frame, ended, fin, idle};
 use super::findings::{
-    Answer, CloseHandshake, Doing, Echo, Finding, Handshake, Pings, Quiet, Trial, Within,
+    Answer, CloseHandshake, Doing, Echo, Finding, Handshake, Pings, Question, Quiet, Trial, Within,
 };
 use super::run::Probe;
 use crate::units::{counted, format_duration, human_ns};
@@ -25,13 +25,27 @@ pub fn words(finding: &Finding) -> String {
     match finding {
         Finding::Handshake(found) => block("handshake", handshake(found)),
         Finding::Echo(found) => block("echo", echo(found)),
-        Finding::Pings(found) => block("pings", pings(found)),
-        Finding::Quiet(found) => block("by itself", quiet(found)),
+        Finding::Pings(found) => block(PINGS, pings(found)),
+        Finding::Quiet(found) => block(QUIET, quiet(found)),
         Finding::Activity(trials) => block("alive", activity(trials)),
-        Finding::Idle(found) => block("silent", idle(found)),
-        Finding::Close(found) => block("close", close(found)),
+        Finding::Idle(found) => block(IDLE, idle(found)),
+        Finding::Close(found) => block(CLOSE, close(found)),
+        Finding::Unknown(unknown) => block(
+            match unknown.question {
+                Question::Pings => PINGS,
+                Question::Quiet => QUIET,
+                Question::Idle => IDLE,
+                Question::Close => CLOSE,
+            },
+            vec![format!("not known, no connection: {}", unknown.failed)],
+        ),
     }
 }
+
+const PINGS: &str = "pings";
+const QUIET: &str = "by itself";
+const IDLE: &str = "silent";
+const CLOSE: &str = "close";
 
 /// Puts an excerpt in quotes, except one in hex.
 fn said(excerpt: &str) -> String {
@@ -289,6 +303,7 @@ mod tests {
             watched_ns: 15_000_000_000,
             silent: None,
             answering: None,
+            talkers_too: false,
         };
         assert!(words(&Finding::Idle(nothing)).contains("within 15.0 s"));
         let quiet = Quiet {
