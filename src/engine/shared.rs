@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::frame::Room;
-use crate::measure::{Cells, Shard, Window};
+use crate::measure::{Cells, Shard, Stop, Window};
 use crate::metric::Counter;
 use crate::net::PassedBy;
 use crate::plan::{Plan, Windows};
@@ -210,6 +210,10 @@ impl Shared {
     /// Records that the worker was woken `lag` too late, at `now`.
     pub(super) fn loop_lag(&self, now: Timestamp, lag: Nanos) {
         let shard = &mut *self.shard.borrow_mut();
+        shard.stops.add(Stop {
+            from: Timestamp::from_nanos(now.as_nanos().saturating_sub(lag.0)),
+            to: now,
+        });
         let measures = self.state.measure_from().is_some_and(|from| from <= now);
         match measures {
             true => shard.loop_lag.record(lag.0),

@@ -13,7 +13,7 @@ use super::observer::{Finished, Observer, Second};
 use super::phases::{Event, Phases};
 use super::sample::Sampler;
 use super::worker::INTERVAL;
-use crate::measure::{Collector, Phase, Progress, Shard};
+use crate::measure::{Collector, Phase, Progress, Shard, Summary};
 use crate::metric::{Counter, Gauge};
 use crate::plan::Plan;
 use crate::scenario::Shape;
@@ -181,7 +181,12 @@ impl<C: Crew> Supervisor<C> {
         // Stops the threads before the numbers are computed, so that no thread is left in any case.
         let failure = self.crew.end();
         Finished {
-            summary: (self.collector).summary(self.ended_at.as_secs_f64(), &windows),
+            summary: Summary {
+                measured_from: self.phases.measure_from(),
+                ..self
+                    .collector
+                    .summary(self.ended_at.as_secs_f64(), &windows)
+            },
             origin,
             interrupted: self.phases.is_interrupted(),
             workers,

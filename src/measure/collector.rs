@@ -8,6 +8,7 @@ use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use super::interval::{Interval, Sample};
 use super::shard::{CohortShard, Layout, Open, Shard, Window};
+use super::stops::Stops;
 use super::summary::{ConnectionRecords, Endings, GaugeStats, Metric, States, Summary, Value};
 use super::timeline::{Phase, Timeline};
 use crate::metric::{Counter, Gauge, Timer};
@@ -173,6 +174,7 @@ impl Collector {
             endings: self.endings.clone(),
             records: self.records.clone(),
             fallbacks: self.all.fallbacks.clone(),
+            stops: self.all.stops.clone(),
             ..self.snapshot(seconds, windows, &|_| true)
         }
     }
@@ -218,6 +220,8 @@ impl Collector {
             endings: Endings::default(),
             records: ConnectionRecords::default(),
             fallbacks: Fallbacks::default(),
+            stops: Stops::default(),
+            measured_from: None,
         }
     }
 

@@ -8,6 +8,7 @@ use super::echo::Echoes;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use super::named::OfCohort;
+use super::stops::Stops;
 use crate::metric::{Cause, Side};
 use crate::units::{Timestamp, one_line};
 
@@ -278,6 +279,8 @@ pub struct Shard {
     pub loop_lag: Histogram,
     /// How late the worker was woken before measuring began, in nanoseconds.
     pub early_lag: Histogram,
+    /// When the worker stood still.
+    pub stops: Stops,
     /// How long look-ups of the target's name took, in nanoseconds.
     pub look_ups: Histogram,
     /// Addresses of the target that accepted no connection.
@@ -316,6 +319,7 @@ impl Shard {
             cohorts,
             loop_lag: Histogram::new(),
             early_lag: Histogram::new(),
+            stops: Stops::default(),
             look_ups: Histogram::new(),
             fallbacks: Fallbacks::default(),
             endings: Vec::new(),
@@ -370,6 +374,7 @@ impl Shard {
                 mine.merge(theirs);
             }
         }
+        self.stops.merge(&other.stops);
         if !other.look_ups.is_empty() {
             self.look_ups.merge(&other.look_ups);
         }
@@ -392,6 +397,7 @@ impl Shard {
                 lag.clear();
             }
         }
+        self.stops.clear();
         self.look_ups.clear();
         self.fallbacks.clear();
         self.endings.clear();

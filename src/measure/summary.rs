@@ -9,8 +9,10 @@ use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use super::named::OfCohort;
 use super::shard::Ending;
+use super::stops::Stops;
 use super::timeline::{Phase, Row};
 use crate::metric::{Cause, Counter, Gauge, Kind};
+use crate::units::Timestamp;
 
 /// The statistics of a gauge that is sampled once a second.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -211,6 +213,10 @@ pub struct Summary {
     pub records: ConnectionRecords,
     /// Addresses of the target that accepted no connection.
     pub fallbacks: Fallbacks,
+    /// When wsbench itself stood still. Not part of reports: only the verdict of the run looks at it.
+    pub stops: Stops,
+    /// When measuring began; `None` if that is not known.
+    pub measured_from: Option<Timestamp>,
 }
 
 impl Summary {

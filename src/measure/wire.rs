@@ -12,6 +12,7 @@ use super::histogram::Histogram;
 use super::interval::Name;
 use super::named::{NamedRows, UnknownCohort};
 use super::shard::{Ending, Layout, Open, Shard, Window};
+use super::stops::Stops;
 use crate::units::counted;
 
 /// The version of the format of an encoded shard.
@@ -46,6 +47,7 @@ struct ShardOnWire<'a> {
     cohorts: BTreeMap<String, CohortOnWire>,
     loop_lag: Histogram,
     early_lag: Histogram,
+    stops: Stops,
     look_ups: Histogram,
     fallbacks: Fallbacks,
     endings: NamedRows<'a, Ending>,
@@ -107,6 +109,7 @@ impl Shard {
             cohorts,
             loop_lag,
             early_lag,
+            stops,
             look_ups,
             fallbacks,
             endings,
@@ -136,6 +139,7 @@ impl Shard {
                 .collect(),
             loop_lag: loop_lag.clone(),
             early_lag: early_lag.clone(),
+            stops: stops.clone(),
             look_ups: look_ups.clone(),
             fallbacks: fallbacks.clone(),
             endings: NamedRows::of(endings, &names),
@@ -171,6 +175,7 @@ impl Shard {
             interval: wire.interval,
             loop_lag: wire.loop_lag,
             early_lag: wire.early_lag,
+            stops: wire.stops,
             look_ups: wire.look_ups,
             fallbacks: wire.fallbacks,
             endings,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::measure::{
-    Cells, Collector, Ending, Layout, Metric, Phase, Sample, Shard, State, Summary, Window,
+    Cells, Collector, Ending, Layout, Metric, Phase, Sample, Shard, State, Stop, Summary, Window,
 };
 use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{
@@ -244,6 +244,22 @@ impl Run {
             self.shard.loop_lag.record(ns);
         }
         self
+    }
+
+    /// Adds a stop that began at this time.
+    pub(super) fn stopped(&mut self, from: Timestamp, length: Nanos) -> &mut Self {
+        let to = from + length;
+        self.shard.stops.add(Stop { from, to });
+        self.lagged(length.0, 1)
+    }
+
+    /// Adds a connection that ended with this cause, at this time.
+    pub(super) fn ended(&mut self, cause: Cause, at: Timestamp) -> &mut Self {
+        self.refused(1, "");
+        if let Some(ending) = self.shard.endings.last_mut() {
+            (ending.cause, ending.ended_ns) = (cause, Some(at));
+        }
+        self.cause(cause, 1).add(Counter::ConnectionsLost, 1)
     }
 
     /// Adds wake-ups that were this late before measuring began.

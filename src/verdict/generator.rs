@@ -1,12 +1,14 @@
 //! Estimates how much of what was seen the generator may have caused: when it stood still or was late, times become
 //! too long, rates too low, and deadlines and connections may be lost although the server kept its part.
 
+use std::borrow::Cow;
+
 use super::facts::{Facts, is_bare_schedule, is_open_model};
 use super::lag::{CUT_NS, Lag, PART_OF_LIMIT, UNSEEN_NS};
 use super::observe::{Measure, Observed, value_of};
 use super::view::{View, looked_at};
 use crate::measure::{GaugeStats, Histogram, Summary, Value};
-use crate::metric::{self, Cause, Counter, Gauge, Kind, Timer, Unit};
+use crate::metric::{self, Counter, Gauge, Kind, Timer, Unit};
 use crate::scenario::{Cohort, Gate, Pacing, Scenario, Selector, Shape, Stat, Subject};
 
 /// From this part of all its cores on, the generator may limit the run.
@@ -59,8 +61,9 @@ pub(super) enum GeneratorProblem {
 
 /// The generator's state, used to decide whether it may have caused what was seen.
 pub(super) struct Generator<'a> {
-    scenario: &'a Scenario,
-    view: &'a View<'a>,
+    pub(super) scenario: &'a Scenario,
+    pub(super) view: &'a View<'a>,
+    facts: &'a Facts,
     pub(super) measured: Lag,
     pub(super) whole: Lag,
     pub(super) is_throttled: bool,
@@ -68,10 +71,11 @@ pub(super) struct Generator<'a> {
 }
 
 impl<'a> Generator<'a> {
-    pub(super) fn new(scenario: &'a Scenario, view: &'a View<'a>, facts: &Facts) -> Self {
+    pub(super) fn new(scenario: &'a Scenario, view: &'a View<'a>, facts: &'a Facts) -> Self {
         Self {
             scenario,
             view,
+            facts,
             measured: Lag::measured(view, facts),
             whole: Lag::whole(view, facts),
             is_throttled: facts.throttling.is_some_and(|it| it.share() >= THROTTLED),
@@ -83,6 +87,14 @@ impl<'a> Generator<'a> {
     /// The average that wsbench used, in percent of one core.
     pub(super) fn cpu_mean(&self) -> Option<f64> {
         cpu(self.view).map(|cpu| cpu.mean)
+    }
+
+    /// The lags in the measured time that a selector looks at.
+    fn during(&self, selector: &Selector) -> Cow<'_, Lag> {
+        match selector.stage {
+            Some(stage) => Cow::Owned(Lag::of_stage(self.scenario, self.view, self.facts, stage)),
+            None => Cow::Borrowed(&self.measured),
+        }
     }
 
     /// By how much a time of this length may be too long because of lags.
@@ -205,7 +217,7 @@ impl<'a> Generator<'a> {
         // Handshakes and ends come in bursts, so one lag may touch all of them.
         let (lag, is_spread) = match is_of_connections(&selector.metric) {
             true => (&self.whole, false),
-            false => (&self.measured, true),
+            false => (&*self.during(selector), true),
         };
         let longest = lag.longest_ns();
         if longest == 0 {
@@ -266,7 +278,7 @@ impl<'a> Generator<'a> {
                 {
                     f64::INFINITY
                 }
-                _ => count / (1.0 - self.measured.share()),
+                _ => count / (1.0 - self.during(selector).share()),
             };
             return Range { lo: count, hi };
         }
@@ -358,69 +370,14 @@ impl<'a> Generator<'a> {
         };
         let shortest = shortest.as_nanos() as f64;
         let touched = match own {
-            GeneratorProblem::Lag => self.measured.touched(shortest * PART_OF_LIMIT, shortest),
+            GeneratorProblem::Lag => {
+                let lag = self.during(selector);
+                lag.touched(shortest * PART_OF_LIMIT, shortest)
+            }
             GeneratorProblem::Throttled => 1.0,
             GeneratorProblem::LateSends | GeneratorProblem::Busy => 0.0,
         };
         self.counted(sent, selector) * touched
-    }
-
-    /// How many ends or failed dials a lag may have caused: those with a cause that a silent client can produce.
-    fn ends(&self, selector: &Selector, own: GeneratorProblem) -> f64 {
-        let limit = (self.scenario.target.connect_timeout.as_nanos() as f64 * PART_OF_LIMIT) as u64;
-        let least = match self.caused_by_silence(&selector.metric) {
-            &[Cause::ConnectTimeout, ..] => limit.min(CUT_NS),
-            _ => CUT_NS,
-        };
-        let is_so = match own {
-            GeneratorProblem::Lag => self.whole.longest_ns() >= least,
-            GeneratorProblem::Throttled => true,
-            GeneratorProblem::LateSends | GeneratorProblem::Busy => false,
-        };
-        if !is_so {
-            return 0.0;
-        }
-        let causes = self.caused_by_silence(&selector.metric).iter();
-        let counted = causes.map(|cause| {
-            self.count(&Selector {
-                metric: metric::error(*cause),
-                ..selector.clone()
-            })
-        });
-        counted.sum()
-    }
-
-    /// The causes that a metric about ends counts, as far as a silent client can produce them.
-    fn caused_by_silence(&self, name: &str) -> &'static [Cause] {
-        const DIALS: &[Cause] = &[
-            Cause::ConnectTimeout,
-            Cause::HandshakeEof,
-            Cause::HandshakeReset,
-        ];
-        const ENDS: &[Cause] = &[
-            Cause::ClosedByPeer,
-            Cause::Eof,
-            Cause::Reset,
-            Cause::PeerFrozen,
-            Cause::PathDead,
-            Cause::MissedPong,
-            Cause::CloseTimeout,
-            Cause::WriteTimeout,
-        ];
-        if name == Counter::ConnectionsFailed.name() {
-            return DIALS;
-        }
-        match name.strip_prefix("errors.").and_then(Cause::from_name) {
-            Some(cause) => {
-                let all = [DIALS, ENDS].into_iter();
-                let mut one = all.filter_map(|causes| {
-                    let place = causes.iter().position(|known| *known == cause)?;
-                    Some(&causes[place..=place])
-                });
-                one.next().unwrap_or_default()
-            }
-            None => ENDS,
-        }
     }
 
     /// The range of a gauge: if lags may have lost connections, the state may be different without them.
@@ -448,7 +405,7 @@ impl<'a> Generator<'a> {
         })
     }
 
-    fn count(&self, selector: &Selector) -> f64 {
+    pub(super) fn count(&self, selector: &Selector) -> f64 {
         let rows: Vec<_> = self.view.of(selector).collect();
         let times = Summary::merged(rows.iter().copied()).map_or(0, |times| times.count());
         (Summary::sum(rows.into_iter()) + times) as f64

@@ -4,6 +4,8 @@ use super::facts::Facts;
 use super::view::View;
 use crate::measure::{Histogram, Summary};
 use crate::metric::Timer;
+use crate::scenario::{Scenario, Shape};
+use crate::units::Nanos;
 
 /// A lag shorter than this is the normal cost of waking a thread.
 const NOTABLE_NS: u64 = 1_000_000;
@@ -17,11 +19,23 @@ pub(super) const UNSEEN_NS: u64 = 2_000_000;
 const TOUCHED_FACTOR: f64 = 2.0;
 
 /// How late the workers were woken, during a part of the run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Lag {
     lags: Option<Histogram>,
     /// The running time of all workers, added up, in nanoseconds.
     worker_ns: f64,
+    /// For a stage: what is known of the times of its lags.
+    local: Option<Local>,
+}
+
+/// The lengths of the stops whose times are known. What is not one of them is taken to be even over the run.
+#[derive(Debug, Clone)]
+struct Local {
+    all: Vec<f64>,
+    /// Of the parts of them in the stage.
+    inside: Vec<f64>,
+    /// The part of the measured time that the stage is.
+    part: f64,
 }
 
 impl Lag {
@@ -30,6 +44,51 @@ impl Lag {
         let name = Timer::GeneratorLoopLag.name();
         let lags = view.all().histogram(name);
         Self::new(lags, view.all().measured_seconds, facts)
+    }
+
+    /// The lags in one stage of the measured time; all of them if their times are not known.
+    pub(super) fn of_stage(
+        scenario: &Scenario,
+        view: &View<'_>,
+        facts: &Facts,
+        stage: u32,
+    ) -> Self {
+        let all = Self::measured(view, facts);
+        let summary = view.all();
+        let (Shape::Stages(stages), Some(began), 0) = (
+            &scenario.load.shape,
+            summary.measured_from,
+            summary.stops.more,
+        ) else {
+            return all;
+        };
+        let index = stage.saturating_sub(1) as usize;
+        let Some(length) = stages.get(index).map(|stage| Nanos::from(stage.duration)) else {
+            return all;
+        };
+        let before = stages
+            .iter()
+            .take(index)
+            .map(|stage| Nanos::from(stage.duration));
+        let from = before.fold(began, |at, length| at + length);
+        let to = from + length;
+        let stops = summary.stops.rows.iter().filter(|stop| stop.to >= began);
+        let inside = stops
+            .clone()
+            .map(|stop| stop.to.min(to).saturating_since(stop.from.max(from)));
+        let part = length.as_secs_f64() / summary.measured_seconds.max(length.as_secs_f64());
+        Self {
+            local: Some(Local {
+                all: (stops
+                    .clone()
+                    .map(|stop| stop.to.saturating_since(stop.from).0 as f64))
+                .collect(),
+                inside: inside.map(|length| length.0 as f64).collect(),
+                part,
+            }),
+            worker_ns: all.worker_ns * part,
+            ..all
+        }
     }
 
     /// The lags from the first dial on.
@@ -44,6 +103,7 @@ impl Lag {
         Self {
             lags,
             worker_ns: (seconds * 1e9).max(1.0) * facts.workers.max(1) as f64,
+            local: None,
         }
     }
 
@@ -73,6 +133,20 @@ impl Lag {
     fn at_least(&self, ns: u64) -> (f64, f64) {
         let lags = self.lags.as_ref();
         let (count, sum) = lags.map_or((0, 0), |lags| lags.at_least(ns));
-        (count as f64, sum as f64)
+        let (count, sum) = (count as f64, sum as f64);
+        let Some(local) = &self.local else {
+            return (count, sum);
+        };
+        let known = |lengths: &[f64]| {
+            let long = lengths.iter().filter(|length| **length >= ns as f64);
+            long.fold((0.0, 0.0), |(count, sum), length| {
+                (count + 1.0, sum + length)
+            })
+        };
+        let ((all, all_sum), (inside, inside_sum)) = (known(&local.all), known(&local.inside));
+        (
+            (count - all).max(0.0) * local.part + inside,
+            (sum - all_sum).max(0.0) * local.part + inside_sum,
+        )
     }
 }

@@ -18,6 +18,7 @@ mod observe;
 mod presence;
 mod seen;
 mod shifted;
+mod silence;
 mod unnamed;
 mod view;
 mod warning;

@@ -1,8 +1,10 @@
 //! Tests what wsbench's own stops may explain, and what they cannot.
 
 use super::super::super::contract::record;
+use super::super::super::lag::Lag;
 use super::*;
-use crate::scenario::Shape;
+use crate::scenario::{Shape, Stage};
+use crate::units::Timestamp;
 
 /// A stop of 60 ms in ten seconds affects less than 1 % of the samples, and may affect the longest of them.
 #[test]
@@ -185,4 +187,42 @@ fn a_stop_voids_rates_and_deadlines_that_it_may_have_cost() {
         (Exit::Failed, vec![]),
         "it makes no fewer"
     );
+}
+
+#[test]
+fn an_end_before_a_stop_is_not_due_to_it() {
+    let lost = gated(gate(Stat::Count, "connections.lost", Op::Equal, 0.0));
+    let at = |ms: u64| Timestamp::ORIGIN + Nanos::from_millis(ms);
+    let stopped = |ms: u64| {
+        let mut run = Run::healthy();
+        run.ended(Cause::ClosedByPeer, at(2_000))
+            .stopped(at(ms), Nanos::from_millis(200));
+        outcome(&lost, &run)
+    };
+    assert_eq!(stopped(3_000), (Exit::Failed, vec![]));
+    assert_eq!(stopped(1_500), (Exit::Untrusted, vec!["workers_late"]));
+}
+
+/// Half of the second stage is lost, a tenth of the whole.
+#[test]
+fn the_share_of_a_stop_is_that_of_the_stage() {
+    let second = Duration::from_secs(1);
+    let stage = |seconds: u32| Stage {
+        duration: seconds * second,
+        connections: 10,
+    };
+    let mut scenario = closed(scenario());
+    scenario.load.shape = Shape::Stages(vec![stage(2), stage(2), stage(6)]);
+    let mut run = Run::healthy();
+    let at = |ms: u64| Timestamp::ORIGIN + Nanos::from_millis(ms);
+    run.stopped(at(2_500), Nanos::from_secs(1));
+    let mut summary = run.summary();
+    summary.measured_from = Some(Timestamp::ORIGIN);
+    let (view, facts) = (View::new(&scenario, &summary), Facts::completed(1));
+    let share = |stage| Lag::of_stage(&scenario, &view, &facts, stage).share();
+    let close = |share: f64, to: f64| (share - to).abs() < 0.01;
+    assert!(close(Lag::measured(&view, &facts).share(), 0.1));
+    assert!(close(share(1), 0.0), "{}", share(1));
+    assert!(close(share(2), 0.5), "{}", share(2));
+    assert!(close(share(3), 0.0), "{}", share(3));
 }

@@ -233,6 +233,8 @@ impl<'a> Document<'a> {
                     more: self.records.more,
                 },
                 fallbacks: self.fallbacks.into_owned(),
+                stops: Default::default(),
+                measured_from: None,
                 cohorts,
             },
             verdict: self.verdict.with_warnings(self.warnings.into_owned()),

@@ -234,6 +234,8 @@ impl Dice {
                 more: self.count(),
             },
             fallbacks: self.fallbacks(),
+            stops: Default::default(),
+            measured_from: None,
         }
     }
 
