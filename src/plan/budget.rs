@@ -250,7 +250,10 @@ fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u64 {
         _ => 0,
     };
     let connections = (scenario.cohorts.iter()).map(|cohort| {
-        let longest = cohort.messages.iter().map(|message| message.payload.len());
+        let longest = cohort
+            .messages
+            .iter()
+            .map(|message| message.payload.longest());
         let one = CONNECTION_MEMORY
             + longest.max().unwrap_or(0)
             + tls
@@ -314,9 +317,9 @@ fn payloads(scenario: &Scenario) -> u64 {
     let mut seen = HashSet::new();
     let fixed = scenario.payloads().filter_map(|payload| match payload {
         Payload::Fixed(bytes) => seen.insert(bytes.as_ptr()).then_some(bytes.len() as u64),
-        Payload::Stamped(segments) => {
+        Payload::Template(segments) => {
             let is_new = seen.insert(segments.as_ptr().cast());
-            is_new.then(|| payload.len())
+            is_new.then(|| payload.longest())
         }
         Payload::Size(_) => None,
     });

@@ -8,6 +8,7 @@ mod pacer;
 mod spread;
 mod stamp;
 mod template;
+mod values;
 mod windows;
 
 pub use budget::Budget;
@@ -17,6 +18,7 @@ pub use pacer::Pacer;
 pub use spread::Seed;
 pub use stamp::{PingName, STAMP_LEN, Series, Stamp, StampFinder};
 pub use template::{Slice, Template};
+pub use values::Values;
 pub use windows::Windows;
 
 pub use crate::scenario::fraction;
@@ -44,6 +46,35 @@ pub struct Plan {
     templates: Vec<Vec<Template>>,
     /// Finds this run's stamps in what servers send.
     pub stamps: StampFinder,
+}
+
+/// The part of a plan that concerns one connection.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientPlan<'a> {
+    /// The whole plan.
+    pub plan: &'a Plan,
+    cohort: usize,
+    connection: u32,
+}
+
+impl<'a> ClientPlan<'a> {
+    /// Returns the templates of its messages.
+    pub fn templates(self) -> &'a [Template] {
+        self.plan.templates(self.cohort)
+    }
+
+    /// Returns what the placeholders of a message stand for; `n` is its sequence number.
+    pub fn values(self, message: usize, n: u64) -> Values<'a> {
+        let (plan, connection) = (self.plan, self.connection);
+        Values {
+            cohort: &plan.cohort(self.cohort).name,
+            run: plan.run,
+            connection,
+            place: plan.place(self.cohort, connection),
+            n,
+            random: plan.seed.values(connection, message),
+        }
+    }
 }
 
 impl Plan {
@@ -93,6 +124,15 @@ impl Plan {
     /// Returns the templates of the messages of a cohort.
     pub fn templates(&self, cohort: usize) -> &[Template] {
         &self.templates[cohort]
+    }
+
+    /// Returns the part that concerns one connection.
+    pub fn client(&self, cohort: usize, connection: u32) -> ClientPlan<'_> {
+        ClientPlan {
+            plan: self,
+            cohort,
+            connection,
+        }
     }
 
     /// Returns the number of connections; each arrival is one.

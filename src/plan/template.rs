@@ -1,31 +1,39 @@
-//! A message on the wire: constant bytes, and stamps between them.
+//! A message on the wire: constant bytes, with stamps and values between them.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use super::stamp::STAMP_LEN;
-use crate::scenario::{Message, Payload, Segment};
+use super::values::{Bytes, Comparison, FILLER, Values};
+use crate::scenario::{Message, Payload, Segment, Variable};
 
-/// The bytes of a message without its stamp.
+/// The bytes of a message without its stamp and its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     parts: Box<[TemplatePart]>,
-    /// The position of the first stamp.
+    has_stamp: bool,
+    /// The position of the first stamp, if it is the same in each message.
     stamp_at: Option<u32>,
+    /// The length, without variables.
     length: usize,
+    /// Whether there are variables.
+    varies: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum TemplatePart {
     Bytes(Slice),
     Stamp,
+    Variable(Variable),
 }
 
 impl TemplatePart {
+    /// The length, without variables.
     fn len(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Stamp => STAMP_LEN,
+            Self::Variable(_) => 0,
         }
     }
 }
@@ -35,6 +43,7 @@ impl From<&Segment> for TemplatePart {
         match segment {
             Segment::Literal(bytes) => Self::Bytes(bytes.into()),
             Segment::Stamp => Self::Stamp,
+            Segment::Variable(variable) => Self::Variable(*variable),
         }
     }
 }
@@ -48,28 +57,33 @@ impl Template {
                 None => [TemplatePart::Bytes(filler.first(size.as_usize()))].into(),
             },
             Payload::Fixed(bytes) => [TemplatePart::Bytes(bytes.into())].into(),
-            Payload::Stamped(segments) => segments.iter().map(TemplatePart::from).collect(),
+            Payload::Template(segments) => segments.iter().map(TemplatePart::from).collect(),
         };
+        let is_variable = |part: &TemplatePart| matches!(part, TemplatePart::Variable(_));
         let first = parts.iter().position(|part| *part == TemplatePart::Stamp);
-        let stamp_at = first.map(|first| {
-            let before: usize = parts[..first].iter().map(TemplatePart::len).sum();
-            before as u32
-        });
-        let length = parts.iter().map(TemplatePart::len).sum();
+        let stamp_at = first
+            .filter(|first| !parts[..*first].iter().any(is_variable))
+            .map(|first| parts[..first].iter().map(TemplatePart::len).sum::<usize>() as u32);
         Self {
-            parts,
+            has_stamp: first.is_some(),
             stamp_at,
-            length,
+            length: parts.iter().map(TemplatePart::len).sum(),
+            varies: parts.iter().any(is_variable),
+            parts,
         }
     }
 
-    /// Returns the position of the first stamp; `None` if every message is the same, and answers are matched by their
-    /// order.
+    /// Returns whether messages have a stamp. Without one, answers are matched by their order.
+    pub fn has_stamp(&self) -> bool {
+        self.has_stamp
+    }
+
+    /// Returns the position of the first stamp, if it is the same in each message.
     pub fn stamp_at(&self) -> Option<u32> {
         self.stamp_at
     }
 
-    /// Returns the bytes of every message; `None` if they have stamps.
+    /// Returns the bytes of every message; `None` if they differ.
     pub fn fixed(&self) -> Option<&[u8]> {
         match &self.parts[..] {
             [TemplatePart::Bytes(bytes)] => Some(bytes),
@@ -77,8 +91,18 @@ impl Template {
         }
     }
 
-    /// Replaces the content of `out` by the bytes of a message. `stamp` is called once at most.
-    pub fn write(&self, stamp: impl FnOnce() -> [u8; STAMP_LEN], out: &mut Vec<u8>) {
+    /// Replaces the content of `out` by the bytes of a message. `stamp` and `values` are called once at most.
+    pub fn write<'a>(
+        &self,
+        stamp: impl FnOnce() -> [u8; STAMP_LEN],
+        values: impl FnOnce() -> Values<'a>,
+        out: &mut Vec<u8>,
+    ) {
+        if self.varies {
+            let stamp = if self.has_stamp { stamp() } else { [0; _] };
+            out.clear();
+            return self.put(&stamp, &values(), out);
+        }
         // Keeps the bytes that are there, because all are replaced.
         out.resize(self.length, 0);
         let stamp = self.stamp_at.map(|_| stamp());
@@ -87,18 +111,40 @@ impl Template {
             let bytes = match (part, &stamp) {
                 (TemplatePart::Bytes(bytes), _) => bytes,
                 (TemplatePart::Stamp, Some(stamp)) => &stamp[..],
-                (TemplatePart::Stamp, None) => continue,
+                (TemplatePart::Stamp, None) | (TemplatePart::Variable(_), _) => continue,
             };
             out[start..start + bytes.len()].copy_from_slice(bytes);
             start += bytes.len();
         }
     }
 
-    /// Returns whether these are the bytes of the message whose stamp is at `at`.
-    pub fn is_echo(&self, at: usize, bytes: &[u8]) -> bool {
-        let Some(stamp) = bytes.get(at..at + STAMP_LEN) else {
+    /// Passes all bytes of a message on.
+    #[inline(never)]
+    fn put(&self, stamp: &[u8; STAMP_LEN], values: &Values<'_>, out: &mut impl Bytes) {
+        for (index, part) in self.parts.iter().enumerate() {
+            match part {
+                TemplatePart::Bytes(bytes) => out.put(bytes),
+                TemplatePart::Stamp => out.put(stamp),
+                TemplatePart::Variable(variable) => values.put(*variable, index, out),
+            }
+        }
+    }
+
+    /// Returns whether these are the bytes of the message whose stamp is at `at`, and which has these values.
+    pub fn is_echo<'a>(
+        &self,
+        at: usize,
+        bytes: &[u8],
+        values: impl FnOnce() -> Values<'a>,
+    ) -> bool {
+        let Some(stamp) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
             return false;
         };
+        if self.varies {
+            let mut comparison = Comparison::with(bytes);
+            self.put(stamp, &values(), &mut comparison);
+            return comparison.is_same();
+        }
         if bytes.len() != self.length {
             return false;
         }
@@ -111,6 +157,7 @@ impl Template {
                 TemplatePart::Bytes(expected) => found == &**expected,
                 // Does not compare the stamp with itself.
                 TemplatePart::Stamp => is_named || found == stamp,
+                TemplatePart::Variable(_) => true,
             }
         })
     }
@@ -124,11 +171,9 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// Makes bytes that fill payloads. They are printable and differ from each other, so that a server that mixes bytes
-    /// up is noticed.
+    /// Makes bytes that fill payloads.
     pub fn filler(length: usize) -> Self {
-        const TEXT: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-";
-        let bytes = TEXT.iter().copied().cycle().take(length).collect();
+        let bytes = FILLER.iter().copied().cycle().take(length).collect();
         Self { bytes, length }
     }
 
@@ -194,7 +239,21 @@ mod tests {
     fn segments() -> impl Strategy<Value = Vec<Segment>> {
         let literal = prop::collection::vec(any::<u8>(), 1..40);
         let literal = literal.prop_map(|bytes| Segment::Literal(bytes.into()));
-        let segment = prop_oneof![literal, Just(Segment::Stamp)];
+        let variable = prop::sample::select(vec![
+            "n",
+            "place / 20",
+            "connection",
+            "cohort",
+            "run",
+            "random(0, 1000)",
+            "hex(20)",
+            "uuid",
+            "text(3)",
+            "now_ms",
+            "now_iso",
+        ]);
+        let variable = variable.prop_map(|text| Segment::Variable(text.parse().unwrap()));
+        let segment = prop_oneof![2 => literal, 1 => variable, 1 => Just(Segment::Stamp)];
         prop::collection::vec(segment, 0..6).prop_map(|mut segments| {
             segments.push(Segment::Stamp);
             segments
@@ -208,25 +267,30 @@ mod tests {
             more in prop::collection::vec(any::<u8>(), 0..20), changed in any::<prop::sample::Index>(),
         ) {
             let series = Series::new(run, 1, 2, 3);
-            let template = template(Payload::Stamped(segments.into()));
+            let template = template(Payload::Template(segments.into()));
+            let values = || Values { cohort: "main", run, connection: 2, place: 1, n: sequence, random: 5 };
             let mut bytes = Vec::new();
-            template.write(|| series.stamp(sequence, Timestamp::from_nanos(intended)), &mut bytes);
-            let at = template.stamp_at().unwrap() as usize;
+            template.write(|| series.stamp(sequence, Timestamp::from_nanos(intended)), values, &mut bytes);
+            let finder = StampFinder::new(run);
+            let at = finder.find(&bytes).next().unwrap();
+            prop_assert!(template.has_stamp());
+            prop_assert!(template.stamp_at().is_none_or(|known| known as usize == at));
             prop_assert_eq!(series.read(&bytes[at..]), Some((sequence, Timestamp::from_nanos(intended))));
-            prop_assert!(template.is_echo(at, &bytes));
+            prop_assert!(template.is_echo(at, &bytes, values));
             prop_assert_eq!(template.fixed(), None);
 
             // The stamp is found wherever a server puts it.
-            let finder = StampFinder::new(run);
             let wrapped = [&more[..], &bytes, &more].concat();
             let found = (finder.find(&wrapped)).find_map(|at| series.read(&wrapped[at..]));
             prop_assert_eq!(found, Some((sequence, Timestamp::from_nanos(intended))));
-            prop_assert_eq!(template.is_echo(at + more.len(), &wrapped), more.is_empty());
+            prop_assert_eq!(template.is_echo(at + more.len(), &wrapped, values), more.is_empty());
 
+            // Nobody knows again what the wall clock was.
+            let has_clock = template.parts.iter().any(|part| matches!(part, TemplatePart::Variable(Variable::Now(_))));
             let changed = changed.index(bytes.len());
-            if !(at..at + STAMP_LEN).contains(&changed) {
+            if !(at..at + STAMP_LEN).contains(&changed) && !has_clock {
                 bytes[changed] ^= 1;
-                prop_assert!(!template.is_echo(at, &bytes));
+                prop_assert!(!template.is_echo(at, &bytes, values));
             }
         }
 
@@ -234,7 +298,7 @@ mod tests {
         fn a_size_is_kept(size in 0u64..200) {
             let template = template(Payload::Size(ByteSize(size)));
             let mut bytes = Vec::new();
-            template.write(|| [b'x'; STAMP_LEN], &mut bytes);
+            template.write(|| [b'x'; STAMP_LEN], || unreachable!("there are no variables"), &mut bytes);
             prop_assert_eq!(bytes.len() as u64, size);
             prop_assert_eq!(template.stamp_at().is_some(), size >= 48);
         }

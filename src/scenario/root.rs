@@ -154,7 +154,7 @@ impl Scenario {
 
     /// The longest payload of any message.
     pub fn longest_payload(&self) -> ByteSize {
-        let longest = self.payloads().map(Payload::len).max();
+        let longest = self.payloads().map(Payload::longest).max();
         ByteSize(longest.unwrap_or(0))
     }
 
@@ -168,7 +168,7 @@ impl Scenario {
     pub fn longest_made(&self) -> ByteSize {
         let made = self.payloads().filter_map(|payload| match payload {
             Payload::Size(size) => Some(*size),
-            Payload::Fixed(_) | Payload::Stamped(_) => None,
+            Payload::Fixed(_) | Payload::Template(_) => None,
         });
         made.max().unwrap_or(ByteSize(0))
     }

@@ -13,7 +13,9 @@ pub(super) struct Exchange {
     series: Series,
     /// The stamp of the last message, so that an answer to it is known without decoding. Zeros before the first one.
     last: [u8; STAMP_LEN],
-    /// The position of the stamp in an echo; `None` if messages have no stamp.
+    /// Whether messages have a stamp.
+    has_stamp: bool,
+    /// The position of the stamp in an echo, if it is the same in each.
     stamp_at: Option<u32>,
     pace: Pace,
     ledger: Ledger,
@@ -50,6 +52,7 @@ impl Exchange {
         Self {
             series,
             last: [0; STAMP_LEN],
+            has_stamp: template.has_stamp(),
             stamp_at: template.stamp_at(),
             pace: Pace::new(message.pacing, pacer),
             ledger: Ledger::new(message.expect == Expect::Echo, Nanos::from(message.timeout)),
@@ -121,7 +124,7 @@ impl Exchange {
     pub(super) fn sent(&mut self, intended: Timestamp, now: Timestamp) {
         self.left -= 1;
         self.pace.advance();
-        if self.stamp_at.is_none() {
+        if !self.has_stamp {
             self.ledger.try_to_be_certain(now);
         }
         self.ledger.sent(intended, now);
@@ -144,8 +147,8 @@ impl Exchange {
 
     /// Returns the stamp of this exchange that begins at `at`.
     pub(super) fn read(&self, bytes: &[u8], at: usize) -> Option<Found> {
-        self.stamp_at?;
-        let (sequence, intended) = self.series.read(bytes.get(at..)?)?;
+        let bytes = bytes.get(at..).filter(|_| self.has_stamp)?;
+        let (sequence, intended) = self.series.read(bytes)?;
         Some(Found {
             at,
             sequence,

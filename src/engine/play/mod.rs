@@ -7,7 +7,7 @@ mod pace;
 
 use self::exchange::{Exchange, Found, Next};
 pub(super) use self::ledger::Answer;
-use crate::plan::{Opening, Plan, STAMP_LEN, Series, Stamp, StampFinder, Template};
+use crate::plan::{ClientPlan, Opening, Plan, STAMP_LEN, Series, Stamp, Template};
 use crate::units::Timestamp;
 
 /// All messages of one client, and the answers to them.
@@ -145,39 +145,31 @@ impl Play {
         times.min().unwrap_or(Timestamp::NEVER)
     }
 
-    /// Handles a received message; `None` if it answers none that was sent. `templates` are those of the cohort.
+    /// Handles a received message of this connection; `None` if it answers none that was sent.
     pub(super) fn receive(
         &mut self,
-        stamps: &StampFinder,
-        templates: &[Template],
+        client: ClientPlan<'_>,
         bytes: &[u8],
         now: Timestamp,
     ) -> Option<Received> {
         // First tries the position where each exchange has the stamp of an echo.
         for (message, exchange) in self.exchanges.iter_mut().enumerate() {
             if let Some(found) = exchange.find(bytes) {
-                return Some(stamped(
-                    message,
-                    exchange,
-                    &templates[message],
-                    &found,
-                    bytes,
-                    now,
-                ));
+                return Some(stamped(message, exchange, client, &found, bytes, now));
             }
         }
-        self.receive_other(stamps, templates, bytes, now)
+        self.receive_other(client, bytes, now)
     }
 
     /// Handles a message that is not an echo with its stamp in its place.
     #[inline(never)]
     fn receive_other(
         &mut self,
-        stamps: &StampFinder,
-        templates: &[Template],
+        client: ClientPlan<'_>,
         bytes: &[u8],
         now: Timestamp,
     ) -> Option<Received> {
+        let templates = client.templates();
         let in_order = |exchanges: &mut [Exchange], message: usize, is_same| {
             let exchange = &mut exchanges[message];
             let is_uncertain = exchange.is_uncertain();
@@ -203,12 +195,11 @@ impl Play {
             return in_order(&mut self.exchanges, message, true);
         }
         let mut is_stamped = Stamp::decode(bytes).is_some();
-        for at in stamps.find(bytes) {
+        for at in client.plan.stamps.find(bytes) {
             is_stamped = true;
             for (message, exchange) in self.exchanges.iter_mut().enumerate() {
                 if let Some(found) = exchange.read(bytes, at) {
-                    let template = &templates[message];
-                    return Some(stamped(message, exchange, template, &found, bytes, now));
+                    return Some(stamped(message, exchange, client, &found, bytes, now));
                 }
             }
         }
@@ -228,11 +219,13 @@ impl Play {
 fn stamped(
     message: usize,
     exchange: &mut Exchange,
-    template: &Template,
+    client: ClientPlan<'_>,
     found: &Found,
     bytes: &[u8],
     now: Timestamp,
 ) -> Received {
+    let template = &client.templates()[message];
+    let values = || client.values(message, found.sequence);
     let answer = exchange.answer(found.sequence, now);
     let (intended, is_due_then) = match answer {
         Answer::InTime { intended, .. } => (intended, found.intended == intended),
@@ -242,7 +235,7 @@ fn stamped(
         message,
         answer,
         sequence: Some(found.sequence),
-        is_same: is_due_then && template.is_echo(found.at, bytes),
+        is_same: is_due_then && template.is_echo(found.at, bytes, values),
         is_uncertain: false,
         intended,
     }

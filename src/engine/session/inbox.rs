@@ -25,8 +25,8 @@ pub(super) fn message<T: Transport>(
     if is_text_pong(session, shared, bytes) {
         return text_pong(session, shared, gap, now);
     }
-    let templates = shared.plan.templates(session.cohort);
-    let received = play.receive(&shared.plan.stamps, templates, bytes, now);
+    let client = shared.plan.client(session.cohort, session.connection);
+    let received = play.receive(client, bytes, now);
     if received.is_some_and(|received| received.answer != Answer::Unknown) {
         session.heard.answer = Some(now);
     }
@@ -223,8 +223,9 @@ impl<T: Transport> Session<T> {
         shared: &Shared,
         scratch: &'a mut Vec<u8>,
     ) -> Frame<'a> {
-        let template = &shared.plan.templates(self.cohort)[due.message];
-        template.write(|| play.stamp(due), scratch);
+        let client = shared.plan.client(self.cohort, self.connection);
+        let values = || client.values(due.message, due.sequence);
+        client.templates()[due.message].write(|| play.stamp(due), values, scratch);
         match shared.plan.cohort(self.cohort).messages[due.message].frame {
             FrameKind::Text => Frame::Text(scratch),
             FrameKind::Binary => Frame::Binary(scratch),

@@ -3,7 +3,7 @@
 use super::check::read as read_gate;
 use super::names::Names;
 use super::subject::{Op, Subject};
-use crate::scenario::reading::{At, Check, Items as _, Key, List, Place, keys};
+use crate::scenario::reading::{At, Check, Items as _, Key, List, Place, inside, keys};
 
 const MAX_GATES: usize = 1000;
 
@@ -92,17 +92,4 @@ fn read(check: &mut Check<'_>, key: &str, text: &At<String>, names: &Names<'_>) 
     let what = format_args!("cannot take {gate}: {}", error.what);
     check.problem(key, &place, what, error.hint);
     None
-}
-
-/// The place of a part of a string, if the string is in the file unchanged, without escapes.
-fn inside(source: &str, text: &At<String>, part: std::ops::Range<usize>) -> Place {
-    let Some(span) = text.place.span() else {
-        return text.place.clone();
-    };
-    let inner = span.start + 1;
-    if source.get(inner..inner + text.value.len()) == Some(text.value.as_str()) {
-        Place::Text(inner + part.start..inner + part.end)
-    } else {
-        text.place.clone()
-    }
 }

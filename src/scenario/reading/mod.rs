@@ -18,7 +18,7 @@ pub(super) use check::Check;
 pub(super) use document::{Document, read};
 pub(crate) use hints::nearest;
 pub(super) use keys::{Merge, add_default, given, keys, words};
-pub(super) use place::{At, Given, Key, Place};
+pub(super) use place::{At, Given, Key, Place, inside};
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub(super) use section::Section;

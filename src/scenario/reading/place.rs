@@ -46,6 +46,19 @@ impl<T> At<T> {
     }
 }
 
+/// The place of a part of a string, if the string is in the file unchanged, without escapes.
+pub(in crate::scenario) fn inside(source: &str, text: &At<String>, part: Range<usize>) -> Place {
+    let Some(span) = text.place.span() else {
+        return text.place.clone();
+    };
+    let inner = span.start + 1;
+    if source.get(inner..inner + text.value.len()) == Some(text.value.as_str()) {
+        Place::Text(inner + part.start..inner + part.end)
+    } else {
+        text.place.clone()
+    }
+}
+
 /// The value of a key that may be left out, and its place.
 pub(in crate::scenario) type Key<T> = Option<At<T>>;
 

@@ -14,6 +14,7 @@ mod streams;
 mod target;
 mod template;
 mod url;
+mod variable;
 
 pub use cohort::{Cohort, is_looked_at};
 pub use heartbeat::{AliveOn, Heartbeat, HeartbeatKind, OnDead};
@@ -26,6 +27,7 @@ pub use server::{Defect, ServerHeartbeat};
 pub use spread::{OpenTime, fraction};
 pub use target::{Target, Trust};
 pub use url::{TargetUrl, WsUrl, as_address};
+pub use variable::{Change, Number, Variable, WallTime};
 
 pub(super) use cohort::{CohortTable, resolve as cohorts};
 pub(super) use heartbeat::HeartbeatTable;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::variable::Variable;
 use super::{Expect, Message};
 use crate::units::ByteSize;
 
@@ -12,8 +13,8 @@ pub enum Payload {
     Size(ByteSize),
     /// Exactly these bytes each time, shared by all cohorts. Valid UTF-8 if the frame is text.
     Fixed(Arc<[u8]>),
-    /// These bytes with at least one stamp among them. Valid UTF-8 if the frame is text.
-    Stamped(Arc<[Segment]>),
+    /// These segments, at least one of which is no literal. Valid UTF-8 if the frame is text.
+    Template(Arc<[Segment]>),
 }
 
 /// A part of a payload.
@@ -23,6 +24,8 @@ pub enum Segment {
     Literal(Arc<[u8]>),
     /// The stamp that identifies the message: [`STAMP_LEN`] bytes of ASCII text.
     Stamp,
+    /// What differs from message to message, or from connection to connection.
+    Variable(Variable),
 }
 
 /// The length of a stamp in bytes.
@@ -31,42 +34,37 @@ pub const STAMP_LEN: usize = 48;
 impl Message {
     /// Whether its answers carry no stamp, so that they are matched by their order.
     pub fn is_matched_by_order(&self) -> bool {
-        let has_stamp = match &self.payload {
-            Payload::Size(size) => size.as_usize() >= STAMP_LEN,
-            Payload::Fixed(_) => false,
-            Payload::Stamped(_) => true,
-        };
-        !has_stamp && self.expect == Expect::Echo
+        !self.payload.has_stamp() && self.expect == Expect::Echo
     }
 }
 
 impl Payload {
-    /// The length in bytes.
-    pub fn len(&self) -> u64 {
+    /// The most bytes that it takes.
+    pub fn longest(&self) -> u64 {
         match self {
             Self::Size(size) => size.0,
             Self::Fixed(bytes) => bytes.len() as u64,
-            Self::Stamped(segments) => segments.iter().map(|segment| segment.len() as u64).sum(),
+            Self::Template(segments) => segments.iter().map(|one| one.longest() as u64).sum(),
         }
     }
 
-    /// Whether the payload is empty.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// Whether it carries a stamp.
+    pub fn has_stamp(&self) -> bool {
+        match self {
+            Self::Size(size) => size.as_usize() >= STAMP_LEN,
+            Self::Fixed(_) => false,
+            Self::Template(segments) => segments.contains(&Segment::Stamp),
+        }
     }
 }
 
 impl Segment {
-    /// The length in bytes.
-    pub fn len(&self) -> usize {
+    /// The most bytes that it takes.
+    pub fn longest(&self) -> usize {
         match self {
             Self::Literal(bytes) => bytes.len(),
             Self::Stamp => STAMP_LEN,
+            Self::Variable(variable) => variable.longest(),
         }
-    }
-
-    /// Whether the segment is empty.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }

@@ -45,6 +45,6 @@ pub(super) fn check(
 fn alike(one: &Payload, other: &Payload) -> bool {
     match (one, other) {
         (Payload::Fixed(one), Payload::Fixed(other)) => one == other,
-        _ => one.len() == other.len(),
+        _ => one.longest() == other.longest(),
     }
 }

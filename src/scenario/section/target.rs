@@ -241,7 +241,9 @@ impl TargetTable {
         const KEY: &str = "max_message";
         let Some(At { value: size, .. }) = self.max_message else {
             let messages = cohorts.iter().flat_map(|cohort| &cohort.messages);
-            let longest = messages.map(|message| Payload::len(&message.payload)).max();
+            let longest = messages
+                .map(|message| Payload::longest(&message.payload))
+                .max();
             return ByteSize(longest.unwrap_or(0).saturating_mul(4).max(1 << 20));
         };
         if size.0 == 0 {

@@ -1,86 +1,273 @@
 //! Placeholders `{{…}}` in the text of a payload.
 
+use std::ops::Range;
+
 use super::payload::{Payload, Segment};
-use crate::scenario::reading::{At, Check};
+use super::variable::{Variable, Wrong};
+use crate::scenario::reading::{At, Check, hints, inside};
 
 const OPEN: &str = "{{";
 const CLOSE: &str = "}}";
 
-/// Resolves the text of a payload; `None` if it has an unknown placeholder.
+/// A placeholder that means nothing, or a text that is no JSON: the bytes of the text at fault, and what is wrong.
+#[derive(Debug, PartialEq, Eq)]
+struct Problem {
+    span: Range<usize>,
+    what: String,
+    hint: Option<String>,
+}
+
+/// A part of a text, and where it is written.
+#[derive(Debug, PartialEq, Eq)]
+struct Piece {
+    segment: Segment,
+    span: Range<usize>,
+}
+
+/// Resolves the text of a payload; `None` if something in it is wrong.
 pub(super) fn text(check: &mut Check<'_>, key: &str, text: &At<String>) -> Option<Payload> {
-    match parse(&text.value) {
+    resolve(check, key, text, |text| parse(text).map(payload))
+}
+
+/// Resolves a payload in JSON: the text without blanks; `None` if something in it is wrong.
+pub(super) fn json(check: &mut Check<'_>, key: &str, text: &At<String>) -> Option<Payload> {
+    resolve(check, key, text, |text| {
+        let pieces = parse(text)?;
+        json::check(text, &pieces)?;
+        Ok(payload(json::without_blanks(pieces)))
+    })
+}
+
+fn resolve(
+    check: &mut Check<'_>,
+    key: &str,
+    text: &At<String>,
+    read: impl FnOnce(&str) -> Result<Payload, Problem>,
+) -> Option<Payload> {
+    match read(&text.value) {
         Ok(payload) => Some(payload),
-        Err(unknown) => {
-            let what = format_args!("has `{unknown}`, which stands for nothing");
-            let hint = "write `{{stamp}}` for the stamp of a message, and `{{{{` for two braces";
-            check.problem(key, &text.place, what, hint);
+        Err(problem) => {
+            let place = inside(&check.source.text, text, problem.span);
+            check.problem(key, &place, problem.what, problem.hint);
             None
         }
     }
 }
 
-/// The payload of a text, or the unknown placeholder.
-fn parse(text: &str) -> Result<Payload, String> {
-    let mut segments = Vec::new();
+/// Splits a text at its placeholders.
+fn parse(text: &str) -> Result<Vec<Piece>, Problem> {
+    let mut pieces = Vec::new();
     let mut literal = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once(OPEN) {
-        literal.push_str(before);
-        if let Some(after) = after.strip_prefix(OPEN) {
-            literal.push_str(OPEN);
-            rest = after;
-            continue;
-        }
-        let Some((name, after)) = after.split_once(CLOSE) else {
-            let shown = after.chars().take(16);
-            return Err(format!("{OPEN}{}", shown.collect::<String>()));
-        };
-        if name.trim() != "stamp" {
-            return Err(format!("{OPEN}{name}{CLOSE}"));
-        }
+    let mut begun = 0;
+    let mut at = 0;
+    let push = |pieces: &mut Vec<Piece>, literal: &mut String, span| {
         if !literal.is_empty() {
-            segments.push(Segment::Literal(literal.as_bytes().into()));
+            let segment = Segment::Literal(literal.as_bytes().into());
+            pieces.push(Piece { segment, span });
             literal.clear();
         }
-        segments.push(Segment::Stamp);
-        rest = after;
+    };
+    while let Some(open) = text[at..].find(OPEN).map(|found| at + found) {
+        literal.push_str(&text[at..open]);
+        let after = open + OPEN.len();
+        if text[after..].starts_with(OPEN) {
+            literal.push_str(OPEN);
+            at = after + OPEN.len();
+            continue;
+        }
+        let Some(length) = text[after..].find(CLOSE) else {
+            let hint = "close it with `}}`, and write `{{{{` for two braces";
+            return Err(Problem {
+                span: open..text.len(),
+                what: format!("has a `{OPEN}` without its `{CLOSE}`"),
+                hint: Some(hint.to_owned()),
+            });
+        };
+        let end = after + length + CLOSE.len();
+        push(&mut pieces, &mut literal, begun..open);
+        let span = open..end;
+        let segment = segment(&text[after..after + length]).map_err(|wrong| Problem {
+            what: format!("has `{}`, {wrong}", &text[open..end]),
+            hint: hint(&wrong),
+            span: span.clone(),
+        })?;
+        pieces.push(Piece { segment, span });
+        at = end;
+        begun = end;
     }
-    literal.push_str(rest);
-    if segments.is_empty() {
-        return Ok(Payload::Fixed(literal.as_bytes().into()));
+    literal.push_str(&text[at..]);
+    push(&mut pieces, &mut literal, begun..text.len());
+    Ok(pieces)
+}
+
+fn segment(name: &str) -> Result<Segment, Wrong> {
+    match name.trim() {
+        "stamp" => Ok(Segment::Stamp),
+        name => name.parse().map(Segment::Variable),
     }
-    if !literal.is_empty() {
-        segments.push(Segment::Literal(literal.as_bytes().into()));
+}
+
+fn hint(wrong: &Wrong) -> Option<String> {
+    match wrong {
+        Wrong::Unknown(name) => Some(match hints::nearest(name, Variable::names()) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => {
+                let names: Vec<&str> = Variable::names().collect();
+                format!(
+                    "there are {}; `{{{{{{{{` writes two braces",
+                    names.join(", ")
+                )
+            }
+        }),
+        Wrong::Arguments(usage) => Some((*usage).to_owned()),
+        Wrong::Change => Some("write it like `{{n + 1}}` or `{{place / 20}}`".to_owned()),
     }
-    Ok(Payload::Stamped(segments.into()))
+}
+
+fn payload(pieces: Vec<Piece>) -> Payload {
+    let segments: Vec<Segment> = pieces.into_iter().map(|piece| piece.segment).collect();
+    match &segments[..] {
+        [] => Payload::Fixed([].into()),
+        [Segment::Literal(bytes)] => Payload::Fixed(bytes.clone()),
+        _ => Payload::Template(segments.into()),
+    }
+}
+
+/// Checks that a text is JSON, whatever stands in its placeholders.
+mod json {
+    use serde::de::IgnoredAny;
+
+    use super::{Piece, Problem, Segment};
+
+    /// Whether a place of the text is inside of quotes, and behind a backslash there.
+    #[derive(Default, Clone, Copy)]
+    struct Quotes {
+        inside: bool,
+        escaped: bool,
+    }
+
+    impl Quotes {
+        fn pass(&mut self, byte: u8) {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.inside => self.escaped = true,
+                b'"' => self.inside = !self.inside,
+                _ => {}
+            }
+        }
+    }
+
+    /// Checks that the text is JSON with a zero in each placeholder, and that only numbers stand outside of quotes.
+    pub(super) fn check(text: &str, pieces: &[Piece]) -> Result<(), Problem> {
+        // One line for all, so that the column of an error is a position.
+        let mut filled = Vec::new();
+        // For each byte of `filled`, the place in the text.
+        let mut places = Vec::new();
+        let mut quotes = Quotes::default();
+        for Piece { segment, span } in pieces {
+            let Segment::Literal(bytes) = segment else {
+                let is_number =
+                    matches!(segment, Segment::Variable(variable) if variable.is_number());
+                if !quotes.inside && !is_number {
+                    return Err(Problem {
+                        span: span.clone(),
+                        what: format!(
+                            "has `{}`, which is no number, outside of quotes",
+                            &text[span.clone()]
+                        ),
+                        hint: Some(format!("write \"{}\"", &text[span.clone()])),
+                    });
+                }
+                filled.push(b'0');
+                places.push(span.start);
+                continue;
+            };
+            for (place, byte) in (span.start..).zip(bytes.iter()) {
+                quotes.pass(*byte);
+                filled.push(if *byte == b'\n' { b' ' } else { *byte });
+                places.push(place.min(text.len()));
+            }
+        }
+        let Err(error) = serde_json::from_slice::<IgnoredAny>(&filled) else {
+            return Ok(());
+        };
+        let at = places.get(error.column().saturating_sub(1));
+        let start = at.copied().unwrap_or(text.len());
+        let start = (0..=start)
+            .rev()
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(0);
+        let end = text[start..]
+            .chars()
+            .next()
+            .map_or(start, |c| start + c.len_utf8());
+        let what = error.to_string();
+        let what = what.split(" at line ").next().unwrap_or_default();
+        Err(Problem {
+            span: start..end,
+            what: format!("is no JSON: {what}"),
+            hint: None,
+        })
+    }
+
+    /// Removes the blanks between the values.
+    pub(super) fn without_blanks(pieces: Vec<Piece>) -> Vec<Piece> {
+        let mut quotes = Quotes::default();
+        let shorter = |piece: Piece| {
+            let Segment::Literal(bytes) = &piece.segment else {
+                return Some(piece);
+            };
+            let kept: Vec<u8> = (bytes.iter().copied())
+                .filter(|byte| {
+                    let is_blank = !quotes.inside && byte.is_ascii_whitespace();
+                    quotes.pass(*byte);
+                    !is_blank
+                })
+                .collect();
+            (!kept.is_empty()).then(|| Piece {
+                segment: Segment::Literal(kept.into()),
+                span: piece.span,
+            })
+        };
+        pieces.into_iter().filter_map(shorter).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::section::variable::Number;
     use proptest::prelude::*;
+
+    const N: Segment = Segment::Variable(Variable::Number(Number::N, None));
 
     fn literal(text: &str) -> Segment {
         Segment::Literal(text.as_bytes().into())
     }
 
+    fn read(text: &str) -> Result<Payload, Problem> {
+        parse(text).map(payload)
+    }
+
+    fn of(segments: &[Segment]) -> Result<Payload, Problem> {
+        Ok(Payload::Template(segments.into()))
+    }
+
     #[test]
-    fn a_stamp_stands_anywhere() {
-        let json = r#"{"id":1,"s":"{{stamp}}"}"#;
-        let around = vec![
-            literal(r#"{"id":1,"s":""#),
+    fn a_placeholder_stands_anywhere() {
+        let json = r#"{"id":{{n}},"s":"{{stamp}}"}"#;
+        let around = [
+            literal(r#"{"id":"#),
+            N,
+            literal(r#","s":""#),
             Segment::Stamp,
             literal(r#""}"#),
         ];
-        assert_eq!(parse(json), Ok(Payload::Stamped(around.into())));
-        let alone = Ok(Payload::Stamped([Segment::Stamp].into()));
-        assert_eq!(parse("{{stamp}}"), alone);
-        assert_eq!(parse("{{ stamp }}"), alone);
-        let twice = vec![Segment::Stamp, literal("{{"), Segment::Stamp];
-        assert_eq!(
-            parse("{{stamp}}{{{{{{stamp}}"),
-            Ok(Payload::Stamped(twice.into()))
-        );
+        assert_eq!(read(json), of(&around));
+        assert_eq!(read("{{stamp}}"), of(&[Segment::Stamp]));
+        assert_eq!(read("{{ n }}"), of(&[N]));
+        let twice = [Segment::Stamp, literal("{{"), Segment::Stamp];
+        assert_eq!(read("{{stamp}}{{{{{{stamp}}"), of(&twice));
     }
 
     #[test]
@@ -91,22 +278,91 @@ mod tests {
             ("{{{{stamp}}", "{{stamp}}"),
             ("}}", "}}"),
         ] {
-            assert_eq!(parse(text), Ok(Payload::Fixed(same.as_bytes().into())));
+            assert_eq!(read(text), Ok(Payload::Fixed(same.as_bytes().into())));
         }
+    }
+
+    fn wrong(problem: Result<Payload, Problem>) -> (Range<usize>, String, String) {
+        let Problem { span, what, hint } = problem.unwrap_err();
+        (span, what, hint.unwrap_or_default())
     }
 
     #[test]
     fn what_stands_for_nothing_is_named() {
-        assert_eq!(parse("a {{id}} b"), Err("{{id}}".to_owned()));
-        assert_eq!(parse("{{Stamp}}"), Err("{{Stamp}}".to_owned()));
-        assert_eq!(parse("{{stamp"), Err("{{stamp".to_owned()));
+        let (span, what, hint) = wrong(read("a {{plce / 2}} b"));
+        assert_eq!(span, 2..14);
+        assert_eq!(what, "has `{{plce / 2}}`, which stands for nothing");
+        assert_eq!(hint, "did you mean `place`?");
+        let (_, _, hint) = wrong(read("{{session_token}}"));
+        assert!(
+            hint.starts_with("there are connection, place, n, "),
+            "{hint}"
+        );
+        assert!(hint.ends_with("`{{{{` writes two braces"), "{hint}");
+        let (span, what, _) = wrong(read("a {{stamp"));
+        assert_eq!((span, &*what), (2..9, "has a `{{` without its `}}`"));
+    }
+
+    fn as_json(text: &str) -> Result<Payload, Problem> {
+        let pieces = parse(text)?;
+        json::check(text, &pieces)?;
+        Ok(payload(json::without_blanks(pieces)))
+    }
+
+    #[test]
+    fn json_is_sent_without_blanks() {
+        let text = "{ \"a b\" : [1, {{n}} ],\n \"c\\\" d\": \"{{stamp}} e\" }";
+        let same = [
+            literal("{\"a b\":[1,"),
+            N,
+            literal("],\"c\\\" d\":\""),
+            Segment::Stamp,
+            literal(" e\"}"),
+        ];
+        assert_eq!(as_json(text), of(&same));
+        assert_eq!(as_json(" 1 "), Ok(Payload::Fixed((*b"1").into())));
+    }
+
+    #[test]
+    fn what_is_no_json_is_pointed_at() {
+        let (span, what, _) = wrong(as_json(r#"{"ü":{{n}} "b":1}"#));
+        assert_eq!(&r#"{"ü":{{n}} "b":1}"#[span], "\"");
+        assert_eq!(what, "is no JSON: expected `,` or `}`");
+        let (span, what, hint) = wrong(as_json(r#"{"a":{{cohort}}}"#));
+        assert_eq!(span, 5..15);
+        assert_eq!(
+            what,
+            "has `{{cohort}}`, which is no number, outside of quotes"
+        );
+        assert_eq!(hint, "write \"{{cohort}}\"");
+        let (span, _, _) = wrong(as_json("{\"a\":"));
+        assert_eq!(span.start, 4);
+        assert!(as_json("").is_err());
     }
 
     proptest! {
         #[test]
         fn any_text_can_be_written(text in "[{}a]{0,12}") {
             let written = text.replace("{{", "{{{{");
-            prop_assert_eq!(parse(&written), Ok(Payload::Fixed(text.as_bytes().into())));
+            prop_assert_eq!(read(&written), Ok(Payload::Fixed(text.as_bytes().into())));
+        }
+
+        /// With a placeholder for a number, and one inside of quotes.
+        #[test]
+        fn what_serde_json_takes_is_taken(text in "[\\[\\]{},:\"1a \\\\]{0,12}") {
+            let text = text.replace("{{", "{ {");
+            let is_json = serde_json::from_str::<serde_json::Value>(&text).is_ok();
+            prop_assert_eq!(as_json(&text).is_ok(), is_json);
+        }
+
+        #[test]
+        fn blanks_are_all_that_json_loses(words in prop::collection::vec("[a \\\\\"]{0,4}", 0..4), pretty in any::<bool>()) {
+            let value = serde_json::json!({ "words": words, "n": [1, 2] });
+            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
+            let Ok(Payload::Fixed(bytes)) = as_json(&text.unwrap()) else {
+                panic!("it has no placeholder");
+            };
+            prop_assert_eq!(std::str::from_utf8(&bytes).unwrap(), serde_json::to_string(&value).unwrap());
         }
     }
 }

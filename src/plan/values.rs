@@ -1,0 +1,304 @@
+//! What the placeholders of one message stand for: a function of the plan and of the message's sequence number, except
+//! for the wall clock. So a message can be written again, to compare an echo with it.
+
+use std::time::{Duration, SystemTime};
+
+use super::spread::{Seed, mix};
+use crate::scenario::{Number, Variable, WallTime};
+
+/// The bytes that `{{text(…)}}` and payloads of a size repeat. They are printable and differ from each other, so that a
+/// server that mixes bytes up is noticed.
+pub(super) const FILLER: &[u8] =
+    b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-";
+
+/// What the placeholders of one message stand for.
+#[derive(Debug, Clone, Copy)]
+pub struct Values<'a> {
+    /// The name of the cohort.
+    pub cohort: &'a str,
+    /// The number in the stamps of the run.
+    pub run: u32,
+    /// The number of the connection in the run.
+    pub connection: u32,
+    /// The number of the connection in its cohort.
+    pub place: u32,
+    /// The sequence number of the message, from 0 for each connection and message.
+    pub n: u64,
+    /// The random numbers of this connection and message; see [`Seed::stream`].
+    pub random: u64,
+}
+
+/// Takes the bytes of a message in their order.
+pub(super) trait Bytes {
+    /// Takes the next bytes.
+    fn put(&mut self, bytes: &[u8]);
+
+    /// Takes the wall clock, in this form.
+    fn now(&mut self, form: WallTime);
+}
+
+/// Writes the bytes.
+impl Bytes for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    fn now(&mut self, form: WallTime) {
+        let now = SystemTime::now();
+        let since = now.duration_since(SystemTime::UNIX_EPOCH);
+        let text = written(form, since.unwrap_or_default());
+        self.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Compares the bytes with others, except for the wall clock, which nobody knows again.
+pub(super) struct Comparison<'a> {
+    rest: &'a [u8],
+    is_same: bool,
+}
+
+impl<'a> Comparison<'a> {
+    pub(super) fn with(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: bytes,
+            is_same: true,
+        }
+    }
+
+    /// Returns whether all bytes were the same, and there were no others.
+    pub(super) fn is_same(&self) -> bool {
+        self.is_same && self.rest.is_empty()
+    }
+}
+
+impl Bytes for Comparison<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        match self.rest.strip_prefix(bytes) {
+            Some(rest) => self.rest = rest,
+            None => self.is_same = false,
+        }
+    }
+
+    fn now(&mut self, form: WallTime) {
+        match self.rest.split_at_checked(form.length()) {
+            Some((_, rest)) => self.rest = rest,
+            None => self.is_same = false,
+        }
+    }
+}
+
+impl Values<'_> {
+    /// Writes what a variable stands for; `index` is its place in the template, so that two draw different numbers.
+    pub(super) fn put(&self, variable: Variable, index: usize, out: &mut impl Bytes) {
+        match variable {
+            Variable::Number(number, change) => {
+                let number = match number {
+                    Number::Connection => self.connection.into(),
+                    Number::Place => self.place.into(),
+                    Number::N => self.n,
+                };
+                decimal(change.map_or(number, |change| change.of(number)), out);
+            }
+            Variable::Cohort => out.put(self.cohort.as_bytes()),
+            Variable::Run => hexadecimal(u64::from(self.run) << 32, 8, out),
+            Variable::Random(low, high) => {
+                // Multiplies and takes the upper half (Lemire, "Fast Random Integer Generation in an Interval", 2019),
+                // without his second draw: the bias is below 2^-32 for intervals below 2^32.
+                let span = u128::from(high - low) + 1;
+                let part = (u128::from(self.draw(index, 0)) * span) >> 64;
+                decimal(low + part as u64, out);
+            }
+            Variable::Hex(length) => {
+                let mut left = length as usize;
+                let mut turn = 0;
+                while left > 0 {
+                    let now = left.min(16);
+                    hexadecimal(self.draw(index, turn), now, out);
+                    (left, turn) = (left - now, turn + 1);
+                }
+            }
+            Variable::Text(length) => {
+                let mut left = length as usize;
+                while left > 0 {
+                    let now = left.min(FILLER.len());
+                    out.put(&FILLER[..now]);
+                    left -= now;
+                }
+            }
+            Variable::Uuid => self.uuid(index, out),
+            Variable::Now(form) => out.now(form),
+        }
+    }
+
+    fn draw(&self, index: usize, turn: u64) -> u64 {
+        let place = (index as u64) << 32 | turn;
+        mix(mix(self.random ^ mix(self.n)) ^ place)
+    }
+
+    /// RFC 9562 section 5.4: the version stands in the 13th digit, the variant in the 17th.
+    fn uuid(&self, index: usize, out: &mut impl Bytes) {
+        let high = self.draw(index, 0) & !0xF000 | 0x4000;
+        let low = self.draw(index, 1) >> 2 | 1 << 63;
+        for (word, from, digits) in [
+            (high, 0, 8),
+            (high, 8, 4),
+            (high, 12, 4),
+            (low, 0, 4),
+            (low, 4, 12),
+        ] {
+            if (from, digits) != (0, 8) {
+                out.put(b"-");
+            }
+            hexadecimal(word << (4 * from), digits, out);
+        }
+    }
+}
+
+/// Writes a number without leading zeros.
+fn decimal(mut number: u64, out: &mut impl Bytes) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.put(&digits[at..]);
+}
+
+/// Writes the first `count` hexadecimal digits of a word, at most 16.
+fn hexadecimal(word: u64, count: usize, out: &mut impl Bytes) {
+    let mut digits = [0; 16];
+    for (place, digit) in digits.iter_mut().enumerate() {
+        let nibble = word >> (60 - 4 * place) & 0xF;
+        *digit = b"0123456789abcdef"[nibble as usize];
+    }
+    out.put(&digits[..count]);
+}
+
+/// The time since 1970 in this form.
+fn written(form: WallTime, since: Duration) -> String {
+    match form {
+        WallTime::Millis => format!("{:013}", since.as_millis()),
+        WallTime::Nanos => format!("{:019}", since.as_nanos()),
+        WallTime::Iso => {
+            humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since).to_string()
+        }
+    }
+}
+
+impl Seed {
+    /// The random numbers of the values of one connection and message.
+    pub(super) fn values(self, connection: u32, message: usize) -> u64 {
+        /// Above the numbers that messages use for their gaps.
+        const VALUES: u32 = 1 << 16;
+        self.stream(connection, VALUES + message as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    const VALUES: Values<'static> = Values {
+        cohort: "main",
+        run: 0xab,
+        connection: 120,
+        place: 59,
+        n: 7,
+        random: 1,
+    };
+
+    fn text(values: Values<'_>, variable: &str) -> String {
+        let mut out = Vec::new();
+        values.put(variable.parse().unwrap(), 0, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_variable_is_written_as_it_is_named() {
+        for (variable, expected) in [
+            ("connection", "120"),
+            ("place / 20", "2"),
+            ("place % 8", "3"),
+            ("n + 1", "8"),
+            ("n", "7"),
+            ("cohort", "main"),
+            ("run", "000000ab"),
+            ("text(3)", "abc"),
+        ] {
+            assert_eq!(text(VALUES, variable), expected, "{variable}");
+        }
+        assert_eq!(text(Values { n: 0, ..VALUES }, "n"), "0");
+        assert_eq!(
+            text(
+                Values {
+                    n: u64::MAX,
+                    ..VALUES
+                },
+                "n"
+            ),
+            u64::MAX.to_string()
+        );
+        assert_eq!(text(VALUES, "text(100)").len(), 100);
+    }
+
+    #[test]
+    fn chance_is_the_same_for_the_same_message_alone() {
+        for variable in ["random(0, 999999999999)", "hex(33)", "uuid"] {
+            let of = |values| text(values, variable);
+            assert_eq!(of(VALUES), of(VALUES), "{variable}");
+            assert_ne!(of(VALUES), of(Values { n: 8, ..VALUES }), "{variable}");
+            assert_ne!(
+                of(VALUES),
+                of(Values {
+                    random: 2,
+                    ..VALUES
+                }),
+                "{variable}"
+            );
+        }
+        let mut second = Vec::new();
+        VALUES.put(Variable::Hex(33), 1, &mut second);
+        assert_ne!(text(VALUES, "hex(33)").into_bytes(), second);
+    }
+
+    #[test]
+    fn chance_reaches_both_ends_of_its_interval_and_nothing_else() {
+        let draws = (0..1000).map(|n| text(Values { n, ..VALUES }, "random(1, 6)"));
+        let seen: HashSet<String> = draws.collect();
+        let faces = ["1", "2", "3", "4", "5", "6"].map(str::to_owned);
+        assert_eq!(seen, HashSet::from(faces));
+        assert_eq!(text(VALUES, "random(5, 5)"), "5");
+        text(VALUES, &format!("random(0, {})", u64::MAX));
+    }
+
+    #[test]
+    fn a_uuid_says_that_it_is_random() {
+        for n in 0..100 {
+            let uuid = text(Values { n, ..VALUES }, "uuid");
+            let lengths: Vec<usize> = uuid.split('-').map(str::len).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{uuid}");
+            assert_eq!(&uuid[14..15], "4", "{uuid}");
+            assert!("89ab".contains(&uuid[19..20]), "{uuid}");
+        }
+    }
+
+    #[test]
+    fn every_time_has_the_length_of_its_form() {
+        let time = Duration::new(1_795_869_000, 125_000_000);
+        for (form, expected) in [
+            (WallTime::Millis, "1795869000125"),
+            (WallTime::Nanos, "1795869000125000000"),
+            (WallTime::Iso, "2026-11-28T12:30:00.125Z"),
+        ] {
+            assert_eq!(written(form, time), expected);
+            assert_eq!(written(form, time).len(), form.length());
+            assert_eq!(written(form, Duration::ZERO).len(), form.length());
+        }
+    }
+}
