@@ -49,10 +49,10 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Returns until when pings are due: to its `stop`, and on to its Close while it waits for answers, because what
-    /// cuts idle connections would cut it then.
+    /// Returns until when pings are due: to its `stop`, and on to its Close while it waits for an answer to a message,
+    /// because what cuts idle connections would cut it then.
     pub(super) fn pings_until(&self, play: &Play, stop: Timestamp, now: Timestamp) -> Timestamp {
-        if now < stop || self.is_settled(play, stop) {
+        if now < stop || play.is_settled() {
             stop
         } else {
             Timestamp::NEVER
