@@ -115,7 +115,7 @@ fn the_reference_has_every_key() {
         .collect();
     assert!(keys.len() > 40);
     for key in keys {
-        let forms = [format!("{key} = "), format!("[{key}]")];
+        let forms = [format!("{key} = "), format!("[{key}]"), format!("[{key}.")];
         assert!(
             forms.iter().any(|form| text.contains(form.as_str())),
             "{key}"

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::scenario::{Cohort, Expect, Message, Pacing, Payload, Scenario, Shape, TargetUrl};
+use crate::scenario::{Cohort, Data, Expect, Message, Pacing, Payload, Scenario, Shape, TargetUrl};
 
 /// What a plan will do and needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -323,7 +323,8 @@ fn payloads(scenario: &Scenario) -> u64 {
         }
         Payload::Size(_) => None,
     });
-    fixed.sum::<u64>() + scenario.longest_made().0
+    let data: u64 = scenario.data.iter().map(Data::memory).sum();
+    fixed.sum::<u64>() + scenario.longest_made().0 + data
 }
 
 #[cfg(test)]

@@ -72,7 +72,10 @@ impl<'a> ClientPlan<'a> {
             connection,
             place: plan.place(self.cohort, connection),
             n,
-            random: plan.seed.values(connection, message),
+            connections: plan.cohort(self.cohort).connections,
+            random: plan.seed.of_message(connection, message),
+            own_random: plan.seed.of_rows(connection),
+            data: &plan.scenario.data,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::spread::{Seed, mix};
-use crate::scenario::{Number, Variable, WallTime};
+use crate::scenario::{Column, Data, Number, Per, Pick, Variable, WallTime};
 
 /// The bytes that `{{text(…)}}` and payloads of a size repeat. They are printable and differ from each other, so that a
 /// server that mixes bytes up is noticed.
@@ -24,8 +24,14 @@ pub struct Values<'a> {
     pub place: u32,
     /// The sequence number of the message, from 0 for each connection and message.
     pub n: u64,
+    /// The number of connections of the cohort.
+    pub connections: u32,
     /// The random numbers of this connection and message; see [`Seed::stream`].
     pub random: u64,
+    /// The random numbers of this connection.
+    pub own_random: u64,
+    /// The tables that columns belong to.
+    pub data: &'a [Data],
 }
 
 /// Takes the bytes of a message in their order.
@@ -127,6 +133,44 @@ impl Values<'_> {
             }
             Variable::Uuid => self.uuid(index, out),
             Variable::Now(form) => out.now(form),
+            Variable::Column(column) => self.cell(column, out),
+        }
+    }
+
+    fn cell(&self, column: Column, out: &mut impl Bytes) {
+        let Column {
+            data: table,
+            column,
+            is_json,
+            ..
+        } = column;
+        let data = &self.data[table as usize];
+        let cell = data.cell(self.row(data, table), column as usize);
+        if is_json {
+            in_json(cell, out);
+        } else {
+            out.put(cell.as_bytes());
+        }
+    }
+
+    /// Returns which row a message takes: a function of numbers of the plan alone, so that any split of the connections
+    /// over workers gives the same rows.
+    fn row(&self, data: &Data, table: u8) -> u64 {
+        let place = u64::from(self.place);
+        let turn = match data.per {
+            Per::Connection => 0,
+            Per::Send => self.n,
+        };
+        match data.pick {
+            Pick::Unique => place,
+            Pick::Circular => {
+                let before = u128::from(turn) * u128::from(self.connections);
+                ((u128::from(place) + before) % u128::from(data.rows())) as u64
+            }
+            Pick::Random => {
+                let random = mix(mix(self.own_random ^ u64::from(table)) ^ turn);
+                ((u128::from(random) * u128::from(data.rows())) >> 64) as u64
+            }
         }
     }
 
@@ -152,6 +196,24 @@ impl Values<'_> {
             hexadecimal(word << (4 * from), digits, out);
         }
     }
+}
+
+/// Writes the inside of a JSON string (RFC 8259 section 7).
+fn in_json(text: &str, out: &mut impl Bytes) {
+    let mut rest = text.as_bytes();
+    let must_be_escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1F);
+    while let Some(at) = rest.iter().position(must_be_escaped) {
+        out.put(&rest[..at]);
+        match rest[at] {
+            byte @ (b'"' | b'\\') => out.put(&[b'\\', byte]),
+            byte => {
+                out.put(b"\\u");
+                hexadecimal(u64::from(byte) << 48, 4, out);
+            }
+        }
+        rest = &rest[at + 1..];
+    }
+    out.put(rest);
 }
 
 /// Writes a number without leading zeros.
@@ -191,17 +253,26 @@ fn written(form: WallTime, since: Duration) -> String {
 }
 
 impl Seed {
+    /// Above the numbers of the streams that messages use for their gaps.
+    const VALUES: u32 = 1 << 16;
+
     /// The random numbers of the values of one connection and message.
-    pub(super) fn values(self, connection: u32, message: usize) -> u64 {
-        /// Above the numbers that messages use for their gaps.
-        const VALUES: u32 = 1 << 16;
-        self.stream(connection, VALUES + message as u32)
+    pub(super) fn of_message(self, connection: u32, message: usize) -> u64 {
+        self.stream(connection, Self::VALUES + 1 + message as u32)
+    }
+
+    /// The random numbers of the rows that one connection takes.
+    pub(super) fn of_rows(self, connection: u32) -> u64 {
+        self.stream(connection, Self::VALUES)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Plan;
+    use crate::scenario::{Outside, Overrides, Source, parse};
+    use proptest::prelude::*;
     use std::collections::HashSet;
 
     const VALUES: Values<'static> = Values {
@@ -210,7 +281,10 @@ mod tests {
         connection: 120,
         place: 59,
         n: 7,
+        connections: 60,
         random: 1,
+        own_random: 2,
+        data: &[],
     };
 
     fn text(values: Values<'_>, variable: &str) -> String {
@@ -285,6 +359,97 @@ mod tests {
             assert_eq!(lengths, [8, 4, 4, 4, 12], "{uuid}");
             assert_eq!(&uuid[14..15], "4", "{uuid}");
             assert!("89ab".contains(&uuid[19..20]), "{uuid}");
+        }
+    }
+
+    /// A plan whose connections say a name of `rows` users.
+    fn plan(rows: u32, connections: u32, how: &str) -> Plan {
+        let users: String = (0..rows)
+            .map(|row| format!("{{ name = 'u{row}' }}, "))
+            .collect();
+        let text = format!(
+            r#"
+            name = "x"
+            target.url = "embedded"
+            load.connections = {connections}
+            data.user = {{ rows = [{users}], {how} }}
+            [[message]]
+            name = "m"
+            payload = {{ text = "{{{{user.name}}}}" }}
+            expect = "none"
+            rate = "1/s"
+            "#
+        );
+        let source = Source {
+            name: "x".into(),
+            text,
+        };
+        let outside = Outside {
+            env: &|_| None,
+            read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let scenario = parse(&source, &Overrides::default(), &outside);
+        Plan::new(
+            scenario.unwrap_or_else(|problems| panic!("{problems}")),
+            1,
+            7,
+        )
+    }
+
+    fn said(plan: &Plan, connection: u32, n: u64) -> String {
+        let client = plan.client(0, connection);
+        let mut out = Vec::new();
+        client.templates()[0].write(
+            || unreachable!("it has no stamp"),
+            || client.values(0, n),
+            &mut out,
+        );
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_connection_has_a_row_of_its_own() {
+        let plan = plan(20, 10, r#"pick = "unique""#);
+        for connection in 0..10 {
+            for n in [0, 1, 1000] {
+                assert_eq!(said(&plan, connection, n), format!("u{connection}"));
+            }
+        }
+    }
+
+    #[test]
+    fn rows_come_in_turns() {
+        let kept = plan(3, 10, r#"pick = "circular""#);
+        assert_eq!(said(&kept, 7, 0), "u1");
+        assert_eq!(said(&kept, 7, 5), "u1");
+        // All rows in turn, whatever the number of connections.
+        let each = plan(3, 4, r#"pick = "circular", per = "send""#);
+        let all: Vec<String> = (0..3)
+            .flat_map(|n| (0..4).map(move |c| (c, n)))
+            .map(|(c, n)| said(&each, c, n))
+            .collect();
+        let expected: Vec<String> = (0..12).map(|turn| format!("u{}", turn % 3)).collect();
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn chance_takes_every_row() {
+        for (how, differs) in [("per = \"connection\"", false), ("per = \"send\"", true)] {
+            let plan = plan(5, 200, &format!("pick = \"random\", {how}"));
+            let seen: HashSet<String> = (0..200).map(|c| said(&plan, c, 0)).collect();
+            assert_eq!(seen.len(), 5, "{how}");
+            let of_one: HashSet<String> = (0..100).map(|n| said(&plan, 3, n)).collect();
+            assert_eq!(of_one.len() > 1, differs, "{how}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_escaped_is_read_as_it_was(text in any::<String>()) {
+            let mut out = vec![b'"'];
+            in_json(&text, &mut out);
+            out.push(b'"');
+            prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
         }
     }
 

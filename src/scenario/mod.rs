@@ -28,9 +28,9 @@ pub use root::Scenario;
 pub(crate) use secrets::secret_parts;
 pub use secrets::{Secrets, shown_address};
 pub use section::{
-    AliveOn, Change, Cohort, Defect, Expect, FrameKind, Gaps, Heartbeat, HeartbeatKind, Jitter,
-    Load, Message, Number, OnDead, OpenTime, Pace, Pacing, Payload, Phase, Process, Reconnect,
-    STAMP_LEN, Segment, ServerHeartbeat, Shape, Stage, Target, TargetUrl, Trust, Variable,
-    WallTime, WsUrl, as_address, fraction, is_looked_at,
+    AliveOn, Change, Cohort, Column, Data, Defect, Expect, FrameKind, Gaps, Heartbeat,
+    HeartbeatKind, Jitter, Load, Message, Number, OnDead, OpenTime, Pace, Pacing, Payload, Per,
+    Phase, Pick, Process, Reconnect, STAMP_LEN, Segment, ServerHeartbeat, Shape, Stage, Target,
+    TargetUrl, Trust, Variable, WallTime, WsUrl, as_address, fraction, is_looked_at,
 };
 pub use shipped::{from_url, starter};

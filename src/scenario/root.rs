@@ -1,6 +1,7 @@
 //! The whole of a scenario: the sections of a file as the user wrote them, what they mean together with every default
 //! filled in, and how one becomes the other.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::contract::{ContractTable, Environment, contracts};
@@ -9,8 +10,8 @@ use super::gate::{self, Gates, GatesTable, Names};
 use super::reading::{At, Check, Document, List, Outside, Place, Problems, Source, Switch, keys};
 use super::secrets::Secrets;
 use super::section::{
-    self, Cohort, CohortTable, Expect, HeartbeatTable, Load, LoadTable, MessageTable, Payload,
-    Target, TargetTable,
+    self, Cohort, CohortTable, Data, DataTable, Expect, HeartbeatTable, Load, LoadTable,
+    MessageTable, Payload, Target, TargetTable,
 };
 use crate::units::ByteSize;
 
@@ -29,6 +30,8 @@ pub struct Scenario {
     pub load: Load,
     /// Groups of connections that behave alike. Never empty, at most 256; one called `main` where the file names none.
     pub cohorts: Vec<Cohort>,
+    /// The rows that placeholders take their values from.
+    pub data: Vec<Data>,
     /// The conditions that the run must meet.
     pub gates: Gates,
     /// Values that no output may show, even if the server sends them.
@@ -50,6 +53,8 @@ keys! {
         path: PathTable,
         /// How many connections, when, and for how long.
         load: LoadTable,
+        /// Rows of values for placeholders, by name.
+        data: BTreeMap<String, At<DataTable>>,
         /// The messages that each connection sends repeatedly, independently of each other.
         message: List<At<MessageTable>>,
         /// How each connection checks that the server is alive; "off" if left out.
@@ -100,7 +105,8 @@ pub(super) fn resolve(
     let load_table = file.load.clone().unwrap_or_default();
     let load = section::load(check, &load_table);
     let measured = load.as_ref().map(Measured::of);
-    let mut cohorts = section::cohorts(check, file, &load_table, load.as_ref());
+    let data = section::data(check, &file.data);
+    let mut cohorts = section::cohorts(check, file, &data, &load_table, load.as_ref());
     let known = cohorts.as_deref().unwrap_or_default();
     let target_table = file.target.clone().unwrap_or_default();
     let target = section::target(check, &target_table, known, measured);
@@ -133,6 +139,7 @@ pub(super) fn resolve(
         path,
         load: load?,
         cohorts: cohorts?,
+        data,
         gates,
         secrets: std::mem::take(&mut check.secrets),
     })

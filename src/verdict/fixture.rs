@@ -79,6 +79,7 @@ pub(super) fn scenario() -> Scenario {
             contract: None,
         }],
         secrets: crate::scenario::Secrets::default(),
+        data: Vec::new(),
         gates: Gates {
             pass: vec![gate(Stat::Count, "connections.dead", Op::Equal, 0.0)],
             abort: Vec::new(),

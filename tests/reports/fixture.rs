@@ -366,6 +366,7 @@ pub(crate) fn scenario(name: &str, shape: Shape, cohorts: Vec<Cohort>) -> Scenar
         path: None,
         cohorts,
         secrets: wsbench::scenario::Secrets::default(),
+        data: Vec::new(),
         gates: Gates::default(),
     }
 }

@@ -1,5 +1,6 @@
 //! `[[cohort]]`: the cohorts of the file, or one called `main`, with the settings that are shared by all merged in.
 
+use super::data::{self, Data};
 use super::heartbeat::{self, Heartbeat, HeartbeatTable};
 use super::load::{Connections, Load, LoadTable, MAX_CONNECTIONS};
 use super::message::{self, Message, MessageTable};
@@ -97,12 +98,14 @@ keys! {
 pub(in crate::scenario) fn resolve(
     check: &mut Check<'_>,
     file: &File,
+    data: &[Data],
     table: &At<LoadTable>,
     load: Option<&Load>,
 ) -> Option<Vec<Cohort>> {
     let shared = CommonSettings {
-        messages: message::resolve(check, "message", &file.message),
+        messages: message::resolve(check, data, "message", &file.message),
         file,
+        data,
         measured: load.map(Measured::of),
         reconnect: reconnect::resolve(check, "load.reconnect", &table.value.reconnect),
     };
@@ -144,6 +147,7 @@ pub(in crate::scenario) fn resolve(
 /// The settings of the file that all cohorts share.
 struct CommonSettings<'a> {
     file: &'a File,
+    data: &'a [Data],
     /// `None` if one of them is invalid.
     messages: Option<Vec<Message>>,
     reconnect: Reconnect,
@@ -173,7 +177,7 @@ impl CommonSettings<'_> {
         own: &CohortTable,
     ) -> Option<Cohort> {
         let messages = match &own.message {
-            Some(_) => message::resolve(check, "cohort.message", &own.message),
+            Some(_) => message::resolve(check, self.data, "cohort.message", &own.message),
             None => self.messages.clone(),
         };
         let reconnect = match &own.reconnect {
@@ -209,6 +213,7 @@ impl CommonSettings<'_> {
         };
         if let Some(list) = list {
             streams::check(check, key, &list.value.0, &cohort);
+            data::check(check, key, &list.value.0, &cohort, self.data);
         }
         Some(cohort)
     }

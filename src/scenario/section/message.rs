@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::data::Data;
 use super::payload::Payload;
 use super::template;
 use crate::scenario::reading::{
@@ -144,6 +145,7 @@ keys! {
 /// Resolves the messages of one cohort, or the shared ones; `None` if one is invalid.
 pub(super) fn resolve(
     check: &mut Check<'_>,
+    data: &[Data],
     path: &str,
     list: &Key<List<At<MessageTable>>>,
 ) -> Option<Vec<Message>> {
@@ -164,14 +166,14 @@ pub(super) fn resolve(
         .iter()
         .map(|At { value: keys, place }| {
             let check = &mut *check;
-            keys.resolve(&mut Section { check, path, place })
+            keys.resolve(&mut Section { check, path, place }, data)
         })
         .collect();
     resolved.into_iter().collect()
 }
 
 impl MessageTable {
-    fn resolve(&self, section: &mut Section<'_, '_>) -> Option<Message> {
+    fn resolve(&self, section: &mut Section<'_, '_>, data: &[Data]) -> Option<Message> {
         let hint = "write `name = \"echo\"`; its metrics are named after it";
         let name = section.name(&self.name, hint);
         let frame = self.frame();
@@ -179,7 +181,7 @@ impl MessageTable {
         let payload = match &self.payload {
             Some(At { value: keys, place }) => {
                 let (path, check) = (&section.key("payload"), &mut *section.check);
-                keys.resolve(Section { check, path, place }, frame)
+                keys.resolve(Section { check, path, place }, frame, data)
             }
             None => Some(Payload::Size(ByteSize(64))),
         };
@@ -241,8 +243,13 @@ impl MessageTable {
 }
 
 impl PayloadTable {
-    fn resolve(&self, mut section: Section<'_, '_>, frame: FrameKind) -> Option<Payload> {
-        let payload = self.bytes(&mut section)?;
+    fn resolve(
+        &self,
+        mut section: Section<'_, '_>,
+        frame: FrameKind,
+        data: &[Data],
+    ) -> Option<Payload> {
+        let payload = self.bytes(&mut section, data)?;
         if payload.longest() > MAX_PAYLOAD {
             section.wrong_whole("is longer than 16 MiB", None);
             return None;
@@ -256,7 +263,7 @@ impl PayloadTable {
         Some(payload)
     }
 
-    fn bytes(&self, section: &mut Section<'_, '_>) -> Option<Payload> {
+    fn bytes(&self, section: &mut Section<'_, '_>, data: &[Data]) -> Option<Payload> {
         let Self {
             size,
             text,
@@ -269,12 +276,12 @@ impl PayloadTable {
             (None, Some(text), None, None, None) => {
                 let key = section.key("text");
                 let text = expanded(section, &key, text)?;
-                return template::text(section.check, &key, &text);
+                return template::text(section.check, data, &key, &text);
             }
             (None, None, Some(text), None, None) => {
                 let key = section.key("json");
                 let text = expanded(section, &key, text)?;
-                return template::json(section.check, &key, &text);
+                return template::json(section.check, data, &key, &text);
             }
             (None, None, None, Some(hex), None) => {
                 let bytes = from_hex(&hex.value);

@@ -2,6 +2,7 @@
 //! descriptions in the JSON Schema), defaults, what is refused, and tests.
 
 mod cohort;
+mod data;
 mod heartbeat;
 mod load;
 mod message;
@@ -17,6 +18,7 @@ mod url;
 mod variable;
 
 pub use cohort::{Cohort, is_looked_at};
+pub use data::{Data, Per, Pick};
 pub use heartbeat::{AliveOn, Heartbeat, HeartbeatKind, OnDead};
 pub use load::{Load, Pace, Shape, Stage};
 pub use message::{Expect, FrameKind, Gaps, Message, Pacing, Phase};
@@ -27,9 +29,10 @@ pub use server::{Defect, ServerHeartbeat};
 pub use spread::{OpenTime, fraction};
 pub use target::{Target, Trust};
 pub use url::{TargetUrl, WsUrl, as_address};
-pub use variable::{Change, Number, Variable, WallTime};
+pub use variable::{Change, Column, Number, Variable, WallTime};
 
 pub(super) use cohort::{CohortTable, resolve as cohorts};
+pub(super) use data::{DataTable, resolve as data};
 pub(super) use heartbeat::HeartbeatTable;
 pub(super) use load::{LoadTable, long_enough, resolve as load, whole_seconds};
 pub(super) use message::MessageTable;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::data::Data;
 use super::payload::{Payload, Segment};
 use super::variable::{Variable, Wrong};
 use crate::scenario::reading::{At, Check, hints, inside};
@@ -25,15 +26,25 @@ struct Piece {
 }
 
 /// Resolves the text of a payload; `None` if something in it is wrong.
-pub(super) fn text(check: &mut Check<'_>, key: &str, text: &At<String>) -> Option<Payload> {
-    resolve(check, key, text, |text| parse(text).map(payload))
+pub(super) fn text(
+    check: &mut Check<'_>,
+    data: &[Data],
+    key: &str,
+    text: &At<String>,
+) -> Option<Payload> {
+    resolve(check, key, text, |text| parse(text, data).map(payload))
 }
 
 /// Resolves a payload in JSON: the text without blanks; `None` if something in it is wrong.
-pub(super) fn json(check: &mut Check<'_>, key: &str, text: &At<String>) -> Option<Payload> {
+pub(super) fn json(
+    check: &mut Check<'_>,
+    data: &[Data],
+    key: &str,
+    text: &At<String>,
+) -> Option<Payload> {
     resolve(check, key, text, |text| {
-        let pieces = parse(text)?;
-        json::check(text, &pieces)?;
+        let mut pieces = parse(text, data)?;
+        json::check(text, &mut pieces)?;
         Ok(payload(json::without_blanks(pieces)))
     })
 }
@@ -55,7 +66,7 @@ fn resolve(
 }
 
 /// Splits a text at its placeholders.
-fn parse(text: &str) -> Result<Vec<Piece>, Problem> {
+fn parse(text: &str, data: &[Data]) -> Result<Vec<Piece>, Problem> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
     let mut begun = 0;
@@ -86,9 +97,9 @@ fn parse(text: &str) -> Result<Vec<Piece>, Problem> {
         let end = after + length + CLOSE.len();
         push(&mut pieces, &mut literal, begun..open);
         let span = open..end;
-        let segment = segment(&text[after..after + length]).map_err(|wrong| Problem {
+        let segment = segment(&text[after..after + length], data).map_err(|wrong| Problem {
             what: format!("has `{}`, {wrong}", &text[open..end]),
-            hint: hint(&wrong),
+            hint: hint(&wrong, data),
             span: span.clone(),
         })?;
         pieces.push(Piece { segment, span });
@@ -100,25 +111,25 @@ fn parse(text: &str) -> Result<Vec<Piece>, Problem> {
     Ok(pieces)
 }
 
-fn segment(name: &str) -> Result<Segment, Wrong> {
+fn segment(name: &str, data: &[Data]) -> Result<Segment, Wrong> {
     match name.trim() {
         "stamp" => Ok(Segment::Stamp),
-        name => name.parse().map(Segment::Variable),
+        name => Variable::read(name, data).map(Segment::Variable),
     }
 }
 
-fn hint(wrong: &Wrong) -> Option<String> {
+fn hint(wrong: &Wrong, data: &[Data]) -> Option<String> {
+    let names: Vec<String> = Variable::names(data).collect();
     match wrong {
-        Wrong::Unknown(name) => Some(match hints::nearest(name, Variable::names()) {
-            Some(nearest) => format!("did you mean `{nearest}`?"),
-            None => {
-                let names: Vec<&str> = Variable::names().collect();
-                format!(
+        Wrong::Unknown(name) => Some(
+            match hints::nearest(name, names.iter().map(String::as_str)) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!(
                     "there are {}; `{{{{{{{{` writes two braces",
                     names.join(", ")
-                )
-            }
-        }),
+                ),
+            },
+        ),
         Wrong::Arguments(usage) => Some((*usage).to_owned()),
         Wrong::Change => Some("write it like `{{n + 1}}` or `{{place / 20}}`".to_owned()),
     }
@@ -137,7 +148,7 @@ fn payload(pieces: Vec<Piece>) -> Payload {
 mod json {
     use serde::de::IgnoredAny;
 
-    use super::{Piece, Problem, Segment};
+    use super::{Piece, Problem, Segment, Variable};
 
     /// Whether a place of the text is inside of quotes, and behind a backslash there.
     #[derive(Default, Clone, Copy)]
@@ -158,7 +169,8 @@ mod json {
     }
 
     /// Checks that the text is JSON with a zero in each placeholder, and that only numbers stand outside of quotes.
-    pub(super) fn check(text: &str, pieces: &[Piece]) -> Result<(), Problem> {
+    /// Lets values of data be written as the inside of a JSON string.
+    pub(super) fn check(text: &str, pieces: &mut [Piece]) -> Result<(), Problem> {
         // One line for all, so that the column of an error is a position.
         let mut filled = Vec::new();
         // For each byte of `filled`, the place in the text.
@@ -177,6 +189,9 @@ mod json {
                         ),
                         hint: Some(format!("write \"{}\"", &text[span.clone()])),
                     });
+                }
+                if let Segment::Variable(Variable::Column(column)) = segment {
+                    *column = column.in_json();
                 }
                 filled.push(b'0');
                 places.push(span.start);
@@ -246,7 +261,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Payload, Problem> {
-        parse(text).map(payload)
+        parse(text, &[]).map(payload)
     }
 
     fn of(segments: &[Segment]) -> Result<Payload, Problem> {
@@ -304,8 +319,8 @@ mod tests {
     }
 
     fn as_json(text: &str) -> Result<Payload, Problem> {
-        let pieces = parse(text)?;
-        json::check(text, &pieces)?;
+        let mut pieces = parse(text, &[])?;
+        json::check(text, &mut pieces)?;
         Ok(payload(json::without_blanks(pieces)))
     }
 

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
+use super::data::Data;
+
 /// The most bytes of `hex(…)` and `text(…)`.
 const MAX_LENGTH: u32 = 65_536;
 /// The longest name of a cohort.
@@ -29,6 +31,33 @@ pub enum Variable {
     Uuid,
     /// The wall clock at the send.
     Now(WallTime),
+    /// A value of a row of data.
+    Column(Column),
+}
+
+/// A column of a table of data, and how its values are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// The index of the table in the scenario.
+    pub data: u8,
+    /// The index of the column in the table.
+    pub column: u16,
+    /// Whether values are written as the inside of a JSON string.
+    pub is_json: bool,
+    /// The bytes of the longest value, as it is written at most.
+    longest: u32,
+}
+
+impl Column {
+    /// The same column as the inside of a JSON string.
+    pub(super) fn in_json(self) -> Self {
+        Self {
+            is_json: true,
+            // A control character takes six bytes.
+            longest: self.longest.saturating_mul(6),
+            ..self
+        }
+    }
 }
 
 /// A number that a placeholder can name.
@@ -70,10 +99,15 @@ pub enum WallTime {
 
 impl Variable {
     /// The names of all of them, as a hint has them.
-    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    pub(super) fn names(data: &[Data]) -> impl Iterator<Item = String> {
         const OTHERS: [&str; 7] = ["stamp", "cohort", "run", "uuid", "random", "hex", "text"];
+        let columns = data.iter().flat_map(|data| {
+            let of = move |column: &String| format!("{}.{column}", data.name);
+            data.columns.iter().map(of)
+        });
         let numbers = Number::VARIANTS.iter().chain(WallTime::VARIANTS);
-        numbers.copied().chain(OTHERS)
+        let own = numbers.chain(&OTHERS).map(|name| (*name).to_owned());
+        columns.chain(own)
     }
 
     /// Whether it is a number, which JSON has without quotes.
@@ -81,7 +115,12 @@ impl Variable {
         match self {
             Self::Number(..) | Self::Random(..) => true,
             Self::Now(clock) => clock != WallTime::Iso,
-            Self::Cohort | Self::Run | Self::Hex(_) | Self::Text(_) | Self::Uuid => false,
+            Self::Cohort
+            | Self::Run
+            | Self::Hex(_)
+            | Self::Text(_)
+            | Self::Uuid
+            | Self::Column(_) => false,
         }
     }
 
@@ -96,6 +135,7 @@ impl Variable {
             Self::Hex(length) | Self::Text(length) => length as usize,
             Self::Uuid => 36,
             Self::Now(clock) => clock.length(),
+            Self::Column(column) => column.longest as usize,
         }
     }
 }
@@ -149,11 +189,14 @@ impl fmt::Display for Wrong {
     }
 }
 
-impl FromStr for Variable {
-    type Err = Wrong;
-
-    fn from_str(text: &str) -> Result<Self, Wrong> {
+impl Variable {
+    /// Reads what stands between the braces.
+    pub(super) fn read(text: &str, data: &[Data]) -> Result<Self, Wrong> {
         let text = text.trim();
+        if let Some((table, column)) = text.split_once('.') {
+            let found = find(table, column, data).map(Self::Column);
+            return found.ok_or_else(|| Wrong::Unknown(text.to_owned()));
+        }
         if let Some((name, arguments)) = text.split_once('(') {
             let arguments = arguments.strip_suffix(')').unwrap_or("-");
             return called(name.trim(), arguments);
@@ -185,6 +228,26 @@ impl FromStr for Variable {
             _ => return Err(Wrong::Change),
         };
         Ok(Self::Number(number, Some(change)))
+    }
+}
+
+fn find(table: &str, column: &str, data: &[Data]) -> Option<Column> {
+    let at = data.iter().position(|data| data.name == table)?;
+    let column = data[at].columns.iter().position(|name| name == column)?;
+    Some(Column {
+        data: at as u8,
+        column: column as u16,
+        is_json: false,
+        longest: data[at].longest(column) as u32,
+    })
+}
+
+/// Reads a variable that needs no data.
+impl FromStr for Variable {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        Self::read(text, &[])
     }
 }
 
@@ -246,7 +309,7 @@ mod tests {
 
     #[test]
     fn every_name_of_the_hint_can_be_written() {
-        for name in Variable::names().filter(|name| *name != "stamp") {
+        for name in Variable::names(&[]).filter(|name| name != "stamp") {
             let read: Result<Variable, Wrong> = name.parse();
             assert!(!matches!(read, Err(Wrong::Unknown(_))), "{name}");
         }
