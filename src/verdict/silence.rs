@@ -10,6 +10,7 @@ use crate::units::{Nanos, Timestamp};
 
 /// A server may end a connection for a stop until this long after it, and as long again as the stop.
 const AFTER_STOP: Nanos = Nanos::from_secs(2);
+
 impl Generator<'_> {
     /// How many ends or failed dials a lag may have caused: those with a cause that a silent client can produce.
     pub(super) fn ends(&self, selector: &Selector, own: GeneratorProblem) -> f64 {

@@ -186,6 +186,8 @@ fn of_file(section: &mut Section<'_, '_>, file: &At<String>) -> Option<(Vec<Stri
 type Wrong = (String, &'static str);
 
 fn read_csv(bytes: &[u8]) -> Result<(Vec<String>, Cells), Wrong> {
+    // Spreadsheets begin a file in UTF-8 with a byte order mark.
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
     let unreadable = |error: csv::Error| {
         let line = error.position().map_or(1, csv::Position::line);
@@ -320,6 +322,12 @@ mod tests {
         assert_eq!(data.cell(1, 0), "b,c");
         assert_eq!(data.cell(1, 1), "");
         assert_eq!((data.longest(0), data.longest(1)), (3, 5));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_name() {
+        let (columns, _) = read_csv("\u{feff}name\nann\n".as_bytes()).unwrap();
+        assert_eq!(columns, ["name"]);
     }
 
     #[test]
