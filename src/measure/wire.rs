@@ -35,8 +35,8 @@ pub enum WireError {
     /// It belongs to another plan: it has a cohort, window or metric that this plan does not have.
     #[error("read a shard of another plan: it has {0}, which this one has not")]
     Unknown(String),
-    /// It has more endings or records of connections than a shard may hold.
-    #[error("read a shard with {}, more than one may have", counted(*.0 as u64, "connection"))]
+    /// It has more rows of one kind than a shard may hold.
+    #[error("read a shard with {}, more than one may have", counted(*.0 as u64, "row"))]
     TooMany(usize),
 }
 
@@ -168,8 +168,14 @@ impl Shard {
         let unknown = |cohort: UnknownCohort| WireError::Unknown(cohort.to_string());
         let endings = wire.endings.into_rows(&names).map_err(unknown)?;
         let records = wire.records.into_rows(&names).map_err(unknown)?;
-        if endings.len() > Self::MAX_ENDINGS || records.len() > Self::MAX_RECORDS {
-            return Err(WireError::TooMany(endings.len().max(records.len())));
+        for (rows, most) in [
+            (endings.len(), Self::MAX_ENDINGS),
+            (records.len(), Self::MAX_RECORDS),
+            (wire.stops.rows.len(), Stops::MAX),
+        ] {
+            if rows > most {
+                return Err(WireError::TooMany(rows));
+            }
         }
         let mut shard = Self {
             interval: wire.interval,

@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use super::view::View;
-use crate::measure::{Histogram, Summary};
+use crate::measure::{Histogram, Stops, Summary};
 use crate::metric::Timer;
 use crate::scenario::{Scenario, Shape};
 use crate::units::Nanos;
@@ -31,9 +31,10 @@ pub(super) struct Lag {
 /// The lengths of the stops whose times are known. What is not one of them is taken to be even over the run.
 #[derive(Debug, Clone)]
 struct Local {
-    all: Vec<f64>,
-    /// Of the parts of them in the stage.
-    inside: Vec<f64>,
+    /// The whole length of each, and that of the part in the stage.
+    stops: Vec<(Nanos, Nanos)>,
+    /// The longest that may have delayed an answer to a message of the stage.
+    longest: Nanos,
     /// The part of the measured time that the stage is.
     part: f64,
 }
@@ -72,21 +73,23 @@ impl Lag {
             .map(|stage| Nanos::from(stage.duration));
         let from = before.fold(began, |at, length| at + length);
         let to = from + length;
-        let stops = summary.stops.rows.iter().filter(|stop| stop.to >= began);
-        let inside = stops
-            .clone()
-            .map(|stop| stop.to.min(to).saturating_since(stop.from.max(from)));
-        let part = length.as_secs_f64() / summary.measured_seconds.max(length.as_secs_f64());
+        let answered = to + Nanos::from(scenario.longest_answer());
+        let mut local = Local {
+            stops: Vec::new(),
+            longest: Nanos::ZERO,
+            part: length.as_secs_f64() / summary.measured_seconds.max(length.as_secs_f64()),
+        };
+        for stop in summary.stops.rows.iter().filter(|stop| stop.to >= began) {
+            let length = stop.to.saturating_since(stop.from);
+            let inside = stop.to.min(to).saturating_since(stop.from.max(from));
+            local.stops.push((length, inside));
+            if stop.to > from && stop.from < answered {
+                local.longest = local.longest.max(length);
+            }
+        }
         Self {
-            local: Some(Local {
-                all: (stops
-                    .clone()
-                    .map(|stop| stop.to.saturating_since(stop.from).0 as f64))
-                .collect(),
-                inside: inside.map(|length| length.0 as f64).collect(),
-                part,
-            }),
-            worker_ns: all.worker_ns * part,
+            worker_ns: all.worker_ns * local.part,
+            local: Some(local),
             ..all
         }
     }
@@ -110,6 +113,11 @@ impl Lag {
     /// The longest lag, in nanoseconds; zero if none was long enough to matter.
     pub(super) fn longest_ns(&self) -> u64 {
         let longest = self.lags.as_ref().and_then(Histogram::max);
+        let longest = match &self.local {
+            // The times of shorter ones are not known.
+            Some(local) => longest.map(|ns| ns.min(Stops::LEAST.0).max(local.longest.0)),
+            None => longest,
+        };
         longest.filter(|ns| *ns >= NOTABLE_NS).unwrap_or(0)
     }
 
@@ -137,16 +145,19 @@ impl Lag {
         let Some(local) = &self.local else {
             return (count, sum);
         };
-        let known = |lengths: &[f64]| {
-            let long = lengths.iter().filter(|length| **length >= ns as f64);
-            long.fold((0.0, 0.0), |(count, sum), length| {
-                (count + 1.0, sum + length)
-            })
-        };
-        let ((all, all_sum), (inside, inside_sum)) = (known(&local.all), known(&local.inside));
+        let long = (local.stops.iter()).filter(|(length, _)| length.0 >= ns);
+        let (mut others, mut others_sum, mut own, mut own_sum) = (count, sum, 0.0, 0.0);
+        for (length, inside) in long {
+            others -= 1.0;
+            others_sum -= length.0 as f64;
+            if *inside > Nanos::ZERO {
+                own += 1.0;
+                own_sum += inside.0 as f64;
+            }
+        }
         (
-            (count - all).max(0.0) * local.part + inside,
-            (sum - all_sum).max(0.0) * local.part + inside_sum,
+            others.max(0.0) * local.part + own,
+            others_sum.max(0.0) * local.part + own_sum,
         )
     }
 }

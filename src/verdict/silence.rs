@@ -3,7 +3,7 @@
 use super::generator::{Generator, GeneratorProblem};
 use super::lag::{CUT_NS, PART_OF_LIMIT};
 use super::view::looked_at;
-use crate::measure::Stops;
+use crate::measure::Stop;
 use crate::metric::{self, Cause, Counter};
 use crate::scenario::{Cohort, Selector};
 use crate::units::{Nanos, Timestamp};
@@ -15,9 +15,10 @@ impl Generator<'_> {
     /// How many ends or failed dials a lag may have caused: those with a cause that a silent client can produce.
     pub(super) fn ends(&self, selector: &Selector, own: GeneratorProblem) -> f64 {
         let limit = (self.scenario.target.connect_timeout.as_nanos() as f64 * PART_OF_LIMIT) as u64;
-        let least = match self.caused_by_silence(&selector.metric) {
-            &[Cause::ConnectTimeout, ..] => limit.min(CUT_NS),
-            _ => CUT_NS,
+        let causes = caused_by_silence(&selector.metric);
+        let least = match causes.contains(&Cause::ConnectTimeout) {
+            true => limit.min(CUT_NS),
+            false => CUT_NS,
         };
         let is_so = match own {
             GeneratorProblem::Lag => self.whole.longest_ns() >= least,
@@ -27,8 +28,7 @@ impl Generator<'_> {
         if !is_so {
             return 0.0;
         }
-        let causes = self.caused_by_silence(&selector.metric).iter();
-        let counted = causes.map(|cause| {
+        let counted = causes.iter().map(|cause| {
             let all = self.count(&Selector {
                 metric: metric::error(*cause),
                 ..selector.clone()
@@ -47,7 +47,11 @@ impl Generator<'_> {
     /// were over for longer than [`AFTER_STOP`] and the longest timeout of the target.
     fn without_stop(&self, selector: &Selector, cause: Cause, least: u64) -> f64 {
         let summary = self.view.all();
-        if summary.stops.more > 0 || least < Stops::LEAST.0 {
+        let length = |stop: &Stop| stop.to.saturating_since(stop.from);
+        let is_long = |stop: &&Stop| length(stop).0 >= least;
+        // There was a stop of this length: without its times nothing is known.
+        let is_known = summary.stops.rows.iter().any(|stop| is_long(&stop));
+        if summary.stops.more > 0 || !is_known {
             return 0.0;
         }
         let target = &self.scenario.target;
@@ -64,11 +68,8 @@ impl Generator<'_> {
             _ => Nanos::ZERO,
         });
         let is_explained = |at: Timestamp| {
-            let mut stops = summary.stops.rows.iter();
-            stops.any(|stop| {
-                let length = stop.to.saturating_since(stop.from);
-                length.0 >= least && stop.from <= at && at <= stop.to + length + reach
-            })
+            let mut stops = summary.stops.rows.iter().filter(is_long);
+            stops.any(|stop| stop.from <= at && at <= stop.to + length(stop) + reach)
         };
         let cohorts: Vec<&Cohort> = looked_at(self.scenario, selector).collect();
         let ends = summary.endings.rows.iter().filter(|ending| {
@@ -79,37 +80,34 @@ impl Generator<'_> {
         });
         ends.count() as f64
     }
+}
 
-    /// The causes that a metric about ends counts, as far as a silent client can produce them.
-    fn caused_by_silence(&self, name: &str) -> &'static [Cause] {
-        const DIALS: &[Cause] = &[
-            Cause::ConnectTimeout,
-            Cause::HandshakeEof,
-            Cause::HandshakeReset,
-        ];
-        const ENDS: &[Cause] = &[
-            Cause::ClosedByPeer,
-            Cause::Eof,
-            Cause::Reset,
-            Cause::PeerFrozen,
-            Cause::PathDead,
-            Cause::MissedPong,
-            Cause::CloseTimeout,
-            Cause::WriteTimeout,
-        ];
-        if name == Counter::ConnectionsFailed.name() {
-            return DIALS;
-        }
-        match name.strip_prefix("errors.").and_then(Cause::from_name) {
-            Some(cause) => {
-                let all = [DIALS, ENDS].into_iter();
-                let mut one = all.filter_map(|causes| {
-                    let place = causes.iter().position(|known| *known == cause)?;
-                    Some(&causes[place..=place])
-                });
-                one.next().unwrap_or_default()
-            }
-            None => ENDS,
-        }
+/// The causes that a metric about ends counts, as far as a silent client can produce them.
+fn caused_by_silence(name: &str) -> &'static [Cause] {
+    const DIALS: &[Cause] = &[
+        Cause::ConnectTimeout,
+        Cause::HandshakeEof,
+        Cause::HandshakeReset,
+    ];
+    const ENDS: &[Cause] = &[
+        Cause::ClosedByPeer,
+        Cause::Eof,
+        Cause::Reset,
+        Cause::PeerFrozen,
+        Cause::PathDead,
+        Cause::MissedPong,
+        Cause::CloseTimeout,
+        Cause::WriteTimeout,
+    ];
+    if name == Counter::ConnectionsFailed.name() {
+        return DIALS;
     }
+    let Some(cause) = name.strip_prefix("errors.").and_then(Cause::from_name) else {
+        return ENDS;
+    };
+    let one = |causes: &'static [Cause]| {
+        let place = causes.iter().position(|known| *known == cause)?;
+        Some(&causes[place..=place])
+    };
+    one(DIALS).or_else(|| one(ENDS)).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 use super::super::super::contract::record;
 use super::super::super::lag::Lag;
 use super::*;
+use crate::measure::Stops;
 use crate::scenario::{Shape, Stage};
 use crate::units::Timestamp;
 
@@ -225,4 +226,27 @@ fn the_share_of_a_stop_is_that_of_the_stage() {
     assert!(close(share(1), 0.0), "{}", share(1));
     assert!(close(share(2), 0.5), "{}", share(2));
     assert!(close(share(3), 0.0), "{}", share(3));
+    let longest = |stage| Lag::of_stage(&scenario, &view, &facts, stage).longest_ns();
+    assert_eq!(longest(2), 1_000_000_000);
+    assert!(longest(3) <= Stops::LEAST.0, "{}", longest(3));
+}
+
+#[test]
+fn a_stop_over_the_end_of_a_stage_touches_both() {
+    let stage = Stage {
+        duration: Duration::from_secs(2),
+        connections: 10,
+    };
+    let mut scenario = closed(scenario());
+    scenario.load.shape = Shape::Stages(vec![stage, stage]);
+    let mut run = Run::healthy();
+    let from = Timestamp::ORIGIN + Nanos::from_millis(1_900);
+    run.stopped(from, Nanos::from_millis(200));
+    let mut summary = run.summary();
+    summary.measured_from = Some(Timestamp::ORIGIN);
+    let (view, facts) = (View::new(&scenario, &summary), Facts::completed(1));
+    for stage in [1, 2] {
+        let touched = Lag::of_stage(&scenario, &view, &facts, stage).touched(150e6, 0.0);
+        assert!(touched > 0.0, "stage {stage}");
+    }
 }
