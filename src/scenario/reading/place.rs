@@ -48,14 +48,21 @@ impl<T> At<T> {
 
 /// The place of a part of a string, if the string is in the file unchanged, without escapes.
 pub(in crate::scenario) fn inside(source: &str, text: &At<String>, part: Range<usize>) -> Place {
+    // A line break after the opening quotes is no part of the string.
+    const OPENINGS: [&str; 6] = ["'''\n", "'''", "\"\"\"\n", "\"\"\"", "'", "\""];
     let Some(span) = text.place.span() else {
         return text.place.clone();
     };
-    let inner = span.start + 1;
-    if source.get(inner..inner + text.value.len()) == Some(text.value.as_str()) {
-        Place::Text(inner + part.start..inner + part.end)
-    } else {
-        text.place.clone()
+    let written = source.get(span.clone()).unwrap_or_default();
+    let inner = OPENINGS.iter().find_map(|opening| {
+        let inner = written.strip_prefix(opening)?;
+        inner
+            .starts_with(&text.value)
+            .then_some(span.start + opening.len())
+    });
+    match inner {
+        Some(inner) => Place::Text(inner + part.start..inner + part.end),
+        None => text.place.clone(),
     }
 }
 

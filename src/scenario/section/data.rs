@@ -24,6 +24,8 @@ pub struct Data {
     pub pick: Pick,
     /// How long a row is kept.
     pub per: Per,
+    /// The bytes of the longest cell of each column.
+    longest: Vec<u32>,
     cells: Arc<Cells>,
 }
 
@@ -88,8 +90,7 @@ impl Data {
 
     /// The bytes of the longest cell of a column.
     pub(super) fn longest(&self, column: usize) -> usize {
-        let cells = (0..self.rows()).map(|row| self.cell(row, column).len());
-        cells.max().unwrap_or(0)
+        self.longest[column] as usize
     }
 
     /// The bytes that all cells take.
@@ -99,6 +100,18 @@ impl Data {
 }
 
 impl Cells {
+    /// The bytes of the longest cell of each of so many columns.
+    fn longest(&self, columns: usize) -> Vec<u32> {
+        let mut longest = vec![0; columns];
+        let mut start = 0;
+        for (at, end) in self.ends.iter().enumerate() {
+            let longest: &mut u32 = &mut longest[at % columns];
+            *longest = (*longest).max(end - start);
+            start = *end;
+        }
+        longest
+    }
+
     fn push(&mut self, cell: &str) {
         self.text.push_str(cell);
         self.ends.push(self.text.len() as u32);
@@ -164,6 +177,7 @@ impl DataTable {
         }
         Some(Data {
             name,
+            longest: cells.longest(columns.len()),
             columns,
             pick,
             per,
@@ -310,6 +324,7 @@ mod tests {
         let (columns, cells) = read_csv(b"name, role\nann,admin\r\n\"b,c\",\n").unwrap();
         let data = Data {
             name: "user".to_owned(),
+            longest: cells.longest(columns.len()),
             columns,
             pick: Pick::Unique,
             per: Per::Connection,

@@ -191,7 +191,7 @@ impl MessageTable {
             section.wrong(
                 "payload",
                 &self.payload,
-                "differs from message to message, so its echoes cannot be told apart",
+                "has placeholders and no `{{stamp}}`, by which its echoes are told apart",
                 "put `{{stamp}}` into it, or write `expect = \"none\"`",
             );
         }
