@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;
 use std::sync::Once;
+use std::thread;
 
 use tokio::signal::unix::{SignalKind, signal as signal_of_unix};
 
@@ -12,7 +13,8 @@ use tokio::signal::unix::{SignalKind, signal as signal_of_unix};
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     wsbench::cli::keep_inherited_descriptors();
     static HANDLED: Once = Once::new();
-    HANDLED.call_once(handle_hangup);
+    // On a thread of its own: a runtime may not be dropped within another, where a test may be.
+    HANDLED.call_once(|| thread::spawn(handle_hangup).join().unwrap());
     Command::new(program)
 }
 
