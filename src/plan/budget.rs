@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::scenario::{Cohort, Data, Expect, Message, Pacing, Payload, Scenario, Shape, TargetUrl};
+use crate::scenario::{Cohort, Data, Message, Pacing, Payload, Scenario, Shape, TargetUrl};
 
 /// What a plan will do and needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -297,7 +297,7 @@ fn shards(scenario: &Scenario, cohort: &Cohort, workers: u64) -> u64 {
             Pacing::Closed { .. } => f64::INFINITY,
         };
         sent += a_second;
-        if message.expect == Expect::Echo {
+        if message.expects_answer() {
             answered += a_second;
             // Latency and service time.
             memory += 2 * each(a_second);

@@ -223,6 +223,8 @@ mod tests {
             },
             count: None,
             expect: Expect::Echo,
+            check: None,
+            save: Vec::new(),
             timeout: Duration::from_secs(1),
         };
         Template::new(&message, &Slice::filler(200))

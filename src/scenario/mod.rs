@@ -28,9 +28,10 @@ pub use root::Scenario;
 pub(crate) use secrets::secret_parts;
 pub use secrets::{Secrets, shown_address};
 pub use section::{
-    AliveOn, Change, Cohort, Column, Data, Defect, Expect, FrameKind, Gaps, Heartbeat,
-    HeartbeatKind, Jitter, Load, Message, Number, OnDead, OpenTime, Pace, Pacing, Payload, Per,
-    Phase, Pick, Process, Reconnect, STAMP_LEN, Segment, ServerHeartbeat, Shape, Stage, Target,
-    TargetUrl, Trust, Variable, WallTime, WsUrl, as_address, fraction, is_looked_at,
+    AliveOn, Await, Change, Cohort, Column, Condition, Data, Defect, Expect, FrameKind, Gaps,
+    Heartbeat, HeartbeatKind, Jitter, Kept, Load, MAX_SAVED, Match, Message, Number, On, OnDead,
+    OnFail, OpenTime, Pace, Pacing, Pause, Payload, Per, Phase, Pick, Process, Reconnect, Repeat,
+    STAMP_LEN, Save, Segment, Send, ServerHeartbeat, Shape, Stage, Step, Target, TargetUrl, Trust,
+    TurnPace, Variable, Verb, WallTime, WsUrl, as_address, fraction, is_looked_at,
 };
 pub use shipped::{from_url, starter};

@@ -10,8 +10,8 @@ use super::gate::{self, Gates, GatesTable, Names};
 use super::reading::{At, Check, Document, List, Outside, Place, Problems, Source, Switch, keys};
 use super::secrets::Secrets;
 use super::section::{
-    self, Cohort, CohortTable, Data, DataTable, Expect, HeartbeatTable, Load, LoadTable,
-    MessageTable, Payload, Target, TargetTable,
+    self, Cohort, CohortTable, Data, DataTable, HeartbeatTable, Load, LoadTable, MessageTable,
+    Payload, Target, TargetTable,
 };
 use crate::units::ByteSize;
 
@@ -151,7 +151,7 @@ impl Scenario {
         self.cohorts
             .iter()
             .flat_map(|cohort| {
-                let messages = cohort.messages.iter().filter(|m| m.expect == Expect::Echo);
+                let messages = cohort.messages.iter().filter(|m| m.expects_answer());
                 let heartbeat = cohort.heartbeat.iter().map(|h| h.timeout);
                 messages.map(|m| m.timeout).chain(heartbeat)
             })

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::Surroundings;
-use crate::scenario::{Cohort, Expect, Message, Pacing, Scenario};
+use crate::scenario::{Cohort, Message, Pacing, Scenario};
 use crate::units::{counted, human_count};
 
 /// How a run ended.
@@ -147,7 +147,7 @@ pub(super) fn is_bare_schedule(cohort: &Cohort, name: &str) -> bool {
 /// Whether any message of these cohorts expects an answer.
 pub(super) fn expects_echoes(cohorts: &[&Cohort]) -> bool {
     let mut messages = cohorts.iter().flat_map(|c| &c.messages);
-    messages.any(|message| message.expect == Expect::Echo)
+    messages.any(|message| message.expects_answer())
 }
 
 /// Whether any connection of these cohorts sends pings.

@@ -29,6 +29,8 @@ pub(super) fn scenario() -> Scenario {
         },
         count: None,
         expect: Expect::Echo,
+        check: None,
+        save: Vec::new(),
         timeout: second,
     };
     let heartbeat = Heartbeat {
@@ -73,6 +75,10 @@ pub(super) fn scenario() -> Scenario {
             name: "main".to_owned(),
             connections: 10,
             messages: vec![echo],
+            setup: Vec::new(),
+            steps: Vec::new(),
+            on: Vec::new(),
+            saved: Vec::new(),
             heartbeat: Some(heartbeat),
             reconnect: Reconnect::None,
             faults: Vec::new(),

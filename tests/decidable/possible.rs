@@ -11,7 +11,7 @@ use wsbench::measure::{
 use wsbench::metric::{Cause, CloseKind, Counter, ENOUGH_FOR_MEMORY, Side, Timer};
 use wsbench::plan::{Opening, Plan, Until};
 use wsbench::scenario::{
-    Cohort, Expect, FaultKind, HeartbeatKind, Message, OnDead, Pacing, PathFaultKind, PromiseKind,
+    Cohort, FaultKind, HeartbeatKind, Message, OnDead, Pacing, PathFaultKind, PromiseKind,
     Reconnect, Shape, TargetUrl, Trust,
 };
 use wsbench::units::{Nanos, Timestamp};
@@ -230,7 +230,7 @@ impl<'a> Run<'a> {
                 if is_scheduled && cohort.reconnect != Reconnect::None {
                     cells.count(Counter::MessagesOffline);
                 }
-                if message.expect == Expect::Echo {
+                if message.expects_answer() {
                     received.push(at);
                     cells.answer(index, Nanos(2), Nanos(1));
                     for counter in [

@@ -391,6 +391,10 @@ pub(crate) fn cohort(
         name: name.to_owned(),
         connections,
         messages: message.into_iter().collect(),
+        setup: Vec::new(),
+        steps: Vec::new(),
+        on: Vec::new(),
+        saved: Vec::new(),
         heartbeat: pings.then_some(heartbeat),
         reconnect: Reconnect::None,
         faults: Vec::new(),
@@ -411,6 +415,8 @@ fn message(name: &str) -> Message {
         },
         count: None,
         expect: Expect::Echo,
+        check: None,
+        save: Vec::new(),
         timeout: Duration::from_secs(5),
     }
 }

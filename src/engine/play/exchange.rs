@@ -3,7 +3,7 @@
 use super::ledger::{Answer, Ledger};
 use super::pace::Pace;
 use crate::plan::{Pacer, STAMP_LEN, Series, Template};
-use crate::scenario::{Expect, Message};
+use crate::scenario::Message;
 use crate::units::{Nanos, Timestamp};
 
 /// The schedule of a message and its unanswered sends. Lives as long as its client, across reconnects.
@@ -55,7 +55,7 @@ impl Exchange {
             has_stamp: template.has_stamp(),
             stamp_at: template.stamp_at(),
             pace: Pace::new(message.pacing, pacer),
-            ledger: Ledger::new(message.expect == Expect::Echo, Nanos::from(message.timeout)),
+            ledger: Ledger::new(message.expects_answer(), Nanos::from(message.timeout)),
             left: message.count.unwrap_or(u64::MAX),
         }
     }
@@ -230,7 +230,9 @@ mod tests {
             frame: FrameKind::Text,
             pacing,
             count: None,
-            expect: Expect::Echo,
+            expect: crate::scenario::Expect::Echo,
+            check: None,
+            save: Vec::new(),
             timeout: Duration::from_secs(1),
         };
         let series = Series::new(1, 0, 0, 0);

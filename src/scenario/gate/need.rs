@@ -7,7 +7,7 @@ use crate::metric::{self, ENOUGH_FOR_MEMORY, Timer};
 use crate::scenario::contract::Environment;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::{
-    Cohort, Expect, HeartbeatKind, Message, OnDead, Pacing, Reconnect, Shape, TargetUrl, Trust,
+    Cohort, HeartbeatKind, Message, OnDead, Pacing, Reconnect, Shape, TargetUrl, Trust,
 };
 
 /// The interval of a server that sends whenever it likes.
@@ -96,9 +96,9 @@ impl Wanted<'_> {
         cohort.messages.iter().filter(move |message| match which {
             Which::Any => true,
             Which::Scheduled => matches!(message.pacing, Pacing::Open { .. }),
-            Which::Answered => message.expect == Expect::Echo,
+            Which::Answered => message.expects_answer(),
             Which::Unstamped => message.is_matched_by_order(),
-            Which::Named => message.expect == Expect::Echo && message.name == name,
+            Which::Named => message.expects_answer() && message.name == name,
         })
     }
 }

@@ -4,7 +4,9 @@ use super::data::{self, Data};
 use super::heartbeat::{self, Heartbeat, HeartbeatTable};
 use super::load::{Connections, Load, LoadTable, MAX_CONNECTIONS};
 use super::message::{self, Message, MessageTable};
+use super::on::On;
 use super::reconnect::{self, Reconnect, ReconnectTable};
+use super::step::Step;
 use super::streams;
 use crate::metric;
 use crate::scenario::contract::{Contract, ContractTable};
@@ -25,6 +27,14 @@ pub struct Cohort {
     pub connections: u32,
     /// The messages that each connection sends, independently of each other. May be empty; at most 256.
     pub messages: Vec<Message>,
+    /// What each client does before it is ready: in order, once for each connection.
+    pub setup: Vec<Step>,
+    /// What each client does when it is ready: in order, once.
+    pub steps: Vec<Step>,
+    /// What is done with messages that nothing else takes.
+    pub on: Vec<On>,
+    /// The names of what is kept of received messages. At most 256.
+    pub saved: Vec<String>,
     /// How each connection checks that the server is alive; `None` is "off".
     pub heartbeat: Option<Heartbeat>,
     /// What a client does when its connection is lost.
@@ -201,6 +211,10 @@ impl CommonSettings<'_> {
             name: name?,
             connections: connections?,
             messages: messages?,
+            setup: Vec::new(),
+            steps: Vec::new(),
+            on: Vec::new(),
+            saved: Vec::new(),
             heartbeat: heartbeat?,
             reconnect,
             faults: faults?,

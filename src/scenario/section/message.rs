@@ -1,9 +1,12 @@
 //! `[[message]]`: what is sent, when, and which answer is expected.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::data::Data;
+use super::matching::Match;
 use super::payload::Payload;
+use super::save::Save;
 use super::template;
 use crate::scenario::reading::{
     At, Check, Given as _, Key, List, Section, Time, TimeOrZero, Whole, given, keys, words,
@@ -28,6 +31,10 @@ pub struct Message {
     pub count: Option<u64>,
     /// The expected answer.
     pub expect: Expect,
+    /// What the answer must be like to be right, beside that.
+    pub check: Option<Match>,
+    /// What is kept of the answer.
+    pub save: Vec<Save>,
     /// The longest time from the send to the answer. Above zero.
     pub timeout: Duration,
 }
@@ -85,9 +92,22 @@ words! {
     }
 }
 
+/// What must come back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expect {
+    /// The same bytes.
+    Echo,
+    /// Nothing.
+    None,
+    /// A message that holds the stamp of what was sent.
+    Stamp,
+    /// A message that one of these matches. At least one.
+    Match(Arc<[Match]>),
+}
+
 words! {
     /// What must come back.
-    pub enum Expect {
+    pub enum ExpectWord {
         /// The same bytes.
         Echo,
         /// Nothing.
@@ -118,7 +138,7 @@ keys! {
         /// The number of sends on each connection after which it stops.
         count: Whole<1, { u32::MAX }>,
         /// What must come back.
-        expect: Expect = Expect::Echo,
+        expect: ExpectWord = ExpectWord::Echo,
         /// From the send to the answer.
         timeout: Time = Time::seconds(5),
     }
@@ -177,7 +197,10 @@ impl MessageTable {
         let hint = "write `name = \"echo\"`; its metrics are named after it";
         let name = section.name(&self.name, hint);
         let frame = self.frame();
-        let expect = self.expect();
+        let expect = match self.expect() {
+            ExpectWord::Echo => Expect::Echo,
+            ExpectWord::None => Expect::None,
+        };
         let payload = match &self.payload {
             Some(At { value: keys, place }) => {
                 let (path, check) = (&section.key("payload"), &mut *section.check);
@@ -185,7 +208,7 @@ impl MessageTable {
             }
             None => Some(Payload::Size(ByteSize(64))),
         };
-        if let (Some(payload @ Payload::Template(_)), Expect::Echo) = (&payload, expect)
+        if let (Some(payload @ Payload::Template(_)), Expect::Echo) = (&payload, &expect)
             && !payload.has_stamp()
         {
             section.wrong(
@@ -211,6 +234,8 @@ impl MessageTable {
             pacing: pacing?,
             count: self.count.value(),
             expect,
+            check: None,
+            save: Vec::new(),
             timeout: self.timeout().0,
         })
     }

@@ -32,7 +32,12 @@ pub enum Segment {
 pub const STAMP_LEN: usize = 48;
 
 impl Message {
-    /// Whether its answers carry no stamp, so that they are matched by their order.
+    /// Whether an answer is waited for.
+    pub fn expects_answer(&self) -> bool {
+        self.expect != Expect::None
+    }
+
+    /// Whether its echoes carry no stamp, so that they are matched by their order.
     pub fn is_matched_by_order(&self) -> bool {
         !self.payload.has_stamp() && self.expect == Expect::Echo
     }

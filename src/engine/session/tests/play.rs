@@ -19,7 +19,7 @@ use crate::metric::{Cause, Counter, Timer};
 use crate::net::Failure;
 use crate::net::Steps;
 use crate::plan::{FaultPlan, Opening, Plan};
-use crate::scenario::{self, Cohort, Expect, HeartbeatKind, Outside, Overrides, Shape, Source};
+use crate::scenario::{self, Cohort, HeartbeatKind, Outside, Overrides, Shape, Source};
 use crate::time::{Clock as _, Manual};
 use crate::units::{Nanos, Timestamp};
 
@@ -281,7 +281,7 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
             peers,
             ended: self.clock.now(),
             polls: self.polls,
-            echoes: plan.messages.iter().all(|m| m.expect == Expect::Echo),
+            echoes: plan.messages.iter().all(|m| m.expects_answer()),
             messages: plan.messages.len(),
             pings_are_text: heartbeat.is_some_and(|h| h.kind != HeartbeatKind::Frames),
         };

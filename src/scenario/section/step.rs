@@ -1,0 +1,130 @@
+//! `[[setup]]` and `[[step]]`: what a client does in its turn, before it is ready and after.
+
+use std::time::Duration;
+
+use super::matching::Match;
+use super::message::{Expect, FrameKind, Gaps, Phase};
+use super::payload::Payload;
+use super::save::Save;
+use crate::units::Rate;
+
+/// One thing that a client does in its turn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Names its metrics, as in `latency.<name>`; `None` where nothing of it is timed. Unique in its cohort.
+    pub name: Option<String>,
+    /// What is done.
+    pub verb: Verb,
+    /// The probability with which it is played, above 0; from the seed.
+    pub chance: f64,
+    /// What follows a wrong answer, a timeout or a `save` that found nothing.
+    pub on_fail: OnFail,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verb {
+    /// Sends a message, and waits for its answer.
+    Send(Send),
+    /// Waits for a message that no send asked for.
+    Await(Await),
+    /// Does nothing for so long.
+    Pause(Pause),
+    /// Plays steps in turns.
+    Repeat(Repeat),
+    /// Waits until the measured window begins.
+    WaitForMeasuring,
+    /// Sends a Close frame: a planned end.
+    Close {
+        /// RFC 6455 section 7.4: 1000, or 3000 to 4999.
+        code: u16,
+        /// At most 123 bytes.
+        reason: String,
+    },
+    /// Closes the connection and dials again after this time.
+    Reconnect {
+        /// From the end of the connection to the next dial.
+        after: Duration,
+    },
+}
+
+/// A message that is sent once, in its turn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Send {
+    /// The payload.
+    pub payload: Payload,
+    /// The opcode: text or binary.
+    pub frame: FrameKind,
+    /// Whose answer is waited for; never `Expect::Echo` without a stamp where placeholders differ.
+    pub expect: Expect,
+    /// What the answer must be like to be right.
+    pub check: Option<Match>,
+    /// What is kept of the answer.
+    pub save: Vec<Save>,
+    /// The longest time from the send to the answer. Above zero.
+    pub timeout: Duration,
+}
+
+/// A wait for messages that no send asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Await {
+    /// It takes a message that one of these matches. At least one.
+    pub any: Vec<Match>,
+    /// How many messages it takes. Above zero.
+    pub times: u32,
+    /// What each of them must be like to be right.
+    pub check: Option<Match>,
+    /// What is kept of the last one.
+    pub save: Vec<Save>,
+    /// The longest time from its turn to the last of the messages. Above zero.
+    pub timeout: Duration,
+}
+
+/// How long a pause lasts; chance comes from the seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// Always so long.
+    Constant(Duration),
+    /// Evenly between these, the shorter first.
+    Even(Duration, Duration),
+    /// Exponential, with this mean; at most 20 times as long.
+    Exponential(Duration),
+}
+
+/// Steps that are played in turns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Repeat {
+    /// At least one; nested at most 3 deep in all.
+    pub steps: Vec<Step>,
+    /// How many turns. Above zero.
+    pub count: Option<u32>,
+    /// No turn begins after so long. Above zero.
+    pub lasts: Option<Duration>,
+    /// When turns are due, whether the server keeps up or not; `None`: each begins when the one before it has ended.
+    pub pace: Option<TurnPace>,
+}
+
+/// A schedule of turns.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TurnPace {
+    /// The rate of each connection.
+    pub rate: Rate,
+    /// How the gaps vary.
+    pub gaps: Gaps,
+    /// The offset of a connection's first turn within the gap.
+    pub phase: Phase,
+}
+
+crate::scenario::reading::words! {
+    /// What follows a step that failed.
+    pub enum OnFail {
+        /// The connection is closed.
+        Close,
+        /// The rest of this turn is left out; outside of a repeat the steps are over.
+        Skip,
+        /// The next step follows.
+        GoOn,
+        /// The connection is closed and dialled again.
+        Reconnect,
+    }
+}
