@@ -66,13 +66,18 @@ impl<'a> ClientPlan<'a> {
     /// Returns what the placeholders of a message stand for; `n` is its sequence number.
     pub fn values(self, message: usize, n: u64) -> Values<'a> {
         let (plan, connection) = (self.plan, self.connection);
+        let cohort = plan.cohort(self.cohort);
         Values {
-            cohort: &plan.cohort(self.cohort).name,
+            cohort: &cohort.name,
             run: plan.run,
             connection,
             place: plan.place(self.cohort, connection),
             n,
-            connections: plan.cohort(self.cohort).connections,
+            id: n * cohort.exchanges() + message as u64 + 1,
+            turn: 0,
+            saved: &[],
+            ids: &[],
+            connections: cohort.connections,
             random: plan.seed.of_message(connection, message),
             own_random: plan.seed.of_rows(connection),
             data: &plan.scenario.data,

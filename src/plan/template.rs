@@ -270,7 +270,7 @@ mod tests {
         ) {
             let series = Series::new(run, 1, 2, 3);
             let template = template(Payload::Template(segments.into()));
-            let values = || Values { cohort: "main", run, connection: 2, place: 1, n: sequence, connections: 9, random: 5, own_random: 6, data: &[] };
+            let values = || Values { cohort: "main", run, connection: 2, place: 1, n: sequence, id: sequence + 1, turn: 0, saved: &[], ids: &[], connections: 9, random: 5, own_random: 6, data: &[] };
             let mut bytes = Vec::new();
             template.write(|| series.stamp(sequence, Timestamp::from_nanos(intended)), values, &mut bytes);
             let finder = StampFinder::new(run);

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::spread::{Seed, mix};
-use crate::scenario::{Column, Data, Number, Per, Pick, Variable, WallTime};
+use crate::scenario::{Column, Data, Form, Number, Per, Pick, Variable, WallTime};
 
 /// The bytes that `{{text(…)}}` and payloads of a size repeat. They are printable and differ from each other, so that a
 /// server that mixes bytes up is noticed.
@@ -24,6 +24,14 @@ pub struct Values<'a> {
     pub place: u32,
     /// The sequence number of the message, from 0 for each connection and message.
     pub n: u64,
+    /// A number that no other message of the connection has, from 1.
+    pub id: u64,
+    /// The turn of the innermost repeat, from 0.
+    pub turn: u64,
+    /// What was kept of messages, by the index of its name. Empty: nothing yet.
+    pub saved: &'a [Vec<u8>],
+    /// The last ids of messages and steps, by their slot; see [`crate::scenario::Cohort::each_step`].
+    pub ids: &'a [u64],
     /// The number of connections of the cohort.
     pub connections: u32,
     /// The random numbers of this connection and message; see [`Seed::stream`].
@@ -102,6 +110,8 @@ impl Values<'_> {
                     Number::Connection => self.connection.into(),
                     Number::Place => self.place.into(),
                     Number::N => self.n,
+                    Number::Id => self.id,
+                    Number::Turn => self.turn,
                 };
                 decimal(change.map_or(number, |change| change.of(number)), out);
             }
@@ -134,6 +144,14 @@ impl Values<'_> {
             Variable::Uuid => self.uuid(index, out),
             Variable::Now(form) => out.now(form),
             Variable::Column(column) => self.cell(column, out),
+            Variable::Saved { name, form } => {
+                let value = self.saved.get(usize::from(name)).map(Vec::as_slice);
+                formed(value.unwrap_or_default(), form, out);
+            }
+            Variable::IdOf(slot) => {
+                let id = self.ids.get(usize::from(slot)).copied();
+                decimal(id.unwrap_or_default(), out);
+            }
         }
     }
 
@@ -141,16 +159,12 @@ impl Values<'_> {
         let Column {
             data: table,
             column,
-            is_json,
+            form,
             ..
         } = column;
         let data = &self.data[table as usize];
         let cell = data.cell(self.row(data, table), column as usize);
-        if is_json {
-            in_json(cell, out);
-        } else {
-            out.put(cell.as_bytes());
-        }
+        formed(cell.as_bytes(), form, out);
     }
 
     /// Returns which row a message takes: a function of numbers of the plan alone, so that any split of the connections
@@ -198,9 +212,16 @@ impl Values<'_> {
     }
 }
 
+/// Writes a value in its form.
+fn formed(value: &[u8], form: Form, out: &mut impl Bytes) {
+    match form {
+        Form::Raw => out.put(value),
+        Form::Json => in_json(value, out),
+    }
+}
+
 /// Writes the inside of a JSON string (RFC 8259 section 7).
-fn in_json(text: &str, out: &mut impl Bytes) {
-    let mut rest = text.as_bytes();
+fn in_json(mut rest: &[u8], out: &mut impl Bytes) {
     let must_be_escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1F);
     while let Some(at) = rest.iter().position(must_be_escaped) {
         out.put(&rest[..at]);
@@ -281,6 +302,10 @@ mod tests {
         connection: 120,
         place: 59,
         n: 7,
+        id: 15,
+        turn: 3,
+        saved: &[],
+        ids: &[4, 9],
         connections: 60,
         random: 1,
         own_random: 2,
@@ -301,6 +326,8 @@ mod tests {
             ("place % 8", "3"),
             ("n + 1", "8"),
             ("n", "7"),
+            ("id", "15"),
+            ("id % 4", "3"),
             ("cohort", "main"),
             ("run", "000000ab"),
             ("text(3)", "abc"),
@@ -319,6 +346,27 @@ mod tests {
             u64::MAX.to_string()
         );
         assert_eq!(text(VALUES, "text(100)").len(), 100);
+    }
+
+    #[test]
+    fn what_was_kept_is_written_in_its_form() {
+        let saved = [b"a\"b".to_vec(), Vec::new()];
+        let values = Values {
+            saved: &saved,
+            ..VALUES
+        };
+        let written = |variable| {
+            let mut out = Vec::new();
+            values.put(variable, 0, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let of = |name, form| written(Variable::Saved { name, form });
+        assert_eq!(of(0, Form::Raw), "a\"b");
+        assert_eq!(of(0, Form::Json), "a\\\"b");
+        // Nothing yet, and no such place.
+        assert_eq!((of(1, Form::Raw), of(2, Form::Raw)), Default::default());
+        assert_eq!(written(Variable::IdOf(1)), "9");
+        assert_eq!(written(Variable::Number(Number::Turn, None)), "3");
     }
 
     #[test]
@@ -447,7 +495,7 @@ mod tests {
         #[test]
         fn what_is_escaped_is_read_as_it_was(text in any::<String>()) {
             let mut out = vec![b'"'];
-            in_json(&text, &mut out);
+            in_json(text.as_bytes(), &mut out);
             out.push(b'"');
             prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
         }

@@ -28,7 +28,7 @@ pub use root::Scenario;
 pub(crate) use secrets::secret_parts;
 pub use secrets::{Secrets, shown_address};
 pub use section::{
-    AliveOn, Await, Change, Cohort, Column, Condition, Data, Defect, Expect, FrameKind, Gaps,
+    AliveOn, Await, Change, Cohort, Column, Condition, Data, Defect, Expect, Form, FrameKind, Gaps,
     Heartbeat, HeartbeatKind, Jitter, Kept, Load, MAX_SAVED, Match, Message, Number, On, OnDead,
     OnFail, OpenTime, Pace, Pacing, Pause, Payload, Per, Phase, Pick, Process, Reconnect, Repeat,
     STAMP_LEN, Save, Segment, Send, ServerHeartbeat, Shape, Stage, Step, Target, TargetUrl, Trust,

@@ -6,7 +6,8 @@ use super::load::{Connections, Load, LoadTable, MAX_CONNECTIONS};
 use super::message::{self, Message, MessageTable};
 use super::on::On;
 use super::reconnect::{self, Reconnect, ReconnectTable};
-use super::step::Step;
+use super::scope::Scope;
+use super::step::{Step, Verb};
 use super::streams;
 use crate::metric;
 use crate::scenario::contract::{Contract, ContractTable};
@@ -49,6 +50,25 @@ impl Cohort {
     /// Whether a gate on this metric looks at this cohort if the gate names none: see [`is_looked_at`].
     pub fn is_looked_at(&self, metric: &str) -> bool {
         is_looked_at(metric, self.is_healthy(), self.expects_end())
+    }
+
+    /// All its steps, each before those inside of it, those of the set-up first. A *slot* counts its messages, in their
+    /// order, and then these.
+    pub fn each_step(&self) -> impl Iterator<Item = &Step> {
+        let mut rest: Vec<&Step> = self.setup.iter().chain(&self.steps).rev().collect();
+        std::iter::from_fn(move || {
+            let step = rest.pop()?;
+            if let Verb::Repeat(repeat) = &step.verb {
+                rest.extend(repeat.steps.iter().rev());
+            }
+            Some(step)
+        })
+    }
+
+    /// How many of its exchanges have a number of their own in an id: its messages, and one for all steps.
+    pub fn exchanges(&self) -> u64 {
+        let has_steps = !self.setup.is_empty() || !self.steps.is_empty();
+        self.messages.len() as u64 + u64::from(has_steps)
     }
 
     /// Whether its clients have no fault.
@@ -113,7 +133,7 @@ pub(in crate::scenario) fn resolve(
     load: Option<&Load>,
 ) -> Option<Vec<Cohort>> {
     let shared = CommonSettings {
-        messages: message::resolve(check, data, "message", &file.message),
+        messages: message::resolve(check, &Scope::of(data), "message", &file.message),
         file,
         data,
         measured: load.map(Measured::of),
@@ -187,7 +207,10 @@ impl CommonSettings<'_> {
         own: &CohortTable,
     ) -> Option<Cohort> {
         let messages = match &own.message {
-            Some(_) => message::resolve(check, self.data, "cohort.message", &own.message),
+            Some(_) => {
+                let scope = Scope::of(self.data);
+                message::resolve(check, &scope, "cohort.message", &own.message)
+            }
             None => self.messages.clone(),
         };
         let reconnect = match &own.reconnect {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::data::Data;
 use super::matching::Match;
 use super::payload::Payload;
 use super::save::Save;
+use super::scope::Scope;
 use super::template;
 use crate::scenario::reading::{
     At, Check, Given as _, Key, List, Section, Time, TimeOrZero, Whole, given, keys, words,
@@ -165,7 +165,7 @@ keys! {
 /// Resolves the messages of one cohort, or the shared ones; `None` if one is invalid.
 pub(super) fn resolve(
     check: &mut Check<'_>,
-    data: &[Data],
+    scope: &Scope<'_>,
     path: &str,
     list: &Key<List<At<MessageTable>>>,
 ) -> Option<Vec<Message>> {
@@ -186,14 +186,14 @@ pub(super) fn resolve(
         .iter()
         .map(|At { value: keys, place }| {
             let check = &mut *check;
-            keys.resolve(&mut Section { check, path, place }, data)
+            keys.resolve(&mut Section { check, path, place }, scope)
         })
         .collect();
     resolved.into_iter().collect()
 }
 
 impl MessageTable {
-    fn resolve(&self, section: &mut Section<'_, '_>, data: &[Data]) -> Option<Message> {
+    fn resolve(&self, section: &mut Section<'_, '_>, scope: &Scope<'_>) -> Option<Message> {
         let hint = "write `name = \"echo\"`; its metrics are named after it";
         let name = section.name(&self.name, hint);
         let frame = self.frame();
@@ -204,7 +204,7 @@ impl MessageTable {
         let payload = match &self.payload {
             Some(At { value: keys, place }) => {
                 let (path, check) = (&section.key("payload"), &mut *section.check);
-                keys.resolve(Section { check, path, place }, frame, data)
+                keys.resolve(Section { check, path, place }, frame, scope)
             }
             None => Some(Payload::Size(ByteSize(64))),
         };
@@ -216,6 +216,14 @@ impl MessageTable {
                 &self.payload,
                 "has placeholders and no `{{stamp}}`, by which its echoes are told apart",
                 "put `{{stamp}}` into it, or write `expect = \"none\"`",
+            );
+        }
+        if expect == Expect::Echo && payload.as_ref().is_some_and(Payload::varies_with_answers) {
+            section.wrong(
+                "payload",
+                &self.payload,
+                "has what was saved, which may be another value when the echo comes",
+                "write `expect = \"stamp\"` or \"none\"",
             );
         }
         let pacing = self.pacing(section);
@@ -272,9 +280,9 @@ impl PayloadTable {
         &self,
         mut section: Section<'_, '_>,
         frame: FrameKind,
-        data: &[Data],
+        scope: &Scope<'_>,
     ) -> Option<Payload> {
-        let payload = self.bytes(&mut section, data)?;
+        let payload = self.bytes(&mut section, scope)?;
         if payload.longest() > MAX_PAYLOAD {
             section.wrong_whole("is longer than 16 MiB", None);
             return None;
@@ -288,7 +296,7 @@ impl PayloadTable {
         Some(payload)
     }
 
-    fn bytes(&self, section: &mut Section<'_, '_>, data: &[Data]) -> Option<Payload> {
+    fn bytes(&self, section: &mut Section<'_, '_>, scope: &Scope<'_>) -> Option<Payload> {
         let Self {
             size,
             text,
@@ -301,12 +309,12 @@ impl PayloadTable {
             (None, Some(text), None, None, None) => {
                 let key = section.key("text");
                 let text = expanded(section, &key, text)?;
-                return template::text(section.check, data, &key, &text);
+                return template::text(section.check, scope, &key, &text);
             }
             (None, None, Some(text), None, None) => {
                 let key = section.key("json");
                 let text = expanded(section, &key, text)?;
-                return template::json(section.check, data, &key, &text);
+                return template::json(section.check, scope, &key, &text);
             }
             (None, None, None, Some(hex), None) => {
                 let bytes = from_hex(&hex.value);

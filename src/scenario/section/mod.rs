@@ -12,6 +12,7 @@ mod payload;
 mod process;
 mod reconnect;
 mod save;
+mod scope;
 mod server;
 mod spread;
 mod step;
@@ -37,7 +38,7 @@ pub use spread::{OpenTime, fraction};
 pub use step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};
 pub use target::{Target, Trust};
 pub use url::{TargetUrl, WsUrl, as_address};
-pub use variable::{Change, Column, Number, Variable, WallTime};
+pub use variable::{Change, Column, Form, Number, Variable, WallTime};
 
 pub(super) use cohort::{CohortTable, resolve as cohorts};
 pub(super) use data::{DataTable, resolve as data};

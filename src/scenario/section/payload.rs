@@ -53,6 +53,17 @@ impl Payload {
         }
     }
 
+    /// Whether it holds what depends on other messages of the connection, so that it cannot be written again later.
+    pub fn varies_with_answers(&self) -> bool {
+        let depends = |segment: &Segment| {
+            let Segment::Variable(variable) = segment else {
+                return false;
+            };
+            matches!(variable, Variable::Saved { .. } | Variable::IdOf(_))
+        };
+        matches!(self, Self::Template(segments) if segments.iter().any(depends))
+    }
+
     /// Whether it carries a stamp.
     pub fn has_stamp(&self) -> bool {
         match self {

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::data::Data;
 use super::payload::{Payload, Segment};
-use super::variable::{Variable, Wrong};
+use super::scope::Scope;
+use super::variable::{Form, Variable, Wrong};
 use crate::scenario::reading::{At, Check, hints, inside};
 
 const OPEN: &str = "{{";
@@ -28,23 +28,25 @@ struct Piece {
 /// Resolves the text of a payload; `None` if something in it is wrong.
 pub(super) fn text(
     check: &mut Check<'_>,
-    data: &[Data],
+    scope: &Scope<'_>,
     key: &str,
     text: &At<String>,
 ) -> Option<Payload> {
-    resolve(check, key, text, |text| parse(text, data).map(payload))
+    resolve(check, key, text, |text| {
+        parse(text, scope, Form::Raw).map(payload)
+    })
 }
 
 /// Resolves a payload in JSON: the text without blanks; `None` if something in it is wrong.
 pub(super) fn json(
     check: &mut Check<'_>,
-    data: &[Data],
+    scope: &Scope<'_>,
     key: &str,
     text: &At<String>,
 ) -> Option<Payload> {
     resolve(check, key, text, |text| {
-        let mut pieces = parse(text, data)?;
-        json::check(text, &mut pieces)?;
+        let pieces = parse(text, scope, Form::Json)?;
+        json::check(text, &pieces)?;
         Ok(payload(json::without_blanks(pieces)))
     })
 }
@@ -66,7 +68,7 @@ fn resolve(
 }
 
 /// Splits a text at its placeholders.
-fn parse(text: &str, data: &[Data]) -> Result<Vec<Piece>, Problem> {
+fn parse(text: &str, scope: &Scope<'_>, form: Form) -> Result<Vec<Piece>, Problem> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
     let mut begun = 0;
@@ -97,9 +99,10 @@ fn parse(text: &str, data: &[Data]) -> Result<Vec<Piece>, Problem> {
         let end = after + length + CLOSE.len();
         push(&mut pieces, &mut literal, begun..open);
         let span = open..end;
-        let segment = segment(&text[after..after + length], data).map_err(|wrong| Problem {
-            what: format!("has `{}`, {wrong}", &text[open..end]),
-            hint: hint(&wrong, data),
+        let name = &text[after..after + length];
+        let segment = segment(name, scope, form).map_err(|wrong| Problem {
+            what: format!("has `{}`{wrong}", &text[open..end]),
+            hint: hint(&wrong, scope),
             span: span.clone(),
         })?;
         pieces.push(Piece { segment, span });
@@ -111,27 +114,49 @@ fn parse(text: &str, data: &[Data]) -> Result<Vec<Piece>, Problem> {
     Ok(pieces)
 }
 
-fn segment(name: &str, data: &[Data]) -> Result<Segment, Wrong> {
+fn segment(name: &str, scope: &Scope<'_>, form: Form) -> Result<Segment, Wrong> {
     match name.trim() {
-        "stamp" => Ok(Segment::Stamp),
-        name => Variable::read(name, data).map(Segment::Variable),
+        "stamp" if scope.is_sent => Ok(Segment::Stamp),
+        "stamp" => Err(Wrong::AtSend),
+        name => Variable::read(name, scope, form).map(Segment::Variable),
     }
 }
 
-fn hint(wrong: &Wrong, data: &[Data]) -> Option<String> {
-    let names: Vec<String> = Variable::names(data).collect();
-    match wrong {
-        Wrong::Unknown(name) => Some(
-            match hints::nearest(name, names.iter().map(String::as_str)) {
-                Some(nearest) => format!("did you mean `{nearest}`?"),
-                None => format!(
-                    "there are {}; `{{{{{{{{` writes two braces",
-                    names.join(", ")
-                ),
-            },
+fn hint(wrong: &Wrong, scope: &Scope<'_>) -> Option<String> {
+    Some(match wrong {
+        Wrong::Unknown(name) => meant(name, scope),
+        Wrong::Arguments(usage) => (*usage).to_owned(),
+        Wrong::Change => "write it like `{{n + 1}}` or `{{place / 20}}`".to_owned(),
+        Wrong::Later(by) => format!("`{by}`, which saves it, comes after; put it before"),
+        Wrong::Perhaps(by) => format!(
+            "`{by}`, which saves it, may be left out or fail: leave out its `chance`, and do not go on without it"
         ),
-        Wrong::Arguments(usage) => Some((*usage).to_owned()),
-        Wrong::Change => Some("write it like `{{n + 1}}` or `{{place / 20}}`".to_owned()),
+        Wrong::NoTurns => "use `{{n}}`, which counts the sends".to_owned(),
+        Wrong::AtSend => "use `place`, `connection` or a column of `[data]`".to_owned(),
+    })
+}
+
+/// The most names that a hint lists.
+const LISTED: usize = 8;
+
+/// The hint for an unknown name: the nearest one with what saves it, or some of those there are.
+fn meant(name: &str, scope: &Scope<'_>) -> String {
+    let names: Vec<(String, Option<&str>)> = scope.names().collect();
+    let known = || names.iter().map(|(name, _)| name.as_str());
+    let Some(nearest) = hints::nearest(name, known()) else {
+        let some: Vec<&str> = known().take(LISTED).collect();
+        let more = if names.len() > LISTED {
+            " and others"
+        } else {
+            ""
+        };
+        let some = some.join(", ");
+        return format!("there are {some}{more}; `{{{{{{{{` writes two braces");
+    };
+    let saved = names.iter().find(|(name, _)| name == nearest);
+    match saved.and_then(|(_, by)| *by) {
+        Some(by) => format!("did you mean `{nearest}`, saved by `{by}`?"),
+        None => format!("did you mean `{nearest}`?"),
     }
 }
 
@@ -148,7 +173,7 @@ fn payload(pieces: Vec<Piece>) -> Payload {
 mod json {
     use serde::de::IgnoredAny;
 
-    use super::{Piece, Problem, Segment, Variable};
+    use super::{Form, Piece, Problem, Segment};
 
     /// Whether a place of the text is inside of quotes, and behind a backslash there.
     #[derive(Default, Clone, Copy)]
@@ -168,9 +193,19 @@ mod json {
         }
     }
 
-    /// Checks that the text is JSON with a zero in each placeholder, and that only numbers stand outside of quotes.
-    /// Lets values of data be written as the inside of a JSON string.
-    pub(super) fn check(text: &str, pieces: &mut [Piece]) -> Result<(), Problem> {
+    /// Whether a segment may stand outside of quotes.
+    fn is_value(segment: &Segment) -> bool {
+        match segment {
+            Segment::Literal(_) | Segment::Stamp => false,
+            Segment::Variable(variable) => {
+                variable.is_number() || variable.form() == Some(Form::Raw)
+            }
+        }
+    }
+
+    /// Checks that the text is JSON with a zero in each placeholder, and that outside of quotes there are only numbers
+    /// and what is written as it is.
+    pub(super) fn check(text: &str, pieces: &[Piece]) -> Result<(), Problem> {
         // One line for all, so that the column of an error is a position.
         let mut filled = Vec::new();
         // For each byte of `filled`, the place in the text.
@@ -178,20 +213,13 @@ mod json {
         let mut quotes = Quotes::default();
         for Piece { segment, span } in pieces {
             let Segment::Literal(bytes) = segment else {
-                let is_number =
-                    matches!(segment, Segment::Variable(variable) if variable.is_number());
-                if !quotes.inside && !is_number {
+                if !quotes.inside && !is_value(segment) {
+                    let written = &text[span.clone()];
                     return Err(Problem {
                         span: span.clone(),
-                        what: format!(
-                            "has `{}`, which is no number, outside of quotes",
-                            &text[span.clone()]
-                        ),
-                        hint: Some(format!("write \"{}\"", &text[span.clone()])),
+                        what: format!("has `{written}`, which is no number, outside of quotes"),
+                        hint: Some(outside_of_quotes(segment, written)),
                     });
-                }
-                if let Segment::Variable(Variable::Column(column)) = segment {
-                    *column = column.in_json();
                 }
                 filled.push(b'0');
                 places.push(span.start);
@@ -225,6 +253,17 @@ mod json {
         })
     }
 
+    fn outside_of_quotes(segment: &Segment, written: &str) -> String {
+        let has_form = matches!(segment, Segment::Variable(variable) if variable.form().is_some());
+        let name = written.trim_matches(['{', '}']).trim();
+        match has_form {
+            true => {
+                format!("write \"{written}\", or `{{{{raw({name})}}}}` for what is JSON itself")
+            }
+            false => format!("write \"{written}\""),
+        }
+    }
+
     /// Removes the blanks between the values.
     pub(super) fn without_blanks(pieces: Vec<Piece>) -> Vec<Piece> {
         let mut quotes = Quotes::default();
@@ -251,6 +290,7 @@ mod json {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::section::scope::Known;
     use crate::scenario::section::variable::Number;
     use proptest::prelude::*;
 
@@ -261,7 +301,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Payload, Problem> {
-        parse(text, &[]).map(payload)
+        parse(text, &Scope::of(&[]), Form::Raw).map(payload)
     }
 
     fn of(segments: &[Segment]) -> Result<Payload, Problem> {
@@ -306,22 +346,65 @@ mod tests {
     fn what_stands_for_nothing_is_named() {
         let (span, what, hint) = wrong(read("a {{plce / 2}} b"));
         assert_eq!(span, 2..14);
-        assert_eq!(what, "has `{{plce / 2}}`, which stands for nothing");
+        assert_eq!(what, "has `{{plce / 2}}`, which nothing sets");
         assert_eq!(hint, "did you mean `place`?");
         let (_, _, hint) = wrong(read("{{session_token}}"));
         assert!(
             hint.starts_with("there are connection, place, n, "),
             "{hint}"
         );
-        assert!(hint.ends_with("`{{{{` writes two braces"), "{hint}");
+        assert!(
+            hint.ends_with(" and others; `{{{{` writes two braces"),
+            "{hint}"
+        );
+        assert!(hint.len() < 120, "{hint}");
         let (span, what, _) = wrong(read("a {{stamp"));
         assert_eq!((span, &*what), (2..9, "has a `{{` without its `}}`"));
     }
 
-    fn as_json(text: &str) -> Result<Payload, Problem> {
-        let mut pieces = parse(text, &[])?;
-        json::check(text, &mut pieces)?;
+    fn as_json_in(scope: &Scope<'_>, text: &str) -> Result<Payload, Problem> {
+        let pieces = parse(text, scope, Form::Json)?;
+        json::check(text, &pieces)?;
         Ok(payload(json::without_blanks(pieces)))
+    }
+
+    fn as_json(text: &str) -> Result<Payload, Problem> {
+        as_json_in(&Scope::of(&[]), text)
+    }
+
+    #[test]
+    fn what_was_kept_is_named_with_what_keeps_it() {
+        let mut scope = Scope::of(&[]);
+        let token = scope.declare("token", "login").unwrap();
+        let ask = |scope: &Scope<'_>, text: &str| wrong(as_json_in(scope, text));
+        let (_, what, hint) = ask(&scope, r#"{"t":"{{token}}"}"#);
+        assert_eq!(what, "has `{{token}}` before it is saved");
+        assert_eq!(hint, "`login`, which saves it, comes after; put it before");
+        scope.learn(token, Known::Perhaps);
+        let (_, what, _) = ask(&scope, r#"{"t":"{{token}}"}"#);
+        assert_eq!(what, "has `{{token}}`, which is not saved in any case");
+        scope.learn(token, Known::Surely);
+        let (_, what, hint) = ask(&scope, r#"{"t":"{{tokn}}"}"#);
+        assert_eq!(what, "has `{{tokn}}`, which nothing sets");
+        assert_eq!(hint, "did you mean `token`, saved by `login`?");
+        let (_, _, hint) = ask(&scope, r#"{"t":{{ token }}}"#);
+        let expected = "write \"{{ token }}\", or `{{raw(token)}}` for what is JSON itself";
+        assert_eq!(hint, expected);
+        let (_, what, _) = ask(&scope, r#"{"t":{{turn}}}"#);
+        assert_eq!(what, "has `{{turn}}` outside of a `repeat`");
+        for (text, form) in [
+            (r#"["{{token}}"]"#, Form::Json),
+            ("[{{raw(token)}}]", Form::Raw),
+        ] {
+            let Ok(Payload::Template(segments)) = as_json_in(&scope, text) else {
+                panic!("{text}");
+            };
+            let name = token;
+            assert_eq!(
+                segments[1],
+                Segment::Variable(Variable::Saved { name, form })
+            );
+        }
     }
 
     #[test]
@@ -365,7 +448,7 @@ mod tests {
         /// With a placeholder for a number, and one inside of quotes.
         #[test]
         fn what_serde_json_takes_is_taken(text in "[\\[\\]{},:\"1a \\\\]{0,12}") {
-            let text = text.replace("{{", "{ {");
+            let text = text.replace('{', "{ ");
             let is_json = serde_json::from_str::<serde_json::Value>(&text).is_ok();
             prop_assert_eq!(as_json(&text).is_ok(), is_json);
         }

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
-use super::data::Data;
+use super::save::MAX_SAVED;
+use super::scope::Scope;
 
 /// The most bytes of `hex(…)` and `text(…)`.
 const MAX_LENGTH: u32 = 65_536;
@@ -33,6 +34,35 @@ pub enum Variable {
     Now(WallTime),
     /// A value of a row of data.
     Column(Column),
+    /// What was kept of a message: the index of the name in [`super::Cohort::saved`], and how it is written.
+    Saved {
+        /// The index.
+        name: u8,
+        /// How it is written.
+        form: Form,
+    },
+    /// The last id of a message or step: its slot, see [`super::Cohort::each_step`].
+    IdOf(u16),
+}
+
+/// How a value of a row, or one that was kept, is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As it is.
+    Raw,
+    /// As the inside of a JSON string (RFC 8259 section 7).
+    Json,
+}
+
+impl Form {
+    /// The most bytes that a byte takes.
+    fn widest(self) -> usize {
+        match self {
+            Self::Raw => 1,
+            // A control character: `\u001f`.
+            Self::Json => 6,
+        }
+    }
 }
 
 /// A column of a table of data, and how its values are written.
@@ -42,22 +72,10 @@ pub struct Column {
     pub data: u8,
     /// The index of the column in the table.
     pub column: u16,
-    /// Whether values are written as the inside of a JSON string.
-    pub is_json: bool,
-    /// The bytes of the longest value, as it is written at most.
-    longest: u32,
-}
-
-impl Column {
-    /// The same column as the inside of a JSON string.
-    pub(super) fn in_json(self) -> Self {
-        Self {
-            is_json: true,
-            // A control character takes six bytes.
-            longest: self.longest.saturating_mul(6),
-            ..self
-        }
-    }
+    /// How values are written.
+    pub form: Form,
+    /// The bytes of the longest value, before it is written in its form.
+    pub(super) longest: u32,
 }
 
 /// A number that a placeholder can name.
@@ -70,6 +88,10 @@ pub enum Number {
     Place,
     /// How often the connection sent this message before.
     N,
+    /// A number that no other message of the connection has, from 1.
+    Id,
+    /// The turn of the innermost repeat, from 0.
+    Turn,
 }
 
 /// An operation with a number, and its second operand. What overflows starts at zero again.
@@ -98,29 +120,35 @@ pub enum WallTime {
 }
 
 impl Variable {
-    /// The names of all of them, as a hint has them.
-    pub(super) fn names(data: &[Data]) -> impl Iterator<Item = String> {
-        const OTHERS: [&str; 7] = ["stamp", "cohort", "run", "uuid", "random", "hex", "text"];
-        let columns = data.iter().flat_map(|data| {
-            let of = move |column: &String| format!("{}.{column}", data.name);
-            data.columns.iter().map(of)
-        });
+    /// The names that mean something everywhere. Nothing else can be kept under one of them.
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        const OTHERS: [&str; 8] = [
+            "stamp", "cohort", "run", "uuid", "random", "hex", "text", "raw",
+        ];
         let numbers = Number::VARIANTS.iter().chain(WallTime::VARIANTS);
-        let own = numbers.chain(&OTHERS).map(|name| (*name).to_owned());
-        columns.chain(own)
+        numbers.chain(&OTHERS).copied()
     }
 
     /// Whether it is a number, which JSON has without quotes.
     pub fn is_number(self) -> bool {
         match self {
-            Self::Number(..) | Self::Random(..) => true,
+            Self::Number(..) | Self::Random(..) | Self::IdOf(_) => true,
             Self::Now(clock) => clock != WallTime::Iso,
             Self::Cohort
             | Self::Run
             | Self::Hex(_)
             | Self::Text(_)
             | Self::Uuid
-            | Self::Column(_) => false,
+            | Self::Column(_)
+            | Self::Saved { .. } => false,
+        }
+    }
+
+    /// How its value is written; `None` if all forms are alike.
+    pub(super) fn form(self) -> Option<Form> {
+        match self {
+            Self::Column(Column { form, .. }) | Self::Saved { form, .. } => Some(form),
+            _ => None,
         }
     }
 
@@ -128,14 +156,15 @@ impl Variable {
     pub fn longest(self) -> usize {
         match self {
             Self::Number(_, Some(Change::Rest(k))) => digits(k.saturating_sub(1)),
-            Self::Number(..) => digits(u64::MAX),
+            Self::Number(..) | Self::IdOf(_) => digits(u64::MAX),
             Self::Cohort => MAX_NAME,
             Self::Run => 8,
             Self::Random(_, high) => digits(high),
             Self::Hex(length) | Self::Text(length) => length as usize,
             Self::Uuid => 36,
             Self::Now(clock) => clock.length(),
-            Self::Column(column) => column.longest as usize,
+            Self::Column(Column { longest, form, .. }) => longest as usize * form.widest(),
+            Self::Saved { form, .. } => MAX_SAVED * form.widest(),
         }
     }
 }
@@ -166,7 +195,7 @@ fn digits(number: u64) -> usize {
     number.checked_ilog10().unwrap_or(0) as usize + 1
 }
 
-/// Why the text between `{{` and `}}` is no placeholder.
+/// Why the text between `{{` and `}}` is no placeholder. Its text follows the placeholder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wrong {
     /// Nothing has this name.
@@ -175,42 +204,65 @@ pub enum Wrong {
     Arguments(&'static str),
     /// The operation, or its operand, is wrong.
     Change,
+    /// It is kept only later, by this step.
+    Later(String),
+    /// It is kept only perhaps, by this step.
+    Perhaps(String),
+    /// There is no repeat whose turns are counted.
+    NoTurns,
+    /// It is known only at a send.
+    AtSend,
 }
 
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown(_) => f.write_str("which stands for nothing"),
-            Self::Arguments(_) => f.write_str("whose arguments are wrong"),
+            Self::Unknown(_) => f.write_str(", which nothing sets"),
+            Self::Arguments(_) => f.write_str(", whose arguments are wrong"),
             Self::Change => {
-                f.write_str("which takes one `+ k`, `/ k` or `% k` with a whole number")
+                f.write_str(", which takes one `+ k`, `/ k` or `% k` with a whole number")
             }
+            Self::Later(_) => f.write_str(" before it is saved"),
+            Self::Perhaps(_) => f.write_str(", which is not saved in any case"),
+            Self::NoTurns => f.write_str(" outside of a `repeat`"),
+            Self::AtSend => f.write_str(", which is known only at a send"),
         }
     }
 }
 
 impl Variable {
-    /// Reads what stands between the braces.
-    pub(super) fn read(text: &str, data: &[Data]) -> Result<Self, Wrong> {
-        let text = text.trim();
-        if let Some((table, column)) = text.split_once('.') {
-            let found = find(table, column, data).map(Self::Column);
-            return found.ok_or_else(|| Wrong::Unknown(text.to_owned()));
-        }
+    /// Reads what stands between the braces. `form` is how values are written at this place.
+    pub(super) fn read(text: &str, scope: &Scope<'_>, form: Form) -> Result<Self, Wrong> {
+        scope.allow(Self::any(text.trim(), scope, form)?)
+    }
+
+    fn any(text: &str, scope: &Scope<'_>, form: Form) -> Result<Self, Wrong> {
         if let Some((name, arguments)) = text.split_once('(') {
-            let arguments = arguments.strip_suffix(')').unwrap_or("-");
-            return called(name.trim(), arguments);
+            return match (name.trim(), arguments.strip_suffix(')')) {
+                ("raw", Some(what)) => Self::any(what.trim(), scope, Form::Raw),
+                (name, arguments) => called(name, arguments.unwrap_or("-")),
+            };
+        }
+        if let Some((of, member)) = text.split_once('.') {
+            let found = scope.member(of, member, form);
+            return found.ok_or_else(|| Wrong::Unknown(text.to_owned()));
         }
         match text {
             "cohort" => return Ok(Self::Cohort),
             "run" => return Ok(Self::Run),
             "uuid" => return Ok(Self::Uuid),
-            "random" | "hex" | "text" => return called(text, "-"),
+            "random" | "hex" | "text" | "raw" => return called(text, "-"),
             _ => {}
         }
         if let Ok(clock) = text.parse() {
             return Ok(Self::Now(clock));
         }
+        scope
+            .saved(text, form)
+            .unwrap_or_else(|| Self::number(text))
+    }
+
+    fn number(text: &str) -> Result<Self, Wrong> {
         let name_length = text.find(['+', '-', '*', '/', '%']).unwrap_or(text.len());
         let (name, operation) = text.split_at(name_length);
         let name = name.trim();
@@ -231,23 +283,12 @@ impl Variable {
     }
 }
 
-fn find(table: &str, column: &str, data: &[Data]) -> Option<Column> {
-    let at = data.iter().position(|data| data.name == table)?;
-    let column = data[at].columns.iter().position(|name| name == column)?;
-    Some(Column {
-        data: at as u8,
-        column: column as u16,
-        is_json: false,
-        longest: data[at].longest(column) as u32,
-    })
-}
-
-/// Reads a variable that needs no data.
+/// Reads a variable that needs no data, nothing that was kept, and no repeat.
 impl FromStr for Variable {
     type Err = Wrong;
 
     fn from_str(text: &str) -> Result<Self, Wrong> {
-        Self::read(text, &[])
+        Self::read(text, &Scope::of(&[]), Form::Raw)
     }
 }
 
@@ -270,6 +311,7 @@ fn called(name: &str, arguments: &str) -> Result<Variable, Wrong> {
         },
         "hex" => length("write how many digits, up to 65,536: `hex(8)`").map(Variable::Hex),
         "text" => length("write how many bytes, up to 65,536: `text(64)`").map(Variable::Text),
+        "raw" => Err(Wrong::Arguments("write what it is: `raw(user.name)`")),
         _ => Err(Wrong::Unknown(name.to_owned())),
     }
 }
@@ -284,6 +326,8 @@ mod tests {
             ("connection", Variable::Number(Number::Connection, None)),
             (" place ", Variable::Number(Number::Place, None)),
             ("n", Variable::Number(Number::N, None)),
+            ("id", Variable::Number(Number::Id, None)),
+            ("raw(place)", Variable::Number(Number::Place, None)),
             ("n + 1", Variable::Number(Number::N, Some(Change::Plus(1)))),
             (
                 "place/20",
@@ -309,7 +353,7 @@ mod tests {
 
     #[test]
     fn every_name_of_the_hint_can_be_written() {
-        for name in Variable::names(&[]).filter(|name| name != "stamp") {
+        for name in Variable::names().filter(|name| *name != "stamp") {
             let read: Result<Variable, Wrong> = name.parse();
             assert!(!matches!(read, Err(Wrong::Unknown(_))), "{name}");
         }
