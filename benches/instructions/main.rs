@@ -24,7 +24,7 @@ struct HotPath {
     run: fn(u64),
 }
 
-const PATHS: [HotPath; 9] = [
+const PATHS: [HotPath; 10] = [
     HotPath {
         name: "record",
         what: "all that an answered message puts into a shard",
@@ -49,6 +49,11 @@ const PATHS: [HotPath; 9] = [
         name: "stamp",
         what: "a stamp written and read",
         run: plans::stamp,
+    },
+    HotPath {
+        name: "topic-stamp",
+        what: "the stamp of a published message written, and found in JSON",
+        run: plans::topic_stamp,
     },
     HotPath {
         name: "frame-in",

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use wsbench::plan::{Pacer, Series};
+use wsbench::plan::{Pacer, Series, TopicFinder, TopicSeries};
 use wsbench::scenario::{Gaps, Phase};
 use wsbench::units::Timestamp;
 
@@ -30,6 +30,23 @@ pub(crate) fn stamp(count: u64) {
         assert_eq!(
             read,
             Some((sequence, Timestamp::from_nanos(sequence * GAP)))
+        );
+    }
+}
+
+/// See [`crate::PATHS`].
+pub(crate) fn topic_stamp(count: u64) {
+    const RUN: u32 = 0x5eed_cafe;
+    let series = black_box(TopicSeries::new(RUN, 4711, 2));
+    let finder = black_box(TopicFinder::new(RUN));
+    let mut message = [b'x'; 80];
+    for sequence in 0..count {
+        let intended = Timestamp::from_nanos(sequence * GAP);
+        let number = black_box(sequence) as u32;
+        message[20..68].copy_from_slice(&series.stamp(1, number, sequence, intended));
+        let found = finder.find(black_box(&message), intended);
+        assert!(
+            found.is_some_and(|(_, stamp)| stamp.number == number && stamp.intended == intended)
         );
     }
 }

@@ -8,6 +8,7 @@ mod pacer;
 mod spread;
 mod stamp;
 mod template;
+mod topic_stamp;
 mod values;
 mod windows;
 
@@ -18,6 +19,7 @@ pub use pacer::Pacer;
 pub use spread::Seed;
 pub use stamp::{PingName, STAMP_LEN, Series, Stamp, StampFinder};
 pub use template::{Slice, Template};
+pub use topic_stamp::{TopicFinder, TopicSeries, TopicStamp};
 pub use values::Values;
 pub use windows::Windows;
 

@@ -1,4 +1,5 @@
-//! The stamp that identifies a message, and the payload that identifies a ping.
+//! The stamp that identifies a message, and the payload that identifies a ping. Messages that are published to a topic
+//! have a stamp of another version: see `topic_stamp.rs`.
 
 use memchr::memmem;
 
@@ -162,7 +163,7 @@ const NIBBLES: u64 = 0x0F0F_0F0F_0F0F_0F0F;
 const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Returns eight hexadecimal digits, the highest first.
-fn hex(value: u32) -> [u8; 8] {
+pub(super) fn hex(value: u32) -> [u8; 8] {
     let mut nibbles = u64::from(value);
     nibbles = (nibbles | nibbles << 16) & 0x0000_FFFF_0000_FFFF;
     nibbles = (nibbles | nibbles << 8) & 0x00FF_00FF_00FF_00FF;
@@ -178,7 +179,7 @@ fn ascii(nibbles: u64) -> u64 {
 }
 
 /// Reads what [`hex`] wrote; `None` for anything else.
-fn unhex(digits: [u8; 8]) -> Option<u32> {
+pub(super) fn unhex(digits: [u8; 8]) -> Option<u32> {
     let bytes = u64::from_be_bytes(digits);
     // Letters have the seventh bit set.
     let letters = bytes >> 6 & ONES;

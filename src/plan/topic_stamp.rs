@@ -1,0 +1,255 @@
+//! The stamp of a message that is published to a topic: whoever hears it knows whose it is, and which.
+
+use std::cell::Cell;
+
+use memchr::memmem;
+
+use super::stamp::{STAMP_LEN, hex, unhex};
+use crate::units::Timestamp;
+
+/// Version 2: `w2`, then in hexadecimal run (8 digits), lane (2), number in the topic (8), connection (6), message (2),
+/// sequence (8) and intended time in nanoseconds, modulo 2^48 (12).
+const VERSION: [u8; 2] = *b"w2";
+
+/// Where each part begins.
+const LANE: usize = 10;
+const NUMBER: usize = 12;
+const CONNECTION: usize = 20;
+const SEQUENCE: usize = 28;
+const INTENDED: usize = 36;
+
+/// What is left of the intended time: 78 hours.
+const INTENDED_MASK: u64 = (1 << 48) - 1;
+
+/// Identifies one message of one run that is published to a topic. It is text, so any server that forwards text forwards
+/// it, and it holds nothing that JSON escapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicStamp {
+    /// The worker that published it, counted over all machines.
+    pub lane: u8,
+    /// The number among those that this worker published to the topic, from 0; after 2^32 it begins again.
+    pub number: u32,
+    /// The connection that published it; below 2^24.
+    pub connection: u32,
+    /// The index of the message in its cohort.
+    pub message: u8,
+    /// The sequence number, from 0 for each connection and message; after 2^32 it begins again.
+    pub sequence: u32,
+    /// When it was due.
+    pub intended: Timestamp,
+}
+
+/// The parts of the stamps of one message of one connection that do not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicSeries {
+    run: [u8; 8],
+    /// The connection and the message.
+    from: [u8; SEQUENCE - CONNECTION],
+}
+
+impl TopicSeries {
+    /// Takes the run, and the connection and message of a [`TopicStamp`].
+    pub fn new(run: u32, connection: u32, message: u8) -> Self {
+        Self {
+            run: hex(run),
+            from: hex(connection << 8 | u32::from(message)),
+        }
+    }
+
+    /// Writes the 48 bytes of one stamp; the arguments are those of a [`TopicStamp`].
+    pub fn stamp(
+        &self,
+        lane: u8,
+        number: u32,
+        sequence: u64,
+        intended: Timestamp,
+    ) -> [u8; STAMP_LEN] {
+        let intended = intended.as_nanos();
+        let mut out = [0; STAMP_LEN];
+        out[..2].copy_from_slice(&VERSION);
+        out[2..LANE].copy_from_slice(&self.run);
+        out[LANE..NUMBER].copy_from_slice(&hex(lane.into())[6..]);
+        out[NUMBER..CONNECTION].copy_from_slice(&hex(number));
+        out[CONNECTION..SEQUENCE].copy_from_slice(&self.from);
+        out[SEQUENCE..INTENDED].copy_from_slice(&hex(sequence as u32));
+        out[INTENDED..40].copy_from_slice(&hex((intended >> 32) as u32)[4..]);
+        out[40..].copy_from_slice(&hex(intended as u32));
+        out
+    }
+}
+
+impl TopicStamp {
+    /// Reads a stamp, of any run, from the start of these bytes; `None` if there is none. The intended time is the
+    /// nearest to `now`.
+    pub fn decode(bytes: &[u8], now: Timestamp) -> Option<Self> {
+        let bytes: &[u8; STAMP_LEN] = bytes.first_chunk()?;
+        if bytes[..2] != VERSION {
+            return None;
+        }
+        let wide = |at: usize| unhex(*bytes[at..].first_chunk()?);
+        let few = |at: usize, count: usize| {
+            let mut digits = [b'0'; 8];
+            digits[8 - count..].copy_from_slice(&bytes[at..at + count]);
+            unhex(digits)
+        };
+        // The digits of the run must be such as well, so that each stamp has one encoding.
+        wide(2)?;
+        let from = wide(CONNECTION)?;
+        let intended = u64::from(few(INTENDED, 4)?) << 32 | u64::from(wide(INTENDED + 4)?);
+        Some(Self {
+            lane: few(LANE, 2)? as u8,
+            number: wide(NUMBER)?,
+            connection: from >> 8,
+            message: from as u8,
+            sequence: wide(SEQUENCE)?,
+            intended: nearest(intended, now),
+        })
+    }
+}
+
+/// Returns the time nearest to `now` that is `rest` modulo 2^48; none before the origin.
+fn nearest(rest: u64, now: Timestamp) -> Timestamp {
+    const HALF: u64 = 1 << 47;
+    let now = now.as_nanos();
+    let ahead = rest.wrapping_sub(now) & INTENDED_MASK;
+    let time = match ahead < HALF {
+        true => now.saturating_add(ahead),
+        false => now.checked_sub(INTENDED_MASK + 1 - ahead).unwrap_or(rest),
+    };
+    Timestamp::from_nanos(time)
+}
+
+/// Finds the stamps of one run anywhere in received bytes.
+#[derive(Debug, Clone)]
+pub struct TopicFinder {
+    start: [u8; LANE],
+    search: memmem::Finder<'static>,
+    /// Where the last one stood: messages of a kind look alike.
+    last: Cell<usize>,
+}
+
+impl TopicFinder {
+    /// Makes a finder for the stamps of this run.
+    pub fn new(run: u32) -> Self {
+        let mut start = [0; LANE];
+        start[..2].copy_from_slice(&VERSION);
+        start[2..].copy_from_slice(&hex(run));
+        Self {
+            search: memmem::Finder::new(&start).into_owned(),
+            start,
+            last: Cell::new(0),
+        }
+    }
+
+    /// Returns a stamp of the run and the position of its first byte; the first of several, unless the last message had
+    /// one in the same place.
+    #[inline]
+    pub fn find(&self, bytes: &[u8], now: Timestamp) -> Option<(usize, TopicStamp)> {
+        let last = self.last.get();
+        if bytes
+            .get(last..)
+            .is_some_and(|rest| rest.starts_with(&self.start))
+            && let Some(stamp) = TopicStamp::decode(&bytes[last..], now)
+        {
+            return Some((last, stamp));
+        }
+        self.search(bytes, now)
+    }
+
+    #[inline(never)]
+    fn search(&self, bytes: &[u8], now: Timestamp) -> Option<(usize, TopicStamp)> {
+        let mut places = self.search.find_iter(bytes);
+        let found = places.find_map(|at| Some((at, TopicStamp::decode(&bytes[at..], now)?)))?;
+        self.last.set(found.0);
+        Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encode(stamp: &TopicStamp, run: u32) -> [u8; STAMP_LEN] {
+        let series = TopicSeries::new(run, stamp.connection, stamp.message);
+        let sequence = stamp.sequence.into();
+        series.stamp(stamp.lane, stamp.number, sequence, stamp.intended)
+    }
+
+    fn stamps() -> impl Strategy<Value = TopicStamp> {
+        let names = (
+            any::<u8>(),
+            any::<u32>(),
+            0u32..1 << 24,
+            any::<u8>(),
+            any::<u32>(),
+        );
+        (names, 0u64..1 << 60).prop_map(|(names, intended)| TopicStamp {
+            lane: names.0,
+            number: names.1,
+            connection: names.2,
+            message: names.3,
+            sequence: names.4,
+            intended: Timestamp::from_nanos(intended),
+        })
+    }
+
+    proptest! {
+        /// Up to 39 hours before or after the intended time.
+        #[test]
+        fn a_stamp_is_found_wherever_a_server_puts_it(
+            stamp in stamps(), run in any::<u32>(), since in -(1i64 << 47) + 1..1 << 47,
+            around in prop::collection::vec(any::<u8>(), 0..40), last in 0usize..100,
+        ) {
+            let now = Timestamp::from_nanos(stamp.intended.as_nanos().saturating_add_signed(since));
+            let bytes = encode(&stamp, run);
+            prop_assert!(bytes.is_ascii());
+            prop_assert_eq!(TopicStamp::decode(&bytes, now), Some(stamp));
+            let wrapped = [&around[..], &bytes, &around].concat();
+            let finder = TopicFinder::new(run);
+            finder.last.set(last);
+            for _ in 0..2 {
+                prop_assert_eq!(finder.find(&wrapped, now), Some((around.len(), stamp)));
+            }
+            prop_assert_eq!(TopicFinder::new(run ^ 1).find(&wrapped, now), None);
+            prop_assert_eq!(finder.find(&wrapped[..around.len() + STAMP_LEN - 1], now), None);
+        }
+
+        #[test]
+        fn one_changed_byte_is_another_stamp_or_none(stamp in stamps(), place in 10..STAMP_LEN, byte in any::<u8>()) {
+            let mut bytes = encode(&stamp, 7);
+            prop_assume!(bytes[place] != byte);
+            bytes[place] = byte;
+            prop_assert_ne!(TopicStamp::decode(&bytes, stamp.intended), Some(stamp));
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), last in any::<usize>(), now in any::<u64>()) {
+            let finder = TopicFinder::new(0);
+            finder.last.set(last);
+            let _ = finder.find(&bytes, Timestamp::from_nanos(now));
+        }
+
+        #[test]
+        fn any_stamp_is_read_at_any_time(rest in 0u64..1 << 48, now in any::<u64>()) {
+            let time = nearest(rest, Timestamp::from_nanos(now)).as_nanos();
+            prop_assert!(time & INTENDED_MASK == rest || time == u64::MAX);
+        }
+    }
+
+    #[test]
+    fn after_a_false_beginning_the_stamp_is_found() {
+        let stamp = TopicStamp {
+            lane: 1,
+            number: 2,
+            connection: 3,
+            message: 4,
+            sequence: 5,
+            intended: Timestamp::from_nanos(6),
+        };
+        let bytes = encode(&stamp, 7);
+        let text = [&bytes[..20], b"...", &bytes].concat();
+        let found = TopicFinder::new(7).find(&text, Timestamp::ORIGIN);
+        assert_eq!(found, Some((23, stamp)));
+    }
+}
