@@ -4,6 +4,7 @@
 use std::io;
 
 use crate::frame::peer::assert_same;
+use crate::json;
 use crate::net::check_any_answer;
 use crate::scenario::{Outside, Overrides, Source, parse};
 
@@ -17,6 +18,11 @@ pub fn frames(data: &[u8]) {
 /// An answer to the upgrade request is taken, refused, or waited for; and it is not waited for without end.
 pub fn handshake(data: &[u8]) {
     check_any_answer(data);
+}
+
+/// Pointers find in a JSON text what serde_json finds, and a look at any other bytes ends.
+pub fn json(data: &[u8]) {
+    json::peer::assert_same(data);
 }
 
 /// A scenario is taken or refused. Every problem can be shown, and what was taken can be planned.
@@ -97,6 +103,11 @@ mod tests {
         }
 
         #[test]
+        fn any_bytes_as_json(data in prop_oneof![bytes(), words(JSON)]) {
+            json(&data);
+        }
+
+        #[test]
         fn any_text_as_a_scenario(data in prop_oneof![bytes(), words(REFERENCE)]) {
             scenario(&data);
         }
@@ -110,6 +121,7 @@ mod tests {
     const REFERENCE: &str = include_str!("../scenarios/reference.toml");
     const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nHTTP/1.1 103 Early Hints\r\n\r\nLocation: /ws/\r\n";
+    const JSON: &str = r#"{"a": {"b": [ 1, -2.5e3, "x\u0041 \ud83d\ude00", true, null ], "a.b": "" } , "a": false } ]"#;
     const GATES: &str = "p99(latency.echo{stage=2, cohort=main}) < 50ms count(connections.dead) == 0 \
         ratio(messages.timed_out / messages.sent) <= 0.1% rate(messages.echoed) >= 1/s max(heartbeat.rtt) > 1s";
 

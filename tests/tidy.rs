@@ -13,9 +13,10 @@ const WALLS: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("metric", &[]),
     ("frame", &[]),
-    ("scenario", &["units", "metric"]),
+    ("json", &[]),
+    ("scenario", &["units", "metric", "json"]),
     // The names and windows of measurements depend on the plan.
-    ("plan", &["units", "metric", "scenario", "measure"]),
+    ("plan", &["units", "metric", "json", "scenario", "measure"]),
     ("measure", &["units", "metric"]),
     // The system calls that need `unsafe`, or that several parts make.
     ("sys", &["measure"]),
@@ -29,7 +30,7 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "units", "metric", "frame", "sys", "time", "net", "plan", "scenario", "measure",
+            "units", "metric", "frame", "json", "sys", "time", "net", "plan", "scenario", "measure",
         ],
     ),
     ("server", &["units", "metric", "sys", "net", "scenario"]),
