@@ -4,6 +4,7 @@
 mod cells;
 mod collector;
 mod connection_record;
+mod delivery;
 mod echo;
 mod fallbacks;
 mod histogram;
@@ -19,6 +20,10 @@ mod wire;
 pub use cells::Cells;
 pub use collector::Collector;
 pub use connection_record::{ConnectionRecord, EndedBy, TcpEnding};
+pub use delivery::{
+    Audience, ClosedSecond, Deliveries, Heard, HeardBy, Listener, Outcome, Reach, Receipt, Topic,
+    TopicChange,
+};
 pub use echo::{Echo, Echoes};
 pub use fallbacks::{Fallback, Fallbacks};
 pub use histogram::{Histogram, HistogramError};
