@@ -220,11 +220,16 @@ fn the_schema_takes_every_way_to_write_a_value() {
             "message = [{ name = \"m\", rate",
             &["20/s", "1.5 / m", "36/h", "1e-2/s", ".5/sec", "3/min"],
         ),
+        ("target.rooms = { login = true, tick", &["20/s", "6/m"]),
         ("path.delay", &["150ms"]),
         ("path.throttle", &["10KiB"]),
     ] {
         for value in values {
-            let end = if key.contains('{') { " }]" } else { "" };
+            let end = match key {
+                _ if key.contains('[') => " }]",
+                _ if key.contains('{') => " }",
+                _ => "",
+            };
             let text = format!("{base}{key} = \"{value}\"{end}\n");
             parse("x", &text).unwrap_or_else(|problems| panic!("{problems}"));
             let json: serde_json::Value = toml::from_str(&text).unwrap();

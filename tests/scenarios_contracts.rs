@@ -7,7 +7,8 @@ use strum::VariantArray as _;
 
 use wsbench::scenario::{
     self, Activity, Between, Cohort, Contract, Defect, Direction, End, FaultKind, Jitter, Origin,
-    Outside, Overrides, PathFaultKind, Process, PromiseKind, Reconnect, Scenario, Signal, Source,
+    Outside, Overrides, PathFaultKind, Process, PromiseKind, Reconnect, Scenario, ServerRooms,
+    Signal, Source,
 };
 use wsbench::units::ByteSize;
 
@@ -229,6 +230,20 @@ fn the_built_in_server_has_a_heartbeat_and_may_be_guilty() {
     );
     let guilty = heartbeat("{ interval = \"1s\", defect = \"kills_after_stall\" }");
     assert_eq!(guilty.defect, Some(Defect::KillsAfterStall));
+}
+
+#[test]
+fn the_built_in_server_may_have_rooms() {
+    let rooms = |keys: &str| {
+        let text = format!("{EMBEDDED}load.connections = 1\ntarget.rooms = {keys}");
+        parse(&text).target.embedded_rooms
+    };
+    assert_eq!(rooms("false"), None);
+    assert_eq!(rooms("true"), Some(ServerRooms::default()));
+    assert_eq!(rooms("{}"), Some(ServerRooms::default()));
+    let given = rooms("{ tick = \"20/s\", login = true }").unwrap();
+    assert_eq!(given.tick.map(|tick| tick.hertz()), Some(20.0));
+    assert!(given.login);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use wsbench::scenario::{Defect, ServerHeartbeat};
+use wsbench::scenario::{Defect, ServerHeartbeat, ServerRooms};
 use wsbench::server::{Behaviour, EmbeddedServer, SpawnError};
 
 const WSBENCH: &str = env!("CARGO_BIN_EXE_wsbench");
@@ -103,6 +103,28 @@ async fn an_embedded_server_behaves_as_told() {
     let first = client.next().await.unwrap().unwrap();
     assert_eq!(first, Message::Pong("1".into()));
     assert_eq!(server.stop().expect("counts").dropped, 1);
+}
+
+#[tokio::test]
+async fn an_embedded_server_has_rooms_and_counts_what_is_said() {
+    let behaviour = Behaviour {
+        rooms: Some(ServerRooms::default()),
+        ..Behaviour::default()
+    };
+    let server = EmbeddedServer::spawn(Path::new(WSBENCH), &behaviour).unwrap();
+    let mut client = connect(server.url()).await;
+    for (request, answer) in [
+        (r#"{"join":"r","id":1}"#, r#"{"id":1,"ok":true}"#),
+        (r#"{"say":"r","data":7}"#, r#","data":7}"#),
+    ] {
+        client.send(Message::text(request)).await.unwrap();
+        let Message::Text(text) = client.next().await.unwrap().unwrap() else {
+            panic!("expected a text");
+        };
+        assert!(text.ends_with(answer), "{text}");
+    }
+    let counts = server.stop().expect("counts");
+    assert_eq!((counts.said, counts.delivered), (1, 1));
 }
 
 #[tokio::test]

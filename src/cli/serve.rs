@@ -11,9 +11,9 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use super::term;
-use crate::scenario::{Defect, ServerHeartbeat};
+use crate::scenario::{Defect, ServerHeartbeat, ServerRooms};
 use crate::server::{Behaviour, Counts, EchoServer, LISTENING, Push};
-use crate::units::{ByteSize, MIN_DURATION, human_count, parse_at_least, parse_duration};
+use crate::units::{ByteSize, MIN_DURATION, Rate, human_count, parse_at_least, parse_duration};
 
 /// Run an echo server until Ctrl-C.
 #[derive(Debug, clap::Args)]
@@ -48,6 +48,15 @@ pub struct Args {
     /// Make one mistake in the heartbeat, to see a contract fail
     #[arg(long, value_name = "NAME", requires = "heartbeat", value_parser = defects())]
     defect: Option<Defect>,
+    /// Have rooms beside the echo: members join, and hear what others say
+    #[arg(long)]
+    rooms: bool,
+    /// Send a tick to the members of each room this often, like 20/s
+    #[arg(long, value_name = "RATE", requires = "rooms", value_parser = parse_tick)]
+    tick: Option<Rate>,
+    /// Refuse clients without a token of POST /login
+    #[arg(long, requires = "rooms")]
+    login: bool,
     /// Seed that decides which messages are dropped, and when heartbeats start
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
@@ -70,6 +79,10 @@ impl Args {
                 interval,
                 timeout: self.heartbeat_timeout.unwrap_or(interval),
                 defect: self.defect,
+            }),
+            rooms: self.rooms.then_some(ServerRooms {
+                tick: self.tick,
+                login: self.login,
             }),
             seed: self.seed,
         }
@@ -203,6 +216,15 @@ fn describe(counts: &Counts) -> String {
         (counts.reaped, "given up"),
         (counts.pushed, "pushed"),
         (counts.dropped, "not answered"),
+        (counts.said, "said in rooms"),
+        (counts.delivered, "heard by members"),
+        (counts.ticks, "ticks"),
+        (counts.refused, "requests refused"),
+        (counts.full, "of them by a limit"),
+        (counts.cut, "slow members closed"),
+        (counts.undelivered, "not heard by them"),
+        (counts.logins, "logins"),
+        (counts.unauthorized, "without a token"),
         (counts.failed, "failed handshakes"),
     ];
     let seen = all.into_iter().filter(|(count, _)| *count > 0);
@@ -236,6 +258,14 @@ fn parse_size(text: &str) -> Result<ByteSize, String> {
         Ok(size) if size > MAX_PUSH => Err(format!("`{text}` is more than {MAX_PUSH}")),
         Ok(size) => Ok(size),
         Err(error) => Err(format!("{error}")),
+    }
+}
+
+fn parse_tick(text: &str) -> Result<Rate, String> {
+    let rate: Rate = text.parse().map_err(|error| format!("{error}"))?;
+    match rate.hertz() <= ServerRooms::MAX_TICK {
+        true => Ok(rate),
+        false => Err(format!("`{text}` is more than {}/s", ServerRooms::MAX_TICK)),
     }
 }
 
@@ -285,6 +315,10 @@ mod tests {
             drop: 0.1 + 0.2,
             ping: Some(Duration::from_secs(90)),
             heartbeat: None,
+            rooms: Some(ServerRooms {
+                tick: "20/s".parse().ok(),
+                login: true,
+            }),
             seed: u64::MAX,
         };
         assert_survives(behaviour);
@@ -337,6 +371,9 @@ mod tests {
             &["--heartbeat", "1s", "--defect", "lazy"],
             &["--heartbeat-timeout", "1s"],
             &["--defect", "slow_pong"],
+            &["--tick", "20/s"],
+            &["--login"],
+            &["--rooms", "--tick", "1001/s"],
         ] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }

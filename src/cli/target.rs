@@ -43,6 +43,7 @@ impl RunningTarget {
                         size: PUSHED,
                     }),
                     heartbeat: scenario.target.embedded_heartbeat,
+                    rooms: scenario.target.embedded_rooms,
                     ..Behaviour::default()
                 };
                 let server = EmbeddedServer::spawn(&program, &behaviour)?;

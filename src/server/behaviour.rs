@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scenario::ServerHeartbeat;
+use crate::scenario::{ServerHeartbeat, ServerRooms};
 use crate::units::{ByteSize, format_duration};
 
 /// The server's behaviour on each connection. The default is a plain echo: text as text, binary as binary,
@@ -19,6 +19,8 @@ pub struct Behaviour {
     pub ping: Option<Duration>,
     /// Pings each client, and gives it up if no pong comes. Cannot be combined with `ping`.
     pub heartbeat: Option<ServerHeartbeat>,
+    /// Has rooms, beside the echo.
+    pub rooms: Option<ServerRooms>,
     /// Decides which messages are dropped and when heartbeats start: the same seed gives the same choices.
     pub seed: u64,
 }
@@ -56,29 +58,44 @@ impl Behaviour {
     /// Converts it to arguments of `wsbench serve`. Leaves out what is off.
     pub fn arguments(&self) -> Vec<String> {
         let mut arguments = Vec::new();
-        let mut add = |flag: &str, value: String| arguments.extend([flag.to_owned(), value]);
+        let mut add = |flag: &str, value: Option<String>| {
+            arguments.push(flag.to_owned());
+            arguments.extend(value);
+        };
         if !self.delay.is_zero() {
-            add("--delay", format_duration(self.delay));
+            add("--delay", Some(format_duration(self.delay)));
         }
         if let Some(push) = self.push {
-            add("--push", format_duration(push.every));
-            add("--push-size", push.size.to_string());
+            add("--push", Some(format_duration(push.every)));
+            add("--push-size", Some(push.size.to_string()));
         }
         if self.drop > 0.0 {
-            add("--drop", self.drop.to_string());
+            add("--drop", Some(self.drop.to_string()));
         }
         if let Some(every) = self.ping {
-            add("--ping", format_duration(every));
+            add("--ping", Some(format_duration(every)));
         }
         if let Some(heartbeat) = self.heartbeat {
-            add("--heartbeat", format_duration(heartbeat.interval));
-            add("--heartbeat-timeout", format_duration(heartbeat.timeout));
+            add("--heartbeat", Some(format_duration(heartbeat.interval)));
+            add(
+                "--heartbeat-timeout",
+                Some(format_duration(heartbeat.timeout)),
+            );
             if let Some(defect) = heartbeat.defect {
-                add("--defect", defect.name().to_owned());
+                add("--defect", Some(defect.name().to_owned()));
+            }
+        }
+        if let Some(rooms) = self.rooms {
+            add("--rooms", None);
+            if let Some(tick) = rooms.tick {
+                add("--tick", Some(tick.to_string()));
+            }
+            if rooms.login {
+                add("--login", None);
             }
         }
         if self.seed != 0 {
-            add("--seed", self.seed.to_string());
+            add("--seed", Some(self.seed.to_string()));
         }
         arguments
     }

@@ -35,6 +35,24 @@ pub struct Counts {
     pub dropped: u64,
     /// Messages sent without being asked.
     pub pushed: u64,
+    /// Messages said in rooms.
+    pub said: u64,
+    /// Copies of them sent to members.
+    pub delivered: u64,
+    /// Ticks of rooms sent to members.
+    pub ticks: u64,
+    /// Requests to rooms that were refused.
+    pub refused: u64,
+    /// Those of them that were refused because a bound was reached.
+    pub full: u64,
+    /// Members closed because they read nothing while too much waited for them.
+    pub cut: u64,
+    /// Copies and ticks that such members did not get.
+    pub undelivered: u64,
+    /// Tokens given.
+    pub logins: u64,
+    /// Upgrades refused for lack of a token. They count as failed too.
+    pub unauthorized: u64,
     /// Ended connections by the close code received: 1005 for an empty Close, 1006 for none at all.
     pub closes: BTreeMap<u16, u64>,
 }
@@ -69,6 +87,15 @@ struct CounterCells {
     reaped: AtomicU64,
     dropped: AtomicU64,
     pushed: AtomicU64,
+    said: AtomicU64,
+    delivered: AtomicU64,
+    ticks: AtomicU64,
+    refused: AtomicU64,
+    full: AtomicU64,
+    cut: AtomicU64,
+    undelivered: AtomicU64,
+    logins: AtomicU64,
+    unauthorized: AtomicU64,
     closes: Mutex<BTreeMap<u16, u64>>,
 }
 
@@ -90,6 +117,15 @@ impl Counter {
             reaped: cells.reaped.load(Relaxed),
             dropped: cells.dropped.load(Relaxed),
             pushed: cells.pushed.load(Relaxed),
+            said: cells.said.load(Relaxed),
+            delivered: cells.delivered.load(Relaxed),
+            ticks: cells.ticks.load(Relaxed),
+            refused: cells.refused.load(Relaxed),
+            full: cells.full.load(Relaxed),
+            cut: cells.cut.load(Relaxed),
+            undelivered: cells.undelivered.load(Relaxed),
+            logins: cells.logins.load(Relaxed),
+            unauthorized: cells.unauthorized.load(Relaxed),
             closes: closes.clone(),
         }
     }
@@ -105,6 +141,28 @@ impl Counter {
 
     pub(super) fn failed(&self) {
         self.0.failed.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn said(&self) {
+        self.0.said.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a request to a room that was refused; `full` where a bound is why.
+    pub(super) fn refused(&self, full: bool) {
+        self.0.refused.fetch_add(1, Relaxed);
+        self.0.full.fetch_add(full.into(), Relaxed);
+    }
+
+    pub(super) fn undelivered(&self, letters: u64) {
+        self.0.undelivered.fetch_add(letters, Relaxed);
+    }
+
+    pub(super) fn login(&self) {
+        self.0.logins.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn unauthorized(&self) {
+        self.0.unauthorized.fetch_add(1, Relaxed);
     }
 }
 
@@ -151,6 +209,18 @@ impl OpenConnection {
 
     pub(super) fn pushed(&self) {
         self.counter.0.pushed.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn delivered(&self) {
+        self.counter.0.delivered.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn ticked(&self) {
+        self.counter.0.ticks.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn cut(&self) {
+        self.counter.0.cut.fetch_add(1, Relaxed);
     }
 
     /// Records the code of the peer's Close frame; 1005 for an empty frame.

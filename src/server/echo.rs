@@ -1,9 +1,10 @@
 //! The listener of the built-in server: accepts connections up to the limit of descriptors, and stops gracefully.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::behaviour::Behaviour;
 use super::counts::{Counter, Counts};
+use super::rooms::Rooms;
 use super::session::{self, Terms};
 use crate::{net, sys};
 
@@ -79,6 +81,11 @@ impl EchoServer {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Counts {
         let (stopping, stopped) = watch::channel(None);
         let started = Instant::now();
+        let rooms = self.behaviour.rooms.map(|settings| {
+            let counter = self.counter.clone();
+            Arc::new(Rooms::new(settings, self.behaviour.seed, counter))
+        });
+        let mut clock = pin!(keep_time(rooms.clone()));
         let mut sessions = JoinSet::new();
         let mut stop = pin!(stop);
         let mut connection = 0;
@@ -86,13 +93,15 @@ impl EchoServer {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
+                () = &mut clock => {}
                 Some(_) = sessions.join_next() => {}
                 accepted = self.listener.accept(), if sessions.len() < self.max_connections => {
                     let Ok((socket, _)) = accepted else {
                         sleep(ACCEPT_PAUSE).await;
                         continue;
                     };
-                    let terms = Terms { behaviour: self.behaviour, started, connection };
+                    let rooms = rooms.clone();
+                    let terms = Terms { behaviour: self.behaviour, started, connection, rooms };
                     sessions.spawn(session::serve(socket, terms, self.counter.clone(), stopped.clone()));
                     connection += 1;
                 }
@@ -106,6 +115,14 @@ impl EchoServer {
             sessions.shutdown().await;
         }
         self.counter.counts()
+    }
+}
+
+/// Ticks in the rooms, if there are any, for as long as it is polled.
+async fn keep_time(rooms: Option<Arc<Rooms>>) {
+    match rooms {
+        Some(rooms) => rooms.keep_time().await,
+        None => pending().await,
     }
 }
 

@@ -1,5 +1,5 @@
-//! The built-in server: a plain echo for load tests and first tries, that can also push, ping, delay and drop, and
-//! watch its clients with a heartbeat, correct or with a defect. Runs on one thread, in this process ([`EchoServer`])
+//! The built-in server: a plain echo for load tests and first tries, that can also push, ping, delay and drop, have
+//! rooms, and watch its clients with a heartbeat, correct or with a defect. Runs on one thread, in this process ([`EchoServer`])
 //! or as a child process that ends with it ([`EmbeddedServer`]).
 
 mod agenda;
@@ -8,6 +8,7 @@ mod child;
 mod counts;
 mod echo;
 mod heartbeat;
+mod rooms;
 mod schedule;
 mod session;
 

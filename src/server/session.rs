@@ -3,6 +3,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use super::agenda::{Agenda, AnswerTime, DueMessage};
 use super::behaviour::Behaviour;
 use super::counts::{Counter, OpenConnection};
 use super::heartbeat::{self, ClientState, Ends, Heart};
+use super::rooms::{Entry, Kind, Member, Rooms};
 
 /// The longest time from the accepted socket to the 101.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,15 +31,19 @@ const READ_BUFFER: usize = 4 << 10;
 const WRITE_BUFFER: usize = 16 << 10;
 /// The longest message that is accepted, in bytes.
 const MAX_MESSAGE: usize = 64 << 20;
+/// The most bytes that the kernel holds unsent for a member of rooms.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 16 << 10;
 
 /// What a connection needs to know of its server.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Terms {
     pub(super) behaviour: Behaviour,
     /// When the server started.
     pub(super) started: Instant,
     /// The number of this connection, counted from the start of the server.
     pub(super) connection: u64,
+    pub(super) rooms: Option<Arc<Rooms>>,
 }
 
 /// Serves one accepted socket until the peer ends it, the heartbeat gives it up, or `stop` gives the time over which
@@ -50,15 +56,17 @@ pub(super) async fn serve(
 ) {
     // Ignores the error: without the option, answers are still correct, only slower.
     let _ = socket.set_nodelay(true);
-    let handshake = tokio_tungstenite::accept_async_with_config(socket, Some(config()));
-    let Ok(Ok(socket)) = timeout(HANDSHAKE_TIMEOUT, handshake).await else {
-        return counter.failed();
+    let socket = match accept(socket, &terms, &counter).await {
+        Entry::Open(socket) => *socket,
+        Entry::Done => return,
+        Entry::Failed => return counter.failed(),
     };
+    let connection = terms.connection;
     let mut session = Session::new(socket, terms, counter.open());
     let stopped = async {
         // An error means that the server is gone, which is a stop too.
         let spread = stop.wait_for(Option::is_some).await.ok().and_then(|s| *s);
-        sleep(spread.unwrap_or_default().mul_f64(phase(terms.connection))).await;
+        sleep(spread.unwrap_or_default().mul_f64(phase(connection))).await;
     };
     let end = tokio::select! {
         biased;
@@ -70,12 +78,42 @@ pub(super) async fn serve(
     match end {
         Ok(End::Over) => {}
         Ok(End::Silent { stuck, ends }) => session.reap(stuck, ends).await,
+        Ok(End::Slow) => {
+            session.opened.cut();
+            session.part(CloseCode::Policy, "reads too slowly").await;
+        }
         Err(error) => {
             if let Some((code, reason)) = verdict(&error) {
                 session.close(code, reason).await;
             }
         }
     }
+}
+
+/// Completes the handshake, behind the login of the rooms if there are any.
+async fn accept(socket: TcpStream, terms: &Terms, counter: &Counter) -> Entry {
+    if let Some(rooms) = &terms.rooms {
+        hold_little(&socket);
+        let login = &rooms.login;
+        return login
+            .let_in(socket, config(), HANDSHAKE_TIMEOUT, counter)
+            .await;
+    }
+    let handshake = tokio_tungstenite::accept_async_with_config(socket, Some(config()));
+    match timeout(HANDSHAKE_TIMEOUT, handshake).await {
+        Ok(Ok(socket)) => Entry::Open(Box::new(socket)),
+        _ => Entry::Failed,
+    }
+}
+
+/// Keeps the kernel from holding megabytes for a peer that does not read: what waits for a member waits in its mailbox,
+/// which has a limit and an order. Other systems hold what they like.
+fn hold_little(socket: &TcpStream) {
+    // Ignores the error: without the option, a member that does not read is found later.
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
 }
 
 /// A number from 0 to 1 for each connection: the golden ratio spreads any number of connections evenly.
@@ -94,6 +132,8 @@ pub(super) enum End {
         stuck: bool,
         ends: Ends,
     },
+    /// Its rooms cut it off, because it read nothing while too much waited for it.
+    Slow,
 }
 
 /// One connection after its handshake.
@@ -103,6 +143,9 @@ pub(super) struct Session {
     heart: Option<Heart>,
     /// A ping that waits until there is room to send it.
     ping: Option<Bytes>,
+    member: Option<Member>,
+    /// Whether it lets others run before it reads on, because it has said something that they shall hear.
+    yields: bool,
     opened: OpenConnection,
     /// Whether a Close frame was sent or received: nothing may be sent after it (RFC 6455 section 5.5.1).
     closing: bool,
@@ -124,6 +167,10 @@ impl Session {
             agenda: Agenda::new(terms.behaviour, terms.connection, now),
             heart: heartbeat.map(|heartbeat| Heart::new(heartbeat, seed, now, terms.started)),
             ping: None,
+            member: terms
+                .rooms
+                .map(|rooms| Member::new(rooms, terms.connection)),
+            yields: false,
             opened,
             closing: false,
             sleep: None,
@@ -140,17 +187,17 @@ impl Session {
             .heart
             .as_ref()
             .is_some_and(Heart::judges_before_reading);
-        if is_hasty && let Some(end) = self.judge() {
+        if is_hasty && let Some(end) = self.judge(false) {
             return Poll::Ready(Ok(end));
         }
         loop {
-            while let Poll::Ready(more) = self.poll_step(cx) {
-                if !more? {
-                    return Poll::Ready(Ok(End::Over));
+            while let Poll::Ready(end) = self.poll_step(cx) {
+                if let Some(end) = end? {
+                    return Poll::Ready(Ok(end));
                 }
             }
             // Judges only after reading: the received bytes may contain the missing pong.
-            if let Some(end) = self.judge() {
+            if let Some(end) = self.judge(self.yields) {
                 return Poll::Ready(Ok(end));
             }
             if self.beat() {
@@ -162,12 +209,17 @@ impl Session {
             if let Some(heart) = &mut self.heart {
                 heart.tried(Instant::now());
             }
+            if std::mem::take(&mut self.yields) {
+                // Takes its next turn behind all that are to hear it, so nobody's mailbox fills for lack of a turn.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             ready!(self.poll_sleep(cx));
         }
     }
 
-    /// Decides whether the heartbeat gives the peer up now.
-    fn judge(&mut self) -> Option<End> {
+    /// Decides whether the heartbeat gives the peer up now. `reads_on`: what has come is not read to its end yet.
+    fn judge(&mut self, reads_on: bool) -> Option<End> {
         let heart = self.heart.as_mut()?;
         let now = Instant::now();
         if !heart.is_overdue(now) {
@@ -177,7 +229,7 @@ impl Session {
         let seen = ClientState {
             stuck,
             busy: self.agenda.is_full() && !stuck,
-            unread: heartbeat::has_arrived(self.socket.get_ref()),
+            unread: reads_on || heartbeat::has_arrived(self.socket.get_ref()),
         };
         let ends = heart.ends();
         heart
@@ -196,19 +248,40 @@ impl Session {
         true
     }
 
-    /// Sends one thing that is due, or reads one message and answers it. Returns false if the connection has ended.
-    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
-        ready!(self.socket.poll_ready_unpin(cx))?;
+    /// Sends one thing that is due, or reads one message and answers it. Returns the end if there is one.
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<End>, Error>> {
+        let Poll::Ready(has_room) = self.socket.poll_ready_unpin(cx) else {
+            let is_cut = self.member.as_mut().is_some_and(|member| member.block(cx));
+            return match is_cut {
+                true => Poll::Ready(Ok(Some(End::Slow))),
+                false => Poll::Pending,
+            };
+        };
+        has_room?;
         if let Some(payload) = self.ping.take() {
             self.opened.pinged();
             self.socket.start_send_unpin(Message::Ping(payload))?;
-            return Poll::Ready(Ok(true));
+            return Poll::Ready(Ok(None));
         }
         if let Some(due) = self.take_due() {
             self.socket.start_send_unpin(due)?;
-            return Poll::Ready(Ok(true));
+            return Poll::Ready(Ok(None));
         }
-        if self.agenda.is_full() {
+        if let Some(member) = &mut self.member
+            && let Poll::Ready(letter) = member.poll_letter(cx)
+        {
+            let Some(letter) = letter else {
+                return Poll::Ready(Ok(Some(End::Slow)));
+            };
+            match letter.kind {
+                Kind::Answer => {}
+                Kind::Said => self.opened.delivered(),
+                Kind::Tick => self.opened.ticked(),
+            }
+            self.socket.start_send_unpin(Message::Text(letter.text))?;
+            return Poll::Ready(Ok(None));
+        }
+        if self.yields || self.agenda.is_full() {
             return Poll::Pending;
         }
         match ready!(self.socket.poll_next_unpin(cx)) {
@@ -216,9 +289,9 @@ impl Session {
                 if let Some(answer) = self.receive(message?) {
                     self.socket.start_send_unpin(answer)?;
                 }
-                Poll::Ready(Ok(true))
+                Poll::Ready(Ok(None))
             }
-            None => Poll::Ready(Ok(false)),
+            None => Poll::Ready(Ok(Some(End::Over))),
         }
     }
 
@@ -265,6 +338,13 @@ impl Session {
         if self.closing {
             return None;
         }
+        if let Some(member) = &mut self.member
+            && let Message::Text(text) = &message
+            && member.request(text)
+        {
+            self.yields = true;
+            return None;
+        }
         match self.agenda.answer(message, Instant::now()) {
             AnswerTime::Now(message) => Some(message),
             AnswerTime::Later => None,
@@ -293,6 +373,7 @@ impl Session {
         self.agenda.clear();
         self.heart = None;
         self.ping = None;
+        self.member = None;
     }
 
     /// Ends a connection whose peer is silent. A peer that takes no bytes would not take a Close frame either.

@@ -58,6 +58,7 @@ pub(super) fn scenario() -> Scenario {
             max_message: ByteSize(1 << 20),
             embedded_push: None,
             embedded_heartbeat: None,
+            embedded_rooms: None,
             process: Process::Unknown,
             faults: Vec::new(),
         },

@@ -327,7 +327,8 @@ impl<'a> Run<'a> {
                     .time(Timer::ServerPingInterval, Nanos(1));
             }
         }
-        received.extend(match (is_embedded, target.embedded_push) {
+        let is_known = is_embedded && target.embedded_rooms.is_none();
+        received.extend(match (is_known, target.embedded_push) {
             (false, _) => any_time(),
             (true, Some(push)) => every(Nanos::from(push)),
             (true, None) => Vec::new(),

@@ -355,6 +355,7 @@ pub(crate) fn scenario(name: &str, shape: Shape, cohorts: Vec<Cohort>) -> Scenar
             max_message: ByteSize(1 << 20),
             embedded_push: None,
             embedded_heartbeat: None,
+            embedded_rooms: None,
             process: Process::Unknown,
             faults: Vec::new(),
         },

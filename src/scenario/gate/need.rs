@@ -121,6 +121,7 @@ impl Need {
             Self::Gap | Self::Receives => {
                 target.url != TargetUrl::Embedded
                     || target.embedded_push.is_some()
+                    || target.embedded_rooms.is_some()
                     || wanted.messages(Which::Answered, cohort).next().is_some()
             }
             Self::ServerPings(_) => {
@@ -205,7 +206,11 @@ impl Need {
             Self::Open => is_due(vec![every(ANY_TIME)], false),
             Self::Receives | Self::Gap => {
                 let push = match target.url {
-                    TargetUrl::Embedded => target.embedded_push,
+                    // What others say in a room may come at any time.
+                    TargetUrl::Embedded => {
+                        let rooms = target.embedded_rooms.map(|_| ANY_TIME);
+                        rooms.or(target.embedded_push)
+                    }
                     TargetUrl::Url(_) => Some(ANY_TIME),
                 };
                 let sources = messages(Which::Answered).chain(push.map(every));

@@ -217,6 +217,7 @@ fn the_built_in_server_does_nothing_unasked_unless_told() {
         taken(&embedded(more), gate);
     }
     taken(&format!("{}{ECHO}", embedded("")), "max(receive.gap) < 1s");
+    taken(&embedded(", rooms = true"), "max(receive.gap) < 1s");
     refused(
         &embedded(", heartbeat = { interval = \"9s\", timeout = \"1s\" }"),
         "p99(server_ping.interval) < 10s",

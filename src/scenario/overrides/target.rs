@@ -54,6 +54,7 @@ pub(super) fn url(file: &mut File, url: &str) {
     } else {
         target.push = None;
         target.heartbeat = None;
+        target.rooms = None;
     }
 }
 

@@ -86,7 +86,7 @@ fn a_gate_takes_the_place_of_its_like_or_is_added() {
 fn an_address_takes_what_only_the_built_in_server_has_away() {
     let text = TWO.replace(
         "push = \"1s\"",
-        "push = \"1s\", heartbeat = { timeout = \"1s\" }",
+        "push = \"1s\", rooms = true, heartbeat = { timeout = \"1s\" }",
     );
     let mut overrides = Overrides {
         url: Some("ws://127.0.0.1/".into()),
@@ -94,13 +94,17 @@ fn an_address_takes_what_only_the_built_in_server_has_away() {
     };
     let target = run(&text, &overrides).unwrap().target;
     assert_eq!(
-        (target.embedded_push, target.embedded_heartbeat),
-        (None, None)
+        (
+            target.embedded_push,
+            target.embedded_heartbeat,
+            target.embedded_rooms
+        ),
+        (None, None, None)
     );
     overrides.url = Some("embedded".into());
     let target = run(&text, &overrides).unwrap().target;
     assert_eq!(target.embedded_push, Some(Duration::from_secs(1)));
-    assert!(target.embedded_heartbeat.is_some());
+    assert!(target.embedded_heartbeat.is_some() && target.embedded_rooms.is_some());
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! `[target.heartbeat]`: how the built-in server watches its clients, and what it does wrong on purpose.
+//! `[target.heartbeat]` and `target.rooms`: how the built-in server watches its clients, the rooms that it has, and what
+//! it does wrong on purpose.
 
 use std::time::Duration;
 
-use crate::scenario::reading::{Given as _, Time, keys, words};
+use crate::scenario::reading::{At, Given as _, Key, Section, Shorthand, Time, keys, words};
+use crate::units::Rate;
 
 /// The heartbeat of the built-in server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,20 @@ pub struct ServerHeartbeat {
     pub timeout: Duration,
     /// The deliberate defect.
     pub defect: Option<Defect>,
+}
+
+/// The rooms of the built-in server: what one member says all of its room hear.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ServerRooms {
+    /// How often each room ticks, if it does. At most [`Self::MAX_TICK`].
+    pub tick: Option<Rate>,
+    /// Whether an upgrade needs a token of `POST /login`.
+    pub login: bool,
+}
+
+impl ServerRooms {
+    /// The most ticks per second: the server's timer counts milliseconds.
+    pub const MAX_TICK: f64 = 1000.0;
 }
 
 words! {
@@ -46,6 +62,43 @@ keys! {
         /// What it does wrong on purpose, so that a contract can be seen to fail. Default: nothing.
         defect: Defect,
     }
+}
+
+keys! {
+    /// The rooms of the built-in server.
+    #[serde(expecting = "`true`, or a table such as { tick = \"20/s\" }")]
+    ServerRoomsTable = "ServerRooms" {
+        /// How often each room sends its members a tick. Default: never.
+        tick: Rate,
+        /// An upgrade needs a token, which `POST /login` gives.
+        login: bool = false,
+    }
+}
+
+/// The rooms, or `true` for rooms without more.
+pub(super) type RoomsOrNot = Shorthand<bool, ServerRoomsTable>;
+
+/// Resolves `target.rooms`.
+pub(super) fn rooms(section: &mut Section<'_, '_>, given: &Key<RoomsOrNot>) -> Option<ServerRooms> {
+    let At { value, .. } = given.as_ref()?;
+    let keys = match value {
+        Shorthand::Value(has_rooms) => return has_rooms.then(ServerRooms::default),
+        Shorthand::Table(keys) => keys,
+    };
+    let tick: Option<Rate> = keys.tick.value();
+    if tick.is_some_and(|tick| tick.hertz() > ServerRooms::MAX_TICK) {
+        let what = format_args!("is more than {}/s", ServerRooms::MAX_TICK);
+        section.wrong(
+            "rooms.tick",
+            &keys.tick,
+            what,
+            "write a lower rate, like \"20/s\"",
+        );
+    }
+    Some(ServerRooms {
+        tick,
+        login: keys.login(),
+    })
 }
 
 /// Resolves `[target.heartbeat]`.

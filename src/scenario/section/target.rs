@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use super::process::{self, Process};
-use super::server::{self, ServerHeartbeat, ServerHeartbeatTable};
+use super::server::{self, RoomsOrNot, ServerHeartbeat, ServerHeartbeatTable, ServerRooms};
 use super::url::{self, TargetUrl};
 use super::{Cohort, Payload};
 use crate::scenario::fault::{Measured, TargetFault, TargetFaultTable, target_faults};
@@ -48,6 +48,8 @@ pub struct Target {
     pub embedded_push: Option<Duration>,
     /// How the built-in server checks that its clients are alive; only with [`TargetUrl::Embedded`].
     pub embedded_heartbeat: Option<ServerHeartbeat>,
+    /// The rooms of the built-in server; only with [`TargetUrl::Embedded`].
+    pub embedded_rooms: Option<ServerRooms>,
     /// The process of the target, if it is on this machine; [`Process::Unknown`] with [`TargetUrl::Embedded`].
     pub process: Process,
     /// The faults of the target. Empty unless its process is known or it is embedded.
@@ -94,6 +96,8 @@ keys! {
         push: Time,
         /// The built-in server pings its clients, and ends those that do not answer. Only with `url = "embedded"`.
         heartbeat: ServerHeartbeatTable,
+        /// The built-in server has rooms: what one member says all hear. Only with `url = "embedded"`.
+        rooms: RoomsOrNot,
         /// The program and its arguments: wsbench starts the target, and ends it after the run. Only on this machine.
         command: List<At<String>>,
         /// The process of a target that runs already on this machine.
@@ -117,7 +121,7 @@ pub(in crate::scenario) fn resolve(
     if matches!(url, Some(TargetUrl::Url(_))) {
         let because = "is only for the built-in server";
         let hint = "leave it out, or write `url = \"embedded\"`";
-        section.excluded(&given!(keys; push), because, hint);
+        section.excluded(&given!(keys; push, rooms), because, hint);
         let hint = "leave it out, or write `url = \"embedded\"`; clients ping by `[heartbeat]`";
         section.excluded(&given!(keys; heartbeat), because, hint);
     }
@@ -132,6 +136,7 @@ pub(in crate::scenario) fn resolve(
         source_addresses: keys.source_addresses(section),
         embedded_push: keys.push.value(),
         embedded_heartbeat: keys.heartbeat.as_ref().map(|at| server::resolve(&at.value)),
+        embedded_rooms: server::rooms(section, &keys.rooms),
         process: process::resolve(section, keys, url.as_ref()),
         faults: target_faults(section, keys, url.as_ref(), measured),
         url: url?,

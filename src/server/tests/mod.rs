@@ -1,7 +1,9 @@
-//! Tests the built-in server over loopback: as an echo, with a correct heartbeat, and with each defect.
+//! Tests the built-in server over loopback: as an echo, with rooms, with a correct heartbeat, and with each defect.
 
 mod echo;
 mod guilty;
 mod innocent;
+mod login;
+mod rooms;
 mod running;
 mod stall;

@@ -95,6 +95,7 @@ async fn a_pong_counts_before_the_runtime_has_heard_of_it() {
         behaviour: watching(None),
         started: Instant::now(),
         connection: 0,
+        rooms: None,
     };
     let mut session = Session::new(socket, terms, Counter::default().open());
     let payload = tokio::select! {
