@@ -9,6 +9,7 @@ mod parse;
 mod preset;
 mod reading;
 mod root;
+mod secret_column;
 mod secrets;
 mod section;
 pub mod shipped;

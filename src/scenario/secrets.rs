@@ -5,18 +5,22 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use super::section::percent_encoded;
+use super::secret_column::SecretColumn;
+use super::section::{is_unreserved, percent_encoded};
 
 /// The shortest value that is hidden: a shorter one would be found inside other words.
-const LEAST: usize = 4;
+pub(super) const LEAST: usize = 4;
 /// The shortest literal part of an address or a header that is hidden: it is often no secret, so it must be longer.
 const LEAST_LITERAL: usize = 8;
 /// The replacement for a secret that has no name.
 const MASK: &str = "***";
 
-/// Values that are not shown, each with its replacement: `${NAME}`, or `***`.
+/// Values that are not shown, each with its replacement: `${NAME}`, `{{user.password}}`, or `***`.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secrets(Vec<Secret>);
+pub struct Secrets {
+    few: Vec<Secret>,
+    columns: Vec<SecretColumn>,
+}
 
 #[derive(Clone, PartialEq, Eq)]
 struct Secret {
@@ -27,7 +31,8 @@ struct Secret {
 /// Shows only the number of secrets.
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secrets({})", self.0.len())
+        let columns: usize = self.columns.iter().map(SecretColumn::len).sum();
+        write!(f, "Secrets({})", self.few.len() + columns)
     }
 }
 
@@ -66,38 +71,61 @@ impl Secrets {
         }
     }
 
+    /// Adds all values of a column of data, such as `user.password`.
+    pub(super) fn column<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v str>) {
+        let shown = format!("{{{{{name}}}}}");
+        self.columns.push(SecretColumn::new(shown, values));
+    }
+
+    /// The bytes that columns of data take.
+    pub fn memory(&self) -> u64 {
+        self.columns.iter().map(SecretColumn::memory).sum()
+    }
+
     /// Adds the forms of a value that have at least `least` bytes.
     fn add(&mut self, value: &str, least: usize, shown: &str) {
         if value.len() < least {
             return;
         }
         for value in forms(value) {
-            if value.len() >= least && !self.0.iter().any(|known| known.value == value) {
+            if value.len() >= least && !self.few.iter().any(|known| known.value == value) {
                 let shown = shown.to_owned();
-                self.0.push(Secret { value, shown });
+                self.few.push(Secret { value, shown });
             }
         }
-        // Puts longer values first, so that a secret which contains another one is hidden as a whole.
-        self.0
-            .sort_by_key(|secret| std::cmp::Reverse(secret.value.len()));
     }
 
     /// The text with each secret replaced. If the text was cut within a secret (`…`), the beginning of that secret is
     /// hidden too.
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut masked = Cow::Borrowed(text);
-        for Secret { value, shown } in &self.0 {
-            if masked.contains(value.as_str()) {
-                masked = Cow::Owned(masked.replace(value.as_str(), shown));
-            }
-            if let Some((before, after)) = masked.split_once('…')
-                && let Some(begun) = begun(before, value)
-            {
-                let kept = &before[..before.len() - begun];
-                masked = Cow::Owned(format!("{kept}{shown}…{after}"));
-            }
+        let mut masked = replaced(text, self.found(text));
+        if let Some((before, after)) = masked.split_once('…')
+            && let Some((begun, shown)) = self.begun(before)
+        {
+            let kept = &before[..before.len() - begun];
+            masked = Cow::Owned(format!("{kept}{shown}…{after}"));
         }
         masked
+    }
+
+    /// Where secrets stand in a text, and what is shown instead.
+    fn found(&self, text: &str) -> Vec<(Range<usize>, &str)> {
+        let few = self.few.iter().flat_map(|Secret { value, shown }| {
+            let found = text.match_indices(value.as_str());
+            found.map(|(at, value)| (at..at + value.len(), shown.as_str()))
+        });
+        let columns = self.columns.iter();
+        let columns = columns.flat_map(|column| column.found(text).map(|at| (at, column.shown())));
+        few.chain(columns).collect()
+    }
+
+    /// The number of bytes of a secret's beginning with which the text ends, and what is shown instead.
+    fn begun(&self, text: &str) -> Option<(usize, &str)> {
+        let few = self.few.iter();
+        let few = few.filter_map(|one| Some((begun(text, &one.value)?, one.shown.as_str())));
+        let columns = self.columns.iter();
+        let columns = columns.filter_map(|one| Some((one.begun(text)?, one.shown())));
+        few.chain(columns).max_by_key(|(length, _)| *length)
     }
 
     /// Masks a text in place.
@@ -108,20 +136,54 @@ impl Secrets {
     }
 }
 
+/// The text with these parts replaced. Parts that overlap are replaced as one, by what stands for the longest of them.
+fn replaced<'t>(text: &'t str, mut parts: Vec<(Range<usize>, &str)>) -> Cow<'t, str> {
+    parts.sort_by_key(|(part, _)| part.start);
+    let mut masked = String::new();
+    let mut at = 0;
+    let mut parts = parts.into_iter().peekable();
+    while let Some((part, mut shown)) = parts.next() {
+        let (mut end, mut longest) = (part.end, part.len());
+        while let Some((next, other)) = parts.next_if(|(next, _)| next.start < end) {
+            if next.len() > longest {
+                (longest, shown) = (next.len(), other);
+            }
+            end = end.max(next.end);
+        }
+        masked += &text[at..part.start];
+        masked += shown;
+        at = end;
+    }
+    match at {
+        0 => Cow::Borrowed(text),
+        _ => Cow::Owned(masked + &text[at..]),
+    }
+}
+
 /// The forms in which a value can be read again: as it is and percent-decoded, each of them percent-encoded as in the
-/// path and in the query of an address, and all of them with escapes, as in JSON.
-fn forms(value: &str) -> Vec<String> {
+/// path and in the query of an address and as one value of them, and all of them with escapes, as in JSON.
+pub(super) fn forms(value: &str) -> Vec<String> {
     let mut forms = vec![value.to_owned()];
     forms.extend(percent_decoded(value));
     for at in 0..forms.len() {
         let encoded = [false, true].map(|is_query| percent_encoded(&forms[at], is_query));
         forms.extend(encoded);
+        forms.push(escaped(&forms[at]));
     }
     for at in 0..forms.len() {
         let quoted = format!("{:?}", forms[at]);
         forms.push(quoted[1..quoted.len() - 1].to_owned());
     }
     forms
+}
+
+/// Percent-encodes all that could mean something in an address.
+fn escaped(value: &str) -> String {
+    let escape = |byte| match is_unreserved(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    value.bytes().map(escape).collect()
 }
 
 /// The text of a percent-encoded value (RFC 3986 section 2.1); `None` if it is not UTF-8.
@@ -253,6 +315,27 @@ mod tests {
             ("ab/cd-ö, ab/cd-%C3%B6", "***, ***"),
             ("/?key=hhhh-%C3%BC%C3%BC%C3%BC%C3%BC", "/?key=${URL}"),
             ("abcd", "abcd"),
+        ] {
+            assert_eq!(secrets.mask(text), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_that_overlap_are_hidden_as_one() {
+        let mut secrets = Secrets::default();
+        secrets.variable("A", "abcdef");
+        secrets.variable("B", "defghijk");
+        secrets.variable("C", "cdef");
+        secrets.column("user.password", ["hijklm", "TOKEN"].into_iter());
+        for (text, shown) in [
+            ("-abcdefghij-", "-${A}ghij-"),
+            ("-abcdefghijk-", "-${B}-"),
+            ("abcdefghijklm", "${B}"),
+            ("xcdefcdef", "x${C}${C}"),
+            ("TOKENhijklm", "{{user.password}}{{user.password}}"),
+            ("said TOK…", "said TOK…"),
+            ("said abcde…", "said ${A}…"),
+            ("said hijkl…", "said {{user.password}}…"),
         ] {
             assert_eq!(secrets.mask(text), shown, "{text}");
         }

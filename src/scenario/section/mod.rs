@@ -37,7 +37,7 @@ pub use server::{Defect, ServerHeartbeat, ServerRooms};
 pub use spread::{OpenTime, fraction};
 pub use step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};
 pub use target::{Target, Trust};
-pub use url::{TargetUrl, WsUrl, as_address};
+pub use url::{TargetUrl, WsUrl, as_address, is_unreserved};
 pub use variable::{Change, Column, Form, Number, Variable, WallTime};
 
 pub(super) use cohort::{CohortTable, resolve as cohorts};

@@ -183,6 +183,11 @@ pub(in crate::scenario) fn percent_encoded(part: &str, mut is_query: bool) -> St
     encoded
 }
 
+/// Whether a byte is never percent-encoded: it means itself in each part of an address (RFC 3986 section 2.3).
+pub fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
 /// The scheme and the rest of an address whose scheme is not followed by exactly two slashes.
 fn half_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
