@@ -391,6 +391,68 @@ fn files_are_found_beside_the_scenario() {
     );
 }
 
+/// Parses a scenario whose only message names columns of `data.user`, which is read from a file of this text.
+fn with_users(file: &str, keys: &str) -> Result<Scenario, Problems> {
+    let text = format!(
+        r#"
+        name = "x"
+        target.url = "embedded"
+        load.connections = 2
+        data.user = {{ file = "users.csv", {keys} }}
+        [[message]]
+        name = "m"
+        rate = "1/s"
+        payload = {{ text = "{{{{user.name}}}} {{{{stamp}}}}" }}
+        "#
+    );
+    let source = Source {
+        name: "folder/x.toml".into(),
+        text,
+    };
+    let outside = Outside {
+        env: &|_| None,
+        read: &|path| {
+            assert_eq!(path, Path::new("folder/users.csv"));
+            Ok(file.as_bytes().to_vec())
+        },
+    };
+    scenario::parse(&source, &Overrides::default(), &outside)
+}
+
+#[test]
+fn what_is_wrong_in_a_file_of_rows_has_its_line_there() {
+    let said = |file| with_users(file, "").unwrap_err().to_string();
+    let ragged = said("name,role\nann,admin\nbob,user,s3cret\n");
+    let expected =
+        "error: `data.user.file` has 3 values where its header has 2\n--> folder/users.csv:3\n";
+    assert!(ragged.starts_with(expected), "{ragged}");
+    assert!(!ragged.contains("s3cret"), "{ragged}");
+    // One problem, whatever is named of a table that could not be read.
+    assert_eq!(ragged.matches("error:").count(), 1, "{ragged}");
+    let short = said("name\nann\n");
+    let expected = "error: `data.user` has 1 row for 2 connections";
+    assert!(short.starts_with(expected), "{short}");
+}
+
+#[test]
+fn a_secret_column_is_used_and_never_shown() {
+    let file = "name,password\nann,s3cret-of-ann\nbob,\"p@ss of bob\"\n";
+    let scenario = with_users(file, "secret = [\"password\"]").unwrap();
+    assert_eq!(scenario.data[0].cell(1, 1), "p@ss of bob");
+    let mask = |text| scenario.secrets.mask(text).into_owned();
+    assert_eq!(
+        mask("ann said s3cret-of-ann, p%40ss%20of%20bob and p@ss…"),
+        "ann said {{user.password}}, {{user.password}} and {{user.password}}…"
+    );
+    let shown = format!("{scenario:?}");
+    assert!(!shown.contains("s3cret"), "{shown}");
+    let said = with_users(file, "secret = \"pasword\"")
+        .unwrap_err()
+        .to_string();
+    assert!(said.contains("names no column: `pasword`"), "{said}");
+    assert!(said.contains("did you mean `password`?"), "{said}");
+}
+
 #[test]
 fn stages_scale_with_the_command_line() {
     let overrides = Overrides {

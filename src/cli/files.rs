@@ -7,18 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::error::CliError;
-use crate::scenario::Outside;
 
 /// The longest time to wait until another process opens the other end of a pipe.
 const OTHER_END: Duration = Duration::from_secs(3);
 /// The time between two checks for the other end.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Reads the bytes of a file or a pipe, at most [`Outside::MAX_FILE`] and one more.
+/// Reads the bytes of a file or a pipe, at most so many and one more.
 ///
 /// # Errors
 /// When it cannot be read, is a folder or a device, or a pipe delivers nothing for three seconds.
-pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(OpenOptions::new().read(true), path)?;
     let kind = file.metadata()?.file_type();
     if kind.is_dir() {
@@ -26,19 +25,19 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
     let mut bytes = Vec::new();
     if kind.is_file() {
-        file.take(Outside::MAX_FILE + 1).read_to_end(&mut bytes)?;
+        file.take(most + 1).read_to_end(&mut bytes)?;
         return Ok(bytes);
     }
     if !is_pipe(&kind) {
         let what = "it is neither a file nor a pipe";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }
-    read_pipe(&file, &mut bytes)?;
+    read_pipe(&file, most, &mut bytes)?;
     Ok(bytes)
 }
 
 #[cfg(unix)]
-fn read_pipe(mut pipe: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
+fn read_pipe(mut pipe: &File, most: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     let wait = Timespec {
@@ -46,7 +45,7 @@ fn read_pipe(mut pipe: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
         tv_nsec: 0,
     };
     let mut some = [0; 64 << 10];
-    while bytes.len() as u64 <= Outside::MAX_FILE {
+    while bytes.len() as u64 <= most {
         let mut events = [PollFd::new(pipe, PollFlags::IN)];
         if poll(&mut events, Some(&wait))? == 0 {
             let what = format!("nothing came out of it for {} s", OTHER_END.as_secs());
@@ -63,8 +62,8 @@ fn read_pipe(mut pipe: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn read_pipe(pipe: &File, bytes: &mut Vec<u8>) -> io::Result<()> {
-    pipe.take(Outside::MAX_FILE + 1).read_to_end(bytes)?;
+fn read_pipe(pipe: &File, most: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    pipe.take(most + 1).read_to_end(bytes)?;
     Ok(())
 }
 

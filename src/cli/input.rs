@@ -60,7 +60,7 @@ impl Input {
                 files
                     .borrow_mut()
                     .push((path.to_owned(), "needed by the scenario"));
-                files::read(path)
+                files::read(path, Outside::MAX_DATA)
             },
         };
         let scenario = scenario::parse(&source, &self.overrides()?, &outside)?;
@@ -91,13 +91,14 @@ impl Input {
             let text = text.to_owned();
             return Ok(Source { name, text });
         }
-        let bytes = files::read(path).and_then(|bytes| match bytes.len() as u64 {
-            0..=Outside::MAX_FILE => Ok(bytes),
-            _ => Err(io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                format!("it is larger than {}", ByteSize(Outside::MAX_FILE)),
-            )),
-        });
+        let bytes =
+            files::read(path, Outside::MAX_FILE).and_then(|bytes| match bytes.len() as u64 {
+                0..=Outside::MAX_FILE => Ok(bytes),
+                _ => Err(io::Error::new(
+                    io::ErrorKind::FileTooLarge,
+                    format!("it is larger than {}", ByteSize(Outside::MAX_FILE)),
+                )),
+            });
         let bytes = bytes.map_err(|source| CliError::Scenario {
             path: PathBuf::from(path),
             hint: match source.kind() {

@@ -164,7 +164,7 @@ fn as_scenario(asked: &Asked) -> Result<Scenario, CliError> {
     };
     let outside = Outside {
         env: &|name| std::env::var(name).ok(),
-        read: &files::read,
+        read: &|path| files::read(path, Outside::MAX_FILE),
     };
     Ok(scenario::parse(&source, &Overrides::default(), &outside)?)
 }

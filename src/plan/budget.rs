@@ -324,7 +324,7 @@ fn payloads(scenario: &Scenario) -> u64 {
         Payload::Size(_) => None,
     });
     let data: u64 = scenario.data.iter().map(Data::memory).sum();
-    fixed.sum::<u64>() + scenario.longest_made().0 + data
+    fixed.sum::<u64>() + scenario.longest_made().0 + data + scenario.secrets.memory()
 }
 
 #[cfg(test)]
@@ -385,6 +385,26 @@ mod tests {
         let two = budget(&format!("{message}{}", cohorts(2, ""))).memory;
         // The second connection needs memory, but there is no second copy of the file.
         assert!(two - one < 24 << 20, "{one} {two}");
+    }
+
+    #[test]
+    fn rows_and_what_hides_them_take_memory() {
+        let rows = |count: usize, keys: &str| {
+            let file = format!("name\n{}", "ann-ann-ann\n".repeat(count));
+            let text = format!(
+                "name = \"x\"\ntarget.url = \"embedded\"\nload.connections = 1\ndata.user = {{ file = \"f\"{keys} }}"
+            );
+            let name = "x".into();
+            let outside = Outside {
+                env: &|_| None,
+                read: &|_| Ok(file.clone().into_bytes()),
+            };
+            let scenario = parse(&Source { name, text }, &Overrides::default(), &outside);
+            Budget::new(&scenario.unwrap(), 1).memory
+        };
+        let (few, many) = (rows(1, ""), rows(1 << 20, ""));
+        assert_eq!(many - few, ((1 << 20) - 1) * (11 + 4));
+        assert!(rows(1, ", secret = \"name\"") > few);
     }
 
     #[test]

@@ -122,6 +122,9 @@ impl Template {
     #[inline(never)]
     fn put(&self, stamp: &[u8; STAMP_LEN], values: &Values<'_>, out: &mut impl Bytes) {
         for (index, part) in self.parts.iter().enumerate() {
+            if !out.is_open() {
+                return;
+            }
             match part {
                 TemplatePart::Bytes(bytes) => out.put(bytes),
                 TemplatePart::Stamp => out.put(stamp),

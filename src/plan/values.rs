@@ -49,6 +49,11 @@ pub(super) trait Bytes {
 
     /// Takes the wall clock, in this form.
     fn now(&mut self, form: WallTime);
+
+    /// Returns whether more bytes could change anything.
+    fn is_open(&self) -> bool {
+        true
+    }
 }
 
 /// Writes the bytes.
@@ -98,6 +103,10 @@ impl Bytes for Comparison<'_> {
             Some((_, rest)) => self.rest = rest,
             None => self.is_same = false,
         }
+    }
+
+    fn is_open(&self) -> bool {
+        self.is_same
     }
 }
 

@@ -10,6 +10,7 @@ use super::place::{At, Place};
 use super::problem::{Problem, Problems};
 use super::source::{Outside, Source};
 use crate::scenario::secrets::Secrets;
+use crate::units::ByteSize;
 
 pub(in crate::scenario) struct Check<'a> {
     pub(in crate::scenario) source: &'a Source,
@@ -85,8 +86,7 @@ impl Check<'_> {
 
     /// Checks a name: 1 to 64 letters, digits, `-` and `_`.
     pub(in crate::scenario) fn name(&mut self, key: &str, name: &At<String>) {
-        let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if !(1..=64).contains(&name.value.len()) || !name.value.chars().all(legal) {
+        if !is_name(&name.value) {
             let hint = "use 1 to 64 letters, digits, `-` and `_`";
             self.problem(key, &name.place, "is not a name", hint);
         }
@@ -134,11 +134,12 @@ impl Check<'_> {
         }
     }
 
-    /// Reads a file, and returns its bytes and its path as seen from here.
+    /// Reads a file of at most so many bytes, and returns them and its path as seen from here.
     pub(in crate::scenario) fn file(
         &mut self,
         key: &str,
         path: &At<String>,
+        most: u64,
     ) -> Option<(PathBuf, Vec<u8>)> {
         let folder = Path::new(&self.source.name).parent();
         let found = folder.map_or_else(
@@ -146,8 +147,9 @@ impl Check<'_> {
             |folder| folder.join(&path.value),
         );
         match (self.outside.read)(&found) {
-            Ok(bytes) if bytes.len() as u64 > Outside::MAX_FILE => {
-                self.problem(key, &path.place, "is longer than 16 MiB", None);
+            Ok(bytes) if bytes.len() as u64 > most => {
+                let what = format_args!("is longer than {}", ByteSize(most));
+                self.problem(key, &path.place, what, None);
                 None
             }
             Ok(bytes) => Some((found, bytes)),
@@ -174,6 +176,12 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// Whether this is 1 to 64 letters, digits, `-` and `_`.
+pub(in crate::scenario) fn is_name(name: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (1..=64).contains(&name.len()) && name.chars().all(legal)
 }
 
 fn is_variable(name: &str) -> bool {

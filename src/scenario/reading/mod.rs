@@ -14,7 +14,7 @@ mod source;
 mod text;
 mod union;
 
-pub(super) use check::Check;
+pub(super) use check::{Check, is_name};
 pub(super) use document::{Document, read};
 pub(crate) use hints::nearest;
 pub(super) use keys::{Merge, add_default, given, keys, words};

@@ -14,6 +14,8 @@ pub(in crate::scenario) enum Place {
     Text(Range<usize>),
     /// An option of the command line.
     Option(&'static str),
+    /// A line of another file, from 1.
+    Line(String, u64),
     /// None, as the value was left out.
     #[default]
     Nowhere,
@@ -24,7 +26,7 @@ impl Place {
     pub(in crate::scenario) fn span(&self) -> Option<Range<usize>> {
         match self {
             Self::Text(span) => Some(span.clone()),
-            Self::Option(_) | Self::Nowhere => None,
+            Self::Option(_) | Self::Line(..) | Self::Nowhere => None,
         }
     }
 }

@@ -150,6 +150,9 @@ impl Problems {
                     .annotation(AnnotationKind::Primary.span(first_line(&self.source.text, span))),
             ),
             Place::Option(option) => title.element(Origin::path(*option)),
+            Place::Line(file, line) => {
+                title.element(Origin::path(file.as_str()).line(*line as usize))
+            }
             Place::Nowhere => title.element(Origin::path(&self.source.name)),
         };
         let hint = problem.hint.as_deref().map(|hint| {

@@ -19,13 +19,15 @@ pub struct Source {
 pub struct Outside<'a> {
     /// Reads an environment variable.
     pub env: &'a dyn Fn(&str) -> Option<String>,
-    /// Reads the bytes of a file. May stop after [`Outside::MAX_FILE`] + 1 bytes.
+    /// Reads the bytes of a file. May stop after [`Outside::MAX_DATA`] + 1 bytes.
     pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
 }
 
 impl Outside<'_> {
-    /// The longest file a scenario may name, in bytes: 16 MiB.
+    /// The longest file that a scenario may name, in bytes: 16 MiB.
     pub const MAX_FILE: u64 = 16 << 20;
+    /// The longest file with rows of data, in bytes: 256 MiB.
+    pub const MAX_DATA: u64 = 256 << 20;
 }
 
 impl Source {

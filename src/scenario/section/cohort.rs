@@ -5,6 +5,7 @@ use super::heartbeat::{self, Heartbeat, HeartbeatTable};
 use super::load::{Connections, Load, LoadTable, MAX_CONNECTIONS};
 use super::message::{self, Message, MessageTable};
 use super::on::On;
+use super::payload::{Payload, Segment};
 use super::reconnect::{self, Reconnect, ReconnectTable};
 use super::scope::Scope;
 use super::step::{Step, Verb};
@@ -62,6 +63,21 @@ impl Cohort {
                 rest.extend(repeat.steps.iter().rev());
             }
             Some(step)
+        })
+    }
+
+    /// All that its clients write with placeholders in it.
+    pub fn texts(&self) -> impl Iterator<Item = &[Segment]> {
+        let messages = self.messages.iter().map(|message| &message.payload);
+        let sends = self.each_step().filter_map(|step| match &step.verb {
+            Verb::Send(send) => Some(&send.payload),
+            _ => None,
+        });
+        let replies = self.on.iter().filter_map(|on| Some(&on.reply.as_ref()?.0));
+        let payloads = messages.chain(sends).chain(replies);
+        payloads.filter_map(|payload| match payload {
+            Payload::Template(segments) => Some(&segments[..]),
+            Payload::Size(_) | Payload::Fixed(_) => None,
         })
     }
 
@@ -250,8 +266,8 @@ impl CommonSettings<'_> {
         };
         if let Some(list) = list {
             streams::check(check, key, &list.value.0, &cohort);
-            data::check(check, key, &list.value.0, &cohort, self.data);
         }
+        data::check(check, &self.file.data, &cohort, self.data);
         Some(cohort)
     }
 }

@@ -1,40 +1,30 @@
 //! `[data.<name>]`: rows of values for placeholders, from a file or written in the scenario.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::cohort::Cohort;
-use super::message::MessageTable;
-use super::payload::{Payload, Segment};
+use super::payload::Segment;
+use super::rows::{self, Rows};
 use super::variable::Variable;
-use crate::scenario::reading::{At, Check, Key, List, Section, keys, words};
+use crate::scenario::reading::{
+    At, Check, Key, List, OneOrMany, Outside, Place, Section, hints, keys, words,
+};
 use crate::units::counted;
 
 const MAX_TABLES: usize = 64;
-const MAX_COLUMNS: usize = 256;
 
 /// Rows of values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Data {
     /// Letters, digits, `-` and `_`.
     pub name: String,
-    /// The names of the columns: letters, digits, `-` and `_`, unique.
-    pub columns: Vec<String>,
     /// Which row is taken.
     pub pick: Pick,
     /// How long a row is kept.
     pub per: Per,
-    /// The bytes of the longest cell of each column.
-    longest: Vec<u32>,
-    cells: Arc<Cells>,
-}
-
-/// All cells, row after row, in one text.
-#[derive(Debug, Default, PartialEq)]
-struct Cells {
-    text: String,
-    /// Where each cell ends.
-    ends: Vec<u32>,
+    /// `None` only while a scenario is resolved, if something is wrong with the table.
+    rows: Option<Arc<Rows>>,
 }
 
 words! {
@@ -63,7 +53,7 @@ keys! {
     /// Rows of values that placeholders such as `{{user.name}}` name: of a file, or of `rows`.
     #[serde(expecting = "a table such as { file = \"users.csv\" }")]
     DataTable = "Data" {
-        /// A CSV file, relative to this one; its first row names the columns.
+        /// A CSV file, relative to this one; its first row names the columns. At most 256 MiB.
         file: String,
         /// The rows themselves, each with the same keys.
         rows: List<BTreeMap<String, String>>,
@@ -71,54 +61,46 @@ keys! {
         pick: Pick = Pick::Unique,
         /// How long it is kept.
         per: Per = Per::Connection,
+        /// Columns of the file whose values stand in no report, log or message of wsbench.
+        secret: OneOrMany<String>,
     }
 }
 
 impl Data {
     /// The number of rows. Above zero.
     pub fn rows(&self) -> u64 {
-        (self.cells.ends.len() / self.columns.len()) as u64
+        self.rows.as_ref().map_or(0, |rows| rows.count())
+    }
+
+    /// The names of the columns: letters, digits, `-` and `_`, unique.
+    pub fn columns(&self) -> &[String] {
+        self.rows.as_ref().map_or(&[], |rows| &rows.columns)
     }
 
     /// A cell; both numbers count from 0.
     pub fn cell(&self, row: u64, column: usize) -> &str {
-        let at = row as usize * self.columns.len() + column;
-        let end = |at: usize| self.cells.ends[at] as usize;
-        let start = at.checked_sub(1).map_or(0, end);
-        &self.cells.text[start..end(at)]
+        let rows = self.rows.as_ref();
+        rows.map_or("", |rows| rows.cell(row, column))
     }
 
     /// The bytes of the longest cell of a column.
-    pub(super) fn longest(&self, column: usize) -> usize {
-        self.longest[column] as usize
+    pub(super) fn longest(&self, column: usize) -> u32 {
+        let rows = self.rows.as_ref();
+        rows.map_or(0, |rows| rows.longest(column))
+    }
+
+    /// Whether something is wrong with the table, which was noted: then any column may be named.
+    pub(super) fn is_broken(&self) -> bool {
+        self.rows.is_none()
     }
 
     /// The bytes that all cells take.
     pub fn memory(&self) -> u64 {
-        (self.cells.text.len() + size_of::<u32>() * self.cells.ends.len()) as u64
+        self.rows.as_ref().map_or(0, |rows| rows.memory())
     }
 }
 
-impl Cells {
-    /// The bytes of the longest cell of each of so many columns.
-    fn longest(&self, columns: usize) -> Vec<u32> {
-        let mut longest = vec![0; columns];
-        let mut start = 0;
-        for (at, end) in self.ends.iter().enumerate() {
-            let longest: &mut u32 = &mut longest[at % columns];
-            *longest = (*longest).max(end - start);
-            start = *end;
-        }
-        longest
-    }
-
-    fn push(&mut self, cell: &str) {
-        self.text.push_str(cell);
-        self.ends.push(self.text.len() as u32);
-    }
-}
-
-/// Resolves all tables, by their names; leaves out those that are wrong.
+/// Resolves all tables, by their names.
 pub(in crate::scenario) fn resolve(
     check: &mut Check<'_>,
     tables: &Key<BTreeMap<String, At<DataTable>>>,
@@ -131,39 +113,27 @@ pub(in crate::scenario) fn resolve(
         check.problem("data", place, what, None);
         return Vec::new();
     }
-    let resolved = value
-        .iter()
-        .filter_map(|(name, At { value: keys, place })| {
-            let path = &format!("data.{name}");
-            let name = At {
-                value: name.clone(),
-                place: place.clone(),
-            };
-            check.name(path, &name);
-            let (check, place) = (&mut *check, &name.place);
-            keys.resolve(name.value, &mut Section { check, path, place })
-        });
+    let resolved = value.iter().map(|(name, At { value: keys, place })| {
+        let path = &format!("data.{name}");
+        let name = At {
+            value: name.clone(),
+            place: place.clone(),
+        };
+        check.name(path, &name);
+        let (check, place) = (&mut *check, &name.place);
+        keys.resolve(name.value, &mut Section { check, path, place })
+    });
     resolved.collect()
 }
 
 impl DataTable {
-    fn resolve(&self, name: String, section: &mut Section<'_, '_>) -> Option<Data> {
-        let (columns, cells) = match (&self.file, &self.rows) {
-            (Some(file), None) => of_file(section, file)?,
-            (None, Some(rows)) => of_rows(section, rows)?,
-            (None, None) => {
-                section.missing(&["file", "rows"], "write `file = \"users.csv\"`");
-                return None;
-            }
-            (Some(_), Some(_)) => {
-                section.wrong_whole("has both `file` and `rows`", "keep one of them");
-                return None;
-            }
-        };
-        if cells.ends.is_empty() {
+    fn resolve(&self, name: String, section: &mut Section<'_, '_>) -> Data {
+        let rows = self.rows_of(section);
+        let is_empty = rows.as_ref().is_some_and(|rows| rows.count() == 0);
+        if is_empty {
             section.wrong_whole("has no row", "add one, or leave the table out");
-            return None;
         }
+        let rows = rows.filter(|_| !is_empty);
         let (pick, per) = (self.pick(), self.per());
         if (pick, per) == (Pick::Unique, Per::Send) {
             let what =
@@ -175,189 +145,129 @@ impl DataTable {
                 "write `pick = \"circular\"` or \"random\"",
             );
         }
-        Some(Data {
+        if let Some(rows) = &rows {
+            self.secrets(section, &name, rows);
+        }
+        Data {
             name,
-            longest: cells.longest(columns.len()),
-            columns,
             pick,
             per,
-            cells: Arc::new(cells),
-        })
+            rows: rows.map(Arc::new),
+        }
+    }
+
+    fn rows_of(&self, section: &mut Section<'_, '_>) -> Option<Rows> {
+        match (&self.file, &self.rows) {
+            (Some(file), None) => of_file(section, file),
+            (None, Some(rows)) => of_rows(section, rows),
+            (None, None) => {
+                section.missing(&["file", "rows"], "write `file = \"users.csv\"`");
+                None
+            }
+            (Some(_), Some(_)) => {
+                section.wrong_whole("has both `file` and `rows`", "keep one of them");
+                None
+            }
+        }
+    }
+
+    /// Hides the columns that have secrets.
+    fn secrets(&self, section: &mut Section<'_, '_>, table: &str, rows: &Rows) {
+        let Some(secret) = &self.secret else {
+            return;
+        };
+        if self.rows.is_some() {
+            let what = "cannot be used with `rows`, which the report shows with this file";
+            section.wrong("secret", &self.secret, what, "put the rows into a `file`");
+            return;
+        }
+        for (place, name) in OneOrMany::each(secret) {
+            let Some(column) = rows.columns.iter().position(|column| column == name) else {
+                let known: Vec<&str> = rows.columns.iter().map(String::as_str).collect();
+                let what = format_args!("names no column: `{name}`");
+                section.wrong_at("secret", place, what, hints::meant(name, &known));
+                continue;
+            };
+            let cells = (0..rows.count()).map(|row| rows.cell(row, column));
+            let secrets = &mut section.check.secrets;
+            secrets.column(&format!("{table}.{name}"), cells);
+        }
     }
 }
 
-/// Reads a file in CSV (RFC 4180). The first problem ends it.
-fn of_file(section: &mut Section<'_, '_>, file: &At<String>) -> Option<(Vec<String>, Cells)> {
+/// Reads a file. The first problem ends it.
+fn of_file(section: &mut Section<'_, '_>, file: &At<String>) -> Option<Rows> {
     let key = section.key("file");
-    let (_, bytes) = section.check.file(&key, file)?;
-    let read = read_csv(&bytes);
-    if let Err((what, hint)) = &read {
-        section.check.problem(&key, &file.place, what, *hint);
-    }
-    read.ok()
-}
-
-type Wrong = (String, &'static str);
-
-fn read_csv(bytes: &[u8]) -> Result<(Vec<String>, Cells), Wrong> {
-    // Spreadsheets begin a file in UTF-8 with a byte order mark.
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
-    let unreadable = |error: csv::Error| {
-        let line = error.position().map_or(1, csv::Position::line);
-        let hint = "save it as UTF-8, with commas between the values";
-        (format!("cannot be read in line {line}: {error}"), hint)
-    };
-    let header = reader.headers().map_err(unreadable)?.clone();
-    let columns: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
-    names(&columns).map_err(|what| {
-        (
-            format!("{what} in line 1"),
-            "the first row names the columns",
-        )
-    })?;
-    let mut cells = Cells::default();
-    for record in reader.records() {
-        let record = record.map_err(unreadable)?;
-        if record.len() != columns.len() {
-            let line = record.position().map_or(0, csv::Position::line);
-            let has = counted(record.len() as u64, "value");
-            let what = format!(
-                "has {has} in line {line} where its header has {}",
-                columns.len()
-            );
-            return Err((what, "put a value with a comma between quotes"));
-        }
-        record.iter().for_each(|cell| cells.push(cell));
-    }
-    Ok((columns, cells))
-}
-
-/// Says what is wrong with the names of columns.
-fn names(columns: &[String]) -> Result<(), String> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if columns.len() > MAX_COLUMNS {
-        return Err(format!("has more than {MAX_COLUMNS} columns"));
-    }
-    for (at, name) in columns.iter().enumerate() {
-        if name.is_empty() || !name.chars().all(legal) {
-            return Err(format!("has a column {:?}, which is not a name", name));
-        }
-        if columns[..at].contains(name) {
-            return Err(format!("has two columns `{name}`"));
+    let (path, bytes) = section.check.file(&key, file, Outside::MAX_DATA)?;
+    match rows::csv(&bytes) {
+        Ok(rows) => Some(rows),
+        Err(wrong) => {
+            let file = path.display().to_string();
+            let place = Place::Line(file, wrong.line);
+            section.check.problem(&key, &place, wrong.what, wrong.hint);
+            None
         }
     }
-    Ok(())
 }
 
 fn of_rows(
     section: &mut Section<'_, '_>,
-    rows: &At<List<BTreeMap<String, String>>>,
-) -> Option<(Vec<String>, Cells)> {
-    let rows_given = &rows.value.0;
-    let columns: Vec<String> = rows_given
-        .first()
-        .into_iter()
-        .flat_map(BTreeMap::keys)
-        .cloned()
-        .collect();
-    let mut cells = Cells::default();
-    for (at, row) in (1..).zip(rows_given) {
-        if !row.keys().eq(&columns) {
-            let what = format!("has other keys in row {at} than in the first");
-            section.wrong_at("rows", &rows.place, what, "give each row the same keys");
+    given: &At<List<BTreeMap<String, String>>>,
+) -> Option<Rows> {
+    let rows_given = &given.value.0;
+    let Some(first) = rows_given.first() else {
+        section.wrong_whole("has no row", "add one, or leave the table out");
+        return None;
+    };
+    let mut rows = match Rows::new(first.keys().cloned().collect()) {
+        Ok(rows) => rows,
+        Err(what) => {
+            let hint = "write rows like { name = \"ann\" }";
+            section.wrong_at("rows", &given.place, what, hint);
             return None;
         }
-        row.values().for_each(|cell| cells.push(cell));
+    };
+    for (at, row) in (1..).zip(rows_given) {
+        if !row.keys().eq(&rows.columns) {
+            let what = format!("has other keys in row {at} than in the first");
+            section.wrong_at("rows", &given.place, what, "give each row the same keys");
+            return None;
+        }
+        row.values().for_each(|cell| rows.push(cell));
     }
-    if let Err(what) = names(&columns) {
-        section.wrong_at("rows", &rows.place, what, None);
-        return None;
-    }
-    Some((columns, cells))
+    Some(rows)
 }
 
-/// Notes each message of a cohort that takes rows of their own from a table that has too few. `written` holds the tables
-/// of its messages, in the same order.
+/// Notes each table that has too few rows for the connections of a cohort which take rows of their own.
 pub(super) fn check(
     check: &mut Check<'_>,
-    key: &str,
-    written: &[At<MessageTable>],
+    tables: &Key<BTreeMap<String, At<DataTable>>>,
     cohort: &Cohort,
     data: &[Data],
 ) {
-    for (message, table) in cohort.messages.iter().zip(written) {
-        let Payload::Template(segments) = &message.payload else {
-            continue;
-        };
-        let needed = segments.iter().filter_map(|segment| match segment {
-            Segment::Variable(Variable::Column(column)) => data.get(column.data as usize),
+    let connections = u64::from(cohort.connections);
+    let columns = cohort
+        .texts()
+        .flatten()
+        .filter_map(|segment| match segment {
+            Segment::Variable(Variable::Column(column)) => Some(usize::from(column.data)),
             _ => None,
         });
-        let connections = u64::from(cohort.connections);
-        let mut short =
-            needed.filter(|data| data.pick == Pick::Unique && data.rows() < connections);
-        if let Some(data) = short.next() {
-            let what = format_args!(
-                "takes rows of `data.{}`, which has {} for {}",
-                data.name,
-                counted(data.rows(), "row"),
-                counted(connections, "connection")
-            );
-            let hint = "add rows, or write `pick = \"circular\"`";
-            let place = table
-                .value
-                .payload
-                .as_ref()
-                .map_or(&table.place, |payload| &payload.place);
-            check.problem(&format!("{key}.payload"), place, what, hint);
+    let taken: BTreeSet<usize> = columns.collect();
+    for data in taken.into_iter().filter_map(|table| data.get(table)) {
+        if data.pick != Pick::Unique || data.rows() >= connections {
+            continue;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_read_by_its_header() {
-        let (columns, cells) = read_csv(b"name, role\nann,admin\r\n\"b,c\",\n").unwrap();
-        let data = Data {
-            name: "user".to_owned(),
-            longest: cells.longest(columns.len()),
-            columns,
-            pick: Pick::Unique,
-            per: Per::Connection,
-            cells: Arc::new(cells),
-        };
-        assert_eq!(data.columns, ["name", "role"]);
-        assert_eq!(data.rows(), 2);
-        assert_eq!(data.cell(0, 0), "ann");
-        assert_eq!(data.cell(0, 1), "admin");
-        assert_eq!(data.cell(1, 0), "b,c");
-        assert_eq!(data.cell(1, 1), "");
-        assert_eq!((data.longest(0), data.longest(1)), (3, 5));
-    }
-
-    #[test]
-    fn a_byte_order_mark_is_no_part_of_a_name() {
-        let (columns, _) = read_csv("\u{feff}name\nann\n".as_bytes()).unwrap();
-        assert_eq!(columns, ["name"]);
-    }
-
-    #[test]
-    fn what_is_wrong_in_a_file_has_its_line() {
-        for (text, expected) in [
-            (
-                &b"a,b\n1,2\n3,4,5\n"[..],
-                "has 3 values in line 3 where its header has 2",
-            ),
-            (b"a,a\n", "has two columns `a` in line 1"),
-            (b"a,\n", "has a column \"\", which is not a name in line 1"),
-            (b"a\n\xff\n", "cannot be read in line 2"),
-        ] {
-            let (what, _) = read_csv(text).unwrap_err();
-            assert!(what.starts_with(expected), "{what}");
-        }
+        let what = format_args!(
+            "has {} for {}",
+            counted(data.rows(), "row"),
+            counted(connections, "connection")
+        );
+        let hint = "add rows, or write `pick = \"circular\"`";
+        let table = tables
+            .as_ref()
+            .and_then(|tables| tables.value.get(&data.name));
+        let place = table.map_or(&Place::Nowhere, |table| &table.place);
+        check.problem(&format!("data.{}", data.name), place, what, hint);
     }
 }

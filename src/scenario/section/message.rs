@@ -9,7 +9,7 @@ use super::save::Save;
 use super::scope::Scope;
 use super::template;
 use crate::scenario::reading::{
-    At, Check, Given as _, Key, List, Section, Time, TimeOrZero, Whole, given, keys, words,
+    At, Check, Given as _, Key, List, Outside, Section, Time, TimeOrZero, Whole, given, keys, words,
 };
 use crate::units::{ByteSize, Rate};
 
@@ -325,7 +325,10 @@ impl PayloadTable {
                 bytes?
             }
             (None, None, None, None, Some(file)) => {
-                section.check.file(&section.key("file"), file)?.1
+                (section
+                    .check
+                    .file(&section.key("file"), file, Outside::MAX_FILE)?)
+                .1
             }
             (None, None, None, None, None) => {
                 let keys = ["size", "text", "json", "hex", "file"];

@@ -11,6 +11,7 @@ mod on;
 mod payload;
 mod process;
 mod reconnect;
+mod rows;
 mod save;
 mod scope;
 mod server;

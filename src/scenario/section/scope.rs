@@ -97,6 +97,14 @@ impl<'a> Scope<'a> {
 
     /// `TABLE.COLUMN`, or the last id of a message or step.
     pub(super) fn member(&self, of: &str, member: &str, form: Form) -> Option<Variable> {
+        if self
+            .data
+            .iter()
+            .any(|data| data.name == of && data.is_broken())
+        {
+            // Stands anywhere: what is wrong with the table is enough to tell.
+            return Some(Variable::Number(Number::Place, None));
+        }
         let column = self.column(of, member, form).map(Variable::Column);
         column.or_else(|| {
             let slot = self.ids.iter().position(|name| *name == Some(of))?;
@@ -107,12 +115,12 @@ impl<'a> Scope<'a> {
     fn column(&self, table: &str, column: &str, form: Form) -> Option<Column> {
         let at = self.data.iter().position(|data| data.name == table)?;
         let data = &self.data[at];
-        let column = data.columns.iter().position(|name| name == column)?;
+        let column = data.columns().iter().position(|name| name == column)?;
         Some(Column {
             data: at as u8,
             column: column as u16,
             form,
-            longest: data.longest(column) as u32,
+            longest: data.longest(column),
         })
     }
 
@@ -148,7 +156,7 @@ impl<'a> Scope<'a> {
         let saved = saved.map(|saved| (saved.name.to_owned(), Some(saved.by)));
         let columns = self.data.iter().flat_map(|data| {
             let of = move |column: &String| (format!("{}.{column}", data.name), None);
-            data.columns.iter().map(of)
+            data.columns().iter().map(of)
         });
         let ids = self.ids.iter().flatten();
         let ids = ids.map(|name| (format!("{name}.id"), None));

@@ -13,7 +13,8 @@ use super::url::{self, TargetUrl};
 use super::{Cohort, Payload};
 use crate::scenario::fault::{Measured, TargetFault, TargetFaultTable, target_faults};
 use crate::scenario::reading::{
-    At, Check, Given as _, Items as _, List, OneOrMany, Place, Section, Time, Whole, given, keys,
+    At, Check, Given as _, Items as _, List, OneOrMany, Outside, Place, Section, Time, Whole,
+    given, keys,
 };
 use crate::units::ByteSize;
 
@@ -167,7 +168,9 @@ impl TargetTable {
             let what = "cannot be used with `target.insecure`, which trusts any certificate";
             section.wrong("ca", &self.ca, what, "leave out one of them");
         }
-        let found = section.check.file(&section.key("ca"), ca);
+        let found = section
+            .check
+            .file(&section.key("ca"), ca, Outside::MAX_FILE);
         found.map_or(Trust::System, |(path, _)| Trust::File(path))
     }
 
