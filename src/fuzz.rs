@@ -4,9 +4,9 @@
 use std::io;
 
 use crate::frame::peer::assert_same;
-use crate::json;
 use crate::net::check_any_answer;
 use crate::scenario::{Outside, Overrides, Source, parse};
+use crate::{http, json};
 
 /// Our reader makes of frames what tungstenite makes of them. The first byte says how many are read at once.
 pub fn frames(data: &[u8]) {
@@ -18,6 +18,13 @@ pub fn frames(data: &[u8]) {
 /// An answer to the upgrade request is taken, refused, or waited for; and it is not waited for without end.
 pub fn handshake(data: &[u8]) {
     check_any_answer(data);
+}
+
+/// An answer to any other request is the same however it is cut, and its cookies make a header.
+pub fn http(data: &[u8]) {
+    if let Some((cut, bytes)) = data.split_first() {
+        http::peer::assert_same(bytes, usize::from(*cut).max(1));
+    }
 }
 
 /// Pointers find in a JSON text what serde_json finds, and a look at any other bytes ends.
@@ -100,6 +107,11 @@ mod tests {
         #[test]
         fn any_bytes_as_an_answer(data in prop_oneof![bytes(), words(ANSWER)]) {
             handshake(&data);
+        }
+
+        #[test]
+        fn any_bytes_as_http(data in prop_oneof![bytes(), words(ANSWER)]) {
+            http(&data);
         }
 
         #[test]

@@ -13,6 +13,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("metric", &[]),
     ("frame", &[]),
+    ("http", &["units"]),
     ("json", &[]),
     ("scenario", &["units", "metric", "json"]),
     // The names and windows of measurements depend on the plan.
@@ -24,13 +25,14 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "net",
         &[
-            "units", "metric", "frame", "sys", "time", "scenario", "measure",
+            "units", "metric", "frame", "http", "sys", "time", "scenario", "measure",
         ],
     ),
     (
         "engine",
         &[
-            "units", "metric", "frame", "json", "sys", "time", "net", "plan", "scenario", "measure",
+            "units", "metric", "frame", "http", "json", "sys", "time", "net", "plan", "scenario",
+            "measure",
         ],
     ),
     ("server", &["units", "metric", "sys", "net", "scenario"]),

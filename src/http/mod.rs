@@ -1,0 +1,23 @@
+//! HTTP/1.1 of a client (RFC 9112) as bytes and back, and its cookies (RFC 6265). Pure: uses no socket and no clock.
+//!
+//! ```text
+//! Request ─► bytes to be written
+//! bytes read ─► Reader ─► Answer ─► Cookies ─► the next request
+//! ```
+
+mod answer;
+mod cookies;
+mod date;
+mod head;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod peer;
+mod reader;
+mod request;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, AnswerError, EndedAt};
+pub use cookies::{Address, Cookies};
+pub use head::{Interim, first_line, quoted, read_head, values};
+pub use reader::{MAX_BODY, Reader};
+pub use request::{Request, RequestError};
