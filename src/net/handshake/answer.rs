@@ -1,19 +1,15 @@
 //! Checks the server's answer to an upgrade request by RFC 6455 section 4.1: bytes in, a result out.
 
-use std::mem::MaybeUninit;
-
-use httparse::{ParserConfig, Response, Status};
+use httparse::Response;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::http::{first_line, quoted, read_head, values};
 use crate::metric::Cause;
 use crate::net::failure::Failure;
-use crate::units::{counted, one_line};
+use crate::units::counted;
 
 /// The longest response head that is accepted, in bytes.
 pub(super) const MAX_HEAD: usize = 16 * 1024;
-const MAX_HEADERS: usize = 100;
-/// The most characters of a response that are quoted.
-const MAX_QUOTED: usize = 80;
 
 /// The state of an answer that was received so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,19 +31,15 @@ pub(super) fn check(answer: &[u8], key: &str, subprotocols: &[String]) -> Result
         let detail = format!("{why}: {}", first_line(answer));
         Err(Failure::new(Cause::HandshakeGarbage, detail))
     };
-    let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
-    let mut response = Response::new(&mut []);
-    let parser = ParserConfig::default();
-    match parser.parse_response_with_uninit_headers(&mut response, answer, &mut headers) {
-        Ok(Status::Complete(length)) => match response.code {
-            Some(100 | 102..=199) => Ok(Head::Informational(length)),
-            Some(101) => {
-                check_switching(&response, key, subprotocols).map(|()| Head::Switching(length))
-            }
-            _ => Err(refused(&response, &answer[length..])),
-        },
-        Ok(Status::Partial) if answer.len() > MAX_HEAD => garbage("no end of the response head"),
-        Ok(Status::Partial) => Ok(Head::Partial),
+    let read = read_head(answer, |response, length| match response.code {
+        Some(100 | 102..=199) => Ok(Head::Informational(length)),
+        Some(101) => check_switching(response, key, subprotocols).map(|()| Head::Switching(length)),
+        _ => Err(refused(response, &answer[length..])),
+    });
+    match read {
+        Ok(Some(head)) => head,
+        Ok(None) if answer.len() > MAX_HEAD => garbage("no end of the response head"),
+        Ok(None) => Ok(Head::Partial),
         Err(error) => garbage(&error.to_string()),
     }
 }
@@ -69,15 +61,6 @@ fn refused(response: &Response<'_, '_>, body: &[u8]) -> Failure {
         detail += &format!(": \"{body}\"");
     }
     Failure::new(Cause::HttpStatus, detail)
-}
-
-fn values<'h>(
-    response: &'h Response<'_, '_>,
-    name: &'static str,
-) -> impl Iterator<Item = &'h [u8]> {
-    (response.headers.iter())
-        .filter(move |header| header.name.eq_ignore_ascii_case(name))
-        .map(|header| header.value.trim_ascii())
 }
 
 fn check_switching(
@@ -132,18 +115,6 @@ fn check_switching(
         }
         _ => Ok(()),
     }
-}
-
-/// Returns the first line, in quotation marks.
-pub(super) fn first_line(bytes: &[u8]) -> String {
-    let line = bytes.split(|byte| *byte == b'\n').next();
-    format!("\"{}\"", quoted(line.unwrap_or_default()))
-}
-
-/// Returns the first words, on one line.
-fn quoted(bytes: &[u8]) -> String {
-    let first = &bytes[..bytes.len().min(4 * MAX_QUOTED)];
-    one_line(&String::from_utf8_lossy(first), MAX_QUOTED)
 }
 
 #[cfg(test)]

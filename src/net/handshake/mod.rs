@@ -11,13 +11,9 @@ use self::answer::Head;
 use super::end::TcpEnd;
 use super::failure::Failure;
 use super::tls;
+use crate::http::{Interim, first_line};
 use crate::metric::Cause;
 use crate::scenario::{Target, WsUrl};
-use crate::units::counted;
-
-/// The most informational answers before the final one, and the most bytes of them.
-const MAX_INTERIM: usize = 16;
-const MAX_INTERIM_BYTES: usize = 16 * 1024;
 
 /// An upgrade request without its key: made once for a run.
 #[derive(Debug)]
@@ -121,33 +117,13 @@ impl Request {
                 Head::Partial => return Ok(None),
                 Head::Switching(length) => return Ok(Some(length)),
                 Head::Informational(length) => {
-                    interim.add(length)?;
+                    interim.add(length).map_err(|error| {
+                        Failure::new(Cause::HandshakeGarbage, error.to_string())
+                    })?;
                     answer.drain(..length);
                 }
             }
         }
-    }
-}
-
-/// Counts the informational answers that came before the final one.
-#[derive(Debug, Default)]
-struct Interim {
-    answers: usize,
-    bytes: usize,
-}
-
-impl Interim {
-    fn add(&mut self, length: usize) -> Result<(), Failure> {
-        self.answers += 1;
-        self.bytes += length;
-        if self.answers > MAX_INTERIM || self.bytes > MAX_INTERIM_BYTES {
-            let detail = format!(
-                "{} and no final one",
-                counted(self.answers as u64, "informational answer")
-            );
-            return Err(Failure::new(Cause::HandshakeGarbage, detail));
-        }
-        Ok(())
     }
 }
 
@@ -167,7 +143,7 @@ fn end_of_tcp(end: Option<TcpEnd>, answer: &[u8], error: Option<&io::Error>) -> 
     let after = if answer.is_empty() {
         "before any answer".to_owned()
     } else {
-        format!("after {}", answer::first_line(answer))
+        format!("after {}", first_line(answer))
     };
     match end {
         Some(TcpEnd::Fin) => Failure::new(Cause::HandshakeEof, after),
@@ -244,7 +220,7 @@ mod tests {
 
     #[test]
     fn informational_answers_without_end_are_no_answer() {
-        let many = "HTTP/1.1 100 Continue\r\n\r\n".repeat(MAX_INTERIM + 1);
+        let many = "HTTP/1.1 100 Continue\r\n\r\n".repeat(17);
         let (_, checked) = check(&many, 1000);
         assert_eq!(checked.unwrap_err().cause, Cause::HandshakeGarbage);
         let long = format!("HTTP/1.1 103 x\r\nA: {}\r\n\r\n", "b".repeat(8 * 1024)).repeat(2);
