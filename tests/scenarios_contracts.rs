@@ -7,8 +7,8 @@ use strum::VariantArray as _;
 
 use wsbench::scenario::{
     self, Activity, Between, Cohort, Contract, Defect, Direction, End, FaultKind, Jitter, Origin,
-    Outside, Overrides, PathFaultKind, Process, PromiseKind, Reconnect, Scenario, ServerRooms,
-    Signal, Source,
+    Outside, Overrides, PathFaultKind, Process, PromiseKind, Reconnect, RoomDefect, Scenario,
+    ServerRooms, Signal, Source,
 };
 use wsbench::units::ByteSize;
 
@@ -241,9 +241,9 @@ fn the_built_in_server_may_have_rooms() {
     assert_eq!(rooms("false"), None);
     assert_eq!(rooms("true"), Some(ServerRooms::default()));
     assert_eq!(rooms("{}"), Some(ServerRooms::default()));
-    let given = rooms("{ tick = \"20/s\", login = true }").unwrap();
+    let given = rooms("{ tick = \"20/s\", login = true, defect = \"leaks_room\" }").unwrap();
     assert_eq!(given.tick.map(|tick| tick.hertz()), Some(20.0));
-    assert!(given.login);
+    assert!(given.login && given.defect == Some(RoomDefect::LeaksRoom));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use super::term;
-use crate::scenario::{Defect, ServerHeartbeat, ServerRooms};
+use crate::scenario::{Defect, RoomDefect, ServerHeartbeat, ServerRooms};
 use crate::server::{Behaviour, Counts, EchoServer, LISTENING, Push};
 use crate::units::{ByteSize, MIN_DURATION, Rate, human_count, parse_at_least, parse_duration};
 
@@ -45,9 +45,9 @@ pub struct Args {
     /// How long to wait for a pong [default: the interval of the pings]
     #[arg(long, value_name = "TIME", requires = "heartbeat", value_parser = parse_gap)]
     heartbeat_timeout: Option<Duration>,
-    /// Make one mistake in the heartbeat, to see a contract fail
-    #[arg(long, value_name = "NAME", requires = "heartbeat", value_parser = defects())]
-    defect: Option<Defect>,
+    /// Make one mistake in the heartbeat or in the rooms, to see a contract or a gate fail
+    #[arg(long, value_name = "NAME", requires_ifs = Mistake::needs(), value_parser = mistakes())]
+    defect: Option<Mistake>,
     /// Have rooms beside the echo: members join, and hear what others say
     #[arg(long)]
     rooms: bool,
@@ -78,14 +78,50 @@ impl Args {
             heartbeat: self.heartbeat.map(|interval| ServerHeartbeat {
                 interval,
                 timeout: self.heartbeat_timeout.unwrap_or(interval),
-                defect: self.defect,
+                defect: match self.defect {
+                    Some(Mistake::Heartbeat(defect)) => Some(defect),
+                    _ => None,
+                },
             }),
             rooms: self.rooms.then_some(ServerRooms {
                 tick: self.tick,
                 login: self.login,
+                defect: match self.defect {
+                    Some(Mistake::Rooms(defect)) => Some(defect),
+                    _ => None,
+                },
             }),
             seed: self.seed,
         }
+    }
+}
+
+/// The value of `--defect`.
+#[derive(Debug, Clone, Copy)]
+enum Mistake {
+    Heartbeat(Defect),
+    Rooms(RoomDefect),
+}
+
+impl Mistake {
+    fn all() -> impl Iterator<Item = Self> {
+        let heartbeat = Defect::ALL.iter().copied().map(Self::Heartbeat);
+        heartbeat.chain(RoomDefect::ALL.iter().copied().map(Self::Rooms))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Heartbeat(defect) => defect.name(),
+            Self::Rooms(defect) => defect.name(),
+        }
+    }
+
+    /// The names, each with the option that it belongs to.
+    fn needs() -> impl Iterator<Item = (&'static str, &'static str)> {
+        Self::all().map(|mistake| match mistake {
+            Self::Heartbeat(_) => (mistake.name(), "heartbeat"),
+            Self::Rooms(_) => (mistake.name(), "rooms"),
+        })
     }
 }
 
@@ -237,11 +273,9 @@ fn describe(counts: &Counts) -> String {
     format!("served: {}", seen.join(", "))
 }
 
-fn defects() -> impl TypedValueParser<Value = Defect> {
-    let names = Defect::ALL.iter().map(|defect| defect.name());
-    PossibleValuesParser::new(names).try_map(|name| {
-        let mut defects = Defect::ALL.iter().copied();
-        let found = defects.find(|defect| defect.name() == name);
+fn mistakes() -> impl TypedValueParser<Value = Mistake> {
+    PossibleValuesParser::new(Mistake::all().map(Mistake::name)).try_map(|name| {
+        let found = Mistake::all().find(|mistake| mistake.name() == name);
         found.ok_or("no such defect")
     })
 }
@@ -318,6 +352,7 @@ mod tests {
             rooms: Some(ServerRooms {
                 tick: "20/s".parse().ok(),
                 login: true,
+                defect: Some(RoomDefect::LeaksRoom),
             }),
             seed: u64::MAX,
         };
@@ -371,6 +406,8 @@ mod tests {
             &["--heartbeat", "1s", "--defect", "lazy"],
             &["--heartbeat-timeout", "1s"],
             &["--defect", "slow_pong"],
+            &["--rooms", "--defect", "slow_pong"],
+            &["--heartbeat", "1s", "--defect", "leaks_room"],
             &["--tick", "20/s"],
             &["--login"],
             &["--rooms", "--tick", "1001/s"],

@@ -32,8 +32,8 @@ pub use section::{
     AliveOn, Await, Change, Cohort, Column, Condition, Data, Defect, Expect, Form, FrameKind, Gaps,
     Heartbeat, HeartbeatKind, Jitter, Kept, Load, MAX_SAVED, Match, Message, Number, On, OnDead,
     OnFail, OpenTime, Pace, Pacing, Pause, Payload, Per, Phase, Pick, Process, Reconnect, Repeat,
-    STAMP_LEN, Save, Segment, Send, ServerHeartbeat, ServerRooms, Shape, Stage, Step, Target,
-    TargetUrl, Trust, TurnPace, Variable, Verb, WallTime, WsUrl, as_address, fraction,
+    RoomDefect, STAMP_LEN, Save, Segment, Send, ServerHeartbeat, ServerRooms, Shape, Stage, Step,
+    Target, TargetUrl, Trust, TurnPace, Variable, Verb, WallTime, WsUrl, as_address, fraction,
     is_looked_at,
 };
 pub use shipped::{from_url, starter};

@@ -48,6 +48,10 @@ impl Behaviour {
             Some("the times of a heartbeat must be above zero")
         } else if self.heartbeat.is_some() && self.ping.is_some() {
             Some("a heartbeat sends its own pings")
+        } else if self.heartbeat.is_some_and(|h| h.defect.is_some())
+            && self.rooms.is_some_and(|rooms| rooms.defect.is_some())
+        {
+            Some("it can have one defect at a time")
         } else if !(0.0..=1.0).contains(&self.drop) {
             Some("the share of dropped messages must be from 0 to 1")
         } else {
@@ -92,6 +96,9 @@ impl Behaviour {
             }
             if rooms.login {
                 add("--login", None);
+            }
+            if let Some(defect) = rooms.defect {
+                add("--defect", Some(defect.name().to_owned()));
             }
         }
         if self.seed != 0 {

@@ -34,7 +34,7 @@ pub use payload::{Payload, STAMP_LEN, Segment};
 pub use process::Process;
 pub use reconnect::{Jitter, Reconnect};
 pub use save::{Kept, MAX_SAVED, Save};
-pub use server::{Defect, ServerHeartbeat, ServerRooms};
+pub use server::{Defect, RoomDefect, ServerHeartbeat, ServerRooms};
 pub use spread::{OpenTime, fraction};
 pub use step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};
 pub use target::{Target, Trust};

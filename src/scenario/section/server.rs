@@ -24,6 +24,8 @@ pub struct ServerRooms {
     pub tick: Option<Rate>,
     /// Whether an upgrade needs a token of `POST /login`.
     pub login: bool,
+    /// The deliberate defect.
+    pub defect: Option<RoomDefect>,
 }
 
 impl ServerRooms {
@@ -51,6 +53,26 @@ words! {
     }
 }
 
+words! {
+    /// What the rooms of the built-in server do wrong on purpose, so that a gate can be seen to fail.
+    pub enum RoomDefect {
+        /// One member in 1,000 that should hear something does not.
+        DropsDelivery,
+        /// One member in 1,000 that should hear something hears it twice.
+        DoublesDelivery,
+        /// One member in 1,000 hears something behind what was said next.
+        SwapsDelivery,
+        /// One message in 100 is also heard by somebody who is not in its room.
+        LeaksRoom,
+        /// A member that does not read makes its whole room wait.
+        SlowMemberBlocksRoom,
+        /// One join in 20 is answered, but not done: that member hears nothing.
+        ForgetsMember,
+        /// One answer in 100 to who said something carries another id.
+        AnswersWrongId,
+    }
+}
+
 keys! {
     /// How the built-in server watches its clients.
     #[serde(expecting = "a table such as { interval = \"1s\", timeout = \"1s\" }")]
@@ -72,6 +94,8 @@ keys! {
         tick: Rate,
         /// An upgrade needs a token, which `POST /login` gives.
         login: bool = false,
+        /// What they do wrong on purpose, so that a gate can be seen to fail. Default: nothing.
+        defect: RoomDefect,
     }
 }
 
@@ -79,7 +103,11 @@ keys! {
 pub(super) type RoomsOrNot = Shorthand<bool, ServerRoomsTable>;
 
 /// Resolves `target.rooms`.
-pub(super) fn rooms(section: &mut Section<'_, '_>, given: &Key<RoomsOrNot>) -> Option<ServerRooms> {
+pub(super) fn rooms(
+    section: &mut Section<'_, '_>,
+    given: &Key<RoomsOrNot>,
+    heartbeat: &Key<ServerHeartbeatTable>,
+) -> Option<ServerRooms> {
     let At { value, .. } = given.as_ref()?;
     let keys = match value {
         Shorthand::Value(has_rooms) => return has_rooms.then(ServerRooms::default),
@@ -95,9 +123,16 @@ pub(super) fn rooms(section: &mut Section<'_, '_>, given: &Key<RoomsOrNot>) -> O
             "write a lower rate, like \"20/s\"",
         );
     }
+    let other = heartbeat.as_ref().and_then(|at| at.value.defect.as_ref());
+    if keys.defect.is_some() && other.is_some() {
+        let what = "cannot stand beside `target.heartbeat.defect`";
+        let hint = "leave out one of them: a server that does two things wrong shows neither";
+        section.wrong("rooms.defect", &keys.defect, what, hint);
+    }
     Some(ServerRooms {
         tick,
         login: keys.login(),
+        defect: keys.defect.value(),
     })
 }
 

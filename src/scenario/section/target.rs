@@ -137,7 +137,7 @@ pub(in crate::scenario) fn resolve(
         source_addresses: keys.source_addresses(section),
         embedded_push: keys.push.value(),
         embedded_heartbeat: keys.heartbeat.as_ref().map(|at| server::resolve(&at.value)),
-        embedded_rooms: server::rooms(section, &keys.rooms),
+        embedded_rooms: server::rooms(section, &keys.rooms, &keys.heartbeat),
         process: process::resolve(section, keys, url.as_ref()),
         faults: target_faults(section, keys, url.as_ref(), measured),
         url: url?,

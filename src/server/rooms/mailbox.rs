@@ -28,6 +28,13 @@ pub(in crate::server) struct Letter {
     pub(in crate::server) text: Utf8Bytes,
 }
 
+impl Letter {
+    pub(super) fn new(kind: Kind, text: String) -> Self {
+        let text = text.into();
+        Self { kind, text }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Mailbox(Mutex<Waiting>);
 
@@ -91,6 +98,11 @@ impl Mailbox {
         waiting.blocked = true;
         waiting.wake_by(cx);
         waiting.cut
+    }
+
+    /// Whether the socket takes nothing at the moment.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.lock().blocked
     }
 
     /// Notes that the socket takes something again.

@@ -5,10 +5,12 @@ use std::task::{Context, Poll};
 
 use super::mailbox::{Kind, Letter, Mailbox};
 use super::request::{Action, Request, answer};
-use super::room::{MAX_NAME, Refusal, Rooms};
+use super::room::{Refusal, Rooms, Speech};
 
 /// The most rooms that a connection may be in.
 const MAX_JOINED: usize = 8;
+/// The longest name of a room, in bytes.
+const MAX_NAME: usize = 256;
 /// The longest request that is carried out, in bytes.
 const MAX_REQUEST: usize = 64 << 10;
 
@@ -41,17 +43,10 @@ impl Member {
         let Some(request) = Request::read(text) else {
             return false;
         };
-        let refusal = self.carry_out(&request, text.len()).err();
-        if let Some(refusal) = refusal {
-            self.rooms
-                .counter
-                .refused(matches!(refusal, Refusal::Full(_)));
-        }
-        if let Some(id) = request.id {
-            self.mailbox.put(Letter {
-                kind: Kind::Answer,
-                text: answer(id, refusal.map(Refusal::why)).into(),
-            });
+        if let Err(refusal) = self.carry_out(&request, text.len()) {
+            let full = matches!(refusal, Refusal::Full(_));
+            self.rooms.counter.refused(full);
+            self.answer(request.id, Some(refusal.why()));
         }
         true
     }
@@ -60,25 +55,34 @@ impl Member {
         if length > MAX_REQUEST {
             return Err(Refusal::Full("a message to a room has at most 64 KiB"));
         }
-        let name = &request.room;
-        let place = self.joined.iter().position(|joined| joined == name);
-        match (&request.action, place) {
+        let Request { room, id, action } = request;
+        let place = self.joined.iter().position(|joined| joined == room);
+        match (action, place) {
             (Action::Join, Some(_)) => {}
             (Action::Join, None) => {
-                self.join(name)?;
-                self.joined.push(name.clone());
+                self.join(room)?;
+                self.joined.push(room.clone());
             }
             (_, None) => return Err(Refusal::NotAMember),
             (Action::Leave, Some(place)) => {
-                self.rooms.leave(name, self.connection);
+                self.rooms.leave(room, self.connection);
                 self.joined.swap_remove(place);
             }
-            (Action::Say { data, to_self }, Some(_)) => {
+            (&Action::Say { data, to_self }, Some(_)) => {
                 let but = (!to_self).then_some(self.connection);
-                self.rooms.say(name, data, but);
+                let speech = Speech { data, but, id: *id };
+                return self.rooms.say(room, speech, &self.mailbox);
             }
         }
+        self.answer(*id, None);
         Ok(())
+    }
+
+    fn answer(&self, id: Option<&str>, refusal: Option<&str>) {
+        if let Some(id) = id {
+            let text = answer(id, refusal);
+            self.mailbox.put(Letter::new(Kind::Answer, text));
+        }
     }
 
     fn join(&self, name: &str) -> Result<(), Refusal> {
@@ -96,6 +100,7 @@ impl Member {
     pub(in crate::server) fn poll_letter(&mut self, cx: &mut Context<'_>) -> Poll<Option<Letter>> {
         if std::mem::take(&mut self.blocked) {
             self.mailbox.unblock();
+            self.rooms.resume(&self.joined);
         }
         self.mailbox.poll_take(cx)
     }

@@ -1,6 +1,7 @@
 //! Rooms of the built-in server: members join and leave, what one says all hear, and a clock ticks in each room.
 //! Texts in JSON beside the echo, and `POST /login` for a token; [`request`] lists the texts.
 
+mod guilt;
 mod login;
 mod mailbox;
 mod member;

@@ -5,5 +5,6 @@ mod guilty;
 mod innocent;
 mod login;
 mod rooms;
+mod rooms_guilty;
 mod running;
 mod stall;
