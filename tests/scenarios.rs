@@ -275,6 +275,46 @@ fn the_schema_takes_every_form_of_a_value_and_no_other() {
     }
 }
 
+/// The forms of what is sent and of what is expected.
+#[test]
+fn the_schema_takes_every_form_of_a_match_and_no_other() {
+    let schema: serde_json::Value = serde_json::from_str(&scenario::schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let base = "name = \"x\"\ntarget.url = \"embedded\"\nload.connections = 1\n[[message]]\nname = \"m\"\nrate = \"1/s\"\n";
+    let is_valid = |keys: &str| {
+        let json: serde_json::Value = toml::from_str(&format!("{base}{keys}")).unwrap();
+        validator.is_valid(&json)
+    };
+    for keys in [
+        "payload = \"a\"\nexpect = \"echo\"",
+        "payload = \"{{stamp}}\"\nexpect = \"stamp\"",
+        "expect = \"pong\"",
+        "expect = { \"/a\" = 1, \"/b~1\" = \"x\", \"/c\" = true, \"/d\" = 0.5, text = \"y\" }",
+        "expect = [\"a\", { prefix = \"b\", hex = \"00\", at = 3, regex = '[a-z]' }]",
+        "check = \"pong\"",
+        "check = { has = \"/a\", lacks = [\"/b\"], null = \"/c\" }",
+        "save = { a = \"/a\", b = \"whole\", c = { regex = '(.)' }, d = { at = 0, as = \"u8\" } }",
+    ] {
+        if let Err(problems) = parse("x", &format!("{base}{keys}")) {
+            let is_read =
+                |problem: &scenario::Problem| problem.message.contains("is not built yet");
+            assert!(problems.iter().all(is_read), "{problems}");
+        }
+        assert!(is_valid(keys), "{keys}");
+    }
+    for keys in [
+        "payload = 5",
+        "expect = 5",
+        "expect = { a = 1 }",
+        "expect = { \"/a\" = [1] }",
+        "check = [\"a\"]",
+        "save = { a = { at = 0, as = \"u24\" } }",
+    ] {
+        assert!(parse("x", &format!("{base}{keys}")).is_err(), "{keys}");
+        assert!(!is_valid(keys), "{keys}");
+    }
+}
+
 #[test]
 fn every_wrong_scenario_has_its_message() {
     let update = std::env::var_os("WSBENCH_UPDATE").is_some();

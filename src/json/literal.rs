@@ -146,3 +146,15 @@ fn trimmed_end(digits: &[u8]) -> &[u8] {
         .count();
     &digits[..digits.len() - zeros]
 }
+
+/// As JSON spells it.
+impl std::fmt::Display for Literal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Number(number) => f.write_str(number),
+            Self::String(text) => write!(f, "{text:?}"),
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 mod budget;
 mod fault_plan;
+mod matching;
 mod openings;
 mod pacer;
 mod spread;

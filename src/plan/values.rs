@@ -88,6 +88,16 @@ impl<'a> Comparison<'a> {
     pub(super) fn is_same(&self) -> bool {
         self.is_same && self.rest.is_empty()
     }
+
+    /// Returns whether all bytes were the same, whatever follows them.
+    pub(super) fn is_beginning(&self) -> bool {
+        self.is_same
+    }
+
+    /// Notes a difference.
+    pub(super) fn fail(&mut self) {
+        self.is_same = false;
+    }
 }
 
 impl Bytes for Comparison<'_> {
@@ -111,6 +121,18 @@ impl Bytes for Comparison<'_> {
 }
 
 impl Values<'_> {
+    /// Returns whether a variable stands for something: what is kept of messages comes later.
+    pub(super) fn knows(&self, variable: Variable) -> bool {
+        match variable {
+            Variable::Saved { name, .. } => {
+                let value = self.saved.get(usize::from(name));
+                value.is_some_and(|value| !value.is_empty())
+            }
+            Variable::IdOf(slot) => self.ids.get(usize::from(slot)).is_some_and(|id| *id > 0),
+            _ => true,
+        }
+    }
+
     /// Writes what a variable stands for; `index` is its place in the template, so that two draw different numbers.
     pub(super) fn put(&self, variable: Variable, index: usize, out: &mut impl Bytes) {
         match variable {
@@ -247,7 +269,7 @@ fn in_json(mut rest: &[u8], out: &mut impl Bytes) {
 }
 
 /// Writes a number without leading zeros.
-fn decimal(mut number: u64, out: &mut impl Bytes) {
+pub(super) fn decimal(mut number: u64, out: &mut impl Bytes) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {

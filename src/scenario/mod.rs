@@ -30,10 +30,10 @@ pub(crate) use secrets::secret_parts;
 pub use secrets::{Secrets, shown_address};
 pub use section::{
     AliveOn, Await, Change, Cohort, Column, Condition, Data, Defect, Expect, Form, FrameKind, Gaps,
-    Heartbeat, HeartbeatKind, Jitter, Kept, Load, MAX_SAVED, Match, Message, Number, On, OnDead,
-    OnFail, OpenTime, Pace, Pacing, Pause, Payload, Per, Phase, Pick, Process, Reconnect, Repeat,
-    RoomDefect, STAMP_LEN, Save, Segment, Send, ServerHeartbeat, ServerRooms, Shape, Stage, Step,
-    Target, TargetUrl, Trust, TurnPace, Variable, Verb, WallTime, WsUrl, as_address, fraction,
-    is_looked_at,
+    Heartbeat, HeartbeatKind, Jitter, Kept, Load, MAX_SAVED, Match, Message, Number, NumberForm,
+    On, OnDead, OnFail, OpenTime, Pace, Pacing, Pause, Payload, Per, Phase, Pick, Process,
+    Reconnect, Regex, Repeat, RoomDefect, STAMP_LEN, Save, Segment, Send, ServerHeartbeat,
+    ServerRooms, Shape, Stage, Step, Target, TargetUrl, Trust, TurnPace, Variable, Verb, WallTime,
+    WsUrl, as_address, fraction, is_looked_at,
 };
 pub use shipped::{from_url, starter};

@@ -103,13 +103,15 @@ impl Cleaner<'_> {
         // Keeps other keys of a contract that has a preset: they are settings, and the preset checks them.
         let has_settings = self.known.is_open(schema);
         let has_preset = table.contains_key("preset");
+        // Keeps all keys of a match, which says itself which of them are no pointers.
+        let has_pointers = self.known.takes_pointers(schema);
         let entries = std::mem::take(table).into_iter();
         *table = entries
             .filter_map(|(key, mut value)| {
                 let name = join(path, key.get_ref());
                 let wrong = match keys.get(key.get_ref().as_ref()) {
                     Some(schema) => self.value(&mut value, schema, &name).then_some(name),
-                    None if has_settings && has_preset => None,
+                    None if has_pointers || (has_settings && has_preset) => None,
                     None => Some(self.unknown_key(
                         &key,
                         keys.keys().map(String::as_str),

@@ -72,6 +72,15 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
+/// The candidate that differs by one letter, or by two that changed places: where other words are legal too.
+pub(in crate::scenario) fn misspelt<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let mut candidates = candidates.into_iter();
+    candidates.find(|candidate| strsim::damerau_levenshtein(word, candidate) == 1)
+}
+
 /// The hint for an unknown name: the nearest known one, or all there are.
 pub(in crate::scenario) fn meant(name: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {

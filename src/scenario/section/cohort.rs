@@ -13,7 +13,7 @@ use super::streams;
 use crate::metric;
 use crate::scenario::contract::{Contract, ContractTable};
 use crate::scenario::fault::{self, Fault, FaultTable, Measured};
-use crate::scenario::reading::{At, Check, List, OneOrMany, Section, Switch, given, keys};
+use crate::scenario::reading::{At, Check, Key, List, OneOrMany, Section, Switch, given, keys};
 use crate::scenario::root::File;
 use crate::units::{counted, human_count};
 
@@ -149,7 +149,7 @@ pub(in crate::scenario) fn resolve(
     load: Option<&Load>,
 ) -> Option<Vec<Cohort>> {
     let shared = CommonSettings {
-        messages: message::resolve(check, &Scope::of(data), "message", &file.message),
+        messages: said(check, data, "message", &file.message),
         file,
         data,
         measured: load.map(Measured::of),
@@ -190,12 +190,26 @@ pub(in crate::scenario) fn resolve(
     Some(cohorts)
 }
 
+/// The messages of a cohort, and the names of what is kept; `None` if something in them is wrong.
+fn said(
+    check: &mut Check<'_>,
+    data: &[Data],
+    path: &str,
+    list: &Key<List<At<MessageTable>>>,
+) -> Option<(Vec<Message>, Vec<String>)> {
+    let mut scope = Scope::of(data);
+    message::declare(&mut scope, list);
+    let messages = message::resolve(check, &scope, path, list)?;
+    let names = scope.saved.iter().map(|saved| saved.name.to_owned());
+    Some((messages, names.collect()))
+}
+
 /// The settings of the file that all cohorts share.
 struct CommonSettings<'a> {
     file: &'a File,
     data: &'a [Data],
     /// `None` if one of them is invalid.
-    messages: Option<Vec<Message>>,
+    messages: Option<(Vec<Message>, Vec<String>)>,
     reconnect: Reconnect,
     /// `None` if the load is invalid.
     measured: Option<Measured>,
@@ -223,12 +237,10 @@ impl CommonSettings<'_> {
         own: &CohortTable,
     ) -> Option<Cohort> {
         let messages = match &own.message {
-            Some(_) => {
-                let scope = Scope::of(self.data);
-                message::resolve(check, &scope, "cohort.message", &own.message)
-            }
+            Some(_) => said(check, self.data, "cohort.message", &own.message),
             None => self.messages.clone(),
         };
+        let (messages, saved) = messages.unzip();
         let reconnect = match &own.reconnect {
             Some(_) => reconnect::resolve(check, "cohort.reconnect", &own.reconnect),
             None => self.reconnect,
@@ -253,7 +265,7 @@ impl CommonSettings<'_> {
             setup: Vec::new(),
             steps: Vec::new(),
             on: Vec::new(),
-            saved: Vec::new(),
+            saved: saved?,
             heartbeat: heartbeat?,
             reconnect,
             faults: faults?,

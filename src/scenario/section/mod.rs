@@ -3,8 +3,10 @@
 
 mod cohort;
 mod data;
+mod expect;
 mod heartbeat;
 mod load;
+mod match_table;
 mod matching;
 mod message;
 mod on;
@@ -25,15 +27,16 @@ mod variable;
 
 pub use cohort::{Cohort, is_looked_at};
 pub use data::{Data, Per, Pick};
+pub use expect::Expect;
 pub use heartbeat::{AliveOn, Heartbeat, HeartbeatKind, OnDead};
 pub use load::{Load, Pace, Shape, Stage};
-pub use matching::{Condition, Match};
-pub use message::{Expect, FrameKind, Gaps, Message, Pacing, Phase};
+pub use matching::{Condition, Match, Regex};
+pub use message::{FrameKind, Gaps, Message, Pacing, Phase};
 pub use on::On;
 pub use payload::{Payload, STAMP_LEN, Segment};
 pub use process::Process;
 pub use reconnect::{Jitter, Reconnect};
-pub use save::{Kept, MAX_SAVED, Save};
+pub use save::{Kept, MAX_SAVED, NumberForm, Save};
 pub use server::{Defect, RoomDefect, ServerHeartbeat, ServerRooms};
 pub use spread::{OpenTime, fraction};
 pub use step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};

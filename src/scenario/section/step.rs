@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::expect::Expect;
 use super::matching::Match;
-use super::message::{Expect, FrameKind, Gaps, Phase};
+use super::message::{FrameKind, Gaps, Phase};
 use super::payload::Payload;
 use super::save::Save;
 use crate::units::Rate;

@@ -1,6 +1,7 @@
 //! Placeholders `{{…}}` in the text of a payload.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::payload::{Payload, Segment};
 use super::scope::Scope;
@@ -37,6 +38,19 @@ pub(super) fn text(
     })
 }
 
+/// Resolves the text that a message is compared with; `None` if something in it is wrong.
+pub(super) fn segments(
+    check: &mut Check<'_>,
+    scope: &Scope<'_>,
+    key: &str,
+    text: &At<String>,
+) -> Option<Arc<[Segment]>> {
+    resolve(check, key, text, |text| {
+        let pieces = parse(text, scope, Form::Raw)?;
+        Ok(pieces.into_iter().map(|piece| piece.segment).collect())
+    })
+}
+
 /// Resolves a payload in JSON: the text without blanks; `None` if something in it is wrong.
 pub(super) fn json(
     check: &mut Check<'_>,
@@ -51,14 +65,14 @@ pub(super) fn json(
     })
 }
 
-fn resolve(
+fn resolve<T>(
     check: &mut Check<'_>,
     key: &str,
     text: &At<String>,
-    read: impl FnOnce(&str) -> Result<Payload, Problem>,
-) -> Option<Payload> {
+    read: impl FnOnce(&str) -> Result<T, Problem>,
+) -> Option<T> {
     match read(&text.value) {
-        Ok(payload) => Some(payload),
+        Ok(resolved) => Some(resolved),
         Err(problem) => {
             let place = inside(&check.source.text, text, problem.span);
             check.problem(key, &place, problem.what, problem.hint);
