@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::spread::{Seed, mix};
-use crate::scenario::{Column, Data, Form, Number, Per, Pick, Variable, WallTime};
+use crate::scenario::{Column, Data, Form, Number, Per, Pick, Variable, WallTime, is_unreserved};
 
 /// The bytes that `{{text(…)}}` and payloads of a size repeat. They are printable and differ from each other, so that a
 /// server that mixes bytes up is noticed.
@@ -248,7 +248,23 @@ fn formed(value: &[u8], form: Form, out: &mut impl Bytes) {
     match form {
         Form::Raw => out.put(value),
         Form::Json => in_json(value, out),
+        Form::Url => in_url(value, out),
+        Form::Header => {
+            let parts = value.split(u8::is_ascii_control);
+            parts.for_each(|part| out.put(part));
+        }
     }
+}
+
+/// Writes a part of an address, percent-encoded (RFC 3986 section 2.1).
+fn in_url(mut rest: &[u8], out: &mut impl Bytes) {
+    while let Some(at) = rest.iter().position(|byte| !is_unreserved(*byte)) {
+        out.put(&rest[..at]);
+        let digits = |digit: u8| b"0123456789ABCDEF"[usize::from(digit)];
+        out.put(&[b'%', digits(rest[at] >> 4), digits(rest[at] & 0xF)]);
+        rest = &rest[at + 1..];
+    }
+    out.put(rest);
 }
 
 /// Writes the inside of a JSON string (RFC 8259 section 7).
@@ -381,7 +397,7 @@ mod tests {
 
     #[test]
     fn what_was_kept_is_written_in_its_form() {
-        let saved = [b"a\"b".to_vec(), Vec::new()];
+        let saved = ["a\"b", "", "", "é\r\n a-._~"].map(|text| text.as_bytes().to_vec());
         let values = Values {
             saved: &saved,
             ..VALUES
@@ -394,8 +410,11 @@ mod tests {
         let of = |name, form| written(Variable::Saved { name, form });
         assert_eq!(of(0, Form::Raw), "a\"b");
         assert_eq!(of(0, Form::Json), "a\\\"b");
+        assert_eq!(of(0, Form::Url), "a%22b");
+        assert_eq!(of(3, Form::Url), "%C3%A9%0D%0A%20a-._~");
+        assert_eq!(of(3, Form::Header), "é a-._~");
         // Nothing yet, and no such place.
-        assert_eq!((of(1, Form::Raw), of(2, Form::Raw)), Default::default());
+        assert_eq!((of(1, Form::Raw), of(4, Form::Raw)), Default::default());
         assert_eq!(written(Variable::IdOf(1)), "9");
         assert_eq!(written(Variable::Number(Number::Turn, None)), "3");
     }

@@ -28,6 +28,7 @@ pub use reading::{Outside, Problem, Problems, Source, schema};
 pub use root::Scenario;
 pub(crate) use secrets::secret_parts;
 pub use secrets::{Secrets, shown_address};
+pub(crate) use section::is_unreserved;
 pub use section::{
     AliveOn, Await, Change, Cohort, Column, Condition, Data, Defect, Expect, Form, FrameKind, Gaps,
     Heartbeat, HeartbeatKind, Jitter, Kept, Load, MAX_SAVED, Match, Message, Number, NumberForm,

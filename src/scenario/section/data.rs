@@ -53,7 +53,8 @@ keys! {
     /// Rows of values that placeholders such as `{{user.name}}` name: of a file, or of `rows`.
     #[serde(expecting = "a table such as { file = \"users.csv\" }")]
     DataTable = "Data" {
-        /// A CSV file, relative to this one; its first row names the columns. At most 256 MiB.
+        /// A CSV file, relative to this one, whose first row names the columns; or `.jsonl` with one JSON object a line,
+        /// whose numbers and the like may stand outside of quotes. At most 256 MiB.
         file: String,
         /// The rows themselves, each with the same keys.
         rows: List<BTreeMap<String, String>>,
@@ -89,9 +90,33 @@ impl Data {
         rows.map_or(0, |rows| rows.longest(column))
     }
 
+    /// Whether all values of a column are JSON without quotes.
+    pub(super) fn is_json(&self, column: usize) -> bool {
+        let rows = self.rows.as_ref();
+        rows.is_some_and(|rows| rows.is_json(column))
+    }
+
+    /// Whether a value of a column has control characters.
+    pub(super) fn has_controls(&self, column: u16) -> bool {
+        let mut cells = (0..self.rows()).map(|row| self.cell(row, column.into()));
+        cells.any(|cell| cell.bytes().any(|byte| byte.is_ascii_control()))
+    }
+
     /// Whether something is wrong with the table, which was noted: then any column may be named.
     pub(super) fn is_broken(&self) -> bool {
         self.rows.is_none()
+    }
+
+    /// Makes a table of JSON lines.
+    #[cfg(test)]
+    pub(super) fn of_lines(name: &str, lines: &str) -> Self {
+        let rows = rows::read("x.jsonl".as_ref(), lines.as_bytes()).unwrap();
+        Self {
+            name: name.to_owned(),
+            pick: Pick::Circular,
+            per: Per::Connection,
+            rows: Some(Arc::new(rows)),
+        }
     }
 
     /// The bytes that all cells take.
@@ -199,7 +224,7 @@ impl DataTable {
 fn of_file(section: &mut Section<'_, '_>, file: &At<String>) -> Option<Rows> {
     let key = section.key("file");
     let (path, bytes) = section.check.file(&key, file, Outside::MAX_DATA)?;
-    match rows::csv(&bytes) {
+    match rows::read(&path, &bytes) {
         Ok(rows) => Some(rows),
         Err(wrong) => {
             let file = path.display().to_string();
@@ -233,7 +258,7 @@ fn of_rows(
             section.wrong_at("rows", &given.place, what, "give each row the same keys");
             return None;
         }
-        row.values().for_each(|cell| rows.push(cell));
+        row.values().for_each(|cell| rows.push(cell, true));
     }
     Some(rows)
 }

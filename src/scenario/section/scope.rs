@@ -121,6 +121,7 @@ impl<'a> Scope<'a> {
             column: column as u16,
             form,
             longest: data.longest(column),
+            is_json: data.is_json(column),
         })
     }
 
@@ -133,7 +134,13 @@ impl<'a> Scope<'a> {
             | Variable::Hex(_)
             | Variable::Uuid
             | Variable::Now(_) => true,
-            Variable::Column(column) => self.data[usize::from(column.data)].per == Per::Send,
+            Variable::Column(column) => {
+                let data = &self.data[usize::from(column.data)];
+                if column.form == Form::Header && data.has_controls(column.column) {
+                    return Err(Wrong::Controls);
+                }
+                data.per == Per::Send
+            }
             Variable::Number(Number::Connection | Number::Place | Number::Turn, _)
             | Variable::Cohort
             | Variable::Run
@@ -205,6 +212,40 @@ mod tests {
         for unknown in ["subscribe.name", "other.id"] {
             let wrong = Err(Wrong::Unknown(unknown.to_owned()));
             assert_eq!(read(unknown, &scope), wrong);
+        }
+    }
+
+    /// `raw(x)` must not smuggle a line break into the head of a request.
+    #[test]
+    fn nothing_brings_a_line_break_into_a_head() {
+        let mut scope = Scope::of(&[]);
+        let name = scope.declare("token", "login").unwrap();
+        scope.learn(name, Known::Surely);
+        for (text, place, form) in [
+            ("token", Form::Header, Form::Header),
+            ("raw(token)", Form::Header, Form::Header),
+            ("url(token)", Form::Header, Form::Url),
+            ("token", Form::Url, Form::Url),
+            ("raw(token)", Form::Url, Form::Header),
+        ] {
+            let read = Variable::read(text, &scope, place);
+            assert_eq!(read, Ok(Variable::Saved { name, form }), "{text}");
+        }
+    }
+
+    #[test]
+    fn rows_with_line_breaks_stand_in_no_head() {
+        let data = [Data::of_lines("user", "{\"name\":\"a\\nb\",\"id\":1}")];
+        let scope = Scope::of(&data);
+        let read = |text, form| Variable::read(text, &scope, form);
+        assert_eq!(read("user.name", Form::Header), Err(Wrong::Controls));
+        assert_eq!(read("raw(user.name)", Form::Url), Err(Wrong::Controls));
+        for (text, form) in [
+            ("user.id", Form::Header),
+            ("url(user.name)", Form::Header),
+            ("user.name", Form::Raw),
+        ] {
+            assert!(read(text, form).is_ok(), "{text}");
         }
     }
 

@@ -33,8 +33,19 @@ pub(super) fn text(
     key: &str,
     text: &At<String>,
 ) -> Option<Payload> {
+    in_form(check, scope, Form::Raw, key, text)
+}
+
+/// Resolves a text in which values are written in this form, such as the one of an address or a header.
+pub(super) fn in_form(
+    check: &mut Check<'_>,
+    scope: &Scope<'_>,
+    form: Form,
+    key: &str,
+    text: &At<String>,
+) -> Option<Payload> {
     resolve(check, key, text, |text| {
-        parse(text, scope, Form::Raw).map(payload)
+        parse(text, scope, form).map(payload)
     })
 }
 
@@ -59,8 +70,8 @@ pub(super) fn json(
     text: &At<String>,
 ) -> Option<Payload> {
     resolve(check, key, text, |text| {
-        let pieces = parse(text, scope, Form::Json)?;
-        json::check(text, &pieces)?;
+        let mut pieces = parse(text, scope, Form::Json)?;
+        json::check(text, &mut pieces)?;
         Ok(payload(json::without_blanks(pieces)))
     })
 }
@@ -145,6 +156,7 @@ fn hint(wrong: &Wrong, scope: &Scope<'_>) -> Option<String> {
         Wrong::Perhaps(by) => format!(
             "`{by}`, which saves it, may be left out or fail: leave out its `chance`, and do not go on without it"
         ),
+        Wrong::Controls => "take it out of the rows: it would end the header".to_owned(),
         Wrong::NoTurns => "use `{{n}}`, which counts the sends".to_owned(),
         Wrong::AtSend => "use `place`, `connection` or a column of `[data]`".to_owned(),
     })
@@ -187,7 +199,7 @@ fn payload(pieces: Vec<Piece>) -> Payload {
 mod json {
     use serde::de::IgnoredAny;
 
-    use super::{Form, Piece, Problem, Segment};
+    use super::{Form, Piece, Problem, Segment, Variable};
 
     /// Whether a place of the text is inside of quotes, and behind a backslash there.
     #[derive(Default, Clone, Copy)]
@@ -207,19 +219,23 @@ mod json {
         }
     }
 
-    /// Whether a segment may stand outside of quotes.
-    fn is_value(segment: &Segment) -> bool {
-        match segment {
-            Segment::Literal(_) | Segment::Stamp => false,
-            Segment::Variable(variable) => {
-                variable.is_number() || variable.form() == Some(Form::Raw)
-            }
+    /// Whether a segment may stand outside of quotes. A column of JSON is written as it is there.
+    fn is_value(segment: &mut Segment) -> bool {
+        let Segment::Variable(variable) = segment else {
+            return false;
+        };
+        if let Variable::Column(column) = variable
+            && column.is_json
+            && column.form == Form::Json
+        {
+            column.form = Form::Raw;
         }
+        variable.is_number() || variable.form() == Some(Form::Raw)
     }
 
     /// Checks that the text is JSON with a zero in each placeholder, and that outside of quotes there are only numbers
     /// and what is written as it is.
-    pub(super) fn check(text: &str, pieces: &[Piece]) -> Result<(), Problem> {
+    pub(super) fn check(text: &str, pieces: &mut [Piece]) -> Result<(), Problem> {
         // One line for all, so that the column of an error is a position.
         let mut filled = Vec::new();
         // For each byte of `filled`, the place in the text.
@@ -304,6 +320,7 @@ mod json {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::section::data::Data;
     use crate::scenario::section::scope::Known;
     use crate::scenario::section::variable::Number;
     use proptest::prelude::*;
@@ -377,8 +394,8 @@ mod tests {
     }
 
     fn as_json_in(scope: &Scope<'_>, text: &str) -> Result<Payload, Problem> {
-        let pieces = parse(text, scope, Form::Json)?;
-        json::check(text, &pieces)?;
+        let mut pieces = parse(text, scope, Form::Json)?;
+        json::check(text, &mut pieces)?;
         Ok(payload(json::without_blanks(pieces)))
     }
 
@@ -450,6 +467,34 @@ mod tests {
         let (span, _, _) = wrong(as_json("{\"a\":"));
         assert_eq!(span.start, 4);
         assert!(as_json("").is_err());
+    }
+
+    /// Values of JSON lines that are no texts stand outside of quotes as they are spelled.
+    #[test]
+    fn a_column_of_json_stands_anywhere() {
+        let text = r#"{"age":{{user.age}},"said":"{{user.age}}","name":{{user.name}}}"#;
+        let lines = "{\"name\":\"ann\",\"age\":[1]}\n";
+        let data = [Data::of_lines("user", lines)];
+        let scope = Scope::of(&data);
+        let (span, what, _) = wrong(as_json_in(&scope, text));
+        assert_eq!(&text[span], "{{user.name}}");
+        assert!(
+            what.ends_with("which is no number, outside of quotes"),
+            "{what}"
+        );
+        let Ok(Payload::Template(segments)) =
+            as_json_in(&scope, &text.replace("{{user.name}}", "1"))
+        else {
+            panic!("its columns are there");
+        };
+        let forms: Vec<Form> = segments
+            .iter()
+            .filter_map(|segment| match segment {
+                Segment::Variable(variable) => variable.form(),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(forms, [Form::Raw, Form::Json]);
     }
 
     proptest! {

@@ -52,13 +52,26 @@ pub enum Form {
     Raw,
     /// As the inside of a JSON string (RFC 8259 section 7).
     Json,
+    /// As a part of an address: percent-encoded but for letters, digits, `-`, `.`, `_` and `~` (RFC 3986 section 2).
+    Url,
+    /// As a part of a header: without control characters, which would end it (RFC 9110 section 5.5).
+    Header,
 }
 
 impl Form {
+    /// The form of `raw(x)` at a place with this one: the head of a request cannot have just anything.
+    fn raw(self) -> Self {
+        match self {
+            Self::Header | Self::Url => Self::Header,
+            Self::Raw | Self::Json => Self::Raw,
+        }
+    }
+
     /// The most bytes that a byte takes.
     fn widest(self) -> usize {
         match self {
-            Self::Raw => 1,
+            Self::Raw | Self::Header => 1,
+            Self::Url => 3,
             // A control character: `\u001f`.
             Self::Json => 6,
         }
@@ -74,6 +87,8 @@ pub struct Column {
     pub column: u16,
     /// How values are written.
     pub form: Form,
+    /// Whether all values are JSON without quotes, such as numbers.
+    pub(super) is_json: bool,
     /// The bytes of the longest value, before it is written in its form.
     pub(super) longest: u32,
 }
@@ -122,8 +137,8 @@ pub enum WallTime {
 impl Variable {
     /// The names that mean something everywhere. Nothing else can be kept under one of them.
     pub(super) fn names() -> impl Iterator<Item = &'static str> {
-        const OTHERS: [&str; 8] = [
-            "stamp", "cohort", "run", "uuid", "random", "hex", "text", "raw",
+        const OTHERS: [&str; 9] = [
+            "stamp", "cohort", "run", "uuid", "random", "hex", "text", "raw", "url",
         ];
         let numbers = Number::VARIANTS.iter().chain(WallTime::VARIANTS);
         numbers.chain(&OTHERS).copied()
@@ -208,6 +223,8 @@ pub enum Wrong {
     Later(String),
     /// It is kept only perhaps, by this step.
     Perhaps(String),
+    /// A row of this column has control characters, which no header can have.
+    Controls,
     /// There is no repeat whose turns are counted.
     NoTurns,
     /// It is known only at a send.
@@ -224,6 +241,7 @@ impl fmt::Display for Wrong {
             }
             Self::Later(_) => f.write_str(" before it is saved"),
             Self::Perhaps(_) => f.write_str(", which is not saved in any case"),
+            Self::Controls => f.write_str(", which has control characters in a row"),
             Self::NoTurns => f.write_str(" outside of a `repeat`"),
             Self::AtSend => f.write_str(", which is known only at a send"),
         }
@@ -239,7 +257,8 @@ impl Variable {
     fn any(text: &str, scope: &Scope<'_>, form: Form) -> Result<Self, Wrong> {
         if let Some((name, arguments)) = text.split_once('(') {
             return match (name.trim(), arguments.strip_suffix(')')) {
-                ("raw", Some(what)) => Self::any(what.trim(), scope, Form::Raw),
+                ("raw", Some(what)) => Self::any(what.trim(), scope, form.raw()),
+                ("url", Some(what)) => Self::any(what.trim(), scope, Form::Url),
                 (name, arguments) => called(name, arguments.unwrap_or("-")),
             };
         }
@@ -251,7 +270,7 @@ impl Variable {
             "cohort" => return Ok(Self::Cohort),
             "run" => return Ok(Self::Run),
             "uuid" => return Ok(Self::Uuid),
-            "random" | "hex" | "text" | "raw" => return called(text, "-"),
+            "random" | "hex" | "text" | "raw" | "url" => return called(text, "-"),
             _ => {}
         }
         if let Ok(clock) = text.parse() {
@@ -312,6 +331,7 @@ fn called(name: &str, arguments: &str) -> Result<Variable, Wrong> {
         "hex" => length("write how many digits, up to 65,536: `hex(8)`").map(Variable::Hex),
         "text" => length("write how many bytes, up to 65,536: `text(64)`").map(Variable::Text),
         "raw" => Err(Wrong::Arguments("write what it is: `raw(user.name)`")),
+        "url" => Err(Wrong::Arguments("write what it is: `url(user.name)`")),
         _ => Err(Wrong::Unknown(name.to_owned())),
     }
 }
@@ -327,6 +347,7 @@ mod tests {
             (" place ", Variable::Number(Number::Place, None)),
             ("n", Variable::Number(Number::N, None)),
             ("id", Variable::Number(Number::Id, None)),
+            ("url( place )", Variable::Number(Number::Place, None)),
             ("raw(place)", Variable::Number(Number::Place, None)),
             ("n + 1", Variable::Number(Number::N, Some(Change::Plus(1)))),
             (
