@@ -2,10 +2,14 @@
 //! `cargo test` calls them with random ones.
 
 use std::io;
+use std::path::Path;
+
+use serde::de::IgnoredAny;
 
 use crate::frame::peer::assert_same;
 use crate::net::check_any_answer;
-use crate::scenario::{Outside, Overrides, Source, parse};
+use crate::plan::Plan;
+use crate::scenario::{Form, Outside, Overrides, Scenario, Segment, Source, Variable, parse};
 use crate::{http, json};
 
 /// Our reader makes of frames what tungstenite makes of them. The first byte says how many are read at once.
@@ -54,6 +58,85 @@ pub fn gate(data: &[u8]) {
         ..Overrides::default()
     };
     read(&source, &overrides);
+}
+
+/// A text with placeholders, as text and as JSON, is taken or refused. What was taken is written as what it was taken for.
+pub fn template(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
+    for key in ["text", "json"] {
+        // A string of TOML is one of JSON, but for one character.
+        let payload = serde_json::json!(text)
+            .to_string()
+            .replace('\x7f', "\\u007f");
+        let text = format!("{TEMPLATE}payload.{key} = {payload}\n");
+        let name = "fuzz.toml".to_owned();
+        let read = |_: &Path| Ok(b"{\"name\":\"\\\"\\n\",\"age\":[1]}".to_vec());
+        let outside = Outside {
+            env: &|_| None,
+            read: &read,
+        };
+        match parse(&Source { name, text }, &Overrides::default(), &outside) {
+            Ok(scenario) => assert_written(scenario, key == "json"),
+            Err(problems) => assert!(!problems.to_string().is_empty(), "refused without a word"),
+        }
+    }
+}
+
+fn assert_written(scenario: Scenario, is_json: bool) {
+    let longest = scenario.longest_payload();
+    let is_raw = scenario.cohorts[0].texts().flatten().any(|segment| {
+        let Segment::Variable(Variable::Column(column)) = segment else {
+            return false;
+        };
+        column.form != Form::Json
+    });
+    let plan = Plan::new(scenario, 1, 7);
+    let client = plan.client(0, 1);
+    let mut bytes = Vec::new();
+    client.templates()[0].write(|| [b's'; _], || client.values(0, 3), &mut bytes);
+    assert!(bytes.len() as u64 <= longest.0, "longer than {longest:?}");
+    assert!(str::from_utf8(&bytes).is_ok(), "not UTF-8");
+    if is_json && !is_raw {
+        let read = serde_json::from_slice::<IgnoredAny>(&bytes);
+        assert!(read.is_ok(), "not JSON: {read:?}");
+    }
+}
+
+const TEMPLATE: &str = r#"
+name = "fuzz"
+target.url = "embedded"
+load.connections = 2
+data.user = { file = "u.jsonl", pick = "circular" }
+[[message]]
+name = "m"
+rate = "1/s"
+expect = "none"
+"#;
+
+/// Rows of a file are taken or refused, as CSV and as JSON lines. Each cell of those that are taken can be looked up.
+pub fn rows(data: &[u8]) {
+    for name in ["u.csv", "u.jsonl"] {
+        let text = TEMPLATE.replace("u.jsonl", name);
+        let name = "fuzz.toml".to_owned();
+        let outside = Outside {
+            env: &|_| None,
+            read: &|_| Ok(data.to_vec()),
+        };
+        match parse(&Source { name, text }, &Overrides::default(), &outside) {
+            Ok(scenario) => {
+                let data = &scenario.data[0];
+                assert!(data.rows() > 0, "no row");
+                let cells = (0..data.rows()).flat_map(|row| {
+                    (0..data.columns().len()).map(move |column| data.cell(row, column))
+                });
+                let all: usize = cells.map(str::len).sum();
+                assert!(all as u64 <= data.memory(), "more than there is");
+            }
+            Err(problems) => assert!(!problems.to_string().is_empty(), "refused without a word"),
+        }
+    }
 }
 
 const BASE: &str = r#"
@@ -125,6 +208,16 @@ mod tests {
         }
 
         #[test]
+        fn any_text_with_placeholders(data in prop_oneof![bytes(), words(PLACEHOLDERS)]) {
+            template(&data);
+        }
+
+        #[test]
+        fn any_bytes_as_rows(data in prop_oneof![bytes(), words(ROWS)]) {
+            rows(&data);
+        }
+
+        #[test]
         fn any_text_as_a_gate(data in prop_oneof![bytes(), words(GATES)]) {
             gate(&data);
         }
@@ -134,6 +227,9 @@ mod tests {
     const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nHTTP/1.1 103 Early Hints\r\n\r\nLocation: /ws/\r\n";
     const JSON: &str = r#"{"a": {"b": [ 1, -2.5e3, "x\u0041 \ud83d\ude00", true, null ], "a.b": "" } , "a": false } ]"#;
+    const PLACEHOLDERS: &str = "{\"a\": \"{{user.name}}\", \"b\": {{user.age}} , [{{n + 1}} ] {{raw(user.age)}} \
+        {{url(user.name)}} {{id % 9}} {{random(1, 6)}} {{hex(8)}} {{now_ms}} \"{{stamp}}\" {{{{ {{uuid}} {{user.nam}} :";
+    const ROWS: &str = "name,age\n\"a b\",1\n{\"name\": \"a\", \"age\": 1}\n{\"age\": [1, {\"a\": null}], \"name\": \"b\"}\n, \" \r\n";
     const GATES: &str = "p99(latency.echo{stage=2, cohort=main}) < 50ms count(connections.dead) == 0 \
         ratio(messages.timed_out / messages.sent) <= 0.1% rate(messages.echoed) >= 1/s max(heartbeat.rtt) > 1s";
 
