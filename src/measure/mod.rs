@@ -21,8 +21,8 @@ pub use cells::Cells;
 pub use collector::Collector;
 pub use connection_record::{ConnectionRecord, EndedBy, TcpEnding};
 pub use delivery::{
-    Audience, ClosedSecond, Deliveries, Heard, HeardBy, Listener, Outcome, Reach, Receipt, Topic,
-    TopicChange,
+    Audience, ClosedSecond, Deliveries, Heard, HeardBy, Listener, Outcome, Reach, Receipt,
+    TopicChange, TopicIndex,
 };
 pub use echo::{Echo, Echoes};
 pub use fallbacks::{Fallback, Fallbacks};

@@ -10,6 +10,7 @@ mod spread;
 mod stamp;
 mod template;
 mod topic_stamp;
+mod topics;
 mod values;
 mod windows;
 
@@ -21,6 +22,7 @@ pub use spread::Seed;
 pub use stamp::{PingName, STAMP_LEN, Series, Stamp, StampFinder};
 pub use template::{Slice, Template};
 pub use topic_stamp::{TopicFinder, TopicSeries, TopicStamp};
+pub use topics::Topics;
 pub use values::Values;
 pub use windows::Windows;
 
@@ -49,6 +51,8 @@ pub struct Plan {
     templates: Vec<Vec<Template>>,
     /// Finds this run's stamps in what servers send.
     pub stamps: StampFinder,
+    /// Who hears what.
+    pub topics: Topics,
 }
 
 /// The part of a plan that concerns one connection.
@@ -105,15 +109,18 @@ impl Plan {
         let templates = (scenario.cohorts.iter())
             .map(|cohort| cohort.messages.iter().map(template).collect())
             .collect();
-        Self {
+        let mut plan = Self {
             run,
             seed,
             keeps_echoes: false,
             firsts,
             templates,
             stamps: StampFinder::new(run),
+            topics: Topics::default(),
             scenario,
-        }
+        };
+        plan.topics = Topics::of(&plan);
+        plan
     }
 
     /// Returns a cohort.

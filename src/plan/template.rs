@@ -229,6 +229,7 @@ mod tests {
             check: None,
             save: Vec::new(),
             timeout: Duration::from_secs(1),
+            to: None,
         };
         Template::new(&message, &Slice::filler(200))
     }

@@ -31,10 +31,10 @@ pub use secrets::{Secrets, shown_address};
 pub(crate) use section::is_unreserved;
 pub use section::{
     AliveOn, Await, Change, Cohort, Column, Condition, Data, Defect, Expect, Form, FrameKind, Gaps,
-    Heartbeat, HeartbeatKind, Jitter, Kept, Load, MAX_SAVED, Match, Message, Number, NumberForm,
-    On, OnDead, OnFail, OpenTime, Pace, Pacing, Pause, Payload, Per, Phase, Pick, Process,
-    Reconnect, Regex, Repeat, RoomDefect, STAMP_LEN, Save, Segment, Send, ServerHeartbeat,
-    ServerRooms, Shape, Stage, Step, Target, TargetUrl, Trust, TurnPace, Variable, Verb, WallTime,
-    WsUrl, as_address, fraction, is_looked_at,
+    Heartbeat, HeartbeatKind, Jitter, Kept, Load, MAX_JOINED, MAX_SAVED, MAX_TOPICS, Match,
+    Message, Number, NumberForm, On, OnDead, OnFail, OpenTime, Pace, Pacing, Pause, Payload, Per,
+    Phase, Pick, Process, Reconnect, Regex, Repeat, RoomDefect, STAMP_LEN, Save, Segment, Send,
+    ServerHeartbeat, ServerRooms, Shape, Stage, Step, Target, TargetUrl, To, Topic, Trust,
+    TurnPace, Variable, Verb, WallTime, WsUrl, as_address, fraction, is_looked_at,
 };
 pub use shipped::{from_url, starter};

@@ -32,6 +32,7 @@ pub(super) fn scenario() -> Scenario {
         check: None,
         save: Vec::new(),
         timeout: second,
+        to: None,
     };
     let heartbeat = Heartbeat {
         interval: second,
@@ -76,6 +77,7 @@ pub(super) fn scenario() -> Scenario {
             name: "main".to_owned(),
             connections: 10,
             messages: vec![echo],
+            joins: Vec::new(),
             setup: Vec::new(),
             steps: Vec::new(),
             on: Vec::new(),

@@ -392,6 +392,7 @@ pub(crate) fn cohort(
         name: name.to_owned(),
         connections,
         messages: message.into_iter().collect(),
+        joins: Vec::new(),
         setup: Vec::new(),
         steps: Vec::new(),
         on: Vec::new(),
@@ -419,6 +420,7 @@ fn message(name: &str) -> Message {
         check: None,
         save: Vec::new(),
         timeout: Duration::from_secs(5),
+        to: None,
     }
 }
 

@@ -234,6 +234,7 @@ mod tests {
             check: None,
             save: Vec::new(),
             timeout: Duration::from_secs(1),
+            to: None,
         };
         let series = Series::new(1, 0, 0, 0);
         Exchange::new(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::listener::Listener;
 use super::second::{ClosedSecond, Deliveries, HeardBy, TopicChange};
-use super::{SECOND, Topic, second_of};
+use super::{SECOND, TopicIndex, second_of};
 use crate::measure::Window;
 use crate::units::{Nanos, Timestamp};
 
@@ -25,8 +25,8 @@ pub struct Audience {
 /// A second that is not over.
 #[derive(Debug, Default)]
 pub(super) struct OpenSecond {
-    published: BTreeMap<Topic, u32>,
-    members: BTreeMap<(Topic, u8), Change>,
+    published: BTreeMap<TopicIndex, u32>,
+    members: BTreeMap<(TopicIndex, u8), Change>,
     /// For each cohort, what members that count heard, and what those heard that went since.
     heard: Vec<[u32; 2]>,
 }
@@ -69,7 +69,7 @@ impl Audience {
     /// the server does not send the message back to it.
     pub fn publish(
         &mut self,
-        topic: Topic,
+        topic: TopicIndex,
         intended: Timestamp,
         now: Timestamp,
         speaker: Option<&mut Listener>,
@@ -145,12 +145,12 @@ impl Audience {
 
 impl OpenSecond {
     /// Counts more or fewer members from this second on.
-    pub(super) fn change(&mut self, topic: Topic, cohort: u8, change: i32) {
+    pub(super) fn change(&mut self, topic: TopicIndex, cohort: u8, change: i32) {
         self.members.entry((topic, cohort)).or_default().members += change;
     }
 
     /// The messages of members that are not sent back to them.
-    pub(super) fn own(&mut self, topic: Topic, cohort: u8) -> &mut u32 {
+    pub(super) fn own(&mut self, topic: TopicIndex, cohort: u8) -> &mut u32 {
         &mut self.members.entry((topic, cohort)).or_default().own
     }
 

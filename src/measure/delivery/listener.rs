@@ -2,7 +2,7 @@
 
 use super::audience::Audience;
 use super::track::{Seen, Track};
-use super::{Topic, second_of};
+use super::{TopicIndex, second_of};
 use crate::units::{Nanos, Timestamp};
 
 /// The memberships of one connection.
@@ -16,7 +16,7 @@ pub struct Listener {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heard {
     /// The topic to which it was published.
-    pub topic: Topic,
+    pub topic: TopicIndex,
     /// The worker that published it.
     pub lane: u8,
     /// Its number among those that this worker published to the topic.
@@ -52,7 +52,7 @@ pub enum Receipt {
 /// One connection in one topic.
 #[derive(Debug)]
 struct Membership {
-    topic: Topic,
+    topic: TopicIndex,
     /// The first second that began while it was a member; [`NEVER`] if there is none.
     since: u64,
     /// When it left, if it has: what is under way still comes.
@@ -91,7 +91,7 @@ impl Listener {
     }
 
     /// Messages of the topic may come from now on, but it is not certain yet that they do.
-    pub fn joining(&mut self, topic: Topic, audience: &Audience) {
+    pub fn joining(&mut self, topic: TopicIndex, audience: &Audience) {
         let known = self.memberships.iter_mut().find(|one| one.topic == topic);
         match known {
             Some(membership) if membership.left.is_none() => {}
@@ -101,7 +101,7 @@ impl Listener {
     }
 
     /// The connection is a member of the topic.
-    pub fn join(&mut self, topic: Topic, now: Timestamp, audience: &mut Audience) {
+    pub fn join(&mut self, topic: TopicIndex, now: Timestamp, audience: &mut Audience) {
         audience.advance(now);
         self.joining(topic, audience);
         let cohort = self.cohort;
@@ -114,7 +114,7 @@ impl Listener {
     }
 
     /// The connection leaves the topic.
-    pub fn leave(&mut self, topic: Topic, now: Timestamp, audience: &mut Audience) {
+    pub fn leave(&mut self, topic: TopicIndex, now: Timestamp, audience: &mut Audience) {
         audience.advance(now);
         let cohort = self.cohort;
         let known = self.memberships.iter_mut().find(|one| one.topic == topic);
@@ -132,7 +132,7 @@ impl Listener {
     }
 
     /// The connection publishes a message that is not sent back to it.
-    pub(super) fn speaks(&mut self, topic: Topic, second: u64, audience: &mut Audience) {
+    pub(super) fn speaks(&mut self, topic: TopicIndex, second: u64, audience: &mut Audience) {
         let cohort = self.cohort;
         let known = self.memberships.iter_mut().find(|one| one.topic == topic);
         if let Some(membership) = known.filter(|membership| membership.since <= second) {
@@ -180,7 +180,7 @@ impl Listener {
 }
 
 impl Membership {
-    fn new(topic: Topic, audience: &Audience) -> Self {
+    fn new(topic: TopicIndex, audience: &Audience) -> Self {
         Self {
             topic,
             since: NEVER,

@@ -30,7 +30,7 @@ pub use second::{ClosedSecond, Deliveries, HeardBy, TopicChange};
 use crate::units::{Nanos, Timestamp};
 
 /// The index of a topic in the plan.
-pub type Topic = u16;
+pub type TopicIndex = u16;
 
 /// The length of the seconds that are counted.
 const SECOND: Nanos = Nanos::from_secs(1);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Topic;
+use super::TopicIndex;
 use super::second::Deliveries;
 use crate::measure::Window;
 
@@ -21,14 +21,14 @@ pub struct Reach {
 }
 
 /// A topic and a cohort of members.
-type Place = (Topic, u8);
+type Place = (TopicIndex, u8);
 
 /// A second, of all workers that have told of it.
 #[derive(Debug, Default)]
 struct Second {
     workers: usize,
     window: Option<Window>,
-    published: BTreeMap<Topic, u64>,
+    published: BTreeMap<TopicIndex, u64>,
     /// The change of members, and their own messages.
     members: BTreeMap<Place, (i64, u64)>,
     heard: BTreeMap<u8, Outcome>,

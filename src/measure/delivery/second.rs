@@ -1,6 +1,6 @@
 //! A second that is over, as it travels from a worker to the supervisor.
 
-use super::Topic;
+use super::TopicIndex;
 use crate::measure::Window;
 
 /// What one worker saw of a second that is over: nothing more can happen in it.
@@ -11,7 +11,7 @@ pub struct ClosedSecond {
     /// The window in which it began.
     pub window: Window,
     /// The messages that were published to each topic.
-    pub published: Vec<(Topic, u32)>,
+    pub published: Vec<(TopicIndex, u32)>,
     /// What changed in each topic and cohort.
     pub members: Vec<TopicChange>,
     /// What the members of each cohort heard.
@@ -22,7 +22,7 @@ pub struct ClosedSecond {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicChange {
     /// The topic.
-    pub topic: Topic,
+    pub topic: TopicIndex,
     /// The index of the cohort.
     pub cohort: u8,
     /// How many more members count from this second on.

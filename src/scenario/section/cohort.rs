@@ -10,6 +10,7 @@ use super::reconnect::{self, Reconnect, ReconnectTable};
 use super::scope::Scope;
 use super::step::{Step, Verb};
 use super::streams;
+use super::topic::{self, Topic};
 use crate::metric;
 use crate::scenario::contract::{Contract, ContractTable};
 use crate::scenario::fault::{self, Fault, FaultTable, Measured};
@@ -29,6 +30,8 @@ pub struct Cohort {
     pub connections: u32,
     /// The messages that each connection sends, independently of each other. May be empty; at most 256.
     pub messages: Vec<Message>,
+    /// The topics that each connection is a member of. At most 8.
+    pub joins: Vec<Topic>,
     /// What each client does before it is ready: in order, once for each connection.
     pub setup: Vec<Step>,
     /// What each client does when it is ready: in order, once.
@@ -75,10 +78,20 @@ impl Cohort {
         });
         let replies = self.on.iter().filter_map(|on| Some(&on.reply.as_ref()?.0));
         let payloads = messages.chain(sends).chain(replies);
-        payloads.filter_map(|payload| match payload {
+        let written = payloads.filter_map(|payload| match payload {
             Payload::Template(segments) => Some(&segments[..]),
             Payload::Size(_) | Payload::Fixed(_) => None,
-        })
+        });
+        written.chain(self.topics().map(Topic::segments))
+    }
+
+    /// The topics that its connections are in or send to; some may be the same.
+    pub fn topics(&self) -> impl Iterator<Item = &Topic> {
+        let to = self
+            .messages
+            .iter()
+            .filter_map(|message| message.to.as_ref());
+        self.joins.iter().chain(to.map(|to| &to.topic))
     }
 
     /// How many of its exchanges have a number of their own in an id: its messages, and one for all steps.
@@ -129,6 +142,9 @@ keys! {
         connections: Connections,
         /// Replaces the `message`s above; `[]` removes them.
         message: List<At<MessageTable>>,
+        /// The topics that these connections are members of as soon as they are open: one name or a list of at most 8.
+        /// Placeholders as in `to` of a message.
+        joins: OneOrMany<String>,
         /// Merges key by key with the `heartbeat` above; "off" removes it.
         heartbeat: Switch<HeartbeatTable>,
         /// Replaces `load.reconnect`.
@@ -163,8 +179,11 @@ pub(in crate::scenario) fn resolve(
     let Some(given) = file.cohort.as_ref().filter(|list| !list.value.0.is_empty()) else {
         let connections = load.and_then(|load| load.shape.connections(&mut section, &table.value));
         let own = CohortTable::default();
-        let main = shared.cohort(check, Some("main".into()), connections, &own);
-        return main.map(|main| vec![main]);
+        let main = shared.cohort(check, Some("main".into()), connections, &own)?;
+        if let Some(messages) = &file.message {
+            topic::check_number(check, &messages.place, std::slice::from_ref(&main), data);
+        }
+        return Some(vec![main]);
     };
     no_shared_load(&mut section, &table.value);
     let list = &given.value.0;
@@ -187,6 +206,7 @@ pub(in crate::scenario) fn resolve(
         let what = format_args!("come to {total} in all, more than {most}");
         check.problem("cohort.connections", &given.place, what, None);
     }
+    topic::check_number(check, &given.place, &cohorts, data);
     Some(cohorts)
 }
 
@@ -257,11 +277,13 @@ impl CommonSettings<'_> {
             }
             None => Some(None),
         };
+        let joins = topic::joins(check, self.data, &own.joins);
         let faults = fault::faults(check, &own.fault, self.measured);
         let cohort = Cohort {
             name: name?,
             connections: connections?,
             messages: messages?,
+            joins: joins?,
             setup: Vec::new(),
             steps: Vec::new(),
             on: Vec::new(),

@@ -22,6 +22,7 @@ mod step;
 mod streams;
 mod target;
 mod template;
+mod topic;
 mod url;
 mod variable;
 
@@ -41,6 +42,7 @@ pub use server::{Defect, RoomDefect, ServerHeartbeat, ServerRooms};
 pub use spread::{OpenTime, fraction};
 pub use step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};
 pub use target::{Target, Trust};
+pub use topic::{MAX_JOINED, MAX_TOPICS, To, Topic};
 pub use url::{TargetUrl, WsUrl, as_address, is_unreserved};
 pub use variable::{Change, Column, Form, Number, Variable, WallTime};
 

@@ -23,7 +23,7 @@ pub enum Payload {
 }
 
 /// A part of a payload.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Segment {
     /// The same bytes each time.
     Literal(Arc<[u8]>),

@@ -14,7 +14,7 @@ const MAX_LENGTH: u32 = 65_536;
 const MAX_NAME: usize = 64;
 
 /// A part of a payload that differs from message to message, or from connection to connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Variable {
     /// A number, changed by at most one operation.
     Number(Number, Option<Change>),
@@ -46,7 +46,7 @@ pub enum Variable {
 }
 
 /// How a value of a row, or one that was kept, is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Form {
     /// As it is.
     Raw,
@@ -79,7 +79,7 @@ impl Form {
 }
 
 /// A column of a table of data, and how its values are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Column {
     /// The index of the table in the scenario.
     pub data: u8,
@@ -94,7 +94,7 @@ pub struct Column {
 }
 
 /// A number that a placeholder can name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum Number {
     /// The number of the connection in the run, from 0.
@@ -110,7 +110,7 @@ pub enum Number {
 }
 
 /// An operation with a number, and its second operand. What overflows starts at zero again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Change {
     /// `+ k`
     Plus(u64),
@@ -121,7 +121,7 @@ pub enum Change {
 }
 
 /// How the wall clock is written. Each form has the same length at any time until the year 2286.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantNames)]
 pub enum WallTime {
     /// Milliseconds since 1970.
     #[strum(serialize = "now_ms")]

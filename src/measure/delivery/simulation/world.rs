@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use crate::measure::delivery::Topic;
+use crate::measure::delivery::TopicIndex;
 
 /// What the server does wrong, each in percent of the deliveries.
 #[derive(Debug, Clone, Copy)]
@@ -57,9 +57,9 @@ pub(super) fn shapes() -> impl Strategy<Value = Shape> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Event {
-    Expect(Topic),
-    Join(Topic),
-    Leave(Topic),
+    Expect(TopicIndex),
+    Join(TopicIndex),
+    Leave(TopicIndex),
     Lost,
     /// The index of the publish.
     Publish(usize),
@@ -72,7 +72,7 @@ pub(super) enum Event {
 #[derive(Debug, Clone)]
 pub(super) struct Publish {
     pub(super) speaker: u32,
-    pub(super) topic: Topic,
+    pub(super) topic: TopicIndex,
     pub(super) intended: u64,
     pub(super) lane: u8,
     pub(super) sequence: u32,
@@ -84,7 +84,7 @@ pub(super) struct Publish {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stay {
     pub(super) connection: u32,
-    pub(super) topic: Topic,
+    pub(super) topic: TopicIndex,
     pub(super) from: u64,
     pub(super) to: u64,
     /// From when and until when the server delivers.
@@ -188,11 +188,11 @@ impl Run {
     }
 
     /// Whether the server does not send a message of this topic back to its speaker.
-    pub(super) fn keeps_back(topic: Topic) -> bool {
+    pub(super) fn keeps_back(topic: TopicIndex) -> bool {
         topic % 2 == 1
     }
 
-    pub(super) fn timeout(&self, topic: Topic) -> u64 {
+    pub(super) fn timeout(&self, topic: TopicIndex) -> u64 {
         match topic {
             0 => self.shape.patience,
             _ => self.shape.patience * 3 / 4,
@@ -203,7 +203,7 @@ impl Run {
         let count = self.up_to(40 * self.shape.length / 1000);
         for _ in 0..count {
             let speaker = self.up_to(u64::from(self.shape.connections) - 1) as u32;
-            let topic = self.up_to(u64::from(self.shape.topics) - 1) as Topic;
+            let topic = self.up_to(u64::from(self.shape.topics) - 1) as TopicIndex;
             let intended = self.up_to(self.shape.length);
             let timeout = self.timeout(topic);
             let late = match self.chance(30) {
