@@ -7,6 +7,7 @@ mod behaviour;
 mod child;
 mod counts;
 mod echo;
+mod entry;
 mod heartbeat;
 mod rooms;
 mod schedule;

@@ -13,27 +13,19 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::agenda::{Agenda, AnswerTime, DueMessage};
 use super::behaviour::Behaviour;
 use super::counts::{Counter, OpenConnection};
+use super::entry::{self, Entry};
 use super::heartbeat::{self, ClientState, Ends, Heart};
-use super::rooms::{Entry, Kind, Member, Rooms};
+use super::rooms::{Kind, Member, Rooms};
 
-/// The longest time from the accepted socket to the 101.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest time to send a Close frame and receive its answer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-const READ_BUFFER: usize = 4 << 10;
-const WRITE_BUFFER: usize = 16 << 10;
-/// The longest message that is accepted, in bytes.
-const MAX_MESSAGE: usize = 64 << 20;
-/// The most bytes that the kernel holds unsent for a member of rooms.
-#[cfg(target_os = "linux")]
-const UNSENT: u32 = 16 << 10;
 
 /// What a connection needs to know of its server.
 #[derive(Debug, Clone)]
@@ -56,7 +48,7 @@ pub(super) async fn serve(
 ) {
     // Ignores the error: without the option, answers are still correct, only slower.
     let _ = socket.set_nodelay(true);
-    let socket = match accept(socket, &terms, &counter).await {
+    let socket = match entry::accept(socket, terms.rooms.as_deref(), &counter).await {
         Entry::Open(socket) => *socket,
         Entry::Done => return,
         Entry::Failed => return counter.failed(),
@@ -88,32 +80,6 @@ pub(super) async fn serve(
             }
         }
     }
-}
-
-/// Completes the handshake, behind the login of the rooms if there are any.
-async fn accept(socket: TcpStream, terms: &Terms, counter: &Counter) -> Entry {
-    if let Some(rooms) = &terms.rooms {
-        hold_little(&socket);
-        let login = &rooms.login;
-        return login
-            .let_in(socket, config(), HANDSHAKE_TIMEOUT, counter)
-            .await;
-    }
-    let handshake = tokio_tungstenite::accept_async_with_config(socket, Some(config()));
-    match timeout(HANDSHAKE_TIMEOUT, handshake).await {
-        Ok(Ok(socket)) => Entry::Open(Box::new(socket)),
-        _ => Entry::Failed,
-    }
-}
-
-/// Keeps the kernel from holding megabytes for a peer that does not read: what waits for a member waits in its mailbox,
-/// which has a limit and an order. Other systems hold what they like.
-fn hold_little(socket: &TcpStream) {
-    // Ignores the error: without the option, a member that does not read is found later.
-    #[cfg(target_os = "linux")]
-    let _ = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
-    #[cfg(not(target_os = "linux"))]
-    let _ = socket;
 }
 
 /// A number from 0 to 1 for each connection: the golden ratio spreads any number of connections evenly.
@@ -423,17 +389,6 @@ fn verdict(error: &Error) -> Option<(CloseCode, &'static str)> {
         Error::Capacity(_) => Some((CloseCode::Size, "message too big")),
         _ => None,
     }
-}
-
-fn config() -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        // The buffer has room for one message; the next one has to wait. So this is the most that a connection can
-        // hold.
-        .max_write_buffer_size(WRITE_BUFFER + MAX_MESSAGE + 4096)
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE))
 }
 
 #[cfg(test)]

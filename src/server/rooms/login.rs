@@ -3,26 +3,17 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request};
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, COOKIE, WWW_AUTHENTICATE};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use crate::server::counts::Counter;
-
-/// The longest head and the longest body of a request, in bytes.
-const MAX_HEAD: usize = 8 << 10;
-const MAX_BODY: usize = 16 << 10;
-const MAX_HEADERS: usize = 64;
+use super::http::{Answer, Post};
 
 /// Gives tokens and recognises them again. Keeps none: a token is a number and its digest.
 #[derive(Debug)]
@@ -30,16 +21,6 @@ pub(in crate::server) struct Login {
     seed: u64,
     is_required: bool,
     given: AtomicU64,
-}
-
-/// What became of a TCP connection before it was a WebSocket.
-#[derive(Debug)]
-pub(in crate::server) enum Entry {
-    Open(Box<WebSocketStream<TcpStream>>),
-    /// It asked for tokens and ended.
-    Done,
-    /// It ended without any.
-    Failed,
 }
 
 impl Login {
@@ -51,50 +32,13 @@ impl Login {
         }
     }
 
-    /// Answers requests until one is the upgrade. Waits `patience` for each.
-    pub(in crate::server) async fn let_in(
-        &self,
-        mut socket: TcpStream,
-        config: WebSocketConfig,
-        patience: Duration,
-        counter: &Counter,
-    ) -> Entry {
-        let mut ended = Entry::Failed;
-        loop {
-            let mut first = [0];
-            match timeout(patience, socket.peek(&mut first)).await {
-                Ok(Ok(1)) if first == *b"G" => break,
-                Ok(Ok(1)) => {}
-                _ => return ended,
-            }
-            let Ok(Ok(answer)) = timeout(patience, self.serve(&mut socket)).await else {
-                return ended;
-            };
-            if answer.status == StatusCode::OK {
-                counter.login();
-                ended = Entry::Done;
-            }
-            if answer.is_last {
-                return ended;
-            }
-        }
-        #[expect(clippy::result_large_err, reason = "the library's type")]
-        let check = |request: &Request, response: Response| {
-            if !self.is_required || self.is_known(request) {
-                return Ok(response);
-            }
-            counter.unauthorized();
-            Err(unauthorized())
-        };
-        let upgrade = tokio_tungstenite::accept_hdr_async_with_config(socket, check, Some(config));
-        match timeout(patience, upgrade).await {
-            Ok(Ok(socket)) => Entry::Open(Box::new(socket)),
-            _ => Entry::Failed,
-        }
+    /// Why an upgrade is refused, if it is.
+    pub(in crate::server) fn refuses(&self, request: &Request) -> Option<ErrorResponse> {
+        (self.is_required && !self.is_known(request)).then(unauthorized)
     }
 
     /// Reads a request that is not GET, and answers it.
-    async fn serve(&self, socket: &mut TcpStream) -> io::Result<Answer> {
+    pub(in crate::server) async fn serve(&self, socket: &mut TcpStream) -> io::Result<Answer> {
         let answer = match Post::read(socket).await? {
             Ok(post) => {
                 let answer = self.answer(&post.path, &post.body);
@@ -200,124 +144,6 @@ fn unauthorized() -> ErrorResponse {
     response
 }
 
-/// The answer to a request that is no upgrade.
-#[derive(Debug)]
-struct Answer {
-    status: StatusCode,
-    body: String,
-    /// The value of the cookie `token` to set.
-    cookie: Option<String>,
-    /// Whether the connection ends after it.
-    is_last: bool,
-}
-
-impl Answer {
-    fn refused(status: StatusCode, why: &str) -> Self {
-        Self {
-            status,
-            body: format!("{{\"error\":\"{why}\"}}"),
-            cookie: None,
-            is_last: false,
-        }
-    }
-
-    fn bytes(&self) -> String {
-        let Self { status, body, .. } = self;
-        let mut head = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
-            body.len()
-        );
-        if let Some(token) = &self.cookie {
-            head += &format!("Set-Cookie: token={token}; Path=/\r\n");
-        }
-        if *status == StatusCode::UNAUTHORIZED {
-            head += "WWW-Authenticate: Bearer\r\n";
-        }
-        if self.is_last {
-            head += "Connection: close\r\n";
-        }
-        head + "\r\n" + body
-    }
-}
-
-/// A request with a body.
-#[derive(Debug)]
-struct Post {
-    path: String,
-    body: Vec<u8>,
-    /// Whether the client asks for the end of the connection after it.
-    is_last: bool,
-}
-
-/// A status, and why.
-type Refused = (StatusCode, &'static str);
-
-impl Post {
-    async fn read(socket: &mut TcpStream) -> io::Result<Result<Self, Refused>> {
-        let mut bytes = Vec::new();
-        loop {
-            match Self::parse(&bytes) {
-                Ok(None) => {}
-                Ok(Some(post)) => return Ok(Ok(post)),
-                Err(refused) => return Ok(Err(refused)),
-            }
-            if socket.read_buf(&mut bytes).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-    }
-
-    /// Reads a whole request; `None` if it is not whole yet. Nothing may come behind it before it is answered.
-    fn parse(bytes: &[u8]) -> Result<Option<Self>, Refused> {
-        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut request = httparse::Request::new(&mut headers);
-        let no_http = |_| (StatusCode::BAD_REQUEST, "this is no HTTP");
-        let httparse::Status::Complete(head) = request.parse(bytes).map_err(no_http)? else {
-            return match bytes.len() > MAX_HEAD {
-                true => Err((
-                    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                    "too many headers",
-                )),
-                false => Ok(None),
-            };
-        };
-        if request.method != Some("POST") {
-            return Err((
-                StatusCode::METHOD_NOT_ALLOWED,
-                "this takes GET and POST only",
-            ));
-        }
-        let header = |name: &str| {
-            let mut all = request.headers.iter();
-            let found = all.find(|header| header.name.eq_ignore_ascii_case(name));
-            found.and_then(|header| std::str::from_utf8(header.value).ok())
-        };
-        let length = header("content-length").and_then(|length| length.trim().parse().ok());
-        let Some(length) = length.filter(|_| header("transfer-encoding").is_none()) else {
-            return Err((
-                StatusCode::LENGTH_REQUIRED,
-                "the request says no Content-Length",
-            ));
-        };
-        if length > MAX_BODY {
-            return Err((
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the body has more than 16 KiB",
-            ));
-        }
-        let body = &bytes[head..];
-        if body.len() > length {
-            return Err((StatusCode::BAD_REQUEST, "bytes came behind the body"));
-        }
-        let closes = header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-        Ok((body.len() == length).then(|| Self {
-            path: request.path.unwrap_or_default().to_owned(),
-            body: body.to_vec(),
-            is_last: closes || request.version == Some(0),
-        }))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -384,35 +210,5 @@ mod tests {
             Some(("authorization", format!("Basic {token}")))
         ));
         assert!(!known("/", Some(("cookie", format!("xtoken={token}")))));
-    }
-
-    #[test]
-    fn a_request_is_whole_or_refused() {
-        let parse = |text: &str| Post::parse(text.as_bytes());
-        let head = "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n";
-        for partial in ["P", head, &format!("{head}\r\n{{")] {
-            assert!(parse(partial).unwrap().is_none(), "{partial}");
-        }
-        let post = parse(&format!("{head}\r\n{{}}")).unwrap().unwrap();
-        assert_eq!(
-            (&*post.path, &*post.body, post.is_last),
-            ("/login", &b"{}"[..], false)
-        );
-        let last = parse(&format!("{head}Connection: Close\r\n\r\n{{}}")).unwrap();
-        assert!(last.unwrap().is_last);
-        for (text, status) in [
-            ("\0\0", 400),
-            ("PUT / HTTP/1.1\r\n\r\n", 405),
-            ("POST / HTTP/1.1\r\n\r\n", 411),
-            (
-                "POST / HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
-                411,
-            ),
-            ("POST / HTTP/1.1\r\nContent-Length: 16385\r\n\r\n", 413),
-            ("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\nGET", 400),
-            (&"POST".repeat(4 << 10), 431),
-        ] {
-            assert_eq!(parse(text).unwrap_err().0.as_u16(), status, "{text:.40}");
-        }
     }
 }

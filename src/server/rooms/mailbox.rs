@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// The most texts, and the most bytes of them, that may wait for a member whose socket takes nothing. While it does take
 /// some, what waits is bounded by the turns of the speakers: each says one thing between two turns of a member.
-const MAX_WAITING: usize = 1024;
+const MAX_WAITING: usize = 4096;
 const MAX_WAITING_BYTES: usize = 1 << 20;
 
 /// What a text is, for counting it.

@@ -2,13 +2,14 @@
 //! Texts in JSON beside the echo, and `POST /login` for a token; [`request`] lists the texts.
 
 mod guilt;
+mod http;
 mod login;
 mod mailbox;
 mod member;
 mod request;
 mod room;
 
-pub(super) use login::Entry;
+pub(super) use login::Login;
 pub(super) use mailbox::Kind;
 pub(super) use member::Member;
 pub(super) use room::Rooms;
