@@ -33,7 +33,10 @@ pub(crate) fn merge(count: u64) {
 /// For one cohort with one message.
 fn empty() -> Shard {
     Shard::new(&Layout {
-        cohorts: vec![("clients".to_owned(), vec!["echo".to_owned()])],
+        cohorts: vec![(
+            "clients".to_owned(),
+            vec![wsbench::metric::Timed::sent("echo")],
+        )],
         stages: 0,
     })
 }

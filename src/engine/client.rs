@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::dial::Connector;
 use super::play::Play;
-use super::session::{Session, SessionEvent, unsent};
+use super::session::{Redial, Session, SessionEvent, unsent};
 use super::shared::Shared;
 use crate::measure::{Ending, Shard, State};
 use crate::metric::{Cause, Counter, Timer};
@@ -36,14 +36,16 @@ pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening:
         opening,
         slot,
         opened_before: false,
+        was_ready: false,
         lost_at: None,
         redials: false,
+        dialled: Timestamp::ORIGIN,
         tries: 0,
         back_offs: 0,
     };
-    while let Some(policy) = client.attempt(&connector).await {
+    while let Some(redial) = client.attempt(&connector).await {
         client.redials = true;
-        if !client.back_off(policy).await {
+        if !client.back_off(redial).await {
             break;
         }
     }
@@ -60,6 +62,10 @@ struct Client {
     slot: SlotId,
     play: Play,
     opened_before: bool,
+    /// Whether it was ready on some connection, so that its messages have begun.
+    was_ready: bool,
+    /// When the last dial began.
+    dialled: Timestamp,
     /// When the last connection was lost.
     lost_at: Option<Timestamp>,
     /// Whether a lost connection is dialled again. While it is down, messages of its schedule count as offline.
@@ -81,10 +87,12 @@ impl Drop for Client {
 }
 
 impl Client {
-    /// Makes one dial and, if it succeeds, runs the session that follows. Returns the policy for the next dial; `None`
-    /// when the client is done.
-    async fn attempt(&mut self, connector: &impl Connector) -> Option<Reconnect> {
+    /// Makes one dial and, if it succeeds, runs the session that follows. Returns when to dial again; `None` when the
+    /// client is done.
+    async fn attempt(&mut self, connector: &impl Connector) -> Option<Redial> {
         let cohort = self.opening.cohort;
+        self.dialled = self.shared.clock.now();
+        let mut redial = Redial::AsAfterLoss;
         let is_first = self.tries == 0 && !self.opened_before;
         self.shared
             .whole(cohort, |cells| cells.count(Counter::ConnectionsAttempted));
@@ -93,7 +101,7 @@ impl Client {
         let dialled = Box::pin(self.dial(connector, is_first)).await;
         self.connecting(-1);
         match dialled {
-            Ok(session) => self.session(session, is_first).await,
+            Ok(session) => redial = self.session(session, is_first).await,
             Err(failure) => {
                 self.failed(failure);
                 if is_first {
@@ -104,7 +112,8 @@ impl Client {
         let policy = self.shared.plan.cohort(cohort).reconnect;
         let now = self.shared.clock.now();
         let over = self.is_over(now) || self.lost_at.is_none() && self.opened_before;
-        (policy != Reconnect::None && !over).then_some(policy)
+        let dials_again = policy != Reconnect::None || redial != Redial::AsAfterLoss;
+        (dials_again && !over).then_some(redial)
     }
 
     /// Dials. A first dial may use its whole time; a reconnect is abandoned when the load ends.
@@ -143,11 +152,14 @@ impl Client {
         Ok(Box::new(session))
     }
 
-    /// Runs an open connection until it ends.
-    async fn session(&mut self, mut session: Box<Session<impl Transport>>, is_first: bool) {
-        if is_first {
-            self.shared.state.settle();
-        }
+    /// Runs an open connection until it ends. Returns when the next dial is, if there is one.
+    async fn session(
+        &mut self,
+        mut session: Box<Session<impl Transport>>,
+        is_first: bool,
+    ) -> Redial {
+        let mut unsettled = is_first;
+        self.begin(&mut session, &mut unsettled);
         loop {
             let event = poll_fn(|cx| {
                 let set_deadline =
@@ -162,8 +174,16 @@ impl Client {
                     .whole(self.opening.cohort, |cells| cells.cause(verdict.cause));
                 session.forget_death();
             }
-            if event == SessionEvent::Over {
-                return self.closed(&mut session);
+            match event {
+                SessionEvent::Ready => self.ready(&mut session, &mut unsettled),
+                SessionEvent::DeadButKept => {}
+                SessionEvent::Over => {
+                    if unsettled {
+                        self.shared.state.settle();
+                    }
+                    self.closed(&mut session);
+                    return session.dials_again().unwrap_or(Redial::AsAfterLoss);
+                }
             }
         }
     }
@@ -183,32 +203,55 @@ impl Client {
                 cells.count(Counter::ConnectionsReconnected);
                 cells.time(Timer::ReconnectDuration, now.saturating_since(since));
             });
+        }
+        self.opened_before = true;
+        self.lost_at = None;
+    }
+
+    /// Begins with the set-up, if there is one.
+    fn begin(&mut self, session: &mut Session<impl Transport>, unsettled: &mut bool) {
+        let shared = self.shared.clone();
+        let client = shared
+            .plan
+            .client(self.opening.cohort, self.opening.connection);
+        let facts = &mut shared.facts.borrow_mut();
+        if (self.play).open(client, self.dialled, shared.clock.now(), facts) {
+            self.ready(session, unsettled);
+        }
+    }
+
+    /// The client is ready: its messages on a schedule begin, or go on. `unsettled`: whether the run waits for it.
+    fn ready(&mut self, session: &mut Session<impl Transport>, unsettled: &mut bool) {
+        let now = self.shared.clock.now();
+        session.ready(&self.shared, now);
+        if self.was_ready {
             self.give_up_offline(now);
             self.play.resume(now);
         } else {
             self.play.start(now);
         }
-        self.opened_before = true;
-        self.lost_at = None;
+        self.was_ready = true;
         self.tries = 0;
-    }
-
-    /// Counts messages that became due before `until` as never sent; `why` is the counter for the reason.
-    fn give_up(&mut self, until: Timestamp, why: Counter) {
-        while let Some(intended) = self.play.give_up(until) {
-            unsent(&self.shared, self.opening.cohort, intended, why);
+        if std::mem::take(unsettled) {
+            self.shared.state.settle();
         }
     }
 
-    /// Counts messages that became due while there was no connection. A connection that is lost after the end of the
+    /// Counts messages that became due while there was no connection that was ready. A connection that is lost after the end of the
     /// load is not dialled again, so no message is due on it.
     fn give_up_offline(&mut self, now: Timestamp) {
         let own = match self.opening.until {
             Until::At(time) => time,
             Until::After(_) | Until::End => Timestamp::NEVER,
         };
+        if !self.was_ready {
+            return;
+        }
         let until = now.min(own).min(self.shared.state.end());
-        self.give_up(until, Counter::MessagesOffline);
+        while let Some(intended) = self.play.offline(until) {
+            let why = Counter::MessagesOffline;
+            unsent(&self.shared, self.opening.cohort, intended, why);
+        }
     }
 
     fn closed<T: Transport>(&mut self, session: &mut Session<T>) {
@@ -217,13 +260,26 @@ impl Client {
         session.count_bytes(&self.shared, now);
         // Drops messages that waited to be sent: they belong to the connection that ended.
         let until = session.due_until(&self.shared, now);
-        while let Some(intended) = self.play.give_up(until) {
-            session.not_sent(&self.shared, intended, now);
+        let was_ready = self.play.is_ready();
+        while let Some(lapsed) = self.play.give_up(until) {
+            if !lapsed.is_setup {
+                session.not_sent(&self.shared, lapsed.intended, now);
+            }
         }
-        for intended in self.play.lose() {
-            self.shared
-                .record(cohort, intended, |cells| cells.count(Counter::MessagesLost));
+        if !was_ready {
+            self.give_up_offline(until);
         }
+        let client = self.shared.plan.client(cohort, self.opening.connection);
+        {
+            let facts = &mut self.shared.facts.borrow_mut();
+            for lapsed in self.play.lose(client, facts) {
+                if !lapsed.is_setup {
+                    let at = lapsed.intended;
+                    (self.shared).record(cohort, at, |cells| cells.count(Counter::MessagesLost));
+                }
+            }
+        }
+        self.shared.book(cohort);
         let verdict = session.verdict();
         let is_dead = session.is_dead();
         // A connection that we closed as planned is not lost, even if the peer did not complete the close.
@@ -244,12 +300,12 @@ impl Client {
         {
             let mut shard = self.shared.shard.borrow_mut();
             let open = &mut shard.cohorts[cohort].open;
-            let state = if session.is_closing() {
-                &mut open.closing
+            if session.is_closing() {
+                open.closing -= 1;
             } else {
-                &mut open.open
-            };
-            *state -= 1;
+                open.open -= 1;
+                open.ready -= u64::from(session.is_ready());
+            }
             if let Some(record) = session.record(&verdict, now) {
                 shard.record(record, Shard::MAX_RECORDS);
             }
@@ -260,8 +316,11 @@ impl Client {
         let dials_again = if is_dead {
             redials
         } else {
-            !ours || session.is_ended_by_fault()
+            !ours || session.is_ended_by_fault() || session.dials_again().is_some()
         };
+        if session.has_failed() {
+            self.tries += 1;
+        }
         if dials_again {
             self.lost_at = Some(now);
         }
@@ -337,10 +396,14 @@ impl Client {
     }
 
     /// Waits before the next dial. Returns whether to dial.
-    async fn back_off(&mut self, policy: Reconnect) -> bool {
+    async fn back_off(&mut self, redial: Redial) -> bool {
+        let policy = self.shared.plan.cohort(self.opening.cohort).reconnect;
         let seed = self.shared.plan.seed;
         let seed = seed.stream(self.opening.connection, RECONNECTS);
-        let delay = delay(policy, self.tries, || draw(seed, self.back_offs));
+        let delay = match redial {
+            Redial::After(time) => time,
+            Redial::AsAfterLoss => delay(policy, self.tries, || draw(seed, self.back_offs)),
+        };
         self.back_offs += 1;
         let least = match self.tries {
             0 => Nanos::ZERO,
@@ -443,7 +506,7 @@ mod tests {
     #[test]
     fn a_client_stays_small() {
         let size = size(live);
-        assert!(size <= 360, "{size}");
+        assert!(size <= 392, "{size}");
     }
 
     #[test]

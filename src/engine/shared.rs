@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::play::{Fact, Facts};
 use crate::frame::Room;
 use crate::measure::{Cells, Shard, Stop, Window};
 use crate::metric::Counter;
@@ -89,6 +90,8 @@ pub(super) struct Shared {
     pub(super) room: RefCell<Room>,
     /// The buffer in which payloads are built.
     pub(super) scratch: RefCell<Vec<u8>>,
+    /// What the parts of clients told, and is not recorded yet.
+    pub(super) facts: RefCell<Facts>,
     /// Number of clients that are not done.
     pub(super) clients: Cell<usize>,
     /// Whether all clients have been started.
@@ -110,6 +113,7 @@ impl Shared {
             ended: Notify::new(),
             room: RefCell::default(),
             scratch: RefCell::default(),
+            facts: RefCell::default(),
             clients: Cell::new(0),
             all_begun: Cell::new(false),
             has_panicked: Cell::new(false),
@@ -179,6 +183,20 @@ impl Shared {
     /// Records values that cover the whole run.
     pub(super) fn whole(&self, cohort: usize, what: impl FnOnce(&mut Cells)) {
         what(&mut self.shard.borrow_mut().cohorts[cohort].whole);
+    }
+
+    /// Records what the part of a client told.
+    pub(super) fn book(&self, cohort: usize) {
+        let mut facts = self.facts.borrow_mut();
+        if facts.is_empty() {
+            return;
+        }
+        for Fact { at, what } in facts.drain() {
+            match at {
+                Some(at) => self.record(cohort, at, |cells| what.book(cells)),
+                None => self.whole(cohort, |cells| what.book(cells)),
+            }
+        }
     }
 
     /// Returns the fault of the path that held data of a cohort back at some time of this span, if there was one.

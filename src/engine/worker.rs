@@ -190,7 +190,15 @@ async fn announce_end(shared: &Shared, mut changed: watch::Receiver<()>) {
         }
         tokio::select! {
             () = shared.sleep_until(end) => {}
-            result = changed.changed() => if result.is_err() { break },
+            result = changed.changed() => {
+                if result.is_err() {
+                    break;
+                }
+                // Steps may wait for the start of measuring, which is known now.
+                if shared.plan.waits_for_measuring() {
+                    shared.deadlines.wake(0, usize::MAX);
+                }
+            }
         }
     }
     shared.ended.notify_waiters();

@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 
 use super::histogram::Histogram;
 use super::interval::Name;
-use crate::metric::{self, Cause, CloseKind, Counter, Side, Timer};
+use crate::metric::{self, Cause, CloseKind, Counter, Side, Timed, Timer};
 use crate::units::Nanos;
-
-/// The two times of an answer, under their names in the catalogue.
-const ANSWERS: [&str; 2] = ["latency", "service"];
 
 /// All counters and histograms of a window. A histogram is created when first used, and takes up to 1 KiB until it
 /// holds many times.
@@ -130,31 +127,22 @@ impl Cells {
         true
     }
 
-    /// Adds the times with this name; `messages` are the names of the messages. Returns false if there is no such
+    /// Adds the times with this name; `slots` are what is timed. Returns false if there is no such
     /// timer.
-    pub(super) fn merge_named(
-        &mut self,
-        name: &str,
-        times: &Histogram,
-        messages: &[String],
-    ) -> bool {
+    pub(super) fn merge_named(&mut self, name: &str, times: &Histogram, slots: &[Timed]) -> bool {
         if let Some(timer) = Timer::from_name(name) {
             let slot = &mut self.timers[timer as usize];
             slot.get_or_insert_default().merge(times);
             return true;
         }
-        let Some((group, message)) = name.split_once('.') else {
+        let mut places = slots.iter().map(|slot| slot.place(name)).enumerate();
+        let Some((slot, place)) = places.find_map(|(slot, place)| Some((slot, place?))) else {
             return false;
         };
-        let message = messages.iter().position(|known| known == message);
-        let (Some(message), Some(place)) = (message, ANSWERS.iter().position(|one| *one == group))
-        else {
-            return false;
-        };
-        if message >= self.answers.len() {
+        if slot >= self.answers.len() {
             self.make_answers();
         }
-        let slot = &mut self.answers[message][place];
+        let slot = &mut self.answers[slot][place];
         slot.get_or_insert_default().merge(times);
         true
     }
@@ -172,17 +160,13 @@ impl Cells {
         all.filter(|(_, count)| *count > 0)
     }
 
-    /// All times by name; `messages` are the names of the messages. Empty histograms are left out.
-    pub fn times<'a>(
-        &'a self,
-        messages: &'a [String],
-    ) -> impl Iterator<Item = (Name, &'a Histogram)> {
+    /// All times by name; `slots` are what is timed. Empty histograms are left out.
+    pub fn times<'a>(&'a self, slots: &'a [Timed]) -> impl Iterator<Item = (Name, &'a Histogram)> {
         let timers = Timer::ALL.iter().copied();
         let timers = timers.map(|timer| (Name::from(timer.name()), self.timer(timer)));
-        let answers = messages.iter().enumerate().flat_map(|(index, message)| {
-            let latency = (metric::latency(message).into(), self.latency(index));
-            let service = (metric::service(message).into(), self.service(index));
-            [latency, service]
+        let answers = slots.iter().zip(&self.answers).flat_map(|(slot, times)| {
+            let [first, second] = slot.metrics().map(Name::from);
+            [(first, filled(&times[0])), (second, filled(&times[1]))]
         });
         let all = timers.chain(answers);
         all.filter_map(|(name, times)| Some((name, times?)))

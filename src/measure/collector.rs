@@ -11,11 +11,11 @@ use super::shard::{CohortShard, Layout, Open, Shard, Window};
 use super::stops::Stops;
 use super::summary::{ConnectionRecords, Endings, GaugeStats, Metric, States, Summary, Value};
 use super::timeline::{Phase, Timeline};
-use crate::metric::{Counter, Gauge, Timer};
+use crate::metric::{Counter, Gauge, Timed, Timer};
 use crate::units::Timestamp;
 
 /// The gauges of each cohort.
-const STATES: [Gauge; 3] = [Gauge::Connecting, Gauge::Open, Gauge::Closing];
+const STATES: [Gauge; 4] = [Gauge::Connecting, Gauge::Open, Gauge::Ready, Gauge::Closing];
 /// The gauges of the generator itself.
 const OWN: [Gauge; 3] = [
     Gauge::GeneratorCpu,
@@ -104,21 +104,24 @@ impl Collector {
         let mut of_phase = self.states.split_off(known.map_or(0, |last| last + 1));
         let is_new = of_phase.is_empty();
         for (place, (cohort, open)) in now.into_iter().enumerate() {
-            let [connecting, open, closing] =
-                [open.connecting, open.open, open.closing].map(|now| now as f64);
+            let now = [open.connecting, open.open, open.ready, open.closing];
+            let [connecting, open, ready, closing] = now.map(|now| now as f64);
             if is_new {
-                let [connecting, open, closing] = [connecting, open, closing].map(GaugeStats::of);
+                let now = [connecting, open, ready, closing];
+                let [connecting, open, ready, closing] = now.map(GaugeStats::of);
                 of_phase.push(States {
                     cohort,
                     phase,
                     connecting,
                     open,
+                    ready,
                     closing,
                 });
             } else {
                 let states = &mut of_phase[place];
                 states.connecting.add(connecting);
                 states.open.add(open);
+                states.ready.add(ready);
                 states.closing.add(closing);
             }
         }
@@ -243,21 +246,21 @@ impl Collector {
         wanted: &'a dyn Fn(&str) -> bool,
     ) -> impl Iterator<Item = CohortRows<'a>> {
         let shards = self.layout.cohorts.iter().zip(&self.all.cohorts);
-        shards.map(move |((cohort, messages), shard)| CohortRows {
+        shards.map(move |((cohort, slots), shard)| CohortRows {
             cohort,
-            messages,
+            slots,
             shard,
             wanted,
         })
     }
 }
 
-fn push_gauges(
+fn push_gauges<const N: usize>(
     out: &mut Vec<Metric>,
     cohort: Option<&str>,
     seconds: f64,
-    gauges: [Gauge; 3],
-    stats: [Option<GaugeStats>; 3],
+    gauges: [Gauge; N],
+    stats: [Option<GaugeStats>; N],
 ) {
     for (gauge, stats) in gauges.into_iter().zip(stats) {
         let Some(stats) = stats else { continue };
@@ -286,7 +289,7 @@ fn push_own(out: &mut Vec<Metric>, timer: Timer, times: &Histogram, seconds: f64
 /// Turns one cohort's cells into rows.
 struct CohortRows<'a> {
     cohort: &'a str,
-    messages: &'a [String],
+    slots: &'a [Timed],
     shard: &'a CohortShard,
     /// Which histograms are turned into rows.
     wanted: &'a dyn Fn(&str) -> bool,
@@ -299,7 +302,7 @@ impl CohortRows<'_> {
 
     /// Adds rows for each measured window, even if nothing was recorded in it.
     fn windows(&self, layout: &Layout, windows: &[f64], out: &mut Vec<Metric>) {
-        let nothing = Cells::new(self.messages.len());
+        let nothing = Cells::new(self.slots.len());
         for index in 0..layout.measured() {
             let cells = self.shard.recorded(Window::measured(index));
             let stage = (layout.stages > 0).then_some(index as u32 + 1);
@@ -342,7 +345,7 @@ impl CohortRows<'_> {
         for (name, count) in others {
             push(name.into_owned(), Value::Counter(count));
         }
-        for (name, times) in cells.times(self.messages) {
+        for (name, times) in cells.times(self.slots) {
             if (self.wanted)(&name) {
                 let times = Box::new(times.clone().packed());
                 push(name.into_owned(), Value::Histogram(times));
@@ -351,11 +354,13 @@ impl CohortRows<'_> {
     }
 }
 
-/// Whether a counter covers the whole run: those of connections and bytes do; those of messages and pings belong to a
+/// Whether a counter covers the whole run: those of connections, set-ups and bytes do; those of messages and pings belong to a
 /// window.
 pub(super) fn covers_whole_run(counter: Counter) -> bool {
     let name = counter.name();
-    name.starts_with("connections.") || name.starts_with("bytes.")
+    ["connections.", "setup.", "bytes."]
+        .iter()
+        .any(|group| name.starts_with(group))
 }
 
 #[cfg(test)]
@@ -364,7 +369,7 @@ mod tests {
     use crate::units::Nanos;
 
     fn layout(cohorts: &[&str]) -> Layout {
-        let cohort = |name: &&str| ((*name).to_owned(), vec!["echo".to_owned()]);
+        let cohort = |name: &&str| ((*name).to_owned(), vec![Timed::sent("echo")]);
         Layout {
             cohorts: cohorts.iter().map(cohort).collect(),
             stages: 0,

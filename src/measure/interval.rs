@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::histogram::Histogram;
 use super::shard::{CohortShard, Layout, Open, Shard};
 use super::timeline::Phase;
-use crate::metric::{Counter, Timer};
+use crate::metric::{Counter, Timed, Timer};
 use crate::units::{Nanos, Timestamp};
 
 /// A name of the catalogue.
@@ -75,7 +75,7 @@ impl Interval {
     /// Converts the merged shards of one second.
     pub fn of(shard: &Shard, phase: Phase, sample: Sample, layout: &Layout) -> Self {
         let from = Timestamp::ORIGIN + shard.interval * Self::SECOND;
-        let names = layout.cohorts.iter().map(|(_, messages)| messages);
+        let names = layout.cohorts.iter().map(|(_, slots)| slots);
         let mut loop_lag = shard.early_lag.clone();
         loop_lag.merge(&shard.loop_lag);
         let own = Own {
@@ -92,7 +92,7 @@ impl Interval {
             to: from + Self::SECOND,
             phase,
             cohorts: (shard.cohorts.iter().zip(names))
-                .map(|(cohort, messages)| Part::of(cohort, messages))
+                .map(|(cohort, slots)| Part::of(cohort, slots))
                 .collect(),
             sources: [(Name::from(Self::GENERATOR), own)].into(),
         }
@@ -135,7 +135,7 @@ impl Interval {
 }
 
 impl Part {
-    fn of(cohort: &CohortShard, messages: &[String]) -> Self {
+    fn of(cohort: &CohortShard, slots: &[Timed]) -> Self {
         let mut part = Self {
             gauges: cohort.open,
             ..Self::default()
@@ -145,7 +145,7 @@ impl Part {
             for (name, count) in cells.counts() {
                 *part.counts.entry(name).or_default() += count;
             }
-            for (name, times) in cells.times(messages) {
+            for (name, times) in cells.times(slots) {
                 add(&mut part.times, &name, times);
             }
         }
@@ -227,7 +227,9 @@ pub(super) mod tests {
     const PHASES: [Phase; 3] = [Phase::RampUp, Phase::Measure, Phase::Drain];
 
     pub(in crate::measure) fn layout() -> Layout {
-        let messages = (0..MESSAGES).map(|index| format!("m{index}")).collect();
+        let messages = (0..MESSAGES)
+            .map(|index| Timed::sent(&format!("m{index}")))
+            .collect();
         Layout {
             cohorts: vec![("a".to_owned(), messages), ("b".to_owned(), Vec::new())],
             stages: 2,

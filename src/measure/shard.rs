@@ -9,14 +9,14 @@ use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use super::named::OfCohort;
 use super::stops::Stops;
-use crate::metric::{Cause, Side};
+use crate::metric::{Cause, Side, Timed};
 use crate::units::{Timestamp, one_line};
 
 /// The names behind the indices that a shard uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
-    /// For each cohort, its name and the names of its messages.
-    pub cohorts: Vec<(String, Vec<String>)>,
+    /// For each cohort, its name and what is timed of its slots.
+    pub cohorts: Vec<(String, Vec<Timed>)>,
     /// The number of stages that results are kept for; zero if the scenario has none.
     pub stages: u32,
 }
@@ -69,6 +69,9 @@ pub struct Open {
     pub connecting: u64,
     /// Open (readyState 1).
     pub open: u64,
+    /// Open, and its client is ready: its set-up is done, if it has one.
+    #[serde(default)]
+    pub ready: u64,
     /// In the close handshake (readyState 2).
     pub closing: u64,
     /// Declared dead so far.
@@ -80,6 +83,7 @@ impl Open {
     pub fn merge(&mut self, other: &Self) {
         self.connecting += other.connecting;
         self.open += other.open;
+        self.ready += other.ready;
         self.closing += other.closing;
         self.dead += other.dead;
     }
@@ -417,7 +421,7 @@ mod tests {
     #[test]
     fn a_window_takes_memory_only_while_it_is_in_use() {
         let mut shard = Shard::new(&Layout {
-            cohorts: vec![("main".to_owned(), vec!["echo".to_owned()])],
+            cohorts: vec![("main".to_owned(), vec![Timed::sent("echo")])],
             stages: 1_000,
         });
         assert!(shard.cohorts[0].windows.is_empty());

@@ -15,7 +15,7 @@ use crate::metric::{Cause, Counter, Gauge, Kind};
 use crate::units::Timestamp;
 
 /// The statistics of a gauge that is sampled once a second.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct GaugeStats {
     /// The number of samples.
     pub samples: u64,
@@ -89,6 +89,9 @@ pub struct States {
     pub connecting: GaugeStats,
     /// Open (readyState 1).
     pub open: GaugeStats,
+    /// Open, and the client is ready.
+    #[serde(default)]
+    pub ready: GaugeStats,
     /// In the close handshake (readyState 2).
     pub closing: GaugeStats,
 }
@@ -99,6 +102,7 @@ impl States {
         match gauge {
             Gauge::Connecting => Some(self.connecting),
             Gauge::Open => Some(self.open),
+            Gauge::Ready => Some(self.ready),
             Gauge::Closing => Some(self.closing),
             _ => None,
         }

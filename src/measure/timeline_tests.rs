@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::units::Nanos;
 
 fn layout() -> Layout {
-    let cohort = |name: &str| (name.to_owned(), vec!["echo".to_owned()]);
+    let cohort = |name: &str| (name.to_owned(), vec![crate::metric::Timed::sent("echo")]);
     Layout {
         cohorts: vec![cohort("a"), cohort("b")],
         stages: 0,

@@ -13,6 +13,7 @@ use super::interval::Name;
 use super::named::{NamedRows, UnknownCohort};
 use super::shard::{Ending, Layout, Open, Shard, Window};
 use super::stops::Stops;
+use crate::metric::Timed;
 use crate::units::counted;
 
 /// The version of the format of an encoded shard.
@@ -73,15 +74,15 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn of(cells: &Cells, messages: &[String]) -> Self {
-        let times = cells.times(messages);
+    fn of(cells: &Cells, slots: &[Timed]) -> Self {
+        let times = cells.times(slots);
         Self {
             counts: cells.counts().collect(),
             times: times.map(|(name, times)| (name, times.clone())).collect(),
         }
     }
 
-    fn add_to(&self, cells: &mut Cells, messages: &[String]) -> Result<(), WireError> {
+    fn add_to(&self, cells: &mut Cells, slots: &[Timed]) -> Result<(), WireError> {
         let mut unknown = None;
         for (name, count) in &self.counts {
             if !cells.add_named(name, *count) {
@@ -89,7 +90,7 @@ impl Numbers {
             }
         }
         for (name, times) in &self.times {
-            if !cells.merge_named(name, times, messages) {
+            if !cells.merge_named(name, times, slots) {
                 unknown = Some(name);
             }
         }
@@ -125,13 +126,13 @@ impl Shard {
             version: VERSION,
             interval: *interval,
             cohorts: named
-                .map(|((name, messages), cohort)| {
+                .map(|((name, slots), cohort)| {
                     let windows = cohort.windows();
                     let cohort = CohortOnWire {
                         open: cohort.open,
-                        whole: Numbers::of(&cohort.whole, messages),
+                        whole: Numbers::of(&cohort.whole, slots),
                         windows: windows
-                            .map(|(window, cells)| (window.number(), Numbers::of(cells, messages)))
+                            .map(|(window, cells)| (window.number(), Numbers::of(cells, slots)))
                             .collect(),
                     };
                     (name.clone(), cohort)
@@ -194,14 +195,14 @@ impl Shard {
         for (name, cohort) in &wire.cohorts {
             let of_name = (layout.cohorts.iter()).position(|(known, _)| known == name);
             let index = of_name.ok_or_else(|| WireError::Unknown(format!("cohort `{name}`")))?;
-            let messages = &layout.cohorts[index].1;
+            let slots = &layout.cohorts[index].1;
             let all = &mut shard.cohorts[index];
             all.open = cohort.open;
-            cohort.whole.add_to(&mut all.whole, messages)?;
+            cohort.whole.add_to(&mut all.whole, slots)?;
             for (number, numbers) in &cohort.windows {
                 let window = Window::numbered(*number, layout)
                     .ok_or_else(|| WireError::Unknown(format!("window {number}")))?;
-                numbers.add_to(all.window(window), messages)?;
+                numbers.add_to(all.window(window), slots)?;
             }
         }
         Ok(shard)

@@ -76,7 +76,8 @@ catalogue! {
         MessagesHeldUp => "messages.held_up", "Some of `messages.sent`: sent late, because the server took no bytes before.";
         MessagesReceived => "messages.received", "Text and binary messages received, expected or not.";
         MessagesEchoed => "messages.echoed", "Sent messages answered in time by the same bytes.";
-        MessagesMismatched => "messages.mismatched", "Sent messages answered in time by other bytes.";
+        MessagesAnswered => "messages.answered", "Sent messages answered in time by a message that was expected, and is no echo; all that was asked of it holds.";
+        MessagesMismatched => "messages.mismatched", "Sent messages answered in time by other bytes, or by an answer that is not as it should be.";
         MessagesDuplicated => "messages.duplicated", "Answers to a message that had been answered before; without a stamp, the bytes of a message when none waited for them.";
         MessagesUnsolicited => "messages.unsolicited", "Messages received that answer nothing this connection sent.";
         MessagesTimedOut => "messages.timed_out", "Sent messages with no answer within `timeout`.";
@@ -84,6 +85,25 @@ catalogue! {
         MessagesLost => "messages.lost", "Sent messages whose connection ended before the answer.";
         MessagesRetyped => "messages.retyped", "Echoes that came back as binary where text was sent, or the reverse.";
         MessagesUncertain => "messages.uncertain", "Echoes that may answer another message, because one timed out or more answers came than were due: not timed.";
+        SetupBegun => "setup.begun", "Set-ups begun: one for each connection of a client with `setup` that opened.";
+        SetupReady => "setup.ready", "Set-ups whose last step was done.";
+        SetupFailed => "setup.failed", "Set-ups in which a step failed.";
+        SetupLost => "setup.lost", "Set-ups whose connection ended before.";
+        SetupAbandoned => "setup.abandoned", "Set-ups that were under way when the load ended.";
+        AwaitsBegun => "awaits.begun", "Waits of steps for messages that no send asked for.";
+        AwaitsMet => "awaits.met", "Waits whose messages all came in time, and were right.";
+        AwaitsWrong => "awaits.wrong", "Waits for which a message came that was not as it should be.";
+        AwaitsTimedOut => "awaits.timed_out", "Waits whose messages did not come within `timeout`.";
+        AwaitsLost => "awaits.lost", "Waits whose connection ended before.";
+        AwaitsAbandoned => "awaits.abandoned", "Waits that were left out, because a step before failed or the load ended.";
+        TurnsDue => "turns.due", "Turns that the schedule of a repeat asked for.";
+        TurnsBegun => "turns.begun", "Turns of repeats with a schedule that were begun.";
+        TurnsMissed => "turns.missed", "Turns of repeats with a schedule that had not begun when the load ended.";
+        PushesReceived => "pushes.received", "Messages that an `on` took.";
+        PushesWrong => "pushes.wrong", "Messages that an `on` took, and that were not as they should be.";
+        PushesGaps => "pushes.gaps", "Messages missing between two numbers (`seq`) of an `on`.";
+        PushesRepeated => "pushes.repeated", "Messages whose number (`seq`) an `on` had seen just before.";
+        PushesUnordered => "pushes.unordered", "Messages whose number (`seq`) is below one that an `on` had seen.";
         PingsSent => "heartbeat.pings_sent", "Pings handed to the connection.";
         PongsReceived => "heartbeat.pongs_received", "Pongs that answered a ping in time.";
         PongsLate => "heartbeat.late", "Pongs that came after their ping had been counted as missed.";
@@ -104,6 +124,7 @@ catalogue! {
         HandshakeTls => "handshake.tls", "From the TCP connection to the TLS session.";
         HandshakeUpgrade => "handshake.upgrade", "From the upgrade request to the checked 101.";
         HandshakeTotal => "handshake.total", "From the dial to the checked 101.";
+        SetupDuration => "setup.duration", "From the dial of a client with `setup` until it was ready.";
         ReceiveGap => "receive.gap", "Between two messages received on one connection.";
         HeartbeatRtt => "heartbeat.rtt", "From a ping sent to its pong, late ones included.";
         HeartbeatDelay => "heartbeat.delay", "From the time a ping was due to its pong, late ones included; what `pong_within` looks at.";
@@ -121,6 +142,7 @@ catalogue! {
     Gauge {
         Connecting => "connections.connecting", "Connections in the handshake (readyState 0).";
         Open => "connections.open", "Open connections (readyState 1).";
+        Ready => "connections.ready", "Open connections whose client is ready: all of them, or those whose `setup` is done.";
         Closing => "connections.closing", "Connections in the close handshake (readyState 2).";
         GeneratorCpu => "generator.cpu", "CPU used by wsbench, in percent of one core.";
         GeneratorRss => "generator.rss", "Memory used by wsbench, in bytes.";

@@ -19,6 +19,8 @@ catalogue! {
         MessageTooBig => "message_too_big", "A message longer than `max_message`.";
         CloseTimeout => "close_timeout", "No end of TCP within `close_timeout` after our Close.";
         Fault => "fault", "Ended by the client itself, in the fault that it plays.";
+        SetupFailed => "setup_failed", "A step of `setup` failed (`detail` says which, and why), so we closed the connection.";
+        StepFailed => "step_failed", "A step failed whose `on_fail` closes the connection (`detail` says which, and why).";
         WriteTimeout => "write_timeout", "The peer took no bytes at all until the end of the run.";
         Dns => "dns", "The host name could not be resolved.";
         Refused => "refused", "Nothing listens on that port.";

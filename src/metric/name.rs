@@ -10,14 +10,59 @@ pub fn unit_of(name: &str) -> Unit {
     match Gauge::from_name(name) {
         Some(Gauge::GeneratorCpu) => return Unit::Percent,
         Some(Gauge::GeneratorRss | Gauge::BytesPerConnection) => return Unit::Bytes,
-        Some(Gauge::Connecting | Gauge::Open | Gauge::Closing) => return Unit::Count,
+        Some(Gauge::Connecting | Gauge::Open | Gauge::Ready | Gauge::Closing) => {
+            return Unit::Count;
+        }
         None => {}
     }
-    let by_message = name.starts_with("latency.") || name.starts_with("service.");
-    if by_message || Timer::from_name(name).is_some() {
+    let group = name.split_once('.').map(|(group, _)| group);
+    let is_of_slot = group.is_some_and(|group| Timed::GROUPS.contains(&group));
+    if is_of_slot || Timer::from_name(name).is_some() {
         Unit::Time
     } else {
         Unit::Count
+    }
+}
+
+/// What has two times under a name of its own: a message, a step, or an `[[on]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timed {
+    /// The name; empty where nothing is timed.
+    pub name: String,
+    /// The groups of the two times.
+    groups: [&'static str; 2],
+}
+
+impl Timed {
+    /// All groups.
+    pub const GROUPS: [&'static str; 4] = ["latency", "service", "gap", "age"];
+
+    /// A message or a step: from the time it was due, and from its send, to its answer.
+    pub fn sent(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            groups: ["latency", "service"],
+        }
+    }
+
+    /// An `[[on]]`: the time between two of its messages, and how old they are.
+    pub fn heard(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            groups: ["gap", "age"],
+        }
+    }
+
+    /// The names of the two times.
+    pub fn metrics(&self) -> [String; 2] {
+        self.groups.map(|group| format!("{group}.{}", self.name))
+    }
+
+    /// Which of the two times has this name; `None` if neither has.
+    pub fn place(&self, metric: &str) -> Option<usize> {
+        let (group, name) = metric.split_once('.')?;
+        let place = self.groups.iter().position(|own| *own == group);
+        place.filter(|_| self.name == name)
     }
 }
 
@@ -93,7 +138,7 @@ pub fn kind_of(name: &str, messages: &[&str]) -> Option<Kind> {
     }
     let (group, rest) = name.split_once('.')?;
     match group {
-        "latency" | "service" => messages.contains(&rest).then_some(Kind::Histogram),
+        _ if Timed::GROUPS.contains(&group) => messages.contains(&rest).then_some(Kind::Histogram),
         "errors" => cause_from_name(name).map(|_| Kind::Counter),
         "closes" => close_from_name(name).map(|_| Kind::Counter),
         _ => None,

@@ -6,8 +6,10 @@ mod fault_plan;
 mod matching;
 mod openings;
 mod pacer;
+mod program;
 mod spread;
 mod stamp;
+mod talk;
 mod template;
 mod topic_stamp;
 mod topics;
@@ -18,8 +20,10 @@ pub use budget::Budget;
 pub use fault_plan::{FaultPlan, probed_within};
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
-pub use spread::Seed;
+pub use program::{Operation, Program, Turns, What};
+pub use spread::{Draws, Seed};
 pub use stamp::{PingName, STAMP_LEN, Series, Stamp, StampFinder};
+use talk::{Talk, templates};
 pub use template::{Slice, Template};
 pub use topic_stamp::{TopicFinder, TopicSeries, TopicStamp};
 pub use topics::Topics;
@@ -31,7 +35,7 @@ pub use crate::scenario::fraction;
 use std::time::Duration;
 
 use crate::measure::Layout;
-use crate::scenario::{Cohort, Message, Pacing, Scenario, Shape};
+use crate::scenario::{Cohort, Match, Pacing, Scenario, Shape, TurnPace};
 use crate::units::{Nanos, Timestamp};
 
 /// The plan of one run.
@@ -47,8 +51,10 @@ pub struct Plan {
     pub keeps_echoes: bool,
     /// For each cohort, the number of its first connection.
     firsts: Vec<u32>,
-    /// For each cohort, the templates of its messages.
+    /// For each cohort, the templates by slot.
     templates: Vec<Vec<Template>>,
+    /// For each cohort, what its clients say and hear beyond messages on a schedule.
+    talks: Vec<Talk>,
     /// Finds this run's stamps in what servers send.
     pub stamps: StampFinder,
     /// Who hears what.
@@ -60,14 +66,60 @@ pub struct Plan {
 pub struct ClientPlan<'a> {
     /// The whole plan.
     pub plan: &'a Plan,
-    cohort: usize,
+    /// The index of its cohort.
+    pub cohort: usize,
     connection: u32,
 }
 
 impl<'a> ClientPlan<'a> {
-    /// Returns the templates of its messages.
+    /// Returns its cohort.
+    pub fn cohort(self) -> &'a Cohort {
+        self.plan.cohort(self.cohort)
+    }
+
+    /// Returns the templates by slot: of its messages, its steps (empty where one sends nothing), and the replies of
+    /// each `[[on]]`.
     pub fn templates(self) -> &'a [Template] {
         self.plan.templates(self.cohort)
+    }
+
+    /// Returns what it does in its turn.
+    pub fn program(self) -> &'a Program {
+        &self.plan.talks[self.cohort].program
+    }
+
+    /// Returns one match for each way in which answers name what they answer.
+    pub fn finders(self) -> &'a [Match] {
+        &self.plan.talks[self.cohort].finders
+    }
+
+    /// Whether it says or hears anything but messages on a schedule and their echoes.
+    pub fn has_talk(self) -> bool {
+        self.plan.talks[self.cohort].is_more
+    }
+
+    /// Returns the name of a slot; empty if it has none.
+    pub fn slot_name(self, slot: usize) -> &'a str {
+        let slots = &self.plan.talks[self.cohort].slots;
+        slots.get(slot).map_or("", |slot| &slot.name)
+    }
+
+    /// Returns the slot of its first `[[on]]`.
+    pub fn first_listener(self) -> usize {
+        self.templates().len() - self.cohort().on.len()
+    }
+
+    /// Returns the random numbers of its steps.
+    pub fn draws(self) -> Draws {
+        self.plan.seed.draws(self.connection)
+    }
+
+    /// Returns when the turns of the repeat with this slot are due, from `now` on.
+    pub fn turns(self, slot: usize, pace: TurnPace, now: Timestamp) -> Pacer {
+        let place = self.plan.place(self.cohort, self.connection);
+        let random = self.plan.seed.stream(self.connection, slot as u32 + 1);
+        let gap = pace.rate.gap_ns();
+        Pacer::new(gap, pace.gaps, pace.phase, place, random, now)
     }
 
     /// Returns what the placeholders of a message stand for; `n` is its sequence number.
@@ -105,9 +157,8 @@ impl Plan {
             })
             .collect();
         let filler = Slice::filler(scenario.longest_made().as_usize());
-        let template = |message: &Message| Template::new(message, &filler);
         let templates = (scenario.cohorts.iter())
-            .map(|cohort| cohort.messages.iter().map(template).collect())
+            .map(|cohort| templates(cohort, &filler))
             .collect();
         let mut plan = Self {
             run,
@@ -115,6 +166,7 @@ impl Plan {
             keeps_echoes: false,
             firsts,
             templates,
+            talks: scenario.cohorts.iter().map(Talk::of).collect(),
             stamps: StampFinder::new(run),
             topics: Topics::default(),
             scenario,
@@ -220,15 +272,21 @@ impl Plan {
 
     /// Returns the names for the indices that measurements use.
     pub fn layout(&self) -> Layout {
-        let names = |messages: &[Message]| messages.iter().map(|m| m.name.clone()).collect();
+        let cohorts = self.scenario.cohorts.iter().zip(&self.talks);
         Layout {
-            cohorts: (self.scenario.cohorts.iter())
-                .map(|cohort| (cohort.name.clone(), names(&cohort.messages)))
+            cohorts: cohorts
+                .map(|(cohort, talk)| (cohort.name.clone(), talk.slots.clone()))
                 .collect(),
             stages: match &self.scenario.load.shape {
                 Shape::Stages(stages) => stages.len() as u32,
                 _ => 0,
             },
         }
+    }
+
+    /// Whether some client waits until measuring starts.
+    pub fn waits_for_measuring(&self) -> bool {
+        let mut talks = self.talks.iter();
+        talks.any(|talk| talk.program.waits_for_measuring())
     }
 }

@@ -15,9 +15,28 @@ impl Seed {
         self.0
     }
 
+    /// Returns the random numbers of a connection's steps.
+    pub fn draws(self, connection: u32) -> Draws {
+        Draws(self.stream(connection, Draws::STEPS))
+    }
+
     /// Returns a seed for one purpose of one connection. It does not depend on the number of workers.
     pub fn stream(self, connection: u32, purpose: u32) -> u64 {
         mix(self.0 ^ mix((u64::from(connection) << 32) | u64::from(purpose)))
+    }
+}
+
+/// The random numbers of one connection's steps.
+#[derive(Debug, Clone, Copy)]
+pub struct Draws(u64);
+
+impl Draws {
+    /// Above the numbers of the streams that values use.
+    const STEPS: u32 = 1 << 17;
+
+    /// The number that a step draws, where `count` numbers were drawn before.
+    pub fn at(self, slot: usize, count: u64) -> u64 {
+        mix(mix(self.0 ^ slot as u64) ^ count)
     }
 }
 

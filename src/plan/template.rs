@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::stamp::STAMP_LEN;
 use super::values::{Bytes, Comparison, FILLER, Values};
-use crate::scenario::{Message, Payload, Segment, Variable};
+use crate::scenario::{FrameKind, Payload, Segment, Variable};
 
 /// The bytes of a message without its stamp and its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub struct Template {
     length: usize,
     /// Whether there are variables.
     varies: bool,
+    frame: FrameKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +50,9 @@ impl From<&Segment> for TemplatePart {
 }
 
 impl Template {
-    /// Makes the template of a message; padding is taken from `filler`.
-    pub fn new(message: &Message, filler: &Slice) -> Self {
-        let parts: Box<[TemplatePart]> = match &message.payload {
+    /// Makes the template of messages with this payload, in frames of this kind; padding is taken from `filler`.
+    pub fn new(payload: &Payload, frame: FrameKind, filler: &Slice) -> Self {
+        let parts: Box<[TemplatePart]> = match payload {
             Payload::Size(size) => match size.as_usize().checked_sub(STAMP_LEN) {
                 Some(rest) => [TemplatePart::Stamp, TemplatePart::Bytes(filler.first(rest))].into(),
                 None => [TemplatePart::Bytes(filler.first(size.as_usize()))].into(),
@@ -70,7 +71,13 @@ impl Template {
             length: parts.iter().map(TemplatePart::len).sum(),
             varies: parts.iter().any(is_variable),
             parts,
+            frame,
         }
+    }
+
+    /// Returns the kind of the frames.
+    pub fn frame(&self) -> FrameKind {
+        self.frame
     }
 
     /// Returns whether messages have a stamp. Without one, answers are matched by their order.
@@ -210,28 +217,11 @@ impl Deref for Slice {
 mod tests {
     use super::*;
     use crate::plan::{Series, StampFinder};
-    use crate::scenario::{Expect, FrameKind, Pacing};
     use crate::units::{ByteSize, Timestamp};
     use proptest::prelude::*;
-    use std::time::Duration;
 
     fn template(payload: Payload) -> Template {
-        let message = Message {
-            name: "m".to_owned(),
-            payload,
-            frame: FrameKind::Text,
-            pacing: Pacing::Closed {
-                in_flight: 1,
-                think: Duration::ZERO,
-            },
-            count: None,
-            expect: Expect::Echo,
-            check: None,
-            save: Vec::new(),
-            timeout: Duration::from_secs(1),
-            to: None,
-        };
-        Template::new(&message, &Slice::filler(200))
+        Template::new(&payload, FrameKind::Text, &Slice::filler(200))
     }
 
     #[test]

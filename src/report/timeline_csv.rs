@@ -32,9 +32,10 @@ struct Line<'a> {
     rtt_p99_us: String,
     lateness_p99_us: String,
     seconds: u64,
+    ready: u64,
 }
 
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 20] = [
     "second",
     "phase",
     "cohort",
@@ -54,6 +55,7 @@ const COLUMNS: [&str; 19] = [
     "rtt_p99_us",
     "lateness_p99_us",
     "seconds",
+    "ready",
 ];
 
 /// Writes `timeline.csv`.
@@ -93,6 +95,7 @@ fn line<'a>(row: &Row, cohorts: &'a [String]) -> Line<'a> {
         rtt_p99_us: micros(row.rtt_p99_ns),
         lateness_p99_us: micros(row.lateness_p99_ns),
         seconds: row.seconds,
+        ready: row.open.ready,
     }
 }
 

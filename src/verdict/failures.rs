@@ -156,6 +156,8 @@ fn ends_a_handshake(cause: Cause) -> bool {
         | Cause::MessageTooBig
         | Cause::CloseTimeout
         | Cause::Fault
+        | Cause::SetupFailed
+        | Cause::StepFailed
         | Cause::WriteTimeout => false,
     }
 }

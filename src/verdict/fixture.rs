@@ -326,7 +326,7 @@ pub(super) fn beside(summary: &mut Summary, name: &str, other: Summary) {
 
 fn layout() -> Layout {
     Layout {
-        cohorts: vec![("main".to_owned(), vec!["echo".to_owned()])],
+        cohorts: vec![("main".to_owned(), vec![crate::metric::Timed::sent("echo")])],
         stages: 0,
     }
 }

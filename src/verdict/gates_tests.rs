@@ -10,7 +10,7 @@ use crate::units::Nanos;
 
 /// Two cohorts, two stages of 10 s and 20 s.
 fn collector() -> Collector {
-    let cohort = |name: &str| (name.to_owned(), vec!["echo".to_owned()]);
+    let cohort = |name: &str| (name.to_owned(), vec![crate::metric::Timed::sent("echo")]);
     let layout = Layout {
         cohorts: vec![cohort("a"), cohort("b")],
         stages: 2,

@@ -251,6 +251,7 @@ fn listeners_that_come_back_are_missed_while_they_are_not_open() {
             phase: Phase::Measure,
             connecting: GaugeStats::of(0.0),
             open: GaugeStats::of(open),
+            ready: GaugeStats::of(open),
             closing: GaugeStats::of(0.0),
         }));
         judge(&again, &summary, &Facts::completed(1)).exit

@@ -231,7 +231,7 @@ pub(super) fn value_of(stat: Stat, times: &Histogram) -> Option<f64> {
 
 fn of_gauge(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Observed, NoData> {
     let stats = match Gauge::from_name(&selector.metric) {
-        Some(gauge @ (Gauge::Connecting | Gauge::Open | Gauge::Closing)) => {
+        Some(gauge @ (Gauge::Connecting | Gauge::Open | Gauge::Ready | Gauge::Closing)) => {
             states(gauge, selector, view)
         }
         _ => view.of(selector).find_map(|row| match row.value {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use wsbench::measure::{
     Cells, Collector, Ending, Layout, Open, Phase, Sample, Shard, State, Summary, TcpView, Window,
 };
-use wsbench::metric::{Cause, CloseKind, Counter, Side, Timer};
+use wsbench::metric::{Cause, CloseKind, Counter, Side, Timed, Timer};
 use wsbench::report::{Host, Options, Parts, Run};
 use wsbench::scenario::{
     AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, HeartbeatKind, Load, Message,
@@ -102,7 +102,7 @@ pub(crate) fn troubled() -> Case {
 fn troubled_summary() -> Summary {
     let layout = Layout {
         cohorts: vec![
-            ("echo".to_owned(), vec!["echo".to_owned()]),
+            ("echo".to_owned(), vec![Timed::sent("echo")]),
             ("idle".to_owned(), Vec::new()),
         ],
         stages: 0,

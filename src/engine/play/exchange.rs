@@ -1,6 +1,6 @@
 //! One message of one connection: its pace and its ledger.
 
-use super::ledger::{Answer, Ledger};
+use super::ledger::{Answer, Ledger, Oldest, Standing};
 use super::pace::Pace;
 use crate::plan::{Pacer, STAMP_LEN, Series, Template};
 use crate::scenario::Message;
@@ -15,6 +15,8 @@ pub(super) struct Exchange {
     last: [u8; STAMP_LEN],
     /// Whether messages have a stamp.
     has_stamp: bool,
+    /// Whether its messages come back unchanged, in their order, and without a stamp.
+    is_echoed_in_order: bool,
     /// The position of the stamp in an echo, if it is the same in each.
     stamp_at: Option<u32>,
     pace: Pace,
@@ -53,11 +55,45 @@ impl Exchange {
             series,
             last: [0; STAMP_LEN],
             has_stamp: template.has_stamp(),
+            is_echoed_in_order: message.is_matched_by_order(),
             stamp_at: template.stamp_at(),
             pace: Pace::new(message.pacing, pacer),
             ledger: Ledger::new(message.expects_answer(), Nanos::from(message.timeout)),
             left: message.count.unwrap_or(u64::MAX),
         }
+    }
+
+    /// Makes the exchange of all steps: what is due, it is told.
+    pub(super) fn of_steps(series: Series) -> Self {
+        Self {
+            series,
+            last: [0; STAMP_LEN],
+            has_stamp: false,
+            is_echoed_in_order: false,
+            stamp_at: None,
+            pace: Pace::Told {
+                due: Timestamp::NEVER,
+                since: Timestamp::NEVER,
+            },
+            ledger: Ledger::new(false, Nanos::ZERO),
+            left: u64::MAX,
+        }
+    }
+
+    /// The message of a step is due since then. Does nothing if it was told before.
+    pub(super) fn tell(
+        &mut self,
+        due: Timestamp,
+        now: Timestamp,
+        is_answered: bool,
+        timeout: Nanos,
+        has_stamp: bool,
+    ) {
+        if self.pace.next() == Timestamp::NEVER {
+            self.pace = Pace::Told { due, since: now };
+        }
+        self.ledger.set(is_answered, timeout);
+        self.has_stamp |= has_stamp;
     }
 
     /// The connection is open for the first time.
@@ -88,8 +124,8 @@ impl Exchange {
         if self.left == 0 || intended >= end || intended > now {
             return Next::Wait;
         }
-        if self.pace.scheduled().is_some() && now.saturating_since(intended) > self.ledger.timeout()
-        {
+        let waits_since = self.pace.waits_since();
+        if waits_since.is_some_and(|since| now.saturating_since(since) > self.ledger.timeout()) {
             self.pace.advance();
             self.left -= 1;
             return Next::GiveUp(intended);
@@ -175,9 +211,24 @@ impl Exchange {
         answer
     }
 
-    /// Returns whether its messages expect an answer.
-    pub(super) fn is_answered(&self) -> bool {
-        self.ledger.is_answered()
+    /// Returns whether its messages come back unchanged, in their order, and without a stamp.
+    pub(super) fn is_echoed_in_order(&self) -> bool {
+        self.is_echoed_in_order
+    }
+
+    /// Returns how a message stands.
+    pub(super) fn standing(&self, sequence: u64) -> Standing {
+        self.ledger.standing(sequence)
+    }
+
+    /// Returns the oldest message that an answer without a name may belong to.
+    pub(super) fn oldest(&self) -> Option<Oldest> {
+        self.ledger.oldest()
+    }
+
+    /// Returns the sequence number of the next message.
+    pub(super) fn sequence(&self) -> u64 {
+        self.ledger.sequence()
     }
 
     /// Returns whether an answer without a stamp could belong to this message.
@@ -241,7 +292,7 @@ mod tests {
             &message,
             pacer,
             series,
-            &Template::new(&message, &Slice::filler(64)),
+            &Template::new(&message.payload, message.frame, &Slice::filler(64)),
         )
     }
 

@@ -33,6 +33,27 @@ struct Pending {
     is_answered: bool,
 }
 
+/// How a message stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its answer is due.
+    Pending,
+    /// Its answer did not come in time.
+    TimedOut,
+    /// It was answered, or none is expected.
+    Answered,
+    /// It was never sent.
+    Unknown,
+}
+
+/// The oldest message that an answer without a name may belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Oldest {
+    /// When it was sent; [`Timestamp::NEVER`] if its answer is overdue.
+    pub(super) sent: Timestamp,
+    pub(super) sequence: u64,
+}
+
 /// What an answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Answer {
@@ -69,12 +90,40 @@ impl Ledger {
         self.sequence
     }
 
-    pub(super) fn timeout(&self) -> Nanos {
-        self.timeout
+    /// The next message is answered within this time, or not at all.
+    pub(super) fn set(&mut self, is_answered: bool, timeout: Nanos) {
+        (self.is_answered, self.timeout) = (is_answered, timeout);
     }
 
-    pub(super) fn is_answered(&self) -> bool {
-        self.is_answered
+    /// How a message stands.
+    pub(super) fn standing(&self, sequence: u64) -> Standing {
+        let first = self.sequence - self.pending.len() as u64;
+        match sequence.checked_sub(first) {
+            _ if sequence >= self.sequence => Standing::Unknown,
+            Some(place) if self.pending[place as usize].is_answered => Standing::Answered,
+            Some(_) => Standing::Pending,
+            None if self.timed_out.contains(&sequence) => Standing::TimedOut,
+            None => Standing::Answered,
+        }
+    }
+
+    /// The oldest message whose answer is due, or has timed out.
+    pub(super) fn oldest(&self) -> Option<Oldest> {
+        let first = self.sequence - self.pending.len() as u64;
+        match self.pending.front() {
+            Some(pending) => Some(Oldest {
+                sent: pending.sent,
+                sequence: first,
+            }),
+            None => self.timed_out.front().map(|sequence| Oldest {
+                sent: Timestamp::NEVER,
+                sequence: *sequence,
+            }),
+        }
+    }
+
+    pub(super) fn timeout(&self) -> Nanos {
+        self.timeout
     }
 
     /// How many answers are due.

@@ -1,30 +1,44 @@
 //! The messages of one client, across reconnects: what is due, what an answer means, when to wake the client. Pure:
 //! takes the time and the received bytes as arguments; sends nothing.
 
+mod answering;
 mod exchange;
+mod fact;
 mod ledger;
 mod pace;
+mod talk;
 
-use self::exchange::{Exchange, Found, Next};
+use self::exchange::{Exchange, Next};
+pub(super) use self::fact::{Fact, Facts};
 pub(super) use self::ledger::Answer;
-use crate::plan::{ClientPlan, Opening, Plan, STAMP_LEN, Series, Stamp, Template};
-use crate::units::Timestamp;
+pub(super) use self::talk::Ask;
+use self::talk::{Scene, Talk};
+use crate::plan::{ClientPlan, Opening, Plan, STAMP_LEN, Series, What};
+use crate::scenario::FrameKind;
+use crate::units::{Nanos, Timestamp};
 
 /// All messages of one client, and the answers to them.
 #[derive(Debug)]
 pub(super) struct Play {
+    /// One for each message of the cohort, and one for all steps if there are any.
     exchanges: Box<[Exchange]>,
+    /// What it says and hears beyond that.
+    talk: Option<Box<Talk>>,
 }
 
 /// A message that may be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Due {
-    /// The index of the message in its cohort.
-    pub(super) message: usize,
+    /// The slot: the index of the message in its cohort; steps and replies follow.
+    pub(super) slot: usize,
+    /// Which exchange books it; `None` for a reply, which nobody answers.
+    exchange: Option<usize>,
     /// When it should have been sent.
     pub(super) intended: Timestamp,
-    /// The sequence number, from 0 for each connection and message.
+    /// The sequence number, from 0 for each connection and exchange.
     pub(super) sequence: u64,
+    /// Whether it belongs to the set-up.
+    pub(super) is_setup: bool,
 }
 
 /// What to do now.
@@ -32,24 +46,57 @@ pub(super) struct Due {
 pub(super) enum Task {
     /// Send this message, and report it with [`Play::sent`].
     Send(Due),
-    /// The message with this intended time is too late to be sent: count it.
-    GiveUp(Timestamp),
+    /// This message is too late to be sent: count it.
+    GiveUp(Lapsed),
+}
+
+/// A message that came to an end without an answer, or was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lapsed {
+    /// When it was due.
+    pub(super) intended: Timestamp,
+    /// Whether it belongs to the set-up, whose messages are not counted one by one.
+    pub(super) is_setup: bool,
+}
+
+/// What a received message means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// It answers a message that was sent.
+    Answer(Received),
+    /// A step waited for it, or an `[[on]]` takes it.
+    Taken,
+    /// Nothing takes it.
+    Nothing,
 }
 
 /// A received message that answers one that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Received {
-    /// The index of the message in its cohort.
-    pub(super) message: usize,
+    /// The slot of the message that was sent.
+    pub(super) slot: usize,
     pub(super) answer: Answer,
     /// The sequence number in its stamp; `None` if it has none.
     pub(super) sequence: Option<u64>,
-    /// Whether the bytes are those that were sent.
-    pub(super) is_same: bool,
+    /// How it fits.
+    pub(super) fit: Fit,
     /// It may answer another message of this exchange, so its times are unknown.
     pub(super) is_uncertain: bool,
     /// The intended time, which decides the window it belongs to.
     pub(super) intended: Timestamp,
+    /// Whether it belongs to the set-up.
+    pub(super) is_setup: bool,
+}
+
+/// How an answer fits what was expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// The bytes that were sent.
+    Echo,
+    /// Another answer, and all that was asked of it holds.
+    Right,
+    /// It is not as it should be.
+    Wrong,
 }
 
 impl Play {
@@ -60,77 +107,343 @@ impl Play {
             cohort,
             ..
         } = *opening;
+        let client = plan.client(cohort, connection);
+        let series = |index: usize| Series::new(plan.run, cohort as u8, connection, index as u8);
         let messages = plan.cohort(cohort).messages.iter().enumerate();
-        let exchanges = messages.map(|(index, message)| {
-            let pacer = plan.pacer(cohort, index, connection, at);
-            let series = Series::new(plan.run, cohort as u8, connection, index as u8);
-            let template = &plan.templates(cohort)[index];
-            Exchange::new(message, pacer, series, template)
-        });
+        let mut exchanges: Vec<Exchange> = messages
+            .map(|(index, message)| {
+                let pacer = plan.pacer(cohort, index, connection, at);
+                let template = &plan.templates(cohort)[index];
+                Exchange::new(message, pacer, series(index), template)
+            })
+            .collect();
+        if !client.program().is_empty() {
+            let steps = Exchange::of_steps(series(exchanges.len()));
+            exchanges.push(steps);
+        }
         Self {
-            exchanges: exchanges.collect(),
+            exchanges: exchanges.into(),
+            talk: Talk::new(client),
         }
     }
 
-    /// The connection is open for the first time. Messages that would have been due before were never due.
+    /// The connection is open; `begun` is when it was dialled. Messages on a schedule begin once the client is ready:
+    /// returns whether it is.
+    pub(super) fn open(
+        &mut self,
+        client: ClientPlan<'_>,
+        begun: Timestamp,
+        now: Timestamp,
+        facts: &mut Facts,
+    ) -> bool {
+        let Some(talk) = &mut self.talk else {
+            return true;
+        };
+        talk.forget();
+        let program = client.program();
+        if program.is_empty() {
+            return true;
+        }
+        talk.script_mut().open(scene(client, now), begun, facts);
+        self.tell(client, now);
+        false
+    }
+
+    /// Messages on a schedule begin for the first time. What would have been due before was never due.
     pub(super) fn start(&mut self, now: Timestamp) {
         (self.exchanges.iter_mut()).for_each(|exchange| exchange.start(now));
     }
 
-    /// The connection is open again.
+    /// Messages on a schedule go on.
     pub(super) fn resume(&mut self, now: Timestamp) {
         (self.exchanges.iter_mut()).for_each(|exchange| exchange.resume(now));
     }
 
+    /// Does what a client does by itself at this time, beyond sending.
+    pub(super) fn run(
+        &mut self,
+        client: ClientPlan<'_>,
+        now: Timestamp,
+        measure_from: Option<Timestamp>,
+        facts: &mut Facts,
+    ) {
+        let Some(talk) = &mut self.talk else {
+            return;
+        };
+        let scene = Scene {
+            measure_from,
+            ..scene(client, now)
+        };
+        talk.script_mut().run(scene, facts);
+        self.tell(client, now);
+    }
+
+    /// Tells the exchange of the steps which message is due.
+    fn tell(&mut self, client: ClientPlan<'_>, now: Timestamp) {
+        let Some((steps, talk)) = self.steps() else {
+            return;
+        };
+        let Some((operation, due)) = talk.script().due(client.program()) else {
+            return;
+        };
+        if let What::Send(send) = &operation.what {
+            let has_stamp = client.templates()[operation.slot].has_stamp();
+            let timeout = Nanos::from(send.timeout);
+            steps.tell(due, now, send.expects_answer(), timeout, has_stamp);
+        }
+    }
+
+    /// The exchange of the steps, and the part that they belong to.
+    fn steps(&mut self) -> Option<(&mut Exchange, &mut Talk)> {
+        let talk = self.talk.as_deref_mut()?;
+        Some((&mut self.exchanges[talk.steps()?], talk))
+    }
+
+    /// Returns whether it says or hears anything but messages on a schedule and their echoes.
+    pub(super) fn has_talk(&self) -> bool {
+        self.talk.is_some()
+    }
+
+    /// What the client asks of its connection.
+    pub(super) fn ask(&mut self) -> Option<Ask> {
+        self.talk.as_mut()?.script_mut().ask()
+    }
+
     /// Returns the next thing to do now; `None` if there is nothing. Nothing is due from `end` on. `turn` is the
     /// exchange that is asked first: begin with 0, and call again until there is nothing.
-    pub(super) fn due(&mut self, turn: &mut usize, now: Timestamp, end: Timestamp) -> Option<Task> {
+    pub(super) fn due(
+        &mut self,
+        client: ClientPlan<'_>,
+        turn: &mut usize,
+        now: Timestamp,
+        end: Timestamp,
+        facts: &mut Facts,
+    ) -> Option<Task> {
+        if let Some(talk) = &mut self.talk {
+            if let Some((slot, intended)) = talk.reply() {
+                return Some(Task::Send(Due {
+                    slot,
+                    exchange: None,
+                    intended,
+                    sequence: talk.count(slot),
+                    is_setup: false,
+                }));
+            }
+            if let Some(steps) = talk.steps().filter(|_| !talk.is_ready()) {
+                // Only steps are due before the client is ready.
+                *turn = (*turn).max(steps);
+            }
+        }
         while let Some(exchange) = self.exchanges.get_mut(*turn) {
             match exchange.next(now, end) {
                 Next::Wait => *turn += 1,
-                Next::GiveUp(intended) => return Some(Task::GiveUp(intended)),
+                Next::GiveUp(intended) => {
+                    let is_setup = self.unsent(*turn, client, now, facts);
+                    return Some(Task::GiveUp(Lapsed { intended, is_setup }));
+                }
                 Next::Send { intended, sequence } => {
-                    return Some(Task::Send(Due {
-                        message: *turn,
+                    let mut due = Due {
+                        slot: *turn,
+                        exchange: Some(*turn),
                         intended,
                         sequence,
-                    }));
+                        is_setup: false,
+                    };
+                    if let Some(talk) = &self.talk
+                        && talk.steps() == Some(*turn)
+                        && let Some((operation, _)) = talk.script().due(client.program())
+                    {
+                        due.slot = operation.slot;
+                        due.is_setup = operation.is_setup;
+                    }
+                    return Some(Task::Send(due));
                 }
             }
         }
         None
     }
 
-    /// Makes the stamp of a message that is due.
-    pub(super) fn stamp(&mut self, due: &Due) -> [u8; STAMP_LEN] {
-        self.exchanges[due.message].stamp(due.sequence, due.intended)
+    /// A message of this exchange could not be sent in time. Returns whether it belongs to the set-up.
+    fn unsent(
+        &mut self,
+        exchange: usize,
+        client: ClientPlan<'_>,
+        now: Timestamp,
+        facts: &mut Facts,
+    ) -> bool {
+        let Some(talk) = self
+            .talk
+            .as_mut()
+            .filter(|talk| talk.steps() == Some(exchange))
+        else {
+            return false;
+        };
+        let is_setup = !talk.is_ready();
+        talk.script_mut().unsent(scene(client, now), facts);
+        self.tell(client, now);
+        is_setup
+    }
+
+    /// Builds the payload of a message that is due, and returns the kind of its frame.
+    pub(super) fn write(
+        &mut self,
+        client: ClientPlan<'_>,
+        due: &Due,
+        out: &mut Vec<u8>,
+    ) -> FrameKind {
+        let template = &client.templates()[due.slot];
+        let id = self.id(due);
+        let exchanges = &mut self.exchanges;
+        let stamp = || match due.exchange {
+            Some(exchange) => exchanges[exchange].stamp(due.sequence, due.intended),
+            None => [b'0'; STAMP_LEN],
+        };
+        match &self.talk {
+            None => template.write(stamp, || client.values(due.slot, due.sequence), out),
+            Some(talk) => {
+                let n = talk.count(due.slot);
+                template.write(stamp, || talk.values(client, due.slot, n, id), out);
+            }
+        }
+        template.frame()
+    }
+
+    /// The id of a message: no other one of this connection has it, and none is 0.
+    fn id(&self, due: &Due) -> u64 {
+        let index = due.exchange.map_or(0, |index| index as u64 + 1);
+        due.sequence * self.exchanges.len() as u64 + index
     }
 
     /// Records that a message that was due has been sent.
-    pub(super) fn sent(&mut self, due: &Due, now: Timestamp) {
-        self.exchanges[due.message].sent(due.intended, now);
+    pub(super) fn sent(
+        &mut self,
+        client: ClientPlan<'_>,
+        due: &Due,
+        now: Timestamp,
+        facts: &mut Facts,
+    ) {
+        let id = self.id(due);
+        if let Some(exchange) = due.exchange {
+            self.exchanges[exchange].sent(due.intended, now);
+        }
+        let Some(talk) = &mut self.talk else {
+            return;
+        };
+        talk.named(due.slot, id);
+        if due.exchange.is_some() && due.exchange == talk.steps() {
+            let is_answered = match client.program().send(due.slot) {
+                Some(send) => send.expects_answer(),
+                None => false,
+            };
+            talk.script_mut()
+                .sent(is_answered, scene(client, now), facts);
+            self.tell(client, now);
+        }
     }
 
-    /// Gives up the next message that was due before `until`, and returns its intended time.
-    pub(super) fn give_up(&mut self, until: Timestamp) -> Option<Timestamp> {
-        (self.exchanges.iter_mut()).find_map(|exchange| exchange.give_up(until))
+    /// Gives up the next message that was due before `until`.
+    pub(super) fn give_up(&mut self, until: Timestamp) -> Option<Lapsed> {
+        let talk = self.talk.as_deref_mut();
+        if let Some((_, intended)) = talk.and_then(Talk::reply) {
+            return Some(Lapsed {
+                intended,
+                is_setup: false,
+            });
+        }
+        let is_ready = self.talk.as_ref().is_none_or(|talk| talk.is_ready());
+        let steps = self.talk.as_ref().and_then(|talk| talk.steps());
+        // Before the client is ready, no message on a schedule is due.
+        self.lapsed(|index, exchange| match is_ready || steps == Some(index) {
+            true => exchange.give_up(until),
+            false => None,
+        })
     }
 
-    /// Gives up the next message whose answer is overdue, and returns its intended time.
-    pub(super) fn expire(&mut self, now: Timestamp) -> Option<Timestamp> {
-        (self.exchanges.iter_mut()).find_map(|exchange| exchange.expire(now))
+    /// Gives up the next message on a schedule that was due before `until`, while there was no connection that was
+    /// ready.
+    pub(super) fn offline(&mut self, until: Timestamp) -> Option<Timestamp> {
+        let steps = self.talk.as_ref().and_then(|talk| talk.steps());
+        let lapsed = self.lapsed(|index, exchange| match steps == Some(index) {
+            true => None,
+            false => exchange.give_up(until),
+        });
+        lapsed.map(|lapsed| lapsed.intended)
     }
 
-    /// The connection is gone: returns the intended times of the messages that were unanswered on it.
-    pub(super) fn lose(&mut self) -> impl Iterator<Item = Timestamp> {
-        self.exchanges
-            .iter_mut()
-            .flat_map(|exchange| exchange.lose())
+    /// Finds an exchange of which a message lapses.
+    fn lapsed(
+        &mut self,
+        mut lapse: impl FnMut(usize, &mut Exchange) -> Option<Timestamp>,
+    ) -> Option<Lapsed> {
+        let mut all = self.exchanges.iter_mut().enumerate();
+        let (index, intended) = all.find_map(|(index, one)| Some((index, lapse(index, one)?)))?;
+        let talk = self
+            .talk
+            .as_ref()
+            .filter(|talk| talk.steps() == Some(index));
+        let is_setup = talk.is_some_and(|talk| !talk.is_ready());
+        Some(Lapsed { intended, is_setup })
+    }
+
+    /// Gives up the next message whose answer is overdue.
+    pub(super) fn expire(
+        &mut self,
+        client: ClientPlan<'_>,
+        now: Timestamp,
+        facts: &mut Facts,
+    ) -> Option<Lapsed> {
+        let lapsed = self.lapsed(|_, exchange| exchange.expire(now))?;
+        if let Some((steps, talk)) = self.steps()
+            && steps.is_settled()
+        {
+            let scene = scene(client, now);
+            talk.script_mut()
+                .unanswered("no answer came in time", scene, facts);
+            self.tell(client, now);
+        }
+        Some(lapsed)
+    }
+
+    /// Nothing new is due from `stop` on.
+    pub(super) fn stop(
+        &mut self,
+        client: ClientPlan<'_>,
+        stop: Timestamp,
+        now: Timestamp,
+        facts: &mut Facts,
+    ) {
+        if let Some((_, talk)) = self.steps() {
+            talk.script_mut().stop(stop, scene(client, now), facts);
+        }
+    }
+
+    /// The connection is gone: returns the messages that were unanswered on it.
+    pub(super) fn lose(
+        &mut self,
+        client: ClientPlan<'_>,
+        facts: &mut Facts,
+    ) -> impl Iterator<Item = Lapsed> {
+        let mut setup = None;
+        if let Some(talk) = &mut self.talk {
+            setup = talk.steps().filter(|_| !talk.is_ready());
+            talk.script_mut().lose(client.program(), facts);
+        }
+        let all = self.exchanges.iter_mut().enumerate();
+        all.flat_map(move |(index, exchange)| {
+            let is_setup = setup == Some(index);
+            let lost = exchange.lose();
+            lost.map(move |intended| Lapsed { intended, is_setup })
+        })
     }
 
     /// Returns whether no answer is due.
     pub(super) fn is_settled(&self) -> bool {
         self.exchanges.iter().all(Exchange::is_settled)
+    }
+
+    /// Returns whether messages on a schedule may be due: the set-up is done, if there is one.
+    pub(super) fn is_ready(&self) -> bool {
+        self.talk.as_ref().is_none_or(|talk| talk.is_ready())
     }
 
     /// When the next answer is overdue; `Timestamp::NEVER` if none is due.
@@ -139,104 +452,29 @@ impl Play {
         times.min().unwrap_or(Timestamp::NEVER)
     }
 
-    /// When to call [`Self::due`] again, if no answer comes before. Now or earlier means at once.
-    pub(super) fn wakes(&self, end: Timestamp) -> Timestamp {
-        let times = self.exchanges.iter().map(|exchange| exchange.wakes(end));
-        times.min().unwrap_or(Timestamp::NEVER)
-    }
-
-    /// Handles a received message of this connection; `None` if it answers none that was sent.
-    pub(super) fn receive(
-        &mut self,
-        client: ClientPlan<'_>,
-        bytes: &[u8],
-        now: Timestamp,
-    ) -> Option<Received> {
-        // First tries the position where each exchange has the stamp of an echo.
-        for (message, exchange) in self.exchanges.iter_mut().enumerate() {
-            if let Some(found) = exchange.find(bytes) {
-                return Some(stamped(message, exchange, client, &found, bytes, now));
+    /// When to call [`Self::run`] or [`Self::due`] again, if no answer comes before. Now or earlier means at once.
+    pub(super) fn wakes(&self, end: Timestamp, measure_from: Option<Timestamp>) -> Timestamp {
+        let mut first = 0;
+        let mut steps = Timestamp::NEVER;
+        if let Some(talk) = &self.talk {
+            if talk.owes() {
+                return Timestamp::ORIGIN;
             }
+            first = talk.steps().filter(|_| !talk.is_ready()).unwrap_or(0);
+            steps = talk.script().wakes(measure_from);
         }
-        self.receive_other(client, bytes, now)
-    }
-
-    /// Handles a message that is not an echo with its stamp in its place.
-    #[inline(never)]
-    fn receive_other(
-        &mut self,
-        client: ClientPlan<'_>,
-        bytes: &[u8],
-        now: Timestamp,
-    ) -> Option<Received> {
-        let templates = client.templates();
-        let in_order = |exchanges: &mut [Exchange], message: usize, is_same| {
-            let exchange = &mut exchanges[message];
-            let is_uncertain = exchange.is_uncertain();
-            let answer = exchange.answer_in_order(now);
-            Some(Received {
-                message,
-                answer,
-                sequence: None,
-                is_same,
-                is_uncertain,
-                intended: match answer {
-                    Answer::InTime { intended, .. } => intended,
-                    _ => now,
-                },
-            })
-        };
-        let is_fixed = |(exchange, template): &(&Exchange, &Template)| {
-            exchange.is_answered() && template.fixed().is_some()
-        };
-        let mut fixed = self.exchanges.iter().zip(templates);
-        let same = fixed.position(|pair| is_fixed(&pair) && pair.1.fixed() == Some(bytes));
-        if let Some(message) = same {
-            return in_order(&mut self.exchanges, message, true);
-        }
-        let mut is_stamped = Stamp::decode(bytes).is_some();
-        for at in client.plan.stamps.find(bytes) {
-            is_stamped = true;
-            for (message, exchange) in self.exchanges.iter_mut().enumerate() {
-                if let Some(found) = exchange.read(bytes, at) {
-                    return Some(stamped(message, exchange, client, &found, bytes, now));
-                }
-            }
-        }
-        if is_stamped {
-            // The stamp belongs to another connection or another run.
-            return None;
-        }
-        // Takes other bytes for a mangled echo only if exactly one message could have been meant.
-        let pairs = self.exchanges.iter().zip(templates).enumerate();
-        let mut waiting = pairs.filter(|(_, pair)| is_fixed(pair) && pair.0.awaits());
-        let (message, _) = waiting.next().filter(|_| waiting.next().is_none())?;
-        in_order(&mut self.exchanges, message, false)
+        let exchanges = self.exchanges[first..].iter();
+        let times = exchanges.map(|exchange| exchange.wakes(end));
+        times.min().unwrap_or(Timestamp::NEVER).min(steps)
     }
 }
 
-#[inline(always)]
-fn stamped(
-    message: usize,
-    exchange: &mut Exchange,
-    client: ClientPlan<'_>,
-    found: &Found,
-    bytes: &[u8],
-    now: Timestamp,
-) -> Received {
-    let template = &client.templates()[message];
-    let values = || client.values(message, found.sequence);
-    let answer = exchange.answer(found.sequence, now);
-    let (intended, is_due_then) = match answer {
-        Answer::InTime { intended, .. } => (intended, found.intended == intended),
-        _ => (found.intended, true),
-    };
-    Received {
-        message,
-        answer,
-        sequence: Some(found.sequence),
-        is_same: is_due_then && template.is_echo(found.at, bytes, values),
-        is_uncertain: false,
-        intended,
+/// What the script of a client looks at.
+fn scene(client: ClientPlan<'_>, now: Timestamp) -> Scene<'_> {
+    Scene {
+        client,
+        program: client.program(),
+        now,
+        measure_from: None,
     }
 }

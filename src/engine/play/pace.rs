@@ -17,6 +17,12 @@ pub(super) enum Pace {
         in_flight: u32,
         think: Nanos,
     },
+    /// Due when a step has its turn; [`Timestamp::NEVER`] while none has.
+    Told {
+        due: Timestamp,
+        /// When it had its turn, which may be later than it was due.
+        since: Timestamp,
+    },
 }
 
 impl Pace {
@@ -59,6 +65,7 @@ impl Pace {
         match self {
             Self::Open { pacer, .. } => pacer.next(),
             Self::Closed { free, .. } => free.front().copied().unwrap_or(Timestamp::NEVER),
+            Self::Told { due, .. } => *due,
         }
     }
 
@@ -67,6 +74,16 @@ impl Pace {
         match self {
             Self::Open { pacer, .. } => Some(pacer.next()),
             Self::Closed { .. } => None,
+            Self::Told { due, .. } => (*due != Timestamp::NEVER).then_some(*due),
+        }
+    }
+
+    /// Returns since when the next message could have been sent, if it is given up after a time; `None` in the closed
+    /// model.
+    pub(super) fn waits_since(&self) -> Option<Timestamp> {
+        match self {
+            Self::Told { since, .. } => Some(*since),
+            _ => self.scheduled(),
         }
     }
 
@@ -82,6 +99,7 @@ impl Pace {
             Self::Closed { free, .. } => {
                 free.pop_front();
             }
+            Self::Told { due, .. } => *due = Timestamp::NEVER,
         }
     }
 

@@ -4,7 +4,7 @@ use crate::measure::TcpView;
 use crate::metric::{Cause, CloseKind, Side};
 use crate::net::Lost;
 use crate::net::TcpEnd;
-use crate::units::Timestamp;
+use crate::units::{Nanos, Timestamp};
 
 /// The code that stands for a Close frame without one (RFC 6455 section 7.1.5).
 pub(in crate::engine) const NO_CODE: u16 = 1005;
@@ -28,8 +28,21 @@ pub(in crate::engine) struct Evidence {
     pub(in crate::engine) stuck: bool,
     /// We ended it without a close handshake, because of its fault; the value is how that looks to the peer.
     pub(in crate::engine) cut: Option<CloseKind>,
+    /// A step failed: the cause, and which step and why.
+    pub(in crate::engine) failed: Option<Box<(Cause, String)>>,
+    /// Its client wants to dial again.
+    pub(in crate::engine) dials_again: Option<Redial>,
     /// A fault of the client ended it, or began to.
     pub(in crate::engine) by_fault: bool,
+}
+
+/// When a client dials again after it closed its connection itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Redial {
+    /// After this time.
+    After(Nanos),
+    /// As `reconnect` says.
+    AsAfterLoss,
 }
 
 /// The state of a peer when its heartbeat declared it dead.
@@ -152,6 +165,9 @@ fn cause(evidence: &Evidence) -> (Cause, String) {
         let held_back = held_back.map(|fault| format!("`{fault}` of `[path]` held data back"));
         let words: Vec<String> = words.chain(held_back).collect();
         return (of_silence(silence), words.join(", "));
+    }
+    if let Some(failed) = &evidence.failed {
+        return (failed.0, failed.1.clone());
     }
     if evidence.cut.is_some() {
         return (Cause::Fault, String::new());

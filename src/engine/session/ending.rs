@@ -1,7 +1,7 @@
 //! The end of a session: when it is due, the close handshake, the end of TCP, and what is recorded of it.
 
 use super::cause::{self, NO_CODE, Verdict};
-use super::{Session, State};
+use super::{Begin, Redial, Session, State};
 use crate::engine::heart::Heart;
 use crate::engine::play::Play;
 use crate::engine::shared::Shared;
@@ -68,7 +68,7 @@ impl<T: Transport> Session<T> {
     pub(super) fn close(
         &mut self,
         code: Option<u16>,
-        reason: &'static str,
+        reason: &str,
         by: EndedBy,
         shared: &Shared,
         now: Timestamp,
@@ -98,6 +98,7 @@ impl<T: Transport> Session<T> {
         let mut shard = shared.shard.borrow_mut();
         let open = &mut shard.cohorts[self.cohort].open;
         open.open -= 1;
+        open.ready -= u64::from(std::mem::take(&mut self.is_ready));
         open.closing += 1;
     }
 
@@ -167,6 +168,30 @@ impl<T: Transport> Session<T> {
     /// Returns whether a fault of the client ended it.
     pub(in crate::engine) fn is_ended_by_fault(&self) -> bool {
         self.evidence.by_fault
+    }
+
+    /// Its client is ready.
+    pub(in crate::engine) fn ready(&mut self, shared: &Shared, now: Timestamp) {
+        if self.state == State::Live && !self.is_ready {
+            self.is_ready = true;
+            self.begin(Begin::Ready, shared, now);
+            shared.shard.borrow_mut().cohorts[self.cohort].open.ready += 1;
+        }
+    }
+
+    /// Returns whether its client was ready when its end began.
+    pub(in crate::engine) fn is_ready(&self) -> bool {
+        self.is_ready
+    }
+
+    /// Returns when its client wants to dial again, if it closed the connection for that.
+    pub(in crate::engine) fn dials_again(&self) -> Option<Redial> {
+        self.evidence.dials_again
+    }
+
+    /// Returns whether a step failed, so that the next dial waits longer.
+    pub(in crate::engine) fn has_failed(&self) -> bool {
+        self.evidence.failed.is_some()
     }
 
     /// Returns the report of its end; `ended` is when TCP ended, if it has.

@@ -2,13 +2,13 @@
 
 use super::Session;
 use crate::engine::heart::Pong;
-use crate::engine::play::{Answer, Due, Play, Received};
+use crate::engine::play::{Answer, Due, Fit, Meaning, Play, Received};
 use crate::engine::shared::Shared;
 use crate::frame::Frame;
 use crate::measure::Echo;
 use crate::metric::{Counter, Timer};
 use crate::net::Transport;
-use crate::plan::PingName;
+use crate::plan::{ClientPlan, PingName};
 use crate::scenario::{FrameKind, HeartbeatKind};
 use crate::units::{Nanos, Timestamp};
 
@@ -26,13 +26,16 @@ pub(super) fn message<T: Transport>(
         return text_pong(session, shared, gap, now);
     }
     let client = shared.plan.client(session.cohort, session.connection);
-    let received = play.receive(client, bytes, now);
-    if received.is_some_and(|received| received.answer != Answer::Unknown) {
+    let meaning = play.receive(client, bytes, now, &mut shared.facts.borrow_mut());
+    if let Meaning::Answer(received) = meaning
+        && received.answer != Answer::Unknown
+    {
         session.heard.answer = Some(now);
     }
-    record_message(session.cohort, shared, bytes, is_text, &received, gap, now);
+    record_message(client, shared, bytes, is_text, &meaning, gap, now);
+    shared.book(session.cohort);
     if shared.plan.keeps_echoes
-        && let Some(received) = received
+        && let Meaning::Answer(received) = meaning
     {
         keep(session, shared, &received, now);
     }
@@ -40,19 +43,24 @@ pub(super) fn message<T: Transport>(
 
 /// Records a message and what it answers, if anything. Borrows the shard once, because this happens for every message.
 fn record_message(
-    cohort: usize,
+    client: ClientPlan<'_>,
     shared: &Shared,
     bytes: &[u8],
     is_text: bool,
-    received: &Option<Received>,
+    meaning: &Meaning,
     gap: Option<Nanos>,
     now: Timestamp,
 ) {
     let shard = &mut *shared.shard.borrow_mut();
-    if !received.is_some_and(|received| received.is_same) {
+    let (received, is_as_expected) = match meaning {
+        Meaning::Answer(received) => (Some(received), received.fit != Fit::Wrong),
+        Meaning::Taken => (None, true),
+        Meaning::Nothing => (None, false),
+    };
+    if !is_as_expected {
         shard.unexpected(bytes);
     }
-    let windows = &mut shard.cohorts[cohort];
+    let windows = &mut shard.cohorts[client.cohort];
     if let Some(gap) = gap {
         windows
             .window(shared.window(now))
@@ -62,21 +70,30 @@ fn record_message(
     let cells = windows.window(shared.window(at));
     cells.count(Counter::MessagesReceived);
     let Some(received) = received else {
-        return cells.count(Counter::MessagesUnsolicited);
+        if *meaning == Meaning::Nothing {
+            cells.count(Counter::MessagesUnsolicited);
+        }
+        return;
     };
-    let message = &shared.plan.cohort(cohort).messages[received.message];
-    if is_text != (message.frame == FrameKind::Text) {
+    if is_text != (client.templates()[received.slot].frame() == FrameKind::Text) {
         cells.count(Counter::MessagesRetyped);
     }
     match received.answer {
-        Answer::InTime { intended, sent } if received.is_same => {
-            cells.count(Counter::MessagesEchoed);
+        Answer::InTime { intended, sent } if received.fit != Fit::Wrong => {
+            let times = (now.saturating_since(intended), now.saturating_since(sent));
+            if received.is_setup {
+                return windows.whole.answer(received.slot, times.0, times.1);
+            }
+            cells.count(match received.fit {
+                Fit::Echo => Counter::MessagesEchoed,
+                Fit::Right | Fit::Wrong => Counter::MessagesAnswered,
+            });
             if received.is_uncertain {
                 return cells.count(Counter::MessagesUncertain);
             }
-            let latency = now.saturating_since(intended);
-            cells.answer(received.message, latency, now.saturating_since(sent));
+            cells.answer(received.slot, times.0, times.1);
         }
+        Answer::InTime { .. } if received.is_setup => {}
         Answer::InTime { .. } => cells.count(Counter::MessagesMismatched),
         Answer::Late => cells.count(Counter::MessagesLate),
         Answer::Duplicate => cells.count(Counter::MessagesDuplicated),
@@ -89,11 +106,11 @@ fn keep<T: Transport>(session: &Session<T>, shared: &Shared, received: &Received
     let Answer::InTime { intended, sent } = received.answer else {
         return;
     };
-    if received.is_same && !received.is_uncertain {
+    if received.fit != Fit::Wrong && !received.is_uncertain && !received.is_setup {
         shared.shard.borrow_mut().echoes.keep(Echo {
             cohort: session.cohort,
             connection: session.connection,
-            message: received.message,
+            message: received.slot,
             sequence: received.sequence,
             intended_ns: intended,
             sent_ns: sent,
@@ -224,9 +241,7 @@ impl<T: Transport> Session<T> {
         scratch: &'a mut Vec<u8>,
     ) -> Frame<'a> {
         let client = shared.plan.client(self.cohort, self.connection);
-        let values = || client.values(due.message, due.sequence);
-        client.templates()[due.message].write(|| play.stamp(due), values, scratch);
-        match shared.plan.cohort(self.cohort).messages[due.message].frame {
+        match play.write(client, due, scratch) {
             FrameKind::Text => Frame::Text(scratch),
             FrameKind::Binary => Frame::Binary(scratch),
         }

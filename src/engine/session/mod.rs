@@ -19,6 +19,7 @@ pub(super) mod tests;
 
 use std::task::{Context, Poll, Waker};
 
+pub(super) use self::cause::Redial;
 use self::cause::{Evidence, Heard, Silence};
 use self::fault_runner::FaultRunner;
 use self::held::Held;
@@ -26,13 +27,13 @@ use self::inbox::ping_frame;
 use self::outbox::Outbox;
 use self::recorder::Recorder;
 use crate::engine::heart::{Heart, Missed};
-use crate::engine::play::{Play, Task};
+use crate::engine::play::{Ask, Play, Task};
 use crate::engine::shared::Shared;
 use crate::measure::EndedBy;
-use crate::metric::{Counter, Timer};
+use crate::metric::{Cause, Counter, Timer};
 use crate::net::Transport;
 use crate::plan::{Opening, PingName, Until};
-use crate::scenario::OnDead;
+use crate::scenario::{HeartbeatKind, OnDead};
 use crate::units::{Nanos, Timestamp};
 
 /// How often it checks for what is due before it yields to others.
@@ -70,6 +71,17 @@ pub(super) struct Session<T> {
     fault_runner: Option<Box<FaultRunner>>,
     /// Records what contracts are judged by; `None` without a contract.
     recorder: Option<Box<Recorder>>,
+    /// Whether its client is ready.
+    is_ready: bool,
+}
+
+/// A point at which something of a session begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    /// The connection is open.
+    Open,
+    /// Its client is ready.
+    Ready,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +100,8 @@ pub(super) enum State {
 pub(super) enum SessionEvent {
     /// The connection is gone.
     Over,
+    /// Its client is ready.
+    Ready,
     /// The peer was declared dead, the connection is kept, and it is known whether the pong came late.
     DeadButKept,
 }
@@ -107,10 +121,6 @@ impl<T: Transport> Session<T> {
             until,
             ..
         } = *opening;
-        let heartbeat = shared.plan.cohort(cohort).heartbeat.as_ref();
-        let heart = heartbeat
-            .zip(shared.plan.pings(cohort, connection))
-            .map(|(heartbeat, pacer)| Heart::new(heartbeat, pacer, now));
         let fault_plan = shared.plan.fault_plan(cohort, connection);
         let stamp = transport.received_at(&*shared.clock);
         let opened = stamp.map_or(now, |stamp| stamp.min(now));
@@ -118,7 +128,7 @@ impl<T: Transport> Session<T> {
             connection,
             cohort,
             opened,
-            heart,
+            heart: None,
             evidence: Evidence::default(),
             last_received: None,
             heard: Heard::default(),
@@ -132,15 +142,40 @@ impl<T: Transport> Session<T> {
             state: State::Live,
             outbox: Outbox::default(),
             held: None,
-            fault_runner: FaultRunner::new(&fault_plan, opened),
+            fault_runner: None,
             recorder: Recorder::new(connection, cohort, &fault_plan, opened, lost_before),
+            is_ready: false,
             transport,
         };
         if session.recorder.is_some() {
             let port = session.transport.local_port();
             session.note(|recorder| recorder.port(port));
         }
+        session.begin(Begin::Open, shared, now);
         session
+    }
+
+    /// Begins with what begins at this point: its pings and its faults. Texts and faults wait until its client is ready.
+    fn begin(&mut self, at: Begin, shared: &Shared, now: Timestamp) {
+        let plan = &shared.plan;
+        let heartbeat = plan.cohort(self.cohort).heartbeat.as_ref();
+        let pings = heartbeat.zip(plan.pings(self.cohort, self.connection));
+        let pings = pings.filter(|(heartbeat, _)| match heartbeat.kind {
+            HeartbeatKind::Frames => at == Begin::Open,
+            HeartbeatKind::Text { .. } => at == Begin::Ready,
+        });
+        if let Some((heartbeat, pacer)) = pings {
+            self.heart = Some(Heart::new(heartbeat, pacer, now));
+        }
+        if at == Begin::Ready {
+            let fault_plan = plan.fault_plan(self.cohort, self.connection);
+            let client = plan.client(self.cohort, self.connection);
+            let since = match client.program().has_setup() {
+                true => now,
+                false => self.opened,
+            };
+            self.fault_runner = FaultRunner::new(&fault_plan, since);
+        }
     }
 
     /// Does what is due and takes what has come. Passes the time of the next call to `set_deadline`.
@@ -203,11 +238,7 @@ impl<T: Transport> Session<T> {
         shared: &Shared,
         now: Timestamp,
     ) -> Option<SessionEvent> {
-        while let Some(intended) = play.expire(now) {
-            shared.record(self.cohort, intended, |cells| {
-                cells.count(Counter::MessagesTimedOut);
-            });
-        }
+        self.expire(play, shared, now);
         if let Some(event) = self.play_faults(shared, now) {
             return Some(event);
         }
@@ -226,10 +257,20 @@ impl<T: Transport> Session<T> {
             return None;
         }
         let stop = self.stop(shared);
+        if play.has_talk()
+            && let Some(event) = self.talk(play, shared, now, stop)
+        {
+            return Some(event);
+        }
+        if self.is_closing() {
+            return None;
+        }
         self.send(play, shared, now, stop);
         if now >= stop {
-            while let Some(intended) = play.give_up(stop) {
-                self.not_sent(shared, intended, now);
+            while let Some(lapsed) = play.give_up(stop) {
+                if !lapsed.is_setup {
+                    self.not_sent(shared, lapsed.intended, now);
+                }
             }
             if self.is_settled(play, stop) {
                 if self.is_dead() {
@@ -244,18 +285,86 @@ impl<T: Transport> Session<T> {
         None
     }
 
+    /// Counts the messages whose answers are overdue.
+    fn expire(&self, play: &mut Play, shared: &Shared, now: Timestamp) {
+        if play.expires() > now {
+            return;
+        }
+        let client = shared.plan.client(self.cohort, self.connection);
+        {
+            let facts = &mut *shared.facts.borrow_mut();
+            while let Some(lapsed) = play.expire(client, now, facts) {
+                if !lapsed.is_setup {
+                    shared.record(self.cohort, lapsed.intended, |cells| {
+                        cells.count(Counter::MessagesTimedOut);
+                    });
+                }
+            }
+        }
+        shared.book(self.cohort);
+    }
+
+    /// Lets the client's part do what it does by itself, and does what it asks for.
+    #[inline(never)]
+    fn talk(
+        &mut self,
+        play: &mut Play,
+        shared: &Shared,
+        now: Timestamp,
+        stop: Timestamp,
+    ) -> Option<SessionEvent> {
+        let client = shared.plan.client(self.cohort, self.connection);
+        {
+            let facts = &mut shared.facts.borrow_mut();
+            if now >= stop {
+                play.stop(client, stop, now, facts);
+            } else {
+                play.run(client, now, shared.state.measure_from(), facts);
+            }
+        }
+        shared.book(self.cohort);
+        match play.ask()? {
+            Ask::Ready => return Some(SessionEvent::Ready),
+            Ask::Close { code, reason } => {
+                self.close(Some(code), &reason, EndedBy::Plan, shared, now);
+            }
+            Ask::Reconnect { after } => {
+                self.evidence.dials_again = Some(Redial::After(after));
+                self.close(Some(NORMAL), "", EndedBy::Plan, shared, now);
+            }
+            Ask::Fail {
+                cause,
+                detail,
+                redials,
+            } => {
+                self.evidence.failed = Some(Box::new((cause, detail)));
+                if redials || cause == Cause::SetupFailed {
+                    self.evidence.dials_again = Some(Redial::AsAfterLoss);
+                }
+                self.close(Some(NORMAL), "", EndedBy::Plan, shared, now);
+            }
+        }
+        None
+    }
+
     fn send(&mut self, play: &mut Play, shared: &Shared, now: Timestamp, stop: Timestamp) {
+        let client = shared.plan.client(self.cohort, self.connection);
         let mut turn = 0;
+        let mut facts = shared.facts.borrow_mut();
         while self.outbox.has_room()
-            && let Some(task) = play.due(&mut turn, now, stop)
+            && let Some(task) = play.due(client, &mut turn, now, stop, &mut facts)
         {
             match task {
-                Task::GiveUp(intended) => self.not_sent(shared, intended, now),
+                Task::GiveUp(lapsed) if lapsed.is_setup => {}
+                Task::GiveUp(lapsed) => self.not_sent(shared, lapsed.intended, now),
                 Task::Send(due) => {
                     let mut scratch = shared.scratch.borrow_mut();
                     let frame = self.frame(&due, play, shared, &mut scratch);
                     self.outbox.feed(&mut self.transport, frame);
-                    play.sent(&due, now);
+                    play.sent(client, &due, now, &mut facts);
+                    if due.is_setup {
+                        continue;
+                    }
                     let held = self.held.as_mut();
                     let is_held_up = held.is_some_and(|held| held.sends(due.intended, now));
                     shared.record(self.cohort, due.intended, |cells| {
@@ -269,6 +378,8 @@ impl<T: Transport> Session<T> {
                 }
             }
         }
+        drop(facts);
+        shared.book(self.cohort);
     }
 
     /// Counts a message that was due on this connection and is never sent.
@@ -409,7 +520,7 @@ impl<T: Transport> Session<T> {
         };
         first = first.min(known);
         if self.outbox.has_room() {
-            first = first.min(play.wakes(stop));
+            first = first.min(play.wakes(stop, shared.state.measure_from()));
         }
         first
     }

@@ -7,7 +7,8 @@ use crate::metric::{self, ENOUGH_FOR_MEMORY, Timer};
 use crate::scenario::contract::Environment;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::{
-    Cohort, HeartbeatKind, Message, OnDead, Pacing, Reconnect, Shape, TargetUrl, Trust,
+    Cohort, Expect, HeartbeatKind, Message, OnDead, Pacing, Reconnect, Shape, Step, TargetUrl,
+    Trust, Verb,
 };
 
 /// The interval of a server that sends whenever it likes.
@@ -59,6 +60,20 @@ pub(super) enum Need {
     CheckedTls,
     /// Arrivals may find `max_open` connections open.
     Skips,
+    /// The clients have a set-up.
+    Setup,
+    /// The clients have steps.
+    Steps,
+    /// A step waits for messages that no send asked for.
+    Awaits,
+    /// Turns of a repeat follow a schedule.
+    Turns,
+    /// An `on` takes messages.
+    Pushes,
+    /// The `on` that the metric is named after, with what it measures.
+    Heard,
+    /// An `on` follows the numbers of messages.
+    Numbers,
     /// Enough connections are open at once.
     Many,
     /// A second of the measured time, since states are sampled once a second.
@@ -73,6 +88,10 @@ pub(super) enum Which {
     Scheduled,
     /// Those with an expected answer.
     Answered,
+    /// Those that are expected back.
+    Echoed,
+    /// Those with an expected answer that is no echo.
+    Matched,
     /// Those with an expected answer and without a stamp.
     Unstamped,
     /// The one that the metric is named after, with an expected answer.
@@ -90,6 +109,14 @@ impl Wanted<'_> {
         self.stage.map_or(Period::Measured, Period::Stage)
     }
 
+    /// Whether an `on` of the cohort has the name of the metric, and measures what it asks for.
+    fn is_heard(&self, cohort: &Cohort) -> bool {
+        self.metric.split_once('.').is_some_and(|(group, name)| {
+            let mut named = cohort.on.iter().filter(|on| on.name == name);
+            named.any(|on| group == "gap" || on.tells_age())
+        })
+    }
+
     /// The messages of this cohort that concern the metric.
     fn messages<'c>(&self, which: Which, cohort: &'c Cohort) -> impl Iterator<Item = &'c Message> {
         let name = self.metric.split_once('.').map_or("", |(_, name)| name);
@@ -97,10 +124,52 @@ impl Wanted<'_> {
             Which::Any => true,
             Which::Scheduled => matches!(message.pacing, Pacing::Open { .. }),
             Which::Answered => message.expects_answer(),
+            Which::Echoed | Which::Matched => which.fits(&message.expect),
             Which::Unstamped => message.is_matched_by_order(),
             Which::Named => message.expects_answer() && message.name == name,
         })
     }
+}
+
+impl Which {
+    /// Whether an answer that is expected like this is one of those.
+    fn fits(self, expect: &Expect) -> bool {
+        match self {
+            Self::Any | Self::Scheduled => true,
+            Self::Answered | Self::Named => *expect != Expect::None,
+            Self::Echoed => *expect == Expect::Echo,
+            Self::Matched => matches!(expect, Expect::Stamp | Expect::Match(_)),
+            Self::Unstamped => false,
+        }
+    }
+
+    /// Whether a step of the cohort is of this kind; nobody knows in advance when it is due.
+    fn has_step(self, cohort: &Cohort, metric: &str) -> bool {
+        let name = metric.split_once('.').map(|(_, name)| name);
+        let mut steps: Box<dyn Iterator<Item = &Step>> = match self {
+            Self::Named => Box::new(
+                cohort
+                    .each_step()
+                    .filter(|step| step.name.as_deref() == name),
+            ),
+            _ => Box::new(each(&cohort.steps)),
+        };
+        steps.any(|step| match &step.verb {
+            Verb::Send(send) => self.fits(&send.expect),
+            Verb::Await(_) | Verb::Repeat(_) => self == Self::Named,
+            _ => false,
+        })
+    }
+}
+
+/// All of these steps, and those inside of them.
+fn each(steps: &[Step]) -> impl Iterator<Item = &Step> {
+    let mut rest: Vec<&Step> = steps.iter().rev().collect();
+    std::iter::from_fn(move || {
+        let step = rest.pop()?;
+        rest.extend(step.inside().iter().rev());
+        Some(step)
+    })
 }
 
 impl Need {
@@ -113,8 +182,20 @@ impl Need {
             Self::Messages(which) => {
                 let pings = wanted.metric == Timer::ScheduleLateness.name();
                 wanted.messages(which, cohort).next().is_some()
+                    || which.has_step(cohort, wanted.metric)
                     || pings && cohort.heartbeat.is_some()
             }
+            Self::Setup => !cohort.setup.is_empty(),
+            Self::Steps => !cohort.steps.is_empty(),
+            Self::Awaits => {
+                let mut steps = each(&cohort.steps);
+                steps.any(|step| matches!(step.verb, Verb::Await(_)))
+            }
+            Self::Turns => each(&cohort.steps)
+                .any(|step| matches!(&step.verb, Verb::Repeat(repeat) if repeat.pace.is_some())),
+            Self::Pushes => !cohort.on.is_empty(),
+            Self::Heard => wanted.is_heard(cohort),
+            Self::Numbers => cohort.on.iter().any(|on| on.counts()),
             Self::Pings | Self::Death => cohort.heartbeat.is_some(),
             Self::TextPings => (cohort.heartbeat.iter())
                 .any(|heartbeat| matches!(heartbeat.kind, HeartbeatKind::Text { .. })),
@@ -123,6 +204,7 @@ impl Need {
                     || target.embedded_push.is_some()
                     || target.embedded_rooms.is_some()
                     || wanted.messages(Which::Answered, cohort).next().is_some()
+                    || cohort.each_step().next().is_some()
             }
             Self::ServerPings(_) => {
                 target.url != TargetUrl::Embedded || target.embedded_heartbeat.is_some()
@@ -184,6 +266,8 @@ impl Need {
             run.is_due(cohort, &schedules, part, 1.0, f64::from(u8::from(earlier)))
         };
         match self {
+            Self::Messages(which) if which.has_step(cohort, wanted.metric) => true,
+            Self::Gap | Self::Receives if cohort.each_step().next().is_some() => true,
             Self::Messages(which) => {
                 let or_pings = wanted.metric == Timer::ScheduleLateness.name();
                 let pings = pings().filter(|_| or_pings);
@@ -251,6 +335,30 @@ impl Need {
             Self::Messages(Which::Answered) => (
                 "a message that is answered",
                 "add a `[[message]]` without `expect = \"none\"`, or look at `messages.received`",
+            ),
+            Self::Messages(Which::Echoed) => (
+                "a message that is expected back",
+                "leave `expect` out where the server echoes, or look at `messages.answered`",
+            ),
+            Self::Messages(Which::Matched) => (
+                "a message whose answer is no echo",
+                "write what answers it into `expect`, or look at `messages.echoed`",
+            ),
+            Self::Setup => ("a set-up", "add a `[[setup]]`"),
+            Self::Steps => ("steps", "add a `[[step]]`"),
+            Self::Awaits => ("a step that waits", "add a `[[step]]` with `await`"),
+            Self::Turns => (
+                "turns with a schedule",
+                "write `repeat = { rate = \"1/s\" }` in a `[[step]]`",
+            ),
+            Self::Pushes => ("an `on`", "add an `[[on]]`"),
+            Self::Heard => (
+                "an `on` of that name that tells it",
+                "add an `[[on]]`; for `age`, with `time = { at = \"/at\", unit = \"ms\" }`",
+            ),
+            Self::Numbers => (
+                "an `on` with numbers",
+                "write `seq = \"/seq\"` in an `[[on]]`",
             ),
             Self::Messages(Which::Unstamped) => (
                 "a message without a stamp that is answered",
@@ -361,8 +469,10 @@ impl Need {
 /// Whether a fault of the cohort closes connections with this code.
 fn closes_with(cohort: &Cohort, code: u16) -> bool {
     let mut faults = cohort.faults.iter();
-    faults.any(|fault| match &fault.kind {
-        FaultKind::Close { codes } => codes.iter().any(|own| own.unwrap_or(1005) == code),
-        _ => false,
-    })
+    let by_step = |step: &Step| matches!(&step.verb, Verb::Close { code: own, .. } if *own == code);
+    cohort.each_step().any(by_step)
+        || faults.any(|fault| match &fault.kind {
+            FaultKind::Close { codes } => codes.iter().any(|own| own.unwrap_or(1005) == code),
+            _ => false,
+        })
 }

@@ -26,13 +26,17 @@ fn needs(metric: &str) -> Vec<Need> {
     if let Some((kind, side)) = metric::close_from_name(metric) {
         return Vec::from_iter(of_close(kind, side));
     }
+    if metric.starts_with("gap.") || metric.starts_with("age.") {
+        return vec![Need::Heard];
+    }
     // What is left are `latency.<message>` and `service.<message>`.
     vec![Need::Messages(Which::Named)]
 }
 
 fn of_counter(counter: Counter) -> &'static [Need] {
     use Need::{
-        Death, HostName, Messages, Pings, Receives, Reconnect, ServerPings, Skips, TextPings,
+        Awaits, Death, HostName, Messages, Numbers, Pings, Pushes, Receives, Reconnect,
+        ServerPings, Setup, Skips, TextPings, Turns,
     };
     match counter {
         Counter::ConnectionsAttempted
@@ -51,8 +55,9 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         }
         Counter::MessagesNotSent | Counter::MessagesNotTaken => &[Messages(Which::Scheduled)],
         Counter::MessagesOffline => &[Messages(Which::Scheduled), Reconnect],
-        Counter::MessagesEchoed
-        | Counter::MessagesMismatched
+        Counter::MessagesEchoed => &[Messages(Which::Echoed)],
+        Counter::MessagesAnswered => &[Messages(Which::Matched)],
+        Counter::MessagesMismatched
         | Counter::MessagesDuplicated
         | Counter::MessagesTimedOut
         | Counter::MessagesLate
@@ -62,6 +67,20 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         Counter::MessagesReceived => &[Receives],
         // A server can send these to a client that only listens.
         Counter::MessagesUnsolicited | Counter::PongsUnsolicited => &[Need::Open],
+        Counter::SetupBegun
+        | Counter::SetupReady
+        | Counter::SetupFailed
+        | Counter::SetupLost
+        | Counter::SetupAbandoned => &[Setup],
+        Counter::AwaitsBegun
+        | Counter::AwaitsMet
+        | Counter::AwaitsWrong
+        | Counter::AwaitsTimedOut
+        | Counter::AwaitsLost
+        | Counter::AwaitsAbandoned => &[Awaits],
+        Counter::TurnsDue | Counter::TurnsBegun | Counter::TurnsMissed => &[Turns],
+        Counter::PushesReceived | Counter::PushesWrong => &[Pushes],
+        Counter::PushesGaps | Counter::PushesRepeated | Counter::PushesUnordered => &[Numbers],
         Counter::PingsSent | Counter::PongsReceived | Counter::PongsLate | Counter::PingsMissed => {
             &[Pings]
         }
@@ -79,6 +98,7 @@ fn of_timer(timer: Timer) -> &'static [Need] {
         | Timer::HandshakeTotal
         | Timer::GeneratorLoopLag => &[],
         Timer::HandshakeTls => &[Tls],
+        Timer::SetupDuration => &[Need::Setup],
         Timer::ReceiveGap => &[Gap],
         Timer::HeartbeatRtt | Timer::HeartbeatDelay => &[Pings],
         Timer::HeartbeatDetection => &[Death],
@@ -98,7 +118,7 @@ fn of_gauge(gauge: Gauge) -> (&'static [Need], &'static [Stat], &'static str) {
     const WHOLE_RUN: &str =
         "it covers ramp-up and drain too, so this value is that of a program without load";
     match gauge {
-        Gauge::Open => (&[Need::Second], &[Peak, Last, Min, Max, Mean], ""),
+        Gauge::Open | Gauge::Ready => (&[Need::Second], &[Peak, Last, Min, Max, Mean], ""),
         Gauge::Connecting | Gauge::Closing => (&[Need::Second], &[Peak, Max, Mean], PASSING),
         Gauge::GeneratorCpu => (&[], &[Peak, Max, Mean], WHOLE_RUN),
         Gauge::GeneratorRss => (&[], &[Peak, Max, Last], WHOLE_RUN),
@@ -111,6 +131,8 @@ fn of_cause(cause: Cause) -> &'static [Need] {
     match cause {
         Cause::PeerFrozen | Cause::PathDead | Cause::MissedPong => &[Need::Death],
         Cause::Fault => &[Need::Fault],
+        Cause::SetupFailed => &[Need::Setup],
+        Cause::StepFailed => &[Need::Steps],
         Cause::Dns => &[Need::HostName],
         Cause::Tls
         | Cause::TlsClientCert
@@ -242,7 +264,7 @@ pub(super) fn says_something(word: &Piece<'_>, stat: Stat, metric: &str) -> Resu
 pub(super) fn covers_whole_run(metric: &str) -> bool {
     if matches!(
         Gauge::from_name(metric),
-        Some(Gauge::Connecting | Gauge::Open | Gauge::Closing)
+        Some(Gauge::Connecting | Gauge::Open | Gauge::Ready | Gauge::Closing)
     ) {
         return false;
     }
@@ -250,6 +272,7 @@ pub(super) fn covers_whole_run(metric: &str) -> bool {
     let groups = [
         "connections",
         "handshake",
+        "setup",
         "reconnect",
         "close",
         "closes",

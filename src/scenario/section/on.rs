@@ -20,3 +20,15 @@ pub struct On {
     /// What is kept of it.
     pub save: Vec<Save>,
 }
+
+impl On {
+    /// Whether messages tell how old they are.
+    pub fn tells_age(&self) -> bool {
+        false
+    }
+
+    /// Whether it follows the numbers of messages.
+    pub fn counts(&self) -> bool {
+        false
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::scope::Scope;
 use super::template;
 use super::variable::Variable;
-use super::{Expect, FrameKind, Message};
+use super::{Expect, FrameKind, Message, Send};
 use crate::scenario::reading::{At, Check, Outside, Section, Shorthand, keys};
 use crate::units::ByteSize;
 
@@ -45,6 +45,13 @@ impl Message {
     /// Whether its echoes carry no stamp, so that they are matched by their order.
     pub fn is_matched_by_order(&self) -> bool {
         !self.payload.has_stamp() && self.expect == Expect::Echo
+    }
+}
+
+impl Send {
+    /// Whether an answer is waited for.
+    pub fn expects_answer(&self) -> bool {
+        self.expect != Expect::None
     }
 }
 

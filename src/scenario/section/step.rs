@@ -22,6 +22,16 @@ pub struct Step {
     pub on_fail: OnFail,
 }
 
+impl Step {
+    /// The steps inside of it; empty for all but a repeat.
+    pub fn inside(&self) -> &[Self] {
+        match &self.verb {
+            Verb::Repeat(repeat) => &repeat.steps,
+            _ => &[],
+        }
+    }
+}
+
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verb {

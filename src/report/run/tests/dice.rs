@@ -220,6 +220,7 @@ impl Dice {
                 phase: dice.phase(),
                 connecting: dice.gauge(),
                 open: dice.gauge(),
+                ready: dice.gauge(),
                 closing: dice.gauge(),
             }),
             timeline: self.some(5, Self::step),
@@ -311,6 +312,7 @@ impl Dice {
             phase: self.phase(),
             cohort: self.cohort(),
             open: Open {
+                ready: self.count(),
                 connecting: self.count(),
                 open: self.count(),
                 closing: self.count(),

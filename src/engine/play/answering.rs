@@ -1,0 +1,449 @@
+//! What a received message means: the dispatch, in the order in which messages are taken.
+
+use std::sync::Arc;
+
+use super::exchange::{Exchange, Found};
+use super::fact::Facts;
+use super::ledger::{Answer, Standing};
+use super::talk::{Asked, Taken, Talk};
+use super::{Fit, Meaning, Play, Received, scene};
+use crate::plan::{ClientPlan, Stamp, Template};
+use crate::scenario::{Expect, Match};
+use crate::units::Timestamp;
+
+impl Play {
+    /// Handles a received message of this connection.
+    pub(in crate::engine) fn receive(
+        &mut self,
+        client: ClientPlan<'_>,
+        bytes: &[u8],
+        now: Timestamp,
+        facts: &mut Facts,
+    ) -> Meaning {
+        // First tries the position where each exchange has the stamp of an echo.
+        for index in 0..self.exchanges.len() {
+            if let Some(found) = self.exchanges[index].find(bytes) {
+                return self.stamped(index, client, &found, bytes, now, facts);
+            }
+        }
+        self.receive_other(client, bytes, now, facts)
+    }
+
+    /// Handles a message that is not an echo with its stamp in its place.
+    #[inline(never)]
+    fn receive_other(
+        &mut self,
+        client: ClientPlan<'_>,
+        bytes: &[u8],
+        now: Timestamp,
+        facts: &mut Facts,
+    ) -> Meaning {
+        let is_fixed = |(exchange, template): &(&Exchange, &Template)| {
+            exchange.is_echoed_in_order() && template.fixed().is_some()
+        };
+        let mut fixed = self.exchanges.iter().zip(client.templates());
+        let same = fixed.position(|pair| is_fixed(&pair) && pair.1.fixed() == Some(bytes));
+        if let Some(message) = same {
+            return self.in_order(message, Fit::Echo, now);
+        }
+        let mut is_stamped = Stamp::decode(bytes).is_some();
+        for at in client.plan.stamps.find(bytes) {
+            is_stamped = true;
+            for index in 0..self.exchanges.len() {
+                if let Some(found) = self.exchanges[index].read(bytes, at) {
+                    return self.stamped(index, client, &found, bytes, now, facts);
+                }
+            }
+        }
+        let meaning = self.heard(client, bytes, now, facts);
+        if meaning != Meaning::Nothing || is_stamped {
+            // A stamp that nothing above takes belongs to another connection or another run.
+            return meaning;
+        }
+        // Takes other bytes for a mangled echo only if exactly one message could have been meant.
+        let pairs = self.exchanges.iter().zip(client.templates()).enumerate();
+        let mut waiting = pairs.filter(|(_, pair)| is_fixed(pair) && pair.0.awaits());
+        match (waiting.next(), waiting.next()) {
+            (Some((message, _)), None) => self.in_order(message, Fit::Wrong, now),
+            _ => Meaning::Nothing,
+        }
+    }
+
+    /// Takes a message for the answer to the oldest one of an exchange.
+    fn in_order(&mut self, index: usize, fit: Fit, now: Timestamp) -> Meaning {
+        let exchange = &mut self.exchanges[index];
+        let is_uncertain = exchange.is_uncertain();
+        let answer = exchange.answer_in_order(now);
+        Meaning::Answer(Received {
+            slot: index,
+            answer,
+            sequence: None,
+            fit,
+            is_uncertain,
+            intended: intended(answer, now),
+            is_setup: false,
+        })
+    }
+
+    /// Handles a message that holds the stamp of one that was sent.
+    #[inline(always)]
+    fn stamped(
+        &mut self,
+        index: usize,
+        client: ClientPlan<'_>,
+        found: &Found,
+        bytes: &[u8],
+        now: Timestamp,
+        facts: &mut Facts,
+    ) -> Meaning {
+        if let Some(talk) = &self.talk {
+            if talk.steps() == Some(index) || client.cohort().messages[index].expect != Expect::Echo
+            {
+                return self.stamp_came(index, client, found, bytes, now, facts);
+            }
+        }
+        let exchange = &mut self.exchanges[index];
+        let answer = exchange.answer(found.sequence, now);
+        let (intended, is_due_then) = match answer {
+            Answer::InTime { intended, .. } => (intended, found.intended == intended),
+            _ => (found.intended, true),
+        };
+        let values = || client.values(index, found.sequence);
+        let is_echo = is_due_then && client.templates()[index].is_echo(found.at, bytes, values);
+        Meaning::Answer(Received {
+            slot: index,
+            answer,
+            sequence: Some(found.sequence),
+            fit: if is_echo { Fit::Echo } else { Fit::Wrong },
+            is_uncertain: false,
+            intended,
+            is_setup: false,
+        })
+    }
+
+    /// Handles the stamp of a step, or of a message that expects its stamp in any answer.
+    #[inline(never)]
+    fn stamp_came(
+        &mut self,
+        index: usize,
+        client: ClientPlan<'_>,
+        found: &Found,
+        bytes: &[u8],
+        now: Timestamp,
+        facts: &mut Facts,
+    ) -> Meaning {
+        let Some(talk) = &mut self.talk else {
+            return Meaning::Nothing;
+        };
+        let sequence = found.sequence;
+        let id = sequence * self.exchanges.len() as u64 + index as u64 + 1;
+        if talk.steps() != Some(index) {
+            let message = &client.cohort().messages[index];
+            let asked = Asked {
+                slot: index,
+                n: sequence,
+                id,
+                check: message.check.as_ref(),
+                save: &message.save,
+            };
+            return answer_message(
+                &mut self.exchanges[index],
+                talk,
+                &asked,
+                sequence,
+                client,
+                bytes,
+                now,
+            );
+        }
+        let program = client.program();
+        let is_expected = self.exchanges[index].standing(sequence) == Standing::Pending;
+        let operation = talk.script().answering(program).filter(|_| is_expected);
+        let Some((operation, send)) = operation.and_then(|one| Some((one, one.send()?))) else {
+            return self.too_late(index, sequence, now);
+        };
+        let n = talk.count(operation.slot).saturating_sub(1);
+        let fit = match send.expect {
+            Expect::Echo => {
+                let values = || talk.values(client, operation.slot, n, id);
+                let is_echo = client.templates()[operation.slot].is_echo(found.at, bytes, values);
+                if is_echo { Fit::Echo } else { Fit::Wrong }
+            }
+            Expect::Stamp => Fit::Right,
+            Expect::None | Expect::Match(_) => return Meaning::Nothing,
+        };
+        self.answer_step(client, sequence, fit, bytes, now, facts)
+    }
+
+    /// Shows a message to everything that is told apart by what it says.
+    fn heard(
+        &mut self,
+        client: ClientPlan<'_>,
+        bytes: &[u8],
+        now: Timestamp,
+        facts: &mut Facts,
+    ) -> Meaning {
+        if self.talk.is_none() {
+            return Meaning::Nothing;
+        }
+        let mut repeated = None;
+        for finder in client.finders() {
+            if let Some((index, sequence)) = finder.id(bytes).and_then(|id| self.of_id(id)) {
+                match self.identified(index, sequence, client, bytes, now, facts) {
+                    Meaning::Answer(Received {
+                        answer: Answer::Duplicate,
+                        ..
+                    }) => {
+                        // It may be something else, that names what was answered before.
+                        repeated = Some((index, sequence));
+                    }
+                    Meaning::Nothing => {}
+                    meaning => return meaning,
+                }
+            }
+        }
+        let meaning = self.expected(client, bytes, now, facts);
+        if meaning != Meaning::Nothing {
+            return meaning;
+        }
+        match repeated {
+            Some((index, sequence)) => self.too_late(index, sequence, now),
+            None => Meaning::Nothing,
+        }
+    }
+
+    /// The exchange and the sequence number of an id.
+    fn of_id(&self, id: u64) -> Option<(usize, u64)> {
+        let exchanges = self.exchanges.len() as u64;
+        let id = id.checked_sub(1)?;
+        Some(((id % exchanges) as usize, id / exchanges))
+    }
+
+    /// Handles a message with the id of one that was sent.
+    fn identified(
+        &mut self,
+        index: usize,
+        sequence: u64,
+        client: ClientPlan<'_>,
+        bytes: &[u8],
+        now: Timestamp,
+        facts: &mut Facts,
+    ) -> Meaning {
+        let id = sequence * self.exchanges.len() as u64 + index as u64 + 1;
+        let Some(talk) = &mut self.talk else {
+            return Meaning::Nothing;
+        };
+        let exchange = &mut self.exchanges[index];
+        let standing = exchange.standing(sequence);
+        if standing == Standing::Unknown {
+            return Meaning::Nothing;
+        }
+        if talk.steps() == Some(index) {
+            let operation = talk.script().answering(client.program());
+            let Some(operation) = operation.filter(|_| standing == Standing::Pending) else {
+                return self.too_late(index, sequence, now);
+            };
+            let n = talk.count(operation.slot).saturating_sub(1);
+            let values = talk.values(client, operation.slot, n, id);
+            let expect = operation.send().map(|send| &send.expect);
+            return match expect {
+                Some(Expect::Match(any)) if named(any, |one| one.holds(bytes, &values)) => {
+                    self.answer_step(client, sequence, Fit::Right, bytes, now, facts)
+                }
+                _ => Meaning::Nothing,
+            };
+        }
+        let message = &client.cohort().messages[index];
+        let Expect::Match(any) = &message.expect else {
+            return Meaning::Nothing;
+        };
+        let values = talk.values(client, index, sequence, id);
+        if !named(any, |one| one.holds(bytes, &values)) {
+            return Meaning::Nothing;
+        }
+        let asked = Asked {
+            slot: index,
+            n: sequence,
+            id,
+            check: message.check.as_ref(),
+            save: &message.save,
+        };
+        answer_message(exchange, talk, &asked, sequence, client, bytes, now)
+    }
+
+    /// Shows a message to what names no id: the answer to a step, awaits, answers in their order, and `[[on]]`.
+    fn expected(
+        &mut self,
+        client: ClientPlan<'_>,
+        bytes: &[u8],
+        now: Timestamp,
+        facts: &mut Facts,
+    ) -> Meaning {
+        let Some(talk) = &mut self.talk else {
+            return Meaning::Nothing;
+        };
+        let program = client.program();
+        let answering = talk.script().answering(program);
+        if let Some(operation) = answering
+            && let Some(Expect::Match(any)) = operation.send().map(|send| &send.expect)
+        {
+            let n = talk.count(operation.slot).saturating_sub(1);
+            let values = talk.values(client, operation.slot, n, 0);
+            if unnamed(any, |one| one.holds(bytes, &values))
+                && let Some(steps) = talk.steps()
+            {
+                let sequence = self.exchanges[steps].sequence().saturating_sub(1);
+                return self.answer_step(client, sequence, Fit::Right, bytes, now, facts);
+            }
+        }
+        if talk.awaited(scene(client, now), bytes, facts) == Taken::Yes {
+            self.tell(client, now);
+            return Meaning::Taken;
+        }
+        let waiting = self.exchanges.iter().zip(&client.cohort().messages);
+        let waiting = waiting
+            .enumerate()
+            .filter_map(|(index, (exchange, message))| {
+                let Expect::Match(any) = &message.expect else {
+                    return None;
+                };
+                let oldest = exchange.oldest().filter(|_| exchange.awaits())?;
+                let values = talk.values(client, index, oldest.sequence, 0);
+                unnamed(any, |one| one.holds(bytes, &values)).then_some((oldest.sent, index))
+            });
+        if let Some((_, index)) = waiting.min() {
+            let sequence = self.exchanges[index]
+                .oldest()
+                .map_or(0, |oldest| oldest.sequence);
+            let message = &client.cohort().messages[index];
+            let asked = Asked {
+                slot: index,
+                n: sequence,
+                id: 0,
+                check: message.check.as_ref(),
+                save: &message.save,
+            };
+            let fit = match talk.judge(&asked, client, bytes) {
+                None => Fit::Right,
+                Some(_) => Fit::Wrong,
+            };
+            return self.in_order(index, fit, now);
+        }
+        match talk.pushed(scene(client, now), bytes, facts) {
+            Taken::Yes => Meaning::Taken,
+            Taken::No => Meaning::Nothing,
+        }
+    }
+
+    /// Takes a message for the answer to the step that waits for one.
+    fn answer_step(
+        &mut self,
+        client: ClientPlan<'_>,
+        sequence: u64,
+        mut fit: Fit,
+        bytes: &[u8],
+        now: Timestamp,
+        facts: &mut Facts,
+    ) -> Meaning {
+        let exchanges = self.exchanges.len() as u64;
+        let Some((steps, talk)) = self.steps() else {
+            return Meaning::Nothing;
+        };
+        let program = client.program();
+        let Some(operation) = talk.script().answering(program) else {
+            return Meaning::Nothing;
+        };
+        let Some(send) = operation.send() else {
+            return Meaning::Nothing;
+        };
+        let answer = steps.answer(sequence, now);
+        let asked = Asked {
+            slot: operation.slot,
+            n: talk.count(operation.slot).saturating_sub(1),
+            id: (sequence + 1) * exchanges,
+            check: send.check.as_ref(),
+            save: &send.save,
+        };
+        let wrong = match fit {
+            Fit::Wrong => Some("is not what was sent".to_owned()),
+            Fit::Echo | Fit::Right => talk.judge(&asked, client, bytes),
+        };
+        if wrong.is_some() {
+            fit = Fit::Wrong;
+        }
+        let name = client.slot_name(operation.slot);
+        let wrong = wrong.map(|wrong| format!("`{name}`: {wrong}"));
+        let is_setup = operation.is_setup;
+        let slot = operation.slot;
+        talk.script_mut().answered(wrong, scene(client, now), facts);
+        self.tell(client, now);
+        Meaning::Answer(Received {
+            slot,
+            answer,
+            sequence: Some(sequence),
+            fit,
+            is_uncertain: false,
+            intended: intended(answer, now),
+            is_setup,
+        })
+    }
+
+    /// Handles an answer that nothing waits for any more.
+    fn too_late(&mut self, index: usize, sequence: u64, now: Timestamp) -> Meaning {
+        let answer = self.exchanges[index].answer(sequence, now);
+        Meaning::Answer(Received {
+            slot: index,
+            answer,
+            sequence: Some(sequence),
+            fit: Fit::Right,
+            is_uncertain: false,
+            intended: intended(answer, now),
+            is_setup: false,
+        })
+    }
+}
+
+/// Takes a message for the answer to one that was sent on a schedule.
+fn answer_message(
+    exchange: &mut Exchange,
+    talk: &mut Talk,
+    asked: &Asked<'_>,
+    sequence: u64,
+    client: ClientPlan<'_>,
+    bytes: &[u8],
+    now: Timestamp,
+) -> Meaning {
+    let answer = exchange.answer(sequence, now);
+    let fit = match answer {
+        Answer::InTime { .. } => talk
+            .judge(asked, client, bytes)
+            .map_or(Fit::Right, |_| Fit::Wrong),
+        _ => Fit::Right,
+    };
+    Meaning::Answer(Received {
+        slot: asked.slot,
+        answer,
+        sequence: Some(sequence),
+        fit,
+        is_uncertain: false,
+        intended: intended(answer, now),
+        is_setup: false,
+    })
+}
+
+fn intended(answer: Answer, now: Timestamp) -> Timestamp {
+    match answer {
+        Answer::InTime { intended, .. } => intended,
+        _ => now,
+    }
+}
+
+/// Whether one of those that name an id holds.
+fn named(any: &Arc<[Match]>, holds: impl Fn(&Match) -> bool) -> bool {
+    any.iter().any(|one| one.has_id() && holds(one))
+}
+
+/// Whether one of those that name no id holds.
+fn unnamed(any: &Arc<[Match]>, holds: impl Fn(&Match) -> bool) -> bool {
+    any.iter().any(|one| !one.has_id() && holds(one))
+}

@@ -1,0 +1,83 @@
+//! What a client's part tells of: counts and times that are to be recorded.
+
+use crate::measure::Cells;
+use crate::metric::{Counter, Timer};
+use crate::units::{Nanos, Timestamp};
+
+/// Something that is to be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct Fact {
+    /// The time that decides the window it belongs to; `None` for the whole run.
+    pub(in crate::engine) at: Option<Timestamp>,
+    pub(in crate::engine) what: Told,
+}
+
+/// What is to be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Told {
+    /// Adds this to a counter.
+    Count(Counter, u64),
+    /// A time.
+    Took(Timer, Nanos),
+    /// The two times of a slot: for an answer, from its intended and from its actual begin.
+    Slot { slot: usize, times: [Nanos; 2] },
+}
+
+impl Told {
+    /// Records it.
+    pub(in crate::engine) fn book(self, cells: &mut Cells) {
+        match self {
+            Self::Count(counter, more) => cells.add(counter, more),
+            Self::Took(timer, took) => cells.time(timer, took),
+            Self::Slot {
+                slot,
+                times: [first, second],
+            } => cells.answer(slot, first, second),
+        }
+    }
+}
+
+/// Facts in the order in which they were learned.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Facts(Vec<Fact>);
+
+impl Facts {
+    /// Counts one in the window of `at`.
+    pub(super) fn count(&mut self, counter: Counter, at: Timestamp) {
+        self.add(counter, 1, at);
+    }
+
+    /// Counts so many in the window of `at`.
+    pub(super) fn add(&mut self, counter: Counter, more: u64, at: Timestamp) {
+        let what = Told::Count(counter, more);
+        self.0.push(Fact { at: Some(at), what });
+    }
+
+    /// Counts one of the whole run.
+    pub(super) fn count_whole(&mut self, counter: Counter) {
+        let what = Told::Count(counter, 1);
+        self.0.push(Fact { at: None, what });
+    }
+
+    /// Keeps a time of the whole run.
+    pub(super) fn took(&mut self, timer: Timer, took: Nanos) {
+        let what = Told::Took(timer, took);
+        self.0.push(Fact { at: None, what });
+    }
+
+    /// Keeps the two times of a slot; `at` is `None` for the whole run.
+    pub(super) fn slot(&mut self, slot: usize, times: [Nanos; 2], at: Option<Timestamp>) {
+        let what = Told::Slot { slot, times };
+        self.0.push(Fact { at, what });
+    }
+
+    /// Returns whether there are none.
+    pub(in crate::engine) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes all of them.
+    pub(in crate::engine) fn drain(&mut self) -> impl Iterator<Item = Fact> {
+        self.0.drain(..)
+    }
+}

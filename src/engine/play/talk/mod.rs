@@ -1,0 +1,264 @@
+//! What one client says and hears beyond messages on a schedule: its steps, what it waits for, what it does with
+//! messages that nothing else takes, and what it keeps of them.
+
+mod armed;
+mod dice;
+mod listener;
+mod script;
+mod turns;
+
+use self::armed::Outcome;
+use self::dice::Dice;
+use self::listener::Listener;
+pub(in crate::engine) use self::script::Ask;
+pub(super) use self::script::Scene;
+use self::script::Script;
+use super::fact::Facts;
+use crate::metric::Counter;
+use crate::plan::{ClientPlan, Values, What};
+use crate::scenario::{Match, Save};
+use crate::units::Timestamp;
+
+/// What one client says and hears beyond messages on a schedule.
+#[derive(Debug)]
+pub(super) struct Talk {
+    /// Which exchange books the messages of its steps; `None` without steps.
+    steps: Option<usize>,
+    script: Script,
+    listeners: Box<[Listener]>,
+    /// What was kept of messages, by name. Empty: nothing yet.
+    saved: Box<[Vec<u8>]>,
+    /// The last id of each slot; 0 before the first.
+    ids: Box<[u64]>,
+    /// How often each slot was sent.
+    counts: Box<[u64]>,
+    /// The reply that is owed: its slot, and since when.
+    owed: Vec<(usize, Timestamp)>,
+}
+
+/// The most replies that are owed at a time; further ones are counted as not sent.
+const MOST_OWED: usize = 64;
+
+/// What a message was taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Something waited for it, or an `[[on]]` matched it.
+    Yes,
+    No,
+}
+
+impl Talk {
+    /// Makes the part of a client; `None` if it only sends messages on a schedule, and expects them back.
+    pub(super) fn new(client: ClientPlan<'_>) -> Option<Box<Self>> {
+        let cohort = client.cohort();
+        if !client.has_talk() {
+            return None;
+        }
+        let slots = client.templates().len();
+        let messages = cohort.messages.len();
+        Some(Box::new(Self {
+            steps: (!client.program().is_empty()).then_some(messages),
+            script: Script::new(Dice::new(client.draws())),
+            listeners: cohort.on.iter().map(|_| Listener::default()).collect(),
+            saved: vec![Vec::new(); cohort.saved.len()].into(),
+            ids: vec![0; slots].into(),
+            counts: vec![0; slots].into(),
+            owed: Vec::new(),
+        }))
+    }
+
+    /// Adds what this client alone knows to the values of a message.
+    pub(super) fn values<'a>(
+        &'a self,
+        client: ClientPlan<'a>,
+        slot: usize,
+        n: u64,
+        id: u64,
+    ) -> Values<'a> {
+        Values {
+            id,
+            turn: self.script.turn_number(),
+            saved: &self.saved,
+            ids: &self.ids,
+            ..client.values(slot, n)
+        }
+    }
+
+    /// How often a slot was sent.
+    pub(super) fn count(&self, slot: usize) -> u64 {
+        self.counts[slot]
+    }
+
+    /// A message was sent.
+    pub(super) fn named(&mut self, slot: usize, id: u64) {
+        self.counts[slot] += 1;
+        self.ids[slot] = id;
+    }
+
+    /// Returns whether messages on a schedule may begin.
+    pub(super) fn is_ready(&self) -> bool {
+        self.steps.is_none() || self.script.is_ready()
+    }
+
+    /// Returns which exchange books the messages of its steps.
+    pub(super) fn steps(&self) -> Option<usize> {
+        self.steps
+    }
+
+    pub(super) fn script(&self) -> &Script {
+        &self.script
+    }
+
+    pub(super) fn script_mut(&mut self) -> &mut Script {
+        &mut self.script
+    }
+
+    /// Takes a reply that is owed: its slot, and since when.
+    pub(super) fn reply(&mut self) -> Option<(usize, Timestamp)> {
+        (!self.owed.is_empty()).then(|| self.owed.remove(0))
+    }
+
+    /// Returns whether a reply is owed.
+    pub(super) fn owes(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// A new connection: nothing of the one before is known any more.
+    pub(super) fn forget(&mut self) {
+        self.saved.iter_mut().for_each(Vec::clear);
+        self.owed.clear();
+        self.listeners.iter_mut().for_each(Listener::forget);
+    }
+
+    /// Checks an answer, and keeps what is asked for; says what is wrong with it.
+    pub(super) fn judge(
+        &mut self,
+        asked: &Asked<'_>,
+        client: ClientPlan<'_>,
+        bytes: &[u8],
+    ) -> Option<String> {
+        let values = self.values(client, asked.slot, asked.n, asked.id);
+        if let Some(wrong) = asked.check.and_then(|check| check.wrong(bytes, &values)) {
+            return Some(wrong);
+        }
+        self.keep(asked.save, client, bytes)
+    }
+
+    fn keep(&mut self, save: &[Save], client: ClientPlan<'_>, bytes: &[u8]) -> Option<String> {
+        for save in save {
+            let kept = &mut self.saved[usize::from(save.name)];
+            kept.clear();
+            if !save.what.find(bytes, kept) {
+                kept.clear();
+                let name = &client.cohort().saved[usize::from(save.name)];
+                return Some(format!("`save.{name}` found nothing"));
+            }
+        }
+        None
+    }
+
+    /// Shows a message to the awaits that are armed.
+    pub(super) fn awaited(&mut self, scene: Scene<'_>, bytes: &[u8], facts: &mut Facts) -> Taken {
+        let Scene {
+            client,
+            program,
+            now,
+            ..
+        } = scene;
+        for place in 0..self.script.armed().len() {
+            let armed = &self.script.armed()[place];
+            let Some(operation) = program.get(armed.at) else {
+                continue;
+            };
+            let What::Await(wait) = &operation.what else {
+                continue;
+            };
+            if armed.outcome != Outcome::Waiting {
+                continue;
+            }
+            let slot = operation.slot;
+            let (n, since) = (self.count(slot), armed.since);
+            let values = self.values(client, slot, n, 0);
+            if !wait.any.iter().any(|one| one.holds(bytes, &values)) {
+                continue;
+            }
+            let is_last = armed.left <= 1;
+            let asked = Asked {
+                slot,
+                n,
+                id: 0,
+                check: wait.check.as_ref(),
+                save: if is_last { &wait.save } else { &[] },
+            };
+            let wrong = self.judge(&asked, client, bytes);
+            let armed = &mut self.script.armed_mut()[place];
+            armed.left -= 1;
+            let counter = match wrong {
+                Some(wrong) => {
+                    let name = client.slot_name(slot);
+                    armed.outcome = Outcome::Wrong(Box::new(format!("`{name}`: {wrong}")));
+                    Some(Counter::AwaitsWrong)
+                }
+                None if is_last => {
+                    armed.outcome = Outcome::Met(now);
+                    self.counts[slot] += 1;
+                    if operation.is_named {
+                        let at = (!operation.is_setup).then_some(since);
+                        facts.slot(slot, [now.saturating_since(since); 2], at);
+                    }
+                    Some(Counter::AwaitsMet)
+                }
+                None => None,
+            };
+            if let Some(counter) = counter.filter(|_| !operation.is_setup) {
+                facts.count(counter, since);
+            }
+            self.script.run(scene, facts);
+            return Taken::Yes;
+        }
+        Taken::No
+    }
+
+    /// Shows a message to what listens for all messages that nothing else takes.
+    pub(super) fn pushed(&mut self, scene: Scene<'_>, bytes: &[u8], facts: &mut Facts) -> Taken {
+        let Scene { client, now, .. } = scene;
+        let first = client.first_listener();
+        for (place, on) in client.cohort().on.iter().enumerate() {
+            let slot = first + place;
+            let n = self.count(slot);
+            let values = self.values(client, slot, n, 0);
+            if !on.matching.holds(bytes, &values) {
+                continue;
+            }
+            let asked = Asked {
+                slot,
+                n,
+                id: 0,
+                check: on.check.as_ref(),
+                save: &on.save,
+            };
+            let is_wrong = self.judge(&asked, client, bytes).is_some();
+            self.listeners[place].hear(slot, is_wrong, now, facts);
+            if on.reply.is_some() {
+                if self.owed.len() < MOST_OWED {
+                    self.owed.push((slot, now));
+                } else {
+                    facts.count(Counter::MessagesDue, now);
+                    facts.count(Counter::MessagesNotSent, now);
+                }
+            }
+            return Taken::Yes;
+        }
+        Taken::No
+    }
+}
+
+/// What was asked for, as far as an answer is judged by it.
+pub(super) struct Asked<'a> {
+    pub(super) slot: usize,
+    /// How often it was sent before.
+    pub(super) n: u64,
+    pub(super) id: u64,
+    pub(super) check: Option<&'a Match>,
+    pub(super) save: &'a [Save],
+}

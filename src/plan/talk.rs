@@ -1,0 +1,78 @@
+//! What the clients of a cohort say and hear beyond messages on a schedule, prepared once for all of them.
+
+use super::program::Program;
+use super::template::{Slice, Template};
+use crate::metric::Timed;
+use crate::scenario::{Cohort, Expect, FrameKind, Match, Payload, Verb};
+
+/// What the clients of a cohort say and hear beyond messages on a schedule.
+#[derive(Debug)]
+pub(super) struct Talk {
+    pub(super) program: Program,
+    /// One match for each way in which answers name what they answer.
+    pub(super) finders: Vec<Match>,
+    /// Whether there is anything but messages on a schedule and their echoes.
+    pub(super) is_more: bool,
+    /// What is timed of each slot; a name is empty where a step has none.
+    pub(super) slots: Vec<Timed>,
+}
+
+impl Talk {
+    /// Prepares those of a cohort.
+    pub(super) fn of(cohort: &Cohort) -> Self {
+        let messages = cohort.messages.iter().map(|message| &message.expect);
+        let steps = cohort.each_step().filter_map(|step| match &step.verb {
+            Verb::Send(send) => Some(&send.expect),
+            _ => None,
+        });
+        let mut finders: Vec<Match> = Vec::new();
+        for expect in messages.chain(steps) {
+            let Expect::Match(any) = expect else {
+                continue;
+            };
+            for one in any.iter().filter(|one| one.has_id()) {
+                if !finders.contains(one) {
+                    finders.push(one.clone());
+                }
+            }
+        }
+        let program = Program::new(cohort);
+        let is_plain = |expect: &Expect| matches!(expect, Expect::Echo | Expect::None);
+        let mut messages = cohort.messages.iter();
+        let is_asked = messages.any(|message| {
+            !is_plain(&message.expect) || message.check.is_some() || !message.save.is_empty()
+        });
+        let messages = cohort
+            .messages
+            .iter()
+            .map(|message| Timed::sent(&message.name));
+        let steps = cohort.each_step();
+        let steps = steps.map(|step| Timed::sent(step.name.as_deref().unwrap_or_default()));
+        let on = cohort.on.iter().map(|on| Timed::heard(&on.name));
+        Self {
+            is_more: is_asked || !program.is_empty() || !cohort.on.is_empty(),
+            program,
+            finders,
+            slots: messages.chain(steps).chain(on).collect(),
+        }
+    }
+}
+
+/// The templates of a cohort by slot.
+pub(super) fn templates(cohort: &Cohort, filler: &Slice) -> Vec<Template> {
+    let template = |payload: &Payload, frame| Template::new(payload, frame, filler);
+    let nothing = || template(&Payload::Fixed([].into()), FrameKind::Text);
+    let messages = cohort
+        .messages
+        .iter()
+        .map(|one| template(&one.payload, one.frame));
+    let steps = cohort.each_step().map(|step| match &step.verb {
+        Verb::Send(send) => template(&send.payload, send.frame),
+        _ => nothing(),
+    });
+    let replies = cohort.on.iter().map(|on| match &on.reply {
+        Some((payload, frame)) => template(payload, *frame),
+        None => nothing(),
+    });
+    messages.chain(steps).chain(replies).collect()
+}
