@@ -43,7 +43,8 @@ pub use spread::{OpenTime, fraction};
 pub use step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};
 pub use target::{Target, Trust};
 pub use topic::{MAX_JOINED, MAX_TOPICS, To, Topic};
-pub use url::{TargetUrl, WsUrl, as_address, is_unreserved};
+pub(crate) use url::is_unreserved;
+pub use url::{TargetUrl, WsUrl, as_address};
 pub use variable::{Change, Column, Form, Number, Variable, WallTime};
 
 pub(super) use cohort::{CohortTable, resolve as cohorts};

@@ -184,7 +184,7 @@ pub(in crate::scenario) fn percent_encoded(part: &str, mut is_query: bool) -> St
 }
 
 /// Whether a byte is never percent-encoded: it means itself in each part of an address (RFC 3986 section 2.3).
-pub fn is_unreserved(byte: u8) -> bool {
+pub(crate) fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
