@@ -86,12 +86,7 @@ pub fn template(data: &[u8]) {
 
 fn assert_written(scenario: Scenario, is_json: bool) {
     let longest = scenario.longest_payload();
-    let is_raw = scenario.cohorts[0].texts().flatten().any(|segment| {
-        let Segment::Variable(Variable::Column(column)) = segment else {
-            return false;
-        };
-        column.form != Form::Json
-    });
+    let is_raw = has_raw_values(&scenario);
     let plan = Plan::new(scenario, 1, 7);
     let client = plan.client(0, 1);
     let mut bytes = Vec::new();
@@ -102,6 +97,15 @@ fn assert_written(scenario: Scenario, is_json: bool) {
         let read = serde_json::from_slice::<IgnoredAny>(&bytes);
         assert!(read.is_ok(), "not JSON: {read:?}");
     }
+}
+
+fn has_raw_values(scenario: &Scenario) -> bool {
+    let segments = scenario.cohorts[0].texts().into_iter().flatten();
+    let mut variables = segments.flat_map(Segment::variables);
+    variables.any(|variable| match variable {
+        Variable::Column(column) => column.form != Form::Json,
+        _ => false,
+    })
 }
 
 const TEMPLATE: &str = r#"
@@ -228,7 +232,7 @@ mod tests {
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nHTTP/1.1 103 Early Hints\r\n\r\nLocation: /ws/\r\n";
     const JSON: &str = r#"{"a": {"b": [ 1, -2.5e3, "x\u0041 \ud83d\ude00", true, null ], "a.b": "" } , "a": false } ]"#;
     const PLACEHOLDERS: &str = "{\"a\": \"{{user.name}}\", \"b\": {{user.age}} , [{{n + 1}} ] {{raw(user.age)}} \
-        {{url(user.name)}} {{id % 9}} {{random(1, 6)}} {{hex(8)}} {{now_ms}} \"{{stamp}}\" {{{{ {{uuid}} {{user.nam}} :";
+        {{url(user.name)}} {{base64(user.name, ':')}} {{id % 9}} {{random(1, 6)}} {{hex(8)}} {{now_ms}} \"{{stamp}}\" {{{{ {{uuid}} {{user.nam}} :";
     const ROWS: &str = "name,age\n\"a b\",1\n{\"name\": \"a\", \"age\": 1}\n{\"age\": [1, {\"a\": null}], \"name\": \"b\"}\n, \" \r\n";
     const GATES: &str = "p99(latency.echo{stage=2, cohort=main}) < 50ms count(connections.dead) == 0 \
         ratio(messages.timed_out / messages.sent) <= 0.1% rate(messages.echoed) >= 1/s max(heartbeat.rtt) > 1s";

@@ -1,7 +1,7 @@
 //! Whether a received message is like a match, whose answer it is, and what is kept of it. Allocates nothing, except for
 //! the words of [`Match::wrong`], the groups of a regular expression, and JSON strings with escapes.
 
-use super::values::{Bytes as _, Comparison, Values, decimal};
+use super::values::{Comparison, Values, decimal};
 use crate::scenario::{Condition, Kept, MAX_SAVED, Match, Segment};
 
 impl Match {
@@ -98,15 +98,11 @@ impl Condition {
 /// Compares a message with segments.
 fn compared<'a>(segments: &[Segment], message: &'a [u8], values: &Values<'_>) -> Comparison<'a> {
     let mut comparison = Comparison::with(message);
-    for (index, segment) in segments.iter().enumerate() {
-        match segment {
-            Segment::Literal(bytes) => comparison.put(bytes),
-            Segment::Variable(variable) if values.knows(*variable) => {
-                values.put(*variable, index, &mut comparison);
-            }
-            // Nobody compares with a stamp: `expect = "stamp"` finds it.
-            Segment::Variable(_) | Segment::Stamp => comparison.fail(),
-        }
+    let mut variables = segments.iter().flat_map(Segment::variables);
+    // Nobody compares with a stamp: `expect = "stamp"` finds it.
+    match segments.contains(&Segment::Stamp) || variables.any(|one| !values.knows(one)) {
+        true => comparison.fail(),
+        false => values.put_all(segments, 0, &mut comparison),
     }
     comparison
 }
@@ -142,7 +138,7 @@ fn shown(segments: &[Segment]) -> String {
                 Ok(literal) => text.push_str(literal),
                 Err(_) => return cut(&hexadecimal(bytes)),
             },
-            Segment::Stamp | Segment::Variable(_) => text.push_str("{{…}}"),
+            Segment::Stamp | Segment::Variable(_) | Segment::Base64(..) => text.push_str("{{…}}"),
         }
     }
     cut(&format!("{text:?}"))

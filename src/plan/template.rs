@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::stamp::STAMP_LEN;
 use super::values::{Bytes, Comparison, FILLER, Values};
-use crate::scenario::{FrameKind, Payload, Segment, Variable};
+use crate::scenario::{Form, FrameKind, Payload, Segment, Variable};
 
 /// The bytes of a message without its stamp and its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,7 @@ enum TemplatePart {
     Bytes(Slice),
     Stamp,
     Variable(Variable),
+    Base64(Arc<[Segment]>, Form),
 }
 
 impl TemplatePart {
@@ -34,7 +35,7 @@ impl TemplatePart {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Stamp => STAMP_LEN,
-            Self::Variable(_) => 0,
+            Self::Variable(_) | Self::Base64(..) => 0,
         }
     }
 }
@@ -45,6 +46,7 @@ impl From<&Segment> for TemplatePart {
             Segment::Literal(bytes) => Self::Bytes(bytes.into()),
             Segment::Stamp => Self::Stamp,
             Segment::Variable(variable) => Self::Variable(*variable),
+            Segment::Base64(parts, form) => Self::Base64(Arc::clone(parts), *form),
         }
     }
 }
@@ -60,7 +62,9 @@ impl Template {
             Payload::Fixed(bytes) => [TemplatePart::Bytes(bytes.into())].into(),
             Payload::Template(segments) => segments.iter().map(TemplatePart::from).collect(),
         };
-        let is_variable = |part: &TemplatePart| matches!(part, TemplatePart::Variable(_));
+        let is_variable = |part: &TemplatePart| {
+            matches!(part, TemplatePart::Variable(_) | TemplatePart::Base64(..))
+        };
         let first = parts.iter().position(|part| *part == TemplatePart::Stamp);
         let stamp_at = first
             .filter(|first| !parts[..*first].iter().any(is_variable))
@@ -118,7 +122,8 @@ impl Template {
             let bytes = match (part, &stamp) {
                 (TemplatePart::Bytes(bytes), _) => bytes,
                 (TemplatePart::Stamp, Some(stamp)) => &stamp[..],
-                (TemplatePart::Stamp, None) | (TemplatePart::Variable(_), _) => continue,
+                (TemplatePart::Stamp, None) => continue,
+                (TemplatePart::Variable(_) | TemplatePart::Base64(..), _) => continue,
             };
             out[start..start + bytes.len()].copy_from_slice(bytes);
             start += bytes.len();
@@ -136,6 +141,7 @@ impl Template {
                 TemplatePart::Bytes(bytes) => out.put(bytes),
                 TemplatePart::Stamp => out.put(stamp),
                 TemplatePart::Variable(variable) => values.put(*variable, index, out),
+                TemplatePart::Base64(parts, form) => values.base64(parts, *form, index, out),
             }
         }
     }
@@ -167,7 +173,7 @@ impl Template {
                 TemplatePart::Bytes(expected) => found == &**expected,
                 // Does not compare the stamp with itself.
                 TemplatePart::Stamp => is_named || found == stamp,
-                TemplatePart::Variable(_) => true,
+                TemplatePart::Variable(_) | TemplatePart::Base64(..) => true,
             }
         })
     }

@@ -152,14 +152,7 @@ impl Names {
 }
 
 fn write(topic: &Topic, client: ClientPlan<'_>, out: &mut Vec<u8>) {
-    let values = client.values(0, 0);
-    for (index, segment) in topic.segments().iter().enumerate() {
-        match segment {
-            Segment::Literal(bytes) => out.extend_from_slice(bytes),
-            Segment::Variable(variable) => values.put(*variable, index, out),
-            Segment::Stamp => {}
-        }
-    }
+    client.values(0, 0).put_all(topic.segments(), 0, out);
 }
 
 impl OfCohort {

@@ -3,6 +3,7 @@
 use super::data::{self, Data};
 use super::heartbeat::{self, Heartbeat, HeartbeatTable};
 use super::load::{Connections, Load, LoadTable, MAX_CONNECTIONS};
+use super::matching::{Condition, Match};
 use super::message::{self, Message, MessageTable};
 use super::on::On;
 use super::payload::{Payload, Segment};
@@ -69,20 +70,33 @@ impl Cohort {
         })
     }
 
-    /// All that its clients write with placeholders in it.
-    pub fn texts(&self) -> impl Iterator<Item = &[Segment]> {
-        let messages = self.messages.iter().map(|message| &message.payload);
-        let sends = self.each_step().filter_map(|step| match &step.verb {
-            Verb::Send(send) => Some(&send.payload),
-            _ => None,
-        });
-        let replies = self.on.iter().filter_map(|on| Some(&on.reply.as_ref()?.0));
-        let payloads = messages.chain(sends).chain(replies);
-        let written = payloads.filter_map(|payload| match payload {
-            Payload::Template(segments) => Some(&segments[..]),
-            Payload::Size(_) | Payload::Fixed(_) => None,
-        });
-        written.chain(self.topics().map(Topic::segments))
+    /// All that has placeholders in it: what its clients write, and what they compare messages with.
+    pub fn texts(&self) -> Vec<&[Segment]> {
+        let mut payloads: Vec<&Payload> = Vec::new();
+        let mut matches: Vec<&Match> = Vec::new();
+        for message in &self.messages {
+            payloads.push(&message.payload);
+            matches.extend(message.expect.matches().iter().chain(&message.check));
+        }
+        for step in self.each_step() {
+            match &step.verb {
+                Verb::Send(send) => {
+                    payloads.push(&send.payload);
+                    matches.extend(send.expect.matches().iter().chain(&send.check));
+                }
+                Verb::Await(wait) => matches.extend(wait.any.iter().chain(&wait.check)),
+                _ => {}
+            }
+        }
+        for on in &self.on {
+            payloads.extend(on.reply.as_ref().map(|(payload, _)| payload));
+            matches.extend([&on.matching].into_iter().chain(&on.check));
+        }
+        let payloads = payloads.into_iter().map(Payload::segments);
+        let conditions = matches.into_iter().flat_map(|one| &*one.conditions);
+        let conditions = conditions.map(Condition::segments);
+        let topics = self.topics().map(Topic::segments);
+        payloads.chain(conditions).chain(topics).collect()
     }
 
     /// The topics that its connections are in or send to; some may be the same.

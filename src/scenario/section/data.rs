@@ -271,13 +271,12 @@ pub(super) fn check(
     data: &[Data],
 ) {
     let connections = u64::from(cohort.connections);
-    let columns = cohort
-        .texts()
-        .flatten()
-        .filter_map(|segment| match segment {
-            Segment::Variable(Variable::Column(column)) => Some(usize::from(column.data)),
-            _ => None,
-        });
+    let texts = cohort.texts();
+    let variables = texts.into_iter().flatten().flat_map(Segment::variables);
+    let columns = variables.filter_map(|variable| match variable {
+        Variable::Column(column) => Some(usize::from(column.data)),
+        _ => None,
+    });
     let taken: BTreeSet<usize> = columns.collect();
     for data in taken.into_iter().filter_map(|table| data.get(table)) {
         if data.pick != Pick::Unique || data.rows() >= connections {

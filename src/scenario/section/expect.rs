@@ -29,6 +29,16 @@ pub enum Expect {
     Match(Arc<[Match]>),
 }
 
+impl Expect {
+    /// What it compares answers with.
+    pub fn matches(&self) -> &[Match] {
+        match self {
+            Self::Match(any) => any,
+            Self::Echo | Self::None | Self::Stamp => &[],
+        }
+    }
+}
+
 words! {
     /// What must come back.
     pub enum ExpectWord {

@@ -396,18 +396,20 @@ fn segments(
 /// Why nothing can be compared with such segments.
 fn unusable(segments: &[Segment]) -> Option<(&'static str, &'static str)> {
     for segment in segments {
+        let is_other_each_time = |variable: Variable| {
+            use Variable::{Hex, Now, Random, Uuid};
+            matches!(variable, Random(..) | Hex(_) | Uuid | Now(_))
+        };
         match segment {
             Segment::Stamp => {
                 let what = "has `{{stamp}}`, by which answers are found without a match";
                 return Some((what, "write `expect = \"stamp\"`"));
             }
-            Segment::Variable(
-                Variable::Random(..) | Variable::Hex(_) | Variable::Uuid | Variable::Now(_),
-            ) => {
+            _ if segment.variables().any(is_other_each_time) => {
                 let what = "has a placeholder whose value is another one each time";
                 return Some((what, "use a pointer with `has`, or `regex`"));
             }
-            Segment::Literal(_) | Segment::Variable(_) => {}
+            Segment::Literal(_) | Segment::Variable(_) | Segment::Base64(..) => {}
         }
     }
     let at = segments.iter().position(Segment::is_id)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::scope::Scope;
 use super::template;
-use super::variable::Variable;
+use super::variable::{Form, Variable};
 use super::{Expect, FrameKind, Message, Send};
 use crate::scenario::reading::{At, Check, Outside, Section, Shorthand, keys};
 use crate::units::ByteSize;
@@ -31,6 +31,8 @@ pub enum Segment {
     Stamp,
     /// What differs from message to message, or from connection to connection.
     Variable(Variable),
+    /// These literals and variables in base64 (RFC 4648 section 4), written in this form.
+    Base64(Arc<[Self]>, Form),
 }
 
 /// The length of a stamp in bytes.
@@ -65,20 +67,23 @@ impl Payload {
         }
     }
 
+    /// Its segments, if it has placeholders.
+    pub fn segments(&self) -> &[Segment] {
+        match self {
+            Self::Size(_) | Self::Fixed(_) => &[],
+            Self::Template(segments) => segments,
+        }
+    }
+
     /// Whether it holds what depends on other messages of the connection, so that it cannot be written again later.
     pub fn varies_with_answers(&self) -> bool {
-        let depends = |segment: &Segment| {
-            let Segment::Variable(variable) = segment else {
-                return false;
-            };
-            matches!(variable, Variable::Saved { .. } | Variable::IdOf(_))
-        };
-        matches!(self, Self::Template(segments) if segments.iter().any(depends))
+        let mut variables = self.segments().iter().flat_map(Segment::variables);
+        variables.any(|variable| matches!(variable, Variable::Saved { .. } | Variable::IdOf(_)))
     }
 
     /// Whether it holds an id that no other message of the connection has.
     pub fn has_id(&self) -> bool {
-        matches!(self, Self::Template(segments) if segments.iter().any(Segment::is_id))
+        self.segments().iter().any(Segment::is_id)
     }
 
     /// Whether it carries a stamp.
@@ -92,12 +97,28 @@ impl Payload {
 }
 
 impl Segment {
+    /// The variables in it.
+    pub fn variables(&self) -> impl Iterator<Item = Variable> {
+        let parts = match self {
+            Self::Base64(parts, _) => parts,
+            Self::Literal(_) | Self::Stamp | Self::Variable(_) => std::slice::from_ref(self),
+        };
+        parts.iter().filter_map(|part| match part {
+            Self::Variable(variable) => Some(*variable),
+            Self::Literal(_) | Self::Stamp | Self::Base64(..) => None,
+        })
+    }
+
     /// The most bytes that it takes.
     pub fn longest(&self) -> usize {
         match self {
             Self::Literal(bytes) => bytes.len(),
             Self::Stamp => STAMP_LEN,
             Self::Variable(variable) => variable.longest(),
+            Self::Base64(parts, form) => {
+                let bytes: usize = parts.iter().map(Self::longest).sum();
+                bytes.div_ceil(3) * 4 * form.widest()
+            }
         }
     }
 }

@@ -41,30 +41,32 @@ impl Topic {
     /// At most how many different names it has in a cohort.
     fn names(&self, cohort: &Cohort, data: &[Data]) -> u64 {
         let connections = u64::from(cohort.connections);
-        let of = |segment: &Segment| match segment {
-            Segment::Variable(Variable::Number(number, change)) => match change {
-                Some(Change::Rest(k)) => (*k).min(connections),
+        let of = |variable: Variable| match variable {
+            Variable::Number(number, change) => match change {
+                Some(Change::Rest(k)) => k.min(connections),
                 // Places count from zero; numbers of connections may begin within such a group.
                 Some(Change::Over(k)) => {
-                    connections.div_ceil(*k) + u64::from(*number != Number::Place)
+                    connections.div_ceil(k) + u64::from(number != Number::Place)
                 }
                 Some(Change::Plus(_)) | None => connections,
             },
-            Segment::Variable(Variable::Column(column)) => data[usize::from(column.data)].rows(),
+            Variable::Column(column) => data[usize::from(column.data)].rows(),
             _ => 1,
         };
-        let all = self.0.iter().map(of).fold(1, u64::saturating_mul);
+        let variables = self.0.iter().flat_map(Segment::variables);
+        let all = variables.map(of).fold(1, u64::saturating_mul);
         all.min(connections)
     }
 
     /// Whether two cohorts can have the same names of it.
     fn is_shared(&self) -> bool {
-        !self.0.iter().any(|segment| {
+        let differs = |variable| {
             matches!(
-                segment,
-                Segment::Variable(Variable::Cohort | Variable::Number(Number::Connection, _))
+                variable,
+                Variable::Cohort | Variable::Number(Number::Connection, _)
             )
-        })
+        };
+        !self.0.iter().flat_map(Segment::variables).any(differs)
     }
 }
 
