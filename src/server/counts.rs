@@ -7,54 +7,81 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-/// The counts of a server. As JSON: one flat object with these names.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Counts {
+/// Declares the counts: what each means stands here, and nowhere else.
+macro_rules! counts {
+    ($($(#[$meaning:meta])* $name:ident),* $(,)?) => {
+        /// The counts of a server. As JSON: one flat object with these names.
+        #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct Counts {
+            $($(#[$meaning])* pub $name: u64,)*
+            /// Ended connections by the close code received: 1005 for an empty Close, 1006 for none at all.
+            pub closes: BTreeMap<u16, u64>,
+        }
+
+        #[derive(Debug, Default)]
+        struct CounterCells {
+            $($name: AtomicU64,)*
+            closes: Mutex<BTreeMap<u16, u64>>,
+        }
+
+        impl Counter {
+            /// The current counts.
+            pub fn counts(&self) -> Counts {
+                let cells = &*self.0;
+                let closes = cells.closes.lock().unwrap_or_else(PoisonError::into_inner);
+                Counts {
+                    $($name: cells.$name.load(Relaxed),)*
+                    closes: closes.clone(),
+                }
+            }
+        }
+    };
+}
+
+counts! {
     /// Handshakes completed.
-    pub opened: u64,
+    opened,
     /// Opened connections that have ended.
-    pub closed: u64,
-    /// TCP connections that never completed a handshake.
-    pub failed: u64,
+    closed,
+    /// TCP connections that neither completed a handshake nor got a token.
+    failed,
     /// Text messages received.
-    pub text: u64,
+    text,
     /// Binary messages received.
-    pub binary: u64,
+    binary,
     /// Payload bytes of the messages received.
-    pub bytes: u64,
+    bytes,
     /// Pings received.
-    pub pings: u64,
+    pings,
     /// Pongs received.
-    pub pongs: u64,
+    pongs,
     /// Pings sent.
-    pub pinged: u64,
+    pinged,
     /// Connections that the heartbeat gave up.
-    pub reaped: u64,
+    reaped,
     /// Messages that were not answered on purpose.
-    pub dropped: u64,
+    dropped,
     /// Messages sent without being asked.
-    pub pushed: u64,
+    pushed,
     /// Messages said in rooms.
-    pub said: u64,
+    said,
     /// Copies of them sent to members.
-    pub delivered: u64,
+    delivered,
     /// Ticks of rooms sent to members.
-    pub ticks: u64,
+    ticks,
     /// Requests to rooms that were refused.
-    pub refused: u64,
+    refused,
     /// Those of them that were refused because a bound was reached.
-    pub full: u64,
+    full,
     /// Members closed because they read nothing while too much waited for them.
-    pub cut: u64,
+    cut,
     /// Copies and ticks that such members did not get.
-    pub undelivered: u64,
+    undelivered,
     /// Tokens given.
-    pub logins: u64,
+    logins,
     /// Upgrades refused for lack of a token. They count as failed too.
-    pub unauthorized: u64,
-    /// Ended connections by the close code received: 1005 for an empty Close, 1006 for none at all.
-    pub closes: BTreeMap<u16, u64>,
+    unauthorized,
 }
 
 impl Counts {
@@ -73,63 +100,7 @@ impl Counts {
 #[derive(Debug, Clone, Default)]
 pub struct Counter(Arc<CounterCells>);
 
-#[derive(Debug, Default)]
-struct CounterCells {
-    opened: AtomicU64,
-    closed: AtomicU64,
-    failed: AtomicU64,
-    text: AtomicU64,
-    binary: AtomicU64,
-    bytes: AtomicU64,
-    pings: AtomicU64,
-    pongs: AtomicU64,
-    pinged: AtomicU64,
-    reaped: AtomicU64,
-    dropped: AtomicU64,
-    pushed: AtomicU64,
-    said: AtomicU64,
-    delivered: AtomicU64,
-    ticks: AtomicU64,
-    refused: AtomicU64,
-    full: AtomicU64,
-    cut: AtomicU64,
-    undelivered: AtomicU64,
-    logins: AtomicU64,
-    unauthorized: AtomicU64,
-    closes: Mutex<BTreeMap<u16, u64>>,
-}
-
 impl Counter {
-    /// The current counts.
-    pub fn counts(&self) -> Counts {
-        let cells = &*self.0;
-        let closes = cells.closes.lock().unwrap_or_else(PoisonError::into_inner);
-        Counts {
-            opened: cells.opened.load(Relaxed),
-            closed: cells.closed.load(Relaxed),
-            failed: cells.failed.load(Relaxed),
-            text: cells.text.load(Relaxed),
-            binary: cells.binary.load(Relaxed),
-            bytes: cells.bytes.load(Relaxed),
-            pings: cells.pings.load(Relaxed),
-            pongs: cells.pongs.load(Relaxed),
-            pinged: cells.pinged.load(Relaxed),
-            reaped: cells.reaped.load(Relaxed),
-            dropped: cells.dropped.load(Relaxed),
-            pushed: cells.pushed.load(Relaxed),
-            said: cells.said.load(Relaxed),
-            delivered: cells.delivered.load(Relaxed),
-            ticks: cells.ticks.load(Relaxed),
-            refused: cells.refused.load(Relaxed),
-            full: cells.full.load(Relaxed),
-            cut: cells.cut.load(Relaxed),
-            undelivered: cells.undelivered.load(Relaxed),
-            logins: cells.logins.load(Relaxed),
-            unauthorized: cells.unauthorized.load(Relaxed),
-            closes: closes.clone(),
-        }
-    }
-
     /// Counts a connection as opened now, and as closed when the guard is dropped for any reason.
     pub(super) fn open(&self) -> OpenConnection {
         self.0.opened.fetch_add(1, Relaxed);
