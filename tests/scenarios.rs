@@ -475,6 +475,15 @@ fn what_is_wrong_in_a_file_of_rows_has_its_line_there() {
 }
 
 #[test]
+fn how_many_rows_are_taken_is_known_before() {
+    let taken = |how| with_users("name\na\nb\nc\n", how).unwrap().rows_taken(0);
+    assert_eq!(taken(""), 2);
+    assert_eq!(taken("pick = \"circular\""), 2);
+    assert_eq!(taken("pick = \"circular\", per = \"send\""), 3);
+    assert_eq!(taken("pick = \"random\""), 3);
+}
+
+#[test]
 fn a_secret_column_is_used_and_never_shown() {
     let file = "name,password\nann,s3cret-of-ann\nbob,\"p@ss of bob\"\n";
     let scenario = with_users(file, "secret = [\"password\"]").unwrap();

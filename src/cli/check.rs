@@ -7,7 +7,7 @@ use super::input::Input;
 use super::term;
 use crate::engine::{Limits, check_sources, cores};
 use crate::plan::{Budget, probed_within};
-use crate::scenario::{Gate, PromiseKind, Scenario, TargetUrl, Trust};
+use crate::scenario::{Data, Gate, PromiseKind, Scenario, TargetUrl, Trust};
 use crate::units::{ByteSize, counted, format_duration, human_count};
 use crate::verdict::{Exit, looked_at};
 
@@ -59,10 +59,19 @@ struct Explanation {
     ports: u64,
     ports_limit: Option<u64>,
     memory_bytes: u64,
+    data: Vec<DataRow>,
     /// Those that must hold, then those that end the run.
     gates: Vec<GateRow>,
     faults: usize,
     promises: usize,
+}
+
+/// A table of data, and how many of its rows the connections take.
+#[derive(Serialize)]
+struct DataRow {
+    name: String,
+    taken: u64,
+    rows: u64,
 }
 
 /// A gate, and the cohorts that it looks at; none if it is about wsbench itself.
@@ -98,6 +107,7 @@ impl Explanation {
             ports: budget.ports,
             ports_limit: limits.ports,
             memory_bytes: budget.memory,
+            data: data(scenario),
             gates: gates(scenario),
             faults: count(&faults(scenario)),
             promises: count(&promises(scenario)),
@@ -162,13 +172,22 @@ impl Explanation {
             ("", format!("{ports} on each source address")),
             ("", format!("about {memory} of memory")),
             (
+                "data",
+                self.data
+                    .iter()
+                    .map(DataRow::text)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            ),
+            (
                 "insecure",
                 "the server's certificate is not checked (`target.insecure`)".to_owned(),
             ),
         ];
         let rows = rows
             .into_iter()
-            .filter(|(name, _)| *name != "insecure" || self.insecure);
+            .filter(|(name, _)| *name != "insecure" || self.insecure)
+            .filter(|(name, _)| *name != "data" || !self.data.is_empty());
         let mut text = format!("{} against {}\n", self.name, self.target);
         if !scenario.description.is_empty() {
             text += &format!("{}\n", scenario.description);
@@ -190,6 +209,24 @@ impl Explanation {
         text += &rows_of("ends it", gates(&scenario.gates.abort));
         text
     }
+}
+
+impl DataRow {
+    fn text(&self) -> String {
+        let (taken, rows) = (human_count(self.taken), counted(self.rows, "row"));
+        format!("{}: {taken} of {rows}", self.name)
+    }
+}
+
+/// All tables of data.
+fn data(scenario: &Scenario) -> Vec<DataRow> {
+    let tables = scenario.data.iter().enumerate();
+    let row = |(table, data): (usize, &Data)| DataRow {
+        name: data.name.clone(),
+        taken: scenario.rows_taken(table),
+        rows: data.rows(),
+    };
+    tables.map(row).collect()
 }
 
 /// All gates, each with the cohorts that it looks at.

@@ -235,6 +235,47 @@ fn chance_takes_every_row() {
     }
 }
 
+/// What all connections say that any of so many workers opens, in the order of the rows; each says this many messages.
+fn said_by_all(plan: &Plan, workers: usize, sends: u64) -> Vec<u64> {
+    let openings = (0..workers).flat_map(|worker| plan.openings(worker, workers));
+    let all = openings.flat_map(|opening| (0..sends).map(move |n| (opening.connection, n)));
+    let row = |said: String| said.trim_start_matches('u').parse().unwrap();
+    let mut rows: Vec<u64> = all
+        .map(|(connection, n)| row(said(plan, connection, n)))
+        .collect();
+    rows.sort_unstable();
+    rows
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_split_of_the_connections_gives_each_row_once(
+        connections in 1u32..30, more in 0u32..5, workers in 1usize..7,
+    ) {
+        let unique = plan(connections + more, connections, r#"pick = "unique""#);
+        let once: Vec<u64> = (0..u64::from(connections)).collect();
+        prop_assert_eq!(said_by_all(&unique, workers, 1), once);
+    }
+
+    #[test]
+    fn every_split_of_the_connections_gives_the_same_rows(
+        rows in 1u32..9, connections in 1u32..30, workers in 1usize..7, sends in 1u64..4,
+        how in prop::sample::select(vec![r#"pick = "random""#, r#"pick = "random", per = "send""#, r#"pick = "circular", per = "send""#]),
+    ) {
+        let plan = plan(rows, connections, how);
+        let split = said_by_all(&plan, workers, sends);
+        prop_assert_eq!(&split, &said_by_all(&plan, 1, sends));
+        if how.contains("circular") {
+            // No row comes more than once more often than another one.
+            let times = |row: u32| split.iter().filter(|said| **said == u64::from(row)).count();
+            let all: Vec<usize> = (0..rows).map(times).collect();
+            prop_assert!(all.iter().max().unwrap() - all.iter().min().unwrap() <= 1, "{all:?}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_escaped_is_read_as_it_was(text in any::<String>()) {

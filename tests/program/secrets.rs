@@ -82,6 +82,46 @@ fn a_refusal_and_a_close_reason_that_hold_it_are_shown_without_it() {
     assert_hidden(&ended, "a subprotocol");
 }
 
+#[test]
+fn a_secret_column_is_shown_nowhere() {
+    let data = tempfile::tempdir().unwrap();
+    let users = data.path().join("users.csv");
+    fs::write(
+        &users,
+        format!("name,password\nann,{SECRET}\nbob,another-one\n"),
+    )
+    .unwrap();
+    let close = Script::act(When::Open, Act::Close(Some(4401), SECRET));
+    let server = Server::start(close);
+    let scenario = format!(
+        r#"
+        name = "secrets"
+        target.url = "{}/"
+        load = {{ connections = 2, duration = "300ms" }}
+        data.user = {{ file = {users:?}, secret = ["password"] }}
+        [[message]]
+        name = "login"
+        payload = {{ json = '{{"login":"{{{{user.password}}}}","stamp":"{{{{stamp}}}}"}}' }}
+        rate = "10/s"
+        "#,
+        server.url()
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let outputs = ["--log", "log.txt", "--messages", "messages.csv"];
+    let ended = Running::start_in(folder, &scenario, &outputs, &[]).end();
+    assert_hidden(&ended, "a Close");
+    let rows = &ended.report().connections;
+    assert!(
+        (rows.iter()).any(|row| row["close_reason"] == "{{user.password}}"),
+        "{rows:?}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x.toml"), scenario).unwrap();
+    let ended = Running::call(folder, &["check", "x.toml"], &[]).end();
+    let plan = "  data         user: 2 of 2 rows\n";
+    assert!(ended.stdout.contains(plan), "{}", ended.stdout);
+}
+
 /// A run with these words on the command line, against a server that says the secret.
 fn call(arguments: &[&str]) -> Ended {
     let folder = tempfile::tempdir().unwrap();

@@ -10,6 +10,7 @@ use super::variable::Variable;
 use crate::scenario::reading::{
     At, Check, Key, List, OneOrMany, Outside, Place, Section, hints, keys, words,
 };
+use crate::scenario::root::Scenario;
 use crate::units::counted;
 
 const MAX_TABLES: usize = 64;
@@ -263,6 +264,38 @@ fn of_rows(
     Some(rows)
 }
 
+impl Cohort {
+    /// The indices of the tables that its placeholders name.
+    fn tables(&self) -> BTreeSet<usize> {
+        let texts = self.texts().into_iter().flatten();
+        let columns = texts
+            .flat_map(Segment::variables)
+            .filter_map(|variable| match variable {
+                Variable::Column(column) => Some(usize::from(column.data)),
+                _ => None,
+            });
+        columns.collect()
+    }
+}
+
+impl Scenario {
+    /// How many rows of a table its connections take; of rows that chance picks, how many there are to pick from.
+    pub fn rows_taken(&self, table: usize) -> u64 {
+        let data = &self.data[table];
+        let takes = |cohort: &&Cohort| cohort.tables().contains(&table);
+        let connections = self.cohorts.iter().filter(takes);
+        let most = connections
+            .map(|cohort| u64::from(cohort.connections))
+            .max();
+        match (data.pick, data.per) {
+            (Pick::Unique, _) | (Pick::Circular, Per::Connection) => {
+                most.unwrap_or(0).min(data.rows())
+            }
+            (Pick::Random, _) | (Pick::Circular, Per::Send) => most.map_or(0, |_| data.rows()),
+        }
+    }
+}
+
 /// Notes each table that has too few rows for the connections of a cohort which take rows of their own.
 pub(super) fn check(
     check: &mut Check<'_>,
@@ -271,14 +304,11 @@ pub(super) fn check(
     data: &[Data],
 ) {
     let connections = u64::from(cohort.connections);
-    let texts = cohort.texts();
-    let variables = texts.into_iter().flatten().flat_map(Segment::variables);
-    let columns = variables.filter_map(|variable| match variable {
-        Variable::Column(column) => Some(usize::from(column.data)),
-        _ => None,
-    });
-    let taken: BTreeSet<usize> = columns.collect();
-    for data in taken.into_iter().filter_map(|table| data.get(table)) {
+    for data in cohort
+        .tables()
+        .into_iter()
+        .filter_map(|table| data.get(table))
+    {
         if data.pick != Pick::Unique || data.rows() >= connections {
             continue;
         }
