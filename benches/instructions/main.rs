@@ -2,6 +2,7 @@
 //! `scripts/instructions` counts them, and holds them to their limits.
 
 mod frames;
+mod json;
 mod library;
 mod plans;
 mod shards;
@@ -24,7 +25,7 @@ struct HotPath {
     run: fn(u64),
 }
 
-const PATHS: [HotPath; 10] = [
+const PATHS: &[HotPath] = &[
     HotPath {
         name: "record",
         what: "all that an answered message puts into a shard",
@@ -64,6 +65,21 @@ const PATHS: [HotPath; 10] = [
         name: "frame-out",
         what: "a frame with 64 bytes of text written",
         run: frames::write,
+    },
+    HotPath {
+        name: "json-first",
+        what: "the id found in 64 bytes of JSON that begin with it",
+        run: json::first,
+    },
+    HotPath {
+        name: "json-last",
+        what: "the id found in 64 bytes of JSON that end with it",
+        run: json::last,
+    },
+    HotPath {
+        name: "json-number",
+        what: "the number of an id that was found",
+        run: json::number,
     },
     HotPath {
         name: "library-in",

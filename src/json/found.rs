@@ -68,7 +68,8 @@ impl<'a> Found<'a> {
             .map_or(self.raw == text, |found| found.is(text))
     }
 
-    /// Tells whether this is the same value: of the same type, and numbers by value, so that `7` is `7.0`, and not `"7"`.
+    /// Tells whether this is the same value: of the same type, and numbers by value, so that `7` is `7.0`, and not
+    /// `"7"`.
     pub fn is(&self, literal: &Literal) -> bool {
         match (self.kind, literal) {
             (Kind::Null, Literal::Null) => true,
@@ -94,7 +95,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The value of digits without a leading zero.
+/// Returns the value of digits without a leading zero.
 fn whole(digits: &[u8]) -> Option<u64> {
     /// So many digits fit in any case.
     const FIT: usize = 19;

@@ -25,7 +25,7 @@ impl From<i64> for Literal {
     }
 }
 
-/// The shortest decimal number that is read as this value. What is not finite equals no number.
+/// Takes the shortest decimal number that is read as this value. What is not finite equals no number.
 impl From<f64> for Literal {
     fn from(value: f64) -> Self {
         Self::Number(value.to_string().into())
@@ -126,7 +126,7 @@ impl<'a> Decimal<'a> {
     }
 }
 
-/// The digits that the bytes begin with, at least one, and what follows them.
+/// Returns the digits that the bytes begin with, at least one, and what follows them.
 fn digits(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let is_other = |byte: &u8| !byte.is_ascii_digit();
     let length = bytes.iter().position(is_other).unwrap_or(bytes.len());

@@ -116,7 +116,7 @@ fn found_text(found: Found<'_>) -> String {
 }
 
 impl Tree {
-    /// Every value right below this one, with its token: the first of equal keys.
+    /// Returns every value right below this one, with its token: the first of equal keys.
     fn steps(&self) -> Vec<(String, &Self)> {
         match self {
             Self::Array(items) => (0..)

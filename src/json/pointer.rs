@@ -18,6 +18,8 @@ pub struct Pointer {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Step {
     pub(super) key: Box<[u8]>,
+    /// The key as it stands in a document behind its first quotation mark, where it needs no escapes.
+    pub(super) quoted: Option<Box<[u8]>>,
     /// From 0; `None` where the token is no index, so that no array has an element there.
     pub(super) index: Option<usize>,
 }
@@ -108,12 +110,10 @@ impl Step {
     fn new(token: &str) -> Self {
         let is_index = token.bytes().all(|byte| byte.is_ascii_digit())
             && (token == "0" || !token.starts_with('0'));
+        let key = token.replace("~1", "/").replace("~0", "~");
         Self {
-            key: token
-                .replace("~1", "/")
-                .replace("~0", "~")
-                .into_bytes()
-                .into(),
+            quoted: (!key.contains(['"', '\\'])).then(|| format!("{key}\"").into_bytes().into()),
+            key: key.into_bytes().into(),
             index: token.parse().ok().filter(|_| is_index),
         }
     }

@@ -1,7 +1,7 @@
 //! Moves through the text of a JSON document, value by value, without a stack and without a look back.
 //!
-//! All functions take the rest of a text and return the rest behind what they are about: `None` where the text ends too
-//! early, or is no JSON.
+//! A place in a text is the rest of it from there on. All functions return `None` where the text ends too early, or is
+//! no JSON.
 
 use memchr::memchr2;
 
@@ -37,7 +37,7 @@ fn means(byte: u8, meaning: u8) -> bool {
     MEANING[usize::from(byte)] & meaning != 0
 }
 
-/// The text from its first object or array on.
+/// Returns the text from its first object or array on.
 #[inline]
 pub(super) fn document(text: &[u8]) -> Option<&[u8]> {
     match text {
@@ -46,26 +46,48 @@ pub(super) fn document(text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// From a container to the value inside of it that the step names.
+/// Moves from a container to the value inside of it that the step names.
 #[inline]
 pub(super) fn enter<'a>(text: &'a [u8], step: &Step) -> Option<&'a [u8]> {
     match take(text)? {
-        (b'{', members) => member(members, &step.key),
+        (b'{', members) => member(members, step),
         (b'[', elements) => element(elements, step.index?),
         _ => None,
     }
 }
 
 #[inline]
-fn member<'a>(mut text: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+fn member<'a>(mut text: &'a [u8], step: &Step) -> Option<&'a [u8]> {
     loop {
-        let (found, rest) = string(expect(text, b'"')?)?;
+        text = expect(text, b'"')?;
+        let quoted = step.quoted.as_deref();
+        if let Some(rest) = quoted.and_then(|quoted| without(text, quoted)) {
+            return expect(rest, b':');
+        }
+        let (has_escape, rest) = skip_string(text)?;
+        let is_it = has_escape && is_spelled(text, rest, &step.key);
         text = expect(rest, b':')?;
-        if found.is(key) {
+        if is_it {
             return Some(text);
         }
         text = expect(skip(text)?, b',')?;
     }
+}
+
+/// Tells whether the key that stands before the rest of this text, with escapes, is this one.
+#[cold]
+fn is_spelled(text: &[u8], rest: &[u8], key: &[u8]) -> bool {
+    Text::new(&text[..text.len() - rest.len() - 1]).is(key)
+}
+
+/// Moves behind these bytes, if the text begins with them. Compares byte by byte, because a call costs more than
+/// a short key does.
+#[inline]
+fn without<'a>(mut text: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
+    for byte in start {
+        text = text.split_first().filter(|(first, _)| *first == byte)?.1;
+    }
+    Some(text)
 }
 
 fn element(mut text: &[u8], index: usize) -> Option<&[u8]> {
@@ -75,14 +97,14 @@ fn element(mut text: &[u8], index: usize) -> Option<&[u8]> {
     Some(text)
 }
 
-/// The value that stands here, without what follows.
+/// Returns the value that stands here, without what follows.
 #[inline]
 pub(super) fn value(text: &[u8]) -> Option<&[u8]> {
     let text = without_blanks(text);
     text.get(..text.len() - skip(text)?.len())
 }
 
-/// Over the value that stands here.
+/// Moves behind the value that stands here.
 #[inline]
 fn skip(text: &[u8]) -> Option<&[u8]> {
     let (first, rest) = take(text)?;
@@ -94,8 +116,8 @@ fn skip(text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// From behind an opening bracket to behind the one that closes it. Counts how deep it is, and does not ask whether
-/// brackets of the two kinds match.
+/// Moves from behind an opening bracket to behind the one that closes it. Counts how deep it is, and does not ask
+/// whether brackets of the two kinds match.
 #[inline(never)]
 fn skip_container(mut text: &[u8]) -> Option<&[u8]> {
     let mut depth = 1_usize;
@@ -118,8 +140,8 @@ fn skip_container(mut text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// From inside of a number, `true`, `false` or `null` to behind it. Another byte has to follow, because a number that
-/// ends with the text may have been cut.
+/// Moves from inside of a number, `true`, `false` or `null` to behind it. Another byte has to follow, because a
+/// number that ends with the text may have been cut.
 #[inline]
 fn skip_word(mut text: &[u8]) -> Option<&[u8]> {
     while !means(*text.first()?, CLOSES | BLANK | SEPARATES) {
@@ -128,15 +150,8 @@ fn skip_word(mut text: &[u8]) -> Option<&[u8]> {
     Some(text)
 }
 
-/// From behind the quotation mark that opens a string: what stands before the one that closes it, and what follows.
-#[inline]
-fn string(text: &[u8]) -> Option<(Text<'_>, &[u8])> {
-    let (has_escape, rest) = skip_string(text)?;
-    let raw = text.get(..text.len() - rest.len() - 1)?;
-    Some((Text { raw, has_escape }, rest))
-}
-
-/// As [`string`], and tells only whether there are escapes.
+/// Moves from behind the quotation mark that opens a string to behind the one that closes it, and tells whether there
+/// are escapes between them.
 #[inline]
 fn skip_string(text: &[u8]) -> Option<(bool, &[u8])> {
     match quote_or_backslash(text)? {
@@ -145,7 +160,7 @@ fn skip_string(text: &[u8]) -> Option<(bool, &[u8])> {
     }
 }
 
-/// From behind the first backslash of a string to behind its end.
+/// Moves from behind the first backslash of a string to behind its end.
 #[cold]
 fn skip_escaped(mut text: &[u8]) -> Option<&[u8]> {
     loop {
@@ -157,7 +172,7 @@ fn skip_escaped(mut text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The first byte that is one of these, and what follows it. Looks at eight bytes at once.
+/// Returns the first byte that is one of these, and what follows it. Looks at eight bytes at once.
 #[inline]
 fn quote_or_backslash(mut text: &[u8]) -> Option<(u8, &[u8])> {
     while let Some((eight, rest)) = text.split_first_chunk() {
@@ -186,14 +201,14 @@ fn first(eight: u64, byte: u8) -> u64 {
     zero.wrapping_sub(ONES) & !zero & (ONES << 7)
 }
 
-/// The next byte that is not blank, which has to be this one.
+/// Moves behind the next byte that is not blank, which has to be this one.
 #[inline]
 fn expect(text: &[u8], byte: u8) -> Option<&[u8]> {
     let (next, rest) = take(text)?;
     (next == byte).then_some(rest)
 }
 
-/// The next byte that is not blank, and what follows it.
+/// Returns the next byte that is not blank, and what follows it.
 #[inline]
 fn take(text: &[u8]) -> Option<(u8, &[u8])> {
     let (byte, rest) = without_blanks(text).split_first()?;
@@ -201,7 +216,15 @@ fn take(text: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 #[inline]
-fn without_blanks(mut text: &[u8]) -> &[u8] {
+fn without_blanks(text: &[u8]) -> &[u8] {
+    match text {
+        [..=b' ', ..] => without_many_blanks(text),
+        _ => text,
+    }
+}
+
+#[inline(never)]
+fn without_many_blanks(mut text: &[u8]) -> &[u8] {
     while let [byte, rest @ ..] = text
         && means(*byte, BLANK)
     {

@@ -8,7 +8,7 @@ use memchr::memchr;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Text<'a> {
     pub(super) raw: &'a [u8],
-    pub(super) has_escape: bool,
+    has_escape: bool,
 }
 
 impl<'a> Text<'a> {
@@ -26,7 +26,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The slow way: part by part.
+    /// Compares part by part, which is slow.
     #[cold]
     fn says(&self, text: &[u8]) -> bool {
         let mut left = Some(text);
@@ -107,14 +107,14 @@ fn escaped(bytes: &[u8]) -> Option<(char, usize)> {
     Some((char, 2))
 }
 
-/// The UTF-16 unit of an escape such as `\u00e9` that the bytes begin with.
+/// Returns the UTF-16 unit of an escape such as `\u00e9` that the bytes begin with.
 fn unit(bytes: &[u8]) -> Option<u16> {
     let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
     let value = |unit: u16, digit: &u8| Some(unit << 4 | char::from(*digit).to_digit(16)? as u16);
     digits.iter().try_fold(0, value)
 }
 
-/// The UTF-16 unit of the second such escape.
+/// Returns the UTF-16 unit of the second such escape.
 fn unit_after(bytes: &[u8]) -> Option<u16> {
     unit(bytes.get(6..)?)
 }
