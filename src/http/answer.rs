@@ -132,7 +132,7 @@ impl Answer {
     }
 }
 
-/// How the body ends: the rules of RFC 9112 section 6.3 in their order, without `CONNECT`.
+/// Finds how the body ends: the rules of RFC 9112 section 6.3 in their order, without `CONNECT`.
 fn framing(response: &Response<'_, '_>, is_to_head: bool) -> Result<Framing, AnswerError> {
     if is_to_head || matches!(response.code, Some(204 | 304)) {
         return Ok(Framing::None);
@@ -171,13 +171,14 @@ fn framing(response: &Response<'_, '_>, is_to_head: bool) -> Result<Framing, Ans
     }
 }
 
-/// Both a length and chunks: somebody on the way may have taken it for something else (RFC 9112 section 6.3).
+/// Tells whether it has both a length and chunks, of which a proxy may have taken the other (RFC 9112 section 6.3), or
+/// chunks in HTTP/1.0, which has none (section 6.1).
 fn has_both(response: &Response<'_, '_>) -> bool {
     let has = |name| values(response, name).next().is_some();
     has("Transfer-Encoding") && (has("Content-Length") || response.version == Some(0))
 }
 
-/// Whether the server keeps the connection (RFC 9112 section 9.3).
+/// Tells whether the server keeps the connection (RFC 9112 section 9.3).
 fn is_kept(response: &Response<'_, '_>) -> bool {
     let says = |word: &str| {
         elements(response, "Connection").any(|said| said.eq_ignore_ascii_case(word.as_bytes()))
@@ -185,7 +186,7 @@ fn is_kept(response: &Response<'_, '_>) -> bool {
     !says("close") && (response.version == Some(1) || says("keep-alive"))
 }
 
-/// The elements of a list that may go over several headers (RFC 9110 section 5.6.1).
+/// Returns the elements of a list that may go over several headers (RFC 9110 section 5.6.1).
 fn elements<'h>(
     response: &'h Response<'_, '_>,
     name: &'static str,

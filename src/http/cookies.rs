@@ -164,7 +164,7 @@ impl Cookie {
             && self.is_for_path(without_query(to.path))
     }
 
-    /// The host itself or, where the cookie has a domain, one below it (RFC 6265 section 5.1.3).
+    /// Accepts the host itself or, where the cookie has a domain, one below it (RFC 6265 section 5.1.3).
     fn is_for_host(&self, host: &str) -> bool {
         let is_below = || {
             let below = host
@@ -175,7 +175,7 @@ impl Cookie {
         host == self.domain || !self.is_host_only && is_below()
     }
 
-    /// The path itself or one below it (RFC 6265 section 5.1.4).
+    /// Accepts the path itself or one below it (RFC 6265 section 5.1.4).
     fn is_for_path(&self, path: &str) -> bool {
         let below = path.strip_prefix(&*self.path);
         below.is_some_and(|below| {
@@ -188,7 +188,7 @@ impl Cookie {
     }
 }
 
-/// The path up to its last slash (RFC 6265 section 5.1.4).
+/// Returns the path up to its last slash (RFC 6265 section 5.1.4).
 fn default_path(path: &str) -> &str {
     match without_query(path).rfind('/') {
         Some(last) if last > 0 && path.starts_with('/') => &path[..last],
@@ -205,7 +205,7 @@ fn split_at_equals(pair: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((pair[..at].trim_ascii(), pair[at + 1..].trim_ascii()))
 }
 
-/// A whole number, perhaps negative; one with too many digits is the furthest there is.
+/// Reads a whole number, perhaps negative; one with too many digits is the furthest there is.
 fn seconds(text: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match text.strip_prefix(b"-") {
         Some(digits) => (true, digits),

@@ -35,14 +35,14 @@ pub(super) fn read(text: &[u8]) -> Option<i64> {
         .then(|| days_since_1970(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
-/// The number that a word begins with, which has so many digits.
+/// Returns the number that a word begins with, which has so many digits.
 fn number(word: &[u8], digits: std::ops::RangeInclusive<usize>) -> Option<i64> {
     let length = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let text = str::from_utf8(&word[..length]).ok()?;
     digits.contains(&length).then(|| text.parse().ok())?
 }
 
-/// Hour, minute and second.
+/// Returns hour, minute and second.
 fn time_of(word: &[u8]) -> Option<(i64, i64, i64)> {
     let mut parts = word.splitn(3, |byte| *byte == b':');
     let mut whole = || {
@@ -55,7 +55,7 @@ fn time_of(word: &[u8]) -> Option<(i64, i64, i64)> {
     Some((hour, minute, number(parts.next()?, 1..=2)?))
 }
 
-/// From 1.
+/// Counts months from 1.
 fn month_of(word: &[u8]) -> Option<i64> {
     const MONTHS: [&str; 12] = [
         "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
@@ -134,7 +134,9 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_a_date_or_none(bytes in prop_oneof!["[0-9:a-v ,-]{0,40}".prop_map(String::into_bytes), prop::collection::vec(any::<u8>(), 0..60)]) {
+        fn any_bytes_are_a_date_or_none(
+            bytes in prop_oneof!["[0-9:a-v ,-]{0,40}".prop_map(String::into_bytes), prop::collection::vec(any::<u8>(), 0..60)]
+        ) {
             read(&bytes);
         }
     }

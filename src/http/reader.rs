@@ -242,7 +242,7 @@ impl Reader {
     }
 }
 
-/// The size that a chunk begins with (RFC 9112 section 7.1), whose extensions are passed over.
+/// Returns the size that a chunk begins with (RFC 9112 section 7.1), whose extensions are passed over.
 fn chunk_size(line: &[u8]) -> Option<usize> {
     let line = line.strip_suffix(b"\r\n")?;
     let digits = line

@@ -101,7 +101,7 @@ impl Request<'_> {
         Ok(())
     }
 
-    /// The length of the body; of none it is said where the method makes one likely (RFC 9110 section 8.6).
+    /// Returns the length of the body, and 0 without one where the method makes one likely (RFC 9110 section 8.6).
     fn content_length(&self) -> Option<usize> {
         match (self.body, self.method) {
             (Some(body), _) => Some(body.len()),

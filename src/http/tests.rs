@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::peer::{assert_same, read};
 use super::*;
 
-/// The answer to a `GET`, in one piece.
+/// Reads the answer to a `GET`, in one piece.
 fn get(bytes: &str) -> Result<Answer, AnswerError> {
     let mut reader = Reader::new("GET");
     match reader.take(bytes.as_bytes())? {
@@ -22,7 +22,8 @@ fn refused(bytes: &str, what: &str) {
 
 #[test]
 fn an_answer_has_a_status_headers_and_a_body() {
-    let answer = get("HTTP/1.1 201 Created\r\nX-Ticket:  a \r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nContent-Length: 3\r\n\r\nabc").unwrap();
+    let head = "HTTP/1.1 201 Created\r\nX-Ticket:  a \r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\n";
+    let answer = get(&format!("{head}Content-Length: 3\r\n\r\nabc")).unwrap();
     assert_eq!((answer.status, answer.reason.as_str()), (201, "Created"));
     assert_eq!(answer.header("x-ticket"), Some(&b"a"[..]));
     assert_eq!(answer.header("x-other"), None);
@@ -34,7 +35,7 @@ fn an_answer_has_a_status_headers_and_a_body() {
     assert!(answer.keep_alive);
 }
 
-/// RFC 9112 sections 6.3 and 7.1.
+/// See RFC 9112 sections 6.3 and 7.1.
 #[test]
 fn a_body_ends_where_its_head_says() {
     let body = |bytes: &str| get(bytes).map(|answer| String::from_utf8(answer.body).unwrap());
@@ -95,7 +96,7 @@ fn informational_answers_come_before_the_final_one() {
     );
 }
 
-/// RFC 9112 section 9.3.
+/// See RFC 9112 section 9.3.
 #[test]
 fn a_connection_is_kept_unless_the_server_says_otherwise() {
     let is_kept = |version: &str, header: &str, behind: &str| {
@@ -319,7 +320,7 @@ fn sent(cookies: &Cookies, to: Address<'_>, expected: &str) {
     assert_eq!(String::from_utf8(header).unwrap(), expected);
 }
 
-/// RFC 6265 sections 5.1.3, 5.1.4 and 5.4.
+/// See RFC 6265 sections 5.1.3, 5.1.4 and 5.4.
 #[test]
 fn a_cookie_goes_back_where_it_belongs() {
     let cookies = jar(&[
@@ -450,7 +451,7 @@ fn a_cookie_that_is_not_kept_is_counted() {
     assert_eq!(cookies.header(address, 0).as_deref(), Some(&b"a=1"[..]));
 }
 
-/// An answer as a server sends it, and its body.
+/// Makes an answer as a server sends it, and its body.
 fn sent_answer() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     let header = ("[A-Z][a-z]{1,8}", "[!-~]{0,12}")
         .prop_map(|(name, value)| format!("X-{name}: {value}\r\n"));
@@ -483,7 +484,7 @@ fn sent_answer() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     })
 }
 
-/// Bytes that get further than random ones do.
+/// Makes bytes that get further than random ones do.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let pieces = [
         "HTTP/1.1 200 OK\r\n",
