@@ -69,6 +69,7 @@ impl Condition {
             },
             Self::Has(pointer) => pointer.find(message).is_some(),
             Self::Lacks(pointer) => pointer.find(message).is_none(),
+            Self::Known(variable) => values.knows(*variable),
         }
     }
 
@@ -81,6 +82,7 @@ impl Condition {
             }
             Self::Regex(regex) => format!("it does not match '{}'", cut(regex.0.as_str())),
             Self::Lacks(pointer) => format!("it has `{pointer}`"),
+            Self::Known(_) => "something that it needs is not known yet".to_owned(),
             Self::Value(pointer, _) | Self::Says(pointer, _) | Self::Has(pointer)
                 if pointer.find(message).is_none() =>
             {

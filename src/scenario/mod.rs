@@ -34,7 +34,7 @@ pub use section::{
     Heartbeat, HeartbeatKind, Jitter, Kept, Load, MAX_JOINED, MAX_SAVED, MAX_TOPICS, Match,
     Message, Number, NumberForm, On, OnDead, OnFail, OpenTime, Pace, Pacing, Pause, Payload, Per,
     Phase, Pick, Process, Reconnect, Regex, Repeat, RoomDefect, STAMP_LEN, Save, Segment, Send,
-    ServerHeartbeat, ServerRooms, Shape, Stage, Step, Target, TargetUrl, To, Topic, Trust,
-    TurnPace, Variable, Verb, WallTime, WsUrl, as_address, fraction, is_looked_at,
+    ServerHeartbeat, ServerRooms, ServerTime, Shape, Stage, Step, Target, TargetUrl, TimeUnit, To,
+    Topic, Trust, TurnPace, Variable, Verb, WallTime, WsUrl, as_address, fraction, is_looked_at,
 };
 pub use shipped::{from_url, starter};

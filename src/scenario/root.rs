@@ -11,7 +11,7 @@ use super::reading::{At, Check, Document, List, Outside, Place, Problems, Source
 use super::secrets::Secrets;
 use super::section::{
     self, Cohort, CohortTable, Data, DataTable, HeartbeatTable, Load, LoadTable, MessageTable,
-    Payload, Target, TargetTable,
+    OnTable, Payload, StepTable, Target, TargetTable,
 };
 use crate::units::ByteSize;
 
@@ -57,6 +57,12 @@ keys! {
         data: BTreeMap<String, At<DataTable>>,
         /// The messages that each connection sends repeatedly, independently of each other.
         message: List<At<MessageTable>>,
+        /// What each client does before it is ready: in order, once for each connection.
+        setup: List<At<StepTable>>,
+        /// What each client does when it is ready: in order, once.
+        step: List<At<StepTable>>,
+        /// What each client does with messages that nothing else takes.
+        on: List<At<OnTable>>,
         /// How each connection checks that the server is alive; "off" if left out.
         heartbeat: Switch<HeartbeatTable>,
         /// What the server promises about the connections of each cohort that has no contract of its own and no fault.

@@ -23,5 +23,5 @@ pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub(super) use section::Section;
 pub use source::{Outside, Source};
-pub(super) use text::{Fraction, ShortTime, Text, Time, TimeOrZero, Whole, Window};
+pub(super) use text::{Fraction, Percent, ShortTime, Text, Time, TimeOrZero, Whole, Window};
 pub(super) use union::{Items, List, OneOrMany, Shorthand, Switch, Switched};

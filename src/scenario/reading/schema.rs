@@ -91,6 +91,11 @@ impl KnownKeys {
     }
 
     fn collect(&self, schema: &Value, path: &str, wanted: &str, found: &mut Vec<String>) {
+        /// Steps have steps in them, without end.
+        const DEEPEST: usize = 4;
+        if path.split('.').count() > DEEPEST {
+            return;
+        }
         let schema = self.items(schema).unwrap_or(schema);
         for (key, inner) in self.keys(schema).into_iter().flatten() {
             let path = join(path, key);

@@ -97,6 +97,15 @@ pub(in crate::scenario) struct Window(pub(in crate::scenario) Between);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::scenario) struct Fraction(pub(in crate::scenario) f64);
 
+/// A probability above zero, as a percentage.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::scenario) struct Percent(pub(in crate::scenario) f64);
+
+impl Percent {
+    /// Always.
+    pub(in crate::scenario) const ALL: Self = Self(1.0);
+}
+
 /// A value that is written as text with a unit.
 pub(in crate::scenario) trait Text: Sized {
     /// The name of the type in the JSON Schema.
@@ -190,6 +199,27 @@ impl Text for ByteSize {
     }
 }
 
+impl Text for Percent {
+    const NAME: &'static str = "Percent";
+    const EXPECTING: &'static str = "a percentage such as \"10%\"";
+    const PATTERN: &'static str = r"^\s*[0-9.]+\s*%\s*$";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let number = text.trim().strip_suffix('%');
+        let percent: Option<f64> = number.and_then(|number| number.trim().parse().ok());
+        match percent {
+            Some(percent) if percent > 0.0 && percent <= 100.0 => Ok(Self(percent / 100.0)),
+            _ => Err(format!(
+                "`{text}` is not above 0% and at most 100%; write it like \"10%\""
+            )),
+        }
+    }
+
+    fn written(&self) -> String {
+        format!("{}%", self.0 * 100.0)
+    }
+}
+
 /// Implements deserialisation and the schema of a type by its [`Text`].
 macro_rules! written_as_text {
     ($($type:ty),+) => {$(
@@ -221,7 +251,7 @@ macro_rules! written_as_text {
     )+};
 }
 
-written_as_text!(Time, ShortTime, TimeOrZero, Rate, ByteSize);
+written_as_text!(Time, ShortTime, TimeOrZero, Rate, ByteSize, Percent);
 
 struct TextVisitor<T>(std::marker::PhantomData<T>);
 

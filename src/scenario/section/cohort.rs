@@ -1,21 +1,24 @@
 //! `[[cohort]]`: the cohorts of the file, or one called `main`, with the settings that are shared by all merged in.
 
+use std::cell::OnceCell;
+
 use super::data::{self, Data};
 use super::heartbeat::{self, Heartbeat, HeartbeatTable};
 use super::load::{Connections, Load, LoadTable, MAX_CONNECTIONS};
 use super::matching::{Condition, Match};
-use super::message::{self, Message, MessageTable};
-use super::on::On;
+use super::message::{Message, MessageTable};
+use super::on::{On, OnTable};
 use super::payload::{Payload, Segment};
 use super::reconnect::{self, Reconnect, ReconnectTable};
-use super::scope::Scope;
 use super::step::{Step, Verb};
+use super::step_table::StepTable;
 use super::streams;
+use super::talk::{Lists, Talk};
 use super::topic::{self, Topic};
 use crate::metric;
 use crate::scenario::contract::{Contract, ContractTable};
 use crate::scenario::fault::{self, Fault, FaultTable, Measured};
-use crate::scenario::reading::{At, Check, Key, List, OneOrMany, Section, Switch, given, keys};
+use crate::scenario::reading::{At, Check, List, OneOrMany, Section, Switch, given, keys};
 use crate::scenario::root::File;
 use crate::units::{counted, human_count};
 
@@ -159,6 +162,12 @@ keys! {
         /// The topics that these connections are members of as soon as they are open: one name or a list of at most 8.
         /// Placeholders as in `to` of a message.
         joins: OneOrMany<String>,
+        /// Replaces the `setup` above; `[]` removes it.
+        setup: List<At<StepTable>>,
+        /// Replaces the `step`s above; `[]` removes them.
+        step: List<At<StepTable>>,
+        /// Replaces the `on`s above; `[]` removes them.
+        on: List<At<OnTable>>,
         /// Merges key by key with the `heartbeat` above; "off" removes it.
         heartbeat: Switch<HeartbeatTable>,
         /// Replaces `load.reconnect`.
@@ -179,9 +188,9 @@ pub(in crate::scenario) fn resolve(
     load: Option<&Load>,
 ) -> Option<Vec<Cohort>> {
     let shared = CommonSettings {
-        messages: said(check, data, "message", &file.message),
         file,
         data,
+        talk: OnceCell::new(),
         measured: load.map(Measured::of),
         reconnect: reconnect::resolve(check, "load.reconnect", &table.value.reconnect),
     };
@@ -208,7 +217,13 @@ pub(in crate::scenario) fn resolve(
     }
     let names = list.iter().filter_map(|own| own.value.name.as_ref());
     check.unique("cohort.name", names);
+    let unused = CohortTable::default();
     let cohorts: Vec<_> = list.iter().map(|own| shared.named(check, own)).collect();
+    if list.iter().all(|own| own.value.message.is_some()) {
+        // Nobody says what the file says, which may be wrong all the same.
+        let lists = Lists::of(file, &unused);
+        shared.talk(check, lists, shared.reconnect);
+    }
     let cohorts: Vec<Cohort> = cohorts.into_iter().collect::<Option<_>>()?;
     let counts = cohorts.iter().map(|cohort| u64::from(cohort.connections));
     let total: u64 = counts.sum();
@@ -224,26 +239,13 @@ pub(in crate::scenario) fn resolve(
     Some(cohorts)
 }
 
-/// The messages of a cohort, and the names of what is kept; `None` if something in them is wrong.
-fn said(
-    check: &mut Check<'_>,
-    data: &[Data],
-    path: &str,
-    list: &Key<List<At<MessageTable>>>,
-) -> Option<(Vec<Message>, Vec<String>)> {
-    let mut scope = Scope::of(data);
-    message::declare(&mut scope, list);
-    let messages = message::resolve(check, &scope, path, list)?;
-    let names = scope.saved.iter().map(|saved| saved.name.to_owned());
-    Some((messages, names.collect()))
-}
-
 /// The settings of the file that all cohorts share.
 struct CommonSettings<'a> {
     file: &'a File,
     data: &'a [Data],
-    /// `None` if one of them is invalid.
-    messages: Option<(Vec<Message>, Vec<String>)>,
+    /// What clients say that have the lists of the file, and its way to reconnect: resolved once, so that cohorts share
+    /// the bytes. `None` if something in it is invalid.
+    talk: OnceCell<Option<Talk>>,
     reconnect: Reconnect,
     /// `None` if the load is invalid.
     measured: Option<Measured>,
@@ -263,6 +265,14 @@ impl CommonSettings<'_> {
         self.cohort(check, name, connections.map(|count| count.0), keys)
     }
 
+    fn talk(&self, check: &mut Check<'_>, lists: Lists<'_>, reconnect: Reconnect) -> Option<Talk> {
+        let mut resolve = || lists.resolve(check, self.data, reconnect != Reconnect::None);
+        match lists.are_shared && reconnect == self.reconnect {
+            true => self.talk.get_or_init(resolve).clone(),
+            false => resolve(),
+        }
+    }
+
     fn cohort(
         &self,
         check: &mut Check<'_>,
@@ -270,15 +280,12 @@ impl CommonSettings<'_> {
         connections: Option<u32>,
         own: &CohortTable,
     ) -> Option<Cohort> {
-        let messages = match &own.message {
-            Some(_) => said(check, self.data, "cohort.message", &own.message),
-            None => self.messages.clone(),
-        };
-        let (messages, saved) = messages.unzip();
         let reconnect = match &own.reconnect {
             Some(_) => reconnect::resolve(check, "cohort.reconnect", &own.reconnect),
             None => self.reconnect,
         };
+        let lists = Lists::of(self.file, own);
+        let talk = self.talk(check, lists, reconnect);
         let path = match &own.heartbeat {
             Some(_) => "cohort.heartbeat",
             None => "heartbeat",
@@ -293,28 +300,29 @@ impl CommonSettings<'_> {
         };
         let joins = topic::joins(check, self.data, &own.joins);
         let faults = fault::faults(check, &own.fault, self.measured);
+        let Talk {
+            messages,
+            setup,
+            steps,
+            on,
+            saved,
+        } = talk?;
         let cohort = Cohort {
             name: name?,
             connections: connections?,
-            messages: messages?,
+            messages,
             joins: joins?,
-            setup: Vec::new(),
-            steps: Vec::new(),
-            on: Vec::new(),
-            saved: saved?,
+            setup,
+            steps,
+            on,
+            saved,
             heartbeat: heartbeat?,
             reconnect,
             faults: faults?,
             contract: None,
         };
         fault::with_cohort(check, &own.fault, &cohort);
-        let (key, list) = match &own.message {
-            Some(_) => ("cohort.message", &own.message),
-            None => ("message", &self.file.message),
-        };
-        if let Some(list) = list {
-            streams::check(check, key, &list.value.0, &cohort);
-        }
+        streams::check(check, lists, &cohort);
         data::check(check, &self.file.data, &cohort, self.data);
         Some(cohort)
     }

@@ -324,7 +324,8 @@ impl MatchTable {
         const WORDS: [&str; 8] = [
             "text", "prefix", "regex", "hex", "at", "has", "lacks", "null",
         ];
-        if let Some(meant) = hints::misspelt(&key.value, WORDS) {
+        let word = Some(&key.value).filter(|word| !word.starts_with('/'));
+        if let Some(meant) = word.and_then(|word| hints::misspelt(word, WORDS)) {
             let name = section.key(&key.value);
             let hint = format!("did you mean `{meant}`?");
             section

@@ -32,6 +32,8 @@ pub enum Condition {
     Has(Pointer),
     /// It has no value at this place.
     Lacks(Pointer),
+    /// What this stands for is known by now.
+    Known(Variable),
 }
 
 /// A regular expression, which looks at bytes.
@@ -57,9 +59,12 @@ impl Condition {
     pub fn segments(&self) -> &[Segment] {
         match self {
             Self::Whole(segments) | Self::Prefix(segments) | Self::Says(_, segments) => segments,
-            Self::Bytes(..) | Self::Regex(_) | Self::Value(..) | Self::Has(_) | Self::Lacks(_) => {
-                &[]
-            }
+            Self::Bytes(..)
+            | Self::Regex(_)
+            | Self::Value(..)
+            | Self::Has(_)
+            | Self::Lacks(_)
+            | Self::Known(_) => &[],
         }
     }
 }

@@ -153,10 +153,6 @@ pub(super) fn resolve(
         check.problem(path, place, what, None);
         return None;
     }
-    let names = given
-        .iter()
-        .filter_map(|message| message.value.name.as_ref());
-    check.unique(&format!("{path}.name"), names);
     let resolved: Vec<_> = given
         .iter()
         .map(|At { value: keys, place }| {

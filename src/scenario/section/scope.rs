@@ -11,10 +11,12 @@ pub(super) struct Scope<'a> {
     pub data: &'a [Data],
     /// The names of what is kept of messages, by their index in [`super::Cohort::saved`].
     pub saved: Vec<SavedName<'a>>,
-    /// By slot (see [`super::Cohort::each_step`]), the names of the messages and steps whose last id can be named.
-    pub ids: Vec<Option<&'a str>>,
+    /// By slot (see [`super::Cohort::each_step`]), the messages and steps whose last id can be named.
+    pub ids: Vec<IdName<'a>>,
     /// Whether the place is inside of a repeat, so that `turn` is known.
     pub has_turns: bool,
+    /// Whether the place is beside the steps, so that only what the set-up keeps is known.
+    pub is_beside: bool,
     /// Whether the place is written for each send; otherwise only what the plan knows, and what is kept, can be named.
     pub is_sent: bool,
 }
@@ -30,12 +32,17 @@ pub(super) struct SavedName<'a> {
     pub known: Known,
 }
 
+/// A message or step whose last id can be named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct IdName<'a> {
+    /// Its name; `None` if it has none, or sends nothing.
+    pub name: Option<&'a str>,
+    /// Whether it was sent before this place.
+    pub known: Known,
+}
+
 /// Whether a name has its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "steps that keep something come next")
-)]
 pub(super) enum Known {
     /// Not yet: what keeps it comes after.
     Later,
@@ -56,10 +63,6 @@ impl<'a> Scope<'a> {
     }
 
     /// Adds a name that `by` keeps somewhere in the cohort, and returns its index; `None` if there would be more than 256.
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "steps that keep something come next")
-    )]
     pub(super) fn declare(&mut self, name: &'a str, by: &'a str) -> Option<u8> {
         let known = self.saved.iter().position(|saved| saved.name == name);
         let at = known.unwrap_or(self.saved.len());
@@ -72,13 +75,48 @@ impl<'a> Scope<'a> {
     }
 
     /// Notes that a name has its value from here on. What was surely known stays so.
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "steps that keep something come next")
-    )]
     pub(super) fn learn(&mut self, index: u8, known: Known) {
         let saved = &mut self.saved[usize::from(index)];
         saved.known = saved.known.max(known);
+    }
+
+    /// Notes that a name has its value from here on, if it was declared.
+    pub(super) fn learn_name(&mut self, name: &str, known: Known) {
+        if let Some(index) = self.saved.iter().position(|saved| saved.name == name) {
+            self.learn(index as u8, known);
+        }
+    }
+
+    /// Notes that a message or step has been sent.
+    pub(super) fn learn_id(&mut self, slot: usize, known: Known) {
+        if let Some(id) = self.ids.get_mut(slot) {
+            id.known = id.known.max(known);
+        }
+    }
+
+    /// What is known here of all names.
+    pub(super) fn known(&self) -> Vec<Known> {
+        let saved = self.saved.iter().map(|saved| saved.known);
+        saved.chain(self.ids.iter().map(|id| id.known)).collect()
+    }
+
+    /// Notes that what was not surely known before is known only perhaps.
+    pub(super) fn doubt(&mut self, before: &[Known]) {
+        for (known, before) in self.each_known().zip(before) {
+            if *before < Known::Surely {
+                *known = (*known).min(Known::Perhaps);
+            }
+        }
+    }
+
+    /// Notes that everything is known.
+    pub(super) fn learn_all(&mut self) {
+        self.each_known().for_each(|known| *known = Known::Surely);
+    }
+
+    fn each_known(&mut self) -> impl Iterator<Item = &mut Known> {
+        let saved = self.saved.iter_mut().map(|saved| &mut saved.known);
+        saved.chain(self.ids.iter_mut().map(|id| &mut id.known))
     }
 
     /// A name that is kept, as a placeholder writes it; `None` if nothing keeps it.
@@ -90,25 +128,35 @@ impl<'a> Scope<'a> {
                 name: index as u8,
                 form,
             }),
+            _ if self.is_beside => Err(Wrong::Beside(by())),
             Known::Perhaps => Err(Wrong::Perhaps(by())),
             Known::Later => Err(Wrong::Later(by())),
         })
     }
 
     /// `TABLE.COLUMN`, or the last id of a message or step.
-    pub(super) fn member(&self, of: &str, member: &str, form: Form) -> Option<Variable> {
+    pub(super) fn member(
+        &self,
+        of: &str,
+        member: &str,
+        form: Form,
+    ) -> Option<Result<Variable, Wrong>> {
         if self
             .data
             .iter()
             .any(|data| data.name == of && data.is_broken())
         {
             // Stands anywhere: what is wrong with the table is enough to tell.
-            return Some(Variable::Number(Number::Place, None));
+            return Some(Ok(Variable::Number(Number::Place, None)));
         }
-        let column = self.column(of, member, form).map(Variable::Column);
-        column.or_else(|| {
-            let slot = self.ids.iter().position(|name| *name == Some(of))?;
-            (member == "id").then_some(Variable::IdOf(slot as u16))
+        if let Some(column) = self.column(of, member, form) {
+            return Some(Ok(Variable::Column(column)));
+        }
+        let slot = self.ids.iter().position(|id| id.name == Some(of))?;
+        (member == "id").then(|| match self.ids[slot].known {
+            Known::Surely => Ok(Variable::IdOf(slot as u16)),
+            _ if self.is_beside => Err(Wrong::Beside(of.to_owned())),
+            Known::Perhaps | Known::Later => Err(Wrong::Unsent(of.to_owned())),
         })
     }
 
@@ -165,7 +213,8 @@ impl<'a> Scope<'a> {
             let of = move |column: &String| (format!("{}.{column}", data.name), None);
             data.columns().iter().map(of)
         });
-        let ids = self.ids.iter().flatten();
+        let ids = self.ids.iter().filter(|id| id.known == Known::Surely);
+        let ids = ids.filter_map(|id| id.name);
         let ids = ids.map(|name| (format!("{name}.id"), None));
         let own = Variable::names().map(|name| (name.to_owned(), None));
         saved.chain(columns).chain(ids).chain(own)
@@ -207,7 +256,14 @@ mod tests {
     #[test]
     fn the_last_id_of_a_step_is_named_by_its_slot() {
         let mut scope = Scope::of(&[]);
-        scope.ids = vec![None, Some("subscribe")];
+        let id = |name| IdName {
+            name,
+            known: Known::Later,
+        };
+        scope.ids = vec![id(None), id(Some("subscribe"))];
+        let unsent = Err(Wrong::Unsent("subscribe".to_owned()));
+        assert_eq!(read("subscribe.id", &scope), unsent);
+        scope.learn_id(1, Known::Surely);
         assert_eq!(read("subscribe.id", &scope), Ok(Variable::IdOf(1)));
         for unknown in ["subscribe.name", "other.id"] {
             let wrong = Err(Wrong::Unknown(unknown.to_owned()));

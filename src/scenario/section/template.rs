@@ -163,6 +163,12 @@ fn hint(wrong: &Wrong, scope: &Scope<'_>) -> Option<String> {
             "`{by}`, which saves it, may be left out or fail: leave out its `chance`, and do not go on without it"
         ),
         Wrong::Controls => "take it out of the rows: it would end the header".to_owned(),
+        Wrong::Beside(by) => format!(
+            "messages begin when the set-up is done: move `{by}` to `[[setup]]`, or the message to `[[step]]`"
+        ),
+        Wrong::Unsent(by) => {
+            format!("put `{by}` before, without `chance` and without going on if it fails")
+        }
         Wrong::NoTurns => "use `{{n}}`, which counts the sends".to_owned(),
         Wrong::AtSend => "use `place`, `connection` or a column of `[data]`".to_owned(),
     })

@@ -225,6 +225,10 @@ pub enum Wrong {
     Perhaps(String),
     /// A row of this column has control characters, which no header can have.
     Controls,
+    /// It comes from this step, message or `[[on]]`, beside which the place is played.
+    Beside(String),
+    /// It is the id of a message or step that was not surely sent before.
+    Unsent(String),
     /// There is no repeat whose turns are counted.
     NoTurns,
     /// It is known only at a send.
@@ -242,6 +246,8 @@ impl fmt::Display for Wrong {
             Self::Later(_) => f.write_str(" before it is saved"),
             Self::Perhaps(_) => f.write_str(", which is not saved in any case"),
             Self::Controls => f.write_str(", which has control characters in a row"),
+            Self::Beside(_) => f.write_str(", which the set-up does not set in any case"),
+            Self::Unsent(_) => f.write_str(", which is not sent before in any case"),
             Self::NoTurns => f.write_str(" outside of a `repeat`"),
             Self::AtSend => f.write_str(", which is known only at a send"),
         }
@@ -264,7 +270,7 @@ impl Variable {
         }
         if let Some((of, member)) = text.split_once('.') {
             let found = scope.member(of, member, form);
-            return found.ok_or_else(|| Wrong::Unknown(text.to_owned()));
+            return found.unwrap_or_else(|| Err(Wrong::Unknown(text.to_owned())));
         }
         match text {
             "cohort" => return Ok(Self::Cohort),

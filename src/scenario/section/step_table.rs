@@ -1,0 +1,170 @@
+//! `[[setup]]` and `[[step]]` as the user writes them.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+
+use super::expect::ExpectGiven;
+use super::match_table::MatchGiven;
+use super::message::{FrameKind, Gaps, Phase};
+use super::payload::PayloadGiven;
+use super::save::SaveTable;
+use super::step::OnFail;
+use crate::scenario::reading::{
+    At, List, OneOrMany, Percent, Time, TimeOrZero, Whole, Window, keys, words,
+};
+use crate::units::Rate;
+
+words! {
+    /// What a client can wait for without a message.
+    pub enum WaitWord {
+        /// The measured window begins.
+        Measuring,
+    }
+}
+
+keys! {
+    /// One thing that a client does in its turn: exactly one of `send`, `await`, `pause`, `repeat`, `wait_for`, `close`
+    /// and `reconnect`, and what belongs to it.
+    #[serde(expecting = "a table")]
+    StepTable = "Step" {
+        /// Names its metrics, as in `latency.<name>`: 1 to 64 letters, digits, `-` and `_`. Required where something is
+        /// timed: with `await`, and with a `send` that expects an answer.
+        name: String,
+        /// Sends a message, and waits for its answer.
+        send: PayloadGiven,
+        /// Waits for a message that no send asked for; a list means any of its matches.
+        r#await: OneOrMany<MatchGiven>,
+        /// Does nothing for so long: "2s", between two times ["1s", "3s"], or with an exponential { mean = "2s" }.
+        pause: PauseGiven,
+        /// Plays the `[[step.step]]` below it in turns.
+        repeat: RepeatTable,
+        /// Waits until the measured window begins, and so until all clients are ready.
+        wait_for: WaitWord,
+        /// Sends a Close frame: a planned end.
+        close: CloseTable,
+        /// Closes the connection and dials again; then set-up and steps are played from their beginning.
+        reconnect: RedialTable,
+        /// The steps of a `repeat`.
+        step: List<At<StepTable>>,
+        /// Which message is the answer to `send`; as in `[[message]]`. Required there.
+        expect: ExpectGiven,
+        /// What the message that has come must be like to be right, beside that.
+        check: MatchGiven,
+        /// What is kept of the message that has come, by the names that placeholders use.
+        save: SaveTable,
+        /// The longest time until the message has come.
+        timeout: Time = Time::seconds(5),
+        /// How `send` sends: as text or as binary.
+        frame: FrameKind = FrameKind::Text,
+        /// How many messages `await` takes; its time is that of the last one.
+        times: Whole<1, 1_000_000> = Whole(1),
+        /// The probability with which it is played; from the seed.
+        chance: Percent = Percent::ALL,
+        /// What follows a wrong answer, a timeout or a `save` that found nothing. Default "close" in `[[setup]]` and
+        /// "skip" in `[[step]]`.
+        on_fail: OnFail,
+    }
+}
+
+keys! {
+    /// How often steps are played: until the end of the load, unless `count` or `for` end it.
+    #[serde(expecting = "a table such as { count = 3 } or { rate = \"4/m\" }")]
+    RepeatTable = "Repeat" {
+        /// The number of turns.
+        count: Whole<1, { u32::MAX }>,
+        /// No turn begins after so long.
+        r#for: Time,
+        /// For each connection, when turns are due, whether the server keeps up or not.
+        rate: Rate,
+        /// How the gaps between turns vary. Only with `rate`.
+        gaps: Gaps = Gaps::Constant,
+        /// Where in the gap a connection starts. Only with `rate`.
+        phase: Phase = Phase::Spread,
+    }
+}
+
+keys! {
+    /// The Close frame.
+    #[serde(expecting = "a table such as { code = 1000 }")]
+    CloseTable = "CloseStep" {
+        /// 1000, or 3000 to 4999 (RFC 6455 section 7.4).
+        code: Whole<1000, 4999> = Whole(1000),
+        /// At most 123 bytes.
+        reason: String,
+    }
+}
+
+keys! {
+    /// How a client comes back.
+    #[serde(expecting = "a table such as { after = \"1s\" }")]
+    RedialTable = "Redial" {
+        /// From the end of the connection to the next dial.
+        after: TimeOrZero = TimeOrZero::ZERO,
+    }
+}
+
+keys! {
+    /// An exponential time.
+    #[serde(expecting = "a table such as { mean = \"2s\" }")]
+    MeanTable = "Mean" {
+        /// Its mean; it is at most 20 times as long.
+        mean: Time,
+    }
+}
+
+/// How long a pause lasts, as the user wrote it.
+#[derive(Debug, Clone)]
+pub(in crate::scenario) enum PauseGiven {
+    Constant(Time),
+    Even(Window),
+    Mean(MeanTable),
+}
+
+impl<'de> Deserialize<'de> for PauseGiven {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PauseVisitor)
+    }
+}
+
+struct PauseVisitor;
+
+impl<'de> Visitor<'de> for PauseVisitor {
+    type Value = PauseGiven;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"2s\", [\"1s\", \"3s\"] or { mean = \"2s\" }")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<PauseGiven, E> {
+        Time::deserialize(text.into_deserializer()).map(PauseGiven::Constant)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<PauseGiven, A::Error> {
+        Window::deserialize(SeqAccessDeserializer::new(items)).map(PauseGiven::Even)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PauseGiven, A::Error> {
+        MeanTable::deserialize(MapAccessDeserializer::new(map)).map(PauseGiven::Mean)
+    }
+}
+
+impl JsonSchema for PauseGiven {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Pause".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let constant = generator.subschema_for::<Time>();
+        let even = generator.subschema_for::<Window>();
+        let mean = generator.subschema_for::<MeanTable>();
+        json_schema!({ "anyOf": [constant, even, mean] })
+    }
+}

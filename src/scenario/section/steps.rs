@@ -1,0 +1,477 @@
+//! Reads `[[setup]]` and `[[step]]` in their order, so that each step can name what the steps before it keep.
+
+use super::expect::{self, Expect};
+use super::match_table;
+use super::payload;
+use super::save;
+use super::scope::{Known, Scope};
+use super::step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};
+use super::step_table::{CloseTable, PauseGiven, RepeatTable, StepTable};
+use crate::scenario::reading::{
+    At, Check, Given as _, Items as _, Key, List, Place, Section, given, hints,
+};
+
+/// How deep repeats may be nested.
+const DEEPEST: usize = 3;
+/// The most awaits that wait at the same time.
+const MAX_AWAITS: usize = 16;
+/// The longest reason of a Close frame: RFC 6455 section 5.5 allows 125 bytes, two of which are the code.
+const MAX_REASON: usize = 123;
+
+/// Declares the names of what steps keep.
+pub(super) fn declare<'a>(scope: &mut Scope<'a>, list: &'a Key<List<At<StepTable>>>) {
+    for At { value: keys, .. } in list.items() {
+        save::declare(scope, &keys.save, &keys.name);
+        declare(scope, &keys.step);
+    }
+}
+
+/// Lists steps, each before those inside of it.
+pub(super) fn each(list: &Key<List<At<StepTable>>>) -> Vec<&At<StepTable>> {
+    let mut all = Vec::new();
+    for step in list.items() {
+        all.push(step);
+        all.extend(each(&step.value.step));
+    }
+    all
+}
+
+/// Reads steps one after the other.
+pub(super) struct Reader<'r, 'a, 'c> {
+    pub(super) check: &'r mut Check<'c>,
+    /// What the next step can name.
+    pub(super) scope: Scope<'a>,
+    /// Whether the steps are those of `[[setup]]`.
+    pub(super) is_setup: bool,
+    /// Whether something says how a client dials again.
+    pub(super) can_reconnect: bool,
+    /// The slot of the next step; see [`super::Cohort::each_step`].
+    pub(super) slot: usize,
+    /// How many awaits there are since the last send or repeat.
+    pub(super) awaits: usize,
+}
+
+impl<'a> Reader<'_, 'a, '_> {
+    /// Reads the steps of a list or of a repeat; `None` if something in them is wrong. Behind them, only what is kept in
+    /// any case is known.
+    pub(super) fn list(
+        &mut self,
+        path: &str,
+        list: &'a Key<List<At<StepTable>>>,
+        depth: usize,
+    ) -> Option<Vec<Step>> {
+        let mut all = Vec::new();
+        // What is known before the first step that may leave out the rest.
+        let mut before = None;
+        let mut end = None;
+        for At { value: keys, place } in list.items() {
+            if let Some(end) = end {
+                let what = format_args!("comes after {end}, and is never played");
+                self.check
+                    .problem(path, place, what, "put it before, or leave it out");
+            }
+            if before.is_none()
+                && self.on_fail(keys) == OnFail::Skip
+                && (keys.send.is_some() || keys.r#await.is_some())
+            {
+                before = Some(self.scope.known());
+            }
+            let step = self.step(path, keys, place, depth);
+            let is_sure = keys.chance().0 >= 1.0 && !self.is_setup;
+            end = step
+                .as_ref()
+                .filter(|_| is_sure)
+                .and_then(|step| endless(&step.verb));
+            all.push(step);
+        }
+        if let Some(before) = before {
+            self.scope.doubt(&before);
+        }
+        all.into_iter().collect()
+    }
+
+    fn on_fail(&self, keys: &StepTable) -> OnFail {
+        let default = if self.is_setup {
+            OnFail::Close
+        } else {
+            OnFail::Skip
+        };
+        keys.on_fail.value().unwrap_or(default)
+    }
+
+    fn step(
+        &mut self,
+        path: &str,
+        keys: &'a StepTable,
+        place: &Place,
+        depth: usize,
+    ) -> Option<Step> {
+        let slot = self.slot;
+        self.slot += 1;
+        let on_fail = self.on_fail(keys);
+        let mut section = Section {
+            check: &mut *self.check,
+            path,
+            place,
+        };
+        if let Some(name) = &keys.name {
+            section.check.name(&section.key("name"), name);
+        }
+        if on_fail == OnFail::Reconnect && !self.can_reconnect {
+            section.wrong(
+                "on_fail",
+                &keys.on_fail,
+                "cannot be `reconnect` while nothing says how",
+                "write `reconnect = { initial = \"500ms\", max = \"30s\" }` in `[load]` or in the cohort",
+            );
+        }
+        let chance = keys.chance().0;
+        let verb = self.verb(path, keys, place, depth);
+        // What a wrong step keeps is known, too: else each step that names it would be told.
+        let known = match chance >= 1.0 && on_fail != OnFail::GoOn {
+            true => Known::Surely,
+            false => Known::Perhaps,
+        };
+        for name in keys.save.iter().flat_map(|table| table.value.keys()) {
+            self.scope.learn_name(name, known);
+        }
+        if keys.send.is_some() {
+            self.scope.learn_id(slot, known);
+        }
+        let name = keys.name.as_ref().map(|name| name.value.clone());
+        Some(Step {
+            name,
+            verb: verb?,
+            chance,
+            on_fail,
+        })
+    }
+
+    fn verb(
+        &mut self,
+        path: &str,
+        keys: &'a StepTable,
+        place: &Place,
+        depth: usize,
+    ) -> Option<Verb> {
+        let verbs = given!(keys; send, r#await, pause, repeat, wait_for, close, reconnect);
+        let mut section = Section {
+            check: &mut *self.check,
+            path,
+            place,
+        };
+        let given: Vec<&str> = verbs
+            .iter()
+            .filter(|(_, place)| place.is_some())
+            .map(|(verb, _)| *verb)
+            .collect();
+        match given[..] {
+            [] => {
+                let names = verbs.map(|(verb, _)| verb);
+                let hint = format!(
+                    "write one of {}",
+                    hints::one_of(names).replace(" or ", " and ")
+                );
+                section.missing(&names, &hint);
+                return None;
+            }
+            [verb] => belongs(&mut section, keys, verb),
+            [one, other, ..] => {
+                let what = format_args!("says two things to do: `{one}` and `{other}`");
+                let hint = match (one, other) {
+                    ("send", "await") => {
+                        "an answer to `send` goes into `expect`; make two steps of them for another message"
+                    }
+                    _ => "make two steps of them",
+                };
+                section.wrong_whole(what, hint);
+                return None;
+            }
+        }
+        if let Some(only) = only_when_ready(keys).filter(|_| self.is_setup) {
+            section.wrong_whole(only, "move it to `[[step]]`");
+        }
+        if keys.send.is_some() {
+            return self.send(path, keys, place, depth).map(Verb::Send);
+        }
+        if keys.r#await.is_some() {
+            return self.wait(path, keys, place, depth).map(Verb::Await);
+        }
+        if let Some(At { value: pause, .. }) = &keys.pause {
+            return Some(Verb::Pause(match pause {
+                PauseGiven::Constant(time) => Pause::Constant(time.0),
+                PauseGiven::Even(window) => Pause::Even(window.0.lo, window.0.hi),
+                PauseGiven::Mean(mean) => {
+                    let hint = "write { mean = \"2s\" }";
+                    let path = &section.key("pause");
+                    let mut section = Section {
+                        check: section.check,
+                        path,
+                        place,
+                    };
+                    Pause::Exponential(section.required("mean", &mean.mean, hint)?.0)
+                }
+            }));
+        }
+        if let Some(At {
+            value: repeat,
+            place: own,
+        }) = &keys.repeat
+        {
+            return self
+                .repeat(path, keys, (place, own), repeat, depth)
+                .map(Verb::Repeat);
+        }
+        self.awaits = 0;
+        if let Some(At {
+            value: close,
+            place,
+        }) = &keys.close
+        {
+            let path = &section.key("close");
+            return closed(
+                &mut Section {
+                    check: section.check,
+                    path,
+                    place,
+                },
+                close,
+            );
+        }
+        if let Some(At { value: redial, .. }) = &keys.reconnect {
+            return Some(Verb::Reconnect {
+                after: redial.after().0,
+            });
+        }
+        Some(Verb::WaitForMeasuring)
+    }
+
+    fn send(&mut self, path: &str, keys: &StepTable, place: &Place, depth: usize) -> Option<Send> {
+        self.awaits = 0;
+        self.scope.is_sent = true;
+        self.scope.has_turns = depth > 0;
+        let scope = &self.scope;
+        let mut section = Section {
+            check: &mut *self.check,
+            path,
+            place,
+        };
+        let frame = keys.frame();
+        let given = keys.send.as_ref()?;
+        let payload = payload::resolve(section.check, scope, &section.key("send"), given, frame);
+        let hint = "write what answers it, or `expect = \"none\"`";
+        let expect = section.required("expect", &keys.expect, hint);
+        let expect = expect.and_then(|expect| {
+            let place = keys.expect.place().unwrap_or(place);
+            expect::resolve(&mut section, scope, &expect, place)
+        });
+        if let (Some(payload), Some(expect)) = (&payload, &expect) {
+            expect::fits(&mut section, expect, payload, &given!(keys; send, expect));
+        }
+        if expect
+            .as_ref()
+            .is_some_and(|expect| *expect != Expect::None)
+        {
+            named(&mut section, keys);
+        }
+        let (check, save) = expect::answer(
+            &mut section,
+            scope,
+            expect.as_ref(),
+            &keys.check,
+            &keys.save,
+        )?;
+        let timeout = keys.timeout().0;
+        Some(Send {
+            payload: payload?,
+            frame,
+            expect: expect?,
+            check,
+            save,
+            timeout,
+        })
+    }
+
+    fn wait(&mut self, path: &str, keys: &StepTable, place: &Place, depth: usize) -> Option<Await> {
+        self.awaits += 1;
+        self.scope.is_sent = false;
+        self.scope.has_turns = depth > 0;
+        let scope = &self.scope;
+        let mut section = Section {
+            check: &mut *self.check,
+            path,
+            place,
+        };
+        if self.awaits == MAX_AWAITS + 1 {
+            let what =
+                format_args!("is more than the {MAX_AWAITS} awaits that can wait at the same time");
+            section.wrong_whole(what, "use `times`, or one `await` with a list");
+        }
+        named(&mut section, keys);
+        let At {
+            value: matches,
+            place,
+        } = keys.r#await.as_ref()?;
+        let any = match_table::any(section.check, scope, &section.key("await"), place, matches);
+        let (check, save) = expect::answer(&mut section, scope, None, &keys.check, &keys.save)?;
+        let (times, timeout) = (keys.times().0, keys.timeout().0);
+        Some(Await {
+            any: any?.to_vec(),
+            times,
+            check,
+            save,
+            timeout,
+        })
+    }
+
+    fn repeat(
+        &mut self,
+        path: &str,
+        keys: &'a StepTable,
+        (place, own): (&Place, &Place),
+        repeat: &RepeatTable,
+        depth: usize,
+    ) -> Option<Repeat> {
+        let mut section = Section {
+            check: &mut *self.check,
+            path,
+            place,
+        };
+        if depth == DEEPEST {
+            let what = format_args!("repeats inside of {DEEPEST} other repeats");
+            section.wrong_whole(what, "move it out of one of them");
+            return None;
+        }
+        if keys.step.items().is_empty()
+            && !keys
+                .step
+                .as_ref()
+                .is_some_and(|list| section.check.has_removed(&list.place))
+        {
+            let hint = format!("put what it repeats into `[[{path}.step]]` below it");
+            section.missing(&["step"], &hint);
+        }
+        let inner = &section.key("repeat");
+        let pace = pace(
+            &mut Section {
+                check: section.check,
+                path: inner,
+                place: own,
+            },
+            repeat,
+        );
+        let before = self.scope.known();
+        self.awaits = 0;
+        let steps = self.list(&format!("{path}.step"), &keys.step, depth + 1);
+        self.awaits = 0;
+        let (count, lasts) = (repeat.count.value(), repeat.r#for.value());
+        if count.is_none() || lasts.is_some() {
+            // There may be no turn at all.
+            self.scope.doubt(&before);
+        }
+        Some(Repeat {
+            steps: steps?,
+            count,
+            lasts,
+            pace,
+        })
+    }
+}
+
+/// Why a step cannot be one of the set-up.
+fn only_when_ready(keys: &StepTable) -> Option<&'static str> {
+    let repeat = keys.repeat.as_ref().map(|at| &at.value);
+    let is_endless = repeat.is_some_and(|repeat| repeat.count.is_none() && repeat.r#for.is_none());
+    match keys {
+        _ if is_endless => Some("repeats without end, so that no client is ever ready"),
+        StepTable {
+            wait_for: Some(_), ..
+        } => Some("waits for the measured window, which begins only when all are ready"),
+        StepTable { close: Some(_), .. } => {
+            Some("closes the connection before the client is ready")
+        }
+        StepTable {
+            reconnect: Some(_), ..
+        } => Some("dials again, so that no client is ever ready"),
+        _ => None,
+    }
+}
+
+/// What ends the steps for good, as a message calls it.
+fn endless(verb: &Verb) -> Option<&'static str> {
+    match verb {
+        Verb::Close { .. } => Some("`close`"),
+        Verb::Reconnect { .. } => Some("`reconnect`, which begins again"),
+        Verb::Repeat(repeat) if repeat.count.is_none() && repeat.lasts.is_none() => {
+            Some("a `repeat` without `count` or `for`")
+        }
+        _ => None,
+    }
+}
+
+/// Notes the keys that are not for a step with this verb.
+fn belongs(section: &mut Section<'_, '_>, keys: &StepTable, verb: &str) {
+    const OWNERS: [(&str, &[&str]); 7] = [
+        ("expect", &["send"]),
+        ("check", &["send", "await"]),
+        ("save", &["send", "await"]),
+        ("timeout", &["send", "await"]),
+        ("frame", &["send"]),
+        ("times", &["await"]),
+        ("step", &["repeat"]),
+    ];
+    let beside = given!(keys; expect, check, save, timeout, frame, times, step);
+    for ((key, owners), given) in OWNERS.iter().zip(beside) {
+        if !owners.contains(&verb) {
+            let because = format!("cannot be used with `{verb}`");
+            let hint = format!("it belongs to {}", hints::one_of(owners.iter().copied()));
+            section.excluded(&[given], &because, &hint);
+        }
+        debug_assert_eq!(*key, given.0);
+    }
+}
+
+fn named(section: &mut Section<'_, '_>, keys: &StepTable) {
+    if keys.name.is_none() {
+        section.missing(
+            &["name"],
+            "write `name = \"login\"`; its metrics are named after it",
+        );
+    }
+}
+
+fn closed(section: &mut Section<'_, '_>, close: &CloseTable) -> Option<Verb> {
+    let code = close.code().0 as u16;
+    if code != 1000 && code < 3000 {
+        let what =
+            format_args!("cannot be {code}, which is not for applications (RFC 6455 section 7.4)");
+        section.wrong("code", &close.code, what, "write 1000, or 3000 to 4999");
+    }
+    let reason = match &close.reason {
+        Some(text) => section.expand("reason", text)?,
+        None => String::new(),
+    };
+    if reason.len() > MAX_REASON {
+        let what = format_args!("is longer than {MAX_REASON} bytes");
+        section.wrong("reason", &close.reason, what, None);
+    }
+    Some(Verb::Close { code, reason })
+}
+
+fn pace(section: &mut Section<'_, '_>, repeat: &RepeatTable) -> Option<TurnPace> {
+    let Some(rate) = repeat.rate.value() else {
+        let because = "is only for turns with a `rate`";
+        let hint = "leave it out, or add a `rate`";
+        section.excluded(&given!(repeat; gaps, phase), because, hint);
+        return None;
+    };
+    Some(TurnPace {
+        rate,
+        gaps: repeat.gaps(),
+        phase: repeat.phase(),
+    })
+}
+
+#[cfg(test)]
+#[path = "steps_tests.rs"]
+mod tests;
