@@ -264,7 +264,7 @@ fn unknown_is_an_empty_cell() {
         .lines()
         .find(|line| line.contains("drain"))
         .unwrap();
-    assert!(drain.ends_with(",0,0,0,0,0,0,,,,,,1,0"), "{drain}");
+    assert!(drain.ends_with(",0,0,0,0,0,0,,,,,,1,0,0"), "{drain}");
     let connections = written(|out| report::connections_csv(&case.run, out));
     assert!(connections.contains("3,echo,,0.0015,connecting,,,,refused,,,,0,,,\n"));
 }

@@ -2,9 +2,10 @@
 
 use std::hint::black_box;
 
+use wsbench::measure::{Audience, Heard, Listener, Receipt};
 use wsbench::plan::{Pacer, Series, TopicFinder, TopicSeries};
 use wsbench::scenario::{Gaps, Phase};
-use wsbench::units::Timestamp;
+use wsbench::units::{Nanos, Timestamp};
 
 /// Nanoseconds between two messages of a connection that sends 100 a second.
 const GAP: u64 = 10_000_000;
@@ -48,6 +49,42 @@ pub(crate) fn topic_stamp(count: u64) {
         assert!(
             found.is_some_and(|(_, stamp)| stamp.number == number && stamp.intended == intended)
         );
+    }
+}
+
+/// See [`crate::PATHS`].
+pub(crate) fn delivery(count: u64) {
+    const PATIENCE: Nanos = Nanos::from_secs(5);
+    let (series, finder) = (TopicSeries::new(1, 4711, 2), TopicFinder::new(1));
+    let mut audience = Audience::new(PATIENCE, 1, 1);
+    let mut listener = Listener::new(0);
+    let start = Timestamp::ORIGIN;
+    listener.join(0, start, start, &mut audience);
+    let mut message = [b'x'; 80];
+    for sequence in 0..count {
+        let intended = Timestamp::from_nanos(sequence * GAP);
+        message[20..68].copy_from_slice(&series.stamp(1, sequence as u32, sequence, intended));
+        let found = finder.find(black_box(&message), intended);
+        let heard = found.map(|(_, stamp)| Heard {
+            topic: 0,
+            lane: stamp.lane,
+            sequence: stamp.number,
+            // More speakers than a member knows the order of.
+            speaker: (sequence % 20) as u32,
+            is_returned: false,
+            intended: stamp.intended,
+            timeout: PATIENCE,
+        });
+        let receipt =
+            heard.and_then(|heard| black_box(&mut listener).hear(&heard, intended, &mut audience));
+        assert!(matches!(
+            receipt,
+            Some(Receipt::First {
+                is_late: false,
+                is_unsure: false,
+                ..
+            })
+        ));
     }
 }
 

@@ -37,6 +37,7 @@ fn empty() -> Shard {
             "clients".to_owned(),
             vec![wsbench::metric::Timed::sent("echo")],
         )],
+        topics: Default::default(),
         stages: 0,
     })
 }

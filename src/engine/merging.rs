@@ -55,6 +55,7 @@ impl Merging {
                 let merged = interval.get_mut();
                 merged.merge(&shard, usize::MAX);
                 merged.echoes.merge(&shard.echoes);
+                merged.deliveries.merge(&shard.deliveries);
                 for (all, cohort) in merged.cohorts.iter_mut().zip(&shard.cohorts) {
                     all.open.merge(&cohort.open);
                 }
@@ -107,6 +108,7 @@ mod tests {
         Layout {
             cohorts: vec![("main".to_owned(), Vec::new())],
             stages: 0,
+            topics: Default::default(),
         }
     }
 

@@ -11,6 +11,7 @@ mod client;
 mod crew;
 mod dial;
 mod error;
+mod fanout;
 mod heart;
 mod merging;
 mod observer;

@@ -71,6 +71,17 @@ pub enum LimitError {
         /// The cores that this process may use.
         cores: usize,
     },
+    /// Too many workers for the stamps of published messages.
+    #[error(
+        "publish to topics from {}: stamps tell {limit} apart\nhint: use fewer: `--workers {limit}`",
+        counted(*workers as u64, "worker")
+    )]
+    Lanes {
+        /// The number of workers.
+        workers: usize,
+        /// The most.
+        limit: usize,
+    },
     /// The target and the source addresses are of different families.
     #[error(
         "dial {target} from the addresses in `target.source_addresses`: one is IPv4 and the other IPv6"

@@ -8,8 +8,9 @@ use tracing::info;
 
 use super::dial::Dialer;
 use super::error::EngineError;
+use super::fanout::Fanout;
 use super::observer::{Finished, Observer};
-use super::preflight::{Limits, check_families, check_faults, check_sources};
+use super::preflight::{LimitError, Limits, check_families, check_faults, check_sources};
 use super::supervisor::{self, Launch};
 use crate::net::{Resolver, Route, can_vanish};
 use crate::plan::{Budget, Plan};
@@ -54,6 +55,7 @@ impl Prepared {
         let budget = Budget::new(&plan.scenario, workers);
         Limits::of_this_machine().check(&budget, known.len())?;
         sys::make_room(budget.descriptors);
+        check_lanes(&plan, workers)?;
         let dialer = Dialer::new(url, target, resolver, routes.to_vec())?;
         let most = usize::try_from(budget.open_at_once).unwrap_or(usize::MAX);
         Ok(Self {
@@ -81,5 +83,14 @@ impl Prepared {
         observer: &mut dyn Observer,
     ) -> Result<Finished, EngineError> {
         supervisor::run(self.launch, interrupt, observer)
+    }
+}
+
+/// Refuses more workers than the stamps of published messages tell apart.
+fn check_lanes(plan: &Plan, workers: usize) -> Result<(), LimitError> {
+    let limit = Fanout::MAX_LANES;
+    match workers > limit && !plan.topics.is_silent() {
+        true => Err(LimitError::Lanes { workers, limit }),
+        false => Ok(()),
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::fanout::Fanout;
 use super::play::{Fact, Facts};
 use crate::frame::Room;
 use crate::measure::{Cells, Shard, Stop, Window};
@@ -101,6 +102,8 @@ pub(super) struct Shared {
     /// Notified when `clients` reaches zero, and when `all_begun` or `has_panicked` is set.
     pub(super) idle: Notify,
     windows: Windows,
+    /// What fan-out needs; `None` if the plan publishes nothing.
+    pub(super) fanout: Option<Fanout>,
 }
 
 impl Shared {
@@ -119,7 +122,16 @@ impl Shared {
             has_panicked: Cell::new(false),
             idle: Notify::new(),
             windows: plan.windows(),
+            fanout: Fanout::new(&plan, 0),
             plan,
+        }
+    }
+
+    /// The state of the worker with this number.
+    pub(super) fn of_worker(self, worker: usize) -> Self {
+        Self {
+            fanout: Fanout::new(&self.plan, worker),
+            ..self
         }
     }
 

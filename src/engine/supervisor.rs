@@ -74,7 +74,9 @@ impl<C: Crew> Supervisor<C> {
         let length = plan.length().into();
         Self {
             merging: Merging::new(&layout, crew.workers()),
-            collector: Collector::new(layout).planned(length, looked_at),
+            collector: Collector::new(layout)
+                .planned(length, looked_at)
+                .of_workers(crew.workers()),
             sampler: Sampler::new(crew.clock().now()),
             aborted: false,
             phase: None,
@@ -157,6 +159,7 @@ impl<C: Crew> Supervisor<C> {
             let at = time.min(self.crew.clock().now());
             info!(%phase, at_s = at.as_secs_f64());
         }
+        self.collector.count_deliveries(&mut shard);
         let interval = (self.collector).interval(phase, &shard, sample);
         self.failed += interval.count(Counter::ConnectionsFailed);
         let mut progress = Progress::of(&interval, self.failed, self.together);

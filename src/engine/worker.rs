@@ -82,7 +82,8 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
         shards,
         recycled,
     } = assignment;
-    let shared = Rc::new(Shared::new(Box::new(clock), plan.clone(), state));
+    let shared = Shared::new(Box::new(clock), plan.clone(), state).of_worker(worker);
+    let shared = Rc::new(shared);
     // Runs in its own task, because the pulse is polled often and the code below is not.
     let pulse = tokio::task::spawn_local(pulse(shared.clone(), dialer, worker, workers));
     let load = async {
@@ -245,6 +246,7 @@ impl Handing {
             .recycled
             .try_recv()
             .unwrap_or_else(|_| Shard::new(&self.layout_of.layout()));
+        shared.close_seconds(last);
         let mut current = shared.shard.borrow_mut();
         for (next, current) in next.cohorts.iter_mut().zip(&current.cohorts) {
             next.open = current.open;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cells::Cells;
+use super::delivery::Reach;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use super::interval::{Interval, Sample};
@@ -37,6 +38,7 @@ pub struct Collector {
     generator: [Option<GaugeStats>; 3],
     endings: Endings,
     records: ConnectionRecords,
+    reach: Reach,
 }
 
 impl Collector {
@@ -51,8 +53,29 @@ impl Collector {
             generator: [None; 3],
             endings: Endings::default(),
             records: ConnectionRecords::default(),
+            reach: Reach::new(1),
             layout,
         }
+    }
+
+    /// Prepares for the shards of so many workers; one, if this is not called.
+    pub fn of_workers(self, workers: usize) -> Self {
+        Self {
+            reach: Reach::new(workers),
+            ..self
+        }
+    }
+
+    /// Counts the deliveries of the seconds that all workers have told of: adds them to this shard, which is taken in
+    /// next.
+    pub fn count_deliveries(&mut self, shard: &mut Shard) {
+        self.reach.add(&shard.deliveries);
+        self.reach.take(|cohort, window, outcome| {
+            let cells = shard.cohorts[cohort].window(window);
+            cells.add(Counter::DeliveryExpected, outcome.expected);
+            cells.add(Counter::DeliveryReceived, outcome.received);
+            cells.add(Counter::DeliveryUnsure, outcome.unsure);
+        });
     }
 
     /// Prepares for a run with this planned length. Adds up the states of only those cohorts whose flag is set: the
@@ -373,6 +396,7 @@ mod tests {
         Layout {
             cohorts: cohorts.iter().map(cohort).collect(),
             stages: 0,
+            topics: Default::default(),
         }
     }
 

@@ -233,6 +233,7 @@ pub(super) mod tests {
         Layout {
             cohorts: vec![("a".to_owned(), messages), ("b".to_owned(), Vec::new())],
             stages: 2,
+            topics: ["all".to_owned(), "staff".to_owned()].into(),
         }
     }
 

@@ -22,7 +22,7 @@ pub use collector::Collector;
 pub use connection_record::{ConnectionRecord, EndedBy, TcpEnding};
 pub use delivery::{
     Audience, ClosedSecond, Deliveries, Heard, HeardBy, Listener, Outcome, Reach, Receipt,
-    TopicChange, TopicIndex,
+    TopicChange, TopicIndex, second_before,
 };
 pub use echo::{Echo, Echoes};
 pub use fallbacks::{Fallback, Fallbacks};

@@ -1,9 +1,12 @@
 //! The measurements of one worker in one interval. Moved to the supervisor, merged there, and recycled.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::cells::Cells;
 use super::connection_record::ConnectionRecord;
+use super::delivery::Deliveries;
 use super::echo::Echoes;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
@@ -19,6 +22,8 @@ pub struct Layout {
     pub cohorts: Vec<(String, Vec<Timed>)>,
     /// The number of stages that results are kept for; zero if the scenario has none.
     pub stages: u32,
+    /// The names of the topics that messages are published to, in the order of their bytes.
+    pub topics: Arc<[String]>,
 }
 
 impl Layout {
@@ -301,6 +306,8 @@ pub struct Shard {
     pub more_records: u64,
     /// Single messages, if they were asked for. They belong to one interval, and `merge` does not add them.
     pub echoes: Echoes,
+    /// Seconds of fan-out that are over. They are put together for each interval, and `merge` does not add them.
+    pub deliveries: Deliveries,
 }
 
 impl Shard {
@@ -332,6 +339,7 @@ impl Shard {
             records: Vec::new(),
             more_records: 0,
             echoes: Echoes::default(),
+            deliveries: Deliveries::default(),
         }
     }
 
@@ -361,7 +369,8 @@ impl Shard {
         }
     }
 
-    /// Adds everything in `other`, except the states, which belong to a moment, and single messages. Exact.
+    /// Adds everything in `other`, except the states, which belong to a moment, single messages and seconds of
+    /// fan-out. Exact.
     pub fn merge(&mut self, other: &Self, room: usize) {
         self.more_records += other.more_records;
         let kept = room
@@ -410,6 +419,7 @@ impl Shard {
         self.records.clear();
         self.more_records = 0;
         self.echoes.clear();
+        self.deliveries.clear();
     }
 }
 
@@ -423,6 +433,7 @@ mod tests {
         let mut shard = Shard::new(&Layout {
             cohorts: vec![("main".to_owned(), vec![Timed::sent("echo")])],
             stages: 1_000,
+            topics: Default::default(),
         });
         assert!(shard.cohorts[0].windows.is_empty());
         let window = Window::measured(7);

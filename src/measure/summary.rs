@@ -318,6 +318,7 @@ mod tests {
         let layout = Layout {
             cohorts: cohorts.into(),
             stages: 2,
+            topics: Default::default(),
         };
         let mut summary = Collector::new(layout).summary(1.0, &[1.0, 1.0]);
         let mut addresses = Fallbacks::default();

@@ -110,6 +110,9 @@ pub struct Row {
     /// The 99th percentile of how late sends were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lateness_p99_ns: Option<u64>,
+    /// Published messages that members heard, each the first time.
+    #[serde(default)]
+    pub delivered: u64,
 }
 
 impl OfCohort for Row {
@@ -147,6 +150,9 @@ impl Row {
             latency_max_ns: latency.as_ref().and_then(|h| h.max()),
             rtt_p99_ns: p99(Timer::HeartbeatRtt),
             lateness_p99_ns: p99(Timer::ScheduleLateness),
+            delivered: part
+                .timer(Timer::DeliveryLatency)
+                .map_or(0, Histogram::count),
         }
     }
 }
@@ -267,9 +273,13 @@ fn rows_of(interval: &Interval) -> impl Iterator<Item = Row> {
 fn shown(interval: &Interval) -> Interval {
     let is_shown = |name: &str| {
         name.starts_with("latency.")
-            || [Timer::HeartbeatRtt, Timer::ScheduleLateness]
-                .iter()
-                .any(|timer| timer.name() == name)
+            || [
+                Timer::HeartbeatRtt,
+                Timer::ScheduleLateness,
+                Timer::DeliveryLatency,
+            ]
+            .iter()
+            .any(|timer| timer.name() == name)
     };
     let part = |part: &Part| Part {
         gauges: part.gauges,

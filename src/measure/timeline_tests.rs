@@ -12,6 +12,7 @@ fn layout() -> Layout {
     Layout {
         cohorts: vec![cohort("a"), cohort("b")],
         stages: 0,
+        topics: Default::default(),
     }
 }
 

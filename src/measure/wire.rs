@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cells::Cells;
 use super::connection_record::ConnectionRecord;
+use super::delivery::DeliveriesOnWire;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use super::interval::Name;
@@ -17,7 +18,7 @@ use crate::metric::Timed;
 use crate::units::counted;
 
 /// The version of the format of an encoded shard.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The longest encoded shard in bytes; longer ones are refused.
 const MAX_BYTES: usize = 256 << 20;
 
@@ -56,6 +57,7 @@ struct ShardOnWire<'a> {
     unexpected: Vec<String>,
     records: NamedRows<'a, ConnectionRecord>,
     more_records: u64,
+    deliveries: DeliveriesOnWire,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -119,6 +121,7 @@ impl Shard {
             records,
             more_records,
             echoes: _,
+            deliveries,
         } = self;
         let names = layout.names();
         let named = layout.cohorts.iter().zip(cohorts);
@@ -148,6 +151,7 @@ impl Shard {
             unexpected: unexpected.clone(),
             records: NamedRows::of(records, &names),
             more_records: *more_records,
+            deliveries: DeliveriesOnWire::of(deliveries, layout),
         };
         serde_json::to_vec(&wire).expect("numbers, names and strings are JSON")
     }
@@ -190,6 +194,7 @@ impl Shard {
             unexpected: wire.unexpected,
             records,
             more_records: wire.more_records,
+            deliveries: wire.deliveries.deliveries(layout)?,
             ..Self::new(layout)
         };
         for (name, cohort) in &wire.cohorts {
@@ -213,6 +218,7 @@ impl Shard {
 mod tests {
     use super::super::Collector;
     use super::super::cells::script::{Act, acts, play};
+    use super::super::delivery::{ClosedSecond, HeardBy, TopicChange};
     use super::super::interval::{Sample, tests::layout};
     use super::super::shard::{State, TcpView};
     use super::super::summary::Summary;
@@ -247,7 +253,7 @@ mod tests {
     }
 
     /// One worker's shard of one second: the acts of the whole run and of each window.
-    fn shard(worker: u32, acts: &[Vec<Act>]) -> Shard {
+    fn shard_of(worker: u32, acts: &[Vec<Act>]) -> Shard {
         let mut shard = Shard::new(&layout());
         let cohort = &mut shard.cohorts[0];
         play(&mut cohort.whole, &acts[0]);
@@ -261,19 +267,39 @@ mod tests {
         shard.fallbacks.add("[::1]:1", u64::from(worker), "refused");
         shard.ending(ending(worker), 10);
         shard.more_records = u64::from(worker);
+        shard.deliveries.seconds.push(ClosedSecond {
+            second: 0,
+            window: Window::measured(1),
+            published: vec![(1, worker)],
+            members: vec![TopicChange {
+                topic: 1,
+                cohort: 1,
+                change: 2,
+                own: 1,
+            }],
+            heard: vec![HeardBy {
+                cohort: 1,
+                received: worker,
+                unsure: 1,
+            }],
+        });
         shard
     }
 
     /// The summary of a run of one second in which workers handed over these shards.
     fn run(shards: impl IntoIterator<Item = Shard>) -> Summary {
         let mut all = Shard::new(&layout());
+        let mut workers = 0;
         for shard in shards {
+            workers += 1;
             all.merge(&shard, usize::MAX);
+            all.deliveries.merge(&shard.deliveries);
             for (mine, theirs) in all.cohorts.iter_mut().zip(&shard.cohorts) {
                 mine.open.merge(&theirs.open);
             }
         }
-        let mut collector = Collector::new(layout());
+        let mut collector = Collector::new(layout()).of_workers(workers);
+        collector.count_deliveries(&mut all);
         collector.interval(Phase::Measure, &all, Sample::default());
         collector.summary(1.0, &[1.0, 0.0])
     }
@@ -286,7 +312,7 @@ mod tests {
             workers in prop::collection::vec(prop::collection::vec(acts(), 4), 1..4),
         ) {
             let shards: Vec<Shard> = (workers.iter().zip(1..))
-                .map(|(acts, worker)| shard(worker, acts))
+                .map(|(acts, worker)| shard_of(worker, acts))
                 .collect();
             let travelled = shards.iter().map(|shard| {
                 Shard::decode(&shard.encode(&layout()), &layout()).expect("it was written here")
@@ -325,14 +351,21 @@ mod tests {
         let mut other = layout();
         other.stages = 1;
         assert!(refused(&other).contains("it has window 2"));
+        let mut published = shard.clone();
+        let deliveries = shard_of(3, &[const { Vec::new() }; 4]).deliveries;
+        published.deliveries = deliveries;
+        let mut other = layout();
+        other.topics = ["all".to_owned()].into();
+        let error = Shard::decode(&published.encode(&layout()), &other).map(|_| ());
+        assert!(error.is_err_and(|error| error.to_string().contains("topic `staff`")));
         let mut other = layout();
         other.cohorts[0].1.pop();
         assert!(refused(&other).contains("`service.m1`"));
 
         let text = String::from_utf8(bytes).expect("it is JSON");
-        let newer = text.replace("\"version\":1", "\"version\":2");
+        let newer = text.replace("\"version\":2", "\"version\":3");
         let error = Shard::decode(newer.as_bytes(), &layout());
-        assert!(matches!(error, Err(WireError::Version(2))));
+        assert!(matches!(error, Err(WireError::Version(3))));
         let odd = text.replace("bytes.sent", "bytes.eaten");
         let error = Shard::decode(odd.as_bytes(), &layout());
         assert!(matches!(error, Err(WireError::Unknown(_))));

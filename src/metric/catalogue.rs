@@ -111,6 +111,14 @@ catalogue! {
         PongsUnsolicited => "heartbeat.unsolicited", "Pongs that answer no ping of ours (legal, RFC 6455 section 5.5.3).";
         PongsUncertain => "heartbeat.uncertain", "Answers to text heartbeats that may be those of another ping, because one timed out or more came than were due: not timed.";
         ServerPings => "server_ping.received", "Pings received from the server.";
+        DeliveryPublished => "delivery.published", "Messages with `to` handed to the connection, in the row of their speaker.";
+        DeliveryExpected => "delivery.expected", "Deliveries to connections that were members before the second of the intended send began and until `timeout` after its end.";
+        DeliveryReceived => "delivery.received", "Some of `delivery.expected`: they came within `timeout` after the intended send.";
+        DeliveryLate => "delivery.late", "Deliveries that came after `timeout`; they are missing in `delivery.received`.";
+        DeliveryDuplicated => "delivery.duplicated", "Deliveries of a message that the member had heard before.";
+        DeliveryUnordered => "delivery.unordered", "Deliveries that came after a later message of the same speaker, among the last 16 speakers that a member heard.";
+        DeliveryStray => "delivery.stray", "Deliveries to connections that are not in the topic, or back to the speaker where `self = false`.";
+        DeliveryUnsure => "delivery.unsure", "Deliveries to connections that were members for too short a time to be counted on either side.";
         BytesSent => "bytes.sent", "Bytes written to TCP on connections that opened: handshakes, frame headers and TLS included.";
         BytesReceived => "bytes.received", "Bytes read from TCP on connections that opened: handshakes, frame headers and TLS included.";
     }
@@ -126,6 +134,7 @@ catalogue! {
         HandshakeTotal => "handshake.total", "From the dial to the checked 101.";
         SetupDuration => "setup.duration", "From the dial of a client with `setup` until it was ready.";
         ReceiveGap => "receive.gap", "Between two messages received on one connection.";
+        DeliveryLatency => "delivery.latency", "From the intended send of a message with `to` to each member that heard it, the first time; late ones included.";
         HeartbeatRtt => "heartbeat.rtt", "From a ping sent to its pong, late ones included.";
         HeartbeatDelay => "heartbeat.delay", "From the time a ping was due to its pong, late ones included; what `pong_within` looks at.";
         HeartbeatDetection => "heartbeat.detection", "From the last sign of life to the declaration of death.";

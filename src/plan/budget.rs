@@ -241,7 +241,13 @@ fn planned(scenario: &Scenario) -> Duration {
 
 fn overtime(scenario: &Scenario) -> Duration {
     let target = &scenario.target;
-    target.connect_timeout + scenario.longest_answer() + target.close_timeout
+    // Members listen until the patience after the last whole second is over.
+    let publishes = |cohort: &Cohort| cohort.messages.iter().any(|message| message.to.is_some());
+    let rest = match scenario.cohorts.iter().any(publishes) {
+        true => Duration::from_secs(1),
+        false => Duration::ZERO,
+    };
+    target.connect_timeout + scenario.longest_answer() + rest + target.close_timeout
 }
 
 fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u64 {

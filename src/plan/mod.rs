@@ -25,13 +25,14 @@ pub use spread::{Draws, Seed};
 pub use stamp::{PingName, STAMP_LEN, Series, Stamp, StampFinder};
 use talk::{Talk, templates};
 pub use template::{Slice, Template};
-pub use topic_stamp::{TopicFinder, TopicSeries, TopicStamp};
+pub use topic_stamp::{Published, TopicFinder, TopicSeries, TopicStamp};
 pub use topics::Topics;
 pub use values::Values;
 pub use windows::Windows;
 
 pub use crate::scenario::fraction;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::measure::Layout;
@@ -68,7 +69,8 @@ pub struct ClientPlan<'a> {
     pub plan: &'a Plan,
     /// The index of its cohort.
     pub cohort: usize,
-    connection: u32,
+    /// The number of the connection in the run.
+    pub connection: u32,
 }
 
 impl<'a> ClientPlan<'a> {
@@ -180,6 +182,15 @@ impl Plan {
         &self.scenario.cohorts[cohort]
     }
 
+    /// Returns the cohort of a connection; `None` if the plan has no such connection.
+    pub fn cohort_of(&self, connection: u32) -> Option<usize> {
+        let cohort = self
+            .firsts
+            .partition_point(|first| *first <= connection)
+            .checked_sub(1)?;
+        (self.place(cohort, connection) < self.cohort(cohort).connections).then_some(cohort)
+    }
+
     /// Returns a connection's place in its cohort, from 0.
     pub fn place(&self, cohort: usize, connection: u32) -> u32 {
         connection - self.firsts[cohort]
@@ -281,6 +292,7 @@ impl Plan {
                 Shape::Stages(stages) => stages.len() as u32,
                 _ => 0,
             },
+            topics: Arc::clone(self.topics.names()),
         }
     }
 

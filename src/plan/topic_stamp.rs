@@ -39,6 +39,15 @@ pub struct TopicStamp {
     pub intended: Timestamp,
 }
 
+/// The place of a message among those that one worker published to a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// The worker, as in [`TopicStamp::lane`].
+    pub lane: u8,
+    /// The number, as in [`TopicStamp::number`].
+    pub number: u32,
+}
+
 /// The parts of the stamps of one message of one connection that do not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicSeries {
@@ -75,6 +84,17 @@ impl TopicSeries {
         out[INTENDED..40].copy_from_slice(&hex((intended >> 32) as u32)[4..]);
         out[40..].copy_from_slice(&hex(intended as u32));
         out
+    }
+}
+
+impl TopicSeries {
+    /// Reads the sequence number and the intended time, nearest to `now`, of a stamp at the start of these bytes; `None`
+    /// if there is no stamp of this series.
+    pub fn read(&self, bytes: &[u8], now: Timestamp) -> Option<(u64, Timestamp)> {
+        let is_own =
+            bytes.get(2..LANE)? == self.run && bytes.get(CONNECTION..SEQUENCE)? == self.from;
+        let stamp = TopicStamp::decode(bytes, now).filter(|_| is_own)?;
+        Some((stamp.sequence.into(), stamp.intended))
     }
 }
 
@@ -205,6 +225,10 @@ mod tests {
             let bytes = encode(&stamp, run);
             prop_assert!(bytes.is_ascii());
             prop_assert_eq!(TopicStamp::decode(&bytes, now), Some(stamp));
+            let series = |connection| TopicSeries::new(run, connection, stamp.message);
+            let read = series(stamp.connection).read(&bytes, now);
+            prop_assert_eq!(read, Some((stamp.sequence.into(), stamp.intended)));
+            prop_assert_eq!(series(stamp.connection ^ 1).read(&bytes, now), None);
             let wrapped = [&around[..], &bytes, &around].concat();
             let finder = TopicFinder::new(run);
             finder.last.set(last);

@@ -2,6 +2,7 @@
 //! an index; the same on any worker.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{ClientPlan, Plan};
 use crate::measure::TopicIndex;
@@ -12,7 +13,7 @@ use crate::units::Nanos;
 #[derive(Debug, Clone, Default)]
 pub struct Topics {
     /// In the order of their bytes; at most 65,536.
-    names: Vec<Vec<u8>>,
+    names: Arc<[String]>,
     cohorts: Vec<OfCohort>,
     patience: Nanos,
 }
@@ -65,7 +66,9 @@ impl Topics {
         let published = messages.filter(|message| message.to.is_some());
         let patience = published.map(|message| Nanos::from(message.timeout)).max();
         Self {
-            names: sorted.into_iter().map(|(name, _)| name).collect(),
+            names: (sorted.into_iter())
+                .map(|(name, _)| String::from_utf8_lossy(&name).into_owned())
+                .collect(),
             cohorts,
             patience: patience.unwrap_or_default(),
         }
@@ -78,8 +81,8 @@ impl Topics {
     }
 
     /// Returns the names, in the order of their indices and of their bytes.
-    pub fn names(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        self.names.iter().map(Vec::as_slice)
+    pub fn names(&self) -> &Arc<[String]> {
+        &self.names
     }
 
     /// Returns the longest timeout of all messages that are published.
@@ -222,15 +225,12 @@ mod tests {
     #[test]
     fn each_connection_has_the_topics_that_are_written_for_it() {
         let topics = read(ROOMS).unwrap().topics;
-        let names: Vec<&str> = topics
-            .names()
-            .map(|name| std::str::from_utf8(name).unwrap())
-            .collect();
+        let names = topics.names();
         assert_eq!(
-            names,
+            names[..],
             ["a of eu", "all", "b of eu", "room-0", "room-1", "staff"]
         );
-        let name = |index| names[usize::from(index)];
+        let name = |index| names[usize::from(index)].as_str();
         let to = |cohort, place| topics.to(cohort, 0, place).map(name);
         assert_eq!(
             [to(0, 0), to(0, 1), to(1, 0)],

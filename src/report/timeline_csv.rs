@@ -33,9 +33,10 @@ struct Line<'a> {
     lateness_p99_us: String,
     seconds: u64,
     ready: u64,
+    delivered: u64,
 }
 
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 21] = [
     "second",
     "phase",
     "cohort",
@@ -56,6 +57,7 @@ const COLUMNS: [&str; 20] = [
     "lateness_p99_us",
     "seconds",
     "ready",
+    "delivered",
 ];
 
 /// Writes `timeline.csv`.
@@ -96,6 +98,7 @@ fn line<'a>(row: &Row, cohorts: &'a [String]) -> Line<'a> {
         lateness_p99_us: micros(row.lateness_p99_ns),
         seconds: row.seconds,
         ready: row.open.ready,
+        delivered: row.delivered,
     }
 }
 

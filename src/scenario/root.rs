@@ -157,7 +157,8 @@ impl Scenario {
         self.cohorts
             .iter()
             .flat_map(|cohort| {
-                let messages = cohort.messages.iter().filter(|m| m.expects_answer());
+                let messages = cohort.messages.iter();
+                let messages = messages.filter(|m| m.expects_answer() || m.to.is_some());
                 let heartbeat = cohort.heartbeat.iter().map(|h| h.timeout);
                 messages.map(|m| m.timeout).chain(heartbeat)
             })

@@ -328,5 +328,6 @@ fn layout() -> Layout {
     Layout {
         cohorts: vec![("main".to_owned(), vec![crate::metric::Timed::sent("echo")])],
         stages: 0,
+        topics: Default::default(),
     }
 }

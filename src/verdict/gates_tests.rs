@@ -14,6 +14,7 @@ fn collector() -> Collector {
     let layout = Layout {
         cohorts: vec![cohort("a"), cohort("b")],
         stages: 2,
+        topics: Default::default(),
     };
     let mut collector = Collector::new(layout.clone());
     let mut shard = Shard::new(&layout);

@@ -130,7 +130,8 @@ impl<'a> Generator<'a> {
         match &gate.subject {
             Subject::Ratio(above, below) => {
                 let (count, of) = (self.count(above), self.count(below));
-                let range = match above.metric == Counter::MessagesEchoed.name() {
+                let in_time = [Counter::MessagesEchoed, Counter::DeliveryReceived];
+                let range = match in_time.iter().any(|one| one.name() == above.metric) {
                     true => Range {
                         lo: count,
                         hi: count + self.missed_deadlines(above, own),
@@ -285,6 +286,7 @@ impl<'a> Generator<'a> {
         let is_deadline = [
             Counter::MessagesTimedOut,
             Counter::MessagesLate,
+            Counter::DeliveryLate,
             Counter::PingsMissed,
             Counter::PongsLate,
         ];
@@ -352,9 +354,15 @@ impl<'a> Generator<'a> {
     /// How many messages or pings may have missed a deadline, or an answer in time, because of a lag.
     fn missed_deadlines(&self, selector: &Selector, own: GeneratorProblem) -> f64 {
         let is_ping = selector.metric.starts_with("heartbeat.");
-        let cohorts = looked_at(self.scenario, selector);
+        let is_delivery = selector.metric.starts_with("delivery.");
+        // Those who speak may be of other cohorts than those who hear.
+        let cohorts = (self.scenario.cohorts.iter())
+            .filter(|_| is_delivery)
+            .chain(looked_at(self.scenario, selector));
         let deadlines = cohorts.flat_map(|cohort| {
-            let messages = cohort.messages.iter().map(|message| message.timeout);
+            let messages = cohort.messages.iter();
+            let messages = messages.filter(|message| !is_delivery || message.to.is_some());
+            let messages = messages.map(|message| message.timeout);
             let pings = cohort.heartbeat.iter().map(|heartbeat| heartbeat.timeout);
             let messages = messages.filter(|_| !is_ping);
             messages
@@ -364,9 +372,10 @@ impl<'a> Generator<'a> {
         let Some(shortest) = deadlines.min() else {
             return 0.0;
         };
-        let sent = match is_ping {
-            true => Counter::PingsSent,
-            false => Counter::MessagesSent,
+        let sent = match (is_ping, is_delivery) {
+            (true, _) => Counter::PingsSent,
+            (_, true) => Counter::DeliveryExpected,
+            _ => Counter::MessagesSent,
         };
         let shortest = shortest.as_nanos() as f64;
         let touched = match own {
@@ -428,6 +437,9 @@ fn is_flow(name: &str) -> bool {
         Counter::MessagesSent,
         Counter::MessagesReceived,
         Counter::MessagesEchoed,
+        Counter::DeliveryPublished,
+        Counter::DeliveryExpected,
+        Counter::DeliveryReceived,
         Counter::PingsSent,
         Counter::PongsReceived,
         Counter::ServerPings,

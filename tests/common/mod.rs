@@ -17,6 +17,7 @@ pub mod raw;
 pub mod real;
 pub mod run;
 
+mod broadcast;
 mod handshake;
 mod log;
 mod program;
@@ -26,6 +27,7 @@ mod script;
 mod server;
 mod session;
 
+pub use broadcast::Broadcast;
 pub use log::{Entry, Event, Log};
 pub use program::{Ended, Running};
 pub use reception::{Reception, Visit, tls};

@@ -7,6 +7,7 @@ mod common;
 #[cfg(target_os = "linux")]
 mod breaks;
 mod built_in;
+mod fanout;
 mod interrupts;
 mod leftovers;
 mod outputs;

@@ -106,6 +106,7 @@ fn troubled_summary() -> Summary {
             ("idle".to_owned(), Vec::new()),
         ],
         stages: 0,
+        topics: Default::default(),
     };
     let mut collector = Collector::new(layout.clone());
     let mut shard = Shard::new(&layout);
@@ -207,6 +208,7 @@ pub(crate) fn healthy() -> Case {
     let layout = Layout {
         cohorts: vec![("main".to_owned(), Vec::new())],
         stages: 2,
+        topics: Default::default(),
     };
     let mut collector = Collector::new(layout.clone());
     let mut shard = Shard::new(&layout);
@@ -244,6 +246,7 @@ pub(crate) fn doubtful() -> Case {
     let layout = Layout {
         cohorts: vec![("main".to_owned(), Vec::new())],
         stages: 0,
+        topics: Default::default(),
     };
     let mut collector = Collector::new(layout.clone());
     let mut shard = Shard::new(&layout);

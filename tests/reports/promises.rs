@@ -105,6 +105,7 @@ pub(crate) fn promises() -> Case {
             .map(|name| (name.to_owned(), Vec::new()))
             .to_vec(),
         stages: 0,
+        topics: Default::default(),
     };
     let mut collector = Collector::new(layout.clone());
     let mut shard = Shard::new(&layout);

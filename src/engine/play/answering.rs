@@ -7,26 +7,31 @@ use super::fact::Facts;
 use super::ledger::{Answer, Standing};
 use super::talk::{Asked, Taken, Talk};
 use super::{Fit, Meaning, Play, Received, scene};
+use crate::engine::fanout::Delivery;
 use crate::plan::{ClientPlan, Stamp, Template};
 use crate::scenario::{Expect, Match};
 use crate::units::Timestamp;
 
 impl Play {
-    /// Handles a received message of this connection.
+    /// Handles a received message of this connection; `delivery` says where its stamp is if it was published to a topic.
     pub(in crate::engine) fn receive(
         &mut self,
         client: ClientPlan<'_>,
         bytes: &[u8],
+        delivery: Option<Delivery>,
         now: Timestamp,
         facts: &mut Facts,
     ) -> Meaning {
+        if delivery.is_some_and(|delivery| !delivery.may_answer) {
+            return self.heard(client, bytes, now, facts);
+        }
         // First tries the position where each exchange has the stamp of an echo.
         for index in 0..self.exchanges.len() {
-            if let Some(found) = self.exchanges[index].find(bytes) {
+            if let Some(found) = self.exchanges[index].find(bytes, now) {
                 return self.stamped(index, client, &found, bytes, now, facts);
             }
         }
-        self.receive_other(client, bytes, now, facts)
+        self.receive_other(client, bytes, delivery, now, facts)
     }
 
     /// Handles a message that is not an echo with its stamp in its place.
@@ -35,6 +40,7 @@ impl Play {
         &mut self,
         client: ClientPlan<'_>,
         bytes: &[u8],
+        delivery: Option<Delivery>,
         now: Timestamp,
         facts: &mut Facts,
     ) -> Meaning {
@@ -47,10 +53,11 @@ impl Play {
             return self.in_order(message, Fit::Echo, now);
         }
         let mut is_stamped = Stamp::decode(bytes).is_some();
-        for at in client.plan.stamps.find(bytes) {
+        let published = delivery.map(|delivery| delivery.at);
+        for at in client.plan.stamps.find(bytes).chain(published) {
             is_stamped = true;
             for index in 0..self.exchanges.len() {
-                if let Some(found) = self.exchanges[index].read(bytes, at) {
+                if let Some(found) = self.exchanges[index].read(bytes, at, now) {
                     return self.stamped(index, client, &found, bytes, now, facts);
                 }
             }

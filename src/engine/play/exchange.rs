@@ -2,7 +2,7 @@
 
 use super::ledger::{Answer, Ledger, Oldest, Standing};
 use super::pace::Pace;
-use crate::plan::{Pacer, STAMP_LEN, Series, Template};
+use crate::plan::{Pacer, Published, STAMP_LEN, Series, Template, TopicSeries};
 use crate::scenario::Message;
 use crate::units::{Nanos, Timestamp};
 
@@ -11,6 +11,8 @@ use crate::units::{Nanos, Timestamp};
 pub(super) struct Exchange {
     /// Identifies its messages in their stamps.
     series: Series,
+    /// The same if its messages are published to a topic, and have stamps of that kind.
+    topic_series: Option<TopicSeries>,
     /// The stamp of the last message, so that an answer to it is known without decoding. Zeros before the first one.
     last: [u8; STAMP_LEN],
     /// Whether messages have a stamp.
@@ -49,10 +51,12 @@ impl Exchange {
         message: &Message,
         pacer: Option<Pacer>,
         series: Series,
+        topic_series: Option<TopicSeries>,
         template: &Template,
     ) -> Self {
         Self {
             series,
+            topic_series,
             last: [0; STAMP_LEN],
             has_stamp: template.has_stamp(),
             is_echoed_in_order: message.is_matched_by_order(),
@@ -67,6 +71,7 @@ impl Exchange {
     pub(super) fn of_steps(series: Series) -> Self {
         Self {
             series,
+            topic_series: None,
             last: [0; STAMP_LEN],
             has_stamp: false,
             is_echoed_in_order: false,
@@ -150,9 +155,19 @@ impl Exchange {
         intended
     }
 
-    /// Makes the stamp of the message that [`Self::next`] returned.
-    pub(super) fn stamp(&mut self, sequence: u64, intended: Timestamp) -> [u8; STAMP_LEN] {
-        self.last = self.series.stamp(sequence, intended);
+    /// Makes the stamp of the message that [`Self::next`] returned; `published` is its place, if it is published.
+    pub(super) fn stamp(
+        &mut self,
+        sequence: u64,
+        intended: Timestamp,
+        published: Option<Published>,
+    ) -> [u8; STAMP_LEN] {
+        self.last = match (&self.topic_series, published) {
+            (Some(series), Some(Published { lane, number })) => {
+                series.stamp(lane, number, sequence, intended)
+            }
+            _ => self.series.stamp(sequence, intended),
+        };
         self.last
     }
 
@@ -167,7 +182,7 @@ impl Exchange {
     }
 
     /// Returns the stamp of this exchange at the position where an echo has it.
-    pub(super) fn find(&self, bytes: &[u8]) -> Option<Found> {
+    pub(super) fn find(&self, bytes: &[u8], now: Timestamp) -> Option<Found> {
         let at = self.stamp_at? as usize;
         if bytes.get(at..)?.first_chunk() == Some(&self.last)
             && let Some((sequence, intended)) = self.ledger.last()
@@ -178,13 +193,16 @@ impl Exchange {
                 intended,
             });
         }
-        self.read(bytes, at)
+        self.read(bytes, at, now)
     }
 
     /// Returns the stamp of this exchange that begins at `at`.
-    pub(super) fn read(&self, bytes: &[u8], at: usize) -> Option<Found> {
+    pub(super) fn read(&self, bytes: &[u8], at: usize, now: Timestamp) -> Option<Found> {
         let bytes = bytes.get(at..).filter(|_| self.has_stamp)?;
-        let (sequence, intended) = self.series.read(bytes)?;
+        let (sequence, intended) = match &self.topic_series {
+            None => self.series.read(bytes)?,
+            Some(series) => series.read(bytes, now)?,
+        };
         Some(Found {
             at,
             sequence,
@@ -292,6 +310,7 @@ mod tests {
             &message,
             pacer,
             series,
+            None,
             &Template::new(&message.payload, message.frame, &Slice::filler(64)),
         )
     }
@@ -355,22 +374,22 @@ mod tests {
         exchange.start(Timestamp::ORIGIN);
         let stamps = [0, 1, 2].map(|sequence| {
             let intended = after(sequence * 10 * MS);
-            let stamp = exchange.stamp(sequence, intended);
+            let stamp = exchange.stamp(sequence, intended, None);
             exchange.sent(intended, intended);
             stamp
         });
         let payloads = stamps.map(|stamp| [&stamp[..], b"the rest"].concat());
         for (sequence, payload) in payloads.iter().enumerate() {
-            let found = exchange.find(payload);
+            let found = exchange.find(payload, after(30 * MS));
             assert_eq!(found.map(|found| found.sequence), Some(sequence as u64));
-            assert_eq!(found, exchange.read(payload, 0));
+            assert_eq!(found, exchange.read(payload, 0, after(30 * MS)));
             assert_ne!(
                 exchange.answer(sequence as u64, after(30 * MS)),
                 Answer::Unknown
             );
-            assert_eq!(exchange.find(payload), found, "a duplicate");
+            assert_eq!(exchange.find(payload, after(30 * MS)), found, "a duplicate");
         }
-        assert_eq!(exchange.find(&[0; 64]), None);
+        assert_eq!(exchange.find(&[0; 64], after(30 * MS)), None);
     }
 
     #[test]

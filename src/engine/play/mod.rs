@@ -13,7 +13,7 @@ pub(super) use self::fact::{Fact, Facts};
 pub(super) use self::ledger::Answer;
 pub(super) use self::talk::Ask;
 use self::talk::{Scene, Talk};
-use crate::plan::{ClientPlan, Opening, Plan, STAMP_LEN, Series, What};
+use crate::plan::{ClientPlan, Opening, Plan, Published, STAMP_LEN, Series, TopicSeries, What};
 use crate::scenario::FrameKind;
 use crate::units::{Nanos, Timestamp};
 
@@ -114,7 +114,10 @@ impl Play {
             .map(|(index, message)| {
                 let pacer = plan.pacer(cohort, index, connection, at);
                 let template = &plan.templates(cohort)[index];
-                Exchange::new(message, pacer, series(index), template)
+                let is_published = message.to.is_some();
+                let topic_series = || TopicSeries::new(plan.run, connection, index as u8);
+                let topic_series = is_published.then(topic_series);
+                Exchange::new(message, pacer, series(index), topic_series, template)
             })
             .collect();
         if !client.program().is_empty() {
@@ -284,18 +287,20 @@ impl Play {
         is_setup
     }
 
-    /// Builds the payload of a message that is due, and returns the kind of its frame.
+    /// Builds the payload of a message that is due, and returns the kind of its frame. `published` is its place, if it is
+    /// published to a topic.
     pub(super) fn write(
         &mut self,
         client: ClientPlan<'_>,
         due: &Due,
+        published: Option<Published>,
         out: &mut Vec<u8>,
     ) -> FrameKind {
         let template = &client.templates()[due.slot];
         let id = self.id(due);
         let exchanges = &mut self.exchanges;
         let stamp = || match due.exchange {
-            Some(exchange) => exchanges[exchange].stamp(due.sequence, due.intended),
+            Some(exchange) => exchanges[exchange].stamp(due.sequence, due.intended, published),
             None => [b'0'; STAMP_LEN],
         };
         match &self.talk {

@@ -51,17 +51,47 @@ impl<T: Transport> Session<T> {
 
     /// Returns until when pings are due: to its `stop`, and on to its Close while it waits for an answer to a message,
     /// because what cuts idle connections would cut it then.
-    pub(super) fn pings_until(&self, play: &Play, stop: Timestamp, now: Timestamp) -> Timestamp {
-        if now < stop || play.is_settled() {
+    pub(super) fn pings_until(
+        &self,
+        play: &Play,
+        shared: &Shared,
+        stop: Timestamp,
+        now: Timestamp,
+    ) -> Timestamp {
+        let is_quiet = play.is_settled() && now >= self.listens_until(shared, stop);
+        if now < stop || is_quiet {
             stop
         } else {
             Timestamp::NEVER
         }
     }
 
-    /// Returns whether no answer is waited for, and no pong to a ping that was due before `stop`.
-    pub(super) fn is_settled(&self, play: &Play, stop: Timestamp) -> bool {
-        play.is_settled() && (self.heart.as_ref()).is_none_or(|heart| heart.is_settled(stop))
+    /// Returns whether no answer is waited for, no pong to a ping that was due before `stop`, and nothing that others
+    /// published.
+    pub(super) fn is_settled(
+        &self,
+        play: &Play,
+        shared: &Shared,
+        stop: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        play.is_settled()
+            && (self.heart.as_ref()).is_none_or(|heart| heart.is_settled(stop))
+            && now >= self.listens_until(shared, stop)
+    }
+
+    /// Returns until when it stays to hear what others published: only if it stays to the end of the load.
+    pub(super) fn listens_until(&self, shared: &Shared, stop: Timestamp) -> Timestamp {
+        let mut listener = self.listener.iter();
+        match listener.any(|listener| listener.is_member()) && stop >= shared.state.end() {
+            true => shared.listens_until(),
+            false => Timestamp::ORIGIN,
+        }
+    }
+
+    /// Leaves the topics that it is in: it hears no more, or not for certain.
+    pub(in crate::engine) fn leave(&mut self, shared: &Shared, now: Timestamp) {
+        shared.leave(self.listener.as_deref_mut(), now);
     }
 
     /// Starts the close handshake. With `None` the Close frame has no code.
@@ -85,6 +115,7 @@ impl<T: Transport> Session<T> {
     /// A Close frame was sent or received: nothing more is due, and the session waits for the end of TCP.
     pub(super) fn closing(&mut self, by: EndedBy, shared: &Shared, now: Timestamp) {
         self.note(|recorder| recorder.decided(by));
+        self.leave(shared, now);
         let timeout = Nanos::from(shared.plan.scenario.target.close_timeout);
         let close_wait = match (by, &self.recorder) {
             (EndedBy::Server | EndedBy::Fault, Some(recorder)) => recorder.close_wait,
@@ -175,6 +206,10 @@ impl<T: Transport> Session<T> {
         if self.state == State::Live && !self.is_ready {
             self.is_ready = true;
             self.begin(Begin::Ready, shared, now);
+            if let Some(listener) = self.listener.as_deref_mut() {
+                let client = shared.plan.client(self.cohort, self.connection);
+                shared.join(client, listener, now);
+            }
             shared.shard.borrow_mut().cohorts[self.cohort].open.ready += 1;
         }
     }

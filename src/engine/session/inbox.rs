@@ -26,13 +26,19 @@ pub(super) fn message<T: Transport>(
         return text_pong(session, shared, gap, now);
     }
     let client = shared.plan.client(session.cohort, session.connection);
-    let meaning = play.receive(client, bytes, now, &mut shared.facts.borrow_mut());
+    let listener = session.listener.as_deref_mut();
+    let delivery = listener.and_then(|listener| shared.hear(client, listener, bytes, now));
+    let meaning = play.receive(client, bytes, delivery, now, &mut shared.facts.borrow_mut());
     if let Meaning::Answer(received) = meaning
         && received.answer != Answer::Unknown
     {
         session.heard.answer = Some(now);
     }
-    record_message(client, shared, bytes, is_text, &meaning, gap, now);
+    let what = What {
+        meaning,
+        is_delivery: delivery.is_some(),
+    };
+    record_message(client, shared, bytes, is_text, what, gap, now);
     shared.book(session.cohort);
     if shared.plan.keeps_echoes
         && let Meaning::Answer(received) = meaning
@@ -41,13 +47,24 @@ pub(super) fn message<T: Transport>(
     }
 }
 
+/// What a message is.
+#[derive(Clone, Copy)]
+struct What {
+    meaning: Meaning,
+    /// Whether it was published in this run: nobody has to ask for it.
+    is_delivery: bool,
+}
+
 /// Records a message and what it answers, if anything. Borrows the shard once, because this happens for every message.
 fn record_message(
     client: ClientPlan<'_>,
     shared: &Shared,
     bytes: &[u8],
     is_text: bool,
-    meaning: &Meaning,
+    What {
+        meaning,
+        is_delivery,
+    }: What,
     gap: Option<Nanos>,
     now: Timestamp,
 ) {
@@ -57,7 +74,7 @@ fn record_message(
         Meaning::Taken => (None, true),
         Meaning::Nothing => (None, false),
     };
-    if !is_as_expected {
+    if !is_as_expected && !is_delivery {
         shard.unexpected(bytes);
     }
     let windows = &mut shard.cohorts[client.cohort];
@@ -70,7 +87,7 @@ fn record_message(
     let cells = windows.window(shared.window(at));
     cells.count(Counter::MessagesReceived);
     let Some(received) = received else {
-        if *meaning == Meaning::Nothing {
+        if meaning == Meaning::Nothing && !is_delivery {
             cells.count(Counter::MessagesUnsolicited);
         }
         return;
@@ -97,6 +114,7 @@ fn record_message(
         Answer::InTime { .. } => cells.count(Counter::MessagesMismatched),
         Answer::Late => cells.count(Counter::MessagesLate),
         Answer::Duplicate => cells.count(Counter::MessagesDuplicated),
+        Answer::Unknown if is_delivery => {}
         Answer::Unknown => cells.count(Counter::MessagesUnsolicited),
     }
 }
@@ -234,14 +252,17 @@ pub(super) fn server_ping<T>(session: &mut Session<T>, shared: &Shared, now: Tim
 impl<T: Transport> Session<T> {
     /// Builds the frame of a message that is due, in `scratch`.
     pub(super) fn frame<'a>(
-        &self,
+        &mut self,
         due: &Due,
         play: &mut Play,
         shared: &Shared,
+        now: Timestamp,
         scratch: &'a mut Vec<u8>,
     ) -> Frame<'a> {
         let client = shared.plan.client(self.cohort, self.connection);
-        match play.write(client, due, scratch) {
+        let listener = self.listener.as_deref_mut();
+        let published = shared.publish(client, due, listener, now);
+        match play.write(client, due, published, scratch) {
             FrameKind::Text => Frame::Text(scratch),
             FrameKind::Binary => Frame::Binary(scratch),
         }

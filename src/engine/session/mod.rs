@@ -29,7 +29,7 @@ use self::recorder::Recorder;
 use crate::engine::heart::{Heart, Missed};
 use crate::engine::play::{Ask, Play, Task};
 use crate::engine::shared::Shared;
-use crate::measure::EndedBy;
+use crate::measure::{EndedBy, Listener};
 use crate::metric::{Cause, Counter, Timer};
 use crate::net::Transport;
 use crate::plan::{Opening, PingName, Until};
@@ -65,6 +65,8 @@ pub(super) struct Session<T> {
     ramp_down: Nanos,
     state: State,
     outbox: Outbox,
+    /// The topics that it is in; `None` if the plan publishes nothing.
+    listener: Option<Box<Listener>>,
     /// Whether the peer holds messages up; `None` while it has always taken bytes.
     held: Option<Box<Held>>,
     /// Its faults; `None` for a healthy client.
@@ -141,6 +143,7 @@ impl<T: Transport> Session<T> {
             ramp_down: shared.plan.ramp_down(cohort, connection),
             state: State::Live,
             outbox: Outbox::default(),
+            listener: shared.listener(cohort, connection),
             held: None,
             fault_runner: None,
             recorder: Recorder::new(connection, cohort, &fault_plan, opened, lost_before),
@@ -272,7 +275,7 @@ impl<T: Transport> Session<T> {
                     self.not_sent(shared, lapsed.intended, now);
                 }
             }
-            if self.is_settled(play, stop) {
+            if self.is_settled(play, shared, stop, now) {
                 if self.is_dead() {
                     return Some(SessionEvent::DeadButKept);
                 }
@@ -359,7 +362,7 @@ impl<T: Transport> Session<T> {
                 Task::GiveUp(lapsed) => self.not_sent(shared, lapsed.intended, now),
                 Task::Send(due) => {
                     let mut scratch = shared.scratch.borrow_mut();
-                    let frame = self.frame(&due, play, shared, &mut scratch);
+                    let frame = self.frame(&due, play, shared, now, &mut scratch);
                     self.outbox.feed(&mut self.transport, frame);
                     play.sent(client, &due, now, &mut facts);
                     if due.is_setup {
@@ -414,7 +417,7 @@ impl<T: Transport> Session<T> {
         }
         let intended = heart.next_ping();
         if intended <= now
-            && intended < self.pings_until(play, stop, now)
+            && intended < self.pings_until(play, shared, stop, now)
             && self.outbox.has_room_for_ping()
         {
             let sequence = self.heart.as_mut()?.ping(now);
@@ -504,13 +507,17 @@ impl<T: Transport> Session<T> {
         let stop = self.stop(shared);
         if let Some(heart) = &self.heart {
             first = first.min(heart.deadline());
-            let until = self.pings_until(play, stop, now);
+            let until = self.pings_until(play, shared, stop, now);
             if heart.next_ping() < until && self.outbox.has_room_for_ping() {
                 first = first.min(heart.next_ping());
             }
         }
         if now >= stop {
-            return first;
+            let listens_until = self.listens_until(shared, stop);
+            return match now < listens_until {
+                true => first.min(listens_until),
+                false => first,
+            };
         }
         // Does not wait for the end of the load: the worker wakes its connections then, a few at a time.
         let known = if shared.is_over(now) {

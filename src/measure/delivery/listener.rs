@@ -100,17 +100,28 @@ impl Listener {
         }
     }
 
-    /// The connection is a member of the topic.
-    pub fn join(&mut self, topic: TopicIndex, now: Timestamp, audience: &mut Audience) {
+    /// The connection is a member of the topic `from` then on, which is now or a little later.
+    pub fn join(
+        &mut self,
+        topic: TopicIndex,
+        from: Timestamp,
+        now: Timestamp,
+        audience: &mut Audience,
+    ) {
         audience.advance(now);
         self.joining(topic, audience);
         let cohort = self.cohort;
         let known = self.memberships.iter_mut().find(|one| one.topic == topic);
         if let Some(membership) = known.filter(|membership| membership.since == NEVER) {
-            let since = second_of(now + Nanos(super::SECOND.0 - 1));
+            let since = second_of(from + Nanos(super::SECOND.0 - 1));
             membership.since = since;
             audience.at(since).change(topic, cohort, 1);
         }
+    }
+
+    /// Whether it is a member of a topic that counts, or will.
+    pub fn is_member(&self) -> bool {
+        self.memberships.iter().any(|one| one.since != NEVER)
     }
 
     /// The connection leaves the topic.
@@ -164,7 +175,8 @@ impl Listener {
         if seen == Seen::Before {
             return Some(Receipt::Duplicate);
         }
-        let is_late = now.saturating_since(heard.intended) > heard.timeout;
+        let is_over = second < audience.first();
+        let is_late = is_over || now.saturating_since(heard.intended) > heard.timeout;
         let is_unsure = membership.since > second || seen == Seen::Unknown;
         if !is_late && !is_unsure {
             membership.open(second, audience.first()).heard += 1;

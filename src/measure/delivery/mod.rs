@@ -21,11 +21,13 @@ mod second;
 #[cfg(test)]
 mod simulation;
 mod track;
+mod wire;
 
 pub use audience::Audience;
 pub use listener::{Heard, Listener, Receipt};
 pub use reach::{Outcome, Reach};
 pub use second::{ClosedSecond, Deliveries, HeardBy, TopicChange};
+pub(super) use wire::DeliveriesOnWire;
 
 use crate::units::{Nanos, Timestamp};
 
@@ -34,6 +36,11 @@ pub type TopicIndex = u16;
 
 /// The length of the seconds that are counted.
 const SECOND: Nanos = Nanos::from_secs(1);
+
+/// The start of the second of the run that contains a time. A second belongs to the window in which it begins.
+pub fn second_before(time: Timestamp) -> Timestamp {
+    Timestamp::ORIGIN + second_of(time) * SECOND
+}
 
 /// The second of the run that contains a time.
 fn second_of(time: Timestamp) -> u64 {

@@ -52,6 +52,9 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
+    /// The most seconds, each of one worker, that a shard from elsewhere may hold.
+    pub const MAX: usize = 65_536;
+
     /// Adds those of other workers or other seconds.
     pub fn merge(&mut self, other: &Self) {
         self.seconds.extend_from_slice(&other.seconds);

@@ -9,7 +9,8 @@ use crate::units::{human_count, human_ns};
 use crate::verdict::{View, observe, samples_for};
 
 /// The timers shown after the messages if they have samples, in this order.
-const TIMERS: [Timer; 8] = [
+const TIMERS: [Timer; 9] = [
+    Timer::DeliveryLatency,
     Timer::HeartbeatRtt,
     Timer::HeartbeatDetection,
     Timer::ServerPingInterval,

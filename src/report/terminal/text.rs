@@ -38,6 +38,7 @@ pub fn write(
     text.heading()?;
     text.connections()?;
     text.messages()?;
+    text.delivery()?;
     text.heartbeat()?;
     text.generator()?;
     text.times()?;
@@ -162,6 +163,37 @@ impl<W: Write> Text<'_, W> {
             Some(words) => self.page.example(words),
             None => Ok(()),
         }
+    }
+
+    /// Writes how many of the deliveries came that were expected.
+    fn delivery(&mut self) -> io::Result<()> {
+        let count = |counter: Counter| self.count(counter);
+        let (expected, received) = (
+            count(Counter::DeliveryExpected),
+            count(Counter::DeliveryReceived),
+        );
+        if expected + count(Counter::DeliveryPublished) + count(Counter::DeliveryStray) == 0 {
+            return Ok(());
+        }
+        let share = match expected {
+            0 => String::new(),
+            // Rounds down, so that only all is all.
+            _ => {
+                let thousandths = u128::from(received) * 100_000 / u128::from(expected);
+                format!(" ({} %)", thousandths as f64 / 1000.0)
+            }
+        };
+        let (received, all) = (human_count(received), human_count(expected));
+        let missing = expected.saturating_sub(count(Counter::DeliveryReceived));
+        let mut parts = vec![
+            format!("{received} of {all} expected{share}"),
+            format!("{} missing", human_count(missing)),
+            self.told(Counter::DeliveryDuplicated, "twice"),
+            self.told(Counter::DeliveryStray, "stray"),
+        ];
+        parts.extend(self.if_any(Counter::DeliveryLate, "late"));
+        parts.extend(self.if_any(Counter::DeliveryUnordered, "out of order"));
+        self.page.line("delivery", &parts.join(" · "))
     }
 
     fn heartbeat(&mut self) -> io::Result<()> {

@@ -283,7 +283,7 @@ pub(super) mod tests {
             (
                 "p99(latency) < 1ms",
                 "latency",
-                "there is `latency.chat` or `latency.echo`",
+                "there is `delivery.latency`, `latency.chat` or `latency.echo`",
             ),
             ("p95(connections.dead) < 1", "p95", "use `count` or `rate`"),
             ("avg(latency.echo) < 1ms", "avg", "did you mean `mean`?"),

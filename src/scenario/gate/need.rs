@@ -76,6 +76,10 @@ pub(super) enum Need {
     Numbers,
     /// Enough connections are open at once.
     Many,
+    /// The cohort joins a topic.
+    Member,
+    /// Some cohort publishes to a topic in the measured time.
+    Published,
     /// A second of the measured time, since states are sampled once a second.
     Second,
 }
@@ -94,6 +98,8 @@ pub(super) enum Which {
     Matched,
     /// Those with an expected answer and without a stamp.
     Unstamped,
+    /// Those that are published to a topic.
+    Published,
     /// The one that the metric is named after, with an expected answer.
     Named,
 }
@@ -126,6 +132,7 @@ impl Wanted<'_> {
             Which::Answered => message.expects_answer(),
             Which::Echoed | Which::Matched => which.fits(&message.expect),
             Which::Unstamped => message.is_matched_by_order(),
+            Which::Published => message.to.is_some(),
             Which::Named => message.expects_answer() && message.name == name,
         })
     }
@@ -139,7 +146,7 @@ impl Which {
             Self::Answered | Self::Named => *expect != Expect::None,
             Self::Echoed => *expect == Expect::Echo,
             Self::Matched => matches!(expect, Expect::Stamp | Expect::Match(_)),
-            Self::Unstamped => false,
+            Self::Unstamped | Self::Published => false,
         }
     }
 
@@ -249,6 +256,9 @@ impl Need {
                 };
                 most >= ENOUGH_FOR_MEMORY
             }
+            Self::Member => !cohort.joins.is_empty(),
+            Self::Published => (run.cohorts.iter())
+                .any(|one| wanted.messages(Which::Published, one).next().is_some()),
             Self::Open | Self::Second => true,
         }
     }
@@ -308,6 +318,11 @@ impl Need {
                 is_due(interval.map(every).into_iter().collect(), twice)
             }
             Self::Second => run.length(part) >= 1e9,
+            Self::Published => run.cohorts.iter().any(|one| {
+                let published = wanted.messages(Which::Published, one);
+                let schedules: Vec<Schedule> = published.map(Schedule::of_message).collect();
+                run.is_due(one, &schedules, part, 1.0, 0.0)
+            }),
             _ => true,
         }
     }
@@ -367,6 +382,14 @@ impl Need {
             Self::Messages(Which::Named) => (
                 "a message that is answered",
                 "leave `expect = \"none\"` out where the server answers",
+            ),
+            Self::Messages(Which::Published) | Self::Published => (
+                "a message that is published",
+                "write `to = \"room\"` in a `[[message]]`",
+            ),
+            Self::Member => (
+                "members of a topic",
+                "write `joins = \"room\"` in a `[[cohort]]`",
             ),
             Self::Open => (
                 "an open connection",
@@ -448,7 +471,9 @@ impl Need {
         const LONGER: &str =
             "write a longer `duration` in `[load]`, or a shorter interval or higher `rate`";
         match self {
-            Self::Messages(_) => ("and no such message is due in the measured time", LONGER),
+            Self::Messages(_) | Self::Published => {
+                ("and no such message is due in the measured time", LONGER)
+            }
             Self::Pings | Self::TextPings => ("and no ping is due in the measured time", LONGER),
             Self::Death | Self::OwnCode(_) => {
                 ("and the run ends before enough pings can be missed", LONGER)

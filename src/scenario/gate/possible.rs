@@ -81,6 +81,14 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         Counter::TurnsDue | Counter::TurnsBegun | Counter::TurnsMissed => &[Turns],
         Counter::PushesReceived | Counter::PushesWrong => &[Pushes],
         Counter::PushesGaps | Counter::PushesRepeated | Counter::PushesUnordered => &[Numbers],
+        Counter::DeliveryPublished => &[Messages(Which::Published)],
+        Counter::DeliveryStray => &[Need::Published],
+        Counter::DeliveryExpected
+        | Counter::DeliveryReceived
+        | Counter::DeliveryLate
+        | Counter::DeliveryDuplicated
+        | Counter::DeliveryUnordered
+        | Counter::DeliveryUnsure => &[Need::Member, Need::Published],
         Counter::PingsSent | Counter::PongsReceived | Counter::PongsLate | Counter::PingsMissed => {
             &[Pings]
         }
@@ -100,6 +108,7 @@ fn of_timer(timer: Timer) -> &'static [Need] {
         Timer::HandshakeTls => &[Tls],
         Timer::SetupDuration => &[Need::Setup],
         Timer::ReceiveGap => &[Gap],
+        Timer::DeliveryLatency => &[Need::Member, Need::Published],
         Timer::HeartbeatRtt | Timer::HeartbeatDelay => &[Pings],
         Timer::HeartbeatDetection => &[Death],
         Timer::ServerPingInterval => &[ServerPings(true)],

@@ -79,7 +79,7 @@ impl Run {
             let audience = &mut audiences[worker];
             match event {
                 Event::Expect(topic) => listener.joining(topic, audience),
-                Event::Join(topic) => listener.join(topic, now, audience),
+                Event::Join(topic) => listener.join(topic, now, now, audience),
                 Event::Leave(topic) => listener.leave(topic, now, audience),
                 Event::Lost => {
                     listener.leave_all(now, audience);

@@ -329,6 +329,7 @@ impl Dice {
             latency_max_ns: self.maybe(Self::count),
             rtt_p99_ns: self.maybe(Self::count),
             lateness_p99_ns: self.maybe(Self::count),
+            delivered: self.count(),
         }
     }
 

@@ -1,0 +1,164 @@
+//! Fan-out as users see it: who should have heard what, and who did.
+
+use super::common::{Broadcast, Ended, Report, Running};
+
+/// Twelve connections in one room, in which each speaks 20 times a second.
+fn scenario(url: &str, joins: &str) -> String {
+    format!(
+        r#"
+        name = "all"
+        target.url = "{url}"
+        load = {{ warm_up = "1500ms", duration = "2s" }}
+        [[cohort]]
+        name = "members"
+        connections = 12
+        joins = {joins}
+        [[cohort.message]]
+        name = "say"
+        payload = {{ json = '{{"from":{{{{place}}}},"text":"{{{{stamp}}}}"}}' }}
+        rate = "20/s"
+        expect = "none"
+        timeout = "1s"
+        to = "all"
+        [gates]
+        pass = [
+            "ratio(delivery.received / delivery.expected) == 100%",
+            "count(delivery.stray) == 0",
+            "count(delivery.duplicated) == 0",
+            "count(delivery.unordered) == 0",
+        ]
+        "#
+    )
+}
+
+const OUTCOMES: [&str; 5] = [
+    "delivery.received",
+    "delivery.late",
+    "delivery.duplicated",
+    "delivery.stray",
+    "delivery.unsure",
+];
+
+/// All that the server sent came, and was counted as something.
+#[track_caller]
+fn all_came(server: &Broadcast, report: &Report) {
+    let heard: u64 = OUTCOMES.iter().map(|name| report.count(name)).sum();
+    assert_eq!(heard, server.sent());
+    assert_eq!(report.count("messages.received"), server.sent());
+    assert_eq!(report.count("messages.unsolicited"), 0);
+}
+
+#[test]
+fn what_is_published_to_all_is_heard_by_all() {
+    let server = Broadcast::start(|_| 1);
+    let ended = Running::start(&scenario(&server.url(), "\"all\""), &[]).end();
+    let report = ended.report();
+    all_came(&server, &report);
+    let (expected, received) = (
+        report.count("delivery.expected"),
+        report.count("delivery.received"),
+    );
+    assert_eq!(expected, received, "{}", ended.stdout);
+    // Two seconds are measured, and begin within a second.
+    assert!(expected >= 12 * 12 * 20, "{expected}");
+    assert_eq!(ended.code, 0, "{}", ended.stdout);
+    let line = ended
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("delivery "));
+    let line = line.unwrap_or_else(|| panic!("{}", ended.stdout));
+    assert!(
+        line.contains("expected (100 %) · 0 missing · 0 twice · 0 stray"),
+        "{line}"
+    );
+    let timeline = super::common::table(&ended.file("timeline.csv"));
+    let delivered: u64 = timeline
+        .iter()
+        .map(|row| row["delivered"].parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(delivered, server.sent());
+}
+
+#[test]
+fn what_is_dropped_is_missing_and_what_is_doubled_comes_twice() {
+    // From two and a half seconds after the start on: in a second that begins in the measured time.
+    let server = Broadcast::start(|delivery| match delivery {
+        7_600..7_650 => 0,
+        8_000..8_020 => 2,
+        _ => 1,
+    });
+    let ended = Ended::run(&scenario(&server.url(), "[\"all\"]"));
+    let report = ended.report();
+    all_came(&server, &report);
+    assert_eq!(report.count("delivery.duplicated"), 20, "{}", ended.stdout);
+    let missing = report.count("delivery.expected") - report.count("delivery.received");
+    assert_eq!(missing, 50, "{}", ended.stdout);
+    assert_eq!(
+        report.failed_gates(),
+        [
+            "ratio(delivery.received / delivery.expected) == 100%",
+            "count(delivery.duplicated) == 0"
+        ]
+    );
+}
+
+#[test]
+fn who_is_in_another_topic_should_not_hear_it() {
+    let server = Broadcast::start(|_| 1);
+    let ended = Ended::run(&scenario(&server.url(), "\"others\""));
+    let report = ended.report();
+    all_came(&server, &report);
+    assert_eq!(report.count("delivery.stray"), server.sent());
+    assert_eq!(report.count("delivery.expected"), 0);
+    let failed = report.failed_gates();
+    assert!(
+        failed.contains(&"ratio(delivery.received / delivery.expected) == 100%"),
+        "{failed:?}"
+    );
+    assert!(failed.contains(&"count(delivery.stray) == 0"), "{failed:?}");
+}
+
+/// The rooms of the built-in server: members come by a message, which is answered before the measured time.
+#[test]
+fn rooms_hear_what_is_said_in_them() {
+    let scenario = r#"
+        name = "rooms"
+        target = { url = "embedded", rooms = true }
+        load = { warm_up = "1500ms", duration = "2s" }
+        [[cohort]]
+        name = "members"
+        connections = 12
+        joins = "room-{{place / 4}}"
+        [[cohort.message]]
+        name = "join"
+        payload = { json = '{"join":"room-{{place / 4}}"}' }
+        rate = "1/s"
+        phase = "aligned"
+        count = 1
+        expect = "none"
+        [[cohort.message]]
+        name = "say"
+        payload = { json = '{"say":"room-{{place / 4}}","self":false,"data":"{{stamp}}"}' }
+        rate = "20/s"
+        expect = "none"
+        timeout = "1s"
+        to = "room-{{place / 4}}"
+        self = false
+        [gates]
+        pass = [
+            "ratio(delivery.received / delivery.expected) == 100%",
+            "count(delivery.stray) == 0",
+            "count(delivery.unordered) == 0",
+            "p99(delivery.latency) < 1s",
+        ]
+    "#;
+    let ended = Ended::run(scenario);
+    let report = ended.report();
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    let measured = report.rows("metrics", "delivery.expected");
+    let expected: u64 = measured
+        .iter()
+        .map(|row| row["count"].as_u64().unwrap())
+        .sum();
+    assert!(expected >= 12 * 3 * 20, "{expected}");
+}
