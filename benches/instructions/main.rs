@@ -57,6 +57,11 @@ const PATHS: &[HotPath] = &[
         run: plans::topic_stamp,
     },
     HotPath {
+        name: "delivery",
+        what: "the same, and heard by a member with more speakers than it knows the order of",
+        run: plans::delivery,
+    },
+    HotPath {
         name: "frame-in",
         what: "a frame with 64 bytes of text read",
         run: frames::read,
