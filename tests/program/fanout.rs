@@ -1,5 +1,7 @@
 //! Fan-out as users see it: who should have heard what, and who did.
 
+use std::thread;
+
 use super::common::{Broadcast, Ended, Report, Running};
 
 /// Twelve connections in one room, in which each speaks 20 times a second.
@@ -161,4 +163,75 @@ fn rooms_hear_what_is_said_in_them() {
         .map(|row| row["count"].as_u64().unwrap())
         .sum();
     assert!(expected >= 12 * 3 * 20, "{expected}");
+}
+
+/// Two rooms of five listeners each, with one speaker; the rooms do one thing wrong on purpose.
+fn guilty(defect: &str) -> String {
+    format!(
+        r#"
+        name = "guilty"
+        target = {{ url = "embedded", rooms = {{ defect = "{defect}" }} }}
+        load = {{ warm_up = "1500ms", duration = "2s" }}
+        [[cohort]]
+        name = "speakers"
+        connections = 2
+        joins = "room-{{{{place}}}}"
+        [[cohort.message]]
+        name = "join"
+        payload = {{ json = '{{"join":"room-{{{{place}}}}"}}' }}
+        rate = "1/s"
+        phase = "aligned"
+        count = 1
+        expect = "none"
+        [[cohort.message]]
+        name = "say"
+        payload = {{ json = '{{"say":"room-{{{{place}}}}","self":false,"data":"{{{{stamp}}}}"}}' }}
+        rate = "250/s"
+        expect = "none"
+        timeout = "2s"
+        to = "room-{{{{place}}}}"
+        self = false
+        [[cohort]]
+        name = "listeners"
+        connections = 10
+        joins = "room-{{{{place % 2}}}}"
+        [[cohort.message]]
+        name = "join"
+        payload = {{ json = '{{"join":"room-{{{{place % 2}}}}"}}' }}
+        rate = "1/s"
+        phase = "aligned"
+        count = 1
+        expect = "none"
+        [gates]
+        pass = [
+            "ratio(delivery.received / delivery.expected) == 100%",
+            "count(delivery.duplicated) == 0",
+            "count(delivery.unordered) == 0",
+            "count(delivery.stray) == 0",
+        ]
+        "#
+    )
+}
+
+/// Each defect of the rooms is found, and nothing else is.
+#[test]
+fn rooms_are_convicted_of_what_they_do_wrong() {
+    let cases = [
+        (
+            "drops_delivery",
+            "ratio(delivery.received / delivery.expected) == 100%",
+        ),
+        ("doubles_delivery", "count(delivery.duplicated) == 0"),
+        ("swaps_delivery", "count(delivery.unordered) == 0"),
+        ("leaks_room", "count(delivery.stray) == 0"),
+    ];
+    thread::scope(|scope| {
+        for (defect, gate) in cases {
+            scope.spawn(move || {
+                let ended = Ended::run(&guilty(defect));
+                let report = ended.report();
+                assert_eq!(report.failed_gates(), [gate], "{defect}: {}", ended.stdout);
+            });
+        }
+    });
 }
