@@ -62,6 +62,12 @@ fn the_first_of_equal_keys_counts_however_they_are_written() {
 }
 
 #[test]
+fn a_key_that_needs_escapes_is_taken_for_no_other() {
+    assert_eq!(raw("/a\\", r#"{"a\"":1,"a\\":2}"#), Some("2"));
+    assert_eq!(raw("/a\":\"b", r#"{"a":"b","a\":\"b":3}"#), Some("3"));
+}
+
+#[test]
 fn text_that_ends_too_early_has_no_value() {
     let text = r#"{"a":[10,{"b":"x\"y"}],"c":true}"#;
     for end in 0..text.len() {
