@@ -13,7 +13,7 @@ use wsbench::metric::{Cause, Counter, Gauge, Timer};
 use wsbench::scenario::{self, Outside, Overrides, Source};
 use wsbench::verdict::Exit;
 
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -21,6 +21,7 @@ const DOCUMENTS: [&str; 8] = [
     "docs/heartbeats.md",
     "docs/measurement.md",
     "docs/performance.md",
+    "docs/sessions.md",
     "reports/README.md",
 ];
 
@@ -98,26 +99,40 @@ fn arguments(command: &str) -> Option<Vec<String>> {
 
 #[test]
 fn every_scenario_in_the_readme_parses() {
+    every_scenario_parses("README.md");
+}
+
+#[test]
+fn every_scenario_of_the_page_on_sessions_parses() {
+    every_scenario_parses("docs/sessions.md");
+}
+
+fn every_scenario_parses(document: &str) {
     let outside = Outside {
         env: &|name| (name == "TOKEN").then(|| "s3cret".to_owned()),
         read: &|path| fs::read(path),
     };
-    for block in blocks("README.md", "toml") {
+    for block in blocks(document, "toml") {
         let table: toml::Table = toml::from_str(&block).unwrap_or_else(|e| panic!("{e}\n{block}"));
         let mut text = block.clone();
-        // Adds a target to the shorter examples, which leave out what the long one shows.
+        // Adds what the shorter examples leave out, which a long one shows.
         if !table.contains_key("target") {
             text += "\n[target]\nurl = \"embedded\"\n";
+        }
+        if !table.contains_key("load") && !table.contains_key("cohort") {
+            text += "\n[load]\nconnections = 2\n";
         }
         if !table.contains_key("name") {
             text = format!("name = \"example\"\n{text}");
         }
         let source = Source {
-            name: "README.md".to_owned(),
+            name: document.to_owned(),
             text,
         };
         if let Err(problems) = scenario::parse(&source, &Overrides::default(), &outside) {
-            panic!("{problems}");
+            let mut wrong = problems.iter();
+            let is_wrong = wrong.any(|one| !one.message.contains("is not built yet"));
+            assert!(!is_wrong, "{problems}");
         }
     }
 }
