@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::input::Input;
 use super::term;
 use crate::engine::{Limits, check_sources, cores};
-use crate::plan::{Budget, probed_within};
+use crate::plan::{Budget, Deliveries, Plan, probed_within};
 use crate::scenario::{Data, Gate, PromiseKind, Scenario, TargetUrl, Trust};
 use crate::units::{ByteSize, counted, format_duration, human_count};
 use crate::verdict::{Exit, looked_at};
@@ -60,6 +60,8 @@ struct Explanation {
     ports_limit: Option<u64>,
     memory_bytes: u64,
     data: Vec<DataRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliveries: Option<Deliveries>,
     /// Those that must hold, then those that end the run.
     gates: Vec<GateRow>,
     faults: usize,
@@ -108,6 +110,8 @@ impl Explanation {
             ports_limit: limits.ports,
             memory_bytes: budget.memory,
             data: data(scenario),
+            deliveries: (scenario.patience())
+                .and_then(|_| Plan::new(scenario.clone(), 1, 0).deliveries()),
             gates: gates(scenario),
             faults: count(&faults(scenario)),
             promises: count(&promises(scenario)),
@@ -180,6 +184,10 @@ impl Explanation {
                     .join(", "),
             ),
             (
+                "topics",
+                self.deliveries.as_ref().map(delivered).unwrap_or_default(),
+            ),
+            (
                 "insecure",
                 "the server's certificate is not checked (`target.insecure`)".to_owned(),
             ),
@@ -187,7 +195,8 @@ impl Explanation {
         let rows = rows
             .into_iter()
             .filter(|(name, _)| *name != "insecure" || self.insecure)
-            .filter(|(name, _)| *name != "data" || !self.data.is_empty());
+            .filter(|(name, _)| *name != "data" || !self.data.is_empty())
+            .filter(|(name, _)| *name != "topics" || self.deliveries.is_some());
         let mut text = format!("{} against {}\n", self.name, self.target);
         if !scenario.description.is_empty() {
             text += &format!("{}\n", scenario.description);
@@ -215,6 +224,28 @@ impl DataRow {
     fn text(&self) -> String {
         let (taken, rows) = (human_count(self.taken), counted(self.rows, "row"));
         format!("{}: {taken} of {rows}", self.name)
+    }
+}
+
+/// What is published and delivered, in words.
+fn delivered(deliveries: &Deliveries) -> String {
+    /// More deliveries a second than a worker can take.
+    const MANY: f64 = 100_000.0;
+    let topics = human_count(deliveries.topics);
+    let (Some(published), Some(delivered)) = (
+        deliveries.published_per_second,
+        deliveries.deliveries_per_second,
+    ) else {
+        return topics;
+    };
+    let (published, all) = (number(published), number(delivered));
+    let text = format!("{topics}: {published} messages a second, {all} deliveries a second");
+    match delivered > MANY * cores() as f64 {
+        true => format!(
+            "{text}, more than {} for each worker",
+            human_count(MANY as u64)
+        ),
+        false => text,
     }
 }
 

@@ -48,6 +48,11 @@ const CONNECTION_MEMORY: u64 = 3 * 1024;
 const TLS_MEMORY: u64 = 30 * 1024;
 /// The memory of a connection for each message that it sends, in bytes.
 const STREAM_MEMORY: u64 = 256;
+/// The memory of a connection for each topic that it is in, in bytes: what it heard of its speakers.
+const MEMBERSHIP_MEMORY: u64 = 512;
+/// The same for each worker that publishes to the topic, and for each second of the patience.
+const LANE_MEMORY: u64 = 192;
+const PATIENCE_MEMORY: u64 = 8;
 /// The memory of a thread, its runtime and its read buffer, in bytes.
 const WORKER_MEMORY: u64 = 512 * 1024;
 /// The memory of the program itself, in bytes.
@@ -242,11 +247,9 @@ fn planned(scenario: &Scenario) -> Duration {
 fn overtime(scenario: &Scenario) -> Duration {
     let target = &scenario.target;
     // Members listen until the patience after the last whole second is over.
-    let publishes = |cohort: &Cohort| cohort.messages.iter().any(|message| message.to.is_some());
-    let rest = match scenario.cohorts.iter().any(publishes) {
-        true => Duration::from_secs(1),
-        false => Duration::ZERO,
-    };
+    let rest = scenario
+        .patience()
+        .map_or(Duration::ZERO, |_| Duration::from_secs(1));
     target.connect_timeout + scenario.longest_answer() + rest + target.close_timeout
 }
 
@@ -255,6 +258,10 @@ fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u64 {
         TargetUrl::Url(url) if url.secure => TLS_MEMORY,
         _ => 0,
     };
+    let patience = scenario.patience().map(|patience| patience.as_secs());
+    let membership = patience.map_or(0, |seconds| {
+        MEMBERSHIP_MEMORY + workers * LANE_MEMORY + seconds * PATIENCE_MEMORY
+    });
     let connections = (scenario.cohorts.iter()).map(|cohort| {
         let longest = cohort
             .messages
@@ -263,7 +270,8 @@ fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u64 {
         let one = CONNECTION_MEMORY
             + longest.max().unwrap_or(0)
             + tls
-            + STREAM_MEMORY * cohort.messages.len() as u64;
+            + STREAM_MEMORY * cohort.messages.len() as u64
+            + membership * cohort.joins.len() as u64;
         // With arrivals there is one cohort, and only some of its connections are open at a time.
         u64::from(cohort.connections)
             .min(open_at_once)

@@ -1,12 +1,12 @@
 //! The topics of a plan: who hears what. Their names are written once for each connection, so that a connection's topic is
 //! an index; the same on any worker.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{ClientPlan, Plan};
 use crate::measure::TopicIndex;
-use crate::scenario::{Cohort, MAX_TOPICS, Segment, Topic};
+use crate::scenario::{Cohort, MAX_TOPICS, Pacing, Segment, Shape, Topic};
 use crate::units::Nanos;
 
 /// The topics of a plan.
@@ -58,19 +58,12 @@ impl Topics {
         cohorts
             .iter_mut()
             .for_each(|cohort| cohort.renumber(&places));
-        let messages = plan
-            .scenario
-            .cohorts
-            .iter()
-            .flat_map(|cohort| &cohort.messages);
-        let published = messages.filter(|message| message.to.is_some());
-        let patience = published.map(|message| Nanos::from(message.timeout)).max();
         Self {
             names: (sorted.into_iter())
                 .map(|(name, _)| String::from_utf8_lossy(&name).into_owned())
                 .collect(),
             cohorts,
-            patience: patience.unwrap_or_default(),
+            patience: plan.scenario.patience().map_or(Nanos::ZERO, Nanos::from),
         }
     }
 
@@ -104,6 +97,62 @@ impl Topics {
             .map_or(&[][..], |cohort| &cohort.joins);
         columns.iter().map(move |column| column.at(place))
     }
+}
+
+impl Plan {
+    /// Computes how much is published and delivered at full load, with all connections open; `None` if nothing is.
+    pub fn deliveries(&self) -> Option<Deliveries> {
+        if self.topics.is_silent() {
+            return None;
+        }
+        let mut members = vec![0u64; self.topics.names.len()];
+        let each_place = || {
+            let cohorts = self.scenario.cohorts.iter().enumerate();
+            cohorts.flat_map(|(index, cohort)| (0..cohort.connections).map(move |at| (index, at)))
+        };
+        for (cohort, place) in each_place() {
+            let joined: BTreeSet<TopicIndex> = self.topics.joins(cohort, place).collect();
+            (joined.iter()).for_each(|topic| members[usize::from(*topic)] += 1);
+        }
+        let (mut published, mut delivered) = (0.0, 0.0);
+        for (cohort, place) in each_place() {
+            for (index, message) in self.cohort(cohort).messages.iter().enumerate() {
+                let (Some(topic), Some(to)) = (self.topics.to(cohort, index, place), &message.to)
+                else {
+                    continue;
+                };
+                let is_member = self.topics.joins(cohort, place).any(|one| one == topic);
+                let itself = u64::from(is_member && !to.comes_back);
+                let rate = match message.pacing {
+                    Pacing::Open { rate, .. } => rate.hertz(),
+                    Pacing::Closed { .. } => f64::INFINITY,
+                };
+                published += rate;
+                delivered += rate * (members[usize::from(topic)] - itself) as f64;
+            }
+        }
+        // Nobody knows how many arrivals are open at a time.
+        let is_known = !matches!(self.scenario.load.shape, Shape::Arrivals { .. });
+        // Many rates added up are not exact.
+        let rounded = |rate: f64| (rate * 1e6).round() / 1e6;
+        let known = |rate: f64| Some(rounded(rate)).filter(|rate| is_known && rate.is_finite());
+        Some(Deliveries {
+            topics: members.len() as u64,
+            published_per_second: known(published),
+            deliveries_per_second: known(delivered),
+        })
+    }
+}
+
+/// What is published and delivered at full load.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Deliveries {
+    /// The number of topics.
+    pub topics: u64,
+    /// Messages; `None` if a closed model leaves the rate to the server, or connections come and go.
+    pub published_per_second: Option<f64>,
+    /// Those who should hear them, added up.
+    pub deliveries_per_second: Option<f64>,
 }
 
 impl Names {
@@ -241,6 +290,11 @@ mod tests {
         assert_eq!(joins(1, 2), ["room-0", "b of eu", "all"]);
         assert_eq!(joins(1, 3), ["room-1", "a of eu", "all"]);
         assert!(!topics.is_silent());
+        let deliveries = read(ROOMS).unwrap().deliveries().unwrap();
+        assert_eq!(deliveries.topics, 6);
+        assert_eq!(deliveries.published_per_second, Some(2.0));
+        // Three pupils hear the first teacher, and two the other one.
+        assert_eq!(deliveries.deliveries_per_second, Some(5.0));
         assert_eq!(topics.patience(), Nanos::from_secs(2));
     }
 

@@ -166,6 +166,13 @@ impl Scenario {
             .unwrap_or(Duration::ZERO)
     }
 
+    /// The longest `timeout` of a message with `to`: how long a delivery can take; `None` if nothing is published.
+    pub fn patience(&self) -> Option<Duration> {
+        let messages = self.cohorts.iter().flat_map(|cohort| &cohort.messages);
+        let published = messages.filter(|message| message.to.is_some());
+        published.map(|message| message.timeout).max()
+    }
+
     /// The longest payload of any message.
     pub fn longest_payload(&self) -> ByteSize {
         let longest = self.payloads().map(Payload::longest).max();
