@@ -239,7 +239,7 @@ fn delivered(deliveries: &Deliveries) -> String {
         return topics;
     };
     let (published, all) = (number(published), number(delivered));
-    let text = format!("{topics}: {published} messages a second, {all} deliveries a second");
+    let text = format!("{topics}: {published} published and {all} delivered a second");
     match delivered > MANY * cores() as f64 {
         true => format!(
             "{text}, more than {} for each worker",

@@ -242,6 +242,6 @@ fn check_says_how_much_is_delivered() {
     let text = scenario("ws://127.0.0.1:9/", "\"all\"");
     std::fs::write(folder.path().join("test.toml"), text).unwrap();
     let ended = Running::call(folder, &["check", "test.toml"], &[]).end();
-    let said = "topics       1: 240 messages a second, 2,880 deliveries a second";
+    let said = "topics       1: 240 published and 2,880 delivered a second";
     assert!(ended.stdout.contains(said), "{}", ended.stdout);
 }
