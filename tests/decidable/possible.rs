@@ -575,6 +575,8 @@ impl<'a> Run<'a> {
         for cause in Cause::ALL.iter().copied() {
             let is_possible = match cause {
                 Cause::Completed | Cause::PeerFrozen | Cause::PathDead | Cause::MissedPong => false,
+                Cause::SetupFailed => !cohort.setup.is_empty(),
+                Cause::StepFailed => !cohort.steps.is_empty(),
                 Cause::Fault => !cohort.faults.is_empty(),
                 Cause::Dns => is_name && !is_relayed,
                 Cause::TlsUntrusted | Cause::TlsExpired | Cause::TlsName => is_secure && is_checked,
