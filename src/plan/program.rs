@@ -93,10 +93,14 @@ impl Program {
 
     /// Makes the program of a cohort.
     pub fn new(cohort: &Cohort) -> Self {
+        Self::of(cohort.messages.len(), &cohort.setup, &cohort.steps)
+    }
+
+    /// Makes the program of these steps, whose slots begin with `slot`.
+    fn of(mut slot: usize, setup: &[Step], steps: &[Step]) -> Self {
         let mut ops = Vec::new();
-        let mut slot = cohort.messages.len();
-        add(&mut ops, &mut slot, &cohort.setup, true, 0);
-        if !cohort.setup.is_empty() || !cohort.steps.is_empty() {
+        add(&mut ops, &mut slot, setup, true, 0);
+        if !setup.is_empty() || !steps.is_empty() {
             // Outside of a repeat, nothing follows in the set-up when its rest is left out.
             let ready = ops.len();
             let outside = ops.iter_mut().filter(|op| op.skip_to == 0);
@@ -111,7 +115,7 @@ impl Program {
                 is_named: false,
             });
         }
-        add(&mut ops, &mut slot, &cohort.steps, false, 0);
+        add(&mut ops, &mut slot, steps, false, 0);
         let end = ops.len();
         // Outside of a repeat, the steps are over when the rest is left out.
         let outside = ops.iter_mut().filter(|op| op.skip_to == 0);
@@ -136,7 +140,8 @@ impl Program {
 
     /// The message that the step with this slot sends; `None` if it sends none.
     pub fn send(&self, slot: usize) -> Option<&Send> {
-        self.ops.iter().find(|op| op.slot == slot)?.send()
+        let mut own = self.ops.iter().filter(|op| op.slot == slot);
+        own.find_map(Operation::send)
     }
 
     /// Whether some client waits until measuring starts.
@@ -204,5 +209,82 @@ fn add(ops: &mut Vec<Operation>, slot: &mut usize, steps: &[Step], is_setup: boo
             Some(turn) => turn.what = what,
             None => ops.push(operation(what)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Repeat;
+    use std::time::Duration;
+
+    fn step(verb: Verb) -> Step {
+        Step {
+            name: None,
+            verb,
+            chance: 1.0,
+            on_fail: OnFail::Skip,
+        }
+    }
+
+    fn pause() -> Step {
+        step(Verb::Pause(Pause::Constant(Duration::from_secs(1))))
+    }
+
+    fn repeat(steps: Vec<Step>) -> Step {
+        step(Verb::Repeat(Repeat {
+            steps,
+            count: Some(2),
+            lasts: None,
+            pace: None,
+        }))
+    }
+
+    fn program(setup: &[Step], steps: &[Step]) -> Program {
+        Program::of(3, setup, steps)
+    }
+
+    #[test]
+    fn without_steps_there_is_nothing_to_do() {
+        assert!(program(&[], &[]).is_empty());
+        assert!(!program(&[], &[pause()]).has_setup());
+    }
+
+    #[test]
+    fn a_failure_leaves_out_the_rest_of_its_turn_of_the_set_up_or_of_the_steps() {
+        let program = program(
+            &[pause()],
+            &[pause(), repeat(vec![pause(), repeat(vec![pause()])])],
+        );
+        let words = program.ops.iter().map(|op| {
+            let what = match op.what {
+                What::Pause(_) => "pause",
+                What::Turn(_) => "turn",
+                What::Again { .. } => "again",
+                What::Ready => "ready",
+                _ => "other",
+            };
+            (what, op.slot, op.skip_to)
+        });
+        assert_eq!(
+            words.collect::<Vec<_>>(),
+            [
+                ("pause", 3, 1),
+                ("ready", 4, 9),
+                ("pause", 4, 9),
+                ("turn", 5, 9),
+                ("pause", 6, 8),
+                ("turn", 7, 8),
+                ("pause", 8, 7),
+                ("again", 7, 8),
+                ("again", 5, 9),
+            ]
+        );
+        assert!(program.has_setup());
+        let What::Turn(turns) = &program.ops[5].what else {
+            panic!("it is a repeat");
+        };
+        assert_eq!((turns.depth, turns.end), (1, 8));
+        assert_eq!(program.ops[7].what, What::Again { start: 5 });
     }
 }

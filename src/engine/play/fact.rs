@@ -19,8 +19,12 @@ pub(in crate::engine) enum Told {
     Count(Counter, u64),
     /// A time.
     Took(Timer, Nanos),
-    /// The two times of a slot: for an answer, from its intended and from its actual begin.
-    Slot { slot: usize, times: [Nanos; 2] },
+    /// The two times of a slot: for an answer, from its intended and from its actual begin; for an `[[on]]`, since its
+    /// last message, and the age of this one.
+    Slot {
+        slot: usize,
+        times: [Option<Nanos>; 2],
+    },
 }
 
 impl Told {
@@ -29,10 +33,7 @@ impl Told {
         match self {
             Self::Count(counter, more) => cells.add(counter, more),
             Self::Took(timer, took) => cells.time(timer, took),
-            Self::Slot {
-                slot,
-                times: [first, second],
-            } => cells.answer(slot, first, second),
+            Self::Slot { slot, times } => cells.timed(slot, times),
         }
     }
 }
@@ -67,8 +68,17 @@ impl Facts {
 
     /// Keeps the two times of a slot; `at` is `None` for the whole run.
     pub(super) fn slot(&mut self, slot: usize, times: [Nanos; 2], at: Option<Timestamp>) {
+        let times = times.map(Some);
+        self.0.push(Fact {
+            at,
+            what: Told::Slot { slot, times },
+        });
+    }
+
+    /// Keeps those times of a slot that are known.
+    pub(super) fn times(&mut self, slot: usize, times: [Option<Nanos>; 2], at: Timestamp) {
         let what = Told::Slot { slot, times };
-        self.0.push(Fact { at, what });
+        self.0.push(Fact { at: Some(at), what });
     }
 
     /// Returns whether there are none.

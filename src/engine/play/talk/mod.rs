@@ -238,7 +238,7 @@ impl Talk {
                 save: &on.save,
             };
             let is_wrong = self.judge(&asked, client, bytes).is_some();
-            self.listeners[place].hear(slot, is_wrong, now, facts);
+            self.listeners[place].hear(on, slot, bytes, is_wrong, now, facts);
             if on.reply.is_some() {
                 if self.owed.len() < MOST_OWED {
                     self.owed.push((slot, now));
