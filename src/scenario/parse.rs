@@ -2,52 +2,15 @@
 //! Collects the problems of all three steps, so that one run shows all of them.
 
 use super::overrides::Overrides;
-use super::reading::{self, Outside, Place, Problem, Problems, Source};
+use super::reading::{self, Outside, Problems, Source};
 use super::root::Scenario;
 use super::root::resolve;
-use super::section::Expect;
 
 /// Reads a scenario with the changes of the command line.
 ///
 /// # Errors
 /// All problems of the scenario.
 pub fn parse(
-    source: &Source,
-    overrides: &Overrides,
-    outside: &Outside<'_>,
-) -> Result<Scenario, Problems> {
-    let scenario = parsed(source, overrides, outside)?;
-    let mut problems = Problems::new(source);
-    not_built_yet(&scenario, &mut problems);
-    match problems.is_empty() {
-        true => Ok(scenario),
-        false => Err(problems),
-    }
-}
-
-/// Notes what the engine cannot do yet, so that nothing is left out silently.
-fn not_built_yet(scenario: &Scenario, problems: &mut Problems) {
-    for cohort in &scenario.cohorts {
-        let mut messages = cohort.messages.iter();
-        let matches = messages.any(|one| {
-            let is_old = matches!(one.expect, Expect::Echo | Expect::None);
-            !is_old || one.check.is_some() || !one.save.is_empty()
-        });
-        for (key, is_said) in [
-            ("message.expect", matches),
-            ("setup", !cohort.setup.is_empty()),
-            ("step", !cohort.steps.is_empty()),
-            ("on", !cohort.on.is_empty()),
-        ] {
-            if is_said {
-                let what = "is not built yet: wsbench reads it, and cannot play it";
-                problems.push(Problem::new(key, &Place::Nowhere, what));
-            }
-        }
-    }
-}
-
-fn parsed(
     source: &Source,
     overrides: &Overrides,
     outside: &Outside<'_>,
@@ -66,7 +29,7 @@ fn parsed(
     }
 }
 
-/// Reads a scenario that has neither files nor variables, and may hold what is not built yet.
+/// Reads a scenario that has neither files nor variables.
 #[cfg(test)]
 pub(super) fn parse_alone(text: &str, overrides: &Overrides) -> Result<Scenario, Problems> {
     let outside = Outside {
@@ -74,7 +37,7 @@ pub(super) fn parse_alone(text: &str, overrides: &Overrides) -> Result<Scenario,
         read: &|_| Err(std::io::ErrorKind::NotFound.into()),
     };
     let (name, text) = ("x.toml".into(), text.into());
-    parsed(&Source { name, text }, overrides, &outside)
+    parse(&Source { name, text }, overrides, &outside)
 }
 
 #[cfg(test)]

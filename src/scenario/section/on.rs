@@ -248,11 +248,11 @@ fn needed(reply: Option<&(Payload, FrameKind)>, save: &[Save]) -> Vec<Condition>
 impl On {
     /// Whether messages tell how old they are.
     pub fn tells_age(&self) -> bool {
-        false
+        self.time.is_some()
     }
 
     /// Whether it follows the numbers of messages.
     pub fn counts(&self) -> bool {
-        false
+        self.seq.is_some()
     }
 }

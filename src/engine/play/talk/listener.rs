@@ -132,9 +132,9 @@ mod tests {
             ("1795000000125", TimeUnit::Ms),
             ("1795000000125000", TimeUnit::Us),
             ("1795000000125000000", TimeUnit::Ns),
-            ("2026-11-18T10:26:40.125Z", TimeUnit::Iso),
-            ("2026-11-18T12:26:40.125+02:00", TimeUnit::Iso),
-            ("2026-11-18T04:56:40.125-05:30", TimeUnit::Iso),
+            ("2026-11-18T11:06:40.125Z", TimeUnit::Iso),
+            ("2026-11-18T13:06:40.125+02:00", TimeUnit::Iso),
+            ("2026-11-18T05:36:40.125-05:30", TimeUnit::Iso),
         ] {
             let read = since_epoch(text, unit);
             let is_close = read

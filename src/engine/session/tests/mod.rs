@@ -17,6 +17,7 @@ mod play;
 mod records;
 mod script;
 mod silence;
+mod steps;
 
 pub(in crate::engine) use play::plan;
 
