@@ -7,6 +7,7 @@ use crate::metric;
 use crate::scenario::contract::Environment;
 use crate::scenario::reading::Items as _;
 use crate::scenario::root::File;
+use crate::scenario::section::StepTable;
 use crate::scenario::{Cohort, Load, Shape};
 
 /// The names that a gate of this scenario may refer to.
@@ -20,10 +21,11 @@ pub(in crate::scenario) struct Names<'a> {
     pub(in crate::scenario) run: Option<Run<'a>>,
 }
 
-/// A cohort and its messages, by name.
+/// A cohort and what is timed of it, by name.
 #[derive(Debug)]
 pub(in crate::scenario) struct CohortNames<'a> {
     pub(in crate::scenario) name: &'a str,
+    /// Its messages, its steps, and what listens.
     pub(in crate::scenario) messages: Vec<&'a str>,
 }
 
@@ -38,9 +40,7 @@ impl<'a> Names<'a> {
     ) -> Self {
         let group = |cohort: &'a Cohort| CohortNames {
             name: &cohort.name,
-            messages: (cohort.messages.iter())
-                .map(|message| message.name.as_str())
-                .collect(),
+            messages: timed(cohort),
         };
         Self {
             cohorts: match cohorts {
@@ -75,13 +75,39 @@ impl<'a> Names<'a> {
     }
 }
 
+/// The names of the messages of a cohort, of its steps, and of what listens.
+fn timed(cohort: &Cohort) -> Vec<&str> {
+    let messages = cohort.messages.iter().map(|message| message.name.as_str());
+    let steps = cohort.each_step().filter_map(|step| step.name.as_deref());
+    let on = cohort.on.iter().map(|on| on.name.as_str());
+    messages.chain(steps).chain(on).collect()
+}
+
 /// The cohorts as they are written, where they could not be resolved.
 fn written(file: &File) -> Vec<CohortNames<'_>> {
     let given = || file.cohort.items().iter();
     let own = given().flat_map(|cohort| cohort.value.message.items());
     let messages = file.message.items().iter().chain(own);
+    let messages = messages.filter_map(|message| message.value.name.as_ref());
+    let own = given().flat_map(|cohort| [&cohort.value.setup, &cohort.value.step]);
+    let lists = [&file.setup, &file.step].into_iter().chain(own);
+    let mut steps: Vec<&StepTable> = lists
+        .flat_map(|list| list.items())
+        .map(|at| &at.value)
+        .collect();
+    let mut next = 0;
+    while let Some(step) = steps.get(next) {
+        next += 1;
+        steps.extend(step.step.items().iter().map(|at| &at.value));
+    }
+    let steps = steps.into_iter().filter_map(|step| step.name.as_ref());
+    let own = given().flat_map(|cohort| cohort.value.on.items());
+    let on = file.on.items().iter().chain(own);
+    let on = on.filter_map(|on| on.value.name.as_ref());
     let messages: Vec<&str> = messages
-        .filter_map(|message| Some(message.value.name.as_ref()?.value.as_str()))
+        .chain(steps)
+        .chain(on)
+        .map(|name| name.value.as_str())
         .collect();
     let names = given().filter_map(|cohort| Some(cohort.value.name.as_ref()?.value.as_str()));
     names
