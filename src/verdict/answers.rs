@@ -58,7 +58,11 @@ fn no_answer(run: &Run<'_>, cohorts: &[&Cohort], name: Option<String>) -> Option
     let (sent, answers) = match are_messages {
         true => (
             total(&[Counter::MessagesSent]),
-            total(&[Counter::MessagesEchoed, Counter::MessagesLate]),
+            total(&[
+                Counter::MessagesEchoed,
+                Counter::MessagesAnswered,
+                Counter::MessagesLate,
+            ]),
         ),
         false => (
             total(&[Counter::PingsSent]),

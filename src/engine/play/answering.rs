@@ -103,11 +103,11 @@ impl Play {
         now: Timestamp,
         facts: &mut Facts,
     ) -> Meaning {
-        if let Some(talk) = &self.talk {
-            if talk.steps() == Some(index) || client.cohort().messages[index].expect != Expect::Echo
-            {
-                return self.stamp_came(index, client, found, bytes, now, facts);
-            }
+        if let Some(talk) = &self.talk
+            && (talk.steps() == Some(index)
+                || client.cohort().messages[index].expect != Expect::Echo)
+        {
+            return self.stamp_came(index, client, found, bytes, now, facts);
         }
         let exchange = &mut self.exchanges[index];
         let answer = exchange.answer(found.sequence, now);

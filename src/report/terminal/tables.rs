@@ -47,7 +47,13 @@ pub(super) fn has_thin_percentile(view: &View<'_>) -> bool {
 fn distributions(view: &View<'_>) -> impl Iterator<Item = (String, Histogram)> {
     let by_message = (messages(view).into_iter())
         .flat_map(|message| [metric::latency(message), metric::service(message)]);
-    let names = by_message.chain(TIMERS.iter().map(|timer| timer.name().to_owned()));
+    let pushed = view
+        .distributions()
+        .filter(|metric| metric.name.starts_with("gap.") || metric.name.starts_with("age."));
+    let mut pushed: Vec<String> = pushed.map(|metric| metric.name.clone()).collect();
+    pushed.dedup();
+    let names = by_message.chain(pushed);
+    let names = names.chain(TIMERS.iter().map(|timer| timer.name().to_owned()));
     names.filter_map(|name| {
         let times = view.histogram(&name)?;
         Some((name, times))

@@ -135,8 +135,13 @@ impl<W: Write> Text<'_, W> {
         }
         let mut parts = vec![self.with_rate(Counter::MessagesSent, "sent")];
         let echoed = count(Counter::MessagesEchoed);
-        if echoed > 0 || !tables::messages(&self.view).is_empty() {
+        let answered = count(Counter::MessagesAnswered);
+        let is_silent = answered == 0 && !tables::messages(&self.view).is_empty();
+        if echoed > 0 || is_silent {
             parts.push(self.told(Counter::MessagesEchoed, "echoed"));
+        }
+        if answered > 0 {
+            parts.push(self.told(Counter::MessagesAnswered, "answered"));
         }
         if received != echoed {
             parts.push(self.with_rate(Counter::MessagesReceived, "received"));

@@ -24,5 +24,5 @@ pub(super) enum Outcome {
     /// Its last message came then.
     Met(Timestamp),
     /// A message was not as it should be; says what is wrong.
-    Wrong(Box<String>),
+    Wrong(String),
 }

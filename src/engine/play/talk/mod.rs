@@ -196,7 +196,7 @@ impl Talk {
             let counter = match wrong {
                 Some(wrong) => {
                     let name = client.slot_name(slot);
-                    armed.outcome = Outcome::Wrong(Box::new(format!("`{name}`: {wrong}")));
+                    armed.outcome = Outcome::Wrong(format!("`{name}`: {wrong}"));
                     Some(Counter::AwaitsWrong)
                 }
                 None if is_last => {

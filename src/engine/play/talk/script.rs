@@ -169,10 +169,9 @@ impl Script {
 
     fn begin(&mut self, operation: &Operation, scene: Scene<'_>, facts: &mut Facts) -> bool {
         let is_chance = operation.chance < 1.0 && !matches!(operation.what, What::Await(_));
-        if is_chance && !matches!(operation.what, What::Again { .. } | What::Turn(_)) {
-            if !self.dice.falls(operation.slot, operation.chance) {
-                return self.done(self.since);
-            }
+        let is_repeat = matches!(operation.what, What::Again { .. } | What::Turn(_));
+        if is_chance && !is_repeat && !self.dice.falls(operation.slot, operation.chance) {
+            return self.done(self.since);
         }
         match &operation.what {
             What::Send(_) => {
@@ -343,7 +342,7 @@ impl Script {
                 let Outcome::Wrong(detail) = armed.outcome else {
                     return true;
                 };
-                self.fail(operation, *detail, scene, facts)
+                self.fail(operation, detail, scene, facts)
             }
         }
     }
