@@ -63,11 +63,15 @@ impl Cells {
 
     /// Adds the time of one answer to the message with this index: from its intended and its actual send.
     pub fn answer(&mut self, message: usize, latency: Nanos, service: Nanos) {
-        self.timed(message, [Some(latency), Some(service)]);
+        if message >= self.answers.len() {
+            self.make_answers();
+        }
+        let [latencies, services] = &mut self.answers[message];
+        latencies.get_or_insert_with(unused).record(latency.0);
+        services.get_or_insert_with(unused).record(service.0);
     }
 
     /// Adds those of the two times of this slot that are known.
-    #[inline]
     pub fn timed(&mut self, slot: usize, times: [Option<Nanos>; 2]) {
         if slot >= self.answers.len() {
             self.make_answers();
