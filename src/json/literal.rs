@@ -46,6 +46,9 @@ pub(super) fn is_same_number(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
+/// The exponent that larger ones count as: no number that anybody sends comes near it, and nothing added to it overflows.
+const FARTHEST: i64 = 1 << 62;
+
 /// A number as JSON spells it (RFC 8259 section 6), without zeros that mean nothing: `whole` and `fraction` are one row
 /// of digits, to be multiplied with ten to the power of `exponent`.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +60,7 @@ pub(super) struct Decimal<'a> {
 }
 
 impl<'a> Decimal<'a> {
-    /// Returns `None` where this is no number, or its exponent has more digits than an `i64`.
+    /// Returns `None` where this is no number. An exponent beyond [`FARTHEST`] counts as that.
     pub(super) fn read(spelled: &'a [u8]) -> Option<Self> {
         let (is_negative, rest) = match spelled.strip_prefix(b"-") {
             Some(rest) => (true, rest),
@@ -73,7 +76,7 @@ impl<'a> Decimal<'a> {
         };
         let exponent = match rest {
             [] => 0,
-            [b'e' | b'E', exponent @ ..] => str::from_utf8(exponent).ok()?.parse::<i64>().ok()?,
+            [b'e' | b'E', exponent @ ..] => power(exponent)?,
             _ => return None,
         };
         fraction = trimmed_end(fraction);
@@ -124,6 +127,24 @@ impl<'a> Decimal<'a> {
     fn digits(&self) -> impl Iterator<Item = u8> {
         self.whole.iter().chain(self.fraction).copied()
     }
+}
+
+/// Reads an exponent: digits, with a sign before them or none.
+fn power(bytes: &[u8]) -> Option<i64> {
+    let (is_negative, rest) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] | rest => (false, rest),
+    };
+    let (digits, []) = digits(rest)? else {
+        return None;
+    };
+    let power = digits.iter().fold(0_i64, |power, digit| {
+        let more = power
+            .saturating_mul(10)
+            .saturating_add(i64::from(digit - b'0'));
+        more.min(FARTHEST)
+    });
+    Some(if is_negative { -power } else { power })
 }
 
 /// Returns the digits that the bytes begin with, at least one, and what follows them.

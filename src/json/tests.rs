@@ -144,6 +144,20 @@ fn literals_compare_by_type_and_numbers_by_value() {
     ] {
         assert!(!value(spelled, |found| found.is(&7.into())), "{spelled}");
     }
+    // Exponents beyond any that the machine counts with.
+    for spelled in [
+        "0E44444444448888888888888888",
+        "0.0e-99999999999999999999",
+        "-0e+99999999999999999999",
+    ] {
+        assert!(value(spelled, |found| found.is(&0.into())), "{spelled}");
+        assert_eq!(value(spelled, |found| found.as_u64()), Some(0), "{spelled}");
+    }
+    for spelled in ["1e99999999999999999999", "1e-99999999999999999999"] {
+        let same = Literal::Number(spelled.into());
+        assert!(value(spelled, |found| found.is(&same)), "{spelled}");
+        assert_eq!(value(spelled, |found| found.as_u64()), None, "{spelled}");
+    }
     // More digits than any number of the machine keeps apart.
     let (one, other) = (
         "12345678901234567890123456789.1",
