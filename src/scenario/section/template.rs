@@ -396,7 +396,7 @@ mod tests {
 
         /// With a placeholder for a number, and one inside of quotes.
         #[test]
-        fn what_serde_json_takes_is_taken(text in "[\\[\\]{},:\"1a \\\\]{0,12}") {
+        fn what_serde_json_takes_is_taken(text in "[\\[\\]{},:\"1a \n\\\\]{0,12}") {
             let text = text.replace('{', "{ ");
             let is_json = serde_json::from_str::<serde_json::Value>(&text).is_ok();
             prop_assert_eq!(as_json(&text).is_ok(), is_json);

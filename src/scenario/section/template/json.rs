@@ -1,5 +1,7 @@
 //! Checks that a text is JSON, whatever stands in its placeholders.
 
+use std::ops::Range;
+
 use serde::de::IgnoredAny;
 
 use super::{Form, Piece, Problem, Segment, Variable};
@@ -60,6 +62,13 @@ pub(super) fn check(text: &str, pieces: &mut [Piece]) -> Result<(), Problem> {
         };
         for (place, byte) in (span.start..).zip(bytes.iter()) {
             quotes.pass(*byte);
+            if quotes.inside && *byte == b'\n' {
+                return Err(Problem {
+                    span: character(text, place),
+                    what: "is no JSON: a line break stands inside of a string".to_owned(),
+                    hint: Some("write it as `\\n` (RFC 8259 section 7)".to_owned()),
+                });
+            }
             filled.push(if *byte == b'\n' { b' ' } else { *byte });
             places.push(place.min(text.len()));
         }
@@ -68,19 +77,11 @@ pub(super) fn check(text: &str, pieces: &mut [Piece]) -> Result<(), Problem> {
         return Ok(());
     };
     let at = places.get(error.column().saturating_sub(1));
-    let start = at.copied().unwrap_or(text.len());
-    let start = (0..=start)
-        .rev()
-        .find(|at| text.is_char_boundary(*at))
-        .unwrap_or(0);
-    let end = text[start..]
-        .chars()
-        .next()
-        .map_or(start, |c| start + c.len_utf8());
+    let span = character(text, at.copied().unwrap_or(text.len()));
     let what = error.to_string();
     let what = what.split(" at line ").next().unwrap_or_default();
     Err(Problem {
-        span: start..end,
+        span,
         what: format!("is no JSON: {what}"),
         hint: None,
     })
@@ -95,6 +96,17 @@ fn outside_of_quotes(segment: &Segment, written: &str) -> String {
         }
         false => format!("write \"{written}\""),
     }
+}
+
+/// The bytes of the character at this place of a text, or nothing behind its end.
+fn character(text: &str, at: usize) -> Range<usize> {
+    let at = at.min(text.len());
+    let start = (0..=at)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
+    let end = text[start..].chars().next();
+    start..end.map_or(start, |c| start + c.len_utf8())
 }
 
 /// Removes the blanks between the values.
