@@ -32,6 +32,9 @@ pub enum AnswerError {
         /// Its first line, in quotation marks.
         first: String,
     },
+    /// A status below 100 (RFC 9110 section 15).
+    #[error("the answer has the status {0:03}, which is none")]
+    Status(u16),
     /// Over 64 KiB.
     #[error("the head of the answer has more than {} bytes", human_count(MAX_HEAD as u64))]
     LongHead,
@@ -105,6 +108,9 @@ impl Answer {
         is_to_head: bool,
     ) -> Result<(Self, Framing), AnswerError> {
         let status = response.code.unwrap_or(0);
+        if status < 100 {
+            return Err(AnswerError::Status(status));
+        }
         let framing = framing(response, is_to_head)?;
         let is_closed_for_certain = framing == Framing::ToEnd || has_both(response);
         let owned = |header: &httparse::Header<'_>| {

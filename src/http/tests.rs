@@ -139,6 +139,10 @@ fn an_answer_that_ends_too_early_says_where() {
 #[test]
 fn what_is_no_answer_is_refused_in_words() {
     refused(
+        "HTTP/1.1 066 Small\r\n\r\n",
+        "the answer has the status 066, which is none",
+    );
+    refused(
         "SSH-2.0-x\r\n",
         "the answer is no HTTP: invalid HTTP version: \"SSH-2.0-x\"",
     );
