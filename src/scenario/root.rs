@@ -11,7 +11,7 @@ use super::reading::{At, Check, Document, List, Outside, Place, Problems, Source
 use super::secrets::Secrets;
 use super::section::{
     self, Cohort, CohortTable, Data, DataTable, HeartbeatTable, Load, LoadTable, MessageTable,
-    OnTable, Payload, StepTable, Target, TargetTable,
+    OnTable, Payload, StepTable, Target, TargetTable, Verb,
 };
 use crate::units::ByteSize;
 
@@ -152,15 +152,19 @@ pub(super) fn resolve(
 }
 
 impl Scenario {
-    /// The longest `timeout` of a message or heartbeat: how long after the last send an answer can still be due.
+    /// The longest `timeout` of a message, step or heartbeat: how long after the last send an answer can still be due.
     pub fn longest_answer(&self) -> Duration {
         self.cohorts
             .iter()
             .flat_map(|cohort| {
                 let messages = cohort.messages.iter();
                 let messages = messages.filter(|m| m.expects_answer() || m.to.is_some());
+                let steps = cohort.each_step().filter_map(|step| match &step.verb {
+                    Verb::Send(send) if send.expects_answer() => Some(send.timeout),
+                    _ => None,
+                });
                 let heartbeat = cohort.heartbeat.iter().map(|h| h.timeout);
-                messages.map(|m| m.timeout).chain(heartbeat)
+                messages.map(|m| m.timeout).chain(steps).chain(heartbeat)
             })
             .max()
             .unwrap_or(Duration::ZERO)
@@ -194,9 +198,41 @@ impl Scenario {
         made.max().unwrap_or(ByteSize(0))
     }
 
-    /// The payloads of all messages.
+    /// The payloads of all messages, those of steps and replies among them.
     pub fn payloads(&self) -> impl Iterator<Item = &Payload> {
-        let messages = self.cohorts.iter().flat_map(|cohort| &cohort.messages);
-        messages.map(|message| &message.payload)
+        self.cohorts.iter().flat_map(|cohort| {
+            let messages = cohort.messages.iter().map(|message| &message.payload);
+            let steps = cohort.each_step().filter_map(|step| match &step.verb {
+                Verb::Send(send) => Some(&send.payload),
+                _ => None,
+            });
+            let replies = cohort.on.iter().filter_map(|on| on.reply.as_ref());
+            messages
+                .chain(steps)
+                .chain(replies.map(|(payload, _)| payload))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Overrides;
+    use crate::scenario::parse::parse_alone;
+
+    #[test]
+    fn what_steps_and_replies_say_is_as_long_as_what_messages_say() {
+        for list in [
+            "[[message]]\nname = \"a\"\nin_flight = 1\npayload = { size = \"5KiB\" }",
+            "[[setup]]\nname = \"a\"\nsend = { size = \"5KiB\" }\nexpect = \"echo\"",
+            "[[step]]\nname = \"a\"\nsend = { size = \"5KiB\" }\nexpect = \"none\"",
+        ] {
+            let text =
+                format!("name = \"x\"\ntarget.url = \"embedded\"\nload.connections = 1\n{list}");
+            let scenario = parse_alone(&text, &Overrides::default());
+            let scenario = scenario.unwrap_or_else(|problems| panic!("{problems}"));
+            let lengths = [scenario.longest_made(), scenario.longest_payload()];
+            assert_eq!(lengths, [ByteSize(5 * 1024); 2], "{list}");
+        }
     }
 }
