@@ -282,6 +282,7 @@ impl Client {
         }
         self.shared.book(cohort);
         let verdict = session.verdict();
+        session.trace_end(&verdict);
         let is_dead = session.is_dead();
         // A connection that we closed as planned is not lost, even if the peer did not complete the close.
         let ours = session.is_ended_by_us();

@@ -47,33 +47,15 @@ impl Dialer {
             max_message: target.max_message.as_usize(),
         })
     }
-}
-
-/// Opens connections. Cheap to clone: every client has its own copy.
-pub(crate) trait Connector: Clone {
-    /// The type of the connections that it opens.
-    type Transport: Transport;
 
     /// Opens one connection of a cohort within `connect_timeout`, set up for the faults in `fault_plan`.
-    async fn connect(
+    pub(super) async fn open(
         &self,
         cohort: usize,
         connection: u32,
         fault_plan: FaultPlan,
         shared: &Shared,
-    ) -> Result<(Self::Transport, Steps), Failure>;
-}
-
-impl Connector for Arc<Dialer> {
-    type Transport = WebSocket;
-
-    async fn connect(
-        &self,
-        cohort: usize,
-        connection: u32,
-        fault_plan: FaultPlan,
-        shared: &Shared,
-    ) -> Result<(WebSocket, Steps), Failure> {
+    ) -> Result<Opened, Failure> {
         let route = self.routes.get(cohort).and_then(Option::as_ref);
         let dial = Dial {
             number: connection,
@@ -103,10 +85,46 @@ impl Connector for Arc<Dialer> {
                 Err(failure)
             }
             Ok(Err(failed)) => Err(failed.failure),
-            Ok(Ok(Opened {
-                link, steps, early, ..
-            })) => Ok((WebSocket::new(link, early, self.max_message), steps)),
+            Ok(Ok(opened)) => Ok(opened),
         }
+    }
+
+    /// Makes a WebSocket of an open connection. Returns how long its steps took, too.
+    pub(super) fn web_socket(&self, opened: Opened) -> (WebSocket, Steps) {
+        let Opened {
+            link, steps, early, ..
+        } = opened;
+        (WebSocket::new(link, early, self.max_message), steps)
+    }
+}
+
+/// Opens connections. Cheap to clone: every client has its own copy.
+pub(crate) trait Connector: Clone {
+    /// The type of the connections that it opens.
+    type Transport: Transport;
+
+    /// Opens one connection of a cohort within `connect_timeout`, set up for the faults in `fault_plan`.
+    async fn connect(
+        &self,
+        cohort: usize,
+        connection: u32,
+        fault_plan: FaultPlan,
+        shared: &Shared,
+    ) -> Result<(Self::Transport, Steps), Failure>;
+}
+
+impl Connector for Arc<Dialer> {
+    type Transport = WebSocket;
+
+    async fn connect(
+        &self,
+        cohort: usize,
+        connection: u32,
+        fault_plan: FaultPlan,
+        shared: &Shared,
+    ) -> Result<(WebSocket, Steps), Failure> {
+        let opened = self.open(cohort, connection, fault_plan, shared).await?;
+        Ok(self.web_socket(opened))
     }
 }
 

@@ -56,6 +56,7 @@ impl Merging {
                 merged.merge(&shard, usize::MAX);
                 merged.echoes.merge(&shard.echoes);
                 merged.deliveries.merge(&shard.deliveries);
+                merged.traces.merge(&shard.traces);
                 for (all, cohort) in merged.cohorts.iter_mut().zip(&shard.cohorts) {
                     all.open.merge(&cohort.open);
                 }

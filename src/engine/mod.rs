@@ -23,6 +23,7 @@ mod sample;
 mod session;
 mod shared;
 mod supervisor;
+mod traced;
 mod worker;
 
 pub use error::EngineError;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::EngineError;
-use crate::measure::{Collector, Echoes, Interval, Progress, Summary};
+use crate::measure::{Collector, Echoes, Interval, Progress, Summary, Traces};
 
 /// Observes a run. Called by the supervisor, which does nothing else meanwhile, so an implementation must not block.
 pub trait Observer {
@@ -15,6 +15,9 @@ pub trait Observer {
 
     /// The echoes of one second, message by message, if the plan keeps them.
     fn echoes(&mut self, _echoes: Echoes) {}
+
+    /// What happened on the connections in one second, if the plan traces them.
+    fn traces(&mut self, _traces: Traces) {}
 
     /// A second is over. `Break` ends the run.
     fn second(&mut self, second: &Second<'_>) -> ControlFlow<()>;

@@ -165,6 +165,7 @@ impl<C: Crew> Supervisor<C> {
         let mut progress = Progress::of(&interval, self.failed, self.together);
         (progress.planned, progress.left) = self.phases.span(time).unzip();
         observer.echoes(std::mem::take(&mut shard.echoes));
+        observer.traces(std::mem::take(&mut shard.traces));
         self.merging.give_back(shard);
         let second = Second {
             interval,

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use super::client;
 use super::dial::Dialer;
 use super::shared::{RunState, Shared};
+use super::traced::TracedDialer;
 use crate::measure::{Interval, Shard};
 use crate::metric::Counter;
 use crate::plan::Plan;
@@ -161,7 +162,16 @@ async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, work
             continue;
         }
         shared.clients.set(shared.clients.get() + 1);
-        tokio::task::spawn_local(client::live(shared.clone(), dialer.clone(), opening));
+        let (shared, dialer) = (shared.clone(), dialer.clone());
+        if shared.plan.traces {
+            let traced = TracedDialer {
+                dialer,
+                shared: shared.clone(),
+            };
+            tokio::task::spawn_local(client::live(shared, traced, opening));
+        } else {
+            tokio::task::spawn_local(client::live(shared, dialer, opening));
+        }
         // Yields, because with no ramp all openings are due at once: the first clients continue while the others are
         // started.
         tokio::task::consume_budget().await;

@@ -1,6 +1,7 @@
-//! One answered message as a single record, for users who analyse single messages.
+//! One answered message as a single record, for users who analyse single messages, and single records of any kind.
 //! Kept only if it was asked for, and never more than a shard has room for.
 
+use super::trace::Trace;
 use crate::units::Timestamp;
 
 /// A message that was answered in time with the same bytes. Times are nanoseconds since the first dial.
@@ -25,35 +26,51 @@ pub struct Echo {
     pub arrived_ns: Option<Timestamp>,
 }
 
-/// The single messages of one interval.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Echoes {
-    /// The messages of each worker, in the order of their answers; bounded.
-    pub rows: Vec<Echo>,
+impl Echo {
+    /// The most that are kept of one worker and interval.
+    pub const MAX_ROWS: usize = 200_000;
+}
+
+/// The single answered messages of one interval.
+pub type Echoes = Singles<Echo>;
+/// What happened on connections in one interval.
+pub type Traces = Singles<Trace>;
+
+/// The single records of one interval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Singles<T> {
+    /// Those of each worker, in the order of time; bounded.
+    pub rows: Vec<T>,
     /// How many more there were, which were not kept.
     pub more: u64,
 }
 
-impl Echoes {
-    /// The most messages that are kept of one worker and interval.
-    pub const MAX_ROWS: usize = 200_000;
+impl<T> Default for Singles<T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            more: 0,
+        }
+    }
+}
 
-    /// Keeps a message, or counts it if there is no more room.
-    pub fn keep(&mut self, echo: Echo) {
-        if self.rows.len() < Self::MAX_ROWS {
-            self.rows.push(echo);
+impl<T: Clone> Singles<T> {
+    /// Keeps a record, or counts it if there are `room` already.
+    pub fn keep(&mut self, row: T, room: usize) {
+        if self.rows.len() < room {
+            self.rows.push(row);
         } else {
             self.more += 1;
         }
     }
 
-    /// Adds the messages of another worker.
+    /// Adds the records of another worker.
     pub fn merge(&mut self, other: &Self) {
         self.rows.extend_from_slice(&other.rows);
         self.more += other.more;
     }
 
-    /// Removes all messages, and keeps the memory.
+    /// Removes all records, and keeps the memory.
     pub fn clear(&mut self) {
         self.rows.clear();
         self.more = 0;
@@ -77,14 +94,14 @@ mod tests {
             arrived_ns: None,
         };
         let mut full = Echoes::default();
-        for _ in 0..Echoes::MAX_ROWS + 2 {
-            full.keep(echo);
+        for _ in 0..Echo::MAX_ROWS + 2 {
+            full.keep(echo, Echo::MAX_ROWS);
         }
-        assert_eq!((full.rows.len(), full.more), (Echoes::MAX_ROWS, 2));
+        assert_eq!((full.rows.len(), full.more), (Echo::MAX_ROWS, 2));
         let mut all = Echoes::default();
-        all.keep(echo);
+        all.keep(echo, 1);
         all.merge(&full);
-        assert_eq!((all.rows.len(), all.more), (Echoes::MAX_ROWS + 1, 2));
+        assert_eq!((all.rows.len(), all.more), (Echo::MAX_ROWS + 1, 2));
         all.clear();
         assert_eq!(all, Echoes::default());
     }

@@ -15,6 +15,7 @@ mod stops;
 mod summary;
 mod surroundings;
 mod timeline;
+mod trace;
 mod wire;
 
 pub use cells::Cells;
@@ -24,7 +25,7 @@ pub use delivery::{
     Audience, ClosedSecond, Deliveries, Heard, HeardBy, Listener, Outcome, Reach, Receipt,
     TopicChange, TopicIndex, second_before,
 };
-pub use echo::{Echo, Echoes};
+pub use echo::{Echo, Echoes, Traces};
 pub use fallbacks::{Fallback, Fallbacks};
 pub use histogram::{Histogram, HistogramError};
 pub use interval::{Interval, Name, Own, Part, Sample};
@@ -34,4 +35,5 @@ pub use stops::{Stop, Stops};
 pub use summary::{ConnectionRecords, Endings, GaugeStats, Metric, States, Summary, Value};
 pub use surroundings::{Incident, IncidentKind, Relayed, SocketEnd, Sockets, Surroundings, Usage};
 pub use timeline::{Phase, Progress, Row, Timeline};
+pub use trace::{By, Fitting, FrameType, Trace, Traced};
 pub use wire::WireError;

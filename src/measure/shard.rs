@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cells::Cells;
 use super::connection_record::ConnectionRecord;
 use super::delivery::Deliveries;
-use super::echo::Echoes;
+use super::echo::{Echoes, Traces};
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
 use super::named::OfCohort;
@@ -306,6 +306,8 @@ pub struct Shard {
     pub more_records: u64,
     /// Single messages, if they were asked for. They belong to one interval, and `merge` does not add them.
     pub echoes: Echoes,
+    /// What happened on connections, likewise.
+    pub traces: Traces,
     /// Seconds of fan-out that are over. They are put together for each interval, and `merge` does not add them.
     pub deliveries: Deliveries,
 }
@@ -339,6 +341,7 @@ impl Shard {
             records: Vec::new(),
             more_records: 0,
             echoes: Echoes::default(),
+            traces: Traces::default(),
             deliveries: Deliveries::default(),
         }
     }
@@ -419,6 +422,7 @@ impl Shard {
         self.records.clear();
         self.more_records = 0;
         self.echoes.clear();
+        self.traces.clear();
         self.deliveries.clear();
     }
 }

@@ -121,6 +121,7 @@ impl Shard {
             records,
             more_records,
             echoes: _,
+            traces: _,
             deliveries,
         } = self;
         let names = layout.names();

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use super::end::TcpEnd;
 use crate::frame::{Frame, Room};
-use crate::measure::TcpView;
+use crate::measure::{By, Fitting, TcpView};
 use crate::metric::Cause;
 use crate::time::Clock;
 use crate::units::Timestamp;
@@ -50,6 +50,16 @@ pub(crate) trait Transport {
 
     /// Ends this connection's turn to read: another connection uses the room after that.
     fn leave(&mut self, room: &mut Room);
+
+    /// Names what sends the frame that is queued next. Only a connection that is traced keeps it.
+    fn sends(&mut self, _by: By) {}
+
+    /// Names what took the last message, and how that fits. `saved` is what its client keeps of messages by now, which
+    /// must not be shown. Only a connection that is traced keeps it.
+    fn took(&mut self, _by: By, _fitting: Fitting, _saved: &[Vec<u8>]) {}
+
+    /// Tells why the connection has ended. Only a connection that is traced keeps it.
+    fn ended(&mut self, _why: &str) {}
 
     /// Queues a frame; it is sent with the next flush.
     fn feed(&mut self, frame: Frame<'_>);

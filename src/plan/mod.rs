@@ -50,6 +50,8 @@ pub struct Plan {
     pub seed: Seed,
     /// Whether each answered message is kept and reported to the observer of the run.
     pub keeps_echoes: bool,
+    /// Whether all that passes on each connection is kept and reported likewise.
+    pub traces: bool,
     /// For each cohort, the number of its first connection.
     firsts: Vec<u32>,
     /// For each cohort, the templates by slot.
@@ -166,6 +168,7 @@ impl Plan {
             run,
             seed,
             keeps_echoes: false,
+            traces: false,
             firsts,
             templates,
             talks: scenario.cohorts.iter().map(Talk::of).collect(),

@@ -71,6 +71,13 @@ impl Secrets {
         }
     }
 
+    /// Adds a value that a client saved under this name. Returns whether it is a new one.
+    pub fn saved(&mut self, name: &str, value: &str) -> bool {
+        let before = self.few.len();
+        self.add(value, LEAST, &format!("{{{{{name}}}}}"));
+        self.few.len() > before
+    }
+
     /// Adds all values of a column of data, such as `user.password`.
     pub(super) fn column<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v str>) {
         let shown = format!("{{{{{name}}}}}");

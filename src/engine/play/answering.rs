@@ -303,9 +303,9 @@ impl Play {
                 return self.answer_step(client, sequence, Fit::Right, bytes, now, facts);
             }
         }
-        if talk.awaited(scene(client, now), bytes, facts) == Taken::Yes {
+        if let Taken::By { slot, is_wrong } = talk.awaited(scene(client, now), bytes, facts) {
             self.tell(client, now);
-            return Meaning::Taken;
+            return Meaning::Taken { slot, is_wrong };
         }
         let waiting = self.exchanges.iter().zip(&client.cohort().messages);
         let waiting = waiting
@@ -337,8 +337,8 @@ impl Play {
             return self.in_order(index, fit, now);
         }
         match talk.pushed(scene(client, now), bytes, facts) {
-            Taken::Yes => Meaning::Taken,
-            Taken::No => Meaning::Nothing,
+            Taken::By { slot, is_wrong } => Meaning::Taken { slot, is_wrong },
+            Taken::Nothing => Meaning::Nothing,
         }
     }
 

@@ -65,7 +65,12 @@ pub(super) enum Meaning {
     /// It answers a message that was sent.
     Answer(Received),
     /// A step waited for it, or an `[[on]]` takes it.
-    Taken,
+    Taken {
+        /// The slot of the step or the `[[on]]`.
+        slot: usize,
+        /// Whether it is not as it should be.
+        is_wrong: bool,
+    },
     /// Nothing takes it.
     Nothing,
 }
@@ -205,6 +210,12 @@ impl Play {
     /// Returns whether it says or hears anything but messages on a schedule and their echoes.
     pub(super) fn has_talk(&self) -> bool {
         self.talk.is_some()
+    }
+
+    /// What is kept of received messages, by the place of its name in the cohort.
+    #[inline(always)]
+    pub(super) fn saved(&self) -> &[Vec<u8>] {
+        self.talk.as_ref().map_or(&[], |talk| talk.saved())
     }
 
     /// What the client asks of its connection.

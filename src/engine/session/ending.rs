@@ -229,6 +229,15 @@ impl<T: Transport> Session<T> {
         self.evidence.failed.is_some()
     }
 
+    /// Tells a connection that is traced why it ended.
+    pub(in crate::engine) fn trace_end(&mut self, verdict: &Verdict) {
+        let Verdict { cause, detail, .. } = verdict;
+        match detail.is_empty() {
+            true => self.transport.ended(cause.name()),
+            false => self.transport.ended(&format!("{cause}: {detail}")),
+        }
+    }
+
     /// Returns the report of its end; `ended` is when TCP ended, if it has.
     pub(in crate::engine) fn ending(&self, verdict: &Verdict, ended: Option<Timestamp>) -> Ending {
         let heart = self.heart.as_ref();

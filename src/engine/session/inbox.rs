@@ -5,7 +5,7 @@ use crate::engine::heart::Pong;
 use crate::engine::play::{Answer, Due, Fit, Meaning, Play, Received};
 use crate::engine::shared::Shared;
 use crate::frame::Frame;
-use crate::measure::Echo;
+use crate::measure::{By, Echo, Fitting};
 use crate::metric::{Counter, Timer};
 use crate::net::Transport;
 use crate::plan::{ClientPlan, PingName};
@@ -23,6 +23,7 @@ pub(super) fn message<T: Transport>(
 ) {
     let gap = (session.heard.message.replace(now)).map(|last| now.saturating_since(last));
     if is_text_pong(session, shared, bytes) {
+        (session.transport).took(By::Heartbeat, Fitting::Right, play.saved());
         return text_pong(session, shared, gap, now);
     }
     let client = shared.plan.client(session.cohort, session.connection);
@@ -38,6 +39,8 @@ pub(super) fn message<T: Transport>(
         meaning,
         is_delivery: delivery.is_some(),
     };
+    let (by, fitting) = what.taken();
+    session.transport.took(by, fitting, play.saved());
     record_message(client, shared, bytes, is_text, what, gap, now);
     shared.book(session.cohort);
     if shared.plan.keeps_echoes
@@ -53,6 +56,29 @@ struct What {
     meaning: Meaning,
     /// Whether it was published in this run: nobody has to ask for it.
     is_delivery: bool,
+}
+
+impl What {
+    /// What took the message, and how it fits. Costs nothing where nobody listens.
+    #[inline(always)]
+    fn taken(self) -> (By, Fitting) {
+        let judged = |slot, is_wrong| match is_wrong {
+            true => (By::Slot(slot), Fitting::Wrong),
+            false => (By::Slot(slot), Fitting::Right),
+        };
+        match self.meaning {
+            Meaning::Taken { slot, is_wrong } => judged(slot, is_wrong),
+            Meaning::Answer(Received {
+                slot, answer, fit, ..
+            }) if answer != Answer::Unknown => match answer {
+                Answer::Late => (By::Slot(slot), Fitting::Late),
+                Answer::Duplicate => (By::Slot(slot), Fitting::Twice),
+                _ => judged(slot, fit == Fit::Wrong),
+            },
+            _ if self.is_delivery => (By::Topic, Fitting::Right),
+            _ => (By::Nothing, Fitting::Wrong),
+        }
+    }
 }
 
 /// Records a message and what it answers, if anything. Borrows the shard once, because this happens for every message.
@@ -71,7 +97,7 @@ fn record_message(
     let shard = &mut *shared.shard.borrow_mut();
     let (received, is_as_expected) = match meaning {
         Meaning::Answer(received) => (Some(received), received.fit != Fit::Wrong),
-        Meaning::Taken => (None, true),
+        Meaning::Taken { .. } => (None, true),
         Meaning::Nothing => (None, false),
     };
     if !is_as_expected && !is_delivery {
@@ -125,7 +151,7 @@ fn keep<T: Transport>(session: &Session<T>, shared: &Shared, received: &Received
         return;
     };
     if received.fit != Fit::Wrong && !received.is_uncertain && !received.is_setup {
-        shared.shard.borrow_mut().echoes.keep(Echo {
+        let echo = Echo {
             cohort: session.cohort,
             connection: session.connection,
             message: received.slot,
@@ -134,7 +160,9 @@ fn keep<T: Transport>(session: &Session<T>, shared: &Shared, received: &Received
             sent_ns: sent,
             received_ns: now,
             arrived_ns: (session.transport.received_at(&*shared.clock)).map(|at| at.min(now)),
-        });
+        };
+        let echoes = &mut shared.shard.borrow_mut().echoes;
+        echoes.keep(echo, Echo::MAX_ROWS);
     }
 }
 

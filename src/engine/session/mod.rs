@@ -29,7 +29,7 @@ use self::recorder::Recorder;
 use crate::engine::heart::{Heart, Missed};
 use crate::engine::play::{Ask, Play, Task};
 use crate::engine::shared::Shared;
-use crate::measure::{EndedBy, Listener};
+use crate::measure::{By, EndedBy, Listener};
 use crate::metric::{Cause, Counter, Timer};
 use crate::net::Transport;
 use crate::plan::{Opening, PingName, Until};
@@ -363,6 +363,7 @@ impl<T: Transport> Session<T> {
                 Task::Send(due) => {
                     let mut scratch = shared.scratch.borrow_mut();
                     let frame = self.frame(&due, play, shared, now, &mut scratch);
+                    self.transport.sends(By::Slot(due.slot));
                     self.outbox.feed(&mut self.transport, frame);
                     play.sent(client, &due, now, &mut facts);
                     if due.is_setup {
@@ -427,6 +428,7 @@ impl<T: Transport> Session<T> {
             };
             let name = name.encode();
             let frame = ping_frame(shared, self.cohort, &name);
+            self.transport.sends(By::Heartbeat);
             self.outbox.feed_ping(&mut self.transport, frame);
             shared.record(self.cohort, intended, |cells| {
                 cells.count(Counter::PingsSent);

@@ -42,9 +42,12 @@ const MOST_OWED: usize = 64;
 /// What a message was taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// Something waited for it, or an `[[on]]` matched it.
-    Yes,
-    No,
+    /// This slot waited for it, or is that of an `[[on]]` that matched it.
+    By {
+        slot: usize,
+        is_wrong: bool,
+    },
+    Nothing,
 }
 
 impl Talk {
@@ -116,6 +119,11 @@ impl Talk {
     /// Takes a reply that is owed: its slot, and since when.
     pub(super) fn reply(&mut self) -> Option<(usize, Timestamp)> {
         (!self.owed.is_empty()).then(|| self.owed.remove(0))
+    }
+
+    /// What was kept of messages.
+    pub(super) fn saved(&self) -> &[Vec<u8>] {
+        &self.saved
     }
 
     /// Returns whether a reply is owed.
@@ -193,6 +201,7 @@ impl Talk {
             let wrong = self.judge(&asked, client, bytes);
             let armed = &mut self.script.armed_mut()[place];
             armed.left -= 1;
+            let is_wrong = wrong.is_some();
             let counter = match wrong {
                 Some(wrong) => {
                     let name = client.slot_name(slot);
@@ -214,9 +223,9 @@ impl Talk {
                 facts.count(counter, since);
             }
             self.script.run(scene, facts);
-            return Taken::Yes;
+            return Taken::By { slot, is_wrong };
         }
-        Taken::No
+        Taken::Nothing
     }
 
     /// Shows a message to what listens for all messages that nothing else takes.
@@ -247,9 +256,9 @@ impl Talk {
                     facts.count(Counter::MessagesNotSent, now);
                 }
             }
-            return Taken::Yes;
+            return Taken::By { slot, is_wrong };
         }
-        Taken::No
+        Taken::Nothing
     }
 }
 

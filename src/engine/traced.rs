@@ -1,0 +1,259 @@
+//! Connections whose frames are traced: a transport that keeps what passes, with what sent or took it. All that it keeps
+//! is masked: no value that is secret, or that a client saved, leaves it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::dial::{Connector, Dialer};
+use super::shared::Shared;
+use crate::frame::{Frame, Room};
+use crate::http::{read_head, values};
+use crate::measure::{By, Fitting, FrameType, TcpView, Trace, Traced};
+use crate::metric::Side;
+use crate::net::{Act, Failure, Lost, Opened, Steps, TcpEnd, Transport, WebSocket};
+use crate::plan::FaultPlan;
+use crate::scenario::Secrets;
+use crate::time::Clock;
+use crate::units::{ByteSize, Timestamp, cut, visible};
+
+/// The most characters that are kept of a frame.
+const MAX_SHOWN: usize = 200;
+/// The most bytes that are kept of a frame that is no text.
+const MAX_BYTES: usize = 32;
+/// The most values that clients saved on one connection and that are known by value. With more, nothing is shown.
+const MAX_SAVED: usize = 1000;
+
+/// Opens connections that are traced.
+#[derive(Clone)]
+pub(super) struct TracedDialer {
+    pub(super) dialer: Arc<Dialer>,
+    pub(super) shared: Rc<Shared>,
+}
+
+impl Connector for TracedDialer {
+    type Transport = TracedTransport<WebSocket>;
+
+    async fn connect(
+        &self,
+        cohort: usize,
+        connection: u32,
+        fault_plan: FaultPlan,
+        shared: &Shared,
+    ) -> Result<(Self::Transport, Steps), Failure> {
+        let log = Log {
+            secrets: shared.plan.scenario.secrets.clone(),
+            shared: self.shared.clone(),
+            cohort,
+            saved: 0,
+            has_binary: false,
+        };
+        let opened = self.dialer.open(cohort, connection, fault_plan, shared);
+        let opened = match opened.await {
+            Ok(opened) => opened,
+            Err(failure) => {
+                let Failure { cause, detail } = &failure;
+                log.ended(&format!("{cause}: {detail}"));
+                return Err(failure);
+            }
+        };
+        log.opened(&opened);
+        let (inner, steps) = self.dialer.web_socket(opened);
+        let transport = TracedTransport {
+            inner,
+            log,
+            came: None,
+            sender: By::Nothing,
+        };
+        Ok((transport, steps))
+    }
+}
+
+/// What happened on one connection.
+struct Log {
+    shared: Rc<Shared>,
+    cohort: usize,
+    /// What must not be shown, with what the client saved so far.
+    secrets: Secrets,
+    /// How many values were saved.
+    saved: usize,
+    /// Whether one of them is no text, so that it cannot be found in what is shown.
+    has_binary: bool,
+}
+
+impl Log {
+    fn keep(&self, what: Traced) {
+        let trace = Trace {
+            at: self.shared.clock.now(),
+            cohort: self.cohort,
+            what,
+        };
+        let traces = &mut self.shared.shard.borrow_mut().traces;
+        traces.keep(trace, Trace::MAX_ROWS);
+    }
+
+    fn opened(&self, opened: &Opened) {
+        let chosen = read_head(&opened.head, |response, _| {
+            let mut chosen = values(response, "Sec-WebSocket-Protocol");
+            chosen.next().map(|value| self.text(value))
+        });
+        self.keep(Traced::Opened {
+            subprotocol: chosen.ok().flatten().flatten(),
+        });
+    }
+
+    fn ended(&self, why: &str) {
+        self.keep(Traced::Ended(self.text(why.as_bytes())));
+    }
+
+    fn frame(&self, from: Side, kind: FrameType, bytes: &[u8], by: By, fit: Fitting) {
+        let text = self.text(bytes);
+        self.keep(Traced::Frame {
+            from,
+            kind,
+            by,
+            fit,
+            text,
+        });
+    }
+
+    /// The beginning of what these bytes say, without what must not be shown.
+    fn text(&self, bytes: &[u8]) -> String {
+        let size = ByteSize(bytes.len() as u64);
+        if self.saved > MAX_SAVED {
+            return format!("(not shown: {size}, and too many values were saved)");
+        }
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            let masked = self.secrets.mask(text);
+            let shown = visible(&cut(&masked, MAX_SHOWN));
+            return match masked.chars().nth(MAX_SHOWN) {
+                None => shown,
+                Some(_) => format!("{shown} ({size} in all)"),
+            };
+        }
+        let lossy = String::from_utf8_lossy(bytes);
+        if self.has_binary || self.secrets.mask(&lossy) != lossy {
+            return format!("(not shown: {size}, with a secret in them)");
+        }
+        let (first, rest) = bytes.split_at(bytes.len().min(MAX_BYTES));
+        let hex: String = first.iter().map(|byte| format!("{byte:02x}")).collect();
+        let more = if rest.is_empty() { "" } else { "…" };
+        format!("{hex}{more} ({size})")
+    }
+
+    /// Learns what a client has saved: it is hidden from now on, even after the client has forgotten it.
+    fn learn(&mut self, saved: &[Vec<u8>]) {
+        let names = &self.shared.plan.cohort(self.cohort).saved;
+        for (name, value) in names.iter().zip(saved) {
+            match std::str::from_utf8(value) {
+                Ok(value) => self.saved += usize::from(self.secrets.saved(name, value)),
+                Err(_) => self.has_binary = true,
+            }
+        }
+    }
+}
+
+/// A connection whose frames are kept.
+pub(super) struct TracedTransport<T> {
+    inner: T,
+    log: Log,
+    /// The last message that came, until it is known what took it.
+    came: Option<(FrameType, Vec<u8>)>,
+    /// What sends the next frame.
+    sender: By,
+}
+
+/// The kind of a frame, and what it says.
+fn parts(frame: &Frame<'_>) -> (FrameType, Vec<u8>) {
+    match frame {
+        Frame::Text(bytes) => (FrameType::Text, bytes.to_vec()),
+        Frame::Binary(bytes) => (FrameType::Binary, bytes.to_vec()),
+        Frame::Ping(bytes) => (FrameType::Ping, bytes.to_vec()),
+        Frame::Pong(bytes) => (FrameType::Pong, bytes.to_vec()),
+        Frame::Close { code, reason } => {
+            let code = code.map_or_else(|| "without a code".to_owned(), |code| code.to_string());
+            let text = format!("{code} {reason}");
+            (FrameType::Close, text.trim_end().as_bytes().to_vec())
+        }
+    }
+}
+
+impl<T: Transport> Transport for TracedTransport<T> {
+    fn poll_event<'room>(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: &'room mut Room,
+    ) -> Poll<Result<Frame<'room>, Lost>> {
+        let event = self.inner.poll_event(cx, room);
+        if let Poll::Ready(Ok(frame)) = &event {
+            let (kind, bytes) = parts(frame);
+            match kind {
+                FrameType::Text | FrameType::Binary => self.came = Some((kind, bytes)),
+                _ => (self.log).frame(Side::Peer, kind, &bytes, By::Nothing, Fitting::Right),
+            }
+        }
+        event
+    }
+
+    fn leave(&mut self, room: &mut Room) {
+        self.inner.leave(room);
+    }
+
+    fn sends(&mut self, by: By) {
+        self.sender = by;
+    }
+
+    fn took(&mut self, by: By, fitting: Fitting, saved: &[Vec<u8>]) {
+        self.log.learn(saved);
+        if let Some((kind, bytes)) = self.came.take() {
+            self.log.frame(Side::Peer, kind, &bytes, by, fitting);
+        }
+    }
+
+    fn ended(&mut self, why: &str) {
+        self.log.ended(why);
+    }
+
+    fn feed(&mut self, frame: Frame<'_>) {
+        let (kind, bytes) = parts(&frame);
+        let by = std::mem::take(&mut self.sender);
+        (self.log).frame(Side::Local, kind, &bytes, by, Fitting::Right);
+        self.inner.feed(frame);
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        self.inner.poll_flush(cx)
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<TcpEnd> {
+        self.inner.poll_end(cx)
+    }
+
+    fn act(&mut self, act: Act) -> Result<(), Lost> {
+        if let Act::Put(bytes) = &act {
+            let (kind, by) = (FrameType::Bytes, By::Nothing);
+            (self.log).frame(Side::Local, kind, bytes, by, Fitting::Right);
+        }
+        self.inner.act(act)
+    }
+
+    fn received_at(&self, clock: &dyn Clock) -> Option<Timestamp> {
+        self.inner.received_at(clock)
+    }
+
+    fn frames_after_close(&self) -> u32 {
+        self.inner.frames_after_close()
+    }
+
+    fn local_port(&self) -> Option<u16> {
+        self.inner.local_port()
+    }
+
+    fn take_bytes(&mut self) -> (u64, u64) {
+        self.inner.take_bytes()
+    }
+
+    fn tcp_view(&self) -> Option<TcpView> {
+        self.inner.tcp_view()
+    }
+}
