@@ -13,6 +13,15 @@ use crate::units::ByteSize;
 /// What `run` and `check` have in common.
 #[derive(Debug, clap::Args)]
 pub(super) struct Input {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    changes: Changes,
+}
+
+/// A scenario, and the server that it is for.
+#[derive(Debug, clap::Args)]
+pub(super) struct Named {
     /// A file, the name of a shipped scenario (echo, heartbeat-contract, …), or ws://…
     #[arg(value_name = "SCENARIO")]
     scenario: String,
@@ -24,6 +33,11 @@ pub(super) struct Input {
     /// Process id of the target, for the faults that act on it
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pid: Option<u32>,
+}
+
+/// What the command line changes of a scenario's load and gates.
+#[derive(Debug, Default, clap::Args)]
+struct Changes {
     /// Number of connections
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = parse_connections)]
     connections: Option<u32>,
@@ -51,6 +65,17 @@ pub(super) struct Loaded {
 impl Input {
     /// Reads the scenario, and applies everything that the command line changes.
     pub(super) fn load(&self) -> Result<Loaded, CliError> {
+        self.named.load_with(&self.changes)
+    }
+}
+
+impl Named {
+    /// Reads the scenario, with its own load.
+    pub(super) fn load(&self) -> Result<Loaded, CliError> {
+        self.load_with(&Changes::default())
+    }
+
+    fn load_with(&self, changes: &Changes) -> Result<Loaded, CliError> {
         let source = self.source()?;
         let own = (PathBuf::from(&self.scenario), "the scenario");
         let files = RefCell::new(vec![own]);
@@ -63,11 +88,11 @@ impl Input {
                 files::read(path, Outside::MAX_DATA)
             },
         };
-        let scenario = scenario::parse(&source, &self.overrides()?, &outside)?;
+        let scenario = scenario::parse(&source, &self.overrides(changes)?, &outside)?;
         Ok(Loaded {
             scenario,
             text: source.text,
-            overrides: self.shown(),
+            overrides: self.shown(changes),
             files: files.into_inner(),
         })
     }
@@ -111,7 +136,7 @@ impl Input {
         Ok(Source::from_bytes(&self.scenario, bytes)?)
     }
 
-    fn overrides(&self) -> Result<Overrides, CliError> {
+    fn overrides(&self, changes: &Changes) -> Result<Overrides, CliError> {
         let address = self.is_address().then(|| self.scenario.clone());
         Ok(Overrides {
             url: self.url.clone().or(address),
@@ -120,15 +145,15 @@ impl Input {
             ca: self.access.ca()?,
             insecure: self.access.insecure,
             pid: self.pid,
-            connections: self.connections,
-            duration: self.duration.clone(),
-            rates: self.rate.clone(),
-            gates: self.gate.clone(),
+            connections: changes.connections,
+            duration: changes.duration.clone(),
+            rates: changes.rate.clone(),
+            gates: changes.gate.clone(),
         })
     }
 
     /// The overrides as they were typed, for the report.
-    fn shown(&self) -> Vec<String> {
+    fn shown(&self, changes: &Changes) -> Vec<String> {
         let one =
             |name: &str, value: Option<String>| value.map(|value| format!("--{name} {value}"));
         [
@@ -136,15 +161,15 @@ impl Input {
             one("pid", self.pid.map(|number| number.to_string())),
             one(
                 "connections",
-                self.connections.map(|count| count.to_string()),
+                changes.connections.map(|count| count.to_string()),
             ),
-            one("duration", self.duration.clone()),
+            one("duration", changes.duration.clone()),
         ]
         .into_iter()
         .flatten()
         .chain(self.access.shown())
-        .chain(self.rate.iter().map(|rate| format!("--rate {rate}")))
-        .chain(self.gate.iter().map(|gate| format!("--gate \"{gate}\"")))
+        .chain(changes.rate.iter().map(|rate| format!("--rate {rate}")))
+        .chain(changes.gate.iter().map(|gate| format!("--gate \"{gate}\"")))
         .collect()
     }
 }

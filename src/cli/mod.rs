@@ -17,8 +17,10 @@ mod run;
 mod schema;
 pub mod serve;
 mod signals;
+mod start;
 mod target;
 mod term;
+mod trial;
 
 use std::process::ExitCode;
 
@@ -31,7 +33,7 @@ use crate::verdict::Exit;
 
 const EXIT_CODES: &str = "Exit codes:
     0  every gate and contract held
-    1  an unexpected error after the start
+    1  an unexpected error after the start; of `try`, a step or an answer that is not right
     2  refused before the first connection: usage, scenario, limits
     3  a gate or a contract failed
     4  no verdict: the run cannot be trusted
@@ -51,6 +53,8 @@ enum Command {
     Run(run::Args),
     /// Explain what a scenario will do and what it needs, without opening a connection
     Check(check::Args),
+    /// Play a scenario once with one client of each cohort, and print each frame
+    Try(trial::Args),
     /// Write a scenario to start from
     Init(init::Args),
     /// Examine how a server treats a client, and write a scenario for it
@@ -70,6 +74,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Try(args) => trial::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Serve(args) => serve::run(&args).map(|()| Exit::Passed).map_err(Into::into),

@@ -13,15 +13,15 @@ use super::log::Log;
 use super::messages::Messages;
 use super::progress::Shown;
 use super::signals::Signals;
-use super::target::RunningTarget;
+use super::start::{self, Started};
 use super::term;
-use crate::engine::{self, Limits, Prepared, cores};
+use crate::engine::{self, cores};
 use crate::host::{self, Throttled};
 use crate::measure::Echoes;
-use crate::net::{self, Resolver};
-use crate::plan::{Budget, Plan};
+use crate::net;
+use crate::plan::Plan;
 use crate::report::{self, Host, Options, OutputSet, Parts, Run};
-use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
+use crate::scenario::Scenario;
 use crate::time;
 use crate::units::counted;
 use crate::verdict::{Exit, Facts, Outcome, Throttling, first_holding, judge};
@@ -71,30 +71,20 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 
 fn run_loaded(args: &Args, loaded: &Loaded) -> Result<Exit, CliError> {
     let started_at = SystemTime::now();
-    let mut plan = Plan::new(loaded.scenario.clone(), args.seed, nonce(started_at));
+    let mut plan = Plan::new(loaded.scenario.clone(), args.seed, start::nonce(started_at));
     plan.keeps_echoes = args.messages.is_some();
     let workers = engine::workers(args.workers.map(usize::from), cores())?;
-    // Raises the limit first, because all following steps use descriptors. A target that is started here has equally
-    // many connections, and inherits the raised limit.
-    Limits::of_this_machine().check_process(&Budget::new(&plan.scenario, workers))?;
-    // Enters the namespace before any thread starts: that is possible only with a single thread.
-    own_network(&loaded.scenario)?;
+    start::get_rights(&plan, workers)?;
     let (signals, interrupt) = Signals::listen()?;
     let output = open_output(args, &loaded.scenario, started_at)?;
     let messages = messages_file(args, loaded, &output)?;
     let _log = log(args, loaded, &output)?;
     info!(version = env!("CARGO_PKG_VERSION"), scenario = loaded.scenario.name, report = ?output.folder(), "started");
-    let target = RunningTarget::start(&loaded.scenario, &signals)?;
-    info!(url = ?target.url.shown, pid = target.process.as_ref().map(|process| process.pid()), "the target is there");
-    let (url, within) = (target.url.clone(), loaded.scenario.target.connect_timeout);
-    let look_up = move || Resolver::new(&url.host, url.port, within);
-    let resolver = signals.unless_more(0, look_up)?;
-    let around = Around::start(&loaded.scenario, &target, &resolver, args.seed)?;
-    let (url, routes) = (target.url.clone(), around.routes().to_vec());
-    let prepare = move || Prepared::new(plan, &url, resolver, &routes, workers);
-    let prepared = signals
-        .unless_more(0, prepare)?
-        .map_err(CliError::Prepare)?;
+    let Started {
+        target,
+        around,
+        prepared,
+    } = start::start(plan, args.seed, workers, &signals)?;
 
     let before = host::throttled();
     let mut observer = RunObserver::new(&loaded.scenario, &around, messages, args.quiet);
@@ -195,19 +185,6 @@ fn outcome(failure: Option<&CliError>, interrupted: bool, held: Option<String>) 
     }
 }
 
-/// Enters a network namespace of its own if a client vanishes, which needs a right that the namespace gives. Possible
-/// only if wsbench starts the target too, so that it is in the same namespace.
-fn own_network(scenario: &Scenario) -> Result<(), CliError> {
-    let vanishes = |fault: &Fault| matches!(fault.kind, FaultKind::Vanish { .. });
-    let any = (scenario.cohorts.iter()).any(|cohort| cohort.faults.iter().any(vanishes));
-    let starts_target = matches!(scenario.target.process, Process::Command(_))
-        || scenario.target.url == TargetUrl::Embedded;
-    if any && starts_target && !net::can_vanish() {
-        host::enter()?;
-    }
-    Ok(())
-}
-
 fn open_output(
     args: &Args,
     scenario: &Scenario,
@@ -270,14 +247,6 @@ fn options(args: &Args, loaded: &Loaded) -> Options {
         seed: args.seed,
         overrides: loaded.overrides.clone(),
     }
-}
-
-/// Distinguishes this run's messages from those of another run against the same server.
-fn nonce(started_at: SystemTime) -> u32 {
-    let since = started_at
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    since.subsec_nanos() ^ (since.as_secs() as u32).rotate_left(16) ^ std::process::id()
 }
 
 /// The throttling since `before`; `None` if there is no limit.

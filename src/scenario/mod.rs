@@ -13,6 +13,7 @@ mod secret_column;
 mod secrets;
 mod section;
 pub mod shipped;
+mod trial;
 
 pub use contract::{Back, Between, Contract, End, Origin, Promise, PromiseKind, Promised, Span};
 pub use fault::{

@@ -16,6 +16,7 @@ mod reports;
 mod requests;
 mod secrets;
 mod stops;
+mod trials;
 
 /// `TRYCMD=overwrite cargo test --test program transcripts` writes them anew; read the difference.
 #[test]
