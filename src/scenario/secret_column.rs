@@ -18,8 +18,7 @@ struct Values {
     text: String,
     /// Where each value stands in `text`, in the order of the values, without equal ones.
     places: Vec<Range<usize>>,
-    /// One bit for each hash of the first bytes of a value: most places of a text need no search.
-    beginnings: Box<[u64]>,
+    beginnings: Beginnings,
 }
 
 /// Shows no value.
@@ -49,11 +48,7 @@ impl SecretColumn {
         places.sort_unstable_by(|one, other| text[one.clone()].cmp(&text[other.clone()]));
         places.dedup_by(|one, other| text[one.clone()] == text[other.clone()]);
         places.shrink_to_fit();
-        let mut beginnings = vec![0; 1 << (HASH_BITS - 6)].into_boxed_slice();
-        for place in &places {
-            let hash = hash(text[place.clone()].as_bytes()).unwrap_or_default();
-            beginnings[hash >> 6] |= 1 << (hash & 63);
-        }
+        let beginnings = Beginnings::of(places.iter().map(|place| &text.as_bytes()[place.clone()]));
         Self(Arc::new(Values {
             shown,
             text,
@@ -70,7 +65,7 @@ impl SecretColumn {
     /// The bytes that it takes.
     pub(super) fn memory(&self) -> u64 {
         let places = size_of::<Range<usize>>() * self.len();
-        (self.0.text.len() + places + size_of_val(&*self.0.beginnings)) as u64
+        (self.0.text.len() + places + size_of_val(&*self.0.beginnings.bits)) as u64
     }
 
     /// What is shown instead of a value.
@@ -91,7 +86,7 @@ impl SecretColumn {
     pub(super) fn begun(&self, text: &str) -> Option<usize> {
         let bytes = text.as_bytes();
         let ends = (0..bytes.len()).map(|at| &bytes[at..]);
-        let mut ends = ends.filter(|end| self.0.may_stand_at(end));
+        let mut ends = ends.filter(|end| self.0.beginnings.has(end));
         let begun = ends.find(|end| {
             // The first value that is not before the end begins with it, if one does.
             let first = (self.0.places).partition_point(|place| self.0.value(place) < *end);
@@ -102,12 +97,42 @@ impl SecretColumn {
     }
 }
 
-const HASH_BITS: u32 = 16;
+/// Which first bytes a value can have: most places of a text need no search.
+#[derive(PartialEq, Eq)]
+struct Beginnings {
+    /// For each hash, whether a value has it; a power of two of them.
+    bits: Box<[u64]>,
+}
 
-/// Multiplicative hashing of the first bytes (Knuth, volume 3, section 6.4); `None` where there are too few.
-fn hash(bytes: &[u8]) -> Option<usize> {
-    let first = u32::from_le_bytes(*bytes.first_chunk::<LEAST>()?);
-    Some((first.wrapping_mul(0x9E37_79B1) >> (32 - HASH_BITS)) as usize)
+impl Beginnings {
+    /// Takes about 16 bits for each value, so that few hashes are shared.
+    fn of<'v>(values: impl ExactSizeIterator<Item = &'v [u8]>) -> Self {
+        let words = (values.len() / 4).clamp(64, 1 << 22).next_power_of_two();
+        let mut beginnings = Self {
+            bits: vec![0; words].into(),
+        };
+        for value in values {
+            if let Some((word, bit)) = beginnings.place(value) {
+                beginnings.bits[word] |= bit;
+            }
+        }
+        beginnings
+    }
+
+    /// The word and the bit of the first bytes, by multiplicative hashing (Knuth, volume 3, section 6.4); `None` where
+    /// there are too few bytes.
+    fn place(&self, bytes: &[u8]) -> Option<(usize, u64)> {
+        let first = u32::from_le_bytes(*bytes.first_chunk::<LEAST>()?);
+        let hash = u64::from(first).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let word = (hash >> 32) as usize & (self.bits.len() - 1);
+        Some((word, 1 << (hash >> 26 & 63)))
+    }
+
+    /// Whether a value may have the first of these bytes.
+    fn has(&self, bytes: &[u8]) -> bool {
+        let place = self.place(bytes);
+        place.is_some_and(|(word, bit)| self.bits[word] & bit != 0)
+    }
 }
 
 impl Values {
@@ -115,13 +140,9 @@ impl Values {
         &self.text.as_bytes()[place.clone()]
     }
 
-    fn may_stand_at(&self, rest: &[u8]) -> bool {
-        hash(rest).is_some_and(|hash| self.beginnings[hash >> 6] >> (hash & 63) & 1 == 1)
-    }
-
     /// The length of the longest value with which these bytes begin.
     fn longest_at(&self, mut rest: &[u8]) -> Option<usize> {
-        while self.may_stand_at(rest) {
+        while self.beginnings.has(rest) {
             // All values with which the bytes begin stand before them, and the longest of these comes last.
             let before = self
                 .places
