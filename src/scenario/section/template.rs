@@ -83,20 +83,23 @@ fn resolve<T>(
     check: &mut Check<'_>,
     key: &str,
     text: &At<String>,
-    read: impl FnOnce(&str) -> Result<T, Problem>,
+    read: impl FnOnce(&str) -> Result<T, Vec<Problem>>,
 ) -> Option<T> {
     match read(&text.value) {
         Ok(resolved) => Some(resolved),
-        Err(problem) => {
-            let place = inside(&check.source.text, text, problem.span);
-            check.problem(key, &place, problem.what, problem.hint);
+        Err(problems) => {
+            for problem in problems {
+                let place = inside(&check.source.text, text, problem.span);
+                check.problem(key, &place, problem.what, problem.hint);
+            }
             None
         }
     }
 }
 
-/// Splits a text at its placeholders.
-fn parse(text: &str, scope: &Scope<'_>, form: Form) -> Result<Vec<Piece>, Problem> {
+/// Splits a text at its placeholders, or finds all that mean nothing.
+fn parse(text: &str, scope: &Scope<'_>, form: Form) -> Result<Vec<Piece>, Vec<Problem>> {
+    let mut problems = Vec::new();
     let mut pieces = Vec::new();
     let mut literal = String::new();
     let mut begun = 0;
@@ -118,28 +121,34 @@ fn parse(text: &str, scope: &Scope<'_>, form: Form) -> Result<Vec<Piece>, Proble
         }
         let Some(length) = text[after..].find(CLOSE) else {
             let hint = "close it with `}}`, and write `{{{{` for two braces";
-            return Err(Problem {
+            problems.push(Problem {
                 span: open..text.len(),
                 what: format!("has a `{OPEN}` without its `{CLOSE}`"),
                 hint: Some(hint.to_owned()),
             });
+            return Err(problems);
         };
         let end = after + length + CLOSE.len();
         push(&mut pieces, &mut literal, begun..open);
         let span = open..end;
         let name = &text[after..after + length];
-        let segment = segment(name, scope, form).map_err(|wrong| Problem {
-            what: format!("has `{}`{wrong}", &text[open..end]),
-            hint: hint(&wrong, scope),
-            span: span.clone(),
-        })?;
-        pieces.push(Piece { segment, span });
+        match segment(name, scope, form) {
+            Ok(segment) => pieces.push(Piece { segment, span }),
+            Err(wrong) => problems.push(Problem {
+                what: format!("has `{}`{wrong}", &text[open..end]),
+                hint: hint(&wrong, scope),
+                span,
+            }),
+        }
         at = end;
         begun = end;
     }
     literal.push_str(&text[at..]);
     push(&mut pieces, &mut literal, begun..text.len());
-    Ok(pieces)
+    match problems.is_empty() {
+        true => Ok(pieces),
+        false => Err(problems),
+    }
 }
 
 fn segment(name: &str, scope: &Scope<'_>, form: Form) -> Result<Segment, Wrong> {
@@ -221,11 +230,11 @@ mod tests {
         Segment::Literal(text.as_bytes().into())
     }
 
-    fn read(text: &str) -> Result<Payload, Problem> {
+    fn read(text: &str) -> Result<Payload, Vec<Problem>> {
         parse(text, &Scope::of(&[]), Form::Raw).map(payload)
     }
 
-    fn of(segments: &[Segment]) -> Result<Payload, Problem> {
+    fn of(segments: &[Segment]) -> Result<Payload, Vec<Problem>> {
         Ok(Payload::Template(segments.into()))
     }
 
@@ -258,8 +267,8 @@ mod tests {
         }
     }
 
-    fn wrong(problem: Result<Payload, Problem>) -> (Range<usize>, String, String) {
-        let Problem { span, what, hint } = problem.unwrap_err();
+    fn wrong(problems: Result<Payload, Vec<Problem>>) -> (Range<usize>, String, String) {
+        let Problem { span, what, hint } = problems.unwrap_err().remove(0);
         (span, what, hint.unwrap_or_default())
     }
 
@@ -283,13 +292,13 @@ mod tests {
         assert_eq!((span, &*what), (2..9, "has a `{{` without its `}}`"));
     }
 
-    fn as_json_in(scope: &Scope<'_>, text: &str) -> Result<Payload, Problem> {
+    fn as_json_in(scope: &Scope<'_>, text: &str) -> Result<Payload, Vec<Problem>> {
         let mut pieces = parse(text, scope, Form::Json)?;
         json::check(text, &mut pieces)?;
         Ok(payload(json::without_blanks(pieces)))
     }
 
-    fn as_json(text: &str) -> Result<Payload, Problem> {
+    fn as_json(text: &str) -> Result<Payload, Vec<Problem>> {
         as_json_in(&Scope::of(&[]), text)
     }
 
@@ -326,6 +335,19 @@ mod tests {
                 Segment::Variable(Variable::Saved { name, form })
             );
         }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let spans = |problems: Result<Payload, Vec<Problem>>| -> Vec<Range<usize>> {
+            problems
+                .unwrap_err()
+                .into_iter()
+                .map(|one| one.span)
+                .collect()
+        };
+        assert_eq!(spans(read("{{a}}{{n}}{{b}}{{c")), [0..5, 10..15, 15..18]);
+        assert_eq!(spans(as_json("[{{stamp}},{{n}},{{run}}]")), [1..10, 17..24]);
     }
 
     #[test]

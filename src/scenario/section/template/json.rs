@@ -40,7 +40,8 @@ fn is_value(segment: &mut Segment) -> bool {
 
 /// Checks that the text is JSON with a zero in each placeholder, and that outside of quotes there are only numbers
 /// and what is written as it is.
-pub(super) fn check(text: &str, pieces: &mut [Piece]) -> Result<(), Problem> {
+pub(super) fn check(text: &str, pieces: &mut [Piece]) -> Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
     // One line for all, so that the column of an error is a position.
     let mut filled = Vec::new();
     // For each byte of `filled`, the place in the text.
@@ -50,7 +51,7 @@ pub(super) fn check(text: &str, pieces: &mut [Piece]) -> Result<(), Problem> {
         let Segment::Literal(bytes) = segment else {
             if !quotes.inside && !is_value(segment) {
                 let written = &text[span.clone()];
-                return Err(Problem {
+                problems.push(Problem {
                     span: span.clone(),
                     what: format!("has `{written}`, which is no number, outside of quotes"),
                     hint: Some(outside_of_quotes(segment, written)),
@@ -63,15 +64,19 @@ pub(super) fn check(text: &str, pieces: &mut [Piece]) -> Result<(), Problem> {
         for (place, byte) in (span.start..).zip(bytes.iter()) {
             quotes.pass(*byte);
             if quotes.inside && *byte == b'\n' {
-                return Err(Problem {
+                problems.push(Problem {
                     span: character(text, place),
                     what: "is no JSON: a line break stands inside of a string".to_owned(),
                     hint: Some("write it as `\\n` (RFC 8259 section 7)".to_owned()),
                 });
+                return Err(problems);
             }
             filled.push(if *byte == b'\n' { b' ' } else { *byte });
             places.push(place.min(text.len()));
         }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
     }
     let Err(error) = serde_json::from_slice::<IgnoredAny>(&filled) else {
         return Ok(());
@@ -80,11 +85,11 @@ pub(super) fn check(text: &str, pieces: &mut [Piece]) -> Result<(), Problem> {
     let span = character(text, at.copied().unwrap_or(text.len()));
     let what = error.to_string();
     let what = what.split(" at line ").next().unwrap_or_default();
-    Err(Problem {
+    Err(vec![Problem {
         span,
         what: format!("is no JSON: {what}"),
         hint: None,
-    })
+    }])
 }
 
 fn outside_of_quotes(segment: &Segment, written: &str) -> String {
