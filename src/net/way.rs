@@ -14,12 +14,23 @@ use super::wire::Wire;
 use crate::metric::{Cause, TLS_STEP, Timer, UPGRADE_STEP};
 use crate::scenario::{Target, WsUrl};
 use crate::time::Clock;
+use crate::units::Timestamp;
 
 /// How to connect to one server; made once and shared by all dials.
 #[derive(Debug)]
 pub(crate) struct Way {
     pub(crate) tcp: TcpDialer,
     tls: Option<Tls>,
+}
+
+/// A connection to which nothing was said yet, and how it was opened.
+pub(crate) struct Linked {
+    pub(crate) link: Link,
+    pub(crate) address: SocketAddr,
+    /// TCP and TLS.
+    pub(crate) steps: Steps,
+    /// When it was open.
+    pub(crate) since: Timestamp,
 }
 
 /// An open connection, and how it was opened.
@@ -67,7 +78,7 @@ impl Way {
         })
     }
 
-    /// Opens one connection. Has no time limit of its own.
+    /// Opens one connection, and asks for the upgrade. Has no time limit of its own.
     ///
     /// # Errors
     /// The cause, and what the server answered.
@@ -79,29 +90,17 @@ impl Way {
         progress: &mut Progress,
     ) -> Result<Opened, NotOpened> {
         let start = clock.now();
-        let (tcp, address) = self.tcp.open(dial, progress).await?;
-        let mut wire = Wire::new(tcp);
-        if dial.is_watched {
-            wire.watch();
-        }
-        let mut last = start;
-        let mut steps = Steps::default();
-        let mut done = |step: Timer| {
-            let now = clock.now();
-            steps.add(step, now.saturating_since(last));
-            last = now;
-        };
-        done(Timer::HandshakeTcp);
-        let mut link = Link::Plain(wire);
-        if let Some(tls) = &self.tls {
-            progress.reached = TLS_STEP;
-            link = tls.secure(link).await?;
-            done(Timer::HandshakeTls);
-        }
+        let Linked {
+            mut link,
+            address,
+            mut steps,
+            since: asked,
+        } = self.link(dial, clock, progress).await?;
         progress.reached = UPGRADE_STEP;
         let (mut head, checked) = request.ask(&mut link, |link| link.wire().end()).await;
-        done(Timer::HandshakeUpgrade);
-        steps.add(Timer::HandshakeTotal, last.saturating_since(start));
+        let now = clock.now();
+        steps.add(Timer::HandshakeUpgrade, now.saturating_since(asked));
+        steps.add(Timer::HandshakeTotal, now.saturating_since(start));
         match checked {
             Ok(length) => Ok(Opened {
                 early: head.split_off(length),
@@ -115,6 +114,41 @@ impl Way {
                 answer: head,
             }),
         }
+    }
+
+    /// Opens TCP, and TLS where the address asks for it. Has no time limit of its own.
+    ///
+    /// # Errors
+    /// The cause.
+    pub(crate) async fn link(
+        &self,
+        dial: Dial,
+        clock: &dyn Clock,
+        progress: &mut Progress,
+    ) -> Result<Linked, Failure> {
+        let start = clock.now();
+        let (tcp, address) = self.tcp.open(dial, progress).await?;
+        let mut wire = Wire::new(tcp);
+        if dial.is_watched {
+            wire.watch();
+        }
+        let mut since = clock.now();
+        let mut steps = Steps::default();
+        steps.add(Timer::HandshakeTcp, since.saturating_since(start));
+        let mut link = Link::Plain(wire);
+        if let Some(tls) = &self.tls {
+            progress.reached = TLS_STEP;
+            link = tls.secure(link).await?;
+            let secured = clock.now();
+            steps.add(Timer::HandshakeTls, secured.saturating_since(since));
+            since = secured;
+        }
+        Ok(Linked {
+            link,
+            address,
+            steps,
+            since,
+        })
     }
 
     /// Adds an explanation: some servers finish the TLS handshake, and then refuse clients without a certificate by
