@@ -29,8 +29,10 @@ pub(crate) struct Linked {
     pub(crate) address: SocketAddr,
     /// TCP and TLS.
     pub(crate) steps: Steps,
+    /// When its dial began.
+    pub(crate) dialled: Timestamp,
     /// When it was open.
-    pub(crate) since: Timestamp,
+    pub(crate) opened: Timestamp,
 }
 
 /// An open connection, and how it was opened.
@@ -89,18 +91,18 @@ impl Way {
         clock: &dyn Clock,
         progress: &mut Progress,
     ) -> Result<Opened, NotOpened> {
-        let start = clock.now();
         let Linked {
             mut link,
             address,
             mut steps,
-            since: asked,
+            dialled,
+            opened,
         } = self.link(dial, clock, progress).await?;
         progress.reached = UPGRADE_STEP;
         let (mut head, checked) = request.ask(&mut link, |link| link.wire().end()).await;
         let now = clock.now();
-        steps.add(Timer::HandshakeUpgrade, now.saturating_since(asked));
-        steps.add(Timer::HandshakeTotal, now.saturating_since(start));
+        steps.add(Timer::HandshakeUpgrade, now.saturating_since(opened));
+        steps.add(Timer::HandshakeTotal, now.saturating_since(dialled));
         match checked {
             Ok(length) => Ok(Opened {
                 early: head.split_off(length),
@@ -126,28 +128,29 @@ impl Way {
         clock: &dyn Clock,
         progress: &mut Progress,
     ) -> Result<Linked, Failure> {
-        let start = clock.now();
+        let dialled = clock.now();
         let (tcp, address) = self.tcp.open(dial, progress).await?;
         let mut wire = Wire::new(tcp);
         if dial.is_watched {
             wire.watch();
         }
-        let mut since = clock.now();
+        let mut opened = clock.now();
         let mut steps = Steps::default();
-        steps.add(Timer::HandshakeTcp, since.saturating_since(start));
+        steps.add(Timer::HandshakeTcp, opened.saturating_since(dialled));
         let mut link = Link::Plain(wire);
         if let Some(tls) = &self.tls {
             progress.reached = TLS_STEP;
             link = tls.secure(link).await?;
             let secured = clock.now();
-            steps.add(Timer::HandshakeTls, secured.saturating_since(since));
-            since = secured;
+            steps.add(Timer::HandshakeTls, secured.saturating_since(opened));
+            opened = secured;
         }
         Ok(Linked {
             link,
             address,
             steps,
-            since,
+            dialled,
+            opened,
         })
     }
 
