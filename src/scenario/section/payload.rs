@@ -75,6 +75,30 @@ impl Payload {
         }
     }
 
+    /// This payload, and another one behind it. Neither is a size.
+    fn and(self, behind: Self) -> Self {
+        let mut all: Vec<Segment> = Vec::new();
+        for payload in [self, behind] {
+            let segments = match payload {
+                Self::Size(_) => Vec::new(),
+                Self::Fixed(bytes) => vec![Segment::Literal(bytes)],
+                Self::Template(segments) => segments.to_vec(),
+            };
+            for segment in segments {
+                match (all.last_mut(), segment) {
+                    (Some(Segment::Literal(last)), Segment::Literal(bytes)) => {
+                        *last = [&**last, &bytes].concat().into();
+                    }
+                    (_, segment) => all.push(segment),
+                }
+            }
+        }
+        match &all[..] {
+            [Segment::Literal(bytes)] => Self::Fixed(bytes.clone()),
+            _ => Self::Template(all.into()),
+        }
+    }
+
     /// Whether it holds what depends on other messages of the connection, so that it cannot be written again later.
     pub fn varies_with_answers(&self) -> bool {
         let mut variables = self.segments().iter().flat_map(Segment::variables);
@@ -137,6 +161,8 @@ keys! {
         text: String,
         /// This text as JSON, checked and sent without blanks. Placeholders as in `text`; outside of quotes only numbers.
         json: String,
+        /// This text before `json`. Placeholders as in `text`.
+        prefix: String,
         /// Exactly these bytes, two hexadecimal digits each.
         hex: String,
         /// The bytes of this file; relative to the scenario file.
@@ -187,9 +213,14 @@ impl PayloadTable {
             size,
             text,
             json,
+            prefix,
             hex,
             file,
         } = self;
+        if let (Some(prefix), None) = (prefix, json) {
+            let what = "is only for `json`";
+            section.wrong_at("prefix", &prefix.place, what, "write all of it as `text`");
+        }
         let bytes: Vec<u8> = match (size, text, json, hex, file) {
             (Some(size), None, None, None, None) => return Some(Payload::Size(size.value)),
             (None, Some(text), None, None, None) => {
@@ -200,7 +231,14 @@ impl PayloadTable {
             (None, None, Some(text), None, None) => {
                 let key = section.key("json");
                 let text = expanded(section, &key, text)?;
-                return template::json(section.check, scope, &key, &text);
+                let json = template::json(section.check, scope, &key, &text);
+                let Some(prefix) = prefix else {
+                    return json;
+                };
+                let key = section.key("prefix");
+                let text = expanded(section, &key, prefix)?;
+                let before = template::text(section.check, scope, &key, &text)?;
+                return Some(before.and(json?));
             }
             (None, None, None, Some(hex), None) => {
                 let key = section.key("hex");
@@ -261,6 +299,8 @@ fn pairs(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Overrides;
+    use crate::scenario::parse::parse_alone;
 
     #[test]
     fn hexadecimal_digits_come_in_pairs() {
@@ -268,5 +308,30 @@ mod tests {
         assert_eq!(pairs(""), Some(vec![]));
         assert_eq!(pairs("0"), None);
         assert_eq!(pairs("zz"), None);
+    }
+
+    #[test]
+    fn a_prefix_stands_before_json() {
+        let parsed = |payload: &str| {
+            let text = format!(
+                "name = \"x\"\ntarget.url = \"ws://h/\"\nload.connections = 1\n\
+                 [[message]]\nname = \"m\"\nrate = \"1/s\"\nexpect = \"none\"\npayload = {payload}"
+            );
+            parse_alone(&text, &Overrides::default())
+        };
+        for (parts, whole) in [
+            ("prefix = \"42\", json = '[\"a\", 1]'", "42[\"a\",1]"),
+            ("prefix = \"42{{n}}\", json = '[\"a\"]'", "42{{n}}[\"a\"]"),
+            (
+                "prefix = \"42\", json = '[\"{{stamp}}\"]'",
+                "42[\"{{stamp}}\"]",
+            ),
+        ] {
+            let parts = parsed(&format!("{{ {parts} }}")).unwrap();
+            assert_eq!(parts, parsed(&format!("'{whole}'")).unwrap());
+        }
+        let problems = parsed("{ prefix = \"42\", text = \"a\" }").unwrap_err();
+        let messages: Vec<&str> = problems.iter().map(|one| one.message.as_str()).collect();
+        assert_eq!(messages, ["`message.payload.prefix` is only for `json`"]);
     }
 }
