@@ -13,11 +13,12 @@ use wsbench::metric::{Cause, Counter, Gauge, Timer};
 use wsbench::scenario::{self, Outside, Overrides, Source};
 use wsbench::verdict::Exit;
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/design.md",
+    "docs/dialects.md",
     "docs/heartbeats.md",
     "docs/measurement.md",
     "docs/performance.md",
@@ -105,6 +106,11 @@ fn every_scenario_in_the_readme_parses() {
 #[test]
 fn every_scenario_of_the_page_on_sessions_parses() {
     every_scenario_parses("docs/sessions.md");
+}
+
+#[test]
+fn every_scenario_of_the_page_on_dialects_parses() {
+    every_scenario_parses("docs/dialects.md");
 }
 
 fn every_scenario_parses(document: &str) {
@@ -417,7 +423,9 @@ fn places(page: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(page).unwrap();
     let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
     let place = |heading: &str| {
-        let kept = heading.chars().filter(|c| c.is_alphanumeric() || *c == ' ');
+        let kept = heading
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
         kept.collect::<String>().to_lowercase().replace(' ', "-")
     };
     headings.map(place).collect()

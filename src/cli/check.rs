@@ -19,11 +19,18 @@ pub(super) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Print the scenario as its dialect makes it, with nothing of the dialect left
+    #[arg(long, conflicts_with_all = ["json", "Access", "Changes", "pid"])]
+    expand: bool,
 }
 
 /// Prints the explanation; fails if this machine cannot run the scenario.
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let scenario = args.input.load()?.scenario;
+    if args.expand {
+        term::print(args.input.expanded()?.as_bytes())?;
+        return Ok(Exit::Passed);
+    }
     let limits = Limits::of_this_machine();
     let budget = Budget::new(&scenario, cores());
     let explanation = Explanation::new(&scenario, &budget, limits);
@@ -43,6 +50,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 struct Explanation {
     name: String,
     target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dialect: Option<DialectRow>,
     insecure: bool,
     connections: u64,
     open_at_once: u64,
@@ -66,6 +75,13 @@ struct Explanation {
     gates: Vec<GateRow>,
     faults: usize,
     promises: usize,
+}
+
+/// A dialect, and the servers that wsbench was tried against with it.
+#[derive(Serialize)]
+struct DialectRow {
+    name: &'static str,
+    tried: Vec<String>,
 }
 
 /// A table of data, and how many of its rows the connections take.
@@ -93,6 +109,10 @@ impl Explanation {
                 TargetUrl::Embedded => "the built-in echo server".to_owned(),
                 TargetUrl::Url(url) => url.shown.clone(),
             },
+            dialect: target.dialect.map(|dialect| DialectRow {
+                name: dialect.name,
+                tried: dialect.tried(),
+            }),
             insecure: target.trust == Trust::Anyone,
             connections: budget.dials,
             open_at_once: budget.open_at_once,
@@ -146,7 +166,9 @@ impl Explanation {
         let waits: Vec<String> = waits
             .map(|(time, what)| format!("{} {what}", format_duration(time)))
             .collect();
+        let dialect = self.dialect.as_ref().map(DialectRow::text);
         let rows = [
+            ("dialect", dialect.unwrap_or_default()),
             (
                 "connections",
                 format!(
@@ -195,6 +217,7 @@ impl Explanation {
         let rows = rows
             .into_iter()
             .filter(|(name, _)| *name != "insecure" || self.insecure)
+            .filter(|(name, _)| *name != "dialect" || self.dialect.is_some())
             .filter(|(name, _)| *name != "data" || !self.data.is_empty())
             .filter(|(name, _)| *name != "topics" || self.deliveries.is_some());
         let mut text = format!("{} against {}\n", self.name, self.target);
@@ -217,6 +240,15 @@ impl Explanation {
         text += &rows_of("must hold", gates(&scenario.gates.pass));
         text += &rows_of("ends it", gates(&scenario.gates.abort));
         text
+    }
+}
+
+impl DialectRow {
+    fn text(&self) -> String {
+        match &self.tried[..] {
+            [] => format!("{}, not tried against a server", self.name),
+            servers => format!("{}, tried with {}", self.name, servers.join(", ")),
+        }
     }
 }
 

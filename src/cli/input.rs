@@ -67,6 +67,12 @@ impl Input {
     pub(super) fn load(&self) -> Result<Loaded, CliError> {
         self.named.load_with(&self.changes)
     }
+
+    /// The scenario in full, without its dialect. Knows of the command line only the address.
+    pub(super) fn expanded(&self) -> Result<String, CliError> {
+        let url = self.named.url();
+        Ok(scenario::expanded(&self.named.source()?, url.as_deref())?)
+    }
 }
 
 impl Named {
@@ -99,6 +105,12 @@ impl Named {
 
     fn is_address(&self) -> bool {
         self.scenario.contains("://")
+    }
+
+    /// The address that the command line names.
+    fn url(&self) -> Option<String> {
+        let address = self.is_address().then(|| self.scenario.clone());
+        self.url.clone().or(address)
     }
 
     fn source(&self) -> Result<Source, CliError> {
@@ -137,9 +149,8 @@ impl Named {
     }
 
     fn overrides(&self, changes: &Changes) -> Result<Overrides, CliError> {
-        let address = self.is_address().then(|| self.scenario.clone());
         Ok(Overrides {
-            url: self.url.clone().or(address),
+            url: self.url(),
             headers: self.access.headers()?,
             subprotocols: self.access.subprotocol.clone(),
             ca: self.access.ca()?,

@@ -2,6 +2,7 @@
 //! Pure: uses no clock, no socket and no environment except the one it is given.
 
 mod contract;
+mod dialect;
 mod fault;
 mod gate;
 mod overrides;
@@ -16,6 +17,7 @@ pub mod shipped;
 mod trial;
 
 pub use contract::{Back, Between, Contract, End, Origin, Promise, PromiseKind, Promised, Span};
+pub use dialect::{Dialect, expanded};
 pub use fault::{
     Activity, Direction, Fault, FaultKind, Illegal, Path, PathFault, PathFaultKind, Signal, Sweep,
     TargetFault,

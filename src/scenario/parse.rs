@@ -18,7 +18,11 @@ pub fn parse(
     let mut problems = Problems::new(source);
     let scenario = reading::read(&source.text, &mut problems).and_then(|mut document| {
         overrides.apply(&mut document.file, &mut problems);
-        resolve(&document, source, &overrides.gates, outside, &mut problems)
+        document.complete_address();
+        let gates = &overrides.gates;
+        let scenario = resolve(&document, source, gates, outside, &mut problems);
+        document.expansion.name_words(&mut problems);
+        scenario
     });
     match scenario {
         Some(scenario) if problems.is_empty() => Ok(scenario),

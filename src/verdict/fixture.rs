@@ -60,6 +60,7 @@ pub(super) fn scenario() -> Scenario {
             embedded_push: None,
             embedded_heartbeat: None,
             embedded_rooms: None,
+            dialect: None,
             process: Process::Unknown,
             faults: Vec::new(),
         },

@@ -359,6 +359,7 @@ pub(crate) fn scenario(name: &str, shape: Shape, cohorts: Vec<Cohort>) -> Scenar
             embedded_push: None,
             embedded_heartbeat: None,
             embedded_rooms: None,
+            dialect: None,
             process: Process::Unknown,
             faults: Vec::new(),
         },

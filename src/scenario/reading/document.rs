@@ -13,6 +13,7 @@ use super::mask::names_headers;
 use super::place::Place;
 use super::problem::{Problem, Problems};
 use super::schema::{KnownKeys, join};
+use crate::scenario::dialect::{Expansion, expand};
 use crate::scenario::root::File;
 
 /// The part of a file that could be read.
@@ -20,6 +21,21 @@ use crate::scenario::root::File;
 pub(in crate::scenario) struct Document {
     pub(in crate::scenario) file: File,
     pub(in crate::scenario) removed: Vec<Removed>,
+    /// The dialect that it was written in; none of its words is left.
+    pub(in crate::scenario) expansion: Expansion,
+}
+
+impl Document {
+    /// Gives the address the path and the query of the dialect where it has none.
+    pub(in crate::scenario) fn complete_address(&mut self) {
+        let target = self.file.target.as_mut();
+        let url = target.and_then(|target| target.value.url.as_mut());
+        if let (Some(dialect), Some(url)) = (self.expansion.dialect, url)
+            && let Some(whole) = dialect.address(&url.value)
+        {
+            url.value = whole;
+        }
+    }
 }
 
 /// A place from which something wrong was removed, so that its absence is not reported as a second problem.
@@ -32,6 +48,12 @@ pub(in crate::scenario) struct Removed {
 }
 
 impl Removed {
+    /// Notes that a key was removed from a table.
+    pub(in crate::scenario) fn new(table: Range<usize>, key: &str) -> Self {
+        let key = key.to_owned();
+        Self { table, key }
+    }
+
     /// Whether it explains that this key is missing from this table.
     pub(in crate::scenario) fn explains(&self, table: &Place, key: &str) -> bool {
         let here = table.span().is_none_or(|span| span == self.table);
@@ -47,26 +69,37 @@ impl Removed {
     }
 }
 
-/// Reads what can be read; `None` if the text is not TOML.
-pub(in crate::scenario) fn read(text: &str, problems: &mut Problems) -> Option<Document> {
+/// Reads a text as TOML; `None` if it is not.
+pub(in crate::scenario) fn read_toml<'t>(
+    text: &'t str,
+    problems: &mut Problems,
+) -> Option<Spanned<DeTable<'t>>> {
     let (root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         syntax(&errors, problems);
         return None;
     }
+    Some(root)
+}
+
+/// Reads what can be read; `None` if the text is not TOML.
+pub(in crate::scenario) fn read(text: &str, problems: &mut Problems) -> Option<Document> {
+    let root = read_toml(text, problems)?;
     let known = KnownKeys::new();
     let span = root.span();
     let mut table = root.into_inner();
+    let mut expansion = expand(&mut table, problems);
     let mut cleaner = Cleaner {
         known: &known,
         problems,
-        removed: Vec::new(),
+        removed: std::mem::take(&mut expansion.removed),
     };
     cleaner.table(&mut table, &span, known.root(), "");
     let file = cleaner.file(table, span);
     Some(Document {
         file,
         removed: cleaner.removed,
+        expansion,
     })
 }
 

@@ -14,12 +14,13 @@ mod source;
 mod text;
 mod union;
 
-pub(super) use check::{Check, is_name};
-pub(super) use document::{Document, read};
+pub(super) use check::{Check, Hint, is_name};
+pub(super) use document::{Document, Removed, read, read_toml};
 pub(crate) use hints::nearest;
 pub(super) use keys::{Merge, add_default, given, keys, words};
 pub(super) use place::{At, Given, Key, Place, inside};
 pub use problem::{Problem, Problems};
+pub(super) use schema::join;
 pub use schema::schema;
 pub(super) use section::Section;
 pub use source::{Outside, Source};

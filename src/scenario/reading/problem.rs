@@ -8,6 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use super::mask::masked;
 use super::place::Place;
+use super::schema::join;
 use super::source::Source;
 
 /// One problem of a scenario.
@@ -98,6 +99,28 @@ impl Problems {
     /// The text of [`fmt::Display`] with the colours of a terminal.
     pub fn coloured(&self) -> String {
         self.render(&Renderer::styled())
+    }
+
+    /// Gives the problems of these keys at this place another name for the key.
+    pub(in crate::scenario) fn rename(
+        &mut self,
+        place: &Range<usize>,
+        keys: &[String],
+        name: &str,
+    ) {
+        let here = Place::Text(place.clone());
+        for problem in self.list.iter_mut().filter(|one| one.place == here) {
+            let Some(key) = problem.key.clone() else {
+                continue;
+            };
+            if let Some((path, last)) = key.rsplit_once('.')
+                && keys.iter().any(|key| key == last)
+            {
+                let renamed = join(path, name);
+                problem.message = problem.message.replacen(&key, &renamed, 1);
+                problem.key = Some(renamed);
+            }
+        }
     }
 
     /// Keeps a problem, unless the same problem was noted for the same place before.

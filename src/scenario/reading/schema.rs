@@ -54,7 +54,7 @@ impl KnownKeys {
     /// Whether pointers (RFC 6901) are keys of a table with this schema, too.
     pub(in crate::scenario) fn takes_pointers(&self, schema: &Value) -> bool {
         self.forms(schema)
-            .any(|form| form.get("patternProperties").is_some())
+            .any(|form| form.pointer("/patternProperties/^~1").is_some())
     }
 
     /// The schema of an item of a list with this schema.

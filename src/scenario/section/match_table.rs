@@ -13,6 +13,7 @@ use super::scope::Scope;
 use super::template;
 use super::variable::Variable;
 use crate::json::{Literal, Pointer};
+use crate::scenario::dialect;
 use crate::scenario::reading::{
     At, Check, Given as _, OneOrMany, Place, Section, Shorthand, Whole, given, hints, inside, keys,
 };
@@ -145,6 +146,7 @@ impl JsonSchema for MatchTable {
             "patternProperties".into(),
             serde_json::json!({ "^/": value }),
         );
+        dialect::add_matchers(&mut schema);
         schema
     }
 }

@@ -11,6 +11,7 @@ use super::process::{self, Process};
 use super::server::{self, RoomsOrNot, ServerHeartbeat, ServerHeartbeatTable, ServerRooms};
 use super::url::{self, TargetUrl};
 use super::{Cohort, Payload};
+use crate::scenario::dialect::{Dialect, DialectGiven};
 use crate::scenario::fault::{Measured, TargetFault, TargetFaultTable, target_faults};
 use crate::scenario::reading::{
     At, Check, Given as _, Items as _, List, OneOrMany, Outside, Place, Section, Time, Whole,
@@ -51,6 +52,8 @@ pub struct Target {
     pub embedded_heartbeat: Option<ServerHeartbeat>,
     /// The rooms of the built-in server; only with [`TargetUrl::Embedded`].
     pub embedded_rooms: Option<ServerRooms>,
+    /// The protocol over WebSocket in which the scenario was written; what it adds is in the cohorts.
+    pub dialect: Option<Dialect>,
     /// The process of the target, if it is on this machine; [`Process::Unknown`] with [`TargetUrl::Embedded`].
     pub process: Process,
     /// The faults of the target. Empty unless its process is known or it is embedded.
@@ -91,6 +94,9 @@ keys! {
         insecure: bool = false,
         /// Local addresses to dial from, used in turn: "127.0.0.1" or "127.0.0.1-127.0.0.8".
         source_addresses: List<At<String>>,
+        /// The protocol over WebSocket: its name, or a table of its name and its options. It brings its set-up, heartbeat
+        /// and words of its own for payloads and matches; `wsbench check --expand` shows them.
+        dialect: DialectGiven,
         /// The longest message the server may send. Default: four times the longest payload, at least "1MiB".
         max_message: ByteSize,
         /// The built-in server sends every client a message this often. Only with `url = "embedded"`.
@@ -135,6 +141,7 @@ pub(in crate::scenario) fn resolve(
         close_timeout: keys.close_timeout().0,
         subprotocols: keys.subprotocols(section),
         source_addresses: keys.source_addresses(section),
+        dialect: (keys.dialect.as_ref()).and_then(|name| Dialect::named(&name.value.0)),
         embedded_push: keys.push.value(),
         embedded_heartbeat: keys.heartbeat.as_ref().map(|at| server::resolve(&at.value)),
         embedded_rooms: server::rooms(section, &keys.rooms, &keys.heartbeat),

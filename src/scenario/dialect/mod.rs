@@ -1,0 +1,141 @@
+//! Dialects: protocols over WebSocket that a scenario names in one line. Each is one file in the language of scenarios:
+//! what is set up, answered and watched, and words of its own for what is sent and for what comes. A scenario in a
+//! dialect is expanded, as TOML, to one that says the same without it; then it is read like any other.
+
+mod address;
+mod arguments;
+mod chosen;
+mod expand;
+mod words;
+mod written;
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::reading::{Problems, Source, read_toml};
+
+pub(in crate::scenario) use expand::{Expansion, expand};
+pub(in crate::scenario) use words::{add_matchers, add_verbs};
+
+/// A protocol over WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialect {
+    /// The name in scenarios.
+    pub name: &'static str,
+    /// Its file.
+    text: &'static str,
+}
+
+/// All dialects, in the order of their names.
+pub(super) const ALL: [Dialect; 4] = [
+    Dialect {
+        name: "actioncable",
+        text: include_str!("actioncable.toml"),
+    },
+    Dialect {
+        name: "graphql-transport-ws",
+        text: include_str!("graphql-transport-ws.toml"),
+    },
+    Dialect {
+        name: "jsonrpc",
+        text: include_str!("jsonrpc.toml"),
+    },
+    Dialect {
+        name: "socket.io",
+        text: include_str!("socket.io.toml"),
+    },
+];
+
+impl Dialect {
+    /// The dialect of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        ALL.into_iter().find(|dialect| dialect.name == name)
+    }
+
+    /// The servers of other projects that it was tried against, such as `npm socket.io 4.8.4`. May be empty.
+    pub fn tried(self) -> Vec<String> {
+        match self.parts().get("tried").map(|tried| tried.get_ref()) {
+            Some(DeValue::Array(servers)) => servers.iter().filter_map(text).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Its file, which tests hold to be TOML.
+    fn parts(self) -> DeTable<'static> {
+        DeTable::parse_recoverable(self.text).0.into_inner()
+    }
+}
+
+/// A scenario without its dialect, as TOML: what it says in the words of a dialect is said in full. Comments are left out.
+/// `url` is an address in place of its own.
+///
+/// # Errors
+/// The text is no TOML, or uses words that no dialect has.
+pub fn expanded(source: &Source, url: Option<&str>) -> Result<String, Problems> {
+    let mut problems = Problems::new(source);
+    let Some(root) = read_toml(&source.text, &mut problems) else {
+        return Err(problems);
+    };
+    let mut table = root.into_inner();
+    let dialect = expand(&mut table, &mut problems).dialect;
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    if let Some(DeValue::Table(target)) = table.get_mut("target").map(|target| target.get_mut()) {
+        target.remove("dialect");
+        let own = target.get("url").and_then(text);
+        if let Some(url) = url.map(str::to_owned).or(own) {
+            let whole = dialect.and_then(|dialect| dialect.address(&url));
+            let url = DeValue::String(whole.unwrap_or(url).into());
+            let key = target.keys().find(|key| key.get_ref() == "url");
+            let place = key.map_or(0..0, Spanned::span);
+            target.insert(
+                Spanned::new(place.clone(), "url".into()),
+                Spanned::new(place, url),
+            );
+        }
+    }
+    Ok(written::written(&table))
+}
+
+fn text(value: &Spanned<DeValue<'_>>) -> Option<String> {
+    match value.get_ref() {
+        DeValue::String(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+/// `target.dialect` when the scenario is expanded: the name.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub(in crate::scenario) struct DialectGiven(pub(in crate::scenario) String);
+
+impl JsonSchema for DialectGiven {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Dialect".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names = ALL.map(|dialect| dialect.name);
+        json_schema!({
+            "anyOf": [
+                { "type": "string", "enum": names },
+                {
+                    "type": "object",
+                    "properties": { "name": { "type": "string", "enum": names } },
+                    "required": ["name"],
+                    "additionalProperties": { "type": "string" },
+                },
+            ]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

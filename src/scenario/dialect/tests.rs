@@ -1,0 +1,214 @@
+//! A scenario in a dialect says what the same says in full.
+
+use super::*;
+use crate::scenario::parse::parse_alone;
+use crate::scenario::{Overrides, Scenario, shipped};
+
+const CHAT: &str = r#"
+name = "chat"
+target = { url = "ws://127.0.0.1:3000/", dialect = { name = "socket.io", auth = '{"token":"a"}', namespace = "/chat" } }
+load = { connections = 100, duration = "1m" }
+[[setup]]
+name = "join"
+send = { call = ["join", '{ "room": "r{{place / 20}}" }'] }
+check = { "/0/ok" = true }
+[[message]]
+name = "say"
+payload = { emit = ["say \"it\"", '{"text":"{{stamp}}","by":"{{cohort}}"}'] }
+rate = "6/m"
+[[on]]
+name = "said"
+match = { event = ["said"], has = "/1/text" }
+[[step]]
+repeat = { count = 3 }
+[[step.step]]
+name = "again"
+send = { call = ["again", "1"] }
+expect = { prefix = "43/chat,{{id}}[" }
+"#;
+
+const CHAT_IN_FULL: &str = r#"
+name = "chat"
+target = { url = "ws://127.0.0.1:3000/socket.io/?EIO=4&transport=websocket" }
+load = { connections = 100, duration = "1m" }
+[[setup]]
+name = "engine"
+await = { prefix = "0{" }
+[[setup]]
+name = "connect"
+send = { text = '40/chat,{"token":"a"}' }
+expect = [{ prefix = "40/chat," }, { prefix = "44/chat," }]
+check = { has = "/sid" }
+[[setup]]
+name = "join"
+send = { prefix = "42/chat,{{id}}", json = '["join",{"room":"r{{place / 20}}"}]' }
+expect = { prefix = '43/chat,{{id}}[' }
+check = { "/0/ok" = true }
+[[message]]
+name = "say"
+payload = { prefix = "42/chat,", json = '["say \"it\"",{"text":"{{stamp}}","by":"{{cohort}}"}]' }
+rate = "6/m"
+expect = "none"
+[[on]]
+name = "ping"
+match = { text = "2" }
+reply = { text = "3" }
+[[on]]
+name = "said"
+match = { prefix = '42/chat,["said"', has = "/1/text" }
+[[step]]
+repeat = { count = 3 }
+[[step.step]]
+name = "again"
+send = { prefix = "42/chat,{{id}}", json = '["again",1]' }
+expect = { prefix = "43/chat,{{id}}[" }
+"#;
+
+/// A scenario, but for the name of its dialect.
+#[track_caller]
+fn resolved(text: &str) -> Scenario {
+    let parsed = parse_alone(text, &Overrides::default());
+    let mut scenario = parsed.unwrap_or_else(|problems| panic!("{problems}"));
+    scenario.target.dialect = None;
+    scenario
+}
+
+fn source(text: &str) -> Source {
+    let (name, text) = ("x.toml".into(), text.to_owned());
+    Source { name, text }
+}
+
+#[track_caller]
+fn in_full(text: &str) -> String {
+    expanded(&source(text), None).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn a_scenario_in_a_dialect_says_what_the_same_says_in_full() {
+    assert_eq!(resolved(CHAT), resolved(CHAT_IN_FULL));
+}
+
+#[test]
+fn what_is_expanded_says_the_same_and_has_nothing_to_expand() {
+    for text in [CHAT, CHAT_IN_FULL] {
+        let full = in_full(text);
+        assert!(!full.contains("dialect"), "{full}");
+        assert_eq!(resolved(text), resolved(&full), "{full}");
+        assert_eq!(in_full(&full), full);
+    }
+}
+
+/// Also where there is no dialect, only the form of the text changes.
+#[test]
+fn a_scenario_without_a_dialect_stays_the_same() {
+    for (name, text) in shipped::ALL {
+        assert_eq!(resolved(text), resolved(&in_full(text)), "{name}");
+    }
+}
+
+#[test]
+fn every_file_is_a_table_of_what_a_dialect_can_say() {
+    const KEYS: [&str; 10] = [
+        "tried",
+        "path",
+        "query",
+        "option",
+        "target",
+        "setup",
+        "on",
+        "heartbeat",
+        "verb",
+        "match",
+    ];
+    for dialect in ALL {
+        let table: toml::Table = dialect.text.parse().unwrap();
+        for key in table.keys() {
+            assert!(KEYS.contains(&key.as_str()), "{}: {key}", dialect.name);
+        }
+    }
+}
+
+#[test]
+fn every_word_of_every_dialect_can_be_used() {
+    let place = 0..0;
+    for dialect in ALL {
+        let words = words::Words::new(dialect, &[], &place);
+        let quoted = |word: words::Word<'_, '_>| {
+            let names: Vec<String> = word
+                .takes
+                .iter()
+                .map(|_| "'{\"a\":1}'".to_owned())
+                .collect();
+            names.join(", ")
+        };
+        let mut text = format!(
+            "name = \"x\"\ntarget = {{ url = \"ws://h/\", dialect = \"{}\" }}\nload.connections = 1\n",
+            dialect.name
+        );
+        for (at, name) in words.names(words::Kind::Verb).into_iter().enumerate() {
+            let arguments = quoted(words.named(words::Kind::Verb, name).unwrap());
+            text += &format!("[[step]]\nname = \"s{at}\"\nsend = {{ {name} = [{arguments}] }}\n");
+        }
+        for (at, name) in words.names(words::Kind::Matcher).into_iter().enumerate() {
+            let arguments = quoted(words.named(words::Kind::Matcher, name).unwrap());
+            text += &format!("[[on]]\nname = \"o{at}\"\nmatch = {{ {name} = [{arguments}] }}\n");
+        }
+        assert_eq!(resolved(&text), resolved(&in_full(&text)), "{text}");
+        let target = resolved(&text).target;
+        let own = format!("{:?}", target.url);
+        assert!(!own.contains("{{"), "{own}");
+    }
+}
+
+/// An option that is an address of the command line is completed as one of the file.
+#[test]
+fn an_address_of_the_command_line_is_completed() {
+    let overrides = Overrides {
+        url: Some("ws://other:1".to_owned()),
+        ..Overrides::default()
+    };
+    let scenario = parse_alone(CHAT, &overrides).unwrap();
+    let given = CHAT_IN_FULL.replace("127.0.0.1:3000", "other:1");
+    assert_eq!(scenario.target.url, resolved(&given).target.url);
+    assert_eq!(scenario.target.dialect, Dialect::named("socket.io"));
+}
+
+#[test]
+fn lists_of_a_cohort_begin_with_those_of_the_dialect_and_empty_ones_have_none() {
+    let cohorts = "
+        name = \"x\"
+        target = { url = \"ws://h/\", dialect = \"socket.io\" }
+        [[cohort]]
+        name = \"a\"
+        connections = 1
+        [[cohort.setup]]
+        pause = \"1s\"
+        [[cohort]]
+        name = \"b\"
+        connections = 1
+        setup = []
+        on = []
+        [[cohort]]
+        name = \"c\"
+        connections = 1";
+    let scenario = resolved(cohorts);
+    let numbers = scenario
+        .cohorts
+        .iter()
+        .map(|one| (one.setup.len(), one.on.len()));
+    assert_eq!(numbers.collect::<Vec<_>>(), [(3, 1), (0, 0), (2, 1)]);
+    assert_eq!(scenario, resolved(&in_full(cohorts)));
+}
+
+/// What a verb says of its answer is for what waits for one.
+#[test]
+fn a_reply_takes_verbs() {
+    let reply = |payload: &str| {
+        resolved(&format!(
+            "name = \"x\"\ntarget = {{ url = \"ws://h/\", dialect = \"socket.io\" }}\nload.connections = 1\n\
+             [[on]]\nname = \"ask\"\nmatch = {{ event = [\"ask\"] }}\nreply = {payload}\n"
+        ))
+    };
+    let verb = reply("{ emit = [\"told\", \"1\"] }");
+    assert_eq!(verb, reply("{ prefix = \"42\", json = '[\"told\",1]' }"));
+}
