@@ -13,7 +13,7 @@ use crate::measure::{By, Fitting, FrameType, TcpView, Trace, Traced};
 use crate::metric::Side;
 use crate::net::{Act, Failure, Lost, Opened, Steps, TcpEnd, Transport, WebSocket};
 use crate::plan::FaultPlan;
-use crate::scenario::Secrets;
+use crate::scenario::{FrameKind, Secrets};
 use crate::time::Clock;
 use crate::units::{ByteSize, Timestamp, cut, visible};
 
@@ -187,9 +187,8 @@ impl<T: Transport> Transport for TracedTransport<T> {
         let event = self.inner.poll_event(cx, room);
         if let Poll::Ready(Ok(frame)) = &event {
             let (kind, bytes) = parts(frame);
-            match kind {
-                FrameType::Text | FrameType::Binary => self.came = Some((kind, bytes)),
-                _ => (self.log).frame(Side::Peer, kind, &bytes, By::Nothing, Fitting::Right),
+            if !matches!(kind, FrameType::Text | FrameType::Binary) {
+                (self.log).frame(Side::Peer, kind, &bytes, By::Nothing, Fitting::Right);
             }
         }
         event
@@ -201,6 +200,14 @@ impl<T: Transport> Transport for TracedTransport<T> {
 
     fn sends(&mut self, by: By) {
         self.sender = by;
+    }
+
+    fn came(&mut self, kind: FrameKind, message: &[u8]) {
+        let kind = match kind {
+            FrameKind::Text => FrameType::Text,
+            FrameKind::Binary => FrameType::Binary,
+        };
+        self.came = Some((kind, message.to_vec()));
     }
 
     fn took(&mut self, by: By, fitting: Fitting, saved: &[Vec<u8>]) {

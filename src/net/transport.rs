@@ -6,6 +6,7 @@ use super::end::TcpEnd;
 use crate::frame::{Frame, Room};
 use crate::measure::{By, Fitting, TcpView};
 use crate::metric::Cause;
+use crate::scenario::FrameKind;
 use crate::time::Clock;
 use crate::units::Timestamp;
 
@@ -53,6 +54,9 @@ pub(crate) trait Transport {
 
     /// Names what sends the frame that is queued next. Only a connection that is traced keeps it.
     fn sends(&mut self, _by: By) {}
+
+    /// Tells which message of the last frame is looked at. Only a connection that is traced keeps it.
+    fn came(&mut self, _kind: FrameKind, _message: &[u8]) {}
 
     /// Names what took the last message, and how that fits. `saved` is what its client keeps of messages by now, which
     /// must not be shown. Only a connection that is traced keeps it.

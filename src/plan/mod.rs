@@ -7,6 +7,7 @@ mod matching;
 mod openings;
 mod pacer;
 mod program;
+mod split;
 mod spread;
 mod stamp;
 mod talk;
@@ -21,6 +22,7 @@ pub use fault_plan::{FaultPlan, probed_within};
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
 pub use program::{Operation, Program, Turns, What};
+pub use split::Split;
 pub use spread::{Draws, Seed};
 pub use stamp::{PingName, STAMP_LEN, Series, Stamp, StampFinder};
 use talk::{Talk, templates};
@@ -60,6 +62,8 @@ pub struct Plan {
     talks: Vec<Talk>,
     /// Finds this run's stamps in what servers send.
     pub stamps: StampFinder,
+    /// Parts frames into messages; `None` where each frame is one.
+    pub split: Option<Split>,
     /// Who hears what.
     pub topics: Topics,
 }
@@ -173,6 +177,7 @@ impl Plan {
             templates,
             talks: scenario.cohorts.iter().map(Talk::of).collect(),
             stamps: StampFinder::new(run),
+            split: scenario.target.split.as_deref().map(Split::new),
             topics: Topics::default(),
             scenario,
         };

@@ -200,17 +200,8 @@ impl Scenario {
 
     /// The payloads of all messages, those of steps and replies among them.
     pub fn payloads(&self) -> impl Iterator<Item = &Payload> {
-        self.cohorts.iter().flat_map(|cohort| {
-            let messages = cohort.messages.iter().map(|message| &message.payload);
-            let steps = cohort.each_step().filter_map(|step| match &step.verb {
-                Verb::Send(send) => Some(&send.payload),
-                _ => None,
-            });
-            let replies = cohort.on.iter().filter_map(|on| on.reply.as_ref());
-            messages
-                .chain(steps)
-                .chain(replies.map(|(payload, _)| payload))
-        })
+        let payloads = self.cohorts.iter().flat_map(Cohort::payloads);
+        payloads.map(|(_, payload)| payload)
     }
 }
 

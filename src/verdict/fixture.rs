@@ -57,6 +57,7 @@ pub(super) fn scenario() -> Scenario {
             trust: Trust::System,
             source_addresses: Vec::new(),
             max_message: ByteSize(1 << 20),
+            split: None,
             embedded_push: None,
             embedded_heartbeat: None,
             embedded_rooms: None,

@@ -221,3 +221,30 @@ fn a_scenario_that_is_wrong_is_not_tried() {
     let hint = "did you mean `load`?";
     assert!(ended.stderr.contains(hint), "{}", ended.stderr);
 }
+
+#[test]
+fn each_message_of_a_frame_has_its_line() {
+    let ended = tried(
+        r#"
+        name = "x"
+        target = { url = "embedded", split = ";" }
+        load = { connections = 1, duration = "1s" }
+        [[setup]]
+        name = "two"
+        send = "first;other"
+        expect = "first"
+        [[setup]]
+        name = "other"
+        await = "other"
+        "#,
+        "",
+    );
+    let (frames, _) = lines(&ended);
+    assert_eq!(ended.code, 0, "{}", ended.stdout);
+    let lines = [
+        "main > two first;other;",
+        "main < two first",
+        "main < other other",
+    ];
+    assert_order(&frames, &lines);
+}

@@ -356,6 +356,7 @@ pub(crate) fn scenario(name: &str, shape: Shape, cohorts: Vec<Cohort>) -> Scenar
             trust: Trust::System,
             source_addresses: Vec::new(),
             max_message: ByteSize(1 << 20),
+            split: None,
             embedded_push: None,
             embedded_heartbeat: None,
             embedded_rooms: None,

@@ -12,15 +12,33 @@ use crate::plan::{ClientPlan, PingName};
 use crate::scenario::{FrameKind, HeartbeatKind};
 use crate::units::{Nanos, Timestamp};
 
-/// Handles a received message.
-pub(super) fn message<T: Transport>(
+/// Handles the messages of a received frame.
+pub(super) fn messages<T: Transport>(
     session: &mut Session<T>,
     play: &mut Play,
     shared: &Shared,
     bytes: &[u8],
-    is_text: bool,
+    kind: FrameKind,
     now: Timestamp,
 ) {
+    match &shared.plan.split {
+        None => message(session, play, shared, bytes, kind, now),
+        Some(split) => split
+            .messages(bytes)
+            .for_each(|one| message(session, play, shared, one, kind, now)),
+    }
+}
+
+/// Handles a received message.
+fn message<T: Transport>(
+    session: &mut Session<T>,
+    play: &mut Play,
+    shared: &Shared,
+    bytes: &[u8],
+    kind: FrameKind,
+    now: Timestamp,
+) {
+    session.transport.came(kind, bytes);
     let gap = (session.heard.message.replace(now)).map(|last| now.saturating_since(last));
     if is_text_pong(session, shared, bytes) {
         (session.transport).took(By::Heartbeat, Fitting::Right, play.saved());
@@ -41,7 +59,7 @@ pub(super) fn message<T: Transport>(
     };
     let (by, fitting) = what.taken();
     session.transport.took(by, fitting, play.saved());
-    record_message(client, shared, bytes, is_text, what, gap, now);
+    record_message(client, shared, bytes, kind, what, gap, now);
     shared.book(session.cohort);
     if shared.plan.keeps_echoes
         && let Meaning::Answer(received) = meaning
@@ -86,7 +104,7 @@ fn record_message(
     client: ClientPlan<'_>,
     shared: &Shared,
     bytes: &[u8],
-    is_text: bool,
+    kind: FrameKind,
     What {
         meaning,
         is_delivery,
@@ -118,7 +136,7 @@ fn record_message(
         }
         return;
     };
-    if is_text != (client.templates()[received.slot].frame() == FrameKind::Text) {
+    if kind != client.templates()[received.slot].frame() {
         cells.count(Counter::MessagesRetyped);
     }
     match received.answer {
@@ -290,7 +308,11 @@ impl<T: Transport> Session<T> {
         let client = shared.plan.client(self.cohort, self.connection);
         let listener = self.listener.as_deref_mut();
         let published = shared.publish(client, due, listener, now);
-        match play.write(client, due, published, scratch) {
+        let kind = play.write(client, due, published, scratch);
+        if let Some(split) = &shared.plan.split {
+            split.end(scratch);
+        }
+        match kind {
             FrameKind::Text => Frame::Text(scratch),
             FrameKind::Binary => Frame::Binary(scratch),
         }
@@ -298,10 +320,22 @@ impl<T: Transport> Session<T> {
 }
 
 /// Returns the frame of a ping that is due, of the kind that its cohort sends.
-pub(super) fn ping_frame<'a>(shared: &'a Shared, cohort: usize, name: &'a [u8]) -> Frame<'a> {
+pub(super) fn ping_frame<'a>(
+    shared: &Shared,
+    cohort: usize,
+    name: &'a [u8],
+    scratch: &'a mut Vec<u8>,
+) -> Frame<'a> {
     let heartbeat = shared.plan.cohort(cohort).heartbeat.as_ref();
     match heartbeat.map(|heartbeat| &heartbeat.kind) {
-        Some(HeartbeatKind::Text { send, .. }) => Frame::Text(send.as_bytes()),
+        Some(HeartbeatKind::Text { send, .. }) => {
+            scratch.clear();
+            scratch.extend_from_slice(send.as_bytes());
+            if let Some(split) = &shared.plan.split {
+                split.end(scratch);
+            }
+            Frame::Text(scratch)
+        }
         _ => Frame::Ping(name),
     }
 }

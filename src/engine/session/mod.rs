@@ -427,7 +427,8 @@ impl<T: Transport> Session<T> {
                 sequence,
             };
             let name = name.encode();
-            let frame = ping_frame(shared, self.cohort, &name);
+            let mut scratch = shared.scratch.borrow_mut();
+            let frame = ping_frame(shared, self.cohort, &name, &mut scratch);
             self.transport.sends(By::Heartbeat);
             self.outbox.feed_ping(&mut self.transport, frame);
             shared.record(self.cohort, intended, |cells| {

@@ -11,6 +11,7 @@ use crate::frame::{Frame, Room};
 use crate::measure::EndedBy;
 use crate::metric::{Cause, Side};
 use crate::net::{Lost, Transport};
+use crate::scenario::FrameKind;
 use crate::units::Timestamp;
 
 /// RFC 6455 section 7.4.1: the other side broke the protocol.
@@ -57,11 +58,11 @@ impl<T: Transport> Session<T> {
         match event {
             Frame::Text(bytes) => {
                 self.note(|recorder| recorder.answer(at));
-                inbox::message(self, play, shared, bytes, true, now);
+                inbox::messages(self, play, shared, bytes, FrameKind::Text, now);
             }
             Frame::Binary(bytes) => {
                 self.note(|recorder| recorder.answer(at));
-                inbox::message(self, play, shared, bytes, false, now);
+                inbox::messages(self, play, shared, bytes, FrameKind::Binary, now);
             }
             Frame::Pong(bytes) => {
                 self.note(|recorder| recorder.answer(at));

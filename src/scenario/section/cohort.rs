@@ -73,18 +73,29 @@ impl Cohort {
         })
     }
 
+    /// The payloads of all its messages, steps and replies, each with the name of what sends it.
+    pub fn payloads(&self) -> impl Iterator<Item = (&str, &Payload)> {
+        let messages = (self.messages.iter()).map(|message| (&*message.name, &message.payload));
+        let steps = self.each_step().filter_map(|step| match &step.verb {
+            Verb::Send(send) => Some((step.name.as_deref().unwrap_or("step"), &send.payload)),
+            _ => None,
+        });
+        let replies = self.on.iter().filter_map(|on| {
+            let (payload, _) = on.reply.as_ref()?;
+            Some((&*on.name, payload))
+        });
+        messages.chain(steps).chain(replies)
+    }
+
     /// All that has placeholders in it: what its clients write, and what they compare messages with.
     pub fn texts(&self) -> Vec<&[Segment]> {
-        let mut payloads: Vec<&Payload> = Vec::new();
         let mut matches: Vec<&Match> = Vec::new();
         for message in &self.messages {
-            payloads.push(&message.payload);
             matches.extend(message.expect.matches().iter().chain(&message.check));
         }
         for step in self.each_step() {
             match &step.verb {
                 Verb::Send(send) => {
-                    payloads.push(&send.payload);
                     matches.extend(send.expect.matches().iter().chain(&send.check));
                 }
                 Verb::Await(wait) => matches.extend(wait.any.iter().chain(&wait.check)),
@@ -92,10 +103,9 @@ impl Cohort {
             }
         }
         for on in &self.on {
-            payloads.extend(on.reply.as_ref().map(|(payload, _)| payload));
             matches.extend([&on.matching].into_iter().chain(&on.check));
         }
-        let payloads = payloads.into_iter().map(Payload::segments);
+        let payloads = self.payloads().map(|(_, payload)| payload.segments());
         let conditions = matches.into_iter().flat_map(|one| &*one.conditions);
         let conditions = conditions.map(Condition::segments);
         let topics = self.topics().map(Topic::segments);

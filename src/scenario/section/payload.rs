@@ -111,6 +111,18 @@ impl Payload {
         self.segments().iter().any(Segment::is_id)
     }
 
+    /// Whether each message ends with these bytes.
+    pub fn ends_with(&self, end: &[u8]) -> bool {
+        match self {
+            Self::Size(_) => false,
+            Self::Fixed(bytes) => bytes.ends_with(end),
+            Self::Template(segments) => match segments.last() {
+                Some(Segment::Literal(bytes)) => bytes.ends_with(end),
+                _ => false,
+            },
+        }
+    }
+
     /// Whether it carries a stamp.
     pub fn has_stamp(&self) -> bool {
         match self {

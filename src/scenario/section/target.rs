@@ -21,6 +21,8 @@ use crate::units::ByteSize;
 
 /// The most bytes of one message that each connection may have to hold.
 const MAX_MESSAGE: ByteSize = ByteSize(1 << 30);
+/// The most bytes of the text that parts messages.
+const MAX_SPLIT: usize = 16;
 /// The most local addresses.
 const MAX_SOURCES: usize = 4096;
 
@@ -45,6 +47,8 @@ pub struct Target {
     pub source_addresses: Vec<IpAddr>,
     /// The longest message a server may send before the connection is failed with `message_too_big`.
     pub max_message: ByteSize,
+    /// The text that ends or parts the messages of a frame, 1 to 16 bytes; `None` if each frame is one message.
+    pub split: Option<String>,
     /// The interval at which the built-in server sends every client an unsolicited message; only with
     /// [`TargetUrl::Embedded`]. Above zero.
     pub embedded_push: Option<Duration>,
@@ -99,6 +103,8 @@ keys! {
         dialect: DialectGiven,
         /// The longest message the server may send. Default: four times the longest payload, at least "1MiB".
         max_message: ByteSize,
+        /// One frame may hold several messages, each ended or parted by this text. What is sent gets it at its end.
+        split: String,
         /// The built-in server sends every client a message this often. Only with `url = "embedded"`.
         push: Time,
         /// The built-in server pings its clients, and ends those that do not answer. Only with `url = "embedded"`.
@@ -137,6 +143,7 @@ pub(in crate::scenario) fn resolve(
         headers: keys.headers(section),
         origin: keys.origin(section),
         max_message: keys.max_message(section, cohorts),
+        split: keys.split(section, cohorts),
         connect_timeout: keys.connect_timeout().0,
         close_timeout: keys.close_timeout().0,
         subprotocols: keys.subprotocols(section),
@@ -249,6 +256,22 @@ impl TargetTable {
             }
         }
         addresses
+    }
+
+    fn split(&self, section: &mut Section<'_, '_>, cohorts: &[Cohort]) -> Option<String> {
+        const KEY: &str = "split";
+        let split = &self.split.as_ref()?.value;
+        if split.is_empty() || split.len() > MAX_SPLIT {
+            let what = format_args!("is not 1 to {MAX_SPLIT} bytes long");
+            section.wrong(KEY, &self.split, what, "write it like \"\\u001e\"");
+        }
+        let payloads = cohorts.iter().flat_map(Cohort::payloads);
+        let has_it = |(_, payload): &(_, &Payload)| payload.ends_with(split.as_bytes());
+        if let Some((name, _)) = payloads.filter(|_| !split.is_empty()).find(has_it) {
+            let what = format_args!("stands at the end of what `{name}` sends already");
+            section.wrong(KEY, &self.split, what, "leave it out there");
+        }
+        Some(split.clone())
     }
 
     /// The given limit, or four times the longest payload and at least 1 MiB.

@@ -11,6 +11,7 @@ mod faults_activity;
 mod faults_ending;
 mod faults_pongs;
 mod pacing;
+mod parted;
 mod peer;
 mod pings;
 mod play;
