@@ -260,6 +260,7 @@ fn describe(counts: &Counts) -> String {
         (counts.cut, "slow members closed"),
         (counts.undelivered, "not heard by them"),
         (counts.logins, "logins"),
+        (counts.polled, "polls"),
         (counts.unauthorized, "without a token"),
         (counts.failed, "failed handshakes"),
     ];

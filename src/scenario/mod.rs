@@ -29,8 +29,8 @@ pub use preset::{PresetInWords, in_words as presets};
 pub(crate) use reading::nearest;
 pub use reading::{Outside, Problem, Problems, Source, schema};
 pub use root::Scenario;
-pub(crate) use secrets::secret_parts;
 pub use secrets::{Secrets, shown_address};
+pub(crate) use secrets::{percent_decoded, secret_parts};
 pub(crate) use section::is_unreserved;
 pub use section::{
     AliveOn, Await, Change, Cohort, Column, Condition, Data, Defect, Expect, Form, FrameKind, Gaps,

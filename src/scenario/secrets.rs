@@ -194,7 +194,7 @@ fn escaped(value: &str) -> String {
 }
 
 /// The text of a percent-encoded value (RFC 3986 section 2.1); `None` if it is not UTF-8.
-fn percent_decoded(value: &str) -> Option<String> {
+pub(crate) fn percent_decoded(value: &str) -> Option<String> {
     let mut parts = value.split('%');
     let mut decoded = parts.next()?.as_bytes().to_vec();
     for part in parts {

@@ -44,7 +44,7 @@ counts! {
     opened,
     /// Opened connections that have ended.
     closed,
-    /// TCP connections that neither completed a handshake nor got a token.
+    /// TCP connections that neither completed a handshake nor were answered by HTTP.
     failed,
     /// Text messages received.
     text,
@@ -80,8 +80,10 @@ counts! {
     undelivered,
     /// Tokens given.
     logins,
-    /// Upgrades refused for lack of a token. They count as failed too.
+    /// Upgrades and polls refused for lack of a token. A connection whose upgrade is refused counts as failed too.
     unauthorized,
+    /// Polls of rooms by HTTP, answered or given up.
+    polled,
 }
 
 impl Counts {
@@ -130,6 +132,10 @@ impl Counter {
 
     pub(super) fn login(&self) {
         self.0.logins.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn polled(&self) {
+        self.0.polled.fetch_add(1, Relaxed);
     }
 
     pub(super) fn unauthorized(&self) {

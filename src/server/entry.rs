@@ -1,17 +1,17 @@
 //! The way into the built-in server: from an accepted socket to an open WebSocket, or to its end.
 
+use std::future::pending;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
-use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::counts::Counter;
-use super::rooms::{Login, Rooms};
+use super::rooms::{Asked, Rooms};
 
 /// The longest time from the accepted socket to the 101, and for each request before the upgrade.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -19,6 +19,10 @@ const READ_BUFFER: usize = 4 << 10;
 const WRITE_BUFFER: usize = 16 << 10;
 /// The longest message that is accepted, in bytes.
 const MAX_MESSAGE: usize = 64 << 20;
+/// How requests begin that are no upgrade.
+const POLL: &[u8] = b"GET /poll";
+const LONG_POLL: &[u8] = b"GET /long-poll";
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 /// The most bytes that are read, and not looked at, behind a request that could not be taken.
 const MAX_IGNORED: u64 = 1 << 20;
 /// The most bytes that the kernel holds unsent for a member of rooms.
@@ -29,7 +33,7 @@ const UNSENT: u32 = 16 << 10;
 #[derive(Debug)]
 pub(super) enum Entry {
     Open(Box<WebSocketStream<TcpStream>>),
-    /// It logged in and ended.
+    /// It was answered by HTTP and ended.
     Done,
     /// It ended, and was nothing else.
     Failed,
@@ -39,7 +43,7 @@ pub(super) enum Entry {
 pub(super) async fn accept(socket: TcpStream, rooms: Option<&Rooms>, counter: &Counter) -> Entry {
     if let Some(rooms) = rooms {
         hold_little(&socket);
-        return behind_login(socket, &rooms.login, counter).await;
+        return until_upgrade(socket, rooms, counter).await;
     }
     let upgrade = tokio_tungstenite::accept_async_with_config(socket, Some(config()));
     match timeout(TIMEOUT, upgrade).await {
@@ -49,20 +53,26 @@ pub(super) async fn accept(socket: TcpStream, rooms: Option<&Rooms>, counter: &C
 }
 
 /// Answers requests until one is the upgrade.
-async fn behind_login(mut socket: TcpStream, login: &Login, counter: &Counter) -> Entry {
+async fn until_upgrade(mut socket: TcpStream, rooms: &Rooms, counter: &Counter) -> Entry {
     let mut ended = Entry::Failed;
     loop {
-        let mut first = [0];
-        match timeout(TIMEOUT, socket.peek(&mut first)).await {
-            Ok(Ok(1)) if first == *b"G" => break,
-            Ok(Ok(1)) => {}
+        match timeout(TIMEOUT, is_upgrade(&socket)).await {
+            Ok(Some(false)) => {}
+            Ok(Some(true)) => break,
             _ => return ended,
         }
-        let Ok(Ok(answer)) = timeout(TIMEOUT, login.serve(&mut socket)).await else {
+        let Ok(Ok(asked)) = timeout(TIMEOUT, Asked::read(&mut socket)).await else {
             return ended;
         };
-        if answer.status == StatusCode::OK {
-            counter.login();
+        let answer = tokio::select! {
+            answer = rooms.answer(asked) => answer,
+            () = gone(&socket) => return ended,
+        };
+        let bytes = answer.bytes();
+        let Ok(Ok(())) = timeout(TIMEOUT, socket.write_all(bytes.as_bytes())).await else {
+            return ended;
+        };
+        if answer.status.is_success() {
             ended = Entry::Done;
         }
         if answer.is_last {
@@ -71,7 +81,7 @@ async fn behind_login(mut socket: TcpStream, login: &Login, counter: &Counter) -
         }
     }
     #[expect(clippy::result_large_err, reason = "the library's type")]
-    let check = |request: &Request, response: Response| match login.refuses(request) {
+    let check = |request: &Request, response: Response| match rooms.login.refuses(request) {
         None => Ok(response),
         Some(refusal) => {
             counter.unauthorized();
@@ -82,6 +92,37 @@ async fn behind_login(mut socket: TcpStream, login: &Login, counter: &Counter) -
     match timeout(TIMEOUT, upgrade).await {
         Ok(Ok(socket)) => Entry::Open(Box::new(socket)),
         _ => Entry::Failed,
+    }
+}
+
+/// Whether the next request is an upgrade, judged by its method and path; `None` if there is none. Reads nothing.
+async fn is_upgrade(socket: &TcpStream) -> Option<bool> {
+    let mut first = [0; LONG_POLL.len()];
+    loop {
+        let came = socket
+            .peek(&mut first)
+            .await
+            .ok()
+            .filter(|came| *came > 0)?;
+        let first = &first[..came];
+        let begins = |path: &[u8]| first.starts_with(path) || path.starts_with(first);
+        if !first.starts_with(b"G") || first.starts_with(POLL) || first == LONG_POLL {
+            return Some(false);
+        }
+        if !begins(POLL) && !begins(LONG_POLL) {
+            return Some(true);
+        }
+        // Whoever sends a line in pieces waits a little.
+        sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+/// Waits until the client has ended its half of the connection.
+async fn gone(socket: &TcpStream) {
+    match socket.peek(&mut [0]).await {
+        Ok(0) | Err(_) => {}
+        // It has sent more, which is looked at behind the answer.
+        Ok(_) => pending().await,
     }
 }
 

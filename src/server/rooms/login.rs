@@ -2,18 +2,18 @@
 //! refused. Any name and any password will do.
 
 use std::fmt::Write as _;
-use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request};
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, COOKIE, WWW_AUTHENTICATE};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::http::{Answer, Post};
+use super::http::Answer;
+
+/// Why a request without a token is refused.
+pub(super) const NO_TOKEN: &str = "no token; POST /login gives one";
 
 /// Gives tokens and recognises them again. Keeps none: a token is a number and its digest.
 #[derive(Debug)]
@@ -32,39 +32,25 @@ impl Login {
         }
     }
 
+    /// Whether a request has a token, or needs none.
+    pub(super) fn admits(&self, request: &Request) -> bool {
+        !self.is_required || self.is_known(request)
+    }
+
     /// Why an upgrade is refused, if it is.
     pub(in crate::server) fn refuses(&self, request: &Request) -> Option<ErrorResponse> {
-        (self.is_required && !self.is_known(request)).then(unauthorized)
+        (!self.admits(request)).then(unauthorized)
     }
 
-    /// Reads a request that is not GET, and answers it.
-    pub(in crate::server) async fn serve(&self, socket: &mut TcpStream) -> io::Result<Answer> {
-        let answer = match Post::read(socket).await? {
-            Ok(post) => {
-                let answer = self.answer(&post.path, &post.body);
-                Answer {
-                    is_last: post.is_last,
-                    ..answer
-                }
-            }
-            Err((status, why)) => Answer {
-                // Where the request ends is not known.
-                is_last: true,
-                ..Answer::refused(status, why)
-            },
-        };
-        socket.write_all(answer.bytes().as_bytes()).await?;
-        Ok(answer)
-    }
-
-    fn answer(&self, path: &str, body: &[u8]) -> Answer {
+    /// Answers a POST.
+    pub(super) fn answer(&self, path: &str, body: &[u8]) -> Answer {
         #[derive(Deserialize)]
         struct Who {
             #[serde(rename = "name")]
             _name: String,
         }
 
-        if path.split('?').next() != Some("/login") {
+        if path != "/login" {
             return Answer::refused(StatusCode::NOT_FOUND, "only /login takes a POST");
         }
         if serde_json::from_slice::<serde_json::Value>(body).is_err() {
@@ -133,8 +119,8 @@ fn bearer(credentials: &str) -> Option<&str> {
 }
 
 fn unauthorized() -> ErrorResponse {
-    let body = r#"{"error":"no token; POST /login gives one"}"#;
-    let mut response = ErrorResponse::new(Some(body.to_owned()));
+    let body = format!("{{\"error\":\"{NO_TOKEN}\"}}");
+    let mut response = ErrorResponse::new(Some(body.clone()));
     *response.status_mut() = StatusCode::UNAUTHORIZED;
     let headers = response.headers_mut();
     headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -159,7 +145,7 @@ mod tests {
             status(&login, "/login", r#"{"name":"a","password":"b"}"#),
             200
         );
-        assert_eq!(status(&login, "/login?x=1", r#"{"name":"a"}"#), 200);
+        assert_eq!(status(&login, "/login", r#"{"name":"a"}"#), 200);
         assert_eq!(status(&login, "/login", r#"{"password":"b"}"#), 401);
         assert_eq!(status(&login, "/login", "[]"), 401);
         assert_eq!(status(&login, "/login", "name=a"), 400);

@@ -6,11 +6,13 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::guilt::Guilt;
 use super::login::Login;
 use super::mailbox::{Kind, Letter, Mailbox};
+use super::polls::Latest;
 use super::request::{answer, heading, said, tick};
 use crate::scenario::ServerRooms;
 use crate::server::counts::Counter;
@@ -27,6 +29,8 @@ pub(in crate::server) struct Rooms {
     settings: ServerRooms,
     pub(in crate::server) login: Login,
     pub(super) counter: Counter,
+    /// Changes when a room begins.
+    pub(super) begun: watch::Sender<()>,
     state: Mutex<State>,
 }
 
@@ -48,6 +52,7 @@ struct Room {
     members: BTreeMap<u64, Arc<Mailbox>>,
     /// What waits for a member that does not read, where that is the defect.
     waiting: VecDeque<Talk>,
+    latest: Latest,
 }
 
 /// What is to be heard in a room.
@@ -89,6 +94,7 @@ impl Rooms {
             login: Login::new(seed, settings.login),
             settings,
             counter,
+            begun: watch::Sender::new(()),
             state: Mutex::new(state),
         }
     }
@@ -121,6 +127,9 @@ impl Rooms {
         let room = rooms.entry(name.to_owned());
         let room = room.or_insert_with(|| Room::new(name));
         room.members.insert(connection, Arc::clone(mailbox));
+        if room.members.len() == 1 {
+            self.begun.send_replace(());
+        }
         Ok(())
     }
 
@@ -169,6 +178,7 @@ impl Rooms {
         };
         self.lose(room.hear(talk, guilt)?);
         room.seq += 1;
+        room.latest.hear(Kind::Said, room.seq, &letter.text);
         self.counter.said();
         if guilt.as_mut().is_some_and(Guilt::leaks)
             && let Some(stranger) = stranger(rooms, name)
@@ -176,6 +186,11 @@ impl Rooms {
             self.lose(stranger.put(letter));
         }
         Ok(())
+    }
+
+    /// Looks at what was heard last in a room; there is `None` of a room that does not exist.
+    pub(super) fn latest<R>(&self, name: &str, look: impl FnOnce(Option<&Latest>) -> R) -> R {
+        look(self.state().rooms.get(name).map(|room| &room.latest))
     }
 
     /// Goes on in these rooms, which may have waited for a member that reads again.
@@ -196,8 +211,10 @@ impl Rooms {
         } = &mut *self.state();
         *ticks += 1;
         for room in rooms.values_mut() {
+            let letter = Letter::new(Kind::Tick, tick(&room.heading, *ticks, at));
+            room.latest.hear(Kind::Tick, *ticks, &letter.text);
             let talk = Talk {
-                letter: Letter::new(Kind::Tick, tick(&room.heading, *ticks, at)),
+                letter,
                 but: None,
                 answer: None,
             };
@@ -229,6 +246,7 @@ impl Room {
             seq: 0,
             members: BTreeMap::new(),
             waiting: VecDeque::new(),
+            latest: Latest::default(),
         }
     }
 

@@ -16,7 +16,7 @@ fn behind_a_login() -> Behaviour {
 }
 
 /// Sends a request and reads its answer, up to the end of its body.
-async fn ask(socket: &mut TcpStream, request: &str) -> String {
+pub(super) async fn ask(socket: &mut TcpStream, request: &str) -> String {
     soon(socket.write_all(request.as_bytes())).await.unwrap();
     let mut answer = String::new();
     loop {
@@ -48,7 +48,7 @@ fn upgrade(path: &str, header: &str) -> String {
     )
 }
 
-async fn log_in(socket: &mut TcpStream) -> String {
+pub(super) async fn log_in(socket: &mut TcpStream) -> String {
     let answer = ask(socket, &post("/login", r#"{"name":"ann","password":"x"}"#)).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();

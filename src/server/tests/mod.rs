@@ -4,6 +4,7 @@ mod echo;
 mod guilty;
 mod innocent;
 mod login;
+mod polls;
 mod rooms;
 mod rooms_guilty;
 mod running;
