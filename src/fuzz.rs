@@ -103,7 +103,7 @@ fn has_raw_values(scenario: &Scenario) -> bool {
     let segments = scenario.cohorts[0].texts().into_iter().flatten();
     let mut variables = segments.flat_map(Segment::variables);
     variables.any(|variable| match variable {
-        Variable::Column(column) => column.form != Form::Json,
+        Variable::Column(column) => !matches!(column.form, Form::Json | Form::JsonInJson),
         _ => false,
     })
 }

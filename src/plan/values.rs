@@ -272,6 +272,11 @@ fn formed(value: &[u8], form: Form, out: &mut impl Bytes) {
     match form {
         Form::Raw => out.put(value),
         Form::Json => in_json(value, out),
+        Form::JsonInJson => {
+            let mut once = Vec::new();
+            in_json(value, &mut once);
+            in_json(&once, out);
+        }
         Form::Url => in_url(value, out),
         Form::Header => {
             let parts = value.split(u8::is_ascii_control);

@@ -73,6 +73,7 @@ fn what_was_kept_is_written_in_its_form() {
     let of = |name, form| written(Variable::Saved { name, form });
     assert_eq!(of(0, Form::Raw), "a\"b");
     assert_eq!(of(0, Form::Json), "a\\\"b");
+    assert_eq!(of(0, Form::JsonInJson), r#"a\\\"b"#);
     assert_eq!(of(0, Form::Url), "a%22b");
     assert_eq!(of(3, Form::Url), "%C3%A9%0D%0A%20a-._~");
     assert_eq!(of(3, Form::Header), "é a-._~");

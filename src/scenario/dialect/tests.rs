@@ -212,3 +212,21 @@ fn a_reply_takes_verbs() {
     let verb = reply("{ emit = [\"told\", \"1\"] }");
     assert_eq!(verb, reply("{ prefix = \"42\", json = '[\"told\",1]' }"));
 }
+
+/// A column in the JSON text that an identifier of ActionCable is, which itself is a text in JSON.
+#[test]
+fn values_in_json_in_json_are_escaped_for_both() {
+    let text = "
+        name = \"x\"
+        target = { url = \"ws://h/\", dialect = \"actioncable\" }
+        load.connections = 1
+        data.user.rows = [{ name = 'a\"b' }]
+        [[setup]]
+        name = \"s\"
+        send = { subscribe = ['{\"channel\":\"C\",\"by\":\"{{user.name}}\"}'] }";
+    let scenario = resolved(text);
+    let setup = scenario.cohorts[0].setup.last();
+    let text = format!("{setup:?}");
+    let forms = ["form: JsonInJson", "form: Json,"].map(|form| text.matches(form).count());
+    assert_eq!(forms, [1, 2], "{text}");
+}

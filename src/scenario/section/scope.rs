@@ -281,6 +281,9 @@ mod tests {
             ("token", Form::Header, Form::Header),
             ("raw(token)", Form::Header, Form::Header),
             ("url(token)", Form::Header, Form::Url),
+            ("json(token)", Form::Raw, Form::Json),
+            ("json(token)", Form::Json, Form::JsonInJson),
+            ("json(token)", Form::Header, Form::Json),
             ("token", Form::Url, Form::Url),
             ("raw(token)", Form::Url, Form::Header),
         ] {

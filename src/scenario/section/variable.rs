@@ -52,6 +52,8 @@ pub enum Form {
     Raw,
     /// As the inside of a JSON string (RFC 8259 section 7).
     Json,
+    /// As the inside of a JSON string in a JSON text that is itself the inside of one.
+    JsonInJson,
     /// As a part of an address: percent-encoded but for letters, digits, `-`, `.`, `_` and `~` (RFC 3986 section 2).
     Url,
     /// As a part of a header: without control characters, which would end it (RFC 9110 section 5.5).
@@ -63,7 +65,16 @@ impl Form {
     fn raw(self) -> Self {
         match self {
             Self::Header | Self::Url => Self::Header,
-            Self::Raw | Self::Json => Self::Raw,
+            Self::Raw | Self::Json | Self::JsonInJson => Self::Raw,
+        }
+    }
+
+    /// The form of `json(x)` at a place with this one; `None` where there is none.
+    fn json(self) -> Option<Self> {
+        match self {
+            Self::Raw | Self::Header => Some(Self::Json),
+            Self::Json => Some(Self::JsonInJson),
+            Self::JsonInJson | Self::Url => None,
         }
     }
 
@@ -74,6 +85,7 @@ impl Form {
             Self::Url => 3,
             // A control character: `\u001f`.
             Self::Json => 6,
+            Self::JsonInJson => 7,
         }
     }
 }
@@ -137,8 +149,9 @@ pub enum WallTime {
 impl Variable {
     /// The names that mean something everywhere. Nothing else can be kept under one of them.
     pub(super) fn names() -> impl Iterator<Item = &'static str> {
-        const OTHERS: [&str; 10] = [
-            "stamp", "cohort", "run", "uuid", "random", "hex", "text", "raw", "url", "base64",
+        const OTHERS: [&str; 11] = [
+            "stamp", "cohort", "run", "uuid", "random", "hex", "text", "raw", "url", "json",
+            "base64",
         ];
         let numbers = Number::VARIANTS.iter().chain(WallTime::VARIANTS);
         numbers.chain(&OTHERS).copied()
@@ -265,6 +278,10 @@ impl Variable {
             return match (name.trim(), arguments.strip_suffix(')')) {
                 ("raw", Some(what)) => Self::any(what.trim(), scope, form.raw()),
                 ("url", Some(what)) => Self::any(what.trim(), scope, Form::Url),
+                ("json", Some(what)) => {
+                    let form = form.json().ok_or(Wrong::Arguments(NO_JSON))?;
+                    Self::any(what.trim(), scope, form)
+                }
                 (name, arguments) => called(name, arguments.unwrap_or("-")),
             };
         }
@@ -276,7 +293,7 @@ impl Variable {
             "cohort" => return Ok(Self::Cohort),
             "run" => return Ok(Self::Run),
             "uuid" => return Ok(Self::Uuid),
-            "random" | "hex" | "text" | "raw" | "url" => return called(text, "-"),
+            "random" | "hex" | "text" | "raw" | "url" | "json" => return called(text, "-"),
             _ => {}
         }
         if let Ok(clock) = text.parse() {
@@ -317,6 +334,10 @@ impl FromStr for Variable {
     }
 }
 
+/// The hint where `json(x)` cannot stand.
+const NO_JSON: &str =
+    "leave out `json`: it is for JSON texts and for texts in them, and not for addresses";
+
 /// Reads a placeholder with arguments.
 fn called(name: &str, arguments: &str) -> Result<Variable, Wrong> {
     let numbers: Vec<Option<u64>> = arguments
@@ -338,6 +359,7 @@ fn called(name: &str, arguments: &str) -> Result<Variable, Wrong> {
         "text" => length("write how many bytes, up to 65,536: `text(64)`").map(Variable::Text),
         "raw" => Err(Wrong::Arguments("write what it is: `raw(user.name)`")),
         "url" => Err(Wrong::Arguments("write what it is: `url(user.name)`")),
+        "json" => Err(Wrong::Arguments("write what it is: `json(user.name)`")),
         _ => Err(Wrong::Unknown(name.to_owned())),
     }
 }
@@ -355,6 +377,7 @@ mod tests {
             ("id", Variable::Number(Number::Id, None)),
             ("url( place )", Variable::Number(Number::Place, None)),
             ("raw(place)", Variable::Number(Number::Place, None)),
+            ("json(place)", Variable::Number(Number::Place, None)),
             ("n + 1", Variable::Number(Number::N, Some(Change::Plus(1)))),
             (
                 "place/20",
