@@ -198,7 +198,8 @@ impl Play {
             if let Some((index, sequence)) = finder.id(bytes).and_then(|id| self.of_id(id)) {
                 match self.identified(index, sequence, client, bytes, now, facts) {
                     Meaning::Answer(Received {
-                        answer: Answer::Duplicate,
+                        // `Unknown`: what was sent last expects no answer.
+                        answer: Answer::Duplicate | Answer::Unknown,
                         ..
                     }) => {
                         // It may be something else, that names what was answered before.

@@ -153,14 +153,15 @@ impl Ledger {
     /// Handles an answer that names its message.
     pub(super) fn answer(&mut self, sequence: u64, now: Timestamp) -> Answer {
         let first = self.sequence - self.pending.len() as u64;
-        if sequence >= self.sequence || !self.is_answered {
+        if sequence >= self.sequence {
             return Answer::Unknown;
         }
         let Some(place) = sequence.checked_sub(first) else {
             let known = self.timed_out.iter().position(|old| *old == sequence);
             return match known.and_then(|place| self.timed_out.remove(place)) {
                 Some(_) => Answer::Late,
-                None => Answer::Duplicate,
+                None if self.is_answered => Answer::Duplicate,
+                None => Answer::Unknown,
             };
         };
         let pending = &mut self.pending[place as usize];

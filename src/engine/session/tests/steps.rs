@@ -267,6 +267,34 @@ fn answers_by_id_may_come_in_any_order_twice_late_and_among_pushes_that_name_the
 }
 
 #[test]
+fn pushes_that_name_an_answered_step_are_heard_whatever_was_sent_since() {
+    let steps = r#"
+        [[step]]
+        name = "subscribe"
+        send = { json = '{"id":{{id}}}' }
+        expect = { "/id" = "{{id}}" }
+        [[step]]
+        name = "note"
+        send = "nothing answers this"
+        expect = "none"
+        [[on]]
+        name = "news"
+        match = { "/id" = "{{subscribe.id}}", has = ["/news"] }
+    "#;
+    let seen = talk(steps, |at, turn, said| match turn {
+        0 => {
+            let news = format!(r#"{{"id":{},"news":1}}"#, id(said));
+            let times = [RTT, 2 * RTT, S, 2 * S];
+            times.map(|after| (at + after, text(news.clone()))).into()
+        }
+        _ => Vec::new(),
+    });
+    assert_eq!(seen.count(Counter::PushesReceived), 3);
+    assert_eq!(seen.count(Counter::MessagesUnsolicited), 0);
+    assert_eq!(seen.counts(MESSAGES), [2, 1, 0, 0, 0, 0]);
+}
+
+#[test]
 fn a_paced_turn_shows_a_stall_once_and_in_full() {
     let steps = r#"
         [[step]]
