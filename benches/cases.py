@@ -33,6 +33,8 @@ class Case:
     connections: int = 0  # that are held, and must be open at once before anything is sampled
     rate: Optional[float] = None  # echoes or pings a second, of each connection
     in_flight: Optional[int] = None  # unanswered echoes of each connection
+    speakers: int = 0  # of the connections: only they send, at `rate`
+    circle: int = 0  # how many hear each of their messages; 0: none, each message is echoed
     opening: Optional[float] = None  # connections opened a second
     cores: int = 1  # that the client may use
     goals: Dict[str, Goal] = field(default_factory=dict)  # by the value of a run that they hold for
@@ -46,6 +48,8 @@ class Case:
     @property
     def offered(self):
         """How many are due in a second, where that does not depend on the server."""
+        if self.circle:
+            return self.speakers * self.rate * self.circle
         return self.opening or (self.connections * self.rate if self.rate else None)
 
 
@@ -72,6 +76,36 @@ def in_flight(connections, unanswered, clients, goals, name=None):
         clients=clients,
         connections=connections,
         in_flight=unanswered,
+        goals=goals,
+    )
+
+
+def exchanges(name, title, goals):
+    """As fast as answers come, of which the client makes more than an echo; the floor sends and gets as much."""
+    return Case(
+        name=name,
+        title=title,
+        unit="exchange",
+        counted="echoes",
+        scenario=name,
+        connections=100,
+        in_flight=1,
+        goals=goals,
+    )
+
+
+def heard(name, title, speakers, rate, circle, goals):
+    """What one says, many hear: 1,000 connections in circles."""
+    return Case(
+        name=name,
+        title=title,
+        unit="delivery",
+        counted="delivered",
+        scenario=name,
+        connections=1000,
+        rate=rate,
+        speakers=speakers,
+        circle=circle,
         goals=goals,
     )
 
@@ -131,6 +165,17 @@ ALL = [
         name="workers-apart",
         title="100 connections, 100/s each, workers on two cores, one of them the server's",
         cores=2,
+    ),
+    exchanges("json-id", "100 connections, 1 request of JSON-RPC in flight each, found by its id", {}),
+    exchanges("step", "100 connections, sessions of ten steps", {}),
+    heard("deliver", "1,000 connections hear one that says 20/s", 1, 20, 1000, {"cpu_us": Goal(1.3)}),
+    heard(
+        "chat",
+        "50 rooms of 20 connections that say 1/s each",
+        1000,
+        1,
+        20,
+        {"cpu_us": Goal(1.3), "late_p99_us": Goal(1000, " µs")},
     ),
     idle(9800, 0.5, "9,800 connections, a ping every 2 s each", "idle", {"bytes_per_connection": Goal(3, " KiB")}),
     idle(15000, 1, "15,000 connections, a ping every second each", "idle-1s", {"load": Goal(20, " points more")}),

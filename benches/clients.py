@@ -15,6 +15,7 @@ MARGIN = 3  # by how much sending lasts longer than what is sampled of it
 
 ERL_FLAGS = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
 FAILURES = ("connections.failed", "connections.dead", "heartbeat.missed", "messages.timed_out", "messages.lost")
+FAILURES += ("messages.mismatched", "setup.failed", "delivery.late", "delivery.stray", "delivery.unordered")
 
 
 class Client:
@@ -57,6 +58,8 @@ class Floor(Client):
         count = ["--connections", str(case.connections)]
         if case.counted == "pings":
             return ["ping", *count, "--every", str(1 / case.rate)]
+        if case.circle:
+            return ["say", *count, "--speakers", str(case.speakers), "--rate", str(case.rate), "--heard-by", str(case.circle)]
         if case.in_flight:
             return ["echo", *count, "--in-flight", str(case.in_flight)]
         return ["echo", *count, "--rate", str(case.rate)]
@@ -89,8 +92,14 @@ class Wsbench(Client):
             "late_p50_us": late[0]["p50"] if late else None,
             "late_p99_us": late[0]["p99"] if late else None,
             "own_bytes_per_connection": size[0]["max"] if size else None,
-            "failures": sum(metric["count"] for metric in metrics if metric["name"] in FAILURES),
+            "failures": sum(metric["count"] for metric in metrics if metric["name"] in FAILURES) + missing(metrics),
         }
+
+
+def missing(metrics):
+    """How many deliveries did not come."""
+    counts = {metric["name"]: metric["count"] for metric in metrics if metric["name"].startswith("delivery.")}
+    return counts.get("delivery.expected", 0) - counts.get("delivery.received", 0)
 
 
 class Naive(Client):

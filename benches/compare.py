@@ -1,6 +1,6 @@
 """Compares wsbench with other clients on the same work, and prints ratios.
 
-They run in turn, pinned to one core, against a bare echo server pinned to another. The first client of a case, most
+They run in turn, pinned to one core, against a bare server pinned to another. The first client of a case, most
 often the floor, a bare epoll client, is what the others are compared with. Nothing passes or fails here: the figures
 mean something only on a machine that does nothing else meanwhile. All that was seen is kept in target/bench.
 """
@@ -19,7 +19,7 @@ import cases
 import clients
 import page
 import table
-from outside import Server, measure, pinned
+from outside import Servers, measure, pinned
 from soak import SETTLED, soak
 
 COMMAND = "scripts/bench"
@@ -48,8 +48,7 @@ def main():
     present, left_out = roll_call(chosen, wanted)
     facts = {**machine(), **{name: version for name in present if (version := known[name].version())}}
     print(listed(facts))
-    server = Server(clients.Floor.program, server_core)
-    show(server.command)
+    servers = Servers(clients.Floor.program, server_core)
     runs, unmeasured = [], []
     try:
         more = any(case.needs_more_rounds for case in chosen)
@@ -59,12 +58,12 @@ def main():
                 for name in (name for name in taking_part(case, number, args.rounds) if name in present):
                     work = Work(case, known[name], number, client_cores[: case.cores])
                     try:
-                        runs.append(work.measured(server, args))
+                        runs.append(work.measured(servers.of(case.circle), args))
                     except (OSError, RuntimeError, ValueError) as error:
                         unmeasured.append(f"{work.name}: failed to measure it: {error}")
                         print(unmeasured[-1], file=sys.stderr, flush=True)
     finally:
-        server.stop()
+        servers.stop()
         kept = {"machine": facts, "seconds": args.seconds, "unmeasured": unmeasured, "runs": runs}
         (OUT / "results.json").write_text(json.dumps(kept, indent=1))
     text = table.render(chosen, runs, left_out, [*unmeasured, *noise(facts)])

@@ -13,10 +13,12 @@ STOPPING = 5  # seconds that a client may take to end when it is told to
 
 
 class Server:
-    """The bare echo server. It ends when this process does, since its standard input does."""
+    """The bare server. It ends when this process does, since its standard input does. Without a circle it echoes; with
+    one so many connections hear what one of them says."""
 
-    def __init__(self, program, core):
-        self.command = pinned([core], [program, "serve"])
+    def __init__(self, program, core, circle=0):
+        told = ["--circle", str(circle)] if circle else []
+        self.command = pinned([core], [program, "serve", *told])
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
@@ -39,6 +41,23 @@ class Server:
     def stop(self):
         self.process.stdin.close()
         self.process.wait(PATIENCE)
+
+
+class Servers:
+    """One for each size of circles, from when it is first asked for; those that wait for connections do nothing."""
+
+    def __init__(self, program, core):
+        self.program, self.core, self.running = program, core, {}
+
+    def of(self, circle):
+        if circle not in self.running:
+            self.running[circle] = Server(self.program, self.core, circle)
+            print("$", " ".join(self.running[circle].command), flush=True)
+        return self.running[circle]
+
+    def stop(self):
+        for server in self.running.values():
+            server.stop()
 
 
 def pinned(cores, command):

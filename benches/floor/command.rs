@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::{NonZeroU16, NonZeroU64};
+use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use clap::{Args, Parser};
@@ -22,13 +22,31 @@ const RAMP_UP: Duration = Duration::from_secs(2);
 enum Command {
     /// Echo on a free port, which is printed first; then print the counts for each line of standard input,
     /// and end with it. Standard input must be a pipe.
-    Serve,
+    Serve {
+        /// Echo nothing: so many connections, in the order of their dials, hear what one of them says.
+        #[arg(long)]
+        circle: Option<NonZeroUsize>,
+    },
     /// Send 64 bytes of text again and again, as often as `--rate` or `--in-flight` says.
     Echo {
         #[command(flatten)]
         common: Common,
         #[command(flatten)]
         pace: EchoPace,
+    },
+    /// Send 64 bytes of text on the first connections, to a server with `--circle`.
+    Say {
+        #[command(flatten)]
+        common: Common,
+        /// How many connections send.
+        #[arg(long)]
+        speakers: NonZeroU64,
+        /// Frames a second for each of these.
+        #[arg(long, value_parser = positive)]
+        rate: f64,
+        /// How many connections hear each frame.
+        #[arg(long)]
+        heard_by: NonZeroU64,
     },
     /// Hold idle connections that only ping.
     Ping {
@@ -78,7 +96,7 @@ struct EchoPace {
 pub(crate) fn run() -> io::Result<()> {
     rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
     let outcome = match Command::parse() {
-        Command::Serve => return serve(),
+        Command::Serve { circle } => return serve(circle),
         Command::Echo { common, pace } => {
             let pace = match (pace.rate, pace.in_flight) {
                 (Some(rate), _) => Pace::PerSecond(rate),
@@ -89,6 +107,20 @@ pub(crate) fn run() -> io::Result<()> {
             common
                 .load(frame::masked(frame::TEXT, &PAYLOAD), pace)
                 .run()?
+        }
+        Command::Say {
+            common,
+            speakers,
+            rate,
+            heard_by,
+        } => {
+            let pace = Pace::Said {
+                per_second: rate,
+                speakers: speakers.get().min(common.connections.get()),
+                heard_by: heard_by.get(),
+            };
+            let text = frame::masked(frame::TEXT, &PAYLOAD);
+            common.load(text, pace).run()?
         }
         Command::Ping { common, every } => {
             let ping = frame::masked(frame::PING, &PAYLOAD[..16]);
@@ -104,8 +136,8 @@ pub(crate) fn run() -> io::Result<()> {
     print(&outcome)
 }
 
-fn serve() -> io::Result<()> {
-    let mut server = Server::listen(io::stdin())?;
+fn serve(circle: Option<NonZeroUsize>) -> io::Result<()> {
+    let mut server = Server::listen(io::stdin(), circle)?;
     print(&serde_json::json!({ "port": server.address()?.port() }))?;
     server.serve(io::stdout())?;
     Ok(())

@@ -20,6 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) enum Pace {
     /// So many frames a second each, whatever comes back.
     PerSecond(f64),
+    /// The same, of the first connections only; each frame is heard by so many.
+    Said {
+        per_second: f64,
+        speakers: u64,
+        heard_by: u64,
+    },
     /// So many unanswered at any time.
     InFlight(usize),
 }
@@ -80,24 +86,35 @@ impl Load {
     /// Does it all.
     pub(crate) fn run(&self) -> io::Result<Outcome> {
         let (habit, burst) = match self.pace {
-            Pace::PerSecond(_) => (Habit::Told, 1),
+            Pace::PerSecond(_) | Pace::Said { .. } => (Habit::Told, 1),
             Pace::InFlight(count) => (Habit::Replies, count),
         };
         let mut client = Client::new(self.target, habit, &self.frame, burst)?;
         open(&mut client, self.connections, self.ramp_up)?;
         wait(&mut client, |client| client.opened == self.connections)?;
         let mut lateness = match self.pace {
-            Pace::PerSecond(rate) => self.keep_schedule(&mut client, rate)?,
+            Pace::PerSecond(rate) => self.keep_schedule(&mut client, rate, self.connections)?,
+            Pace::Said {
+                per_second,
+                speakers,
+                ..
+            } => self.keep_schedule(&mut client, per_second, speakers)?,
             Pace::InFlight(count) => self.keep_in_flight(&mut client, count)?,
         };
-        wait(&mut client, |client| client.answered == client.sent)?;
+        let answers = match self.pace {
+            Pace::Said { heard_by, .. } => heard_by,
+            Pace::PerSecond(_) | Pace::InFlight(_) => 1,
+        };
+        wait(&mut client, |client| {
+            client.answered == client.sent * answers
+        })?;
         close_all(&mut client)?;
         Ok(outcome(&client, &mut lateness))
     }
 
-    /// Returns how late each frame was sent, in nanoseconds.
-    fn keep_schedule(&self, client: &mut Client, rate: f64) -> io::Result<Vec<u32>> {
-        let gap = Duration::from_secs_f64(1.0 / (rate * self.connections as f64));
+    /// Sends on the first so many connections. Returns how late each frame was sent, in nanoseconds.
+    fn keep_schedule(&self, client: &mut Client, rate: f64, speakers: u64) -> io::Result<Vec<u32>> {
+        let gap = Duration::from_secs_f64(1.0 / (rate * speakers as f64));
         let mut lateness = Vec::new();
         let start = Instant::now();
         let mut sent = 0;
@@ -105,7 +122,7 @@ impl Load {
             let now = start.elapsed();
             let mut due = nth(gap, sent);
             while due <= now && due < self.duration {
-                client.send((sent % self.connections) as usize, 1)?;
+                client.send((sent % speakers) as usize, 1)?;
                 lateness.push(u32::try_from((now - due).as_nanos()).unwrap_or(u32::MAX));
                 sent += 1;
                 due = nth(gap, sent);
@@ -187,12 +204,21 @@ fn outcome(client: &Client, lateness: &mut [u32]) -> Outcome {
 mod tests {
     use super::*;
     use crate::server::{Counts, Server};
+    use std::num::NonZeroUsize;
     use std::os::unix::net::UnixStream;
 
     /// Runs something against a server of its own, and returns what both have seen.
     fn against_server<T>(work: impl FnOnce(SocketAddr) -> io::Result<T>) -> (T, Counts) {
+        against_circles_of(None, work)
+    }
+
+    /// The same against one whose connections hear each other.
+    fn against_circles_of<T>(
+        circle: Option<usize>,
+        work: impl FnOnce(SocketAddr) -> io::Result<T>,
+    ) -> (T, Counts) {
         let (ours, control) = UnixStream::pair().unwrap();
-        let mut server = Server::listen(control).unwrap();
+        let mut server = Server::listen(control, circle.and_then(NonZeroUsize::new)).unwrap();
         let address = server.address().unwrap();
         let serving = std::thread::spawn(move || server.serve(io::sink()).unwrap());
         let done = work(address);
@@ -235,6 +261,24 @@ mod tests {
         assert_eq!(outcome.sent, outcome.answered);
         assert_eq!(counts.echoes, outcome.sent);
         assert_eq!(outcome.lateness_p50_us, None);
+    }
+
+    #[test]
+    fn what_one_says_a_whole_circle_hears() {
+        // Five connections in circles of two: the last one is alone.
+        let pace = |speakers, heard_by| Pace::Said {
+            per_second: 50.0,
+            speakers,
+            heard_by,
+        };
+        let said = |pace| {
+            let work = |target| load(target, frame::TEXT, pace).run();
+            against_circles_of(Some(2), work)
+        };
+        let (outcome, counts) = said(pace(4, 2));
+        assert_eq!((outcome.sent, outcome.answered), (40, 80));
+        assert_eq!((counts.delivered, counts.echoes), (80, 0));
+        assert_eq!((counts.opened, counts.closed), (5, 5));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! `scripts/bench` measures wsbench against the client, both talking to this server.
 
 #[cfg(target_os = "linux")]
+mod circle;
+#[cfg(target_os = "linux")]
 mod client;
 #[cfg(target_os = "linux")]
 mod command;

@@ -1,8 +1,9 @@
 //! The common peer: upgrades, echoes, answers pings and closes, and counts, with one read and one write
-//! for each time a connection has something to say.
+//! for each time a connection has something to say. Where connections hear each other, one write for each that hears.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use socket2::{Domain, Socket, Type};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::circle::Circles;
 use crate::frame::{self, Frame};
 
 /// Dials that may wait to be accepted: a whole ramp at once.
@@ -35,6 +37,8 @@ pub(crate) struct Counts {
     pub(crate) refused: u64,
     /// Data frames echoed.
     pub(crate) echoes: u64,
+    /// Data frames given to connections that hear each other, once for each of them.
+    pub(crate) delivered: u64,
     /// Pings answered.
     pub(crate) pings: u64,
 }
@@ -49,6 +53,8 @@ struct Peer {
     unsent: Vec<u8>,
     /// Part of a frame or of a request.
     rest: Vec<u8>,
+    /// Its circle.
+    circle: usize,
 }
 
 /// Why a peer is gone.
@@ -61,14 +67,28 @@ pub(crate) struct Server<C> {
     control: C,
     /// By file descriptor.
     peers: Vec<Option<Peer>>,
+    circles: Circles,
+    /// Those to whom something is given.
+    members: Vec<usize>,
     counts: Counts,
     input: Vec<u8>,
-    output: Vec<u8>,
+    output: Output,
+}
+
+/// What is to be written because of what was read.
+#[derive(Default)]
+struct Output {
+    /// To the connection itself.
+    own: Vec<u8>,
+    /// To each that hears it: whole frames, and how many.
+    heard: Vec<u8>,
+    frames: u64,
 }
 
 impl<C: Read + AsFd> Server<C> {
-    /// Listens on a free port of the loopback address. Each line that comes from `control` asks for the counts.
-    pub(crate) fn listen(control: C) -> io::Result<Self> {
+    /// Listens on a free port of the loopback address. Each line that comes from `control` asks for the counts. Without
+    /// `circle` each connection is echoed; with it, so many in the order of their dials hear what one of them says.
+    pub(crate) fn listen(control: C, circle: Option<NonZeroUsize>) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
         socket.listen(BACKLOG)?;
@@ -82,9 +102,11 @@ impl<C: Read + AsFd> Server<C> {
             listener,
             control,
             peers: Vec::new(),
+            circles: Circles::new(circle),
+            members: Vec::new(),
             counts: Counts::default(),
             input: vec![0; 64 * 1024],
-            output: Vec::new(),
+            output: Output::default(),
         })
     }
 
@@ -148,6 +170,7 @@ impl<C: Read + AsFd> Server<C> {
                 blocked: false,
                 unsent: Vec::new(),
                 rest: Vec::new(),
+                circle: self.circles.enter(place),
             });
         }
     }
@@ -156,33 +179,72 @@ impl<C: Read + AsFd> Server<C> {
         let Some(peer) = self.peers[place].as_mut() else {
             return;
         };
-        self.output.clear();
+        let circle = peer.circle;
+        self.output.own.clear();
+        self.output.heard.clear();
+        self.output.frames = 0;
         let work = if peer.blocked {
-            self.output.append(&mut peer.unsent);
+            self.output.own.append(&mut peer.unsent);
             Ok(())
         } else {
-            peer.read(&mut self.input, &mut self.output, &mut self.counts)
+            let echoes = !self.circles.are_there();
+            let (input, output) = (&mut self.input, &mut self.output);
+            peer.read(input, output, echoes, &mut self.counts)
         };
-        if work
-            .and_then(|()| peer.write(&self.epoll, place, &self.output))
-            .is_err()
+        let work = work.and_then(|()| peer.write(&self.epoll, place, &self.output.own));
+        self.after(place, work);
+        if self.output.frames > 0 {
+            self.deliver(circle);
+        }
+    }
+
+    /// Gives what one has said to all in its circle.
+    fn deliver(&mut self, circle: usize) {
+        let mut members = std::mem::take(&mut self.members);
+        self.circles.members(circle, &mut members);
+        for place in &members {
+            let Some(peer) = self.peers[*place].as_mut().filter(|peer| peer.hears()) else {
+                continue;
+            };
+            self.counts.delivered += self.output.frames;
+            let work = if peer.blocked {
+                peer.unsent.extend(&self.output.heard);
+                Ok(())
+            } else {
+                peer.write(&self.epoll, *place, &self.output.heard)
+            };
+            self.after(*place, work);
+        }
+        self.members = members;
+    }
+
+    /// Lets a connection go that has ended.
+    fn after(&mut self, place: usize, work: Result<(), Gone>) {
+        if work.is_err()
+            && let Some(peer) = self.peers[place].take()
         {
             match (peer.open, peer.closing) {
                 (false, _) => self.counts.refused += 1,
                 (true, true) => self.counts.closed += 1,
                 (true, false) => self.counts.broken += 1,
             }
-            self.peers[place] = None;
+            self.circles.leave(peer.circle, place);
         }
     }
 }
 
 impl Peer {
+    /// Whether it hears what others say.
+    fn hears(&self) -> bool {
+        self.open && !self.closing
+    }
+
     /// Reads once and works out the answer.
     fn read(
         &mut self,
         input: &mut [u8],
-        output: &mut Vec<u8>,
+        output: &mut Output,
+        echoes: bool,
         counts: &mut Counts,
     ) -> Result<(), Gone> {
         let read = match self.stream.read(input) {
@@ -192,12 +254,12 @@ impl Peer {
             Err(_) => return Err(Gone),
         };
         if self.rest.is_empty() {
-            let used = self.answer(&input[..read], output, counts)?;
+            let used = self.answer(&input[..read], output, echoes, counts)?;
             self.rest.extend(&input[used..read]);
         } else {
             let mut bytes = std::mem::take(&mut self.rest);
             bytes.extend(&input[..read]);
-            let used = self.answer(&bytes, output, counts)?;
+            let used = self.answer(&bytes, output, echoes, counts)?;
             bytes.drain(..used);
             self.rest = bytes;
         }
@@ -208,12 +270,13 @@ impl Peer {
     fn answer(
         &mut self,
         bytes: &[u8],
-        output: &mut Vec<u8>,
+        output: &mut Output,
+        echoes: bool,
         counts: &mut Counts,
     ) -> Result<usize, Gone> {
         let mut used = 0;
         if !self.open {
-            used = upgrade(bytes, output)?;
+            used = upgrade(bytes, &mut output.own)?;
             self.open = used > 0;
             counts.opened += u64::from(self.open);
         }
@@ -223,17 +286,21 @@ impl Peer {
             };
             match frame.opcode() {
                 frame::CLOSE => {
-                    frame.answer(frame::CLOSE, output);
+                    frame.answer(frame::CLOSE, &mut output.own);
                     self.closing = true;
                 }
                 frame::PING => {
-                    frame.answer(frame::PONG, output);
+                    frame.answer(frame::PONG, &mut output.own);
                     counts.pings += 1;
                 }
                 frame::PONG => {}
-                data => {
-                    frame.answer(data, output);
+                data if echoes => {
+                    frame.answer(data, &mut output.own);
                     counts.echoes += 1;
+                }
+                data => {
+                    frame.answer(data, &mut output.heard);
+                    output.frames += 1;
                 }
             }
             used += frame.len;
