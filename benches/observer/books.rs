@@ -35,10 +35,18 @@ pub(crate) enum Count {
     Broken,
     /// Times at which a connection was not read for a while.
     Pauses,
+    /// Messages of others handed to the kernel for this connection, each once.
+    Delivered,
+    /// Messages of others that this connection was not given.
+    Dropped,
+    /// Messages of others that it was given once more.
+    Doubled,
+    /// Messages of others that it was given behind the next one of the same connection.
+    Swapped,
 }
 
 /// In the order of [`Count`].
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 16] = [
     "opened",
     "text",
     "text_echoed",
@@ -51,6 +59,10 @@ const NAMES: [&str; 12] = [
     "reset",
     "broken",
     "pauses",
+    "delivered",
+    "dropped",
+    "doubled",
+    "swapped",
 ];
 
 /// What was seen of one connection, or of several.
@@ -67,6 +79,10 @@ pub(crate) enum Kind {
     Binary,
     Ping,
     Close,
+    /// What one connection has said, given to another or to itself.
+    Delivery,
+    /// The same once more.
+    Again,
 }
 
 impl Kind {
@@ -77,6 +93,8 @@ impl Kind {
             Self::Binary => "binary",
             Self::Ping => "ping",
             Self::Close => "close",
+            Self::Delivery => "delivery",
+            Self::Again => "again",
         }
     }
 }
@@ -94,6 +112,8 @@ pub(crate) struct Entry {
     pub(crate) kind: Kind,
     /// The index of a message, and its number: only of what has a stamp.
     pub(crate) message: Option<(u8, u64)>,
+    /// Who has said it, where it is given to others.
+    pub(crate) speaker: Option<Name>,
     /// By the kernel's stamp.
     pub(crate) received: Option<Time>,
 }
@@ -141,6 +161,8 @@ impl Books {
             Kind::Ping => self.count(peer, Count::PongsSent),
             // Its connection ends with it, and is counted then.
             Kind::Close => {}
+            Kind::Delivery => self.count(peer, Count::Delivered),
+            Kind::Again => self.count(peer, Count::Doubled),
         }
         if self.keeps_log {
             if self.rows.len() < MAX_ROWS {
@@ -177,7 +199,7 @@ impl Books {
         out.flush()
     }
 
-    /// The log as CSV. Times are nanoseconds since 1970.
+    /// The log as CSV; of a delivery, cohort and connection are those of its speaker. Times are nanoseconds since 1970.
     pub(crate) fn write_log(&self, out: impl Write) -> io::Result<()> {
         let mut csv = csv::Writer::from_writer(out);
         csv.write_record([
@@ -196,7 +218,7 @@ impl Books {
             answered,
         } in &self.rows
         {
-            let name = self.peers[*peer].0;
+            let name = entry.speaker.or(self.peers[*peer].0);
             csv.serialize((
                 peer,
                 name.map(|name| name.cohort),
@@ -251,20 +273,36 @@ mod tests {
         let shake = Entry {
             kind: Kind::Handshake,
             message: None,
+            speaker: None,
             received: Some(10),
         };
         let text = Entry {
             kind: Kind::Text,
             message: Some((1, 30)),
+            speaker: None,
             received: None,
+        };
+        let delivery = Entry {
+            kind: Kind::Delivery,
+            speaker: Some(Name {
+                connection: 9,
+                ..NAME
+            }),
+            ..text
         };
         books.answered(0, shake, 12);
         books.name(0, NAME);
         books.answered(0, text, 40);
+        books.answered(0, delivery, 50);
         let mut log = Vec::new();
         books.write_log(&mut log).unwrap();
         let log = String::from_utf8(log).unwrap();
         let rows: Vec<&str> = log.lines().skip(1).collect();
-        assert_eq!(rows, ["0,2,7,handshake,,,10,12", "0,2,7,text,1,30,,40"]);
+        let expected = [
+            "0,2,7,handshake,,,10,12",
+            "0,2,7,text,1,30,,40",
+            "0,2,9,delivery,1,30,,50",
+        ];
+        assert_eq!(rows, expected);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,6 +37,18 @@ struct Arguments {
     /// Stop reading from each connection now and then, for up to a second, so many milliseconds apart on average
     #[arg(long, value_name = "MS")]
     pause_every: Option<u32>,
+    /// Echo nothing: so many connections, in the order of their dials, hear what one of them says
+    #[arg(long, value_name = "N")]
+    circle: Option<NonZeroUsize>,
+    /// Keep this share of deliveries from the connection that should hear it
+    #[arg(long, value_name = "SHARE", requires = "circle", default_value_t = 0.0)]
+    drop: f64,
+    /// Give this share of deliveries twice
+    #[arg(long, value_name = "SHARE", requires = "circle", default_value_t = 0.0)]
+    double: f64,
+    /// Give this share of deliveries behind the next message of the same connection
+    #[arg(long, value_name = "SHARE", requires = "circle", default_value_t = 0.0)]
+    swap: f64,
     /// Where all chance comes from
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -77,6 +89,8 @@ impl Arguments {
             fates: self.fates.clone(),
             within: Duration::from_secs(self.within.into()),
             pause_every: self.pause_every.map(ms),
+            circle: self.circle,
+            lots: [self.drop, self.double, self.swap],
         }
     }
 }

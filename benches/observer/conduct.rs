@@ -1,5 +1,6 @@
 //! What the observer does wrong on purpose: pure functions of a seed, so that each run does the same.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// The longest time for which a connection is not read.
@@ -24,6 +25,16 @@ pub(crate) struct Standstill {
     pub(crate) every: Duration,
 }
 
+/// What becomes of a message that one connection says, for one that hears it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lot {
+    Given,
+    Dropped,
+    Doubled,
+    /// It comes behind the next one of its speaker.
+    Swapped,
+}
+
 /// All that there is to do.
 #[derive(Debug, Clone)]
 pub(crate) struct Conduct {
@@ -35,6 +46,10 @@ pub(crate) struct Conduct {
     pub(crate) fates: Vec<Fate>,
     pub(crate) within: Duration,
     pub(crate) pause_every: Option<Duration>,
+    /// So many connections hear what one of them says; `None`: each is echoed.
+    pub(crate) circle: Option<NonZeroUsize>,
+    /// The shares of deliveries that are dropped, doubled and swapped.
+    pub(crate) lots: [f64; 3],
 }
 
 impl Conduct {
@@ -58,6 +73,18 @@ impl Conduct {
     pub(crate) fn pause(&self, peer: u64, nth: u64) -> Option<(Duration, Duration)> {
         let before = self.pause_every?.mul_f64(2.0 * self.draw(peer, nth, 2));
         Some((before, PAUSE.mul_f64(self.draw(peer, nth, 3))))
+    }
+
+    /// What becomes of the n-th message that this peer should hear.
+    pub(crate) fn lot(&self, peer: u64, nth: u64) -> Lot {
+        let mut drawn = self.draw(peer, nth, 4);
+        for (share, lot) in (self.lots.iter()).zip([Lot::Dropped, Lot::Doubled, Lot::Swapped]) {
+            if drawn < *share {
+                return lot;
+            }
+            drawn -= share;
+        }
+        Lot::Given
     }
 
     /// A number from 0 to 1, for this question alone.
@@ -90,6 +117,8 @@ mod tests {
             fates: vec![Fate::Whole, Fate::Reset],
             within: Duration::from_secs(60),
             pause_every: Some(Duration::from_secs(10)),
+            circle: None,
+            lots: [0.01, 0.02, 0.03],
         };
         assert_eq!(conduct.fate(1), Fate::Reset);
         assert_eq!(conduct.fate(9), Fate::Whole);
@@ -101,5 +130,13 @@ mod tests {
         assert!((9.0..11.0).contains(&mean(&|nth| conduct.pause(3, nth).unwrap().0)));
         assert!((0..1000).all(|nth| conduct.kept(3, nth) == conduct.kept(3, nth)));
         assert_ne!(conduct.kept(3, 1), conduct.kept(4, 1));
+        let count = |lot| {
+            (0..10_000)
+                .filter(|nth| conduct.lot(3, *nth) == lot)
+                .count()
+        };
+        assert!((80..120).contains(&count(Lot::Dropped)));
+        assert!((160..240).contains(&count(Lot::Doubled)));
+        assert!((250..350).contains(&count(Lot::Swapped)));
     }
 }

@@ -1,8 +1,12 @@
 //! The second observer: an echo server that writes down when the kernel received each message and when the answer was
-//! written, counts all of it, and is late, stalls or breaks off as it is told. `scripts/accuracy` holds wsbench to it.
+//! written, counts all of it, and is late, stalls or breaks off as it is told. It also passes on what one says to others,
+//! and loses, doubles and swaps some of it. `scripts/accuracy` holds wsbench to it.
 
 #[cfg(target_os = "linux")]
 mod books;
+#[cfg(target_os = "linux")]
+#[path = "../floor/circle.rs"]
+mod circle;
 #[cfg(target_os = "linux")]
 mod command;
 #[cfg(target_os = "linux")]

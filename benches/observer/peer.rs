@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use rustix::event::epoll::EventFlags;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use wsbench::plan::Stamp;
+use wsbench::plan::{Stamp, TopicStamp};
+use wsbench::units::Timestamp;
 
 use crate::books::{Books, Count, Entry, Kind, Name};
-use crate::conduct::Conduct;
+use crate::conduct::{Conduct, Lot};
 use crate::frame::{self, Frame};
 use crate::stamped::{self, Time};
 
@@ -18,6 +19,8 @@ use crate::stamped::{self, Time};
 const MAX_REQUEST: usize = 8192;
 const ACCEPTED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
     Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+/// How long a message waits for the next one of its speaker, to come behind it.
+const SWAPPED_WITHIN: Duration = Duration::from_millis(500);
 /// "Going away".
 const CLOSE_1001: &[u8] = &[0x88, 2, 0x03, 0xe9];
 
@@ -30,6 +33,13 @@ enum State {
     Closing,
     /// The client's Close frame is there: nothing more is read, and the end comes when all is written.
     Ended(Count),
+}
+
+/// What a connection has said, for those that hear it.
+#[derive(Clone)]
+pub(crate) struct Said {
+    bytes: Vec<u8>,
+    entry: Entry,
 }
 
 /// An answer that waits for its time.
@@ -58,6 +68,12 @@ pub(crate) struct Peer {
     waiting: VecDeque<Answer>,
     /// For when its next answer was asked to be woken.
     told: Option<Instant>,
+    /// What others have said to it so far: what chance goes by.
+    heard: u64,
+    /// What it hears behind the next message of the same speaker, and since when.
+    held: Option<(Said, Instant)>,
+    /// Whom it hears.
+    pub(crate) circle: usize,
     /// What the socket would not take yet.
     unsent: Vec<u8>,
     /// It is not read for a while.
@@ -67,7 +83,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(stream: TcpStream, number: usize) -> Self {
+    pub(crate) fn new(stream: TcpStream, number: usize, circle: usize) -> Self {
         Self {
             stream,
             number,
@@ -77,18 +93,22 @@ impl Peer {
             rest: Vec::new(),
             waiting: VecDeque::new(),
             told: None,
+            heard: 0,
+            held: None,
+            circle,
             unsent: Vec::new(),
             paused: false,
             watched: EventFlags::IN,
         }
     }
 
-    /// Reads once and works out the answers.
+    /// Reads once and works out the answers, and what others hear.
     pub(crate) fn read(
         &mut self,
         input: &mut [u8],
         conduct: &Conduct,
         books: &mut Books,
+        said: &mut Vec<Said>,
     ) -> Result<(), Gone> {
         let (read, stamp) = match stamped::read(&self.stream, input) {
             Ok((0, _)) => return Err(BROKEN),
@@ -98,7 +118,7 @@ impl Peer {
         };
         let mut bytes = std::mem::take(&mut self.rest);
         bytes.extend(&input[..read]);
-        let used = self.take(&bytes, stamp, conduct, books)?;
+        let used = self.take(&bytes, stamp, conduct, books, said)?;
         bytes.drain(..used);
         self.rest = bytes;
         Ok(())
@@ -111,6 +131,7 @@ impl Peer {
         received: Option<Time>,
         conduct: &Conduct,
         books: &mut Books,
+        said: &mut Vec<Said>,
     ) -> Result<usize, Gone> {
         let now = Instant::now();
         let mut used = 0;
@@ -120,18 +141,26 @@ impl Peer {
             };
             used = length;
             self.state = State::Open;
-            self.answer(answer, Kind::Handshake, None, received, now, conduct);
+            let entry = Entry {
+                kind: Kind::Handshake,
+                message: None,
+                speaker: None,
+                received,
+            };
+            self.answer(answer, entry, now, conduct);
         }
         while !matches!(self.state, State::Ended(_)) {
             let Some(frame) = Frame::read(&bytes[used..]).map_err(|_| BROKEN)? else {
                 break;
             };
             used += frame.len;
-            self.frame(&frame, received, now, conduct, books);
+            let heard = self.frame(&frame, received, now, conduct, books);
+            said.extend(heard);
         }
         Ok(used)
     }
 
+    /// Answers a frame, or returns what others hear.
     fn frame(
         &mut self,
         frame: &Frame<'_>,
@@ -139,9 +168,9 @@ impl Peer {
         now: Instant,
         conduct: &Conduct,
         books: &mut Books,
-    ) {
+    ) -> Option<Said> {
         let (kind, opcode, count) = match frame.opcode() {
-            frame::PONG => return,
+            frame::PONG => return None,
             frame::CLOSE => (Kind::Close, frame::CLOSE, None),
             frame::PING => (Kind::Ping, frame::PONG, Some(Count::Pings)),
             frame::TEXT => (Kind::Text, frame::TEXT, Some(Count::Text)),
@@ -152,36 +181,35 @@ impl Peer {
         }
         match (self.state, kind) {
             (State::Closing, Kind::Close) => {
-                return self.state = State::Ended(Count::ClosedByServer);
+                self.state = State::Ended(Count::ClosedByServer);
+                return None;
             }
-            (State::Closing, _) => return,
+            (State::Closing, _) => return None,
             (_, Kind::Close) => self.state = State::Ended(Count::ClosedByClient),
             _ => {}
         }
         let mut bytes = Vec::with_capacity(frame.len);
         frame.answer(opcode, &mut bytes);
-        let stamp = payload(&bytes).and_then(Stamp::decode);
-        if let (Some(stamp), None) = (stamp, self.name) {
-            let Stamp {
-                cohort, connection, ..
-            } = stamp;
-            let name = Name { cohort, connection };
+        let stamped = payload(&bytes).and_then(stamped);
+        if let (Some((name, _)), None) = (stamped, self.name) {
             self.name = Some(name);
             books.name(self.number, name);
         }
-        let message = stamp.map(|stamp| (stamp.message, stamp.sequence));
-        self.answer(bytes, kind, message, received, now, conduct);
+        let mut entry = Entry {
+            kind,
+            message: stamped.map(|(_, message)| message),
+            speaker: None,
+            received,
+        };
+        if conduct.circle.is_some() && matches!(kind, Kind::Text | Kind::Binary) {
+            (entry.kind, entry.speaker) = (Kind::Delivery, self.name);
+            return Some(Said { bytes, entry });
+        }
+        self.answer(bytes, entry, now, conduct);
+        None
     }
 
-    fn answer(
-        &mut self,
-        bytes: Vec<u8>,
-        kind: Kind,
-        message: Option<(u8, u64)>,
-        received: Option<Time>,
-        now: Instant,
-        conduct: &Conduct,
-    ) {
+    fn answer(&mut self, bytes: Vec<u8>, entry: Entry, now: Instant, conduct: &Conduct) {
         let kept = match conduct.late {
             Duration::ZERO => Duration::ZERO,
             _ => conduct.kept(self.number as u64, self.answers),
@@ -191,12 +219,58 @@ impl Peer {
         self.waiting.push_back(Answer {
             due: after.max(now + kept),
             bytes,
-            entry: Entry {
-                kind,
-                message,
-                received,
-            },
+            entry,
         });
+    }
+
+    /// Gives it what a connection has said, unless its lot is another. Returns when to call [`Self::release`], if
+    /// something is held back.
+    pub(crate) fn hear(
+        &mut self,
+        said: &Said,
+        conduct: &Conduct,
+        books: &mut Books,
+    ) -> Option<Instant> {
+        let State::Open = self.state else {
+            return None;
+        };
+        let now = Instant::now();
+        let lot = conduct.lot(self.number as u64, self.heard);
+        self.heard += 1;
+        match lot {
+            Lot::Dropped => {
+                books.count(self.number, Count::Dropped);
+                return None;
+            }
+            Lot::Swapped if self.held.is_none() => {
+                let until = now + SWAPPED_WITHIN;
+                self.held = Some((said.clone(), until));
+                return Some(until);
+            }
+            Lot::Given | Lot::Doubled | Lot::Swapped => {}
+        }
+        self.answer(said.bytes.clone(), said.entry, now, conduct);
+        if lot == Lot::Doubled {
+            let again = Entry {
+                kind: Kind::Again,
+                ..said.entry
+            };
+            self.answer(said.bytes.clone(), again, now, conduct);
+        }
+        let is_next = |(held, _): &mut (Said, Instant)| held.entry.speaker == said.entry.speaker;
+        if let Some((held, _)) = self.held.take_if(is_next) {
+            books.count(self.number, Count::Swapped);
+            self.answer(held.bytes, held.entry, now, conduct);
+        }
+        None
+    }
+
+    /// Nothing more came from the speaker of what is held back: gives it as it is.
+    pub(crate) fn release(&mut self, conduct: &Conduct) {
+        let now = Instant::now();
+        if let Some((held, _)) = self.held.take_if(|(_, until)| *until <= now) {
+            self.answer(held.bytes, held.entry, now, conduct);
+        }
     }
 
     /// When the next answer is due, if that was not told before.
@@ -275,6 +349,26 @@ fn upgrade(bytes: &[u8]) -> Result<Option<(usize, Vec<u8>)>, Gone> {
         used,
         [ACCEPTED, accept.as_bytes(), b"\r\n\r\n"].concat(),
     )))
+}
+
+/// Whose message it is, its index and its number. A message to others does not say its cohort: it is the first one.
+fn stamped(payload: &[u8]) -> Option<(Name, (u8, u64))> {
+    let own = |stamp: Stamp| {
+        let Stamp {
+            cohort, connection, ..
+        } = stamp;
+        let name = Name { cohort, connection };
+        (name, (stamp.message, stamp.sequence))
+    };
+    let others = |stamp: TopicStamp| {
+        let name = Name {
+            cohort: 0,
+            connection: stamp.connection,
+        };
+        (name, (stamp.message, stamp.sequence.into()))
+    };
+    let published = || TopicStamp::decode(payload, Timestamp::ORIGIN).map(others);
+    Stamp::decode(payload).map(own).or_else(published)
 }
 
 /// What a frame of ours carries.

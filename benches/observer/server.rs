@@ -12,8 +12,9 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::books::{Books, Count};
+use crate::circle::Circles;
 use crate::conduct::{Conduct, Fate};
-use crate::peer::{Gone, Peer};
+use crate::peer::{Gone, Peer, Said};
 use crate::stamped;
 
 /// Dials that may wait to be accepted: a whole ramp at once.
@@ -31,6 +32,8 @@ enum Task {
     /// The n-th pause begins.
     Pause(usize, u64),
     Resume(usize, u64),
+    /// What was held back is given.
+    Release(usize),
     StandStill,
 }
 
@@ -43,6 +46,10 @@ pub(crate) struct Server<C> {
     books: Books,
     /// In the order of their dials.
     peers: Vec<Option<Peer>>,
+    circles: Circles,
+    /// What was read in one turn, and who hears it.
+    said: Vec<Said>,
+    hearers: Vec<usize>,
     tasks: BinaryHeap<Reverse<(Instant, Task)>>,
     input: Vec<u8>,
 }
@@ -75,6 +82,9 @@ impl<C: Read + AsFd> Server<C> {
             control,
             books: Books::new(keeps_log),
             peers: Vec::new(),
+            circles: Circles::new(conduct.circle),
+            said: Vec::new(),
+            hearers: Vec::new(),
             tasks: BinaryHeap::new(),
             input: vec![0; 64 * 1024],
             conduct,
@@ -157,7 +167,8 @@ impl<C: Read + AsFd> Server<C> {
                 EventData::new_u64(number as u64),
                 EventFlags::IN,
             )?;
-            self.peers.push(Some(Peer::new(stream, number)));
+            let circle = self.circles.enter(number);
+            self.peers.push(Some(Peer::new(stream, number, circle)));
         }
     }
 
@@ -168,14 +179,42 @@ impl<C: Read + AsFd> Server<C> {
         let (was_blocked, was_unknown) = (peer.is_blocked(), peer.name.is_none());
         let read = match was_blocked || peer.paused {
             true => Ok(()),
-            false => peer.read(&mut self.input, &self.conduct, &mut self.books),
+            false => {
+                let (books, said) = (&mut self.books, &mut self.said);
+                peer.read(&mut self.input, &self.conduct, books, said)
+            }
         };
+        let circle = peer.circle;
         let cohort = peer.name.filter(|_| was_unknown).map(|name| name.cohort);
         let done = read.and_then(|()| peer.write(&mut self.books));
         if let Some(cohort) = cohort {
             self.known(number, cohort);
         }
         self.after(number, done);
+        self.pass_on(circle);
+    }
+
+    /// Gives what was said to all in a circle.
+    fn pass_on(&mut self, circle: usize) {
+        if self.said.is_empty() {
+            return;
+        }
+        let said = std::mem::take(&mut self.said);
+        let mut hearers = std::mem::take(&mut self.hearers);
+        self.circles.members(circle, &mut hearers);
+        for number in &hearers {
+            let Some(peer) = &mut self.peers[*number] else {
+                continue;
+            };
+            let held = |said| peer.hear(said, &self.conduct, &mut self.books);
+            let releases: Vec<Instant> = said.iter().filter_map(held).collect();
+            let done = peer.write(&mut self.books);
+            self.after(*number, done);
+            for time in releases {
+                self.at(time, Task::Release(*number));
+            }
+        }
+        self.hearers = hearers;
     }
 
     /// It is clear whose connection this is, and so how it ends.
@@ -194,7 +233,9 @@ impl<C: Read + AsFd> Server<C> {
     fn after(&mut self, number: usize, done: Result<(), Gone>) {
         if let Err(Gone(how)) = done {
             self.books.count(number, how);
-            self.peers[number] = None;
+            if let Some(peer) = self.peers[number].take() {
+                self.circles.leave(peer.circle, number);
+            }
             return;
         }
         let Some(peer) = &mut self.peers[number] else {
@@ -238,6 +279,13 @@ impl<C: Read + AsFd> Server<C> {
             }
             Task::Answer(number) => {
                 if let Some(peer) = &mut self.peers[number] {
+                    let done = peer.write(&mut self.books);
+                    self.after(number, done);
+                }
+            }
+            Task::Release(number) => {
+                if let Some(peer) = &mut self.peers[number] {
+                    peer.release(&self.conduct);
                     let done = peer.write(&mut self.books);
                     self.after(number, done);
                 }
@@ -293,6 +341,7 @@ mod tests {
     use super::*;
     use crate::frame;
     use std::net::{Shutdown, TcpStream};
+    use std::num::NonZeroUsize;
     use std::os::unix::net::UnixStream;
     use wsbench::plan::Stamp;
     use wsbench::units::Timestamp;
@@ -304,10 +353,22 @@ mod tests {
         fates: Vec::new(),
         within: Duration::ZERO,
         pause_every: None,
+        circle: None,
+        lots: [0.0; 3],
     };
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
     /// What one client of the cohort 0 is answered, and the books after it.
     fn played(conduct: Conduct, frames: &[&[u8]]) -> (Vec<u8>, Books) {
+        served(conduct, |client| {
+            let all = [REQUEST, frames.concat().as_slice()].concat();
+            client.write_all(&all).unwrap();
+        })
+    }
+
+    /// What a client is answered from where its part is over, and the books after it.
+    fn served(conduct: Conduct, part: impl FnOnce(&mut TcpStream)) -> (Vec<u8>, Books) {
         let (ours, control) = UnixStream::pair().unwrap();
         let mut server = Server::listen(control, conduct, true).unwrap();
         let address = server.address().unwrap();
@@ -319,10 +380,7 @@ mod tests {
         client
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
-        let request = b"GET / HTTP/1.1\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-        client
-            .write_all(&[request, frames.concat().as_slice()].concat())
-            .unwrap();
+        part(&mut client);
         let mut answer = Vec::new();
         // A reset ends it as well.
         let _ = client.read_to_end(&mut answer);
@@ -397,6 +455,48 @@ mod tests {
             assert!(0 < time(6) && time(6) <= time(7), "{row:?}");
         }
         stamped.count() > 0
+    }
+
+    #[test]
+    fn lots_are_met() {
+        let texts = [b"a", b"b"].map(|text| frame::masked(frame::TEXT, text));
+        let ping = frame::masked(frame::PING, b"p");
+        let close = frame::masked(frame::CLOSE, b"\x03\xe8");
+        let heard = |lots| {
+            let conduct = Conduct {
+                circle: NonZeroUsize::new(1),
+                lots,
+                ..MANNERED
+            };
+            // What is said together with a Close, nobody hears on that connection.
+            let (answer, books) = served(conduct, |client| {
+                client.write_all(REQUEST).unwrap();
+                let mut response = Vec::new();
+                while !response.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    client.read_exact(&mut byte).unwrap();
+                    response.extend(byte);
+                }
+                client
+                    .write_all(&[&texts[..], &[ping.clone()]].concat().concat())
+                    .unwrap();
+                client.read_exact(&mut [0; 3]).unwrap();
+                client.write_all(&close).unwrap();
+            });
+            let counts = counts(&books);
+            let counts = ["delivered", "dropped", "doubled", "swapped", "text_echoed"]
+                .map(|name| counts[name].as_u64().unwrap());
+            (answer, counts)
+        };
+        let frames = |texts: &[u8]| {
+            let frames = texts.iter().map(|text| [0x81, 1, *text]);
+            let close = [0x88, 2, 0x03, 0xe8];
+            frames.flatten().chain(close).collect::<Vec<u8>>()
+        };
+        assert_eq!(heard([0.0; 3]), (frames(b"ab"), [2, 0, 0, 0, 0]));
+        assert_eq!(heard([1.0, 0.0, 0.0]), (frames(b""), [0, 2, 0, 0, 0]));
+        assert_eq!(heard([0.0, 1.0, 0.0]), (frames(b"aabb"), [2, 0, 2, 0, 0]));
+        assert_eq!(heard([0.0, 0.0, 1.0]), (frames(b"ba"), [2, 0, 0, 1, 0]));
     }
 
     #[test]
