@@ -10,7 +10,7 @@ use std::process::Output;
 
 use common::process;
 use wsbench::metric::{Cause, Counter, Gauge, Timer};
-use wsbench::scenario::{self, Outside, Overrides, Source};
+use wsbench::scenario::{self, Dialect, Outside, Overrides, Source};
 use wsbench::verdict::Exit;
 
 const DOCUMENTS: [&str; 10] = [
@@ -111,6 +111,29 @@ fn every_scenario_of_the_page_on_sessions_parses() {
 #[test]
 fn every_scenario_of_the_page_on_dialects_parses() {
     every_scenario_parses("docs/dialects.md");
+}
+
+/// And begins with a scenario to copy.
+#[test]
+fn each_dialect_has_a_section_and_says_what_it_was_tried_with() {
+    let text = read("docs/dialects.md");
+    for dialect in Dialect::ALL {
+        let name = dialect.name;
+        let tried = match &dialect.tried()[..] {
+            [] => "nothing yet".to_owned(),
+            servers => servers.join(", "),
+        };
+        let has_row = |line: &str| {
+            line.starts_with(&format!("| [`{name}`](#")) && line.ends_with(&format!("| {tried} |"))
+        };
+        assert!(text.lines().any(has_row), "{name}: {tried}");
+        let section = text
+            .split("\n## ")
+            .find_map(|section| section.strip_prefix(name));
+        let section = section.unwrap_or_else(|| panic!("{name} has no section"));
+        assert!(section.starts_with("\n\n```toml\n"), "{name}");
+        assert!(section.contains(&format!("\"{name}\"")), "{name}");
+    }
 }
 
 fn every_scenario_parses(document: &str) {

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::words::{Words, texts};
-use super::{ALL, Dialect, text};
+use super::{Dialect, text};
 use crate::scenario::reading::{Hint, Place, Problem, Problems, Removed, hints, join};
 
 const KEY: &str = "target.dialect";
@@ -82,7 +82,7 @@ fn words<'i>(given: &Spanned<DeValue<'_>>, noted: &mut Noted<'_>) -> Option<Word
         DeValue::Table(table) => table.get("name"),
         _ => Some(given),
     };
-    let known: Vec<&str> = ALL.iter().map(|dialect| dialect.name).collect();
+    let known: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.name).collect();
     let Some((name, place)) = name.and_then(|name| Some((text(name)?, name.span()))) else {
         let hint = format!("write `dialect = \"{}\"`", known[0]);
         noted.problem(KEY, &given.span(), "names no dialect", hint);

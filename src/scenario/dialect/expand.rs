@@ -9,7 +9,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 use super::arguments::Arguments;
 use super::chosen::{Noted, Said, chosen};
 use super::words::{Kind, Words};
-use super::{ALL, Dialect, text};
+use super::{Dialect, text};
 use crate::scenario::reading::{Problems, Removed, hints, join};
 
 /// The keys that say what is sent.
@@ -296,7 +296,7 @@ impl<'i> Expander<'_, 'i> {
 
     /// Notes a word in a document without a dialect.
     fn no_dialect(&mut self, kind: Kind, name: &str, full: &str, place: &Range<usize>) {
-        let with_it = ALL.into_iter().filter(|dialect| {
+        let with_it = Dialect::ALL.into_iter().filter(|dialect| {
             let words = Words::new(*dialect, &[], &(0..0));
             words.named(kind, name).is_some()
         });
@@ -307,7 +307,7 @@ impl<'i> Expander<'_, 'i> {
         let hint = match &names[..] {
             [] => format!(
                 "no dialect has it; they are {}",
-                hints::one_of(ALL.iter().map(|dialect| dialect.name))
+                hints::one_of(Dialect::ALL.iter().map(|dialect| dialect.name))
             ),
             names => format!("write {} into `[target]`", names.join(" or ")),
         };

@@ -29,30 +29,31 @@ pub struct Dialect {
     text: &'static str,
 }
 
-/// All dialects, in the order of their names.
-pub(super) const ALL: [Dialect; 4] = [
-    Dialect {
-        name: "actioncable",
-        text: include_str!("actioncable.toml"),
-    },
-    Dialect {
-        name: "graphql-transport-ws",
-        text: include_str!("graphql-transport-ws.toml"),
-    },
-    Dialect {
-        name: "jsonrpc",
-        text: include_str!("jsonrpc.toml"),
-    },
-    Dialect {
-        name: "socket.io",
-        text: include_str!("socket.io.toml"),
-    },
-];
+const fn dialect(name: &'static str, text: &'static str) -> Dialect {
+    Dialect { name, text }
+}
 
 impl Dialect {
+    /// All dialects, in the order of their names.
+    pub const ALL: [Self; 10] = [
+        dialect("actioncable", include_str!("actioncable.toml")),
+        dialect("centrifugo", include_str!("centrifugo.toml")),
+        dialect(
+            "graphql-transport-ws",
+            include_str!("graphql-transport-ws.toml"),
+        ),
+        dialect("jsonrpc", include_str!("jsonrpc.toml")),
+        dialect("ocpp", include_str!("ocpp.toml")),
+        dialect("phoenix", include_str!("phoenix.toml")),
+        dialect("pusher", include_str!("pusher.toml")),
+        dialect("signalr", include_str!("signalr.toml")),
+        dialect("socket.io", include_str!("socket.io.toml")),
+        dialect("stomp", include_str!("stomp.toml")),
+    ];
+
     /// The dialect of this name.
     pub fn named(name: &str) -> Option<Self> {
-        ALL.into_iter().find(|dialect| dialect.name == name)
+        Self::ALL.into_iter().find(|dialect| dialect.name == name)
     }
 
     /// The servers of other projects that it was tried against, such as `npm socket.io 4.8.4`. May be empty.
@@ -122,7 +123,7 @@ impl JsonSchema for DialectGiven {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names = ALL.map(|dialect| dialect.name);
+        let names = Dialect::ALL.map(|dialect| dialect.name);
         json_schema!({
             "anyOf": [
                 { "type": "string", "enum": names },

@@ -120,7 +120,7 @@ fn every_file_is_a_table_of_what_a_dialect_can_say() {
         "verb",
         "match",
     ];
-    for dialect in ALL {
+    for dialect in Dialect::ALL {
         let table: toml::Table = dialect.text.parse().unwrap();
         for key in table.keys() {
             assert!(KEYS.contains(&key.as_str()), "{}: {key}", dialect.name);
@@ -131,7 +131,7 @@ fn every_file_is_a_table_of_what_a_dialect_can_say() {
 #[test]
 fn every_word_of_every_dialect_can_be_used() {
     let place = 0..0;
-    for dialect in ALL {
+    for dialect in Dialect::ALL {
         let words = words::Words::new(dialect, &[], &place);
         let quoted = |word: words::Word<'_, '_>| {
             let names: Vec<String> = word

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::arguments::Arguments;
-use super::{ALL, Dialect, text};
+use super::{Dialect, text};
 
 /// What words are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +160,7 @@ pub(in crate::scenario) fn add_matchers(schema: &mut Schema) {
 
 fn add_words(schema: &mut Schema, kind: Kind) {
     let mut names: Vec<String> = Vec::new();
-    for dialect in ALL {
+    for dialect in Dialect::ALL {
         let words = Words::new(dialect, &[], &(0..0));
         names.extend(words.names(kind).into_iter().map(str::to_owned));
     }
