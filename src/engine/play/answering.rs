@@ -146,6 +146,9 @@ impl Play {
         let id = sequence * self.exchanges.len() as u64 + index as u64 + 1;
         if talk.steps() != Some(index) {
             let message = &client.cohort().messages[index];
+            if message.expect != Expect::Stamp {
+                return self.heard(client, bytes, now, facts);
+            }
             let asked = Asked {
                 slot: index,
                 n: sequence,
@@ -177,7 +180,7 @@ impl Play {
                 if is_echo { Fit::Echo } else { Fit::Wrong }
             }
             Expect::Stamp => Fit::Right,
-            Expect::None | Expect::Match(_) => return Meaning::Nothing,
+            Expect::None | Expect::Match(_) => return self.heard(client, bytes, now, facts),
         };
         self.answer_step(client, sequence, fit, bytes, now, facts)
     }
