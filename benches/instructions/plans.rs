@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use wsbench::measure::{Audience, Heard, Listener, Receipt};
-use wsbench::plan::{Pacer, Series, TopicFinder, TopicSeries};
+use wsbench::plan::{Pacer, Published, Series, TopicFinder, TopicSeries};
 use wsbench::scenario::{Gaps, Phase};
 use wsbench::units::{Nanos, Timestamp};
 
@@ -38,13 +38,14 @@ pub(crate) fn stamp(count: u64) {
 /// See [`crate::PATHS`].
 pub(crate) fn topic_stamp(count: u64) {
     const RUN: u32 = 0x5eed_cafe;
-    let series = black_box(TopicSeries::new(RUN, 4711, 2));
+    let series = black_box(TopicSeries::new(RUN, 4711, 2..=2));
     let finder = black_box(TopicFinder::new(RUN));
     let mut message = [b'x'; 80];
     for sequence in 0..count {
         let intended = Timestamp::from_nanos(sequence * GAP);
         let number = black_box(sequence) as u32;
-        message[20..68].copy_from_slice(&series.stamp(1, number, sequence, intended));
+        let stamp = series.stamp(published(number), sequence, intended);
+        message[20..68].copy_from_slice(&stamp);
         let found = finder.find(black_box(&message), intended);
         assert!(
             found.is_some_and(|(_, stamp)| stamp.number == number && stamp.intended == intended)
@@ -52,10 +53,18 @@ pub(crate) fn topic_stamp(count: u64) {
     }
 }
 
+fn published(number: u32) -> Published {
+    Published {
+        message: 2,
+        lane: 1,
+        number,
+    }
+}
+
 /// See [`crate::PATHS`].
 pub(crate) fn delivery(count: u64) {
     const PATIENCE: Nanos = Nanos::from_secs(5);
-    let (series, finder) = (TopicSeries::new(1, 4711, 2), TopicFinder::new(1));
+    let (series, finder) = (TopicSeries::new(1, 4711, 2..=2), TopicFinder::new(1));
     let mut audience = Audience::new(PATIENCE, 1, 1);
     let mut listener = Listener::new(0);
     let start = Timestamp::ORIGIN;
@@ -63,7 +72,8 @@ pub(crate) fn delivery(count: u64) {
     let mut message = [b'x'; 80];
     for sequence in 0..count {
         let intended = Timestamp::from_nanos(sequence * GAP);
-        message[20..68].copy_from_slice(&series.stamp(1, sequence as u32, sequence, intended));
+        let stamp = series.stamp(published(sequence as u32), sequence, intended);
+        message[20..68].copy_from_slice(&stamp);
         let found = finder.find(black_box(&message), intended);
         let heard = found.map(|(_, stamp)| Heard {
             topic: 0,

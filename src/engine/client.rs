@@ -214,8 +214,13 @@ impl Client {
         let client = shared
             .plan
             .client(self.opening.cohort, self.opening.connection);
-        let facts = &mut shared.facts.borrow_mut();
-        if (self.play).open(client, self.dialled, shared.clock.now(), facts) {
+        let now = shared.clock.now();
+        let is_ready = {
+            let facts = &mut shared.facts.borrow_mut();
+            self.play.open(client, self.dialled, now, facts)
+        };
+        session.book(&shared, now);
+        if is_ready {
             self.ready(session, unsettled);
         }
     }

@@ -2,15 +2,15 @@
 
 use std::cell::RefCell;
 
-use super::play::Due;
+use super::play::{Due, Move, Moves};
 use super::shared::Shared;
 use crate::measure::{Audience, Heard, Listener, Receipt, second_before};
 use crate::metric::{Counter, Timer};
-use crate::plan::{ClientPlan, Plan, Published, TopicFinder, TopicStamp};
-use crate::scenario::Message;
+use crate::plan::{ClientPlan, Plan, Publication, Published, TopicFinder, TopicStamp};
 use crate::units::{Nanos, Timestamp};
 
-/// How long after it is ready a connection is a member: a server may say that it is open before it is in its rooms.
+/// How long after it is ready, or after a step that nothing answers, a connection is a member: a server may not have put
+/// it into its rooms yet.
 const SETTLING: Nanos = Nanos::from_millis(100);
 
 /// What one worker needs for fan-out.
@@ -26,7 +26,7 @@ pub(super) struct Fanout {
 pub(super) struct Delivery {
     /// The position of its stamp.
     pub(super) at: usize,
-    /// Whether this connection published it and waits for an answer to it.
+    /// Whether this connection published it and waits until it comes back.
     pub(super) may_answer: bool,
 }
 
@@ -69,6 +69,42 @@ impl Shared {
         }
     }
 
+    /// Steps of a connection were sent or done: it leaves and joins topics by them.
+    #[inline(never)]
+    pub(super) fn moves(
+        &self,
+        client: ClientPlan<'_>,
+        moves: &mut Moves,
+        listener: Option<&mut Listener>,
+        now: Timestamp,
+    ) {
+        let (Some(fanout), Some(listener)) = (&self.fanout, listener) else {
+            return moves.clear();
+        };
+        let audience = &mut *fanout.audience.borrow_mut();
+        let topics = &self.plan.topics;
+        let place = self.plan.place(client.cohort, client.connection);
+        for one in moves.drain(..) {
+            let slot = match one {
+                Move::Sent { slot, .. } | Move::Armed(slot) | Move::Done(slot) => slot,
+            };
+            if let Move::Sent { .. } = one {
+                for topic in topics.left_by(client.cohort, slot, place) {
+                    listener.leave(topic, now, audience);
+                }
+            }
+            for topic in topics.joined_by(client.cohort, slot, place) {
+                match one {
+                    Move::Sent {
+                        is_answered: false, ..
+                    } => listener.join(topic, now + SETTLING, now, audience),
+                    Move::Sent { .. } | Move::Armed(_) => listener.joining(topic, audience),
+                    Move::Done(_) => listener.join(topic, now, now, audience),
+                }
+            }
+        }
+    }
+
     /// A connection ends.
     pub(super) fn leave(&self, listener: Option<&mut Listener>, now: Timestamp) {
         if let (Some(fanout), Some(listener)) = (&self.fanout, listener) {
@@ -88,16 +124,18 @@ impl Shared {
         let ClientPlan {
             cohort, connection, ..
         } = client;
+        let topics = &self.plan.topics;
+        let message = topics.number(cohort, due.slot)?;
         let place = self.plan.place(cohort, connection);
-        let topic = self.plan.topics.to(cohort, due.slot, place)?;
-        let to = self.plan.cohort(cohort).messages[due.slot].to.as_ref()?;
-        let speaker = listener.filter(|_| !to.comes_back);
+        let (publication, topic) = topics.publication(cohort, message, place)?;
+        let speaker = listener.filter(|_| !publication.comes_back);
         let mut audience = fanout.audience.borrow_mut();
         let number = audience.publish(topic, due.intended, now, speaker);
         self.record(cohort, second_before(due.intended), |cells| {
             cells.count(Counter::DeliveryPublished);
         });
         Some(Published {
+            message,
             lane: fanout.lane,
             number,
         })
@@ -114,7 +152,7 @@ impl Shared {
         let fanout = self.fanout.as_ref()?;
         let (at, stamp) = fanout.finder.find(bytes, now)?;
         let is_own = stamp.connection == client.connection;
-        let (message, heard) = self.heard(&stamp, is_own)?;
+        let (publication, heard) = self.heard(&stamp, is_own)?;
         let receipt = listener.hear(&heard, now, &mut fanout.audience.borrow_mut())?;
         self.record(
             client.cohort,
@@ -139,26 +177,26 @@ impl Shared {
                 }
             },
         );
-        let may_answer = is_own && message.expects_answer();
+        let may_answer = is_own && publication.is_expected_back;
         Some(Delivery { at, may_answer })
     }
 
     /// What a stamp says by the plan; `None` if the plan has no such message.
-    fn heard(&self, stamp: &TopicStamp, is_own: bool) -> Option<(&Message, Heard)> {
+    fn heard(&self, stamp: &TopicStamp, is_own: bool) -> Option<(&Publication, Heard)> {
         let cohort = self.plan.cohort_of(stamp.connection)?;
         let place = self.plan.place(cohort, stamp.connection);
-        let index = usize::from(stamp.message);
-        let message = self.plan.cohort(cohort).messages.get(index)?;
+        let topics = &self.plan.topics;
+        let (publication, topic) = topics.publication(cohort, stamp.message, place)?;
         let heard = Heard {
-            topic: self.plan.topics.to(cohort, index, place)?,
+            topic,
             lane: stamp.lane,
             sequence: stamp.number,
             speaker: stamp.connection,
-            is_returned: is_own && !message.to.as_ref()?.comes_back,
+            is_returned: is_own && !publication.comes_back,
             intended: stamp.intended,
-            timeout: Nanos::from(message.timeout),
+            timeout: publication.timeout,
         };
-        Some((message, heard))
+        Some((publication, heard))
     }
 
     /// Until when members stay after the end of the load, so that its last second counts.

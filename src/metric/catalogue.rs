@@ -111,7 +111,7 @@ catalogue! {
         PongsUnsolicited => "heartbeat.unsolicited", "Pongs that answer no ping of ours (legal, RFC 6455 section 5.5.3).";
         PongsUncertain => "heartbeat.uncertain", "Answers to text heartbeats that may be those of another ping, because one timed out or more came than were due: not timed.";
         ServerPings => "server_ping.received", "Pings received from the server.";
-        DeliveryPublished => "delivery.published", "Messages with `to` handed to the connection, in the row of their speaker.";
+        DeliveryPublished => "delivery.published", "Messages and steps with `to` handed to the connection, in the row of their speaker.";
         DeliveryExpected => "delivery.expected", "Deliveries to connections that were members before the second of the intended send began and until `timeout` after its end.";
         DeliveryReceived => "delivery.received", "Some of `delivery.expected`: they came within `timeout` after the intended send.";
         DeliveryLate => "delivery.late", "Deliveries that came after `timeout`; they are missing in `delivery.received`.";

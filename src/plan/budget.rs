@@ -271,7 +271,7 @@ fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u64 {
             + longest.max().unwrap_or(0)
             + tls
             + STREAM_MEMORY * cohort.messages.len() as u64
-            + membership * cohort.joins.len() as u64;
+            + membership * cohort.joined().len() as u64;
         // With arrivals there is one cohort, and only some of its connections are open at a time.
         u64::from(cohort.connections)
             .min(open_at_once)

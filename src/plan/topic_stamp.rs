@@ -1,6 +1,7 @@
 //! The stamp of a message that is published to a topic: whoever hears it knows whose it is, and which.
 
 use std::cell::Cell;
+use std::ops::RangeInclusive;
 
 use memchr::memmem;
 
@@ -15,6 +16,7 @@ const VERSION: [u8; 2] = *b"w2";
 const LANE: usize = 10;
 const NUMBER: usize = 12;
 const CONNECTION: usize = 20;
+const MESSAGE: usize = 26;
 const SEQUENCE: usize = 28;
 const INTENDED: usize = 36;
 
@@ -31,55 +33,64 @@ pub struct TopicStamp {
     pub number: u32,
     /// The connection that published it; below 2^24.
     pub connection: u32,
-    /// The index of the message in its cohort.
+    /// The number of the message or step among those of its cohort that are published; below 256.
     pub message: u8,
-    /// The sequence number, from 0 for each connection and message; after 2^32 it begins again.
+    /// The sequence number, from 0 for each connection and message, and for all steps together; after 2^32 it begins again.
     pub sequence: u32,
     /// When it was due.
     pub intended: Timestamp,
 }
 
-/// The place of a message among those that one worker published to a topic.
+/// What a message is published as, and its place among those that one worker published to a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Published {
+    /// What is published, as in [`TopicStamp::message`].
+    pub message: u8,
     /// The worker, as in [`TopicStamp::lane`].
     pub lane: u8,
     /// The number, as in [`TopicStamp::number`].
     pub number: u32,
 }
 
-/// The parts of the stamps of one message of one connection that do not change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The stamps of one message of one connection, or of all its steps that are published.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSeries {
     run: [u8; 8],
-    /// The connection and the message.
-    from: [u8; SEQUENCE - CONNECTION],
+    connection: [u8; MESSAGE - CONNECTION],
+    messages: RangeInclusive<u8>,
 }
 
 impl TopicSeries {
-    /// Takes the run, and the connection and message of a [`TopicStamp`].
-    pub fn new(run: u32, connection: u32, message: u8) -> Self {
+    /// Takes the run, and the connection and the messages of a [`TopicStamp`].
+    pub fn new(run: u32, connection: u32, messages: RangeInclusive<u8>) -> Self {
+        let [_, _, connection @ ..] = hex(connection);
         Self {
             run: hex(run),
-            from: hex(connection << 8 | u32::from(message)),
+            connection,
+            messages,
         }
     }
 
-    /// Writes the 48 bytes of one stamp; the arguments are those of a [`TopicStamp`].
+    /// Writes the 48 bytes of one stamp.
     pub fn stamp(
         &self,
-        lane: u8,
-        number: u32,
+        published: Published,
         sequence: u64,
         intended: Timestamp,
     ) -> [u8; STAMP_LEN] {
+        let Published {
+            message,
+            lane,
+            number,
+        } = published;
         let intended = intended.as_nanos();
         let mut out = [0; STAMP_LEN];
         out[..2].copy_from_slice(&VERSION);
         out[2..LANE].copy_from_slice(&self.run);
         out[LANE..NUMBER].copy_from_slice(&hex(lane.into())[6..]);
         out[NUMBER..CONNECTION].copy_from_slice(&hex(number));
-        out[CONNECTION..SEQUENCE].copy_from_slice(&self.from);
+        out[CONNECTION..MESSAGE].copy_from_slice(&self.connection);
+        out[MESSAGE..SEQUENCE].copy_from_slice(&hex(message.into())[6..]);
         out[SEQUENCE..INTENDED].copy_from_slice(&hex(sequence as u32));
         out[INTENDED..40].copy_from_slice(&hex((intended >> 32) as u32)[4..]);
         out[40..].copy_from_slice(&hex(intended as u32));
@@ -92,9 +103,10 @@ impl TopicSeries {
     /// if there is no stamp of this series.
     pub fn read(&self, bytes: &[u8], now: Timestamp) -> Option<(u64, Timestamp)> {
         let is_own =
-            bytes.get(2..LANE)? == self.run && bytes.get(CONNECTION..SEQUENCE)? == self.from;
+            bytes.get(2..LANE)? == self.run && bytes.get(CONNECTION..MESSAGE)? == self.connection;
         let stamp = TopicStamp::decode(bytes, now).filter(|_| is_own)?;
-        Some((stamp.sequence.into(), stamp.intended))
+        let is_one = self.messages.contains(&stamp.message);
+        is_one.then_some((stamp.sequence.into(), stamp.intended))
     }
 }
 
@@ -191,9 +203,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn encode(stamp: &TopicStamp, run: u32) -> [u8; STAMP_LEN] {
-        let series = TopicSeries::new(run, stamp.connection, stamp.message);
-        let sequence = stamp.sequence.into();
-        series.stamp(stamp.lane, stamp.number, sequence, stamp.intended)
+        let series = TopicSeries::new(run, stamp.connection, stamp.message..=stamp.message);
+        let published = Published {
+            message: stamp.message,
+            lane: stamp.lane,
+            number: stamp.number,
+        };
+        series.stamp(published, stamp.sequence.into(), stamp.intended)
     }
 
     fn stamps() -> impl Strategy<Value = TopicStamp> {
@@ -225,10 +241,12 @@ mod tests {
             let bytes = encode(&stamp, run);
             prop_assert!(bytes.is_ascii());
             prop_assert_eq!(TopicStamp::decode(&bytes, now), Some(stamp));
-            let series = |connection| TopicSeries::new(run, connection, stamp.message);
+            let series = |connection| TopicSeries::new(run, connection, 0..=stamp.message);
             let read = series(stamp.connection).read(&bytes, now);
             prop_assert_eq!(read, Some((stamp.sequence.into(), stamp.intended)));
             prop_assert_eq!(series(stamp.connection ^ 1).read(&bytes, now), None);
+            let others = TopicSeries::new(run, stamp.connection, stamp.message.saturating_add(1)..=255);
+            prop_assert!(stamp.message == 255 || others.read(&bytes, now).is_none());
             let wrapped = [&around[..], &bytes, &around].concat();
             let finder = TopicFinder::new(run);
             finder.last.set(last);

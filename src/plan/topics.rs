@@ -2,11 +2,12 @@
 //! an index; the same on any worker.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use super::{ClientPlan, Plan};
 use crate::measure::TopicIndex;
-use crate::scenario::{Cohort, MAX_TOPICS, Pacing, Segment, Shape, Topic};
+use crate::scenario::{Cohort, Expect, MAX_TOPICS, Pacing, Segment, Shape, Step, Topic, Verb};
 use crate::units::Nanos;
 
 /// The topics of a plan.
@@ -21,9 +22,36 @@ pub struct Topics {
 /// The topics of one cohort.
 #[derive(Debug, Clone)]
 struct OfCohort {
-    /// By the index of the message.
-    to: Vec<Option<Column>>,
-    joins: Vec<Column>,
+    /// Each topic once.
+    columns: Vec<Column>,
+    /// What is published, in the order of slots; at most 256.
+    publications: Vec<Publication>,
+    /// The topics of a connection that is ready, by their columns.
+    joins: Vec<u16>,
+    /// What steps change, in the order of slots.
+    moves: Vec<Moves>,
+}
+
+/// A message or a step that is published.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// Its slot.
+    pub slot: usize,
+    /// Whether the server sends it back to its speaker, if that is a member.
+    pub comes_back: bool,
+    /// Whether its speaker waits until it comes back.
+    pub is_expected_back: bool,
+    /// How long after its intended time it should be heard.
+    pub timeout: Nanos,
+    column: u16,
+}
+
+/// The topics that a connection leaves and joins by the step with this slot; by their columns.
+#[derive(Debug, Clone)]
+struct Moves {
+    slot: usize,
+    leaves: Vec<u16>,
+    joins: Vec<u16>,
 }
 
 /// A topic as each connection of a cohort has it.
@@ -70,7 +98,7 @@ impl Topics {
     /// Returns whether nothing is published: then nothing has to be looked for in what comes.
     pub fn is_silent(&self) -> bool {
         let mut cohorts = self.cohorts.iter();
-        !cohorts.any(|cohort| cohort.to.iter().any(Option::is_some))
+        cohorts.all(|cohort| cohort.publications.is_empty())
     }
 
     /// Returns the names, in the order of their indices and of their bytes.
@@ -78,29 +106,99 @@ impl Topics {
         &self.names
     }
 
-    /// Returns the longest timeout of all messages that are published.
+    /// Returns the longest timeout of all that is published.
     pub fn patience(&self) -> Nanos {
         self.patience
     }
 
-    /// Returns the topic to which a connection, by its place in its cohort, publishes a message.
-    pub fn to(&self, cohort: usize, message: usize, place: u32) -> Option<TopicIndex> {
-        let column = self.cohorts.get(cohort)?.to.get(message)?.as_ref()?;
-        Some(column.at(place))
+    /// Returns the numbers in stamps of what these slots publish; `None` if they publish nothing.
+    pub fn numbers(&self, cohort: usize, slots: Range<usize>) -> Option<RangeInclusive<u8>> {
+        let publications = (0..=u8::MAX).zip(&self.cohorts.get(cohort)?.publications);
+        let mut inside = publications.filter(|(_, one)| slots.contains(&one.slot));
+        let (first, _) = inside.next()?;
+        Some(first..=inside.last().map_or(first, |(last, _)| last))
     }
 
-    /// Returns the topics that a connection is in, by its place in its cohort; some may be the same.
+    /// Returns the number in stamps of what a slot publishes; `None` if it publishes nothing.
+    pub fn number(&self, cohort: usize, slot: usize) -> Option<u8> {
+        let publications = &self.cohorts.get(cohort)?.publications;
+        let place = publications.binary_search_by_key(&slot, |one| one.slot);
+        place.ok().map(|place| place as u8)
+    }
+
+    /// Returns what is published with this number, and to which topic a connection does so, by its place in its cohort.
+    pub fn publication(
+        &self,
+        cohort: usize,
+        number: u8,
+        place: u32,
+    ) -> Option<(&Publication, TopicIndex)> {
+        let cohort = self.cohorts.get(cohort)?;
+        let publication = cohort.publications.get(usize::from(number))?;
+        Some((publication, cohort.at(publication.column, place)))
+    }
+
+    /// Returns the topics that a connection is in when it is ready, by its place in its cohort; some may be the same.
     pub fn joins(&self, cohort: usize, place: u32) -> impl Iterator<Item = TopicIndex> {
-        let columns = self
-            .cohorts
-            .get(cohort)
-            .map_or(&[][..], |cohort| &cohort.joins);
-        columns.iter().map(move |column| column.at(place))
+        self.at(cohort, place, |cohort| &cohort.joins)
+    }
+
+    /// Returns the topics that a connection joins by the step with this slot.
+    pub fn joined_by(
+        &self,
+        cohort: usize,
+        slot: usize,
+        place: u32,
+    ) -> impl Iterator<Item = TopicIndex> {
+        self.moved_by(cohort, slot, place, |moves| &moves.joins)
+    }
+
+    /// Returns the topics that a connection leaves by the step with this slot.
+    pub fn left_by(
+        &self,
+        cohort: usize,
+        slot: usize,
+        place: u32,
+    ) -> impl Iterator<Item = TopicIndex> {
+        self.moved_by(cohort, slot, place, |moves| &moves.leaves)
+    }
+
+    fn moved_by(
+        &self,
+        cohort: usize,
+        slot: usize,
+        place: u32,
+        columns: impl Fn(&Moves) -> &[u16],
+    ) -> impl Iterator<Item = TopicIndex> {
+        self.at(cohort, place, move |cohort| {
+            let moves = cohort.moves.iter().find(|moves| moves.slot == slot);
+            moves.map_or(&[], &columns)
+        })
+    }
+
+    /// The topics of a connection in some columns.
+    fn at(
+        &self,
+        cohort: usize,
+        place: u32,
+        columns: impl Fn(&OfCohort) -> &[u16],
+    ) -> impl Iterator<Item = TopicIndex> {
+        let cohort = self.cohorts.get(cohort).into_iter();
+        let columns = cohort.map(move |cohort| (cohort, columns(cohort)));
+        columns.flat_map(move |(cohort, all)| all.iter().map(move |one| cohort.at(*one, place)))
+    }
+
+    /// All topics that a connection is ever in.
+    fn ever_joined(&self, cohort: usize, place: u32) -> BTreeSet<TopicIndex> {
+        let moves = self.cohorts[cohort].moves.iter();
+        let by_steps = moves.flat_map(|moves| self.joined_by(cohort, moves.slot, place));
+        self.joins(cohort, place).chain(by_steps).collect()
     }
 }
 
 impl Plan {
-    /// Computes how much is published and delivered at full load, with all connections open; `None` if nothing is.
+    /// Computes how much is published and delivered at full load, with all connections open and in all their topics;
+    /// `None` if nothing is.
     pub fn deliveries(&self) -> Option<Deliveries> {
         if self.topics.is_silent() {
             return None;
@@ -111,22 +209,18 @@ impl Plan {
             cohorts.flat_map(|(index, cohort)| (0..cohort.connections).map(move |at| (index, at)))
         };
         for (cohort, place) in each_place() {
-            let joined: BTreeSet<TopicIndex> = self.topics.joins(cohort, place).collect();
-            (joined.iter()).for_each(|topic| members[usize::from(*topic)] += 1);
+            for topic in self.topics.ever_joined(cohort, place) {
+                members[usize::from(topic)] += 1;
+            }
         }
+        let rates: Vec<Vec<f64>> = self.scenario.cohorts.iter().map(rates).collect();
         let (mut published, mut delivered) = (0.0, 0.0);
         for (cohort, place) in each_place() {
-            for (index, message) in self.cohort(cohort).messages.iter().enumerate() {
-                let (Some(topic), Some(to)) = (self.topics.to(cohort, index, place), &message.to)
-                else {
-                    continue;
-                };
-                let is_member = self.topics.joins(cohort, place).any(|one| one == topic);
-                let itself = u64::from(is_member && !to.comes_back);
-                let rate = match message.pacing {
-                    Pacing::Open { rate, .. } => rate.hertz(),
-                    Pacing::Closed { .. } => f64::INFINITY,
-                };
+            let own = self.topics.ever_joined(cohort, place);
+            for publication in &self.topics.cohorts[cohort].publications {
+                let topic = self.topics.cohorts[cohort].at(publication.column, place);
+                let itself = u64::from(own.contains(&topic) && !publication.comes_back);
+                let rate = rates[cohort][publication.slot];
                 published += rate;
                 delivered += rate * (members[usize::from(topic)] - itself) as f64;
             }
@@ -149,41 +243,86 @@ impl Plan {
 pub struct Deliveries {
     /// The number of topics.
     pub topics: u64,
-    /// Messages; `None` if a closed model leaves the rate to the server, or connections come and go.
+    /// Messages; `None` if the server has a say in the rate, as in a closed model, or connections come and go.
     pub published_per_second: Option<f64>,
     /// Those who should hear them, added up.
     pub deliveries_per_second: Option<f64>,
 }
 
+/// How often each slot of a cohort is sent by a connection, in hertz: infinite if the server has a say in it.
+fn rates(cohort: &Cohort) -> Vec<f64> {
+    fn add(rates: &mut Vec<f64>, steps: &[Step], turns: f64) {
+        for step in steps {
+            let own = turns * step.chance;
+            rates.push(own);
+            if let Verb::Repeat(repeat) = &step.verb {
+                let inside = match (repeat.pace, repeat.count) {
+                    (Some(pace), _) if own == 0.0 => pace.rate.hertz() * step.chance,
+                    (None, Some(count)) if own > 0.0 => own * f64::from(count),
+                    _ => f64::INFINITY,
+                };
+                add(rates, &repeat.steps, inside);
+            }
+        }
+    }
+    let messages = cohort.messages.iter().map(|message| match message.pacing {
+        Pacing::Open { rate, .. } => rate.hertz(),
+        Pacing::Closed { .. } => f64::INFINITY,
+    });
+    let mut rates: Vec<f64> = messages.collect();
+    // What is sent once has no rate.
+    add(&mut rates, &cohort.setup, 0.0);
+    add(&mut rates, &cohort.steps, 0.0);
+    rates
+}
+
 impl Names {
     fn of_cohort(&mut self, plan: &Plan, index: usize, cohort: &Cohort) -> OfCohort {
-        let first = plan.firsts[index];
-        let mut written: HashMap<&Topic, Column> = HashMap::new();
+        let mut columns = Vec::new();
+        let mut written: HashMap<&Topic, u16> = HashMap::new();
         let mut column = |topic| {
-            let made = written.entry(topic);
-            let made = made.or_insert_with(|| self.column(plan, index, first, cohort, topic));
-            made.clone()
+            *written.entry(topic).or_insert_with(|| {
+                columns.push(self.column(plan, index, topic));
+                (columns.len() - 1) as u16
+            })
         };
-        let to = cohort.messages.iter().map(|message| message.to.as_ref());
+        let joins = cohort.joins.iter().map(&mut column).collect();
+        let published = cohort.published().into_iter();
+        let publications = published.map(|one| Publication {
+            slot: one.slot,
+            comes_back: one.to.comes_back,
+            is_expected_back: matches!(one.expect, Expect::Echo | Expect::Stamp),
+            timeout: Nanos::from(one.timeout),
+            column: column(&one.to.topic),
+        });
+        let publications = publications.collect();
+        let mut moves = Vec::new();
+        for (step, slot) in cohort.each_step().zip(cohort.messages.len()..) {
+            let leaves: Vec<u16> = step.leaves().iter().map(&mut column).collect();
+            let joins: Vec<u16> = step.joins().iter().map(&mut column).collect();
+            if !leaves.is_empty() || !joins.is_empty() {
+                moves.push(Moves {
+                    slot,
+                    leaves,
+                    joins,
+                });
+            }
+        }
         OfCohort {
-            to: to.map(|to| to.map(|to| column(&to.topic))).collect(),
-            joins: cohort.joins.iter().map(&mut column).collect(),
+            columns,
+            publications,
+            joins,
+            moves,
         }
     }
 
-    fn column(
-        &mut self,
-        plan: &Plan,
-        index: usize,
-        first: u32,
-        cohort: &Cohort,
-        topic: &Topic,
-    ) -> Column {
+    fn column(&mut self, plan: &Plan, index: usize, topic: &Topic) -> Column {
         if let [Segment::Literal(name)] = topic.segments() {
             return Column::Same(self.index(name));
         }
         let mut name = Vec::new();
-        let connections = first..first + cohort.connections;
+        let first = plan.firsts[index];
+        let connections = first..first + plan.cohort(index).connections;
         let each = connections.map(|connection| {
             name.clear();
             write(topic, plan.client(index, connection), &mut name);
@@ -209,7 +348,7 @@ fn write(topic: &Topic, client: ClientPlan<'_>, out: &mut Vec<u8>) {
 
 impl OfCohort {
     fn renumber(&mut self, places: &[TopicIndex]) {
-        for column in self.to.iter_mut().flatten().chain(&mut self.joins) {
+        for column in &mut self.columns {
             match column {
                 Column::Same(index) => *index = places[usize::from(*index)],
                 Column::Each(all) => {
@@ -217,6 +356,10 @@ impl OfCohort {
                 }
             }
         }
+    }
+
+    fn at(&self, column: u16, place: u32) -> TopicIndex {
+        self.columns[usize::from(column)].at(place)
     }
 }
 
@@ -280,7 +423,7 @@ mod tests {
             ["a of eu", "all", "b of eu", "room-0", "room-1", "staff"]
         );
         let name = |index| names[usize::from(index)].as_str();
-        let to = |cohort, place| topics.to(cohort, 0, place).map(name);
+        let to = |cohort, place| Some(name(topics.publication(cohort, 0, place)?.1));
         assert_eq!(
             [to(0, 0), to(0, 1), to(1, 0)],
             [Some("room-0"), Some("room-1"), None]
@@ -299,13 +442,84 @@ mod tests {
     }
 
     #[test]
+    fn steps_publish_join_and_leave() {
+        let plan = read(
+            r#"
+            load.connections = 4
+            [[setup]]
+            name = "enter"
+            send = "enter {{id}}"
+            expect = "ok"
+            joins = ["all", "r{{place % 2}}"]
+            [[message]]
+            name = "shout"
+            payload = { text = "{{stamp}}" }
+            expect = "none"
+            rate = "1/s"
+            to = "all"
+            [[step]]
+            repeat = { rate = "2/s" }
+            [[step.step]]
+            repeat = { count = 3 }
+            chance = "50%"
+            [[step.step.step]]
+            send = "say {{stamp}}"
+            expect = "none"
+            to = "r{{place % 2}}"
+            self = false
+            timeout = "7s"
+            [[step.step]]
+            name = "go"
+            send = "go"
+            expect = "ok"
+            leaves = "all"
+            "#,
+        );
+        let plan = plan.unwrap();
+        let topics = &plan.topics;
+        assert_eq!(topics.names()[..], ["all", "r0", "r1"]);
+        // Slots: the message, the set-up, two repeats, what is said, the leave.
+        let numbers = (0..6)
+            .map(|slot| topics.number(0, slot))
+            .collect::<Vec<_>>();
+        assert_eq!(numbers, [Some(0), None, None, None, Some(1), None]);
+        assert_eq!(topics.numbers(0, 0..1), Some(0..=0));
+        assert_eq!(topics.numbers(0, 1..usize::MAX), Some(1..=1));
+        assert_eq!(topics.numbers(0, 1..4), None);
+        let (say, topic) = topics.publication(0, 1, 3).unwrap();
+        assert_eq!((say.slot, say.comes_back, topic), (4, false, 2));
+        assert_eq!(topics.joined_by(0, 1, 2).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(topics.left_by(0, 5, 2).collect::<Vec<_>>(), [0]);
+        assert_eq!(
+            topics.joins(0, 2).count() + topics.joined_by(0, 5, 2).count(),
+            0
+        );
+        assert_eq!(topics.patience(), Nanos::from_secs(7));
+        let deliveries = plan.deliveries().unwrap();
+        // One shout each; and three times in every second turn.
+        assert_eq!(deliveries.published_per_second, Some(4.0 * (1.0 + 3.0)));
+        assert_eq!(deliveries.deliveries_per_second, Some(4.0 * (4.0 + 3.0)));
+    }
+
+    #[test]
+    fn how_often_a_step_is_sent_may_be_up_to_the_server() {
+        for repeat in ["{}", "{ count = 5 }", "{ for = \"9s\" }"] {
+            let step = format!(
+                "load.connections = 2\n[[step]]\nrepeat = {repeat}\n[[step.step]]\nsend = \"{{{{stamp}}}}\"\nexpect = \"none\"\nto = \"all\""
+            );
+            let deliveries = read(&step).unwrap().deliveries().unwrap();
+            assert_eq!(deliveries.published_per_second, None, "{repeat}");
+        }
+    }
+
+    #[test]
     fn a_plan_without_topics_is_silent() {
         let topics = read("load.connections = 1\n[[message]]\nname = \"m\"\nin_flight = 1")
             .unwrap()
             .topics;
         assert!(topics.is_silent());
         assert_eq!(topics.names().len(), 0);
-        assert_eq!(topics.to(0, 0, 0), None);
+        assert_eq!(topics.number(0, 0), None);
     }
 
     #[test]

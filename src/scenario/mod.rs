@@ -38,6 +38,7 @@ pub use section::{
     Message, Number, NumberForm, On, OnDead, OnFail, OpenTime, Pace, Pacing, Pause, Payload, Per,
     Phase, Pick, Process, Reconnect, Regex, Repeat, RoomDefect, STAMP_LEN, Save, Segment, Send,
     ServerHeartbeat, ServerRooms, ServerTime, Shape, Stage, Step, Target, TargetUrl, TimeUnit, To,
-    Topic, Trust, TurnPace, Variable, Verb, WallTime, WsUrl, as_address, fraction, is_looked_at,
+    Topic, Trust, TurnPace, Variable, Verb, WallTime, WithTo, WsUrl, as_address, fraction,
+    is_looked_at,
 };
 pub use shipped::{from_url, starter};

@@ -152,13 +152,13 @@ pub(super) fn resolve(
 }
 
 impl Scenario {
-    /// The longest `timeout` of a message, step or heartbeat: how long after the last send an answer can still be due.
+    /// The longest `timeout` of a message, step or heartbeat: how long after the last send an answer or a delivery can
+    /// still be due.
     pub fn longest_answer(&self) -> Duration {
         self.cohorts
             .iter()
             .flat_map(|cohort| {
-                let messages = cohort.messages.iter();
-                let messages = messages.filter(|m| m.expects_answer() || m.to.is_some());
+                let messages = cohort.messages.iter().filter(|m| m.expects_answer());
                 let steps = cohort.each_step().filter_map(|step| match &step.verb {
                     Verb::Send(send) if send.expects_answer() => Some(send.timeout),
                     _ => None,
@@ -166,15 +166,15 @@ impl Scenario {
                 let heartbeat = cohort.heartbeat.iter().map(|h| h.timeout);
                 messages.map(|m| m.timeout).chain(steps).chain(heartbeat)
             })
+            .chain(self.patience())
             .max()
             .unwrap_or(Duration::ZERO)
     }
 
-    /// The longest `timeout` of a message with `to`: how long a delivery can take; `None` if nothing is published.
+    /// The longest `timeout` of what has a `to`: how long a delivery can take; `None` if nothing is published.
     pub fn patience(&self) -> Option<Duration> {
-        let messages = self.cohorts.iter().flat_map(|cohort| &cohort.messages);
-        let published = messages.filter(|message| message.to.is_some());
-        published.map(|message| message.timeout).max()
+        let published = self.cohorts.iter().flat_map(Cohort::published);
+        published.map(|one| one.timeout).max()
     }
 
     /// The longest payload of any message.

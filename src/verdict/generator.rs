@@ -360,14 +360,14 @@ impl<'a> Generator<'a> {
             .filter(|_| is_delivery)
             .chain(looked_at(self.scenario, selector));
         let deadlines = cohorts.flat_map(|cohort| {
-            let messages = cohort.messages.iter();
-            let messages = messages.filter(|message| !is_delivery || message.to.is_some());
-            let messages = messages.map(|message| message.timeout);
             let pings = cohort.heartbeat.iter().map(|heartbeat| heartbeat.timeout);
-            let messages = messages.filter(|_| !is_ping);
-            messages
-                .chain(pings.filter(|_| is_ping))
-                .collect::<Vec<_>>()
+            let messages = cohort.messages.iter().map(|message| message.timeout);
+            let published = cohort.published().into_iter().map(|one| one.timeout);
+            match (is_ping, is_delivery) {
+                (true, _) => pings.collect::<Vec<_>>(),
+                (_, true) => published.collect(),
+                _ => messages.collect(),
+            }
         });
         let Some(shortest) = deadlines.min() else {
             return 0.0;

@@ -1,6 +1,10 @@
 //! Fan-out as users see it: who should have heard what, and who did.
 
+use std::path::Path;
 use std::thread;
+
+use wsbench::scenario::ServerRooms;
+use wsbench::server::{Behaviour, EmbeddedServer};
 
 use super::common::{Broadcast, Ended, Report, Running};
 
@@ -163,6 +167,91 @@ fn rooms_hear_what_is_said_in_them() {
         .map(|row| row["count"].as_u64().unwrap())
         .sum();
     assert!(expected >= 12 * 3 * 20, "{expected}");
+}
+
+/// Members come and go by steps, some of them with their connections; the server's own counts say what happened.
+#[test]
+fn members_that_come_and_go_are_counted_as_the_server_counts_them() {
+    let behaviour = Behaviour {
+        rooms: Some(ServerRooms::default()),
+        ..Behaviour::default()
+    };
+    let server =
+        EmbeddedServer::spawn(Path::new(env!("CARGO_BIN_EXE_wsbench")), &behaviour).unwrap();
+    let scenario = format!(
+        r#"
+        name = "visits"
+        target.url = "{}"
+        load = {{ warm_up = "1s", duration = "9s" }}
+        [[cohort]]
+        name = "hosts"
+        connections = 3
+        [[cohort.setup]]
+        name = "open"
+        send = {{ json = '{{"join":"room-{{{{place}}}}","id":{{{{id}}}}}}' }}
+        expect = {{ "/id" = "{{{{id}}}}" }}
+        check = {{ "/ok" = true }}
+        joins = "room-{{{{place}}}}"
+        [[cohort.message]]
+        name = "talk"
+        payload = {{ json = '{{"say":"room-{{{{place}}}}","id":{{{{id}}}},"data":"{{{{stamp}}}}"}}' }}
+        rate = "40/s"
+        expect = {{ "/id" = "{{{{id}}}}" }}
+        check = {{ "/ok" = true }}
+        timeout = "1s"
+        to = "room-{{{{place}}}}"
+        [[cohort]]
+        name = "guests"
+        connections = 12
+        [[cohort.step]]
+        repeat = {{ count = 2 }}
+        [[cohort.step.step]]
+        name = "join"
+        send = {{ json = '{{"join":"room-{{{{place % 3}}}}","id":{{{{id}}}}}}' }}
+        expect = {{ "/id" = "{{{{id}}}}" }}
+        joins = "room-{{{{place % 3}}}}"
+        [[cohort.step.step]]
+        pause = ["1s", "3s"]
+        [[cohort.step.step]]
+        name = "ask"
+        send = {{ json = '{{"say":"room-{{{{place % 3}}}}","id":{{{{id}}}},"self":false,"data":"{{{{stamp}}}}"}}' }}
+        expect = {{ "/id" = "{{{{id}}}}" }}
+        check = {{ "/ok" = true }}
+        timeout = "1s"
+        to = "room-{{{{place % 3}}}}"
+        self = false
+        [[cohort.step.step]]
+        name = "leave"
+        send = {{ json = '{{"leave":"room-{{{{place % 3}}}}","id":{{{{id}}}}}}' }}
+        expect = {{ "/id" = "{{{{id}}}}" }}
+        leaves = "room-{{{{place % 3}}}}"
+        [[cohort.step.step]]
+        pause = ["0s", "800ms"]
+        [[cohort.step]]
+        reconnect = {{ after = "100ms" }}
+        [gates]
+        pass = [
+            "ratio(delivery.received / delivery.expected) == 100%",
+            "count(delivery.stray) == 0",
+            "count(delivery.duplicated) == 0",
+            "count(delivery.unordered) == 0",
+            "ratio(messages.answered / messages.sent) == 100%",
+        ]
+        "#,
+        server.url()
+    );
+    let ended = Ended::run(&scenario);
+    let counts = server.stop().expect("counts");
+    let report = ended.report();
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(report.count("delivery.published"), counts.said);
+    let heard: u64 = OUTCOMES.iter().map(|name| report.count(name)).sum();
+    assert_eq!(heard, counts.delivered, "{}", ended.stdout);
+    let expected = report.count("delivery.expected");
+    assert_eq!(expected, report.count("delivery.received"));
+    assert!(expected > 3 * 40 * 9, "{expected}");
+    assert!(report.count("delivery.unsure") > 500, "{}", ended.stdout);
+    assert!(report.count("connections.reconnected") >= 12);
 }
 
 /// Two rooms of five listeners each, with one speaker; the rooms do one thing wrong on purpose.

@@ -11,7 +11,7 @@ use crate::units::{Nanos, Timestamp};
 pub(super) struct Exchange {
     /// Identifies its messages in their stamps.
     series: Series,
-    /// The same if its messages are published to a topic, and have stamps of that kind.
+    /// The same of those that are published to a topic, and have stamps of that kind.
     topic_series: Option<TopicSeries>,
     /// The stamp of the last message, so that an answer to it is known without decoding. Zeros before the first one.
     last: [u8; STAMP_LEN],
@@ -68,10 +68,10 @@ impl Exchange {
     }
 
     /// Makes the exchange of all steps: what is due, it is told.
-    pub(super) fn of_steps(series: Series) -> Self {
+    pub(super) fn of_steps(series: Series, topic_series: Option<TopicSeries>) -> Self {
         Self {
             series,
-            topic_series: None,
+            topic_series,
             last: [0; STAMP_LEN],
             has_stamp: false,
             is_echoed_in_order: false,
@@ -163,9 +163,7 @@ impl Exchange {
         published: Option<Published>,
     ) -> [u8; STAMP_LEN] {
         self.last = match (&self.topic_series, published) {
-            (Some(series), Some(Published { lane, number })) => {
-                series.stamp(lane, number, sequence, intended)
-            }
+            (Some(series), Some(published)) => series.stamp(published, sequence, intended),
             _ => self.series.stamp(sequence, intended),
         };
         self.last
@@ -199,10 +197,9 @@ impl Exchange {
     /// Returns the stamp of this exchange that begins at `at`.
     pub(super) fn read(&self, bytes: &[u8], at: usize, now: Timestamp) -> Option<Found> {
         let bytes = bytes.get(at..).filter(|_| self.has_stamp)?;
-        let (sequence, intended) = match &self.topic_series {
-            None => self.series.read(bytes)?,
-            Some(series) => series.read(bytes, now)?,
-        };
+        let published = self.topic_series.as_ref();
+        let published = published.and_then(|series| series.read(bytes, now));
+        let (sequence, intended) = published.or_else(|| self.series.read(bytes))?;
         Some(Found {
             at,
             sequence,

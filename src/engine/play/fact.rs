@@ -38,9 +38,27 @@ impl Told {
     }
 }
 
+/// A step that changes the topics of its client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Move {
+    /// The message of this slot was sent.
+    Sent { slot: usize, is_answered: bool },
+    /// What this slot waits for may come from now on.
+    Armed(usize),
+    /// This slot is done: the right answer, or what it waited for, has come.
+    Done(usize),
+}
+
+/// Such steps, in the order in which it happened.
+pub(in crate::engine) type Moves = Vec<Move>;
+
 /// Facts in the order in which they were learned.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Facts(Vec<Fact>);
+pub(in crate::engine) struct Facts {
+    facts: Vec<Fact>,
+    /// What changes the topics of the client; taken after each call that may tell of it.
+    pub(in crate::engine) moves: Moves,
+}
 
 impl Facts {
     /// Counts one in the window of `at`.
@@ -51,25 +69,25 @@ impl Facts {
     /// Counts so many in the window of `at`.
     pub(super) fn add(&mut self, counter: Counter, more: u64, at: Timestamp) {
         let what = Told::Count(counter, more);
-        self.0.push(Fact { at: Some(at), what });
+        self.facts.push(Fact { at: Some(at), what });
     }
 
     /// Counts one of the whole run.
     pub(super) fn count_whole(&mut self, counter: Counter) {
         let what = Told::Count(counter, 1);
-        self.0.push(Fact { at: None, what });
+        self.facts.push(Fact { at: None, what });
     }
 
     /// Keeps a time of the whole run.
     pub(super) fn took(&mut self, timer: Timer, took: Nanos) {
         let what = Told::Took(timer, took);
-        self.0.push(Fact { at: None, what });
+        self.facts.push(Fact { at: None, what });
     }
 
     /// Keeps the two times of a slot; `at` is `None` for the whole run.
     pub(super) fn slot(&mut self, slot: usize, times: [Nanos; 2], at: Option<Timestamp>) {
         let times = times.map(Some);
-        self.0.push(Fact {
+        self.facts.push(Fact {
             at,
             what: Told::Slot { slot, times },
         });
@@ -78,16 +96,16 @@ impl Facts {
     /// Keeps those times of a slot that are known.
     pub(super) fn times(&mut self, slot: usize, times: [Option<Nanos>; 2], at: Timestamp) {
         let what = Told::Slot { slot, times };
-        self.0.push(Fact { at: Some(at), what });
+        self.facts.push(Fact { at: Some(at), what });
     }
 
     /// Returns whether there are none.
     pub(in crate::engine) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.facts.is_empty()
     }
 
     /// Takes all of them.
     pub(in crate::engine) fn drain(&mut self) -> impl Iterator<Item = Fact> {
-        self.0.drain(..)
+        self.facts.drain(..)
     }
 }

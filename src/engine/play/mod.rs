@@ -9,7 +9,7 @@ mod pace;
 mod talk;
 
 use self::exchange::{Exchange, Next};
-pub(super) use self::fact::{Fact, Facts};
+pub(super) use self::fact::{Fact, Facts, Move, Moves};
 pub(super) use self::ledger::Answer;
 pub(super) use self::talk::Ask;
 use self::talk::{Scene, Talk};
@@ -114,20 +114,23 @@ impl Play {
         } = *opening;
         let client = plan.client(cohort, connection);
         let series = |index: usize| Series::new(plan.run, cohort as u8, connection, index as u8);
+        let topic_series = |slots| {
+            let numbers = plan.topics.numbers(cohort, slots)?;
+            Some(TopicSeries::new(plan.run, connection, numbers))
+        };
         let messages = plan.cohort(cohort).messages.iter().enumerate();
         let mut exchanges: Vec<Exchange> = messages
             .map(|(index, message)| {
                 let pacer = plan.pacer(cohort, index, connection, at);
                 let template = &plan.templates(cohort)[index];
-                let is_published = message.to.is_some();
-                let topic_series = || TopicSeries::new(plan.run, connection, index as u8);
-                let topic_series = is_published.then(topic_series);
-                Exchange::new(message, pacer, series(index), topic_series, template)
+                let published = topic_series(index..index + 1);
+                Exchange::new(message, pacer, series(index), published, template)
             })
             .collect();
         if !client.program().is_empty() {
-            let steps = Exchange::of_steps(series(exchanges.len()));
-            exchanges.push(steps);
+            let first = exchanges.len();
+            let published = topic_series(first..usize::MAX);
+            exchanges.push(Exchange::of_steps(series(first), published));
         }
         Self {
             exchanges: exchanges.into(),

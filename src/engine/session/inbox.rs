@@ -60,7 +60,7 @@ fn message<T: Transport>(
     let (by, fitting) = what.taken();
     session.transport.took(by, fitting, play.saved());
     record_message(client, shared, bytes, kind, what, gap, now);
-    shared.book(session.cohort);
+    session.book(shared, now);
     if shared.plan.keeps_echoes
         && let Meaning::Answer(received) = meaning
     {

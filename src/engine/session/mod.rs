@@ -289,7 +289,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// Counts the messages whose answers are overdue.
-    fn expire(&self, play: &mut Play, shared: &Shared, now: Timestamp) {
+    fn expire(&mut self, play: &mut Play, shared: &Shared, now: Timestamp) {
         if play.expires() > now {
             return;
         }
@@ -302,6 +302,18 @@ impl<T: Transport> Session<T> {
                         cells.count(Counter::MessagesTimedOut);
                     });
                 }
+            }
+        }
+        self.book(shared, now);
+    }
+
+    /// Records what the client's part told, and changes the topics that it is in.
+    pub(super) fn book(&mut self, shared: &Shared, now: Timestamp) {
+        {
+            let moves = &mut shared.facts.borrow_mut().moves;
+            if !moves.is_empty() {
+                let client = shared.plan.client(self.cohort, self.connection);
+                shared.moves(client, moves, self.listener.as_deref_mut(), now);
             }
         }
         shared.book(self.cohort);
@@ -325,7 +337,7 @@ impl<T: Transport> Session<T> {
                 play.run(client, now, shared.state.measure_from(), facts);
             }
         }
-        shared.book(self.cohort);
+        self.book(shared, now);
         match play.ask()? {
             Ask::Ready => return Some(SessionEvent::Ready),
             Ask::Close { code, reason } => {
@@ -366,6 +378,10 @@ impl<T: Transport> Session<T> {
                     self.transport.sends(By::Slot(due.slot));
                     self.outbox.feed(&mut self.transport, frame);
                     play.sent(client, &due, now, &mut facts);
+                    if !facts.moves.is_empty() {
+                        let listener = self.listener.as_deref_mut();
+                        shared.moves(client, &mut facts.moves, listener, now);
+                    }
                     if due.is_setup {
                         continue;
                     }
@@ -383,7 +399,7 @@ impl<T: Transport> Session<T> {
             }
         }
         drop(facts);
-        shared.book(self.cohort);
+        self.book(shared, now);
     }
 
     /// Counts a message that was due on this connection and is never sent.

@@ -162,6 +162,7 @@ impl Which {
             _ => Box::new(each(&cohort.steps)),
         };
         steps.any(|step| match &step.verb {
+            Verb::Send(send) if self == Self::Published => send.to.is_some(),
             Verb::Send(send) => self.fits(&send.expect),
             Verb::Await(_) | Verb::Repeat(_) => self == Self::Named,
             _ => false,
@@ -256,9 +257,8 @@ impl Need {
                 };
                 most >= ENOUGH_FOR_MEMORY
             }
-            Self::Member => !cohort.joins.is_empty(),
-            Self::Published => (run.cohorts.iter())
-                .any(|one| wanted.messages(Which::Published, one).next().is_some()),
+            Self::Member => !cohort.joined().is_empty(),
+            Self::Published => (run.cohorts.iter()).any(|one| !one.published().is_empty()),
             Self::Open | Self::Second => true,
         }
     }
@@ -319,6 +319,9 @@ impl Need {
             }
             Self::Second => run.length(part) >= 1e9,
             Self::Published => run.cohorts.iter().any(|one| {
+                if Which::Published.has_step(one, wanted.metric) {
+                    return true;
+                }
                 let published = wanted.messages(Which::Published, one);
                 let schedules: Vec<Schedule> = published.map(Schedule::of_message).collect();
                 run.is_due(one, &schedules, part, 1.0, 0.0)
@@ -385,11 +388,11 @@ impl Need {
             ),
             Self::Messages(Which::Published) | Self::Published => (
                 "a message that is published",
-                "write `to = \"room\"` in a `[[message]]`",
+                "write `to = \"room\"` in a `[[message]]` or a `[[step]]`",
             ),
             Self::Member => (
                 "members of a topic",
-                "write `joins = \"room\"` in a `[[cohort]]`",
+                "write `joins = \"room\"` in a `[[cohort]]` or a step",
             ),
             Self::Open => (
                 "an open connection",

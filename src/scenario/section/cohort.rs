@@ -1,6 +1,7 @@
 //! `[[cohort]]`: the cohorts of the file, or one called `main`, with the settings that are shared by all merged in.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 
 use super::data::{self, Data};
 use super::heartbeat::{self, Heartbeat, HeartbeatTable};
@@ -14,11 +15,11 @@ use super::step::{Step, Verb};
 use super::step_table::StepTable;
 use super::streams;
 use super::talk::{Lists, Talk};
-use super::topic::{self, Topic};
+use super::topic::{self, Topic, WithTo};
 use crate::metric;
 use crate::scenario::contract::{Contract, ContractTable};
 use crate::scenario::fault::{self, Fault, FaultTable, Measured};
-use crate::scenario::reading::{At, Check, List, OneOrMany, Section, Switch, given, keys};
+use crate::scenario::reading::{At, Check, List, OneOrMany, Place, Section, Switch, given, keys};
 use crate::scenario::root::File;
 use crate::units::{counted, human_count};
 
@@ -34,7 +35,7 @@ pub struct Cohort {
     pub connections: u32,
     /// The messages that each connection sends, independently of each other. May be empty; at most 256.
     pub messages: Vec<Message>,
-    /// The topics that each connection is a member of. At most 8.
+    /// The topics that each connection is a member of when it is ready. At most 8, with those that its steps join.
     pub joins: Vec<Topic>,
     /// What each client does before it is ready: in order, once for each connection.
     pub setup: Vec<Step>,
@@ -112,13 +113,41 @@ impl Cohort {
         payloads.chain(conditions).chain(topics).collect()
     }
 
+    /// The messages and steps that are published, in the order of their slots.
+    pub fn published(&self) -> Vec<WithTo<'_>> {
+        let messages = self.messages.iter().map(|message| {
+            let to = message.to.as_ref()?;
+            Some((to, &message.expect, message.timeout))
+        });
+        let steps = self.each_step().map(|step| match &step.verb {
+            Verb::Send(send) => Some((send.to.as_ref()?, &send.expect, send.timeout)),
+            _ => None,
+        });
+        let all = messages.chain(steps).enumerate();
+        let published = all.filter_map(|(slot, one)| {
+            let (to, expect, timeout) = one?;
+            Some(WithTo {
+                slot,
+                to,
+                expect,
+                timeout,
+            })
+        });
+        published.collect()
+    }
+
     /// The topics that its connections are in or send to; some may be the same.
     pub fn topics(&self) -> impl Iterator<Item = &Topic> {
-        let to = self
-            .messages
-            .iter()
-            .filter_map(|message| message.to.as_ref());
-        self.joins.iter().chain(to.map(|to| &to.topic))
+        let to = self.published().into_iter().map(|one| &one.to.topic);
+        let steps = self.each_step();
+        let by_steps = steps.flat_map(|step| step.joins().iter().chain(step.leaves()));
+        self.joins.iter().chain(to).chain(by_steps)
+    }
+
+    /// The topics that its connections are ever in.
+    pub fn joined(&self) -> HashSet<&Topic> {
+        let by_steps = self.each_step().flat_map(Step::joins);
+        self.joins.iter().chain(by_steps).collect()
     }
 
     /// How many of its exchanges have a number of their own in an id: its messages, and one for all steps.
@@ -169,7 +198,7 @@ keys! {
         connections: Connections,
         /// Replaces the `message`s above; `[]` removes them.
         message: List<At<MessageTable>>,
-        /// The topics that these connections are members of as soon as they are open: one name or a list of at most 8.
+        /// The topics that these connections are members of as soon as they are ready: one name or a list of at most 8.
         /// Placeholders as in `to` of a message.
         joins: OneOrMany<String>,
         /// Replaces the `setup` above; `[]` removes it.
@@ -213,9 +242,8 @@ pub(in crate::scenario) fn resolve(
         let connections = load.and_then(|load| load.shape.connections(&mut section, &table.value));
         let own = CohortTable::default();
         let main = shared.cohort(check, Some("main".into()), connections, &own)?;
-        if let Some(messages) = &file.message {
-            topic::check_number(check, &messages.place, std::slice::from_ref(&main), data);
-        }
+        let place = Lists::of(file, &own).place();
+        topic::check_number(check, &place, std::slice::from_ref(&main), data);
         return Some(vec![main]);
     };
     no_shared_load(&mut section, &table.value);
@@ -308,7 +336,16 @@ impl CommonSettings<'_> {
             }
             None => Some(None),
         };
-        let joins = topic::joins(check, self.data, &own.joins);
+        let joins = topic::list(
+            &mut Section {
+                check: &mut *check,
+                path: "cohort",
+                place: &Place::default(),
+            },
+            self.data,
+            "joins",
+            &own.joins,
+        );
         let faults = fault::faults(check, &own.fault, self.measured);
         let Talk {
             messages,
@@ -333,6 +370,7 @@ impl CommonSettings<'_> {
         };
         fault::with_cohort(check, &own.fault, &cohort);
         streams::check(check, lists, &cohort);
+        topic::check_steps(check, lists, &cohort);
         data::check(check, &self.file.data, &cohort, self.data);
         Some(cohort)
     }

@@ -8,7 +8,7 @@ use super::matching::Match;
 use super::payload::{self, Payload, PayloadGiven};
 use super::save::{self, Save, SaveTable};
 use super::scope::Scope;
-use super::topic::{self, To};
+use super::topic::{self, Publishing, To};
 use crate::scenario::reading::{
     At, Check, Given as _, Items as _, Key, List, Section, Time, TimeOrZero, Whole, given, keys,
     words,
@@ -16,8 +16,6 @@ use crate::scenario::reading::{
 use crate::units::{ByteSize, Rate};
 
 const MAX_MESSAGES: usize = 256;
-/// The longest timeout of a message whose deliveries are counted: what members hear is kept for so long.
-const MAX_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A message that a connection sends repeatedly.
 #[derive(Debug, Clone, PartialEq)]
@@ -187,7 +185,17 @@ impl MessageTable {
             expect::fits(section, expect, payload, &given!(self; payload, expect));
         }
         let answer = expect::answer(section, scope, expect.as_ref(), &self.check, &self.save);
-        let to = self.to(section, scope, payload.as_ref(), expect.as_ref());
+        let to = topic::to(
+            section,
+            scope.data,
+            &Publishing {
+                to: &self.to,
+                comes_back: &self.comes_back,
+                timeout: (&self.timeout, self.timeout()),
+                payload: payload.as_ref(),
+                expect: expect.as_ref(),
+            },
+        );
         let pacing = self.pacing(section);
         if expect == Some(Expect::None) && self.in_flight.is_some() {
             section.wrong(
@@ -210,45 +218,6 @@ impl MessageTable {
             timeout: self.timeout().0,
             to: to?,
         })
-    }
-
-    /// Who should hear it; the inner `None` is nobody.
-    fn to(
-        &self,
-        section: &mut Section<'_, '_>,
-        scope: &Scope<'_>,
-        payload: Option<&Payload>,
-        expect: Option<&Expect>,
-    ) -> Option<Option<To>> {
-        let comes_back = self.comes_back.value();
-        let Some(text) = &self.to else {
-            if let Some(given) = &self.comes_back {
-                let what = "is only for messages with `to`";
-                section.wrong_at("self", &given.place, what, "leave it out, or add `to`");
-            }
-            return Some(None);
-        };
-        let topic = topic::resolve(section.check, scope.data, &section.key("to"), text);
-        if payload.is_some_and(|payload| !payload.has_stamp()) {
-            let what = "names who hears it, but its payload holds no stamp";
-            section.wrong("to", &self.to, what, "put `{{stamp}}` into its text");
-        }
-        if self.timeout().0 > MAX_PATIENCE {
-            let what = "is longer than 60s, which is the most for a message with `to`";
-            section.wrong("timeout", &self.timeout, what, "write `timeout = \"5s\"`");
-        }
-        if comes_back == Some(false) && matches!(expect, Some(Expect::Echo | Expect::Stamp)) {
-            section.wrong(
-                "self",
-                &self.comes_back,
-                "says that the message does not come back, and `expect` that it does",
-                "write `expect = \"none\"`",
-            );
-        }
-        Some(Some(To {
-            topic: topic?,
-            comes_back: comes_back.unwrap_or(true),
-        }))
     }
 
     fn pacing(&self, section: &mut Section<'_, '_>) -> Option<Pacing> {

@@ -45,7 +45,7 @@ pub use server::{Defect, RoomDefect, ServerHeartbeat, ServerRooms};
 pub use spread::{OpenTime, fraction};
 pub use step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};
 pub use target::{Target, Trust};
-pub use topic::{MAX_JOINED, MAX_TOPICS, To, Topic};
+pub use topic::{MAX_JOINED, MAX_TOPICS, To, Topic, WithTo};
 pub(crate) use url::is_unreserved;
 pub use url::{TargetUrl, WsUrl, as_address};
 pub use variable::{Change, Column, Form, Number, Variable, WallTime};

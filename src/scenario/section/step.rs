@@ -7,6 +7,7 @@ use super::matching::Match;
 use super::message::{FrameKind, Gaps, Phase};
 use super::payload::Payload;
 use super::save::Save;
+use super::topic::{To, Topic};
 use crate::units::Rate;
 
 /// One thing that a client does in its turn.
@@ -27,6 +28,23 @@ impl Step {
     pub fn inside(&self) -> &[Self] {
         match &self.verb {
             Verb::Repeat(repeat) => &repeat.steps,
+            _ => &[],
+        }
+    }
+
+    /// The topics that a connection is in when it is done.
+    pub fn joins(&self) -> &[Topic] {
+        match &self.verb {
+            Verb::Send(send) => &send.joins,
+            Verb::Await(wait) => &wait.joins,
+            _ => &[],
+        }
+    }
+
+    /// The topics that a connection is no longer in when it is sent.
+    pub fn leaves(&self) -> &[Topic] {
+        match &self.verb {
+            Verb::Send(send) => &send.leaves,
             _ => &[],
         }
     }
@@ -72,8 +90,14 @@ pub struct Send {
     pub check: Option<Match>,
     /// What is kept of the answer.
     pub save: Vec<Save>,
-    /// The longest time from the send to the answer. Above zero.
+    /// The longest time from the send to the answer, and from when it was due to a delivery. Above zero.
     pub timeout: Duration,
+    /// Who should hear it; then its payload has a stamp.
+    pub to: Option<To>,
+    /// The topics that a connection is in when the answer has come, if it is right; when it is sent, if there is none.
+    pub joins: Vec<Topic>,
+    /// The topics that a connection is no longer in when it is sent.
+    pub leaves: Vec<Topic>,
 }
 
 /// A wait for messages that no send asked for.
@@ -89,6 +113,8 @@ pub struct Await {
     pub save: Vec<Save>,
     /// The longest time from its turn to the last of the messages. Above zero.
     pub timeout: Duration,
+    /// The topics that a connection is in when the last of the messages has come.
+    pub joins: Vec<Topic>,
 }
 
 /// How long a pause lasts; chance comes from the seed.

@@ -60,6 +60,16 @@ keys! {
         timeout: Time = Time::seconds(5),
         /// How `send` sends: as text or as binary.
         frame: FrameKind = FrameKind::Text,
+        /// Who should hear what is sent: the members of this topic, as in `[[message]]`.
+        to: String,
+        /// Whether the server sends it back to a speaker that is a member. Only with `to`. Default true.
+        #[serde(rename = "self")]
+        comes_back: bool,
+        /// Topics that the connection is a member of from when the right answer, or what `await` waits for, has come: one
+        /// name or a list. At most 8 for a connection.
+        joins: OneOrMany<String>,
+        /// Topics that the connection is no longer a member of from the send on: one name or a list.
+        leaves: OneOrMany<String>,
         /// How many messages `await` takes; its time is that of the last one.
         times: Whole<1, 1_000_000> = Whole(1),
         /// The probability with which it is played; from the seed.

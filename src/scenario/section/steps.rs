@@ -7,6 +7,7 @@ use super::save;
 use super::scope::{Known, Scope};
 use super::step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};
 use super::step_table::{CloseTable, PauseGiven, RepeatTable, StepTable};
+use super::topic::{self, Publishing};
 use crate::scenario::reading::{
     At, Check, Given as _, Items as _, Key, List, Place, Section, given, hints,
 };
@@ -281,6 +282,19 @@ impl<'a> Reader<'_, 'a, '_> {
             &keys.check,
             &keys.save,
         )?;
+        let to = topic::to(
+            &mut section,
+            scope.data,
+            &Publishing {
+                to: &keys.to,
+                comes_back: &keys.comes_back,
+                timeout: (&keys.timeout, keys.timeout()),
+                payload: payload.as_ref(),
+                expect: expect.as_ref(),
+            },
+        );
+        let joins = topic::list(&mut section, scope.data, "joins", &keys.joins);
+        let leaves = topic::list(&mut section, scope.data, "leaves", &keys.leaves);
         let timeout = keys.timeout().0;
         Some(Send {
             payload: payload?,
@@ -289,6 +303,9 @@ impl<'a> Reader<'_, 'a, '_> {
             check,
             save,
             timeout,
+            to: to?,
+            joins: joins?,
+            leaves: leaves?,
         })
     }
 
@@ -314,6 +331,7 @@ impl<'a> Reader<'_, 'a, '_> {
         } = keys.r#await.as_ref()?;
         let any = match_table::any(section.check, scope, &section.key("await"), place, matches);
         let (check, save) = expect::answer(&mut section, scope, None, &keys.check, &keys.save)?;
+        let joins = topic::list(&mut section, scope.data, "joins", &keys.joins);
         let (times, timeout) = (keys.times().0, keys.timeout().0);
         Some(Await {
             any: any?.to_vec(),
@@ -321,6 +339,7 @@ impl<'a> Reader<'_, 'a, '_> {
             check,
             save,
             timeout,
+            joins: joins?,
         })
     }
 
@@ -411,23 +430,29 @@ fn endless(verb: &Verb) -> Option<&'static str> {
 
 /// Notes the keys that are not for a step with this verb.
 fn belongs(section: &mut Section<'_, '_>, keys: &StepTable, verb: &str) {
-    const OWNERS: [(&str, &[&str]); 7] = [
+    const OWNERS: [(&str, &[&str]); 11] = [
         ("expect", &["send"]),
         ("check", &["send", "await"]),
         ("save", &["send", "await"]),
         ("timeout", &["send", "await"]),
         ("frame", &["send"]),
+        ("to", &["send"]),
+        ("self", &["send"]),
+        ("joins", &["send", "await"]),
+        ("leaves", &["send"]),
         ("times", &["await"]),
         ("step", &["repeat"]),
     ];
-    let beside = given!(keys; expect, check, save, timeout, frame, times, step);
-    for ((key, owners), given) in OWNERS.iter().zip(beside) {
+    let beside = given!(
+        keys;
+        expect, check, save, timeout, frame, to, comes_back, joins, leaves, times, step
+    );
+    for ((key, owners), (_, place)) in OWNERS.iter().zip(beside) {
         if !owners.contains(&verb) {
             let because = format!("cannot be used with `{verb}`");
             let hint = format!("it belongs to {}", hints::one_of(owners.iter().copied()));
-            section.excluded(&[given], &because, &hint);
+            section.excluded(&[(key, place)], &because, &hint);
         }
-        debug_assert_eq!(*key, given.0);
     }
 }
 

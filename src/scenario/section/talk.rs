@@ -173,7 +173,7 @@ impl<'a> Lists<'a> {
     }
 
     /// The place of the first list.
-    fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         let lists = [
             self.setup.1.as_ref().map(|at| &at.place),
             self.step.1.as_ref().map(|at| &at.place),

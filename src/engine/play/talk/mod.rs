@@ -13,7 +13,7 @@ use self::listener::Listener;
 pub(in crate::engine) use self::script::Ask;
 pub(super) use self::script::Scene;
 use self::script::Script;
-use super::fact::Facts;
+use super::fact::{Facts, Move};
 use crate::metric::Counter;
 use crate::plan::{ClientPlan, Values, What};
 use crate::scenario::{Match, Save};
@@ -211,6 +211,9 @@ impl Talk {
                 None if is_last => {
                     armed.outcome = Outcome::Met(now);
                     self.counts[slot] += 1;
+                    if !wait.joins.is_empty() {
+                        facts.moves.push(Move::Done(slot));
+                    }
                     if operation.is_named {
                         let at = (!operation.is_setup).then_some(since);
                         facts.slot(slot, [now.saturating_since(since); 2], at);

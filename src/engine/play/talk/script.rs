@@ -4,10 +4,10 @@
 use super::armed::{Armed, Outcome};
 use super::dice::Dice;
 use super::turns::{Next, Running};
-use crate::engine::play::fact::Facts;
+use crate::engine::play::fact::{Facts, Move};
 use crate::metric::{Cause, Counter, Timer};
 use crate::plan::{ClientPlan, Operation, Program, What};
-use crate::scenario::OnFail;
+use crate::scenario::{OnFail, Send};
 use crate::units::{Nanos, Timestamp};
 
 /// The most operations in one go: a program that never waits gives others their turn.
@@ -290,6 +290,9 @@ impl Script {
             if falls && !operation.is_setup {
                 facts.count(Counter::AwaitsBegun, scene.now);
             }
+            if falls && !wait.joins.is_empty() {
+                facts.moves.push(Move::Armed(operation.slot));
+            }
             self.armed.push(Armed {
                 at,
                 since: scene.now,
@@ -401,6 +404,14 @@ impl Script {
         scene: Scene<'_>,
         facts: &mut Facts,
     ) {
+        if let Some((operation, send)) = self.sending(scene.program)
+            && !(send.joins.is_empty() && send.leaves.is_empty())
+        {
+            facts.moves.push(Move::Sent {
+                slot: operation.slot,
+                is_answered,
+            });
+        }
         let at = self.at;
         self.at += 1;
         self.arm(scene, facts);
@@ -424,7 +435,12 @@ impl Script {
             return;
         };
         match wrong {
-            None => self.done(scene.now),
+            None => {
+                if operation.send().is_some_and(|send| !send.joins.is_empty()) {
+                    facts.moves.push(Move::Done(operation.slot));
+                }
+                self.done(scene.now)
+            }
             Some(detail) => self.fail(operation, detail, scene, facts),
         };
         self.run(scene, facts);
@@ -527,6 +543,12 @@ impl Script {
     ) -> Option<(&'a Operation, Timestamp)> {
         let operation = program.get(self.at).filter(|_| self.state == State::Due)?;
         Some((operation, self.since))
+    }
+
+    /// The operation whose message is due or was sent last, and the message.
+    fn sending<'a>(&self, program: &'a Program) -> Option<(&'a Operation, &'a Send)> {
+        let operation = program.get(self.at)?;
+        Some((operation, operation.send()?))
     }
 
     /// Returns the operation whose answer is waited for.

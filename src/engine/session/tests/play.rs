@@ -14,7 +14,7 @@ use super::script::Script;
 use crate::engine::client;
 use crate::engine::dial::Connector;
 use crate::engine::shared::{RunState, Shared};
-use crate::measure::{Cells, ConnectionRecord, Ending, Histogram, Open, Window};
+use crate::measure::{Cells, ConnectionRecord, Ending, Histogram, Open, Outcome, Reach, Window};
 use crate::metric::{Cause, Counter, Timer};
 use crate::net::Failure;
 use crate::net::Steps;
@@ -262,6 +262,15 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
     }
 
     fn seen(self) -> Seen {
+        self.shared.close_seconds(true);
+        let mut reach = Reach::new(1);
+        reach.add(&self.shared.shard.borrow().deliveries);
+        let mut delivered = Outcome::default();
+        reach.take(|_, _, outcome| {
+            delivered.expected += outcome.expected;
+            delivered.received += outcome.received;
+            delivered.unsure += outcome.unsure;
+        });
         let shard = self.shared.shard.borrow();
         let cohort = &shard.cohorts[0];
         let all = cohort.together();
@@ -278,6 +287,7 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
             endings: shard.endings.clone(),
             records: shard.records.clone(),
             open: cohort.open,
+            delivered,
             peers,
             ended: self.clock.now(),
             polls: self.polls,
@@ -317,6 +327,8 @@ pub(super) struct Seen {
     pub(super) endings: Vec<Ending>,
     pub(super) records: Vec<ConnectionRecord>,
     pub(super) open: Open,
+    /// What members heard of what was published.
+    pub(super) delivered: Outcome,
     /// The far end of each connection, in the order of the dials.
     pub(super) peers: Vec<Peer>,
     /// When the play ended.
