@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::input::Input;
 use super::term;
 use crate::engine::{Limits, check_sources, cores};
-use crate::plan::{Budget, Deliveries, Plan, probed_within};
+use crate::plan::{Budget, Deliveries, Plan, probed_within, sent_by_setup};
 use crate::scenario::{Data, Gate, PromiseKind, Scenario, TargetUrl, Trust};
 use crate::units::{ByteSize, counted, format_duration, human_count};
 use crate::verdict::{Exit, looked_at};
@@ -57,6 +57,7 @@ struct Explanation {
     open_at_once: u64,
     sends_per_second: Option<f64>,
     sends_in_all: u64,
+    setup: Vec<SetupRow>,
     pings_per_second: f64,
     planned_s: f64,
     longest_s: f64,
@@ -82,6 +83,14 @@ struct Explanation {
 struct DialectRow {
     name: &'static str,
     tried: Vec<String>,
+}
+
+/// What each client of a cohort does before it is ready.
+#[derive(Serialize)]
+struct SetupRow {
+    cohort: String,
+    messages: u64,
+    longest_s: f64,
 }
 
 /// A table of data, and how many of its rows the connections take.
@@ -118,6 +127,7 @@ impl Explanation {
             open_at_once: budget.open_at_once,
             sends_per_second: budget.sends_per_second,
             sends_in_all: budget.sends_in_all,
+            setup: setup(scenario),
             pings_per_second: budget.pings_per_second,
             planned_s: budget.planned.as_secs_f64(),
             longest_s: budget.longest().as_secs_f64(),
@@ -159,6 +169,7 @@ impl Explanation {
         let memory = ByteSize(self.memory_bytes.next_multiple_of(1 << 20));
         let waits = [
             (target.connect_timeout, "more to connect"),
+            (scenario.longest_setup(), "to set up"),
             (scenario.longest_answer(), "for the last answers"),
             (target.close_timeout, "to close"),
         ];
@@ -178,6 +189,14 @@ impl Explanation {
                 ),
             ),
             ("sends", sends.join(", and ")),
+            (
+                "set-up",
+                self.setup
+                    .iter()
+                    .map(|row| row.text(scenario))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            ),
             (
                 "pings",
                 format!("{} a second", number(self.pings_per_second)),
@@ -218,6 +237,7 @@ impl Explanation {
             .into_iter()
             .filter(|(name, _)| *name != "insecure" || self.insecure)
             .filter(|(name, _)| *name != "dialect" || self.dialect.is_some())
+            .filter(|(name, _)| *name != "set-up" || !self.setup.is_empty())
             .filter(|(name, _)| *name != "data" || !self.data.is_empty())
             .filter(|(name, _)| *name != "topics" || self.deliveries.is_some());
         let mut text = format!("{} against {}\n", self.name, self.target);
@@ -252,6 +272,17 @@ impl DialectRow {
     }
 }
 
+impl SetupRow {
+    /// Names the cohort where there are several.
+    fn text(&self, scenario: &Scenario) -> String {
+        let messages = counted(self.messages, "message");
+        match scenario.cohorts.len() {
+            1 => format!("{messages} for each client"),
+            _ => format!("{messages} for each of {}", self.cohort),
+        }
+    }
+}
+
 impl DataRow {
     fn text(&self) -> String {
         let (taken, rows) = (human_count(self.taken), counted(self.rows, "row"));
@@ -279,6 +310,18 @@ fn delivered(deliveries: &Deliveries) -> String {
         ),
         false => text,
     }
+}
+
+/// The set-up of each cohort that has one.
+fn setup(scenario: &Scenario) -> Vec<SetupRow> {
+    let cohorts = scenario.cohorts.iter();
+    let with_setup = cohorts.filter(|cohort| !cohort.setup.is_empty());
+    let rows = with_setup.map(|cohort| SetupRow {
+        cohort: cohort.name.clone(),
+        messages: sent_by_setup(cohort),
+        longest_s: cohort.longest_setup().as_secs_f64(),
+    });
+    rows.collect()
 }
 
 /// All tables of data.

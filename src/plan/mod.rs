@@ -17,7 +17,7 @@ mod topics;
 mod values;
 mod windows;
 
-pub use budget::Budget;
+pub use budget::{Budget, sent_by_setup};
 pub use fault_plan::{FaultPlan, probed_within};
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;

@@ -198,6 +198,12 @@ impl Scenario {
         made.max().unwrap_or(ByteSize(0))
     }
 
+    /// Returns the longest time from a 101 until a client is ready.
+    pub fn longest_setup(&self) -> Duration {
+        let setups = self.cohorts.iter().map(Cohort::longest_setup);
+        setups.max().unwrap_or(Duration::ZERO)
+    }
+
     /// The payloads of all messages, those of steps and replies among them.
     pub fn payloads(&self) -> impl Iterator<Item = &Payload> {
         let payloads = self.cohorts.iter().flat_map(Cohort::payloads);

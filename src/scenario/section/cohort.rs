@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::data::{self, Data};
 use super::heartbeat::{self, Heartbeat, HeartbeatTable};
@@ -11,7 +12,7 @@ use super::message::{Message, MessageTable};
 use super::on::{On, OnTable};
 use super::payload::{Payload, Segment};
 use super::reconnect::{self, Reconnect, ReconnectTable};
-use super::step::{Step, Verb};
+use super::step::{Step, Verb, longest};
 use super::step_table::StepTable;
 use super::streams;
 use super::talk::{Lists, Talk};
@@ -72,6 +73,11 @@ impl Cohort {
             }
             Some(step)
         })
+    }
+
+    /// The longest time from a 101 until a client is ready.
+    pub fn longest_setup(&self) -> Duration {
+        longest(&self.setup)
     }
 
     /// The payloads of all its messages, steps and replies, each with the name of what sends it.

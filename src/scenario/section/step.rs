@@ -48,6 +48,43 @@ impl Step {
             _ => &[],
         }
     }
+
+    /// The longest time that it takes if it does not fail: answers that come at their last moment, the longest pauses.
+    pub fn longest(&self) -> Duration {
+        match &self.verb {
+            Verb::Send(send) if send.expects_answer() => send.timeout,
+            Verb::Await(wait) => wait.timeout,
+            Verb::Pause(Pause::Constant(time) | Pause::Even(_, time)) => *time,
+            Verb::Pause(Pause::Exponential(mean)) => mean.saturating_mul(Pause::LONGEST),
+            Verb::Repeat(repeat) => {
+                let gap = repeat.pace.map_or(Duration::ZERO, |pace| {
+                    Duration::from_nanos(pace.rate.gap_ns() as u64)
+                });
+                let turn = longest(&repeat.steps).max(gap);
+                let turns = repeat.count.map(|count| turn.saturating_mul(count));
+                let timed = repeat.lasts.map(|lasts| lasts.saturating_add(turn));
+                turns
+                    .into_iter()
+                    .chain(timed)
+                    .min()
+                    .unwrap_or(Duration::MAX)
+            }
+            Verb::Reconnect { after } => *after,
+            Verb::Send(_) | Verb::WaitForMeasuring | Verb::Close { .. } => Duration::ZERO,
+        }
+    }
+
+    /// How many times of it and of the steps inside of it have a name.
+    pub fn timed(&self) -> u64 {
+        let inside: u64 = self.inside().iter().map(Self::timed).sum();
+        inside + u64::from(self.name.is_some())
+    }
+}
+
+/// The longest time that these take, one after the other: see [`Step::longest`].
+pub(super) fn longest(steps: &[Step]) -> Duration {
+    let each = steps.iter().map(Step::longest);
+    each.fold(Duration::ZERO, Duration::saturating_add)
 }
 
 /// What a step does.
@@ -124,8 +161,13 @@ pub enum Pause {
     Constant(Duration),
     /// Evenly between these, the shorter first.
     Even(Duration, Duration),
-    /// Exponential, with this mean; at most 20 times as long.
+    /// Exponential, with this mean; at most [`Pause::LONGEST`] times as long.
     Exponential(Duration),
+}
+
+impl Pause {
+    /// How many times its mean an exponential pause lasts at most.
+    pub const LONGEST: u32 = 20;
 }
 
 /// Steps that are played in turns.

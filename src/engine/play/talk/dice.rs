@@ -6,9 +6,6 @@ use crate::plan::Draws;
 use crate::scenario::Pause;
 use crate::units::Nanos;
 
-/// The most times its mean that an exponential pause lasts.
-const LONGEST: f64 = 20.0;
-
 /// Draws the random numbers of one client's steps.
 #[derive(Debug)]
 pub(super) struct Dice {
@@ -44,7 +41,7 @@ impl Dice {
             }
             Pause::Exponential(mean) => {
                 let times = -(1.0 - self.draw(slot)).ln();
-                length(mean).mul_f64(times.min(LONGEST))
+                length(mean).mul_f64(times.min(f64::from(Pause::LONGEST)))
             }
         }
     }

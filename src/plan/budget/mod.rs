@@ -1,9 +1,13 @@
 //! What a plan will do and what it needs, computed before a socket is opened: for `check`, and for the limits.
 
-use std::collections::HashSet;
+mod memory;
+mod said;
+
 use std::time::Duration;
 
-use crate::scenario::{Cohort, Data, Message, Pacing, Payload, Scenario, Shape, TargetUrl};
+use self::memory::memory;
+use self::said::Said;
+use crate::scenario::{Cohort, Scenario, Shape};
 
 /// What a plan will do and needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,16 +16,17 @@ pub struct Budget {
     pub open_at_once: u64,
     /// Number of dials, without reconnects.
     pub dials: u64,
-    /// Messages a second at full load, without those of `sends_in_all`; `None` if a closed model leaves the rate to the
-    /// server.
+    /// Messages a second at full load when all are ready, without those of `sends_in_all`; `None` if a closed model
+    /// leaves the rate to the server.
     pub sends_per_second: Option<f64>,
-    /// The most messages, over the whole run, of those whose `count` is used up before its end.
+    /// The most messages, over the whole run, of those whose `count` is used up before its end, and of steps that are
+    /// played a known number of times.
     pub sends_in_all: u64,
     /// Pings a second at full load.
     pub pings_per_second: f64,
     /// From the first dial to the end of the load, with every connection opened at once.
     pub planned: Duration,
-    /// The most time on top of that: dials that use their whole timeout, answers that are due, closes.
+    /// The most time on top of that: dials that use their whole timeout, the set-up, answers that are due, closes.
     pub overtime: Duration,
     /// File descriptors: one for each open connection, two more if it goes through the relay of the path, and some for
     /// the rest.
@@ -42,28 +47,6 @@ const WORKER_DESCRIPTORS: u64 = 5;
 const LEAST_OTHER_DESCRIPTORS: u64 = 64;
 /// The relay has two sockets for each connection: one to its client, one to the target.
 const RELAY_LEGS: u64 = 2;
-/// The memory of an open connection without its buffers, in bytes.
-const CONNECTION_MEMORY: u64 = 3 * 1024;
-/// The memory of TLS for its keys and two record buffers, in bytes.
-const TLS_MEMORY: u64 = 30 * 1024;
-/// The memory of a connection for each message that it sends, in bytes.
-const STREAM_MEMORY: u64 = 256;
-/// The memory of a connection for each topic that it is in, in bytes: what it heard of its speakers.
-const MEMBERSHIP_MEMORY: u64 = 512;
-/// The same for each worker that publishes to the topic, and for each second of the patience.
-const LANE_MEMORY: u64 = 192;
-const PATIENCE_MEMORY: u64 = 8;
-/// The memory of a thread, its runtime and its read buffer, in bytes.
-const WORKER_MEMORY: u64 = 512 * 1024;
-/// The memory of the program itself, in bytes.
-const PROCESS_MEMORY: u64 = 10 * 1024 * 1024;
-/// The memory of one histogram with many times of up to about 60 ms, in bytes; see `measure`.
-const HISTOGRAM_MEMORY: u64 = 100 * 1024;
-/// A histogram of so many times or fewer is a list of them.
-const LISTED: f64 = 64.0;
-/// The memory of a time in such a list, in bytes.
-const LISTED_MEMORY: f64 = 16.0;
-
 impl Budget {
     /// Computes the budget of a scenario for at most `workers` workers; each of them has at least one connection.
     /// Allocates nothing of what it counts.
@@ -90,7 +73,7 @@ impl Budget {
 
     /// Returns the longest time that the run can take.
     pub fn longest(&self) -> Duration {
-        self.planned + self.overtime
+        self.planned.saturating_add(self.overtime)
     }
 
     /// Returns how many connections this many descriptors allow, if the cohorts keep their proportions.
@@ -174,31 +157,37 @@ fn at_once(scenario: &Scenario, connections: u32) -> f64 {
     }
 }
 
-/// Returns the `count` of a message if a connection uses it up while it is open.
-fn used_up(scenario: &Scenario, message: &Message) -> Option<u64> {
+/// How long a connection is open.
+fn open(scenario: &Scenario) -> Duration {
     let planned = planned(scenario);
-    let open = match &scenario.load.shape {
+    match &scenario.load.shape {
         Shape::Arrivals { lifetime, .. } => planned.min(*lifetime),
         _ => planned,
-    };
-    let most = match message.pacing {
-        Pacing::Open { rate, .. } => rate.hertz() * open.as_secs_f64(),
-        Pacing::Closed { .. } => f64::INFINITY,
-    };
-    message.count.filter(|count| (*count as f64) < most)
+    }
+}
+
+/// How many messages a client of a cohort sends to become ready.
+pub fn sent_by_setup(cohort: &Cohort) -> u64 {
+    let said = Said::by_steps(&cohort.setup, Duration::MAX);
+    said.in_all.ceil() as u64
+}
+
+/// What one connection of a cohort says when it is ready.
+fn said(scenario: &Scenario, cohort: &Cohort) -> impl Iterator<Item = Said> {
+    let open = open(scenario);
+    let messages = cohort.messages.iter();
+    let messages = messages.map(move |message| Said::by_message(message, open));
+    messages.chain([Said::by_steps(&cohort.steps, open)])
 }
 
 fn sends_per_second(scenario: &Scenario) -> Option<f64> {
     let mut total = 0.0;
     for cohort in &scenario.cohorts {
-        for message in &cohort.messages {
-            if used_up(scenario, message).is_some() {
-                continue;
-            }
-            let Pacing::Open { rate, .. } = message.pacing else {
+        for said in said(scenario, cohort) {
+            if said.as_answered {
                 return None;
-            };
-            total += rate.hertz() * at_once(scenario, cohort.connections);
+            }
+            total += said.per_second * at_once(scenario, cohort.connections);
         }
     }
     Some(total)
@@ -211,9 +200,8 @@ fn sends_in_all(scenario: &Scenario) -> u64 {
             Shape::Stages(_) => dials(scenario),
             _ => u64::from(cohort.connections),
         };
-        let messages = cohort.messages.iter();
-        let counts = messages.filter_map(|message| used_up(scenario, message));
-        counts.fold(0, u64::saturating_add).saturating_mul(dials)
+        let each: f64 = said(scenario, cohort).map(|said| said.in_all).sum();
+        (each * dials as f64).ceil() as u64
     };
     let cohorts = scenario.cohorts.iter().map(of_cohort);
     cohorts.fold(0, u64::saturating_add)
@@ -250,95 +238,8 @@ fn overtime(scenario: &Scenario) -> Duration {
     let rest = scenario
         .patience()
         .map_or(Duration::ZERO, |_| Duration::from_secs(1));
-    target.connect_timeout + scenario.longest_answer() + rest + target.close_timeout
-}
-
-fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u64 {
-    let tls = match &scenario.target.url {
-        TargetUrl::Url(url) if url.secure => TLS_MEMORY,
-        _ => 0,
-    };
-    let patience = scenario.patience().map(|patience| patience.as_secs());
-    let membership = patience.map_or(0, |seconds| {
-        MEMBERSHIP_MEMORY + workers * LANE_MEMORY + seconds * PATIENCE_MEMORY
-    });
-    let connections = (scenario.cohorts.iter()).map(|cohort| {
-        let longest = cohort
-            .messages
-            .iter()
-            .map(|message| message.payload.longest());
-        let one = CONNECTION_MEMORY
-            + longest.max().unwrap_or(0)
-            + tls
-            + STREAM_MEMORY * cohort.messages.len() as u64
-            + membership * cohort.joined().len() as u64;
-        // With arrivals there is one cohort, and only some of its connections are open at a time.
-        u64::from(cohort.connections)
-            .min(open_at_once)
-            .saturating_mul(one)
-    });
-    let connections = connections.fold(0, u64::saturating_add);
-    let cohorts = scenario.cohorts.iter();
-    let shards: u64 = cohorts
-        .map(|cohort| shards(scenario, cohort, workers))
-        .sum();
-    connections
-        .saturating_add(shards)
-        .saturating_add(payloads(scenario))
-        .saturating_add(workers * WORKER_MEMORY)
-        .saturating_add(PROCESS_MEMORY)
-}
-
-/// Returns the memory of a cohort's histograms. Each is made when first used, and is small until it holds many times.
-/// There is one of the whole run; each worker fills one and has another that it gave away, and three more hold a
-/// second: what is merged, the interval, and the timeline.
-fn shards(scenario: &Scenario, cohort: &Cohort, workers: u64) -> u64 {
-    let size = |times: f64| match times <= LISTED {
-        true => (times * LISTED_MEMORY) as u64,
-        false => HISTOGRAM_MEMORY,
-    };
-    let seconds = planned(scenario).as_secs_f64().max(1.0);
-    let each = |a_second: f64| size(a_second * seconds) + (3 + 2 * workers) * size(a_second);
-    let at_once = at_once(scenario, cohort.connections);
-    let mut memory = 0;
-    let (mut sent, mut answered) = (0.0, 0.0);
-    for message in &cohort.messages {
-        let a_second = match message.pacing {
-            Pacing::Open { rate, .. } => {
-                let most = message.count.map_or(f64::INFINITY, |count| count as f64);
-                rate.hertz().min(most) * at_once
-            }
-            Pacing::Closed { .. } => f64::INFINITY,
-        };
-        sent += a_second;
-        if message.expects_answer() {
-            answered += a_second;
-            // Latency and service time.
-            memory += 2 * each(a_second);
-        }
-    }
-    let pings =
-        (cohort.heartbeat.iter()).map(|heartbeat| at_once / heartbeat.interval.as_secs_f64());
-    let pings: f64 = pings.sum();
-    // TCP, upgrade, the whole handshake, and the close.
-    let dials = f64::from(cohort.connections) / seconds;
-    // Lateness, the gaps between answers, and the two times of a pong.
-    memory + 4 * each(dials) + each(sent + pings) + each(answered) + 2 * each(pings)
-}
-
-/// Returns the memory of payloads. Each is kept once, however many cohorts send it.
-fn payloads(scenario: &Scenario) -> u64 {
-    let mut seen = HashSet::new();
-    let fixed = scenario.payloads().filter_map(|payload| match payload {
-        Payload::Fixed(bytes) => seen.insert(bytes.as_ptr()).then_some(bytes.len() as u64),
-        Payload::Template(segments) => {
-            let is_new = seen.insert(segments.as_ptr().cast());
-            is_new.then(|| payload.longest())
-        }
-        Payload::Size(_) => None,
-    });
-    let data: u64 = scenario.data.iter().map(Data::memory).sum();
-    fixed.sum::<u64>() + scenario.longest_made().0 + data + scenario.secrets.memory()
+    let known = target.connect_timeout + scenario.longest_answer() + rest + target.close_timeout;
+    known.saturating_add(scenario.longest_setup())
 }
 
 #[cfg(test)]

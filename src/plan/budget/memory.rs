@@ -1,0 +1,129 @@
+//! The memory that a run needs.
+
+use std::collections::HashSet;
+
+use super::said::Said;
+use super::{at_once, open, planned};
+use crate::scenario::{Cohort, Data, Payload, Scenario, Step, TargetUrl};
+
+/// The memory of an open connection without its buffers, in bytes.
+const CONNECTION_MEMORY: u64 = 3 * 1024;
+/// The memory of TLS for its keys and two record buffers, in bytes.
+const TLS_MEMORY: u64 = 30 * 1024;
+/// The memory of a connection for each message that it sends, in bytes.
+const STREAM_MEMORY: u64 = 256;
+/// The memory of a connection for its place in its steps, and for a name that a `save` keeps, in bytes.
+const SCRIPT_MEMORY: u64 = 512;
+const SAVED_MEMORY: u64 = 256;
+/// The memory of a connection for each topic that it is in, in bytes: what it heard of its speakers.
+const MEMBERSHIP_MEMORY: u64 = 512;
+/// The same for each worker that publishes to the topic, and for each second of the patience.
+const LANE_MEMORY: u64 = 192;
+const PATIENCE_MEMORY: u64 = 8;
+/// The memory of a thread, its runtime and its read buffer, in bytes.
+const WORKER_MEMORY: u64 = 512 * 1024;
+/// The memory of the program itself, in bytes.
+const PROCESS_MEMORY: u64 = 10 * 1024 * 1024;
+/// The memory of one histogram with many times of up to about 60 ms, in bytes; see `measure`.
+const HISTOGRAM_MEMORY: u64 = 100 * 1024;
+/// A histogram of so many times or fewer is a list of them.
+const LISTED: f64 = 64.0;
+/// The memory of a time in such a list, in bytes.
+const LISTED_MEMORY: f64 = 16.0;
+
+/// Estimates the memory of a run, in bytes.
+pub(super) fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u64 {
+    let tls = match &scenario.target.url {
+        TargetUrl::Url(url) if url.secure => TLS_MEMORY,
+        _ => 0,
+    };
+    let patience = scenario.patience().map(|patience| patience.as_secs());
+    let membership = patience.map_or(0, |seconds| {
+        MEMBERSHIP_MEMORY + workers * LANE_MEMORY + seconds * PATIENCE_MEMORY
+    });
+    let connections = (scenario.cohorts.iter()).map(|cohort| {
+        let longest = cohort
+            .payloads()
+            .map(|(_, payload)| payload.longest())
+            .max();
+        let steps = match cohort.each_step().next() {
+            Some(_) => STREAM_MEMORY + SCRIPT_MEMORY,
+            None => 0,
+        };
+        let one = CONNECTION_MEMORY
+            + longest.unwrap_or(0)
+            + tls
+            + steps
+            + SAVED_MEMORY * cohort.saved.len() as u64
+            + STREAM_MEMORY * cohort.messages.len() as u64
+            + membership * cohort.joined().len() as u64;
+        // With arrivals there is one cohort, and only some of its connections are open at a time.
+        u64::from(cohort.connections)
+            .min(open_at_once)
+            .saturating_mul(one)
+    });
+    let connections = connections.fold(0, u64::saturating_add);
+    let cohorts = scenario.cohorts.iter();
+    let shards: u64 = cohorts
+        .map(|cohort| shards(scenario, cohort, workers))
+        .sum();
+    connections
+        .saturating_add(shards)
+        .saturating_add(payloads(scenario))
+        .saturating_add(workers * WORKER_MEMORY)
+        .saturating_add(PROCESS_MEMORY)
+}
+
+/// Returns the memory of a cohort's histograms. Each is made when first used, and is small until it holds many times.
+/// There is one of the whole run; each worker fills one and has another that it gave away, and three more hold a
+/// second: what is merged, the interval, and the timeline.
+fn shards(scenario: &Scenario, cohort: &Cohort, workers: u64) -> u64 {
+    let size = |times: f64| match times <= LISTED {
+        true => (times * LISTED_MEMORY) as u64,
+        false => HISTOGRAM_MEMORY,
+    };
+    let seconds = planned(scenario).as_secs_f64().max(1.0);
+    let each = |a_second: f64| size(a_second * seconds) + (3 + 2 * workers) * size(a_second);
+    let at_once = at_once(scenario, cohort.connections);
+    let mut memory = 0;
+    let (mut sent, mut answered) = (0.0, 0.0);
+    let open = open(scenario);
+    for message in &cohort.messages {
+        let a_second = Said::by_message(message, open).most_a_second() * at_once;
+        sent += a_second;
+        if message.expects_answer() {
+            answered += a_second;
+            // Latency and service time.
+            memory += 2 * each(a_second);
+        }
+    }
+    let stepped = Said::by_steps(&cohort.steps, open).most_a_second() * at_once;
+    sent += stepped;
+    answered += stepped;
+    let timed = |steps: &[Step]| steps.iter().map(Step::timed).sum::<u64>();
+    memory += 2 * timed(&cohort.setup) * each(at_once) + 2 * timed(&cohort.steps) * each(stepped);
+    // How often a server pushes is not known.
+    memory += 2 * cohort.on.len() as u64 * each(f64::INFINITY);
+    let pings =
+        (cohort.heartbeat.iter()).map(|heartbeat| at_once / heartbeat.interval.as_secs_f64());
+    let pings: f64 = pings.sum();
+    // TCP, upgrade, the whole handshake, and the close.
+    let dials = f64::from(cohort.connections) / seconds;
+    // Lateness, the gaps between answers, and the two times of a pong.
+    memory + 4 * each(dials) + each(sent + pings) + each(answered) + 2 * each(pings)
+}
+
+/// Returns the memory of payloads. Each is kept once, however many cohorts send it.
+fn payloads(scenario: &Scenario) -> u64 {
+    let mut seen = HashSet::new();
+    let fixed = scenario.payloads().filter_map(|payload| match payload {
+        Payload::Fixed(bytes) => seen.insert(bytes.as_ptr()).then_some(bytes.len() as u64),
+        Payload::Template(segments) => {
+            let is_new = seen.insert(segments.as_ptr().cast());
+            is_new.then(|| payload.longest())
+        }
+        Payload::Size(_) => None,
+    });
+    let data: u64 = scenario.data.iter().map(Data::memory).sum();
+    fixed.sum::<u64>() + scenario.longest_made().0 + data + scenario.secrets.memory()
+}
