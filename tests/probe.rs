@@ -7,7 +7,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use common::{Act, Echo, Ended, Handshake, Pong, Reception, Running, Script, Server, When};
+use common::{Act, Echo, Ended, Handshake, Pong, Reception, Running, Script, Server, When, raw};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -144,6 +144,29 @@ fn a_correct_echo_server_is_described_in_words_and_gets_a_scenario() {
     for entry in server.log().entries() {
         let shown = format!("{entry:?}");
         assert!(!shown.contains("Violation"), "{shown}");
+    }
+}
+
+#[test]
+fn a_server_that_greets_as_a_dialect_does_gets_a_scenario_in_it() {
+    let greeting = raw::text("0{\"sid\":\"a\",\"pingInterval\":25000}");
+    let server = Server::start(Script::act(When::Open, Act::Send(greeting)));
+    let url = server.url() + "?EIO=4&transport=websocket";
+    let ended = probe(&[&url, "--for", "1s"]);
+    let fact = "speaks     socket.io, by its greeting: write `dialect = \"socket.io\"`";
+    assert!(ended.stdout.contains(fact), "{}", ended.stdout);
+    let at = ended.stdout.find("# Written by").unwrap();
+    let scenario = &ended.stdout[at..];
+    parses(scenario);
+    for line in [
+        &format!("url = \"{}\"", server.url()),
+        "dialect = \"socket.io\"",
+        "  \"count(setup.failed) == 0\",",
+    ] {
+        assert!(
+            scenario.lines().any(|found| found == line),
+            "{line}\n\n{scenario}"
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::measure::TcpEnding;
+use crate::scenario::Spoken;
 
 /// One result of a probe.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -12,6 +13,8 @@ pub enum Finding {
     Handshake(Handshake),
     /// What the server answers to messages.
     Echo(Echo),
+    /// The protocol over WebSocket that the server speaks, where its first words tell.
+    Dialect(Spoken),
     /// What the server answers to pings.
     Pings(Pings),
     /// What the server sends without being asked.
@@ -33,6 +36,8 @@ pub struct Findings {
     pub handshake: Option<Handshake>,
     /// What the server answers to messages.
     pub echo: Option<Echo>,
+    /// The protocol over WebSocket that the server speaks, where its first words tell.
+    pub dialect: Option<Spoken>,
     /// What the server answers to pings.
     pub pings: Option<Pings>,
     /// What the server sends without being asked.
@@ -53,6 +58,7 @@ impl Findings {
         match finding {
             Finding::Handshake(found) => self.handshake = Some(found),
             Finding::Echo(found) => self.echo = Some(found),
+            Finding::Dialect(found) => self.dialect = Some(found),
             Finding::Pings(found) => self.pings = Some(found),
             Finding::Quiet(found) => self.quiet = Some(found),
             Finding::Activity(found) => self.activity = found,

@@ -10,7 +10,7 @@ use super::quiet::idle;
 use super::talk::{self, Talk};
 use crate::metric::{Cause, Timer};
 use crate::net::{RawConnection, RawDialer, RawFailure, TlsError};
-use crate::scenario::{Target, WsUrl};
+use crate::scenario::{Spoken, Target, WsUrl};
 use crate::units::{Nanos, format_duration, is_harmless};
 
 /// A probe that is ready to start.
@@ -76,11 +76,17 @@ impl Probe {
         let mut handshake = handshake(&first);
         let mut talk = Talk::new(first, true);
         handshake.compression = self.compression().await;
+        let subprotocol = handshake.subprotocol.clone();
         found(tell, Finding::Handshake(handshake));
 
         tell(Progress::Doing("sending messages"));
-        found(tell, Finding::Echo(asking::echo(&mut talk).await));
+        let echo = asking::echo(&mut talk).await;
         talk.leave().await;
+        let spoken = Spoken::new(subprotocol.as_deref(), echo.greeting.as_deref());
+        found(tell, Finding::Echo(echo));
+        if let Some(spoken) = spoken {
+            found(tell, Finding::Dialect(spoken));
+        }
 
         tell(Progress::Doing("sending pings"));
         match self.open().await {

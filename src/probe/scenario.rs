@@ -5,16 +5,28 @@ use std::time::Duration;
 use super::cohorts::{DraftCohort, ENDED, between, cohorts, millis, window};
 use super::findings::{Doing, Findings, Since};
 use super::target::{Asked, target_text};
-use crate::scenario::shown_address;
+use crate::scenario::{Spoken, shown_address};
 use crate::units::{format_duration, is_harmless};
 
 /// The number of clients in each cohort.
 pub(super) const CLIENTS: u32 = 10;
+/// What the file says of its windows.
+const WINDOWS: &str = "\
+    # Its windows are those of one measurement. Put in what the server promises instead: `wsbench presets`\n\
+    # lists the servers for which wsbench computes it from their settings.\n";
+
 /// A scenario for the server with these findings.
 pub fn scenario(asked: &Asked, findings: &Findings) -> String {
+    if let Some(spoken) = &findings.dialect {
+        return in_dialect(asked, spoken);
+    }
     let cohorts = cohorts(findings);
     let mut parts = vec![
-        head(asked),
+        head(
+            asked,
+            WINDOWS,
+            "clients of each kind that the server was seen to end or to keep.",
+        ),
         target_text(asked, false),
         load(findings, &cohorts),
     ];
@@ -28,17 +40,51 @@ pub fn scenario(asked: &Asked, findings: &Findings) -> String {
     parts.join("\n")
 }
 
-fn head(asked: &Asked) -> String {
+/// A scenario for a server that speaks a dialect: clients that begin as the dialect says. How long the server keeps clients
+/// that do not speak it says nothing of them, so it is left out.
+fn in_dialect(asked: &Asked, spoken: &Spoken) -> String {
+    let dialect = spoken.dialect;
+    let url = spoken.address(&asked.url).to_owned();
+    let target = Asked {
+        url,
+        ..asked.clone()
+    };
+    let mut gates = vec!["count(connections.failed) == 0"];
+    if dialect.sets_up() {
+        gates.push("count(setup.failed) == 0");
+    }
+    let about = format!(
+        "# Add what clients say, in the words of {}: docs/dialects.md. `wsbench check --expand` shows what they mean.\n",
+        dialect.name
+    );
+    let parts = [
+        head(asked, &about, "clients that begin as their protocol says."),
+        target_text(&target, false) + &format!("dialect = {}\n", spoken.text()),
+        format!("[load]\nconnections = {CLIENTS}\nduration = \"30s\"\n"),
+        must_hold(&gates),
+    ];
+    parts.join("\n")
+}
+
+/// The beginning of the file: comments and names. `clients` describes the clients.
+fn head(asked: &Asked, about: &str, clients: &str) -> String {
     let url = shown_address(&asked.url);
     let url: String = url.chars().filter(|c| is_harmless(*c)).collect();
     format!(
-        "# Written by `wsbench probe` from what a few clients saw at {url}\n\
-         # Its windows are those of one measurement. Put in what the server promises instead: `wsbench presets`\n\
-         # lists the servers for which wsbench computes it from their settings.\n\n\
+        "# Written by `wsbench probe` from what a few clients saw at {url}\n{about}\n\
          name = \"{}\"\n\
-         description = \"{CLIENTS} clients of each kind that the server was seen to end or to keep.\"\n",
+         description = \"{CLIENTS} {clients}\"\n",
         name(&asked.url)
     )
+}
+
+/// The gates of the file.
+fn must_hold(gates: &[impl std::fmt::Display]) -> String {
+    let lines: String = gates
+        .iter()
+        .map(|gate| format!("  \"{gate}\",\n"))
+        .collect();
+    format!("[gates]\npass = [\n{lines}]\n")
 }
 
 /// A name for the report folder, made from the host.
@@ -166,11 +212,7 @@ fn gates(findings: &Findings) -> String {
     if let Some(p50) = pings.and_then(|pings| pings.p50_ns) {
         gates.extend(generous(p50).map(|limit| format!("p90(heartbeat.rtt) < {limit}")));
     }
-    let lines: String = gates
-        .iter()
-        .map(|gate| format!("  \"{gate}\",\n"))
-        .collect();
-    format!("[gates]\npass = [\n{lines}]\n")
+    must_hold(&gates)
 }
 
 /// A round limit that a server as fast as this one keeps even when it is slow. It is for the p90, as this few clients
@@ -294,6 +336,25 @@ mod tests {
         assert_eq!(generous(SECOND / 50).as_deref(), Some("250ms"));
         assert_eq!(generous(SECOND / 4).as_deref(), Some("2.5s"));
         assert_eq!(generous(SECOND / 3), None);
+    }
+
+    #[test]
+    fn a_server_that_speaks_a_dialect_gets_a_scenario_in_it() {
+        for (subprotocol, greeting, gates) in [
+            (None, Some("0{\"sid\":\"x\""), 2),
+            (Some("ocpp2.0.1"), None, 1),
+        ] {
+            let spoken = Spoken::new(subprotocol, greeting).unwrap();
+            let dialect = spoken.dialect;
+            let found = Findings {
+                dialect: Some(spoken),
+                ..kind()
+            };
+            let text = scenario(&asked(), &found);
+            let scenario = read(&text);
+            assert_eq!(scenario.target.dialect, Some(dialect), "{text}");
+            assert_eq!(scenario.gates.pass.len(), gates, "{text}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::findings::{
     Answer, CloseHandshake, Doing, Echo, Finding, Handshake, Pings, Question, Quiet, Trial, Within,
 };
 use super::run::Probe;
+use crate::scenario::{Sign, Spoken};
 use crate::units::{counted, format_duration, human_ns};
 
 /// Says what a probe is about to do.
@@ -25,6 +26,7 @@ pub fn words(finding: &Finding) -> String {
     match finding {
         Finding::Handshake(found) => block("handshake", handshake(found)),
         Finding::Echo(found) => block("echo", echo(found)),
+        Finding::Dialect(found) => block("speaks", vec![spoken(found)]),
         Finding::Pings(found) => block(PINGS, pings(found)),
         Finding::Quiet(found) => block(QUIET, quiet(found)),
         Finding::Activity(trials) => block("alive", activity(trials)),
@@ -125,6 +127,18 @@ fn echo(found: &Echo) -> Vec<String> {
     }
     lines.extend(found.ending.as_ref().map(ended));
     lines
+}
+
+fn spoken(found: &Spoken) -> String {
+    let by = match found.by {
+        Sign::Subprotocol => "by its subprotocol",
+        Sign::Greeting => "by its greeting",
+    };
+    format!(
+        "{}, {by}: write `dialect = {}`",
+        found.dialect.name,
+        found.text()
+    )
 }
 
 fn pings(found: &Pings) -> Vec<String> {

@@ -17,7 +17,7 @@ pub mod shipped;
 mod trial;
 
 pub use contract::{Back, Between, Contract, End, Origin, Promise, PromiseKind, Promised, Span};
-pub use dialect::{Dialect, expanded};
+pub use dialect::{Dialect, Sign, Spoken, expanded};
 pub use fault::{
     Activity, Direction, Fault, FaultKind, Illegal, Path, PathFault, PathFaultKind, Signal, Sweep,
     TargetFault,

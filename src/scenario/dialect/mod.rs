@@ -6,6 +6,7 @@ mod address;
 mod arguments;
 mod chosen;
 mod expand;
+mod spoken;
 mod words;
 mod written;
 
@@ -18,6 +19,7 @@ use toml::de::{DeTable, DeValue};
 use super::reading::{Problems, Source, read_toml};
 
 pub(in crate::scenario) use expand::{Expansion, expand};
+pub use spoken::{Sign, Spoken};
 pub(in crate::scenario) use words::{add_matchers, add_verbs};
 
 /// A protocol over WebSocket.

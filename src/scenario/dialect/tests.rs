@@ -108,8 +108,9 @@ fn a_scenario_without_a_dialect_stays_the_same() {
 
 #[test]
 fn every_file_is_a_table_of_what_a_dialect_can_say() {
-    const KEYS: [&str; 10] = [
+    const KEYS: [&str; 11] = [
         "tried",
+        "greeting",
         "path",
         "query",
         "option",

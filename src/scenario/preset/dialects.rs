@@ -1,5 +1,5 @@
-//! Servers whose heartbeat is a message of their own protocol. wsbench does not speak these protocols, so its client is
-//! silent to such a server, apart from a first message that the server may require.
+//! Servers whose heartbeat is a message of their own protocol. A client whose scenario names no dialect does not speak it,
+//! so it is silent to such a server, apart from a first message that the server may require.
 
 use std::time::Duration;
 
