@@ -116,7 +116,7 @@ impl Topics {
         let publications = (0..=u8::MAX).zip(&self.cohorts.get(cohort)?.publications);
         let mut inside = publications.filter(|(_, one)| slots.contains(&one.slot));
         let (first, _) = inside.next()?;
-        Some(first..=inside.last().map_or(first, |(last, _)| last))
+        Some(first..=inside.next_back().map_or(first, |(last, _)| last))
     }
 
     /// Returns the number in stamps of what a slot publishes; `None` if it publishes nothing.
