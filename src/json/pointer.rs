@@ -91,6 +91,11 @@ impl fmt::Display for Pointer {
 }
 
 impl Pointer {
+    /// Returns it as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.written
+    }
+
     /// Returns the value at this place of the document that begins at the first `{` or `[`, so that
     /// `430[{"ok":true}]` has `/0/ok`. The first of equal keys counts. Returns `None` where the text ends before the
     /// value does, or is no JSON on the way to it.

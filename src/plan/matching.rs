@@ -15,6 +15,20 @@ impl Match {
         self.conditions.iter().all(|one| one.holds(message, values))
     }
 
+    /// Returns whether a message is like this in which `found` has found the id of these values: does not look for the
+    /// same number in the same place again.
+    pub fn holds_too(&self, found: &Self, message: &[u8], values: &Values<'_>) -> bool {
+        match (&self.conditions[..], &found.conditions[..]) {
+            ([Condition::Says(at, own)], [Condition::Says(there, id)])
+                if matches!((&own[..], &id[..]), ([own], [id]) if own.is_id() && id.is_id())
+                    && at.as_str() == there.as_str() =>
+            {
+                true
+            }
+            _ => self.holds(message, values),
+        }
+    }
+
     /// Returns the first condition that does not hold, in words that follow the name of a step: `/status` is not "ok".
     pub fn wrong(&self, message: &[u8], values: &Values<'_>) -> Option<String> {
         let mut conditions = self.conditions.iter();

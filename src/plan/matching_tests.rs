@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::Values;
+use super::super::{Seed, Values};
 use crate::json::{Literal, Pointer};
 use crate::scenario::{Condition, Kept, MAX_SAVED, Match, NumberForm, Regex, Segment, Variable};
 
@@ -18,8 +18,8 @@ const VALUES: Values<'static> = Values {
     saved: &[],
     ids: &[0, 7],
     connections: 1,
-    random: 0,
-    own_random: 0,
+    seed: Seed::new(0),
+    slot: 0,
     data: &[],
 };
 
@@ -43,6 +43,43 @@ fn of(conditions: &[Condition]) -> Match {
 
 fn regex(text: &str) -> Regex {
     Regex(regex::bytes::Regex::new(text).unwrap())
+}
+
+#[test]
+fn what_an_id_was_found_by_need_not_be_looked_at_again() {
+    let says = |at: &str, segments: &[Segment]| Condition::Says(pointer(at), segments.into());
+    let id = || says("/id", &[variable("id")]);
+    let finder = of(&[id()]);
+    let others = [
+        finder.clone(),
+        of(&[says("/no", &[variable("id")])]),
+        of(&[says("/id", &[literal("r-"), variable("id")])]),
+        of(&[says("/id", &[variable("n")])]),
+        of(&[id(), Condition::Has(pointer("/ok"))]),
+        of(&[Condition::Has(pointer("/ok")), id()]),
+    ];
+    let messages = [
+        r#"{"id":12}"#,
+        r#"{"id":12,"ok":1}"#,
+        r#"{"id":12,"no":12}"#,
+        r#"{"id":"12","no":13}"#,
+    ];
+    for message in messages.map(str::as_bytes) {
+        let id = finder.id(message).unwrap();
+        let values = Values {
+            id,
+            n: 12,
+            ..VALUES
+        };
+        for other in &others {
+            let holds = other.holds(message, &values);
+            assert_eq!(other.holds_too(&finder, message, &values), holds);
+            assert_eq!(
+                finder.holds_too(other, message, &values),
+                finder.holds(message, &values)
+            );
+        }
+    }
 }
 
 #[test]

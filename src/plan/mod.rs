@@ -145,8 +145,8 @@ impl<'a> ClientPlan<'a> {
             saved: &[],
             ids: &[],
             connections: cohort.connections,
-            random: plan.seed.of_message(connection, message),
-            own_random: plan.seed.of_rows(connection),
+            seed: plan.seed,
+            slot: message,
             data: &plan.scenario.data,
         }
     }

@@ -222,7 +222,7 @@ impl Deref for Slice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Series, StampFinder};
+    use crate::plan::{Seed, Series, StampFinder};
     use crate::units::{ByteSize, Timestamp};
     use proptest::prelude::*;
 
@@ -270,7 +270,7 @@ mod tests {
         ) {
             let series = Series::new(run, 1, 2, 3);
             let template = template(Payload::Template(segments.into()));
-            let values = || Values { cohort: "main", run, connection: 2, place: 1, n: sequence, id: sequence + 1, turn: 0, saved: &[], ids: &[], connections: 9, random: 5, own_random: 6, data: &[] };
+            let values = || Values { cohort: "main", run, connection: 2, place: 1, n: sequence, id: sequence + 1, turn: 0, saved: &[], ids: &[], connections: 9, seed: Seed::new(5), slot: 3, data: &[] };
             let mut bytes = Vec::new();
             template.write(|| series.stamp(sequence, Timestamp::from_nanos(intended)), values, &mut bytes);
             let finder = StampFinder::new(run);

@@ -38,10 +38,10 @@ pub struct Values<'a> {
     pub ids: &'a [u64],
     /// The number of connections of the cohort.
     pub connections: u32,
-    /// The random numbers of this connection and message; see [`Seed::stream`].
-    pub random: u64,
-    /// The random numbers of this connection.
-    pub own_random: u64,
+    /// Where random numbers come from.
+    pub seed: Seed,
+    /// The slot of the message: two draw different numbers.
+    pub slot: usize,
     /// The tables that columns belong to.
     pub data: &'a [Data],
 }
@@ -232,12 +232,14 @@ impl Values<'_> {
         };
         match data.pick {
             Pick::Unique => place,
+            Pick::Circular if turn == 0 => place % data.rows(),
             Pick::Circular => {
                 let before = u128::from(turn) * u128::from(self.connections);
                 ((u128::from(place) + before) % u128::from(data.rows())) as u64
             }
             Pick::Random => {
-                let random = mix(mix(self.own_random ^ u64::from(table)) ^ turn);
+                let own = self.seed.of_rows(self.connection);
+                let random = mix(mix(own ^ u64::from(table)) ^ turn);
                 ((u128::from(random) * u128::from(data.rows())) >> 64) as u64
             }
         }
@@ -245,7 +247,8 @@ impl Values<'_> {
 
     fn draw(&self, index: usize, turn: u64) -> u64 {
         let place = (index as u64) << 32 | turn;
-        mix(mix(self.random ^ mix(self.n)) ^ place)
+        let own = self.seed.of_message(self.connection, self.slot);
+        mix(mix(own ^ mix(self.n)) ^ place)
     }
 
     /// RFC 9562 section 5.4: the version stands in the 13th digit, the variant in the 17th.
@@ -296,10 +299,29 @@ fn in_url(mut rest: &[u8], out: &mut impl Bytes) {
     out.put(rest);
 }
 
+/// Returns the place of the first byte that must be escaped in a JSON string. Looks at eight at once.
+fn escaped_in_json(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xFF;
+    const HIGH: u64 = ONES << 7;
+    let must_be = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1F);
+    let (words, rest) = bytes.as_chunks();
+    for (place, word) in words.iter().enumerate() {
+        let word = u64::from_ne_bytes(*word);
+        // The high bit of each byte says whether it is below another; of what lies above such a byte it says too much.
+        let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+        let same = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+        if below(word, 0x20) | same(b'"') | same(b'\\') != 0 {
+            let at = bytes[8 * place..].iter().position(must_be);
+            return at.map(|at| 8 * place + at);
+        }
+    }
+    let at = rest.iter().position(must_be)?;
+    Some(bytes.len() - rest.len() + at)
+}
+
 /// Writes the inside of a JSON string (RFC 8259 section 7).
 fn in_json(mut rest: &[u8], out: &mut impl Bytes) {
-    let must_be_escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1F);
-    while let Some(at) = rest.iter().position(must_be_escaped) {
+    while let Some(at) = escaped_in_json(rest) {
         out.put(&rest[..at]);
         match rest[at] {
             byte @ (b'"' | b'\\') => out.put(&[b'\\', byte]),
@@ -313,17 +335,29 @@ fn in_json(mut rest: &[u8], out: &mut impl Bytes) {
     out.put(rest);
 }
 
+/// The numbers below 100 in two digits each.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < pairs.len() {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
 /// Writes a number without leading zeros.
 pub(super) fn decimal(mut number: u64, out: &mut impl Bytes) {
     let mut digits = [0; 20];
     let mut at = digits.len();
-    loop {
+    while number >= 10 {
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[(number % 100) as usize]);
+        number /= 100;
+    }
+    if number > 0 || at == digits.len() {
         at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
+        digits[at] = b'0' + number as u8;
     }
     out.put(&digits[at..]);
 }

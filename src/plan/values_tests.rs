@@ -17,8 +17,8 @@ const VALUES: Values<'static> = Values {
     saved: &[],
     ids: &[4, 9],
     connections: 60,
-    random: 1,
-    own_random: 2,
+    seed: Seed::new(1),
+    slot: 0,
     data: &[],
 };
 
@@ -123,11 +123,12 @@ fn chance_is_the_same_for_the_same_message_alone() {
         assert_ne!(
             of(VALUES),
             of(Values {
-                random: 2,
+                seed: Seed::new(2),
                 ..VALUES
             }),
             "{variable}"
         );
+        assert_ne!(of(VALUES), of(Values { slot: 1, ..VALUES }), "{variable}");
     }
     let mut second = Vec::new();
     VALUES.put(Variable::Hex(33), 1, &mut second);
@@ -284,6 +285,15 @@ proptest! {
         in_json(text.as_bytes(), &mut out);
         out.push(b'"');
         prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+    }
+
+    #[test]
+    fn numbers_are_written_as_everywhere(number in any::<u64>(), digits in 0u32..20) {
+        for number in [number, number % 10u64.pow(digits), 10u64.pow(digits), 10u64.pow(digits) - 1] {
+            let mut out = Vec::new();
+            decimal(number, &mut out);
+            prop_assert_eq!(out, number.to_string().into_bytes());
+        }
     }
 }
 

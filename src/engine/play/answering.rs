@@ -199,7 +199,7 @@ impl Play {
         let mut repeated = None;
         for finder in client.finders() {
             if let Some((index, sequence)) = finder.id(bytes).and_then(|id| self.of_id(id)) {
-                match self.identified(index, sequence, client, bytes, now, facts) {
+                match self.identified(finder, (index, sequence), client, bytes, now, facts) {
                     Meaning::Answer(Received {
                         // `Unknown`: what was sent last expects no answer.
                         answer: Answer::Duplicate | Answer::Unknown,
@@ -230,11 +230,11 @@ impl Play {
         Some(((id % exchanges) as usize, id / exchanges))
     }
 
-    /// Handles a message with the id of one that was sent.
+    /// Handles a message in which `finder` has found the exchange and the sequence number of one that was sent.
     fn identified(
         &mut self,
-        index: usize,
-        sequence: u64,
+        finder: &Match,
+        (index, sequence): (usize, u64),
         client: ClientPlan<'_>,
         bytes: &[u8],
         now: Timestamp,
@@ -258,7 +258,9 @@ impl Play {
             let values = talk.values(client, operation.slot, n, id);
             let expect = operation.send().map(|send| &send.expect);
             return match expect {
-                Some(Expect::Match(any)) if named(any, |one| one.holds(bytes, &values)) => {
+                Some(Expect::Match(any))
+                    if named(any, |one| one.holds_too(finder, bytes, &values)) =>
+                {
                     self.answer_step(client, sequence, Fit::Right, bytes, now, facts)
                 }
                 _ => Meaning::Nothing,
@@ -269,7 +271,7 @@ impl Play {
             return Meaning::Nothing;
         };
         let values = talk.values(client, index, sequence, id);
-        if !named(any, |one| one.holds(bytes, &values)) {
+        if !named(any, |one| one.holds_too(finder, bytes, &values)) {
             return Meaning::Nothing;
         }
         let asked = Asked {

@@ -178,7 +178,7 @@ impl Play {
         measure_from: Option<Timestamp>,
         facts: &mut Facts,
     ) {
-        let Some(talk) = &mut self.talk else {
+        let Some(talk) = self.talk.as_mut().filter(|talk| talk.script().may_go_on()) else {
             return;
         };
         let scene = Scene {

@@ -72,6 +72,6 @@ impl Condition {
 impl Segment {
     /// Whether it is `{{id}}` itself.
     pub fn is_id(&self) -> bool {
-        *self == Self::Variable(Variable::Number(Number::Id, None))
+        matches!(self, Self::Variable(Variable::Number(Number::Id, None)))
     }
 }

@@ -531,6 +531,11 @@ impl Script {
         self.setup == Setup::Done
     }
 
+    /// Returns whether it may have something to do by itself. If not, it waits for its message to be sent or answered.
+    pub(in crate::engine::play) fn may_go_on(&self) -> bool {
+        !matches!(self.state, State::Over | State::Due | State::Answering)
+    }
+
     /// Returns whether it waits for an answer.
     pub(in crate::engine::play) fn is_answering(&self) -> bool {
         self.state == State::Answering
