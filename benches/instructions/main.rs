@@ -6,6 +6,7 @@ mod json;
 mod library;
 mod plans;
 mod shards;
+mod steps;
 mod stream;
 
 use std::env;
@@ -85,6 +86,31 @@ const PATHS: &[HotPath] = &[
         name: "json-number",
         what: "the number of an id that was found",
         run: json::number,
+    },
+    HotPath {
+        name: "render",
+        what: "64 bytes of JSON with a number, a column, an id and a saved text in their places",
+        run: steps::render,
+    },
+    HotPath {
+        name: "answer-id",
+        what: "whose answer 64 bytes of JSON are that end with the id, and whether they are as expected",
+        run: steps::answer,
+    },
+    HotPath {
+        name: "step",
+        what: "a step has its turn and is sent; nothing answers it",
+        run: steps::step,
+    },
+    HotPath {
+        name: "step-answered",
+        what: "the same, and it is answered by the text that it expects",
+        run: steps::answered,
+    },
+    HotPath {
+        name: "await",
+        what: "two steps: one is sent and not answered, the next has waited for a text since then",
+        run: steps::wait,
     },
     HotPath {
         name: "library-in",

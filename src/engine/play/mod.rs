@@ -6,11 +6,13 @@ mod exchange;
 mod fact;
 mod ledger;
 mod pace;
+mod rehearsal;
 mod talk;
 
 use self::exchange::{Exchange, Next};
 pub(super) use self::fact::{Fact, Facts, Move, Moves};
 pub(super) use self::ledger::Answer;
+pub use self::rehearsal::Rehearsal;
 pub(super) use self::talk::Ask;
 use self::talk::{Scene, Talk};
 use crate::plan::{ClientPlan, Opening, Plan, Published, STAMP_LEN, Series, TopicSeries, What};
