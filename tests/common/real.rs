@@ -1,6 +1,8 @@
-//! Real servers from other projects: Node's `ws` under Express, Python's `websockets`, and others with heartbeats.
-//! `scripts/test` installs them; a test whose server is missing fails instead of being skipped.
+//! Real servers from other projects: Node's `ws` under Express, Python's `websockets`, others with heartbeats, and those
+//! that speak a protocol over WebSocket. `scripts/test` installs them; a test whose server is missing fails instead of
+//! being skipped.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
@@ -10,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use tempfile::TempDir;
+use serde_json::{Map, Value};
 
 use super::process;
+
+mod configured;
 
 /// The program under test: the release build that `scripts/test` gives in `WSBENCH_BIN`, or the one of this build.
 pub fn wsbench() -> PathBuf {
@@ -34,10 +37,28 @@ pub enum Target {
     NodeHeartbeat,
     /// The same at the interval of that README, 30 s.
     NodeHeartbeatSlow,
-    /// Socket.IO; pings every 1 s, and waits 1 s for a pong. Keeps no counts.
+    /// Socket.IO; pings every 1 s, and waits 1 s for a pong.
     SocketIo,
-    /// Socket.IO with its default ping interval of 25 s and timeout of 20 s. Keeps no counts.
+    /// Socket.IO with rooms; pings every 1 s, and waits long for a pong, since it is busy.
+    SocketIoRooms,
+    /// Socket.IO with its default ping interval of 25 s and timeout of 20 s.
     SocketIoSlow,
+    /// python-socketio; pings every 1 s, and waits 1 s for a pong.
+    PythonSocketIo,
+    /// python-socketio with rooms; pings every 1 s, and waits long for a pong, since it is busy.
+    PythonSocketIoRooms,
+    /// GraphQL over WebSocket by the library graphql-ws.
+    GraphqlWs,
+    /// The same by strawberry.
+    Strawberry,
+    /// JSON-RPC by the library rpc-websockets.
+    RpcWebsockets,
+    /// The same by jayson.
+    Jayson,
+    /// ActionCable with rooms, in puma.
+    ActionCable,
+    /// A central system of charging stations.
+    Ocpp,
     /// `websockets`, with its default ping interval of 20 s and timeout of 20 s.
     Python,
     /// `websockets`; pings every 1 s, and waits 1 s for a pong.
@@ -52,6 +73,10 @@ pub enum Target {
     Nginx,
     /// The same with the default of nginx, 60 s.
     NginxSlow,
+    /// nginx with the module nchan: rooms without any protocol.
+    Nchan,
+    /// RabbitMQ, at the address of STOMP over WebSocket.
+    RabbitMq,
 }
 
 impl Target {
@@ -62,6 +87,15 @@ impl Target {
             Self::NodeHeartbeatSlow => node("server.js", &[("HEARTBEAT", "30")]),
             Self::SocketIo => node("socket_io.js", &ONE_AND_ONE),
             Self::SocketIoSlow => node("socket_io.js", &[]),
+            Self::SocketIoRooms => node("socket_io.js", &ONE_AND_TEN),
+            Self::PythonSocketIo => python("socketio_server.py", &ONE_AND_ONE),
+            Self::PythonSocketIoRooms => python("socketio_server.py", &ONE_AND_TEN),
+            Self::GraphqlWs => node("graphql_ws.js", &[]),
+            Self::Strawberry => python("strawberry_server.py", &[]),
+            Self::RpcWebsockets => node("rpc_websockets.js", &[]),
+            Self::Jayson => node("jayson.js", &[]),
+            Self::ActionCable => puma(),
+            Self::Ocpp => python("ocpp_server.py", &[]),
             Self::Python => python("server.py", &[]),
             Self::PythonHeartbeat => python("server.py", &ONE_AND_ONE),
             Self::Aiohttp => python("aiohttp_server.py", &[("HEARTBEAT", "2")]),
@@ -70,14 +104,15 @@ impl Target {
                 &[("PING_INTERVAL", "2"), ("PING_TIMEOUT", "1")],
             ),
             Self::Picows => python("picows_server.py", &ONE_AND_ONE),
-            Self::Nginx | Self::NginxSlow => {
-                unreachable!("nginx says nothing, and is started by `start_nginx`")
+            Self::Nginx | Self::NginxSlow | Self::Nchan | Self::RabbitMq => {
+                unreachable!("says not where it listens, and is started by a configuration")
             }
         }
     }
 }
 
 const ONE_AND_ONE: [(&str, &str); 2] = [("PING_INTERVAL", "1"), ("PING_TIMEOUT", "1")];
+const ONE_AND_TEN: [(&str, &str); 2] = [("PING_INTERVAL", "1"), ("PING_TIMEOUT", "10")];
 
 /// The folder of the target servers.
 fn targets() -> PathBuf {
@@ -103,6 +138,17 @@ fn python(script: &str, settings: &[(&str, &str)]) -> Command {
     command
 }
 
+fn puma() -> Command {
+    let puma = Path::new("/usr/bin/puma");
+    assert_set_up(puma);
+    let mut command = process::command(puma);
+    command
+        .args(["--quiet", "--threads", "4:4"])
+        .args(["--bind", "tcp://127.0.0.1:0", "config.ru"])
+        .current_dir(targets().join("ruby"));
+    command
+}
+
 #[track_caller]
 fn assert_set_up(needed: &Path) {
     assert!(
@@ -114,18 +160,32 @@ fn assert_set_up(needed: &Path) {
 
 /// A running real server on a free port; ends when dropped.
 pub struct RealServer {
-    child: Child,
+    child: Running,
     address: SocketAddr,
-    /// The server behind a proxy, and the proxy's own folder.
-    behind: Option<(Box<Self>, TempDir)>,
+    /// Where it tells its counts.
+    counts: (SocketAddr, &'static str),
+    /// What has to be there as long as it runs: servers, folders, its standard output.
+    needed: Vec<Box<dyn Any + Send>>,
+}
+
+/// A process that is killed when dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl RealServer {
     /// Starts the server and waits until it listens.
     pub fn start(target: Target) -> Self {
         match target {
-            Target::Nginx => return Self::start_nginx("2s"),
-            Target::NginxSlow => return Self::start_nginx("60s"),
+            Target::Nginx => return configured::nginx("2s"),
+            Target::NginxSlow => return configured::nginx("60s"),
+            Target::Nchan => return configured::nchan(),
+            Target::RabbitMq => return configured::rabbitmq(),
             _ => {}
         }
         let mut child = target
@@ -134,77 +194,25 @@ impl RealServer {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
+            .map(Running)
             .unwrap_or_else(|error| {
                 panic!("failed to start the {target:?} target: {error}\nhint: run `scripts/test`")
             });
-        let output = child.stdout.take().unwrap();
-        let mut line = String::new();
+        let mut output = BufReader::new(child.0.stdout.take().unwrap()).lines();
         // If it cannot listen, it ends at once, and its output ends too.
-        BufReader::new(output).read_line(&mut line).unwrap();
-        let Some(address) = line.trim().strip_prefix("listening on ws://") else {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("the {target:?} target did not say where it listens: {line:?}");
+        let address = output.by_ref().map_while(Result::ok).find_map(|line| {
+            let (_, address) = line.split_once("istening on ")?;
+            address.split_once("://")?.1.parse().ok()
+        });
+        let Some(address) = address else {
+            panic!("the {target:?} target did not say where it listens");
         };
-        Self {
-            address: address.parse().expect("an address"),
-            child,
-            behind: None,
-        }
-    }
-
-    /// Starts nginx. It cannot choose a free port itself, so it gets one that was just free, and another one if that is
-    /// taken.
-    fn start_nginx(read_timeout: &str) -> Self {
-        for _ in 0..5 {
-            let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = free.local_addr().unwrap();
-            drop(free);
-            let mut server = Self::nginx_at(address, read_timeout);
-            if server.listens() {
-                return server;
-            }
-        }
-        panic!("nginx found no free port, or says above what is wrong");
-    }
-
-    fn nginx_at(address: SocketAddr, read_timeout: &str) -> Self {
-        let behind = Self::start(Target::Node);
-        let folder = tempfile::tempdir().unwrap();
-        let template = fs::read_to_string(targets().join("nginx/nginx.conf")).unwrap();
-        let settings = template
-            .replace("@listen@", &address.to_string())
-            .replace("@behind@", &behind.address.to_string())
-            .replace("@read_timeout@", read_timeout);
-        fs::write(folder.path().join("nginx.conf"), settings).unwrap();
-        // Debian installs it in a folder that is only in root's `PATH`.
-        let nginx = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].into_iter();
-        let nginx = nginx.map(PathBuf::from).find(|path| path.exists());
-        let nginx = path_in("WSBENCH_NGINX", nginx.unwrap_or_else(|| "nginx".into()));
-        let child = process::command(nginx)
-            .args(["-e", "stderr", "-c", "nginx.conf", "-p"])
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|e| panic!("failed to start nginx: {e}\nhint: run `scripts/test`"));
         Self {
             child,
             address,
-            behind: Some((Box::new(behind), folder)),
+            counts: (address, "/counts"),
+            needed: vec![Box::new(output)],
         }
-    }
-
-    /// Waits until it accepts connections; returns false if it has ended instead.
-    fn listens(&mut self) -> bool {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while self.child.try_wait().unwrap().is_none() {
-            if TcpStream::connect(self.address).is_ok() {
-                return true;
-            }
-            assert!(Instant::now() < deadline, "nginx listens nowhere");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        false
     }
 
     /// The address: `ws://127.0.0.1:PORT/`.
@@ -219,50 +227,65 @@ impl RealServer {
 
     /// Its counts so far.
     pub fn counts(&self) -> RealCounts {
-        let mut socket = TcpStream::connect(self.address).unwrap();
+        let (address, path) = self.counts;
+        let mut socket = TcpStream::connect(address).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
-        socket
-            .write_all(b"GET /counts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            .unwrap();
+        write!(
+            socket,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
         let mut response = String::new();
         socket.read_to_string(&mut response).unwrap();
         let (head, body) = response.split_once("\r\n\r\n").expect("a whole response");
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        RealCounts(serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {body}")))
+        RealCounts::read(body)
     }
 
     /// Waits, at most ten seconds, until this many connections have opened and ended, and returns the counts.
     pub fn counts_when_closed(&self, connections: u64) -> RealCounts {
+        self.counts_when(|counts| {
+            ["opened", "closed"].map(|name| counts.number(name)) == [connections; 2]
+        })
+    }
+
+    /// Waits, at most ten seconds, until its counts are so, and returns them.
+    pub fn counts_when(&self, are_so: impl Fn(&RealCounts) -> bool) -> RealCounts {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let counts = self.counts();
-            if ["opened", "closed"].map(|name| counts.number(name)) == [connections; 2] {
+            if are_so(&counts) {
                 return counts;
             }
-            assert!(
-                Instant::now() < deadline,
-                "not {connections} opened and closed: {counts:?}"
-            );
+            assert!(Instant::now() < deadline, "never as awaited: {counts:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 }
 
-impl Drop for RealServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The counts of a real server, under the names of `wsbench::server::Counts`.
+/// The counts of a real server; those of the echo servers have the names of `wsbench::server::Counts`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RealCounts(Value);
 
 impl RealCounts {
-    /// One count: `opened`, `closed`, `text`, `binary`, `bytes`, `pings` or `pongs`.
+    /// Reads JSON, or lines that end with a number: `name: 7`, or `name{label="…"} 7` of Prometheus.
+    fn read(text: &str) -> Self {
+        if text.starts_with('{') {
+            return Self(serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}")));
+        }
+        let numbers = text.lines().filter_map(|line| {
+            let (name, number) = line.rsplit_once(' ')?;
+            let number: u64 = number.parse().ok()?;
+            Some((name.trim_end_matches(':').to_owned(), number.into()))
+        });
+        Self(Value::Object(numbers.collect::<Map<_, _>>()))
+    }
+
+    /// One count: `opened`, `closed`, `text`, `binary`, `bytes`, `pings` or `pongs` of an echo server; the others tell in
+    /// `tests/targets` which they have.
+    #[track_caller]
     pub fn number(&self, name: &str) -> u64 {
         self.0[name]
             .as_u64()
