@@ -225,6 +225,7 @@ fn socket_io_waits_thirty_seconds_for_the_close_of_the_deaf() {
     let measured = Measured::of(Target::SocketIo, "socketio", "Socket.IO, 1 s and 1 s");
     measured.assert_half("mute", "closed_between", 1.99..=2.1);
     measured.assert_half("deaf", "tcp_end_between", 29.95..=30.1);
+    measured.assert_half("stops", "closed_between", 0.99..=1.1);
 }
 
 #[test]

@@ -17,7 +17,7 @@ mod slow {
     use crate::common::table;
     use wsbench::scenario::shipped;
 
-    const ECHO: &str = r#"{ name = "echo", payload = { size = "64B" }, rate = "1/s" }"#;
+    const ECHO: &str = r#"message = [{ name = "echo", payload = { size = "64B" }, rate = "1/s" }]"#;
 
     const NO_PONG: &str = "fault = { kind = \"no_pong\" }";
 
@@ -40,7 +40,7 @@ mod slow {
             [[cohort]]
             name = "healthy"
             connections = 50
-            message = [{healthy}]
+            {healthy}
             contract = {{ closed = 0 }}
 
             [[cohort]]
@@ -84,8 +84,7 @@ mod slow {
     #[ignore = "takes a minute; run by scripts/test --all"]
     fn socket_io_at_its_defaults() {
         let resource = "/socket.io/?EIO=4&transport=websocket";
-        let healthy =
-            r#"{ name = "pong", payload = { text = "3" }, rate = "0.2/s", expect = "none" }"#;
+        let healthy = "heartbeat = { kind = \"text\", server = { ping = \"2\", pong = \"3\" } }";
         keeps_its_defaults(
             Target::SocketIoSlow,
             "engineio",

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::plan::Pacer;
-use crate::scenario::{AliveOn, Heartbeat, HeartbeatKind};
+use crate::scenario::{AliveOn, Pings, Watch};
 use crate::units::{Nanos, Timestamp};
 
 /// Number of missed pings that are remembered, so that a late pong is not taken for an unsolicited one. Older ones are
@@ -16,14 +16,13 @@ const REMEMBERED: usize = 64;
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Heart {
     pacer: Pacer,
-    timeout: Nanos,
-    max_missed: u32,
-    alive_on: AliveOn,
+    /// How answers are judged; `None` if none is waited for.
+    watch: Option<Watch>,
     sequence: u32,
     outstanding: VecDeque<Ping>,
     missed: VecDeque<Ping>,
-    /// Pings are text messages, and their answers do not name a ping.
-    is_text: bool,
+    /// Pings are messages, and their answers do not name a ping.
+    is_unnamed: bool,
     /// An answer was matched that may belong to another ping, and another answer may still come.
     is_mixed: bool,
     /// An answer came that no ping waited for, so an earlier one may have been taken for the answer to another ping.
@@ -74,17 +73,15 @@ pub(super) struct Missed {
 
 impl Heart {
     /// Creates the heartbeat of a connection that was opened `now`.
-    pub(super) fn new(heartbeat: &Heartbeat, mut pacer: Pacer, now: Timestamp) -> Self {
+    pub(super) fn new(pings: &Pings, mut pacer: Pacer, now: Timestamp) -> Self {
         pacer.skip_to(now);
         Self {
             pacer,
-            timeout: Nanos::from(heartbeat.timeout),
-            max_missed: heartbeat.max_missed,
-            alive_on: heartbeat.alive_on,
+            watch: pings.watch,
             sequence: 0,
             outstanding: VecDeque::new(),
             missed: VecDeque::new(),
-            is_text: matches!(heartbeat.kind, HeartbeatKind::Text { .. }),
+            is_unnamed: !pings.kind.is_named(),
             is_mixed: false,
             has_surplus: false,
             quiet_since: now,
@@ -96,6 +93,11 @@ impl Heart {
         }
     }
 
+    /// The longest time from a ping to its pong.
+    fn timeout(&self) -> Nanos {
+        (self.watch).map_or(Nanos::MAX, |watch| Nanos::from(watch.timeout))
+    }
+
     /// When the next ping is due.
     pub(super) fn next_ping(&self) -> Timestamp {
         self.pacer.next()
@@ -104,9 +106,10 @@ impl Heart {
     /// Records that a ping is sent; returns its sequence number. Skips schedule times that have passed meanwhile: one
     /// ping proves as much as three.
     pub(super) fn ping(&mut self, now: Timestamp) -> u32 {
+        let timeout = self.timeout();
         let is_quiet =
-            self.outstanding.is_empty() && now >= self.quiet_since.saturating_add(self.timeout);
-        if self.is_text && is_quiet {
+            self.outstanding.is_empty() && now >= self.quiet_since.saturating_add(timeout);
+        if self.is_unnamed && is_quiet {
             // Answers that did not come within a whole timeout are taken for lost: the next answer belongs to this
             // ping.
             self.missed.clear();
@@ -115,13 +118,15 @@ impl Heart {
         }
         let sequence = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
-        self.outstanding.push_back(Ping {
-            sequence,
-            intended: self.pacer.next(),
-            sent: now,
-            due: now.saturating_add(self.timeout),
-            put_off: false,
-        });
+        if self.watch.is_some() {
+            self.outstanding.push_back(Ping {
+                sequence,
+                intended: self.pacer.next(),
+                sent: now,
+                due: now.saturating_add(timeout),
+                put_off: false,
+            });
+        }
         self.last_ping = Some(now);
         self.pacer.skip_to(now + Nanos(1));
         sequence
@@ -135,7 +140,7 @@ impl Heart {
             self.quiet_since = now;
             self.alive(now);
             let (intended, rtt) = (ping.intended, now.saturating_since(ping.sent));
-            return if rtt < self.timeout {
+            return if rtt < self.timeout() {
                 Pong::InTime { intended, rtt }
             } else {
                 Pong::Overdue { intended, rtt }
@@ -151,6 +156,12 @@ impl Heart {
             };
         }
         Pong::Unsolicited
+    }
+
+    /// The ping that an answer which names none would be matched to; the next one if there is no such ping.
+    pub(super) fn oldest(&self) -> u32 {
+        let oldest = self.outstanding.front().or_else(|| self.missed.front());
+        oldest.map_or(self.sequence, |ping| ping.sequence)
     }
 
     /// Handles an answer that names no ping, as in text heartbeats. It is matched to the oldest ping that was not
@@ -200,7 +211,7 @@ impl Heart {
         stop: Timestamp,
     ) -> Option<Missed> {
         while self.deadline() <= now {
-            let tenth = self.timeout / 10;
+            let tenth = self.timeout() / 10;
             if let Some(ping) = self.outstanding.front_mut()
                 && !ping.put_off
                 && now.saturating_since(ping.due) > tenth
@@ -215,7 +226,10 @@ impl Heart {
                 self.missed.pop_front();
             }
             self.missed.push_back(ping);
-            if self.alive_on == AliveOn::Any {
+            if self
+                .watch
+                .is_some_and(|watch| watch.alive_on == AliveOn::Any)
+            {
                 if last_received >= Some(ping.sent) {
                     self.heard();
                     continue;
@@ -227,7 +241,8 @@ impl Heart {
             }
             self.missed_in_row += 1;
             self.silent_since.get_or_insert(ping.sent);
-            let dead = !self.dead && self.missed_in_row >= self.max_missed;
+            let most = self.watch.map_or(u32::MAX, |watch| watch.max_missed);
+            let dead = !self.dead && self.missed_in_row >= most;
             self.dead |= dead;
             return Some(Missed {
                 intended: ping.intended,
@@ -261,34 +276,30 @@ impl Heart {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Gaps, HeartbeatKind, OnDead, Phase};
+    use crate::scenario::{Gaps, Phase, PingKind};
     use crate::units::after;
     use std::time::Duration;
 
     const S: Nanos = Nanos::from_secs(1);
 
     fn heart(max_missed: u32, alive_on: AliveOn) -> Heart {
-        of_kind(HeartbeatKind::Frames, max_missed, alive_on)
+        of_kind(PingKind::Frames, max_missed, alive_on)
     }
 
     fn text(max_missed: u32) -> Heart {
-        let kind = HeartbeatKind::Text {
-            send: "?".to_owned(),
-            expect: "!".to_owned(),
-        };
-        of_kind(kind, max_missed, AliveOn::Pong)
+        of_kind(PingKind::texts("?", "!"), max_missed, AliveOn::Pong)
     }
 
-    fn of_kind(kind: HeartbeatKind, max_missed: u32, alive_on: AliveOn) -> Heart {
-        let heartbeat = Heartbeat {
+    fn of_kind(kind: PingKind, max_missed: u32, alive_on: AliveOn) -> Heart {
+        let pings = Pings {
             interval: Duration::from_secs(10),
-            timeout: Duration::from_secs(4),
-            max_missed,
             phase: Phase::Aligned,
-            alive_on,
-            on_dead: OnDead::Close,
-            auto_pong: true,
             kind,
+            watch: Some(Watch {
+                timeout: Duration::from_secs(4),
+                max_missed,
+                alive_on,
+            }),
         };
         let pacer = Pacer::new(
             10.0 * S.0 as f64,
@@ -298,7 +309,7 @@ mod tests {
             0,
             Timestamp::ORIGIN,
         );
-        Heart::new(&heartbeat, pacer, Timestamp::from_nanos(1))
+        Heart::new(&pings, pacer, Timestamp::from_nanos(1))
     }
 
     #[test]

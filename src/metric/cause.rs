@@ -11,6 +11,7 @@ catalogue! {
         PeerFrozen => "peer_frozen", "Pongs missed, and nothing else came, while the server's kernel still acknowledged: the process hangs, or leaves this connection alone.";
         PathDead => "path_dead", "Pongs missed while nothing was acknowledged: host or network gone.";
         MissedPong => "missed_pong", "Pongs missed, though the server sent other data (`detail` says what), or the system cannot tell more.";
+        Silent => "silent", "Nothing came for as long as `silence` of the heartbeat says, and nothing tells why.";
         Reset => "reset", "TCP reset by the peer.";
         Eof => "eof", "TCP closed by the peer without a Close frame (close code 1006).";
         ProtocolError => "protocol_error", "A frame that RFC 6455 forbids.";

@@ -3,6 +3,7 @@
 
 mod budget;
 mod fault_plan;
+mod heartbeat;
 mod matching;
 mod openings;
 mod pacer;
@@ -19,6 +20,8 @@ mod windows;
 
 pub use budget::{Budget, sent_by_setup};
 pub use fault_plan::{FaultPlan, probed_within};
+use heartbeat::HeartbeatTexts;
+pub use heartbeat::TextPong;
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
 pub use program::{Operation, Program, Turns, What};
@@ -60,6 +63,8 @@ pub struct Plan {
     templates: Vec<Vec<Template>>,
     /// For each cohort, what its clients say and hear beyond messages on a schedule.
     talks: Vec<Talk>,
+    /// For each cohort, the messages of its heartbeat.
+    heartbeats: Vec<HeartbeatTexts>,
     /// Finds this run's stamps in what servers send.
     pub stamps: StampFinder,
     /// Parts frames into messages; `None` where each frame is one.
@@ -175,6 +180,9 @@ impl Plan {
             traces: false,
             firsts,
             templates,
+            heartbeats: (scenario.cohorts.iter())
+                .map(|cohort| HeartbeatTexts::of(cohort, &filler))
+                .collect(),
             talks: scenario.cohorts.iter().map(Talk::of).collect(),
             stamps: StampFinder::new(run),
             split: scenario.target.split.as_deref().map(Split::new),
@@ -256,16 +264,16 @@ impl Plan {
         }
     }
 
-    /// Returns the schedule of a connection's pings; `None` without a heartbeat.
+    /// Returns the schedule of a connection's pings; `None` if it sends none.
     pub fn pings(&self, cohort: usize, connection: u32) -> Option<Pacer> {
-        let heartbeat = self.cohort(cohort).heartbeat.as_ref()?;
+        let pings = self.cohort(cohort).pings()?;
         let place = self.place(cohort, connection);
-        let gap = Nanos::from(heartbeat.interval).0 as f64;
+        let gap = Nanos::from(pings.interval).0 as f64;
         let gaps = crate::scenario::Gaps::Constant;
         Some(Pacer::new(
             gap,
             gaps,
-            heartbeat.phase,
+            pings.phase,
             place,
             0,
             Timestamp::ORIGIN,

@@ -10,8 +10,8 @@ use super::gate::{self, Gates, GatesTable, Names};
 use super::reading::{At, Check, Document, List, Outside, Place, Problems, Source, Switch, keys};
 use super::secrets::Secrets;
 use super::section::{
-    self, Cohort, CohortTable, Data, DataTable, HeartbeatTable, Load, LoadTable, MessageTable,
-    OnTable, Payload, StepTable, Target, TargetTable, Verb,
+    self, Cohort, CohortTable, Data, DataTable, Heartbeat, HeartbeatTable, Load, LoadTable,
+    MessageTable, OnTable, Payload, StepTable, Target, TargetTable, Verb,
 };
 use crate::units::ByteSize;
 
@@ -163,7 +163,8 @@ impl Scenario {
                     Verb::Send(send) if send.expects_answer() => Some(send.timeout),
                     _ => None,
                 });
-                let heartbeat = cohort.heartbeat.iter().map(|h| h.timeout);
+                let heartbeat = cohort.heartbeat.iter().filter_map(Heartbeat::watched);
+                let heartbeat = heartbeat.map(|(_, watch)| watch.timeout);
                 messages.map(|m| m.timeout).chain(steps).chain(heartbeat)
             })
             .chain(self.patience())

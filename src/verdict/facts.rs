@@ -150,9 +150,9 @@ pub(super) fn expects_echoes(cohorts: &[&Cohort]) -> bool {
     messages.any(|message| message.expects_answer())
 }
 
-/// Whether any connection of these cohorts sends pings.
+/// Whether any connection of these cohorts waits for pongs.
 pub(super) fn expects_pongs(cohorts: &[&Cohort]) -> bool {
-    cohorts.iter().any(|c| c.heartbeat.is_some())
+    cohorts.iter().any(|c| c.watched().is_some())
 }
 
 /// Whether a fault of the target, or an incident of the path, befalls the connections of this cohort.

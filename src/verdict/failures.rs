@@ -148,6 +148,7 @@ fn ends_a_handshake(cause: Cause) -> bool {
         | Cause::PeerFrozen
         | Cause::PathDead
         | Cause::MissedPong
+        | Cause::Silent
         | Cause::Reset
         | Cause::Eof
         | Cause::ProtocolError

@@ -8,9 +8,9 @@ use crate::measure::{
 };
 use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{
-    AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, HeartbeatKind, Load, Message,
-    OnDead, Op, Pace, Pacing, Payload, Phase as Spread, Process, Reconnect, Scenario, Selector,
-    Shape, Stat, Subject, Target, TargetUrl, Trust,
+    AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message, OnDead, Op,
+    Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Reconnect, Scenario,
+    Selector, Shape, Stat, Subject, Target, TargetUrl, Trust, Watch,
 };
 use crate::units::{ByteSize, Nanos, Rate, Timestamp, human_ns};
 
@@ -35,14 +35,20 @@ pub(super) fn scenario() -> Scenario {
         to: None,
     };
     let heartbeat = Heartbeat {
-        interval: second,
-        timeout: second,
-        max_missed: 1,
-        phase: Spread::Spread,
-        alive_on: AliveOn::Pong,
+        pings: Some(Pings {
+            interval: second,
+            phase: Spread::Spread,
+            kind: PingKind::Frames,
+            watch: Some(Watch {
+                timeout: second,
+                max_missed: 1,
+                alive_on: AliveOn::Pong,
+            }),
+        }),
+        server: None,
+        silence: None,
         on_dead: OnDead::Close,
         auto_pong: true,
-        kind: HeartbeatKind::Frames,
     };
     Scenario {
         name: "echo".to_owned(),

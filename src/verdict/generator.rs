@@ -360,7 +360,7 @@ impl<'a> Generator<'a> {
             .filter(|_| is_delivery)
             .chain(looked_at(self.scenario, selector));
         let deadlines = cohorts.flat_map(|cohort| {
-            let pings = cohort.heartbeat.iter().map(|heartbeat| heartbeat.timeout);
+            let pings = cohort.watched().into_iter().map(|(_, watch)| watch.timeout);
             let messages = cohort.messages.iter().map(|message| message.timeout);
             let published = cohort.published().into_iter().map(|one| one.timeout);
             match (is_ping, is_delivery) {

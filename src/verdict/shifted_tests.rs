@@ -7,7 +7,7 @@ use super::super::fixture::{Run, gate, scenario, selector, timed_gate};
 use super::super::judge::judge;
 use super::super::{Exit, Facts};
 use super::*;
-use crate::scenario::{Contract, HeartbeatKind, Op, Origin, Payload, PromiseKind};
+use crate::scenario::{Contract, Op, Origin, Payload, PingKind, PromiseKind};
 
 const MS: f64 = 1e6;
 
@@ -182,17 +182,19 @@ fn counts_of_times_lack_what_was_not_timed() {
     }
 }
 
+/// Lets the clients of a cohort ping once a second in this way.
+fn texts(cohort: &mut Cohort, kind: PingKind, timeout: u64) {
+    let pings = cohort.heartbeat.as_mut().unwrap().pings.as_mut().unwrap();
+    (pings.kind, pings.interval) = (kind, Duration::from_secs(1));
+    pings.watch.as_mut().unwrap().timeout = Duration::from_secs(timeout);
+}
+
 #[test]
 fn pings_whose_answers_name_none_are_shifted_too() {
-    let text = || HeartbeatKind::Text {
-        send: "ping".to_owned(),
-        expect: "pong".to_owned(),
-    };
-    let judged = |kind: HeartbeatKind, timeout: u64, gate: Gate| {
+    let text = || PingKind::texts("ping", "pong");
+    let judged = |kind: PingKind, timeout: u64, gate: Gate| {
         let mut scenario = scenario();
-        let heartbeat = scenario.cohorts[0].heartbeat.as_mut().unwrap();
-        (heartbeat.kind, heartbeat.timeout) = (kind, Duration::from_secs(timeout));
-        heartbeat.interval = Duration::from_secs(1);
+        texts(&mut scenario.cohorts[0], kind, timeout);
         scenario.gates.pass = vec![gate];
         let mut run = Run::healthy();
         run.timed(Timer::HeartbeatRtt, 900_000_000, 50)
@@ -211,20 +213,14 @@ fn pings_whose_answers_name_none_are_shifted_too() {
     );
     // One at a time is none that shifts others, and a pong frame names its ping.
     assert_eq!(judged(text(), 1, longest()).exit, Exit::Failed);
-    assert_eq!(
-        judged(HeartbeatKind::Frames, 2, longest()).exit,
-        Exit::Failed
-    );
+    assert_eq!(judged(PingKind::Frames, 2, longest()).exit, Exit::Failed);
 
     let seen = Run::healthy().summary().histogram("heartbeat.rtt");
     let seen = seen.map_or(0, |times| times.count()) as f64 + 50.0;
     let count = |more: f64| gate(Stat::Count, "heartbeat.rtt", Op::Greater, seen + more);
     assert_eq!(judged(text(), 1, count(30.0)).exit, Exit::Untrusted);
     assert_eq!(judged(text(), 1, count(50.0)).exit, Exit::Failed);
-    assert_eq!(
-        judged(HeartbeatKind::Frames, 1, count(30.0)).exit,
-        Exit::Failed
-    );
+    assert_eq!(judged(PingKind::Frames, 1, count(30.0)).exit, Exit::Failed);
 }
 
 /// Ten lost answers left each connection one place of four: 500 of 510 messages were answered, but up to 2,030 of 2,040
@@ -349,7 +345,7 @@ fn both_directions_are_told() {
 /// One pong in fifty thousand pings was lost, but each later one of its connection is late by an interval.
 #[test]
 fn a_promise_of_pongs_is_in_doubt_where_answers_name_no_ping() {
-    let judged = |kind: HeartbeatKind, late: u64, add: &[(Counter, u64)]| {
+    let judged = |kind: PingKind, late: u64, add: &[(Counter, u64)]| {
         let mut scenario = scenario();
         scenario.gates.pass.clear();
         let cohort = &mut scenario.cohorts[0];
@@ -358,8 +354,7 @@ fn a_promise_of_pongs_is_in_doubt_where_answers_name_no_ping() {
             preset: None,
             promises: vec![PromiseKind::PongWithin.of(Duration::from_millis(100))],
         });
-        let heartbeat = cohort.heartbeat.as_mut().unwrap();
-        (heartbeat.kind, heartbeat.timeout) = (kind, Duration::from_secs(2));
+        texts(cohort, kind, 2);
         let mut run = Run::healthy();
         run.timed(Timer::HeartbeatDelay, 1_000_000, 1_000 - late)
             .timed(Timer::HeartbeatDelay, 200_000_000, late);
@@ -372,10 +367,7 @@ fn a_promise_of_pongs_is_in_doubt_where_answers_name_no_ping() {
         let kinds = verdict.distrust.iter().map(|doubt| doubt.reason.kind());
         (verdict.exit, kinds.collect::<Vec<_>>())
     };
-    let text = || HeartbeatKind::Text {
-        send: "ping".to_owned(),
-        expect: "pong".to_owned(),
-    };
+    let text = || PingKind::texts("ping", "pong");
     let shifted = (Exit::Untrusted, vec!["answers_shifted"]);
     let (failed, passed) = ((Exit::Failed, vec![]), (Exit::Passed, vec![]));
     let lost = [(Counter::PingsMissed, 1)];
@@ -386,23 +378,18 @@ fn a_promise_of_pongs_is_in_doubt_where_answers_name_no_ping() {
         failed,
         "more than a lost one explains"
     );
-    assert_eq!(judged(HeartbeatKind::Frames, 20, &lost), failed);
+    assert_eq!(judged(PingKind::Frames, 20, &lost), failed);
     let surplus = [(Counter::PongsUnsolicited, 1)];
     assert_eq!(judged(text(), 0, &surplus), shifted);
     assert_eq!(judged(text(), 0, &[]), passed);
-    assert_eq!(judged(HeartbeatKind::Frames, 0, &surplus), passed);
+    assert_eq!(judged(PingKind::Frames, 0, &surplus), passed);
 }
 
 #[test]
 fn gates_on_the_delay_of_pongs_are_in_doubt_like_those_on_their_round_trip() {
     for timer in [Timer::HeartbeatRtt, Timer::HeartbeatDelay] {
         let mut scenario = scenario();
-        let heartbeat = scenario.cohorts[0].heartbeat.as_mut().unwrap();
-        heartbeat.kind = HeartbeatKind::Text {
-            send: "ping".to_owned(),
-            expect: "pong".to_owned(),
-        };
-        heartbeat.timeout = Duration::from_secs(2);
+        texts(&mut scenario.cohorts[0], PingKind::texts("ping", "pong"), 2);
         let p90 = Stat::Percentile(90.0);
         scenario.gates.pass = vec![timed_gate(p90, timer.name(), Op::Less, 50.0 * MS)];
         let mut run = Run::healthy();

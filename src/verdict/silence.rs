@@ -60,10 +60,15 @@ impl Generator<'_> {
             Cause::CloseTimeout | Cause::WriteTimeout => target.close_timeout.into(),
             Cause::MissedPong | Cause::PeerFrozen | Cause::PathDead => {
                 let heartbeats = self.scenario.cohorts.iter();
-                let heartbeats = heartbeats.filter_map(|cohort| cohort.heartbeat.as_ref());
-                let longest = heartbeats
-                    .map(|heart| heart.interval.saturating_mul(heart.max_missed) + heart.timeout);
+                let watched = heartbeats.filter_map(Cohort::watched);
+                let longest = watched.map(|(pings, watch)| {
+                    pings.interval.saturating_mul(watch.max_missed) + watch.timeout
+                });
                 longest.max().unwrap_or_default().into()
+            }
+            Cause::Silent => {
+                let silences = self.scenario.cohorts.iter().filter_map(Cohort::silence);
+                silences.max().unwrap_or_default().into()
             }
             _ => Nanos::ZERO,
         });
@@ -96,6 +101,7 @@ fn caused_by_silence(name: &str) -> &'static [Cause] {
         Cause::PeerFrozen,
         Cause::PathDead,
         Cause::MissedPong,
+        Cause::Silent,
         Cause::CloseTimeout,
         Cause::WriteTimeout,
     ];

@@ -2,7 +2,7 @@
 
 use super::view::View;
 use crate::metric::Counter;
-use crate::scenario::{Cohort, Heartbeat, HeartbeatKind};
+use crate::scenario::{Cohort, Pings, Watch};
 use crate::units::counted;
 
 /// Reasons why answers that name no message or ping may have been matched with another one.
@@ -122,13 +122,13 @@ impl Unnamed {
     }
 }
 
-/// The heartbeat of a cohort, if its answers are texts that name no ping.
-pub(super) fn text_heartbeat(cohort: &Cohort) -> Option<&Heartbeat> {
-    let heartbeat = cohort.heartbeat.as_ref();
-    heartbeat.filter(|heartbeat| matches!(heartbeat.kind, HeartbeatKind::Text { .. }))
+/// The pings of a cohort, if their answers are messages that name no ping.
+pub(super) fn text_heartbeat(cohort: &Cohort) -> Option<(&Pings, &Watch)> {
+    let watched = cohort.watched();
+    watched.filter(|(pings, _)| !pings.kind.is_named())
 }
 
 /// Whether a ping can be sent while another one waits for its answer.
-pub(super) fn overlaps(heartbeat: &Heartbeat) -> bool {
-    heartbeat.timeout > heartbeat.interval
+pub(super) fn overlaps((pings, watch): (&Pings, &Watch)) -> bool {
+    watch.timeout > pings.interval
 }

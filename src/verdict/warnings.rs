@@ -12,8 +12,7 @@ use super::warning::Warning;
 use crate::measure::{Relayed, Summary, Surroundings, Value};
 use crate::metric::{self, Cause, Counter, Timer};
 use crate::scenario::{
-    Cohort, Heartbeat, Message, OnDead, PromiseKind, Reconnect, Scenario, Selector, Shape, Stat,
-    Subject, Trust,
+    Cohort, Message, PromiseKind, Reconnect, Scenario, Selector, Shape, Stat, Subject, Trust,
 };
 
 /// If it uses this part of all its cores in any one second, the generator may limit the run.
@@ -65,7 +64,7 @@ pub(super) fn find(
     found.extend(around(&facts.surroundings));
     found.extend(strangers(scenario, all, &facts.surroundings));
     found.extend((!facts.precise_timer).then_some(Warning::NoPreciseTimer));
-    let pings = scenario.cohorts.iter().any(|c| c.heartbeat.is_some());
+    let pings = scenario.cohorts.iter().any(|c| c.watched().is_some());
     found.extend((pings && !facts.kernel_view).then_some(Warning::NoKernelView));
     found.retain(|warning| !doubts.iter().any(|doubt| says_more(&doubt.reason, warning)));
     found
@@ -339,8 +338,7 @@ fn is_doubted(doubts: &[Doubt], cohort: &Cohort) -> bool {
 
 /// Whether a gate or a promise about this cohort depends on pongs that do not come.
 fn is_judged_by_pongs(scenario: &Scenario, cohort: &Cohort) -> bool {
-    let is_kept = |heartbeat: &Heartbeat| heartbeat.on_dead == OnDead::Keep;
-    let is_lost = !cohort.heartbeat.as_ref().is_some_and(is_kept);
+    let is_lost = cohort.gives_up();
     let tells = |metric: &str| {
         [
             Counter::PingsMissed,

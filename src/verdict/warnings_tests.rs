@@ -7,7 +7,7 @@ use super::super::judge::judge;
 use super::super::seen::Seen;
 use super::*;
 use crate::metric::Cause;
-use crate::scenario::{HeartbeatKind, Op, Pacing, Path, PathFault, PathFaultKind, Payload};
+use crate::scenario::{OnDead, Op, Pacing, Path, PathFault, PathFaultKind, Payload, PingKind};
 use std::time::Duration;
 
 fn found(scenario: &Scenario, run: &Run) -> Vec<Warning> {
@@ -67,10 +67,7 @@ fn answers_that_cannot_be_told_apart_are_said() {
                     40 of 100,000 answers were not timed";
     assert_eq!(of(&texts), [messages]);
     let heartbeat = texts.cohorts[0].heartbeat.as_mut().unwrap();
-    heartbeat.kind = HeartbeatKind::Text {
-        send: "?".to_owned(),
-        expect: "!".to_owned(),
-    };
+    heartbeat.pings.as_mut().unwrap().kind = PingKind::texts("?", "!");
     let pings = "1 text ping timed out, and the answers do not say which ping they answer: \
                  answers may have been taken for those of other text pings; \
                  3 of 100 answers were not timed";

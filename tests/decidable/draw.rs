@@ -276,6 +276,9 @@ fn group() -> impl Strategy<Value = Group> {
         "{ interval = \"1s\", timeout = \"500ms\" }",
         "{ interval = \"7s\", timeout = \"1s\", max_missed = 2, on_dead = \"keep\" }",
         "{ interval = \"2s\", timeout = \"1s\", phase = \"aligned\", kind = \"text\", send = \"hi\", expect = \"ho\" }",
+        "{ interval = \"1s\", timeout = \"400ms\", kind = \"text\", send = \"hi {{id}}.\", expect = \"ho {{id}}.\", silence = \"11s\" }",
+        "{ interval = \"3s\", kind = \"text\", send = \"hi {{n}}\", expect = \"none\" }",
+        "{ kind = \"text\", server = { ping = \"2\", pong = \"3\" }, silence = \"2300ms\", on_dead = \"keep\" }",
     ]);
     let fault = select(vec![
         "",

@@ -2,6 +2,7 @@
 //! the plan, and those that are refused for want of data have none.
 
 mod draw;
+mod heartbeats;
 mod possible;
 
 use std::cell::{Cell, RefCell};

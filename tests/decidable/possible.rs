@@ -11,8 +11,8 @@ use wsbench::measure::{
 use wsbench::metric::{Cause, CloseKind, Counter, ENOUGH_FOR_MEMORY, Side, Timer};
 use wsbench::plan::{Opening, Plan, Until};
 use wsbench::scenario::{
-    Cohort, FaultKind, HeartbeatKind, Message, OnDead, Pacing, PathFaultKind, PromiseKind,
-    Reconnect, Shape, TargetUrl, Trust,
+    Cohort, FaultKind, Message, Pacing, PathFaultKind, PromiseKind, Reconnect, Shape, TargetUrl,
+    Trust,
 };
 use wsbench::units::{Nanos, Timestamp};
 use wsbench::verdict::ContractResult;
@@ -21,7 +21,7 @@ const SECOND: Nanos = Nanos::from_secs(1);
 /// How much later than planned measuring starts at the earliest.
 const NOTICE: Nanos = Nanos::from_millis(5);
 /// The most messages or pings of a connection that are looked at.
-const MOST: usize = 20_000;
+pub(super) const MOST: usize = 20_000;
 
 /// The most connections of a cohort that are looked at.
 const MOST_PLACES: u32 = 1000;
@@ -133,8 +133,8 @@ pub(crate) fn suffices(result: &ContractResult, summary: &Summary) -> bool {
     }
 }
 
-struct Run<'a> {
-    plan: &'a Plan,
+pub(super) struct Run<'a> {
+    pub(super) plan: &'a Plan,
     /// The measured windows, since the first dial.
     windows: Vec<Range<Timestamp>>,
 }
@@ -187,7 +187,7 @@ impl<'a> Run<'a> {
         (self.windows.last()).map_or(Timestamp::ORIGIN, |window| window.end)
     }
 
-    fn window(&self, time: Timestamp) -> Option<Window> {
+    pub(super) fn window(&self, time: Timestamp) -> Option<Window> {
         let index = self
             .windows
             .iter()
@@ -250,43 +250,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        let mut pings = 0;
-        if let Some(heartbeat) = &cohort.heartbeat {
-            for at in self.pings(opening, &life) {
-                pings += 1;
-                // A contract looks at the whole run.
-                let window = self.window(at).unwrap_or(Window::OUTSIDE);
-                let cells = cells.window(window);
-                for counter in [
-                    Counter::PingsSent,
-                    Counter::PongsReceived,
-                    Counter::PongsLate,
-                    Counter::PingsMissed,
-                ] {
-                    cells.count(counter);
-                }
-                if matches!(heartbeat.kind, HeartbeatKind::Text { .. }) {
-                    cells.count(Counter::PongsUncertain);
-                }
-                for timer in [
-                    Timer::HeartbeatRtt,
-                    Timer::HeartbeatDelay,
-                    Timer::ScheduleLateness,
-                ] {
-                    cells.time(timer, Nanos(1));
-                }
-            }
-            if pings >= heartbeat.max_missed {
-                cells.whole.count(Counter::ConnectionsDead);
-                cells.whole.time(Timer::HeartbeatDetection, Nanos(1));
-                for cause in [Cause::PeerFrozen, Cause::PathDead, Cause::MissedPong] {
-                    cells.whole.cause(cause);
-                }
-                if heartbeat.on_dead == OnDead::Close {
-                    cells.whole.close(CloseKind::Code(1011), Side::Local);
-                }
-            }
-        }
+        self.heartbeat(opening, &life, cells);
         let target = &self.plan.scenario.target;
         let every = |interval: Nanos| -> Vec<Timestamp> {
             let times = (1..).map(|k| opening.at + k * interval);
@@ -313,6 +277,7 @@ impl<'a> Run<'a> {
         let is_embedded = target.url == TargetUrl::Embedded;
         let server_pings = match (is_embedded, target.embedded_heartbeat) {
             (false, _) => any_time(),
+            _ if cohort.takes_texts_for_pings() => any_time(),
             (true, Some(heartbeat)) => every(Nanos::from(heartbeat.interval)),
             (true, None) => Vec::new(),
         };
@@ -373,10 +338,8 @@ impl<'a> Run<'a> {
         if !is_lost {
             return None;
         }
-        let gives_up = cohort.heartbeat.as_ref();
         let target = &self.plan.scenario.target;
-        let gives_up = gives_up.is_some_and(|own| own.on_dead == OnDead::Close)
-            || target.embedded_heartbeat.is_some();
+        let gives_up = cohort.gives_up() || target.embedded_heartbeat.is_some();
         match fault {
             Some((at, None)) => Some((EndedBy::Server, at)),
             Some((at, Some(_))) if gives_up => Some((EndedBy::Heartbeat, at)),
@@ -501,18 +464,6 @@ impl<'a> Run<'a> {
         due
     }
 
-    fn pings(&self, opening: &Opening, life: &Range<Timestamp>) -> Vec<Timestamp> {
-        let pacer = self.plan.pings(opening.cohort, opening.connection);
-        let mut pacer = pacer.expect("a cohort with a heartbeat has a schedule of pings");
-        pacer.skip_to(life.start);
-        let due = std::iter::from_fn(|| {
-            let next = pacer.next();
-            pacer.advance();
-            Some(next)
-        });
-        due.take_while(|at| *at < life.end).take(MOST).collect()
-    }
-
     /// What connections of a cohort may come to.
     fn ends(&self, index: usize, cohort: &Cohort, shard: &mut Shard) {
         let scenario = &self.plan.scenario;
@@ -574,7 +525,11 @@ impl<'a> Run<'a> {
         let is_checked = scenario.target.trust != Trust::Anyone;
         for cause in Cause::ALL.iter().copied() {
             let is_possible = match cause {
-                Cause::Completed | Cause::PeerFrozen | Cause::PathDead | Cause::MissedPong => false,
+                Cause::Completed
+                | Cause::PeerFrozen
+                | Cause::PathDead
+                | Cause::MissedPong
+                | Cause::Silent => false,
                 Cause::SetupFailed => !cohort.setup.is_empty(),
                 Cause::StepFailed => !cohort.steps.is_empty(),
                 Cause::Fault => !cohort.faults.is_empty(),

@@ -9,9 +9,9 @@ use wsbench::measure::{
 use wsbench::metric::{Cause, CloseKind, Counter, Side, Timed, Timer};
 use wsbench::report::{Host, Options, Parts, Run};
 use wsbench::scenario::{
-    AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, HeartbeatKind, Load, Message,
-    OnDead, Op, Pace, Pacing, Payload, Phase as Spread, Process, Reconnect, Scenario, Selector,
-    Shape, Stage, Stat, Subject, Target, TargetUrl, Trust, WsUrl,
+    AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message, OnDead, Op,
+    Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Reconnect, Scenario,
+    Selector, Shape, Stage, Stat, Subject, Target, TargetUrl, Trust, Watch, WsUrl,
 };
 use wsbench::units::{ByteSize, Nanos, Rate, Timestamp};
 use wsbench::verdict::{Facts, judge};
@@ -384,14 +384,20 @@ pub(crate) fn cohort(
     pings: bool,
 ) -> Cohort {
     let heartbeat = Heartbeat {
-        interval: Duration::from_secs(1),
-        timeout: Duration::from_secs(1),
-        max_missed: 1,
-        phase: Spread::Spread,
-        alive_on: AliveOn::Pong,
+        pings: Some(Pings {
+            interval: Duration::from_secs(1),
+            phase: Spread::Spread,
+            kind: PingKind::Frames,
+            watch: Some(Watch {
+                timeout: Duration::from_secs(1),
+                max_missed: 1,
+                alive_on: AliveOn::Pong,
+            }),
+        }),
+        server: None,
+        silence: None,
         on_dead: OnDead::Close,
         auto_pong: true,
-        kind: HeartbeatKind::Frames,
     };
     Cohort {
         name: name.to_owned(),

@@ -139,11 +139,11 @@ impl Play {
         now: Timestamp,
         facts: &mut Facts,
     ) -> Meaning {
+        let sequence = found.sequence;
         let Some(talk) = &mut self.talk else {
             return Meaning::Nothing;
         };
-        let sequence = found.sequence;
-        let id = sequence * self.exchanges.len() as u64 + index as u64 + 1;
+        let id = talk.id_of(index, sequence);
         if talk.steps() != Some(index) {
             let message = &client.cohort().messages[index];
             if message.expect != Expect::Stamp {
@@ -225,9 +225,8 @@ impl Play {
 
     /// The exchange and the sequence number of an id.
     fn of_id(&self, id: u64) -> Option<(usize, u64)> {
-        let exchanges = self.exchanges.len() as u64;
-        let id = id.checked_sub(1)?;
-        Some(((id % exchanges) as usize, id / exchanges))
+        let (index, sequence) = self.talk.as_ref()?.of_id(id)?;
+        (index < self.exchanges.len()).then_some((index, sequence))
     }
 
     /// Handles a message in which `finder` has found the exchange and the sequence number of one that was sent.
@@ -240,10 +239,10 @@ impl Play {
         now: Timestamp,
         facts: &mut Facts,
     ) -> Meaning {
-        let id = sequence * self.exchanges.len() as u64 + index as u64 + 1;
         let Some(talk) = &mut self.talk else {
             return Meaning::Nothing;
         };
+        let id = talk.id_of(index, sequence);
         let exchange = &mut self.exchanges[index];
         let standing = exchange.standing(sequence);
         if standing == Standing::Unknown {
@@ -358,7 +357,6 @@ impl Play {
         now: Timestamp,
         facts: &mut Facts,
     ) -> Meaning {
-        let exchanges = self.exchanges.len() as u64;
         let Some((steps, talk)) = self.steps() else {
             return Meaning::Nothing;
         };
@@ -373,7 +371,7 @@ impl Play {
         let asked = Asked {
             slot: operation.slot,
             n: talk.count(operation.slot).saturating_sub(1),
-            id: (sequence + 1) * exchanges,
+            id: talk.steps().map_or(0, |steps| talk.id_of(steps, sequence)),
             check: send.check.as_ref(),
             save: &send.save,
         };

@@ -313,7 +313,6 @@ impl Play {
         out: &mut Vec<u8>,
     ) -> FrameKind {
         let template = &client.templates()[due.slot];
-        let id = self.id(due);
         let exchanges = &mut self.exchanges;
         let stamp = || match due.exchange {
             Some(exchange) => exchanges[exchange].stamp(due.sequence, due.intended, published),
@@ -323,16 +322,11 @@ impl Play {
             None => template.write(stamp, || client.values(due.slot, due.sequence), out),
             Some(talk) => {
                 let n = talk.count(due.slot);
+                let id = talk.id(due);
                 template.write(stamp, || talk.values(client, due.slot, n, id), out);
             }
         }
         template.frame()
-    }
-
-    /// The id of a message: no other one of this connection has it, and none is 0.
-    fn id(&self, due: &Due) -> u64 {
-        let index = due.exchange.map_or(0, |index| index as u64 + 1);
-        due.sequence * self.exchanges.len() as u64 + index
     }
 
     /// Records that a message that was due has been sent.
@@ -343,14 +337,13 @@ impl Play {
         now: Timestamp,
         facts: &mut Facts,
     ) {
-        let id = self.id(due);
         if let Some(exchange) = due.exchange {
             self.exchanges[exchange].sent(due.intended, now);
         }
         let Some(talk) = &mut self.talk else {
             return;
         };
-        talk.named(due.slot, id);
+        talk.named(due.slot, talk.id(due));
         if due.exchange.is_some() && due.exchange == talk.steps() {
             let is_answered = match client.program().send(due.slot) {
                 Some(send) => send.expects_answer(),

@@ -1,10 +1,12 @@
 //! Finds out why a connection ended: a pure function of the evidence about it.
 
+use std::time::Duration;
+
 use crate::measure::TcpView;
 use crate::metric::{Cause, CloseKind, Side};
 use crate::net::Lost;
 use crate::net::TcpEnd;
-use crate::units::{Nanos, Timestamp};
+use crate::units::{Nanos, Timestamp, format_duration};
 
 /// The code that stands for a Close frame without one (RFC 6455 section 7.1.5).
 pub(in crate::engine) const NO_CODE: u16 = 1005;
@@ -52,6 +54,8 @@ pub(in crate::engine) struct Silence {
     pub(in crate::engine) view: Option<TcpView>,
     /// Pings missed in a row.
     pub(in crate::engine) missed: u32,
+    /// How long nothing came, if that is why, and not that pongs were missed.
+    pub(in crate::engine) lasted: Option<Nanos>,
     /// What the peer sent after the first of those pings, late pongs to them included. Empty if it sent nothing at all.
     pub(in crate::engine) signs: Vec<Sign>,
     /// The fault of `[path]` that held data back meanwhile, if there was one.
@@ -163,7 +167,11 @@ fn cause(evidence: &Evidence) -> (Cause, String) {
         let words = silence.signs.iter().map(|sign| sign.words().to_owned());
         let held_back = silence.held_back;
         let held_back = held_back.map(|fault| format!("`{fault}` of `[path]` held data back"));
-        let words: Vec<String> = words.chain(held_back).collect();
+        let lasted = silence.lasted.map(|lasted| {
+            let lasted = format_duration(Duration::from(lasted));
+            format!("nothing came for {lasted}")
+        });
+        let words: Vec<String> = lasted.into_iter().chain(words).chain(held_back).collect();
         return (of_silence(silence), words.join(", "));
     }
     if let Some(failed) = &evidence.failed {
@@ -212,13 +220,17 @@ fn close_frame(code: Option<u16>, reason: &str) -> String {
 /// sent something after the missed ping is not frozen; the path to it is dead only if its kernel is silent now. Bytes
 /// sent just now may be unacknowledged in either case.
 fn of_silence(silence: &Silence) -> Cause {
+    let (untold, frozen) = match silence.lasted {
+        Some(_) => (Cause::Silent, Cause::Silent),
+        None => (Cause::MissedPong, Cause::PeerFrozen),
+    };
     let Some(view) = silence.view else {
-        return Cause::MissedPong;
+        return untold;
     };
     let acknowledges = view.unacked == 0 || view.last_ack_ns <= ACK_DELAY_NS;
     match (acknowledges, silence.signs.is_empty()) {
-        (true, true) if view.retransmits == 0 => Cause::PeerFrozen,
-        (true, false) => Cause::MissedPong,
+        (true, true) if view.retransmits == 0 => frozen,
+        (true, false) => untold,
         _ => Cause::PathDead,
     }
 }
@@ -264,6 +276,7 @@ mod tests {
             dead: Some(Box::new(Silence {
                 view,
                 missed: 1,
+                lasted: None,
                 signs: signs.to_vec(),
                 held_back: None,
             })),

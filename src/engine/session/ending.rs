@@ -181,7 +181,7 @@ impl<T: Transport> Session<T> {
     pub(super) fn is_death_settled(&self) -> bool {
         let missed = self.heart.as_ref().map(Heart::missed_in_row);
         let dead = self.evidence.dead.as_ref();
-        dead.is_some_and(|silence| missed != Some(silence.missed))
+        dead.is_some_and(|silence| silence.lasted.is_some() || missed != Some(silence.missed))
     }
 
     /// Clears the death of a connection that is kept: it has been reported.

@@ -102,7 +102,7 @@ impl<T: Transport> Session<T> {
             FaultAction::StopReading => {
                 fault_runner.reads_not = true;
                 // Without reads no pong can be seen, so the heartbeat stops.
-                self.heart = None;
+                self.stop_listening();
             }
             FaultAction::Vanish => {
                 fault_runner.is_gone = true;

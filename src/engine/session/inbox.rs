@@ -1,35 +1,64 @@
-//! Records received messages and pongs in the metrics.
+//! Takes the messages of received frames, and records them in the metrics.
 
 use super::Session;
-use crate::engine::heart::Pong;
 use crate::engine::play::{Answer, Due, Fit, Meaning, Play, Received};
 use crate::engine::shared::Shared;
 use crate::frame::Frame;
 use crate::measure::{By, Echo, Fitting};
 use crate::metric::{Counter, Timer};
 use crate::net::Transport;
-use crate::plan::{ClientPlan, PingName};
-use crate::scenario::{FrameKind, HeartbeatKind};
+use crate::plan::ClientPlan;
+use crate::scenario::FrameKind;
 use crate::units::{Nanos, Timestamp};
 
-/// Handles the messages of a received frame.
+/// Handles the messages of a received frame; `at` is when it came.
 pub(super) fn messages<T: Transport>(
     session: &mut Session<T>,
     play: &mut Play,
     shared: &Shared,
-    bytes: &[u8],
-    kind: FrameKind,
+    (bytes, kind): (&[u8], FrameKind),
+    at: Timestamp,
     now: Timestamp,
 ) {
-    match &shared.plan.split {
-        None => message(session, play, shared, bytes, kind, now),
-        Some(split) => split
-            .messages(bytes)
-            .for_each(|one| message(session, play, shared, one, kind, now)),
+    if !session.is_plain {
+        return each_message(session, play, shared, (bytes, kind), at, now);
     }
+    session.transport.came(kind, bytes);
+    session.note(|recorder| recorder.answer(at));
+    message(session, play, shared, bytes, kind, now);
 }
 
-/// Handles a received message.
+/// Parts a frame into messages, and takes those out that belong to the heartbeat.
+#[inline(never)]
+fn each_message<T: Transport>(
+    session: &mut Session<T>,
+    play: &mut Play,
+    shared: &Shared,
+    (bytes, kind): (&[u8], FrameKind),
+    at: Timestamp,
+    now: Timestamp,
+) {
+    session.transport.came(kind, bytes);
+    let mut take = |one: &[u8]| {
+        session.transport.came(kind, one);
+        if session.is_heartbeat(play, shared, one, at, now) {
+            return session.taken_by_heartbeat(play);
+        }
+        session.note(|recorder| recorder.answer(at));
+        message(session, play, shared, one, kind, now);
+    };
+    let Some(split) = &shared.plan.split else {
+        return take(bytes);
+    };
+    let mut pieces = split.messages(bytes).peekable();
+    if pieces.peek().is_some() {
+        return pieces.for_each(take);
+    }
+    session.nothing_came(shared, at);
+    session.taken_by_heartbeat(play);
+}
+
+/// Handles a received message that does not belong to the heartbeat.
 fn message<T: Transport>(
     session: &mut Session<T>,
     play: &mut Play,
@@ -38,12 +67,7 @@ fn message<T: Transport>(
     kind: FrameKind,
     now: Timestamp,
 ) {
-    session.transport.came(kind, bytes);
     let gap = (session.heard.message.replace(now)).map(|last| now.saturating_since(last));
-    if is_text_pong(session, shared, bytes) {
-        (session.transport).took(By::Heartbeat, Fitting::Right, play.saved());
-        return text_pong(session, shared, gap, now);
-    }
     let client = shared.plan.client(session.cohort, session.connection);
     let listener = session.listener.as_deref_mut();
     let delivery = listener.and_then(|listener| shared.hear(client, listener, bytes, now));
@@ -184,117 +208,6 @@ fn keep<T: Transport>(session: &Session<T>, shared: &Shared, received: &Received
     }
 }
 
-/// Handles a pong.
-pub(super) fn pong<T: Transport>(
-    session: &mut Session<T>,
-    shared: &Shared,
-    bytes: &[u8],
-    now: Timestamp,
-) {
-    let was_silent = is_silent(session);
-    let named = PingName::decode(bytes).filter(|name| name.run == shared.plan.run);
-    let pong = match (&mut session.heart, named) {
-        (Some(heart), Some(name)) => heart.pong(name.sequence, now),
-        _ => Pong::Unsolicited,
-    };
-    record_pong(session, shared, pong, false, was_silent, now);
-}
-
-/// Returns whether the last ping whose answer was due had none.
-fn is_silent<T>(session: &Session<T>) -> bool {
-    let heart = session.heart.as_ref();
-    heart.is_some_and(|heart| heart.missed_in_row() > 0)
-}
-
-fn record_pong<T: Transport>(
-    session: &mut Session<T>,
-    shared: &Shared,
-    pong: Pong,
-    is_uncertain: bool,
-    was_silent: bool,
-    now: Timestamp,
-) {
-    if was_silent && pong != Pong::Unsolicited {
-        session.note(|recorder| recorder.resumed(now));
-    }
-    match pong {
-        Pong::InTime { .. } => {}
-        Pong::Late { .. } | Pong::Overdue { .. } => {
-            session.heard.late_pong = Some(now);
-            if let Some(silence) = &mut session.evidence.dead {
-                silence.pong_came_late();
-            }
-        }
-        Pong::Unsolicited => session.heard.other_pong = Some(now),
-    }
-    let (at, counter, rtt) = match pong {
-        Pong::InTime { intended, rtt } => (intended, Counter::PongsReceived, Some(rtt)),
-        Pong::Late { intended, rtt } | Pong::Overdue { intended, rtt } => {
-            (intended, Counter::PongsLate, Some(rtt))
-        }
-        Pong::Unsolicited => (now, Counter::PongsUnsolicited, None),
-    };
-    shared.record(session.cohort, at, |cells| {
-        cells.count(counter);
-        if let Pong::Overdue { .. } = pong {
-            cells.count(Counter::PingsMissed);
-        }
-        match rtt {
-            Some(_) if is_uncertain => cells.count(Counter::PongsUncertain),
-            Some(rtt) => {
-                cells.time(Timer::HeartbeatRtt, rtt);
-                cells.time(Timer::HeartbeatDelay, now.saturating_since(at));
-            }
-            None => {}
-        }
-    });
-}
-
-/// Returns whether these are the bytes that its cohort expects in answer to a text ping.
-fn is_text_pong<T>(session: &Session<T>, shared: &Shared, bytes: &[u8]) -> bool {
-    if session.heart.is_none() {
-        return false;
-    }
-    let heartbeat = shared.plan.cohort(session.cohort).heartbeat.as_ref();
-    match heartbeat.map(|heartbeat| &heartbeat.kind) {
-        Some(HeartbeatKind::Text { expect, .. }) => expect.as_bytes() == bytes,
-        _ => false,
-    }
-}
-
-/// Handles a message that answers a text ping; `gap` is the time since the last message.
-fn text_pong<T: Transport>(
-    session: &mut Session<T>,
-    shared: &Shared,
-    gap: Option<Nanos>,
-    now: Timestamp,
-) {
-    shared.record(session.cohort, now, |cells| {
-        cells.count(Counter::MessagesReceived);
-        if let Some(gap) = gap {
-            cells.time(Timer::ReceiveGap, gap);
-        }
-    });
-    let was_silent = is_silent(session);
-    let Some(heart) = &mut session.heart else {
-        return;
-    };
-    let is_uncertain = heart.is_uncertain();
-    let pong = heart.pong_in_order(now);
-    record_pong(session, shared, pong, is_uncertain, was_silent, now);
-}
-
-/// Handles a ping of the server.
-pub(super) fn server_ping<T>(session: &mut Session<T>, shared: &Shared, now: Timestamp) {
-    let last = session.heard.ping.replace(now);
-    shared.record(session.cohort, now, |cells| {
-        cells.count(Counter::ServerPings);
-        if let Some(last) = last {
-            cells.time(Timer::ServerPingInterval, now.saturating_since(last));
-        }
-    });
-}
-
 impl<T: Transport> Session<T> {
     /// Builds the frame of a message that is due, in `scratch`.
     pub(super) fn frame<'a>(
@@ -316,26 +229,5 @@ impl<T: Transport> Session<T> {
             FrameKind::Text => Frame::Text(scratch),
             FrameKind::Binary => Frame::Binary(scratch),
         }
-    }
-}
-
-/// Returns the frame of a ping that is due, of the kind that its cohort sends.
-pub(super) fn ping_frame<'a>(
-    shared: &Shared,
-    cohort: usize,
-    name: &'a [u8],
-    scratch: &'a mut Vec<u8>,
-) -> Frame<'a> {
-    let heartbeat = shared.plan.cohort(cohort).heartbeat.as_ref();
-    match heartbeat.map(|heartbeat| &heartbeat.kind) {
-        Some(HeartbeatKind::Text { send, .. }) => {
-            scratch.clear();
-            scratch.extend_from_slice(send.as_bytes());
-            if let Some(split) = &shared.plan.split {
-                split.end(scratch);
-            }
-            Frame::Text(scratch)
-        }
-        _ => Frame::Ping(name),
     }
 }

@@ -9,6 +9,7 @@ pub(super) mod cause;
 mod ending;
 mod fault;
 mod fault_runner;
+mod heartbeat;
 mod held;
 mod inbox;
 mod outbox;
@@ -20,20 +21,20 @@ pub(super) mod tests;
 use std::task::{Context, Poll, Waker};
 
 pub(super) use self::cause::Redial;
-use self::cause::{Evidence, Heard, Silence};
+use self::cause::{Evidence, Heard};
 use self::fault_runner::FaultRunner;
+use self::heartbeat::Quiet;
 use self::held::Held;
-use self::inbox::ping_frame;
 use self::outbox::Outbox;
 use self::recorder::Recorder;
-use crate::engine::heart::{Heart, Missed};
+use crate::engine::heart::Heart;
 use crate::engine::play::{Ask, Play, Task};
 use crate::engine::shared::Shared;
 use crate::measure::{By, EndedBy, Listener};
 use crate::metric::{Cause, Counter, Timer};
 use crate::net::Transport;
-use crate::plan::{Opening, PingName, Until};
-use crate::scenario::{HeartbeatKind, OnDead};
+use crate::plan::{Opening, Until};
+use crate::scenario::PingKind;
 use crate::units::{Nanos, Timestamp};
 
 /// How often it checks for what is due before it yields to others.
@@ -52,6 +53,7 @@ pub(super) struct Session<T> {
     /// When its 101 came.
     opened: Timestamp,
     heart: Option<Heart>,
+    quiet: Quiet,
     evidence: Evidence,
     /// When the last whole frame was received.
     last_received: Option<Timestamp>,
@@ -75,6 +77,8 @@ pub(super) struct Session<T> {
     recorder: Option<Box<Recorder>>,
     /// Whether its client is ready.
     is_ready: bool,
+    /// Whether each frame is a message, and none of them belongs to the heartbeat.
+    is_plain: bool,
 }
 
 /// A point at which something of a session begins.
@@ -124,6 +128,7 @@ impl<T: Transport> Session<T> {
             ..
         } = *opening;
         let fault_plan = shared.plan.fault_plan(cohort, connection);
+        let client = shared.plan.client(cohort, connection);
         let stamp = transport.received_at(&*shared.clock);
         let opened = stamp.map_or(now, |stamp| stamp.min(now));
         let mut session = Self {
@@ -131,6 +136,7 @@ impl<T: Transport> Session<T> {
             cohort,
             opened,
             heart: None,
+            quiet: Quiet::new(client.cohort().silence()),
             evidence: Evidence::default(),
             last_received: None,
             heard: Heard::default(),
@@ -148,6 +154,7 @@ impl<T: Transport> Session<T> {
             fault_runner: None,
             recorder: Recorder::new(connection, cohort, &fault_plan, opened, lost_before),
             is_ready: false,
+            is_plain: shared.plan.split.is_none() && !client.has_text_heartbeat(),
             transport,
         };
         if session.recorder.is_some() {
@@ -158,17 +165,17 @@ impl<T: Transport> Session<T> {
         session
     }
 
-    /// Begins with what begins at this point: its pings and its faults. Texts and faults wait until its client is ready.
+    /// Begins with what begins at this point: its pings and its faults. Messages and faults wait until its client is ready.
     fn begin(&mut self, at: Begin, shared: &Shared, now: Timestamp) {
         let plan = &shared.plan;
-        let heartbeat = plan.cohort(self.cohort).heartbeat.as_ref();
-        let pings = heartbeat.zip(plan.pings(self.cohort, self.connection));
-        let pings = pings.filter(|(heartbeat, _)| match heartbeat.kind {
-            HeartbeatKind::Frames => at == Begin::Open,
-            HeartbeatKind::Text { .. } => at == Begin::Ready,
+        let pings = plan.cohort(self.cohort).pings();
+        let pings = pings.zip(plan.pings(self.cohort, self.connection));
+        let pings = pings.filter(|(pings, _)| match pings.kind {
+            PingKind::Frames => at == Begin::Open,
+            PingKind::Text { .. } => at == Begin::Ready,
         });
-        if let Some((heartbeat, pacer)) = pings {
-            self.heart = Some(Heart::new(heartbeat, pacer, now));
+        if let Some((pings, pacer)) = pings {
+            self.heart = Some(Heart::new(pings, pacer, now));
         }
         if at == Begin::Ready {
             let fault_plan = plan.fault_plan(self.cohort, self.connection);
@@ -413,85 +420,6 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    fn run_heartbeat(
-        &mut self,
-        play: &Play,
-        shared: &Shared,
-        now: Timestamp,
-    ) -> Option<SessionEvent> {
-        if self.is_death_settled() {
-            return Some(SessionEvent::DeadButKept);
-        }
-        let stop = self.stop(shared);
-        let heart = self.heart.as_mut()?;
-        while let Some(Missed { intended, dead }) = heart.expire(now, self.last_received, stop) {
-            shared.record(self.cohort, intended, |cells| {
-                cells.count(Counter::PingsMissed)
-            });
-            if dead {
-                return self.declare_dead(shared, now);
-            }
-        }
-        let intended = heart.next_ping();
-        if intended <= now
-            && intended < self.pings_until(play, shared, stop, now)
-            && self.outbox.has_room_for_ping()
-        {
-            let sequence = self.heart.as_mut()?.ping(now);
-            let name = PingName {
-                run: shared.plan.run,
-                sequence,
-            };
-            let name = name.encode();
-            let mut scratch = shared.scratch.borrow_mut();
-            let frame = ping_frame(shared, self.cohort, &name, &mut scratch);
-            self.transport.sends(By::Heartbeat);
-            self.outbox.feed_ping(&mut self.transport, frame);
-            shared.record(self.cohort, intended, |cells| {
-                cells.count(Counter::PingsSent);
-                cells.time(Timer::ScheduleLateness, now.saturating_since(intended));
-            });
-        }
-        None
-    }
-
-    fn declare_dead(&mut self, shared: &Shared, now: Timestamp) -> Option<SessionEvent> {
-        let last_sign = self.last_received.unwrap_or(self.opened);
-        shared.whole(self.cohort, |cells| {
-            cells.count(Counter::ConnectionsDead);
-            cells.time(Timer::HeartbeatDetection, now.saturating_since(last_sign));
-        });
-        shared.shard.borrow_mut().cohorts[self.cohort].open.dead += 1;
-        // Counts the bytes that this turn has read, too.
-        self.count_bytes(shared, now);
-        let heart = self.heart.as_ref();
-        let since = heart.and_then(Heart::silent_since);
-        self.evidence.dead = Some(Box::new(Silence {
-            view: self.transport.tcp_view(),
-            missed: heart.map_or(0, Heart::missed_in_row),
-            signs: since
-                .map(|since| self.heard.since(since))
-                .unwrap_or_default(),
-            held_back: since.and_then(|since| shared.held_back(self.cohort, since, now)),
-        }));
-        self.declared_dead = Some(now);
-        let cause = cause::judge(&self.evidence).cause;
-        self.note(|recorder| recorder.declared_dead(now, cause));
-        let heartbeat = shared.plan.cohort(self.cohort).heartbeat.as_ref()?;
-        match heartbeat.on_dead {
-            OnDead::Reconnect => {
-                self.note(|recorder| recorder.decided(EndedBy::Heartbeat));
-                Some(SessionEvent::Over)
-            }
-            OnDead::Keep => None,
-            OnDead::Close => {
-                let reason = "heartbeat timeout";
-                self.close(Some(MISSED), reason, EndedBy::Heartbeat, shared, now);
-                None
-            }
-        }
-    }
-
     /// Counts the bytes that were sent and received since the last call.
     pub(super) fn count_bytes(&mut self, shared: &Shared, now: Timestamp) {
         let (sent, received) = self.transport.take_bytes();
@@ -524,6 +452,10 @@ impl<T: Transport> Session<T> {
             return first.min(self.gives_up_at(deadline, shared, now));
         }
         let stop = self.stop(shared);
+        let silent_at = self.silent_at();
+        if silent_at <= stop {
+            first = first.min(silent_at);
+        }
         if let Some(heart) = &self.heart {
             first = first.min(heart.deadline());
             let until = self.pings_until(play, shared, stop, now);

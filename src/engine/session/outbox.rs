@@ -25,7 +25,7 @@ pub(super) struct Outbox {
     pings: usize,
     pongs: usize,
     /// The last pong for which there was no room.
-    owed: Option<Box<[u8]>>,
+    owed: Option<Box<Owed>>,
     /// The most bytes queued before a flush. Zero: none may be queued any more.
     most_messages: usize,
     most_pings: usize,
@@ -33,6 +33,33 @@ pub(super) struct Outbox {
     dirty: bool,
     blocked: bool,
     lost: Option<Lost>,
+}
+
+/// A pong that has to wait, by its kind of frame.
+#[derive(Debug)]
+enum Owed {
+    Text(Vec<u8>),
+    Binary(Vec<u8>),
+    Pong(Vec<u8>),
+}
+
+impl Owed {
+    fn of(frame: Frame<'_>) -> Option<Self> {
+        Some(match frame {
+            Frame::Text(payload) => Self::Text(payload.to_vec()),
+            Frame::Binary(payload) => Self::Binary(payload.to_vec()),
+            Frame::Pong(payload) => Self::Pong(payload.to_vec()),
+            Frame::Ping(_) | Frame::Close { .. } => return None,
+        })
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        match self {
+            Self::Text(payload) => Frame::Text(payload),
+            Self::Binary(payload) => Frame::Binary(payload),
+            Self::Pong(payload) => Frame::Pong(payload),
+        }
+    }
 }
 
 impl Default for Outbox {
@@ -95,13 +122,12 @@ impl Outbox {
 
     /// Queues the answer to a ping. If the peer sends many pings and accepts no answer, only the last one is answered
     /// (RFC 6455 section 5.5.3).
-    pub(super) fn feed_pong<T: Transport>(&mut self, transport: &mut T, payload: &[u8]) {
-        let frame = Frame::Pong(payload);
+    pub(super) fn feed_pong<T: Transport>(&mut self, transport: &mut T, frame: Frame<'_>) {
         if self.pongs < PONGS_AT_ONCE {
             self.pongs += length(&frame);
             self.queue(transport, frame);
         } else if !self.is_sealed {
-            self.owed = Some(payload.into());
+            self.owed = Owed::of(frame).map(Box::new);
         }
     }
 
@@ -151,8 +177,8 @@ impl Outbox {
                 self.messages = 0;
                 self.pings = 0;
                 self.pongs = 0;
-                if let Some(payload) = self.owed.take() {
-                    self.feed_pong(transport, &payload);
+                if let Some(owed) = self.owed.take() {
+                    self.feed_pong(transport, owed.frame());
                 }
             }
             Poll::Ready(Err(lost)) => self.lost = Some(lost),
@@ -279,7 +305,7 @@ mod tests {
             }
             assert!(frames >= 2);
             for _ in 0..10_000 {
-                outbox.feed_pong(&mut transport, &bytes[..length.min(CONTROL)]);
+                outbox.feed_pong(&mut transport, Frame::Pong(&bytes[..length.min(CONTROL)]));
             }
             outbox.feed_close(&mut transport, Some(1011), "heartbeat timeout");
             // The last frame of each kind may begin below its limit and end beyond it.
@@ -296,7 +322,7 @@ mod tests {
         let cx = &mut Context::from_waker(std::task::Waker::noop());
         let pings = 5_000u32;
         for ping in 0..pings {
-            outbox.feed_pong(&mut transport, &ping.to_be_bytes());
+            outbox.feed_pong(&mut transport, Frame::Pong(&ping.to_be_bytes()));
         }
         outbox.flush(&mut transport, cx);
         assert!(outbox.is_blocked());
@@ -314,12 +340,12 @@ mod tests {
         let (mut outbox, mut transport) = (Outbox::default(), Full::new());
         let cx = &mut Context::from_waker(std::task::Waker::noop());
         for _ in 0..5_000 {
-            outbox.feed_pong(&mut transport, b"owed");
+            outbox.feed_pong(&mut transport, Frame::Pong(b"owed"));
         }
         outbox.feed_close(&mut transport, Some(1000), "");
         let queued = transport.writer.unwritten().len();
         outbox.feed_close(&mut transport, Some(1000), "");
-        outbox.feed_pong(&mut transport, b"?");
+        outbox.feed_pong(&mut transport, Frame::Pong(b"?"));
         assert!(!outbox.has_room() && !outbox.has_room_for_ping());
         assert_eq!(transport.writer.unwritten().len(), queued);
         transport.is_full = false;

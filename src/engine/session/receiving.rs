@@ -57,28 +57,16 @@ impl<T: Transport> Session<T> {
         self.last_received = Some(at);
         match event {
             Frame::Text(bytes) => {
-                self.note(|recorder| recorder.answer(at));
-                inbox::messages(self, play, shared, bytes, FrameKind::Text, now);
+                inbox::messages(self, play, shared, (bytes, FrameKind::Text), at, now);
             }
             Frame::Binary(bytes) => {
-                self.note(|recorder| recorder.answer(at));
-                inbox::messages(self, play, shared, bytes, FrameKind::Binary, now);
+                inbox::messages(self, play, shared, (bytes, FrameKind::Binary), at, now);
             }
             Frame::Pong(bytes) => {
                 self.note(|recorder| recorder.answer(at));
-                inbox::pong(self, shared, bytes, at);
+                self.pong(shared, bytes, at);
             }
-            Frame::Ping(bytes) => {
-                let is_answered = match &mut self.fault_runner {
-                    Some(fault_runner) => fault_runner.faults.ping(bytes, at),
-                    None => !shared.plan.is_mute(self.cohort),
-                };
-                if is_answered && self.fault_runner.is_none() {
-                    self.outbox.feed_pong(&mut self.transport, bytes);
-                }
-                self.note(|recorder| recorder.ping(at, is_answered));
-                inbox::server_ping(self, shared, at);
-            }
+            Frame::Ping(bytes) => self.server_ping(Some(Frame::Pong(bytes)), shared, at),
             Frame::Close { code, reason } => self.take_close(code, reason, shared, at, now),
         }
     }

@@ -104,9 +104,7 @@ fn shards(scenario: &Scenario, cohort: &Cohort, workers: u64) -> u64 {
     memory += 2 * timed(&cohort.setup) * each(at_once) + 2 * timed(&cohort.steps) * each(stepped);
     // How often a server pushes is not known.
     memory += 2 * cohort.on.len() as u64 * each(f64::INFINITY);
-    let pings =
-        (cohort.heartbeat.iter()).map(|heartbeat| at_once / heartbeat.interval.as_secs_f64());
-    let pings: f64 = pings.sum();
+    let pings = (cohort.pings()).map_or(0.0, |pings| at_once / pings.interval.as_secs_f64());
     // TCP, upgrade, the whole handshake, and the close.
     let dials = f64::from(cohort.connections) / seconds;
     // Lateness, the gaps between answers, and the two times of a pong.

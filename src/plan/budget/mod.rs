@@ -210,8 +210,8 @@ fn sends_in_all(scenario: &Scenario) -> u64 {
 fn pings_per_second(scenario: &Scenario) -> f64 {
     let mut total = 0.0;
     for cohort in &scenario.cohorts {
-        if let Some(heartbeat) = &cohort.heartbeat {
-            total += at_once(scenario, cohort.connections) / heartbeat.interval.as_secs_f64();
+        if let Some(pings) = cohort.pings() {
+            total += at_once(scenario, cohort.connections) / pings.interval.as_secs_f64();
         }
     }
     total

@@ -101,7 +101,7 @@ impl CohortRecord {
         Self {
             name: cohort.name.clone(),
             connections: cohort.connections,
-            heartbeat: cohort.heartbeat.is_some(),
+            heartbeat: cohort.watched().is_some(),
             faults: faults.map(|fault| fault.kind.name().to_owned()).collect(),
             expects_end: cohort.expects_end(),
             preset: (cohort.contract.as_ref()).and_then(|contract| contract.preset.clone()),

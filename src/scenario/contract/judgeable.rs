@@ -8,7 +8,7 @@ use super::{End, Origin};
 use crate::scenario::fault::{Fault, FaultKind};
 use crate::scenario::reading::Check;
 use crate::scenario::{
-    Cohort, Load, OnDead, Path, PathFault, PathFaultKind, Process, Reconnect, Scenario, Signal,
+    Cohort, Heartbeat, Load, Path, PathFault, PathFaultKind, Process, Reconnect, Scenario, Signal,
     Target, TargetUrl,
 };
 
@@ -131,10 +131,7 @@ impl Case<'_> {
                 .faults
                 .iter()
                 .any(|fault| matches!(fault.kind, FaultKind::Close { .. } | FaultKind::Reset)),
-            By::Heartbeat => {
-                let heartbeat = cohort.heartbeat.as_ref();
-                heartbeat.is_some_and(|heartbeat| heartbeat.on_dead != OnDead::Keep)
-            }
+            By::Heartbeat => cohort.gives_up(),
         };
         let meet = |one: &[By], other: &[By]| one.iter().any(|by| other.contains(by) && can(by));
         let apart = match (one_by, other_by) {
@@ -199,8 +196,7 @@ fn loses_connections(cohort: &Cohort, environment: &Environment<'_>) -> bool {
     use FaultKind as Own;
     use PathFaultKind as OnPath;
     let server_pings = environment.target.embedded_heartbeat.is_some();
-    let client_pings = (cohort.heartbeat.as_ref()).is_some_and(|own| own.on_dead != OnDead::Keep);
-    let gives_up = server_pings || client_pings;
+    let gives_up = server_pings || cohort.gives_up();
     let own = cohort.faults.iter().any(|fault| match fault.kind {
         Own::Close { .. } | Own::Reset | Own::HalfClose | Own::IllegalFrame(_) => true,
         Own::StopReading | Own::Vanish { .. } => gives_up,
@@ -227,7 +223,10 @@ impl Need {
         let target = environment.target;
         let stops = || target.faults.iter().any(|fault| fault.kind == Signal::Stop);
         match self {
-            Self::Heartbeat => cohort.heartbeat.is_some(),
+            Self::Heartbeat => match promise.kind {
+                PromiseKind::DetectedBetween => cohort.heartbeat.iter().any(Heartbeat::can_die),
+                _ => cohort.watched().is_some(),
+            },
             Self::Reconnect => cohort.reconnect != Reconnect::None,
             Self::Loss => {
                 target.url != TargetUrl::Embedded || loses_connections(cohort, environment)

@@ -54,10 +54,10 @@ impl Case<'_> {
     fn pings_in_time(&self, check: &mut Check<'_>) {
         let mut given = self.given.iter();
         let within = given.find(|given| given.promise.kind == PromiseKind::PongWithin);
-        let (Some(given), Some(heartbeat)) = (within, &self.cohort.heartbeat) else {
+        let (Some(given), Some(pings)) = (within, self.cohort.pings()) else {
             return;
         };
-        let pings = [Schedule::of_pings(heartbeat)];
+        let pings = [Schedule::of_pings(pings)];
         if !self
             .run
             .is_due(self.cohort, &pings, Period::Whole, 1.0, 0.0)

@@ -2,8 +2,8 @@
 
 use super::Measured;
 use super::client::{Fault, FaultTable};
+use crate::scenario::Cohort;
 use crate::scenario::reading::{Check, Key, OneOrMany, Place, Section};
-use crate::scenario::{Cohort, Heartbeat, OnDead};
 
 const KEY: &str = "cohort.fault";
 const MAX_FAULTS: usize = 16;
@@ -80,7 +80,6 @@ pub(in crate::scenario) fn with_cohort(
     let Some(given) = given else {
         return;
     };
-    let gives_up = |heartbeat: &Heartbeat| heartbeat.on_dead != OnDead::Keep;
     for (fault, (place, _)) in cohort.faults.iter().zip(OneOrMany::each(given)) {
         let name = fault.kind.name();
         let alone = fault.kind.sends_alone();
@@ -96,12 +95,12 @@ pub(in crate::scenario) fn with_cohort(
                 "write `message = []` in this cohort",
             ),
             (
-                alone && cohort.heartbeat.is_some(),
+                alone && cohort.sends_pings(),
                 "with a heartbeat: it sends nothing else",
                 "write `heartbeat = \"off\"` in this cohort",
             ),
             (
-                deaf && cohort.heartbeat.as_ref().is_some_and(gives_up),
+                deaf && cohort.gives_up(),
                 "whose own heartbeat would end the connection",
                 "write `heartbeat = \"off\"` in this cohort, or `on_dead = \"keep\"` in its heartbeat",
             ),

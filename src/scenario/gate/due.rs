@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::need::Run;
 use crate::scenario::fault::FaultKind;
-use crate::scenario::{Cohort, Gaps, Heartbeat, Message, Pacing, Phase, Shape, Stage, fraction};
+use crate::scenario::{Cohort, Gaps, Message, Pacing, Phase, Pings, Shape, Stage, fraction};
 
 /// Measuring starts at least so long after the last opening, in nanoseconds.
 const NOTICE: f64 = 5e6;
@@ -62,10 +62,10 @@ impl Schedule {
         }
     }
 
-    pub(in crate::scenario) fn of_pings(heartbeat: &Heartbeat) -> Self {
+    pub(in crate::scenario) fn of_pings(pings: &Pings) -> Self {
         Self::Even {
-            gap: heartbeat.interval.as_nanos() as f64,
-            phase: heartbeat.phase,
+            gap: pings.interval.as_nanos() as f64,
+            phase: pings.phase,
             most: f64::INFINITY,
         }
     }

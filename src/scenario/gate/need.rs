@@ -7,8 +7,8 @@ use crate::metric::{self, ENOUGH_FOR_MEMORY, Timer};
 use crate::scenario::contract::Environment;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::{
-    Cohort, Expect, HeartbeatKind, Message, OnDead, Pacing, Reconnect, Shape, Step, TargetUrl,
-    Trust, Verb,
+    Cohort, Expect, Heartbeat, Message, OnDead, Pacing, Reconnect, Shape, Step, TargetUrl, Trust,
+    Verb,
 };
 
 /// The interval of a server that sends whenever it likes.
@@ -36,12 +36,16 @@ pub(super) enum Need {
     Receives,
     /// A connection is open in the measured time, so that the server can send something.
     Open,
-    /// The cohort has a heartbeat, and a ping is due in the measured time.
+    /// The cohort pings, and a ping is due in the measured time.
     Pings,
-    /// The same, with text messages instead of pings.
+    /// The same, and answers are waited for.
+    Pongs,
+    /// The same, and the answers are messages that name no ping.
     TextPings,
     /// The cohort has a heartbeat that can find the server dead before the run ends.
     Death,
+    /// The cohort has a heartbeat with `silence`, which is over before the run ends.
+    Silence,
     /// The server pings; two times in the measured time if `true`.
     ServerPings(bool),
     Reconnect,
@@ -191,7 +195,7 @@ impl Need {
                 let pings = wanted.metric == Timer::ScheduleLateness.name();
                 wanted.messages(which, cohort).next().is_some()
                     || which.has_step(cohort, wanted.metric)
-                    || pings && cohort.heartbeat.is_some()
+                    || pings && cohort.sends_pings()
             }
             Self::Setup => !cohort.setup.is_empty(),
             Self::Steps => !cohort.steps.is_empty(),
@@ -204,9 +208,13 @@ impl Need {
             Self::Pushes => !cohort.on.is_empty(),
             Self::Heard => wanted.is_heard(cohort),
             Self::Numbers => cohort.on.iter().any(|on| on.counts()),
-            Self::Pings | Self::Death => cohort.heartbeat.is_some(),
-            Self::TextPings => (cohort.heartbeat.iter())
-                .any(|heartbeat| matches!(heartbeat.kind, HeartbeatKind::Text { .. })),
+            Self::Pings => cohort.sends_pings(),
+            Self::Pongs => cohort.watched().is_some(),
+            Self::Death => cohort.heartbeat.iter().any(Heartbeat::can_die),
+            Self::Silence => cohort.silence().is_some(),
+            Self::TextPings => cohort
+                .watched()
+                .is_some_and(|(pings, _)| !pings.kind.is_named()),
             Self::Gap | Self::Receives => {
                 target.url != TargetUrl::Embedded
                     || target.embedded_push.is_some()
@@ -215,7 +223,9 @@ impl Need {
                     || cohort.each_step().next().is_some()
             }
             Self::ServerPings(_) => {
-                target.url != TargetUrl::Embedded || target.embedded_heartbeat.is_some()
+                target.url != TargetUrl::Embedded
+                    || target.embedded_heartbeat.is_some()
+                    || cohort.takes_texts_for_pings()
             }
             Self::Reconnect => cohort.reconnect != Reconnect::None,
             Self::Fault => !cohort.is_healthy(),
@@ -226,7 +236,8 @@ impl Need {
                 )
             }),
             Self::OwnCode(code) => {
-                let gives_up = (cohort.heartbeat.iter()).any(|one| one.on_dead == OnDead::Close);
+                let gives_up = (cohort.heartbeat.iter())
+                    .any(|one| one.can_die() && one.on_dead == OnDead::Close);
                 code == NORMAL || code == GIVES_UP && gives_up || closes_with(cohort, code)
             }
             Self::OwnReset => {
@@ -266,7 +277,7 @@ impl Need {
     /// Whether the run is long enough, and at the right time, for what [`Self::is_there`].
     pub(super) fn is_in_time(self, wanted: &Wanted<'_>, cohort: &Cohort, run: &Run<'_>) -> bool {
         let part = wanted.part();
-        let pings = || cohort.heartbeat.as_ref().map(Schedule::of_pings);
+        let pings = || cohort.pings().map(Schedule::of_pings);
         let target = run.environment.target;
         let messages = |which| wanted.messages(which, cohort).map(Schedule::of_message);
         let every = |gap: Duration| Schedule::Since {
@@ -283,17 +294,24 @@ impl Need {
                 let pings = pings().filter(|_| or_pings);
                 is_due(messages(which).chain(pings).collect(), false)
             }
-            Self::Pings | Self::TextPings => is_due(pings().into_iter().collect(), false),
-            Self::Death => (cohort.heartbeat.iter()).any(|one| {
-                let missed = f64::from(one.max_missed);
-                run.is_due(
-                    cohort,
-                    &[Schedule::of_pings(one)],
-                    Period::Whole,
-                    missed,
-                    0.0,
-                )
-            }),
+            Self::Pings | Self::Pongs | Self::TextPings => {
+                is_due(pings().into_iter().collect(), false)
+            }
+            Self::Death => {
+                let ways = cohort
+                    .watched()
+                    .map(|(pings, watch)| (Schedule::of_pings(pings), f64::from(watch.max_missed)));
+                let silent = cohort.silence().map(|silence| (every(silence), 1.0));
+                let mut ways = ways.into_iter().chain(silent);
+                ways.any(|(schedule, least)| {
+                    run.is_due(cohort, &[schedule], Period::Whole, least, 0.0)
+                })
+            }
+            Self::Silence => {
+                let silence = cohort.silence().map(every);
+                let schedules: Vec<Schedule> = silence.into_iter().collect();
+                run.is_due(cohort, &schedules, Period::Whole, 1.0, 0.0)
+            }
             Self::OwnCode(GIVES_UP) if !closes_with(cohort, GIVES_UP) => {
                 Self::Death.is_in_time(wanted, cohort, run)
             }
@@ -312,6 +330,7 @@ impl Need {
             }
             Self::ServerPings(twice) => {
                 let interval = match target.url {
+                    TargetUrl::Embedded if cohort.takes_texts_for_pings() => Some(ANY_TIME),
                     TargetUrl::Embedded => target.embedded_heartbeat.map(|own| own.interval),
                     TargetUrl::Url(_) => Some(ANY_TIME),
                 };
@@ -410,6 +429,10 @@ impl Need {
                 "a heartbeat",
                 "add a `[heartbeat]`, with `interval = \"30s\"`",
             ),
+            Self::Pongs => (
+                "a heartbeat that is answered",
+                "add a `[heartbeat]`, with `interval = \"30s\"`",
+            ),
             Self::TextPings => (
                 "a heartbeat of text messages",
                 "leave it out: a pong names its ping",
@@ -417,6 +440,10 @@ impl Need {
             Self::Death => (
                 "a heartbeat that can find the server dead",
                 "add a `[heartbeat]`, with `interval = \"30s\"`",
+            ),
+            Self::Silence => (
+                "a heartbeat with `silence`",
+                "write `silence = \"45s\"` in `[heartbeat]`",
             ),
             Self::ServerPings(_) => (
                 "pings of the built-in server",
@@ -477,7 +504,10 @@ impl Need {
             Self::Messages(_) | Self::Published => {
                 ("and no such message is due in the measured time", LONGER)
             }
-            Self::Pings | Self::TextPings => ("and no ping is due in the measured time", LONGER),
+            Self::Pings | Self::Pongs | Self::TextPings => {
+                ("and no ping is due in the measured time", LONGER)
+            }
+            Self::Silence => ("and the run is shorter", LONGER),
             Self::Death | Self::OwnCode(_) => {
                 ("and the run ends before enough pings can be missed", LONGER)
             }

@@ -35,7 +35,7 @@ fn needs(metric: &str) -> Vec<Need> {
 
 fn of_counter(counter: Counter) -> &'static [Need] {
     use Need::{
-        Awaits, Death, HostName, Messages, Numbers, Pings, Pushes, Receives, Reconnect,
+        Awaits, Death, HostName, Messages, Numbers, Pings, Pongs, Pushes, Receives, Reconnect,
         ServerPings, Setup, Skips, TextPings, Turns,
     };
     match counter {
@@ -89,16 +89,15 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         | Counter::DeliveryDuplicated
         | Counter::DeliveryUnordered
         | Counter::DeliveryUnsure => &[Need::Member, Need::Published],
-        Counter::PingsSent | Counter::PongsReceived | Counter::PongsLate | Counter::PingsMissed => {
-            &[Pings]
-        }
+        Counter::PingsSent => &[Pings],
+        Counter::PongsReceived | Counter::PongsLate | Counter::PingsMissed => &[Pongs],
         Counter::PongsUncertain => &[TextPings],
         Counter::ServerPings => &[ServerPings(false)],
     }
 }
 
 fn of_timer(timer: Timer) -> &'static [Need] {
-    use Need::{Death, Gap, HostName, OwnClose, Pings, Reconnect, ServerPings, Tls};
+    use Need::{Death, Gap, HostName, OwnClose, Pongs, Reconnect, ServerPings, Tls};
     match timer {
         Timer::HandshakeDns => &[HostName],
         Timer::HandshakeTcp
@@ -109,7 +108,7 @@ fn of_timer(timer: Timer) -> &'static [Need] {
         Timer::SetupDuration => &[Need::Setup],
         Timer::ReceiveGap => &[Gap],
         Timer::DeliveryLatency => &[Need::Member, Need::Published],
-        Timer::HeartbeatRtt | Timer::HeartbeatDelay => &[Pings],
+        Timer::HeartbeatRtt | Timer::HeartbeatDelay => &[Pongs],
         Timer::HeartbeatDetection => &[Death],
         Timer::ServerPingInterval => &[ServerPings(true)],
         Timer::ReconnectDuration => &[Reconnect],
@@ -138,7 +137,9 @@ fn of_gauge(gauge: Gauge) -> (&'static [Need], &'static [Stat], &'static str) {
 
 fn of_cause(cause: Cause) -> &'static [Need] {
     match cause {
-        Cause::PeerFrozen | Cause::PathDead | Cause::MissedPong => &[Need::Death],
+        Cause::PeerFrozen | Cause::MissedPong => &[Need::Pongs],
+        Cause::PathDead => &[Need::Death],
+        Cause::Silent => &[Need::Silence],
         Cause::Fault => &[Need::Fault],
         Cause::SetupFailed => &[Need::Setup],
         Cause::StepFailed => &[Need::Steps],

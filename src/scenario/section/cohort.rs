@@ -5,13 +5,15 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::data::{self, Data};
-use super::heartbeat::{self, Heartbeat, HeartbeatTable};
+use super::heartbeat::Heartbeat;
+use super::heartbeat_table::{self, HeartbeatTable};
 use super::load::{Connections, Load, LoadTable, MAX_CONNECTIONS};
 use super::matching::{Condition, Match};
 use super::message::{Message, MessageTable};
 use super::on::{On, OnTable};
 use super::payload::{Payload, Segment};
 use super::reconnect::{self, Reconnect, ReconnectTable};
+use super::scope::Scope;
 use super::step::{Step, Verb, longest};
 use super::step_table::StepTable;
 use super::streams;
@@ -80,7 +82,7 @@ impl Cohort {
         longest(&self.setup)
     }
 
-    /// The payloads of all its messages, steps and replies, each with the name of what sends it.
+    /// The payloads of all its messages, steps, replies and heartbeats, each with the name of what sends it.
     pub fn payloads(&self) -> impl Iterator<Item = (&str, &Payload)> {
         let messages = (self.messages.iter()).map(|message| (&*message.name, &message.payload));
         let steps = self.each_step().filter_map(|step| match &step.verb {
@@ -91,7 +93,10 @@ impl Cohort {
             let (payload, _) = on.reply.as_ref()?;
             Some((&*on.name, payload))
         });
-        messages.chain(steps).chain(replies)
+        let heartbeat = self.heartbeat.iter();
+        let texts = heartbeat.flat_map(Heartbeat::payloads);
+        let texts = texts.map(|payload| ("heartbeat", payload));
+        messages.chain(steps).chain(replies).chain(texts)
     }
 
     /// All that has placeholders in it: what its clients write, and what they compare messages with.
@@ -112,6 +117,7 @@ impl Cohort {
         for on in &self.on {
             matches.extend([&on.matching].into_iter().chain(&on.check));
         }
+        matches.extend(self.heartbeat.iter().flat_map(Heartbeat::matches));
         let payloads = self.payloads().map(|(_, payload)| payload.segments());
         let conditions = matches.into_iter().flat_map(|one| &*one.conditions);
         let conditions = conditions.map(Condition::segments);
@@ -156,10 +162,12 @@ impl Cohort {
         self.joins.iter().chain(by_steps).collect()
     }
 
-    /// How many of its exchanges have a number of their own in an id: its messages, and one for all steps.
+    /// How many of its exchanges have a number of their own in an id: its messages, one for all steps, and its heartbeat
+    /// where that is answered by id.
     pub fn exchanges(&self) -> u64 {
         let has_steps = !self.setup.is_empty() || !self.steps.is_empty();
-        self.messages.len() as u64 + u64::from(has_steps)
+        let is_asked = (self.heartbeat.iter()).any(|heartbeat| heartbeat.is_named_by_id());
+        self.messages.len() as u64 + u64::from(has_steps) + u64::from(is_asked)
     }
 
     /// Whether its clients have no fault.
@@ -334,11 +342,13 @@ impl CommonSettings<'_> {
             Some(_) => "cohort.heartbeat",
             None => "heartbeat",
         };
-        let heartbeat = match heartbeat::merge(&self.file.heartbeat, &own.heartbeat) {
+        let heartbeat = match heartbeat_table::merge(&self.file.heartbeat, &own.heartbeat) {
             Some(At { value: keys, place }) => {
                 let (check, place) = (&mut *check, &place);
                 let section = Section { check, path, place };
-                keys.resolve(section, reconnect).map(Some)
+                let plain = Scope::of(self.data);
+                let ready = (talk.as_ref()).map_or(plain.clone(), |talk| talk.ready(self.data));
+                keys.resolve(section, reconnect, &ready, &plain).map(Some)
             }
             None => Some(None),
         };
@@ -359,6 +369,7 @@ impl CommonSettings<'_> {
             steps,
             on,
             saved,
+            ..
         } = talk?;
         let cohort = Cohort {
             name: name?,
@@ -395,7 +406,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::scenario::parse::parse_alone;
-    use crate::scenario::{HeartbeatKind, Overrides, Scenario};
+    use crate::scenario::{Overrides, PingKind, Scenario};
 
     fn scenario(cohorts: &str) -> Scenario {
         let text = format!(
@@ -423,10 +434,7 @@ mod tests {
         let cohort = &scenario.cohorts[0];
         assert_eq!((cohort.name.as_str(), cohort.connections), ("a", 3));
         assert_eq!(cohort.messages[0].name, "shared");
-        assert_eq!(
-            cohort.heartbeat.as_ref().unwrap().interval,
-            Duration::from_secs(20)
-        );
+        assert_eq!(cohort.pings().unwrap().interval, Duration::from_secs(20));
     }
 
     #[test]
@@ -445,10 +453,10 @@ mod tests {
         let cohort = &scenario.cohorts[0];
         let names: Vec<&str> = cohort.messages.iter().map(|m| m.name.as_str()).collect();
         assert_eq!(names, ["own"]);
-        let heartbeat = cohort.heartbeat.as_ref().unwrap();
+        let (heartbeat, watch) = cohort.watched().unwrap();
         assert_eq!(heartbeat.interval, Duration::from_secs(20));
-        assert_eq!(heartbeat.timeout, Duration::from_secs(1));
-        assert!(matches!(heartbeat.kind, HeartbeatKind::Text { .. }));
+        assert_eq!(watch.timeout, Duration::from_secs(1));
+        assert!(matches!(heartbeat.kind, PingKind::Text { .. }));
     }
 
     #[test]
@@ -456,8 +464,8 @@ mod tests {
         let scenario = scenario(
             "[[cohort]]\nname = \"a\"\nconnections = 1\nheartbeat = { kind = \"frames\" }",
         );
-        let heartbeat = scenario.cohorts[0].heartbeat.as_ref().unwrap();
-        assert_eq!(heartbeat.kind, HeartbeatKind::Frames);
+        let heartbeat = scenario.cohorts[0].pings().unwrap();
+        assert_eq!(heartbeat.kind, PingKind::Frames);
         assert_eq!(heartbeat.interval, Duration::from_secs(20));
     }
 

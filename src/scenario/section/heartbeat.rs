@@ -1,32 +1,100 @@
-//! `[heartbeat]`: how a connection checks that the server is alive. The keys of a cohort override the shared ones.
+//! Heartbeats: how a connection checks that the server is alive, and shows that it is itself.
 
 use std::time::Duration;
 
-use super::message::Phase;
-use super::reconnect::Reconnect;
-use crate::scenario::reading::{
-    At, Given as _, Key, Merge as _, Section, Switch, Switched, Time, Whole, given, keys, words,
-};
+use super::cohort::Cohort;
+use super::matching::Match;
+use super::message::{FrameKind, Phase};
+use super::payload::Payload;
+use crate::scenario::reading::words;
 
-/// How a connection checks that the server is alive.
+/// How a connection checks that the server is alive, and shows that it is itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heartbeat {
-    /// The time between two pings. Above zero.
-    pub interval: Duration,
-    /// The longest time from a ping to its pong. Above zero.
-    pub timeout: Duration,
-    /// The number of missed deadlines in a row after which the connection is dead. Above zero.
-    pub max_missed: u32,
-    /// The offset of a connection's first ping within the interval.
-    pub phase: Phase,
-    /// What counts as a sign of life.
-    pub alive_on: AliveOn,
+    /// What is sent again and again; `None` if the server alone pings.
+    pub pings: Option<Pings>,
+    /// The server's pings that are messages.
+    pub server: Option<ServerPings>,
+    /// The time without any data after which the connection is dead. Above zero.
+    pub silence: Option<Duration>,
     /// The reaction to a dead connection.
     pub on_dead: OnDead,
     /// Whether to answer the server's pings.
     pub auto_pong: bool,
-    /// Control frames or text messages.
-    pub kind: HeartbeatKind,
+}
+
+/// What a client sends again and again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pings {
+    /// The time between two pings. Above zero.
+    pub interval: Duration,
+    /// The offset of a connection's first ping within the interval.
+    pub phase: Phase,
+    /// Control frames or messages.
+    pub kind: PingKind,
+    /// How their answers are judged; `None` if none is expected.
+    pub watch: Option<Watch>,
+}
+
+/// When a server that does not answer pings is dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watch {
+    /// The longest time from a ping to its pong. Above zero.
+    pub timeout: Duration,
+    /// The number of missed deadlines in a row after which the connection is dead. Above zero.
+    pub max_missed: u32,
+    /// What counts as a sign of life.
+    pub alive_on: AliveOn,
+}
+
+/// The server's pings that are messages.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerPings {
+    /// Which messages they are.
+    pub ping: Match,
+    /// What answers them; `None` if nothing does.
+    pub pong: Option<(Payload, FrameKind)>,
+}
+
+impl Heartbeat {
+    /// Its pings whose answers are waited for.
+    pub fn watched(&self) -> Option<(&Pings, &Watch)> {
+        let pings = self.pings.as_ref()?;
+        Some((pings, pings.watch.as_ref()?))
+    }
+
+    /// What it sends.
+    pub fn payloads(&self) -> impl Iterator<Item = &Payload> {
+        let ping = self.pings.iter().filter_map(|pings| match &pings.kind {
+            PingKind::Text { send, .. } => Some(send),
+            PingKind::Frames => None,
+        });
+        let pong = self.server.iter().filter_map(|server| {
+            let (payload, _) = server.pong.as_ref()?;
+            Some(payload)
+        });
+        ping.chain(pong)
+    }
+
+    /// What it compares messages with.
+    pub fn matches(&self) -> impl Iterator<Item = &Match> {
+        let expect = self.pings.iter().filter_map(|pings| match &pings.kind {
+            PingKind::Text { expect, .. } => expect.as_ref(),
+            PingKind::Frames => None,
+        });
+        expect.chain(self.server.iter().map(|server| &server.ping))
+    }
+
+    /// Whether its pings are messages whose answers have their id.
+    pub fn is_named_by_id(&self) -> bool {
+        let mut payloads = self.payloads();
+        payloads.any(Payload::has_id)
+    }
+
+    /// Whether it can find the server dead.
+    pub fn can_die(&self) -> bool {
+        self.watched().is_some() || self.silence.is_some()
+    }
 }
 
 words! {
@@ -51,8 +119,8 @@ words! {
     }
 }
 
-/// The kind of heartbeat: control frames or text messages.
-#[derive(Debug, Clone, PartialEq, Eq, strum::EnumDiscriminants)]
+/// What pings are.
+#[derive(Debug, Clone, PartialEq, strum::EnumDiscriminants)]
 #[strum_discriminants(
     name(HeartbeatWord),
     vis(pub(in crate::scenario)),
@@ -60,116 +128,76 @@ words! {
     derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema),
     serde(rename_all = "snake_case")
 )]
-pub enum HeartbeatKind {
+pub enum PingKind {
     /// Ping and pong frames (RFC 6455 sections 5.5.2 and 5.5.3).
     Frames,
-    /// Text messages of the application: one is sent, another must come back.
+    /// Messages of the application.
     Text {
-        /// The text that is sent.
-        send: String,
-        /// The text that must come back.
-        expect: String,
+        /// What is sent.
+        send: Payload,
+        /// As text or as binary.
+        frame: FrameKind,
+        /// The message that must come back; `None` if none does.
+        expect: Option<Match>,
     },
 }
 
-keys! {
-    /// How a connection watches the server.
-    #[serde(expecting = "a table")]
-    HeartbeatTable = "Heartbeat" {
-        /// The time between two pings.
-        interval: Time = Time::seconds(10),
-        /// The longest time from a ping to its pong; each ping has its own deadline.
-        timeout: Time = Time::seconds(5),
-        /// The number of missed deadlines in a row after which the connection is dead.
-        max_missed: Whole<1, 1000> = Whole(1),
-        /// Where in the interval a connection starts.
-        phase: Phase = Phase::Spread,
-        /// What counts as a sign of life.
-        alive_on: AliveOn = AliveOn::Pong,
-        /// What to do with a dead connection.
-        on_dead: OnDead = OnDead::Close,
-        /// Answer the server's pings.
-        auto_pong: bool = true,
-        /// Ping and pong frames of RFC 6455, or text messages.
-        kind: HeartbeatWord = HeartbeatWord::Frames,
-        /// The text that is sent. Required with `kind = "text"`.
-        send: String,
-        /// The text that must come back. Required with `kind = "text"`.
-        expect: String,
-    }
-}
-
-impl Switched for HeartbeatTable {
-    const OFF: &'static str = "off";
-    const EXPECTING: &'static str =
-        "\"off\" or a table such as { interval = \"10s\", timeout = \"5s\" }";
-}
-
-/// Merges the keys of a cohort over the shared ones; "off" removes both.
-pub(super) fn merge(
-    base: &Key<Switch<HeartbeatTable>>,
-    own: &Key<Switch<HeartbeatTable>>,
-) -> Option<At<HeartbeatTable>> {
-    let base = Switch::on(base);
-    let (own, mut base) = match (own, base) {
-        (None, base) => return base,
-        (Some(_), None) => return Switch::on(own),
-        (Some(_), Some(base)) => (Switch::on(own)?, base),
-    };
-    if own.value.kind.value() == Some(HeartbeatWord::Frames) {
-        // Removes the texts of the shared heartbeat, because the cohort has switched to frames.
-        base.value.send = None;
-        base.value.expect = None;
-    }
-    let value = own.value.over(base.value);
-    let place = own.place;
-    Some(At { value, place })
-}
-
-impl HeartbeatTable {
-    /// The resolved heartbeat; `None` if it is invalid.
-    pub(super) fn resolve(
-        &self,
-        mut section: Section<'_, '_>,
-        reconnect: Reconnect,
-    ) -> Option<Heartbeat> {
-        let on_dead = self.on_dead();
-        if on_dead == OnDead::Reconnect && reconnect == Reconnect::None {
-            section.wrong(
-                "on_dead",
-                &self.on_dead,
-                "cannot be `reconnect` while nothing says how",
-                "write `reconnect = { initial = \"500ms\", max = \"30s\" }` in `[load]` or in the cohort",
-            );
+impl PingKind {
+    /// Whether answers say which ping they answer.
+    pub fn is_named(&self) -> bool {
+        match self {
+            Self::Frames => true,
+            Self::Text { expect, .. } => expect.as_ref().is_some_and(Match::has_id),
         }
-        Some(Heartbeat {
-            kind: self.how(&mut section)?,
-            interval: self.interval().0,
-            timeout: self.timeout().0,
-            max_missed: self.max_missed().0,
-            phase: self.phase(),
-            alive_on: self.alive_on(),
-            on_dead,
-            auto_pong: self.auto_pong(),
-        })
     }
 
-    fn how(&self, section: &mut Section<'_, '_>) -> Option<HeartbeatKind> {
-        let (send, expect) = (&self.send, &self.expect);
-        if self.kind() == HeartbeatWord::Frames {
-            let because = "is only for a heartbeat of text messages";
-            section.excluded(
-                &given!(self; send, expect),
-                because,
-                "add `kind = \"text\"`",
-            );
-            return Some(HeartbeatKind::Frames);
+    /// These texts.
+    #[cfg(test)]
+    pub(crate) fn texts(send: &str, expect: &str) -> Self {
+        use super::matching::Condition;
+        use super::payload::Segment;
+        let text = Segment::Literal(expect.as_bytes().into());
+        let whole = Condition::Whole([text].into());
+        Self::Text {
+            send: Payload::Fixed(send.as_bytes().into()),
+            frame: FrameKind::Text,
+            expect: Some(Match {
+                conditions: [whole].into(),
+            }),
         }
-        let send = section.required("send", send, "write `send = \"ping\"`");
-        let expect = section.required("expect", expect, "write `expect = \"pong\"`");
-        Some(HeartbeatKind::Text {
-            send: send?,
-            expect: expect?,
-        })
+    }
+}
+
+impl Cohort {
+    /// What its clients send again and again, if they do.
+    pub fn pings(&self) -> Option<&Pings> {
+        self.heartbeat.as_ref()?.pings.as_ref()
+    }
+
+    /// Whether its clients ping.
+    pub fn sends_pings(&self) -> bool {
+        self.pings().is_some()
+    }
+
+    /// The pings of its clients, if their answers are waited for.
+    pub fn watched(&self) -> Option<(&Pings, &Watch)> {
+        self.heartbeat.as_ref()?.watched()
+    }
+
+    /// The time without any data after which its clients find the server dead.
+    pub fn silence(&self) -> Option<Duration> {
+        self.heartbeat.as_ref()?.silence
+    }
+
+    /// Whether there are messages that its clients take for pings of the server.
+    pub fn takes_texts_for_pings(&self) -> bool {
+        let mut heartbeat = self.heartbeat.iter();
+        heartbeat.any(|heartbeat| heartbeat.server.is_some())
+    }
+
+    /// Whether its clients end connections to a server that they find dead.
+    pub fn gives_up(&self) -> bool {
+        let mut heartbeat = self.heartbeat.iter();
+        heartbeat.any(|heartbeat| heartbeat.can_die() && heartbeat.on_dead != OnDead::Keep)
     }
 }

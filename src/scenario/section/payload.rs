@@ -185,8 +185,27 @@ keys! {
     }
 }
 
-/// Resolves what is sent in such a frame; `None` if something in it is wrong.
+/// Resolves what is sent in such a frame; `None` if something in it is wrong. A text that looks like a size is refused.
 pub(super) fn resolve(
+    check: &mut Check<'_>,
+    scope: &Scope<'_>,
+    path: &str,
+    given: &At<PayloadGiven>,
+    frame: FrameKind,
+) -> Option<Payload> {
+    if let Shorthand::Value(text) = &given.value
+        && text.parse::<ByteSize>().is_ok()
+    {
+        let what = format_args!("is the text `{text}`, which looks like a size");
+        let hint = format!("write {{ size = {text:?} }}, or {{ text = {text:?} }}");
+        check.problem(path, &given.place, what, hint);
+        return None;
+    }
+    resolve_any(check, scope, path, given, frame)
+}
+
+/// The same, with any text.
+pub(super) fn resolve_any(
     check: &mut Check<'_>,
     scope: &Scope<'_>,
     path: &str,
@@ -196,12 +215,6 @@ pub(super) fn resolve(
     let place = &given.place;
     let mut section = Section { check, path, place };
     let payload = match &given.value {
-        Shorthand::Value(text) if text.parse::<ByteSize>().is_ok() => {
-            let what = format_args!("is the text `{text}`, which looks like a size");
-            let hint = format!("write {{ size = {text:?} }}, or {{ text = {text:?} }}");
-            section.wrong_whole(what, hint);
-            return None;
-        }
         Shorthand::Value(text) => {
             let (value, place) = (text.clone(), place.clone());
             let text = expanded(&mut section, path, &At { value, place })?;

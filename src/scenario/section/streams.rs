@@ -2,7 +2,7 @@
 
 use super::cohort::Cohort;
 use super::expect::Expect;
-use super::heartbeat::HeartbeatKind;
+use super::heartbeat::Heartbeat;
 use super::matching::{Condition, Match};
 use super::payload::{Payload, Segment};
 use super::step::Verb;
@@ -55,10 +55,8 @@ pub(super) fn check(check: &mut Check<'_>, lists: Lists<'_>, cohort: &Cohort) {
         _ => None,
     });
     let all: Vec<Waiting<'_>> = messages.chain(steps).collect();
-    let heartbeat = cohort.heartbeat.as_ref().and_then(|h| match &h.kind {
-        HeartbeatKind::Text { expect, .. } => Some(Payload::Fixed(expect.as_bytes().into())),
-        HeartbeatKind::Frames => None,
-    });
+    let heartbeat = cohort.heartbeat.iter().flat_map(Heartbeat::matches);
+    let heartbeat: Vec<&Match> = heartbeat.filter(|one| !one.has_id()).collect();
     for (index, one) in all.iter().enumerate() {
         let earlier = all[..index].iter();
         let earlier = earlier.filter(|earlier| !(earlier.is_step && one.is_step));
@@ -66,10 +64,8 @@ pub(super) fn check(check: &mut Check<'_>, lists: Lists<'_>, cohort: &Cohort) {
         let mut rivals: Vec<String> = twins
             .map(|twin| format!("those to `{}`", twin.name))
             .collect();
-        if heartbeat
-            .as_ref()
-            .is_some_and(|text| Answers::Same(text).alike(&one.answers))
-        {
+        let mut texts = heartbeat.iter();
+        if texts.any(|text| Answers::Matching(std::slice::from_ref(*text)).alike(&one.answers)) {
             rivals.push("those to the heartbeat".into());
         }
         let (key, hint) = match one.answers {

@@ -7,7 +7,7 @@ use super::cohort::CohortTable;
 use super::data::Data;
 use super::message::{self, Message, MessageTable};
 use super::on::{self, On, OnTable};
-use super::scope::{IdName, Known, Scope};
+use super::scope::{IdName, Known, SavedName, Scope};
 use super::step::Step;
 use super::step_table::StepTable;
 use super::steps::{self, Reader};
@@ -28,6 +28,25 @@ pub(super) struct Talk {
     pub(super) on: Vec<On>,
     /// The names of what is kept.
     pub(super) saved: Vec<String>,
+    /// For each of them, what keeps it, and whether it is known when a client is ready.
+    kept: Vec<(String, Known)>,
+}
+
+impl Talk {
+    /// What can be named beside the steps, when a client is ready.
+    pub(super) fn ready<'a>(&'a self, data: &'a [Data]) -> Scope<'a> {
+        let names = self.saved.iter().zip(&self.kept);
+        let saved = names.map(|(name, (by, known))| SavedName {
+            name,
+            by,
+            known: *known,
+        });
+        Scope {
+            saved: saved.collect(),
+            is_beside: true,
+            ..Scope::of(data)
+        }
+    }
 }
 
 /// The lists that hold for a cohort, each with its full name.
@@ -115,12 +134,14 @@ impl<'a> Lists<'a> {
         let messages = message::resolve(check, &ready, self.message.0, self.message.1);
         let on = on::resolve(check, &ready, self.on.0, self.on.1);
         let saved = ready.saved.iter().map(|saved| saved.name.to_owned());
+        let kept = (ready.saved.iter()).map(|saved| (saved.by.to_owned(), saved.known));
         Some(Talk {
             messages: messages?,
             setup: setup?,
             steps: steps?,
             on: on?,
             saved: saved.collect(),
+            kept: kept.collect(),
         })
     }
 

@@ -13,6 +13,7 @@ use self::listener::Listener;
 pub(in crate::engine) use self::script::Ask;
 pub(super) use self::script::Scene;
 use self::script::Script;
+use super::Due;
 use super::fact::{Facts, Move};
 use crate::metric::Counter;
 use crate::plan::{ClientPlan, Values, What};
@@ -22,6 +23,8 @@ use crate::units::Timestamp;
 /// What one client says and hears beyond messages on a schedule.
 #[derive(Debug)]
 pub(super) struct Talk {
+    /// How many exchanges have a number of their own in an id.
+    lanes: u64,
     /// Which exchange books the messages of its steps; `None` without steps.
     steps: Option<usize>,
     script: Script,
@@ -60,6 +63,7 @@ impl Talk {
         let slots = client.templates().len();
         let messages = cohort.messages.len();
         Some(Box::new(Self {
+            lanes: cohort.exchanges(),
             steps: (!client.program().is_empty()).then_some(messages),
             script: Script::new(Dice::new(client.draws())),
             listeners: cohort.on.iter().map(|_| Listener::default()).collect(),
@@ -85,6 +89,25 @@ impl Talk {
             ids: &self.ids,
             ..client.values(slot, n)
         }
+    }
+
+    /// The id of a message: no other one of this connection has it, and none is 0.
+    pub(super) fn id(&self, due: &Due) -> u64 {
+        let id = due
+            .exchange
+            .map(|exchange| self.id_of(exchange, due.sequence));
+        id.unwrap_or(due.sequence * self.lanes)
+    }
+
+    /// The id of a message of this exchange.
+    pub(super) fn id_of(&self, exchange: usize, sequence: u64) -> u64 {
+        sequence * self.lanes + exchange as u64 + 1
+    }
+
+    /// The exchange and the sequence number of an id. The last exchange may be that of the heartbeat.
+    pub(super) fn of_id(&self, id: u64) -> Option<(usize, u64)> {
+        let id = id.checked_sub(1)?;
+        Some(((id % self.lanes) as usize, id / self.lanes))
     }
 
     /// How often a slot was sent.

@@ -1,10 +1,11 @@
 //! The frames that a bad client sends, as bytes (RFC 6455 section 5.2).
 
-use crate::frame::{Opcode, put};
+use crate::frame::{Frame, Opcode, put};
 use crate::scenario::Illegal;
 
 const CONTINUATION: u8 = Opcode::Continuation as u8;
 const TEXT: u8 = Opcode::Text as u8;
+const BINARY: u8 = Opcode::Binary as u8;
 const CLOSE: u8 = Opcode::Close as u8;
 pub(super) const PING: u8 = Opcode::Ping as u8;
 pub(super) const PONG: u8 = Opcode::Pong as u8;
@@ -22,6 +23,32 @@ const LONG_HEADER: usize = 8;
 /// Returns a whole frame.
 pub(super) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     masked(true, opcode, payload)
+}
+
+/// Returns the frame that answers a ping, or one of its length that says something else.
+pub(super) fn pong(pong: &Frame<'_>, is_wrong: bool) -> Vec<u8> {
+    let (opcode, payload) = match *pong {
+        Frame::Text(payload) => (TEXT, payload),
+        Frame::Binary(payload) => (BINARY, payload),
+        Frame::Ping(payload) | Frame::Pong(payload) => (PONG, payload),
+        Frame::Close { .. } => (PONG, b"".as_slice()),
+    };
+    match (is_wrong, opcode) {
+        (false, _) => frame(opcode, payload),
+        (true, _) if payload.is_empty() => frame(opcode, b"!"),
+        // Stays UTF-8.
+        (true, TEXT) => {
+            let other = match payload.iter().all(|byte| *byte == b'!') {
+                true => b'?',
+                false => b'!',
+            };
+            frame(opcode, &vec![other; payload.len()])
+        }
+        (true, _) => {
+            let other: Vec<u8> = payload.iter().map(|byte| !byte).collect();
+            frame(opcode, &other)
+        }
+    }
 }
 
 /// Returns a whole text message.

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::raw;
+use crate::frame::Frame;
 use crate::plan::FaultPlan;
 use crate::scenario::{Activity, FaultKind, Illegal};
 use crate::units::{Nanos, Timestamp};
@@ -122,8 +123,8 @@ impl Faults {
         scheduled.any(|fault| fault.kind == *kind && fault.start <= now)
     }
 
-    /// Handles a ping of the server. Returns whether it is answered correctly: at once, and with its own payload.
-    pub(in crate::engine) fn ping(&mut self, payload: &[u8], at: Timestamp) -> bool {
+    /// Handles a ping of the server, which `pong` answers. Returns whether it is answered correctly: at once, and by that.
+    pub(in crate::engine) fn ping(&mut self, pong: &Frame<'_>, at: Timestamp) -> bool {
         let mut answers = self.answers;
         let (mut delay, mut wrong) = (Nanos::ZERO, false);
         for fault in self.scheduled.iter_mut().filter(|fault| fault.start <= at) {
@@ -143,11 +144,7 @@ impl Faults {
         if !answers || self.is_silent || self.pongs.len() == WAITING {
             return false;
         }
-        let pong = if wrong {
-            raw::frame(raw::PONG, &mangled(payload))
-        } else {
-            raw::frame(raw::PONG, payload)
-        };
+        let pong = raw::pong(pong, wrong);
         self.pongs.push_back((at.saturating_add(delay), pong));
         delay == Nanos::ZERO && !wrong
     }
@@ -357,12 +354,4 @@ impl ScheduledFault {
         self.bytes += count as u64;
         FaultAction::Put(bytes)
     }
-}
-
-/// Returns another payload of the same length, or one byte if it was empty.
-fn mangled(payload: &[u8]) -> Vec<u8> {
-    if payload.is_empty() {
-        return vec![b'!'];
-    }
-    payload.iter().map(|byte| !byte).collect()
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{FaultAction, Faults, raw};
+use crate::frame::Frame;
 use crate::plan::FaultPlan;
 use crate::scenario::{Activity, Fault, FaultKind, Illegal, Sweep};
 use crate::units::{Nanos, Timestamp};
@@ -54,13 +55,15 @@ fn no_pong_follows_a_close_frame() {
         FaultKind::NeverClose,
     ] {
         let mut faults = faults(0, kind.clone());
-        faults.ping(b"before", ns(1));
+        faults.ping(&Frame::Pong(b"before"), ns(1));
         faults.close();
-        assert!(!faults.ping(b"after", ns(2)), "{kind:?}");
+        assert!(!faults.ping(&Frame::Pong(b"after"), ns(2)), "{kind:?}");
         assert!(until(&mut faults, ns(1000)).is_empty(), "{kind:?}");
     }
     let mut faults = faults(5, FaultKind::IllegalFrame(Illegal::BadCloseCode));
-    assert!(faults.ping(b"before", ns(1)) && !faults.ping(b"after", ns(6)));
+    assert!(
+        faults.ping(&Frame::Pong(b"before"), ns(1)) && !faults.ping(&Frame::Pong(b"after"), ns(6))
+    );
 }
 
 #[test]
@@ -84,7 +87,7 @@ fn nothing_is_sent_once_our_half_of_tcp_has_ended() {
         ..FaultPlan::default()
     };
     let mut faults = Faults::new(&fault_plan, Timestamp::ORIGIN).unwrap();
-    faults.ping(b"?", ns(1));
+    faults.ping(&Frame::Pong(b"?"), ns(1));
     let after: Vec<_> = until(&mut faults, ns(1000))
         .into_iter()
         .filter(|(at, _)| *at >= ns(20))
@@ -139,7 +142,7 @@ proptest! {
     fn waiting_pongs_are_bounded(pings in 0usize..200) {
         let mut faults = faults(0, FaultKind::LatePong { delay: sweep((ns(1000)).as_nanos()) });
         for at in 0..pings {
-            faults.ping(b"", ns(at as u64));
+            faults.ping(&Frame::Pong(b""), ns(at as u64));
         }
         let pongs = until(&mut faults, ns(10_000));
         prop_assert_eq!(pongs.len(), pings.min(64));
@@ -193,8 +196,8 @@ fn a_vanished_client_returns_at_its_time_even_in_the_close_handshake() {
 #[test]
 fn what_only_changes_an_answer_began_when_it_was_due() {
     let mut faults = faults(10, FaultKind::NoPong);
-    assert!(faults.ping(b"x", ns(9)));
-    assert!(!faults.ping(b"x", ns(10)));
+    assert!(faults.ping(&Frame::Pong(b"x"), ns(9)));
+    assert!(!faults.ping(&Frame::Pong(b"x"), ns(10)));
     assert!(matches!(
         faults.due(ns(500), true),
         Some(FaultAction::Put(_))

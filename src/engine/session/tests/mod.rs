@@ -19,6 +19,7 @@ mod records;
 mod script;
 mod silence;
 mod steps;
+mod texts;
 mod topics;
 
 pub(in crate::engine) use play::plan;

@@ -19,7 +19,7 @@ use crate::metric::{Cause, Counter, Timer};
 use crate::net::Failure;
 use crate::net::Steps;
 use crate::plan::{FaultPlan, Opening, Plan};
-use crate::scenario::{self, Cohort, HeartbeatKind, Outside, Overrides, Shape, Source, Verb};
+use crate::scenario::{self, Cohort, Outside, Overrides, PingKind, Shape, Source, Verb};
 use crate::time::{Clock as _, Manual};
 use crate::units::{Nanos, Timestamp};
 
@@ -276,7 +276,6 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
         let all = cohort.together();
         let peers = self.dials.peers.borrow().clone();
         let plan = self.shared.plan.cohort(0);
-        let heartbeat = plan.heartbeat.as_ref();
         let windows = (0..self.shared.plan.layout().measured())
             .map(|index| cohort.recorded(Window::measured(index)).cloned())
             .map(|cells| cells.unwrap_or_else(|| Cells::new(plan.messages.len())))
@@ -294,7 +293,8 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
             echoes: answered(plan),
             talks: self.shared.plan.client(0, 0).has_talk(),
             messages: plan.messages.len(),
-            pings_are_text: heartbeat.is_some_and(|h| h.kind != HeartbeatKind::Frames),
+            pings_are_text: (plan.pings()).is_some_and(|pings| pings.kind != PingKind::Frames),
+            takes_pings: plan.takes_texts_for_pings(),
         };
         let open = &seen.open;
         assert_eq!((open.connecting, open.open, open.closing), (0, 0, 0));
@@ -341,6 +341,8 @@ pub(super) struct Seen {
     /// Number of kinds of messages.
     messages: usize,
     pings_are_text: bool,
+    /// Whether there are messages that are pings of the server.
+    takes_pings: bool,
 }
 
 impl Seen {
@@ -393,6 +395,9 @@ impl Seen {
         ];
         let known = sum(&answers) + self.text_pongs() + self.count(PushesReceived);
         match self.talks {
+            false if self.takes_pings => {
+                assert!(self.count(MessagesReceived) <= known + self.count(ServerPings));
+            }
             false => assert_eq!(self.count(MessagesReceived), known),
             // Those that steps waited for, and the answers in set-ups, are not counted one by one.
             true => assert!(self.count(MessagesReceived) >= known),
