@@ -134,7 +134,7 @@ catalogue! {
         HandshakeTotal => "handshake.total", "From the dial to the checked 101.";
         SetupDuration => "setup.duration", "From the dial of a client with `setup` until it was ready.";
         ReceiveGap => "receive.gap", "Between two messages received on one connection.";
-        DeliveryLatency => "delivery.latency", "From the intended send of a message with `to` to each member that heard it, the first time; late ones included.";
+        DeliveryLatency => "delivery.latency", "From the intended send of a message or step with `to` to each member that heard it, the first time; late ones included.";
         HeartbeatRtt => "heartbeat.rtt", "From a ping sent to its pong, late ones included.";
         HeartbeatDelay => "heartbeat.delay", "From the time a ping was due to its pong, late ones included; what `pong_within` looks at.";
         HeartbeatDetection => "heartbeat.detection", "From the last sign of life to the declaration of death.";
