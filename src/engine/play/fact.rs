@@ -84,9 +84,10 @@ impl Facts {
         self.facts.push(Fact { at: None, what });
     }
 
-    /// Keeps the two times of a slot; `at` is `None` for the whole run.
-    pub(super) fn slot(&mut self, slot: usize, times: [Nanos; 2], at: Option<Timestamp>) {
-        let times = times.map(Some);
+    /// Keeps how long a slot lasted in which nothing is sent by itself: from when it was due; `at` is `None` for the whole
+    /// run.
+    pub(super) fn lasted(&mut self, slot: usize, took: Nanos, at: Option<Timestamp>) {
+        let times = [Some(took), None];
         self.facts.push(Fact {
             at,
             what: Told::Slot { slot, times },

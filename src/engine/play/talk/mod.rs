@@ -239,7 +239,7 @@ impl Talk {
                     }
                     if operation.is_named {
                         let at = (!operation.is_setup).then_some(since);
-                        facts.slot(slot, [now.saturating_since(since); 2], at);
+                        facts.lasted(slot, now.saturating_since(since), at);
                     }
                     Some(Counter::AwaitsMet)
                 }

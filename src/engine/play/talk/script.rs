@@ -214,7 +214,7 @@ impl Script {
                 {
                     let took = self.since.max(scene.now).saturating_since(running.due);
                     let at = (!operation.is_setup).then_some(running.due);
-                    facts.slot(operation.slot, [took; 2], at);
+                    facts.lasted(operation.slot, took, at);
                 }
                 self.at = *start;
                 true
