@@ -320,6 +320,10 @@ impl Play {
         };
         match &self.talk {
             None => template.write(stamp, || client.values(due.slot, due.sequence), out),
+            Some(talk) if due.exchange.is_none() => {
+                out.clear();
+                out.extend_from_slice(talk.replying());
+            }
             Some(talk) => {
                 let n = talk.count(due.slot);
                 let id = talk.id(due);

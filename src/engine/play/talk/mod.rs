@@ -7,6 +7,8 @@ mod listener;
 mod script;
 mod turns;
 
+use std::collections::VecDeque;
+
 use self::armed::Outcome;
 use self::dice::Dice;
 use self::listener::Listener;
@@ -16,7 +18,7 @@ use self::script::Script;
 use super::Due;
 use super::fact::{Facts, Move};
 use crate::metric::Counter;
-use crate::plan::{ClientPlan, Values, What};
+use crate::plan::{ClientPlan, STAMP_LEN, Values, What};
 use crate::scenario::{Match, Save};
 use crate::units::Timestamp;
 
@@ -35,12 +37,23 @@ pub(super) struct Talk {
     ids: Box<[u64]>,
     /// How often each slot was sent.
     counts: Box<[u64]>,
-    /// The reply that is owed: its slot, and since when.
-    owed: Vec<(usize, Timestamp)>,
+    /// The replies that are owed, the oldest first.
+    owed: VecDeque<Reply>,
+    /// The text of the reply that is sent now.
+    replying: Vec<u8>,
 }
 
-/// The most replies that are owed at a time; further ones are counted as not sent.
+/// A reply that is owed. It is written when the message comes that it answers, since the next one may change what is kept.
+#[derive(Debug)]
+struct Reply {
+    slot: usize,
+    since: Timestamp,
+    text: Vec<u8>,
+}
+
+/// The most replies that are owed at a time, and their most bytes; further ones are counted as not sent.
 const MOST_OWED: usize = 64;
+const MOST_OWED_BYTES: usize = 1 << 20;
 
 /// What a message was taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +83,8 @@ impl Talk {
             saved: vec![Vec::new(); cohort.saved.len()].into(),
             ids: vec![0; slots].into(),
             counts: vec![0; slots].into(),
-            owed: Vec::new(),
+            owed: VecDeque::new(),
+            replying: Vec::new(),
         }))
     }
 
@@ -139,9 +153,16 @@ impl Talk {
         &mut self.script
     }
 
-    /// Takes a reply that is owed: its slot, and since when.
+    /// Takes a reply that is owed: its slot, and since when. Its text is then that of [`Self::replying`].
     pub(super) fn reply(&mut self) -> Option<(usize, Timestamp)> {
-        (!self.owed.is_empty()).then(|| self.owed.remove(0))
+        let Reply { slot, since, text } = self.owed.pop_front()?;
+        self.replying = text;
+        Some((slot, since))
+    }
+
+    /// The text of the reply that was taken last.
+    pub(super) fn replying(&self) -> &[u8] {
+        &self.replying
     }
 
     /// What was kept of messages.
@@ -275,16 +296,32 @@ impl Talk {
             let is_wrong = self.judge(&asked, client, bytes).is_some();
             self.listeners[place].hear(on, slot, bytes, is_wrong, now, facts);
             if on.reply.is_some() {
-                if self.owed.len() < MOST_OWED {
-                    self.owed.push((slot, now));
-                } else {
-                    facts.count(Counter::MessagesDue, now);
-                    facts.count(Counter::MessagesNotSent, now);
-                }
+                self.owe(slot, scene, facts);
             }
             return Taken::By { slot, is_wrong };
         }
         Taken::Nothing
+    }
+
+    /// Writes the reply of this slot, which is sent as soon as it can be.
+    fn owe(&mut self, slot: usize, Scene { client, now, .. }: Scene<'_>, facts: &mut Facts) {
+        let bytes: usize = self.owed.iter().map(|reply| reply.text.len()).sum();
+        if self.owed.len() >= MOST_OWED || bytes >= MOST_OWED_BYTES {
+            facts.count(Counter::MessagesDue, now);
+            facts.count(Counter::MessagesNotSent, now);
+            return;
+        }
+        let before = self.owed.iter().filter(|reply| reply.slot == slot).count();
+        let n = self.count(slot) + before as u64;
+        let id = n * client.cohort().exchanges();
+        let mut text = Vec::new();
+        let values = || self.values(client, slot, n, id);
+        client.templates()[slot].write(|| [b'0'; STAMP_LEN], values, &mut text);
+        self.owed.push_back(Reply {
+            slot,
+            since: now,
+            text,
+        });
     }
 }
 

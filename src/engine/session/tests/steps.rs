@@ -413,3 +413,25 @@ fn steps_of_chance_are_played_as_often_as_they_should_be() {
         "it comes from the seed"
     );
 }
+
+/// Two challenges come at once: each is answered by its own.
+#[test]
+fn a_reply_says_what_was_kept_of_the_message_that_it_answers() {
+    let steps = r#"
+        [[step]]
+        send = "ask"
+        expect = "none"
+        [[on]]
+        name = "challenge"
+        match = { has = ["/nonce"] }
+        save = { nonce = "/nonce" }
+        reply = "{{n}}: {{nonce}}"
+    "#;
+    let seen = talk(steps, |at, _, said| match said {
+        "ask" => ["a", "b", "c"]
+            .map(|nonce| (at + RTT, text(format!(r#"{{"nonce":"{nonce}"}}"#))))
+            .into(),
+        _ => Lines::new(),
+    });
+    assert_eq!(sent(&seen)[1..], ["0: a", "1: b", "2: c"]);
+}
