@@ -14,9 +14,9 @@ use crate::verdict::Exit;
 /// Write a scenario to start from.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// File to write; an existing one is never overwritten; - prints it
-    #[arg(default_value = "scenario.toml")]
-    file: PathBuf,
+    /// File to write; an existing one is never overwritten; - prints it [default: scenario.toml, or
+    /// NAME.toml]
+    file: Option<PathBuf>,
     /// Write this shipped scenario, like echo or heartbeat-contract
     #[arg(long, value_name = "NAME", value_parser = shipped_names())]
     from: Option<String>,
@@ -30,10 +30,12 @@ fn shipped_names() -> PossibleValuesParser {
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let named = args.from.as_deref().and_then(shipped::named);
     let text = named.unwrap_or_else(starter).as_bytes();
-    if args.file == Path::new("-") {
+    let name = args.from.as_deref().unwrap_or("scenario");
+    let path = args.file.clone();
+    let path = path.unwrap_or_else(|| format!("{name}.toml").into());
+    if path == Path::new("-") {
         return term::print(text).map(|()| Exit::Passed);
     }
-    let path = args.file.clone();
     let mut file = match OpenOptions::new().write(true).create_new(true).open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {

@@ -324,6 +324,11 @@ fn init_writes_what_ships_and_prints_it() {
         fs::read_to_string(folder.path().join("own.toml")).unwrap(),
         own
     );
+    assert!(call(&folder, &["init", "--from", "echo"]).status.success());
+    assert_eq!(
+        fs::read_to_string(folder.path().join("echo.toml")).unwrap(),
+        own
+    );
     let printed = call(&folder, &["init", "--from", "echo", "-"]);
     assert_eq!(String::from_utf8(printed.stdout).unwrap(), own);
     assert!(!folder.path().join("-").exists());
