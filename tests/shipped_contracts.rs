@@ -40,7 +40,8 @@ fn play(name: &str, changes: &[(&str, &str)]) -> Run {
 
 #[test]
 fn each_is_played() {
-    let cohorts = (shipped::ALL.iter()).filter(|(_, text)| text.contains("\n[[cohort]]"));
+    let cohorts = (shipped::ALL.iter())
+        .filter(|(_, text)| text.contains("\n[[cohort]]") && !text.contains("\nrooms = "));
     let names: BTreeSet<_> = cohorts.map(|(name, _)| *name).collect();
     assert_eq!(names, PLAYED.into());
 }

@@ -11,14 +11,21 @@ macro_rules! shipped {
 
 /// The names and texts of all shipped scenarios.
 pub const ALL: &[(&str, &str)] = shipped![
+    "chat",
+    "co-editing",
+    "danmaku",
     "echo",
+    "game",
     "graceful-shutdown",
     "heartbeat",
     "heartbeat-activity",
     "heartbeat-contract",
     "heartbeat-stall",
+    "lesson",
+    "meeting",
     "proxy-idle",
     "push",
+    "quotes",
     "ramp",
     "reconnect-storm",
     "reference",

@@ -1,0 +1,135 @@
+//! Runs the shipped scenarios in rooms against the built-in server, shorter and with fewer connections: each must exit with
+//! 0, all its gates must hold, and what was measured must have happened.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::run::{Run, run, trusted};
+use wsbench::scenario::shipped;
+
+/// The scenarios that a test below runs.
+const PLAYED: [&str; 7] = [
+    "chat",
+    "co-editing",
+    "danmaku",
+    "game",
+    "lesson",
+    "meeting",
+    "quotes",
+];
+
+/// Runs a scenario with each of these texts replaced; each must occur in it.
+#[track_caller]
+fn play(name: &str, changes: &[(&str, &str)]) -> Run {
+    let mut scenario = shipped::named(name).unwrap().to_owned();
+    for (from, to) in changes {
+        assert!(scenario.contains(from), "no `{from}` in {name}");
+        scenario = scenario.replace(from, to);
+    }
+    let (run, ()) = trusted(|| (run(&scenario, &[]), ()));
+    run.assert_passed();
+    assert_eq!(run.report.count("connections.lost"), 0);
+    run
+}
+
+#[test]
+fn each_is_played() {
+    let rooms = (shipped::ALL.iter()).filter(|(_, text)| text.contains("\nrooms = "));
+    let names: BTreeSet<_> = rooms.map(|(name, _)| *name).collect();
+    assert_eq!(names, PLAYED.into());
+}
+
+#[test]
+fn chat() {
+    let run = play(
+        "chat",
+        &[
+            ("1000", "60"),
+            ("\"6/m\"", "\"2/s\""),
+            ("\"30s\"", "\"3s\""),
+        ],
+    );
+    // Rooms of twenty.
+    assert!(run.count("delivery.expected") > 2 * 60 * 20);
+}
+
+#[test]
+fn co_editing() {
+    let run = play("co-editing", &[("200", "20"), ("\"30s\"", "\"4s\"")]);
+    assert!(run.count("messages.answered") > 20);
+    assert_eq!(run.count("messages.answered"), run.count("messages.sent"));
+    // Four others see it.
+    let published = run.count("delivery.published");
+    assert_eq!(run.count("delivery.expected"), 4 * published);
+}
+
+#[test]
+fn danmaku() {
+    let run = play(
+        "danmaku",
+        &[
+            ("950", "90"),
+            ("50\n", "10\n"),
+            ("\"1/m\"", "\"30/m\""),
+            ("\"10s\"", "\"1s\""),
+            ("\"1m\"", "\"4s\""),
+        ],
+    );
+    assert!(run.count("delivery.published") >= 20);
+    assert!(run.count("delivery.expected") >= 20 * 100);
+}
+
+#[test]
+fn game() {
+    let run = play(
+        "game",
+        &[
+            ("connections = 100", "connections = 20"),
+            ("\"30s\"", "\"3s\""),
+            // Beside other tests, times say nothing.
+            ("< 60ms", "< 1s"),
+            ("< 50ms", "< 1s"),
+            ("lateness) < 1ms", "lateness) < 1s"),
+        ],
+    );
+    assert!(run.count("pushes.received") >= 20 * 50);
+    assert!(run.count("delivery.received") > 20 * 20 * 2 * 10);
+}
+
+#[test]
+fn lesson() {
+    let run = play(
+        "lesson",
+        &[
+            ("1000", "100"),
+            ("\"5%\"", "\"50%\""),
+            ("\"30s\"", "\"5s\""),
+        ],
+    );
+    assert!(run.count("messages.answered") > 20, "hands go up");
+    assert!(run.count("delivery.expected") > 100 * 20);
+}
+
+#[test]
+fn meeting() {
+    let run = play(
+        "meeting",
+        &[
+            ("200", "24"),
+            ("\"2/m\"", "\"10/m\""),
+            ("\"20s\"", "\"3s\""),
+            ("self = false", "self = false\ntimeout = \"1s\""),
+            ("\"1m\"", "\"14s\""),
+        ],
+    );
+    // Two calls of each, with six messages to the three others.
+    assert_eq!(run.count("awaits.met"), 2 * 24);
+    assert_eq!(run.count("delivery.published"), 2 * 24 * 6);
+}
+
+#[test]
+fn quotes() {
+    let run = play("quotes", &[("1000", "50"), ("\"30s\"", "\"3s\"")]);
+    assert!(run.count("pushes.received") >= 50 * 55);
+}
