@@ -254,49 +254,59 @@ fn members_that_come_and_go_are_counted_as_the_server_counts_them() {
     assert!(report.count("connections.reconnected") >= 12);
 }
 
-/// Two rooms of five listeners each, with one speaker; the rooms do one thing wrong on purpose.
-fn guilty(defect: &str) -> String {
+/// Two rooms of twenty listeners each, with one speaker, who joins twice since rooms may forget a member; the rooms do one
+/// thing wrong on purpose, or nothing.
+fn guilty(rooms: &str) -> String {
     format!(
         r#"
         name = "guilty"
-        target = {{ url = "embedded", rooms = {{ defect = "{defect}" }} }}
-        load = {{ warm_up = "1500ms", duration = "2s" }}
+        target = {{ url = "embedded", rooms = {rooms} }}
+        load = {{ warm_up = "1500ms", duration = "3s" }}
+        [[setup]]
+        repeat = {{ count = 2 }}
+        [[setup.step]]
+        name = "join"
+        send = {{ json = '{{"join":"room-{{{{place % 2}}}}","id":{{{{id}}}}}}' }}
+        expect = {{ "/id" = "{{{{id}}}}" }}
+        check = {{ "/ok" = true }}
+        joins = "room-{{{{place % 2}}}}"
         [[cohort]]
         name = "speakers"
         connections = 2
-        joins = "room-{{{{place}}}}"
-        [[cohort.message]]
-        name = "join"
-        payload = {{ json = '{{"join":"room-{{{{place}}}}"}}' }}
-        rate = "1/s"
-        phase = "aligned"
-        count = 1
-        expect = "none"
         [[cohort.message]]
         name = "say"
-        payload = {{ json = '{{"say":"room-{{{{place}}}}","self":false,"data":"{{{{stamp}}}}"}}' }}
-        rate = "250/s"
-        expect = "none"
+        payload = {{ json = '{{"say":"room-{{{{place}}}}","id":{{{{id}}}},"self":false,"data":"{{{{stamp}}}}"}}' }}
+        rate = "60/s"
+        expect = {{ "/id" = "{{{{id}}}}" }}
+        check = {{ "/ok" = true }}
         timeout = "2s"
         to = "room-{{{{place}}}}"
         self = false
         [[cohort]]
         name = "listeners"
-        connections = 10
-        joins = "room-{{{{place % 2}}}}"
-        [[cohort.message]]
+        connections = 40
+        [[cohort.setup]]
         name = "join"
-        payload = {{ json = '{{"join":"room-{{{{place % 2}}}}"}}' }}
-        rate = "1/s"
-        phase = "aligned"
-        count = 1
-        expect = "none"
+        send = {{ json = '{{"join":"room-{{{{place % 2}}}}","id":{{{{id}}}}}}' }}
+        expect = {{ "/id" = "{{{{id}}}}" }}
+        check = {{ "/ok" = true }}
+        joins = "room-{{{{place % 2}}}}"
+        [[cohort.step]]
+        repeat = {{}}
+        [[cohort.step.step]]
+        name = "hears"
+        await = {{ has = ["/seq"] }}
+        timeout = "1s"
+        [[cohort.step.step]]
+        pause = "200ms"
         [gates]
         pass = [
             "ratio(delivery.received / delivery.expected) == 100%",
             "count(delivery.duplicated) == 0",
             "count(delivery.unordered) == 0",
             "count(delivery.stray) == 0",
+            "ratio(messages.answered / messages.sent) == 100%",
+            "count(awaits.timed_out) == 0",
         ]
         "#
     )
@@ -305,24 +315,122 @@ fn guilty(defect: &str) -> String {
 /// Each defect of the rooms is found, and nothing else is.
 #[test]
 fn rooms_are_convicted_of_what_they_do_wrong() {
-    let cases = [
+    const COMPLETE: &str = "ratio(delivery.received / delivery.expected) == 100%";
+    let cases: [(&str, &[&str]); 7] = [
+        ("", &[]),
+        ("drops_delivery", &[COMPLETE]),
+        ("doubles_delivery", &["count(delivery.duplicated) == 0"]),
+        ("swaps_delivery", &["count(delivery.unordered) == 0"]),
+        ("leaks_room", &["count(delivery.stray) == 0"]),
         (
-            "drops_delivery",
-            "ratio(delivery.received / delivery.expected) == 100%",
+            "answers_wrong_id",
+            &["ratio(messages.answered / messages.sent) == 100%"],
         ),
-        ("doubles_delivery", "count(delivery.duplicated) == 0"),
-        ("swaps_delivery", "count(delivery.unordered) == 0"),
-        ("leaks_room", "count(delivery.stray) == 0"),
+        // Who is forgotten hears nothing at all.
+        (
+            "forgets_member",
+            &[COMPLETE, "count(awaits.timed_out) == 0"],
+        ),
     ];
     thread::scope(|scope| {
-        for (defect, gate) in cases {
+        for (defect, gates) in cases {
             scope.spawn(move || {
-                let ended = Ended::run(&guilty(defect));
+                let rooms = match defect {
+                    "" => "true".to_owned(),
+                    defect => format!("{{ defect = \"{defect}\" }}"),
+                };
+                let ended = Ended::run(&guilty(&rooms));
                 let report = ended.report();
-                assert_eq!(report.failed_gates(), [gate], "{defect}: {}", ended.stdout);
+                assert_eq!(report.failed_gates(), gates, "{defect}: {}", ended.stdout);
             });
         }
     });
+}
+
+/// Two rooms with a speaker and listeners each; in one there is somebody who reads nothing.
+fn with_a_deaf_member(rooms: &str) -> String {
+    let cohort = |name: &str, connections: u32, room: &str, more: &str| {
+        format!(
+            r#"
+            [[cohort]]
+            name = "{name}"
+            connections = {connections}
+            {more}
+            [[cohort.setup]]
+            name = "join"
+            send = {{ json = '{{"join":"{room}","id":{{{{id}}}}}}' }}
+            expect = {{ "/id" = "{{{{id}}}}" }}
+            check = {{ "/ok" = true }}
+            joins = "{room}"
+            "#
+        )
+    };
+    let speaks = |room: &str| {
+        format!(
+            r#"
+            [[cohort.message]]
+            name = "say"
+            payload = {{ json = '{{"say":"{room}","id":{{{{id}}}},"data":["{{{{stamp}}}}","{{{{text(4000)}}}}"]}}' }}
+            rate = "100/s"
+            expect = {{ "/id" = "{{{{id}}}}" }}
+            check = {{ "/ok" = true }}
+            timeout = "2s"
+            to = "{room}"
+            "#
+        )
+    };
+    let deaf = "fault = { kind = \"stop_reading\", after = \"500ms\" }";
+    [
+        format!(
+            r#"
+            name = "deaf"
+            target = {{ url = "embedded", rooms = {rooms} }}
+            load = {{ warm_up = "2s", duration = "4s" }}
+            "#
+        ),
+        cohort("near-speaker", 1, "near", ""),
+        speaks("near"),
+        cohort("near", 4, "near", ""),
+        cohort("deaf", 1, "near", deaf),
+        cohort("far-speaker", 1, "far", ""),
+        speaks("far"),
+        cohort("far", 4, "far", ""),
+        r#"
+        [gates]
+        pass = [
+            "ratio(delivery.received{cohort=near} / delivery.expected{cohort=near}) == 100%",
+            "ratio(messages.answered{cohort=near-speaker} / messages.sent{cohort=near-speaker}) == 100%",
+            "ratio(delivery.received{cohort=far} / delivery.expected{cohort=far}) == 100%",
+            "ratio(messages.answered{cohort=far-speaker} / messages.sent{cohort=far-speaker}) == 100%",
+            "count(delivery.duplicated) == 0",
+            "count(delivery.unordered) == 0",
+            "count(delivery.stray) == 0",
+        ]
+        "#
+        .to_owned(),
+    ]
+    .concat()
+}
+
+/// A room that waits for a member which reads nothing is late for all others in it, and for nobody elsewhere. A right one
+/// is late for nobody.
+#[test]
+fn a_room_that_waits_for_a_slow_member_is_convicted() {
+    let guilty = Ended::run(&with_a_deaf_member(
+        "{ defect = \"slow_member_blocks_room\" }",
+    ));
+    assert_eq!(
+        guilty.report().failed_gates(),
+        [
+            "ratio(delivery.received{cohort=near} / delivery.expected{cohort=near}) == 100%",
+            "ratio(messages.answered{cohort=near-speaker} / messages.sent{cohort=near-speaker}) == 100%",
+        ],
+        "{}",
+        guilty.stdout
+    );
+    let innocent = Ended::run(&with_a_deaf_member("true"));
+    let failed = innocent.report().failed_gates().join(", ");
+    assert_eq!(failed, "", "{}", innocent.stdout);
 }
 
 #[test]
