@@ -16,6 +16,8 @@ use serde_json::{Map, Value};
 
 use super::process;
 
+use configured::Protocol;
+
 mod configured;
 
 /// The program under test: the release build that `scripts/test` gives in `WSBENCH_BIN`, or the one of this build.
@@ -77,6 +79,8 @@ pub enum Target {
     Nchan,
     /// RabbitMQ, at the address of STOMP over WebSocket.
     RabbitMq,
+    /// RabbitMQ, at the address of MQTT over WebSocket.
+    RabbitMqMqtt,
 }
 
 impl Target {
@@ -104,7 +108,7 @@ impl Target {
                 &[("PING_INTERVAL", "2"), ("PING_TIMEOUT", "1")],
             ),
             Self::Picows => python("picows_server.py", &ONE_AND_ONE),
-            Self::Nginx | Self::NginxSlow | Self::Nchan | Self::RabbitMq => {
+            Self::Nginx | Self::NginxSlow | Self::Nchan | Self::RabbitMq | Self::RabbitMqMqtt => {
                 unreachable!("says not where it listens, and is started by a configuration")
             }
         }
@@ -185,7 +189,8 @@ impl RealServer {
             Target::Nginx => return configured::nginx("2s"),
             Target::NginxSlow => return configured::nginx("60s"),
             Target::Nchan => return configured::nchan(),
-            Target::RabbitMq => return configured::rabbitmq(),
+            Target::RabbitMq => return configured::rabbitmq(Protocol::Stomp),
+            Target::RabbitMqMqtt => return configured::rabbitmq(Protocol::Mqtt),
             _ => {}
         }
         let mut child = target

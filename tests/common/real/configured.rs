@@ -52,8 +52,15 @@ fn nginx_at(address: SocketAddr, file: &str, places: &[(&str, String)]) -> RealS
     }
 }
 
+/// What is spoken over the WebSocket of a broker.
+#[derive(Clone, Copy)]
+pub(super) enum Protocol {
+    Stomp,
+    Mqtt,
+}
+
 /// RabbitMQ with STOMP and MQTT over WebSocket, as a node of its own: with its own name, data and name service.
-pub(super) fn rabbitmq() -> RealServer {
+pub(super) fn rabbitmq(protocol: Protocol) -> RealServer {
     started(|[stomp, mqtt, metrics, nodes, names]| {
         let program = Path::new("/usr/lib/rabbitmq/bin/rabbitmq-server");
         assert_set_up(program);
@@ -106,7 +113,10 @@ pub(super) fn rabbitmq() -> RealServer {
             .env("detached", "true");
         RealServer {
             child: Running(server.spawn().unwrap()),
-            address: stomp,
+            address: match protocol {
+                Protocol::Stomp => stomp,
+                Protocol::Mqtt => mqtt,
+            },
             counts: (metrics, "/metrics"),
             needed: vec![Box::new(names), Box::new(folder)],
         }
