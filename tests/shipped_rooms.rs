@@ -9,7 +9,7 @@ use common::run::{Run, run, trusted};
 use wsbench::scenario::shipped;
 
 /// The scenarios that a test below runs.
-const PLAYED: [&str; 7] = [
+const PLAYED: [&str; 8] = [
     "chat",
     "co-editing",
     "danmaku",
@@ -17,6 +17,7 @@ const PLAYED: [&str; 7] = [
     "lesson",
     "meeting",
     "quotes",
+    "subscription",
 ];
 
 /// Runs a scenario with each of these texts replaced; each must occur in it.
@@ -132,4 +133,17 @@ fn meeting() {
 fn quotes() {
     let run = play("quotes", &[("1000", "50"), ("\"30s\"", "\"3s\"")]);
     assert!(run.count("pushes.received") >= 50 * 55);
+}
+
+#[test]
+fn subscription() {
+    let changes = [
+        ("connections = 500", "connections = 50"),
+        ("\"10s\"", "\"1s\""),
+        ("duration = \"30s\"", "duration = \"3s\""),
+    ];
+    let run = play("subscription", &changes);
+    assert_eq!(run.report.count("setup.ready"), 50);
+    // Ten ticks a second for three seconds; one may fall outside at either end of the window.
+    assert!(run.count("pushes.received") >= 50 * 28);
 }

@@ -17,7 +17,10 @@ const WALLS: &[(&str, &[&str])] = &[
     ("json", &[]),
     ("scenario", &["units", "metric", "json"]),
     // The names and windows of measurements depend on the plan.
-    ("plan", &["units", "metric", "json", "scenario", "measure"]),
+    (
+        "plan",
+        &["units", "metric", "http", "json", "scenario", "measure"],
+    ),
     ("measure", &["units", "metric"]),
     // The system calls that need `unsafe`, or that several parts make.
     ("sys", &["measure"]),

@@ -264,7 +264,8 @@ impl<'a> Seen<'a> {
     fn silent(&self) -> Vec<String> {
         let steps = self.cohort.each_step();
         let slots = self.slots.iter().skip(self.cohort.messages.len());
-        let speaks = |step: &Step| matches!(step.verb, Verb::Send(_) | Verb::Await(_));
+        let speaks =
+            |step: &Step| matches!(step.verb, Verb::Http(_) | Verb::Send(_) | Verb::Await(_));
         let silent = slots
             .zip(steps)
             .filter(|((_, is_seen), step)| !is_seen && speaks(step) && step.chance >= 1.0);

@@ -1,5 +1,7 @@
 //! One client from its first dial to its end: handshakes, sessions, reconnects. Records each of them.
 
+mod asking;
+
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -8,7 +10,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use tracing::debug;
 
-use super::dial::Connector;
+use super::dial::{Asks, Connector};
 use super::play::Play;
 use super::session::{Redial, Session, SessionEvent, unsent};
 use super::shared::Shared;
@@ -87,7 +89,7 @@ impl Drop for Client {
 }
 
 impl Client {
-    /// Makes one dial and, if it succeeds, runs the session that follows. Returns when to dial again; `None` when the
+    /// Asks by HTTP where the set-up begins with that, makes one dial and, if it succeeds, runs the session that follows. Returns when to dial again; `None` when the
     /// client is done.
     async fn attempt(&mut self, connector: &impl Connector) -> Option<Redial> {
         let cohort = self.opening.cohort;
@@ -126,17 +128,33 @@ impl Client {
             connection, cohort, ..
         } = self.opening;
         let fault_plan = self.shared.plan.fault_plan(cohort, connection);
-        let dial = connector.connect(cohort, connection, fault_plan, &self.shared);
+        let shared = self.shared.clone();
+        let dial = async {
+            let cookies = self.ask(connector).await?;
+            let client = shared.plan.client(cohort, connection);
+            let rendered = self.play.upgrade(client);
+            let upgrade = client.cohort().upgrade.as_ref();
+            let asks = Asks {
+                upgrade: upgrade.zip(rendered.as_deref()),
+                cookies: &cookies,
+            };
+            let connect = connector.connect(cohort, connection, fault_plan, asks, &shared);
+            connect.await
+        };
         let dialled = if is_first {
             dial.await
         } else {
             tokio::select! {
                 dialled = dial => dialled,
-                () = self.shared.ended.notified() => {
+                () = shared.ended.notified() => {
                     Err(Failure::new(Cause::Abandoned, "the load had ended"))
                 }
             }
         };
+        if let Err(failure) = &dialled {
+            connector.failed(failure);
+            self.undo(failure);
+        }
         let (mut transport, steps) = dialled?;
         let (sent, received) = transport.take_bytes();
         self.shared.whole(self.opening.cohort, |cells| {
@@ -481,9 +499,21 @@ mod tests {
             _cohort: usize,
             _connection: u32,
             _conduct: FaultPlan,
+            _asks: Asks<'_>,
             _shared: &Shared,
         ) -> Result<(WebSocket, Steps), Failure> {
             panic!("as a bug would")
+        }
+
+        async fn ask(
+            &self,
+            _of: (usize, u32),
+            _http: &crate::scenario::Http,
+            _rendered: &[u8],
+            _cookies: &mut crate::http::Cookies,
+            _shared: &Shared,
+        ) -> Result<crate::http::Answer, String> {
+            unreachable!("nobody asks")
         }
     }
 

@@ -1,16 +1,20 @@
 //! Opens the connections of a run, each within `connect_timeout`.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::shared::Shared;
+use crate::http::{Address, Answer, Cookies};
+use crate::measure::{By, Fitting};
+use crate::metric::{Cause, Counter, Side};
 use crate::net::{
-    Dial, Failure, Opened, Progress, Request, Resolver, Route, Steps, TlsError, Transport, Way,
-    WebSocket,
+    Asked, Dial, Failure, Opened, Progress, Request, RequestText, Resolver, Route, Steps, TlsError,
+    Transport, Way, WebSocket,
 };
-use crate::plan::FaultPlan;
-use crate::scenario::{Target, WsUrl};
-use crate::units::{Nanos, human_ns};
+use crate::plan::{FaultPlan, all_cookies, parts};
+use crate::scenario::{Cohort, Http, Target, Upgrade, Verb, WebOrigin, WsUrl};
+use crate::time::Clock;
+use crate::units::{Nanos, format_duration, human_ns};
 
 /// The receive buffer of a client that is going to stop reading, in bytes. Small, so that its TCP window fills soon.
 const SMALL: usize = 4096;
@@ -19,6 +23,14 @@ const SMALL: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Dialer {
     way: Way,
+    /// The ways to the servers of requests of HTTP, without that of the target.
+    others: Vec<(WebOrigin, Way)>,
+    target: WsUrl,
+    /// The value of `Origin` in upgrade requests.
+    origin: Option<String>,
+    /// What upgrade requests say beside that, unless they have placeholders.
+    headers: Vec<(String, String)>,
+    subprotocols: Vec<String>,
     /// By cohort: the route to the target; `None` connects to it directly.
     routes: Vec<Option<Route>>,
     request: Request,
@@ -28,19 +40,34 @@ pub(super) struct Dialer {
 }
 
 impl Dialer {
-    /// `resolver` resolves the target's name. `routes` are, by cohort, the routes to it; a cohort without one
-    /// connects to the target directly.
+    /// `resolver` resolves the target's name; those of other servers that clients of `cohorts` ask by HTTP are looked
+    /// up here. `routes` are, by cohort, the routes to the target; a cohort without one connects to it directly.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub(super) fn new(
         url: &WsUrl,
         target: &Target,
+        cohorts: &[Cohort],
         resolver: Arc<Resolver>,
         routes: Vec<Option<Route>>,
     ) -> Result<Self, TlsError> {
+        let mut others: Vec<(WebOrigin, Way)> = Vec::new();
+        for origin in cohorts.iter().flat_map(origins) {
+            let is_known = others.iter().any(|(other, _)| other == origin);
+            if *origin != url.origin() && !is_known {
+                let within = target.connect_timeout;
+                let resolver = Resolver::new(&origin.host, origin.port, within);
+                others.push((origin.clone(), Way::new(origin, target, resolver)?));
+            }
+        }
         Ok(Self {
-            way: Way::new(url, target, resolver)?,
+            way: Way::new(&url.origin(), target, resolver)?,
+            others,
+            target: url.clone(),
+            origin: target.origin.clone(),
+            headers: target.headers.clone(),
+            subprotocols: target.subprotocols.clone(),
             routes,
             request: Request::new(url, target),
             timeout: target.connect_timeout,
@@ -54,8 +81,11 @@ impl Dialer {
         cohort: usize,
         connection: u32,
         fault_plan: FaultPlan,
+        asks: Asks<'_>,
         shared: &Shared,
     ) -> Result<Opened, Failure> {
+        let own = self.own_request(asks)?;
+        let request = own.as_ref().unwrap_or(&self.request);
         let route = self.routes.get(cohort).and_then(Option::as_ref);
         let dial = Dial {
             number: connection,
@@ -67,7 +97,7 @@ impl Dialer {
         let mut progress = Progress::default();
         let opened = tokio::select! {
             biased;
-            opened = self.way.open(&self.request, dial, clock, &mut progress) => Ok(opened),
+            opened = self.way.open(request, dial, clock, &mut progress) => Ok(opened),
             lost = shared.attend(Nanos::from(self.timeout)) => Err(lost),
         };
         shared.looked_up(&self.way.tcp.resolver.take_times());
@@ -75,18 +105,129 @@ impl Dialer {
         passed.add(&progress.passed);
         shared.passed(cohort, &passed);
         match opened {
-            Err(lost) => {
-                let mut failure = progress.timed_out();
-                if lost > Nanos::ZERO {
-                    let lost = human_ns(lost.0);
-                    failure.detail +=
-                        &format!("; wsbench itself was not there for {lost}, which does not count");
-                }
-                Err(failure)
-            }
+            Err(lost) => Err(timed_out(&progress, lost)),
             Ok(Err(failed)) => Err(failed.failure),
             Ok(Ok(opened)) => Ok(opened),
         }
+    }
+
+    /// The way to a server, and what it is called; `None` is the target.
+    fn to(&self, origin: Option<&WebOrigin>) -> (&Way, WebOrigin) {
+        let other = self.others.iter();
+        let other = origin.and_then(|origin| other.clone().find(|(other, _)| other == origin));
+        match other {
+            Some((origin, way)) => (way, origin.clone()),
+            None => (&self.way, self.target.origin()),
+        }
+    }
+
+    /// Sends a request whose payload was rendered, within its `timeout`, and returns the answer. Keeps its cookies, and
+    /// sends those that were kept.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub(super) async fn ask(
+        &self,
+        (cohort, connection): (usize, u32),
+        http: &Http,
+        rendered: &[u8],
+        cookies: &mut Cookies,
+        shared: &Shared,
+    ) -> Result<Answer, String> {
+        let (way, origin) = self.to(http.origin.as_ref());
+        let address = address(&origin, http.target(rendered));
+        let request = written(http, rendered, &origin, cookies)?;
+        let dial = Dial {
+            number: connection,
+            ..Dial::default()
+        };
+        let mut progress = Progress::default();
+        let clock = &*shared.clock;
+        let asked = tokio::select! {
+            biased;
+            asked = way.ask(&http.method, &request, dial, clock, &mut progress) => Ok(asked),
+            lost = shared.attend(Nanos::from(http.timeout)) => Err(lost),
+        };
+        shared.looked_up(&way.tcp.resolver.take_times());
+        let Asked { answer, bytes } = asked.map_err(|lost| too_late(http, &progress, lost))?;
+        shared.whole(cohort, |cells| {
+            cells.add(Counter::BytesSent, bytes.0);
+            cells.add(Counter::BytesReceived, bytes.1);
+        });
+        answered(answer, address, cookies)
+    }
+
+    /// The same for a request that is sent once for the run, before there are workers.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub(super) async fn ask_once(
+        &self,
+        http: &Http,
+        rendered: &[u8],
+        cookies: &mut Cookies,
+        clock: &dyn Clock,
+    ) -> Result<Answer, String> {
+        let (way, origin) = self.to(http.origin.as_ref());
+        let address = address(&origin, http.target(rendered));
+        let request = written(http, rendered, &origin, cookies)?;
+        let (dial, mut progress) = (Dial::default(), Progress::default());
+        let asked = way.ask(&http.method, &request, dial, clock, &mut progress);
+        let asked = tokio::time::timeout(http.timeout, asked).await;
+        let asked = asked.map_err(|_| too_late(http, &progress, Nanos::ZERO))?;
+        answered(asked.answer, address, cookies)
+    }
+
+    /// The upgrade request of one client; `None` if it is that of all.
+    fn own_request(&self, asks: Asks<'_>) -> Result<Option<Request>, Failure> {
+        let wrong = |key: &str, what: &str| {
+            let detail = format!("`target.{key}` {what}, with the values of this client");
+            Failure::new(Cause::SetupFailed, detail)
+        };
+        let mut headers = self.headers.clone();
+        let mut subprotocols = self.subprotocols.clone();
+        let mut resource = self.target.resource.clone();
+        if let Some((upgrade, rendered)) = asks.upgrade {
+            let names = &upgrade.headers;
+            let (parts, _) = parts(rendered, 1 + names.len() + upgrade.subprotocols);
+            let mut parts = parts
+                .into_iter()
+                .map(|part| String::from_utf8_lossy(part).into_owned());
+            resource = parts.next().unwrap_or_default();
+            headers = names.iter().cloned().zip(parts.by_ref()).collect();
+            subprotocols = parts.collect();
+            if !resource.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(wrong("url", "has characters that no address has"));
+            }
+            let is_token = |text: &String| text.parse::<::http::HeaderName>().is_ok();
+            if !subprotocols.iter().all(is_token) {
+                return Err(wrong("subprotocols", "has an entry that is no name of one"));
+            }
+        }
+        let address = Address {
+            host: &self.target.host,
+            path: &resource,
+            secure: self.target.secure,
+        };
+        let kept = asks.cookies.header(address, seconds());
+        if asks.upgrade.is_none() && kept.is_none() {
+            return Ok(None);
+        }
+        if kept.is_some() {
+            let is_cookie = |(name, _): &(String, String)| name.eq_ignore_ascii_case("cookie");
+            let own = headers.iter().position(is_cookie);
+            let own = own.map(|at| headers.remove(at).1);
+            let all = all_cookies(own.as_deref().map(str::as_bytes), kept).unwrap_or_default();
+            let all = String::from_utf8_lossy(&all).into_owned();
+            headers.push(("Cookie".to_owned(), all));
+        }
+        Ok(Some(Request::of(&RequestText {
+            host: &self.target.origin().authority(),
+            resource: &resource,
+            origin: self.origin.as_deref(),
+            subprotocols: &subprotocols,
+            headers: &headers,
+        })))
     }
 
     /// Makes a WebSocket of an open connection. Returns how long its steps took, too.
@@ -96,6 +237,81 @@ impl Dialer {
         } = opened;
         (WebSocket::new(link, early, self.max_message), steps)
     }
+}
+
+/// What one client asks in its upgrade request, beside what all do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asks<'a> {
+    /// The request and what it was rendered to, if it has placeholders.
+    pub(crate) upgrade: Option<(&'a Upgrade, &'a [u8])>,
+    pub(crate) cookies: &'a Cookies,
+}
+
+/// The servers that clients of a cohort ask by HTTP.
+fn origins(cohort: &Cohort) -> impl Iterator<Item = &WebOrigin> {
+    cohort.each_step().filter_map(|step| match &step.verb {
+        Verb::Http(http) => http.origin.as_ref(),
+        _ => None,
+    })
+}
+
+/// What cookies go by: a server and a path there.
+fn address<'a>(origin: &'a WebOrigin, path: &'a str) -> Address<'a> {
+    Address {
+        host: &origin.host,
+        path,
+        secure: origin.secure,
+    }
+}
+
+/// A request whose payload was rendered, with the cookies that go to its server.
+fn written(
+    http: &Http,
+    rendered: &[u8],
+    origin: &WebOrigin,
+    cookies: &Cookies,
+) -> Result<Vec<u8>, String> {
+    let mut request = Vec::new();
+    let kept = cookies.header(address(origin, http.target(rendered)), seconds());
+    http.write(rendered, &origin.authority(), kept, false, &mut request)
+        .map_err(|error| error.to_string())?;
+    Ok(request)
+}
+
+/// Keeps the cookies of an answer, if there is one.
+fn answered(
+    answer: Result<Answer, Failure>,
+    address: Address<'_>,
+    cookies: &mut Cookies,
+) -> Result<Answer, String> {
+    let answer = answer.map_err(|Failure { cause, detail }| format!("{cause}: {detail}"))?;
+    for set in answer.headers("Set-Cookie") {
+        cookies.set(address, set, seconds());
+    }
+    Ok(answer)
+}
+
+fn too_late(http: &Http, progress: &Progress, lost: Nanos) -> String {
+    let within = format_duration(http.timeout);
+    let waited = timed_out(progress, lost).detail;
+    format!("no answer came within {within}: {waited}")
+}
+
+/// The failure of a dial that ran out of time, `lost` of which did not count.
+fn timed_out(progress: &Progress, lost: Nanos) -> Failure {
+    let mut failure = progress.timed_out();
+    if lost > Nanos::ZERO {
+        let lost = human_ns(lost.0);
+        failure.detail +=
+            &format!("; wsbench itself was not there for {lost}, which does not count");
+    }
+    failure
+}
+
+/// The wall clock, in seconds since 1970.
+fn seconds() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs().cast_signed())
 }
 
 /// Opens connections. Cheap to clone: every client has its own copy.
@@ -109,8 +325,35 @@ pub(crate) trait Connector: Clone {
         cohort: usize,
         connection: u32,
         fault_plan: FaultPlan,
+        asks: Asks<'_>,
         shared: &Shared,
     ) -> Result<(Self::Transport, Steps), Failure>;
+
+    /// Asks by HTTP for a connection of a cohort: see [`Dialer::ask`].
+    async fn ask(
+        &self,
+        of: (usize, u32),
+        http: &Http,
+        rendered: &[u8],
+        cookies: &mut Cookies,
+        shared: &Shared,
+    ) -> Result<Answer, String>;
+
+    /// Shows why no connection was opened. Only connections that are traced keep it.
+    fn failed(&self, _failure: &Failure) {}
+
+    /// Shows a request or its answer. `saved` is what the client keeps by now, which must not be shown. Only
+    /// connections that are traced keep it.
+    fn show(&self, _shown: &Shown<'_>) {}
+}
+
+/// A request of HTTP, or its answer.
+pub(crate) struct Shown<'a> {
+    pub(crate) from: Side,
+    pub(crate) by: By,
+    pub(crate) fit: Fitting,
+    pub(crate) text: &'a [u8],
+    pub(crate) saved: &'a [Vec<u8>],
 }
 
 impl Connector for Arc<Dialer> {
@@ -121,10 +364,22 @@ impl Connector for Arc<Dialer> {
         cohort: usize,
         connection: u32,
         fault_plan: FaultPlan,
+        asks: Asks<'_>,
         shared: &Shared,
     ) -> Result<(WebSocket, Steps), Failure> {
-        let opened = self.open(cohort, connection, fault_plan, shared).await?;
-        Ok(self.web_socket(opened))
+        let opened = self.open(cohort, connection, fault_plan, asks, shared);
+        Ok(self.web_socket(opened.await?))
+    }
+
+    async fn ask(
+        &self,
+        of: (usize, u32),
+        http: &Http,
+        rendered: &[u8],
+        cookies: &mut Cookies,
+        shared: &Shared,
+    ) -> Result<Answer, String> {
+        Dialer::ask(self, of, http, rendered, cookies, shared).await
     }
 }
 
@@ -153,11 +408,16 @@ mod tests {
             panic!("it has an address");
         };
         let resolver = Resolver::of(&[]);
-        let dialer = Arc::new(Dialer::new(url, target, resolver, vec![Some(route)]).unwrap());
+        let dialer = Arc::new(Dialer::new(url, target, &[], resolver, vec![Some(route)]).unwrap());
         let clock = Box::new(Monotonic::start());
         let shared = Shared::new(clock, plan.clone(), Arc::new(RunState::new(1)));
+        let cookies = Cookies::default();
+        let asks = Asks {
+            upgrade: None,
+            cookies: &cookies,
+        };
         for connection in 0..2 {
-            let dialled = dialer.connect(0, connection, FaultPlan::default(), &shared);
+            let dialled = dialer.connect(0, connection, FaultPlan::default(), asks, &shared);
             let failure = dialled.await.expect_err("nobody listens");
             assert_eq!(failure.cause, Cause::Refused);
         }

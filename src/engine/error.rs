@@ -10,6 +10,14 @@ pub enum EngineError {
     /// The plan needs more resources than this machine has.
     #[error(transparent)]
     Limit(#[from] super::preflight::LimitError),
+    /// A request that is sent once for all clients was not answered as it should be.
+    #[error("ask `{name}` once for all clients: {why}")]
+    Once {
+        /// The name of the step.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
     /// The built-in server did not start.
     #[error("start the built-in echo server: {0}")]
     Embedded(String),

@@ -15,6 +15,7 @@ mod fanout;
 mod heart;
 mod merging;
 mod observer;
+mod once;
 mod phases;
 mod play;
 mod preflight;

@@ -10,6 +10,7 @@ use super::dial::Dialer;
 use super::error::EngineError;
 use super::fanout::Fanout;
 use super::observer::{Finished, Observer};
+use super::once;
 use super::preflight::{LimitError, Limits, check_families, check_faults, check_sources};
 use super::supervisor::{self, Launch};
 use crate::net::{Resolver, Route, can_vanish};
@@ -30,10 +31,11 @@ impl Prepared {
     /// to the target directly.
     ///
     /// # Errors
-    /// When limits are too low, certificates are missing, a source address does not belong to this machine, or a client
+    /// When limits are too low, certificates are missing, a request that is sent once for all
+    /// clients is not answered as it should be, a source address does not belong to this machine, or a client
     /// shall vanish and this process has no permission for that.
     pub fn new(
-        plan: Plan,
+        mut plan: Plan,
         url: &WsUrl,
         resolver: Arc<Resolver>,
         routes: &[Option<Route>],
@@ -56,7 +58,14 @@ impl Prepared {
         Limits::of_this_machine().check(&budget, known.len())?;
         sys::make_room(budget.descriptors);
         check_lanes(&plan, workers)?;
-        let dialer = Dialer::new(url, target, resolver, routes.to_vec())?;
+        let dialer = Dialer::new(
+            url,
+            target,
+            &plan.scenario.cohorts,
+            resolver,
+            routes.to_vec(),
+        )?;
+        once::ask(&mut plan, &dialer)?;
         let most = usize::try_from(budget.open_at_once).unwrap_or(usize::MAX);
         Ok(Self {
             launch: Launch {

@@ -1,19 +1,20 @@
 //! Connections whose frames are traced: a transport that keeps what passes, with what sent or took it. All that it keeps
 //! is masked: no value that is secret, or that a client saved, leaves it.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::dial::{Connector, Dialer};
+use super::dial::{Asks, Connector, Dialer, Shown};
 use super::shared::Shared;
 use crate::frame::{Frame, Room};
-use crate::http::{read_head, values};
+use crate::http::{Answer, Cookies, read_head, values};
 use crate::measure::{By, Fitting, FrameType, TcpView, Trace, Traced};
 use crate::metric::Side;
 use crate::net::{Act, Failure, Lost, Opened, Steps, TcpEnd, Transport, WebSocket};
 use crate::plan::FaultPlan;
-use crate::scenario::{FrameKind, Secrets};
+use crate::scenario::{FrameKind, Http, Secrets};
 use crate::time::Clock;
 use crate::units::{ByteSize, Timestamp, cut, visible};
 
@@ -27,8 +28,25 @@ const MAX_SAVED: usize = 1000;
 /// Opens connections that are traced.
 #[derive(Clone)]
 pub(super) struct TracedDialer {
-    pub(super) dialer: Arc<Dialer>,
-    pub(super) shared: Rc<Shared>,
+    dialer: Arc<Dialer>,
+    log: Rc<RefCell<Log>>,
+}
+
+impl TracedDialer {
+    /// Opens the connections of one client of a cohort.
+    pub(super) fn new(dialer: Arc<Dialer>, shared: Rc<Shared>, cohort: usize) -> Self {
+        let log = Log {
+            secrets: shared.plan.scenario.secrets.clone(),
+            shared,
+            cohort,
+            saved: 0,
+            has_binary: false,
+        };
+        Self {
+            dialer,
+            log: Rc::new(RefCell::new(log)),
+        }
+    }
 }
 
 impl Connector for TracedDialer {
@@ -39,33 +57,42 @@ impl Connector for TracedDialer {
         cohort: usize,
         connection: u32,
         fault_plan: FaultPlan,
+        asks: Asks<'_>,
         shared: &Shared,
     ) -> Result<(Self::Transport, Steps), Failure> {
-        let log = Log {
-            secrets: shared.plan.scenario.secrets.clone(),
-            shared: self.shared.clone(),
-            cohort,
-            saved: 0,
-            has_binary: false,
-        };
-        let opened = self.dialer.open(cohort, connection, fault_plan, shared);
-        let opened = match opened.await {
-            Ok(opened) => opened,
-            Err(failure) => {
-                let Failure { cause, detail } = &failure;
-                log.ended(&format!("{cause}: {detail}"));
-                return Err(failure);
-            }
-        };
-        log.opened(&opened);
+        let opened = (self.dialer).open(cohort, connection, fault_plan, asks, shared);
+        let opened = opened.await?;
+        self.log.borrow().opened(&opened);
         let (inner, steps) = self.dialer.web_socket(opened);
         let transport = TracedTransport {
             inner,
-            log,
+            log: self.log.clone(),
             came: None,
             sender: By::Nothing,
         };
         Ok((transport, steps))
+    }
+
+    async fn ask(
+        &self,
+        of: (usize, u32),
+        http: &Http,
+        rendered: &[u8],
+        cookies: &mut Cookies,
+        shared: &Shared,
+    ) -> Result<Answer, String> {
+        Dialer::ask(&self.dialer, of, http, rendered, cookies, shared).await
+    }
+
+    fn failed(&self, failure: &Failure) {
+        let Failure { cause, detail } = failure;
+        self.log.borrow().ended(&format!("{cause}: {detail}"));
+    }
+
+    fn show(&self, shown: &Shown<'_>) {
+        let mut log = self.log.borrow_mut();
+        log.learn(shown.saved);
+        log.frame(shown.from, FrameType::Http, shown.text, shown.by, shown.fit);
     }
 }
 
@@ -156,7 +183,7 @@ impl Log {
 /// A connection whose frames are kept.
 pub(super) struct TracedTransport<T> {
     inner: T,
-    log: Log,
+    log: Rc<RefCell<Log>>,
     /// The last message that came, until it is known what took it.
     came: Option<(FrameType, Vec<u8>)>,
     /// What sends the next frame.
@@ -188,7 +215,7 @@ impl<T: Transport> Transport for TracedTransport<T> {
         if let Poll::Ready(Ok(frame)) = &event {
             let (kind, bytes) = parts(frame);
             if !matches!(kind, FrameType::Text | FrameType::Binary) {
-                (self.log).frame(Side::Peer, kind, &bytes, By::Nothing, Fitting::Right);
+                (self.log.borrow()).frame(Side::Peer, kind, &bytes, By::Nothing, Fitting::Right);
             }
         }
         event
@@ -211,20 +238,22 @@ impl<T: Transport> Transport for TracedTransport<T> {
     }
 
     fn took(&mut self, by: By, fitting: Fitting, saved: &[Vec<u8>]) {
-        self.log.learn(saved);
+        self.log.borrow_mut().learn(saved);
         if let Some((kind, bytes)) = self.came.take() {
-            self.log.frame(Side::Peer, kind, &bytes, by, fitting);
+            self.log
+                .borrow()
+                .frame(Side::Peer, kind, &bytes, by, fitting);
         }
     }
 
     fn ended(&mut self, why: &str) {
-        self.log.ended(why);
+        self.log.borrow().ended(why);
     }
 
     fn feed(&mut self, frame: Frame<'_>) {
         let (kind, bytes) = parts(&frame);
         let by = std::mem::take(&mut self.sender);
-        (self.log).frame(Side::Local, kind, &bytes, by, Fitting::Right);
+        (self.log.borrow()).frame(Side::Local, kind, &bytes, by, Fitting::Right);
         self.inner.feed(frame);
     }
 
@@ -239,7 +268,7 @@ impl<T: Transport> Transport for TracedTransport<T> {
     fn act(&mut self, act: Act) -> Result<(), Lost> {
         if let Act::Put(bytes) = &act {
             let (kind, by) = (FrameType::Bytes, By::Nothing);
-            (self.log).frame(Side::Local, kind, bytes, by, Fitting::Right);
+            (self.log.borrow()).frame(Side::Local, kind, bytes, by, Fitting::Right);
         }
         self.inner.act(act)
     }

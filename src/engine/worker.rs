@@ -85,6 +85,13 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
     } = assignment;
     let shared = Shared::new(Box::new(clock), plan.clone(), state).of_worker(worker);
     let shared = Rc::new(shared);
+    if worker == 0 {
+        for (cohort, once) in plan.once.iter().enumerate() {
+            for (slot, took) in &once.took {
+                shared.whole(cohort, |cells| cells.answer(*slot, *took, *took));
+            }
+        }
+    }
     // Runs in its own task, because the pulse is polled often and the code below is not.
     let pulse = tokio::task::spawn_local(pulse(shared.clone(), dialer, worker, workers));
     let load = async {
@@ -164,10 +171,7 @@ async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, work
         shared.clients.set(shared.clients.get() + 1);
         let (shared, dialer) = (shared.clone(), dialer.clone());
         if shared.plan.traces {
-            let traced = TracedDialer {
-                dialer,
-                shared: shared.clone(),
-            };
+            let traced = TracedDialer::new(dialer, shared.clone(), opening.cohort);
             tokio::task::spawn_local(client::live(shared, traced, opening));
         } else {
             tokio::task::spawn_local(client::live(shared, dialer, opening));

@@ -131,6 +131,13 @@ impl Answer {
         self.headers(name).next()
     }
 
+    /// Returns its status, its words and its body.
+    pub fn shown(&self) -> Vec<u8> {
+        let line = format!("{} {} ", self.status, self.reason);
+        let shown = [line.as_bytes(), &self.body].concat();
+        shown.trim_ascii_end().to_vec()
+    }
+
     /// Returns the values of all headers with this name, in their order.
     pub fn headers(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let is_it = move |header: &&(String, Vec<u8>)| header.0.eq_ignore_ascii_case(name);

@@ -59,6 +59,8 @@ pub enum FrameType {
     Pong,
     /// A Close.
     Close,
+    /// A request of HTTP or its answer, which are no frames.
+    Http,
     /// The bytes of a fault, which need not be a frame.
     Bytes,
 }

@@ -85,7 +85,7 @@ catalogue! {
         MessagesLost => "messages.lost", "Sent messages whose connection ended before the answer.";
         MessagesRetyped => "messages.retyped", "Echoes that came back as binary where text was sent, or the reverse.";
         MessagesUncertain => "messages.uncertain", "Echoes that may answer another message, because one timed out or more answers came than were due: not timed.";
-        SetupBegun => "setup.begun", "Set-ups begun: one for each connection of a client with `setup` that opened.";
+        SetupBegun => "setup.begun", "Set-ups begun: one for each connection of a client with `setup` that opened, and for each that `http` steps come before.";
         SetupReady => "setup.ready", "Set-ups whose last step was done.";
         SetupFailed => "setup.failed", "Set-ups in which a step failed.";
         SetupLost => "setup.lost", "Set-ups whose connection ended before.";
@@ -132,7 +132,7 @@ catalogue! {
         HandshakeTls => "handshake.tls", "From the TCP connection to the TLS session.";
         HandshakeUpgrade => "handshake.upgrade", "From the upgrade request to the checked 101.";
         HandshakeTotal => "handshake.total", "From the dial to the checked 101.";
-        SetupDuration => "setup.duration", "From the dial of a client with `setup` until it was ready.";
+        SetupDuration => "setup.duration", "From the dial of a client with `setup`, or from its first `http` step, until it was ready.";
         ReceiveGap => "receive.gap", "Between two messages received on one connection.";
         DeliveryLatency => "delivery.latency", "From the intended send of a message or step with `to` to each member that heard it, the first time; late ones included.";
         HeartbeatRtt => "heartbeat.rtt", "From a ping sent to its pong, late ones included.";

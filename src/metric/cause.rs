@@ -20,7 +20,7 @@ catalogue! {
         MessageTooBig => "message_too_big", "A message longer than `max_message`.";
         CloseTimeout => "close_timeout", "No end of TCP within `close_timeout` after our Close.";
         Fault => "fault", "Ended by the client itself, in the fault that it plays.";
-        SetupFailed => "setup_failed", "A step of `setup` failed (`detail` says which, and why), so we closed the connection.";
+        SetupFailed => "setup_failed", "A step of `setup` failed (`detail` says which, and why), so we closed the connection, or did not dial it.";
         StepFailed => "step_failed", "A step failed whose `on_fail` closes the connection (`detail` says which, and why).";
         WriteTimeout => "write_timeout", "The peer took no bytes at all until the end of the run.";
         Dns => "dns", "The host name could not be resolved.";
@@ -59,6 +59,8 @@ pub const TCP_STEP: &str = "the TCP connection";
 pub const TLS_STEP: &str = "the TLS handshake";
 /// The last step.
 pub const UPGRADE_STEP: &str = "the answer to the upgrade request";
+/// The last step of a request of HTTP.
+pub const ANSWER_STEP: &str = "the answer";
 
 impl Cause {
     /// A hint where a wrong scheme may be why no connection opened; `detail` is that of the failure.

@@ -7,6 +7,7 @@
 //! raw: the same way, and bytes instead of messages, for the probe
 //! ```
 
+mod asking;
 mod connect;
 mod end;
 mod failure;
@@ -28,11 +29,12 @@ mod wire;
 #[cfg(test)]
 mod wire_tests;
 
+pub(crate) use asking::Asked;
 pub(crate) use end::TcpEnd;
 pub(crate) use failure::Failure;
-pub(crate) use handshake::Request;
 #[cfg(any(test, fuzzing))]
 pub(crate) use handshake::check_any_answer;
+pub(crate) use handshake::{Request, RequestText};
 pub(crate) use listen::listen;
 pub(crate) use raw::{RawConnection, RawDialer, RawFailure};
 pub use resolver::{ResolveError, Resolver, resolve};

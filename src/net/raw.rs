@@ -73,7 +73,7 @@ impl RawDialer {
         Ok(Self {
             url: url.clone(),
             looked_up: resolver.take_times().first().copied(),
-            way: Way::new(url, target, resolver)?,
+            way: Way::new(&url.origin(), target, resolver)?,
             timeout: target.connect_timeout,
         })
     }

@@ -12,7 +12,7 @@ use super::tcp_dialer::{Dial, Progress, TcpDialer};
 use super::tls::{Tls, TlsError};
 use super::wire::Wire;
 use crate::metric::{Cause, TLS_STEP, Timer, UPGRADE_STEP};
-use crate::scenario::{Target, WsUrl};
+use crate::scenario::{Target, WebOrigin};
 use crate::time::Clock;
 use crate::units::Timestamp;
 
@@ -64,16 +64,16 @@ impl From<Failure> for NotOpened {
 }
 
 impl Way {
-    /// Sets up the way to the server of `url`. `resolver` resolves its name.
+    /// Sets up the way to a server. `resolver` resolves its name.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub(crate) fn new(
-        url: &WsUrl,
+        origin: &WebOrigin,
         target: &Target,
         resolver: Arc<Resolver>,
     ) -> Result<Self, TlsError> {
-        let tls = url.secure.then(|| Tls::new(&url.host, &target.trust));
+        let tls = (origin.secure).then(|| Tls::new(&origin.host, &target.trust));
         Ok(Self {
             tcp: TcpDialer::new(resolver, &target.source_addresses),
             tls: tls.transpose()?,

@@ -50,7 +50,7 @@ fn target(lines: &str) -> (WsUrl, Target) {
 async fn dial(lines: &str, known: &[SocketAddr]) -> (Result<Opened, NotOpened>, Progress) {
     let (url, target) = target(lines);
     let resolver = Resolver::of(known);
-    let way = Way::new(&url, &target, resolver).unwrap();
+    let way = Way::new(&url.origin(), &target, resolver).unwrap();
     let request = Request::new(&url, &target);
     let (clock, mut progress) = (Monotonic::start(), Progress::default());
     let opening = way.open(&request, Dial::default(), &clock, &mut progress);
@@ -270,7 +270,7 @@ async fn no_connection_resumes_the_session_of_another() {
         const CONNECTIONS: usize = 3;
         let (server, handshakes) = under_tls(own.server(&[version]), CONNECTIONS);
         let (url, target) = target(ANYONE);
-        let way = Way::new(&url, &target, Resolver::of(&[server])).unwrap();
+        let way = Way::new(&url.origin(), &target, Resolver::of(&[server])).unwrap();
         let request = Request::new(&url, &target);
         for _ in 0..CONNECTIONS {
             let (clock, mut progress) = (Monotonic::start(), Progress::default());

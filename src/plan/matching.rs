@@ -2,6 +2,7 @@
 //! the words of [`Match::wrong`], the groups of a regular expression, and JSON strings with escapes.
 
 use super::values::{Comparison, Values, decimal};
+use crate::http::Answer;
 use crate::scenario::{Condition, Kept, MAX_SAVED, Match, Segment};
 
 impl Match {
@@ -34,6 +35,22 @@ impl Match {
         let mut conditions = self.conditions.iter();
         let wrong = conditions.find(|one| !one.holds(message, values))?;
         Some(wrong.in_words(message))
+    }
+
+    /// The same of an answer of HTTP with this body, whatever the body of `head` is.
+    pub fn wrong_of(&self, head: &Answer, body: &[u8], values: &Values<'_>) -> Option<String> {
+        let mut conditions = self.conditions.iter();
+        let wrong = conditions.find(|one| !one.holds_of(head, body, values))?;
+        Some(match wrong {
+            Condition::Status(_) => format!("its status is {}", head.status),
+            Condition::Header(name, _) if head.header(name).is_none() => {
+                format!("it has no header `{name}`")
+            }
+            Condition::Header(name, segments) => {
+                format!("its header `{name}` is not {}", shown(segments))
+            }
+            other => other.in_words(body),
+        })
     }
 }
 
@@ -84,6 +101,23 @@ impl Condition {
             Self::Has(pointer) => pointer.find(message).is_some(),
             Self::Lacks(pointer) => pointer.find(message).is_none(),
             Self::Known(variable) => values.knows(*variable),
+            // Only an answer of HTTP has them.
+            Self::Status(_) | Self::Header(..) => false,
+        }
+    }
+
+    /// Whether it holds of an answer of HTTP.
+    fn holds_of(&self, head: &Answer, body: &[u8], values: &Values<'_>) -> bool {
+        match self {
+            Self::Status(ranges) => {
+                let mut ranges = ranges.iter();
+                ranges.any(|(low, high)| (*low..=*high).contains(&head.status))
+            }
+            Self::Header(name, segments) => {
+                let mut all = head.headers(name);
+                all.any(|value| compared(segments, value, values).is_same())
+            }
+            other => other.holds(body, values),
         }
     }
 
@@ -97,6 +131,7 @@ impl Condition {
             Self::Regex(regex) => format!("it does not match '{}'", cut(regex.0.as_str())),
             Self::Lacks(pointer) => format!("it has `{pointer}`"),
             Self::Known(_) => "something that it needs is not known yet".to_owned(),
+            Self::Status(_) | Self::Header(..) => "it is no answer of HTTP".to_owned(),
             Self::Value(pointer, _) | Self::Says(pointer, _) | Self::Has(pointer)
                 if pointer.find(message).is_none() =>
             {
@@ -185,6 +220,17 @@ impl Kept {
         found
     }
 
+    /// The same of an answer of HTTP with this body, whatever the body of `head` is.
+    pub fn find_of(&self, head: &Answer, body: &[u8], out: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Header(name) => {
+                out.clear();
+                put(head.header(name), out)
+            }
+            other => other.find(body, out),
+        }
+    }
+
     fn part(&self, message: &[u8], out: &mut Vec<u8>) -> bool {
         out.clear();
         match self {
@@ -198,6 +244,8 @@ impl Kept {
                 let first = captures.as_ref().and_then(|all| all.get(1));
                 put(first.map(|group| group.as_bytes()), out)
             }
+            // Only an answer of HTTP has them.
+            Self::Header(_) => false,
             Self::Number { at, form } => match message
                 .get(*at as usize..)
                 .and_then(|bytes| form.read(bytes))

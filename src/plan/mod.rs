@@ -8,6 +8,7 @@ mod matching;
 mod openings;
 mod pacer;
 mod program;
+mod request;
 mod split;
 mod spread;
 mod stamp;
@@ -25,6 +26,7 @@ pub use heartbeat::TextPong;
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
 pub use program::{Operation, Program, Turns, What};
+pub(crate) use request::{all_cookies, parts};
 pub use split::Split;
 pub use spread::{Draws, Seed};
 pub use stamp::{PingName, STAMP_LEN, Series, Stamp, StampFinder};
@@ -40,6 +42,7 @@ pub use crate::scenario::fraction;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::http::Cookies;
 use crate::measure::Layout;
 use crate::scenario::{Cohort, Match, Pacing, Scenario, Shape, TurnPace};
 use crate::units::{Nanos, Timestamp};
@@ -57,6 +60,8 @@ pub struct Plan {
     pub keeps_echoes: bool,
     /// Whether all that passes on each connection is kept and reported likewise.
     pub traces: bool,
+    /// For each cohort, what all its clients know from requests that were sent once; empty before.
+    pub(crate) once: Vec<Once>,
     /// For each cohort, the number of its first connection.
     firsts: Vec<u32>,
     /// For each cohort, the templates by slot.
@@ -71,6 +76,16 @@ pub struct Plan {
     pub split: Option<Split>,
     /// Who hears what.
     pub topics: Topics,
+}
+
+/// What all clients of a cohort know from requests that were sent once.
+#[derive(Debug, Default)]
+pub(crate) struct Once {
+    /// What was kept, by the index of its name. Empty: nothing.
+    pub(crate) saved: Vec<Vec<u8>>,
+    pub(crate) cookies: Cookies,
+    /// The slots of the requests that were sent for this cohort, and how long they took.
+    pub(crate) took: Vec<(usize, Nanos)>,
 }
 
 /// The part of a plan that concerns one connection.
@@ -99,6 +114,16 @@ impl<'a> ClientPlan<'a> {
     /// Returns what it does in its turn.
     pub fn program(self) -> &'a Program {
         &self.plan.talks[self.cohort].program
+    }
+
+    /// Returns what all its clients know from requests that were sent once.
+    pub(crate) fn once(self) -> Option<&'a Once> {
+        self.plan.once.get(self.cohort)
+    }
+
+    /// Returns the upgrade request, if it has placeholders.
+    pub fn upgrade(self) -> Option<&'a Template> {
+        self.plan.talks[self.cohort].upgrade.as_ref()
     }
 
     /// Returns one match for each way in which answers name what they answer.
@@ -178,6 +203,7 @@ impl Plan {
             seed,
             keeps_echoes: false,
             traces: false,
+            once: Vec::new(),
             firsts,
             templates,
             heartbeats: (scenario.cohorts.iter())
@@ -196,6 +222,18 @@ impl Plan {
     /// Returns a cohort.
     pub fn cohort(&self, cohort: usize) -> &Cohort {
         &self.scenario.cohorts[cohort]
+    }
+
+    /// Returns the number of the first connection of a cohort.
+    pub(crate) fn first(&self, cohort: usize) -> u32 {
+        self.firsts[cohort]
+    }
+
+    /// Whether a request is sent once for all clients.
+    pub(crate) fn asks_once(&self) -> bool {
+        self.talks
+            .iter()
+            .any(|talk| talk.program.once().next().is_some())
     }
 
     /// Returns the cohort of a connection; `None` if the plan has no such connection.

@@ -1,6 +1,6 @@
 //! What a client does in its turn, as a list of operations that all clients of a cohort share.
 
-use crate::scenario::{Await, Cohort, OnFail, Pause, Send, Step, TurnPace, Verb};
+use crate::scenario::{Await, Cohort, Http, OnFail, Pause, Send, Step, TurnPace, Verb};
 use crate::units::Nanos;
 
 /// The steps of a cohort in the order in which they are played: set-up, [`What::Ready`], the others.
@@ -41,6 +41,8 @@ impl Operation {
 /// What an operation does.
 #[derive(Debug, PartialEq)]
 pub enum What {
+    /// Asks by HTTP; the template is that of the slot.
+    Http(Http),
     /// Sends a message; the template is that of the slot.
     Send(Send),
     /// Waits for messages.
@@ -138,10 +140,26 @@ impl Program {
         self.ops.get(at)
     }
 
-    /// The message that the step with this slot sends; `None` if it sends none.
-    pub fn send(&self, slot: usize) -> Option<&Send> {
+    /// Whether an answer is waited for to what the step with this slot sends.
+    pub fn is_answered(&self, slot: usize) -> bool {
         let mut own = self.ops.iter().filter(|op| op.slot == slot);
-        own.find_map(Operation::send)
+        own.any(|op| match &op.what {
+            What::Http(_) => true,
+            What::Send(send) => send.expects_answer(),
+            _ => false,
+        })
+    }
+
+    /// The requests that are sent once for all clients.
+    pub(crate) fn once(&self) -> impl Iterator<Item = &Operation> {
+        let is_once = |op: &&Operation| matches!(&op.what, What::Http(http) if http.once);
+        self.ops.iter().filter(is_once)
+    }
+
+    /// Whether a client asks by HTTP before its connection is dialled.
+    pub fn begins_with_http(&self) -> bool {
+        let first = self.ops.first();
+        first.is_some_and(|op| op.is_setup && matches!(op.what, What::Http(_)))
     }
 
     /// Whether some client waits until measuring starts.
@@ -178,6 +196,7 @@ fn add(ops: &mut Vec<Operation>, slot: &mut usize, steps: &[Step], is_setup: boo
             is_named: step.name.is_some(),
         };
         let what = match &step.verb {
+            Verb::Http(http) => What::Http(http.clone()),
             Verb::Send(send) => What::Send(send.clone()),
             Verb::Await(wait) => What::Await(wait.clone()),
             Verb::Pause(pause) => What::Pause(*pause),

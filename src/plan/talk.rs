@@ -13,6 +13,8 @@ pub(super) struct Talk {
     pub(super) finders: Vec<Match>,
     /// Whether there is anything but messages on a schedule and their echoes.
     pub(super) is_more: bool,
+    /// The upgrade request, if it has placeholders.
+    pub(super) upgrade: Option<Template>,
     /// What is timed of each slot; a name is empty where a step has none.
     pub(super) slots: Vec<Timed>,
 }
@@ -53,6 +55,10 @@ impl Talk {
             is_more: is_asked || !program.is_empty() || !cohort.on.is_empty(),
             program,
             finders,
+            upgrade: cohort.upgrade.as_ref().map(|upgrade| {
+                let nothing = Slice::filler(0);
+                Template::new(&upgrade.payload, FrameKind::Text, &nothing)
+            }),
             slots: messages.chain(steps).chain(on).collect(),
         }
     }
@@ -67,6 +73,7 @@ pub(super) fn templates(cohort: &Cohort, filler: &Slice) -> Vec<Template> {
         .iter()
         .map(|one| template(&one.payload, one.frame));
     let steps = cohort.each_step().map(|step| match &step.verb {
+        Verb::Http(http) => template(&http.payload, FrameKind::Text),
         Verb::Send(send) => template(&send.payload, send.frame),
         _ => nothing(),
     });

@@ -161,6 +161,7 @@ impl Scenario {
                 let messages = cohort.messages.iter().filter(|m| m.expects_answer());
                 let steps = cohort.each_step().filter_map(|step| match &step.verb {
                     Verb::Send(send) if send.expects_answer() => Some(send.timeout),
+                    Verb::Http(http) => Some(http.timeout),
                     _ => None,
                 });
                 let heartbeat = cohort.heartbeat.iter().filter_map(Heartbeat::watched);

@@ -220,7 +220,7 @@ fn begun(text: &str, value: &str) -> Option<usize> {
         .find(|length| value.is_char_boundary(*length) && text.ends_with(&value[..*length]))
 }
 
-/// An address that is safe to show: hides its user and the values of its query, but keeps `${NAME}`.
+/// An address that is safe to show: hides its user and the values of its query, but keeps `${NAME}` and `{{name}}`.
 pub fn shown_address(url: &str) -> String {
     let mut shown = String::new();
     let mut from = 0;
@@ -232,7 +232,8 @@ pub fn shown_address(url: &str) -> String {
     shown + &url[from..]
 }
 
-/// The parts of an address that may be secret, in order and without `${NAME}`: its user, and the values of its query.
+/// The parts of an address that may be secret, in order and without `${NAME}` and `{{name}}`: its user, and the
+/// values of its query.
 pub(crate) fn secret_parts(url: &str) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let authority = url.find("://").map_or(0, |at| at + 3);
@@ -254,18 +255,22 @@ pub(crate) fn secret_parts(url: &str) -> Vec<Range<usize>> {
     parts
 }
 
-/// The parts of a range between its variables.
+/// The parts of a range between its variables and placeholders.
 fn literals(text: &str, part: Range<usize>) -> Vec<Range<usize>> {
     let (mut found, mut at) = (Vec::new(), part.start);
     while at < part.end {
         let rest = &text[at..part.end];
-        let variable = rest.find("${").unwrap_or(rest.len());
+        let begin = [("${", "}"), ("{{", "}}")]
+            .into_iter()
+            .filter_map(|(open, close)| Some((rest.find(open)?, close)))
+            .min();
+        let (variable, close) = begin.unwrap_or((rest.len(), "}"));
         if variable > 0 {
             found.push(at..at + variable);
         }
         let end = rest[variable..]
-            .find('}')
-            .map_or(rest.len(), |end| variable + end + 1);
+            .find(close)
+            .map_or(rest.len(), |end| variable + end + close.len());
         at += end;
     }
     found

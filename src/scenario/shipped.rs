@@ -32,6 +32,7 @@ pub const ALL: &[(&str, &str)] = shipped![
     "slow-reader",
     "soak",
     "storm",
+    "subscription",
 ];
 
 /// The text of the shipped scenario of this name.

@@ -90,6 +90,7 @@ pub(super) fn scenario() -> Scenario {
             steps: Vec::new(),
             on: Vec::new(),
             saved: Vec::new(),
+            upgrade: None,
             heartbeat: Some(heartbeat),
             reconnect: Reconnect::None,
             faults: Vec::new(),

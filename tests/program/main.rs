@@ -10,6 +10,7 @@ mod built_in;
 mod fanout;
 mod interrupts;
 mod leftovers;
+mod logins;
 mod outputs;
 mod refusals;
 mod reports;

@@ -408,6 +408,7 @@ pub(crate) fn cohort(
         steps: Vec::new(),
         on: Vec::new(),
         saved: Vec::new(),
+        upgrade: None,
         heartbeat: pings.then_some(heartbeat),
         reconnect: Reconnect::None,
         faults: Vec::new(),

@@ -2,6 +2,7 @@
 //! takes the time and the received bytes as arguments; sends nothing.
 
 mod answering;
+mod asking;
 mod exchange;
 mod fact;
 mod ledger;
@@ -152,8 +153,10 @@ impl Play {
         let Some(talk) = &mut self.talk else {
             return true;
         };
-        talk.forget();
         let program = client.program();
+        if !talk.script().is_dialling() {
+            talk.forget(client);
+        }
         if program.is_empty() {
             return true;
         }
@@ -199,11 +202,13 @@ impl Play {
         let Some((operation, due)) = talk.script().due(client.program()) else {
             return;
         };
-        if let What::Send(send) = &operation.what {
-            let has_stamp = client.templates()[operation.slot].has_stamp();
-            let timeout = Nanos::from(send.timeout);
-            steps.tell(due, now, send.expects_answer(), timeout, has_stamp);
-        }
+        let (is_answered, timeout) = match &operation.what {
+            What::Send(send) => (send.expects_answer(), send.timeout),
+            What::Http(http) => (true, http.timeout),
+            _ => return,
+        };
+        let has_stamp = client.templates()[operation.slot].has_stamp();
+        steps.tell(due, now, is_answered, Nanos::from(timeout), has_stamp);
     }
 
     /// The exchange of the steps, and the part that they belong to.
@@ -349,10 +354,7 @@ impl Play {
         };
         talk.named(due.slot, talk.id(due));
         if due.exchange.is_some() && due.exchange == talk.steps() {
-            let is_answered = match client.program().send(due.slot) {
-                Some(send) => send.expects_answer(),
-                None => false,
-            };
+            let is_answered = client.program().is_answered(due.slot);
             talk.script_mut()
                 .sent(is_answered, scene(client, now), facts);
             self.tell(client, now);

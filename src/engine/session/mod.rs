@@ -185,7 +185,6 @@ impl<T: Transport> Session<T> {
                 false => self.opened,
             };
             self.fault_runner = FaultRunner::new(&fault_plan, since);
-            self.note(|recorder| recorder.ready(since));
         }
     }
 

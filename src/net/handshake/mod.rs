@@ -22,38 +22,59 @@ pub(crate) struct Request {
     subprotocols: Vec<String>,
 }
 
+/// What an upgrade request says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestText<'a> {
+    /// The value of `Host`, unless a header says it.
+    pub(crate) host: &'a str,
+    /// The path and query.
+    pub(crate) resource: &'a str,
+    pub(crate) origin: Option<&'a str>,
+    pub(crate) subprotocols: &'a [String],
+    /// Extra headers, in order.
+    pub(crate) headers: &'a [(String, String)],
+}
+
 impl Request {
     /// Builds the request for this target.
     pub(crate) fn new(url: &WsUrl, target: &Target) -> Self {
-        let mut head = format!("GET {} HTTP/1.1\r\n", url.resource);
+        Self::of(&RequestText {
+            host: &url.origin().authority(),
+            resource: &url.resource,
+            origin: target.origin.as_deref(),
+            subprotocols: &target.subprotocols,
+            headers: &target.headers,
+        })
+    }
+
+    /// Builds the request that says this.
+    pub(crate) fn of(text: &RequestText<'_>) -> Self {
+        let mut head = format!("GET {} HTTP/1.1\r\n", text.resource);
         let mut line = |name: &str, value: &str| {
             head.push_str(name);
             head.push_str(": ");
             head.push_str(value);
             head.push_str("\r\n");
         };
-        if !target
-            .headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
-        {
-            line("Host", &host(url));
+        let mut names = text.headers.iter().map(|(name, _)| name);
+        if !names.any(|name| name.eq_ignore_ascii_case("host")) {
+            line("Host", text.host);
         }
         line("Upgrade", "websocket");
         line("Connection", "Upgrade");
         line("Sec-WebSocket-Version", "13");
-        if let Some(origin) = &target.origin {
+        if let Some(origin) = text.origin {
             line("Origin", origin);
         }
-        if !target.subprotocols.is_empty() {
-            line("Sec-WebSocket-Protocol", &target.subprotocols.join(", "));
+        if !text.subprotocols.is_empty() {
+            line("Sec-WebSocket-Protocol", &text.subprotocols.join(", "));
         }
-        for (name, value) in &target.headers {
+        for (name, value) in text.headers {
             line(name, value);
         }
         Self {
             head,
-            subprotocols: target.subprotocols.clone(),
+            subprotocols: text.subprotocols.to_vec(),
         }
     }
 
@@ -124,18 +145,6 @@ impl Request {
                 }
             }
         }
-    }
-}
-
-fn host(url: &WsUrl) -> String {
-    let host = if url.host.contains(':') {
-        format!("[{}]", url.host)
-    } else {
-        url.host.clone()
-    };
-    match (url.secure, url.port) {
-        (false, 80) | (true, 443) => host,
-        (_, port) => format!("{host}:{port}"),
     }
 }
 

@@ -21,7 +21,7 @@ const MATCHES: [&str; 5] = ["expect", "check", "await", "match", "ping"];
 /// The lists of what clients say and hear.
 const LISTS: [&str; 4] = ["setup", "step", "message", "on"];
 /// The keys of a match that are lists and no matchers.
-const POINTERS: [&str; 3] = ["has", "lacks", "null"];
+const OWN_LISTS: [&str; 4] = ["has", "lacks", "null", "status"];
 
 /// What became of the words of a dialect in a document.
 #[derive(Debug, Default)]
@@ -171,7 +171,7 @@ impl<'i> Expander<'_, 'i> {
 
     /// Replaces the matchers among the conditions of a match.
     fn matching(&mut self, conditions: &mut DeTable<'i>, place: &Range<usize>, path: &str) {
-        while let Some(key) = self.word_in(conditions, Kind::Matcher, &POINTERS) {
+        while let Some(key) = self.word_in(conditions, Kind::Matcher, &OWN_LISTS) {
             let name = key.get_ref().to_string();
             let Some(given) = conditions.remove(name.as_str()) else {
                 return;

@@ -168,6 +168,7 @@ impl Which {
         steps.any(|step| match &step.verb {
             Verb::Send(send) if self == Self::Published => send.to.is_some(),
             Verb::Send(send) => self.fits(&send.expect),
+            Verb::Http(_) => self == Self::Named,
             // Nothing is sent that could be answered later than it was due.
             Verb::Await(_) | Verb::Repeat(_) => {
                 self == Self::Named && !metric.starts_with("service.")

@@ -19,6 +19,7 @@ use super::step_table::StepTable;
 use super::streams;
 use super::talk::{Lists, Talk};
 use super::topic::{self, Topic, WithTo};
+use super::upgrade::Upgrade;
 use crate::metric;
 use crate::scenario::contract::{Contract, ContractTable};
 use crate::scenario::fault::{self, Fault, FaultTable, Measured};
@@ -48,6 +49,8 @@ pub struct Cohort {
     pub on: Vec<On>,
     /// The names of what is kept of received messages. At most 256.
     pub saved: Vec<String>,
+    /// The upgrade request, if it has placeholders; `None`: that of the target.
+    pub upgrade: Option<Upgrade>,
     /// How each connection checks that the server is alive; `None` is "off".
     pub heartbeat: Option<Heartbeat>,
     /// What a client does when its connection is lost.
@@ -87,6 +90,7 @@ impl Cohort {
         let messages = (self.messages.iter()).map(|message| (&*message.name, &message.payload));
         let steps = self.each_step().filter_map(|step| match &step.verb {
             Verb::Send(send) => Some((step.name.as_deref().unwrap_or("step"), &send.payload)),
+            Verb::Http(http) => Some((step.name.as_deref().unwrap_or("step"), &http.payload)),
             _ => None,
         });
         let replies = self.on.iter().filter_map(|on| {
@@ -110,6 +114,7 @@ impl Cohort {
                 Verb::Send(send) => {
                     matches.extend(send.expect.matches().iter().chain(&send.check));
                 }
+                Verb::Http(http) => matches.push(&http.check),
                 Verb::Await(wait) => matches.extend(wait.any.iter().chain(&wait.check)),
                 _ => {}
             }
@@ -122,7 +127,10 @@ impl Cohort {
         let conditions = matches.into_iter().flat_map(|one| &*one.conditions);
         let conditions = conditions.map(Condition::segments);
         let topics = self.topics().map(Topic::segments);
-        payloads.chain(conditions).chain(topics).collect()
+        let upgrade = self.upgrade.iter();
+        let upgrade = upgrade.map(|upgrade| upgrade.payload.segments());
+        let texts = payloads.chain(conditions).chain(topics);
+        texts.chain(upgrade).collect()
     }
 
     /// The messages and steps that are published, in the order of their slots.
@@ -347,8 +355,7 @@ impl CommonSettings<'_> {
                 let (check, place) = (&mut *check, &place);
                 let section = Section { check, path, place };
                 let plain = Scope::of(self.data);
-                let ready =
-                    (talk.as_ref()).map_or_else(|| plain.clone(), |talk| talk.ready(self.data));
+                let ready = (talk.as_ref()).map_or(plain.clone(), |talk| talk.ready(self.data));
                 keys.resolve(section, reconnect, &ready, &plain).map(Some)
             }
             None => Some(None),
@@ -370,6 +377,7 @@ impl CommonSettings<'_> {
             steps,
             on,
             saved,
+            upgrade,
             ..
         } = talk?;
         let cohort = Cohort {
@@ -381,6 +389,7 @@ impl CommonSettings<'_> {
             steps,
             on,
             saved,
+            upgrade,
             heartbeat: heartbeat?,
             reconnect,
             faults: faults?,

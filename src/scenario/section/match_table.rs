@@ -1,6 +1,7 @@
 //! MATCH as the user writes it: a table whose keys are words and pointers, or a text alone.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -42,6 +43,10 @@ keys! {
         lacks: OneOrMany<String>,
         /// It has null at these pointers.
         null: OneOrMany<String>,
+        /// Its status is one of these. Only of `http`, where a status from 400 on is wrong unless it stands here.
+        status: OneOrMany<Whole<200, 999>>,
+        /// It has these headers, with these values. Only of `http`.
+        header: BTreeMap<String, At<String>>,
     }
 }
 
@@ -92,6 +97,8 @@ impl<'de> Visitor<'de> for TableVisitor {
                 "has" => keys.has = Some(map.next_value()?),
                 "lacks" => keys.lacks = Some(map.next_value()?),
                 "null" => keys.null = Some(map.next_value()?),
+                "status" => keys.status = Some(map.next_value()?),
+                "header" => keys.header = Some(map.next_value()?),
                 _ => values.push((key, map.next_value()?)),
             }
         }
@@ -217,6 +224,8 @@ impl MatchTable {
             has,
             lacks,
             null,
+            status,
+            header,
         } = &self.keys;
         // All are looked at, so that all problems are told.
         let mut all: Vec<Option<Condition>> = Vec::new();
@@ -253,6 +262,24 @@ impl MatchTable {
                 let found = pointer(section.check, &key, &At { value, place });
                 all.push(found.map(condition));
             }
+        }
+        if !scope.is_http {
+            let hint = "leave it out: a message over WebSocket has neither status nor headers";
+            section.excluded(
+                &given!(self.keys; status, header),
+                "is only for `http`",
+                hint,
+            );
+        }
+        if let Some(status) = status {
+            let codes = status.value.each_in(&status.place).into_iter();
+            let codes = codes.map(|(_, code)| (code.0 as u16, code.0 as u16));
+            all.push(Some(Condition::Status(codes.collect())));
+        }
+        for (name, value) in header.iter().flat_map(|headers| &headers.value) {
+            let key = section.key(&format!("header.{name}"));
+            let says = segments(section, scope, &key, value);
+            all.push(says.map(|says| Condition::Header(name.as_str().into(), says)));
         }
         for (key, value) in &self.values {
             all.push(self.at_pointer(section, scope, key, value));
@@ -323,8 +350,8 @@ impl MatchTable {
 
     /// A key that is no word: a pointer, or a word that is spelled wrong.
     fn pointer(&self, section: &mut Section<'_, '_>, key: &At<String>) -> Option<Pointer> {
-        const WORDS: [&str; 8] = [
-            "text", "prefix", "regex", "hex", "at", "has", "lacks", "null",
+        const WORDS: [&str; 10] = [
+            "text", "prefix", "regex", "hex", "at", "has", "lacks", "null", "status", "header",
         ];
         let word = Some(&key.value).filter(|word| !word.starts_with('/'));
         if let Some(meant) = word.and_then(|word| hints::misspelt(word, WORDS)) {

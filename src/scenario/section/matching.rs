@@ -34,6 +34,10 @@ pub enum Condition {
     Lacks(Pointer),
     /// What this stands for is known by now.
     Known(Variable),
+    /// The status of the HTTP answer is in one of these ranges, both ends included.
+    Status(Arc<[(u16, u16)]>),
+    /// The HTTP answer has a header of this name whose value is this.
+    Header(Arc<str>, Arc<[Segment]>),
 }
 
 /// A regular expression, which looks at bytes.
@@ -58,13 +62,17 @@ impl Condition {
     /// What it compares with, if it may hold placeholders.
     pub fn segments(&self) -> &[Segment] {
         match self {
-            Self::Whole(segments) | Self::Prefix(segments) | Self::Says(_, segments) => segments,
+            Self::Whole(segments)
+            | Self::Prefix(segments)
+            | Self::Says(_, segments)
+            | Self::Header(_, segments) => segments,
             Self::Bytes(..)
             | Self::Regex(_)
             | Self::Value(..)
             | Self::Has(_)
             | Self::Lacks(_)
-            | Self::Known(_) => &[],
+            | Self::Known(_)
+            | Self::Status(_) => &[],
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The sections of a scenario, one in each file: the meaning, the keys as the user writes them (their comments are the
 //! descriptions in the JSON Schema), defaults, what is refused, and tests.
 
+mod address;
 mod cohort;
 mod data;
 mod expect;
 mod heartbeat;
 mod heartbeat_table;
+mod http;
 mod load;
 mod match_table;
 mod matching;
@@ -27,6 +29,7 @@ mod talk;
 mod target;
 mod template;
 mod topic;
+mod upgrade;
 mod url;
 mod variable;
 
@@ -34,6 +37,7 @@ pub use cohort::{Cohort, is_looked_at};
 pub use data::{Data, Per, Pick};
 pub use expect::Expect;
 pub use heartbeat::{AliveOn, Heartbeat, OnDead, PingKind, Pings, ServerPings, Watch};
+pub use http::{Http, PART_END};
 pub use load::{Load, Pace, Shape, Stage};
 pub use matching::{Condition, Match, Regex};
 pub use message::{FrameKind, Gaps, Message, Pacing, Phase};
@@ -47,8 +51,9 @@ pub use spread::{OpenTime, fraction};
 pub use step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};
 pub use target::{Target, Trust};
 pub use topic::{MAX_JOINED, MAX_TOPICS, To, Topic, WithTo};
+pub use upgrade::Upgrade;
 pub(crate) use url::is_unreserved;
-pub use url::{TargetUrl, WsUrl, as_address};
+pub use url::{TargetUrl, WebOrigin, WsUrl, as_address};
 pub use variable::{Change, Column, Form, Number, Variable, WallTime};
 
 pub(super) use cohort::{CohortTable, resolve as cohorts};

@@ -68,6 +68,33 @@ impl Payload {
         }
     }
 
+    /// Makes the payload of these segments, with literals that follow each other in one.
+    pub(super) fn of(segments: Vec<Segment>) -> Self {
+        let mut joined: Vec<Segment> = Vec::new();
+        for segment in segments {
+            match (joined.last_mut(), segment) {
+                (Some(Segment::Literal(before)), Segment::Literal(more)) => {
+                    *before = [&**before, &*more].concat().into();
+                }
+                (_, segment) => joined.push(segment),
+            }
+        }
+        match &joined[..] {
+            [] => Self::Fixed([].into()),
+            [Segment::Literal(bytes)] => Self::Fixed(bytes.clone()),
+            _ => Self::Template(joined.into()),
+        }
+    }
+
+    /// What it is made of; none for one of a size.
+    pub(super) fn into_segments(self) -> Vec<Segment> {
+        match self {
+            Self::Size(_) => Vec::new(),
+            Self::Fixed(bytes) => vec![Segment::Literal(bytes)],
+            Self::Template(segments) => segments.to_vec(),
+        }
+    }
+
     /// Its segments, if it has placeholders.
     pub fn segments(&self) -> &[Segment] {
         match self {

@@ -1,13 +1,14 @@
 //! `save`: what is kept of a message, for placeholders of later ones.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::match_table::{compiled, pointer};
 use super::matching::Regex;
 use super::scope::Scope;
 use super::variable::Variable;
 use crate::json::Pointer;
-use crate::scenario::reading::{At, Key, Section, Shorthand, Whole, keys, words};
+use crate::scenario::reading::{At, Key, Section, Shorthand, Whole, given, keys, words};
 
 /// What is kept of a message, under a name that placeholders use.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,8 @@ pub enum Kept {
     Value(Pointer),
     /// The first group of the first part that is like this.
     Regex(Regex),
+    /// The value of the first header with this name of an HTTP answer.
+    Header(Arc<str>),
     /// A binary number, kept as decimal digits.
     Number {
         /// The place of its first byte, from 0.
@@ -80,11 +83,13 @@ impl NumberForm {
 pub(in crate::scenario) type SaveTable = BTreeMap<String, At<Shorthand<String, KeptTable>>>;
 
 keys! {
-    /// What is kept of a message: `regex`, or `at` and `as`.
+    /// What is kept of a message: `regex`, `header`, or `at` and `as`.
     #[serde(expecting = "a pointer such as \"/token\", \"whole\", or a table such as { regex = 'sid=(\\w+)' }")]
     KeptTable = "Kept" {
         /// The first group of this regular expression.
         regex: String,
+        /// The value of this header of an `http` answer.
+        header: String,
         /// The place of the first byte of a binary number.
         at: Whole<0, { u32::MAX }>,
         /// How the number at `at` is written.
@@ -122,7 +127,7 @@ pub(super) fn resolve(
     }
     let all: Vec<Option<Save>> = (table.iter())
         .map(|(name, given)| {
-            let what = kept(section, given);
+            let what = kept(section, scope, given);
             Some(Save {
                 name: named(section, scope, name, given)?,
                 what: what?,
@@ -167,7 +172,11 @@ fn named(
 }
 
 /// Resolves where a value stands; `None` if something of it is wrong.
-fn kept(section: &mut Section<'_, '_>, given: &At<Shorthand<String, KeptTable>>) -> Option<Kept> {
+fn kept(
+    section: &mut Section<'_, '_>,
+    scope: &Scope<'_>,
+    given: &At<Shorthand<String, KeptTable>>,
+) -> Option<Kept> {
     let path = &section.key("save");
     let At { value, place } = given;
     let table = match value {
@@ -186,6 +195,16 @@ fn kept(section: &mut Section<'_, '_>, given: &At<Shorthand<String, KeptTable>>)
         path,
         place,
     };
+    if let Some(header) = &table.header {
+        if !scope.is_http {
+            let hint = "a message over WebSocket has no headers: use a pointer or `regex`";
+            section.wrong("header", &table.header, "is only for `http`", hint);
+        }
+        let given = given!(table; regex, at, r#as);
+        let because = "cannot be used with `header`, which is kept whole";
+        section.excluded(&given, because, "leave out one of them");
+        return Some(Kept::Header(header.value.as_str().into()));
+    }
     match (&table.regex, &table.at, &table.r#as) {
         (Some(regex), None, None) => {
             let key = section.key("regex");

@@ -17,6 +17,10 @@ pub(super) struct Scope<'a> {
     pub has_turns: bool,
     /// Whether the place is beside the steps, so that only what the set-up keeps is known.
     pub is_beside: bool,
+    /// Whether the place is in a request which is the same for all clients.
+    pub is_once: bool,
+    /// Whether the place looks at an answer of HTTP.
+    pub is_http: bool,
     /// Whether the place is written for each send; otherwise only what the plan knows, and what is kept, can be named.
     pub is_sent: bool,
 }
@@ -30,6 +34,8 @@ pub(super) struct SavedName<'a> {
     pub by: &'a str,
     /// Whether it is there at this place.
     pub known: Known,
+    /// Whether it is the same for all clients.
+    pub is_shared: bool,
 }
 
 /// A message or step whose last id can be named.
@@ -69,7 +75,13 @@ impl<'a> Scope<'a> {
         let index = u8::try_from(at).ok()?;
         if known.is_none() {
             let known = Known::Later;
-            self.saved.push(SavedName { name, by, known });
+            let is_shared = false;
+            self.saved.push(SavedName {
+                name,
+                by,
+                known,
+                is_shared,
+            });
         }
         Some(index)
     }
@@ -84,6 +96,14 @@ impl<'a> Scope<'a> {
     pub(super) fn learn_name(&mut self, name: &str, known: Known) {
         if let Some(index) = self.saved.iter().position(|saved| saved.name == name) {
             self.learn(index as u8, known);
+        }
+    }
+
+    /// Notes that a name has the same value for all clients.
+    pub(super) fn share(&mut self, name: &str) {
+        let mut saved = self.saved.iter_mut();
+        if let Some(saved) = saved.find(|saved| saved.name == name) {
+            saved.is_shared = true;
         }
     }
 
@@ -175,6 +195,9 @@ impl<'a> Scope<'a> {
 
     /// Refuses what is not known at this place.
     pub(super) fn allow(&self, variable: Variable) -> Result<Variable, Wrong> {
+        if self.is_once && self.differs(variable) {
+            return Err(Wrong::Differs);
+        }
         let needs_send = match variable {
             Variable::Number(Number::Turn, _) if !self.has_turns => return Err(Wrong::NoTurns),
             Variable::Number(Number::N | Number::Id, _)
@@ -199,6 +222,22 @@ impl<'a> Scope<'a> {
         match needs_send && !self.is_sent {
             true => Err(Wrong::AtSend),
             false => Ok(variable),
+        }
+    }
+
+    /// Whether it is not the same for all clients.
+    fn differs(&self, variable: Variable) -> bool {
+        match variable {
+            Variable::Number(..) | Variable::Cohort | Variable::Column(_) | Variable::IdOf(_) => {
+                true
+            }
+            Variable::Saved { name, .. } => !self.saved[usize::from(name)].is_shared,
+            Variable::Run
+            | Variable::Random(..)
+            | Variable::Hex(_)
+            | Variable::Text(_)
+            | Variable::Uuid
+            | Variable::Now(_) => false,
         }
     }
 

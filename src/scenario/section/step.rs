@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::expect::Expect;
+use super::http::Http;
 use super::matching::Match;
 use super::message::{FrameKind, Gaps, Phase};
 use super::payload::Payload;
@@ -53,6 +54,7 @@ impl Step {
     pub fn longest(&self) -> Duration {
         match &self.verb {
             Verb::Send(send) if send.expects_answer() => send.timeout,
+            Verb::Http(http) => http.timeout,
             Verb::Await(wait) => wait.timeout,
             Verb::Pause(Pause::Constant(time) | Pause::Even(_, time)) => *time,
             Verb::Pause(Pause::Exponential(mean)) => mean.saturating_mul(Pause::LONGEST),
@@ -90,6 +92,8 @@ pub(super) fn longest(steps: &[Step]) -> Duration {
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verb {
+    /// Asks a server by HTTP, and waits for its answer.
+    Http(Http),
     /// Sends a message, and waits for its answer.
     Send(Send),
     /// Waits for a message that no send asked for.

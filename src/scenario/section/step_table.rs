@@ -8,6 +8,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
 use super::expect::ExpectGiven;
+use super::http::HttpTable;
 use super::match_table::MatchGiven;
 use super::message::{FrameKind, Gaps, Phase};
 use super::payload::PayloadGiven;
@@ -27,13 +28,16 @@ words! {
 }
 
 keys! {
-    /// One thing that a client does in its turn: exactly one of `send`, `await`, `pause`, `repeat`, `wait_for`, `close`
-    /// and `reconnect`, and what belongs to it.
+    /// One thing that a client does in its turn: exactly one of `http`, `send`, `await`, `pause`, `repeat`, `wait_for`,
+    /// `close` and `reconnect`, and what belongs to it.
     #[serde(expecting = "a table")]
     StepTable = "Step" {
         /// Names its metrics, as in `latency.<name>`: 1 to 64 letters, digits, `-` and `_`. Required where something is
-        /// timed: with `await`, and with a `send` that expects an answer.
+        /// timed: with `http`, with `await`, and with a `send` that expects an answer.
         name: String,
+        /// Asks a server by HTTP, and waits for its answer. Only in `[[setup]]`, before every other verb: requests come
+        /// before the connection is dialled.
+        http: HttpTable,
         /// Sends a message, and waits for its answer.
         send: PayloadGiven,
         /// Waits for a message that no send asked for; a list means any of its matches.

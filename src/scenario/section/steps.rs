@@ -50,6 +50,8 @@ pub(super) struct Reader<'r, 'a, 'c> {
     pub(super) slot: usize,
     /// How many awaits there are since the last send or repeat.
     pub(super) awaits: usize,
+    /// What is known when the connection is dialled, and the step that comes first on it: it is no request of HTTP.
+    pub(super) dialled: Option<(Scope<'a>, &'a str)>,
 }
 
 impl<'a> Reader<'_, 'a, '_> {
@@ -63,7 +65,7 @@ impl<'a> Reader<'_, 'a, '_> {
     ) -> Option<Vec<Step>> {
         let mut all = Vec::new();
         // What is known before the first step that may leave out the rest.
-        let mut before = None;
+        let mut before: Option<Vec<Known>> = None;
         let mut end = None;
         for At { value: keys, place } in list.items() {
             if let Some(end) = end {
@@ -71,9 +73,20 @@ impl<'a> Reader<'_, 'a, '_> {
                 self.check
                     .problem(path, place, what, "put it before, or leave it out");
             }
+            if self.dialled.is_none() && keys.http.is_none() {
+                let mut scope = self.scope.clone();
+                if let Some(before) = &before {
+                    scope.doubt(before);
+                }
+                let first = keys
+                    .name
+                    .as_ref()
+                    .map_or("the other steps", |name| &name.value);
+                self.dialled = Some((scope, first));
+            }
             if before.is_none()
                 && self.on_fail(keys) == OnFail::Skip
-                && (keys.send.is_some() || keys.r#await.is_some())
+                && (keys.http.is_some() || keys.send.is_some() || keys.r#await.is_some())
             {
                 before = Some(self.scope.known());
             }
@@ -135,8 +148,11 @@ impl<'a> Reader<'_, 'a, '_> {
         };
         for name in keys.save.iter().flat_map(|table| table.value.keys()) {
             self.scope.learn_name(name, known);
+            if keys.http.as_ref().is_some_and(|http| http.value.once()) {
+                self.scope.share(name);
+            }
         }
-        if keys.send.is_some() {
+        if keys.send.is_some() || keys.http.is_some() {
             self.scope.learn_id(slot, known);
         }
         let name = keys.name.as_ref().map(|name| name.value.clone());
@@ -155,7 +171,7 @@ impl<'a> Reader<'_, 'a, '_> {
         place: &Place,
         depth: usize,
     ) -> Option<Verb> {
-        let verbs = given!(keys; send, r#await, pause, repeat, wait_for, close, reconnect);
+        let verbs = given!(keys; http, send, r#await, pause, repeat, wait_for, close, reconnect);
         let mut section = Section {
             check: &mut *self.check,
             path,
@@ -191,6 +207,9 @@ impl<'a> Reader<'_, 'a, '_> {
         }
         if let Some(only) = only_when_ready(keys).filter(|_| self.is_setup) {
             section.wrong_whole(only, "move it to `[[step]]`");
+        }
+        if keys.http.is_some() {
+            return self.http(path, keys, place, depth).map(Verb::Http);
         }
         if keys.send.is_some() {
             return self.send(path, keys, place, depth).map(Verb::Send);
@@ -432,9 +451,9 @@ fn endless(verb: &Verb) -> Option<&'static str> {
 fn belongs(section: &mut Section<'_, '_>, keys: &StepTable, verb: &str) {
     const OWNERS: [(&str, &[&str]); 11] = [
         ("expect", &["send"]),
-        ("check", &["send", "await"]),
-        ("save", &["send", "await"]),
-        ("timeout", &["send", "await"]),
+        ("check", &["http", "send", "await"]),
+        ("save", &["http", "send", "await"]),
+        ("timeout", &["http", "send", "await"]),
         ("frame", &["send"]),
         ("to", &["send"]),
         ("self", &["send"]),
@@ -456,7 +475,7 @@ fn belongs(section: &mut Section<'_, '_>, keys: &StepTable, verb: &str) {
     }
 }
 
-fn named(section: &mut Section<'_, '_>, keys: &StepTable) {
+pub(super) fn named(section: &mut Section<'_, '_>, keys: &StepTable) {
     if keys.name.is_none() {
         section.missing(
             &["name"],

@@ -11,6 +11,8 @@ use super::scope::{IdName, Known, SavedName, Scope};
 use super::step::Step;
 use super::step_table::StepTable;
 use super::steps::{self, Reader};
+use super::target::TargetTable;
+use super::upgrade::{self, Upgrade};
 use crate::scenario::reading::{At, Check, Items as _, Key, List, Place, hints};
 use crate::scenario::root::File;
 
@@ -28,6 +30,8 @@ pub(super) struct Talk {
     pub(super) on: Vec<On>,
     /// The names of what is kept.
     pub(super) saved: Vec<String>,
+    /// The upgrade request, if it has placeholders.
+    pub(super) upgrade: Option<Upgrade>,
     /// For each of them, what keeps it, and whether it is known when a client is ready.
     kept: Vec<(String, Known)>,
 }
@@ -40,6 +44,7 @@ impl Talk {
             name,
             by,
             known: *known,
+            is_shared: false,
         });
         Scope {
             saved: saved.collect(),
@@ -56,6 +61,7 @@ pub(super) struct Lists<'a> {
     pub(super) setup: (&'static str, &'a Key<List<At<StepTable>>>),
     pub(super) step: (&'static str, &'a Key<List<At<StepTable>>>),
     on: (&'static str, &'a Key<List<At<OnTable>>>),
+    target: &'a Key<TargetTable>,
     /// Whether all of them are those of the file.
     pub(super) are_shared: bool,
 }
@@ -83,6 +89,7 @@ impl<'a> Lists<'a> {
             setup: own(["cohort.setup", "setup"], &cohort.setup, &file.setup),
             step: own(["cohort.step", "step"], &cohort.step, &file.step),
             on: own(["cohort.on", "on"], &cohort.on, &file.on),
+            target: &file.target,
             are_shared: cohort.message.is_none()
                 && cohort.setup.is_none()
                 && cohort.step.is_none()
@@ -107,8 +114,12 @@ impl<'a> Lists<'a> {
         on::declare(&mut scope, self.on.1);
         let messages = self.message.1.items().iter().map(|at| &at.value.name);
         let all = setup_steps.iter().chain(&later_steps);
-        let names =
-            messages.chain(all.map(|at| at.value.send.as_ref().map_or(&None, |_| &at.value.name)));
+        let names = messages.chain(all.map(|at| {
+            match at.value.send.is_some() || at.value.http.is_some() {
+                true => &at.value.name,
+                false => &None,
+            }
+        }));
         scope.ids = names
             .map(|name| IdName {
                 name: name.as_ref().map(|name| name.value.as_str()),
@@ -123,11 +134,15 @@ impl<'a> Lists<'a> {
             can_reconnect,
             slot,
             awaits: 0,
+            dialled: None,
         };
         let setup = reader.list(self.setup.0, self.setup.1, 0);
         let mut ready = reader.scope.clone();
+        let dialled = reader.dialled.take().map(|(scope, _)| scope);
+        let dialled = dialled.unwrap_or_else(|| ready.clone());
         reader.is_setup = false;
         let steps = reader.list(self.step.0, self.step.1, 0);
+        let upgrade = upgrade::resolve(check, &dialled, self.target);
         ready.is_sent = true;
         ready.has_turns = false;
         ready.is_beside = true;
@@ -142,6 +157,7 @@ impl<'a> Lists<'a> {
             on: on?,
             saved: saved.collect(),
             kept: kept.collect(),
+            upgrade: upgrade?,
         })
     }
 

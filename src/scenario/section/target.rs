@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::process::{self, Process};
 use super::server::{self, RoomsOrNot, ServerHeartbeat, ServerHeartbeatTable, ServerRooms};
+use super::upgrade;
 use super::url::{self, TargetUrl};
 use super::{Cohort, Payload};
 use crate::scenario::dialect::{Dialect, DialectGiven};
@@ -87,6 +88,8 @@ keys! {
         close_timeout: Time = Time::seconds(5),
         /// Extra request headers. `${NAME}` in a value comes from the environment; so it does in `origin`,
         /// `subprotocols` and the texts of payloads. Such values are shown nowhere, from four characters on.
+        /// Placeholders stand in them, in the path and query of `url`, and in `subprotocols`: what the plan knows,
+        /// columns of data, and what `http` steps save.
         headers: BTreeMap<String, At<String>>,
         /// The `Origin` header.
         origin: String,
@@ -189,12 +192,20 @@ impl TargetTable {
     }
 
     fn headers(&self, section: &mut Section<'_, '_>) -> Vec<(String, String)> {
+        let is_told = upgrade::has_placeholders(self);
         let given = self.headers.iter().flat_map(|headers| &headers.value);
         let mut given: Vec<_> = given.collect();
         given.sort_by_key(|(_, value)| value.place.span().map(|span| span.start));
         let mut headers: Vec<(String, String)> = Vec::new();
         for (name, value) in given {
             let key = format!("headers.{name}");
+            if is_told {
+                // What is wrong with one that has placeholders is told of the whole request.
+                if let Place::Option(_) = value.place {
+                    section.check.secrets.header(name, &value.value);
+                }
+                continue;
+            }
             header_name(section, &key, &value.place, name);
             if let Some((other, _)) = headers.iter().find(|(o, _)| o.eq_ignore_ascii_case(name)) {
                 let what = format_args!("is the same header as `{other}`");
@@ -217,6 +228,9 @@ impl TargetTable {
 
     fn subprotocols(&self, section: &mut Section<'_, '_>) -> Vec<String> {
         const KEY: &str = "subprotocols";
+        if upgrade::has_placeholders(self) {
+            return Vec::new();
+        }
         let given = self.subprotocols.items();
         section.check.unique(&section.key(KEY), given.iter());
         let mut names = Vec::new();
@@ -226,9 +240,7 @@ impl TargetTable {
             };
             // RFC 6455 section 4.1 demands a token of RFC 9110, and a header name is such a token.
             if expanded.parse::<HeaderName>().is_err() {
-                let what = "has an entry that is no name of a subprotocol";
-                let hint = "use letters, digits, `-`, `.` and `_`";
-                section.wrong_at(KEY, &protocol.place, what, hint);
+                no_subprotocol(section, &protocol.place);
             }
             names.push(expanded);
         }
@@ -302,14 +314,27 @@ fn header_name(section: &mut Section<'_, '_>, key: &str, place: &Place, name: &s
         let hint = "use letters, digits and `-`";
         return section.wrong_at(key, place, "is not a header name", hint);
     };
-    let hint = match name.as_str() {
+    if let Some(hint) = own_header(name.as_str()) {
+        section.wrong_at(key, place, "is a header that wsbench sets itself", hint);
+    }
+}
+
+/// What to do instead of setting a header of the upgrade request that wsbench sets itself.
+pub(super) fn own_header(name: &str) -> Option<&'static str> {
+    Some(match name {
         "origin" => "use `target.origin`",
         "sec-websocket-protocol" => "use `target.subprotocols`",
         "upgrade" | "connection" | "content-length" | "transfer-encoding" => "leave it out",
         name if name.starts_with("sec-websocket-") => "leave it out",
-        _ => return,
-    };
-    section.wrong_at(key, place, "is a header that wsbench sets itself", hint);
+        _ => return None,
+    })
+}
+
+/// Notes an entry of `subprotocols` that cannot be one.
+pub(super) fn no_subprotocol(section: &mut Section<'_, '_>, place: &Place) {
+    let what = "has an entry that is no name of a subprotocol";
+    let hint = "use letters, digits, `-`, `.` and `_`";
+    section.wrong_at("subprotocols", place, what, hint);
 }
 
 /// The value of a header with its variables replaced. Problems never quote it, as it may be secret.

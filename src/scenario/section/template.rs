@@ -153,6 +153,7 @@ fn parse(text: &str, scope: &Scope<'_>, form: Form) -> Result<Vec<Piece>, Vec<Pr
 
 fn segment(name: &str, scope: &Scope<'_>, form: Form) -> Result<Segment, Wrong> {
     match name.trim() {
+        "stamp" if scope.is_once => Err(Wrong::Differs),
         "stamp" if scope.is_sent => Ok(Segment::Stamp),
         "stamp" => Err(Wrong::AtSend),
         name => match base64::arguments(name) {
@@ -179,6 +180,9 @@ fn hint(wrong: &Wrong, scope: &Scope<'_>) -> Option<String> {
             format!("put `{by}` before, without `chance` and without going on if it fails")
         }
         Wrong::NoTurns => "use `{{n}}`, which counts the sends".to_owned(),
+        Wrong::Differs => {
+            "leave it out, or leave out `once`: one request is sent for all clients".to_owned()
+        }
         Wrong::AtSend => "use `place`, `connection` or a column of `[data]`".to_owned(),
     })
 }
@@ -208,12 +212,7 @@ fn meant(name: &str, scope: &Scope<'_>) -> String {
 }
 
 fn payload(pieces: Vec<Piece>) -> Payload {
-    let segments: Vec<Segment> = pieces.into_iter().map(|piece| piece.segment).collect();
-    match &segments[..] {
-        [] => Payload::Fixed([].into()),
-        [Segment::Literal(bytes)] => Payload::Fixed(bytes.clone()),
-        _ => Payload::Template(segments.into()),
-    }
+    Payload::of(pieces.into_iter().map(|piece| piece.segment).collect())
 }
 
 #[cfg(test)]

@@ -31,6 +31,49 @@ pub struct WsUrl {
     pub shown: String,
 }
 
+/// A server that speaks HTTP, WebSocket or both.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WebOrigin {
+    /// Whether it is asked under TLS.
+    pub secure: bool,
+    /// A name or an address; IPv6 without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl WebOrigin {
+    /// The value of `Host` (RFC 9110 section 7.2): the port only where it is not that of the scheme.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        match (self.secure, self.port) {
+            (false, 80) | (true, 443) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
+}
+
+/// What is spoken with a server, as the scheme of its address says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    WebSocket,
+    Http,
+}
+
+impl Protocol {
+    /// The scheme without TLS, and that with it.
+    fn schemes(self) -> [&'static str; 2] {
+        match self {
+            Self::WebSocket => ["ws", "wss"],
+            Self::Http => ["http", "https"],
+        }
+    }
+}
+
 impl TargetUrl {
     /// Whether the server is on this machine, judged by its name.
     pub fn is_local(&self) -> bool {
@@ -42,6 +85,15 @@ impl TargetUrl {
 }
 
 impl WsUrl {
+    /// The server.
+    pub fn origin(&self) -> WebOrigin {
+        WebOrigin {
+            secure: self.secure,
+            host: self.host.clone(),
+            port: self.port,
+        }
+    }
+
     /// Whether its host is a name that has to be looked up, and no address.
     pub fn is_name(&self) -> bool {
         self.host.parse::<IpAddr>().is_err()
@@ -70,7 +122,13 @@ pub(super) fn resolve(section: &mut Section<'_, '_>, given: &Key<String>) -> Opt
     }
     let expanded = section.expand("url", url)?;
     section.check.secrets.address(&url.value);
-    match read(&expanded, &shown_address(&url.value)) {
+    if expanded.contains("{{") {
+        // What is wrong with it is told of the upgrade request, which has the placeholders.
+        let plain = without_placeholders(&expanded);
+        let read = read(&plain, &shown_address(&url.value), Protocol::WebSocket);
+        return read.ok().map(TargetUrl::Url);
+    }
+    match read(&expanded, &shown_address(&url.value), Protocol::WebSocket) {
         Ok(read) => Some(TargetUrl::Url(read)),
         Err(UrlError { what, hint }) => {
             section.wrong("url", given, what, hint);
@@ -79,11 +137,23 @@ pub(super) fn resolve(section: &mut Section<'_, '_>, given: &Key<String>) -> Opt
     }
 }
 
+/// The address with a digit in place of each placeholder.
+fn without_placeholders(url: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = url;
+    while let Some((before, after)) = rest.split_once("{{") {
+        plain.push_str(before);
+        plain.push('0');
+        rest = after.split_once("}}").map_or("", |(_, after)| after);
+    }
+    plain + rest
+}
+
 /// Why a text is not an address. Never quotes the text, as it may hold a secret.
 #[derive(Debug, PartialEq, Eq)]
-struct UrlError {
-    what: &'static str,
-    hint: Option<String>,
+pub(super) struct UrlError {
+    pub(super) what: &'static str,
+    pub(super) hint: Option<String>,
 }
 
 impl UrlError {
@@ -100,11 +170,16 @@ impl UrlError {
 }
 
 /// Reads `url`; messages and reports show it as `shown`.
-fn read(url: &str, shown: &str) -> Result<WsUrl, UrlError> {
-    let secure = scheme(url, shown)?;
+pub(super) fn read(url: &str, shown: &str, protocol: Protocol) -> Result<WsUrl, UrlError> {
+    let secure = scheme(url, shown, protocol)?;
+    let [plain, _] = protocol.schemes();
     if url.contains('#') {
+        let what = match protocol {
+            Protocol::WebSocket => "has a fragment, which RFC 6455 section 3 forbids",
+            Protocol::Http => "has a fragment, which is never sent (RFC 9110 section 4.2.5)",
+        };
         return Err(UrlError::hint(
-            "has a fragment, which RFC 6455 section 3 forbids",
+            what,
             "leave out `#` and what follows, or write %23",
         ));
     }
@@ -112,7 +187,7 @@ fn read(url: &str, shown: &str) -> Result<WsUrl, UrlError> {
     if rest.is_empty() || rest.starts_with(['/', '?', ':']) {
         return Err(UrlError::hint(
             "has no host",
-            "write it like ws://127.0.0.1:8080/",
+            format!("write it like {plain}://127.0.0.1:8080/"),
         ));
     }
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
@@ -127,17 +202,25 @@ fn read(url: &str, shown: &str) -> Result<WsUrl, UrlError> {
     let uri: Uri = encoded.parse().map_err(|_| {
         UrlError::hint(
             "is not a valid address",
-            "write it like ws://127.0.0.1:8080/path; other characters are written as %20 and so on",
+            format!("write it like {plain}://127.0.0.1:8080/path; other characters are written as %20 and so on"),
         )
     })?;
     let authority = uri
         .authority()
         .ok_or_else(|| UrlError::new("has no host"))?;
     if authority.as_str().contains('@') {
-        return Err(UrlError::hint(
-            "has a user name, which WebSocket clients do not send",
-            "use `target.headers`: { Authorization = \"Basic ${CREDENTIALS}\" }",
-        ));
+        let (what, headers) = match protocol {
+            Protocol::WebSocket => (
+                "has a user name, which WebSocket clients do not send",
+                "target.headers",
+            ),
+            Protocol::Http => (
+                "has a user name, which is not sent (RFC 9110 section 4.2.4)",
+                "headers",
+            ),
+        };
+        let hint = format!("use `{headers}`: {{ Authorization = \"Basic ${{CREDENTIALS}}\" }}");
+        return Err(UrlError::hint(what, hint));
     }
     Ok(WsUrl {
         secure,
@@ -208,9 +291,14 @@ pub fn as_address(text: &str) -> Option<String> {
     is_address.then(|| format!("{scheme}://{rest}"))
 }
 
-/// Whether the scheme is `wss`.
-fn scheme(url: &str, shown: &str) -> Result<bool, UrlError> {
+/// Whether the scheme is the one with TLS.
+fn scheme(url: &str, shown: &str, protocol: Protocol) -> Result<bool, UrlError> {
+    let [plain, secure] = protocol.schemes();
     let Some((scheme, _)) = url.split_once("://") else {
+        if protocol == Protocol::Http {
+            let hint = "write `http://HOST/PATH`, `https://HOST/PATH`, or `/PATH` for the host of the target";
+            return Err(UrlError::hint("has no scheme", hint));
+        }
         let hint = match half_scheme(shown) {
             Some((scheme, rest)) => format!("write {scheme}://{rest}"),
             None => format!("write ws://{shown}, wss://{shown} or \"embedded\""),
@@ -219,16 +307,21 @@ fn scheme(url: &str, shown: &str) -> Result<bool, UrlError> {
     };
     let rest = shown.split_once("://").map_or("…", |(_, rest)| rest);
     match scheme.to_ascii_lowercase().as_str() {
-        "ws" => Ok(false),
-        "wss" => Ok(true),
-        "http" => Err(wrong_scheme(format!("write ws://{rest}"))),
-        "https" => Err(wrong_scheme(format!("write wss://{rest}"))),
-        _ => Err(wrong_scheme("use ws:// or wss://".into())),
+        scheme if scheme == plain => Ok(false),
+        scheme if scheme == secure => Ok(true),
+        other => {
+            let what = match protocol {
+                Protocol::WebSocket => "has a scheme other than ws and wss",
+                Protocol::Http => "has a scheme other than http and https",
+            };
+            let hint = match other {
+                "http" | "ws" => format!("write {plain}://{rest}"),
+                "https" | "wss" => format!("write {secure}://{rest}"),
+                _ => format!("use {plain}:// or {secure}://"),
+            };
+            Err(UrlError::hint(what, hint))
+        }
     }
-}
-
-fn wrong_scheme(hint: String) -> UrlError {
-    UrlError::hint("has a scheme other than ws and wss", hint)
 }
 
 fn host(host: &str) -> Result<String, UrlError> {
@@ -268,7 +361,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn url(text: &str) -> Result<WsUrl, &'static str> {
-        read(text, text).map_err(|error| error.what)
+        read(text, text, Protocol::WebSocket).map_err(|error| error.what)
     }
 
     #[test]
@@ -357,7 +450,12 @@ mod tests {
 
     #[test]
     fn http_has_its_websocket_counterpart() {
-        let hint = |text: &str| read(text, text).unwrap_err().hint.unwrap();
+        let hint = |text: &str| {
+            read(text, text, Protocol::WebSocket)
+                .unwrap_err()
+                .hint
+                .unwrap()
+        };
         assert_eq!(hint("https://h/x"), "write wss://h/x");
         assert_eq!(hint("h:80"), "write ws://h:80, wss://h:80 or \"embedded\"");
         assert_eq!(hint("wss:/h"), "write wss://h");

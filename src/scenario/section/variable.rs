@@ -246,6 +246,8 @@ pub enum Wrong {
     NoTurns,
     /// It is known only at a send.
     AtSend,
+    /// It differs between clients, and the place is in a request that is sent once for all of them.
+    Differs,
 }
 
 impl fmt::Display for Wrong {
@@ -263,6 +265,7 @@ impl fmt::Display for Wrong {
             Self::Unsent(_) => f.write_str(", which is not sent before in any case"),
             Self::NoTurns => f.write_str(" outside of a `repeat`"),
             Self::AtSend => f.write_str(", which is known only at a send"),
+            Self::Differs => f.write_str(", which differs from client to client"),
         }
     }
 }

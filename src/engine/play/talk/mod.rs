@@ -17,9 +17,10 @@ pub(super) use self::script::Scene;
 use self::script::Script;
 use super::Due;
 use super::fact::{Facts, Move};
+use crate::http::Answer;
 use crate::metric::Counter;
 use crate::plan::{ClientPlan, STAMP_LEN, Values, What};
-use crate::scenario::{Match, Save};
+use crate::scenario::{Kept, Match, Save};
 use crate::units::Timestamp;
 
 /// What one client says and hears beyond messages on a schedule.
@@ -175,9 +176,12 @@ impl Talk {
         !self.owed.is_empty()
     }
 
-    /// A new connection: nothing of the one before is known any more.
-    pub(super) fn forget(&mut self) {
+    /// A new connection: nothing of the one before is known any more, but for what all clients know.
+    pub(super) fn forget(&mut self, client: ClientPlan<'_>) {
         self.saved.iter_mut().for_each(Vec::clear);
+        if let Some(once) = client.once() {
+            self.saved.clone_from_slice(&once.saved);
+        }
         self.owed.clear();
         self.listeners.iter_mut().for_each(Listener::forget);
     }
@@ -196,11 +200,38 @@ impl Talk {
         self.keep(asked.save, client, bytes)
     }
 
+    /// The same for an answer of HTTP with this body.
+    pub(super) fn judge_http(
+        &mut self,
+        asked: &Asked<'_>,
+        client: ClientPlan<'_>,
+        head: &Answer,
+        body: &[u8],
+    ) -> Option<String> {
+        let values = self.values(client, asked.slot, asked.n, asked.id);
+        let mut check = asked.check.iter();
+        if let Some(wrong) = check.find_map(|check| check.wrong_of(head, body, &values)) {
+            return Some(wrong);
+        }
+        self.keep_by(asked.save, client, |what, kept| {
+            what.find_of(head, body, kept)
+        })
+    }
+
     fn keep(&mut self, save: &[Save], client: ClientPlan<'_>, bytes: &[u8]) -> Option<String> {
+        self.keep_by(save, client, |what, kept| what.find(bytes, kept))
+    }
+
+    fn keep_by(
+        &mut self,
+        save: &[Save],
+        client: ClientPlan<'_>,
+        find: impl Fn(&Kept, &mut Vec<u8>) -> bool,
+    ) -> Option<String> {
         for save in save {
             let kept = &mut self.saved[usize::from(save.name)];
             kept.clear();
-            if !save.what.find(bytes, kept) {
+            if !find(&save.what, kept) {
                 kept.clear();
                 let name = &client.cohort().saved[usize::from(save.name)];
                 return Some(format!("`save.{name}` found nothing"));

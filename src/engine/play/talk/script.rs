@@ -1,6 +1,8 @@
 //! The place of a client in the program of its cohort: what it does next, and what it waits for. Pure: told the time and
 //! what came, says what to send and when to wake it.
 
+mod opening;
+
 use super::armed::{Armed, Outcome};
 use super::dice::Dice;
 use super::turns::{Next, Running};
@@ -25,6 +27,8 @@ pub(in crate::engine::play) struct Script {
     repeats: Vec<Running>,
     armed: Vec<Armed>,
     dice: Dice,
+    /// Whether there is a connection.
+    is_open: bool,
     /// When the set-up began.
     begun: Timestamp,
     setup: Setup,
@@ -39,6 +43,8 @@ enum State {
     Begin,
     /// Its message is due since then.
     Due,
+    /// It needs a connection, which is not open yet.
+    Dialling,
     /// Its message was sent, and the answer is waited for.
     Answering,
     /// Its message is waited for until then.
@@ -104,27 +110,11 @@ impl Script {
             repeats: Vec::new(),
             armed: Vec::new(),
             dice,
+            is_open: false,
             begun: Timestamp::ORIGIN,
             setup: Setup::Over,
             ask: None,
         }
-    }
-
-    /// A connection is open: begins with the set-up. `begun` is when it was dialled.
-    pub(in crate::engine::play) fn open(
-        &mut self,
-        scene: Scene<'_>,
-        begun: Timestamp,
-        facts: &mut Facts,
-    ) {
-        (self.at, self.state, self.since) = (0, State::Begin, scene.now);
-        (self.begun, self.setup, self.ask) = (begun, Setup::Under, None);
-        self.repeats.clear();
-        if scene.program.has_setup() {
-            facts.count_whole(Counter::SetupBegun);
-        }
-        self.arm(scene, facts);
-        self.run(scene, facts);
     }
 
     /// Does what can be done now.
@@ -146,7 +136,7 @@ impl Script {
             return false;
         };
         match self.state {
-            State::Over | State::Due | State::Answering => false,
+            State::Over | State::Due | State::Dialling | State::Answering => false,
             State::Begin => self.begin(operation, scene, facts),
             State::Awaiting(until) => self.look(operation, until, scene, facts),
             State::Until(time) if scene.now >= time => self.done(time),
@@ -168,13 +158,19 @@ impl Script {
     }
 
     fn begin(&mut self, operation: &Operation, scene: Scene<'_>, facts: &mut Facts) -> bool {
+        if !self.is_open && !matches!(operation.what, What::Http(_)) {
+            self.state = State::Dialling;
+            return false;
+        }
         let is_chance = operation.chance < 1.0 && !matches!(operation.what, What::Await(_));
         let is_repeat = matches!(operation.what, What::Again { .. } | What::Turn(_));
         if is_chance && !is_repeat && !self.dice.falls(operation.slot, operation.chance) {
             return self.done(self.since);
         }
         match &operation.what {
-            What::Send(_) => {
+            // Was sent before the first dial.
+            What::Http(http) if http.once => self.done(self.since),
+            What::Http(_) | What::Send(_) => {
                 self.state = State::Due;
                 false
             }
@@ -387,16 +383,6 @@ impl Script {
         true
     }
 
-    /// The set-up will not be done, if it is not yet.
-    fn end_setup(&mut self, why: Counter, program: &Program, facts: &mut Facts) {
-        if self.setup == Setup::Under {
-            self.setup = Setup::Over;
-            if program.has_setup() {
-                facts.count_whole(why);
-            }
-        }
-    }
-
     /// The message that is due was sent.
     pub(in crate::engine::play) fn sent(
         &mut self,
@@ -412,10 +398,12 @@ impl Script {
                 is_answered,
             });
         }
-        let at = self.at;
-        self.at += 1;
-        self.arm(scene, facts);
-        self.at = at;
+        if self.is_open {
+            let at = self.at;
+            self.at += 1;
+            self.arm(scene, facts);
+            self.at = at;
+        }
         if is_answered {
             self.state = State::Answering;
         } else {
@@ -492,6 +480,7 @@ impl Script {
     pub(in crate::engine::play) fn lose(&mut self, program: &Program, facts: &mut Facts) {
         self.end_setup(Counter::SetupLost, program, facts);
         self.state = State::Over;
+        self.is_open = false;
         self.repeats.clear();
         self.drop_armed(Counter::AwaitsLost, program, facts);
     }
@@ -536,6 +525,11 @@ impl Script {
         !matches!(self.state, State::Over | State::Due | State::Answering)
     }
 
+    /// Returns whether it waits for a connection.
+    pub(in crate::engine::play) fn is_dialling(&self) -> bool {
+        self.state == State::Dialling
+    }
+
     /// Returns whether it waits for an answer.
     pub(in crate::engine::play) fn is_answering(&self) -> bool {
         self.state == State::Answering
@@ -572,7 +566,7 @@ impl Script {
     /// When to call [`Self::run`] again, if nothing comes before.
     pub(in crate::engine::play) fn wakes(&self, measure_from: Option<Timestamp>) -> Timestamp {
         match self.state {
-            State::Over | State::Due | State::Answering => Timestamp::NEVER,
+            State::Over | State::Due | State::Dialling | State::Answering => Timestamp::NEVER,
             State::Begin => Timestamp::ORIGIN,
             State::Awaiting(time) | State::Until(time) | State::TurnAt(time) => time,
             State::Measuring => measure_from.unwrap_or(Timestamp::NEVER),

@@ -12,14 +12,15 @@ use std::task::{Context, Poll, Wake};
 use super::peer::{Connection, Peer};
 use super::script::Script;
 use crate::engine::client;
-use crate::engine::dial::Connector;
+use crate::engine::dial::{Asks, Connector};
 use crate::engine::shared::{RunState, Shared};
+use crate::http::{Answer, Cookies};
 use crate::measure::{Cells, ConnectionRecord, Ending, Histogram, Open, Outcome, Reach, Window};
 use crate::metric::{Cause, Counter, Timer};
 use crate::net::Failure;
 use crate::net::Steps;
 use crate::plan::{FaultPlan, Opening, Plan};
-use crate::scenario::{self, Cohort, Outside, Overrides, PingKind, Shape, Source, Verb};
+use crate::scenario::{self, Cohort, Http, Outside, Overrides, PingKind, Shape, Source, Verb};
 use crate::time::{Clock as _, Manual};
 use crate::units::{Nanos, Timestamp};
 
@@ -145,6 +146,7 @@ impl<F: FnMut(usize) -> Script> Connector for Dials<F> {
         _cohort: usize,
         _connection: u32,
         fault_plan: FaultPlan,
+        _asks: Asks<'_>,
         _shared: &Shared,
     ) -> Result<(Connection, Steps), Failure> {
         let mut peers = self.peers.borrow_mut();
@@ -156,6 +158,17 @@ impl<F: FnMut(usize) -> Script> Connector for Dials<F> {
         let connection = peer.connection();
         peers.push(peer);
         Ok((connection, Steps::default()))
+    }
+
+    async fn ask(
+        &self,
+        _of: (usize, u32),
+        _http: &Http,
+        _rendered: &[u8],
+        _cookies: &mut Cookies,
+        _shared: &Shared,
+    ) -> Result<Answer, String> {
+        Err("nobody answers".to_owned())
     }
 }
 

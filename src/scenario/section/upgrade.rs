@@ -1,0 +1,120 @@
+//! What differs from client to client in the upgrade request: placeholders in `target.url`, `headers` and `subprotocols`.
+
+use std::sync::Arc;
+
+use ::http::HeaderName;
+
+use super::address;
+use super::http::{self, PART_END};
+use super::payload::{self, Payload, Segment};
+use super::scope::Scope;
+use super::target::{self, TargetTable};
+use super::template;
+use super::url::Protocol;
+use super::variable::Form;
+use crate::scenario::reading::{At, Check, Items as _, Key, Section};
+
+/// An upgrade request that has placeholders.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Upgrade {
+    /// The names of its extra headers, in order.
+    pub headers: Vec<String>,
+    /// How many subprotocols it offers.
+    pub subprotocols: usize,
+    /// What is rendered for each dial: the path with its query, the value of each header, and each subprotocol, each
+    /// followed by [`PART_END`].
+    pub payload: Payload,
+}
+
+/// Whether the upgrade request has placeholders.
+pub(super) fn has_placeholders(keys: &TargetTable) -> bool {
+    let url = keys.url.iter().map(|url| &url.value);
+    let headers = keys
+        .headers
+        .iter()
+        .flat_map(|headers| headers.value.values());
+    let subprotocols = keys.subprotocols.items().iter();
+    let mut texts = url.chain(headers.chain(subprotocols).map(|at| &at.value));
+    texts.any(|text| text.contains("{{"))
+}
+
+/// Resolves the upgrade request of a cohort: none if it has no placeholders; `None` if something in it is wrong. In
+/// `scope` is what is known when the connection is dialled.
+#[expect(clippy::option_option, reason = "there may be none, or a wrong one")]
+pub(super) fn resolve(
+    check: &mut Check<'_>,
+    scope: &Scope<'_>,
+    target: &Key<TargetTable>,
+) -> Option<Option<Upgrade>> {
+    let Some(At { value: keys, place }) = target.as_ref().filter(|at| has_placeholders(&at.value))
+    else {
+        return Some(None);
+    };
+    let scope = &Scope {
+        is_sent: false,
+        has_turns: false,
+        ..scope.clone()
+    };
+    let path = "target";
+    let section = &mut Section { check, path, place };
+    let resource = match &keys.url {
+        Some(url) if url.value != "embedded" => {
+            let address = address::resolve(section, scope, "url", url, Protocol::WebSocket);
+            address.map(|address| address.resource)
+        }
+        _ => Some(vec![literal(b"/")]),
+    };
+    let headers = http::headers(section, scope, &keys.headers, target::own_header);
+    let subprotocols = subprotocols(section, scope, keys);
+    let (headers, subprotocols) = (headers?, subprotocols?);
+    let mut parts = resource?;
+    parts.push(literal(PART_END));
+    let (names, values): (Vec<String>, Vec<Vec<Segment>>) = headers.into_iter().unzip();
+    let count = subprotocols.len();
+    for part in values.into_iter().chain(subprotocols) {
+        parts.extend(part);
+        parts.push(literal(PART_END));
+    }
+    Some(Some(Upgrade {
+        headers: names,
+        subprotocols: count,
+        payload: Payload::of(parts),
+    }))
+}
+
+fn subprotocols(
+    section: &mut Section<'_, '_>,
+    scope: &Scope<'_>,
+    keys: &TargetTable,
+) -> Option<Vec<Vec<Segment>>> {
+    const KEY: &str = "subprotocols";
+    let path = section.key(KEY);
+    let given = keys.subprotocols.items();
+    section.check.unique(&path, given.iter());
+    let mut all = Vec::new();
+    let mut are_right = true;
+    for text in given {
+        let expanded = payload::expanded(section, &path, text);
+        let resolved = expanded
+            .and_then(|text| template::in_form(section.check, scope, Form::Header, &path, &text));
+        let Some(resolved) = resolved else {
+            are_right = false;
+            continue;
+        };
+        let segments = resolved.into_segments();
+        let is_wrong = |segment: &Segment| match segment {
+            Segment::Literal(bytes) => HeaderName::from_bytes(bytes).is_err(),
+            Segment::Stamp | Segment::Variable(_) | Segment::Base64(..) => false,
+        };
+        if segments.is_empty() || segments.iter().any(is_wrong) {
+            target::no_subprotocol(section, &text.place);
+            are_right = false;
+        }
+        all.push(segments);
+    }
+    are_right.then_some(all)
+}
+
+fn literal(bytes: &[u8]) -> Segment {
+    Segment::Literal(Arc::from(bytes))
+}
