@@ -10,7 +10,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use tracing::debug;
 
-use super::dial::{Asks, Connector};
+use super::dial::{Asks, Connected, Connector};
 use super::play::Play;
 use super::session::{Redial, Session, SessionEvent, unsent};
 use super::shared::Shared;
@@ -155,7 +155,11 @@ impl Client {
             connector.failed(failure);
             self.undo(failure);
         }
-        let (mut transport, steps) = dialled?;
+        let Connected {
+            mut transport,
+            steps,
+            ..
+        } = dialled?;
         let (sent, received) = transport.take_bytes();
         self.shared.whole(self.opening.cohort, |cells| {
             cells.count(Counter::ConnectionsOpened);
@@ -479,7 +483,6 @@ mod tests {
     use crate::engine::dial::Dialer;
     use crate::engine::session::tests::plan;
     use crate::engine::shared::RunState;
-    use crate::net::Steps;
     use crate::net::WebSocket;
     use crate::plan::FaultPlan;
     use crate::time::Manual;
@@ -501,7 +504,7 @@ mod tests {
             _conduct: FaultPlan,
             _asks: Asks<'_>,
             _shared: &Shared,
-        ) -> Result<(WebSocket, Steps), Failure> {
+        ) -> Result<Connected<WebSocket>, Failure> {
             panic!("as a bug would")
         }
 

@@ -1,19 +1,19 @@
 //! Opens the connections of a run, each within `connect_timeout`.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::shared::Shared;
 use crate::http::{Address, Answer, Cookies};
 use crate::measure::{By, Fitting};
 use crate::metric::{Cause, Counter, Side};
 use crate::net::{
-    Asked, Dial, Failure, Opened, Progress, Request, RequestText, Resolver, Route, Steps, TlsError,
-    Transport, Way, WebSocket,
+    Asked, Dial, Failure, Linked, NotOpened, Opened, Progress, Request, RequestText, Resolver,
+    Route, Steps, TlsError, Transport, Way, WebSocket,
 };
 use crate::plan::{FaultPlan, all_cookies, parts};
 use crate::scenario::{Cohort, Http, Target, Upgrade, Verb, WebOrigin, WsUrl};
-use crate::time::Clock;
+use crate::time::{Clock, unix_seconds};
 use crate::units::{Nanos, format_duration, human_ns};
 
 /// The receive buffer of a client that is going to stop reading, in bytes. Small, so that its TCP window fills soon.
@@ -26,6 +26,8 @@ pub(super) struct Dialer {
     /// The ways to the servers of requests of HTTP, without that of the target.
     others: Vec<(WebOrigin, Way)>,
     target: WsUrl,
+    /// By cohort: its server, if that is not the target.
+    own: Vec<Option<WsUrl>>,
     /// The value of `Origin` in upgrade requests.
     origin: Option<String>,
     /// What upgrade requests say beside that, unless they have placeholders.
@@ -53,18 +55,23 @@ impl Dialer {
         routes: Vec<Option<Route>>,
     ) -> Result<Self, TlsError> {
         let mut others: Vec<(WebOrigin, Way)> = Vec::new();
-        for origin in cohorts.iter().flat_map(origins) {
-            let is_known = others.iter().any(|(other, _)| other == origin);
-            if *origin != url.origin() && !is_known {
+        let own = cohorts.iter().map(|cohort| cohort.server.clone());
+        let own: Vec<Option<WsUrl>> = own.collect();
+        let asked = cohorts.iter().flat_map(origins).cloned();
+        for origin in asked.chain(own.iter().flatten().map(WsUrl::origin)) {
+            let is_known = others.iter().any(|(other, _)| *other == origin);
+            if origin != url.origin() && !is_known {
                 let within = target.connect_timeout;
                 let resolver = Resolver::new(&origin.host, origin.port, within);
-                others.push((origin.clone(), Way::new(origin, target, resolver)?));
+                let way = Way::new(&origin, target, resolver)?;
+                others.push((origin, way));
             }
         }
         Ok(Self {
             way: Way::new(&url.origin(), target, resolver)?,
             others,
             target: url.clone(),
+            own,
             origin: target.origin.clone(),
             headers: target.headers.clone(),
             subprotocols: target.subprotocols.clone(),
@@ -75,8 +82,8 @@ impl Dialer {
         })
     }
 
-    /// Opens one connection of a cohort within `connect_timeout`, set up for the faults in `fault_plan`.
-    pub(super) async fn open(
+    /// Opens a WebSocket of a cohort within `connect_timeout`, set up for the faults in `fault_plan`.
+    async fn open(
         &self,
         cohort: usize,
         connection: u32,
@@ -84,23 +91,58 @@ impl Dialer {
         asks: Asks<'_>,
         shared: &Shared,
     ) -> Result<Opened, Failure> {
-        let own = self.own_request(asks)?;
+        let own = self.own_request(cohort, asks)?;
         let request = own.as_ref().unwrap_or(&self.request);
+        let clock = &*shared.clock;
+        let open = async |way: &Way, dial: Dial, progress: &mut Progress| {
+            way.open(request, dial, clock, progress).await
+        };
+        self.dial(cohort, connection, fault_plan, shared, open)
+            .await
+    }
+
+    /// Opens a connection of a cohort within `connect_timeout`, and asks for nothing.
+    pub(super) async fn link(
+        &self,
+        cohort: usize,
+        connection: u32,
+        shared: &Shared,
+    ) -> Result<Linked, Failure> {
+        let clock = &*shared.clock;
+        let open = async |way: &Way, dial: Dial, progress: &mut Progress| {
+            let linked = way.link(dial, clock, progress).await;
+            linked.map_err(NotOpened::from)
+        };
+        let healthy = FaultPlan::default();
+        self.dial(cohort, connection, healthy, shared, open).await
+    }
+
+    /// Dials the server of a cohort within `connect_timeout`, and tells what was learned on the way.
+    async fn dial<O>(
+        &self,
+        cohort: usize,
+        connection: u32,
+        fault_plan: FaultPlan,
+        shared: &Shared,
+        open: impl AsyncFnOnce(&Way, Dial, &mut Progress) -> Result<O, NotOpened>,
+    ) -> Result<O, Failure> {
+        // The routes lead to the target.
         let route = self.routes.get(cohort).and_then(Option::as_ref);
+        let route = route.filter(|_| self.own_server(cohort).is_none());
         let dial = Dial {
             number: connection,
             route: route.map(|route| route.address),
             receives: fault_plan.stops_reading().then_some(SMALL),
             is_watched: fault_plan.watched,
         };
-        let clock = &*shared.clock;
+        let (way, _) = self.to(cohort, None);
         let mut progress = Progress::default();
         let opened = tokio::select! {
             biased;
-            opened = self.way.open(request, dial, clock, &mut progress) => Ok(opened),
+            opened = open(way, dial, &mut progress) => Ok(opened),
             lost = shared.attend(Nanos::from(self.timeout)) => Err(lost),
         };
-        shared.looked_up(&self.way.tcp.resolver.take_times());
+        shared.looked_up(&way.tcp.resolver.take_times());
         let mut passed = route.map(Route::take_passed).unwrap_or_default();
         passed.add(&progress.passed);
         shared.passed(cohort, &passed);
@@ -111,14 +153,22 @@ impl Dialer {
         }
     }
 
-    /// The way to a server, and what it is called; `None` is the target.
-    fn to(&self, origin: Option<&WebOrigin>) -> (&Way, WebOrigin) {
-        let other = self.others.iter();
-        let other = origin.and_then(|origin| other.clone().find(|(other, _)| other == origin));
-        match other {
-            Some((origin, way)) => (way, origin.clone()),
-            None => (&self.way, self.target.origin()),
-        }
+    /// The server of a cohort, if that is not the target.
+    fn own_server(&self, cohort: usize) -> Option<&WsUrl> {
+        self.own.get(cohort)?.as_ref()
+    }
+
+    /// The server that the connections of a cohort are opened to.
+    pub(super) fn origin(&self, cohort: usize) -> WebOrigin {
+        self.to(cohort, None).1
+    }
+
+    /// The way to a server, and what it is called; `None` is the server of the cohort.
+    fn to(&self, cohort: usize, origin: Option<&WebOrigin>) -> (&Way, WebOrigin) {
+        let own = self.own_server(cohort).unwrap_or(&self.target);
+        let origin = origin.cloned().unwrap_or_else(|| own.origin());
+        let other = self.others.iter().find(|(other, _)| *other == origin);
+        (other.map_or(&self.way, |(_, way)| way), origin)
     }
 
     /// Sends a request whose payload was rendered, within its `timeout`, and returns the answer. Keeps its cookies, and
@@ -134,7 +184,7 @@ impl Dialer {
         cookies: &mut Cookies,
         shared: &Shared,
     ) -> Result<Answer, String> {
-        let (way, origin) = self.to(http.origin.as_ref());
+        let (way, origin) = self.to(cohort, http.origin.as_ref());
         let address = address(&origin, http.target(rendered));
         let request = written(http, rendered, &origin, cookies)?;
         let dial = Dial {
@@ -163,12 +213,13 @@ impl Dialer {
     /// Why there is no answer.
     pub(super) async fn ask_once(
         &self,
+        cohort: usize,
         http: &Http,
         rendered: &[u8],
         cookies: &mut Cookies,
         clock: &dyn Clock,
     ) -> Result<Answer, String> {
-        let (way, origin) = self.to(http.origin.as_ref());
+        let (way, origin) = self.to(cohort, http.origin.as_ref());
         let address = address(&origin, http.target(rendered));
         let request = written(http, rendered, &origin, cookies)?;
         let (dial, mut progress) = (Dial::default(), Progress::default());
@@ -179,21 +230,26 @@ impl Dialer {
     }
 
     /// The upgrade request of one client; `None` if it is that of all.
-    fn own_request(&self, asks: Asks<'_>) -> Result<Option<Request>, Failure> {
+    fn own_request(&self, cohort: usize, asks: Asks<'_>) -> Result<Option<Request>, Failure> {
         let wrong = |key: &str, what: &str| {
             let detail = format!("`target.{key}` {what}, with the values of this client");
             Failure::new(Cause::SetupFailed, detail)
         };
         let mut headers = self.headers.clone();
         let mut subprotocols = self.subprotocols.clone();
-        let mut resource = self.target.resource.clone();
+        let own = self.own_server(cohort);
+        let server = own.unwrap_or(&self.target);
+        let mut resource = server.resource.clone();
         if let Some((upgrade, rendered)) = asks.upgrade {
             let names = &upgrade.headers;
             let (parts, _) = parts(rendered, 1 + names.len() + upgrade.subprotocols);
             let mut parts = parts
                 .into_iter()
                 .map(|part| String::from_utf8_lossy(part).into_owned());
-            resource = parts.next().unwrap_or_default();
+            let rendered = parts.next().unwrap_or_default();
+            if own.is_none() {
+                resource = rendered;
+            }
             headers = names.iter().cloned().zip(parts.by_ref()).collect();
             subprotocols = parts.collect();
             if !resource.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -205,12 +261,12 @@ impl Dialer {
             }
         }
         let address = Address {
-            host: &self.target.host,
+            host: &server.host,
             path: &resource,
-            secure: self.target.secure,
+            secure: server.secure,
         };
-        let kept = asks.cookies.header(address, seconds());
-        if asks.upgrade.is_none() && kept.is_none() {
+        let kept = asks.cookies.header(address, unix_seconds());
+        if asks.upgrade.is_none() && kept.is_none() && own.is_none() {
             return Ok(None);
         }
         if kept.is_some() {
@@ -222,20 +278,12 @@ impl Dialer {
             headers.push(("Cookie".to_owned(), all));
         }
         Ok(Some(Request::of(&RequestText {
-            host: &self.target.origin().authority(),
+            host: &server.origin().authority(),
             resource: &resource,
             origin: self.origin.as_deref(),
             subprotocols: &subprotocols,
             headers: &headers,
         })))
-    }
-
-    /// Makes a WebSocket of an open connection. Returns how long its steps took, too.
-    pub(super) fn web_socket(&self, opened: Opened) -> (WebSocket, Steps) {
-        let Opened {
-            link, steps, early, ..
-        } = opened;
-        (WebSocket::new(link, early, self.max_message), steps)
     }
 }
 
@@ -272,7 +320,7 @@ fn written(
     cookies: &Cookies,
 ) -> Result<Vec<u8>, String> {
     let mut request = Vec::new();
-    let kept = cookies.header(address(origin, http.target(rendered)), seconds());
+    let kept = cookies.header(address(origin, http.target(rendered)), unix_seconds());
     http.write(rendered, &origin.authority(), kept, false, &mut request)
         .map_err(|error| error.to_string())?;
     Ok(request)
@@ -286,7 +334,7 @@ fn answered(
 ) -> Result<Answer, String> {
     let answer = answer.map_err(|Failure { cause, detail }| format!("{cause}: {detail}"))?;
     for set in answer.headers("Set-Cookie") {
-        cookies.set(address, set, seconds());
+        cookies.set(address, set, unix_seconds());
     }
     Ok(answer)
 }
@@ -308,10 +356,13 @@ fn timed_out(progress: &Progress, lost: Nanos) -> Failure {
     failure
 }
 
-/// The wall clock, in seconds since 1970.
-fn seconds() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs().cast_signed())
+/// A connection that was opened.
+pub(crate) struct Connected<T> {
+    pub(crate) transport: T,
+    /// How long each step of its opening took.
+    pub(crate) steps: Steps,
+    /// The head of the server's answer to the upgrade; empty without one.
+    pub(crate) head: Vec<u8>,
 }
 
 /// Opens connections. Cheap to clone: every client has its own copy.
@@ -327,7 +378,7 @@ pub(crate) trait Connector: Clone {
         fault_plan: FaultPlan,
         asks: Asks<'_>,
         shared: &Shared,
-    ) -> Result<(Self::Transport, Steps), Failure>;
+    ) -> Result<Connected<Self::Transport>, Failure>;
 
     /// Asks by HTTP for a connection of a cohort: see [`Dialer::ask`].
     async fn ask(
@@ -366,9 +417,20 @@ impl Connector for Arc<Dialer> {
         fault_plan: FaultPlan,
         asks: Asks<'_>,
         shared: &Shared,
-    ) -> Result<(WebSocket, Steps), Failure> {
+    ) -> Result<Connected<WebSocket>, Failure> {
         let opened = self.open(cohort, connection, fault_plan, asks, shared);
-        Ok(self.web_socket(opened.await?))
+        let Opened {
+            link,
+            steps,
+            head,
+            early,
+            ..
+        } = opened.await?;
+        Ok(Connected {
+            transport: WebSocket::new(link, early, self.max_message),
+            steps,
+            head,
+        })
     }
 
     async fn ask(
@@ -418,7 +480,7 @@ mod tests {
         };
         for connection in 0..2 {
             let dialled = dialer.connect(0, connection, FaultPlan::default(), asks, &shared);
-            let failure = dialled.await.expect_err("nobody listens");
+            let failure = dialled.await.err().expect("nobody listens");
             assert_eq!(failure.cause, Cause::Refused);
         }
         let shard = shared.shard.borrow();

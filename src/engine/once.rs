@@ -24,7 +24,7 @@ pub(super) fn ask(plan: &mut Plan, dialer: &Dialer) -> Result<(), EngineError> {
         source,
     })?;
     let clock = Monotonic::start();
-    let mut answers: Vec<(Http, Answer)> = Vec::new();
+    let mut answers: Vec<(usize, Http, Answer)> = Vec::new();
     for cohort in 0..plan.scenario.cohorts.len() {
         let mut once = Once {
             saved: vec![Vec::new(); plan.cohort(cohort).saved.len()],
@@ -44,19 +44,22 @@ pub(super) fn ask(plan: &mut Plan, dialer: &Dialer) -> Result<(), EngineError> {
                 saved: &once.saved,
                 ..client.values(slot, 0)
             };
-            let known = answers.iter().find(|(other, _)| other == http);
-            let answer = match known {
-                Some((_, answer)) => answer.clone(),
+            let server = |cohort| &plan.cohort(cohort).server;
+            let known = answers.iter();
+            let mut known =
+                known.filter(|(of, other, _)| other == http && server(*of) == server(cohort));
+            let answer = match known.next() {
+                Some((_, _, answer)) => answer.clone(),
                 None => {
                     let mut rendered = Vec::new();
                     let no_stamp = || [b'0'; STAMP_LEN];
                     client.templates()[slot].write(no_stamp, values, &mut rendered);
                     let begun = clock.now();
-                    let asked = dialer.ask_once(http, &rendered, &mut once.cookies, &clock);
+                    let asked = dialer.ask_once(cohort, http, &rendered, &mut once.cookies, &clock);
                     let answer = runtime.block_on(asked).map_err(failed)?;
                     let took = clock.now().saturating_since(begun);
                     once.took.push((slot, took));
-                    answers.push((http.clone(), answer.clone()));
+                    answers.push((cohort, http.clone(), answer.clone()));
                     answer
                 }
             };

@@ -25,7 +25,7 @@ pub struct Prepared {
 
 impl Prepared {
     /// Checks a plan against this machine, for the target of `url` and this many workers. `resolver` has looked its name
-    /// up. A name that cannot be resolved is no error here: every dial will fail because of it, and be counted.
+    /// up; those of other servers are looked up here. A name that cannot be resolved is no error here: every dial will fail because of it, and be counted.
     ///
     /// `routes` are, by cohort, the routes to the target, with an unchanged handshake. A cohort without a route connects
     /// to the target directly.

@@ -3,16 +3,15 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::dial::{Asks, Connector, Dialer, Shown};
+use super::dial::{Asks, Connected, Connector, Shown};
 use super::shared::Shared;
 use crate::frame::{Frame, Room};
 use crate::http::{Answer, Cookies, read_head, values};
 use crate::measure::{By, Fitting, FrameType, TcpView, Trace, Traced};
 use crate::metric::Side;
-use crate::net::{Act, Failure, Lost, Opened, Steps, TcpEnd, Transport, WebSocket};
+use crate::net::{Act, Failure, Lost, TcpEnd, Transport};
 use crate::plan::FaultPlan;
 use crate::scenario::{FrameKind, Http, Secrets};
 use crate::time::Clock;
@@ -27,14 +26,14 @@ const MAX_SAVED: usize = 1000;
 
 /// Opens connections that are traced.
 #[derive(Clone)]
-pub(super) struct TracedDialer {
-    dialer: Arc<Dialer>,
+pub(super) struct TracedDialer<C> {
+    dialer: C,
     log: Rc<RefCell<Log>>,
 }
 
-impl TracedDialer {
+impl<C> TracedDialer<C> {
     /// Opens the connections of one client of a cohort.
-    pub(super) fn new(dialer: Arc<Dialer>, shared: Rc<Shared>, cohort: usize) -> Self {
+    pub(super) fn new(dialer: C, shared: Rc<Shared>, cohort: usize) -> Self {
         let log = Log {
             secrets: shared.plan.scenario.secrets.clone(),
             shared,
@@ -49,8 +48,8 @@ impl TracedDialer {
     }
 }
 
-impl Connector for TracedDialer {
-    type Transport = TracedTransport<WebSocket>;
+impl<C: Connector> Connector for TracedDialer<C> {
+    type Transport = TracedTransport<C::Transport>;
 
     async fn connect(
         &self,
@@ -59,18 +58,24 @@ impl Connector for TracedDialer {
         fault_plan: FaultPlan,
         asks: Asks<'_>,
         shared: &Shared,
-    ) -> Result<(Self::Transport, Steps), Failure> {
-        let opened = (self.dialer).open(cohort, connection, fault_plan, asks, shared);
-        let opened = opened.await?;
-        self.log.borrow().opened(&opened);
-        let (inner, steps) = self.dialer.web_socket(opened);
-        let transport = TracedTransport {
-            inner,
-            log: self.log.clone(),
-            came: None,
-            sender: By::Nothing,
-        };
-        Ok((transport, steps))
+    ) -> Result<Connected<Self::Transport>, Failure> {
+        let connected = (self.dialer).connect(cohort, connection, fault_plan, asks, shared);
+        let Connected {
+            transport,
+            steps,
+            head,
+        } = connected.await?;
+        self.log.borrow().opened(&head);
+        Ok(Connected {
+            transport: TracedTransport {
+                inner: transport,
+                log: self.log.clone(),
+                came: None,
+                sender: By::Nothing,
+            },
+            steps,
+            head,
+        })
     }
 
     async fn ask(
@@ -81,7 +86,7 @@ impl Connector for TracedDialer {
         cookies: &mut Cookies,
         shared: &Shared,
     ) -> Result<Answer, String> {
-        Dialer::ask(&self.dialer, of, http, rendered, cookies, shared).await
+        (self.dialer).ask(of, http, rendered, cookies, shared).await
     }
 
     fn failed(&self, failure: &Failure) {
@@ -119,8 +124,8 @@ impl Log {
         traces.keep(trace, Trace::MAX_ROWS);
     }
 
-    fn opened(&self, opened: &Opened) {
-        let chosen = read_head(&opened.head, |response, _| {
+    fn opened(&self, head: &[u8]) {
+        let chosen = read_head(head, |response, _| {
             let mut chosen = values(response, "Sec-WebSocket-Protocol");
             chosen.next().map(|value| self.text(value))
         });
@@ -221,6 +226,18 @@ impl<T: Transport> Transport for TracedTransport<T> {
         event
     }
 
+    fn host(&self) -> Option<&str> {
+        self.inner.host()
+    }
+
+    fn cookies(&self, target: &str) -> Option<Vec<u8>> {
+        self.inner.cookies(target)
+    }
+
+    fn answer(&self) -> Option<&Answer> {
+        self.inner.answer()
+    }
+
     fn leave(&mut self, room: &mut Room) {
         self.inner.leave(room);
     }
@@ -234,7 +251,14 @@ impl<T: Transport> Transport for TracedTransport<T> {
             FrameKind::Text => FrameType::Text,
             FrameKind::Binary => FrameType::Binary,
         };
-        self.came = Some((kind, message.to_vec()));
+        self.came = Some(match self.inner.answer() {
+            None => (kind, message.to_vec()),
+            Some(head) => {
+                let mut answer = head.clone();
+                answer.body = message.to_vec();
+                (FrameType::Http, answer.shown())
+            }
+        });
     }
 
     fn took(&mut self, by: By, fitting: Fitting, saved: &[Vec<u8>]) {
@@ -251,7 +275,10 @@ impl<T: Transport> Transport for TracedTransport<T> {
     }
 
     fn feed(&mut self, frame: Frame<'_>) {
-        let (kind, bytes) = parts(&frame);
+        let (mut kind, bytes) = parts(&frame);
+        if kind == FrameType::Text && self.inner.host().is_some() {
+            kind = FrameType::Http;
+        }
         let by = std::mem::take(&mut self.sender);
         (self.log.borrow()).frame(Side::Local, kind, &bytes, by, Fitting::Right);
         self.inner.feed(frame);

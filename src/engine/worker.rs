@@ -12,13 +12,14 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
 use super::client;
-use super::dial::Dialer;
+use super::dial::{Connector, Dialer};
+use super::http_dial::HttpDialer;
 use super::shared::{RunState, Shared};
 use super::traced::TracedDialer;
 use crate::measure::{Interval, Shard};
 use crate::metric::Counter;
-use crate::plan::Plan;
-use crate::scenario::Shape;
+use crate::plan::{Opening, Plan};
+use crate::scenario::{Protocol, Shape};
 use crate::time::{self, Driver, Monotonic, OwnedSlot};
 use crate::units::{Nanos, Timestamp};
 
@@ -170,11 +171,15 @@ async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, work
         }
         shared.clients.set(shared.clients.get() + 1);
         let (shared, dialer) = (shared.clone(), dialer.clone());
-        if shared.plan.traces {
-            let traced = TracedDialer::new(dialer, shared.clone(), opening.cohort);
-            tokio::task::spawn_local(client::live(shared, traced, opening));
-        } else {
-            tokio::task::spawn_local(client::live(shared, dialer, opening));
+        match shared.plan.cohort(opening.cohort).protocol {
+            Protocol::WebSocket => begin(shared, dialer, opening),
+            Protocol::Http => {
+                let dialer = HttpDialer {
+                    dialer,
+                    shared: shared.clone(),
+                };
+                begin(shared, dialer, opening);
+            }
         }
         // Yields, because with no ramp all openings are due at once: the first clients continue while the others are
         // started.
@@ -182,6 +187,16 @@ async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, work
     }
     shared.all_begun.set(true);
     shared.idle.notify_one();
+}
+
+/// Starts a client; one whose frames are traced if the plan says so.
+fn begin(shared: Rc<Shared>, dialer: impl Connector + 'static, opening: Opening) {
+    if shared.plan.traces {
+        let traced = TracedDialer::new(dialer, shared.clone(), opening.cohort);
+        tokio::task::spawn_local(client::live(shared, traced, opening));
+    } else {
+        tokio::task::spawn_local(client::live(shared, dialer, opening));
+    }
 }
 
 /// Returns this worker's share of `max_open`.

@@ -1,7 +1,8 @@
 //! The layers of a connection between the kernel and the session: from an address to messages.
 //!
 //! ```text
-//! transport (trait) ─ websocket ─ link (bare or TLS) ─ wire (TCP)
+//! transport (trait) ─┬─ websocket ──────┬─ link (bare or TLS) ─ wire (TCP)
+//!                     └─ http transport ─┘
 //! tcp dialer: resolver ─► connect, to the first address that accepts; the relay uses it too
 //! way: tcp dialer ─► tls ─► handshake, to an open link; each step timed
 //! raw: the same way, and bytes instead of messages, for the probe
@@ -12,6 +13,9 @@ mod connect;
 mod end;
 mod failure;
 mod handshake;
+mod http_transport;
+#[cfg(test)]
+mod http_transport_tests;
 mod link;
 mod listen;
 mod raw;
@@ -35,6 +39,8 @@ pub(crate) use failure::Failure;
 #[cfg(any(test, fuzzing))]
 pub(crate) use handshake::check_any_answer;
 pub(crate) use handshake::{Request, RequestText};
+pub(crate) use http_transport::{Dialling, HttpTransport};
+pub(crate) use link::Link;
 pub(crate) use listen::listen;
 pub(crate) use raw::{RawConnection, RawDialer, RawFailure};
 pub use resolver::{ResolveError, Resolver, resolve};
@@ -44,7 +50,7 @@ pub use tcp_dialer::TcpDialer;
 pub(crate) use tcp_dialer::{Dial, Progress};
 pub use tls::TlsError;
 pub(crate) use transport::{Act, Lost, Transport};
-pub(crate) use way::{Opened, Way};
+pub(crate) use way::{Linked, NotOpened, Opened, Way};
 pub(crate) use websocket::WebSocket;
 
 pub use crate::sys::TCP_VIEW;

@@ -4,6 +4,7 @@ use std::task::{Context, Poll};
 
 use super::end::TcpEnd;
 use crate::frame::{Frame, Room};
+use crate::http::Answer;
 use crate::measure::{By, Fitting, TcpView};
 use crate::metric::Cause;
 use crate::scenario::FrameKind;
@@ -34,9 +35,11 @@ pub(crate) enum Lost {
     Broken(Cause, String),
     /// The system or TLS failed: the cause, and a description.
     Failed(Cause, String),
+    /// We ended it, in a protocol that has no Close for the peer to answer.
+    Closed,
 }
 
-/// One WebSocket connection.
+/// One connection of a client, whose messages go to its session.
 pub(crate) trait Transport {
     /// Returns the next frame that the peer sent, borrowed from the room that all connections of a worker read into.
     /// Answers nothing by itself.
@@ -48,6 +51,21 @@ pub(crate) trait Transport {
         cx: &mut Context<'_>,
         room: &'room mut Room,
     ) -> Poll<Result<Frame<'room>, Lost>>;
+
+    /// Returns the value of `Host` in requests of HTTP; `None` on a WebSocket.
+    fn host(&self) -> Option<&str> {
+        None
+    }
+
+    /// Returns the value of `Cookie` in a request of HTTP for this path; `None` without cookies.
+    fn cookies(&self, _target: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Returns the HTTP answer whose body the last message is, without that body; `None` on a WebSocket.
+    fn answer(&self) -> Option<&Answer> {
+        None
+    }
 
     /// Ends this connection's turn to read: another connection uses the room after that.
     fn leave(&mut self, room: &mut Room);

@@ -147,6 +147,11 @@ impl<'a> ClientPlan<'a> {
         self.templates().len() - self.cohort().on.len()
     }
 
+    /// Returns the slots of its requests whose answers tell how old they are.
+    pub fn aged(self) -> &'a [usize] {
+        &self.plan.talks[self.cohort].aged
+    }
+
     /// Returns the random numbers of its steps.
     pub fn draws(self) -> Draws {
         self.plan.seed.draws(self.connection)

@@ -36,6 +36,14 @@ impl Operation {
             _ => None,
         }
     }
+
+    /// The request of HTTP that it makes; `None` if it makes none.
+    pub fn http(&self) -> Option<&Http> {
+        match &self.what {
+            What::Http(http) => Some(http),
+            _ => None,
+        }
+    }
 }
 
 /// What an operation does.
@@ -160,6 +168,12 @@ impl Program {
     pub fn begins_with_http(&self) -> bool {
         let first = self.ops.first();
         first.is_some_and(|op| op.is_setup && matches!(op.what, What::Http(_)))
+    }
+
+    /// The request of HTTP that the step with this slot makes; `None` if it makes none.
+    pub fn http(&self, slot: usize) -> Option<&Http> {
+        let mut own = self.ops.iter().filter(|op| op.slot == slot);
+        own.find_map(Operation::http)
     }
 
     /// Whether some client waits until measuring starts.

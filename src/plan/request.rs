@@ -100,6 +100,7 @@ mod tests {
                 conditions: [].into(),
             },
             save: Vec::new(),
+            time: None,
             timeout: Duration::from_secs(5),
             once: false,
         };

@@ -15,8 +15,10 @@ pub(super) struct Talk {
     pub(super) is_more: bool,
     /// The upgrade request, if it has placeholders.
     pub(super) upgrade: Option<Template>,
-    /// What is timed of each slot; a name is empty where a step has none.
+    /// What is timed of each slot; a name is empty where a step has none. Behind them stand the ages of answers.
     pub(super) slots: Vec<Timed>,
+    /// The slots of requests whose answers tell how old they are.
+    pub(super) aged: Vec<usize>,
 }
 
 impl Talk {
@@ -51,6 +53,8 @@ impl Talk {
         let steps = cohort.each_step();
         let steps = steps.map(|step| Timed::sent(step.name.as_deref().unwrap_or_default()));
         let on = cohort.on.iter().map(|on| Timed::heard(&on.name));
+        let ages = cohort.timed_requests();
+        let ages = ages.map(|(_, step, _)| Timed::heard(step.name.as_deref().unwrap_or_default()));
         Self {
             is_more: is_asked || !program.is_empty() || !cohort.on.is_empty(),
             program,
@@ -59,7 +63,8 @@ impl Talk {
                 let nothing = Slice::filler(0);
                 Template::new(&upgrade.payload, FrameKind::Text, &nothing)
             }),
-            slots: messages.chain(steps).chain(on).collect(),
+            slots: messages.chain(steps).chain(on).chain(ages).collect(),
+            aged: cohort.timed_requests().map(|(slot, ..)| slot).collect(),
         }
     }
 }

@@ -112,13 +112,32 @@ pub(super) fn resolve(
     let load = section::load(check, &load_table);
     let measured = load.as_ref().map(Measured::of);
     let data = section::data(check, &file.data);
-    let mut cohorts = section::cohorts(check, file, &data, &load_table, load.as_ref());
-    let known = cohorts.as_deref().unwrap_or_default();
     let target_table = file.target.clone().unwrap_or_default();
-    let target = section::target(check, &target_table, known, measured);
+    let address = section::target_address(check, &target_table);
+    let mut cohorts = section::cohorts(
+        check,
+        file,
+        &data,
+        &load_table,
+        load.as_ref(),
+        address.as_ref(),
+    );
+    let known = cohorts.as_deref().unwrap_or_default();
+    let url = address.map(|address| address.url);
+    let target = section::target(check, &target_table, url, known, measured);
     let names = Names::of(file, load.as_ref(), cohorts.as_deref(), None);
     let names: Vec<&str> = names.cohorts.iter().map(|group| group.name).collect();
     let path = fault::path(check, &file.path, &names, measured);
+    if let (Some(path), Some(table)) = (&path, &file.path) {
+        let named = path.faults.iter().flat_map(|fault| &fault.cohorts);
+        let known = cohorts.as_deref().unwrap_or_default();
+        let mut own = known.iter().filter(|cohort| cohort.server.is_some());
+        if let Some(cohort) = own.find(|cohort| named.clone().any(|name| *name == cohort.name)) {
+            let what = format_args!("names `{}`, which has a server of its own", cohort.name);
+            let hint = "leave it out: the path leads to the server of `[target]`";
+            check.problem("path", &table.place, what, hint);
+        }
+    }
     let environment = match (&target, &load) {
         (Some(target), Some(load)) => Some(Environment {
             target,

@@ -13,4 +13,4 @@ pub(crate) use clock::{Clock, Monotonic};
 pub(crate) use deadline::{Deadlines, OwnedSlot, SlotId};
 pub(crate) use driver::Driver;
 pub use timer::PRECISE;
-pub(crate) use wall::{is_the_kernels, monotonic};
+pub(crate) use wall::{is_the_kernels, monotonic, unix_seconds};

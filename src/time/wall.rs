@@ -88,6 +88,12 @@ fn narrowest(mut take: impl FnMut() -> Reading) -> Reading {
     best
 }
 
+/// The wall clock, in seconds since 1970.
+pub(crate) fn unix_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs().cast_signed())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

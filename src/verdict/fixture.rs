@@ -9,8 +9,8 @@ use crate::measure::{
 use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{
     AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message, OnDead, Op,
-    Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Reconnect, Scenario,
-    Selector, Shape, Stat, Subject, Target, TargetUrl, Trust, Watch,
+    Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Protocol, Reconnect,
+    Scenario, Selector, Shape, Stat, Subject, Target, TargetUrl, Trust, Watch,
 };
 use crate::units::{ByteSize, Nanos, Rate, Timestamp, human_ns};
 
@@ -84,6 +84,9 @@ pub(super) fn scenario() -> Scenario {
         cohorts: vec![Cohort {
             name: "main".to_owned(),
             connections: 10,
+            protocol: Protocol::WebSocket,
+            server: None,
+            keep_alive: true,
             messages: vec![echo],
             joins: Vec::new(),
             setup: Vec::new(),

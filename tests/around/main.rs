@@ -8,6 +8,7 @@
 mod common;
 
 mod path;
+mod polling;
 mod quiet;
 mod secure;
 mod server;

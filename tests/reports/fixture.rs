@@ -10,8 +10,8 @@ use wsbench::metric::{Cause, CloseKind, Counter, Side, Timed, Timer};
 use wsbench::report::{Host, Options, Parts, Run};
 use wsbench::scenario::{
     AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message, OnDead, Op,
-    Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Reconnect, Scenario,
-    Selector, Shape, Stage, Stat, Subject, Target, TargetUrl, Trust, Watch, WsUrl,
+    Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Protocol, Reconnect,
+    Scenario, Selector, Shape, Stage, Stat, Subject, Target, TargetUrl, Trust, Watch, WsUrl,
 };
 use wsbench::units::{ByteSize, Nanos, Rate, Timestamp};
 use wsbench::verdict::{Facts, judge};
@@ -402,6 +402,9 @@ pub(crate) fn cohort(
     Cohort {
         name: name.to_owned(),
         connections,
+        protocol: Protocol::WebSocket,
+        server: None,
+        keep_alive: true,
         messages: message.into_iter().collect(),
         joins: Vec::new(),
         setup: Vec::new(),

@@ -400,7 +400,7 @@ impl Play {
     }
 
     /// Handles an answer that nothing waits for any more.
-    fn too_late(&mut self, index: usize, sequence: u64, now: Timestamp) -> Meaning {
+    pub(super) fn too_late(&mut self, index: usize, sequence: u64, now: Timestamp) -> Meaning {
         let answer = self.exchanges[index].answer(sequence, now);
         Meaning::Answer(Received {
             slot: index,
@@ -442,7 +442,7 @@ fn answer_message(
     })
 }
 
-fn intended(answer: Answer, now: Timestamp) -> Timestamp {
+pub(super) fn intended(answer: Answer, now: Timestamp) -> Timestamp {
     match answer {
         Answer::InTime { intended, .. } => intended,
         _ => now,

@@ -7,9 +7,11 @@ mod exchange;
 mod fact;
 mod ledger;
 mod pace;
+mod polling;
 mod rehearsal;
 mod talk;
 
+use self::answering::intended;
 use self::exchange::{Exchange, Next};
 pub(super) use self::fact::{Fact, Facts, Move, Moves};
 pub(super) use self::ledger::Answer;

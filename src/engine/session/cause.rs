@@ -200,6 +200,7 @@ fn cause(evidence: &Evidence) -> (Cause, String) {
             (Cause::ClosedByPeer, close_frame(code, &evidence.reason))
         }
         (Some(_), Some(_), Some((_, Side::Local))) => (Cause::Completed, String::new()),
+        (Some(Lost::Closed), ..) => (Cause::Completed, String::new()),
         (None, ..) => (Cause::CloseTimeout, String::new()),
         (Some(Lost::Tcp(TcpEnd::Fin)), None, _) => (Cause::Eof, String::new()),
         (Some(Lost::Tcp(TcpEnd::Rst)), None, _) => (Cause::Reset, String::new()),
@@ -244,7 +245,9 @@ fn close(evidence: &Evidence) -> (CloseKind, Side) {
         (_, Some(code), _) => (CloseKind::Code(code.unwrap_or(NO_CODE)), Side::Peer),
         (_, None, Some(Lost::Tcp(TcpEnd::Fin))) => (CloseKind::Fin, Side::Peer),
         (_, None, Some(Lost::Tcp(TcpEnd::Rst))) => (CloseKind::Rst, Side::Peer),
-        (_, None, Some(Lost::Broken(..) | Lost::Failed(..))) => (CloseKind::Fin, Side::Local),
+        (_, None, Some(Lost::Broken(..) | Lost::Failed(..) | Lost::Closed)) => {
+            (CloseKind::Fin, Side::Local)
+        }
         (_, None, None) => (CloseKind::Timeout, Side::Local),
     }
 }

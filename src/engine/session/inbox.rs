@@ -20,6 +20,9 @@ pub(super) fn messages<T: Transport>(
     at: Timestamp,
     now: Timestamp,
 ) {
+    if session.transport.answer().is_some() {
+        return answer(session, play, shared, bytes, now);
+    }
     if !session.is_plain {
         return each_message(session, play, shared, (bytes, kind), at, now);
     }
@@ -84,6 +87,37 @@ fn message<T: Transport>(
     let (by, fitting) = what.taken();
     session.transport.took(by, fitting, play.saved());
     record_message(client, shared, bytes, kind, what, gap, now);
+    session.book(shared, now);
+    if shared.plan.keeps_echoes
+        && let Meaning::Answer(received) = meaning
+    {
+        keep(session, shared, &received, now);
+    }
+}
+
+/// Handles the answer to a request of HTTP, with this body.
+fn answer<T: Transport>(
+    session: &mut Session<T>,
+    play: &mut Play,
+    shared: &Shared,
+    body: &[u8],
+    now: Timestamp,
+) {
+    session.transport.came(FrameKind::Text, body);
+    let gap = (session.heard.message.replace(now)).map(|last| now.saturating_since(last));
+    let client = shared.plan.client(session.cohort, session.connection);
+    let Some(head) = session.transport.answer() else {
+        return;
+    };
+    let meaning = play.receive_answer(client, (head, body), now, &mut shared.facts.borrow_mut());
+    session.heard.answer = Some(now);
+    let what = What {
+        meaning,
+        is_delivery: false,
+    };
+    let (by, fitting) = what.taken();
+    session.transport.took(by, fitting, play.saved());
+    record_message(client, shared, body, FrameKind::Text, what, gap, now);
     session.book(shared, now);
     if shared.plan.keeps_echoes
         && let Meaning::Answer(received) = meaning
@@ -222,6 +256,9 @@ impl<T: Transport> Session<T> {
         let listener = self.listener.as_deref_mut();
         let published = shared.publish(client, due, listener, now);
         let kind = play.write(client, due, published, scratch);
+        if self.transport.host().is_some() {
+            return request(client, due.slot, &self.transport, scratch);
+        }
         if let Some(split) = &shared.plan.split {
             split.end(scratch);
         }
@@ -230,4 +267,24 @@ impl<T: Transport> Session<T> {
             FrameKind::Binary => Frame::Binary(scratch),
         }
     }
+}
+
+/// Makes a request of HTTP of what was rendered of it. One that a value makes impossible stays empty, and nothing answers
+/// it.
+#[inline(never)]
+fn request<'a>(
+    client: ClientPlan<'_>,
+    slot: usize,
+    transport: &impl Transport,
+    scratch: &'a mut Vec<u8>,
+) -> Frame<'a> {
+    let mut out = Vec::with_capacity(scratch.len() + 128);
+    if let (Some(http), Some(host)) = (client.program().http(slot), transport.host()) {
+        let cookies = transport.cookies(http.target(scratch));
+        let keeps = client.cohort().keep_alive;
+        // An error leaves nothing.
+        let _ = http.write(scratch, host, cookies, keeps, &mut out);
+    }
+    *scratch = out;
+    Frame::Text(scratch)
 }

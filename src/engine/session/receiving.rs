@@ -104,7 +104,7 @@ impl<T: Transport> Session<T> {
             Lost::Broken(Cause::BadUtf8, _) => Some(1007),
             Lost::Broken(Cause::MessageTooBig, _) => Some(1009),
             Lost::Broken(..) => Some(BROKEN),
-            Lost::Tcp(_) | Lost::Failed(..) => None,
+            Lost::Tcp(_) | Lost::Failed(..) | Lost::Closed => None,
         };
         if code.is_some() && !self.is_closing() {
             self.outbox.feed_close(&mut self.transport, code, "");

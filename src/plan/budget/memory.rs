@@ -33,10 +33,7 @@ const LISTED_MEMORY: f64 = 16.0;
 
 /// Estimates the memory of a run, in bytes.
 pub(super) fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u64 {
-    let tls = match &scenario.target.url {
-        TargetUrl::Url(url) if url.secure => TLS_MEMORY,
-        _ => 0,
-    };
+    let is_secure = matches!(&scenario.target.url, TargetUrl::Url(url) if url.secure);
     let patience = scenario.patience().map(|patience| patience.as_secs());
     let membership = patience.map_or(0, |seconds| {
         MEMBERSHIP_MEMORY + workers * LANE_MEMORY + seconds * PATIENCE_MEMORY
@@ -50,6 +47,8 @@ pub(super) fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u6
             Some(_) => STREAM_MEMORY + SCRIPT_MEMORY,
             None => 0,
         };
+        let own = cohort.server.as_ref().map(|server| server.secure);
+        let tls = u64::from(own.unwrap_or(is_secure)) * TLS_MEMORY;
         let one = CONNECTION_MEMORY
             + longest.unwrap_or(0)
             + tls

@@ -345,6 +345,7 @@ impl<'i> Expander<'_, 'i> {
             }
             for cohort in tables(root.get_mut("cohort")) {
                 if let DeValue::Table(cohort) = cohort.get_mut()
+                    && !asks_by_http(cohort)
                     && let Some(given) = cohort.get_mut(key)
                 {
                     put_before(given, own);
@@ -352,6 +353,20 @@ impl<'i> Expander<'_, 'i> {
             }
         }
     }
+}
+
+/// Whether the clients of a cohort make no upgrade, so that no dialect over WebSocket is theirs.
+fn asks_by_http(cohort: &DeTable<'_>) -> bool {
+    let DeValue::Table(target) = cohort
+        .get("target")
+        .map_or(&DeValue::Boolean(false), |at| at.get_ref())
+    else {
+        return false;
+    };
+    let url = target.get("url").and_then(text);
+    url.is_some_and(|url| {
+        url.starts_with("http://") || url.starts_with("https://") || url == "embedded-http"
+    })
 }
 
 /// Adds what a verb says of the answer, where nothing else is said. What makes an answer right belongs to the answer that

@@ -7,8 +7,8 @@ use crate::metric::{self, ENOUGH_FOR_MEMORY, Timer};
 use crate::scenario::contract::Environment;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::{
-    Cohort, Expect, Heartbeat, Message, OnDead, Pacing, Reconnect, Shape, Step, TargetUrl, Trust,
-    Verb,
+    Cohort, Expect, Heartbeat, Message, OnDead, Pacing, Protocol, Reconnect, Shape, Step,
+    TargetUrl, Trust, Verb,
 };
 
 /// The interval of a server that sends whenever it likes.
@@ -64,6 +64,10 @@ pub(super) enum Need {
     CheckedTls,
     /// Arrivals may find `max_open` connections open.
     Skips,
+    /// The clients ask for an upgrade.
+    Upgrade,
+    /// The clients ask by HTTP.
+    Http,
     /// The clients have a set-up.
     Setup,
     /// The clients have steps.
@@ -123,7 +127,9 @@ impl Wanted<'_> {
     fn is_heard(&self, cohort: &Cohort) -> bool {
         self.metric.split_once('.').is_some_and(|(group, name)| {
             let mut named = cohort.on.iter().filter(|on| on.name == name);
+            let mut asked = cohort.timed_requests();
             named.any(|on| group == "gap" || on.tells_age())
+                || asked.any(|(_, step, _)| step.name.as_deref() == Some(name))
         })
     }
 
@@ -168,7 +174,7 @@ impl Which {
         steps.any(|step| match &step.verb {
             Verb::Send(send) if self == Self::Published => send.to.is_some(),
             Verb::Send(send) => self.fits(&send.expect),
-            Verb::Http(_) => self == Self::Named,
+            Verb::Http(_) => self.fits(&Expect::Stamp),
             // Nothing is sent that could be answered later than it was due.
             Verb::Await(_) | Verb::Repeat(_) => {
                 self == Self::Named && !metric.starts_with("service.")
@@ -193,7 +199,11 @@ impl Need {
     pub(super) fn is_there(self, wanted: &Wanted<'_>, cohort: &Cohort, run: &Run<'_>) -> bool {
         let target = run.environment.target;
         let load = run.environment.load;
-        let is_secure = matches!(&target.url, TargetUrl::Url(url) if url.secure);
+        let server = match (&cohort.server, &target.url) {
+            (Some(server), _) | (None, TargetUrl::Url(server)) => Some(server),
+            (None, TargetUrl::Embedded) => None,
+        };
+        let is_secure = server.is_some_and(|server| server.secure);
         match self {
             Self::Messages(which) => {
                 let pings = wanted.metric == Timer::ScheduleLateness.name();
@@ -201,6 +211,7 @@ impl Need {
                     || which.has_step(cohort, wanted.metric)
                     || pings && cohort.sends_pings()
             }
+            Self::Http => cohort.protocol == Protocol::Http,
             Self::Setup => !cohort.setup.is_empty(),
             Self::Steps => !cohort.steps.is_empty(),
             Self::Awaits => {
@@ -233,6 +244,8 @@ impl Need {
             }
             Self::Reconnect => cohort.reconnect != Reconnect::None,
             Self::Fault => !cohort.is_healthy(),
+            Self::Upgrade => cohort.protocol == Protocol::WebSocket,
+            Self::OwnClose if cohort.protocol == Protocol::Http => false,
             Self::OwnClose => !cohort.faults.iter().any(|fault| {
                 matches!(
                     fault.kind,
@@ -252,8 +265,7 @@ impl Need {
                 let is_relayed =
                     (run.environment.path).is_some_and(|path| path.leads(&cohort.name));
                 let is_of_run = metric::is_of_run(wanted.metric);
-                matches!(&target.url, TargetUrl::Url(url) if url.is_name())
-                    && (is_of_run || !is_relayed)
+                server.is_some_and(|server| server.is_name()) && (is_of_run || !is_relayed)
             }
             Self::Tls => is_secure,
             Self::CheckedTls => is_secure && target.trust != Trust::Anyone,
@@ -385,6 +397,14 @@ impl Need {
                 "a message whose answer is no echo",
                 "write what answers it into `expect`, or look at `messages.echoed`",
             ),
+            Self::Upgrade => (
+                "clients that ask for an upgrade",
+                "look at `handshake.total`, or at a cohort with a ws:// address",
+            ),
+            Self::Http => (
+                "clients that ask by HTTP",
+                "give a cohort an http:// address: `target = { url = \"http://…\" }`",
+            ),
             Self::Setup => ("a set-up", "add a `[[setup]]`"),
             Self::Steps => ("steps", "add a `[[step]]`"),
             Self::Awaits => ("a step that waits", "add a `[[step]]` with `await`"),
@@ -394,7 +414,7 @@ impl Need {
             ),
             Self::Pushes => ("an `on`", "add an `[[on]]`"),
             Self::Heard => (
-                "an `on` of that name that tells it",
+                "an `on` or an `http` of that name that tells it",
                 "add an `[[on]]`; for `age`, with `time = { at = \"/at\", unit = \"ms\" }`",
             ),
             Self::Numbers => (

@@ -48,6 +48,7 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         | Counter::BytesReceived => &[],
         Counter::ConnectionsDead => &[Death],
         Counter::ConnectionsReconnected => &[Reconnect],
+        Counter::ConnectionsRenewed => &[Need::Http],
         Counter::ConnectionsFallbacks => &[HostName],
         Counter::ConnectionsSkipped => &[Skips],
         Counter::MessagesDue | Counter::MessagesSent | Counter::MessagesHeldUp => {
@@ -100,10 +101,8 @@ fn of_timer(timer: Timer) -> &'static [Need] {
     use Need::{Death, Gap, HostName, OwnClose, Pongs, Reconnect, ServerPings, Tls};
     match timer {
         Timer::HandshakeDns => &[HostName],
-        Timer::HandshakeTcp
-        | Timer::HandshakeUpgrade
-        | Timer::HandshakeTotal
-        | Timer::GeneratorLoopLag => &[],
+        Timer::HandshakeTcp | Timer::HandshakeTotal | Timer::GeneratorLoopLag => &[],
+        Timer::HandshakeUpgrade => &[Need::Upgrade],
         Timer::HandshakeTls => &[Tls],
         Timer::SetupDuration => &[Need::Setup],
         Timer::ReceiveGap => &[Gap],

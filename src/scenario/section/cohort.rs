@@ -4,13 +4,15 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::cohort_target::{self, CohortTargetTable, Spoken};
 use super::data::{self, Data};
 use super::heartbeat::Heartbeat;
 use super::heartbeat_table::{self, HeartbeatTable};
+use super::http_cohort;
 use super::load::{Connections, Load, LoadTable, MAX_CONNECTIONS};
 use super::matching::{Condition, Match};
 use super::message::{Message, MessageTable};
-use super::on::{On, OnTable};
+use super::on::{On, OnTable, ServerTime};
 use super::payload::{Payload, Segment};
 use super::reconnect::{self, Reconnect, ReconnectTable};
 use super::scope::Scope;
@@ -20,6 +22,7 @@ use super::streams;
 use super::talk::{Lists, Talk};
 use super::topic::{self, Topic, WithTo};
 use super::upgrade::Upgrade;
+use super::url::{Address, Protocol, WsUrl};
 use crate::metric;
 use crate::scenario::contract::{Contract, ContractTable};
 use crate::scenario::fault::{self, Fault, FaultTable, Measured};
@@ -37,6 +40,12 @@ pub struct Cohort {
     /// The number of connections: for `Shape::Stages` of the highest stage, for `Shape::Arrivals` of arrivals. Above
     /// zero.
     pub connections: u32,
+    /// What its clients speak.
+    pub protocol: Protocol,
+    /// Its server, if that is not the one of the target.
+    pub server: Option<WsUrl>,
+    /// Over HTTP: whether a connection is kept between two requests, if the server keeps it too.
+    pub keep_alive: bool,
     /// The messages that each connection sends, independently of each other. May be empty; at most 256.
     pub messages: Vec<Message>,
     /// The topics that each connection is a member of when it is ready. At most 8, with those that its steps join.
@@ -101,6 +110,16 @@ impl Cohort {
         let texts = heartbeat.flat_map(Heartbeat::payloads);
         let texts = texts.map(|payload| ("heartbeat", payload));
         messages.chain(steps).chain(replies).chain(texts)
+    }
+
+    /// Its requests of HTTP that tell when the server made their answers: each with its slot and where that stands.
+    pub fn timed_requests(&self) -> impl Iterator<Item = (usize, &Step, &ServerTime)> {
+        let first = self.messages.len();
+        let steps = self.each_step().enumerate();
+        steps.filter_map(move |(index, step)| match &step.verb {
+            Verb::Http(http) => Some((first + index, step, http.time.as_ref()?)),
+            _ => None,
+        })
     }
 
     /// All that has placeholders in it: what its clients write, and what they compare messages with.
@@ -218,6 +237,8 @@ keys! {
         name: String,
         /// How many. Required.
         connections: Connections,
+        /// The server of these connections, and what is spoken with it, where that is not the one of `[target]`.
+        target: CohortTargetTable,
         /// Replaces the `message`s above; `[]` removes them.
         message: List<At<MessageTable>>,
         /// The topics that these connections are members of as soon as they are ready: one name or a list of at most 8.
@@ -247,10 +268,12 @@ pub(in crate::scenario) fn resolve(
     data: &[Data],
     table: &At<LoadTable>,
     load: Option<&Load>,
+    address: Option<&Address>,
 ) -> Option<Vec<Cohort>> {
     let shared = CommonSettings {
         file,
         data,
+        address,
         talk: OnceCell::new(),
         measured: load.map(Measured::of),
         reconnect: reconnect::resolve(check, "load.reconnect", &table.value.reconnect),
@@ -282,7 +305,7 @@ pub(in crate::scenario) fn resolve(
     if list.iter().all(|own| own.value.message.is_some()) {
         // Nobody says what the file says, which may be wrong all the same.
         let lists = Lists::of(file, &unused);
-        shared.talk(check, lists, shared.reconnect);
+        shared.talk(check, lists, shared.protocol(), shared.reconnect);
     }
     let cohorts: Vec<Cohort> = cohorts.into_iter().collect::<Option<_>>()?;
     let counts = cohorts.iter().map(|cohort| u64::from(cohort.connections));
@@ -303,6 +326,8 @@ pub(in crate::scenario) fn resolve(
 struct CommonSettings<'a> {
     file: &'a File,
     data: &'a [Data],
+    /// `None` if the address of the target is invalid.
+    address: Option<&'a Address>,
     /// What clients say that have the lists of the file, and its way to reconnect: resolved once, so that cohorts share
     /// the bytes. `None` if something in it is invalid.
     talk: OnceCell<Option<Talk>>,
@@ -325,12 +350,26 @@ impl CommonSettings<'_> {
         self.cohort(check, name, connections.map(|count| count.0), keys)
     }
 
-    fn talk(&self, check: &mut Check<'_>, lists: Lists<'_>, reconnect: Reconnect) -> Option<Talk> {
-        let mut resolve = || lists.resolve(check, self.data, reconnect != Reconnect::None);
-        match lists.are_shared && reconnect == self.reconnect {
+    fn talk(
+        &self,
+        check: &mut Check<'_>,
+        lists: Lists<'_>,
+        protocol: Protocol,
+        reconnect: Reconnect,
+    ) -> Option<Talk> {
+        let mut resolve =
+            || lists.resolve(check, self.data, protocol, reconnect != Reconnect::None);
+        let is_same = protocol == self.protocol() && reconnect == self.reconnect;
+        match lists.are_shared && is_same {
             true => self.talk.get_or_init(resolve).clone(),
             false => resolve(),
         }
+    }
+
+    /// What is spoken with the target.
+    fn protocol(&self) -> Protocol {
+        self.address
+            .map_or(Protocol::WebSocket, |address| address.protocol)
     }
 
     fn cohort(
@@ -344,8 +383,11 @@ impl CommonSettings<'_> {
             Some(_) => reconnect::resolve(check, "cohort.reconnect", &own.reconnect),
             None => self.reconnect,
         };
+        let target = self.file.target.as_ref().map(|target| &target.value);
+        let spoken = cohort_target::resolve(check, &own.target, target, self.address);
         let lists = Lists::of(self.file, own);
-        let talk = self.talk(check, lists, reconnect);
+        let protocol = (spoken.as_ref()).map_or_else(|| self.protocol(), |spoken| spoken.protocol);
+        let talk = self.talk(check, lists, protocol, reconnect);
         let path = match &own.heartbeat {
             Some(_) => "cohort.heartbeat",
             None => "heartbeat",
@@ -380,9 +422,17 @@ impl CommonSettings<'_> {
             upgrade,
             ..
         } = talk?;
+        let Spoken {
+            protocol,
+            server,
+            keep_alive,
+        } = spoken?;
         let cohort = Cohort {
             name: name?,
             connections: connections?,
+            protocol,
+            server,
+            keep_alive,
             messages,
             joins: joins?,
             setup,
@@ -395,6 +445,7 @@ impl CommonSettings<'_> {
             faults: faults?,
             contract: None,
         };
+        http_cohort::check(check, lists, (self.file, own), self.address, &cohort);
         fault::with_cohort(check, &own.fault, &cohort);
         streams::check(check, lists, &cohort);
         topic::check_steps(check, lists, &cohort);

@@ -10,6 +10,7 @@ use super::address;
 use super::expect;
 use super::match_table::MatchGiven;
 use super::matching::{Condition, Match};
+use super::on::{self, ServerTime};
 use super::payload::{self, Payload, Segment};
 use super::save::{Save, SaveTable};
 use super::scope::Scope;
@@ -41,6 +42,8 @@ pub struct Http {
     pub check: Match,
     /// What is kept of the answer.
     pub save: Vec<Save>,
+    /// Where the time stands in the answer at which the server made it.
+    pub time: Option<ServerTime>,
     /// The longest time from the first byte of a connection to the end of the answer. Above zero.
     pub timeout: Duration,
     /// Whether it is sent once for the run, before the first dial, and what is kept is that of all clients.
@@ -91,7 +94,13 @@ impl Reader<'_, '_, '_> {
             place,
         };
         let own = &given.place;
-        if !self.is_setup {
+        if self.protocol == Protocol::Http {
+            // A request is what goes over an open connection.
+            if is_once && !self.is_setup {
+                let what = "is `once`, and comes after the connection is open";
+                section.wrong_at("http", own, what, "move it to the begin of `[[setup]]`");
+            }
+        } else if !self.is_setup {
             let what = "comes after the connection is open";
             section.wrong_at("http", own, what, "move it to the begin of `[[setup]]`");
         } else if let Some((_, first)) = &self.dialled {
@@ -111,7 +120,14 @@ impl Reader<'_, '_, '_> {
             save: &keys.save,
             timeout: keys.timeout().0,
         };
-        resolve(&mut section, &scope, given, &around)
+        let mut http = resolve(&mut section, &scope, given, &around)?;
+        if self.is_setup {
+            let because = "is only for `[[step]]`: ages are measured when clients are ready";
+            section.excluded(&given!(keys; time), because, "leave it out");
+        } else {
+            http.time = on::time(&mut section, &keys.time)?;
+        }
+        Some(http)
     }
 }
 
@@ -176,6 +192,7 @@ fn resolve(
         payload: Payload::of(parts),
         check: with_status(check),
         save,
+        time: None,
         timeout: around.timeout,
         once: keys.once(),
     })

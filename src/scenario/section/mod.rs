@@ -3,11 +3,13 @@
 
 mod address;
 mod cohort;
+mod cohort_target;
 mod data;
 mod expect;
 mod heartbeat;
 mod heartbeat_table;
 mod http;
+mod http_cohort;
 mod load;
 mod match_table;
 mod matching;
@@ -53,7 +55,7 @@ pub use target::{Target, Trust};
 pub use topic::{MAX_JOINED, MAX_TOPICS, To, Topic, WithTo};
 pub use upgrade::Upgrade;
 pub(crate) use url::is_unreserved;
-pub use url::{TargetUrl, WebOrigin, WsUrl, as_address};
+pub use url::{Protocol, TargetUrl, WebOrigin, WsUrl, as_address};
 pub use variable::{Change, Column, Form, Number, Variable, WallTime};
 
 pub(super) use cohort::{CohortTable, resolve as cohorts};
@@ -63,5 +65,5 @@ pub(super) use load::{LoadTable, long_enough, resolve as load, whole_seconds};
 pub(super) use message::MessageTable;
 pub(super) use on::OnTable;
 pub(super) use step_table::StepTable;
-pub(super) use target::{TargetTable, resolve as target};
+pub(super) use target::{TargetTable, address as target_address, resolve as target};
 pub(super) use url::percent_encoded;

@@ -142,7 +142,7 @@ impl OnTable {
         scope.is_sent = true;
         let reply = self.reply(section, &scope);
         let seq = pointer(section, "seq", &self.seq);
-        let time = self.time(section);
+        let time = time(section, &self.time);
         let (check, save) = answer?;
         let (mut matching, reply) = (matching?, reply?);
         let needed = needed(reply.as_ref(), &save);
@@ -193,28 +193,31 @@ impl OnTable {
         }
         Some(Some((payload, self.frame())))
     }
+}
 
-    /// The inner `None` is no time.
-    fn time(&self, section: &mut Section<'_, '_>) -> Option<Option<ServerTime>> {
-        let Some(At { value: keys, place }) = &self.time else {
-            return Some(None);
-        };
-        let path = &section.key("time");
-        let section = &mut Section {
-            check: &mut *section.check,
-            path,
-            place,
-        };
-        if keys.at.is_none() {
-            section.missing(&["at"], "write `at = \"/ts\"`");
-        }
-        let unit = section.required("unit", &keys.unit, "write `unit = \"ms\"`");
-        let at = pointer(section, "at", &keys.at);
-        Some(Some(ServerTime {
-            at: at??,
-            unit: unit?,
-        }))
+/// Resolves `time`; the inner `None` is no time.
+pub(super) fn time(
+    section: &mut Section<'_, '_>,
+    given: &Key<TimeTable>,
+) -> Option<Option<ServerTime>> {
+    let Some(At { value: keys, place }) = given else {
+        return Some(None);
+    };
+    let path = &section.key("time");
+    let section = &mut Section {
+        check: &mut *section.check,
+        path,
+        place,
+    };
+    if keys.at.is_none() {
+        section.missing(&["at"], "write `at = \"/ts\"`");
     }
+    let unit = section.required("unit", &keys.unit, "write `unit = \"ms\"`");
+    let at = pointer(section, "at", &keys.at);
+    Some(Some(ServerTime {
+        at: at??,
+        unit: unit?,
+    }))
 }
 
 /// The inner `None` is no pointer.

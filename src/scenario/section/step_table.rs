@@ -11,6 +11,7 @@ use super::expect::ExpectGiven;
 use super::http::HttpTable;
 use super::match_table::MatchGiven;
 use super::message::{FrameKind, Gaps, Phase};
+use super::on::TimeTable;
 use super::payload::PayloadGiven;
 use super::save::SaveTable;
 use super::step::OnFail;
@@ -35,8 +36,8 @@ keys! {
         /// Names its metrics, as in `latency.<name>`: 1 to 64 letters, digits, `-` and `_`. Required where something is
         /// timed: with `http`, with `await`, and with a `send` that expects an answer.
         name: String,
-        /// Asks a server by HTTP, and waits for its answer. Only in `[[setup]]`, before every other verb: requests come
-        /// before the connection is dialled.
+        /// Asks a server by HTTP, and waits for its answer. In `[[setup]]`, before every other verb: requests come before
+        /// the connection is dialled. Where the address of the clients is http://, everywhere.
         http: HttpTable,
         /// Sends a message, and waits for its answer.
         send: PayloadGiven,
@@ -60,6 +61,8 @@ keys! {
         check: MatchGiven,
         /// What is kept of the message that has come, by the names that placeholders use.
         save: SaveTable,
+        /// Where the server's time stands in the answer to `http`: its age is measured, as `age.<name>`.
+        time: TimeTable,
         /// The longest time until the message has come.
         timeout: Time = Time::seconds(5),
         /// How `send` sends: as text or as binary.

@@ -8,6 +8,7 @@ use super::scope::{Known, Scope};
 use super::step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};
 use super::step_table::{CloseTable, PauseGiven, RepeatTable, StepTable};
 use super::topic::{self, Publishing};
+use super::url::Protocol;
 use crate::scenario::reading::{
     At, Check, Given as _, Items as _, Key, List, Place, Section, given, hints,
 };
@@ -44,6 +45,8 @@ pub(super) struct Reader<'r, 'a, 'c> {
     pub(super) scope: Scope<'a>,
     /// Whether the steps are those of `[[setup]]`.
     pub(super) is_setup: bool,
+    /// What its clients speak.
+    pub(super) protocol: Protocol,
     /// Whether something says how a client dials again.
     pub(super) can_reconnect: bool,
     /// The slot of the next step; see [`super::Cohort::each_step`].
@@ -449,10 +452,11 @@ fn endless(verb: &Verb) -> Option<&'static str> {
 
 /// Notes the keys that are not for a step with this verb.
 fn belongs(section: &mut Section<'_, '_>, keys: &StepTable, verb: &str) {
-    const OWNERS: [(&str, &[&str]); 11] = [
+    const OWNERS: [(&str, &[&str]); 12] = [
         ("expect", &["send"]),
         ("check", &["http", "send", "await"]),
         ("save", &["http", "send", "await"]),
+        ("time", &["http"]),
         ("timeout", &["http", "send", "await"]),
         ("frame", &["send"]),
         ("to", &["send"]),
@@ -464,7 +468,7 @@ fn belongs(section: &mut Section<'_, '_>, keys: &StepTable, verb: &str) {
     ];
     let beside = given!(
         keys;
-        expect, check, save, timeout, frame, to, comes_back, joins, leaves, times, step
+        expect, check, save, time, timeout, frame, to, comes_back, joins, leaves, times, step
     );
     for ((key, owners), (_, place)) in OWNERS.iter().zip(beside) {
         if !owners.contains(&verb) {

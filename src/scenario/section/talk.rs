@@ -13,6 +13,7 @@ use super::step_table::StepTable;
 use super::steps::{self, Reader};
 use super::target::TargetTable;
 use super::upgrade::{self, Upgrade};
+use super::url::Protocol;
 use crate::scenario::reading::{At, Check, Items as _, Key, List, Place, hints};
 use crate::scenario::root::File;
 
@@ -60,7 +61,7 @@ pub(super) struct Lists<'a> {
     pub(super) message: (&'static str, &'a Key<List<At<MessageTable>>>),
     pub(super) setup: (&'static str, &'a Key<List<At<StepTable>>>),
     pub(super) step: (&'static str, &'a Key<List<At<StepTable>>>),
-    on: (&'static str, &'a Key<List<At<OnTable>>>),
+    pub(super) on: (&'static str, &'a Key<List<At<OnTable>>>),
     target: &'a Key<TargetTable>,
     /// Whether all of them are those of the file.
     pub(super) are_shared: bool,
@@ -102,6 +103,7 @@ impl<'a> Lists<'a> {
         self,
         check: &mut Check<'_>,
         data: &'a [Data],
+        protocol: Protocol,
         can_reconnect: bool,
     ) -> Option<Talk> {
         let setup_steps = steps::each(self.setup.1);
@@ -131,6 +133,7 @@ impl<'a> Lists<'a> {
             check: &mut *check,
             scope,
             is_setup: true,
+            protocol,
             can_reconnect,
             slot,
             awaits: 0,

@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue};
 use super::process::{self, Process};
 use super::server::{self, RoomsOrNot, ServerHeartbeat, ServerHeartbeatTable, ServerRooms};
 use super::upgrade;
-use super::url::{self, TargetUrl};
+use super::url::{self, Address, Protocol, TargetUrl};
 use super::{Cohort, Payload};
 use crate::scenario::dialect::{Dialect, DialectGiven};
 use crate::scenario::fault::{Measured, TargetFault, TargetFaultTable, target_faults};
@@ -81,7 +81,11 @@ keys! {
     #[serde(expecting = "a table")]
     TargetTable = "Target" {
         /// `ws://…` or `wss://…`, or "embedded" for the built-in echo server. `${NAME}` comes from the environment.
+        /// `http://…` and `https://…` make no upgrade: there clients ask by `http` steps, at the built-in server with
+        /// "embedded-http".
         url: String,
+        /// Over http: keep a connection between two requests, if the server keeps it too; else each request has a new one.
+        keep_alive: bool = true,
         /// From the dial to the checked 101.
         connect_timeout: Time = Time::seconds(10),
         /// From our Close to the end of TCP.
@@ -123,17 +127,42 @@ keys! {
     }
 }
 
-/// Resolves `[target]`; the default of `max_message` depends on the cohorts.
+/// Resolves the address of `[target]`; `None` if it is missing or invalid.
+pub(in crate::scenario) fn address(
+    check: &mut Check<'_>,
+    table: &At<TargetTable>,
+) -> Option<Address> {
+    let At { value: keys, place } = table;
+    let path = "target";
+    let section = &mut Section { check, path, place };
+    let address = url::resolve(section, &keys.url)?;
+    keeps(section, address.protocol, &given!(keys; keep_alive));
+    Some(address)
+}
+
+/// Notes `keep_alive` where there is nothing to keep.
+pub(super) fn keeps(
+    section: &mut Section<'_, '_>,
+    protocol: Protocol,
+    given: &[(&str, Option<&Place>)],
+) {
+    if protocol == Protocol::WebSocket {
+        let because = "is only for http://, where connections are kept between two requests";
+        section.excluded(given, because, "leave it out, or use an http:// address");
+    }
+}
+
+/// Resolves the rest of `[target]`; the default of `max_message` depends on the cohorts.
 pub(in crate::scenario) fn resolve(
     check: &mut Check<'_>,
     table: &At<TargetTable>,
+    url: Option<TargetUrl>,
     cohorts: &[Cohort],
     measured: Option<Measured>,
 ) -> Option<Target> {
     let At { value: keys, place } = table;
     let path = "target";
     let section = &mut Section { check, path, place };
-    let url = url::resolve(section, &keys.url);
     if matches!(url, Some(TargetUrl::Url(_))) {
         let because = "is only for the built-in server";
         let hint = "leave it out, or write `url = \"embedded\"`";
@@ -142,7 +171,7 @@ pub(in crate::scenario) fn resolve(
         section.excluded(&given!(keys; heartbeat), because, hint);
     }
     Some(Target {
-        trust: keys.trust(section, url.as_ref()),
+        trust: keys.trust(section, url.as_ref(), cohorts),
         headers: keys.headers(section),
         origin: keys.origin(section),
         max_message: keys.max_message(section, cohorts),
@@ -162,14 +191,20 @@ pub(in crate::scenario) fn resolve(
 }
 
 impl TargetTable {
-    fn trust(&self, section: &mut Section<'_, '_>, url: Option<&TargetUrl>) -> Trust {
+    fn trust(
+        &self,
+        section: &mut Section<'_, '_>,
+        url: Option<&TargetUrl>,
+        cohorts: &[Cohort],
+    ) -> Trust {
         let is_insecure = self.insecure();
         let is_plain = match url {
             Some(TargetUrl::Url(url)) => !url.secure,
             Some(TargetUrl::Embedded) => true,
             None => false,
         };
-        if is_plain {
+        let mut servers = cohorts.iter().filter_map(|cohort| cohort.server.as_ref());
+        if is_plain && !servers.any(|server| server.secure) {
             let insecure = self.insecure.place().filter(|_| is_insecure);
             let given = [("ca", self.ca.place()), ("insecure", insecure)];
             let hint = "leave it out, or use a wss:// address";

@@ -1,4 +1,5 @@
-//! `target.url`: the address of a WebSocket server (RFC 6455 section 3), or the built-in server.
+//! `target.url`: the address of a server that is spoken to by WebSocket (RFC 6455 section 3) or by HTTP, or the built-in
+//! server.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -6,6 +7,13 @@ use http::Uri;
 
 use crate::scenario::reading::{Key, Section};
 use crate::scenario::secrets::shown_address;
+
+/// The address of a server, and what is spoken with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::scenario) struct Address {
+    pub(in crate::scenario) url: TargetUrl,
+    pub(in crate::scenario) protocol: Protocol,
+}
 
 /// The address of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,12 +67,25 @@ impl WebOrigin {
 
 /// What is spoken with a server, as the scheme of its address says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub enum Protocol {
+    /// Each connection begins with an upgrade.
     WebSocket,
+    /// HTTP/1.1, without an upgrade.
     Http,
 }
 
 impl Protocol {
+    /// The one of an address with this scheme; that of WebSocket where it is neither.
+    fn of(url: &str) -> Self {
+        let scheme = url
+            .split_once("://")
+            .map(|(scheme, _)| scheme.to_ascii_lowercase());
+        match scheme {
+            Some(scheme) if Self::Http.schemes().contains(&&*scheme) => Self::Http,
+            _ => Self::WebSocket,
+        }
+    }
+
     /// The scheme without TLS, and that with it.
     fn schemes(self) -> [&'static str; 2] {
         match self {
@@ -111,25 +132,36 @@ impl WsUrl {
 }
 
 /// Resolves `target.url`; `None` if it is missing or invalid.
-pub(super) fn resolve(section: &mut Section<'_, '_>, given: &Key<String>) -> Option<TargetUrl> {
+pub(super) fn resolve(section: &mut Section<'_, '_>, given: &Key<String>) -> Option<Address> {
     let Some(url) = given else {
         let hint = "write `url = \"ws://…\"`, or \"embedded\" for the built-in echo server";
         section.missing(&["url"], hint);
         return None;
     };
-    if url.value == "embedded" {
-        return Some(TargetUrl::Embedded);
+    let embedded = |protocol| Address {
+        url: TargetUrl::Embedded,
+        protocol,
+    };
+    match &*url.value {
+        "embedded" => return Some(embedded(Protocol::WebSocket)),
+        "embedded-http" => return Some(embedded(Protocol::Http)),
+        _ => {}
     }
     let expanded = section.expand("url", url)?;
     section.check.secrets.address(&url.value);
+    let protocol = Protocol::of(&expanded);
     if expanded.contains("{{") {
         // What is wrong with it is told of the upgrade request, which has the placeholders.
         let plain = without_placeholders(&expanded);
-        let read = read(&plain, &shown_address(&url.value), Protocol::WebSocket);
-        return read.ok().map(TargetUrl::Url);
+        let read = read(&plain, &shown_address(&url.value), protocol);
+        let url = TargetUrl::Url(read.ok()?);
+        return Some(Address { url, protocol });
     }
-    match read(&expanded, &shown_address(&url.value), Protocol::WebSocket) {
-        Ok(read) => Some(TargetUrl::Url(read)),
+    match read(&expanded, &shown_address(&url.value), protocol) {
+        Ok(read) => Some(Address {
+            url: TargetUrl::Url(read),
+            protocol,
+        }),
         Err(UrlError { what, hint }) => {
             section.wrong("url", given, what, hint);
             None

@@ -1,4 +1,5 @@
-//! What one `[[on]]` of a client has heard: the gaps between its messages, their numbers, and how old they are.
+//! What one `[[on]]` of a client has heard, or one of its requests: the gaps between messages, their numbers, and how old
+//! they are.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +8,7 @@ use crate::metric::Counter;
 use crate::scenario::{On, ServerTime, TimeUnit};
 use crate::units::{Nanos, Timestamp};
 
-/// What one `[[on]]` of a client has heard.
+/// What one `[[on]]` of a client has heard, or one of its requests.
 #[derive(Debug, Default)]
 pub(super) struct Listener {
     /// When the last message came.
@@ -44,6 +45,24 @@ impl Listener {
         if is_wrong {
             facts.count(Counter::PushesWrong, now);
         }
+    }
+
+    /// An answer came that tells how old it is. Returns whether it does.
+    pub(super) fn hear_age(
+        &mut self,
+        time: &ServerTime,
+        slot: usize,
+        bytes: &[u8],
+        now: Timestamp,
+        facts: &mut Facts,
+    ) -> bool {
+        let gap = self
+            .last
+            .replace(now)
+            .map(|last| now.saturating_since(last));
+        let age = age(time, bytes);
+        facts.times(slot, [gap, age], now);
+        age.is_some()
     }
 
     /// Compares a number with the highest one before it.

@@ -20,7 +20,7 @@ use super::fact::{Facts, Move};
 use crate::http::Answer;
 use crate::metric::Counter;
 use crate::plan::{ClientPlan, STAMP_LEN, Values, What};
-use crate::scenario::{Kept, Match, Save};
+use crate::scenario::{Http, Kept, Match, Save};
 use crate::units::Timestamp;
 
 /// What one client says and hears beyond messages on a schedule.
@@ -31,6 +31,7 @@ pub(super) struct Talk {
     /// Which exchange books the messages of its steps; `None` without steps.
     steps: Option<usize>,
     script: Script,
+    /// One for each `[[on]]`, and then for each request whose answers tell how old they are.
     listeners: Box<[Listener]>,
     /// What was kept of messages, by name. Empty: nothing yet.
     saved: Box<[Vec<u8>]>,
@@ -80,7 +81,9 @@ impl Talk {
             lanes: cohort.exchanges(),
             steps: (!client.program().is_empty()).then_some(messages),
             script: Script::new(Dice::new(client.draws())),
-            listeners: cohort.on.iter().map(|_| Listener::default()).collect(),
+            listeners: (0..cohort.on.len() + client.aged().len())
+                .map(|_| Listener::default())
+                .collect(),
             saved: vec![Vec::new(); cohort.saved.len()].into(),
             ids: vec![0; slots].into(),
             counts: vec![0; slots].into(),
@@ -218,6 +221,33 @@ impl Talk {
         })
     }
 
+    /// The same for an answer on a connection that makes no upgrade. One that has no content (RFC 9110 sections 15.3.5 and
+    /// 15.4.5) says that there is nothing new: what was kept before stays.
+    pub(super) fn judge_poll(
+        &mut self,
+        http: &Http,
+        asked: &Asked<'_>,
+        client: ClientPlan<'_>,
+        (head, body): (&Answer, &[u8]),
+        now: Timestamp,
+        facts: &mut Facts,
+    ) -> Option<String> {
+        let has_content = !matches!(head.status, 204 | 304);
+        let asked = Asked {
+            save: if has_content { &http.save } else { &[] },
+            ..*asked
+        };
+        let wrong = self.judge_http(&asked, client, head, body);
+        let place = client.aged().iter().position(|slot| *slot == asked.slot);
+        let (None, true, Some(time), Some(place)) = (&wrong, has_content, &http.time, place) else {
+            return wrong;
+        };
+        let listener = &mut self.listeners[client.cohort().on.len() + place];
+        let slot = client.templates().len() + place;
+        let tells = listener.hear_age(time, slot, body, now, facts);
+        (!tells).then(|| format!("it has no time at `{}`", time.at))
+    }
+
     fn keep(&mut self, save: &[Save], client: ClientPlan<'_>, bytes: &[u8]) -> Option<String> {
         self.keep_by(save, client, |what, kept| what.find(bytes, kept))
     }
@@ -233,8 +263,7 @@ impl Talk {
             kept.clear();
             if !find(&save.what, kept) {
                 kept.clear();
-                let name = &client.cohort().saved[usize::from(save.name)];
-                return Some(format!("`save.{name}` found nothing"));
+                return Some(not_found(client, save));
             }
         }
         None
@@ -354,6 +383,11 @@ impl Talk {
             text,
         });
     }
+}
+
+fn not_found(client: ClientPlan<'_>, save: &Save) -> String {
+    let name = &client.cohort().saved[usize::from(save.name)];
+    format!("`save.{name}` found nothing")
 }
 
 /// What was asked for, as far as an answer is judged by it.

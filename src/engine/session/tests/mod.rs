@@ -15,6 +15,7 @@ mod parted;
 mod peer;
 mod pings;
 mod play;
+mod polls;
 mod records;
 mod script;
 mod silence;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::script::{Heard, Lines, PING, PORT, Part, Say, Script, close, reset};
 use crate::frame::{Frame, Room};
+use crate::http::{Answer, Reader};
 use crate::measure::TcpView;
 use crate::net::TcpEnd;
 use crate::net::{Act, Lost, Transport};
@@ -24,11 +25,13 @@ const HANDSHAKE: (u64, u64) = (200, 150);
 #[derive(Clone)]
 pub(super) struct Peer(Rc<RefCell<Inner>>);
 
-/// The near end of a connection.
-pub(super) struct Connection(Peer);
+/// The near end of a connection, and the newest answer on it if it speaks HTTP.
+pub(super) struct Connection(Peer, Option<Answer>);
 
 struct Inner {
     clock: Manual,
+    /// Whether a text that it says is an answer of HTTP.
+    is_http: bool,
     /// Whether the client has no fault.
     is_healthy: bool,
     vanished: bool,
@@ -60,9 +63,15 @@ struct Inner {
 }
 
 impl Peer {
-    pub(super) fn new(script: Script, fault_plan: &FaultPlan, clock: Manual) -> Self {
+    pub(super) fn new(
+        script: Script,
+        is_http: bool,
+        fault_plan: &FaultPlan,
+        clock: Manual,
+    ) -> Self {
         let mut inner = Inner {
             clock,
+            is_http,
             is_healthy: fault_plan.faults.is_empty(),
             vanished: false,
             unread: false,
@@ -92,7 +101,8 @@ impl Peer {
 
     /// Returns its near end.
     pub(super) fn connection(&self) -> Connection {
-        Connection(self.clone())
+        let answer = self.0.borrow().is_http.then(Answer::default);
+        Connection(self.clone(), answer)
     }
 
     /// Returns what it received, and when.
@@ -225,6 +235,14 @@ impl Transport for Connection {
             return Poll::Pending;
         };
         let event = match say {
+            Say::Text(bytes) if inner.is_http => {
+                inner.bytes.1 += bytes.len() as u64;
+                let answer = Reader::new("GET").take(&bytes).unwrap();
+                let mut answer = answer.expect("a whole answer");
+                let body = std::mem::take(&mut answer.body);
+                self.1 = Some(answer);
+                Frame::Text(room.put(body))
+            }
             Say::Text(bytes) => {
                 inner.bytes.1 += bytes.len() as u64;
                 Frame::Text(room.put(bytes.into()))
@@ -245,6 +263,14 @@ impl Transport for Connection {
             }
         };
         Poll::Ready(Ok(event))
+    }
+
+    fn host(&self) -> Option<&str> {
+        self.1.as_ref().map(|_| "peer")
+    }
+
+    fn answer(&self) -> Option<&Answer> {
+        self.1.as_ref()
     }
 
     fn leave(&mut self, _room: &mut Room) {}
@@ -275,6 +301,9 @@ impl Transport for Connection {
         if inner.block().is_some() || inner.vanished {
             inner.waker = Some(cx.waker().clone());
             return Poll::Pending;
+        }
+        if inner.is_http && inner.close_is_sent {
+            return Poll::Ready(Err(Lost::Closed));
         }
         let now = inner.clock.now();
         if now >= inner.hangs_up_at && !inner.queued.is_empty() {

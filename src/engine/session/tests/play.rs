@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake};
 use super::peer::{Connection, Peer};
 use super::script::Script;
 use crate::engine::client;
-use crate::engine::dial::{Asks, Connector};
+use crate::engine::dial::{Asks, Connected, Connector};
 use crate::engine::shared::{RunState, Shared};
 use crate::http::{Answer, Cookies};
 use crate::measure::{Cells, ConnectionRecord, Ending, Histogram, Open, Outcome, Reach, Window};
@@ -20,7 +20,9 @@ use crate::metric::{Cause, Counter, Timer};
 use crate::net::Failure;
 use crate::net::Steps;
 use crate::plan::{FaultPlan, Opening, Plan};
-use crate::scenario::{self, Cohort, Http, Outside, Overrides, PingKind, Shape, Source, Verb};
+use crate::scenario::{
+    self, Cohort, Http, Outside, Overrides, PingKind, Protocol, Shape, Source, Verb,
+};
 use crate::time::{Clock as _, Manual};
 use crate::units::{Nanos, Timestamp};
 
@@ -143,21 +145,26 @@ impl<F: FnMut(usize) -> Script> Connector for Dials<F> {
 
     async fn connect(
         &self,
-        _cohort: usize,
+        cohort: usize,
         _connection: u32,
         fault_plan: FaultPlan,
         _asks: Asks<'_>,
-        _shared: &Shared,
-    ) -> Result<(Connection, Steps), Failure> {
+        shared: &Shared,
+    ) -> Result<Connected<Connection>, Failure> {
         let mut peers = self.peers.borrow_mut();
         let script = (self.script.borrow_mut())(peers.len());
         if script.is_refused {
             return Err(Failure::new(Cause::Dns, "no such name"));
         }
-        let peer = Peer::new(script, &fault_plan, self.clock.clone());
+        let is_http = shared.plan.cohort(cohort).protocol == Protocol::Http;
+        let peer = Peer::new(script, is_http, &fault_plan, self.clock.clone());
         let connection = peer.connection();
         peers.push(peer);
-        Ok((connection, Steps::default()))
+        Ok(Connected {
+            transport: connection,
+            steps: Steps::default(),
+            head: Vec::new(),
+        })
     }
 
     async fn ask(

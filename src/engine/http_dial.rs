@@ -1,0 +1,80 @@
+//! Opens the connections of clients that make no upgrade: those that ask by HTTP.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::dial::{Asks, Connected, Connector, Dialer};
+use super::shared::Shared;
+use crate::http::{Answer, Cookies};
+use crate::metric::{Counter, Timer};
+use crate::net::{Dialling, Failure, HttpTransport, Link, Linked, Steps};
+use crate::plan::FaultPlan;
+use crate::scenario::Http;
+
+/// Opens connections of clients that ask by HTTP.
+#[derive(Clone)]
+pub(super) struct HttpDialer {
+    pub(super) dialer: Arc<Dialer>,
+    pub(super) shared: Rc<Shared>,
+}
+
+impl HttpDialer {
+    async fn link(&self, cohort: usize, connection: u32) -> Result<(Link, Steps), Failure> {
+        let opened = self.dialer.link(cohort, connection, &self.shared);
+        let Linked {
+            link,
+            mut steps,
+            dialled,
+            opened,
+            ..
+        } = opened.await?;
+        steps.add(Timer::HandshakeTotal, opened.saturating_since(dialled));
+        Ok((link, steps))
+    }
+
+    /// Opens another connection beneath a client, as planned.
+    async fn renew(self, cohort: usize, connection: u32) -> Result<Link, Failure> {
+        let (link, steps) = self.link(cohort, connection).await?;
+        self.shared.whole(cohort, |cells| {
+            cells.count(Counter::ConnectionsRenewed);
+            steps.iter().for_each(|(step, took)| cells.time(step, took));
+        });
+        Ok(link)
+    }
+}
+
+impl Connector for HttpDialer {
+    type Transport = HttpTransport<Box<dyn Fn() -> Dialling>>;
+
+    async fn connect(
+        &self,
+        cohort: usize,
+        connection: u32,
+        _fault_plan: FaultPlan,
+        asks: Asks<'_>,
+        shared: &Shared,
+    ) -> Result<Connected<Self::Transport>, Failure> {
+        let keeps = shared.plan.cohort(cohort).keep_alive;
+        let (link, steps) = self.link(cohort, connection).await?;
+        let origin = self.dialer.origin(cohort);
+        let cookies = asks.cookies.clone();
+        let again = self.clone();
+        let dial = move || -> Dialling { Box::pin(again.clone().renew(cohort, connection)) };
+        Ok(Connected {
+            transport: HttpTransport::new(link, (origin, cookies), Box::new(dial), keeps),
+            steps,
+            head: Vec::new(),
+        })
+    }
+
+    async fn ask(
+        &self,
+        of: (usize, u32),
+        http: &Http,
+        rendered: &[u8],
+        cookies: &mut Cookies,
+        shared: &Shared,
+    ) -> Result<Answer, String> {
+        Dialer::ask(&self.dialer, of, http, rendered, cookies, shared).await
+    }
+}

@@ -1,0 +1,360 @@
+//! The transport of HTTP: one request after the other, over a connection that is kept between them or over a new one
+//! each time. Connections come and go beneath it, so that a client is one session for as long as it asks.
+
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+
+use super::end::TcpEnd;
+use super::failure::Failure;
+use super::link::Link;
+use super::tls;
+use super::transport::{Act, Lost, Transport};
+use crate::frame::{Frame, Room};
+use crate::http::{Address, Answer, AnswerError, Cookies, EndedAt, Reader};
+use crate::measure::TcpView;
+use crate::metric::Cause;
+use crate::scenario::WebOrigin;
+use crate::time::{Clock, unix_seconds};
+use crate::units::Timestamp;
+
+/// A dial that is under way.
+pub(crate) type Dialling = Pin<Box<dyn Future<Output = Result<Link, Failure>>>>;
+
+/// Methods that ask for the same when they ask twice (RFC 9110 section 9.2.2).
+const IDEMPOTENT: [&[u8]; 6] = [b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"];
+
+/// What a client asks a server by HTTP, and what it is answered.
+///
+/// A message that is fed is a whole request, and a message that comes is the body of its answer. A Close ends the
+/// connection without a word, since HTTP has none.
+pub(crate) struct HttpTransport<D> {
+    origin: WebOrigin,
+    /// The value of `Host`.
+    host: String,
+    cookies: Cookies,
+    /// Begins to dial once more.
+    dial: D,
+    /// Whether a connection is kept behind an answer, if the server keeps it too.
+    keeps: bool,
+    link: Option<Link>,
+    dialling: Option<Dialling>,
+    /// Whether an answer came on this connection.
+    was_used: bool,
+    /// The newest request.
+    request: Vec<u8>,
+    /// How much of it is still to be written to this connection.
+    unwritten: usize,
+    /// Whether this connection takes no more bytes.
+    is_deaf: bool,
+    /// Reads the answer; `None` once it has come.
+    reader: Option<Reader>,
+    /// Whether some of the answer came.
+    has_begun: bool,
+    /// The newest answer, without its body.
+    answer: Answer,
+    /// Bytes of connections that have ended, sent and received.
+    uncounted: (u64, u64),
+    /// Whether we ended it.
+    is_over: bool,
+}
+
+impl<D: Fn() -> Dialling> HttpTransport<D> {
+    /// Asks over `link` first, and where `keeps` is false over another one each time.
+    /// `origin` is the server, and `cookies` are those of its answers so far.
+    pub(crate) fn new(
+        link: Link,
+        (origin, cookies): (WebOrigin, Cookies),
+        dial: D,
+        keeps: bool,
+    ) -> Self {
+        Self {
+            host: origin.authority(),
+            origin,
+            cookies,
+            dial,
+            keeps,
+            link: Some(link),
+            dialling: None,
+            was_used: false,
+            request: Vec::new(),
+            unwritten: 0,
+            is_deaf: false,
+            reader: None,
+            has_begun: false,
+            answer: Answer::default(),
+            uncounted: (0, 0),
+            is_over: false,
+        }
+    }
+
+    /// Sends the request as far as the server takes it; dials first where there is no connection.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        if self.is_over {
+            return Poll::Ready(Err(Lost::Closed));
+        }
+        if let Some(dialling) = &mut self.dialling {
+            let dialled = ready!(dialling.as_mut().poll(cx));
+            self.dialling = None;
+            match dialled {
+                Ok(link) => self.link = Some(link),
+                Err(Failure { cause, detail }) => {
+                    return Poll::Ready(Err(Lost::Failed(cause, detail)));
+                }
+            }
+            self.was_used = false;
+            self.is_deaf = false;
+            self.unwritten = self.request.len();
+            // What comes on it has to be waited for, too.
+            cx.waker().wake_by_ref();
+        }
+        let Some(link) = &mut self.link else {
+            return Poll::Ready(Ok(()));
+        };
+        while self.unwritten > 0 && !self.is_deaf {
+            let rest = &self.request[self.request.len() - self.unwritten..];
+            match ready!(Pin::new(&mut *link).poll_write(cx, rest)) {
+                Ok(written @ 1..) => self.unwritten -= written,
+                Ok(_) | Err(_) => {
+                    // What the server said before, or its end, is found by reading.
+                    self.is_deaf = true;
+                    cx.waker().wake_by_ref();
+                }
+            }
+        }
+        if !self.is_deaf {
+            let _ = ready!(Pin::new(link).poll_flush(cx));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The connection is of no use any more.
+    fn drop_link(&mut self) {
+        if let Some(mut link) = self.link.take() {
+            let (sent, received) = link.wire_mut().take_bytes();
+            self.uncounted.0 += sent;
+            self.uncounted.1 += received;
+        }
+    }
+
+    fn dial(&mut self) {
+        self.dialling = Some((self.dial)());
+    }
+
+    /// An answer has come. Returns its body.
+    fn answered<'room>(&mut self, mut answer: Answer, room: &'room mut Room) -> &'room [u8] {
+        self.reader = None;
+        self.was_used = true;
+        if !self.keeps || !answer.keep_alive || self.unwritten > 0 {
+            self.drop_link();
+        }
+        self.keep_cookies(&answer);
+        let body = mem::take(&mut answer.body);
+        self.answer = answer;
+        room.put(body)
+    }
+
+    fn keep_cookies(&mut self, answer: &Answer) {
+        let target = self.request.split(|byte| *byte == b' ').nth(1);
+        let address = Address {
+            host: &self.origin.host,
+            path: str::from_utf8(target.unwrap_or_default()).unwrap_or_default(),
+            secure: self.origin.secure,
+        };
+        for cookie in answer.headers("Set-Cookie") {
+            self.cookies.set(address, cookie, unix_seconds());
+        }
+    }
+
+    /// The connection has ended while an answer was due; `error` is that of the system. Returns the answer if that was
+    /// its end, and `None` if the request is sent once more.
+    fn ended(&mut self, reader: Reader, error: Option<&io::Error>) -> Result<Option<Answer>, Lost> {
+        let lost = self.lost(error);
+        self.drop_link();
+        if !self.has_begun && self.was_used && is_idempotent(&self.request) {
+            // The server had ended a connection that was kept, before it saw the request (RFC 9112 section 9.3.1).
+            self.reader = Some(reader);
+            self.dial();
+            return Ok(None);
+        }
+        if error.is_some() {
+            return Err(lost);
+        }
+        match reader.end() {
+            Ok(answer) => Ok(Some(answer)),
+            Err(AnswerError::Ended(EndedAt::Before)) => Err(lost),
+            Err(error) => Err(broken(&error)),
+        }
+    }
+
+    fn lost(&self, error: Option<&io::Error>) -> Lost {
+        let end = self.link.as_ref().and_then(|link| link.wire().end());
+        match (error.and_then(tls::broken), end, error) {
+            (Some(Failure { cause, detail }), ..) => Lost::Failed(cause, detail),
+            (None, Some(end), _) => Lost::Tcp(end),
+            (None, None, Some(error)) if error.kind() != ErrorKind::UnexpectedEof => {
+                Lost::Failed(Cause::Io, error.to_string())
+            }
+            _ => Lost::Tcp(TcpEnd::Fin),
+        }
+    }
+}
+
+fn is_idempotent(request: &[u8]) -> bool {
+    IDEMPOTENT.contains(&method(request))
+}
+
+/// The method of a request.
+fn method(request: &[u8]) -> &[u8] {
+    let mut words = request.split(|byte| *byte == b' ');
+    words.next().unwrap_or_default()
+}
+
+#[cold]
+fn broken(error: &AnswerError) -> Lost {
+    let cause = match error {
+        AnswerError::Big => Cause::MessageTooBig,
+        _ => Cause::ProtocolError,
+    };
+    Lost::Broken(cause, error.to_string())
+}
+
+impl<D: Fn() -> Dialling> Transport for HttpTransport<D> {
+    fn poll_event<'room>(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: &'room mut Room,
+    ) -> Poll<Result<Frame<'room>, Lost>> {
+        let answer = loop {
+            if let Poll::Ready(Err(lost)) = self.poll_send(cx) {
+                return Poll::Ready(Err(lost));
+            }
+            let Some(link) = &mut self.link else {
+                return Poll::Pending;
+            };
+            if !room.may_read() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let mut space = ReadBuf::new(room.space());
+            let read = ready!(Pin::new(link).poll_read(cx, &mut space));
+            let Some(mut reader) = self.reader.take() else {
+                // No answer is due: the server has ended a connection that was kept, or says what nobody asked for, such as
+                // a 408 before its end. Nothing is lost by that.
+                self.drop_link();
+                return Poll::Pending;
+            };
+            let found = match (read, space.filled()) {
+                (Ok(()), []) => self.ended(reader, None),
+                (Ok(()), bytes) => {
+                    self.has_begun = true;
+                    let taken = reader.take(bytes);
+                    self.reader = Some(reader);
+                    taken.map_err(|error| broken(&error))
+                }
+                (Err(error), _) => self.ended(reader, Some(&error)),
+            };
+            match found {
+                Ok(Some(answer)) => break answer,
+                Ok(None) => {}
+                Err(lost) => return Poll::Ready(Err(lost)),
+            }
+        };
+        Poll::Ready(Ok(Frame::Text(self.answered(answer, room))))
+    }
+
+    fn host(&self) -> Option<&str> {
+        Some(&self.host)
+    }
+
+    fn cookies(&self, target: &str) -> Option<Vec<u8>> {
+        let address = Address {
+            host: &self.origin.host,
+            path: target,
+            secure: self.origin.secure,
+        };
+        self.cookies.header(address, unix_seconds())
+    }
+
+    fn answer(&self) -> Option<&Answer> {
+        Some(&self.answer)
+    }
+
+    /// Keeps nothing in the room.
+    fn leave(&mut self, room: &mut Room) {
+        room.leave(&mut Vec::new());
+    }
+
+    fn feed(&mut self, frame: Frame<'_>) {
+        match frame {
+            Frame::Text(request) | Frame::Binary(request) => {
+                if self.reader.is_some() {
+                    // The last answer did not come in time: what comes of it must not be taken for this one.
+                    self.drop_link();
+                    self.dialling = None;
+                }
+                self.request.clear();
+                self.request.extend_from_slice(request);
+                self.unwritten = request.len();
+                let method = String::from_utf8_lossy(method(request));
+                self.reader = Some(Reader::new(&method));
+                self.has_begun = false;
+                if self.link.is_none() {
+                    self.dial();
+                }
+            }
+            Frame::Close { .. } => {
+                if let Some(link) = &mut self.link {
+                    // TLS takes its leave, if it can do so at once.
+                    let cx = &mut Context::from_waker(Waker::noop());
+                    let _ = Pin::new(link).poll_shutdown(cx);
+                }
+                self.drop_link();
+                self.dialling = None;
+                self.is_over = true;
+            }
+            Frame::Ping(_) | Frame::Pong(_) => {}
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        self.poll_send(cx)
+    }
+
+    /// Pending: a client of HTTP has no fault that keeps it from reading.
+    fn poll_end(&mut self, _: &mut Context<'_>) -> Poll<TcpEnd> {
+        Poll::Pending
+    }
+
+    /// Does nothing: a client of HTTP has no faults.
+    fn act(&mut self, _: Act) -> Result<(), Lost> {
+        Ok(())
+    }
+
+    fn received_at(&self, clock: &dyn Clock) -> Option<Timestamp> {
+        let arrived = self.link.as_ref()?.wire().arrived()?;
+        Some(clock.at(arrived))
+    }
+
+    fn frames_after_close(&self) -> u32 {
+        0
+    }
+
+    fn local_port(&self) -> Option<u16> {
+        self.link.as_ref()?.wire().local_port()
+    }
+
+    fn take_bytes(&mut self) -> (u64, u64) {
+        let (sent, received) = mem::take(&mut self.uncounted);
+        let now = self.link.as_mut().map(|link| link.wire_mut().take_bytes());
+        let (more_sent, more_received) = now.unwrap_or_default();
+        (sent + more_sent, received + more_received)
+    }
+
+    fn tcp_view(&self) -> Option<TcpView> {
+        self.link.as_ref()?.wire().tcp_view()
+    }
+}

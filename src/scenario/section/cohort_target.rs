@@ -1,0 +1,70 @@
+//! `[cohort.target]`: the server of a cohort, and what is spoken with it.
+
+use super::target::{self, TargetTable};
+use super::url::{self, Address, Protocol, TargetUrl, WsUrl};
+use crate::scenario::reading::{At, Check, Given as _, Key, Section, given, keys};
+
+keys! {
+    /// The server of a cohort. What is left out is that of `[target]`.
+    #[serde(expecting = "a table")]
+    CohortTargetTable = "CohortTarget" {
+        /// As in `[target]`. `http://…` and `https://…` make no upgrade: there clients ask by `http` steps. "embedded" and
+        /// "embedded-http" mean the built-in server, if it is the one of `[target]`.
+        url: String,
+        /// As in `[target]`.
+        keep_alive: bool,
+    }
+}
+
+/// What a cohort speaks, and with which server, if that is not the one of `[target]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spoken {
+    pub(super) protocol: Protocol,
+    pub(super) server: Option<WsUrl>,
+    pub(super) keep_alive: bool,
+}
+
+/// Resolves it; `shared` is the address of `[target]`, if that is valid.
+pub(super) fn resolve(
+    check: &mut Check<'_>,
+    own: &Key<CohortTargetTable>,
+    target: Option<&TargetTable>,
+    shared: Option<&Address>,
+) -> Option<Spoken> {
+    let protocol = shared.map_or(Protocol::WebSocket, |shared| shared.protocol);
+    let keep_alive = target.is_none_or(TargetTable::keep_alive);
+    let Some(At { value: keys, place }) = own else {
+        return Some(Spoken {
+            protocol,
+            server: None,
+            keep_alive,
+        });
+    };
+    let section = &mut Section {
+        check,
+        path: "cohort.target",
+        place,
+    };
+    let own = match &keys.url {
+        Some(_) => Some(url::resolve(section, &keys.url)?),
+        None => None,
+    };
+    let protocol = own.as_ref().map_or(protocol, |own| own.protocol);
+    target::keeps(section, protocol, &given!(keys; keep_alive));
+    let is_embedded = shared.is_none_or(|shared| shared.url == TargetUrl::Embedded);
+    let server = match own.map(|own| own.url) {
+        Some(TargetUrl::Url(server)) => Some(server),
+        Some(TargetUrl::Embedded) if !is_embedded => {
+            let what = "is the built-in server, which this run does not start";
+            let hint = "write `url = \"embedded\"` in `[target]`, and the other server here";
+            section.wrong("url", &keys.url, what, hint);
+            None
+        }
+        Some(TargetUrl::Embedded) | None => None,
+    };
+    Some(Spoken {
+        protocol,
+        server,
+        keep_alive: keys.keep_alive.value().unwrap_or(keep_alive),
+    })
+}
