@@ -136,6 +136,7 @@ impl<'a, 's> Printer<'a, 's> {
         let seconds = trace.at.as_secs_f64();
         let _ = write!(out, "{seconds:>8.3} s  {:<width$}  ", seen.name());
         let _ = match &trace.what {
+            Traced::Connected => writeln!(out, "opened"),
             Traced::Opened { subprotocol: None } => writeln!(out, "opened: 101"),
             Traced::Opened {
                 subprotocol: Some(chosen),

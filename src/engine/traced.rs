@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use memchr::memmem;
+
 use super::dial::{Asks, Connected, Connector, Shown};
 use super::shared::Shared;
 use crate::frame::{Frame, Room};
@@ -125,6 +127,9 @@ impl Log {
     }
 
     fn opened(&self, head: &[u8]) {
+        if head.is_empty() {
+            return self.keep(Traced::Connected);
+        }
         let chosen = read_head(head, |response, _| {
             let mut chosen = values(response, "Sec-WebSocket-Protocol");
             chosen.next().map(|value| self.text(value))
@@ -210,6 +215,17 @@ fn parts(frame: &Frame<'_>) -> (FrameType, Vec<u8>) {
     }
 }
 
+/// The method and the path of a request, and its body.
+fn without_headers(request: &[u8]) -> Vec<u8> {
+    const END: &[u8] = b"\r\n\r\n";
+    let line = request.split(|byte| *byte == b'\r').next();
+    let line = line.unwrap_or_default();
+    let line = line.strip_suffix(b" HTTP/1.1").unwrap_or(line);
+    let end = memmem::find(request, END).map_or(request.len(), |at| at + END.len());
+    let shown = [line, b" ", &request[end..]].concat();
+    shown.trim_ascii_end().to_vec()
+}
+
 impl<T: Transport> Transport for TracedTransport<T> {
     fn poll_event<'room>(
         &mut self,
@@ -275,9 +291,13 @@ impl<T: Transport> Transport for TracedTransport<T> {
     }
 
     fn feed(&mut self, frame: Frame<'_>) {
-        let (mut kind, bytes) = parts(&frame);
-        if kind == FrameType::Text && self.inner.host().is_some() {
-            kind = FrameType::Http;
+        let (mut kind, mut bytes) = parts(&frame);
+        if self.inner.host().is_some() {
+            if kind == FrameType::Close {
+                // Nothing is sent: HTTP has no Close.
+                return self.inner.feed(frame);
+            }
+            (kind, bytes) = (FrameType::Http, without_headers(&bytes));
         }
         let by = std::mem::take(&mut self.sender);
         (self.log.borrow()).frame(Side::Local, kind, &bytes, by, Fitting::Right);
@@ -318,5 +338,19 @@ impl<T: Transport> Transport for TracedTransport<T> {
 
     fn tcp_view(&self) -> Option<TcpView> {
         self.inner.tcp_view()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_a_request_are_not_shown() {
+        let head = "POST /a?b HTTP/1.1\r\nAuthorization: Bearer x\r\n\r\n";
+        assert_eq!(without_headers(head.as_bytes()), b"POST /a?b");
+        let whole = format!("{head}{{}}");
+        assert_eq!(without_headers(whole.as_bytes()), b"POST /a?b {}");
+        assert_eq!(without_headers(b""), b"");
     }
 }

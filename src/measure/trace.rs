@@ -23,6 +23,8 @@ impl Trace {
 /// What happened on a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Traced {
+    /// TCP, and TLS where there is any, is open, and no upgrade is asked for.
+    Connected,
     /// It is open: the 101 came.
     Opened {
         /// The one that the server chose.

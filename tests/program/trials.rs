@@ -30,6 +30,31 @@ fn assert_order(frames: &[String], expected: &[&str]) {
 }
 
 #[test]
+fn requests_of_a_client_without_an_upgrade_are_shown_without_their_headers() {
+    let ended = tried(
+        r#"
+        name = "x"
+        target = { url = "embedded-http", rooms = true }
+        load = { connections = 1, duration = "1h" }
+        [[step]]
+        name = "poll"
+        http = { url = "/poll?room=r", headers = { Authorization = "Bearer abcdefgh" } }
+        "#,
+        "",
+    );
+    let (frames, _) = lines(&ended);
+    assert_eq!(ended.code, 0, "{}", ended.stdout);
+    let expected = [
+        "main opened",
+        "main > poll GET /poll?room=r",
+        "main < poll 204 No Content",
+        "main ended: completed",
+    ];
+    assert_order(&frames, &expected);
+    assert!(!ended.stdout.contains("abcdefgh") && !ended.stdout.contains("close"));
+}
+
+#[test]
 fn a_trial_plays_one_client_of_each_cohort_and_writes_no_file() {
     let ended = tried(
         r#"
