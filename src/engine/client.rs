@@ -269,7 +269,7 @@ impl Client {
     fn give_up_offline(&mut self, now: Timestamp) {
         let own = match self.opening.until {
             Until::At(time) => time,
-            Until::After(_) | Until::End => Timestamp::NEVER,
+            Until::After(_) | Until::Steps | Until::End => Timestamp::NEVER,
         };
         if !self.was_ready {
             return;
@@ -418,7 +418,7 @@ impl Client {
         let own = match self.opening.until {
             Until::At(time) => now >= time,
             // Its lifetime began with its 101. A connection that is lost after that is not replaced.
-            Until::After(_) => self.opened_before,
+            Until::After(_) | Until::Steps => self.opened_before,
             Until::End => false,
         };
         own || self.shared.is_over(now)

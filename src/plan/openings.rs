@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Plan;
-use crate::scenario::{Shape, Stage};
+use crate::scenario::{Lifetime, Shape, Stage};
 use crate::units::{Nanos, Timestamp};
 
 /// A connection that is to be opened.
@@ -28,6 +28,8 @@ pub enum Until {
     At(Timestamp),
     /// This long after its 101.
     After(Nanos),
+    /// When all its steps are played.
+    Steps,
 }
 
 /// The openings of one worker, in the order of time. Every connection belongs to one worker.
@@ -46,7 +48,7 @@ enum Source {
         next: u32,
         step: u32,
         count: u32,
-        lifetime: Nanos,
+        until: Until,
     },
 }
 
@@ -91,7 +93,10 @@ impl Openings {
                 next: worker,
                 step: workers,
                 count: plan.cohort(0).connections,
-                lifetime: Nanos::from(*lifetime),
+                until: match lifetime {
+                    Lifetime::Fixed(time) => Until::After(Nanos::from(*time)),
+                    Lifetime::Steps => Until::Steps,
+                },
             }),
         }
     }
@@ -122,7 +127,7 @@ impl Iterator for Openings {
                 next,
                 step,
                 count,
-                lifetime,
+                until,
             } => {
                 let connection = (*next < *count).then_some(*next)?;
                 *next = next.saturating_add(*step);
@@ -130,7 +135,7 @@ impl Iterator for Openings {
                     at: at_ns(f64::from(connection) * *gap),
                     connection,
                     cohort: 0,
-                    until: Until::After(*lifetime),
+                    until: *until,
                 })
             }
         }

@@ -4,7 +4,7 @@ use super::super::super::contract::record;
 use super::super::super::lag::Lag;
 use super::*;
 use crate::measure::Stops;
-use crate::scenario::{Shape, Stage};
+use crate::scenario::{Lifetime, Shape, Stage};
 use crate::units::Timestamp;
 
 /// A stop of 60 ms in ten seconds affects less than 1 % of the samples, and may affect the longest of them.
@@ -64,7 +64,7 @@ fn a_stop_may_have_let_arrivals_find_no_room() {
     (none.gates.pass).push(gate(Stat::Count, "connections.opened", Op::Greater, 55.0));
     none.load.shape = Shape::Arrivals {
         rate: crate::units::Rate::per_second(10.0).unwrap(),
-        lifetime: Duration::from_secs(1),
+        lifetime: Lifetime::Fixed(Duration::from_secs(1)),
         max_open: 10,
         warm_up: Duration::ZERO,
         duration: Duration::from_secs(10),

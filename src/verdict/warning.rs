@@ -242,9 +242,7 @@ impl Warning {
             Self::Fallbacks { .. } => return None,
             Self::Insecure => "name its certificate in `ca`: that is checked, and is as quick",
             Self::TooFewSamples { .. } => "a longer `duration` or a higher `rate` gives more",
-            Self::ArrivalsSkipped { .. } => {
-                "raise `max_open`, or see why connections stay longer than `lifetime`"
-            }
+            Self::ArrivalsSkipped { .. } => "raise `max_open`, or see why connections stay so long",
             Self::TargetFaultFailed { .. } => {
                 "the target has to be there at the time of each of its faults"
             }

@@ -7,7 +7,9 @@ use super::super::judge::judge;
 use super::super::seen::Seen;
 use super::*;
 use crate::metric::Cause;
-use crate::scenario::{OnDead, Op, Pacing, Path, PathFault, PathFaultKind, Payload, PingKind};
+use crate::scenario::{
+    Lifetime, OnDead, Op, Pacing, Path, PathFault, PathFaultKind, Payload, PingKind,
+};
 use std::time::Duration;
 
 fn found(scenario: &Scenario, run: &Run) -> Vec<Warning> {
@@ -345,7 +347,7 @@ fn skipped_arrivals_are_not_missing() {
     let mut storm = scenario();
     storm.load.shape = Shape::Arrivals {
         rate: crate::units::Rate::per_second(5.0).unwrap(),
-        lifetime: Duration::from_secs(1),
+        lifetime: Lifetime::Fixed(Duration::from_secs(1)),
         max_open: 3,
         warm_up: Duration::ZERO,
         duration: Duration::from_secs(2),

@@ -199,7 +199,8 @@ impl<'a> Run<'a> {
     fn live(&self, opening: &Opening, shard: &mut Shard) {
         let cohort = self.plan.cohort(opening.cohort);
         let until = match opening.until {
-            Until::End => self.end(),
+            // No arrivals are drawn that stay as long as steps last.
+            Until::End | Until::Steps => self.end(),
             Until::At(time) => time.min(self.end()),
             Until::After(time) => (opening.at + time).min(self.end()),
         };

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod arrivals;
 #[cfg(target_os = "linux")]
 mod breaks;
 mod built_in;

@@ -468,6 +468,12 @@ impl Play {
         self.talk.as_ref().is_none_or(|talk| talk.is_ready())
     }
 
+    /// Returns whether all its steps are played: the last one is done, or the rest of them is left out.
+    pub(super) fn is_played(&self, client: ClientPlan<'_>) -> bool {
+        let script = self.talk.as_ref().map(|talk| talk.script());
+        script.is_some_and(|script| script.is_played(client.program()))
+    }
+
     /// When the next answer is overdue; `Timestamp::NEVER` if none is due.
     pub(super) fn expires(&self) -> Timestamp {
         let times = self.exchanges.iter().map(Exchange::expires);

@@ -19,6 +19,20 @@ impl<T: Transport> Session<T> {
         self.stop_at.min(turn)
     }
 
+    /// Returns when this connection stops if its own time ends with its steps: now, if they have just been played.
+    pub(super) fn stop_behind_steps(
+        &mut self,
+        play: &Play,
+        shared: &Shared,
+        now: Timestamp,
+    ) -> Timestamp {
+        let client = shared.plan.client(self.cohort, self.connection);
+        if play.is_played(client) {
+            self.stop_at = self.stop_at.min(now);
+        }
+        self.stop(shared)
+    }
+
     /// Returns until when the end of TCP is waited for. A held connection is kept to the end of the run.
     pub(super) fn gives_up_at(
         &self,

@@ -63,6 +63,8 @@ pub(super) struct Session<T> {
     declared_dead: Option<Timestamp>,
     /// The end of its own time; its turn in `ramp_down` may come sooner.
     stop_at: Timestamp,
+    /// Whether its own time ends when all its steps are played.
+    ends_with_steps: bool,
     /// Its turn in `ramp_down`: how long after the end of the load.
     ramp_down: Nanos,
     state: State,
@@ -142,10 +144,11 @@ impl<T: Transport> Session<T> {
             heard: Heard::default(),
             declared_dead: None,
             stop_at: match until {
-                Until::End => Timestamp::NEVER,
+                Until::End | Until::Steps => Timestamp::NEVER,
                 Until::At(time) => time,
                 Until::After(lifetime) => opened.saturating_add(lifetime),
             },
+            ends_with_steps: until == Until::Steps,
             ramp_down: shared.plan.ramp_down(cohort, connection),
             state: State::Live,
             outbox: Outbox::default(),
@@ -266,7 +269,7 @@ impl<T: Transport> Session<T> {
             // The peer is dead and a Close frame was sent; nothing may follow it.
             return None;
         }
-        let stop = self.stop(shared);
+        let mut stop = self.stop(shared);
         if play.has_talk()
             && let Some(event) = self.talk(play, shared, now, stop)
         {
@@ -276,6 +279,9 @@ impl<T: Transport> Session<T> {
             return None;
         }
         self.send(play, shared, now, stop);
+        if self.ends_with_steps {
+            stop = self.stop_behind_steps(play, shared, now);
+        }
         if now >= stop {
             while let Some(lapsed) = play.give_up(stop) {
                 if !lapsed.is_setup {

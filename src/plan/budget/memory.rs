@@ -83,10 +83,10 @@ fn shards(scenario: &Scenario, cohort: &Cohort, workers: u64) -> u64 {
     };
     let seconds = planned(scenario).as_secs_f64().max(1.0);
     let each = |a_second: f64| size(a_second * seconds) + (3 + 2 * workers) * size(a_second);
-    let at_once = at_once(scenario, cohort.connections);
+    let at_once = at_once(scenario, cohort);
     let mut memory = 0;
     let (mut sent, mut answered) = (0.0, 0.0);
-    let open = open(scenario);
+    let open = open(scenario, cohort);
     for message in &cohort.messages {
         let a_second = Said::by_message(message, open).most_a_second() * at_once;
         sent += a_second;

@@ -116,9 +116,11 @@ fn open_at_once(scenario: &Scenario) -> u64 {
             rate,
             lifetime,
             max_open,
+            warm_up,
             ..
         } => {
-            let expected = (rate.hertz() * lifetime.as_secs_f64()).ceil() as u64;
+            let stays = lifetime.longest(&scenario.cohorts[0], *warm_up);
+            let expected = (rate.hertz() * stays.as_secs_f64()).ceil() as u64;
             // A slow target keeps arrivals open longer than planned: leaves room for twice as many.
             u64::from(*max_open).min(expected.saturating_mul(2).max(1))
         }
@@ -145,23 +147,29 @@ fn dials(scenario: &Scenario) -> u64 {
 }
 
 /// Returns how many of a cohort's connections are open at once.
-fn at_once(scenario: &Scenario, connections: u32) -> f64 {
+fn at_once(scenario: &Scenario, cohort: &Cohort) -> f64 {
     match &scenario.load.shape {
         Shape::Arrivals {
             rate,
             lifetime,
             max_open,
+            warm_up,
             ..
-        } => (rate.hertz() * lifetime.as_secs_f64()).min(f64::from(*max_open)),
-        _ => f64::from(connections),
+        } => {
+            let stays = lifetime.longest(cohort, *warm_up);
+            (rate.hertz() * stays.as_secs_f64()).min(f64::from(*max_open))
+        }
+        _ => f64::from(cohort.connections),
     }
 }
 
-/// How long a connection is open.
-fn open(scenario: &Scenario) -> Duration {
+/// How long a connection of a cohort is open at most.
+fn open(scenario: &Scenario, cohort: &Cohort) -> Duration {
     let planned = planned(scenario);
     match &scenario.load.shape {
-        Shape::Arrivals { lifetime, .. } => planned.min(*lifetime),
+        Shape::Arrivals {
+            lifetime, warm_up, ..
+        } => planned.min(lifetime.longest(cohort, *warm_up)),
         _ => planned,
     }
 }
@@ -174,7 +182,7 @@ pub fn sent_by_setup(cohort: &Cohort) -> u64 {
 
 /// What one connection of a cohort says when it is ready.
 fn said(scenario: &Scenario, cohort: &Cohort) -> impl Iterator<Item = Said> {
-    let open = open(scenario);
+    let open = open(scenario, cohort);
     let messages = cohort.messages.iter();
     let messages = messages.map(move |message| Said::by_message(message, open));
     messages.chain([Said::by_steps(&cohort.steps, open)])
@@ -187,7 +195,7 @@ fn sends_per_second(scenario: &Scenario) -> Option<f64> {
             if said.as_answered {
                 return None;
             }
-            total += said.per_second * at_once(scenario, cohort.connections);
+            total += said.per_second * at_once(scenario, cohort);
         }
     }
     Some(total)
@@ -211,7 +219,7 @@ fn pings_per_second(scenario: &Scenario) -> f64 {
     let mut total = 0.0;
     for cohort in &scenario.cohorts {
         if let Some(pings) = cohort.pings() {
-            total += at_once(scenario, cohort.connections) / pings.interval.as_secs_f64();
+            total += at_once(scenario, cohort) / pings.interval.as_secs_f64();
         }
     }
     total
@@ -343,6 +351,29 @@ mod tests {
             (Some(40.0), 20)
         );
         assert_eq!(sends("in_flight = 1"), (None, 0));
+    }
+
+    #[test]
+    fn arrivals_are_reckoned_to_stay_as_long_as_their_steps_can_last() {
+        let session = |max_open: u32| {
+            budget(&format!(
+                r#"
+                load.arrivals = {{ rate = "10/s", lifetime = "steps", max_open = {max_open} }}
+                load.duration = "20s"
+                setup = [{{ name = "l", send = "l", expect = "ok", timeout = "2s" }}]
+                step = [{{ pause = ["1s", "3s"] }}, {{ send = "bye", expect = "none" }}]
+                message = [{{ name = "m", rate = "1/s" }}]
+                "#
+            ))
+        };
+        // Five seconds each, and room for twice as many.
+        let wide = session(500);
+        assert_eq!(wide.open_at_once, 100);
+        assert_eq!(wide.sends_per_second, Some(50.0));
+        assert_eq!(wide.sends_in_all, 200);
+        let narrow = session(20);
+        assert_eq!(narrow.open_at_once, 20);
+        assert_eq!(narrow.sends_per_second, Some(20.0));
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl Run<'_> {
     ) -> bool {
         let parts = self.parts(part);
         let quiet = quiet_after(cohort);
-        let first = self.first_place(&parts);
+        let first = self.first_place(cohort, &parts);
         let last = cohort.connections.min(first.saturating_add(MOST_PLACES));
         // What is due by chance is expected of all connections together.
         let (mut within_of_all, mut so_far_of_all) = (0.0, 0.0);
@@ -215,10 +215,19 @@ impl Run<'_> {
     }
 
     /// The place of the first connection that may be open in one of these parts.
-    fn first_place(&self, parts: &[Span]) -> u32 {
+    fn first_place(&self, cohort: &Cohort, parts: &[Span]) -> u32 {
         match (&self.environment.load.shape, parts.first()) {
-            (Shape::Arrivals { rate, lifetime, .. }, Some(part)) => {
-                let from = part.start - lifetime.as_nanos() as f64;
+            (
+                Shape::Arrivals {
+                    rate,
+                    lifetime,
+                    warm_up,
+                    ..
+                },
+                Some(part),
+            ) => {
+                let stays = lifetime.longest(cohort, *warm_up);
+                let from = part.start - stays.as_nanos() as f64;
                 (from / rate.gap_ns()).max(0.0) as u32
             }
             _ => 0,
@@ -232,9 +241,15 @@ impl Run<'_> {
                 let part = f64::from(place) / f64::from(cohort.connections);
                 vec![ramp_up.as_nanos() as f64 * part..f64::INFINITY]
             }
-            Shape::Arrivals { rate, lifetime, .. } => {
+            Shape::Arrivals {
+                rate,
+                lifetime,
+                warm_up,
+                ..
+            } => {
                 let from = f64::from(place) * rate.gap_ns();
-                vec![from..from + lifetime.as_nanos() as f64]
+                let stays = lifetime.longest(cohort, *warm_up);
+                vec![from..from + stays.as_nanos() as f64]
             }
             Shape::Stages(stages) => {
                 let lives = Stage::open_times(stages, place).into_iter();

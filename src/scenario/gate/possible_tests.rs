@@ -319,6 +319,12 @@ fn each_stage_and_arrival_has_its_own_time() {
     };
     refused(&arrivals("100ms"), "p99(latency.echo) < 1s", "is due");
     taken(&arrivals("2s"), "p99(latency.echo) < 1s");
+    let stays = |time: &str| {
+        let steps = arrivals("steps").replace("\"steps\"", "\"steps\", max_open = 5");
+        format!("{steps}[[step]]\npause = [\"10ms\", \"{time}\"]\n")
+    };
+    refused(&stays("100ms"), "p99(latency.echo) < 1s", "is due");
+    taken(&stays("2s"), "p99(latency.echo) < 1s");
 }
 
 #[test]

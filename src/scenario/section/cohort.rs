@@ -9,7 +9,7 @@ use super::data::{self, Data};
 use super::heartbeat::Heartbeat;
 use super::heartbeat_table::{self, HeartbeatTable};
 use super::http_cohort;
-use super::load::{Connections, Load, LoadTable, MAX_CONNECTIONS};
+use super::load::{Connections, Load, LoadTable, MAX_CONNECTIONS, check_lifetime};
 use super::matching::{Condition, Match};
 use super::message::{Message, MessageTable};
 use super::on::{On, OnTable, ServerTime};
@@ -287,6 +287,7 @@ pub(in crate::scenario) fn resolve(
         let connections = load.and_then(|load| load.shape.connections(&mut section, &table.value));
         let own = CohortTable::default();
         let main = shared.cohort(check, Some("main".into()), connections, &own)?;
+        check_lifetime(check, &table.value, &main);
         let place = Lists::of(file, &own).place();
         topic::check_number(check, &place, std::slice::from_ref(&main), data);
         return Some(vec![main]);

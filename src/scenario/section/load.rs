@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::cohort::Cohort;
+use super::lifetime::Lifetime;
 use super::reconnect::ReconnectTable;
 use crate::scenario::reading::{
     At, Check, Given as _, List, Section, Switch, Time, TimeOrZero, Whole, given, keys, words,
@@ -43,12 +45,12 @@ pub enum Shape {
     },
     /// The number of connections changes linearly from stage to stage, from zero at the start.
     Stages(Vec<Stage>),
-    /// Connections open at a rate, stay open for a while, and close.
+    /// Connections open at a rate, stay open for a while or as long as their steps last, and close.
     Arrivals {
         /// The number of new connections per time.
         rate: Rate,
-        /// The time from the 101 to wsbench's own Close. Above zero.
-        lifetime: Duration,
+        /// How long each stays.
+        lifetime: Lifetime,
         /// The most connections at the same time; an arrival above that is skipped and counted. Above zero.
         max_open: u32,
         /// The time before the start of measuring. May be zero.
@@ -119,9 +121,9 @@ keys! {
     ArrivalsTable = "Arrivals" {
         /// New connections. Required.
         rate: Rate,
-        /// From the 101 to our Close. Required.
-        lifetime: Time,
-        /// Not more than this many at once. Default: twice what `rate` and `lifetime` come to.
+        /// From the 101 to our Close; "steps": until all steps are played. Required.
+        lifetime: Lifetime,
+        /// Not more than this many at once. Default: twice what `rate` and `lifetime` come to; required with "steps".
         max_open: Connections,
     }
 }
@@ -208,17 +210,36 @@ impl LoadTable {
         let mut section = Section { check, path, place };
         let rate = section.required("rate", &keys.rate, "write `rate = \"200/s\"`");
         let lifetime = section.required("lifetime", &keys.lifetime, "write `lifetime = \"5s\"`");
-        let (rate, lifetime) = (rate?, lifetime?.0);
-        let twice = (2.0 * rate.hertz() * lifetime.as_secs_f64()).ceil();
+        let (rate, lifetime) = (rate?, lifetime?);
+        let max_open = match lifetime {
+            Lifetime::Fixed(time) => {
+                let twice = (2.0 * rate.hertz() * time.as_secs_f64()).ceil();
+                let default = twice.clamp(1.0, f64::from(MAX_CONNECTIONS)) as u32;
+                keys.max_open.value_or(default)
+            }
+            Lifetime::Steps => {
+                let hint = "write `max_open = 2000`; how long steps last depends on the server";
+                let given = section.required("max_open", &keys.max_open, hint);
+                given?.0
+            }
+        };
         Some(Shape::Arrivals {
             rate,
             lifetime,
-            max_open: keys
-                .max_open
-                .value_or(twice.clamp(1.0, f64::from(MAX_CONNECTIONS)) as u32),
+            max_open,
             warm_up: self.warm_up().0,
             duration: self.duration().0,
         })
+    }
+}
+
+/// Notes it if the arrivals of a cohort cannot stay as long as the file says.
+pub(super) fn check_lifetime(check: &mut Check<'_>, table: &LoadTable, cohort: &Cohort) {
+    let given = table.arrivals.as_ref().map(|at| &at.value.lifetime);
+    if let Some(Some(At { value, place })) = given
+        && let Some((what, hint)) = value.refused(cohort)
+    {
+        check.problem("load.arrivals.lifetime", place, what, hint);
     }
 }
 

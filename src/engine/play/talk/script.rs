@@ -520,6 +520,11 @@ impl Script {
         self.setup == Setup::Done
     }
 
+    /// Returns whether nothing is left to do behind the last step.
+    pub(in crate::engine::play) fn is_played(&self, program: &Program) -> bool {
+        self.is_ready() && self.state == State::Over && program.get(self.at).is_none()
+    }
+
     /// Returns whether it may have something to do by itself. If not, it waits for its message to be sent or answered.
     pub(in crate::engine::play) fn may_go_on(&self) -> bool {
         !matches!(self.state, State::Over | State::Due | State::Answering)
