@@ -478,7 +478,7 @@ mod tests {
                     response.extend(byte);
                 }
                 client
-                    .write_all(&[&texts[..], &[ping.clone()]].concat().concat())
+                    .write_all(&[&texts[..], std::slice::from_ref(&ping)].concat().concat())
                     .unwrap();
                 client.read_exact(&mut [0; 3]).unwrap();
                 client.write_all(&close).unwrap();

@@ -398,7 +398,8 @@ impl CommonSettings<'_> {
                 let (check, place) = (&mut *check, &place);
                 let section = Section { check, path, place };
                 let plain = Scope::of(self.data);
-                let ready = (talk.as_ref()).map_or(plain.clone(), |talk| talk.ready(self.data));
+                let ready =
+                    (talk.as_ref()).map_or_else(|| plain.clone(), |talk| talk.ready(self.data));
                 keys.resolve(section, reconnect, &ready, &plain).map(Some)
             }
             None => Some(None),
