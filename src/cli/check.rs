@@ -89,6 +89,7 @@ struct DialectRow {
 #[derive(Serialize)]
 struct SetupRow {
     cohort: String,
+    requests: u64,
     messages: u64,
     longest_s: f64,
 }
@@ -275,10 +276,12 @@ impl DialectRow {
 impl SetupRow {
     /// Names the cohort where there are several.
     fn text(&self, scenario: &Scenario) -> String {
-        let messages = counted(self.messages, "message");
+        let requests = Some(self.requests).filter(|requests| *requests > 0);
+        let requests = requests.map(|requests| counted(requests, "HTTP request") + " and ");
+        let sent = requests.unwrap_or_default() + &counted(self.messages, "message");
         match scenario.cohorts.len() {
-            1 => format!("{messages} for each client"),
-            _ => format!("{messages} for each of {}", self.cohort),
+            1 => format!("{sent} for each client"),
+            _ => format!("{sent} for each of {}", self.cohort),
         }
     }
 }
@@ -316,10 +319,14 @@ fn delivered(deliveries: &Deliveries) -> String {
 fn setup(scenario: &Scenario) -> Vec<SetupRow> {
     let cohorts = scenario.cohorts.iter();
     let with_setup = cohorts.filter(|cohort| !cohort.setup.is_empty());
-    let rows = with_setup.map(|cohort| SetupRow {
-        cohort: cohort.name.clone(),
-        messages: sent_by_setup(cohort),
-        longest_s: cohort.longest_setup().as_secs_f64(),
+    let rows = with_setup.map(|cohort| {
+        let (requests, messages) = sent_by_setup(cohort);
+        SetupRow {
+            cohort: cohort.name.clone(),
+            requests,
+            messages,
+            longest_s: cohort.longest_setup().as_secs_f64(),
+        }
     });
     rows.collect()
 }

@@ -5,6 +5,7 @@ mod budget;
 mod fault_plan;
 mod heartbeat;
 mod matching;
+mod often;
 mod openings;
 mod pacer;
 mod program;

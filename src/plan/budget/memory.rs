@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::said::Said;
 use super::{at_once, open, planned};
+use crate::plan::often::Said;
 use crate::scenario::{Cohort, Data, Payload, Scenario, Step, TargetUrl};
 
 /// The memory of an open connection without its buffers, in bytes.

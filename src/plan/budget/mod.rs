@@ -1,13 +1,12 @@
 //! What a plan will do and what it needs, computed before a socket is opened: for `check`, and for the limits.
 
 mod memory;
-mod said;
 
 use std::time::Duration;
 
 use self::memory::memory;
-use self::said::Said;
-use crate::scenario::{Cohort, Scenario, Shape};
+use super::often::{Often, Said};
+use crate::scenario::{Cohort, Scenario, Shape, Verb};
 
 /// What a plan will do and needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,7 +163,7 @@ fn at_once(scenario: &Scenario, cohort: &Cohort) -> f64 {
 }
 
 /// How long a connection of a cohort is open at most.
-fn open(scenario: &Scenario, cohort: &Cohort) -> Duration {
+pub(super) fn open(scenario: &Scenario, cohort: &Cohort) -> Duration {
     let planned = planned(scenario);
     match &scenario.load.shape {
         Shape::Arrivals {
@@ -174,10 +173,19 @@ fn open(scenario: &Scenario, cohort: &Cohort) -> Duration {
     }
 }
 
-/// How many messages a client of a cohort sends to become ready.
-pub fn sent_by_setup(cohort: &Cohort) -> u64 {
-    let said = Said::by_steps(&cohort.setup, Duration::MAX);
-    said.in_all.ceil() as u64
+/// How many HTTP requests and how many messages a client of a cohort sends to become ready, without requests that are
+/// sent once for the run.
+pub fn sent_by_setup(cohort: &Cohort) -> (u64, u64) {
+    let (mut requests, mut messages) = (0.0, 0.0);
+    for (step, often) in Often::of_steps(&cohort.setup, Duration::MAX) {
+        let times = often.in_all.unwrap_or_default();
+        match &step.verb {
+            Verb::Http(http) if !http.once => requests += times,
+            Verb::Send(_) => messages += times,
+            _ => {}
+        }
+    }
+    (requests.ceil() as u64, messages.ceil() as u64)
 }
 
 /// What one connection of a cohort says when it is ready.
@@ -256,6 +264,10 @@ mod tests {
     use crate::scenario::{Outside, Overrides, Source, parse};
 
     fn budget(text: &str) -> Budget {
+        Budget::new(&scenario(text), 1)
+    }
+
+    fn scenario(text: &str) -> Scenario {
         let text = format!("name = \"x\"\ntarget.url = \"embedded\"\n{text}");
         let source = Source {
             name: "x".into(),
@@ -266,7 +278,7 @@ mod tests {
             read: &|_| Ok(vec![b'x'; 16 << 20]),
         };
         let scenario = parse(&source, &Overrides::default(), &outside);
-        Budget::new(&scenario.unwrap_or_else(|problems| panic!("{problems}")), 1)
+        scenario.unwrap_or_else(|problems| panic!("{problems}"))
     }
 
     /// Returns cohorts with their own payload, or with the common one.
@@ -374,6 +386,25 @@ mod tests {
         let narrow = session(20);
         assert_eq!(narrow.open_at_once, 20);
         assert_eq!(narrow.sends_per_second, Some(20.0));
+    }
+
+    #[test]
+    fn requests_and_messages_of_a_set_up_are_told_apart() {
+        let login = |keys: &str| {
+            format!(
+                "[[setup]]\nname = \"login\"\nhttp = {{ url = \"http://127.0.0.1:9/\"{keys} }}\n"
+            )
+        };
+        let send = "[[setup]]\nname = \"join\"\nsend = \"join\"\nexpect = \"none\"\n";
+        let sent = |setup: &str| {
+            let scenario = scenario(&format!("load.connections = 2\n{setup}"));
+            sent_by_setup(&scenario.cohorts[0])
+        };
+        assert_eq!(
+            sent(&(login("") + send + &send.replace("join", "look"))),
+            (1, 2)
+        );
+        assert_eq!(sent(&(login(", once = true") + send)), (0, 1));
     }
 
     #[test]

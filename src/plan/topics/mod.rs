@@ -1,13 +1,16 @@
 //! The topics of a plan: who hears what. Their names are written once for each connection, so that a connection's topic is
 //! an index; the same on any worker.
 
+mod deliveries;
+
 use std::collections::{BTreeSet, HashMap};
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
+pub use self::deliveries::Deliveries;
 use super::{ClientPlan, Plan};
 use crate::measure::TopicIndex;
-use crate::scenario::{Cohort, Expect, MAX_TOPICS, Pacing, Segment, Shape, Step, Topic, Verb};
+use crate::scenario::{Cohort, Expect, MAX_TOPICS, Segment, Topic};
 use crate::units::Nanos;
 
 /// The topics of a plan.
@@ -194,86 +197,6 @@ impl Topics {
         let by_steps = moves.flat_map(|moves| self.joined_by(cohort, moves.slot, place));
         self.joins(cohort, place).chain(by_steps).collect()
     }
-}
-
-impl Plan {
-    /// Computes how much is published and delivered at full load, with all connections open and in all their topics;
-    /// `None` if nothing is.
-    pub fn deliveries(&self) -> Option<Deliveries> {
-        if self.topics.is_silent() {
-            return None;
-        }
-        let mut members = vec![0u64; self.topics.names.len()];
-        let each_place = || {
-            let cohorts = self.scenario.cohorts.iter().enumerate();
-            cohorts.flat_map(|(index, cohort)| (0..cohort.connections).map(move |at| (index, at)))
-        };
-        for (cohort, place) in each_place() {
-            for topic in self.topics.ever_joined(cohort, place) {
-                members[usize::from(topic)] += 1;
-            }
-        }
-        let rates: Vec<Vec<f64>> = self.scenario.cohorts.iter().map(rates).collect();
-        let (mut published, mut delivered) = (0.0, 0.0);
-        for (cohort, place) in each_place() {
-            let own = self.topics.ever_joined(cohort, place);
-            for publication in &self.topics.cohorts[cohort].publications {
-                let topic = self.topics.cohorts[cohort].at(publication.column, place);
-                let itself = u64::from(own.contains(&topic) && !publication.comes_back);
-                let rate = rates[cohort][publication.slot];
-                published += rate;
-                delivered += rate * (members[usize::from(topic)] - itself) as f64;
-            }
-        }
-        // Nobody knows how many arrivals are open at a time.
-        let is_known = !matches!(self.scenario.load.shape, Shape::Arrivals { .. });
-        // Many rates added up are not exact.
-        let rounded = |rate: f64| (rate * 1e6).round() / 1e6;
-        let known = |rate: f64| Some(rounded(rate)).filter(|rate| is_known && rate.is_finite());
-        Some(Deliveries {
-            topics: members.len() as u64,
-            published_per_second: known(published),
-            deliveries_per_second: known(delivered),
-        })
-    }
-}
-
-/// What is published and delivered at full load.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
-pub struct Deliveries {
-    /// The number of topics.
-    pub topics: u64,
-    /// Messages; `None` if the server has a say in the rate, as in a closed model, or connections come and go.
-    pub published_per_second: Option<f64>,
-    /// Those who should hear them, added up.
-    pub deliveries_per_second: Option<f64>,
-}
-
-/// How often each slot of a cohort is sent by a connection, in hertz: infinite if the server has a say in it.
-fn rates(cohort: &Cohort) -> Vec<f64> {
-    fn add(rates: &mut Vec<f64>, steps: &[Step], turns: f64) {
-        for step in steps {
-            let own = turns * step.chance;
-            rates.push(own);
-            if let Verb::Repeat(repeat) = &step.verb {
-                let inside = match (repeat.pace, repeat.count) {
-                    (Some(pace), _) if own == 0.0 => pace.rate.hertz() * step.chance,
-                    (None, Some(count)) if own > 0.0 => own * f64::from(count),
-                    _ => f64::INFINITY,
-                };
-                add(rates, &repeat.steps, inside);
-            }
-        }
-    }
-    let messages = cohort.messages.iter().map(|message| match message.pacing {
-        Pacing::Open { rate, .. } => rate.hertz(),
-        Pacing::Closed { .. } => f64::INFINITY,
-    });
-    let mut rates: Vec<f64> = messages.collect();
-    // What is sent once has no rate.
-    add(&mut rates, &cohort.setup, 0.0);
-    add(&mut rates, &cohort.steps, 0.0);
-    rates
 }
 
 impl Names {
