@@ -10,7 +10,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use tracing::debug;
 
-use super::dial::{Asks, Connected, Connector};
+use super::dial::{Connected, Connector, Wanted};
 use super::play::Play;
 use super::session::{Redial, Session, SessionEvent, unsent};
 use super::shared::Shared;
@@ -134,12 +134,14 @@ impl Client {
             let client = shared.plan.client(cohort, connection);
             let rendered = self.play.upgrade(client);
             let upgrade = client.cohort().upgrade.as_ref();
-            let asks = Asks {
+            let wanted = Wanted {
+                cohort,
+                connection,
+                fault_plan: &fault_plan,
                 upgrade: upgrade.zip(rendered.as_deref()),
                 cookies: &cookies,
             };
-            let connect = connector.connect(cohort, connection, fault_plan, asks, &shared);
-            connect.await
+            connector.connect(wanted, &shared).await
         };
         let dialled = if is_first {
             dial.await
@@ -484,7 +486,6 @@ mod tests {
     use crate::engine::session::tests::plan;
     use crate::engine::shared::RunState;
     use crate::net::WebSocket;
-    use crate::plan::FaultPlan;
     use crate::time::Manual;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;
@@ -497,26 +498,16 @@ mod tests {
     impl Connector for Panics {
         type Transport = WebSocket;
 
+        fn dialer(&self) -> &Dialer {
+            unreachable!("nobody asks")
+        }
+
         async fn connect(
             &self,
-            _cohort: usize,
-            _connection: u32,
-            _conduct: FaultPlan,
-            _asks: Asks<'_>,
+            _wanted: Wanted<'_>,
             _shared: &Shared,
         ) -> Result<Connected<WebSocket>, Failure> {
             panic!("as a bug would")
-        }
-
-        async fn ask(
-            &self,
-            _of: (usize, u32),
-            _http: &crate::scenario::Http,
-            _rendered: &[u8],
-            _cookies: &mut crate::http::Cookies,
-            _shared: &Shared,
-        ) -> Result<crate::http::Answer, String> {
-            unreachable!("nobody asks")
         }
     }
 

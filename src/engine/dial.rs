@@ -82,23 +82,21 @@ impl Dialer {
         })
     }
 
-    /// Opens a WebSocket of a cohort within `connect_timeout`, set up for the faults in `fault_plan`.
-    async fn open(
-        &self,
-        cohort: usize,
-        connection: u32,
-        fault_plan: FaultPlan,
-        asks: Asks<'_>,
-        shared: &Shared,
-    ) -> Result<Opened, Failure> {
-        let own = self.own_request(cohort, asks)?;
+    /// Opens a WebSocket within `connect_timeout`.
+    async fn open(&self, wanted: Wanted<'_>, shared: &Shared) -> Result<Opened, Failure> {
+        let own = self.own_request(wanted)?;
         let request = own.as_ref().unwrap_or(&self.request);
         let clock = &*shared.clock;
         let open = async |way: &Way, dial: Dial, progress: &mut Progress| {
             way.open(request, dial, clock, progress).await
         };
-        self.dial(cohort, connection, fault_plan, shared, open)
-            .await
+        let dial = Dial {
+            number: wanted.connection,
+            receives: wanted.fault_plan.stops_reading().then_some(SMALL),
+            is_watched: wanted.fault_plan.watched,
+            ..Dial::default()
+        };
+        self.dial(wanted.cohort, dial, shared, open).await
     }
 
     /// Opens a connection of a cohort within `connect_timeout`, and asks for nothing.
@@ -113,16 +111,19 @@ impl Dialer {
             let linked = way.link(dial, clock, progress).await;
             linked.map_err(NotOpened::from)
         };
-        let healthy = FaultPlan::default();
-        self.dial(cohort, connection, healthy, shared, open).await
+        let dial = Dial {
+            number: connection,
+            ..Dial::default()
+        };
+        self.dial(cohort, dial, shared, open).await
     }
 
-    /// Dials the server of a cohort within `connect_timeout`, and tells what was learned on the way.
+    /// Dials the server of a cohort within `connect_timeout`, over its route if it has one, and tells what was learned
+    /// on the way.
     async fn dial<O>(
         &self,
         cohort: usize,
-        connection: u32,
-        fault_plan: FaultPlan,
+        dial: Dial,
         shared: &Shared,
         open: impl AsyncFnOnce(&Way, Dial, &mut Progress) -> Result<O, NotOpened>,
     ) -> Result<O, Failure> {
@@ -130,10 +131,8 @@ impl Dialer {
         let route = self.routes.get(cohort).and_then(Option::as_ref);
         let route = route.filter(|_| self.own_server(cohort).is_none());
         let dial = Dial {
-            number: connection,
             route: route.map(|route| route.address),
-            receives: fault_plan.stops_reading().then_some(SMALL),
-            is_watched: fault_plan.watched,
+            ..dial
         };
         let (way, _) = self.to(cohort, None);
         let mut progress = Progress::default();
@@ -230,17 +229,17 @@ impl Dialer {
     }
 
     /// The upgrade request of one client; `None` if it is that of all.
-    fn own_request(&self, cohort: usize, asks: Asks<'_>) -> Result<Option<Request>, Failure> {
+    fn own_request(&self, wanted: Wanted<'_>) -> Result<Option<Request>, Failure> {
         let wrong = |key: &str, what: &str| {
             let detail = format!("`target.{key}` {what}, with the values of this client");
             Failure::new(Cause::SetupFailed, detail)
         };
         let mut headers = self.headers.clone();
         let mut subprotocols = self.subprotocols.clone();
-        let own = self.own_server(cohort);
+        let own = self.own_server(wanted.cohort);
         let server = own.unwrap_or(&self.target);
         let mut resource = server.resource.clone();
-        if let Some((upgrade, rendered)) = asks.upgrade {
+        if let Some((upgrade, rendered)) = wanted.upgrade {
             let names = &upgrade.headers;
             let (parts, _) = parts(rendered, 1 + names.len() + upgrade.subprotocols);
             let mut parts = parts
@@ -265,8 +264,8 @@ impl Dialer {
             path: &resource,
             secure: server.secure,
         };
-        let kept = asks.cookies.header(address, unix_seconds());
-        if asks.upgrade.is_none() && kept.is_none() && own.is_none() {
+        let kept = wanted.cookies.header(address, unix_seconds());
+        if wanted.upgrade.is_none() && kept.is_none() && own.is_none() {
             return Ok(None);
         }
         if kept.is_some() {
@@ -287,10 +286,14 @@ impl Dialer {
     }
 }
 
-/// What one client asks in its upgrade request, beside what all do.
+/// A connection that a client wants: whose it is, and what is special about it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asks<'a> {
-    /// The request and what it was rendered to, if it has placeholders.
+pub(crate) struct Wanted<'a> {
+    pub(crate) cohort: usize,
+    pub(crate) connection: u32,
+    /// The faults that it is set up for.
+    pub(crate) fault_plan: &'a FaultPlan,
+    /// The upgrade request and what it was rendered to, if it has placeholders.
     pub(crate) upgrade: Option<(&'a Upgrade, &'a [u8])>,
     pub(crate) cookies: &'a Cookies,
 }
@@ -370,25 +373,15 @@ pub(crate) trait Connector: Clone {
     /// The type of the connections that it opens.
     type Transport: Transport;
 
-    /// Opens one connection of a cohort within `connect_timeout`, set up for the faults in `fault_plan`.
+    /// Returns what asks by HTTP before a connection is opened.
+    fn dialer(&self) -> &Dialer;
+
+    /// Opens one connection within `connect_timeout`.
     async fn connect(
         &self,
-        cohort: usize,
-        connection: u32,
-        fault_plan: FaultPlan,
-        asks: Asks<'_>,
+        wanted: Wanted<'_>,
         shared: &Shared,
     ) -> Result<Connected<Self::Transport>, Failure>;
-
-    /// Asks by HTTP for a connection of a cohort: see [`Dialer::ask`].
-    async fn ask(
-        &self,
-        of: (usize, u32),
-        http: &Http,
-        rendered: &[u8],
-        cookies: &mut Cookies,
-        shared: &Shared,
-    ) -> Result<Answer, String>;
 
     /// Shows why no connection was opened. Only connections that are traced keep it.
     fn failed(&self, _failure: &Failure) {}
@@ -410,38 +403,27 @@ pub(crate) struct Shown<'a> {
 impl Connector for Arc<Dialer> {
     type Transport = WebSocket;
 
+    fn dialer(&self) -> &Dialer {
+        self
+    }
+
     async fn connect(
         &self,
-        cohort: usize,
-        connection: u32,
-        fault_plan: FaultPlan,
-        asks: Asks<'_>,
+        wanted: Wanted<'_>,
         shared: &Shared,
     ) -> Result<Connected<WebSocket>, Failure> {
-        let opened = self.open(cohort, connection, fault_plan, asks, shared);
         let Opened {
             link,
             steps,
             head,
             early,
             ..
-        } = opened.await?;
+        } = self.open(wanted, shared).await?;
         Ok(Connected {
             transport: WebSocket::new(link, early, self.max_message),
             steps,
             head,
         })
-    }
-
-    async fn ask(
-        &self,
-        of: (usize, u32),
-        http: &Http,
-        rendered: &[u8],
-        cookies: &mut Cookies,
-        shared: &Shared,
-    ) -> Result<Answer, String> {
-        Dialer::ask(self, of, http, rendered, cookies, shared).await
     }
 }
 
@@ -474,12 +456,16 @@ mod tests {
         let clock = Box::new(Monotonic::start());
         let shared = Shared::new(clock, plan.clone(), Arc::new(RunState::new(1)));
         let cookies = Cookies::default();
-        let asks = Asks {
-            upgrade: None,
-            cookies: &cookies,
-        };
+        let fault_plan = FaultPlan::default();
         for connection in 0..2 {
-            let dialled = dialer.connect(0, connection, FaultPlan::default(), asks, &shared);
+            let wanted = Wanted {
+                cohort: 0,
+                connection,
+                fault_plan: &fault_plan,
+                upgrade: None,
+                cookies: &cookies,
+            };
+            let dialled = dialer.connect(wanted, &shared);
             let failure = dialled.await.err().expect("nobody listens");
             assert_eq!(failure.cause, Cause::Refused);
         }

@@ -3,13 +3,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::dial::{Asks, Connected, Connector, Dialer};
+use super::dial::{Connected, Connector, Dialer, Wanted};
 use super::shared::Shared;
-use crate::http::{Answer, Cookies};
 use crate::metric::{Counter, Timer};
 use crate::net::{Dialling, Failure, HttpTransport, Link, Linked, Steps};
-use crate::plan::FaultPlan;
-use crate::scenario::Http;
 
 /// Opens connections of clients that ask by HTTP.
 #[derive(Clone)]
@@ -46,18 +43,22 @@ impl HttpDialer {
 impl Connector for HttpDialer {
     type Transport = HttpTransport<Box<dyn Fn() -> Dialling>>;
 
+    fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
     async fn connect(
         &self,
-        cohort: usize,
-        connection: u32,
-        _fault_plan: FaultPlan,
-        asks: Asks<'_>,
+        wanted: Wanted<'_>,
         shared: &Shared,
     ) -> Result<Connected<Self::Transport>, Failure> {
+        let Wanted {
+            cohort, connection, ..
+        } = wanted;
         let keeps = shared.plan.cohort(cohort).keep_alive;
         let (link, steps) = self.link(cohort, connection).await?;
         let origin = self.dialer.origin(cohort);
-        let cookies = asks.cookies.clone();
+        let cookies = wanted.cookies.clone();
         let again = self.clone();
         let dial = move || -> Dialling { Box::pin(again.clone().renew(cohort, connection)) };
         Ok(Connected {
@@ -65,16 +66,5 @@ impl Connector for HttpDialer {
             steps,
             head: Vec::new(),
         })
-    }
-
-    async fn ask(
-        &self,
-        of: (usize, u32),
-        http: &Http,
-        rendered: &[u8],
-        cookies: &mut Cookies,
-        shared: &Shared,
-    ) -> Result<Answer, String> {
-        Dialer::ask(&self.dialer, of, http, rendered, cookies, shared).await
     }
 }

@@ -7,15 +7,14 @@ use std::task::{Context, Poll};
 
 use memchr::memmem;
 
-use super::dial::{Asks, Connected, Connector, Shown};
+use super::dial::{Connected, Connector, Dialer, Shown, Wanted};
 use super::shared::Shared;
 use crate::frame::{Frame, Room};
-use crate::http::{Answer, Cookies, read_head, values};
+use crate::http::{Answer, read_head, values};
 use crate::measure::{By, Fitting, FrameType, TcpView, Trace, Traced};
 use crate::metric::Side;
 use crate::net::{Act, Failure, Lost, TcpEnd, Transport};
-use crate::plan::FaultPlan;
-use crate::scenario::{FrameKind, Http, Secrets};
+use crate::scenario::{FrameKind, Secrets};
 use crate::time::Clock;
 use crate::units::{ByteSize, Timestamp, cut, visible};
 
@@ -29,13 +28,13 @@ const MAX_SAVED: usize = 1000;
 /// Opens connections that are traced.
 #[derive(Clone)]
 pub(super) struct TracedDialer<C> {
-    dialer: C,
+    inner: C,
     log: Rc<RefCell<Log>>,
 }
 
 impl<C> TracedDialer<C> {
     /// Opens the connections of one client of a cohort.
-    pub(super) fn new(dialer: C, shared: Rc<Shared>, cohort: usize) -> Self {
+    pub(super) fn new(inner: C, shared: Rc<Shared>, cohort: usize) -> Self {
         let log = Log {
             secrets: shared.plan.scenario.secrets.clone(),
             shared,
@@ -44,7 +43,7 @@ impl<C> TracedDialer<C> {
             has_binary: false,
         };
         Self {
-            dialer,
+            inner,
             log: Rc::new(RefCell::new(log)),
         }
     }
@@ -53,20 +52,20 @@ impl<C> TracedDialer<C> {
 impl<C: Connector> Connector for TracedDialer<C> {
     type Transport = TracedTransport<C::Transport>;
 
+    fn dialer(&self) -> &Dialer {
+        self.inner.dialer()
+    }
+
     async fn connect(
         &self,
-        cohort: usize,
-        connection: u32,
-        fault_plan: FaultPlan,
-        asks: Asks<'_>,
+        wanted: Wanted<'_>,
         shared: &Shared,
     ) -> Result<Connected<Self::Transport>, Failure> {
-        let connected = (self.dialer).connect(cohort, connection, fault_plan, asks, shared);
         let Connected {
             transport,
             steps,
             head,
-        } = connected.await?;
+        } = self.inner.connect(wanted, shared).await?;
         self.log.borrow().opened(&head);
         Ok(Connected {
             transport: TracedTransport {
@@ -78,17 +77,6 @@ impl<C: Connector> Connector for TracedDialer<C> {
             steps,
             head,
         })
-    }
-
-    async fn ask(
-        &self,
-        of: (usize, u32),
-        http: &Http,
-        rendered: &[u8],
-        cookies: &mut Cookies,
-        shared: &Shared,
-    ) -> Result<Answer, String> {
-        (self.dialer).ask(of, http, rendered, cookies, shared).await
     }
 
     fn failed(&self, failure: &Failure) {

@@ -45,9 +45,8 @@ impl Client {
                 saved: self.play.saved(),
             });
             let of = (cohort, connection);
-            let asked = connector
-                .ask(of, http, &rendered, &mut cookies, &shared)
-                .await;
+            let dialer = connector.dialer();
+            let asked = dialer.ask(of, http, &rendered, &mut cookies, &shared).await;
             let now = shared.clock.now();
             let answer = asked.as_ref().map_err(String::clone);
             let wrong = self.play.answered(client, &due, answer, now, &mut facts());
