@@ -9,7 +9,7 @@ use crate::measure::{By, Fitting};
 use crate::metric::{Cause, Counter, Side};
 use crate::net::{
     Asked, Dial, Failure, Linked, NotOpened, Opened, Progress, Request, RequestText, Resolver,
-    Route, Steps, TlsError, Transport, Way, WebSocket,
+    Route, Steps, TlsError, Transport, Way, WebSocket, address,
 };
 use crate::plan::{FaultPlan, all_cookies, parts};
 use crate::scenario::{Cohort, Http, Target, Upgrade, Verb, WebOrigin, WsUrl};
@@ -259,11 +259,8 @@ impl Dialer {
                 return Err(wrong("subprotocols", "has an entry that is no name of one"));
             }
         }
-        let address = Address {
-            host: &server.host,
-            path: &resource,
-            secure: server.secure,
-        };
+        let origin = server.origin();
+        let address = address(&origin, &resource);
         let kept = wanted.cookies.header(address, unix_seconds());
         if wanted.upgrade.is_none() && kept.is_none() && own.is_none() {
             return Ok(None);
@@ -277,7 +274,7 @@ impl Dialer {
             headers.push(("Cookie".to_owned(), all));
         }
         Ok(Some(Request::of(&RequestText {
-            host: &server.origin().authority(),
+            host: &origin.authority(),
             resource: &resource,
             origin: self.origin.as_deref(),
             subprotocols: &subprotocols,
@@ -306,15 +303,6 @@ fn origins(cohort: &Cohort) -> impl Iterator<Item = &WebOrigin> {
     })
 }
 
-/// What cookies go by: a server and a path there.
-fn address<'a>(origin: &'a WebOrigin, path: &'a str) -> Address<'a> {
-    Address {
-        host: &origin.host,
-        path,
-        secure: origin.secure,
-    }
-}
-
 /// A request whose payload was rendered, with the cookies that go to its server.
 fn written(
     http: &Http,
@@ -336,9 +324,7 @@ fn answered(
     cookies: &mut Cookies,
 ) -> Result<Answer, String> {
     let answer = answer.map_err(|Failure { cause, detail }| format!("{cause}: {detail}"))?;
-    for set in answer.headers("Set-Cookie") {
-        cookies.set(address, set, unix_seconds());
-    }
+    cookies.take(address, &answer, unix_seconds());
     Ok(answer)
 }
 

@@ -1,6 +1,6 @@
 //! The cookies that one client keeps and gives back (RFC 6265 section 5).
 
-use super::date;
+use super::{Answer, date};
 
 /// The most cookies of a client, and the most bytes of the name and value of one (RFC 6265 section 6.1 asks for at
 /// least 50 of 4,096 bytes).
@@ -42,6 +42,13 @@ struct Cookie {
 }
 
 impl Cookies {
+    /// Takes the cookies of an answer that came at this time, in seconds since 1970: see [`Self::set`].
+    pub fn take(&mut self, from: Address<'_>, answer: &Answer, now: i64) {
+        for cookie in answer.headers("Set-Cookie") {
+            self.set(from, cookie, now);
+        }
+    }
+
     /// Takes the value of one `Set-Cookie` at this time, in seconds since 1970. A cookie for another host, of no name,
     /// with control characters, over 4,096 bytes, or over 64 cookies is not kept, and counted.
     pub fn set(&mut self, from: Address<'_>, set_cookie: &[u8], now: i64) {

@@ -8,8 +8,9 @@ use super::link::Link;
 use super::tcp_dialer::{Dial, Progress};
 use super::tls;
 use super::way::{Linked, Way};
-use crate::http::{Answer, AnswerError, Reader};
+use crate::http::{Address, Answer, AnswerError, Reader};
 use crate::metric::{ANSWER_STEP, Cause};
+use crate::scenario::WebOrigin;
 use crate::time::Clock;
 
 /// How much is read at a time, in bytes.
@@ -19,6 +20,15 @@ const PIECE: usize = 4096;
 pub(crate) struct Asked {
     pub(crate) answer: Result<Answer, Failure>,
     pub(crate) bytes: (u64, u64),
+}
+
+/// What cookies go by: a server and a path there.
+pub(crate) fn address<'a>(origin: &'a WebOrigin, path: &'a str) -> Address<'a> {
+    Address {
+        host: &origin.host,
+        path,
+        secure: origin.secure,
+    }
 }
 
 impl Way {

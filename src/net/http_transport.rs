@@ -8,13 +8,14 @@ use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
+use super::asking::address;
 use super::end::TcpEnd;
 use super::failure::Failure;
 use super::link::Link;
 use super::tls;
 use super::transport::{Act, Lost, Transport};
 use crate::frame::{Frame, Room};
-use crate::http::{Address, Answer, AnswerError, Cookies, EndedAt, Reader};
+use crate::http::{Answer, AnswerError, Cookies, EndedAt, Reader};
 use crate::measure::TcpView;
 use crate::metric::Cause;
 use crate::scenario::WebOrigin;
@@ -159,14 +160,9 @@ impl<D: Fn() -> Dialling> HttpTransport<D> {
 
     fn keep_cookies(&mut self, answer: &Answer) {
         let target = self.request.split(|byte| *byte == b' ').nth(1);
-        let address = Address {
-            host: &self.origin.host,
-            path: str::from_utf8(target.unwrap_or_default()).unwrap_or_default(),
-            secure: self.origin.secure,
-        };
-        for cookie in answer.headers("Set-Cookie") {
-            self.cookies.set(address, cookie, unix_seconds());
-        }
+        let target = str::from_utf8(target.unwrap_or_default()).unwrap_or_default();
+        let from = address(&self.origin, target);
+        self.cookies.take(from, answer, unix_seconds());
     }
 
     /// The connection has ended while an answer was due; `error` is that of the system. Returns the answer if that was
@@ -271,12 +267,8 @@ impl<D: Fn() -> Dialling> Transport for HttpTransport<D> {
     }
 
     fn cookies(&self, target: &str) -> Option<Vec<u8>> {
-        let address = Address {
-            host: &self.origin.host,
-            path: target,
-            secure: self.origin.secure,
-        };
-        self.cookies.header(address, unix_seconds())
+        let to = address(&self.origin, target);
+        self.cookies.header(to, unix_seconds())
     }
 
     fn answer(&self) -> Option<&Answer> {

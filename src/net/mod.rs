@@ -33,7 +33,7 @@ mod wire;
 #[cfg(test)]
 mod wire_tests;
 
-pub(crate) use asking::Asked;
+pub(crate) use asking::{Asked, address};
 pub(crate) use end::TcpEnd;
 pub(crate) use failure::Failure;
 #[cfg(any(test, fuzzing))]
