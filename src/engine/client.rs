@@ -1,33 +1,26 @@
 //! One client from its first dial to its end: handshakes, sessions, reconnects. Records each of them.
 
 mod asking;
+mod back_off;
+mod ending;
 
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
-use rand::{Rng as _, SeedableRng as _};
-use rand_xoshiro::Xoshiro256PlusPlus;
 use tracing::debug;
 
 use super::dial::{Connected, Connector, Wanted};
 use super::play::Play;
 use super::session::{Redial, Session, SessionEvent, unsent};
 use super::shared::Shared;
-use crate::measure::{Ending, Shard, State};
 use crate::metric::{Cause, Counter, Timer};
 use crate::net::Failure;
 use crate::net::Transport;
 use crate::plan::{Opening, Until};
-use crate::scenario::{Jitter, OnDead, Reconnect};
+use crate::scenario::Reconnect;
 use crate::time::SlotId;
-use crate::units::{Nanos, Timestamp};
-
-/// The shortest wait after a failed dial. A dial that fails at once would otherwise be repeated in a
-/// busy loop and delay all other connections.
-const LEAST_BACK_OFF: Nanos = Nanos::from_millis(1);
-/// The stream number for the random reconnect delays; messages use the numbers from 1 up.
-const RECONNECTS: u32 = u32::MAX;
+use crate::units::Timestamp;
 
 /// Runs one opening and all reconnects that follow from it.
 pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening: Opening) {
@@ -89,8 +82,8 @@ impl Drop for Client {
 }
 
 impl Client {
-    /// Asks by HTTP where the set-up begins with that, makes one dial and, if it succeeds, runs the session that follows. Returns when to dial again; `None` when the
-    /// client is done.
+    /// Asks by HTTP where the set-up begins with that, makes one dial and, if it succeeds, runs the session that
+    /// follows. Returns when to dial again; `None` when the client is done.
     async fn attempt(&mut self, connector: &impl Connector) -> Option<Redial> {
         let cohort = self.opening.cohort;
         self.dialled = self.shared.clock.now();
@@ -283,128 +276,6 @@ impl Client {
         }
     }
 
-    fn closed<T: Transport>(&mut self, session: &mut Session<T>) {
-        let now = self.shared.clock.now();
-        let cohort = self.opening.cohort;
-        session.count_bytes(&self.shared, now);
-        session.leave(&self.shared, now);
-        // Drops messages that waited to be sent: they belong to the connection that ended.
-        let until = session.due_until(&self.shared, now);
-        let was_ready = self.play.is_ready();
-        while let Some(lapsed) = self.play.give_up(until) {
-            if !lapsed.is_setup {
-                session.not_sent(&self.shared, lapsed.intended, now);
-            }
-        }
-        if !was_ready {
-            self.give_up_offline(until);
-        }
-        let client = self.shared.plan.client(cohort, self.opening.connection);
-        {
-            let facts = &mut self.shared.facts.borrow_mut();
-            for lapsed in self.play.lose(client, facts) {
-                if !lapsed.is_setup {
-                    let at = lapsed.intended;
-                    (self.shared).record(cohort, at, |cells| cells.count(Counter::MessagesLost));
-                }
-            }
-        }
-        self.shared.book(cohort);
-        let verdict = session.verdict();
-        session.trace_end(&verdict);
-        let is_dead = session.is_dead();
-        // A connection that we closed as planned is not lost, even if the peer did not complete the close.
-        let ours = session.is_ended_by_us();
-        // A kept connection has been reported as dead already. That our Close got no answer adds no information.
-        let gave_up = matches!(verdict.cause, Cause::CloseTimeout | Cause::WriteTimeout);
-        let is_told = gave_up && session.is_silent();
-        self.shared.whole(cohort, |cells| {
-            cells.count(Counter::ConnectionsClosed);
-            if is_dead || !ours {
-                cells.count(Counter::ConnectionsLost);
-            }
-            cells.close(verdict.kind, verdict.side);
-            if !is_told {
-                cells.cause(verdict.cause);
-            }
-        });
-        {
-            let mut shard = self.shared.shard.borrow_mut();
-            let open = &mut shard.cohorts[cohort].open;
-            if session.is_closing() {
-                open.closing -= 1;
-            } else {
-                open.open -= 1;
-                open.ready -= u64::from(session.is_ready());
-            }
-            if let Some(record) = session.record(&verdict, now) {
-                shard.record(record, Shard::MAX_RECORDS);
-            }
-        }
-        // Dials again after a death only if the heartbeat asks for it.
-        let heartbeat = self.shared.plan.cohort(cohort).heartbeat.as_ref();
-        let redials = heartbeat.is_some_and(|heartbeat| heartbeat.on_dead == OnDead::Reconnect);
-        let dials_again = if is_dead {
-            redials
-        } else {
-            !ours || session.is_ended_by_fault() || session.dials_again().is_some()
-        };
-        if session.has_failed() {
-            self.tries += 1;
-        }
-        if dials_again {
-            self.lost_at = Some(now);
-        }
-        if matches!(verdict.cause, Cause::Completed | Cause::Fault) || is_told {
-            return;
-        }
-        self.push(session.ending(&verdict, Some(now)));
-    }
-
-    fn failed(&mut self, failure: Failure) {
-        self.tries += 1;
-        self.shared.whole(self.opening.cohort, |cells| {
-            cells.count(Counter::ConnectionsFailed);
-            cells.cause(failure.cause);
-        });
-        self.push(Ending {
-            connection: self.opening.connection,
-            cohort: self.opening.cohort,
-            opened_ns: None,
-            ended_ns: Some(self.shared.clock.now()),
-            state: State::Connecting,
-            close_code: None,
-            close_reason: String::new(),
-            closed_by: None,
-            cause: failure.cause,
-            detail: failure.detail,
-            last_received_ns: None,
-            last_ping_ns: None,
-            last_pong_ns: None,
-            pings_missed: 0,
-            tcp: None,
-        });
-    }
-
-    fn push(&self, ending: Ending) {
-        // Quotes the server's texts, so that each stays on its line.
-        debug!(
-            cohort = self.cohort_name(),
-            connection = self.opening.connection,
-            cause = ending.cause.name(),
-            state = ending.state.name(),
-            detail = ?ending.detail,
-            code = ending.close_code,
-            reason = ?ending.close_reason,
-            missed = ending.pings_missed,
-            "ended"
-        );
-        self.shared
-            .shard
-            .borrow_mut()
-            .ending(ending, Shard::MAX_ENDINGS);
-    }
-
     fn cohort_name(&self) -> &str {
         &self.shared.plan.scenario.cohorts[self.opening.cohort].name
     }
@@ -425,58 +296,6 @@ impl Client {
         };
         own || self.shared.is_over(now)
     }
-
-    /// Waits before the next dial. Returns whether to dial.
-    async fn back_off(&mut self, redial: Redial) -> bool {
-        let policy = self.shared.plan.cohort(self.opening.cohort).reconnect;
-        let seed = self.shared.plan.seed;
-        let seed = seed.stream(self.opening.connection, RECONNECTS);
-        let delay = match redial {
-            Redial::After(time) => time,
-            Redial::AsAfterLoss => delay(policy, self.tries, || draw(seed, self.back_offs)),
-        };
-        self.back_offs += 1;
-        let least = match self.tries {
-            0 => Nanos::ZERO,
-            _ => LEAST_BACK_OFF,
-        };
-        let until = self.shared.clock.now().saturating_add(delay.max(least));
-        let waited = poll_fn(|cx| {
-            let now = self.shared.clock.now();
-            if now >= until || self.is_over(now) {
-                return Poll::Ready(!self.is_over(now));
-            }
-            self.shared.deadlines.set(self.slot, until, cx.waker());
-            Poll::Pending
-        });
-        waited.await
-    }
-}
-
-/// Draws the random number for one wait of a connection.
-fn draw(seed: u64, back_off: u32) -> u64 {
-    Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_add(back_off.into())).next_u64()
-}
-
-/// Exponential back-off with full jitter: a random part of a delay that doubles with each try.
-fn delay(policy: Reconnect, tries: u32, random: impl FnOnce() -> u64) -> Nanos {
-    let Reconnect::Backoff {
-        initial,
-        max,
-        jitter,
-    } = policy
-    else {
-        return Nanos::ZERO;
-    };
-    let doubled = initial
-        .saturating_mul(1u32.checked_shl(tries).unwrap_or(u32::MAX))
-        .min(max);
-    let longest = Nanos::from(doubled);
-    match jitter {
-        Jitter::None => longest,
-        Jitter::First if tries > 0 => longest,
-        Jitter::Full | Jitter::First => longest.mul_f64(random() as f64 / u64::MAX as f64),
-    }
 }
 
 #[cfg(test)]
@@ -490,7 +309,6 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;
     use std::task::Context;
-    use std::time::Duration;
 
     #[derive(Clone)]
     struct Panics;
@@ -538,41 +356,5 @@ mod tests {
     fn a_client_stays_small() {
         let size = size(live);
         assert!(size <= 392, "{size}");
-    }
-
-    #[test]
-    fn each_wait_before_a_dial_draws_anew() {
-        let policy = Reconnect::Backoff {
-            initial: Duration::from_secs(1000),
-            max: Duration::from_secs(1000),
-            jitter: Jitter::Full,
-        };
-        let delays = |connection| {
-            let plan = plan("load.connections = 2");
-            let seed = plan.seed.stream(connection, RECONNECTS);
-            // No dial fails here: each wait follows a connection that was open.
-            [0, 1, 2, 3].map(|back_off| delay(policy, 0, || draw(seed, back_off)))
-        };
-        let mut all = [delays(0), delays(1)].concat();
-        assert_eq!(delays(0), delays(0), "the same seed repeats a run");
-        all.sort_unstable();
-        all.dedup();
-        assert_eq!(all.len(), 8);
-    }
-
-    #[test]
-    fn delays_double_up_to_the_longest() {
-        let policy = |jitter| Reconnect::Backoff {
-            initial: Duration::from_millis(500),
-            max: Duration::from_secs(3),
-            jitter,
-        };
-        let plain = |tries| delay(policy(Jitter::None), tries, || 0) / Nanos::from_millis(1);
-        assert_eq!([0, 1, 2, 3, 40].map(plain), [500, 1000, 2000, 3000, 3000]);
-        assert_eq!(delay(policy(Jitter::Full), 0, || 0), Nanos::ZERO);
-        assert_eq!(
-            delay(policy(Jitter::Full), 0, || u64::MAX),
-            Nanos(500_000_000)
-        );
     }
 }

@@ -1,0 +1,137 @@
+//! What is booked when a connection of a client ends, or was not opened.
+
+use tracing::debug;
+
+use super::Client;
+use crate::engine::session::Session;
+use crate::measure::{Ending, Shard, State};
+use crate::metric::{Cause, Counter};
+use crate::net::{Failure, Transport};
+use crate::scenario::OnDead;
+
+impl Client {
+    /// A connection has ended, as its session says.
+    pub(super) fn closed<T: Transport>(&mut self, session: &mut Session<T>) {
+        let now = self.shared.clock.now();
+        let cohort = self.opening.cohort;
+        session.count_bytes(&self.shared, now);
+        session.leave(&self.shared, now);
+        // Drops messages that waited to be sent: they belong to the connection that ended.
+        let until = session.due_until(&self.shared, now);
+        let was_ready = self.play.is_ready();
+        while let Some(lapsed) = self.play.give_up(until) {
+            if !lapsed.is_setup {
+                session.not_sent(&self.shared, lapsed.intended, now);
+            }
+        }
+        if !was_ready {
+            self.give_up_offline(until);
+        }
+        let client = self.shared.plan.client(cohort, self.opening.connection);
+        {
+            let facts = &mut self.shared.facts.borrow_mut();
+            for lapsed in self.play.lose(client, facts) {
+                if !lapsed.is_setup {
+                    let at = lapsed.intended;
+                    (self.shared).record(cohort, at, |cells| cells.count(Counter::MessagesLost));
+                }
+            }
+        }
+        self.shared.book(cohort);
+        let verdict = session.verdict();
+        session.trace_end(&verdict);
+        let is_dead = session.is_dead();
+        // A connection that we closed as planned is not lost, even if the peer did not complete the close.
+        let ours = session.is_ended_by_us();
+        // A kept connection has been reported as dead already. That our Close got no answer adds no information.
+        let gave_up = matches!(verdict.cause, Cause::CloseTimeout | Cause::WriteTimeout);
+        let is_told = gave_up && session.is_silent();
+        self.shared.whole(cohort, |cells| {
+            cells.count(Counter::ConnectionsClosed);
+            if is_dead || !ours {
+                cells.count(Counter::ConnectionsLost);
+            }
+            cells.close(verdict.kind, verdict.side);
+            if !is_told {
+                cells.cause(verdict.cause);
+            }
+        });
+        {
+            let mut shard = self.shared.shard.borrow_mut();
+            let open = &mut shard.cohorts[cohort].open;
+            if session.is_closing() {
+                open.closing -= 1;
+            } else {
+                open.open -= 1;
+                open.ready -= u64::from(session.is_ready());
+            }
+            if let Some(record) = session.record(&verdict, now) {
+                shard.record(record, Shard::MAX_RECORDS);
+            }
+        }
+        // Dials again after a death only if the heartbeat asks for it.
+        let heartbeat = self.shared.plan.cohort(cohort).heartbeat.as_ref();
+        let redials = heartbeat.is_some_and(|heartbeat| heartbeat.on_dead == OnDead::Reconnect);
+        let dials_again = if is_dead {
+            redials
+        } else {
+            !ours || session.is_ended_by_fault() || session.dials_again().is_some()
+        };
+        if session.has_failed() {
+            self.tries += 1;
+        }
+        if dials_again {
+            self.lost_at = Some(now);
+        }
+        if matches!(verdict.cause, Cause::Completed | Cause::Fault) || is_told {
+            return;
+        }
+        self.push(session.ending(&verdict, Some(now)));
+    }
+
+    /// No connection was opened.
+    pub(super) fn failed(&mut self, failure: Failure) {
+        self.tries += 1;
+        self.shared.whole(self.opening.cohort, |cells| {
+            cells.count(Counter::ConnectionsFailed);
+            cells.cause(failure.cause);
+        });
+        self.push(Ending {
+            connection: self.opening.connection,
+            cohort: self.opening.cohort,
+            opened_ns: None,
+            ended_ns: Some(self.shared.clock.now()),
+            state: State::Connecting,
+            close_code: None,
+            close_reason: String::new(),
+            closed_by: None,
+            cause: failure.cause,
+            detail: failure.detail,
+            last_received_ns: None,
+            last_ping_ns: None,
+            last_pong_ns: None,
+            pings_missed: 0,
+            tcp: None,
+        });
+    }
+
+    /// Keeps an end among those that are listed, and logs it.
+    pub(super) fn push(&self, ending: Ending) {
+        // Quotes the server's texts, so that each stays on its line.
+        debug!(
+            cohort = self.cohort_name(),
+            connection = self.opening.connection,
+            cause = ending.cause.name(),
+            state = ending.state.name(),
+            detail = ?ending.detail,
+            code = ending.close_code,
+            reason = ?ending.close_reason,
+            missed = ending.pings_missed,
+            "ended"
+        );
+        self.shared
+            .shard
+            .borrow_mut()
+            .ending(ending, Shard::MAX_ENDINGS);
+    }
+}
