@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::run::{Run, run, trusted};
+use common::run::{Run, shortened};
 use wsbench::scenario::shipped;
 
 /// The scenarios that a test below runs.
@@ -20,15 +20,8 @@ const PLAYED: [&str; 8] = [
     "subscription",
 ];
 
-/// Runs a scenario with each of these texts replaced; each must occur in it.
-#[track_caller]
 fn play(name: &str, changes: &[(&str, &str)]) -> Run {
-    let mut scenario = shipped::named(name).unwrap().to_owned();
-    for (from, to) in changes {
-        assert!(scenario.contains(from), "no `{from}` in {name}");
-        scenario = scenario.replace(from, to);
-    }
-    let (run, ()) = trusted(|| (run(&scenario, &[]), ()));
+    let run = shortened(name, changes);
     run.assert_passed();
     assert_eq!(run.report.count("connections.lost"), 0);
     run

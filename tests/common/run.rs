@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use serde_json::Value;
+use wsbench::scenario::shipped;
 
 use super::program::{Ended, Running};
 use super::report::Report;
@@ -40,6 +41,18 @@ pub fn trusted<T>(attempt: impl Fn() -> (Run, T)) -> (Run, T) {
             return (run, needed);
         }
     }
+}
+
+/// Runs a shipped scenario with each of these texts replaced; each must occur in it.
+#[track_caller]
+pub fn shortened(name: &str, changes: &[(&str, &str)]) -> Run {
+    let mut scenario = shipped::named(name).unwrap().to_owned();
+    for (from, to) in changes {
+        assert!(scenario.contains(from), "no `{from}` in {name}");
+        scenario = scenario.replace(from, to);
+    }
+    let (run, ()) = trusted(|| (run(&scenario, &[]), ()));
+    run
 }
 
 impl Run {
