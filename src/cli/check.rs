@@ -116,7 +116,7 @@ impl Explanation {
         Self {
             name: scenario.name.clone(),
             target: match &target.url {
-                TargetUrl::Embedded => "the built-in echo server".to_owned(),
+                TargetUrl::Embedded => "the built-in server".to_owned(),
                 TargetUrl::Url(url) => url.shown.clone(),
             },
             dialect: target.dialect.map(|dialect| DialectRow {

@@ -1,4 +1,4 @@
-//! `wsbench serve`: the built-in echo server alone, for a first try and for tests.
+//! `wsbench serve`: the built-in server alone, for a first try and for tests.
 //! Prints its address, serves until it is told to stop, then prints its counts.
 
 use std::future::pending;

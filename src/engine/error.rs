@@ -19,7 +19,7 @@ pub enum EngineError {
         why: String,
     },
     /// The built-in server did not start.
-    #[error("start the built-in echo server: {0}")]
+    #[error("start the built-in server: {0}")]
     Embedded(String),
     /// A worker could not be started, or ended too early.
     #[error("run worker {worker}: {why}")]

@@ -78,7 +78,7 @@ fn reports_go_to_a_folder_of_their_own_and_latest_leads_there() {
     let report = Report::read(&reports.join(latest));
     let passed = report.json["verdict"]["passed"] == true;
     assert!(
-        stdout.starts_with("two-kinds against the built-in echo server\n"),
+        stdout.starts_with("two-kinds against the built-in server\n"),
         "{stdout}"
     );
     assert!(

@@ -81,7 +81,7 @@ impl ScenarioRecord {
             text: text.to_owned(),
             sha256: hex(&Sha256::digest(text)),
             target: match &scenario.target.url {
-                TargetUrl::Embedded => "the built-in echo server".to_owned(),
+                TargetUrl::Embedded => "the built-in server".to_owned(),
                 TargetUrl::Url(url) => url.shown.clone(),
             },
             cohorts: scenario.cohorts.iter().map(CohortRecord::of).collect(),

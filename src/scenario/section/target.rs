@@ -80,7 +80,7 @@ keys! {
     /// The server under test.
     #[serde(expecting = "a table")]
     TargetTable = "Target" {
-        /// `ws://…` or `wss://…`, or "embedded" for the built-in echo server. `${NAME}` comes from the environment.
+        /// `ws://…` or `wss://…`, or "embedded" for the built-in server. `${NAME}` comes from the environment.
         /// `http://…` and `https://…` make no upgrade: there clients ask by `http` steps, at the built-in server with
         /// "embedded-http".
         url: String,

@@ -18,7 +18,7 @@ pub(in crate::scenario) struct Address {
 /// The address of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetUrl {
-    /// The built-in echo server, started for this run.
+    /// The built-in server, started for this run.
     Embedded,
     /// A server that runs already.
     Url(WsUrl),
@@ -134,7 +134,7 @@ impl WsUrl {
 /// Resolves `target.url`; `None` if it is missing or invalid.
 pub(super) fn resolve(section: &mut Section<'_, '_>, given: &Key<String>) -> Option<Address> {
     let Some(url) = given else {
-        let hint = "write `url = \"ws://…\"`, or \"embedded\" for the built-in echo server";
+        let hint = "write `url = \"ws://…\"`, or \"embedded\" for the built-in server";
         section.missing(&["url"], hint);
         return None;
     };
