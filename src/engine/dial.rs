@@ -11,7 +11,7 @@ use crate::net::{
     Asked, Dial, Failure, Linked, NotOpened, Opened, Progress, Request, RequestText, Resolver,
     Route, Steps, TlsError, Transport, Way, WebSocket, address,
 };
-use crate::plan::{FaultPlan, all_cookies, parts};
+use crate::plan::{FaultPlan, parts, take_cookies};
 use crate::scenario::{Cohort, Http, Target, Upgrade, Verb, WebOrigin, WsUrl};
 use crate::time::{Clock, unix_seconds};
 use crate::units::{Nanos, format_duration, human_ns};
@@ -266,10 +266,7 @@ impl Dialer {
             return Ok(None);
         }
         if kept.is_some() {
-            let is_cookie = |(name, _): &(String, String)| name.eq_ignore_ascii_case("cookie");
-            let own = headers.iter().position(is_cookie);
-            let own = own.map(|at| headers.remove(at).1);
-            let all = all_cookies(own.as_deref().map(str::as_bytes), kept).unwrap_or_default();
+            let all = take_cookies(&mut headers, kept).unwrap_or_default();
             let all = String::from_utf8_lossy(&all).into_owned();
             headers.push(("Cookie".to_owned(), all));
         }

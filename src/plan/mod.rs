@@ -27,7 +27,7 @@ pub use heartbeat::TextPong;
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
 pub use program::{Operation, Program, Turns, What};
-pub(crate) use request::{all_cookies, parts};
+pub(crate) use request::{parts, take_cookies};
 pub use split::Split;
 pub use spread::{Draws, Seed};
 pub use stamp::{PingName, STAMP_LEN, Series, Stamp, StampFinder};

@@ -15,11 +15,17 @@ pub(crate) fn parts(mut rendered: &[u8], count: usize) -> (Vec<&[u8]>, &[u8]) {
     (parts, rendered)
 }
 
-/// The cookies of a request: those of its own header, and those that were kept.
-pub(crate) fn all_cookies(own: Option<&[u8]>, kept: Option<Vec<u8>>) -> Option<Vec<u8>> {
+/// Takes the cookies of a request out of its headers, and returns them with those that were kept.
+pub(crate) fn take_cookies<N: AsRef<str>, V: AsRef<[u8]>>(
+    headers: &mut Vec<(N, V)>,
+    kept: Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
+    let is_cookie = |(name, _): &(N, V)| name.as_ref().eq_ignore_ascii_case("cookie");
+    let own = headers.iter().position(is_cookie);
+    let own = own.map(|at| headers.remove(at).1.as_ref().to_vec());
     match (own, kept) {
-        (Some(own), Some(kept)) => Some([own, &kept].join(&b"; "[..])),
-        (own, kept) => own.map(<[u8]>::to_vec).or(kept),
+        (Some(own), Some(kept)) => Some([own, kept].join(&b"; "[..])),
+        (own, kept) => own.or(kept),
     }
 }
 
@@ -64,10 +70,7 @@ impl Http {
         let (parts, body) = parts(rendered, self.headers.len() + 1);
         let names = self.headers.iter().map(String::as_str);
         let mut headers: Vec<(&str, &[u8])> = names.zip(parts[1..].iter().copied()).collect();
-        let is_cookie = |(name, _): &(&str, &[u8])| name.eq_ignore_ascii_case("cookie");
-        let own = headers.iter().position(is_cookie);
-        let own = own.map(|at| headers.remove(at).1);
-        let cookies = all_cookies(own, cookies);
+        let cookies = take_cookies(&mut headers, cookies);
         if let Some(cookies) = &cookies {
             headers.push(("Cookie", cookies));
         }
