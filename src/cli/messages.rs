@@ -139,16 +139,18 @@ impl Messages {
     }
 }
 
-/// The name of a cohort and the names of its messages.
+/// The name of a cohort and the names of its messages and steps, by slot.
 fn names(cohort: &Cohort) -> (String, Vec<String>) {
     let messages = cohort.messages.iter().map(|message| message.name.clone());
-    (cohort.name.clone(), messages.collect())
+    let steps = cohort.each_step().map(|step| step.name.clone());
+    let slots = messages.chain(steps.map(Option::unwrap_or_default));
+    (cohort.name.clone(), slots.collect())
 }
 
 /// The file as the writing thread uses it.
 struct Rows {
     out: csv::Writer<File>,
-    /// For each cohort, its name and the names of its messages.
+    /// For each cohort, its name and the names of its messages and steps.
     names: Vec<(String, Vec<String>)>,
     written: Arc<AtomicU64>,
 }

@@ -311,6 +311,34 @@ fn run_json_of_a_run_shows_it_again() {
 }
 
 #[test]
+fn answers_of_steps_are_written_down_with_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = r#"
+        name = "steps"
+        target.url = "embedded"
+        load = { connections = 2, duration = "400ms" }
+        [[message]]
+        name = "echo"
+        rate = "10/s"
+        [[step]]
+        name = "turn"
+        repeat = { count = 2 }
+        [[step.step]]
+        name = "ask"
+        send = "hello {{turn}}"
+        expect = "hello {{turn}}"
+    "#;
+    fs::write(folder.path().join("steps.toml"), scenario).unwrap();
+    let run = ["run", "steps.toml", "--messages", "all.csv"];
+    let ended = Running::call(folder, &run, &[]).end();
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let rows = table(&ended.folder().join("all.csv"));
+    let named = |name: &str| rows.iter().filter(|row| row["message"] == name).count();
+    assert_eq!(named("ask"), 4);
+    assert_eq!(named("ask") + named("echo"), rows.len());
+}
+
+#[test]
 fn single_messages_are_written_down_where_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("two.toml"), scenario("embedded")).unwrap();
