@@ -22,6 +22,7 @@ mod play;
 mod preflight;
 mod prepare;
 mod sample;
+mod saved;
 mod session;
 mod shared;
 mod supervisor;

@@ -365,10 +365,13 @@ impl Shard {
     }
 
     /// Keeps the first words of a message that answered nothing, for the first [`Shard::MAX_UNEXPECTED`] of a shard.
-    #[inline]
-    pub fn unexpected(&mut self, message: &[u8]) {
+    /// `hide` takes out of them what must not be shown.
+    #[cold]
+    pub fn unexpected(&mut self, message: &[u8], hide: impl FnOnce(&mut String)) {
         if self.unexpected.len() < Self::MAX_UNEXPECTED {
-            self.unexpected.push(first_words(message));
+            let mut words = first_words(message);
+            hide(&mut words);
+            self.unexpected.push(words);
         }
     }
 

@@ -122,6 +122,41 @@ fn a_secret_column_is_shown_nowhere() {
     assert!(ended.stdout.contains(plan), "{}", ended.stdout);
 }
 
+#[test]
+fn what_a_client_saved_is_shown_by_its_name() {
+    let text = [&[0x81, SECRET.len() as u8], SECRET.as_bytes()].concat();
+    let close = [
+        &[0x88, SECRET.len() as u8 + 2, 0x11, 0x31],
+        SECRET.as_bytes(),
+    ]
+    .concat();
+    // The first is saved; the second answers nothing.
+    let says = [text.clone(), text, close].concat();
+    let server = Server::start(Script::act(When::Open, Act::Send(says)));
+    let scenario = format!(
+        r#"
+        name = "saved"
+        target.url = "{}/"
+        load = {{ connections = 2, duration = "300ms" }}
+        [[setup]]
+        name = "login"
+        await = {{ prefix = "s3cr" }}
+        save = {{ token = "whole" }}
+        "#,
+        server.url()
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let ended = Running::start_in(folder, &scenario, &["--log", "log.txt"], &[]).end();
+    assert_hidden(&ended, "a saved value");
+    let rows = &ended.report().connections;
+    assert!(
+        rows.iter().any(|row| row["close_reason"] == "{{token}}"),
+        "{rows:?}"
+    );
+    let unexpected = ended.report().json["unexpected"].to_string();
+    assert!(unexpected.contains("{{token}}"), "{unexpected}");
+}
+
 /// A run with these words on the command line, against a server that says the secret.
 fn call(arguments: &[&str]) -> Ended {
     let folder = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 use tracing::debug;
 
 use super::Client;
+use crate::engine::saved;
 use crate::engine::session::Session;
 use crate::measure::{Ending, Shard, State};
 use crate::metric::{Cause, Counter};
@@ -116,7 +117,11 @@ impl Client {
     }
 
     /// Keeps an end among those that are listed, and logs it.
-    pub(super) fn push(&self, ending: Ending) {
+    pub(super) fn push(&self, mut ending: Ending) {
+        let names = &self.shared.plan.cohort(self.opening.cohort).saved;
+        for text in [&mut ending.detail, &mut ending.close_reason] {
+            saved::hide(names, self.play.saved(), text);
+        }
         // Quotes the server's texts, so that each stays on its line.
         debug!(
             cohort = self.cohort_name(),

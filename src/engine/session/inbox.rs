@@ -2,6 +2,7 @@
 
 use super::Session;
 use crate::engine::play::{Answer, Due, Fit, Meaning, Play, Received};
+use crate::engine::saved;
 use crate::engine::shared::Shared;
 use crate::frame::Frame;
 use crate::measure::{By, Echo, Fitting};
@@ -86,7 +87,10 @@ fn message<T: Transport>(
     };
     let (by, fitting) = what.taken();
     session.transport.took(by, fitting, play.saved());
-    record_message(client, shared, bytes, kind, what, gap, now);
+    if !what.is_expected() {
+        unexpected(client, play, shared, bytes);
+    }
+    record_message(client, shared, kind, what, gap, now);
     session.book(shared, now);
     if shared.plan.keeps_echoes
         && let Meaning::Answer(received) = meaning
@@ -117,7 +121,10 @@ fn answer<T: Transport>(
     };
     let (by, fitting) = what.taken();
     session.transport.took(by, fitting, play.saved());
-    record_message(client, shared, body, FrameKind::Text, what, gap, now);
+    if !what.is_expected() {
+        unexpected(client, play, shared, body);
+    }
+    record_message(client, shared, FrameKind::Text, what, gap, now);
     session.book(shared, now);
     if shared.plan.keeps_echoes
         && let Meaning::Answer(received) = meaning
@@ -135,6 +142,17 @@ struct What {
 }
 
 impl What {
+    /// Whether it is right, or nobody has to ask for it.
+    #[inline(always)]
+    fn is_expected(self) -> bool {
+        match self.meaning {
+            _ if self.is_delivery => true,
+            Meaning::Answer(received) => received.fit != Fit::Wrong,
+            Meaning::Taken { .. } => true,
+            Meaning::Nothing => false,
+        }
+    }
+
     /// What took the message, and how it fits. Costs nothing where nobody listens.
     #[inline(always)]
     fn taken(self) -> (By, Fitting) {
@@ -157,11 +175,18 @@ impl What {
     }
 }
 
+/// Keeps the first words of a message that is not as it should be.
+#[cold]
+fn unexpected(client: ClientPlan<'_>, play: &Play, shared: &Shared, bytes: &[u8]) {
+    let names = &client.cohort().saved;
+    let hide = |words: &mut String| saved::hide(names, play.saved(), words);
+    shared.shard.borrow_mut().unexpected(bytes, hide);
+}
+
 /// Records a message and what it answers, if anything. Borrows the shard once, because this happens for every message.
 fn record_message(
     client: ClientPlan<'_>,
     shared: &Shared,
-    bytes: &[u8],
     kind: FrameKind,
     What {
         meaning,
@@ -171,14 +196,10 @@ fn record_message(
     now: Timestamp,
 ) {
     let shard = &mut *shared.shard.borrow_mut();
-    let (received, is_as_expected) = match meaning {
-        Meaning::Answer(received) => (Some(received), received.fit != Fit::Wrong),
-        Meaning::Taken { .. } => (None, true),
-        Meaning::Nothing => (None, false),
+    let received = match meaning {
+        Meaning::Answer(received) => Some(received),
+        Meaning::Taken { .. } | Meaning::Nothing => None,
     };
-    if !is_as_expected && !is_delivery {
-        shard.unexpected(bytes);
-    }
     let windows = &mut shard.cohorts[client.cohort];
     if let Some(gap) = gap {
         windows
