@@ -3,18 +3,22 @@
 
 mod answering;
 mod asking;
+mod due;
 mod exchange;
 mod fact;
 mod ledger;
+mod meaning;
 mod pace;
 mod polling;
 mod rehearsal;
 mod talk;
 
 use self::answering::intended;
+pub(super) use self::due::{Due, Lapsed, Task};
 use self::exchange::{Exchange, Next};
 pub(super) use self::fact::{Fact, Facts, Move, Moves};
 pub(super) use self::ledger::Answer;
+pub(super) use self::meaning::{Fit, Meaning, Received};
 pub use self::rehearsal::Rehearsal;
 pub(super) use self::talk::Ask;
 use self::talk::{Scene, Talk};
@@ -29,84 +33,6 @@ pub(super) struct Play {
     exchanges: Box<[Exchange]>,
     /// What it says and hears beyond that.
     talk: Option<Box<Talk>>,
-}
-
-/// A message that may be sent now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Due {
-    /// The slot: the index of the message in its cohort; steps and replies follow.
-    pub(super) slot: usize,
-    /// Which exchange books it; `None` for a reply, which nobody answers.
-    exchange: Option<usize>,
-    /// When it should have been sent.
-    pub(super) intended: Timestamp,
-    /// The sequence number, from 0 for each connection and exchange.
-    pub(super) sequence: u64,
-    /// Whether it belongs to the set-up.
-    pub(super) is_setup: bool,
-}
-
-/// What to do now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Task {
-    /// Send this message, and report it with [`Play::sent`].
-    Send(Due),
-    /// This message is too late to be sent: count it.
-    GiveUp(Lapsed),
-}
-
-/// A message that came to an end without an answer, or was not sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lapsed {
-    /// When it was due.
-    pub(super) intended: Timestamp,
-    /// Whether it belongs to the set-up, whose messages are not counted one by one.
-    pub(super) is_setup: bool,
-}
-
-/// What a received message means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// It answers a message that was sent.
-    Answer(Received),
-    /// A step waited for it, or an `[[on]]` takes it.
-    Taken {
-        /// The slot of the step or the `[[on]]`.
-        slot: usize,
-        /// Whether it is not as it should be.
-        is_wrong: bool,
-    },
-    /// Nothing takes it.
-    Nothing,
-}
-
-/// A received message that answers one that was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Received {
-    /// The slot of the message that was sent.
-    pub(super) slot: usize,
-    pub(super) answer: Answer,
-    /// The sequence number in its stamp; `None` if it has none.
-    pub(super) sequence: Option<u64>,
-    /// How it fits.
-    pub(super) fit: Fit,
-    /// It may answer another message of this exchange, so its times are unknown.
-    pub(super) is_uncertain: bool,
-    /// The intended time, which decides the window it belongs to.
-    pub(super) intended: Timestamp,
-    /// Whether it belongs to the set-up.
-    pub(super) is_setup: bool,
-}
-
-/// How an answer fits what was expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fit {
-    /// The bytes that were sent.
-    Echo,
-    /// Another answer, and all that was asked of it holds.
-    Right,
-    /// It is not as it should be.
-    Wrong,
 }
 
 impl Play {

@@ -17,7 +17,7 @@ impl Play {
         now: Timestamp,
         facts: &mut Facts,
     ) -> Meaning {
-        let exchanges = self.exchanges.len() as u64;
+        let index = self.exchanges.len().saturating_sub(1);
         let Some((steps, talk)) = self.steps() else {
             return Meaning::Nothing;
         };
@@ -26,7 +26,6 @@ impl Play {
         };
         let answering = talk.script().answering(client.program());
         let Some((operation, http)) = answering.and_then(|one| Some((one, one.http()?))) else {
-            let index = self.exchanges.len() - 1;
             return self.too_late(index, sequence, now);
         };
         let came = steps.answer(sequence, now);
@@ -34,7 +33,7 @@ impl Play {
         let asked = Asked {
             slot,
             n: talk.count(slot).saturating_sub(1),
-            id: (sequence + 1) * exchanges,
+            id: talk.id_of(index, sequence),
             check: Some(&http.check),
             save: &[],
         };
