@@ -2,12 +2,61 @@
 
 use super::distrust::{Concerns, Distrust, Doubt};
 use super::doubts::{Run, about, about_these_or_all};
-use super::facts::{expects_echoes, expects_pongs, is_disturbed};
+use super::facts::{expects_pongs, is_disturbed};
 use super::seen::Seen;
-use super::view::looked_at;
+use super::view::{is_gated, looked_at};
 use crate::measure::Summary;
 use crate::metric::Counter;
-use crate::scenario::Cohort;
+use crate::scenario::{Cohort, Message, Step};
+
+/// What is sent or begun, and waits for something of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Messages, and those of steps beside them.
+    Messages,
+    /// Messages and requests of steps alone.
+    Steps,
+    /// Waits of steps for messages that no send asked for.
+    Awaits,
+    /// Pings.
+    Pings,
+}
+
+impl Asked {
+    /// What these cohorts ask: if a message expects an answer, pongs do not count as answers. Awaits are asked for beside
+    /// that.
+    fn of(cohorts: &[&Cohort]) -> Option<Self> {
+        let mut messages = cohorts.iter().flat_map(|cohort| &cohort.messages);
+        let mut steps = (cohorts.iter()).flat_map(|cohort| cohort.each_step_after_setup());
+        if messages.any(Message::expects_answer) {
+            Some(Self::Messages)
+        } else if steps.any(Step::expects_answer) {
+            Some(Self::Steps)
+        } else {
+            expects_pongs(cohorts).then_some(Self::Pings)
+        }
+    }
+
+    const fn sent(self) -> Counter {
+        match self {
+            Self::Messages | Self::Steps => Counter::MessagesSent,
+            Self::Awaits => Counter::AwaitsBegun,
+            Self::Pings => Counter::PingsSent,
+        }
+    }
+
+    const fn answers(self) -> &'static [Counter] {
+        match self {
+            Self::Messages | Self::Steps => &[
+                Counter::MessagesEchoed,
+                Counter::MessagesAnswered,
+                Counter::MessagesLate,
+            ],
+            Self::Awaits => &[Counter::AwaitsMet],
+            Self::Pings => &[Counter::PongsReceived, Counter::PongsLate],
+        }
+    }
+}
 
 /// Asks the healthy cohorts together. Then asks each cohort for itself: those that are healthy and that no fault of the
 /// target or the path touches, and those whose own faults do not touch their messages.
@@ -18,64 +67,73 @@ pub(super) fn none_came(run: &Run<'_>) -> Vec<Doubt> {
         reason,
         concerns: Concerns::Everything,
     });
-    let of_cohort = |cohort: &Cohort| {
-        let has_waited = counted(run, &[cohort], &GIVEN_UP) > 0;
-        let name = Some(cohort.name.clone());
-        no_answer(run, &[cohort], name).filter(|_| has_waited)
-    };
     let asked = healthy
         .into_iter()
         .filter(|cohort| all.is_none() && !is_disturbed(run.scenario, cohort));
-    let asked = asked.filter_map(|cohort| {
-        let reason = of_cohort(cohort)?;
-        about_these_or_all(run, || reason, held(run, cohort), || true)
+    let asked = asked.flat_map(|cohort| {
+        let reasons = of_cohort(run, cohort).into_iter();
+        reasons.filter_map(|reason| about_these_or_all(run, || reason, held(run, cohort), || true))
     });
     let kept = (faulty.into_iter()).filter(|cohort| cohort.keeps_messages());
-    let kept = kept.filter_map(|cohort| {
-        let reason = of_cohort(cohort)?;
-        about(|| reason, held(run, cohort))
+    let kept = kept.flat_map(|cohort| {
+        let reasons = of_cohort(run, cohort).into_iter();
+        reasons.filter_map(|reason| about(|| reason, held(run, cohort)))
     });
     let each = Vec::from_iter(asked.chain(kept));
     all.into_iter().chain(each).collect()
 }
 
-/// Counts sends that waited for an answer until its timeout, or got a wrong one. Sends that were lost with their
-/// connection prove nothing: the server may have ended it because of the fault.
-const GIVEN_UP: [Counter; 3] = [
+/// What did not come to this cohort, if it has waited for something.
+fn of_cohort(run: &Run<'_>, cohort: &Cohort) -> Vec<Distrust> {
+    if counted(run, &[cohort], &GIVEN_UP) == 0 {
+        return Vec::new();
+    }
+    let answer = no_answer(run, &[cohort], Some(cohort.name.clone()));
+    answer.into_iter().chain(none_met(run, cohort)).collect()
+}
+
+/// Counts sends that waited for an answer until its timeout, or got a wrong one, and awaits that were not met. What was
+/// lost with its connection proves nothing: the server may have ended it because of the fault.
+const GIVEN_UP: [Counter; 6] = [
     Counter::MessagesTimedOut,
     Counter::MessagesMismatched,
     Counter::PingsMissed,
+    Counter::AwaitsTimedOut,
+    Counter::AwaitsWrong,
+    Counter::AwaitsAbandoned,
 ];
 
-/// Counts answers outside of the measured window too, because they prove that the server answers. If a message expects
-/// an answer, pongs do not count as answers. `name` is that of the cohort if only one is asked.
+/// Counts answers outside of the measured window too, because they prove that the server answers. `name` is that of the
+/// cohort if only one is asked.
 fn no_answer(run: &Run<'_>, cohorts: &[&Cohort], name: Option<String>) -> Option<Distrust> {
-    let are_messages = expects_echoes(cohorts);
-    if !are_messages && !expects_pongs(cohorts) {
-        return None;
-    }
+    let asked = Asked::of(cohorts)?;
     let total = |counters: &[Counter]| counted(run, cohorts, counters);
-    let (sent, answers) = match are_messages {
-        true => (
-            total(&[Counter::MessagesSent]),
-            total(&[
-                Counter::MessagesEchoed,
-                Counter::MessagesAnswered,
-                Counter::MessagesLate,
-            ]),
-        ),
-        false => (
-            total(&[Counter::PingsSent]),
-            total(&[Counter::PongsReceived, Counter::PongsLate]),
-        ),
-    };
+    let sent = total(&[asked.sent()]);
     // If no message was due yet, a message that nobody asked for, or a pong, proves that the server is alive.
     let is_there = sent == 0 && total(&[Counter::MessagesReceived, Counter::PongsReceived]) > 0;
-    (answers == 0 && !is_there).then(|| Distrust::NoAnswer {
+    (total(asked.answers()) == 0 && !is_there).then(|| Distrust::NoAnswer {
         sent,
-        are_messages,
+        asked,
         cohort: name,
         seen: Seen::of(run.view.all(), cohorts),
+    })
+}
+
+/// Whether awaits began and not one was met. A gate on `awaits.met` says what is wanted, and judges it itself: an await
+/// may be there for what must not come.
+fn none_met(run: &Run<'_>, cohort: &Cohort) -> Option<Distrust> {
+    let asked = Asked::Awaits;
+    let total = |counters: &[Counter]| counted(run, &[cohort], counters);
+    let begun = total(&[asked.sent()]);
+    let is_missed = begun > 0 && total(asked.answers()) == 0;
+    (is_missed && !is_gated(run.scenario, asked.answers(), cohort)).then(|| Distrust::NoAnswer {
+        sent: begun,
+        asked,
+        cohort: Some(cohort.name.clone()),
+        seen: Seen {
+            messages: total(&[Counter::MessagesUnsolicited]),
+            ..Seen::of(run.view.all(), &[cohort])
+        },
     })
 }
 

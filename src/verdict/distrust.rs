@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::answers::Asked;
 use super::facts::Throttling;
 use super::failures::Failures;
 use super::seen::Seen;
@@ -52,10 +53,10 @@ pub enum Distrust {
     },
     /// No expected answer was received.
     NoAnswer {
-        /// The number of sends that expect an answer: messages, or pings if no message expects one.
+        /// How many were sent, or begun.
         sent: u64,
-        /// Whether `sent` counts messages; otherwise it counts pings.
-        are_messages: bool,
+        /// What `sent` counts.
+        asked: Asked,
         /// The cohort that was asked; `None`: all healthy cohorts together.
         cohort: Option<String>,
         /// What the server did to these cohorts instead.
@@ -170,22 +171,32 @@ impl Distrust {
             Self::NoConnection { failures, .. } => failures.hint().map(str::to_owned),
             Self::NeverOpened { failures, .. } => failures.hint().map(str::to_owned),
             Self::NoAnswer {
-                sent,
-                are_messages,
-                seen,
-                ..
-            } => Some(match (seen.hint(), *sent, are_messages) {
-                (Some(hint), ..) => hint.into(),
-                (None, 0, _) => "make `duration` longer than one interval".into(),
-                (None, _, true) => {
-                    "does this server echo? set `expect = \"none\"` for one that does not".into()
-                }
-                (None, _, false) => {
-                    "set `heartbeat = \"off\"` for a server that answers no ping".into()
-                }
-            }),
+                sent, asked, seen, ..
+            } => {
+                let seen = match asked {
+                    Asked::Messages | Asked::Pings => seen.hint(),
+                    Asked::Steps | Asked::Awaits => seen.hint_of_close(),
+                };
+                let hint = match (seen, *sent, asked) {
+                    (Some(hint), ..) => hint,
+                    (None, 0, _) => "make `duration` longer than one interval",
+                    (None, _, Asked::Messages) => {
+                        "does this server echo? set `expect = \"none\"` for one that does not"
+                    }
+                    (None, _, Asked::Steps) => {
+                        "`wsbench try` shows what comes to each step"
+                    }
+                    (None, _, Asked::Awaits) => {
+                        "`wsbench try` shows what comes; the gate `count(awaits.met) == 0` says that nothing should"
+                    }
+                    (None, _, Asked::Pings) => {
+                        "set `heartbeat = \"off\"` for a server that answers no ping"
+                    }
+                };
+                Some(hint.into())
+            }
             Self::ConnectionsLost { seen, .. } => Some(
-                (seen.hint().filter(|_| seen.closed > 0)).unwrap_or(
+                seen.hint_of_close().unwrap_or(
                     "see connections.csv; the gate `count(connections.lost) == 0` makes every lost connection a failure",
                 )
                 .into(),
@@ -224,22 +235,27 @@ impl fmt::Display for Distrust {
             }
             Self::NoAnswer {
                 sent,
-                are_messages,
+                asked,
                 cohort,
                 seen,
             } => {
-                let noun = if *are_messages { "message" } else { "ping" };
-                match sent {
-                    0 => f.write_str("nothing was sent that expects an answer")?,
-                    sent => {
-                        let sent = counted(*sent, noun);
-                        write!(f, "not one expected answer came to {sent}")?;
-                    }
-                }
+                let answer = |noun| match sent {
+                    0 => "nothing was sent that expects an answer".to_owned(),
+                    sent => format!("not one expected answer came to {}", counted(*sent, noun)),
+                };
+                let (what, end) = match asked {
+                    Asked::Messages | Asked::Steps => (answer("message"), ""),
+                    Asked::Pings => (answer("ping"), ""),
+                    Asked::Awaits => (
+                        format!("not one of {}", counted(*sent, "await")),
+                        " was met",
+                    ),
+                };
+                f.write_str(&what)?;
                 if let Some(cohort) = cohort {
                     write!(f, " of `{cohort}`")?;
                 }
-                write!(f, " in the whole run{seen}")
+                write!(f, "{end} in the whole run{seen}")
             }
             Self::NeverOpened {
                 planned,

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 #[path = "missing_tests.rs"]
 mod missing;
+#[path = "steps_tests.rs"]
+mod steps;
 #[path = "stops_tests.rs"]
 mod stops;
 

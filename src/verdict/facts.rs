@@ -144,12 +144,6 @@ pub(super) fn is_bare_schedule(cohort: &Cohort, name: &str) -> bool {
     messages.all(|message| message.name != name || has_bare_schedule(message))
 }
 
-/// Whether any message of these cohorts expects an answer.
-pub(super) fn expects_echoes(cohorts: &[&Cohort]) -> bool {
-    let mut messages = cohorts.iter().flat_map(|c| &c.messages);
-    messages.any(|message| message.expects_answer())
-}
-
 /// Whether any connection of these cohorts waits for pongs.
 pub(super) fn expects_pongs(cohorts: &[&Cohort]) -> bool {
     cohorts.iter().any(|c| c.watched().is_some())

@@ -8,9 +8,10 @@ use crate::measure::{
 };
 use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{
-    AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message, OnDead, Op,
-    Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Protocol, Reconnect,
-    Scenario, Selector, Shape, Stat, Subject, Target, TargetUrl, Trust, Watch,
+    AliveOn, Await, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message, OnDead,
+    OnFail, Op, Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Protocol,
+    Reconnect, Scenario, Selector, Send, Shape, Stat, Step, Subject, Target, TargetUrl, Trust,
+    Verb, Watch,
 };
 use crate::units::{ByteSize, Nanos, Rate, Timestamp, human_ns};
 
@@ -106,6 +107,51 @@ pub(super) fn scenario() -> Scenario {
             abort: Vec::new(),
         },
     }
+}
+
+/// The scenario with clients that send no messages but play this step.
+pub(super) fn with_step(verb: Verb) -> Scenario {
+    let mut scenario = scenario();
+    let cohort = &mut scenario.cohorts[0];
+    cohort.messages.clear();
+    cohort.steps = vec![step(verb)];
+    scenario
+}
+
+pub(super) fn step(verb: Verb) -> Step {
+    Step {
+        name: Some("order".to_owned()),
+        verb,
+        chance: 1.0,
+        on_fail: OnFail::Skip,
+    }
+}
+
+/// A message that expects this.
+pub(super) fn send(expect: Expect) -> Verb {
+    Verb::Send(Send {
+        payload: Payload::Size(ByteSize(64)),
+        frame: FrameKind::Text,
+        expect,
+        check: None,
+        save: Vec::new(),
+        timeout: Duration::from_secs(1),
+        to: None,
+        joins: Vec::new(),
+        leaves: Vec::new(),
+    })
+}
+
+/// A wait for a message of the server.
+pub(super) fn wait() -> Verb {
+    Verb::Await(Await {
+        any: Vec::new(),
+        times: 1,
+        check: None,
+        save: Vec::new(),
+        timeout: Duration::from_secs(1),
+        joins: Vec::new(),
+    })
 }
 
 pub(super) fn selector(metric: &str) -> Selector {

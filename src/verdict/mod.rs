@@ -24,6 +24,7 @@ mod view;
 mod warning;
 mod warnings;
 
+pub use answers::Asked;
 pub use contract::{
     ActivityResult, Bounds, CohortEnds, ContractResult, Times, activities, cohort_ends,
 };

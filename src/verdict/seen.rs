@@ -47,19 +47,23 @@ impl Seen {
 
     /// What to do about it, if what was seen allows advice.
     pub fn hint(&self) -> Option<&'static str> {
-        if self.closed > 0 {
-            return Some(match self.asks_for_a_login() {
-                true => {
-                    "the server ends the connections by itself: if it requires a login, put the token into `headers`, `subprotocols` or the query of `url`"
-                }
-                false => {
-                    "the server ends the connections by itself: look for the reason in its Close frame and in its log"
-                }
-            });
-        }
-        (self.messages > 0).then_some(
-            "messages came, but not the bytes that were sent: set `expect = \"none\"` for a server that does not echo",
-        )
+        self.hint_of_close().or_else(|| {
+            (self.messages > 0).then_some(
+                "messages came, but not the bytes that were sent: set `expect = \"none\"` for a server that does not echo",
+            )
+        })
+    }
+
+    /// What to do about connections that the server closed.
+    pub fn hint_of_close(&self) -> Option<&'static str> {
+        (self.closed > 0).then(|| match self.asks_for_a_login() {
+            true => {
+                "the server ends the connections by itself: if it requires a login, put the token into `headers`, `subprotocols` or the query of `url`"
+            }
+            false => {
+                "the server ends the connections by itself: look for the reason in its Close frame and in its log"
+            }
+        })
     }
 }
 

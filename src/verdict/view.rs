@@ -2,7 +2,7 @@
 //! covers ([`Cohort::is_looked_at`]). Contracts judge the other cohorts.
 
 use crate::measure::{Endings, Histogram, Metric, States, Summary};
-use crate::metric::{self, Cause, Kind};
+use crate::metric::{self, Cause, Counter, Kind};
 use crate::scenario::{Cohort, Scenario, Selector, is_looked_at};
 
 /// A cohort, as far as it decides which gates look at it.
@@ -189,13 +189,23 @@ pub fn looked_at<'a>(
     })
 }
 
+/// Whether a gate of `pass` looks at one of these counters of this cohort.
+pub(super) fn is_gated(scenario: &Scenario, counters: &[Counter], cohort: &Cohort) -> bool {
+    let gates = scenario.gates.pass.iter();
+    let mut selectors = gates.flat_map(|gate| gate.subject.selectors());
+    selectors.any(|selector| {
+        (counters.iter()).any(|counter| counter.name() == selector.metric)
+            && looked_at(scenario, selector).any(|one| one.name == cohort.name)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{Run, beside, gate, scenario, selector};
     use super::super::judge::judge;
     use super::super::{Facts, observe};
     use super::*;
-    use crate::metric::{Cause, Counter, Timer};
+    use crate::metric::Timer;
     use crate::scenario::{Contract, Fault, FaultKind, Op, Origin, PromiseKind, Stat, Subject};
     use std::time::Duration;
 

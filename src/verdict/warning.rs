@@ -39,6 +39,8 @@ pub enum Warning {
         mismatched: u64,
         /// Messages sent.
         sent: u64,
+        /// Gates that would notice.
+        gates: Vec<String>,
     },
     /// Sends were late, but not so late that the results cannot be trusted.
     SendsLate {
@@ -222,8 +224,10 @@ impl Warning {
             Self::Throttled(_) => {
                 "raise the limit of CPU of this container or group, or offer less"
             }
-            Self::Unanswered { .. } => {
-                "add the gate `count(messages.timed_out) == 0` or `count(messages.mismatched) == 0`"
+            Self::Unanswered { gates, .. } => {
+                let gates = gates.iter().map(|gate| format!("`{gate}`"));
+                let gates: Vec<String> = gates.collect();
+                return Some(format!("add the gate {}", gates.join(" and ")));
             }
             Self::SendsLate { held_up: 1.., .. } => {
                 "this is part of every latency, and at least partly the server's doing"
@@ -295,6 +299,7 @@ impl fmt::Display for Warning {
                 timed_out,
                 mismatched,
                 sent,
+                ..
             } => {
                 let parts = [(timed_out, "timed out"), (mismatched, "came back wrong")];
                 let parts = parts.into_iter().filter(|(count, _)| **count > 0);

@@ -1,13 +1,14 @@
 //! Finds what a reader of the numbers should know about the run itself.
 //! Each limit is defined here, with its reason.
 
+use super::answers::Asked;
 use super::distrust::{Distrust, Doubt};
 use super::facts::{Facts, Outcome, is_disturbed, is_open_model, planned_connections};
 use super::failures::Failures;
 use super::generator::{BUSY_MEAN, cpu};
 use super::lag::{CUT_NS, Lag};
 use super::unnamed::{Unnamed, text_heartbeat};
-use super::view::{View, looked_at};
+use super::view::{View, is_gated, looked_at};
 use super::warning::Warning;
 use crate::measure::{Relayed, Summary, Surroundings, Value};
 use crate::metric::{self, Cause, Counter, Timer};
@@ -89,7 +90,7 @@ fn says_more(doubt: &Distrust, warning: &Warning) -> bool {
             )
             | (
                 Distrust::NoAnswer {
-                    are_messages: false,
+                    asked: Asked::Pings,
                     cohort: None,
                     ..
                 },
@@ -227,22 +228,16 @@ fn unanswered(scenario: &Scenario, view: &View<'_>, doubts: &[Doubt]) -> Option<
     let cohorts: Vec<&Cohort> = cohorts
         .filter(|cohort| !is_doubted(doubts, cohort))
         .collect();
-    let is_gated = |counter: Counter, cohort: &Cohort| {
-        let gates = scenario.gates.pass.iter();
-        let mut selectors = gates.flat_map(|gate| gate.subject.selectors());
-        let counters = [counter, Counter::MessagesEchoed];
-        selectors.any(|selector| {
-            counters
-                .iter()
-                .any(|counter| counter.name() == selector.metric)
-                && looked_at(scenario, selector).any(|one| one.name == cohort.name)
-        })
-    };
-    let without = |counter: Counter| -> u64 {
-        let cohorts = cohorts.iter().filter(|cohort| !is_gated(counter, cohort));
-        cohorts
-            .map(|cohort| view.count_of(counter.name(), &cohort.name))
-            .sum()
+    let mut gates = Vec::new();
+    let mut without = |counter: Counter| -> u64 {
+        let answers = [counter, Counter::MessagesEchoed, Counter::MessagesAnswered];
+        let cohorts = cohorts
+            .iter()
+            .filter(|cohort| !is_gated(scenario, &answers, cohort));
+        let counts = cohorts.map(|cohort| (cohort, view.count_of(counter.name(), &cohort.name)));
+        let counts = Vec::from_iter(counts.filter(|(_, count)| *count > 0));
+        gates.extend(counts.first().map(|(cohort, _)| none_of(counter, cohort)));
+        counts.iter().map(|(_, count)| count).sum()
     };
     let timed_out = without(Counter::MessagesTimedOut);
     let mismatched = without(Counter::MessagesMismatched);
@@ -252,7 +247,19 @@ fn unanswered(scenario: &Scenario, view: &View<'_>, doubts: &[Doubt]) -> Option<
         timed_out,
         mismatched,
         sent: sent.sum(),
+        gates,
     })
+}
+
+/// The gate that holds if this never happens in a cohort.
+fn none_of(counter: Counter, cohort: &Cohort) -> String {
+    let named = !cohort.is_looked_at(counter.name());
+    let selector = Selector {
+        metric: counter.name().to_owned(),
+        cohort: named.then(|| cohort.name.clone()),
+        stage: None,
+    };
+    format!("{} == 0", Subject::Stat(Stat::Count, selector))
 }
 
 fn sends_late(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
@@ -331,8 +338,13 @@ fn pings_unanswered(scenario: &Scenario, view: &View<'_>, doubts: &[Doubt]) -> O
 
 /// Whether a doubt says of this cohort alone that nothing answered it.
 fn is_doubted(doubts: &[Doubt], cohort: &Cohort) -> bool {
-    doubts.iter().any(|doubt| {
-        matches!(&doubt.reason, Distrust::NoAnswer { cohort: Some(name), .. } if *name == cohort.name)
+    doubts.iter().any(|doubt| match &doubt.reason {
+        Distrust::NoAnswer {
+            asked,
+            cohort: Some(name),
+            ..
+        } => *asked != Asked::Awaits && *name == cohort.name,
+        _ => false,
     })
 }
 

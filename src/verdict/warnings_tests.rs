@@ -8,7 +8,8 @@ use super::super::seen::Seen;
 use super::*;
 use crate::metric::Cause;
 use crate::scenario::{
-    Lifetime, OnDead, Op, Pacing, Path, PathFault, PathFaultKind, Payload, PingKind,
+    Fault, FaultKind, Lifetime, OnDead, Op, Pacing, Path, PathFault, PathFaultKind, Payload,
+    PingKind,
 };
 use std::time::Duration;
 
@@ -93,6 +94,46 @@ fn answers_that_cannot_be_told_apart_are_said() {
         uncertain(&fixed).unwrap(),
         "3 messages timed out, and the answers carry no stamp: answers may have been taken for those of other messages"
     );
+}
+
+/// The gate that is named notices what the warning tells of, and is not there already.
+#[test]
+fn unanswered_messages_are_told_with_the_gate_that_is_missing() {
+    let mut run = Run::healthy();
+    run.add(Counter::MessagesTimedOut, 4);
+    let mut scenario = scenario();
+    let none = |metric: &str| gate(Stat::Count, metric, Op::Equal, 0.0);
+    let hint = |scenario: &Scenario, run: &Run| {
+        let mut warnings = found(scenario, run).into_iter();
+        let unanswered = warnings.find(|warning| warning.kind() == "unanswered");
+        unanswered.and_then(|warning| warning.hint())
+    };
+    let (timed_out, mismatched) = ("messages.timed_out", "messages.mismatched");
+    scenario.gates.pass = vec![none(mismatched)];
+    assert_eq!(
+        hint(&scenario, &run).unwrap(),
+        "add the gate `count(messages.timed_out) == 0`"
+    );
+    run.add(Counter::MessagesMismatched, 1);
+    scenario.gates.pass.clear();
+    assert_eq!(
+        hint(&scenario, &run).unwrap(),
+        "add the gate `count(messages.timed_out) == 0` and `count(messages.mismatched) == 0`"
+    );
+    for gates in [
+        vec![none(timed_out), none(mismatched)],
+        vec![none("messages.answered")],
+    ] {
+        scenario.gates.pass = gates;
+        assert_eq!(hint(&scenario, &run), None);
+    }
+    scenario.cohorts[0].faults = vec![Fault {
+        kind: FaultKind::WrongPong,
+        after: Duration::ZERO,
+    }];
+    scenario.gates.pass.clear();
+    let of_main = hint(&scenario, &run).unwrap();
+    assert!(of_main.contains("{cohort=main}) == 0`"), "{of_main}");
 }
 
 #[test]
@@ -203,7 +244,7 @@ fn a_doubt_about_one_cohort_speaks_for_that_one_alone() {
         let doubts = cohort.map(|name| Doubt {
             reason: Distrust::NoAnswer {
                 sent: 30,
-                are_messages: false,
+                asked: Asked::Pings,
                 cohort: Some(name.to_owned()),
                 seen: Seen::default(),
             },

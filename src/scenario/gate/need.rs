@@ -169,7 +169,7 @@ impl Which {
                     .each_step()
                     .filter(|step| step.name.as_deref() == name),
             ),
-            _ => Box::new(each(&cohort.steps)),
+            _ => Box::new(cohort.each_step_after_setup()),
         };
         steps.any(|step| match &step.verb {
             Verb::Send(send) if self == Self::Published => send.to.is_some(),
@@ -182,16 +182,6 @@ impl Which {
             _ => false,
         })
     }
-}
-
-/// All of these steps, and those inside of them.
-fn each(steps: &[Step]) -> impl Iterator<Item = &Step> {
-    let mut rest: Vec<&Step> = steps.iter().rev().collect();
-    std::iter::from_fn(move || {
-        let step = rest.pop()?;
-        rest.extend(step.inside().iter().rev());
-        Some(step)
-    })
 }
 
 impl Need {
@@ -215,10 +205,11 @@ impl Need {
             Self::Setup => !cohort.setup.is_empty(),
             Self::Steps => !cohort.steps.is_empty(),
             Self::Awaits => {
-                let mut steps = each(&cohort.steps);
+                let mut steps = cohort.each_step_after_setup();
                 steps.any(|step| matches!(step.verb, Verb::Await(_)))
             }
-            Self::Turns => each(&cohort.steps)
+            Self::Turns => cohort
+                .each_step_after_setup()
                 .any(|step| matches!(&step.verb, Verb::Repeat(repeat) if repeat.pace.is_some())),
             Self::Pushes => !cohort.on.is_empty(),
             Self::Heard => wanted.is_heard(cohort),

@@ -16,7 +16,7 @@ use super::on::{On, OnTable, ServerTime};
 use super::payload::{Payload, Segment};
 use super::reconnect::{self, Reconnect, ReconnectTable};
 use super::scope::Scope;
-use super::step::{Step, Verb, longest};
+use super::step::{Step, Verb, each, longest};
 use super::step_table::StepTable;
 use super::streams;
 use super::talk::{Lists, Talk};
@@ -79,14 +79,12 @@ impl Cohort {
     /// All its steps, each before those inside of it, those of the set-up first. A *slot* counts its messages, in their
     /// order, and then these.
     pub fn each_step(&self) -> impl Iterator<Item = &Step> {
-        let mut rest: Vec<&Step> = self.setup.iter().chain(&self.steps).rev().collect();
-        std::iter::from_fn(move || {
-            let step = rest.pop()?;
-            if let Verb::Repeat(repeat) = &step.verb {
-                rest.extend(repeat.steps.iter().rev());
-            }
-            Some(step)
-        })
+        each(self.setup.iter().chain(&self.steps))
+    }
+
+    /// As [`Self::each_step`], without those of the set-up.
+    pub fn each_step_after_setup(&self) -> impl Iterator<Item = &Step> {
+        each(self.steps.iter())
     }
 
     /// The longest time from a 101 until a client is ready.

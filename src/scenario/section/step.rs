@@ -33,6 +33,15 @@ impl Step {
         }
     }
 
+    /// Whether it sends something and waits for the answer.
+    pub fn expects_answer(&self) -> bool {
+        match &self.verb {
+            Verb::Send(send) => send.expects_answer(),
+            Verb::Http(_) => true,
+            _ => false,
+        }
+    }
+
     /// The topics that a connection is in when it is done.
     pub fn joins(&self) -> &[Topic] {
         match &self.verb {
@@ -81,6 +90,18 @@ impl Step {
         let inside: u64 = self.inside().iter().map(Self::timed).sum();
         inside + u64::from(self.name.is_some())
     }
+}
+
+/// All of these steps and those inside of them, each before those inside of it.
+pub(in crate::scenario) fn each<'a>(
+    steps: impl DoubleEndedIterator<Item = &'a Step>,
+) -> impl Iterator<Item = &'a Step> {
+    let mut rest: Vec<&Step> = steps.rev().collect();
+    std::iter::from_fn(move || {
+        let step = rest.pop()?;
+        rest.extend(step.inside().iter().rev());
+        Some(step)
+    })
 }
 
 /// The longest time that these take, one after the other: see [`Step::longest`].

@@ -1,0 +1,123 @@
+//! Tests the doubts about clients that play steps: what they asked for and never got.
+
+use super::super::super::fixture::{beside, send, step, wait, with_step};
+use super::*;
+use crate::scenario::{Repeat, Verb};
+
+fn said(scenario: &Scenario, run: &Run) -> Vec<String> {
+    let doubts = judged(scenario, run).distrust.into_iter();
+    doubts.map(|doubt| doubt.reason.to_string()).collect()
+}
+
+/// Pongs and pushes prove that the server is alive, but not that it answers.
+#[test]
+fn steps_that_are_never_answered_prove_nothing() {
+    let repeat = Verb::Repeat(Repeat {
+        steps: vec![step(send(Expect::Stamp))],
+        count: None,
+        lasts: None,
+        pace: None,
+    });
+    let mut run = Run::new();
+    run.opened(10)
+        .sent(20)
+        .add(Counter::MessagesTimedOut, 20)
+        .add(Counter::MessagesReceived, 7)
+        .add(Counter::PingsSent, 10)
+        .add(Counter::PongsReceived, 10);
+    let asking = with_step(repeat);
+    assert_eq!(outcome(&asking, &run), (Exit::Untrusted, vec!["no_answer"]));
+    assert_eq!(
+        said(&asking, &run),
+        ["not one expected answer came to 20 messages in the whole run; 7 other messages came"]
+    );
+    let hint = found(&asking, &run)[0].hint().unwrap();
+    assert!(hint.contains("wsbench try"), "{hint}");
+    assert_eq!(
+        found(&with_step(send(Expect::None)), &run),
+        [],
+        "pongs are all that is expected"
+    );
+    run.add(Counter::MessagesAnswered, 1);
+    assert_eq!(found(&asking, &run), [], "one answer is one");
+}
+
+#[test]
+fn steps_of_a_cohort_are_asked_for_themselves() {
+    let mut scenario = scenario();
+    let mut mute = with_step(send(Expect::Stamp)).cohorts.remove(0);
+    mute.name = "mute".to_owned();
+    scenario.cohorts.push(mute);
+    let mut bad = Run::new();
+    bad.opened(10).sent(20).add(Counter::MessagesTimedOut, 20);
+    let judged = |bad: &Run| {
+        let mut summary = Run::healthy().summary();
+        beside(&mut summary, "mute", bad.summary());
+        judge(&scenario, &summary, &Facts::completed(1))
+    };
+    let verdict = judged(&bad);
+    assert_eq!(verdict.exit, Exit::Untrusted);
+    assert_eq!(
+        verdict.distrust[0].reason.to_string(),
+        "not one expected answer came to 20 messages of `mute` in the whole run"
+    );
+    bad.add(Counter::MessagesLate, 1);
+    assert_eq!(judged(&bad).exit, Exit::Passed);
+}
+
+/// The answers to other steps do not stand for what is waited for, whether the wait ran out or was left out.
+#[test]
+fn awaits_that_are_never_met_prove_nothing() {
+    let mut waiting = scenario();
+    waiting.cohorts[0].steps = vec![step(wait())];
+    for given_up in [
+        Counter::AwaitsAbandoned,
+        Counter::AwaitsTimedOut,
+        Counter::AwaitsWrong,
+    ] {
+        let mut run = Run::healthy();
+        run.add(Counter::AwaitsBegun, 40).add(given_up, 40);
+        assert_eq!(
+            outcome(&waiting, &run),
+            (Exit::Untrusted, vec!["no_answer"]),
+            "{}",
+            given_up.name()
+        );
+    }
+    let mut run = Run::healthy();
+    run.add(Counter::AwaitsBegun, 40)
+        .add(Counter::AwaitsAbandoned, 40)
+        .add(Counter::MessagesReceived, 100_002)
+        .add(Counter::MessagesUnsolicited, 2);
+    assert_eq!(
+        said(&waiting, &run),
+        ["not one of 40 awaits of `main` was met in the whole run; 2 other messages came"]
+    );
+    let hint = found(&waiting, &run)[0].hint().unwrap();
+    assert!(hint.contains("count(awaits.met) == 0"), "{hint}");
+
+    run.add(Counter::AwaitsBegun, 1).add(Counter::AwaitsMet, 1);
+    assert_eq!(found(&waiting, &run), [], "one that is met is enough");
+    assert_eq!(found(&scenario(), &Run::healthy()), []);
+}
+
+#[test]
+fn a_gate_may_say_that_nothing_is_to_come() {
+    let mut waiting = gated(gate(Stat::Count, "awaits.met", Op::Equal, 0.0));
+    waiting.cohorts[0].steps = vec![step(wait())];
+    let mut run = Run::healthy();
+    run.add(Counter::AwaitsBegun, 40)
+        .add(Counter::AwaitsTimedOut, 40);
+    assert_eq!(outcome(&waiting, &run), (Exit::Passed, vec![]));
+}
+
+#[test]
+fn awaits_lost_with_their_connection_are_no_doubt() {
+    let mut waiting = scenario();
+    waiting.cohorts[0].steps = vec![step(wait())];
+    let mut run = Run::healthy();
+    run.add(Counter::AwaitsBegun, 2)
+        .add(Counter::AwaitsLost, 2)
+        .add(Counter::ConnectionsLost, 2);
+    assert_eq!(found(&waiting, &run), []);
+}
