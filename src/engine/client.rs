@@ -111,7 +111,7 @@ impl Client {
         (dials_again && !over).then_some(redial)
     }
 
-    /// Dials. A first dial may use its whole time; a reconnect is abandoned when the load ends.
+    /// Dials. A first dial may use its whole time; a reconnect is abandoned when the load ends. A signal ends both.
     async fn dial<C: Connector>(
         &mut self,
         connector: &C,
@@ -136,14 +136,13 @@ impl Client {
             };
             connector.connect(wanted, &shared).await
         };
-        let dialled = if is_first {
-            dial.await
-        } else {
-            tokio::select! {
-                dialled = dial => dialled,
-                () = shared.ended.notified() => {
-                    Err(Failure::new(Cause::Abandoned, "the load had ended"))
-                }
+        let dialled = tokio::select! {
+            dialled = dial => dialled,
+            () = shared.ended.notified(), if !is_first => {
+                Err(Failure::new(Cause::Abandoned, "the load had ended"))
+            }
+            () = shared.interrupted.notified() => {
+                Err(Failure::new(Cause::Abandoned, "the run was interrupted"))
             }
         };
         if let Err(failure) = &dialled {

@@ -5,7 +5,7 @@
 //! | ramp-up | each planned connection is open or has failed (steady load); at once (stages and arrivals) |
 //! | warm-up | `warm_up` is over |
 //! | measure, or the stages | their time is over, a gate aborts, or a signal comes |
-//! | drain | the last connection has ended |
+//! | drain | the last connection has ended; two seconds after a signal at the latest |
 
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ use crate::units::{Nanos, Timestamp};
 
 /// Time from a decision to the time it takes effect, so that every worker knows it beforehand.
 const NOTICE: Nanos = Nanos::from_millis(5);
+
+/// The longest time from a signal to the end of the last connection: who ends a run by hand wants it to end.
+pub(super) const DRAIN: Nanos = Nanos::from_secs(2);
 
 /// Events, besides time, that change the course of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
@@ -42,8 +45,8 @@ pub(super) struct Phases {
     measure_from: Option<Timestamp>,
     /// When the load ends; [`Timestamp::NEVER`] until that is known.
     end: Timestamp,
-    /// A signal came, at any time.
-    signalled: bool,
+    /// When all connections are to be gone, because a signal came at any time; [`Timestamp::NEVER`] without one.
+    drained_by: Timestamp,
     /// A signal came before the load had ended.
     interrupted: bool,
 }
@@ -57,7 +60,7 @@ impl Phases {
             waits: matches!(shape, Shape::Steady { .. }),
             measure_from: None,
             end: Timestamp::NEVER,
-            signalled: false,
+            drained_by: Timestamp::NEVER,
             interrupted: false,
             shape,
         };
@@ -90,13 +93,19 @@ impl Phases {
                 self.waits = false;
                 Ok(begins.then(|| self.schedule(from)))
             }
-            Event::Failed | Event::Aborted => Ok(Some(self.cut_short(now))),
-            Event::Signal if self.signalled => Err(EngineError::Killed),
+            Event::Failed | Event::Aborted => {
+                let at = self.cut_short(now);
+                Ok(Some(Command::CutShort { at }))
+            }
+            Event::Signal if self.drained_by != Timestamp::NEVER => Err(EngineError::Killed),
             Event::Signal => {
-                self.signalled = true;
+                self.drained_by = now + DRAIN;
                 // After the end of the load a signal interrupts nothing: only the last answers are waited for.
                 self.interrupted = now < self.end;
-                Ok(Some(self.cut_short(now)))
+                Ok(Some(Command::Interrupt {
+                    at: self.cut_short(now),
+                    drained_by: self.drained_by,
+                }))
             }
         }
     }
@@ -108,10 +117,11 @@ impl Phases {
         Command::Schedule { from, to }
     }
 
-    fn cut_short(&mut self, now: Timestamp) -> Command {
+    /// Ends the load now, and returns when that is.
+    fn cut_short(&mut self, now: Timestamp) -> Timestamp {
         let at = now + NOTICE;
         self.end = self.end.min(at);
-        Command::CutShort { at }
+        at
     }
 
     /// When measuring starts, once that is known.
@@ -179,6 +189,9 @@ impl Phases {
                     .checked_sub(1)
                     .map_or(Nanos::ZERO, |before| ends[before]);
                 (from + start, from + ends[index])
+            }
+            (Phase::Drain, _) if self.drained_by != Timestamp::NEVER => {
+                (self.drained_by.saturating_sub(DRAIN), self.drained_by)
             }
             _ => return None,
         };

@@ -88,8 +88,9 @@ fn what_settles_after_the_end_begins_no_measuring() {
     let cut = told(&mut steady, Event::Signal, after(S));
     assert_eq!(
         cut,
-        Some(Command::CutShort {
-            at: after(S + NOTICE)
+        Some(Command::Interrupt {
+            at: after(S + NOTICE),
+            drained_by: after(3 * S),
         })
     );
     assert_eq!(told(&mut steady, Event::Settled, after(2 * S)), None);
@@ -128,6 +129,8 @@ fn a_signal_in_the_drain_interrupts_nothing() {
         told(&mut steady, Event::Settled, after(S));
         told(&mut steady, Event::Signal, after(at));
         assert_eq!(steady.is_interrupted(), interrupted);
+        let left = (Duration::from_secs(2), Duration::from_millis(1500));
+        assert_eq!(steady.span(after(at + S / 2)), Some(left), "of the drain");
         let second = steady.on(Event::Signal, after(at + Nanos(1)));
         assert!(matches!(second, Err(EngineError::Killed)));
     }

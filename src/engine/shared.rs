@@ -25,6 +25,9 @@ use crate::units::{Nanos, Timestamp};
 /// How many times [`Shared::attend`] checks the clock.
 const LOOKS: u64 = 10;
 
+/// The part of the drain after a signal that is left for the last closes: no answer is waited for then.
+const LAST_CLOSES: Nanos = Nanos::from_millis(500);
+
 /// The state that all workers share. Written rarely, read often.
 #[derive(Debug)]
 pub(super) struct RunState {
@@ -32,6 +35,10 @@ pub(super) struct RunState {
     measure_from: AtomicU64,
     /// When the load ends; [`Timestamp::NEVER`] until that is known.
     end: AtomicU64,
+    /// Until when answers are waited for; [`Timestamp::NEVER`] unless a signal came.
+    answers_until: AtomicU64,
+    /// When the last connection is given up; [`Timestamp::NEVER`] unless a signal came.
+    drained_by: AtomicU64,
     /// Planned connections that are open or have failed.
     settled: AtomicU64,
     /// Notified when `settled` reaches `planned`.
@@ -44,6 +51,8 @@ impl RunState {
         Self {
             measure_from: AtomicU64::new(Timestamp::NEVER.as_nanos()),
             end: AtomicU64::new(Timestamp::NEVER.as_nanos()),
+            answers_until: AtomicU64::new(Timestamp::NEVER.as_nanos()),
+            drained_by: AtomicU64::new(Timestamp::NEVER.as_nanos()),
             settled: AtomicU64::new(0),
             all_settled: Notify::new(),
             planned,
@@ -59,6 +68,29 @@ impl RunState {
     /// Ends the load sooner than planned.
     pub(super) fn cut_short(&self, now: Timestamp) {
         self.end.fetch_min(now.as_nanos(), Ordering::AcqRel);
+    }
+
+    /// A signal came: ends the load at `at`, and limits what is waited for after that.
+    pub(super) fn interrupt(&self, at: Timestamp, drained_by: Timestamp) {
+        let answers_until = drained_by.saturating_sub(LAST_CLOSES);
+        (self.answers_until).store(answers_until.as_nanos(), Ordering::Release);
+        (self.drained_by).store(drained_by.as_nanos(), Ordering::Release);
+        self.cut_short(at);
+    }
+
+    /// Until when answers are waited for, and connections have their turn to close.
+    pub(super) fn answers_until(&self) -> Timestamp {
+        Timestamp::from_nanos(self.answers_until.load(Ordering::Acquire))
+    }
+
+    /// When the last connection is given up.
+    pub(super) fn drained_by(&self) -> Timestamp {
+        Timestamp::from_nanos(self.drained_by.load(Ordering::Acquire))
+    }
+
+    /// Returns whether a signal came.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.drained_by() != Timestamp::NEVER
     }
 
     pub(super) fn measure_from(&self) -> Option<Timestamp> {
@@ -87,6 +119,8 @@ pub(super) struct Shared {
     pub(super) shard: RefCell<Shard>,
     /// Notified when the load has ended.
     pub(super) ended: Notify,
+    /// Notified when a signal came and the load has ended.
+    pub(super) interrupted: Notify,
     /// The read buffer of all connections, used by one at a time.
     pub(super) room: RefCell<Room>,
     /// The buffer in which payloads are built.
@@ -114,6 +148,7 @@ impl Shared {
             deadlines: Rc::new(Deadlines::default()),
             shard: RefCell::new(Shard::new(&plan.layout())),
             ended: Notify::new(),
+            interrupted: Notify::new(),
             room: RefCell::default(),
             scratch: RefCell::default(),
             facts: RefCell::default(),

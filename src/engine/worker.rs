@@ -210,7 +210,7 @@ fn room(shared: &Shared, worker: usize, workers: usize) -> usize {
     }
 }
 
-/// Wakes all connections when the load has ended. Never returns.
+/// Wakes all connections when the load has ended, and when a signal comes after that. Never returns.
 async fn announce_end(shared: &Shared, mut changed: watch::Receiver<()>) {
     loop {
         let now = shared.clock.now();
@@ -232,13 +232,27 @@ async fn announce_end(shared: &Shared, mut changed: watch::Receiver<()>) {
         }
     }
     shared.ended.notify_waiters();
+    if !shared.state.is_interrupted() {
+        wake_all(shared).await;
+    }
+    while !shared.state.is_interrupted() {
+        if changed.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+    shared.interrupted.notify_waiters();
+    wake_all(shared).await;
+    std::future::pending().await
+}
+
+/// Wakes all connections, a few at a time.
+async fn wake_all(shared: &Shared) {
     let mut next = 0;
     while next < shared.deadlines.wake(next, WOKEN_AT_ONCE) {
         next += WOKEN_AT_ONCE;
         let then = shared.clock.now() + BETWEEN_WAKES;
         shared.sleep_until(then).await;
     }
-    std::future::pending().await
 }
 
 /// Hands the shard over at the end of each interval, and continues with a recycled one.

@@ -1,8 +1,11 @@
 //! Runs that end before their time: by a signal, by two, by an abort gate.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::common::{Echo, Ended, FILES, OnClose, Running, Script, Server};
+use super::common::{
+    Echo, Ended, Event, FILES, Handshake, OnClose, Report, Running, Script, Server,
+};
 
 /// Far longer than these tests: what ends it is what they are about.
 pub(super) fn scenario(url: &str, ramp_up: &str) -> String {
@@ -76,6 +79,140 @@ fn a_signal_in_the_measured_window() {
         assert_interrupted(&ended, &server);
         assert_eq!(ended.report().count("connections.opened"), 20);
         assert!(ended.stdout.contains("\nINTERRUPTED "), "{}", ended.stdout);
+    }
+}
+
+/// A server that leaves a run waiting, and what the run does meanwhile.
+struct Wait {
+    server: Server,
+    scenario: String,
+    /// Whether messages reach the server; else only connections do.
+    says: bool,
+}
+
+impl Wait {
+    /// Two clients, with these tables. `URL` and `HTTP` stand for the server's address.
+    fn new(script: Script, says: bool, tables: &str) -> Self {
+        let server = Server::start(script);
+        let http = format!("http://{}", server.address());
+        let load =
+            "[load]\nconnections = 2\nramp_up = \"0s\"\nduration = \"60s\"\nramp_down = \"30s\"";
+        let scenario = format!("name = \"waits\"\n{tables}\n{load}\n");
+        let scenario = scenario.replace("URL", &server.url());
+        Self {
+            scenario: scenario.replace("HTTP", &http),
+            server,
+            says,
+        }
+    }
+
+    fn http_setup() -> Self {
+        let tables = r#"
+            target.url = "URL"
+            setup = [{ name = "login", http = { url = "HTTP/login" }, timeout = "60s" }]
+        "#;
+        Self::new(Script::handshake(Handshake::Silent), false, tables)
+    }
+
+    fn step() -> Self {
+        let tables = r#"
+            target.url = "URL"
+            step = [{ name = "hello", send = "hello", expect = "welcome", timeout = "60s" }]
+        "#;
+        Self::new(Script::echo(Echo::Never), true, tables)
+    }
+
+    /// Waits until this many clients wait, and sends the signal. Returns what is left when the program has ended, after
+    /// three seconds at most.
+    #[track_caller]
+    fn interrupt(&self, running: Running, clients: usize) -> Ended {
+        let waits = |event: &Event| match event {
+            Event::Received(_) => self.says,
+            event => !self.says && *event == Event::Accepted,
+        };
+        self.server.wait_until(|log| {
+            let entries = log.entries().into_iter();
+            let waiting = entries.filter(|entry| waits(&entry.event));
+            let waiting: BTreeSet<u64> = waiting.map(|entry| entry.connection).collect();
+            waiting.len() >= clients
+        });
+        running.signal("INT");
+        let signalled = Instant::now();
+        let ended = running.end();
+        let took = signalled.elapsed();
+        assert!(took < Duration::from_secs(3), "{took:?}: {}", self.scenario);
+        assert_eq!(ended.code, 130, "{}", ended.stderr);
+        ended
+    }
+
+    /// Interrupts a run of it, and returns its report.
+    #[track_caller]
+    fn report(self) -> Report {
+        let running = Running::start(&self.scenario, &["--quiet"]);
+        let report = self.interrupt(running, 2).report();
+        assert_eq!(report.json["outcome"], "interrupted");
+        let dialled = report.count("connections.opened") + report.count("connections.failed");
+        assert_eq!(report.count("connections.attempted"), dialled);
+        report
+    }
+}
+
+#[test]
+fn a_signal_abandons_set_ups_and_dials_that_nobody_answers() {
+    let upgrade = "target = { url = \"URL\", connect_timeout = \"60s\" }";
+    let upgrade = Wait::new(Script::handshake(Handshake::Silent), false, upgrade);
+    let report = upgrade.report();
+    assert_eq!(report.errors(), [("abandoned", 2)].into());
+
+    let report = Wait::http_setup().report();
+    assert_eq!(report.errors(), [("abandoned", 2)].into());
+    assert_eq!(report.count("setup.begun"), 2);
+    assert_eq!(report.count("setup.abandoned"), 2);
+
+    let setup = r#"
+        target.url = "URL"
+        setup = [{ name = "login", send = "login", expect = "welcome", timeout = "60s" }]
+    "#;
+    let report = Wait::new(Script::echo(Echo::Never), true, setup).report();
+    assert_eq!(report.count("setup.abandoned"), 2);
+    assert_eq!(report.closes(), [("1000.local", 2)].into());
+}
+
+#[test]
+fn after_a_signal_answers_are_waited_for_two_seconds_at_most() {
+    let report = Wait::step().report();
+    assert_eq!(report.count("messages.sent"), 2);
+    assert_eq!(report.closes(), [("1000.local", 2)].into());
+    let message = r#"
+        target.url = "URL"
+        message = [{ name = "m", rate = "20/s", timeout = "60s" }]
+    "#;
+    let report = Wait::new(Script::echo(Echo::Never), true, message).report();
+    assert_eq!(
+        report.count("messages.sent"),
+        report.count("messages.lost"),
+        "in the measured window"
+    );
+    let poll = r#"
+        target.url = "HTTP/"
+        step = [{ name = "poll", http = { url = "/poll" }, timeout = "60s" }]
+    "#;
+    let poll = Wait::new(Script::handshake(Handshake::Silent), false, poll);
+    let report = poll.report();
+    assert_eq!(report.count("messages.sent"), 2);
+    let mute = "target = { url = \"URL\", close_timeout = \"60s\" }\n\
+                message = [{ name = \"m\", rate = \"20/s\" }]";
+    let report = Wait::new(Script::on_close(OnClose::Never), true, mute).report();
+    assert_eq!(report.errors(), [("close_timeout", 2)].into());
+}
+
+#[test]
+fn a_signal_ends_a_trial_as_soon() {
+    for wait in [Wait::http_setup(), Wait::step()] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("test.toml"), &wait.scenario).unwrap();
+        let running = Running::call(folder, &["try", "test.toml", "--for", "50s"], &[]);
+        wait.interrupt(running, 1);
     }
 }
 

@@ -18,6 +18,11 @@ pub(super) enum Command {
     Schedule { from: Timestamp, to: Timestamp },
     /// The load ends at this time, if not sooner.
     CutShort { at: Timestamp },
+    /// The same after a signal: who is connected then has to be gone by the second time.
+    Interrupt {
+        at: Timestamp,
+        drained_by: Timestamp,
+    },
 }
 
 /// An event that a crew reports.

@@ -98,6 +98,7 @@ impl Crew for Threads {
         match command {
             Command::Schedule { from, to } => self.state.schedule(from, to),
             Command::CutShort { at } => self.state.cut_short(at),
+            Command::Interrupt { at, drained_by } => self.state.interrupt(at, drained_by),
         }
         self.end.send_replace(());
     }

@@ -296,7 +296,8 @@ impl Play {
         };
         let program = client.program();
         let answering = talk.script().answering(program);
-        if let Some(operation) = answering
+        let broken_off = || talk.script().broken_off(program);
+        if let Some(operation) = answering.or_else(broken_off)
             && let Some(Expect::Match(any)) = operation.send().map(|send| &send.expect)
         {
             let n = talk.count(operation.slot).saturating_sub(1);
@@ -305,7 +306,10 @@ impl Play {
                 && let Some(steps) = talk.steps()
             {
                 let sequence = self.exchanges[steps].sequence().saturating_sub(1);
-                return self.answer_step(client, sequence, Fit::Right, bytes, now, facts);
+                return match answering {
+                    Some(_) => self.answer_step(client, sequence, Fit::Right, bytes, now, facts),
+                    None => self.too_late(steps, sequence, now),
+                };
             }
         }
         if let Taken::By { slot, is_wrong } = talk.awaited(scene(client, now), bytes, facts) {
@@ -402,6 +406,8 @@ impl Play {
     /// Handles an answer that nothing waits for any more.
     pub(super) fn too_late(&mut self, index: usize, sequence: u64, now: Timestamp) -> Meaning {
         let answer = self.exchanges[index].answer(sequence, now);
+        let talk = self.talk.as_ref();
+        let is_setup = talk.is_some_and(|talk| talk.steps() == Some(index) && !talk.is_ready());
         Meaning::Answer(Received {
             slot: index,
             answer,
@@ -409,7 +415,7 @@ impl Play {
             fit: Fit::Right,
             is_uncertain: false,
             intended: intended(answer, now),
-            is_setup: false,
+            is_setup,
         })
     }
 }

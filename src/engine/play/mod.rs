@@ -352,7 +352,7 @@ impl Play {
         Some(lapsed)
     }
 
-    /// Nothing new is due from `stop` on.
+    /// Nothing new is due from `stop` on, and no answer that belongs to the set-up.
     pub(super) fn stop(
         &mut self,
         client: ClientPlan<'_>,
@@ -360,7 +360,10 @@ impl Play {
         now: Timestamp,
         facts: &mut Facts,
     ) {
-        if let Some((_, talk)) = self.steps() {
+        if let Some((steps, talk)) = self.steps() {
+            if !talk.is_ready() {
+                steps.lose().for_each(drop);
+            }
             talk.script_mut().stop(stop, scene(client, now), facts);
         }
     }

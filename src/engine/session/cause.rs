@@ -26,6 +26,8 @@ pub(in crate::engine) struct Evidence {
     pub(in crate::engine) dead: Option<Box<Silence>>,
     /// How the transport ended; `None` if we gave up waiting for that.
     pub(in crate::engine) lost: Option<Lost>,
+    /// We gave up before `close_timeout`, because a signal ended the run.
+    pub(in crate::engine) is_cut_short: bool,
     /// We gave up because the peer took no more bytes.
     pub(in crate::engine) stuck: bool,
     /// We ended it without a close handshake, because of its fault; the value is how that looks to the peer.
@@ -201,6 +203,10 @@ fn cause(evidence: &Evidence) -> (Cause, String) {
         }
         (Some(_), Some(_), Some((_, Side::Local))) => (Cause::Completed, String::new()),
         (Some(Lost::Closed), ..) => (Cause::Completed, String::new()),
+        (None, ..) if evidence.is_cut_short => {
+            let detail = "a signal ended the run before `close_timeout` was over";
+            (Cause::CloseTimeout, detail.to_owned())
+        }
         (None, ..) => (Cause::CloseTimeout, String::new()),
         (Some(Lost::Tcp(TcpEnd::Fin)), None, _) => (Cause::Eof, String::new()),
         (Some(Lost::Tcp(TcpEnd::Rst)), None, _) => (Cause::Reset, String::new()),

@@ -12,11 +12,11 @@ use crate::scenario::OnDead;
 use crate::units::{Nanos, Timestamp};
 
 impl<T: Transport> Session<T> {
-    /// Returns when this connection stops: at the end of its own time, or at its turn in `ramp_down`. No message is due on
-    /// it from then on, and it is closed once no answer is due.
+    /// Returns when this connection stops: at the end of its own time, or at its turn in `ramp_down`, which a signal
+    /// cuts short. No message is due on it from then on, and it is closed once no answer is due.
     pub(super) fn stop(&self, shared: &Shared) -> Timestamp {
         let turn = shared.state.end().saturating_add(self.ramp_down);
-        self.stop_at.min(turn)
+        self.stop_at.min(turn).min(shared.state.answers_until())
     }
 
     /// Returns when this connection stops if its own time ends with its steps: now, if they have just been played.
@@ -33,18 +33,20 @@ impl<T: Transport> Session<T> {
         self.stop(shared)
     }
 
-    /// Returns until when the end of TCP is waited for. A held connection is kept to the end of the run.
+    /// Returns until when the end of TCP is waited for. A held connection is kept to the end of the run. A signal cuts
+    /// both short.
     pub(super) fn gives_up_at(
         &self,
         deadline: Timestamp,
         shared: &Shared,
         now: Timestamp,
     ) -> Timestamp {
-        if self.is_held(now) {
+        let gives_up_at = if self.is_held(now) {
             deadline.max(self.stop(shared))
         } else {
             deadline
-        }
+        };
+        gives_up_at.min(shared.state.drained_by())
     }
 
     /// Puts the deadline for the end of TCP off once, by a tenth of `close_timeout`, if it is checked later than that:
@@ -81,7 +83,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// Returns whether no answer is waited for, no pong to a ping that was due before `stop`, and nothing that others
-    /// published.
+    /// published; or whether a signal came, and no time is left for them.
     pub(super) fn is_settled(
         &self,
         play: &Play,
@@ -89,9 +91,10 @@ impl<T: Transport> Session<T> {
         stop: Timestamp,
         now: Timestamp,
     ) -> bool {
-        play.is_settled()
+        let has_heard_all = play.is_settled()
             && (self.heart.as_ref()).is_none_or(|heart| heart.is_settled(stop))
-            && now >= self.listens_until(shared, stop)
+            && now >= self.listens_until(shared, stop);
+        has_heard_all || now >= shared.state.answers_until()
     }
 
     /// Returns until when it stays to hear what others published: only if it stays to the end of the load.

@@ -233,7 +233,7 @@ fn record_message(
             }
             cells.answer(received.slot, times.0, times.1);
         }
-        Answer::InTime { .. } if received.is_setup => {}
+        _ if received.is_setup => {}
         Answer::InTime { .. } => cells.count(Counter::MessagesMismatched),
         Answer::Late => cells.count(Counter::MessagesLate),
         Answer::Duplicate => cells.count(Counter::MessagesDuplicated),

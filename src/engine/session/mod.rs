@@ -259,6 +259,7 @@ impl<T: Transport> Session<T> {
             let gives_up_at = self.gives_up_at(deadline, shared, now);
             return (now >= gives_up_at && !self.puts_off(gives_up_at, shared, now)).then(|| {
                 self.evidence.stuck = self.outbox.is_blocked() && self.evidence.dead.is_none();
+                self.evidence.is_cut_short = now < deadline;
                 SessionEvent::Over
             });
         }
@@ -471,10 +472,9 @@ impl<T: Transport> Session<T> {
         }
         if now >= stop {
             let listens_until = self.listens_until(shared, stop);
-            return match now < listens_until {
-                true => first.min(listens_until),
-                false => first,
-            };
+            let ends = [listens_until, shared.state.answers_until()];
+            let ends = ends.into_iter().filter(|end| now < *end);
+            return ends.fold(first, Timestamp::min);
         }
         // Does not wait for the end of the load: the worker wakes its connections then, a few at a time.
         let known = if shared.is_over(now) {

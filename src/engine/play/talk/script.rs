@@ -470,7 +470,8 @@ impl Script {
         for running in &mut self.repeats {
             running.miss(stop, facts);
         }
-        if self.state != State::Answering {
+        // The answer to a step is waited for. That of a set-up would begin nothing.
+        if self.state != State::Answering || !self.is_ready() {
             self.state = State::Over;
         }
         self.drop_armed(Counter::AwaitsAbandoned, scene.program, facts);

@@ -10,6 +10,7 @@ mod ending;
 mod faults_activity;
 mod faults_ending;
 mod faults_pongs;
+mod interrupted;
 mod lifetime;
 mod pacing;
 mod parted;

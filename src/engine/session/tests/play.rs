@@ -13,6 +13,7 @@ use super::peer::{Connection, Peer};
 use super::script::Script;
 use crate::engine::client;
 use crate::engine::dial::{Connected, Connector, Dialer, Wanted};
+use crate::engine::phases::DRAIN;
 use crate::engine::shared::{RunState, Shared};
 use crate::measure::{Cells, ConnectionRecord, Ending, Histogram, Open, Outcome, Reach, Window};
 use crate::metric::{Cause, Counter, Timer};
@@ -154,6 +155,10 @@ impl<F: FnMut(usize) -> Script> Connector for Dials<F> {
         if script.is_refused {
             return Err(Failure::new(Cause::Dns, "no such name"));
         }
+        if script.is_mute {
+            drop(peers);
+            return std::future::pending().await;
+        }
         let is_http = shared.plan.cohort(wanted.cohort).protocol == Protocol::Http;
         let peer = Peer::new(script, is_http, wanted.fault_plan, self.clock.clone());
         let connection = peer.connection();
@@ -220,7 +225,9 @@ impl<F: FnMut(usize) -> Script + 'static> Stage<F> {
     fn happen(&mut self, now: Timestamp) {
         if now >= self.interrupt {
             self.interrupt = Timestamp::NEVER;
-            self.shared.state.cut_short(now);
+            self.shared.state.interrupt(now, now + DRAIN);
+            self.shared.interrupted.notify_waiters();
+            self.shared.deadlines.wake(0, usize::MAX);
         }
         let is_over = self.shared.is_over(now);
         while let Some(opening) =

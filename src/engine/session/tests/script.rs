@@ -77,6 +77,7 @@ pub(super) struct Script {
     pub(super) after_close: u32,
     pub(super) hangs_up_at: Timestamp,
     pub(super) is_refused: bool,
+    pub(super) is_mute: bool,
 }
 
 impl Script {
@@ -92,6 +93,7 @@ impl Script {
             after_close: 0,
             hangs_up_at: Timestamp::NEVER,
             is_refused: false,
+            is_mute: false,
         }
     }
 
@@ -99,6 +101,14 @@ impl Script {
     pub(super) fn refused() -> Self {
         Self {
             is_refused: true,
+            ..Self::new(|_, _| Lines::new())
+        }
+    }
+
+    /// The upgrade is never answered.
+    pub(super) fn mute() -> Self {
+        Self {
+            is_mute: true,
             ..Self::new(|_, _| Lines::new())
         }
     }

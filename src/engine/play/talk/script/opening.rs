@@ -3,7 +3,7 @@
 use super::{Scene, Script, Setup, State};
 use crate::engine::play::fact::Facts;
 use crate::metric::Counter;
-use crate::plan::Program;
+use crate::plan::{Operation, Program};
 use crate::units::Timestamp;
 
 impl Script {
@@ -43,6 +43,15 @@ impl Script {
     /// The load has ended before the set-up was done.
     pub(in crate::engine::play) fn abandon_setup(&mut self, program: &Program, facts: &mut Facts) {
         self.end_setup(Counter::SetupAbandoned, program, facts);
+    }
+
+    /// Returns the step at which the set-up was abandoned or failed, if it was.
+    pub(in crate::engine::play) fn broken_off<'a>(
+        &self,
+        program: &'a Program,
+    ) -> Option<&'a Operation> {
+        let is_over = self.is_open && self.state == State::Over && self.setup == Setup::Over;
+        program.get(self.at).filter(|one| is_over && one.is_setup)
     }
 
     /// The set-up will not be done, if it is not yet.
