@@ -6,6 +6,7 @@ use std::fmt;
 use super::answers::Asked;
 use super::facts::Throttling;
 use super::failures::Failures;
+use super::presence::Openings;
 use super::seen::Seen;
 use super::unnamed::Unnamed;
 use crate::units::{counted, human_count, human_ns, were};
@@ -62,13 +63,11 @@ pub enum Distrust {
         /// What the server did to these cohorts instead.
         seen: Seen,
     },
-    /// A gate or promise held, but most of the planned connections never opened.
+    /// A gate or promise held, but most of the planned connections never opened, or were never ready.
     NeverOpened {
-        /// Connections that were to be opened.
-        planned: u64,
-        /// Connections that did open.
-        opened: u64,
-        /// Why the others did not open.
+        /// The connections of the cohorts of which that is so.
+        openings: Openings,
+        /// Why the others did not open, or were not ready.
         failures: Failures,
     },
     /// A gate held, but most of the connections that it covers ended too early; where clients reconnect, most of their
@@ -257,16 +256,23 @@ impl fmt::Display for Distrust {
                 }
                 write!(f, "{end} in the whole run{seen}")
             }
-            Self::NeverOpened {
-                planned,
-                opened,
-                failures,
-            } => write!(
-                f,
-                "only {} of {} opened: most of the load was never there{failures}",
-                human_count(*opened),
-                counted(*planned, "connection")
-            ),
+            Self::NeverOpened { openings, failures } => {
+                let Openings {
+                    planned,
+                    opened,
+                    ready,
+                } = *openings;
+                let did = match ready < opened {
+                    true => "were ready",
+                    false => "opened",
+                };
+                write!(
+                    f,
+                    "only {} of {} {did}: most of the load was never there{failures}",
+                    human_count(ready),
+                    counted(planned, "connection")
+                )
+            }
             Self::ConnectionsLost {
                 lost,
                 opened,

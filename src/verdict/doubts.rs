@@ -9,7 +9,7 @@ use super::failures::Failures;
 use super::gates::GateResult;
 use super::generator::{Generator, GeneratorProblem};
 use super::lag::CUT_NS;
-use super::presence::{Losses, openings};
+use super::presence::{Losses, Openings};
 use super::seen::Seen;
 use super::shifted;
 use super::unnamed::Unnamed;
@@ -40,7 +40,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
     if view.all().count(Counter::ConnectionsOpened.name()) == 0 {
         found.push(Distrust::NoConnection {
             planned: planned_connections(scenario),
-            failures: Failures::of(scenario, view.all()),
+            failures: Failures::until_ready(scenario, view.all()),
         });
         return everything(found);
     }
@@ -127,17 +127,15 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
     };
     let mut doubts = Vec::new();
     if run.facts.outcome == Outcome::Completed {
-        let never = |cohorts: &[&Cohort]| {
-            let (planned, opened) = openings(run.view, cohorts);
-            opened * 2 < planned
-        };
+        let never = |cohorts: &[&Cohort]| Openings::of(run.view, cohorts).are_few();
         let these = [passed(&never), of_contracts(&never)].concat();
         let all: Vec<&Cohort> = run.scenario.cohorts.iter().collect();
-        let (planned, opened) = openings(run.view, &all);
-        let reason = || Distrust::NeverOpened {
-            planned,
-            opened,
-            failures: Failures::of(run.scenario, run.view.all()),
+        let reason = || {
+            let absent = all.iter().copied().filter(|cohort| never(&[cohort]));
+            Distrust::NeverOpened {
+                openings: Openings::of(run.view, &Vec::from_iter(absent)),
+                failures: Failures::until_ready(run.scenario, run.view.all()),
+            }
         };
         doubts.extend(about_these_or_all(run, reason, these, || never(&all)));
     }

@@ -20,9 +20,20 @@ impl Failures {
     /// The most causes that are shown.
     const SHOWN: usize = 3;
 
+    /// Why dials failed.
     pub(super) fn of(scenario: &Scenario, summary: &Summary) -> Self {
+        Self::among(scenario, summary, ends_a_handshake)
+    }
+
+    /// Why dials and set-ups failed.
+    pub(super) fn until_ready(scenario: &Scenario, summary: &Summary) -> Self {
+        let is_one = |cause| cause == Cause::SetupFailed || ends_a_handshake(cause);
+        Self::among(scenario, summary, is_one)
+    }
+
+    fn among(scenario: &Scenario, summary: &Summary, is_one: impl Fn(Cause) -> bool) -> Self {
         let mut causes: Vec<(Cause, u64)> = (Cause::ALL.iter())
-            .filter(|cause| ends_a_handshake(**cause))
+            .filter(|cause| is_one(**cause))
             .map(|cause| (*cause, summary.count(&metric::error(*cause))))
             .filter(|(_, count)| *count > 0)
             .collect();
@@ -67,6 +78,7 @@ impl Failures {
             Cause::BadExtension => {
                 "the server agreed to an extension that was not offered: no client may accept that (RFC 6455 section 4.1)"
             }
+            Cause::SetupFailed => "`wsbench try` shows what the server answers to each step",
             Cause::NoLocalPort => "add `source_addresses`",
             Cause::NoDescriptor => "raise the limit of open files (`ulimit -n`)",
             Cause::HandshakeReset | Cause::HandshakeEof => {

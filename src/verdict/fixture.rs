@@ -225,9 +225,10 @@ impl Run {
         self.shard.cohorts[0].window(Window::measured(0))
     }
 
-    /// Adds to a counter where the engine would: connections in the whole run, all others in the window.
+    /// Adds to a counter where the engine would: connections and set-ups in the whole run, all others in the window.
     pub(super) fn add(&mut self, counter: Counter, more: u64) -> &mut Self {
-        if counter.name().starts_with("connections.") {
+        let of_run = ["connections.", "setup."];
+        if of_run.iter().any(|group| counter.name().starts_with(group)) {
             self.whole().add(counter, more);
         } else {
             self.window().add(counter, more);

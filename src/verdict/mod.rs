@@ -35,6 +35,7 @@ pub use failures::Failures;
 pub use gates::{GateResult, first_holding};
 pub use judge::{Verdict, judge};
 pub use observe::{Measure, NoData, Observed, observe};
+pub use presence::Openings;
 pub use seen::Seen;
 pub use unnamed::Unnamed;
 pub use view::{GateCohort, View, looked_at};

@@ -5,14 +5,38 @@ use super::view::View;
 use crate::metric::{Counter, Gauge};
 use crate::scenario::{Cohort, Pacing, Reconnect, Scenario, Selector, Shape, Stat, Subject};
 
-/// How many first connections (not reconnects) of these cohorts were planned, and how many opened.
-pub(super) fn openings(view: &View<'_>, cohorts: &[&Cohort]) -> (u64, u64) {
-    let planned = cohorts.iter().map(|cohort| {
-        let skipped = count(view, Counter::ConnectionsSkipped, cohort);
-        u64::from(cohort.connections).saturating_sub(skipped)
-    });
-    let opened = cohorts.iter().map(|cohort| clients(view, cohort));
-    (planned.sum(), opened.sum())
+/// First connections (not reconnects) of some cohorts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Openings {
+    /// How many were planned.
+    pub planned: u64,
+    /// How many opened.
+    pub opened: u64,
+    /// How many opened and were ready: their `setup`, if there is one, was done.
+    pub ready: u64,
+}
+
+impl Openings {
+    pub(super) fn of(view: &View<'_>, cohorts: &[&Cohort]) -> Self {
+        cohorts.iter().fold(Self::default(), |sum, cohort| {
+            let skipped = count(view, Counter::ConnectionsSkipped, cohort);
+            let opened = clients(view, cohort);
+            let ready = match cohort.setup.is_empty() {
+                true => opened,
+                false => count(view, Counter::SetupReady, cohort).min(opened),
+            };
+            Self {
+                planned: sum.planned + u64::from(cohort.connections).saturating_sub(skipped),
+                opened: sum.opened + opened,
+                ready: sum.ready + ready,
+            }
+        })
+    }
+
+    /// Whether most of the load was never there.
+    pub(super) const fn are_few(&self) -> bool {
+        self.ready * 2 < self.planned
+    }
 }
 
 /// What was lost of these cohorts; counts only cohorts that are not expected to end.

@@ -121,3 +121,90 @@ fn awaits_lost_with_their_connection_are_no_doubt() {
         .add(Counter::ConnectionsLost, 2);
     assert_eq!(found(&waiting, &run), []);
 }
+
+/// The scenario whose clients have a set-up; `ready` of ten came to its end, and the others failed.
+fn set_up(ready: u64) -> (Scenario, Run) {
+    let mut scenario = scenario();
+    scenario.cohorts[0].setup = vec![step(send(Expect::Stamp))];
+    let mut run = Run::healthy();
+    run.add(Counter::SetupBegun, 10)
+        .add(Counter::SetupReady, ready)
+        .add(Counter::SetupFailed, 10 - ready)
+        .cause(Cause::SetupFailed, 10 - ready);
+    (scenario, run)
+}
+
+#[test]
+fn clients_that_were_never_ready_were_not_there() {
+    let (scenario, run) = set_up(4);
+    assert_eq!(
+        outcome(&scenario, &run),
+        (Exit::Untrusted, vec!["never_opened"])
+    );
+    assert_eq!(
+        said(&scenario, &run),
+        ["only 4 of 10 connections were ready: most of the load was never there: 6 setup_failed"]
+    );
+    assert!(
+        found(&scenario, &run)[0]
+            .hint()
+            .unwrap()
+            .contains("wsbench try")
+    );
+    assert_eq!(judged(&scenario, &run).warnings, [], "it is said once");
+    let (scenario, run) = set_up(10);
+    assert_eq!(outcome(&scenario, &run), (Exit::Passed, vec![]));
+    assert_eq!(judged(&scenario, &run).warnings, []);
+}
+
+/// A cohort that was never ready voids its own gates, and is told with its own numbers.
+#[test]
+fn never_ready_is_asked_of_the_cohorts_of_each_gate() {
+    let (mut scenario, _) = set_up(10);
+    let mut bad = scenario.cohorts[0].clone();
+    scenario.cohorts[0].setup.clear();
+    bad.name = "bad".to_owned();
+    bad.connections = 3;
+    scenario.cohorts.push(bad);
+    let mut own = gate(Stat::Count, "connections.lost", Op::Equal, 0.0);
+    own.text = "of bad".to_owned();
+    if let Subject::Stat(_, selector) = &mut own.subject {
+        selector.cohort = Some("bad".to_owned());
+    }
+    scenario.gates.pass.push(own);
+    let mut bad = Run::new();
+    bad.opened(3)
+        .add(Counter::SetupBegun, 3)
+        .add(Counter::SetupFailed, 3);
+    let mut summary = Run::healthy().summary();
+    beside(&mut summary, "bad", bad.summary());
+    let verdict = judge(&scenario, &summary, &Facts::completed(1));
+    assert_eq!(verdict.exit, Exit::Untrusted);
+    assert!(
+        verdict.gates[1].doubted && !verdict.gates[0].doubted,
+        "{verdict:?}"
+    );
+    assert_eq!(
+        verdict.distrust[0].reason.to_string(),
+        "only 0 of 3 connections were ready: most of the load was never there"
+    );
+}
+
+#[test]
+fn set_ups_that_failed_are_told_unless_a_gate_looks() {
+    let (mut scenario, run) = set_up(8);
+    let verdict = judged(&scenario, &run);
+    assert_eq!(verdict.exit, Exit::Passed);
+    assert_eq!(
+        verdict.warnings[0].to_string(),
+        "of 10 set-ups 2 failed, and no gate looks at that"
+    );
+    assert_eq!(
+        verdict.warnings[0].hint().unwrap(),
+        "add the gate `count(setup.failed) == 0`"
+    );
+    for metric in ["setup.failed", "errors.setup_failed"] {
+        scenario.gates.pass = vec![gate(Stat::Count, metric, Op::Less, 5.0)];
+        assert_eq!(judged(&scenario, &run).warnings, [], "{metric}");
+    }
+}

@@ -191,11 +191,20 @@ pub fn looked_at<'a>(
 
 /// Whether a gate of `pass` looks at one of these counters of this cohort.
 pub(super) fn is_gated(scenario: &Scenario, counters: &[Counter], cohort: &Cohort) -> bool {
+    let is_one = |metric: &str| counters.iter().any(|counter| counter.name() == metric);
+    is_gated_by(scenario, is_one, cohort)
+}
+
+/// Whether a gate of `pass` looks at such a metric of this cohort.
+pub(super) fn is_gated_by(
+    scenario: &Scenario,
+    is_one: impl Fn(&str) -> bool,
+    cohort: &Cohort,
+) -> bool {
     let gates = scenario.gates.pass.iter();
     let mut selectors = gates.flat_map(|gate| gate.subject.selectors());
     selectors.any(|selector| {
-        (counters.iter()).any(|counter| counter.name() == selector.metric)
-            && looked_at(scenario, selector).any(|one| one.name == cohort.name)
+        is_one(&selector.metric) && looked_at(scenario, selector).any(|one| one.name == cohort.name)
     })
 }
 

@@ -85,6 +85,17 @@ pub enum Warning {
         /// Why they failed.
         failures: Failures,
     },
+    /// Set-ups failed, and no gate checks that.
+    SetupsFailed {
+        /// How many failed.
+        failed: u64,
+        /// Set-ups begun by the cohorts in which that is so.
+        begun: u64,
+        /// Which step failed, and why.
+        example: Option<String>,
+        /// A gate that would notice.
+        gate: String,
+    },
     /// Dials continued with the next address of the target.
     Fallbacks {
         /// How many dials.
@@ -191,6 +202,7 @@ impl Warning {
             Self::Uncertain { .. } => "uncertain",
             Self::PingsUnanswered { .. } => "pings_unanswered",
             Self::FewerConnections { .. } => "fewer_connections",
+            Self::SetupsFailed { .. } => "setups_failed",
             Self::Fallbacks { .. } => "fallbacks",
             Self::Insecure => "insecure",
             Self::TooFewSamples { .. } => "too_few_samples",
@@ -224,6 +236,7 @@ impl Warning {
             Self::Throttled(_) => {
                 "raise the limit of CPU of this container or group, or offer less"
             }
+            Self::SetupsFailed { gate, .. } => return Some(format!("add the gate `{gate}`")),
             Self::Unanswered { gates, .. } => {
                 let gates = gates.iter().map(|gate| format!("`{gate}`"));
                 let gates: Vec<String> = gates.collect();
@@ -365,6 +378,19 @@ impl fmt::Display for Warning {
                 counted(*asked, "connection"),
                 counted(*failed, "attempt"),
             ),
+            Self::SetupsFailed {
+                failed,
+                begun,
+                example,
+                ..
+            } => {
+                let begun = counted(*begun, "set-up");
+                write!(f, "of {begun} {} failed", human_count(*failed))?;
+                if let Some(example) = example {
+                    write!(f, " ({example})")?;
+                }
+                f.write_str(", and no gate looks at that")
+            }
             Self::Fallbacks {
                 count, addresses, ..
             } => {

@@ -8,10 +8,10 @@ use super::failures::Failures;
 use super::generator::{BUSY_MEAN, cpu};
 use super::lag::{CUT_NS, Lag};
 use super::unnamed::{Unnamed, text_heartbeat};
-use super::view::{View, is_gated, looked_at};
+use super::view::{View, is_gated, is_gated_by};
 use super::warning::Warning;
 use crate::measure::{Relayed, Summary, Surroundings, Value};
-use crate::metric::{self, Cause, Counter, Timer};
+use crate::metric::{self, Cause, Counter, Gauge, Timer};
 use crate::scenario::{
     Cohort, Message, PromiseKind, Reconnect, Scenario, Selector, Shape, Stat, Subject, Trust,
 };
@@ -38,6 +38,7 @@ pub(super) fn find(
     let mut found = Vec::new();
     // Counts all cohorts: a bad client's fault begins after its 101, so until then it is like the others.
     found.extend(fewer_connections(scenario, all, facts));
+    found.extend(setups_failed(scenario, view));
     found.extend(fallbacks(all));
     let is_insecure = scenario.target.trust == Trust::Anyone;
     found.extend(is_insecure.then_some(Warning::Insecure));
@@ -82,7 +83,7 @@ fn says_more(doubt: &Distrust, warning: &Warning) -> bool {
             | (Distrust::SendsLate { .. }, Warning::SendsLate { .. })
             | (
                 Distrust::NeverOpened { .. },
-                Warning::FewerConnections { .. }
+                Warning::FewerConnections { .. } | Warning::SetupsFailed { .. }
             )
             | (
                 Distrust::NoAnswer { cohort: None, .. },
@@ -135,6 +136,39 @@ fn fewer_connections(scenario: &Scenario, summary: &Summary, facts: &Facts) -> O
         opened,
         failed,
         failures: Failures::of(scenario, summary),
+    })
+}
+
+/// Warns of set-ups that failed, if no gate would notice. Leaves out cohorts whose faults touch their messages.
+fn setups_failed(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
+    let tells = |metric: &str| {
+        [
+            Counter::SetupFailed.name(),
+            Counter::SetupReady.name(),
+            Gauge::Ready.name(),
+        ]
+        .contains(&metric)
+            || metric == metric::error(Cause::SetupFailed)
+    };
+    let cohorts = scenario.cohorts.iter();
+    let cohorts =
+        cohorts.filter(|cohort| cohort.keeps_messages() && !is_gated_by(scenario, tells, cohort));
+    let counts = cohorts.map(|cohort| {
+        let count = |counter: Counter| view.count_of(counter.name(), &cohort.name);
+        (
+            cohort,
+            count(Counter::SetupFailed),
+            count(Counter::SetupBegun),
+        )
+    });
+    let failing = Vec::from_iter(counts.filter(|(_, failed, _)| *failed > 0));
+    let (first, ..) = failing.first()?;
+    let examples = &view.all().endings.examples;
+    Some(Warning::SetupsFailed {
+        failed: failing.iter().map(|(_, failed, _)| failed).sum(),
+        begun: failing.iter().map(|(_, _, begun)| begun).sum(),
+        example: (examples.get(&Cause::SetupFailed)).and_then(|some| some.first().cloned()),
+        gate: none_of(Counter::SetupFailed, first),
     })
 }
 
@@ -364,15 +398,11 @@ fn is_judged_by_pongs(scenario: &Scenario, cohort: &Cohort) -> bool {
                 .iter()
                 .any(|cause| metric::error(*cause) == metric)
     };
-    let mut selectors = (scenario.gates.pass.iter()).flat_map(|gate| gate.subject.selectors());
-    let is_gated = selectors.any(|selector| {
-        tells(&selector.metric) && looked_at(scenario, selector).any(|one| one.name == cohort.name)
-    });
     let mut promises = cohort
         .contract
         .iter()
         .flat_map(|contract| &contract.promises);
-    is_gated
+    is_gated_by(scenario, tells, cohort)
         || promises.any(|promise| {
             matches!(
                 promise.kind,
