@@ -75,6 +75,8 @@ pub enum Distrust {
     ConnectionsLost {
         /// Connections that ended too early.
         lost: u64,
+        /// Connections that a failed step closed for good.
+        closed: u64,
         /// Connections that opened.
         opened: u64,
         /// Of clients that reconnect: messages that were due without a connection, or were lost with one.
@@ -194,6 +196,10 @@ impl Distrust {
                 };
                 Some(hint.into())
             }
+            Self::ConnectionsLost { lost: 0, closed: 1.., .. } => Some(
+                "see connections.csv; the gate `count(errors.step_failed) == 0` makes each of them a failure"
+                    .into(),
+            ),
             Self::ConnectionsLost { seen, .. } => Some(
                 seen.hint_of_close().unwrap_or(
                     "see connections.csv; the gate `count(connections.lost) == 0` makes every lost connection a failure",
@@ -275,14 +281,24 @@ impl fmt::Display for Distrust {
             }
             Self::ConnectionsLost {
                 lost,
+                closed,
                 opened,
                 missed,
                 due,
                 seen,
             } => {
-                let (all, were) = (counted(*opened, "connection"), were(*lost));
-                let lost = human_count(*lost);
-                write!(f, "{lost} of {all} {were} lost too early")?;
+                let all = counted(*opened, "connection");
+                let mut ends = Vec::new();
+                if *lost > 0 || *closed == 0 {
+                    ends.push((*lost, "lost too early"));
+                }
+                if *closed > 0 {
+                    ends.push((*closed, "closed by a failed step"));
+                }
+                let ends = ends.into_iter().map(|(count, how)| {
+                    format!("{} of {all} {} {how}", human_count(count), were(count))
+                });
+                f.write_str(&Vec::from_iter(ends).join(" and "))?;
                 if *missed > 0 {
                     let (missed, due) = (human_count(*missed), counted(*due, "message"));
                     write!(f, ", and with them {missed} of {due} due")?;

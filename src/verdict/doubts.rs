@@ -149,6 +149,7 @@ fn unproven(run: &Run<'_>) -> Vec<Doubt> {
         let all = losses(&all);
         Distrust::ConnectionsLost {
             lost: all.lost,
+            closed: all.closed,
             opened: all.opened,
             missed: all.missed,
             due: all.due,

@@ -2,8 +2,10 @@
 
 use super::observe::observe;
 use super::view::View;
-use crate::metric::{Counter, Gauge};
-use crate::scenario::{Cohort, Pacing, Reconnect, Scenario, Selector, Shape, Stat, Subject};
+use crate::metric::{self, Cause, Counter, Gauge};
+use crate::scenario::{
+    Cohort, OnFail, Pacing, Reconnect, Scenario, Selector, Shape, Stat, Subject,
+};
 
 /// First connections (not reconnects) of some cohorts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,6 +46,8 @@ impl Openings {
 pub(super) struct Losses {
     /// Connections that ended too early.
     pub(super) lost: u64,
+    /// Connections that a failed step closed for good.
+    pub(super) closed: u64,
     /// Connections that opened, reconnects included.
     pub(super) opened: u64,
     /// Of clients that reconnect: messages that were due without a connection, or were lost with one.
@@ -76,9 +80,12 @@ impl Losses {
     fn add(&mut self, scenario: &Scenario, view: &View<'_>, cohort: &Cohort) {
         let count = |counter| count(view, counter, cohort);
         let (lost, clients) = (count(Counter::ConnectionsLost), clients(view, cohort));
+        let closed = closed_by_steps(view, cohort);
         self.lost += lost;
+        self.closed += closed;
         self.opened += count(Counter::ConnectionsOpened);
         self.clients += clients;
+        self.absent += closed as f64;
         if cohort.reconnect == Reconnect::None {
             self.absent += lost as f64;
             return;
@@ -93,6 +100,18 @@ impl Losses {
         } else if let Some(open) = mean_open(scenario, view, cohort) {
             self.absent += (clients as f64 - open).max(0.0);
         }
+    }
+}
+
+/// How many connections a failed step has closed for good. Where another step dials again when it fails, nobody knows
+/// which of them did.
+fn closed_by_steps(view: &View<'_>, cohort: &Cohort) -> u64 {
+    let mut steps = cohort.each_step_after_setup();
+    let comes_back =
+        cohort.reconnect != Reconnect::None && steps.any(|step| step.on_fail == OnFail::Reconnect);
+    match comes_back {
+        true => 0,
+        false => view.count_of(&metric::error(Cause::StepFailed), &cohort.name),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::super::fixture::{beside, send, step, wait, with_step};
 use super::*;
-use crate::scenario::{Repeat, Verb};
+use crate::scenario::{Jitter, OnFail, Reconnect, Repeat, Verb};
 
 fn said(scenario: &Scenario, run: &Run) -> Vec<String> {
     let doubts = judged(scenario, run).distrust.into_iter();
@@ -207,4 +207,46 @@ fn set_ups_that_failed_are_told_unless_a_gate_looks() {
         scenario.gates.pass = vec![gate(Stat::Count, metric, Op::Less, 5.0)];
         assert_eq!(judged(&scenario, &run).warnings, [], "{metric}");
     }
+}
+
+/// What a failed step closes is gone, be it lost or not.
+#[test]
+fn clients_that_a_failed_step_closes_are_gone() {
+    let mut closing = scenario();
+    let cohort = &mut closing.cohorts[0];
+    cohort.steps = vec![step(wait())];
+    cohort.steps[0].on_fail = OnFail::Close;
+    let mut run = Run::healthy();
+    run.add(Counter::AwaitsMet, 1).cause(Cause::StepFailed, 5);
+    assert_eq!(outcome(&closing, &run), (Exit::Passed, vec![]));
+    run.cause(Cause::StepFailed, 1);
+    assert_eq!(
+        outcome(&closing, &run),
+        (Exit::Untrusted, vec!["connections_lost"])
+    );
+    assert_eq!(
+        said(&closing, &run),
+        ["6 of 10 connections were closed by a failed step: most of the load was not there"]
+    );
+    let hint = found(&closing, &run)[0].hint().unwrap();
+    assert!(hint.contains("count(errors.step_failed) == 0"), "{hint}");
+
+    run.add(Counter::ConnectionsLost, 3);
+    assert!(
+        said(&closing, &run)[0].starts_with(
+            "3 of 10 connections were lost too early and 6 of 10 connections were closed by"
+        ),
+        "{:?}",
+        said(&closing, &run)
+    );
+
+    let mut run = Run::healthy();
+    run.add(Counter::AwaitsMet, 1).cause(Cause::StepFailed, 9);
+    closing.cohorts[0].steps[0].on_fail = OnFail::Reconnect;
+    closing.cohorts[0].reconnect = Reconnect::Backoff {
+        initial: Duration::ZERO,
+        max: Duration::ZERO,
+        jitter: Jitter::None,
+    };
+    assert_eq!(found(&closing, &run), [], "they came back");
 }
