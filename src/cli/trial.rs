@@ -278,6 +278,12 @@ impl<'a> Seen<'a> {
 const SAID: &[(Counter, &str, &str, bool)] = &[
     (Counter::ConnectionsFailed, "dial", "failed", true),
     (
+        Counter::ConnectionsAbandoned,
+        "dial",
+        "not done in time",
+        true,
+    ),
+    (
         Counter::ConnectionsLost,
         "connection",
         "ended before its time",

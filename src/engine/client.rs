@@ -111,7 +111,8 @@ impl Client {
         (dials_again && !over).then_some(redial)
     }
 
-    /// Dials. A first dial may use its whole time; a reconnect is abandoned when the load ends. A signal ends both.
+    /// Dials. A first dial may use its whole time; a reconnect, and a dial whose set-up has begun, is abandoned when
+    /// the load ends. A signal ends each.
     async fn dial<C: Connector>(
         &mut self,
         connector: &C,
@@ -122,9 +123,10 @@ impl Client {
         } = self.opening;
         let fault_plan = self.shared.plan.fault_plan(cohort, connection);
         let shared = self.shared.clone();
+        let client = shared.plan.client(cohort, connection);
+        let ends_with_load = !is_first || client.program().begins_with_http();
         let dial = async {
             let cookies = self.ask(connector).await?;
-            let client = shared.plan.client(cohort, connection);
             let rendered = self.play.upgrade(client);
             let upgrade = client.cohort().upgrade.as_ref();
             let wanted = Wanted {
@@ -138,7 +140,7 @@ impl Client {
         };
         let dialled = tokio::select! {
             dialled = dial => dialled,
-            () = shared.ended.notified(), if !is_first => {
+            () = shared.ended.notified(), if ends_with_load => {
                 Err(Failure::new(Cause::Abandoned, "the load had ended"))
             }
             () = shared.interrupted.notified() => {

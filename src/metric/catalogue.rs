@@ -62,6 +62,7 @@ catalogue! {
         ConnectionsAttempted => "connections.attempted", "Dials begun: first connections and reconnects.";
         ConnectionsOpened => "connections.opened", "Handshakes that ended in a valid 101.";
         ConnectionsFailed => "connections.failed", "Dials that did not end in a valid 101.";
+        ConnectionsAbandoned => "connections.abandoned", "Dials that the end of the load, or a signal, cut off before they opened or failed.";
         ConnectionsClosed => "connections.closed", "Open connections that have ended, however they ended.";
         ConnectionsDead => "connections.dead", "Connections declared dead by their heartbeat.";
         ConnectionsLost => "connections.lost", "Open connections that ended before their time: dead, or closed or broken by the server.";

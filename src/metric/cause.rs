@@ -46,7 +46,7 @@ catalogue! {
         HandshakeGarbage => "handshake_garbage", "A response that is not HTTP, or is too long.";
         NoLocalPort => "no_local_port", "No free local port for another connection to this target.";
         NoDescriptor => "no_descriptor", "No free file descriptor.";
-        Abandoned => "abandoned", "A reconnect that was under way when the load ended, or any dial when a signal came.";
+        Abandoned => "abandoned", "A reconnect, or a dial whose set-up began with `http`, that was under way when the load ended; or any dial when a signal came.";
         Io => "io", "Any other error of the operating system.";
     }
 }

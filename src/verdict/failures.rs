@@ -153,9 +153,9 @@ fn ends_a_handshake(cause: Cause) -> bool {
         | Cause::HandshakeGarbage
         | Cause::NoLocalPort
         | Cause::NoDescriptor
-        | Cause::Abandoned
         | Cause::Io => true,
         Cause::Completed
+        | Cause::Abandoned
         | Cause::ClosedByPeer
         | Cause::PeerFrozen
         | Cause::PathDead

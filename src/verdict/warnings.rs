@@ -112,25 +112,26 @@ fn fewer_connections(scenario: &Scenario, summary: &Summary, facts: &Facts) -> O
     let count = |counter: Counter| summary.count(counter.name());
     let failed = count(Counter::ConnectionsFailed);
     let all_opened = count(Counter::ConnectionsOpened);
+    // Where nobody dials again, these are first dials: they are not missing.
+    let dials_once = |cohort: &&Cohort| cohort.reconnect == Reconnect::None;
+    let abandoned = (scenario.cohorts.iter().filter(dials_once))
+        .map(|cohort| {
+            let name = Counter::ConnectionsAbandoned.name();
+            Summary::sum(summary.select(name, Some(&cohort.name), None))
+        })
+        .sum::<u64>();
     let (asked, opened) = if facts.outcome == Outcome::Completed {
         let asked = planned_connections(scenario);
         let first_time = all_opened.saturating_sub(count(Counter::ConnectionsReconnected));
-        (
-            asked.saturating_sub(count(Counter::ConnectionsSkipped)),
-            first_time,
-        )
+        let left_out = count(Counter::ConnectionsSkipped) + abandoned;
+        (asked.saturating_sub(left_out), first_time)
     } else {
         (failed + all_opened, all_opened)
     };
-    let lost_for_good = scenario
-        .cohorts
-        .iter()
-        .filter(|cohort| cohort.reconnect == Reconnect::None)
-        .any(|cohort| {
-            let mut rows =
-                summary.select(Counter::ConnectionsFailed.name(), Some(&cohort.name), None);
-            rows.any(|row| matches!(row.value, Value::Counter(failed) if failed > 0))
-        });
+    let lost_for_good = scenario.cohorts.iter().filter(dials_once).any(|cohort| {
+        let mut rows = summary.select(Counter::ConnectionsFailed.name(), Some(&cohort.name), None);
+        rows.any(|row| matches!(row.value, Value::Counter(failed) if failed > 0))
+    });
     (opened < asked || lost_for_good).then(|| Warning::FewerConnections {
         asked,
         opened,

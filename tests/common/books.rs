@@ -103,9 +103,9 @@ fn connections(row: &Row) -> Vec<Balance> {
     let (opened, closed, lost) = (of("opened"), of("closed"), of("lost"));
     vec![
         Balance {
-            what: "attempted = opened + failed",
+            what: "attempted = opened + failed + abandoned",
             left: of("attempted"),
-            right: opened + of("failed"),
+            right: opened + of("failed") + of("abandoned"),
         },
         Balance {
             what: "opened = closed",

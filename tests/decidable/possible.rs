@@ -12,7 +12,7 @@ use wsbench::metric::{Cause, CloseKind, Counter, ENOUGH_FOR_MEMORY, Side, Timer}
 use wsbench::plan::{Opening, Plan, Until};
 use wsbench::scenario::{
     Cohort, FaultKind, Message, Pacing, PathFaultKind, PromiseKind, Reconnect, Shape, TargetUrl,
-    Trust,
+    Trust, Verb,
 };
 use wsbench::units::{Nanos, Timestamp};
 use wsbench::verdict::ContractResult;
@@ -488,6 +488,12 @@ impl<'a> Run<'a> {
             cells.time(timer, Nanos(1));
         }
         let comes_back = cohort.reconnect != Reconnect::None;
+        let is_steady = matches!(scenario.load.shape, Shape::Steady { .. });
+        let first = cohort.setup.first().map(|step| &step.verb);
+        let abandons = comes_back || !is_steady && matches!(first, Some(Verb::Http(_)));
+        if abandons {
+            cells.count(Counter::ConnectionsAbandoned);
+        }
         if comes_back {
             cells.count(Counter::ConnectionsReconnected);
             cells.time(Timer::ReconnectDuration, Nanos(1));
@@ -536,7 +542,7 @@ impl<'a> Run<'a> {
                 Cause::Fault => !cohort.faults.is_empty(),
                 Cause::Dns => is_name && !is_relayed,
                 Cause::TlsUntrusted | Cause::TlsExpired | Cause::TlsName => is_secure && is_checked,
-                Cause::Abandoned => comes_back,
+                Cause::Abandoned => abandons,
                 other => other.tls_hint().is_none() || is_secure,
             };
             if is_possible {

@@ -151,8 +151,11 @@ impl Wait {
         let running = Running::start(&self.scenario, &["--quiet"]);
         let report = self.interrupt(running, 2).report();
         assert_eq!(report.json["outcome"], "interrupted");
-        let dialled = report.count("connections.opened") + report.count("connections.failed");
-        assert_eq!(report.count("connections.attempted"), dialled);
+        let dials = ["opened", "failed", "abandoned"].map(|name| format!("connections.{name}"));
+        let dials = dials.map(|name| report.count(&name));
+        let attempted = report.count("connections.attempted");
+        assert_eq!(attempted, dials.iter().sum::<u64>());
+        assert_eq!(dials[1], 0, "what is abandoned has not failed");
         report
     }
 }

@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use super::common::run::{Run, run};
 use super::common::{Reception, Running, Visit};
@@ -108,7 +109,8 @@ fn assert_setups(run: &Run) {
         let ended = of("ready") + of("failed") + of("lost") + of("abandoned");
         assert_eq!(of("begun"), ended, "{part:?} {row:?}");
         let attempted = row.count("connections.attempted");
-        let dialled = row.count("connections.opened") + row.count("connections.failed");
+        let of = |name: &str| row.count(&format!("connections.{name}"));
+        let dialled = of("opened") + of("failed") + of("abandoned");
         assert_eq!(attempted, dialled, "{part:?} {row:?}");
     }
 }
@@ -301,6 +303,36 @@ fn each_connection_logs_in_again() {
     assert!(logins >= 6, "{logins}");
     assert_eq!(run.report.count("setup.begun"), logins);
     assert_eq!(run.report.count("connections.attempted"), logins);
+}
+
+/// The end of the load is planned, and nobody who waits for a login then has failed.
+#[test]
+fn a_login_that_is_under_way_when_the_load_ends_is_abandoned() {
+    let site = Site::open();
+    let run = run(
+        &format!(
+            r#"
+            name = "ends"
+            target.url = "embedded"
+            load.stages = [{{ duration = "1s", connections = 2 }}]
+            [[setup]]
+            name = "login"
+            http = {{ url = "{}" }}
+            timeout = "60s"
+            [gates]
+            pass = ["count(connections.abandoned) == 2"]
+            "#,
+            site.url("/slow")
+        ),
+        &[],
+    );
+    assert_setups(&run);
+    let took = run.ended.took;
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    let counters = ["abandoned", "failed", "opened"];
+    let counts = counters.map(|name| run.report.count(&format!("connections.{name}")));
+    assert_eq!(counts, [2, 0, 0]);
+    assert_eq!(run.report.count("setup.abandoned"), 2);
 }
 
 #[test]

@@ -94,7 +94,10 @@ impl Client {
     pub(super) fn failed(&mut self, failure: Failure) {
         self.tries += 1;
         self.shared.whole(self.opening.cohort, |cells| {
-            cells.count(Counter::ConnectionsFailed);
+            cells.count(match failure.cause {
+                Cause::Abandoned => Counter::ConnectionsAbandoned,
+                _ => Counter::ConnectionsFailed,
+            });
             cells.cause(failure.cause);
         });
         self.push(Ending {

@@ -85,6 +85,7 @@ impl<W: Write> Text<'_, W> {
             self.told(Counter::ConnectionsFailed, "failed"),
             self.told(Counter::ConnectionsDead, "dead"),
         ];
+        parts.extend(self.if_any(Counter::ConnectionsAbandoned, "abandoned"));
         parts.extend(self.if_any(Counter::ConnectionsReconnected, "reconnected"));
         parts.extend(self.if_any(Counter::ConnectionsSkipped, "skipped"));
         self.page.line("connections", &parts.join(" · "))?;

@@ -49,6 +49,8 @@ pub(super) enum Need {
     /// The server pings; two times in the measured time if `true`.
     ServerPings(bool),
     Reconnect,
+    /// Dials may be under way when the load ends, and be cut off by that.
+    Abandons,
     /// The client has a fault.
     Fault,
     /// wsbench closes the connection.
@@ -234,6 +236,13 @@ impl Need {
                     || cohort.takes_texts_for_pings()
             }
             Self::Reconnect => cohort.reconnect != Reconnect::None,
+            Self::Abandons => {
+                // With a steady load all set-ups are over before the measuring begins.
+                let is_steady = matches!(load.shape, Shape::Steady { .. });
+                let first = cohort.setup.first().map(|step| &step.verb);
+                cohort.reconnect != Reconnect::None
+                    || !is_steady && matches!(first, Some(Verb::Http(_)))
+            }
             Self::Fault => !cohort.is_healthy(),
             Self::Upgrade => cohort.protocol == Protocol::WebSocket,
             Self::OwnClose if cohort.protocol == Protocol::Http => false,
@@ -466,6 +475,10 @@ impl Need {
             ),
             Self::Reconnect => (
                 "clients that come back",
+                "write `reconnect = { initial = \"500ms\", max = \"30s\" }` in `[load]`",
+            ),
+            Self::Abandons => (
+                "dials that are under way when the load ends",
                 "write `reconnect = { initial = \"500ms\", max = \"30s\" }` in `[load]`",
             ),
             Self::Fault => ("a client with a fault", "name a cohort that has a `fault`"),

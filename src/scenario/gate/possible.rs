@@ -47,6 +47,7 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         | Counter::BytesSent
         | Counter::BytesReceived => &[],
         Counter::ConnectionsDead => &[Death],
+        Counter::ConnectionsAbandoned => &[Need::Abandons],
         Counter::ConnectionsReconnected => &[Reconnect],
         Counter::ConnectionsRenewed => &[Need::Http],
         Counter::ConnectionsFallbacks => &[HostName],
@@ -150,7 +151,7 @@ fn of_cause(cause: Cause) -> &'static [Need] {
         | Cause::TlsNotSpoken
         | Cause::TlsAlert => &[Need::Tls],
         Cause::TlsUntrusted | Cause::TlsExpired | Cause::TlsName => &[Need::CheckedTls],
-        Cause::Abandoned => &[Need::Reconnect],
+        Cause::Abandoned => &[Need::Abandons],
         Cause::Completed
         | Cause::ClosedByPeer
         | Cause::Reset

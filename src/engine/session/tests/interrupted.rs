@@ -15,10 +15,11 @@ const SETUPS: [Counter; 3] = [
     Counter::SetupReady,
     Counter::SetupAbandoned,
 ];
-const DIALS: [Counter; 3] = [
+const DIALS: [Counter; 4] = [
     Counter::ConnectionsAttempted,
     Counter::ConnectionsOpened,
     Counter::ConnectionsFailed,
+    Counter::ConnectionsAbandoned,
 ];
 
 fn interrupted(scenario: &str, script: impl FnMut(usize) -> Script + 'static) -> Seen {
@@ -119,7 +120,7 @@ fn a_dial_is_abandoned() {
         1 => Script::new(healthy).says(after(S), fin()),
         _ => Script::mute(),
     });
-    assert_eq!(seen.counts(DIALS), [4, 2, 2]);
+    assert_eq!(seen.counts(DIALS), [4, 2, 0, 2]);
     assert_eq!(seen.ended, after(SIGNAL) + RTT);
     let causes = seen.causes();
     assert_eq!(causes[1..], [Cause::Abandoned, Cause::Abandoned]);

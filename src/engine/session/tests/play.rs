@@ -150,19 +150,18 @@ impl<F: FnMut(usize) -> Script> Connector for Dials<F> {
         wanted: Wanted<'_>,
         shared: &Shared,
     ) -> Result<Connected<Connection>, Failure> {
-        let mut peers = self.peers.borrow_mut();
-        let script = (self.script.borrow_mut())(peers.len());
+        let dialled = self.peers.borrow().len();
+        let script = (self.script.borrow_mut())(dialled);
         if script.is_refused {
             return Err(Failure::new(Cause::Dns, "no such name"));
         }
         if script.is_mute {
-            drop(peers);
             return std::future::pending().await;
         }
         let is_http = shared.plan.cohort(wanted.cohort).protocol == Protocol::Http;
         let peer = Peer::new(script, is_http, wanted.fault_plan, self.clock.clone());
         let connection = peer.connection();
-        peers.push(peer);
+        self.peers.borrow_mut().push(peer);
         Ok(Connected {
             transport: connection,
             steps: Steps::default(),
@@ -366,6 +365,10 @@ impl Seen {
         use Counter::*;
         let sum = |counters: &[Counter]| counters.iter().map(|c| self.count(*c)).sum::<u64>();
         assert_eq!(self.count(ConnectionsOpened), self.count(ConnectionsClosed));
+        assert_eq!(
+            self.count(ConnectionsAttempted),
+            sum(&[ConnectionsOpened, ConnectionsFailed, ConnectionsAbandoned])
+        );
         let closes: u64 = self.all.closes().map(|(_, _, count)| count).sum();
         assert_eq!(closes, self.count(ConnectionsClosed));
         assert_eq!(
