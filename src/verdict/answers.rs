@@ -3,11 +3,12 @@
 use super::distrust::{Concerns, Distrust, Doubt};
 use super::doubts::{Run, about, about_these_or_all};
 use super::facts::{expects_pongs, is_disturbed};
+use super::presence::Openings;
 use super::seen::Seen;
 use super::view::{is_gated, looked_at};
 use crate::measure::Summary;
 use crate::metric::Counter;
-use crate::scenario::{Cohort, Message, Step};
+use crate::scenario::{Cohort, Message, Selector, Step, Verb};
 
 /// What is sent or begun, and waits for something of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +136,43 @@ fn none_met(run: &Run<'_>, cohort: &Cohort) -> Option<Distrust> {
             ..Seen::of(run.view.all(), &[cohort])
         },
     })
+}
+
+/// Whether no step of this cohort that sends or waits was begun in the measured time, though its clients were ready.
+fn has_begun_none(run: &Run<'_>, cohort: &Cohort) -> bool {
+    let begun = [Counter::MessagesDue, Counter::AwaitsBegun];
+    let begun = begun.map(|counter| run.view.count_of(counter.name(), &cohort.name));
+    let mut steps = cohort.each_step_after_setup();
+    steps.any(|step| matches!(step.verb, Verb::Send(_) | Verb::Http(_) | Verb::Await(_)))
+        && begun == [0, 0]
+        && !Openings::of(run.view, &[cohort]).are_few()
+}
+
+/// Finds gates that held on what the steps of their cohorts did, where none was begun in the measured time: the first one
+/// was done or has failed before, and nothing came after it.
+pub(super) fn none_begun(run: &Run<'_>) -> Option<Doubt> {
+    let idle: Vec<&Cohort> = (run.scenario.cohorts.iter())
+        .filter(|cohort| has_begun_none(run, cohort))
+        .collect();
+    let is_empty = |selector: &Selector| {
+        let mut cohorts = looked_at(run.scenario, selector).peekable();
+        tells_of_sends(&selector.metric)
+            && cohorts.peek().is_some()
+            && cohorts.all(|cohort| idle.iter().any(|one| one.name == cohort.name))
+    };
+    let gates = run
+        .judged_gates()
+        .filter(|(gate, result)| result.passed && gate.subject.selectors().any(is_empty));
+    let these = gates.map(|(gate, _)| gate.text.clone()).collect();
+    let cohorts = idle.iter().map(|cohort| cohort.name.clone()).collect();
+    about(|| Distrust::NoStep { cohorts }, these)
+}
+
+/// Whether a metric counts what was sent or awaited, and what became of it.
+fn tells_of_sends(metric: &str) -> bool {
+    let unasked = [Counter::MessagesReceived, Counter::MessagesUnsolicited];
+    (metric.starts_with("messages.") || metric.starts_with("awaits."))
+        && unasked.iter().all(|counter| counter.name() != metric)
 }
 
 /// These counters of these cohorts, over the whole run.

@@ -14,6 +14,9 @@ use crate::units::{counted, human_count, human_ns, were};
 /// If more than this part of the messages due was never sent, the load was no open model.
 pub(super) const NOT_SENT_LIMIT: f64 = 0.001;
 
+/// What to do where the steps were over before the measured time.
+const BEGIN_LATER: &str = "a first step with `wait_for = \"measuring\"` keeps the others until then; `wsbench try` shows if one fails";
+
 /// A reason not to trust a verdict, and the gates and promises that it concerns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Doubt {
@@ -62,6 +65,11 @@ pub enum Distrust {
         cohort: Option<String>,
         /// What the server did to these cohorts instead.
         seen: Seen,
+    },
+    /// A gate on what steps do held, but none was begun in the measured time.
+    NoStep {
+        /// The cohorts of which that is so.
+        cohorts: Vec<String>,
     },
     /// A gate or promise held, but most of the planned connections never opened, or were never ready.
     NeverOpened {
@@ -152,6 +160,7 @@ impl Distrust {
         match self {
             Self::NoConnection { .. } => "no_connection",
             Self::NoAnswer { .. } => "no_answer",
+            Self::NoStep { .. } => "no_step",
             Self::ConnectionsLost { .. } => "connections_lost",
             Self::NotSent { .. } => "not_sent",
             Self::NeverOpened { .. } => "never_opened",
@@ -180,6 +189,7 @@ impl Distrust {
                 };
                 let hint = match (seen, *sent, asked) {
                     (Some(hint), ..) => hint,
+                    (None, 0, Asked::Steps) => BEGIN_LATER,
                     (None, 0, _) => "make `duration` longer than one interval",
                     (None, _, Asked::Messages) => {
                         "does this server echo? set `expect = \"none\"` for one that does not"
@@ -196,6 +206,7 @@ impl Distrust {
                 };
                 Some(hint.into())
             }
+            Self::NoStep { .. } => Some(BEGIN_LATER.into()),
             Self::ConnectionsLost { lost: 0, closed: 1.., .. } => Some(
                 "see connections.csv; the gate `count(errors.step_failed) == 0` makes each of them a failure"
                     .into(),
@@ -262,6 +273,11 @@ impl fmt::Display for Distrust {
                 }
                 write!(f, "{end} in the whole run{seen}")
             }
+            Self::NoStep { cohorts } => write!(
+                f,
+                "no step of `{}` was begun in the measured time",
+                cohorts.join("`, `")
+            ),
             Self::NeverOpened { openings, failures } => {
                 let Openings {
                     planned,

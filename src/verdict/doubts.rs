@@ -50,6 +50,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
     }
     if facts.outcome == Outcome::Completed {
         doubts.extend(answers::none_came(run));
+        doubts.extend(answers::none_begun(run));
     }
     doubts.extend(own_doing(run));
     doubts.extend(pings_late(run));

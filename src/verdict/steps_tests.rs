@@ -250,3 +250,37 @@ fn clients_that_a_failed_step_closes_are_gone() {
     };
     assert_eq!(found(&closing, &run), [], "they came back");
 }
+
+/// The first step failed in the warm-up, and nothing came after it; or all were done by then.
+#[test]
+fn gates_on_steps_need_one_in_the_measured_time() {
+    let mut asking = with_step(send(Expect::Stamp));
+    asking.gates.pass = vec![
+        gate(Stat::Count, "messages.timed_out", Op::Equal, 0.0),
+        gate(Stat::Count, "connections.lost", Op::Equal, 0.0),
+    ];
+    let mut run = Run::new();
+    run.opened(10)
+        .add(Counter::PingsSent, 10)
+        .add(Counter::PongsReceived, 10);
+    let verdict = judged(&asking, &run);
+    assert_eq!(verdict.exit, Exit::Untrusted);
+    assert!(verdict.gates[0].doubted && !verdict.gates[1].doubted);
+    assert_eq!(
+        said(&asking, &run),
+        ["no step of `main` was begun in the measured time"]
+    );
+    let hint = found(&asking, &run)[0].hint().unwrap();
+    assert!(hint.contains("wait_for = \"measuring\""), "{hint}");
+
+    asking.gates.pass.remove(0);
+    assert_eq!(found(&asking, &run), [], "nothing is said of steps");
+    asking.gates.pass = vec![gate(Stat::Count, "messages.received", Op::Equal, 0.0)];
+    assert_eq!(found(&asking, &run), [], "who listens need not speak");
+
+    asking.gates.pass = vec![gate(Stat::Count, "messages.timed_out", Op::Equal, 0.0)];
+    run.add(Counter::MessagesDue, 1)
+        .sent(1)
+        .add(Counter::MessagesAnswered, 1);
+    assert_eq!(found(&asking, &run), []);
+}
