@@ -103,6 +103,7 @@ catalogue! {
         TurnsMissed => "turns.missed", "Turns of repeats with a schedule that had not begun when the load ended.";
         PushesReceived => "pushes.received", "Messages that an `on` took.";
         PushesWrong => "pushes.wrong", "Messages that an `on` took, and that were not as they should be.";
+        PushesNumbered => "pushes.numbered", "Some of `pushes.received`: their number (`seq`) could be read.";
         PushesGaps => "pushes.gaps", "Messages missing between two numbers (`seq`) of an `on`.";
         PushesRepeated => "pushes.repeated", "Messages whose number (`seq`) an `on` had seen just before.";
         PushesUnordered => "pushes.unordered", "Messages whose number (`seq`) is below one that an `on` had seen.";

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::view::View;
 use crate::measure::{GaugeStats, Histogram, Phase, Summary, Value};
-use crate::metric::{self, Gauge, Kind, Unit};
+use crate::metric::{self, Counter, Gauge, Kind, Unit};
 use crate::scenario::{Selector, Stat, Subject};
 use crate::units::{human_count, human_ns};
 
@@ -116,9 +116,9 @@ pub enum NoData {
     /// An empty histogram, or a gauge that was never sampled.
     #[error("no samples of `{0}`")]
     NoSamples(String),
-    /// The denominator of a ratio is zero.
+    /// What it is counted among is zero: the denominator of a ratio, or the messages with a number that could be missing.
     #[error("no data: `{0}` is zero")]
-    ZeroDenominator(String),
+    ZeroBase(String),
     /// The metric was asked for by stage, but is not recorded by stage.
     #[error("`{0}` covers the whole run, not a stage")]
     NotByStage(String),
@@ -139,7 +139,7 @@ pub fn observe(subject: &Subject, view: &View<'_>) -> Result<Observed, NoData> {
         Subject::Ratio(above, below) => {
             let (above, of) = (count(above, view)?, count(below, view)?);
             if of == 0 {
-                return Err(NoData::ZeroDenominator(below.metric.clone()));
+                return Err(NoData::ZeroBase(below.metric.clone()));
             }
             Ok(Observed {
                 value: above as f64 / of as f64,
@@ -167,7 +167,7 @@ fn histogram(selector: &Selector, view: &View<'_>) -> Result<Histogram, NoData> 
 }
 
 /// Returns the value of a counter. A counter that was never increased is zero, unless it was asked for by stage and is
-/// not recorded by stage: then zero would be wrong.
+/// not recorded by stage: then zero would be wrong. Nor is it an answer if nothing came that could have been counted.
 fn count(selector: &Selector, view: &View<'_>) -> Result<u64, NoData> {
     if !view.sees_any(selector) {
         return Err(NoData::Nobody(selector.metric.clone()));
@@ -184,7 +184,31 @@ fn count(selector: &Selector, view: &View<'_>) -> Result<u64, NoData> {
     if selector.stage.is_some() && counts.peek().is_none() {
         return Err(NoData::NotByStage(selector.metric.clone()));
     }
-    Ok(counts.sum())
+    let sum = counts.sum();
+    match among(&selector.metric) {
+        Some(all) if sum == 0 && count(&of_metric(selector, all), view)? == 0 => {
+            Err(NoData::ZeroBase(all.name().to_owned()))
+        }
+        _ => Ok(sum),
+    }
+}
+
+/// What has to come so that a zero of this metric says something: numbers of messages that can be compared.
+fn among(metric: &str) -> Option<Counter> {
+    match Counter::from_name(metric)? {
+        Counter::PushesGaps | Counter::PushesRepeated | Counter::PushesUnordered => {
+            Some(Counter::PushesNumbered)
+        }
+        _ => None,
+    }
+}
+
+/// The same selector of another counter.
+fn of_metric(selector: &Selector, counter: Counter) -> Selector {
+    Selector {
+        metric: counter.name().to_owned(),
+        ..selector.clone()
+    }
 }
 
 fn of_counter(stat: Stat, selector: &Selector, view: &View<'_>) -> Result<Observed, NoData> {

@@ -284,3 +284,22 @@ fn gates_on_steps_need_one_in_the_measured_time() {
         .add(Counter::MessagesAnswered, 1);
     assert_eq!(found(&asking, &run), []);
 }
+
+/// Without a number there is nothing to compare: a gate on gaps fails as one on times does.
+#[test]
+fn gaps_need_numbers_between_which_they_could_be() {
+    let listening = |metric: &str| gated(gate(Stat::Count, metric, Op::Equal, 0.0));
+    let mut run = Run::healthy();
+    run.add(Counter::PushesReceived, 100)
+        .add(Counter::PushesWrong, 100);
+    let counters = ["pushes.gaps", "pushes.repeated", "pushes.unordered"];
+    for metric in counters {
+        let verdict = judged(&listening(metric), &run);
+        assert_eq!(verdict.exit, Exit::Failed, "{metric}");
+        assert_eq!(verdict.gates[0].why, "no data: `pushes.numbered` is zero");
+    }
+    run.add(Counter::PushesNumbered, 1);
+    for metric in counters {
+        assert_eq!(judged(&listening(metric), &run).exit, Exit::Passed);
+    }
+}

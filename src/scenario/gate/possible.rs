@@ -82,7 +82,10 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         | Counter::AwaitsAbandoned => &[Awaits],
         Counter::TurnsDue | Counter::TurnsBegun | Counter::TurnsMissed => &[Turns],
         Counter::PushesReceived | Counter::PushesWrong => &[Pushes],
-        Counter::PushesGaps | Counter::PushesRepeated | Counter::PushesUnordered => &[Numbers],
+        Counter::PushesNumbered
+        | Counter::PushesGaps
+        | Counter::PushesRepeated
+        | Counter::PushesUnordered => &[Numbers],
         Counter::DeliveryPublished => &[Messages(Which::Published)],
         Counter::DeliveryStray => &[Need::Published],
         Counter::DeliveryExpected

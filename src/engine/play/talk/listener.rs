@@ -67,6 +67,7 @@ impl Listener {
 
     /// Compares a number with the highest one before it.
     fn follow(&mut self, number: u64, now: Timestamp, facts: &mut Facts) {
+        facts.count(Counter::PushesNumbered, now);
         let Some(highest) = self.highest else {
             self.highest = Some(number);
             return;
