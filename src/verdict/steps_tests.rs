@@ -303,3 +303,26 @@ fn gaps_need_numbers_between_which_they_could_be() {
         assert_eq!(judged(&listening(metric), &run).exit, Exit::Passed);
     }
 }
+
+#[test]
+fn deliveries_that_are_missing_are_told_unless_a_gate_looks() {
+    let mut scenario = scenario();
+    let mut run = Run::healthy();
+    run.add(Counter::DeliveryExpected, 1_000)
+        .add(Counter::DeliveryReceived, 125);
+    let verdict = judged(&scenario, &run);
+    assert_eq!(verdict.exit, Exit::Passed);
+    assert_eq!(
+        verdict.warnings[0].to_string(),
+        "875 of 1,000 expected deliveries did not come in time, and no gate looks at that"
+    );
+    assert_eq!(
+        verdict.warnings[0].hint().unwrap(),
+        "add the gate `ratio(delivery.received / delivery.expected) == 100%`"
+    );
+    scenario.gates.pass = vec![gate(Stat::Count, "delivery.received", Op::Greater, 1.0)];
+    assert_eq!(judged(&scenario, &run).warnings, []);
+    scenario.gates.pass.clear();
+    run.add(Counter::DeliveryReceived, 875);
+    assert_eq!(judged(&scenario, &run).warnings, []);
+}

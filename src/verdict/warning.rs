@@ -42,6 +42,15 @@ pub enum Warning {
         /// Gates that would notice.
         gates: Vec<String>,
     },
+    /// Deliveries did not come in time, and no gate checks that.
+    Undelivered {
+        /// How many did not come in time.
+        missing: u64,
+        /// Deliveries expected by the cohorts in which that is so.
+        expected: u64,
+        /// A gate that would notice.
+        gate: String,
+    },
     /// Sends were late, but not so late that the results cannot be trusted.
     SendsLate {
         /// The 99th percentile of how late sends were, in nanoseconds.
@@ -197,6 +206,7 @@ impl Warning {
             Self::HeldUp { .. } => "held_up",
             Self::Throttled(_) => "throttled",
             Self::Unanswered { .. } => "unanswered",
+            Self::Undelivered { .. } => "undelivered",
             Self::SendsLate { .. } => "sends_late",
             Self::NotSent { .. } => "not_sent",
             Self::Uncertain { .. } => "uncertain",
@@ -236,7 +246,9 @@ impl Warning {
             Self::Throttled(_) => {
                 "raise the limit of CPU of this container or group, or offer less"
             }
-            Self::SetupsFailed { gate, .. } => return Some(format!("add the gate `{gate}`")),
+            Self::SetupsFailed { gate, .. } | Self::Undelivered { gate, .. } => {
+                return Some(format!("add the gate `{gate}`"));
+            }
             Self::Unanswered { gates, .. } => {
                 let gates = gates.iter().map(|gate| format!("`{gate}`"));
                 let gates: Vec<String> = gates.collect();
@@ -322,6 +334,14 @@ impl fmt::Display for Warning {
                 let (parts, sent) = (parts.join(" and "), counted(*sent, "message"));
                 write!(f, "of {sent} {parts}, and no gate looks at that")
             }
+            Self::Undelivered {
+                missing, expected, ..
+            } => write!(
+                f,
+                "{} of {} expected deliveries did not come in time, and no gate looks at that",
+                human_count(*missing),
+                human_count(*expected)
+            ),
             Self::SendsLate {
                 p99_ns, held_up, ..
             } => {

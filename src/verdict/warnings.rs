@@ -47,6 +47,7 @@ pub(super) fn find(
     found.extend(held_up(view, facts));
     found.extend(throttled(facts));
     found.extend(unanswered(scenario, view, doubts));
+    found.extend(undelivered(scenario, view));
     found.extend(sends_late(scenario, view));
     found.extend(not_sent(view));
     found.extend(uncertain(scenario, view));
@@ -286,15 +287,42 @@ fn unanswered(scenario: &Scenario, view: &View<'_>, doubts: &[Doubt]) -> Option<
     })
 }
 
+/// Warns of deliveries that did not come in time, if no gate would notice. Leaves out cohorts whose faults touch their
+/// messages.
+fn undelivered(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
+    let [received, expected] = [Counter::DeliveryReceived, Counter::DeliveryExpected];
+    let cohorts = scenario.cohorts.iter();
+    let cohorts = cohorts
+        .filter(|cohort| cohort.keeps_messages() && !is_gated(scenario, &[received], cohort));
+    let counts = cohorts.map(|cohort| {
+        let count = |counter: Counter| view.count_of(counter.name(), &cohort.name);
+        let expected = count(expected);
+        (cohort, expected.saturating_sub(count(received)), expected)
+    });
+    let lacking = Vec::from_iter(counts.filter(|(_, missing, _)| *missing > 0));
+    let (first, ..) = lacking.first()?;
+    let [received, expected] = [received, expected].map(|counter| of_cohort(counter, first));
+    Some(Warning::Undelivered {
+        missing: lacking.iter().map(|(_, missing, _)| missing).sum(),
+        expected: lacking.iter().map(|(.., expected)| expected).sum(),
+        gate: format!("{} == 100%", Subject::Ratio(received, expected)),
+    })
+}
+
 /// The gate that holds if this never happens in a cohort.
 fn none_of(counter: Counter, cohort: &Cohort) -> String {
-    let named = !cohort.is_looked_at(counter.name());
-    let selector = Selector {
+    let counted = Subject::Stat(Stat::Count, of_cohort(counter, cohort));
+    format!("{counted} == 0")
+}
+
+/// A counter of a cohort as a gate writes it: names the cohort only if a gate that names none does not look at it.
+fn of_cohort(counter: Counter, cohort: &Cohort) -> Selector {
+    let is_named = !cohort.is_looked_at(counter.name());
+    Selector {
         metric: counter.name().to_owned(),
-        cohort: named.then(|| cohort.name.clone()),
+        cohort: is_named.then(|| cohort.name.clone()),
         stage: None,
-    };
-    format!("{} == 0", Subject::Stat(Stat::Count, selector))
+    }
 }
 
 fn sends_late(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
