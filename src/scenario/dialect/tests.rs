@@ -49,10 +49,10 @@ name = "say"
 payload = { prefix = "42/chat,", json = '["say \"it\"",{"text":"{{stamp}}","by":"{{cohort}}"}]' }
 rate = "6/m"
 expect = "none"
-[[on]]
-name = "ping"
-match = { text = "2" }
-reply = { text = "3" }
+[heartbeat]
+kind = "text"
+server = { ping = "2", pong = "3" }
+silence = "45s"
 [[on]]
 name = "said"
 match = { prefix = '42/chat,["said"', has = "/1/text" }
@@ -182,6 +182,7 @@ fn lists_of_a_cohort_begin_with_those_of_the_dialect_and_empty_ones_have_none() 
         [[cohort]]
         name = \"a\"
         connections = 1
+        on = [{ name = \"said\", match = { event = [\"said\"] } }]
         [[cohort.setup]]
         pause = \"1s\"
         [[cohort]]
@@ -197,7 +198,7 @@ fn lists_of_a_cohort_begin_with_those_of_the_dialect_and_empty_ones_have_none() 
         .cohorts
         .iter()
         .map(|one| (one.setup.len(), one.on.len()));
-    assert_eq!(numbers.collect::<Vec<_>>(), [(3, 1), (0, 0), (2, 1)]);
+    assert_eq!(numbers.collect::<Vec<_>>(), [(3, 1), (0, 0), (2, 0)]);
     assert_eq!(scenario, resolved(&in_full(cohorts)));
 }
 
@@ -230,4 +231,21 @@ fn values_in_json_in_json_are_escaped_for_both() {
     let text = format!("{setup:?}");
     let forms = ["form: JsonInJson", "form: Json,"].map(|form| text.matches(form).count());
     assert_eq!(forms, [1, 2], "{text}");
+}
+
+/// What is written in full beside a verb stands in place of what the verb says.
+#[test]
+fn an_answer_of_its_own_stands_in_place_of_that_of_the_verb() {
+    let subscribe = |answer: &str| {
+        resolved(&format!(
+            "name = \"x\"\ntarget = {{ url = \"ws://h/\", dialect = \"graphql-transport-ws\" }}\nload.connections = 1\n\
+             [[setup]]\nname = \"s\"\nsend = {{ subscribe = [\"{{ a }}\"] }}\n{answer}"
+        ))
+    };
+    let own = "expect = [{ \"/type\" = \"next\", \"/id\" = \"{{id}}\" }, { \"/type\" = \"error\", \"/id\" = \"{{id}}\" }]\n";
+    let check = "check = { \"/type\" = \"next\", lacks = [\"/payload/errors\"] }\n";
+    assert_eq!(subscribe(""), subscribe(&format!("{own}{check}")));
+    assert_eq!(subscribe(""), subscribe(check));
+    assert_ne!(subscribe(""), subscribe(own));
+    assert_ne!(subscribe(""), subscribe("expect = \"none\""));
 }
