@@ -47,6 +47,9 @@ pub struct ConnectionRecord {
     pub level_ns: Option<Nanos>,
     /// When the 101 came: the time of the last bytes received with it.
     pub opened_ns: Timestamp,
+    /// When the client was ready: the last step of its set-up was done, or the 101 came if it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_ns: Option<Timestamp>,
     /// When the previous connection of the same client was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_before_ns: Option<Timestamp>,

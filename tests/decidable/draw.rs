@@ -140,7 +140,13 @@ fn plain_promise() -> impl Strategy<Value = Promise> {
         "preset = \"websockets\", interval = \"1s\", timeout = \"2s\"",
         "preset = \"nginx\", read_timeout = \"2s\"",
     ]);
-    let from = select(vec!["", "", ", from = \"last_byte\"", ", from = \"ping\""]);
+    let from = select(vec![
+        "",
+        "",
+        ", from = \"last_byte\"",
+        ", from = \"ping\"",
+        ", from = \"ready\"",
+    ]);
     (promise, from).prop_map(|(promise, from)| Promise {
         contract: format!("{promise}{from}"),
         fault: "",

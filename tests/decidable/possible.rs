@@ -383,6 +383,7 @@ impl<'a> Run<'a> {
             local_port: Some(place as u16),
             level_ns: level,
             opened_ns: opened,
+            ready_ns: Some(opened),
             lost_before_ns: None,
             fault_ns: fault
                 .filter(|_| !cohort.faults.is_empty())

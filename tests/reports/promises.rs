@@ -182,6 +182,7 @@ fn stayed(connection: u32, cohort: usize, opened: u64) -> ConnectionRecord {
         local_port: None,
         level_ns: None,
         opened_ns: Timestamp::from_nanos(opened * MS),
+        ready_ns: Some(Timestamp::from_nanos(opened * MS)),
         lost_before_ns: None,
         fault_ns: None,
         fault_end_ns: None,

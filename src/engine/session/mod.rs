@@ -188,6 +188,7 @@ impl<T: Transport> Session<T> {
                 false => self.opened,
             };
             self.fault_runner = FaultRunner::new(&fault_plan, since);
+            self.note(|recorder| recorder.ready(since));
         }
     }
 

@@ -39,6 +39,7 @@ impl Recorder {
                     local_port: None,
                     level_ns: fault_plan.level,
                     opened_ns: opened,
+                    ready_ns: None,
                     lost_before_ns: lost_before,
                     fault_ns: None,
                     fault_end_ns: None,
@@ -67,6 +68,11 @@ impl Recorder {
                 close_wait: fault_plan.close_wait,
             })
         })
+    }
+
+    /// Records that the client is ready.
+    pub(super) fn ready(&mut self, at: Timestamp) {
+        self.record.ready_ns = Some(at);
     }
 
     /// Records the local port.

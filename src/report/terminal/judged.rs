@@ -150,6 +150,7 @@ fn timed<'a>(promises: impl Iterator<Item = &'a ContractResult>) -> Option<Strin
     let (keys, from): (Vec<&str>, Vec<Origin>) = timed.unzip();
     let origin = match from.first()? {
         Origin::Open => "the 101",
+        Origin::Ready => "when the client was ready",
         Origin::Fault => "the fault",
         Origin::Ping => "the first unanswered ping",
         Origin::LastByte => "the client's last byte",

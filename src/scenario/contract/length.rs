@@ -122,7 +122,8 @@ impl Case<'_> {
     /// The time from the opening of a connection to the event from which its times count.
     fn begin(&self) -> Duration {
         match self.contract.from {
-            Origin::Open => Duration::ZERO,
+            // Measuring begins when all are ready.
+            Origin::Open | Origin::Ready => Duration::ZERO,
             Origin::Fault => self.happening(),
             Origin::Ping => self.ping(),
             Origin::LastByte | Origin::Close => self.own_fault().unwrap_or_default(),

@@ -48,6 +48,8 @@ words! {
     pub enum Origin {
         /// The 101 was received.
         Open,
+        /// The client was ready: the last step of its set-up was done. Without one that is the 101.
+        Ready,
         /// The client's fault began; of a client without one, the target's or the path's.
         Fault,
         /// The first ping came that this client did not answer.

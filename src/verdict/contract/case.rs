@@ -93,6 +93,7 @@ impl<'a> Case<'a> {
     pub(super) fn origin(&self, record: &ConnectionRecord) -> Option<Timestamp> {
         match self.contract.from {
             Origin::Open => Some(record.opened_ns),
+            Origin::Ready => record.ready_ns,
             Origin::Fault => record.fault_ns.or_else(|| {
                 let has_none = self.cohort.faults.is_empty();
                 has_none.then(|| self.incident_in(record, |_| true))?
@@ -137,7 +138,7 @@ impl<'a> Case<'a> {
     pub(super) fn half_closed_by_client(&self, record: &ConnectionRecord) -> Option<Timestamp> {
         let mut faults = self.cohort.faults.iter();
         let fault = faults.find(|fault| fault.kind == FaultKind::HalfClose)?;
-        let planned = record.opened_ns.saturating_add(fault.after.into());
+        let planned = record.ready_ns?.saturating_add(fault.after.into());
         // The first fault of a connection may begin later than planned; a later fault begins after it.
         let at = record.fault_ns?.max(planned);
         (at <= record.ended_ns).then_some(at)

@@ -95,6 +95,7 @@ pub(in super::super) fn record(connection: u32) -> ConnectionRecord {
         local_port: Some(40_000 + connection as u16),
         level_ns: None,
         opened_ns: after(100 * MS),
+        ready_ns: Some(after(100 * MS)),
         lost_before_ns: None,
         fault_ns: None,
         fault_end_ns: None,

@@ -1,4 +1,5 @@
-//! Judges `back_within`: when 50, 90, 99 and 100 % are connected again after a loss and have received an answer.
+//! Judges `back_within`: when 50, 90, 99 and 100 % are connected again after a loss and have received an answer, or are
+//! ready again where they have a set-up.
 //! A client that never comes back counts as later than any time.
 
 use super::case::{Case, Finding, watched_until};
@@ -11,7 +12,7 @@ use crate::units::{Nanos, Timestamp, human_count, human_ns};
 pub(super) fn judge(case: &Case<'_>, promised_back: &Back) -> Finding {
     let mut back: Vec<Option<Nanos>> = (case.records)
         .chunk_by(|a, b| a.connection == b.connection)
-        .flat_map(losses)
+        .flat_map(|records| losses(records, !case.cohort.setup.is_empty()))
         .collect();
     if back.is_empty() {
         return Finding::no_data("no connection was lost, so none had to come back");
@@ -60,17 +61,21 @@ pub(super) fn judge(case: &Case<'_>, promised_back: &Back) -> Finding {
     }
 }
 
-/// The losses of one client: for each, the time until the client received an answer again; `None`: never.
+/// The losses of one client: for each, the time until it was back; `None`: never.
 ///
-/// A connection that is lost again before its first answer does not end the outage of its client.
-fn losses(records: &[&ConnectionRecord]) -> Vec<Option<Nanos>> {
+/// A connection that is lost again before that does not end the outage of its client.
+fn losses(records: &[&ConnectionRecord], has_setup: bool) -> Vec<Option<Nanos>> {
+    let back = |record: &ConnectionRecord| match has_setup {
+        true => record.ready_ns,
+        false => record.first_answer_ns,
+    };
     let mut found = Vec::new();
     let mut lost: Option<Timestamp> = None;
     for record in records {
         if let Some(at) = lost.or(record.lost_before_ns)
-            && let Some(answer) = record.first_answer_ns
+            && let Some(back) = back(record)
         {
-            found.push(Some(answer.saturating_since(at)));
+            found.push(Some(back.saturating_since(at)));
             lost = None;
         }
         if record.ended_by != EndedBy::Plan {

@@ -232,6 +232,7 @@ fn close_calls(bounds: Bounds, moments: &[Moment<Nanos>]) -> Option<String> {
 fn before_origin(from: Origin) -> &'static str {
     match from {
         Origin::Open => "before their 101",
+        Origin::Ready => "before they were ready",
         Origin::Fault => "before the fault",
         Origin::Ping => "before any unanswered ping",
         Origin::LastByte => "before the client's last byte",
@@ -242,6 +243,7 @@ fn before_origin(from: Origin) -> &'static str {
 fn no_origin(from: Origin) -> &'static str {
     match from {
         Origin::Open => "never opened",
+        Origin::Ready => "never was ready",
         Origin::Fault => "saw no fault begin",
         Origin::Ping => "got no ping to leave unanswered",
         Origin::LastByte => "never sent a byte",

@@ -51,6 +51,22 @@ fn a_quiet_life_is_kept_too() {
 }
 
 #[test]
+fn when_a_client_was_ready_is_kept_and_its_fault_counts_from_there() {
+    let seen = watched(IDLE).run(|_| Script::new(healthy).stamped_before(200 * MS));
+    let record = seen.record();
+    assert_eq!(record.ready_ns, Some(record.opened_ns));
+    let setup = "[[setup]]\nname = \"open\"\nawait = \"go\"\ntimeout = \"9s\"";
+    let fault = (3 * S, FaultKind::NoPong);
+    let simulation = bad(&format!("{IDLE}{setup}"), [fault]);
+    let seen = simulation.run(|_| Script::new(healthy).says(after(2 * S), text("go")));
+    let record = seen.record();
+    assert_eq!(record.ready_ns, Some(after(2 * S)));
+    assert_eq!(record.fault_ns, Some(after(5 * S)));
+    let never = watched(&format!("{IDLE}{setup}")).run(|_| Script::new(healthy));
+    assert_eq!(never.record().ready_ns, None);
+}
+
+#[test]
 fn the_kernels_stamps_are_the_times() {
     let seen = watched(IDLE).run(|_| {
         let script = Script::new(healthy).stamped_before(200 * MS);

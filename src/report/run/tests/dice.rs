@@ -380,6 +380,7 @@ impl Dice {
             local_port: self.maybe(|dice| dice.count() as u16),
             level_ns: self.maybe(Self::length),
             opened_ns: self.when(),
+            ready_ns: self.maybe(Self::when),
             lost_before_ns: self.maybe(Self::when),
             fault_ns: self.maybe(Self::when),
             fault_end_ns: self.maybe(Self::when),

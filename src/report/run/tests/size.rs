@@ -20,6 +20,7 @@ fn longest_record(connection: u32) -> ConnectionRecord {
         local_port: Some(u16::MAX),
         level_ns: Some(Nanos::MAX),
         opened_ns: at,
+        ready_ns: some,
         lost_before_ns: some,
         fault_ns: some,
         fault_end_ns: some,

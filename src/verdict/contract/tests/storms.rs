@@ -1,9 +1,10 @@
 //! Tests `closed_per_stall` and `back_within`.
 
 use super::super::fixture::*;
+use super::super::judge::judge;
 use super::super::result::ContractResult;
 use crate::measure::{ConnectionRecord, EndedBy, IncidentKind, Surroundings, TcpEnding};
-use crate::scenario::{Back, Origin, PromiseKind};
+use crate::scenario::{Back, OnFail, Origin, Pause, PromiseKind, Step, Verb};
 use crate::units::after;
 
 /// Two freezes, at 5 s and at 10 s.
@@ -69,6 +70,34 @@ fn storm(promised: Back, times: impl Iterator<Item = Option<u64>>) -> ContractRe
         PromiseKind::BackWithin.of(promised),
         records.collect(),
     )
+}
+
+#[test]
+fn who_has_a_set_up_is_back_when_it_is_ready() {
+    let promise = PromiseKind::BackWithin.of(Back {
+        all: Some(ms(1_000)),
+        ..Back::default()
+    });
+    let judged = |ready: Option<u64>| {
+        let mut scenario = scenario(contract(Origin::Open, vec![promise.clone()]));
+        scenario.cohorts[0].setup = vec![Step {
+            name: None,
+            verb: Verb::Pause(Pause::Constant(ms(1))),
+            chance: 1.0,
+            on_fail: OnFail::Close,
+        }];
+        let [lost, again] = back(0, Some(150));
+        let again = ConnectionRecord {
+            ready_ns: ready.map(|late| after((5_000 + late) * MS)),
+            ..again
+        };
+        let summary = summary(vec![lost, again]);
+        judge(&scenario, &summary, &Surroundings::default()).remove(0)
+    };
+    let kept = judged(Some(900));
+    assert!(kept.passed, "{}", kept.why);
+    assert_eq!(kept.times.unwrap().p50_ns, 900 * MS);
+    assert!(!judged(Some(1_001)).passed && !judged(None).passed);
 }
 
 #[test]
