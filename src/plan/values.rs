@@ -299,29 +299,22 @@ fn in_url(mut rest: &[u8], out: &mut impl Bytes) {
     out.put(rest);
 }
 
-/// Returns the place of the first byte that must be escaped in a JSON string. Looks at eight at once.
-fn escaped_in_json(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 0xFF;
-    const HIGH: u64 = ONES << 7;
-    let must_be = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1F);
-    let (words, rest) = bytes.as_chunks();
-    for (place, word) in words.iter().enumerate() {
-        let word = u64::from_ne_bytes(*word);
-        // The high bit of each byte says whether it is below another; of what lies above such a byte it says too much.
-        let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
-        let same = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-        if below(word, 0x20) | same(b'"') | same(b'\\') != 0 {
-            let at = bytes[8 * place..].iter().position(must_be);
-            return at.map(|at| 8 * place + at);
-        }
+/// The bytes that must be escaped in a JSON string.
+const ESCAPED: [bool; 256] = {
+    let mut escaped = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        escaped[byte] = true;
+        byte += 1;
     }
-    let at = rest.iter().position(must_be)?;
-    Some(bytes.len() - rest.len() + at)
-}
+    escaped[b'"' as usize] = true;
+    escaped[b'\\' as usize] = true;
+    escaped
+};
 
 /// Writes the inside of a JSON string (RFC 8259 section 7).
 fn in_json(mut rest: &[u8], out: &mut impl Bytes) {
-    while let Some(at) = escaped_in_json(rest) {
+    while let Some(at) = (rest.iter()).position(|byte| ESCAPED[usize::from(*byte)]) {
         out.put(&rest[..at]);
         match rest[at] {
             byte @ (b'"' | b'\\') => out.put(&[b'\\', byte]),
