@@ -1,6 +1,6 @@
 //! Tests the doubts about what was not there: answers, connections, and the load of clients that reconnect.
 
-use super::super::super::contract::record;
+use super::super::super::contract::{pinged, record};
 use super::super::super::fixture::beside;
 use super::*;
 use crate::measure::{ConnectionRecord, GaugeStats, Phase, States, Summary};
@@ -77,7 +77,7 @@ fn clients_whose_fault_does_not_touch_messages_need_answers_too() {
     let (touched, untouched) = (with(FaultKind::StopReading), with(FaultKind::WrongPong));
     let outcome = |scenario: &Scenario, run: &Run| {
         let mut summary = run.summary();
-        summary.records.rows = vec![record(0)];
+        summary.records.rows = vec![pinged(1_000, record(0))];
         let verdict = judge(scenario, &summary, &Facts::completed(1));
         let doubts = verdict.distrust.iter().map(|doubt| doubt.reason.kind());
         let warnings = verdict.warnings.iter().map(|warning| warning.kind());
@@ -286,7 +286,7 @@ fn what_is_said_of_missing_answers_is_of_the_clients_that_were_asked() {
     beside(&mut summary, "mute", bad.summary());
     summary.records.rows = vec![ConnectionRecord {
         cohort: 1,
-        ..record(0)
+        ..pinged(1_000, record(0))
     }];
     let said = |summary: &Summary| {
         let verdict = judge(&scenario, summary, &Facts::completed(1));
@@ -304,7 +304,7 @@ fn what_is_said_of_missing_answers_is_of_the_clients_that_were_asked() {
     beside(&mut summary, "mute", bad.summary());
     summary.records.rows = vec![ConnectionRecord {
         cohort: 1,
-        ..record(0)
+        ..pinged(1_000, record(0))
     }];
     assert_eq!(said(&summary), format!("{of_mute}; 5 other messages came"));
 }

@@ -49,7 +49,10 @@ impl Case<'_> {
             place,
         } in given
         {
+            // A client that answers pings wrongly is a healthy one where no ping comes.
+            let pings = promise.kind.is_kept_by_nothing() && cohort.errs_when_pinged();
             let needs = promise.kind.rule().needs.iter();
+            let needs = needs.chain(pings.then_some(&Need::ServerPings));
             let lacking = needs.filter(|need| !need.is_met(promise, cohort, environment));
             if let Some((what, hint)) = lacking.map(|need| need.in_words()).next() {
                 check.problem(&written.key(key), place, what, hint);

@@ -236,6 +236,18 @@ impl PromiseKind {
         )
     }
 
+    /// Whether it is kept where nothing at all happens to a connection.
+    pub const fn is_kept_by_nothing(self) -> bool {
+        matches!(
+            self,
+            Self::Closed
+                | Self::AliveFor
+                | Self::EndsWith
+                | Self::MaxRssGrowth
+                | Self::MaxDescriptorGrowth
+        )
+    }
+
     /// Whether its times count from the contract's `from`.
     pub const fn has_origin(self) -> bool {
         self.rule().from_origin

@@ -384,6 +384,19 @@ impl FaultKind {
         }
     }
 
+    /// Whether the client answers pings otherwise than a healthy one, or answers nothing else: without a ping there is
+    /// nothing that it does wrong.
+    pub fn is_of_pongs(&self) -> bool {
+        match self {
+            Self::NoPong
+            | Self::LatePong { .. }
+            | Self::PongStopsAfter { .. }
+            | Self::WrongPong => true,
+            Self::Only { frame, .. } => *frame == Activity::Pong,
+            _ => false,
+        }
+    }
+
     /// The delay of the sweep for the first connection.
     pub fn level(&self) -> Option<Duration> {
         match self {

@@ -25,7 +25,7 @@ use super::upgrade::Upgrade;
 use super::url::{Address, Protocol, WsUrl};
 use crate::metric;
 use crate::scenario::contract::{Contract, ContractTable};
-use crate::scenario::fault::{self, Fault, FaultTable, Measured};
+use crate::scenario::fault::{self, Fault, FaultKind, FaultTable, Measured};
 use crate::scenario::reading::{At, Check, List, OneOrMany, Place, Section, Switch, given, keys};
 use crate::scenario::root::File;
 use crate::units::{counted, human_count};
@@ -206,6 +206,15 @@ impl Cohort {
             .faults
             .iter()
             .any(|fault| fault.kind.touches_messages())
+    }
+
+    /// Whether its clients do nothing wrong before the server pings them: their faults concern pongs, or what follows a
+    /// Close.
+    pub fn errs_when_pinged(&self) -> bool {
+        let ends = |kind: &FaultKind| matches!(kind, FaultKind::NeverClose | FaultKind::Hold);
+        let mut faults = self.faults.iter().map(|fault| &fault.kind);
+        faults.clone().any(FaultKind::is_of_pongs)
+            && faults.all(|kind| kind.is_of_pongs() || ends(kind))
     }
 
     /// Whether no fault keeps its clients from seeing the server's frames.

@@ -77,6 +77,26 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// The same with only those connections that put the server to the test: of clients that answer pings wrongly, those
+    /// that got such a ping, or that the server ended all the same.
+    pub(super) fn put_to_the_test(&self) -> Self {
+        let mut tested = Self {
+            records: self.records.clone(),
+            ..*self
+        };
+        if self.cohort.errs_when_pinged() {
+            let answers_rightly = |kind: &FaultKind| matches!(kind, FaultKind::Only { .. });
+            let mut faults = self.cohort.faults.iter();
+            let any_ping = faults.any(|fault| answers_rightly(&fault.kind));
+            tested.records.retain(|record| {
+                record.ended_by == EndedBy::Server
+                    || record.unanswered_ping_ns.is_some()
+                    || any_ping && !record.pings_ns.is_empty()
+            });
+        }
+        tested
+    }
+
     /// Whether the contract says when the client sees its end.
     pub(super) fn promises_its_end(&self) -> bool {
         self.contract.has(PromiseKind::ClosedBetween)

@@ -161,7 +161,7 @@ pub(super) fn cut(connection: u32, at: u64, how: TcpEnding) -> ConnectionRecord 
 }
 
 /// With an unanswered ping at this time.
-pub(super) fn pinged(at: u64, record: ConnectionRecord) -> ConnectionRecord {
+pub(in super::super) fn pinged(at: u64, record: ConnectionRecord) -> ConnectionRecord {
     ConnectionRecord {
         unanswered_ping_ns: Some(after(at * MS)),
         pings_ns: vec![after(at * MS)],

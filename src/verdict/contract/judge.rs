@@ -7,7 +7,7 @@ use super::{
 };
 use crate::measure::{Summary, Surroundings};
 use crate::scenario::{Promise, PromiseKind, Promised, Scenario};
-use crate::units::Nanos;
+use crate::units::{Nanos, human_count};
 use crate::verdict::unnamed::{Unnamed, text_heartbeat};
 use crate::verdict::view::View;
 
@@ -74,6 +74,8 @@ pub(in super::super) fn pongs_shifted<'a>(
 fn result(case: &Case<'_>, promise: &Promise) -> ContractResult {
     let finding = if case.records.is_empty() {
         Finding::no_data("no connection of this cohort opened")
+    } else if promise.kind.is_kept_by_nothing() {
+        tested(case, promise)
     } else {
         find(case, promise)
     };
@@ -89,6 +91,25 @@ fn result(case: &Case<'_>, promise: &Promise) -> ContractResult {
         doubted: false,
         why: finding.why,
     }
+}
+
+/// Judges a promise that is kept where nothing happens, by the connections to which something did.
+fn tested(case: &Case<'_>, promise: &Promise) -> Finding {
+    let tested = case.put_to_the_test();
+    if tested.records.is_empty() {
+        return Finding::no_data("no connection got a ping that its fault concerns");
+    }
+    let mut finding = find(&tested, promise);
+    let unasked = case.records.len() - tested.records.len();
+    if unasked > 0 {
+        let said = (!finding.why.is_empty()).then_some("; ");
+        finding.why += &format!(
+            "{}{} left out: they got no ping",
+            said.unwrap_or_default(),
+            human_count(unasked as u64)
+        );
+    }
+    finding
 }
 
 fn find(case: &Case<'_>, promise: &Promise) -> Finding {

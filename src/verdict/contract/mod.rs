@@ -26,6 +26,6 @@ mod window;
 pub(super) use bound::lag_limits;
 pub use ends::{ActivityResult, CohortEnds, activities, cohort_ends};
 #[cfg(test)]
-pub(super) use fixture::record;
+pub(super) use fixture::{pinged, record};
 pub(super) use judge::{judge, pings_sent_late, pongs_shifted};
 pub use result::{Bounds, ContractResult, Times};

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::super::fixture::*;
 use super::super::judge::judge;
 use crate::measure::{ConnectionRecord, EndedBy, Incident, IncidentKind, Surroundings, TcpEnding};
-use crate::scenario::{End, Fault, FaultKind, Origin, Promise, PromiseKind, TargetUrl, WsUrl};
+use crate::scenario::{
+    Activity, End, Fault, FaultKind, Origin, Promise, PromiseKind, TargetUrl, WsUrl,
+};
 use crate::units::{Nanos, after};
 
 /// 200 connections, each pinged at 1 s and closed `after` milliseconds later.
@@ -266,6 +268,52 @@ fn alive_means_watched_for_that_long() {
         result.why,
         "1 of 1 watched for less than 50 s, some for 39.9 s only"
     );
+}
+
+/// Who answers pings wrongly is a healthy client until one comes, and says nothing about the server's heartbeat.
+#[test]
+fn clients_that_err_only_when_pinged_prove_nothing_without_a_ping() {
+    let judged = |kind: FaultKind, promise: Promise, records: Vec<ConnectionRecord>| {
+        let mut scenario = scenario(contract(Origin::Open, vec![promise]));
+        scenario.cohorts[0].faults = vec![Fault {
+            kind,
+            after: Duration::ZERO,
+        }];
+        judge(&scenario, &summary(records), &Surroundings::default()).remove(0)
+    };
+    let only = |frame| FaultKind::Only {
+        frame,
+        every: ms(500).into(),
+    };
+    for promise in [
+        PromiseKind::Closed.of(0),
+        PromiseKind::AliveFor.of(ms(1_000)),
+        PromiseKind::EndsWith.of(vec![End::Nothing]),
+    ] {
+        let unasked = || vec![record(0), record(1)];
+        for kind in [
+            FaultKind::NoPong,
+            FaultKind::WrongPong,
+            only(Activity::Pong),
+        ] {
+            let none = judged(kind, promise.clone(), unasked());
+            assert_eq!((none.passed, none.n), (false, 0), "{promise:?}");
+            assert_eq!(none.why, "no connection got a ping that its fault concerns");
+        }
+        let asked = || vec![record(0), pinged(1_000, record(1))];
+        let one = judged(FaultKind::NoPong, promise.clone(), asked());
+        assert_eq!((one.passed, one.n), (true, 1), "{}", one.why);
+        assert!(
+            one.why.ends_with("1 left out: they got no ping"),
+            "{}",
+            one.why
+        );
+        let silent = judged(only(Activity::Nothing), promise.clone(), unasked());
+        assert_eq!((silent.passed, silent.n), (true, 2), "{}", silent.why);
+    }
+    let closed = vec![record(0), closed(1, 5_000, 1011)];
+    let closed = judged(FaultKind::NoPong, PromiseKind::Closed.of(0), closed);
+    assert_eq!((closed.passed, closed.n), (false, 1), "{}", closed.why);
 }
 
 #[test]
