@@ -7,7 +7,7 @@ use super::presence::Openings;
 use super::seen::Seen;
 use super::view::{is_gated, looked_at};
 use crate::measure::Summary;
-use crate::metric::Counter;
+use crate::metric::{self, Counter};
 use crate::scenario::{Cohort, Message, Selector, Step, Verb};
 
 /// What is sent or begun, and waits for something of the server.
@@ -138,41 +138,123 @@ fn none_met(run: &Run<'_>, cohort: &Cohort) -> Option<Distrust> {
     })
 }
 
-/// Whether no step of this cohort that sends or waits was begun in the measured time, though its clients were ready.
-fn has_begun_none(run: &Run<'_>, cohort: &Cohort) -> bool {
-    let begun = [Counter::MessagesDue, Counter::AwaitsBegun];
-    let begun = begun.map(|counter| run.view.count_of(counter.name(), &cohort.name));
-    let mut steps = cohort.each_step_after_setup();
-    steps.any(|step| matches!(step.verb, Verb::Send(_) | Verb::Http(_) | Verb::Await(_)))
-        && begun == [0, 0]
-        && !Openings::of(run.view, &[cohort]).are_few()
+/// What steps did nothing of in the measured time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Idle {
+    /// No step that sends or waits was begun.
+    Steps,
+    /// None had an answer, beside messages on a schedule.
+    Answers,
+    /// No await was begun.
+    Awaits,
+    /// No turn of a schedule was due.
+    Turns,
 }
 
-/// Finds gates that held on what the steps of their cohorts did, where none was begun in the measured time: the first one
+impl Idle {
+    const ALL: [Self; 4] = [Self::Steps, Self::Answers, Self::Awaits, Self::Turns];
+
+    /// Continues "no", and is continued by the cohorts.
+    pub(super) const fn subject(self) -> &'static str {
+        match self {
+            Self::Steps | Self::Answers => "step",
+            Self::Awaits => "await",
+            Self::Turns => "turn",
+        }
+    }
+
+    /// What the subject did not do.
+    pub(super) const fn predicate(self) -> &'static str {
+        match self {
+            Self::Steps | Self::Awaits => "was begun",
+            Self::Answers => "had an answer",
+            Self::Turns => "was due",
+        }
+    }
+
+    /// Whether a metric counts what this is about, and what became of it.
+    fn is_told_by(self, metric: &str) -> bool {
+        let unasked = [Counter::MessagesReceived, Counter::MessagesUnsolicited];
+        match self {
+            Self::Steps | Self::Answers => {
+                metric.starts_with("messages.")
+                    && unasked.iter().all(|counter| counter.name() != metric)
+            }
+            Self::Awaits => metric.starts_with("awaits."),
+            Self::Turns => metric.starts_with("turns."),
+        }
+    }
+
+    /// Whether this cohort has steps of this kind.
+    fn concerns(self, cohort: &Cohort) -> bool {
+        let mut steps = cohort.each_step_after_setup();
+        match self {
+            Self::Steps => {
+                cohort.messages.is_empty()
+                    && steps.any(|step| {
+                        matches!(step.verb, Verb::Send(_) | Verb::Http(_) | Verb::Await(_))
+                    })
+            }
+            // A step that expects nothing has no time that would tell of it, and messages hide it in all counts.
+            Self::Answers => {
+                let sends = |step: &&Step| matches!(step.verb, Verb::Send(_) | Verb::Http(_));
+                let mut sending = steps.filter(sends).peekable();
+                !cohort.messages.is_empty()
+                    && sending.peek().is_some()
+                    && sending.all(Step::expects_answer)
+            }
+            Self::Awaits => steps.any(|step| matches!(step.verb, Verb::Await(_))),
+            Self::Turns => steps
+                .any(|step| matches!(&step.verb, Verb::Repeat(repeat) if repeat.pace.is_some())),
+        }
+    }
+
+    /// Whether nothing of this kind happened in the measured time.
+    fn is_so(self, run: &Run<'_>, cohort: &Cohort) -> bool {
+        let none = |counter: Counter| run.view.count_of(counter.name(), &cohort.name) == 0;
+        match self {
+            Self::Steps => none(Counter::MessagesDue) && none(Counter::AwaitsBegun),
+            Self::Answers => {
+                let mut names = cohort
+                    .each_step_after_setup()
+                    .filter_map(|step| step.name.as_ref());
+                none(Counter::AwaitsBegun)
+                    && names.all(|name| !run.view.is_timed(&metric::latency(name), &cohort.name))
+            }
+            Self::Awaits => none(Counter::AwaitsBegun),
+            Self::Turns => none(Counter::TurnsDue),
+        }
+    }
+}
+
+/// Finds gates that held on what the steps of their cohorts did, where they did nothing in the measured time: the first one
 /// was done or has failed before, and nothing came after it.
-pub(super) fn none_begun(run: &Run<'_>) -> Option<Doubt> {
-    let idle: Vec<&Cohort> = (run.scenario.cohorts.iter())
-        .filter(|cohort| has_begun_none(run, cohort))
-        .collect();
-    let is_empty = |selector: &Selector| {
-        let mut cohorts = looked_at(run.scenario, selector).peekable();
-        tells_of_sends(&selector.metric)
-            && cohorts.peek().is_some()
-            && cohorts.all(|cohort| idle.iter().any(|one| one.name == cohort.name))
-    };
-    let gates = run
-        .judged_gates()
-        .filter(|(gate, result)| result.passed && gate.subject.selectors().any(is_empty));
-    let these = gates.map(|(gate, _)| gate.text.clone()).collect();
-    let cohorts = idle.iter().map(|cohort| cohort.name.clone()).collect();
-    about(|| Distrust::NoStep { cohorts }, these)
-}
-
-/// Whether a metric counts what was sent or awaited, and what became of it.
-fn tells_of_sends(metric: &str) -> bool {
-    let unasked = [Counter::MessagesReceived, Counter::MessagesUnsolicited];
-    (metric.starts_with("messages.") || metric.starts_with("awaits."))
-        && unasked.iter().all(|counter| counter.name() != metric)
+pub(super) fn none_begun(run: &Run<'_>) -> Vec<Doubt> {
+    let doubts = Idle::ALL.into_iter().filter_map(|kind| {
+        let cohorts = run.scenario.cohorts.iter();
+        let idle: Vec<&Cohort> = cohorts
+            .filter(|cohort| kind.concerns(cohort) && kind.is_so(run, cohort))
+            .filter(|cohort| !Openings::of(run.view, &[cohort]).are_few())
+            .collect();
+        let is_empty = |selector: &Selector| {
+            // Who has no awaits or turns adds nothing to their counts.
+            let counts = |cohort: &&Cohort| match kind {
+                Idle::Awaits | Idle::Turns => kind.concerns(cohort),
+                Idle::Steps | Idle::Answers => true,
+            };
+            let mut cohorts = looked_at(run.scenario, selector).filter(counts).peekable();
+            kind.is_told_by(&selector.metric)
+                && cohorts.peek().is_some()
+                && cohorts.all(|cohort| idle.iter().any(|one| one.name == cohort.name))
+        };
+        let gates = run
+            .judged_gates()
+            .filter(|(gate, result)| result.passed && gate.subject.selectors().any(is_empty));
+        let these = gates.map(|(gate, _)| gate.text.clone()).collect();
+        let cohorts = idle.iter().map(|cohort| cohort.name.clone()).collect();
+        about(|| Distrust::NoStep { kind, cohorts }, these)
+    });
+    doubts.collect()
 }
 
 /// These counters of these cohorts, over the whole run.

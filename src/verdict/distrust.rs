@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::answers::Asked;
+use super::answers::{Asked, Idle};
 use super::facts::Throttling;
 use super::failures::Failures;
 use super::presence::Openings;
@@ -66,8 +66,10 @@ pub enum Distrust {
         /// What the server did to these cohorts instead.
         seen: Seen,
     },
-    /// A gate on what steps do held, but none was begun in the measured time.
+    /// A gate on what steps do held, but they did nothing in the measured time.
     NoStep {
+        /// What they did not do.
+        kind: Idle,
         /// The cohorts of which that is so.
         cohorts: Vec<String>,
     },
@@ -273,10 +275,12 @@ impl fmt::Display for Distrust {
                 }
                 write!(f, "{end} in the whole run{seen}")
             }
-            Self::NoStep { cohorts } => write!(
+            Self::NoStep { kind, cohorts } => write!(
                 f,
-                "no step of `{}` was begun in the measured time",
-                cohorts.join("`, `")
+                "no {} of `{}` {} in the measured time",
+                kind.subject(),
+                cohorts.join("`, `"),
+                kind.predicate()
             ),
             Self::NeverOpened { openings, failures } => {
                 let Openings {

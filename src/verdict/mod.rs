@@ -24,7 +24,7 @@ mod view;
 mod warning;
 mod warnings;
 
-pub use answers::Asked;
+pub use answers::{Asked, Idle};
 pub use contract::{
     ActivityResult, Bounds, CohortEnds, ContractResult, Times, activities, cohort_ends,
 };

@@ -193,12 +193,13 @@ fn count(selector: &Selector, view: &View<'_>) -> Result<u64, NoData> {
     }
 }
 
-/// What has to come so that a zero of this metric says something: numbers of messages that can be compared.
+/// What has to come so that a zero of this metric says something: messages, and numbers of them that can be compared.
 fn among(metric: &str) -> Option<Counter> {
     match Counter::from_name(metric)? {
         Counter::PushesGaps | Counter::PushesRepeated | Counter::PushesUnordered => {
             Some(Counter::PushesNumbered)
         }
+        Counter::PushesWrong => Some(Counter::PushesReceived),
         _ => None,
     }
 }

@@ -2,7 +2,8 @@
 
 use super::super::super::fixture::{beside, send, step, wait, with_step};
 use super::*;
-use crate::scenario::{Jitter, OnFail, Reconnect, Repeat, Verb};
+use crate::scenario::{Gaps, Jitter, OnFail, Phase as Spread, Reconnect, Repeat, TurnPace, Verb};
+use crate::units::Rate;
 
 fn said(scenario: &Scenario, run: &Run) -> Vec<String> {
     let doubts = judged(scenario, run).distrust.into_iter();
@@ -283,6 +284,63 @@ fn gates_on_steps_need_one_in_the_measured_time() {
         .sent(1)
         .add(Counter::MessagesAnswered, 1);
     assert_eq!(found(&asking, &run), []);
+}
+
+/// The counts of messages beside steps, and of other steps, tell nothing of those that a gate is about.
+#[test]
+fn what_goes_on_beside_steps_does_not_stand_for_them() {
+    let repeat = |pace| {
+        Verb::Repeat(Repeat {
+            steps: vec![step(wait())],
+            count: None,
+            lasts: None,
+            pace,
+        })
+    };
+    let mut both = scenario();
+    both.cohorts[0].steps = vec![step(send(Expect::Stamp))];
+    both.gates.pass = vec![gate(Stat::Count, "messages.timed_out", Op::Equal, 0.0)];
+    let run = Run::healthy();
+    assert_eq!(outcome(&both, &run), (Exit::Untrusted, vec!["no_step"]));
+    assert_eq!(
+        said(&both, &run),
+        ["no step of `main` had an answer in the measured time"]
+    );
+    // The time of a step tells that it was answered.
+    both.cohorts[0].steps[0].name = Some("echo".to_owned());
+    assert_eq!(found(&both, &run), []);
+    both.cohorts[0].steps = vec![step(send(Expect::None))];
+    assert_eq!(found(&both, &run), [], "nobody knows whether it was sent");
+
+    let mut waiting = both.clone();
+    waiting.cohorts[0].steps = vec![step(repeat(None))];
+    waiting.gates.pass = vec![gate(Stat::Count, "awaits.timed_out", Op::Equal, 0.0)];
+    assert_eq!(
+        said(&waiting, &run),
+        ["no await of `main` was begun in the measured time"]
+    );
+    let mut paced = waiting.clone();
+    let pace = TurnPace {
+        rate: Rate::per_second(1.0).unwrap(),
+        gaps: Gaps::Constant,
+        phase: Spread::Spread,
+    };
+    paced.cohorts[0].steps = vec![step(repeat(Some(pace)))];
+    paced.gates.pass = vec![gate(Stat::Count, "turns.missed", Op::Equal, 0.0)];
+    assert_eq!(
+        said(&paced, &run),
+        ["no turn of `main` was due in the measured time"]
+    );
+    // Another cohort adds nothing to a count of what it has not.
+    let mut other = scenario().cohorts.remove(0);
+    other.name = "other".to_owned();
+    for mut scenario in [waiting, paced] {
+        scenario.cohorts.push(other.clone());
+        let mut summary = run.summary();
+        beside(&mut summary, "other", Run::healthy().summary());
+        let verdict = judge(&scenario, &summary, &Facts::completed(1));
+        assert_eq!(verdict.exit, Exit::Untrusted);
+    }
 }
 
 /// Without a number there is nothing to compare: a gate on gaps fails as one on times does.

@@ -1,7 +1,7 @@
 //! The numbers of a run as gates look at them: if a gate names no cohort, it looks at the cohorts that its metric
 //! covers ([`Cohort::is_looked_at`]). Contracts judge the other cohorts.
 
-use crate::measure::{Endings, Histogram, Metric, States, Summary};
+use crate::measure::{Endings, Histogram, Metric, States, Summary, Value};
 use crate::metric::{self, Cause, Counter, Kind};
 use crate::scenario::{Cohort, Scenario, Selector, is_looked_at};
 
@@ -96,6 +96,12 @@ impl<'a> View<'a> {
     /// A counter of one cohort, added up over all stages.
     pub(super) fn count_of(&self, name: &str, cohort: &str) -> u64 {
         Summary::sum(self.all.select(name, Some(cohort), None))
+    }
+
+    /// Whether there is any time under this name of one cohort, in the measured time.
+    pub(super) fn is_timed(&self, name: &str, cohort: &str) -> bool {
+        let mut rows = self.all.select(name, Some(cohort), None);
+        rows.any(|row| matches!(row.value, Value::Histogram(_)))
     }
 
     /// As [`Self::count_of`], for the whole run.
