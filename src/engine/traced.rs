@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use memchr::memmem;
 
 use super::dial::{Connected, Connector, Dialer, Shown, Wanted};
+use super::saved::named;
 use super::shared::Shared;
 use crate::frame::{Frame, Room};
 use crate::http::{Answer, read_head, values};
@@ -169,7 +170,7 @@ impl Log {
     /// Learns what a client has saved: it is hidden from now on, even after the client has forgotten it.
     fn learn(&mut self, saved: &[Vec<u8>]) {
         let names = &self.shared.plan.cohort(self.cohort).saved;
-        for (name, value) in names.iter().zip(saved) {
+        for (name, value) in named(names, saved) {
             match std::str::from_utf8(value) {
                 Ok(value) => self.saved += usize::from(self.secrets.saved(name, value)),
                 Err(_) => self.has_binary = true,

@@ -92,6 +92,18 @@ impl Cookies {
     }
 }
 
+/// The values of the cookies that an answer sets, without quotation marks, kept by a client or not.
+pub fn cookie_values(answer: &Answer) -> impl Iterator<Item = &[u8]> {
+    answer.headers("Set-Cookie").filter_map(|cookie| {
+        let pair = cookie.split(|byte| *byte == b';').next()?;
+        let (_, value) = split_at_equals(pair)?;
+        let quoted = value
+            .strip_prefix(b"\"")
+            .and_then(|value| value.strip_suffix(b"\""));
+        Some(quoted.unwrap_or(value)).filter(|value| !value.is_empty())
+    })
+}
+
 impl Cookie {
     /// Reads a cookie by RFC 6265 sections 5.2 and 5.3.
     fn read(from: Address<'_>, set_cookie: &[u8], now: i64) -> Option<Self> {

@@ -17,7 +17,7 @@ mod request;
 mod tests;
 
 pub use answer::{Answer, AnswerError, EndedAt};
-pub use cookies::{Address, Cookies};
+pub use cookies::{Address, Cookies, cookie_values};
 pub use head::{Interim, first_line, quoted, read_head, values};
 pub use reader::{MAX_BODY, Reader};
 pub use request::{Request, RequestError};

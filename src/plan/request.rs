@@ -42,13 +42,23 @@ impl Http {
         self.has_body.then_some(body)
     }
 
-    /// The request whose payload was rendered to this, in one line and without headers.
-    pub fn shown(&self, rendered: &[u8]) -> Vec<u8> {
+    /// The method and the address of a request whose payload was rendered to this, without the query, which may be secret.
+    pub fn named(&self, rendered: &[u8]) -> String {
+        let target = self.target(rendered);
+        self.line(target.split_once('?').map_or(target, |(path, _)| path))
+    }
+
+    fn line(&self, target: &str) -> String {
         let origin = self.origin.as_ref().map_or_else(String::new, |origin| {
             let scheme = if origin.secure { "https" } else { "http" };
             format!("{scheme}://{}", origin.authority())
         });
-        let line = format!("{} {origin}{}", self.method, self.target(rendered));
+        format!("{} {origin}{target}", self.method)
+    }
+
+    /// The request whose payload was rendered to this, in one line and without headers.
+    pub fn shown(&self, rendered: &[u8]) -> Vec<u8> {
+        let line = self.line(self.target(rendered));
         let body = self.body(rendered).unwrap_or_default();
         let shown = [line.as_bytes(), b" ", body].concat();
         shown.trim_ascii_end().to_vec()

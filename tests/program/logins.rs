@@ -77,6 +77,10 @@ fn serve(mut stream: TcpStream, book: &Mutex<Vec<String>>) {
     let token = format!("{{\"token\":\"token-{number:06}\"}}");
     let answer = match path.as_str() {
         "/refused" => counted("401 Unauthorized", "{\"error\":\"no\"}"),
+        "/repeated?key=s3cr3t" => counted(
+            "403 Forbidden\r\nSet-Cookie: sid=\"s3cr3t-sid\"; Path=/",
+            "no session s3cr3t-sid here",
+        ),
         "/slow" => {
             // Until the client has given up.
             let _ = stream.read(&mut piece);
@@ -224,12 +228,18 @@ fn each_failure_of_a_request_has_its_name() {
         (
             "refused",
             site.url("/refused"),
-            "`refused`: its status is 401",
+            "`refused`: GET ADDRESS: its status is 401",
+        ),
+        // The answer is told, without its cookie; the query of the address is not.
+        (
+            "repeated",
+            site.url("/repeated?key=s3cr3t"),
+            "`repeated`: GET ADDRESS: its status is 403; it says `no session {{cookie}} here`",
         ),
         (
             "slow",
             site.url("/slow"),
-            "`slow`: no answer came within 300ms: waited for the answer",
+            "`slow`: GET ADDRESS: no answer came within 300ms: waited for the answer",
         ),
         (
             "early",
@@ -239,15 +249,23 @@ fn each_failure_of_a_request_has_its_name() {
         (
             "big",
             site.url("/big"),
-            "`big`: handshake_garbage: the body of the answer has more than",
+            "`big`: GET ADDRESS: handshake_garbage: the body of the answer has more than",
         ),
-        ("other", site.url("/other"), "`other`: `/token` is not"),
+        (
+            "other",
+            site.url("/other"),
+            "`other`: GET ADDRESS: `/token` is not",
+        ),
         (
             "garbage",
             site.url("/garbage"),
-            "`garbage`: handshake_garbage: the answer is no HTTP",
+            "`garbage`: GET ADDRESS: handshake_garbage: the answer is no HTTP",
         ),
-        ("nobody", format!("http://{closed}/"), "`nobody`: refused: "),
+        (
+            "nobody",
+            format!("http://{closed}/"),
+            "`nobody`: GET ADDRESS: refused: ",
+        ),
     ];
     let mut scenario =
         String::from("name = \"failures\"\ntarget.url = \"embedded\"\nload.duration = \"1s\"\n");
@@ -266,9 +284,12 @@ fn each_failure_of_a_request_has_its_name() {
     assert_eq!(run.report.count("setup.failed"), all);
     assert_eq!(run.report.count("connections.opened"), 0);
     let endings = run.report.json["endings"].to_string() + &run.report.examples("setup_failed");
-    for (_, _, why) in &failures {
-        assert!(endings.contains(why), "no `{why}` in {endings}");
+    for (_, url, why) in &failures {
+        let address = url.split('?').next().unwrap();
+        let why = why.replace("ADDRESS", address);
+        assert!(endings.contains(&why), "no `{why}` in {endings}");
     }
+    assert!(!endings.contains("s3cr3t"), "{endings}");
 }
 
 #[test]
@@ -391,6 +412,9 @@ fn without_the_answer_to_one_request_nobody_begins() {
     );
     let ended = Running::start(&scenario, &["--quiet"]).end();
     assert_ne!(ended.code, 0);
-    let said = "ask `login` once for all clients: its status is 401";
-    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    let said = format!(
+        "ask `login` once for all clients: GET {}: its status is 401; it says `{{\"error\":\"no\"}}`",
+        site.url("/refused")
+    );
+    assert!(ended.stderr.contains(&said), "{}", ended.stderr);
 }

@@ -49,7 +49,9 @@ impl Client {
             let asked = dialer.ask(of, http, &rendered, &mut cookies, &shared).await;
             let now = shared.clock.now();
             let answer = asked.as_ref().map_err(String::clone);
-            let wrong = self.play.answered(client, &due, answer, now, &mut facts());
+            let wrong = self
+                .play
+                .answered(client, (&due, &rendered), answer, now, &mut facts());
             shared.book(cohort);
             let text = match &asked {
                 Ok(answer) => answer.shown(),

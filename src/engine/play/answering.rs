@@ -9,7 +9,7 @@ use super::talk::{Asked, Taken, Talk};
 use super::{Fit, Meaning, Play, Received, scene};
 use crate::engine::fanout::Delivery;
 use crate::plan::{ClientPlan, Stamp, Template};
-use crate::scenario::{Expect, Match};
+use crate::scenario::{Expect, Kept, Match};
 use crate::units::Timestamp;
 
 impl Play {
@@ -386,8 +386,10 @@ impl Play {
         if wrong.is_some() {
             fit = Fit::Wrong;
         }
-        let name = client.slot_name(operation.slot);
-        let wrong = wrong.map(|wrong| format!("`{name}`: {wrong}"));
+        let wrong = wrong.map(|wrong| {
+            let find = |what: &Kept, kept: &mut Vec<u8>| what.find(bytes, kept);
+            talk.told(&wrong, client, operation, (&send.save, bytes), find)
+        });
         let is_setup = operation.is_setup;
         let slot = operation.slot;
         talk.script_mut().answered(wrong, scene(client, now), facts);

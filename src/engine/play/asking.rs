@@ -6,7 +6,7 @@ use super::{Due, Play, Task, scene};
 use crate::engine::play::talk::Asked;
 use crate::http::Answer;
 use crate::plan::{ClientPlan, What};
-use crate::scenario::Http;
+use crate::scenario::{Http, Kept};
 use crate::units::Timestamp;
 
 impl Play {
@@ -42,11 +42,11 @@ impl Play {
         }
     }
 
-    /// A request was answered, or why it was not. Returns what is wrong.
+    /// A request that was rendered to this was answered, or why it was not. Returns what is wrong.
     pub(in crate::engine) fn answered(
         &mut self,
         client: ClientPlan<'_>,
-        due: &Due,
+        (due, rendered): (&Due, &[u8]),
         answer: Result<&Answer, String>,
         now: Timestamp,
         facts: &mut Facts,
@@ -57,8 +57,9 @@ impl Play {
             return None;
         };
         let id = talk.id(due);
-        let wrong = match answer {
+        let wrong = match &answer {
             Ok(answer) => {
+                talk.hide_cookies(client, answer);
                 let standing = steps.answer(due.sequence, now);
                 let asked = Asked {
                     slot: due.slot,
@@ -76,11 +77,19 @@ impl Play {
             }
             Err(why) => {
                 steps.lose().for_each(drop);
-                Some(why)
+                Some(why.clone())
             }
         };
-        let name = client.slot_name(due.slot);
-        let detail = wrong.as_ref().map(|wrong| format!("`{name}`: {wrong}"));
+        let detail = wrong.as_ref().map(|wrong| {
+            let wrong = format!("{}: {wrong}", http.named(rendered));
+            let find = |what: &Kept, kept: &mut Vec<u8>| {
+                answer
+                    .as_ref()
+                    .is_ok_and(|answer| what.find_of(answer, &answer.body, kept))
+            };
+            let said = answer.as_ref().map_or(&[][..], |answer| &answer.body);
+            talk.told(&wrong, client, operation, (&http.save, said), find)
+        });
         talk.script_mut()
             .answered(detail, scene(client, now), facts);
         self.tell(client, now);

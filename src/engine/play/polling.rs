@@ -6,6 +6,7 @@ use super::talk::Asked;
 use super::{Fit, Meaning, Play, Received, intended, scene};
 use crate::http;
 use crate::plan::ClientPlan;
+use crate::scenario::Kept;
 use crate::units::Timestamp;
 
 impl Play {
@@ -42,8 +43,12 @@ impl Play {
             None => Fit::Right,
             Some(_) => Fit::Wrong,
         };
-        let name = client.slot_name(slot);
-        let wrong = wrong.map(|wrong| format!("`{name}`: {wrong}"));
+        let (head, body) = answer;
+        talk.hide_cookies(client, head);
+        let wrong = wrong.map(|wrong| {
+            let find = |what: &Kept, kept: &mut Vec<u8>| what.find_of(head, body, kept);
+            talk.told(&wrong, client, operation, (&http.save, body), find)
+        });
         talk.script_mut().answered(wrong, scene(client, now), facts);
         self.tell(client, now);
         Meaning::Answer(Received {

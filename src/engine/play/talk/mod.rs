@@ -17,11 +17,15 @@ pub(super) use self::script::Scene;
 use self::script::Script;
 use super::Due;
 use super::fact::{Facts, Move};
-use crate::http::Answer;
+use crate::engine::saved::quoted;
+use crate::http::{Answer, cookie_values};
 use crate::metric::Counter;
-use crate::plan::{ClientPlan, STAMP_LEN, Values, What};
-use crate::scenario::{Http, Kept, Match, Save};
+use crate::plan::{ClientPlan, Operation, STAMP_LEN, Values, What};
+use crate::scenario::{Http, Kept, Match, OnFail, Save};
 use crate::units::Timestamp;
+
+/// The most values of cookies that are hidden: as many as a client keeps.
+const MOST_HIDDEN: usize = 64;
 
 /// What one client says and hears beyond messages on a schedule.
 #[derive(Debug)]
@@ -34,7 +38,7 @@ pub(super) struct Talk {
     /// One for each `[[on]]`, and then for each request whose answers tell how old they are.
     listeners: Box<[Listener]>,
     /// What was kept of messages, by name. Empty: nothing yet.
-    saved: Box<[Vec<u8>]>,
+    saved: Vec<Vec<u8>>,
     /// The last id of each slot; 0 before the first.
     ids: Box<[u64]>,
     /// How often each slot was sent.
@@ -84,7 +88,7 @@ impl Talk {
             listeners: (0..cohort.on.len() + client.aged().len())
                 .map(|_| Listener::default())
                 .collect(),
-            saved: vec![Vec::new(); cohort.saved.len()].into(),
+            saved: vec![Vec::new(); cohort.saved.len()],
             ids: vec![0; slots].into(),
             counts: vec![0; slots].into(),
             owed: VecDeque::new(),
@@ -169,7 +173,7 @@ impl Talk {
         &self.replying
     }
 
-    /// What was kept of messages.
+    /// What was kept of messages; behind that, what the cookies of this client hold.
     pub(super) fn saved(&self) -> &[Vec<u8>] {
         &self.saved
     }
@@ -181,12 +185,45 @@ impl Talk {
 
     /// A new connection: nothing of the one before is known any more, but for what all clients know.
     pub(super) fn forget(&mut self, client: ClientPlan<'_>) {
+        self.saved.truncate(client.cohort().saved.len());
         self.saved.iter_mut().for_each(Vec::clear);
         if let Some(once) = client.once() {
             self.saved.clone_from_slice(&once.saved);
         }
         self.owed.clear();
         self.listeners.iter_mut().for_each(Listener::forget);
+    }
+
+    /// An answer of HTTP came: the cookies that it sets are kept from being shown, like what is saved.
+    pub(super) fn hide_cookies(&mut self, client: ClientPlan<'_>, head: &Answer) {
+        let most = client.cohort().saved.len() + MOST_HIDDEN;
+        for value in cookie_values(head) {
+            if self.saved.len() < most && !self.saved.iter().any(|known| known == value) {
+                self.saved.push(value.to_vec());
+            }
+        }
+    }
+
+    /// Says what is wrong with the answer to a step, and how the answer begins, if that fails the client: nobody looks
+    /// at it otherwise. What was to be kept of the answer is hidden in it. `find` looks for that.
+    pub(super) fn told(
+        &self,
+        wrong: &str,
+        client: ClientPlan<'_>,
+        operation: &Operation,
+        (save, answer): (&[Save], &[u8]),
+        find: impl Fn(&Kept, &mut Vec<u8>) -> bool,
+    ) -> String {
+        if matches!(operation.on_fail, OnFail::GoOn | OnFail::Skip) {
+            return String::new();
+        }
+        let mut kept = self.saved.clone();
+        for save in save {
+            find(&save.what, &mut kept[usize::from(save.name)]);
+        }
+        let name = client.slot_name(operation.slot);
+        let said = quoted(&client.cohort().saved, &kept, answer);
+        format!("`{name}`: {wrong}{said}")
     }
 
     /// Checks an answer, and keeps what is asked for; says what is wrong with it.
@@ -302,14 +339,16 @@ impl Talk {
                 check: wait.check.as_ref(),
                 save: if is_last { &wait.save } else { &[] },
             };
-            let wrong = self.judge(&asked, client, bytes);
+            let wrong = self.judge(&asked, client, bytes).map(|wrong| {
+                let find = |what: &Kept, kept: &mut Vec<u8>| what.find(bytes, kept);
+                self.told(&wrong, client, operation, (&wait.save, bytes), find)
+            });
             let armed = &mut self.script.armed_mut()[place];
             armed.left -= 1;
             let is_wrong = wrong.is_some();
             let counter = match wrong {
                 Some(wrong) => {
-                    let name = client.slot_name(slot);
-                    armed.outcome = Outcome::Wrong(format!("`{name}`: {wrong}"));
+                    armed.outcome = Outcome::Wrong(wrong);
                     Some(Counter::AwaitsWrong)
                 }
                 None if is_last => {

@@ -115,10 +115,13 @@ fn messages_begin_when_the_set_up_is_done_and_use_what_it_kept() {
 #[test]
 fn a_set_up_that_fails_says_which_step_and_why() {
     for (answer, detail) in [
-        (r#"{"id":ID,"ok":false}"#, "`login`: `/ok` is not true"),
+        (
+            r#"{"id":ID,"ok":false,"token":"s3cr3t-1"}"#,
+            "`login`: `/ok` is not true; it says `{\"id\":ID,\"ok\":false,\"token\":\"{{token}}\"}`",
+        ),
         (
             r#"{"id":ID,"ok":true}"#,
-            "`login`: `save.token` found nothing",
+            "`login`: `save.token` found nothing; it says `{\"id\":ID,\"ok\":true}`",
         ),
         ("", "`login`: no answer came in time"),
     ] {
@@ -131,7 +134,12 @@ fn a_set_up_that_fails_says_which_step_and_why() {
         });
         assert_eq!(seen.counts(SETUPS), [1, 0, 1, 0, 0], "{answer}");
         assert_eq!(seen.causes(), [Cause::SetupFailed]);
-        assert_eq!(seen.endings[0].detail, detail);
+        let sent = &seen.endings[0].detail;
+        let number = sent
+            .split("\"id\":")
+            .nth(1)
+            .map(|rest| rest.split(',').next().unwrap());
+        assert_eq!(*sent, detail.replace("ID", number.unwrap_or_default()));
         assert_eq!(seen.count(Counter::ConnectionsLost), 0);
     }
 }
@@ -356,7 +364,10 @@ fn a_step_that_fails_ends_its_turn_the_steps_or_the_connection() {
     assert_eq!(sent(&seen), ["ask", "next"]);
     let seen = talk(&steps("on_fail = \"close\""), answer);
     assert_eq!(seen.causes(), [Cause::StepFailed]);
-    assert_eq!(seen.endings[0].detail, "`ask`: it is not \"answer yes\"");
+    assert_eq!(
+        seen.endings[0].detail,
+        "`ask`: it is not \"answer yes\"; it says `answer no`"
+    );
 }
 
 #[test]
