@@ -37,6 +37,15 @@ impl Operation {
         }
     }
 
+    /// Whether an answer is waited for to what it sends.
+    pub fn is_answered(&self) -> bool {
+        match &self.what {
+            What::Http(_) => true,
+            What::Send(send) => send.expects_answer(),
+            _ => false,
+        }
+    }
+
     /// The request of HTTP that it makes; `None` if it makes none.
     pub fn http(&self) -> Option<&Http> {
         match &self.what {
@@ -146,16 +155,6 @@ impl Program {
     /// The operation at this index; `None` behind the last one.
     pub fn get(&self, at: usize) -> Option<&Operation> {
         self.ops.get(at)
-    }
-
-    /// Whether an answer is waited for to what the step with this slot sends.
-    pub fn is_answered(&self, slot: usize) -> bool {
-        let mut own = self.ops.iter().filter(|op| op.slot == slot);
-        own.any(|op| match &op.what {
-            What::Http(_) => true,
-            What::Send(send) => send.expects_answer(),
-            _ => false,
-        })
     }
 
     /// The requests that are sent once for all clients.

@@ -282,9 +282,7 @@ impl Play {
         };
         talk.named(due.slot, talk.id(due));
         if due.exchange.is_some() && due.exchange == talk.steps() {
-            let is_answered = client.program().is_answered(due.slot);
-            talk.script_mut()
-                .sent(is_answered, scene(client, now), facts);
+            talk.script_mut().sent(scene(client, now), facts);
             self.tell(client, now);
         }
     }

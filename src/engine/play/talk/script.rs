@@ -9,7 +9,7 @@ use super::turns::{Next, Running};
 use crate::engine::play::fact::{Facts, Move};
 use crate::metric::{Cause, Counter, Timer};
 use crate::plan::{ClientPlan, Operation, Program, What};
-use crate::scenario::{OnFail, Send};
+use crate::scenario::OnFail;
 use crate::units::{Nanos, Timestamp};
 
 /// The most operations in one go: a program that never waits gives others their turn.
@@ -384,13 +384,12 @@ impl Script {
     }
 
     /// The message that is due was sent.
-    pub(in crate::engine::play) fn sent(
-        &mut self,
-        is_answered: bool,
-        scene: Scene<'_>,
-        facts: &mut Facts,
-    ) {
-        if let Some((operation, send)) = self.sending(scene.program)
+    pub(in crate::engine::play) fn sent(&mut self, scene: Scene<'_>, facts: &mut Facts) {
+        let Some(operation) = scene.operation(self.at) else {
+            return;
+        };
+        let is_answered = operation.is_answered();
+        if let Some(send) = operation.send()
             && !(send.joins.is_empty() && send.leaves.is_empty())
         {
             facts.moves.push(Move::Sent {
@@ -548,12 +547,6 @@ impl Script {
     ) -> Option<(&'a Operation, Timestamp)> {
         let operation = program.get(self.at).filter(|_| self.state == State::Due)?;
         Some((operation, self.since))
-    }
-
-    /// The operation whose message is due or was sent last, and the message.
-    fn sending<'a>(&self, program: &'a Program) -> Option<(&'a Operation, &'a Send)> {
-        let operation = program.get(self.at)?;
-        Some((operation, operation.send()?))
     }
 
     /// Returns the operation whose answer is waited for.
