@@ -179,6 +179,7 @@ fn ascii(nibbles: u64) -> u64 {
 }
 
 /// Reads what [`hex`] wrote; `None` for anything else.
+#[inline]
 pub(super) fn unhex(digits: [u8; 8]) -> Option<u32> {
     let bytes = u64::from_be_bytes(digits);
     // Letters have the seventh bit set.

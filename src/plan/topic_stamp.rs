@@ -118,22 +118,25 @@ impl TopicStamp {
         if bytes[..2] != VERSION {
             return None;
         }
-        let wide = |at: usize| unhex(*bytes[at..].first_chunk()?);
-        let few = |at: usize, count: usize| {
-            let mut digits = [b'0'; 8];
-            digits[8 - count..].copy_from_slice(&bytes[at..at + count]);
-            unhex(digits)
-        };
         // The digits of the run must be such as well, so that each stamp has one encoding.
-        wide(2)?;
-        let from = wide(CONNECTION)?;
-        let intended = u64::from(few(INTENDED, 4)?) << 32 | u64::from(wide(INTENDED + 4)?);
+        unhex(*bytes[2..].first_chunk()?)?;
+        Self::decode_rest(bytes, now)
+    }
+
+    /// Reads what stands behind the run. Reads eight digits at once, up to the last of a number: of shorter ones, those
+    /// before are cut off.
+    #[inline(always)]
+    fn decode_rest(bytes: &[u8; STAMP_LEN], now: Timestamp) -> Option<Self> {
+        let up_to = |end: usize| unhex(*bytes[end - 8..].first_chunk()?);
+        let from = up_to(SEQUENCE)?;
+        let intended_high = up_to(INTENDED + 4)? as u16;
+        let intended = u64::from(intended_high) << 32 | u64::from(up_to(STAMP_LEN)?);
         Some(Self {
-            lane: few(LANE, 2)? as u8,
-            number: wide(NUMBER)?,
+            lane: up_to(NUMBER)? as u8,
+            number: up_to(CONNECTION)?,
             connection: from >> 8,
             message: from as u8,
-            sequence: wide(SEQUENCE)?,
+            sequence: up_to(INTENDED)?,
             intended: nearest(intended, now),
         })
     }
@@ -178,10 +181,9 @@ impl TopicFinder {
     #[inline]
     pub fn find(&self, bytes: &[u8], now: Timestamp) -> Option<(usize, TopicStamp)> {
         let last = self.last.get();
-        if bytes
-            .get(last..)
-            .is_some_and(|rest| rest.starts_with(&self.start))
-            && let Some(stamp) = TopicStamp::decode(&bytes[last..], now)
+        if let Some(stamp) = bytes.get(last..).and_then(<[u8]>::first_chunk)
+            && stamp.starts_with(&self.start)
+            && let Some(stamp) = TopicStamp::decode_rest(stamp, now)
         {
             return Some((last, stamp));
         }
