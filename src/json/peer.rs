@@ -35,7 +35,7 @@ pub(crate) fn assert_same(bytes: &[u8]) {
 
 fn assert_ends(bytes: &[u8]) {
     for pointer in ["", "/0", "/1/0", "/a", "/a/b", "/"] {
-        if let Some(found) = pointer.parse::<Pointer>().expect("a pointer").find(bytes) {
+        if let Some(found) = at(pointer, bytes) {
             assert!(found.text().len() <= found.raw().len());
             found.as_u64();
             found.is(&Literal::from(0));
@@ -69,7 +69,10 @@ fn assert_places(bytes: &[u8], tree: &Tree) {
 }
 
 fn at<'a>(pointer: &str, bytes: &'a [u8]) -> Option<Found<'a>> {
-    pointer.parse::<Pointer>().expect("a pointer").find(bytes)
+    let pointer: Pointer = pointer.parse().expect("a pointer");
+    let found = pointer.find(bytes);
+    assert_eq!(pointer.is_absent(bytes), found.is_none());
+    found
 }
 
 fn assert_value(found: Found<'_>, tree: &Tree) {

@@ -1,17 +1,37 @@
 //! Where a value stands in a document (RFC 6901): as text, and as the steps that lead to it.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::str::FromStr;
+
+use memchr::{memchr, memmem};
 
 use super::found::Found;
 use super::scanner;
 
 /// A place in a JSON document, such as `/result/0/id` (RFC 6901). The empty one is the whole document.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub struct Pointer {
     written: Box<str>,
     steps: Box<[Step]>,
+    /// Finds the last key in texts without escapes; `None` where it has some itself, or may be the place of an element.
+    last_key: Option<Box<memmem::Finder<'static>>>,
+}
+
+/// What is written alike is the same place.
+impl PartialEq for Pointer {
+    fn eq(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+}
+
+impl Eq for Pointer {}
+
+impl Hash for Pointer {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.written.hash(state);
+    }
 }
 
 /// One token of a pointer: the key of a member, or the place of an element.
@@ -77,9 +97,14 @@ impl FromStr for Pointer {
                 return Err(PointerError::Tilde { at });
             }
         }
+        let steps: Box<[Step]> = tokens.map(Step::new).collect();
+        let last = steps.last().filter(|last| last.index.is_none());
+        let last_key = last.and_then(|last| last.quoted.as_deref());
+        let finder = |key: &[u8]| Box::new(memmem::Finder::new(key).into_owned());
         Ok(Self {
             written: written.into(),
-            steps: tokens.map(Step::new).collect(),
+            last_key: last_key.map(finder),
+            steps,
         })
     }
 }
@@ -107,6 +132,14 @@ impl Pointer {
             text = scanner::enter(text, step)?;
         }
         Found::new(scanner::value(text)?)
+    }
+
+    /// Tells whether [`Pointer::find`] finds nothing, sooner where that is so: most texts that lack a value have its key
+    /// nowhere.
+    pub fn is_absent(&self, bytes: &[u8]) -> bool {
+        let has_no_key =
+            |key: &memmem::Finder<'_>| key.find(bytes).is_none() && memchr(b'\\', bytes).is_none();
+        self.last_key.as_deref().is_some_and(has_no_key) || self.find(bytes).is_none()
     }
 }
 

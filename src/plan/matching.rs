@@ -99,7 +99,7 @@ impl Condition {
                 (Some(found), _) => compared(segments, &found.text(), values).is_same(),
             },
             Self::Has(pointer) => pointer.find(message).is_some(),
-            Self::Lacks(pointer) => pointer.find(message).is_none(),
+            Self::Lacks(pointer) => pointer.is_absent(message),
             Self::Known(variable) => values.knows(*variable),
             // Only an answer of HTTP has them.
             Self::Status(_) | Self::Header(..) => false,
@@ -149,13 +149,23 @@ impl Condition {
 /// Compares a message with segments.
 fn compared<'a>(segments: &[Segment], message: &'a [u8], values: &Values<'_>) -> Comparison<'a> {
     let mut comparison = Comparison::with(message);
-    let mut variables = segments.iter().flat_map(Segment::variables);
-    // Nobody compares with a stamp: `expect = "stamp"` finds it.
-    match segments.contains(&Segment::Stamp) || variables.any(|one| !values.knows(one)) {
-        true => comparison.fail(),
-        false => values.put_all(segments, 0, &mut comparison),
+    if segments.iter().all(|segment| is_known(segment, values)) {
+        values.put_all(segments, 0, &mut comparison);
+    } else {
+        comparison.fail();
     }
     comparison
+}
+
+/// Whether it is known what to compare with.
+fn is_known(segment: &Segment, values: &Values<'_>) -> bool {
+    match segment {
+        Segment::Literal(_) => true,
+        // Nobody compares with one: `expect = "stamp"` finds it.
+        Segment::Stamp => false,
+        Segment::Variable(variable) => values.knows(*variable),
+        Segment::Base64(parts, _) => parts.iter().all(|part| is_known(part, values)),
+    }
 }
 
 /// The literal beside an id.
