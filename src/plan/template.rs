@@ -140,7 +140,7 @@ impl Template {
             match part {
                 TemplatePart::Bytes(bytes) => out.put(bytes),
                 TemplatePart::Stamp => out.put(stamp),
-                TemplatePart::Variable(variable) => values.put(*variable, index, out),
+                TemplatePart::Variable(variable) => values.put(variable, index, out),
                 TemplatePart::Base64(parts, form) => values.base64(parts, *form, index, out),
             }
         }

@@ -138,7 +138,8 @@ impl Values<'_> {
     }
 
     /// Writes what a variable stands for; `index` is its place in the template, so that two draw different numbers.
-    pub(super) fn put(&self, variable: Variable, index: usize, out: &mut impl Bytes) {
+    #[inline(always)]
+    pub(super) fn put(&self, variable: &Variable, index: usize, out: &mut impl Bytes) {
         match variable {
             Variable::Number(number, change) => {
                 let number = match number {
@@ -150,6 +151,20 @@ impl Values<'_> {
                 };
                 decimal(change.map_or(number, |change| change.of(number)), out);
             }
+            Variable::Column(column) => self.cell(column, out),
+            Variable::Saved { name, form } => {
+                let value = self.saved.get(usize::from(*name)).map(Vec::as_slice);
+                formed(value.unwrap_or_default(), *form, out);
+            }
+            other => self.put_other(*other, index, out),
+        }
+    }
+
+    /// The same of what fewer messages hold.
+    #[inline(never)]
+    fn put_other(&self, variable: Variable, index: usize, out: &mut impl Bytes) {
+        match variable {
+            Variable::Number(..) | Variable::Column(_) | Variable::Saved { .. } => {}
             Variable::Cohort => out.put(self.cohort.as_bytes()),
             Variable::Run => hexadecimal(u64::from(self.run) << 32, 8, out),
             Variable::Random(low, high) => {
@@ -178,11 +193,6 @@ impl Values<'_> {
             }
             Variable::Uuid => self.uuid(index, out),
             Variable::Now(form) => out.now(form),
-            Variable::Column(column) => self.cell(column, out),
-            Variable::Saved { name, form } => {
-                let value = self.saved.get(usize::from(name)).map(Vec::as_slice);
-                formed(value.unwrap_or_default(), form, out);
-            }
             Variable::IdOf(slot) => {
                 let id = self.ids.get(usize::from(slot)).copied();
                 decimal(id.unwrap_or_default(), out);
@@ -195,7 +205,7 @@ impl Values<'_> {
         for (index, segment) in (first..).zip(segments) {
             match segment {
                 Segment::Literal(bytes) => out.put(bytes),
-                Segment::Variable(variable) => self.put(*variable, index, out),
+                Segment::Variable(variable) => self.put(variable, index, out),
                 Segment::Base64(parts, form) => self.base64(parts, *form, index, out),
                 Segment::Stamp => {}
             }
@@ -210,13 +220,13 @@ impl Values<'_> {
         formed(BASE64.encode(plain).as_bytes(), form, out);
     }
 
-    fn cell(&self, column: Column, out: &mut impl Bytes) {
+    fn cell(&self, column: &Column, out: &mut impl Bytes) {
         let Column {
             data: table,
             column,
             form,
             ..
-        } = column;
+        } = *column;
         let data = &self.data[table as usize];
         let cell = data.cell(self.row(data, table), column as usize);
         formed(cell.as_bytes(), form, out);
@@ -271,10 +281,20 @@ impl Values<'_> {
 }
 
 /// Writes a value in its form.
+#[inline]
 fn formed(value: &[u8], form: Form, out: &mut impl Bytes) {
     match form {
         Form::Raw => out.put(value),
         Form::Json => in_json(value, out),
+        Form::JsonInJson | Form::Url | Form::Header => formed_otherwise(value, form, out),
+    }
+}
+
+/// The same of what fewer values are written in.
+#[inline(never)]
+fn formed_otherwise(value: &[u8], form: Form, out: &mut impl Bytes) {
+    match form {
+        Form::Raw | Form::Json => {}
         Form::JsonInJson => {
             let mut once = Vec::new();
             in_json(value, &mut once);
@@ -313,7 +333,18 @@ const ESCAPED: [bool; 256] = {
 };
 
 /// Writes the inside of a JSON string (RFC 8259 section 7).
-fn in_json(mut rest: &[u8], out: &mut impl Bytes) {
+#[inline]
+fn in_json(value: &[u8], out: &mut impl Bytes) {
+    // Looks at all bytes, because asking after each whether to stop costs more.
+    let is_escaped = |any, byte: &u8| any | ESCAPED[usize::from(*byte)];
+    match value.iter().fold(false, is_escaped) {
+        false => out.put(value),
+        true => escaped_in_json(value, out),
+    }
+}
+
+#[cold]
+fn escaped_in_json(mut rest: &[u8], out: &mut impl Bytes) {
     while let Some(at) = (rest.iter()).position(|byte| ESCAPED[usize::from(*byte)]) {
         out.put(&rest[..at]);
         match rest[at] {

@@ -24,7 +24,7 @@ const VALUES: Values<'static> = Values {
 
 fn text(values: Values<'_>, variable: &str) -> String {
     let mut out = Vec::new();
-    values.put(variable.parse().unwrap(), 0, &mut out);
+    values.put(&variable.parse().unwrap(), 0, &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -67,7 +67,7 @@ fn what_was_kept_is_written_in_its_form() {
     };
     let written = |variable| {
         let mut out = Vec::new();
-        values.put(variable, 0, &mut out);
+        values.put(&variable, 0, &mut out);
         String::from_utf8(out).unwrap()
     };
     let of = |name, form| written(Variable::Saved { name, form });
@@ -131,7 +131,7 @@ fn chance_is_the_same_for_the_same_message_alone() {
         assert_ne!(of(VALUES), of(Values { slot: 1, ..VALUES }), "{variable}");
     }
     let mut second = Vec::new();
-    VALUES.put(Variable::Hex(33), 1, &mut second);
+    VALUES.put(&Variable::Hex(33), 1, &mut second);
     assert_ne!(text(VALUES, "hex(33)").into_bytes(), second);
 }
 
