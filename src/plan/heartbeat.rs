@@ -102,7 +102,7 @@ impl<'a> ClientPlan<'a> {
 
     /// The number of the ping whose id stands in a message.
     fn ping_of(self, expect: &Match, message: &[u8]) -> Option<u32> {
-        let exchanges = self.cohort().exchanges();
+        let exchanges = self.exchanges();
         let id = expect.id(message)?;
         let number = (id / exchanges).checked_sub(1)?;
         u32::try_from(number)
@@ -117,7 +117,7 @@ impl<'a> ClientPlan<'a> {
     {
         let n = u64::from(number);
         Values {
-            id: (n + 1) * self.cohort().exchanges(),
+            id: (n + 1) * self.exchanges(),
             saved,
             ..self.values(self.templates().len(), n)
         }

@@ -71,8 +71,8 @@ pub struct Plan {
     talks: Vec<Talk>,
     /// For each cohort, the messages of its heartbeat.
     heartbeats: Vec<HeartbeatTexts>,
-    /// Finds this run's stamps in what servers send.
-    pub stamps: StampFinder,
+    /// Finds this run's stamps in what servers send; `None` if no message has one.
+    pub stamps: Option<StampFinder>,
     /// Parts frames into messages; `None` where each frame is one.
     pub split: Option<Split>,
     /// Who hears what.
@@ -132,6 +132,11 @@ impl<'a> ClientPlan<'a> {
         &self.plan.talks[self.cohort].finders
     }
 
+    /// Returns how many of its exchanges have a number of their own in an id.
+    pub fn exchanges(self) -> u64 {
+        self.plan.talks[self.cohort].exchanges
+    }
+
     /// Whether it says or hears anything but messages on a schedule and their echoes.
     pub fn has_talk(self) -> bool {
         self.plan.talks[self.cohort].is_more
@@ -176,7 +181,7 @@ impl<'a> ClientPlan<'a> {
             connection,
             place: plan.place(self.cohort, connection),
             n,
-            id: n * cohort.exchanges() + message as u64 + 1,
+            id: n * self.exchanges() + message as u64 + 1,
             turn: 0,
             saved: &[],
             ids: &[],
@@ -201,9 +206,10 @@ impl Plan {
             })
             .collect();
         let filler = Slice::filler(scenario.longest_made().as_usize());
-        let templates = (scenario.cohorts.iter())
+        let templates: Vec<Vec<Template>> = (scenario.cohorts.iter())
             .map(|cohort| templates(cohort, &filler))
             .collect();
+        let has_stamps = templates.iter().flatten().any(Template::has_stamp);
         let mut plan = Self {
             run,
             seed,
@@ -216,7 +222,7 @@ impl Plan {
                 .map(|cohort| HeartbeatTexts::of(cohort, &filler))
                 .collect(),
             talks: scenario.cohorts.iter().map(Talk::of).collect(),
-            stamps: StampFinder::new(run),
+            stamps: has_stamps.then(|| StampFinder::new(run)),
             split: scenario.target.split.as_deref().map(Split::new),
             topics: Topics::default(),
             scenario,

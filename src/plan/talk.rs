@@ -9,6 +9,8 @@ use crate::scenario::{Cohort, Expect, FrameKind, Match, Payload, Verb};
 #[derive(Debug)]
 pub(super) struct Talk {
     pub(super) program: Program,
+    /// See [`Cohort::exchanges`].
+    pub(super) exchanges: u64,
     /// One match for each way in which answers name what they answer.
     pub(super) finders: Vec<Match>,
     /// Whether there is anything but messages on a schedule and their echoes.
@@ -58,6 +60,7 @@ impl Talk {
         Self {
             is_more: is_asked || !program.is_empty() || !cohort.on.is_empty(),
             program,
+            exchanges: cohort.exchanges(),
             finders,
             upgrade: cohort.upgrade.as_ref().map(|upgrade| {
                 let nothing = Slice::filler(0);

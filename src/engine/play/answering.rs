@@ -54,7 +54,9 @@ impl Play {
         }
         let mut is_stamped = Stamp::decode(bytes).is_some();
         let published = delivery.map(|delivery| delivery.at);
-        for at in client.plan.stamps.find(bytes).chain(published) {
+        let stamps = client.plan.stamps.iter();
+        let places = stamps.flat_map(|stamps| stamps.find(bytes));
+        for at in places.chain(published) {
             is_stamped = true;
             for index in 0..self.exchanges.len() {
                 if let Some(found) = self.exchanges[index].read(bytes, at, now) {

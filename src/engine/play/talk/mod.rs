@@ -82,7 +82,7 @@ impl Talk {
         let slots = client.templates().len();
         let messages = cohort.messages.len();
         Some(Box::new(Self {
-            lanes: cohort.exchanges(),
+            lanes: client.exchanges(),
             steps: (!client.program().is_empty()).then_some(messages),
             script: Script::new(Dice::new(client.draws())),
             listeners: (0..cohort.on.len() + client.aged().len())
@@ -233,8 +233,9 @@ impl Talk {
         client: ClientPlan<'_>,
         bytes: &[u8],
     ) -> Option<String> {
-        let values = self.values(client, asked.slot, asked.n, asked.id);
-        if let Some(wrong) = asked.check.and_then(|check| check.wrong(bytes, &values)) {
+        let values = || self.values(client, asked.slot, asked.n, asked.id);
+        let wrong = |check: &Match| check.wrong(bytes, &values());
+        if let Some(wrong) = asked.check.and_then(wrong) {
             return Some(wrong);
         }
         self.keep(asked.save, client, bytes)
@@ -412,7 +413,7 @@ impl Talk {
         }
         let before = self.owed.iter().filter(|reply| reply.slot == slot).count();
         let n = self.count(slot) + before as u64;
-        let id = n * client.cohort().exchanges();
+        let id = n * client.exchanges();
         let mut text = Vec::new();
         let values = || self.values(client, slot, n, id);
         client.templates()[slot].write(|| [b'0'; STAMP_LEN], values, &mut text);
