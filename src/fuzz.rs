@@ -10,7 +10,7 @@ use crate::frame::peer::assert_same;
 use crate::net::check_any_answer;
 use crate::plan::Plan;
 use crate::scenario::{Form, Outside, Overrides, Scenario, Segment, Source, Variable, parse};
-use crate::{http, json};
+use crate::{http, json, mqtt};
 
 /// Our reader makes of frames what tungstenite makes of them. The first byte says how many are read at once.
 pub fn frames(data: &[u8]) {
@@ -34,6 +34,13 @@ pub fn http(data: &[u8]) {
 /// Pointers find in a JSON text what serde_json finds, and a look at any other bytes ends.
 pub fn json(data: &[u8]) {
     json::peer::assert_same(data);
+}
+
+/// Packets of MQTT are the same however they are cut into frames, and are written as they were read.
+pub fn mqtt(data: &[u8]) {
+    if let Some((cut, bytes)) = data.split_first() {
+        mqtt::peer::assert_same(bytes, usize::from(*cut).max(1));
+    }
 }
 
 /// A scenario is taken or refused. Every problem can be shown, and what was taken can be planned.
@@ -207,6 +214,11 @@ mod tests {
         }
 
         #[test]
+        fn any_bytes_as_packets(data in prop_oneof![bytes(), words(PACKETS)]) {
+            mqtt(&data);
+        }
+
+        #[test]
         fn any_text_as_a_scenario(data in prop_oneof![bytes(), words(REFERENCE)]) {
             scenario(&data);
         }
@@ -230,6 +242,7 @@ mod tests {
     const REFERENCE: &str = include_str!("../scenarios/reference.toml");
     const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nHTTP/1.1 103 Early Hints\r\n\r\nLocation: /ws/\r\n";
+    const PACKETS: &str = "\x01 \x03 \x30\x04\0\x01a \x32\x06\0\x01a\0\x07 \x31\x04\0\x01\n.\x40\x02\0. \x20\x02\0\0\x20\x02\0\x06 \x10\x0d\0\x04MQTT\x04\x02\0\x05\0\0 \x30 \x34 \0";
     const JSON: &str = r#"{"a": {"b": [ 1, -2.5e3, "x\u0041 \ud83d\ude00", true, null ], "a.b": "" } , "a": false } ]"#;
     const PLACEHOLDERS: &str = "{\"a\": \"{{user.name}}\", \"b\": {{user.age}} , [{{n + 1}} ] {{raw(user.age)}} \
         {{url(user.name)}} {{base64(user.name, ':')}} {{id % 9}} {{random(1, 6)}} {{hex(8)}} {{now_ms}} \"{{stamp}}\" {{{{ {{uuid}} {{user.nam}} :";

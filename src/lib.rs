@@ -10,6 +10,7 @@
 //! | [`units`], [`metric`] | rates, sizes, durations as text; times; the catalogue of names | imports anything |
 //! | [`frame`] | frames of RFC 6455 as bytes and back | knows a socket or a clock |
 //! | [`mod@http`] | requests and answers of HTTP/1.1 as bytes and back; cookies | knows a socket or a clock |
+//! | [`mqtt`] | packets of MQTT 3.1.1 as texts and back | knows a socket or a clock |
 //! | [`json`] | values of a JSON text by pointer (RFC 6901) | reads more of it than it has to |
 //! | [`scenario`] | TOML text to a model in which nothing invalid can be expressed | knows a clock or a socket |
 //! | [`plan`] | what shall happen and when: pure functions of an index and a seed | reads a clock |
@@ -37,6 +38,7 @@ pub mod http;
 pub mod json;
 pub mod measure;
 pub mod metric;
+pub mod mqtt;
 pub mod net;
 pub mod plan;
 pub mod probe;

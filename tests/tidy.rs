@@ -15,7 +15,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ("frame", &[]),
     ("http", &["units"]),
     ("json", &[]),
-    ("scenario", &["units", "metric", "json"]),
+    ("mqtt", &[]),
+    ("scenario", &["units", "metric", "json", "mqtt"]),
     // The names and windows of measurements depend on the plan.
     (
         "plan",
@@ -34,8 +35,8 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "units", "metric", "frame", "http", "json", "sys", "time", "net", "plan", "scenario",
-            "measure",
+            "units", "metric", "frame", "http", "json", "mqtt", "sys", "time", "net", "plan",
+            "scenario", "measure",
         ],
     ),
     ("server", &["units", "metric", "sys", "net", "scenario"]),

@@ -125,6 +125,8 @@ pub(super) struct Shared {
     pub(super) room: RefCell<Room>,
     /// The buffer in which payloads are built.
     pub(super) scratch: RefCell<Vec<u8>>,
+    /// The buffer for the text of a packet that came.
+    pub(super) packet: RefCell<Vec<u8>>,
     /// What the parts of clients told, and is not recorded yet.
     pub(super) facts: RefCell<Facts>,
     /// Number of clients that are not done.
@@ -151,6 +153,7 @@ impl Shared {
             interrupted: Notify::new(),
             room: RefCell::default(),
             scratch: RefCell::default(),
+            packet: RefCell::default(),
             facts: RefCell::default(),
             clients: Cell::new(0),
             all_begun: Cell::new(false),

@@ -74,6 +74,7 @@ impl<C: Connector> Connector for TracedDialer<C> {
                 log: self.log.clone(),
                 came: None,
                 sender: By::Nothing,
+                said: None,
             },
             steps,
             head,
@@ -187,6 +188,8 @@ pub(super) struct TracedTransport<T> {
     came: Option<(FrameType, Vec<u8>)>,
     /// What sends the next frame.
     sender: By,
+    /// What it says, if its bytes do not.
+    said: Option<Vec<u8>>,
 }
 
 /// The kind of a frame, and what it says.
@@ -251,6 +254,10 @@ impl<T: Transport> Transport for TracedTransport<T> {
         self.sender = by;
     }
 
+    fn says(&mut self, text: &[u8]) {
+        self.said = Some(text.to_vec());
+    }
+
     fn came(&mut self, kind: FrameKind, message: &[u8]) {
         let kind = match kind {
             FrameKind::Text => FrameType::Text,
@@ -287,6 +294,9 @@ impl<T: Transport> Transport for TracedTransport<T> {
                 return self.inner.feed(frame);
             }
             (kind, bytes) = (FrameType::Http, without_headers(&bytes));
+        }
+        if let Some(said) = self.said.take() {
+            (kind, bytes) = (FrameType::Text, said);
         }
         let by = std::mem::take(&mut self.sender);
         (self.log.borrow()).frame(Side::Local, kind, &bytes, by, Fitting::Right);

@@ -14,14 +14,14 @@ catalogue! {
         Silent => "silent", "Nothing came for as long as `silence` of the heartbeat says, and nothing tells why.";
         Reset => "reset", "TCP reset by the peer.";
         Eof => "eof", "TCP closed by the peer without a Close frame (close code 1006).";
-        ProtocolError => "protocol_error", "A frame that RFC 6455 forbids.";
+        ProtocolError => "protocol_error", "A frame that RFC 6455 forbids, or a packet that its protocol does (`detail` says what).";
         BadUtf8 => "bad_utf8", "A text message that is not UTF-8 (RFC 6455 section 8.1).";
         BadCloseCode => "bad_close_code", "A close code that must not be on the wire (RFC 6455 section 7.4).";
         MessageTooBig => "message_too_big", "A message longer than `max_message`.";
         CloseTimeout => "close_timeout", "No end of TCP within `close_timeout` after our Close.";
         Fault => "fault", "Ended by the client itself, in the fault that it plays.";
         SetupFailed => "setup_failed", "A step of `setup` failed (`detail` says which, and why), so we closed the connection, or did not dial it.";
-        StepFailed => "step_failed", "A step failed whose `on_fail` closes the connection (`detail` says which, and why).";
+        StepFailed => "step_failed", "A step failed whose `on_fail` closes the connection (`detail` says which, and why), or values made what is sent no packet.";
         WriteTimeout => "write_timeout", "The peer took no bytes at all until the end of the run.";
         Dns => "dns", "The host name could not be resolved.";
         Refused => "refused", "Nothing listens on that port.";

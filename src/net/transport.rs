@@ -73,6 +73,9 @@ pub(crate) trait Transport {
     /// Names what sends the frame that is queued next. Only a connection that is traced keeps it.
     fn sends(&mut self, _by: By) {}
 
+    /// Tells what the frame that is queued next says, where its bytes do not. Only a connection that is traced keeps it.
+    fn says(&mut self, _text: &[u8]) {}
+
     /// Tells which message of the last frame is looked at. Only a connection that is traced keeps it.
     fn came(&mut self, _kind: FrameKind, _message: &[u8]) {}
 

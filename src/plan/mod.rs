@@ -223,7 +223,7 @@ impl Plan {
                 .collect(),
             talks: scenario.cohorts.iter().map(Talk::of).collect(),
             stamps: has_stamps.then(|| StampFinder::new(run)),
-            split: scenario.target.split.as_deref().map(Split::new),
+            split: scenario.target.split.as_ref().map(Split::from),
             topics: Topics::default(),
             scenario,
         };

@@ -1,12 +1,32 @@
-//! Frames that hold several messages, by the text of `target.split`.
+//! Frames that are not one message each, as `target.split` says.
 
 use memchr::memmem::Finder;
 
+use crate::scenario;
+
+/// How frames hold messages that are not one each.
+#[derive(Debug)]
+pub enum Split {
+    /// Each is ended or parted by a text.
+    Text(Box<Separator>),
+    /// They are packets of MQTT 3.1.1, and a packet may lie in several frames.
+    Mqtt,
+}
+
+impl From<&scenario::Split> for Split {
+    fn from(split: &scenario::Split) -> Self {
+        match split {
+            scenario::Split::Text(text) => Self::Text(Box::new(Separator::new(text))),
+            scenario::Split::Mqtt => Self::Mqtt,
+        }
+    }
+}
+
 /// Parts received frames into messages, and ends those that are sent.
 #[derive(Debug)]
-pub struct Split(Finder<'static>);
+pub struct Separator(Finder<'static>);
 
-impl Split {
+impl Separator {
     /// Makes it of the text that parts messages: at least one byte.
     pub fn new(text: &str) -> Self {
         Self(Finder::new(text).into_owned())
@@ -44,7 +64,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn messages(split: &str, frame: &str) -> Vec<String> {
-        let split = Split::new(split);
+        let split = Separator::new(split);
         let texts = split.messages(frame.as_bytes());
         texts
             .map(|text| String::from_utf8(text.to_vec()).unwrap())
@@ -74,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_ended_unless_it_is_no_message() {
-        let split = Split::new("\0");
+        let split = Separator::new("\0");
         for (message, expected) in [
             ("SEND\n\nx", "SEND\n\nx\0"),
             ("\n", "\n"),
@@ -118,7 +138,7 @@ mod tests {
             split in "[a\n\0]{1,3}",
             frame in prop::collection::vec(prop_oneof![Just(b'a'), Just(b'\n'), Just(0), any::<u8>()], 0..60),
         ) {
-            let parter = Split::new(&split);
+            let parter = Separator::new(&split);
             let mut length = 0;
             for message in parter.messages(&frame) {
                 prop_assert!(!message.is_empty() && !b"\r\n".contains(&message[0]));

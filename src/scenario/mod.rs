@@ -38,7 +38,7 @@ pub use section::{
     Message, Number, NumberForm, On, OnDead, OnFail, OpenTime, PART_END, Pace, Pacing, Pause,
     Payload, Per, Phase, Pick, PingKind, Pings, Process, Protocol, Reconnect, Regex, Repeat,
     RoomDefect, STAMP_LEN, Save, Segment, Send, ServerHeartbeat, ServerPings, ServerRooms,
-    ServerTime, Shape, Stage, Step, Target, TargetUrl, TimeUnit, To, Topic, Trust, TurnPace,
+    ServerTime, Shape, Split, Stage, Step, Target, TargetUrl, TimeUnit, To, Topic, Trust, TurnPace,
     Upgrade, Variable, Verb, WallTime, Watch, WebOrigin, WithTo, WsUrl, as_address, fraction,
     is_looked_at,
 };

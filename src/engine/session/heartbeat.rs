@@ -11,7 +11,7 @@ use crate::measure::{By, EndedBy, Fitting};
 use crate::metric::{Counter, Timer};
 use crate::net::Transport;
 use crate::plan::{PingName, TextPong};
-use crate::scenario::{FrameKind, OnDead};
+use crate::scenario::OnDead;
 use crate::units::{Nanos, Timestamp};
 
 /// How long nothing may come.
@@ -49,17 +49,6 @@ impl Quiet {
             return false;
         }
         true
-    }
-}
-
-/// Returns a message of a heartbeat as a frame, with the end that messages have.
-fn text_frame<'a>(shared: &Shared, kind: FrameKind, scratch: &'a mut Vec<u8>) -> Frame<'a> {
-    if let Some(split) = &shared.plan.split {
-        split.end(scratch);
-    }
-    match kind {
-        FrameKind::Text => Frame::Text(scratch),
-        FrameKind::Binary => Frame::Binary(scratch),
     }
 }
 
@@ -140,7 +129,7 @@ impl<T: Transport> Session<T> {
         let client = shared.plan.client(self.cohort, self.connection);
         let mut scratch = shared.scratch.borrow_mut();
         let frame = match client.write_ping(sequence, play.saved(), &mut scratch) {
-            Some(kind) => text_frame(shared, kind, &mut scratch),
+            Some(kind) => self.as_frame(kind, shared, &mut scratch),
             None => Frame::Ping(&name),
         };
         self.transport.sends(By::Heartbeat);
@@ -253,7 +242,7 @@ impl<T: Transport> Session<T> {
         let client = shared.plan.client(self.cohort, self.connection);
         let mut scratch = shared.scratch.borrow_mut();
         let pong = client.write_pong(&mut scratch);
-        let pong = pong.map(|kind| text_frame(shared, kind, &mut scratch));
+        let pong = pong.map(|kind| self.as_frame(kind, shared, &mut scratch));
         self.server_ping(pong, shared, at);
     }
 

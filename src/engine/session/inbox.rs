@@ -8,7 +8,7 @@ use crate::frame::Frame;
 use crate::measure::{By, Echo, Fitting};
 use crate::metric::{Counter, Timer};
 use crate::net::Transport;
-use crate::plan::ClientPlan;
+use crate::plan::{ClientPlan, Split};
 use crate::scenario::FrameKind;
 use crate::units::{Nanos, Timestamp};
 
@@ -42,24 +42,37 @@ fn each_message<T: Transport>(
     at: Timestamp,
     now: Timestamp,
 ) {
-    session.transport.came(kind, bytes);
-    let mut take = |one: &[u8]| {
-        session.transport.came(kind, one);
-        if session.is_heartbeat(play, shared, one, at, now) {
-            return session.taken_by_heartbeat(play);
+    let separator = match &shared.plan.split {
+        None => return one_of_many(session, play, shared, (bytes, kind), at, now),
+        Some(Split::Mqtt) => {
+            return session.packets(play, shared, (bytes, kind), at, now);
         }
-        session.note(|recorder| recorder.answer(at));
-        message(session, play, shared, one, kind, now);
+        Some(Split::Text(separator)) => separator,
     };
-    let Some(split) = &shared.plan.split else {
-        return take(bytes);
-    };
-    let mut pieces = split.messages(bytes).peekable();
+    session.transport.came(kind, bytes);
+    let mut pieces = separator.messages(bytes).peekable();
     if pieces.peek().is_some() {
-        return pieces.for_each(take);
+        return pieces.for_each(|one| one_of_many(session, play, shared, (one, kind), at, now));
     }
     session.nothing_came(shared, at);
     session.taken_by_heartbeat(play);
+}
+
+/// Handles a message of a frame that may hold several, or that may belong to the heartbeat.
+pub(super) fn one_of_many<T: Transport>(
+    session: &mut Session<T>,
+    play: &mut Play,
+    shared: &Shared,
+    (bytes, kind): (&[u8], FrameKind),
+    at: Timestamp,
+    now: Timestamp,
+) {
+    session.transport.came(kind, bytes);
+    if session.is_heartbeat(play, shared, bytes, at, now) {
+        return session.taken_by_heartbeat(play);
+    }
+    session.note(|recorder| recorder.answer(at));
+    message(session, play, shared, bytes, kind, now);
 }
 
 /// Handles a received message that does not belong to the heartbeat.
@@ -280,13 +293,7 @@ impl<T: Transport> Session<T> {
         if self.transport.host().is_some() {
             return request(client, due.slot, &self.transport, scratch);
         }
-        if let Some(split) = &shared.plan.split {
-            split.end(scratch);
-        }
-        match kind {
-            FrameKind::Text => Frame::Text(scratch),
-            FrameKind::Binary => Frame::Binary(scratch),
-        }
+        self.as_frame(kind, shared, scratch)
     }
 }
 

@@ -13,6 +13,7 @@ mod heartbeat;
 mod held;
 mod inbox;
 mod outbox;
+mod packets;
 mod receiving;
 mod recorder;
 #[cfg(test)]
@@ -32,8 +33,9 @@ use crate::engine::play::{Ask, Play, Task};
 use crate::engine::shared::Shared;
 use crate::measure::{By, EndedBy, Listener};
 use crate::metric::{Cause, Counter, Timer};
+use crate::mqtt::Packets;
 use crate::net::Transport;
-use crate::plan::{Opening, Until};
+use crate::plan::{Opening, Split, Until};
 use crate::scenario::PingKind;
 use crate::units::{Nanos, Timestamp};
 
@@ -81,6 +83,8 @@ pub(super) struct Session<T> {
     is_ready: bool,
     /// Whether each frame is a message, and none of them belongs to the heartbeat.
     is_plain: bool,
+    /// Its packets, where messages are some.
+    packets: Option<Box<Packets>>,
 }
 
 /// A point at which something of a session begins.
@@ -158,6 +162,10 @@ impl<T: Transport> Session<T> {
             recorder: Recorder::new(connection, cohort, &fault_plan, opened, lost_before),
             is_ready: false,
             is_plain: shared.plan.split.is_none() && !client.has_text_heartbeat(),
+            packets: match shared.plan.split {
+                Some(Split::Mqtt) => Some(Box::new(Packets::new(client.cohort().exchanges()))),
+                Some(Split::Text(_)) | None => None,
+            },
             transport,
         };
         if session.recorder.is_some() {

@@ -14,6 +14,9 @@ const MESSAGES_AT_ONCE: usize = 64 * 1024;
 const PINGS_AT_ONCE: usize = 16 * 1024;
 /// The most bytes of answers to the peer's pings on top of that.
 const PONGS_AT_ONCE: usize = 16 * 1024;
+/// How many acknowledgements are queued on top of that: those of all packet identifiers of MQTT. More would be of messages
+/// that must not be there.
+const ACKNOWLEDGEMENTS_AT_ONCE: u32 = 65_535;
 /// The longest header of a frame with its mask, and the longest payload of a control frame (RFC 6455 section 5.2).
 const HEADER: usize = 14;
 const CONTROL: usize = 125;
@@ -24,6 +27,7 @@ pub(super) struct Outbox {
     messages: usize,
     pings: usize,
     pongs: usize,
+    acknowledgements: u32,
     /// The last pong for which there was no room.
     owed: Option<Box<Owed>>,
     /// The most bytes queued before a flush. Zero: none may be queued any more.
@@ -68,6 +72,7 @@ impl Default for Outbox {
             messages: 0,
             pings: 0,
             pongs: 0,
+            acknowledgements: 0,
             owed: None,
             most_messages: MESSAGES_AT_ONCE,
             most_pings: PINGS_AT_ONCE,
@@ -131,6 +136,20 @@ impl Outbox {
         }
     }
 
+    /// Queues the acknowledgement of a message, with a limit of its own. Returns whether there was room.
+    pub(super) fn feed_acknowledgement<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        frame: Frame<'_>,
+    ) -> bool {
+        let has_room = self.acknowledgements < ACKNOWLEDGEMENTS_AT_ONCE;
+        if has_room {
+            self.acknowledgements += 1;
+            self.queue(transport, frame);
+        }
+        has_room
+    }
+
     /// Queues a Close frame, and allows no frame after it.
     pub(super) fn feed_close<T: Transport>(
         &mut self,
@@ -177,6 +196,7 @@ impl Outbox {
                 self.messages = 0;
                 self.pings = 0;
                 self.pongs = 0;
+                self.acknowledgements = 0;
                 if let Some(owed) = self.owed.take() {
                     self.feed_pong(transport, owed.frame());
                 }
@@ -189,6 +209,16 @@ impl Outbox {
     /// Returns whether nothing more can be sent.
     pub(super) fn has_lost(&self) -> bool {
         self.lost.is_some()
+    }
+
+    /// Nothing more is sent, because of this.
+    pub(super) fn lose(&mut self, lost: Lost) {
+        self.lost.get_or_insert(lost);
+    }
+
+    /// Returns how the peer broke the protocol in what was taken of it, if it did.
+    pub(super) fn take_broken(&mut self) -> Option<Lost> {
+        self.lost.take_if(|lost| matches!(lost, Lost::Broken(..)))
     }
 
     /// Returns why nothing more can be sent.

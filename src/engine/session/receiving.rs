@@ -46,7 +46,7 @@ impl<T: Transport> Session<T> {
             }
             match self.transport.poll_event(cx, room) {
                 Poll::Ready(Ok(event)) => self.take(event, play, shared, now),
-                Poll::Ready(Err(lost)) => return Some(lost),
+                Poll::Ready(Err(lost)) => return Some(self.outbox.take_broken().unwrap_or(lost)),
                 Poll::Pending => return self.outbox.take_lost(),
             }
         }

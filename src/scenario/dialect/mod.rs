@@ -37,7 +37,7 @@ const fn dialect(name: &'static str, text: &'static str) -> Dialect {
 
 impl Dialect {
     /// All dialects, in the order of their names.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         dialect("actioncable", include_str!("actioncable.toml")),
         dialect("centrifugo", include_str!("centrifugo.toml")),
         dialect(
@@ -45,6 +45,7 @@ impl Dialect {
             include_str!("graphql-transport-ws.toml"),
         ),
         dialect("jsonrpc", include_str!("jsonrpc.toml")),
+        dialect("mqtt", include_str!("mqtt.toml")),
         dialect("ocpp", include_str!("ocpp.toml")),
         dialect("phoenix", include_str!("phoenix.toml")),
         dialect("pusher", include_str!("pusher.toml")),

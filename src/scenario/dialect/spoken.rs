@@ -124,6 +124,7 @@ mod tests {
         for (subprotocol, text) in [
             ("graphql-transport-ws", "\"graphql-transport-ws\""),
             ("v12.stomp", "\"stomp\""),
+            ("mqtt", "\"mqtt\""),
             ("actioncable-v1-json", "\"actioncable\""),
             ("ocpp1.6", "{ name = \"ocpp\", version = \"1.6\" }"),
             ("ocpp2.0.1", "{ name = \"ocpp\", version = \"2.0.1\" }"),

@@ -135,12 +135,13 @@ fn every_word_of_every_dialect_can_be_used() {
     for dialect in Dialect::ALL {
         let words = words::Words::new(dialect, &[], &place);
         let quoted = |word: words::Word<'_, '_>| {
-            let names: Vec<String> = word
-                .takes
-                .iter()
-                .map(|_| "'{\"a\":1}'".to_owned())
-                .collect();
-            names.join(", ")
+            let argument = |name: &String| {
+                let default = word.defaults.iter().find(|(own, _)| own == name);
+                let text = default.map_or("{\"a\":1}", |(_, text)| text);
+                format!("'{text}'")
+            };
+            let arguments: Vec<String> = word.takes.iter().map(argument).collect();
+            arguments.join(", ")
         };
         let mut text = format!(
             "name = \"x\"\ntarget = {{ url = \"ws://h/\", dialect = \"{}\" }}\nload.connections = 1\n",

@@ -11,7 +11,7 @@ use super::heartbeat_table::{self, HeartbeatTable};
 use super::http_cohort;
 use super::load::{Connections, Load, LoadTable, MAX_CONNECTIONS, check_lifetime};
 use super::matching::{Condition, Match};
-use super::message::{Message, MessageTable};
+use super::message::{FrameKind, Message, MessageTable};
 use super::on::{On, OnTable, ServerTime};
 use super::payload::{Payload, Segment};
 use super::reconnect::{self, Reconnect, ReconnectTable};
@@ -94,19 +94,32 @@ impl Cohort {
 
     /// The payloads of all its messages, steps, replies and heartbeats, each with the name of what sends it.
     pub fn payloads(&self) -> impl Iterator<Item = (&str, &Payload)> {
-        let messages = (self.messages.iter()).map(|message| (&*message.name, &message.payload));
-        let steps = self.each_step().filter_map(|step| match &step.verb {
-            Verb::Send(send) => Some((step.name.as_deref().unwrap_or("step"), &send.payload)),
+        let requests = self.each_step().filter_map(|step| match &step.verb {
             Verb::Http(http) => Some((step.name.as_deref().unwrap_or("step"), &http.payload)),
             _ => None,
         });
+        let frames = self.frames().map(|(name, payload, _)| (name, payload));
+        frames.chain(requests)
+    }
+
+    /// The same without requests of HTTP: what it sends in frames, which are text in a heartbeat.
+    pub fn frames(&self) -> impl Iterator<Item = (&str, &Payload, FrameKind)> {
+        let messages = self.messages.iter();
+        let messages = messages.map(|message| (&*message.name, &message.payload, message.frame));
+        let steps = self.each_step().filter_map(|step| match &step.verb {
+            Verb::Send(send) => {
+                let name = step.name.as_deref().unwrap_or("step");
+                Some((name, &send.payload, send.frame))
+            }
+            _ => None,
+        });
         let replies = self.on.iter().filter_map(|on| {
-            let (payload, _) = on.reply.as_ref()?;
-            Some((&*on.name, payload))
+            let (payload, frame) = on.reply.as_ref()?;
+            Some((&*on.name, payload, *frame))
         });
         let heartbeat = self.heartbeat.iter();
         let texts = heartbeat.flat_map(Heartbeat::payloads);
-        let texts = texts.map(|payload| ("heartbeat", payload));
+        let texts = texts.map(|payload| ("heartbeat", payload, FrameKind::Text));
         messages.chain(steps).chain(replies).chain(texts)
     }
 

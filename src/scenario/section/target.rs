@@ -9,14 +9,15 @@ use http::{HeaderName, HeaderValue};
 
 use super::process::{self, Process};
 use super::server::{self, RoomsOrNot, ServerHeartbeat, ServerHeartbeatTable, ServerRooms};
+use super::split::{Split, SplitGiven};
 use super::upgrade;
 use super::url::{self, Address, Protocol, TargetUrl};
 use super::{Cohort, Payload};
 use crate::scenario::dialect::{Dialect, DialectGiven};
 use crate::scenario::fault::{Measured, TargetFault, TargetFaultTable, target_faults};
 use crate::scenario::reading::{
-    At, Check, Given as _, Items as _, List, OneOrMany, Outside, Place, Section, Time, Whole,
-    given, keys,
+    At, Check, Given as _, Items as _, List, OneOrMany, Outside, Place, Section, Shorthand, Time,
+    Whole, given, keys,
 };
 use crate::units::ByteSize;
 
@@ -48,8 +49,8 @@ pub struct Target {
     pub source_addresses: Vec<IpAddr>,
     /// The longest message a server may send before the connection is failed with `message_too_big`.
     pub max_message: ByteSize,
-    /// The text that ends or parts the messages of a frame, 1 to 16 bytes; `None` if each frame is one message.
-    pub split: Option<String>,
+    /// How frames hold messages; `None` if each frame is one message.
+    pub split: Option<Split>,
     /// The interval at which the built-in server sends every client an unsolicited message; only with
     /// [`TargetUrl::Embedded`]. Above zero.
     pub embedded_push: Option<Duration>,
@@ -110,8 +111,9 @@ keys! {
         dialect: DialectGiven,
         /// The longest message the server may send. Default: four times the longest payload, at least "1MiB".
         max_message: ByteSize,
-        /// One frame may hold several messages, each ended or parted by this text. What is sent gets it at its end.
-        split: String,
+        /// One frame may hold several messages, each ended or parted by this text. What is sent gets it at its end. Or
+        /// `{ packets = "mqtt" }`: they are packets of MQTT 3.1.1.
+        split: SplitGiven,
         /// The built-in server sends every client a message this often. Only with `url = "embedded"`.
         push: Time,
         /// The built-in server pings its clients, and ends those that do not answer. Only with `url = "embedded"`.
@@ -305,20 +307,25 @@ impl TargetTable {
         addresses
     }
 
-    fn split(&self, section: &mut Section<'_, '_>, cohorts: &[Cohort]) -> Option<String> {
+    fn split(&self, section: &mut Section<'_, '_>, cohorts: &[Cohort]) -> Option<Split> {
         const KEY: &str = "split";
-        let split = &self.split.as_ref()?.value;
+        let split = match &self.split.as_ref()?.value {
+            Shorthand::Value(text) => text,
+            Shorthand::Table(table) => return table.resolve(section, &self.split, cohorts),
+        };
         if split.is_empty() || split.len() > MAX_SPLIT {
             let what = format_args!("is not 1 to {MAX_SPLIT} bytes long");
             section.wrong(KEY, &self.split, what, "write it like \"\\u001e\"");
         }
-        let payloads = cohorts.iter().flat_map(Cohort::payloads);
-        let has_it = |(_, payload): &(_, &Payload)| payload.ends_with(split.as_bytes());
-        if let Some((name, _)) = payloads.filter(|_| !split.is_empty()).find(has_it) {
+        let mut frames = cohorts.iter().flat_map(Cohort::frames);
+        let mut has_it = |(_, payload, _): &(_, &Payload, _)| payload.ends_with(split.as_bytes());
+        if !split.is_empty()
+            && let Some((name, ..)) = frames.find(&mut has_it)
+        {
             let what = format_args!("stands at the end of what `{name}` sends already");
             section.wrong(KEY, &self.split, what, "leave it out there");
         }
-        Some(split.clone())
+        Some(Split::Text(split.clone()))
     }
 
     /// The given limit, or four times the longest payload and at least 1 MiB.

@@ -13,6 +13,7 @@ mod faults_pongs;
 mod interrupted;
 mod lifetime;
 mod pacing;
+mod packets;
 mod parted;
 mod peer;
 mod pings;
