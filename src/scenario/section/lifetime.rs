@@ -35,38 +35,48 @@ impl Lifetime {
 
     /// Why the arrivals of this cohort cannot stay so long, and what to do about it; `None` if they can.
     pub(super) fn refused(self, cohort: &Cohort) -> Option<(String, &'static str)> {
-        if self != Self::Steps {
-            return None;
-        }
-        if cohort.steps.is_empty() {
+        if self == Self::Steps && cohort.steps.is_empty() {
             let what = "cannot be \"steps\" without `[[step]]`";
             return Some((what.into(), "add steps, or write `lifetime = \"5s\"`"));
         }
-        let (step, (what, hint)) = cohort.steps.iter().find_map(never_ends)?;
+        let mut steps = cohort.steps.iter().filter(|_| self == Self::Steps);
+        let again = || (cohort.each_step()).find_map(|step| Some((step, dials_again(step)?)));
+        let (step, (what, hint)) = steps.find_map(never_ends).or_else(again)?;
         let name = match &step.name {
             Some(name) => format!("the step `{name}`"),
             None => "a step".into(),
         };
-        Some((format!("cannot be \"steps\": {name} {what}"), hint))
+        let own = self.written();
+        Some((format!("cannot be \"{own}\": {name} {what}"), hint))
     }
 }
 
 /// Finds what keeps a step, or one inside of it, from coming to an end, with the reason and what to do about it.
 fn never_ends(step: &Step) -> Option<(&Step, (&'static str, &'static str))> {
-    const AGAIN: &str = "leave it out: a client that has closed is not dialled again";
     let why = match &step.verb {
         Verb::Repeat(repeat) if repeat.count.is_none() && repeat.lasts.is_none() => (
             "repeats without end",
             "give it `count` or `for`, or write `lifetime = \"5s\"`",
         ),
-        Verb::Reconnect { .. } => ("dials again, which begins all steps again", AGAIN),
-        _ if step.on_fail == OnFail::Reconnect => (
-            "dials again when it fails, which begins all steps again",
-            "write `on_fail = \"close\"`",
-        ),
-        _ => return step.inside().iter().find_map(never_ends),
+        _ => match dials_again(step) {
+            Some(why) => why,
+            None => return step.inside().iter().find_map(never_ends),
+        },
     };
     Some((step, why))
+}
+
+/// Why a step would begin the time of an arrival again: nobody who has arrived is dialled again.
+fn dials_again(step: &Step) -> Option<(&'static str, &'static str)> {
+    const AGAIN: &str = "leave it out: a client that has closed is not dialled again";
+    match &step.verb {
+        Verb::Reconnect { .. } => Some(("dials again, which begins all steps again", AGAIN)),
+        _ if step.on_fail == OnFail::Reconnect => Some((
+            "dials again when it fails, which begins all steps again",
+            "write `on_fail = \"close\"`",
+        )),
+        _ => None,
+    }
 }
 
 impl Text for Lifetime {
@@ -155,6 +165,20 @@ mod tests {
             let told = told(steps);
             assert!(told.contains(what), "{steps}: {told}");
             assert!(told.contains("hint: "), "{told}");
+        }
+        let login = LOGIN.replace("timeout", "on_fail = \"reconnect\"\ntimeout");
+        for (steps, what) in [
+            (
+                "[[step]]\nreconnect = { after = \"1s\" }\n",
+                "cannot be \"5s\": a step dials again",
+            ),
+            (
+                &login,
+                "cannot be \"5s\": the step `l` dials again when it fails",
+            ),
+        ] {
+            let told = read("lifetime = \"5s\"", steps).unwrap_err();
+            assert!(told.contains(what), "{steps}: {told}");
         }
         let told = read("lifetime = \"steps\"", PAUSE).unwrap_err();
         assert!(
