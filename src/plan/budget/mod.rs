@@ -121,7 +121,8 @@ fn open_at_once(scenario: &Scenario) -> u64 {
             let stays = lifetime.longest(&scenario.cohorts[0], *warm_up);
             let expected = (rate.hertz() * stays.as_secs_f64()).ceil() as u64;
             // A slow target keeps arrivals open longer than planned: leaves room for twice as many.
-            u64::from(*max_open).min(expected.saturating_mul(2).max(1))
+            let most = u64::from(*max_open).min(expected.saturating_mul(2).max(1));
+            most.min(dials(scenario).max(1))
         }
         _ => scenario.connections(),
     }
