@@ -332,10 +332,8 @@ impl TargetTable {
     fn max_message(&self, section: &mut Section<'_, '_>, cohorts: &[Cohort]) -> ByteSize {
         const KEY: &str = "max_message";
         let Some(At { value: size, .. }) = self.max_message else {
-            let messages = cohorts.iter().flat_map(|cohort| &cohort.messages);
-            let longest = messages
-                .map(|message| Payload::longest(&message.payload))
-                .max();
+            let payloads = cohorts.iter().flat_map(Cohort::payloads);
+            let longest = payloads.map(|(_, payload)| payload.longest()).max();
             return ByteSize(longest.unwrap_or(0).saturating_mul(4).max(1 << 20));
         };
         if size.0 == 0 {
