@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use super::dialect;
 use super::secret_column::SecretColumn;
 use super::section::{is_unreserved, percent_encoded};
 
@@ -233,7 +234,7 @@ pub fn shown_address(url: &str) -> String {
 }
 
 /// The parts of an address that may be secret, in order and without `${NAME}` and `{{name}}`: its user, and the
-/// values of its query.
+/// values of its query but for those that a dialect brings.
 pub(crate) fn secret_parts(url: &str) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let authority = url.find("://").map_or(0, |at| at + 3);
@@ -249,7 +250,9 @@ pub(crate) fn secret_parts(url: &str) -> Vec<Range<usize>> {
     let mut at = resource + query + 1;
     for pair in url[at..].split('&') {
         let value = pair.find('=').map_or(0, |equals| equals + 1);
-        parts.extend(literals(url, at + value..at + pair.len()));
+        if !dialect::brings(pair) {
+            parts.extend(literals(url, at + value..at + pair.len()));
+        }
         at += pair.len() + 1;
     }
     parts
@@ -370,6 +373,7 @@ mod tests {
             ("wss://h?a=x${A}y${B}", "wss://h?a=***${A}***${B}"),
             ("ws://me:pw@h/a@b", "ws://***@h/a@b"),
             ("ws://h?bare", "ws://h?***"),
+            ("ws://h?EIO=4&t=x", "ws://h?EIO=4&t=***"),
             ("ws://h?x=&y", "ws://h?x=&***"),
             ("ws://h/p", "ws://h/p"),
             ("ws://h?a=${A", "ws://h?a=${A"),

@@ -11,6 +11,8 @@ mod words;
 mod written;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::Spanned;
@@ -71,6 +73,17 @@ impl Dialect {
     fn parts(self) -> DeTable<'static> {
         DeTable::parse_recoverable(self.text).0.into_inner()
     }
+}
+
+/// Whether a dialect brings this pair of a query by itself, so that it is no secret.
+pub(in crate::scenario) fn brings(pair: &str) -> bool {
+    static PAIRS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let own = |dialect: Dialect| dialect.parts().get("query").and_then(text);
+        let queries = Dialect::ALL.into_iter().filter_map(own);
+        let pairs = queries.flat_map(|query| Vec::from_iter(query.split('&').map(str::to_owned)));
+        pairs.collect()
+    });
+    PAIRS.contains(pair)
 }
 
 /// A scenario without its dialect, as TOML: what it says in the words of a dialect is said in full. Comments are left out.
