@@ -451,7 +451,7 @@ impl Need {
             ),
             Self::Pings => (
                 "a heartbeat",
-                "add a `[heartbeat]`, with `interval = \"30s\"`",
+                "add a `[heartbeat]`, with `interval = \"30s\"`, or with `silence = \"45s\"` where the server pings",
             ),
             Self::Pongs => (
                 "a heartbeat that is answered",

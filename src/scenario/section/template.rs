@@ -163,6 +163,9 @@ fn segment(name: &str, scope: &Scope<'_>, form: Form) -> Result<Segment, Wrong> 
     }
 }
 
+/// The hint where nothing is sent, so that nothing is known but what the connection has from the start.
+const AT_DIAL: &str = "use `place`, `connection` or a column of `[data]`";
+
 fn hint(wrong: &Wrong, scope: &Scope<'_>) -> Option<String> {
     Some(match wrong {
         Wrong::Unknown(name) => meant(name, scope),
@@ -179,11 +182,12 @@ fn hint(wrong: &Wrong, scope: &Scope<'_>) -> Option<String> {
         Wrong::Unsent(by) => {
             format!("put `{by}` before, without `chance` and without going on if it fails")
         }
+        Wrong::NoTurns if !scope.is_sent => AT_DIAL.to_owned(),
         Wrong::NoTurns => "use `{{n}}`, which counts the sends".to_owned(),
         Wrong::Differs => {
             "leave it out, or leave out `once`: one request is sent for all clients".to_owned()
         }
-        Wrong::AtSend => "use `place`, `connection` or a column of `[data]`".to_owned(),
+        Wrong::AtSend => AT_DIAL.to_owned(),
     })
 }
 
