@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::input::Input;
 use super::term;
 use crate::engine::{Limits, check_sources, cores};
-use crate::plan::{Budget, Deliveries, Plan, probed_within, sent_by_setup};
+use crate::plan::{Budget, Deliveries, Lonely, Plan, probed_within, sent_by_setup};
 use crate::scenario::{Data, Gate, PromiseKind, Scenario, TargetUrl, Trust};
 use crate::units::{ByteSize, counted, format_duration, human_count};
 use crate::verdict::{Exit, looked_at};
@@ -179,6 +179,10 @@ impl Explanation {
             .map(|(time, what)| format!("{} {what}", format_duration(time)))
             .collect();
         let dialect = self.dialect.as_ref().map(DialectRow::text);
+        let joins = scenario
+            .cohorts
+            .iter()
+            .any(|cohort| !cohort.joined().is_empty());
         let rows = [
             ("dialect", dialect.unwrap_or_default()),
             (
@@ -227,7 +231,11 @@ impl Explanation {
             ),
             (
                 "topics",
-                self.deliveries.as_ref().map(delivered).unwrap_or_default(),
+                match &self.deliveries {
+                    Some(deliveries) => delivered(deliveries),
+                    None if joins => "nothing is published to those that are joined".to_owned(),
+                    None => String::new(),
+                },
             ),
             (
                 "insecure",
@@ -240,7 +248,7 @@ impl Explanation {
             .filter(|(name, _)| *name != "dialect" || self.dialect.is_some())
             .filter(|(name, _)| *name != "set-up" || !self.setup.is_empty())
             .filter(|(name, _)| *name != "data" || !self.data.is_empty())
-            .filter(|(name, _)| *name != "topics" || self.deliveries.is_some());
+            .filter(|(name, _)| *name != "topics" || self.deliveries.is_some() || joins);
         let mut text = format!("{} against {}\n", self.name, self.target);
         if !scenario.description.is_empty() {
             text += &format!("{}\n", scenario.description);
@@ -298,14 +306,22 @@ fn delivered(deliveries: &Deliveries) -> String {
     /// More deliveries a second than a worker can take.
     const MANY: f64 = 100_000.0;
     let topics = human_count(deliveries.topics);
+    let alone = |lonely: &Option<Lonely>, what: &str| {
+        let Some(Lonely { topics, first }) = lonely else {
+            return String::new();
+        };
+        format!(" ({what} {}, such as `{first}`)", human_count(*topics))
+    };
+    let alone = alone(&deliveries.joined_by_nobody, "nobody joins")
+        + &alone(&deliveries.published_by_nobody, "nothing is published to");
     let (Some(published), Some(delivered)) = (
         deliveries.published_per_second,
         deliveries.deliveries_per_second,
     ) else {
-        return topics;
+        return format!("{topics}{alone}");
     };
     let (published, all) = (number(published), number(delivered));
-    let text = format!("{topics}: {published} published and {all} delivered a second");
+    let text = format!("{topics}: {published} published and {all} delivered a second{alone}");
     match delivered > MANY * cores() as f64 {
         true => format!(
             "{text}, more than {} for each worker",

@@ -34,7 +34,7 @@ pub use stamp::{PingName, STAMP_LEN, Series, Stamp, StampFinder};
 use talk::{Talk, templates};
 pub use template::{Slice, Template};
 pub use topic_stamp::{Published, TopicFinder, TopicSeries, TopicStamp};
-pub use topics::{Deliveries, Publication, Topics};
+pub use topics::{Deliveries, Lonely, Publication, Topics};
 pub use values::Values;
 pub use windows::Windows;
 

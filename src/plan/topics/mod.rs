@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-pub use self::deliveries::Deliveries;
+pub use self::deliveries::{Deliveries, Lonely};
 use super::{ClientPlan, Plan};
 use crate::measure::TopicIndex;
 use crate::scenario::{Cohort, Expect, MAX_TOPICS, Segment, Topic};
@@ -358,6 +358,9 @@ mod tests {
         assert!(!topics.is_silent());
         let deliveries = read(ROOMS).unwrap().deliveries().unwrap();
         assert_eq!(deliveries.topics, 6);
+        // Nothing is said to the staff, to all, and to the two groups of one region.
+        assert_eq!(deliveries.published_by_nobody.unwrap().topics, 4);
+        assert_eq!(deliveries.joined_by_nobody, None);
         assert_eq!(deliveries.published_per_second, Some(2.0));
         // Three pupils hear the first teacher, and two the other one.
         assert_eq!(deliveries.deliveries_per_second, Some(5.0));
