@@ -3,12 +3,13 @@
 use super::distrust::{Concerns, Distrust, Doubt};
 use super::doubts::{Run, about, about_these_or_all};
 use super::facts::{expects_pongs, is_disturbed};
+use super::gates::GateResult;
 use super::presence::Openings;
 use super::seen::Seen;
 use super::view::{is_gated, looked_at};
 use crate::measure::Summary;
 use crate::metric::{self, Counter};
-use crate::scenario::{Cohort, Message, Selector, Step, Verb};
+use crate::scenario::{Cohort, Gate, Message, Selector, Step, Verb};
 
 /// What is sent or begun, and waits for something of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +67,7 @@ pub(super) fn none_came(run: &Run<'_>) -> Vec<Doubt> {
         (run.scenario.cohorts.iter()).partition(|cohort| cohort.is_healthy());
     let all = no_answer(run, &healthy, None).map(|reason| Doubt {
         reason,
-        concerns: Concerns::Everything,
+        concerns: but_wrong_answers(run),
     });
     let asked = healthy
         .into_iter()
@@ -82,6 +83,24 @@ pub(super) fn none_came(run: &Run<'_>) -> Vec<Doubt> {
     });
     let each = Vec::from_iter(asked.chain(kept));
     all.into_iter().chain(each).collect()
+}
+
+/// Everything but the gates on wrong answers that failed: those answers were seen.
+fn but_wrong_answers(run: &Run<'_>) -> Concerns {
+    let wrong = Counter::MessagesMismatched.name();
+    let is_proved = |gate: &Gate, result: &GateResult| {
+        let mut selectors = gate.subject.selectors();
+        !result.passed && result.observed.is_some() && selectors.any(|one| one.metric == wrong)
+    };
+    let (proved, others): (Vec<_>, Vec<_>) = run
+        .judged_gates()
+        .partition(|(gate, result)| is_proved(gate, result));
+    if proved.is_empty() {
+        return Concerns::Everything;
+    }
+    let others = others.into_iter().map(|(gate, _)| gate.text.clone());
+    let promises = run.contracts.iter().map(|promise| promise.name());
+    Concerns::Only(others.chain(promises).collect())
 }
 
 /// What did not come to this cohort, if it has waited for something.

@@ -286,6 +286,26 @@ fn gates_on_steps_need_one_in_the_measured_time() {
     assert_eq!(found(&asking, &run), []);
 }
 
+/// That answers were wrong was seen, so a gate on that fails the run; all else has no verdict.
+#[test]
+fn a_gate_on_wrong_answers_fails_where_all_are_wrong() {
+    let mut asking = with_step(send(Expect::Stamp));
+    asking.gates.pass = vec![
+        gate(Stat::Count, "messages.mismatched", Op::Equal, 0.0),
+        gate(Stat::Count, "connections.lost", Op::Equal, 0.0),
+    ];
+    let mut run = Run::new();
+    (run.opened(10).sent(20))
+        .add(Counter::MessagesDue, 20)
+        .add(Counter::MessagesMismatched, 20);
+    let verdict = judged(&asking, &run);
+    assert_eq!(verdict.exit, Exit::Failed);
+    assert!(!verdict.gates[0].doubted && verdict.gates[1].doubted);
+    assert_eq!(verdict.distrust[0].reason.kind(), "no_answer");
+    asking.gates.pass.remove(0);
+    assert_eq!(judged(&asking, &run).exit, Exit::Untrusted);
+}
+
 /// The counts of messages beside steps, and of other steps, tell nothing of those that a gate is about.
 #[test]
 fn what_goes_on_beside_steps_does_not_stand_for_them() {
