@@ -6,7 +6,7 @@ mod dialect;
 mod fault;
 mod gate;
 mod overrides;
-mod parse;
+pub(crate) mod parse;
 mod preset;
 mod reading;
 mod root;

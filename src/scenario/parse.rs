@@ -35,7 +35,7 @@ pub fn parse(
 
 /// Reads a scenario that has neither files nor variables.
 #[cfg(test)]
-pub(super) fn parse_alone(text: &str, overrides: &Overrides) -> Result<Scenario, Problems> {
+pub(crate) fn parse_alone(text: &str, overrides: &Overrides) -> Result<Scenario, Problems> {
     let outside = Outside {
         env: &|_| None,
         read: &|_| Err(std::io::ErrorKind::NotFound.into()),

@@ -51,6 +51,11 @@ pub enum Warning {
         /// A gate that would notice.
         gate: String,
     },
+    /// Requests or `[[on]]`s of which something came that tells no time, though one is looked for.
+    NoAge {
+        /// Their names. Never empty.
+        names: Vec<String>,
+    },
     /// Sends were late, but not so late that the results cannot be trusted.
     SendsLate {
         /// The 99th percentile of how late sends were, in nanoseconds.
@@ -207,6 +212,7 @@ impl Warning {
             Self::Throttled(_) => "throttled",
             Self::Unanswered { .. } => "unanswered",
             Self::Undelivered { .. } => "undelivered",
+            Self::NoAge { .. } => "no_age",
             Self::SendsLate { .. } => "sends_late",
             Self::NotSent { .. } => "not_sent",
             Self::Uncertain { .. } => "uncertain",
@@ -253,6 +259,9 @@ impl Warning {
                 let gates = gates.iter().map(|gate| format!("`{gate}`"));
                 let gates: Vec<String> = gates.collect();
                 return Some(format!("add the gate {}", gates.join(" and ")));
+            }
+            Self::NoAge { .. } => {
+                "look at `time`; an answer of 204 or 304 has no content, and so no time"
             }
             Self::SendsLate { held_up: 1.., .. } => {
                 "this is part of every latency, and at least partly the server's doing"
@@ -341,6 +350,11 @@ impl fmt::Display for Warning {
                 "{} of {} expected deliveries did not come in time, and no gate looks at that",
                 human_count(*missing),
                 human_count(*expected)
+            ),
+            Self::NoAge { names } => write!(
+                f,
+                "nothing that came for `{}` told when it was made: how old it was is not known",
+                names.join("`, `")
             ),
             Self::SendsLate {
                 p99_ns, held_up, ..

@@ -48,6 +48,7 @@ pub(super) fn find(
     found.extend(throttled(facts));
     found.extend(unanswered(scenario, view, doubts));
     found.extend(undelivered(scenario, view));
+    found.extend(no_age(scenario, view));
     found.extend(sends_late(scenario, view));
     found.extend(not_sent(view));
     found.extend(uncertain(scenario, view));
@@ -307,6 +308,23 @@ fn undelivered(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
         expected: lacking.iter().map(|(.., expected)| expected).sum(),
         gate: format!("{} == 100%", Subject::Ratio(received, expected)),
     })
+}
+
+/// Warns of what has a `time`, and of which answers or messages came, but none with a time.
+fn no_age(scenario: &Scenario, view: &View<'_>) -> Option<Warning> {
+    let silent = scenario.cohorts.iter().flat_map(|cohort| {
+        let is_timed = |name: String| view.is_timed(&name, &cohort.name);
+        let requests = cohort.timed_requests();
+        let requests = requests.filter_map(|(_, step, _)| step.name.as_deref());
+        let requests = requests.filter(move |name| is_timed(metric::latency(name)));
+        let on = cohort.on.iter().filter(|on| on.time.is_some());
+        let on = on.map(|on| on.name.as_str());
+        let on = on.filter(move |name| is_timed(format!("gap.{name}")));
+        let came = requests.chain(on);
+        came.filter(move |name| !is_timed(format!("age.{name}")))
+    });
+    let names = Vec::from_iter(silent.map(str::to_owned));
+    (!names.is_empty()).then_some(Warning::NoAge { names })
 }
 
 /// The gate that holds if this never happens in a cohort.

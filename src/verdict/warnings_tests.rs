@@ -7,9 +7,10 @@ use super::super::judge::judge;
 use super::super::seen::Seen;
 use super::*;
 use crate::metric::Cause;
+use crate::scenario::parse::parse_alone;
 use crate::scenario::{
-    Fault, FaultKind, Lifetime, OnDead, Op, Pacing, Path, PathFault, PathFaultKind, Payload,
-    PingKind,
+    Fault, FaultKind, Lifetime, OnDead, Op, Overrides, Pacing, Path, PathFault, PathFaultKind,
+    Payload, PingKind,
 };
 use std::time::Duration;
 
@@ -502,4 +503,29 @@ fn where_every_address_refuses_no_other_one_is_recommended() {
     assert_eq!(warning.hint(), None);
     let said = warning.to_string();
     assert!(said.contains("at 127.0.0.4:1 and 2 more"), "{said}");
+}
+
+/// Answers of 204 have no content, so their age is not known, and its row is missing.
+#[test]
+fn what_tells_no_time_though_it_is_looked_for_is_told() {
+    let text = r#"
+        name = "x"
+        target = { url = "embedded-http", rooms = true }
+        load = { connections = 10, duration = "10s" }
+        [[step]]
+        name = "echo"
+        http = { url = "/poll?room=r" }
+        time = { at = "/at", unit = "ms" }
+        "#;
+    let polls = parse_alone(text, &Overrides::default()).unwrap();
+    let warnings = found(&polls, &Run::healthy());
+    let warning = warnings.iter().find(|warning| warning.kind() == "no_age");
+    assert_eq!(
+        warning.unwrap().to_string(),
+        "nothing that came for `echo` told when it was made: how old it was is not known"
+    );
+    let mut run = Run::new();
+    run.opened(10);
+    let warnings = found(&polls, &run);
+    assert!(warnings.iter().all(|one| one.kind() != "no_age"));
 }
