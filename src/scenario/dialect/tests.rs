@@ -98,6 +98,23 @@ fn what_is_expanded_says_the_same_and_has_nothing_to_expand() {
     }
 }
 
+/// A server of STOMP is dead when it is silent, where an option says for how long.
+#[test]
+fn a_time_that_no_option_tells_is_not_there() {
+    let silence = |dialect: &str| {
+        let target = format!("target = {{ url = \"ws://h/\", dialect = {dialect} }}");
+        let scenario = resolved(&format!("name = \"x\"\n{target}\nload.connections = 1"));
+        let heartbeat = scenario.cohorts[0].heartbeat.as_ref().unwrap();
+        (
+            heartbeat.can_die(),
+            heartbeat.silence.map(|time| time.as_secs()),
+        )
+    };
+    assert_eq!(silence("\"stomp\""), (false, None));
+    let told = silence("{ name = \"stomp\", silence = \"20s\" }");
+    assert_eq!(told, (true, Some(20)));
+}
+
 /// Also where there is no dialect, only the form of the text changes.
 #[test]
 fn a_scenario_without_a_dialect_stays_the_same() {

@@ -62,9 +62,15 @@ impl<'i> Words<'i> {
                 (name, text)
             });
         Arguments(options.collect()).fill(&mut parts);
-        let DeValue::Table(parts) = parts else {
+        let DeValue::Table(mut parts) = parts else {
             unreachable!("a file is a table")
         };
+        // A time that no option tells is not there.
+        if let Some(DeValue::Table(heartbeat)) = parts.get_mut("heartbeat").map(Spanned::get_mut) {
+            let told = std::mem::take(heartbeat).into_iter();
+            let is_told = |(_, value): &(_, Spanned<_>)| text(value).as_deref() != Some("");
+            *heartbeat = told.filter(is_told).collect();
+        }
         Self { dialect, parts }
     }
 
