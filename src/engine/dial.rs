@@ -12,7 +12,7 @@ use crate::net::{
     Route, Steps, TlsError, Transport, Way, WebSocket, address,
 };
 use crate::plan::{FaultPlan, parts, take_cookies};
-use crate::scenario::{Cohort, Http, Target, Upgrade, Verb, WebOrigin, WsUrl};
+use crate::scenario::{Cohort, Http, Target, Upgrade, WebOrigin, WsUrl};
 use crate::time::{Clock, unix_seconds};
 use crate::units::{Nanos, format_duration, human_ns};
 
@@ -57,8 +57,7 @@ impl Dialer {
         let mut others: Vec<(WebOrigin, Way)> = Vec::new();
         let own = cohorts.iter().map(|cohort| cohort.server.clone());
         let own: Vec<Option<WsUrl>> = own.collect();
-        let asked = cohorts.iter().flat_map(origins).cloned();
-        for origin in asked.chain(own.iter().flatten().map(WsUrl::origin)) {
+        for origin in cohorts.iter().flat_map(Cohort::other_servers) {
             let is_known = others.iter().any(|(other, _)| *other == origin);
             if origin != url.origin() && !is_known {
                 let within = target.connect_timeout;
@@ -290,14 +289,6 @@ pub(crate) struct Wanted<'a> {
     /// The upgrade request and what it was rendered to, if it has placeholders.
     pub(crate) upgrade: Option<(&'a Upgrade, &'a [u8])>,
     pub(crate) cookies: &'a Cookies,
-}
-
-/// The servers that clients of a cohort ask by HTTP.
-fn origins(cohort: &Cohort) -> impl Iterator<Item = &WebOrigin> {
-    cohort.each_step().filter_map(|step| match &step.verb {
-        Verb::Http(http) => http.origin.as_ref(),
-        _ => None,
-    })
 }
 
 /// A request whose payload was rendered, with the cookies that go to its server.

@@ -7,6 +7,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod https;
 mod path;
 mod polling;
 mod quiet;

@@ -1,10 +1,13 @@
 //! Bad clients under TLS: what they do to a server that pings, and what is made of it.
 //! The server is the built-in one, behind a proxy that ends TLS.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+use tempfile::TempDir;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
@@ -16,26 +19,32 @@ use super::common::{Running, tls};
 use super::server::Serve;
 
 /// Ends TLS in front of a server; ends with its value.
-struct Front {
-    address: SocketAddr,
+pub(super) struct Front {
+    pub(super) address: SocketAddr,
     /// Its certificate as PEM.
     certificate: String,
+    /// The addresses of its clients, one for each connection.
+    clients: Arc<Mutex<Vec<IpAddr>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Front {
-    fn of(server: SocketAddr) -> Self {
+    /// Starts in front of `ws://ADDRESS`.
+    pub(super) fn of(server: &Serve) -> Self {
+        let server = server.address();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let (tls, certificate) = tls();
+        let clients = Arc::<Mutex<Vec<IpAddr>>>::default();
+        let seen = clients.clone();
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, tls, server) => {}
+                    () = accept(listener, tls, server, &seen) => {}
                     _ = stopped => {}
                 }
             });
@@ -43,9 +52,26 @@ impl Front {
         Self {
             address,
             certificate,
+            clients,
             stop: Some(stop),
             thread: Some(thread),
         }
+    }
+
+    /// Returns a new folder with its certificate in `ca.pem`.
+    pub(super) fn folder(&self) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("ca.pem"), &self.certificate).unwrap();
+        folder
+    }
+
+    /// How many connections came from each address.
+    pub(super) fn clients(&self) -> BTreeMap<String, u64> {
+        let mut clients = BTreeMap::new();
+        for client in self.clients.lock().unwrap().iter() {
+            *clients.entry(client.to_string()).or_default() += 1;
+        }
+        clients
     }
 }
 
@@ -59,10 +85,16 @@ impl Drop for Front {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, tls: TlsAcceptor, server: SocketAddr) {
+async fn accept(
+    listener: std::net::TcpListener,
+    tls: TlsAcceptor,
+    server: SocketAddr,
+    seen: &Mutex<Vec<IpAddr>>,
+) {
     let listener = TcpListener::from_std(listener).unwrap();
     loop {
-        let (client, _) = listener.accept().await.unwrap();
+        let (client, from) = listener.accept().await.unwrap();
+        seen.lock().unwrap().push(from.ip());
         let tls = tls.clone();
         tokio::spawn(async move {
             client.set_nodelay(true).unwrap();
@@ -81,10 +113,7 @@ const SERVER: [&str; 4] = ["--heartbeat", "400ms", "--heartbeat-timeout", "400ms
 fn secure(cohorts: &str) -> Run {
     let attempt = || {
         let server = Serve::start(&SERVER);
-        let address = server.url.strip_prefix("ws://").unwrap();
-        let front = Front::of(address.parse().unwrap());
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("ca.pem"), &front.certificate).unwrap();
+        let front = Front::of(&server);
         let scenario = format!(
             r#"
             name = "secure"
@@ -103,7 +132,7 @@ fn secure(cohorts: &str) -> Run {
             "#,
             front.address
         );
-        let ended = Running::start_in(folder, &scenario, &["--quiet"], &[]).end();
+        let ended = Running::start_in(front.folder(), &scenario, &["--quiet"], &[]).end();
         let report = ended.report();
         (Run { ended, report }, ())
     };

@@ -33,6 +33,11 @@ impl Serve {
         }
     }
 
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.url.strip_prefix("ws://").unwrap().parse().unwrap()
+    }
+
     /// Its process id.
     pub(super) fn id(&self) -> u32 {
         self.child.id()

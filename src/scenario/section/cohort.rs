@@ -22,7 +22,7 @@ use super::streams;
 use super::talk::{Lists, Talk};
 use super::topic::{self, Topic, WithTo};
 use super::upgrade::Upgrade;
-use super::url::{Address, Protocol, WsUrl};
+use super::url::{Address, Protocol, WebOrigin, WsUrl};
 use crate::metric;
 use crate::scenario::contract::{Contract, ContractTable};
 use crate::scenario::fault::{self, Fault, FaultKind, FaultTable, Measured};
@@ -85,6 +85,15 @@ impl Cohort {
     /// As [`Self::each_step`], without those of the set-up.
     pub fn each_step_after_setup(&self) -> impl Iterator<Item = &Step> {
         each(self.steps.iter())
+    }
+
+    /// The servers that its clients dial or ask by HTTP, without that of `target.url`.
+    pub fn other_servers(&self) -> impl Iterator<Item = WebOrigin> {
+        let asked = self.each_step().filter_map(|step| match &step.verb {
+            Verb::Http(http) => http.origin.clone(),
+            _ => None,
+        });
+        asked.chain(self.server.as_ref().map(WsUrl::origin))
     }
 
     /// The longest time from a 101 until a client is ready.

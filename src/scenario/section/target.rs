@@ -43,7 +43,7 @@ pub struct Target {
     pub origin: Option<String>,
     /// The subprotocols to offer, in this order.
     pub subprotocols: Vec<String>,
-    /// Which certificates to trust under `wss://`.
+    /// Which certificates to trust under `wss://` and `https://`.
     pub trust: Trust,
     /// Local addresses to dial from, used in turn. If empty, the system chooses.
     pub source_addresses: Vec<IpAddr>,
@@ -66,7 +66,7 @@ pub struct Target {
     pub faults: Vec<TargetFault>,
 }
 
-/// Which certificates to trust under `wss://`.
+/// Which certificates to trust under `wss://` and `https://`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
     /// The system's root certificates.
@@ -205,12 +205,12 @@ impl TargetTable {
             Some(TargetUrl::Embedded) => true,
             None => false,
         };
-        let mut servers = cohorts.iter().filter_map(|cohort| cohort.server.as_ref());
-        if is_plain && !servers.any(|server| server.secure) {
+        let mut others = cohorts.iter().flat_map(Cohort::other_servers);
+        if is_plain && !others.any(|server| server.secure) {
             let insecure = self.insecure.place().filter(|_| is_insecure);
             let given = [("ca", self.ca.place()), ("insecure", insecure)];
-            let hint = "leave it out, or use a wss:// address";
-            section.excluded(&given, "is only for wss://", hint);
+            let hint = "leave it out, or use a wss:// or https:// address";
+            section.excluded(&given, "is only for wss:// and https://", hint);
         }
         let Some(ca) = &self.ca else {
             return match is_insecure {
