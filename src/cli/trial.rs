@@ -261,16 +261,17 @@ impl<'a> Seen<'a> {
         silent.into_iter().chain(counts).collect()
     }
 
-    /// The steps of which no frame was seen, without those that are left to chance.
+    /// The messages and steps of which no frame was seen, without those that are left to chance.
     fn silent(&self) -> Vec<String> {
         let steps = self.cohort.each_step();
-        let slots = self.slots.iter().skip(self.cohort.messages.len());
+        let (messages, slots) = self.slots.split_at(self.cohort.messages.len());
         let speaks =
             |step: &Step| matches!(step.verb, Verb::Http(_) | Verb::Send(_) | Verb::Await(_));
-        let silent = slots
-            .zip(steps)
-            .filter(|((_, is_seen), step)| !is_seen && speaks(step) && step.chance >= 1.0);
-        silent.map(|((name, _), _)| format!("`{name}`")).collect()
+        let steps = (slots.iter().zip(steps))
+            .filter(|(_, step)| speaks(step) && step.chance >= 1.0)
+            .map(|(slot, _)| slot);
+        let silent = messages.iter().chain(steps).filter(|(_, is_seen)| !is_seen);
+        silent.map(|(name, _)| format!("`{name}`")).collect()
     }
 }
 

@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use super::root::Scenario;
-use super::section::{Cohort, OnFail, Pause, Shape, Step, Verb};
+use super::section::{Cohort, Gaps, OnFail, Pacing, Pause, Shape, Step, Verb};
+use crate::units::Rate;
 
 /// How long a client stays after its last step: what comes unasked is seen.
 const AFTER_STEPS: Duration = Duration::from_secs(2);
+/// The least rate of a message, per second: each is seen while a client stays.
+const LEAST_RATE: f64 = 1.0;
 /// RFC 6455 section 7.4.1: normal closure.
 const NORMAL: u16 = 1000;
 
 impl Scenario {
     /// The same with one client of each cohort, which all dial at once and close two seconds after their last step, or
     /// after `longest`. A step that fails, and after which the others would be left out, ends its client at once.
+    /// A message that is due less often than once a second is due once a second.
     pub fn trial(mut self, longest: Duration) -> Self {
         self.load.ramp_down = Duration::ZERO;
         self.load.shape = Shape::Steady {
@@ -27,6 +31,14 @@ impl Scenario {
 
 fn alone(cohort: &mut Cohort) {
     cohort.connections = 1;
+    for message in &mut cohort.messages {
+        if let Pacing::Open { rate, gaps, .. } = &mut message.pacing
+            && rate.hertz() < LEAST_RATE
+        {
+            *rate = Rate::per_second(LEAST_RATE).unwrap_or(*rate);
+            *gaps = Gaps::Constant;
+        }
+    }
     for step in &mut cohort.steps {
         if step.on_fail == OnFail::Skip {
             step.on_fail = OnFail::Close;

@@ -66,6 +66,11 @@ fn a_trial_plays_one_client_of_each_cohort_and_writes_no_file() {
         name = "hello"
         payload = { text = "good day" }
         rate = "2/s"
+        [[message]]
+        name = "seldom"
+        payload = { text = "good night" }
+        rate = "2/h"
+        gaps = "poisson"
         [[cohort]]
         name = "many"
         connections = 300
@@ -82,6 +87,8 @@ fn a_trial_plays_one_client_of_each_cohort_and_writes_no_file() {
             "opened: 101",
             "> hello good day",
             "< hello good day",
+            "> seldom good night",
+            "< seldom good night",
             "> close 1000",
             "< close 1000",
             "ended: completed",
