@@ -393,10 +393,11 @@ fn uncertain(scenario: &Scenario, view: &View<'_>) -> Vec<Warning> {
 }
 
 /// Warns of cohorts whose pings were not answered, if nothing that is judged would notice: not a single one, or so many
-/// that it is no accident. Leaves out cohorts whose pongs a fault keeps back on purpose.
+/// that it is no accident. Leaves out cohorts whose pings want no answer, or whose pongs a fault keeps back on purpose.
 fn pings_unanswered(scenario: &Scenario, view: &View<'_>, doubts: &[Doubt]) -> Option<Warning> {
     let cohorts = scenario.cohorts.iter().filter(|cohort| {
         cohort.is_looked_at(Counter::PingsMissed.name())
+            && cohort.watched().is_some()
             && !is_disturbed(scenario, cohort)
             && !is_doubted(doubts, cohort)
             && !is_judged_by_pongs(scenario, cohort)

@@ -223,6 +223,9 @@ fn pings_that_nobody_answers_are_told() {
     let mut few = Run::healthy();
     few.add(Counter::PingsMissed, 10);
     assert_eq!(warned(&scenario, &few), None);
+    let pings = &mut scenario.cohorts[0].heartbeat.as_mut().unwrap().pings;
+    pings.as_mut().unwrap().watch = None;
+    assert_eq!(warned(&scenario, &silent), None, "they want no answer");
 }
 
 /// What a doubt says of one cohort hides nothing of the others.
