@@ -8,7 +8,11 @@ use std::path::Path;
 
 use common::real::{RealCounts, RealServer, Target};
 use common::run::{Run, run, trusted};
+use serde_json::json;
 use wsbench::scenario::Dialect;
+
+/// How many connections a server is asked with, unless its test says what it can.
+const CONNECTIONS: u64 = 1000;
 
 /// The run of a scenario against a new server, and that server.
 struct Trial {
@@ -17,24 +21,31 @@ struct Trial {
 }
 
 impl Trial {
-    fn of(target: Target, name: &str, arguments: &[&str]) -> Self {
+    /// Runs a scenario with each of these texts replaced; each must occur in it.
+    fn of(target: Target, name: &str, changes: &[(&str, &str)]) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/targets/dialects");
-        let scenario = fs::read_to_string(folder.join(format!("{name}.toml"))).unwrap();
+        let mut scenario = fs::read_to_string(folder.join(format!("{name}.toml"))).unwrap();
+        for (from, to) in changes {
+            assert!(scenario.contains(from), "no `{from}` in {name}");
+            scenario = scenario.replace(from, to);
+        }
         let (run, server) = trusted(|| {
             let server = RealServer::start(target);
             // Keeps the path of the scenario.
             let (_, path) = scenario.split_once("127.0.0.1:3000/").unwrap();
             let path = path.split('"').next().unwrap();
             let url = format!("{}{path}", server.url());
-            let arguments = [&["--url", url.as_str()], arguments].concat();
-            (run(&scenario, &arguments), server)
+            (run(&scenario, &["--url", &url]), server)
         });
         Self { run, server }
     }
 
-    fn passed(target: Target, name: &str, arguments: &[&str]) -> Self {
-        let trial = Self::of(target, name, arguments);
+    /// The same, for a run that all connections come to the end of.
+    fn passed(target: Target, name: &str, changes: &[(&str, &str)]) -> Self {
+        let trial = Self::of(target, name, changes);
         trial.run.assert_passed();
+        let errors = &trial.run.report.json["errors"];
+        assert_eq!(errors, &json!([]), "connections ended or failed");
         trial
     }
 
@@ -92,7 +103,8 @@ fn what_a_dialect_was_tried_with_is_what_is_installed() {
 }
 
 /// Members of rooms of 20 hear each other; `server` counts who joined, what was said, and what it pushed.
-fn rooms_keep_the_same_books(trial: &Trial, connections: u64) {
+fn rooms_keep_the_same_books(trial: &Trial) {
+    let connections = CONNECTIONS;
     assert_eq!(trial.total("connections.lost"), 0);
     let counts = trial.counts();
     let seen = ["opened", "joined", "said", "pushed"].map(|name| counts.number(name));
@@ -112,12 +124,11 @@ fn assert_heard_by_all(trial: &Trial, at_least: u64) {
     assert!(expected >= at_least, "{expected} is below {at_least}");
 }
 
-fn socket_io_rooms(target: Target, connections: u64) -> Trial {
-    let number = connections.to_string();
-    let trial = Trial::passed(target, "socket.io", &["--connections", &number]);
-    rooms_keep_the_same_books(&trial, connections);
+fn socket_io_rooms(target: Target) -> Trial {
+    let trial = Trial::passed(target, "socket.io", &[]);
+    rooms_keep_the_same_books(&trial);
     let published = trial.total("delivery.published");
-    assert_eq!(published, 8 * connections, "each spoke eight times");
+    assert_eq!(published, 2 * CONNECTIONS, "each spoke twice");
     assert_eq!(2 * trial.total("messages.answered"), published);
     trial
 }
@@ -125,15 +136,15 @@ fn socket_io_rooms(target: Target, connections: u64) -> Trial {
 #[test]
 #[ignore = "needs the Node target; run by scripts/test"]
 fn socket_io_hears_all_that_is_said_in_a_room() {
-    let trial = socket_io_rooms(Target::SocketIoRooms, 200);
+    let trial = socket_io_rooms(Target::SocketIoRooms);
     // Who joins is answered, and who asks.
-    assert_eq!(trial.counts().number("answered"), 5 * 200);
+    assert_eq!(trial.counts().number("answered"), 2 * CONNECTIONS);
 }
 
 #[test]
 #[ignore = "needs the Python target; run by scripts/test"]
 fn python_socketio_hears_all_that_is_said_in_a_room() {
-    socket_io_rooms(Target::PythonSocketIoRooms, 100);
+    socket_io_rooms(Target::PythonSocketIoRooms);
 }
 
 fn socket_io_refuses(target: Target) {
@@ -158,25 +169,34 @@ fn python_socketio_refuses_who_has_no_token() {
 #[test]
 #[ignore = "needs the Node target; run by scripts/test"]
 fn socket_io_closes_who_does_not_answer_its_pings() {
-    Trial::passed(Target::SocketIo, "socket.io-mute", &[]);
+    Trial::of(Target::SocketIo, "socket.io-mute", &[])
+        .run
+        .assert_passed();
 }
 
+/// With fewer clients than the others: of 1,000 on two busy cores it closed 347 that were lively, since it read their pongs
+/// more than a second late, and of 200 still one.
 #[test]
 #[ignore = "needs the Python target; run by scripts/test"]
 fn python_socketio_closes_who_does_not_answer_its_pings() {
-    Trial::passed(Target::PythonSocketIo, "socket.io-mute", &[]);
+    let fewer = [("connections = 500", "connections = 50")];
+    Trial::of(Target::PythonSocketIo, "socket.io-mute", &fewer)
+        .run
+        .assert_passed();
 }
 
 /// Subscriptions: two of each client. The server pushes the first value of each before its client is ready, and what an
 /// `[[on]]` takes after that; a query is answered by one value and an end.
-fn graphql_subscribes(target: Target) -> (Trial, RealCounts) {
-    let trial = Trial::passed(target, "graphql-transport-ws", &[]);
+fn graphql_subscribes(target: Target, connections: u64) -> (Trial, RealCounts) {
+    let number = format!("connections = {connections}");
+    let change = [("connections = 1000", number.as_str())];
+    let trial = Trial::passed(target, "graphql-transport-ws", &change);
     let counts = trial.counts();
-    assert_eq!(trial.total("setup.ready"), 100);
-    assert!(trial.total("messages.answered") >= 2 * 100);
+    assert_eq!(trial.total("setup.ready"), connections);
+    assert_eq!(trial.total("messages.answered"), connections);
     assert!(
-        trial.total("pushes.received") >= 10 * 100,
-        "a value each 100 ms"
+        trial.total("pushes.received") >= 2 * connections,
+        "a value each second"
     );
     assert_eq!(counts.number("joined"), counts.number("completed"));
     (trial, counts)
@@ -185,23 +205,26 @@ fn graphql_subscribes(target: Target) -> (Trial, RealCounts) {
 #[test]
 #[ignore = "needs the Node target; run by scripts/test"]
 fn graphql_ws_subscribes_and_ends_by_id() {
-    let (trial, counts) = graphql_subscribes(Target::GraphqlWs);
+    let (trial, counts) = graphql_subscribes(Target::GraphqlWs, CONNECTIONS);
     let queries = trial.total("messages.answered");
-    assert_eq!(counts.number("joined"), 200 + queries);
+    assert_eq!(counts.number("joined"), 2 * CONNECTIONS + queries);
     // Each end of a query is a push for wsbench, and each answer to one a push for the server.
     assert_eq!(
         counts.number("pushed"),
-        200 + trial.total("pushes.received")
+        2 * CONNECTIONS + trial.total("pushes.received")
     );
 }
 
+/// With fewer clients than the others: of 1,000 on two busy cores 404 waited for more than five seconds for an answer. On
+/// its own it served 1,000.
 #[test]
 #[ignore = "needs the Python target; run by scripts/test"]
 fn strawberry_subscribes_and_ends_by_id() {
-    let (trial, counts) = graphql_subscribes(Target::Strawberry);
+    let connections = 300;
+    let (trial, counts) = graphql_subscribes(Target::Strawberry, connections);
     let queries = trial.total("messages.answered");
-    assert_eq!(counts.number("joined"), 200);
-    let pushed = 200 + trial.total("pushes.received") - queries;
+    assert_eq!(counts.number("joined"), 2 * connections);
+    let pushed = 2 * connections + trial.total("pushes.received") - queries;
     assert_eq!(counts.number("pushed"), pushed);
 }
 
@@ -209,10 +232,10 @@ fn graphql_closes(target: Target) -> Trial {
     let trial = Trial::of(target, "graphql-refused", &[]);
     for code in [4400, 4401, 4403, 4408, 4409, 4429] {
         let name = format!("closes.{code}.peer");
-        assert_eq!(trial.total(&name), 5, "{name}");
+        assert_eq!(trial.total(&name), 167, "{name}");
     }
     // Who is refused before its set-up is done was never ready.
-    assert_eq!(trial.total("setup.lost"), 5);
+    assert_eq!(trial.total("setup.lost"), 167);
     trial
 }
 
@@ -222,7 +245,7 @@ fn graphql_ws_closes_who_breaks_the_protocol() {
     let trial = graphql_closes(Target::GraphqlWs);
     let closes = trial.counts().closes();
     let own = closes.iter().filter(|(code, _)| code.starts_with('4'));
-    assert_eq!(own.map(|(_, count)| count).sum::<u64>(), 30);
+    assert_eq!(own.map(|(_, count)| count).sum::<u64>(), 6 * 167);
 }
 
 #[test]
@@ -234,11 +257,11 @@ fn strawberry_closes_who_breaks_the_protocol() {
 fn answers_out_of_order(target: Target) {
     let trial = Trial::passed(target, "jsonrpc", &[]);
     let counts = trial.counts();
-    let (sent, unknown) = (trial.total("messages.sent"), 2 * 100);
+    let (sent, unknown) = (trial.total("messages.sent"), 2 * CONNECTIONS);
     assert_eq!(trial.total("messages.answered"), sent);
     let seen = ["said", "answered"].map(|name| counts.number(name));
     assert_eq!(seen, [sent - unknown; 2]);
-    assert!(sent >= 1000);
+    assert!(sent - unknown >= 8 * CONNECTIONS);
 }
 
 #[test]
@@ -257,7 +280,7 @@ fn jayson_answers_out_of_order() {
 #[ignore = "needs the Ruby target; run by scripts/test"]
 fn actioncable_hears_all_that_is_said_in_a_room() {
     let trial = Trial::passed(Target::ActionCable, "actioncable", &[]);
-    rooms_keep_the_same_books(&trial, 100);
+    rooms_keep_the_same_books(&trial);
 }
 
 #[test]
@@ -276,11 +299,11 @@ fn actioncable_rejects_a_subscription() {
 fn ocpp_calls_and_is_called() {
     let trial = Trial::passed(Target::Ocpp, "ocpp", &[]);
     let counts = trial.counts();
-    let unknown = 2 * 100;
+    let unknown = CONNECTIONS;
     let said = trial.total("messages.answered") - unknown;
     let seen = ["joined", "said", "asked", "answered"].map(|name| counts.number(name));
-    assert_eq!(seen, [100, said, 100, 100]);
-    assert_eq!(trial.total("pushes.received"), 100);
+    assert_eq!(seen, [CONNECTIONS, said, CONNECTIONS, CONNECTIONS]);
+    assert_eq!(trial.total("pushes.received"), CONNECTIONS);
 }
 
 /// What RabbitMQ counts of all queues that are bound to topics.
@@ -305,7 +328,11 @@ fn rabbitmq_delivers_all_that_is_sent_to_a_topic() {
     let trial = Trial::passed(Target::RabbitMq, "stomp", &[]);
     rabbitmq_keeps_the_same_books(&trial);
     let sent = ["sent", "answered"].map(|name| trial.total(&format!("messages.{name}")));
-    assert_eq!(sent, [8 * 100, 4 * 100], "half of it with a receipt");
+    assert_eq!(
+        sent,
+        [2 * CONNECTIONS, CONNECTIONS],
+        "half of it with a receipt"
+    );
 }
 
 #[test]
@@ -350,6 +377,6 @@ fn nchan_delivers_everything_to_everybody() {
     let counts = trial.server.counts();
     let published = trial.total("delivery.published");
     assert_eq!(counts.number("total published messages"), published);
-    assert_heard_by_all(&trial, 20 * 200);
+    assert_heard_by_all(&trial, 20 * CONNECTIONS);
     assert_eq!(trial.total("messages.received"), trial.deliveries());
 }

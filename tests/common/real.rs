@@ -185,6 +185,8 @@ impl Drop for Running {
 impl RealServer {
     /// Starts the server and waits until it listens.
     pub fn start(target: Target) -> Self {
+        // A server inherits the limit, and many systems begin with 1,024 descriptors.
+        rlimit::increase_nofile_limit(u64::MAX).unwrap();
         match target {
             Target::Nginx => return configured::nginx("2s"),
             Target::NginxSlow => return configured::nginx("60s"),

@@ -1,8 +1,8 @@
 // A GraphQL server by the protocol `graphql-transport-ws`, with the library graphql-ws.
 // PORT: where to listen, 3000 by default, 0 for a free one. GET /counts: what it has seen.
 //
-// `{ now }` is answered once; `subscription { price(symbol: "ABC") { symbol n at } }` every 100 ms. A payload
-// {"token":"wrong"} of `connection_init` is refused with 4403; who sends none within a second is closed with 4408.
+// `{ now }` is answered once; `subscription { price(symbol: "ABC") { symbol n at } }` every second. A payload
+// {"token":"wrong"} of `connection_init` is refused with 4403; who sends none within three seconds is closed with 4408.
 
 const { WebSocketServer } = require('ws');
 const { useServer } = require('graphql-ws/use/ws');
@@ -20,7 +20,7 @@ const schema = buildSchema(`
 async function* price({ symbol }) {
   for (let n = 1; ; n += 1) {
     yield { price: { symbol, n, at: Date.now() } };
-    await pause(100);
+    await pause(1000);
   }
 }
 
@@ -39,7 +39,7 @@ sockets.on('connection', (socket) => {
 useServer({
   schema,
   roots: { query: { now: () => Date.now() }, subscription: { price } },
-  connectionInitWaitTimeout: 1000,
+  connectionInitWaitTimeout: 3000,
   onConnect: ({ connectionParams }) => {
     const allowed = connectionParams?.token !== 'wrong';
     counts.refused += !allowed;

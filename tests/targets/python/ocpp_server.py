@@ -6,6 +6,7 @@ It accepts who boots, and then asks each once to remember a setting: `ChangeConf
 
 import asyncio
 import json
+import logging
 import os
 from collections import Counter
 from datetime import datetime, timezone
@@ -39,6 +40,10 @@ class Station(ChargePoint):
     def heartbeat(self):
         counts["said"] += 1
         return call_result.Heartbeat(current_time=now())
+
+
+# Says nothing of calls that it does not know.
+logging.getLogger("ocpp").disabled = True
 
 
 async def station(connection):

@@ -42,7 +42,7 @@ class Subscription:
                 n += 1
                 counts["pushed"] += 1
                 yield Price(symbol=symbol, n=n, at=time.time() * 1e3)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(1)
         finally:
             counts["completed"] += 1
 
@@ -65,7 +65,7 @@ async def counted(request):
 
 view = View(
     schema=strawberry.Schema(query=Query, subscription=Subscription),
-    connection_init_wait_timeout=timedelta(seconds=1),
+    connection_init_wait_timeout=timedelta(seconds=3),
 )
 app = web.Application()
 app.router.add_get("/graphql", counted)
