@@ -341,7 +341,7 @@ fn rabbitmq_delivers_all_that_is_published_over_mqtt() {
     let trial = Trial::passed(Target::RabbitMqMqtt, "mqtt", &[]);
     rabbitmq_keeps_the_same_books(&trial);
     let answered = trial.total("messages.answered");
-    let [acknowledged, others] = [4 * 100, 2 * 100];
+    let [acknowledged, others] = [CONNECTIONS, 2 * CONNECTIONS];
     assert_eq!(
         answered,
         acknowledged + others,
