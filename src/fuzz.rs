@@ -83,6 +83,7 @@ pub fn template(data: &[u8]) {
         let outside = Outside {
             env: &|_| None,
             read: &read,
+            list: &Outside::no_folder,
         };
         match parse(&Source { name, text }, &Overrides::default(), &outside) {
             Ok(scenario) => assert_written(scenario, key == "json"),
@@ -134,6 +135,7 @@ pub fn rows(data: &[u8]) {
         let outside = Outside {
             env: &|_| None,
             read: &|_| Ok(data.to_vec()),
+            list: &Outside::no_folder,
         };
         match parse(&Source { name, text }, &Overrides::default(), &outside) {
             Ok(scenario) => {
@@ -168,6 +170,7 @@ fn read(source: &Source, overrides: &Overrides) {
     let outside = Outside {
         env: &|_| None,
         read: &|_| Err(io::ErrorKind::NotFound.into()),
+        list: &Outside::no_folder,
     };
     match parse(source, overrides, &outside) {
         Ok(scenario) => assert!(!scenario.cohorts.is_empty(), "a scenario without clients"),
@@ -264,6 +267,7 @@ mod tests {
         let outside = Outside {
             env: &|_| None,
             read: &|_| Err(io::ErrorKind::NotFound.into()),
+            list: &Outside::no_folder,
         };
         assert_eq!(
             parse(&source, &overrides, &outside)

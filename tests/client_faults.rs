@@ -70,6 +70,7 @@ fn prepare(
     let outside = Outside {
         env: &|_| None,
         read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        list: &Outside::no_folder,
     };
     let mut scenario = scenario::parse(&source, &Overrides::default(), &outside).unwrap();
     let TargetUrl::Url(url) = scenario.target.url.clone() else {

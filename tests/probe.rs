@@ -49,6 +49,7 @@ fn parses(text: &str) {
     let outside = Outside {
         env: &|_| None,
         read: &|path| fs::read(path),
+        list: &Outside::no_folder,
     };
     if let Err(problems) = scenario::parse(&source, &Overrides::default(), &outside) {
         panic!("{problems}\n{text}");

@@ -15,6 +15,7 @@ use wsbench::scenario::{
 const NOWHERE: Outside<'_> = Outside {
     env: &|name| (name == "TOKEN").then(|| "s3cret".to_owned()),
     read: &|_| Err(io::Error::new(io::ErrorKind::NotFound, "no such file")),
+    list: &Outside::no_folder,
 };
 
 fn parse(name: &str, text: &str) -> Result<Scenario, Problems> {
@@ -436,6 +437,7 @@ fn files_are_found_beside_the_scenario() {
     let outside = Outside {
         env: &|_| None,
         read: &|path| Ok(path.to_str().unwrap().as_bytes().to_vec()),
+        list: &Outside::no_folder,
     };
     let scenario = scenario::parse(&source, &Overrides::default(), &outside).unwrap();
     let payload = &scenario.cohorts[0].messages[0].payload;
@@ -444,7 +446,7 @@ fn files_are_found_beside_the_scenario() {
         scenario::Payload::Fixed(b"folder/data/request.json".as_slice().into())
     );
     assert_eq!(
-        scenario.target.trust,
+        scenario.target.access.tls.trust,
         scenario::Trust::File("folder/ca.pem".into())
     );
 }
@@ -473,6 +475,7 @@ fn with_users(file: &str, keys: &str) -> Result<Scenario, Problems> {
             assert_eq!(path, Path::new("folder/users.csv"));
             Ok(file.as_bytes().to_vec())
         },
+        list: &Outside::no_folder,
     };
     scenario::parse(&source, &Overrides::default(), &outside)
 }

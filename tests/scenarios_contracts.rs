@@ -18,6 +18,7 @@ fn parse(text: &str) -> Scenario {
     let outside = Outside {
         env: &|_| None,
         read: &|_| unreachable!("no file is named"),
+        list: &Outside::no_folder,
     };
     let source = Source {
         name: "x.toml".into(),

@@ -117,6 +117,7 @@ fn plan(text: &str) -> Plan {
     let outside = Outside {
         env: &|_| None,
         read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        list: &Outside::no_folder,
     };
     let scenario = scenario::parse(&source, &Overrides::default(), &outside);
     Plan::new(scenario.expect("a scenario"), 1, 1)

@@ -123,7 +123,7 @@ impl Explanation {
                 name: dialect.name,
                 tried: dialect.tried(),
             }),
-            insecure: target.trust == Trust::Anyone,
+            insecure: target.access.tls.trust == Trust::Anyone,
             connections: budget.dials,
             open_at_once: budget.open_at_once,
             sends_per_second: budget.sends_per_second,

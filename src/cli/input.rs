@@ -93,6 +93,7 @@ impl Named {
                     .push((path.to_owned(), "needed by the scenario"));
                 files::read(path, Outside::MAX_DATA)
             },
+            list: &files::list,
         };
         let scenario = scenario::parse(&source, &self.overrides(changes)?, &outside)?;
         Ok(Loaded {

@@ -165,6 +165,7 @@ fn as_scenario(asked: &Asked) -> Result<Scenario, CliError> {
     let outside = Outside {
         env: &|name| std::env::var(name).ok(),
         read: &|path| files::read(path, Outside::MAX_FILE),
+        list: &Outside::no_folder,
     };
     Ok(scenario::parse(&source, &Overrides::default(), &outside)?)
 }

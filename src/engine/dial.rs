@@ -12,7 +12,7 @@ use crate::net::{
     Route, Steps, TlsError, Transport, Way, WebSocket, address,
 };
 use crate::plan::{FaultPlan, parts, take_cookies};
-use crate::scenario::{Cohort, Http, Target, Upgrade, WebOrigin, WsUrl};
+use crate::scenario::{Access, Cohort, Http, Target, Upgrade, WebOrigin, WsUrl};
 use crate::time::{Clock, unix_seconds};
 use crate::units::{Nanos, format_duration, human_ns};
 
@@ -22,9 +22,10 @@ const SMALL: usize = 4096;
 /// Everything that a dial needs; made once for a run and shared by all workers.
 #[derive(Debug)]
 pub(super) struct Dialer {
-    way: Way,
-    /// The ways to the servers of requests of HTTP, without that of the target.
-    others: Vec<(WebOrigin, Way)>,
+    /// The ways to all servers, each with its server and the place of its access in the list of all.
+    ways: Vec<(WebOrigin, usize, Way)>,
+    /// By cohort: the place of its access.
+    access: Vec<usize>,
     target: WsUrl,
     /// By cohort: its server, if that is not the target.
     own: Vec<Option<WsUrl>>,
@@ -54,21 +55,45 @@ impl Dialer {
         resolver: Arc<Resolver>,
         routes: Vec<Option<Route>>,
     ) -> Result<Self, TlsError> {
-        let mut others: Vec<(WebOrigin, Way)> = Vec::new();
         let own = cohorts.iter().map(|cohort| cohort.server.clone());
         let own: Vec<Option<WsUrl>> = own.collect();
-        for origin in cohorts.iter().flat_map(Cohort::other_servers) {
-            let is_known = others.iter().any(|(other, _)| *other == origin);
-            if origin != url.origin() && !is_known {
-                let within = target.connect_timeout;
-                let resolver = Resolver::new(&origin.host, origin.port, within);
-                let way = Way::new(&origin, target, resolver)?;
-                others.push((origin, way));
+        let mut all: Vec<&Access> = vec![&target.access];
+        let mut access = Vec::new();
+        let mut resolvers = vec![(url.origin(), resolver)];
+        let mut ways: Vec<(WebOrigin, usize, Way)> = Vec::new();
+        for (cohort, server) in cohorts.iter().zip(&own) {
+            let known = all.iter().position(|known| **known == cohort.access);
+            let place = known.unwrap_or_else(|| {
+                all.push(&cohort.access);
+                all.len() - 1
+            });
+            access.push(place);
+            let server = server.as_ref().unwrap_or(url).origin();
+            for origin in cohort.other_servers().chain([server]) {
+                if ways.iter().any(|way| (&way.0, way.1) == (&origin, place)) {
+                    continue;
+                }
+                let known = resolvers.iter().find(|(known, _)| *known == origin);
+                let resolver = match known {
+                    Some((_, resolver)) => resolver.clone(),
+                    None => Resolver::new(&origin.host, origin.port, target.connect_timeout),
+                };
+                resolvers.push((origin.clone(), resolver.clone()));
+                // Cohorts that share a way share its store of sessions, and one of them may dial again.
+                let resumes = cohorts.iter().any(Cohort::dials_again);
+                let way = Way::new(
+                    &origin,
+                    &cohort.access,
+                    &target.source_addresses,
+                    resolver,
+                    resumes,
+                )?;
+                ways.push((origin, place, way));
             }
         }
         Ok(Self {
-            way: Way::new(&url.origin(), target, resolver)?,
-            others,
+            ways,
+            access,
             target: url.clone(),
             own,
             origin: target.origin.clone(),
@@ -161,12 +186,14 @@ impl Dialer {
         self.to(cohort, None).1
     }
 
-    /// The way to a server, and what it is called; `None` is the server of the cohort.
+    /// The way of a cohort to a server, and what that is called; `None` is the server of the cohort.
     fn to(&self, cohort: usize, origin: Option<&WebOrigin>) -> (&Way, WebOrigin) {
         let own = self.own_server(cohort).unwrap_or(&self.target);
         let origin = origin.cloned().unwrap_or_else(|| own.origin());
-        let other = self.others.iter().find(|(other, _)| *other == origin);
-        (other.map_or(&self.way, |(_, way)| way), origin)
+        let access = self.access[cohort];
+        let way = (self.ways.iter()).find(|way| (&way.0, way.1) == (&origin, access));
+        let (_, _, way) = way.expect("a way was made to each server of each cohort");
+        (way, origin)
     }
 
     /// Sends a request whose payload was rendered, within its `timeout`, and returns the answer. Keeps its cookies, and
@@ -426,7 +453,16 @@ mod tests {
             panic!("it has an address");
         };
         let resolver = Resolver::of(&[]);
-        let dialer = Arc::new(Dialer::new(url, target, &[], resolver, vec![Some(route)]).unwrap());
+        let dialer = Arc::new(
+            Dialer::new(
+                url,
+                target,
+                &plan.scenario.cohorts,
+                resolver,
+                vec![Some(route)],
+            )
+            .unwrap(),
+        );
         let clock = Box::new(Monotonic::start());
         let shared = Shared::new(clock, plan.clone(), Arc::new(RunState::new(1)));
         let cookies = Cookies::default();

@@ -35,6 +35,7 @@ impl HttpDialer {
         self.shared.whole(cohort, |cells| {
             cells.count(Counter::ConnectionsRenewed);
             steps.iter().for_each(|(step, took)| cells.time(step, took));
+            steps.counts().for_each(|counter| cells.add(counter, 1));
         });
         Ok(link)
     }

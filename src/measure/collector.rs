@@ -377,11 +377,11 @@ impl CohortRows<'_> {
     }
 }
 
-/// Whether a counter covers the whole run: those of connections, set-ups and bytes do; those of messages and pings belong to a
+/// Whether a counter covers the whole run: those of connections, TLS, set-ups and bytes do; those of messages and pings belong to a
 /// window.
 pub(super) fn covers_whole_run(counter: Counter) -> bool {
     let name = counter.name();
-    ["connections.", "setup.", "bytes."]
+    ["connections.", "tls.", "setup.", "bytes."]
         .iter()
         .any(|group| name.starts_with(group))
 }

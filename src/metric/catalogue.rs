@@ -70,6 +70,9 @@ catalogue! {
         ConnectionsRenewed => "connections.renewed", "Connections opened anew beneath a client that asks by HTTP, between two requests or for one that met the end of a kept connection.";
         ConnectionsFallbacks => "connections.fallbacks", "Dials that went on to another address of the target, because at least one took no connection.";
         ConnectionsSkipped => "connections.skipped", "Arrivals not dialled because their worker had its share of `max_open` connections already.";
+        TlsFull => "tls.full", "Full handshakes of TLS.";
+        TlsResumed => "tls.resumed", "Handshakes of TLS that resumed a session of their client.";
+        TlsRetried => "tls.retried", "Some of `tls.full`: the server asked for another group, which costs a round trip (HelloRetryRequest, RFC 8446 section 4.1.4).";
         MessagesDue => "messages.due", "Messages the schedule asked for.";
         MessagesSent => "messages.sent", "Messages handed to the connection.";
         MessagesNotSent => "messages.not_sent", "Messages that were due on an open connection but could not be sent in time.";
@@ -133,6 +136,8 @@ catalogue! {
         HandshakeDns => "handshake.dns", "Look-ups of the target's name: one for each run, and one each time all its addresses failed; empty for an address.";
         HandshakeTcp => "handshake.tcp", "From the dial to the TCP connection.";
         HandshakeTls => "handshake.tls", "From the TCP connection to the TLS session.";
+        HandshakeTlsFull => "handshake.tls_full", "Some of `handshake.tls`: the full handshakes.";
+        HandshakeTlsResumed => "handshake.tls_resumed", "Some of `handshake.tls`: those that resumed a session of their client.";
         HandshakeUpgrade => "handshake.upgrade", "From the upgrade request to the checked 101.";
         HandshakeTotal => "handshake.total", "From the dial to the checked 101.";
         SetupDuration => "setup.duration", "From the dial of a client with `setup`, or from its first `http` step, until it was ready.";

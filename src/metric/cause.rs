@@ -31,6 +31,7 @@ catalogue! {
         TlsUntrusted => "tls_untrusted", "The server's certificate is not trusted.";
         TlsExpired => "tls_expired", "The server's certificate has expired, or is not valid yet.";
         TlsName => "tls_name", "The server's certificate is for another name.";
+        TlsPin => "tls_pin", "The server's public key is not one of those that are pinned.";
         TlsClientCert => "tls_client_cert", "The server requires a client certificate.";
         TlsVersion => "tls_version", "No version or cipher of TLS in common.";
         TlsAlpn => "tls_alpn", "The server does not offer HTTP/1.1 under TLS (ALPN).";
@@ -109,8 +110,11 @@ impl Cause {
             }
             Self::TlsExpired => "renew the certificate, or set the clock of this machine right",
             Self::TlsName => "use a name that the certificate is for in the address",
+            Self::TlsPin => {
+                "if the server has a new key, write that in `target.tls.pin`; if not, somebody stands in between"
+            }
             Self::TlsClientCert => {
-                "wsbench has no client certificate to show: use a port of the server that wants none"
+                "target.tls = { certificate = \"client.pem\", key = \"client.key\" }, of an authority that the server trusts"
             }
             Self::TlsVersion => {
                 "wsbench speaks TLS 1.2 and 1.3: check what the server speaks, and whether it wants a client certificate"

@@ -5,15 +5,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::client::TlsStream;
 
+use super::tls::TlsLink;
 use super::wire::Wire;
 
 /// The connection that frames are sent on.
 #[derive(Debug)]
 pub(crate) enum Link {
     Plain(Wire),
-    Tls(Box<TlsStream<Wire>>),
+    Tls(Box<TlsLink>),
 }
 
 impl Link {
@@ -21,7 +21,7 @@ impl Link {
     pub(crate) fn wire(&self) -> &Wire {
         match self {
             Self::Plain(wire) => wire,
-            Self::Tls(tls) => tls.get_ref().0,
+            Self::Tls(tls) => tls.below().wire(),
         }
     }
 
@@ -29,7 +29,7 @@ impl Link {
     pub(crate) fn wire_mut(&mut self) -> &mut Wire {
         match self {
             Self::Plain(wire) => wire,
-            Self::Tls(tls) => tls.get_mut().0,
+            Self::Tls(tls) => tls.below_mut().wire_mut(),
         }
     }
 }
@@ -43,7 +43,7 @@ impl AsyncRead for Link {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(wire) => Pin::new(wire).poll_read(cx, buf),
-            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+            Self::Tls(tls) => Pin::new(&mut **tls).poll_read(cx, buf),
         }
     }
 }
@@ -57,7 +57,7 @@ impl AsyncWrite for Link {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(wire) => Pin::new(wire).poll_write(cx, bytes),
-            Self::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+            Self::Tls(tls) => Pin::new(&mut **tls).poll_write(cx, bytes),
         }
     }
 
@@ -65,14 +65,14 @@ impl AsyncWrite for Link {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(wire) => Pin::new(wire).poll_flush(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(&mut **tls).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(wire) => Pin::new(wire).poll_shutdown(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+            Self::Tls(tls) => Pin::new(&mut **tls).poll_shutdown(cx),
         }
     }
 }

@@ -73,7 +73,13 @@ impl RawDialer {
         Ok(Self {
             url: url.clone(),
             looked_up: resolver.take_times().first().copied(),
-            way: Way::new(&url.origin(), target, resolver)?,
+            way: Way::new(
+                &url.origin(),
+                &target.access,
+                &target.source_addresses,
+                resolver,
+                false,
+            )?,
             timeout: target.connect_timeout,
         })
     }
@@ -117,7 +123,7 @@ impl RawConnection {
             return None;
         };
         // Its name has the form `TLSv1_3`.
-        let name = format!("{:?}", tls.get_ref().1.protocol_version()?);
+        let name = format!("{:?}", tls.version()?);
         Some(name.replace("TLSv", "TLS ").replace('_', "."))
     }
 

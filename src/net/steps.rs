@@ -1,16 +1,19 @@
 //! How long each step of a handshake took.
 
-use crate::metric::Timer;
+use crate::metric::{Counter, Timer};
 use crate::units::Nanos;
 
-/// The steps that were taken, in order, each with its time.
+/// The steps that were taken, in order, each with its time; and what there was to count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Steps(Vec<(Timer, Nanos)>);
+pub(crate) struct Steps {
+    times: Vec<(Timer, Nanos)>,
+    counts: Vec<Counter>,
+}
 
 impl Steps {
     /// Adds a step.
     pub(crate) fn add(&mut self, step: Timer, took: Nanos) {
-        self.0.push((step, took));
+        self.times.push((step, took));
     }
 
     /// Returns how long this step took; `None` if it was not taken.
@@ -22,6 +25,16 @@ impl Steps {
 
     /// Iterates over the steps.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Timer, Nanos)> {
-        self.0.iter().copied()
+        self.times.iter().copied()
+    }
+
+    /// Counts one.
+    pub(crate) fn count(&mut self, counter: Counter) {
+        self.counts.push(counter);
+    }
+
+    /// Iterates over what was counted, each by one.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = Counter> {
+        self.counts.iter().copied()
     }
 }

@@ -1,6 +1,6 @@
 //! The way from a name to an open connection: address, TCP, TLS, upgrade. Each step is timed.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::failure::Failure;
@@ -12,7 +12,7 @@ use super::tcp_dialer::{Dial, Progress, TcpDialer};
 use super::tls::{Tls, TlsError};
 use super::wire::Wire;
 use crate::metric::{Cause, TLS_STEP, Timer, UPGRADE_STEP};
-use crate::scenario::{Target, WebOrigin};
+use crate::scenario::{Access, WebOrigin};
 use crate::time::Clock;
 use crate::units::Timestamp;
 
@@ -64,18 +64,20 @@ impl From<Failure> for NotOpened {
 }
 
 impl Way {
-    /// Sets up the way to a server. `resolver` resolves its name.
+    /// Sets up the way to a server. `resolver` resolves its name; `resumes` says whether its clients dial again.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub(crate) fn new(
         origin: &WebOrigin,
-        target: &Target,
+        access: &Access,
+        sources: &[IpAddr],
         resolver: Arc<Resolver>,
+        resumes: bool,
     ) -> Result<Self, TlsError> {
-        let tls = (origin.secure).then(|| Tls::new(&origin.host, &target.trust));
+        let tls = (origin.secure).then(|| Tls::new(&origin.host, &access.tls, resumes));
         Ok(Self {
-            tcp: TcpDialer::new(resolver, &target.source_addresses),
+            tcp: TcpDialer::new(resolver, sources),
             tls: tls.transpose()?,
         })
     }
@@ -140,9 +142,13 @@ impl Way {
         let mut link = Link::Plain(wire);
         if let Some(tls) = &self.tls {
             progress.reached = TLS_STEP;
-            link = tls.secure(link).await?;
+            link = tls.secure(link, dial.number).await?;
             let secured = clock.now();
-            steps.add(Timer::HandshakeTls, secured.saturating_since(opened));
+            let took = secured.saturating_since(opened);
+            steps.add(Timer::HandshakeTls, took);
+            if let Link::Tls(tls) = &link {
+                tls.add_kind(&mut steps, took);
+            }
             opened = secured;
         }
         Ok(Linked {
@@ -157,7 +163,7 @@ impl Way {
     /// Adds an explanation: some servers finish the TLS handshake, and then refuse clients without a certificate by
     /// HTTP (nginx: 400).
     fn explained(&self, mut failure: Failure) -> Failure {
-        let asks = self.tls.as_ref().is_some_and(Tls::asks_for_certificate);
+        let asks = self.tls.as_ref().is_some_and(Tls::misses_certificate);
         if asks && failure.cause == Cause::HttpStatus {
             failure.detail += "; the server has asked for a client certificate";
         }

@@ -36,6 +36,7 @@ fn target(lines: &str) -> (WsUrl, Target) {
     let outside = Outside {
         env: &|_| None,
         read: &|path| std::fs::read(path),
+        list: &Outside::no_folder,
     };
     let target = parse(&source, &Overrides::default(), &outside)
         .unwrap_or_else(|problems| panic!("{problems}"))
@@ -50,7 +51,7 @@ fn target(lines: &str) -> (WsUrl, Target) {
 async fn dial(lines: &str, known: &[SocketAddr]) -> (Result<Opened, NotOpened>, Progress) {
     let (url, target) = target(lines);
     let resolver = Resolver::of(known);
-    let way = Way::new(&url.origin(), &target, resolver).unwrap();
+    let way = Way::new(&url.origin(), &target.access, &[], resolver, false).unwrap();
     let request = Request::new(&url, &target);
     let (clock, mut progress) = (Monotonic::start(), Progress::default());
     let opening = way.open(&request, Dial::default(), &clock, &mut progress);
@@ -262,27 +263,41 @@ async fn a_protocol_that_is_not_offered_and_a_port_without_tls_are_told_apart() 
     assert_eq!(cause, Cause::TlsNotSpoken);
 }
 
-/// A session ticket belongs to the client that received it.
-#[tokio::test]
-async fn no_connection_resumes_the_session_of_another() {
+/// Dials as these clients, one after the other, and returns how the server saw each handshake.
+async fn handshakes(
+    version: &'static SupportedProtocolVersion,
+    clients: &[u32],
+) -> Vec<HandshakeKind> {
     let own = certificate(&["localhost"], |_| {});
+    let (server, handshakes) = under_tls(own.server(&[version]), clients.len());
+    let (url, target) = target(ANYONE);
+    let (origin, resolver) = (url.origin(), Resolver::of(&[server]));
+    let way = Way::new(&origin, &target.access, &[], resolver, true).unwrap();
+    let request = Request::new(&url, &target);
+    for number in clients {
+        let (clock, mut progress) = (Monotonic::start(), Progress::default());
+        let dial = Dial {
+            number: *number,
+            ..Dial::default()
+        };
+        let opening = way.open(&request, dial, &clock, &mut progress);
+        assert_eq!(
+            opening.await.err().unwrap().failure.cause,
+            Cause::HttpStatus
+        );
+    }
+    let kinds = handshakes.join().unwrap();
+    kinds.into_iter().map(Option::unwrap).collect()
+}
+
+/// A session ticket belongs to the client that received it, and is used by nobody else.
+#[tokio::test]
+async fn a_client_resumes_its_own_session_and_never_that_of_another() {
+    const FULL: HandshakeKind = HandshakeKind::Full;
+    const RESUMED: HandshakeKind = HandshakeKind::Resumed;
     for version in [&TLS13, &TLS12] {
-        const CONNECTIONS: usize = 3;
-        let (server, handshakes) = under_tls(own.server(&[version]), CONNECTIONS);
-        let (url, target) = target(ANYONE);
-        let way = Way::new(&url.origin(), &target, Resolver::of(&[server])).unwrap();
-        let request = Request::new(&url, &target);
-        for _ in 0..CONNECTIONS {
-            let (clock, mut progress) = (Monotonic::start(), Progress::default());
-            let opening = way.open(&request, Dial::default(), &clock, &mut progress);
-            assert_eq!(
-                opening.await.err().unwrap().failure.cause,
-                Cause::HttpStatus
-            );
-        }
-        for kind in handshakes.join().unwrap() {
-            assert_eq!(kind, Some(HandshakeKind::Full), "{version:?}");
-        }
+        let seen = handshakes(version, &[0, 1, 2, 1, 0, 1]).await;
+        assert_eq!(seen, [FULL, FULL, FULL, RESUMED, RESUMED, RESUMED]);
     }
 }
 

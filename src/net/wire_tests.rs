@@ -16,7 +16,7 @@ use super::end::TcpEnd;
 use super::link::Link;
 use super::tls::Tls;
 use super::wire::{Wire, can_vanish, may_follow};
-use crate::scenario::Trust;
+use crate::scenario::{TlsSettings, Trust};
 use crate::sys;
 
 /// How late the reader reads. A time taken by its own clock would be wrong by as much.
@@ -103,8 +103,12 @@ async fn secured() -> (Link, StreamOwned<ServerConnection, TcpStream>) {
         far.conn.complete_io(&mut far.sock).unwrap();
         far
     });
-    let tls = Tls::new("localhost", &Trust::Anyone).unwrap();
-    let link = tls.secure(Link::Plain(wire)).await;
+    let anyone = TlsSettings {
+        trust: Trust::Anyone,
+        ..TlsSettings::default()
+    };
+    let tls = Tls::new("localhost", &anyone, false).unwrap();
+    let link = tls.secure(Link::Plain(wire), 0).await;
     (link.unwrap(), far.join().unwrap())
 }
 

@@ -116,6 +116,7 @@ mod tests {
         let outside = Outside {
             env: &|_| None,
             read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+            list: &Outside::no_folder,
         };
         let mut scenario = scenario::parse(&source, &Overrides::default(), &outside).unwrap();
         scenario.cohorts[0].faults = (faults.into_iter())

@@ -162,6 +162,7 @@ mod tests {
         let outside = Outside {
             env: &|_| None,
             read: &|_| Ok(Vec::new()),
+            list: &Outside::no_folder,
         };
         let scenario = parse(&source, &Overrides::default(), &outside);
         let scenario = scenario.unwrap_or_else(|problems| panic!("{problems}"));

@@ -181,6 +181,7 @@ fn plan(rows: u32, connections: u32, how: &str) -> Plan {
     let outside = Outside {
         env: &|_| None,
         read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        list: &Outside::no_folder,
     };
     let scenario = parse(&source, &Overrides::default(), &outside);
     Plan::new(

@@ -308,6 +308,7 @@ mod tests {
         let outside = Outside {
             env: &|_| None,
             read: &|_| unreachable!("no file is named"),
+            list: &Outside::no_folder,
         };
         let parsed = parse(&source, &Overrides::default(), &outside);
         parsed.unwrap_or_else(|problems| panic!("{problems}\n{text}"))

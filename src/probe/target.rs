@@ -139,6 +139,7 @@ mod tests {
         let outside = Outside {
             env: &|name| Some(format!("the-{name}")),
             read: &|_| unreachable!("no file is named"),
+            list: &Outside::no_folder,
         };
         let parsed = parse(&source, &Overrides::default(), &outside);
         parsed
@@ -156,7 +157,7 @@ mod tests {
         assert_eq!(headers, [("Authorization", "Bearer \"s3cret\""), room]);
         assert_eq!(target.origin.as_deref(), Some("https://example.org"));
         assert_eq!(target.subprotocols, ["chat", "mqtt"]);
-        assert_eq!(target.trust, Trust::Anyone);
+        assert_eq!(target.access.tls.trust, Trust::Anyone);
         assert!(matches!(target.url, TargetUrl::Url(url) if url.resource == "/a?b=c"));
     }
 

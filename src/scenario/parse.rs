@@ -39,6 +39,7 @@ pub(crate) fn parse_alone(text: &str, overrides: &Overrides) -> Result<Scenario,
     let outside = Outside {
         env: &|_| None,
         read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        list: &Outside::no_folder,
     };
     let (name, text) = ("x.toml".into(), text.into());
     parse(&Source { name, text }, overrides, &outside)

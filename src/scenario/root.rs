@@ -114,6 +114,7 @@ pub(super) fn resolve(
     let data = section::data(check, &file.data);
     let target_table = file.target.clone().unwrap_or_default();
     let address = section::target_address(check, &target_table);
+    let access = section::target_access(check, &target_table);
     let mut cohorts = section::cohorts(
         check,
         file,
@@ -121,10 +122,11 @@ pub(super) fn resolve(
         &load_table,
         load.as_ref(),
         address.as_ref(),
+        &access,
     );
     let known = cohorts.as_deref().unwrap_or_default();
     let url = address.map(|address| address.url);
-    let target = section::target(check, &target_table, url, known, measured);
+    let target = section::target(check, &target_table, url, access.access, known, measured);
     let names = Names::of(file, load.as_ref(), cohorts.as_deref(), None);
     let names: Vec<&str> = names.cohorts.iter().map(|group| group.name).collect();
     let path = fault::path(check, &file.path, &names, measured);

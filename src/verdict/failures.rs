@@ -138,6 +138,7 @@ fn ends_a_handshake(cause: Cause) -> bool {
         | Cause::TlsUntrusted
         | Cause::TlsExpired
         | Cause::TlsName
+        | Cause::TlsPin
         | Cause::TlsClientCert
         | Cause::TlsVersion
         | Cause::TlsAlpn

@@ -8,10 +8,10 @@ use crate::measure::{
 };
 use crate::metric::{Cause, Counter, Timer};
 use crate::scenario::{
-    AliveOn, Await, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message, OnDead,
-    OnFail, Op, Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Protocol,
-    Reconnect, Scenario, Selector, Send, Shape, Stat, Step, Subject, Target, TargetUrl, Trust,
-    Verb, Watch,
+    Access, AliveOn, Await, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message,
+    OnDead, OnFail, Op, Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Protocol,
+    Reconnect, Scenario, Selector, Send, Shape, Stat, Step, Subject, Target, TargetUrl, Verb,
+    Watch,
 };
 use crate::units::{ByteSize, Nanos, Rate, Timestamp, human_ns};
 
@@ -61,7 +61,7 @@ pub(super) fn scenario() -> Scenario {
             headers: Vec::new(),
             origin: None,
             subprotocols: Vec::new(),
-            trust: Trust::System,
+            access: Access::default(),
             source_addresses: Vec::new(),
             max_message: ByteSize(1 << 20),
             split: None,
@@ -88,6 +88,7 @@ pub(super) fn scenario() -> Scenario {
             protocol: Protocol::WebSocket,
             server: None,
             keep_alive: true,
+            access: Access::default(),
             messages: vec![echo],
             joins: Vec::new(),
             setup: Vec::new(),

@@ -40,7 +40,7 @@ pub(super) fn find(
     found.extend(fewer_connections(scenario, all, facts));
     found.extend(setups_failed(scenario, view));
     found.extend(fallbacks(all));
-    let is_insecure = scenario.target.trust == Trust::Anyone;
+    let is_insecure = scenario.target.access.tls.trust == Trust::Anyone;
     found.extend(is_insecure.then_some(Warning::Insecure));
     found.extend(arrivals_skipped(scenario, all));
     found.extend(generator_busy(scenario, view, facts));

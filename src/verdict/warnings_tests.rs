@@ -481,7 +481,7 @@ fn addresses_that_were_passed_over_and_certificates_that_were_not_checked_are_to
     summary.fallbacks.add("[::1]:1", 2, "unreachable");
     summary.fallbacks.add("[::2]:1", 5, "refused");
     let mut insecure = scenario();
-    insecure.target.trust = Trust::Anyone;
+    insecure.target.access.tls.trust = Trust::Anyone;
     let warnings = judged(&insecure, &summary, &Facts::completed(2), &[]);
     let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(

@@ -526,11 +526,18 @@ impl<'a> Run<'a> {
         let is_relayed = (scenario.path.as_ref()).is_some_and(|path| path.leads(&cohort.name));
         if is_secure {
             cells.time(Timer::HandshakeTls, Nanos(1));
+            cells.time(Timer::HandshakeTlsFull, Nanos(1));
+            cells.count(Counter::TlsFull);
+            cells.count(Counter::TlsRetried);
+            if cohort.reconnect != Reconnect::None {
+                cells.time(Timer::HandshakeTlsResumed, Nanos(1));
+                cells.count(Counter::TlsResumed);
+            }
         }
         if is_name && !is_relayed {
             cells.count(Counter::ConnectionsFallbacks);
         }
-        let is_checked = scenario.target.trust != Trust::Anyone;
+        let is_checked = scenario.target.access.tls.trust != Trust::Anyone;
         for cause in Cause::ALL.iter().copied() {
             let is_possible = match cause {
                 Cause::Completed
@@ -543,6 +550,7 @@ impl<'a> Run<'a> {
                 Cause::Fault => !cohort.faults.is_empty(),
                 Cause::Dns => is_name && !is_relayed,
                 Cause::TlsUntrusted | Cause::TlsExpired | Cause::TlsName => is_secure && is_checked,
+                Cause::TlsPin => false,
                 Cause::Abandoned => abandons,
                 other => other.tls_hint().is_none() || is_secure,
             };

@@ -9,9 +9,9 @@ use wsbench::measure::{
 use wsbench::metric::{Cause, CloseKind, Counter, Side, Timed, Timer};
 use wsbench::report::{Host, Options, Parts, Run};
 use wsbench::scenario::{
-    AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message, OnDead, Op,
-    Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Protocol, Reconnect,
-    Scenario, Selector, Shape, Stage, Stat, Subject, Target, TargetUrl, Trust, Watch, WsUrl,
+    Access, AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message,
+    OnDead, Op, Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Protocol,
+    Reconnect, Scenario, Selector, Shape, Stage, Stat, Subject, Target, TargetUrl, Watch, WsUrl,
 };
 use wsbench::units::{ByteSize, Nanos, Rate, Timestamp};
 use wsbench::verdict::{Facts, judge};
@@ -353,7 +353,7 @@ pub(crate) fn scenario(name: &str, shape: Shape, cohorts: Vec<Cohort>) -> Scenar
             headers: vec![("Authorization".to_owned(), "a secret".to_owned())],
             origin: None,
             subprotocols: Vec::new(),
-            trust: Trust::System,
+            access: Access::default(),
             source_addresses: Vec::new(),
             max_message: ByteSize(1 << 20),
             split: None,
@@ -405,6 +405,7 @@ pub(crate) fn cohort(
         protocol: Protocol::WebSocket,
         server: None,
         keep_alive: true,
+        access: Access::default(),
         messages: message.into_iter().collect(),
         joins: Vec::new(),
         setup: Vec::new(),

@@ -2,8 +2,9 @@
 
 use std::io;
 
-use tokio_rustls::rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 
+use super::trust::NotPinned;
 use crate::metric::Cause;
 use crate::net::failure::Failure;
 
@@ -33,7 +34,7 @@ pub(super) fn client_certificate() -> Failure {
     )
 }
 
-fn failure(error: &Error) -> Failure {
+pub(super) fn failure(error: &Error) -> Failure {
     match error {
         Error::InvalidCertificate(error) => certificate(error),
         Error::AlertReceived(alert) => self::alert(*alert),
@@ -90,6 +91,11 @@ fn alert(alert: AlertDescription) -> Failure {
 
 fn certificate(error: &CertificateError) -> Failure {
     use CertificateError as Wrong;
+    if let Wrong::Other(other) = error
+        && let Some(pin) = other.0.downcast_ref::<NotPinned>()
+    {
+        return Failure::new(Cause::TlsPin, format!("the server's certificate: {pin}"));
+    }
     let (cause, what) = match error {
         Wrong::Expired => (Cause::TlsExpired, "it has expired".to_owned()),
         Wrong::ExpiredContext { time, not_after } => {
@@ -174,9 +180,9 @@ fn words(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustls::PeerIncompatible;
+    use rustls::pki_types::{ServerName, UnixTime};
     use std::time::Duration;
-    use tokio_rustls::rustls::PeerIncompatible;
-    use tokio_rustls::rustls::pki_types::{ServerName, UnixTime};
 
     fn said(error: Error) -> (Cause, String) {
         let Failure { cause, detail } = of(&io::Error::other(error)).unwrap();

@@ -1,28 +1,34 @@
 //! TLS: its settings, and the handshake over a plain link.
 
 mod cause;
+mod client;
+mod identity;
+mod records;
+mod tickets;
 mod trust;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustls::client::{Resumption as Sessions, UnbufferedClientConnection};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::ServerName;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, SupportedProtocolVersion};
 use tokio::io::AsyncReadExt as _;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::client::{ResolvesClientCert, Resumption};
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{ClientConfig, SignatureScheme};
 
+use self::client::Client;
+use self::identity::ClientCertificates;
+pub(super) use self::records::TlsLink;
+use self::tickets::Tickets;
 use self::trust::Verifier;
 use super::end::TcpEnd;
 use super::failure::Failure;
 use super::link::Link;
 use super::wire::Wire;
 use crate::metric::{Cause, TLS_STEP};
-use crate::scenario::Trust;
+use crate::scenario::{Resumption, ServerNameIs, TlsSettings, TlsVersion};
 
 /// Why TLS could not be set up. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +46,19 @@ pub enum TlsError {
         "find any certificate of the system's to check `target.url` with\nhint: install the system's certificates (package ca-certificates), or name a file in `target.ca`"
     )]
     NoSystemRoots,
+    /// A certificate of the clients cannot be used.
+    #[error("use {} as a client's certificate or key: {why}", path.display())]
+    Identity {
+        /// The path in the scenario.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// No cipher suite belongs to a version.
+    #[error(
+        "offer any cipher of TLS: those of `target.tls.ciphers` do not belong to `target.tls.versions`\nhint: ciphers of TLS 1.3 begin with TLS13"
+    )]
+    NothingToOffer,
     /// The library refused the settings, or the host is not a valid name for TLS.
     #[error("set up TLS: {0}")]
     Setup(String),
@@ -50,30 +69,45 @@ pub enum TlsError {
 pub(crate) struct Tls {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
-    client: Arc<NoClientCertificate>,
+    client: Arc<ClientCertificates>,
 }
 
 impl Tls {
-    /// Makes the settings for a server with this name or address.
+    /// Makes the settings for a server with this name or address. `resumes` says whether its clients dial again.
     ///
     /// # Errors
-    /// When the certificates to trust cannot be read, or there are none.
-    pub(crate) fn new(host: &str, trust: &Trust) -> Result<Self, TlsError> {
+    /// When certificates cannot be used, or there are none to trust.
+    pub(crate) fn new(host: &str, settings: &TlsSettings, resumes: bool) -> Result<Self, TlsError> {
         let setup = |why: String| TlsError::Setup(why);
+        let name = match &settings.server_name {
+            ServerNameIs::Given(name) => name,
+            ServerNameIs::Address | ServerNameIs::Unsaid => host,
+        };
         let name =
-            ServerName::try_from(host.to_owned()).map_err(|error| setup(error.to_string()))?;
-        let provider = Arc::new(ring::default_provider());
-        let client = Arc::new(NoClientCertificate::default());
-        let mut config = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| setup(error.to_string()))?
+            ServerName::try_from(name.to_owned()).map_err(|error| setup(error.to_string()))?;
+        let provider = Arc::new(provider(settings));
+        let client = Arc::new(ClientCertificates::read(&settings.identities, &provider)?);
+        let versions: Vec<&SupportedProtocolVersion> = (settings.versions.iter())
+            .map(|version| match version {
+                TlsVersion::V13 => &TLS13,
+                TlsVersion::V12 => &TLS12,
+            })
+            .collect();
+        let verifier = Verifier::new(settings, provider.clone())?;
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&versions)
+            .map_err(|_| TlsError::NothingToOffer)?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier::new(trust, provider)?))
+            .with_custom_certificate_verifier(Arc::new(verifier))
             .with_client_cert_resolver(client.clone());
         // RFC 6455 runs over HTTP/1.1.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // All connections share the library's session store, so one would resume the session of another.
-        config.resumption = Resumption::disabled();
+        config.enable_sni = settings.server_name != ServerNameIs::Unsaid;
+        config.resumption = match settings.resumption {
+            // Only who dials again has a use for a ticket.
+            Resumption::Own if resumes => Sessions::store(Arc::new(Tickets::default())),
+            Resumption::Own | Resumption::Off => Sessions::disabled(),
+        };
         Ok(Self {
             config: Arc::new(config),
             name,
@@ -81,28 +115,26 @@ impl Tls {
         })
     }
 
-    /// Returns whether the server has asked for a client certificate.
-    pub(crate) fn asks_for_certificate(&self) -> bool {
-        self.client.asked.load(Ordering::Relaxed)
+    /// Returns whether the server has asked for a client certificate, and there is none.
+    pub(crate) fn misses_certificate(&self) -> bool {
+        self.client.are_missed()
     }
 
-    /// Runs the TLS handshake over a plain link.
+    /// Runs the TLS handshake over a link, for the client with this number in its cohort.
     ///
     /// # Errors
     /// The cause and a description.
-    pub(crate) async fn secure(&self, link: Link) -> Result<Link, Failure> {
-        let Link::Plain(wire) = link else {
-            return Ok(link);
-        };
-        let connector = TlsConnector::from(self.config.clone());
-        match connector
-            .connect(self.name.clone(), wire)
-            .into_fallible()
-            .await
-        {
-            Ok(stream) => Ok(Link::Tls(Box::new(stream))),
-            Err((error, mut wire)) => {
-                let said = read_last_alert(&mut wire).await;
+    pub(crate) async fn secure(&self, link: Link, client: u32) -> Result<Link, Failure> {
+        let client = Client(client);
+        client.enter();
+        let session = UnbufferedClientConnection::new(self.config.clone(), self.name.clone());
+        let session = session.map_err(|error| cause::failure(&error))?;
+        let mut tls = Box::new(TlsLink::new(link, session, client));
+        match tls.shake_hands().await {
+            Ok(()) => Ok(Link::Tls(tls)),
+            Err(error) => {
+                let wire = tls.below_mut().wire_mut();
+                let said = read_last_alert(wire).await;
                 Err(self.failure(said, &error, wire.end()))
             }
         }
@@ -118,11 +150,29 @@ impl Tls {
             (None, None) => Failure::new(Cause::Io, error.to_string()),
         };
         // A TLS 1.2 server gives no other reason when it misses a client certificate.
-        if failure.cause == Cause::TlsVersion && self.asks_for_certificate() {
+        if failure.cause == Cause::TlsVersion && self.misses_certificate() {
             return cause::client_certificate();
         }
         failure
     }
+}
+
+/// What the library offers: all that it knows, or what the scenario names.
+fn provider(settings: &TlsSettings) -> CryptoProvider {
+    let mut provider = ring::default_provider();
+    fn chosen<T: Copy>(all: &mut Vec<T>, names: &[&str], name: impl Fn(&T) -> String) {
+        if !names.is_empty() {
+            let find = |wanted: &&str| all.iter().find(|one| name(one) == **wanted).copied();
+            *all = names.iter().filter_map(find).collect();
+        }
+    }
+    chosen(&mut provider.cipher_suites, &settings.ciphers, |suite| {
+        format!("{:?}", suite.suite())
+    });
+    chosen(&mut provider.kx_groups, &settings.groups, |group| {
+        format!("{:?}", group.name())
+    });
+    provider
 }
 
 /// Reads what a server sent before its end and was not read, because writing failed first. Returns the failure if it is
@@ -137,21 +187,4 @@ async fn read_last_alert(wire: &mut Wire) -> Option<Failure> {
 /// Returns why TLS ended an open connection; `None` if it did not.
 pub(super) fn broken(error: &io::Error) -> Option<Failure> {
     cause::of(error)
-}
-
-/// Has no certificate to send, and remembers whether one was asked for.
-#[derive(Debug, Default)]
-struct NoClientCertificate {
-    asked: AtomicBool,
-}
-
-impl ResolvesClientCert for NoClientCertificate {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.asked.store(true, Ordering::Relaxed);
-        None
-    }
-
-    fn has_certs(&self) -> bool {
-        false
-    }
 }

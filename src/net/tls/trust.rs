@@ -1,48 +1,70 @@
-//! Selects which certificates to trust: any, those of the system's authorities, or those in a file.
+//! Selects which certificates to trust: any, those of the system's authorities, those in a file, or those whose public
+//! key is pinned.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio_rustls::rustls::client::danger::{
-    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
-use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
-use tokio_rustls::rustls::crypto::{
-    CryptoProvider, verify_tls12_signature, verify_tls13_signature,
-};
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::server::ParsedCertificate;
-use tokio_rustls::rustls::{
-    CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-};
+use sha2::{Digest as _, Sha256};
 
 use super::TlsError;
-use crate::scenario::Trust;
+use crate::scenario::{TlsSettings, Trust};
 
 /// Checks a server's certificate. The signatures of the handshake are checked in all cases.
 #[derive(Debug)]
 pub(super) struct Verifier {
     provider: Arc<CryptoProvider>,
-    /// `None` trusts any certificate.
+    /// `None` trusts any certificate, of those whose key is pinned.
     chain: Option<Arc<WebPkiServerVerifier>>,
     /// Certificates that are trusted as the server's own, whoever issued them.
     own: Vec<CertificateDer<'static>>,
+    /// SHA-256 of the public keys that are accepted; any, if it is empty.
+    pins: Vec<[u8; 32]>,
+    /// Chains that were found good in this run. To check them again would cost more than the rest of a handshake.
+    good: Mutex<Vec<Good>>,
+}
+
+/// The most chains that are remembered.
+const MAX_GOOD: usize = 16;
+
+/// A chain that was found good.
+#[derive(Debug)]
+struct Good {
+    name: ServerName<'static>,
+    chain: Vec<CertificateDer<'static>>,
+}
+
+impl Good {
+    fn is(&self, name: &ServerName<'_>, chain: &[&CertificateDer<'_>]) -> bool {
+        self.name == *name
+            && self.chain.len() == chain.len()
+            && self.chain.iter().zip(chain).all(|(good, one)| good == *one)
+    }
 }
 
 impl Verifier {
     /// # Errors
     /// When certificates cannot be read, or there are none.
-    pub(super) fn new(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<Self, TlsError> {
-        let (roots, own) = match trust {
-            Trust::Anyone => {
-                return Ok(Self {
-                    provider,
-                    chain: None,
-                    own: Vec::new(),
-                });
+    pub(super) fn new(
+        settings: &TlsSettings,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, TlsError> {
+        let (roots, own) = match &settings.trust {
+            Trust::Anyone | Trust::Pinned => (None, Vec::new()),
+            Trust::File(path) => {
+                let (roots, own) = of_file(path)?;
+                (Some(roots), own)
             }
-            Trust::File(path) => of_file(path)?,
             Trust::System => {
                 let mut roots = RootCertStore::empty();
                 let found = rustls_native_certs::load_native_certs();
@@ -50,19 +72,70 @@ impl Verifier {
                 if roots.is_empty() {
                     return Err(TlsError::NoSystemRoots);
                 }
-                (roots, Vec::new())
+                (Some(roots), Vec::new())
             }
         };
-        let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-            .build()
-            .map_err(|error| TlsError::Setup(error.to_string()))?;
+        let chain = roots.map(|roots| {
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                .build()
+                .map_err(|error| TlsError::Setup(error.to_string()))
+        });
         Ok(Self {
             provider,
-            chain: Some(chain),
+            chain: chain.transpose()?,
             own,
+            pins: settings.pins.clone(),
+            good: Mutex::default(),
         })
     }
+
+    /// Checks that the public key of the certificate is one of those that are pinned.
+    fn check_pin(&self, end_entity: &CertificateDer<'_>) -> Result<(), Error> {
+        if self.pins.is_empty() {
+            return Ok(());
+        }
+        let key = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
+        let hash: [u8; 32] = Sha256::digest(&*key).into();
+        match self.pins.contains(&hash) {
+            true => Ok(()),
+            false => Err(Error::InvalidCertificate(CertificateError::Other(
+                OtherError(Arc::new(NotPinned(hash))),
+            ))),
+        }
+    }
+
+    /// Checks who issued the certificate, and for whom.
+    fn check_chain(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let Some(chain) = &self.chain else {
+            return Ok(());
+        };
+        let verified =
+            chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match verified {
+            // `openssl req -x509` makes an authority's certificate, which webpki does not accept from a server. Its
+            // validity period has been checked before.
+            Err(Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::Other(_),
+            )) if self.own.contains(end_entity) => {
+                let parsed = ParsedCertificate::try_from(end_entity)?;
+                verify_server_name(&parsed, server_name)
+            }
+            verified => verified.map(|_| ()),
+        }
+    }
 }
+
+/// The public key of a server is not one of those that are pinned. Has the SHA-256 of the one that it has.
+#[derive(Debug, thiserror::Error)]
+#[error("its public key is sha256//{}, which is not pinned", STANDARD.encode(.0))]
+pub(super) struct NotPinned([u8; 32]);
 
 /// Reads a file of certificates: each is trusted as an authority and as a server's own.
 fn of_file(path: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TlsError> {
@@ -94,23 +167,23 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(chain) = &self.chain else {
+        let all: Vec<_> = [end_entity].into_iter().chain(intermediates).collect();
+        let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        if good.iter().any(|good| good.is(server_name, &all)) {
             return Ok(ServerCertVerified::assertion());
-        };
-        let verified =
-            chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match verified {
-            // `openssl req -x509` makes an authority's certificate, which webpki does not accept from a server. Its
-            // validity period has been checked before.
-            Err(Error::InvalidCertificate(
-                CertificateError::UnknownIssuer | CertificateError::Other(_),
-            )) if self.own.contains(end_entity) => {
-                let parsed = ParsedCertificate::try_from(end_entity)?;
-                verify_server_name(&parsed, server_name)?;
-                Ok(ServerCertVerified::assertion())
-            }
-            verified => verified,
         }
+        self.check_pin(end_entity)?;
+        self.check_chain(end_entity, intermediates, server_name, ocsp_response, now)?;
+        if good.len() < MAX_GOOD {
+            good.push(Good {
+                name: server_name.to_owned(),
+                chain: all
+                    .into_iter()
+                    .map(|one| one.clone().into_owned())
+                    .collect(),
+            });
+        }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -277,6 +277,7 @@ mod tests {
         let outside = Outside {
             env: &|_| None,
             read: &|_| Ok(vec![b'x'; 16 << 20]),
+            list: &Outside::no_folder,
         };
         let scenario = parse(&source, &Overrides::default(), &outside);
         scenario.unwrap_or_else(|problems| panic!("{problems}"))
@@ -334,6 +335,7 @@ mod tests {
             let outside = Outside {
                 env: &|_| None,
                 read: &|_| Ok(file.clone().into_bytes()),
+                list: &Outside::no_folder,
             };
             let scenario = parse(&Source { name, text }, &Overrides::default(), &outside);
             Budget::new(&scenario.unwrap(), 1).memory

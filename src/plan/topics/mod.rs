@@ -309,6 +309,7 @@ mod tests {
         let outside = Outside {
             env: &|name| (name == "REGION").then(|| "eu".to_owned()),
             read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+            list: &Outside::no_folder,
         };
         let scenario = parse(&source, &Overrides::default(), &outside);
         let scenario = scenario.map_err(|problems| problems.to_string());

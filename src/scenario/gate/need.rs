@@ -7,8 +7,8 @@ use crate::metric::{self, ENOUGH_FOR_MEMORY, Timer};
 use crate::scenario::contract::Environment;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::{
-    Cohort, Expect, Heartbeat, Message, OnDead, Pacing, Protocol, Reconnect, Shape, Step,
-    TargetUrl, Trust, Verb,
+    Cohort, Expect, Heartbeat, Message, OnDead, Pacing, Protocol, Reconnect, Resumption, Shape,
+    Step, TargetUrl, Trust, Verb,
 };
 
 /// The interval of a server that sends whenever it likes.
@@ -64,6 +64,10 @@ pub(super) enum Need {
     Tls,
     /// The server's certificate is checked.
     CheckedTls,
+    /// The server's public key is pinned.
+    PinnedTls,
+    /// A client may resume its session.
+    ResumedTls,
     /// Arrivals may find `max_open` connections open.
     Skips,
     /// The clients ask for an upgrade.
@@ -268,7 +272,13 @@ impl Need {
                 server.is_some_and(|server| server.is_name()) && (is_of_run || !is_relayed)
             }
             Self::Tls => is_secure,
-            Self::CheckedTls => is_secure && target.trust != Trust::Anyone,
+            Self::CheckedTls => {
+                is_secure && !matches!(cohort.access.tls.trust, Trust::Anyone | Trust::Pinned)
+            }
+            Self::PinnedTls => is_secure && !cohort.access.tls.pins.is_empty(),
+            Self::ResumedTls => {
+                is_secure && cohort.access.tls.resumption == Resumption::Own && cohort.dials_again()
+            }
             Self::Skips => {
                 matches!(load.shape, Shape::Arrivals { max_open, .. } if max_open < cohort.connections)
             }
@@ -502,6 +512,11 @@ impl Need {
             Self::CheckedTls => (
                 "a certificate that is checked",
                 "leave out `insecure = true`, and name the certificate in `ca`",
+            ),
+            Self::PinnedTls => ("a key that is pinned", "write `target.tls.pin`"),
+            Self::ResumedTls => (
+                "a client that dials a server with TLS again, and may resume its session",
+                "write `reconnect` for it, and not `resumption = \"off\"`",
             ),
             Self::Skips => (
                 "arrivals that may find `max_open` connections open",

@@ -52,6 +52,8 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         Counter::ConnectionsRenewed => &[Need::Http],
         Counter::ConnectionsFallbacks => &[HostName],
         Counter::ConnectionsSkipped => &[Skips],
+        Counter::TlsFull | Counter::TlsRetried => &[Need::Tls],
+        Counter::TlsResumed => &[Need::ResumedTls],
         Counter::MessagesDue | Counter::MessagesSent | Counter::MessagesHeldUp => {
             &[Messages(Which::Any)]
         }
@@ -107,7 +109,8 @@ fn of_timer(timer: Timer) -> &'static [Need] {
         Timer::HandshakeDns => &[HostName],
         Timer::HandshakeTcp | Timer::HandshakeTotal | Timer::GeneratorLoopLag => &[],
         Timer::HandshakeUpgrade => &[Need::Upgrade],
-        Timer::HandshakeTls => &[Tls],
+        Timer::HandshakeTls | Timer::HandshakeTlsFull => &[Tls],
+        Timer::HandshakeTlsResumed => &[Need::ResumedTls],
         Timer::SetupDuration => &[Need::Setup],
         Timer::ReceiveGap => &[Gap],
         Timer::DeliveryLatency => &[Need::Member, Need::Published],
@@ -154,6 +157,7 @@ fn of_cause(cause: Cause) -> &'static [Need] {
         | Cause::TlsNotSpoken
         | Cause::TlsAlert => &[Need::Tls],
         Cause::TlsUntrusted | Cause::TlsExpired | Cause::TlsName => &[Need::CheckedTls],
+        Cause::TlsPin => &[Need::PinnedTls],
         Cause::Abandoned => &[Need::Abandons],
         Cause::Completed
         | Cause::ClosedByPeer
@@ -284,6 +288,7 @@ pub(super) fn covers_whole_run(metric: &str) -> bool {
     let group = metric.split('.').next().unwrap_or_default();
     let groups = [
         "connections",
+        "tls",
         "handshake",
         "setup",
         "reconnect",

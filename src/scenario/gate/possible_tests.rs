@@ -20,6 +20,7 @@ fn read(scenario: &str, gate: &str) -> Result<(), (String, String)> {
     let outside = Outside {
         env: &|_| None,
         read: &|_| Ok(Vec::new()),
+        list: &Outside::no_folder,
     };
     let Err(problems) = parse(&source, &overrides, &outside) else {
         return Ok(());

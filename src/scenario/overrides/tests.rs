@@ -126,7 +126,7 @@ fn what_lets_a_client_in_takes_the_place_of_what_is_there() {
     assert_eq!(headers, [bearer, ("X".into(), "y".into())]);
     assert_eq!(target.origin.as_deref(), Some("https://example.org"));
     assert_eq!(target.subprotocols, ["chat", "mqtt"]);
-    assert_eq!(target.trust, Trust::Anyone);
+    assert_eq!(target.access.tls.trust, Trust::Anyone);
 }
 
 #[test]

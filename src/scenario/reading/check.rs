@@ -134,6 +134,29 @@ impl Check<'_> {
         }
     }
 
+    /// A path of the scenario, as seen from here.
+    fn found(&self, path: &str) -> PathBuf {
+        let folder = Path::new(&self.source.name).parent();
+        folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
+    }
+
+    /// The files of a folder, by name, each with its path as seen from here.
+    pub(in crate::scenario) fn folder(
+        &mut self,
+        key: &str,
+        path: &At<String>,
+    ) -> Option<Vec<PathBuf>> {
+        match (self.outside.list)(&self.found(&path.value)) {
+            Ok(files) => Some(files),
+            Err(error) => {
+                let what = format_args!("cannot be listed: {error}");
+                let hint = "write the path of a folder, relative to the scenario file";
+                self.problem(key, &path.place, what, hint);
+                None
+            }
+        }
+    }
+
     /// Reads a file of at most so many bytes, and returns them and its path as seen from here.
     pub(in crate::scenario) fn file(
         &mut self,
@@ -141,11 +164,7 @@ impl Check<'_> {
         path: &At<String>,
         most: u64,
     ) -> Option<(PathBuf, Vec<u8>)> {
-        let folder = Path::new(&self.source.name).parent();
-        let found = folder.map_or_else(
-            || PathBuf::from(&path.value),
-            |folder| folder.join(&path.value),
-        );
+        let found = self.found(&path.value);
         match (self.outside.read)(&found) {
             Ok(bytes) if bytes.len() as u64 > most => {
                 let what = format_args!("is longer than {}", ByteSize(most));

@@ -2,7 +2,7 @@
 //! The caller provides the functions that read files and variables, so this module stays pure.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::problem::{Problem, Problems};
 
@@ -21,6 +21,8 @@ pub struct Outside<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// Reads the bytes of a file. May stop after [`Outside::MAX_DATA`] + 1 bytes.
     pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    /// Lists the files of a folder, by name.
+    pub list: &'a dyn Fn(&Path) -> io::Result<Vec<PathBuf>>,
 }
 
 impl Outside<'_> {
@@ -28,6 +30,14 @@ impl Outside<'_> {
     pub const MAX_FILE: u64 = 16 << 20;
     /// The longest file with rows of data, in bytes: 256 MiB.
     pub const MAX_DATA: u64 = 256 << 20;
+
+    /// For [`Outside::list`] where there are no folders.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn no_folder(_: &Path) -> io::Result<Vec<PathBuf>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
 }
 
 impl Source {

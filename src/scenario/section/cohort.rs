@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::access::{Access, SharedAccess};
 use super::cohort_target::{self, CohortTargetTable, Spoken};
 use super::data::{self, Data};
 use super::heartbeat::Heartbeat;
@@ -46,6 +47,8 @@ pub struct Cohort {
     pub server: Option<WsUrl>,
     /// Over HTTP: whether a connection is kept between two requests, if the server keeps it too.
     pub keep_alive: bool,
+    /// How its clients get to the server.
+    pub access: Access,
     /// The messages that each connection sends, independently of each other. May be empty; at most 256.
     pub messages: Vec<Message>,
     /// The topics that each connection is a member of when it is ready. At most 8, with those that its steps join.
@@ -80,6 +83,12 @@ impl Cohort {
     /// order, and then these.
     pub fn each_step(&self) -> impl Iterator<Item = &Step> {
         each(self.setup.iter().chain(&self.steps))
+    }
+
+    /// Whether a client of it opens more than one connection to a server.
+    pub fn dials_again(&self) -> bool {
+        let asks = |step: &Step| matches!(step.verb, Verb::Http(_));
+        self.reconnect != Reconnect::None || self.each_step().any(asks)
     }
 
     /// As [`Self::each_step`], without those of the set-up.
@@ -298,11 +307,13 @@ pub(in crate::scenario) fn resolve(
     table: &At<LoadTable>,
     load: Option<&Load>,
     address: Option<&Address>,
+    access: &SharedAccess,
 ) -> Option<Vec<Cohort>> {
     let shared = CommonSettings {
         file,
         data,
         address,
+        access,
         talk: OnceCell::new(),
         measured: load.map(Measured::of),
         reconnect: reconnect::resolve(check, "load.reconnect", &table.value.reconnect),
@@ -358,6 +369,7 @@ struct CommonSettings<'a> {
     data: &'a [Data],
     /// `None` if the address of the target is invalid.
     address: Option<&'a Address>,
+    access: &'a SharedAccess,
     /// What clients say that have the lists of the file, and its way to reconnect: resolved once, so that cohorts share
     /// the bytes. `None` if something in it is invalid.
     talk: OnceCell<Option<Talk>>,
@@ -414,7 +426,7 @@ impl CommonSettings<'_> {
             None => self.reconnect,
         };
         let target = self.file.target.as_ref().map(|target| &target.value);
-        let spoken = cohort_target::resolve(check, &own.target, target, self.address);
+        let spoken = cohort_target::resolve(check, &own.target, target, self.address, self.access);
         let lists = Lists::of(self.file, own);
         let protocol = (spoken.as_ref()).map_or_else(|| self.protocol(), |spoken| spoken.protocol);
         let talk = self.talk(check, lists, protocol, reconnect);
@@ -457,6 +469,7 @@ impl CommonSettings<'_> {
             protocol,
             server,
             keep_alive,
+            access,
         } = spoken?;
         let cohort = Cohort {
             name: name?,
@@ -464,6 +477,7 @@ impl CommonSettings<'_> {
             protocol,
             server,
             keep_alive,
+            access,
             messages,
             joins: joins?,
             setup,
@@ -476,6 +490,7 @@ impl CommonSettings<'_> {
             faults: faults?,
             contract: None,
         };
+        cohort_target::check(check, &own.target, self.address, &cohort);
         http_cohort::check(check, lists, (self.file, own), self.address, &cohort);
         fault::with_cohort(check, &own.fault, &cohort);
         streams::check(check, lists, &cohort);

@@ -1,6 +1,9 @@
 //! `[cohort.target]`: the server of a cohort, and what is spoken with it.
 
+use super::Cohort;
+use super::access::{Access, AccessKeys, SharedAccess};
 use super::target::{self, TargetTable};
+use super::tls::TlsTable;
 use super::url::{self, Address, Protocol, TargetUrl, WsUrl};
 use crate::scenario::reading::{At, Check, Given as _, Key, Section, given, keys};
 
@@ -13,6 +16,12 @@ keys! {
         url: String,
         /// As in `[target]`.
         keep_alive: bool,
+        /// As in `[target]`.
+        ca: String,
+        /// As in `[target]`.
+        insecure: bool,
+        /// As in `[target]`, merged with it key by key.
+        tls: TlsTable,
     }
 }
 
@@ -22,6 +31,7 @@ pub(super) struct Spoken {
     pub(super) protocol: Protocol,
     pub(super) server: Option<WsUrl>,
     pub(super) keep_alive: bool,
+    pub(super) access: Access,
 }
 
 /// Resolves it; `shared` is the address of `[target]`, if that is valid.
@@ -30,6 +40,7 @@ pub(super) fn resolve(
     own: &Key<CohortTargetTable>,
     target: Option<&TargetTable>,
     shared: Option<&Address>,
+    access: &SharedAccess,
 ) -> Option<Spoken> {
     let protocol = shared.map_or(Protocol::WebSocket, |shared| shared.protocol);
     let keep_alive = target.is_none_or(TargetTable::keep_alive);
@@ -38,6 +49,7 @@ pub(super) fn resolve(
             protocol,
             server: None,
             keep_alive,
+            access: access.access.clone(),
         });
     };
     let section = &mut Section {
@@ -51,6 +63,7 @@ pub(super) fn resolve(
     };
     let protocol = own.as_ref().map_or(protocol, |own| own.protocol);
     target::keeps(section, protocol, &given!(keys; keep_alive));
+    let access = keys.access().over(section, access);
     let is_embedded = shared.is_none_or(|shared| shared.url == TargetUrl::Embedded);
     let server = match own.map(|own| own.url) {
         Some(TargetUrl::Url(server)) => Some(server),
@@ -66,5 +79,34 @@ pub(super) fn resolve(
         protocol,
         server,
         keep_alive: keys.keep_alive.value().unwrap_or(keep_alive),
+        access,
     })
+}
+
+/// Notes settings of TLS where the cohort speaks it with nobody; `shared` is the address of `[target]`.
+pub(super) fn check(
+    check: &mut Check<'_>,
+    own: &Key<CohortTargetTable>,
+    shared: Option<&Address>,
+    cohort: &Cohort,
+) {
+    let Some(At { value: keys, place }) = own else {
+        return;
+    };
+    let dials_target = cohort.server.is_none();
+    let is_secure = dials_target && shared.is_none_or(Address::is_secure);
+    if !is_secure && !cohort.other_servers().any(|server| server.secure) {
+        let path = "cohort.target";
+        keys.access().excluded(&mut Section { check, path, place });
+    }
+}
+
+impl CohortTargetTable {
+    fn access(&self) -> AccessKeys<'_> {
+        AccessKeys {
+            ca: &self.ca,
+            insecure: &self.insecure,
+            tls: &self.tls,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The sections of a scenario, one in each file: the meaning, the keys as the user writes them (their comments are the
 //! descriptions in the JSON Schema), defaults, what is refused, and tests.
 
+mod access;
 mod address;
 mod cohort;
 mod cohort_target;
@@ -32,11 +33,13 @@ mod streams;
 mod talk;
 mod target;
 mod template;
+mod tls;
 mod topic;
 mod upgrade;
 mod url;
 mod variable;
 
+pub use access::Access;
 pub use cohort::{Cohort, is_looked_at};
 pub use data::{Data, Per, Pick};
 pub use expect::Expect;
@@ -55,7 +58,8 @@ pub use server::{Defect, RoomDefect, ServerHeartbeat, ServerRooms};
 pub use split::Split;
 pub use spread::{OpenTime, fraction};
 pub use step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};
-pub use target::{Target, Trust};
+pub use target::Target;
+pub use tls::{Identities, Resumption, ServerNameIs, TlsSettings, TlsVersion, Trust};
 pub use topic::{MAX_JOINED, MAX_TOPICS, To, Topic, WithTo};
 pub use upgrade::Upgrade;
 pub(crate) use url::is_unreserved;
@@ -69,5 +73,7 @@ pub(super) use load::{LoadTable, long_enough, resolve as load, whole_seconds};
 pub(super) use message::MessageTable;
 pub(super) use on::OnTable;
 pub(super) use step_table::StepTable;
-pub(super) use target::{TargetTable, address as target_address, resolve as target};
+pub(super) use target::{
+    TargetTable, access as target_access, address as target_address, resolve as target,
+};
 pub(super) use url::percent_encoded;

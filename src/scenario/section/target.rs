@@ -2,22 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
+use super::access::{Access, AccessKeys, SharedAccess};
 use super::process::{self, Process};
 use super::server::{self, RoomsOrNot, ServerHeartbeat, ServerHeartbeatTable, ServerRooms};
 use super::split::{Split, SplitGiven};
+use super::tls::TlsTable;
 use super::upgrade;
 use super::url::{self, Address, Protocol, TargetUrl};
 use super::{Cohort, Payload};
 use crate::scenario::dialect::{Dialect, DialectGiven};
 use crate::scenario::fault::{Measured, TargetFault, TargetFaultTable, target_faults};
 use crate::scenario::reading::{
-    At, Check, Given as _, Items as _, List, OneOrMany, Outside, Place, Section, Shorthand, Time,
-    Whole, given, keys,
+    At, Check, Given as _, Items as _, List, OneOrMany, Place, Section, Shorthand, Time, Whole,
+    given, keys,
 };
 use crate::units::ByteSize;
 
@@ -43,8 +44,8 @@ pub struct Target {
     pub origin: Option<String>,
     /// The subprotocols to offer, in this order.
     pub subprotocols: Vec<String>,
-    /// Which certificates to trust under `wss://` and `https://`.
-    pub trust: Trust,
+    /// How clients get to it, unless their cohort says otherwise.
+    pub access: Access,
     /// Local addresses to dial from, used in turn. If empty, the system chooses.
     pub source_addresses: Vec<IpAddr>,
     /// The longest message a server may send before the connection is failed with `message_too_big`.
@@ -64,17 +65,6 @@ pub struct Target {
     pub process: Process,
     /// The faults of the target. Empty unless its process is known or it is embedded.
     pub faults: Vec<TargetFault>,
-}
-
-/// Which certificates to trust under `wss://` and `https://`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trust {
-    /// The system's root certificates.
-    System,
-    /// Only the certificates in this PEM file.
-    File(PathBuf),
-    /// Any certificate. For tests.
-    Anyone,
 }
 
 keys! {
@@ -103,7 +93,9 @@ keys! {
         /// A PEM file with the only certificates to trust; relative to the scenario file.
         ca: String,
         /// Trust any certificate.
-        insecure: bool = false,
+        insecure: bool,
+        /// How TLS is spoken, under `wss://` and `https://`.
+        tls: TlsTable,
         /// Local addresses to dial from, used in turn: "127.0.0.1" or "127.0.0.1-127.0.0.8".
         source_addresses: List<At<String>>,
         /// The protocol over WebSocket: its name, or a table of its name and its options. It brings its set-up, heartbeat
@@ -142,6 +134,13 @@ pub(in crate::scenario) fn address(
     Some(address)
 }
 
+/// Resolves how clients get to the server of `[target]`.
+pub(in crate::scenario) fn access(check: &mut Check<'_>, table: &At<TargetTable>) -> SharedAccess {
+    let At { value: keys, place } = table;
+    let path = "target";
+    keys.access().shared(&mut Section { check, path, place })
+}
+
 /// Notes `keep_alive` where there is nothing to keep.
 pub(super) fn keeps(
     section: &mut Section<'_, '_>,
@@ -159,6 +158,7 @@ pub(in crate::scenario) fn resolve(
     check: &mut Check<'_>,
     table: &At<TargetTable>,
     url: Option<TargetUrl>,
+    access: Access,
     cohorts: &[Cohort],
     measured: Option<Measured>,
 ) -> Option<Target> {
@@ -172,8 +172,9 @@ pub(in crate::scenario) fn resolve(
         let hint = "leave it out, or write `url = \"embedded\"`; clients ping by `[heartbeat]`";
         section.excluded(&given!(keys; heartbeat), because, hint);
     }
+    keys.no_tls(section, url.as_ref(), cohorts);
     Some(Target {
-        trust: keys.trust(section, url.as_ref(), cohorts),
+        access,
         headers: keys.headers(section),
         origin: keys.origin(section),
         max_message: keys.max_message(section, cohorts),
@@ -193,13 +194,16 @@ pub(in crate::scenario) fn resolve(
 }
 
 impl TargetTable {
-    fn trust(
-        &self,
-        section: &mut Section<'_, '_>,
-        url: Option<&TargetUrl>,
-        cohorts: &[Cohort],
-    ) -> Trust {
-        let is_insecure = self.insecure();
+    fn access(&self) -> AccessKeys<'_> {
+        AccessKeys {
+            ca: &self.ca,
+            insecure: &self.insecure,
+            tls: &self.tls,
+        }
+    }
+
+    /// Notes settings of TLS where it is spoken with nobody.
+    fn no_tls(&self, section: &mut Section<'_, '_>, url: Option<&TargetUrl>, cohorts: &[Cohort]) {
         let is_plain = match url {
             Some(TargetUrl::Url(url)) => !url.secure,
             Some(TargetUrl::Embedded) => true,
@@ -207,25 +211,8 @@ impl TargetTable {
         };
         let mut others = cohorts.iter().flat_map(Cohort::other_servers);
         if is_plain && !others.any(|server| server.secure) {
-            let insecure = self.insecure.place().filter(|_| is_insecure);
-            let given = [("ca", self.ca.place()), ("insecure", insecure)];
-            let hint = "leave it out, or use a wss:// or https:// address";
-            section.excluded(&given, "is only for wss:// and https://", hint);
+            self.access().excluded(section);
         }
-        let Some(ca) = &self.ca else {
-            return match is_insecure {
-                true => Trust::Anyone,
-                false => Trust::System,
-            };
-        };
-        if is_insecure {
-            let what = "cannot be used with `target.insecure`, which trusts any certificate";
-            section.wrong("ca", &self.ca, what, "leave out one of them");
-        }
-        let found = section
-            .check
-            .file(&section.key("ca"), ca, Outside::MAX_FILE);
-        found.map_or(Trust::System, |(path, _)| Trust::File(path))
     }
 
     fn headers(&self, section: &mut Section<'_, '_>) -> Vec<(String, String)> {

@@ -15,6 +15,13 @@ pub(in crate::scenario) struct Address {
     pub(in crate::scenario) protocol: Protocol,
 }
 
+impl Address {
+    /// Whether TLS is spoken there.
+    pub(in crate::scenario) fn is_secure(&self) -> bool {
+        matches!(&self.url, TargetUrl::Url(url) if url.secure)
+    }
+}
+
 /// The address of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetUrl {

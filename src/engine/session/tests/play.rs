@@ -41,6 +41,7 @@ pub(in crate::engine) fn plan(text: &str) -> Plan {
     let outside = Outside {
         env: &|_| None,
         read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        list: &Outside::no_folder,
     };
     let scenario = scenario::parse(&source, &Overrides::default(), &outside)
         .unwrap_or_else(|problems| panic!("{problems:?}"));

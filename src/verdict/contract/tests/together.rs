@@ -54,6 +54,7 @@ fn scenario(cohort: &str, one: &str, other: &str) -> Result<Scenario, String> {
     let outside = Outside {
         env: &|_| None,
         read: &|_| unreachable!("no file is named"),
+        list: &Outside::no_folder,
     };
     let parsed = parse(&Source { name, text }, &Overrides::default(), &outside);
     parsed.map_err(|problems| problems.to_string())

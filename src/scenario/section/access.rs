@@ -1,0 +1,113 @@
+//! How clients get to a server: what `[target]` says of it, and `[cohort.target]` of one cohort.
+
+use super::tls::{self, TlsSettings, TlsTable};
+use crate::scenario::reading::{At, Given as _, Key, Merge as _, Section};
+
+/// How clients get to a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// How TLS is spoken, under `wss://` and `https://`.
+    pub tls: TlsSettings,
+}
+
+/// The keys that say it, in `[target]` or `[cohort.target]`.
+pub(super) struct AccessKeys<'k> {
+    pub(super) ca: &'k Key<String>,
+    pub(super) insecure: &'k Key<bool>,
+    pub(super) tls: &'k Key<TlsTable>,
+}
+
+/// The access of `[target]`, and what it was made of.
+#[derive(Debug, Clone)]
+pub(in crate::scenario) struct SharedAccess {
+    pub(in crate::scenario) access: Access,
+    tls: TlsTable,
+}
+
+impl AccessKeys<'_> {
+    /// Notes settings of TLS, which is spoken with nobody.
+    pub(super) fn excluded(&self, section: &mut Section<'_, '_>) {
+        let insecure = self.insecure.as_ref().filter(|insecure| insecure.value);
+        let given = [
+            ("ca", self.ca.place()),
+            ("insecure", insecure.map(|insecure| &insecure.place)),
+            ("tls", self.tls.place()),
+        ];
+        let hint = "leave it out, or use a wss:// or https:// address";
+        section.excluded(&given, "is only for wss:// and https://", hint);
+    }
+
+    /// Resolves those of `[target]`.
+    pub(super) fn shared(&self, section: &mut Section<'_, '_>) -> SharedAccess {
+        let At { value: keys, .. } = self.tls_keys(section).unwrap_or_default();
+        SharedAccess {
+            access: Access {
+                tls: self.tls(section, &keys),
+            },
+            tls: keys,
+        }
+    }
+
+    /// Resolves those of a cohort, merged key by key with those of `[target]`.
+    pub(super) fn over(&self, section: &mut Section<'_, '_>, shared: &SharedAccess) -> Access {
+        let Some(own) = self.tls_keys(section) else {
+            return shared.access.clone();
+        };
+        // Whom to trust is one question, and a cohort that answers it leaves nothing of the shared answer.
+        let mut base = shared.tls.clone();
+        if own.value.ca.is_some() || own.value.insecure() || own.value.pin.is_some() {
+            (base.ca, base.insecure, base.pin) = (None, None, None);
+        }
+        // So is who the clients are.
+        if own.value.certificate.is_some() || own.value.identities.is_some() {
+            (base.certificate, base.key, base.identities) = (None, None, None);
+        }
+        Access {
+            tls: self.tls(section, &own.value.over(base)),
+        }
+    }
+
+    /// The table of TLS, with the short forms beside it.
+    fn tls_keys(&self, section: &mut Section<'_, '_>) -> Option<At<TlsTable>> {
+        let short = TlsTable {
+            ca: self.ca.clone(),
+            insecure: self.insecure.clone(),
+            ..TlsTable::default()
+        };
+        let Some(At { value: long, place }) = self.tls else {
+            let place = (self.ca.place()).or_else(|| self.insecure.place())?.clone();
+            return Some(At {
+                value: short,
+                place,
+            });
+        };
+        let twice = [
+            ("ca", self.ca.place(), long.ca.is_some()),
+            ("insecure", self.insecure.place(), long.insecure.is_some()),
+        ];
+        for (key, place, is_twice) in twice {
+            if let (Some(place), true) = (place, is_twice) {
+                let what = format_args!("stands in `{}` too", section.key("tls"));
+                section.wrong_at(key, place, what, "leave out one of them");
+            }
+        }
+        Some(At {
+            value: long.clone().over(short),
+            place: place.clone(),
+        })
+    }
+
+    /// What is wrong is said of `[target.tls]`, unless only the short forms were given.
+    fn tls(&self, section: &mut Section<'_, '_>, keys: &TlsTable) -> TlsSettings {
+        let (path, place) = match self.tls {
+            Some(at) => (section.key("tls"), at.place.clone()),
+            None => (section.path.to_owned(), section.place.clone()),
+        };
+        let section = &mut Section {
+            check: &mut *section.check,
+            path: &path,
+            place: &place,
+        };
+        tls::resolve(section, keys)
+    }
+}

@@ -1,0 +1,438 @@
+//! `[target.tls]`: which servers are trusted, who the clients are, and how TLS is spoken.
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::scenario::reading::{
+    At, Items as _, Key, List, Outside, Section, given, keys, nearest, words,
+};
+
+/// The most public keys of servers.
+const MAX_PINS: usize = 64;
+/// The most identities.
+const MAX_IDENTITIES: usize = 100_000;
+
+/// How TLS is spoken with a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// Which certificates to trust.
+    pub trust: Trust,
+    /// SHA-256 of the public keys (SubjectPublicKeyInfo) that a server may have; any, if it is empty.
+    pub pins: Vec<[u8; 32]>,
+    /// What the server is called.
+    pub server_name: ServerNameIs,
+    /// The certificates of the clients.
+    pub identities: Identities,
+    /// The versions to offer. Not empty.
+    pub versions: Vec<TlsVersion>,
+    /// The cipher suites to offer, in this order; if it is empty, all that wsbench knows.
+    pub ciphers: Vec<&'static str>,
+    /// The groups for the key exchange, in this order; if it is empty, all that wsbench knows.
+    pub groups: Vec<&'static str>,
+    /// Whether clients resume their sessions.
+    pub resumption: Resumption,
+}
+
+impl Default for TlsSettings {
+    fn default() -> Self {
+        Self {
+            trust: Trust::System,
+            pins: Vec::new(),
+            server_name: ServerNameIs::Address,
+            identities: Identities::None,
+            versions: TlsVersion::ALL.to_vec(),
+            ciphers: Vec::new(),
+            groups: Vec::new(),
+            resumption: Resumption::Own,
+        }
+    }
+}
+
+/// Which certificates to trust under `wss://`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// The system's root certificates.
+    System,
+    /// Only the certificates in this PEM file.
+    File(PathBuf),
+    /// Any certificate. For tests.
+    Anyone,
+    /// Those with a public key that is pinned.
+    Pinned,
+}
+
+/// What a server is called, for SNI (RFC 6066 section 3) and for the check of its certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerNameIs {
+    /// As in its address.
+    Address,
+    /// This.
+    Given(String),
+    /// As in its address, without SNI.
+    Unsaid,
+}
+
+/// The certificates that clients show, if they are asked for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identities {
+    /// They have none.
+    None,
+    /// All have the same: PEM files with the chain and with the key, which may be one.
+    One {
+        /// The chain, that of the client first.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
+    /// PEM files with a chain and a key each: connection i has the i-th, in turn. Not empty.
+    Each(Vec<PathBuf>),
+}
+
+words! {
+    /// A version of TLS.
+    pub enum TlsVersion {
+        /// RFC 8446.
+        #[serde(rename = "1.3")]
+        #[strum(serialize = "1.3")]
+        V13,
+        /// RFC 5246.
+        #[serde(rename = "1.2")]
+        #[strum(serialize = "1.2")]
+        V12,
+    }
+}
+
+/// The cipher suites that can be offered, by their names in the registry of IANA, save that those of TLS 1.3 begin with
+/// `TLS13`.
+const CIPHERS: [&str; 9] = [
+    "TLS13_AES_256_GCM_SHA384",
+    "TLS13_AES_128_GCM_SHA256",
+    "TLS13_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+];
+
+/// The groups that can be offered, by their names in the registry of IANA.
+const GROUPS: [&str; 3] = ["X25519", "secp256r1", "secp384r1"];
+
+words! {
+    /// Whether clients resume their sessions.
+    pub enum Resumption {
+        /// Each with its own newest ticket, when it reconnects.
+        Own,
+        /// All handshakes are full.
+        Off,
+    }
+}
+
+keys! {
+    /// How TLS is spoken under `wss://` and `https://`.
+    #[serde(expecting = "a table")]
+    TlsTable = "Tls" {
+        /// A PEM file with the only certificates to trust: authorities, or the server's own; relative to the scenario
+        /// file. In short: `target.ca`.
+        ca: String,
+        /// Trust any certificate. In short: `target.insecure`.
+        insecure: bool = false,
+        /// Public keys that the server may have, as `curl --pinnedpubkey` takes them: "sha256//…". Without `ca`, who
+        /// issued its certificate does not matter.
+        pin: List<At<String>>,
+        /// What the server is called, for SNI and the check of its certificate; "none": no SNI, and the check is by the
+        /// address.
+        server_name: String,
+        /// A PEM file with the certificate of all clients, and those that lead to its authority; the key may be in it.
+        certificate: String,
+        /// A PEM file with the key of `certificate`, not encrypted.
+        key: String,
+        /// A folder of PEM files with a certificate and its key each: connection i has the i-th, in turn.
+        identities: String,
+        /// The versions to offer: "1.3" and "1.2". Default: both.
+        versions: List<At<TlsVersion>>,
+        /// The cipher suites to offer, in this order, such as "TLS13_AES_128_GCM_SHA256". Default: all that wsbench knows.
+        ciphers: List<At<String>>,
+        /// The groups for the key exchange, in this order: "X25519", "secp256r1" or "secp384r1". Default: all of these.
+        groups: List<At<String>>,
+        /// Whether clients resume their sessions: "own", each with its own ticket when it reconnects; or "off".
+        resumption: Resumption = Resumption::Own,
+    }
+}
+
+/// Resolves the settings. `section` is the table that the keys are said to stand in.
+pub(super) fn resolve(section: &mut Section<'_, '_>, keys: &TlsTable) -> TlsSettings {
+    TlsSettings {
+        pins: keys.pins(section),
+        trust: keys.trust(section),
+        server_name: keys.server_name(section),
+        identities: keys.identities(section),
+        versions: keys.versions(section),
+        ciphers: known(section, "ciphers", &keys.ciphers, &CIPHERS),
+        groups: known(section, "groups", &keys.groups, &GROUPS),
+        resumption: keys.resumption(),
+    }
+}
+
+impl TlsTable {
+    fn trust(&self, section: &mut Section<'_, '_>) -> Trust {
+        let Some(ca) = &self.ca else {
+            return match (self.insecure(), &self.pin) {
+                (true, _) => Trust::Anyone,
+                (false, Some(_)) => Trust::Pinned,
+                (false, None) => Trust::System,
+            };
+        };
+        if self.insecure() {
+            let what = format_args!(
+                "cannot be used with `{}`, which trusts any certificate",
+                section.key("insecure")
+            );
+            section.wrong("ca", &self.ca, what, "leave out one of them");
+        }
+        let found = (section.check).file(&section.key("ca"), ca, Outside::MAX_FILE);
+        found.map_or(Trust::System, |(path, _)| Trust::File(path))
+    }
+
+    fn pins(&self, section: &mut Section<'_, '_>) -> Vec<[u8; 32]> {
+        const KEY: &str = "pin";
+        if self.pin.is_some() && self.insecure() {
+            let what = format_args!(
+                "cannot be used with `{}`, which trusts any certificate",
+                section.key("insecure")
+            );
+            section.wrong(KEY, &self.pin, what, "leave out one of them");
+        }
+        let given = self.pin.items();
+        if given.len() > MAX_PINS {
+            let what = format_args!("has more than {MAX_PINS} entries");
+            section.wrong(KEY, &self.pin, what, None);
+        }
+        if self.pin.is_some() && given.is_empty() {
+            let hint = "write the server's public key, or leave it out";
+            section.wrong(KEY, &self.pin, "is empty", hint);
+        }
+        let mut pins = Vec::new();
+        for pin in given {
+            match pinned(&pin.value) {
+                Some(key) => pins.push(key),
+                None => {
+                    let what = "has an entry that is not \"sha256//\" and 32 bytes in Base64";
+                    let hint = "openssl x509 -in server.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64";
+                    section.wrong_at(KEY, &pin.place, what, hint);
+                }
+            }
+        }
+        pins
+    }
+
+    fn server_name(&self, section: &mut Section<'_, '_>) -> ServerNameIs {
+        let Some(At { value, .. }) = &self.server_name else {
+            return ServerNameIs::Address;
+        };
+        if value == "none" {
+            return ServerNameIs::Unsaid;
+        }
+        let is_label = |label: &str| {
+            let is_of_name = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+            !label.is_empty() && label.len() < 64 && label.bytes().all(is_of_name)
+        };
+        if value.len() > 253 || !value.split('.').all(is_label) {
+            let hint = "write it like \"chat.example.org\", or \"none\"";
+            section.wrong(
+                "server_name",
+                &self.server_name,
+                "is no name of a server",
+                hint,
+            );
+        }
+        ServerNameIs::Given(value.clone())
+    }
+
+    fn versions(&self, section: &mut Section<'_, '_>) -> Vec<TlsVersion> {
+        const KEY: &str = "versions";
+        let given = self.versions.items();
+        if self.versions.is_some() && given.is_empty() {
+            let hint = "write [\"1.3\"], or leave it out";
+            section.wrong(KEY, &self.versions, "is empty", hint);
+        }
+        match given {
+            [] => TlsVersion::ALL.to_vec(),
+            given => given.iter().map(|version| version.value).collect(),
+        }
+    }
+
+    fn identities(&self, section: &mut Section<'_, '_>) -> Identities {
+        if let Some(folder) = &self.identities {
+            let because =
+                "cannot be used with `identities`, a folder with the certificates and keys";
+            let hint = "leave out one of them";
+            section.excluded(&given!(self; certificate, key), because, hint);
+            return self.of_folder(section, folder);
+        }
+        let Some(certificate) = &self.certificate else {
+            let because = "is only for `certificate`, and there is none";
+            let hint = "write `certificate = \"client.pem\"` too";
+            section.excluded(&given!(self; key), because, hint);
+            return Identities::None;
+        };
+        let Some((path, pem)) = read_pem(section, "certificate", certificate) else {
+            return Identities::None;
+        };
+        if !pem.has_certificate {
+            let what = "holds no certificate";
+            let hint = "write the certificate first, and those that lead to its authority below it";
+            section.wrong_at("certificate", &certificate.place, what, hint);
+        }
+        let key = match &self.key {
+            Some(key) => {
+                let Some((path, pem)) = read_pem(section, "key", key) else {
+                    return Identities::None;
+                };
+                if !pem.has_key {
+                    let hint = "it begins with -----BEGIN PRIVATE KEY-----";
+                    section.wrong_at("key", &key.place, "holds no private key", hint);
+                }
+                path
+            }
+            None if pem.has_key => path.clone(),
+            None => {
+                let what = format_args!(
+                    "is missing, and `{}` holds no private key",
+                    section.key("certificate")
+                );
+                let hint = "write `key = \"client.key\"`";
+                section.wrong_at("key", &certificate.place, what, hint);
+                return Identities::None;
+            }
+        };
+        Identities::One {
+            certificate: path,
+            key,
+        }
+    }
+
+    fn of_folder(&self, section: &mut Section<'_, '_>, folder: &At<String>) -> Identities {
+        const KEY: &str = "identities";
+        let Some(files) = section.check.folder(&section.key(KEY), folder) else {
+            return Identities::None;
+        };
+        let files: Vec<PathBuf> = (files.into_iter())
+            .filter(|path| path.extension().is_some_and(|end| end == "pem"))
+            .collect();
+        if files.is_empty() {
+            let what = "holds no file whose name ends in `.pem`";
+            let hint = "put a file with a certificate and its key there for each client";
+            section.wrong_at(KEY, &folder.place, what, hint);
+        }
+        if files.len() > MAX_IDENTITIES {
+            let what = format_args!("holds more than {MAX_IDENTITIES} files");
+            section.wrong_at(KEY, &folder.place, what, None);
+        }
+        for file in &files {
+            let Ok(bytes) = (section.check.outside.read)(file) else {
+                let what = format_args!("holds {}, which cannot be read", file.display());
+                section.wrong_at(KEY, &folder.place, what, None);
+                continue;
+            };
+            let pem = Pem::of(&bytes);
+            let lacks = match (pem.has_certificate, pem.has_key) {
+                (true, true) => continue,
+                (false, _) => "no certificate",
+                (true, false) => "no private key",
+            };
+            let what = format_args!("holds {}, which has {lacks}", file.display());
+            let hint = "each file holds a certificate and its key, not encrypted, as PEM";
+            section.wrong_at(KEY, &folder.place, what, hint);
+        }
+        Identities::Each(files)
+    }
+}
+
+/// What a file is, as far as it can be told without reading keys.
+#[derive(Debug, Clone, Copy)]
+struct Pem {
+    has_certificate: bool,
+    has_key: bool,
+    is_encrypted: bool,
+    /// Whether it is binary: DER, as PKCS#12 is.
+    is_binary: bool,
+}
+
+impl Pem {
+    fn of(bytes: &[u8]) -> Self {
+        let has = |text: &[u8]| memchr::memmem::find(bytes, text).is_some();
+        let is_encrypted = has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED");
+        Self {
+            has_certificate: has(b"-----BEGIN CERTIFICATE-----"),
+            has_key: has(b"PRIVATE KEY-----") && !is_encrypted,
+            is_encrypted,
+            // The tag of a sequence, and a length of two bytes (X.690 sections 8.1.2 and 8.1.3).
+            is_binary: bytes.starts_with(&[0x30, 0x82]) || bytes.starts_with(&[0x30, 0x80]),
+        }
+    }
+}
+
+/// Reads a PEM file; notes what is none, or is encrypted.
+fn read_pem(section: &mut Section<'_, '_>, key: &str, path: &At<String>) -> Option<(PathBuf, Pem)> {
+    let (found, bytes) = (section.check).file(&section.key(key), path, Outside::MAX_FILE)?;
+    let pem = Pem::of(&bytes);
+    let name = &path.value;
+    if pem.is_binary {
+        let is_p12 = [".p12", ".pfx"].iter().any(|end| name.ends_with(end));
+        let (what, hint) = match is_p12 {
+            true => (
+                "is PKCS#12, not PEM",
+                format!("openssl pkcs12 -in {name} -nodes -out client.pem"),
+            ),
+            false => (
+                "is DER, not PEM",
+                format!("openssl x509 -inform der -in {name} -out client.pem"),
+            ),
+        };
+        section.wrong_at(key, &path.place, what, hint.as_str());
+        return None;
+    }
+    if pem.is_encrypted {
+        let hint = format!("openssl pkey -in {name} -out plain.key");
+        section.wrong_at(key, &path.place, "is encrypted", hint.as_str());
+        return None;
+    }
+    Some((found, pem))
+}
+
+/// The key of a pin.
+fn pinned(text: &str) -> Option<[u8; 32]> {
+    let bytes = STANDARD.decode(text.strip_prefix("sha256//")?).ok()?;
+    bytes.try_into().ok()
+}
+
+/// The names that are given, each of which has to be one of `all`.
+fn known(
+    section: &mut Section<'_, '_>,
+    key: &str,
+    given: &Key<List<At<String>>>,
+    all: &'static [&'static str],
+) -> Vec<&'static str> {
+    section
+        .check
+        .unique(&section.key(key), given.items().iter());
+    let mut names = Vec::new();
+    for name in given.items() {
+        match all.iter().find(|known| **known == name.value) {
+            Some(known) => names.push(*known),
+            None => {
+                let what = format_args!("has `{}`, which wsbench does not know", name.value);
+                let hint = match nearest(&name.value, all.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known are {}", all.join(", ")),
+                };
+                section.wrong_at(key, &name.place, what, hint.as_str());
+            }
+        }
+    }
+    names
+}
