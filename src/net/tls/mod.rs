@@ -4,6 +4,8 @@ mod cause;
 mod client;
 mod identity;
 mod records;
+#[cfg(test)]
+mod records_tests;
 mod tickets;
 mod trust;
 

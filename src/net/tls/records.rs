@@ -47,9 +47,9 @@ fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
     done
 }
 
-/// A connection under TLS.
-pub(crate) struct TlsLink {
-    below: Link,
+/// A connection under TLS, over a link.
+pub(crate) struct TlsLink<L = Link> {
+    below: L,
     session: UnbufferedClientConnection,
     client: Client,
     /// Bytes that came and are no whole record yet.
@@ -83,9 +83,9 @@ enum Now {
     Ended,
 }
 
-impl TlsLink {
+impl<L: AsyncRead + AsyncWrite + Unpin> TlsLink<L> {
     /// Nothing was said yet.
-    pub(super) fn new(below: Link, session: UnbufferedClientConnection, client: Client) -> Self {
+    pub(super) fn new(below: L, session: UnbufferedClientConnection, client: Client) -> Self {
         Self {
             below,
             session,
@@ -98,12 +98,12 @@ impl TlsLink {
     }
 
     /// The link below.
-    pub(crate) fn below(&self) -> &Link {
+    pub(crate) fn below(&self) -> &L {
         &self.below
     }
 
     /// The link below.
-    pub(crate) fn below_mut(&mut self) -> &mut Link {
+    pub(crate) fn below_mut(&mut self) -> &mut L {
         &mut self.below
     }
 
@@ -120,6 +120,12 @@ impl TlsLink {
         if self.session.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest) {
             steps.count(Counter::TlsRetried);
         }
+    }
+
+    /// How many bytes of memory its buffers hold.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.sealed.capacity() + self.unsent.capacity() + self.text.capacity()
     }
 
     /// The version that was agreed on.
@@ -327,7 +333,7 @@ fn unsealed(error: EncryptError) -> io::Error {
     io::Error::other(error.to_string())
 }
 
-impl AsyncRead for TlsLink {
+impl<L: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsLink<L> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -347,7 +353,7 @@ impl AsyncRead for TlsLink {
     }
 }
 
-impl TlsLink {
+impl<L: AsyncRead + AsyncWrite + Unpin> TlsLink<L> {
     /// Reads until there is text, or an end. `scratch` has room for a record.
     fn poll_records(
         &mut self,
@@ -397,7 +403,7 @@ impl TlsLink {
     }
 }
 
-impl AsyncWrite for TlsLink {
+impl<L: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsLink<L> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -426,7 +432,7 @@ impl AsyncWrite for TlsLink {
     }
 }
 
-impl fmt::Debug for TlsLink {
+impl<L: fmt::Debug> fmt::Debug for TlsLink<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("TlsLink");
         shown.field("below", &self.below).finish_non_exhaustive()

@@ -436,3 +436,136 @@ fn known(
     }
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::*;
+    use crate::scenario::{Overrides, Scenario, Source, parse};
+
+    const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n";
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----\n";
+    const ENCRYPTED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----\n";
+
+    /// Files by name, and a folder with two identities.
+    fn read(path: &Path) -> io::Result<Vec<u8>> {
+        let bytes = match path.to_str().unwrap() {
+            "chain.pem" => CERTIFICATE.as_bytes().to_vec(),
+            "plain.key" => KEY.as_bytes().to_vec(),
+            "secret.key" => ENCRYPTED.as_bytes().to_vec(),
+            "both.pem" | "clients/a.pem" | "clients/b.pem" => [CERTIFICATE, KEY].concat().into(),
+            "lacking/a.pem" => CERTIFICATE.as_bytes().to_vec(),
+            "client.p12" | "client.der" => vec![0x30, 0x82, 1, 2],
+            _ => return Err(io::ErrorKind::NotFound.into()),
+        };
+        Ok(bytes)
+    }
+
+    fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let names = match folder.to_str().unwrap() {
+            "clients" => vec!["clients/a.pem", "clients/b.pem", "clients/readme.txt"],
+            "lacking" => vec!["lacking/a.pem"],
+            "empty" => vec![],
+            _ => return Err(io::ErrorKind::NotFound.into()),
+        };
+        Ok(names.into_iter().map(PathBuf::from).collect())
+    }
+
+    fn with(keys: &str) -> Result<Scenario, String> {
+        let text = format!(
+            "name = \"x\"\nload = {{ connections = 1, duration = \"2s\" }}\n[target]\nurl = \"wss://h/\"\n[target.tls]\n{keys}\n"
+        );
+        let source = Source {
+            name: "x.toml".into(),
+            text,
+        };
+        let outside = Outside {
+            env: &|_| None,
+            read: &read,
+            list: &list,
+        };
+        parse(&source, &Overrides::default(), &outside).map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn what_is_no_certificate_with_its_key_says_what_it_is_and_what_to_do() {
+        for (keys, what, hint) in [
+            (
+                "certificate = \"chain.pem\"",
+                "`target.tls.key` is missing, and",
+                "write `key =",
+            ),
+            (
+                "certificate = \"chain.pem\"\nkey = \"secret.key\"",
+                "`target.tls.key` is encrypted",
+                "openssl pkey -in secret.key -out plain.key",
+            ),
+            (
+                "certificate = \"client.p12\"",
+                "is PKCS#12, not PEM",
+                "openssl pkcs12 -in client.p12 -nodes -out client.pem",
+            ),
+            (
+                "certificate = \"client.der\"",
+                "is DER, not PEM",
+                "openssl x509 -inform der",
+            ),
+            (
+                "certificate = \"chain.pem\"\nkey = \"chain.pem\"",
+                "holds no private key",
+                "BEGIN PRIVATE KEY",
+            ),
+            (
+                "certificate = \"plain.key\"",
+                "holds no certificate",
+                "write the certificate first",
+            ),
+            (
+                "identities = \"lacking\"",
+                "a.pem, which has no private key",
+                "a certificate and its key",
+            ),
+            (
+                "identities = \"empty\"",
+                "ends in `.pem`",
+                "for each client",
+            ),
+            (
+                "identities = \"nowhere\"",
+                "cannot be listed",
+                "the path of a folder",
+            ),
+        ] {
+            let told = with(keys).expect_err(keys);
+            assert!(told.contains(what) && told.contains(hint), "{keys}\n{told}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_may_hold_its_key_and_a_folder_one_for_each_client() {
+        let of = |keys| with(keys).unwrap().cohorts[0].access.tls.identities.clone();
+        let one = Identities::One {
+            certificate: "both.pem".into(),
+            key: "both.pem".into(),
+        };
+        assert_eq!(of("certificate = \"both.pem\""), one);
+        let each = ["clients/a.pem", "clients/b.pem"].map(PathBuf::from);
+        assert_eq!(
+            of("identities = \"clients\""),
+            Identities::Each(each.into())
+        );
+    }
+
+    #[test]
+    fn a_pin_alone_stands_in_place_of_the_chain() {
+        let pin = "pin = [\"sha256//YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=\"]";
+        let tls = |keys: &str| with(keys).unwrap().target.access.tls;
+        assert_eq!(tls(pin).trust, Trust::Pinned);
+        assert_eq!(tls(pin).pins.len(), 1);
+        let with_ca = tls(&format!("{pin}\nca = \"chain.pem\""));
+        assert_eq!(with_ca.trust, Trust::File("chain.pem".into()));
+        assert_eq!(tls("").trust, Trust::System);
+    }
+}

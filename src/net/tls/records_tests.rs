@@ -1,0 +1,164 @@
+//! Text over TLS, with a server of tokio-rustls at the other end of a pipe that cuts it anywhere.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use rustls::client::UnbufferedClientConnection;
+use rustls::crypto::ring;
+use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::client::Client;
+use super::records::TlsLink;
+use super::{Tls, broken};
+use crate::metric::Cause;
+use crate::scenario::{TlsSettings, Trust};
+
+type Pair = (TlsLink<DuplexStream>, TlsStream<DuplexStream>);
+
+/// A client and a server after their handshake, over a pipe that holds so many bytes.
+async fn pair(version: &'static SupportedProtocolVersion, holds: usize) -> Pair {
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
+    let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key.into())
+        .unwrap();
+    let settings = TlsSettings {
+        trust: Trust::Anyone,
+        ..TlsSettings::default()
+    };
+    let tls = Tls::new("localhost", &settings, false).unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let session = UnbufferedClientConnection::new(tls.config, name).unwrap();
+    let (near, far) = duplex(holds);
+    let mut client = TlsLink::new(near, session, Client(0));
+    let mut server_config = server;
+    server_config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let accepting = TlsAcceptor::from(Arc::new(server_config)).accept(far);
+    let (shaken, server) = tokio::join!(
+        async {
+            client.shake_hands().await.unwrap();
+            client.flush().await
+        },
+        accepting
+    );
+    shaken.unwrap();
+    (client, server.unwrap())
+}
+
+fn version(is_new: bool) -> &'static SupportedProtocolVersion {
+    if is_new { &TLS13 } else { &TLS12 }
+}
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.build().unwrap().block_on(work)
+}
+
+/// Bytes that say where they are.
+fn text(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at * 31 % 251) as u8).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// However the pipe cuts records, and however much the reader has room for, text comes as it was sent.
+    #[test]
+    fn text_comes_as_it_was_sent(
+        is_new in any::<bool>(),
+        holds in 1usize..40_000,
+        lengths in prop::collection::vec(0usize..50_000, 1..4),
+        room in 1usize..20_000,
+    ) {
+        run(async {
+            let (client, server) = pair(version(is_new), holds).await;
+            let (mut from_server, mut to_server) = tokio::io::split(server);
+            let echo = async {
+                tokio::io::copy(&mut from_server, &mut to_server).await.unwrap();
+                to_server.shutdown().await.unwrap();
+            };
+            let (mut read, mut write) = tokio::io::split(client);
+            let sent = lengths.iter().map(|length| text(*length)).collect::<Vec<_>>();
+            let send = async {
+                for text in &sent {
+                    write.write_all(text).await.unwrap();
+                    write.flush().await.unwrap();
+                }
+                write.shutdown().await.unwrap();
+            };
+            let receive = async {
+                let mut all = Vec::new();
+                let mut piece = vec![0; room];
+                loop {
+                    match read.read(&mut piece).await.unwrap() {
+                        0 => return all,
+                        length => all.extend_from_slice(&piece[..length]),
+                    }
+                }
+            };
+            let ((), (), received) = tokio::join!(echo, send, receive);
+            assert!(received == sent.concat());
+        });
+    }
+}
+
+/// What a server sends right behind its handshake waits for the first read.
+#[test]
+fn text_right_behind_the_handshake_is_read() {
+    for version in [&TLS13, &TLS12] {
+        run(async {
+            let (mut client, mut server) = pair(version, 1 << 16).await;
+            server.write_all(b"hello").await.unwrap();
+            server.flush().await.unwrap();
+            let mut read = [0; 5];
+            client.read_exact(&mut read).await.unwrap();
+            assert_eq!(&read, b"hello");
+        });
+    }
+}
+
+/// Text that came before a broken record is not lost by it.
+#[test]
+fn text_before_a_broken_record_is_read_first() {
+    run(async {
+        let (mut client, mut server) = pair(&TLS13, 1 << 16).await;
+        server.write_all(b"hello").await.unwrap();
+        server.flush().await.unwrap();
+        let (below, _) = server.get_mut();
+        below.write_all(&[23, 3, 3, 0, 20]).await.unwrap();
+        below.write_all(&[7; 20]).await.unwrap();
+        let mut read = [0; 5];
+        client.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"hello");
+        let error = client.read(&mut read).await.unwrap_err();
+        assert_eq!(broken(&error).unwrap().cause, Cause::Tls);
+    });
+}
+
+/// At rest a connection keeps no bytes, whatever was sent before.
+#[test]
+fn a_connection_at_rest_keeps_no_buffer() {
+    run(async {
+        let (mut client, mut server) = pair(&TLS13, 1 << 20).await;
+        for length in [1, 100_000] {
+            let sent = text(length);
+            client.write_all(&sent).await.unwrap();
+            client.flush().await.unwrap();
+            let mut read = vec![0; length];
+            server.read_exact(&mut read).await.unwrap();
+            server.write_all(&read).await.unwrap();
+            server.flush().await.unwrap();
+            client.read_exact(&mut read).await.unwrap();
+            assert!(read == sent);
+            assert_eq!(client.kept(), 0, "after {length} bytes");
+        }
+    });
+}
