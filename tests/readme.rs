@@ -147,7 +147,7 @@ fn every_scenario_parses(document: &str) {
         let mut text = block.clone();
         // Adds what the shorter examples leave out, which a long one shows.
         if !table.contains_key("target") {
-            text += "\n[target]\nurl = \"embedded\"\n";
+            text += "\n[target]\nurl = \"ws://127.0.0.1:9/\"\n";
         }
         if !table.contains_key("load") && !table.contains_key("cohort") {
             text += "\n[load]\nconnections = 2\n";

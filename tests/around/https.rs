@@ -90,7 +90,8 @@ fn a_login_to_a_stranger_fails_with_the_reason() {
     assert_eq!(run.ended.code, 4, "{}", run.ended.stderr);
     assert_eq!(run.report.errors(), [("setup_failed", CONNECTIONS)].into());
     let why = run.report.examples("setup_failed");
-    assert!(why.contains("`login`: tls_untrusted: "), "{why}");
+    assert!(why.contains("`login`: POST https://"), "{why}");
+    assert!(why.contains("/login: tls_untrusted: "), "{why}");
 }
 
 const POLLS: &str = r#"

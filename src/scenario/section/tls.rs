@@ -187,10 +187,7 @@ impl TlsTable {
             };
         };
         if self.insecure() {
-            let what = format_args!(
-                "cannot be used with `{}`, which trusts any certificate",
-                section.key("insecure")
-            );
+            let what = "cannot be used with `insecure`, which trusts any certificate";
             section.wrong("ca", &self.ca, what, "leave out one of them");
         }
         let found = (section.check).file(&section.key("ca"), ca, Outside::MAX_FILE);
@@ -200,10 +197,7 @@ impl TlsTable {
     fn pins(&self, section: &mut Section<'_, '_>) -> Vec<[u8; 32]> {
         const KEY: &str = "pin";
         if self.pin.is_some() && self.insecure() {
-            let what = format_args!(
-                "cannot be used with `{}`, which trusts any certificate",
-                section.key("insecure")
-            );
+            let what = "cannot be used with `insecure`, which trusts any certificate";
             section.wrong(KEY, &self.pin, what, "leave out one of them");
         }
         let given = self.pin.items();
@@ -300,10 +294,7 @@ impl TlsTable {
             }
             None if pem.has_key => path.clone(),
             None => {
-                let what = format_args!(
-                    "is missing, and `{}` holds no private key",
-                    section.key("certificate")
-                );
+                let what = "is missing, and `certificate` holds no private key";
                 let hint = "write `key = \"client.key\"`";
                 section.wrong_at("key", &certificate.place, what, hint);
                 return Identities::None;
