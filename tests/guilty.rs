@@ -111,3 +111,25 @@ fn who_never_reaps_is_seen_in_every_end_that_does_not_come() {
 fn who_kills_after_a_stall_is_seen_in_the_cost_of_each() {
     convict(Defect::KillsAfterStall);
 }
+
+#[test]
+fn who_is_mute_is_closed_where_pings_are_messages_too() {
+    let scenario = r#"
+        name = "texts"
+        target = { url = "embedded", heartbeat = { interval = "400ms", timeout = "300ms", kind = "text" } }
+        load.duration = "2s"
+        heartbeat = { kind = "text", server = { ping = "ping", pong = "pong" } }
+        gates.pass = ["count(server_ping.received) > 0", "count(messages.unsolicited) == 0"]
+        [[cohort]]
+        name = "healthy"
+        connections = 10
+        contract = { closed = 0 }
+        [[cohort]]
+        name = "mute"
+        connections = 10
+        fault = { kind = "no_pong" }
+        contract = { from = "ping", closed_between = ["250ms", "500ms"], code = 1011 }
+    "#;
+    let (run, ()) = trusted(|| (run(scenario, &[]), ()));
+    run.assert_passed();
+}

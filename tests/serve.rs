@@ -12,7 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use wsbench::scenario::{Defect, ServerHeartbeat, ServerRooms};
+use wsbench::scenario::{Defect, HeartbeatWord, ServerHeartbeat, ServerRooms};
 use wsbench::server::{Behaviour, EmbeddedServer, SpawnError};
 
 const WSBENCH: &str = env!("CARGO_BIN_EXE_wsbench");
@@ -169,6 +169,7 @@ async fn lost_by_stalls(defect: Option<Defect>) -> u64 {
         heartbeat: Some(ServerHeartbeat {
             interval: Duration::from_millis(300),
             timeout: Duration::from_millis(300),
+            kind: HeartbeatWord::Frames,
             defect,
         }),
         ..Behaviour::default()

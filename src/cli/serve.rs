@@ -11,7 +11,7 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use super::term;
-use crate::scenario::{Defect, RoomDefect, ServerHeartbeat, ServerRooms};
+use crate::scenario::{Defect, HeartbeatWord, RoomDefect, ServerHeartbeat, ServerRooms};
 use crate::server::{Behaviour, Counts, EchoServer, LISTENING, Push};
 use crate::units::{ByteSize, MIN_DURATION, Rate, human_count, parse_at_least, parse_duration};
 
@@ -45,6 +45,9 @@ pub struct Args {
     /// How long to wait for a pong [default: the interval of the pings]
     #[arg(long, value_name = "TIME", requires = "heartbeat", value_parser = parse_gap)]
     heartbeat_timeout: Option<Duration>,
+    /// Ping with frames of RFC 6455, or with the message `ping`, which `pong` answers
+    #[arg(long, value_name = "KIND", requires = "heartbeat", default_value = "frames", value_parser = kinds())]
+    heartbeat_kind: HeartbeatWord,
     /// Make one mistake in the heartbeat or in the rooms, to see a contract or a gate fail
     #[arg(long, value_name = "NAME", requires_ifs = Mistake::needs(), value_parser = mistakes())]
     defect: Option<Mistake>,
@@ -78,6 +81,7 @@ impl Args {
             heartbeat: self.heartbeat.map(|interval| ServerHeartbeat {
                 interval,
                 timeout: self.heartbeat_timeout.unwrap_or(interval),
+                kind: self.heartbeat_kind,
                 defect: match self.defect {
                     Some(Mistake::Heartbeat(defect)) => Some(defect),
                     _ => None,
@@ -281,6 +285,15 @@ fn mistakes() -> impl TypedValueParser<Value = Mistake> {
     })
 }
 
+fn kinds() -> impl TypedValueParser<Value = HeartbeatWord> {
+    let names = HeartbeatWord::ALL.iter().map(|kind| kind.name());
+    PossibleValuesParser::new(names).try_map(|name| {
+        let mut all = HeartbeatWord::ALL.iter().copied();
+        let found = all.find(|kind| kind.name() == name);
+        found.ok_or("no such kind")
+    })
+}
+
 fn parse_gap(text: &str) -> Result<Duration, String> {
     parse_at_least(MIN_DURATION, text).map_err(|error| error.to_string())
 }
@@ -363,6 +376,10 @@ mod tests {
                 heartbeat: Some(ServerHeartbeat {
                     interval: Duration::from_millis(1500),
                     timeout: Duration::from_millis(700),
+                    kind: match defect {
+                        None => HeartbeatWord::Text,
+                        Some(_) => HeartbeatWord::Frames,
+                    },
                     defect,
                 }),
                 ..Behaviour::default()
@@ -406,6 +423,8 @@ mod tests {
             &["--heartbeat", "1s", "--ping", "1s"],
             &["--heartbeat", "1s", "--defect", "lazy"],
             &["--heartbeat-timeout", "1s"],
+            &["--heartbeat-kind", "text"],
+            &["--heartbeat", "1s", "--heartbeat-kind", "binary"],
             &["--defect", "slow_pong"],
             &["--rooms", "--defect", "slow_pong"],
             &["--heartbeat", "1s", "--defect", "leaks_room"],

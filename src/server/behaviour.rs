@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scenario::{ServerHeartbeat, ServerRooms};
+use crate::scenario::{HeartbeatWord, ServerHeartbeat, ServerRooms};
 use crate::units::{ByteSize, format_duration};
 
 /// The server's behaviour on each connection. The default is a plain echo: text as text, binary as binary,
@@ -85,6 +85,9 @@ impl Behaviour {
                 "--heartbeat-timeout",
                 Some(format_duration(heartbeat.timeout)),
             );
+            if heartbeat.kind != HeartbeatWord::Frames {
+                add("--heartbeat-kind", Some(heartbeat.kind.name().to_owned()));
+            }
             if let Some(defect) = heartbeat.defect {
                 add("--defect", Some(defect.name().to_owned()));
             }
@@ -136,6 +139,7 @@ mod tests {
                 heartbeat: Some(ServerHeartbeat {
                     interval: Duration::from_secs(1),
                     timeout: every,
+                    kind: HeartbeatWord::Frames,
                     defect: None,
                 }),
                 ..Behaviour::default()

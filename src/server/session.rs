@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::agenda::{Agenda, AnswerTime, DueMessage};
 use super::behaviour::Behaviour;
@@ -108,7 +108,7 @@ pub(super) struct Session {
     agenda: Agenda,
     heart: Option<Heart>,
     /// A ping that waits until there is room to send it.
-    ping: Option<Bytes>,
+    ping: Option<Message>,
     member: Option<Member>,
     /// Whether it lets others run before it reads on, because it has said something that they shall hear.
     yields: bool,
@@ -224,9 +224,9 @@ impl Session {
             };
         };
         has_room?;
-        if let Some(payload) = self.ping.take() {
+        if let Some(ping) = self.ping.take() {
             self.opened.pinged();
-            self.socket.start_send_unpin(Message::Ping(payload))?;
+            self.socket.start_send_unpin(ping)?;
             return Poll::Ready(Ok(None));
         }
         if let Some(due) = self.take_due() {
@@ -279,6 +279,10 @@ impl Session {
 
     fn receive(&mut self, message: Message) -> Option<Message> {
         match &message {
+            Message::Text(text) if self.heart.as_mut().is_some_and(|heart| heart.message(text)) => {
+                self.opened.pong();
+                return None;
+            }
             Message::Text(text) => self.opened.text(text.len()),
             Message::Binary(bytes) => self.opened.binary(bytes.len()),
             Message::Ping(_) => {

@@ -119,15 +119,18 @@ words! {
     }
 }
 
+words! {
+    /// Control frames or text.
+    pub enum HeartbeatWord {
+        /// Ping and pong frames (RFC 6455 sections 5.5.2 and 5.5.3).
+        Frames,
+        /// Messages of the application.
+        Text,
+    }
+}
+
 /// What pings are.
-#[derive(Debug, Clone, PartialEq, strum::EnumDiscriminants)]
-#[strum_discriminants(
-    name(HeartbeatWord),
-    vis(pub(in crate::scenario)),
-    doc = "Control frames or text.",
-    derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema),
-    serde(rename_all = "snake_case")
-)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum PingKind {
     /// Ping and pong frames (RFC 6455 sections 5.5.2 and 5.5.3).
     Frames,

@@ -43,7 +43,9 @@ pub use access::Access;
 pub use cohort::{Cohort, is_looked_at};
 pub use data::{Data, Per, Pick};
 pub use expect::Expect;
-pub use heartbeat::{AliveOn, Heartbeat, OnDead, PingKind, Pings, ServerPings, Watch};
+pub use heartbeat::{
+    AliveOn, Heartbeat, HeartbeatWord, OnDead, PingKind, Pings, ServerPings, Watch,
+};
 pub use http::{Http, PART_END};
 pub use lifetime::Lifetime;
 pub use load::{Load, Pace, Shape, Stage};

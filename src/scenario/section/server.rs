@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::heartbeat::HeartbeatWord;
 use crate::scenario::reading::{At, Given as _, Key, Section, Shorthand, Time, keys, words};
 use crate::units::Rate;
 
@@ -13,8 +14,17 @@ pub struct ServerHeartbeat {
     pub interval: Duration,
     /// The time from a ping to its pong. Above zero.
     pub timeout: Duration,
+    /// What pings and pongs are: frames, or the messages [`Self::PING`] and [`Self::PONG`].
+    pub kind: HeartbeatWord,
     /// The deliberate defect.
     pub defect: Option<Defect>,
+}
+
+impl ServerHeartbeat {
+    /// The text of a ping that is a message.
+    pub const PING: &'static str = "ping";
+    /// The text that answers it.
+    pub const PONG: &'static str = "pong";
 }
 
 /// The rooms of the built-in server: what one member says all of its room hear.
@@ -81,6 +91,8 @@ keys! {
         interval: Time = Time::seconds(10),
         /// From a ping to its pong.
         timeout: Time = Time::seconds(5),
+        /// Ping and pong frames of RFC 6455, or the messages `ping` and `pong`.
+        kind: HeartbeatWord = HeartbeatWord::Frames,
         /// What it does wrong on purpose, so that a contract can be seen to fail. Default: nothing.
         defect: Defect,
     }
@@ -141,6 +153,7 @@ pub(super) fn resolve(keys: &ServerHeartbeatTable) -> ServerHeartbeat {
     ServerHeartbeat {
         interval: keys.interval().0,
         timeout: keys.timeout().0,
+        kind: keys.kind(),
         defect: keys.defect.value(),
     }
 }

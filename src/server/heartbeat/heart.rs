@@ -7,10 +7,10 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Bytes;
+use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
 use super::policy::{Ends, Judges, Pings, Policy};
-use crate::scenario::ServerHeartbeat;
+use crate::scenario::{HeartbeatWord, ServerHeartbeat};
 use crate::server::schedule::Schedule;
 
 /// The most pings whose pongs are watched at a time. Later pings are sent all the same: the first one decides.
@@ -26,6 +26,7 @@ const PHASES: u64 = 0x9e37_79b9_7f4a_7c15;
 #[derive(Debug)]
 pub(in crate::server) struct Heart {
     policy: Policy,
+    kind: HeartbeatWord,
     interval: Duration,
     timeout: Duration,
     schedule: Schedule,
@@ -70,6 +71,7 @@ impl Heart {
         };
         Self {
             policy,
+            kind: heartbeat.kind,
             interval,
             timeout: heartbeat.timeout,
             schedule: Schedule::new(first, interval),
@@ -93,9 +95,9 @@ impl Heart {
             .map_or(ping, |(_, at)| ping.min(*at))
     }
 
-    /// The payload of a ping that is due. The time for its pong starts now, not when there is room to send the ping.
+    /// A ping that is due. The time for its pong starts now, not when there is room to send the ping.
     /// Returns `None` while it is undecided whether the client is given up.
-    pub(in crate::server) fn beat(&mut self, now: Instant) -> Option<Bytes> {
+    pub(in crate::server) fn beat(&mut self, now: Instant) -> Option<Message> {
         if self.look_at.is_some() {
             return None;
         }
@@ -104,8 +106,11 @@ impl Heart {
             self.unanswered.push_back((self.last, self.deadline(now)));
             self.is_fresh = true;
         }
-        let payload = self.salt.wrapping_add(self.last);
-        Some(Bytes::copy_from_slice(&payload.to_be_bytes()))
+        let payload = self.salt.wrapping_add(self.last).to_be_bytes();
+        Some(match self.kind {
+            HeartbeatWord::Frames => Message::Ping(Bytes::copy_from_slice(&payload)),
+            HeartbeatWord::Text => Message::Text(Utf8Bytes::from_static(ServerHeartbeat::PING)),
+        })
     }
 
     /// Reports that the ping was written, or that there was no room for it: the time for its pong starts now, so that
@@ -126,9 +131,22 @@ impl Heart {
             return;
         };
         let number = u64::from_be_bytes(payload).wrapping_sub(self.salt);
-        if number > self.last {
-            return;
+        if number <= self.last {
+            self.answered(number);
         }
+    }
+
+    /// Reports a message; returns whether it is a pong. It names no ping, so it answers all that were sent.
+    pub(in crate::server) fn message(&mut self, text: &str) -> bool {
+        let is_pong = self.kind == HeartbeatWord::Text && text == ServerHeartbeat::PONG;
+        if is_pong {
+            self.answered(self.last);
+        }
+        is_pong
+    }
+
+    /// The ping with this number was answered, and with it all before.
+    fn answered(&mut self, number: u64) {
         while self.unanswered.front().is_some_and(|(n, _)| *n <= number) {
             self.unanswered.pop_front();
             self.looks = 0;
@@ -218,6 +236,7 @@ mod tests {
         let heartbeat = ServerHeartbeat {
             interval: SECOND,
             timeout: 5 * SECOND,
+            kind: HeartbeatWord::Frames,
             defect,
         };
         Heart::new(heartbeat, seed, opened, opened)
@@ -229,7 +248,7 @@ mod tests {
         let mut payloads = Vec::new();
         while payloads.len() < number {
             now = heart.schedule.at();
-            payloads.push(heart.beat(now).unwrap());
+            payloads.push(heart.beat(now).unwrap().into_data());
             heart.tried(now);
         }
         (payloads, now)
@@ -256,6 +275,7 @@ mod tests {
         let heartbeat = ServerHeartbeat {
             interval: SECOND,
             timeout: SECOND,
+            kind: HeartbeatWord::Frames,
             defect: Some(Defect::GlobalTick),
         };
         for (seed, after) in [(1, 100), (2, 900), (3, 1100)] {
@@ -301,6 +321,28 @@ mod tests {
         }
         let deadline = last + 5 * SECOND;
         assert!(heart.is_overdue(deadline) && heart.gives_up(deadline, NOTHING));
+    }
+
+    #[test]
+    fn a_message_answers_all_pings_that_are_messages_and_only_those() {
+        let opened = Instant::now();
+        let heartbeat = ServerHeartbeat {
+            interval: SECOND,
+            timeout: 5 * SECOND,
+            kind: HeartbeatWord::Text,
+            defect: None,
+        };
+        let mut heart = Heart::new(heartbeat, 1, opened, opened);
+        assert_eq!(heart.beat(heart.next()), Some(Message::text("ping")));
+        let (_, last) = beats(&mut heart, 2);
+        let deadline = last + 4 * SECOND;
+        assert!(!heart.message("ping") && !heart.message("pong "));
+        assert!(heart.is_overdue(deadline));
+        assert!(heart.message("pong"));
+        assert!(!heart.is_overdue(deadline + 9 * SECOND));
+        let mut frames = self::heart(1, opened, None);
+        let (_, last) = beats(&mut frames, 1);
+        assert!(!frames.message("pong") && frames.is_overdue(last + 5 * SECOND));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::running::{
     Bare, CLOSE, INTERVAL, PING, PONG, Running, TEXT, TIMEOUT, close, soon, watching,
+    watching_by_messages,
 };
 use crate::scenario::Defect;
 use crate::server::{Behaviour, Push};
@@ -88,6 +89,34 @@ async fn pings_keep_their_times_and_who_answers_stays() {
     );
     drop(client);
     assert_eq!(server.stop().await.reaped, 0);
+}
+
+#[tokio::test]
+async fn pings_that_are_messages_want_messages_and_who_is_mute_is_told_1011() {
+    let server = Running::start(watching_by_messages());
+    let mut client = Bare::connect(server.address).await;
+    for _ in 0..3 {
+        assert_eq!(client.frame().await, Some((TEXT, b"ping".to_vec())));
+        client.send(TEXT, b"pong").await;
+    }
+    assert_eq!(client.frame().await, Some((TEXT, b"ping".to_vec())));
+    let pinged = Instant::now();
+    client.send(PONG, b"pong").await;
+    client.send(TEXT, b"ping").await;
+    assert_eq!(
+        client.frame().await,
+        Some((TEXT, b"ping".to_vec())),
+        "the echo"
+    );
+    let mut frame = client.frame().await;
+    if matches!(frame, Some((TEXT, _))) {
+        frame = client.frame().await;
+    }
+    assert_eq!(frame, Some(close(1011, "heartbeat timeout")));
+    let told = pinged.elapsed();
+    assert!(is_near(told, TIMEOUT), "{told:?}");
+    let counts = server.stop().await;
+    assert_eq!((counts.reaped, counts.text), (1, 1));
 }
 
 #[tokio::test]

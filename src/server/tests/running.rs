@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::scenario::{Defect, ServerHeartbeat};
+use crate::scenario::{Defect, HeartbeatWord, ServerHeartbeat};
 use crate::server::{Behaviour, Counter, Counts, EchoServer};
 
 pub(super) type Client = WebSocketStream<TcpStream>;
@@ -74,10 +74,20 @@ pub(super) fn watching(defect: Option<Defect>) -> Behaviour {
         heartbeat: Some(ServerHeartbeat {
             interval: INTERVAL,
             timeout: TIMEOUT,
+            kind: HeartbeatWord::Frames,
             defect,
         }),
         ..Behaviour::default()
     }
+}
+
+/// The same with pings that are messages.
+pub(super) fn watching_by_messages() -> Behaviour {
+    let mut behaviour = watching(None);
+    if let Some(heartbeat) = &mut behaviour.heartbeat {
+        heartbeat.kind = HeartbeatWord::Text;
+    }
+    behaviour
 }
 
 pub(super) const TEXT: u8 = 1;
