@@ -8,6 +8,8 @@ use std::path::Path;
 use serde_json::Value;
 use wsbench::metric;
 
+use super::books::assert_kept;
+
 /// The files of a report.
 pub const FILES: [&str; 5] = [
     "connections.csv",
@@ -31,12 +33,14 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads the files of a report.
+    /// Reads the files of a report, and checks that its counts add up.
     #[track_caller]
     pub fn read(folder: &Path) -> Self {
         let json = fs::read_to_string(folder.join("run.json")).expect("a run.json");
+        let json = serde_json::from_str(&json).unwrap();
+        assert_kept(&json);
         Self {
-            json: serde_json::from_str(&json).unwrap(),
+            json,
             connections: table(&folder.join("connections.csv")),
         }
     }

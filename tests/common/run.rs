@@ -135,7 +135,8 @@ impl Row {
     }
 }
 
-fn rows(metrics: &Value) -> BTreeMap<Part, Row> {
+/// The rows of a list of a report, by cohort and stage.
+pub fn rows(metrics: &Value) -> BTreeMap<Part, Row> {
     let mut parts: BTreeMap<Part, Row> = BTreeMap::new();
     for metric in metrics.as_array().unwrap() {
         let text = |key: &str| metric[key].as_str().unwrap_or_default().to_owned();
