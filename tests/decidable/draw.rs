@@ -7,6 +7,8 @@ use proptest::sample::select;
 use wsbench::metric;
 use wsbench::scenario::{PromiseKind, Selector, Stat, Subject};
 
+use super::talk::{Played, asking, fitting, setup, steps};
+
 /// A scenario without gates.
 #[derive(Debug, Clone)]
 pub(crate) struct Drawn {
@@ -25,12 +27,21 @@ struct Group {
     heartbeat: &'static str,
     reconnect: &'static str,
     fault: String,
+    /// The steps of its set-up and those behind it.
+    setup: Vec<Played>,
+    steps: Vec<Played>,
+    joins: &'static str,
+    asks: bool,
 }
 
 impl Drawn {
     /// The text with this promise: of all healthy clients, or of the first cohort where it is about a fault of clients.
     pub(crate) fn promising(&self, promise: &Promise) -> String {
         let mut drawn = self.clone();
+        // A contract takes a WebSocket.
+        for group in &mut drawn.cohorts {
+            group.asks = false;
+        }
         let contract = format!("contract = {{ {} }}", promise.contract);
         if !promise.path.is_empty() {
             drawn.path = promise.path;
@@ -44,6 +55,7 @@ impl Drawn {
         first.fault = format!("{}\n{contract}", promise.fault);
         if promise.fault.contains("fragments") {
             first.messages.clear();
+            first.steps.clear();
         }
         drawn.to_string()
     }
@@ -164,6 +176,24 @@ impl Display for Drawn {
             };
             group.messages.iter().enumerate().map(one).collect()
         };
+        let steps = |group: &Group, path: &str| -> String {
+            let lists = [("setup", &group.setup), ("step", &group.steps)];
+            let mut text = String::new();
+            for (list, steps) in lists {
+                for (index, step) in steps.iter().enumerate() {
+                    // Each text once, or answers could not be told apart.
+                    let keys = |keys: &str, number: usize| {
+                        keys.replace("NUMBER", &format!("{}{number}", &list[..2]))
+                    };
+                    text += &format!("[[{path}{list}]]\n{}\n", keys(&step.keys, 10 * index));
+                    for (place, inside) in step.inside.iter().enumerate() {
+                        let inside = keys(inside, 10 * index + place + 1);
+                        text += &format!("[[{path}{list}.step]]\n{inside}\n");
+                    }
+                }
+            }
+            text
+        };
         if self.is_alone {
             let group = &self.cohorts[0];
             let load = self
@@ -171,7 +201,7 @@ impl Display for Drawn {
                 .replace("CONNECTIONS", &group.connections.to_string());
             writeln!(f, "heartbeat = {}", group.heartbeat)?;
             writeln!(f, "load = {{ {load}, reconnect = {} }}", group.reconnect)?;
-            return f.write_str(&messages(group, "message"));
+            return f.write_str(&(messages(group, "message") + &steps(group, "")));
         }
         writeln!(
             f,
@@ -184,17 +214,34 @@ impl Display for Drawn {
                 heartbeat,
                 reconnect,
                 fault,
+                joins,
                 ..
             } = group;
+            if group.asks {
+                let target = "target.url = \"http://127.0.0.1:9/\"";
+                writeln!(
+                    f,
+                    "[[cohort]]\nname = \"c{index}\"\nconnections = {connections}"
+                )?;
+                writeln!(f, "heartbeat = \"off\"\nreconnect = {reconnect}\n{target}")?;
+                let asking = Group {
+                    steps: asking(),
+                    setup: Vec::new(),
+                    ..group.clone()
+                };
+                f.write_str(&steps(&asking, "cohort."))?;
+                continue;
+            }
             writeln!(
                 f,
                 "[[cohort]]\nname = \"c{index}\"\nconnections = {connections}"
             )?;
             writeln!(
                 f,
-                "heartbeat = {heartbeat}\nreconnect = {reconnect}\n{fault}"
+                "heartbeat = {heartbeat}\nreconnect = {reconnect}\n{fault}\n{joins}"
             )?;
             f.write_str(&messages(group, "cohort.message"))?;
+            f.write_str(&steps(group, "cohort."))?;
         }
         Ok(())
     }
@@ -238,7 +285,8 @@ fn stages() -> impl Strategy<Value = String> {
 }
 
 fn arrivals() -> impl Strategy<Value = String> {
-    (select(vec!["3.3/s", "19/s", "6/m"]), seconds(), select(vec!["0s", "1300ms"]), seconds()).prop_map(
+    let lifetime = prop_oneof![3 => seconds(), 1 => Just("steps")];
+    (select(vec!["3.3/s", "19/s", "6/m"]), lifetime, select(vec!["0s", "1300ms"]), seconds()).prop_map(
         |(rate, lifetime, warm_up, duration)| {
             format!(
                 "arrivals = {{ rate = \"{rate}\", lifetime = \"{lifetime}\", max_open = 7 }}, warm_up = \"{warm_up}\", duration = \"{duration}\""
@@ -297,8 +345,10 @@ fn group() -> impl Strategy<Value = Group> {
     let reconnect = select(vec!["\"none\"", "{ initial = \"100ms\", max = \"1s\" }"]);
     let connections = prop_oneof![10 => 1u32..12, 5 => 10u32..15, 1 => Just(5000u32)];
     let messages = prop::collection::vec(message(), 0..3);
-    (connections, messages, heartbeat, reconnect, fault).prop_map(
-        |(connections, messages, heartbeat, reconnect, fault)| {
+    let joins = select(vec!["", "", "joins = \"r\""]);
+    let talk = (setup(), steps(), joins, prop::bool::weighted(0.1));
+    (connections, messages, heartbeat, reconnect, fault, talk).prop_map(
+        |(connections, messages, heartbeat, reconnect, fault, (setup, steps, joins, asks))| {
             // Such a client sends no other messages.
             let most = if fault.contains("fragments") { 0 } else { 2 };
             let messages = messages.into_iter().take(most).enumerate();
@@ -310,6 +360,13 @@ fn group() -> impl Strategy<Value = Group> {
                 heartbeat,
                 reconnect,
                 fault: fault.to_owned(),
+                setup,
+                steps: match fault.contains("fragments") {
+                    true => Vec::new(),
+                    false => fitting(steps, !joins.is_empty()),
+                },
+                joins,
+                asks,
             }
         },
     )
@@ -323,18 +380,37 @@ pub(crate) fn scenario() -> impl Strategy<Value = Drawn> {
     ];
     let cohorts = prop::collection::vec(group(), 1..4);
     let path = select(vec!["", "", "path = { delay = \"1ms\" }"]);
-    (target(), load, path, cohorts).prop_map(|(target, (load, is_alone), path, cohorts)| Drawn {
-        target,
-        load,
-        path,
-        cohorts,
-        is_alone,
+    (target(), load, path, cohorts).prop_map(|(target, (load, is_alone), path, mut cohorts)| {
+        if is_alone {
+            // Only a cohort can be in a topic by itself.
+            let group = &mut cohorts[0];
+            group.joins = "";
+            group.steps = fitting(std::mem::take(&mut group.steps), false);
+        }
+        if load.contains("lifetime = \"steps\"") {
+            let group = &mut cohorts[0];
+            group.reconnect = "\"none\"";
+            group.steps.retain(|step| !step.is_endless());
+            group.steps.insert(0, Played::alone("pause = \"300ms\""));
+        }
+        Drawn {
+            target,
+            load,
+            path,
+            cohorts,
+            is_alone,
+        }
     })
 }
 
+/// What is timed by name in most scenarios.
+const NAMES: &[&str] = &[
+    "m0", "m1", "login", "ast0", "ast1", "ast10", "ast11", "ast20", "ast21",
+];
+
 /// A gate on any metric, with a statistic and a value that fit most of them.
 pub(crate) fn gate() -> impl Strategy<Value = String> {
-    let mut metrics = metric::names(&["m0", "m1"]);
+    let mut metrics = metric::names(NAMES);
     metrics.extend(
         [
             "closes.1000.local",
@@ -354,7 +430,7 @@ pub(crate) fn gate() -> impl Strategy<Value = String> {
         "{stage=2}",
     ]);
     (select(metrics), place, 0usize..2).prop_map(|(metric, place, choice)| {
-        let text = match metric::kind_of(&metric, &["m0", "m1"]) {
+        let text = match metric::kind_of(&metric, NAMES) {
             Some(metric::Kind::Counter) => ["count", "rate"][choice],
             Some(metric::Kind::Histogram) => ["p99", "max"][choice],
             _ => ["peak", "max"][choice],

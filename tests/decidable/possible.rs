@@ -5,21 +5,23 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use wsbench::measure::{
-    Collector, ConnectionRecord, EndedBy, Incident, IncidentKind, Phase, Sample, Shard, SocketEnd,
-    Sockets, Summary, Surroundings, TcpEnding, Window,
+    CohortShard, Collector, EndedBy, Incident, IncidentKind, Phase, Sample, Shard, SocketEnd,
+    Sockets, Summary, Surroundings, Window,
 };
 use wsbench::metric::{Cause, CloseKind, Counter, ENOUGH_FOR_MEMORY, Side, Timer};
 use wsbench::plan::{Opening, Plan, Until};
 use wsbench::scenario::{
-    Cohort, FaultKind, Message, Pacing, PathFaultKind, PromiseKind, Reconnect, Shape, TargetUrl,
-    Trust, Verb,
+    Cohort, FaultKind, Message, Pacing, PathFaultKind, PingKind, PromiseKind, Protocol, Reconnect,
+    Shape, TargetUrl, Trust, Verb,
 };
 use wsbench::units::{Nanos, Timestamp};
 use wsbench::verdict::ContractResult;
 
+use super::steps;
+
 const SECOND: Nanos = Nanos::from_secs(1);
 /// How much later than planned measuring starts at the earliest.
-const NOTICE: Nanos = Nanos::from_millis(5);
+pub(super) const NOTICE: Nanos = Nanos::from_millis(5);
 /// The most messages or pings of a connection that are looked at.
 pub(super) const MOST: usize = 20_000;
 
@@ -36,6 +38,7 @@ pub(crate) fn summary(plan: &Plan) -> Summary {
             shard.record(run.silent(&opening), usize::MAX);
         }
     }
+    run.deliveries(&mut shard);
     for (index, cohort) in plan.scenario.cohorts.iter().enumerate() {
         run.ends(index, cohort, &mut shard);
     }
@@ -136,14 +139,17 @@ pub(crate) fn suffices(result: &ContractResult, summary: &Summary) -> bool {
 pub(super) struct Run<'a> {
     pub(super) plan: &'a Plan,
     /// The measured windows, since the first dial.
-    windows: Vec<Range<Timestamp>>,
+    pub(super) windows: Vec<Range<Timestamp>>,
 }
 
 impl<'a> Run<'a> {
     fn new(plan: &'a Plan) -> Self {
         let from = match &plan.scenario.load.shape {
             Shape::Steady { warm_up, .. } => {
-                let last = plan.openings(0, 1).map(|opening| opening.at).max();
+                let ready = |opening: Opening| {
+                    opening.at + steps::setup(plan.client(opening.cohort, opening.connection))
+                };
+                let last = plan.openings(0, 1).map(ready).max();
                 last.unwrap_or_default() + Nanos::from(*warm_up).max(NOTICE)
             }
             Shape::Arrivals { warm_up, .. } => Timestamp::ORIGIN + Nanos::from(*warm_up),
@@ -183,7 +189,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn end(&self) -> Timestamp {
+    pub(super) fn measuring(&self) -> Timestamp {
+        (self.windows.first()).map_or(Timestamp::ORIGIN, |window| window.start)
+    }
+
+    pub(super) fn end(&self) -> Timestamp {
         (self.windows.last()).map_or(Timestamp::ORIGIN, |window| window.end)
     }
 
@@ -195,23 +205,35 @@ impl<'a> Run<'a> {
         Some(Window::measured(index))
     }
 
+    /// When the client of a connection is ready.
+    pub(super) fn ready(&self, opening: &Opening) -> Timestamp {
+        opening.at + steps::setup(self.plan.client(opening.cohort, opening.connection))
+    }
+
     /// One connection, from its opening to its end or to its first fault.
     fn live(&self, opening: &Opening, shard: &mut Shard) {
         let cohort = self.plan.cohort(opening.cohort);
+        let ready = self.ready(opening);
         let until = match opening.until {
-            // No arrivals are drawn that stay as long as steps last.
-            Until::End | Until::Steps => self.end(),
+            Until::End => self.end(),
+            Until::Steps => self.last_step(opening).min(self.end()),
             Until::At(time) => time.min(self.end()),
             Until::After(time) => (opening.at + time).min(self.end()),
         };
         let ends = |kind: &FaultKind| matches!(kind, FaultKind::Reset | FaultKind::Close { .. });
         let faults = cohort.faults.iter().filter(|fault| ends(&fault.kind));
         let life = faults
-            .map(|fault| opening.at + Nanos::from(fault.after))
+            .map(|fault| ready + Nanos::from(fault.after))
             .fold(until, Timestamp::min);
-        let life = opening.at + Nanos(1)..life;
         let cells = &mut shard.cohorts[opening.cohort];
         let mut received: Vec<Timestamp> = Vec::new();
+        for due in self.steps(opening, ready, life) {
+            self.step(&due, cells, &mut received);
+        }
+        if cohort.protocol == Protocol::Http {
+            return self.count_received(received, cells);
+        }
+        let (open, life) = (opening.at + Nanos(1)..life, ready + Nanos(1)..life);
         for (index, message) in cohort.messages.iter().enumerate() {
             for at in self.dues(opening, index, message, &life) {
                 let Some(window) = self.window(at) else {
@@ -251,7 +273,10 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        self.heartbeat(opening, &life, cells);
+        // Messages begin when the client is ready, ping frames at the 101.
+        let is_text = (cohort.pings()).is_some_and(|pings| pings.kind != PingKind::Frames);
+        self.heartbeat(opening, if is_text { &life } else { &open }, cells);
+        let life = open;
         let target = &self.plan.scenario.target;
         let every = |interval: Nanos| -> Vec<Timestamp> {
             let times = (1..).map(|k| opening.at + k * interval);
@@ -299,6 +324,10 @@ impl<'a> Run<'a> {
             (true, Some(push)) => every(Nanos::from(push)),
             (true, None) => Vec::new(),
         });
+        self.count_received(received, cells);
+    }
+
+    fn count_received(&self, mut received: Vec<Timestamp>, cells: &mut CohortShard) {
         received.sort_unstable();
         for (index, at) in received.into_iter().enumerate() {
             let Some(window) = self.window(at) else {
@@ -311,110 +340,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// When the client's own fault begins, or a reset or freeze of the path: if that is before the end.
-    fn fault(&self, opening: &Opening) -> Option<(Timestamp, Option<Timestamp>)> {
-        let cohort = self.plan.cohort(opening.cohort);
-        let own = cohort.faults.first();
-        let own = own.map(|fault| (opening.at + Nanos::from(fault.after), None));
-        let path = self.plan.scenario.path.iter().flat_map(|path| &path.faults);
-        let mut path = path.filter(|fault| fault.concerns(&cohort.name) && !fault.is_lasting());
-        let start = self.windows.first()?.start;
-        let on_path = path.find_map(|fault| {
-            let at = start + Nanos::from(fault.after?);
-            Some((at, fault.lasts.map(|lasts| at + Nanos::from(lasts))))
-        });
-        own.or(on_path).filter(|(at, _)| *at < self.end())
-    }
-
-    /// Who ends a connection before the plan does, and when: a fault; where the contract is about losses, the client's
-    /// heartbeat after a silence, or a server that nobody knows.
-    fn loss(&self, opening: &Opening) -> Option<(EndedBy, Timestamp)> {
-        let cohort = self.plan.cohort(opening.cohort);
-        let fault = self.fault(opening);
-        let own = cohort.faults.first().map(|fault| &fault.kind);
-        if matches!(own, Some(FaultKind::Reset | FaultKind::Close { .. })) {
-            return Some((EndedBy::Fault, fault?.0));
-        }
-        let is_lost = (cohort.contract.as_ref()).is_some_and(|c| c.has(PromiseKind::BackWithin));
-        if !is_lost {
-            return None;
-        }
-        let target = &self.plan.scenario.target;
-        let gives_up = cohort.gives_up() || target.embedded_heartbeat.is_some();
-        match fault {
-            Some((at, None)) => Some((EndedBy::Server, at)),
-            Some((at, Some(_))) if gives_up => Some((EndedBy::Heartbeat, at)),
-            _ if target.url != TargetUrl::Embedded => {
-                Some((EndedBy::Server, opening.at + Nanos(1)))
-            }
-            _ => None,
-        }
-    }
-
-    /// The record of a connection that the server pings and never ends, and that the plan ends, or a fault.
-    fn silent(&self, opening: &Opening) -> ConnectionRecord {
-        let loss = self.loss(opening);
-        let (ended_by, end) = loss.unwrap_or_else(|| (EndedBy::Plan, self.end()));
-        let (opened, end) = (opening.at, end.max(opening.at));
-        let fault = self.fault(opening);
-        let place = self.plan.place(opening.cohort, opening.connection);
-        let target = &self.plan.scenario.target;
-        let cohort = self.plan.cohort(opening.cohort);
-        let level = cohort.faults.iter().find_map(|fault| match &fault.kind {
-            FaultKind::LatePong { delay } => Some(Nanos::from(delay.at(place))),
-            _ => None,
-        });
-        let pings: Vec<Timestamp> = match (&target.url, target.embedded_heartbeat) {
-            (TargetUrl::Embedded, None) => Vec::new(),
-            (TargetUrl::Embedded, Some(heartbeat)) => {
-                let interval = Nanos::from(heartbeat.interval);
-                let times = (1..).map(|k| opened + k * interval);
-                times.take_while(|at| *at < end).collect()
-            }
-            // An unknown server may ping all at the same time.
-            (TargetUrl::Url(_), _) => {
-                let times = [3, 2, 1].map(|k| end.saturating_sub(k * NOTICE));
-                times.into_iter().filter(|at| *at > opened).collect()
-            }
-        };
-        ConnectionRecord {
-            connection: opening.connection,
-            cohort: opening.cohort,
-            local_port: Some(place as u16),
-            level_ns: level,
-            opened_ns: opened,
-            ready_ns: Some(opened),
-            lost_before_ns: None,
-            fault_ns: fault
-                .filter(|_| !cohort.faults.is_empty())
-                .map(|(at, _)| at),
-            fault_end_ns: None,
-            unanswered_ping_ns: match target.url {
-                TargetUrl::Embedded => pings.first().copied(),
-                TargetUrl::Url(_) => Some(opened),
-            },
-            last_sent_ns: Some(opened),
-            first_answer_ns: None,
-            pings_ns: pings[..pings.len().min(ConnectionRecord::MAX_PINGS)].to_vec(),
-            // It is heard again at the end, so late as it can be.
-            resumed_ns: vec![end],
-            dead_ns: None,
-            dead_as: None,
-            close_sent_ns: Some(end),
-            close_sent_code: Some(1000),
-            close_received_ns: Some(end),
-            close_code: Some(1000),
-            close_reason: String::new(),
-            frames_after_close: 0,
-            tcp_end_ns: Some(end),
-            tcp_end: Some(TcpEnding::Fin),
-            probe: None,
-            ended_by,
-            cause: Cause::Completed,
-            ended_ns: end,
-        }
-    }
-
     /// When a message is due on a connection, as soon as it can be, or as late, as the server likes.
     fn dues(
         &self,
@@ -423,10 +348,11 @@ impl<'a> Run<'a> {
         message: &Message,
         life: &Range<Timestamp>,
     ) -> Vec<Timestamp> {
+        let ready = self.ready(opening);
         let most = message.count.map_or(MOST, |count| count as usize);
         let pacer = self
             .plan
-            .pacer(opening.cohort, index, opening.connection, opening.at);
+            .pacer(opening.cohort, index, opening.connection, ready);
         if let Some(mut pacer) = pacer {
             pacer.skip_to(life.start);
             let due = std::iter::from_fn(|| {
@@ -449,8 +375,7 @@ impl<'a> Run<'a> {
             let (from, to) = (window.start.max(life.start), window.end.min(life.end));
             // The k-th round begins after k answers, each of which takes any time up to the timeout.
             let possible = (1..rounds).find_map(|k| {
-                let (soonest, latest) =
-                    (opening.at + k * think, opening.at + k * (think + timeout));
+                let (soonest, latest) = (ready + k * think, ready + k * (think + timeout));
                 let at = from.max(soonest);
                 (at < latest && at < to).then_some(at)
             });
@@ -481,12 +406,31 @@ impl<'a> Run<'a> {
         ] {
             cells.count(counter);
         }
-        for timer in [
-            Timer::HandshakeTcp,
-            Timer::HandshakeUpgrade,
-            Timer::HandshakeTotal,
-        ] {
+        for timer in [Timer::HandshakeTcp, Timer::HandshakeTotal] {
             cells.time(timer, Nanos(1));
+        }
+        if !cohort.setup.is_empty() {
+            for counter in [
+                Counter::SetupBegun,
+                Counter::SetupReady,
+                Counter::SetupFailed,
+                Counter::SetupLost,
+                Counter::SetupAbandoned,
+            ] {
+                cells.count(counter);
+            }
+            cells.time(Timer::SetupDuration, Nanos(1));
+        }
+        for (index, step) in cohort.setup.iter().enumerate() {
+            if step.name.is_some() {
+                let service = step.expects_answer().then_some(Nanos(1));
+                cells.timed(cohort.messages.len() + index, [Some(Nanos(1)), service]);
+            }
+        }
+        if cohort.protocol == Protocol::Http {
+            cells.count(Counter::ConnectionsRenewed);
+        } else {
+            cells.time(Timer::HandshakeUpgrade, Nanos(1));
         }
         let comes_back = cohort.reconnect != Reconnect::None;
         let is_steady = matches!(scenario.load.shape, Shape::Steady { .. });
@@ -503,9 +447,10 @@ impl<'a> Run<'a> {
             .faults
             .iter()
             .any(|fault| fault.kind == FaultKind::Reset);
+        let is_asking = cohort.protocol == Protocol::Http;
         if is_reset {
             cells.close(CloseKind::Rst, Side::Local);
-        } else {
+        } else if !is_asking {
             cells.time(Timer::CloseDuration, Nanos(1));
         }
         cells.close(CloseKind::Rst, Side::Peer);
@@ -519,9 +464,9 @@ impl<'a> Run<'a> {
         {
             cells.count(Counter::ConnectionsSkipped);
         }
-        let (is_secure, is_name) = match &scenario.target.url {
-            TargetUrl::Embedded => (false, false),
-            TargetUrl::Url(url) => (url.secure, url.is_name()),
+        let (is_secure, is_name) = match (&cohort.server, &scenario.target.url) {
+            (None, TargetUrl::Embedded) => (false, false),
+            (Some(url), _) | (None, TargetUrl::Url(url)) => (url.secure, url.is_name()),
         };
         let is_relayed = (scenario.path.as_ref()).is_some_and(|path| path.leads(&cohort.name));
         if is_secure {

@@ -1,11 +1,11 @@
-//! Whether messages and pings are due in the measured time, as far as the scenario says. What depends on the server,
+//! Whether messages, steps and pings are due in the measured time, as far as the scenario says. What depends on the server,
 //! such as how soon it answers, is taken to be as the metric needs it.
 
 use std::ops::Range;
 
+use super::life::{Frame, Life, last_opening};
 use super::need::Run;
-use crate::scenario::fault::FaultKind;
-use crate::scenario::{Cohort, Gaps, Message, Pacing, Phase, Pings, Shape, Stage, fraction};
+use crate::scenario::{Cohort, Gaps, Message, Pacing, Phase, PingKind, Pings, Shape, fraction};
 
 /// Measuring starts at least so long after the last opening, in nanoseconds.
 const NOTICE: f64 = 5e6;
@@ -14,13 +14,85 @@ const NOTICE: f64 = 5e6;
 const MOST_PLACES: u32 = 1 << 16;
 
 /// A time in nanoseconds since the first dial.
-type Span = Range<f64>;
+pub(super) type Span = Range<f64>;
+
+/// A time of a client: so long after it is ready, and so long after measuring begins. Negative infinity: whenever that
+/// is.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::scenario) struct Moment {
+    ready: f64,
+    measuring: f64,
+}
+
+impl Moment {
+    pub(super) const READY: Self = Self {
+        ready: 0.0,
+        measuring: f64::NEG_INFINITY,
+    };
+
+    pub(super) fn plus(self, later: f64) -> Self {
+        let plus = |time: f64| match time == f64::NEG_INFINITY {
+            true => time,
+            false => time + later,
+        };
+        Self {
+            ready: plus(self.ready),
+            measuring: plus(self.measuring),
+        }
+    }
+
+    /// Not before measuring begins.
+    pub(super) fn measuring(self) -> Self {
+        Self {
+            measuring: self.measuring.max(0.0),
+            ..self
+        }
+    }
+
+    fn at(self, ready: f64, measuring: f64) -> f64 {
+        f64::max(ready + self.ready, measuring + self.measuring)
+    }
+}
+
+/// What a step follows.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::scenario) enum Base {
+    /// A time between these.
+    Once(Moment, Moment),
+    /// Each turn of a schedule that begins between two moments.
+    Turns {
+        gap: f64,
+        phase: Phase,
+        begin: (Moment, Moment),
+        /// No turn is due so long after the beginning.
+        lasts: f64,
+        most: f64,
+    },
+}
+
+/// From when on something is due.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::scenario) enum From {
+    Opened,
+    Ready,
+}
 
 /// When something is due on each connection.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::scenario) enum Schedule {
     /// Every `gap`, from a phase that each connection has.
-    Even { gap: f64, phase: Phase, most: f64 },
+    Even {
+        gap: f64,
+        phase: Phase,
+        most: f64,
+        from: From,
+    },
+    /// At least and at most `shift` behind its base, if it can be done before the end: it `takes` so long at least.
+    Step {
+        base: Base,
+        shift: (f64, f64),
+        takes: f64,
+    },
     /// After gaps by chance.
     Chance { gap: f64, most: f64 },
     /// `at_once` from the opening of a connection on, and as many after their answers and `think`; an answer takes
@@ -48,6 +120,7 @@ impl Schedule {
                 gap: rate.gap_ns(),
                 phase,
                 most,
+                from: From::Ready,
             },
             Pacing::Open { rate, .. } => Self::Chance {
                 gap: rate.gap_ns(),
@@ -67,34 +140,105 @@ impl Schedule {
             gap: pings.interval.as_nanos() as f64,
             phase: pings.phase,
             most: f64::INFINITY,
+            from: match pings.kind {
+                PingKind::Frames => From::Opened,
+                PingKind::Text { .. } => From::Ready,
+            },
+        }
+    }
+
+    /// The same as often as one likes.
+    pub(super) fn at_any_time_later(self) -> Self {
+        match self {
+            Self::Step { base, shift, takes } => Self::Step {
+                base: match base {
+                    Base::Once(from, to) => Base::Once(from, to.plus(f64::INFINITY)),
+                    Base::Turns {
+                        gap, phase, begin, ..
+                    } => Base::Turns {
+                        gap,
+                        phase,
+                        begin: (begin.0, begin.1.plus(f64::INFINITY)),
+                        lasts: f64::INFINITY,
+                        most: f64::INFINITY,
+                    },
+                },
+                shift,
+                takes,
+            },
+            other => other,
+        }
+    }
+
+    /// The same of what takes at least so long.
+    pub(super) fn taking(self, least: f64) -> Self {
+        match self {
+            Self::Step { base, shift, .. } => Self::Step {
+                base,
+                shift,
+                takes: least,
+            },
+            other => other,
         }
     }
 
     /// How many are due in a part of the life of the connection at this place: those by chance are expected, and those
     /// that depend on answers are possible.
-    fn count(self, place: u32, life: &Span, part: &Span) -> f64 {
-        let (start, end) = (part.start.max(life.start), part.end.min(life.end));
+    fn count(self, place: u32, life: &Life, part: &Span, frame: &Frame) -> f64 {
+        let (opened, ready) = (&life.opened, &life.ready);
+        let (start, end) = (part.start.max(opened.start), part.end.min(life.end));
         if start >= end {
             return 0.0;
         }
-        let between = |first: f64, gap: f64, most: f64| {
-            let from = ((start - first) / gap).ceil().max(0.0);
-            let to = ((end - first) / gap).ceil().min(most);
-            (to - from).max(0.0)
-        };
         match self {
-            Self::Even { gap, phase, most } => {
-                let offset = match phase {
-                    Phase::Spread => fraction(place) * gap,
-                    Phase::Aligned => 0.0,
-                };
+            Self::Even {
+                gap,
+                phase,
+                most,
+                from,
+            } => {
                 // A connection is open a moment after its dial, and takes part from then on.
-                let passed = ((life.start + 1.0 - offset) / gap).ceil().max(0.0);
-                between(offset + passed * gap, gap, most)
+                let from = match from {
+                    From::Opened => &life.dialled,
+                    From::Ready => &life.ready_at,
+                };
+                let from = from.start + 1.0..from.end + 1.0;
+                let grid = Grid { gap, phase, place };
+                grid.count(&from, most, &(start..end), frame)
             }
-            Self::Since { gap } => between(life.start + gap, gap, f64::INFINITY),
+            Self::Step { base, shift, takes } => {
+                let end = end.min(life.end.min(frame.end) - takes);
+                match base {
+                    Base::Once(from, to) => {
+                        let first = from.at(ready.start, frame.measuring);
+                        let time = first..to.at(ready.end, frame.measuring);
+                        let is_due = time.start + shift.0 < end && time.end + shift.1 >= start;
+                        f64::from(u8::from(is_due))
+                    }
+                    Base::Turns {
+                        gap,
+                        phase,
+                        begin,
+                        lasts,
+                        most,
+                    } => {
+                        let measuring = frame.measuring;
+                        let first = begin.0.at(life.ready_at.start, measuring + frame.lag.start);
+                        let last = begin.1.at(life.ready_at.end, measuring + frame.lag.end);
+                        let begin = first..last;
+                        let last = f64::min(end - shift.0, begin.end + lasts);
+                        let grid = Grid { gap, phase, place };
+                        grid.count(&begin, most, &(start - shift.1..last), frame)
+                    }
+                }
+            }
+            Self::Since { gap } => {
+                let from = ((start - opened.end - gap) / gap).ceil().max(0.0);
+                (((end - opened.start - gap) / gap).ceil() - from).max(0.0)
+            }
             Self::Chance { gap, most } => {
-                let sooner = (start - life.start) / gap;
+                let sooner = (start - ready.end).max(0.0) / gap;
+                let start = start.max(ready.start);
                 ((end - start) / gap).min(most - sooner).max(0.0)
             }
             Self::Answers {
@@ -103,7 +247,10 @@ impl Schedule {
                 at_once,
                 most,
             } => {
-                let (least, longest) = (start - life.start, end - life.start);
+                let (least, longest) = (start - ready.end, end - ready.start);
+                if longest <= 0.0 {
+                    return 0.0;
+                }
                 let rounds = (most / at_once).ceil();
                 let last = ((longest / think).ceil() - 1.0).min(rounds - 1.0);
                 if least <= 0.0 {
@@ -113,6 +260,28 @@ impl Schedule {
                 f64::from(u8::from(is_due))
             }
         }
+    }
+}
+
+/// The times `phase + i × gap` of a connection.
+struct Grid {
+    gap: f64,
+    phase: Phase,
+    place: u32,
+}
+
+impl Grid {
+    /// How many of the first `most` from a time within `from` on, since the first dial, are in this part.
+    fn count(&self, from: &Span, most: f64, part: &Span, frame: &Frame) -> f64 {
+        let offset = match self.phase {
+            Phase::Spread => fraction(self.place) * self.gap,
+            Phase::Aligned => 0.0,
+        };
+        let lag = &frame.lag;
+        let index = |time: f64| ((time - offset) / self.gap).ceil().max(0.0);
+        let first = index(part.start + lag.start).max(index(from.start));
+        let last = index(part.end + lag.end).min(index(from.end) + most);
+        (last - first).max(0.0)
     }
 }
 
@@ -139,19 +308,19 @@ impl Run<'_> {
         earlier: f64,
     ) -> bool {
         let parts = self.parts(part);
-        let quiet = quiet_after(cohort);
+        let frame = self.frame();
         let first = self.first_place(cohort, &parts);
         let last = cohort.connections.min(first.saturating_add(MOST_PLACES));
         // What is due by chance is expected of all connections together.
         let (mut within_of_all, mut so_far_of_all) = (0.0, 0.0);
         (first..last).any(|place| {
-            self.lives(cohort, place).iter().any(|life| {
-                let life = life.start..life.end.min(life.start + quiet);
+            self.lives(cohort, place, &frame).iter().any(|life| {
                 parts.iter().any(|part| {
-                    let until = life.start..part.end;
+                    let until = f64::NEG_INFINITY..part.end;
                     let (mut within, mut so_far) = (0.0, 0.0);
                     for schedule in schedules {
-                        let counts = [part, &until].map(|part| schedule.count(place, &life, part));
+                        let counts =
+                            [part, &until].map(|part| schedule.count(place, life, part, &frame));
                         within += counts[0];
                         so_far += counts[1];
                         if let Schedule::Chance { .. } = schedule {
@@ -172,7 +341,7 @@ impl Run<'_> {
         parts.iter().map(|part| part.end - part.start).sum()
     }
 
-    fn parts(&self, part: Period) -> Vec<Span> {
+    pub(super) fn parts(&self, part: Period) -> Vec<Span> {
         let ns = |time: std::time::Duration| time.as_nanos() as f64;
         let measured: Vec<Span> = match &self.environment.load.shape {
             Shape::Steady {
@@ -180,10 +349,8 @@ impl Run<'_> {
                 warm_up,
                 duration,
             } => {
-                let last = self.cohorts.iter().map(|cohort| {
-                    let count = f64::from(cohort.connections);
-                    ns(*ramp_up) * (count - 1.0) / count
-                });
+                let last = self.cohorts.iter();
+                let last = last.map(|cohort| last_opening(cohort, *ramp_up));
                 let start = last.fold(0.0, f64::max) + ns(*warm_up).max(NOTICE);
                 vec![start..start + ns(*duration)]
             }
@@ -233,50 +400,4 @@ impl Run<'_> {
             _ => 0,
         }
     }
-
-    /// The times in which a connection is planned to be open.
-    fn lives(&self, cohort: &Cohort, place: u32) -> Vec<Span> {
-        match &self.environment.load.shape {
-            Shape::Steady { ramp_up, .. } => {
-                let part = f64::from(place) / f64::from(cohort.connections);
-                vec![ramp_up.as_nanos() as f64 * part..f64::INFINITY]
-            }
-            Shape::Arrivals {
-                rate,
-                lifetime,
-                warm_up,
-                ..
-            } => {
-                let from = f64::from(place) * rate.gap_ns();
-                let stays = lifetime.longest(cohort, *warm_up);
-                vec![from..from + stays.as_nanos() as f64]
-            }
-            Shape::Stages(stages) => {
-                let lives = Stage::open_times(stages, place).into_iter();
-                let span = |life: crate::scenario::OpenTime| {
-                    let to = life.to.map_or(f64::INFINITY, |to| to.as_nanos() as f64);
-                    life.from.as_nanos() as f64..to
-                };
-                lives.map(span).collect()
-            }
-        }
-    }
-}
-
-/// The time from the opening of a connection, in nanoseconds, after which its fault keeps it from sending messages and
-/// pings, or from hearing their answers.
-fn quiet_after(cohort: &Cohort) -> f64 {
-    let silences = |kind: &FaultKind| {
-        matches!(
-            kind,
-            FaultKind::StopReading
-                | FaultKind::HalfClose
-                | FaultKind::Reset
-                | FaultKind::Vanish { lasts: None }
-                | FaultKind::Close { .. }
-        )
-    };
-    let faults = cohort.faults.iter().filter(|fault| silences(&fault.kind));
-    let after = faults.map(|fault| fault.after.as_nanos() as f64);
-    after.fold(f64::INFINITY, f64::min)
 }

@@ -4,13 +4,16 @@
 mod check;
 mod due;
 mod grammar;
+mod life;
 mod names;
 mod need;
+mod played;
 mod possible;
 mod section;
 mod stat;
 mod subject;
 mod value;
+mod words;
 
 pub(super) use due::{Period, Schedule};
 pub(super) use names::Names;

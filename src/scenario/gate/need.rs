@@ -7,8 +7,8 @@ use crate::metric::{self, ENOUGH_FOR_MEMORY, Timer};
 use crate::scenario::contract::Environment;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::{
-    Cohort, Expect, Heartbeat, Message, OnDead, Pacing, Protocol, Reconnect, Resumption, Shape,
-    Step, TargetUrl, Trust, Verb,
+    Cohort, Expect, Heartbeat, HeartbeatWord, Message, OnDead, Pacing, Protocol, Reconnect,
+    Resumption, Shape, Step, Target, TargetUrl, Trust, Verb,
 };
 
 /// The interval of a server that sends whenever it likes.
@@ -16,7 +16,7 @@ const ANY_TIME: Duration = Duration::from_micros(1);
 
 /// The codes of wsbench's own Close frames: at the end of a run, and to a server that its heartbeat found dead.
 const NORMAL: u16 = 1000;
-const GIVES_UP: u16 = 1011;
+pub(super) const GIVES_UP: u16 = 1011;
 
 /// A scenario without its gates.
 #[derive(Clone, Copy)]
@@ -44,6 +44,8 @@ pub(super) enum Need {
     TextPings,
     /// The cohort has a heartbeat that can find the server dead before the run ends.
     Death,
+    /// The same, because pongs are missing.
+    Misses,
     /// The cohort has a heartbeat with `silence`, which is over before the run ends.
     Silence,
     /// The server pings; two times in the measured time if `true`.
@@ -102,8 +104,10 @@ pub(super) enum Need {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Which {
     Any,
-    /// Those that follow a schedule.
+    /// Those that follow a schedule, and steps, which are due when what stands before them is done.
     Scheduled,
+    /// Those that follow a schedule and are no steps: the steps of a lost connection begin again.
+    Paced,
     /// Those with an expected answer.
     Answered,
     /// Those that are expected back.
@@ -144,7 +148,7 @@ impl Wanted<'_> {
         let name = self.metric.split_once('.').map_or("", |(_, name)| name);
         cohort.messages.iter().filter(move |message| match which {
             Which::Any => true,
-            Which::Scheduled => matches!(message.pacing, Pacing::Open { .. }),
+            Which::Scheduled | Which::Paced => matches!(message.pacing, Pacing::Open { .. }),
             Which::Answered => message.expects_answer(),
             Which::Echoed | Which::Matched => which.fits(&message.expect),
             Which::Unstamped => message.is_matched_by_order(),
@@ -162,22 +166,17 @@ impl Which {
             Self::Answered | Self::Named => *expect != Expect::None,
             Self::Echoed => *expect == Expect::Echo,
             Self::Matched => matches!(expect, Expect::Stamp | Expect::Match(_)),
-            Self::Unstamped | Self::Published => false,
+            Self::Paced | Self::Unstamped | Self::Published => false,
         }
     }
 
-    /// Whether a step of the cohort is of this kind; nobody knows in advance when it is due.
-    fn has_step(self, cohort: &Cohort, metric: &str) -> bool {
+    /// Whether a step is of this kind.
+    fn is_step(self, step: &Step, metric: &str) -> bool {
         let name = metric.split_once('.').map(|(_, name)| name);
-        let mut steps: Box<dyn Iterator<Item = &Step>> = match self {
-            Self::Named => Box::new(
-                cohort
-                    .each_step()
-                    .filter(|step| step.name.as_deref() == name),
-            ),
-            _ => Box::new(cohort.each_step_after_setup()),
-        };
-        steps.any(|step| match &step.verb {
+        if self == Self::Named && step.name.as_deref() != name {
+            return false;
+        }
+        match &step.verb {
             Verb::Send(send) if self == Self::Published => send.to.is_some(),
             Verb::Send(send) => self.fits(&send.expect),
             Verb::Http(_) => self.fits(&Expect::Stamp),
@@ -186,7 +185,16 @@ impl Which {
                 self == Self::Named && !metric.starts_with("service.")
             }
             _ => false,
-        })
+        }
+    }
+
+    /// Whether the cohort has such a step.
+    fn has_step(self, cohort: &Cohort, metric: &str) -> bool {
+        let mut steps: Box<dyn Iterator<Item = &Step>> = match self {
+            Self::Named => Box::new(cohort.each_step()),
+            _ => Box::new(cohort.each_step_after_setup()),
+        };
+        steps.any(|step| self.is_step(step, metric))
     }
 }
 
@@ -214,31 +222,23 @@ impl Need {
                 let mut steps = cohort.each_step_after_setup();
                 steps.any(|step| matches!(step.verb, Verb::Await(_)))
             }
-            Self::Turns => cohort
-                .each_step_after_setup()
-                .any(|step| matches!(&step.verb, Verb::Repeat(repeat) if repeat.pace.is_some())),
+            Self::Turns => cohort.each_step_after_setup().any(is_paced),
             Self::Pushes => !cohort.on.is_empty(),
             Self::Heard => wanted.is_heard(cohort),
             Self::Numbers => cohort.on.iter().any(|on| on.counts()),
             Self::Pings => cohort.sends_pings(),
-            Self::Pongs => cohort.watched().is_some(),
+            Self::Pongs | Self::Misses => cohort.watched().is_some(),
             Self::Death => cohort.heartbeat.iter().any(Heartbeat::can_die),
             Self::Silence => cohort.silence().is_some(),
             Self::TextPings => cohort
                 .watched()
                 .is_some_and(|(pings, _)| !pings.kind.is_named()),
             Self::Gap | Self::Receives => {
-                target.url != TargetUrl::Embedded
-                    || target.embedded_push.is_some()
-                    || target.embedded_rooms.is_some()
+                run.tells(cohort).is_some()
                     || wanted.messages(Which::Answered, cohort).next().is_some()
-                    || cohort.each_step().next().is_some()
+                    || Which::Answered.has_step(cohort, wanted.metric)
             }
-            Self::ServerPings(_) => {
-                target.url != TargetUrl::Embedded
-                    || target.embedded_heartbeat.is_some()
-                    || cohort.takes_texts_for_pings()
-            }
+            Self::ServerPings(_) => run.pings(cohort).is_some(),
             Self::Reconnect => cohort.reconnect != Reconnect::None,
             Self::Abandons => {
                 // With a steady load all set-ups are over before the measuring begins.
@@ -259,7 +259,12 @@ impl Need {
             Self::OwnCode(code) => {
                 let gives_up = (cohort.heartbeat.iter())
                     .any(|one| one.can_die() && one.on_dead == OnDead::Close);
-                code == NORMAL || code == GIVES_UP && gives_up || closes_with(cohort, code)
+                code == NORMAL
+                    || code == GIVES_UP && gives_up
+                    || fault_closes_with(cohort, code)
+                    || cohort
+                        .each_step_after_setup()
+                        .any(|step| is_close(step, code))
             }
             Self::OwnReset => {
                 let mut faults = cohort.faults.iter();
@@ -304,7 +309,6 @@ impl Need {
     pub(super) fn is_in_time(self, wanted: &Wanted<'_>, cohort: &Cohort, run: &Run<'_>) -> bool {
         let part = wanted.part();
         let pings = || cohort.pings().map(Schedule::of_pings);
-        let target = run.environment.target;
         let messages = |which| wanted.messages(which, cohort).map(Schedule::of_message);
         let every = |gap: Duration| Schedule::Since {
             gap: gap.as_nanos() as f64,
@@ -312,63 +316,88 @@ impl Need {
         let is_due = |schedules: Vec<Schedule>, earlier: bool| {
             run.is_due(cohort, &schedules, part, 1.0, f64::from(u8::from(earlier)))
         };
+        let steps = |is_one: &dyn Fn(&Step) -> bool| {
+            let played = run.played(cohort).into_iter();
+            let played = played.filter(|played| is_one(played.step));
+            played.map(|played| played.due).collect::<Vec<_>>()
+        };
+        let of_kind = |which: Which| steps(&|step: &Step| which.is_step(step, wanted.metric));
         match self {
-            Self::Messages(which) if which.has_step(cohort, wanted.metric) => true,
-            Self::Gap | Self::Receives if cohort.each_step().next().is_some() => true,
+            // The times of a set-up are those of the whole run.
+            Self::Messages(Which::Named)
+                if cohort
+                    .each_step_of_setup()
+                    .any(|step| Which::Named.is_step(step, wanted.metric)) =>
+            {
+                true
+            }
+            Self::Messages(Which::Named) => {
+                let played = run.played(cohort).into_iter();
+                let played =
+                    played.filter(|played| Which::Named.is_step(played.step, wanted.metric));
+                let whole = played.map(|played| played.due.taking(played.takes));
+                is_due(messages(Which::Named).chain(whole).collect(), false)
+            }
             Self::Messages(which) => {
                 let or_pings = wanted.metric == Timer::ScheduleLateness.name();
                 let pings = pings().filter(|_| or_pings);
-                is_due(messages(which).chain(pings).collect(), false)
+                let all = messages(which).chain(pings);
+                is_due(all.chain(of_kind(which)).collect(), false)
             }
+            Self::Awaits => {
+                let awaits = |step: &Step| matches!(step.verb, Verb::Await(_));
+                is_due(steps(&awaits), false)
+            }
+            Self::Turns => is_due(steps(&is_paced), false),
             Self::Pings | Self::Pongs | Self::TextPings => {
                 is_due(pings().into_iter().collect(), false)
             }
             Self::Death => {
-                let ways = cohort
-                    .watched()
-                    .map(|(pings, watch)| (Schedule::of_pings(pings), f64::from(watch.max_missed)));
-                let silent = cohort.silence().map(|silence| (every(silence), 1.0));
-                let mut ways = ways.into_iter().chain(silent);
-                ways.any(|(schedule, least)| {
-                    run.is_due(cohort, &[schedule], Period::Whole, least, 0.0)
-                })
+                let ways = [Self::Misses, Self::Silence];
+                let mut ways = ways.iter().filter(|way| way.is_there(wanted, cohort, run));
+                ways.any(|way| way.is_in_time(wanted, cohort, run))
             }
+            Self::Misses => cohort.watched().is_some_and(|(pings, watch)| {
+                let pings = [Schedule::of_pings(pings)];
+                run.is_due(
+                    cohort,
+                    &pings,
+                    Period::Whole,
+                    f64::from(watch.max_missed),
+                    0.0,
+                )
+            }),
             Self::Silence => {
                 let silence = cohort.silence().map(every);
                 let schedules: Vec<Schedule> = silence.into_iter().collect();
                 run.is_due(cohort, &schedules, Period::Whole, 1.0, 0.0)
             }
-            Self::OwnCode(GIVES_UP) if !closes_with(cohort, GIVES_UP) => {
-                Self::Death.is_in_time(wanted, cohort, run)
+            Self::OwnCode(NORMAL) => true,
+            Self::OwnCode(code) if !fault_closes_with(cohort, code) => {
+                let closes = steps(&|step: &Step| is_close(step, code));
+                run.is_due(cohort, &closes, Period::Whole, 1.0, 0.0)
+                    || code == GIVES_UP && Self::Death.is_in_time(wanted, cohort, run)
             }
             Self::Open => is_due(vec![every(ANY_TIME)], false),
             Self::Receives | Self::Gap => {
-                let push = match target.url {
-                    // What others say in a room may come at any time.
-                    TargetUrl::Embedded => {
-                        let rooms = target.embedded_rooms.map(|_| ANY_TIME);
-                        rooms.or(target.embedded_push)
-                    }
-                    TargetUrl::Url(_) => Some(ANY_TIME),
-                };
-                let sources = messages(Which::Answered).chain(push.map(every));
+                let unasked = run.tells(cohort).map(every);
+                let sources = messages(Which::Answered).chain(unasked);
+                let sources = sources.chain(of_kind(Which::Answered));
                 is_due(sources.collect(), self == Self::Gap)
             }
             Self::ServerPings(twice) => {
-                let interval = match target.url {
-                    TargetUrl::Embedded if cohort.takes_texts_for_pings() => Some(ANY_TIME),
-                    TargetUrl::Embedded => target.embedded_heartbeat.map(|own| own.interval),
-                    TargetUrl::Url(_) => Some(ANY_TIME),
-                };
+                let interval = run.pings(cohort);
                 is_due(interval.map(every).into_iter().collect(), twice)
             }
             Self::Second => run.length(part) >= 1e9,
             Self::Published => run.cohorts.iter().any(|one| {
-                if Which::Published.has_step(one, wanted.metric) {
-                    return true;
-                }
                 let published = wanted.messages(Which::Published, one);
-                let schedules: Vec<Schedule> = published.map(Schedule::of_message).collect();
+                let published = published.map(Schedule::of_message);
+                let played = run.played(one).into_iter();
+                let played =
+                    played.filter(|played| Which::Published.is_step(played.step, wanted.metric));
+                let schedules: Vec<Schedule> =
+                    published.chain(played.map(|played| played.due)).collect();
                 run.is_due(one, &schedules, part, 1.0, 0.0)
             }),
             _ => true,
@@ -383,197 +412,61 @@ impl Need {
         }
         self.is_in_time(wanted, &endless, run)
     }
+}
 
-    /// What is needed, and how to get it.
-    pub(super) fn in_words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Messages(Which::Any) => (
-                "a message",
-                "add a `[[message]]`, or look at `messages.received`",
-            ),
-            Self::Messages(Which::Scheduled) => (
-                "a message that follows a schedule",
-                "give a `[[message]]` a `rate`",
-            ),
-            Self::Messages(Which::Answered) => (
-                "a message that is answered",
-                "add a `[[message]]` without `expect = \"none\"`, or look at `messages.received`",
-            ),
-            Self::Messages(Which::Echoed) => (
-                "a message that is expected back",
-                "leave `expect` out where the server echoes, or look at `messages.answered`",
-            ),
-            Self::Messages(Which::Matched) => (
-                "a message whose answer is no echo",
-                "write what answers it into `expect`, or look at `messages.echoed`",
-            ),
-            Self::Upgrade => (
-                "clients that ask for an upgrade",
-                "look at `handshake.total`, or at a cohort with a ws:// address",
-            ),
-            Self::Http => (
-                "clients that ask by HTTP",
-                "give a cohort an http:// address: `target = { url = \"http://…\" }`",
-            ),
-            Self::Setup => ("a set-up", "add a `[[setup]]`"),
-            Self::Steps => ("steps", "add a `[[step]]`"),
-            Self::Awaits => ("a step that waits", "add a `[[step]]` with `await`"),
-            Self::Turns => (
-                "turns with a schedule",
-                "write `repeat = { rate = \"1/s\" }` in a `[[step]]`",
-            ),
-            Self::Pushes => ("an `on`", "add an `[[on]]`"),
-            Self::Heard => (
-                "an `on` or an `http` of that name that tells it",
-                "add an `[[on]]`; for `age`, with `time = { at = \"/at\", unit = \"ms\" }`",
-            ),
-            Self::Numbers => (
-                "an `on` with numbers",
-                "write `seq = \"/seq\"` in an `[[on]]`",
-            ),
-            Self::Messages(Which::Unstamped) => (
-                "a message without a stamp that is answered",
-                "leave it out: with stamps each answer names its message",
-            ),
-            Self::Messages(Which::Named) => (
-                "a message that is answered",
-                "leave `expect = \"none\"` out where the server answers",
-            ),
-            Self::Messages(Which::Published) | Self::Published => (
-                "a message that is published",
-                "write `to = \"room\"` in a `[[message]]` or a `[[step]]`",
-            ),
-            Self::Member => (
-                "members of a topic",
-                "write `joins = \"room\"` in a `[[cohort]]` or a step",
-            ),
-            Self::Open => (
-                "an open connection",
-                "use connections that stay open for longer",
-            ),
-            Self::Receives => (
-                "messages of the built-in server",
-                "add a `[[message]]`, or `push = \"1s\"` in `[target]`",
-            ),
-            Self::Gap => (
-                "two messages of the built-in server",
-                "add a `[[message]]`, or `push = \"1s\"` in `[target]`",
-            ),
-            Self::Pings => (
-                "a heartbeat",
-                "add a `[heartbeat]`, with `interval = \"30s\"`, or with `silence = \"45s\"` where the server pings",
-            ),
-            Self::Pongs => (
-                "a heartbeat that is answered",
-                "add a `[heartbeat]`, with `interval = \"30s\"`",
-            ),
-            Self::TextPings => (
-                "a heartbeat of text messages",
-                "leave it out: a pong names its ping",
-            ),
-            Self::Death => (
-                "a heartbeat that can find the server dead",
-                "add a `[heartbeat]`, with `interval = \"30s\"`",
-            ),
-            Self::Silence => (
-                "a heartbeat with `silence`",
-                "write `silence = \"45s\"` in `[heartbeat]`",
-            ),
-            Self::ServerPings(_) => (
-                "pings of the built-in server",
-                "write `heartbeat = { interval = \"1s\", timeout = \"1s\" }` in `[target]`",
-            ),
-            Self::Reconnect => (
-                "clients that come back",
-                "write `reconnect = { initial = \"500ms\", max = \"30s\" }` in `[load]`",
-            ),
-            Self::Abandons => (
-                "dials that are under way when the load ends",
-                "write `reconnect = { initial = \"500ms\", max = \"30s\" }` in `[load]`",
-            ),
-            Self::Fault => ("a client with a fault", "name a cohort that has a `fault`"),
-            Self::OwnClose => (
-                "a client that closes its connection",
-                "name a cohort whose fault does not end TCP",
-            ),
-            Self::OwnCode(_) => (
-                "a client that closes with this code",
-                "wsbench closes with 1000, or with 1011 where its heartbeat gives up; the server's are `closes.<code>.peer`",
-            ),
-            Self::OwnReset => (
-                "a client that resets TCP",
-                "name a cohort with the fault `reset`; the server's are `closes.rst.peer`",
-            ),
-            Self::HostName => (
-                "a target with a name to be looked up",
-                "leave it out: an address is not looked up, and has no other to fall back to",
-            ),
-            Self::Tls => ("TLS", "use a `wss://` address, or leave it out"),
-            Self::CheckedTls => (
-                "a certificate that is checked",
-                "leave out `insecure = true`, and name the certificate in `ca`",
-            ),
-            Self::PinnedTls => ("a key that is pinned", "write `target.tls.pin`"),
-            Self::ResumedTls => (
-                "a client that dials a server with TLS again, and may resume its session",
-                "write `reconnect` for it, and not `resumption = \"off\"`",
-            ),
-            Self::Skips => (
-                "arrivals that may find `max_open` connections open",
-                "use `load.arrivals` with a lower `max_open`, or leave it out",
-            ),
-            Self::Many => (
-                "5,000 open connections at least",
-                "use more connections, or look at `generator.rss`",
-            ),
-            Self::Second => (
-                "a sample",
-                "write `duration = \"1s\"` in `[load]`, or longer",
-            ),
-        }
+impl Run<'_> {
+    /// Whether these clients ask the built-in server, of which it is known what it does.
+    fn is_known(&self, cohort: &Cohort) -> bool {
+        self.environment.target.url == TargetUrl::Embedded && cohort.server.is_none()
     }
 
-    /// What is missing if the `count` of the messages is used up, and what to do.
-    pub(super) const USED_UP: (&'static str, &'static str) = (
-        "and no such message is due in the measured time: the `count` of each connection is used up before",
-        "write a larger `count` or none, or a shorter `ramp_up` and `warm_up` in `[load]`",
-    );
+    /// How often the server sends such clients a message that they did not ask for, if it does.
+    fn tells(&self, cohort: &Cohort) -> Option<Duration> {
+        let target = self.environment.target;
+        if cohort.protocol == Protocol::Http {
+            return None;
+        }
+        // What others say in a room may come at any time.
+        if !self.is_known(cohort) || target.embedded_rooms.is_some() {
+            return Some(ANY_TIME);
+        }
+        let pings = pings_by(target, HeartbeatWord::Text).into_iter();
+        pings.chain(target.embedded_push).min()
+    }
 
-    /// What is missing if the run has it at the wrong time, and what to do.
-    pub(super) fn too_late(self) -> (&'static str, &'static str) {
-        const LONGER: &str =
-            "write a longer `duration` in `[load]`, or a shorter interval or higher `rate`";
-        match self {
-            Self::Messages(_) | Self::Published => {
-                ("and no such message is due in the measured time", LONGER)
-            }
-            Self::Pings | Self::Pongs | Self::TextPings => {
-                ("and no ping is due in the measured time", LONGER)
-            }
-            Self::Silence => ("and the run is shorter", LONGER),
-            Self::Death | Self::OwnCode(_) => {
-                ("and the run ends before enough pings can be missed", LONGER)
-            }
-            Self::Second => (
-                "which is taken once a second: the time is shorter",
-                "write `duration = \"1s\"` in `[load]`, or longer",
-            ),
-            Self::Open => (
-                "and none is open in the measured time",
-                "write a longer `lifetime`, more arrivals, or a longer `duration` in `[load]`",
-            ),
-            _ => ("and none is due in the measured time", LONGER),
+    /// How often the server pings such clients, if it does.
+    fn pings(&self, cohort: &Cohort) -> Option<Duration> {
+        if cohort.protocol == Protocol::Http {
+            return None;
+        }
+        match self.is_known(cohort) && !cohort.takes_texts_for_pings() {
+            true => pings_by(self.environment.target, HeartbeatWord::Frames),
+            false => Some(ANY_TIME),
         }
     }
 }
 
+/// How often the built-in server pings, if it does so by this.
+fn pings_by(target: &Target, kind: HeartbeatWord) -> Option<Duration> {
+    let heartbeat = target.embedded_heartbeat?;
+    (heartbeat.kind == kind).then_some(heartbeat.interval)
+}
+
+/// Whether it has turns with a schedule.
+fn is_paced(step: &Step) -> bool {
+    matches!(&step.verb, Verb::Repeat(repeat) if repeat.pace.is_some())
+}
+
 /// Whether a fault of the cohort closes connections with this code.
-fn closes_with(cohort: &Cohort, code: u16) -> bool {
+fn fault_closes_with(cohort: &Cohort, code: u16) -> bool {
     let mut faults = cohort.faults.iter();
-    let by_step = |step: &Step| matches!(&step.verb, Verb::Close { code: own, .. } if *own == code);
-    cohort.each_step().any(by_step)
-        || faults.any(|fault| match &fault.kind {
-            FaultKind::Close { codes } => codes.iter().any(|own| own.unwrap_or(1005) == code),
-            _ => false,
-        })
+    faults.any(|fault| match &fault.kind {
+        FaultKind::Close { codes } => codes.iter().any(|own| own.unwrap_or(1005) == code),
+        _ => false,
+    })
+}
+
+/// Whether a step closes its connection with this code.
+fn is_close(step: &Step, code: u16) -> bool {
+    matches!(&step.verb, Verb::Close { code: own, .. } if *own == code)
 }

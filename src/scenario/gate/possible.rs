@@ -58,7 +58,7 @@ fn of_counter(counter: Counter) -> &'static [Need] {
             &[Messages(Which::Any)]
         }
         Counter::MessagesNotSent | Counter::MessagesNotTaken => &[Messages(Which::Scheduled)],
-        Counter::MessagesOffline => &[Messages(Which::Scheduled), Reconnect],
+        Counter::MessagesOffline => &[Messages(Which::Paced), Reconnect],
         Counter::MessagesEchoed => &[Messages(Which::Echoed)],
         Counter::MessagesAnswered => &[Messages(Which::Matched)],
         Counter::MessagesMismatched
@@ -70,7 +70,7 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         Counter::MessagesUncertain => &[Messages(Which::Unstamped)],
         Counter::MessagesReceived => &[Receives],
         // A server can send these to a client that only listens.
-        Counter::MessagesUnsolicited | Counter::PongsUnsolicited => &[Need::Open],
+        Counter::MessagesUnsolicited | Counter::PongsUnsolicited => &[Need::Upgrade, Need::Open],
         Counter::SetupBegun
         | Counter::SetupReady
         | Counter::SetupFailed
@@ -143,7 +143,7 @@ fn of_gauge(gauge: Gauge) -> (&'static [Need], &'static [Stat], &'static str) {
 
 fn of_cause(cause: Cause) -> &'static [Need] {
     match cause {
-        Cause::PeerFrozen | Cause::MissedPong => &[Need::Pongs],
+        Cause::PeerFrozen | Cause::MissedPong => &[Need::Misses],
         Cause::PathDead => &[Need::Death],
         Cause::Silent => &[Need::Silence],
         Cause::Fault => &[Need::Fault],

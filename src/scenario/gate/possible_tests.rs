@@ -390,3 +390,177 @@ fn a_gate_is_about_someone() {
     refused(&both, "count(errors.fault) == 0", "a client with a fault");
     taken(&both, "count(errors.fault{cohort=bad}) == 0");
 }
+
+#[test]
+fn a_step_is_due_when_what_stands_before_it_can_be_done() {
+    let load = "load = { connections = 1, ramp_up = \"0s\", duration = \"10s\" }\n";
+    let pause = |time: &str| format!("[[step]]\npause = {time}\n");
+    let ask = "[[step]]\nname = \"ask\"\nsend = \"a\"\nexpect = \"b\"\ntimeout = \"2s\"\n";
+    let tell = "[[step]]\nsend = \"a\"\nexpect = \"none\"\n";
+    let wait = "[[step]]\nname = \"wait\"\nawait = \"c\"\ntimeout = \"1m\"\n";
+    let asked = "p99(latency.ask) < 1s";
+    let turns = |keys: &str, inside: &str| {
+        let inside = inside.replace("[[step]]", "[[step.step]]");
+        format!("[[step]]\nname = \"turn\"\nrepeat = {{ {keys} }}\n{inside}")
+    };
+    let timed = "p99(latency.turn) < 1s";
+    for (steps, gate, is_taken) in [
+        (pause("\"1s\"") + ask, asked, true),
+        (pause("\"20s\"") + ask, asked, false),
+        (pause("[\"1s\", \"20s\"]") + ask, asked, true),
+        // The first step is due before measuring begins, and its answer comes in two seconds.
+        (ask.to_owned(), asked, false),
+        (format!("{tell}{ask}"), asked, false),
+        (
+            "[[step]]\nwait_for = \"measuring\"\n".to_owned() + ask,
+            asked,
+            true,
+        ),
+        (pause("\"20s\"") + ask, "count(messages.sent) > 0", false),
+        (
+            pause("\"20s\"") + tell,
+            "max(schedule.lateness) < 1s",
+            false,
+        ),
+        // An await listens from the send before it on.
+        (
+            pause("\"1s\"") + tell + &pause("\"20s\"") + wait,
+            "count(awaits.met) > 0",
+            true,
+        ),
+        (
+            pause("\"20s\"") + tell + wait,
+            "count(awaits.met) > 0",
+            false,
+        ),
+        (turns("rate = \"3/m\"", ask), "count(turns.due) > 0", false),
+        (turns("rate = \"1/s\"", ask), "count(turns.due) > 0", true),
+        (turns("rate = \"1/s\"", ask), timed, true),
+        (turns("rate = \"1/s\", count = 1", ask), timed, false),
+        (
+            pause("\"20s\"") + &turns("rate = \"1/s\"", ask),
+            timed,
+            false,
+        ),
+        // No turn comes to its end.
+        (
+            turns("rate = \"1/s\"", &(pause("\"20s\"") + ask)),
+            timed,
+            false,
+        ),
+        (
+            turns("rate = \"1/s\"", &(pause("\"3s\"") + ask)),
+            timed,
+            true,
+        ),
+        (turns("count = 3", &(pause("\"2s\"") + ask)), asked, true),
+        (
+            turns("count = 3", &(pause("\"1ms\"") + tell)),
+            "count(messages.sent) > 0",
+            false,
+        ),
+        (
+            turns("for = \"1ms\"", &(pause("\"1ms\"") + tell)) + ask,
+            asked,
+            false,
+        ),
+        (turns("", ask), asked, true),
+        (
+            "[[step]]\nclose = { code = 4000 }\n".to_owned(),
+            "count(closes.4000.local) > 0",
+            true,
+        ),
+        (
+            pause("\"20s\"") + "[[step]]\nclose = { code = 4000 }\n",
+            "count(closes.4000.local) > 0",
+            false,
+        ),
+    ] {
+        let scenario = format!("{ELSEWHERE}{load}{steps}");
+        match is_taken {
+            true => taken(&scenario, gate),
+            false => refused(&scenario, gate, "due in the measured time"),
+        }
+    }
+    // A turn that has begun is played to its end.
+    let turn = turns("for = \"1s\"", &(pause("\"20s\"") + tell)) + ask;
+    refused(&format!("{ELSEWHERE}{load}{turn}"), asked, "is due");
+    // Who comes back begins again.
+    let back = format!(
+        "{ELSEWHERE}{}{ask}",
+        load.replace(" }", ", reconnect = {} }")
+    );
+    taken(&back, asked);
+}
+
+#[test]
+fn what_follows_no_schedule_is_never_offline() {
+    let back = "load = { connections = 2, duration = \"10s\", reconnect = {} }\n\
+        [[step]]\nrepeat = {}\n[[step.step]]\nsend = \"a\"\nexpect = \"none\"\n[[step.step]]\npause = \"1s\"\n";
+    let steps = format!("{ELSEWHERE}{back}");
+    taken(&steps, "count(messages.not_sent) == 0");
+    refused(&steps, "count(messages.offline) == 0", "a schedule");
+    taken(&format!("{steps}{ECHO}"), "count(messages.offline) == 0");
+}
+
+#[test]
+fn pings_can_be_missed_before_measuring_and_not_by_one_that_is_no_death() {
+    let scenario = |keys: &str, duration: &str| {
+        format!(
+            "{ELSEWHERE}load = {{ connections = 1, warm_up = \"3s\", duration = \"{duration}\" }}\nheartbeat = {{ interval = \"2s\", timeout = \"500ms\"{keys} }}\n"
+        )
+    };
+    let gate = "count(errors.peer_frozen) == 0";
+    taken(&scenario("", "100ms"), gate);
+    let twice = scenario(", max_missed = 3", "1s");
+    refused(&twice, gate, "before enough pings can be missed");
+}
+
+#[test]
+fn messages_begin_when_a_set_up_is_done() {
+    let load = |keys: &str| format!("{ELSEWHERE}load = {{ {keys}, duration = \"2s\" }}\n");
+    let slow = "[[setup]]\npause = \"3s\"\n";
+    let arrivals = load("arrivals = { rate = \"5/s\", lifetime = \"2s\" }") + ECHO;
+    taken(&arrivals, "p99(latency.echo) < 1s");
+    refused(
+        &format!("{arrivals}{slow}"),
+        "p99(latency.echo) < 1s",
+        "is due",
+    );
+    // With a steady load, measuring begins when all are ready.
+    let steady = load("connections = 1") + ECHO;
+    taken(&format!("{steady}{slow}"), "p99(latency.echo) < 1s");
+}
+
+#[test]
+fn who_asks_by_http_hears_nothing_unasked() {
+    let http = "target.url = \"http://127.0.0.1:9\"\nload = { connections = 2, duration = \"10s\" }\n\
+        [[step]]\npause = \"20s\"\n[[step]]\nname = \"ask\"\nhttp = { url = \"/\" }\n";
+    for gate in [
+        "count(messages.unsolicited) == 0",
+        "count(server_ping.received) == 0",
+        "count(messages.received) > 0",
+    ] {
+        refused(http, gate, "needs");
+    }
+    let soon = http.replace("20s", "2s");
+    taken(&soon, "count(messages.received) > 0");
+    taken(&soon, "p99(latency.ask) < 1s");
+}
+
+#[test]
+fn pings_that_are_messages_are_pings_to_who_takes_them() {
+    let texts = "target = { url = \"embedded\", heartbeat = { interval = \"1s\", timeout = \"1s\", kind = \"text\" } }\n";
+    let plain = format!("{texts}{LISTENERS}");
+    refused(
+        &plain,
+        "count(server_ping.received) > 0",
+        "of the built-in server",
+    );
+    taken(&plain, "count(messages.received) > 0");
+    let server = "heartbeat = { kind = \"text\", server = { ping = \"ping\", pong = \"pong\" } }\n";
+    taken(
+        &format!("{texts}{server}{LISTENERS}"),
+        "count(server_ping.received) > 0",
+    );
+}

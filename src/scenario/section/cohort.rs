@@ -91,6 +91,11 @@ impl Cohort {
         self.reconnect != Reconnect::None || self.each_step().any(asks)
     }
 
+    /// As [`Self::each_step`], those of the set-up alone.
+    pub fn each_step_of_setup(&self) -> impl Iterator<Item = &Step> {
+        each(self.setup.iter())
+    }
+
     /// As [`Self::each_step`], without those of the set-up.
     pub fn each_step_after_setup(&self) -> impl Iterator<Item = &Step> {
         each(self.steps.iter())
