@@ -404,3 +404,61 @@ fn raw_bytes_break_the_rule_they_name() {
     assert_eq!(raw::text("hi"), b"\x81\x02hi");
     assert_eq!(raw::unsolicited_pong()[0], 0x8a);
 }
+
+/// Every identity that each report is held to.
+#[test]
+fn a_report_whose_counts_do_not_add_up_is_found() {
+    let check = |text: &str, rows: &[(&str, u64)]| {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(name, count)| serde_json::json!({ "name": name, "cohort": "main", "count": count }))
+            .collect();
+        let report =
+            serde_json::json!({ "scenario": { "text": text }, "metrics": rows, "totals": [] });
+        std::panic::catch_unwind(|| common::books::assert_kept(&report)).is_ok()
+    };
+    let sent = [
+        ("messages.due", 2),
+        ("messages.sent", 2),
+        ("schedule.lateness", 2),
+    ];
+    let heard = [
+        ("messages.answered", 1),
+        ("messages.lost", 1),
+        ("messages.received", 1),
+    ];
+    assert!(check("", &[]));
+    assert!(check("", &[&sent[..], &heard[..]].concat()));
+    // One of them has no outcome, which is as it should be only where no answer is expected.
+    let one = [&sent[..], &heard[..1], &heard[2..]].concat();
+    assert!(!check("", &one));
+    assert!(check("expect = \"none\"", &one));
+    for wrong in [
+        "messages.due",
+        "messages.sent",
+        "messages.echoed",
+        "messages.unsolicited",
+        "messages.not_taken",
+        "schedule.lateness",
+        "setup.begun",
+        "setup.ready",
+        "awaits.begun",
+        "awaits.met",
+        "turns.due",
+        "turns.missed",
+        "pushes.wrong",
+        "pushes.received",
+        "delivery.received",
+        "heartbeat.missed",
+        "heartbeat.rtt",
+        "connections.attempted",
+        "connections.opened",
+        "connections.closed",
+        "connections.renewed",
+        "connections.dead",
+        "closes.1000.local",
+        "handshake.total",
+    ] {
+        assert!(!check("expect = \"none\"", &[(wrong, 1)]), "{wrong}");
+    }
+}
