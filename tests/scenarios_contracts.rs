@@ -315,7 +315,11 @@ fn the_short_forms_of_a_promise_say_the_same() {
 
 #[test]
 fn times_begin_with_what_the_clients_do_wrong() {
-    let from = |keys: &str| contract(&format!("{keys}\n[cohort.contract]\nclosed = 0")).from;
+    let pings = "target.heartbeat = { interval = \"1s\", timeout = \"1s\" }";
+    let from = |keys: &str| {
+        let keys = format!("{keys}\n[cohort.contract]\nclosed = 0");
+        cohort(&keys, pings).contract.unwrap().from
+    };
     assert_eq!(from(""), Origin::Open);
     assert_eq!(from("fault = { kind = \"wrong_pong\" }"), Origin::Ping);
     let both = "fault = [{ kind = \"never_close\" }, { kind = \"no_pong\" }]";

@@ -159,7 +159,7 @@ fn a_wrong_expectation_ends_the_trial_and_is_told_in_words() {
     let expected = [
         r#"main < say wrong: {"id":2,"ok":true}"#,
         "main > close 1000",
-        r#"main ended: step_failed: `say`: `/ok` is not "yes""#,
+        r#"main ended: step_failed: `say`: `/ok` is not "yes"; it says `{"id":2,"ok":true}`"#,
     ];
     assert_order(&frames, &expected);
     let unsolicited = (frames.iter()).filter(|line| line.starts_with("main < unsolicited"));
