@@ -13,10 +13,11 @@ use wsbench::metric::{Cause, Counter, Gauge, Timer};
 use wsbench::scenario::{self, Dialect, Outside, Overrides, Source};
 use wsbench::verdict::Exit;
 
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "docs/connections.md",
     "docs/design.md",
     "docs/dialects.md",
     "docs/heartbeats.md",
@@ -109,6 +110,11 @@ fn every_scenario_of_the_page_on_sessions_parses() {
 }
 
 #[test]
+fn every_scenario_of_the_page_on_connections_parses() {
+    every_scenario_parses("docs/connections.md");
+}
+
+#[test]
 fn every_scenario_of_the_page_on_dialects_parses() {
     every_scenario_parses("docs/dialects.md");
 }
@@ -136,11 +142,17 @@ fn each_dialect_has_a_section_and_says_what_it_was_tried_with() {
     }
 }
 
+/// What stands for a file with a certificate and its key.
+const PEM: &str = "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n";
+
 fn every_scenario_parses(document: &str) {
     let outside = Outside {
         env: &|name| (name == "TOKEN").then(|| "s3cret".to_owned()),
-        read: &|path| fs::read(path),
-        list: &Outside::no_folder,
+        read: &|path| match path.extension().and_then(|end| end.to_str()) {
+            Some("pem" | "key") => Ok(PEM.into()),
+            _ => fs::read(path),
+        },
+        list: &|folder| Ok(vec![folder.join("a.pem")]),
     };
     for block in blocks(document, "toml") {
         let table: toml::Table = toml::from_str(&block).unwrap_or_else(|e| panic!("{e}\n{block}"));
