@@ -1,6 +1,6 @@
 //! What a client does in its turn, as a list of operations that all clients of a cohort share.
 
-use crate::scenario::{Await, Cohort, Http, OnFail, Pause, Send, Step, TurnPace, Verb};
+use crate::scenario::{Await, Cohort, Expect, Http, OnFail, Pause, Send, Step, TurnPace, Verb};
 use crate::units::Nanos;
 
 /// The steps of a cohort in the order in which they are played: set-up, [`What::Ready`], the others.
@@ -107,6 +107,12 @@ pub struct Turns {
 }
 
 impl Program {
+    /// Whether a stamp that comes back is the answer to a step.
+    pub fn is_answered_by_stamps(&self) -> bool {
+        let mut sends = self.ops.iter().filter_map(Operation::send);
+        sends.any(|send| matches!(send.expect, Expect::Echo | Expect::Stamp))
+    }
+
     /// How deep repeats may be nested.
     pub const DEEPEST: usize = 3;
 

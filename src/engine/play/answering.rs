@@ -8,7 +8,7 @@ use super::ledger::{Answer, Standing};
 use super::talk::{Asked, Taken, Talk};
 use super::{Fit, Meaning, Play, Received, scene};
 use crate::engine::fanout::Delivery;
-use crate::plan::{ClientPlan, Stamp, Template};
+use crate::plan::{ClientPlan, Operation, Stamp, Template};
 use crate::scenario::{Expect, Kept, Match};
 use crate::units::Timestamp;
 
@@ -172,7 +172,12 @@ impl Play {
         let is_expected = self.exchanges[index].standing(sequence) == Standing::Pending;
         let operation = talk.script().answering(program).filter(|_| is_expected);
         let Some((operation, send)) = operation.and_then(|one| Some((one, one.send()?))) else {
-            return self.too_late(index, sequence, now);
+            let meaning = self.heard(client, bytes, now, facts);
+            // Only where a stamp answers, one that comes again answers again.
+            return match meaning == Meaning::Nothing && program.is_answered_by_stamps() {
+                true => self.too_late(index, sequence, now),
+                false => meaning,
+            };
         };
         let n = talk.count(operation.slot).saturating_sub(1);
         let fit = match send.expect {
@@ -298,6 +303,16 @@ impl Play {
         };
         let program = client.program();
         let answering = talk.script().answering(program);
+        let is_echo = |operation: &&Operation| {
+            operation
+                .send()
+                .is_some_and(|send| send.expect == Expect::Echo)
+                && client.templates()[operation.slot].fixed() == Some(bytes)
+        };
+        if let (Some(_), Some(steps)) = (answering.filter(is_echo), talk.steps()) {
+            let sequence = self.exchanges[steps].sequence().saturating_sub(1);
+            return self.answer_step(client, sequence, Fit::Echo, bytes, now, facts);
+        }
         let broken_off = || talk.script().broken_off(program);
         if let Some(operation) = answering.or_else(broken_off)
             && let Some(Expect::Match(any)) = operation.send().map(|send| &send.expect)

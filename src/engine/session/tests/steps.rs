@@ -302,6 +302,46 @@ fn pushes_that_name_an_answered_step_are_heard_whatever_was_sent_since() {
     assert_eq!(seen.counts(MESSAGES), [2, 1, 0, 0, 0, 0]);
 }
 
+/// What a step says comes back to its speaker as a push, before or after the answer to it.
+#[test]
+fn what_a_step_says_is_a_push_when_it_comes_back_behind_its_answer() {
+    let steps = r#"
+        [[step]]
+        repeat = { rate = "1/s" }
+        [[step.step]]
+        name = "say"
+        send = { json = '{"id":{{id}},"say":"{{stamp}}"}' }
+        expect = { "/id" = "{{id}}", has = ["/ok"] }
+        [[on]]
+        name = "heard"
+        match = { has = ["/say"] }
+    "#;
+    for (answered, pushed) in [(RTT, 2 * RTT), (2 * RTT, RTT), (RTT, 1500 * MS)] {
+        let seen = talk(steps, move |at, _, said| {
+            let answer = format!(r#"{{"id":{},"ok":true}}"#, id(said));
+            vec![
+                (at + answered, text(answer)),
+                (at + pushed, text(said.to_owned())),
+            ]
+        });
+        let [sent, answered, ..] = seen.counts(MESSAGES);
+        assert_eq!(sent, answered);
+        assert_eq!(seen.count(Counter::MessagesDuplicated), 0);
+        assert_eq!(seen.count(Counter::MessagesUnsolicited), 0);
+        let pushes = seen.count(Counter::PushesReceived);
+        assert!(pushes + 2 >= sent, "{pushes} of {sent}");
+    }
+}
+
+#[test]
+fn a_step_with_a_text_that_is_always_the_same_is_answered_by_it() {
+    let steps = "[[step]]\nname = \"hello\"\nsend = \"hello\"\nexpect = \"echo\"";
+    let seen = talk(steps, |at, _, _| vec![(at + RTT, text("hello"))]);
+    assert_eq!(seen.count(Counter::MessagesEchoed), 1);
+    let seen = talk(steps, |at, _, _| vec![(at + RTT, text("hullo"))]);
+    assert_eq!(seen.count(Counter::MessagesTimedOut), 1);
+}
+
 #[test]
 fn a_paced_turn_shows_a_stall_once_and_in_full() {
     let steps = r#"
