@@ -2,6 +2,7 @@
 //! too long, rates too low, and deadlines and connections may be lost although the server kept its part.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::facts::{Facts, is_bare_schedule, is_open_model};
 use super::lag::{CUT_NS, Lag, PART_OF_LIMIT, UNSEEN_NS};
@@ -9,7 +10,7 @@ use super::observe::{Measure, Observed, value_of};
 use super::view::{View, looked_at};
 use crate::measure::{GaugeStats, Histogram, Summary, Value};
 use crate::metric::{self, Counter, Gauge, Kind, Timer, Unit};
-use crate::scenario::{Cohort, Gate, Pacing, Scenario, Selector, Shape, Stat, Subject};
+use crate::scenario::{Cohort, Gate, Pacing, Scenario, Selector, Shape, Stat, Subject, Verb};
 
 /// From this part of all its cores on, the generator may limit the run.
 pub(super) const BUSY_MEAN: f64 = 0.80;
@@ -130,7 +131,13 @@ impl<'a> Generator<'a> {
         match &gate.subject {
             Subject::Ratio(above, below) => {
                 let (count, of) = (self.count(above), self.count(below));
-                let in_time = [Counter::MessagesEchoed, Counter::DeliveryReceived];
+                let in_time = [
+                    Counter::MessagesEchoed,
+                    Counter::MessagesAnswered,
+                    Counter::AwaitsMet,
+                    Counter::TurnsBegun,
+                    Counter::DeliveryReceived,
+                ];
                 let range = match in_time.iter().any(|one| one.name() == above.metric) {
                     true => Range {
                         lo: count,
@@ -289,6 +296,8 @@ impl<'a> Generator<'a> {
             Counter::DeliveryLate,
             Counter::PingsMissed,
             Counter::PongsLate,
+            Counter::AwaitsTimedOut,
+            Counter::TurnsMissed,
         ];
         if is_deadline.iter().any(|counter| counter.name() == name) {
             return at_least(self.missed_deadlines(selector, own));
@@ -351,31 +360,11 @@ impl<'a> Generator<'a> {
         were_all_there.then_some(lost)
     }
 
-    /// How many messages or pings may have missed a deadline, or an answer in time, because of a lag.
+    /// How many messages, pings, awaits or turns may have missed a deadline, or an answer in time, because of a lag.
     fn missed_deadlines(&self, selector: &Selector, own: GeneratorProblem) -> f64 {
-        let is_ping = selector.metric.starts_with("heartbeat.");
-        let is_delivery = selector.metric.starts_with("delivery.");
-        // Those who speak may be of other cohorts than those who hear.
-        let cohorts = (self.scenario.cohorts.iter())
-            .filter(|_| is_delivery)
-            .chain(looked_at(self.scenario, selector));
-        let deadlines = cohorts.flat_map(|cohort| {
-            let pings = cohort.watched().into_iter().map(|(_, watch)| watch.timeout);
-            let messages = cohort.messages.iter().map(|message| message.timeout);
-            let published = cohort.published().into_iter().map(|one| one.timeout);
-            match (is_ping, is_delivery) {
-                (true, _) => pings.collect::<Vec<_>>(),
-                (_, true) => published.collect(),
-                _ => messages.collect(),
-            }
-        });
-        let Some(shortest) = deadlines.min() else {
+        let (begun, deadlines) = self.deadlines(selector);
+        let Some(shortest) = deadlines.into_iter().min() else {
             return 0.0;
-        };
-        let sent = match (is_ping, is_delivery) {
-            (true, _) => Counter::PingsSent,
-            (_, true) => Counter::DeliveryExpected,
-            _ => Counter::MessagesSent,
         };
         let shortest = shortest.as_nanos() as f64;
         let touched = match own {
@@ -386,7 +375,46 @@ impl<'a> Generator<'a> {
             GeneratorProblem::Throttled => 1.0,
             GeneratorProblem::LateSends | GeneratorProblem::Busy => 0.0,
         };
-        self.counted(sent, selector) * touched
+        self.counted(begun, selector) * touched
+    }
+
+    /// What a counter of missed deadlines is part of, and all the deadlines.
+    fn deadlines(&self, selector: &Selector) -> (Counter, Vec<Duration>) {
+        let cohorts = || looked_at(self.scenario, selector);
+        match selector.metric.split('.').next().unwrap_or_default() {
+            "heartbeat" => {
+                let watches = cohorts().filter_map(Cohort::watched);
+                let timeouts = watches.map(|(_, watch)| watch.timeout);
+                (Counter::PingsSent, timeouts.collect())
+            }
+            "delivery" => {
+                // Those who speak may be of other cohorts than those who hear.
+                let published = self.scenario.cohorts.iter().flat_map(Cohort::published);
+                let timeouts = published.map(|one| one.timeout);
+                (Counter::DeliveryExpected, timeouts.collect())
+            }
+            "awaits" => {
+                let steps = cohorts().flat_map(Cohort::each_step);
+                let timeouts = steps.filter_map(|step| match &step.verb {
+                    Verb::Await(wait) => Some(wait.timeout),
+                    _ => None,
+                });
+                (Counter::AwaitsBegun, timeouts.collect())
+            }
+            // A turn has none: any lag may have cost it its place.
+            "turns" => (Counter::TurnsDue, vec![Duration::ZERO]),
+            _ => {
+                let messages = cohorts().flat_map(|cohort| &cohort.messages);
+                let steps = cohorts().flat_map(Cohort::each_step);
+                let timeouts = steps.filter_map(|step| match &step.verb {
+                    Verb::Send(send) => Some(send.timeout),
+                    Verb::Http(http) => Some(http.timeout),
+                    _ => None,
+                });
+                let timeouts = timeouts.chain(messages.map(|message| message.timeout));
+                (Counter::MessagesSent, timeouts.collect())
+            }
+        }
     }
 
     /// The range of a gauge: if lags may have lost connections, the state may be different without them.
@@ -437,6 +465,13 @@ fn is_flow(name: &str) -> bool {
         Counter::MessagesSent,
         Counter::MessagesReceived,
         Counter::MessagesEchoed,
+        Counter::MessagesAnswered,
+        Counter::AwaitsBegun,
+        Counter::AwaitsMet,
+        Counter::TurnsDue,
+        Counter::TurnsBegun,
+        Counter::PushesReceived,
+        Counter::PushesNumbered,
         Counter::DeliveryPublished,
         Counter::DeliveryExpected,
         Counter::DeliveryReceived,

@@ -1,6 +1,7 @@
 //! Tests what wsbench's own stops may explain, and what they cannot.
 
 use super::super::super::contract::record;
+use super::super::super::fixture::{send, step, wait};
 use super::super::super::lag::Lag;
 use super::*;
 use crate::measure::Stops;
@@ -40,6 +41,47 @@ fn a_stop_voids_what_it_may_have_broken() {
         (Exit::Failed, vec![]),
         "it touched too few for that"
     );
+}
+
+/// A client that stands still takes no turn and hears nothing: how much it would have done is not known.
+#[test]
+fn a_stop_takes_turns_answers_awaits_and_pushes_from_steps() {
+    let mut run = Run::new();
+    run.opened(10)
+        .add(Counter::TurnsDue, 40)
+        .add(Counter::TurnsBegun, 20)
+        .add(Counter::TurnsMissed, 20)
+        .add(Counter::MessagesSent, 20)
+        .add(Counter::MessagesAnswered, 20)
+        .add(Counter::AwaitsBegun, 20)
+        .add(Counter::AwaitsMet, 20)
+        .add(Counter::PushesReceived, 20);
+    let gates = [
+        ("messages.answered", Op::GreaterOrEqual, 35.0),
+        ("awaits.met", Op::GreaterOrEqual, 35.0),
+        ("pushes.received", Op::GreaterOrEqual, 35.0),
+        ("turns.begun", Op::GreaterOrEqual, 35.0),
+        ("turns.missed", Op::Equal, 0.0),
+    ];
+    let judged = |run: &Run, (metric, op, value)| {
+        let mut scenario = gated(gate(Stat::Count, metric, op, value));
+        scenario.cohorts[0].messages = Vec::new();
+        scenario.cohorts[0].steps = vec![step(send(Expect::Stamp)), step(wait())];
+        outcome(&scenario, run)
+    };
+    for gate in gates {
+        assert_eq!(judged(&run, gate), (Exit::Failed, vec![]), "{}", gate.0);
+    }
+    run.lagged(5_000 * MS, 1);
+    for gate in gates {
+        let (exit, why) = judged(&run, gate);
+        assert_eq!(
+            (exit, why),
+            (Exit::Untrusted, vec!["workers_late"]),
+            "{}",
+            gate.0
+        );
+    }
 }
 
 /// On a schedule, each message is sent late or counted as not sent.
