@@ -250,7 +250,12 @@ impl<'a> Seen<'a> {
                 0 => return None,
                 more => format!("{} {what}", counted(more, noun)),
             };
-            let fails = *fails && is_healthy;
+            // A fault begins when its client is ready, and excuses nothing before.
+            let is_before = matches!(
+                counter,
+                Counter::ConnectionsFailed | Counter::SetupFailed | Counter::SetupAbandoned
+            );
+            let fails = *fails && (is_healthy || is_before);
             Some(Finding { words, fails })
         });
         let silent = self.silent();

@@ -363,10 +363,13 @@ impl<T: Transport> Session<T> {
         self.book(shared, now);
         match play.ask()? {
             Ask::Ready => return Some(SessionEvent::Ready),
+            // What is due at the same time goes first: a planned end cuts nothing off.
             Ask::Close { code, reason } => {
+                self.send(play, shared, now, stop);
                 self.close(Some(code), &reason, EndedBy::Plan, shared, now);
             }
             Ask::Reconnect { after } => {
+                self.send(play, shared, now, stop);
                 self.evidence.dials_again = Some(Redial::After(after));
                 self.close(Some(NORMAL), "", EndedBy::Plan, shared, now);
             }
