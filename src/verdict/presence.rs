@@ -87,7 +87,10 @@ impl Losses {
         self.clients += clients;
         self.absent += closed as f64;
         if cohort.reconnect == Reconnect::None {
-            self.absent += lost as f64;
+            // Who was lost behind the measured time was there in it.
+            let missing = open(scenario, view, cohort, Stat::Last);
+            let missing = missing.map_or(f64::INFINITY, |open| clients as f64 - open);
+            self.absent += (lost as f64).min(missing.max(0.0));
             return;
         }
         let is_scheduled = |pacing: &Pacing| matches!(pacing, Pacing::Open { .. });
@@ -97,7 +100,7 @@ impl Losses {
             self.missed += missed;
             self.due += due;
             self.absent += clients as f64 * missed as f64 / due as f64;
-        } else if let Some(open) = mean_open(scenario, view, cohort) {
+        } else if let Some(open) = open(scenario, view, cohort, Stat::Mean) {
             self.absent += (clients as f64 - open).max(0.0);
         }
     }
@@ -115,8 +118,9 @@ fn closed_by_steps(view: &View<'_>, cohort: &Cohort) -> u64 {
     }
 }
 
-/// How many connections of a cohort were open on average; `None` if the plan is not that all are open at all times.
-fn mean_open(scenario: &Scenario, view: &View<'_>, cohort: &Cohort) -> Option<f64> {
+/// How many connections of a cohort were open in the measured time; `None` if the plan is not that all are open at all
+/// times.
+fn open(scenario: &Scenario, view: &View<'_>, cohort: &Cohort, stat: Stat) -> Option<f64> {
     let Shape::Steady { .. } = scenario.load.shape else {
         return None;
     };
@@ -125,7 +129,7 @@ fn mean_open(scenario: &Scenario, view: &View<'_>, cohort: &Cohort) -> Option<f6
         cohort: Some(cohort.name.clone()),
         stage: None,
     };
-    let seen = observe(&Subject::Stat(Stat::Mean, open), view);
+    let seen = observe(&Subject::Stat(stat, open), view);
     seen.ok().map(|open| open.value)
 }
 
