@@ -162,7 +162,6 @@ impl Client {
             cells.add(Counter::BytesSent, sent);
             cells.add(Counter::BytesReceived, received);
             steps.iter().for_each(|(step, took)| cells.time(step, took));
-            steps.counts().for_each(|counter| cells.add(counter, 1));
         });
         let now = self.shared.clock.now();
         let lost_before = self.lost_at;

@@ -169,6 +169,7 @@ impl Dialer {
         let mut passed = route.map(Route::take_passed).unwrap_or_default();
         passed.add(&progress.passed);
         shared.passed(cohort, &passed);
+        shared.counted(cohort, &progress.counts);
         match opened {
             Err(lost) => Err(timed_out(&progress, lost)),
             Ok(Err(failed)) => Err(failed.failure),
@@ -224,6 +225,7 @@ impl Dialer {
             lost = shared.attend(Nanos::from(http.timeout)) => Err(lost),
         };
         shared.looked_up(&way.tcp.resolver.take_times());
+        shared.counted(cohort, &progress.counts);
         let Asked { answer, bytes } = asked.map_err(|lost| too_late(http, &progress, lost))?;
         shared.whole(cohort, |cells| {
             cells.add(Counter::BytesSent, bytes.0);

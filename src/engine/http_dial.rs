@@ -35,7 +35,6 @@ impl HttpDialer {
         self.shared.whole(cohort, |cells| {
             cells.count(Counter::ConnectionsRenewed);
             steps.iter().for_each(|(step, took)| cells.time(step, took));
-            steps.counts().for_each(|counter| cells.add(counter, 1));
         });
         Ok(link)
     }

@@ -303,6 +303,13 @@ impl Shared {
         whole.add(Counter::ConnectionsFallbacks, passed.dials);
     }
 
+    /// Counts what a dial or a request of this cohort met on its way, each by one.
+    pub(super) fn counted(&self, cohort: usize, counters: &[Counter]) {
+        let mut shard = self.shard.borrow_mut();
+        let whole = &mut shard.cohorts[cohort].whole;
+        counters.iter().for_each(|counter| whole.count(*counter));
+    }
+
     /// Counts a client that is done.
     pub(super) fn client_done(&self) {
         self.clients.set(self.clients.get() - 1);

@@ -70,8 +70,8 @@ catalogue! {
         ConnectionsRenewed => "connections.renewed", "Connections opened anew beneath a client that asks by HTTP, between two requests or for one that met the end of a kept connection.";
         ConnectionsFallbacks => "connections.fallbacks", "Dials that went on to another address of the target, because at least one took no connection.";
         ConnectionsSkipped => "connections.skipped", "Arrivals not dialled because their worker had its share of `max_open` connections already.";
-        TlsFull => "tls.full", "Full handshakes of TLS.";
-        TlsResumed => "tls.resumed", "Handshakes of TLS that resumed a session of their client.";
+        TlsFull => "tls.full", "Full handshakes of TLS, those of dials that failed behind them and of the requests of set-ups among them.";
+        TlsResumed => "tls.resumed", "As `tls.full`, of those that resumed a session of their client.";
         TlsRetried => "tls.retried", "Some of `tls.full`: the server asked for another group, which costs a round trip (HelloRetryRequest, RFC 8446 section 4.1.4).";
         MessagesDue => "messages.due", "Messages the schedule asked for.";
         MessagesSent => "messages.sent", "Messages handed to the connection.";

@@ -1,19 +1,16 @@
 //! How long each step of a handshake took.
 
-use crate::metric::{Counter, Timer};
+use crate::metric::Timer;
 use crate::units::Nanos;
 
-/// The steps that were taken, in order, each with its time; and what there was to count.
+/// The steps that were taken, in order, each with its time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Steps {
-    times: Vec<(Timer, Nanos)>,
-    counts: Vec<Counter>,
-}
+pub(crate) struct Steps(Vec<(Timer, Nanos)>);
 
 impl Steps {
     /// Adds a step.
     pub(crate) fn add(&mut self, step: Timer, took: Nanos) {
-        self.times.push((step, took));
+        self.0.push((step, took));
     }
 
     /// Returns how long this step took; `None` if it was not taken.
@@ -25,16 +22,6 @@ impl Steps {
 
     /// Iterates over the steps.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Timer, Nanos)> {
-        self.times.iter().copied()
-    }
-
-    /// Counts one.
-    pub(crate) fn count(&mut self, counter: Counter) {
-        self.counts.push(counter);
-    }
-
-    /// Iterates over what was counted, each by one.
-    pub(crate) fn counts(&self) -> impl Iterator<Item = Counter> {
-        self.counts.iter().copied()
+        self.0.iter().copied()
     }
 }

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use super::connect::{self, ConnectError};
 use super::failure::Failure;
 use super::resolver::{LookedUp, Resolver};
-use crate::metric::{Cause, LOOK_UP_STEP, TCP_STEP};
+use crate::metric::{Cause, Counter, LOOK_UP_STEP, TCP_STEP};
 
 /// The options of one dial.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,6 +28,8 @@ pub(crate) struct Dial {
 pub(crate) struct Progress {
     /// The step that it waits for.
     pub(super) reached: &'static str,
+    /// What there was to count on the way, each by one.
+    pub(crate) counts: Vec<Counter>,
     /// Addresses that accepted no connection and were followed by another one, and why.
     pub(crate) passed: Vec<(SocketAddr, Cause)>,
     /// The newest address that accepted no connection, until another one follows.
@@ -38,6 +40,7 @@ impl Default for Progress {
     fn default() -> Self {
         Self {
             reached: LOOK_UP_STEP,
+            counts: Vec::new(),
             passed: Vec::new(),
             failed: None,
         }

@@ -147,7 +147,7 @@ impl Way {
             let took = secured.saturating_since(opened);
             steps.add(Timer::HandshakeTls, took);
             if let Link::Tls(tls) = &link {
-                tls.add_kind(&mut steps, took);
+                tls.tell(took, &mut steps, &mut progress.counts);
             }
             opened = secured;
         }
@@ -164,7 +164,12 @@ impl Way {
     /// HTTP (nginx: 400).
     fn explained(&self, mut failure: Failure) -> Failure {
         let asks = self.tls.as_ref().is_some_and(Tls::misses_certificate);
-        if asks && failure.cause == Cause::HttpStatus {
+        let is_so = [
+            Cause::HttpStatus,
+            Cause::HandshakeEof,
+            Cause::HandshakeReset,
+        ];
+        if asks && is_so.contains(&failure.cause) {
             failure.detail += "; the server has asked for a client certificate";
         }
         failure

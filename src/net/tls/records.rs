@@ -107,18 +107,19 @@ impl<L: AsyncRead + AsyncWrite + Unpin> TlsLink<L> {
         &mut self.below
     }
 
-    /// Adds to the steps which kind of handshake it was, and how long that took.
-    pub(crate) fn add_kind(&self, steps: &mut Steps, took: Nanos) {
-        let (timer, counter) = match self.session.handshake_kind() {
+    /// Adds the time of the handshake to the steps, by its kind, and counts it.
+    pub(crate) fn tell(&self, took: Nanos, steps: &mut Steps, counts: &mut Vec<Counter>) {
+        let kind = self.session.handshake_kind();
+        let (timer, counter) = match kind {
             Some(HandshakeKind::Resumed) => (Timer::HandshakeTlsResumed, Counter::TlsResumed),
             Some(HandshakeKind::Full | HandshakeKind::FullWithHelloRetryRequest) | None => {
                 (Timer::HandshakeTlsFull, Counter::TlsFull)
             }
         };
         steps.add(timer, took);
-        steps.count(counter);
-        if self.session.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest) {
-            steps.count(Counter::TlsRetried);
+        counts.push(counter);
+        if kind == Some(HandshakeKind::FullWithHelloRetryRequest) {
+            counts.push(Counter::TlsRetried);
         }
     }
 

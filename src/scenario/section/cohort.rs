@@ -17,7 +17,7 @@ use super::on::{On, OnTable, ServerTime};
 use super::payload::{Payload, Segment};
 use super::reconnect::{self, Reconnect, ReconnectTable};
 use super::scope::Scope;
-use super::step::{Step, Verb, each, longest};
+use super::step::{OnFail, Step, Verb, each, longest};
 use super::step_table::StepTable;
 use super::streams;
 use super::talk::{Lists, Talk};
@@ -87,8 +87,11 @@ impl Cohort {
 
     /// Whether a client of it opens more than one connection to a server.
     pub fn dials_again(&self) -> bool {
-        let asks = |step: &Step| matches!(step.verb, Verb::Http(_));
-        self.reconnect != Reconnect::None || self.each_step().any(asks)
+        let dials = |step: &Step| {
+            matches!(step.verb, Verb::Http(_) | Verb::Reconnect { .. })
+                || step.on_fail == OnFail::Reconnect
+        };
+        self.reconnect != Reconnect::None || self.each_step().any(dials)
     }
 
     /// As [`Self::each_step`], those of the set-up alone.
