@@ -436,7 +436,10 @@ fn files_are_found_beside_the_scenario() {
     };
     let outside = Outside {
         env: &|_| None,
-        read: &|path| Ok(path.to_str().unwrap().as_bytes().to_vec()),
+        read: &|path| match path.to_str().unwrap() {
+            "folder/ca.pem" => Ok(b"-----BEGIN CERTIFICATE-----".into()),
+            path => Ok(path.into()),
+        },
         list: &Outside::no_folder,
     };
     let scenario = scenario::parse(&source, &Overrides::default(), &outside).unwrap();

@@ -6,6 +6,7 @@ use super::error::CliError;
 use super::input::Input;
 use super::term;
 use crate::engine::{Limits, check_sources, cores};
+use crate::net::check_tls;
 use crate::plan::{Budget, Deliveries, Lonely, Plan, probed_within, sent_by_setup};
 use crate::scenario::{Data, Gate, PromiseKind, Scenario, TargetUrl, Trust};
 use crate::units::{ByteSize, counted, format_duration, human_count};
@@ -42,6 +43,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     term::print(text.as_bytes())?;
     limits.check(&budget, 1)?;
     check_sources(&scenario.target.source_addresses)?;
+    check_tls(&scenario).map_err(|error| CliError::Engine(error.into()))?;
     Ok(Exit::Passed)
 }
 

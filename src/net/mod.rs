@@ -48,7 +48,7 @@ pub use route::{PassedBy, Route};
 pub(crate) use steps::Steps;
 pub use tcp_dialer::TcpDialer;
 pub(crate) use tcp_dialer::{Dial, Progress};
-pub use tls::TlsError;
+pub use tls::{TlsError, check_tls};
 pub(crate) use transport::{Act, Lost, Transport};
 pub(crate) use way::{Linked, NotOpened, Opened, Way};
 pub(crate) use websocket::WebSocket;

@@ -223,7 +223,7 @@ fn certificates_that_are_none_are_refused() {
     refuses(
         &folder,
         &["run", "tls.toml"],
-        &["`target.ca`", "no certificate in it"],
+        &["`target.ca`", "holds no certificate"],
     );
 }
 

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use rustls::{Error, SignatureScheme};
 
 use super::TlsError;
 use super::client::Client;
@@ -65,8 +65,13 @@ fn one(
     let private = PrivateKeyDer::from_pem_file(key);
     let private = private.map_err(|error| unusable(key, error.to_string()))?;
     let pair = CertifiedKey::from_der(chain, private, provider);
-    pair.map(Arc::new)
-        .map_err(|error| unusable(key, error.to_string()))
+    pair.map(Arc::new).map_err(|error| {
+        let why = match error {
+            Error::InconsistentKeys(_) => "the key is not that of the certificate".to_owned(),
+            error => error.to_string(),
+        };
+        unusable(key, why)
+    })
 }
 
 impl ResolvesClientCert for ClientCertificates {

@@ -30,7 +30,9 @@ use super::failure::Failure;
 use super::link::Link;
 use super::wire::Wire;
 use crate::metric::{Cause, TLS_STEP};
-use crate::scenario::{Resumption, ServerNameIs, TlsSettings, TlsVersion};
+use crate::scenario::{
+    Resumption, Scenario, ServerNameIs, TargetUrl, TlsSettings, TlsVersion, WsUrl,
+};
 
 /// Why TLS could not be set up. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +159,25 @@ impl Tls {
         }
         failure
     }
+}
+
+/// Reads the certificates and keys of a scenario, as a run would.
+///
+/// # Errors
+/// When one cannot be used, or there is none to trust.
+pub fn check_tls(scenario: &Scenario) -> Result<(), TlsError> {
+    let target = match &scenario.target.url {
+        TargetUrl::Url(url) => Some(url),
+        TargetUrl::Embedded => None,
+    };
+    for cohort in &scenario.cohorts {
+        let dialled = cohort.server.as_ref().or(target).map(WsUrl::origin);
+        let mut servers = cohort.other_servers().chain(dialled);
+        if let Some(server) = servers.find(|server| server.secure) {
+            Tls::new(&server.host, &cohort.access.tls, false)?;
+        }
+    }
+    Ok(())
 }
 
 /// What the library offers: all that it knows, or what the scenario names.

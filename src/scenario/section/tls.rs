@@ -140,8 +140,8 @@ keys! {
         ca: String,
         /// Trust any certificate. In short: `target.insecure`.
         insecure: bool = false,
-        /// Public keys that the server may have, as `curl --pinnedpubkey` takes them: "sha256//…". Without `ca`, who
-        /// issued its certificate does not matter.
+        /// Public keys that the server may have, written as for `curl --pinnedpubkey`: "sha256//…". Without `ca`, nothing
+        /// else of its certificate matters: neither who issued it nor for which name.
         pin: List<At<String>>,
         /// What the server is called, for SNI and the check of its certificate; "none": no SNI, and the check is by the
         /// address.
@@ -165,13 +165,25 @@ keys! {
 
 /// Resolves the settings. `section` is the table that the keys are said to stand in.
 pub(super) fn resolve(section: &mut Section<'_, '_>, keys: &TlsTable) -> TlsSettings {
+    let (versions, ciphers) = (
+        keys.versions(section),
+        known(section, "ciphers", &keys.ciphers, &CIPHERS),
+    );
+    let is_of = |version: &TlsVersion, cipher: &str| {
+        cipher.starts_with("TLS13") == (*version == TlsVersion::V13)
+    };
+    let fits = |version| ciphers.iter().any(|cipher| is_of(version, cipher));
+    if !ciphers.is_empty() && !versions.iter().any(fits) {
+        let hint = "ciphers of TLS 1.3 begin with TLS13, those of 1.2 with TLS_";
+        section.wrong("ciphers", &keys.ciphers, "has none for `versions`", hint);
+    }
     TlsSettings {
         pins: keys.pins(section),
         trust: keys.trust(section),
         server_name: keys.server_name(section),
         identities: keys.identities(section),
-        versions: keys.versions(section),
-        ciphers: known(section, "ciphers", &keys.ciphers, &CIPHERS),
+        versions,
+        ciphers,
         groups: known(section, "groups", &keys.groups, &GROUPS),
         resumption: keys.resumption(),
     }
@@ -190,8 +202,15 @@ impl TlsTable {
             let what = "cannot be used with `insecure`, which trusts any certificate";
             section.wrong("ca", &self.ca, what, "leave out one of them");
         }
-        let found = (section.check).file(&section.key("ca"), ca, Outside::MAX_FILE);
-        found.map_or(Trust::System, |(path, _)| Trust::File(path))
+        let Some((path, bytes)) = (section.check).file(&section.key("ca"), ca, Outside::MAX_FILE)
+        else {
+            return Trust::System;
+        };
+        if !Pem::of(&bytes).has_certificate {
+            let hint = "it begins with -----BEGIN CERTIFICATE-----";
+            section.wrong_at("ca", &ca.place, "holds no certificate", hint);
+        }
+        Trust::File(path)
     }
 
     fn pins(&self, section: &mut Section<'_, '_>) -> Vec<[u8; 32]> {
@@ -249,9 +268,9 @@ impl TlsTable {
     fn versions(&self, section: &mut Section<'_, '_>) -> Vec<TlsVersion> {
         const KEY: &str = "versions";
         let given = self.versions.items();
-        if self.versions.is_some() && given.is_empty() {
-            let hint = "write [\"1.3\"], or leave it out";
-            section.wrong(KEY, &self.versions, "is empty", hint);
+        if let Some(list) = self.versions.as_ref().filter(|_| given.is_empty()) {
+            let key = section.key(KEY);
+            (section.check).empty(&list.place, &key, "write [\"1.3\"], or leave it out");
         }
         match given {
             [] => TlsVersion::ALL.to_vec(),
@@ -408,9 +427,12 @@ fn known(
     given: &Key<List<At<String>>>,
     all: &'static [&'static str],
 ) -> Vec<&'static str> {
-    section
-        .check
-        .unique(&section.key(key), given.items().iter());
+    let name = section.key(key);
+    if let Some(list) = given.as_ref().filter(|list| list.value.0.is_empty()) {
+        let hint = "leave it out for all that wsbench knows";
+        section.check.empty(&list.place, &name, hint);
+    }
+    section.check.unique(&name, given.items().iter());
     let mut names = Vec::new();
     for name in given.items() {
         match all.iter().find(|known| **known == name.value) {
