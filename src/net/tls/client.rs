@@ -7,7 +7,7 @@ thread_local! {
     static NOW: Cell<u32> = const { Cell::new(0) };
 }
 
-/// The client of a connection, by its number in the cohort.
+/// The client of a connection, by its number in the run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Client(pub(super) u32);
 

@@ -124,7 +124,7 @@ impl Tls {
         self.client.are_missed()
     }
 
-    /// Runs the TLS handshake over a link, for the client with this number in its cohort.
+    /// Runs the TLS handshake over a link, for the client with this number in the run.
     ///
     /// # Errors
     /// The cause and a description.
