@@ -2,7 +2,7 @@
 //! key is pinned.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -89,6 +89,11 @@ impl Verifier {
         })
     }
 
+    /// Not held while a chain is checked, so that no thread waits for another one's check.
+    fn good(&self) -> MutexGuard<'_, Vec<Good>> {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Checks that the public key of the certificate is one of those that are pinned.
     fn check_pin(&self, end_entity: &CertificateDer<'_>) -> Result<(), Error> {
         if self.pins.is_empty() {
@@ -104,21 +109,14 @@ impl Verifier {
         }
     }
 
-    /// Checks who issued the certificate, and for whom.
-    fn check_chain(
+    /// What the check of a chain found, save that one of our own certificates needs no issuer.
+    fn or_own(
         &self,
+        checked: Result<ServerCertVerified, Error>,
         end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
     ) -> Result<(), Error> {
-        let Some(chain) = &self.chain else {
-            return Ok(());
-        };
-        let verified =
-            chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match verified {
+        match checked {
             // `openssl req -x509` makes an authority's certificate, which webpki does not accept from a server. Its
             // validity period has been checked before.
             Err(Error::InvalidCertificate(
@@ -127,7 +125,7 @@ impl Verifier {
                 let parsed = ParsedCertificate::try_from(end_entity)?;
                 verify_server_name(&parsed, server_name)
             }
-            verified => verified.map(|_| ()),
+            checked => checked.map(|_| ()),
         }
     }
 }
@@ -168,13 +166,24 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let all: Vec<_> = [end_entity].into_iter().chain(intermediates).collect();
-        let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
-        if good.iter().any(|good| good.is(server_name, &all)) {
+        let is_good = |good: &[Good]| good.iter().any(|good| good.is(server_name, &all));
+        if is_good(&self.good()) {
             return Ok(ServerCertVerified::assertion());
         }
         self.check_pin(end_entity)?;
-        self.check_chain(end_entity, intermediates, server_name, ocsp_response, now)?;
-        if good.len() < MAX_GOOD {
+        if let Some(chain) = &self.chain {
+            let checked = chain.verify_server_cert(
+                end_entity,
+                intermediates,
+                server_name,
+                ocsp_response,
+                now,
+            );
+            self.or_own(checked, end_entity, server_name)?;
+        }
+        // Another thread may have checked the same chain meanwhile.
+        let mut good = self.good();
+        if good.len() < MAX_GOOD && !is_good(&good) {
             good.push(Good {
                 name: server_name.to_owned(),
                 chain: all
