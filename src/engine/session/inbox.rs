@@ -98,18 +98,7 @@ fn message<T: Transport>(
         meaning,
         is_delivery: delivery.is_some(),
     };
-    let (by, fitting) = what.taken();
-    session.transport.took(by, fitting, play.saved());
-    if !what.is_expected() {
-        unexpected(client, play, shared, bytes);
-    }
-    record_message(client, shared, kind, what, gap, now);
-    session.book(shared, now);
-    if shared.plan.keeps_echoes
-        && let Meaning::Answer(received) = meaning
-    {
-        keep(session, shared, &received, now);
-    }
+    tell(session, play, shared, (bytes, kind), what, gap, now);
 }
 
 /// Handles the answer to a request of HTTP, with this body.
@@ -132,15 +121,38 @@ fn answer<T: Transport>(
         meaning,
         is_delivery: false,
     };
+    tell(
+        session,
+        play,
+        shared,
+        (body, FrameKind::Text),
+        what,
+        gap,
+        now,
+    );
+}
+
+/// Tells what a message is to all that keep or show it; `gap` is the time since the one before.
+#[inline(always)]
+fn tell<T: Transport>(
+    session: &mut Session<T>,
+    play: &Play,
+    shared: &Shared,
+    (bytes, kind): (&[u8], FrameKind),
+    what: What,
+    gap: Option<Nanos>,
+    now: Timestamp,
+) {
+    let client = shared.plan.client(session.cohort, session.connection);
     let (by, fitting) = what.taken();
     session.transport.took(by, fitting, play.saved());
     if !what.is_expected() {
-        unexpected(client, play, shared, body);
+        unexpected(client, play, shared, bytes);
     }
-    record_message(client, shared, FrameKind::Text, what, gap, now);
+    record_message(client, shared, kind, what, gap, now);
     session.book(shared, now);
     if shared.plan.keeps_echoes
-        && let Meaning::Answer(received) = meaning
+        && let Meaning::Answer(received) = what.meaning
     {
         keep(session, shared, &received, now);
     }
