@@ -12,7 +12,7 @@ use super::shard::{CohortShard, Layout, Open, Shard, Window};
 use super::stops::Stops;
 use super::summary::{ConnectionRecords, Endings, GaugeStats, Metric, States, Summary, Value};
 use super::timeline::{Phase, Timeline};
-use crate::metric::{Counter, Gauge, Timed, Timer};
+use crate::metric::{Counter, Gauge, Timed, Timer, covers_whole_run};
 use crate::units::Timestamp;
 
 /// The gauges of each cohort.
@@ -320,7 +320,13 @@ struct CohortRows<'a> {
 
 impl CohortRows<'_> {
     fn whole(&self, seconds: f64, out: &mut Vec<Metric>) {
-        self.rows(&self.shard.whole, None, seconds, covers_whole_run, out);
+        self.rows(
+            &self.shard.whole,
+            None,
+            seconds,
+            |c| covers_whole_run(c.name()),
+            out,
+        );
     }
 
     /// Adds rows for each measured window, even if nothing was recorded in it.
@@ -331,7 +337,7 @@ impl CohortRows<'_> {
             let stage = (layout.stages > 0).then_some(index as u32 + 1);
             let seconds = windows.get(index).copied().unwrap_or(0.0);
             let cells = cells.unwrap_or(&nothing);
-            self.rows(cells, stage, seconds, |c| !covers_whole_run(c), out);
+            self.rows(cells, stage, seconds, |c| !covers_whole_run(c.name()), out);
         }
     }
 
@@ -375,15 +381,6 @@ impl CohortRows<'_> {
             }
         }
     }
-}
-
-/// Whether a counter covers the whole run: those of connections, TLS, set-ups and bytes do; those of messages and pings belong to a
-/// window.
-pub(super) fn covers_whole_run(counter: Counter) -> bool {
-    let name = counter.name();
-    ["connections.", "tls.", "setup.", "bytes."]
-        .iter()
-        .any(|group| name.starts_with(group))
 }
 
 #[cfg(test)]

@@ -12,6 +12,6 @@ pub use cause::{ANSWER_STEP, Cause, LOOK_UP_STEP, TCP_STEP, TLS_STEP, UPGRADE_ST
 pub use close::{CloseKind, Side};
 pub use kind::{Kind, Unit};
 pub use name::{
-    Timed, cause_from_name, close, close_from_name, error, is_of_run, kind_of, latency, names,
-    service, tells_of_ends, unit_of,
+    Timed, cause_from_name, close, close_from_name, covers_whole_run, error, is_of_run, kind_of,
+    latency, names, service, tells_of_ends, unit_of,
 };

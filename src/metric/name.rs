@@ -100,6 +100,30 @@ pub fn is_of_run(name: &str) -> bool {
     name.starts_with("generator.") || name == Timer::HandshakeDns.name()
 }
 
+/// Whether the metric with this name is kept only for the whole run, and not for each stage.
+pub fn covers_whole_run(name: &str) -> bool {
+    if matches!(
+        Gauge::from_name(name),
+        Some(Gauge::Connecting | Gauge::Open | Gauge::Ready | Gauge::Closing)
+    ) {
+        return false;
+    }
+    let group = name.split('.').next().unwrap_or_default();
+    let groups = [
+        "connections",
+        "tls",
+        "handshake",
+        "setup",
+        "reconnect",
+        "close",
+        "closes",
+        "errors",
+        "bytes",
+        "generator",
+    ];
+    groups.contains(&group) || name == Timer::HeartbeatDetection.name()
+}
+
 /// The cause that the counter with this name counts.
 pub fn cause_from_name(name: &str) -> Option<Cause> {
     let cause = Cause::from_name(name.strip_prefix("errors.")?)?;

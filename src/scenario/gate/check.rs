@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::grammar::{self, Piece, SelectorPieces, SubjectPieces};
 use super::names::{Names, looks_at_a_cohort};
-use super::possible::{can_have_data, covers_whole_run, says_something};
+use super::possible::{can_have_data, says_something};
 use super::section::Gate;
 use super::stat::{fits, stat, unfit};
 use super::subject::{Op, Selector, Subject};
 use super::value::{Unit, unit_of};
-use crate::metric::{self, Kind};
+use crate::metric::{self, Kind, covers_whole_run};
 use crate::scenario::reading::hints;
 
 /// Why a text is not a gate, and the range of bytes at fault.

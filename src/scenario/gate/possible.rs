@@ -277,30 +277,6 @@ pub(super) fn says_something(word: &Piece<'_>, stat: Stat, metric: &str) -> Resu
     Err(GateError::new(word, what).hint(format!("use {names}")))
 }
 
-/// Whether the metric is kept only for the whole run, and not for each stage.
-pub(super) fn covers_whole_run(metric: &str) -> bool {
-    if matches!(
-        Gauge::from_name(metric),
-        Some(Gauge::Connecting | Gauge::Open | Gauge::Ready | Gauge::Closing)
-    ) {
-        return false;
-    }
-    let group = metric.split('.').next().unwrap_or_default();
-    let groups = [
-        "connections",
-        "tls",
-        "handshake",
-        "setup",
-        "reconnect",
-        "close",
-        "closes",
-        "errors",
-        "bytes",
-        "generator",
-    ];
-    groups.contains(&group) || metric == Timer::HeartbeatDetection.name()
-}
-
 #[cfg(test)]
 #[path = "possible_tests.rs"]
 mod tests;
