@@ -175,7 +175,7 @@ impl Play {
             let meaning = self.heard(client, bytes, now, facts);
             // Only where a stamp answers, one that comes again answers again.
             return match meaning == Meaning::Nothing && program.is_answered_by_stamps() {
-                true => self.too_late(index, sequence, now),
+                true => self.too_late(client, index, sequence, now),
                 false => meaning,
             };
         };
@@ -225,7 +225,7 @@ impl Play {
             return meaning;
         }
         match repeated {
-            Some((index, sequence)) => self.too_late(index, sequence, now),
+            Some((index, sequence)) => self.too_late(client, index, sequence, now),
             None => Meaning::Nothing,
         }
     }
@@ -258,7 +258,7 @@ impl Play {
         if talk.steps() == Some(index) {
             let operation = talk.script().answering(client.program());
             let Some(operation) = operation.filter(|_| standing == Standing::Pending) else {
-                return self.too_late(index, sequence, now);
+                return self.too_late(client, index, sequence, now);
             };
             let n = talk.count(operation.slot).saturating_sub(1);
             let values = talk.values(client, operation.slot, n, id);
@@ -325,7 +325,7 @@ impl Play {
                 let sequence = self.exchanges[steps].sequence().saturating_sub(1);
                 return match answering {
                     Some(_) => self.answer_step(client, sequence, Fit::Right, bytes, now, facts),
-                    None => self.too_late(steps, sequence, now),
+                    None => self.too_late(client, steps, sequence, now),
                 };
             }
         }
@@ -423,12 +423,18 @@ impl Play {
     }
 
     /// Handles an answer that nothing waits for any more.
-    pub(super) fn too_late(&mut self, index: usize, sequence: u64, now: Timestamp) -> Meaning {
+    pub(super) fn too_late(
+        &mut self,
+        client: ClientPlan<'_>,
+        index: usize,
+        sequence: u64,
+        now: Timestamp,
+    ) -> Meaning {
         let answer = self.exchanges[index].answer(sequence, now);
         let talk = self.talk.as_ref();
         let is_setup = talk.is_some_and(|talk| talk.steps() == Some(index) && !talk.is_ready());
         Meaning::Answer(Received {
-            slot: index,
+            slot: talk.map_or(index, |talk| talk.slot_of(client, index, sequence)),
             answer,
             sequence: Some(sequence),
             fit: Fit::Right,

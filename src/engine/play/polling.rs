@@ -27,7 +27,7 @@ impl Play {
         };
         let answering = talk.script().answering(client.program());
         let Some((operation, http)) = answering.and_then(|one| Some((one, one.http()?))) else {
-            return self.too_late(index, sequence, now);
+            return self.too_late(client, index, sequence, now);
         };
         let came = steps.answer(sequence, now);
         let (slot, is_setup) = (operation.slot, operation.is_setup);

@@ -132,6 +132,19 @@ impl Talk {
         Some(((id % self.lanes) as usize, id / self.lanes))
     }
 
+    /// The slot of a message of this exchange, by the last id of each. A step that was sent again since is taken for the
+    /// one that was sent next, as far as that is known: no older id is kept.
+    pub(super) fn slot_of(&self, client: ClientPlan<'_>, exchange: usize, sequence: u64) -> usize {
+        if self.steps != Some(exchange) {
+            return exchange;
+        }
+        let id = self.id_of(exchange, sequence);
+        (exchange..client.first_listener())
+            .filter(|slot| self.ids[*slot] >= id)
+            .min_by_key(|slot| self.ids[*slot])
+            .unwrap_or(exchange)
+    }
+
     /// How often a slot was sent.
     pub(super) fn count(&self, slot: usize) -> u64 {
         self.counts[slot]

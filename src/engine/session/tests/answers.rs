@@ -114,6 +114,36 @@ fn an_echo_of_the_other_type_is_an_echo_and_said() {
 }
 
 #[test]
+fn a_late_answer_is_one_to_the_step_that_it_answers() {
+    let scenario = r#"
+        load = { connections = 1, ramp_up = "0s", duration = "10s", ramp_down = "0s" }
+        [[step]]
+        send = "a text"
+        expect = "none"
+        [[step]]
+        name = "slow"
+        send = "{{stamp}}"
+        frame = "binary"
+        expect = "echo"
+        timeout = "1s"
+        on_fail = "go_on"
+        [[step]]
+        send = "another text"
+        expect = "none"
+    "#;
+    let seen = play(scenario, |_| {
+        Script::new(|at, heard| match heard {
+            Heard::Text(_) => Vec::new(),
+            Heard::Binary(bytes) => vec![(at + 2 * S, binary(bytes.clone()))],
+            _ => healthy(at, heard),
+        })
+    });
+    assert_eq!(seen.count(Counter::MessagesSent), 3);
+    assert_eq!(seen.count(Counter::MessagesLate), 1);
+    assert_eq!(seen.count(Counter::MessagesRetyped), 0);
+}
+
+#[test]
 fn fixed_payloads_are_matched_by_order_oldest_first() {
     let seen = ten(r#"payload = { text = "time?" }"#, |at, turn, bytes| {
         let echo = text(bytes.clone());
