@@ -24,6 +24,19 @@ pub(super) fn quoted(names: &[String], saved: &[Vec<u8>], answer: &[u8]) -> Stri
 
 /// What stands for a value that has no name: it was in a cookie.
 const COOKIE: &str = "cookie";
+/// The most values of cookies that are hidden: as many as a client keeps.
+const MOST_COOKIES: usize = 64;
+
+/// Adds the value of a cookie behind the values that have names. The newest are kept.
+pub(super) fn add_cookie(names: &[String], saved: &mut Vec<Vec<u8>>, value: &[u8]) {
+    if saved.iter().any(|known| known == value) {
+        return;
+    }
+    if saved.len() == names.len() + MOST_COOKIES {
+        saved.remove(names.len());
+    }
+    saved.push(value.to_vec());
+}
 
 /// Each value with the name by which it is shown. Values after the last name are those of cookies.
 pub(super) fn named<'a>(
@@ -75,6 +88,22 @@ mod tests {
         let saved = [b"t0ken-of-1".to_vec(), b"c00kie-of-1".to_vec()];
         hide(&["token".to_owned()], &saved, &mut text);
         assert_eq!(text, "your session is {{cookie}}, token {{token}}");
+    }
+
+    #[test]
+    fn the_newest_cookies_are_hidden_and_no_name_is_lost() {
+        let names = ["token".to_owned()];
+        let mut saved = vec![b"t0ken-of-1".to_vec()];
+        let value = |turn: usize| format!("c00kie-of-{turn:03}");
+        for turn in 0..=MOST_COOKIES {
+            for _ in 0..2 {
+                add_cookie(&names, &mut saved, value(turn).as_bytes());
+            }
+        }
+        assert_eq!(saved.len(), 1 + MOST_COOKIES);
+        let mut text = format!("{} {} t0ken-of-1", value(0), value(MOST_COOKIES));
+        hide(&names, &saved, &mut text);
+        assert_eq!(text, "c00kie-of-000 {{cookie}} {{token}}");
     }
 
     #[test]

@@ -17,15 +17,12 @@ pub(super) use self::script::Scene;
 use self::script::Script;
 use super::Due;
 use super::fact::{Facts, Move};
-use crate::engine::saved::quoted;
+use crate::engine::saved::{add_cookie, quoted};
 use crate::http::{Answer, cookie_values};
 use crate::metric::Counter;
 use crate::plan::{ClientPlan, Operation, STAMP_LEN, Values, What};
 use crate::scenario::{Http, Kept, Match, OnFail, Save};
 use crate::units::Timestamp;
-
-/// The most values of cookies that are hidden: as many as a client keeps.
-const MOST_HIDDEN: usize = 64;
 
 /// What one client says and hears beyond messages on a schedule.
 #[derive(Debug)]
@@ -209,11 +206,8 @@ impl Talk {
 
     /// An answer of HTTP came: the cookies that it sets are kept from being shown, like what is saved.
     pub(super) fn hide_cookies(&mut self, client: ClientPlan<'_>, head: &Answer) {
-        let most = client.cohort().saved.len() + MOST_HIDDEN;
         for value in cookie_values(head) {
-            if self.saved.len() < most && !self.saved.iter().any(|known| known == value) {
-                self.saved.push(value.to_vec());
-            }
+            add_cookie(&client.cohort().saved, &mut self.saved, value);
         }
     }
 
