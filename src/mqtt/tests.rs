@@ -187,6 +187,11 @@ fn what_is_no_packet_is_told_with_the_way_out() {
             "only a PUBLISH",
         ),
         (
+            "SUBACK\nid:1\nrefused:5\n",
+            "whose `refused` is `5`",
+            "it is 128",
+        ),
+        (
             "CONNECT\nclient-id:a\nkeep-alive:70000\n",
             "whose `keep-alive` is `70000`",
             "seconds",

@@ -212,7 +212,8 @@ impl<'a> Text<'a> {
                 bytes.extend_from_slice(&self.identifier()?.to_be_bytes());
                 if self.kind == Kind::Suback {
                     bytes.push(match self.find("refused") {
-                        Some(code) => self.number("refused", code, 0x80, "128")? as u8,
+                        Some("128") => 0x80,
+                        Some(code) => return Err(self.wrong("refused", code, "128")),
                         None => self.whole("granted", 2, "0, 1 or 2")? as u8,
                     });
                 }
