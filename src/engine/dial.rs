@@ -76,9 +76,13 @@ impl Dialer {
                 let known = resolvers.iter().find(|(known, _)| *known == origin);
                 let resolver = match known {
                     Some((_, resolver)) => resolver.clone(),
-                    None => Resolver::new(&origin.host, origin.port, target.connect_timeout),
+                    None => {
+                        let within = target.connect_timeout;
+                        let new = Resolver::new(&origin.host, origin.port, within);
+                        resolvers.push((origin.clone(), new.clone()));
+                        new
+                    }
                 };
-                resolvers.push((origin.clone(), resolver.clone()));
                 // Cohorts that share a way share its store of sessions, and one of them may dial again.
                 let resumes = cohorts.iter().any(Cohort::dials_again);
                 let way = Way::new(
