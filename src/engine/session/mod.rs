@@ -163,7 +163,7 @@ impl<T: Transport> Session<T> {
             is_ready: false,
             is_plain: shared.plan.split.is_none() && !client.has_text_heartbeat(),
             packets: match shared.plan.split {
-                Some(Split::Mqtt) => Some(Box::new(Packets::new(client.cohort().exchanges()))),
+                Some(Split::Mqtt) => Some(Box::new(Packets::new(client.exchanges()))),
                 Some(Split::Text(_)) | None => None,
             },
             transport,

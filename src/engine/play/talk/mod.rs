@@ -420,7 +420,7 @@ impl Talk {
         }
         let before = self.owed.iter().filter(|reply| reply.slot == slot).count();
         let n = self.count(slot) + before as u64;
-        let id = n * client.exchanges();
+        let id = n * self.lanes;
         let mut text = Vec::new();
         let values = || self.values(client, slot, n, id);
         client.templates()[slot].write(|| [b'0'; STAMP_LEN], values, &mut text);
