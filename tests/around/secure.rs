@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::HandshakeKind;
 
 use super::common::run::{Run, trusted};
 use super::common::{Running, tls};
@@ -23,10 +24,18 @@ pub(super) struct Front {
     pub(super) address: SocketAddr,
     /// Its certificate as PEM.
     certificate: String,
-    /// The addresses of its clients, one for each connection.
-    clients: Arc<Mutex<Vec<IpAddr>>>,
+    seen: Arc<Mutex<Seen>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What it sees of its connections.
+#[derive(Default)]
+struct Seen {
+    /// The address of each client.
+    clients: Vec<IpAddr>,
+    /// Each handshake of TLS.
+    handshakes: Vec<HandshakeKind>,
 }
 
 impl Front {
@@ -37,14 +46,14 @@ impl Front {
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let (tls, certificate) = tls();
-        let clients = Arc::<Mutex<Vec<IpAddr>>>::default();
-        let seen = clients.clone();
+        let seen = Arc::<Mutex<Seen>>::default();
+        let sees = seen.clone();
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 tokio::select! {
-                    () = accept(listener, tls, server, &seen) => {}
+                    () = accept(listener, tls, server, &sees) => {}
                     _ = stopped => {}
                 }
             });
@@ -52,7 +61,7 @@ impl Front {
         Self {
             address,
             certificate,
-            clients,
+            seen,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -68,10 +77,17 @@ impl Front {
     /// How many connections came from each address.
     pub(super) fn clients(&self) -> BTreeMap<String, u64> {
         let mut clients = BTreeMap::new();
-        for client in self.clients.lock().unwrap().iter() {
+        for client in &self.seen.lock().unwrap().clients {
             *clients.entry(client.to_string()).or_default() += 1;
         }
         clients
+    }
+
+    /// How many handshakes of this kind there were.
+    fn handshakes(&self, kind: HandshakeKind) -> u64 {
+        let seen = self.seen.lock().unwrap();
+        let these = seen.handshakes.iter().filter(|seen| **seen == kind);
+        these.count() as u64
     }
 }
 
@@ -89,16 +105,19 @@ async fn accept(
     listener: std::net::TcpListener,
     tls: TlsAcceptor,
     server: SocketAddr,
-    seen: &Mutex<Vec<IpAddr>>,
+    seen: &Arc<Mutex<Seen>>,
 ) {
     let listener = TcpListener::from_std(listener).unwrap();
     loop {
         let (client, from) = listener.accept().await.unwrap();
-        seen.lock().unwrap().push(from.ip());
-        let tls = tls.clone();
+        seen.lock().unwrap().clients.push(from.ip());
+        let (tls, seen) = (tls.clone(), seen.clone());
         tokio::spawn(async move {
             client.set_nodelay(true).unwrap();
             let mut client = tls.accept(client).await?;
+            if let Some(kind) = client.get_ref().1.handshake_kind() {
+                seen.lock().unwrap().handshakes.push(kind);
+            }
             let mut server = TcpStream::connect(server).await?;
             server.set_nodelay(true)?;
             copy_bidirectional(&mut client, &mut server).await
@@ -203,4 +222,54 @@ fn a_client_that_resets_or_does_not_read_is_played_under_tls() {
     let own = run.report.rows("totals", "errors.fault");
     let own = own.iter().find(|row| row["cohort"] == "reset");
     assert_eq!(own.unwrap()["count"], 5);
+}
+
+/// Whoever dials again resumes its own session, unless it shall not; the server counts the same.
+#[test]
+fn full_and_resumed_handshakes_are_counted_as_the_server_counts_them() {
+    let server = Serve::start(&[]);
+    let front = Front::of(&server);
+    let scenario = format!(
+        r#"
+        name = "resumption"
+        [target]
+        url = "wss://{}/"
+        ca = "ca.pem"
+        [load]
+        duration = "2s"
+        [[step]]
+        pause = "200ms"
+        [[step]]
+        reconnect = {{}}
+        [[cohort]]
+        name = "own"
+        connections = 5
+        [[cohort]]
+        name = "off"
+        connections = 5
+        [cohort.target.tls]
+        resumption = "off"
+        [gates]
+        pass = ["count(tls.resumed{{cohort=own}}) >= 5", "ratio(tls.full{{cohort=off}} / connections.opened{{cohort=off}}) == 100%"]
+        "#,
+        front.address
+    );
+    let ended = Running::start_in(front.folder(), &scenario, &["--quiet"], &[]).end();
+    let report = ended.report();
+    let count = |name: &str, cohort: &str| {
+        let rows = report.rows("totals", name);
+        let row = rows.iter().find(|row| row["cohort"] == cohort);
+        row.map_or(0, |row| row["count"].as_u64().unwrap())
+    };
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let [full, resumed, opened] =
+        ["tls.full", "tls.resumed", "connections.opened"].map(|name| count(name, "own"));
+    assert_eq!((full, full + resumed), (5, opened));
+    let off = count("tls.full", "off");
+    assert_eq!(
+        (off, count("tls.resumed", "off")),
+        (count("connections.opened", "off"), 0)
+    );
+    assert_eq!(front.handshakes(HandshakeKind::Full), full + off);
+    assert_eq!(front.handshakes(HandshakeKind::Resumed), resumed);
 }

@@ -325,7 +325,7 @@ fn what_a_step_says_is_a_push_when_it_comes_back_behind_its_answer() {
             ]
         });
         let [sent, answered, ..] = seen.counts(MESSAGES);
-        assert_eq!(sent, answered);
+        assert_eq!((sent, answered), (10, 10));
         assert_eq!(seen.count(Counter::MessagesDuplicated), 0);
         assert_eq!(seen.count(Counter::MessagesUnsolicited), 0);
         let pushes = seen.count(Counter::PushesReceived);
