@@ -11,7 +11,7 @@ use super::reading::{At, Check, Document, List, Outside, Place, Problems, Source
 use super::secrets::Secrets;
 use super::section::{
     self, Cohort, CohortTable, Data, DataTable, Heartbeat, HeartbeatTable, Load, LoadTable,
-    MessageTable, OnTable, Payload, StepTable, Target, TargetTable, Verb,
+    MessageTable, OnTable, Payload, StepTable, Target, TargetTable, Trust, Verb,
 };
 use crate::units::ByteSize;
 
@@ -198,6 +198,12 @@ impl Scenario {
     pub fn patience(&self) -> Option<Duration> {
         let published = self.cohorts.iter().flat_map(Cohort::published);
         published.map(|one| one.timeout).max()
+    }
+
+    /// Whether the certificates of a server are not checked.
+    pub fn trusts_anyone(&self) -> bool {
+        let mut cohorts = self.cohorts.iter();
+        cohorts.any(|cohort| cohort.access.tls.trust == Trust::Anyone)
     }
 
     /// The longest payload of any message.

@@ -13,7 +13,7 @@ use super::warning::Warning;
 use crate::measure::{Relayed, Summary, Surroundings, Value};
 use crate::metric::{self, Cause, Counter, Gauge, Timer};
 use crate::scenario::{
-    Cohort, Message, PromiseKind, Reconnect, Scenario, Selector, Shape, Stat, Subject, Trust,
+    Cohort, Message, PromiseKind, Reconnect, Scenario, Selector, Shape, Stat, Subject,
 };
 
 /// If it uses this part of all its cores in any one second, the generator may limit the run.
@@ -40,7 +40,7 @@ pub(super) fn find(
     found.extend(fewer_connections(scenario, all, facts));
     found.extend(setups_failed(scenario, view));
     found.extend(fallbacks(all));
-    let is_insecure = scenario.target.access.tls.trust == Trust::Anyone;
+    let is_insecure = scenario.trusts_anyone();
     found.extend(is_insecure.then_some(Warning::Insecure));
     found.extend(arrivals_skipped(scenario, all));
     found.extend(generator_busy(scenario, view, facts));

@@ -10,7 +10,7 @@ use crate::metric::Cause;
 use crate::scenario::parse::parse_alone;
 use crate::scenario::{
     Fault, FaultKind, Lifetime, OnDead, Op, Overrides, Pacing, Path, PathFault, PathFaultKind,
-    Payload, PingKind,
+    Payload, PingKind, Trust,
 };
 use std::time::Duration;
 
@@ -481,7 +481,7 @@ fn addresses_that_were_passed_over_and_certificates_that_were_not_checked_are_to
     summary.fallbacks.add("[::1]:1", 2, "unreachable");
     summary.fallbacks.add("[::2]:1", 5, "refused");
     let mut insecure = scenario();
-    insecure.target.access.tls.trust = Trust::Anyone;
+    insecure.cohorts[0].access.tls.trust = Trust::Anyone;
     let warnings = judged(&insecure, &summary, &Facts::completed(2), &[]);
     let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
