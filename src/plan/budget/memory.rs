@@ -8,8 +8,8 @@ use crate::scenario::{Cohort, Data, Payload, Scenario, Step, TargetUrl};
 
 /// The memory of an open connection without its buffers, in bytes.
 const CONNECTION_MEMORY: u64 = 3 * 1024;
-/// The memory of TLS for its keys and two record buffers, in bytes.
-const TLS_MEMORY: u64 = 30 * 1024;
+/// The memory of TLS for its keys and the chain of the server, in bytes; it has no buffer at rest.
+const TLS_MEMORY: u64 = 10 * 1024;
 /// The memory of a connection for each message that it sends, in bytes.
 const STREAM_MEMORY: u64 = 256;
 /// The memory of a connection for its place in its steps, and for a name that a `save` keeps, in bytes.
