@@ -84,7 +84,8 @@ impl Dialer {
                     }
                 };
                 // Cohorts that share a way share its store of sessions, and one of them may dial again.
-                let resumes = cohorts.iter().any(Cohort::dials_again);
+                let share = |one: &&Cohort| one.access == cohort.access;
+                let resumes = cohorts.iter().filter(share).any(Cohort::dials_again);
                 let way = Way::new(
                     &origin,
                     &cohort.access,

@@ -172,8 +172,8 @@ pub fn check_tls(scenario: &Scenario) -> Result<(), TlsError> {
     };
     for cohort in &scenario.cohorts {
         let dialled = cohort.server.as_ref().or(target).map(WsUrl::origin);
-        let mut servers = cohort.other_servers().chain(dialled);
-        if let Some(server) = servers.find(|server| server.secure) {
+        let servers = cohort.other_servers().chain(dialled);
+        for server in servers.filter(|server| server.secure) {
             Tls::new(&server.host, &cohort.access.tls, false)?;
         }
     }
