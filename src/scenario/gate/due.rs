@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::life::{Frame, Life, last_opening};
+use super::life::{Frame, Life};
 use super::need::Run;
 use crate::scenario::{Cohort, Gaps, Message, Pacing, Phase, PingKind, Pings, Shape, fraction};
 
@@ -349,9 +349,7 @@ impl Run<'_> {
                 warm_up,
                 duration,
             } => {
-                let last = self.cohorts.iter();
-                let last = last.map(|cohort| last_opening(cohort, *ramp_up));
-                let start = last.fold(0.0, f64::max) + ns(*warm_up).max(NOTICE);
+                let start = self.last_opening(*ramp_up) + ns(*warm_up).max(NOTICE);
                 vec![start..start + ns(*duration)]
             }
             Shape::Arrivals {

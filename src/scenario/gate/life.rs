@@ -41,17 +41,10 @@ impl Run<'_> {
         let parts = self.parts(Period::Measured);
         let lag = match self.environment.load.shape {
             Shape::Steady { ramp_up, .. } => {
-                let openings = self
-                    .cohorts
-                    .iter()
-                    .map(|cohort| last_opening(cohort, ramp_up));
-                let last = openings.fold(0.0, f64::max);
-                let ready = |bound: fn((f64, f64)) -> f64| {
-                    let each = self.cohorts.iter();
-                    let each = each.map(|one| last_opening(one, ramp_up) + bound(setup(one)));
-                    each.fold(0.0, f64::max) - last
-                };
-                ready(|(shortest, _)| shortest)..ready(|(_, longest)| longest)
+                let last = self.last_opening(ramp_up);
+                let soonest = self.latest(|one| last_opening(one, ramp_up) + setup(one).0);
+                let latest = self.latest(|one| last_opening(one, ramp_up) + setup(one).1);
+                soonest - last..latest - last
             }
             _ => 0.0..0.0,
         };
@@ -60,6 +53,15 @@ impl Run<'_> {
             end: parts.last().map_or(0.0, |part| part.end),
             lag,
         }
+    }
+
+    /// When the last connection of all is dialled, in nanoseconds.
+    pub(super) fn last_opening(&self, ramp_up: Duration) -> f64 {
+        self.latest(|cohort| last_opening(cohort, ramp_up))
+    }
+
+    fn latest(&self, time: impl Fn(&Cohort) -> f64) -> f64 {
+        self.cohorts.iter().map(time).fold(0.0, f64::max)
     }
 
     /// The times in which a connection is planned to be open.
@@ -86,8 +88,7 @@ impl Run<'_> {
                 let part = f64::from(place) / f64::from(cohort.connections);
                 let from = ramp_up.as_nanos() as f64 * part;
                 let mut life = life(from, f64::INFINITY);
-                let last = self.cohorts.iter().map(|one| last_opening(one, *ramp_up));
-                let last = last.fold(0.0, f64::max);
+                let last = self.last_opening(*ramp_up);
                 for span in [&mut life.opened, &mut life.ready] {
                     span.start -= frame.lag.end;
                     // All are ready before measuring begins.
@@ -124,7 +125,7 @@ fn setup(cohort: &Cohort) -> (f64, f64) {
 }
 
 /// When the last connection of a cohort is dialled, in nanoseconds.
-pub(super) fn last_opening(cohort: &Cohort, ramp_up: Duration) -> f64 {
+fn last_opening(cohort: &Cohort, ramp_up: Duration) -> f64 {
     let count = f64::from(cohort.connections);
     ramp_up.as_nanos() as f64 * (count - 1.0) / count
 }
