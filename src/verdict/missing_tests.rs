@@ -245,20 +245,42 @@ fn listeners_that_come_back_are_missed_while_they_are_not_open() {
             .add(Counter::ConnectionsLost, 25)
             .add(Counter::PingsSent, 100)
             .add(Counter::PongsReceived, 100);
-        let mut summary = run.summary();
-        summary.states = Vec::from_iter(open.map(|open| States {
-            cohort: Some(0),
-            phase: Phase::Measure,
-            connecting: GaugeStats::of(0.0),
-            open: GaugeStats::of(open),
-            ready: GaugeStats::of(open),
-            closing: GaugeStats::of(0.0),
-        }));
-        judge(&again, &summary, &Facts::completed(1)).exit
+        judge(&again, &with_open(&run, open), &Facts::completed(1)).exit
     };
     assert_eq!(exit(None), Exit::Passed, "it is not known");
     assert_eq!(exit(Some(9.0)), Exit::Passed);
     assert_eq!(exit(Some(4.0)), Exit::Untrusted);
+}
+
+/// The numbers of a run with so many connections open in the measured time, if that is known.
+fn with_open(run: &Run, open: Option<f64>) -> Summary {
+    let mut summary = run.summary();
+    summary.states = Vec::from_iter(open.map(|open| States {
+        cohort: Some(0),
+        phase: Phase::Measure,
+        connecting: GaugeStats::of(0.0),
+        open: GaugeStats::of(open),
+        ready: GaugeStats::of(open),
+        closing: GaugeStats::of(0.0),
+    }));
+    summary
+}
+
+/// Whether the server or a failed step ended them, together or alone.
+#[test]
+fn clients_that_are_gone_only_behind_the_measured_time_are_not_missed() {
+    for (lost, closed) in [(6, 0), (0, 6), (3, 3)] {
+        let exit = |open: Option<f64>| {
+            let mut run = Run::healthy();
+            run.add(Counter::ConnectionsLost, lost)
+                .cause(Cause::StepFailed, closed);
+            judge(&scenario(), &with_open(&run, open), &Facts::completed(1)).exit
+        };
+        assert_eq!(exit(None), Exit::Untrusted, "it is not known");
+        assert_eq!(exit(Some(10.0)), Exit::Passed);
+        assert_eq!(exit(Some(5.0)), Exit::Passed, "half of them are there");
+        assert_eq!(exit(Some(4.0)), Exit::Untrusted);
+    }
 }
 
 /// Ten clients that echo, and whose server closed one of them, beside ten that answer no ping, and got no answer.

@@ -75,8 +75,9 @@ impl Losses {
         self.absent * 2.0 > self.clients as f64
     }
 
-    /// Adds a cohort. A client that does not reconnect is absent from its loss on. One that does is absent only in between:
-    /// how long follows from its messages that were due without a connection, or from how long it was open.
+    /// Adds a cohort. A client that does not reconnect is absent once it was lost, or closed by a failed step. One that does
+    /// is absent only in between: how long follows from its messages that were due without a connection, or from how long
+    /// it was open.
     fn add(&mut self, scenario: &Scenario, view: &View<'_>, cohort: &Cohort) {
         let count = |counter| count(view, counter, cohort);
         let (lost, clients) = (count(Counter::ConnectionsLost), clients(view, cohort));
@@ -85,12 +86,14 @@ impl Losses {
         self.closed += closed;
         self.opened += count(Counter::ConnectionsOpened);
         self.clients += clients;
-        self.absent += closed as f64;
+        let missing = |stat| {
+            let open = open(scenario, view, cohort, stat)?;
+            Some((clients as f64 - open).max(0.0))
+        };
         if cohort.reconnect == Reconnect::None {
-            // Who was lost behind the measured time was there in it.
-            let missing = open(scenario, view, cohort, Stat::Last);
-            let missing = missing.map_or(f64::INFINITY, |open| clients as f64 - open);
-            self.absent += (lost as f64).min(missing.max(0.0));
+            // Who was gone only behind the measured time was there in it.
+            let gone = (lost + closed) as f64;
+            self.absent += missing(Stat::Last).map_or(gone, |missing| gone.min(missing));
             return;
         }
         let is_scheduled = |pacing: &Pacing| matches!(pacing, Pacing::Open { .. });
@@ -99,9 +102,10 @@ impl Losses {
             let missed = count(Counter::MessagesOffline) + count(Counter::MessagesLost);
             self.missed += missed;
             self.due += due;
-            self.absent += clients as f64 * missed as f64 / due as f64;
-        } else if let Some(open) = open(scenario, view, cohort, Stat::Mean) {
-            self.absent += (clients as f64 - open).max(0.0);
+            self.absent += closed as f64 + clients as f64 * missed as f64 / due as f64;
+        } else {
+            // Those that a step closed are among the missing.
+            self.absent += missing(Stat::Mean).unwrap_or(closed as f64);
         }
     }
 }
