@@ -65,10 +65,7 @@ impl Asked {
 pub(super) fn none_came(run: &Run<'_>) -> Vec<Doubt> {
     let (healthy, faulty): (Vec<&Cohort>, Vec<_>) =
         (run.scenario.cohorts.iter()).partition(|cohort| cohort.is_healthy());
-    let all = no_answer(run, &healthy, None).map(|reason| Doubt {
-        reason,
-        concerns: but_wrong_answers(run),
-    });
+    let all = no_answer(run, &healthy, None).and_then(|reason| but_wrong_answers(run, reason));
     let asked = healthy
         .into_iter()
         .filter(|cohort| all.is_none() && !is_disturbed(run.scenario, cohort));
@@ -85,22 +82,27 @@ pub(super) fn none_came(run: &Run<'_>) -> Vec<Doubt> {
     all.into_iter().chain(each).collect()
 }
 
-/// Everything but the gates on wrong answers that failed: those answers were seen.
-fn but_wrong_answers(run: &Run<'_>) -> Concerns {
+/// Concerns everything but the gates on wrong answers that failed, if such answers were seen.
+fn but_wrong_answers(run: &Run<'_>, reason: Distrust) -> Option<Doubt> {
     let wrong = Counter::MessagesMismatched.name();
     let is_proved = |gate: &Gate, result: &GateResult| {
         let mut selectors = gate.subject.selectors();
-        !result.passed && result.observed.is_some() && selectors.any(|one| one.metric == wrong)
+        !result.passed
+            && result.observed.is_some_and(|seen| seen.value > 0.0)
+            && selectors.any(|one| one.metric == wrong)
     };
     let (proved, others): (Vec<_>, Vec<_>) = run
         .judged_gates()
         .partition(|(gate, result)| is_proved(gate, result));
     if proved.is_empty() {
-        return Concerns::Everything;
+        return Some(Doubt {
+            reason,
+            concerns: Concerns::Everything,
+        });
     }
     let others = others.into_iter().map(|(gate, _)| gate.text.clone());
     let promises = run.contracts.iter().map(|promise| promise.name());
-    Concerns::Only(others.chain(promises).collect())
+    about(|| reason, others.chain(promises).collect())
 }
 
 /// What did not come to this cohort, if it has waited for something.

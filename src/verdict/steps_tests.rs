@@ -302,7 +302,21 @@ fn a_gate_on_wrong_answers_fails_where_all_are_wrong() {
     assert_eq!(verdict.exit, Exit::Failed);
     assert!(!verdict.gates[0].doubted && verdict.gates[1].doubted);
     assert_eq!(verdict.distrust[0].reason.kind(), "no_answer");
-    asking.gates.pass.remove(0);
+    let wrong = asking.gates.pass.remove(0);
+    assert_eq!(judged(&asking, &run).exit, Exit::Untrusted);
+    asking.gates.pass = vec![wrong];
+    let alone = judged(&asking, &run);
+    assert_eq!(alone.exit, Exit::Failed);
+    assert_eq!(alone.distrust, [], "there is nothing else to doubt");
+    // What was not seen proves nothing.
+    let many = gate(Stat::Count, "messages.mismatched", Op::Greater, 0.0);
+    asking.gates.pass = vec![many];
+    let mut run = Run::new();
+    (run.opened(10).sent(20))
+        .add(Counter::MessagesDue, 20)
+        .add(Counter::MessagesTimedOut, 20);
+    assert_eq!(judged(&asking, &run).exit, Exit::Untrusted);
+    asking.gates.pass.clear();
     assert_eq!(judged(&asking, &run).exit, Exit::Untrusted);
 }
 
