@@ -8,7 +8,7 @@ use crate::measure::{
 use crate::scenario::{
     Cohort, Contract, End, FaultKind, Origin, Process, PromiseKind, Scenario, TargetUrl,
 };
-use crate::units::Timestamp;
+use crate::units::{Timestamp, human_count};
 
 /// A cohort with a contract, and what is known about it.
 pub(super) struct Case<'a> {
@@ -51,6 +51,22 @@ impl Finding {
             passed,
             why,
         }
+    }
+
+    /// The finding about `asked` connections, where others got no ping and were left out. It proves nothing if those are
+    /// most.
+    pub(super) fn without_unasked(mut self, asked: usize, unasked: usize) -> Self {
+        if asked == 0 || unasked == 0 {
+            return self;
+        }
+        let before = if self.why.is_empty() { "" } else { "; " };
+        let count = human_count(unasked as u64);
+        self.why += &format!("{before}{count} left out: they got no ping");
+        if unasked > asked {
+            self.passed = false;
+            self.why += ", so most were not put to the test";
+        }
+        self
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::measure::{Summary, Surroundings};
 use crate::scenario::{Promise, PromiseKind, Promised, Scenario};
-use crate::units::{Nanos, human_count};
+use crate::units::Nanos;
 use crate::verdict::unnamed::{Unnamed, text_heartbeat};
 use crate::verdict::view::View;
 
@@ -99,17 +99,8 @@ fn tested(case: &Case<'_>, promise: &Promise) -> Finding {
     if tested.records.is_empty() {
         return Finding::no_data("no connection got a ping that its fault concerns");
     }
-    let mut finding = find(&tested, promise);
-    let unasked = case.records.len() - tested.records.len();
-    if unasked > 0 {
-        let said = (!finding.why.is_empty()).then_some("; ");
-        finding.why += &format!(
-            "{}{} left out: they got no ping",
-            said.unwrap_or_default(),
-            human_count(unasked as u64)
-        );
-    }
-    finding
+    let asked = tested.records.len();
+    find(&tested, promise).without_unasked(asked, case.records.len() - asked)
 }
 
 fn find(case: &Case<'_>, promise: &Promise) -> Finding {

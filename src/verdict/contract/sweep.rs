@@ -7,7 +7,7 @@ use super::case::{Case, Finding};
 use super::result::{Bounds, Times, promised};
 
 use crate::measure::EndedBy;
-use crate::units::{Nanos, human_count, human_ns};
+use crate::units::{Nanos, human_ns};
 
 /// The quantile of the normal distribution at 97.5 %.
 const Z: f64 = 1.959_964;
@@ -24,13 +24,8 @@ struct Level {
 pub(super) fn judge(case: &Case<'_>, bounds: Bounds) -> Finding {
     let levels = levels(case);
     let n: u64 = levels.iter().map(|level| level.all).sum();
-    let mut finding = found(bounds, &levels, n);
-    let unasked = case.records.len() as u64 - n;
-    if unasked > 0 && n > 0 {
-        let unasked = human_count(unasked);
-        finding.why += &format!("; {unasked} left out: they got no ping");
-    }
-    finding
+    let asked = n as usize;
+    found(bounds, &levels, n).without_unasked(asked, case.records.len() - asked)
 }
 
 fn found(bounds: Bounds, levels: &[Level], n: u64) -> Finding {

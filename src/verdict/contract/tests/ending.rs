@@ -308,6 +308,10 @@ fn clients_that_err_only_when_pinged_prove_nothing_without_a_ping() {
             "{}",
             one.why
         );
+        let most = [record(0), record(1), pinged(1_000, record(2))].to_vec();
+        let few = judged(FaultKind::NoPong, promise.clone(), most);
+        assert_eq!((few.passed, few.n), (false, 1), "{}", few.why);
+        assert!(few.why.contains("2 left out: they got no ping, so most"));
         let silent = judged(only(Activity::Nothing), promise.clone(), unasked());
         assert_eq!((silent.passed, silent.n), (true, 2), "{}", silent.why);
     }
