@@ -13,7 +13,7 @@ impl Run<'_> {
     fn fault(&self, opening: &Opening) -> Option<(Timestamp, Option<Timestamp>)> {
         let cohort = self.plan.cohort(opening.cohort);
         let own = cohort.faults.first();
-        let own = own.map(|fault| (opening.at + Nanos::from(fault.after), None));
+        let own = own.map(|fault| (self.ready(opening) + Nanos::from(fault.after), None));
         let path = self.plan.scenario.path.iter().flat_map(|path| &path.faults);
         let mut path = path.filter(|fault| fault.concerns(&cohort.name) && !fault.is_lasting());
         let start = self.windows.first()?.start;
