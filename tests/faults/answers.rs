@@ -41,6 +41,10 @@ fn wrong_bytes() {
     );
     // No other gate has a verdict, but this one saw what it is about.
     assert!(outcome.report.distrust().contains(&"no_answer"));
+    for gate in outcome.report.json["verdict"]["gates"].as_array().unwrap() {
+        let is_about_it = gate["gate"] == "count(messages.mismatched) == 0";
+        assert_eq!(gate["doubted"], !is_about_it, "{gate}");
+    }
     assert_eq!(outcome.ended.code, 3);
 }
 
