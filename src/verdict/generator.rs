@@ -342,9 +342,11 @@ impl<'a> Generator<'a> {
             }
             _ => return None,
         };
+        // A step is due when what stands before it is done, so a lag delays those behind it.
         let is_scheduled = |cohort: &Cohort| {
             let mut messages = cohort.messages.iter();
-            messages.all(|message| matches!(message.pacing, Pacing::Open { .. }))
+            cohort.steps.is_empty()
+                && messages.all(|message| matches!(message.pacing, Pacing::Open { .. }))
         };
         let lost_with_it = [Counter::ConnectionsLost, Counter::ConnectionsFailed];
         let were_all_there = !matches!(self.scenario.load.shape, Shape::Arrivals { .. })

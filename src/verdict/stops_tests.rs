@@ -1,7 +1,7 @@
 //! Tests what wsbench's own stops may explain, and what they cannot.
 
 use super::super::super::contract::record;
-use super::super::super::fixture::{send, step, wait};
+use super::super::super::fixture::{send, step, wait, with_step};
 use super::super::super::lag::Lag;
 use super::*;
 use crate::measure::Stops;
@@ -230,6 +230,26 @@ fn a_stop_voids_rates_and_deadlines_that_it_may_have_cost() {
         (Exit::Failed, vec![]),
         "it makes no fewer"
     );
+}
+
+/// A stop sends messages on a schedule late, but leaves out turns of steps.
+#[test]
+fn a_stop_may_have_cost_steps_that_were_not_due_for_it() {
+    let exit = |mut scenario: Scenario, metric: &str| {
+        scenario.gates.pass = vec![gate(Stat::Count, metric, Op::Greater, 100.0)];
+        let mut run = Run::new();
+        run.opened(10)
+            .add(Counter::MessagesDue, 95)
+            .sent(95)
+            .add(Counter::MessagesAnswered, 95)
+            .lagged(2_000 * MS, 1);
+        judged(&scenario, &run).exit
+    };
+    for metric in ["messages.due", "messages.sent"] {
+        assert_eq!(exit(scenario(), metric), Exit::Failed, "{metric}");
+        let steps = with_step(send(Expect::Stamp));
+        assert_eq!(exit(steps, metric), Exit::Untrusted, "{metric}");
+    }
 }
 
 #[test]
