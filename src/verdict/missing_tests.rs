@@ -1,10 +1,10 @@
 //! Tests the doubts about what was not there: answers, connections, and the load of clients that reconnect.
 
 use super::super::super::contract::{pinged, record};
-use super::super::super::fixture::beside;
+use super::super::super::fixture::{beside, send, step};
 use super::*;
 use crate::measure::{ConnectionRecord, GaugeStats, Phase, States, Summary};
-use crate::scenario::{Fault, FaultKind, Jitter, Reconnect, Subject};
+use crate::scenario::{Fault, FaultKind, Jitter, Pause, Reconnect, Subject, Verb};
 
 #[test]
 fn a_server_that_never_answers_proves_nothing() {
@@ -252,8 +252,34 @@ fn listeners_that_come_back_are_missed_while_they_are_not_open() {
     assert_eq!(exit(Some(4.0)), Exit::Untrusted);
 }
 
+/// Steps are due only on an open connection, so none is missed by its number.
+#[test]
+fn clients_that_play_steps_are_missed_while_they_are_not_open() {
+    let exit = |verb: Verb, open: f64| {
+        let mut again = reconnecting();
+        again.cohorts[0].messages.clear();
+        again.cohorts[0].steps = vec![step(send(Expect::Stamp)), step(verb)];
+        let mut run = Run::new();
+        run.opened(30)
+            .add(Counter::ConnectionsReconnected, 20)
+            .add(Counter::ConnectionsLost, 25)
+            .add(Counter::MessagesDue, 100)
+            .sent(100)
+            .add(Counter::MessagesAnswered, 100);
+        judge(&again, &with_open(&run, Some(open)), &Facts::completed(1)).exit
+    };
+    let pause = Verb::Pause(Pause::Constant(Duration::from_secs(1)));
+    assert_eq!(exit(pause.clone(), 9.0), Exit::Passed);
+    assert_eq!(exit(pause, 4.0), Exit::Untrusted);
+    let close = Verb::Close {
+        code: 1000,
+        reason: String::new(),
+    };
+    assert_eq!(exit(close, 4.0), Exit::Passed, "that is the plan");
+}
+
 /// The numbers of a run with so many connections open in the measured time, if that is known.
-fn with_open(run: &Run, open: Option<f64>) -> Summary {
+pub(super) fn with_open(run: &Run, open: Option<f64>) -> Summary {
     let mut summary = run.summary();
     summary.states = Vec::from_iter(open.map(|open| States {
         cohort: Some(0),

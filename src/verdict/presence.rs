@@ -4,7 +4,7 @@ use super::observe::observe;
 use super::view::View;
 use crate::metric::{self, Cause, Counter, Gauge};
 use crate::scenario::{
-    Cohort, OnFail, Pacing, Reconnect, Scenario, Selector, Shape, Stat, Subject,
+    Cohort, OnFail, Pacing, Reconnect, Scenario, Selector, Shape, Stat, Step, Subject, Verb,
 };
 
 /// First connections (not reconnects) of some cohorts.
@@ -98,16 +98,27 @@ impl Losses {
         }
         let is_scheduled = |pacing: &Pacing| matches!(pacing, Pacing::Open { .. });
         let due = count(Counter::MessagesDue);
-        if due > 0 && (cohort.messages.iter()).all(|message| is_scheduled(&message.pacing)) {
+        let is_told =
+            due > 0 && (cohort.messages.iter()).all(|message| is_scheduled(&message.pacing));
+        let mut absent = closed as f64;
+        if is_told {
             let missed = count(Counter::MessagesOffline) + count(Counter::MessagesLost);
             self.missed += missed;
             self.due += due;
-            self.absent += closed as f64 + clients as f64 * missed as f64 / due as f64;
-        } else {
-            // Those that a step closed are among the missing.
-            self.absent += missing(Stat::Mean).unwrap_or(closed as f64);
+            absent += clients as f64 * missed as f64 / due as f64;
         }
+        // Steps are due only on an open connection: their number does not tell how long there was none.
+        if !is_told || plays_on_one_connection(cohort) {
+            absent = absent.max(missing(Stat::Mean).unwrap_or(0.0));
+        }
+        self.absent += absent;
     }
+}
+
+/// Whether it has steps, and none of them ends the connection as planned.
+fn plays_on_one_connection(cohort: &Cohort) -> bool {
+    let ends = |step: &Step| matches!(step.verb, Verb::Close { .. } | Verb::Reconnect { .. });
+    !cohort.steps.is_empty() && !cohort.each_step_after_setup().any(ends)
 }
 
 /// How many connections a failed step has closed for good. Where another step dials again when it fails, nobody knows

@@ -1,6 +1,7 @@
 //! Tests the doubts about clients that play steps: what they asked for and never got.
 
 use super::super::super::fixture::{beside, send, step, wait, with_step};
+use super::missing::with_open;
 use super::*;
 use crate::scenario::{Gaps, Jitter, OnFail, Phase as Spread, Reconnect, Repeat, TurnPace, Verb};
 use crate::units::Rate;
@@ -249,7 +250,8 @@ fn clients_that_a_failed_step_closes_are_gone() {
         max: Duration::ZERO,
         jitter: Jitter::None,
     };
-    assert_eq!(found(&closing, &run), [], "they came back");
+    let verdict = judge(&closing, &with_open(&run, Some(10.0)), &Facts::completed(1));
+    assert_eq!(verdict.distrust, [], "they came back");
 }
 
 /// The first step failed in the warm-up, and nothing came after it; or all were done by then.
