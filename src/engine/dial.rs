@@ -91,6 +91,7 @@ impl Dialer {
                     &cohort.access,
                     &target.source_addresses,
                     resolver,
+                    target.connect_timeout,
                     resumes,
                 )?;
                 ways.push((origin, place, way));

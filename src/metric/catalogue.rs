@@ -135,6 +135,7 @@ catalogue! {
     Timer {
         HandshakeDns => "handshake.dns", "Look-ups of the target's name: one for each run, and one each time all its addresses failed; empty for an address.";
         HandshakeTcp => "handshake.tcp", "From the dial to the TCP connection.";
+        HandshakeProxy => "handshake.proxy", "From the TCP connection to the proxy to the tunnel through it; TLS to the proxy included.";
         HandshakeTls => "handshake.tls", "From the TCP connection to the TLS session.";
         HandshakeTlsFull => "handshake.tls_full", "Some of `handshake.tls`: the full handshakes.";
         HandshakeTlsResumed => "handshake.tls_resumed", "Some of `handshake.tls`: those that resumed a session of their client.";

@@ -37,6 +37,10 @@ catalogue! {
         TlsAlpn => "tls_alpn", "The server does not offer HTTP/1.1 under TLS (ALPN).";
         TlsNotSpoken => "tls_not_spoken", "The server does not speak TLS on that port.";
         TlsAlert => "tls_alert", "The server ended TLS with an alert.";
+        ProxyUnreachable => "proxy_unreachable", "The proxy could not be reached (`detail` has the cause that it would have been without one).";
+        ProxyAuth => "proxy_auth", "The proxy wants to know who asks, or does not take the user and the password.";
+        ProxyRefused => "proxy_refused", "The proxy made no tunnel to the server: it, or its rules.";
+        ProxyGarbage => "proxy_garbage", "What was asked for a tunnel is no proxy, or ended the connection.";
         HttpStatus => "http_status", "An HTTP status other than 101.";
         BadUpgrade => "bad_upgrade", "A 101 without `Upgrade: websocket` and `Connection: Upgrade`.";
         BadAccept => "bad_accept", "A 101 whose `Sec-WebSocket-Accept` is missing or wrong.";
@@ -56,7 +60,9 @@ catalogue! {
 pub const LOOK_UP_STEP: &str = "the look-up of the name";
 /// The step after it.
 pub const TCP_STEP: &str = "the TCP connection";
-/// The step between TCP and the upgrade request.
+/// The step behind TCP, where there is a proxy.
+pub const PROXY_STEP: &str = "the tunnel through the proxy";
+/// The step between TCP, or the tunnel, and the upgrade request.
 pub const TLS_STEP: &str = "the TLS handshake";
 /// The last step.
 pub const UPGRADE_STEP: &str = "the answer to the upgrade request";

@@ -4,7 +4,7 @@
 //! transport (trait) ─┬─ websocket ──────┬─ link (bare or TLS) ─ wire (TCP)
 //!                     └─ http transport ─┘
 //! tcp dialer: resolver ─► connect, to the first address that accepts; the relay uses it too
-//! way: tcp dialer ─► tls ─► handshake, to an open link; each step timed
+//! way: tcp dialer ─► [proxy] ─► [PROXY header] ─► tls ─► handshake, to an open link; each step timed
 //! raw: the same way, and bytes instead of messages, for the probe
 //! ```
 
@@ -18,6 +18,9 @@ mod http_transport;
 mod http_transport_tests;
 mod link;
 mod listen;
+mod proxy;
+#[cfg(test)]
+mod proxy_tests;
 mod raw;
 mod resolver;
 mod route;

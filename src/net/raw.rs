@@ -78,6 +78,7 @@ impl RawDialer {
                 &target.access,
                 &target.source_addresses,
                 resolver,
+                target.connect_timeout,
                 false,
             )?,
             timeout: target.connect_timeout,

@@ -2,24 +2,31 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
 
 use super::failure::Failure;
 use super::handshake::Request;
 use super::link::Link;
+use super::proxy::{self, Tunnel, announced};
 use super::resolver::Resolver;
 use super::steps::Steps;
 use super::tcp_dialer::{Dial, Progress, TcpDialer};
 use super::tls::{Tls, TlsError};
 use super::wire::Wire;
-use crate::metric::{Cause, TLS_STEP, Timer, UPGRADE_STEP};
-use crate::scenario::{Access, WebOrigin};
+use crate::metric::{Cause, PROXY_STEP, TLS_STEP, Timer, UPGRADE_STEP};
+use crate::scenario::{Access, Announce, WebOrigin};
 use crate::time::Clock;
 use crate::units::Timestamp;
 
 /// How to connect to one server; made once and shared by all dials.
 #[derive(Debug)]
 pub(crate) struct Way {
+    /// To the proxy, if there is one.
     pub(crate) tcp: TcpDialer,
+    tunnel: Option<Tunnel>,
+    announce: Option<Announce>,
     tls: Option<Tls>,
 }
 
@@ -64,7 +71,8 @@ impl From<Failure> for NotOpened {
 }
 
 impl Way {
-    /// Sets up the way to a server. `resolver` resolves its name; `resumes` says whether its clients dial again.
+    /// Sets up the way to a server. `resolver` resolves its name; a proxy's is looked up here, for `within` at most.
+    /// `resumes` says whether its clients dial again.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -73,11 +81,21 @@ impl Way {
         access: &Access,
         sources: &[IpAddr],
         resolver: Arc<Resolver>,
+        within: Duration,
         resumes: bool,
     ) -> Result<Self, TlsError> {
         let tls = (origin.secure).then(|| Tls::new(&origin.host, &access.tls, resumes));
+        let (first, tunnel) = match &access.proxy {
+            None => (resolver, None),
+            Some(proxy) => {
+                let first = Resolver::new(&proxy.host, proxy.port, within);
+                (first, Some(Tunnel::new(proxy, origin, resolver)?))
+            }
+        };
         Ok(Self {
-            tcp: TcpDialer::new(resolver, sources),
+            tcp: TcpDialer::new(first, sources),
+            tunnel,
+            announce: access.announce.clone(),
             tls: tls.transpose()?,
         })
     }
@@ -131,7 +149,11 @@ impl Way {
         progress: &mut Progress,
     ) -> Result<Linked, Failure> {
         let dialled = clock.now();
-        let (tcp, address) = self.tcp.open(dial, progress).await?;
+        let opened = self.tcp.open(dial, progress).await;
+        let (tcp, address) = opened.map_err(|failure| match &self.tunnel {
+            Some(_) => proxy::unreachable(&failure),
+            None => failure,
+        })?;
         let mut wire = Wire::new(tcp);
         if dial.is_watched {
             wire.watch();
@@ -140,6 +162,18 @@ impl Way {
         let mut steps = Steps::default();
         steps.add(Timer::HandshakeTcp, opened.saturating_since(dialled));
         let mut link = Link::Plain(wire);
+        if let Some(tunnel) = &self.tunnel {
+            progress.reached = PROXY_STEP;
+            link = tunnel.through(link, dial.number).await?;
+            let through = clock.now();
+            steps.add(Timer::HandshakeProxy, through.saturating_since(opened));
+            opened = through;
+        }
+        if let Some(announce) = &self.announce {
+            let header = announced(announce, dial.number, link.wire().local(), address);
+            // What is wrong with it shows where the server is asked for something.
+            let _ = link.write_all(&header).await;
+        }
         if let Some(tls) = &self.tls {
             progress.reached = TLS_STEP;
             link = tls.secure(link, dial.number).await?;

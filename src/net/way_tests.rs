@@ -48,10 +48,21 @@ fn target(lines: &str) -> (WsUrl, Target) {
 }
 
 /// Dials a name with these addresses.
-async fn dial(lines: &str, known: &[SocketAddr]) -> (Result<Opened, NotOpened>, Progress) {
+pub(super) async fn dial(
+    lines: &str,
+    known: &[SocketAddr],
+) -> (Result<Opened, NotOpened>, Progress) {
     let (url, target) = target(lines);
     let resolver = Resolver::of(known);
-    let way = Way::new(&url.origin(), &target.access, &[], resolver, false).unwrap();
+    let way = Way::new(
+        &url.origin(),
+        &target.access,
+        &[],
+        resolver,
+        Duration::from_secs(5),
+        false,
+    )
+    .unwrap();
     let request = Request::new(&url, &target);
     let (clock, mut progress) = (Monotonic::start(), Progress::default());
     let opening = way.open(&request, Dial::default(), &clock, &mut progress);
@@ -60,14 +71,14 @@ async fn dial(lines: &str, known: &[SocketAddr]) -> (Result<Opened, NotOpened>, 
     (opened, progress)
 }
 
-async fn fails(lines: &str, server: SocketAddr) -> (Cause, String) {
+pub(super) async fn fails(lines: &str, server: SocketAddr) -> (Cause, String) {
     let (opened, _) = dial(lines, &[server]).await;
     let failure = opened.err().expect("it fails").failure;
     (failure.cause, failure.detail)
 }
 
 /// Returns an address on which no server listens.
-fn dead() -> SocketAddr {
+pub(super) fn dead() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
@@ -272,7 +283,15 @@ async fn handshakes(
     let (server, handshakes) = under_tls(own.server(&[version]), clients.len());
     let (url, target) = target(ANYONE);
     let (origin, resolver) = (url.origin(), Resolver::of(&[server]));
-    let way = Way::new(&origin, &target.access, &[], resolver, true).unwrap();
+    let way = Way::new(
+        &origin,
+        &target.access,
+        &[],
+        resolver,
+        Duration::from_secs(5),
+        true,
+    )
+    .unwrap();
     let request = Request::new(&url, &target);
     for number in clients {
         let (clock, mut progress) = (Monotonic::start(), Progress::default());
@@ -302,7 +321,7 @@ async fn a_client_resumes_its_own_session_and_never_that_of_another() {
 }
 
 /// Answers one request by a 101 that selects no subprotocol.
-fn accepts() -> SocketAddr {
+pub(super) fn accepts() -> SocketAddr {
     use tokio_tungstenite::tungstenite;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

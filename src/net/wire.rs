@@ -2,7 +2,7 @@
 //! what a bad client does.
 
 use std::io;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -113,9 +113,14 @@ impl Wire {
         sys::tcp_view(self.tcp.as_fd())
     }
 
+    /// Returns the local address.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        self.tcp.local_addr().ok()
+    }
+
     /// Returns the local port, which identifies the server's side of this connection.
     pub(crate) fn local_port(&self) -> Option<u16> {
-        self.tcp.local_addr().ok().map(|address| address.port())
+        self.local().map(|address| address.port())
     }
 
     /// Waits for the end of TCP without reading, as the kernel sees it.

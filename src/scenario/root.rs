@@ -114,7 +114,7 @@ pub(super) fn resolve(
     let data = section::data(check, &file.data);
     let target_table = file.target.clone().unwrap_or_default();
     let address = section::target_address(check, &target_table);
-    let access = section::target_access(check, &target_table);
+    let access = section::target_access(check, &target_table, address.as_ref());
     let mut cohorts = section::cohorts(
         check,
         file,
@@ -137,6 +137,15 @@ pub(super) fn resolve(
         if let Some(cohort) = own.find(|cohort| named.clone().any(|name| *name == cohort.name)) {
             let what = format_args!("names `{}`, which has a server of its own", cohort.name);
             let hint = "leave it out: the path leads to the server of `[target]`";
+            check.problem("path", &table.place, what, hint);
+        }
+        let mut proxied = known.iter().filter(|cohort| cohort.access.proxy.is_some());
+        if let Some(cohort) = proxied.find(|cohort| path.leads(&cohort.name)) {
+            let what = format_args!(
+                "leads `{}` to the target, and not to its proxy",
+                cohort.name
+            );
+            let hint = "name the other cohorts in the faults of the path, or leave out `proxy`";
             check.problem("path", &table.place, what, hint);
         }
     }

@@ -84,6 +84,14 @@ impl Failures {
             Cause::HandshakeReset | Cause::HandshakeEof => {
                 "the server hangs up on new connections: does it, or a proxy before it, have a limit?"
             }
+            Cause::ProxyUnreachable => "check the address and the port of `target.proxy`",
+            Cause::ProxyAuth => "target.proxy = \"http://NAME:${PASSWORD}@proxy:3128\"",
+            Cause::ProxyRefused => {
+                "a proxy does not say whether the server is down or its own rules forbid it: look into its log, or try the address without it"
+            }
+            Cause::ProxyGarbage => {
+                "is there a proxy at `target.proxy`, and of that kind? http:// and socks5:// are spoken on different ports"
+            }
             other => return other.tls_hint(),
         })
     }
@@ -139,6 +147,10 @@ fn ends_a_handshake(cause: Cause) -> bool {
         | Cause::TlsExpired
         | Cause::TlsName
         | Cause::TlsPin
+        | Cause::ProxyUnreachable
+        | Cause::ProxyAuth
+        | Cause::ProxyRefused
+        | Cause::ProxyGarbage
         | Cause::TlsClientCert
         | Cause::TlsVersion
         | Cause::TlsAlpn

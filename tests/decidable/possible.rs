@@ -495,7 +495,11 @@ impl<'a> Run<'a> {
                 Cause::Fault => !cohort.faults.is_empty(),
                 Cause::Dns => is_name && !is_relayed,
                 Cause::TlsUntrusted | Cause::TlsExpired | Cause::TlsName => is_secure && is_checked,
-                Cause::TlsPin => false,
+                Cause::TlsPin
+                | Cause::ProxyUnreachable
+                | Cause::ProxyAuth
+                | Cause::ProxyRefused
+                | Cause::ProxyGarbage => false,
                 Cause::Abandoned => abandons,
                 other => other.tls_hint().is_none() || is_secure,
             };

@@ -170,6 +170,7 @@ impl Explanation {
                 },
             ),
             ("servers", servers(scenario)),
+            ("through", through(scenario)),
             (
                 "insecure",
                 match self.insecure {
@@ -209,6 +210,15 @@ fn servers(scenario: &Scenario) -> String {
         Some(format!("{} against {}", cohort.name, server.shown))
     });
     own.collect::<Vec<_>>().join(", ")
+}
+
+/// The proxies that cohorts go through, without credentials.
+fn through(scenario: &Scenario) -> String {
+    let proxied = scenario.cohorts.iter().filter_map(|cohort| {
+        let proxy = cohort.access.proxy.as_ref()?;
+        Some(format!("{} ({})", proxy.shown(), cohort.name))
+    });
+    proxied.collect::<Vec<_>>().join(", ")
 }
 
 /// What is published and delivered, in words.

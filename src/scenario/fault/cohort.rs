@@ -1,7 +1,7 @@
 //! The faults of a cohort's clients together: whether they fit each other, and the rest of the cohort.
 
 use super::Measured;
-use super::client::{Fault, FaultTable};
+use super::client::{Fault, FaultKind, FaultTable};
 use crate::scenario::Cohort;
 use crate::scenario::reading::{Check, Key, OneOrMany, Place, Section};
 
@@ -84,7 +84,13 @@ pub(in crate::scenario) fn with_cohort(
         let name = fault.kind.name();
         let alone = fault.kind.sends_alone();
         let deaf = fault.kind.hides_frames();
+        let is_vanished = matches!(fault.kind, FaultKind::Vanish { .. });
         let clashes = [
+            (
+                is_vanished && cohort.access.proxy.is_some(),
+                "behind a proxy: that goes on to acknowledge what the server sends",
+                "leave out `proxy` for this cohort, or use `stop_reading`",
+            ),
             (
                 fault.kind.replaces_messages() && !cohort.messages.is_empty(),
                 if alone {

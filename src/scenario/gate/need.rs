@@ -70,6 +70,8 @@ pub(super) enum Need {
     PinnedTls,
     /// A client may resume its session.
     ResumedTls,
+    /// There is a proxy.
+    Proxy,
     /// Arrivals may find `max_open` connections open.
     Skips,
     /// The clients ask for an upgrade.
@@ -280,6 +282,7 @@ impl Need {
             Self::CheckedTls => {
                 is_secure && !matches!(cohort.access.tls.trust, Trust::Anyone | Trust::Pinned)
             }
+            Self::Proxy => cohort.access.proxy.is_some(),
             Self::PinnedTls => is_secure && !cohort.access.tls.pins.is_empty(),
             Self::ResumedTls => {
                 is_secure && cohort.access.tls.resumption == Resumption::Own && cohort.dials_again()

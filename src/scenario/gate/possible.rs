@@ -109,6 +109,7 @@ fn of_timer(timer: Timer) -> &'static [Need] {
         Timer::HandshakeDns => &[HostName],
         Timer::HandshakeTcp | Timer::HandshakeTotal | Timer::GeneratorLoopLag => &[],
         Timer::HandshakeUpgrade => &[Need::Upgrade],
+        Timer::HandshakeProxy => &[Need::Proxy],
         Timer::HandshakeTls | Timer::HandshakeTlsFull => &[Tls],
         Timer::HandshakeTlsResumed => &[Need::ResumedTls],
         Timer::SetupDuration => &[Need::Setup],
@@ -157,6 +158,9 @@ fn of_cause(cause: Cause) -> &'static [Need] {
         | Cause::TlsNotSpoken
         | Cause::TlsAlert => &[Need::Tls],
         Cause::TlsUntrusted | Cause::TlsExpired | Cause::TlsName => &[Need::CheckedTls],
+        Cause::ProxyUnreachable | Cause::ProxyAuth | Cause::ProxyRefused | Cause::ProxyGarbage => {
+            &[Need::Proxy]
+        }
         Cause::TlsPin => &[Need::PinnedTls],
         Cause::Abandoned => &[Need::Abandons],
         Cause::Completed

@@ -132,6 +132,7 @@ impl Need {
                 "a certificate that is checked",
                 "leave out `insecure = true`, and name the certificate in `ca`",
             ),
+            Self::Proxy => ("a proxy", "write `target.proxy`, or leave it out"),
             Self::PinnedTls => ("a key that is pinned", "write `target.tls.pin`"),
             Self::ResumedTls => (
                 "a client that dials a server with TLS again, and may resume its session",

@@ -1,6 +1,9 @@
 //! How clients get to a server: what `[target]` says of it, and `[cohort.target]` of one cohort.
 
+use super::announce::{self, Announce, AnnounceTable};
+use super::proxy::{self, Proxy, ProxyGiven};
 use super::tls::{self, TlsSettings, TlsTable};
+use super::url::WsUrl;
 use crate::scenario::reading::{At, Given as _, Key, Merge as _, Section};
 
 /// How clients get to a server.
@@ -8,6 +11,10 @@ use crate::scenario::reading::{At, Given as _, Key, Merge as _, Section};
 pub struct Access {
     /// How TLS is spoken, under `wss://` and `https://`.
     pub tls: TlsSettings,
+    /// The proxy that their connections go through.
+    pub proxy: Option<Proxy>,
+    /// What the server is told of them before anything else.
+    pub announce: Option<Announce>,
 }
 
 /// The keys that say it, in `[target]` or `[cohort.target]`.
@@ -15,6 +22,8 @@ pub(super) struct AccessKeys<'k> {
     pub(super) ca: &'k Key<String>,
     pub(super) insecure: &'k Key<bool>,
     pub(super) tls: &'k Key<TlsTable>,
+    pub(super) proxy: &'k Key<ProxyGiven>,
+    pub(super) proxy_protocol: &'k Key<AnnounceTable>,
 }
 
 /// The access of `[target]`, and what it was made of.
@@ -22,6 +31,7 @@ pub(super) struct AccessKeys<'k> {
 pub(in crate::scenario) struct SharedAccess {
     pub(in crate::scenario) access: Access,
     tls: TlsTable,
+    proxy: Key<ProxyGiven>,
 }
 
 impl AccessKeys<'_> {
@@ -37,33 +47,45 @@ impl AccessKeys<'_> {
         section.excluded(&given, "is only for wss:// and https://", hint);
     }
 
-    /// Resolves those of `[target]`.
-    pub(super) fn shared(&self, section: &mut Section<'_, '_>) -> SharedAccess {
+    /// Resolves those of `[target]`, the address of which is `server`.
+    pub(super) fn shared(
+        &self,
+        section: &mut Section<'_, '_>,
+        server: Option<&WsUrl>,
+    ) -> SharedAccess {
         let At { value: keys, .. } = self.tls_keys(section).unwrap_or_default();
         SharedAccess {
             access: Access {
                 tls: self.tls(section, &keys),
+                proxy: proxy::resolve(section, self.proxy, server),
+                announce: announce::resolve(section, self.proxy_protocol),
             },
             tls: keys,
+            proxy: self.proxy.clone(),
         }
     }
 
-    /// Resolves those of a cohort, merged key by key with those of `[target]`.
-    pub(super) fn over(&self, section: &mut Section<'_, '_>, shared: &SharedAccess) -> Access {
-        let Some(own) = self.tls_keys(section) else {
-            return shared.access.clone();
+    /// Resolves those of a cohort, merged key by key with those of `[target]`; `server` is the address of the cohort.
+    pub(super) fn over(
+        &self,
+        section: &mut Section<'_, '_>,
+        shared: &SharedAccess,
+        server: Option<&WsUrl>,
+    ) -> Access {
+        let tls = match self.tls_keys(section) {
+            Some(own) => self.tls(section, &over(own.value, shared.tls.clone())),
+            None => shared.access.tls.clone(),
         };
-        // Whom to trust is one question, and a cohort that answers it leaves nothing of the shared answer.
-        let mut base = shared.tls.clone();
-        if own.value.ca.is_some() || own.value.insecure() || own.value.pin.is_some() {
-            (base.ca, base.insecure, base.pin) = (None, None, None);
-        }
-        // So is who the clients are.
-        if own.value.certificate.is_some() || own.value.identities.is_some() {
-            (base.certificate, base.key, base.identities) = (None, None, None);
-        }
+        let proxy = match self.proxy {
+            Some(_) => self.proxy,
+            // The environment may name another proxy on the way to another server.
+            None => &shared.proxy,
+        };
+        let announce = announce::resolve(section, self.proxy_protocol);
         Access {
-            tls: self.tls(section, &own.value.over(base)),
+            tls,
+            proxy: proxy::resolve(section, proxy, server),
+            announce: announce.or_else(|| shared.access.announce.clone()),
         }
     }
 
@@ -110,4 +132,17 @@ impl AccessKeys<'_> {
         };
         tls::resolve(section, keys)
     }
+}
+
+/// The keys of a cohort over those of `[target]`.
+fn over(own: TlsTable, mut base: TlsTable) -> TlsTable {
+    // Whom to trust is one question, and a cohort that answers it leaves nothing of the shared answer.
+    if own.ca.is_some() || own.insecure() || own.pin.is_some() {
+        (base.ca, base.insecure, base.pin) = (None, None, None);
+    }
+    // So is who the clients are.
+    if own.certificate.is_some() || own.identities.is_some() {
+        (base.certificate, base.key, base.identities) = (None, None, None);
+    }
+    own.over(base)
 }

@@ -2,6 +2,8 @@
 
 use super::Cohort;
 use super::access::{Access, AccessKeys, SharedAccess};
+use super::announce::AnnounceTable;
+use super::proxy::ProxyGiven;
 use super::target::{self, TargetTable};
 use super::tls::TlsTable;
 use super::url::{self, Address, Protocol, TargetUrl, WsUrl};
@@ -22,6 +24,10 @@ keys! {
         insecure: bool,
         /// As in `[target]`, merged with it key by key.
         tls: TlsTable,
+        /// As in `[target]`; "off": none.
+        proxy: ProxyGiven,
+        /// As in `[target]`.
+        proxy_protocol: AnnounceTable,
     }
 }
 
@@ -63,7 +69,8 @@ pub(super) fn resolve(
     };
     let protocol = own.as_ref().map_or(protocol, |own| own.protocol);
     target::keeps(section, protocol, &given!(keys; keep_alive));
-    let access = keys.access().over(section, access);
+    let dialled = own.as_ref().or(shared).and_then(Address::server);
+    let access = keys.access().over(section, access, dialled);
     let is_embedded = shared.is_none_or(|shared| shared.url == TargetUrl::Embedded);
     let server = match own.map(|own| own.url) {
         Some(TargetUrl::Url(server)) => Some(server),
@@ -107,6 +114,8 @@ impl CohortTargetTable {
             ca: &self.ca,
             insecure: &self.insecure,
             tls: &self.tls,
+            proxy: &self.proxy,
+            proxy_protocol: &self.proxy_protocol,
         }
     }
 }

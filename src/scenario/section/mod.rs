@@ -3,6 +3,7 @@
 
 mod access;
 mod address;
+mod announce;
 mod cohort;
 mod cohort_target;
 mod data;
@@ -19,6 +20,7 @@ mod message;
 mod on;
 mod payload;
 mod process;
+mod proxy;
 mod reconnect;
 mod rows;
 mod save;
@@ -40,6 +42,7 @@ mod url;
 mod variable;
 
 pub use access::Access;
+pub use announce::{Announce, AnnounceVersion};
 pub use cohort::{Cohort, is_looked_at};
 pub use data::{Data, Per, Pick};
 pub use expect::Expect;
@@ -54,6 +57,7 @@ pub use message::{FrameKind, Gaps, Message, Pacing, Phase};
 pub use on::{On, ServerTime, TimeUnit};
 pub use payload::{Payload, STAMP_LEN, Segment};
 pub use process::Process;
+pub use proxy::{Proxy, ProxyKind};
 pub use reconnect::{Jitter, Reconnect};
 pub use save::{Kept, MAX_SAVED, NumberForm, Save};
 pub use server::{Defect, RoomDefect, ServerHeartbeat, ServerRooms};

@@ -7,7 +7,9 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use super::access::{Access, AccessKeys, SharedAccess};
+use super::announce::AnnounceTable;
 use super::process::{self, Process};
+use super::proxy::ProxyGiven;
 use super::server::{self, RoomsOrNot, ServerHeartbeat, ServerHeartbeatTable, ServerRooms};
 use super::split::{Split, SplitGiven};
 use super::tls::TlsTable;
@@ -96,6 +98,11 @@ keys! {
         insecure: bool,
         /// How TLS is spoken, under `wss://` and `https://`.
         tls: TlsTable,
+        /// The proxy that connections go through: an address such as "http://proxy:3128" or "socks5h://proxy:1080", a table,
+        /// or "environment" for the one of HTTPS_PROXY, HTTP_PROXY or ALL_PROXY.
+        proxy: ProxyGiven,
+        /// What a load balancer tells the servers behind it of their clients, said before anything else.
+        proxy_protocol: AnnounceTable,
         /// Local addresses to dial from, used in turn: "127.0.0.1" or "127.0.0.1-127.0.0.8".
         source_addresses: List<At<String>>,
         /// The protocol over WebSocket: its name, or a table of its name and its options. It brings its set-up, heartbeat
@@ -135,10 +142,15 @@ pub(in crate::scenario) fn address(
 }
 
 /// Resolves how clients get to the server of `[target]`.
-pub(in crate::scenario) fn access(check: &mut Check<'_>, table: &At<TargetTable>) -> SharedAccess {
+pub(in crate::scenario) fn access(
+    check: &mut Check<'_>,
+    table: &At<TargetTable>,
+    address: Option<&Address>,
+) -> SharedAccess {
     let At { value: keys, place } = table;
     let path = "target";
-    keys.access().shared(&mut Section { check, path, place })
+    let server = address.and_then(Address::server);
+    (keys.access()).shared(&mut Section { check, path, place }, server)
 }
 
 /// Notes `keep_alive` where there is nothing to keep.
@@ -199,6 +211,8 @@ impl TargetTable {
             ca: &self.ca,
             insecure: &self.insecure,
             tls: &self.tls,
+            proxy: &self.proxy,
+            proxy_protocol: &self.proxy_protocol,
         }
     }
 
@@ -275,7 +289,7 @@ impl TargetTable {
         const KEY: &str = "source_addresses";
         let mut addresses = Vec::new();
         for text in self.source_addresses.items() {
-            match range(&text.value) {
+            match range(&text.value, MAX_SOURCES + 1) {
                 Some(range) if addresses.len() + range.len() <= MAX_SOURCES => {
                     addresses.extend(range);
                 }
@@ -374,8 +388,8 @@ fn header_value(section: &mut Section<'_, '_>, key: &str, value: &At<String>) ->
     Some(expanded)
 }
 
-/// The addresses of a range, at most one more than allowed; `None` if the text is not a range of addresses.
-fn range(text: &str) -> Option<Vec<IpAddr>> {
+/// The first so many addresses of a range; `None` if the text is not a range of addresses.
+pub(super) fn range(text: &str, most: usize) -> Option<Vec<IpAddr>> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last): (IpAddr, IpAddr) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
     let addresses: Box<dyn Iterator<Item = IpAddr>> = match (first, last) {
@@ -387,7 +401,7 @@ fn range(text: &str) -> Option<Vec<IpAddr>> {
         }
         _ => return None,
     };
-    Some(addresses.take(MAX_SOURCES + 1).collect())
+    Some(addresses.take(most).collect())
 }
 
 #[cfg(test)]
@@ -396,21 +410,21 @@ mod tests {
 
     #[test]
     fn a_range_of_addresses_is_counted_out() {
-        let addresses = range("127.0.0.254-127.0.1.1").unwrap();
+        let addresses = range("127.0.0.254-127.0.1.1", MAX_SOURCES + 1).unwrap();
         let texts: Vec<_> = addresses.iter().map(IpAddr::to_string).collect();
         assert_eq!(
             texts,
             ["127.0.0.254", "127.0.0.255", "127.0.1.0", "127.0.1.1"]
         );
-        assert_eq!(range("::1 - ::3").unwrap().len(), 3);
-        assert_eq!(range("10.0.0.1").unwrap().len(), 1);
+        assert_eq!(range("::1 - ::3", MAX_SOURCES + 1).unwrap().len(), 3);
+        assert_eq!(range("10.0.0.1", MAX_SOURCES + 1).unwrap().len(), 1);
     }
 
     #[test]
     fn a_huge_range_is_cut_off_and_a_wrong_one_is_none() {
-        assert_eq!(range("::-ffff::").unwrap().len(), 4097);
-        assert_eq!(range("10.0.0.2-10.0.0.1"), None);
-        assert_eq!(range("10.0.0.1-::1"), None);
-        assert_eq!(range("localhost"), None);
+        assert_eq!(range("::-ffff::", MAX_SOURCES + 1).unwrap().len(), 4097);
+        assert_eq!(range("10.0.0.2-10.0.0.1", MAX_SOURCES + 1), None);
+        assert_eq!(range("10.0.0.1-::1", MAX_SOURCES + 1), None);
+        assert_eq!(range("localhost", MAX_SOURCES + 1), None);
     }
 }

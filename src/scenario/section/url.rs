@@ -16,9 +16,17 @@ pub(in crate::scenario) struct Address {
 }
 
 impl Address {
+    /// The server, if it is not the built-in one.
+    pub(in crate::scenario) fn server(&self) -> Option<&WsUrl> {
+        match &self.url {
+            TargetUrl::Embedded => None,
+            TargetUrl::Url(url) => Some(url),
+        }
+    }
+
     /// Whether TLS is spoken there.
     pub(in crate::scenario) fn is_secure(&self) -> bool {
-        matches!(&self.url, TargetUrl::Url(url) if url.secure)
+        self.server().is_some_and(|url| url.secure)
     }
 }
 
@@ -60,14 +68,18 @@ pub struct WebOrigin {
 impl WebOrigin {
     /// The value of `Host` (RFC 9110 section 7.2): the port only where it is not that of the scheme.
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
+        let host = self.bracketed();
         match (self.secure, self.port) {
             (false, 80) | (true, 443) => host,
             (_, port) => format!("{host}:{port}"),
+        }
+    }
+
+    /// The host as it stands in an address: IPv6 in brackets.
+    pub fn bracketed(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]", self.host),
+            false => self.host.clone(),
         }
     }
 }

@@ -1,0 +1,227 @@
+//! The way through a proxy: TCP to it, perhaps TLS, and a tunnel to the server. And what is said of a client to a server
+//! behind a load balancer.
+
+mod announce;
+mod http;
+mod socks;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use self::socks::Host;
+use super::failure::Failure;
+use super::link::Link;
+use super::resolver::Resolver;
+use super::tls::{Tls, TlsError};
+use crate::metric::Cause;
+use crate::scenario::{Announce, AnnounceVersion, Proxy, ProxyKind, WebOrigin};
+
+/// What has come of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Not all of it.
+    More,
+    /// All of it: so many bytes.
+    Done(usize),
+}
+
+/// Why there is no tunnel, in the words of the proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Refused {
+    /// Because of who asks.
+    Credentials(String),
+    /// Because of the server that was asked for.
+    Target(String),
+    /// It is no proxy of this kind.
+    NoProxy(String),
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Credentials(said) => Self::new(Cause::ProxyAuth, said),
+            Refused::Target(said) => Self::new(Cause::ProxyRefused, said),
+            Refused::NoProxy(said) => Self::new(Cause::ProxyGarbage, said),
+        }
+    }
+}
+
+/// A proxy, and what it is asked for; made once and shared by all dials to a server.
+#[derive(Debug)]
+pub(super) struct Tunnel {
+    kind: ProxyKind,
+    credentials: Option<(String, String)>,
+    /// TLS to the proxy itself.
+    tls: Option<Tls>,
+    /// The request of HTTP; empty for SOCKS5.
+    request: Vec<u8>,
+    /// The server's name or address, and its port.
+    host: String,
+    port: u16,
+    /// Looks the server's name up, if we have to.
+    resolver: Option<Arc<Resolver>>,
+}
+
+impl Tunnel {
+    /// Sets up the way through a proxy to a server.
+    ///
+    /// # Errors
+    /// When TLS to the proxy cannot be set up.
+    pub(super) fn new(
+        proxy: &Proxy,
+        origin: &WebOrigin,
+        resolver: Arc<Resolver>,
+    ) -> Result<Self, TlsError> {
+        let is_secure = proxy.kind == ProxyKind::Https;
+        let tls = is_secure.then(|| Tls::new(&proxy.host, &proxy.tls, false));
+        let credentials = proxy.credentials.as_ref();
+        let told = credentials.map(|(user, password)| (user.as_str(), password.as_str()));
+        let authority = format!("{}:{}", origin.bracketed(), origin.port);
+        let request = match proxy.kind {
+            ProxyKind::Http | ProxyKind::Https => http::request(&authority, told, &proxy.headers),
+            ProxyKind::Socks5 | ProxyKind::Socks5h => Vec::new(),
+        };
+        Ok(Self {
+            kind: proxy.kind,
+            credentials: credentials.cloned(),
+            tls: tls.transpose()?,
+            request,
+            host: origin.host.clone(),
+            port: origin.port,
+            resolver: (proxy.kind == ProxyKind::Socks5).then_some(resolver),
+        })
+    }
+
+    /// Makes a tunnel over a connection to the proxy, for the client with this number. Has no time limit of its own.
+    ///
+    /// # Errors
+    /// The cause, and what the proxy said.
+    pub(super) async fn through(&self, mut link: Link, number: u32) -> Result<Link, Failure> {
+        if let Some(tls) = &self.tls {
+            let secured = tls.secure(link, number).await;
+            link = secured.map_err(|failure| unreachable(&failure))?;
+        }
+        match self.kind {
+            ProxyKind::Http | ProxyKind::Https => {
+                self.send(&mut link, &self.request).await?;
+                self.receive(&mut link, http::answer).await?;
+            }
+            ProxyKind::Socks5 | ProxyKind::Socks5h => self.socks(&mut link, number).await?,
+        }
+        Ok(link)
+    }
+
+    async fn socks(&self, link: &mut Link, number: u32) -> Result<(), Failure> {
+        let has_credentials = self.credentials.is_some();
+        self.send(link, &socks::greeting(has_credentials)).await?;
+        let mut wants_credentials = false;
+        self.receive(link, |bytes| {
+            let chosen = socks::choice(bytes, has_credentials)?;
+            wants_credentials = chosen == Some(true);
+            Ok(chosen.map_or(Asked::More, |_| Asked::Done(2)))
+        })
+        .await?;
+        if let (true, Some((user, password))) = (wants_credentials, &self.credentials) {
+            self.send(link, &socks::credentials(user, password)).await?;
+            let admitted = |bytes: &[u8]| {
+                let admitted = socks::admitted(bytes)?;
+                Ok(admitted.map_or(Asked::More, |()| Asked::Done(2)))
+            };
+            self.receive(link, admitted).await?;
+        }
+        let host = self.host(number)?;
+        self.send(link, &socks::request(&host, self.port)).await?;
+        self.receive(link, socks::reply).await
+    }
+
+    /// Where the tunnel leads: an address, or a name that the proxy looks up.
+    fn host(&self, number: u32) -> Result<Host, Failure> {
+        if let Ok(address) = self.host.parse() {
+            return Ok(Host::Address(address));
+        }
+        let Some(resolver) = &self.resolver else {
+            return Ok(Host::Name(self.host.clone()));
+        };
+        let known = resolver.known().addresses;
+        let known = known.map_err(|error| Failure::new(Cause::Dns, error.to_string()))?;
+        let address = known.get(number as usize % known.len().max(1));
+        let address = address.ok_or_else(|| Failure::new(Cause::Dns, "the name has no address"))?;
+        Ok(Host::Address(address.ip()))
+    }
+
+    async fn send(&self, link: &mut Link, bytes: &[u8]) -> Result<(), Failure> {
+        let sent = async {
+            link.write_all(bytes).await?;
+            link.flush().await
+        };
+        sent.await.map_err(|error| ended(&error))
+    }
+
+    /// Reads an answer. A server that is asked by a tunnel says nothing before it is spoken to, so nothing follows it.
+    async fn receive(
+        &self,
+        link: &mut Link,
+        mut look: impl FnMut(&[u8]) -> Result<Asked, Refused>,
+    ) -> Result<(), Failure> {
+        let mut bytes = Vec::with_capacity(512);
+        loop {
+            let read = link.read_buf(&mut bytes).await;
+            let is_end = read.map_err(|error| ended(&error))? == 0;
+            match look(&bytes)? {
+                Asked::Done(length) if length == bytes.len() => return Ok(()),
+                Asked::Done(_) => {
+                    let said = "it went on behind its answer, before the server was spoken to";
+                    return Err(Failure::new(Cause::ProxyGarbage, said));
+                }
+                Asked::More if is_end => {
+                    let said = match bytes.is_empty() {
+                        true => "it ended the connection without an answer",
+                        false => "it ended the connection within its answer",
+                    };
+                    return Err(Failure::new(Cause::ProxyGarbage, said));
+                }
+                Asked::More => {}
+            }
+        }
+    }
+}
+
+/// A proxy that could not be reached, with the cause that it would have been without one.
+pub(super) fn unreachable(failure: &Failure) -> Failure {
+    let Failure { cause, detail } = failure;
+    Failure::new(Cause::ProxyUnreachable, format!("{cause}: {detail}"))
+}
+
+fn ended(error: &io::Error) -> Failure {
+    Failure::new(
+        Cause::ProxyGarbage,
+        format!("it ended the connection: {error}"),
+    )
+}
+
+/// What is said to a server of the client with this number, before anything else: the header of the PROXY protocol. The
+/// port that it claims follows from its number.
+pub(super) fn announced(
+    announce: &Announce,
+    number: u32,
+    local: Option<SocketAddr>,
+    server: SocketAddr,
+) -> Vec<u8> {
+    const FIRST_PORT: u32 = 1024;
+    let place = (number as usize).checked_rem(announce.claimed.len());
+    let client = match place {
+        // Fibonacci hashing: neighbours get ports far apart.
+        Some(place) => {
+            let port = number.wrapping_mul(2_654_435_769) % (65_536 - FIRST_PORT) + FIRST_PORT;
+            SocketAddr::new(announce.claimed[place], port as u16)
+        }
+        None => local.unwrap_or(server),
+    };
+    match announce.version {
+        AnnounceVersion::One => announce::text(client, server),
+        AnnounceVersion::Two => announce::binary(client, server),
+    }
+}

@@ -1,0 +1,132 @@
+//! `[target.proxy_protocol]`: what a load balancer tells the servers behind it of their clients (the PROXY protocol of
+//! haproxy.org).
+
+use std::net::IpAddr;
+
+use super::target::range;
+use crate::scenario::reading::{At, Key, OneOrMany, Section, Whole, keys};
+
+/// The most addresses that are claimed.
+const MAX_CLAIMED: usize = 1 << 16;
+const HINT: &str =
+    "write \"203.0.113.0/24\", \"10.0.0.1-10.0.0.9\", or \"real\" for our own address";
+
+/// What is said of the client before anything else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announce {
+    /// The version of the protocol.
+    pub version: AnnounceVersion,
+    /// The addresses that are claimed: connection i has the i-th, in turn. If it is empty, each has its real one.
+    pub claimed: Vec<IpAddr>,
+}
+
+/// The version of the PROXY protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnnounceVersion {
+    /// A line of text.
+    One,
+    /// Bytes.
+    Two,
+}
+
+keys! {
+    /// What a load balancer tells the servers behind it of their clients.
+    #[serde(expecting = "a table")]
+    AnnounceTable = "ProxyProtocol" {
+        /// The version of the PROXY protocol: 1 is a line of text, 2 has bytes.
+        version: Whole<1, 2> = Whole(2),
+        /// The addresses that clients claim to have, in turn: networks, ranges and addresses. "real": their own.
+        source: OneOrMany<String>,
+    }
+}
+
+/// Resolves it; `None` if it is not asked for.
+pub(super) fn resolve(
+    section: &mut Section<'_, '_>,
+    given: &Key<AnnounceTable>,
+) -> Option<Announce> {
+    const KEY: &str = "source";
+    let At { value: keys, place } = given.as_ref()?;
+    let path = &section.key("proxy_protocol");
+    let section = &mut Section {
+        check: &mut *section.check,
+        path,
+        place,
+    };
+    let version = match keys.version().0 {
+        1 => AnnounceVersion::One,
+        _ => AnnounceVersion::Two,
+    };
+    let given = keys.source.as_ref().map_or(vec![], OneOrMany::each);
+    if given.is_empty() {
+        section.missing(&[KEY], HINT);
+    }
+    let mut claimed = Vec::new();
+    for (place, text) in &given {
+        match claims(text) {
+            Some(addresses) => claimed.extend(addresses),
+            None if *text == "real" && given.len() == 1 => {}
+            None => {
+                let what = "has an entry that is no address, range or network";
+                section.wrong_at(KEY, place, what, HINT);
+            }
+        }
+    }
+    if claimed.len() > MAX_CLAIMED {
+        let what = format_args!("comes to more than {MAX_CLAIMED} addresses");
+        section.wrong(KEY, &keys.source, what, "write a smaller network");
+    }
+    Some(Announce { version, claimed })
+}
+
+/// The addresses of a text, at most one more than are allowed; `None` if it is none.
+fn claims(text: &str) -> Option<Vec<IpAddr>> {
+    let Some((network, bits)) = text.split_once('/') else {
+        return range(text, MAX_CLAIMED + 1);
+    };
+    let (network, bits): (IpAddr, u32) = (network.parse().ok()?, bits.parse().ok()?);
+    let most = MAX_CLAIMED + 1;
+    match network {
+        IpAddr::V4(first) if bits <= 32 => {
+            let rest = u32::MAX.checked_shr(bits).unwrap_or(0);
+            let (first, last) = (first.to_bits() & !rest, first.to_bits() | rest);
+            Some(
+                (first..=last)
+                    .take(most)
+                    .map(|bits| IpAddr::V4(bits.into()))
+                    .collect(),
+            )
+        }
+        IpAddr::V6(first) if bits <= 128 => {
+            let rest = u128::MAX.checked_shr(bits).unwrap_or(0);
+            let (first, last) = (first.to_bits() & !rest, first.to_bits() | rest);
+            Some(
+                (first..=last)
+                    .take(most)
+                    .map(|bits| IpAddr::V6(bits.into()))
+                    .collect(),
+            )
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_and_ranges_are_counted_out() {
+        let count = |text: &str| claims(text).map(|all| all.len());
+        assert_eq!(count("203.0.113.0/24"), Some(256));
+        assert_eq!(count("10.0.0.1-10.0.0.9"), Some(9));
+        assert_eq!(count("10.0.0.1"), Some(1));
+        assert_eq!(count("10.0.0.7/32"), Some(1));
+        assert_eq!(count("2001:db8::/120"), Some(256));
+        assert_eq!(count("::/0"), Some(MAX_CLAIMED + 1));
+        assert_eq!(count("10.0.0.0/33"), None);
+        assert_eq!(count("localhost"), None);
+        let first = claims("203.0.113.9/24").unwrap()[0];
+        assert_eq!(first, "203.0.113.0".parse::<IpAddr>().unwrap());
+    }
+}

@@ -1,0 +1,353 @@
+//! `[target.proxy]`: the proxy that connections go through.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderName, HeaderValue};
+
+use super::tls::{self, TlsSettings, TlsTable};
+use super::url::WsUrl;
+use crate::scenario::reading::{At, Key, List, Section, Shorthand, given, keys};
+use crate::scenario::secrets::percent_decoded;
+
+/// The most bytes of a user's name or password (RFC 1929 section 2).
+const MAX_CREDENTIAL: usize = 255;
+const HINT: &str = "write http://proxy:3128 or socks5h://proxy:1080";
+
+/// A proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// What it speaks.
+    pub kind: ProxyKind,
+    /// Its name or address; IPv6 without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// A user and a password, 1 to 255 bytes each. Secret: they are never reported.
+    pub credentials: Option<(String, String)>,
+    /// More headers of the CONNECT.
+    pub headers: Vec<(String, String)>,
+    /// How TLS is spoken with the proxy itself, if it is [`ProxyKind::Https`].
+    pub tls: TlsSettings,
+}
+
+/// What a proxy speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyKind {
+    /// CONNECT of HTTP.
+    Http,
+    /// The same under TLS.
+    Https,
+    /// SOCKS5; wsbench looks names up.
+    Socks5,
+    /// SOCKS5; the proxy looks names up.
+    Socks5h,
+}
+
+impl ProxyKind {
+    const ALL: [(&'static str, Self); 4] = [
+        ("http", Self::Http),
+        ("https", Self::Https),
+        ("socks5", Self::Socks5),
+        ("socks5h", Self::Socks5h),
+    ];
+
+    /// The scheme of its address.
+    pub fn scheme(self) -> &'static str {
+        let mut all = Self::ALL.into_iter();
+        all.find(|(_, kind)| *kind == self)
+            .map_or("", |(name, _)| name)
+    }
+}
+
+impl Proxy {
+    /// The address, without the credentials.
+    pub fn shown(&self) -> String {
+        let host = match self.host.contains(':') {
+            true => format!("[{}]", self.host),
+            false => self.host.clone(),
+        };
+        format!("{}://{host}:{}", self.kind.scheme(), self.port)
+    }
+}
+
+/// An address, "environment" or "off"; or a table.
+pub(super) type ProxyGiven = Shorthand<String, ProxyTable>;
+
+keys! {
+    /// The proxy that connections go through.
+    #[serde(expecting = "a table")]
+    ProxyTable = "Proxy" {
+        /// `http://`, `https://`, `socks5://` (wsbench looks names up) or `socks5h://` (the proxy does), with a user and a
+        /// password where it wants them: "http://me:${PASSWORD}@proxy:3128".
+        url: String,
+        /// More headers of the CONNECT.
+        headers: BTreeMap<String, At<String>>,
+        /// As in `[target.tls]`, of an https proxy.
+        ca: String,
+        /// As in `[target.tls]`, of an https proxy.
+        insecure: bool,
+        /// As in `[target.tls]`, of an https proxy.
+        pin: List<At<String>>,
+        /// As in `[target.tls]`, of an https proxy.
+        server_name: String,
+    }
+}
+
+/// Resolves the proxy on the way to `server`; `None` is no proxy, or one with something wrong.
+pub(super) fn resolve(
+    section: &mut Section<'_, '_>,
+    given: &Key<ProxyGiven>,
+    server: Option<&WsUrl>,
+) -> Option<Proxy> {
+    const KEY: &str = "proxy";
+    let At { value, place } = given.as_ref()?;
+    let table = match value {
+        Shorthand::Value(text) if text == "off" => return None,
+        Shorthand::Value(text) if text == "environment" => {
+            let (variable, url) = of_environment(section, server?)?;
+            section.check.secrets.address(&url);
+            let read = read(&url);
+            if read.is_none() {
+                let what = format_args!("takes {variable} of the environment, which is no proxy");
+                section.wrong_at(KEY, place, what, HINT);
+            }
+            return read;
+        }
+        Shorthand::Value(text) => ProxyTable {
+            url: Some(At {
+                value: text.clone(),
+                place: place.clone(),
+            }),
+            ..ProxyTable::default()
+        },
+        Shorthand::Table(table) => table.clone(),
+    };
+    let path = match value {
+        Shorthand::Value(_) => section.path.to_owned(),
+        Shorthand::Table(_) => section.key(KEY),
+    };
+    let key = match value {
+        Shorthand::Value(_) => KEY,
+        Shorthand::Table(_) => "url",
+    };
+    let section = &mut Section {
+        check: &mut *section.check,
+        path: &path,
+        place,
+    };
+    table.resolve(section, key)
+}
+
+impl ProxyTable {
+    fn resolve(&self, section: &mut Section<'_, '_>, key: &str) -> Option<Proxy> {
+        let Some(url) = &self.url else {
+            section.missing(&["url"], HINT);
+            return None;
+        };
+        let expanded = section.expand(key, url)?;
+        section.check.secrets.address(&url.value);
+        let proxy = match parts(&expanded) {
+            Ok(proxy) => proxy,
+            Err((what, hint)) => {
+                section.wrong_at(key, &url.place, what, hint);
+                return None;
+            }
+        };
+        if proxy.kind != ProxyKind::Https {
+            let because = "is only for an https:// proxy";
+            let given = given!(self; ca, insecure, pin, server_name);
+            section.excluded(
+                &given,
+                because,
+                "leave it out; what the server has is in `target.tls`",
+            );
+        }
+        if matches!(proxy.kind, ProxyKind::Socks5 | ProxyKind::Socks5h) {
+            let because = "is only for an http:// or https:// proxy";
+            section.excluded(&given!(self; headers), because, "leave it out");
+        }
+        let keys = TlsTable {
+            ca: self.ca.clone(),
+            insecure: self.insecure.clone(),
+            pin: self.pin.clone(),
+            server_name: self.server_name.clone(),
+            ..TlsTable::default()
+        };
+        Some(Proxy {
+            headers: self.headers(section),
+            tls: tls::resolve(section, &keys),
+            ..proxy
+        })
+    }
+
+    fn headers(&self, section: &mut Section<'_, '_>) -> Vec<(String, String)> {
+        let given = self.headers.iter().flat_map(|headers| &headers.value);
+        let mut headers = Vec::new();
+        for (name, value) in given {
+            let key = format!("headers.{name}");
+            let is_own = ["host", "proxy-authorization"].iter();
+            if name.parse::<HeaderName>().is_err() {
+                let hint = "use letters, digits and `-`";
+                section.wrong_at(&key, &value.place, "is not a header name", hint);
+            } else if is_own.clone().any(|own| name.eq_ignore_ascii_case(own)) {
+                let hint = "the user and the password stand in the address of the proxy";
+                section.wrong_at(
+                    &key,
+                    &value.place,
+                    "is a header that wsbench sets itself",
+                    hint,
+                );
+            }
+            let Some(expanded) = section.expand(&key, value) else {
+                continue;
+            };
+            if HeaderValue::from_str(&expanded).is_err() {
+                let what = "holds a character that no header may";
+                section.wrong_at(&key, &value.place, what, "use printable ASCII characters");
+            }
+            headers.push((name.clone(), expanded));
+        }
+        headers
+    }
+}
+
+fn read(url: &str) -> Option<Proxy> {
+    // As curl does, since the variables are known from there.
+    let url = match url.contains("://") {
+        true => url.to_owned(),
+        false => format!("http://{url}"),
+    };
+    parts(&url).ok()
+}
+
+/// The proxy of an address, or what is wrong with that. Nothing of it is quoted, as it may be secret.
+fn parts(url: &str) -> Result<Proxy, (&'static str, &'static str)> {
+    let (scheme, rest) = url.split_once("://").ok_or(("has no scheme", HINT))?;
+    let mut all = ProxyKind::ALL.into_iter();
+    let kind = all.find(|(name, _)| name.eq_ignore_ascii_case(scheme));
+    let (_, kind) = kind.ok_or(("has a scheme that wsbench does not know", HINT))?;
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    if rest.contains(['/', '?', '#']) {
+        return Err((
+            "has a path",
+            "leave it out: a proxy has an address and a port",
+        ));
+    }
+    let (credentials, authority) = match rest.rsplit_once('@') {
+        Some((credentials, authority)) => (Some(credentials), authority),
+        None => (None, rest),
+    };
+    let (host, port) = authority.rsplit_once(':').ok_or(("has no port", HINT))?;
+    let port = (port.parse().ok().filter(|port| *port > 0)).ok_or(("has no port", HINT))?;
+    let host = match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
+        Some(inner) if inner.parse::<std::net::Ipv6Addr>().is_ok() => inner,
+        None if !host.is_empty() && !host.contains([':', '[', ']']) => host,
+        _ => return Err(("has no host", HINT)),
+    };
+    let credentials = match credentials {
+        None => None,
+        Some(text) => {
+            let (user, password) = text.split_once(':').unwrap_or((text, ""));
+            let fits = |text: &String| (1..=MAX_CREDENTIAL).contains(&text.len());
+            let [user, password] = [user, password].map(|text| percent_decoded(text).filter(fits));
+            let both = user.zip(password);
+            let what = "has a user or a password that is not 1 to 255 bytes long";
+            Some(both.ok_or((what, "write http://me:${PASSWORD}@proxy:3128"))?)
+        }
+    };
+    Ok(Proxy {
+        kind,
+        host: host.to_owned(),
+        port,
+        credentials,
+        headers: Vec::new(),
+        tls: TlsSettings::default(),
+    })
+}
+
+/// The variable of the environment that names a proxy on the way to a server, and its value, as curl takes them.
+fn of_environment(section: &Section<'_, '_>, server: &WsUrl) -> Option<(&'static str, String)> {
+    let env = |name: &str| (section.check.outside.env)(name).filter(|value| !value.is_empty());
+    let except = env("no_proxy")
+        .or_else(|| env("NO_PROXY"))
+        .unwrap_or_default();
+    if is_excepted(&except, &server.host) {
+        return None;
+    }
+    let names = match server.secure {
+        true => ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
+        false => ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
+    };
+    names.into_iter().find_map(|name| Some((name, env(name)?)))
+}
+
+/// Whether `NO_PROXY` names this host: all (`*`), the host itself, or a domain above it.
+fn is_excepted(except: &str, host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let mut names = except
+        .split([',', ' '])
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    names.any(|name| {
+        let name = name.trim_start_matches('.').to_ascii_lowercase();
+        let is_below = || {
+            host.strip_suffix(&name)
+                .is_some_and(|rest| rest.ends_with('.'))
+        };
+        name == "*" || name == host || is_below()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_its_parts() {
+        let proxy = parts("socks5h://me:s%40y@[::1]:1080/").unwrap();
+        assert_eq!(
+            (proxy.kind, proxy.host.as_str(), proxy.port),
+            (ProxyKind::Socks5h, "::1", 1080)
+        );
+        assert_eq!(proxy.credentials, Some(("me".into(), "s@y".into())));
+        assert_eq!(proxy.shown(), "socks5h://[::1]:1080");
+        assert_eq!(parts("HTTP://proxy:3128").unwrap().credentials, None);
+    }
+
+    #[test]
+    fn what_is_missing_in_an_address_is_said() {
+        for (url, what) in [
+            ("proxy:3128", "has no scheme"),
+            ("ftp://proxy:21", "has a scheme that wsbench does not know"),
+            ("http://proxy", "has no port"),
+            ("http://proxy:", "has no port"),
+            ("http://proxy:0", "has no port"),
+            ("http://:3128", "has no host"),
+            ("http://::1:3128", "has no host"),
+            ("http://proxy:3128/path", "has a path"),
+            (
+                "http://me@proxy:3128",
+                "has a user or a password that is not 1 to 255 bytes long",
+            ),
+        ] {
+            assert_eq!(parts(url).unwrap_err().0, what, "{url}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_excepted_by_name_and_by_domain() {
+        for (except, host, is) in [
+            ("*", "chat.example.org", true),
+            ("localhost,127.0.0.1", "127.0.0.1", true),
+            (".example.org", "chat.example.org", true),
+            ("example.org", "chat.EXAMPLE.org", true),
+            ("example.org", "badexample.org", false),
+            ("", "localhost", false),
+        ] {
+            assert_eq!(is_excepted(except, host), is, "{except} {host}");
+        }
+    }
+}
