@@ -13,7 +13,6 @@ mod dial;
 mod error;
 mod fanout;
 mod heart;
-mod http_dial;
 mod merging;
 mod observer;
 mod once;

@@ -12,8 +12,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
 use super::client;
-use super::dial::{Connector, Dialer};
-use super::http_dial::HttpDialer;
+use super::dial::{Connector, Dialer, HttpDialer};
 use super::shared::{RunState, Shared};
 use super::traced::TracedDialer;
 use crate::measure::{Interval, Shard};

@@ -3,16 +3,16 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::dial::{Connected, Connector, Dialer, Wanted};
-use super::shared::Shared;
+use super::{Connected, Connector, Dialer, Wanted};
+use crate::engine::shared::Shared;
 use crate::metric::{Counter, Timer};
 use crate::net::{Dialling, Failure, HttpTransport, Link, Linked, Steps};
 
 /// Opens connections of clients that ask by HTTP.
 #[derive(Clone)]
-pub(super) struct HttpDialer {
-    pub(super) dialer: Arc<Dialer>,
-    pub(super) shared: Rc<Shared>,
+pub(in crate::engine) struct HttpDialer {
+    pub(in crate::engine) dialer: Arc<Dialer>,
+    pub(in crate::engine) shared: Rc<Shared>,
 }
 
 impl HttpDialer {

@@ -1,20 +1,25 @@
 //! Opens the connections of a run, each within `connect_timeout`.
 
+mod asking;
+mod http;
+mod upgrade;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::shared::Shared;
-use crate::http::{Address, Answer, Cookies};
+use crate::http::Cookies;
 use crate::measure::{By, Fitting};
-use crate::metric::{Cause, Counter, Side};
+use crate::metric::Side;
 use crate::net::{
-    Asked, Dial, Failure, Linked, NotOpened, Opened, Progress, Request, RequestText, Resolver,
-    Route, Steps, TlsError, Transport, Way, WebSocket, address,
+    Dial, Failure, Linked, NotOpened, Opened, Progress, Request, Resolver, Route, Steps, TlsError,
+    Transport, Way, WebSocket,
 };
-use crate::plan::{FaultPlan, parts, take_cookies};
-use crate::scenario::{Access, Cohort, Http, Target, Upgrade, WebOrigin, WsUrl};
-use crate::time::{Clock, unix_seconds};
-use crate::units::{Nanos, format_duration, human_ns};
+use crate::plan::FaultPlan;
+use crate::scenario::{Access, Cohort, Target, Upgrade, WebOrigin, WsUrl};
+use crate::units::{Nanos, human_ns};
+
+pub(super) use http::HttpDialer;
 
 /// The receive buffer of a client that is going to stop reading, in bytes. Small, so that its TCP window fills soon.
 const SMALL: usize = 4096;
@@ -202,116 +207,6 @@ impl Dialer {
         let (_, _, way) = way.expect("a way was made to each server of each cohort");
         (way, origin)
     }
-
-    /// Sends a request whose payload was rendered, within its `timeout`, and returns the answer. Keeps its cookies, and
-    /// sends those that were kept.
-    ///
-    /// # Errors
-    /// Why there is no answer.
-    pub(super) async fn ask(
-        &self,
-        (cohort, connection): (usize, u32),
-        http: &Http,
-        rendered: &[u8],
-        cookies: &mut Cookies,
-        shared: &Shared,
-    ) -> Result<Answer, String> {
-        let (way, origin) = self.to(cohort, http.origin.as_ref());
-        let address = address(&origin, http.target(rendered));
-        let request = written(http, rendered, &origin, cookies)?;
-        let dial = Dial {
-            number: connection,
-            ..Dial::default()
-        };
-        let mut progress = Progress::default();
-        let clock = &*shared.clock;
-        let asked = tokio::select! {
-            biased;
-            asked = way.ask(&http.method, &request, dial, clock, &mut progress) => Ok(asked),
-            lost = shared.attend(Nanos::from(http.timeout)) => Err(lost),
-        };
-        shared.looked_up(&way.tcp.resolver.take_times());
-        shared.counted(cohort, &progress.counts);
-        let Asked { answer, bytes } = asked.map_err(|lost| too_late(http, &progress, lost))?;
-        shared.whole(cohort, |cells| {
-            cells.add(Counter::BytesSent, bytes.0);
-            cells.add(Counter::BytesReceived, bytes.1);
-        });
-        answered(answer, address, cookies)
-    }
-
-    /// The same for a request that is sent once for the run, before there are workers.
-    ///
-    /// # Errors
-    /// Why there is no answer.
-    pub(super) async fn ask_once(
-        &self,
-        cohort: usize,
-        http: &Http,
-        rendered: &[u8],
-        cookies: &mut Cookies,
-        clock: &dyn Clock,
-    ) -> Result<Answer, String> {
-        let (way, origin) = self.to(cohort, http.origin.as_ref());
-        let address = address(&origin, http.target(rendered));
-        let request = written(http, rendered, &origin, cookies)?;
-        let (dial, mut progress) = (Dial::default(), Progress::default());
-        let asked = way.ask(&http.method, &request, dial, clock, &mut progress);
-        let asked = tokio::time::timeout(http.timeout, asked).await;
-        let asked = asked.map_err(|_| too_late(http, &progress, Nanos::ZERO))?;
-        answered(asked.answer, address, cookies)
-    }
-
-    /// The upgrade request of one client; `None` if it is that of all.
-    fn own_request(&self, wanted: Wanted<'_>) -> Result<Option<Request>, Failure> {
-        let wrong = |key: &str, what: &str| {
-            let detail = format!("`target.{key}` {what}, with the values of this client");
-            Failure::new(Cause::SetupFailed, detail)
-        };
-        let mut headers = self.headers.clone();
-        let mut subprotocols = self.subprotocols.clone();
-        let own = self.own_server(wanted.cohort);
-        let server = own.unwrap_or(&self.target);
-        let mut resource = server.resource.clone();
-        if let Some((upgrade, rendered)) = wanted.upgrade {
-            let names = &upgrade.headers;
-            let (parts, _) = parts(rendered, 1 + names.len() + upgrade.subprotocols);
-            let mut parts = parts
-                .into_iter()
-                .map(|part| String::from_utf8_lossy(part).into_owned());
-            let rendered = parts.next().unwrap_or_default();
-            if own.is_none() {
-                resource = rendered;
-            }
-            headers = names.iter().cloned().zip(parts.by_ref()).collect();
-            subprotocols = parts.collect();
-            if !resource.bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err(wrong("url", "has characters that no address has"));
-            }
-            let is_token = |text: &String| text.parse::<::http::HeaderName>().is_ok();
-            if !subprotocols.iter().all(is_token) {
-                return Err(wrong("subprotocols", "has an entry that is no name of one"));
-            }
-        }
-        let origin = server.origin();
-        let address = address(&origin, &resource);
-        let kept = wanted.cookies.header(address, unix_seconds());
-        if wanted.upgrade.is_none() && kept.is_none() && own.is_none() {
-            return Ok(None);
-        }
-        if kept.is_some() {
-            let all = take_cookies(&mut headers, kept).unwrap_or_default();
-            let all = String::from_utf8_lossy(&all).into_owned();
-            headers.push(("Cookie".to_owned(), all));
-        }
-        Ok(Some(Request::of(&RequestText {
-            host: &origin.authority(),
-            resource: &resource,
-            origin: self.origin.as_deref(),
-            subprotocols: &subprotocols,
-            headers: &headers,
-        })))
-    }
 }
 
 /// A connection that a client wants: whose it is, and what is special about it.
@@ -324,37 +219,6 @@ pub(crate) struct Wanted<'a> {
     /// The upgrade request and what it was rendered to, if it has placeholders.
     pub(crate) upgrade: Option<(&'a Upgrade, &'a [u8])>,
     pub(crate) cookies: &'a Cookies,
-}
-
-/// A request whose payload was rendered, with the cookies that go to its server.
-fn written(
-    http: &Http,
-    rendered: &[u8],
-    origin: &WebOrigin,
-    cookies: &Cookies,
-) -> Result<Vec<u8>, String> {
-    let mut request = Vec::new();
-    let kept = cookies.header(address(origin, http.target(rendered)), unix_seconds());
-    http.write(rendered, &origin.authority(), kept, false, &mut request)
-        .map_err(|error| error.to_string())?;
-    Ok(request)
-}
-
-/// Keeps the cookies of an answer, if there is one.
-fn answered(
-    answer: Result<Answer, Failure>,
-    address: Address<'_>,
-    cookies: &mut Cookies,
-) -> Result<Answer, String> {
-    let answer = answer.map_err(|Failure { cause, detail }| format!("{cause}: {detail}"))?;
-    cookies.take(address, &answer, unix_seconds());
-    Ok(answer)
-}
-
-fn too_late(http: &Http, progress: &Progress, lost: Nanos) -> String {
-    let within = format_duration(http.timeout);
-    let waited = timed_out(progress, lost).detail;
-    format!("no answer came within {within}: {waited}")
 }
 
 /// The failure of a dial that ran out of time, `lost` of which did not count.
@@ -437,64 +301,4 @@ impl Connector for Arc<Dialer> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-
-    use super::*;
-    use crate::engine::session::tests::plan;
-    use crate::engine::shared::RunState;
-    use crate::metric::{Cause, Counter};
-    use crate::scenario::TargetUrl;
-    use crate::time::Monotonic;
-
-    #[tokio::test]
-    async fn a_dial_of_the_relay_that_passed_two_addresses_by_counts_once_with_its_cohort() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let route = Route::over(listener.local_addr().unwrap());
-        drop(listener);
-        let passed = ["[::1]:1", "[::2]:1"].map(|at| (at.parse().unwrap(), Cause::Refused));
-        route.add_passed(&passed);
-
-        let plan = Arc::new(plan("load.connections = 1"));
-        let target = &plan.scenario.target;
-        let TargetUrl::Url(url) = &target.url else {
-            panic!("it has an address");
-        };
-        let resolver = Resolver::of(&[]);
-        let dialer = Arc::new(
-            Dialer::new(
-                url,
-                target,
-                &plan.scenario.cohorts,
-                resolver,
-                vec![Some(route)],
-            )
-            .unwrap(),
-        );
-        let clock = Box::new(Monotonic::start());
-        let shared = Shared::new(clock, plan.clone(), Arc::new(RunState::new(1)));
-        let cookies = Cookies::default();
-        let fault_plan = FaultPlan::default();
-        for connection in 0..2 {
-            let wanted = Wanted {
-                cohort: 0,
-                connection,
-                fault_plan: &fault_plan,
-                upgrade: None,
-                cookies: &cookies,
-            };
-            let dialled = dialer.connect(wanted, &shared);
-            let failure = dialled.await.err().expect("nobody listens");
-            assert_eq!(failure.cause, Cause::Refused);
-        }
-        let shard = shared.shard.borrow();
-        let counted = (shard.cohorts[0].whole).counter(Counter::ConnectionsFallbacks);
-        assert_eq!(counted, 1);
-        let told = shard.fallbacks.iter();
-        let told = told.map(|(address, told)| (address, told.count, told.why.as_str()));
-        assert_eq!(
-            Vec::from_iter(told),
-            [("[::1]:1", 1, "refused"), ("[::2]:1", 1, "refused")]
-        );
-    }
-}
+mod tests;
