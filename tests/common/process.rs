@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::Once;
 use std::thread;
 
@@ -26,6 +26,17 @@ fn handle_hangup() {
         .unwrap();
     let _inside = runtime.enter();
     let _handled = signal_of_unix(SignalKind::hangup()).unwrap();
+}
+
+/// A process that is killed at the end of its test.
+pub struct Leashed(pub Child);
+
+impl Drop for Leashed {
+    fn drop(&mut self) {
+        // Fails only if the process has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Sends a signal: `INT`, `TERM`, `KILL`.

@@ -5,14 +5,14 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::process;
+use super::process::{self, Leashed};
 use super::real::wsbench;
 use super::report::Report;
 
@@ -159,17 +159,6 @@ impl Running {
         self.child.0.kill().unwrap();
         self.child.0.wait().unwrap();
         panic!("still running after {hangs:?}");
-    }
-}
-
-/// A process that is killed at the end of its test.
-struct Leashed(Child);
-
-impl Drop for Leashed {
-    fn drop(&mut self) {
-        // Fails only if the process has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

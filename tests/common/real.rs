@@ -9,12 +9,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use super::process;
+use super::process::{self, Leashed};
 
 use configured::Protocol;
 
@@ -164,22 +164,12 @@ fn assert_set_up(needed: &Path) {
 
 /// A running real server on a free port; ends when dropped.
 pub struct RealServer {
-    child: Running,
+    child: Leashed,
     address: SocketAddr,
     /// Where it tells its counts.
     counts: (SocketAddr, &'static str),
     /// What has to be there as long as it runs: servers, folders, its standard output.
     needed: Vec<Box<dyn Any + Send>>,
-}
-
-/// A process that is killed when dropped.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 impl RealServer {
@@ -201,7 +191,7 @@ impl RealServer {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .map(Running)
+            .map(Leashed)
             .unwrap_or_else(|error| {
                 panic!("failed to start the {target:?} target: {error}\nhint: run `scripts/test`")
             });

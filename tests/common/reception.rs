@@ -103,6 +103,11 @@ impl Reception {
         format!("{scheme}://{host}:{}/", self.address.port())
     }
 
+    /// Its address as a socket address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Its certificate as PEM.
     pub fn certificate(&self) -> &str {
         self.certificate.as_deref().expect("a server with TLS")

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::{RealServer, Running, Target, assert_set_up, path_in, process, targets};
+use super::{Leashed, RealServer, Target, assert_set_up, path_in, process, targets};
 
 /// nginx in front of [`Target::Node`].
 pub(super) fn nginx(read_timeout: &str) -> RealServer {
@@ -45,7 +45,7 @@ fn nginx_at(address: SocketAddr, file: &str, places: &[(&str, String)]) -> RealS
         .spawn()
         .unwrap_or_else(|e| panic!("failed to start nginx: {e}\nhint: run `scripts/test`"));
     RealServer {
-        child: Running(child),
+        child: Leashed(child),
         address,
         counts: (address, "/counts"),
         needed: vec![Box::new(folder)],
@@ -92,7 +92,7 @@ pub(super) fn rabbitmq(protocol: Protocol) -> RealServer {
             command
         };
         // Else the node would start one that stays.
-        let names = start(Path::new("epmd")).spawn().map(Running).unwrap();
+        let names = start(Path::new("epmd")).spawn().map(Leashed).unwrap();
         let mut server = start(program);
         server
             .env("HOME", folder.path())
@@ -112,7 +112,7 @@ pub(super) fn rabbitmq(protocol: Protocol) -> RealServer {
             // Its script becomes the server instead of a parent that outlives a kill.
             .env("detached", "true");
         RealServer {
-            child: Running(server.spawn().unwrap()),
+            child: Leashed(server.spawn().unwrap()),
             address: match protocol {
                 Protocol::Stomp => stomp,
                 Protocol::Mqtt => mqtt,
