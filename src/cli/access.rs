@@ -1,8 +1,9 @@
 //! The options for reaching a server, such as headers and certificates, shared by `run`, `check` and `probe`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::CliError;
+use crate::scenario::AccessOption;
 
 /// How a server is reached, besides its address.
 #[derive(Debug, clap::Args)]
@@ -12,52 +13,70 @@ pub(super) struct Access {
     header: Vec<String>,
     /// Offer this subprotocol; may be given several times
     #[arg(long, value_name = "NAME")]
-    pub(super) subprotocol: Vec<String>,
+    subprotocol: Vec<String>,
     /// PEM file with the only certificates to trust
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Trust any certificate
     #[arg(long, conflicts_with = "ca")]
-    pub(super) insecure: bool,
+    insecure: bool,
+    /// Public key that the server may have, as for curl: sha256//…; may be given several times
+    #[arg(long, value_name = "PIN")]
+    pin: Vec<String>,
+    /// PEM file with the certificate of the clients
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// PEM file with the key of the clients, if it is not in that of --certificate
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Proxy to go through, like http://proxy:3128 or socks5h://proxy:1080; or "environment"
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
 }
 
 impl Access {
+    /// What was given, each with its value.
+    pub(super) fn options(&self) -> Result<Vec<AccessOption>, CliError> {
+        use AccessOption as Is;
+        let mut options = self.headers()?;
+        options.extend(list(&self.subprotocol).map(Is::Subprotocols));
+        options.extend(path(&self.ca)?.map(Is::Ca));
+        options.extend(self.insecure.then_some(Is::Insecure));
+        options.extend(list(&self.pin).map(Is::Pins));
+        options.extend(path(&self.certificate)?.map(Is::Certificate));
+        options.extend(path(&self.key)?.map(Is::Key));
+        options.extend(self.proxy.clone().map(Is::Proxy));
+        Ok(options)
+    }
+
     /// Parses the names and values of the headers. Done here because clap would print a value that it refuses.
-    pub(super) fn headers(&self) -> Result<Vec<(String, String)>, CliError> {
-        let headers: Vec<_> =
-            (self.header.iter().map(|text| header(text))).collect::<Result<_, _>>()?;
-        for (index, (name, _)) in headers.iter().enumerate() {
-            let mut before = headers[..index].iter();
-            if before.any(|(other, _)| other.eq_ignore_ascii_case(name)) {
-                return Err(CliError::HeaderTwice(name.clone()));
+    fn headers(&self) -> Result<Vec<AccessOption>, CliError> {
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for text in &self.header {
+            let (name, value) = text.split_once(':').ok_or(CliError::Header)?;
+            let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+            let mut before = headers.iter();
+            if before.any(|(other, _)| other.eq_ignore_ascii_case(&name)) {
+                return Err(CliError::HeaderTwice(name));
             }
+            headers.push((name, value));
         }
-        Ok(headers)
-    }
-
-    /// The path of the certificate file, made absolute.
-    pub(super) fn ca(&self) -> Result<Option<PathBuf>, CliError> {
-        let ca = self.ca.as_ref().map(std::path::absolute).transpose();
-        ca.map_err(|source| CliError::System {
-            doing: "find the working directory",
-            source,
-        })
-    }
-
-    /// The options as they were typed, for the report. Leaves out header values, which may be secrets.
-    pub(super) fn shown(&self) -> impl Iterator<Item = String> {
-        let headers = self.header.iter();
-        let names = headers.map(|text| text.split_once(':').map_or("", |(name, _)| name.trim()));
-        let headers = names.map(|name| format!("--header \"{name}: …\""));
-        let subprotocols = self.subprotocol.iter();
-        let subprotocols = subprotocols.map(|name| format!("--subprotocol {name}"));
-        let ca = self.ca.iter().map(|ca| format!("--ca {}", ca.display()));
-        let insecure = self.insecure.then(|| "--insecure".to_owned());
-        headers.chain(subprotocols).chain(ca).chain(insecure)
+        let headers = headers.into_iter();
+        Ok(headers
+            .map(|(name, value)| AccessOption::Header(name, value))
+            .collect())
     }
 }
 
-fn header(text: &str) -> Result<(String, String), CliError> {
-    let (name, value) = text.split_once(':').ok_or(CliError::Header)?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
+fn list(texts: &[String]) -> Option<Vec<String>> {
+    (!texts.is_empty()).then(|| texts.to_vec())
+}
+
+/// The path of a file, made absolute: a path in a scenario would be relative to the scenario file.
+fn path(given: &Option<PathBuf>) -> Result<Option<PathBuf>, CliError> {
+    let path = given.as_deref().map(std::path::absolute::<&Path>);
+    path.transpose().map_err(|source| CliError::System {
+        doing: "find the working directory",
+        source,
+    })
 }

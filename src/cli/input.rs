@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::access::Access;
 use super::error::CliError;
 use super::files::{self, Needed};
-use crate::scenario::{self, Outside, Overrides, Scenario, Source, shipped};
+use crate::scenario::{self, AccessOption, Outside, Overrides, Scenario, Source, shipped};
 use crate::units::ByteSize;
 
 /// What `run` and `check` have in common.
@@ -95,11 +95,13 @@ impl Named {
             },
             list: &files::list,
         };
-        let scenario = scenario::parse(&source, &self.overrides(changes)?, &outside)?;
+        let access = self.access.options()?;
+        let shown = self.shown(&access, changes);
+        let scenario = scenario::parse(&source, &self.overrides(access, changes), &outside)?;
         Ok(Loaded {
             scenario,
             text: source.text,
-            overrides: self.shown(changes),
+            overrides: shown,
             files: files.into_inner(),
         })
     }
@@ -149,23 +151,20 @@ impl Named {
         Ok(Source::from_bytes(&self.scenario, bytes)?)
     }
 
-    fn overrides(&self, changes: &Changes) -> Result<Overrides, CliError> {
-        Ok(Overrides {
+    fn overrides(&self, access: Vec<AccessOption>, changes: &Changes) -> Overrides {
+        Overrides {
             url: self.url(),
-            headers: self.access.headers()?,
-            subprotocols: self.access.subprotocol.clone(),
-            ca: self.access.ca()?,
-            insecure: self.access.insecure,
+            access,
             pid: self.pid,
             connections: changes.connections,
             duration: changes.duration.clone(),
             rates: changes.rate.clone(),
             gates: changes.gate.clone(),
-        })
+        }
     }
 
     /// The overrides as they were typed, for the report.
-    fn shown(&self, changes: &Changes) -> Vec<String> {
+    fn shown(&self, access: &[AccessOption], changes: &Changes) -> Vec<String> {
         let one =
             |name: &str, value: Option<String>| value.map(|value| format!("--{name} {value}"));
         [
@@ -179,7 +178,7 @@ impl Named {
         ]
         .into_iter()
         .flatten()
-        .chain(self.access.shown())
+        .chain(access.iter().flat_map(AccessOption::shown))
         .chain(changes.rate.iter().map(|rate| format!("--rate {rate}")))
         .chain(changes.gate.iter().map(|gate| format!("--gate \"{gate}\"")))
         .collect()

@@ -54,13 +54,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     let asked = args.asked()?;
     let Scenario {
-        target,
-        mut secrets,
-        ..
+        target, secrets, ..
     } = as_scenario(&asked)?;
-    for (name, value) in &asked.headers {
-        secrets.header(name, value);
-    }
     let probed = args.probe(&asked, target, &secrets);
     probed.map_err(|error| error.masked(&secrets))
 }
@@ -111,10 +106,7 @@ impl Args {
     fn asked(&self) -> Result<Asked, CliError> {
         Ok(Asked {
             url: self.url.clone(),
-            headers: self.access.headers()?,
-            subprotocols: self.access.subprotocol.clone(),
-            ca: self.access.ca()?,
-            insecure: self.access.insecure,
+            options: self.access.options()?,
         })
     }
 
@@ -157,17 +149,19 @@ impl Args {
 fn as_scenario(asked: &Asked) -> Result<Scenario, CliError> {
     let source = Source {
         name: "the command line as a scenario".to_owned(),
-        text: format!(
-            "name = \"probe\"\n\n{}\n[load]\nconnections = 1\n",
-            probe::target_text(asked, true)
-        ),
+        text: "name = \"probe\"\nload.connections = 1\n".to_owned(),
+    };
+    let overrides = Overrides {
+        url: Some(asked.url.clone()),
+        access: asked.options.clone(),
+        ..Overrides::default()
     };
     let outside = Outside {
         env: &|name| std::env::var(name).ok(),
         read: &|path| files::read(path, Outside::MAX_FILE),
         list: &Outside::no_folder,
     };
-    Ok(scenario::parse(&source, &Overrides::default(), &outside)?)
+    Ok(scenario::parse(&source, &overrides, &outside)?)
 }
 
 /// Checks this before watching, which may take hours, and not only after it.

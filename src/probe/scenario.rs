@@ -27,7 +27,7 @@ pub fn scenario(asked: &Asked, findings: &Findings) -> String {
             WINDOWS,
             "clients of each kind that the server was seen to end or to keep.",
         ),
-        target_text(asked, false),
+        target_text(asked),
         load(findings, &cohorts),
     ];
     parts.extend(message(findings));
@@ -59,7 +59,7 @@ fn in_dialect(asked: &Asked, spoken: &Spoken) -> String {
     );
     let parts = [
         head(asked, &about, "clients that begin as their protocol says."),
-        target_text(&target, false) + &format!("dialect = {}\n", spoken.text()),
+        target_text(&target) + &format!("dialect = {}\n", spoken.text()),
         format!("[load]\nconnections = {CLIENTS}\nduration = \"30s\"\n"),
         must_hold(&gates),
     ];

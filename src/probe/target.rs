@@ -1,61 +1,52 @@
 //! Writes what the user asked for as the `[target]` table of a scenario.
 
-use std::path::PathBuf;
+use crate::scenario::{AccessOption, OptionValue, secret_parts};
 
-use crate::scenario::secret_parts;
+/// What a value that was left out is told by.
+const NOTE: &str = "   # from the environment";
 
 /// What the user asked for on the command line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Asked {
     /// The address as the user wrote it; `${NAME}` in it comes from the environment.
     pub url: String,
-    /// The names and values of headers. The values may be secret.
-    pub headers: Vec<(String, String)>,
-    /// The subprotocols to offer, in this order.
-    pub subprotocols: Vec<String>,
-    /// The path of a PEM file.
-    pub ca: Option<PathBuf>,
-    /// Whether to accept any certificate.
-    pub insecure: bool,
+    /// How to get there.
+    pub options: Vec<AccessOption>,
 }
 
-/// The `[target]` table. With `secrets` it holds the values of headers, and is meant to be parsed at once. Without, it
-/// takes each value from the environment, so it is safe to show.
-pub fn target_text(asked: &Asked, secrets: bool) -> String {
-    let url = match secrets {
-        true => asked.url.clone(),
-        false => address(&asked.url),
-    };
-    let mut text = format!("[target]\nurl = {}\n", quoted(&url));
+/// The `[target]` table. Takes each value that may be secret from the environment, so it is safe to show.
+pub fn target_text(asked: &Asked) -> String {
+    let mut text = format!("[target]\nurl = {}\n", quoted(&address(&asked.url)));
     let mut headers = Vec::new();
-    for (name, value) in &asked.headers {
-        let shown = match secrets || is_from_environment(value) {
-            true => quoted(value),
-            false => format!("\"${{{}}}\"", variable(name)),
-        };
-        if name.eq_ignore_ascii_case("origin") {
-            text += &format!("origin = {shown}\n");
-        } else {
-            headers.push(format!("{} = {shown}", quoted(name)));
+    let mut line = |key: &str, value: &str| text += &format!("{key} = {value}\n");
+    for option in &asked.options {
+        let (_, key, value) = option.parts();
+        match value {
+            OptionValue::Header(name, value) => {
+                let shown = match is_from_environment(value) {
+                    true => quoted(value),
+                    false => format!("\"${{{}}}\"", variable(name)),
+                };
+                match name.eq_ignore_ascii_case("origin") {
+                    true => line("origin", &shown),
+                    false => headers.push(format!("{} = {shown}", quoted(name))),
+                }
+            }
+            OptionValue::List(texts) => {
+                let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+                line(key, &format!("[{}]", texts.join(", ")));
+            }
+            OptionValue::Path(path) => line(key, &quoted(&path.to_string_lossy())),
+            OptionValue::Address(url) => {
+                let shown = address(url);
+                let note = if shown.contains("${") { NOTE } else { "" };
+                line(key, &format!("{}{note}", quoted(&shown)));
+            }
+            OptionValue::True => line(key, "true"),
         }
     }
     if !headers.is_empty() {
-        let note = if secrets {
-            ""
-        } else {
-            "   # from the environment"
-        };
-        text += &format!("headers = {{ {} }}{note}\n", headers.join(", "));
-    }
-    if !asked.subprotocols.is_empty() {
-        let names: Vec<String> = asked.subprotocols.iter().map(|name| quoted(name)).collect();
-        text += &format!("subprotocols = [{}]\n", names.join(", "));
-    }
-    if let Some(ca) = &asked.ca {
-        text += &format!("ca = {}\n", quoted(&ca.to_string_lossy()));
-    }
-    if asked.insecure {
-        text += "insecure = true\n";
+        line("headers", &format!("{{ {} }}{NOTE}", headers.join(", ")));
     }
     text
 }
@@ -66,15 +57,19 @@ fn is_from_environment(value: &str) -> bool {
     value.starts_with("${") && value.find('}') == Some(value.len() - 1)
 }
 
-/// The address with each value of its query taken from the environment, as it may be secret.
+/// The address with its user, who is one of a proxy, and each value of its query taken from the environment, as they may
+/// be secret.
 fn address(url: &str) -> String {
     let mut address = String::new();
     let mut from = 0;
     for part in secret_parts(url) {
-        let key = url[..part.start].trim_end_matches('=').rsplit(['?', '&']);
-        let key = key.into_iter().next().unwrap_or_default();
+        let before = &url[..part.start];
+        let name = match before.rfind(['?', '&']) {
+            Some(at) => variable(before[at + 1..].trim_end_matches('=')),
+            None => "PROXY_USER".to_owned(),
+        };
         address += &url[from..part.start];
-        address += &format!("${{{}}}", variable(key));
+        address += &format!("${{{name}}}");
         from = part.end;
     }
     address + &url[from..]
@@ -117,17 +112,17 @@ mod tests {
     use crate::scenario::{Outside, Overrides, Source, Target, TargetUrl, Trust, parse};
 
     fn asked() -> Asked {
-        let owned = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let header = |a: &str, b: &str| AccessOption::Header(a.to_owned(), b.to_owned());
         Asked {
             url: "wss://example.org/a?b=c".to_owned(),
-            headers: vec![
-                owned("Authorization", "Bearer \"s3cret\""),
-                owned("X-Room", "${ROOM}"),
-                owned("Origin", "https://example.org"),
+            options: vec![
+                header("Authorization", "Bearer \"s3cret\""),
+                header("X-Room", "${ROOM}"),
+                header("Origin", "https://example.org"),
+                AccessOption::Subprotocols(vec!["chat".to_owned(), "mqtt".to_owned()]),
+                AccessOption::Insecure,
+                AccessOption::Proxy("http://me:s3cret@proxy:3128".to_owned()),
             ],
-            subprotocols: vec!["chat".to_owned(), "mqtt".to_owned()],
-            ca: None,
-            insecure: true,
         }
     }
 
@@ -137,7 +132,7 @@ mod tests {
             text: format!("name = \"test\"\n{text}\n[load]\nconnections = 1\n"),
         };
         let outside = Outside {
-            env: &|name| Some(format!("the-{name}")),
+            env: &|name| Some(format!("the-{name}:x")),
             read: &|_| unreachable!("no file is named"),
             list: &Outside::no_folder,
         };
@@ -148,29 +143,32 @@ mod tests {
     }
 
     #[test]
-    fn it_is_read_as_it_was_asked_for() {
-        let target = read(&target_text(&asked(), true));
+    fn it_is_read_as_it_was_asked_for_and_holds_no_secret() {
+        let text = target_text(&asked());
+        assert!(!text.contains("s3cret"), "{text}");
+        for line in [
+            "url = \"wss://example.org/a?b=${B}\"",
+            "origin = \"${ORIGIN}\"",
+            "proxy = \"http://${PROXY_USER}@proxy:3128\"   # from the environment",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        let target = read(&text);
         let headers: Vec<(&str, &str)> = (target.headers.iter())
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        let room = ("X-Room", "the-ROOM");
-        assert_eq!(headers, [("Authorization", "Bearer \"s3cret\""), room]);
-        assert_eq!(target.origin.as_deref(), Some("https://example.org"));
+        let expected = [
+            ("Authorization", "the-AUTHORIZATION:x"),
+            ("X-Room", "the-ROOM:x"),
+        ];
+        assert_eq!(headers, expected);
+        assert_eq!(target.origin.as_deref(), Some("the-ORIGIN:x"));
         assert_eq!(target.subprotocols, ["chat", "mqtt"]);
         assert_eq!(target.access.tls.trust, Trust::Anyone);
-        assert!(matches!(target.url, TargetUrl::Url(url) if url.resource == "/a?b=c"));
-    }
-
-    #[test]
-    fn what_is_shown_holds_no_value_of_a_header() {
-        let text = target_text(&asked(), false);
-        assert!(!text.contains("s3cret"), "{text}");
-        assert!(
-            text.contains("url = \"wss://example.org/a?b=${B}\""),
-            "{text}"
-        );
-        assert!(text.contains("origin = \"${ORIGIN}\""), "{text}");
-        assert_eq!(read(&text).headers[0].1, "the-AUTHORIZATION");
+        let proxy = target.access.proxy.expect("it has one");
+        let (user, password) = proxy.credentials.expect("they come from the environment");
+        assert_eq!((&*user, &*password), ("the-PROXY_USER", "x"));
+        assert!(matches!(target.url, TargetUrl::Url(url) if url.resource == "/a?b=the-B:x"));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use fault::{
     TargetFault,
 };
 pub use gate::{Gate, Gates, Op, Selector, Stat, Subject};
-pub use overrides::Overrides;
+pub use overrides::{AccessOption, OptionValue, Overrides};
 pub use parse::parse;
 pub use preset::{PresetInWords, in_words as presets};
 pub(crate) use reading::nearest;

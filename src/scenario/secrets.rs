@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::dialect;
 use super::secret_column::SecretColumn;
 use super::section::{is_unreserved, percent_encoded};
@@ -70,6 +73,13 @@ impl Secrets {
         for part in secret_parts(url) {
             self.add(&url[part], LEAST_LITERAL, MASK);
         }
+    }
+
+    /// Adds a password, and what a proxy is told of it and its user (RFC 7617 section 2).
+    pub(super) fn credentials(&mut self, user: &str, password: &str) {
+        self.add(password, LEAST, MASK);
+        let told = STANDARD.encode(format!("{user}:{password}"));
+        self.add(&told, LEAST_LITERAL, MASK);
     }
 
     /// Adds a value that a client saved under this name. Returns whether it is a new one.

@@ -13,6 +13,7 @@ mod interrupts;
 mod leftovers;
 mod logins;
 mod outputs;
+mod proxies;
 mod refusals;
 mod reports;
 mod requests;

@@ -1,13 +1,14 @@
 //! The changes that the command line makes to a scenario. They are applied to what the user wrote, before anything is
 //! resolved, so that a wrong option is found and reported like a wrong key.
 
+mod access;
 mod load;
 mod target;
 
-use std::path::PathBuf;
-
 use super::reading::{Place, Problem, Problems, Text, Time};
 use super::root::File;
+
+pub use self::access::{AccessOption, OptionValue};
 
 /// The changes that the command line makes to a scenario.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,15 +16,8 @@ pub struct Overrides {
     /// `--url`: replaces `target.url`. Removes keys that only the built-in server has (`push`, `heartbeat`), or, if it
     /// is "embedded", keys that only another server has (`command`, `pid`).
     pub url: Option<String>,
-    /// `--header`: names and values. Each replaces the header of the same name in `target.headers`, or is added;
-    /// `Origin` replaces `target.origin`. `${NAME}` in a value comes from the environment, and a value may be secret.
-    pub headers: Vec<(String, String)>,
-    /// `--subprotocol`: replaces `target.subprotocols` unless it is empty.
-    pub subprotocols: Vec<String>,
-    /// `--ca`: replaces `target.ca` and `target.insecure`.
-    pub ca: Option<PathBuf>,
-    /// `--insecure`: replaces `target.ca`.
-    pub insecure: bool,
+    /// How to get to the server. Each replaces what `[target]` says of the same.
+    pub access: Vec<AccessOption>,
     /// `--pid`: replaces `target.pid` and `target.command`.
     pub pid: Option<u32>,
     /// `--connections`: replaces `load.connections`, or `max_open` of `load.arrivals`; or is the peak to which
@@ -43,7 +37,7 @@ impl Overrides {
         if let Some(url) = &self.url {
             target::url(file, url);
         }
-        target::access(self, file);
+        access::apply(&self.access, file);
         if let Some(number) = self.pid {
             target::pid(file, number, problems);
         }

@@ -1,49 +1,8 @@
-//! The options that change `[target]`: its address and process, and what the server asks of a client.
+//! The options that change the address and the process of `[target]`.
 
-use std::collections::BTreeMap;
-
-use super::{Overrides, option};
-use crate::scenario::reading::{At, List, Problems, Whole};
+use super::option;
+use crate::scenario::reading::{At, Problems, Whole};
 use crate::scenario::root::File;
-
-/// Applies the options that give the server what it asks of a client, such as credentials.
-pub(super) fn access(options: &Overrides, file: &mut File) {
-    const HEADER: &str = "--header";
-    const SUBPROTOCOL: &str = "--subprotocol";
-    let nothing = options.headers.is_empty() && options.subprotocols.is_empty();
-    if nothing && options.ca.is_none() && !options.insecure {
-        return;
-    }
-    let target = &mut file.target.get_or_insert_default().value;
-    for (name, value) in &options.headers {
-        let value = At::option(HEADER, value.clone());
-        if name.eq_ignore_ascii_case("origin") {
-            target.origin = Some(value);
-            continue;
-        }
-        let headers = target
-            .headers
-            .get_or_insert_with(|| At::option(HEADER, BTreeMap::new()));
-        headers
-            .value
-            .retain(|other, _| !other.eq_ignore_ascii_case(name));
-        headers.value.insert(name.clone(), value);
-    }
-    if !options.subprotocols.is_empty() {
-        let names = options.subprotocols.iter();
-        let names = names.map(|name| At::option(SUBPROTOCOL, name.clone()));
-        target.subprotocols = Some(At::option(SUBPROTOCOL, List(names.collect())));
-    }
-    if let Some(ca) = &options.ca {
-        let ca = ca.to_string_lossy().into_owned();
-        target.ca = Some(At::option("--ca", ca));
-        target.insecure = None;
-    }
-    if options.insecure {
-        target.ca = None;
-        target.insecure = Some(At::option("--insecure", true));
-    }
-}
 
 pub(super) fn url(file: &mut File, url: &str) {
     let target = &mut file.target.get_or_insert_default().value;

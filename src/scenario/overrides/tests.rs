@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::scenario::parse::parse_alone as run;
-use crate::scenario::{Pacing, Process, Scenario, Shape, Trust, shipped};
+use crate::scenario::{Pacing, Process, Scenario, ServerNameIs, Shape, Trust, shipped};
 
 const TWO: &str = r#"
     name = "two"
@@ -112,11 +112,11 @@ fn what_lets_a_client_in_takes_the_place_of_what_is_there() {
     let own = "url = \"wss://127.0.0.1/\", headers = { authorization = \"a\", X = \"y\" }, insecure = true";
     let text = TWO.replace("url = \"embedded\", push = \"1s\"", own);
     let overrides = Overrides {
-        headers: vec![
-            ("Authorization".into(), "Bearer b".into()),
-            ("Origin".into(), "https://example.org".into()),
+        access: vec![
+            AccessOption::Header("Authorization".into(), "Bearer b".into()),
+            AccessOption::Header("Origin".into(), "https://example.org".into()),
+            AccessOption::Subprotocols(vec!["chat".into(), "mqtt".into()]),
         ],
-        subprotocols: vec!["chat".into(), "mqtt".into()],
         ..Overrides::default()
     };
     let target = run(&text, &overrides).unwrap().target;
@@ -127,6 +127,49 @@ fn what_lets_a_client_in_takes_the_place_of_what_is_there() {
     assert_eq!(target.origin.as_deref(), Some("https://example.org"));
     assert_eq!(target.subprotocols, ["chat", "mqtt"]);
     assert_eq!(target.access.tls.trust, Trust::Anyone);
+}
+
+/// Whom to trust and who the clients are is one question each: an option leaves nothing of the file's answer.
+#[test]
+fn an_option_of_access_takes_the_place_of_all_that_answers_the_same_question() {
+    let tls = r#"
+        [target.tls]
+        insecure = true
+        certificate = "ours.pem"
+        server_name = "chat.internal"
+    "#;
+    let own = "url = \"wss://127.0.0.1/\", proxy = \"http://old:1\"";
+    let text = TWO.replace("target = { url = \"embedded\", push = \"1s\" }", "")
+        + "[target]\n"
+        + &own.replace(", ", "\n")
+        + tls;
+    let pin = "sha256//YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=";
+    let overrides = Overrides {
+        access: vec![
+            AccessOption::Pins(vec![pin.into()]),
+            AccessOption::Proxy("socks5h://me:secret@new:2".into()),
+        ],
+        ..Overrides::default()
+    };
+    // The certificate is no file that is there, so it has to be replaced too.
+    let said = run(&text, &overrides).unwrap_err().to_string();
+    assert!(said.contains("`target.tls.certificate`"), "{said}");
+    let text = text.replace("certificate = \"ours.pem\"", "");
+    let access = run(&text, &overrides).unwrap().target.access;
+    assert_eq!(access.tls.trust, Trust::Pinned);
+    assert_eq!(
+        access.tls.server_name,
+        ServerNameIs::Given("chat.internal".into())
+    );
+    assert_eq!(access.proxy.unwrap().shown(), "socks5h://new:2");
+    let shown = overrides.access.iter().flat_map(AccessOption::shown);
+    assert_eq!(
+        Vec::from_iter(shown),
+        [
+            format!("--pin {pin}"),
+            "--proxy socks5h://***@new:2".to_owned()
+        ]
+    );
 }
 
 #[test]
@@ -192,14 +235,19 @@ fn wrong_options_are_told_like_wrong_keys_all_at_once() {
         duration: Some("soon".into()),
         rates: vec!["5/s".into(), "asks=5/s".into(), "fast".into()],
         gates: vec!["p99(latency.ask) < 50".into()],
-        headers: vec![("Bad Name".into(), "x".into())],
-        insecure: true,
-        ..Overrides::default()
+        access: vec![
+            AccessOption::Header("Bad Name".into(), "x".into()),
+            AccessOption::Insecure,
+            AccessOption::Key("client.key".into()),
+            AccessOption::Proxy("http://me:s3cret@proxy".into()),
+        ],
     };
     let said = run(TWO, &overrides).unwrap_err().to_string();
     for line in [
         "`target.url` has no scheme\n--> --url",
         "`target.headers.Bad Name` is not a header name\n--> --header",
+        "`target.tls.key` is only for `certificate`, and there is none\n--> --key",
+        "`target.proxy` has no port\n--> --proxy",
         "`--pid` is no number of a process\n--> --pid",
         "`--connections` is not from 1 to 10000000\n--> --connections",
         "`--duration` cannot be read: `soon` is not a duration",

@@ -138,11 +138,11 @@ impl AccessKeys<'_> {
 fn over(own: TlsTable, mut base: TlsTable) -> TlsTable {
     // Whom to trust is one question, and a cohort that answers it leaves nothing of the shared answer.
     if own.ca.is_some() || own.insecure() || own.pin.is_some() {
-        (base.ca, base.insecure, base.pin) = (None, None, None);
+        base.forget_trust();
     }
     // So is who the clients are.
     if own.certificate.is_some() || own.identities.is_some() {
-        (base.certificate, base.key, base.identities) = (None, None, None);
+        base.forget_identity();
     }
     own.over(base)
 }

@@ -82,4 +82,5 @@ pub(super) use step_table::StepTable;
 pub(super) use target::{
     TargetTable, access as target_access, address as target_address, resolve as target,
 };
+pub(super) use tls::TlsTable;
 pub(super) use url::percent_encoded;

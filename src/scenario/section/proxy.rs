@@ -153,6 +153,9 @@ impl ProxyTable {
                 return None;
             }
         };
+        if let Some((user, password)) = &proxy.credentials {
+            section.check.secrets.credentials(user, password);
+        }
         if proxy.kind != ProxyKind::Https {
             let because = "is only for an https:// proxy";
             let given = given!(self; ca, insecure, pin, server_name);

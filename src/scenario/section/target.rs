@@ -261,6 +261,9 @@ impl TargetTable {
 
     fn origin(&self, section: &mut Section<'_, '_>) -> Option<String> {
         let origin = self.origin.as_ref()?;
+        if let Place::Option(_) = origin.place {
+            section.check.secrets.header("Origin", &origin.value);
+        }
         header_value(section, "origin", origin)
     }
 

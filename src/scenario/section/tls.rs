@@ -175,6 +175,16 @@ pub(super) fn resolve(section: &mut Section<'_, '_>, keys: &TlsTable) -> TlsSett
 }
 
 impl TlsTable {
+    /// Leaves nothing of the answer to whom to trust.
+    pub(in crate::scenario) fn forget_trust(&mut self) {
+        (self.ca, self.insecure, self.pin) = (None, None, None);
+    }
+
+    /// Leaves nothing of the answer to who the clients are.
+    pub(in crate::scenario) fn forget_identity(&mut self) {
+        (self.certificate, self.key, self.identities) = (None, None, None);
+    }
+
     fn trust(&self, section: &mut Section<'_, '_>) -> Trust {
         let Some(ca) = &self.ca else {
             return match (self.insecure(), &self.pin) {

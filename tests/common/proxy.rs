@@ -1,0 +1,72 @@
+//! A proxy that is played: it answers CONNECT, and passes on to one server whatever it is asked for.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// A running proxy on a free port of 127.0.0.1. Its threads end with the test.
+pub struct Proxy {
+    pub address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    /// Starts one that opens each tunnel, and passes all on to this server.
+    pub fn to(server: SocketAddr) -> Self {
+        Self::start("HTTP/1.1 200 Connection established\r\n\r\n", Some(server))
+    }
+
+    /// Starts one that answers this to each request, and ends.
+    pub fn answering(answer: &'static str) -> Self {
+        Self::start(answer, None)
+    }
+
+    fn start(answer: &'static str, server: Option<SocketAddr>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::<Mutex<Vec<String>>>::default();
+        let book = asked.clone();
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let book = book.clone();
+                // Ends with an error where the client or the server does.
+                thread::spawn(move || serve(client?, answer, server, &book));
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// The head of each request so far.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn serve(
+    mut client: TcpStream,
+    answer: &str,
+    server: Option<SocketAddr>,
+    book: &Mutex<Vec<String>>,
+) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let mut head = String::new();
+    // Nothing follows the head before it is answered.
+    let mut lines = BufReader::new(client.try_clone()?);
+    while lines.read_line(&mut head)? > 2 {}
+    book.lock().unwrap().push(head);
+    client.write_all(answer.as_bytes())?;
+    let Some(server) = server else {
+        return Ok(());
+    };
+    let server = TcpStream::connect(server)?;
+    server.set_nodelay(true)?;
+    let (from, to) = (client.try_clone()?, server.try_clone()?);
+    thread::spawn(move || pass(server, client));
+    pass(from, to)
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream) -> io::Result<()> {
+    io::copy(&mut from, &mut to)?;
+    to.shutdown(Shutdown::Write)
+}
