@@ -9,6 +9,7 @@
 //! An idle connection has no read buffer: all connections of a thread read into one [`Room`]. Bytes that a connection
 //! has not taken when its turn ends are kept with the connection.
 
+mod close;
 mod header;
 mod mask;
 #[cfg(any(test, fuzzing))]
@@ -19,6 +20,7 @@ mod room;
 mod tests;
 mod writer;
 
+pub use close::{BROKEN, answer_to, may_be_sent};
 pub use header::{Broken, Header, Opcode};
 pub use mask::mask;
 pub use reader::{FoundFrame, Reader};

@@ -81,6 +81,7 @@ impl Reader {
         loop {
             if self.left > 0 {
                 if !self.go_on(room) {
+                    self.check_text()?;
                     return Ok(None);
                 }
                 if let Some(found) = self.frame_is_there(room)? {
@@ -172,9 +173,7 @@ impl Reader {
         if self.is_closed {
             return Ok(None);
         }
-        if self.message == Some(Opcode::Text) {
-            self.check_text()?;
-        }
+        self.check_text()?;
         if !self.is_last {
             return Ok(None);
         }
@@ -186,11 +185,15 @@ impl Reader {
         }))
     }
 
-    /// Checks that the text so far is valid UTF-8: a character may be cut at the end of a frame, but not of a message.
+    /// Checks that the text so far is valid UTF-8: a character may be cut where more is to come.
     fn check_text(&mut self) -> Result<(), Broken> {
+        if self.message != Some(Opcode::Text) || self.is_closed {
+            return Ok(());
+        }
+        let is_whole = self.is_last && self.left == 0;
         self.checked += match str::from_utf8(&self.parts[self.checked..]) {
             Ok(text) => text.len(),
-            Err(error) if error.error_len().is_none() && !self.is_last => error.valid_up_to(),
+            Err(error) if error.error_len().is_none() && !is_whole => error.valid_up_to(),
             Err(_) => return Err(Broken::BadUtf8),
         };
         Ok(())

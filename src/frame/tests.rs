@@ -239,6 +239,8 @@ fn each_broken_rule_is_named() {
         (vec![0x01, 0x00, 0x81, 0x00], Broken::Interleaved),
         (vec![0x88, 0x01, 3], Broken::HalfCloseCode),
         (vec![0x81, 0x02, 0xC3, 0x28], Broken::BadUtf8),
+        // Before the rest of its frame has come.
+        (vec![0x01, 0x7D, 0xF4, 0x90], Broken::BadUtf8),
         (vec![0x88, 0x03, 3, 232, 0xFF], Broken::BadReason),
         (
             vec![0x82, 127, 0, 0, 0, 0, 0, 1, 0x86, 0xA1],

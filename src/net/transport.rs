@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use super::end::TcpEnd;
-use crate::frame::{Frame, Room};
+use crate::frame::{BROKEN, Frame, Room};
 use crate::http::Answer;
 use crate::measure::{By, Fitting, TcpView};
 use crate::metric::Cause;
@@ -37,6 +37,18 @@ pub(crate) enum Lost {
     Failed(Cause, String),
     /// We ended it, in a protocol that has no Close for the peer to answer.
     Closed,
+}
+
+impl Lost {
+    /// The code of the Close that the peer gets (RFC 6455 section 7.1.7); `None` where it gets none.
+    pub(crate) fn code(&self) -> Option<u16> {
+        match self {
+            Self::Broken(Cause::BadUtf8, _) => Some(1007),
+            Self::Broken(Cause::MessageTooBig, _) => Some(1009),
+            Self::Broken(..) => Some(BROKEN),
+            Self::Tcp(_) | Self::Failed(..) | Self::Closed => None,
+        }
+    }
 }
 
 /// One connection of a client, whose messages go to its session.

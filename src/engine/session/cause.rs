@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::frame::may_be_sent;
 use crate::measure::TcpView;
 use crate::metric::{Cause, CloseKind, Side};
 use crate::net::Lost;
@@ -258,12 +259,6 @@ fn close(evidence: &Evidence) -> (CloseKind, Side) {
     }
 }
 
-/// RFC 6455 section 7.4: 1004, 1005, 1006 and 1015 are never sent, nor are codes outside of 1000 to 4999. 1012 to 1014
-/// were registered later; 1016 to 2999 are reserved for the protocol's future and accepted.
-pub(in crate::engine) fn may_be_sent(code: u16) -> bool {
-    (1000..5000).contains(&code) && !matches!(code, 1004 | 1005 | 1006 | 1015)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,7 +371,7 @@ mod tests {
 
     #[test]
     fn forbidden_codes_are_told_apart() {
-        for code in [0, 999, 1004, 1005, 1006, 1015, 5000] {
+        for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000] {
             let evidence = Evidence {
                 received: Some(Some(code)),
                 lost: tcp(TcpEnd::Fin),

@@ -2,20 +2,16 @@
 
 use std::task::{Context, Poll};
 
-use super::cause::may_be_sent;
 use super::inbox;
 use super::{NORMAL, Session, State};
 use crate::engine::play::Play;
 use crate::engine::shared::Shared;
-use crate::frame::{Frame, Room};
+use crate::frame::{Frame, Room, answer_to};
 use crate::measure::EndedBy;
-use crate::metric::{Cause, Side};
+use crate::metric::Side;
 use crate::net::{Lost, Transport};
 use crate::scenario::FrameKind;
 use crate::units::Timestamp;
-
-/// RFC 6455 section 7.4.1: the other side broke the protocol.
-const BROKEN: u16 = 1002;
 
 impl<T: Transport> Session<T> {
     /// Takes what has come, up to what its transport reads in one turn. Returns how the connection was lost, if it was.
@@ -87,9 +83,8 @@ impl<T: Transport> Session<T> {
         reason.clone_into(&mut self.evidence.reason);
         if self.state == State::Live {
             if is_answered {
-                // With the same code, unless that one must not be sent (RFC 6455 section 5.5.1).
-                let code = code.map(|code| if may_be_sent(code) { code } else { BROKEN });
-                self.outbox.feed_close(&mut self.transport, code, "");
+                let answer = answer_to(code);
+                self.outbox.feed_close(&mut self.transport, answer, "");
             }
             self.evidence.sent = Some((code.unwrap_or(NORMAL), Side::Peer));
             self.closing(EndedBy::Server, shared, now);
@@ -100,12 +95,7 @@ impl<T: Transport> Session<T> {
     /// the server broke the protocol (RFC 6455 section 7.1.7).
     #[cold]
     pub(super) fn send_final_close(&mut self, lost: &Lost, cx: &mut Context<'_>) {
-        let code = match lost {
-            Lost::Broken(Cause::BadUtf8, _) => Some(1007),
-            Lost::Broken(Cause::MessageTooBig, _) => Some(1009),
-            Lost::Broken(..) => Some(BROKEN),
-            Lost::Tcp(_) | Lost::Failed(..) | Lost::Closed => None,
-        };
+        let code = lost.code();
         if code.is_some() && !self.is_closing() {
             self.outbox.feed_close(&mut self.transport, code, "");
         }
