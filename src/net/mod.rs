@@ -6,9 +6,11 @@
 //! tcp dialer: resolver ─► connect, to the first address that accepts; the relay uses it too
 //! way: tcp dialer ─► [proxy] ─► [PROXY header] ─► tls ─► handshake, to an open link; each step timed
 //! raw: the same way, and bytes instead of messages, for the probe
+//! client: a websocket and its caller, for suites of conformance
 //! ```
 
 mod asking;
+mod client;
 mod connect;
 mod end;
 mod failure;
@@ -37,6 +39,7 @@ mod wire;
 mod wire_tests;
 
 pub(crate) use asking::{Asked, address};
+pub use client::Client;
 pub(crate) use end::TcpEnd;
 pub(crate) use failure::Failure;
 #[cfg(any(test, fuzzing))]
