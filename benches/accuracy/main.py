@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import agreement
+import connections
 import deliveries
 import limits
 import losses
@@ -36,7 +37,7 @@ def main():
     load = os.getloadavg()[0]
     rows = []
     try:
-        for part in (agreement, deliveries, losses, stalls, limits):
+        for part in (agreement, connections, deliveries, losses, stalls, limits):
             rows += part.run(bench, args.quick)
     except (OSError, RuntimeError, ValueError) as error:
         sys.exit(f"scripts/accuracy: failed to {error}")

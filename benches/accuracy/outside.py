@@ -18,13 +18,16 @@ class Bench:
     client_core: int
     server_core: int
 
-    def run(self, name, scenario, observer=(), client=(), beside=None):
+    def run(self, name, scenario, observer=(), client=(), beside=None, tls=False):
         """One run of a scenario against an observer. `beside` is what goes on meanwhile: a context manager."""
         folder = self.out / name
         folder.mkdir()
         (folder / "scenario.toml").write_text(f'name = "{name}"\ntarget.url = "ws://127.0.0.1:1/"\n{scenario}')
         log = folder / "observer.csv"
         keeps = "--messages" in client
+        scheme, trusted = "ws", folder / "observer.pem"
+        if tls:
+            scheme, observer, client = "wss", [*observer, "--tls", str(trusted)], [*client, "--ca", str(trusted)]
         told = [*observer, *(["--log", str(log)] if keeps else [])]
         server = subprocess.Popen(
             pinned(self.server_core, [str(self.build / "examples/observer"), *told]),
@@ -35,7 +38,7 @@ class Bench:
         try:
             port = json.loads(server.stdout.readline())["port"]
             command = [str(self.build / "wsbench"), "run", str(folder / "scenario.toml")]
-            command += ["--url", f"ws://127.0.0.1:{port}/", "--out", str(folder), "--quiet", *client]
+            command += ["--url", f"{scheme}://127.0.0.1:{port}/", "--out", str(folder), "--quiet", *client]
             if keeps:
                 command.insert(command.index("--messages") + 1, str(folder / "messages.csv"))
             print("$", " ".join(command), flush=True)

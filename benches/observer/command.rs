@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use crate::conduct::{Conduct, Fate, Standstill};
+use crate::seal;
 use crate::server::Server;
 
 /// An echo server on a free port of the loopback address, which is printed first. It prints its counts for each line
@@ -19,6 +20,9 @@ struct Arguments {
     /// Write the times of each handshake, message, ping and close into this file, as CSV
     #[arg(long)]
     log: Option<PathBuf>,
+    /// Speak TLS, and write the certificate to trust into this file
+    #[arg(long, value_name = "FILE")]
+    tls: Option<PathBuf>,
     /// Keep each answer for up to so many milliseconds, each for another time
     #[arg(long, value_name = "MS", default_value_t = 0)]
     late: u32,
@@ -60,7 +64,8 @@ pub(crate) fn run() -> io::Result<()> {
     let arguments = Arguments::parse();
     // Made now, so that a run is not in vain.
     let log = arguments.log.as_ref().map(File::create).transpose()?;
-    let mut server = Server::listen(io::stdin(), arguments.conduct(), log.is_some())?;
+    let tls = arguments.tls.as_deref().map(seal::certified).transpose()?;
+    let mut server = Server::listen(io::stdin(), tls, arguments.conduct(), log.is_some())?;
     let mut out = io::stdout();
     writeln!(
         out,

@@ -13,6 +13,7 @@ use wsbench::units::Timestamp;
 use crate::books::{Books, Count, Entry, Kind, Name};
 use crate::conduct::{Conduct, Lot};
 use crate::frame::{self, Frame};
+use crate::seal::Seal;
 use crate::stamped::{self, Time};
 
 /// The longest upgrade request.
@@ -57,6 +58,7 @@ const BROKEN: Gone = Gone(Count::Broken);
 /// One connection.
 pub(crate) struct Peer {
     pub(crate) stream: TcpStream,
+    seal: Seal,
     /// In the order of the dials.
     number: usize,
     state: State,
@@ -83,9 +85,10 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(stream: TcpStream, number: usize, circle: usize) -> Self {
+    pub(crate) fn new(stream: TcpStream, seal: Seal, number: usize, circle: usize) -> Self {
         Self {
             stream,
+            seal,
             number,
             state: State::Upgrading,
             name: None,
@@ -117,7 +120,8 @@ impl Peer {
             Err(_) => return Err(BROKEN),
         };
         let mut bytes = std::mem::take(&mut self.rest);
-        bytes.extend(&input[..read]);
+        let opened = self.seal.open(&input[..read], &mut bytes, &mut self.unsent);
+        opened.map_err(|_| BROKEN)?;
         let used = self.take(&bytes, stamp, conduct, books, said)?;
         bytes.drain(..used);
         self.rest = bytes;
@@ -290,8 +294,8 @@ impl Peer {
         let State::Open = self.state else {
             return Ok(());
         };
-        self.put(|_| true, books);
-        self.unsent.extend(CLOSE_1001);
+        self.put(|_| true, books)?;
+        self.say(CLOSE_1001)?;
         self.state = State::Closing;
         self.flush()
     }
@@ -300,7 +304,7 @@ impl Peer {
     pub(crate) fn write(&mut self, books: &mut Books) -> Result<(), Gone> {
         if !self.is_blocked() {
             let now = Instant::now();
-            self.put(|answer| answer.due <= now, books);
+            self.put(|answer| answer.due <= now, books)?;
         }
         self.flush()?;
         match self.state {
@@ -309,14 +313,20 @@ impl Peer {
         }
     }
 
-    fn put(&mut self, is_due: impl Fn(&Answer) -> bool, books: &mut Books) {
+    fn put(&mut self, is_due: impl Fn(&Answer) -> bool, books: &mut Books) -> Result<(), Gone> {
         let now = stamped::now();
         while self.waiting.front().is_some_and(&is_due)
             && let Some(answer) = self.waiting.pop_front()
         {
-            self.unsent.extend(&answer.bytes);
+            self.say(&answer.bytes)?;
             books.answered(self.number, answer.entry, now);
         }
+        Ok(())
+    }
+
+    fn say(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        let sealed = self.seal.close(bytes, &mut self.unsent);
+        sealed.map_err(|_| BROKEN)
     }
 
     fn flush(&mut self) -> Result<(), Gone> {

@@ -15,6 +15,7 @@ use crate::books::{Books, Count};
 use crate::circle::Circles;
 use crate::conduct::{Conduct, Fate};
 use crate::peer::{Gone, Peer, Said};
+use crate::seal::{Seal, Tls};
 use crate::stamped;
 
 /// Dials that may wait to be accepted: a whole ramp at once.
@@ -42,6 +43,7 @@ pub(crate) struct Server<C> {
     epoll: OwnedFd,
     listener: TcpListener,
     control: C,
+    tls: Tls,
     conduct: Conduct,
     books: Books,
     /// In the order of their dials.
@@ -56,7 +58,12 @@ pub(crate) struct Server<C> {
 
 impl<C: Read + AsFd> Server<C> {
     /// Listens on a free port of the loopback address. Each line that comes from `control` asks for the counts.
-    pub(crate) fn listen(control: C, conduct: Conduct, keeps_log: bool) -> io::Result<Self> {
+    pub(crate) fn listen(
+        control: C,
+        tls: Tls,
+        conduct: Conduct,
+        keeps_log: bool,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
         socket.listen(BACKLOG)?;
@@ -80,6 +87,7 @@ impl<C: Read + AsFd> Server<C> {
             epoll,
             listener,
             control,
+            tls,
             books: Books::new(keeps_log),
             peers: Vec::new(),
             circles: Circles::new(conduct.circle),
@@ -168,7 +176,9 @@ impl<C: Read + AsFd> Server<C> {
                 EventFlags::IN,
             )?;
             let circle = self.circles.enter(number);
-            self.peers.push(Some(Peer::new(stream, number, circle)));
+            let seal = Seal::new(&self.tls)?;
+            self.peers
+                .push(Some(Peer::new(stream, seal, number, circle)));
         }
     }
 
@@ -370,7 +380,7 @@ mod tests {
     /// What a client is answered from where its part is over, and the books after it.
     fn served(conduct: Conduct, part: impl FnOnce(&mut TcpStream)) -> (Vec<u8>, Books) {
         let (ours, control) = UnixStream::pair().unwrap();
-        let mut server = Server::listen(control, conduct, true).unwrap();
+        let mut server = Server::listen(control, None, conduct, true).unwrap();
         let address = server.address().unwrap();
         let serving = std::thread::spawn(move || {
             server.serve(io::sink()).unwrap();
