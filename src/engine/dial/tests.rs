@@ -1,3 +1,5 @@
+//! Tests the dials of a cohort over a route.
+
 use std::net::TcpListener;
 
 use super::*;
