@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
-use crate::scenario::AccessOption;
+use crate::scenario::{AccessOption, Scenario};
 
 /// How a server is reached, besides its address.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,9 @@ pub(super) struct Access {
     /// Proxy to go through, like http://proxy:3128 or socks5h://proxy:1080; or "environment"
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
+    /// Append the secrets of all TLS sessions to this file, to decrypt what is captured meanwhile
+    #[arg(long, value_name = "FILE")]
+    key_log: Option<PathBuf>,
 }
 
 impl Access {
@@ -65,6 +68,15 @@ impl Access {
         Ok(headers
             .map(|(name, value)| AccessOption::Header(name, value))
             .collect())
+    }
+
+    /// Does to a scenario what none of its keys can say. Returns the options for it, as they were typed.
+    pub(super) fn finish(&self, scenario: &mut Scenario) -> Result<Option<String>, CliError> {
+        let Some(path) = path(&self.key_log)? else {
+            return Ok(None);
+        };
+        scenario.log_keys(&path);
+        Ok(Some(format!("--key-log {}", path.display())))
     }
 }
 

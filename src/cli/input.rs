@@ -96,12 +96,13 @@ impl Named {
             list: &files::list,
         };
         let access = self.access.options()?;
-        let shown = self.shown(&access, changes);
-        let scenario = scenario::parse(&source, &self.overrides(access, changes), &outside)?;
+        let mut overrides = self.shown(&access, changes);
+        let mut scenario = scenario::parse(&source, &self.overrides(access, changes), &outside)?;
+        overrides.extend(self.access.finish(&mut scenario)?);
         Ok(Loaded {
             scenario,
             text: source.text,
-            overrides: shown,
+            overrides,
             files: files.into_inner(),
         })
     }

@@ -53,9 +53,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         can_be_written(path)?;
     }
     let asked = args.asked()?;
+    let mut scenario = as_scenario(&asked)?;
+    args.access.finish(&mut scenario)?;
     let Scenario {
         target, secrets, ..
-    } = as_scenario(&asked)?;
+    } = scenario;
     let probed = args.probe(&asked, target, &secrets);
     probed.map_err(|error| error.masked(&secrets))
 }

@@ -2,6 +2,7 @@
 //! filled in, and how one becomes the other.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::contract::{ContractTable, Environment, contracts};
@@ -207,6 +208,23 @@ impl Scenario {
     pub fn patience(&self) -> Option<Duration> {
         let published = self.cohorts.iter().flat_map(Cohort::published);
         published.map(|one| one.timeout).max()
+    }
+
+    /// Has the secrets of all sessions of TLS appended to a file, those with proxies too.
+    pub fn log_keys(&mut self, path: &std::path::Path) {
+        let cohorts = self.cohorts.iter_mut().map(|cohort| &mut cohort.access);
+        for access in cohorts.chain([&mut self.target.access]) {
+            let proxy = access.proxy.as_mut().map(|proxy| &mut proxy.tls);
+            for tls in [&mut access.tls].into_iter().chain(proxy) {
+                tls.key_log = Some(path.to_owned());
+            }
+        }
+    }
+
+    /// The file that the secrets of TLS are appended to.
+    pub fn key_log(&self) -> Option<&PathBuf> {
+        let mut cohorts = self.cohorts.iter();
+        cohorts.find_map(|cohort| cohort.access.tls.key_log.as_ref())
     }
 
     /// Whether the certificates of a server are not checked.

@@ -121,6 +121,11 @@ pub enum Warning {
     },
     /// The server's certificate was not checked.
     Insecure,
+    /// The secrets of TLS were written to a file.
+    KeyLog {
+        /// Its path.
+        path: String,
+    },
     /// A percentile has too few samples to be meaningful, and so have all higher ones.
     TooFewSamples {
         /// The metric.
@@ -221,6 +226,7 @@ impl Warning {
             Self::SetupsFailed { .. } => "setups_failed",
             Self::Fallbacks { .. } => "fallbacks",
             Self::Insecure => "insecure",
+            Self::KeyLog { .. } => "key_log",
             Self::TooFewSamples { .. } => "too_few_samples",
             Self::Clipped { .. } => "clipped",
             Self::Retyped { .. } => "retyped",
@@ -279,6 +285,7 @@ impl Warning {
             // Failures are told with their own hint.
             Self::Fallbacks { .. } => return None,
             Self::Insecure => "name its certificate in `ca`: that is checked, and is as quick",
+            Self::KeyLog { .. } => "delete it when it is no longer needed",
             Self::TooFewSamples { .. } => "a longer `duration` or a higher `rate` gives more",
             Self::ArrivalsSkipped { .. } => "raise `max_open`, or see why connections stay so long",
             Self::TargetFaultFailed { .. } => {
@@ -441,6 +448,10 @@ impl fmt::Display for Warning {
             }
             Self::Insecure => f.write_str(
                 "`insecure = true`: the server's certificate was not checked, so anybody may have answered",
+            ),
+            Self::KeyLog { path } => write!(
+                f,
+                "the secrets of TLS were written to {path}: who has this file can read all that was captured of this run, and times are a little longer"
             ),
             Self::TooFewSamples {
                 metric,

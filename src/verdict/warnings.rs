@@ -42,6 +42,9 @@ pub(super) fn find(
     found.extend(fallbacks(all));
     let is_insecure = scenario.trusts_anyone();
     found.extend(is_insecure.then_some(Warning::Insecure));
+    found.extend(scenario.key_log().map(|path| Warning::KeyLog {
+        path: path.display().to_string(),
+    }));
     found.extend(arrivals_skipped(scenario, all));
     found.extend(generator_busy(scenario, view, facts));
     found.extend(held_up(view, facts));

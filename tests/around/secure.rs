@@ -256,11 +256,7 @@ fn full_and_resumed_handshakes_are_counted_as_the_server_counts_them() {
     );
     let ended = Running::start_in(front.folder(), &scenario, &["--quiet"], &[]).end();
     let report = ended.report();
-    let count = |name: &str, cohort: &str| {
-        let rows = report.rows("totals", name);
-        let row = rows.iter().find(|row| row["cohort"] == cohort);
-        row.map_or(0, |row| row["count"].as_u64().unwrap())
-    };
+    let count = |name: &str, cohort: &str| report.total_of(cohort, name);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let [full, resumed, opened] =
         ["tls.full", "tls.resumed", "connections.opened"].map(|name| count(name, "own"));

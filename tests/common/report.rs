@@ -62,6 +62,13 @@ impl Report {
         rows.filter(|row| row["name"] == name).collect()
     }
 
+    /// A count of one cohort over the whole run; zero if nothing was counted.
+    pub fn total_of(&self, cohort: &str, name: &str) -> u64 {
+        let rows = self.rows("totals", name);
+        let row = rows.iter().find(|row| row["cohort"] == cohort);
+        row.map_or(0, |row| row["count"].as_u64().unwrap())
+    }
+
     /// Every `errors.*` counter that is not zero.
     pub fn errors(&self) -> BTreeMap<&str, u64> {
         let kinds = self.json["errors"].as_array().unwrap().iter();

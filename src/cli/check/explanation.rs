@@ -178,6 +178,12 @@ impl Explanation {
                     false => String::new(),
                 },
             ),
+            (
+                "key log",
+                (scenario.key_log()).map_or_else(String::new, |path| {
+                    format!("the secrets of TLS go to {}", path.display())
+                }),
+            ),
         ];
         let rows = rows.into_iter().filter(|(_, value)| !value.is_empty());
         let mut text = format!("{} against {}\n", self.name, self.target);

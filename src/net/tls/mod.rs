@@ -3,6 +3,7 @@
 mod cause;
 mod client;
 mod identity;
+mod key_log;
 mod records;
 #[cfg(test)]
 mod records_tests;
@@ -22,6 +23,7 @@ use tokio::io::AsyncReadExt as _;
 
 use self::client::Client;
 use self::identity::ClientCertificates;
+use self::key_log::KeyFile;
 pub(super) use self::records::TlsLink;
 use self::tickets::Tickets;
 use self::trust::Verifier;
@@ -29,6 +31,7 @@ use super::end::TcpEnd;
 use super::failure::Failure;
 use super::link::Link;
 use super::wire::Wire;
+use crate::http::first_line;
 use crate::metric::{Cause, TLS_STEP};
 use crate::scenario::{
     Resumption, Scenario, ServerNameIs, TargetUrl, TlsSettings, TlsVersion, WsUrl,
@@ -57,6 +60,14 @@ pub enum TlsError {
         path: PathBuf,
         /// What is wrong.
         why: String,
+    },
+    /// The key log cannot be written to.
+    #[error("open the key log {}", path.display())]
+    KeyLog {
+        /// The path on the command line.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: io::Error,
     },
     /// No cipher suite belongs to a version.
     #[error(
@@ -112,6 +123,13 @@ impl Tls {
             Resumption::Own if resumes => Sessions::store(Arc::new(Tickets::default())),
             Resumption::Own | Resumption::Off => Sessions::disabled(),
         };
+        if let Some(path) = &settings.key_log {
+            let opened = KeyFile::open(path).map_err(|source| TlsError::KeyLog {
+                path: path.clone(),
+                source,
+            });
+            config.key_log = Arc::new(opened?);
+        }
         Ok(Self {
             config: Arc::new(config),
             name,
@@ -139,7 +157,11 @@ impl Tls {
             Err(error) => {
                 let wire = tls.below_mut().wire_mut();
                 let said = read_last_alert(wire).await;
-                Err(self.failure(said, &error, wire.end()))
+                let mut failure = self.failure(said, &error, wire.end());
+                if failure.cause == Cause::TlsNotSpoken {
+                    failure.detail += &format!(": {}", first_line(tls.unread()));
+                }
+                Err(failure)
             }
         }
     }
@@ -173,8 +195,13 @@ pub fn check_tls(scenario: &Scenario) -> Result<(), TlsError> {
     for cohort in &scenario.cohorts {
         let dialled = cohort.server.as_ref().or(target).map(WsUrl::origin);
         let servers = cohort.other_servers().chain(dialled);
+        let settings = TlsSettings {
+            // Only a run writes one.
+            key_log: None,
+            ..cohort.access.tls.clone()
+        };
         for server in servers.filter(|server| server.secure) {
-            Tls::new(&server.host, &cohort.access.tls, false)?;
+            Tls::new(&server.host, &settings, false)?;
         }
     }
     Ok(())

@@ -129,6 +129,11 @@ impl<L: AsyncRead + AsyncWrite + Unpin> TlsLink<L> {
         self.sealed.capacity() + self.unsent.capacity() + self.text.capacity()
     }
 
+    /// What came and was not understood.
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.sealed
+    }
+
     /// The version that was agreed on.
     pub(crate) fn version(&self) -> Option<ProtocolVersion> {
         self.session.protocol_version()
@@ -148,8 +153,11 @@ impl<L: AsyncRead + AsyncWrite + Unpin> TlsLink<L> {
             let (taken, now) = self.process(&mut sealed, &mut ReadBuf::new(&mut []));
             sealed.drain(..taken);
             self.sealed = sealed;
-            ready!(self.poll_unsent(cx))?;
-            match now.map_err(wrong)? {
+            let sent = self.poll_unsent(cx);
+            // What is wrong with the server's bytes says more than that it does not take our alert.
+            let now = now.map_err(wrong)?;
+            ready!(sent)?;
+            match now {
                 Now::Open => {
                     // What is left came behind the handshake, and is read like all else.
                     self.sealed.shrink_to_fit();

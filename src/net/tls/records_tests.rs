@@ -1,13 +1,14 @@
 //! Text over TLS, with a server of tokio-rustls at the other end of a pipe that cuts it anywhere.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use rustls::client::UnbufferedClientConnection;
 use rustls::crypto::ring;
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ServerConfig, SupportedProtocolVersion};
+use rustls::{KeyLog, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -22,6 +23,16 @@ type Pair = (TlsLink<DuplexStream>, TlsStream<DuplexStream>);
 
 /// A client and a server after their handshake, over a pipe that holds so many bytes.
 async fn pair(version: &'static SupportedProtocolVersion, holds: usize) -> Pair {
+    keyed_pair(version, holds, None, Arc::new(rustls::NoKeyLog)).await
+}
+
+/// The same with the key logs of both.
+async fn keyed_pair(
+    version: &'static SupportedProtocolVersion,
+    holds: usize,
+    key_log: Option<PathBuf>,
+    theirs: Arc<dyn KeyLog>,
+) -> Pair {
     let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivatePkcs8KeyDer::from(own.signing_key.serialize_der());
     let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -32,6 +43,7 @@ async fn pair(version: &'static SupportedProtocolVersion, holds: usize) -> Pair 
         .unwrap();
     let settings = TlsSettings {
         trust: Trust::Anyone,
+        key_log,
         ..TlsSettings::default()
     };
     let tls = Tls::new("localhost", &settings, false).unwrap();
@@ -41,6 +53,7 @@ async fn pair(version: &'static SupportedProtocolVersion, holds: usize) -> Pair 
     let mut client = TlsLink::new(near, session, Client(0));
     let mut server_config = server;
     server_config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    server_config.key_log = theirs;
     let accepting = TlsAcceptor::from(Arc::new(server_config)).accept(far);
     let (shaken, server) = tokio::join!(
         async {
@@ -161,4 +174,39 @@ fn a_connection_at_rest_keeps_no_buffer() {
             assert_eq!(client.kept(), 0, "after {length} bytes");
         }
     });
+}
+
+/// Keeps the lines of a server's key log.
+#[derive(Debug, Default)]
+struct Lines(Mutex<Vec<String>>);
+
+impl KeyLog for Lines {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let line = format!("{label} {} {}", hex(client_random), hex(secret));
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+/// A program that reads what was captured needs the secrets of both sides, which are the same.
+#[test]
+fn the_key_log_has_the_secrets_that_the_server_has() {
+    for (version, labels) in [(&TLS13, 5), (&TLS12, 1)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.txt");
+        let theirs = Arc::<Lines>::default();
+        run(keyed_pair(
+            version,
+            1 << 16,
+            Some(path.clone()),
+            theirs.clone(),
+        ));
+        let ours = std::fs::read_to_string(path).unwrap();
+        let mut ours: Vec<_> = ours.lines().map(str::to_owned).collect();
+        ours.sort_unstable();
+        let mut theirs = theirs.0.lock().unwrap().clone();
+        theirs.sort_unstable();
+        assert_eq!(ours, theirs);
+        assert_eq!(ours.len(), labels);
+    }
 }

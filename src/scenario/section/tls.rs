@@ -34,6 +34,8 @@ pub struct TlsSettings {
     pub groups: Vec<&'static str>,
     /// Whether clients resume their sessions.
     pub resumption: Resumption,
+    /// The file that secrets of sessions are appended to; only the command line names one.
+    pub key_log: Option<PathBuf>,
 }
 
 impl Default for TlsSettings {
@@ -47,6 +49,7 @@ impl Default for TlsSettings {
             ciphers: Vec::new(),
             groups: Vec::new(),
             resumption: Resumption::Own,
+            key_log: None,
         }
     }
 }
@@ -171,6 +174,7 @@ pub(super) fn resolve(section: &mut Section<'_, '_>, keys: &TlsTable) -> TlsSett
         ciphers,
         groups: known(section, "groups", &keys.groups, &GROUPS),
         resumption: keys.resumption(),
+        key_log: None,
     }
 }
 

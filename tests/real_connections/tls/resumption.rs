@@ -1,0 +1,106 @@
+//! Clients that are lost and come back: whether they resume their sessions, and whose certificate they show.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::{Own, Peer, Reception, Running, Setup};
+
+/// So many connections of each kind.
+const CONNECTIONS: u64 = 50;
+/// So many certificates that they have in turn.
+const IDENTITIES: u64 = 7;
+
+/// A new folder with what the clients need.
+fn folder(own: &Own) -> TempDir {
+    let folder = own.folder();
+    let clients = folder.path().join("clients");
+    fs::create_dir(&clients).unwrap();
+    for number in 0..IDENTITIES {
+        let client = Own::of(&format!("client-{number}"), |_| {});
+        let both = client.certificate + &client.key;
+        fs::write(clients.join(format!("{number}.pem")), both).unwrap();
+    }
+    folder
+}
+
+/// Loses all connections once. `resumed` is how the peer says that a session was resumed.
+fn lost_and_back(own: &Own, behind: &Reception, peer: &Peer, resumed: &str) {
+    let cohort = |name: &str, version: &str, resumption: &str| {
+        format!(
+            r#"
+            [[cohort]]
+            name = "{name}"
+            connections = {CONNECTIONS}
+            target = {{ tls = {{ versions = ["{version}"], resumption = "{resumption}" }} }}
+            "#
+        )
+    };
+    let scenario = format!(
+        r#"
+        name = "lost"
+        [target]
+        url = "wss://{}/{{{{connection}}}}"
+        ca = "ca.pem"
+        tls = {{ server_name = "localhost", identities = "clients/" }}
+        [path]
+        reset = {{ after = "300ms" }}
+        [load]
+        ramp_up = "500ms"
+        duration = "3s"
+        ramp_down = "0s"
+        reconnect = {{ initial = "100ms", max = "1s", jitter = "none" }}
+        {}{}{}{}
+        "#,
+        peer.address(),
+        cohort("own", "1.3", "own"),
+        cohort("own-2", "1.2", "own"),
+        cohort("off", "1.3", "off"),
+        cohort("off-2", "1.2", "off"),
+    );
+    let ended = Running::start_in(folder(own), &scenario, &["--quiet"], &[]).end();
+    let report = ended.report();
+    for name in ["own", "own-2", "off", "off-2"] {
+        let counted = ["connections.opened", "tls.full", "tls.resumed"]
+            .map(|counter| report.total_of(name, counter));
+        let resumes = u64::from(name.starts_with("own")) * CONNECTIONS;
+        let expected = [2 * CONNECTIONS, 2 * CONNECTIONS - resumes, resumes];
+        assert_eq!(counted, expected, "{name}: {:?}", report.errors());
+    }
+    // What the peer saw of each of them.
+    let visits = behind.visits();
+    for number in 0..4 * CONNECTIONS {
+        let its = visits
+            .iter()
+            .filter(|visit| visit.resource == format!("/{number}"));
+        let seen = its.map(|visit| {
+            let is_resumed = visit.header("x-reused").unwrap() == resumed;
+            (visit.header("x-client").unwrap(), is_resumed)
+        });
+        let who = format!("CN=client-{}", number % IDENTITIES);
+        let resumes = number < 2 * CONNECTIONS;
+        let expected = [(who.clone(), false), (who, resumes)];
+        assert_eq!(seen.collect::<Vec<_>>(), expected, "connection {number}");
+    }
+}
+
+#[test]
+#[ignore = "needs nginx; run by scripts/test"]
+fn who_was_lost_resumes_its_own_session_with_nginx() {
+    let (own, behind) = (Own::new(), Reception::open());
+    let nginx = own
+        .nginx(&behind, "ssl_verify_client optional_no_ca;")
+        .start();
+    lost_and_back(&own, &behind, &nginx, "r");
+}
+
+#[test]
+#[ignore = "needs HAProxy; run by scripts/test"]
+fn who_was_lost_resumes_its_own_session_with_haproxy() {
+    let (own, behind) = (Own::new(), Reception::open());
+    let haproxy = Setup::of("haproxy-tls.cfg")
+        .file("server.pem", format!("{}{}", own.certificate, own.key))
+        .place("behind", behind.address())
+        .start();
+    lost_and_back(&own, &behind, &haproxy, "1");
+}
