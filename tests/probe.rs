@@ -126,7 +126,7 @@ fn a_correct_echo_server_is_described_in_words_and_gets_a_scenario() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ended.stderr.ends_with(next), "{}", ended.stderr);
     for fact in [
-        "at most 9 connections",
+        "at most 10 connections",
         "HTTP/1.1 101 Switching Protocols",
         "text and binary come back the same",
         "20 of 20 answered with the same payload",
@@ -379,8 +379,17 @@ fn a_server_under_tls_is_probed_like_any_other() {
     let ended = Running::call(folder, &arguments, &[]).end();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     let found: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(found["handshake"]["tls"], "TLS 1.3");
     assert!(found["handshake"]["dns_ns"].is_u64());
+    let tls = &found["tls"];
+    assert_eq!(tls["version"], "TLS 1.3");
+    assert_eq!(tls["cipher"], "TLS13_AES_256_GCM_SHA384");
+    assert_eq!(tls["alpn"], Value::Null);
+    assert_eq!(
+        tls["certificate"]["names"],
+        serde_json::json!(["localhost", "127.0.0.1"])
+    );
+    assert_eq!(tls["resumes"], true);
+    assert_eq!(tls["client_certificate"], "not_asked");
     assert_eq!(found["pings"]["answered"], 20);
     assert_eq!(*fate(&found, "nothing"), Value::Null);
     parses(found["scenario"].as_str().unwrap());

@@ -77,7 +77,7 @@ fn days_of(month: i64, year: i64) -> i64 {
 }
 
 /// Counts in years that begin with March, so that the leap day is the last one. Years are after 1600.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 {
         (year, month - 3)
     } else {

@@ -18,6 +18,7 @@ mod tests;
 
 pub use answer::{Answer, AnswerError, EndedAt};
 pub use cookies::{Address, Cookies, cookie_values};
+pub(crate) use date::days_since_1970;
 pub use head::{Interim, first_line, quoted, read_head, values};
 pub use reader::{MAX_BODY, Reader};
 pub use request::{Request, RequestError};

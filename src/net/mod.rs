@@ -54,6 +54,9 @@ pub use route::{PassedBy, Route};
 pub(crate) use steps::Steps;
 pub use tcp_dialer::TcpDialer;
 pub(crate) use tcp_dialer::{Dial, Progress};
+#[cfg(test)]
+pub(crate) use tls::Certificate;
+pub(crate) use tls::TlsAgreed;
 pub use tls::{TlsError, check_tls};
 pub(crate) use transport::{Act, Lost, Transport};
 pub(crate) use way::{Linked, NotOpened, Opened, Way};

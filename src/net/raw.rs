@@ -13,7 +13,7 @@ use super::link::Link;
 use super::resolver::Resolver;
 use super::steps::Steps;
 use super::tcp_dialer::{Dial, Progress};
-use super::tls::TlsError;
+use super::tls::{TlsAgreed, TlsError};
 use super::way::{NotOpened, Opened, Way};
 use crate::measure::TcpEnding;
 use crate::metric::{Cause, Timer};
@@ -79,13 +79,19 @@ impl RawDialer {
                 &target.source_addresses,
                 resolver,
                 target.connect_timeout,
-                false,
+                true,
             )?,
             timeout: target.connect_timeout,
         })
     }
 
-    /// Opens one connection, with the headers of this target.
+    /// Returns whether the server has asked for a client certificate.
+    pub(crate) fn asks_for_certificate(&self) -> bool {
+        self.way.asks_for_certificate()
+    }
+
+    /// Opens one connection, with the headers of this target. Under TLS all are those of one client, so each resumes the
+    /// session of one before where the server lets it.
     ///
     /// # Errors
     /// The cause, and what the server answered.
@@ -118,14 +124,12 @@ impl RawDialer {
 }
 
 impl RawConnection {
-    /// Returns the version of TLS, such as "TLS 1.3", if there is TLS.
-    pub(crate) fn tls_version(&self) -> Option<String> {
-        let Link::Tls(tls) = &self.link else {
-            return None;
-        };
-        // Its name has the form `TLSv1_3`.
-        let name = format!("{:?}", tls.version()?);
-        Some(name.replace("TLSv", "TLS ").replace('_', "."))
+    /// Returns what TLS agreed on, if there is TLS.
+    pub(crate) fn agreed(&self) -> Option<TlsAgreed> {
+        match &self.link {
+            Link::Tls(tls) => tls.agreed(),
+            _ => None,
+        }
     }
 
     /// Writes these bytes and flushes.

@@ -194,6 +194,11 @@ impl Way {
         })
     }
 
+    /// Returns whether the server has asked for a client certificate.
+    pub(crate) fn asks_for_certificate(&self) -> bool {
+        self.tls.as_ref().is_some_and(Tls::asks_for_certificate)
+    }
+
     /// Adds an explanation: some servers finish the TLS handshake, and then refuse clients without a certificate by
     /// HTTP (nginx: 400).
     fn explained(&self, mut failure: Failure) -> Failure {

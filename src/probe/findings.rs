@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::offers::TlsOffer;
 use crate::measure::TcpEnding;
 use crate::scenario::Spoken;
 
@@ -11,6 +12,8 @@ use crate::scenario::Spoken;
 pub enum Finding {
     /// The handshake.
     Handshake(Handshake),
+    /// What TLS was agreed on.
+    Tls(TlsOffer),
     /// What the server answers to messages.
     Echo(Echo),
     /// The protocol over WebSocket that the server speaks, where its first words tell.
@@ -34,6 +37,8 @@ pub enum Finding {
 pub struct Findings {
     /// The handshake.
     pub handshake: Option<Handshake>,
+    /// What TLS was agreed on; `None` without TLS, too.
+    pub tls: Option<TlsOffer>,
     /// What the server answers to messages.
     pub echo: Option<Echo>,
     /// The protocol over WebSocket that the server speaks, where its first words tell.
@@ -57,6 +62,7 @@ impl Findings {
     pub fn add(&mut self, finding: Finding) {
         match finding {
             Finding::Handshake(found) => self.handshake = Some(found),
+            Finding::Tls(found) => self.tls = Some(found),
             Finding::Echo(found) => self.echo = Some(found),
             Finding::Dialect(found) => self.dialect = Some(found),
             Finding::Pings(found) => self.pings = Some(found),
@@ -110,12 +116,12 @@ pub struct Handshake {
     pub tcp_ns: u64,
     /// The time of the TLS handshake; `None` without TLS.
     pub tls_ns: Option<u64>,
-    /// The version of TLS, such as "TLS 1.3".
-    pub tls: Option<String>,
     /// The time from the upgrade request to its answer.
     pub upgrade_ns: u64,
     /// The status line of the answer.
     pub status: String,
+    /// The proxies that say they passed the answer on, in order (`Via`, RFC 9110 section 7.6.3).
+    pub via: Vec<String>,
     /// The headers of the answer that are not part of the handshake itself, in order.
     pub headers: Vec<(String, String)>,
     /// The subprotocol that the server chose of those offered.

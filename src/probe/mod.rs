@@ -8,6 +8,7 @@ mod endings;
 mod failure;
 mod findings;
 mod frame;
+mod offers;
 mod quiet;
 mod run;
 mod scenario;
@@ -21,6 +22,7 @@ pub use findings::{
     Answer, CloseHandshake, Doing, Echo, Ending, Finding, Findings, Handshake, How, Idle, Limit,
     Pings, Quiet, Since, Tcp, Trial, Unasked, Within,
 };
+pub use offers::{ClientCertificate, ServerCertificate, TlsOffer};
 pub use run::{Failed, Probe, Progress};
 pub use scenario::scenario;
 pub use target::{Asked, target_text};

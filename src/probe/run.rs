@@ -6,11 +6,13 @@ use super::activity::{Tried, try_out};
 use super::asking;
 use super::failure::reason;
 use super::findings::{Doing, Finding, Findings, Handshake, Question, Quiet, Trial, Unknown};
+use super::offers::{ClientCertificate, TlsOffer};
 use super::quiet::idle;
 use super::talk::{self, Talk};
 use crate::metric::{Cause, Timer};
-use crate::net::{RawConnection, RawDialer, RawFailure, TlsError};
-use crate::scenario::{Spoken, Target, WsUrl};
+use crate::net::{RawConnection, RawDialer, RawFailure, TlsAgreed, TlsError};
+use crate::scenario::{Identities, Spoken, Target, WsUrl};
+use crate::time::unix_seconds;
 use crate::units::{Nanos, format_duration, is_harmless};
 
 /// A probe that is ready to start.
@@ -42,11 +44,11 @@ pub struct Failed {
 
 impl Probe {
     /// The most connections that one probe opens in all.
-    pub const CONNECTIONS: usize = 4 + Doing::ALL.len();
+    pub const CONNECTIONS: usize = 5 + Doing::ALL.len();
     /// The longest total time that a probe waits for answers that do not come, not counting dials: for two questions,
-    /// and for four connections whose server takes no bytes and does not end them.
+    /// and for five connections whose server takes no bytes and does not end them.
     pub const LONGEST_WAITS: Duration = Duration::from_nanos(
-        2 * asking::QUESTION.0 + talk::LEAVING.0 + 4 * (talk::STUCK.0 + talk::CLOSING.0),
+        2 * asking::QUESTION.0 + 2 * talk::LEAVING.0 + 5 * talk::STUCK.0 + 4 * talk::CLOSING.0,
     );
 
     /// Makes a probe of the server at this address, which watches quiet connections for `watch`.
@@ -74,10 +76,14 @@ impl Probe {
         tell(Progress::Doing("connecting"));
         let first = self.open().await?;
         let mut handshake = handshake(&first);
+        let agreed = first.agreed();
         let mut talk = Talk::new(first, true);
         handshake.compression = self.compression().await;
         let subprotocol = handshake.subprotocol.clone();
         found(tell, Finding::Handshake(handshake));
+        if let Some(agreed) = agreed {
+            found(tell, Finding::Tls(self.tls(agreed).await));
+        }
 
         tell(Progress::Doing("sending messages"));
         let echo = asking::echo(&mut talk).await;
@@ -141,6 +147,21 @@ impl Probe {
         (failure.cause == Cause::BadExtension).then(|| chosen.to_owned())
     }
 
+    /// What TLS was agreed on with the first connection, and whether another one resumes its session.
+    async fn tls(&self, agreed: TlsAgreed) -> TlsOffer {
+        let certificate = match (self.dialer.asks_for_certificate(), &self.target.access.tls) {
+            (false, _) => ClientCertificate::NotAsked,
+            (true, tls) if tls.identities == Identities::None => ClientCertificate::NotNeeded,
+            (true, _) => ClientCertificate::Shown,
+        };
+        let mut offer = TlsOffer::new(agreed, certificate, unix_seconds());
+        if let Ok(again) = self.open().await {
+            offer.resumes = again.agreed().map(|agreed| agreed.is_resumed);
+            Talk::new(again, false).leave().await;
+        }
+        offer
+    }
+
     /// Runs all trials side by side. Also returns what the server sent unasked to the client that answers pings.
     async fn trials(&self) -> (Result<Quiet, Unknown>, Vec<Trial>) {
         let [a, b, c, d, e] = Doing::ALL.map(|doing| self.trial(doing));
@@ -188,6 +209,8 @@ impl From<RawFailure> for Failed {
     }
 }
 
+const VIA: &str = "Via";
+
 fn handshake(connection: &RawConnection) -> Handshake {
     let (status, headers) = head(&connection.head);
     let took = |step| connection.steps.took(step);
@@ -201,6 +224,7 @@ fn handshake(connection: &RawConnection) -> Handshake {
             "Connection",
             "Sec-WebSocket-Accept",
             "Sec-WebSocket-Protocol",
+            VIA,
         ];
         known.iter().any(|known| is(name, known))
     };
@@ -212,9 +236,13 @@ fn handshake(connection: &RawConnection) -> Handshake {
         dns_ns: took(Timer::HandshakeDns).map(|took| took.0),
         tcp_ns: took(Timer::HandshakeTcp).unwrap_or_default().0,
         tls_ns: took(Timer::HandshakeTls).map(|took| took.0),
-        tls: connection.tls_version(),
         upgrade_ns: took(Timer::HandshakeUpgrade).unwrap_or_default().0,
         status,
+        via: (headers.iter())
+            .filter(|(name, _)| is(name, VIA))
+            .flat_map(|(_, value)| value.split(','))
+            .map(|proxy| proxy.trim().to_owned())
+            .collect(),
         headers: (headers.into_iter())
             .filter(|(name, _)| !of_handshake(name))
             .collect(),

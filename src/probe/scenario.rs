@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::cohorts::{DraftCohort, ENDED, between, cohorts, millis, window};
 use super::findings::{Doing, Findings, Since};
+use super::offers::keys;
 use super::target::{Asked, target_text};
 use crate::scenario::{Spoken, shown_address};
 use crate::units::{format_duration, is_harmless};
@@ -18,7 +19,7 @@ const WINDOWS: &str = "\
 /// A scenario for the server with these findings.
 pub fn scenario(asked: &Asked, findings: &Findings) -> String {
     if let Some(spoken) = &findings.dialect {
-        return in_dialect(asked, spoken);
+        return in_dialect(asked, spoken, findings);
     }
     let cohorts = cohorts(findings);
     let mut parts = vec![
@@ -27,7 +28,7 @@ pub fn scenario(asked: &Asked, findings: &Findings) -> String {
             WINDOWS,
             "clients of each kind that the server was seen to end or to keep.",
         ),
-        target_text(asked),
+        target_text(asked) + &keys(findings),
         load(findings, &cohorts),
     ];
     parts.extend(message(findings));
@@ -42,7 +43,7 @@ pub fn scenario(asked: &Asked, findings: &Findings) -> String {
 
 /// A scenario for a server that speaks a dialect: clients that begin as the dialect says. How long the server keeps clients
 /// that do not speak it says nothing of them, so it is left out.
-fn in_dialect(asked: &Asked, spoken: &Spoken) -> String {
+fn in_dialect(asked: &Asked, spoken: &Spoken, findings: &Findings) -> String {
     let dialect = spoken.dialect;
     let url = spoken.address(&asked.url).to_owned();
     let target = Asked {
@@ -59,7 +60,7 @@ fn in_dialect(asked: &Asked, spoken: &Spoken) -> String {
     );
     let parts = [
         head(asked, &about, "clients that begin as their protocol says."),
-        target_text(&target) + &format!("dialect = {}\n", spoken.text()),
+        target_text(&target) + &format!("dialect = {}\n", spoken.text()) + &keys(findings),
         format!("[load]\nconnections = {CLIENTS}\nduration = \"30s\"\n"),
         must_hold(&gates),
     ];

@@ -25,6 +25,7 @@ pub fn plan(url: &str, watch: Duration) -> String {
 pub fn words(finding: &Finding) -> String {
     match finding {
         Finding::Handshake(found) => block("handshake", handshake(found)),
+        Finding::Tls(found) => block("tls", found.words()),
         Finding::Echo(found) => block("echo", echo(found)),
         Finding::Dialect(found) => block("speaks", vec![spoken(found)]),
         Finding::Pings(found) => block(PINGS, pings(found)),
@@ -72,10 +73,7 @@ fn handshake(found: &Handshake) -> Vec<String> {
     let steps = [
         found.dns_ns.map(|ns| format!("DNS {}", human_ns(ns))),
         Some(format!("TCP {}", human_ns(found.tcp_ns))),
-        found.tls_ns.map(|ns| {
-            let version = found.tls.as_deref().unwrap_or("unknown version");
-            format!("TLS {} ({version})", human_ns(ns))
-        }),
+        found.tls_ns.map(|ns| format!("TLS {}", human_ns(ns))),
         Some(format!("upgrade {}", human_ns(found.upgrade_ns))),
     ];
     let steps: Vec<String> = steps.into_iter().flatten().collect();
@@ -83,6 +81,8 @@ fn handshake(found: &Handshake) -> Vec<String> {
     let passed = found.passed.iter();
     lines.extend(passed.map(|(address, why)| format!("went on from {address}: {why}")));
     lines.push(found.status.clone());
+    let via = found.via.iter();
+    lines.extend(via.map(|proxy| format!("passed on by a proxy: {proxy}")));
     let headers = found.headers.iter();
     lines.extend(headers.map(|(name, value)| format!("  {name}: {value}")));
     let subprotocol = found.subprotocol.as_deref().unwrap_or("none");

@@ -44,9 +44,14 @@ impl ClientCertificates {
         })
     }
 
+    /// Whether a server has asked for a certificate.
+    pub(super) fn were_asked_for(&self) -> bool {
+        self.was_asked.load(Ordering::Relaxed)
+    }
+
     /// Whether a server has asked for a certificate, and there was none.
     pub(super) fn are_missed(&self) -> bool {
-        self.all.is_empty() && self.was_asked.load(Ordering::Relaxed)
+        self.all.is_empty() && self.were_asked_for()
     }
 }
 

@@ -1,6 +1,8 @@
 //! TLS: its settings, and the handshake over a plain link.
 
+mod agreed;
 mod cause;
+mod certificate;
 mod client;
 mod identity;
 mod key_log;
@@ -21,6 +23,9 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SupportedProtocolVersion};
 use tokio::io::AsyncReadExt as _;
 
+pub(crate) use self::agreed::TlsAgreed;
+#[cfg(test)]
+pub(crate) use self::certificate::Certificate;
 use self::client::Client;
 use self::identity::ClientCertificates;
 use self::key_log::KeyFile;
@@ -135,6 +140,11 @@ impl Tls {
             name,
             client,
         })
+    }
+
+    /// Returns whether the server has asked for a client certificate.
+    pub(crate) fn asks_for_certificate(&self) -> bool {
+        self.client.were_asked_for()
     }
 
     /// Returns whether the server has asked for a client certificate, and there is none.

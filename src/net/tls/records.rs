@@ -12,9 +12,10 @@ use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError,
     UnbufferedStatus,
 };
-use rustls::{Error, HandshakeKind, ProtocolVersion};
+use rustls::{Error, HandshakeKind};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::agreed::TlsAgreed;
 use super::client::Client;
 use crate::metric::{Counter, Timer};
 use crate::net::link::Link;
@@ -134,9 +135,9 @@ impl<L: AsyncRead + AsyncWrite + Unpin> TlsLink<L> {
         &self.sealed
     }
 
-    /// The version that was agreed on.
-    pub(crate) fn version(&self) -> Option<ProtocolVersion> {
-        self.session.protocol_version()
+    /// What was agreed on; `None` before the end of the handshake.
+    pub(crate) fn agreed(&self) -> Option<TlsAgreed> {
+        TlsAgreed::of(&self.session)
     }
 
     /// Runs the handshake.

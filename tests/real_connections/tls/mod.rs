@@ -13,14 +13,14 @@ use super::common::peer::{Peer, Setup};
 use super::common::{Reception, Running};
 
 /// A certificate that its own key has signed, and that key, both as PEM.
-struct Own {
+pub(super) struct Own {
     certificate: String,
     key: String,
 }
 
 impl Own {
     /// Those of `localhost`.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::of("localhost", |_| {})
     }
 
@@ -45,7 +45,7 @@ impl Own {
     }
 
     /// nginx with this certificate in front of a server, with more settings; its second address is without TLS.
-    fn nginx(&self, behind: &Reception, settings: &str) -> Setup {
+    pub(super) fn nginx(&self, behind: &Reception, settings: &str) -> Setup {
         self.server(Setup::of("nginx-tls.conf"))
             .place("behind", behind.address())
             .place("settings", settings)
