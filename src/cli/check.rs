@@ -3,6 +3,7 @@
 mod explanation;
 mod groups;
 mod rows;
+mod ways;
 
 use self::explanation::Explanation;
 use super::error::CliError;

@@ -107,6 +107,52 @@ impl Cause {
         )
     }
 
+    /// Whether a proxy on the way is why, and not the server.
+    pub const fn is_of_proxy(self) -> bool {
+        self.proxy_hint().is_some()
+    }
+
+    /// A hint against a failure on the way through a proxy; `None` for other causes.
+    pub const fn proxy_hint(self) -> Option<&'static str> {
+        Some(match self {
+            Self::ProxyUnreachable => "check the address and the port of the proxy",
+            Self::ProxyAuth => {
+                "give it a user and a password that it takes: proxy = \"http://NAME:${PASSWORD}@proxy:3128\""
+            }
+            Self::ProxyRefused => {
+                "a proxy does not say whether the server is down or its own rules forbid it: look into its log, or try the address without it"
+            }
+            Self::ProxyGarbage => {
+                "is there a proxy, and of that kind? http:// and socks5:// are spoken on different ports"
+            }
+            _ => return None,
+        })
+    }
+
+    /// A hint where no connection opened, which may be for the PROXY protocol; `detail` is that of the failure, and
+    /// `announces` says whether it was spoken.
+    pub fn announce_hint(self, detail: &str, announces: bool) -> Option<&'static str> {
+        use Cause::{
+            HandshakeEof, HandshakeGarbage, HandshakeReset, HttpStatus, Tls, TlsAlert,
+            TlsNotSpoken, TlsVersion,
+        };
+        let is_ended = matches!(self, HandshakeEof | HandshakeReset);
+        let is_lost = match self {
+            // A server that expects none takes the header for a request, or for TLS.
+            HttpStatus => detail.contains(" 400"),
+            HandshakeGarbage | Tls | TlsAlert | TlsNotSpoken | TlsVersion => true,
+            _ => is_ended,
+        };
+        match announces {
+            true => is_lost.then_some(
+                "does it expect the PROXY protocol? leave out `proxy_protocol` where it does not",
+            ),
+            false => {
+                is_ended.then_some("does it expect the PROXY protocol? then write `proxy_protocol`")
+            }
+        }
+    }
+
     /// A hint against a TLS failure; `None` for other causes.
     pub const fn tls_hint(self) -> Option<&'static str> {
         Some(match self {

@@ -12,6 +12,9 @@ pub fn failure(url: &WsUrl, failed: &Failed) -> String {
     }
     if let Some(hint) = hint(failed, url.secure) {
         text += &format!("\nhint: {hint}");
+        if let Some(other) = failed.cause.announce_hint(&failed.detail, false) {
+            text += &format!("; or {other}");
+        }
     }
     text
 }
@@ -74,7 +77,7 @@ fn hint(failed: &Failed, is_secure: bool) -> Option<&'static str> {
             "check that a WebSocket service is there, and look into its log, or that of the proxy in front of it"
         }
         Cause::BadSubprotocol => "offer it: --subprotocol NAME",
-        other => return other.tls_hint(),
+        other => return other.proxy_hint().or_else(|| other.tls_hint()),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Turns TOML text into a [`Scenario`], in which nothing invalid can be expressed.
 //! Pure: uses no clock, no socket and no environment except the one it is given.
 
+mod caution;
 mod contract;
 mod dialect;
 mod fault;
@@ -16,6 +17,7 @@ mod section;
 pub mod shipped;
 mod trial;
 
+pub use caution::Caution;
 pub use contract::{Back, Between, Contract, End, Origin, Promise, PromiseKind, Promised, Span};
 pub use dialect::{Dialect, Sign, Spoken, expanded};
 pub use fault::{

@@ -55,6 +55,13 @@ pub enum Distrust {
         /// Why they did not open.
         failures: Failures,
     },
+    /// No connection of some cohorts came through their proxies, so nothing is known of their servers.
+    NoTunnel {
+        /// The names of the cohorts. Never empty.
+        cohorts: Vec<String>,
+        /// What the proxies said.
+        failures: Failures,
+    },
     /// No expected answer was received.
     NoAnswer {
         /// How many were sent, or begun.
@@ -161,6 +168,7 @@ impl Distrust {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::NoConnection { .. } => "no_connection",
+            Self::NoTunnel { .. } => "no_tunnel",
             Self::NoAnswer { .. } => "no_answer",
             Self::NoStep { .. } => "no_step",
             Self::ConnectionsLost { .. } => "connections_lost",
@@ -180,8 +188,9 @@ impl Distrust {
     /// What to do about it, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoConnection { failures, .. } => failures.hint().map(str::to_owned),
-            Self::NeverOpened { failures, .. } => failures.hint().map(str::to_owned),
+            Self::NoConnection { failures, .. }
+            | Self::NeverOpened { failures, .. }
+            | Self::NoTunnel { failures, .. } => failures.hint(),
             Self::NoAnswer {
                 sent, asked, seen, ..
             } => {
@@ -251,6 +260,11 @@ impl fmt::Display for Distrust {
                 let planned = human_count(*planned);
                 write!(f, "no connection opened, of {planned} planned{failures}")
             }
+            Self::NoTunnel { cohorts, failures } => write!(
+                f,
+                "no connection of `{}` came through its proxy, so nothing is known of the server{failures}",
+                cohorts.join("`, `")
+            ),
             Self::NoAnswer {
                 sent,
                 asked,

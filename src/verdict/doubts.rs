@@ -12,6 +12,7 @@ use super::lag::CUT_NS;
 use super::presence::{Losses, Openings};
 use super::seen::Seen;
 use super::shifted;
+use super::tunnels;
 use super::unnamed::Unnamed;
 use super::view::{View, looked_at};
 use crate::metric::{self, Cause, Counter, Timer};
@@ -52,6 +53,7 @@ pub(super) fn find(run: &Run<'_>) -> Vec<Doubt> {
         doubts.extend(answers::none_came(run));
         doubts.extend(answers::none_begun(run));
     }
+    doubts.extend(tunnels::none_made(run));
     doubts.extend(own_doing(run));
     doubts.extend(pings_late(run));
     doubts.extend(answers_shifted(run));

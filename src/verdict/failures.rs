@@ -12,8 +12,30 @@ use crate::scenario::{Scenario, TargetUrl};
 pub struct Failures {
     causes: Vec<(Cause, u64)>,
     example: Option<String>,
-    /// Whether the address is `wss://`; `None` once a connection has opened, for then the scheme is right.
-    is_secure: Option<bool>,
+    /// What hints need where no connection opened; once one has, scheme and proxies are right.
+    way: Option<Way>,
+}
+
+/// The way on which no connection opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Way {
+    /// Whether the address is `wss://`.
+    is_secure: bool,
+    /// Whether the PROXY protocol is spoken.
+    announces: bool,
+    /// The variable of the environment that names a proxy, if that was neither asked for nor switched off.
+    unused_proxy: Option<&'static str>,
+}
+
+impl Way {
+    fn of(scenario: &Scenario) -> Self {
+        let access = || scenario.cohorts.iter().map(|cohort| &cohort.access);
+        Self {
+            is_secure: matches!(&scenario.target.url, TargetUrl::Url(url) if url.secure),
+            announces: access().any(|access| access.announce.is_some()),
+            unused_proxy: access().find_map(|access| access.unused_proxy),
+        }
+    }
 }
 
 impl Failures {
@@ -31,6 +53,11 @@ impl Failures {
         Self::among(scenario, summary, is_one)
     }
 
+    /// Why no tunnel was made.
+    pub(super) fn of_proxies(scenario: &Scenario, summary: &Summary) -> Self {
+        Self::among(scenario, summary, Cause::is_of_proxy)
+    }
+
     fn among(scenario: &Scenario, summary: &Summary, is_one: impl Fn(Cause) -> bool) -> Self {
         let mut causes: Vec<(Cause, u64)> = (Cause::ALL.iter())
             .filter(|cause| is_one(**cause))
@@ -43,24 +70,46 @@ impl Failures {
             .next()
             .cloned();
         let none_opened = summary.count(Counter::ConnectionsOpened.name()) == 0;
-        let url = &scenario.target.url;
-        let is_secure = matches!(url, TargetUrl::Url(url) if url.secure);
         Self {
             causes,
             example,
-            is_secure: none_opened.then_some(is_secure),
+            way: none_opened.then(|| Way::of(scenario)),
         }
     }
 
     /// Advice for the most frequent cause, if there is any.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<String> {
+        let (foremost, _) = self.causes.first()?;
+        let Some(way) = &self.way else {
+            return self.of_cause().map(str::to_owned);
+        };
+        let example = self.example.as_deref().unwrap_or_default();
+        let announce = foremost.announce_hint(example, way.announces);
+        let main = match (announce, way.announces) {
+            (Some(hint), true) => hint,
+            _ => self.of_cause()?,
+        };
+        let mut hint = main.to_owned();
+        if let (Some(other), false) = (announce, way.announces) {
+            hint += &format!("; or {other}");
+        }
+        if let Some(variable) = way.unused_proxy {
+            hint += &format!(
+                "; {variable} of the environment was not used: `proxy = \"environment\"` goes through it"
+            );
+        }
+        Some(hint)
+    }
+
+    /// Advice for the most frequent cause itself.
+    fn of_cause(&self) -> Option<&'static str> {
         let (foremost, _) = self.causes.first()?;
         let example = self.example.as_deref().unwrap_or_default();
-        let scheme = |is_secure| foremost.scheme_hint(example, is_secure);
-        if let Some(hint) = self.is_secure.and_then(scheme) {
+        let scheme = |way: &Way| foremost.scheme_hint(example, way.is_secure);
+        if let Some(hint) = self.way.as_ref().and_then(scheme) {
             return Some(hint);
         }
-        if let Some(hint) = foremost.step_hint(example, self.is_secure.is_none()) {
+        if let Some(hint) = foremost.step_hint(example, self.way.is_none()) {
             return Some(hint);
         }
         Some(match foremost {
@@ -84,15 +133,7 @@ impl Failures {
             Cause::HandshakeReset | Cause::HandshakeEof => {
                 "the server hangs up on new connections: does it, or a proxy before it, have a limit?"
             }
-            Cause::ProxyUnreachable => "check the address and the port of `target.proxy`",
-            Cause::ProxyAuth => "target.proxy = \"http://NAME:${PASSWORD}@proxy:3128\"",
-            Cause::ProxyRefused => {
-                "a proxy does not say whether the server is down or its own rules forbid it: look into its log, or try the address without it"
-            }
-            Cause::ProxyGarbage => {
-                "is there a proxy at `target.proxy`, and of that kind? http:// and socks5:// are spoken on different ports"
-            }
-            other => return other.tls_hint(),
+            other => return other.proxy_hint().or_else(|| other.tls_hint()),
         })
     }
 }
@@ -136,7 +177,7 @@ impl fmt::Display for Failures {
 }
 
 /// Whether a dial can fail with this cause; `io` can also end an open connection.
-fn ends_a_handshake(cause: Cause) -> bool {
+pub(super) fn ends_a_handshake(cause: Cause) -> bool {
     match cause {
         Cause::Dns
         | Cause::Refused
@@ -196,9 +237,87 @@ mod tests {
         let failures = Failures {
             causes: vec![(Cause::HttpStatus, 3)],
             example: Some(example.to_owned()),
-            is_secure: Some(false),
+            way: Some(Way::default()),
+        };
+        failures.of_cause().unwrap()
+    }
+
+    fn failed(cause: Cause, example: &str, way: Way) -> String {
+        let failures = Failures {
+            causes: vec![(cause, 3)],
+            example: Some(example.to_owned()),
+            way: Some(way),
         };
         failures.hint().unwrap()
+    }
+
+    #[test]
+    fn an_end_before_any_answer_asks_for_the_proxy_protocol_or_its_reverse() {
+        let expects = "does it expect the PROXY protocol?";
+        for (cause, example, announces, hint) in [
+            (
+                Cause::HandshakeEof,
+                "before any answer",
+                false,
+                "; or does it expect",
+            ),
+            (
+                Cause::HandshakeReset,
+                "during the TLS handshake",
+                false,
+                "; or does it expect",
+            ),
+            (
+                Cause::HandshakeEof,
+                "before any answer",
+                true,
+                "leave out `proxy_protocol`",
+            ),
+            (
+                Cause::HttpStatus,
+                "HTTP/1.1 400 Bad Request",
+                true,
+                "leave out `proxy_protocol`",
+            ),
+            (
+                Cause::TlsVersion,
+                "alert 70",
+                true,
+                "leave out `proxy_protocol`",
+            ),
+        ] {
+            let way = Way {
+                announces,
+                ..Way::default()
+            };
+            let said = failed(cause, example, way);
+            assert!(
+                said.contains(hint) && said.contains(expects),
+                "{cause}: {said}"
+            );
+        }
+        for (cause, announces) in [(Cause::Refused, true), (Cause::HttpStatus, false)] {
+            let way = Way {
+                announces,
+                ..Way::default()
+            };
+            let said = failed(cause, "HTTP/1.1 400 Bad Request", way);
+            assert!(!said.contains("PROXY"), "{cause}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_of_the_environment_that_was_not_used_is_named() {
+        let way = Way {
+            unused_proxy: Some("HTTPS_PROXY"),
+            ..Way::default()
+        };
+        let said = failed(Cause::Unreachable, "", way);
+        assert!(said.starts_with("check the address in `url`"), "{said}");
+        assert!(
+            said.contains("HTTPS_PROXY of the environment was not used"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -257,9 +376,12 @@ mod tests {
             let failures = Failures {
                 causes: vec![(cause, 3)],
                 example: Some(example.to_owned()),
-                is_secure,
+                way: is_secure.map(|is_secure| Way {
+                    is_secure,
+                    ..Way::default()
+                }),
             };
-            let said = failures.hint().unwrap();
+            let said = failures.of_cause().unwrap();
             assert!(said.contains(hint), "{cause} {example}: {said}");
             assert_eq!(said.contains("wss://"), hint == "use wss://", "{said}");
         }

@@ -19,6 +19,7 @@ mod presence;
 mod seen;
 mod shifted;
 mod silence;
+mod tunnels;
 mod unnamed;
 mod view;
 mod warning;

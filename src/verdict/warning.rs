@@ -6,6 +6,7 @@ use std::fmt;
 use super::facts::Throttling;
 use super::failures::Failures;
 use super::unnamed::Unnamed;
+use crate::scenario::Caution;
 use crate::units::{counted, human_count, human_ns, were};
 
 /// Something a reader of the numbers should know about the run itself.
@@ -126,6 +127,8 @@ pub enum Warning {
         /// Its path.
         path: String,
     },
+    /// What was to be known of the settings before the run.
+    Caution(Caution),
     /// A percentile has too few samples to be meaningful, and so have all higher ones.
     TooFewSamples {
         /// The metric.
@@ -227,6 +230,7 @@ impl Warning {
             Self::Fallbacks { .. } => "fallbacks",
             Self::Insecure => "insecure",
             Self::KeyLog { .. } => "key_log",
+            Self::Caution(caution) => caution.kind(),
             Self::TooFewSamples { .. } => "too_few_samples",
             Self::Clipped { .. } => "clipped",
             Self::Retyped { .. } => "retyped",
@@ -276,7 +280,7 @@ impl Warning {
                 "this is part of every latency; `pace = \"precise\"` is more punctual for a core"
             }
             Self::SendsLate { .. } => "with `in_flight`, waiting for the server counts as late",
-            Self::FewerConnections { failures, .. } => return failures.hint().map(str::to_owned),
+            Self::FewerConnections { failures, .. } => return failures.hint(),
             Self::Fallbacks {
                 any_opened: true, ..
             } => {
@@ -284,6 +288,7 @@ impl Warning {
             }
             // Failures are told with their own hint.
             Self::Fallbacks { .. } => return None,
+            Self::Caution(caution) => caution.hint(),
             Self::Insecure => "name its certificate in `ca`: that is checked, and is as quick",
             Self::KeyLog { .. } => "delete it when it is no longer needed",
             Self::TooFewSamples { .. } => "a longer `duration` or a higher `rate` gives more",
@@ -453,6 +458,7 @@ impl fmt::Display for Warning {
                 f,
                 "the secrets of TLS were written to {path}: who has this file can read all that was captured of this run, and times are a little longer"
             ),
+            Self::Caution(caution) => write!(f, "{caution}"),
             Self::TooFewSamples {
                 metric,
                 percentile,

@@ -45,6 +45,7 @@ pub(super) fn find(
     found.extend(scenario.key_log().map(|path| Warning::KeyLog {
         path: path.display().to_string(),
     }));
+    found.extend(scenario.cautions().into_iter().map(Warning::Caution));
     found.extend(arrivals_skipped(scenario, all));
     found.extend(generator_busy(scenario, view, facts));
     found.extend(held_up(view, facts));

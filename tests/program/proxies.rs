@@ -104,6 +104,65 @@ fn what_a_proxy_refuses_is_told_without_the_credentials() {
     );
 }
 
+/// The proxy of one cohort refuses all of its connections; those of the other open. Whether the server is there for the
+/// first is not known, so a gate on them has no verdict; one on the other has.
+#[test]
+fn a_gate_that_fails_for_a_proxy_alone_is_doubted() {
+    let server = Reception::open();
+    let proxy = Proxy::answering("HTTP/1.1 503 No\r\nX-Squid-Error: ERR_CONNECT_FAIL 111\r\n\r\n");
+    let scenario = |gate: &str| {
+        format!(
+            r#"
+            name = "proxies"
+            target.url = "{}"
+            load.duration = "300ms"
+            heartbeat = {{ interval = "50ms" }}
+            gates.pass = ["{gate}"]
+            [[cohort]]
+            name = "near"
+            connections = 2
+            [[cohort]]
+            name = "far"
+            connections = 2
+            target.proxy = "http://{}"
+            "#,
+            server.url("127.0.0.1"),
+            proxy.address
+        )
+    };
+    for (gate, code, doubts) in [
+        (
+            "count(connections.opened{cohort=far}) == 2",
+            4,
+            &["no_tunnel"][..],
+        ),
+        (
+            "count(heartbeat.pongs_received{cohort=far}) >= 1",
+            4,
+            &["no_tunnel"],
+        ),
+        ("count(connections.failed) == 0", 4, &["no_tunnel"]),
+        ("count(connections.opened{cohort=near}) == 9", 3, &[]),
+    ] {
+        let ended = Running::start(&scenario(gate), &[]).end();
+        assert_eq!(ended.code, code, "{gate}: {}", ended.stdout);
+        assert_eq!(ended.report().distrust(), doubts, "{gate}");
+    }
+    let ended = Running::start(&scenario("count(connections.failed) == 0"), &[]).end();
+    for said in [
+        "no connection of `far` came through its proxy, so nothing is known of the server",
+        "2 proxy_refused (HTTP/1.1 503 No, ERR_CONNECT_FAIL 111)",
+        "a proxy does not say whether the server is down",
+    ] {
+        let shown = ended
+            .stdout
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(shown.contains(said), "{said}\n{}", ended.stdout);
+    }
+}
+
 #[test]
 fn a_check_names_the_proxy_without_its_credentials_and_dials_nobody() {
     let proxy = Proxy::answering("");

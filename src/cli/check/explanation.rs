@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::groups::{count, faults, promises, rows_by_group, rows_of};
 use super::rows::{DataRow, DialectRow, GateRow, SetupRow, data, gates, looks_at, setup};
+use super::ways::{WayRow, ways};
 use crate::engine::{Limits, cores};
 use crate::plan::{Budget, Deliveries, Lonely, Plan};
 use crate::scenario::{Gate, Scenario, TargetUrl};
@@ -16,6 +17,7 @@ pub(super) struct Explanation {
     target: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     dialect: Option<DialectRow>,
+    ways: Vec<WayRow>,
     insecure: bool,
     connections: u64,
     open_at_once: u64,
@@ -55,6 +57,7 @@ impl Explanation {
                 name: dialect.name,
                 tried: dialect.tried(),
             }),
+            ways: ways(scenario),
             insecure: scenario.trusts_anyone(),
             connections: budget.dials,
             open_at_once: budget.open_at_once,
@@ -169,8 +172,6 @@ impl Explanation {
                     None => String::new(),
                 },
             ),
-            ("servers", servers(scenario)),
-            ("through", through(scenario)),
             (
                 "insecure",
                 match self.insecure {
@@ -185,12 +186,20 @@ impl Explanation {
                 }),
             ),
         ];
-        let rows = rows.into_iter().filter(|(_, value)| !value.is_empty());
+        let cautions = scenario.cautions();
+        let cautions = cautions
+            .iter()
+            .map(|caution| ("warning", caution.to_string()));
+        let rows = rows.into_iter().chain(cautions);
+        let rows = rows.filter(|(_, value)| !value.is_empty());
+        let is_alone = self.ways.len() == 1;
+        let ways = self.ways.iter().map(|way| way.text(is_alone));
         let mut text = format!("{} against {}\n", self.name, self.target);
         if !scenario.description.is_empty() {
             text += &format!("{}\n", scenario.description);
         }
         text.push('\n');
+        text += &rows_of("way", ways.collect());
         for (name, value) in rows {
             text += &format!("  {name:<12} {value}\n");
         }
@@ -207,24 +216,6 @@ impl Explanation {
         text += &rows_of("ends it", gates(&scenario.gates.abort));
         text
     }
-}
-
-/// The cohorts with servers of their own, each with its address.
-fn servers(scenario: &Scenario) -> String {
-    let own = scenario.cohorts.iter().filter_map(|cohort| {
-        let server = cohort.server.as_ref()?;
-        Some(format!("{} against {}", cohort.name, server.shown))
-    });
-    own.collect::<Vec<_>>().join(", ")
-}
-
-/// The proxies that cohorts go through, without credentials.
-fn through(scenario: &Scenario) -> String {
-    let proxied = scenario.cohorts.iter().filter_map(|cohort| {
-        let proxy = cohort.access.proxy.as_ref()?;
-        Some(format!("{} ({})", proxy.shown(), cohort.name))
-    });
-    proxied.collect::<Vec<_>>().join(", ")
 }
 
 /// What is published and delivered, in words.

@@ -55,6 +55,8 @@ pub(in crate::engine) enum Redial {
 pub(in crate::engine) struct Silence {
     /// The kernel's view; `None` if the system has none.
     pub(in crate::engine) view: Option<TcpView>,
+    /// Whether that is a view of a proxy, which acknowledges for the server behind it.
+    pub(in crate::engine) is_of_proxy: bool,
     /// Pings missed in a row.
     pub(in crate::engine) missed: u32,
     /// How long nothing came, if that is why, and not that pongs were missed.
@@ -223,9 +225,8 @@ fn close_frame(code: Option<u16>, reason: &str) -> String {
     }
 }
 
-/// Tells the causes of silence apart. A peer that sends nothing while its kernel acknowledges is frozen, or is a proxy
-/// that holds data back. A peer that
-/// sent something after the missed ping is not frozen; the path to it is dead only if its kernel is silent now. Bytes
+/// Tells the causes of silence apart. A peer that sends nothing while its kernel acknowledges is frozen, unless a proxy
+/// acknowledges for it. A peer that sent something after the missed ping is not frozen; the path to it is dead only if its kernel is silent now. Bytes
 /// sent just now may be unacknowledged in either case.
 fn of_silence(silence: &Silence) -> Cause {
     let (untold, frozen) = match silence.lasted {
@@ -237,6 +238,7 @@ fn of_silence(silence: &Silence) -> Cause {
     };
     let acknowledges = view.unacked == 0 || view.last_ack_ns <= ACK_DELAY_NS;
     match (acknowledges, silence.signs.is_empty()) {
+        (true, true) if view.retransmits == 0 && silence.is_of_proxy => untold,
         (true, true) if view.retransmits == 0 => frozen,
         (true, false) => untold,
         _ => Cause::PathDead,
@@ -280,9 +282,8 @@ mod tests {
             dead: Some(Box::new(Silence {
                 view,
                 missed: 1,
-                lasted: None,
                 signs: signs.to_vec(),
-                held_back: None,
+                ..Silence::default()
             })),
             ..Evidence::default()
         });
@@ -418,6 +419,20 @@ mod tests {
         assert_eq!(of(view(1, 3, 5000)), Cause::PathDead);
         assert_eq!(of(view(1, 3, 0)), Cause::PathDead);
         assert_eq!(of(None), Cause::MissedPong);
+    }
+
+    #[test]
+    fn a_proxy_that_acknowledges_tells_nothing_of_the_server_behind_it() {
+        let of = |view| {
+            of_silence(&Silence {
+                view,
+                is_of_proxy: true,
+                ..Silence::default()
+            })
+        };
+        assert_eq!(of(view(0, 0, 5000)), Cause::MissedPong);
+        // That the proxy itself is gone it does tell.
+        assert_eq!(of(view(1, 3, 5000)), Cause::PathDead);
     }
 
     #[test]

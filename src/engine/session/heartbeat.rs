@@ -157,6 +157,7 @@ impl<T: Transport> Session<T> {
         shared.shard.borrow_mut().cohorts[self.cohort].open.dead += 1;
         self.evidence.dead = Some(Box::new(Silence {
             view: self.transport.tcp_view(),
+            is_of_proxy: shared.plan.cohort(self.cohort).access.proxy.is_some(),
             missed: self.heart.as_ref().map_or(0, Heart::missed_in_row),
             signs: match lasted {
                 Some(_) => Vec::new(),

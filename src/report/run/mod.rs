@@ -79,6 +79,8 @@ pub struct CohortRecord {
     pub name: String,
     /// The number of connections, as in the scenario.
     pub connections: u32,
+    /// The proxy that its connections go through, without credentials.
+    pub proxy: Option<String>,
     /// Whether its clients ping the server.
     pub heartbeat: bool,
     /// The kinds of faults of its clients. Empty for healthy clients.

@@ -101,6 +101,7 @@ impl CohortRecord {
         Self {
             name: cohort.name.clone(),
             connections: cohort.connections,
+            proxy: cohort.access.proxy.as_ref().map(|proxy| proxy.shown()),
             heartbeat: cohort.watched().is_some(),
             faults: faults.map(|fault| fault.kind.name().to_owned()).collect(),
             expects_end: cohort.expects_end(),

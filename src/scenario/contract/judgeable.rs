@@ -255,6 +255,7 @@ impl Need {
                 levels.min(cohort.connections as usize) >= MIN_LEVELS
             }
             Self::SameHost => target.url.is_local(),
+            Self::OwnPorts => cohort.access.proxy.is_none(),
             Self::Process => {
                 target.process != Process::Unknown || target.url == TargetUrl::Embedded
             }
@@ -309,6 +310,10 @@ impl Need {
             Self::SameHost => (
                 "can be seen only of a target on this machine",
                 "use the address of a server on this machine, or leave it out",
+            ),
+            Self::OwnPorts => (
+                "looks for the server's sockets by the clients' ports, and a proxy dials from its own",
+                "leave out `proxy` for this cohort, or use `closed_between`",
             ),
             Self::Process => (
                 "needs a target whose process is known",

@@ -113,6 +113,8 @@ pub(in crate::scenario) enum Need {
     Clients,
     /// The target is on this machine.
     SameHost,
+    /// The server sees the clients' own ports.
+    OwnPorts,
     /// wsbench knows the target's process.
     Process,
     /// `close_timeout` is long enough for the answer to a Close.
@@ -153,7 +155,7 @@ impl PromiseKind {
         use By::{Fault, Heartbeat as OwnHeartbeat, Plan, Server};
         use Form::{AtLeast, Back, Codes, Count, Ends, Fraction, Size, True, Window, Within};
         use Need::{
-            Clients, CloseTimeout, EndOfFault, Frames, Heartbeat, Loss, Packets, Process,
+            Clients, CloseTimeout, EndOfFault, Frames, Heartbeat, Loss, OwnPorts, Packets, Process,
             Reconnect, SameHost, ServerPings, Stall, Sweep,
         };
         const SERVER: &[By] = &[Server];
@@ -177,8 +179,11 @@ impl PromiseKind {
                 let rule = Rule::of(Window).needs(&[Frames]);
                 rule.ended(Ended::Each(OR_FAULT))
             }
-            Self::ReapedBetween => Rule::of(Window).timed_from_origin(),
-            Self::ReleasedWithin => Rule::of(Within).timed_from_origin().needs(&[SameHost]),
+            Self::ReapedBetween => Rule::of(Window).timed_from_origin().needs(&[OwnPorts]),
+            Self::ReleasedWithin => {
+                let rule = Rule::of(Within).needs(&[SameHost, OwnPorts]);
+                rule.timed_from_origin()
+            }
             Self::EffectiveTimeout => {
                 let rule = Rule::of(Window).needs(&[Sweep, ServerPings]);
                 rule.ended(Ended::One(SERVER))

@@ -1,5 +1,5 @@
 //! Hides what may be secret in a scenario's text before any line of it is shown: the values of headers, and the user
-//! and the query of an address. Works on the plain text, because it may not be valid TOML, and headers may stand in the
+//! and the query of each address. Works on the plain text, because it may not be valid TOML, and headers may stand in the
 //! wrong place or shape; `${NAME}` is kept.
 
 use std::ops::Range;
@@ -25,26 +25,29 @@ fn masked_line(line: &str, is_headers: bool) -> String {
     let mut rest = line;
     while let Some((before, value)) = next_value(rest) {
         let is_header = is_headers || names_headers(&masked) || names_headers(before);
-        let is_url = before
-            .trim_end_matches(['=', ' ', '\t', '"', '\''])
-            .ends_with("url");
+        let key = before.trim_end_matches(['=', ' ', '\t', '"', '\'']);
+        let is_address = ["url", "proxy"].iter().any(|name| key.ends_with(name));
         masked += before;
-        if is_url {
-            let mut from = 0;
-            for part in secret_parts(value) {
-                masked += &value[from..part.start];
-                masked += &"*".repeat(part.len());
-                from = part.end;
-            }
-            masked += &value[from..];
-        } else if is_header {
-            masked += &stars(value);
-        } else {
-            masked += value;
-        }
+        masked += &match is_address || (!is_header && value.contains("://")) {
+            true => without_secrets(value),
+            false if is_header => stars(value),
+            false => value.to_owned(),
+        };
         rest = &rest[before.len() + value.len()..];
     }
     masked + rest
+}
+
+/// The address with `*` for its user and the values of its query.
+fn without_secrets(url: &str) -> String {
+    let mut masked = String::with_capacity(url.len());
+    let mut from = 0;
+    for part in secret_parts(url) {
+        masked += &url[from..part.start];
+        masked += &"*".repeat(part.len());
+        from = part.end;
+    }
+    masked + &url[from..]
 }
 
 /// Whether a text names headers, or one of those that hold credentials.
@@ -111,6 +114,9 @@ mod tests {
         let text = r#"
 name = "x"
 url = "wss://me:pw@h/?token=abc&a=${A}"
+proxy = "me:pw@proxy"
+cohort.target.proxy = { url = "http://me:${PW}@proxy:1" }
+url = ["ws://a?b=c", { url = "ws://d?e=f" }]
 headers = { "A" = "se\"cret", B = 'x ${TOKEN} y' }
 target = { url = "ws://h?q=1", headers = { C = "d" } }
 target.headers = { E = "", F = """g""" }
@@ -128,6 +134,9 @@ duration = "1s"
         let shown = r#"
 name = "x"
 url = "wss://*****@h/?token=***&a=${A}"
+proxy = "*****@proxy"
+cohort.target.proxy = { url = "http://***${PW}@proxy:1" }
+url = ["ws://a?b=*", { url = "ws://d?e=*" }]
 headers = { "A" = "********", B = '**${TOKEN}**' }
 target = { url = "ws://h?q=*", headers = { C = "*" } }
 target.headers = { E = "", F = """*""" }

@@ -13,6 +13,8 @@ pub struct Access {
     pub tls: TlsSettings,
     /// The proxy that their connections go through.
     pub proxy: Option<Proxy>,
+    /// The variable of the environment that names a proxy, where nothing was said of proxies.
+    pub unused_proxy: Option<&'static str>,
     /// What the server is told of them before anything else.
     pub announce: Option<Announce>,
 }
@@ -58,6 +60,7 @@ impl AccessKeys<'_> {
             access: Access {
                 tls: self.tls(section, &keys),
                 proxy: proxy::resolve(section, self.proxy, server),
+                unused_proxy: proxy::unused(section, self.proxy, server),
                 announce: announce::resolve(section, self.proxy_protocol),
             },
             tls: keys,
@@ -84,6 +87,7 @@ impl AccessKeys<'_> {
         let announce = announce::resolve(section, self.proxy_protocol);
         Access {
             tls,
+            unused_proxy: proxy::unused(section, proxy, server),
             proxy: proxy::resolve(section, proxy, server),
             announce: announce.or_else(|| shared.access.announce.clone()),
         }

@@ -271,6 +271,18 @@ fn parts(url: &str) -> Result<Proxy, (&'static str, &'static str)> {
     })
 }
 
+/// The variable of the environment that names a proxy on the way to `server`, where nothing is said of proxies.
+pub(super) fn unused(
+    section: &Section<'_, '_>,
+    given: &Key<ProxyGiven>,
+    server: Option<&WsUrl>,
+) -> Option<&'static str> {
+    match given {
+        Some(_) => None,
+        None => of_environment(section, server?).map(|(variable, _)| variable),
+    }
+}
+
 /// The variable of the environment that names a proxy on the way to a server, and its value, as curl takes them.
 fn of_environment(section: &Section<'_, '_>, server: &WsUrl) -> Option<(&'static str, String)> {
     let env = |name: &str| (section.check.outside.env)(name).filter(|value| !value.is_empty());

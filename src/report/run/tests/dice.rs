@@ -130,6 +130,7 @@ impl Dice {
         let cohorts = COHORTS.map(|name| CohortRecord {
             name: name.to_owned(),
             connections: self.count() as u32,
+            proxy: self.maybe(Self::text),
             heartbeat: self.yes(),
             faults: self.texts(),
             expects_end: self.yes(),
