@@ -112,6 +112,25 @@ pub(crate) fn tcp_state(_socket: BorrowedFd<'_>) -> Option<TcpState> {
     None
 }
 
+/// Returns whether the peer of a socket of any kind has ended its half, even if that was not read yet (`POLLRDHUP`).
+#[cfg(target_os = "linux")]
+pub(crate) fn is_hung_up(socket: BorrowedFd<'_>) -> bool {
+    let mut asked = libc::pollfd {
+        fd: socket.as_raw_fd(),
+        events: libc::POLLRDHUP,
+        revents: 0,
+    };
+    // SAFETY: `asked` is one valid entry, and its socket is open for the whole call, because it is borrowed. Returns at once.
+    let count = unsafe { libc::poll(&raw mut asked, 1, 0) };
+    count > 0 && asked.revents & (libc::POLLRDHUP | libc::POLLHUP) != 0
+}
+
+/// Other systems do not tell it apart from bytes that can be read.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_hung_up(_socket: BorrowedFd<'_>) -> bool {
+    false
+}
+
 /// Sets a socket option with an integer value.
 #[cfg(target_os = "linux")]
 fn set(

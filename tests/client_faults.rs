@@ -10,11 +10,11 @@ use common::{Act, Event, Script, Server, When};
 use wsbench::engine::{EngineError, Finished, LimitError, Observer, Prepared, Second};
 use wsbench::measure::{ConnectionRecord, EndedBy, TcpEnding};
 use wsbench::metric::Cause;
-use wsbench::net::{Resolver, Route};
+use wsbench::net::{Resolvers, Route};
 use wsbench::plan::Plan;
 use wsbench::scenario::{
     self, Between, Contract, Fault, FaultKind, Illegal, Origin, Outside, Overrides, PromiseKind,
-    Source, Sweep, TargetUrl,
+    Source, Sweep,
 };
 use wsbench::units::Nanos;
 
@@ -73,9 +73,8 @@ fn prepare(
         list: &Outside::no_folder,
     };
     let mut scenario = scenario::parse(&source, &Overrides::default(), &outside).unwrap();
-    let TargetUrl::Url(url) = scenario.target.url.clone() else {
-        panic!("an address was given");
-    };
+    let servers = scenario.target.url.servers().cloned();
+    let servers = servers.expect("an address was given");
     scenario.cohorts[0].faults = (faults.into_iter())
         .map(|(after, kind)| Fault {
             kind,
@@ -90,8 +89,8 @@ fn prepare(
             hi: Duration::from_millis(400),
         })],
     });
-    let resolver = Resolver::new(&url.host, url.port, scenario.target.connect_timeout);
-    Prepared::new(Plan::new(scenario, 1, 1), &url, resolver, routes, 1)
+    let names = Resolvers::of(&scenario, &servers);
+    Prepared::new(Plan::new(scenario, 1, 1), &servers, &names, routes, 1)
 }
 
 fn records(finished: &Finished) -> &[ConnectionRecord] {

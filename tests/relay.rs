@@ -27,8 +27,7 @@ fn a_client_for_whom_there_is_no_descriptor_is_reset_and_counted() {
         faults: vec![never],
     };
     let address = target.local_addr().unwrap();
-    let resolver = Resolver::new("127.0.0.1", address.port(), MAX_WAIT);
-    let target_dialer = TcpDialer::new(resolver, &[]);
+    let target_dialer = TcpDialer::new(Resolver::of(&[address]), &[]);
     let relay = Relay::start(&path, &["main".to_owned()], target_dialer, MAX_WAIT, 1).unwrap();
     let route = relay.routes()[0].as_ref().unwrap().address;
     let mut client = dial(route);

@@ -266,7 +266,9 @@ fn unknown_is_an_empty_cell() {
         .unwrap();
     assert!(drain.ends_with(",0,0,0,0,0,0,,,,,,1,0,0"), "{drain}");
     let connections = written(|out| report::connections_csv(&case.run, out));
-    assert!(connections.contains("3,echo,,0.0015,connecting,,,,refused,,,,0,,,\n"));
+    assert!(connections.contains(
+        "3,echo,ws://127.0.0.1:3000/?token=${TOKEN},,0.0015,connecting,,,,refused,,,,0,,,\n"
+    ));
 }
 
 #[test]
@@ -276,8 +278,8 @@ fn what_a_server_says_stays_text() {
     let mut rows = csv::Reader::from_reader(connections.as_bytes());
     let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 3);
-    assert_eq!(&rows[2][6], "'=cmd|'/c calc'!A1,\"quoted\",\\nsecond line");
-    assert_eq!(&rows[2][8], "closed_by_peer");
+    assert_eq!(&rows[2][7], "'=cmd|'/c calc'!A1,\"quoted\",\\nsecond line");
+    assert_eq!(&rows[2][9], "closed_by_peer");
     assert!(text(&case, Style::PLAIN).contains("\\x1b[31mred"));
 }
 

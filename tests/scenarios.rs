@@ -81,9 +81,8 @@ fn the_starter_and_the_one_behind_an_address_parse() {
         ..Overrides::default()
     };
     let scenario = scenario::parse(&scenario::from_url(), &overrides, &NOWHERE).unwrap();
-    let TargetUrl::Url(url) = scenario.target.url else {
-        panic!("still embedded");
-    };
+    let servers = scenario.target.url.servers().expect("no longer embedded");
+    let url = servers.first();
     assert_eq!(
         (url.host.as_str(), url.port, url.resource.as_str()),
         ("127.0.0.1", 9000, "/chat")
@@ -408,9 +407,7 @@ fn a_secret_is_used_and_never_shown() {
         ("A".to_owned(), "x".to_owned()),
     ];
     assert_eq!(scenario.target.headers, headers);
-    let TargetUrl::Url(url) = scenario.target.url else {
-        panic!("embedded");
-    };
+    let url = scenario.target.url.servers().unwrap().first();
     assert_eq!(url.resource, "/?key=s3cret");
     assert_eq!(url.shown, "ws://h/?key=${TOKEN}");
 

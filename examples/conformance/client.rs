@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use wsbench::net::Client;
-use wsbench::scenario::{
-    FrameKind, Outside, Overrides, Scenario, Source, Target, TargetUrl, WsUrl, parse,
-};
+use wsbench::scenario::{FrameKind, Outside, Overrides, Scenario, Source, Target, WsUrl, parse};
 
 /// How long one connection may take.
 const CASE: Duration = Duration::from_secs(120);
@@ -36,10 +34,9 @@ impl Echo {
         };
         let parsed = parse(&Source { name, text }, &Overrides::default(), &outside);
         let Scenario { target, .. } = parsed.map_err(|problems| problems.to_string())?;
-        match target.url.clone() {
-            TargetUrl::Url(url) => Ok(Self { url, target }),
-            TargetUrl::Embedded => Err("the server has no address".to_owned()),
-        }
+        let servers = target.url.servers().ok_or("the server has no address")?;
+        let url = servers.first().clone();
+        Ok(Self { url, target })
     }
 
     async fn open(&self, resource: &str) -> Result<Client, String> {

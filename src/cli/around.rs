@@ -1,14 +1,13 @@
 //! What happens around the connections of a run: the relay on their path, faults of the target, its sockets and its
 //! resources. Started before the run, informed when measuring begins, and read afterwards.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::CliError;
 use super::target::RunningTarget;
 use crate::host::{self, Faults, HostError, Watch};
 use crate::measure::{Summary, Surroundings, Usage};
-use crate::net::{Resolver, Route, TcpDialer};
+use crate::net::{Resolvers, Route, TcpDialer};
 use crate::relay::{Relay, RelayLog};
 use crate::scenario::{Cohort, Promise, PromiseKind, Scenario};
 
@@ -27,28 +26,30 @@ pub(super) struct Around {
 }
 
 impl Around {
-    /// Starts what the scenario needs. `resolver` resolves the target's name.
+    /// Starts what the scenario needs. `names` has looked up the target's.
     pub(super) fn start(
         scenario: &Scenario,
         target: &RunningTarget,
-        resolver: &Arc<Resolver>,
+        names: &Resolvers,
         seed: u64,
     ) -> Result<Self, CliError> {
-        let relay = match &scenario.path {
-            Some(path) => {
+        let origin = target.servers.first().origin();
+        let resolver = names.server(&origin, &scenario.target.access);
+        let relay = match (&scenario.path, resolver) {
+            (Some(path), Some(resolver)) => {
                 resolver.known().addresses?;
                 let target = &scenario.target;
-                let dialer = TcpDialer::new(resolver.clone(), &target.source_addresses);
-                let names = names(scenario);
+                let dialer = TcpDialer::new(resolver, &target.source_addresses);
+                let cohorts = cohorts(scenario);
                 Some(Relay::start(
                     path,
-                    &names,
+                    &cohorts,
                     dialer,
                     target.connect_timeout,
                     seed,
                 )?)
             }
-            None => None,
+            _ => None,
         };
         let faults = match &target.process {
             Some(process) if !scenario.target.faults.is_empty() => {
@@ -56,8 +57,8 @@ impl Around {
             }
             _ => None,
         };
-        let sockets = target.url.is_loopback() && asks(scenario, is_about_sockets);
-        let sockets = sockets.then(|| Watch::start(target.url.port)).transpose()?;
+        let sockets = target.servers.is_loopback() && asks(scenario, is_about_sockets);
+        let sockets = sockets.then(|| Watch::start(origin.port)).transpose()?;
         let process = target.process.as_ref();
         let process = process.filter(|_| asks(scenario, is_about_resources));
         let usage = process
@@ -132,7 +133,7 @@ impl Around {
     }
 }
 
-fn names(scenario: &Scenario) -> Vec<String> {
+fn cohorts(scenario: &Scenario) -> Vec<String> {
     let cohorts = scenario.cohorts.iter();
     cohorts.map(|cohort| cohort.name.clone()).collect()
 }

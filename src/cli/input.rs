@@ -108,7 +108,7 @@ impl Named {
     }
 
     fn is_address(&self) -> bool {
-        self.scenario.contains("://")
+        self.scenario.contains("://") || self.scenario.contains("+unix:")
     }
 
     /// The address that the command line names.

@@ -64,9 +64,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
 
 impl Args {
     fn probe(&self, asked: &Asked, target: Target, secrets: &Secrets) -> Result<Exit, CliError> {
-        let TargetUrl::Url(url) = target.url.clone() else {
+        let TargetUrl::Servers(servers) = &target.url else {
             return Err(CliError::NothingToProbe);
         };
+        let url = servers.first().clone();
         let probe = Probe::new(&url, target, self.watch)
             .map_err(|error| CliError::Prepare(error.into()))?;
         if !self.json {

@@ -10,7 +10,7 @@ use super::signals::Signals;
 use super::target::RunningTarget;
 use crate::engine::{Limits, Prepared};
 use crate::host;
-use crate::net::{self, Resolver};
+use crate::net::{self, Resolvers};
 use crate::plan::{Budget, Plan};
 use crate::scenario::{Fault, FaultKind, Process, Scenario, TargetUrl};
 
@@ -37,13 +37,16 @@ pub(super) fn start(
     signals: &Signals,
 ) -> Result<Started, CliError> {
     let target = RunningTarget::start(&plan.scenario, signals)?;
-    info!(url = ?target.url.shown, pid = target.process.as_ref().map(|process| process.pid()), "the target is there");
-    let (url, within) = (target.url.clone(), plan.scenario.target.connect_timeout);
-    let look_up = move || Resolver::new(&url.host, url.port, within);
-    let resolver = signals.unless_more(0, look_up)?;
-    let around = Around::start(&plan.scenario, &target, &resolver, seed)?;
-    let (url, routes) = (target.url.clone(), around.routes().to_vec());
-    let prepare = move || Prepared::new(plan, &url, resolver, &routes, workers);
+    info!(
+        url = target.servers.shown(),
+        pid = target.process.as_ref().map(|process| process.pid()),
+        "the target is there"
+    );
+    let (scenario, servers) = (plan.scenario.clone(), target.servers.clone());
+    let names = signals.unless_more(0, move || Resolvers::of(&scenario, &servers))?;
+    let around = Around::start(&plan.scenario, &target, &names, seed)?;
+    let (servers, routes) = (target.servers.clone(), around.routes().to_vec());
+    let prepare = move || Prepared::new(plan, &servers, &names, &routes, workers);
     let prepared = signals
         .unless_more(0, prepare)?
         .map_err(CliError::Prepare)?;

@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::signals::Signals;
 use crate::host::{HostError, TargetProcess};
-use crate::scenario::{Scenario, TargetUrl, WsUrl};
+use crate::scenario::{Scenario, Servers, TargetUrl, WsUrl};
 use crate::server::{Behaviour, EmbeddedServer, Push};
 use crate::units::ByteSize;
 
@@ -12,7 +12,7 @@ const PUSHED: ByteSize = ByteSize(64);
 
 /// The server under test. Dropping it stops the built-in one.
 pub(super) struct RunningTarget {
-    pub(super) url: WsUrl,
+    pub(super) servers: Servers,
     /// Its process, if known.
     pub(super) process: Option<TargetProcess>,
     /// Held so that dropping it stops the server.
@@ -23,9 +23,9 @@ impl RunningTarget {
     /// Starts the built-in server, or the target's command, if the scenario needs it. Gives up when a signal comes.
     pub(super) fn start(scenario: &Scenario, signals: &Signals) -> Result<Self, CliError> {
         match &scenario.target.url {
-            TargetUrl::Url(url) => Ok(Self {
-                url: url.clone(),
-                process: TargetProcess::of(&scenario.target.process, url, &|| signals.heard())
+            TargetUrl::Servers(servers) => Ok(Self {
+                servers: servers.clone(),
+                process: TargetProcess::of(&scenario.target.process, servers, &|| signals.heard())
                     .map_err(|error| match error {
                         HostError::GivenUp => CliError::Interrupted,
                         other => other.into(),
@@ -48,7 +48,7 @@ impl RunningTarget {
                 };
                 let server = EmbeddedServer::spawn(&program, &behaviour)?;
                 Ok(Self {
-                    url: local(server.url()),
+                    servers: local(server.url()).into(),
                     process: watched(scenario, server.id())?,
                     _embedded: Some(server),
                 })
@@ -79,6 +79,7 @@ fn local(url: &str) -> WsUrl {
         host: "127.0.0.1".to_owned(),
         port: port.unwrap_or(0),
         resource: "/".to_owned(),
+        unix: None,
         shown: url.to_owned(),
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn ask(plan: &mut Plan, dialer: &Dialer) -> Result<(), EngineError> {
                 saved: &once.saved,
                 ..client.values(slot, 0)
             };
-            let server = |cohort| &plan.cohort(cohort).server;
+            let server = |cohort| &plan.cohort(cohort).servers;
             let known = answers.iter();
             let mut known =
                 known.filter(|(of, other, _)| other == http && server(*of) == server(cohort));

@@ -13,9 +13,9 @@ use super::observer::{Finished, Observer};
 use super::once;
 use super::preflight::{LimitError, Limits, check_families, check_faults, check_sources};
 use super::supervisor::{self, Launch};
-use crate::net::{Resolver, Route, can_vanish};
+use crate::net::{Resolvers, Route, can_vanish};
 use crate::plan::{Budget, Plan};
-use crate::scenario::WsUrl;
+use crate::scenario::Servers;
 use crate::sys;
 
 /// A run that is ready to start.
@@ -24,8 +24,9 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Checks a plan against this machine, for the target of `url` and this many workers. `resolver` has looked its name
-    /// up; those of other servers are looked up here. A name that cannot be resolved is no error here: every dial will fail because of it, and be counted.
+    /// Checks a plan against this machine, for a target with these servers and this many workers. `names` has looked up the
+    /// names of all servers. A name that cannot be resolved is no error here: every dial will fail because of it, and be
+    /// counted.
     ///
     /// `routes` are, by cohort, the routes to the target, with an unchanged handshake. A cohort without a route connects
     /// to the target directly.
@@ -36,33 +37,40 @@ impl Prepared {
     /// shall vanish and this process has no permission for that.
     pub fn new(
         mut plan: Plan,
-        url: &WsUrl,
-        resolver: Arc<Resolver>,
+        servers: &Servers,
+        names: &Resolvers,
         routes: &[Option<Route>],
         workers: usize,
     ) -> Result<Self, EngineError> {
         check_faults(&plan.scenario.cohorts, can_vanish)?;
         let target = &plan.scenario.target;
         check_sources(&target.source_addresses)?;
-        let known = resolver.known().addresses;
-        match &known {
-            Ok(addresses) => {
-                let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
-                info!(addresses = addresses.join(", "), "looked up the target");
+        let found = servers
+            .urls()
+            .filter_map(|url| names.server(&url.origin(), &target.access));
+        let mut fewest = None;
+        for resolver in found {
+            let known = resolver.known().addresses;
+            match &known {
+                Ok(addresses) => {
+                    let shown: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+                    info!(addresses = shown.join(", "), "looked up the target");
+                }
+                Err(error) => info!(%error, "failed to look up the target"),
             }
-            Err(error) => info!(%error, "failed to look up the target"),
+            let known = known.as_deref().unwrap_or_default();
+            check_families(known, &target.source_addresses)?;
+            fewest = Some(fewest.map_or(known.len(), |fewest: usize| fewest.min(known.len())));
         }
-        let known = known.as_deref().unwrap_or_default();
-        check_families(known, &target.source_addresses)?;
         let budget = Budget::new(&plan.scenario, workers);
-        Limits::of_this_machine().check(&budget, known.len())?;
+        Limits::of_this_machine().check(&budget, fewest.unwrap_or(1))?;
         sys::make_room(budget.descriptors);
         check_lanes(&plan, workers)?;
         let dialer = Dialer::new(
-            url,
+            servers,
             target,
             &plan.scenario.cohorts,
-            resolver,
+            names,
             routes.to_vec(),
         )?;
         once::ask(&mut plan, &dialer)?;

@@ -7,7 +7,7 @@ use super::error::{HostError, NamespaceError};
 use super::happened::Incidents;
 use super::throttled::Throttled;
 use crate::measure::{Sockets, Usage};
-use crate::scenario::{Process, TargetFault, WsUrl};
+use crate::scenario::{Process, Servers, TargetFault};
 
 /// The number of cores that this process may use at once: unknown on this system.
 pub fn allowed_cores() -> Option<f64> {
@@ -30,7 +30,7 @@ impl TargetProcess {
     /// Always, if the scenario gives one.
     pub fn of(
         process: &Process,
-        _url: &WsUrl,
+        _servers: &Servers,
         _gives_up: &dyn Fn() -> bool,
     ) -> Result<Option<Self>, HostError> {
         match process {

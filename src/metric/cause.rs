@@ -60,6 +60,8 @@ catalogue! {
 pub const LOOK_UP_STEP: &str = "the look-up of the name";
 /// The step after it.
 pub const TCP_STEP: &str = "the TCP connection";
+/// The step in which a Unix socket is connected to. It takes time only while the queue of the socket is full.
+pub const UNIX_STEP: &str = "room in the full queue of the Unix socket";
 /// The step behind TCP, where there is a proxy.
 pub const PROXY_STEP: &str = "the tunnel through the proxy";
 /// The step between TCP, or the tunnel, and the upgrade request.

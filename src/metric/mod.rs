@@ -8,7 +8,9 @@ mod kind;
 mod name;
 
 pub use catalogue::{Counter, ENOUGH_FOR_MEMORY, Gauge, Timer};
-pub use cause::{ANSWER_STEP, Cause, LOOK_UP_STEP, PROXY_STEP, TCP_STEP, TLS_STEP, UPGRADE_STEP};
+pub use cause::{
+    ANSWER_STEP, Cause, LOOK_UP_STEP, PROXY_STEP, TCP_STEP, TLS_STEP, UNIX_STEP, UPGRADE_STEP,
+};
 pub use close::{CloseKind, Side};
 pub use kind::{Kind, Unit};
 pub use name::{

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::handshake::Request;
-use super::resolver::Resolver;
+use super::resolvers::Resolvers;
 use super::tcp_dialer::{Dial, Progress};
 use super::transport::{Lost, Transport as _};
 use super::way::{NotOpened, Opened, Way};
@@ -54,17 +54,9 @@ impl Client {
     /// Why it did not open, in words.
     pub async fn open(url: &WsUrl, target: &Target) -> Result<Self, String> {
         let within = target.connect_timeout;
-        let resolver = Resolver::new(&url.host, url.port, within);
-        let sources = &target.source_addresses;
-        let way = Way::new(
-            &url.origin(),
-            &target.access,
-            sources,
-            resolver,
-            within,
-            false,
-        )
-        .map_err(|error| error.to_string())?;
+        let (names, sources) = (Resolvers::new(within), &target.source_addresses);
+        let way = Way::new(&url.origin(), &target.access, sources, &names, false);
+        let way = way.map_err(|error| error.to_string())?;
         let request = Request::new(url, target);
         let (clock, mut progress) = (Monotonic::start(), Progress::default());
         let opening = way.open(&request, Dial::default(), &clock, &mut progress);

@@ -1,11 +1,12 @@
-//! Opens TCP. Does not wait for the event loop if the system has connected at once: to an address of this machine the
+//! Opens TCP, or the same over a Unix socket. Does not wait for the event loop if the system has connected at once: to an address of this machine the
 //! wait would take longer than the connection.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
+use std::path::Path;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::TcpStream;
 
 use crate::sys;
@@ -57,6 +58,16 @@ pub(crate) async fn tcp(
     }
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// Connects to a Unix socket. Reads and writes like TCP, so it has the same type; what only TCP has fails on it.
+///
+/// # Errors
+/// The error of the system, at once: EAGAIN while the queue of the socket is full (unix(7)).
+pub(crate) fn unix(path: &Path) -> io::Result<TcpStream> {
+    let socket = socket(Domain::UNIX)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    TcpStream::from_std(socket.into())
 }
 
 /// Makes a non-blocking socket.

@@ -34,6 +34,7 @@ fn ok(body: &str) -> String {
 
 fn origin() -> (WebOrigin, Cookies) {
     let origin = WebOrigin {
+        unix: None,
         secure: false,
         host: "x".to_owned(),
         port: 80,

@@ -1,10 +1,10 @@
 //! The layers of a connection between the kernel and the session: from an address to messages.
 //!
 //! ```text
-//! transport (trait) ─┬─ websocket ──────┬─ link (bare or TLS) ─ wire (TCP)
+//! transport (trait) ─┬─ websocket ──────┬─ link (bare or TLS) ─ wire (TCP or a Unix socket)
 //!                     └─ http transport ─┘
 //! tcp dialer: resolver ─► connect, to the first address that accepts; the relay uses it too
-//! way: tcp dialer ─► [proxy] ─► [PROXY header] ─► tls ─► handshake, to an open link; each step timed
+//! way: first hop (tcp dialer, or a Unix socket) ─► [proxy] ─► [PROXY header] ─► tls ─► handshake, to an open link; each step timed
 //! raw: the same way, and bytes instead of messages, for the probe
 //! client: a websocket and its caller, for suites of conformance
 //! ```
@@ -14,6 +14,7 @@ mod client;
 mod connect;
 mod end;
 mod failure;
+mod first_hop;
 mod handshake;
 mod http_transport;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod proxy;
 mod proxy_tests;
 mod raw;
 mod resolver;
+mod resolvers;
 mod route;
 mod steps;
 mod tcp_dialer;
@@ -50,6 +52,7 @@ pub(crate) use link::Link;
 pub(crate) use listen::listen;
 pub(crate) use raw::{RawConnection, RawDialer, RawFailure};
 pub use resolver::{ResolveError, Resolver, resolve};
+pub use resolvers::Resolvers;
 pub use route::{PassedBy, Route};
 pub(crate) use steps::Steps;
 pub use tcp_dialer::TcpDialer;

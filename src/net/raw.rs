@@ -2,15 +2,15 @@
 //! answer can be shown.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::end::TcpEnd;
+use super::first_hop::Peer;
 use super::handshake::Request;
 use super::link::Link;
-use super::resolver::Resolver;
+use super::resolvers::Resolvers;
 use super::steps::Steps;
 use super::tcp_dialer::{Dial, Progress};
 use super::tls::{TlsAgreed, TlsError};
@@ -33,9 +33,9 @@ pub(crate) struct RawDialer {
 /// An open connection, and how it was opened.
 pub(crate) struct RawConnection {
     link: Link,
-    pub(crate) address: SocketAddr,
+    pub(crate) peer: Peer,
     /// Addresses that accepted no connection before this one, and why.
-    pub(crate) passed: Vec<(SocketAddr, Cause)>,
+    pub(crate) passed: Vec<(std::net::SocketAddr, Cause)>,
     pub(crate) steps: Steps,
     /// The head of the server's answer.
     pub(crate) head: Vec<u8>,
@@ -69,18 +69,13 @@ impl RawDialer {
     /// # Errors
     /// When the certificates to trust cannot be read, or TLS does not accept the host's name.
     pub(crate) fn new(url: &WsUrl, target: &Target) -> Result<Self, TlsError> {
-        let resolver = Resolver::new(&url.host, url.port, target.connect_timeout);
+        let names = Resolvers::new(target.connect_timeout);
+        let sources = &target.source_addresses;
+        let way = Way::new(&url.origin(), &target.access, sources, &names, true)?;
         Ok(Self {
             url: url.clone(),
-            looked_up: resolver.take_times().first().copied(),
-            way: Way::new(
-                &url.origin(),
-                &target.access,
-                &target.source_addresses,
-                resolver,
-                target.connect_timeout,
-                true,
-            )?,
+            looked_up: way.take_look_ups().first().copied(),
+            way,
             timeout: target.connect_timeout,
         })
     }
@@ -101,7 +96,7 @@ impl RawDialer {
         let opening = (self.way).open(&request, Dial::default(), &clock, &mut progress);
         let Opened {
             link,
-            address,
+            peer,
             mut steps,
             head,
             early,
@@ -114,7 +109,7 @@ impl RawDialer {
         }
         Ok(RawConnection {
             link,
-            address,
+            peer,
             passed: progress.passed,
             steps,
             head,

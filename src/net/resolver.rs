@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::resolvers::Lookup;
 use crate::units::format_duration;
 
 /// The least time between two look-ups of a name.
@@ -144,7 +145,9 @@ struct LookUpState {
 
 impl Resolver {
     /// Looks the name up for the first time. Blocks for at most `within`, which limits each later look-up too.
-    pub fn new(host: &str, port: u16, within: Duration) -> Arc<Self> {
+    pub(crate) fn new(lookup: &Lookup, within: Duration) -> Arc<Self> {
+        let Lookup { host, port } = lookup;
+        let (host, port) = (host.as_str(), *port);
         let begun = Instant::now();
         let addresses = resolve(host, port, within, &|| false).map(Arc::from);
         let is_name = host.parse::<IpAddr>().is_err();
@@ -166,9 +169,9 @@ impl Resolver {
     }
 
     /// A name with these addresses that is not looked up again.
-    #[cfg(test)]
-    pub(crate) fn of(addresses: &[SocketAddr]) -> Arc<Self> {
-        let resolver = Self::new("127.0.0.1", 1, Duration::ZERO);
+    pub fn of(addresses: &[SocketAddr]) -> Arc<Self> {
+        let host = "127.0.0.1".to_owned();
+        let resolver = Self::new(&Lookup { host, port: 1 }, Duration::ZERO);
         (resolver.known).send_modify(|known| known.addresses = Ok(addresses.into()));
         resolver
     }
@@ -244,6 +247,11 @@ mod tests {
         texts.iter().map(|text| text.parse().unwrap()).collect()
     }
 
+    fn resolving(host: &str) -> Arc<Resolver> {
+        let host = host.to_owned();
+        Resolver::new(&Lookup { host, port: 80 }, Duration::from_secs(20))
+    }
+
     #[test]
     fn the_family_that_comes_first_is_tried_first() {
         let mixed = ["[::1]:1", "127.0.0.1:1", "[::2]:1", "[::1]:1"];
@@ -272,10 +280,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_is_looked_up_again_and_an_address_is_not() {
-        let resolver = Resolver::new("127.0.0.1", 80, Duration::from_secs(1));
+        let resolver = resolving("127.0.0.1");
         assert!(resolver.again(0).await.is_none());
         assert!(resolver.take_times().is_empty());
-        let resolver = Resolver::new("localhost", 80, Duration::from_secs(20));
+        let resolver = resolving("localhost");
         assert!(resolver.again(0).await.is_none(), "not twice in a second");
         resolver.state().asked -= AT_MOST_EVERY;
         let (one, other) = tokio::join!(resolver.again(0), resolver.again(0));

@@ -13,8 +13,10 @@ use crate::metric::{Cause, Counter, LOOK_UP_STEP, TCP_STEP};
 /// The options of one dial.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Dial {
-    /// Selects its address and its source address.
+    /// The number of its client, which decides what the client shows.
     pub(crate) number: u32,
+    /// How many clients with lower numbers dial the same server. Selects its address and its source address.
+    pub(crate) turn: u32,
     /// The address to connect to instead of the target, with an unchanged handshake.
     pub(crate) route: Option<SocketAddr>,
     /// The receive buffer, in bytes; `None` leaves it to the system.
@@ -121,7 +123,7 @@ async fn first_of(
     dial: Dial,
     progress: &mut Progress,
 ) -> Result<(TcpStream, SocketAddr), Failure> {
-    let (source, order) = order(dial.number, sources, addresses);
+    let (source, order) = order(dial.turn, sources, addresses);
     let mut first: Option<Failure> = None;
     for address in order {
         progress.passed.extend(progress.failed.take());
@@ -166,7 +168,7 @@ fn of_connect(address: SocketAddr, error: &ConnectError) -> Failure {
 /// Returns the source of a dial and the addresses to try, in order. The first addresses are spread over all pairs of
 /// sources and addresses of the first family, because local ports are counted for each pair.
 fn order(
-    number: u32,
+    turn: u32,
     sources: &[IpAddr],
     addresses: &[SocketAddr],
 ) -> (Option<IpAddr>, impl Iterator<Item = SocketAddr>) {
@@ -178,7 +180,7 @@ fn order(
     let front = (usable.iter())
         .take_while(|address| address.is_ipv4() == first_is_v4)
         .count();
-    let (source, turn) = pair(number, sources.len(), front);
+    let (source, turn) = pair(turn, sources.len(), front);
     let mut ordered = usable;
     ordered[..front].rotate_left(turn);
     (sources.get(source).copied(), ordered.into_iter())

@@ -1,16 +1,16 @@
 //! The way from a name to an open connection: address, TCP, TLS, upgrade. Each step is timed.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 
 use super::failure::Failure;
+use super::first_hop::{FirstHop, Peer};
 use super::handshake::Request;
 use super::link::Link;
 use super::proxy::{self, Tunnel, announced};
-use super::resolver::Resolver;
+use super::resolvers::{Resolvers, needed};
 use super::steps::Steps;
 use super::tcp_dialer::{Dial, Progress, TcpDialer};
 use super::tls::{Tls, TlsError};
@@ -24,7 +24,7 @@ use crate::units::Timestamp;
 #[derive(Debug)]
 pub(crate) struct Way {
     /// To the proxy, if there is one.
-    pub(crate) tcp: TcpDialer,
+    first: FirstHop,
     tunnel: Option<Tunnel>,
     announce: Option<Announce>,
     tls: Option<Tls>,
@@ -33,7 +33,7 @@ pub(crate) struct Way {
 /// A connection to which nothing was said yet, and how it was opened.
 pub(crate) struct Linked {
     pub(crate) link: Link,
-    pub(crate) address: SocketAddr,
+    pub(crate) peer: Peer,
     /// TCP and TLS.
     pub(crate) steps: Steps,
     /// When its dial began.
@@ -45,7 +45,7 @@ pub(crate) struct Linked {
 /// An open connection, and how it was opened.
 pub(crate) struct Opened {
     pub(crate) link: Link,
-    pub(crate) address: SocketAddr,
+    pub(crate) peer: Peer,
     pub(crate) steps: Steps,
     /// The head of the server's answer.
     pub(crate) head: Vec<u8>,
@@ -71,8 +71,7 @@ impl From<Failure> for NotOpened {
 }
 
 impl Way {
-    /// Sets up the way to a server. `resolver` resolves its name; a proxy's is looked up here, for `within` at most.
-    /// `resumes` says whether its clients dial again.
+    /// Sets up the way to a server. `names` has looked up the names on it. `resumes` says whether its clients dial again.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -80,21 +79,20 @@ impl Way {
         origin: &WebOrigin,
         access: &Access,
         sources: &[IpAddr],
-        resolver: Arc<Resolver>,
-        within: Duration,
+        names: &Resolvers,
         resumes: bool,
     ) -> Result<Self, TlsError> {
         let tls = (origin.secure).then(|| Tls::new(&origin.host, &access.tls, resumes));
-        let (first, tunnel) = match &access.proxy {
-            None => (resolver, None),
-            Some(proxy) => {
-                let first = Resolver::new(&proxy.host, proxy.port, within);
-                (first, Some(Tunnel::new(proxy, origin, resolver)?))
-            }
+        let (first, behind) = needed(origin, access);
+        let first = match (&origin.unix, first) {
+            (None, Some(lookup)) => FirstHop::Tcp(TcpDialer::new(names.get(&lookup), sources)),
+            (path, _) => FirstHop::Unix(path.clone().unwrap_or_default()),
         };
+        let behind = behind.map(|lookup| names.get(&lookup));
+        let tunnel = (access.proxy.as_ref()).map(|proxy| Tunnel::new(proxy, origin, behind));
         Ok(Self {
-            tcp: TcpDialer::new(first, sources),
-            tunnel,
+            first,
+            tunnel: tunnel.transpose()?,
             announce: access.announce.clone(),
             tls: tls.transpose()?,
         })
@@ -113,7 +111,7 @@ impl Way {
     ) -> Result<Opened, NotOpened> {
         let Linked {
             mut link,
-            address,
+            peer,
             mut steps,
             dialled,
             opened,
@@ -127,7 +125,7 @@ impl Way {
             Ok(length) => Ok(Opened {
                 early: head.split_off(length),
                 link,
-                address,
+                peer,
                 steps,
                 head,
             }),
@@ -149,8 +147,8 @@ impl Way {
         progress: &mut Progress,
     ) -> Result<Linked, Failure> {
         let dialled = clock.now();
-        let opened = self.tcp.open(dial, progress).await;
-        let (tcp, address) = opened.map_err(|failure| match &self.tunnel {
+        let opened = self.first.open(dial, progress).await;
+        let (tcp, peer) = opened.map_err(|failure| match &self.tunnel {
             Some(_) => proxy::unreachable(&failure),
             None => failure,
         })?;
@@ -170,7 +168,7 @@ impl Way {
             opened = through;
         }
         if let Some(announce) = &self.announce {
-            let header = announced(announce, dial.number, link.wire().local(), address);
+            let header = announced(announce, dial.number, link.wire().local(), peer.address());
             // What is wrong with it shows where the server is asked for something.
             let _ = link.write_all(&header).await;
         }
@@ -187,7 +185,7 @@ impl Way {
         }
         Ok(Linked {
             link,
-            address,
+            peer,
             steps,
             dialled,
             opened,
@@ -197,6 +195,14 @@ impl Way {
     /// Returns whether the server has asked for a client certificate.
     pub(crate) fn asks_for_certificate(&self) -> bool {
         self.tls.as_ref().is_some_and(Tls::asks_for_certificate)
+    }
+
+    /// Returns how long look-ups of the name that is dialled took since the last call.
+    pub(crate) fn take_look_ups(&self) -> Vec<Duration> {
+        match &self.first {
+            FirstHop::Tcp(dialer) => dialer.resolver.take_times(),
+            FirstHop::Unix(_) => Vec::new(),
+        }
     }
 
     /// Adds an explanation: some servers finish the TLS handshake, and then refuse clients without a certificate by

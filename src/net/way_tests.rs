@@ -19,10 +19,11 @@ use tokio_rustls::rustls::{
 
 use super::handshake::Request;
 use super::resolver::Resolver;
+use super::resolvers::Resolvers;
 use super::tcp_dialer::{Dial, Progress};
 use super::way::{NotOpened, Opened, Way};
 use crate::metric::{Cause, Timer};
-use crate::scenario::{Outside, Overrides, Source, Target, TargetUrl, WsUrl, parse};
+use crate::scenario::{Access, Outside, Overrides, Source, Target, TargetUrl, WsUrl, parse};
 use crate::time::Monotonic;
 
 const REFUSAL: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
@@ -41,10 +42,19 @@ fn target(lines: &str) -> (WsUrl, Target) {
     let target = parse(&source, &Overrides::default(), &outside)
         .unwrap_or_else(|problems| panic!("{problems}"))
         .target;
-    let TargetUrl::Url(url) = target.url.clone() else {
+    let TargetUrl::Servers(servers) = &target.url else {
         panic!("it has an address");
     };
-    (url, target)
+    (servers.first().clone(), target)
+}
+
+/// The way to a name with these addresses.
+fn way(url: &WsUrl, target: &Target, known: &[SocketAddr], resumes: bool) -> Way {
+    let (origin, access) = (url.origin(), &target.access);
+    let names = Resolvers::new(Duration::from_secs(5));
+    // Behind a proxy that leaves it to us, the name is looked up as without one.
+    names.put(&origin, &Access::default(), Resolver::of(known));
+    Way::new(&origin, access, &[], &names, resumes).unwrap()
 }
 
 /// Dials a name with these addresses.
@@ -53,16 +63,7 @@ pub(super) async fn dial(
     known: &[SocketAddr],
 ) -> (Result<Opened, NotOpened>, Progress) {
     let (url, target) = target(lines);
-    let resolver = Resolver::of(known);
-    let way = Way::new(
-        &url.origin(),
-        &target.access,
-        &[],
-        resolver,
-        Duration::from_secs(5),
-        false,
-    )
-    .unwrap();
+    let way = way(&url, &target, known, false);
     let request = Request::new(&url, &target);
     let (clock, mut progress) = (Monotonic::start(), Progress::default());
     let opening = way.open(&request, Dial::default(), &clock, &mut progress);
@@ -282,16 +283,7 @@ async fn handshakes(
     let own = certificate(&["localhost"], |_| {});
     let (server, handshakes) = under_tls(own.server(&[version]), clients.len());
     let (url, target) = target(ANYONE);
-    let (origin, resolver) = (url.origin(), Resolver::of(&[server]));
-    let way = Way::new(
-        &origin,
-        &target.access,
-        &[],
-        resolver,
-        Duration::from_secs(5),
-        true,
-    )
-    .unwrap();
+    let way = way(&url, &target, &[server], true);
     let request = Request::new(&url, &target);
     for number in clients {
         let (clock, mut progress) = (Monotonic::start(), Progress::default());

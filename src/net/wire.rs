@@ -22,7 +22,7 @@ const ACK_CLOCK: Duration = Duration::from_millis(10);
 /// The largest error of the times that the kernel's timestamps are converted to, while nobody sets the clock.
 const CLOCK_STEP: Duration = Duration::from_millis(10);
 
-/// A TCP connection.
+/// A TCP connection, or one over a Unix socket: the system reads and writes both in the same way.
 #[derive(Debug)]
 pub(crate) struct Wire {
     tcp: TcpStream,
@@ -130,7 +130,12 @@ impl Wire {
             if ready.is_err() || matches!(self.tcp.take_error(), Ok(Some(_)) | Err(_)) {
                 return Poll::Ready(self.ended(TcpEnd::Rst));
             }
-            if sys::tcp_state(self.tcp.as_fd()).is_some_and(|state| state.is_ended) {
+            // A Unix socket has no state of TCP.
+            let is_ended = match sys::tcp_state(self.tcp.as_fd()) {
+                Some(state) => state.is_ended,
+                None => sys::is_hung_up(self.tcp.as_fd()),
+            };
+            if is_ended {
                 return Poll::Ready(self.ended(TcpEnd::Fin));
             }
             // The bytes that are there stay unread, so the runtime must be told to wait for the next event.

@@ -103,6 +103,7 @@ mod tests {
             host: "x".to_owned(),
             port: 80,
             resource: "/".to_owned(),
+            unix: None,
             shown: format!("{}://x/", if secure { "wss" } else { "ws" }),
         }
     }

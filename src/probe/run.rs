@@ -229,7 +229,7 @@ fn handshake(connection: &RawConnection) -> Handshake {
         known.iter().any(|known| is(name, known))
     };
     Handshake {
-        address: connection.address.to_string(),
+        address: connection.peer.to_string(),
         passed: (connection.passed.iter())
             .map(|(address, cause)| (address.to_string(), cause.name()))
             .collect(),

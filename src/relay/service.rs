@@ -253,6 +253,7 @@ async fn serve(
 async fn dial(shared: &RelayState, route: &Route, number: u64) -> Result<TcpStream, Cause> {
     let dial = Dial {
         number: number as u32,
+        turn: number as u32,
         ..Dial::default()
     };
     let mut noted = Noted {

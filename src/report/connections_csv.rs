@@ -6,8 +6,9 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::numbers::{cell, seconds, text_cell};
-use super::run::Run;
+use super::run::{CohortRecord, Run, ServerRecord};
 use crate::measure::Ending;
+use crate::plan::Rounds;
 use crate::units::Timestamp;
 
 /// The columns, in order. Times are seconds since the first dial; the last column is a duration.
@@ -15,6 +16,7 @@ use crate::units::Timestamp;
 struct Line<'a> {
     connection: u32,
     cohort: &'a str,
+    server: &'a str,
     opened_s: String,
     ended_s: String,
     state: &'a str,
@@ -31,9 +33,10 @@ struct Line<'a> {
     tcp_last_ack_s: String,
 }
 
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 17] = [
     "connection",
     "cohort",
+    "server",
     "opened_s",
     "ended_s",
     "state",
@@ -59,17 +62,45 @@ pub fn write(run: &Run, out: impl Write) -> Result<(), csv::Error> {
         .has_headers(false)
         .from_writer(out);
     csv.write_record(COLUMNS)?;
+    let cohorts: Vec<Servers<'_>> = run.scenario.cohorts.iter().map(Servers::of).collect();
     for ending in &run.summary.endings.rows {
-        csv.serialize(line(ending, &run.summary.cohorts))?;
+        let servers = cohorts.get(ending.cohort);
+        let server = servers.map_or(&*run.scenario.target, |servers| {
+            servers.of_connection(ending.connection, &run.scenario.target)
+        });
+        csv.serialize(line(ending, &run.summary.cohorts, server))?;
     }
     csv.flush()?;
     Ok(())
 }
 
-fn line<'a>(ending: &'a Ending, cohorts: &'a [String]) -> Line<'a> {
+/// The servers of a cohort.
+struct Servers<'a> {
+    all: &'a [ServerRecord],
+    rounds: Option<Rounds>,
+}
+
+impl<'a> Servers<'a> {
+    fn of(cohort: &'a CohortRecord) -> Self {
+        let weights = cohort.servers.iter().map(|server| server.weight);
+        Self {
+            all: &cohort.servers,
+            rounds: (!cohort.servers.is_empty()).then(|| Rounds::new(weights)),
+        }
+    }
+
+    /// The address of the server of a connection; `target` where the cohort names none.
+    fn of_connection(&self, connection: u32, target: &'a str) -> &'a str {
+        let turn = self.rounds.as_ref().map(|rounds| rounds.of(connection));
+        turn.map_or(target, |turn| &self.all[turn.server].address)
+    }
+}
+
+fn line<'a>(ending: &'a Ending, cohorts: &'a [String], server: &'a str) -> Line<'a> {
     Line {
         connection: ending.connection,
         cohort: cohorts.get(ending.cohort).map_or("", String::as_str),
+        server,
         opened_s: time(ending.opened_ns),
         ended_s: time(ending.ended_ns),
         state: ending.state.name(),

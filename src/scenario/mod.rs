@@ -40,9 +40,9 @@ pub use section::{
     Kept, Lifetime, Load, MAX_JOINED, MAX_SAVED, MAX_TOPICS, Match, Message, Number, NumberForm,
     On, OnDead, OnFail, OpenTime, PART_END, Pace, Pacing, Pause, Payload, Per, Phase, Pick,
     PingKind, Pings, Process, Protocol, Proxy, ProxyKind, Reconnect, Regex, Repeat, Resumption,
-    RoomDefect, STAMP_LEN, Save, Segment, Send, ServerHeartbeat, ServerNameIs, ServerPings,
-    ServerRooms, ServerTime, Shape, Split, Stage, Step, Target, TargetUrl, TimeUnit, TlsSettings,
-    TlsVersion, To, Topic, Trust, TurnPace, Upgrade, Variable, Verb, WallTime, Watch, WebOrigin,
-    WithTo, WsUrl, as_address, fraction, is_looked_at,
+    RoomDefect, STAMP_LEN, Save, Segment, Send, Server, ServerHeartbeat, ServerNameIs, ServerPings,
+    ServerRooms, ServerTime, Servers, Shape, Split, Stage, Step, Target, TargetUrl, TimeUnit,
+    TlsSettings, TlsVersion, To, Topic, Trust, TurnPace, Upgrade, Variable, Verb, WallTime, Watch,
+    WebOrigin, WithTo, WsUrl, as_address, fraction, is_looked_at,
 };
 pub use shipped::{from_url, starter};

@@ -12,7 +12,7 @@ use super::reading::{At, Check, Document, List, Outside, Place, Problems, Source
 use super::secrets::Secrets;
 use super::section::{
     self, Cohort, CohortTable, Data, DataTable, Heartbeat, HeartbeatTable, Load, LoadTable,
-    MessageTable, OnTable, Payload, StepTable, Target, TargetTable, Trust, Verb,
+    MessageTable, OnTable, Payload, Servers, StepTable, Target, TargetTable, Trust, Verb,
 };
 use crate::units::ByteSize;
 
@@ -131,24 +131,9 @@ pub(super) fn resolve(
     let names = Names::of(file, load.as_ref(), cohorts.as_deref(), None);
     let names: Vec<&str> = names.cohorts.iter().map(|group| group.name).collect();
     let path = fault::path(check, &file.path, &names, measured);
-    if let (Some(path), Some(table)) = (&path, &file.path) {
-        let named = path.faults.iter().flat_map(|fault| &fault.cohorts);
-        let known = cohorts.as_deref().unwrap_or_default();
-        let mut own = known.iter().filter(|cohort| cohort.server.is_some());
-        if let Some(cohort) = own.find(|cohort| named.clone().any(|name| *name == cohort.name)) {
-            let what = format_args!("names `{}`, which has a server of its own", cohort.name);
-            let hint = "leave it out: the path leads to the server of `[target]`";
-            check.problem("path", &table.place, what, hint);
-        }
-        let mut proxied = known.iter().filter(|cohort| cohort.access.proxy.is_some());
-        if let Some(cohort) = proxied.find(|cohort| path.leads(&cohort.name)) {
-            let what = format_args!(
-                "leads `{}` to the target, and not to its proxy",
-                cohort.name
-            );
-            let hint = "name the other cohorts in the faults of the path, or leave out `proxy`";
-            check.problem("path", &table.place, what, hint);
-        }
+    let known = cohorts.as_deref().unwrap_or_default();
+    if let Some(target) = &target {
+        section::reachable(check, file, target, path.as_ref(), known);
     }
     let environment = match (&target, &load) {
         (Some(target), Some(load)) => Some(Environment {
@@ -231,6 +216,16 @@ impl Scenario {
     pub fn trusts_anyone(&self) -> bool {
         let mut cohorts = self.cohorts.iter();
         cohorts.any(|cohort| cohort.access.tls.trust == Trust::Anyone)
+    }
+
+    /// Whether a server is dialled by a Unix socket.
+    pub fn has_unix(&self) -> bool {
+        let own = self
+            .cohorts
+            .iter()
+            .filter_map(|cohort| cohort.servers.as_ref());
+        let mut all = own.chain(self.target.url.servers());
+        all.any(Servers::has_unix)
     }
 
     /// The longest payload of any message.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::measure::Summary;
 use crate::metric::{self, Cause, Counter};
-use crate::scenario::{Scenario, TargetUrl};
+use crate::scenario::{Scenario, Servers};
 
 /// Why connections did not open, the most frequent cause first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Way {
     fn of(scenario: &Scenario) -> Self {
         let access = || scenario.cohorts.iter().map(|cohort| &cohort.access);
         Self {
-            is_secure: matches!(&scenario.target.url, TargetUrl::Url(url) if url.secure),
+            is_secure: (scenario.target.url.servers()).is_some_and(Servers::is_secure),
             announces: access().any(|access| access.announce.is_some()),
             unused_proxy: access().find_map(|access| access.unused_proxy),
         }

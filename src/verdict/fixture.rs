@@ -86,7 +86,7 @@ pub(super) fn scenario() -> Scenario {
             name: "main".to_owned(),
             connections: 10,
             protocol: Protocol::WebSocket,
-            server: None,
+            servers: None,
             keep_alive: true,
             access: Access::default(),
             messages: vec![echo],

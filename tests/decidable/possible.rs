@@ -12,7 +12,7 @@ use wsbench::metric::{Cause, CloseKind, Counter, ENOUGH_FOR_MEMORY, Side, Timer}
 use wsbench::plan::{Opening, Plan, Until};
 use wsbench::scenario::{
     Cohort, FaultKind, Message, Pacing, PathFaultKind, PingKind, PromiseKind, Protocol, Reconnect,
-    Shape, TargetUrl, Trust, Verb,
+    Servers, Shape, TargetUrl, Trust, Verb,
 };
 use wsbench::units::{Nanos, Timestamp};
 use wsbench::verdict::ContractResult;
@@ -43,7 +43,7 @@ pub(crate) fn summary(plan: &Plan) -> Summary {
         run.ends(index, cohort, &mut shard);
     }
     shard.loop_lag.record(1);
-    if matches!(&plan.scenario.target.url, TargetUrl::Url(url) if url.is_name()) {
+    if (plan.scenario.target.url.servers()).is_some_and(|servers| servers.first().is_name()) {
         shard.look_ups.record(1);
     }
     let mut collector = Collector::new(plan.layout());
@@ -464,9 +464,10 @@ impl<'a> Run<'a> {
         {
             cells.count(Counter::ConnectionsSkipped);
         }
-        let (is_secure, is_name) = match (&cohort.server, &scenario.target.url) {
-            (None, TargetUrl::Embedded) => (false, false),
-            (Some(url), _) | (None, TargetUrl::Url(url)) => (url.secure, url.is_name()),
+        let servers = cohort.dialled(&scenario.target.url);
+        let (is_secure, is_name) = match servers.map(Servers::first) {
+            None => (false, false),
+            Some(url) => (url.secure, url.is_name()),
         };
         let is_relayed = (scenario.path.as_ref()).is_some_and(|path| path.leads(&cohort.name));
         if is_secure {

@@ -70,7 +70,7 @@ impl Run<'_> {
                 times.take_while(|at| *at < end).collect()
             }
             // An unknown server may ping all at the same time.
-            (TargetUrl::Url(_), _) => {
+            (TargetUrl::Servers(_), _) => {
                 let times = [3, 2, 1].map(|k| end.saturating_sub(k * NOTICE));
                 times.into_iter().filter(|at| *at > opened).collect()
             }
@@ -89,7 +89,7 @@ impl Run<'_> {
             fault_end_ns: None,
             unanswered_ping_ns: match target.url {
                 TargetUrl::Embedded => pings.first().copied(),
-                TargetUrl::Url(_) => Some(opened),
+                TargetUrl::Servers(_) => Some(opened),
             },
             last_sent_ns: Some(opened),
             first_answer_ns: None,

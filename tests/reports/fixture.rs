@@ -11,7 +11,8 @@ use wsbench::report::{Host, Options, Parts, Run};
 use wsbench::scenario::{
     Access, AliveOn, Cohort, Expect, FrameKind, Gaps, Gate, Gates, Heartbeat, Load, Message,
     OnDead, Op, Pace, Pacing, Payload, Phase as Spread, PingKind, Pings, Process, Protocol,
-    Reconnect, Scenario, Selector, Shape, Stage, Stat, Subject, Target, TargetUrl, Watch, WsUrl,
+    Reconnect, Scenario, Selector, Servers, Shape, Stage, Stat, Subject, Target, TargetUrl, Watch,
+    WsUrl,
 };
 use wsbench::units::{ByteSize, Nanos, Rate, Timestamp};
 use wsbench::verdict::{Facts, judge};
@@ -341,13 +342,14 @@ pub(crate) fn scenario(name: &str, shape: Shape, cohorts: Vec<Cohort>) -> Scenar
         name: name.to_owned(),
         description: String::new(),
         target: Target {
-            url: TargetUrl::Url(WsUrl {
+            url: TargetUrl::Servers(Servers::from(WsUrl {
                 secure: false,
                 host: "127.0.0.1".to_owned(),
                 port: 3000,
                 resource: "/".to_owned(),
+                unix: None,
                 shown: "ws://127.0.0.1:3000/?token=${TOKEN}".to_owned(),
-            }),
+            })),
             connect_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
             headers: vec![("Authorization".to_owned(), "a secret".to_owned())],
@@ -403,7 +405,7 @@ pub(crate) fn cohort(
         name: name.to_owned(),
         connections,
         protocol: Protocol::WebSocket,
-        server: None,
+        servers: None,
         keep_alive: true,
         access: Access::default(),
         messages: message.into_iter().collect(),

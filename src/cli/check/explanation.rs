@@ -7,7 +7,7 @@ use super::rows::{DataRow, DialectRow, GateRow, SetupRow, data, gates, looks_at,
 use super::ways::{WayRow, ways};
 use crate::engine::{Limits, cores};
 use crate::plan::{Budget, Deliveries, Lonely, Plan};
-use crate::scenario::{Gate, Scenario, TargetUrl};
+use crate::scenario::{Gate, Scenario};
 use crate::units::{ByteSize, counted, format_duration, human_count};
 
 /// The output of `--json`. Times are seconds, sizes are bytes; `null` is "depends on the server".
@@ -49,10 +49,7 @@ impl Explanation {
         let target = &scenario.target;
         Self {
             name: scenario.name.clone(),
-            target: match &target.url {
-                TargetUrl::Embedded => "the built-in server".to_owned(),
-                TargetUrl::Url(url) => url.shown.clone(),
-            },
+            target: target.url.shown(),
             dialect: target.dialect.map(|dialect| DialectRow {
                 name: dialect.name,
                 tried: dialect.tried(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::scenario::{
-    Access, AnnounceVersion, Cohort, Identities, Scenario, TargetUrl, TlsSettings, Trust,
+    Access, AnnounceVersion, Cohort, Identities, Scenario, Servers, TlsSettings, Trust,
 };
 use crate::units::{counted, human_count};
 
@@ -37,19 +37,20 @@ pub(super) fn ways(scenario: &Scenario) -> Vec<WayRow> {
 
 impl WayRow {
     fn of(scenario: &Scenario, cohort: &Cohort) -> Self {
-        let (server, is_secure) = match (&cohort.server, &scenario.target.url) {
-            (Some(url), _) | (None, TargetUrl::Url(url)) => (url.shown.clone(), url.secure),
-            (None, TargetUrl::Embedded) => ("the built-in server".to_owned(), false),
-        };
+        let target = &scenario.target.url;
+        let servers = cohort.dialled(target);
+        let is_secure = servers.is_some_and(Servers::is_secure);
+        let has_unix = servers.is_some_and(Servers::has_unix);
         let access = &cohort.access;
         let parts = [
+            has_unix.then(|| "Unix socket, arrivals timed by reads".to_owned()),
             announced(access),
             is_secure.then(|| tls(&access.tls)),
             Some("HTTP/1.1".to_owned()),
         ];
         Self {
             cohorts: vec![cohort.name.clone()],
-            server,
+            server: servers.map_or_else(|| target.shown(), Servers::shown),
             proxy: access.proxy.as_ref().map(|proxy| proxy.shown()),
             speaks: parts.into_iter().flatten().collect(),
         }

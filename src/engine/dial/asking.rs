@@ -23,11 +23,17 @@ impl Dialer {
         cookies: &mut Cookies,
         shared: &Shared,
     ) -> Result<Answer, String> {
-        let (way, origin) = self.to(cohort, http.origin.as_ref());
-        let address = address(&origin, http.target(rendered));
-        let request = written(http, rendered, &origin, cookies)?;
+        let (door, turn) = self.doors[cohort].of(connection);
+        let (origin, turn) = match &http.origin {
+            Some(other) => (other, connection),
+            None => (&door.origin, turn.before),
+        };
+        let way = self.way(cohort, origin);
+        let address = address(origin, http.target(rendered));
+        let request = written(http, rendered, origin, cookies)?;
         let dial = Dial {
             number: connection,
+            turn,
             ..Dial::default()
         };
         let mut progress = Progress::default();
@@ -37,7 +43,7 @@ impl Dialer {
             asked = way.ask(&http.method, &request, dial, clock, &mut progress) => Ok(asked),
             lost = shared.attend(Nanos::from(http.timeout)) => Err(lost),
         };
-        shared.looked_up(&way.tcp.resolver.take_times());
+        shared.looked_up(&way.take_look_ups());
         shared.counted(cohort, &progress.counts);
         let Asked { answer, bytes } = asked.map_err(|lost| too_late(http, &progress, lost))?;
         shared.whole(cohort, |cells| {
@@ -59,9 +65,11 @@ impl Dialer {
         cookies: &mut Cookies,
         clock: &dyn Clock,
     ) -> Result<Answer, String> {
-        let (way, origin) = self.to(cohort, http.origin.as_ref());
-        let address = address(&origin, http.target(rendered));
-        let request = written(http, rendered, &origin, cookies)?;
+        let (first, _) = self.doors[cohort].of(0);
+        let origin = http.origin.as_ref().unwrap_or(&first.origin);
+        let way = self.way(cohort, origin);
+        let address = address(origin, http.target(rendered));
+        let request = written(http, rendered, origin, cookies)?;
         let (dial, mut progress) = (Dial::default(), Progress::default());
         let asked = way.ask(&http.method, &request, dial, clock, &mut progress);
         let asked = tokio::time::timeout(http.timeout, asked).await;

@@ -57,7 +57,7 @@ impl Connector for HttpDialer {
         } = wanted;
         let keeps = shared.plan.cohort(cohort).keep_alive;
         let (link, steps) = self.link(cohort, connection).await?;
-        let origin = self.dialer.origin(cohort);
+        let origin = self.dialer.origin(cohort, connection);
         let cookies = wanted.cookies.clone();
         let again = self.clone();
         let dial = move || -> Dialling { Box::pin(again.clone().renew(cohort, connection)) };

@@ -1,22 +1,24 @@
 //! Opens the connections of a run, each within `connect_timeout`.
 
 mod asking;
+mod doors;
 mod http;
 mod upgrade;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::doors::Doors;
 use super::shared::Shared;
 use crate::http::Cookies;
 use crate::measure::{By, Fitting};
 use crate::metric::Side;
 use crate::net::{
-    Dial, Failure, Linked, NotOpened, Opened, Progress, Request, Resolver, Route, Steps, TlsError,
+    Dial, Failure, Linked, NotOpened, Opened, Progress, Resolvers, Route, Steps, TlsError,
     Transport, Way, WebSocket,
 };
 use crate::plan::FaultPlan;
-use crate::scenario::{Access, Cohort, Target, Upgrade, WebOrigin, WsUrl};
+use crate::scenario::{Access, Cohort, Servers, Target, Upgrade, WebOrigin, WsUrl};
 use crate::units::{Nanos, human_ns};
 
 pub(super) use http::HttpDialer;
@@ -31,9 +33,8 @@ pub(super) struct Dialer {
     ways: Vec<(WebOrigin, usize, Way)>,
     /// By cohort: the place of its access.
     access: Vec<usize>,
-    target: WsUrl,
-    /// By cohort: its server, if that is not the target.
-    own: Vec<Option<WsUrl>>,
+    /// By cohort: its servers.
+    doors: Vec<Doors>,
     /// The value of `Origin` in upgrade requests.
     origin: Option<String>,
     /// What upgrade requests say beside that, unless they have placeholders.
@@ -41,77 +42,58 @@ pub(super) struct Dialer {
     subprotocols: Vec<String>,
     /// By cohort: the route to the target; `None` connects to it directly.
     routes: Vec<Option<Route>>,
-    request: Request,
     timeout: Duration,
     /// The longest message that is accepted from the server, in bytes.
     max_message: usize,
 }
 
 impl Dialer {
-    /// `resolver` resolves the target's name; those of other servers that clients of `cohorts` ask by HTTP are looked
-    /// up here. `routes` are, by cohort, the routes to the target; a cohort without one connects to it directly.
+    /// `servers` are those of the target, and `names` has looked up the names of all. `routes` are, by cohort, the routes to
+    /// the target; a cohort without one connects to it directly.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub(super) fn new(
-        url: &WsUrl,
+        servers: &Servers,
         target: &Target,
         cohorts: &[Cohort],
-        resolver: Arc<Resolver>,
+        names: &Resolvers,
         routes: Vec<Option<Route>>,
     ) -> Result<Self, TlsError> {
-        let own = cohorts.iter().map(|cohort| cohort.server.clone());
-        let own: Vec<Option<WsUrl>> = own.collect();
         let mut all: Vec<&Access> = vec![&target.access];
         let mut access = Vec::new();
-        let mut resolvers = vec![(url.origin(), resolver)];
         let mut ways: Vec<(WebOrigin, usize, Way)> = Vec::new();
-        for (cohort, server) in cohorts.iter().zip(&own) {
+        let mut doors = Vec::new();
+        for cohort in cohorts {
             let known = all.iter().position(|known| **known == cohort.access);
             let place = known.unwrap_or_else(|| {
                 all.push(&cohort.access);
                 all.len() - 1
             });
             access.push(place);
-            let server = server.as_ref().unwrap_or(url).origin();
-            for origin in cohort.other_servers().chain([server]) {
+            let own = cohort.servers.as_ref().unwrap_or(servers);
+            doors.push(Doors::new(own, target, cohort.servers.is_none()));
+            let dialled = own.urls().map(WsUrl::origin);
+            for origin in cohort.other_servers().chain(dialled) {
                 if ways.iter().any(|way| (&way.0, way.1) == (&origin, place)) {
                     continue;
                 }
-                let known = resolvers.iter().find(|(known, _)| *known == origin);
-                let resolver = match known {
-                    Some((_, resolver)) => resolver.clone(),
-                    None => {
-                        let within = target.connect_timeout;
-                        let new = Resolver::new(&origin.host, origin.port, within);
-                        resolvers.push((origin.clone(), new.clone()));
-                        new
-                    }
-                };
                 // Cohorts that share a way share its store of sessions, and one of them may dial again.
                 let share = |one: &&Cohort| one.access == cohort.access;
                 let resumes = cohorts.iter().filter(share).any(Cohort::dials_again);
-                let way = Way::new(
-                    &origin,
-                    &cohort.access,
-                    &target.source_addresses,
-                    resolver,
-                    target.connect_timeout,
-                    resumes,
-                )?;
+                let sources = &target.source_addresses;
+                let way = Way::new(&origin, &cohort.access, sources, names, resumes)?;
                 ways.push((origin, place, way));
             }
         }
         Ok(Self {
             ways,
             access,
-            target: url.clone(),
-            own,
+            doors,
             origin: target.origin.clone(),
             headers: target.headers.clone(),
             subprotocols: target.subprotocols.clone(),
             routes,
-            request: Request::new(url, target),
             timeout: target.connect_timeout,
             max_message: target.max_message.as_usize(),
         })
@@ -120,7 +102,8 @@ impl Dialer {
     /// Opens a WebSocket within `connect_timeout`.
     async fn open(&self, wanted: Wanted<'_>, shared: &Shared) -> Result<Opened, Failure> {
         let own = self.own_request(wanted)?;
-        let request = own.as_ref().unwrap_or(&self.request);
+        let (door, _) = self.doors[wanted.cohort].of(wanted.connection);
+        let request = own.as_ref().unwrap_or(&door.request);
         let clock = &*shared.clock;
         let open = async |way: &Way, dial: Dial, progress: &mut Progress| {
             way.open(request, dial, clock, progress).await
@@ -162,21 +145,23 @@ impl Dialer {
         shared: &Shared,
         open: impl AsyncFnOnce(&Way, Dial, &mut Progress) -> Result<O, NotOpened>,
     ) -> Result<O, Failure> {
-        // The routes lead to the target.
+        let doors = &self.doors[cohort];
+        let (door, turn) = doors.of(dial.number);
         let route = self.routes.get(cohort).and_then(Option::as_ref);
-        let route = route.filter(|_| self.own_server(cohort).is_none());
+        let route = route.filter(|_| doors.are_target);
         let dial = Dial {
+            turn: turn.before,
             route: route.map(|route| route.address),
             ..dial
         };
-        let (way, _) = self.to(cohort, None);
+        let way = self.way(cohort, &door.origin);
         let mut progress = Progress::default();
         let opened = tokio::select! {
             biased;
             opened = open(way, dial, &mut progress) => Ok(opened),
             lost = shared.attend(Nanos::from(self.timeout)) => Err(lost),
         };
-        shared.looked_up(&way.tcp.resolver.take_times());
+        shared.looked_up(&way.take_look_ups());
         let mut passed = route.map(Route::take_passed).unwrap_or_default();
         passed.add(&progress.passed);
         shared.passed(cohort, &passed);
@@ -188,24 +173,17 @@ impl Dialer {
         }
     }
 
-    /// The server of a cohort, if that is not the target.
-    fn own_server(&self, cohort: usize) -> Option<&WsUrl> {
-        self.own.get(cohort)?.as_ref()
+    /// The server that a connection is opened to.
+    pub(super) fn origin(&self, cohort: usize, connection: u32) -> WebOrigin {
+        self.doors[cohort].of(connection).0.origin.clone()
     }
 
-    /// The server that the connections of a cohort are opened to.
-    pub(super) fn origin(&self, cohort: usize) -> WebOrigin {
-        self.to(cohort, None).1
-    }
-
-    /// The way of a cohort to a server, and what that is called; `None` is the server of the cohort.
-    fn to(&self, cohort: usize, origin: Option<&WebOrigin>) -> (&Way, WebOrigin) {
-        let own = self.own_server(cohort).unwrap_or(&self.target);
-        let origin = origin.cloned().unwrap_or_else(|| own.origin());
+    /// The way of a cohort to a server.
+    fn way(&self, cohort: usize, origin: &WebOrigin) -> &Way {
         let access = self.access[cohort];
-        let way = (self.ways.iter()).find(|way| (&way.0, way.1) == (&origin, access));
+        let way = (self.ways.iter()).find(|way| (&way.0, way.1) == (origin, access));
         let (_, _, way) = way.expect("a way was made to each server of each cohort");
-        (way, origin)
+        way
     }
 }
 

@@ -6,7 +6,6 @@ use super::*;
 use crate::engine::session::tests::plan;
 use crate::engine::shared::RunState;
 use crate::metric::{Cause, Counter};
-use crate::scenario::TargetUrl;
 use crate::time::Monotonic;
 
 #[tokio::test]
@@ -19,16 +18,14 @@ async fn a_dial_of_the_relay_that_passed_two_addresses_by_counts_once_with_its_c
 
     let plan = Arc::new(plan("load.connections = 1"));
     let target = &plan.scenario.target;
-    let TargetUrl::Url(url) = &target.url else {
-        panic!("it has an address");
-    };
-    let resolver = Resolver::of(&[]);
+    let servers = target.url.servers().expect("it has an address");
+    let names = Resolvers::new(target.connect_timeout);
     let dialer = Arc::new(
         Dialer::new(
-            url,
+            servers,
             target,
             &plan.scenario.cohorts,
-            resolver,
+            &names,
             vec![Some(route)],
         )
         .unwrap(),

@@ -7,7 +7,7 @@ use crate::plan::{parts, take_cookies};
 use crate::time::unix_seconds;
 
 impl Dialer {
-    /// The upgrade request of one client; `None` if it is that of all.
+    /// The upgrade request of one client; `None` if it is that of all clients of its server.
     pub(super) fn own_request(&self, wanted: Wanted<'_>) -> Result<Option<Request>, Failure> {
         let wrong = |key: &str, what: &str| {
             let detail = format!("`target.{key}` {what}, with the values of this client");
@@ -15,18 +15,21 @@ impl Dialer {
         };
         let mut headers = self.headers.clone();
         let mut subprotocols = self.subprotocols.clone();
-        let own = self.own_server(wanted.cohort);
-        let server = own.unwrap_or(&self.target);
-        let mut resource = server.resource.clone();
+        let doors = &self.doors[wanted.cohort];
+        let (door, turn) = doors.of(wanted.connection);
+        let mut resource = door.url.resource.clone();
         if let Some((upgrade, rendered)) = wanted.upgrade {
             let names = &upgrade.headers;
-            let (parts, _) = parts(rendered, 1 + names.len() + upgrade.subprotocols);
+            let count = upgrade.servers + names.len() + upgrade.subprotocols;
+            let (parts, _) = parts(rendered, count);
             let mut parts = parts
                 .into_iter()
                 .map(|part| String::from_utf8_lossy(part).into_owned());
-            let rendered = parts.next().unwrap_or_default();
-            if own.is_none() {
-                resource = rendered;
+            let resources: Vec<String> = parts.by_ref().take(upgrade.servers).collect();
+            if doors.are_target
+                && let Some(rendered) = resources.get(turn.server)
+            {
+                resource.clone_from(rendered);
             }
             headers = names.iter().cloned().zip(parts.by_ref()).collect();
             subprotocols = parts.collect();
@@ -38,10 +41,9 @@ impl Dialer {
                 return Err(wrong("subprotocols", "has an entry that is no name of one"));
             }
         }
-        let origin = server.origin();
-        let address = address(&origin, &resource);
+        let address = address(&door.origin, &resource);
         let kept = wanted.cookies.header(address, unix_seconds());
-        if wanted.upgrade.is_none() && kept.is_none() && own.is_none() {
+        if wanted.upgrade.is_none() && kept.is_none() {
             return Ok(None);
         }
         if kept.is_some() {
@@ -50,7 +52,7 @@ impl Dialer {
             headers.push(("Cookie".to_owned(), all));
         }
         Ok(Some(Request::of(&RequestText {
-            host: &origin.authority(),
+            host: &door.origin.authority(),
             resource: &resource,
             origin: self.origin.as_deref(),
             subprotocols: &subprotocols,

@@ -2,7 +2,9 @@
 
 use std::io::{self, PipeReader};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,7 +17,7 @@ use super::tail::Tail;
 use super::tree;
 use crate::host::error::HostError;
 use crate::net::{ResolveError, resolve};
-use crate::scenario::{Process, WsUrl};
+use crate::scenario::{Process, Servers};
 
 /// The longest time from the start of a command until it listens.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,13 +52,18 @@ impl TargetProcess {
     /// See [`TargetProcess::start`] and [`TargetProcess::attach`]; [`HostError::GivenUp`].
     pub fn of(
         process: &Process,
-        url: &WsUrl,
+        servers: &Servers,
         gives_up: &dyn Fn() -> bool,
     ) -> Result<Option<Self>, HostError> {
         match process {
             Process::Unknown => Ok(None),
             Process::Command(command) => {
-                Self::start_unless(command, &url.host, url.port, gives_up).map(Some)
+                let listeners = servers.urls().map(|url| match &url.unix {
+                    Some(path) => Ok(Listener::Unix(path.clone())),
+                    None => Listener::find(&url.host, url.port, gives_up),
+                });
+                let listeners: Vec<Listener> = listeners.collect::<Result<_, _>>()?;
+                Self::start_unless(command, &listeners, gives_up).map(Some)
             }
             Process::Pid(pid) => Self::attach(*pid).map(Some),
         }
@@ -69,19 +76,18 @@ impl TargetProcess {
     /// # Errors
     /// Something listens there already, the command cannot be run, or it ends or does not listen in time.
     pub fn start(command: &[String], host: &str, port: u16) -> Result<Self, HostError> {
-        Self::start_unless(command, host, port, &|| false)
+        let listener = Listener::find(host, port, &|| false)?;
+        Self::start_unless(command, &[listener], &|| false)
     }
 
     fn start_unless(
         command: &[String],
-        host: &str,
-        port: u16,
+        listeners: &[Listener],
         gives_up: &dyn Fn() -> bool,
     ) -> Result<Self, HostError> {
-        let listener = Listener::find(host, port, gives_up)?;
-        if listener.is_there() {
+        if let Some(taken) = listeners.iter().find(|listener| listener.is_there()) {
             return Err(HostError::Taken {
-                address: listener.shown,
+                address: taken.shown(),
             });
         }
         let program = command.first().cloned().unwrap_or_default();
@@ -93,14 +99,14 @@ impl TargetProcess {
         let process = Self::own(child, output, mark)?;
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
-            if listener.is_there() {
+            let Some(missing) = listeners.iter().find(|listener| !listener.is_there()) else {
                 return Ok(process);
-            }
+            };
             if let Some(how) = process.ended() {
                 return Err(HostError::Ended {
                     program,
                     how,
-                    address: listener.shown,
+                    address: missing.shown(),
                     output: process.said(),
                 });
             }
@@ -110,7 +116,7 @@ impl TargetProcess {
             if Instant::now() > deadline {
                 return Err(HostError::Silent {
                     program,
-                    address: listener.shown,
+                    address: missing.shown(),
                     output: process.said(),
                 });
             }
@@ -226,31 +232,40 @@ fn run(command: &[String], mark: &str) -> io::Result<(Child, PipeReader)> {
 }
 
 /// Where the target should listen.
-struct Listener {
-    addresses: Vec<SocketAddr>,
-    shown: String,
+enum Listener {
+    /// On any of these addresses, and how they are shown.
+    Tcp(Vec<SocketAddr>, String),
+    Unix(PathBuf),
 }
 
 impl Listener {
     fn find(host: &str, port: u16, gives_up: &dyn Fn() -> bool) -> Result<Self, HostError> {
         let addresses = resolve(host, port, START_TIMEOUT, gives_up);
-        Ok(Self {
-            addresses: addresses.map_err(|error| match error {
-                ResolveError::GivenUp { .. } => HostError::GivenUp,
-                other => other.into(),
-            })?,
-            shown: if host.contains(':') {
-                format!("[{host}]:{port}")
-            } else {
-                format!("{host}:{port}")
-            },
-        })
+        let addresses = addresses.map_err(|error| match error {
+            ResolveError::GivenUp { .. } => HostError::GivenUp,
+            other => other.into(),
+        })?;
+        let shown = match host.contains(':') {
+            true => format!("[{host}]:{port}"),
+            false => format!("{host}:{port}"),
+        };
+        Ok(Self::Tcp(addresses, shown))
     }
 
-    /// Whether any of the addresses accepts a connection.
+    fn shown(&self) -> String {
+        match self {
+            Self::Tcp(_, shown) => shown.clone(),
+            Self::Unix(path) => path.display().to_string(),
+        }
+    }
+
+    /// Whether any of the addresses, or the socket, accepts a connection.
     fn is_there(&self) -> bool {
-        let mut addresses = self.addresses.iter();
-        addresses.any(|address| {
+        let addresses = match self {
+            Self::Tcp(addresses, _) => addresses,
+            Self::Unix(path) => return UnixStream::connect(path).is_ok(),
+        };
+        addresses.iter().any(|address| {
             let dialled = TcpStream::connect_timeout(address, CONNECT_TIMEOUT);
             dialled.is_ok_and(|stream| !met_itself(&stream))
         })

@@ -66,14 +66,14 @@ pub(super) struct Tunnel {
 }
 
 impl Tunnel {
-    /// Sets up the way through a proxy to a server.
+    /// Sets up the way through a proxy to a server. `resolver` is that of the server's name, if the proxy does not look it up.
     ///
     /// # Errors
     /// When TLS to the proxy cannot be set up.
     pub(super) fn new(
         proxy: &Proxy,
         origin: &WebOrigin,
-        resolver: Arc<Resolver>,
+        resolver: Option<Arc<Resolver>>,
     ) -> Result<Self, TlsError> {
         let is_secure = proxy.kind == ProxyKind::Https;
         let tls = is_secure.then(|| Tls::new(&proxy.host, &proxy.tls, false));
@@ -91,7 +91,7 @@ impl Tunnel {
             request,
             host: origin.host.clone(),
             port: origin.port,
-            resolver: (proxy.kind == ProxyKind::Socks5).then_some(resolver),
+            resolver,
         })
     }
 

@@ -38,9 +38,7 @@ use super::link::Link;
 use super::wire::Wire;
 use crate::http::first_line;
 use crate::metric::{Cause, TLS_STEP};
-use crate::scenario::{
-    Resumption, Scenario, ServerNameIs, TargetUrl, TlsSettings, TlsVersion, WsUrl,
-};
+use crate::scenario::{Resumption, Scenario, ServerNameIs, TlsSettings, TlsVersion, WsUrl};
 
 /// Why TLS could not be set up. Fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -198,12 +196,13 @@ impl Tls {
 /// # Errors
 /// When one cannot be used, or there is none to trust.
 pub fn check_tls(scenario: &Scenario) -> Result<(), TlsError> {
-    let target = match &scenario.target.url {
-        TargetUrl::Url(url) => Some(url),
-        TargetUrl::Embedded => None,
-    };
+    let target = scenario.target.url.servers();
     for cohort in &scenario.cohorts {
-        let dialled = cohort.server.as_ref().or(target).map(WsUrl::origin);
+        let dialled = cohort.servers.as_ref().or(target);
+        let dialled = dialled
+            .iter()
+            .flat_map(|servers| servers.urls())
+            .map(WsUrl::origin);
         let servers = cohort.other_servers().chain(dialled);
         let settings = TlsSettings {
             // Only a run writes one.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{at_once, open, planned};
 use crate::plan::often::Said;
-use crate::scenario::{Cohort, Data, Payload, Scenario, Step, TargetUrl};
+use crate::scenario::{Cohort, Data, Payload, Scenario, Servers, Step};
 
 /// The memory of an open connection without its buffers, in bytes.
 const CONNECTION_MEMORY: u64 = 3 * 1024;
@@ -33,7 +33,7 @@ const LISTED_MEMORY: f64 = 16.0;
 
 /// Estimates the memory of a run, in bytes.
 pub(super) fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u64 {
-    let is_secure = matches!(&scenario.target.url, TargetUrl::Url(url) if url.secure);
+    let is_secure = (scenario.target.url.servers()).is_some_and(Servers::is_secure);
     let patience = scenario.patience().map(|patience| patience.as_secs());
     let membership = patience.map_or(0, |seconds| {
         MEMBERSHIP_MEMORY + workers * LANE_MEMORY + seconds * PATIENCE_MEMORY
@@ -47,7 +47,7 @@ pub(super) fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u6
             Some(_) => STREAM_MEMORY + SCRIPT_MEMORY,
             None => 0,
         };
-        let own = cohort.server.as_ref().map(|server| server.secure);
+        let own = cohort.servers.as_ref().map(Servers::is_secure);
         let tls = u64::from(own.unwrap_or(is_secure)) * TLS_MEMORY;
         let one = CONNECTION_MEMORY
             + longest.unwrap_or(0)

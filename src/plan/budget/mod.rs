@@ -1,10 +1,12 @@
 //! What a plan will do and what it needs, computed before a socket is opened: for `check`, and for the limits.
 
 mod memory;
+mod ports;
 
 use std::time::Duration;
 
 use self::memory::memory;
+use self::ports::ports;
 use super::often::{Often, Said};
 use crate::scenario::{Cohort, Scenario, Shape, Verb};
 
@@ -32,7 +34,7 @@ pub struct Budget {
     pub descriptors: u64,
     /// How many of them do not depend on the number of connections.
     pub other_descriptors: u64,
-    /// Local ports on each source address.
+    /// Local ports on each source address, for the server or the proxy with the most connections.
     pub ports: u64,
     /// Estimated memory of connections, payloads, histograms and workers, in bytes.
     pub memory: u64,
@@ -65,7 +67,7 @@ impl Budget {
             overtime: overtime(scenario),
             descriptors: open_at_once + RELAY_LEGS * relay.open_at_once + other_descriptors,
             other_descriptors,
-            ports: open_at_once.div_ceil(sources),
+            ports: ports(scenario, open_at_once).div_ceil(sources),
             memory: memory(scenario, open_at_once, workers),
         }
     }
@@ -262,6 +264,7 @@ fn overtime(scenario: &Scenario) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::parse::parse_alone;
     use crate::scenario::{Outside, Overrides, Source, parse};
 
     fn budget(text: &str) -> Budget {
@@ -313,6 +316,26 @@ mod tests {
         let busy = cohorts(64, "").replace("connections = 1", "connections = 20");
         let busy = budget(&format!("{load}{message}{busy}")).memory >> 20;
         assert!((100..400).contains(&busy), "{busy} MiB");
+    }
+
+    #[test]
+    fn ports_are_those_of_the_server_with_the_most_connections() {
+        let ports = |url: &str, load: &str| {
+            let text = format!("name = \"x\"\ntarget.url = {url}\n{load}");
+            let scenario = parse_alone(&text, &Overrides::default());
+            Budget::new(&scenario.unwrap_or_else(|problems| panic!("{problems}")), 1).ports
+        };
+        let hundred = "load.connections = 100";
+        let both = "[\"ws://a/\", { url = \"ws://b/\", weight = 3 }]";
+        let mixed = "[\"ws://a/\", \"ws+unix:/a.sock:/\"]";
+        assert_eq!(ports("\"ws://a/\"", hundred), 100);
+        assert_eq!(ports(both, hundred), 75);
+        assert_eq!(ports(mixed, hundred), 50);
+        assert_eq!(ports("\"ws+unix:/a.sock\"", hundred), 0);
+        let sources = format!("{hundred}\ntarget.source_addresses = [\"127.0.0.1-127.0.0.2\"]");
+        assert_eq!(ports("\"ws://a/\"", &sources), 50);
+        let other = "[[cohort]]\nname = \"a\"\nconnections = 10\n[[cohort]]\nname = \"b\"\nconnections = 4\ntarget.url = \"ws://b/\"";
+        assert_eq!(ports("\"ws://a/\"", other), 10);
     }
 
     #[test]

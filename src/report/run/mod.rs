@@ -81,6 +81,9 @@ pub struct CohortRecord {
     pub connections: u32,
     /// The proxy that its connections go through, without credentials.
     pub proxy: Option<String>,
+    /// The servers that its connections go to in turn, by their weights; empty for the built-in one.
+    #[serde(default)]
+    pub servers: Vec<ServerRecord>,
     /// Whether its clients ping the server.
     pub heartbeat: bool,
     /// The kinds of faults of its clients. Empty for healthy clients.
@@ -96,6 +99,15 @@ impl CohortRecord {
     pub fn is_healthy(&self) -> bool {
         self.faults.is_empty()
     }
+}
+
+/// One of the servers of a cohort.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerRecord {
+    /// Its address for people.
+    pub address: String,
+    /// How many connections it gets for each one that a server of weight 1 gets. Above zero.
+    pub weight: u32,
 }
 
 /// One stage of the load.

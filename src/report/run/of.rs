@@ -5,11 +5,12 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 
 use super::{
-    CohortRecord, DoubtNote, Judgement, Note, Options, Run, ScenarioRecord, StageRecord, Tool,
+    CohortRecord, DoubtNote, Judgement, Note, Options, Run, ScenarioRecord, ServerRecord,
+    StageRecord, Tool,
 };
 use crate::measure::Summary;
 use crate::report::host::Host;
-use crate::scenario::{Cohort, Scenario, Shape, TargetUrl};
+use crate::scenario::{Cohort, Scenario, Server, Shape, TargetUrl};
 use crate::verdict::{
     Concerns, ContractResult, Doubt, Facts, Verdict, Warning, activities, cohort_ends,
 };
@@ -80,11 +81,10 @@ impl ScenarioRecord {
             description: scenario.description.clone(),
             text: text.to_owned(),
             sha256: hex(&Sha256::digest(text)),
-            target: match &scenario.target.url {
-                TargetUrl::Embedded => "the built-in server".to_owned(),
-                TargetUrl::Url(url) => url.shown.clone(),
-            },
-            cohorts: scenario.cohorts.iter().map(CohortRecord::of).collect(),
+            target: scenario.target.url.shown(),
+            cohorts: (scenario.cohorts.iter())
+                .map(|cohort| CohortRecord::of(cohort, &scenario.target.url))
+                .collect(),
             stages: (stages.iter())
                 .map(|stage| StageRecord {
                     seconds: stage.duration.as_secs_f64(),
@@ -96,12 +96,22 @@ impl ScenarioRecord {
 }
 
 impl CohortRecord {
-    fn of(cohort: &Cohort) -> Self {
+    fn of(cohort: &Cohort, target: &TargetUrl) -> Self {
         let faults = cohort.faults.iter();
+        let servers = cohort.dialled(target);
+        let server = |Server { url, weight }: &Server| ServerRecord {
+            address: url.shown.clone(),
+            weight: *weight,
+        };
         Self {
             name: cohort.name.clone(),
             connections: cohort.connections,
             proxy: cohort.access.proxy.as_ref().map(|proxy| proxy.shown()),
+            servers: servers
+                .iter()
+                .flat_map(|servers| servers.iter())
+                .map(server)
+                .collect(),
             heartbeat: cohort.watched().is_some(),
             faults: faults.map(|fault| fault.kind.name().to_owned()).collect(),
             expects_end: cohort.expects_end(),

@@ -8,8 +8,8 @@ use super::{End, Origin};
 use crate::scenario::fault::{Fault, FaultKind};
 use crate::scenario::reading::Check;
 use crate::scenario::{
-    Cohort, Heartbeat, Load, Path, PathFault, PathFaultKind, Process, Reconnect, Scenario, Signal,
-    Target, TargetUrl,
+    Cohort, Heartbeat, Load, Path, PathFault, PathFaultKind, Process, Reconnect, Scenario, Servers,
+    Signal, Target, TargetUrl,
 };
 
 /// The least number of levels of a sweep. With fewer, a threshold cannot be found.
@@ -254,7 +254,11 @@ impl Need {
                 let levels = levels.max().unwrap_or(0);
                 levels.min(cohort.connections as usize) >= MIN_LEVELS
             }
-            Self::SameHost => target.url.is_local(),
+            Self::SameHost => {
+                let servers = cohort.dialled(&target.url);
+                let is_port = |servers: &Servers| !servers.are_several() && !servers.has_unix();
+                target.url.is_local() && servers.is_none_or(is_port)
+            }
             Self::OwnPorts => cohort.access.proxy.is_none(),
             Self::Process => {
                 target.process != Process::Unknown || target.url == TargetUrl::Embedded
@@ -308,8 +312,8 @@ impl Need {
                 "use more connections",
             ),
             Self::SameHost => (
-                "can be seen only of a target on this machine",
-                "use the address of a server on this machine, or leave it out",
+                "can be seen only of a target on this machine, which listens on one port",
+                "use the address of one server on this machine, or leave it out",
             ),
             Self::OwnPorts => (
                 "looks for the server's sockets by the clients' ports, and a proxy dials from its own",

@@ -363,10 +363,17 @@ fn asks_by_http(cohort: &DeTable<'_>) -> bool {
     else {
         return false;
     };
-    let url = target.get("url").and_then(text);
-    url.is_some_and(|url| {
-        url.starts_with("http://") || url.starts_with("https://") || url == "embedded-http"
-    })
+    let url = target.get("url").and_then(first_address);
+    url.is_some_and(|url| url.starts_with("http") || url == "embedded-http")
+}
+
+/// The address of a server, or the first one of a list.
+fn first_address(url: &Spanned<DeValue<'_>>) -> Option<String> {
+    match url.get_ref() {
+        DeValue::Array(list) => first_address(list.first()?),
+        DeValue::Table(one) => one.get("url").and_then(text),
+        _ => text(url),
+    }
 }
 
 /// Adds what a verb says of the answer, where nothing else is said. What makes an answer right belongs to the answer that

@@ -103,19 +103,43 @@ pub fn expanded(source: &Source, url: Option<&str>) -> Result<String, Problems> 
     }
     if let Some(DeValue::Table(target)) = table.get_mut("target").map(|target| target.get_mut()) {
         target.remove("dialect");
-        let own = target.get("url").and_then(text);
-        if let Some(url) = url.map(str::to_owned).or(own) {
-            let whole = dialect.and_then(|dialect| dialect.address(&url));
-            let url = DeValue::String(whole.unwrap_or(url).into());
+        if let Some(url) = url {
             let key = target.keys().find(|key| key.get_ref() == "url");
             let place = key.map_or(0..0, Spanned::span);
+            let url = DeValue::String(url.to_owned().into());
+            target.remove("unix");
             target.insert(
                 Spanned::new(place.clone(), "url".into()),
                 Spanned::new(place, url),
             );
         }
+        if let (Some(dialect), Some(url)) = (dialect, target.get_mut("url")) {
+            complete(dialect, url.get_mut());
+        }
     }
     Ok(written::written(&table))
+}
+
+/// Gives each address the path and the query of a dialect where it has none.
+fn complete(dialect: Dialect, url: &mut DeValue<'_>) {
+    match url {
+        DeValue::String(text) => {
+            if let Some(whole) = dialect.address(text) {
+                *text = whole.into();
+            }
+        }
+        DeValue::Array(list) => {
+            for one in list.iter_mut() {
+                complete(dialect, one.get_mut());
+            }
+        }
+        DeValue::Table(one) => {
+            if let Some(url) = one.get_mut("url") {
+                complete(dialect, url.get_mut());
+            }
+        }
+        _ => {}
+    }
 }
 
 fn text(value: &Spanned<DeValue<'_>>) -> Option<String> {

@@ -79,7 +79,7 @@ pub(in crate::scenario) fn resolve(
         return Vec::new();
     }
     let is_known = target.command.is_some() || target.pid.is_some();
-    if let (Some((place, _)), Some(TargetUrl::Url(_)), false) = (given.first(), url, is_known) {
+    if let (Some((place, _)), Some(TargetUrl::Servers(_)), false) = (given.first(), url, is_known) {
         let what = "needs a target whose process is known";
         let hint = "write `command = [\"node\", \"server.js\"]` or `pid = 4711` in `[target]`, or use `--pid 4711`";
         section.wrong_at(KEY, place, what, hint);

@@ -8,7 +8,7 @@ use crate::scenario::contract::Environment;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::{
     Cohort, Expect, Heartbeat, HeartbeatWord, Message, OnDead, Pacing, Protocol, Reconnect,
-    Resumption, Shape, Step, Target, TargetUrl, Trust, Verb,
+    Resumption, Servers, Shape, Step, Target, TargetUrl, Trust, Verb, WsUrl,
 };
 
 /// The interval of a server that sends whenever it likes.
@@ -205,11 +205,8 @@ impl Need {
     pub(super) fn is_there(self, wanted: &Wanted<'_>, cohort: &Cohort, run: &Run<'_>) -> bool {
         let target = run.environment.target;
         let load = run.environment.load;
-        let server = match (&cohort.server, &target.url) {
-            (Some(server), _) | (None, TargetUrl::Url(server)) => Some(server),
-            (None, TargetUrl::Embedded) => None,
-        };
-        let is_secure = server.is_some_and(|server| server.secure);
+        let servers = cohort.dialled(&target.url);
+        let is_secure = servers.is_some_and(Servers::is_secure);
         match self {
             Self::Messages(which) => {
                 let pings = wanted.metric == Timer::ScheduleLateness.name();
@@ -276,7 +273,8 @@ impl Need {
                 let is_relayed =
                     (run.environment.path).is_some_and(|path| path.leads(&cohort.name));
                 let is_of_run = metric::is_of_run(wanted.metric);
-                server.is_some_and(|server| server.is_name()) && (is_of_run || !is_relayed)
+                let is_name = servers.is_some_and(|servers| servers.urls().any(WsUrl::is_name));
+                is_name && (is_of_run || !is_relayed)
             }
             Self::Tls => is_secure,
             Self::CheckedTls => {
@@ -420,7 +418,7 @@ impl Need {
 impl Run<'_> {
     /// Whether these clients ask the built-in server, of which it is known what it does.
     fn is_known(&self, cohort: &Cohort) -> bool {
-        self.environment.target.url == TargetUrl::Embedded && cohort.server.is_none()
+        self.environment.target.url == TargetUrl::Embedded && cohort.servers.is_none()
     }
 
     /// How often the server sends such clients a message that they did not ask for, if it does.

@@ -3,10 +3,12 @@
 use super::option;
 use crate::scenario::reading::{At, Problems, Whole};
 use crate::scenario::root::File;
+use crate::scenario::section::UrlGiven;
 
 pub(super) fn url(file: &mut File, url: &str) {
     let target = &mut file.target.get_or_insert_default().value;
-    target.url = Some(At::option("--url", url.to_owned()));
+    target.url = Some(At::option("--url", UrlGiven::of(url.to_owned())));
+    target.unix = None;
     if url == "embedded" {
         target.command = None;
         target.pid = None;

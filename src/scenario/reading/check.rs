@@ -135,7 +135,7 @@ impl Check<'_> {
     }
 
     /// A path of the scenario, as seen from here.
-    fn found(&self, path: &str) -> PathBuf {
+    pub(in crate::scenario) fn found(&self, path: &str) -> PathBuf {
         let folder = Path::new(&self.source.name).parent();
         folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
     }

@@ -30,10 +30,12 @@ impl Document {
     pub(in crate::scenario) fn complete_address(&mut self) {
         let target = self.file.target.as_mut();
         let url = target.and_then(|target| target.value.url.as_mut());
-        if let (Some(dialect), Some(url)) = (self.expansion.dialect, url)
-            && let Some(whole) = dialect.address(&url.value)
-        {
-            url.value = whole;
+        let urls = url.into_iter().flat_map(|url| url.value.texts_mut());
+        for url in urls {
+            let dialect = self.expansion.dialect;
+            if let Some(whole) = dialect.and_then(|dialect| dialect.address(url)) {
+                *url = whole;
+            }
         }
     }
 }

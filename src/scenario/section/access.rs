@@ -2,8 +2,8 @@
 
 use super::announce::{self, Announce, AnnounceTable};
 use super::proxy::{self, Proxy, ProxyGiven};
+use super::servers::Servers;
 use super::tls::{self, TlsSettings, TlsTable};
-use super::url::WsUrl;
 use crate::scenario::reading::{At, Given as _, Key, Merge as _, Section};
 
 /// How clients get to a server.
@@ -49,18 +49,18 @@ impl AccessKeys<'_> {
         section.excluded(&given, "is only for wss:// and https://", hint);
     }
 
-    /// Resolves those of `[target]`, the address of which is `server`.
+    /// Resolves those of `[target]`, the servers of which are `servers`.
     pub(super) fn shared(
         &self,
         section: &mut Section<'_, '_>,
-        server: Option<&WsUrl>,
+        servers: Option<&Servers>,
     ) -> SharedAccess {
         let At { value: keys, .. } = self.tls_keys(section).unwrap_or_default();
         SharedAccess {
             access: Access {
                 tls: self.tls(section, &keys),
-                proxy: proxy::resolve(section, self.proxy, server),
-                unused_proxy: proxy::unused(section, self.proxy, server),
+                proxy: proxy::resolve(section, self.proxy, servers),
+                unused_proxy: proxy::unused(section, self.proxy, servers),
                 announce: announce::resolve(section, self.proxy_protocol),
             },
             tls: keys,
@@ -68,12 +68,12 @@ impl AccessKeys<'_> {
         }
     }
 
-    /// Resolves those of a cohort, merged key by key with those of `[target]`; `server` is the address of the cohort.
+    /// Resolves those of a cohort, merged key by key with those of `[target]`; `servers` are those of the cohort.
     pub(super) fn over(
         &self,
         section: &mut Section<'_, '_>,
         shared: &SharedAccess,
-        server: Option<&WsUrl>,
+        servers: Option<&Servers>,
     ) -> Access {
         let tls = match self.tls_keys(section) {
             Some(own) => self.tls(section, &over(own.value, shared.tls.clone())),
@@ -87,8 +87,8 @@ impl AccessKeys<'_> {
         let announce = announce::resolve(section, self.proxy_protocol);
         Access {
             tls,
-            unused_proxy: proxy::unused(section, proxy, server),
-            proxy: proxy::resolve(section, proxy, server),
+            unused_proxy: proxy::unused(section, proxy, servers),
+            proxy: proxy::resolve(section, proxy, servers),
             announce: announce.or_else(|| shared.access.announce.clone()),
         }
     }

@@ -17,13 +17,14 @@ use super::on::{On, OnTable, ServerTime};
 use super::payload::{Payload, Segment};
 use super::reconnect::{self, Reconnect, ReconnectTable};
 use super::scope::Scope;
+use super::servers::{Address, Servers};
 use super::step::{OnFail, Step, Verb, each, longest};
 use super::step_table::StepTable;
 use super::streams;
 use super::talk::{Lists, Talk};
 use super::topic::{self, Topic, WithTo};
 use super::upgrade::Upgrade;
-use super::url::{Address, Protocol, WebOrigin, WsUrl};
+use super::url::Protocol;
 use crate::metric;
 use crate::scenario::contract::{Contract, ContractTable};
 use crate::scenario::fault::{self, Fault, FaultKind, FaultTable, Measured};
@@ -43,8 +44,8 @@ pub struct Cohort {
     pub connections: u32,
     /// What its clients speak.
     pub protocol: Protocol,
-    /// Its server, if that is not the one of the target.
-    pub server: Option<WsUrl>,
+    /// Its servers, if they are not those of the target.
+    pub servers: Option<Servers>,
     /// Over HTTP: whether a connection is kept between two requests, if the server keeps it too.
     pub keep_alive: bool,
     /// How its clients get to the server.
@@ -102,15 +103,6 @@ impl Cohort {
     /// As [`Self::each_step`], without those of the set-up.
     pub fn each_step_after_setup(&self) -> impl Iterator<Item = &Step> {
         each(self.steps.iter())
-    }
-
-    /// The servers that its clients dial or ask by HTTP, without that of `target.url`.
-    pub fn other_servers(&self) -> impl Iterator<Item = WebOrigin> {
-        let asked = self.each_step().filter_map(|step| match &step.verb {
-            Verb::Http(http) => http.origin.clone(),
-            _ => None,
-        });
-        asked.chain(self.server.as_ref().map(WsUrl::origin))
     }
 
     /// The longest time from a 101 until a client is ready.
@@ -475,7 +467,7 @@ impl CommonSettings<'_> {
         } = talk?;
         let Spoken {
             protocol,
-            server,
+            servers,
             keep_alive,
             access,
         } = spoken?;
@@ -483,7 +475,7 @@ impl CommonSettings<'_> {
             name: name?,
             connections: connections?,
             protocol,
-            server,
+            servers,
             keep_alive,
             access,
             messages,

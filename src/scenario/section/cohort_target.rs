@@ -4,9 +4,10 @@ use super::Cohort;
 use super::access::{Access, AccessKeys, SharedAccess};
 use super::announce::AnnounceTable;
 use super::proxy::ProxyGiven;
+use super::servers::{self, Address, Servers, TargetUrl, UrlGiven};
 use super::target::{self, TargetTable};
 use super::tls::TlsTable;
-use super::url::{self, Address, Protocol, TargetUrl, WsUrl};
+use super::url::Protocol;
 use crate::scenario::reading::{At, Check, Given as _, Key, Section, given, keys};
 
 keys! {
@@ -15,7 +16,9 @@ keys! {
     CohortTargetTable = "CohortTarget" {
         /// As in `[target]`. `http://…` and `https://…` make no upgrade: there clients ask by `http` steps. "embedded" and
         /// "embedded-http" mean the built-in server, if it is the one of `[target]`.
-        url: String,
+        url: UrlGiven,
+        /// As in `[target]`.
+        unix: String,
         /// As in `[target]`.
         keep_alive: bool,
         /// As in `[target]`.
@@ -35,7 +38,7 @@ keys! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Spoken {
     pub(super) protocol: Protocol,
-    pub(super) server: Option<WsUrl>,
+    pub(super) servers: Option<Servers>,
     pub(super) keep_alive: bool,
     pub(super) access: Access,
 }
@@ -53,7 +56,7 @@ pub(super) fn resolve(
     let Some(At { value: keys, place }) = own else {
         return Some(Spoken {
             protocol,
-            server: None,
+            servers: None,
             keep_alive,
             access: access.access.clone(),
         });
@@ -63,17 +66,18 @@ pub(super) fn resolve(
         path: "cohort.target",
         place,
     };
-    let own = match &keys.url {
-        Some(_) => Some(url::resolve(section, &keys.url)?),
-        None => None,
+    let own = match (&keys.url, &keys.unix) {
+        (None, None) => None,
+        (url, unix) => Some(servers::resolve(section, url, unix, shared)?),
     };
     let protocol = own.as_ref().map_or(protocol, |own| own.protocol);
     target::keeps(section, protocol, &given!(keys; keep_alive));
-    let dialled = own.as_ref().or(shared).and_then(Address::server);
+    let dialled = own.as_ref().or(shared);
+    let dialled = dialled.and_then(|address| address.url.servers());
     let access = keys.access().over(section, access, dialled);
     let is_embedded = shared.is_none_or(|shared| shared.url == TargetUrl::Embedded);
-    let server = match own.map(|own| own.url) {
-        Some(TargetUrl::Url(server)) => Some(server),
+    let servers = match own.map(|own| own.url) {
+        Some(TargetUrl::Servers(servers)) => Some(servers),
         Some(TargetUrl::Embedded) if !is_embedded => {
             let what = "is the built-in server, which this run does not start";
             let hint = "write `url = \"embedded\"` in `[target]`, and the other server here";
@@ -84,7 +88,7 @@ pub(super) fn resolve(
     };
     Some(Spoken {
         protocol,
-        server,
+        servers,
         keep_alive: keys.keep_alive.value().unwrap_or(keep_alive),
         access,
     })
@@ -100,7 +104,7 @@ pub(super) fn check(
     let Some(At { value: keys, place }) = own else {
         return;
     };
-    let dials_target = cohort.server.is_none();
+    let dials_target = cohort.servers.is_none();
     let is_secure = dials_target && shared.is_none_or(Address::is_secure);
     if !is_secure && !cohort.other_servers().any(|server| server.secure) {
         let path = "cohort.target";

@@ -1,10 +1,11 @@
 //! Cohorts that ask by HTTP: what they cannot have, since it takes a WebSocket, and which server they ask.
 
 use super::cohort::{Cohort, CohortTable};
+use super::servers::{Address, Servers, UrlGiven, texts};
 use super::step::{Step, Verb};
 use super::steps;
 use super::talk::Lists;
-use super::url::{Address, Protocol, TargetUrl, WsUrl};
+use super::url::{Protocol, WsUrl};
 use crate::scenario::reading::{At, Check, Given as _, Key, Place, Switch, given};
 use crate::scenario::root::File;
 use crate::scenario::secrets::shown_address;
@@ -23,7 +24,8 @@ pub(super) fn check(
     let is_asking = |step: &Step| matches!(step.verb, Verb::Http(_));
     if !cohort.each_step().any(is_asking) {
         // A WebSocket was meant, most likely.
-        let url = |table: Option<&Key<String>>| table.and_then(|url| url.as_ref()).cloned();
+        let url =
+            |table: Option<&Key<UrlGiven>>| table.and_then(|url| texts(url).into_iter().next());
         let own = url(own.target.as_ref().map(|table| &table.value.url));
         let shared = url(file.target.as_ref().map(|table| &table.value.url));
         let (key, url) = match own {
@@ -101,24 +103,30 @@ pub(super) fn check(
             wrong(&key, place, &above(&key, ""));
         }
     }
-    let server = match target.map(|target| &target.url) {
-        _ if cohort.server.is_some() => cohort.server.as_ref(),
-        Some(TargetUrl::Url(url)) => Some(url),
-        _ => None,
-    };
-    servers(check, lists, server, cohort);
+    let shared = || target.and_then(|target| target.url.servers());
+    servers(
+        check,
+        lists,
+        cohort.servers.as_ref().or_else(shared),
+        cohort,
+    );
 }
 
 /// Notes the requests that go to another server than the one that the clients are connected to.
-fn servers(check: &mut Check<'_>, lists: Lists<'_>, server: Option<&WsUrl>, cohort: &Cohort) {
+fn servers(check: &mut Check<'_>, lists: Lists<'_>, own: Option<&Servers>, cohort: &Cohort) {
     let all = steps::each(lists.setup.1).into_iter();
     let all = all.chain(steps::each(lists.step.1));
-    let own = server.map(WsUrl::origin);
+    let own: Vec<_> = own
+        .iter()
+        .flat_map(|own| own.urls())
+        .map(WsUrl::origin)
+        .collect();
     for (table, step) in all.zip(cohort.each_step()) {
         let Verb::Http(http) = &step.verb else {
             continue;
         };
-        if http.once || http.origin.is_none() || http.origin == own {
+        let is_own = |origin| own.iter().all(|own| own == origin) && !own.is_empty();
+        if http.once || http.origin.as_ref().is_none_or(is_own) {
             continue;
         }
         if let Some(http) = &table.value.http {

@@ -21,11 +21,13 @@ mod on;
 mod payload;
 mod process;
 mod proxy;
+mod reachable;
 mod reconnect;
 mod rows;
 mod save;
 mod scope;
 mod server;
+mod servers;
 mod split;
 mod spread;
 mod step;
@@ -61,6 +63,7 @@ pub use proxy::{Proxy, ProxyKind};
 pub use reconnect::{Jitter, Reconnect};
 pub use save::{Kept, MAX_SAVED, NumberForm, Save};
 pub use server::{Defect, RoomDefect, ServerHeartbeat, ServerRooms};
+pub use servers::{Server, Servers, TargetUrl};
 pub use split::Split;
 pub use spread::{OpenTime, fraction};
 pub use step::{Await, OnFail, Pause, Repeat, Send, Step, TurnPace, Verb};
@@ -69,7 +72,7 @@ pub use tls::{Identities, Resumption, ServerNameIs, TlsSettings, TlsVersion, Tru
 pub use topic::{MAX_JOINED, MAX_TOPICS, To, Topic, WithTo};
 pub use upgrade::Upgrade;
 pub(crate) use url::is_unreserved;
-pub use url::{Protocol, TargetUrl, WebOrigin, WsUrl, as_address};
+pub use url::{Protocol, WebOrigin, WsUrl, as_address};
 pub use variable::{Change, Column, Form, Number, Variable, WallTime};
 
 pub(super) use cohort::{CohortTable, resolve as cohorts};
@@ -78,6 +81,8 @@ pub(super) use heartbeat_table::HeartbeatTable;
 pub(super) use load::{LoadTable, long_enough, resolve as load, whole_seconds};
 pub(super) use message::MessageTable;
 pub(super) use on::OnTable;
+pub(super) use reachable::check as reachable;
+pub(super) use servers::UrlGiven;
 pub(super) use step_table::StepTable;
 pub(super) use target::{
     TargetTable, access as target_access, address as target_address, resolve as target,

@@ -1,7 +1,7 @@
 //! `target.command` and `target.pid`: how wsbench gets to know the process of the target.
 
+use super::servers::TargetUrl;
 use super::target::TargetTable;
-use super::url::TargetUrl;
 use crate::scenario::reading::{Given as _, Section, given};
 
 /// How wsbench gets to know the target's process.
@@ -31,7 +31,7 @@ pub(super) fn resolve(
             let because = "cannot be used with the built-in server, which wsbench starts itself";
             section.excluded(&given, because, "leave it out");
         }
-        Some(TargetUrl::Url(url)) if !url.is_loopback() => {
+        Some(TargetUrl::Servers(servers)) if !servers.is_loopback() => {
             let because = "needs a target on this machine, and `target.url` is elsewhere";
             let hint = "use the address of a server on this machine, such as ws://127.0.0.1:8080/";
             section.excluded(&given, because, hint);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use http::{HeaderName, HeaderValue};
 
+use super::servers::Servers;
 use super::tls::{self, TlsSettings, TlsTable};
 use super::url::WsUrl;
 use crate::scenario::reading::{At, Key, List, Section, Shorthand, given, keys};
@@ -93,18 +94,25 @@ keys! {
     }
 }
 
-/// Resolves the proxy on the way to `server`; `None` is no proxy, or one with something wrong.
+/// Resolves the proxy on the way to `servers`; `None` is no proxy, or one with something wrong.
 pub(super) fn resolve(
     section: &mut Section<'_, '_>,
     given: &Key<ProxyGiven>,
-    server: Option<&WsUrl>,
+    servers: Option<&Servers>,
 ) -> Option<Proxy> {
     const KEY: &str = "proxy";
     let At { value, place } = given.as_ref()?;
     let table = match value {
         Shorthand::Value(text) if text == "off" => return None,
         Shorthand::Value(text) if text == "environment" => {
-            let (variable, url) = of_environment(section, server?)?;
+            let mut found = servers?.urls().map(|url| of_environment(section, url));
+            let first = found.next()?;
+            if found.any(|other| other != first) {
+                let what = "takes different ways to the servers of `url`";
+                section.wrong_at(KEY, place, what, "write one proxy, or use several cohorts");
+                return None;
+            }
+            let (variable, url) = first?;
             section.check.secrets.address(&url);
             let read = read(&url);
             if read.is_none() {
@@ -271,15 +279,16 @@ fn parts(url: &str) -> Result<Proxy, (&'static str, &'static str)> {
     })
 }
 
-/// The variable of the environment that names a proxy on the way to `server`, where nothing is said of proxies.
+/// The variable of the environment that names a proxy on the way to `servers`, where nothing is said of proxies.
 pub(super) fn unused(
     section: &Section<'_, '_>,
     given: &Key<ProxyGiven>,
-    server: Option<&WsUrl>,
+    servers: Option<&Servers>,
 ) -> Option<&'static str> {
     match given {
         Some(_) => None,
-        None => of_environment(section, server?).map(|(variable, _)| variable),
+        None if servers?.has_unix() => None,
+        None => of_environment(section, servers?.first()).map(|(variable, _)| variable),
     }
 }
 

@@ -11,10 +11,11 @@ use super::announce::AnnounceTable;
 use super::process::{self, Process};
 use super::proxy::ProxyGiven;
 use super::server::{self, RoomsOrNot, ServerHeartbeat, ServerHeartbeatTable, ServerRooms};
+use super::servers::{self, Address, Servers, TargetUrl, UrlGiven};
 use super::split::{Split, SplitGiven};
 use super::tls::TlsTable;
 use super::upgrade;
-use super::url::{self, Address, Protocol, TargetUrl};
+use super::url::Protocol;
 use super::{Cohort, Payload};
 use crate::scenario::dialect::{Dialect, DialectGiven};
 use crate::scenario::fault::{Measured, TargetFault, TargetFaultTable, target_faults};
@@ -75,8 +76,12 @@ keys! {
     TargetTable = "Target" {
         /// `ws://…` or `wss://…`, or "embedded" for the built-in server. `${NAME}` comes from the environment.
         /// `http://…` and `https://…` make no upgrade: there clients ask by `http` steps, at the built-in server with
-        /// "embedded-http".
-        url: String,
+        /// "embedded-http". Or a list, whose servers get connections in turn:
+        /// ["ws://a.example.org/", { url = "ws://b.example.org/", weight = 3 }].
+        url: UrlGiven,
+        /// The Unix socket to dial; `url` still gives `Host`, the path and TLS. In short: "ws+unix:/run/chat.sock:/socket" as
+        /// `url`.
+        unix: String,
         /// Over http: keep a connection between two requests, if the server keeps it too; else each request has a new one.
         keep_alive: bool = true,
         /// From the dial to the checked 101.
@@ -136,7 +141,7 @@ pub(in crate::scenario) fn address(
     let At { value: keys, place } = table;
     let path = "target";
     let section = &mut Section { check, path, place };
-    let address = url::resolve(section, &keys.url)?;
+    let address = servers::resolve(section, &keys.url, &keys.unix, None)?;
     keeps(section, address.protocol, &given!(keys; keep_alive));
     Some(address)
 }
@@ -149,7 +154,7 @@ pub(in crate::scenario) fn access(
 ) -> SharedAccess {
     let At { value: keys, place } = table;
     let path = "target";
-    let server = address.and_then(Address::server);
+    let server = address.and_then(|address| address.url.servers());
     (keys.access()).shared(&mut Section { check, path, place }, server)
 }
 
@@ -177,7 +182,7 @@ pub(in crate::scenario) fn resolve(
     let At { value: keys, place } = table;
     let path = "target";
     let section = &mut Section { check, path, place };
-    if matches!(url, Some(TargetUrl::Url(_))) {
+    if matches!(url, Some(TargetUrl::Servers(_))) {
         let because = "is only for the built-in server";
         let hint = "leave it out, or write `url = \"embedded\"`";
         section.excluded(&given!(keys; push, rooms), because, hint);
@@ -219,8 +224,7 @@ impl TargetTable {
     /// Notes settings of TLS where it is spoken with nobody.
     fn no_tls(&self, section: &mut Section<'_, '_>, url: Option<&TargetUrl>, cohorts: &[Cohort]) {
         let is_plain = match url {
-            Some(TargetUrl::Url(url)) => !url.secure,
-            Some(TargetUrl::Embedded) => true,
+            Some(url) => !url.servers().is_some_and(Servers::is_secure),
             None => false,
         };
         let mut others = cohorts.iter().flat_map(Cohort::other_servers);

@@ -8,6 +8,7 @@ use super::address;
 use super::http::{self, PART_END};
 use super::payload::{self, Payload, Segment};
 use super::scope::Scope;
+use super::servers;
 use super::target::{self, TargetTable};
 use super::template;
 use super::url::Protocol;
@@ -17,24 +18,29 @@ use crate::scenario::reading::{At, Check, Items as _, Key, Section};
 /// An upgrade request that has placeholders.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Upgrade {
+    /// How many servers the target has.
+    pub servers: usize,
     /// The names of its extra headers, in order.
     pub headers: Vec<String>,
     /// How many subprotocols it offers.
     pub subprotocols: usize,
-    /// What is rendered for each dial: the path with its query, the value of each header, and each subprotocol, each
-    /// followed by [`PART_END`].
+    /// What is rendered for each dial: the path with its query for each server, the value of each header, and each
+    /// subprotocol, each followed by [`PART_END`].
     pub payload: Payload,
 }
 
 /// Whether the upgrade request has placeholders.
 pub(super) fn has_placeholders(keys: &TargetTable) -> bool {
-    let url = keys.url.iter().map(|url| &url.value);
+    let urls = servers::texts(&keys.url);
     let headers = keys
         .headers
         .iter()
         .flat_map(|headers| headers.value.values());
     let subprotocols = keys.subprotocols.items().iter();
-    let mut texts = url.chain(headers.chain(subprotocols).map(|at| &at.value));
+    let mut texts = urls
+        .iter()
+        .chain(headers.chain(subprotocols))
+        .map(|at| &at.value);
     texts.any(|text| text.contains("{{"))
 }
 
@@ -57,18 +63,23 @@ pub(super) fn resolve(
     };
     let path = "target";
     let section = &mut Section { check, path, place };
-    let resource = match &keys.url {
-        Some(url) if url.value != "embedded" => {
+    let urls = servers::texts(&keys.url);
+    let mut resource = |url: &At<String>| match &*url.value {
+        "embedded" => Some(vec![literal(b"/")]),
+        _ => {
             let address = address::resolve(section, scope, "url", url, Protocol::WebSocket);
             address.map(|address| address.resource)
         }
-        _ => Some(vec![literal(b"/")]),
     };
+    let resources: Vec<_> = urls.iter().map(&mut resource).collect();
     let headers = http::headers(section, scope, &keys.headers, target::own_header);
     let subprotocols = subprotocols(section, scope, keys);
     let (headers, subprotocols) = (headers?, subprotocols?);
-    let mut parts = resource?;
-    parts.push(literal(PART_END));
+    let mut parts = Vec::new();
+    for resource in resources {
+        parts.extend(resource?);
+        parts.push(literal(PART_END));
+    }
     let (names, values): (Vec<String>, Vec<Vec<Segment>>) = headers.into_iter().unzip();
     let count = subprotocols.len();
     for part in values.into_iter().chain(subprotocols) {
@@ -76,6 +87,7 @@ pub(super) fn resolve(
         parts.push(literal(PART_END));
     }
     Some(Some(Upgrade {
+        servers: urls.len(),
         headers: names,
         subprotocols: count,
         payload: Payload::of(parts),

@@ -1,43 +1,14 @@
-//! `target.url`: the address of a server that is spoken to by WebSocket (RFC 6455 section 3) or by HTTP, or the built-in
-//! server.
+//! The address of a server that is spoken to by WebSocket (RFC 6455 section 3) or by HTTP.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 
 use http::Uri;
 
-use crate::scenario::reading::{Key, Section};
-use crate::scenario::secrets::shown_address;
-
-/// The address of a server, and what is spoken with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::scenario) struct Address {
-    pub(in crate::scenario) url: TargetUrl,
-    pub(in crate::scenario) protocol: Protocol,
-}
-
-impl Address {
-    /// The server, if it is not the built-in one.
-    pub(in crate::scenario) fn server(&self) -> Option<&WsUrl> {
-        match &self.url {
-            TargetUrl::Embedded => None,
-            TargetUrl::Url(url) => Some(url),
-        }
-    }
-
-    /// Whether TLS is spoken there.
-    pub(in crate::scenario) fn is_secure(&self) -> bool {
-        self.server().is_some_and(|url| url.secure)
-    }
-}
-
-/// The address of the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TargetUrl {
-    /// The built-in server, started for this run.
-    Embedded,
-    /// A server that runs already.
-    Url(WsUrl),
-}
+/// The longest path of a Unix socket, in bytes (unix(7)).
+const MAX_SOCKET_PATH: usize = 107;
+/// What stands behind the scheme in the address of a Unix socket.
+const OVER_UNIX: &str = "+unix:";
 
 /// A checked `ws://` or `wss://` address (RFC 6455 section 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +21,8 @@ pub struct WsUrl {
     pub port: u16,
     /// The path and query as sent in the request line; at least `/`.
     pub resource: String,
+    /// The Unix socket that is dialled in place of the host and the port.
+    pub unix: Option<PathBuf>,
     /// The address as reports and messages show it: as the user wrote it, with `${NAME}` left in place.
     pub shown: String,
 }
@@ -63,6 +36,8 @@ pub struct WebOrigin {
     pub host: String,
     /// The port.
     pub port: u16,
+    /// The Unix socket that is dialled in place of the host and the port.
+    pub unix: Option<PathBuf>,
 }
 
 impl WebOrigin {
@@ -95,10 +70,9 @@ pub enum Protocol {
 
 impl Protocol {
     /// The one of an address with this scheme; that of WebSocket where it is neither.
-    fn of(url: &str) -> Self {
-        let scheme = url
-            .split_once("://")
-            .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    pub(super) fn of(url: &str) -> Self {
+        let scheme = url.split_once("://").or_else(|| url.split_once(OVER_UNIX));
+        let scheme = scheme.map(|(scheme, _)| scheme.to_ascii_lowercase());
         match scheme {
             Some(scheme) if Self::Http.schemes().contains(&&*scheme) => Self::Http,
             _ => Self::WebSocket,
@@ -114,16 +88,6 @@ impl Protocol {
     }
 }
 
-impl TargetUrl {
-    /// Whether the server is on this machine, judged by its name.
-    pub fn is_local(&self) -> bool {
-        match self {
-            Self::Embedded => true,
-            Self::Url(url) => url.is_loopback(),
-        }
-    }
-}
-
 impl WsUrl {
     /// The server.
     pub fn origin(&self) -> WebOrigin {
@@ -131,16 +95,20 @@ impl WsUrl {
             secure: self.secure,
             host: self.host.clone(),
             port: self.port,
+            unix: self.unix.clone(),
         }
     }
 
     /// Whether its host is a name that has to be looked up, and no address.
     pub fn is_name(&self) -> bool {
-        self.host.parse::<IpAddr>().is_err()
+        self.unix.is_none() && self.host.parse::<IpAddr>().is_err()
     }
 
-    /// Whether its host is this machine: `localhost` (RFC 6761 section 6.3) or a loopback address.
+    /// Whether its host is this machine: `localhost` (RFC 6761 section 6.3), a loopback address, or a Unix socket.
     pub fn is_loopback(&self) -> bool {
+        if self.unix.is_some() {
+            return true;
+        }
         let host = self.host.trim_end_matches('.').to_ascii_lowercase();
         let address = host.parse::<IpAddr>();
         address.map_or_else(
@@ -148,56 +116,6 @@ impl WsUrl {
             |address| address.to_canonical().is_loopback(),
         )
     }
-}
-
-/// Resolves `target.url`; `None` if it is missing or invalid.
-pub(super) fn resolve(section: &mut Section<'_, '_>, given: &Key<String>) -> Option<Address> {
-    let Some(url) = given else {
-        let hint = "write `url = \"ws://…\"`, or \"embedded\" for the built-in server";
-        section.missing(&["url"], hint);
-        return None;
-    };
-    let embedded = |protocol| Address {
-        url: TargetUrl::Embedded,
-        protocol,
-    };
-    match &*url.value {
-        "embedded" => return Some(embedded(Protocol::WebSocket)),
-        "embedded-http" => return Some(embedded(Protocol::Http)),
-        _ => {}
-    }
-    let expanded = section.expand("url", url)?;
-    section.check.secrets.address(&url.value);
-    let protocol = Protocol::of(&expanded);
-    if expanded.contains("{{") {
-        // What is wrong with it is told of the upgrade request, which has the placeholders.
-        let plain = without_placeholders(&expanded);
-        let read = read(&plain, &shown_address(&url.value), protocol);
-        let url = TargetUrl::Url(read.ok()?);
-        return Some(Address { url, protocol });
-    }
-    match read(&expanded, &shown_address(&url.value), protocol) {
-        Ok(read) => Some(Address {
-            url: TargetUrl::Url(read),
-            protocol,
-        }),
-        Err(UrlError { what, hint }) => {
-            section.wrong("url", given, what, hint);
-            None
-        }
-    }
-}
-
-/// The address with a digit in place of each placeholder.
-fn without_placeholders(url: &str) -> String {
-    let mut plain = String::new();
-    let mut rest = url;
-    while let Some((before, after)) = rest.split_once("{{") {
-        plain.push_str(before);
-        plain.push('0');
-        rest = after.split_once("}}").map_or("", |(_, after)| after);
-    }
-    plain + rest
 }
 
 /// Why a text is not an address. Never quotes the text, as it may hold a secret.
@@ -212,7 +130,7 @@ impl UrlError {
         Self { what, hint: None }
     }
 
-    fn hint(what: &'static str, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(what: &'static str, hint: impl Into<String>) -> Self {
         Self {
             what,
             hint: Some(hint.into()),
@@ -222,6 +140,9 @@ impl UrlError {
 
 /// Reads `url`; messages and reports show it as `shown`.
 pub(super) fn read(url: &str, shown: &str, protocol: Protocol) -> Result<WsUrl, UrlError> {
+    if let Some((scheme, rest)) = url.split_once(OVER_UNIX) {
+        return over_unix(scheme, rest, shown, protocol);
+    }
     let secure = scheme(url, shown, protocol)?;
     let [plain, _] = protocol.schemes();
     if url.contains('#') {
@@ -278,8 +199,42 @@ pub(super) fn read(url: &str, shown: &str, protocol: Protocol) -> Result<WsUrl, 
         host: host(authority.host())?,
         port: port(authority, secure)?,
         resource: self::resource(&uri),
+        unix: None,
         shown: shown.to_owned(),
     })
+}
+
+/// Reads the address of a Unix socket, `ws+unix:/run/chat.sock:/socket`, as npm's `ws` writes it.
+fn over_unix(scheme: &str, rest: &str, shown: &str, protocol: Protocol) -> Result<WsUrl, UrlError> {
+    let (path, resource) = rest.split_once(':').unwrap_or((rest, "/"));
+    // An older spelling has two slashes more.
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let example = format!("write it like {scheme}+unix:/run/chat.sock:/socket");
+    if !path.starts_with('/') {
+        let what = "has no absolute path of a Unix socket";
+        return Err(UrlError::hint(what, example));
+    }
+    if !resource.starts_with(['/', '?']) {
+        let what = "has something behind its Unix socket that is no path";
+        return Err(UrlError::hint(what, example));
+    }
+    let url = read(&format!("{scheme}://localhost{resource}"), shown, protocol)?;
+    Ok(WsUrl {
+        unix: Some(socket(Path::new(path))?),
+        ..url
+    })
+}
+
+/// Checks the path of a Unix socket.
+pub(super) fn socket(path: &Path) -> Result<PathBuf, UrlError> {
+    match path.as_os_str().len() {
+        0 => Err(UrlError::new("is empty")),
+        1..=MAX_SOCKET_PATH => Ok(path.to_owned()),
+        _ => Err(UrlError::hint(
+            "has the path of a Unix socket that is longer than 107 bytes",
+            "move it, or make a symbolic link with a shorter path",
+        )),
+    }
 }
 
 /// The path and query; the path is at least `/`.
@@ -496,6 +451,44 @@ mod tests {
             ("C:folder", None),
         ] {
             assert_eq!(as_address(text).as_deref(), address, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_unix_socket_has_a_path_and_a_resource() {
+        for (text, socket, resource) in [
+            (
+                "ws+unix:/run/chat.sock:/socket?a=b",
+                "/run/chat.sock",
+                "/socket?a=b",
+            ),
+            ("ws+unix:///run/chat.sock:?a", "/run/chat.sock", "/?a"),
+            ("wss+unix:/run/chat.sock", "/run/chat.sock", "/"),
+        ] {
+            let url = url(text).unwrap();
+            assert_eq!(url.unix.as_deref(), Some(Path::new(socket)), "{text}");
+            let rest = (url.host.as_str(), url.resource.as_str(), url.secure);
+            assert_eq!(rest, ("localhost", resource, text.starts_with("wss")));
+            assert!(url.is_loopback() && !url.is_name());
+        }
+        let long = format!("ws+unix:/{}", "x".repeat(107));
+        for (text, what) in [
+            (
+                "ws+unix:chat.sock:/",
+                "has no absolute path of a Unix socket",
+            ),
+            ("ws+unix:", "has no absolute path of a Unix socket"),
+            (
+                "ws+unix:/a:b",
+                "has something behind its Unix socket that is no path",
+            ),
+            ("ftp+unix:/a:/b", "has a scheme other than ws and wss"),
+            (
+                &*long,
+                "has the path of a Unix socket that is longer than 107 bytes",
+            ),
+        ] {
+            assert_eq!(url(text), Err(what), "{text}");
         }
     }
 

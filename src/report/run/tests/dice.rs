@@ -131,6 +131,10 @@ impl Dice {
             name: name.to_owned(),
             connections: self.count() as u32,
             proxy: self.maybe(Self::text),
+            servers: vec![ServerRecord {
+                address: self.text(),
+                weight: 1 + self.count() as u32 % 100,
+            }],
             heartbeat: self.yes(),
             faults: self.texts(),
             expects_end: self.yes(),

@@ -6,7 +6,7 @@ use super::super::fixture::*;
 use super::super::judge::judge;
 use crate::measure::{ConnectionRecord, EndedBy, Incident, IncidentKind, Surroundings, TcpEnding};
 use crate::scenario::{
-    Activity, End, Fault, FaultKind, Origin, Promise, PromiseKind, TargetUrl, WsUrl,
+    Activity, End, Fault, FaultKind, Origin, Promise, PromiseKind, Servers, TargetUrl, WsUrl,
 };
 use crate::units::{Nanos, after};
 
@@ -195,13 +195,14 @@ fn a_bare_end_may_be_a_proxys() {
         "",
         "nothing lies before the built-in server"
     );
-    scenario.target.url = TargetUrl::Url(WsUrl {
+    scenario.target.url = TargetUrl::Servers(Servers::from(WsUrl {
         secure: false,
         host: "example.org".to_owned(),
         port: 80,
         resource: "/".to_owned(),
+        unix: None,
         shown: "ws://example.org".to_owned(),
-    });
+    }));
     assert_eq!(
         why(&scenario),
         "1 FIN and 1 RST without a Close frame (a proxy's cut, or the server's own)"
