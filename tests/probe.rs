@@ -380,6 +380,8 @@ fn a_server_under_tls_is_probed_like_any_other() {
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     let found: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert!(found["handshake"]["dns_ns"].is_u64());
+    let addresses = found["handshake"]["addresses"].as_array().unwrap();
+    assert!(addresses.contains(&found["handshake"]["address"]));
     let tls = &found["tls"];
     assert_eq!(tls["version"], "TLS 1.3");
     assert_eq!(tls["cipher"], "TLS13_AES_256_GCM_SHA384");

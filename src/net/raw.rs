@@ -2,6 +2,7 @@
 //! answer can be shown.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -35,7 +36,7 @@ pub(crate) struct RawConnection {
     link: Link,
     pub(crate) peer: Peer,
     /// Addresses that accepted no connection before this one, and why.
-    pub(crate) passed: Vec<(std::net::SocketAddr, Cause)>,
+    pub(crate) passed: Vec<(SocketAddr, Cause)>,
     pub(crate) steps: Steps,
     /// The head of the server's answer.
     pub(crate) head: Vec<u8>,
@@ -78,6 +79,11 @@ impl RawDialer {
             way,
             timeout: target.connect_timeout,
         })
+    }
+
+    /// Returns the addresses of the name that is dialled, which is the proxy's where there is one.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.way.addresses()
     }
 
     /// Returns whether the server has asked for a client certificate.

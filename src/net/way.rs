@@ -1,6 +1,6 @@
 //! The way from a name to an open connection: address, TCP, TLS, upgrade. Each step is timed.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
@@ -190,6 +190,17 @@ impl Way {
             dialled,
             opened,
         })
+    }
+
+    /// Returns the addresses that the first connection may lead to, as far as they are known.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        match &self.first {
+            FirstHop::Tcp(dialer) => match dialer.resolver.known().addresses {
+                Ok(known) => known.to_vec(),
+                Err(_) => Vec::new(),
+            },
+            FirstHop::Unix(_) => Vec::new(),
+        }
     }
 
     /// Returns whether the server has asked for a client certificate.

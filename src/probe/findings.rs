@@ -108,6 +108,8 @@ pub enum Question {
 pub struct Handshake {
     /// The address to which the connection was made.
     pub address: String,
+    /// The addresses of the name, which is the proxy's where there is one.
+    pub addresses: Vec<String>,
     /// The addresses of the name that accepted no connection before this one, each with the cause.
     pub passed: Vec<(String, &'static str)>,
     /// The time of the name look-up; `None` where the host is an address.

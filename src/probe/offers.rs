@@ -5,11 +5,10 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::findings::Findings;
+use super::words::listed;
 use crate::net::TlsAgreed;
-use crate::units::{counted, human_count, is_harmless};
+use crate::units::{counted, is_harmless};
 
-/// The most names of a certificate that are shown.
-const NAMES: usize = 5;
 const DAY: i64 = 86_400;
 
 /// What TLS was agreed on.
@@ -106,11 +105,9 @@ impl TlsOffer {
 
 impl ServerCertificate {
     fn words(&self) -> String {
-        let shown: Vec<&str> = self.names.iter().take(NAMES).map(String::as_str).collect();
-        let names = match (shown.as_slice(), self.names.len().saturating_sub(NAMES)) {
-            ([], _) => "no name".to_owned(),
-            (shown, 0) => shown.join(", "),
-            (shown, more) => format!("{} and {} more", shown.join(", "), human_count(more as u64)),
+        let names = match self.names.is_empty() {
+            true => "no name".to_owned(),
+            false => listed(&self.names, "name"),
         };
         let since = Duration::from_secs(self.expires.max(0).unsigned_abs());
         let at = humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since).to_string();
@@ -120,7 +117,7 @@ impl ServerCertificate {
             0.. => format!("in {days}"),
             _ => format!("{days} ago"),
         };
-        format!("certificate for {names}, until {day} ({until})")
+        format!("certificate for {names}; until {day} ({until})")
     }
 }
 
@@ -163,17 +160,17 @@ mod tests {
             (
                 33 * DAY + 1,
                 0,
-                "certificate for no name, until 1970-02-03 (in 33 days)",
+                "certificate for no name; until 1970-02-03 (in 33 days)",
             ),
             (
                 DAY,
                 2,
-                "certificate for h1, h2, until 1970-01-02 (in 1 day)",
+                "certificate for 2 names: h1, h2; until 1970-01-02 (in 1 day)",
             ),
             (
                 0,
                 7,
-                "certificate for h1, h2, h3, h4, h5 and 2 more, until 1970-01-01 (in 0 days)",
+                "certificate for 7 names: h1, h2, h3, h4, h5 and 2 more; until 1970-01-01 (in 0 days)",
             ),
         ] {
             assert_eq!(offer(expires, names).words()[1], line);

@@ -76,6 +76,8 @@ impl Probe {
         tell(Progress::Doing("connecting"));
         let first = self.open().await?;
         let mut handshake = handshake(&first);
+        let addresses = self.dialer.addresses().into_iter();
+        handshake.addresses = addresses.map(|address| address.to_string()).collect();
         let agreed = first.agreed();
         let mut talk = Talk::new(first, true);
         handshake.compression = self.compression().await;
@@ -230,6 +232,7 @@ fn handshake(connection: &RawConnection) -> Handshake {
     };
     Handshake {
         address: connection.peer.to_string(),
+        addresses: Vec::new(),
         passed: (connection.passed.iter())
             .map(|(address, cause)| (address.to_string(), cause.name()))
             .collect(),

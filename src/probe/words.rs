@@ -8,7 +8,7 @@ use super::findings::{
 };
 use super::run::Probe;
 use crate::scenario::{Sign, Spoken};
-use crate::units::{counted, format_duration, human_ns};
+use crate::units::{counted, format_duration, human_count, human_ns};
 
 /// Says what a probe is about to do.
 pub fn plan(url: &str, watch: Duration) -> String {
@@ -69,6 +69,19 @@ fn block(name: &str, lines: Vec<String>) -> String {
     text
 }
 
+/// The most texts of a list that are shown.
+const SHOWN: usize = 5;
+
+/// How many there are, and the first of them.
+pub(super) fn listed(texts: &[String], noun: &str) -> String {
+    let shown = texts[..texts.len().min(SHOWN)].join(", ");
+    let more = match texts.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {} more", human_count(more as u64)),
+    };
+    format!("{}: {shown}{more}", counted(texts.len() as u64, noun))
+}
+
 fn handshake(found: &Handshake) -> Vec<String> {
     let steps = [
         found.dns_ns.map(|ns| format!("DNS {}", human_ns(ns))),
@@ -78,6 +91,9 @@ fn handshake(found: &Handshake) -> Vec<String> {
     ];
     let steps: Vec<String> = steps.into_iter().flatten().collect();
     let mut lines = vec![format!("{} · {}", found.address, steps.join(" · "))];
+    if found.addresses.len() > 1 {
+        lines.push(format!("one of {}", listed(&found.addresses, "address")));
+    }
     let passed = found.passed.iter();
     lines.extend(passed.map(|(address, why)| format!("went on from {address}: {why}")));
     lines.push(found.status.clone());
@@ -301,13 +317,16 @@ mod tests {
     use crate::probe::findings::Idle;
 
     #[test]
-    fn an_address_that_failed_first_is_told() {
+    fn all_addresses_are_told_and_those_that_failed_first() {
         let handshake = Handshake {
             address: "127.0.0.1:1".to_owned(),
+            addresses: (1..8).map(|n| format!("127.0.0.{n}:1")).collect(),
             passed: vec![("[::1]:1".to_owned(), "refused")],
             ..Handshake::default()
         };
         let text = words(&Finding::Handshake(handshake));
+        let all = "one of 7 addresses: 127.0.0.1:1, 127.0.0.2:1, 127.0.0.3:1, 127.0.0.4:1, 127.0.0.5:1 and 2 more\n";
+        assert!(text.contains(all), "{text}");
         assert!(text.contains("went on from [::1]:1: refused"), "{text}");
     }
 
