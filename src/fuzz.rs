@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::de::IgnoredAny;
 
+use crate::frame::assert_bounded;
 use crate::frame::peer::assert_same;
 use crate::net::check_any_answer;
 use crate::plan::Plan;
@@ -16,6 +17,13 @@ use crate::{http, json, mqtt};
 pub fn frames(data: &[u8]) {
     if let Some((cut, bytes)) = data.split_first() {
         assert_same(bytes, usize::from(*cut).max(1));
+    }
+}
+
+/// Compressed bytes are restored or refused, however they are cut, and become no more than may be.
+pub fn deflate(data: &[u8]) {
+    if let Some((cut, bytes)) = data.split_first() {
+        assert_bounded(bytes, usize::from(*cut).max(1));
     }
 }
 
@@ -222,6 +230,11 @@ mod tests {
         }
 
         #[test]
+        fn any_bytes_as_a_compressed_message(data in prop_oneof![bytes(), words(PACKED)]) {
+            deflate(&data);
+        }
+
+        #[test]
         fn any_text_as_a_scenario(data in prop_oneof![bytes(), words(REFERENCE)]) {
             scenario(&data);
         }
@@ -244,8 +257,11 @@ mod tests {
 
     const REFERENCE: &str = include_str!("../scenarios/reference.toml");
     const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nHTTP/1.1 103 Early Hints\r\n\r\nLocation: /ws/\r\n";
+        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=12; \
+        client_max_window_bits=9; server_no_context_takeover\r\nHTTP/1.1 103 Early Hints\r\n\r\nLocation: /ws/\r\n";
     const PACKETS: &str = "\x01 \x03 \x30\x04\0\x01a \x32\x06\0\x01a\0\x07 \x31\x04\0\x01\n.\x40\x02\0. \x20\x02\0\0\x20\x02\0\x06 \x10\x0d\0\x04MQTT\x04\x02\0\x05\0\0 \x30 \x34 \0";
+    const PACKED: &str =
+        "\x07 \x00\x05\x00\u{fa}\u{ff}Hello \x00\x00\u{ff}\u{ff} \x01 \x03\x00 K\x4c\x04\x02 \x00";
     const JSON: &str = r#"{"a": {"b": [ 1, -2.5e3, "x\u0041 \ud83d\ude00", true, null ], "a.b": "" } , "a": false } ]"#;
     const PLACEHOLDERS: &str = "{\"a\": \"{{user.name}}\", \"b\": {{user.age}} , [{{n + 1}} ] {{raw(user.age)}} \
         {{url(user.name)}} {{base64(user.name, ':')}} {{id % 9}} {{random(1, 6)}} {{hex(8)}} {{now_ms}} \"{{stamp}}\" {{{{ {{uuid}} {{user.nam}} :";

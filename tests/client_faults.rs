@@ -206,6 +206,9 @@ fn a_server_sees_each_illegal_frame_for_what_it_is() {
         BadUtf8,
         Unmasked,
         ReservedOpcode,
+        Rsv1Ping,
+        BadDeflate,
+        DeflateBomb,
     ] {
         let server = Server::start(Script::default());
         run(&server, vec![(100, FaultKind::IllegalFrame(illegal))]);

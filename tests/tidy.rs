@@ -20,7 +20,9 @@ const WALLS: &[(&str, &[&str])] = &[
     // The names and windows of measurements depend on the plan.
     (
         "plan",
-        &["units", "metric", "http", "json", "scenario", "measure"],
+        &[
+            "units", "metric", "frame", "http", "json", "scenario", "measure",
+        ],
     ),
     ("measure", &["units", "metric"]),
     // The system calls that need `unsafe`, or that several parts make.

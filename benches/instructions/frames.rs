@@ -29,7 +29,7 @@ pub(crate) fn read(count: u64) {
 /// What has come next, until there is no more to read.
 fn next(stream: &mut Stream, reader: &mut Reader, room: &mut Room) -> Option<FoundFrame> {
     loop {
-        let found = reader.next(room).expect("the frames break no rule");
+        let found = reader.next(room, None).expect("the frames break no rule");
         if found.is_some() {
             return found;
         }

@@ -35,6 +35,9 @@ pub(super) struct Access {
     /// Append the secrets of all TLS sessions to this file, to decrypt what is captured meanwhile
     #[arg(long, value_name = "FILE")]
     key_log: Option<PathBuf>,
+    /// Offer compression of messages (permessage-deflate)
+    #[arg(long)]
+    compression: bool,
 }
 
 impl Access {
@@ -49,6 +52,7 @@ impl Access {
         options.extend(path(&self.certificate)?.map(Is::Certificate));
         options.extend(path(&self.key)?.map(Is::Key));
         options.extend(self.proxy.clone().map(Is::Proxy));
+        options.extend(self.compression.then_some(Is::Compression));
         Ok(options)
     }
 

@@ -1,5 +1,6 @@
 //! `wsbench check`: explains what a scenario will do and what it needs, before anything is opened.
 
+mod compression;
 mod explanation;
 mod groups;
 mod rows;

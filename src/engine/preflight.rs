@@ -290,6 +290,7 @@ mod tests {
             other_descriptors: 64,
             ports,
             memory: 0,
+            compressing: Vec::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The state that the parts of a run share: some of it between all workers, the rest within one.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -308,6 +309,12 @@ impl Shared {
         let mut shard = self.shard.borrow_mut();
         let whole = &mut shard.cohorts[cohort].whole;
         counters.iter().for_each(|counter| whole.count(*counter));
+    }
+
+    /// Counts what dials agreed on with servers.
+    pub(super) fn agreed(&self, agreed: &[(&'static str, Cow<'static, str>)]) {
+        let known = &mut self.shard.borrow_mut().agreed;
+        (agreed.iter()).for_each(|(what, value)| known.add(what, value, 1));
     }
 
     /// Counts a client that is done.

@@ -10,11 +10,11 @@ use memchr::memmem;
 use super::dial::{Connected, Connector, Dialer, Shown, Wanted};
 use super::saved::named;
 use super::shared::Shared;
-use crate::frame::{Frame, Room};
+use crate::frame::{Frame, Inflater, Packed, Packing, Room};
 use crate::http::{Answer, read_head, values};
 use crate::measure::{By, Fitting, FrameType, TcpView, Trace, Traced};
 use crate::metric::Side;
-use crate::net::{Act, Failure, Lost, TcpEnd, Transport};
+use crate::net::{Act, Failure, Lost, PackedMessage, TcpEnd, Transport};
 use crate::scenario::{FrameKind, Secrets};
 use crate::time::Clock;
 use crate::units::{ByteSize, Timestamp, cut, visible};
@@ -207,6 +207,13 @@ fn parts(frame: &Frame<'_>) -> (FrameType, Vec<u8>) {
     }
 }
 
+fn frame_type(kind: FrameKind) -> FrameType {
+    match kind {
+        FrameKind::Text => FrameType::Text,
+        FrameKind::Binary => FrameType::Binary,
+    }
+}
+
 /// The method and the path of a request, and its body.
 fn without_headers(request: &[u8]) -> Vec<u8> {
     const END: &[u8] = b"\r\n\r\n";
@@ -259,10 +266,7 @@ impl<T: Transport> Transport for TracedTransport<T> {
     }
 
     fn came(&mut self, kind: FrameKind, message: &[u8]) {
-        let kind = match kind {
-            FrameKind::Text => FrameType::Text,
-            FrameKind::Binary => FrameType::Binary,
-        };
+        let kind = frame_type(kind);
         self.came = Some(match self.inner.answer() {
             None => (kind, message.to_vec()),
             Some(head) => {
@@ -301,6 +305,30 @@ impl<T: Transport> Transport for TracedTransport<T> {
         let by = std::mem::take(&mut self.sender);
         (self.log.borrow()).frame(Side::Local, kind, &bytes, by, Fitting::Right);
         self.inner.feed(frame);
+    }
+
+    fn extension(&self) -> Option<String> {
+        self.inner.extension()
+    }
+
+    fn packing(&self) -> Option<Packing> {
+        self.inner.packing()
+    }
+
+    fn feed_packed(&mut self, message: PackedMessage<'_>) {
+        let mut plain = Vec::new();
+        let mut inflater = Inflater::default();
+        // What was compressed here is restored without an error.
+        let added = inflater.add(message.bytes, &mut plain, message.plain);
+        let _ = added.and_then(|()| inflater.finish(&mut plain, message.plain));
+        let kind = frame_type(message.kind);
+        let by = std::mem::take(&mut self.sender);
+        (self.log.borrow()).frame(Side::Local, kind, &plain, by, Fitting::Right);
+        self.inner.feed_packed(message);
+    }
+
+    fn take_packed(&mut self) -> Option<(Packed, Packed)> {
+        self.inner.take_packed()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {

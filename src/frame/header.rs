@@ -8,7 +8,8 @@ pub enum Broken {
     /// Section 5.1: a server must not mask.
     #[error("a masked frame from the server")]
     Masked,
-    /// Section 5.2: these bits have no meaning, because no extension was agreed on.
+    /// Section 5.2: these bits have no meaning there. The first one says that a message is compressed, if that was agreed
+    /// on (RFC 7692 section 6).
     #[error("reserved bits that are not zero")]
     ReservedBits,
     /// Section 5.2.
@@ -32,6 +33,9 @@ pub enum Broken {
     /// Section 8.1.
     #[error("a text message that is not valid UTF-8")]
     BadUtf8,
+    /// RFC 7692 section 7.2.2: the bytes are no DEFLATE data (RFC 1951).
+    #[error("a compressed message that is no DEFLATE data")]
+    BadDeflate,
     /// Section 5.5.1.
     #[error("a close reason that is not valid UTF-8")]
     BadReason,
@@ -89,6 +93,8 @@ impl Opcode {
 pub struct Header {
     /// Whether the frame is the last of its message.
     pub fin: bool,
+    /// Whether it begins a compressed message.
+    pub is_packed: bool,
     /// The kind of the frame.
     pub opcode: Opcode,
     /// The length of its payload in bytes.
@@ -104,16 +110,28 @@ impl Header {
     /// The longest payload of a control frame in bytes (section 5.5).
     pub const LONGEST_CONTROL: u64 = 125;
 
-    /// Reads the header at the start of these bytes; `None` while it is incomplete.
+    /// The first reserved bit: the message is compressed (RFC 7692 section 6).
+    pub const PACKED: u8 = 0x40;
+
+    /// Reads the header at the start of these bytes; `None` while it is incomplete. `may_pack` says whether messages may
+    /// be compressed.
     ///
     /// # Errors
     /// When a server must not send such a frame.
-    pub fn read(bytes: &[u8]) -> Result<Option<Self>, Broken> {
+    pub fn read(bytes: &[u8], may_pack: bool) -> Result<Option<Self>, Broken> {
         let &[first, second, ref rest @ ..] = bytes else {
             return Ok(None);
         };
-        if first & 0x70 != 0 {
-            return Err(Broken::ReservedBits);
+        let is_packed = first & 0x70 != 0;
+        if is_packed {
+            // Only the first frame of a message says it (RFC 7692 section 6.1).
+            let begins = matches!(
+                Opcode::from_bits(first & 0x0F),
+                Some(Opcode::Text | Opcode::Binary)
+            );
+            if first & 0x70 != Self::PACKED || !may_pack || !begins {
+                return Err(Broken::ReservedBits);
+            }
         }
         let opcode = Opcode::from_bits(first & 0x0F).ok_or(Broken::ReservedOpcode(first & 0x0F))?;
         let fin = first & 0x80 != 0;
@@ -141,6 +159,7 @@ impl Header {
         };
         Ok(Some(Self {
             fin,
+            is_packed,
             opcode,
             payload,
             length,

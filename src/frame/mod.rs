@@ -1,5 +1,5 @@
-//! Encodes a client's frames, and decodes a server's (RFC 6455 section 5). Pure: uses no socket and no clock, and
-//! answers nothing by itself.
+//! Encodes a client's frames, and decodes a server's (RFC 6455 section 5), compressed ones too (RFC 7692). Pure: uses no
+//! socket and no clock, and answers nothing by itself.
 //!
 //! ```text
 //! bytes read ─► Room ─► Reader ─► Frame, borrowed from the room
@@ -10,10 +10,12 @@
 //! has not taken when its turn ends are kept with the connection.
 
 mod close;
+mod deflate;
 mod header;
 mod mask;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod peer;
+mod prepared;
 mod reader;
 mod room;
 #[cfg(test)]
@@ -21,8 +23,12 @@ mod tests;
 mod writer;
 
 pub use close::{BROKEN, answer_to, may_be_sent};
+#[cfg(any(test, fuzzing))]
+pub(crate) use deflate::assert_bounded;
+pub use deflate::{Deflater, Inflater, Inflation, Packed};
 pub use header::{Broken, Header, Opcode};
 pub use mask::mask;
+pub use prepared::{Packer, Packing, Prepared};
 pub use reader::{FoundFrame, Reader};
 pub use room::Room;
 pub use writer::{Writer, put};

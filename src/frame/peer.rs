@@ -41,7 +41,7 @@ pub(super) fn ours(bytes: &[u8], cut: usize) -> Vec<DecodedItem> {
     let mut parts = bytes.chunks(cut);
     loop {
         room.enter(&mut left);
-        match reader.next(&mut room) {
+        match reader.next(&mut room, None) {
             Ok(Some(found)) => seen.push(match found.lend(&room) {
                 Frame::Text(bytes) => DecodedItem::Text(bytes.to_vec()),
                 Frame::Binary(bytes) => DecodedItem::Binary(bytes.to_vec()),

@@ -1,6 +1,7 @@
 //! Decodes bytes to messages and control frames, however the bytes are cut (RFC 6455 sections 5.4 to 5.6).
 
 use super::Frame;
+use super::deflate::Inflation;
 use super::header::{Broken, Header, Opcode};
 use super::room::{PayloadPlace, Room};
 
@@ -44,6 +45,8 @@ pub struct Reader {
     is_last: bool,
     /// The kind of the current message: text or binary.
     message: Option<Opcode>,
+    /// Whether it is compressed.
+    is_packed: bool,
     /// The bytes of the current message so far, and how many of them are checked as UTF-8.
     parts: Vec<u8>,
     checked: usize,
@@ -59,6 +62,7 @@ impl Reader {
             left: 0,
             is_last: false,
             message: None,
+            is_packed: false,
             parts: Vec::new(),
             checked: 0,
             is_closed: false,
@@ -72,30 +76,35 @@ impl Reader {
         self.after_close
     }
 
-    /// Takes the next message or control frame out of the room; `None` until more is read.
+    /// Takes the next message or control frame out of the room; `None` until more is read. With `inflation`, messages may
+    /// be compressed.
     ///
     /// # Errors
     /// The rule that the server broke. Bytes after that cannot be decoded.
     #[inline]
-    pub fn next(&mut self, room: &mut Room) -> Result<Option<FoundFrame>, Broken> {
+    pub fn next(
+        &mut self,
+        room: &mut Room,
+        mut inflation: Option<&mut Inflation>,
+    ) -> Result<Option<FoundFrame>, Broken> {
         loop {
             if self.left > 0 {
-                if !self.go_on(room) {
+                if !self.go_on(room, inflation.as_deref_mut())? {
                     self.check_text()?;
                     return Ok(None);
                 }
-                if let Some(found) = self.frame_is_there(room)? {
+                if let Some(found) = self.frame_is_there(room, inflation.as_deref_mut())? {
                     return Ok(Some(found));
                 }
                 continue;
             }
             if self.is_closed {
-                if !self.skip(room) {
+                if !self.skip(room, inflation.is_some()) {
                     return Ok(None);
                 }
                 continue;
             }
-            let Some(header) = Header::read(room.unread())? else {
+            let Some(header) = Header::read(room.unread(), inflation.is_some())? else {
                 return Ok(None);
             };
             let is_whole = (room.unread().len() - header.length) as u64 >= header.payload;
@@ -108,7 +117,9 @@ impl Reader {
             }
             self.check(&header)?;
             room.take(header.length);
-            if is_whole && header.fin && self.message.is_none() {
+            if header.is_packed {
+                self.begin_packed(is_whole && header.fin, room, inflation.as_deref_mut());
+            } else if is_whole && header.fin && self.message.is_none() {
                 let place = PayloadPlace::Bytes(room.take(header.payload as usize));
                 return whole(header.opcode, place, room).map(Some);
             }
@@ -116,7 +127,7 @@ impl Reader {
             self.is_last = header.fin;
             self.left = header.payload;
             if self.left == 0
-                && let Some(found) = self.frame_is_there(room)?
+                && let Some(found) = self.frame_is_there(room, inflation.as_deref_mut())?
             {
                 return Ok(Some(found));
             }
@@ -124,8 +135,8 @@ impl Reader {
     }
 
     /// Counts a frame after the Close. Returns whether there was one.
-    fn skip(&mut self, room: &mut Room) -> bool {
-        match Header::read(room.unread()) {
+    fn skip(&mut self, room: &mut Room, may_pack: bool) -> bool {
+        match Header::read(room.unread(), may_pack) {
             Ok(Some(header)) => {
                 room.take(header.length);
                 self.left = header.payload;
@@ -148,6 +159,10 @@ impl Reader {
             (Opcode::Text | Opcode::Binary, Some(_)) => return Err(Broken::Interleaved),
             _ => {}
         }
+        if header.is_packed || self.is_packed {
+            // What it says is shorter or longer; that is looked at as it comes.
+            return Ok(());
+        }
         let (bytes, max) = (self.parts.len() as u64, self.max_message);
         let bytes = bytes.saturating_add(header.payload);
         if bytes > max as u64 {
@@ -156,22 +171,53 @@ impl Reader {
         Ok(())
     }
 
+    /// Begins a compressed message. `is_there` says whether the room holds all of it.
+    #[cold]
+    fn begin_packed(&mut self, is_there: bool, room: &mut Room, inflation: Option<&mut Inflation>) {
+        self.is_packed = true;
+        if is_there {
+            self.parts = room.spare();
+        }
+        if let Some(inflation) = inflation {
+            inflation.begin(room);
+        }
+    }
+
     /// Takes more of the current frame. Returns whether it is complete.
-    fn go_on(&mut self, room: &mut Room) -> bool {
+    fn go_on(
+        &mut self,
+        room: &mut Room,
+        inflation: Option<&mut Inflation>,
+    ) -> Result<bool, Broken> {
         let there = room.unread().len();
         let part = usize::try_from(self.left).map_or(there, |left| left.min(there));
         if !self.is_closed {
-            self.parts.extend_from_slice(&room.unread()[..part]);
+            let bytes = &room.unread()[..part];
+            match inflation.filter(|_| self.is_packed) {
+                None => self.parts.extend_from_slice(bytes),
+                Some(inflation) => inflation.add(bytes, &mut self.parts, self.max_message)?,
+            }
         }
         room.take(part);
         self.left -= part as u64;
-        self.left == 0
+        Ok(self.left == 0)
     }
 
     /// Handles a complete frame. Returns the message, if the frame was its last.
-    fn frame_is_there(&mut self, room: &mut Room) -> Result<Option<FoundFrame>, Broken> {
+    fn frame_is_there(
+        &mut self,
+        room: &mut Room,
+        inflation: Option<&mut Inflation>,
+    ) -> Result<Option<FoundFrame>, Broken> {
         if self.is_closed {
             return Ok(None);
+        }
+        if self.is_packed
+            && self.is_last
+            && let Some(inflation) = inflation
+        {
+            inflation.finish(&mut self.parts, self.max_message, room)?;
+            self.is_packed = false;
         }
         self.check_text()?;
         if !self.is_last {

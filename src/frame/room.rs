@@ -2,10 +2,14 @@
 
 use std::ops::Range;
 
+use super::deflate::Inflater;
+
 /// The most bytes in one read.
 const SIZE: usize = 16 * 1024;
 /// The most reads of a connection before others have their turn.
 const READS: u32 = 4;
+/// The longest message whose buffer is kept for the next one, in bytes.
+const KEPT: usize = 16 * 1024;
 
 /// Bytes of one connection that were read and not taken, and the message that is lent.
 #[derive(Debug)]
@@ -16,6 +20,8 @@ pub struct Room {
     reads: u32,
     /// A message that was assembled from several pieces.
     message: Vec<u8>,
+    /// Restores compressed messages of connections that keep nothing of them.
+    pub(super) inflater: Option<Box<Inflater>>,
 }
 
 /// The place of a payload.
@@ -34,6 +40,7 @@ impl Default for Room {
             unread: 0..0,
             reads: 0,
             message: Vec::new(),
+            inflater: None,
         }
     }
 }
@@ -91,7 +98,7 @@ impl Room {
         }
         self.unread = 0..0;
         self.reads = 0;
-        if self.message.capacity() > 0 {
+        if self.message.capacity() > KEPT {
             self.message = Vec::new();
         }
     }
@@ -100,6 +107,13 @@ impl Room {
     pub fn put(&mut self, message: Vec<u8>) -> &[u8] {
         self.message = message;
         &self.message
+    }
+
+    /// Hands out an empty buffer for the next message that is put together.
+    pub(super) fn spare(&mut self) -> Vec<u8> {
+        let mut spare = std::mem::take(&mut self.message);
+        spare.clear();
+        spare
     }
 
     /// Takes this many bytes, which must be there.

@@ -137,7 +137,7 @@ proptest! {
         for part in bytes.chunks(cut) {
             room.space()[..part.len()].copy_from_slice(part);
             room.filled(part.len());
-            while let Some(found) = reader.next(&mut room).unwrap() {
+            while let Some(found) = reader.next(&mut room, None).unwrap() {
                 let is_normal = found.lend(&room) == Frame::Close { code: Some(1000), reason: "" };
                 prop_assert!(is_normal);
                 closes += 1;
@@ -160,7 +160,7 @@ fn what_is_left_keeps_its_order_however_much_it_is() {
         room.enter(&mut left);
         // Ends the turn after at most seven frames.
         for _ in 0..7 {
-            let Some(found) = reader.next(&mut room).unwrap() else {
+            let Some(found) = reader.next(&mut room, None).unwrap() else {
                 break;
             };
             let Frame::Binary(payload) = found.lend(&room) else {
@@ -192,7 +192,7 @@ fn what_is_unlawful_after_a_close_is_counted_and_not_judged() {
         for part in bytes.chunks(3) {
             room.space()[..part.len()].copy_from_slice(part);
             room.filled(part.len());
-            seen += usize::from(reader.next(&mut room).unwrap().is_some());
+            seen += usize::from(reader.next(&mut room, None).unwrap().is_some());
         }
         assert_eq!((seen, reader.after_close()), (1, 1), "{garbage:?}");
     }
@@ -210,7 +210,7 @@ fn an_idle_connection_holds_no_buffer() {
         room.enter(&mut left);
         room.space()[..part.len()].copy_from_slice(part);
         room.filled(part.len());
-        let found = reader.next(&mut room).unwrap();
+        let found = reader.next(&mut room, None).unwrap();
         assert_eq!(found.is_some(), part.len() < 6000);
         room.leave(&mut left);
     }
@@ -253,6 +253,6 @@ fn each_broken_rule_is_named() {
         let (mut room, mut reader) = (Room::default(), Reader::new(MAX_MESSAGE));
         room.space()[..bytes.len()].copy_from_slice(&bytes);
         room.filled(bytes.len());
-        assert_eq!(reader.next(&mut room), Err(rule));
+        assert_eq!(reader.next(&mut room, None), Err(rule));
     }
 }

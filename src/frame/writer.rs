@@ -5,7 +5,7 @@ use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::SeedableRng as _;
 
 use super::Frame;
-use super::header::Opcode;
+use super::header::{Header, Opcode};
 use super::mask::mask;
 
 const FIN: u8 = 0x80;
@@ -54,6 +54,23 @@ impl Writer {
         }
     }
 
+    /// Adds a compressed message: text, or binary.
+    pub fn add_packed(&mut self, is_text: bool, packed: &[u8]) {
+        let key = self.keys.next_u32().to_ne_bytes();
+        let opcode = if is_text {
+            Opcode::Text
+        } else {
+            Opcode::Binary
+        };
+        put(
+            &mut self.bytes,
+            true,
+            Header::PACKED | opcode as u8,
+            key,
+            packed,
+        );
+    }
+
     /// Appends bytes as they are, without a frame.
     pub fn add_raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
@@ -84,7 +101,7 @@ impl Writer {
     }
 }
 
-/// Appends one frame of a client, even one that must not be sent.
+/// Appends one frame of a client, even one that must not be sent. `opcode` may have reserved bits with it.
 #[inline]
 pub fn put(out: &mut Vec<u8>, fin: bool, opcode: u8, key: [u8; 4], payload: &[u8]) {
     let first = if fin { FIN | opcode } else { opcode };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::agreed::Agreed;
 use super::cells::Cells;
 use super::delivery::Reach;
 use super::fallbacks::Fallbacks;
@@ -200,6 +201,7 @@ impl Collector {
             endings: self.endings.clone(),
             records: self.records.clone(),
             fallbacks: self.all.fallbacks.clone(),
+            agreed: self.all.agreed.clone(),
             stops: self.all.stops.clone(),
             ..self.snapshot(seconds, windows, &|_| true)
         }
@@ -246,6 +248,7 @@ impl Collector {
             endings: Endings::default(),
             records: ConnectionRecords::default(),
             fallbacks: Fallbacks::default(),
+            agreed: Agreed::default(),
             stops: Stops::default(),
             measured_from: None,
         }

@@ -1,6 +1,7 @@
 //! Measured numbers: histograms, counters, the shard of one worker, the merged summary.
 //! Pure: uses no socket, no clock and no scenario.
 
+mod agreed;
 mod cells;
 mod collector;
 mod connection_record;
@@ -18,6 +19,7 @@ mod timeline;
 mod trace;
 mod wire;
 
+pub use agreed::Agreed;
 pub use cells::Cells;
 pub use collector::Collector;
 pub use connection_record::{ConnectionRecord, EndedBy, TcpEnding};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::agreed::Agreed;
 use super::cells::Cells;
 use super::connection_record::ConnectionRecord;
 use super::delivery::Deliveries;
@@ -175,6 +176,9 @@ pub struct Ending {
     /// The kernel's view when it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tcp: Option<TcpView>,
+    /// The extension that was agreed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
 }
 
 impl OfCohort for Ending {
@@ -294,6 +298,8 @@ pub struct Shard {
     pub look_ups: Histogram,
     /// Addresses of the target that accepted no connection.
     pub fallbacks: Fallbacks,
+    /// What clients and servers agreed on.
+    pub agreed: Agreed,
     /// Connections that did not end as planned; at most [`Shard::MAX_ENDINGS`].
     pub endings: Vec<Ending>,
     /// How many more there were, which were not kept.
@@ -335,6 +341,7 @@ impl Shard {
             stops: Stops::default(),
             look_ups: Histogram::new(),
             fallbacks: Fallbacks::default(),
+            agreed: Agreed::default(),
             endings: Vec::new(),
             more_endings: 0,
             unexpected: Vec::new(),
@@ -398,6 +405,7 @@ impl Shard {
             self.look_ups.merge(&other.look_ups);
         }
         self.fallbacks.merge(&other.fallbacks);
+        self.agreed.merge(&other.agreed);
         let kept = (room.saturating_sub(self.endings.len())).min(other.endings.len());
         self.endings.extend_from_slice(&other.endings[..kept]);
         self.more_endings += (other.endings.len() - kept) as u64;
@@ -419,6 +427,7 @@ impl Shard {
         self.stops.clear();
         self.look_ups.clear();
         self.fallbacks.clear();
+        self.agreed.clear();
         self.endings.clear();
         self.more_endings = 0;
         self.unexpected.clear();

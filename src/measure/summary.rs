@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::agreed::Agreed;
 use super::connection_record::ConnectionRecord;
 use super::fallbacks::Fallbacks;
 use super::histogram::Histogram;
@@ -217,6 +218,8 @@ pub struct Summary {
     pub records: ConnectionRecords,
     /// Addresses of the target that accepted no connection.
     pub fallbacks: Fallbacks,
+    /// What clients and servers agreed on.
+    pub agreed: Agreed,
     /// When wsbench itself stood still. Not part of reports: only the verdict of the run looks at it.
     pub stops: Stops,
     /// When measuring began; `None` if that is not known.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::agreed::Agreed;
 use super::cells::Cells;
 use super::connection_record::ConnectionRecord;
 use super::delivery::DeliveriesOnWire;
@@ -52,6 +53,7 @@ struct ShardOnWire<'a> {
     stops: Stops,
     look_ups: Histogram,
     fallbacks: Fallbacks,
+    agreed: Agreed,
     endings: NamedRows<'a, Ending>,
     more_endings: u64,
     unexpected: Vec<String>,
@@ -115,6 +117,7 @@ impl Shard {
             stops,
             look_ups,
             fallbacks,
+            agreed,
             endings,
             more_endings,
             unexpected,
@@ -147,6 +150,7 @@ impl Shard {
             stops: stops.clone(),
             look_ups: look_ups.clone(),
             fallbacks: fallbacks.clone(),
+            agreed: agreed.clone(),
             endings: NamedRows::of(endings, &names),
             more_endings: *more_endings,
             unexpected: unexpected.clone(),
@@ -190,6 +194,7 @@ impl Shard {
             stops: wire.stops,
             look_ups: wire.look_ups,
             fallbacks: wire.fallbacks,
+            agreed: wire.agreed,
             endings,
             more_endings: wire.more_endings,
             unexpected: wire.unexpected,
@@ -250,6 +255,7 @@ mod tests {
                 retransmits: 2,
                 last_ack_ns: 3,
             }),
+            extension: Some("x".to_owned()),
         }
     }
 
@@ -266,6 +272,7 @@ mod tests {
         shard.early_lag.record(1_700 * u64::from(worker));
         shard.look_ups.record(1_500 * u64::from(worker));
         shard.fallbacks.add("[::1]:1", u64::from(worker), "refused");
+        shard.agreed.add("http", "2", u64::from(worker));
         shard.ending(ending(worker), 10);
         shard.more_records = u64::from(worker);
         shard.deliveries.seconds.push(ClosedSecond {

@@ -73,6 +73,13 @@ catalogue! {
         TlsFull => "tls.full", "Full handshakes of TLS, those of dials that failed behind them and of the requests of set-ups among them.";
         TlsResumed => "tls.resumed", "As `tls.full`, of those that resumed a session of their client.";
         TlsRetried => "tls.retried", "Some of `tls.full`: the server asked for another group, which costs a round trip (HelloRetryRequest, RFC 8446 section 4.1.4).";
+        ConnectionsCompressed => "connections.compressed", "Some of `connections.opened`: those on which compression was agreed.";
+        CompressedSent => "compressed.sent", "Messages sent compressed.";
+        CompressedReceived => "compressed.received", "Messages received compressed.";
+        CompressedSentPlain => "compressed.sent_plain", "Bytes of `compressed.sent`, before they were compressed.";
+        CompressedSentWire => "compressed.sent_wire", "Bytes of `compressed.sent` on the wire, without the headers of frames.";
+        CompressedReceivedPlain => "compressed.received_plain", "Bytes of `compressed.received`, once they were restored.";
+        CompressedReceivedWire => "compressed.received_wire", "Bytes of `compressed.received` on the wire, without the headers of frames.";
         MessagesDue => "messages.due", "Messages the schedule asked for.";
         MessagesSent => "messages.sent", "Messages handed to the connection.";
         MessagesNotSent => "messages.not_sent", "Messages that were due on an open connection but could not be sent in time.";

@@ -17,6 +17,7 @@ catalogue! {
         ProtocolError => "protocol_error", "A frame that RFC 6455 forbids, or a packet that its protocol does (`detail` says what).";
         BadUtf8 => "bad_utf8", "A text message that is not UTF-8 (RFC 6455 section 8.1).";
         BadCloseCode => "bad_close_code", "A close code that must not be on the wire (RFC 6455 section 7.4).";
+        BadDeflate => "bad_deflate", "A compressed message that is no DEFLATE data (RFC 7692 section 7.2.2).";
         MessageTooBig => "message_too_big", "A message longer than `max_message`.";
         CloseTimeout => "close_timeout", "No end of TCP within `close_timeout` after our Close.";
         Fault => "fault", "Ended by the client itself, in the fault that it plays.";
@@ -45,7 +46,8 @@ catalogue! {
         BadUpgrade => "bad_upgrade", "A 101 without `Upgrade: websocket` and `Connection: Upgrade`.";
         BadAccept => "bad_accept", "A 101 whose `Sec-WebSocket-Accept` is missing or wrong.";
         BadSubprotocol => "bad_subprotocol", "A 101 with a subprotocol nobody asked for.";
-        BadExtension => "bad_extension", "A 101 with an extension nobody asked for.";
+        BadExtension => "bad_extension", "A 101 with an extension nobody asked for, or with parameters that do not fit what was offered.";
+        NoExtension => "no_extension", "A 101 without compression, where `compression.required` demands it.";
         HandshakeEof => "handshake_eof", "TCP closed before the end of the response.";
         HandshakeReset => "handshake_reset", "TCP reset before the end of the response.";
         HandshakeGarbage => "handshake_garbage", "A response that is not HTTP, or is too long.";

@@ -111,6 +111,7 @@ pub fn covers_whole_run(name: &str) -> bool {
     let group = name.split('.').next().unwrap_or_default();
     let groups = [
         "connections",
+        "compressed",
         "tls",
         "handshake",
         "setup",

@@ -59,16 +59,23 @@ impl Client {
         let way = way.map_err(|error| error.to_string())?;
         let request = Request::new(url, target);
         let (clock, mut progress) = (Monotonic::start(), Progress::default());
-        let opening = way.open(&request, Dial::default(), &clock, &mut progress);
+        let compression = target.access.compression.as_ref();
+        let dial = Dial::default();
+        let opening = way.open(&request, compression, dial, &clock, &mut progress);
         let opened = match timeout(within, opening).await {
             Ok(opened) => opened,
             Err(_) => Err(NotOpened::from(progress.timed_out())),
         };
-        let Opened { link, early, .. } = opened.map_err(|NotOpened { failure, .. }| {
+        let Opened {
+            link,
+            early,
+            compressed,
+            ..
+        } = opened.map_err(|NotOpened { failure, .. }| {
             format!("{}: {}", failure.cause, failure.detail)
         })?;
         Ok(Self {
-            socket: WebSocket::new(link, early, target.max_message.as_usize()),
+            socket: WebSocket::new(link, early, target.max_message.as_usize(), compressed),
             room: Room::default(),
             close_timeout: target.close_timeout,
             is_closing: false,

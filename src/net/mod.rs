@@ -11,6 +11,7 @@
 
 mod asking;
 mod client;
+mod compressed;
 mod connect;
 mod end;
 mod failure;
@@ -61,7 +62,7 @@ pub(crate) use tcp_dialer::{Dial, Progress};
 pub(crate) use tls::Certificate;
 pub(crate) use tls::TlsAgreed;
 pub use tls::{TlsError, check_tls};
-pub(crate) use transport::{Act, Lost, Transport};
+pub(crate) use transport::{Act, Lost, PackedMessage, Transport};
 pub(crate) use way::{Linked, NotOpened, Opened, Way};
 pub(crate) use websocket::WebSocket;
 

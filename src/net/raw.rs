@@ -91,7 +91,8 @@ impl RawDialer {
         self.way.asks_for_certificate()
     }
 
-    /// Opens one connection, with the headers of this target. Under TLS all are those of one client, so each resumes the
+    /// Opens one connection, with the headers of this target and its offer of
+    /// compression. Under TLS all are those of one client, so each resumes the
     /// session of one before where the server lets it.
     ///
     /// # Errors
@@ -99,13 +100,20 @@ impl RawDialer {
     pub(crate) async fn open(&self, target: &Target) -> Result<RawConnection, RawFailure> {
         let request = Request::new(&self.url, target);
         let (clock, mut progress) = (Monotonic::start(), Progress::default());
-        let opening = (self.way).open(&request, Dial::default(), &clock, &mut progress);
+        let opening = (self.way).open(
+            &request,
+            target.access.compression.as_ref(),
+            Dial::default(),
+            &clock,
+            &mut progress,
+        );
         let Opened {
             link,
             peer,
             mut steps,
             head,
             early,
+            ..
         } = match tokio::time::timeout(self.timeout, opening).await {
             Ok(opened) => opened?,
             Err(_) => return Err(NotOpened::from(progress.timed_out()).into()),

@@ -1,5 +1,6 @@
 //! Opens TCP to the first address of a server that accepts a connection. Each address that did not is told.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -32,6 +33,8 @@ pub(crate) struct Progress {
     pub(super) reached: &'static str,
     /// What there was to count on the way, each by one.
     pub(crate) counts: Vec<Counter>,
+    /// What was agreed on with the server, by what it is.
+    pub(crate) agreed: Vec<(&'static str, Cow<'static, str>)>,
     /// Addresses that accepted no connection and were followed by another one, and why.
     pub(crate) passed: Vec<(SocketAddr, Cause)>,
     /// The newest address that accepted no connection, until another one follows.
@@ -43,6 +46,7 @@ impl Default for Progress {
         Self {
             reached: LOOK_UP_STEP,
             counts: Vec::new(),
+            agreed: Vec::new(),
             passed: Vec::new(),
             failed: None,
         }

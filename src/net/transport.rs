@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use super::end::TcpEnd;
-use crate::frame::{BROKEN, Frame, Room};
+use crate::frame::{BROKEN, Frame, Packed, Packing, Room};
 use crate::http::Answer;
 use crate::measure::{By, Fitting, TcpView};
 use crate::metric::Cause;
@@ -43,12 +43,21 @@ impl Lost {
     /// The code of the Close that the peer gets (RFC 6455 section 7.1.7); `None` where it gets none.
     pub(crate) fn code(&self) -> Option<u16> {
         match self {
-            Self::Broken(Cause::BadUtf8, _) => Some(1007),
+            Self::Broken(Cause::BadUtf8 | Cause::BadDeflate, _) => Some(1007),
             Self::Broken(Cause::MessageTooBig, _) => Some(1009),
             Self::Broken(..) => Some(BROKEN),
             Self::Tcp(_) | Self::Failed(..) | Self::Closed => None,
         }
     }
+}
+
+/// A message that was compressed before it is fed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PackedMessage<'a> {
+    pub(crate) kind: FrameKind,
+    pub(crate) bytes: &'a [u8],
+    /// Its length before it was compressed.
+    pub(crate) plain: usize,
 }
 
 /// One connection of a client, whose messages go to its session.
@@ -100,6 +109,24 @@ pub(crate) trait Transport {
 
     /// Queues a frame; it is sent with the next flush.
     fn feed(&mut self, frame: Frame<'_>);
+
+    /// Returns the extension that was agreed on; `None` without one.
+    fn extension(&self) -> Option<String> {
+        None
+    }
+
+    /// Returns how messages are to be compressed before they are fed; `None`: they are not.
+    fn packing(&self) -> Option<Packing> {
+        None
+    }
+
+    /// Queues a compressed message. Only called if [`Self::packing`] returned something.
+    fn feed_packed(&mut self, _message: PackedMessage<'_>) {}
+
+    /// Returns the compressed messages that were sent and received since the last call; `None` if none can be.
+    fn take_packed(&mut self) -> Option<(Packed, Packed)> {
+        None
+    }
 
     /// Sends what is queued. Pending while the peer accepts no more bytes.
     ///

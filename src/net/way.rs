@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 
+use super::compressed::Compressed;
 use super::failure::Failure;
 use super::first_hop::{FirstHop, Peer};
-use super::handshake::Request;
+use super::handshake::{Request, Switched};
 use super::link::Link;
 use super::proxy::{self, Tunnel, announced};
 use super::resolvers::{Resolvers, needed};
@@ -15,8 +16,8 @@ use super::steps::Steps;
 use super::tcp_dialer::{Dial, Progress, TcpDialer};
 use super::tls::{Tls, TlsError};
 use super::wire::Wire;
-use crate::metric::{Cause, PROXY_STEP, TLS_STEP, Timer, UPGRADE_STEP};
-use crate::scenario::{Access, Announce, WebOrigin};
+use crate::metric::{Cause, Counter, PROXY_STEP, TLS_STEP, Timer, UPGRADE_STEP};
+use crate::scenario::{Access, Announce, Compression, WebOrigin};
 use crate::time::Clock;
 use crate::units::Timestamp;
 
@@ -51,6 +52,8 @@ pub(crate) struct Opened {
     pub(crate) head: Vec<u8>,
     /// Bytes that came right after the head.
     pub(crate) early: Vec<u8>,
+    /// The compression that was agreed on.
+    pub(crate) compressed: Option<Box<Compressed>>,
 }
 
 /// Why there is no open connection.
@@ -98,13 +101,14 @@ impl Way {
         })
     }
 
-    /// Opens one connection, and asks for the upgrade. Has no time limit of its own.
+    /// Opens one connection, and asks for the upgrade, with compression if it is offered. Has no time limit of its own.
     ///
     /// # Errors
     /// The cause, and what the server answered.
     pub(crate) async fn open(
         &self,
         request: &Request,
+        compression: Option<&Compression>,
         dial: Dial,
         clock: &dyn Clock,
         progress: &mut Progress,
@@ -117,18 +121,30 @@ impl Way {
             opened,
         } = self.link(dial, clock, progress).await?;
         progress.reached = UPGRADE_STEP;
-        let (mut head, checked) = request.ask(&mut link, |link| link.wire().end()).await;
+        let ended = |link: &Link| link.wire().end();
+        let (mut head, checked) = request.ask(&mut link, compression, ended).await;
         let now = clock.now();
         steps.add(Timer::HandshakeUpgrade, now.saturating_since(opened));
         steps.add(Timer::HandshakeTotal, now.saturating_since(dialled));
         match checked {
-            Ok(length) => Ok(Opened {
-                early: head.split_off(length),
-                link,
-                peer,
-                steps,
-                head,
-            }),
+            Ok(Switched { length, agreed }) => {
+                let agreed = compression.zip(agreed);
+                if let Some((_, agreed)) = agreed {
+                    progress.counts.push(Counter::ConnectionsCompressed);
+                    progress
+                        .agreed
+                        .push(("extension", agreed.to_string().into()));
+                }
+                Ok(Opened {
+                    early: head.split_off(length),
+                    link,
+                    peer,
+                    steps,
+                    head,
+                    compressed: agreed
+                        .map(|(ours, agreed)| Box::new(Compressed::new(ours, agreed))),
+                })
+            }
             Err(failure) => Err(NotOpened {
                 failure: self.explained(failure),
                 answer: head,

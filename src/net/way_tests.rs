@@ -66,7 +66,7 @@ pub(super) async fn dial(
     let way = way(&url, &target, known, false);
     let request = Request::new(&url, &target);
     let (clock, mut progress) = (Monotonic::start(), Progress::default());
-    let opening = way.open(&request, Dial::default(), &clock, &mut progress);
+    let opening = way.open(&request, None, Dial::default(), &clock, &mut progress);
     let limit = Duration::from_secs(20);
     let opened = tokio::time::timeout(limit, opening).await.expect("in time");
     (opened, progress)
@@ -291,7 +291,7 @@ async fn handshakes(
             number: *number,
             ..Dial::default()
         };
-        let opening = way.open(&request, dial, &clock, &mut progress);
+        let opening = way.open(&request, None, dial, &clock, &mut progress);
         assert_eq!(
             opening.await.err().unwrap().failure.cause,
             Cause::HttpStatus

@@ -7,14 +7,16 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
+use super::compressed::Compressed;
 use super::end::TcpEnd;
 use super::failure::Failure;
 use super::link::Link;
 use super::tls;
-use super::transport::{Act, Lost, Transport};
-use crate::frame::{Broken, Frame, Reader, Room, Writer};
+use super::transport::{Act, Lost, PackedMessage, Transport};
+use crate::frame::{Broken, Frame, Packed, Packing, Reader, Room, Writer};
 use crate::measure::TcpView;
 use crate::metric::Cause;
+use crate::scenario::FrameKind;
 use crate::time::Clock;
 use crate::units::Timestamp;
 
@@ -28,11 +30,18 @@ pub(crate) struct WebSocket {
     left: Vec<u8>,
     /// Whether writing is suspended, because the client vanished.
     is_held: bool,
+    /// What it has besides where compression was agreed on.
+    compressed: Option<Box<Compressed>>,
 }
 
 impl WebSocket {
     /// Accepts messages of up to `max_message` bytes. `already_read` are bytes that came with the handshake.
-    pub(crate) fn new(link: Link, already_read: Vec<u8>, max_message: usize) -> Self {
+    pub(crate) fn new(
+        link: Link,
+        already_read: Vec<u8>,
+        max_message: usize,
+        compressed: Option<Box<Compressed>>,
+    ) -> Self {
         Self {
             link,
             reader: Reader::new(max_message),
@@ -40,6 +49,7 @@ impl WebSocket {
             writer: Writer::new(RandomState::new().hash_one(())),
             left: already_read,
             is_held: false,
+            compressed,
         }
     }
 
@@ -65,6 +75,7 @@ impl WebSocket {
 fn broken(rule: Broken) -> Lost {
     let cause = match rule {
         Broken::BadUtf8 | Broken::BadReason => Cause::BadUtf8,
+        Broken::BadDeflate => Cause::BadDeflate,
         Broken::TooBig { .. } => Cause::MessageTooBig,
         _ => Cause::ProtocolError,
     };
@@ -79,7 +90,8 @@ impl Transport for WebSocket {
     ) -> Poll<Result<Frame<'room>, Lost>> {
         let found = loop {
             room.enter(&mut self.left);
-            match self.reader.next(room) {
+            let inflation = self.compressed.as_mut().map(|it| &mut it.inflation);
+            match self.reader.next(room, inflation) {
                 Ok(Some(found)) => break found,
                 Ok(None) if self.breaks_silence() => {
                     let why = "a frame after its Close frame".to_owned();
@@ -111,8 +123,33 @@ impl Transport for WebSocket {
         room.leave(&mut self.left);
     }
 
+    #[inline]
     fn feed(&mut self, frame: Frame<'_>) {
-        self.writer.add(frame);
+        match &mut self.compressed {
+            None => self.writer.add(frame),
+            Some(compressed) => compressed.feed(frame, &mut self.writer),
+        }
+    }
+
+    fn extension(&self) -> Option<String> {
+        Some(self.compressed.as_ref()?.agreed.to_string())
+    }
+
+    #[inline]
+    fn packing(&self) -> Option<Packing> {
+        self.compressed.as_ref()?.packing()
+    }
+
+    fn feed_packed(&mut self, message: PackedMessage<'_>) {
+        if let Some(compressed) = &mut self.compressed {
+            let is_text = message.kind == FrameKind::Text;
+            compressed.add(is_text, message.bytes, message.plain, &mut self.writer);
+        }
+    }
+
+    #[inline]
+    fn take_packed(&mut self) -> Option<(Packed, Packed)> {
+        Some(self.compressed.as_mut()?.take_counts())
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {

@@ -21,7 +21,7 @@ mod topics;
 mod values;
 mod windows;
 
-pub use budget::{Budget, sent_by_setup};
+pub use budget::{Budget, Compressing, sent_by_setup};
 pub use fault_plan::{FaultPlan, probed_within};
 use heartbeat::HeartbeatTexts;
 pub use heartbeat::TextPong;

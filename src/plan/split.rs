@@ -22,6 +22,16 @@ impl From<&scenario::Split> for Split {
     }
 }
 
+impl Split {
+    /// Returns what each message that is sent ends with.
+    pub fn end(&self) -> &[u8] {
+        match self {
+            Self::Text(separator) => separator.0.needle(),
+            Self::Mqtt => b"",
+        }
+    }
+}
+
 /// Parts received frames into messages, and ends those that are sent.
 #[derive(Debug)]
 pub struct Separator(Finder<'static>);

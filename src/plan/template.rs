@@ -1,11 +1,12 @@
 //! A message on the wire: constant bytes, with stamps and values between them.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::stamp::STAMP_LEN;
 use super::values::{Bytes, Comparison, FILLER, Values};
-use crate::scenario::{Form, FrameKind, Payload, Segment, Variable};
+use crate::frame::{Packer, Packing, Prepared};
+use crate::scenario::{Compression, Form, FrameKind, Payload, Segment, Variable};
 
 /// The bytes of a message without its stamp and its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Template {
     /// Whether there are variables.
     varies: bool,
     frame: FrameKind,
+    /// Its fixed parts, compressed for windows of 9 to 15 bits, when first needed; `None`: that does not pay.
+    prepared: [OnceLock<Option<Prepared>>; 7],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +79,7 @@ impl Template {
             varies: parts.iter().any(is_variable),
             parts,
             frame,
+            prepared: Default::default(),
         }
     }
 
@@ -130,6 +134,52 @@ impl Template {
         }
     }
 
+    /// Returns its fixed parts as they are sent compressed; `None` if they are shorter than the threshold, or do not gain
+    /// by it.
+    pub fn prepared(&self, packing: Packing) -> Option<&Prepared> {
+        if self.length < packing.threshold {
+            return None;
+        }
+        let place = usize::from(packing.bits).checked_sub(9)?;
+        let prepare = || {
+            let fixed = self.parts.iter().map(|part| match part {
+                TemplatePart::Bytes(bytes) => Some(&**bytes),
+                _ => None,
+            });
+            let shortest = Compression::SHORTEST_PREPARED;
+            Some(Prepared::new(fixed, packing.bits, shortest))
+                .filter(|prepared| !prepared.is_empty())
+        };
+        self.prepared.get(place)?.get_or_init(prepare).as_ref()
+    }
+
+    /// Replaces the content of `out` by a compressed message, behind which stands `end`. Returns its length before it was
+    /// compressed. `stamp` and `values` are called once at most.
+    pub fn pack<'a>(
+        &self,
+        prepared: &Prepared,
+        stamp: impl FnOnce() -> [u8; STAMP_LEN],
+        values: impl FnOnce() -> Values<'a>,
+        end: &[u8],
+        out: &mut Vec<u8>,
+    ) -> usize {
+        let stamp = if self.has_stamp { stamp() } else { [0; _] };
+        let mut packer = Packer::new(prepared, out);
+        if self.varies {
+            self.put(&stamp, &values(), &mut packer);
+        } else {
+            for (index, part) in self.parts.iter().enumerate() {
+                match part {
+                    TemplatePart::Bytes(bytes) => packer.piece(index, bytes),
+                    TemplatePart::Stamp => packer.stored(&stamp),
+                    TemplatePart::Variable(_) | TemplatePart::Base64(..) => {}
+                }
+            }
+        }
+        packer.stored(end);
+        packer.finish()
+    }
+
     /// Passes all bytes of a message on.
     #[inline(never)]
     fn put(&self, stamp: &[u8; STAMP_LEN], values: &Values<'_>, out: &mut impl Bytes) {
@@ -138,7 +188,7 @@ impl Template {
                 return;
             }
             match part {
-                TemplatePart::Bytes(bytes) => out.put(bytes),
+                TemplatePart::Bytes(bytes) => out.fixed(index, bytes),
                 TemplatePart::Stamp => out.put(stamp),
                 TemplatePart::Variable(variable) => values.put(variable, index, out),
                 TemplatePart::Base64(parts, form) => values.base64(parts, *form, index, out),
@@ -222,6 +272,7 @@ impl Deref for Slice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Inflater;
     use crate::plan::{Seed, Series, StampFinder};
     use crate::units::{ByteSize, Timestamp};
     use proptest::prelude::*;
@@ -294,6 +345,31 @@ mod tests {
                 bytes[changed] ^= 1;
                 prop_assert!(!template.is_echo(at, &bytes, values));
             }
+        }
+
+        #[test]
+        fn a_packed_message_is_restored_to_the_plain_one(
+            segments in segments(), long in prop::collection::vec(any::<u8>(), 64..120), sequence in 0u64..1 << 40,
+            bits in 9u8..=15, end in prop::sample::select(vec![&b""[..], b"\x1e"]),
+        ) {
+            let has_clock = |segment: &Segment| matches!(segment, Segment::Variable(Variable::Now(_)));
+            let mut segments: Vec<Segment> = segments.into_iter().filter(|one| !has_clock(one)).collect();
+            segments.push(Segment::Literal(long.repeat(2).into()));
+            let template = template(Payload::Template(segments.into()));
+            let values = || Values { cohort: "main", run: 1, connection: 2, place: 1, n: sequence, id: sequence + 1, turn: 0, saved: &[], ids: &[], connections: 9, seed: Seed::new(5), slot: 3, data: &[] };
+            let stamp = || [b'x'; STAMP_LEN];
+            let mut plain = Vec::new();
+            template.write(stamp, values, &mut plain);
+            plain.extend_from_slice(end);
+
+            prop_assert_eq!(template.prepared(Packing { bits, threshold: 100_000 }), None);
+            let prepared = template.prepared(Packing { bits, threshold: 100 }).unwrap();
+            let mut packed = Vec::new();
+            prop_assert_eq!(template.pack(prepared, stamp, values, end, &mut packed), plain.len());
+            let (mut inflater, mut out) = (Inflater::default(), Vec::new());
+            inflater.add(&packed, &mut out, plain.len()).unwrap();
+            inflater.finish(&mut out, plain.len()).unwrap();
+            prop_assert_eq!(out, plain);
         }
 
         #[test]

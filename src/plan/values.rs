@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::spread::{Seed, mix};
+use crate::frame::Packer;
 use crate::scenario::is_unreserved;
 use crate::scenario::{Column, Data, Form, Number, Per, Pick, Segment, Variable, WallTime};
 
@@ -51,6 +52,11 @@ pub(super) trait Bytes {
     /// Takes the next bytes.
     fn put(&mut self, bytes: &[u8]);
 
+    /// Takes the next bytes, which are the same in each message: the part of its template at this index.
+    fn fixed(&mut self, _index: usize, bytes: &[u8]) {
+        self.put(bytes);
+    }
+
     /// Takes the wall clock, in this form.
     fn now(&mut self, form: WallTime);
 
@@ -67,11 +73,30 @@ impl Bytes for Vec<u8> {
     }
 
     fn now(&mut self, form: WallTime) {
-        let now = SystemTime::now();
-        let since = now.duration_since(SystemTime::UNIX_EPOCH);
-        let text = written(form, since.unwrap_or_default());
-        self.extend_from_slice(text.as_bytes());
+        self.extend_from_slice(wall_clock(form).as_bytes());
     }
+}
+
+/// Writes them compressed.
+impl Bytes for Packer<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.stored(bytes);
+    }
+
+    fn fixed(&mut self, index: usize, bytes: &[u8]) {
+        self.piece(index, bytes);
+    }
+
+    fn now(&mut self, form: WallTime) {
+        self.stored(wall_clock(form).as_bytes());
+    }
+}
+
+/// The wall clock in this form.
+fn wall_clock(form: WallTime) -> String {
+    let now = SystemTime::now();
+    let since = now.duration_since(SystemTime::UNIX_EPOCH);
+    written(form, since.unwrap_or_default())
 }
 
 /// Compares the bytes with others, except for the wall clock, which nobody knows again.

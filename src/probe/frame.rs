@@ -50,7 +50,7 @@ impl Frame {
 /// # Errors
 /// The rule of RFC 6455 that the server broke.
 pub(super) fn take(bytes: &mut Vec<u8>) -> Result<Option<Frame>, &'static str> {
-    let Some(header) = Header::read(bytes).map_err(rule)? else {
+    let Some(header) = Header::read(bytes, false).map_err(rule)? else {
         return Ok(None);
     };
     if header.payload > MAX_PAYLOAD {

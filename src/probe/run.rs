@@ -11,7 +11,7 @@ use super::quiet::idle;
 use super::talk::{self, Talk};
 use crate::metric::{Cause, Timer};
 use crate::net::{RawConnection, RawDialer, RawFailure, TlsAgreed, TlsError};
-use crate::scenario::{Identities, Spoken, Target, WsUrl};
+use crate::scenario::{Compression, Identities, Spoken, Target, WsUrl};
 use crate::time::unix_seconds;
 use crate::units::{Nanos, format_duration, is_harmless};
 
@@ -55,7 +55,9 @@ impl Probe {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn new(url: &WsUrl, target: Target, watch: Duration) -> Result<Self, TlsError> {
+    pub fn new(url: &WsUrl, mut target: Target, watch: Duration) -> Result<Self, TlsError> {
+        // It looks at plain messages; what the server makes of an offer has a connection of its own.
+        target.access.compression = None;
         Ok(Self {
             dialer: RawDialer::new(url, &target)?,
             target,
@@ -137,16 +139,21 @@ impl Probe {
         })
     }
 
-    /// What the server chooses when the probe offers compression (RFC 7692). wsbench does not implement compression, so
-    /// this connection ends here.
+    /// What the server chooses when the probe offers compression (RFC 7692).
     async fn compression(&self) -> Option<String> {
         const NAME: &str = "Sec-WebSocket-Extensions";
         let mut target = self.target.clone();
-        let offer = "permessage-deflate; client_max_window_bits".to_owned();
-        target.headers.push((NAME.to_owned(), offer));
-        let failure = self.dialer.open(&target).await.err()?;
-        let chosen = failure.detail.strip_prefix(NAME)?.strip_prefix(": ")?;
-        (failure.cause == Cause::BadExtension).then(|| chosen.to_owned())
+        target.access.compression = Some(Compression::default());
+        match self.dialer.open(&target).await {
+            Ok(opened) => {
+                let (_, headers) = head(&opened.head);
+                let mut chosen = headers.into_iter();
+                let chosen = chosen.find(|(name, _)| name.eq_ignore_ascii_case(NAME));
+                chosen.map(|(_, value)| value)
+            }
+            Err(failure) if failure.cause == Cause::BadExtension => Some(failure.detail),
+            Err(_) => None,
+        }
     }
 
     /// What TLS was agreed on with the first connection, and whether another one resumes its session.

@@ -104,7 +104,7 @@ fn handshake(found: &Handshake) -> Vec<String> {
     let subprotocol = found.subprotocol.as_deref().unwrap_or("none");
     lines.push(format!("subprotocol {subprotocol}"));
     lines.push(match &found.compression {
-        Some(chosen) => format!("compression, which wsbench does not use: {chosen}"),
+        Some(chosen) => format!("compression: {chosen}"),
         None => "no compression".to_owned(),
     });
     lines

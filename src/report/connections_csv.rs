@@ -31,9 +31,10 @@ struct Line<'a> {
     tcp_unacked: Option<u32>,
     tcp_retransmits: Option<u32>,
     tcp_last_ack_s: String,
+    extension: String,
 }
 
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 18] = [
     "connection",
     "cohort",
     "server",
@@ -51,6 +52,7 @@ const COLUMNS: [&str; 17] = [
     "tcp_unacked",
     "tcp_retransmits",
     "tcp_last_ack_s",
+    "extension",
 ];
 
 /// Writes `connections.csv`. The header is always written.
@@ -115,6 +117,7 @@ fn line<'a>(ending: &'a Ending, cohorts: &'a [String], server: &'a str) -> Line<
         tcp_unacked: ending.tcp.map(|tcp| tcp.unacked),
         tcp_retransmits: ending.tcp.map(|tcp| tcp.retransmits),
         tcp_last_ack_s: cell(ending.tcp.map(|tcp| seconds(tcp.last_ack_ns))),
+        extension: ending.extension.clone().unwrap_or_default(),
     }
 }
 

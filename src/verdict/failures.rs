@@ -125,7 +125,10 @@ impl Failures {
                 "something answered, but it speaks no WebSocket there: check the port and the path in `url`"
             }
             Cause::BadExtension => {
-                "the server agreed to an extension that was not offered: no client may accept that (RFC 6455 section 4.1)"
+                "the server agreed to what was not offered: no client may accept that (RFC 6455 section 4.1, RFC 7692 section 7.1)"
+            }
+            Cause::NoExtension => {
+                "the server, or a proxy before it, has no permessage-deflate: switch it on there, or leave `required` out"
             }
             Cause::SetupFailed => "`wsbench try` shows what the server answers to each step",
             Cause::NoLocalPort => "add `source_addresses`",
@@ -202,6 +205,7 @@ pub(super) fn ends_a_handshake(cause: Cause) -> bool {
         | Cause::BadAccept
         | Cause::BadSubprotocol
         | Cause::BadExtension
+        | Cause::NoExtension
         | Cause::HandshakeEof
         | Cause::HandshakeReset
         | Cause::HandshakeGarbage
@@ -219,6 +223,7 @@ pub(super) fn ends_a_handshake(cause: Cause) -> bool {
         | Cause::Eof
         | Cause::ProtocolError
         | Cause::BadUtf8
+        | Cause::BadDeflate
         | Cause::BadCloseCode
         | Cause::MessageTooBig
         | Cause::CloseTimeout

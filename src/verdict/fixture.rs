@@ -274,6 +274,7 @@ impl Run {
                 last_pong_ns: None,
                 pings_missed: 0,
                 tcp: None,
+                extension: None,
             },
             10,
         );

@@ -497,6 +497,8 @@ impl<'a> Run<'a> {
                 Cause::Dns => is_name && !is_relayed,
                 Cause::TlsUntrusted | Cause::TlsExpired | Cause::TlsName => is_secure && is_checked,
                 Cause::TlsPin
+                | Cause::BadDeflate
+                | Cause::NoExtension
                 | Cause::ProxyUnreachable
                 | Cause::ProxyAuth
                 | Cause::ProxyRefused

@@ -294,6 +294,7 @@ fn ending(connection: u32, cohort: usize, cause: Cause) -> Ending {
         last_pong_ns: None,
         pings_missed: 0,
         tcp: None,
+        extension: None,
     }
 }
 
@@ -320,6 +321,7 @@ fn frozen() -> Ending {
             retransmits: 0,
             last_ack_ns: 880_000_000,
         }),
+        extension: Some("permessage-deflate; client_max_window_bits=12".to_owned()),
         ..ending(85, 1, Cause::PeerFrozen)
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::compression::{CompressionRow, compression};
 use super::groups::{count, faults, promises, rows_by_group, rows_of};
 use super::rows::{DataRow, DialectRow, GateRow, SetupRow, data, gates, looks_at, setup};
 use super::ways::{WayRow, ways};
@@ -35,6 +36,8 @@ pub(super) struct Explanation {
     ports: u64,
     ports_limit: Option<u64>,
     memory_bytes: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    compression: Vec<CompressionRow>,
     data: Vec<DataRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deliveries: Option<Deliveries>,
@@ -72,6 +75,7 @@ impl Explanation {
             ports: budget.ports,
             ports_limit: limits.ports,
             memory_bytes: budget.memory,
+            compression: compression(scenario, budget),
             data: data(scenario),
             deliveries: (scenario.patience())
                 .and_then(|_| Plan::new(scenario.clone(), 1, 0).deliveries()),
@@ -168,6 +172,14 @@ impl Explanation {
                     None if joins => "nothing is published to those that are joined".to_owned(),
                     None => String::new(),
                 },
+            ),
+            (
+                "compression",
+                self.compression
+                    .iter()
+                    .map(CompressionRow::text)
+                    .collect::<Vec<_>>()
+                    .join(", "),
             ),
             (
                 "insecure",

@@ -47,6 +47,7 @@ impl WayRow {
             announced(access),
             is_secure.then(|| tls(&access.tls)),
             Some("HTTP/1.1".to_owned()),
+            (cohort.packs()).map(|packs| format!("permessage-deflate, {}", packs.send)),
         ];
         Self {
             cohorts: vec![cohort.name.clone()],

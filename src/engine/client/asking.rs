@@ -34,7 +34,7 @@ impl Client {
             let Some((due, http)) = self.play.request(client, now, &mut facts()) else {
                 return Ok(cookies);
             };
-            self.play.write(client, &due, None, &mut rendered);
+            self.play.write(client, &due, None, None, &mut rendered);
             self.play.sent(client, &due, now, &mut facts());
             let by = By::Slot(due.slot);
             connector.show(&Shown {

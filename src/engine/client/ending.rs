@@ -116,6 +116,7 @@ impl Client {
             last_pong_ns: None,
             pings_missed: 0,
             tcp: None,
+            extension: None,
         });
     }
 

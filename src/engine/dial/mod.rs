@@ -18,7 +18,7 @@ use crate::net::{
     Transport, Way, WebSocket,
 };
 use crate::plan::FaultPlan;
-use crate::scenario::{Access, Cohort, Servers, Target, Upgrade, WebOrigin, WsUrl};
+use crate::scenario::{Access, Cohort, Compression, Servers, Target, Upgrade, WebOrigin, WsUrl};
 use crate::units::{Nanos, human_ns};
 
 pub(super) use http::HttpDialer;
@@ -35,6 +35,8 @@ pub(super) struct Dialer {
     access: Vec<usize>,
     /// By cohort: its servers.
     doors: Vec<Doors>,
+    /// By cohort: the compression that is offered.
+    compression: Vec<Option<Compression>>,
     /// The value of `Origin` in upgrade requests.
     origin: Option<String>,
     /// What upgrade requests say beside that, unless they have placeholders.
@@ -90,6 +92,7 @@ impl Dialer {
             ways,
             access,
             doors,
+            compression: cohorts.iter().map(|one| one.packs().cloned()).collect(),
             origin: target.origin.clone(),
             headers: target.headers.clone(),
             subprotocols: target.subprotocols.clone(),
@@ -104,9 +107,10 @@ impl Dialer {
         let own = self.own_request(wanted)?;
         let (door, _) = self.doors[wanted.cohort].of(wanted.connection);
         let request = own.as_ref().unwrap_or(&door.request);
+        let compression = self.compression[wanted.cohort].as_ref();
         let clock = &*shared.clock;
         let open = async |way: &Way, dial: Dial, progress: &mut Progress| {
-            way.open(request, dial, clock, progress).await
+            way.open(request, compression, dial, clock, progress).await
         };
         let dial = Dial {
             number: wanted.connection,
@@ -166,6 +170,7 @@ impl Dialer {
         passed.add(&progress.passed);
         shared.passed(cohort, &passed);
         shared.counted(cohort, &progress.counts);
+        shared.agreed(&progress.agreed);
         match opened {
             Err(lost) => Err(timed_out(&progress, lost)),
             Ok(Err(failed)) => Err(failed.failure),
@@ -268,10 +273,11 @@ impl Connector for Arc<Dialer> {
             steps,
             head,
             early,
+            compressed,
             ..
         } = self.open(wanted, shared).await?;
         Ok(Connected {
-            transport: WebSocket::new(link, early, self.max_message),
+            transport: WebSocket::new(link, early, self.max_message, compressed),
             steps,
             head,
         })

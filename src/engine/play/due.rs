@@ -1,5 +1,6 @@
 //! What is due of the messages of one client.
 
+use crate::scenario::FrameKind;
 use crate::units::Timestamp;
 
 /// A message that may be sent now.
@@ -15,6 +16,15 @@ pub(in crate::engine) struct Due {
     pub(in crate::engine) sequence: u64,
     /// Whether it belongs to the set-up.
     pub(in crate::engine) is_setup: bool,
+}
+
+/// A payload that was built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct Written {
+    /// The kind of its frame.
+    pub(in crate::engine) kind: FrameKind,
+    /// If it is compressed, its length before.
+    pub(in crate::engine) packed: Option<usize>,
 }
 
 /// What to do now.

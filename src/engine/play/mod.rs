@@ -14,7 +14,7 @@ mod rehearsal;
 mod talk;
 
 use self::answering::intended;
-pub(super) use self::due::{Due, Lapsed, Task};
+pub(super) use self::due::{Due, Lapsed, Task, Written};
 use self::exchange::{Exchange, Next};
 pub(super) use self::fact::{Fact, Facts, Move, Moves};
 pub(super) use self::ledger::Answer;
@@ -22,8 +22,10 @@ pub(super) use self::meaning::{Fit, Meaning, Received};
 pub use self::rehearsal::Rehearsal;
 pub(super) use self::talk::Ask;
 use self::talk::{Scene, Talk};
-use crate::plan::{ClientPlan, Opening, Plan, Published, STAMP_LEN, Series, TopicSeries, What};
-use crate::scenario::FrameKind;
+use crate::frame::Packing;
+use crate::plan::{
+    ClientPlan, Opening, Plan, Published, STAMP_LEN, Series, Split, TopicSeries, What,
+};
 use crate::units::{Nanos, Timestamp};
 
 /// All messages of one client, and the answers to them.
@@ -236,23 +238,35 @@ impl Play {
         is_setup
     }
 
-    /// Builds the payload of a message that is due, and returns the kind of its frame. `published` is its place, if it is
-    /// published to a topic.
+    /// Builds the payload of a message that is due, compressed if `packing` says how and it was prepared. `published` is
+    /// its place, if it is published to a topic.
     pub(super) fn write(
         &mut self,
         client: ClientPlan<'_>,
         due: &Due,
         published: Option<Published>,
+        packing: Option<Packing>,
         out: &mut Vec<u8>,
-    ) -> FrameKind {
+    ) -> Written {
         let template = &client.templates()[due.slot];
+        let prepared = packing.and_then(|packing| template.prepared(packing));
+        let end = || client.plan.split.as_ref().map_or(&b""[..], Split::end);
         let exchanges = &mut self.exchanges;
         let stamp = || match due.exchange {
             Some(exchange) => exchanges[exchange].stamp(due.sequence, due.intended, published),
             None => [b'0'; STAMP_LEN],
         };
+        let mut packed = None;
         match &self.talk {
-            None => template.write(stamp, || client.values(due.slot, due.sequence), out),
+            None => {
+                let values = || client.values(due.slot, due.sequence);
+                match prepared {
+                    None => template.write(stamp, values, out),
+                    Some(prepared) => {
+                        packed = Some(template.pack(prepared, stamp, values, end(), out));
+                    }
+                }
+            }
             Some(talk) if due.exchange.is_none() => {
                 out.clear();
                 out.extend_from_slice(talk.replying());
@@ -260,10 +274,17 @@ impl Play {
             Some(talk) => {
                 let n = talk.count(due.slot);
                 let id = talk.id(due);
-                template.write(stamp, || talk.values(client, due.slot, n, id), out);
+                let values = || talk.values(client, due.slot, n, id);
+                match prepared {
+                    None => template.write(stamp, values, out),
+                    Some(prepared) => {
+                        packed = Some(template.pack(prepared, stamp, values, end(), out));
+                    }
+                }
             }
         }
-        template.frame()
+        let kind = template.frame();
+        Written { kind, packed }
     }
 
     /// Records that a message that was due has been sent.

@@ -288,6 +288,7 @@ impl<T: Transport> Session<T> {
             last_pong_ns: last_pong,
             pings_missed: missed,
             tcp,
+            extension: self.transport.extension(),
         }
     }
 

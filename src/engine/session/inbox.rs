@@ -1,13 +1,13 @@
 //! Takes the messages of received frames, and records them in the metrics.
 
 use super::Session;
-use crate::engine::play::{Answer, Due, Fit, Meaning, Play, Received};
+use crate::engine::play::{Answer, Due, Fit, Meaning, Play, Received, Written};
 use crate::engine::saved;
 use crate::engine::shared::Shared;
 use crate::frame::Frame;
 use crate::measure::{By, Echo, Fitting};
 use crate::metric::{Counter, Timer};
-use crate::net::Transport;
+use crate::net::{PackedMessage, Transport};
 use crate::plan::{ClientPlan, Split};
 use crate::scenario::FrameKind;
 use crate::units::{Nanos, Timestamp};
@@ -289,23 +289,26 @@ fn keep<T: Transport>(session: &Session<T>, shared: &Shared, received: &Received
 }
 
 impl<T: Transport> Session<T> {
-    /// Builds the frame of a message that is due, in `scratch`.
-    pub(super) fn frame<'a>(
-        &mut self,
-        due: &Due,
-        play: &mut Play,
-        shared: &Shared,
-        now: Timestamp,
-        scratch: &'a mut Vec<u8>,
-    ) -> Frame<'a> {
+    /// Queues a message that is due.
+    pub(super) fn feed(&mut self, due: &Due, play: &mut Play, shared: &Shared, now: Timestamp) {
         let client = shared.plan.client(self.cohort, self.connection);
         let listener = self.listener.as_deref_mut();
         let published = shared.publish(client, due, listener, now);
-        let kind = play.write(client, due, published, scratch);
-        if self.transport.host().is_some() {
-            return request(client, due.slot, &self.transport, scratch);
+        let mut scratch = shared.scratch.borrow_mut();
+        let scratch = &mut *scratch;
+        let packing = self.transport.packing();
+        let Written { kind, packed } = play.write(client, due, published, packing, scratch);
+        self.transport.sends(By::Slot(due.slot));
+        if let Some(plain) = packed {
+            let bytes = &scratch[..];
+            let message = PackedMessage { kind, bytes, plain };
+            return self.outbox.feed_packed(&mut self.transport, message);
         }
-        self.as_frame(kind, shared, scratch)
+        let frame = match self.transport.host() {
+            Some(_) => request(client, due.slot, &self.transport, scratch),
+            None => self.as_frame(kind, shared, scratch),
+        };
+        self.outbox.feed(&mut self.transport, frame);
     }
 }
 

@@ -31,7 +31,7 @@ use self::recorder::Recorder;
 use crate::engine::heart::Heart;
 use crate::engine::play::{Ask, Play, Task};
 use crate::engine::shared::Shared;
-use crate::measure::{By, EndedBy, Listener};
+use crate::measure::{EndedBy, Listener};
 use crate::metric::{Cause, Counter, Timer};
 use crate::mqtt::Packets;
 use crate::net::Transport;
@@ -399,10 +399,7 @@ impl<T: Transport> Session<T> {
                 Task::GiveUp(lapsed) if lapsed.is_setup => {}
                 Task::GiveUp(lapsed) => self.not_sent(shared, lapsed.intended, now),
                 Task::Send(due) => {
-                    let mut scratch = shared.scratch.borrow_mut();
-                    let frame = self.frame(&due, play, shared, now, &mut scratch);
-                    self.transport.sends(By::Slot(due.slot));
-                    self.outbox.feed(&mut self.transport, frame);
+                    self.feed(&due, play, shared, now);
                     play.sent(client, &due, now, &mut facts);
                     if !facts.moves.is_empty() {
                         let listener = self.listener.as_deref_mut();
@@ -452,6 +449,16 @@ impl<T: Transport> Session<T> {
             cells.add(Counter::BytesSent, sent);
             cells.add(Counter::BytesReceived, received);
         });
+        if let Some((sent, received)) = self.transport.take_packed() {
+            shared.whole(self.cohort, |cells| {
+                cells.add(Counter::CompressedSent, sent.messages);
+                cells.add(Counter::CompressedSentPlain, sent.plain);
+                cells.add(Counter::CompressedSentWire, sent.wire);
+                cells.add(Counter::CompressedReceived, received.messages);
+                cells.add(Counter::CompressedReceivedPlain, received.plain);
+                cells.add(Counter::CompressedReceivedWire, received.wire);
+            });
+        }
     }
 
     /// Calls the recorder, if there is one.

@@ -4,7 +4,7 @@
 use std::task::{Context, Poll};
 
 use crate::frame::Frame;
-use crate::net::{Lost, Transport};
+use crate::net::{Lost, PackedMessage, Transport};
 
 /// The most bytes of messages queued before a flush. A backlog is only a number in the schedule, so that it does not
 /// fill a buffer.
@@ -117,6 +117,19 @@ impl Outbox {
     pub(super) fn feed<T: Transport>(&mut self, transport: &mut T, frame: Frame<'_>) {
         self.messages += length(&frame);
         self.queue(transport, frame);
+    }
+
+    /// Queues a message that was compressed before.
+    pub(super) fn feed_packed<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        message: PackedMessage<'_>,
+    ) {
+        self.messages += HEADER + message.bytes.len();
+        if self.lost.is_none() && !self.is_sealed {
+            self.dirty = true;
+            transport.feed_packed(message);
+        }
     }
 
     /// Queues a ping, of either kind.

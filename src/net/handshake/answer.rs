@@ -1,11 +1,13 @@
 //! Checks the server's answer to an upgrade request by RFC 6455 section 4.1: bytes in, a result out.
 
+use super::extensions::{Agreed, agreed};
 use httparse::Response;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::http::{first_line, quoted, read_head, values};
 use crate::metric::Cause;
 use crate::net::failure::Failure;
+use crate::scenario::Compression;
 use crate::units::counted;
 
 /// The longest response head that is accepted, in bytes.
@@ -18,22 +20,37 @@ pub(super) enum Head {
     Partial,
     /// An informational answer of this many bytes; another answer follows (RFC 9110 section 15.2).
     Informational(usize),
-    /// A valid 101, whose head has this many bytes.
-    Switching(usize),
+    /// A valid 101.
+    Switching(Switched),
 }
 
-/// Checks the answer received so far, to a request with this key that offered these subprotocols.
+/// A valid 101.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Switched {
+    /// The length of its head in bytes.
+    pub(crate) length: usize,
+    /// The compression that was agreed on.
+    pub(crate) agreed: Option<Agreed>,
+}
+
+/// Checks the answer received so far, to a request with this key that offered these subprotocols and this compression.
 ///
 /// # Errors
 /// When it is a final answer that opens no connection, or is not HTTP.
-pub(super) fn check(answer: &[u8], key: &str, subprotocols: &[String]) -> Result<Head, Failure> {
+pub(super) fn check(
+    answer: &[u8],
+    key: &str,
+    subprotocols: &[String],
+    compression: Option<&Compression>,
+) -> Result<Head, Failure> {
     let garbage = |why: &str| {
         let detail = format!("{why}: {}", first_line(answer));
         Err(Failure::new(Cause::HandshakeGarbage, detail))
     };
     let read = read_head(answer, |response, length| match response.code {
         Some(100 | 102..=199) => Ok(Head::Informational(length)),
-        Some(101) => check_switching(response, key, subprotocols).map(|()| Head::Switching(length)),
+        Some(101) => check_switching(response, key, subprotocols, compression)
+            .map(|agreed| Head::Switching(Switched { length, agreed })),
         _ => Err(refused(response, &answer[length..])),
     });
     match read {
@@ -67,7 +84,8 @@ fn check_switching(
     response: &Response<'_, '_>,
     key: &str,
     subprotocols: &[String],
-) -> Result<(), Failure> {
+    compression: Option<&Compression>,
+) -> Result<Option<Agreed>, Failure> {
     let named = |name| values(response, name);
     let wrong = |cause, name: &str, value: Option<&[u8]>| {
         let detail = value.map_or_else(
@@ -92,8 +110,15 @@ fn check_switching(
         return wrong(Cause::BadAccept, "Sec-WebSocket-Accept", accept);
     }
     const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
-    if let Some(extension) = named(EXTENSIONS).find(|value| !value.is_empty()) {
-        return wrong(Cause::BadExtension, EXTENSIONS, Some(extension));
+    let offer = compression.map(|compression| &compression.offer);
+    let agreed = agreed(named(EXTENSIONS), offer).map_err(|why| {
+        let values: Vec<_> = named(EXTENSIONS).map(String::from_utf8_lossy).collect();
+        let detail = format!("{EXTENSIONS}: {}: {why}", values.join(", "));
+        Failure::new(Cause::BadExtension, detail)
+    })?;
+    if agreed.is_none() && compression.is_some_and(|compression| compression.required) {
+        let why = "the server agreed to no compression, which `compression.required` demands";
+        return Err(Failure::new(Cause::NoExtension, why));
     }
     const PROTOCOL: &str = "Sec-WebSocket-Protocol";
     let is_asked_for =
@@ -113,7 +138,7 @@ fn check_switching(
             );
             Err(Failure::new(Cause::BadSubprotocol, detail))
         }
-        _ => Ok(()),
+        _ => Ok(agreed),
     }
 }
 
@@ -129,6 +154,7 @@ mod tests {
             answer.as_bytes(),
             KEY,
             &["chat".to_owned(), "v2".to_owned()],
+            None,
         )
     }
 
@@ -148,7 +174,13 @@ mod tests {
         let answer = switching(&format!(
             "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Accept: {ACCEPT}\r\nSec-WebSocket-Protocol: chat\r\n"
         ));
-        assert_eq!(read(&answer), Ok(Head::Switching(answer.len())));
+        assert_eq!(
+            read(&answer),
+            Ok(Head::Switching(Switched {
+                length: answer.len(),
+                agreed: None
+            }))
+        );
         assert_eq!(read(&answer[..answer.len() - 1]), Ok(Head::Partial));
     }
 
@@ -191,7 +223,7 @@ mod tests {
                 "{accepted}Sec-WebSocket-Extensions: permessage-deflate\r\n"
             )),
             Cause::BadExtension,
-            "Sec-WebSocket-Extensions: permessage-deflate",
+            "Sec-WebSocket-Extensions: permessage-deflate: it was not offered",
         );
     }
 

@@ -1,6 +1,7 @@
 //! The opening handshake (RFC 6455 section 4.1). Our own, because what is wrong with an answer is a result of the run.
 
 mod answer;
+mod extensions;
 
 use std::io;
 
@@ -8,12 +9,14 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use self::answer::Head;
+pub(crate) use self::answer::Switched;
+pub(crate) use self::extensions::Agreed;
 use super::end::TcpEnd;
 use super::failure::Failure;
 use super::tls;
 use crate::http::{Interim, first_line};
 use crate::metric::Cause;
-use crate::scenario::{Target, WsUrl};
+use crate::scenario::{Compression, Target, WsUrl};
 
 /// An upgrade request without its key: made once for a run.
 #[derive(Debug)]
@@ -78,32 +81,37 @@ impl Request {
         }
     }
 
-    /// Sends the request and checks the answer. Returns all received bytes of the final answer, and the length of its
-    /// head if it is valid.
+    /// Sends the request with an offer of compression, and checks the answer. Returns all received bytes of the final
+    /// answer, and what it says if it is valid.
     pub(crate) async fn ask<S>(
         &self,
         stream: &mut S,
+        compression: Option<&Compression>,
         ended: impl Fn(&S) -> Option<TcpEnd>,
-    ) -> (Vec<u8>, Result<usize, Failure>)
+    ) -> (Vec<u8>, Result<Switched, Failure>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut answer = Vec::with_capacity(1024);
-        let checked = self.exchange(stream, ended, &mut answer).await;
+        let checked = (self.exchange(stream, compression, ended, &mut answer)).await;
         (answer, checked)
     }
 
     async fn exchange<S>(
         &self,
         stream: &mut S,
+        compression: Option<&Compression>,
         ended: impl Fn(&S) -> Option<TcpEnd>,
         answer: &mut Vec<u8>,
-    ) -> Result<usize, Failure>
+    ) -> Result<Switched, Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let key = generate_key();
-        let request = format!("{}Sec-WebSocket-Key: {key}\r\n\r\n", self.head);
+        let offer = compression.map_or_else(String::new, |compression| {
+            format!("Sec-WebSocket-Extensions: {}\r\n", compression.offer)
+        });
+        let request = format!("{}{offer}Sec-WebSocket-Key: {key}\r\n\r\n", self.head);
         let sent = async {
             stream.write_all(request.as_bytes()).await?;
             stream.flush().await
@@ -120,8 +128,8 @@ impl Request {
                         .unwrap_or_else(|| end_of_tcp(ended(stream), answer, Some(&error))));
                 }
             }
-            if let Some(length) = self.check(answer, &key, &mut interim)? {
-                return Ok(length);
+            if let Some(valid) = self.check(answer, &key, compression, &mut interim)? {
+                return Ok(valid);
             }
         }
     }
@@ -131,12 +139,13 @@ impl Request {
         &self,
         answer: &mut Vec<u8>,
         key: &str,
+        compression: Option<&Compression>,
         interim: &mut Interim,
-    ) -> Result<Option<usize>, Failure> {
+    ) -> Result<Option<Switched>, Failure> {
         loop {
-            match answer::check(answer, key, &self.subprotocols)? {
+            match answer::check(answer, key, &self.subprotocols, compression)? {
                 Head::Partial => return Ok(None),
-                Head::Switching(length) => return Ok(Some(length)),
+                Head::Switching(valid) => return Ok(Some(valid)),
                 Head::Informational(length) => {
                     interim.add(length).map_err(|error| {
                         Failure::new(Cause::HandshakeGarbage, error.to_string())
@@ -177,8 +186,10 @@ pub(crate) fn check_any_answer(answer: &[u8]) {
         subprotocols: vec!["chat".to_owned()],
     };
     let (mut left, mut interim) = (answer.to_vec(), Interim::default());
-    match request.check(&mut left, "dGhlIHNhbXBsZSBub25jZQ==", &mut interim) {
-        Ok(Some(length)) => assert!(length <= left.len(), "longer than what came"),
+    let compression = Compression::default();
+    let key = "dGhlIHNhbXBsZSBub25jZQ==";
+    match request.check(&mut left, key, Some(&compression), &mut interim) {
+        Ok(Some(Switched { length, .. })) => assert!(length <= left.len(), "longer than what came"),
         Ok(None) => assert!(left.len() <= answer::MAX_HEAD, "waits without end"),
         Err(failure) => assert!(!failure.detail.is_empty(), "refused without a word"),
     }
@@ -193,7 +204,7 @@ mod tests {
     const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
     /// Checks an answer that comes in pieces of `piece` bytes.
-    fn check(answer: &str, piece: usize) -> (Vec<u8>, Result<Option<usize>, Failure>) {
+    fn check(answer: &str, piece: usize) -> (Vec<u8>, Result<Option<Switched>, Failure>) {
         let request = Request {
             head: String::new(),
             subprotocols: Vec::new(),
@@ -202,7 +213,7 @@ mod tests {
         let mut checked = Ok(None);
         for bytes in answer.as_bytes().chunks(piece) {
             came.extend_from_slice(bytes);
-            checked = request.check(&mut came, KEY, &mut interim);
+            checked = request.check(&mut came, KEY, None, &mut interim);
             if !matches!(checked, Ok(None)) {
                 break;
             }
@@ -216,7 +227,9 @@ mod tests {
         let answer = format!("HTTP/1.1 100 Continue\r\n\r\n{hints}{SWITCHING}");
         for piece in [1, 7, answer.len()] {
             let (came, checked) = check(&answer, piece);
-            assert_eq!(checked, Ok(Some(SWITCHING.len())), "{piece}");
+            let length = SWITCHING.len();
+            let agreed = None;
+            assert_eq!(checked, Ok(Some(Switched { length, agreed })), "{piece}");
             assert_eq!(came, SWITCHING.as_bytes(), "{piece}");
         }
     }

@@ -4,12 +4,16 @@ use std::collections::HashSet;
 
 use super::{at_once, open, planned};
 use crate::plan::often::Said;
-use crate::scenario::{Cohort, Data, Payload, Scenario, Servers, Step};
+use crate::scenario::{Cohort, Data, Payload, Scenario, SendsPacked, Servers, Step};
 
 /// The memory of an open connection without its buffers, in bytes.
 const CONNECTION_MEMORY: u64 = 3 * 1024;
 /// The memory of TLS for its keys and the chain of the server, in bytes; it has no buffer at rest.
 const TLS_MEMORY: u64 = 10 * 1024;
+/// The memory of a connection to restore compressed messages, where the server may refer to those before; and to compress
+/// them in the same way.
+const INFLATE_MEMORY: u64 = 49 * 1024;
+const KEEP_MEMORY: u64 = 320 * 1024;
 /// The memory of a connection for each message that it sends, in bytes.
 const STREAM_MEMORY: u64 = 256;
 /// The memory of a connection for its place in its steps, and for a name that a `save` keeps, in bytes.
@@ -49,9 +53,15 @@ pub(super) fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u6
         };
         let own = cohort.servers.as_ref().map(Servers::is_secure);
         let tls = u64::from(own.unwrap_or(is_secure)) * TLS_MEMORY;
+        let compression = cohort.packs().map_or(0, |compression| {
+            let inflates = !compression.offer.parameters.server_no_context;
+            let keeps = compression.send == SendsPacked::Keep;
+            u64::from(inflates) * INFLATE_MEMORY + u64::from(keeps) * KEEP_MEMORY
+        });
         let one = CONNECTION_MEMORY
             + longest.unwrap_or(0)
             + tls
+            + compression
             + steps
             + SAVED_MEMORY * cohort.saved.len() as u64
             + STREAM_MEMORY * cohort.messages.len() as u64

@@ -1,10 +1,12 @@
 //! What a plan will do and what it needs, computed before a socket is opened: for `check`, and for the limits.
 
+mod compressing;
 mod memory;
 mod ports;
 
 use std::time::Duration;
 
+pub use self::compressing::Compressing;
 use self::memory::memory;
 use self::ports::ports;
 use super::often::{Often, Said};
@@ -38,6 +40,8 @@ pub struct Budget {
     pub ports: u64,
     /// Estimated memory of connections, payloads, histograms and workers, in bytes.
     pub memory: u64,
+    /// What compression does, by cohort.
+    pub compressing: Vec<Compressing>,
 }
 
 /// Standard streams, reports, signals and the relay's event queue.
@@ -69,6 +73,7 @@ impl Budget {
             other_descriptors,
             ports: ports(scenario, open_at_once).div_ceil(sources),
             memory: memory(scenario, open_at_once, workers),
+            compressing: Compressing::of(scenario),
         }
     }
 

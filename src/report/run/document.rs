@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::surroundings::StoredSurroundings;
 use super::{DoubtNote, Judgement, Note, Options, Run, ScenarioRecord, Tool};
 use crate::measure::{
-    ConnectionRecord, ConnectionRecords, Ending, Endings, Fallbacks, Metric, NamedRows, OfCohort,
-    Row, States, Summary, UnknownCohort,
+    Agreed, ConnectionRecord, ConnectionRecords, Ending, Endings, Fallbacks, Metric, NamedRows,
+    OfCohort, Row, States, Summary, UnknownCohort,
 };
 use crate::metric::{self, Cause};
 use crate::report::host::Host;
@@ -30,6 +30,10 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// When writing to `out` fails.
 pub fn write(run: &Run, out: impl Write) -> io::Result<()> {
     json::write(run, out)
+}
+
+fn is_nothing(agreed: &Agreed) -> bool {
+    agreed.is_empty()
 }
 
 /// Borrows a run to write it, or owns what was read.
@@ -53,6 +57,9 @@ struct Document<'a> {
     errors: Vec<Errors<'a>>,
     unexpected: Cow<'a, [String]>,
     fallbacks: Cow<'a, Fallbacks>,
+    /// By what it is, such as a version of TLS: each value, and how many connections agreed on it.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    agreed: Cow<'a, Agreed>,
     metrics: Cow<'a, [Metric]>,
     totals: Cow<'a, [Metric]>,
     states: NamedRows<'a, States>,
@@ -167,6 +174,7 @@ impl<'a> Document<'a> {
             errors: errors(summary),
             unexpected: Cow::from(&summary.endings.unexpected),
             fallbacks: Cow::Borrowed(&summary.fallbacks),
+            agreed: Cow::Borrowed(&summary.agreed),
             metrics: Cow::from(&summary.metrics),
             totals: Cow::from(&summary.totals),
             states: NamedRows::of(&summary.states, cohorts),
@@ -233,6 +241,7 @@ impl<'a> Document<'a> {
                     more: self.records.more,
                 },
                 fallbacks: self.fallbacks.into_owned(),
+                agreed: self.agreed.into_owned(),
                 stops: Default::default(),
                 measured_from: None,
                 cohorts,

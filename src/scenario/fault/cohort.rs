@@ -92,6 +92,12 @@ pub(in crate::scenario) fn with_cohort(
                 "leave out `proxy` for this cohort, or use `stop_reading`",
             ),
             (
+                cohort.packs().is_none()
+                    && matches!(fault.kind, FaultKind::IllegalFrame(frame) if frame.is_packed()),
+                "that offers no compression",
+                "write `compression = true` into `[target]`, or into `[cohort.target]`",
+            ),
+            (
                 fault.kind.replaces_messages() && !cohort.messages.is_empty(),
                 if alone {
                     "with messages: it sends nothing else"

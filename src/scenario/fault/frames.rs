@@ -26,7 +26,7 @@ words! {
 }
 
 words! {
-    /// A frame that RFC 6455 forbids.
+    /// A frame that RFC 6455 forbids, or compression (RFC 7692) that a server should not take.
     pub enum Illegal {
         /// A ping with 126 bytes (section 5.5).
         LongPing,
@@ -40,6 +40,19 @@ words! {
         Unmasked,
         /// An opcode that is reserved (section 5.2).
         ReservedOpcode,
+        /// A ping that says it is compressed, which only messages are (RFC 7692 section 6.1).
+        Rsv1Ping,
+        /// A compressed message that is no DEFLATE data. Needs `compression`.
+        BadDeflate,
+        /// A compressed message of 16 KiB that becomes 16 MiB of zeros. Needs `compression`.
+        DeflateBomb,
+    }
+}
+
+impl Illegal {
+    /// Whether it is a compressed message.
+    pub(super) fn is_packed(self) -> bool {
+        matches!(self, Self::BadDeflate | Self::DeflateBomb)
     }
 }
 

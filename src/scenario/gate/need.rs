@@ -72,6 +72,12 @@ pub(super) enum Need {
     ResumedTls,
     /// There is a proxy.
     Proxy,
+    /// Compression is offered.
+    Compression,
+    /// The same, and a handshake without it fails.
+    RequiredCompression,
+    /// The same, and something that is sent is compressed.
+    PackedMessages,
     /// Arrivals may find `max_open` connections open.
     Skips,
     /// The clients ask for an upgrade.
@@ -285,6 +291,9 @@ impl Need {
             Self::ResumedTls => {
                 is_secure && cohort.access.tls.resumption == Resumption::Own && cohort.dials_again()
             }
+            Self::Compression => cohort.packs().is_some(),
+            Self::RequiredCompression => cohort.packs().is_some_and(|packs| packs.required),
+            Self::PackedMessages => cohort.packs_messages(),
             Self::Skips => {
                 matches!(load.shape, Shape::Arrivals { max_open, .. } if max_open < cohort.connections)
             }

@@ -54,6 +54,13 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         Counter::ConnectionsSkipped => &[Skips],
         Counter::TlsFull | Counter::TlsRetried => &[Need::Tls],
         Counter::TlsResumed => &[Need::ResumedTls],
+        Counter::ConnectionsCompressed => &[Need::Compression],
+        Counter::CompressedReceived
+        | Counter::CompressedReceivedPlain
+        | Counter::CompressedReceivedWire => &[Need::Compression, Need::Open],
+        Counter::CompressedSent | Counter::CompressedSentPlain | Counter::CompressedSentWire => {
+            &[Need::PackedMessages]
+        }
         Counter::MessagesDue | Counter::MessagesSent | Counter::MessagesHeldUp => {
             &[Messages(Which::Any)]
         }
@@ -161,6 +168,8 @@ fn of_cause(cause: Cause) -> &'static [Need] {
         Cause::ProxyUnreachable | Cause::ProxyAuth | Cause::ProxyRefused | Cause::ProxyGarbage => {
             &[Need::Proxy]
         }
+        Cause::BadDeflate => &[Need::Compression],
+        Cause::NoExtension => &[Need::RequiredCompression],
         Cause::TlsPin => &[Need::PinnedTls],
         Cause::Abandoned => &[Need::Abandons],
         Cause::Completed

@@ -133,6 +133,15 @@ impl Need {
                 "leave out `insecure = true`, and name the certificate in `ca`",
             ),
             Self::Proxy => ("a proxy", "write `target.proxy`, or leave it out"),
+            Self::Compression => ("compression", "write `target.compression`, or leave it out"),
+            Self::RequiredCompression => (
+                "compression that is required",
+                "write `required = true` into `target.compression`",
+            ),
+            Self::PackedMessages => (
+                "a message that is sent compressed",
+                "write `target.compression`, and a payload that reaches its `threshold`",
+            ),
             Self::PinnedTls => ("a key that is pinned", "write `target.tls.pin`"),
             Self::ResumedTls => (
                 "a client that dials a server with TLS again, and may resume its session",

@@ -28,6 +28,8 @@ pub enum AccessOption {
     Key(PathBuf),
     /// An address, which may hold a user and a password; or "environment".
     Proxy(String),
+    /// Offers compression, as `target.compression = true`.
+    Compression,
 }
 
 /// The value of an option.
@@ -57,6 +59,7 @@ impl AccessOption {
             Self::Certificate(path) => ("--certificate", "tls.certificate", Path(path)),
             Self::Key(path) => ("--key", "tls.key", Path(path)),
             Self::Proxy(url) => ("--proxy", "proxy", Address(url)),
+            Self::Compression => ("--compression", "compression", True),
         }
     }
 
@@ -92,6 +95,13 @@ impl AccessOption {
             Self::Pins(pins) => tls.pin = list(pins),
             Self::Certificate(file) => tls.certificate = path(file),
             Self::Key(file) => tls.key = path(file),
+            Self::Compression => {
+                let given = target.compression.as_ref().map(|at| &at.value);
+                // A table says more.
+                if !matches!(given, Some(Shorthand::Table(_))) {
+                    target.compression = Some(At::option(option, Shorthand::Value(true)));
+                }
+            }
             Self::Proxy(url) => {
                 target.proxy = Some(At::option(option, Shorthand::Value(url.clone())));
             }

@@ -1,6 +1,7 @@
 //! How clients get to a server: what `[target]` says of it, and `[cohort.target]` of one cohort.
 
 use super::announce::{self, Announce, AnnounceTable};
+use super::compression::{self, Compression, CompressionGiven};
 use super::proxy::{self, Proxy, ProxyGiven};
 use super::servers::Servers;
 use super::tls::{self, TlsSettings, TlsTable};
@@ -17,6 +18,8 @@ pub struct Access {
     pub unused_proxy: Option<&'static str>,
     /// What the server is told of them before anything else.
     pub announce: Option<Announce>,
+    /// How messages are compressed.
+    pub compression: Option<Compression>,
 }
 
 /// The keys that say it, in `[target]` or `[cohort.target]`.
@@ -26,6 +29,7 @@ pub(super) struct AccessKeys<'k> {
     pub(super) tls: &'k Key<TlsTable>,
     pub(super) proxy: &'k Key<ProxyGiven>,
     pub(super) proxy_protocol: &'k Key<AnnounceTable>,
+    pub(super) compression: &'k Key<CompressionGiven>,
 }
 
 /// The access of `[target]`, and what it was made of.
@@ -34,6 +38,7 @@ pub(in crate::scenario) struct SharedAccess {
     pub(in crate::scenario) access: Access,
     tls: TlsTable,
     proxy: Key<ProxyGiven>,
+    compression: Key<CompressionGiven>,
 }
 
 impl AccessKeys<'_> {
@@ -62,9 +67,11 @@ impl AccessKeys<'_> {
                 proxy: proxy::resolve(section, self.proxy, servers),
                 unused_proxy: proxy::unused(section, self.proxy, servers),
                 announce: announce::resolve(section, self.proxy_protocol),
+                compression: compression::resolve(section, self.compression, &None),
             },
             tls: keys,
             proxy: self.proxy.clone(),
+            compression: self.compression.clone(),
         }
     }
 
@@ -90,6 +97,10 @@ impl AccessKeys<'_> {
             unused_proxy: proxy::unused(section, proxy, servers),
             proxy: proxy::resolve(section, proxy, servers),
             announce: announce.or_else(|| shared.access.announce.clone()),
+            compression: match self.compression {
+                None => shared.access.compression.clone(),
+                own => compression::resolve(section, own, &shared.compression),
+            },
         }
     }
 

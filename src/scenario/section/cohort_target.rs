@@ -3,6 +3,7 @@
 use super::Cohort;
 use super::access::{Access, AccessKeys, SharedAccess};
 use super::announce::AnnounceTable;
+use super::compression::CompressionGiven;
 use super::proxy::ProxyGiven;
 use super::servers::{self, Address, Servers, TargetUrl, UrlGiven};
 use super::target::{self, TargetTable};
@@ -31,6 +32,8 @@ keys! {
         proxy: ProxyGiven,
         /// As in `[target]`.
         proxy_protocol: AnnounceTable,
+        /// As in `[target]`, merged with it key by key; `false`: none.
+        compression: CompressionGiven,
     }
 }
 
@@ -72,6 +75,9 @@ pub(super) fn resolve(
     };
     let protocol = own.as_ref().map_or(protocol, |own| own.protocol);
     target::keeps(section, protocol, &given!(keys; keep_alive));
+    if let Some(address) = own.as_ref().or(shared) {
+        target::packs(section, address, &keys.compression);
+    }
     let dialled = own.as_ref().or(shared);
     let dialled = dialled.and_then(|address| address.url.servers());
     let access = keys.access().over(section, access, dialled);
@@ -120,6 +126,7 @@ impl CohortTargetTable {
             tls: &self.tls,
             proxy: &self.proxy,
             proxy_protocol: &self.proxy_protocol,
+            compression: &self.compression,
         }
     }
 }

@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::access::{Access, AccessKeys, SharedAccess};
 use super::announce::AnnounceTable;
+use super::compression::{Compression, CompressionGiven, SendsPacked};
 use super::process::{self, Process};
 use super::proxy::ProxyGiven;
 use super::server::{self, RoomsOrNot, ServerHeartbeat, ServerHeartbeatTable, ServerRooms};
@@ -20,8 +21,8 @@ use super::{Cohort, Payload};
 use crate::scenario::dialect::{Dialect, DialectGiven};
 use crate::scenario::fault::{Measured, TargetFault, TargetFaultTable, target_faults};
 use crate::scenario::reading::{
-    At, Check, Given as _, Items as _, List, OneOrMany, Place, Section, Shorthand, Time, Whole,
-    given, keys,
+    At, Check, Given as _, Items as _, Key, List, OneOrMany, Place, Section, Shorthand, Time,
+    Whole, given, keys,
 };
 use crate::units::ByteSize;
 
@@ -108,6 +109,8 @@ keys! {
         proxy: ProxyGiven,
         /// What a load balancer tells the servers behind it of their clients, said before anything else.
         proxy_protocol: AnnounceTable,
+        /// Offers compression by permessage-deflate: `true`, or a table. `false`: none is offered.
+        compression: CompressionGiven,
         /// Local addresses to dial from, used in turn: "127.0.0.1" or "127.0.0.1-127.0.0.8".
         source_addresses: List<At<String>>,
         /// The protocol over WebSocket: its name, or a table of its name and its options. It brings its set-up, heartbeat
@@ -155,7 +158,28 @@ pub(in crate::scenario) fn access(
     let At { value: keys, place } = table;
     let path = "target";
     let server = address.and_then(|address| address.url.servers());
-    (keys.access()).shared(&mut Section { check, path, place }, server)
+    let section = &mut Section { check, path, place };
+    if let Some(address) = address {
+        packs(section, address, &keys.compression);
+    }
+    (keys.access()).shared(section, server)
+}
+
+/// Notes `compression` where nobody speaks it.
+pub(super) fn packs(
+    section: &mut Section<'_, '_>,
+    address: &Address,
+    given: &Key<CompressionGiven>,
+) {
+    let is_asked_for = |at: &&At<CompressionGiven>| !matches!(at.value, Shorthand::Value(false));
+    let given = given.as_ref().filter(is_asked_for);
+    let given = [("compression", given.map(|at| &at.place))];
+    let hint = "leave it out, or use a ws:// or wss:// address";
+    if address.protocol != Protocol::WebSocket {
+        section.excluded(&given, "is only for WebSockets", hint);
+    } else if address.url == TargetUrl::Embedded {
+        section.excluded(&given, "is not spoken by the built-in server", hint);
+    }
 }
 
 /// Notes `keep_alive` where there is nothing to keep.
@@ -218,6 +242,7 @@ impl TargetTable {
             tls: &self.tls,
             proxy: &self.proxy,
             proxy_protocol: &self.proxy_protocol,
+            compression: &self.compression,
         }
     }
 
@@ -319,7 +344,16 @@ impl TargetTable {
         const KEY: &str = "split";
         let split = match &self.split.as_ref()?.value {
             Shorthand::Value(text) => text,
-            Shorthand::Table(table) => return table.resolve(section, &self.split, cohorts),
+            Shorthand::Table(table) => {
+                let prepares = |packs: &Compression| packs.send == SendsPacked::Prepared;
+                let mut cohorts_with = cohorts.iter();
+                if cohorts_with.any(|cohort| cohort.packs().is_some_and(prepares)) {
+                    let what = "makes packets as they are sent, and none before that";
+                    let hint = "write `compression = { send = \"each\" }`";
+                    section.wrong(KEY, &self.split, what, hint);
+                }
+                return table.resolve(section, &self.split, cohorts);
+            }
         };
         if split.is_empty() || split.len() > MAX_SPLIT {
             let what = format_args!("is not 1 to {MAX_SPLIT} bytes long");

@@ -1,6 +1,8 @@
 //! The frames that a bad client sends, as bytes (RFC 6455 section 5.2).
 
-use crate::frame::{Frame, Opcode, put};
+use std::sync::LazyLock;
+
+use crate::frame::{Deflater, Frame, Header, Opcode, put};
 use crate::scenario::Illegal;
 
 const CONTINUATION: u8 = Opcode::Continuation as u8;
@@ -19,6 +21,15 @@ const MASK: [u8; 4] = *b"mask";
 /// byte by byte.
 const LONG: u16 = u16::MAX;
 const LONG_HEADER: usize = 8;
+
+/// 16 MiB of zeros, compressed: one after the other, messages that refer to nothing before them are one message.
+static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut part = Vec::new();
+    Deflater::new(9, 15).message(&vec![0; 1 << 20], &mut part);
+    let end = [0x00, 0x00, 0xFF, 0xFF];
+    let parts = vec![part; 16];
+    parts.join(&end[..])
+});
 
 /// Returns a whole frame.
 pub(super) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
@@ -74,6 +85,10 @@ pub(super) fn illegal(illegal: Illegal) -> Vec<u8> {
         Illegal::BadUtf8 => frame(TEXT, &[0xC3, 0x28]),
         Illegal::Unmasked => [&[FIN | TEXT, 5], b"plain".as_slice()].concat(),
         Illegal::ReservedOpcode => frame(RESERVED, b""),
+        Illegal::Rsv1Ping => frame(Header::PACKED | PING, b""),
+        // A block of the kind that is reserved (RFC 1951 section 3.2.3).
+        Illegal::BadDeflate => frame(Header::PACKED | TEXT, &[0b110, 0xFF]),
+        Illegal::DeflateBomb => frame(Header::PACKED | TEXT, &BOMB),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{FaultAction, Faults, raw};
-use crate::frame::Frame;
+use crate::frame::{Frame, Inflater, mask};
 use crate::plan::FaultPlan;
 use crate::scenario::{Activity, Fault, FaultKind, Illegal, Sweep};
 use crate::units::{Nanos, Timestamp};
@@ -218,4 +218,16 @@ fn illegal_frames_are_illegal_in_one_way_each() {
     assert_eq!(frame(Illegal::BadUtf8)[..2], [0x81, 0x82]);
     assert_eq!(frame(Illegal::Unmasked), b"\x81\x05plain");
     assert_eq!(frame(Illegal::ReservedOpcode)[..2], [0x8B, 0x80]);
+    assert_eq!(frame(Illegal::Rsv1Ping)[..2], [0xC9, 0x80]);
+    assert_eq!(frame(Illegal::BadDeflate)[..2], [0xC1, 0x82]);
+    let bomb = frame(Illegal::DeflateBomb);
+    assert_eq!(bomb[..2], [0xC1, 0x80 | 126]);
+    assert!((15_000..20_000).contains(&bomb.len()), "{}", bomb.len());
+    let key = bomb[4..8].first_chunk().unwrap();
+    let mut packed = bomb[8..].to_vec();
+    mask(&mut packed, *key);
+    let (mut inflater, mut zeros) = (Inflater::default(), Vec::new());
+    inflater.add(&packed, &mut zeros, 16 << 20).unwrap();
+    inflater.finish(&mut zeros, 16 << 20).unwrap();
+    assert!(zeros.len() == 16 << 20 && zeros.iter().all(|byte| *byte == 0));
 }

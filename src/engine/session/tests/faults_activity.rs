@@ -123,7 +123,16 @@ fn fragments_alternate_with_pauses_and_pings_go_between() {
 #[test]
 fn each_illegal_frame_is_sent_once_and_the_servers_close_is_answered() {
     use Illegal::*;
-    for illegal in [LongPing, FragmentedPing, BadUtf8, Unmasked, ReservedOpcode] {
+    for illegal in [
+        LongPing,
+        FragmentedPing,
+        BadUtf8,
+        Unmasked,
+        ReservedOpcode,
+        Rsv1Ping,
+        BadDeflate,
+        DeflateBomb,
+    ] {
         let play = bad(IDLE, [(2 * S, FaultKind::IllegalFrame(illegal))]);
         let seen = play.run(|_| Script::new(healthy).says(after(2 * S + RTT), close(Some(1002))));
         assert_eq!(times(&seen), [2 * S].map(after), "{illegal:?}");

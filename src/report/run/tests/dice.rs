@@ -7,7 +7,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::super::*;
 use crate::measure::{
-    ConnectionRecord, ConnectionRecords, EndedBy, Ending, Endings, Fallbacks, GaugeStats,
+    Agreed, ConnectionRecord, ConnectionRecords, EndedBy, Ending, Endings, Fallbacks, GaugeStats,
     Histogram, Incident, IncidentKind, Metric, Open, Phase, Relayed, Row, SocketEnd, Sockets,
     State, States, Surroundings, TcpEnding, TcpView, Usage, Value,
 };
@@ -240,6 +240,7 @@ impl Dice {
                 more: self.count(),
             },
             fallbacks: self.fallbacks(),
+            agreed: self.agreed(),
             stops: Default::default(),
             measured_from: None,
         }
@@ -359,6 +360,7 @@ impl Dice {
                 retransmits: dice.count() as u32,
                 last_ack_ns: dice.count(),
             }),
+            extension: self.maybe(Self::text),
         }
     }
 
@@ -367,6 +369,15 @@ impl Dice {
         let mut examples: BTreeMap<_, _> = some.into_iter().collect();
         examples.retain(|cause, texts| *cause != Cause::Completed && !texts.is_empty());
         examples
+    }
+
+    fn agreed(&mut self) -> Agreed {
+        let mut agreed = Agreed::default();
+        for _ in 0..self.of(&[0, 2]) {
+            let (what, value) = (self.text(), self.text());
+            agreed.add(&what, &value, self.count() >> 8);
+        }
+        agreed
     }
 
     fn fallbacks(&mut self) -> Fallbacks {

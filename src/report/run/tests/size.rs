@@ -68,6 +68,7 @@ fn longest_ending(connection: u32) -> Ending {
             retransmits: u32::MAX,
             last_ack_ns: u64::MAX,
         }),
+        extension: Some("permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=15; client_max_window_bits=15".to_owned()),
     }
 }
 
