@@ -149,6 +149,14 @@ ALL = [
         title="100 connections, 200/s each, pace = \"precise\"",
         scenario="precise",
     ),
+    steady(
+        100,
+        100,
+        ("wsbench",),
+        name="deflate",
+        title="100 connections, 100/s each, 1 KiB compressed before and restored",
+        scenario="deflate",
+    ),
     steady(9000, 1, OURS, {"cpu_us": Goal(1.25)}),
     steady(
         100,

@@ -20,6 +20,9 @@ const BACKLOG: i32 = 4096;
 const MAX_REQUEST: usize = 8192;
 const ACCEPTED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
     Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+/// What is echoed refers to nothing before it, if the client's messages do not.
+const COMPRESSED: &[u8] =
+    b"\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover";
 /// Far above any file descriptor, which is what marks a connection.
 const LISTENER: u64 = u64::MAX;
 const CONTROL: u64 = u64::MAX - 1;
@@ -353,6 +356,10 @@ fn upgrade(bytes: &[u8], output: &mut Vec<u8>) -> Result<usize, Gone> {
         .ok_or(Gone)?;
     output.extend(ACCEPTED);
     output.extend(derive_accept_key(key.value).as_bytes());
+    let offers = |name: &str| name.eq_ignore_ascii_case("sec-websocket-extensions");
+    if request.headers.iter().any(|header| offers(header.name)) {
+        output.extend(COMPRESSED);
+    }
     output.extend(b"\r\n\r\n");
     Ok(used)
 }

@@ -1,6 +1,7 @@
 //! Does one hot path of wsbench so many times, for its instructions to be counted.
 //! `scripts/instructions` counts them, and holds them to their limits.
 
+mod deflate;
 mod frames;
 mod json;
 mod library;
@@ -71,6 +72,16 @@ const PATHS: &[HotPath] = &[
         name: "frame-out",
         what: "a frame with 64 bytes of text written",
         run: frames::write,
+    },
+    HotPath {
+        name: "prepared",
+        what: "1 KiB of JSON behind a stamp, compressed before, made a message and written",
+        run: deflate::prepared,
+    },
+    HotPath {
+        name: "inflate",
+        what: "a compressed frame with 64 bytes of text read",
+        run: deflate::inflate,
     },
     HotPath {
         name: "json-first",
