@@ -39,6 +39,8 @@ pub enum Target {
     NodeHeartbeat,
     /// The same at the interval of that README, 30 s.
     NodeHeartbeatSlow,
+    /// Express with `ws`, whose `perMessageDeflate` this is, as JSON.
+    NodeDeflate(&'static str),
     /// Socket.IO; pings every 1 s, and waits 1 s for a pong.
     SocketIo,
     /// Socket.IO with rooms; pings every 1 s, and waits long for a pong, since it is busy.
@@ -89,6 +91,7 @@ impl Target {
             Self::Node => node("server.js", &[]),
             Self::NodeHeartbeat => node("server.js", &[("HEARTBEAT", "2")]),
             Self::NodeHeartbeatSlow => node("server.js", &[("HEARTBEAT", "30")]),
+            Self::NodeDeflate(options) => node("server.js", &[("DEFLATE", options)]),
             Self::SocketIo => node("socket_io.js", &ONE_AND_ONE),
             Self::SocketIoSlow => node("socket_io.js", &[]),
             Self::SocketIoRooms => node("socket_io.js", &ONE_AND_TEN),

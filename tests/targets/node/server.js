@@ -1,6 +1,7 @@
 // The classic echo server: Express, with `ws` attached to the server that `app.listen` returns.
 // PORT: where to listen, 3000 by default, 0 for a free one. GET /counts: what it has seen.
 // HEARTBEAT: seconds between two pings, as the README of `ws` sends them; none by default.
+// DEFLATE: the value of `perMessageDeflate` as JSON; off by default, as in `ws`.
 
 const express = require('express');
 const { Server } = require('ws');
@@ -20,7 +21,7 @@ const server = app.listen(port, '127.0.0.1', 4096, (error) => {
   console.log(`listening on ws://127.0.0.1:${server.address().port}`);
 });
 
-const sockets = new Server({ server });
+const sockets = new Server({ server, perMessageDeflate: JSON.parse(process.env.DEFLATE ?? 'false') });
 sockets.on('connection', (socket) => {
   counts.opened += 1;
   socket.on('message', (data, isBinary) => {
