@@ -36,6 +36,7 @@ class Case:
     speakers: int = 0  # of the connections: only they send, at `rate`
     circle: int = 0  # how many hear each of their messages; 0: none, each message is echoed
     opening: Optional[float] = None  # connections opened a second
+    tls: str = ""  # the version that is spoken; none: no TLS
     cores: int = 1  # that the client may use
     goals: Dict[str, Goal] = field(default_factory=dict)  # by the value of a run that they hold for
     by_name_only: bool = False
@@ -65,17 +66,18 @@ def steady(connections, rate, clients=OURS, goals=None, **more):
     return Case(**{**case, **more}, clients=clients, connections=connections, rate=rate, goals=goals or {})
 
 
-def in_flight(connections, unanswered, clients, goals, name=None):
+def in_flight(connections, unanswered, clients, goals, name=None, tls=""):
     """Echoes as fast as they come back."""
     return Case(
         name=name or f"in-flight-{unanswered}",
-        title=f"{connections:,} connections, {unanswered} in flight each",
+        title=f"{connections:,} connections, {unanswered} in flight each{f', TLS {tls}' if tls else ''}",
         unit="echo",
         counted="echoes",
         scenario=f"in-flight-{unanswered}",
         clients=clients,
         connections=connections,
         in_flight=unanswered,
+        tls=tls,
         goals=goals,
     )
 
@@ -110,23 +112,29 @@ def heard(name, title, speakers, rate, circle, goals):
     )
 
 
-def idle(connections, rate, title, scenario, goals):
+def idle(connections, rate, title, scenario, goals, name=None, tls=""):
     """Connections that are only kept, and pinged."""
     return Case(
-        name=f"idle-{connections}",
+        name=name or f"idle-{connections}",
         title=title,
         unit="ping",
         counted="pings",
         scenario=scenario,
         connections=connections,
         rate=rate,
+        tls=tls,
         goals=goals,
     )
 
 
 def opening(name, **more):
     """Connections that are opened one after the other."""
-    return Case(name=name, scenario=name, opening=500, **more)
+    return Case(**{"name": name, "scenario": name, "opening": 500, **more})
+
+
+def secure(name, title, at_most, **more):
+    """The same under TLS, with the most µs that one may take."""
+    return opening(name, title=title, opening=300, goals={"cpu_us": Goal(at_most, " µs")}, **more)
 
 
 def on_time(p50, p99):
@@ -200,6 +208,31 @@ ALL = [
         unit="connection",
         counted="closed",
         by_name_only=True,
+    ),
+    in_flight(100, 1, OURS, {"cpu_us": Goal(1.1)}, name="wss", tls="1.3"),
+    idle(
+        5200,
+        0.5,
+        "5,200 connections, a ping every 2 s each, TLS 1.3",
+        "wss-idle",
+        {"bytes_per_connection": Goal(6.5, " KiB")},
+        name="wss-idle",
+        tls="1.3",
+    ),
+    secure("wss-open", "300 connections/s, opened and kept, TLS 1.3", 300, unit="opening", counted="opened", tls="1.3"),
+    secure("wss-storm", "300 resumed connections/s, TLS 1.3", 230, unit="connection", counted="closed", tls="1.3"),
+    secure("wss-storm-1.2", "300 resumed connections/s, TLS 1.2", 160, unit="connection", counted="closed", tls="1.2"),
+    Case(
+        name="wss-crowd",
+        title="5,000 connections, 0.1/s each with heartbeats, beside 300 full handshakes/s, TLS 1.3",
+        unit="ping",
+        counted="pings",
+        scenario="wss-crowd",
+        clients=("wsbench",),
+        connections=5000,
+        rate=0.5,
+        tls="1.3",
+        goals={"late_p99_us": Goal(3000, " µs")},
     ),
     steady(9000, 1, WRITTEN, name="naive-9000", by_name_only=True),
     steady(

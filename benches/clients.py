@@ -49,7 +49,8 @@ class Floor(Client):
     def command(self, case, port, seconds, out):
         sending = seconds + MARGIN
         command = [self.program, *self.work(case, sending)]
-        return [*command, "--port", str(port), "--duration", str(sending)]
+        tls = ["--tls", case.tls] if case.tls else []
+        return [*command, "--port", str(port), "--duration", str(sending), *tls]
 
     def work(self, case, sending):
         if case.opening:
@@ -77,7 +78,9 @@ class Wsbench(Client):
 
     def command(self, case, port, seconds, out):
         scenario = f"benches/scenarios/{case.scenario}.toml"
-        command = [self.program, "run", scenario, "--url", f"ws://127.0.0.1:{port}/"]
+        # The check of a certificate is done once in a run, so nothing is saved by leaving it out.
+        scheme, trust = ("wss", ["--insecure"]) if case.tls else ("ws", [])
+        command = [self.program, "run", scenario, "--url", f"{scheme}://127.0.0.1:{port}/", *trust]
         if case.counted == "echoes":
             command += ["--connections", str(case.connections)]
             command += ["--rate", f"{case.rate}/s"] if case.rate else []

@@ -58,7 +58,7 @@ def main():
                 for name in (name for name in taking_part(case, number, args.rounds) if name in present):
                     work = Work(case, known[name], number, client_cores[: case.cores])
                     try:
-                        runs.append(work.measured(servers.of(case.circle), args))
+                        runs.append(work.measured(servers.of(case.circle, bool(case.tls)), args))
                     except (OSError, RuntimeError, ValueError) as error:
                         unmeasured.append(f"{work.name}: failed to measure it: {error}")
                         print(unmeasured[-1], file=sys.stderr, flush=True)

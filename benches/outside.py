@@ -16,8 +16,9 @@ class Server:
     """The bare server. It ends when this process does, since its standard input does. Without a circle it echoes; with
     one so many connections hear what one of them says."""
 
-    def __init__(self, program, core, circle=0):
+    def __init__(self, program, core, circle=0, is_secure=False):
         told = ["--circle", str(circle)] if circle else []
+        told += ["--tls"] if is_secure else []
         self.command = pinned([core], [program, "serve", *told])
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
@@ -44,16 +45,18 @@ class Server:
 
 
 class Servers:
-    """One for each size of circles, from when it is first asked for; those that wait for connections do nothing."""
+    """One for each size of circles, and one for TLS, from when it is first asked for; those that wait for connections do
+    nothing."""
 
     def __init__(self, program, core):
         self.program, self.core, self.running = program, core, {}
 
-    def of(self, circle):
-        if circle not in self.running:
-            self.running[circle] = Server(self.program, self.core, circle)
-            print("$", " ".join(self.running[circle].command), flush=True)
-        return self.running[circle]
+    def of(self, circle, is_secure=False):
+        wanted = (circle, is_secure)
+        if wanted not in self.running:
+            self.running[wanted] = Server(self.program, self.core, circle, is_secure)
+            print("$", " ".join(self.running[wanted].command), flush=True)
+        return self.running[wanted]
 
     def stop(self):
         for server in self.running.values():

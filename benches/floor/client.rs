@@ -1,8 +1,7 @@
 //! The bare client: connections, one epoll, one read for each that has something to say, and no look at
 //! an answer beyond its length.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 
 use crate::frame;
+use crate::stream::{Stream, Target};
 
 /// The sample key of RFC 6455 section 1.3.
 const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -26,7 +26,7 @@ enum State {
 }
 
 struct Peer {
-    stream: TcpStream,
+    stream: Stream,
     state: State,
     /// Bytes of an answer that has not come whole yet.
     partial: u32,
@@ -45,7 +45,7 @@ pub(crate) enum Habit {
 
 /// All connections of a run.
 pub(crate) struct Client {
-    target: SocketAddr,
+    target: Target,
     epoll: OwnedFd,
     peers: Vec<Option<Peer>>,
     pub(crate) habit: Habit,
@@ -65,7 +65,7 @@ pub(crate) struct Client {
 impl Client {
     /// No connection yet. `burst` is how many frames a connection sends at once, at the most.
     pub(crate) fn new(
-        target: SocketAddr,
+        target: Target,
         habit: Habit,
         frame: &[u8],
         burst: usize,
@@ -91,10 +91,9 @@ impl Client {
     /// Opens one more connection. The dial blocks, which on the loopback address takes no waiting and spares
     /// the calls that a non-blocking one needs.
     pub(crate) fn dial(&mut self) -> io::Result<()> {
-        let mut stream = TcpStream::connect(self.target)?;
-        stream.set_nodelay(true)?;
-        stream.write_all(UPGRADE.as_bytes())?;
-        stream.set_nonblocking(true)?;
+        let mut stream = Stream::dial(&self.target)?;
+        write(&mut stream, UPGRADE.as_bytes())?;
+        stream.set_nonblocking()?;
         let name = EventData::new_u64(self.peers.len() as u64);
         epoll::add(&self.epoll, &stream, name, EventFlags::IN)?;
         self.peers.push(Some(Peer {
@@ -114,7 +113,7 @@ impl Client {
     pub(crate) fn send(&mut self, place: usize, count: usize) -> io::Result<()> {
         let frames = &self.frames[..count * self.frame_len];
         match &mut self.peers[place] {
-            Some(peer) => write(&peer.stream, frames)?,
+            Some(peer) => write(&mut peer.stream, frames)?,
             None => return Err(ErrorKind::NotConnected.into()),
         }
         self.sent += count as u64;
@@ -125,7 +124,7 @@ impl Client {
     pub(crate) fn close(&mut self, place: usize) -> io::Result<()> {
         if let Some(peer) = &mut self.peers[place] {
             peer.state = State::Closing;
-            write(&peer.stream, &self.close)?;
+            write(&mut peer.stream, &self.close)?;
         }
         Ok(())
     }
@@ -151,7 +150,10 @@ impl Client {
         let Some(peer) = &mut self.peers[place] else {
             return Ok(());
         };
-        let read = peer.stream.read(&mut self.input)?;
+        let read = match peer.stream.read(&mut self.input) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            read => read?,
+        };
         match peer.state {
             State::Closing if read == 0 => {
                 self.peers[place] = None;
@@ -187,7 +189,7 @@ impl Client {
 }
 
 /// A floor that had to keep what a socket does not take would be none.
-fn write(mut stream: &TcpStream, bytes: &[u8]) -> io::Result<()> {
+fn write(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
     match stream.write(bytes)? {
         written if written == bytes.len() => Ok(()),
         _ => Err(io::Error::other("the server reads too slowly")),

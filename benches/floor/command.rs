@@ -1,15 +1,17 @@
 //! The command line of the floor. What a command has seen is printed as one line of JSON.
 
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
-use clap::{Args, Parser};
+use clap::{Args, Parser, ValueEnum};
+use rustls::version::{TLS12, TLS13};
 
 use crate::frame;
 use crate::load::{self, Load, Pace};
 use crate::server::Server;
+use crate::stream::{self, Target};
 
 /// As long as in the scenarios of the benchmark.
 const PAYLOAD: [u8; 64] = [b'x'; 64];
@@ -26,6 +28,9 @@ enum Command {
         /// Echo nothing: so many connections, in the order of their dials, hear what one of them says.
         #[arg(long)]
         circle: Option<NonZeroUsize>,
+        /// Under TLS.
+        #[arg(long)]
+        tls: bool,
     },
     /// Send 64 bytes of text again and again, as often as `--rate` or `--in-flight` says.
     Echo {
@@ -79,6 +84,18 @@ struct Common {
     /// In seconds.
     #[arg(long, value_parser = positive)]
     duration: f64,
+    /// Under this version of TLS.
+    #[arg(long)]
+    tls: Option<Version>,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Version {
+    #[value(name = "1.3")]
+    New,
+    #[value(name = "1.2")]
+    Old,
 }
 
 #[derive(Debug, Args)]
@@ -96,7 +113,7 @@ struct EchoPace {
 pub(crate) fn run() -> io::Result<()> {
     rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
     let outcome = match Command::parse() {
-        Command::Serve { circle } => return serve(circle),
+        Command::Serve { circle, tls } => return serve(circle, tls),
         Command::Echo { common, pace } => {
             let pace = match (pace.rate, pace.in_flight) {
                 (Some(rate), _) => Pace::PerSecond(rate),
@@ -105,7 +122,7 @@ pub(crate) fn run() -> io::Result<()> {
                 }
             };
             common
-                .load(frame::masked(frame::TEXT, &PAYLOAD), pace)
+                .load(frame::masked(frame::TEXT, &PAYLOAD), pace)?
                 .run()?
         }
         Command::Say {
@@ -120,43 +137,55 @@ pub(crate) fn run() -> io::Result<()> {
                 heard_by: heard_by.get(),
             };
             let text = frame::masked(frame::TEXT, &PAYLOAD);
-            common.load(text, pace).run()?
+            common.load(text, pace)?.run()?
         }
         Command::Ping { common, every } => {
             let ping = frame::masked(frame::PING, &PAYLOAD[..16]);
-            common.load(ping, Pace::PerSecond(1.0 / every)).run()?
+            common.load(ping, Pace::PerSecond(1.0 / every))?.run()?
         }
-        Command::Open { common } => {
-            load::open_all(common.target(), common.connections.get(), common.duration())?
-        }
-        Command::Cycle { common } => {
-            load::cycle(common.target(), common.connections.get(), common.duration())?
-        }
+        Command::Open { common } => load::open_all(
+            common.target()?,
+            common.connections.get(),
+            common.duration(),
+        )?,
+        Command::Cycle { common } => load::cycle(
+            common.target()?,
+            common.connections.get(),
+            common.duration(),
+        )?,
     };
     print(&outcome)
 }
 
-fn serve(circle: Option<NonZeroUsize>) -> io::Result<()> {
-    let mut server = Server::listen(io::stdin(), circle)?;
+fn serve(circle: Option<NonZeroUsize>, is_secure: bool) -> io::Result<()> {
+    let tls = is_secure.then(stream::server_config).transpose()?;
+    let mut server = Server::listen(io::stdin(), circle, tls)?;
     print(&serde_json::json!({ "port": server.address()?.port() }))?;
     server.serve(io::stdout())?;
     Ok(())
 }
 
 impl Common {
-    fn load(&self, frame: Vec<u8>, pace: Pace) -> Load {
-        Load {
-            target: self.target(),
+    fn load(&self, frame: Vec<u8>, pace: Pace) -> io::Result<Load> {
+        Ok(Load {
+            target: self.target()?,
             connections: self.connections.get(),
             ramp_up: RAMP_UP,
             frame,
             pace,
             duration: self.duration(),
-        }
+        })
     }
 
-    fn target(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+    fn target(&self) -> io::Result<Target> {
+        let tls = self.tls.map(|version| match version {
+            Version::New => stream::client_config(&TLS13),
+            Version::Old => stream::client_config(&TLS12),
+        });
+        Ok(Target {
+            address: (Ipv4Addr::LOCALHOST, self.port).into(),
+            tls: tls.transpose()?,
+        })
     }
 
     fn duration(&self) -> Duration {

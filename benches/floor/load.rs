@@ -2,13 +2,13 @@
 //! The schedule is the one wsbench keeps: intended times from one start, spread evenly over all connections.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use crate::client::{Client, Habit};
 use crate::frame;
+use crate::stream::Target;
 
 /// Frames due within this time are sent at one waking, as wsbench does.
 const COALESCE: Duration = Duration::from_micros(100);
@@ -33,7 +33,7 @@ pub(crate) enum Pace {
 /// What a run does.
 #[derive(Debug, Clone)]
 pub(crate) struct Load {
-    pub(crate) target: SocketAddr,
+    pub(crate) target: Target,
     pub(crate) connections: u64,
     /// Connections are opened evenly over this time.
     pub(crate) ramp_up: Duration,
@@ -57,7 +57,7 @@ pub(crate) struct Outcome {
 
 /// Opens so many connections, evenly over `duration`, closes them when all are open, and sends nothing else.
 pub(crate) fn open_all(
-    target: SocketAddr,
+    target: Target,
     connections: u64,
     duration: Duration,
 ) -> io::Result<Outcome> {
@@ -70,11 +70,7 @@ pub(crate) fn open_all(
 }
 
 /// Opens and closes so many connections, evenly over `duration`, and sends nothing else.
-pub(crate) fn cycle(
-    target: SocketAddr,
-    connections: u64,
-    duration: Duration,
-) -> io::Result<Outcome> {
+pub(crate) fn cycle(target: Target, connections: u64, duration: Duration) -> io::Result<Outcome> {
     let ping = frame::masked(frame::PING, b"");
     let mut client = Client::new(target, Habit::Closes, &ping, 1)?;
     open(&mut client, connections, duration)?;
@@ -89,7 +85,7 @@ impl Load {
             Pace::PerSecond(_) | Pace::Said { .. } => (Habit::Told, 1),
             Pace::InFlight(count) => (Habit::Replies, count),
         };
-        let mut client = Client::new(self.target, habit, &self.frame, burst)?;
+        let mut client = Client::new(self.target.clone(), habit, &self.frame, burst)?;
         open(&mut client, self.connections, self.ramp_up)?;
         wait(&mut client, |client| client.opened == self.connections)?;
         let mut lateness = match self.pace {
@@ -204,30 +200,56 @@ fn outcome(client: &Client, lateness: &mut [u32]) -> Outcome {
 mod tests {
     use super::*;
     use crate::server::{Counts, Server};
+    use crate::stream;
+    use rustls::version::{TLS12, TLS13};
+    use rustls::{ServerConfig, SupportedProtocolVersion};
     use std::num::NonZeroUsize;
     use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
 
     /// Runs something against a server of its own, and returns what both have seen.
-    fn against_server<T>(work: impl FnOnce(SocketAddr) -> io::Result<T>) -> (T, Counts) {
+    fn against_server<T>(work: impl FnOnce(Target) -> io::Result<T>) -> (T, Counts) {
         against_circles_of(None, work)
+    }
+
+    /// The same under TLS.
+    fn against_secure_server<T>(
+        version: &'static SupportedProtocolVersion,
+        work: impl FnOnce(Target) -> io::Result<T>,
+    ) -> (T, Counts) {
+        let tls = Some(stream::server_config().unwrap());
+        against(None, tls, |target| {
+            work(Target {
+                tls: Some(stream::client_config(version)?),
+                ..target
+            })
+        })
     }
 
     /// The same against one whose connections hear each other.
     fn against_circles_of<T>(
         circle: Option<usize>,
-        work: impl FnOnce(SocketAddr) -> io::Result<T>,
+        work: impl FnOnce(Target) -> io::Result<T>,
+    ) -> (T, Counts) {
+        against(circle, None, work)
+    }
+
+    fn against<T>(
+        circle: Option<usize>,
+        tls: Option<Arc<ServerConfig>>,
+        work: impl FnOnce(Target) -> io::Result<T>,
     ) -> (T, Counts) {
         let (ours, control) = UnixStream::pair().unwrap();
-        let mut server = Server::listen(control, circle.and_then(NonZeroUsize::new)).unwrap();
+        let mut server = Server::listen(control, circle.and_then(NonZeroUsize::new), tls).unwrap();
         let address = server.address().unwrap();
         let serving = std::thread::spawn(move || server.serve(io::sink()).unwrap());
-        let done = work(address);
+        let done = work(address.into());
         drop(ours);
         let counts = serving.join().unwrap();
         (done.unwrap(), counts)
     }
 
-    fn load(target: SocketAddr, opcode: u8, pace: Pace) -> Load {
+    fn load(target: Target, opcode: u8, pace: Pace) -> Load {
         Load {
             target,
             connections: 5,
@@ -302,5 +324,21 @@ mod tests {
             against_server(|target| cycle(target, 20, Duration::from_millis(50)));
         assert_eq!((outcome.opened, outcome.closed), (20, 20));
         assert_eq!((counts.opened, counts.closed, counts.broken), (20, 20, 0));
+    }
+
+    #[test]
+    fn the_same_is_done_under_tls() {
+        for version in [&TLS13, &TLS12] {
+            let (outcome, counts) = against_secure_server(version, |target| {
+                load(target, frame::TEXT, Pace::InFlight(1)).run()
+            });
+            assert!(outcome.sent > 5);
+            assert_eq!(counts.echoes, outcome.sent);
+            let (outcome, counts) = against_secure_server(version, |target| {
+                cycle(target, 20, Duration::from_millis(50))
+            });
+            assert_eq!((outcome.opened, outcome.closed), (20, 20));
+            assert_eq!((counts.opened, counts.closed, counts.broken), (20, 20, 0));
+        }
     }
 }

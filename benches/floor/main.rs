@@ -13,6 +13,8 @@ mod frame;
 mod load;
 #[cfg(target_os = "linux")]
 mod server;
+#[cfg(target_os = "linux")]
+mod stream;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::io::Result<()> {

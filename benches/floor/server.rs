@@ -2,17 +2,20 @@
 //! for each time a connection has something to say. Where connections hear each other, one write for each that hears.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustls::ServerConfig;
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, Socket, Type};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::circle::Circles;
 use crate::frame::{self, Frame};
+use crate::stream::Stream;
 
 /// Dials that may wait to be accepted: a whole ramp at once.
 const BACKLOG: i32 = 4096;
@@ -47,7 +50,7 @@ pub(crate) struct Counts {
 }
 
 struct Peer {
-    stream: TcpStream,
+    stream: Stream,
     open: bool,
     closing: bool,
     /// Nothing is read until `unsent` has gone.
@@ -71,6 +74,8 @@ pub(crate) struct Server<C> {
     /// By file descriptor.
     peers: Vec<Option<Peer>>,
     circles: Circles,
+    /// How TLS is spoken.
+    tls: Option<Arc<ServerConfig>>,
     /// Those to whom something is given.
     members: Vec<usize>,
     counts: Counts,
@@ -91,7 +96,11 @@ struct Output {
 impl<C: Read + AsFd> Server<C> {
     /// Listens on a free port of the loopback address. Each line that comes from `control` asks for the counts. Without
     /// `circle` each connection is echoed; with it, so many in the order of their dials hear what one of them says.
-    pub(crate) fn listen(control: C, circle: Option<NonZeroUsize>) -> io::Result<Self> {
+    pub(crate) fn listen(
+        control: C,
+        circle: Option<NonZeroUsize>,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
         socket.listen(BACKLOG)?;
@@ -106,6 +115,7 @@ impl<C: Read + AsFd> Server<C> {
             control,
             peers: Vec::new(),
             circles: Circles::new(circle),
+            tls,
             members: Vec::new(),
             counts: Counts::default(),
             input: vec![0; 64 * 1024],
@@ -167,7 +177,7 @@ impl<C: Read + AsFd> Server<C> {
                 self.peers.resize_with(place + 1, || None);
             }
             self.peers[place] = Some(Peer {
-                stream,
+                stream: Stream::accept(stream, self.tls.as_ref())?,
                 open: false,
                 closing: false,
                 blocked: false,
