@@ -5,6 +5,8 @@ mod common;
 
 /// In a module, so that `scripts/test` leaves them out by name.
 mod slow {
+    mod rekeying;
+
     use std::sync::mpsc::{self, RecvTimeoutError};
     use std::thread;
     use std::time::Duration;

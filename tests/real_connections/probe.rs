@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::common::own::Own;
 use super::common::{Reception, Running};
-use super::tls::Own;
 
 /// The findings of a probe, as JSON.
 #[track_caller]

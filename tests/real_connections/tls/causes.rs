@@ -236,13 +236,13 @@ fn each_failure_of_tls_has_its_cause_and_its_phase() {
     // What nginx says, and what a port without TLS does.
     let behind = Reception::open();
     let settings = "ssl_verify_client on; ssl_client_certificate server.pem;";
-    let nginx = own.nginx(&behind, settings).start();
+    let server = own.nginx(&behind, settings).start();
     let words = "HTTP/1.1 400 Bad Request";
     let expected = expect("nginx", "http_status", Phase::Upgrade, words);
-    trials.of(&own, nginx.address(), "", expected);
+    trials.of(&own, server.address(), "", expected);
     let words = "the server's answer is not TLS: \\\"HTTP/1.1 400 Bad Request";
     let expected = expect("plain", "tls_not_spoken", Phase::Tls, words);
-    trials.of(&own, nginx.addresses()[1], "", expected);
+    trials.of(&own, server.addresses()[1], "", expected);
     let rejecting = own.nginx(&behind, "ssl_reject_handshake on;").start();
     let words = "the server refused: alert 112, unrecognised name";
     let expected = expect("rejected", "tls_alert", Phase::Tls, words);

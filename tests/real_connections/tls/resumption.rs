@@ -5,6 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::{Own, Peer, Reception, Running, Setup};
+use crate::common::run::{Run, trusted};
 
 /// So many connections of each kind.
 const CONNECTIONS: u64 = 50;
@@ -24,8 +25,38 @@ fn folder(own: &Own) -> TempDir {
     folder
 }
 
-/// Loses all connections once. `resumed` is how the peer says that a session was resumed.
-fn lost_and_back(own: &Own, behind: &Reception, peer: &Peer, resumed: &str) {
+/// Loses all connections of a peer once. `resumed` is how the peer says that a session was resumed.
+fn lost_and_back(resumed: &str, start: impl Fn(&Own, &Reception) -> Peer) {
+    let (run, behind) = trusted(|| {
+        let (own, behind) = (Own::new(), Reception::open());
+        let peer = start(&own, &behind);
+        (run(&own, &peer), behind)
+    });
+    for name in ["own", "own-2", "off", "off-2"] {
+        let counted = ["connections.opened", "tls.full", "tls.resumed"]
+            .map(|counter| run.report.total_of(name, counter));
+        let resumes = u64::from(name.starts_with("own")) * CONNECTIONS;
+        let expected = [2 * CONNECTIONS, 2 * CONNECTIONS - resumes, resumes];
+        assert_eq!(counted, expected, "{name}: {:?}", run.report.errors());
+    }
+    // What the peer saw of each of them.
+    let visits = behind.visits();
+    for number in 0..4 * CONNECTIONS {
+        let its = visits
+            .iter()
+            .filter(|visit| visit.resource == format!("/{number}"));
+        let seen = its.map(|visit| {
+            let is_resumed = visit.header("x-reused").unwrap() == resumed;
+            (visit.header("x-client").unwrap(), is_resumed)
+        });
+        let who = format!("CN=client-{}", number % IDENTITIES);
+        let resumes = number < 2 * CONNECTIONS;
+        let expected = [(who.clone(), false), (who, resumes)];
+        assert_eq!(seen.collect::<Vec<_>>(), expected, "connection {number}");
+    }
+}
+
+fn run(own: &Own, peer: &Peer) -> Run {
     let cohort = |name: &str, version: &str, resumption: &str| {
         format!(
             r#"
@@ -59,48 +90,28 @@ fn lost_and_back(own: &Own, behind: &Reception, peer: &Peer, resumed: &str) {
         cohort("off-2", "1.2", "off"),
     );
     let ended = Running::start_in(folder(own), &scenario, &["--quiet"], &[]).end();
-    let report = ended.report();
-    for name in ["own", "own-2", "off", "off-2"] {
-        let counted = ["connections.opened", "tls.full", "tls.resumed"]
-            .map(|counter| report.total_of(name, counter));
-        let resumes = u64::from(name.starts_with("own")) * CONNECTIONS;
-        let expected = [2 * CONNECTIONS, 2 * CONNECTIONS - resumes, resumes];
-        assert_eq!(counted, expected, "{name}: {:?}", report.errors());
-    }
-    // What the peer saw of each of them.
-    let visits = behind.visits();
-    for number in 0..4 * CONNECTIONS {
-        let its = visits
-            .iter()
-            .filter(|visit| visit.resource == format!("/{number}"));
-        let seen = its.map(|visit| {
-            let is_resumed = visit.header("x-reused").unwrap() == resumed;
-            (visit.header("x-client").unwrap(), is_resumed)
-        });
-        let who = format!("CN=client-{}", number % IDENTITIES);
-        let resumes = number < 2 * CONNECTIONS;
-        let expected = [(who.clone(), false), (who, resumes)];
-        assert_eq!(seen.collect::<Vec<_>>(), expected, "connection {number}");
+    Run {
+        report: ended.report(),
+        ended,
     }
 }
 
 #[test]
 #[ignore = "needs nginx; run by scripts/test"]
 fn who_was_lost_resumes_its_own_session_with_nginx() {
-    let (own, behind) = (Own::new(), Reception::open());
-    let nginx = own
-        .nginx(&behind, "ssl_verify_client optional_no_ca;")
-        .start();
-    lost_and_back(&own, &behind, &nginx, "r");
+    lost_and_back("r", |own, behind| {
+        own.nginx(behind, "ssl_verify_client optional_no_ca;")
+            .start()
+    });
 }
 
 #[test]
 #[ignore = "needs HAProxy; run by scripts/test"]
 fn who_was_lost_resumes_its_own_session_with_haproxy() {
-    let (own, behind) = (Own::new(), Reception::open());
-    let haproxy = Setup::of("haproxy-tls.cfg")
-        .file("server.pem", format!("{}{}", own.certificate, own.key))
-        .place("behind", behind.address())
-        .start();
-    lost_and_back(&own, &behind, &haproxy, "1");
+    lost_and_back("1", |own, behind| {
+        Setup::of("haproxy-tls.cfg")
+            .file("server.pem", format!("{}{}", own.certificate, own.key))
+            .place("behind", behind.address())
+            .start()
+    });
 }
