@@ -100,6 +100,9 @@ impl Cause {
                 "check the name server of this machine, or put the address itself into `url`",
             );
         }
+        if waited_for(PROXY_STEP) {
+            return Self::ProxyGarbage.proxy_hint();
+        }
         let is_slow = some_opened && (waited_for(TLS_STEP) || waited_for(UPGRADE_STEP));
         if is_slow {
             return Some(

@@ -363,6 +363,12 @@ mod tests {
             ),
             (
                 timeout,
+                "waited for the tunnel through the proxy",
+                Some(false),
+                "of that kind",
+            ),
+            (
+                timeout,
                 "waited for the look-up of the name",
                 Some(false),
                 "name server",

@@ -1,4 +1,4 @@
-//! A proxy that is played: it answers CONNECT, and passes on to one server whatever it is asked for.
+//! A proxy that is played: it answers CONNECT, and passes on what comes then. Or it only answers: then it is a server.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -14,15 +14,20 @@ pub struct Proxy {
 impl Proxy {
     /// Starts one that opens each tunnel, and passes all on to this server.
     pub fn to(server: SocketAddr) -> Self {
-        Self::start("HTTP/1.1 200 Connection established\r\n\r\n", Some(server))
+        Self::start(OPEN, Leads::To(server))
+    }
+
+    /// Starts one that opens each tunnel to where it is asked to.
+    pub fn open() -> Self {
+        Self::start(OPEN, Leads::Asked)
     }
 
     /// Starts one that answers this to each request, and ends.
     pub fn answering(answer: &'static str) -> Self {
-        Self::start(answer, None)
+        Self::start(answer, Leads::Nowhere)
     }
 
-    fn start(answer: &'static str, server: Option<SocketAddr>) -> Self {
+    fn start(answer: &'static str, leads: Leads) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::<Mutex<Vec<String>>>::default();
@@ -31,7 +36,7 @@ impl Proxy {
             for client in listener.incoming() {
                 let book = book.clone();
                 // Ends with an error where the client or the server does.
-                thread::spawn(move || serve(client?, answer, server, &book));
+                thread::spawn(move || serve(client?, answer, leads, &book));
             }
         });
         Self { address, asked }
@@ -43,10 +48,20 @@ impl Proxy {
     }
 }
 
+/// Where tunnels lead.
+#[derive(Clone, Copy)]
+enum Leads {
+    Asked,
+    To(SocketAddr),
+    Nowhere,
+}
+
+const OPEN: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
+
 fn serve(
     mut client: TcpStream,
     answer: &str,
-    server: Option<SocketAddr>,
+    leads: Leads,
     book: &Mutex<Vec<String>>,
 ) -> io::Result<()> {
     client.set_nodelay(true)?;
@@ -54,12 +69,13 @@ fn serve(
     // Nothing follows the head before it is answered.
     let mut lines = BufReader::new(client.try_clone()?);
     while lines.read_line(&mut head)? > 2 {}
-    book.lock().unwrap().push(head);
+    book.lock().unwrap().push(head.clone());
     client.write_all(answer.as_bytes())?;
-    let Some(server) = server else {
-        return Ok(());
+    let server = match leads {
+        Leads::Nowhere => return Ok(()),
+        Leads::To(server) => TcpStream::connect(server)?,
+        Leads::Asked => TcpStream::connect(head.split(' ').nth(1).unwrap_or_default())?,
     };
-    let server = TcpStream::connect(server)?;
     server.set_nodelay(true)?;
     let (from, to) = (client.try_clone()?, server.try_clone()?);
     thread::spawn(move || pass(server, client));

@@ -163,6 +163,50 @@ fn a_gate_that_fails_for_a_proxy_alone_is_doubted() {
     }
 }
 
+/// Requests of a set-up go the way of their cohort, to whatever server; so do those of a cohort that only asks.
+#[test]
+fn requests_of_http_go_through_the_proxy_too() {
+    let server = Reception::open();
+    let web =
+        Proxy::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+    let proxy = Proxy::open();
+    let scenario = format!(
+        r#"
+        name = "proxies"
+        target = {{ url = "{}", proxy = "http://{}" }}
+        load.duration = "500ms"
+        [[cohort]]
+        name = "logs-in"
+        connections = 3
+        setup = [{{ name = "login", http = {{ url = "http://{web}/login" }} }}]
+        [[cohort]]
+        name = "asks"
+        connections = 2
+        target = {{ url = "http://{web}/", keep_alive = false }}
+        step = [{{ name = "look", http = {{ url = "/look" }} }}]
+        [gates]
+        pass = ["count(setup.failed) == 0", "count(errors.step_failed) == 0"]
+        "#,
+        server.url("127.0.0.1"),
+        proxy.address,
+        web = web.address,
+    );
+    let ended = Running::start(&scenario, &[]).end();
+    assert_eq!(ended.code, 0, "{} {}", ended.stdout, ended.stderr);
+    let asked = |proxy: &Proxy, begins: &str| {
+        let asked = proxy.asked();
+        let these = asked.iter().filter(|head| head.starts_with(begins));
+        these.count()
+    };
+    assert_eq!(asked(&web, "GET /login "), 3);
+    assert_eq!(asked(&web, "GET /look "), 2);
+    // Each request has a connection of its own; those of the second cohort open one at first, too.
+    let tunnels = asked(&proxy, &format!("CONNECT {} ", web.address));
+    assert!((5..=7).contains(&tunnels), "{tunnels}");
+    assert_eq!(asked(&proxy, &format!("CONNECT {} ", server.address())), 3);
+    assert_eq!(proxy.asked().len(), 3 + tunnels);
+}
+
 #[test]
 fn a_check_names_the_proxy_without_its_credentials_and_dials_nobody() {
     let proxy = Proxy::answering("");

@@ -6,4 +6,5 @@ mod common;
 
 mod compression;
 mod probe;
+mod proxies;
 mod tls;
