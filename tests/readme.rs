@@ -147,7 +147,11 @@ const PEM: &str = "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n";
 
 fn every_scenario_parses(document: &str) {
     let outside = Outside {
-        env: &|name| (name == "TOKEN").then(|| "s3cret".to_owned()),
+        env: &|name| {
+            ["TOKEN", "PASSWORD"]
+                .contains(&name)
+                .then(|| "s3cret".to_owned())
+        },
         read: &|path| match path.extension().and_then(|end| end.to_str()) {
             Some("pem" | "key") => Ok(PEM.into()),
             _ => fs::read(path),
