@@ -28,7 +28,14 @@ fn a_client_for_whom_there_is_no_descriptor_is_reset_and_counted() {
     };
     let address = target.local_addr().unwrap();
     let target_dialer = TcpDialer::new(Resolver::of(&[address]), &[]);
-    let relay = Relay::start(&path, &["main".to_owned()], target_dialer, MAX_WAIT, 1).unwrap();
+    let relay = Relay::start(
+        &path,
+        &["main".to_owned()],
+        |_| target_dialer.clone(),
+        MAX_WAIT,
+        1,
+    )
+    .unwrap();
     let route = relay.routes()[0].as_ref().unwrap().address;
     let mut client = dial(route);
     let mut server = target.accept().unwrap().0;

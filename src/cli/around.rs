@@ -9,7 +9,7 @@ use crate::host::{self, Faults, HostError, Watch};
 use crate::measure::{Summary, Surroundings, Usage};
 use crate::net::{Resolvers, Route, TcpDialer};
 use crate::relay::{Relay, RelayLog};
-use crate::scenario::{Cohort, Promise, PromiseKind, Scenario};
+use crate::scenario::{Cohort, Path, Promise, PromiseKind, Scenario, WebOrigin};
 
 /// How long to wait for the target to free what its connections used.
 const CALM: Duration = Duration::from_secs(2);
@@ -34,18 +34,14 @@ impl Around {
         seed: u64,
     ) -> Result<Self, CliError> {
         let origin = target.servers.first().origin();
-        let resolver = names.server(&origin, &scenario.target.access);
-        let relay = match (&scenario.path, resolver) {
-            (Some(path), Some(resolver)) => {
-                resolver.known().addresses?;
-                let target = &scenario.target;
-                let dialer = TcpDialer::new(resolver, &target.source_addresses);
-                let cohorts = cohorts(scenario);
+        let relay = match &scenario.path {
+            Some(path) if origin.unix.is_none() => {
+                let first_hops = first_hops(scenario, path, &origin, names)?;
                 Some(Relay::start(
                     path,
-                    &cohorts,
-                    dialer,
-                    target.connect_timeout,
+                    &cohorts(scenario),
+                    |cohort| first_hops[cohort].clone(),
+                    scenario.target.connect_timeout,
                     seed,
                 )?)
             }
@@ -131,6 +127,25 @@ impl Around {
         };
         (surroundings, failure)
     }
+}
+
+/// What dials the target for each cohort, or the proxy on its way there.
+fn first_hops(
+    scenario: &Scenario,
+    path: &Path,
+    target: &WebOrigin,
+    names: &Resolvers,
+) -> Result<Vec<TcpDialer>, CliError> {
+    let sources = &scenario.target.source_addresses;
+    let cohorts = scenario.cohorts.iter();
+    let dialers = cohorts.filter_map(|cohort| {
+        let resolver = names.server(target, &cohort.access)?;
+        let is_led = path.leads(&cohort.name);
+        let known = resolver.known().addresses.map_err(CliError::from);
+        let lacks = known.err().filter(|_| is_led);
+        Some(lacks.map_or_else(|| Ok(TcpDialer::new(resolver, sources)), Err))
+    });
+    dialers.collect()
 }
 
 fn cohorts(scenario: &Scenario) -> Vec<String> {

@@ -31,8 +31,9 @@ pub enum LimitError {
     },
     /// Too few local ports.
     #[error(
-        "open {} at once: that takes {needed} local ports on each source address, and net.ipv4.ip_local_port_range gives {limit}\nhint: widen that range, or use more addresses: `target.source_addresses = [\"127.0.0.1-127.0.0.{sources}\"]`",
-        counted(*connections, "connection")
+        "open {} at once: that takes {needed} local ports{} on each source address, and net.ipv4.ip_local_port_range gives {limit}\nhint: widen that range, or use more addresses: `target.source_addresses = [\"127.0.0.1-127.0.0.{sources}\"]`",
+        counted(*connections, "connection"),
+        proxy.iter().map(|proxy| format!(" to the proxy {proxy}, however many servers there are,")).collect::<String>()
     )]
     Ports {
         /// Connections open at once.
@@ -43,6 +44,8 @@ pub enum LimitError {
         limit: u64,
         /// How many source addresses are enough.
         sources: u64,
+        /// The proxy that all of these connections go to.
+        proxy: Option<String>,
     },
     /// Too little memory.
     #[error(
@@ -207,6 +210,8 @@ impl Limits {
         let Some(ports) = self.ports else {
             return Ok(());
         };
+        // Those addresses are the target's, and not the proxy's.
+        let targets = budget.ports_to.as_ref().map_or(targets, |_| 1);
         let needed = budget.ports.div_ceil(targets.max(1) as u64);
         if needed > ports {
             return Err(LimitError::Ports {
@@ -214,6 +219,7 @@ impl Limits {
                 needed,
                 limit: ports,
                 sources: budget.open_at_once.div_ceil(ports.max(1)),
+                proxy: budget.ports_to.clone(),
             });
         }
         Ok(())
@@ -289,6 +295,7 @@ mod tests {
             descriptors: open_at_once + 64,
             other_descriptors: 64,
             ports,
+            ports_to: None,
             memory: 0,
             compressing: Vec::new(),
         }
@@ -376,6 +383,13 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("127.0.0.1-127.0.0.3"), "{error}");
+        let by_proxy = Budget {
+            ports_to: Some("http://proxy:3128".to_owned()),
+            ..budget(60_000, 60_000)
+        };
+        let error = limits.check(&by_proxy, 9).unwrap_err().to_string();
+        let said = "60000 local ports to the proxy http://proxy:3128, however many servers";
+        assert!(error.contains(said), "{error}");
         assert_eq!(limits.check(&budget(60_000, 20_000), 1), Ok(()));
     }
 

@@ -64,7 +64,7 @@ impl Progress {
 }
 
 /// How to open TCP to one server; made once and shared by all dials.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TcpDialer {
     pub(crate) resolver: Arc<Resolver>,
     sources: Vec<IpAddr>,

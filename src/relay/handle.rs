@@ -44,9 +44,9 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Listens on a port of 127.0.0.1 for each cohort that uses the path, and passes its connections on to the target.
-    /// Dials it with `target` as clients do without a path: from its source addresses, to the first address that
-    /// accepts. A dial takes at most `connect_timeout` and one second. `cohorts` are all names, in the order of the
+    /// Listens on a port of 127.0.0.1 for each cohort that uses the path, and passes its connections on to what `first_hop`
+    /// dials for it: the target, or the proxy on the way there. Dials as clients do without a path: from its source
+    /// addresses, to the first address that accepts. A dial takes at most `connect_timeout` and one second. `cohorts` are all names, in the order of the
     /// scenario. The same seed gives the same jitter to the connections in their order of arrival.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Relay {
     pub fn start(
         path: &Path,
         cohorts: &[String],
-        target: TcpDialer,
+        first_hop: impl Fn(usize) -> TcpDialer,
         connect_timeout: Duration,
         seed: u64,
     ) -> Result<Self, RelayError> {
@@ -71,6 +71,7 @@ impl Relay {
                 let led = Led {
                     cohort: place,
                     route,
+                    first_hop: first_hop(place),
                     schedule: Schedule::new(path, cohort),
                 };
                 listeners.push((listener, led));
@@ -81,7 +82,6 @@ impl Relay {
         let setup = Setup {
             clock,
             listeners,
-            target,
             connect_timeout,
             seed,
             orders: received,

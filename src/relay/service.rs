@@ -49,7 +49,6 @@ pub(super) struct Setup {
     pub(super) clock: Monotonic,
     /// One listener for each cohort that uses the path.
     pub(super) listeners: Vec<(std::net::TcpListener, Led)>,
-    pub(super) target: TcpDialer,
     pub(super) connect_timeout: Duration,
     pub(super) seed: u64,
     pub(super) orders: watch::Receiver<Orders>,
@@ -77,7 +76,6 @@ async fn relay(setup: Setup, ready: &SyncSender<()>) -> io::Result<ThreadResult>
     let driver = Driver::new(Pace::Steady, Nanos::MAX)?;
     let shared = Rc::new(RelayState {
         clock: setup.clock,
-        target: setup.target,
         dial_timeout: setup.connect_timeout + DIAL_LEEWAY,
         seed: setup.seed,
         deadlines: Deadlines::default(),
@@ -105,12 +103,13 @@ pub(super) struct Led {
     /// The index of the cohort.
     pub(super) cohort: usize,
     pub(super) route: Route,
+    /// Dials the target, or the proxy on the way there.
+    pub(super) first_hop: TcpDialer,
     pub(super) schedule: Schedule,
 }
 
 struct RelayState {
     clock: Monotonic,
-    target: TcpDialer,
     dial_timeout: Duration,
     seed: u64,
     deadlines: Deadlines,
@@ -199,7 +198,7 @@ async fn serve(
     opened: Timestamp,
     number: u64,
 ) {
-    let server = match dial(&shared, &led.route, number).await {
+    let server = match dial(&shared, &led, number).await {
         Ok(server) => server,
         Err(cause) => {
             let mut log = shared.log.borrow_mut();
@@ -249,18 +248,18 @@ async fn serve(
     }
 }
 
-/// Dials the target as a client without a path does. Tells on the route which addresses were passed by.
-async fn dial(shared: &RelayState, route: &Route, number: u64) -> Result<TcpStream, Cause> {
+/// Dials the first hop as a client without a path does. Tells on the route which addresses were passed by.
+async fn dial(shared: &RelayState, led: &Led, number: u64) -> Result<TcpStream, Cause> {
     let dial = Dial {
         number: number as u32,
         turn: number as u32,
         ..Dial::default()
     };
     let mut noted = Noted {
-        route,
+        route: &led.route,
         progress: Progress::default(),
     };
-    let opening = shared.target.open(dial, &mut noted.progress);
+    let opening = led.first_hop.open(dial, &mut noted.progress);
     match timeout(shared.dial_timeout, opening).await {
         Ok(Ok((server, _))) => Ok(server),
         Ok(Err(failure)) => Err(failure.cause),

@@ -10,6 +10,7 @@ mod common;
 mod https;
 mod path;
 mod polling;
+mod proxy;
 mod quiet;
 mod secure;
 mod server;

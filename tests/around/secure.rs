@@ -126,7 +126,7 @@ async fn accept(
 }
 
 /// The server pings every 400 ms and waits as long.
-const SERVER: [&str; 4] = ["--heartbeat", "400ms", "--heartbeat-timeout", "400ms"];
+pub(super) const SERVER: [&str; 4] = ["--heartbeat", "400ms", "--heartbeat-timeout", "400ms"];
 
 /// Healthy clients beside these cohorts.
 fn secure(cohorts: &str) -> Run {
@@ -158,11 +158,8 @@ fn secure(cohorts: &str) -> Run {
     trusted(attempt).0
 }
 
-/// Each with a window that only what it does can meet.
-#[test]
-fn a_correct_server_keeps_its_promises_under_tls() {
-    let run = secure(
-        r#"
+/// Bad clients of a correct server, each with a window that only what it does can meet.
+pub(super) const MISBEHAVED: &str = r#"
         [[cohort]]
         name = "no_pong"
         connections = 5
@@ -198,9 +195,11 @@ fn a_correct_server_keeps_its_promises_under_tls() {
         connections = 5
         fault = { kind = "half_close", after = "700ms" }
         contract = { from = "fault", closed_between = ["0s", "500ms"], ends_with = "fin" }
-        "#,
-    );
-    run.assert_passed();
+        "#;
+
+#[test]
+fn a_correct_server_keeps_its_promises_under_tls() {
+    secure(MISBEHAVED).assert_passed();
 }
 
 #[test]

@@ -34,6 +34,9 @@ pub(super) struct Explanation {
     descriptors: u64,
     descriptors_limit: u64,
     ports: u64,
+    /// The proxy that they are for, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ports_to: Option<String>,
     ports_limit: Option<u64>,
     memory_bytes: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -73,6 +76,7 @@ impl Explanation {
             descriptors: budget.descriptors,
             descriptors_limit: limits.descriptors,
             ports: budget.ports,
+            ports_to: budget.ports_to.clone(),
             ports_limit: limits.ports,
             memory_bytes: budget.memory,
             compression: compression(scenario, budget),
@@ -96,6 +100,8 @@ impl Explanation {
         let in_all = format!("{} in all", human_count(self.sends_in_all));
         let in_all = (self.sends_in_all > 0).then_some(in_all);
         let sends: Vec<String> = sends.into_iter().chain(in_all).collect();
+        let to = (self.ports_to.iter()).map(|proxy| format!(" to {proxy}"));
+        let to = to.collect::<String>();
         let ports = match self.ports_limit {
             None => counted(self.ports, "local port"),
             Some(limit) => {
@@ -155,7 +161,7 @@ impl Explanation {
                     counted(self.descriptors_limit, "file descriptor")
                 ),
             ),
-            ("", format!("{ports} on each source address")),
+            ("", format!("{ports}{to} on each source address")),
             ("", format!("about {memory} of memory")),
             (
                 "data",

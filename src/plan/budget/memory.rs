@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{at_once, open, planned};
 use crate::plan::often::Said;
-use crate::scenario::{Cohort, Data, Payload, Scenario, SendsPacked, Servers, Step};
+use crate::scenario::{Cohort, Data, Payload, ProxyKind, Scenario, SendsPacked, Servers, Step};
 
 /// The memory of an open connection without its buffers, in bytes.
 const CONNECTION_MEMORY: u64 = 3 * 1024;
@@ -52,7 +52,11 @@ pub(super) fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u6
             None => 0,
         };
         let own = cohort.servers.as_ref().map(Servers::is_secure);
-        let tls = u64::from(own.unwrap_or(is_secure)) * TLS_MEMORY;
+        let is_secure = own.unwrap_or(is_secure);
+        // Under TLS to the proxy there may be TLS to the server.
+        let proxy = cohort.access.proxy.as_ref();
+        let by_https = proxy.is_some_and(|proxy| proxy.kind == ProxyKind::Https);
+        let tls = (u64::from(is_secure) + u64::from(by_https)) * TLS_MEMORY;
         let compression = cohort.packs().map_or(0, |compression| {
             let inflates = !compression.offer.parameters.server_no_context;
             let keeps = compression.send == SendsPacked::Keep;

@@ -38,6 +38,8 @@ pub struct Budget {
     pub other_descriptors: u64,
     /// Local ports on each source address, for the server or the proxy with the most connections.
     pub ports: u64,
+    /// The proxy that they lead to, without credentials; `None`: a server.
+    pub ports_to: Option<String>,
     /// Estimated memory of connections, payloads, histograms and workers, in bytes.
     pub memory: u64,
     /// What compression does, by cohort.
@@ -59,6 +61,7 @@ impl Budget {
         let open_at_once = open_at_once(scenario);
         let sources = scenario.target.source_addresses.len().max(1) as u64;
         let relay = Relayed::of(scenario, open_at_once);
+        let ports = ports(scenario, open_at_once);
         let workers = u64::try_from(workers).map_or(open_at_once, |most| most.min(open_at_once));
         let other_descriptors = own_descriptors(workers) + relay.cohorts;
         Self {
@@ -71,7 +74,8 @@ impl Budget {
             overtime: overtime(scenario),
             descriptors: open_at_once + RELAY_LEGS * relay.open_at_once + other_descriptors,
             other_descriptors,
-            ports: ports(scenario, open_at_once).div_ceil(sources),
+            ports: ports.needed.div_ceil(sources),
+            ports_to: ports.proxy,
             memory: memory(scenario, open_at_once, workers),
             compressing: Compressing::of(scenario),
         }
@@ -339,6 +343,9 @@ mod tests {
         assert_eq!(ports("\"ws+unix:/a.sock\"", hundred), 0);
         let sources = format!("{hundred}\ntarget.source_addresses = [\"127.0.0.1-127.0.0.2\"]");
         assert_eq!(ports("\"ws://a/\"", &sources), 50);
+        // However many servers there are behind it.
+        let proxied = format!("{hundred}\ntarget.proxy = \"http://p:3128\"");
+        assert_eq!(ports(both, &proxied), 100);
         let other = "[[cohort]]\nname = \"a\"\nconnections = 10\n[[cohort]]\nname = \"b\"\nconnections = 4\ntarget.url = \"ws://b/\"";
         assert_eq!(ports("\"ws://a/\"", other), 10);
     }

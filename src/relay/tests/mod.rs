@@ -81,7 +81,7 @@ fn start(faults: Vec<PathFault>, target: &[SocketAddr]) -> Relay {
 fn start_from(sources: &[IpAddr], faults: Vec<PathFault>, target: &[SocketAddr]) -> Relay {
     let cohorts = ["bad", "good", "left_alone"].map(str::to_owned);
     let target = TcpDialer::new(Resolver::of(target), sources);
-    Relay::start(&Path { faults }, &cohorts, target, MAX_WAIT, 1).unwrap()
+    Relay::start(&Path { faults }, &cohorts, |_| target.clone(), MAX_WAIT, 1).unwrap()
 }
 
 /// The address to which the clients of a cohort connect.

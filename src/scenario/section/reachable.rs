@@ -100,11 +100,6 @@ fn on_path(
         return;
     }
     let others = "name the other cohorts in the faults of the path";
-    if cohort.access.proxy.is_some() {
-        let what = format_args!("leads `{name}` to the target, and not to its proxy");
-        let hint = format!("{others}, or leave out `proxy`");
-        check.problem("path", place, what, hint);
-    }
     if cohort.servers.is_some() {
         return;
     }
