@@ -123,15 +123,19 @@ impl ServerCertificate {
 
 /// Keys of `[target]` for what the server offers and a scenario may take or leave: comments, each on a line.
 pub(super) fn keys(findings: &Findings) -> String {
-    let certificate = findings.tls.as_ref().map(|tls| tls.client_certificate);
-    match certificate {
-        Some(ClientCertificate::NotNeeded) => {
-            "# tls.certificate = \"client.pem\"   # the server asks for one, and opens without\n\
-             # tls.key = \"client.key\"\n"
-                .to_owned()
-        }
-        _ => String::new(),
+    let mut text = String::new();
+    let handshake = findings.handshake.as_ref();
+    let answer = handshake.and_then(|found| found.compression.as_ref());
+    // Any other answer is none to what was offered.
+    if let Some(agreed) = answer.filter(|answer| answer.starts_with("permessage-deflate")) {
+        text += &format!("# compression = true   # the server agrees to {agreed}\n");
     }
+    let certificate = findings.tls.as_ref().map(|tls| tls.client_certificate);
+    if certificate == Some(ClientCertificate::NotNeeded) {
+        text += "# tls.certificate = \"client.pem\"   # the server asks for one, and opens without\n\
+                 # tls.key = \"client.key\"\n";
+    }
+    text
 }
 
 #[cfg(test)]
