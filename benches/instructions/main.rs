@@ -6,6 +6,7 @@ mod frames;
 mod json;
 mod library;
 mod plans;
+mod secure;
 mod shards;
 mod steps;
 mod stream;
@@ -82,6 +83,16 @@ const PATHS: &[HotPath] = &[
         name: "inflate",
         what: "a compressed frame with 64 bytes of text read",
         run: deflate::inflate,
+    },
+    HotPath {
+        name: "tls-in",
+        what: "a record of TLS 1.3 with 64 bytes of text read",
+        run: secure::read,
+    },
+    HotPath {
+        name: "tls-out",
+        what: "a record of TLS 1.3 with 64 bytes of text written",
+        run: secure::write,
     },
     HotPath {
         name: "json-first",

@@ -21,7 +21,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SupportedProtocolVersion};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
 pub(crate) use self::agreed::TlsAgreed;
 #[cfg(test)]
@@ -84,7 +84,7 @@ pub enum TlsError {
 
 /// The settings of TLS for one server; shared by all connections of a run.
 #[derive(Debug, Clone)]
-pub(crate) struct Tls {
+pub struct Tls {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
     client: Arc<ClientCertificates>,
@@ -95,7 +95,7 @@ impl Tls {
     ///
     /// # Errors
     /// When certificates cannot be used, or there are none to trust.
-    pub(crate) fn new(host: &str, settings: &TlsSettings, resumes: bool) -> Result<Self, TlsError> {
+    pub fn new(host: &str, settings: &TlsSettings, resumes: bool) -> Result<Self, TlsError> {
         let setup = |why: String| TlsError::Setup(why);
         let name = match &settings.server_name {
             ServerNameIs::Given(name) => name,
@@ -150,16 +150,41 @@ impl Tls {
         self.client.are_missed()
     }
 
+    /// Begins TLS over a stream, for the client with this number in the run.
+    fn begin<L>(&self, below: L, client: u32) -> Result<TlsLink<L>, rustls::Error>
+    where
+        L: AsyncRead + AsyncWrite + Unpin,
+    {
+        let client = Client(client);
+        client.enter();
+        let session = UnbufferedClientConnection::new(self.config.clone(), self.name.clone())?;
+        Ok(TlsLink::new(below, session, client))
+    }
+
+    /// Runs the handshake over any stream, for the client with this number in the run.
+    ///
+    /// # Errors
+    /// Those of the stream and of TLS.
+    pub async fn over<L>(
+        &self,
+        below: L,
+        client: u32,
+    ) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + use<L>>
+    where
+        L: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut tls = self.begin(below, client).map_err(io::Error::other)?;
+        tls.shake_hands().await?;
+        Ok(tls)
+    }
+
     /// Runs the TLS handshake over a link, for the client with this number in the run.
     ///
     /// # Errors
     /// The cause and a description.
     pub(crate) async fn secure(&self, link: Link, client: u32) -> Result<Link, Failure> {
-        let client = Client(client);
-        client.enter();
-        let session = UnbufferedClientConnection::new(self.config.clone(), self.name.clone());
-        let session = session.map_err(|error| cause::failure(&error))?;
-        let mut tls = Box::new(TlsLink::new(link, session, client));
+        let begun = self.begin(link, client);
+        let mut tls = Box::new(begun.map_err(|error| cause::failure(&error))?);
         match tls.shake_hands().await {
             Ok(()) => Ok(Link::Tls(tls)),
             Err(error) => {
