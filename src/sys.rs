@@ -112,6 +112,42 @@ pub(crate) fn tcp_state(_socket: BorrowedFd<'_>) -> Option<TcpState> {
     None
 }
 
+/// Makes a socket use this network device alone (`SO_BINDTODEVICE`).
+///
+/// # Errors
+/// The error of the system: ENODEV where there is no such device.
+#[cfg(target_os = "linux")]
+pub(crate) fn bind_device(socket: BorrowedFd<'_>, name: &str) -> io::Result<()> {
+    // SAFETY: the socket is open for the whole call, because it is borrowed; `name` is valid for reads of its length.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_BINDTODEVICE,
+            name.as_ptr().cast(),
+            name.len() as libc::socklen_t,
+        )
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Other systems have no such option.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn bind_device(_socket: BorrowedFd<'_>, _name: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Returns the number of a network device; `None` if there is none of this name.
+pub(crate) fn device_index(name: &str) -> Option<u32> {
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: `name` is a string that ends with a zero byte, and outlives the call.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index > 0).then_some(index)
+}
+
 /// Returns whether the peer of a socket of any kind has ended its half, even if that was not read yet (`POLLRDHUP`).
 #[cfg(target_os = "linux")]
 pub(crate) fn is_hung_up(socket: BorrowedFd<'_>) -> bool {

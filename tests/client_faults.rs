@@ -89,7 +89,7 @@ fn prepare(
             hi: Duration::from_millis(400),
         })],
     });
-    let names = Resolvers::of(&scenario, &servers);
+    let names = std::sync::Arc::new(Resolvers::of(&scenario, &servers));
     Prepared::new(Plan::new(scenario, 1, 1), &servers, &names, routes, 1)
 }
 

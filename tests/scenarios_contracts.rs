@@ -121,6 +121,7 @@ fn a_cohort_reconnects_in_its_own_way() {
         initial: Duration::from_secs(initial),
         max: Duration::from_secs(max),
         jitter,
+        retry_after: false,
     };
     assert_eq!(cohort("", above).reconnect, backoff(1, 30, Jitter::Full));
     assert_eq!(

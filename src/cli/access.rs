@@ -38,6 +38,9 @@ pub(super) struct Access {
     /// Offer compression of messages (permessage-deflate)
     #[arg(long)]
     compression: bool,
+    /// Address for a name, like chat.org=10.0.0.7; may be given several times
+    #[arg(long, value_name = "HOST=IP", value_parser = pinned)]
+    resolve: Vec<(String, String)>,
 }
 
 impl Access {
@@ -53,6 +56,8 @@ impl Access {
         options.extend(path(&self.key)?.map(Is::Key));
         options.extend(self.proxy.clone().map(Is::Proxy));
         options.extend(self.compression.then_some(Is::Compression));
+        let names = Some(self.resolve.clone()).filter(|names| !names.is_empty());
+        options.extend(names.map(Is::Resolve));
         Ok(options)
     }
 
@@ -82,6 +87,13 @@ impl Access {
         scenario.log_keys(&path);
         Ok(Some(format!("--key-log {}", path.display())))
     }
+}
+
+fn pinned(text: &str) -> Result<(String, String), &'static str> {
+    let pair = text.split_once('=');
+    let pair = pair.filter(|(name, address)| !name.is_empty() && !address.is_empty());
+    let (name, address) = pair.ok_or("write HOST=ADDRESS, like chat.example.org=10.0.0.7")?;
+    Ok((name.trim().to_owned(), address.trim().to_owned()))
 }
 
 fn list(texts: &[String]) -> Option<Vec<String>> {

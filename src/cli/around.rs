@@ -1,13 +1,14 @@
 //! What happens around the connections of a run: the relay on their path, faults of the target, its sockets and its
 //! resources. Started before the run, informed when measuring begins, and read afterwards.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::CliError;
 use super::target::RunningTarget;
 use crate::host::{self, Faults, HostError, Watch};
 use crate::measure::{Summary, Surroundings, Usage};
-use crate::net::{Resolvers, Route, TcpDialer};
+use crate::net::{LooksUpAgain, Resolvers, Route, TcpDialer};
 use crate::relay::{Relay, RelayLog};
 use crate::scenario::{Cohort, Path, Promise, PromiseKind, Scenario, WebOrigin};
 
@@ -19,6 +20,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Everything that runs around the connections of a run.
 pub(super) struct Around {
     relay: Option<Relay>,
+    look_ups: Option<LooksUpAgain>,
     faults: Option<Faults>,
     sockets: Option<Watch>,
     /// The target's process id, and its resources before the load.
@@ -30,7 +32,7 @@ impl Around {
     pub(super) fn start(
         scenario: &Scenario,
         target: &RunningTarget,
-        names: &Resolvers,
+        names: &Arc<Resolvers>,
         seed: u64,
     ) -> Result<Self, CliError> {
         let origin = target.servers.first().origin();
@@ -60,8 +62,13 @@ impl Around {
         let usage = process
             .map(|process| usage_before(process.pid()).map(|usage| (process.pid(), usage)))
             .transpose()?;
+        let look_ups = LooksUpAgain::start(names).map_err(|source| CliError::System {
+            doing: "start a thread that looks names up again",
+            source,
+        })?;
         Ok(Self {
             relay,
+            look_ups,
             faults,
             sockets,
             usage,
@@ -119,6 +126,7 @@ impl Around {
         let surroundings = Surroundings {
             incidents,
             fault_failed: done.failed,
+            look_ups_failed: self.look_ups.and_then(LooksUpAgain::end),
             relayed: log.as_ref().map(RelayLog::relayed),
             sockets,
             usage: self
@@ -143,7 +151,8 @@ fn first_hops(
         let is_led = path.leads(&cohort.name);
         let known = resolver.known().addresses.map_err(CliError::from);
         let lacks = known.err().filter(|_| is_led);
-        Some(lacks.map_or_else(|| Ok(TcpDialer::new(resolver, sources)), Err))
+        let dialer = TcpDialer::new(resolver, sources).by(&cohort.access.addresses);
+        Some(lacks.map_or(Ok(dialer), Err))
     });
     dialers.collect()
 }

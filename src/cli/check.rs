@@ -10,7 +10,7 @@ use self::explanation::Explanation;
 use super::error::CliError;
 use super::input::Input;
 use super::term;
-use crate::engine::{Limits, check_sources, cores};
+use crate::engine::{Limits, check_devices, check_sources, cores};
 use crate::net::check_tls;
 use crate::plan::Budget;
 use crate::verdict::Exit;
@@ -46,6 +46,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     term::print(text.as_bytes())?;
     limits.check(&budget, 1)?;
     check_sources(&scenario.target.source_addresses)?;
+    check_devices(&scenario)?;
     check_tls(&scenario).map_err(|error| CliError::Engine(error.into()))?;
     Ok(Exit::Passed)
 }

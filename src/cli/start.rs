@@ -1,5 +1,6 @@
 //! What a run needs around it before its first dial: rights, the target, the path, and everything checked.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tracing::info;
@@ -44,6 +45,7 @@ pub(super) fn start(
     );
     let (scenario, servers) = (plan.scenario.clone(), target.servers.clone());
     let names = signals.unless_more(0, move || Resolvers::of(&scenario, &servers))?;
+    let names = Arc::new(names);
     let around = Around::start(&plan.scenario, &target, &names, seed)?;
     let (servers, routes) = (target.servers.clone(), around.routes().to_vec());
     let prepare = move || Prepared::new(plan, &servers, &names, &routes, workers);

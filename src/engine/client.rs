@@ -20,7 +20,7 @@ use crate::net::Transport;
 use crate::plan::{Opening, Until};
 use crate::scenario::Reconnect;
 use crate::time::SlotId;
-use crate::units::Timestamp;
+use crate::units::{Nanos, Timestamp};
 
 /// Runs one opening and all reconnects that follow from it.
 pub(super) async fn live(shared: Rc<Shared>, connector: impl Connector, opening: Opening) {
@@ -98,6 +98,10 @@ impl Client {
         match dialled {
             Ok(session) => redial = self.session(session, is_first).await,
             Err(failure) => {
+                let policy = self.shared.plan.cohort(cohort).reconnect;
+                if let Some(asked) = failure.retry_after.filter(|_| policy.heeds_retry_after()) {
+                    redial = Redial::NotBefore(Nanos::from_secs(asked.get().into()));
+                }
                 self.failed(failure);
                 if is_first {
                     self.shared.state.settle();

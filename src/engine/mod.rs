@@ -31,5 +31,5 @@ mod worker;
 pub use error::EngineError;
 pub use observer::{Finished, Observer, Second};
 pub use play::Rehearsal;
-pub use preflight::{LimitError, Limits, check_sources, cores, workers};
+pub use preflight::{LimitError, Limits, check_devices, check_sources, cores, workers};
 pub use prepare::Prepared;

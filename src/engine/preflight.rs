@@ -3,8 +3,9 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
+use crate::net::check_device;
 use crate::plan::Budget;
-use crate::scenario::{Cohort, Fault, FaultKind};
+use crate::scenario::{Cohort, Fault, FaultKind, Scenario};
 use crate::units::{ByteSize, counted};
 
 /// The plan needs more resources than this machine has. Fits after "failed to".
@@ -100,6 +101,14 @@ pub enum LimitError {
     Source {
         /// The address.
         address: IpAddr,
+    },
+    /// A network device cannot be dialled over.
+    #[error("dial over `{device}` (`device`): {why}\nhint: `ip link` lists the devices there are")]
+    Device {
+        /// The name of the device.
+        device: String,
+        /// The system's error.
+        why: String,
     },
     /// Clients shall vanish, and this process has no permission for that.
     #[error(
@@ -248,6 +257,22 @@ pub fn check_sources(sources: &[IpAddr]) -> Result<(), LimitError> {
         let bound = UdpSocket::bind((*source, 0));
         if matches!(bound, Err(error) if error.kind() == ErrorKind::AddrNotAvailable) {
             return Err(LimitError::Source { address: *source });
+        }
+    }
+    Ok(())
+}
+
+/// Checks that clients can dial over each network device that a scenario names.
+///
+/// # Errors
+/// When they cannot over one.
+pub fn check_devices(scenario: &Scenario) -> Result<(), LimitError> {
+    for cohort in &scenario.cohorts {
+        if let Some(device) = &cohort.access.addresses.device {
+            check_device(device).map_err(|error| LimitError::Device {
+                device: device.clone(),
+                why: error.to_string(),
+            })?;
         }
     }
     Ok(())

@@ -11,7 +11,9 @@ use super::error::EngineError;
 use super::fanout::Fanout;
 use super::observer::{Finished, Observer};
 use super::once;
-use super::preflight::{LimitError, Limits, check_families, check_faults, check_sources};
+use super::preflight::{
+    LimitError, Limits, check_devices, check_families, check_faults, check_sources,
+};
 use super::supervisor::{self, Launch};
 use crate::net::{Resolvers, Route, can_vanish};
 use crate::plan::{Budget, Plan};
@@ -38,13 +40,14 @@ impl Prepared {
     pub fn new(
         mut plan: Plan,
         servers: &Servers,
-        names: &Resolvers,
+        names: &Arc<Resolvers>,
         routes: &[Option<Route>],
         workers: usize,
     ) -> Result<Self, EngineError> {
         check_faults(&plan.scenario.cohorts, can_vanish)?;
         let target = &plan.scenario.target;
         check_sources(&target.source_addresses)?;
+        check_devices(&plan.scenario)?;
         let found = servers
             .urls()
             .filter_map(|url| names.server(&url.origin(), &target.access));

@@ -82,7 +82,7 @@ impl<C: Connector> Connector for TracedDialer<C> {
     }
 
     fn failed(&self, failure: &Failure) {
-        let Failure { cause, detail } = failure;
+        let Failure { cause, detail, .. } = failure;
         self.log.borrow().ended(&format!("{cause}: {detail}"));
     }
 

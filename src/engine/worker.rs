@@ -93,7 +93,8 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
         }
     }
     // Runs in its own task, because the pulse is polled often and the code below is not.
-    let pulse = tokio::task::spawn_local(pulse(shared.clone(), dialer, worker, workers));
+    let pulsing = pulse(shared.clone(), dialer.clone(), worker, workers);
+    let pulse = tokio::task::spawn_local(pulsing);
     let load = async {
         while !shared.all_begun.get() || shared.clients.get() > 0 {
             shared.idle.notified().await;
@@ -118,6 +119,10 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
         ended = load => ended?,
         () = announce_end(&shared, end) => {}
         () = handover.every_interval(&shared) => {}
+    }
+    if worker == 0 {
+        // Those that no dial has told.
+        shared.looked_up(&dialer.take_look_ups());
     }
     handover.last(&shared).await;
     Ok(())

@@ -9,10 +9,12 @@ mod answer;
 mod cookies;
 mod date;
 mod head;
+mod location;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod peer;
 mod reader;
 mod request;
+mod retry;
 #[cfg(test)]
 mod tests;
 
@@ -20,5 +22,7 @@ pub use answer::{Answer, AnswerError, EndedAt};
 pub use cookies::{Address, Cookies, cookie_values};
 pub(crate) use date::days_since_1970;
 pub use head::{Interim, first_line, quoted, read_head, values};
+pub use location::{Place, resolve};
 pub use reader::{MAX_BODY, Reader};
 pub use request::{Request, RequestError};
+pub use retry::RetryAfter;

@@ -139,6 +139,8 @@ pub struct Surroundings {
     pub incidents: Vec<Incident>,
     /// Why a fault of the target could not be carried out; no later fault was tried.
     pub fault_failed: Option<String>,
+    /// How many look-ups of a name failed during the run, and the error of the last one.
+    pub look_ups_failed: Option<(u64, String)>,
     /// `None`: the scenario has no path.
     pub relayed: Option<Relayed>,
     /// `None`: the target is not on this machine, or nothing needed it.

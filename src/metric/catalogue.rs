@@ -67,6 +67,8 @@ catalogue! {
         ConnectionsDead => "connections.dead", "Connections declared dead by their heartbeat.";
         ConnectionsLost => "connections.lost", "Open connections that ended before their time: dead, or closed or broken by the server.";
         ConnectionsReconnected => "connections.reconnected", "Handshakes that succeeded after an earlier connection of the same client was lost.";
+        ReconnectsDeferred => "reconnects.deferred", "Dials that waited longer than `reconnect` says, because the server asked for it by `Retry-After`.";
+        HandshakeRedirects => "handshake.redirects", "Answers that sent a dial to another address, which it followed.";
         ConnectionsRenewed => "connections.renewed", "Connections opened anew beneath a client that asks by HTTP, between two requests or for one that met the end of a kept connection.";
         ConnectionsFallbacks => "connections.fallbacks", "Dials that went on to another address of the target, because at least one took no connection.";
         ConnectionsSkipped => "connections.skipped", "Arrivals not dialled because their worker had its share of `max_open` connections already.";

@@ -1,6 +1,7 @@
 //! Why a connection was not opened.
 
 use std::io;
+use std::num::NonZeroU32;
 
 use crate::metric::Cause;
 use crate::units::cut;
@@ -14,12 +15,18 @@ pub(crate) struct Failure {
     pub(crate) cause: Cause,
     /// The status line, the wrong header, or the system's error. Shown as an example, never used as a key.
     pub(crate) detail: String,
+    /// After how many seconds the server wants to be dialled again, if it says so.
+    pub(crate) retry_after: Option<NonZeroU32>,
 }
 
 impl Failure {
     pub(crate) fn new(cause: Cause, detail: impl Into<String>) -> Self {
         let detail = cut(&detail.into(), MAX_DETAIL);
-        Self { cause, detail }
+        Self {
+            cause,
+            detail,
+            retry_after: None,
+        }
     }
 }
 

@@ -71,7 +71,7 @@ impl FirstHop {
                         Ok(socket) => return Ok((socket, Peer::Unix(path.clone()))),
                         Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {}
                         Err(error) => {
-                            let Failure { cause, detail } = of_connect(&error);
+                            let Failure { cause, detail, .. } = of_connect(&error);
                             let is_gone = error.raw_os_error() == Some(libc::ENOENT);
                             let cause = if is_gone { Cause::Unreachable } else { cause };
                             let detail = format!("{}: {detail}", path.display());

@@ -102,7 +102,7 @@ impl<D: Fn() -> Dialling> HttpTransport<D> {
             self.dialling = None;
             match dialled {
                 Ok(link) => self.link = Some(link),
-                Err(Failure { cause, detail }) => {
+                Err(Failure { cause, detail, .. }) => {
                     return Poll::Ready(Err(Lost::Failed(cause, detail)));
                 }
             }
@@ -189,7 +189,7 @@ impl<D: Fn() -> Dialling> HttpTransport<D> {
     fn lost(&self, error: Option<&io::Error>) -> Lost {
         let end = self.link.as_ref().and_then(|link| link.wire().end());
         match (error.and_then(tls::broken), end, error) {
-            (Some(Failure { cause, detail }), ..) => Lost::Failed(cause, detail),
+            (Some(Failure { cause, detail, .. }), ..) => Lost::Failed(cause, detail),
             (None, Some(end), _) => Lost::Tcp(end),
             (None, None, Some(error)) if error.kind() != ErrorKind::UnexpectedEof => {
                 Lost::Failed(Cause::Io, error.to_string())

@@ -43,6 +43,7 @@ mod wire_tests;
 
 pub(crate) use asking::{Asked, address};
 pub use client::Client;
+pub use connect::check_device;
 pub(crate) use end::TcpEnd;
 pub(crate) use failure::Failure;
 #[cfg(any(test, fuzzing))]
@@ -53,7 +54,7 @@ pub(crate) use link::Link;
 pub(crate) use listen::listen;
 pub(crate) use raw::{RawConnection, RawDialer, RawFailure};
 pub use resolver::{ResolveError, Resolver, resolve};
-pub use resolvers::Resolvers;
+pub use resolvers::{LooksUpAgain, Resolvers};
 pub use route::{PassedBy, Route};
 pub(crate) use steps::Steps;
 pub use tcp_dialer::TcpDialer;

@@ -70,9 +70,9 @@ impl RawDialer {
     /// # Errors
     /// When the certificates to trust cannot be read, or TLS does not accept the host's name.
     pub(crate) fn new(url: &WsUrl, target: &Target) -> Result<Self, TlsError> {
-        let names = Resolvers::new(target.connect_timeout);
-        let sources = &target.source_addresses;
-        let way = Way::new(&url.origin(), &target.access, sources, &names, true)?;
+        let (origin, access) = (url.origin(), &target.access);
+        let names = Resolvers::of_one(&origin, access, target.connect_timeout);
+        let way = Way::new(&origin, access, &target.source_addresses, &names, true)?;
         Ok(Self {
             url: url.clone(),
             looked_up: way.take_look_ups().first().copied(),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::resolvers::Lookup;
+use crate::scenario::Family;
 use crate::units::format_duration;
 
 /// The least time between two look-ups of a name.
@@ -103,7 +104,7 @@ pub fn resolve(
 }
 
 /// Sorts the addresses: the family of the first one, then the other; each address once.
-fn in_order(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+pub(super) fn in_order(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
     let mut ordered: Vec<SocketAddr> = Vec::with_capacity(addresses.len());
     for is_v4 in [first_is_v4, !first_is_v4] {
@@ -127,8 +128,7 @@ pub(crate) struct LookedUp {
 /// The addresses of one server, shared by all workers and the relay: looked up once, and again when no address accepts a connection.
 #[derive(Debug)]
 pub struct Resolver {
-    host: String,
-    port: u16,
+    lookup: Lookup,
     within: Duration,
     state: Mutex<LookUpState>,
     known: watch::Sender<LookedUp>,
@@ -141,25 +141,48 @@ struct LookUpState {
     is_asking: bool,
     /// How long look-ups took that were not yet recorded.
     took: Vec<Duration>,
+    /// How many look-ups failed after the first one, and the error of the last of them.
+    failed: Option<(u64, String)>,
 }
 
 impl Resolver {
     /// Looks the name up for the first time. Blocks for at most `within`, which limits each later look-up too.
     pub(crate) fn new(lookup: &Lookup, within: Duration) -> Arc<Self> {
-        let Lookup { host, port } = lookup;
-        let (host, port) = (host.as_str(), *port);
         let begun = Instant::now();
-        let addresses = resolve(host, port, within, &|| false).map(Arc::from);
-        let is_name = host.parse::<IpAddr>().is_err();
-        let took = is_name.then(|| begun.elapsed());
+        let addresses = lookup.find(within, &|| false).map(Arc::from);
+        let took = lookup.is_looked_up().then(|| begun.elapsed());
+        Self::with(lookup, within, addresses, Instant::now(), took)
+    }
+
+    /// A name that is looked up by its first dial. What is not looked up at all is known at once.
+    pub(crate) fn later(lookup: &Lookup, within: Duration) -> Arc<Self> {
+        if !lookup.is_looked_up() {
+            return Self::new(lookup, within);
+        }
+        let addresses = Err(ResolveError::Failed {
+            host: lookup.host.clone(),
+            why: "it was not looked up yet".to_owned(),
+        });
+        let now = Instant::now();
+        let asked = now.checked_sub(AT_MOST_EVERY).unwrap_or(now);
+        Self::with(lookup, within, addresses, asked, None)
+    }
+
+    fn with(
+        lookup: &Lookup,
+        within: Duration,
+        addresses: Result<Arc<[SocketAddr]>, ResolveError>,
+        asked: Instant,
+        took: Option<Duration>,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            host: host.to_owned(),
-            port,
+            lookup: lookup.clone(),
             within,
             state: Mutex::new(LookUpState {
-                asked: Instant::now(),
+                asked,
                 is_asking: false,
                 took: took.into_iter().collect(),
+                failed: None,
             }),
             known: watch::Sender::new(LookedUp {
                 round: 0,
@@ -168,10 +191,21 @@ impl Resolver {
         })
     }
 
+    /// Returns how many look-ups failed after the first one, and the error of the last of them.
+    pub(crate) fn failed(&self) -> Option<(u64, String)> {
+        self.state().failed.clone()
+    }
+
     /// A name with these addresses that is not looked up again.
     pub fn of(addresses: &[SocketAddr]) -> Arc<Self> {
-        let host = "127.0.0.1".to_owned();
-        let resolver = Self::new(&Lookup { host, port: 1 }, Duration::ZERO);
+        let lookup = Lookup {
+            host: String::new(),
+            port: 1,
+            pinned: Some(Vec::new()),
+            family: Family::Any,
+            every: None,
+        };
+        let resolver = Self::new(&lookup, Duration::ZERO);
         (resolver.known).send_modify(|known| known.addresses = Ok(addresses.into()));
         resolver
     }
@@ -201,29 +235,37 @@ impl Resolver {
         if state.is_asking || self.known.borrow().round > round {
             return Some(());
         }
-        if self.host.parse::<IpAddr>().is_ok() || state.asked.elapsed() < AT_MOST_EVERY {
+        if !self.lookup.is_looked_up() || state.asked.elapsed() < AT_MOST_EVERY {
             return None;
         }
         let this = self.clone();
         let thread = thread::Builder::new().name("resolver".to_owned());
-        thread.spawn(move || this.look_up()).ok()?;
+        thread.spawn(move || this.look_up(&|| false)).ok()?;
         state.is_asking = true;
         Some(())
     }
 
-    fn look_up(&self) {
+    /// Looks the name up, for no longer than until `gives_up` says so. A look-up that fails keeps the old addresses.
+    pub(super) fn look_up(&self, gives_up: &dyn Fn() -> bool) {
         let begun = Instant::now();
-        let found = resolve(&self.host, self.port, self.within, &|| false);
+        let found = self.lookup.find(self.within, gives_up);
         {
             let mut state = self.state();
             state.is_asking = false;
             state.asked = Instant::now();
             state.took.push(begun.elapsed());
+            match &found {
+                Ok(_) | Err(ResolveError::GivenUp { .. }) => {}
+                Err(error) => {
+                    let before = state.failed.as_ref().map_or(0, |(count, _)| *count);
+                    state.failed = Some((before + 1, error.to_string()));
+                }
+            }
         }
         self.known.send_modify(|known| {
             known.round += 1;
-            if let Ok(addresses) = found {
-                known.addresses = Ok(addresses.into());
+            if found.is_ok() || known.addresses.is_err() {
+                known.addresses = found.map(Arc::from);
             }
         });
     }
@@ -248,8 +290,14 @@ mod tests {
     }
 
     fn resolving(host: &str) -> Arc<Resolver> {
-        let host = host.to_owned();
-        Resolver::new(&Lookup { host, port: 80 }, Duration::from_secs(20))
+        let lookup = Lookup {
+            host: host.to_owned(),
+            port: 80,
+            pinned: None,
+            family: Family::Any,
+            every: None,
+        };
+        Resolver::new(&lookup, Duration::from_secs(20))
     }
 
     #[test]

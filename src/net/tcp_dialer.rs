@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
-use super::connect::{self, ConnectError};
+use super::connect::{self, ConnectError, Device};
 use super::failure::Failure;
 use super::resolver::{LookedUp, Resolver};
 use crate::metric::{Cause, Counter, LOOK_UP_STEP, TCP_STEP};
+use crate::scenario::{AddressOrder, Addresses};
 
 /// The options of one dial.
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,13 +69,29 @@ impl Progress {
 pub struct TcpDialer {
     pub(crate) resolver: Arc<Resolver>,
     sources: Vec<IpAddr>,
+    order: AddressOrder,
+    device: Option<Device>,
 }
 
 impl TcpDialer {
     /// Dials the addresses of `resolver`, from `sources` in turn; if there are none, the system chooses the source.
     pub fn new(resolver: Arc<Resolver>, sources: &[IpAddr]) -> Self {
-        let sources = sources.to_vec();
-        Self { resolver, sources }
+        Self {
+            resolver,
+            sources: sources.to_vec(),
+            order: AddressOrder::Spread,
+            device: None,
+        }
+    }
+
+    /// The same in this order, over this device.
+    #[must_use]
+    pub fn by(self, addresses: &Addresses) -> Self {
+        Self {
+            order: addresses.order,
+            device: addresses.device.as_deref().map(Device::named),
+            ..self
+        }
     }
 
     /// Connects to the first address that accepts a connection. If there is none, looks the name up again and tries the
@@ -91,7 +108,9 @@ impl TcpDialer {
             progress.reached = TCP_STEP;
             let near = |source: &IpAddr| source.is_ipv4() == route.is_ipv4();
             let sources: Vec<IpAddr> = self.sources.iter().copied().filter(near).collect();
-            return first_of(&[route], &sources, dial, progress).await;
+            // The route begins on this machine, and the relay dials over the device.
+            let near = Self::new(self.resolver.clone(), &sources);
+            return near.first_of(&[route], dial, progress).await;
         }
         let LookedUp { round, addresses } = self.resolver.known();
         let known = addresses.as_deref().unwrap_or_default();
@@ -99,15 +118,26 @@ impl TcpDialer {
             Err(error) => Failure::new(Cause::Dns, error.to_string()),
             Ok(known) => {
                 progress.reached = TCP_STEP;
-                match first_of(known, &self.sources, dial, progress).await {
+                match self.first_of(known, dial, progress).await {
                     Err(failure) if goes_on(failure.cause) => failure,
                     other => return other,
                 }
             }
         };
         progress.reached = LOOK_UP_STEP;
-        let again = self.resolver.again(round).await;
-        let found = again.and_then(|again| again.addresses.ok());
+        let again = self
+            .resolver
+            .again(round)
+            .await
+            .map(|again| again.addresses);
+        let found = match (again, &addresses) {
+            (Some(Ok(found)), _) => Some(found),
+            // What failed now is newer than what failed before.
+            (Some(Err(error)), Err(_)) => {
+                return Err(Failure::new(Cause::Dns, error.to_string()));
+            }
+            _ => None,
+        };
         let new: Vec<SocketAddr> = (found.iter().flat_map(|found| found.iter()))
             .copied()
             .filter(|address| !known.contains(address))
@@ -116,35 +146,36 @@ impl TcpDialer {
             return Err(failure);
         }
         progress.reached = TCP_STEP;
-        let connected = first_of(&new, &self.sources, dial, progress).await;
+        let connected = self.first_of(&new, dial, progress).await;
         connected.map_err(|_| failure)
     }
-}
 
-async fn first_of(
-    addresses: &[SocketAddr],
-    sources: &[IpAddr],
-    dial: Dial,
-    progress: &mut Progress,
-) -> Result<(TcpStream, SocketAddr), Failure> {
-    let (source, order) = order(dial.turn, sources, addresses);
-    let mut first: Option<Failure> = None;
-    for address in order {
-        progress.passed.extend(progress.failed.take());
-        let failure = match connect::tcp(address, source, dial.receives).await {
-            Ok(tcp) => return Ok((tcp, address)),
-            Err(error) => of_connect(address, &error),
-        };
-        if !goes_on(failure.cause) {
-            return Err(failure);
+    async fn first_of(
+        &self,
+        addresses: &[SocketAddr],
+        dial: Dial,
+        progress: &mut Progress,
+    ) -> Result<(TcpStream, SocketAddr), Failure> {
+        let (source, order) = order(dial.turn, &self.sources, addresses, self.order);
+        let mut first: Option<Failure> = None;
+        for address in order {
+            progress.passed.extend(progress.failed.take());
+            let device = self.device.as_ref();
+            let failure = match connect::tcp(address, source, device, dial.receives).await {
+                Ok(tcp) => return Ok((tcp, address)),
+                Err(error) => of_connect(address, &error),
+            };
+            if !goes_on(failure.cause) {
+                return Err(failure);
+            }
+            progress.failed = Some((address, failure.cause));
+            first.get_or_insert(failure);
         }
-        progress.failed = Some((address, failure.cause));
-        first.get_or_insert(failure);
+        Err(first.unwrap_or_else(|| {
+            let why = "the name has no address of the family of `source_addresses`";
+            Failure::new(Cause::Unreachable, why)
+        }))
     }
-    Err(first.unwrap_or_else(|| {
-        let why = "the name has no address of the family of `source_addresses`";
-        Failure::new(Cause::Unreachable, why)
-    }))
 }
 
 /// Returns whether another address may work after this failure. The system reports an address of a family that this
@@ -162,19 +193,25 @@ fn of_connect(address: SocketAddr, error: &ConnectError) -> Failure {
             Cause::NoLocalPort,
             format!("{source} of `source_addresses`: {error}"),
         ),
+        ConnectError::Device(name, error) => Failure::new(
+            Cause::Unreachable,
+            format!("over the device {name}: {error}"),
+        ),
         ConnectError::Connect(error) => {
-            let Failure { cause, detail } = super::failure::of_connect(error);
+            let Failure { cause, detail, .. } = super::failure::of_connect(error);
             Failure::new(cause, format!("{address}: {detail}"))
         }
     }
 }
 
 /// Returns the source of a dial and the addresses to try, in order. The first addresses are spread over all pairs of
-/// sources and addresses of the first family, because local ports are counted for each pair.
+/// sources and addresses of the first family, because local ports are counted for each pair; or all dials begin with the
+/// first one.
 fn order(
     turn: u32,
     sources: &[IpAddr],
     addresses: &[SocketAddr],
+    begin: AddressOrder,
 ) -> (Option<IpAddr>, impl Iterator<Item = SocketAddr>) {
     let is_reachable = |address: &SocketAddr| {
         (sources.first()).is_none_or(|source| source.is_ipv4() == address.is_ipv4())
@@ -184,7 +221,10 @@ fn order(
     let front = (usable.iter())
         .take_while(|address| address.is_ipv4() == first_is_v4)
         .count();
-    let (source, turn) = pair(turn, sources.len(), front);
+    let (source, turn) = match begin {
+        AddressOrder::Spread => pair(turn, sources.len(), front),
+        AddressOrder::First => pair(turn, sources.len(), 1),
+    };
     let mut ordered = usable;
     ordered[..front].rotate_left(turn);
     (sources.get(source).copied(), ordered.into_iter())
@@ -219,14 +259,18 @@ mod tests {
             .map(|text| text.parse().unwrap())
             .into();
         let dialled = |number, sources: &[IpAddr]| -> Vec<String> {
-            let (_, order) = order(number, sources, &addresses);
+            let (_, order) = order(number, sources, &addresses, AddressOrder::Spread);
             order.map(|address| address.ip().to_string()).collect()
         };
         assert_eq!(dialled(0, &[]), ["::1", "::2", "127.0.0.1"]);
         assert_eq!(dialled(1, &[]), ["::2", "::1", "127.0.0.1"]);
         let v4 = ["127.0.0.3".parse().unwrap()];
         assert_eq!(dialled(1, &v4), ["127.0.0.1"]);
-        let (source, mut none) = order(0, &v4, &addresses[..2]);
+        let (source, mut none) = order(0, &v4, &addresses[..2], AddressOrder::Spread);
         assert_eq!((source, none.next()), (Some(v4[0]), None));
+        let (source, mut first) = order(3, &v4, &addresses, AddressOrder::First);
+        assert_eq!((source, first.next()), (Some(v4[0]), Some(addresses[2])));
+        let (_, first) = order(3, &[], &addresses, AddressOrder::First);
+        assert_eq!(Vec::from_iter(first), addresses);
     }
 }

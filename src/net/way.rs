@@ -88,7 +88,10 @@ impl Way {
         let tls = (origin.secure).then(|| Tls::new(&origin.host, &access.tls, resumes));
         let (first, behind) = needed(origin, access);
         let first = match (&origin.unix, first) {
-            (None, Some(lookup)) => FirstHop::Tcp(TcpDialer::new(names.get(&lookup), sources)),
+            (None, Some(lookup)) => {
+                let dialer = TcpDialer::new(names.get(&lookup), sources);
+                FirstHop::Tcp(dialer.by(&access.addresses))
+            }
             (path, _) => FirstHop::Unix(path.clone().unwrap_or_default()),
         };
         let behind = behind.map(|lookup| names.get(&lookup));

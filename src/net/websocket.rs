@@ -55,7 +55,7 @@ impl WebSocket {
 
     #[cold]
     fn lost(&self, error: &io::Error) -> Lost {
-        if let Some(Failure { cause, detail }) = tls::broken(error) {
+        if let Some(Failure { cause, detail, .. }) = tls::broken(error) {
             return Lost::Failed(cause, detail);
         }
         match self.link.wire().end() {

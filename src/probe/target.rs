@@ -42,6 +42,20 @@ pub fn target_text(asked: &Asked) -> String {
                 let note = if shown.contains("${") { NOTE } else { "" };
                 line(key, &format!("{}{note}", quoted(&shown)));
             }
+            OptionValue::Names(names) => {
+                let mut known: Vec<&str> = Vec::new();
+                let mut entries = Vec::new();
+                for (name, _) in names {
+                    if known.contains(&name.as_str()) {
+                        continue;
+                    }
+                    known.push(name);
+                    let own = names.iter().filter(|(other, _)| other == name);
+                    let own: Vec<String> = own.map(|(_, address)| quoted(address)).collect();
+                    entries.push(format!("{} = [{}]", quoted(name), own.join(", ")));
+                }
+                line(key, &format!("{{ {} }}", entries.join(", ")));
+            }
             OptionValue::True => line(key, "true"),
         }
     }

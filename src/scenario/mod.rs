@@ -35,15 +35,15 @@ pub use secrets::{Secrets, shown_address};
 pub(crate) use secrets::{percent_decoded, secret_parts};
 pub(crate) use section::is_unreserved;
 pub use section::{
-    Access, AliveOn, Announce, AnnounceVersion, Await, Bits, Change, Cohort, Column, Compression,
-    Condition, Data, Defect, Expect, Form, FrameKind, Gaps, Heartbeat, HeartbeatWord, Http,
-    Identities, Jitter, Kept, Lifetime, Like, Load, MAX_JOINED, MAX_SAVED, MAX_TOPICS, Match,
-    Message, Number, NumberForm, Offer, On, OnDead, OnFail, OpenTime, PART_END, Pace, Pacing,
-    Parameters, Pause, Payload, Per, Phase, Pick, PingKind, Pings, Process, Protocol, Proxy,
-    ProxyKind, Reconnect, Regex, Repeat, Resumption, RoomDefect, STAMP_LEN, Save, Segment, Send,
-    SendsPacked, Server, ServerHeartbeat, ServerNameIs, ServerPings, ServerRooms, ServerTime,
-    Servers, Shape, Split, Stage, Step, Target, TargetUrl, TimeUnit, TlsSettings, TlsVersion, To,
-    Topic, Trust, TurnPace, Upgrade, Variable, Verb, WallTime, Watch, WebOrigin, WithTo, WsUrl,
-    as_address, fraction, is_looked_at,
+    Access, AddressOrder, Addresses, AliveOn, Announce, AnnounceVersion, Await, Bits, Change,
+    Cohort, Column, Compression, Condition, Data, Defect, Expect, Family, Form, FrameKind, Gaps,
+    Heartbeat, HeartbeatWord, Http, Identities, Jitter, Kept, Lifetime, Like, Load, MAX_JOINED,
+    MAX_SAVED, MAX_TOPICS, Match, Message, Number, NumberForm, Offer, On, OnDead, OnFail, OpenTime,
+    PART_END, Pace, Pacing, Parameters, Pause, Payload, Per, Phase, Pick, PingKind, Pings, Process,
+    Protocol, Proxy, ProxyKind, Reconnect, Regex, Repeat, Resumption, RoomDefect, STAMP_LEN, Save,
+    Segment, Send, SendsPacked, Server, ServerHeartbeat, ServerNameIs, ServerPings, ServerRooms,
+    ServerTime, Servers, Shape, Split, Stage, Step, Target, TargetUrl, TimeUnit, TlsSettings,
+    TlsVersion, To, Topic, Trust, TurnPace, Upgrade, Variable, Verb, WallTime, Watch, WebOrigin,
+    WithTo, WsUrl, as_address, fraction, is_looked_at,
 };
 pub use shipped::{from_url, starter};

@@ -200,6 +200,7 @@ fn reconnecting() -> Scenario {
         initial: Duration::from_millis(10),
         max: Duration::from_millis(10),
         jitter: Jitter::None,
+        retry_after: false,
     };
     scenario
 }

@@ -249,6 +249,7 @@ fn clients_that_a_failed_step_closes_are_gone() {
         initial: Duration::ZERO,
         max: Duration::ZERO,
         jitter: Jitter::None,
+        retry_after: false,
     };
     let verdict = judge(&closing, &with_open(&run, Some(10.0)), &Facts::completed(1));
     assert_eq!(verdict.distrust, [], "they came back");

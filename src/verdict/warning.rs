@@ -120,6 +120,13 @@ pub enum Warning {
         /// Whether any connection opened, so that an address of the target accepted one.
         any_opened: bool,
     },
+    /// Look-ups of a name failed during the run.
+    LookUpsFailed {
+        /// How many.
+        count: u64,
+        /// The error of the last one.
+        why: String,
+    },
     /// The server's certificate was not checked.
     Insecure,
     /// The secrets of TLS were written to a file.
@@ -228,6 +235,7 @@ impl Warning {
             Self::FewerConnections { .. } => "fewer_connections",
             Self::SetupsFailed { .. } => "setups_failed",
             Self::Fallbacks { .. } => "fallbacks",
+            Self::LookUpsFailed { .. } => "look_ups_failed",
             Self::Insecure => "insecure",
             Self::KeyLog { .. } => "key_log",
             Self::Caution(caution) => caution.kind(),
@@ -289,6 +297,9 @@ impl Warning {
             // Failures are told with their own hint.
             Self::Fallbacks { .. } => return None,
             Self::Caution(caution) => caution.hint(),
+            Self::LookUpsFailed { .. } => {
+                "dials went on to the addresses that were known; ask the name server why it does not answer"
+            }
             Self::Insecure => "name its certificate in `ca`: that is checked, and is as quick",
             Self::KeyLog { .. } => "delete it when it is no longer needed",
             Self::TooFewSamples { .. } => "a longer `duration` or a higher `rate` gives more",
@@ -436,6 +447,9 @@ impl fmt::Display for Warning {
                     write!(f, " ({example})")?;
                 }
                 f.write_str(", and no gate looks at that")
+            }
+            Self::LookUpsFailed { count, why } => {
+                write!(f, "{} failed, the last to {why}", counted(*count, "look-up"))
             }
             Self::Fallbacks {
                 count, addresses, ..

@@ -194,6 +194,9 @@ fn fallbacks(summary: &Summary) -> Option<Warning> {
 /// Warns of problems with the faults themselves: of the target and of the path.
 fn around(surroundings: &Surroundings) -> impl Iterator<Item = Warning> {
     let failed = (surroundings.fault_failed.clone()).map(|why| Warning::TargetFaultFailed { why });
+    let look_ups = surroundings.look_ups_failed.clone();
+    let look_ups = look_ups.map(|(count, why)| Warning::LookUpsFailed { count, why });
+    let failed = failed.into_iter().chain(look_ups);
     let Relayed {
         connections,
         unreachable,

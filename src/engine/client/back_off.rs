@@ -8,6 +8,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::Client;
 use crate::engine::session::Redial;
+use crate::metric::Counter;
 use crate::scenario::{Jitter, Reconnect};
 use crate::units::Nanos;
 
@@ -25,6 +26,14 @@ impl Client {
         let seed = seed.stream(self.opening.connection, RECONNECTS);
         let delay = match redial {
             Redial::After(time) => time,
+            Redial::NotBefore(asked) => {
+                let own = delay(policy, self.tries, || draw(seed, self.back_offs));
+                if asked > own {
+                    let cohort = self.opening.cohort;
+                    (self.shared).whole(cohort, |cells| cells.count(Counter::ReconnectsDeferred));
+                }
+                own.max(asked)
+            }
             Redial::AsAfterLoss => delay(policy, self.tries, || draw(seed, self.back_offs)),
         };
         self.back_offs += 1;
@@ -56,6 +65,7 @@ fn delay(policy: Reconnect, tries: u32, random: impl FnOnce() -> u64) -> Nanos {
         initial,
         max,
         jitter,
+        ..
     } = policy
     else {
         return Nanos::ZERO;
@@ -83,6 +93,7 @@ mod tests {
             initial: Duration::from_secs(1000),
             max: Duration::from_secs(1000),
             jitter: Jitter::Full,
+            retry_after: false,
         };
         let delays = |connection| {
             let plan = plan("load.connections = 2");
@@ -103,6 +114,7 @@ mod tests {
             initial: Duration::from_millis(500),
             max: Duration::from_secs(3),
             jitter,
+            retry_after: false,
         };
         let plain = |tries| delay(policy(Jitter::None), tries, || 0) / Nanos::from_millis(1);
         assert_eq!([0, 1, 2, 3, 40].map(plain), [500, 1000, 2000, 3000, 3000]);

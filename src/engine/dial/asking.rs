@@ -98,7 +98,7 @@ fn answered(
     address: Address<'_>,
     cookies: &mut Cookies,
 ) -> Result<Answer, String> {
-    let answer = answer.map_err(|Failure { cause, detail }| format!("{cause}: {detail}"))?;
+    let answer = answer.map_err(|Failure { cause, detail, .. }| format!("{cause}: {detail}"))?;
     cookies.take(address, &answer, unix_seconds());
     Ok(answer)
 }

@@ -3,9 +3,11 @@
 mod asking;
 mod doors;
 mod http;
+mod redirect;
 mod upgrade;
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use self::doors::Doors;
@@ -30,7 +32,11 @@ const SMALL: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Dialer {
     /// The ways to all servers, each with its server and the place of its access in the list of all.
-    ways: Vec<(WebOrigin, usize, Way)>,
+    ways: Vec<(WebOrigin, usize, Arc<Way>)>,
+    /// The ways to servers that redirects have led to.
+    found: Mutex<Vec<(WebOrigin, usize, Arc<Way>)>>,
+    /// The list of all.
+    accesses: Vec<Access>,
     /// By cohort: the place of its access.
     access: Vec<usize>,
     /// By cohort: its servers.
@@ -44,6 +50,10 @@ pub(super) struct Dialer {
     subprotocols: Vec<String>,
     /// By cohort: the route to the target; `None` connects to it directly.
     routes: Vec<Option<Route>>,
+    /// By cohort: how many redirects are followed.
+    redirects: Vec<u32>,
+    names: Arc<Resolvers>,
+    sources: Vec<IpAddr>,
     timeout: Duration,
     /// The longest message that is accepted from the server, in bytes.
     max_message: usize,
@@ -59,12 +69,12 @@ impl Dialer {
         servers: &Servers,
         target: &Target,
         cohorts: &[Cohort],
-        names: &Resolvers,
+        names: &Arc<Resolvers>,
         routes: Vec<Option<Route>>,
     ) -> Result<Self, TlsError> {
         let mut all: Vec<&Access> = vec![&target.access];
         let mut access = Vec::new();
-        let mut ways: Vec<(WebOrigin, usize, Way)> = Vec::new();
+        let mut ways: Vec<(WebOrigin, usize, Arc<Way>)> = Vec::new();
         let mut doors = Vec::new();
         for cohort in cohorts {
             let known = all.iter().position(|known| **known == cohort.access);
@@ -85,11 +95,13 @@ impl Dialer {
                 let resumes = cohorts.iter().filter(share).any(Cohort::dials_again);
                 let sources = &target.source_addresses;
                 let way = Way::new(&origin, &cohort.access, sources, names, resumes)?;
-                ways.push((origin, place, way));
+                ways.push((origin, place, Arc::new(way)));
             }
         }
         Ok(Self {
             ways,
+            found: Mutex::default(),
+            accesses: all.into_iter().cloned().collect(),
             access,
             doors,
             compression: cohorts.iter().map(|one| one.packs().cloned()).collect(),
@@ -97,6 +109,12 @@ impl Dialer {
             headers: target.headers.clone(),
             subprotocols: target.subprotocols.clone(),
             routes,
+            redirects: cohorts
+                .iter()
+                .map(|cohort| cohort.access.redirects)
+                .collect(),
+            names: names.clone(),
+            sources: target.source_addresses.clone(),
             timeout: target.connect_timeout,
             max_message: target.max_message.as_usize(),
         })
@@ -110,7 +128,14 @@ impl Dialer {
         let compression = self.compression[wanted.cohort].as_ref();
         let clock = &*shared.clock;
         let open = async |way: &Way, dial: Dial, progress: &mut Progress| {
-            way.open(request, compression, dial, clock, progress).await
+            let begun = clock.now();
+            match way.open(request, compression, dial, clock, progress).await {
+                Err(failed) if self.redirects[wanted.cohort] > 0 => {
+                    let at = (clock, begun);
+                    self.follow(failed, wanted, dial, at, progress).await
+                }
+                opened => opened,
+            }
         };
         let dial = Dial {
             number: wanted.connection,
@@ -181,6 +206,14 @@ impl Dialer {
     /// The server that a connection is opened to.
     pub(super) fn origin(&self, cohort: usize, connection: u32) -> WebOrigin {
         self.doors[cohort].of(connection).0.origin.clone()
+    }
+
+    /// Returns how long look-ups of the names of all servers took since the last call.
+    pub(super) fn take_look_ups(&self) -> Vec<Duration> {
+        self.ways
+            .iter()
+            .flat_map(|(_, _, way)| way.take_look_ups())
+            .collect()
     }
 
     /// The way of a cohort to a server.

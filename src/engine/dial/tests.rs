@@ -19,7 +19,7 @@ async fn a_dial_of_the_relay_that_passed_two_addresses_by_counts_once_with_its_c
     let plan = Arc::new(plan("load.connections = 1"));
     let target = &plan.scenario.target;
     let servers = target.url.servers().expect("it has an address");
-    let names = Resolvers::new(target.connect_timeout);
+    let names = Arc::new(Resolvers::new(target.connect_timeout));
     let dialer = Arc::new(
         Dialer::new(
             servers,

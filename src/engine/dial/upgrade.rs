@@ -1,14 +1,60 @@
 //! The upgrade request of one client.
 
 use super::{Dialer, Wanted};
+use crate::http::Cookies;
 use crate::metric::Cause;
 use crate::net::{Failure, Request, RequestText, address};
 use crate::plan::{parts, take_cookies};
+use crate::scenario::WebOrigin;
 use crate::time::unix_seconds;
+
+/// What the upgrade request of one client says, without the cookies that it keeps.
+#[derive(Debug, Clone)]
+pub(super) struct Said {
+    pub(super) resource: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) subprotocols: Vec<String>,
+}
 
 impl Dialer {
     /// The upgrade request of one client; `None` if it is that of all clients of its server.
     pub(super) fn own_request(&self, wanted: Wanted<'_>) -> Result<Option<Request>, Failure> {
+        let (door, _) = self.doors[wanted.cohort].of(wanted.connection);
+        let address = address(&door.origin, &door.url.resource);
+        let has_cookies = wanted.cookies.header(address, unix_seconds()).is_some();
+        match wanted.upgrade.is_some() || has_cookies {
+            true => {
+                let said = self.said(wanted)?;
+                Ok(Some(self.request(&door.origin, said, wanted.cookies)))
+            }
+            false => Ok(None),
+        }
+    }
+
+    /// The request that says this to a server, with the cookies that go there.
+    pub(super) fn request(&self, origin: &WebOrigin, said: Said, cookies: &Cookies) -> Request {
+        let Said {
+            resource,
+            mut headers,
+            subprotocols,
+        } = said;
+        let kept = cookies.header(address(origin, &resource), unix_seconds());
+        if kept.is_some() {
+            let all = take_cookies(&mut headers, kept).unwrap_or_default();
+            let all = String::from_utf8_lossy(&all).into_owned();
+            headers.push(("Cookie".to_owned(), all));
+        }
+        Request::of(&RequestText {
+            host: &origin.authority(),
+            resource: &resource,
+            origin: self.origin.as_deref(),
+            subprotocols: &subprotocols,
+            headers: &headers,
+        })
+    }
+
+    /// What the upgrade request of one client says, with its placeholders filled in.
+    pub(super) fn said(&self, wanted: Wanted<'_>) -> Result<Said, Failure> {
         let wrong = |key: &str, what: &str| {
             let detail = format!("`target.{key}` {what}, with the values of this client");
             Failure::new(Cause::SetupFailed, detail)
@@ -41,22 +87,10 @@ impl Dialer {
                 return Err(wrong("subprotocols", "has an entry that is no name of one"));
             }
         }
-        let address = address(&door.origin, &resource);
-        let kept = wanted.cookies.header(address, unix_seconds());
-        if wanted.upgrade.is_none() && kept.is_none() {
-            return Ok(None);
-        }
-        if kept.is_some() {
-            let all = take_cookies(&mut headers, kept).unwrap_or_default();
-            let all = String::from_utf8_lossy(&all).into_owned();
-            headers.push(("Cookie".to_owned(), all));
-        }
-        Ok(Some(Request::of(&RequestText {
-            host: &door.origin.authority(),
-            resource: &resource,
-            origin: self.origin.as_deref(),
-            subprotocols: &subprotocols,
-            headers: &headers,
-        })))
+        Ok(Said {
+            resource,
+            headers,
+            subprotocols,
+        })
     }
 }

@@ -46,6 +46,8 @@ pub(in crate::engine) struct Evidence {
 pub(in crate::engine) enum Redial {
     /// After this time.
     After(Nanos),
+    /// As `reconnect` says, and not before this time has passed: the server has asked for it.
+    NotBefore(Nanos),
     /// As `reconnect` says.
     AsAfterLoss,
 }

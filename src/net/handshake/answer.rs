@@ -1,13 +1,16 @@
 //! Checks the server's answer to an upgrade request by RFC 6455 section 4.1: bytes in, a result out.
 
-use super::extensions::{Agreed, agreed};
+use std::num::NonZeroU32;
+
 use httparse::Response;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::http::{first_line, quoted, read_head, values};
+use super::extensions::{Agreed, agreed};
+use crate::http::{RetryAfter, first_line, quoted, read_head, values};
 use crate::metric::Cause;
 use crate::net::failure::Failure;
 use crate::scenario::Compression;
+use crate::time::unix_seconds;
 use crate::units::counted;
 
 /// The longest response head that is accepted, in bytes.
@@ -77,7 +80,20 @@ fn refused(response: &Response<'_, '_>, body: &[u8]) -> Failure {
     if !body.is_empty() {
         detail += &format!(": \"{body}\"");
     }
-    Failure::new(Cause::HttpStatus, detail)
+    let retry_after = match status {
+        429 | 503 => values(response, "Retry-After").next(),
+        _ => None,
+    };
+    Failure {
+        retry_after: retry_after.and_then(seconds),
+        ..Failure::new(Cause::HttpStatus, detail)
+    }
+}
+
+/// The seconds that `Retry-After` asks for from now on; `None` if it asks for nothing.
+fn seconds(retry_after: &[u8]) -> Option<NonZeroU32> {
+    let wait = RetryAfter::read(retry_after)?.from(unix_seconds());
+    NonZeroU32::new(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX))
 }
 
 fn check_switching(

@@ -191,7 +191,7 @@ impl Tunnel {
 
 /// A proxy that could not be reached, with the cause that it would have been without one.
 pub(super) fn unreachable(failure: &Failure) -> Failure {
-    let Failure { cause, detail } = failure;
+    let Failure { cause, detail, .. } = failure;
     Failure::new(Cause::ProxyUnreachable, format!("{cause}: {detail}"))
 }
 

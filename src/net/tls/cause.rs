@@ -75,7 +75,7 @@ fn alert(alert: AlertDescription) -> Failure {
     let said = format!("alert {number}, {}", words(&format!("{alert:?}")));
     match number {
         42..=46 | 48 | 49 | 116 => {
-            let Failure { cause, detail } = client_certificate();
+            let Failure { cause, detail, .. } = client_certificate();
             Failure::new(cause, format!("{detail} ({said})"))
         }
         40 | 70 | 71 => Failure::new(
@@ -185,7 +185,7 @@ mod tests {
     use std::time::Duration;
 
     fn said(error: Error) -> (Cause, String) {
-        let Failure { cause, detail } = of(&io::Error::other(error)).unwrap();
+        let Failure { cause, detail, .. } = of(&io::Error::other(error)).unwrap();
         (cause, detail)
     }
 

@@ -80,6 +80,7 @@ impl<'a> StoredSurroundings<'a> {
         Ok(Surroundings {
             incidents: incidents.map(Happened::into_incident).collect(),
             fault_failed: self.fault_failed.map(Cow::into_owned),
+            look_ups_failed: None,
             relayed: self.relay.map(Relay::into_relayed),
             sockets: sockets.transpose()?,
             usage: usage.map(|usage| (usage.before, usage.after)),

@@ -78,6 +78,10 @@ pub(super) enum Need {
     RequiredCompression,
     /// The same, and something that is sent is compressed.
     PackedMessages,
+    /// Redirects are followed.
+    Redirects,
+    /// Clients that are refused wait as the server asks.
+    RetryAfter,
     /// Arrivals may find `max_open` connections open.
     Skips,
     /// The clients ask for an upgrade.
@@ -275,6 +279,8 @@ impl Need {
                 let mut faults = cohort.faults.iter();
                 faults.any(|fault| matches!(fault.kind, FaultKind::Reset))
             }
+            Self::Redirects => cohort.access.redirects > 0,
+            Self::RetryAfter => cohort.reconnect.heeds_retry_after(),
             Self::HostName => {
                 let is_relayed =
                     (run.environment.path).is_some_and(|path| path.leads(&cohort.name));

@@ -50,6 +50,8 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         Counter::ConnectionsAbandoned => &[Need::Abandons],
         Counter::ConnectionsReconnected => &[Reconnect],
         Counter::ConnectionsRenewed => &[Need::Http],
+        Counter::ReconnectsDeferred => &[Need::RetryAfter],
+        Counter::HandshakeRedirects => &[Need::Redirects],
         Counter::ConnectionsFallbacks => &[HostName],
         Counter::ConnectionsSkipped => &[Skips],
         Counter::TlsFull | Counter::TlsRetried => &[Need::Tls],

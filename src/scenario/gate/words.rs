@@ -119,6 +119,14 @@ impl Need {
                 "a client that closes with this code",
                 "wsbench closes with 1000, or with 1011 where its heartbeat gives up; the server's are `closes.<code>.peer`",
             ),
+            Self::Redirects => (
+                "redirects that are followed",
+                "write `redirects = 3` in `[target]`",
+            ),
+            Self::RetryAfter => (
+                "clients that wait as a server asks",
+                "write `reconnect = { retry_after = true }`",
+            ),
             Self::OwnReset => (
                 "a client that resets TCP",
                 "name a cohort with the fault `reset`; the server's are `closes.rst.peer`",

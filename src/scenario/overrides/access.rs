@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::scenario::reading::{At, List, Shorthand};
+use crate::scenario::reading::{At, List, OneOrMany, Shorthand};
 use crate::scenario::root::File;
 use crate::scenario::secrets::shown_address;
 use crate::scenario::section::{TargetTable, TlsTable};
@@ -30,6 +30,8 @@ pub enum AccessOption {
     Proxy(String),
     /// Offers compression, as `target.compression = true`.
     Compression,
+    /// Names and addresses: replaces those of each of these names in `target.resolve`, or is added. Not empty.
+    Resolve(Vec<(String, String)>),
 }
 
 /// The value of an option.
@@ -42,6 +44,8 @@ pub enum OptionValue<'a> {
     Path(&'a Path),
     /// An address, parts of which may be secret.
     Address(&'a str),
+    /// Names, each with an address.
+    Names(&'a [(String, String)]),
     /// Yes.
     True,
 }
@@ -49,7 +53,7 @@ pub enum OptionValue<'a> {
 impl AccessOption {
     /// Its name, the key of `[target]` that it stands for, and its value.
     pub fn parts(&self) -> (&'static str, &'static str, OptionValue<'_>) {
-        use OptionValue::{Address, Header, List, Path, True};
+        use OptionValue::{Address, Header, List, Names, Path, True};
         match self {
             Self::Header(name, value) => ("--header", "headers", Header(name, value)),
             Self::Subprotocols(names) => ("--subprotocol", "subprotocols", List(names)),
@@ -60,6 +64,7 @@ impl AccessOption {
             Self::Key(path) => ("--key", "tls.key", Path(path)),
             Self::Proxy(url) => ("--proxy", "proxy", Address(url)),
             Self::Compression => ("--compression", "compression", True),
+            Self::Resolve(names) => ("--resolve", "resolve", Names(names)),
         }
     }
 
@@ -74,6 +79,12 @@ impl AccessOption {
             }
             OptionValue::Path(path) => vec![format!("{option} {}", path.display())],
             OptionValue::Address(url) => vec![format!("{option} {}", shown_address(url))],
+            OptionValue::Names(names) => {
+                let names = names.iter();
+                names
+                    .map(|(name, address)| format!("{option} {name}={address}"))
+                    .collect()
+            }
             OptionValue::True => vec![option.to_owned()],
         }
     }
@@ -105,6 +116,7 @@ impl AccessOption {
             Self::Proxy(url) => {
                 target.proxy = Some(At::option(option, Shorthand::Value(url.clone())));
             }
+            Self::Resolve(names) => resolve(target, option, names),
         }
     }
 
@@ -140,6 +152,22 @@ pub(super) fn apply(options: &[AccessOption], file: &mut File) {
         target.tls = Some(tls);
     } else if let Some(option) = options.iter().find(of_tls) {
         target.tls = Some(At::option(option.parts().0, tls.value));
+    }
+}
+
+/// Gives each of these names its addresses, in place of others.
+fn resolve(target: &mut TargetTable, option: &'static str, names: &[(String, String)]) {
+    let all = target
+        .resolve
+        .get_or_insert_with(|| At::option(option, BTreeMap::new()));
+    for (name, _) in names {
+        let own = names.iter().filter(|(other, _)| other == name);
+        let addresses = own.map(|(_, address)| At::option(option, address.clone()));
+        let addresses = OneOrMany::Many(addresses.collect());
+        all.value
+            .retain(|other, _| !other.eq_ignore_ascii_case(name));
+        all.value
+            .insert(name.clone(), At::option(option, addresses));
     }
 }
 

@@ -1,11 +1,12 @@
 //! How clients get to a server: what `[target]` says of it, and `[cohort.target]` of one cohort.
 
+use super::addresses::{AddressKeys, Addresses};
 use super::announce::{self, Announce, AnnounceTable};
 use super::compression::{self, Compression, CompressionGiven};
 use super::proxy::{self, Proxy, ProxyGiven};
 use super::servers::Servers;
 use super::tls::{self, TlsSettings, TlsTable};
-use crate::scenario::reading::{At, Given as _, Key, Merge as _, Section};
+use crate::scenario::reading::{At, Given as _, Key, Merge as _, Section, Whole};
 
 /// How clients get to a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +21,10 @@ pub struct Access {
     pub announce: Option<Announce>,
     /// How messages are compressed.
     pub compression: Option<Compression>,
+    /// Which addresses they dial.
+    pub addresses: Addresses,
+    /// How many redirects of the upgrade request they follow, one after the other.
+    pub redirects: u32,
 }
 
 /// The keys that say it, in `[target]` or `[cohort.target]`.
@@ -30,7 +35,12 @@ pub(super) struct AccessKeys<'k> {
     pub(super) proxy: &'k Key<ProxyGiven>,
     pub(super) proxy_protocol: &'k Key<AnnounceTable>,
     pub(super) compression: &'k Key<CompressionGiven>,
+    pub(super) addresses: AddressKeys,
+    pub(super) redirects: &'k Key<Redirects>,
 }
+
+/// A number of redirects.
+pub(super) type Redirects = Whole<0, 20>;
 
 /// The access of `[target]`, and what it was made of.
 #[derive(Debug, Clone)]
@@ -68,6 +78,8 @@ impl AccessKeys<'_> {
                 unused_proxy: proxy::unused(section, self.proxy, servers),
                 announce: announce::resolve(section, self.proxy_protocol),
                 compression: compression::resolve(section, self.compression, &None),
+                addresses: self.addresses.over(section, &Addresses::default()),
+                redirects: self.redirects.value_or(0),
             },
             tls: keys,
             proxy: self.proxy.clone(),
@@ -101,6 +113,8 @@ impl AccessKeys<'_> {
                 None => shared.access.compression.clone(),
                 own => compression::resolve(section, own, &shared.compression),
             },
+            addresses: self.addresses.over(section, &shared.access.addresses),
+            redirects: self.redirects.value_or(shared.access.redirects),
         }
     }
 

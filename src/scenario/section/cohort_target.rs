@@ -1,7 +1,8 @@
 //! `[cohort.target]`: the server of a cohort, and what is spoken with it.
 
 use super::Cohort;
-use super::access::{Access, AccessKeys, SharedAccess};
+use super::access::{Access, AccessKeys, Redirects, SharedAccess};
+use super::addresses::{AddressKeys, AddressOrder, Family, PinnedGiven};
 use super::announce::AnnounceTable;
 use super::compression::CompressionGiven;
 use super::proxy::ProxyGiven;
@@ -9,7 +10,7 @@ use super::servers::{self, Address, Servers, TargetUrl, UrlGiven};
 use super::target::{self, TargetTable};
 use super::tls::TlsTable;
 use super::url::Protocol;
-use crate::scenario::reading::{At, Check, Given as _, Key, Section, given, keys};
+use crate::scenario::reading::{At, Check, Given as _, Key, Section, TimeOrZero, given, keys};
 
 keys! {
     /// The server of a cohort. What is left out is that of `[target]`.
@@ -34,6 +35,18 @@ keys! {
         proxy_protocol: AnnounceTable,
         /// As in `[target]`, merged with it key by key; `false`: none.
         compression: CompressionGiven,
+        /// As in `[target]`.
+        redirects: Redirects,
+        /// As in `[target]`.
+        addresses: AddressOrder,
+        /// As in `[target]`.
+        family: Family,
+        /// As in `[target]`, merged with it name by name.
+        resolve: PinnedGiven,
+        /// As in `[target]`; "0s": when no address accepts a connection.
+        resolve_every: TimeOrZero,
+        /// As in `[target]`; "off": as the system's routes say.
+        device: String,
     }
 }
 
@@ -127,6 +140,14 @@ impl CohortTargetTable {
             proxy: &self.proxy,
             proxy_protocol: &self.proxy_protocol,
             compression: &self.compression,
+            addresses: AddressKeys {
+                addresses: self.addresses.clone(),
+                family: self.family.clone(),
+                resolve: self.resolve.clone(),
+                resolve_every: self.resolve_every.clone(),
+                device: self.device.clone(),
+            },
+            redirects: &self.redirects,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod access;
 mod address;
+mod addresses;
 mod announce;
 mod cohort;
 mod cohort_target;
@@ -46,6 +47,7 @@ mod url;
 mod variable;
 
 pub use access::Access;
+pub use addresses::{AddressOrder, Addresses, Family};
 pub use announce::{Announce, AnnounceVersion};
 pub use cohort::{Cohort, is_looked_at};
 pub use compression::{Bits, Compression, Offer, Parameters, SendsPacked};

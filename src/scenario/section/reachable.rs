@@ -1,10 +1,16 @@
-//! What cannot be together with how clients get to their servers: the path, a proxy, and faults below the frames.
+//! What cannot be together with how clients get to their servers: the path, a proxy, redirects, names that nobody dials, and
+//! faults below the frames.
+
+use std::net::IpAddr;
 
 use super::cohort::{Cohort, CohortTable};
+use super::cohort_target::CohortTargetTable;
+use super::proxy::ProxyKind;
 use super::servers::Servers;
-use super::target::Target;
+use super::target::{Target, TargetTable};
+use super::url::{Protocol, WsUrl};
 use crate::scenario::fault::{FaultKind, Path};
-use crate::scenario::reading::{At, Check, Given as _, List, Place};
+use crate::scenario::reading::{At, Check, Given as _, Key, List, Place, nearest};
 use crate::scenario::root::File;
 
 /// Notes what does not fit the servers of each cohort.
@@ -33,6 +39,122 @@ pub(in crate::scenario) fn check(
         }
         if let (Some(path), Some(place)) = (path, file.path.place()) {
             on_path(check, path, place, servers, cohort);
+        }
+        redirected(check, file, own, path, cohort);
+    }
+    unused(check, file, target, cohorts);
+}
+
+/// A key of `[cohort.target]`, or that of `[target]`, with its place.
+fn given<'k, T: 'k>(
+    file: &'k File,
+    own: Option<&'k CohortTable>,
+    key: &str,
+    of_cohort: impl Fn(&'k CohortTargetTable) -> &'k Key<T>,
+    of_target: impl Fn(&'k TargetTable) -> &'k Key<T>,
+) -> (String, &'k Place) {
+    let own = own.and_then(|own| own.target.as_ref());
+    let own = own.and_then(|at| of_cohort(&at.value).place());
+    match own {
+        Some(place) => (format!("cohort.target.{key}"), place),
+        None => {
+            let shared = file.target.as_ref();
+            let place = shared.and_then(|at| of_target(&at.value).place());
+            (format!("target.{key}"), place.unwrap_or(&Place::Nowhere))
+        }
+    }
+}
+
+/// Notes redirects that cannot be followed.
+fn redirected(
+    check: &mut Check<'_>,
+    file: &File,
+    own: Option<&CohortTable>,
+    path: Option<&Path>,
+    cohort: &Cohort,
+) {
+    if cohort.access.redirects == 0 {
+        return;
+    }
+    let (key, place) = given(
+        file,
+        own,
+        "redirects",
+        |own| &own.redirects,
+        |all| &all.redirects,
+    );
+    let name = &cohort.name;
+    if cohort.protocol == Protocol::Http {
+        let what = format_args!("is for upgrade requests, and the clients of `{name}` make none");
+        let hint = "leave it out: `http` steps see the redirects themselves";
+        check.problem(&key, place, what, hint);
+    } else if path.is_some_and(|path| path.leads(name)) {
+        let what = format_args!("would lead `{name}` around the relay of `[path]`");
+        let hint = "leave it out, or name the other cohorts in the faults of the path";
+        check.problem(&key, place, what, hint);
+    }
+}
+
+/// Notes addresses of names that nobody dials, and look-ups of names that are never made.
+fn unused(check: &mut Check<'_>, file: &File, target: &Target, cohorts: &[Cohort]) {
+    let hosts = |cohort: &Cohort| -> Vec<String> {
+        let mut hosts = Vec::new();
+        let dialled = cohort.dialled(&target.url);
+        let dialled = dialled.iter().flat_map(|all| all.urls()).map(WsUrl::origin);
+        for origin in dialled.chain(cohort.other_servers()) {
+            let proxy = cohort.access.proxy.as_ref();
+            let is_ours = proxy.is_none_or(|proxy| proxy.kind == ProxyKind::Socks5);
+            hosts.extend(proxy.map(|proxy| proxy.host.clone()));
+            if origin.unix.is_none() && is_ours {
+                hosts.push(origin.host);
+            }
+        }
+        for host in &mut hosts {
+            *host = host.trim_end_matches('.').to_ascii_lowercase();
+        }
+        hosts
+    };
+    let all: Vec<(&Cohort, Vec<String>)> = cohorts.iter().map(|one| (one, hosts(one))).collect();
+    let own = file.cohort.as_ref().map_or(&[][..], |at| &at.value.0);
+    let own = own.iter().filter_map(|at| at.value.target.as_ref());
+    let own = own.map(|at| ("cohort.target", &at.value.resolve, &at.value.resolve_every));
+    let shared = file.target.as_ref();
+    let shared = shared.map(|at| ("target", &at.value.resolve, &at.value.resolve_every));
+    for (path, resolve, every) in own.chain(shared) {
+        for (host, given) in resolve.iter().flat_map(|at| &at.value) {
+            let name = host.trim_end_matches('.').to_ascii_lowercase();
+            let is_dialled = |(cohort, hosts): &(&Cohort, Vec<String>)| {
+                // A redirect may lead anywhere.
+                hosts.contains(&name) || cohort.access.redirects > 0
+            };
+            if name.parse::<IpAddr>().is_err() && !all.iter().any(is_dialled) {
+                let known = all.iter().flat_map(|(_, hosts)| hosts);
+                let known = known.filter(|host| host.parse::<IpAddr>().is_err());
+                let nearest = nearest(&name, known.map(String::as_str));
+                let hint = match nearest {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None => "leave it out, or write the name as `url` has it".to_owned(),
+                };
+                let key = format!("{path}.resolve.{host}");
+                check.problem(&key, &given.place, "is a name that nobody dials", hint);
+            }
+        }
+        let is_again = |(cohort, hosts): &(&Cohort, Vec<String>)| {
+            let addresses = &cohort.access.addresses;
+            let is_name = |host: &&String| host.parse::<IpAddr>().is_err();
+            addresses.every.is_some()
+                && hosts
+                    .iter()
+                    .filter(is_name)
+                    .any(|host| addresses.pinned(host).is_none())
+        };
+        if let Some(At { value, place }) = every
+            && !value.0.is_zero()
+            && !all.iter().any(is_again)
+        {
+            let what = "is for names, and none is looked up here";
+            let hint = "leave it out, or write the server's name in `url`";
+            check.problem(&format!("{path}.resolve_every"), place, what, hint);
         }
     }
 }

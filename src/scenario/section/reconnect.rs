@@ -19,7 +19,22 @@ pub enum Reconnect {
         max: Duration,
         /// How the delay is randomised.
         jitter: Jitter,
+        /// Whether `Retry-After` of an answer 429 or 503 is waited for.
+        retry_after: bool,
     },
+}
+
+impl Reconnect {
+    /// Whether `Retry-After` is waited for.
+    pub fn heeds_retry_after(self) -> bool {
+        matches!(
+            self,
+            Self::Backoff {
+                retry_after: true,
+                ..
+            }
+        )
+    }
 }
 
 words! {
@@ -44,6 +59,8 @@ keys! {
         max: TimeOrZero,
         /// How the delay is spread.
         jitter: Jitter = Jitter::Full,
+        /// After an answer 429 or 503 with `Retry-After`, wait for so long at least.
+        retry_after: bool = false,
     }
 }
 
@@ -83,5 +100,6 @@ pub(super) fn resolve(
         initial,
         max,
         jitter,
+        retry_after: keys.retry_after(),
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use super::access::{Access, AccessKeys, SharedAccess};
+use super::access::{Access, AccessKeys, Redirects, SharedAccess};
+use super::addresses::{AddressKeys, AddressOrder, Family, PinnedGiven};
 use super::announce::AnnounceTable;
 use super::compression::{Compression, CompressionGiven, SendsPacked};
 use super::process::{self, Process};
@@ -22,7 +23,7 @@ use crate::scenario::dialect::{Dialect, DialectGiven};
 use crate::scenario::fault::{Measured, TargetFault, TargetFaultTable, target_faults};
 use crate::scenario::reading::{
     At, Check, Given as _, Items as _, Key, List, OneOrMany, Place, Section, Shorthand, Time,
-    Whole, given, keys,
+    TimeOrZero, Whole, given, keys,
 };
 use crate::units::ByteSize;
 
@@ -111,6 +112,20 @@ keys! {
         proxy_protocol: AnnounceTable,
         /// Offers compression by permessage-deflate: `true`, or a table. `false`: none is offered.
         compression: CompressionGiven,
+        /// How many redirects of the upgrade request clients follow; the next one is an `http_status`. Never from wss to ws;
+        /// what leads to another origin is asked without `Authorization` and `Cookie`. Default 0.
+        redirects: Redirects,
+        /// Which of several addresses of a name clients dial first. Default "spread".
+        addresses: AddressOrder,
+        /// The only family of addresses that is dialled; "any": that of the first address, then the other. Default "any".
+        family: Family,
+        /// Addresses of names, which are then not looked up: { "chat.example.org" = ["10.0.0.7", "10.0.0.8"] }. The port,
+        /// `Host` and the name for TLS stay.
+        resolve: PinnedGiven,
+        /// How often names are looked up again. Default "0s": when no address accepts a connection.
+        resolve_every: TimeOrZero,
+        /// The network device to dial over, such as "eth1".
+        device: String,
         /// Local addresses to dial from, used in turn: "127.0.0.1" or "127.0.0.1-127.0.0.8".
         source_addresses: List<At<String>>,
         /// The protocol over WebSocket: its name, or a table of its name and its options. It brings its set-up, heartbeat
@@ -243,6 +258,14 @@ impl TargetTable {
             proxy: &self.proxy,
             proxy_protocol: &self.proxy_protocol,
             compression: &self.compression,
+            addresses: AddressKeys {
+                addresses: self.addresses.clone(),
+                family: self.family.clone(),
+                resolve: self.resolve.clone(),
+                resolve_every: self.resolve_every.clone(),
+                device: self.device.clone(),
+            },
+            redirects: &self.redirects,
         }
     }
 

@@ -89,6 +89,11 @@ impl Protocol {
 }
 
 impl WsUrl {
+    /// Reads an address that a server has sent, with `ws://` or `wss://`; `None` if it is none.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        read(text, text, Protocol::WebSocket).ok()
+    }
+
     /// The server.
     pub fn origin(&self) -> WebOrigin {
         WebOrigin {

@@ -78,6 +78,7 @@ fn with_reconnect_a_client_that_reset_comes_again_and_each_life_is_kept() {
             initial: Duration::from_secs(1),
             max: Duration::from_secs(1),
             jitter: Jitter::None,
+            retry_after: false,
         };
     });
     let seen = play.run(|_| Script::new(healthy));

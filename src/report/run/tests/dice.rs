@@ -189,6 +189,8 @@ impl Dice {
                 ended_ns: dice.maybe(Self::soon),
             }),
             fault_failed: self.maybe(Self::text),
+            // Told by its warning.
+            look_ups_failed: None,
             relayed: self.maybe(|dice| Relayed {
                 connections: dice.count(),
                 refused: dice.count(),

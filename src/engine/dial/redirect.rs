@@ -1,0 +1,143 @@
+//! Follows redirects of the upgrade request.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{Dialer, Wanted};
+use crate::http::{Place, read_head, resolve, values};
+use crate::metric::{Cause, Counter, Timer};
+use crate::net::{Dial, Failure, NotOpened, Opened, Progress, Way, address};
+use crate::scenario::{WebOrigin, WsUrl};
+use crate::time::{Clock, unix_seconds};
+use crate::units::Timestamp;
+
+/// The most servers that redirects of one run may lead to, beside those of the scenario.
+const MAX_SERVERS: usize = 64;
+/// What only the origin that was meant may see.
+const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "host"];
+
+impl Dialer {
+    /// Follows the redirect of an answer, and those that follow, as often as the cohort does. The steps of a connection that
+    /// is opened are those of its last dial, but for the total, which began at `begun`. Has no time limit of its own.
+    ///
+    /// # Errors
+    /// The answer that is no redirect, or that may not be followed.
+    pub(super) async fn follow(
+        &self,
+        mut failed: NotOpened,
+        wanted: Wanted<'_>,
+        dial: Dial,
+        (clock, begun): (&dyn Clock, Timestamp),
+        progress: &mut Progress,
+    ) -> Result<Opened, NotOpened> {
+        let (door, _) = self.doors[wanted.cohort].of(wanted.connection);
+        let most = self.redirects[wanted.cohort];
+        let mut said = self.said(wanted)?;
+        let mut cookies = wanted.cookies.clone();
+        let mut asked = door.origin.clone();
+        for _ in 0..most {
+            let Some((location, set_cookies)) = redirected(&failed) else {
+                return Err(failed);
+            };
+            for cookie in set_cookies {
+                cookies.set(address(&asked, &said.resource), &cookie, unix_seconds());
+            }
+            let next = match next(&location, &asked, &said.resource) {
+                Ok(next) => next,
+                Err(why) => {
+                    failed.failure.detail += &format!("; not followed: {why}");
+                    return Err(failed);
+                }
+            };
+            let mut origin = next.origin();
+            if is_same(&origin, &door.origin) {
+                // It may be dialled by a Unix socket.
+                origin = door.origin.clone();
+            }
+            if !is_same(&origin, &asked) {
+                (said.headers)
+                    .retain(|(name, _)| !CREDENTIALS.contains(&&*name.to_ascii_lowercase()));
+            }
+            said.resource.clone_from(&next.resource);
+            let way = self.found(wanted.cohort, &origin)?;
+            progress.counts.push(Counter::HandshakeRedirects);
+            let request = self.request(&origin, said.clone(), &cookies);
+            let compression = self.compression[wanted.cohort].as_ref();
+            match way.open(&request, compression, dial, clock, progress).await {
+                Ok(mut opened) => {
+                    let total = clock.now().saturating_since(begun);
+                    opened.steps.set(Timer::HandshakeTotal, total);
+                    return Ok(opened);
+                }
+                Err(another) => failed = another,
+            }
+            asked = origin;
+        }
+        if redirected(&failed).is_some() {
+            failed.failure.detail += &format!("; not followed after {most} others");
+        }
+        Err(failed)
+    }
+
+    /// The way of a cohort to a server, which a redirect may lead to for the first time.
+    fn found(&self, cohort: usize, origin: &WebOrigin) -> Result<Arc<Way>, Failure> {
+        let access = self.access[cohort];
+        let is_it = |way: &&(WebOrigin, usize, Arc<Way>)| (&way.0, way.1) == (origin, access);
+        if let Some((_, _, way)) = self.ways.iter().find(is_it) {
+            return Ok(way.clone());
+        }
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, _, way)) = found.iter().find(is_it) {
+            return Ok(way.clone());
+        }
+        let wrong = |why: String| Failure::new(Cause::HttpStatus, format!("a redirect: {why}"));
+        if found.len() >= MAX_SERVERS {
+            return Err(wrong(format!(
+                "it leads to more than {MAX_SERVERS} servers"
+            )));
+        }
+        let (to, sources) = (&self.accesses[access], &self.sources);
+        let way = Way::new(origin, to, sources, &self.names, false);
+        let way = Arc::new(way.map_err(|error| wrong(error.to_string()))?);
+        found.push((origin.clone(), access, way.clone()));
+        Ok(way)
+    }
+}
+
+/// Where an answer leads, and the cookies that it sets; `None` if it is no redirect.
+fn redirected(failed: &NotOpened) -> Option<(String, Vec<Vec<u8>>)> {
+    if failed.failure.cause != Cause::HttpStatus {
+        return None;
+    }
+    let read = read_head(&failed.answer, |response, _| {
+        let is_redirect = matches!(response.code, Some(301 | 302 | 303 | 307 | 308));
+        let location = values(response, "Location")
+            .next()
+            .filter(|_| is_redirect)?;
+        let location = str::from_utf8(location).ok()?.to_owned();
+        let cookies = values(response, "Set-Cookie").map(<[u8]>::to_vec);
+        Some((location, cookies.collect()))
+    });
+    read.ok()??
+}
+
+/// The address that a redirect leads to, or why it is not followed.
+fn next(location: &str, asked: &WebOrigin, resource: &str) -> Result<WsUrl, &'static str> {
+    let place = Place {
+        secure: asked.secure,
+        authority: asked.authority(),
+        resource: resource.to_owned(),
+    };
+    let no_address = "it leads to no address of a server";
+    let next = resolve(location, &place).ok_or(no_address)?;
+    if asked.secure && !next.secure {
+        return Err("it leads from wss to ws");
+    }
+    let scheme = if next.secure { "wss" } else { "ws" };
+    let text = format!("{scheme}://{}{}", next.authority, next.resource);
+    WsUrl::read(&text).ok_or(no_address)
+}
+
+/// Whether two servers are one origin (RFC 6454 section 4).
+fn is_same(one: &WebOrigin, other: &WebOrigin) -> bool {
+    (one.secure, &one.host, one.port) == (other.secure, &other.host, other.port)
+}
