@@ -34,7 +34,9 @@ fn play(name: &str, changes: &[(&str, &str)]) -> Run {
 #[test]
 fn each_is_played() {
     let cohorts = (shipped::ALL.iter())
-        .filter(|(_, text)| text.contains("\n[[cohort]]") && !text.contains("\nrooms = "));
+        .filter(|(_, text)| text.contains("\n[[cohort]]") && !text.contains("\nrooms = "))
+        // The built-in server does not speak it: `real_connections` plays that one.
+        .filter(|(name, _)| *name != "http2");
     let names: BTreeSet<_> = cohorts.map(|(name, _)| *name).collect();
     assert_eq!(names, PLAYED.into());
 }

@@ -41,6 +41,9 @@ pub(super) struct Access {
     /// Address for a name, like chat.org=10.0.0.7; may be given several times
     #[arg(long, value_name = "HOST=IP", value_parser = pinned)]
     resolve: Vec<(String, String)>,
+    /// Open WebSockets as streams of HTTP/2, so many on a TCP connection
+    #[arg(long, value_name = "STREAMS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    http2: Option<u32>,
 }
 
 impl Access {
@@ -58,6 +61,7 @@ impl Access {
         options.extend(self.compression.then_some(Is::Compression));
         let names = Some(self.resolve.clone()).filter(|names| !names.is_empty());
         options.extend(names.map(Is::Resolve));
+        options.extend(self.http2.map(Is::Http2));
         Ok(options)
     }
 

@@ -227,7 +227,7 @@ impl Limits {
                 connections: budget.open_at_once,
                 needed,
                 limit: ports,
-                sources: budget.open_at_once.div_ceil(ports.max(1)),
+                sources: budget.tcp_at_once.div_ceil(ports.max(1)),
                 proxy: budget.ports_to.clone(),
             });
         }
@@ -311,6 +311,7 @@ mod tests {
     fn budget(open_at_once: u64, ports: u64) -> Budget {
         Budget {
             open_at_once,
+            tcp_at_once: open_at_once,
             dials: open_at_once,
             sends_per_second: None,
             sends_in_all: 0,

@@ -335,6 +335,10 @@ impl<T: Transport> Transport for TracedTransport<T> {
         self.inner.poll_flush(cx)
     }
 
+    fn give_up(&mut self) -> Option<Lost> {
+        self.inner.give_up()
+    }
+
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<TcpEnd> {
         self.inner.poll_end(cx)
     }

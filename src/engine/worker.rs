@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
 use super::client;
-use super::dial::{Connector, Dialer, HttpDialer};
+use super::dial::{Connector, Dialer, HttpDialer, Pools, StreamDialer};
 use super::shared::{RunState, Shared};
 use super::traced::TracedDialer;
 use crate::measure::{Interval, Shard};
@@ -92,8 +92,14 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
             }
         }
     }
+    let pools = Rc::new(Pools::default());
     // Runs in its own task, because the pulse is polled often and the code below is not.
-    let pulsing = pulse(shared.clone(), dialer.clone(), worker, workers);
+    let pulsing = pulse(
+        shared.clone(),
+        dialer.clone(),
+        pools.clone(),
+        (worker, workers),
+    );
     let pulse = tokio::task::spawn_local(pulsing);
     let load = async {
         while !shared.all_begun.get() || shared.clients.get() > 0 {
@@ -124,6 +130,7 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
         // Those that no dial has told.
         shared.looked_up(&dialer.take_look_ups());
     }
+    pools.over(&shared).await;
     handover.last(&shared).await;
     Ok(())
 }
@@ -132,8 +139,8 @@ async fn work(assignment: Assignment) -> std::io::Result<()> {
 async fn pulse(
     shared: Rc<Shared>,
     dialer: Arc<Dialer>,
-    worker: usize,
-    workers: usize,
+    pools: Rc<Pools>,
+    worker: (usize, usize),
 ) -> std::io::Result<()> {
     let driver = Driver::new(shared.plan.scenario.load.pace, PULSE)?;
     let driven = driver.run(&*shared.clock, &shared.deadlines, |now, late| {
@@ -142,14 +149,19 @@ async fn pulse(
     let ((), result) = tokio::join!(
         // The timer comes last, so that it is set once for all that is due next.
         biased;
-        open_all(&shared, &dialer, worker, workers),
+        open_all(&shared, &dialer, &pools, worker),
         driven,
     );
     result
 }
 
 /// Starts a client at the time of each opening, until the load ends.
-async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, workers: usize) {
+async fn open_all(
+    shared: &Rc<Shared>,
+    dialer: &Arc<Dialer>,
+    pools: &Pools,
+    (worker, workers): (usize, usize),
+) {
     let room = room(shared, worker, workers);
     let slot = OwnedSlot::take(&shared.deadlines);
     for opening in shared.plan.openings(worker, workers) {
@@ -174,10 +186,13 @@ async fn open_all(shared: &Rc<Shared>, dialer: &Arc<Dialer>, worker: usize, work
             continue;
         }
         shared.clients.set(shared.clients.get() + 1);
+        let cohort = opening.cohort;
+        let streams = StreamDialer::new(dialer, shared, pools, &opening, (worker, workers));
         let (shared, dialer) = (shared.clone(), dialer.clone());
-        match shared.plan.cohort(opening.cohort).protocol {
-            Protocol::WebSocket => begin(shared, dialer, opening),
-            Protocol::Http => {
+        match (shared.plan.cohort(cohort).protocol, streams) {
+            (Protocol::WebSocket, Some(streams)) => begin(shared, streams, opening),
+            (Protocol::WebSocket, None) => begin(shared, dialer, opening),
+            (Protocol::Http, _) => {
                 let dialer = HttpDialer {
                     dialer,
                     shared: shared.clone(),

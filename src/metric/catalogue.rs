@@ -82,6 +82,10 @@ catalogue! {
         CompressedSentWire => "compressed.sent_wire", "Bytes of `compressed.sent` on the wire, without the headers of frames.";
         CompressedReceivedPlain => "compressed.received_plain", "Bytes of `compressed.received`, once they were restored.";
         CompressedReceivedWire => "compressed.received_wire", "Bytes of `compressed.received` on the wire, without the headers of frames.";
+        Http2Carriers => "http2.carriers", "TCP connections opened for streams of HTTP/2, each shared by up to `streams_per_connection` WebSockets.";
+        Http2CarriersLost => "http2.carriers_lost", "Some of `http2.carriers`: they ended while WebSockets were open on them.";
+        Http2Goaways => "http2.goaways", "Some of `http2.carriers`: the server asked for no more streams on them (GOAWAY, RFC 9113 section 6.8).";
+        Http2Unended => "http2.unended", "WebSockets over HTTP/2 whose stream the server did not end within `close_timeout` after both Closes.";
         MessagesDue => "messages.due", "Messages the schedule asked for.";
         MessagesSent => "messages.sent", "Messages handed to the connection.";
         MessagesNotSent => "messages.not_sent", "Messages that were due on an open connection but could not be sent in time.";
@@ -149,6 +153,9 @@ catalogue! {
         HandshakeTlsFull => "handshake.tls_full", "Some of `handshake.tls`: the full handshakes.";
         HandshakeTlsResumed => "handshake.tls_resumed", "Some of `handshake.tls`: those that resumed a session of their client.";
         HandshakeUpgrade => "handshake.upgrade", "From the upgrade request to the checked 101.";
+        Http2Ready => "http2.ready", "From the TCP connection, or the TLS session over it, to the settings of the server: once for each of `http2.carriers`.";
+        Http2Queued => "http2.queued", "From the dial of a WebSocket over HTTP/2 until a place for its stream was free on an open TCP connection.";
+        Http2Blocked => "http2.blocked", "How long a WebSocket over HTTP/2 waited for room to send, each time that a window was full.";
         HandshakeTotal => "handshake.total", "From the dial to the checked 101.";
         SetupDuration => "setup.duration", "From the dial of a client with `setup`, or from its first `http` step, until it was ready.";
         ReceiveGap => "receive.gap", "Between two messages received on one connection.";

@@ -35,7 +35,7 @@ catalogue! {
         TlsPin => "tls_pin", "The server's public key is not one of those that are pinned.";
         TlsClientCert => "tls_client_cert", "The server requires a client certificate.";
         TlsVersion => "tls_version", "No version or cipher of TLS in common.";
-        TlsAlpn => "tls_alpn", "The server does not offer HTTP/1.1 under TLS (ALPN).";
+        TlsAlpn => "tls_alpn", "The server does not offer HTTP/1.1, or HTTP/2 where that is asked for, under TLS (ALPN).";
         TlsNotSpoken => "tls_not_spoken", "The server does not speak TLS on that port.";
         TlsAlert => "tls_alert", "The server ended TLS with an alert.";
         ProxyUnreachable => "proxy_unreachable", "The proxy could not be reached (`detail` has the cause that it would have been without one).";
@@ -48,6 +48,9 @@ catalogue! {
         BadSubprotocol => "bad_subprotocol", "A 101 with a subprotocol nobody asked for.";
         BadExtension => "bad_extension", "A 101 with an extension nobody asked for, or with parameters that do not fit what was offered.";
         NoExtension => "no_extension", "A 101 without compression, where `compression.required` demands it.";
+        H2NoWebsocket => "h2_no_websocket", "The server speaks HTTP/2 without WebSockets (no SETTINGS_ENABLE_CONNECT_PROTOCOL, RFC 8441 section 3).";
+        H2Refused => "h2_refused", "The server wants no more streams on this TCP connection (REFUSED_STREAM or GOAWAY); another dial may succeed.";
+        H2Error => "h2_error", "HTTP/2 failed: its code by name and number, or what came in its place, stands in `detail`.";
         HandshakeEof => "handshake_eof", "TCP closed before the end of the response.";
         HandshakeReset => "handshake_reset", "TCP reset before the end of the response.";
         HandshakeGarbage => "handshake_garbage", "A response that is not HTTP, or is too long.";
@@ -68,6 +71,10 @@ pub const UNIX_STEP: &str = "room in the full queue of the Unix socket";
 pub const PROXY_STEP: &str = "the tunnel through the proxy";
 /// The step between TCP, or the tunnel, and the upgrade request.
 pub const TLS_STEP: &str = "the TLS handshake";
+/// The name under which a server's limit of streams is kept: the most that it allows on a connection at a time.
+pub const MAX_STREAMS: &str = "http2.max_streams";
+/// The step behind TCP, or TLS, of a connection that streams share.
+pub const HTTP2_STEP: &str = "the settings of HTTP/2";
 /// The last step.
 pub const UPGRADE_STEP: &str = "the answer to the upgrade request";
 /// The last step of a request of HTTP.
@@ -136,6 +143,20 @@ impl Cause {
         })
     }
 
+    /// A hint against a failure of HTTP/2; `None` for other causes.
+    pub const fn http2_hint(self) -> Option<&'static str> {
+        Some(match self {
+            Self::H2NoWebsocket => "this server has no RFC 8441 (nginx has none): http = \"1.1\"",
+            Self::H2Refused => {
+                "the server wants fewer streams on a connection, or goes away: fewer `streams_per_connection`, or `reconnect`"
+            }
+            Self::H2Error => {
+                "is HTTP/2 spoken on this port, with prior knowledge under ws://? if not: http = \"1.1\""
+            }
+            _ => return None,
+        })
+    }
+
     /// A hint where no connection opened, which may be for the PROXY protocol; `detail` is that of the failure, and
     /// `announces` says whether it was spoken.
     pub fn announce_hint(self, detail: &str, announces: bool) -> Option<&'static str> {
@@ -178,7 +199,9 @@ impl Cause {
             Self::TlsVersion => {
                 "wsbench speaks TLS 1.2 and 1.3: check what the server speaks, and whether it wants a client certificate"
             }
-            Self::TlsAlpn => "allow `http/1.1` on this port of the server",
+            Self::TlsAlpn => {
+                "allow this protocol on this port of the server, or choose the other by `target.http`"
+            }
             Self::TlsNotSpoken => "use ws:// for this port, or the port that speaks TLS",
             Self::TlsAlert => {
                 "look for this alert in the log of the server, or of the proxy in front of it"

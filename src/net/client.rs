@@ -75,7 +75,12 @@ impl Client {
             format!("{}: {}", failure.cause, failure.detail)
         })?;
         Ok(Self {
-            socket: WebSocket::new(link, early, target.max_message.as_usize(), compressed),
+            socket: WebSocket::new(
+                link.into(),
+                early,
+                target.max_message.as_usize(),
+                compressed,
+            ),
             room: Room::default(),
             close_timeout: target.close_timeout,
             is_closing: false,

@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 
 use super::handshake::Agreed;
+use super::tcp_dialer::Progress;
 use crate::frame::{Deflater, Frame, Inflation, Packed, Packing, Writer};
+use crate::metric::Counter;
 use crate::scenario::{Compression, SendsPacked};
 
 /// The narrowest window that can be compressed for, by its bits.
@@ -40,6 +42,18 @@ enum Sender {
 }
 
 impl Compressed {
+    /// Makes what was agreed on, if anything was, of what we offered; and counts it.
+    pub(super) fn agreed(
+        ours: Option<&Compression>,
+        agreed: Option<Agreed>,
+        progress: &mut Progress,
+    ) -> Option<Box<Self>> {
+        let (ours, agreed) = ours.zip(agreed)?;
+        progress.counts.push(Counter::ConnectionsCompressed);
+        (progress.agreed).push(("extension", agreed.to_string().into()));
+        Some(Box::new(Self::new(ours, agreed)))
+    }
+
     /// `agreed` is what the server made of the offer of `ours`.
     pub(super) fn new(ours: &Compression, agreed: Agreed) -> Self {
         let Agreed {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::tls::TlsLink;
+use super::tls::{TlsAgreed, TlsLink};
 use super::wire::Wire;
 
 /// The connection that frames are sent on.
@@ -22,6 +22,14 @@ impl Link {
         match self {
             Self::Plain(wire) => wire,
             Self::Tls(tls) => tls.below().wire(),
+        }
+    }
+
+    /// Returns what TLS agreed on, if there is TLS.
+    pub(crate) fn tls_agreed(&self) -> Option<TlsAgreed> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.agreed(),
         }
     }
 

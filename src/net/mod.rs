@@ -1,8 +1,9 @@
 //! The layers of a connection between the kernel and the session: from an address to messages.
 //!
 //! ```text
-//! transport (trait) ─┬─ websocket ──────┬─ link (bare or TLS) ─ wire (TCP or a Unix socket)
-//!                     └─ http transport ─┘
+//! transport (trait) ─┬─ websocket ── channel ─┬─ link (bare or TLS) ─ wire (TCP or a Unix socket)
+//!                     │                        └─ h2: stream ─ carrier ─ link
+//!                     └─ http transport ────────── link
 //! tcp dialer: resolver ─► connect, to the first address that accepts; the relay uses it too
 //! way: first hop (tcp dialer, or a Unix socket) ─► [proxy] ─► [PROXY header] ─► tls ─► handshake, to an open link; each step timed
 //! raw: the same way, and bytes instead of messages, for the probe
@@ -10,12 +11,14 @@
 //! ```
 
 mod asking;
+mod channel;
 mod client;
 mod compressed;
 mod connect;
 mod end;
 mod failure;
 mod first_hop;
+mod h2;
 mod handshake;
 mod http_transport;
 #[cfg(test)]
@@ -42,10 +45,12 @@ mod wire;
 mod wire_tests;
 
 pub(crate) use asking::{Asked, address};
+pub(crate) use channel::Channel;
 pub use client::Client;
 pub use connect::check_device;
 pub(crate) use end::TcpEnd;
 pub(crate) use failure::Failure;
+pub(crate) use h2::{Answered, Carried, Carrier, Place, Pool, Told};
 #[cfg(any(test, fuzzing))]
 pub(crate) use handshake::check_any_answer;
 pub(crate) use handshake::{Request, RequestText};

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::channel::Channel;
 use super::end::TcpEnd;
 use super::first_hop::Peer;
+use super::h2::{Alone, Serving};
 use super::handshake::Request;
-use super::link::Link;
 use super::resolvers::Resolvers;
 use super::steps::Steps;
 use super::tcp_dialer::{Dial, Progress};
@@ -18,8 +19,8 @@ use super::tls::{TlsAgreed, TlsError};
 use super::way::{NotOpened, Opened, Way};
 use crate::measure::TcpEnding;
 use crate::metric::{Cause, Timer};
-use crate::scenario::{Target, WsUrl};
-use crate::time::Monotonic;
+use crate::scenario::{HttpVersion, Target, WsUrl};
+use crate::time::{Clock, Monotonic};
 use crate::units::Nanos;
 
 /// Everything that dials need; made once.
@@ -33,7 +34,9 @@ pub(crate) struct RawDialer {
 
 /// An open connection, and how it was opened.
 pub(crate) struct RawConnection {
-    link: Link,
+    channel: Channel,
+    /// What has to be polled beside it, if it is a stream.
+    serving: Option<Serving>,
     pub(crate) peer: Peer,
     /// Addresses that accepted no connection before this one, and why.
     pub(crate) passed: Vec<(SocketAddr, Cause)>,
@@ -100,61 +103,111 @@ impl RawDialer {
     pub(crate) async fn open(&self, target: &Target) -> Result<RawConnection, RawFailure> {
         let request = Request::new(&self.url, target);
         let (clock, mut progress) = (Monotonic::start(), Progress::default());
-        let opening = (self.way).open(
-            &request,
-            target.access.compression.as_ref(),
-            Dial::default(),
-            &clock,
-            &mut progress,
-        );
-        let Opened {
-            link,
-            peer,
-            mut steps,
-            head,
-            early,
-            ..
-        } = match tokio::time::timeout(self.timeout, opening).await {
-            Ok(opened) => opened?,
-            Err(_) => return Err(NotOpened::from(progress.timed_out()).into()),
+        let opening = self.opened(&request, target, &clock, &mut progress);
+        let opened = match tokio::time::timeout(self.timeout, opening).await {
+            Ok(opened) => opened,
+            Err(_) => Err(NotOpened::from(progress.timed_out())),
         };
+        let mut connection = opened?;
+        connection.passed = progress.passed;
         if let Some(took) = self.looked_up {
-            steps.add(Timer::HandshakeDns, Nanos::from(took));
+            (connection.steps).add(Timer::HandshakeDns, Nanos::from(took));
         }
-        Ok(RawConnection {
-            link,
+        Ok(connection)
+    }
+
+    async fn opened(
+        &self,
+        request: &Request,
+        target: &Target,
+        clock: &dyn Clock,
+        progress: &mut Progress,
+    ) -> Result<RawConnection, NotOpened> {
+        let compression = target.access.compression.as_ref();
+        let HttpVersion::Two(sharing) = &target.access.http else {
+            let opened = (self.way).open(request, compression, Dial::default(), clock, progress);
+            let Opened {
+                link,
+                peer,
+                steps,
+                head,
+                early,
+                ..
+            } = opened.await?;
+            return Ok(RawConnection {
+                channel: link.into(),
+                serving: None,
+                peer,
+                passed: Vec::new(),
+                steps,
+                head,
+                early,
+            });
+        };
+        let asked = (request, self.url.secure, compression);
+        let Alone {
+            stream,
+            serving,
             peer,
-            passed: progress.passed,
             steps,
             head,
-            early,
+        } = Alone::open(&self.way, asked, sharing, clock, progress).await?;
+        Ok(RawConnection {
+            channel: stream.into(),
+            serving: Some(serving),
+            peer,
+            passed: Vec::new(),
+            steps,
+            head,
+            early: Vec::new(),
         })
     }
+}
+
+/// Runs something that may wait for what is served meanwhile.
+async fn beside<T>(serving: &mut Option<Serving>, what: impl Future<Output = T>) -> T {
+    let Some(task) = serving else {
+        return what.await;
+    };
+    let mut what = std::pin::pin!(what);
+    tokio::select! {
+        biased;
+        done = &mut what => return done,
+        () = task => {}
+    }
+    *serving = None;
+    what.await
 }
 
 impl RawConnection {
     /// Returns what TLS agreed on, if there is TLS.
     pub(crate) fn agreed(&self) -> Option<TlsAgreed> {
-        match &self.link {
-            Link::Tls(tls) => tls.agreed(),
-            _ => None,
-        }
+        self.channel.tls_agreed()
     }
 
     /// Writes these bytes and flushes.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.link.write_all(bytes).await?;
-        self.link.flush().await
+        let Self {
+            channel, serving, ..
+        } = self;
+        let written = async {
+            channel.write_all(bytes).await?;
+            channel.flush().await
+        };
+        beside(serving, written).await
     }
 
     /// Appends the next bytes to `bytes`. Returns their number; zero is the end.
     pub(crate) async fn read(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
-        self.link.read_buf(bytes).await
+        let Self {
+            channel, serving, ..
+        } = self;
+        beside(serving, channel.read_buf(bytes)).await
     }
 
     /// Returns how the server ended TCP, once that was seen.
     pub(crate) fn end(&self) -> Option<TcpEnding> {
-        self.link.wire().end().map(|end| match end {
+        self.channel.end().map(|end| match end {
             TcpEnd::Fin => TcpEnding::Fin,
             TcpEnd::Rst => TcpEnding::Rst,
         })

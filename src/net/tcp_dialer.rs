@@ -25,6 +25,10 @@ pub(crate) struct Dial {
     pub(crate) receives: Option<usize>,
     /// Whether to record when bytes arrive.
     pub(crate) is_watched: bool,
+    /// Selects the server, where `number` is not that of a connection.
+    pub(crate) opener: Option<u32>,
+    /// Whether HTTP/2 is spoken on it.
+    pub(crate) is_shared: bool,
 }
 
 /// How far a dial has come. Can be read after a timeout, too.
@@ -55,6 +59,14 @@ impl Default for Progress {
 }
 
 impl Progress {
+    /// A dial that waits for this step.
+    pub(crate) fn waiting(reached: &'static str) -> Self {
+        Self {
+            reached,
+            ..Self::default()
+        }
+    }
+
     /// Returns the failure of a dial that ran out of time.
     pub(crate) fn timed_out(&self) -> Failure {
         Failure::new(

@@ -137,6 +137,12 @@ pub(crate) trait Transport {
     /// Waits for the end of TCP without reading, as the kernel sees it.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<TcpEnd>;
 
+    /// Ends it after both sides have said Close and the server has not ended it in time. Returns the end, if that is in
+    /// order: of a stream of HTTP/2, but not of TCP.
+    fn give_up(&mut self) -> Option<Lost> {
+        None
+    }
+
     /// Carries out an action of a bad client.
     ///
     /// # Errors

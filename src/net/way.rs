@@ -14,9 +14,9 @@ use super::proxy::{self, Tunnel, announced};
 use super::resolvers::{Resolvers, needed};
 use super::steps::Steps;
 use super::tcp_dialer::{Dial, Progress, TcpDialer};
-use super::tls::{Tls, TlsError};
+use super::tls::{Alpn, Tls, TlsError};
 use super::wire::Wire;
-use crate::metric::{Cause, Counter, PROXY_STEP, TLS_STEP, Timer, UPGRADE_STEP};
+use crate::metric::{Cause, PROXY_STEP, TLS_STEP, Timer, UPGRADE_STEP};
 use crate::scenario::{Access, Announce, Compression, WebOrigin};
 use crate::time::Clock;
 use crate::units::Timestamp;
@@ -131,21 +131,14 @@ impl Way {
         steps.add(Timer::HandshakeTotal, now.saturating_since(dialled));
         match checked {
             Ok(Switched { length, agreed }) => {
-                let agreed = compression.zip(agreed);
-                if let Some((_, agreed)) = agreed {
-                    progress.counts.push(Counter::ConnectionsCompressed);
-                    progress
-                        .agreed
-                        .push(("extension", agreed.to_string().into()));
-                }
+                let compressed = Compressed::agreed(compression, agreed, progress);
                 Ok(Opened {
                     early: head.split_off(length),
                     link,
                     peer,
                     steps,
                     head,
-                    compressed: agreed
-                        .map(|(ours, agreed)| Box::new(Compressed::new(ours, agreed))),
+                    compressed,
                 })
             }
             Err(failure) => Err(NotOpened {
@@ -193,12 +186,17 @@ impl Way {
         }
         if let Some(tls) = &self.tls {
             progress.reached = TLS_STEP;
-            link = tls.secure(link, dial.number).await?;
+            let alpn = match dial.is_shared {
+                true => Alpn::Http2,
+                false => Alpn::Http1,
+            };
+            link = tls.secure(link, dial.number, alpn).await?;
             let secured = clock.now();
             let took = secured.saturating_since(opened);
             steps.add(Timer::HandshakeTls, took);
             if let Link::Tls(tls) = &link {
                 tls.tell(took, &mut steps, &mut progress.counts);
+                progress.agreed.extend(tls.counted());
             }
             opened = secured;
         }

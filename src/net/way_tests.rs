@@ -57,14 +57,19 @@ fn way(url: &WsUrl, target: &Target, known: &[SocketAddr], resumes: bool) -> Way
     Way::new(&origin, access, &[], &names, resumes).unwrap()
 }
 
+/// Returns the way to a name with these addresses, and what is asked for there.
+pub(super) fn way_to(lines: &str, known: &[SocketAddr]) -> (Way, Request) {
+    let (url, target) = target(lines);
+    let way = way(&url, &target, known, false);
+    (way, Request::new(&url, &target))
+}
+
 /// Dials a name with these addresses.
 pub(super) async fn dial(
     lines: &str,
     known: &[SocketAddr],
 ) -> (Result<Opened, NotOpened>, Progress) {
-    let (url, target) = target(lines);
-    let way = way(&url, &target, known, false);
-    let request = Request::new(&url, &target);
+    let (way, request) = way_to(lines, known);
     let (clock, mut progress) = (Monotonic::start(), Progress::default());
     let opening = way.open(&request, None, Dial::default(), &clock, &mut progress);
     let limit = Duration::from_secs(20);

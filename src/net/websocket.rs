@@ -1,17 +1,15 @@
 //! The real transport: frames over a link and a wire. Answers nothing by itself.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
+use super::channel::Channel;
 use super::compressed::Compressed;
 use super::end::TcpEnd;
-use super::failure::Failure;
-use super::link::Link;
-use super::tls;
 use super::transport::{Act, Lost, PackedMessage, Transport};
 use crate::frame::{Broken, Frame, Packed, Packing, Reader, Room, Writer};
 use crate::measure::TcpView;
@@ -23,7 +21,7 @@ use crate::units::Timestamp;
 /// A WebSocket connection after its handshake.
 #[derive(Debug)]
 pub(crate) struct WebSocket {
-    link: Link,
+    channel: Channel,
     reader: Reader,
     writer: Writer,
     /// Bytes that were read and not taken yet.
@@ -37,13 +35,13 @@ pub(crate) struct WebSocket {
 impl WebSocket {
     /// Accepts messages of up to `max_message` bytes. `already_read` are bytes that came with the handshake.
     pub(crate) fn new(
-        link: Link,
+        channel: Channel,
         already_read: Vec<u8>,
         max_message: usize,
         compressed: Option<Box<Compressed>>,
     ) -> Self {
         Self {
-            link,
+            channel,
             reader: Reader::new(max_message),
             // A new random key each time, so that the masks cannot be predicted.
             writer: Writer::new(RandomState::new().hash_one(())),
@@ -53,21 +51,9 @@ impl WebSocket {
         }
     }
 
-    #[cold]
-    fn lost(&self, error: &io::Error) -> Lost {
-        if let Some(Failure { cause, detail, .. }) = tls::broken(error) {
-            return Lost::Failed(cause, detail);
-        }
-        match self.link.wire().end() {
-            Some(end) => Lost::Tcp(end),
-            None if error.kind() == ErrorKind::UnexpectedEof => Lost::Tcp(TcpEnd::Fin),
-            None => Lost::Failed(Cause::Io, error.to_string()),
-        }
-    }
-
     /// Returns whether frames after a Close frame end the connection. If it is watched, they are counted instead.
     fn breaks_silence(&self) -> bool {
-        self.reader.after_close() > 0 && !self.link.wire().is_watched()
+        self.reader.after_close() > 0 && !self.channel.is_watched()
     }
 }
 
@@ -106,14 +92,14 @@ impl Transport for WebSocket {
                 return Poll::Pending;
             }
             let mut space = ReadBuf::new(room.space());
-            let read = ready!(Pin::new(&mut self.link).poll_read(cx, &mut space));
+            let read = ready!(Pin::new(&mut self.channel).poll_read(cx, &mut space));
             match (read, space.filled().len()) {
                 (Ok(()), 0) => {
-                    let end = self.link.wire().end();
+                    let end = self.channel.end();
                     return Poll::Ready(Err(Lost::Tcp(end.unwrap_or(TcpEnd::Fin))));
                 }
                 (Ok(()), read) => room.filled(read),
-                (Err(error), _) => return Poll::Ready(Err(self.lost(&error))),
+                (Err(error), _) => return Poll::Ready(Err(self.channel.lost(&error))),
             }
         };
         Poll::Ready(Ok(found.lend(room)))
@@ -158,22 +144,22 @@ impl Transport for WebSocket {
             return Poll::Pending;
         }
         while !self.writer.unwritten().is_empty() {
-            match ready!(Pin::new(&mut self.link).poll_write(cx, self.writer.unwritten())) {
-                Ok(0) => return Poll::Ready(Err(self.lost(&ErrorKind::WriteZero.into()))),
+            match ready!(Pin::new(&mut self.channel).poll_write(cx, self.writer.unwritten())) {
+                Ok(0) => return Poll::Ready(Err(self.channel.lost(&ErrorKind::WriteZero.into()))),
                 Ok(written) => self.writer.wrote(written),
-                Err(error) => return Poll::Ready(Err(self.lost(&error))),
+                Err(error) => return Poll::Ready(Err(self.channel.lost(&error))),
             }
         }
-        let flushed = ready!(Pin::new(&mut self.link).poll_flush(cx));
-        Poll::Ready(flushed.map_err(|error| self.lost(&error)))
+        let flushed = ready!(Pin::new(&mut self.channel).poll_flush(cx));
+        Poll::Ready(flushed.map_err(|error| self.channel.lost(&error)))
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<TcpEnd> {
-        self.link.wire_mut().poll_end(cx)
+        self.channel.poll_end(cx)
     }
 
     fn act(&mut self, act: Act) -> Result<(), Lost> {
-        let wire = self.link.wire_mut();
+        let channel = &mut self.channel;
         let done = match &act {
             Act::Put(bytes) => {
                 self.writer.add_raw(bytes);
@@ -181,23 +167,31 @@ impl Transport for WebSocket {
             }
             Act::HalfClose => {
                 self.writer.clear();
-                wire.half_close()
+                channel.half_close()
             }
-            Act::Reset => wire.reset(),
+            Act::Reset => channel.reset(),
             Act::Vanish => {
                 self.is_held = true;
-                wire.vanish()
+                channel.vanish()
             }
             Act::Return => {
                 self.is_held = false;
-                wire.come_back()
+                channel.come_back()
             }
         };
         done.map_err(|error| Lost::Failed(Cause::Io, error.to_string()))
     }
 
+    fn give_up(&mut self) -> Option<Lost> {
+        let Channel::Stream(stream) = &mut self.channel else {
+            return None;
+        };
+        stream.give_up();
+        Some(Lost::Closed)
+    }
+
     fn received_at(&self, clock: &dyn Clock) -> Option<Timestamp> {
-        let arrived = self.link.wire().arrived()?;
+        let arrived = self.channel.arrived()?;
         Some(clock.at(arrived))
     }
 
@@ -206,14 +200,14 @@ impl Transport for WebSocket {
     }
 
     fn local_port(&self) -> Option<u16> {
-        self.link.wire().local_port()
+        self.channel.local_port()
     }
 
     fn take_bytes(&mut self) -> (u64, u64) {
-        self.link.wire_mut().take_bytes()
+        self.channel.take_bytes()
     }
 
     fn tcp_view(&self) -> Option<TcpView> {
-        self.link.wire().tcp_view()
+        self.channel.tcp_view()
     }
 }

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::end::TcpEnd;
 use super::link::Link;
-use super::tls::Tls;
+use super::tls::{Alpn, Tls};
 use super::wire::{Wire, can_vanish, may_follow};
 use crate::scenario::{TlsSettings, Trust};
 use crate::sys;
@@ -108,7 +108,7 @@ async fn secured() -> (Link, StreamOwned<ServerConnection, TcpStream>) {
         ..TlsSettings::default()
     };
     let tls = Tls::new("localhost", &anyone, false).unwrap();
-    let link = tls.secure(Link::Plain(wire), 0).await;
+    let link = tls.secure(Link::Plain(wire), 0, Alpn::Http1).await;
     (link.unwrap(), far.join().unwrap())
 }
 

@@ -77,7 +77,10 @@ fn hint(failed: &Failed, is_secure: bool) -> Option<&'static str> {
             "check that a WebSocket service is there, and look into its log, or that of the proxy in front of it"
         }
         Cause::BadSubprotocol => "offer it: --subprotocol NAME",
-        other => return other.proxy_hint().or_else(|| other.tls_hint()),
+        other => {
+            let hint = other.proxy_hint().or_else(|| other.http2_hint());
+            return hint.or_else(|| other.tls_hint());
+        }
     })
 }
 

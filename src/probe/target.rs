@@ -56,6 +56,10 @@ pub fn target_text(asked: &Asked) -> String {
                 }
                 line(key, &format!("{{ {} }}", entries.join(", ")));
             }
+            OptionValue::Number(number) => {
+                line("http", "\"2\"");
+                line(key, &number.to_string());
+            }
             OptionValue::True => line(key, "true"),
         }
     }

@@ -21,6 +21,7 @@ pub const ALL: &[(&str, &str)] = shipped![
     "heartbeat-activity",
     "heartbeat-contract",
     "heartbeat-stall",
+    "http2",
     "lesson",
     "meeting",
     "proxy-idle",

@@ -136,7 +136,10 @@ impl Failures {
             Cause::HandshakeReset | Cause::HandshakeEof => {
                 "the server hangs up on new connections: does it, or a proxy before it, have a limit?"
             }
-            other => return other.proxy_hint().or_else(|| other.tls_hint()),
+            other => {
+                let hint = other.proxy_hint().or_else(|| other.http2_hint());
+                return hint.or_else(|| other.tls_hint());
+            }
         })
     }
 }
@@ -200,6 +203,9 @@ pub(super) fn ends_a_handshake(cause: Cause) -> bool {
         | Cause::TlsAlpn
         | Cause::TlsNotSpoken
         | Cause::TlsAlert
+        | Cause::H2NoWebsocket
+        | Cause::H2Refused
+        | Cause::H2Error
         | Cause::HttpStatus
         | Cause::BadUpgrade
         | Cause::BadAccept

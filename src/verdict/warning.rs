@@ -127,6 +127,13 @@ pub enum Warning {
         /// The error of the last one.
         why: String,
     },
+    /// The server allows fewer streams on a TCP connection than the scenario asks for.
+    FewerStreams {
+        /// How many it allows.
+        allowed: u32,
+        /// How many the scenario asks for.
+        asked: u32,
+    },
     /// The server's certificate was not checked.
     Insecure,
     /// The secrets of TLS were written to a file.
@@ -236,6 +243,7 @@ impl Warning {
             Self::SetupsFailed { .. } => "setups_failed",
             Self::Fallbacks { .. } => "fallbacks",
             Self::LookUpsFailed { .. } => "look_ups_failed",
+            Self::FewerStreams { .. } => "fewer_streams",
             Self::Insecure => "insecure",
             Self::KeyLog { .. } => "key_log",
             Self::Caution(caution) => caution.kind(),
@@ -299,6 +307,9 @@ impl Warning {
             Self::Caution(caution) => caution.hint(),
             Self::LookUpsFailed { .. } => {
                 "dials went on to the addresses that were known; ask the name server why it does not answer"
+            }
+            Self::FewerStreams { .. } => {
+                "raise the server's limit (SETTINGS_MAX_CONCURRENT_STREAMS), or write its number as `streams_per_connection`"
             }
             Self::Insecure => "name its certificate in `ca`: that is checked, and is as quick",
             Self::KeyLog { .. } => "delete it when it is no longer needed",
@@ -465,6 +476,10 @@ impl fmt::Display for Warning {
                     more => write!(f, " and {more} more"),
                 }
             }
+            Self::FewerStreams { allowed, asked } => write!(
+                f,
+                "the server allows {allowed} streams on a TCP connection, and `streams_per_connection` asks for {asked}: there were more TCP connections"
+            ),
             Self::Insecure => f.write_str(
                 "`insecure = true`: the server's certificate was not checked, so anybody may have answered",
             ),

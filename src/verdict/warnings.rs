@@ -11,9 +11,9 @@ use super::unnamed::{Unnamed, text_heartbeat};
 use super::view::{View, is_gated, is_gated_by};
 use super::warning::Warning;
 use crate::measure::{Relayed, Summary, Surroundings, Value};
-use crate::metric::{self, Cause, Counter, Gauge, Timer};
+use crate::metric::{self, Cause, Counter, Gauge, MAX_STREAMS, Timer};
 use crate::scenario::{
-    Cohort, Message, PromiseKind, Reconnect, Scenario, Selector, Shape, Stat, Subject,
+    Cohort, HttpVersion, Message, PromiseKind, Reconnect, Scenario, Selector, Shape, Stat, Subject,
 };
 
 /// If it uses this part of all its cores in any one second, the generator may limit the run.
@@ -40,6 +40,7 @@ pub(super) fn find(
     found.extend(fewer_connections(scenario, all, facts));
     found.extend(setups_failed(scenario, view));
     found.extend(fallbacks(all));
+    found.extend(fewer_streams(scenario, all));
     let is_insecure = scenario.trusts_anyone();
     found.extend(is_insecure.then_some(Warning::Insecure));
     found.extend(scenario.key_log().map(|path| Warning::KeyLog {
@@ -189,6 +190,21 @@ fn fallbacks(summary: &Summary) -> Option<Warning> {
         addresses: addresses.collect(),
         any_opened: summary.count(Counter::ConnectionsOpened.name()) > 0,
     })
+}
+
+/// Warns of a server that allows fewer streams on a connection than were asked for.
+fn fewer_streams(scenario: &Scenario, summary: &Summary) -> Option<Warning> {
+    let asked = scenario
+        .cohorts
+        .iter()
+        .filter_map(|cohort| match cohort.access.http {
+            HttpVersion::Two(sharing) => Some(sharing.streams.min(cohort.connections)),
+            HttpVersion::One => None,
+        });
+    let allowed = summary.agreed.values(MAX_STREAMS);
+    let allowed = allowed.filter_map(|(allowed, _)| allowed.parse().ok());
+    let (asked, allowed) = (asked.max()?, allowed.min()?);
+    (allowed < asked).then_some(Warning::FewerStreams { allowed, asked })
 }
 
 /// Warns of problems with the faults themselves: of the target and of the path.

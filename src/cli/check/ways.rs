@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::scenario::{
-    Access, AnnounceVersion, Cohort, Identities, Scenario, Servers, TlsSettings, Trust,
+    Access, AnnounceVersion, Cohort, HttpVersion, Identities, Scenario, Servers, TlsSettings, Trust,
 };
 use crate::units::{counted, human_count};
 
@@ -46,7 +46,7 @@ impl WayRow {
             has_unix.then(|| "Unix socket, arrivals timed by reads".to_owned()),
             announced(access),
             is_secure.then(|| tls(&access.tls)),
-            Some("HTTP/1.1".to_owned()),
+            Some(http(access.http)),
             (cohort.packs()).map(|packs| format!("permessage-deflate, {}", packs.send)),
         ];
         Self {
@@ -82,6 +82,16 @@ fn announced(access: &Access) -> Option<String> {
         many => format!("{} addresses", human_count(many)),
     };
     Some(format!("PROXY protocol {version} with {claimed}"))
+}
+
+fn http(version: HttpVersion) -> String {
+    match version {
+        HttpVersion::One => "HTTP/1.1".to_owned(),
+        HttpVersion::Two(sharing) => {
+            let streams = counted(u64::from(sharing.streams), "stream");
+            format!("HTTP/2, {streams} on a TCP connection")
+        }
+    }
 }
 
 fn tls(settings: &TlsSettings) -> String {

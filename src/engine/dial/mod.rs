@@ -4,6 +4,7 @@ mod asking;
 mod doors;
 mod http;
 mod redirect;
+mod streams;
 mod upgrade;
 
 use std::net::IpAddr;
@@ -24,6 +25,7 @@ use crate::scenario::{Access, Cohort, Compression, Servers, Target, Upgrade, Web
 use crate::units::{Nanos, human_ns};
 
 pub(super) use http::HttpDialer;
+pub(super) use streams::{Pools, StreamDialer};
 
 /// The receive buffer of a client that is going to stop reading, in bytes. Small, so that its TCP window fills soon.
 const SMALL: usize = 4096;
@@ -175,7 +177,7 @@ impl Dialer {
         open: impl AsyncFnOnce(&Way, Dial, &mut Progress) -> Result<O, NotOpened>,
     ) -> Result<O, Failure> {
         let doors = &self.doors[cohort];
-        let (door, turn) = doors.of(dial.number);
+        let (door, turn) = doors.of(dial.opener.unwrap_or(dial.number));
         let route = self.routes.get(cohort).and_then(Option::as_ref);
         let route = route.filter(|_| doors.are_target);
         let dial = Dial {
@@ -310,7 +312,7 @@ impl Connector for Arc<Dialer> {
             ..
         } = self.open(wanted, shared).await?;
         Ok(Connected {
-            transport: WebSocket::new(link, early, self.max_message, compressed),
+            transport: WebSocket::new(link.into(), early, self.max_message, compressed),
             steps,
             head,
         })

@@ -269,6 +269,10 @@ impl<T: Transport> Session<T> {
             return (now >= gives_up_at && !self.puts_off(gives_up_at, shared, now)).then(|| {
                 self.evidence.stuck = self.outbox.is_blocked() && self.evidence.dead.is_none();
                 self.evidence.is_cut_short = now < deadline;
+                if self.evidence.received.is_some() && !self.is_held(now) {
+                    let lost = self.evidence.lost.take();
+                    self.evidence.lost = lost.or_else(|| self.transport.give_up());
+                }
                 SessionEvent::Over
             });
         }

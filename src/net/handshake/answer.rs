@@ -65,13 +65,13 @@ pub(super) fn check(
 }
 
 /// Describes a refusal: the status line, the target of a redirection, and the first words of the body.
-fn refused(response: &Response<'_, '_>, body: &[u8]) -> Failure {
-    let version = response.version.unwrap_or(1);
+pub(super) fn refused(response: &Response<'_, '_>, body: &[u8]) -> Failure {
     let status = response.code.unwrap_or(0);
-    let line = format!(
-        "HTTP/1.{version} {status} {}",
-        response.reason.unwrap_or("")
-    );
+    let reason = response.reason.unwrap_or("");
+    let line = match response.version {
+        Some(minor) => format!("HTTP/1.{minor} {status} {reason}"),
+        None => format!("HTTP/2 {status}"),
+    };
     let mut detail = line.trim_end().to_owned();
     if let Some(location) = values(response, "Location").next() {
         detail += &format!("; Location: {}", String::from_utf8_lossy(location));
@@ -103,13 +103,6 @@ fn check_switching(
     compression: Option<&Compression>,
 ) -> Result<Option<Agreed>, Failure> {
     let named = |name| values(response, name);
-    let wrong = |cause, name: &str, value: Option<&[u8]>| {
-        let detail = value.map_or_else(
-            || format!("no `{name}` header"),
-            |value| format!("{name}: {}", String::from_utf8_lossy(value)),
-        );
-        Err(Failure::new(cause, detail))
-    };
     if !named("Upgrade").any(|value| value.eq_ignore_ascii_case(b"websocket")) {
         return wrong(Cause::BadUpgrade, "Upgrade", named("Upgrade").next());
     }
@@ -125,6 +118,25 @@ fn check_switching(
     if accept != Some(derive_accept_key(key.as_bytes()).as_bytes()) {
         return wrong(Cause::BadAccept, "Sec-WebSocket-Accept", accept);
     }
+    check_agreed(response, subprotocols, compression)
+}
+
+/// A header of an answer that is not as it has to be.
+fn wrong<T>(cause: Cause, name: &str, value: Option<&[u8]>) -> Result<T, Failure> {
+    let detail = value.map_or_else(
+        || format!("no `{name}` header"),
+        |value| format!("{name}: {}", String::from_utf8_lossy(value)),
+    );
+    Err(Failure::new(cause, detail))
+}
+
+/// Checks what a server agreed to, when it opened the connection: the extensions and the subprotocol.
+pub(super) fn check_agreed(
+    response: &Response<'_, '_>,
+    subprotocols: &[String],
+    compression: Option<&Compression>,
+) -> Result<Option<Agreed>, Failure> {
+    let named = |name| values(response, name);
     const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
     let offer = compression.map(|compression| &compression.offer);
     let agreed = agreed(named(EXTENSIONS), offer).map_err(|why| {

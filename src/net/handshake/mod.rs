@@ -1,6 +1,7 @@
 //! The opening handshake (RFC 6455 section 4.1). Our own, because what is wrong with an answer is a result of the run.
 
 mod answer;
+mod extended;
 mod extensions;
 
 use std::io;

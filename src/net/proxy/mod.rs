@@ -15,7 +15,7 @@ use self::socks::Host;
 use super::failure::Failure;
 use super::link::Link;
 use super::resolver::Resolver;
-use super::tls::{Tls, TlsError};
+use super::tls::{Alpn, Tls, TlsError};
 use crate::metric::Cause;
 use crate::scenario::{Announce, AnnounceVersion, Proxy, ProxyKind, WebOrigin};
 
@@ -101,7 +101,7 @@ impl Tunnel {
     /// The cause, and what the proxy said.
     pub(super) async fn through(&self, mut link: Link, number: u32) -> Result<Link, Failure> {
         if let Some(tls) = &self.tls {
-            let secured = tls.secure(link, number).await;
+            let secured = tls.secure(link, number, Alpn::Http1).await;
             link = secured.map_err(|failure| unreachable(&failure))?;
         }
         match self.kind {

@@ -1,5 +1,7 @@
 //! What client and server agreed on in a handshake.
 
+use std::borrow::Cow;
+
 use rustls::{CommonState, HandshakeKind};
 
 use super::certificate::Certificate;
@@ -24,18 +26,45 @@ pub(crate) struct TlsAgreed {
 impl TlsAgreed {
     /// Reads it from a connection; `None` before the end of its handshake.
     pub(super) fn of(session: &CommonState) -> Option<Self> {
-        // Its name has the form `TLSv1_3`.
-        let version = format!("{:?}", session.protocol_version()?);
         let chain = session.peer_certificates().unwrap_or_default();
         Some(Self {
-            version: version.replace("TLSv", "TLS ").replace('_', "."),
-            cipher: format!("{:?}", session.negotiated_cipher_suite()?.suite()),
-            group: (session.negotiated_key_exchange_group())
-                .map(|group| format!("{:?}", group.name())),
+            version: format!("TLS {}", version(session)?),
+            cipher: cipher(session)?,
+            group: group(session),
             alpn: (session.alpn_protocol())
                 .map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
             certificate: chain.first().and_then(|der| Certificate::read(der)),
             is_resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
         })
     }
+}
+
+/// What is counted of a handshake, by what it is.
+pub(super) fn counted(
+    session: &CommonState,
+) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
+    let all = [
+        ("tls.version", version(session)),
+        ("tls.cipher", cipher(session)),
+        ("tls.group", group(session)),
+    ];
+    (all.into_iter()).filter_map(|(what, value)| Some((what, value?.into())))
+}
+
+/// Such as "1.3".
+fn version(session: &CommonState) -> Option<String> {
+    // Its name has the form `TLSv1_3`.
+    let name = format!("{:?}", session.protocol_version()?);
+    Some(name.replace("TLSv", "").replace('_', "."))
+}
+
+fn cipher(session: &CommonState) -> Option<String> {
+    Some(format!("{:?}", session.negotiated_cipher_suite()?.suite()))
+}
+
+fn group(session: &CommonState) -> Option<String> {
+    Some(format!(
+        "{:?}",
+        session.negotiated_key_exchange_group()?.name()
+    ))
 }

@@ -63,11 +63,10 @@ pub(super) fn failure(error: &Error) -> Failure {
     }
 }
 
-fn no_protocol() -> Failure {
-    Failure::new(
-        Cause::TlsAlpn,
-        "the server does not offer `http/1.1` on this port (ALPN)",
-    )
+/// Returns the failure of a server that does not speak what was offered.
+pub(super) fn no_protocol() -> Failure {
+    let detail = "the server does not offer what is asked for on this port (ALPN)";
+    Failure::new(Cause::TlsAlpn, detail)
 }
 
 fn alert(alert: AlertDescription) -> Failure {

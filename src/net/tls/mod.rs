@@ -82,6 +82,22 @@ pub enum TlsError {
     Setup(String),
 }
 
+/// What is spoken under TLS, which the server is told in the handshake (RFC 7301).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alpn {
+    Http1,
+    Http2,
+}
+
+impl Alpn {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "http/1.1",
+            Self::Http2 => "h2",
+        }
+    }
+}
+
 /// The settings of TLS for one server; shared by all connections of a run.
 #[derive(Debug, Clone)]
 pub struct Tls {
@@ -118,8 +134,6 @@ impl Tls {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_client_cert_resolver(client.clone());
-        // RFC 6455 runs over HTTP/1.1.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.enable_sni = settings.server_name != ServerNameIs::Unsaid;
         config.resumption = match settings.resumption {
             // Only who dials again has a use for a ticket.
@@ -151,13 +165,15 @@ impl Tls {
     }
 
     /// Begins TLS over a stream, for the client with this number in the run.
-    fn begin<L>(&self, below: L, client: u32) -> Result<TlsLink<L>, rustls::Error>
+    fn begin<L>(&self, below: L, client: u32, alpn: Alpn) -> Result<TlsLink<L>, rustls::Error>
     where
         L: AsyncRead + AsyncWrite + Unpin,
     {
         let client = Client(client);
         client.enter();
-        let session = UnbufferedClientConnection::new(self.config.clone(), self.name.clone())?;
+        let (config, name) = (self.config.clone(), self.name.clone());
+        let protocols = vec![alpn.name().into()];
+        let session = UnbufferedClientConnection::new_with_alpn(config, name, protocols)?;
         Ok(TlsLink::new(below, session, client))
     }
 
@@ -173,7 +189,7 @@ impl Tls {
     where
         L: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut tls = self.begin(below, client).map_err(io::Error::other)?;
+        let mut tls = (self.begin(below, client, Alpn::Http1)).map_err(io::Error::other)?;
         tls.shake_hands().await?;
         Ok(tls)
     }
@@ -182,11 +198,20 @@ impl Tls {
     ///
     /// # Errors
     /// The cause and a description.
-    pub(crate) async fn secure(&self, link: Link, client: u32) -> Result<Link, Failure> {
-        let begun = self.begin(link, client);
+    pub(crate) async fn secure(
+        &self,
+        link: Link,
+        client: u32,
+        alpn: Alpn,
+    ) -> Result<Link, Failure> {
+        let begun = self.begin(link, client, alpn);
         let mut tls = Box::new(begun.map_err(|error| cause::failure(&error))?);
-        match tls.shake_hands().await {
-            Ok(()) => Ok(Link::Tls(tls)),
+        let failure = match tls.shake_hands().await {
+            // A server that names no protocol speaks HTTP/1.1.
+            Ok(()) if alpn == Alpn::Http1 || tls.protocol() == Some(alpn.name().as_bytes()) => {
+                return Ok(Link::Tls(tls));
+            }
+            Ok(()) => cause::no_protocol(),
             Err(error) => {
                 let wire = tls.below_mut().wire_mut();
                 let said = read_last_alert(wire).await;
@@ -194,9 +219,17 @@ impl Tls {
                 if failure.cause == Cause::TlsNotSpoken {
                     failure.detail += &format!(": {}", first_line(tls.unread()));
                 }
-                Err(failure)
+                failure
             }
-        }
+        };
+        Err(match failure.cause {
+            Cause::TlsAlpn => {
+                let protocol = alpn.name();
+                let detail = format!("the server does not offer `{protocol}` on this port (ALPN)");
+                Failure::new(Cause::TlsAlpn, detail)
+            }
+            _ => failure,
+        })
     }
 
     /// Returns the failure for an error in the handshake; `said` is an alert of the server, `end` is how it ended TCP.

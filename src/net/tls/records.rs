@@ -1,6 +1,7 @@
 //! TLS over a link, by the library's unbuffered interface: a connection at rest keeps no buffer. All names of that
 //! interface stand here.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -15,7 +16,7 @@ use rustls::unbuffered::{
 use rustls::{Error, HandshakeKind};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::agreed::TlsAgreed;
+use super::agreed::{self, TlsAgreed};
 use super::client::Client;
 use crate::metric::{Counter, Timer};
 use crate::net::link::Link;
@@ -138,6 +139,16 @@ impl<L: AsyncRead + AsyncWrite + Unpin> TlsLink<L> {
     /// What was agreed on; `None` before the end of the handshake.
     pub(crate) fn agreed(&self) -> Option<TlsAgreed> {
         TlsAgreed::of(&self.session)
+    }
+
+    /// What is counted of that, by what it is.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
+        agreed::counted(&self.session)
+    }
+
+    /// The protocol that was agreed on; `None` if the server named none.
+    pub(super) fn protocol(&self) -> Option<&[u8]> {
+        self.session.alpn_protocol()
     }
 
     /// Runs the handshake.

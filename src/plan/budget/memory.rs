@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use super::{at_once, open, planned};
 use crate::plan::often::Said;
-use crate::scenario::{Cohort, Data, Payload, ProxyKind, Scenario, SendsPacked, Servers, Step};
+use crate::scenario::{
+    Cohort, Data, HttpVersion, Payload, ProxyKind, Scenario, SendsPacked, Servers, Step,
+};
 
 /// The memory of an open connection without its buffers, in bytes.
 const CONNECTION_MEMORY: u64 = 3 * 1024;
@@ -14,6 +16,9 @@ const TLS_MEMORY: u64 = 10 * 1024;
 /// them in the same way.
 const INFLATE_MEMORY: u64 = 49 * 1024;
 const KEEP_MEMORY: u64 = 320 * 1024;
+/// The memory of a stream of HTTP/2, and of a TCP connection that streams share, in bytes.
+const HTTP2_STREAM_MEMORY: u64 = 3 * 1024;
+const CARRIER_MEMORY: u64 = 37 * 1024;
 /// The memory of a connection for each message that it sends, in bytes.
 const STREAM_MEMORY: u64 = 256;
 /// The memory of a connection for its place in its steps, and for a name that a `save` keeps, in bytes.
@@ -62,18 +67,24 @@ pub(super) fn memory(scenario: &Scenario, open_at_once: u64, workers: u64) -> u6
             let keeps = compression.send == SendsPacked::Keep;
             u64::from(inflates) * INFLATE_MEMORY + u64::from(keeps) * KEEP_MEMORY
         });
+        // With arrivals there is one cohort, and only some of its connections are open at a time.
+        let count = u64::from(cohort.connections).min(open_at_once);
+        let (below, carriers) = match cohort.access.http {
+            HttpVersion::One => (tls, 0),
+            HttpVersion::Two(sharing) => {
+                let carriers = sharing.carriers(count, workers);
+                (HTTP2_STREAM_MEMORY, carriers * (CARRIER_MEMORY + tls))
+            }
+        };
         let one = CONNECTION_MEMORY
             + longest.unwrap_or(0)
-            + tls
+            + below
             + compression
             + steps
             + SAVED_MEMORY * cohort.saved.len() as u64
             + STREAM_MEMORY * cohort.messages.len() as u64
             + membership * cohort.joined().len() as u64;
-        // With arrivals there is one cohort, and only some of its connections are open at a time.
-        u64::from(cohort.connections)
-            .min(open_at_once)
-            .saturating_mul(one)
+        count.saturating_mul(one).saturating_add(carriers)
     });
     let connections = connections.fold(0, u64::saturating_add);
     let cohorts = scenario.cohorts.iter();

@@ -10,7 +10,7 @@ pub use self::compressing::Compressing;
 use self::memory::memory;
 use self::ports::ports;
 use super::often::{Often, Said};
-use crate::scenario::{Cohort, Scenario, Shape, Verb};
+use crate::scenario::{Cohort, HttpVersion, Scenario, Servers, Shape, Verb};
 
 /// What a plan will do and needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +31,9 @@ pub struct Budget {
     pub planned: Duration,
     /// The most time on top of that: dials that use their whole timeout, the set-up, answers that are due, closes.
     pub overtime: Duration,
-    /// File descriptors: one for each open connection, two more if it goes through the relay of the path, and some for
+    /// The most TCP connections open at once: fewer than WebSockets where these share some.
+    pub tcp_at_once: u64,
+    /// File descriptors: one for each TCP connection, two more if it goes through the relay of the path, and some for
     /// the rest.
     pub descriptors: u64,
     /// How many of them do not depend on the number of connections.
@@ -60,9 +62,10 @@ impl Budget {
     pub fn new(scenario: &Scenario, workers: usize) -> Self {
         let open_at_once = open_at_once(scenario);
         let sources = scenario.target.source_addresses.len().max(1) as u64;
-        let relay = Relayed::of(scenario, open_at_once);
-        let ports = ports(scenario, open_at_once);
         let workers = u64::try_from(workers).map_or(open_at_once, |most| most.min(open_at_once));
+        let tcp_at_once = tcp_at_once(scenario, &scenario.cohorts, open_at_once, workers);
+        let relay = Relayed::of(scenario, open_at_once, workers);
+        let ports = ports(scenario, open_at_once, workers);
         let other_descriptors = own_descriptors(workers) + relay.cohorts;
         Self {
             open_at_once,
@@ -72,7 +75,8 @@ impl Budget {
             pings_per_second: pings_per_second(scenario),
             planned: planned(scenario),
             overtime: overtime(scenario),
-            descriptors: open_at_once + RELAY_LEGS * relay.open_at_once + other_descriptors,
+            tcp_at_once,
+            descriptors: tcp_at_once + RELAY_LEGS * relay.open_at_once + other_descriptors,
             other_descriptors,
             ports: ports.needed.div_ceil(sources),
             ports_to: ports.proxy,
@@ -104,18 +108,18 @@ fn own_descriptors(workers: u64) -> u64 {
 struct Relayed {
     /// Number of cohorts; the relay has one listener for each.
     cohorts: u64,
-    /// The most connections open at once.
+    /// The most TCP connections open at once.
     open_at_once: u64,
 }
 
 impl Relayed {
-    fn of(scenario: &Scenario, open_at_once: u64) -> Self {
+    fn of(scenario: &Scenario, open_at_once: u64, workers: u64) -> Self {
         let leads = |name: &str| scenario.path.as_ref().is_some_and(|path| path.leads(name));
         let led = || (scenario.cohorts.iter()).filter(|cohort| leads(&cohort.name));
         let connections: u64 = led().map(|cohort| u64::from(cohort.connections)).sum();
         Self {
             cohorts: led().count() as u64,
-            open_at_once: connections.min(open_at_once),
+            open_at_once: tcp_at_once(scenario, led(), connections.min(open_at_once), workers),
         }
     }
 }
@@ -137,6 +141,30 @@ fn open_at_once(scenario: &Scenario) -> u64 {
         }
         _ => scenario.connections(),
     }
+}
+
+/// How many TCP connections these cohorts take, of which so many WebSockets are open at once.
+fn tcp_at_once<'a>(
+    scenario: &Scenario,
+    cohorts: impl IntoIterator<Item = &'a Cohort>,
+    open_at_once: u64,
+    workers: u64,
+) -> u64 {
+    let spared = cohorts.into_iter().map(|cohort| {
+        let connections = u64::from(cohort.connections).min(open_at_once);
+        let servers = cohort.dialled(&scenario.target.url);
+        let servers = servers.into_iter().flat_map(Servers::iter);
+        let all: u64 = servers.clone().map(|server| u64::from(server.weight)).sum();
+        let share = |weight: u32| (connections * u64::from(weight)).div_ceil(all.max(1));
+        match cohort.access.http {
+            HttpVersion::One => 0,
+            HttpVersion::Two(sharing) => {
+                let each = servers.map(|server| sharing.carriers(share(server.weight), workers));
+                connections.saturating_sub(each.sum())
+            }
+        }
+    });
+    open_at_once.saturating_sub(spared.sum())
 }
 
 fn dials(scenario: &Scenario) -> u64 {
@@ -443,6 +471,34 @@ mod tests {
             (1, 2)
         );
         assert_eq!(sent(&(login(", once = true") + send)), (0, 1));
+    }
+
+    #[test]
+    fn streams_take_descriptors_and_ports_by_the_connections_that_they_share() {
+        let plan = |streams: &str, workers: usize| {
+            let text = format!(
+                "name = \"x\"\n[target]\nurl = \"ws://127.0.0.1:9/\"\n{streams}\n[load]\nconnections = 1000\n"
+            );
+            let name = "x".into();
+            let outside = Outside {
+                env: &|_| None,
+                read: &|_| Ok(Vec::new()),
+                list: &Outside::no_folder,
+            };
+            let scenario = parse(&Source { name, text }, &Overrides::default(), &outside);
+            Budget::new(&scenario.unwrap(), workers)
+        };
+        let alone = plan("", 2);
+        let shared = plan("http = \"2\"\nstreams_per_connection = 100", 1);
+        assert_eq!((alone.tcp_at_once, shared.tcp_at_once), (1000, 10));
+        assert_eq!(shared.descriptors - shared.other_descriptors, 10);
+        assert_eq!(shared.ports, 10);
+        // Each of three workers has 334 at most.
+        let three = plan("http = \"2\"\nstreams_per_connection = 100", 3);
+        assert_eq!(three.tcp_at_once, 12);
+        let browsers = plan("http = \"2\"\nstreams_per_connection = 1", 2);
+        assert_eq!(browsers.tcp_at_once, 1000);
+        assert!(browsers.memory > shared.memory + (20 << 20));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::scenario::{Cohort, Scenario, WsUrl};
+use crate::scenario::{Cohort, HttpVersion, Scenario, WsUrl};
 
 /// The local ports that are needed.
 pub(super) struct Ports {
@@ -14,7 +14,7 @@ pub(super) struct Ports {
 
 /// Returns the local ports that connections to the most dialled server or proxy need at once. Each pair of a source and a
 /// destination has ports of its own, and a Unix socket needs none.
-pub(super) fn ports(scenario: &Scenario, open_at_once: u64) -> Ports {
+pub(super) fn ports(scenario: &Scenario, open_at_once: u64, workers: u64) -> Ports {
     let mut needed: BTreeMap<Destination, u64> = BTreeMap::new();
     for cohort in &scenario.cohorts {
         let connections = u64::from(cohort.connections).min(open_at_once);
@@ -26,6 +26,10 @@ pub(super) fn ports(scenario: &Scenario, open_at_once: u64) -> Ports {
         let all: u64 = servers.iter().map(|server| u64::from(server.weight)).sum();
         for server in servers.iter().filter(|server| server.url.unix.is_none()) {
             let share = (connections * u64::from(server.weight)).div_ceil(all.max(1));
+            let share = match cohort.access.http {
+                HttpVersion::One => share,
+                HttpVersion::Two(sharing) => sharing.carriers(share, workers),
+            };
             *needed
                 .entry(destination(cohort, Some(&server.url)))
                 .or_default() += share;

@@ -260,6 +260,7 @@ impl Need {
                 target.url.is_local() && servers.is_none_or(is_port)
             }
             Self::OwnPorts => cohort.access.proxy.is_none(),
+            Self::OwnTcp => !cohort.access.http.is_shared(),
             Self::Process => {
                 target.process != Process::Unknown || target.url == TargetUrl::Embedded
             }
@@ -318,6 +319,10 @@ impl Need {
             Self::OwnPorts => (
                 "looks for the server's sockets by the clients' ports, and a proxy dials from its own",
                 "leave out `proxy` for this cohort, or use `closed_between`",
+            ),
+            Self::OwnTcp => (
+                "looks for the server's sockets by the clients' ports, and these clients share TCP connections",
+                "write `streams_per_connection = 1` for this cohort, or use `closed_between`",
             ),
             Self::Process => (
                 "needs a target whose process is known",

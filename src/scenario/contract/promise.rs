@@ -115,6 +115,8 @@ pub(in crate::scenario) enum Need {
     SameHost,
     /// The server sees the clients' own ports.
     OwnPorts,
+    /// Each client has a TCP connection of its own.
+    OwnTcp,
     /// wsbench knows the target's process.
     Process,
     /// `close_timeout` is long enough for the answer to a Close.
@@ -155,8 +157,8 @@ impl PromiseKind {
         use By::{Fault, Heartbeat as OwnHeartbeat, Plan, Server};
         use Form::{AtLeast, Back, Codes, Count, Ends, Fraction, Size, True, Window, Within};
         use Need::{
-            Clients, CloseTimeout, EndOfFault, Frames, Heartbeat, Loss, OwnPorts, Packets, Process,
-            Reconnect, SameHost, ServerPings, Stall, Sweep,
+            Clients, CloseTimeout, EndOfFault, Frames, Heartbeat, Loss, OwnPorts, OwnTcp, Packets,
+            Process, Reconnect, SameHost, ServerPings, Stall, Sweep,
         };
         const SERVER: &[By] = &[Server];
         const OR_FAULT: &[By] = &[Server, Fault];
@@ -179,9 +181,11 @@ impl PromiseKind {
                 let rule = Rule::of(Window).needs(&[Frames]);
                 rule.ended(Ended::Each(OR_FAULT))
             }
-            Self::ReapedBetween => Rule::of(Window).timed_from_origin().needs(&[OwnPorts]),
+            Self::ReapedBetween => Rule::of(Window)
+                .timed_from_origin()
+                .needs(&[OwnPorts, OwnTcp]),
             Self::ReleasedWithin => {
-                let rule = Rule::of(Within).needs(&[SameHost, OwnPorts]);
+                let rule = Rule::of(Within).needs(&[SameHost, OwnPorts, OwnTcp]);
                 rule.timed_from_origin()
             }
             Self::EffectiveTimeout => {

@@ -98,6 +98,11 @@ pub(in crate::scenario) fn with_cohort(
                 "write `compression = true` into `[target]`, or into `[cohort.target]`",
             ),
             (
+                is_vanished && cohort.access.http.is_shared(),
+                "whose clients share TCP connections",
+                "write `streams_per_connection = 1`, or `http = \"1.1\"`, for this cohort",
+            ),
+            (
                 fault.kind.replaces_messages() && !cohort.messages.is_empty(),
                 if alone {
                     "with messages: it sends nothing else"

@@ -7,8 +7,8 @@ use crate::metric::{self, ENOUGH_FOR_MEMORY, Timer};
 use crate::scenario::contract::Environment;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::{
-    Cohort, Expect, Heartbeat, HeartbeatWord, Message, OnDead, Pacing, Protocol, Reconnect,
-    Resumption, Servers, Shape, Step, Target, TargetUrl, Trust, Verb, WsUrl,
+    Cohort, Expect, Heartbeat, HeartbeatWord, HttpVersion, Message, OnDead, Pacing, Protocol,
+    Reconnect, Resumption, Servers, Shape, Step, Target, TargetUrl, Trust, Verb, WsUrl,
 };
 
 /// The interval of a server that sends whenever it likes.
@@ -82,6 +82,8 @@ pub(super) enum Need {
     Redirects,
     /// Clients that are refused wait as the server asks.
     RetryAfter,
+    /// WebSockets go over HTTP/2.
+    Http2,
     /// Arrivals may find `max_open` connections open.
     Skips,
     /// The clients ask for an upgrade.
@@ -293,6 +295,7 @@ impl Need {
                 is_secure && !matches!(cohort.access.tls.trust, Trust::Anyone | Trust::Pinned)
             }
             Self::Proxy => cohort.access.proxy.is_some(),
+            Self::Http2 => cohort.access.http != HttpVersion::One,
             Self::PinnedTls => is_secure && !cohort.access.tls.pins.is_empty(),
             Self::ResumedTls => {
                 is_secure && cohort.access.tls.resumption == Resumption::Own && cohort.dials_again()

@@ -63,6 +63,10 @@ fn of_counter(counter: Counter) -> &'static [Need] {
         Counter::CompressedSent | Counter::CompressedSentPlain | Counter::CompressedSentWire => {
             &[Need::PackedMessages]
         }
+        Counter::Http2Carriers
+        | Counter::Http2CarriersLost
+        | Counter::Http2Goaways
+        | Counter::Http2Unended => &[Need::Http2],
         Counter::MessagesDue | Counter::MessagesSent | Counter::MessagesHeldUp => {
             &[Messages(Which::Any)]
         }
@@ -121,6 +125,7 @@ fn of_timer(timer: Timer) -> &'static [Need] {
         Timer::HandshakeProxy => &[Need::Proxy],
         Timer::HandshakeTls | Timer::HandshakeTlsFull => &[Tls],
         Timer::HandshakeTlsResumed => &[Need::ResumedTls],
+        Timer::Http2Ready | Timer::Http2Queued | Timer::Http2Blocked => &[Need::Http2],
         Timer::SetupDuration => &[Need::Setup],
         Timer::ReceiveGap => &[Gap],
         Timer::DeliveryLatency => &[Need::Member, Need::Published],
@@ -172,6 +177,7 @@ fn of_cause(cause: Cause) -> &'static [Need] {
         }
         Cause::BadDeflate => &[Need::Compression],
         Cause::NoExtension => &[Need::RequiredCompression],
+        Cause::H2NoWebsocket | Cause::H2Refused | Cause::H2Error => &[Need::Http2],
         Cause::TlsPin => &[Need::PinnedTls],
         Cause::Abandoned => &[Need::Abandons],
         Cause::Completed

@@ -150,6 +150,10 @@ impl Need {
                 "a message that is sent compressed",
                 "write `target.compression`, and a payload that reaches its `threshold`",
             ),
+            Self::Http2 => (
+                "WebSockets over HTTP/2",
+                "write `http = \"2\"` and `streams_per_connection`, or leave it out",
+            ),
             Self::PinnedTls => ("a key that is pinned", "write `target.tls.pin`"),
             Self::ResumedTls => (
                 "a client that dials a server with TLS again, and may resume its session",

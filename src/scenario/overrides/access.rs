@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::scenario::reading::{At, List, OneOrMany, Shorthand};
+use crate::scenario::reading::{At, List, OneOrMany, Shorthand, Whole};
 use crate::scenario::root::File;
 use crate::scenario::secrets::shown_address;
-use crate::scenario::section::{TargetTable, TlsTable};
+use crate::scenario::section::{HttpWord, TargetTable, TlsTable};
 
 /// What the command line says of the way to a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub enum AccessOption {
     Compression,
     /// Names and addresses: replaces those of each of these names in `target.resolve`, or is added. Not empty.
     Resolve(Vec<(String, String)>),
+    /// HTTP/2, with so many streams on a TCP connection.
+    Http2(u32),
 }
 
 /// The value of an option.
@@ -46,6 +48,8 @@ pub enum OptionValue<'a> {
     Address(&'a str),
     /// Names, each with an address.
     Names(&'a [(String, String)]),
+    /// A number.
+    Number(u32),
     /// Yes.
     True,
 }
@@ -53,7 +57,7 @@ pub enum OptionValue<'a> {
 impl AccessOption {
     /// Its name, the key of `[target]` that it stands for, and its value.
     pub fn parts(&self) -> (&'static str, &'static str, OptionValue<'_>) {
-        use OptionValue::{Address, Header, List, Names, Path, True};
+        use OptionValue::{Address, Header, List, Names, Number, Path, True};
         match self {
             Self::Header(name, value) => ("--header", "headers", Header(name, value)),
             Self::Subprotocols(names) => ("--subprotocol", "subprotocols", List(names)),
@@ -65,6 +69,7 @@ impl AccessOption {
             Self::Proxy(url) => ("--proxy", "proxy", Address(url)),
             Self::Compression => ("--compression", "compression", True),
             Self::Resolve(names) => ("--resolve", "resolve", Names(names)),
+            Self::Http2(streams) => ("--http2", "streams_per_connection", Number(*streams)),
         }
     }
 
@@ -85,6 +90,7 @@ impl AccessOption {
                     .map(|(name, address)| format!("{option} {name}={address}"))
                     .collect()
             }
+            OptionValue::Number(number) => vec![format!("{option} {number}")],
             OptionValue::True => vec![option.to_owned()],
         }
     }
@@ -117,6 +123,10 @@ impl AccessOption {
                 target.proxy = Some(At::option(option, Shorthand::Value(url.clone())));
             }
             Self::Resolve(names) => resolve(target, option, names),
+            Self::Http2(streams) => {
+                target.http = Some(At::option(option, HttpWord::Two));
+                target.streams_per_connection = Some(At::option(option, Whole(*streams)));
+            }
         }
     }
 

@@ -3,8 +3,9 @@
 use super::addresses::{AddressKeys, Addresses};
 use super::announce::{self, Announce, AnnounceTable};
 use super::compression::{self, Compression, CompressionGiven};
+use super::http_version::{HttpKeys, HttpVersion};
 use super::proxy::{self, Proxy, ProxyGiven};
-use super::servers::Servers;
+use super::servers::Address;
 use super::tls::{self, TlsSettings, TlsTable};
 use crate::scenario::reading::{At, Given as _, Key, Merge as _, Section, Whole};
 
@@ -25,6 +26,8 @@ pub struct Access {
     pub addresses: Addresses,
     /// How many redirects of the upgrade request they follow, one after the other.
     pub redirects: u32,
+    /// What their WebSockets go over.
+    pub http: HttpVersion,
 }
 
 /// The keys that say it, in `[target]` or `[cohort.target]`.
@@ -37,6 +40,9 @@ pub(super) struct AccessKeys<'k> {
     pub(super) compression: &'k Key<CompressionGiven>,
     pub(super) addresses: AddressKeys,
     pub(super) redirects: &'k Key<Redirects>,
+    pub(super) http: HttpKeys,
+    /// Whether an address stands beside them.
+    pub(super) is_elsewhere: bool,
 }
 
 /// A number of redirects.
@@ -49,6 +55,7 @@ pub(in crate::scenario) struct SharedAccess {
     tls: TlsTable,
     proxy: Key<ProxyGiven>,
     compression: Key<CompressionGiven>,
+    http: HttpKeys,
 }
 
 impl AccessKeys<'_> {
@@ -64,12 +71,13 @@ impl AccessKeys<'_> {
         section.excluded(&given, "is only for wss:// and https://", hint);
     }
 
-    /// Resolves those of `[target]`, the servers of which are `servers`.
+    /// Resolves those of `[target]`, whose address this is.
     pub(super) fn shared(
         &self,
         section: &mut Section<'_, '_>,
-        servers: Option<&Servers>,
+        address: Option<&Address>,
     ) -> SharedAccess {
+        let servers = address.and_then(|address| address.url.servers());
         let At { value: keys, .. } = self.tls_keys(section).unwrap_or_default();
         SharedAccess {
             access: Access {
@@ -80,20 +88,23 @@ impl AccessKeys<'_> {
                 compression: compression::resolve(section, self.compression, &None),
                 addresses: self.addresses.over(section, &Addresses::default()),
                 redirects: self.redirects.value_or(0),
+                http: self.http.resolve(section, &self.http, address),
             },
             tls: keys,
             proxy: self.proxy.clone(),
             compression: self.compression.clone(),
+            http: self.http.clone(),
         }
     }
 
-    /// Resolves those of a cohort, merged key by key with those of `[target]`; `servers` are those of the cohort.
+    /// Resolves those of a cohort, merged key by key with those of `[target]`; `address` is that of the cohort.
     pub(super) fn over(
         &self,
         section: &mut Section<'_, '_>,
         shared: &SharedAccess,
-        servers: Option<&Servers>,
+        address: Option<&Address>,
     ) -> Access {
+        let servers = address.and_then(|address| address.url.servers());
         let tls = match self.tls_keys(section) {
             Some(own) => self.tls(section, &over(own.value, shared.tls.clone())),
             None => shared.access.tls.clone(),
@@ -104,7 +115,13 @@ impl AccessKeys<'_> {
             None => &shared.proxy,
         };
         let announce = announce::resolve(section, self.proxy_protocol);
+        let http = self.http.clone().over(&shared.http);
+        let http = match self.http.any() || self.is_elsewhere {
+            true => http.resolve(section, &self.http, address),
+            false => shared.access.http,
+        };
         Access {
+            http,
             tls,
             unused_proxy: proxy::unused(section, proxy, servers),
             proxy: proxy::resolve(section, proxy, servers),

@@ -5,12 +5,14 @@ use super::access::{Access, AccessKeys, Redirects, SharedAccess};
 use super::addresses::{AddressKeys, AddressOrder, Family, PinnedGiven};
 use super::announce::AnnounceTable;
 use super::compression::CompressionGiven;
+use super::http_version::{HttpKeys, HttpWord, Streams};
 use super::proxy::ProxyGiven;
 use super::servers::{self, Address, Servers, TargetUrl, UrlGiven};
 use super::target::{self, TargetTable};
 use super::tls::TlsTable;
 use super::url::Protocol;
 use crate::scenario::reading::{At, Check, Given as _, Key, Section, TimeOrZero, given, keys};
+use crate::units::ByteSize;
 
 keys! {
     /// The server of a cohort. What is left out is that of `[target]`.
@@ -47,6 +49,14 @@ keys! {
         resolve_every: TimeOrZero,
         /// As in `[target]`; "off": as the system's routes say.
         device: String,
+        /// As in `[target]`.
+        http: HttpWord,
+        /// As in `[target]`.
+        streams_per_connection: Streams,
+        /// As in `[target]`.
+        stream_window: ByteSize,
+        /// As in `[target]`.
+        connection_window: ByteSize,
     }
 }
 
@@ -91,9 +101,7 @@ pub(super) fn resolve(
     if let Some(address) = own.as_ref().or(shared) {
         target::packs(section, address, &keys.compression);
     }
-    let dialled = own.as_ref().or(shared);
-    let dialled = dialled.and_then(|address| address.url.servers());
-    let access = keys.access().over(section, access, dialled);
+    let access = keys.access().over(section, access, own.as_ref().or(shared));
     let is_embedded = shared.is_none_or(|shared| shared.url == TargetUrl::Embedded);
     let servers = match own.map(|own| own.url) {
         Some(TargetUrl::Servers(servers)) => Some(servers),
@@ -148,6 +156,13 @@ impl CohortTargetTable {
                 device: self.device.clone(),
             },
             redirects: &self.redirects,
+            http: HttpKeys {
+                http: self.http.clone(),
+                streams: self.streams_per_connection.clone(),
+                stream_window: self.stream_window.clone(),
+                connection_window: self.connection_window.clone(),
+            },
+            is_elsewhere: self.url.is_some(),
         }
     }
 }

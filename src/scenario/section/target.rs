@@ -10,6 +10,7 @@ use super::access::{Access, AccessKeys, Redirects, SharedAccess};
 use super::addresses::{AddressKeys, AddressOrder, Family, PinnedGiven};
 use super::announce::AnnounceTable;
 use super::compression::{Compression, CompressionGiven, SendsPacked};
+use super::http_version::{HttpKeys, HttpWord, Streams};
 use super::process::{self, Process};
 use super::proxy::ProxyGiven;
 use super::server::{self, RoomsOrNot, ServerHeartbeat, ServerHeartbeatTable, ServerRooms};
@@ -126,6 +127,16 @@ keys! {
         resolve_every: TimeOrZero,
         /// The network device to dial over, such as "eth1".
         device: String,
+        /// What WebSockets go over: "1.1", each on a TCP connection of its own; or "2", as streams of TCP connections that
+        /// they share (RFC 8441), which needs `streams_per_connection`. Default: "1.1".
+        http: HttpWord,
+        /// With `http = "2"`: how many WebSockets share a TCP connection. 1 is a connection for each user, as browsers have;
+        /// 100 a gateway in front of the server. These are two different tests, so there is no default.
+        streams_per_connection: Streams,
+        /// With `http = "2"`: how much the server may send on a WebSocket before it is read. Default: "64KiB".
+        stream_window: ByteSize,
+        /// With `http = "2"`: the same for all WebSockets of a TCP connection. Default: "16MiB".
+        connection_window: ByteSize,
         /// Local addresses to dial from, used in turn: "127.0.0.1" or "127.0.0.1-127.0.0.8".
         source_addresses: List<At<String>>,
         /// The protocol over WebSocket: its name, or a table of its name and its options. It brings its set-up, heartbeat
@@ -172,12 +183,11 @@ pub(in crate::scenario) fn access(
 ) -> SharedAccess {
     let At { value: keys, place } = table;
     let path = "target";
-    let server = address.and_then(|address| address.url.servers());
     let section = &mut Section { check, path, place };
     if let Some(address) = address {
         packs(section, address, &keys.compression);
     }
-    (keys.access()).shared(section, server)
+    (keys.access()).shared(section, address)
 }
 
 /// Notes `compression` where nobody speaks it.
@@ -266,6 +276,13 @@ impl TargetTable {
                 device: self.device.clone(),
             },
             redirects: &self.redirects,
+            http: HttpKeys {
+                http: self.http.clone(),
+                streams: self.streams_per_connection.clone(),
+                stream_window: self.stream_window.clone(),
+                connection_window: self.connection_window.clone(),
+            },
+            is_elsewhere: self.url.is_some(),
         }
     }
 
