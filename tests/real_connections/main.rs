@@ -6,6 +6,7 @@ mod common;
 
 mod addresses;
 mod compression;
+mod http2;
 mod probe;
 mod proxies;
 mod tls;
