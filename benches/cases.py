@@ -5,7 +5,8 @@ from typing import Dict, Optional, Tuple
 
 OURS = ("floor", "wsbench")
 WRITTEN = ("floor", "wsbench", "naive")
-JUDGED = (*OURS, "wsbench-2")  # of whom ratios are asked
+FRONTED = ("wsbench-h1", "wsbench-h2-1", "wsbench-h2-100")  # through a proxy
+JUDGED = (*OURS, "wsbench-2", *FRONTED)  # of whom ratios are asked
 PEERS = ("artillery", "locust", "tsung", "k6")
 
 
@@ -233,6 +234,33 @@ ALL = [
         rate=0.5,
         tls="1.3",
         goals={"late_p99_us": Goal(3000, " µs")},
+    ),
+    steady(
+        1000,
+        10,
+        ("wsbench-h1", "wsbench-h2-100"),
+        {"cpu_us": Goal(1)},
+        name="h2",
+        title="1,000 connections through haproxy, 10/s each; over HTTP/2 100 share a TCP connection",
+    ),
+    steady(
+        1000,
+        10,
+        ("wsbench-h1", "wsbench-h2-1"),
+        {"cpu_us": Goal(2.5)},
+        name="h2-spread",
+        title="1,000 connections through haproxy, 10/s each; over HTTP/2 each has a TCP connection of its own",
+    ),
+    Case(
+        name="h2-idle",
+        title="9,800 connections through haproxy, a ping every 2 s each; 100 share a TCP connection",
+        unit="ping",
+        counted="pings",
+        scenario="idle",
+        clients=("wsbench-h2-100",),
+        connections=9800,
+        rate=0.5,
+        goals={"bytes_per_connection": Goal(4.5, " KiB")},
     ),
     steady(9000, 1, WRITTEN, name="naive-9000", by_name_only=True),
     steady(

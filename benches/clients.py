@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import front
 import peers
 
 # In seconds. Each client opens its connections over RAMP_UP, and wsbench warms up for 1 s more.
@@ -32,6 +33,10 @@ class Client:
 
     def version(self):
         return ""
+
+    def port(self, of_server):
+        """The port that it is told: that of the server, or of what stands in front of it."""
+        return of_server
 
     def command(self, case, port, seconds, out):
         """The command line; `out` is a folder that it may write to."""
@@ -97,6 +102,26 @@ class Wsbench(Client):
             "own_bytes_per_connection": size[0]["max"] if size else None,
             "failures": sum(metric["count"] for metric in metrics if metric["name"] in FAILURES) + missing(metrics),
         }
+
+
+class Fronted(Wsbench):
+    """wsbench through a proxy: over HTTP/1.1, or over HTTP/2 with so many WebSockets on a TCP connection."""
+
+    def __init__(self, program, streams=0):
+        super().__init__(program, 1)
+        self.streams = streams
+        self.name = f"wsbench-h2-{streams}" if streams else "wsbench-h1"
+
+    def missing(self):
+        return super().missing() or (None if front.PROGRAM else f"haproxy, for {self.name}, is not installed")
+
+    def port(self, of_server):
+        proxy = front.before(of_server)
+        return proxy.http2 if self.streams else proxy.http1
+
+    def command(self, case, port, seconds, out):
+        command = super().command(case, port, seconds, out)
+        return [*command, "--http2", str(self.streams)] if self.streams else command
 
 
 def missing(metrics):
@@ -202,6 +227,7 @@ class Tcpkali(Peer):
 def all_of(wsbench):
     """Every client there may be, by name; `wsbench` is the program to measure."""
     clients = [Floor(), Wsbench(wsbench, 1), Wsbench(wsbench, 2), Naive()]
+    clients += [Fronted(wsbench), Fronted(wsbench, 1), Fronted(wsbench, 100)]
     clients += [Artillery(), Locust(), Tsung(), K6(), Tcpkali()]
     return {client.name: client for client in clients}
 

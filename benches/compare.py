@@ -120,7 +120,7 @@ class Work:
         seconds = args.minutes * 60 if long else args.seconds
         out, log = OUT / self.name, OUT / f"{self.name}.log"
         out.mkdir()
-        command = pinned(self.cores, self.client.command(self.case, server.port, seconds, out))
+        command = pinned(self.cores, self.client.command(self.case, self.client.port(server.port), seconds, out))
         if self.number == 1:
             show(command)
         seen = (soak if long else measure)(self.case, self.client, server, command, seconds, log)
