@@ -79,6 +79,8 @@ impl AccessKeys<'_> {
     ) -> SharedAccess {
         let servers = address.and_then(|address| address.url.servers());
         let At { value: keys, .. } = self.tls_keys(section).unwrap_or_default();
+        let http = self.http.resolve(section, &self.http, address);
+        self.stays(section, http);
         SharedAccess {
             access: Access {
                 tls: self.tls(section, &keys),
@@ -88,7 +90,7 @@ impl AccessKeys<'_> {
                 compression: compression::resolve(section, self.compression, &None),
                 addresses: self.addresses.over(section, &Addresses::default()),
                 redirects: self.redirects.value_or(0),
-                http: self.http.resolve(section, &self.http, address),
+                http,
             },
             tls: keys,
             proxy: self.proxy.clone(),
@@ -120,6 +122,7 @@ impl AccessKeys<'_> {
             true => http.resolve(section, &self.http, address),
             false => shared.access.http,
         };
+        self.stays(section, http);
         Access {
             http,
             tls,
@@ -132,6 +135,16 @@ impl AccessKeys<'_> {
             },
             addresses: self.addresses.over(section, &shared.access.addresses),
             redirects: self.redirects.value_or(shared.access.redirects),
+        }
+    }
+
+    /// Notes redirects that nobody follows: over HTTP/2 the connection that they lead away from is shared.
+    fn stays(&self, section: &mut Section<'_, '_>, http: HttpVersion) {
+        let is_followed = self.redirects.as_ref().is_some_and(|at| at.value.0 > 0);
+        if is_followed && http != HttpVersion::One {
+            let what = "are not followed over HTTP/2";
+            let hint = "leave it out, or write `http = \"1.1\"`";
+            section.wrong("redirects", self.redirects, what, hint);
         }
     }
 
