@@ -237,12 +237,16 @@ impl Way {
     /// HTTP (nginx: 400).
     fn explained(&self, mut failure: Failure) -> Failure {
         let asks = self.tls.as_ref().is_some_and(Tls::misses_certificate);
-        let is_so = [
-            Cause::HttpStatus,
-            Cause::HandshakeEof,
-            Cause::HandshakeReset,
-        ];
-        if asks && is_so.contains(&failure.cause) {
+        let may_be_why = match failure.cause {
+            // Other answers do not come from who looks at certificates: a 502 is of a proxy that passed it on.
+            Cause::HttpStatus => {
+                let status = failure.detail.split([' ', ';', ':']).nth(1);
+                matches!(status, Some("400" | "401" | "403"))
+            }
+            Cause::HandshakeEof | Cause::HandshakeReset => true,
+            _ => false,
+        };
+        if asks && may_be_why {
             failure.detail += "; the server has asked for a client certificate";
         }
         failure
