@@ -28,7 +28,8 @@ mod topics;
 
 pub(in crate::engine) use play::plan;
 
-/// Limits the size, because there are thousands of sessions. Few of them are watched or have faults.
+/// Limits the size, because there are thousands of sessions. Few of them are watched, have faults or compress: for what
+/// those need, the others have a pointer.
 #[test]
 fn an_open_connection_stays_small() {
     let size = size_of::<super::Session<crate::net::WebSocket>>();
