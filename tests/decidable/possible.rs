@@ -502,7 +502,10 @@ impl<'a> Run<'a> {
                 | Cause::ProxyUnreachable
                 | Cause::ProxyAuth
                 | Cause::ProxyRefused
-                | Cause::ProxyGarbage => false,
+                | Cause::ProxyGarbage
+                | Cause::H2NoWebsocket
+                | Cause::H2Refused
+                | Cause::H2Error => false,
                 Cause::Abandoned => abandons,
                 other => other.tls_hint().is_none() || is_secure,
             };
