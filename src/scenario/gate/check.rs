@@ -196,7 +196,7 @@ fn cohort(metric: &Piece<'_>, value: &Piece<'_>, names: &Names<'_>) -> Result<St
 }
 
 fn stage(metric: &Piece<'_>, value: &Piece<'_>, names: &Names<'_>) -> Result<u32, GateError> {
-    if covers_whole_run(metric.text) {
+    if covers_whole_run(metric.text) || names.are_of_setups(metric.text) {
         let what = format!("`{}` covers the whole run", metric.text);
         return Err(GateError::new(value, what).hint("leave `stage` out"));
     }

@@ -65,6 +65,27 @@ impl<'a> Names<'a> {
         self.cohorts.iter().filter(wanted)
     }
 
+    /// Whether a metric is the time of a step that stands in set-ups alone, which is timed over the whole run.
+    pub(super) fn are_of_setups(&self, metric: &str) -> bool {
+        let Some((group, name)) = metric.split_once('.') else {
+            return false;
+        };
+        let Some(run) = self
+            .run
+            .as_ref()
+            .filter(|_| metric::Timed::GROUPS.contains(&group))
+        else {
+            return false;
+        };
+        let mut cohorts = (run.cohorts.iter()).filter(|cohort| timed(cohort).contains(&name));
+        let is_of_setup = |cohort: &Cohort| {
+            let mut steps = cohort.each_step_of_setup();
+            steps.any(|step| step.name.as_deref() == Some(name))
+        };
+        let first = cohorts.next().is_some_and(is_of_setup);
+        first && cohorts.all(is_of_setup)
+    }
+
     /// The messages of the cohort of this name, or of all cohorts if none is named.
     pub(super) fn messages(&self, cohort: Option<&str>) -> Vec<&'a str> {
         let groups = self.groups(cohort);

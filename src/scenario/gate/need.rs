@@ -344,9 +344,10 @@ impl Need {
         match self {
             // The times of a set-up are those of the whole run.
             Self::Messages(Which::Named)
-                if cohort
-                    .each_step_of_setup()
-                    .any(|step| Which::Named.is_step(step, wanted.metric)) =>
+                if wanted.stage.is_none()
+                    && cohort
+                        .each_step_of_setup()
+                        .any(|step| Which::Named.is_step(step, wanted.metric)) =>
             {
                 true
             }

@@ -532,6 +532,17 @@ fn messages_begin_when_a_set_up_is_done() {
     taken(&format!("{steady}{slow}"), "p99(latency.echo) < 1s");
 }
 
+/// Whoever is set up when: all times of a set-up are kept together.
+#[test]
+fn times_of_a_set_up_are_of_no_stage() {
+    let login = "target.url = \"ws://127.0.0.1:9\"\n\
+        load.stages = [{ duration = \"2s\", connections = 9 }, { duration = \"2s\", connections = 0 }]\n\
+        [[setup]]\nname = \"login\"\nsend = \"l\"\nexpect = { prefix = \"ok\" }\n";
+    taken(login, "p99(latency.login) < 1s");
+    let gate = "p99(latency.login{stage=1}) < 1s";
+    refused(login, gate, "`latency.login` covers the whole run");
+}
+
 #[test]
 fn who_asks_by_http_hears_nothing_unasked() {
     let http = "target.url = \"http://127.0.0.1:9\"\nload = { connections = 2, duration = \"10s\" }\n\
