@@ -12,7 +12,7 @@ use crate::stream::PAYLOAD;
 /// See [`crate::PATHS`].
 pub(crate) fn prepared(count: u64) {
     let text = (0..).map(|n: u64| format!("{{\"id\":{},\"name\":\"{n}\"}},", n * n));
-    let text: String = text.take(40).collect();
+    let text: String = text.take(60).collect();
     let segments = [
         Segment::Stamp,
         Segment::Literal(text.as_bytes()[..1024].into()),
