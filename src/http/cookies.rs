@@ -92,6 +92,20 @@ impl Cookies {
     }
 }
 
+/// Takes the cookies of a request out of its headers, and returns them with those that were kept.
+pub(crate) fn take_cookies<N: AsRef<str>, V: AsRef<[u8]>>(
+    headers: &mut Vec<(N, V)>,
+    kept: Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
+    let is_cookie = |(name, _): &(N, V)| name.as_ref().eq_ignore_ascii_case("cookie");
+    let own = headers.iter().position(is_cookie);
+    let own = own.map(|at| headers.remove(at).1.as_ref().to_vec());
+    match (own, kept) {
+        (Some(own), Some(kept)) => Some([own, kept].join(&b"; "[..])),
+        (own, kept) => own.or(kept),
+    }
+}
+
 /// The values of the cookies that an answer sets, without quotation marks, kept by a client or not.
 pub fn cookie_values(answer: &Answer) -> impl Iterator<Item = &[u8]> {
     answer.headers("Set-Cookie").filter_map(|cookie| {

@@ -19,6 +19,7 @@ mod retry;
 mod tests;
 
 pub use answer::{Answer, AnswerError, EndedAt};
+pub(crate) use cookies::take_cookies;
 pub use cookies::{Address, Cookies, cookie_values};
 pub(crate) use date::days_since_1970;
 pub use head::{Interim, first_line, quoted, read_head, values};

@@ -29,6 +29,7 @@ mod proxy;
 #[cfg(test)]
 mod proxy_tests;
 mod raw;
+mod redirect;
 mod resolver;
 mod resolvers;
 mod route;
@@ -53,11 +54,12 @@ pub(crate) use failure::Failure;
 pub(crate) use h2::{Answered, Carried, Carrier, Place, Pool, Told};
 #[cfg(any(test, fuzzing))]
 pub(crate) use handshake::check_any_answer;
-pub(crate) use handshake::{Request, RequestText};
+pub(crate) use handshake::{Agreed, Request, RequestText};
 pub(crate) use http_transport::{Dialling, HttpTransport};
 pub(crate) use link::Link;
 pub(crate) use listen::listen;
 pub(crate) use raw::{RawConnection, RawDialer, RawFailure};
+pub(crate) use redirect::{Redirect, is_same_origin, remove_credentials};
 pub use resolver::{ResolveError, Resolver, resolve};
 pub use resolvers::{LooksUpAgain, Resolvers};
 pub use route::{PassedBy, Route};

@@ -28,7 +28,7 @@ pub use heartbeat::TextPong;
 pub use openings::{Opening, Openings, Until};
 pub use pacer::Pacer;
 pub use program::{Operation, Program, Turns, What};
-pub(crate) use request::{parts, take_cookies};
+pub(crate) use request::parts;
 pub(crate) use rounds::{Rounds, Turn};
 pub use split::Split;
 pub use spread::{Draws, Seed};

@@ -1,6 +1,6 @@
 //! Requests of HTTP as bytes.
 
-use crate::http::{Request, RequestError};
+use crate::http::{Request, RequestError, take_cookies};
 use crate::scenario::{Http, PART_END};
 
 /// The parts of a rendered text, each behind [`PART_END`], and what follows the last of them.
@@ -13,20 +13,6 @@ pub(crate) fn parts(mut rendered: &[u8], count: usize) -> (Vec<&[u8]>, &[u8]) {
         rendered = rest.get(PART_END.len()..).unwrap_or_default();
     }
     (parts, rendered)
-}
-
-/// Takes the cookies of a request out of its headers, and returns them with those that were kept.
-pub(crate) fn take_cookies<N: AsRef<str>, V: AsRef<[u8]>>(
-    headers: &mut Vec<(N, V)>,
-    kept: Option<Vec<u8>>,
-) -> Option<Vec<u8>> {
-    let is_cookie = |(name, _): &(N, V)| name.as_ref().eq_ignore_ascii_case("cookie");
-    let own = headers.iter().position(is_cookie);
-    let own = own.map(|at| headers.remove(at).1.as_ref().to_vec());
-    match (own, kept) {
-        (Some(own), Some(kept)) => Some([own, kept].join(&b"; "[..])),
-        (own, kept) => own.or(kept),
-    }
 }
 
 impl Http {

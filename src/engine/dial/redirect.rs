@@ -3,17 +3,17 @@
 use std::sync::{Arc, PoisonError};
 
 use super::{Dialer, Wanted};
-use crate::http::{Place, read_head, resolve, values};
 use crate::metric::{Cause, Counter, Timer};
-use crate::net::{Dial, Failure, NotOpened, Opened, Progress, Way, address};
-use crate::scenario::{WebOrigin, WsUrl};
+use crate::net::{
+    Dial, Failure, NotOpened, Opened, Progress, Redirect, Way, address, is_same_origin,
+    remove_credentials,
+};
+use crate::scenario::WebOrigin;
 use crate::time::{Clock, unix_seconds};
 use crate::units::Timestamp;
 
 /// The most servers that redirects of one run may lead to, beside those of the scenario.
 const MAX_SERVERS: usize = 64;
-/// What only the origin that was meant may see.
-const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "host"];
 
 impl Dialer {
     /// Follows the redirect of an answer, and those that follow, as often as the cohort does. The steps of a connection that
@@ -35,13 +35,13 @@ impl Dialer {
         let mut cookies = wanted.cookies.clone();
         let mut asked = door.origin.clone();
         for _ in 0..most {
-            let Some((location, set_cookies)) = redirected(&failed) else {
+            let Some(redirect) = redirected(&failed) else {
                 return Err(failed);
             };
-            for cookie in set_cookies {
-                cookies.set(address(&asked, &said.resource), &cookie, unix_seconds());
+            for cookie in &redirect.cookies {
+                cookies.set(address(&asked, &said.resource), cookie, unix_seconds());
             }
-            let next = match next(&location, &asked, &said.resource) {
+            let next = match redirect.address(&asked, &said.resource) {
                 Ok(next) => next,
                 Err(why) => {
                     failed.failure.detail += &format!("; not followed: {why}");
@@ -49,13 +49,12 @@ impl Dialer {
                 }
             };
             let mut origin = next.origin();
-            if is_same(&origin, &door.origin) {
+            if is_same_origin(&origin, &door.origin) {
                 // It may be dialled by a Unix socket.
                 origin = door.origin.clone();
             }
-            if !is_same(&origin, &asked) {
-                (said.headers)
-                    .retain(|(name, _)| !CREDENTIALS.contains(&&*name.to_ascii_lowercase()));
+            if !is_same_origin(&origin, &asked) {
+                remove_credentials(&mut said.headers);
             }
             said.resource.clone_from(&next.resource);
             let way = self.found(wanted.cohort, &origin)?;
@@ -103,41 +102,7 @@ impl Dialer {
     }
 }
 
-/// Where an answer leads, and the cookies that it sets; `None` if it is no redirect.
-fn redirected(failed: &NotOpened) -> Option<(String, Vec<Vec<u8>>)> {
-    if failed.failure.cause != Cause::HttpStatus {
-        return None;
-    }
-    let read = read_head(&failed.answer, |response, _| {
-        let is_redirect = matches!(response.code, Some(301 | 302 | 303 | 307 | 308));
-        let location = values(response, "Location")
-            .next()
-            .filter(|_| is_redirect)?;
-        let location = str::from_utf8(location).ok()?.to_owned();
-        let cookies = values(response, "Set-Cookie").map(<[u8]>::to_vec);
-        Some((location, cookies.collect()))
-    });
-    read.ok()??
-}
-
-/// The address that a redirect leads to, or why it is not followed.
-fn next(location: &str, asked: &WebOrigin, resource: &str) -> Result<WsUrl, &'static str> {
-    let place = Place {
-        secure: asked.secure,
-        authority: asked.authority(),
-        resource: resource.to_owned(),
-    };
-    let no_address = "it leads to no address of a server";
-    let next = resolve(location, &place).ok_or(no_address)?;
-    if asked.secure && !next.secure {
-        return Err("it leads from wss to ws");
-    }
-    let scheme = if next.secure { "wss" } else { "ws" };
-    let text = format!("{scheme}://{}{}", next.authority, next.resource);
-    WsUrl::read(&text).ok_or(no_address)
-}
-
-/// Whether two servers are one origin (RFC 6454 section 4).
-fn is_same(one: &WebOrigin, other: &WebOrigin) -> bool {
-    (one.secure, &one.host, one.port) == (other.secure, &other.host, other.port)
+/// Where an answer leads; `None` if it is no redirect.
+fn redirected(failed: &NotOpened) -> Option<Redirect> {
+    Redirect::read(failed.failure.cause, &failed.answer)
 }

@@ -1,10 +1,10 @@
 //! The upgrade request of one client.
 
 use super::{Dialer, Wanted};
-use crate::http::Cookies;
+use crate::http::{Cookies, take_cookies};
 use crate::metric::Cause;
 use crate::net::{Failure, Request, RequestText, address};
-use crate::plan::{parts, take_cookies};
+use crate::plan::parts;
 use crate::scenario::WebOrigin;
 use crate::time::unix_seconds;
 
