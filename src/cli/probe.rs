@@ -73,7 +73,7 @@ impl Args {
         if !self.json {
             term::print(probe::plan(&url.shown, self.watch).as_bytes())?;
         }
-        let findings = self.find_out(&probe, &url, secrets)?;
+        let findings = self.find_out(probe, &url, secrets)?;
         let text = secrets
             .mask(&probe::scenario(asked, &findings))
             .into_owned();
@@ -113,12 +113,7 @@ impl Args {
         })
     }
 
-    fn find_out(
-        &self,
-        probe: &Probe,
-        url: &WsUrl,
-        secrets: &Secrets,
-    ) -> Result<Findings, CliError> {
+    fn find_out(&self, probe: Probe, url: &WsUrl, secrets: &Secrets) -> Result<Findings, CliError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -3,29 +3,34 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::asking::address;
 use super::channel::Channel;
 use super::end::TcpEnd;
 use super::first_hop::Peer;
 use super::h2::{Alone, Serving};
-use super::handshake::Request;
+use super::handshake::{Agreed, Request};
+use super::redirect::{Redirect, is_same_origin, remove_credentials};
 use super::resolvers::Resolvers;
 use super::steps::Steps;
 use super::tcp_dialer::{Dial, Progress};
 use super::tls::{TlsAgreed, TlsError};
 use super::way::{NotOpened, Opened, Way};
+use crate::http::{Cookies, take_cookies};
 use crate::measure::TcpEnding;
 use crate::metric::{Cause, Timer};
 use crate::scenario::{HttpVersion, Target, WsUrl};
-use crate::time::{Clock, Monotonic};
+use crate::time::{Clock, Monotonic, unix_seconds};
 use crate::units::Nanos;
 
 /// Everything that dials need; made once.
 pub(crate) struct RawDialer {
     url: WsUrl,
+    names: Arc<Resolvers>,
     way: Way,
     /// How long the look-up of the name took; `None` if the host is an address.
     looked_up: Option<Duration>,
@@ -45,6 +50,10 @@ pub(crate) struct RawConnection {
     pub(crate) head: Vec<u8>,
     /// Bytes that came right after the head.
     pub(crate) early: Vec<u8>,
+    /// The compression that was agreed on.
+    pub(crate) compression: Option<Agreed>,
+    /// How many streams the server allows on a connection at a time, over HTTP/2; `u32::MAX`: any number.
+    pub(crate) max_streams: Option<u32>,
 }
 
 /// Why there is no connection.
@@ -55,14 +64,22 @@ pub(crate) struct RawFailure {
     pub(crate) detail: String,
     /// The server's answer, as far as it came.
     pub(crate) answer: Vec<u8>,
+    /// For how long the server wants to be left alone, if it says so.
+    pub(crate) retry_after: Option<Duration>,
+    /// As of an open connection.
+    pub(crate) max_streams: Option<u32>,
 }
 
-impl From<NotOpened> for RawFailure {
-    fn from(failed: NotOpened) -> Self {
+impl RawFailure {
+    fn new(failed: NotOpened, max_streams: Option<u32>) -> Self {
+        let NotOpened { failure, answer } = failed;
+        let seconds = failure.retry_after.map(|seconds| seconds.get().into());
         Self {
-            cause: failed.failure.cause,
-            detail: failed.failure.detail,
-            answer: failed.answer,
+            cause: failure.cause,
+            detail: failure.detail,
+            answer,
+            retry_after: seconds.map(Duration::from_secs),
+            max_streams,
         }
     }
 }
@@ -73,15 +90,66 @@ impl RawDialer {
     /// # Errors
     /// When the certificates to trust cannot be read, or TLS does not accept the host's name.
     pub(crate) fn new(url: &WsUrl, target: &Target) -> Result<Self, TlsError> {
-        let (origin, access) = (url.origin(), &target.access);
-        let names = Resolvers::of_one(&origin, access, target.connect_timeout);
-        let way = Way::new(&origin, access, &target.source_addresses, &names, true)?;
+        let names = Resolvers::of_one(&url.origin(), &target.access, target.connect_timeout);
+        Self::by(url, target, Arc::new(names))
+    }
+
+    /// Dials the same server as another client, with the access of this target.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up so.
+    pub(crate) fn another(&self, target: &Target) -> Result<Self, TlsError> {
+        Self::by(&self.url, target, self.names.clone())
+    }
+
+    fn by(url: &WsUrl, target: &Target, names: Arc<Resolvers>) -> Result<Self, TlsError> {
+        let (access, sources) = (&target.access, &target.source_addresses);
+        let way = Way::new(&url.origin(), access, sources, &names, true)?;
         Ok(Self {
             url: url.clone(),
+            names,
             looked_up: way.take_look_ups().first().copied(),
             way,
             timeout: target.connect_timeout,
         })
+    }
+
+    /// Follows a redirect: returns what dials the server that it leads to, and changes `target` to what may be said there.
+    /// `None` if the answer is no redirect.
+    ///
+    /// # Errors
+    /// Why it is not followed.
+    pub(crate) fn follow(
+        &self,
+        failed: &RawFailure,
+        target: &mut Target,
+    ) -> Option<Result<Self, String>> {
+        let redirect = Redirect::read(failed.cause, &failed.answer)?;
+        let (asked, resource) = (self.url.origin(), &self.url.resource);
+        let mut next = match redirect.address(&asked, resource) {
+            Ok(next) => next,
+            Err(why) => return Some(Err(why.to_owned())),
+        };
+        if is_same_origin(&next.origin(), &asked) {
+            next.unix.clone_from(&self.url.unix);
+        } else {
+            remove_credentials(&mut target.headers);
+        }
+        let (mut cookies, now) = (Cookies::default(), unix_seconds());
+        for cookie in &redirect.cookies {
+            cookies.set(address(&asked, resource), cookie, now);
+        }
+        let kept = cookies.header(address(&next.origin(), &next.resource), now);
+        if let Some(all) = take_cookies(&mut target.headers, kept) {
+            let all = String::from_utf8_lossy(&all).into_owned();
+            target.headers.push(("Cookie".to_owned(), all));
+        }
+        Some(Self::new(&next, target).map_err(|error| error.to_string()))
+    }
+
+    /// Returns the address of the server.
+    pub(crate) fn url(&self) -> &WsUrl {
+        &self.url
     }
 
     /// Returns the addresses of the name that is dialled, which is the proxy's where there is one.
@@ -108,7 +176,9 @@ impl RawDialer {
             Ok(opened) => opened,
             Err(_) => Err(NotOpened::from(progress.timed_out())),
         };
-        let mut connection = opened?;
+        let max_streams = progress.max_streams;
+        let mut connection = opened.map_err(|failed| RawFailure::new(failed, max_streams))?;
+        connection.max_streams = max_streams;
         connection.passed = progress.passed;
         if let Some(took) = self.looked_up {
             (connection.steps).add(Timer::HandshakeDns, Nanos::from(took));
@@ -132,7 +202,7 @@ impl RawDialer {
                 steps,
                 head,
                 early,
-                ..
+                compressed,
             } = opened.await?;
             return Ok(RawConnection {
                 channel: link.into(),
@@ -142,6 +212,8 @@ impl RawDialer {
                 steps,
                 head,
                 early,
+                compression: compressed.map(|compressed| compressed.agreed),
+                max_streams: None,
             });
         };
         let asked = (request, self.url.secure, compression);
@@ -151,6 +223,7 @@ impl RawDialer {
             peer,
             steps,
             head,
+            compressed,
         } = Alone::open(&self.way, asked, sharing, clock, progress).await?;
         Ok(RawConnection {
             channel: stream.into(),
@@ -160,6 +233,8 @@ impl RawDialer {
             steps,
             head,
             early: Vec::new(),
+            compression: compressed.map(|compressed| compressed.agreed),
+            max_streams: None,
         })
     }
 }

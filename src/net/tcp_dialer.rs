@@ -40,6 +40,8 @@ pub(crate) struct Progress {
     pub(crate) counts: Vec<Counter>,
     /// What was agreed on with the server, by what it is.
     pub(crate) agreed: Vec<(&'static str, Cow<'static, str>)>,
+    /// How many streams the server allows on this connection at a time, once that is known; `u32::MAX`: any number.
+    pub(crate) max_streams: Option<u32>,
     /// Addresses that accepted no connection and were followed by another one, and why.
     pub(crate) passed: Vec<(SocketAddr, Cause)>,
     /// The newest address that accepted no connection, until another one follows.
@@ -52,6 +54,7 @@ impl Default for Progress {
             reached: LOOK_UP_STEP,
             counts: Vec::new(),
             agreed: Vec::new(),
+            max_streams: None,
             passed: Vec::new(),
             failed: None,
         }

@@ -1,8 +1,9 @@
 //! Says in words why no connection could be made, and what to do about it.
 
-use super::run::Failed;
+use super::opener::Failed;
 use crate::metric::Cause;
 use crate::scenario::WsUrl;
+use crate::units::format_duration;
 
 /// Why there is no connection, and what to do about it. Fits after "failed to".
 pub fn failure(url: &WsUrl, failed: &Failed) -> String {
@@ -27,10 +28,15 @@ pub(super) fn reason(failed: &Failed) -> String {
         cause => cause.meaning().trim_end_matches('.'),
     };
     let meaning = lowercase_first(meaning);
-    match failed.detail.as_str() {
+    let mut reason = match failed.detail.as_str() {
         "" => meaning,
         detail => format!("{meaning} ({detail})"),
+    };
+    if let Some(asked) = failed.retry_after {
+        let asked = format_duration(asked);
+        reason += &format!("; it wants to be left alone for {asked} (Retry-After)");
     }
+    reason
 }
 
 /// The headers of a refusal that tell which server refused, and what it expects instead. The detail of the failure has
@@ -64,7 +70,10 @@ fn hint(failed: &Failed, is_secure: bool) -> Option<&'static str> {
         Cause::HttpStatus => match status {
             "401" | "403" => "give what the server asks for: --header \"Authorization: Bearer …\"",
             "404" | "405" => "check the path of the address",
-            "301" | "302" | "307" | "308" => "use the address it names",
+            "301" | "302" | "303" | "307" | "308" => "use the address it names",
+            "429" | "503" if failed.retry_after.is_some() => {
+                "try again after that time; clients of a scenario wait for it with `reconnect = { retry_after = true }`"
+            }
             "400" | "426" => {
                 "check that a WebSocket service is there, and any proxy that keeps `Upgrade` back"
             }
@@ -99,6 +108,7 @@ fn lowercase_first(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn url(secure: bool) -> WsUrl {
         WsUrl {
@@ -118,11 +128,7 @@ mod tests {
             (true, "before any answer", "look into its log"),
             (false, "before any answer", "use wss://"),
         ] {
-            let failed = Failed {
-                cause: Cause::HandshakeEof,
-                detail: detail.to_owned(),
-                headers: Vec::new(),
-            };
+            let failed = Failed::new(Cause::HandshakeEof, detail);
             let text = failure(&url(secure), &failed);
             assert!(text.contains(hint), "{text}");
         }
@@ -132,9 +138,8 @@ mod tests {
     fn a_refusal_says_who_refused_and_what_to_do() {
         let owned = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         let failed = Failed {
-            cause: Cause::HttpStatus,
-            detail: "HTTP/1.1 404 Not Found".to_owned(),
             headers: vec![owned("Server", "nginx"), owned("Date", "today")],
+            ..Failed::new(Cause::HttpStatus, "HTTP/1.1 404 Not Found")
         };
         assert_eq!(
             failure(&url(false), &failed),
@@ -145,13 +150,26 @@ mod tests {
     #[test]
     fn a_redirection_names_its_target_once() {
         let owned = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let detail = "HTTP/1.1 308 Permanent Redirect; Location: ws://x/new";
         let failed = Failed {
-            cause: Cause::HttpStatus,
-            detail: "HTTP/1.1 308 Permanent Redirect; Location: ws://x/new".to_owned(),
             headers: vec![owned("Location", "ws://x/new")],
+            ..Failed::new(Cause::HttpStatus, detail)
         };
         let text = failure(&url(false), &failed);
         assert_eq!(text.matches("ws://x/new").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn a_server_that_asks_for_time_is_told_with_that_time() {
+        let failed = Failed {
+            retry_after: Some(Duration::from_secs(90)),
+            ..Failed::new(Cause::HttpStatus, "HTTP/1.1 503 Service Unavailable")
+        };
+        let text = failure(&url(false), &failed);
+        assert!(
+            text.contains("left alone for 1m30s (Retry-After)\nhint: try again"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -160,11 +178,7 @@ mod tests {
             ("the TCP connection", "firewall"),
             ("the answer to the upgrade request", "the path"),
         ] {
-            let failed = Failed {
-                cause: Cause::ConnectTimeout,
-                detail: format!("waited for {step}"),
-                headers: Vec::new(),
-            };
+            let failed = Failed::new(Cause::ConnectTimeout, format!("waited for {step}"));
             let text = failure(&url(false), &failed);
             assert!(text.contains(hint), "{text}");
         }
@@ -173,11 +187,7 @@ mod tests {
     #[test]
     fn every_cause_reads_as_a_fragment() {
         for cause in Cause::ALL {
-            let failed = Failed {
-                cause: *cause,
-                detail: String::new(),
-                headers: Vec::new(),
-            };
+            let failed = Failed::new(*cause, "");
             let text = failure(&url(false), &failed);
             assert!(text.starts_with("connect to ws://x/: "), "{text}");
             assert!(!text.lines().next().unwrap().ends_with('.'), "{text}");

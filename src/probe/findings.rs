@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::offers::TlsOffer;
+use super::handshake::Handshake;
+use super::offers::Offers;
+use super::tls::TlsOffer;
 use crate::measure::TcpEnding;
 use crate::scenario::Spoken;
 
@@ -14,6 +16,8 @@ pub enum Finding {
     Handshake(Handshake),
     /// What TLS was agreed on.
     Tls(TlsOffer),
+    /// What the server offers to those who ask for it.
+    Offers(Offers),
     /// What the server answers to messages.
     Echo(Echo),
     /// The protocol over WebSocket that the server speaks, where its first words tell.
@@ -30,6 +34,10 @@ pub enum Finding {
     Close(CloseHandshake),
     /// A question that could not be asked, because no connection opened for it.
     Unknown(Unknown),
+    /// The most seconds for which the server wanted to be left alone (`Retry-After`), when it did.
+    RetryAfter(u64),
+    /// How many connections were dialled in all.
+    Connections(u32),
 }
 
 /// All results of a probe; `None` where a question could not be asked.
@@ -39,6 +47,8 @@ pub struct Findings {
     pub handshake: Option<Handshake>,
     /// What TLS was agreed on; `None` without TLS, too.
     pub tls: Option<TlsOffer>,
+    /// What the server offers to those who ask for it.
+    pub offers: Option<Offers>,
     /// What the server answers to messages.
     pub echo: Option<Echo>,
     /// The protocol over WebSocket that the server speaks, where its first words tell.
@@ -55,6 +65,10 @@ pub struct Findings {
     pub close: Option<CloseHandshake>,
     /// The questions that could not be asked.
     pub unknown: Vec<Unknown>,
+    /// The most seconds for which the server wanted to be left alone (`Retry-After`); `None` where it did not.
+    pub retry_after_s: Option<u64>,
+    /// How many connections were dialled in all.
+    pub connections: u32,
 }
 
 impl Findings {
@@ -63,6 +77,7 @@ impl Findings {
         match finding {
             Finding::Handshake(found) => self.handshake = Some(found),
             Finding::Tls(found) => self.tls = Some(found),
+            Finding::Offers(found) => self.offers = Some(found),
             Finding::Echo(found) => self.echo = Some(found),
             Finding::Dialect(found) => self.dialect = Some(found),
             Finding::Pings(found) => self.pings = Some(found),
@@ -71,6 +86,8 @@ impl Findings {
             Finding::Idle(found) => self.idle = Some(found),
             Finding::Close(found) => self.close = Some(found),
             Finding::Unknown(unknown) => self.unknown.push(unknown),
+            Finding::RetryAfter(seconds) => self.retry_after_s = Some(seconds),
+            Finding::Connections(made) => self.connections = made,
         }
     }
 
@@ -101,35 +118,6 @@ pub enum Question {
     Idle,
     /// The close handshake.
     Close,
-}
-
-/// How the connection was opened.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct Handshake {
-    /// The address to which the connection was made.
-    pub address: String,
-    /// The addresses of the name, which is the proxy's where there is one.
-    pub addresses: Vec<String>,
-    /// The addresses of the name that accepted no connection before this one, each with the cause.
-    pub passed: Vec<(String, &'static str)>,
-    /// The time of the name look-up; `None` where the host is an address.
-    pub dns_ns: Option<u64>,
-    /// The time of the TCP connect.
-    pub tcp_ns: u64,
-    /// The time of the TLS handshake; `None` without TLS.
-    pub tls_ns: Option<u64>,
-    /// The time from the upgrade request to its answer.
-    pub upgrade_ns: u64,
-    /// The status line of the answer.
-    pub status: String,
-    /// The proxies that say they passed the answer on, in order (`Via`, RFC 9110 section 7.6.3).
-    pub via: Vec<String>,
-    /// The headers of the answer that are not part of the handshake itself, in order.
-    pub headers: Vec<(String, String)>,
-    /// The subprotocol that the server chose of those offered.
-    pub subprotocol: Option<String>,
-    /// What the server chose when the probe offered compression (RFC 7692), on a separate connection.
-    pub compression: Option<String>,
 }
 
 /// What the server answers to messages.

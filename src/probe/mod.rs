@@ -8,22 +8,31 @@ mod endings;
 mod failure;
 mod findings;
 mod frame;
+mod handshake;
+mod looks;
 mod offers;
+mod opener;
 mod quiet;
 mod run;
 mod scenario;
+#[cfg(test)]
+mod scenario_tests;
 mod talk;
 mod target;
+mod tls;
 mod unasked;
 mod words;
 
 pub use failure::failure;
 pub use findings::{
-    Answer, CloseHandshake, Doing, Echo, Ending, Finding, Findings, Handshake, How, Idle, Limit,
-    Pings, Quiet, Since, Tcp, Trial, Unasked, Within,
+    Answer, CloseHandshake, Doing, Echo, Ending, Finding, Findings, How, Idle, Limit, Pings, Quiet,
+    Since, Tcp, Trial, Unasked, Within,
 };
-pub use offers::{ClientCertificate, ServerCertificate, TlsOffer};
-pub use run::{Failed, Probe, Progress};
+pub use handshake::{Handshake, Redirected};
+pub use offers::{CompressionOffer, Http2Offer, Offers};
+pub use opener::Failed;
+pub use run::{Probe, Progress};
 pub use scenario::scenario;
 pub use target::{Asked, target_text};
+pub use tls::{ClientCertificate, OtherVersion, ServerCertificate, TlsOffer};
 pub use words::{plan, words};

@@ -1,187 +1,198 @@
-//! What a server offers on the way to a WebSocket, and what a scenario can make of it.
-
-use std::time::{Duration, SystemTime};
+//! What a server offers to those who ask for it, and what a scenario can make of it.
 
 use serde::Serialize;
 
 use super::findings::Findings;
-use super::words::listed;
-use crate::net::TlsAgreed;
-use crate::units::{counted, is_harmless};
+use super::handshake::Handshake;
+use super::tls::{ClientCertificate, OtherVersion};
+use crate::net::Agreed;
 
-const DAY: i64 = 86_400;
+/// The most streams on a TCP connection that a scenario is written with: what gateways commonly allow.
+const MAX_STREAMS: u32 = 100;
+const STREAMS: &str = "streams_per_connection";
 
-/// What TLS was agreed on.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct TlsOffer {
-    /// The version, such as "TLS 1.3".
-    pub version: String,
-    /// The cipher suite, as in `ciphers` of a scenario.
-    pub cipher: String,
-    /// What keys were exchanged by, as in `groups` of a scenario.
-    pub group: Option<String>,
-    /// The protocol that the server chose by ALPN (RFC 7301), where "http/1.1" was offered.
-    pub alpn: Option<String>,
-    /// The server's certificate, where it can be read.
-    pub certificate: Option<ServerCertificate>,
-    /// Whether the server resumed the session of a client that dialled again; `None` where that connection did not open.
-    pub resumes: Option<bool>,
-    /// Whether the server asks clients for a certificate.
-    pub client_certificate: ClientCertificate,
+/// What a server offers to those who ask for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Offers {
+    /// What it made of an offer of permessage-deflate.
+    pub compression: CompressionOffer,
+    /// Whether it has WebSockets over HTTP/2; `None` where that was not looked at: without TLS, unless asked to.
+    pub http2: Option<Http2Offer>,
 }
 
-/// What a server does about the certificate of a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+/// What a server made of an offer of permessage-deflate (RFC 7692).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ClientCertificate {
-    /// It asks for none.
-    #[default]
-    NotAsked,
-    /// It asked for one, and was shown one.
-    Shown,
-    /// It asked for one, and went on without.
-    NotNeeded,
+pub enum CompressionOffer {
+    /// It agreed.
+    Agreed {
+        /// The extension, with all parameters that are not those by default.
+        extension: String,
+        /// Whether it refers to messages that it sent before, so that a client has to keep what it received.
+        keeps_context: bool,
+        /// Whether a client may refer to messages that it sent before.
+        takes_context: bool,
+        /// The logarithm of the window that it compresses with, 8 to 15.
+        server_bits: u8,
+        /// The logarithm of the window that a client may compress with, 8 to 15.
+        client_bits: u8,
+    },
+    /// It opened the connection without.
+    Declined,
+    /// It opened no connection to who offers it.
+    Refused(String),
 }
 
-/// A server's certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct ServerCertificate {
-    /// The names and addresses that it is for.
-    pub names: Vec<String>,
-    /// The end of its validity, in seconds since 1970.
-    pub expires: i64,
-    /// Whole days from the probe until then; negative where it has expired.
-    pub in_days: i64,
+/// What a server makes of a client that asks for HTTP/2 (RFC 8441).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Http2Offer {
+    /// It has WebSockets over it.
+    #[serde(rename = "websockets")]
+    WebSockets {
+        /// The most on a TCP connection at a time; `None`: any number.
+        max_streams: Option<u32>,
+    },
+    /// It speaks HTTP/2 without WebSockets: without SETTINGS_ENABLE_CONNECT_PROTOCOL.
+    #[serde(rename = "no_websockets")]
+    NoWebSockets {
+        /// The most requests on a TCP connection at a time; `None`: any number.
+        max_streams: Option<u32>,
+    },
+    /// It does not choose HTTP/2.
+    NotSpoken,
+    /// No WebSocket opened over it, for another reason.
+    Unknown(String),
 }
 
-impl TlsOffer {
-    /// What the first connection agreed on, at a time in seconds since 1970.
-    pub(super) fn new(agreed: TlsAgreed, client_certificate: ClientCertificate, now: i64) -> Self {
-        let certificate = agreed.certificate.map(|certificate| {
-            let safe = |name: String| name.chars().filter(|c| is_harmless(*c)).collect();
-            ServerCertificate {
-                names: certificate.names.into_iter().map(safe).collect(),
-                expires: certificate.expires,
-                in_days: (certificate.expires - now).div_euclid(DAY),
-            }
-        });
-        let safe = |text: String| text.chars().filter(|c| is_harmless(*c)).collect();
-        Self {
-            version: agreed.version,
-            cipher: agreed.cipher,
-            group: agreed.group,
-            alpn: agreed.alpn.map(safe),
-            certificate,
-            resumes: None,
-            client_certificate,
+impl From<Agreed> for CompressionOffer {
+    fn from(agreed: Agreed) -> Self {
+        Self::Agreed {
+            extension: agreed.to_string(),
+            keeps_context: !agreed.server_forgets,
+            takes_context: !agreed.client_forgets,
+            server_bits: agreed.server_bits,
+            client_bits: agreed.client_bits,
         }
     }
+}
 
+impl Offers {
     /// In words, a line each.
     pub(super) fn words(&self) -> Vec<String> {
-        let alpn = match &self.alpn {
-            Some(protocol) => format!("ALPN {protocol}"),
-            None => "no ALPN".to_owned(),
-        };
-        let agreed = [&self.version, &self.cipher].into_iter().chain(&self.group);
-        let agreed: Vec<&str> = agreed.map(String::as_str).chain([alpn.as_str()]).collect();
-        let mut lines = vec![agreed.join(" · ")];
-        lines.extend(self.certificate.as_ref().map(ServerCertificate::words));
-        let resumes = match self.resumes {
-            Some(true) => "resumes the session of a client that dials again",
-            Some(false) => "resumes no session: each handshake is a full one",
-            None => "whether it resumes sessions is not known",
-        };
-        lines.push(resumes.to_owned());
-        let asks = match self.client_certificate {
-            ClientCertificate::NotAsked => None,
-            ClientCertificate::Shown => Some("asked for a certificate, and was shown one"),
-            ClientCertificate::NotNeeded => Some("asks for a certificate, and opens without one"),
-        };
-        lines.extend(asks.map(str::to_owned));
-        lines
+        let http2 = self.http2.iter().map(Http2Offer::words);
+        self.compression.words().into_iter().chain(http2).collect()
     }
 }
 
-impl ServerCertificate {
+impl CompressionOffer {
+    fn words(&self) -> Vec<String> {
+        match self {
+            Self::Agreed {
+                extension,
+                keeps_context,
+                takes_context,
+                ..
+            } => {
+                let keeps = match keeps_context {
+                    true => "it refers to what it sent before: each client has to keep that",
+                    false => "it sends each message compressed by itself",
+                };
+                let takes = match takes_context {
+                    true => "",
+                    false => ", and wants the same of clients",
+                };
+                vec![
+                    format!("compression: {extension}"),
+                    format!("{keeps}{takes}"),
+                ]
+            }
+            Self::Declined => vec!["no compression".to_owned()],
+            Self::Refused(why) => vec![format!("compression: not known, {why}")],
+        }
+    }
+}
+
+impl Http2Offer {
     fn words(&self) -> String {
-        let names = match self.names.is_empty() {
-            true => "no name".to_owned(),
-            false => listed(&self.names, "name"),
+        let most = |max_streams: &Option<u32>| match max_streams {
+            Some(most) => format!("at most {most} on a TCP connection"),
+            None => "any number on a TCP connection".to_owned(),
         };
-        let since = Duration::from_secs(self.expires.max(0).unsigned_abs());
-        let at = humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since).to_string();
-        let day = at.split('T').next().unwrap_or_default();
-        let days = counted(self.in_days.unsigned_abs(), "day");
-        let until = match self.in_days {
-            0.. => format!("in {days}"),
-            _ => format!("{days} ago"),
-        };
-        format!("certificate for {names}; until {day} ({until})")
+        match self {
+            Self::WebSockets { max_streams } => {
+                format!("WebSockets over HTTP/2 (RFC 8441), {}", most(max_streams))
+            }
+            Self::NoWebSockets { max_streams } => format!(
+                "HTTP/2 without WebSockets: no SETTINGS_ENABLE_CONNECT_PROTOCOL; requests: {}",
+                most(max_streams)
+            ),
+            Self::NotSpoken => "no HTTP/2: it is not chosen by ALPN".to_owned(),
+            Self::Unknown(why) => format!("WebSockets over HTTP/2: not known, {why}"),
+        }
     }
 }
 
-/// Keys of `[target]` for what the server offers and a scenario may take or leave: comments, each on a line.
-pub(super) fn keys(findings: &Findings) -> String {
-    let mut text = String::new();
-    let handshake = findings.handshake.as_ref();
-    let answer = handshake.and_then(|found| found.compression.as_ref());
-    // Any other answer is none to what was offered.
-    if let Some(agreed) = answer.filter(|answer| answer.starts_with("permessage-deflate")) {
-        text += &format!("# compression = true   # the server agrees to {agreed}\n");
+/// Lines of `[target]` about what the server offers: what the scenario needs to get there, and comments with keys that
+/// it may take or leave. `is_secure`: whether the address is that of TLS; `asked` are the keys that stand there already.
+pub(super) fn keys(findings: &Findings, is_secure: bool, asked: &[&str]) -> String {
+    let mut text = findings.handshake.as_ref().map(seen).unwrap_or_default();
+    let mut choice = |key: &str, value: &str, why: &str| {
+        if !asked.contains(&key) {
+            text += &format!("# {key} = {value}   # {why}\n");
+        }
+    };
+    if let Some(Offers { compression, http2 }) = &findings.offers {
+        if let CompressionOffer::Agreed { extension, .. } = compression {
+            let why = format!("the server agrees to {extension}");
+            choice("compression", "true", &why);
+        }
+        // Over HTTP/2 no redirect is followed.
+        let is_there = (findings.handshake.as_ref()).is_none_or(|found| found.redirects.is_empty());
+        if let Some(Http2Offer::WebSockets { max_streams }) = http2
+            && is_there
+            && !asked.contains(&STREAMS)
+        {
+            let streams = max_streams.unwrap_or(MAX_STREAMS).clamp(1, MAX_STREAMS);
+            choice("http", "\"2\"", "the server has WebSockets over HTTP/2");
+            let why = "1 is a connection for each, as browsers have";
+            choice(STREAMS, &streams.to_string(), why);
+        }
     }
-    let certificate = findings.tls.as_ref().map(|tls| tls.client_certificate);
-    if certificate == Some(ClientCertificate::NotNeeded) {
-        text += "# tls.certificate = \"client.pem\"   # the server asks for one, and opens without\n\
-                 # tls.key = \"client.key\"\n";
+    let Some(tls) = findings.tls.as_ref().filter(|_| is_secure) else {
+        return text;
+    };
+    if let Some(OtherVersion::Spoken { version, .. }) = &tls.other {
+        let value = format!("[\"{}\"]", version.trim_start_matches("TLS "));
+        let why = format!("the server speaks both, and chooses {}", tls.version);
+        choice("tls.versions", &value, &why);
+    }
+    if tls.client_certificate == ClientCertificate::NotNeeded {
+        let why = "the server asks for one, and opens without";
+        choice("tls.certificate", "\"client.pem\"", why);
+        choice("tls.key", "\"client.key\"", "not encrypted");
+    }
+    if let Some(certificate) = &tls.certificate {
+        let day = certificate.last_day();
+        text += &format!("# The server's certificate ends on {day}.\n");
     }
     text
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::Certificate;
-
-    fn offer(expires: i64, names: usize) -> TlsOffer {
-        let agreed = TlsAgreed {
-            version: "TLS 1.2".to_owned(),
-            cipher: "TLS_X".to_owned(),
-            group: None,
-            alpn: Some("h\x1b2".to_owned()),
-            certificate: Some(Certificate {
-                names: (1..=names).map(|n| format!("h{n}")).collect(),
-                expires,
-            }),
-            is_resumed: false,
-        };
-        TlsOffer::new(agreed, ClientCertificate::NotNeeded, 0)
+/// What the answer to the upgrade request said.
+fn seen(found: &Handshake) -> String {
+    let mut text = String::new();
+    if let Some(last) = found.redirects.last() {
+        text += &format!("redirects = {}   # to {}\n", found.redirects.len(), last.to);
     }
-
-    #[test]
-    fn a_certificate_is_told_with_its_names_and_the_days_that_are_left() {
-        for (expires, names, line) in [
-            (
-                33 * DAY + 1,
-                0,
-                "certificate for no name; until 1970-02-03 (in 33 days)",
-            ),
-            (
-                DAY,
-                2,
-                "certificate for 2 names: h1, h2; until 1970-01-02 (in 1 day)",
-            ),
-            (
-                0,
-                7,
-                "certificate for 7 names: h1, h2, h3, h4, h5 and 2 more; until 1970-01-01 (in 0 days)",
-            ),
-        ] {
-            assert_eq!(offer(expires, names).words()[1], line);
-        }
-        let expired = offer(-1, 1).words();
-        assert!(expired[1].ends_with("(1 day ago)"), "{expired:?}");
-        assert_eq!(expired[0], "TLS 1.2 · TLS_X · ALPN h2");
-        assert_eq!(expired.len(), 4);
+    for cookie in &found.cookies {
+        let name = cookie.split('=').next().unwrap_or_default();
+        text += &format!(
+            "# The server sets the cookie {name}, which clients bring only where `headers` has it.\n"
+        );
     }
+    if let Some(chosen) = &found.subprotocol {
+        text += &format!("# Of the subprotocols the server chooses {chosen}.\n");
+    }
+    text
 }

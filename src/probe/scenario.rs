@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::cohorts::{DraftCohort, ENDED, between, cohorts, millis, window};
 use super::findings::{Doing, Findings, Since};
-use super::offers::keys;
+use super::offers;
 use super::target::{Asked, target_text};
+use super::tls::TlsOffer;
 use crate::scenario::{Spoken, shown_address};
 use crate::units::{format_duration, is_harmless};
 
@@ -28,8 +29,8 @@ pub fn scenario(asked: &Asked, findings: &Findings) -> String {
             WINDOWS,
             "clients of each kind that the server was seen to end or to keep.",
         ),
-        target_text(asked) + &keys(findings),
-        load(findings, &cohorts),
+        target_text(asked) + &offered(asked, findings),
+        load(findings, &cohorts) + &redials(findings),
     ];
     parts.extend(message(findings));
     parts.extend(heartbeat(findings));
@@ -60,8 +61,10 @@ fn in_dialect(asked: &Asked, spoken: &Spoken, findings: &Findings) -> String {
     );
     let parts = [
         head(asked, &about, "clients that begin as their protocol says."),
-        target_text(&target) + &format!("dialect = {}\n", spoken.text()) + &keys(findings),
-        format!("[load]\nconnections = {CLIENTS}\nduration = \"30s\"\n"),
+        target_text(&target)
+            + &format!("dialect = {}\n", spoken.text())
+            + &offered(asked, findings),
+        format!("[load]\nconnections = {CLIENTS}\nduration = \"30s\"\n") + &redials(findings),
         must_hold(&gates),
     ];
     parts.join("\n")
@@ -77,6 +80,28 @@ fn head(asked: &Asked, about: &str, clients: &str) -> String {
          description = \"{CLIENTS} {clients}\"\n",
         name(&asked.url)
     )
+}
+
+/// What the server offers, behind what the user asked for.
+fn offered(asked: &Asked, findings: &Findings) -> String {
+    let keys: Vec<&str> = (asked.options.iter())
+        .map(|option| option.parts().1)
+        .collect();
+    offers::keys(findings, asked.url.starts_with("wss"), &keys)
+}
+
+/// What clients that dial again find, as a key of `[load]` to take or leave.
+fn redials(findings: &Findings) -> String {
+    let tls = findings.tls.as_ref().is_some_and(TlsOffer::resumes);
+    let (more, why) = match (findings.retry_after_s, tls) {
+        (Some(_), _) => (
+            ", retry_after = true",
+            "the server asks for time by Retry-After",
+        ),
+        (None, true) => ("", "clients that dial again resume their TLS sessions here"),
+        (None, false) => return String::new(),
+    };
+    format!("# reconnect = {{ initial = \"500ms\", max = \"30s\"{more} }}   # {why}\n")
 }
 
 /// The gates of the file.
@@ -220,262 +245,9 @@ fn gates(findings: &Findings) -> String {
 /// give too few samples for a higher percentile. It is at least 100 ms, because a lower gate needs a more punctual
 /// generator than a busy machine is; `None` for a server that is so slow that the limit would be near the timeout of an
 /// answer, which no answer in time can exceed.
-fn generous(p50_ns: u64) -> Option<String> {
+pub(super) fn generous(p50_ns: u64) -> Option<String> {
     const STEPS: [u64; 5] = [100, 250, 500, 1000, 2500];
     let wanted = p50_ns.saturating_mul(10) / 1_000_000;
     let ms = STEPS.into_iter().find(|step| *step >= wanted)?;
     Some(format_duration(Duration::from_millis(ms)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::probe::findings::{
-        Answer, Echo, Ending, How, Idle, Limit, Pings, Quiet, Tcp, Trial,
-    };
-    use crate::scenario::{Outside, Overrides, Scenario, Source, parse};
-
-    const SECOND: u64 = 1_000_000_000;
-
-    fn asked() -> Asked {
-        Asked {
-            url: "ws://127.0.0.1:9/".to_owned(),
-            ..Asked::default()
-        }
-    }
-
-    fn trial(doing: Doing, ending: Option<Ending>) -> Trial {
-        Trial {
-            doing,
-            watched_ns: 15 * SECOND,
-            sent: 0,
-            pings: 3,
-            unanswered_ns: None,
-            ending,
-            failed: None,
-        }
-    }
-
-    /// An echo server that answers pings and ends no client.
-    fn kind() -> Findings {
-        Findings {
-            echo: Some(Echo {
-                greeting: None,
-                text: Answer::Same,
-                binary: Answer::Same,
-                samples: 20,
-                p50_ns: Some(80_000),
-                max_ns: Some(90_000),
-                ending: None,
-            }),
-            pings: Some(Pings {
-                sent: 20,
-                answered: 20,
-                p50_ns: Some(12_000_000),
-                ..Pings::default()
-            }),
-            activity: Doing::ALL.map(|doing| trial(doing, None)).into(),
-            idle: Some(Idle {
-                watched_ns: 15 * SECOND,
-                silent: None,
-                answering: None,
-                talkers_too: false,
-            }),
-            ..Findings::default()
-        }
-    }
-
-    fn limit(since: Since, after_ns: u64, how: How) -> Limit {
-        Limit {
-            since,
-            after_ns,
-            ending: Ending {
-                at_ns: after_ns + SECOND,
-                how,
-                tcp: Some(Tcp {
-                    after_ns: 1_000,
-                    reset: false,
-                }),
-            },
-        }
-    }
-
-    #[track_caller]
-    fn read(text: &str) -> Scenario {
-        let source = Source {
-            name: "test".to_owned(),
-            text: text.to_owned(),
-        };
-        let outside = Outside {
-            env: &|_| None,
-            read: &|_| unreachable!("no file is named"),
-            list: &Outside::no_folder,
-        };
-        let parsed = parse(&source, &Overrides::default(), &outside);
-        parsed.unwrap_or_else(|problems| panic!("{problems}\n{text}"))
-    }
-
-    #[track_caller]
-    fn has(text: &str, lines: &[&str]) {
-        for line in lines {
-            assert!(text.lines().any(|found| found == *line), "{line}\n\n{text}");
-        }
-    }
-
-    #[test]
-    fn a_kind_server_gets_a_load_a_heartbeat_and_gates() {
-        let text = scenario(&asked(), &kind());
-        let scenario = read(&text);
-        assert_eq!(scenario.name, "probe-127-0-0-1-9");
-        assert_eq!(scenario.cohorts[0].connections, CLIENTS);
-        assert_eq!(scenario.cohorts[0].messages.len(), 1);
-        assert_eq!(scenario.gates.pass.len(), 5);
-        has(&text, &["  \"p90(heartbeat.rtt) < 250ms\","]);
-    }
-
-    #[test]
-    fn a_gate_on_a_time_is_below_the_timeout_of_an_answer() {
-        assert_eq!(generous(SECOND / 50).as_deref(), Some("250ms"));
-        assert_eq!(generous(SECOND / 4).as_deref(), Some("2.5s"));
-        assert_eq!(generous(SECOND / 3), None);
-    }
-
-    #[test]
-    fn a_server_that_speaks_a_dialect_gets_a_scenario_in_it() {
-        for (subprotocol, greeting, gates) in [
-            (None, Some("0{\"sid\":\"x\""), 2),
-            (Some("ocpp2.0.1"), None, 1),
-        ] {
-            let spoken = Spoken::new(subprotocol, greeting).unwrap();
-            let dialect = spoken.dialect;
-            let found = Findings {
-                dialect: Some(spoken),
-                ..kind()
-            };
-            let text = scenario(&asked(), &found);
-            let scenario = read(&text);
-            assert_eq!(scenario.target.dialect, Some(dialect), "{text}");
-            assert_eq!(scenario.gates.pass.len(), gates, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_server_that_does_nothing_gets_connections_alone() {
-        let scenario = read(&scenario(&asked(), &Findings::default()));
-        let main = &scenario.cohorts[0];
-        assert!(main.messages.is_empty() && main.heartbeat.is_none());
-        assert_eq!(scenario.gates.pass.len(), 1);
-    }
-
-    #[test]
-    fn one_that_closes_mute_clients_gets_a_window_from_the_ping() {
-        let how = How::Close {
-            code: Some(1011),
-            reason: "keepalive ping timeout".to_owned(),
-        };
-        let mut found = kind();
-        found.quiet = Some(Quiet {
-            pings: 3,
-            min_gap_ns: Some(20 * SECOND),
-            max_gap_ns: Some(20 * SECOND),
-            ..Quiet::default()
-        });
-        found.idle = Some(Idle {
-            watched_ns: 60 * SECOND,
-            silent: Some(limit(Since::Ping, 20 * SECOND, how)),
-            answering: None,
-            talkers_too: false,
-        });
-        let text = scenario(&asked(), &found);
-        read(&text);
-        has(
-            &text,
-            &[
-                "duration = \"1m28s\"",
-                "name = \"healthy\"",
-                "closed = 0",
-                "pings_between = [\"16s\", \"24s\"]",
-                "name = \"mute\"",
-                "fault = { kind = \"no_pong\" }",
-                "from = \"ping\"",
-                "closed_between = [\"16s\", \"24s\"]",
-                "code = 1011",
-                "ends_with = \"close_frame\"",
-                "tcp_end_within = \"1s\"",
-            ],
-        );
-    }
-
-    #[test]
-    fn an_idle_limit_counts_from_the_open_and_the_healthy_keep_well_below_it() {
-        let mut found = kind();
-        for trial in &mut found.activity[..2] {
-            trial.ending = Some(limit(Since::Open, 3 * SECOND, How::Fin).ending);
-        }
-        found.idle = Some(Idle {
-            watched_ns: 15 * SECOND,
-            silent: Some(limit(Since::Open, 3 * SECOND, How::Fin)),
-            answering: Some(limit(Since::Open, 3 * SECOND, How::Fin)),
-            talkers_too: false,
-        });
-        let text = scenario(&asked(), &found);
-        read(&text);
-        has(
-            &text,
-            &[
-                "interval = \"1s\"",
-                "closed = 0",
-                "name = \"silent\"",
-                "from = \"open\"",
-                "closed_between = [\"2.4s\", \"3.6s\"]",
-                "ends_with = \"fin\"",
-            ],
-        );
-        assert!(!text.contains("no_pong"), "{text}");
-    }
-
-    #[test]
-    fn where_everybody_is_ended_the_end_is_expected_and_nothing_else() {
-        let mut found = kind();
-        let end = limit(Since::Open, 3 * SECOND, How::Fin);
-        for trial in &mut found.activity {
-            trial.ending = Some(end.ending.clone());
-        }
-        found.idle = Some(Idle {
-            watched_ns: 15 * SECOND,
-            silent: Some(end.clone()),
-            answering: Some(end),
-            talkers_too: true,
-        });
-        let text = scenario(&asked(), &found);
-        let scenario = read(&text);
-        let [cohort] = &scenario.cohorts[..] else {
-            panic!("{text}");
-        };
-        assert_eq!(cohort.name, "ended");
-        has(&text, &["closed_between = [\"2.4s\", \"3.6s\"]"]);
-        for none in ["[[message]]", "[heartbeat]", "p90(", "timed_out"] {
-            assert!(!text.contains(none), "{none}\n\n{text}");
-        }
-    }
-
-    #[test]
-    fn an_end_that_pongs_do_not_put_off_is_not_blamed_on_missing_pongs() {
-        let mut found = kind();
-        for trial in &mut found.activity {
-            trial.ending = Some(limit(Since::Open, 3 * SECOND, How::Fin).ending);
-        }
-        found.idle = Some(Idle {
-            watched_ns: 15 * SECOND,
-            silent: Some(limit(Since::Ping, 3 * SECOND, How::Fin)),
-            answering: Some(limit(Since::Open, 3 * SECOND, How::Fin)),
-            talkers_too: false,
-        });
-        let text = scenario(&asked(), &found);
-        read(&text);
-        has(&text, &["name = \"silent\""]);
-        for none in ["name = \"mute\"", "closed = 0", "connections.lost"] {
-            assert!(!text.contains(none), "{none}\n\n{text}");
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::endings::{close_frame, ended, fin, idle};
 use super::findings::{
-    Answer, CloseHandshake, Doing, Echo, Finding, Handshake, Pings, Question, Quiet, Trial, Within,
+    Answer, CloseHandshake, Doing, Echo, Finding, Pings, Question, Quiet, Trial, Within,
 };
 use super::run::Probe;
 use crate::scenario::{Sign, Spoken};
@@ -24,8 +24,9 @@ pub fn plan(url: &str, watch: Duration) -> String {
 /// One finding as text; each line ends with a line break.
 pub fn words(finding: &Finding) -> String {
     match finding {
-        Finding::Handshake(found) => block("handshake", handshake(found)),
+        Finding::Handshake(found) => block("handshake", found.words()),
         Finding::Tls(found) => block("tls", found.words()),
+        Finding::Offers(found) => block("offers", found.words()),
         Finding::Echo(found) => block("echo", echo(found)),
         Finding::Dialect(found) => block("speaks", vec![spoken(found)]),
         Finding::Pings(found) => block(PINGS, pings(found)),
@@ -42,6 +43,14 @@ pub fn words(finding: &Finding) -> String {
             },
             vec![format!("not known, no connection: {}", unknown.failed)],
         ),
+        Finding::RetryAfter(seconds) => {
+            let asked = format_duration(Duration::from_secs(*seconds));
+            block(
+                "asks",
+                vec![format!("to be left alone for {asked} (Retry-After)")],
+            )
+        }
+        Finding::Connections(made) => block("in all", vec![counted((*made).into(), "connection")]),
     }
 }
 
@@ -80,34 +89,6 @@ pub(super) fn listed(texts: &[String], noun: &str) -> String {
         more => format!(" and {} more", human_count(more as u64)),
     };
     format!("{}: {shown}{more}", counted(texts.len() as u64, noun))
-}
-
-fn handshake(found: &Handshake) -> Vec<String> {
-    let steps = [
-        found.dns_ns.map(|ns| format!("DNS {}", human_ns(ns))),
-        Some(format!("TCP {}", human_ns(found.tcp_ns))),
-        found.tls_ns.map(|ns| format!("TLS {}", human_ns(ns))),
-        Some(format!("upgrade {}", human_ns(found.upgrade_ns))),
-    ];
-    let steps: Vec<String> = steps.into_iter().flatten().collect();
-    let mut lines = vec![format!("{} · {}", found.address, steps.join(" · "))];
-    if found.addresses.len() > 1 {
-        lines.push(format!("one of {}", listed(&found.addresses, "address")));
-    }
-    let passed = found.passed.iter();
-    lines.extend(passed.map(|(address, why)| format!("went on from {address}: {why}")));
-    lines.push(found.status.clone());
-    let via = found.via.iter();
-    lines.extend(via.map(|proxy| format!("passed on by a proxy: {proxy}")));
-    let headers = found.headers.iter();
-    lines.extend(headers.map(|(name, value)| format!("  {name}: {value}")));
-    let subprotocol = found.subprotocol.as_deref().unwrap_or("none");
-    lines.push(format!("subprotocol {subprotocol}"));
-    lines.push(match &found.compression {
-        Some(chosen) => format!("compression: {chosen}"),
-        None => "no compression".to_owned(),
-    });
-    lines
 }
 
 fn echo(found: &Echo) -> Vec<String> {
@@ -315,20 +296,6 @@ fn close(found: &CloseHandshake) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::probe::findings::Idle;
-
-    #[test]
-    fn all_addresses_are_told_and_those_that_failed_first() {
-        let handshake = Handshake {
-            address: "127.0.0.1:1".to_owned(),
-            addresses: (1..8).map(|n| format!("127.0.0.{n}:1")).collect(),
-            passed: vec![("[::1]:1".to_owned(), "refused")],
-            ..Handshake::default()
-        };
-        let text = words(&Finding::Handshake(handshake));
-        let all = "one of 7 addresses: 127.0.0.1:1, 127.0.0.2:1, 127.0.0.3:1, 127.0.0.4:1, 127.0.0.5:1 and 2 more\n";
-        assert!(text.contains(all), "{text}");
-        assert!(text.contains("went on from [::1]:1: refused"), "{text}");
-    }
 
     #[test]
     fn silence_is_said_as_such() {

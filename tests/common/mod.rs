@@ -34,7 +34,7 @@ pub use broadcast::Broadcast;
 pub use log::{Entry, Event, Log};
 pub use program::{Ended, Running};
 pub use proxy::Proxy;
-pub use reception::{Reception, Visit, tls};
+pub use reception::{Reception, Visit, tls, tls_speaking};
 pub use report::{FILES, Report, table};
 pub use script::{Act, Echo, Handshake, OnClose, Pong, Script, When};
 pub use server::Server;

@@ -137,15 +137,24 @@ impl Drop for Reception {
 
 /// A TLS acceptor for `localhost` and 127.0.0.1, and its certificate as PEM.
 pub fn tls() -> (TlsAcceptor, String) {
+    tls_speaking(&[])
+}
+
+/// The same with these protocols to choose from (ALPN).
+pub fn tls_speaking(protocols: &[&str]) -> (TlsAcceptor, String) {
     let names = ["localhost", "127.0.0.1"].map(str::to_owned);
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
     let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![cert.der().clone()], key.into())
         .unwrap();
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
     (Arc::new(config).into(), cert.pem())
 }
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use super::pool::Place;
 use super::stream::{Answered, Stream};
 use crate::metric::{Cause, Timer, UPGRADE_STEP};
+use crate::net::compressed::Compressed;
 use crate::net::failure::Failure;
 use crate::net::first_hop::Peer;
 use crate::net::handshake::Request;
@@ -26,6 +27,8 @@ pub(crate) struct Alone {
     pub(crate) steps: Steps,
     /// The head of the server's answer, as HTTP/1.1 would spell it.
     pub(crate) head: Vec<u8>,
+    /// The compression that was agreed on.
+    pub(crate) compressed: Option<Box<Compressed>>,
 }
 
 impl Alone {
@@ -56,7 +59,7 @@ impl Alone {
             place.carrier().opened().await?;
             place.ask(request, is_secure, compression, progress).await
         };
-        let Answered { stream, head, .. } = tokio::select! {
+        let answered = tokio::select! {
             biased;
             asked = asking => asked?,
             () = &mut serving => {
@@ -64,6 +67,11 @@ impl Alone {
                 return Err(Failure::new(Cause::H2Error, detail).into());
             }
         };
+        let Answered {
+            stream,
+            head,
+            compressed,
+        } = answered;
         let now = clock.now();
         steps.add(Timer::HandshakeUpgrade, now.saturating_since(opened));
         steps.add(Timer::HandshakeTotal, now.saturating_since(dialled));
@@ -73,6 +81,7 @@ impl Alone {
             peer,
             steps,
             head,
+            compressed,
         })
     }
 }

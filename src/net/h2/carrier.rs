@@ -125,14 +125,15 @@ impl Way {
         };
         known.map_err(|error| failed(&error))?;
         below.borrow_mut().first = None;
+        let allowed = u32::try_from(requests.current_max_send_streams()).unwrap_or(u32::MAX);
+        progress.max_streams = Some(allowed);
         if !requests.is_extended_connect_protocol_enabled() {
             let detail = "HTTP/2 without SETTINGS_ENABLE_CONNECT_PROTOCOL";
             return Err(Failure::new(Cause::H2NoWebsocket, detail));
         }
-        let allowed = requests.current_max_send_streams();
-        let allowed = match u32::try_from(allowed) {
-            Ok(u32::MAX) | Err(_) => "unlimited".into(),
-            Ok(allowed) => allowed.to_string().into(),
+        let allowed = match allowed {
+            u32::MAX => "unlimited".into(),
+            allowed => allowed.to_string().into(),
         };
         (progress.agreed).extend([("http", "2".into()), (MAX_STREAMS, allowed)]);
         steps.add(Timer::Http2Ready, clock.now().saturating_since(opened));

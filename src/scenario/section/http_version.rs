@@ -31,6 +31,15 @@ impl HttpVersion {
 }
 
 impl Sharing {
+    /// So many on each TCP connection, with the windows by default. Above zero.
+    pub fn of(streams: u32) -> Self {
+        Self {
+            streams,
+            stream_window: STREAM_WINDOW,
+            connection_window: CONNECTION_WINDOW,
+        }
+    }
+
     /// How many TCP connections that many WebSockets of a cohort take at most, on so many workers.
     pub fn carriers(self, connections: u64, workers: u64) -> u64 {
         let each = connections.div_ceil(workers.max(1));

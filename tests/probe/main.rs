@@ -1,22 +1,22 @@
 //! Tests `wsbench probe` as a program: its findings about servers with known behaviour, and its failures.
 //! Checks facts only, never how long something took on this machine.
 
+#[path = "../common/mod.rs"]
 mod common;
 
+mod failures;
+mod http2;
+mod offers;
+mod serving;
+
 use std::fs;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use common::{Act, Echo, Ended, Handshake, Pong, Reception, Running, Script, Server, When, raw};
-use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Runtime;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use wsbench::scenario::{self, Outside, Overrides, Source};
+
+use common::{Act, Echo, Ended, Pong, Reception, Running, Script, Server, When, raw};
+use serving::{Reaper, echoes, floods, pongs_empty, serves, serves_first};
 
 fn probe(arguments: &[&str]) -> Ended {
     let arguments = [&["probe"], arguments].concat();
@@ -56,64 +56,6 @@ fn parses(text: &str) {
     }
 }
 
-/// A server that pings, and ends each client that has not answered by the next ping.
-struct Reaper {
-    address: SocketAddr,
-    _runtime: Runtime,
-}
-
-impl Reaper {
-    const INTERVAL: Duration = Duration::from_millis(200);
-
-    /// Starts the server. It ends clients with this code, or without a Close frame.
-    fn start(code: Option<u16>) -> Self {
-        let runtime = Runtime::new().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        runtime.spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(Self::serve(socket, code));
-            }
-        });
-        Self {
-            address,
-            _runtime: runtime,
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("ws://{}/", self.address)
-    }
-
-    async fn serve(socket: TcpStream, code: Option<u16>) -> Option<()> {
-        let mut client = tokio_tungstenite::accept_async(socket).await.ok()?;
-        let mut ticks = tokio::time::interval(Self::INTERVAL);
-        ticks.tick().await;
-        let mut waiting = false;
-        loop {
-            tokio::select! {
-                _ = ticks.tick() => {
-                    if waiting {
-                        let frame = CloseFrame { code: code?.into(), reason: "silent".into() };
-                        client.close(Some(frame)).await.ok()?;
-                        while client.next().await?.is_ok() {}
-                        return None;
-                    }
-                    waiting = true;
-                    client.send(Message::Ping("are you there".into())).await.ok()?;
-                }
-                message = client.next() => match message?.ok()? {
-                    Message::Pong(payload) => waiting &= payload != "are you there",
-                    message @ (Message::Text(_) | Message::Binary(_)) => {
-                        client.send(message).await.ok()?;
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-}
-
 #[test]
 fn a_correct_echo_server_is_described_in_words_and_gets_a_scenario() {
     let script = Script {
@@ -126,7 +68,7 @@ fn a_correct_echo_server_is_described_in_words_and_gets_a_scenario() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ended.stderr.ends_with(next), "{}", ended.stderr);
     for fact in [
-        "at most 10 connections",
+        "at most 16 connections",
         "HTTP/1.1 101 Switching Protocols",
         "text and binary come back the same",
         "20 of 20 answered with the same payload",
@@ -136,6 +78,8 @@ fn a_correct_echo_server_is_described_in_words_and_gets_a_scenario() {
         "payload \"1\"",
         "a silent client was not ended within 1.00 s",
         "our Close 1000 is answered by Close 1000",
+        "\noffers     no compression\n",
+        "\nin all     9 connections\n",
     ] {
         assert!(ended.stdout.contains(fact), "{fact}\n\n{}", ended.stdout);
     }
@@ -278,68 +222,6 @@ fn a_server_that_answers_nothing_is_told_as_such() {
     parses(scenario);
 }
 
-/// Starts a server that runs `conversation` on its connection after the handshake.
-fn serves<F: Future<Output = Option<()>> + Send + 'static>(
-    conversation: impl Fn(TcpStream) -> F + Send + 'static,
-) -> (Runtime, String) {
-    serves_first(usize::MAX, conversation)
-}
-
-/// The same, but nothing listens any more after this number of connections.
-fn serves_first<F: Future<Output = Option<()>> + Send + 'static>(
-    most: usize,
-    conversation: impl Fn(TcpStream) -> F + Send + 'static,
-) -> (Runtime, String) {
-    let runtime = Runtime::new().unwrap();
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let url = format!("ws://{}/", listener.local_addr().unwrap());
-    runtime.spawn(async move {
-        for _ in 0..most {
-            let Ok((socket, _)) = listener.accept().await else {
-                break;
-            };
-            if let Ok(client) = tokio_tungstenite::accept_async(socket).await {
-                tokio::spawn(conversation(client.into_inner()));
-            }
-        }
-    });
-    (runtime, url)
-}
-
-/// Sends every message back, and answers pings and a Close.
-async fn echoes(socket: TcpStream) -> Option<()> {
-    let mut client = WebSocketStream::from_raw_socket(socket, Role::Server, None).await;
-    loop {
-        let message = client.next().await?.ok()?;
-        if message.is_text() || message.is_binary() {
-            client.send(message).await.ok()?;
-        }
-    }
-}
-
-/// Answers every ping with an empty pong, and a Close with a Close.
-async fn pongs_empty(mut socket: TcpStream) -> Option<()> {
-    loop {
-        let mut header = [0; 6];
-        socket.read_exact(&mut header).await.ok()?;
-        let length = usize::from(header[1] & 0x7f);
-        socket.read_exact(&mut vec![0; length]).await.ok()?;
-        match header[0] & 0x0f {
-            0x9 => socket.write_all(&[0x8a, 0]).await.ok()?,
-            0x8 => return socket.write_all(&[0x88, 0]).await.ok(),
-            _ => {}
-        }
-    }
-}
-
-/// Sends without end, and reads nothing.
-async fn floods(mut socket: TcpStream) -> Option<()> {
-    let frames = [0x81, 1, b'x'].repeat(1000);
-    loop {
-        socket.write_all(&frames).await.ok()?;
-    }
-}
-
 /// The probe waits for the pong to each kind of ping once, and at most six seconds for all of them.
 #[test]
 fn a_server_whose_pongs_are_wrong_does_not_hold_a_probe() {
@@ -391,85 +273,15 @@ fn a_server_under_tls_is_probed_like_any_other() {
         serde_json::json!(["localhost", "127.0.0.1"])
     );
     assert_eq!(tls["resumes"], true);
+    assert_eq!(tls["other"]["spoken"]["version"], "TLS 1.2");
+    assert_eq!(tls["other"]["spoken"]["resumes"], true);
     assert_eq!(tls["client_certificate"], "not_asked");
+    assert_eq!(found["offers"]["compression"], "declined");
+    assert_eq!(found["offers"]["http2"], "not_spoken");
+    assert_eq!(found["connections"], 13);
     assert_eq!(found["pings"]["answered"], 20);
     assert_eq!(*fate(&found, "nothing"), Value::Null);
     parses(found["scenario"].as_str().unwrap());
-}
-
-/// Checks that a probe without a connection fails with exit code 4, the reason and a hint.
-#[track_caller]
-fn fails(url: &str, reason: &str, hint: &str) {
-    let ended = probe(&[url, "--for", "1s"]);
-    assert_eq!(ended.code, 4, "{}", ended.stderr);
-    let start = format!("error: failed to connect to {url}: {reason}");
-    assert!(ended.stderr.starts_with(&start), "{}", ended.stderr);
-    assert!(
-        ended.stderr.contains(&format!("\nhint: {hint}")),
-        "{}",
-        ended.stderr
-    );
-    assert!(!ended.stdout.contains("# Written by"));
-}
-
-#[test]
-fn each_way_to_get_no_connection_has_its_reason_and_a_hint() {
-    for (handshake, reason, hint) in [
-        (
-            Handshake::Refuse,
-            "nothing listens",
-            "check that the server runs",
-        ),
-        (
-            Handshake::Status(404, "no"),
-            "an HTTP status other than 101 (HTTP/1.1 404 Scripted",
-            "check the path",
-        ),
-        (
-            Handshake::Status(401, "no"),
-            "an HTTP status other than 101 (HTTP/1.1 401 Scripted",
-            "give what the server asks for",
-        ),
-        (
-            Handshake::Garbage,
-            "",
-            "does this port speak TLS? then use wss://",
-        ),
-        (
-            Handshake::Fin,
-            "",
-            "does this port speak TLS? then use wss://",
-        ),
-        (
-            Handshake::WrongAccept,
-            "",
-            "check that a WebSocket service is there",
-        ),
-    ] {
-        let server = Server::start(Script::handshake(handshake));
-        fails(&server.url(), reason, hint);
-    }
-}
-
-/// RFC 9110 section 15.2.
-#[test]
-fn an_informational_answer_is_not_the_final_one() {
-    let server = Server::start(Script::handshake(Handshake::Informed(103)));
-    let found = found(&server.url(), "200ms");
-    assert_eq!(
-        found["handshake"]["status"],
-        "HTTP/1.1 101 Switching Protocols"
-    );
-}
-
-#[test]
-fn tls_trouble_says_how_to_trust() {
-    let trusted = Reception::secure();
-    fails(
-        &trusted.url("127.0.0.1"),
-        "the server's certificate is not trusted",
-        "name its certificate, or that of its authority, in `ca` (`--ca FILE`)",
-    );
 }
 
 #[test]
@@ -514,27 +326,4 @@ fn a_file_that_is_there_is_not_written_over_and_nothing_is_dialled() {
         ended.stderr
     );
     assert_eq!(fs::read(ended.folder().join("mine.toml")).unwrap(), b"mine");
-}
-
-#[test]
-fn what_makes_no_sense_is_refused_before_the_first_connection() {
-    for (arguments, reason) in [
-        (&["127.0.0.1:9"][..], "has no scheme"),
-        (&["embedded"], "the built-in server"),
-        (&["ws://127.0.0.1:9/", "--insecure"], "is only for wss://"),
-        (&["ws://127.0.0.1:9/", "--for", "soon"], "is not a duration"),
-        (&["ws://127.0.0.1:9/", "--for", "1ms"], "at least 100ms"),
-        (
-            &["ws://127.0.0.1:9/", "--header", "X"],
-            "a name, a colon and a value",
-        ),
-        (
-            &["ws://127.0.0.1:9/", "--header", "Upgrade: x"],
-            "wsbench sets itself",
-        ),
-    ] {
-        let ended = probe(arguments);
-        assert_eq!(ended.code, 2, "{arguments:?}: {}", ended.stderr);
-        assert!(ended.stderr.contains(reason), "{}", ended.stderr);
-    }
 }
