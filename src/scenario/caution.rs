@@ -5,7 +5,8 @@ use std::fmt;
 
 use super::fault::FaultKind;
 use super::root::Scenario;
-use super::section::Cohort;
+use super::section::{Access, Cohort, Identities, Servers};
+use crate::units::{counted, human_count};
 
 /// Something to know of the settings of a cohort.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,22 @@ pub enum Caution {
         /// The name of the cohort.
         cohort: String,
     },
+    /// Several connections of a cohort are the same client to the server.
+    SmallPool {
+        /// The name of the cohort.
+        cohort: String,
+        /// The key below `target` that they take turns with.
+        key: &'static str,
+        /// How many there are.
+        pool: usize,
+        /// The connections that take them in turn.
+        connections: u32,
+    },
+    /// Promises are judged by the times of reads: over a Unix socket the kernel tells no others.
+    TimesOfReads {
+        /// The name of the cohort.
+        cohort: String,
+    },
 }
 
 impl Caution {
@@ -32,6 +49,8 @@ impl Caution {
         match self {
             Self::FaultByProxy { .. } => "fault_by_proxy",
             Self::AnnouncedOnPath { .. } => "announced_on_path",
+            Self::SmallPool { .. } => "small_pool",
+            Self::TimesOfReads { .. } => "times_of_reads",
         }
     }
 
@@ -43,6 +62,12 @@ impl Caution {
             }
             Self::AnnouncedOnPath { .. } => {
                 "leave out `path` for this cohort where the server looks at that address"
+            }
+            Self::SmallPool { .. } => {
+                "as many as there are connections make each a client of its own; fewer are right where the server may not care"
+            }
+            Self::TimesOfReads { .. } => {
+                "dial the address of a port where a millisecond decides; over TCP the kernel stamps what comes"
             }
         }
     }
@@ -58,6 +83,21 @@ impl fmt::Display for Caution {
                 f,
                 "`proxy_protocol` of `{cohort}` names the relay of `[path]` as the address that was dialled"
             ),
+            Self::SmallPool {
+                cohort,
+                key,
+                pool,
+                connections,
+            } => write!(
+                f,
+                "`target.{key}` has {} for {} of `{cohort}`: several are the same client to the server",
+                human_count(*pool as u64),
+                counted((*connections).into(), "connection")
+            ),
+            Self::TimesOfReads { cohort } => write!(
+                f,
+                "the promises of `{cohort}` are judged by the times of reads: over a Unix socket the kernel tells no others"
+            ),
         }
     }
 }
@@ -66,9 +106,22 @@ impl Scenario {
     /// What there is to know of its settings.
     pub fn cautions(&self) -> Vec<Caution> {
         let cohorts = self.cohorts.iter();
-        cohorts
-            .flat_map(|cohort| by_proxy(cohort).chain(self.announced(cohort)))
-            .collect()
+        let of_one = |cohort| {
+            let others = self
+                .announced(cohort)
+                .into_iter()
+                .chain(self.unstamped(cohort));
+            by_proxy(cohort).chain(others).chain(small_pools(cohort))
+        };
+        cohorts.flat_map(of_one).collect()
+    }
+
+    fn unstamped(&self, cohort: &Cohort) -> Option<Caution> {
+        let servers = cohort.dialled(&self.target.url);
+        let is_unix = servers.is_some_and(Servers::has_unix);
+        (is_unix && cohort.contract.is_some()).then(|| Caution::TimesOfReads {
+            cohort: cohort.name.clone(),
+        })
     }
 
     fn announced(&self, cohort: &Cohort) -> Option<Caution> {
@@ -77,6 +130,37 @@ impl Scenario {
             cohort: cohort.name.clone(),
         })
     }
+}
+
+/// What belongs to TCP connections is not what streams that share them have in turn.
+fn small_pools(cohort: &Cohort) -> impl Iterator<Item = Caution> {
+    let Access {
+        tls,
+        announce,
+        http,
+        ..
+    } = &cohort.access;
+    let identities = match &tls.identities {
+        Identities::Each(all) => all.len(),
+        Identities::None | Identities::One { .. } => 0,
+    };
+    let claimed = announce
+        .as_ref()
+        .map_or(0, |announce| announce.claimed.len());
+    let is_shared = http.is_shared();
+    let pools = [
+        ("tls.identities", identities),
+        ("proxy_protocol.source", claimed),
+    ];
+    pools.into_iter().filter_map(move |(key, pool)| {
+        let is_small = pool > 0 && pool < cohort.connections as usize && !is_shared;
+        is_small.then(|| Caution::SmallPool {
+            cohort: cohort.name.clone(),
+            key,
+            pool,
+            connections: cohort.connections,
+        })
+    })
 }
 
 fn by_proxy(cohort: &Cohort) -> impl Iterator<Item = Caution> {
@@ -211,5 +295,25 @@ mod tests {
             cautions.len() == 1 && cautions[0].starts_with(said),
             "{cautions:?}"
         );
+    }
+
+    #[test]
+    fn a_pool_that_is_smaller_than_the_cohort_is_told() {
+        let claims =
+            |source: &str| read(&format!("proxy_protocol = {{ source = \"{source}\" }}"), "");
+        let told = claims("203.0.113.1-203.0.113.9").unwrap();
+        let said = "`target.proxy_protocol.source` has 9 for 16 connections of `main`";
+        assert!(told.len() == 1 && told[0].starts_with(said), "{told:?}");
+        assert_eq!(claims("203.0.113.0/28").unwrap(), [""; 0]);
+        assert_eq!(claims("real").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn promises_over_a_unix_socket_are_judged_by_reads() {
+        let contract = "contract.closed = 0";
+        let told = read("unix = \"/run/a.sock\"", contract).unwrap();
+        let said = "the promises of `main` are judged by the times of reads";
+        assert!(told.len() == 1 && told[0].starts_with(said), "{told:?}");
+        assert_eq!(read("", contract).unwrap(), [""; 0]);
     }
 }
