@@ -8,6 +8,7 @@
 mod common;
 
 mod https;
+mod page;
 mod path;
 mod polling;
 mod proxy;
@@ -15,4 +16,5 @@ mod quiet;
 mod secure;
 mod server;
 mod target;
+mod unix;
 mod vanish;

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::HandshakeKind;
 
 use super::common::run::{Run, trusted};
-use super::common::{Running, tls};
+use super::common::{Pong, Running, Script, Server, tls};
 use super::server::Serve;
 
 /// Ends TLS in front of a server; ends with its value.
@@ -39,9 +39,13 @@ struct Seen {
 }
 
 impl Front {
-    /// Starts in front of `ws://ADDRESS`.
+    /// Starts in front of the built-in server.
     pub(super) fn of(server: &Serve) -> Self {
-        let server = server.address();
+        Self::before(server.address())
+    }
+
+    /// Starts in front of any server.
+    fn before(server: SocketAddr) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -195,6 +199,27 @@ pub(super) const MISBEHAVED: &str = r#"
         connections = 5
         fault = { kind = "half_close", after = "700ms" }
         contract = { from = "fault", closed_between = ["0s", "500ms"], ends_with = "fin" }
+        [[cohort]]
+        name = "only"
+        connections = 5
+        fault = { kind = "only", frame = "ping", every = "100ms" }
+        contract = { from = "ping", closed_between = ["350ms", "1s"], code = 1011 }
+        [[cohort]]
+        name = "close"
+        connections = 5
+        fault = [{ kind = "close", after = "700ms" }, { kind = "hold" }]
+        contract = { close_answered_within = "500ms", close_code_echoed = true, tcp_end_within = "500ms" }
+        [[cohort]]
+        name = "fragments"
+        connections = 5
+        fault = { kind = "fragments", pause = "300ms" }
+        heartbeat = { interval = "200ms" }
+        contract = { alive_for = "2s", pong_within = "300ms" }
+        [[cohort]]
+        name = "trickle"
+        connections = 5
+        fault = { kind = "trickle", every = "100ms" }
+        contract = { from = "ping", closed_between = ["350ms", "1s"], code = 1011 }
         "#;
 
 #[test]
@@ -221,6 +246,49 @@ fn a_client_that_resets_or_does_not_read_is_played_under_tls() {
     let own = run.report.rows("totals", "errors.fault");
     let own = own.iter().find(|row| row["cohort"] == "reset");
     assert_eq!(own.unwrap()["count"], 5);
+}
+
+/// The kernel of who ends TLS still acknowledges.
+#[test]
+fn a_server_that_falls_silent_under_tls_is_seen_to_be_frozen() {
+    let server = Server::start(Script {
+        pong: Pong::Never,
+        ..Script::default()
+    });
+    let front = Front::before(server.address());
+    let scenario = format!(
+        r#"
+        name = "silent"
+        target = {{ url = "wss://{}/", ca = "ca.pem" }}
+        load = {{ connections = 3, duration = "800ms" }}
+        heartbeat = {{ interval = "100ms", timeout = "100ms" }}
+        "#,
+        front.address
+    );
+    let ended = Running::start_in(front.folder(), &scenario, &["--quiet"], &[]).end();
+    assert_eq!(ended.report().errors(), [("peer_frozen", 3)].into());
+}
+
+#[test]
+fn the_path_leads_to_tls() {
+    let server = Serve::start(&[]);
+    let front = Front::of(&server);
+    let scenario = format!(
+        r#"
+        name = "path"
+        target = {{ url = "wss://{}/", ca = "ca.pem" }}
+        load = {{ connections = 10, duration = "500ms" }}
+        path.delay = "30ms"
+        [[message]]
+        name = "echo"
+        rate = "5/s"
+        [gates]
+        pass = ["min(handshake.tls) >= 60ms", "min(latency.echo) >= 60ms", "count(connections.failed) == 0"]
+        "#,
+        front.address
+    );
+    let ended = Running::start_in(front.folder(), &scenario, &["--quiet"], &[]).end();
+    assert_eq!(ended.code, 0, "{}", ended.stdout);
 }
 
 /// Whoever dials again resumes its own session, unless it shall not; the server counts the same.
