@@ -20,6 +20,7 @@ mod requests;
 mod secrets;
 mod stops;
 mod trials;
+mod ways;
 
 /// `TRYCMD=overwrite cargo test --test program transcripts` writes them anew; read the difference.
 #[test]
