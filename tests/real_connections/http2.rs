@@ -14,13 +14,27 @@ use super::common::run::{Run, run, shortened};
 use super::common::{Reception, Running};
 
 /// haproxy in front of a server: in the clear at its first address, under TLS at its second.
-fn haproxy(behind: &Reception) -> Peer {
+pub(super) fn haproxy(behind: &Reception) -> Peer {
     let own = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let CertifiedKey { cert, signing_key } = own;
     Setup::of("haproxy-http2.cfg")
         .file("server.pem", cert.pem() + &signing_key.serialize_pem())
         .place("behind", behind.address())
         .start()
+}
+
+/// nghttpx in front of a server, in the clear.
+pub(super) fn nghttpx(behind: &Reception) -> Peer {
+    Setup::command(
+        "nghttpx --conf=/dev/null --workers=1 --frontend=@host@,@port@;no-tls --backend=@backend@",
+    )
+    .place("backend", behind.address().to_string().replace(':', ","))
+    .start()
+}
+
+/// nginx, in the clear and without WebSockets.
+pub(super) fn nginx() -> Peer {
+    Setup::of("nginx-http2.conf").start()
 }
 
 /// A scenario of one second with messages, against this address, with more lines of `[target]` and more below.
@@ -97,11 +111,7 @@ fn haproxy_speaks_it_in_the_clear_and_under_tls() {
 #[ignore = "needs nghttpx; run by scripts/test"]
 fn nghttpx_speaks_it() {
     let behind = Reception::open();
-    let nghttpx = Setup::command(
-        "nghttpx --conf=/dev/null --workers=1 --frontend=@host@,@port@;no-tls --backend=@backend@",
-    )
-    .place("backend", behind.address().to_string().replace(':', ","))
-    .start();
+    let nghttpx = nghttpx(&behind);
     assert_spoken(&format!("ws://{}/", nghttpx.address()), 0);
 }
 
@@ -129,7 +139,7 @@ fn hypercorn_speaks_it_and_leaves_the_end_to_the_client() {
 #[test]
 #[ignore = "needs nginx; run by scripts/test"]
 fn nginx_speaks_http2_without_websockets() {
-    let nginx = Setup::of("nginx-http2.conf").start();
+    let nginx = nginx();
     let target = "streams_per_connection = 5";
     let url = format!("ws://{}/", nginx.address());
     let text = scenario(&url, target, "").replace("[load]", "[load]\nconnections = 10");
