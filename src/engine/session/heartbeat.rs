@@ -1,7 +1,8 @@
 //! The heartbeat of a session: when pings are sent, what pongs and the server's own pings mean, be they frames or
 //! messages, and when the peer is dead.
 
-use super::cause::{self, Silence};
+use super::cause;
+use super::silence::Silence;
 use super::{MISSED, Session, SessionEvent};
 use crate::engine::heart::{Heart, Missed, Pong};
 use crate::engine::play::Play;
