@@ -1,0 +1,5 @@
+//! Tests of what is read and written.
+
+mod answers;
+mod cookies;
+mod requests;
