@@ -51,7 +51,7 @@ pub use client::Client;
 pub use connect::check_device;
 pub(crate) use end::TcpEnd;
 pub(crate) use failure::Failure;
-pub(crate) use h2::{Answered, Carried, Carrier, Place, Pool, Told};
+pub(crate) use h2::{Answered, Carried, Carrier, Numbers, Place, Pool, Told};
 #[cfg(any(test, fuzzing))]
 pub(crate) use handshake::check_any_answer;
 pub(crate) use handshake::{Agreed, Request, RequestText};

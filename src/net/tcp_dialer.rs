@@ -15,9 +15,9 @@ use crate::scenario::{AddressOrder, Addresses};
 /// The options of one dial.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Dial {
-    /// The number of its client, which decides what the client shows.
+    /// The number of its client, or of the TCP connection that clients share, which decides what it shows.
     pub(crate) number: u32,
-    /// How many clients with lower numbers dial the same server. Selects its address and its source address.
+    /// How many with lower numbers dial the same server. Selects the server's address, and its source address.
     pub(crate) turn: u32,
     /// The address to connect to instead of the target, with an unchanged handshake.
     pub(crate) route: Option<SocketAddr>,
@@ -25,8 +25,6 @@ pub(crate) struct Dial {
     pub(crate) receives: Option<usize>,
     /// Whether to record when bytes arrive.
     pub(crate) is_watched: bool,
-    /// Selects the server, where `number` is not that of a connection.
-    pub(crate) opener: Option<u32>,
     /// Whether HTTP/2 is spoken on it.
     pub(crate) is_shared: bool,
 }

@@ -23,10 +23,10 @@ impl Dialer {
         cookies: &mut Cookies,
         shared: &Shared,
     ) -> Result<Answer, String> {
-        let (door, turn) = self.doors[cohort].of(connection);
+        let (to, turn) = self.destinations[cohort].of(connection);
         let (origin, turn) = match &http.origin {
             Some(other) => (other, connection),
-            None => (&door.origin, turn.before),
+            None => (&to.origin, turn.before),
         };
         let way = self.way(cohort, origin);
         let address = address(origin, http.target(rendered));
@@ -65,7 +65,7 @@ impl Dialer {
         cookies: &mut Cookies,
         clock: &dyn Clock,
     ) -> Result<Answer, String> {
-        let (first, _) = self.doors[cohort].of(0);
+        let first = self.destinations[cohort].at(0);
         let origin = http.origin.as_ref().unwrap_or(&first.origin);
         let way = self.way(cohort, origin);
         let address = address(origin, http.target(rendered));

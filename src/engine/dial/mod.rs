@@ -1,7 +1,7 @@
 //! Opens the connections of a run, each within `connect_timeout`.
 
 mod asking;
-mod doors;
+mod destinations;
 mod http;
 mod redirect;
 mod streams;
@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use self::doors::Doors;
+use self::destinations::{Destination, Destinations};
 use super::shared::Shared;
 use crate::http::Cookies;
 use crate::measure::{By, Fitting};
@@ -42,7 +42,7 @@ pub(super) struct Dialer {
     /// By cohort: the place of its access.
     access: Vec<usize>,
     /// By cohort: its servers.
-    doors: Vec<Doors>,
+    destinations: Vec<Destinations>,
     /// By cohort: the compression that is offered.
     compression: Vec<Option<Compression>>,
     /// The value of `Origin` in upgrade requests.
@@ -77,7 +77,7 @@ impl Dialer {
         let mut all: Vec<&Access> = vec![&target.access];
         let mut access = Vec::new();
         let mut ways: Vec<(WebOrigin, usize, Arc<Way>)> = Vec::new();
-        let mut doors = Vec::new();
+        let mut destinations = Vec::new();
         for cohort in cohorts {
             let known = all.iter().position(|known| **known == cohort.access);
             let place = known.unwrap_or_else(|| {
@@ -86,7 +86,7 @@ impl Dialer {
             });
             access.push(place);
             let own = cohort.servers.as_ref().unwrap_or(servers);
-            doors.push(Doors::new(own, target, cohort.servers.is_none()));
+            destinations.push(Destinations::new(own, target, cohort.servers.is_none()));
             let dialled = own.urls().map(WsUrl::origin);
             for origin in cohort.other_servers().chain(dialled) {
                 if ways.iter().any(|way| (&way.0, way.1) == (&origin, place)) {
@@ -105,7 +105,7 @@ impl Dialer {
             found: Mutex::default(),
             accesses: all.into_iter().cloned().collect(),
             access,
-            doors,
+            destinations,
             compression: cohorts.iter().map(|one| one.packs().cloned()).collect(),
             origin: target.origin.clone(),
             headers: target.headers.clone(),
@@ -125,8 +125,8 @@ impl Dialer {
     /// Opens a WebSocket within `connect_timeout`.
     async fn open(&self, wanted: Wanted<'_>, shared: &Shared) -> Result<Opened, Failure> {
         let own = self.own_request(wanted)?;
-        let (door, _) = self.doors[wanted.cohort].of(wanted.connection);
-        let request = own.as_ref().unwrap_or(&door.request);
+        let (to, turn) = self.destinations[wanted.cohort].of(wanted.connection);
+        let request = own.as_ref().unwrap_or(&to.request);
         let compression = self.compression[wanted.cohort].as_ref();
         let clock = &*shared.clock;
         let open = async |way: &Way, dial: Dial, progress: &mut Progress| {
@@ -141,11 +141,12 @@ impl Dialer {
         };
         let dial = Dial {
             number: wanted.connection,
+            turn: turn.before,
             receives: wanted.fault_plan.stops_reading().then_some(SMALL),
             is_watched: wanted.fault_plan.watched,
             ..Dial::default()
         };
-        self.dial(wanted.cohort, dial, shared, open).await
+        self.dial(wanted.cohort, to, dial, shared, open).await
     }
 
     /// Opens a connection of a cohort within `connect_timeout`, and asks for nothing.
@@ -160,32 +161,32 @@ impl Dialer {
             let linked = way.link(dial, clock, progress).await;
             linked.map_err(NotOpened::from)
         };
+        let (to, turn) = self.destinations[cohort].of(connection);
         let dial = Dial {
             number: connection,
+            turn: turn.before,
             ..Dial::default()
         };
-        self.dial(cohort, dial, shared, open).await
+        self.dial(cohort, to, dial, shared, open).await
     }
 
-    /// Dials the server of a cohort within `connect_timeout`, over its route if it has one, and tells what was learned
-    /// on the way.
+    /// Dials a server of a cohort within `connect_timeout`, over the cohort's route if it has one, and tells what was
+    /// learned on the way.
     async fn dial<O>(
         &self,
         cohort: usize,
+        to: &Destination,
         dial: Dial,
         shared: &Shared,
         open: impl AsyncFnOnce(&Way, Dial, &mut Progress) -> Result<O, NotOpened>,
     ) -> Result<O, Failure> {
-        let doors = &self.doors[cohort];
-        let (door, turn) = doors.of(dial.opener.unwrap_or(dial.number));
         let route = self.routes.get(cohort).and_then(Option::as_ref);
-        let route = route.filter(|_| doors.are_target);
+        let route = route.filter(|_| self.destinations[cohort].are_target);
         let dial = Dial {
-            turn: turn.before,
             route: route.map(|route| route.address),
             ..dial
         };
-        let way = self.way(cohort, &door.origin);
+        let way = self.way(cohort, &to.origin);
         let mut progress = Progress::default();
         let opened = tokio::select! {
             biased;
@@ -207,7 +208,8 @@ impl Dialer {
 
     /// The server that a connection is opened to.
     pub(super) fn origin(&self, cohort: usize, connection: u32) -> WebOrigin {
-        self.doors[cohort].of(connection).0.origin.clone()
+        let (to, _) = self.destinations[cohort].of(connection);
+        to.origin.clone()
     }
 
     /// Returns how long look-ups of the names of all servers took since the last call.
@@ -319,5 +321,7 @@ impl Connector for Arc<Dialer> {
     }
 }
 
+#[cfg(test)]
+mod streams_tests;
 #[cfg(test)]
 mod tests;

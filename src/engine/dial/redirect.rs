@@ -29,11 +29,11 @@ impl Dialer {
         (clock, begun): (&dyn Clock, Timestamp),
         progress: &mut Progress,
     ) -> Result<Opened, NotOpened> {
-        let (door, _) = self.doors[wanted.cohort].of(wanted.connection);
+        let (first, _) = self.destinations[wanted.cohort].of(wanted.connection);
         let most = self.redirects[wanted.cohort];
         let mut said = self.said(wanted)?;
         let mut cookies = wanted.cookies.clone();
-        let mut asked = door.origin.clone();
+        let mut asked = first.origin.clone();
         for _ in 0..most {
             let Some(redirect) = redirected(&failed) else {
                 return Err(failed);
@@ -49,9 +49,9 @@ impl Dialer {
                 }
             };
             let mut origin = next.origin();
-            if is_same_origin(&origin, &door.origin) {
+            if is_same_origin(&origin, &first.origin) {
                 // It may be dialled by a Unix socket.
-                origin = door.origin.clone();
+                origin = first.origin.clone();
             }
             if !is_same_origin(&origin, &asked) {
                 remove_credentials(&mut said.headers);

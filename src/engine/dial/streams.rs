@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use super::destinations::Destination;
 use super::{Connected, Connector, Dialer, Wanted, timed_out};
 use crate::engine::shared::Shared;
-use crate::metric::{Cause, Counter, Timer, UPGRADE_STEP};
+use crate::metric::{Cause, Counter, HTTP2_STEP, Timer, UPGRADE_STEP};
 use crate::net::{
-    Answered, Carried, Carrier, Channel, Dial, Failure, NotOpened, Place, Pool, Progress, Steps,
-    Told, Way, WebSocket,
+    Answered, Carried, Carrier, Channel, Dial, Failure, NotOpened, Numbers, Place, Pool, Progress,
+    Steps, Told, Way, WebSocket,
 };
 use crate::plan::Opening;
 use crate::scenario::{HttpVersion, Sharing};
@@ -27,8 +28,8 @@ const CARRIERS: usize = 4;
 /// The shared connections of one worker.
 #[derive(Default)]
 pub(in crate::engine) struct Pools {
-    /// By cohort and server.
-    pools: RefCell<HashMap<(usize, usize), Rc<Pool>>>,
+    /// By cohort.
+    pools: RefCell<HashMap<usize, Rc<Pool>>>,
     live: Rc<Live>,
 }
 
@@ -40,12 +41,22 @@ struct Live {
 }
 
 impl Pools {
-    /// Returns those of a cohort to one of its servers.
-    fn of(&self, place: (usize, usize), streams: u32, worker: (usize, usize)) -> Rc<Pool> {
-        let (worker, workers) = worker;
-        let new = || Rc::new(Pool::new(streams, (worker as u32, workers as u32)));
+    /// Returns those of a cohort, whose first connection has the number `first`.
+    fn of(
+        &self,
+        cohort: usize,
+        first: u32,
+        streams: u32,
+        (worker, workers): (usize, usize),
+    ) -> Rc<Pool> {
+        let new = || {
+            let (worker, workers) = (worker as u32, workers as u32);
+            // As clients are dealt out to workers: so no two shared connections of a run have one number.
+            let own = first + (worker + workers - first % workers) % workers;
+            Rc::new(Pool::new(streams, own, workers))
+        };
         let pools = &mut *self.pools.borrow_mut();
-        pools.entry(place).or_insert_with(new).clone()
+        pools.entry(cohort).or_insert_with(new).clone()
     }
 
     /// Waits until the last shared connection has ended.
@@ -67,6 +78,8 @@ pub(in crate::engine) struct StreamDialer {
     pool: Rc<Pool>,
     live: Rc<Live>,
     cohort: usize,
+    /// What a TCP connection would show that belongs to its client alone.
+    client: Numbers,
     sharing: Sharing,
 }
 
@@ -84,37 +97,52 @@ impl StreamDialer {
         let HttpVersion::Two(sharing) = shared.plan.cohort(cohort).access.http else {
             return None;
         };
-        let (_, turn) = dialer.doors[cohort].of(connection);
+        let (_, turn) = dialer.destinations[cohort].of(connection);
+        let first = shared.plan.first(cohort);
         Some(Self {
             dialer: dialer.clone(),
             shared: shared.clone(),
-            pool: pools.of((cohort, turn.server), sharing.streams, worker),
+            pool: pools.of(cohort, first, sharing.streams, worker),
             live: pools.live.clone(),
             cohort,
+            client: Numbers {
+                server: turn.server,
+                number: connection,
+                turn: turn.before,
+            },
             sharing,
         })
     }
 
-    /// Takes a place on an open carrier, which others may have to open first.
-    async fn place(&self, wanted: Wanted<'_>) -> Result<Place, Failure> {
-        for _ in 0..CARRIERS {
+    /// Takes a place on an open carrier, which others may have to open first, within this time.
+    async fn place(&self, wanted: Wanted<'_>, within: Nanos) -> Result<Place, Failure> {
+        let dialled = self.shared.clock.now();
+        for before in 0..CARRIERS {
             let hears = || {
                 let (shared, cohort) = (self.shared.clone(), self.cohort);
                 Box::new(move |told| hear(&shared, cohort, told)) as Box<dyn Fn(Told)>
             };
-            let (place, new) = self.pool.take(wanted.connection, hears);
+            let (place, new) = self.pool.take(self.client, hears);
             if let Some(carrier) = new {
                 let dial = Dial {
-                    number: carrier.number,
-                    opener: Some(wanted.connection),
+                    number: carrier.numbers.number,
+                    turn: carrier.numbers.turn,
                     is_watched: wanted.fault_plan.watched,
                     is_shared: true,
                     ..Dial::default()
                 };
                 tokio::task::spawn_local(self.clone().carry(carrier, dial));
             }
-            // A carrier has the whole of `connect_timeout` too, and tells what it waited for.
-            if let Some(place) = self.pool.opened(place).await? {
+            let passed = self.shared.clock.now().saturating_since(dialled);
+            let opened = tokio::select! {
+                biased;
+                opened = self.pool.opened(place) => opened?,
+                // The first one was dialled no later than this, has the same time, and tells what it waited for.
+                lost = self.shared.attend(within.saturating_sub(passed)), if before > 0 => {
+                    return Err(timed_out(&Progress::waiting(HTTP2_STEP), lost));
+                }
+            };
+            if let Some(place) = opened {
                 return Ok(place);
             }
         }
@@ -125,9 +153,8 @@ impl StreamDialer {
     /// Opens a carrier, and serves it to its end.
     async fn carry(self, carrier: Rc<Carrier>, dial: Dial) {
         self.live.count.set(self.live.count.get() + 1);
-        let open = self
-            .dialer
-            .carry(self.cohort, dial, &self.sharing, &self.shared);
+        let to = self.dialer.destinations[self.cohort].at(carrier.numbers.server);
+        let open = (self.dialer).carry(self.cohort, to, dial, &self.sharing, &self.shared);
         let opened = tokio::select! {
             biased;
             () = carrier.left() => None,
@@ -171,6 +198,7 @@ impl Dialer {
     async fn carry(
         &self,
         cohort: usize,
+        to: &Destination,
         dial: Dial,
         sharing: &Sharing,
         shared: &Shared,
@@ -180,7 +208,7 @@ impl Dialer {
             let carried = way.carry(dial, sharing, clock, progress).await;
             carried.map_err(NotOpened::from)
         };
-        self.dial(cohort, dial, shared, open).await
+        self.dial(cohort, to, dial, shared, open).await
     }
 }
 
@@ -200,13 +228,13 @@ impl Connector for StreamDialer {
         let timeout = Nanos::from(self.dialer.timeout);
         let dialled = clock.now();
         let own = self.dialer.own_request(wanted)?;
-        let (door, _) = self.dialer.doors[wanted.cohort].of(wanted.connection);
-        let request = own.as_ref().unwrap_or(&door.request);
-        let place = self.place(wanted).await?;
+        let to = self.dialer.destinations[wanted.cohort].at(self.client.server);
+        let request = own.as_ref().unwrap_or(&to.request);
+        let place = self.place(wanted, timeout).await?;
         let queued = clock.now();
         let left = timeout.saturating_sub(queued.saturating_since(dialled));
         let which = place.describe();
-        let is_secure = door.origin.secure;
+        let is_secure = to.origin.secure;
         let compression = self.dialer.compression[wanted.cohort].as_ref();
         let mut progress = Progress::waiting(UPGRADE_STEP);
         let asking = place.ask(request, is_secure, compression, &mut progress);

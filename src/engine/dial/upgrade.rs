@@ -19,13 +19,13 @@ pub(super) struct Said {
 impl Dialer {
     /// The upgrade request of one client; `None` if it is that of all clients of its server.
     pub(super) fn own_request(&self, wanted: Wanted<'_>) -> Result<Option<Request>, Failure> {
-        let (door, _) = self.doors[wanted.cohort].of(wanted.connection);
-        let address = address(&door.origin, &door.url.resource);
+        let (to, _) = self.destinations[wanted.cohort].of(wanted.connection);
+        let address = address(&to.origin, &to.url.resource);
         let has_cookies = wanted.cookies.header(address, unix_seconds()).is_some();
         match wanted.upgrade.is_some() || has_cookies {
             true => {
                 let said = self.said(wanted)?;
-                Ok(Some(self.request(&door.origin, said, wanted.cookies)))
+                Ok(Some(self.request(&to.origin, said, wanted.cookies)))
             }
             false => Ok(None),
         }
@@ -61,9 +61,9 @@ impl Dialer {
         };
         let mut headers = self.headers.clone();
         let mut subprotocols = self.subprotocols.clone();
-        let doors = &self.doors[wanted.cohort];
-        let (door, turn) = doors.of(wanted.connection);
-        let mut resource = door.url.resource.clone();
+        let destinations = &self.destinations[wanted.cohort];
+        let (to, turn) = destinations.of(wanted.connection);
+        let mut resource = to.url.resource.clone();
         if let Some((upgrade, rendered)) = wanted.upgrade {
             let names = &upgrade.headers;
             let count = upgrade.servers + names.len() + upgrade.subprotocols;
@@ -72,7 +72,7 @@ impl Dialer {
                 .into_iter()
                 .map(|part| String::from_utf8_lossy(part).into_owned());
             let resources: Vec<String> = parts.by_ref().take(upgrade.servers).collect();
-            if doors.are_target
+            if destinations.are_target
                 && let Some(rendered) = resources.get(turn.server)
             {
                 resource.clone_from(rendered);

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::below::{Below, Io};
 use super::failure::{self, Ended};
+use super::numbers::{Lease, Numbers};
 use crate::metric::{Cause, Counter, HTTP2_STEP, MAX_STREAMS, Timer};
 use crate::net::end::TcpEnd;
 use crate::net::failure::Failure;
@@ -45,8 +46,9 @@ pub(crate) type Hears = Box<dyn Fn(Told)>;
 
 /// One TCP connection, from its dial to its end.
 pub(crate) struct Carrier {
-    /// Selects its address, its source, its certificate and the address that it claims.
-    pub(crate) number: u32,
+    pub(crate) numbers: Numbers,
+    /// Keeps its numbers from others until its TCP connection has ended; `None` if they are those of its only client.
+    lease: RefCell<Option<Lease>>,
     below: OnceCell<Rc<RefCell<Below>>>,
     state: RefCell<State>,
     /// The places that are taken.
@@ -148,9 +150,10 @@ impl Way {
 }
 
 impl Carrier {
-    pub(super) fn new(number: u32, hears: Hears) -> Self {
+    pub(super) fn new(numbers: Numbers, lease: Option<Lease>, hears: Hears) -> Self {
         Self {
-            number,
+            numbers,
+            lease: RefCell::new(lease),
             below: OnceCell::new(),
             state: RefCell::new(State::Connecting),
             taken: Cell::new(0),
@@ -160,6 +163,11 @@ impl Carrier {
             server: RefCell::default(),
             hears,
         }
+    }
+
+    /// Its TCP connection has ended: the next one may have its numbers.
+    pub(super) fn end_lease(&self) {
+        self.lease.take();
     }
 
     /// It could not be opened.
@@ -197,6 +205,7 @@ impl Carrier {
         });
         let _ = ended.await;
         drop(connection);
+        self.end_lease();
         if self.taken.get() > 0 {
             self.tell(Told::Counted(Counter::Http2CarriersLost, 1));
         }
@@ -376,6 +385,8 @@ impl Carrier {
 impl fmt::Debug for Carrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Carrier");
-        shown.field("number", &self.number).finish_non_exhaustive()
+        shown
+            .field("numbers", &self.numbers)
+            .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,7 @@ mod alone;
 mod below;
 mod carrier;
 mod failure;
+mod numbers;
 mod pool;
 mod stream;
 #[cfg(test)]
@@ -15,5 +16,6 @@ mod tests;
 
 pub(crate) use alone::{Alone, Serving};
 pub(crate) use carrier::{Carried, Carrier, Told};
+pub(crate) use numbers::Numbers;
 pub(crate) use pool::{Place, Pool};
 pub(crate) use stream::{Answered, Stream};

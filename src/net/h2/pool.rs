@@ -1,21 +1,21 @@
-//! The carriers of one worker to one server for one cohort, and the places on them.
+//! The carriers of one worker for one cohort, and the places on them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::carrier::{Carrier, Hears};
+use super::numbers::{Numbering, Numbers};
 use crate::net::failure::Failure;
 
-/// The carriers of one worker for one cohort.
+/// The carriers of one worker for one cohort, to all of its servers.
 pub(crate) struct Pool {
     /// The most streams on each.
     streams: u32,
-    /// This worker, and how many there are.
-    worker: u32,
-    workers: u32,
+    numbering: Rc<RefCell<Numbering>>,
     carriers: RefCell<Vec<Rc<Carrier>>>,
-    /// The most streams that the server allowed last.
-    allowed: Cell<u32>,
+    /// By server, the most streams that it allowed last.
+    allowed: RefCell<BTreeMap<usize, u32>>,
 }
 
 /// A place for one stream on a carrier, until it is dropped.
@@ -23,65 +23,63 @@ pub(crate) struct Pool {
 pub(crate) struct Place(Rc<Carrier>);
 
 impl Pool {
-    /// For `streams` on each carrier. Above zero.
-    pub(crate) fn new(streams: u32, (worker, workers): (u32, u32)) -> Self {
+    /// For `streams` on each carrier; above zero. The numbers of carriers begin with `first` and are `step` apart.
+    pub(crate) fn new(streams: u32, first: u32, step: u32) -> Self {
         Self {
             streams,
-            worker,
-            workers,
+            numbering: Numbering::new(first, step),
             carriers: RefCell::default(),
-            allowed: Cell::new(u32::MAX),
+            allowed: RefCell::default(),
         }
     }
 
-    /// Takes a place for a connection: on the fullest carrier that is open and has room, else on one that is being
-    /// opened, else on a new one. Returns the new one too: it is to be opened.
+    /// Takes a place for a client with these numbers: on the fullest carrier to its server that is open and has room, else
+    /// on one that is being opened, else on a new one. Returns the new one too: it is to be opened.
     pub(crate) fn take(
         &self,
-        connection: u32,
+        client: Numbers,
         hears: impl FnOnce() -> Hears,
     ) -> (Place, Option<Rc<Carrier>>) {
         let carriers = &mut *self.carriers.borrow_mut();
         let has_room = |carrier: &&Rc<Carrier>| {
-            carrier.is_connecting().is_some() && carrier.taken.get() < self.room(carrier)
+            carrier.numbers.server == client.server
+                && carrier.is_connecting().is_some()
+                && carrier.taken.get() < self.room(carrier)
         };
         let best = (carriers.iter().filter(has_room))
             .max_by_key(|carrier| (carrier.is_connecting() == Some(false), carrier.taken.get()));
         if let Some(best) = best {
             return (Place::on(best), None);
         }
-        let number = match self.streams {
-            1 => connection,
-            _ => self.free_number(carriers),
+        let (numbers, lease) = match self.streams {
+            // It belongs to its client alone.
+            1 => (client, None),
+            _ => {
+                let (numbers, lease) = Numbering::lease(&self.numbering, client.server);
+                (numbers, Some(lease))
+            }
         };
-        let carrier = Rc::new(Carrier::new(number, hears()));
+        let carrier = Rc::new(Carrier::new(numbers, lease, hears()));
         carriers.push(carrier.clone());
         (Place::on(&carrier), Some(carrier))
     }
 
-    /// A carrier has ended.
+    /// A carrier has ended, and so have its streams.
     pub(crate) fn forget(&self, carrier: &Rc<Carrier>) {
+        carrier.end_lease();
         let carriers = &mut *self.carriers.borrow_mut();
         carriers.retain(|known| !Rc::ptr_eq(known, carrier));
     }
 
-    /// The lowest number that no carrier has. One that is lost leaves its number, and all that follows from it, to the
-    /// next.
-    fn free_number(&self, carriers: &[Rc<Carrier>]) -> u32 {
-        let numbers =
-            (0..).map(|nth: u32| nth.wrapping_mul(self.workers).wrapping_add(self.worker));
-        let is_free = |number: &u32| carriers.iter().all(|carrier| carrier.number != *number);
-        numbers.into_iter().find(is_free).unwrap_or(self.worker)
-    }
-
     /// How many streams a carrier may have.
     fn room(&self, carrier: &Carrier) -> u32 {
-        let allowed = carrier.allowed();
-        if let Some(allowed) = allowed {
-            self.allowed.set(allowed);
+        let server = carrier.numbers.server;
+        let mut known = self.allowed.borrow_mut();
+        if let Some(allowed) = carrier.allowed() {
+            known.insert(server, allowed);
         }
-        self.streams
-            .min(allowed.unwrap_or_else(|| self.allowed.get()))
+        let allowed = known.get(&server).copied();
+        self.streams.min(allowed.unwrap_or(u32::MAX))
     }
 
     /// Waits until the carrier of a place is open. Returns the place, or `None` if it has to be looked for elsewhere: the
@@ -102,7 +100,8 @@ impl Pool {
 impl Place {
     /// The only one on a carrier that belongs to no pool.
     pub(super) fn alone() -> Self {
-        Self::on(&Rc::new(Carrier::new(0, Box::new(|_| {}))))
+        let hears = Box::new(|_| {});
+        Self::on(&Rc::new(Carrier::new(Numbers::default(), None, hears)))
     }
 
     fn on(carrier: &Rc<Carrier>) -> Self {

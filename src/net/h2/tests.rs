@@ -17,6 +17,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 
 use super::carrier::Told;
+use super::numbers::Numbers;
 use super::pool::{Place, Pool};
 use crate::frame::{Frame, Room};
 use crate::metric::{Cause, Counter, Timer};
@@ -151,7 +152,7 @@ impl Client {
     fn of(server: SocketAddr, streams: u32) -> Self {
         let (way, request) = way_to("url = \"ws://h/socket\"", &[server]);
         Self {
-            pool: Rc::new(Pool::new(streams, (0, 1))),
+            pool: Rc::new(Pool::new(streams, 0, 1)),
             way: Rc::new(way),
             request,
             told: Rc::default(),
@@ -167,7 +168,12 @@ impl Client {
         loop {
             let told = self.told.clone();
             let hears = || Box::new(move |heard| told.borrow_mut().push(heard)) as Box<dyn Fn(_)>;
-            let (place, new) = self.pool.take(connection, hears);
+            let client = Numbers {
+                server: 0,
+                number: connection,
+                turn: connection,
+            };
+            let (place, new) = self.pool.take(client, hears);
             if let Some(carrier) = new {
                 let (way, pool, sharing) = (self.way.clone(), self.pool.clone(), self.sharing);
                 spawn_local(async move {

@@ -6,25 +6,25 @@ use crate::scenario::{Server, Servers, Target, WebOrigin, WsUrl};
 
 /// The servers of a cohort.
 #[derive(Debug)]
-pub(super) struct Doors {
+pub(super) struct Destinations {
     /// Whether they are those of the target, to which the routes of the path lead.
     pub(super) are_target: bool,
     rounds: Rounds,
-    all: Vec<Door>,
+    all: Vec<Destination>,
 }
 
 /// One server of a cohort.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Destination {
     pub(super) url: WsUrl,
     pub(super) origin: WebOrigin,
     /// The upgrade request of clients about which there is nothing special.
     pub(super) request: Request,
 }
 
-impl Doors {
+impl Destinations {
     pub(super) fn new(servers: &Servers, target: &Target, are_target: bool) -> Self {
-        let door = |Server { url, .. }: &Server| Door {
+        let destination = |Server { url, .. }: &Server| Destination {
             url: url.clone(),
             origin: url.origin(),
             request: Request::new(url, target),
@@ -32,13 +32,18 @@ impl Doors {
         Self {
             are_target,
             rounds: Rounds::new(servers.iter().map(|server| server.weight)),
-            all: servers.iter().map(door).collect(),
+            all: servers.iter().map(destination).collect(),
         }
     }
 
     /// The server of a connection.
-    pub(super) fn of(&self, connection: u32) -> (&Door, Turn) {
+    pub(super) fn of(&self, connection: u32) -> (&Destination, Turn) {
         let turn = self.rounds.of(connection);
-        (&self.all[turn.server], turn)
+        (self.at(turn.server), turn)
+    }
+
+    /// The server at this place in the list.
+    pub(super) fn at(&self, server: usize) -> &Destination {
+        &self.all[server]
     }
 }
