@@ -2,7 +2,7 @@
 
 use httparse::Response;
 
-use super::head::{MAX_HEADERS, quoted, values};
+use super::head::{MAX_HEADERS, first_line, quoted, values};
 use super::reader::{MAX_BODY, MAX_HEAD};
 use crate::units::{counted, human_count};
 
@@ -35,12 +35,17 @@ pub enum AnswerError {
     /// A status below 100 (RFC 9110 section 15).
     #[error("the answer has the status {0:03}, which is none")]
     Status(u16),
-    /// Over 64 KiB.
-    #[error("the head of the answer has more than {} bytes", human_count(MAX_HEAD as u64))]
-    LongHead,
-    /// Over 100.
-    #[error("the answer has more than {MAX_HEADERS} headers")]
-    ManyHeaders,
+    /// A head without an end.
+    #[error("the head of the answer has more than {} bytes: {first}", human_count(*.most as u64))]
+    LongHead {
+        /// The most bytes that it may have.
+        most: usize,
+        /// Its first line, in quotation marks.
+        first: String,
+    },
+    /// Over 100; with its first line, in quotation marks.
+    #[error("the answer has more than {MAX_HEADERS} headers: {0}")]
+    ManyHeaders(String),
     /// 101, which the request did not ask for (RFC 9110 section 15.2.2).
     #[error("the server switches to a protocol that nobody asked for")]
     Switching,
@@ -90,6 +95,16 @@ pub enum EndedAt {
         /// Bytes of the body that came.
         came: usize,
     },
+}
+
+impl AnswerError {
+    /// What these bytes begin with is no HTTP.
+    pub(super) fn no_http(why: impl Into<String>, bytes: &[u8]) -> Self {
+        Self::NoHttp {
+            why: why.into(),
+            first: first_line(bytes),
+        }
+    }
 }
 
 /// How the end of a body is found (RFC 9112 section 6.3).

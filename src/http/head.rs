@@ -1,4 +1,4 @@
-//! The head of an answer: what an upgrade and any other exchange read in the same way.
+//! The head of an answer: an upgrade, a proxy and any other exchange read it in the same way.
 
 use std::mem::MaybeUninit;
 
@@ -15,6 +15,9 @@ const MAX_INTERIM_BYTES: usize = 16 * 1024;
 /// The most characters of an answer that are quoted.
 const MAX_QUOTED: usize = 80;
 
+/// The longest head where nothing but the head is wanted, in bytes.
+pub(crate) const MAX_HEAD_ALONE: usize = 16 * 1024;
+
 /// Reads the head that these bytes begin with: returns what `read` makes of it and of its length in bytes, or `None`
 /// while it is not complete.
 ///
@@ -23,15 +26,56 @@ const MAX_QUOTED: usize = 80;
 pub fn read_head<R>(
     bytes: &[u8],
     read: impl FnOnce(&Response<'_, '_>, usize) -> R,
-) -> Result<Option<R>, Error> {
+) -> Result<Option<R>, AnswerError> {
     let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut response = Response::new(&mut []);
     let parser = ParserConfig::default();
-    let parsed = parser.parse_response_with_uninit_headers(&mut response, bytes, &mut headers)?;
-    Ok(match parsed {
-        Status::Complete(length) => Some(read(&response, length)),
-        Status::Partial => None,
-    })
+    match parser.parse_response_with_uninit_headers(&mut response, bytes, &mut headers) {
+        Ok(Status::Complete(length)) => Ok(Some(read(&response, length))),
+        Ok(Status::Partial) => Ok(None),
+        Err(Error::TooManyHeaders) => Err(AnswerError::ManyHeaders(first_line(bytes))),
+        Err(error) => Err(AnswerError::no_http(error.to_string(), bytes)),
+    }
+}
+
+/// Reads the head of an answer that is wanted for its head alone: that of an upgrade, and that of a proxy.
+#[derive(Debug, Default)]
+pub struct HeadReader {
+    interim: Interim,
+}
+
+impl HeadReader {
+    /// Looks at all that has come, and drops informational answers from it. Returns what `read` makes of the head of the
+    /// final answer and of the bytes behind it, with its length in bytes; `None` while it is not complete. A 101 is final.
+    ///
+    /// # Errors
+    /// When this is no HTTP/1, or more than is waited for.
+    pub fn look<R>(
+        &mut self,
+        came: &mut Vec<u8>,
+        mut read: impl FnMut(&Response<'_, '_>, &[u8]) -> R,
+    ) -> Result<Option<(usize, R)>, AnswerError> {
+        loop {
+            let found = read_head(came, |response, length| {
+                let is_final = !matches!(response.code, Some(100 | 102..=199));
+                (length, is_final.then(|| read(response, &came[length..])))
+            });
+            match found? {
+                Some((length, Some(read))) => return Ok(Some((length, read))),
+                Some((length, None)) => {
+                    self.interim.add(length)?;
+                    came.drain(..length);
+                }
+                None if came.len() > MAX_HEAD_ALONE => {
+                    return Err(AnswerError::LongHead {
+                        most: MAX_HEAD_ALONE,
+                        first: first_line(came),
+                    });
+                }
+                None => return Ok(None),
+            }
+        }
+    }
 }
 
 /// Returns the values of all headers with this name, whatever its case, without blanks around them.
@@ -46,7 +90,7 @@ pub fn values<'h>(
 
 /// Counts the informational answers that came before the final one (RFC 9110 section 15.2).
 #[derive(Debug, Default)]
-pub struct Interim {
+pub(super) struct Interim {
     answers: usize,
     bytes: usize,
 }
@@ -56,7 +100,7 @@ impl Interim {
     ///
     /// # Errors
     /// When there are more than 16, or more than 16 KiB of them.
-    pub fn add(&mut self, length: usize) -> Result<(), AnswerError> {
+    pub(super) fn add(&mut self, length: usize) -> Result<(), AnswerError> {
         self.answers += 1;
         self.bytes += length;
         if self.answers > MAX_INTERIM || self.bytes > MAX_INTERIM_BYTES {
@@ -64,6 +108,17 @@ impl Interim {
         }
         Ok(())
     }
+}
+
+/// Returns the first line, put together again: version, status and words. An answer without a version is one of HTTP/2.
+pub fn status_line(response: &Response<'_, '_>) -> String {
+    let status = response.code.unwrap_or_default();
+    let reason = response.reason.unwrap_or_default();
+    let line = match response.version {
+        Some(minor) => format!("HTTP/1.{minor} {status} {reason}"),
+        None => format!("HTTP/2 {status}"),
+    };
+    line.trim_end().to_owned()
 }
 
 /// Returns the first line, in quotation marks.

@@ -22,7 +22,9 @@ pub use answer::{Answer, AnswerError, EndedAt};
 pub(crate) use cookies::take_cookies;
 pub use cookies::{Address, Cookies, cookie_values};
 pub(crate) use date::days_since_1970;
-pub use head::{Interim, first_line, quoted, read_head, values};
+#[cfg(any(test, fuzzing))]
+pub(crate) use head::MAX_HEAD_ALONE;
+pub use head::{HeadReader, first_line, quoted, read_head, status_line, values};
 pub use location::{Place, resolve};
 pub use reader::{MAX_BODY, Reader};
 pub use request::{Request, RequestError};

@@ -2,7 +2,6 @@
 
 use std::mem;
 
-use httparse::Error;
 use memchr::memchr;
 
 use super::answer::{Answer, AnswerError, EndedAt, Framing};
@@ -102,7 +101,10 @@ impl Reader {
             State::Head => {
                 let is_line = self.take_line(bytes);
                 if self.lines.len() > MAX_HEAD {
-                    return Err(AnswerError::LongHead);
+                    return Err(AnswerError::LongHead {
+                        most: MAX_HEAD,
+                        first: first_line(&self.lines),
+                    });
                 }
                 if is_line {
                     self.read_head()?;
@@ -209,19 +211,11 @@ impl Reader {
             Ok(Some(Ok(None))) => self.interim.add(self.lines.len())?,
             Ok(Some(Err(error))) => return Err(error),
             Ok(None) if is_first_line && !is_end => return Ok(()),
-            Ok(None) => return Err(self.no_http("its head does not end")),
-            Err(Error::TooManyHeaders) => return Err(AnswerError::ManyHeaders),
-            Err(error) => return Err(self.no_http(&error.to_string())),
+            Ok(None) => return Err(AnswerError::no_http("its head does not end", &self.lines)),
+            Err(error) => return Err(error),
         }
         self.lines.clear();
         Ok(())
-    }
-
-    fn no_http(&self, why: &str) -> AnswerError {
-        AnswerError::NoHttp {
-            why: why.to_owned(),
-            first: first_line(&self.lines),
-        }
     }
 
     /// Moves bytes up to the end of a line to the lines, and tells whether it was reached.

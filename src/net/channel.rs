@@ -1,6 +1,6 @@
 //! What the frames of a WebSocket go over: a TCP connection of their own, or a stream of one that is shared.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -8,13 +8,11 @@ use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::end::TcpEnd;
-use super::failure::Failure;
 use super::h2::Stream;
 use super::link::Link;
-use super::tls::{self, TlsAgreed};
+use super::tls::TlsAgreed;
 use super::transport::Lost;
 use crate::measure::TcpView;
-use crate::metric::Cause;
 
 /// What frames go over.
 #[derive(Debug)]
@@ -47,17 +45,9 @@ impl Channel {
     /// Returns why nothing more can be read or written, after an error of either.
     #[cold]
     pub(super) fn lost(&self, error: &io::Error) -> Lost {
-        let broken = match self {
-            Self::Own(_) => tls::broken(error),
-            Self::Stream(stream) => stream.failure(),
-        };
-        if let Some(Failure { cause, detail, .. }) = broken {
-            return Lost::Failed(cause, detail);
-        }
-        match self.end() {
-            Some(end) => Lost::Tcp(end),
-            None if error.kind() == ErrorKind::UnexpectedEof => Lost::Tcp(TcpEnd::Fin),
-            None => Lost::Failed(Cause::Io, error.to_string()),
+        match self {
+            Self::Own(link) => link.lost(Some(error)),
+            Self::Stream(stream) => stream.lost(error),
         }
     }
 

@@ -1,5 +1,7 @@
 //! How a peer ends a TCP connection.
 
+use crate::metric::Cause;
+
 /// How the peer ended TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TcpEnd {
@@ -7,4 +9,14 @@ pub(crate) enum TcpEnd {
     Fin,
     /// By a RST.
     Rst,
+}
+
+impl TcpEnd {
+    /// The cause of a connection that was ended so before it was open.
+    pub(crate) fn before_open(self) -> Cause {
+        match self {
+            Self::Fin => Cause::HandshakeEof,
+            Self::Rst => Cause::HandshakeReset,
+        }
+    }
 }

@@ -1,21 +1,20 @@
 //! The transport of HTTP: one request after the other, over a connection that is kept between them or over a new one
 //! each time. Connections come and go beneath it, so that a client is one session for as long as it asks.
 
-use std::io::{self, ErrorKind};
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::io::AsyncWrite as _;
 
 use super::asking::address;
 use super::end::TcpEnd;
+use super::exchange::{Exchange, NoAnswer};
 use super::failure::Failure;
 use super::link::Link;
-use super::tls;
 use super::transport::{Act, Lost, Transport};
 use crate::frame::{Frame, Room};
-use crate::http::{Answer, AnswerError, Cookies, EndedAt, Reader};
+use crate::http::{Answer, AnswerError, Cookies, EndedAt};
 use crate::measure::TcpView;
 use crate::metric::Cause;
 use crate::scenario::WebOrigin;
@@ -45,16 +44,7 @@ pub(crate) struct HttpTransport<D> {
     dialling: Option<Dialling>,
     /// Whether an answer came on this connection.
     was_used: bool,
-    /// The newest request.
-    request: Vec<u8>,
-    /// How much of it is still to be written to this connection.
-    unwritten: usize,
-    /// Whether this connection takes no more bytes.
-    is_deaf: bool,
-    /// Reads the answer; `None` once it has come.
-    reader: Option<Reader>,
-    /// Whether some of the answer came.
-    has_begun: bool,
+    exchange: Exchange,
     /// The newest answer, without its body.
     answer: Answer,
     /// Bytes of connections that have ended, sent and received.
@@ -81,11 +71,7 @@ impl<D: Fn() -> Dialling> HttpTransport<D> {
             link: Some(link),
             dialling: None,
             was_used: false,
-            request: Vec::new(),
-            unwritten: 0,
-            is_deaf: false,
-            reader: None,
-            has_begun: false,
+            exchange: Exchange::default(),
             answer: Answer::default(),
             uncounted: (0, 0),
             is_over: false,
@@ -107,27 +93,12 @@ impl<D: Fn() -> Dialling> HttpTransport<D> {
                 }
             }
             self.was_used = false;
-            self.is_deaf = false;
-            self.unwritten = self.request.len();
+            self.exchange.move_over();
             // What comes on it has to be waited for, too.
             cx.waker().wake_by_ref();
         }
-        let Some(link) = &mut self.link else {
-            return Poll::Ready(Ok(()));
-        };
-        while self.unwritten > 0 && !self.is_deaf {
-            let rest = &self.request[self.request.len() - self.unwritten..];
-            match ready!(Pin::new(&mut *link).poll_write(cx, rest)) {
-                Ok(written @ 1..) => self.unwritten -= written,
-                Ok(_) | Err(_) => {
-                    // What the server said before, or its end, is found by reading.
-                    self.is_deaf = true;
-                    cx.waker().wake_by_ref();
-                }
-            }
-        }
-        if !self.is_deaf {
-            let _ = ready!(Pin::new(link).poll_flush(cx));
+        if let Some(link) = &mut self.link {
+            ready!(self.exchange.poll_send(link, cx));
         }
         Poll::Ready(Ok(()))
     }
@@ -147,9 +118,8 @@ impl<D: Fn() -> Dialling> HttpTransport<D> {
 
     /// An answer has come. Returns its body.
     fn answered<'room>(&mut self, mut answer: Answer, room: &'room mut Room) -> &'room [u8] {
-        self.reader = None;
         self.was_used = true;
-        if !self.keeps || !answer.keep_alive || self.unwritten > 0 {
+        if !self.keeps || !answer.keep_alive || !self.exchange.is_sent() {
             self.drop_link();
         }
         self.keep_cookies(&answer);
@@ -159,54 +129,31 @@ impl<D: Fn() -> Dialling> HttpTransport<D> {
     }
 
     fn keep_cookies(&mut self, answer: &Answer) {
-        let target = self.request.split(|byte| *byte == b' ').nth(1);
-        let target = str::from_utf8(target.unwrap_or_default()).unwrap_or_default();
-        let from = address(&self.origin, target);
+        let from = address(&self.origin, self.exchange.target());
         self.cookies.take(from, answer, unix_seconds());
     }
 
-    /// The connection has ended while an answer was due; `error` is that of the system. Returns the answer if that was
-    /// its end, and `None` if the request is sent once more.
-    fn ended(&mut self, reader: Reader, error: Option<&io::Error>) -> Result<Option<Answer>, Lost> {
-        let lost = self.lost(error);
+    /// There is no answer over this connection. Sends the request once more if that does no harm.
+    fn unanswered(&mut self, none: NoAnswer) -> Result<(), Lost> {
         self.drop_link();
-        if !self.has_begun && self.was_used && is_idempotent(&self.request) {
+        let (lost, at) = match none {
+            NoAnswer::Wrong(error) => return Err(broken(&error)),
+            NoAnswer::Lost(lost, at) => (lost, at),
+        };
+        let is_idempotent = IDEMPOTENT.contains(&self.exchange.method());
+        if !self.exchange.has_begun && self.was_used && is_idempotent {
             // The server had ended a connection that was kept, before it saw the request (RFC 9112 section 9.3.1).
-            self.reader = Some(reader);
+            self.exchange.begin_again();
             self.dial();
-            return Ok(None);
+            return Ok(());
         }
-        if error.is_some() {
-            return Err(lost);
-        }
-        match reader.end() {
-            Ok(answer) => Ok(Some(answer)),
-            Err(AnswerError::Ended(EndedAt::Before)) => Err(lost),
-            Err(error) => Err(broken(&error)),
-        }
-    }
-
-    fn lost(&self, error: Option<&io::Error>) -> Lost {
-        let end = self.link.as_ref().and_then(|link| link.wire().end());
-        match (error.and_then(tls::broken), end, error) {
-            (Some(Failure { cause, detail, .. }), ..) => Lost::Failed(cause, detail),
-            (None, Some(end), _) => Lost::Tcp(end),
-            (None, None, Some(error)) if error.kind() != ErrorKind::UnexpectedEof => {
-                Lost::Failed(Cause::Io, error.to_string())
+        match (lost, at) {
+            (Lost::Tcp(TcpEnd::Fin), Some(at)) if at != EndedAt::Before => {
+                Err(broken(&AnswerError::Ended(at)))
             }
-            _ => Lost::Tcp(TcpEnd::Fin),
+            (lost, _) => Err(lost),
         }
     }
-}
-
-fn is_idempotent(request: &[u8]) -> bool {
-    IDEMPOTENT.contains(&method(request))
-}
-
-/// The method of a request.
-fn method(request: &[u8]) -> &[u8] {
-    let mut words = request.split(|byte| *byte == b' ');
-    words.next().unwrap_or_default()
 }
 
 #[cold]
@@ -235,28 +182,18 @@ impl<D: Fn() -> Dialling> Transport for HttpTransport<D> {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let mut space = ReadBuf::new(room.space());
-            let read = ready!(Pin::new(link).poll_read(cx, &mut space));
-            let Some(mut reader) = self.reader.take() else {
-                // No answer is due: the server has ended a connection that was kept, or says what nobody asked for, such as
-                // a 408 before its end. Nothing is lost by that.
+            let is_due = self.exchange.is_due();
+            let read = ready!(self.exchange.poll_read(link, cx, room.space()));
+            if !is_due {
+                // The server has ended a connection that was kept, or says what nobody asked for, such as a 408 before
+                // its end. Nothing is lost by that.
                 self.drop_link();
                 return Poll::Pending;
-            };
-            let found = match (read, space.filled()) {
-                (Ok(()), []) => self.ended(reader, None),
-                (Ok(()), bytes) => {
-                    self.has_begun = true;
-                    let taken = reader.take(bytes);
-                    self.reader = Some(reader);
-                    taken.map_err(|error| broken(&error))
-                }
-                (Err(error), _) => self.ended(reader, Some(&error)),
-            };
-            match found {
+            }
+            match read {
                 Ok(Some(answer)) => break answer,
                 Ok(None) => {}
-                Err(lost) => return Poll::Ready(Err(lost)),
+                Err(none) => self.unanswered(none)?,
             }
         };
         Poll::Ready(Ok(Frame::Text(self.answered(answer, room))))
@@ -283,17 +220,12 @@ impl<D: Fn() -> Dialling> Transport for HttpTransport<D> {
     fn feed(&mut self, frame: Frame<'_>) {
         match frame {
             Frame::Text(request) | Frame::Binary(request) => {
-                if self.reader.is_some() {
+                if self.exchange.is_due() {
                     // The last answer did not come in time: what comes of it must not be taken for this one.
                     self.drop_link();
                     self.dialling = None;
                 }
-                self.request.clear();
-                self.request.extend_from_slice(request);
-                self.unwritten = request.len();
-                let method = String::from_utf8_lossy(method(request));
-                self.reader = Some(Reader::new(&method));
-                self.has_begun = false;
+                self.exchange.begin(request);
                 if self.link.is_none() {
                     self.dial();
                 }

@@ -6,8 +6,12 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::tls::{TlsAgreed, TlsLink};
+use super::end::TcpEnd;
+use super::failure::Failure;
+use super::tls::{self, TlsAgreed, TlsLink};
+use super::transport::Lost;
 use super::wire::Wire;
+use crate::metric::Cause;
 
 /// The connection that frames are sent on.
 #[derive(Debug)]
@@ -38,6 +42,22 @@ impl Link {
         match self {
             Self::Plain(wire) => wire,
             Self::Tls(tls) => tls.below_mut().wire_mut(),
+        }
+    }
+
+    /// Returns why nothing more can be read or written, after an error of either or its end.
+    #[cold]
+    pub(super) fn lost(&self, error: Option<&io::Error>) -> Lost {
+        if let Some(Failure { cause, detail, .. }) = error.and_then(tls::broken) {
+            return Lost::Failed(cause, detail);
+        }
+        match (self.wire().end(), error) {
+            (Some(end), _) => Lost::Tcp(end),
+            (None, Some(error)) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                Lost::Failed(Cause::Io, error.to_string())
+            }
+            // Under TLS the server can end the session, and TCP goes on.
+            (None, _) => Lost::Tcp(TcpEnd::Fin),
         }
     }
 }

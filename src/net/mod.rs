@@ -16,6 +16,7 @@ mod client;
 mod compressed;
 mod connect;
 mod end;
+mod exchange;
 mod failure;
 mod first_hop;
 mod h2;

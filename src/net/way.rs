@@ -124,8 +124,7 @@ impl Way {
             opened,
         } = self.link(dial, clock, progress).await?;
         progress.reached = UPGRADE_STEP;
-        let ended = |link: &Link| link.wire().end();
-        let (mut head, checked) = request.ask(&mut link, compression, ended).await;
+        let (mut head, checked) = request.ask(&mut link, compression).await;
         let now = clock.now();
         steps.add(Timer::HandshakeUpgrade, now.saturating_since(opened));
         steps.add(Timer::HandshakeTotal, now.saturating_since(dialled));

@@ -40,7 +40,7 @@ impl Dialer {
         let clock = &*shared.clock;
         let asked = tokio::select! {
             biased;
-            asked = way.ask(&http.method, &request, dial, clock, &mut progress) => Ok(asked),
+            asked = way.ask(&request, dial, clock, &mut progress) => Ok(asked),
             lost = shared.attend(Nanos::from(http.timeout)) => Err(lost),
         };
         shared.looked_up(&way.take_look_ups());
@@ -71,7 +71,7 @@ impl Dialer {
         let address = address(origin, http.target(rendered));
         let request = written(http, rendered, origin, cookies)?;
         let (dial, mut progress) = (Dial::default(), Progress::default());
-        let asked = way.ask(&http.method, &request, dial, clock, &mut progress);
+        let asked = way.ask(&request, dial, clock, &mut progress);
         let asked = tokio::time::timeout(http.timeout, asked).await;
         let asked = asked.map_err(|_| too_late(http, &progress, Nanos::ZERO))?;
         answered(asked.answer, address, cookies)

@@ -184,11 +184,11 @@ fn nothing_of_an_answer_is_without_limit() {
     let with = |lines: &str| format!("HTTP/1.1 200 OK\r\n{lines}\r\n");
     refused(
         &with(&format!("A: {}", "b".repeat(70_000))),
-        "the head of the answer has more than 65,536 bytes",
+        "the head of the answer has more than 65,536 bytes: \"HTTP/1.1 200 OK\"",
     );
     refused(
         &with(&"A: b\r\n".repeat(101)),
-        "the answer has more than 100 headers",
+        "the answer has more than 100 headers: \"HTTP/1.1 200 OK\"",
     );
     let big = "the body of the answer has more than 1,048,576 bytes";
     refused(&with("Content-Length: 1048577\r\n"), big);

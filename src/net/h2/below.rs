@@ -88,8 +88,7 @@ impl Below {
         if error.is_io() || error.reason() == Some(h2::Reason::NO_ERROR) {
             return match self.ended(error) {
                 Ended::By(failure) => failure,
-                Ended::As(TcpEnd::Fin) => Failure::new(Cause::HandshakeEof, when()),
-                Ended::As(TcpEnd::Rst) => Failure::new(Cause::HandshakeReset, when()),
+                Ended::As(end) => Failure::new(end.before_open(), when()),
             };
         }
         Failure::new(Cause::H2Error, format!("{error}, {}", when()))

@@ -18,6 +18,7 @@ use crate::net::end::TcpEnd;
 use crate::net::failure::Failure;
 use crate::net::handshake::Request;
 use crate::net::tcp_dialer::Progress;
+use crate::net::transport::Lost;
 use crate::net::way::NotOpened;
 use crate::scenario::Compression;
 use crate::units::Nanos;
@@ -33,7 +34,7 @@ pub(crate) struct Stream {
     received: u64,
     ended: Option<Ended>,
     /// Whether our half has ended.
-    is_deaf: bool,
+    is_half_closed: bool,
     /// Since when the peer takes no bytes.
     blocked: Option<Instant>,
     /// Behind the halves: the carrier ends when its last place is left.
@@ -67,13 +68,7 @@ impl Place {
         let failed = |error: &h2::Error| {
             NotOpened::from(match failure::ended(error, carrier, false) {
                 Ended::By(failure) => failure,
-                Ended::As(end) => {
-                    let cause = match end {
-                        TcpEnd::Fin => Cause::HandshakeEof,
-                        TcpEnd::Rst => Cause::HandshakeReset,
-                    };
-                    Failure::new(cause, "before any answer")
-                }
+                Ended::As(end) => Failure::new(end.before_open(), "before any answer"),
             })
         };
         let Some(requests) = carrier.requests() else {
@@ -101,7 +96,7 @@ impl Place {
             sent: 0,
             received: 0,
             ended: None,
-            is_deaf: false,
+            is_half_closed: false,
             blocked: None,
             place: self,
         };
@@ -144,11 +139,12 @@ impl Stream {
         }
     }
 
-    /// Returns the error that ended it, if one did.
-    pub(crate) fn failure(&self) -> Option<Failure> {
+    /// Returns why nothing more can be read or written, after an error of either.
+    pub(crate) fn lost(&self, error: &io::Error) -> Lost {
         match &self.ended {
-            Some(Ended::By(failure)) => Some(failure.clone()),
-            Some(Ended::As(_)) | None => None,
+            Some(Ended::As(end)) => Lost::Tcp(*end),
+            Some(Ended::By(Failure { cause, detail, .. })) => Lost::Failed(*cause, detail.clone()),
+            None => Lost::Failed(Cause::Io, error.to_string()),
         }
     }
 
@@ -228,7 +224,7 @@ impl Stream {
 
     /// Ends our half.
     pub(crate) fn half_close(&mut self) {
-        if !std::mem::replace(&mut self.is_deaf, true) {
+        if !std::mem::replace(&mut self.is_half_closed, true) {
             // An error means that it has ended.
             let _ = self.send.send_data(Bytes::new(), true);
         }

@@ -6,73 +6,33 @@ use httparse::Response;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::extensions::{Agreed, agreed};
-use crate::http::{RetryAfter, first_line, quoted, read_head, values};
+use crate::http::{RetryAfter, quoted, status_line, values};
 use crate::metric::Cause;
 use crate::net::failure::Failure;
 use crate::scenario::Compression;
 use crate::time::unix_seconds;
 use crate::units::counted;
 
-/// The longest response head that is accepted, in bytes.
-pub(super) const MAX_HEAD: usize = 16 * 1024;
-
-/// The state of an answer that was received so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Head {
-    /// Its head is not complete.
-    Partial,
-    /// An informational answer of this many bytes; another answer follows (RFC 9110 section 15.2).
-    Informational(usize),
-    /// A valid 101.
-    Switching(Switched),
-}
-
-/// A valid 101.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Switched {
-    /// The length of its head in bytes.
-    pub(crate) length: usize,
-    /// The compression that was agreed on.
-    pub(crate) agreed: Option<Agreed>,
-}
-
-/// Checks the answer received so far, to a request with this key that offered these subprotocols and this compression.
+/// Checks the head of a final answer, to a request with this key that offered these subprotocols and this compression;
+/// `behind` is what came behind it. Returns the compression that was agreed on.
 ///
 /// # Errors
-/// When it is a final answer that opens no connection, or is not HTTP.
+/// When it opens no connection.
 pub(super) fn check(
-    answer: &[u8],
+    (response, behind): (&Response<'_, '_>, &[u8]),
     key: &str,
     subprotocols: &[String],
     compression: Option<&Compression>,
-) -> Result<Head, Failure> {
-    let garbage = |why: &str| {
-        let detail = format!("{why}: {}", first_line(answer));
-        Err(Failure::new(Cause::HandshakeGarbage, detail))
-    };
-    let read = read_head(answer, |response, length| match response.code {
-        Some(100 | 102..=199) => Ok(Head::Informational(length)),
-        Some(101) => check_switching(response, key, subprotocols, compression)
-            .map(|agreed| Head::Switching(Switched { length, agreed })),
-        _ => Err(refused(response, &answer[length..])),
-    });
-    match read {
-        Ok(Some(head)) => head,
-        Ok(None) if answer.len() > MAX_HEAD => garbage("no end of the response head"),
-        Ok(None) => Ok(Head::Partial),
-        Err(error) => garbage(&error.to_string()),
+) -> Result<Option<Agreed>, Failure> {
+    match response.code {
+        Some(101) => check_switching(response, key, subprotocols, compression),
+        _ => Err(refused(response, behind)),
     }
 }
 
 /// Describes a refusal: the status line, the target of a redirection, and the first words of the body.
 pub(super) fn refused(response: &Response<'_, '_>, body: &[u8]) -> Failure {
-    let status = response.code.unwrap_or(0);
-    let reason = response.reason.unwrap_or("");
-    let line = match response.version {
-        Some(minor) => format!("HTTP/1.{minor} {status} {reason}"),
-        None => format!("HTTP/2 {status}"),
-    };
-    let mut detail = line.trim_end().to_owned();
+    let mut detail = status_line(response);
     if let Some(location) = values(response, "Location").next() {
         detail += &format!("; Location: {}", String::from_utf8_lossy(location));
     }
@@ -80,8 +40,8 @@ pub(super) fn refused(response: &Response<'_, '_>, body: &[u8]) -> Failure {
     if !body.is_empty() {
         detail += &format!(": \"{body}\"");
     }
-    let retry_after = match status {
-        429 | 503 => values(response, "Retry-After").next(),
+    let retry_after = match response.code {
+        Some(429 | 503) => values(response, "Retry-After").next(),
         _ => None,
     };
     Failure {
@@ -172,18 +132,20 @@ pub(super) fn check_agreed(
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Request, Switched};
     use super::*;
+    use crate::http::{HeadReader, MAX_HEAD_ALONE};
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
     const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-    fn read(answer: &str) -> Result<Head, Failure> {
-        check(
-            answer.as_bytes(),
-            KEY,
-            &["chat".to_owned(), "v2".to_owned()],
-            None,
-        )
+    fn read(answer: &str) -> Result<Option<Switched>, Failure> {
+        let request = Request {
+            head: String::new(),
+            subprotocols: vec!["chat".to_owned(), "v2".to_owned()],
+        };
+        let mut came = answer.as_bytes().to_vec();
+        request.check(&mut came, KEY, None, &mut HeadReader::default())
     }
 
     fn switching(lines: &str) -> String {
@@ -204,12 +166,12 @@ mod tests {
         ));
         assert_eq!(
             read(&answer),
-            Ok(Head::Switching(Switched {
+            Ok(Some(Switched {
                 length: answer.len(),
                 agreed: None
             }))
         );
-        assert_eq!(read(&answer[..answer.len() - 1]), Ok(Head::Partial));
+        assert_eq!(read(&answer[..answer.len() - 1]), Ok(None));
     }
 
     #[test]
@@ -261,7 +223,7 @@ mod tests {
             read("SSH-2.0-x\r\n").unwrap_err().cause,
             Cause::HandshakeGarbage
         );
-        let endless = format!("HTTP/1.1 101 x\r\nA: {}", "b".repeat(MAX_HEAD));
+        let endless = format!("HTTP/1.1 101 x\r\nA: {}", "b".repeat(MAX_HEAD_ALONE));
         assert_eq!(read(&endless).unwrap_err().cause, Cause::HandshakeGarbage);
     }
 

@@ -4,18 +4,15 @@ mod answer;
 mod extended;
 mod extensions;
 
-use std::io;
-
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
-use self::answer::Head;
-pub(crate) use self::answer::Switched;
 pub(crate) use self::extensions::Agreed;
 use super::end::TcpEnd;
 use super::failure::Failure;
-use super::tls;
-use crate::http::{Interim, first_line};
+use super::link::Link;
+use super::transport::Lost;
+use crate::http::{HeadReader, first_line};
 use crate::metric::Cause;
 use crate::scenario::{Compression, Target, WsUrl};
 
@@ -24,6 +21,15 @@ use crate::scenario::{Compression, Target, WsUrl};
 pub(crate) struct Request {
     head: String,
     subprotocols: Vec<String>,
+}
+
+/// A valid answer: a 101.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Switched {
+    /// The length of its head in bytes.
+    pub(crate) length: usize,
+    /// The compression that was agreed on.
+    pub(crate) agreed: Option<Agreed>,
 }
 
 /// What an upgrade request says.
@@ -84,98 +90,83 @@ impl Request {
 
     /// Sends the request with an offer of compression, and checks the answer. Returns all received bytes of the final
     /// answer, and what it says if it is valid.
-    pub(crate) async fn ask<S>(
+    pub(crate) async fn ask(
         &self,
-        stream: &mut S,
+        link: &mut Link,
         compression: Option<&Compression>,
-        ended: impl Fn(&S) -> Option<TcpEnd>,
-    ) -> (Vec<u8>, Result<Switched, Failure>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+    ) -> (Vec<u8>, Result<Switched, Failure>) {
         let mut answer = Vec::with_capacity(1024);
-        let checked = (self.exchange(stream, compression, ended, &mut answer)).await;
+        let checked = self.exchange(link, compression, &mut answer).await;
         (answer, checked)
     }
 
-    async fn exchange<S>(
+    async fn exchange(
         &self,
-        stream: &mut S,
+        link: &mut Link,
         compression: Option<&Compression>,
-        ended: impl Fn(&S) -> Option<TcpEnd>,
         answer: &mut Vec<u8>,
-    ) -> Result<Switched, Failure>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+    ) -> Result<Switched, Failure> {
         let key = generate_key();
         let offer = compression.map_or_else(String::new, |compression| {
             format!("Sec-WebSocket-Extensions: {}\r\n", compression.offer)
         });
         let request = format!("{}{offer}Sec-WebSocket-Key: {key}\r\n\r\n", self.head);
         let sent = async {
-            stream.write_all(request.as_bytes()).await?;
-            stream.flush().await
+            link.write_all(request.as_bytes()).await?;
+            link.flush().await
         };
         // A server that did not accept the whole request may have sent a reason before.
         let not_sent = sent.await.err();
-        let mut interim = Interim::default();
+        let mut head = HeadReader::default();
         loop {
-            match stream.read_buf(answer).await {
-                Ok(0) => return Err(end_of_tcp(ended(stream), answer, not_sent.as_ref())),
-                Ok(_) => {}
-                Err(error) => {
-                    return Err(tls::broken(&error)
-                        .unwrap_or_else(|| end_of_tcp(ended(stream), answer, Some(&error))));
-                }
-            }
-            if let Some(valid) = self.check(answer, &key, compression, &mut interim)? {
-                return Ok(valid);
-            }
+            let error = match link.read_buf(answer).await {
+                Ok(0) => not_sent,
+                Err(error) => Some(error),
+                Ok(_) => match self.check(answer, &key, compression, &mut head)? {
+                    Some(valid) => return Ok(valid),
+                    None => continue,
+                },
+            };
+            return Err(lost(link.lost(error.as_ref()), answer));
         }
     }
 
-    /// Drops informational answers, and returns the length of the final answer's head once it is complete.
+    /// Drops informational answers, and returns what the final one says once its head is complete.
     fn check(
         &self,
         answer: &mut Vec<u8>,
         key: &str,
         compression: Option<&Compression>,
-        interim: &mut Interim,
+        head: &mut HeadReader,
     ) -> Result<Option<Switched>, Failure> {
-        loop {
-            match answer::check(answer, key, &self.subprotocols, compression)? {
-                Head::Partial => return Ok(None),
-                Head::Switching(valid) => return Ok(Some(valid)),
-                Head::Informational(length) => {
-                    interim.add(length).map_err(|error| {
-                        Failure::new(Cause::HandshakeGarbage, error.to_string())
-                    })?;
-                    answer.drain(..length);
-                }
-            }
+        let checked = head.look(answer, |response, behind| {
+            answer::check((response, behind), key, &self.subprotocols, compression)
+        });
+        match checked {
+            Ok(Some((length, agreed))) => Ok(Some(Switched {
+                length,
+                agreed: agreed?,
+            })),
+            Ok(None) => Ok(None),
+            Err(error) => Err(Failure::new(Cause::HandshakeGarbage, error.to_string())),
         }
     }
 }
 
-fn end_of_tcp(end: Option<TcpEnd>, answer: &[u8], error: Option<&io::Error>) -> Failure {
-    let after = if answer.is_empty() {
-        "before any answer".to_owned()
-    } else {
-        format!("after {}", first_line(answer))
+/// The failure of a connection that was lost when this much of the answer had come.
+fn lost(lost: Lost, answer: &[u8]) -> Failure {
+    let end = match lost {
+        Lost::Tcp(end) => end,
+        Lost::Failed(cause, detail) | Lost::Broken(cause, detail) => {
+            return Failure::new(cause, detail);
+        }
+        Lost::Closed => TcpEnd::Fin,
     };
-    match end {
-        Some(TcpEnd::Fin) => Failure::new(Cause::HandshakeEof, after),
-        Some(TcpEnd::Rst) => Failure::new(Cause::HandshakeReset, after),
-        // Under TLS the stream can end while TCP goes on.
-        None => match error {
-            None => Failure::new(Cause::HandshakeEof, after),
-            Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Failure::new(Cause::HandshakeEof, after)
-            }
-            Some(error) => Failure::new(Cause::Io, error.to_string()),
-        },
-    }
+    let after = match answer {
+        [] => "before any answer".to_owned(),
+        _ => format!("after {}", first_line(answer)),
+    };
+    Failure::new(end.before_open(), after)
 }
 
 /// Asserts what must hold for any answer, for the tests and the fuzzer: an incomplete answer has a length limit, an
@@ -186,12 +177,15 @@ pub(crate) fn check_any_answer(answer: &[u8]) {
         head: String::new(),
         subprotocols: vec!["chat".to_owned()],
     };
-    let (mut left, mut interim) = (answer.to_vec(), Interim::default());
+    let (mut left, mut head) = (answer.to_vec(), HeadReader::default());
     let compression = Compression::default();
     let key = "dGhlIHNhbXBsZSBub25jZQ==";
-    match request.check(&mut left, key, Some(&compression), &mut interim) {
+    match request.check(&mut left, key, Some(&compression), &mut head) {
         Ok(Some(Switched { length, .. })) => assert!(length <= left.len(), "longer than what came"),
-        Ok(None) => assert!(left.len() <= answer::MAX_HEAD, "waits without end"),
+        Ok(None) => assert!(
+            left.len() <= crate::http::MAX_HEAD_ALONE,
+            "waits without end"
+        ),
         Err(failure) => assert!(!failure.detail.is_empty(), "refused without a word"),
     }
 }
@@ -210,11 +204,11 @@ mod tests {
             head: String::new(),
             subprotocols: Vec::new(),
         };
-        let (mut came, mut interim) = (Vec::new(), Interim::default());
+        let (mut came, mut head) = (Vec::new(), HeadReader::default());
         let mut checked = Ok(None);
         for bytes in answer.as_bytes().chunks(piece) {
             came.extend_from_slice(bytes);
-            checked = request.check(&mut came, KEY, None, &mut interim);
+            checked = request.check(&mut came, KEY, None, &mut head);
             if !matches!(checked, Ok(None)) {
                 break;
             }

@@ -2,13 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use httparse::Response;
 
 use super::{Asked, Refused};
-
-/// The most bytes of an answer's head.
-const MAX_HEAD: usize = 16 << 10;
-/// The most headers of an answer.
-const MAX_HEADERS: usize = 100;
+use crate::http::{HeadReader, status_line, values};
 
 /// Returns the request for a tunnel to `authority`, a host and a port.
 pub(super) fn request(
@@ -33,30 +30,17 @@ pub(super) fn request(
 ///
 /// # Errors
 /// Why there is no tunnel.
-pub(super) fn answer(bytes: &[u8]) -> Result<Asked, Refused> {
-    let mut room = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut head = httparse::Response::new(&mut room);
-    match head.parse(bytes) {
-        Ok(httparse::Status::Complete(length)) => judged(&head).map(|()| Asked::Done(length)),
-        Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => Ok(Asked::More),
-        Ok(httparse::Status::Partial) => Err(Refused::NoProxy("its answer is too long".into())),
-        Err(_) => Err(Refused::NoProxy(shown(bytes))),
+pub(super) fn answer(came: &mut Vec<u8>, head: &mut HeadReader) -> Result<Asked, Refused> {
+    match head.look(came, |response, _| judged(response)) {
+        Ok(Some((length, judged))) => judged.map(|()| Asked::Done(length)),
+        Ok(None) => Ok(Asked::More),
+        Err(error) => Err(Refused::NoProxy(error.to_string())),
     }
 }
 
 /// Any status of the class 2xx opens the tunnel, of HTTP/1.0 too.
-fn judged(head: &httparse::Response<'_, '_>) -> Result<(), Refused> {
-    let status = head.code.unwrap_or_default();
-    let version = head.version.unwrap_or_default();
-    let reason = head.reason.unwrap_or_default();
-    let mut said = format!("HTTP/1.{version} {status} {reason}")
-        .trim_end()
-        .to_owned();
-    let header = |wanted: &str| {
-        let mut headers = head.headers.iter();
-        let found = headers.find(|header| header.name.eq_ignore_ascii_case(wanted))?;
-        Some(String::from_utf8_lossy(found.value).into_owned())
-    };
+fn judged(response: &Response<'_, '_>) -> Result<(), Refused> {
+    let status = response.code.unwrap_or_default();
     // What squid knows of the reason.
     let wanted = match status {
         200..=299 => return Ok(()),
@@ -64,8 +48,12 @@ fn judged(head: &httparse::Response<'_, '_>) -> Result<(), Refused> {
         401 | 407 => ["Proxy-Authenticate", "WWW-Authenticate"],
         _ => ["X-Squid-Error", "Proxy-Status"],
     };
-    for value in wanted.iter().filter_map(|name| header(name)) {
-        said += &format!(", {value}");
+    let mut said = status_line(response);
+    let found = wanted
+        .into_iter()
+        .filter_map(|name| values(response, name).next());
+    for value in found {
+        said += &format!(", {}", String::from_utf8_lossy(value));
     }
     Err(match status {
         401 | 407 => Refused::Credentials(said),
@@ -73,16 +61,15 @@ fn judged(head: &httparse::Response<'_, '_>) -> Result<(), Refused> {
     })
 }
 
-/// The beginning of what is no answer.
-fn shown(bytes: &[u8]) -> String {
-    let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next();
-    let line = &line.unwrap_or_default()[..line.unwrap_or_default().len().min(60)];
-    format!("it answered \"{}\"", line.escape_ascii())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::MAX_HEAD_ALONE;
+
+    /// What an answer means that has come so far.
+    fn answer(came: &str) -> Result<Asked, Refused> {
+        super::answer(&mut came.as_bytes().to_vec(), &mut HeadReader::default())
+    }
 
     #[test]
     fn a_request_names_the_target_twice_and_says_who_asks() {
@@ -103,14 +90,10 @@ mod tests {
             "HTTP/1.1 204\r\n\r\n",
         ] {
             for length in 0..head.len() {
-                assert_eq!(
-                    answer(&head.as_bytes()[..length]),
-                    Ok(Asked::More),
-                    "{length}"
-                );
+                assert_eq!(answer(&head[..length]), Ok(Asked::More), "{length}");
             }
             let with_more = format!("{head}\u{16}\u{3}");
-            assert_eq!(answer(with_more.as_bytes()), Ok(Asked::Done(head.len())));
+            assert_eq!(answer(&with_more), Ok(Asked::Done(head.len())));
         }
     }
 
@@ -137,15 +120,24 @@ mod tests {
             ),
             (
                 "SSH-2.0-OpenSSH_9.2\r\n",
-                Refused::NoProxy("it answered \"SSH-2.0-OpenSSH_9.2\"".into()),
+                Refused::NoProxy(
+                    "the answer is no HTTP: invalid HTTP version: \"SSH-2.0-OpenSSH_9.2\"".into(),
+                ),
             ),
         ] {
-            assert_eq!(answer(head.as_bytes()), Err(expected), "{head}");
+            assert_eq!(answer(head), Err(expected), "{head}");
         }
-        let endless = "HTTP/1.1 200 OK\r\nA: ".to_owned() + &"x".repeat(MAX_HEAD);
-        assert!(matches!(
-            answer(endless.as_bytes()),
-            Err(Refused::NoProxy(_))
-        ));
+        let endless = "HTTP/1.1 200 OK\r\nA: ".to_owned() + &"x".repeat(MAX_HEAD_ALONE);
+        assert!(matches!(answer(&endless), Err(Refused::NoProxy(_))));
+    }
+
+    /// See RFC 9110 section 15.2.
+    #[test]
+    fn informational_answers_are_waited_behind() {
+        let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+        let open = "HTTP/1.1 200 OK\r\n\r\n";
+        assert_eq!(answer(hints), Ok(Asked::More));
+        let all = format!("{hints}{open}");
+        assert_eq!(answer(&all), Ok(Asked::Done(open.len())));
     }
 }

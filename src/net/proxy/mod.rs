@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::link::Link;
 use super::resolver::Resolver;
 use super::tls::{Alpn, Tls, TlsError};
+use crate::http::HeadReader;
 use crate::metric::Cause;
 use crate::scenario::{Announce, AnnounceVersion, Proxy, ProxyKind, WebOrigin};
 
@@ -107,7 +108,9 @@ impl Tunnel {
         match self.kind {
             ProxyKind::Http | ProxyKind::Https => {
                 self.send(&mut link, &self.request).await?;
-                self.receive(&mut link, http::answer).await?;
+                let mut head = HeadReader::default();
+                self.receive(&mut link, |came| http::answer(came, &mut head))
+                    .await?;
             }
             ProxyKind::Socks5 | ProxyKind::Socks5h => self.socks(&mut link, number).await?,
         }
@@ -126,7 +129,7 @@ impl Tunnel {
         .await?;
         if let (true, Some((user, password))) = (wants_credentials, &self.credentials) {
             self.send(link, &socks::credentials(user, password)).await?;
-            let admitted = |bytes: &[u8]| {
+            let admitted = |bytes: &mut Vec<u8>| {
                 let admitted = socks::admitted(bytes)?;
                 Ok(admitted.map_or(Asked::More, |()| Asked::Done(2)))
             };
@@ -134,7 +137,7 @@ impl Tunnel {
         }
         let host = self.host(number)?;
         self.send(link, &socks::request(&host, self.port)).await?;
-        self.receive(link, socks::reply).await
+        self.receive(link, |came| socks::reply(came)).await
     }
 
     /// Where the tunnel leads: an address, or a name that the proxy looks up.
@@ -164,13 +167,13 @@ impl Tunnel {
     async fn receive(
         &self,
         link: &mut Link,
-        mut look: impl FnMut(&[u8]) -> Result<Asked, Refused>,
+        mut look: impl FnMut(&mut Vec<u8>) -> Result<Asked, Refused>,
     ) -> Result<(), Failure> {
         let mut bytes = Vec::with_capacity(512);
         loop {
             let read = link.read_buf(&mut bytes).await;
             let is_end = read.map_err(|error| ended(&error))? == 0;
-            match look(&bytes)? {
+            match look(&mut bytes)? {
                 Asked::Done(length) if length == bytes.len() => return Ok(()),
                 Asked::Done(_) => {
                     let said = "it went on behind its answer, before the server was spoken to";

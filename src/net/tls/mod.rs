@@ -237,8 +237,7 @@ impl Tls {
         let when = || format!("during {TLS_STEP}");
         let failure = match (cause::of(error).or(said), end) {
             (Some(failure), _) => failure,
-            (None, Some(TcpEnd::Rst)) => Failure::new(Cause::HandshakeReset, when()),
-            (None, Some(TcpEnd::Fin)) => Failure::new(Cause::HandshakeEof, when()),
+            (None, Some(end)) => Failure::new(end.before_open(), when()),
             (None, None) => Failure::new(Cause::Io, error.to_string()),
         };
         // A TLS 1.2 server gives no other reason when it misses a client certificate.
