@@ -378,6 +378,18 @@ fn a_redirect_within_its_origin_keeps_credentials_and_sets_cookies() {
 }
 
 #[test]
+fn a_name_that_only_a_redirect_tells_is_looked_up_and_that_is_timed() {
+    let last = Reception::open();
+    let first = Answering::redirecting(307, &last.url("localhost"));
+    let target = "redirects = 1\nfamily = \"ipv4\"";
+    let target = format!("url = \"{}\"\n{target}", first.url());
+    let run = run(&scenario(&target, 1), &[]);
+    run.assert_passed();
+    let rows = run.report.rows("metrics", "handshake.dns");
+    assert_eq!(rows[0]["count"], 1, "{rows:?}");
+}
+
+#[test]
 fn redirects_that_are_not_followed_say_why() {
     let ring = Answering::redirecting(308, "/again");
     let lost = Answering::redirecting(302, "mailto:me");

@@ -118,6 +118,20 @@ async fn socks_looks_names_up_by_itself_or_lets_the_proxy_do_it() {
     }
 }
 
+/// A redirect leads to names that were not looked up before the run.
+#[tokio::test]
+async fn a_name_behind_socks_that_is_not_known_is_looked_up_by_its_first_dial() {
+    let proxy = Played::new(&[&[5, 0], TAKEN], Some(accepts()));
+    let lines = format!(
+        "url = \"ws://localhost:81/\"\nfamily = \"ipv4\"\nproxy = \"socks5://{}\"",
+        proxy.address
+    );
+    let (opened, _) = dial(&lines, &[]).await;
+    assert!(opened.is_ok(), "{:?}", opened.err());
+    let heard = proxy.heard.join().unwrap();
+    assert_eq!(heard.last().unwrap(), &[5, 1, 0, 1, 127, 0, 0, 1, 0, 81]);
+}
+
 /// Each way in which a proxy can refuse, lie or end, with its cause and what it said.
 #[tokio::test]
 async fn each_refusal_of_a_proxy_has_its_cause() {

@@ -220,7 +220,7 @@ fn of_connect(address: SocketAddr, error: &ConnectError) -> Failure {
 /// Returns the source of a dial and the addresses to try, in order. The first addresses are spread over all pairs of
 /// sources and addresses of the first family, because local ports are counted for each pair; or all dials begin with the
 /// first one.
-fn order(
+pub(super) fn order(
     turn: u32,
     sources: &[IpAddr],
     addresses: &[SocketAddr],

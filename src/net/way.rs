@@ -94,7 +94,7 @@ impl Way {
             }
             (path, _) => FirstHop::Unix(path.clone().unwrap_or_default()),
         };
-        let behind = behind.map(|lookup| names.get(&lookup));
+        let behind = behind.map(|lookup| (names.get(&lookup), access.addresses.order));
         let tunnel = (access.proxy.as_ref()).map(|proxy| Tunnel::new(proxy, origin, behind));
         Ok(Self {
             first,
@@ -173,7 +173,7 @@ impl Way {
         let mut link = Link::Plain(wire);
         if let Some(tunnel) = &self.tunnel {
             progress.reached = PROXY_STEP;
-            link = tunnel.through(link, dial.number).await?;
+            link = tunnel.through(link, dial, progress).await?;
             let through = clock.now();
             steps.add(Timer::HandshakeProxy, through.saturating_since(opened));
             opened = through;
@@ -224,12 +224,15 @@ impl Way {
         self.tls.as_ref().is_some_and(Tls::asks_for_certificate)
     }
 
-    /// Returns how long look-ups of the name that is dialled took since the last call.
+    /// Returns how long look-ups took since the last call: first those of the name that is dialled, then those of the
+    /// server's name where it is looked up for a proxy.
     pub(crate) fn take_look_ups(&self) -> Vec<Duration> {
-        match &self.first {
+        let mut times = match &self.first {
             FirstHop::Tcp(dialer) => dialer.resolver.take_times(),
             FirstHop::Unix(_) => Vec::new(),
-        }
+        };
+        times.extend(self.tunnel.iter().flat_map(Tunnel::take_look_ups));
+        times
     }
 
     /// Adds an explanation: some servers finish the TLS handshake, and then refuse clients without a certificate by

@@ -48,12 +48,14 @@ fn target(lines: &str) -> (WsUrl, Target) {
     (servers.first().clone(), target)
 }
 
-/// The way to a name with these addresses.
+/// The way to a name with these addresses; without any, its first dial looks it up.
 fn way(url: &WsUrl, target: &Target, known: &[SocketAddr], resumes: bool) -> Way {
     let (origin, access) = (url.origin(), &target.access);
     let names = Resolvers::new(Duration::from_secs(5));
-    // Behind a proxy that leaves it to us, the name is looked up as without one.
-    names.put(&origin, &Access::default(), Resolver::of(known));
+    if !known.is_empty() {
+        // Behind a proxy that leaves it to us, the name is looked up as without one.
+        names.put(&origin, &Access::default(), Resolver::of(known));
+    }
     Way::new(&origin, access, &[], &names, resumes).unwrap()
 }
 

@@ -8,7 +8,7 @@ mod streams;
 mod upgrade;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use self::destinations::{Destination, Destinations};
@@ -146,7 +146,11 @@ impl Dialer {
             is_watched: wanted.fault_plan.watched,
             ..Dial::default()
         };
-        self.dial(wanted.cohort, to, dial, shared, open).await
+        let opened = self.dial(wanted.cohort, to, dial, shared, open).await;
+        if self.redirects[wanted.cohort] > 0 {
+            shared.looked_up(&self.take_found_look_ups());
+        }
+        opened
     }
 
     /// Opens a connection of a cohort within `connect_timeout`, and asks for nothing.
@@ -214,7 +218,15 @@ impl Dialer {
 
     /// Returns how long look-ups of the names of all servers took since the last call.
     pub(super) fn take_look_ups(&self) -> Vec<Duration> {
-        self.ways
+        let mut all = self.take_found_look_ups();
+        all.extend(self.ways.iter().flat_map(|(_, _, way)| way.take_look_ups()));
+        all
+    }
+
+    /// The same of those that redirects have led to.
+    fn take_found_look_ups(&self) -> Vec<Duration> {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found
             .iter()
             .flat_map(|(_, _, way)| way.take_look_ups())
             .collect()

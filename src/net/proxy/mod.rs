@@ -8,6 +8,7 @@ mod socks;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -15,10 +16,11 @@ use self::socks::Host;
 use super::failure::Failure;
 use super::link::Link;
 use super::resolver::Resolver;
+use super::tcp_dialer::{self, Dial, Progress};
 use super::tls::{Alpn, Tls, TlsError};
 use crate::http::HeadReader;
-use crate::metric::Cause;
-use crate::scenario::{Announce, AnnounceVersion, Proxy, ProxyKind, WebOrigin};
+use crate::metric::{Cause, LOOK_UP_STEP};
+use crate::scenario::{AddressOrder, Announce, AnnounceVersion, Proxy, ProxyKind, WebOrigin};
 
 /// What has come of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,19 +64,20 @@ pub(super) struct Tunnel {
     /// The server's name or address, and its port.
     host: String,
     port: u16,
-    /// Looks the server's name up, if we have to.
-    resolver: Option<Arc<Resolver>>,
+    /// Looks the server's name up, if we have to; and where dials begin with its addresses.
+    names: Option<(Arc<Resolver>, AddressOrder)>,
 }
 
 impl Tunnel {
-    /// Sets up the way through a proxy to a server. `resolver` is that of the server's name, if the proxy does not look it up.
+    /// Sets up the way through a proxy to a server. `names` looks the server's name up, if the proxy does not, and says
+    /// where to begin with its addresses.
     ///
     /// # Errors
     /// When TLS to the proxy cannot be set up.
     pub(super) fn new(
         proxy: &Proxy,
         origin: &WebOrigin,
-        resolver: Option<Arc<Resolver>>,
+        names: Option<(Arc<Resolver>, AddressOrder)>,
     ) -> Result<Self, TlsError> {
         let is_secure = proxy.kind == ProxyKind::Https;
         let tls = is_secure.then(|| Tls::new(&proxy.host, &proxy.tls, false));
@@ -92,17 +95,22 @@ impl Tunnel {
             request,
             host: origin.host.clone(),
             port: origin.port,
-            resolver,
+            names,
         })
     }
 
-    /// Makes a tunnel over a connection to the proxy, for the client with this number. Has no time limit of its own.
+    /// Makes a tunnel over a connection to the proxy, for this dial. Has no time limit of its own.
     ///
     /// # Errors
     /// The cause, and what the proxy said.
-    pub(super) async fn through(&self, mut link: Link, number: u32) -> Result<Link, Failure> {
+    pub(super) async fn through(
+        &self,
+        mut link: Link,
+        dial: Dial,
+        progress: &mut Progress,
+    ) -> Result<Link, Failure> {
         if let Some(tls) = &self.tls {
-            let secured = tls.secure(link, number, Alpn::Http1).await;
+            let secured = tls.secure(link, dial.number, Alpn::Http1).await;
             link = secured.map_err(|failure| unreachable(&failure))?;
         }
         match self.kind {
@@ -112,12 +120,20 @@ impl Tunnel {
                 self.receive(&mut link, |came| http::answer(came, &mut head))
                     .await?;
             }
-            ProxyKind::Socks5 | ProxyKind::Socks5h => self.socks(&mut link, number).await?,
+            ProxyKind::Socks5 | ProxyKind::Socks5h => {
+                self.socks(&mut link, dial.turn, progress).await?;
+            }
         }
         Ok(link)
     }
 
-    async fn socks(&self, link: &mut Link, number: u32) -> Result<(), Failure> {
+    async fn socks(
+        &self,
+        link: &mut Link,
+        turn: u32,
+        progress: &mut Progress,
+    ) -> Result<(), Failure> {
+        let host = self.host(turn, progress).await?;
         let has_credentials = self.credentials.is_some();
         self.send(link, &socks::greeting(has_credentials)).await?;
         let mut wants_credentials = false;
@@ -135,24 +151,36 @@ impl Tunnel {
             };
             self.receive(link, admitted).await?;
         }
-        let host = self.host(number)?;
         self.send(link, &socks::request(&host, self.port)).await?;
         self.receive(link, |came| socks::reply(came)).await
     }
 
     /// Where the tunnel leads: an address, or a name that the proxy looks up.
-    fn host(&self, number: u32) -> Result<Host, Failure> {
+    async fn host(&self, turn: u32, progress: &mut Progress) -> Result<Host, Failure> {
         if let Ok(address) = self.host.parse() {
             return Ok(Host::Address(address));
         }
-        let Some(resolver) = &self.resolver else {
+        let Some((resolver, order)) = &self.names else {
             return Ok(Host::Name(self.host.clone()));
         };
-        let known = resolver.known().addresses;
+        let mut known = resolver.known();
+        if known.addresses.is_err() {
+            let waited_for = std::mem::replace(&mut progress.reached, LOOK_UP_STEP);
+            known = resolver.again(known.round).await.unwrap_or(known);
+            progress.reached = waited_for;
+        }
+        let known = known.addresses;
         let known = known.map_err(|error| Failure::new(Cause::Dns, error.to_string()))?;
-        let address = known.get(number as usize % known.len().max(1));
-        let address = address.ok_or_else(|| Failure::new(Cause::Dns, "the name has no address"))?;
+        let (_, mut in_order) = tcp_dialer::order(turn, &[], &known, *order);
+        let first = in_order.next();
+        let address = first.ok_or_else(|| Failure::new(Cause::Dns, "the name has no address"))?;
         Ok(Host::Address(address.ip()))
+    }
+
+    /// Returns how long look-ups of the server's name took since the last call.
+    pub(super) fn take_look_ups(&self) -> Vec<Duration> {
+        let resolver = self.names.as_ref().map(|(resolver, _)| resolver);
+        resolver.map_or_else(Vec::new, |resolver| resolver.take_times())
     }
 
     async fn send(&self, link: &mut Link, bytes: &[u8]) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ const NO_METHOD: u8 = 0xff;
 pub(super) enum Host {
     /// An address.
     Address(IpAddr),
-    /// A name, which the proxy looks up. At most 255 bytes.
+    /// A name, which the proxy looks up. At most 253 bytes, as an address has it.
     Name(String),
 }
 
@@ -50,8 +50,7 @@ pub(super) fn choice(bytes: &[u8], has_credentials: bool) -> Result<Option<bool>
 pub(super) fn credentials(user: &str, password: &str) -> Vec<u8> {
     let mut message = vec![1];
     for text in [user, password] {
-        message.push(text.len().min(255) as u8);
-        message.extend(&text.as_bytes()[..text.len().min(255)]);
+        put(text, &mut message);
     }
     message
 }
@@ -81,8 +80,7 @@ pub(super) fn request(host: &Host, port: u16) -> Vec<u8> {
         }
         Host::Name(name) => {
             request.push(3);
-            request.push(name.len().min(255) as u8);
-            request.extend(&name.as_bytes()[..name.len().min(255)]);
+            put(name, &mut request);
         }
         Host::Address(IpAddr::V6(address)) => {
             request.push(4);
@@ -91,6 +89,13 @@ pub(super) fn request(host: &Host, port: u16) -> Vec<u8> {
     }
     request.extend(port.to_be_bytes());
     request
+}
+
+/// Appends a text with its length before it.
+fn put(text: &str, message: &mut Vec<u8>) {
+    let length = u8::try_from(text.len());
+    message.push(length.expect("no scenario has a longer name or password"));
+    message.extend(text.as_bytes());
 }
 
 /// Looks at what the proxy has answered so far. Its length depends on the kind of address in it; some proxies answer

@@ -6,12 +6,13 @@ use http::{HeaderName, HeaderValue};
 
 use super::servers::Servers;
 use super::tls::{self, TlsSettings, TlsTable};
-use super::url::WsUrl;
+use super::url::{self, WsUrl};
 use crate::scenario::reading::{At, Key, List, Section, Shorthand, given, keys};
 use crate::scenario::secrets::percent_decoded;
 
 /// The most bytes of a user's name or password (RFC 1929 section 2).
 const MAX_CREDENTIAL: usize = 255;
+const HOST_HINT: &str = "write a name as DNS has it, or an address: IPv6 in brackets";
 const HINT: &str = "write http://proxy:3128 or socks5h://proxy:1080";
 
 /// A proxy.
@@ -250,14 +251,10 @@ fn parts(url: &str) -> Result<Proxy, (&'static str, &'static str)> {
     };
     let (host, port) = authority.rsplit_once(':').ok_or(("has no port", HINT))?;
     let port = (port.parse().ok().filter(|port| *port > 0)).ok_or(("has no port", HINT))?;
-    let host = match host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-    {
-        Some(inner) if inner.parse::<std::net::Ipv6Addr>().is_ok() => inner,
-        None if !host.is_empty() && !host.contains([':', '[', ']']) => host,
-        _ => return Err(("has no host", HINT)),
-    };
+    if host.is_empty() {
+        return Err(("has no host", HINT));
+    }
+    let host = url::host(host).map_err(|error| (error.what, HOST_HINT))?;
     let credentials = match credentials {
         None => None,
         Some(text) => {
@@ -271,7 +268,7 @@ fn parts(url: &str) -> Result<Proxy, (&'static str, &'static str)> {
     };
     Ok(Proxy {
         kind,
-        host: host.to_owned(),
+        host,
         port,
         credentials,
         headers: Vec::new(),
@@ -288,7 +285,10 @@ pub(super) fn unused(
     match given {
         Some(_) => None,
         None if servers?.has_unix() => None,
-        None => of_environment(section, servers?.first()).map(|(variable, _)| variable),
+        None => {
+            let mut found = servers?.urls().map(|url| of_environment(section, url));
+            found.find_map(|found| found).map(|(variable, _)| variable)
+        }
     }
 }
 
@@ -350,7 +350,15 @@ mod tests {
             ("http://proxy:", "has no port"),
             ("http://proxy:0", "has no port"),
             ("http://:3128", "has no host"),
-            ("http://::1:3128", "has no host"),
+            (
+                "http://::1:3128",
+                "has a host that is no name and no address",
+            ),
+            (
+                "socks5h://[1.2.3.4]:1080",
+                "has brackets around what is no IPv6 address",
+            ),
+            ("http://pröxy:3128", "has a host with letters beyond ASCII"),
             ("http://proxy:3128/path", "has a path"),
             (
                 "http://me@proxy:3128",

@@ -7,6 +7,8 @@ use http::Uri;
 
 /// The longest path of a Unix socket, in bytes (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;
+/// The longest name of a host, in bytes (RFC 1035 section 3.1, as text).
+const MAX_NAME: usize = 253;
 /// What stands behind the scheme in the address of a Unix socket.
 const OVER_UNIX: &str = "+unix:";
 
@@ -169,10 +171,7 @@ pub(super) fn read(url: &str, shown: &str, protocol: Protocol) -> Result<WsUrl, 
     }
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     if !authority.is_ascii() {
-        return Err(UrlError::hint(
-            "has a host with letters beyond ASCII",
-            "write the name as DNS has it: each such label begins with `xn--`",
-        ));
+        return Err(beyond_ascii());
     }
     let (before, resource) = url.split_at(url.len() - rest.len() + authority.len());
     let encoded = format!("{before}{}", percent_encoded(resource, false));
@@ -335,7 +334,19 @@ fn scheme(url: &str, shown: &str, protocol: Protocol) -> Result<bool, UrlError> 
     }
 }
 
-fn host(host: &str) -> Result<String, UrlError> {
+/// Why a host is none that has letters of other scripts.
+fn beyond_ascii() -> UrlError {
+    UrlError::hint(
+        "has a host with letters beyond ASCII",
+        "write the name as DNS has it: each such label begins with `xn--`",
+    )
+}
+
+/// A name or an address, without the brackets of IPv6.
+pub(super) fn host(host: &str) -> Result<String, UrlError> {
+    if !host.is_ascii() {
+        return Err(beyond_ascii());
+    }
     if let Some(address) = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
@@ -350,6 +361,12 @@ fn host(host: &str) -> Result<String, UrlError> {
         return Err(UrlError::hint(
             "has a host that is no name and no address",
             "an IPv6 address goes in brackets: ws://[::1]:8080/",
+        ));
+    }
+    if host.trim_end_matches('.').len() > MAX_NAME {
+        return Err(UrlError::hint(
+            "has a host with a longer name than DNS has",
+            "a name has 253 characters at most",
         ));
     }
     Ok(host.to_owned())
@@ -440,6 +457,17 @@ mod tests {
         ] {
             assert_eq!(url(text), Err(what), "{text}");
         }
+    }
+
+    /// So it fits into the byte that SOCKS5 has for the length of a name.
+    #[test]
+    fn a_name_is_as_long_as_dns_has_it() {
+        let longest = format!("{}xyz", "label.".repeat(41) + "four");
+        assert_eq!(longest.len(), 253);
+        assert_eq!(url(&format!("ws://{longest}/")).unwrap().host, longest);
+        assert!(url(&format!("ws://{longest}./")).is_ok());
+        let what = "has a host with a longer name than DNS has";
+        assert_eq!(url(&format!("ws://x{longest}/")), Err(what));
     }
 
     #[test]
