@@ -88,6 +88,9 @@ impl Access {
         let Some(path) = path(&self.key_log)? else {
             return Ok(None);
         };
+        if !scenario.may_speak_tls() {
+            return Err(CliError::NoKeys);
+        }
         scenario.log_keys(&path);
         Ok(Some(format!("--key-log {}", path.display())))
     }

@@ -57,6 +57,11 @@ pub(super) enum CliError {
         "read `--header`: `{0}` is given twice\nhint: leave out one of them; several cookies go into one, with `; ` between them"
     )]
     HeaderTwice(String),
+    /// There would be nothing in a key log.
+    #[error(
+        "make a key log: TLS is spoken with nobody here\nhint: leave out `--key-log`, or use a wss:// address"
+    )]
+    NoKeys,
     /// An error whose message contained a secret, with the masked message.
     #[error("{text}")]
     Masked { text: String, exit: Exit },
@@ -144,6 +149,7 @@ impl CliError {
             | Self::WriteOver { .. }
             | Self::Header
             | Self::HeaderTwice(_)
+            | Self::NoKeys
             | Self::NothingToProbe
             | Self::NoFolder(_)
             | Self::Write { .. }

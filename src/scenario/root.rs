@@ -11,8 +11,9 @@ use super::gate::{self, Gates, GatesTable, Names};
 use super::reading::{At, Check, Document, List, Outside, Place, Problems, Source, Switch, keys};
 use super::secrets::Secrets;
 use super::section::{
-    self, Cohort, CohortTable, Data, DataTable, Heartbeat, HeartbeatTable, Load, LoadTable,
-    MessageTable, OnTable, Payload, Servers, StepTable, Target, TargetTable, Trust, Verb,
+    self, Access, Cohort, CohortTable, Data, DataTable, Heartbeat, HeartbeatTable, Load, LoadTable,
+    MessageTable, OnTable, Payload, ProxyKind, Servers, StepTable, Target, TargetTable, Trust,
+    Verb,
 };
 use crate::units::ByteSize;
 
@@ -210,6 +211,20 @@ impl Scenario {
     pub fn key_log(&self) -> Option<&PathBuf> {
         let mut cohorts = self.cohorts.iter();
         cohorts.find_map(|cohort| cohort.access.tls.key_log.as_ref())
+    }
+
+    /// Whether TLS is spoken with a server or a proxy, or a redirect may lead to where it is.
+    pub fn may_speak_tls(&self) -> bool {
+        self.cohorts.iter().any(|cohort| {
+            let Access {
+                proxy, redirects, ..
+            } = &cohort.access;
+            let dialled = cohort.dialled(&self.target.url);
+            dialled.is_some_and(Servers::is_secure)
+                || cohort.other_servers().any(|server| server.secure)
+                || matches!(proxy, Some(proxy) if proxy.kind == ProxyKind::Https)
+                || *redirects > 0
+        })
     }
 
     /// Whether the certificates of a server are not checked.

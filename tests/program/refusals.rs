@@ -229,6 +229,20 @@ fn certificates_that_are_none_are_refused() {
 
 /// 192.0.2.0/24 is for documentation (RFC 5737): no machine has such an address.
 #[test]
+fn a_key_log_is_refused_where_nobody_speaks_tls() {
+    for command in ["check", "run"] {
+        let arguments = [command, "echo", "--url", "URL", "--key-log", "keys.txt"];
+        refuses(
+            &folder(),
+            &arguments,
+            &["TLS is spoken with nobody", "hint: leave out `--key-log`"],
+        );
+    }
+    let arguments = ["probe", "URL", "--key-log", "keys.txt"];
+    refuses(&folder(), &arguments, &["TLS is spoken with nobody"]);
+}
+
+#[test]
 fn a_source_address_of_another_machine_is_told_by_check_and_run() {
     let folder = folder();
     let scenario = "name = \"far\"\n[target]\nurl = \"ws://127.0.0.1:9/\"\nsource_addresses = [\"192.0.2.7\"]\n[load]\nconnections = 1\nduration = \"1s\"\n";

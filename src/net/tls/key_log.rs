@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::KeyLog;
 use tracing::warn;
@@ -15,8 +15,10 @@ const MAX_LENGTH: u64 = 1 << 30;
 #[derive(Debug)]
 pub(super) struct KeyFile {
     file: File,
-    /// The length of the file so far, as far as it is known here: others may write to it as well.
-    length: AtomicU64,
+    /// The most bytes that the file may have, whoever wrote them.
+    max_length: u64,
+    /// Whether it was told that there is no more room.
+    is_full: AtomicBool,
 }
 
 impl KeyFile {
@@ -29,20 +31,26 @@ impl KeyFile {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut how, 0o600);
         let file = how.append(true).create(true).open(path)?;
-        let length = AtomicU64::new(file.metadata()?.len());
-        Ok(Self { file, length })
+        Ok(Self {
+            file,
+            max_length: MAX_LENGTH,
+            is_full: AtomicBool::new(false),
+        })
     }
 }
 
 impl KeyLog for KeyFile {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
         let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
-        let added = line.len() as u64;
-        let before = self.length.fetch_add(added, Ordering::Relaxed);
-        if before + added > MAX_LENGTH {
-            // Said once: by whoever is the first to find no room.
-            if before <= MAX_LENGTH {
-                warn!("the key log is full: no more than {MAX_LENGTH} bytes are written");
+        // The file is asked each time: each server of a run, and each other run, may write to it as well.
+        let room = match self.file.metadata() {
+            Ok(file) => self.max_length.saturating_sub(file.len()),
+            Err(error) => return warn!("failed to read the length of the key log: {error}"),
+        };
+        if line.len() as u64 > room {
+            if !self.is_full.swap(true, Ordering::Relaxed) {
+                let most = self.max_length;
+                warn!("the key log is full: it has no room for more than {most} bytes");
             }
             return;
         }
@@ -78,14 +86,19 @@ mod tests {
         }
     }
 
+    /// Each server has a writer of its own, and so has each run.
     #[test]
-    fn a_full_log_grows_no_more() {
+    fn a_full_log_grows_no_more_whoever_filled_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.txt");
-        let log = KeyFile::open(&path).unwrap();
-        log.length.store(MAX_LENGTH - 10, Ordering::Relaxed);
-        log.log("CLIENT_RANDOM", &[0; 32], &[1; 48]);
-        log.log("CLIENT_RANDOM", &[0; 32], &[1; 48]);
-        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+        let [mut one, mut other] = [(); 2].map(|()| KeyFile::open(&path).unwrap());
+        let line = "CLIENT_RANDOM 00ab 07\n".len() as u64;
+        for log in [&mut one, &mut other] {
+            log.max_length = 2 * line + 1;
+        }
+        for log in [&one, &other, &one, &other] {
+            log.log("CLIENT_RANDOM", &[0, 0xab], &[7]);
+        }
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 2 * line);
     }
 }
