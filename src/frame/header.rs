@@ -21,6 +21,12 @@ pub enum Broken {
     /// Section 5.5.
     #[error("a control frame of more than 125 bytes")]
     LongControl,
+    /// Section 5.2.
+    #[error("a length in more bytes than it needs")]
+    LongLength,
+    /// Section 5.2: the first bit of a length in eight bytes is zero.
+    #[error("a length whose first bit is set")]
+    NegativeLength,
     /// Section 5.4.
     #[error("a continuation of no message")]
     NothingToContinue,
@@ -148,11 +154,11 @@ impl Header {
         }
         let (payload, length) = match second {
             126 => match rest.first_chunk() {
-                Some(payload) => (u64::from(u16::from_be_bytes(*payload)), 4),
+                Some(payload) => (length_from(u16::from_be_bytes(*payload).into(), 126)?, 4),
                 None => return Ok(None),
             },
             127 => match rest.first_chunk() {
-                Some(payload) => (u64::from_be_bytes(*payload), 10),
+                Some(payload) => (length_from(u64::from_be_bytes(*payload), 1 << 16)?, 10),
                 None => return Ok(None),
             },
             short => (u64::from(short), 2),
@@ -164,5 +170,14 @@ impl Header {
             payload,
             length,
         }))
+    }
+}
+
+/// A length in a field that is only for lengths from `least` on.
+fn length_from(payload: u64, least: u64) -> Result<u64, Broken> {
+    match payload {
+        short if short < least => Err(Broken::LongLength),
+        negative if negative >> 63 != 0 => Err(Broken::NegativeLength),
+        payload => Ok(payload),
     }
 }

@@ -235,6 +235,15 @@ fn each_broken_rule_is_named() {
         (vec![0x83, 0x00], Broken::ReservedOpcode(3)),
         (vec![0x09, 0x00], Broken::FragmentedControl),
         (vec![0x89, 126, 0, 126], Broken::LongControl),
+        (vec![0x82, 126, 0, 125], Broken::LongLength),
+        (
+            vec![0x82, 127, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF],
+            Broken::LongLength,
+        ),
+        (
+            vec![0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0],
+            Broken::NegativeLength,
+        ),
         (vec![0x80, 0x00], Broken::NothingToContinue),
         (vec![0x01, 0x00, 0x81, 0x00], Broken::Interleaved),
         (vec![0x88, 0x01, 3], Broken::HalfCloseCode),
