@@ -85,6 +85,37 @@ impl Reader {
     pub fn next(
         &mut self,
         room: &mut Room,
+        inflation: Option<&mut Inflation>,
+    ) -> Result<Option<FoundFrame>, Broken> {
+        // Nearly all messages are one frame that is there at once. They need nothing of what the others do.
+        if self.left == 0 && self.message.is_none() && !self.is_closed {
+            let Some(header) = Header::read(room.unread(), inflation.is_some())? else {
+                return Ok(None);
+            };
+            if self.is_whole_message(&header, room) {
+                room.take(header.length);
+                let place = PayloadPlace::Bytes(room.take(header.payload as usize));
+                return whole(header.opcode, place, room).map(Some);
+            }
+        }
+        self.next_in_parts(room, inflation)
+    }
+
+    /// Whether this header, which the room begins with, is that of a message in one frame that is there and may be taken.
+    fn is_whole_message(&self, header: &Header, room: &Room) -> bool {
+        let there = (room.unread().len() - header.length) as u64;
+        header.fin
+            && !header.is_packed
+            && matches!(header.opcode, Opcode::Text | Opcode::Binary)
+            && header.payload <= there
+            && header.payload <= self.max_message as u64
+    }
+
+    /// Takes the next message or control frame out of the room, of any form.
+    #[inline(never)]
+    fn next_in_parts(
+        &mut self,
+        room: &mut Room,
         mut inflation: Option<&mut Inflation>,
     ) -> Result<Option<FoundFrame>, Broken> {
         loop {
@@ -119,9 +150,6 @@ impl Reader {
             room.take(header.length);
             if header.is_packed {
                 self.begin_packed(is_whole && header.fin, room, inflation.as_deref_mut());
-            } else if is_whole && header.fin && self.message.is_none() {
-                let place = PayloadPlace::Bytes(room.take(header.payload as usize));
-                return whole(header.opcode, place, room).map(Some);
             }
             self.message.get_or_insert(header.opcode);
             self.is_last = header.fin;
