@@ -102,8 +102,17 @@ pub(crate) async fn tcp(
             return Err(error.into());
         }
     }
+    if address.ip().is_loopback() && is_itself(&stream) {
+        return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED).into());
+    }
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// Whether a connection leads to itself. Where nobody listens, the system may choose the very port that is dialled as the
+/// local one; both ends meet then (RFC 9293 section 3.5), and the port is taken until the connection ends.
+fn is_itself(stream: &TcpStream) -> bool {
+    matches!((stream.local_addr(), stream.peer_addr()), (Ok(near), Ok(far)) if near == far)
 }
 
 /// Connects to a Unix socket. Reads and writes like TCP, so it has the same type; what only TCP has fails on it.
@@ -162,6 +171,20 @@ mod tests {
             error,
             ConnectError::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused
         ));
+    }
+
+    #[tokio::test]
+    async fn a_connection_to_itself_is_told_from_one_to_a_server() {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any_port: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        socket.bind(&any_port.into()).unwrap();
+        let own = socket.local_addr().unwrap();
+        socket.connect(&own).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        assert!(is_itself(&TcpStream::from_std(socket.into()).unwrap()));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert!(!is_itself(&tcp(address, None, None, None).await.unwrap()));
     }
 
     #[tokio::test]
