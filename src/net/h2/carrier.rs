@@ -32,6 +32,9 @@ use crate::units::Nanos;
 /// The most bytes of a stream that wait for the socket. What does not fit waits in its outbox, like behind a full socket.
 const SEND_BUFFER: usize = 64 << 10;
 
+/// The most bytes of the headers of an answer.
+const MAX_HEADERS: u32 = 64 << 10;
+
 /// What a carrier tells while it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Told {
@@ -111,6 +114,7 @@ impl Way {
             .initial_window_size(sharing.stream_window)
             .initial_connection_window_size(connection_window)
             .max_send_buffer_size(SEND_BUFFER)
+            .max_header_list_size(MAX_HEADERS)
             .enable_push(false)
             // Small messages that wait unread are no attack: their windows bound them.
             .data_frame_budget(connection_window as usize);
