@@ -80,7 +80,6 @@ impl AccessKeys<'_> {
         let servers = address.and_then(|address| address.url.servers());
         let At { value: keys, .. } = self.tls_keys(section).unwrap_or_default();
         let http = self.http.resolve(section, &self.http, address);
-        self.stays(section, http);
         SharedAccess {
             access: Access {
                 tls: self.tls(section, &keys),
@@ -122,7 +121,6 @@ impl AccessKeys<'_> {
             true => http.resolve(section, &self.http, address),
             false => shared.access.http,
         };
-        self.stays(section, http);
         Access {
             http,
             tls,
@@ -135,16 +133,6 @@ impl AccessKeys<'_> {
             },
             addresses: self.addresses.over(section, &shared.access.addresses),
             redirects: self.redirects.value_or(shared.access.redirects),
-        }
-    }
-
-    /// Notes redirects that nobody follows: over HTTP/2 the connection that they lead away from is shared.
-    fn stays(&self, section: &mut Section<'_, '_>, http: HttpVersion) {
-        let is_followed = self.redirects.as_ref().is_some_and(|at| at.value.0 > 0);
-        if is_followed && http != HttpVersion::One {
-            let what = "are not followed over HTTP/2";
-            let hint = "leave it out, or write `http = \"1.1\"`";
-            section.wrong("redirects", self.redirects, what, hint);
         }
     }
 

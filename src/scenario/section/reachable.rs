@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::cohort::{Cohort, CohortTable};
 use super::cohort_target::CohortTargetTable;
+use super::http_version::HttpVersion;
 use super::proxy::ProxyKind;
 use super::servers::Servers;
 use super::target::{Target, TargetTable};
@@ -87,6 +88,11 @@ fn redirected(
     if cohort.protocol == Protocol::Http {
         let what = format_args!("is for upgrade requests, and the clients of `{name}` make none");
         let hint = "leave it out: `http` steps see the redirects themselves";
+        check.problem(&key, place, what, hint);
+    } else if cohort.access.http != HttpVersion::One {
+        // The connection that they lead away from is shared.
+        let what = format_args!("are not followed over HTTP/2, which `{name}` speaks");
+        let hint = "leave it out for this cohort (`redirects = 0`), or write `http = \"1.1\"`";
         check.problem(&key, place, what, hint);
     } else if path.is_some_and(|path| path.leads(name)) {
         let what = format_args!("would lead `{name}` around the relay of `[path]`");
