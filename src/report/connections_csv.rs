@@ -31,10 +31,11 @@ struct Line<'a> {
     tcp_unacked: Option<u32>,
     tcp_retransmits: Option<u32>,
     tcp_last_ack_s: String,
+    http: &'a str,
     extension: String,
 }
 
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 19] = [
     "connection",
     "cohort",
     "server",
@@ -52,6 +53,7 @@ const COLUMNS: [&str; 18] = [
     "tcp_unacked",
     "tcp_retransmits",
     "tcp_last_ack_s",
+    "http",
     "extension",
 ];
 
@@ -70,15 +72,17 @@ pub fn write(run: &Run, out: impl Write) -> Result<(), csv::Error> {
         let server = servers.map_or(&*run.scenario.target, |servers| {
             servers.of_connection(ending.connection, &run.scenario.target)
         });
-        csv.serialize(line(ending, &run.summary.cohorts, server))?;
+        let http = servers.map_or("", |servers| servers.http);
+        csv.serialize(line(ending, &run.summary.cohorts, server, http))?;
     }
     csv.flush()?;
     Ok(())
 }
 
-/// The servers of a cohort.
+/// The servers of a cohort, and how they are spoken to.
 struct Servers<'a> {
     all: &'a [ServerRecord],
+    http: &'a str,
     rounds: Option<Rounds>,
 }
 
@@ -87,6 +91,7 @@ impl<'a> Servers<'a> {
         let weights = cohort.servers.iter().map(|server| server.weight);
         Self {
             all: &cohort.servers,
+            http: cohort.http.name(),
             rounds: (!cohort.servers.is_empty()).then(|| Rounds::new(weights)),
         }
     }
@@ -98,7 +103,7 @@ impl<'a> Servers<'a> {
     }
 }
 
-fn line<'a>(ending: &'a Ending, cohorts: &'a [String], server: &'a str) -> Line<'a> {
+fn line<'a>(ending: &'a Ending, cohorts: &'a [String], server: &'a str, http: &'a str) -> Line<'a> {
     Line {
         connection: ending.connection,
         cohort: cohorts.get(ending.cohort).map_or("", String::as_str),
@@ -117,6 +122,7 @@ fn line<'a>(ending: &'a Ending, cohorts: &'a [String], server: &'a str) -> Line<
         tcp_unacked: ending.tcp.map(|tcp| tcp.unacked),
         tcp_retransmits: ending.tcp.map(|tcp| tcp.retransmits),
         tcp_last_ack_s: cell(ending.tcp.map(|tcp| seconds(tcp.last_ack_ns))),
+        http,
         extension: ending.extension.clone().unwrap_or_default(),
     }
 }

@@ -37,9 +37,9 @@ pub(crate) use section::is_unreserved;
 pub use section::{
     Access, AddressOrder, Addresses, AliveOn, Announce, AnnounceVersion, Await, Bits, Change,
     Cohort, Column, Compression, Condition, Data, Defect, Expect, Family, Form, FrameKind, Gaps,
-    Heartbeat, HeartbeatWord, Http, HttpVersion, Identities, Jitter, Kept, Lifetime, Like, Load,
-    MAX_JOINED, MAX_SAVED, MAX_TOPICS, Match, Message, Number, NumberForm, Offer, On, OnDead,
-    OnFail, OpenTime, PART_END, Pace, Pacing, Parameters, Pause, Payload, Per, Phase, Pick,
+    Heartbeat, HeartbeatWord, Http, HttpVersion, HttpWord, Identities, Jitter, Kept, Lifetime,
+    Like, Load, MAX_JOINED, MAX_SAVED, MAX_TOPICS, Match, Message, Number, NumberForm, Offer, On,
+    OnDead, OnFail, OpenTime, PART_END, Pace, Pacing, Parameters, Pause, Payload, Per, Phase, Pick,
     PingKind, Pings, Process, Protocol, Proxy, ProxyKind, Reconnect, Regex, Repeat, Resumption,
     RoomDefect, STAMP_LEN, Save, Segment, Send, SendsPacked, Server, ServerHeartbeat, ServerNameIs,
     ServerPings, ServerRooms, ServerTime, Servers, Shape, Sharing, Split, Stage, Step, Target,

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::host::Host;
 use crate::measure::Summary;
+use crate::scenario::HttpWord;
 use crate::verdict::{
     ActivityResult, CohortEnds, ContractResult, Exit, Facts, GateCohort, GateResult, View,
 };
@@ -84,6 +85,9 @@ pub struct CohortRecord {
     /// The servers that its connections go to in turn, by their weights; empty for the built-in one.
     #[serde(default)]
     pub servers: Vec<ServerRecord>,
+    /// The version of HTTP that they are asked over.
+    #[serde(default = "the_older")]
+    pub http: HttpWord,
     /// Whether its clients ping the server.
     pub heartbeat: bool,
     /// The kinds of faults of its clients. Empty for healthy clients.
@@ -92,6 +96,11 @@ pub struct CohortRecord {
     pub expects_end: bool,
     /// The preset of its contract and the settings it was computed from, if there is one.
     pub preset: Option<String>,
+}
+
+/// What there was before reports told the version.
+fn the_older() -> HttpWord {
+    HttpWord::One
 }
 
 impl CohortRecord {

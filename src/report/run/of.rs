@@ -112,6 +112,7 @@ impl CohortRecord {
                 .flat_map(|servers| servers.iter())
                 .map(server)
                 .collect(),
+            http: cohort.access.http.word(),
             heartbeat: cohort.watched().is_some(),
             faults: faults.map(|fault| fault.kind.name().to_owned()).collect(),
             expects_end: cohort.expects_end(),

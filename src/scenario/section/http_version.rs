@@ -28,6 +28,14 @@ impl HttpVersion {
     pub fn is_shared(self) -> bool {
         matches!(self, Self::Two(sharing) if sharing.streams > 1)
     }
+
+    /// The version alone.
+    pub fn word(self) -> HttpWord {
+        match self {
+            Self::One => HttpWord::One,
+            Self::Two(_) => HttpWord::Two,
+        }
+    }
 }
 
 impl Sharing {

@@ -58,7 +58,7 @@ pub use heartbeat::{
     AliveOn, Heartbeat, HeartbeatWord, OnDead, PingKind, Pings, ServerPings, Watch,
 };
 pub use http::{Http, PART_END};
-pub use http_version::{HttpVersion, Sharing};
+pub use http_version::{HttpVersion, HttpWord, Sharing};
 pub use lifetime::Lifetime;
 pub use like::Like;
 pub use load::{Load, Pace, Shape, Stage};
@@ -86,7 +86,6 @@ pub use variable::{Change, Column, Form, Number, Variable, WallTime};
 pub(super) use cohort::{CohortTable, resolve as cohorts};
 pub(super) use data::{DataTable, resolve as data};
 pub(super) use heartbeat_table::HeartbeatTable;
-pub(super) use http_version::HttpWord;
 pub(super) use load::{LoadTable, long_enough, resolve as load, whole_seconds};
 pub(super) use message::MessageTable;
 pub(super) use on::OnTable;

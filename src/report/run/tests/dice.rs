@@ -12,7 +12,7 @@ use crate::measure::{
     State, States, Surroundings, TcpEnding, TcpView, Usage, Value,
 };
 use crate::metric::{Cause, Counter, Gauge, Side, Timer, Unit, latency};
-use crate::scenario::{Activity, End, Origin, PromiseKind};
+use crate::scenario::{Activity, End, HttpWord, Origin, PromiseKind};
 use crate::units::{Nanos, Timestamp};
 use crate::verdict::{Bounds, Measure, Observed, Outcome, Throttling, Times};
 
@@ -135,6 +135,7 @@ impl Dice {
                 address: self.text(),
                 weight: 1 + self.count() as u32 % 100,
             }],
+            http: self.of(HttpWord::ALL),
             heartbeat: self.yes(),
             faults: self.texts(),
             expects_end: self.yes(),
