@@ -33,6 +33,8 @@ pub(super) struct Below {
     pub(super) of_streams: (u64, u64),
     /// The first bytes that came, until it is known that the server speaks HTTP/2.
     pub(super) first: Option<Vec<u8>>,
+    /// Whether bytes came that streams may not have read yet.
+    is_unread: bool,
 }
 
 impl Below {
@@ -45,6 +47,7 @@ impl Below {
             untold: (0, 0),
             of_streams: (0, 0),
             first: Some(Vec::new()),
+            is_unread: false,
         }
     }
 
@@ -110,8 +113,14 @@ impl AsyncRead for Io {
         if let Err(error) = &read {
             below.failure = tls::broken(error);
         }
+        let came = &buf.filled()[before..];
+        // The library forgets how a stream ended when the connection ends, so streams are polled between both.
+        if read.is_ok() && came.is_empty() && std::mem::take(&mut below.is_unread) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        below.is_unread = !came.is_empty();
         if let Some(first) = &mut below.first {
-            let came = &buf.filled()[before..];
             let room = FIRST_BYTES.saturating_sub(first.len()).min(came.len());
             first.extend_from_slice(&came[..room]);
         }

@@ -58,6 +58,8 @@ pub(crate) struct Carrier {
     pub(super) taken: Cell<u32>,
     /// How many streams were begun on it.
     pub(super) begun: Cell<u32>,
+    /// Whether it ended below a stream that was open.
+    is_lost: Cell<bool>,
     /// Notified when its state changes.
     changed: Notify,
     /// Notified when its last place was left.
@@ -162,6 +164,7 @@ impl Carrier {
             state: RefCell::new(State::Connecting),
             taken: Cell::new(0),
             begun: Cell::new(0),
+            is_lost: Cell::new(false),
             changed: Notify::new(),
             is_left: Notify::new(),
             server: RefCell::default(),
@@ -210,9 +213,6 @@ impl Carrier {
         let _ = ended.await;
         drop(connection);
         self.end_lease();
-        if self.taken.get() > 0 {
-            self.tell(Told::Counted(Counter::Http2CarriersLost, 1));
-        }
         self.set(State::Over);
         self.left().await;
         self.count_bytes();
@@ -297,6 +297,14 @@ impl Carrier {
                 State::Over => return Ok(false),
             }
             changed.await;
+        }
+    }
+
+    /// It ended below a stream that was open. A server that wants no more streams may end it together with the last of
+    /// them, whose place is left a moment later: nothing is lost by that.
+    pub(super) fn lose(&self) {
+        if !self.is_lost.replace(true) {
+            self.tell(Told::Counted(Counter::Http2CarriersLost, 1));
         }
     }
 

@@ -41,6 +41,12 @@ pub(super) fn ended(error: &h2::Error, carrier: &Carrier, is_open: bool) -> Ende
     Ended::By(Failure::new(cause, detail))
 }
 
+/// Whether the whole connection ended, and not only a stream.
+pub(super) fn is_of_carrier(error: &h2::Error) -> bool {
+    let is_shut = error.is_go_away() && error.reason() != Some(Reason::NO_ERROR);
+    error.is_io() || is_shut
+}
+
 /// A frame and its code, by name and number (RFC 9113 section 7).
 fn named(frame: &str, reason: Reason) -> String {
     format!("{frame}, {reason:?} ({})", u32::from(reason))

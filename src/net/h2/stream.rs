@@ -151,6 +151,9 @@ impl Stream {
     #[cold]
     fn broken(&mut self, error: &h2::Error) -> io::Error {
         let ended = failure::ended(error, self.place.carrier(), true);
+        if self.ended.is_none() && failure::is_of_carrier(error) {
+            self.carrier().lose();
+        }
         self.ended.get_or_insert(ended);
         io::ErrorKind::ConnectionReset.into()
     }

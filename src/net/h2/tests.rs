@@ -54,6 +54,8 @@ enum Then {
     Abort(Reason),
     /// Ends TCP.
     Leave,
+    /// Ends its half of the first stream, and TCP before anybody can answer.
+    EndAndLeave,
     /// Lets its clients send so much on a stream.
     Window(u32),
 }
@@ -133,6 +135,12 @@ async fn serve(
                 Then::GoAway => connection.graceful_shutdown(),
                 Then::Abort(reason) => connection.abrupt_shutdown(reason),
                 Then::Leave => return,
+                Then::EndAndLeave => {
+                    open[0].1.send_data(Bytes::new(), true).unwrap();
+                    let sent = poll_fn(|cx| Poll::Ready(connection.poll_accept(cx).is_pending()));
+                    assert!(sent.await, "nobody asks for more");
+                    return;
+                }
                 Then::Window(size) => connection.set_initial_window_size(size).unwrap(),
             }
         }
@@ -347,8 +355,10 @@ async fn each_end_of_a_stream_is_told_apart() {
             let client = Client::of(peer.address, 2);
             let mut socket = client.open(0).await.unwrap();
             peer.then.send(then).unwrap();
+            // A task beside that of the connection, as a session is.
+            let lost = spawn_local(async move { lost(&mut socket).await });
             (
-                lost(&mut socket).await,
+                lost.await.unwrap(),
                 client.counted(Counter::Http2CarriersLost),
             )
         };
@@ -358,10 +368,10 @@ async fn each_end_of_a_stream_is_told_apart() {
         assert_eq!(reset, (Lost::Tcp(TcpEnd::Rst), 0));
         let reset = ends(Then::Reset(Reason::ENHANCE_YOUR_CALM)).await;
         assert_eq!(reset, (error("RST_STREAM, ENHANCE_YOUR_CALM (11)"), 0));
-        let (aborted, _) = ends(Then::Abort(Reason::INTERNAL_ERROR)).await;
-        assert_eq!(aborted, error("GOAWAY, INTERNAL_ERROR (2)"));
-        let (left, _) = ends(Then::Leave).await;
-        assert_eq!(left, Lost::Tcp(TcpEnd::Fin));
+        let aborted = ends(Then::Abort(Reason::INTERNAL_ERROR)).await;
+        assert_eq!(aborted, (error("GOAWAY, INTERNAL_ERROR (2)"), 1));
+        assert_eq!(ends(Then::Leave).await, (Lost::Tcp(TcpEnd::Fin), 1));
+        assert_eq!(ends(Then::EndAndLeave).await, (Lost::Tcp(TcpEnd::Fin), 0));
     })
     .await;
 }
