@@ -13,7 +13,7 @@ PROGRAM = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:
 STARTS = 10  # seconds that it may take until it listens
 CONFIGURATION = """
 global
-    maxconn 40000
+    maxconn {most}
     nbthread 1
     tune.h2.max-concurrent-streams 100
     tune.idle-pool.shared off
@@ -40,11 +40,11 @@ _running = {}
 
 
 class Front:
-    """One in front of a port. It is ended with this process."""
+    """One in front of a port, for so many connections at `most`. It is ended with this process."""
 
-    def __init__(self, behind):
+    def __init__(self, behind, most=40_000):
         self.http1, self.http2 = free_ports(2)
-        text = CONFIGURATION.format(http1=self.http1, http2=self.http2, behind=behind)
+        text = CONFIGURATION.format(most=most, http1=self.http1, http2=self.http2, behind=behind)
         self.folder = tempfile.TemporaryDirectory()
         file = Path(self.folder.name) / "haproxy.cfg"
         file.write_text(text)

@@ -11,6 +11,9 @@ import shutil
 import sys
 from pathlib import Path
 
+# haproxy is started as for scripts/bench.
+sys.path.append(str(Path(__file__).parent.parent))
+
 import agreement
 import connections
 import deliveries

@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from front import Front
+
 PATIENCE = 240  # seconds that a run may take
 
 
@@ -18,8 +20,9 @@ class Bench:
     client_core: int
     server_core: int
 
-    def run(self, name, scenario, observer=(), client=(), beside=None, tls=False):
-        """One run of a scenario against an observer. `beside` is what goes on meanwhile: a context manager."""
+    def run(self, name, scenario, observer=(), client=(), beside=None, tls=False, front=None):
+        """One run of a scenario against an observer. `beside` is what goes on meanwhile: a context manager. `front` names
+        the port of haproxy, which then stands before the observer on the same core: `http1` or `http2`."""
         folder = self.out / name
         folder.mkdir()
         (folder / "scenario.toml").write_text(f'name = "{name}"\ntarget.url = "ws://127.0.0.1:1/"\n{scenario}')
@@ -35,8 +38,12 @@ class Bench:
             stdout=subprocess.PIPE,
             text=True,
         )
+        proxy = None
         try:
             port = json.loads(server.stdout.readline())["port"]
+            if front:
+                proxy = Front(port, most=1000)
+                port = getattr(proxy, front)
             command = [str(self.build / "wsbench"), "run", str(folder / "scenario.toml")]
             command += ["--url", f"{scheme}://127.0.0.1:{port}/", "--out", str(folder), "--quiet", *client]
             if keeps:
@@ -48,6 +55,8 @@ class Bench:
                 with beside:
                     code = self.client(command, folder)
         finally:
+            if proxy:
+                proxy.stop()
             server.stdin.close()
             last = server.stdout.read()
             server.wait(PATIENCE)

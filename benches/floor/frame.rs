@@ -93,19 +93,24 @@ impl<'a> Frame<'a> {
     /// Writes the same frame unmasked, under another opcode. Fragments are answered one by one, which is
     /// an echo too.
     pub(crate) fn answer(&self, opcode: u8, out: &mut Vec<u8>) {
-        out.push((self.first & 0xf0) | opcode);
-        match self.payload.len() {
-            len @ 0..126 => out.push(len as u8),
-            len @ 126..65_536 => {
-                out.push(126);
-                out.extend((len as u16).to_be_bytes());
-            }
-            len => {
-                out.push(127);
-                out.extend((len as u64).to_be_bytes());
-            }
-        }
+        header((self.first & 0xf0) | opcode, self.payload.len(), out);
         out.extend(unmask(self.payload, self.mask));
+    }
+}
+
+/// Writes the header of a frame of a server, whose first byte this is.
+pub(crate) fn header(first: u8, payload_len: usize, out: &mut Vec<u8>) {
+    out.push(first);
+    match payload_len {
+        len @ 0..126 => out.push(len as u8),
+        len @ 126..65_536 => {
+            out.push(126);
+            out.extend((len as u16).to_be_bytes());
+        }
+        len => {
+            out.push(127);
+            out.extend((len as u64).to_be_bytes());
+        }
     }
 }
 

@@ -43,10 +43,22 @@ pub(crate) enum Count {
     Doubled,
     /// Messages of others that it was given behind the next one of the same connection.
     Swapped,
+    /// Compressed messages received.
+    Inflated,
+    /// Their bytes on the wire, without the headers of frames.
+    InflatedWire,
+    /// Their bytes when restored.
+    InflatedPlain,
+    /// Messages answered compressed.
+    Deflated,
+    /// Their bytes on the wire, without the headers of frames.
+    DeflatedWire,
+    /// Their bytes before that.
+    DeflatedPlain,
 }
 
 /// In the order of [`Count`].
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 22] = [
     "opened",
     "text",
     "text_echoed",
@@ -63,6 +75,12 @@ const NAMES: [&str; 16] = [
     "dropped",
     "doubled",
     "swapped",
+    "inflated",
+    "inflated_wire",
+    "inflated_plain",
+    "deflated",
+    "deflated_wire",
+    "deflated_plain",
 ];
 
 /// What was seen of one connection, or of several.
@@ -144,7 +162,12 @@ impl Books {
 
     /// One more of what is counted.
     pub(crate) fn count(&mut self, peer: usize, what: Count) {
-        self.entry(peer).1.0[what as usize] += 1;
+        self.add(peer, what, 1);
+    }
+
+    /// So many more of it.
+    pub(crate) fn add(&mut self, peer: usize, what: Count, by: u64) {
+        self.entry(peer).1.0[what as usize] += by;
     }
 
     /// The first stamp tells who a peer is.

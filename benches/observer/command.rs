@@ -23,6 +23,9 @@ struct Arguments {
     /// Speak TLS, and write the certificate to trust into this file
     #[arg(long, value_name = "FILE")]
     tls: Option<PathBuf>,
+    /// Agree to compression (permessage-deflate) where it is offered, and answer compressed what came compressed
+    #[arg(long, conflicts_with = "circle")]
+    deflate: bool,
     /// Keep each answer for up to so many milliseconds, each for another time
     #[arg(long, value_name = "MS", default_value_t = 0)]
     late: u32,
@@ -95,6 +98,7 @@ impl Arguments {
             within: Duration::from_secs(self.within.into()),
             pause_every: self.pause_every.map(ms),
             circle: self.circle,
+            deflates: self.deflate,
             lots: [self.drop, self.double, self.swap],
         }
     }

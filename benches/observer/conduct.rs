@@ -48,6 +48,8 @@ pub(crate) struct Conduct {
     pub(crate) pause_every: Option<Duration>,
     /// So many connections hear what one of them says; `None`: each is echoed.
     pub(crate) circle: Option<NonZeroUsize>,
+    /// Agrees to compression where it is offered.
+    pub(crate) deflates: bool,
     /// The shares of deliveries that are dropped, doubled and swapped.
     pub(crate) lots: [f64; 3],
 }
@@ -118,6 +120,7 @@ mod tests {
             within: Duration::from_secs(60),
             pause_every: Some(Duration::from_secs(10)),
             circle: None,
+            deflates: false,
             lots: [0.01, 0.02, 0.03],
         };
         assert_eq!(conduct.fate(1), Fate::Reset);

@@ -12,6 +12,8 @@ mod command;
 #[cfg(target_os = "linux")]
 mod conduct;
 #[cfg(target_os = "linux")]
+mod deflate;
+#[cfg(target_os = "linux")]
 #[cfg_attr(not(test), expect(dead_code, reason = "the client's half of the file"))]
 #[path = "../floor/frame.rs"]
 mod frame;
@@ -23,6 +25,8 @@ mod seal;
 mod server;
 #[cfg(target_os = "linux")]
 mod stamped;
+#[cfg(target_os = "linux")]
+mod upgrade;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::io::Result<()> {

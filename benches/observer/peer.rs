@@ -6,24 +6,24 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll::EventFlags;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use wsbench::plan::{Stamp, TopicStamp};
 use wsbench::units::Timestamp;
 
 use crate::books::{Books, Count, Entry, Kind, Name};
 use crate::conduct::{Conduct, Lot};
+use crate::deflate::Deflate;
 use crate::frame::{self, Frame};
 use crate::seal::Seal;
 use crate::stamped::{self, Time};
+use crate::upgrade;
 
-/// The longest upgrade request.
-const MAX_REQUEST: usize = 8192;
-const ACCEPTED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
-    Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
 /// How long a message waits for the next one of its speaker, to come behind it.
 const SWAPPED_WITHIN: Duration = Duration::from_millis(500);
 /// "Going away".
 const CLOSE_1001: &[u8] = &[0x88, 2, 0x03, 0xe9];
+/// A whole message in one frame, and a compressed one.
+const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +59,8 @@ const BROKEN: Gone = Gone(Count::Broken);
 pub(crate) struct Peer {
     pub(crate) stream: TcpStream,
     seal: Seal,
+    /// Where compression was agreed on.
+    deflate: Option<Deflate>,
     /// In the order of the dials.
     number: usize,
     state: State,
@@ -89,6 +91,7 @@ impl Peer {
         Self {
             stream,
             seal,
+            deflate: None,
             number,
             state: State::Upgrading,
             name: None,
@@ -140,25 +143,27 @@ impl Peer {
         let now = Instant::now();
         let mut used = 0;
         if let State::Upgrading = self.state {
-            let Some((length, answer)) = upgrade(bytes)? else {
+            let request = upgrade::read(bytes, conduct.deflates).map_err(|_| BROKEN)?;
+            let Some(request) = request else {
                 return Ok(0);
             };
-            used = length;
+            used = request.len;
             self.state = State::Open;
+            self.deflate = request.deflates.then(Deflate::new);
             let entry = Entry {
                 kind: Kind::Handshake,
                 message: None,
                 speaker: None,
                 received,
             };
-            self.answer(answer, entry, now, conduct);
+            self.answer(request.answer, entry, now, conduct);
         }
         while !matches!(self.state, State::Ended(_)) {
             let Some(frame) = Frame::read(&bytes[used..]).map_err(|_| BROKEN)? else {
                 break;
             };
             used += frame.len;
-            let heard = self.frame(&frame, received, now, conduct, books);
+            let heard = self.frame(&frame, received, now, conduct, books)?;
             said.extend(heard);
         }
         Ok(used)
@@ -172,9 +177,9 @@ impl Peer {
         now: Instant,
         conduct: &Conduct,
         books: &mut Books,
-    ) -> Option<Said> {
+    ) -> Result<Option<Said>, Gone> {
         let (kind, opcode, count) = match frame.opcode() {
-            frame::PONG => return None,
+            frame::PONG => return Ok(None),
             frame::CLOSE => (Kind::Close, frame::CLOSE, None),
             frame::PING => (Kind::Ping, frame::PONG, Some(Count::Pings)),
             frame::TEXT => (Kind::Text, frame::TEXT, Some(Count::Text)),
@@ -186,15 +191,21 @@ impl Peer {
         match (self.state, kind) {
             (State::Closing, Kind::Close) => {
                 self.state = State::Ended(Count::ClosedByServer);
-                return None;
+                return Ok(None);
             }
-            (State::Closing, _) => return None,
+            (State::Closing, _) => return Ok(None),
             (_, Kind::Close) => self.state = State::Ended(Count::ClosedByClient),
             _ => {}
         }
         let mut bytes = Vec::with_capacity(frame.len);
         frame.answer(opcode, &mut bytes);
-        let stamped = payload(&bytes).and_then(stamped);
+        let stamped = match bytes[0] & RSV1 {
+            0 => payload(&bytes).and_then(stamped),
+            _ => {
+                let plain = self.repack(&mut bytes, books).ok_or(BROKEN)?;
+                stamped(&plain)
+            }
+        };
         if let (Some((name, _)), None) = (stamped, self.name) {
             self.name = Some(name);
             books.name(self.number, name);
@@ -207,10 +218,32 @@ impl Peer {
         };
         if conduct.circle.is_some() && matches!(kind, Kind::Text | Kind::Binary) {
             (entry.kind, entry.speaker) = (Kind::Delivery, self.name);
-            return Some(Said { bytes, entry });
+            return Ok(Some(Said { bytes, entry }));
         }
         self.answer(bytes, entry, now, conduct);
-        None
+        Ok(None)
+    }
+
+    /// Puts in place of a compressed message the same as we compress it, and returns what it is. `None` where it is none.
+    fn repack(&mut self, bytes: &mut Vec<u8>, books: &mut Books) -> Option<Vec<u8>> {
+        let (first, packed) = (bytes[0], payload(bytes)?);
+        let deflate = self.deflate.as_mut().filter(|_| first & FIN != 0)?;
+        let plain = deflate.open(packed).ok()?;
+        let repacked = deflate.close(&plain).ok()?;
+        for (count, by) in [
+            (Count::Inflated, 1),
+            (Count::InflatedWire, packed.len()),
+            (Count::InflatedPlain, plain.len()),
+            (Count::Deflated, 1),
+            (Count::DeflatedWire, repacked.len()),
+            (Count::DeflatedPlain, plain.len()),
+        ] {
+            books.add(self.number, count, by as u64);
+        }
+        bytes.clear();
+        frame::header(first, repacked.len(), bytes);
+        bytes.extend(repacked);
+        Some(plain)
     }
 
     fn answer(&mut self, bytes: Vec<u8>, entry: Entry, now: Instant, conduct: &Conduct) {
@@ -340,25 +373,6 @@ impl Peer {
         }
         Ok(())
     }
-}
-
-/// Reads a whole upgrade request: its length, and the answer.
-fn upgrade(bytes: &[u8]) -> Result<Option<(usize, Vec<u8>)>, Gone> {
-    let mut headers = [httparse::EMPTY_HEADER; 32];
-    let mut request = httparse::Request::new(&mut headers);
-    let used = match request.parse(bytes) {
-        Ok(httparse::Status::Complete(used)) => used,
-        Ok(httparse::Status::Partial) if bytes.len() <= MAX_REQUEST => return Ok(None),
-        _ => return Err(BROKEN),
-    };
-    let key = (request.headers.iter())
-        .find(|header| header.name.eq_ignore_ascii_case("sec-websocket-key"))
-        .ok_or(BROKEN)?;
-    let accept = derive_accept_key(key.value);
-    Ok(Some((
-        used,
-        [ACCEPTED, accept.as_bytes(), b"\r\n\r\n"].concat(),
-    )))
 }
 
 /// Whose message it is, its index and its number. A message to others does not say its cohort: it is the first one.

@@ -364,6 +364,7 @@ mod tests {
         within: Duration::ZERO,
         pause_every: None,
         circle: None,
+        deflates: false,
         lots: [0.0; 3],
     };
 
